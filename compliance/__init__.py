@@ -1,0 +1,1 @@
+"""The duties: partners, rules, cases, recalls, signatures, dossiers and reports."""

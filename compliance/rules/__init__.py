@@ -1,0 +1,1 @@
+"""Checks over a file, a shipment or a trace; each gives findings."""

@@ -1,0 +1,1 @@
+"""The memory: event model, codecs, event hash, store, capture, query, trace and ledger."""

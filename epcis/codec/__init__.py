@@ -1,0 +1,1 @@
+"""Documents to events and back, streaming both ways, in every published syntax."""

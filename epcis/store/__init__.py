@@ -1,0 +1,1 @@
+"""One storage interface over SQLite and PostgreSQL; `database.Store` is the door."""

@@ -1,0 +1,1 @@
+"""GS1 keys, Application Identifiers, EPC URNs, Digital Link and national numbers."""

@@ -1,0 +1,1 @@
+"""The judgement on one pack: scanning, pack registry, verdict, FMD operations and VRS."""
