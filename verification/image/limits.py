@@ -1,0 +1,29 @@
+"""How large a picture may be and how long anyone may look at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The named limits of reading one picture.
+
+    >>> Limits().pixels_max
+    40000000
+    """
+
+    size_bytes_max: int = 64 * 1024 * 1024
+    """Largest file taken, in bytes."""
+    pixels_max: int = 40_000_000
+    """Largest page, in pixels; known from the header, before anything is decoded."""
+    pages_max: int = 50
+    """Pages of a PDF or multi-page TIFF that are read; the rest is named in a finding."""
+    pdf_dpi: int = 300
+    """Resolution a PDF page is drawn at, in dots per inch."""
+    symbols_max: int = 500
+    """Symbols reported for one page."""
+    candidates_max: int = 24
+    """Places of one page that the repair stages look at, best first."""
+    pixels_searched_max: int = 16_000_000
+    """Pages above this are searched by the repair stages at a reduced size."""
