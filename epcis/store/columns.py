@@ -1,0 +1,131 @@
+"""How the store writes what it keeps: packed item keys, instants as microseconds, digests.
+
+Statements elsewhere speak of texts and datetimes; the column types here do the packing.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, LargeBinary
+from sqlalchemy.types import TypeDecorator
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+_OTHER, _SGTIN_DIGITS, _SGTIN_TEXT, _SSCC, _GLN, _GTIN, _LGTIN = range(7)
+_SERIAL_DIGITS_MAX = 20
+_SERIAL_BYTES = tuple(((10**digits - 1).bit_length() + 7) // 8 for digits in range(21))
+_GTIN_BYTES, _SSCC_BYTES = 6, 8
+_AFTER_GTIN = {_SGTIN_TEXT: "/21/", _LGTIN: "/10/", _GTIN: ""}
+
+
+def pack_key(key: str) -> bytes:
+    """A canonical key as few bytes: GTIN in 6, SSCC in 8, an all-digit serial as a number.
+
+    Packing is one to one and keeps keys of one GTIN together; what has no known shape is kept as
+    its UTF-8 text.
+
+    >>> len(pack_key("/01/09521321000017/21/123456789012"))
+    13
+    >>> unpack_key(pack_key("/01/09521321000017/21/007"))
+    '/01/09521321000017/21/007'
+    """
+    if key[:4] == "/01/":
+        return _pack_gtin(key)
+    if key[:4] == "/00/" and len(key) == 22 and _all_digits(key[4:]):
+        return b"\x03" + int(key[4:]).to_bytes(_SSCC_BYTES, "big")
+    if key[:5] == "/414/" and _all_digits(key[5:18]) and len(key) >= 18:
+        extension = key[18:]
+        if not extension or (extension[:5] == "/254/" and len(extension) > 5):
+            return b"\x04" + int(key[5:18]).to_bytes(_GTIN_BYTES, "big") + extension[5:].encode()
+    return b"\x00" + key.encode("utf-8", "surrogatepass")
+
+
+def _pack_gtin(key: str) -> bytes:
+    gtin, kind, rest = key[4:18], key[18:22], key[22:]
+    if len(gtin) != 14 or not _all_digits(gtin):
+        return b"\x00" + key.encode("utf-8", "surrogatepass")
+    head = int(gtin).to_bytes(_GTIN_BYTES, "big")
+    if kind == "/21/" and rest:
+        if len(rest) <= _SERIAL_DIGITS_MAX and _all_digits(rest):
+            width = len(rest)
+            return b"\x01%s%c%s" % (head, width, int(rest).to_bytes(_SERIAL_BYTES[width], "big"))
+        return b"\x02" + head + rest.encode("utf-8", "surrogatepass")
+    if kind == "/10/" and rest:
+        return b"\x06" + head + rest.encode("utf-8", "surrogatepass")
+    if not kind:
+        return b"\x05" + head
+    return b"\x00" + key.encode("utf-8", "surrogatepass")
+
+
+def _all_digits(text: str) -> bool:
+    return text.isdigit() and text.isascii()
+
+
+def unpack_key(packed: bytes) -> str:
+    """The canonical key of a packed one; the inverse of `pack_key`."""
+    shape = packed[0]
+    if shape == _OTHER:
+        return packed[1:].decode("utf-8", "surrogatepass")
+    if shape == _SSCC:
+        return f"/00/{int.from_bytes(packed[1:], 'big'):018d}"
+    number, rest = int.from_bytes(packed[1:7], "big"), packed[7:]
+    if shape == _SGTIN_DIGITS:
+        return f"/01/{number:014d}/21/{int.from_bytes(rest[1:], 'big'):0{rest[0]}d}"
+    text = rest.decode("utf-8", "surrogatepass")
+    if shape == _GLN:
+        return f"/414/{number:013d}/254/{text}" if text else f"/414/{number:013d}"
+    return f"/01/{number:014d}{_AFTER_GTIN[shape]}{text}"
+
+
+def microseconds(moment: datetime) -> int:
+    """A point in time as microseconds since 1970-01-01 UTC.
+
+    >>> microseconds(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
+    1000000
+    """
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_of(microseconds_since_1970: int) -> datetime:
+    """The inverse of `microseconds`, in UTC.
+
+    >>> moment_of(1_000_000).isoformat()
+    '1970-01-01T00:00:01+00:00'
+    """
+    return _EPOCH + microseconds_since_1970 * _MICROSECOND
+
+
+class ItemKey(TypeDecorator[str]):
+    """A canonical key (`/01/{gtin14}/21/{serial}`), stored packed."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002  # SQLAlchemy's signature
+        """Pack on the way in."""
+        return None if value is None else pack_key(value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:  # noqa: ARG002  # SQLAlchemy's signature
+        """Unpack on the way out."""
+        return None if value is None else unpack_key(bytes(value))
+
+
+class Instant(TypeDecorator[datetime]):
+    """A point in time, stored as whole microseconds since 1970 UTC; sorts and compares."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002  # SQLAlchemy's signature
+        """A datetime with a zone on the way in."""
+        return None if value is None else microseconds(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy's signature
+        """A datetime in UTC on the way out."""
+        return None if value is None else moment_of(value)

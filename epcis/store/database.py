@@ -1,0 +1,381 @@
+"""The store: one door to SQLite and PostgreSQL, acts that are whole or did not happen, snapshots.
+
+`Store.write` is one act: one transaction with its entries of the log in it. On SQLite acts that
+queue behind each other share one flush to disk (group commit); none is acknowledged before it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import psycopg
+from sqlalchemy import create_engine, event, func, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from epcis.ledger.append import append
+from epcis.ledger.entry import NO_SUBJECT, Commitment, LeafKind, commit
+from epcis.store import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection, Engine
+
+READERS_MAX = 16
+"""Connections for snapshots, and on PostgreSQL for acts, beyond which callers wait."""
+READER_WAIT_S = 10
+WRITER_WAIT_S = 30
+"""How long an act waits for the writer of another process before it says the store is away."""
+GROUP_ACTS_MAX = 64
+"""Acts that may share one flush to disk."""
+PAGE_BYTES = 8192
+CACHE_KIB = 65536
+WAL_PAGES_MAX = 4096
+"""Pages of write-ahead log after which SQLite folds it into the database."""
+
+_POSTGRESQL_FULL = ("53100", "53200")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class StoreFull(Exception):  # noqa: N818  # a state of the store, told as 507
+    """There is no room on the disk; nothing of the act was kept."""
+
+
+class StoreAway(Exception):  # noqa: N818  # a state of the store, told as 503
+    """The database cannot be reached or is busy; the act can be tried again."""
+
+    retry_after_s = 2
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A snapshot of everything, to read from."""
+
+    connection: Connection
+
+    @property
+    def driver(self) -> Any:  # noqa: ANN401  # sqlite3.Connection or psycopg.Connection
+        """The driver's own connection, for prepared statements on the hot paths."""
+        return self.connection.connection.driver_connection
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is SQLite; else PostgreSQL."""
+        return self.connection.dialect.name == "sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class Act(View):
+    """A transaction under way; what it logs is part of it."""
+
+    now: datetime
+    """The act's record time: the caller's clock, but never earlier than an act before."""
+    commitments: list[Commitment] = field(default_factory=list)
+
+    def log(
+        self, kind: LeafKind, public: bytes, confidential: bytes = b"", *, subject: bytes = b""
+    ) -> None:
+        """Add an entry to the log, in this transaction.
+
+        `public` shows in every export, `confidential` may be left out or erased; `subject` is 32
+        bytes naming what the entry is about, or nothing.
+        """
+        self.commitments.append(commit(kind, public, confidential, subject=subject or NO_SUBJECT))
+
+    def enter_log(self) -> None:
+        """Write the collected entries; the last thing an act does before its commit."""
+        if self.commitments:
+            append(self, self.commitments)
+            self.commitments.clear()
+
+
+class Store:
+    """One database. Make it by `Store.open`; safe to use from many threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.is_sqlite = engine.dialect.name == "sqlite"
+        self._latest = _EPOCH
+        self._latest_lock = threading.Lock()
+        self._group = _GroupCommit(engine) if self.is_sqlite else None
+        self._snapshots = (
+            engine
+            if self.is_sqlite
+            else engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+        )
+
+    @classmethod
+    def open(cls, url: str) -> Store:
+        """Open a SQLAlchemy URL or a file name; makes the file, never the tables.
+
+        Raises ValueError for a database other than SQLite and PostgreSQL, StoreAway where it
+        does not answer at first use.
+        """
+        address = url if "://" in url else f"sqlite:///{url}"
+        parsed = make_url(address)
+        backend = parsed.get_backend_name()
+        if backend == "sqlite":
+            if not parsed.database or parsed.database == ":memory:":
+                raise ValueError("the store needs a file: what is only in memory cannot be proved")
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            return cls(_sqlite_engine(address))
+        if backend == "postgresql":
+            return cls(
+                create_engine(
+                    parsed.set(drivername="postgresql+psycopg"),
+                    pool_size=READERS_MAX,
+                    max_overflow=0,
+                    pool_timeout=READER_WAIT_S,
+                    pool_pre_ping=True,
+                )
+            )
+        raise ValueError(f"the store runs on SQLite and PostgreSQL, not on {backend}")
+
+    def create_all(self) -> None:
+        """Make all declared tables; for tests and demonstrations, the service migrates."""
+        tables.metadata.create_all(self.engine)
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        if self._group:
+            self._group.close()
+        self.engine.dispose()
+
+    @contextmanager
+    def write(self, now: datetime, *, long: bool = False) -> Iterator[Act]:
+        """One act: one transaction, committed at the end of the block, undone on any exception.
+
+        A `long` act (a large file) never makes others wait for their acknowledgement. Raises
+        StoreFull and StoreAway; both leave nothing behind.
+        """
+        try:
+            if self._group:
+                with self._group.act(long=long) as connection:
+                    act = Act(connection, self._record_time(connection, now))
+                    yield act
+                    act.enter_log()
+                return
+            with self.engine.begin() as connection:
+                act = Act(connection, self._record_time(connection, now))
+                yield act
+                act.enter_log()
+                # A crash up to here leaves nothing, after it everything of the act.
+        except (DBAPIError, sqlite3.Error, psycopg.Error) as fault:
+            raise _said_of(fault) from fault
+
+    @contextmanager
+    def read(self) -> Iterator[View]:
+        """A snapshot: everything read in the block is of one moment."""
+        try:
+            with self._snapshots.begin() as connection:
+                yield View(connection)
+        except (DBAPIError, sqlite3.Error, psycopg.Error) as fault:
+            raise _said_of(fault) from fault
+
+    def _record_time(self, connection: Connection, now: datetime) -> datetime:
+        """`now`, or the latest record time if the clock went back."""
+        with self._latest_lock:
+            if self._latest is _EPOCH:
+                newest = connection.scalar(
+                    select(tables.event.c.record_time).order_by(tables.event.c.seq.desc()).limit(1)
+                )
+                self._latest = newest or datetime.min.replace(tzinfo=UTC)
+            self._latest = max(self._latest, now)
+            return self._latest
+
+
+@dataclass(slots=True)
+class _Group:
+    """Acts that share one commit."""
+
+    acts: int = 0
+    error: BaseException | None = None
+    flushed: threading.Event = field(default_factory=threading.Event)
+
+
+class _GroupCommit:
+    """The one writer of a SQLite database.
+
+    An act that finds others waiting for the writer leaves its work in the open transaction and
+    waits; the last of the queue, or the one that fills the group, commits for all. A later act
+    runs in a savepoint, so that its failure is its own.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._turn = threading.Lock()
+        self._waiting = 0
+        self._waiting_lock = threading.Lock()
+        self._connection: Connection | None = None
+        self._group: _Group | None = None
+
+    @contextmanager
+    def act(self, *, long: bool) -> Iterator[Connection]:
+        """The writer's connection within a transaction, for one act."""
+        self._take_turn(long=long)
+        group: _Group | None = None
+        try:
+            if long:
+                self._flush()
+            connection = self._writer()
+            group = self._group
+            if group is None:
+                connection.begin()
+                group = self._group = _Group()
+            group.acts += 1
+            if group.acts == 1:
+                yield connection
+            else:
+                with connection.begin_nested():
+                    yield connection
+        except BaseException as fault:
+            self._undo(group, fault)
+            raise
+        finally:
+            handed_on = self._end_turn(group, long=long)
+        if handed_on and group is not None:
+            group.flushed.wait()
+        if group is not None and group.error is not None:
+            raise group.error
+
+    def close(self) -> None:
+        """Commit nothing more and let go of the connection."""
+        with self._turn:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _take_turn(self, *, long: bool) -> None:
+        if long:
+            self._turn.acquire()
+            return
+        with self._waiting_lock:
+            self._waiting += 1
+        self._turn.acquire()
+        with self._waiting_lock:
+            self._waiting -= 1
+
+    def _writer(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._engine.connect().execution_options(begin="BEGIN IMMEDIATE")
+        return self._connection
+
+    def _undo(self, group: _Group | None, fault: BaseException) -> None:
+        """Undo the failed act; the whole group where the database itself gave up."""
+        connection = self._connection
+        if connection is None or group is None:
+            self._forget_connection()
+            return
+        driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+        group.acts -= 1
+        if driver.in_transaction and group.acts:
+            return  # the savepoint is undone, the acts before it stand
+        if group.acts:
+            group.error = fault  # SQLite rolled everything back, as on a full disk
+        connection.rollback()
+        self._group = None
+        group.flushed.set()
+
+    def _forget_connection(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._group = None
+
+    def _end_turn(self, group: _Group | None, *, long: bool) -> bool:
+        """Commit, or leave it to the next in the queue; says whether it was left."""
+        try:
+            if group is None or self._group is not group:
+                return False
+            with self._waiting_lock:
+                others_wait = self._waiting > 0
+            if others_wait and not long and group.acts < GROUP_ACTS_MAX:
+                return True
+            self._flush()
+            return False
+        finally:
+            self._turn.release()
+
+    def _flush(self) -> None:
+        """Commit the open transaction and tell all of its acts how it went."""
+        group, connection = self._group, self._connection
+        if group is None or connection is None:
+            return
+        self._group = None
+        try:
+            # A crash before this leaves nothing of the group, after it all; nobody was told yet.
+            connection.commit()
+        except BaseException as fault:  # noqa: BLE001  # handed to every act of the group
+            group.error = fault
+            connection.rollback()
+        finally:
+            group.flushed.set()
+
+
+def _sqlite_engine(address: str) -> Engine:
+    engine = create_engine(
+        address,
+        poolclass=QueuePool,
+        pool_size=READERS_MAX,
+        max_overflow=1,
+        pool_timeout=READER_WAIT_S,
+        connect_args={
+            "check_same_thread": False,
+            "timeout": WRITER_WAIT_S,
+            "isolation_level": None,
+            "cached_statements": 512,
+        },
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(driver: sqlite3.Connection, _record: object) -> None:
+        for pragma in (
+            f"page_size = {PAGE_BYTES}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            f"cache_size = -{CACHE_KIB}",
+            f"wal_autocheckpoint = {WAL_PAGES_MAX}",
+            "temp_store = MEMORY",
+        ):
+            driver.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+    return engine
+
+
+def _said_of(fault: BaseException) -> BaseException:
+    """What a driver's fault means for the caller; a fault of ours stays what it is."""
+    cause = fault.orig if isinstance(fault, DBAPIError) else fault
+    if isinstance(cause, sqlite3.Error):
+        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_FULL:
+            return StoreFull("the disk is full")
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return StoreAway("another process is writing to the database")
+        if code == sqlite3.SQLITE_IOERR:
+            return StoreFull("the disk refuses to write")
+    if isinstance(cause, psycopg.Error):
+        if cause.sqlstate in _POSTGRESQL_FULL:
+            return StoreFull("the database server has no room")
+        if isinstance(cause, psycopg.OperationalError):
+            return StoreAway("the database server cannot be reached")
+    return fault
+
+
+def newest_record_time(view: View) -> datetime | None:
+    """The record time of the newest event, None where there is none."""
+    newest: datetime | None = view.connection.scalar(select(func.max(tables.event.c.record_time)))
+    return newest
