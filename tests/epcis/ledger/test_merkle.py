@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from epcis.ledger.merkle import (
     EMPTY_ROOT,
     Frontier,
@@ -19,8 +22,6 @@ from epcis.ledger.merkle import (
     root_from_multi_proof,
     root_of,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 CT_INPUTS = [
     "",
@@ -46,7 +47,7 @@ LARGEST = 69
 
 
 def leaves(count: int) -> list[bytes]:
-    return [leaf_hash(bytes([n])) for n in range(count)]
+    return [leaf_hash(n.to_bytes(2, "big")) for n in range(count)]
 
 
 def test_roots_are_those_of_the_certificate_transparency_vector():
