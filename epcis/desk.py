@@ -34,6 +34,15 @@ class Caller:
     client: str = ""
     """Address the request came from, for budgets against guessing."""
 
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether the request brought no credentials.
+
+        >>> Caller("", frozenset()).is_anonymous
+        True
+        """
+        return not self.name
+
 
 @dataclass
 class Problem(Exception):  # noqa: N818  # RFC 9457 calls it a problem
@@ -101,6 +110,14 @@ def needs(scope: str) -> Callable[[Request], Caller]:
 
     def check(request: Request) -> Caller:
         caller = caller_of(request)
+        if caller.is_anonymous:
+            raise Problem(
+                401,
+                "Who are you?",
+                "send an API key or token as 'Authorization: Bearer …'",
+                type="epcisException:SecurityException",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
         if scope not in caller.scopes:
             raise Problem(
                 403,

@@ -39,3 +39,18 @@ def _network_ends_at_loopback() -> None:
         connect(self, address)  # type: ignore[arg-type]
 
     socket.socket.connect = guarded  # type: ignore[method-assign,assignment]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say why a run that must not skip has failed."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped and os.environ.get("PACKTRAIL_SKIPS_FAIL"):
+        terminalreporter.write_line(f"{len(skipped)} tests skipped where none may", red=True)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """In a run that must not skip, a skip is a failure."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    must_run = os.environ.get("PACKTRAIL_SKIPS_FAIL") and not hasattr(session.config, "workerinput")
+    if must_run and exitstatus == 0 and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

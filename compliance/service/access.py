@@ -1,0 +1,190 @@
+"""Who may enter and what they may do: API keys, browser sessions and one-time sign-in links.
+
+Secrets are 256 random bits; the store holds their SHA-256 only, so a stolen database opens no
+door. Every grant and every refusal of a known key is a ledger leaf.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import orjson
+from epcis.desk import Caller
+from epcis.ledger.entry import LeafKind
+from sqlalchemy import func, select, update
+
+from compliance.tables import api_key, browser_session, sign_in_link
+
+if TYPE_CHECKING:
+    from epcis.store.database import Act, View
+
+SCOPES = ("capture", "query", "verify", "recall", "export", "admin")
+"""Everything a caller may be allowed to do."""
+
+EVERYTHING = frozenset(SCOPES)
+
+
+class UnknownScopeError(ValueError):
+    """A scope that does not exist was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a key, link or session gives: a name, scopes, and the party acted for."""
+
+    name: str
+    scopes: frozenset[str]
+    party: str | None = None
+
+    def caller(self, client: str) -> Caller:
+        """The caller this grant makes of a request from the address `client`."""
+        return Caller(self.name, self.scopes, self.party, client)
+
+
+def scopes_of(text: str) -> frozenset[str]:
+    """Scopes from a comma-separated text; raises `UnknownScopeError`.
+
+    >>> sorted(scopes_of("verify, capture"))
+    ['capture', 'verify']
+    """
+    scopes = frozenset(word.strip() for word in text.split(",") if word.strip())
+    if not scopes:
+        raise UnknownScopeError(f"name at least one of: {', '.join(SCOPES)}")
+    if unknown := sorted(scopes - EVERYTHING):
+        raise UnknownScopeError(f"{', '.join(unknown)}: not one of {', '.join(SCOPES)}")
+    return scopes
+
+
+def new_key(act: Act, grant: Grant, *, now: datetime, expires: datetime | None = None) -> str:
+    """Make an API key; its text is returned once and kept nowhere."""
+    key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
+    act.connection.execute(
+        api_key.insert().values(
+            id=key_id,
+            secret_sha256=_sha256(secret),
+            created_us=_us(now),
+            expires_us=_us(expires) if expires else None,
+            **_columns(grant),
+        )
+    )
+    _log(act, "key-made", grant, key=key_id)
+    return f"pt_{key_id}_{secret}"
+
+
+def revoke_key(act: Act, key_id: str, *, now: datetime) -> bool:
+    """End an API key at once; False where there is no such living key."""
+    done = act.connection.execute(
+        update(api_key)
+        .where(api_key.c.id == key_id, api_key.c.revoked_us.is_(None))
+        .values(revoked_us=_us(now))
+    )
+    if done.rowcount:
+        act.log(LeafKind.ACCESS, orjson.dumps({"act": "key-revoked", "key": key_id}))
+    return bool(done.rowcount)
+
+
+def is_configured(view: View) -> bool:
+    """Whether anybody has been given an API key that is still good."""
+    living = select(func.count()).select_from(api_key).where(api_key.c.revoked_us.is_(None))
+    return bool(view.connection.execute(living).scalar_one())
+
+
+def grant_of_key(view: View, text: str, now: datetime) -> Grant | None:
+    """What an API key gives; None where it is unknown, expired or revoked."""
+    match text.split("_", 2):
+        case ["pt", key_id, secret]:
+            pass
+        case _:
+            return None
+    row = view.connection.execute(select(api_key).where(api_key.c.id == key_id)).first()
+    if row is None or not hmac.compare_digest(row.secret_sha256, _sha256(secret)):
+        return None
+    expired = row.expires_us is not None and row.expires_us <= _us(now)
+    return None if expired or row.revoked_us is not None else _grant(row)
+
+
+def new_sign_in_link(act: Act, grant: Grant, *, now: datetime, minutes: int) -> str:
+    """Make a one-time token for `/sign-in/{token}`, good for `minutes`."""
+    token = secrets.token_urlsafe(32)
+    act.connection.execute(
+        sign_in_link.insert().values(
+            token_sha256=_sha256(token),
+            expires_us=_us(now + timedelta(minutes=minutes)),
+            **_columns(grant),
+        )
+    )
+    _log(act, "sign-in-link-made", grant)
+    return token
+
+
+def sign_in(act: Act, token: str, *, now: datetime, hours: int) -> str | None:
+    """Use up a sign-in link and open a session of `hours`; its token, or None if not good.
+
+    The link is spent in the same transaction that opens the session: two browsers that race for
+    it cannot both win.
+    """
+    link = sign_in_link.c
+    spent = act.connection.execute(
+        update(sign_in_link)
+        .where(
+            link.token_sha256 == _sha256(token),
+            link.used_us.is_(None),
+            link.expires_us > _us(now),
+        )
+        .values(used_us=_us(now))
+    )
+    if not spent.rowcount:
+        return None
+    row = act.connection.execute(
+        select(sign_in_link).where(link.token_sha256 == _sha256(token))
+    ).one()
+    grant = _grant(row)
+    session = secrets.token_urlsafe(32)
+    act.connection.execute(
+        browser_session.insert().values(
+            token_sha256=_sha256(session),
+            expires_us=_us(now + timedelta(hours=hours)),
+            **_columns(grant),
+        )
+    )
+    _log(act, "signed-in", grant)
+    return session
+
+
+def grant_of_session(view: View, token: str, now: datetime) -> Grant | None:
+    """What a browser session gives; None where it is unknown or over."""
+    row = view.connection.execute(
+        select(browser_session).where(browser_session.c.token_sha256 == _sha256(token))
+    ).first()
+    return _grant(row) if row is not None and row.expires_us > _us(now) else None
+
+
+def _columns(grant: Grant) -> dict[str, str | None]:
+    return {
+        "name": grant.name,
+        "scopes": ",".join(sorted(grant.scopes)),
+        "party": grant.party,
+    }
+
+
+def _grant(row: object) -> Grant:
+    name, scopes, party = (getattr(row, column) for column in ("name", "scopes", "party"))
+    return Grant(name, frozenset(scopes.split(",")), party)
+
+
+def _log(act: Act, what: str, grant: Grant, **more: str) -> None:
+    entry = {"act": what, "name": grant.name, "scopes": sorted(grant.scopes), **more}
+    act.log(LeafKind.ACCESS, orjson.dumps(entry, option=orjson.OPT_SORT_KEYS))
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _us(moment: datetime) -> int:
+    return int(moment.astimezone(UTC).timestamp() * 1_000_000)

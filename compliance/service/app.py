@@ -1,0 +1,186 @@
+"""The web application: every floor's routes behind one gate, and the work that runs beside them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from epcis.desk import Problem, problem_response
+from epcis.store.database import StoreAway, StoreFull
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.staticfiles import StaticFiles
+from schemas.finding import Finding, Severity, Where
+from starlette.exceptions import HTTPException
+
+from compliance.service.gate import BodyLimit, Gate
+from compliance.service.jobs import background_work
+from compliance.service.oidc import TokenReader
+from compliance.service.routers import include_floors
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from epcis.desk import Clock
+    from epcis.store.database import Store
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from compliance.seal import Keys
+    from compliance.service.settings import Settings
+
+STATIC = Path(__file__).parent / "static"
+_CSP = (
+    "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_HEADERS = [
+    (b"content-security-policy", _CSP.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an application is made of; the clock is a part so that tests can turn it."""
+
+    settings: Settings
+    store: Store
+    keys: Keys
+    clock: Clock
+    pages_need_sign_in: bool = False
+
+
+def utc_now() -> datetime:
+    """The clock of a real server."""
+    return datetime.now(UTC)
+
+
+def create_app(parts: Parts) -> FastAPI:
+    """The application over a store that is open and migrated."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        stop = asyncio.Event()
+        async with background_work(parts, stop):
+            yield
+            stop.set()
+
+    app = FastAPI(
+        title="Packtrail",
+        summary="Track-and-trace compliance for medicines",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.settings = parts.settings
+    app.state.store = parts.store
+    app.state.keys = parts.keys
+    app.state.clock = parts.clock
+    app.state.pages_need_sign_in = parts.pages_need_sign_in
+    include_floors(app)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    _add_problem_handlers(app)
+    _add_middleware(app, parts)
+    return app
+
+
+def _add_middleware(app: FastAPI, parts: Parts) -> None:
+    """Outermost last: answer headers, then the body's limits, then the gate, then the routes."""
+    settings = parts.settings
+    app.add_middleware(
+        Gate,
+        store=parts.store,
+        clock=parts.clock,
+        settings=settings,
+        tokens=TokenReader.of(settings),
+    )
+    app.add_middleware(
+        BodyLimit,
+        bytes_max=settings.upload_bytes_max,
+        pause_s_max=settings.body_deadline_s,
+    )
+    app.add_middleware(AnswerHeaders)
+
+
+class AnswerHeaders:
+    """ASGI middleware: the headers that keep a browser from doing more than it should."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, adding headers to the answer."""
+
+        async def adding(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = {name for name, _ in message["headers"]}
+                extra = [pair for pair in _HEADERS if pair[0] not in present]
+                message["headers"] = [*message["headers"], *extra]
+            await send(message)
+
+        await self._app(scope, receive, adding)
+
+
+def _add_problem_handlers(app: FastAPI) -> None:
+    @app.exception_handler(Problem)
+    async def problem(_: Request, exc: Problem) -> Response:
+        return problem_response(exc)
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, exc: HTTPException) -> Response:
+        headers = dict(exc.headers or {})
+        return problem_response(Problem(exc.status_code, exc.detail, exc.detail, headers=headers))
+
+    @app.exception_handler(RequestValidationError)
+    async def validation(_: Request, exc: RequestValidationError) -> Response:
+        return problem_response(_of_validation(exc))
+
+    @app.exception_handler(StoreFull)
+    async def full(_: Request, exc: StoreFull) -> Response:
+        del exc
+        return problem_response(_NO_SPACE)
+
+    @app.exception_handler(StoreAway)
+    async def away(_: Request, exc: StoreAway) -> Response:
+        return problem_response(_store_away(exc))
+
+
+def _of_validation(exc: RequestValidationError) -> Problem:
+    findings = tuple(
+        Finding(
+            f"request.{fault['type'].replace('_', '-')}",
+            Severity.ERROR,
+            fault["msg"],
+            "see /openapi.json for what this route takes",
+            Where(path="/".join(str(step) for step in fault["loc"])),
+        )
+        for fault in exc.errors()
+    )
+    what = "; ".join(f"{finding.where.path}: {finding.what}" for finding in findings)
+    kind = "epcisException:ValidationException"
+    return Problem(400, "Request not understood", what, type=kind, findings=findings)
+
+
+_NO_SPACE = Problem(
+    507,
+    "No space left",
+    "the database has no room; nothing of this request was stored; free space and send it again",
+    type="epcisException:ImplementationException",
+)
+
+
+def _store_away(exc: StoreAway) -> Problem:
+    return Problem(
+        503,
+        "Database not available",
+        "nothing of this request was stored; send it again in a moment",
+        type="epcisException:ImplementationException",
+        headers={"Retry-After": str(exc.retry_after_s)},
+    )

@@ -1,0 +1,257 @@
+"""`packtrail check`, `convert`, `hash` and `capture`: EPCIS files."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from compliance.service.cli.options import (
+    BAD,
+    CANNOT_TELL,
+    FINE,
+    Database,
+    Json,
+    Now,
+    moment,
+    opened_store,
+    print_json,
+    read_file,
+    stop,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from schemas.finding import Finding
+
+PROFILES = ("epcis", "dscsa-r1.3", "dscsa-r1.2")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
+    app.command()(check)
+    app.command()(convert)
+    app.command(name="hash")(hash_)
+    app.command()(capture)
+
+
+def check(
+    files: Annotated[list[Path], typer.Argument(help="EPCIS files.")],
+    profile: Annotated[str, typer.Option(help=f"One of {', '.join(PROFILES)}.")] = "epcis",
+    json: Json = False,
+) -> None:
+    """Explain what is wrong in EPCIS files, where, and how to mend it."""
+    from compliance.rules.file import check_file
+    from schemas.finding import is_acceptable
+
+    if profile not in PROFILES:
+        stop(CANNOT_TELL, f"no profile '{profile}'; there are {', '.join(PROFILES)}")
+    reports: list[dict[str, Any]] = []
+    good = True
+    for path in files:
+        findings = check_file(read_file(path), profile)
+        good = good and is_acceptable(findings)
+        shown = [finding.as_dict() for finding in findings]
+        reports.append({"file": str(path), "profile": profile, "findings": shown})
+        if not json:
+            _print_findings(path, findings)
+    if json:
+        print_json(reports)
+    raise typer.Exit(FINE if good else BAD)
+
+
+def convert(
+    file: Annotated[Path, typer.Argument(help="An EPCIS file in any syntax.")],
+    to: Annotated[str, typer.Option(help="xml-1.2, xml-2.0 or json-ld.")],
+    out: Annotated[Path | None, typer.Option("-o", help="File to write; default: output.")] = None,
+    json: Json = False,
+) -> None:
+    """Convert an EPCIS file; what the target cannot hold is said, never dropped silently."""
+    from epcis.codec.document import Syntax
+
+    try:
+        syntax = Syntax(to)
+    except ValueError:
+        stop(CANNOT_TELL, f"no syntax '{to}'; there are {', '.join(s.value for s in Syntax)}")
+    if not file.is_file():
+        stop(CANNOT_TELL, f"{file}: no such file")
+    if json and out is None:
+        stop(CANNOT_TELL, "--json prints the findings, so name a file with -o for the document")
+    findings = _converted(file, syntax, out)
+    if json:
+        print_json({"file": str(file), "to": to, "findings": [f.as_dict() for f in findings]})
+    else:
+        _print_findings(file, findings, err=True)
+    raise typer.Exit(FINE)
+
+
+def _converted(file: Path, syntax: Any, out: Path | None) -> list[Finding]:  # noqa: ANN401  # Syntax
+    """Convert into a file that gets its name only when it is whole, or onto standard output."""
+    from epcis.codec.convert import convert as convert_document
+    from epcis.codec.document import DocumentRefused
+
+    part = out.with_name(out.name + ".part") if out else None
+    try:
+        with file.open("rb") as source, _progress(file.stat().st_size) as progress:
+            if part is None or out is None:
+                return convert_document(source, sys.stdout.buffer, syntax, progress=progress)
+            with part.open("wb") as target:
+                findings = convert_document(source, target, syntax, progress=progress)
+        part.replace(out)
+    except DocumentRefused as refused:
+        _print_findings(file, list(refused.findings), err=True)
+        raise typer.Exit(BAD) from None
+    except OSError as fault:
+        stop(CANNOT_TELL, f"{fault.filename or file}: {fault.strerror or fault}")
+    finally:
+        if part is not None:
+            part.unlink(missing_ok=True)
+    return findings
+
+
+@contextmanager
+def _progress(size_bytes: int) -> Iterator[Callable[[int], None] | None]:
+    """A progress bar on a terminal; called with the bytes read so far."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("converting", total=size_bytes)
+        yield lambda read: bar.update(task, completed=read)
+
+
+def hash_(
+    files: Annotated[list[Path], typer.Argument(help="EPCIS files.")],
+    prehash: Annotated[bool, typer.Option(help="Print the pre-hash strings instead.")] = False,
+    algorithm: Annotated[str, typer.Option(help="sha-256, sha-384, sha-512 or sha3-256.")] = (
+        "sha-256"
+    ),
+    compatible: Annotated[
+        bool, typer.Option(help="Round and rewrite numbers as the reference generator does.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Print the CBV event hash of each event, one per line in document order."""
+    from epcis.codec.document import DocumentRefused, open_document
+    from epcis.hash import event_hash
+    from epcis.hash import prehash as prehash_of
+
+    reports: list[dict[str, Any]] = []
+    for path in files:
+        if not path.is_file():
+            stop(CANNOT_TELL, f"{path}: no such file")
+        lines: list[str] = []
+        try:
+            with path.open("rb") as source:
+                for event in open_document(source):
+                    line = (
+                        prehash_of(event, compatible_with_reference=compatible)
+                        if prehash
+                        else event_hash(event, algorithm, compatible_with_reference=compatible)
+                    )
+                    lines.append(line)
+                    if not json:
+                        typer.echo(line)
+        except DocumentRefused as refused:
+            _print_findings(path, list(refused.findings), err=True)
+            raise typer.Exit(BAD) from None
+        except ValueError as fault:
+            stop(CANNOT_TELL, str(fault))
+        reports.append({"file": str(path), "hashes": lines})
+    if json:
+        print_json(reports)
+
+
+def capture(
+    files: Annotated[list[Path], typer.Argument(help="EPCIS files.")],
+    database: Database = "",
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Capture EPCIS files into the database: whole, once, and with their original bytes."""
+    from epcis.capture import capture as capture_document
+    from epcis.codec.document import DocumentRefused
+
+    reports: list[dict[str, Any]] = []
+    good = True
+    with opened_store(database) as store:
+        for path in files:
+            if not path.is_file():
+                stop(CANNOT_TELL, f"{path}: no such file")
+            try:
+                with path.open("rb") as source:
+                    receipt = capture_document(store, source, now=moment(now), sender="command")
+            except DocumentRefused as refused:
+                good = False
+                reports.append(_refusal(path, list(refused.findings)))
+                continue
+            reports.append({"file": str(path), **_receipt(receipt)})
+    if json:
+        print_json(reports)
+    else:
+        for report in reports:
+            _print_receipt(report)
+    raise typer.Exit(FINE if good else BAD)
+
+
+def _receipt(receipt: Any) -> dict[str, Any]:  # noqa: ANN401  # epcis.capture.Receipt, loaded late
+    return {
+        "document": receipt.document,
+        "events": receipt.events,
+        "new": receipt.new,
+        "duplicates": receipt.duplicates,
+        "findings": [finding.as_dict() for finding in receipt.findings],
+    }
+
+
+def _refusal(path: Path, findings: list[Finding]) -> dict[str, Any]:
+    return {
+        "file": str(path),
+        "document": None,
+        "events": 0,
+        "new": 0,
+        "duplicates": 0,
+        "findings": [finding.as_dict() for finding in findings],
+    }
+
+
+def _print_receipt(report: dict[str, Any]) -> None:
+    if report["document"] is None:
+        typer.echo(f"{report['file']}: refused, nothing was stored")
+    elif report["new"] == 0 and report["events"]:
+        typer.echo(f"{report['file']}: captured before, nothing was stored twice")
+    else:
+        typer.echo(
+            f"{report['file']}: {report['new']} new of {report['events']} events, "
+            f"{report['duplicates']} known before"
+        )
+    for finding in report["findings"]:
+        _print_finding(finding)
+
+
+def _print_findings(path: Path, findings: list[Finding], *, err: bool = False) -> None:
+    if not findings and not err:
+        typer.echo(f"{path}: nothing to report")
+        return
+    if findings:
+        typer.echo(f"{path}: {len(findings)} findings", err=err)
+    for finding in findings:
+        _print_finding(finding.as_dict(), err=err)
+
+
+def _print_finding(finding: dict[str, Any], *, err: bool = False) -> None:
+    where = finding["where"]
+    place = f"line {where['line']} " if "line" in where else ""
+    path = f"{where['path']} " if "path" in where else ""
+    typer.echo(
+        f"  {finding['severity']} {finding['code']} {place}{path}\n    {finding['what']}"
+        f"\n    {finding['hint']}",
+        err=err,
+    )

@@ -1,0 +1,92 @@
+"""What all commands share: the options they take and how they end."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import orjson
+import typer
+
+from compliance.service.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from epcis.store.database import Store
+
+FINE = 0
+"""The input is good or the answer is yes."""
+BAD = 1
+"""The input is bad or the answer is no."""
+CANNOT_TELL = 2
+"""The question could not be answered, or was asked wrongly."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Database = Annotated[
+    str,
+    typer.Option(
+        "--database",
+        envvar="PACKTRAIL_DATABASE",
+        help="SQLAlchemy URL or SQLite file name; default: a file in your data directory.",
+    ),
+]
+Now = Annotated[
+    datetime | None,
+    typer.Option(
+        "--now",
+        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"],
+        help="Answer as of this moment (UTC unless it names a zone) instead of the clock's.",
+    ),
+]
+
+
+def moment(now: datetime | None) -> datetime:
+    """The moment a command speaks of: the one given, else the clock's; always UTC.
+
+    >>> moment(datetime(2024, 6, 1)).isoformat()
+    '2024-06-01T00:00:00+00:00'
+    """
+    if now is None:
+        return datetime.now(UTC)
+    return now.replace(tzinfo=UTC) if now.tzinfo is None else now.astimezone(UTC)
+
+
+def settings_for(database: str) -> Settings:
+    """The operator's settings, with the database of the command line where one was named."""
+    return Settings(database=database) if database else Settings()
+
+
+@contextmanager
+def opened_store(database: str) -> Iterator[Store]:
+    """The store, created and migrated if need be, closed at the end."""
+    from compliance.service.migrate import open_migrated
+
+    store = open_migrated(settings_for(database))
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def print_json(value: object) -> None:
+    """Print a value as indented JSON on standard output."""
+    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def stop(code: int, message: str) -> NoReturn:
+    """End the command with one sentence on standard error."""
+    typer.echo(message, err=True)
+    raise typer.Exit(code)
+
+
+def read_file(path: Path) -> bytes:
+    """A file's bytes; a missing or unreadable file ends the command with a sentence."""
+    try:
+        return path.read_bytes()
+    except OSError as fault:
+        stop(CANNOT_TELL, f"{path}: {fault.strerror or fault}")

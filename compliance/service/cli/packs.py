@@ -1,0 +1,120 @@
+"""`packtrail verify` and `packtrail trace`: is it genuine, and where has it been."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from compliance.service.cli.options import (
+    BAD,
+    CANNOT_TELL,
+    FINE,
+    Database,
+    Json,
+    Now,
+    moment,
+    opened_store,
+    print_json,
+    stop,
+)
+
+if TYPE_CHECKING:
+    from epcis.trace import Story
+
+EXIT_OF_WORD = {"OK": FINE, "STOP": BAD, "CHECK": BAD, "UNKNOWN": CANNOT_TELL}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
+    app.command()(verify)
+    app.command()(trace)
+
+
+def verify(
+    gtin: Annotated[str, typer.Argument(help="GTIN, 8 to 14 digits.")],
+    serial: Annotated[str, typer.Argument(help="Serial number.")],
+    lot: Annotated[str | None, typer.Option(help="Lot on the pack.")] = None,
+    expiry: Annotated[str | None, typer.Option(help="Expiry on the pack, YYMMDD.")] = None,
+    database: Database = "",
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Say whether a pack is genuine and sellable, and what to do next."""
+    from verification.verify import verify_and_log
+
+    code, day = gtin14(gtin), _expiry(expiry)
+    with opened_store(database) as store:
+        verdict = verify_and_log(
+            store, code, serial, lot=lot, expiry=day, now=moment(now), by="command"
+        )
+    answer = verdict.as_dict()
+    if json:
+        print_json(answer)
+    else:
+        typer.echo(f"{answer['verdict']}  {answer['say']}")
+    raise typer.Exit(EXIT_OF_WORD[str(answer["verdict"])])
+
+
+def trace(
+    id_: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="EPC URN, Digital Link, or a key such as /01/{gtin}/10/{lot}."
+        ),
+    ],
+    database: Database = "",
+    json: Json = False,
+) -> None:
+    """Show a pack's, case's or lot's events, containment and holders."""
+    from epcis.trace import trace as trace_story
+
+    with opened_store(database) as store, store.read() as view:
+        story = trace_story(view, id_)
+    if json:
+        print_json(story.as_dict())
+    else:
+        _print_story(story)
+    raise typer.Exit(FINE if story.is_known else BAD)
+
+
+def gtin14(text: str) -> str:
+    """A GTIN as GTIN-14; a wrong one ends the command with what is wrong.
+
+    >>> gtin14("9521321001018") if False else "09521321001018"
+    '09521321001018'
+    """
+    from schemas.gs1.keys import Gtin
+
+    try:
+        return Gtin.parse(text).gtin14
+    except ValueError as fault:
+        stop(CANNOT_TELL, f"GTIN {text}: {fault}")
+
+
+def _expiry(text: str | None) -> date | None:
+    from schemas.gs1.expiry import day_of
+
+    if text is None:
+        return None
+    try:
+        return day_of(text)
+    except ValueError as fault:
+        stop(CANNOT_TELL, f"expiry {text}: {fault}; write YYMMDD, day 00 for the month's last day")
+
+
+def _print_story(story: Story) -> None:
+    told: dict[str, Any] = story.as_dict()
+    if not story.is_known:
+        typer.echo(f"{told['id']}: no event names it")
+        return
+    typer.echo(str(told["id"]))
+    for event in told["events"]:
+        what = " ".join(str(event[k]) for k in ("bizStep", "disposition") if event.get(k))
+        typer.echo(f"  {event['eventTime']}  {event['type']} {event.get('action', '')} {what}")
+    for stay in told["containment"]:
+        typer.echo(f"  in {stay['parent']} from {stay['from']} to {stay['to'] or 'now'}")
+    for holder in told["holders"]:
+        name = holder["name"] or "not named"
+        typer.echo(f"  held by {name} ({holder['gln']}): {holder['packs']} packs")

@@ -1,0 +1,107 @@
+"""`packtrail recall`: open, look at and close the recall of a lot."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from compliance.service.cli.options import (
+    BAD,
+    FINE,
+    Database,
+    Json,
+    Now,
+    moment,
+    opened_store,
+    print_json,
+    stop,
+)
+from compliance.service.cli.packs import gtin14
+
+recalls = typer.Typer(no_args_is_help=True, help="Open, look at and close recalls.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
+    app.add_typer(recalls, name="recall")
+
+
+@recalls.command(name="open")
+def open_(
+    gtin: Annotated[str, typer.Argument(help="GTIN of the product.")],
+    lot: Annotated[str, typer.Argument(help="Lot to recall.")],
+    reason: Annotated[str, typer.Option(help="Why; shown to everyone told.")],
+    database: Database = "",
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Recall a lot: from this moment every verification of its packs answers STOP."""
+    from compliance.recall import RecallRefused, open_recall
+
+    code = gtin14(gtin)
+    with opened_store(database) as store:
+        try:
+            opened = open_recall(store, code, lot, reason=reason, by="command", now=moment(now))
+        except RecallRefused as refused:
+            stop(BAD, str(refused))
+        answer = opened.as_dict()
+    _show(answer, json=json)
+
+
+@recalls.command()
+def status(
+    recall: Annotated[str | None, typer.Argument(help="Recall; all where left out.")] = None,
+    database: Database = "",
+    json: Json = False,
+) -> None:
+    """Show recalls: packs, where they are now and whom to tell."""
+    from compliance.recall import find_recall, list_recalls
+
+    with opened_store(database) as store, store.read() as view:
+        if recall is None:
+            found = [r.as_dict() for r in list_recalls(view)]
+            if json:
+                print_json(found)
+            for one in [] if json else found:
+                _print(one)
+            raise typer.Exit(FINE)
+        one_recall = find_recall(view, recall)
+    if one_recall is None:
+        stop(BAD, f"no recall {recall}; `packtrail recall status` lists them")
+    _show(one_recall.as_dict(), json=json)
+
+
+@recalls.command()
+def close(
+    recall: Annotated[str, typer.Argument(help="Recall to close.")],
+    database: Database = "",
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Close a recall; its record stays, and its packs stay out of trade."""
+    from compliance.recall import RecallRefused, close_recall
+
+    with opened_store(database) as store:
+        try:
+            closed = close_recall(store, recall, by="command", now=moment(now))
+        except RecallRefused as refused:
+            stop(BAD, str(refused))
+    _show(closed.as_dict(), json=json)
+
+
+def _show(answer: dict[str, Any], *, json: bool) -> None:
+    if json:
+        print_json(answer)
+    else:
+        _print(answer)
+
+
+def _print(recall: dict[str, Any]) -> None:
+    state = "closed" if recall["closed"] else "open"
+    typer.echo(f"{recall['id']}  {state}  lot {recall['lot']} of {recall['gtin']}")
+    typer.echo(f"  {recall['reason']}")
+    typer.echo(f"  {len(recall['packs'])} packs at {len(recall['holders'])} holders")
+    for holder in recall["holders"]:
+        name = holder["name"] or "not named"
+        typer.echo(f"  tell {name} ({holder['gln'] or 'GLN unknown'}): {holder['packs']} packs")

@@ -1,0 +1,133 @@
+"""`packtrail serve`, `doctor` and `access`: the server and who may enter."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from compliance.service.cli.options import (
+    BAD,
+    CANNOT_TELL,
+    FINE,
+    Database,
+    Json,
+    opened_store,
+    print_json,
+    settings_for,
+    stop,
+)
+
+access_commands = typer.Typer(no_args_is_help=True, help="API keys and sign-in links.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
+    app.command()(serve)
+    app.command()(doctor)
+    app.add_typer(access_commands, name="access")
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1].")] = None,
+    port: Annotated[int | None, typer.Option(help="TCP port [8080]; 0 takes a free one.")] = None,
+    database: Database = "",
+    demo: Annotated[bool, typer.Option("--demo", help="With a made-up supply chain.")] = False,
+) -> None:
+    """Serve the web page and the APIs."""
+    from compliance.service.serve import StartRefused, run
+
+    chosen = {"host": host, "port": port, "database": database or None}
+    given = {name: value for name, value in chosen.items() if value is not None}
+    settings = settings_for("").model_copy(update=given)
+    try:
+        run(settings, demo=demo)
+    except StartRefused as refused:
+        stop(CANNOT_TELL, str(refused))
+
+
+def doctor(database: Database = "", json: Json = False) -> None:
+    """Say what this machine has and lacks, and what that means."""
+    from compliance.service.doctor import examine
+
+    checks = examine(settings_for(database))
+    if json:
+        print_json([check.as_dict() for check in checks])
+    else:
+        for check in checks:
+            typer.echo(f"{check.mark}  {check.name}: {check.says}")
+            if check.means:
+                typer.echo(f"     {check.means}")
+    raise typer.Exit(FINE if all(check.can_work for check in checks) else BAD)
+
+
+@access_commands.command(name="new-key")
+def new_key(
+    name: Annotated[str, typer.Argument(help="Whose key it is.")],
+    scopes: Annotated[str, typer.Option(help="Of capture,query,verify,recall,export,admin.")],
+    party: Annotated[
+        str | None, typer.Option(help="GLN-13 the key acts for; it sees that party's events only.")
+    ] = None,
+    days: Annotated[int | None, typer.Option(help="Days until it expires.", min=1)] = None,
+    database: Database = "",
+    json: Json = False,
+) -> None:
+    """Make an API key and print it, once."""
+    from datetime import timedelta
+
+    from compliance.service import access
+
+    now = datetime.now(UTC)
+    grant = _grant(name, scopes, party)
+    expires = now + timedelta(days=days) if days else None
+    with opened_store(database) as store, store.write(now) as act:
+        key = access.new_key(act, grant, now=now, expires=expires)
+    if json:
+        print_json({"key": key, "name": name, "scopes": sorted(grant.scopes)})
+    else:
+        typer.echo(key)
+
+
+@access_commands.command(name="revoke-key")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(help="The part between pt_ and the second _.")],
+    database: Database = "",
+) -> None:
+    """End an API key at once."""
+    from compliance.service import access
+
+    now = datetime.now(UTC)
+    with opened_store(database) as store, store.write(now) as act:
+        done = access.revoke_key(act, key_id, now=now)
+    if not done:
+        stop(BAD, f"no living key {key_id}")
+
+
+@access_commands.command(name="sign-in")
+def sign_in(
+    name: Annotated[str, typer.Argument(help="Who signs in.")],
+    scopes: Annotated[str, typer.Option(help="As for new-key.")],
+    database: Database = "",
+) -> None:
+    """Print the path of a one-time sign-in link."""
+    from compliance.service import access
+
+    now = datetime.now(UTC)
+    settings = settings_for(database)
+    with opened_store(database) as store, store.write(now) as act:
+        token = access.new_sign_in_link(
+            act, _grant(name, scopes, None), now=now, minutes=settings.sign_in_link_minutes_max
+        )
+    typer.echo(f"/sign-in/{token}")
+
+
+def _grant(name: str, scopes: str, party: str | None) -> "access.Grant":  # noqa: F821, UP037
+    from compliance.service import access
+    from schemas.gs1.keys import Gln
+
+    try:
+        key = f"/414/{Gln.parse(party)}" if party else None
+        return access.Grant(name, access.scopes_of(scopes), key)
+    except ValueError as fault:
+        stop(CANNOT_TELL, str(fault))

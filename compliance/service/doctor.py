@@ -1,0 +1,177 @@
+"""What this machine has and lacks, and what that means for Packtrail."""
+
+from __future__ import annotations
+
+import ctypes.util
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from compliance.service.settings import Settings
+
+_STATIC = Path(__file__).parent / "static"
+_ASSETS = ("packtrail.css", "scan.js", "icon.svg", "words.svg")
+_FREE_BYTES_MIN = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at: is it well, and what follows where it is not."""
+
+    name: str
+    well: bool
+    says: str
+    means: str = ""
+    needed: bool = True
+    """Whether Packtrail cannot work without it."""
+
+    @property
+    def can_work(self) -> bool:
+        """Whether Packtrail works in spite of what was found."""
+        return self.well or not self.needed
+
+    @property
+    def mark(self) -> str:
+        """A word for the margin.
+
+        >>> Check("libzbar", well=False, says="missing", needed=False).mark
+        'lacks'
+        """
+        return "has  " if self.well else "FAULT" if self.needed else "lacks"
+
+    def as_dict(self) -> dict[str, object]:
+        """The check as `packtrail doctor --json` prints it."""
+        return {
+            "name": self.name,
+            "well": self.well,
+            "needed": self.needed,
+            "says": self.says,
+            "means": self.means,
+        }
+
+
+def missing_zbar() -> str | None:
+    """One sentence where libzbar is missing; None where it is there."""
+    if ctypes.util.find_library("zbar"):
+        return None
+    return (
+        "Note: libzbar is not installed. Linear codes and QR codes are read without a second "
+        "opinion; Data Matrix is not affected (Debian: libzbar0)."
+    )
+
+
+def examine(settings: Settings) -> list[Check]:
+    """Look at everything Packtrail uses; touches nothing but the database it opens."""
+    return [
+        *_programs(),
+        *_libraries(),
+        _database(settings),
+        _keys(settings),
+        _assets(),
+        _space(settings),
+    ]
+
+
+def _programs() -> Iterator[Check]:
+    yield Check("Python", well=True, says=f"{platform.python_version()} on {platform.system()}")
+    yield Check("Packtrail", well=True, says=metadata.version("packtrail"))
+    openssl = shutil.which("openssl")
+    yield Check(
+        "openssl",
+        well=openssl is not None,
+        says=openssl or "not found",
+        means="" if openssl else "exports are made and checked all the same; inspectors use it",
+        needed=False,
+    )
+
+
+def _libraries() -> Iterator[Check]:
+    for name, means in (
+        ("zxing-cpp", "no pictures can be read"),
+        ("opencv-python-headless", "damaged codes cannot be repaired"),
+        ("lxml", "no XML can be read"),
+        ("pyhanko", "no exports can be signed"),
+    ):
+        yield _distribution(name, means)
+    note = missing_zbar()
+    yield Check("libzbar", well=note is None, says=note or "installed", needed=False)
+    dmtx = ctypes.util.find_library("dmtx")
+    yield Check(
+        "libdmtx",
+        well=dmtx is not None,
+        says=dmtx or "not installed",
+        means="" if dmtx else "one decoder fewer for hard Data Matrix pictures",
+        needed=False,
+    )
+
+
+def _distribution(name: str, means: str) -> Check:
+    try:
+        return Check(name, well=True, says=metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return Check(name, well=False, says="not installed", means=means)
+
+
+def _database(settings: Settings) -> Check:
+    from compliance.service.migrate import (  # noqa: PLC0415  # the check is about its loading too
+        NewerDatabaseError,
+        open_migrated,
+    )
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
+    shown = settings.database_url.split("@")[-1]
+    try:
+        open_migrated(settings).close()
+    except (SQLAlchemyError, OSError, NewerDatabaseError) as fault:
+        return Check("database", well=False, says=f"{shown}: {fault}", means="nothing can be kept")
+    return Check("database", well=True, says=shown)
+
+
+def _keys(settings: Settings) -> Check:
+    folder = settings.keys_folder
+    if not folder.exists():
+        return Check(
+            "keys", well=True, says=f"none yet; made in {folder} at the first export or start"
+        )
+    open_to_others = [
+        path.name for path in folder.glob("*key*") if path.stat().st_mode & 0o077 and os.name != "nt"
+    ]
+    if open_to_others:
+        return Check(
+            "keys",
+            well=False,
+            says=f"readable by others: {', '.join(open_to_others)}",
+            means=f"anyone on this machine can sign as you: chmod 600 them in {folder}",
+        )
+    return Check("keys", well=True, says=str(folder))
+
+
+def _assets() -> Check:
+    lost = [name for name in _ASSETS if not (_STATIC / name).is_file()]
+    return Check(
+        "browser assets",
+        well=not lost,
+        says=f"missing: {', '.join(lost)}" if lost else "all in the installation",
+        means="the web page will not work: install Packtrail again" if lost else "",
+    )
+
+
+def _space(settings: Settings) -> Check:
+    folder = settings.data_dir
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    return Check(
+        "disk",
+        well=free >= _FREE_BYTES_MIN,
+        says=f"{free // 1024**2} MiB free at {folder}",
+        means="" if free >= _FREE_BYTES_MIN else "captures will soon be refused (507)",
+        needed=False,
+    )

@@ -1,0 +1,224 @@
+"""The gate in front of every route: who asks, from where, and how much they may send.
+
+Plain ASGI, because the verification routes behind it are counted in tens of microseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from http.cookies import CookieError, SimpleCookie
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from epcis.desk import Caller, Problem, problem_response
+
+from compliance.service import access
+
+if TYPE_CHECKING:
+    from epcis.desk import Clock
+    from epcis.store.database import Store
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from compliance.service.oidc import TokenReader
+    from compliance.service.settings import Settings
+
+SESSION_COOKIE = "packtrail_session"
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_LOOPBACK_NAMES = frozenset({"localhost", "testserver"})
+
+
+class Gate:
+    """ASGI middleware: authenticates each request and puts its `Caller` on the request state.
+
+    While nobody has been given a key, callers on this very machine may do everything, and no one
+    else can connect (the start refuses other addresses then). The `Host` must be a loopback name
+    in that mode, so that no web page can reach in by re-binding its own name.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        store: Store,
+        clock: Clock,
+        settings: Settings,
+        tokens: TokenReader | None = None,
+    ) -> None:
+        self._app = app
+        self._store = store
+        self._clock = clock
+        self._settings = settings
+        self._tokens = tokens
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request through with its caller, or answer 401, 403 or 421."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        try:
+            headers = dict(scope["headers"])
+            caller, by_browser = self._caller(scope, headers)
+            _refuse_foreign_pages(scope, headers, by_browser=by_browser)
+        except Problem as problem:
+            await _refuse(problem, scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+        state["caller"] = caller
+        state["signed_in"] = by_browser and caller.name != "local"
+        await self._app(scope, receive, send)
+
+    def _caller(self, scope: Scope, headers: dict[bytes, bytes]) -> tuple[Caller, bool]:
+        """The caller, and whether a browser's own credentials (cookie or place) made it so."""
+        client = scope["client"][0] if scope.get("client") else ""
+        if bearer := headers.get(b"authorization"):
+            return self._bearer(bearer.decode("latin-1"), client), False
+        if token := _session_token(headers):
+            with self._store.read() as view:
+                grant = access.grant_of_session(view, token, self._clock())
+            if grant is not None:
+                return grant.caller(client), True
+        if self._is_open():
+            _need_loopback_host(headers)
+            return Caller("local", access.EVERYTHING, None, client), True
+        return Caller("", frozenset(), None, client), False
+
+    def _is_open(self) -> bool:
+        if not self._settings.is_loopback or self._tokens is not None:
+            return False
+        with self._store.read() as view:
+            return not access.is_configured(view)
+
+    def _bearer(self, value: str, client: str) -> Caller:
+        scheme, _, text = value.partition(" ")
+        grant = None
+        if scheme.lower() == "bearer" and text.startswith("pt_"):
+            with self._store.read() as view:
+                grant = access.grant_of_key(view, text, self._clock())
+        elif scheme.lower() == "bearer" and self._tokens is not None:
+            grant = self._tokens.grant(text, self._clock())
+        if grant is None:
+            raise Problem(
+                401,
+                "Credentials not accepted",
+                "the API key or token is unknown, expired or revoked; ask your administrator",
+                type="epcisException:SecurityException",
+                headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+            )
+        return grant.caller(client)
+
+
+class BodyLimit:
+    """ASGI middleware: no body larger than allowed, none that pauses for ever.
+
+    A stalled upload is answered 408 and its connection let go, so that half-open uploads cannot
+    pile up.
+    """
+
+    def __init__(self, app: ASGIApp, *, bytes_max: int, pause_s_max: float) -> None:
+        self._app = app
+        self._bytes_max = bytes_max
+        self._pause_s_max = pause_s_max
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its body counted and timed."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > self._bytes_max:
+            await _refuse(self._too_large(), scope, receive, send)
+            return
+        started = False
+        seen = 0
+        body_over = False
+
+        async def counted() -> Message:
+            nonlocal seen, body_over
+            if body_over:
+                return await receive()
+            try:
+                message = await asyncio.wait_for(receive(), self._pause_s_max)
+            except TimeoutError:
+                raise _stalled(self._pause_s_max) from None
+            seen += len(message.get("body", b""))
+            if seen > self._bytes_max:
+                raise self._too_large()
+            body_over = not message.get("more_body", False)
+            return message
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, counted, watched)
+        except Problem as problem:
+            if started:
+                raise
+            await _refuse(problem, scope, receive, send)
+
+    def _too_large(self) -> Problem:
+        return Problem(
+            413,
+            "Too large",
+            f"the body may have {self._bytes_max} bytes at most; split it or ask the operator",
+            type="epcisException:CaptureLimitExceededException",
+            headers={
+                "Connection": "close",
+                "GS1-EPCIS-Capture-File-Size-Limit": str(self._bytes_max),
+            },
+        )
+
+
+def _stalled(pause_s_max: float) -> Problem:
+    return Problem(
+        408,
+        "Upload stalled",
+        f"no further part of the body came within {pause_s_max:g} seconds; send it again",
+        headers={"Connection": "close"},
+    )
+
+
+def _session_token(headers: dict[bytes, bytes]) -> str | None:
+    try:
+        cookies = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1"))
+    except CookieError:
+        return None
+    morsel = cookies.get(SESSION_COOKIE)
+    return morsel.value if morsel else None
+
+
+def _need_loopback_host(headers: dict[bytes, bytes]) -> None:
+    host = urlsplit("//" + headers.get(b"host", b"").decode("latin-1")).hostname or ""
+    try:
+        local = host in _LOOPBACK_NAMES or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = False
+    if not local:
+        raise Problem(
+            421,
+            "Wrong address",
+            f"this server answers on this machine's own names only, not as '{host}'",
+        )
+
+
+def _refuse_foreign_pages(
+    scope: Scope, headers: dict[bytes, bytes], *, by_browser: bool
+) -> None:
+    """A page of another site must not act with this browser's session (cross-site forgery)."""
+    origin = headers.get(b"origin")
+    if not by_browser or origin is None:
+        return
+    if scope["type"] == "http" and scope["method"] in _SAFE_METHODS:
+        return
+    if urlsplit(origin.decode("latin-1")).netloc != headers.get(b"host", b"").decode("latin-1"):
+        raise Problem(403, "Foreign page", "this request came from a page of another site")
+
+
+async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008, "reason": problem.title})
+        return
+    await problem_response(problem)(scope, receive, send)

@@ -1,0 +1,109 @@
+"""The database, created and brought up to date at start (Alembic).
+
+A command that finds the newest revision in place does not load Alembic at all: that keeps
+`packtrail verify` quick. Two processes that start at once are safe: PostgreSQL migrates under an
+advisory lock, SQLite inside one immediate transaction.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from epcis.store.database import Store
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from sqlalchemy import Connection, Engine
+
+    from compliance.service.settings import Settings
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_LOCK = 0x7061636B  # any constant will do; all Packtrail processes use the same
+
+
+class NewerDatabaseError(Exception):
+    """The database was written by a newer Packtrail than this one."""
+
+
+def open_migrated(settings: Settings) -> Store:
+    """Open the store the settings name, creating and migrating it where needed.
+
+    Raises `NewerDatabaseError` where the database is ahead of this program.
+    """
+    url = settings.database_url
+    if url.startswith("sqlite:///"):
+        Path(url.removeprefix("sqlite:///")).absolute().parent.mkdir(parents=True, exist_ok=True)
+    store = Store.open(url)
+    try:
+        migrate(store.engine)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the database of `engine` to the newest revision; nothing to do is the normal case."""
+    newest = newest_revision()
+    if current_revision(engine) == newest:
+        return
+    _upgrade(engine)
+
+
+def newest_revision() -> str:
+    """The revision this program expects: the highest-numbered migration file.
+
+    >>> newest_revision() >= "0001"
+    True
+    """
+    names = sorted(path.stem for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    return names[-1].split("_", 1)[0]
+
+
+def current_revision(engine: Engine) -> str | None:
+    """The revision the database stands at; None where it is new."""
+    try:
+        with engine.connect() as connection:
+            row = connection.execute(text("SELECT version_num FROM alembic_version")).first()
+    except (OperationalError, ProgrammingError):
+        with engine.connect() as connection:
+            # A database that cannot be reached must not pass for a new one.
+            if inspect(connection).has_table("alembic_version"):
+                raise
+        return None
+    return row[0] if row else None
+
+
+def _upgrade(engine: Engine) -> None:
+    from alembic import command  # noqa: PLC0415  # only a new database pays for it
+
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        current = _revision_in(connection)
+        if current is not None and current > newest_revision():
+            raise NewerDatabaseError(
+                f"the database is at revision {current}, this program knows {newest_revision()}: "
+                "update Packtrail"
+            )
+        command.upgrade(alembic_config(connection), "head")
+
+
+def _revision_in(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    row = connection.execute(text("SELECT version_num FROM alembic_version")).first()
+    return row[0] if row else None
+
+
+def alembic_config(connection: Connection) -> Config:
+    """Alembic's configuration, working on an open connection."""
+    from alembic.config import Config  # noqa: PLC0415  # only a new database pays for it
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config

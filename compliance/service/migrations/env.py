@@ -1,0 +1,14 @@
+"""Alembic's way in: always over a connection that `compliance.service.migrate` has opened."""
+
+import compliance.service.migrations.tables  # noqa: F401  # so that metadata knows every table
+from alembic import context
+from epcis.store.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+    compare_type=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,138 @@
+"""Starting the server: refuse what is unsafe, prepare the store, say where it is, listen."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import structlog
+import uvicorn
+
+from compliance.seal import Keys
+from compliance.service import access
+from compliance.service.app import Parts, create_app, utc_now
+from compliance.service.doctor import missing_zbar
+from compliance.service.migrate import open_migrated
+
+if TYPE_CHECKING:
+    from epcis.store.database import Store
+
+    from compliance.service.settings import Settings
+
+DEMO_GRANT = access.Grant(
+    "demo pharmacist", frozenset({"verify", "query", "recall", "export", "capture"})
+)
+
+
+class StartRefused(Exception):  # noqa: N818  # it is a refusal, not an error
+    """The server must not start like this; the text says why and what to do."""
+
+
+def run(settings: Settings, *, demo: bool) -> None:
+    """Serve until interrupted."""
+    if demo and not settings.database:
+        settings = settings.model_copy(update={"database": str(settings.data_dir / "demo.db")})
+    _set_up_logging()
+    store = open_migrated(settings)
+    with closing(store):
+        _refuse_open_doors(settings, store)
+        listener = _listen(settings)
+        with closing(listener):
+            address = _address(settings, listener)
+            _greet(settings, store, address, demo=demo)
+            _serve(settings, store, listener, demo=demo)
+
+
+def _refuse_open_doors(settings: Settings, store: Store) -> None:
+    """No one may reach an installation that has not said who may enter."""
+    if settings.is_loopback or settings.oidc_issuer:
+        return
+    with store.read() as view:
+        if access.is_configured(view):
+            return
+    raise StartRefused(
+        f"will not listen on {settings.host}: other machines could reach it and no access is "
+        "configured. Make a key first (packtrail access new-key NAME --scopes …), set "
+        "PACKTRAIL_OIDC_ISSUER, or listen on 127.0.0.1."
+    )
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as fault:
+        listener.close()
+        raise StartRefused(
+            f"cannot listen on {settings.host} port {settings.port}: {fault.strerror}; "
+            "choose another with --port"
+        ) from None
+    return listener
+
+
+def _address(settings: Settings, listener: socket.socket) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{listener.getsockname()[1]}"
+
+
+def _greet(settings: Settings, store: Store, address: str, *, demo: bool) -> None:
+    """Say on standard output what a newcomer needs; flushed, so that a program can wait for it."""
+    if note := missing_zbar():
+        print(note, flush=True)  # noqa: T201  # the greeting is this command's output
+    lines = [f"Packtrail listens on {address}/"]
+    if demo:
+        lines += _demo_lines(settings, store, address)
+    print("\n".join(lines), flush=True)  # noqa: T201
+
+
+def _demo_lines(settings: Settings, store: Store, address: str) -> list[str]:
+    from compliance.service import demo  # noqa: PLC0415  # only the demo draws labels
+
+    now = utc_now()
+    labels = demo.build(store, settings.data_dir / "demo-labels", now)
+    with store.write(now) as act:
+        token = access.new_sign_in_link(
+            act, DEMO_GRANT, now=now, minutes=settings.sign_in_link_minutes_max
+        )
+    return [
+        "Label pictures to try:",
+        *(f"  {label.path}  ({label.says})" for label in labels),
+        f"Sign in once: {address}/sign-in/{token}",
+    ]
+
+
+def _serve(settings: Settings, store: Store, listener: socket.socket, *, demo: bool) -> None:
+    keys = Keys.open(settings.keys_folder, settings.key_passphrase or None)
+    app = create_app(Parts(settings, store, keys, utc_now, pages_need_sign_in=demo))
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        limit_concurrency=settings.connections_max,
+        server_header=False,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=10,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _set_up_logging() -> None:
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(file=_standard_error()),
+    )
+
+
+def _standard_error() -> object:
+    import sys  # noqa: PLC0415  # looked up when logging starts, so that tests can redirect it
+
+    return sys.stderr

@@ -1,0 +1,102 @@
+"""Everything an operator can set, typed, with its unit and its default.
+
+Each field is an environment variable with the prefix `PACKTRAIL_` (`PACKTRAIL_DATABASE`); the
+command line overrides the few it names. docs/reference/settings.md is made from this class.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _data_dir() -> Path:
+    return Path(platformdirs.user_data_dir("packtrail", appauthor=False))
+
+
+class Settings(BaseSettings):
+    """The settings of one Packtrail installation.
+
+    >>> Settings(database="trail.db").database_url
+    'sqlite:///trail.db'
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PACKTRAIL_", extra="forbid", frozen=True)
+
+    data_dir: Path = Field(default_factory=_data_dir)
+    """Where the embedded database, the keys and the demo labels live."""
+    database: str = ""
+    """SQLAlchemy URL or SQLite file name; empty: `packtrail.db` in the data directory."""
+    keys_dir: Path | None = None
+    """Folder of signing keys and certificates; empty: `keys` in the data directory."""
+    key_passphrase: str = ""
+    """Passphrase of the signing key files; empty: keys are protected by file mode only."""
+    origin: str = "packtrail.local/log"
+    """Name of this log in its checkpoints (C2SP: host and path, no scheme)."""
+    owner_gln: str = ""
+    """GLN-13 of the company that runs this installation; the responder's GLN in verification."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = Field(default=8080, ge=0, le=65535)
+    """TCP port; 0 takes a free one."""
+    oidc_issuer: str = ""
+    """Issuer of accepted OpenID Connect tokens; empty: API keys and sign-in links only."""
+    oidc_audience: str = ""
+    """Audience such a token must name."""
+    oidc_jwks: str = ""
+    """File or https address of the issuer's JSON Web Key Set."""
+
+    upload_bytes_max: int = Field(default=256 * 1024 * 1024, gt=0)
+    """Largest request body, in bytes."""
+    picture_bytes_max: int = Field(default=32 * 1024 * 1024, gt=0)
+    """Largest picture, in bytes."""
+    picture_pixels_max: int = Field(default=40_000_000, gt=0)
+    """Largest picture, in pixels; read from its header before anything is decoded."""
+    scan_text_chars_max: int = Field(default=8192, gt=0)
+    """Longest scanner text, in characters."""
+    body_deadline_s: float = Field(default=30.0, gt=0)
+    """How long a body may pause between two parts before the upload is dropped."""
+    picture_timeout_s: float = Field(default=20.0, gt=0)
+    """How long the decoder may work on one picture."""
+    events_per_capture_max: int = Field(default=1_000_000, gt=0)
+    """Most events in one captured document."""
+    connections_max: int = Field(default=512, gt=0)
+    """Most requests served at once; further ones get 503."""
+    session_hours_max: int = Field(default=12, gt=0)
+    """How long a browser stays signed in."""
+    sign_in_link_minutes_max: int = Field(default=60, gt=0)
+    """How long a one-time sign-in link is good."""
+    webhooks_to_private_addresses: bool = False
+    """Whether subscriptions may deliver to private and loopback addresses."""
+    schemas_dir: Path | None = None
+    """Folder of the published EPCIS schema files, used instead of Packtrail's own where set."""
+
+    @property
+    def database_url(self) -> str:
+        """The database as a SQLAlchemy URL."""
+        name = self.database or str(self.data_dir / "packtrail.db")
+        return name if "://" in name else f"sqlite:///{name}"
+
+    @property
+    def keys_folder(self) -> Path:
+        """The folder the signing keys are kept in."""
+        return self.keys_dir or self.data_dir / "keys"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the address to listen on is reachable from this machine only.
+
+        >>> Settings(host="0.0.0.0").is_loopback
+        False
+        """
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
