@@ -1,0 +1,1 @@
+ouCA9qeEQ0eMYckRNQz2tY3++pii92U+MPX+5gBCoEQWZaRwqDxKfBnjWLXzjCQ/nQ0t2Qyj+1uVPB2sqZPhAg==

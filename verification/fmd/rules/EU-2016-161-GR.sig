@@ -1,0 +1,1 @@
+GolxnsoX/OI0XZioujjzgv28GQDumlOTOidzmw27vO+KgIg3EG2BpQ2oaTOc2XqiOk58/wNd3pcHGszepOBvDQ==

@@ -1,0 +1,1 @@
+jJuMj9gxT71lq+Qeuif4aEnh0hRWQ+1yWlT9epMiFRDgE7RJKCIIRGrKAdp8up2djDZcWYm8kCiGuMJ8xG5pAg==

@@ -1,0 +1,147 @@
+"""What was asked about packs and what was answered: kept with its entry of the log, per act."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import msgspec
+from sqlalchemy import select
+
+from epcis.ledger.entry import LeafKind
+from epcis.store.columns import microseconds, moment_of
+from verification.tables import pack_operation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from epcis.store.database import Act, View
+
+_ON_SQLITE = (
+    "INSERT INTO pack_operation (at_us, scanned_us, code, serial, operation, result, client,"
+    " location, alert, rules, record) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+)
+_ON_POSTGRESQL = _ON_SQLITE.replace("?", "%s")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One question or act about one pack, and its answer."""
+
+    code: str
+    serial: str
+    operation: str
+    result: str
+    client: str
+    location: str
+    record: bytes
+    """JSON with request, facts and outcome: enough to decide again."""
+    scanned: datetime | None = None
+    alert: str | None = None
+    rules: str | None = None
+    """SHA-256 of the rule pack that decided."""
+
+
+def keep(act: Act, entries: Iterable[Entry], kind: LeafKind = LeafKind.VERDICT) -> None:
+    """Write entries and their leaves, inside the act."""
+    at_us = microseconds(act.now)
+    rows = []
+    for entry in entries:
+        rows.append(
+            (
+                at_us,
+                microseconds(entry.scanned) if entry.scanned else None,
+                entry.code,
+                entry.serial,
+                entry.operation,
+                entry.result,
+                entry.client,
+                entry.location,
+                entry.alert,
+                entry.rules,
+                entry.record,
+            )
+        )
+        public = msgspec.json.encode(
+            {"operation": entry.operation, "result": entry.result, "rules": entry.rules}
+        )
+        act.log(kind, public, entry.record, subject=subject(entry.code, entry.serial))
+    statement = _ON_SQLITE if act.is_sqlite else _ON_POSTGRESQL
+    act.driver.cursor().executemany(statement, rows)
+
+
+def pack_key(code: str, serial: str) -> str:
+    """The canonical key of a pack.
+
+    >>> pack_key("00355555678908", "A/1")
+    '/01/00355555678908/21/A%2F1'
+    """
+    return f"/01/{code}/21/{quote(serial, safe='')}"
+
+
+def subject(code: str, serial: str) -> bytes:
+    """The 32 bytes by which the log knows a pack."""
+    return hashlib.sha256(pack_key(code, serial).encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One row of a pack's history."""
+
+    at: datetime
+    scanned: datetime | None
+    code: str
+    serial: str
+    operation: str
+    result: str
+    client: str
+    location: str
+    alert: str | None
+    rules: str | None
+    record: dict[str, Any]
+
+
+HISTORY_ROWS_MAX = 10_000
+
+
+def history(
+    view: View, code: str, serial: str, *, rows_max: int = HISTORY_ROWS_MAX
+) -> Iterator[Past]:
+    """What was asked and done about one pack, oldest first."""
+    table = pack_operation.c
+    rows = view.connection.execute(
+        select(pack_operation)
+        .where(table.code == code, table.serial == serial)
+        .order_by(table.at_us, table.id)
+        .limit(rows_max)
+    )
+    yield from (past_of(row) for row in rows)
+
+
+def past_of(row: Any) -> Past:  # noqa: ANN401  # a row of pack_operation
+    """A row of `pack_operation` as a value."""
+    return Past(
+        moment_of(row.at_us),
+        moment_of(row.scanned_us) if row.scanned_us is not None else None,
+        row.code,
+        row.serial,
+        row.operation,
+        row.result,
+        row.client,
+        row.location,
+        row.alert,
+        row.rules,
+        msgspec.json.decode(row.record),
+    )
+
+
+def utc_text(moment: datetime) -> str:
+    """A moment as every answer spells it: `2026-11-22T09:15:02Z`.
+
+    >>> utc_text(datetime(2026, 1, 2, tzinfo=UTC))
+    '2026-01-02T00:00:00Z'
+    """
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,267 @@
+"""The tables of this floor: products, lots and packs with their legal state, and what was asked.
+
+Times are microseconds since 1970 in UTC (`_us`), days are ISO 8601 text. A pack without a row in
+`pack` has the state that its events give it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text
+
+from epcis.store.tables import metadata
+
+_Id = BigInteger().with_variant(Integer, "sqlite")
+
+product = Table(
+    "product",
+    metadata,
+    Column("code", String(50), primary_key=True),
+    Column("scheme", String(4), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("name", String(500), nullable=False),
+    Column("details", Text, nullable=False),
+    Column("owner", String(100), nullable=False),
+    Column("uploaded_us", BigInteger, nullable=False),
+)
+
+product_version = Table(
+    "product_version",
+    metadata,
+    Column("code", String(50), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("details", Text, nullable=False),
+    Column("uploaded_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+)
+
+product_market = Table(
+    "product_market",
+    metadata,
+    Column("code", String(50), primary_key=True),
+    Column("market", String(2), primary_key=True),
+    Column("state", String(20), nullable=False),
+    Column("since_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+batch = Table(
+    "batch",
+    metadata,
+    Column("code", String(50), primary_key=True),
+    Column("lot", String(20), primary_key=True),
+    Column("expiry", String(10), nullable=False),
+    Column("product_version", Integer, nullable=False),
+    Column("markets", String(400), nullable=False),
+    Column("serial_shape", String(40), nullable=False),
+    Column("released", String(10)),
+    Column("packs", Integer, nullable=False),
+    Column("owner", String(100), nullable=False),
+    Column("uploaded_us", BigInteger, nullable=False),
+)
+
+lot_state = Table(
+    "lot_state",
+    metadata,
+    Column("gtin", String(50), primary_key=True),
+    Column("lot", String(20), primary_key=True),
+    Column("market", String(2), primary_key=True),
+    Column("state", String(20), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+)
+"""`market` is empty where a state holds everywhere."""
+
+exempt_lot = Table(
+    "exempt_lot",
+    metadata,
+    Column("code", String(50), primary_key=True),
+    Column("lot", String(20), primary_key=True),
+    Column("market", String(2), primary_key=True),
+)
+
+pack = Table(
+    "pack",
+    metadata,
+    Column("code", String(50), primary_key=True),
+    Column("serial", String(20), primary_key=True),
+    Column("lot", String(20)),
+    Column("expiry", String(10)),
+    Column("state", String(20), nullable=False),
+    Column("since_us", BigInteger, nullable=False),
+    Column("location", String(100), nullable=False),
+    Column("client", String(100), nullable=False),
+    Column("repeats", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("stolen", Integer, nullable=False),
+    Column("public", Integer, nullable=False),
+    Index("pack_lot", "code", "lot"),
+)
+"""`stolen` marks a pack that is stolen besides its state, `public` one supplied to the public."""
+
+doubt = Table(
+    "doubt",
+    metadata,
+    Column("gtin", String(50), primary_key=True),
+    Column("lot", String(20), primary_key=True),
+    Column("serial", String(20), primary_key=True),
+    Column("case_id", String(40), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("since_us", BigInteger, nullable=False),
+)
+"""Open suspicion; `lot` or `serial` is empty where it holds for the whole lot, or for one pack."""
+
+pack_operation = Table(
+    "pack_operation",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("scanned_us", BigInteger),
+    Column("code", String(50), nullable=False),
+    Column("serial", String(20), nullable=False),
+    Column("operation", String(20), nullable=False),
+    Column("result", String(40), nullable=False),
+    Column("client", String(100), nullable=False),
+    Column("location", String(100), nullable=False),
+    Column("alert", String(40)),
+    Column("rules", String(64)),
+    Column("record", LargeBinary, nullable=False),
+    Index("pack_operation_pack", "code", "serial", "at_us"),
+    Index("pack_operation_client", "client", "at_us"),
+)
+"""Every question and act; `record` is JSON with request, facts and outcome, enough to replay."""
+
+client_transaction = Table(
+    "client_transaction",
+    metadata,
+    Column("client", String(100), primary_key=True),
+    Column("id", String(100), primary_key=True),
+    Column("request_sha256", String(64), nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("hub", String(4), nullable=False),
+    Column("result", String(40), nullable=False),
+    Column("code", String(50), nullable=False),
+    Column("serial", String(20), nullable=False),
+    Column("lot", String(20)),
+    Column("client", String(100), nullable=False),
+    Column("location", String(100), nullable=False),
+    Column("cause", String(40), nullable=False),
+    Column("confidence", String(10), nullable=False),
+    Column("late", Integer, nullable=False),
+    Column("status", String(24), nullable=False),
+    Index("alert_at", "at_us"),
+)
+
+alert_step = Table(
+    "alert_step",
+    metadata,
+    Column("alert", String(40), primary_key=True),
+    Column("step", Integer, primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+    Column("status", String(24), nullable=False),
+    Column("reason", String(100), nullable=False),
+    Column("comment", String(500), nullable=False),
+)
+
+rule_pack = Table(
+    "rule_pack",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("id", String(40), nullable=False),
+    Column("version", String(20), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("first_used_us", BigInteger, nullable=False),
+)
+
+bulk = Table(
+    "bulk",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("client", String(100), nullable=False),
+    Column("who", Text, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Column("finished_us", BigInteger),
+    Column("expires_us", BigInteger, nullable=False),
+)
+
+bulk_part = Table(
+    "bulk_part",
+    metadata,
+    Column("bulk", String(40), primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("requests", LargeBinary, nullable=False),
+    Column("answers", LargeBinary),
+)
+"""A bulk is worked off part by part; a part and its answers are one transaction."""
+
+repack_link = Table(
+    "repack_link",
+    metadata,
+    Column("code", String(50), primary_key=True),
+    Column("lot", String(20), primary_key=True),
+    Column("from_code", String(50), primary_key=True),
+    Column("from_lot", String(20), primary_key=True),
+    Column("doses", Integer, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+)
+
+unknown_answer = Table(
+    "unknown_answer",
+    metadata,
+    Column("client", String(100), primary_key=True),
+    Column("gtin", String(50), primary_key=True),
+    Column("address", String(64), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("answers", Integer, nullable=False),
+)
+"""How many answers 'no such serial' each caller was given for a product on a day."""
+
+lookup_entry = Table(
+    "lookup_entry",
+    metadata,
+    Column("gtin", String(14), primary_key=True),
+    Column("base_url", String(500), primary_key=True),
+    Column("responder_gln", String(13), nullable=False),
+    Column("contexts", String(300), nullable=False),
+    Column("valid_from_us", BigInteger, nullable=False),
+    Column("valid_to_us", BigInteger),
+    Column("source", String(200), nullable=False),
+    Column("fetched_us", BigInteger, nullable=False),
+)
+
+verification_request = Table(
+    "verification_request",
+    metadata,
+    Column("corr_uuid", String(36), primary_key=True),
+    Column("asked_us", BigInteger, nullable=False),
+    Column("due_us", BigInteger, nullable=False),
+    Column("next_us", BigInteger),
+    Column("tries", Integer, nullable=False),
+    Column("question", LargeBinary, nullable=False),
+    Column("answer", LargeBinary),
+    Index("verification_request_next", "next_us"),
+)
+
+saleable_return = Table(
+    "saleable_return",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("gtin", String(14), nullable=False),
+    Column("serial", String(20), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("decision", String(20), nullable=False),
+    Column("proof", LargeBinary, nullable=False),
+    Index("saleable_return_pack", "gtin", "serial"),
+)

@@ -1,0 +1,173 @@
+"""Verify a pack: gather what is known of it in one look, decide, and keep what was answered."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from epcis.store.columns import pack_key as packed
+from verification import history
+from verification.verdict import (
+    Asked,
+    Doubt,
+    Facts,
+    KnownPack,
+    LotState,
+    PackState,
+    ProductState,
+    Verdict,
+    verdict,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from epcis.store.database import Act, Store, View
+
+_LOOK = """
+SELECT s.status, l.code, l.expiry, p.state, p.lot, p.expiry, p.stolen,
+ (SELECT MAX(z.state) FROM lot_state z
+   WHERE z.gtin = ? AND z.lot = COALESCE(p.lot, l.code) AND z.market IN ('', ?)
+     AND z.state <> 'Active'),
+ (SELECT MIN(d.kind) FROM doubt d WHERE d.gtin = ? AND ((d.serial = ? AND d.lot = '')
+     OR (d.serial = '' AND d.lot = COALESCE(p.lot, l.code)))),
+ (SELECT MAX(m.state) FROM product_market m
+   WHERE m.code = ? AND m.market IN ('', ?) AND m.state = 'Withdrawn')
+FROM (SELECT 1 AS one) q
+LEFT JOIN item i ON i.key = ?
+LEFT JOIN standing s ON s.id = i.standing
+LEFT JOIN lot l ON l.id = i.lot
+LEFT JOIN pack p ON p.code = ? AND p.serial = ?
+"""
+_LOOK_POSTGRESQL = _LOOK.replace("?", "%s")
+
+_KNOWN = """
+SELECT EXISTS (SELECT 1 FROM product WHERE code = ?)
+ OR EXISTS (SELECT 1 FROM batch WHERE code = ?)
+ OR EXISTS (SELECT 1 FROM lot WHERE gtin = ?)
+ OR EXISTS (SELECT 1 FROM item WHERE key >= ? AND key < ?)
+ OR EXISTS (SELECT 1 FROM item WHERE key >= ? AND key < ?)
+"""
+_KNOWN_POSTGRESQL = _KNOWN.replace("?", "%s")
+
+_DIGIT_SERIALS, _TEXT_SERIALS = b"\x01", b"\x02"
+
+STATE_OF_ITEM = {
+    "active": PackState.ACTIVE,
+    "dispensed": PackState.SUPPLIED,
+    "decommissioned": PackState.DECOMMISSIONED,
+    "destroyed": PackState.DESTROYED,
+    "exported": PackState.EXPORTED,
+    "stolen": PackState.STOLEN,
+    "sampled": PackState.SAMPLE,
+}
+"""What the item states of the memory mean here; any other is still in trade."""
+
+
+def verify(
+    view: View,
+    gtin: str,
+    serial: str,
+    lot: str | None = None,
+    expiry: date | None = None,
+    *,
+    now: datetime,
+    market: str = "",
+) -> Verdict:
+    """Decide about the pack that carries these values; reads only.
+
+    `gtin` is a GTIN-14, `lot` and `expiry` are compared where they are given. A lot that is
+    recalled, or a product that is withdrawn, in `market` or everywhere stops the pack.
+    """
+    return verdict(facts(view, Asked(gtin, serial, lot, expiry), market), now)
+
+
+def verify_and_log(
+    store: Store, asked: Asked, *, now: datetime, client: str, location: str = "", market: str = ""
+) -> Verdict:
+    """Verify and keep the answer with its entry of the log: one act."""
+    with store.write(now) as act:
+        answer = verdict(facts(act, asked, market), now)
+        keep_verdicts(act, [(answer, client, location)])
+        # A crash from here on leaves no answer and no entry; after the commit, both.
+    return answer
+
+
+def keep_verdicts(act: Act, answers: Iterable[tuple[Verdict, str, str]]) -> None:
+    """Keep (verdict, client, location) of questions that were answered in this act."""
+    history.keep(act, (_entry(*answer) for answer in answers))
+
+
+def _entry(answer: Verdict, client: str, location: str) -> history.Entry:
+    asked = answer.facts.asked
+    record = msgspec.json.encode(
+        {
+            "verdict": answer.word,
+            "reason": answer.reason,
+            "gtin": asked.gtin,
+            "serial": asked.serial,
+            "lot": asked.lot,
+            "expiry": asked.expiry,
+            "client": client,
+        }
+    )
+    return history.Entry(
+        asked.gtin, asked.serial, "verify", answer.reason.value, client, location, record
+    )
+
+
+def facts(view: View, asked: Asked, market: str = "") -> Facts:
+    """All that a verdict needs, by one look at the store."""
+    row = _look(view, asked, market)
+    pack = _known_pack(row)
+    lot_word, doubt, withdrawn = row[7], row[8], row[9]
+    return Facts(
+        asked=asked,
+        pack=pack,
+        product_known=pack is not None or is_known_product(view, asked.gtin),
+        product_state=ProductState.WITHDRAWN if withdrawn else ProductState.ACTIVE,
+        lot_state=LotState(lot_word) if lot_word else LotState.ACTIVE,
+        doubt=Doubt(doubt) if doubt else None,
+    )
+
+
+def is_known_product(view: View, gtin: str) -> bool:
+    """Whether anything at all was ever told about this product."""
+    head = _gtin_head(gtin)
+    ranges: list[bytes] = []
+    for shape in (_DIGIT_SERIALS, _TEXT_SERIALS):
+        ranges += [shape + head, shape + (int.from_bytes(head, "big") + 1).to_bytes(6, "big")]
+    statement = _KNOWN if view.is_sqlite else _KNOWN_POSTGRESQL
+    row = view.driver.execute(statement, (gtin, gtin, gtin, *ranges)).fetchone()
+    return bool(row[0])
+
+
+def _gtin_head(gtin: str) -> bytes:
+    """The GTIN as packed item keys begin with it."""
+    digits = gtin if gtin.isdigit() and gtin.isascii() and len(gtin) == 14 else "0"
+    return int(digits).to_bytes(6, "big")
+
+
+def _look(view: View, asked: Asked, market: str) -> Any:  # noqa: ANN401  # a row of the driver
+    gtin, serial = asked.gtin, asked.serial
+    key = packed(history.pack_key(gtin, serial))
+    values = (gtin, market, gtin, serial, gtin, market, key, gtin, serial)
+    statement = _LOOK if view.is_sqlite else _LOOK_POSTGRESQL
+    return view.driver.execute(statement, values).fetchone()
+
+
+def _known_pack(row: Any) -> KnownPack | None:  # noqa: ANN401  # a row of the driver
+    """The pack by the registry's word, else by what its events say of it."""
+    status, event_lot, event_expiry, state, lot, expiry, stolen = row[:7]
+    if status is None and state is None:
+        return None
+    effective = PackState(state) if state else PackState.ACTIVE
+    if effective is PackState.ACTIVE and status is not None:
+        effective = STATE_OF_ITEM.get(status, PackState.ACTIVE)
+    if stolen:
+        effective = PackState.STOLEN
+    day = expiry or event_expiry
+    return KnownPack(effective, lot or event_lot or None, date.fromisoformat(day) if day else None)
