@@ -1,0 +1,257 @@
+"""GS1 Digital Link URIs: web addresses that carry GS1 keys.
+
+Any domain and any path before the key are allowed, keys may be spelled as numbers (`/01/`) or by
+their old convenience names (`/gtin/`), and a GTIN may have 8, 12, 13 or 14 digits.
+Standard: GS1 Digital Link: URI Syntax, release 1.4.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from schemas.finding import Finding, Severity, Where
+from schemas.gs1 import ai
+from schemas.gs1.element_string import Element, ElementString, associations, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+RESOLVER: Final = "https://id.gs1.org"
+"""The domain of canonical Digital Links."""
+URI_LENGTH_MAX: Final = 8000
+CONVENIENCE_NAMES: Final = {
+    "gtin": "01",
+    "itip": "8006",
+    "gmn": "8013",
+    "cpid": "8010",
+    "gln": "414",
+    "payto": "415",
+    "party": "417",
+    "gsrnp": "8017",
+    "gsrn": "8018",
+    "gcn": "255",
+    "sscc": "00",
+    "gdti": "253",
+    "ginc": "401",
+    "gsin": "402",
+    "grai": "8003",
+    "giai": "8004",
+    "cpv": "22",
+    "lot": "10",
+    "ser": "21",
+    "tpx": "235",
+    "cpsn": "8011",
+    "glnx": "254",
+    "refno": "8020",
+    "srin": "8019",
+}
+"""Names that stood for Application Identifiers in paths until release 1.2 of the standard."""
+_ATTRIBUTE_NAMES: Final = {"exp": "17", "expdt": "7003"}
+_SERIALISED = {"21", "235", "254", "8011", "8019"}
+_SCHEME_OF = {
+    "00": "sscc", "01": "gtin", "253": "gdti", "255": "sgcn", "401": "ginc", "402": "gsin",
+    "414": "sgln", "417": "pgln", "8003": "grai", "8004": "giai", "8006": "itip", "8010": "cpi",
+    "8017": "gsrnp", "8018": "gsrn",
+}  # fmt: skip
+_NUMBER_LENGTH = {"253": 13, "255": 13, "8003": 14}
+"""Keys with a serial in the same field: the length without it."""
+
+
+def parse(uri: str) -> ElementString:
+    """The elements a Digital Link carries: key, qualifiers, attributes.
+
+    >>> parse("https://example.com/some/path/01/9506000134352/10/A1?17=270531").as_dict()
+    {'01': '09506000134352', '10': 'A1', '17': '270531'}
+    """
+    findings: list[Finding] = []
+    if len(uri) > URI_LENGTH_MAX:
+        return ElementString((), (_not_a_link(f"longer than {URI_LENGTH_MAX} characters"),))
+    try:
+        split = urlsplit(uri)
+    except ValueError as fault:
+        return ElementString((), (_not_a_link(str(fault)),))
+    pairs = _key_pairs(split.path)
+    if pairs is None:
+        return ElementString((), (_not_a_link("no GS1 key in its path"),))
+    findings += _order(pairs)
+    named = [(code, _padded(code, unquote(value))) for code, value in pairs]
+    named += _attributes(split.query, findings)
+    elements = [Element(code, value, max(uri.find(value), 0)) for code, value in named]
+    findings += _refusals(elements)
+    findings += associations(elements, whole_item=True)
+    return ElementString(tuple(elements), tuple(findings))
+
+
+def _refusals(elements: list[Element]) -> list[Finding]:
+    found = []
+    for element in elements:
+        identifier = ai.lookup(element.ai)
+        if identifier is not None and not identifier.accepts(element.value):
+            found.append(refusal(identifier, element.value, element.position))
+    return found
+
+
+def _key_pairs(path: str) -> list[tuple[str, str]] | None:
+    """(AI, value as written) from the primary key on; None where the path has no key.
+
+    The key is sought from the right, because what stands before it is the owner's own path.
+    """
+    segments = path.rstrip("/").split("/")
+    start = len(segments) - 2
+    while start >= 1:
+        code = _code(segments[start])
+        identifier = ai.lookup(code) if code else None
+        if identifier is None or not code:
+            return None
+        if identifier.qualifiers is not None:
+            named = segments[start::2]
+            return [
+                (_code(name), value)
+                for name, value in zip(named, segments[start + 1 :: 2], strict=True)
+            ]
+        start -= 2
+    return None
+
+
+def _code(segment: str) -> str:
+    if segment.isdigit() and segment.isascii():
+        return segment
+    return CONVENIENCE_NAMES.get(segment, "")
+
+
+def _padded(code: str, value: str) -> str:
+    return value.zfill(14) if code in ("01", "02") and len(value) in (8, 12, 13) else value
+
+
+def _order(pairs: list[tuple[str, str]]) -> list[Finding]:
+    key, *qualifiers = [code for code, _ in pairs]
+    identifier = ai.lookup(key)
+    sequences = (identifier.qualifiers if identifier else None) or ()
+    if any(_is_subsequence(qualifiers, sequence) for sequence in sequences):
+        return []
+    return [
+        Finding(
+            "link.qualifiers",
+            Severity.ERROR,
+            f"({key}) may not be followed by {', '.join(f'({code})' for code in qualifiers)}",
+            "Qualifiers stand in the order 22, 10, 21; other data goes behind the question mark.",
+            Where(path="path"),
+        )
+    ]
+
+
+def _is_subsequence(codes: list[str], sequence: tuple[str, ...]) -> bool:
+    rest = iter(sequence)
+    return all(code in rest for code in codes)
+
+
+def _attributes(query: str, findings: list[Finding]) -> list[tuple[str, str]]:
+    found = []
+    pairs = parse_qsl(query.replace(";", "&"), keep_blank_values=True, max_num_fields=None)
+    for name, value in pairs:
+        code = _ATTRIBUTE_NAMES.get(name, name)
+        if not (code.isdigit() and code.isascii()):
+            continue
+        identifier = ai.lookup(code)
+        if identifier is None or not identifier.attribute:
+            findings.append(_no_attribute(code))
+        else:
+            found.append((code, _padded(code, value)))
+    return found
+
+
+def _no_attribute(code: str) -> Finding:
+    return Finding(
+        "link.attribute",
+        Severity.ERROR,
+        f"({code}) may not stand in the query of a Digital Link",
+        "Only attributes of the item may; keys and qualifiers stand in the path.",
+        Where(path="query"),
+    )
+
+
+def _not_a_link(why: str) -> Finding:
+    return Finding(
+        "link.no-key",
+        Severity.ERROR,
+        f"not a GS1 Digital Link: {why}",
+        "A Digital Link looks like https://id.gs1.org/01/09506000134352/21/…",
+        Where(position=0),
+    )
+
+
+def key_path(uri: str) -> tuple[str, str, bool] | None:
+    """(EPC scheme, canonical key, whether it names a class) of a Digital Link.
+
+    None where the URI is no Digital Link or its key is invalid.
+
+    >>> key_path("http://example.com/414/9506000134352/254/A")
+    ('sgln', '/414/9506000134352/254/A', False)
+    """
+    if len(uri) > URI_LENGTH_MAX:
+        return None
+    bare = uri.partition("?")[0].partition("#")[0]
+    path = bare.partition("://")[2]
+    pairs = _key_pairs(path)
+    if pairs is None or _order(pairs):
+        return None
+    values = [(code, _padded(code, unquote(value))) for code, value in pairs]
+    for code, value in values:
+        identifier = ai.lookup(code)
+        if identifier is None or not identifier.accepts(value):
+            return None
+    return _canonical(dict(values), values[0][0])
+
+
+def _canonical(found: dict[str, str], key: str) -> tuple[str, str, bool] | None:
+    value = found[key]
+    head = f"/{key}/{quote(value, safe='')}"
+    for qualifier, scheme in _FINEST.get(key, ()):
+        if qualifier in found:
+            tail = f"/{qualifier}/{quote(found[qualifier], safe='')}"
+            return scheme, head + tail, qualifier == "10"
+    scheme = _SCHEME_OF.get(key)
+    if scheme is None:
+        return None
+    unserialised = len(value) <= _NUMBER_LENGTH.get(key, 0)
+    return scheme, head, scheme in ("gtin", "itip", "cpi") or unserialised
+
+
+_FINEST: Final = {
+    "01": (("21", "sgtin"), ("235", "upui"), ("10", "lgtin")),
+    "8006": (("21", "itip"), ("10", "itip")),
+    "8010": (("8011", "cpi"),),
+    "414": (("254", "sgln"),),
+}
+"""Qualifiers that identify more finely than their key, the finest first, and the EPC scheme."""
+
+
+def write(elements: Iterable[tuple[str, str]] | Mapping[str, str], domain: str = RESOLVER) -> str:
+    """The Digital Link of some elements; attributes go behind the question mark.
+
+    Raises ValueError where there is no key or a value is invalid.
+
+    >>> write({"01": "09506000134352", "10": "A/1", "17": "270531"})
+    'https://id.gs1.org/01/09506000134352/10/A%2F1?17=270531'
+    """
+    found = dict(elements.items() if hasattr(elements, "items") else elements)
+    for code, value in found.items():
+        identifier = ai.lookup(code)
+        if identifier is None:
+            raise ValueError(f"({code}) is no GS1 Application Identifier")
+        if not identifier.accepts(value):
+            raise ValueError(refusal(identifier, value, 0).what)
+    sequence = _path_codes(found)
+    path = "".join(f"/{code}/{quote(found[code], safe='')}" for code in sequence)
+    rest = [f"{c}={quote(v, safe='')}" for c, v in found.items() if c not in sequence]
+    return domain.rstrip("/") + path + ("?" + "&".join(rest) if rest else "")
+
+
+def _path_codes(found: dict[str, str]) -> list[str]:
+    for code in found:
+        identifier = ai.lookup(code)
+        if identifier is not None and identifier.qualifiers is not None:
+            best = max(identifier.qualifiers, key=lambda s: sum(q in found for q in s))
+            return [code, *(q for q in best if q in found)]
+    raise ValueError("no element is a GS1 key")

@@ -1,0 +1,291 @@
+"""GS1 element strings: Application Identifiers with their data, as a scanner transmits them.
+
+Read and written in both spellings: with separators (`0109506000134352\\x1d21…`), and bracketed as
+printed for people (`(01)09506000134352(21)…`). Nothing is guessed here: what does not follow the
+General Specifications to the letter is a finding with its position.
+Standard: GS1 General Specifications sections 3, 4.14 and 7.8.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from schemas.finding import Finding, Severity, Where
+from schemas.gs1 import ai
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+GS: Final = "\x1d"
+"""The separator: FNC1 as every decoder transmits it (ASCII 29)."""
+ELEMENTS_MAX: Final = 200
+"""Elements read from one text; no symbol holds as many."""
+_BRACKET = re.compile(r"\((\d{2,4})\)", re.ASCII)
+_SERIALISED_FROM = {"253": 14, "255": 14, "8003": 15}
+"""Keys whose serial is part of the field, and the length at which it is present."""
+
+
+class Element(msgspec.Struct, frozen=True):
+    """One Application Identifier with its data.
+
+    >>> str(Element("10", "A1"))
+    '(10)A1'
+    """
+
+    ai: str
+    value: str
+    position: int = 0
+    """0-based offset of the identifier in the text it was read from."""
+
+    def __str__(self) -> str:
+        return f"({self.ai}){self.value}"
+
+
+class ElementString(msgspec.Struct, frozen=True):
+    """The elements of one text, with what is wrong with them."""
+
+    elements: tuple[Element, ...]
+    findings: tuple[Finding, ...] = ()
+
+    def __str__(self) -> str:
+        return bracketed((element.ai, element.value) for element in self.elements)
+
+    def as_dict(self) -> dict[str, str]:
+        """Data by Application Identifier, the first of any repeats.
+
+        >>> parse("10A1").as_dict()
+        {'10': 'A1'}
+        """
+        found: dict[str, str] = {}
+        for element in self.elements:
+            found.setdefault(element.ai, element.value)
+        return found
+
+
+def parse(data: str, *, whole_item: bool = False) -> ElementString:
+    r"""Read transmitted data: identifiers and values, GS where a value may vary in length.
+
+    A symbology identifier must have been taken off. `whole_item` says that the text tells all
+    there is to know of the item, so that a missing partner is an error; a single symbol may have
+    a sister that holds it, which makes it a warning.
+
+    >>> [str(e) for e in parse("010950600013435221ABC\x1d17270531").elements]
+    ['(01)09506000134352', '(21)ABC', '(17)270531']
+    >>> print(parse("1727")    .findings[0])
+    error ai.too-short: (17) USE BY or EXPIRY: data is too short: '27'
+    """
+    elements: list[Element] = []
+    findings: list[Finding] = []
+    position = 1 if data.startswith(GS) else 0
+    end = len(data)
+    while position < end:
+        code = data[position : position + ai.WIDTH_OF.get(data[position : position + 2], 2)]
+        identifier = ai.lookup(code)
+        if identifier is None:
+            findings.append(_unknown(data, position))
+            break
+        start = position + len(code)
+        if identifier.predefined:
+            stop = min(start + identifier.length_max, end)
+        else:
+            stop = data.find(GS, start)
+            if stop < 0:
+                stop = end
+        value = data[start:stop]
+        if not identifier.accepts(value):
+            findings.append(refusal(identifier, value, start))
+        elements.append(Element(code, value, position))
+        position = stop + 1 if data[stop : stop + 1] == GS else stop
+        if len(elements) >= ELEMENTS_MAX:
+            findings.append(_too_many(position))
+            break
+    if not elements and not findings:
+        findings.append(_empty())
+    findings += associations(elements, whole_item=whole_item)
+    return ElementString(tuple(elements), tuple(findings))
+
+
+def parse_bracketed(text: str) -> ElementString:
+    """Read the spelling for people, `(01)09506000134352(10)A1`.
+
+    An opening bracket belongs to the data unless an Application Identifier in brackets follows.
+
+    >>> parse_bracketed("(01)09506000134352(10)A(1)").as_dict()
+    {'01': '09506000134352', '10': 'A(1)'}
+    """
+    elements: list[Element] = []
+    findings: list[Finding] = []
+    marks = [m for m in _BRACKET.finditer(text) if m.start() == 0 or ai.lookup(m[1]) is not None]
+    if not marks or marks[0].start() != 0:
+        return ElementString((), (_no_bracket(),))
+    if len(marks) > ELEMENTS_MAX:
+        findings.append(_too_many(marks[ELEMENTS_MAX].start()))
+        marks = marks[:ELEMENTS_MAX]
+    ends = [mark.start() for mark in marks[1:]] + [len(text)]
+    for mark, end in zip(marks, ends, strict=True):
+        code, value = mark[1], text[mark.end() : end]
+        elements.append(Element(code, value, mark.start()))
+        identifier = ai.lookup(code)
+        if identifier is None:
+            findings.append(_unknown(text, mark.start() + 1))
+        elif not identifier.accepts(value):
+            findings.append(refusal(identifier, value, mark.end()))
+    findings += associations(elements, whole_item=True)
+    return ElementString(tuple(elements), tuple(findings))
+
+
+def associations(elements: list[Element], *, whole_item: bool) -> list[Finding]:
+    """What is wrong between elements: repeats that differ, exclusions, missing partners."""
+    present = tuple([element.ai for element in elements])
+    found = ai.conflicts(present)
+    if not found and len(set(present)) == len(present) and "8030" not in present:
+        return []
+    position_of = {element.ai: element.position for element in elements}
+    return [
+        *_repeats(elements),
+        *(_conflict(c, position_of[c.identifier], whole_item=whole_item) for c in found),
+        *_unserialised_signature(elements),
+    ]
+
+
+def _repeats(elements: list[Element]) -> list[Finding]:
+    first: dict[str, str] = {}
+    return [
+        Finding(
+            "ai.repeated",
+            Severity.ERROR,
+            f"({element.ai}) stands twice, with different data",
+            "Two scans may have run together; scan again.",
+            Where(position=element.position),
+        )
+        for element in elements
+        if first.setdefault(element.ai, element.value) != element.value
+    ]
+
+
+def _conflict(conflict: ai.Conflict, position: int, *, whole_item: bool) -> Finding:
+    code, others = conflict.identifier, conflict.others
+    if conflict.code == "excluded":
+        what = f"({code}) and ({others}) may not stand together"
+        hint = "Two scans may have run together, or the label is wrong."
+        return Finding("ai.excluded", Severity.ERROR, what, hint, Where(position=position))
+    return Finding(
+        "ai.missing-partner",
+        Severity.ERROR if whole_item else Severity.WARNING,
+        f"({code}) needs one of: {others}",
+        "Scan the other symbols of the item too; alone this one is incomplete.",
+        Where(position=position),
+    )
+
+
+def _unserialised_signature(elements: list[Element]) -> list[Finding]:
+    if all(element.ai != "8030" for element in elements):
+        return []
+    return [
+        Finding(
+            "ai.signature-unserialised",
+            Severity.ERROR,
+            f"a digital signature (8030) needs the serial component of ({element.ai})",
+            "The label is wrong; report it to its owner.",
+            Where(position=element.position),
+        )
+        for element in elements
+        if len(element.value) < _SERIALISED_FROM.get(element.ai, 0)
+    ]
+
+
+def refusal(identifier: ai.ApplicationIdentifier, value: str, start: int) -> Finding:
+    """The finding for a data field that the identifier does not accept."""
+    fault = ai.explain(identifier, value)
+    code, position = (fault.code, fault.position) if fault else ("refused", 0)
+    reason = code.replace("_", " ")
+    shown = value if len(value) <= 100 else value[:100] + "…"
+    return Finding(
+        "ai." + code.replace("_", "-"),
+        Severity.ERROR,
+        f"({identifier.code}) {identifier.title}: data is {reason}: {shown!r}",
+        _HINTS.get(code, "Compare the data with the printed text; scan again or report the label."),
+        Where(position=start + position),
+    )
+
+
+_HINTS = {
+    "empty_value": "Nothing stands behind the identifier; scan again.",
+    "too_long": "A separator may be missing behind this element; check the scanner's settings.",
+    "too_short": "The text may be cut off; scan again.",
+    "incorrect_check_digit": "A digit was misread or mistyped; scan again.",
+}
+
+
+def _unknown(data: str, position: int) -> Finding:
+    shown = data[position : position + 4]
+    return Finding(
+        "ai.unknown",
+        Severity.ERROR,
+        f"no GS1 Application Identifier begins with {shown!r}",
+        "A separator may be missing before this place, or this is not a GS1 element string.",
+        Where(position=position),
+    )
+
+
+def _too_many(position: int) -> Finding:
+    return Finding(
+        "ai.too-many",
+        Severity.ERROR,
+        f"more than {ELEMENTS_MAX} elements",
+        "This is not the text of one symbol.",
+        Where(position=position),
+    )
+
+
+def _empty() -> Finding:
+    return Finding("text.empty", Severity.ERROR, "no data", "Scan again.", Where(position=0))
+
+
+def _no_bracket() -> Finding:
+    return Finding(
+        "ai.no-bracket",
+        Severity.ERROR,
+        "the text does not begin with an Application Identifier in brackets",
+        "Write it as (01)…(21)….",
+        Where(position=0),
+    )
+
+
+def bracketed(elements: Iterable[tuple[str, str]] | Mapping[str, str]) -> str:
+    """The spelling for people (General Specifications section 4.14).
+
+    >>> bracketed({"01": "09506000134352", "10": "A1"})
+    '(01)09506000134352(10)A1'
+    """
+    return "".join(f"({code}){value}" for code, value in _pairs(elements))
+
+
+def transmitted(elements: Iterable[tuple[str, str]] | Mapping[str, str]) -> str:
+    r"""The data as a scanner would transmit it: GS behind values of variable length, but the last.
+
+    Raises ValueError where an identifier does not exist or does not accept its value.
+
+    >>> transmitted([("01", "09506000134352"), ("10", "A1"), ("21", "7")])
+    '010950600013435210A1\x1d217'
+    """
+    parts: list[str] = []
+    for code, value in _pairs(elements):
+        identifier = ai.lookup(code)
+        if identifier is None:
+            raise ValueError(f"({code}) is no GS1 Application Identifier")
+        if not identifier.accepts(value):
+            raise ValueError(refusal(identifier, value, 0).what)
+        parts += [code, value, "" if identifier.predefined else GS]
+    if parts:
+        parts.pop()
+    return "".join(parts)
+
+
+def _pairs(
+    elements: Iterable[tuple[str, str]] | Mapping[str, str],
+) -> Iterable[tuple[str, str]]:
+    return elements.items() if hasattr(elements, "items") else elements

@@ -1,0 +1,198 @@
+"""ISO/IEC 15434 envelopes: format 05 (GS1) and format 06 (data identifiers, as the IFA PPN).
+
+German packs carry `[)>RS06GS9N…GS1T…GSD…GSS…RSEOT`. Standards: ISO/IEC 15434, ISO/IEC 15418,
+IFA coding specification for pharmacy products.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from schemas.finding import Finding, Severity, Where
+from schemas.gs1 import national
+from schemas.gs1.content_rules import CSET_82, date_yymmd0, date_yyyymmdd, has_check_digit
+from schemas.gs1.expiry import expiry_date
+
+if TYPE_CHECKING:
+    from datetime import date
+
+RS: Final = "\x1e"
+GS: Final = "\x1d"
+EOT: Final = "\x04"
+_PICTURES: Final = str.maketrans({"\u241e": RS, "\u241d": GS, "\u2404": EOT})
+"""Control pictures that decoders print for the control characters."""
+DATA_IDENTIFIERS: Final = ("9N", "8P", "1T", "16D", "27Q", "1P", "S", "D", "Q")
+"""Data identifiers of pharmacy products, the longer before those they begin like."""
+_TEXT_LENGTH_MAX: Final = {"1T": 20, "S": 20}
+
+
+class Message(msgspec.Struct, frozen=True):
+    """The content of an envelope."""
+
+    format: str
+    """`05`, `06`, or what the envelope names."""
+    data: str = ""
+    """What stands between format indicator and trailer."""
+    elements: dict[str, str] = {}
+    """Format 06: data by data identifier."""
+    findings: tuple[Finding, ...] = ()
+    gtin: str | None = None
+    expiry: date | None = None
+
+
+def parse(text: str, today: date | None = None) -> Message:
+    r"""Open an envelope that begins with `[)>` and RS; control pictures are taken for controls.
+
+    >>> message = parse("[)>\x1e06\x1d9N110375286414\x1d1T12345ABCD\x1dD150617\x1dS1\x1e\x04")
+    >>> message.elements["9N"], message.gtin, message.expiry.isoformat()
+    ('110375286414', '04150037528643', '2015-06-17')
+    """
+    plain = text.translate(_PICTURES)
+    findings: list[Finding] = []
+    # The trailer is RS EOT; some decoders give only one of them, or none.
+    body = plain[4:].removesuffix(EOT).removesuffix(RS)
+    if not plain.endswith(RS + EOT):
+        findings.append(_no_trailer(len(text)))
+    kind, data = body[:2], body[2:].removeprefix(GS)
+    if kind == "05":
+        return Message("05", data, {}, tuple(findings))
+    if kind != "06":
+        return Message(kind, data, {}, (*findings, _unknown_format(kind)))
+    elements = _elements(data, 5 + len(kind), findings)
+    gtin = _product(elements, findings)
+    expiry = _expiry(elements, findings, today)
+    return Message("06", data, elements, tuple(findings), gtin, expiry)
+
+
+def _elements(data: str, offset: int, findings: list[Finding]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in data.split(GS):
+        code = next((c for c in DATA_IDENTIFIERS if part.startswith(c)), None)
+        if code is None:
+            findings.append(_unknown_identifier(part, offset))
+        elif found.setdefault(code, part[len(code) :]) != part[len(code) :]:
+            findings.append(_repeated(code, offset))
+        offset += len(part) + 1
+    for code, length_max in _TEXT_LENGTH_MAX.items():
+        value = found.get(code)
+        if value is not None and not _is_text(value, length_max):
+            findings.append(_refused(code, value))
+    return found
+
+
+def _is_text(value: str, length_max: int) -> bool:
+    return 0 < len(value) <= length_max and all(c in CSET_82 for c in value)
+
+
+def _product(elements: dict[str, str], findings: list[Finding]) -> str | None:
+    """GTIN-14 of the NTIN or GTIN, or of the PPN where only that stands."""
+    gtin = None
+    if "8P" in elements:
+        number = elements["8P"].zfill(14)
+        if number.isascii() and number.isdigit() and len(number) == 14 and has_check_digit(number):
+            gtin = number
+        else:
+            findings.append(_refused("8P", elements["8P"]))
+    if "9N" in elements:
+        ppn = national.parse_ppn(elements["9N"])
+        if ppn is None:
+            findings.append(_refused("9N", elements["9N"]))
+        elif ppn.ntin is not None and gtin is None:
+            gtin = ppn.ntin.zfill(14)
+            findings.append(_as_ntin(elements["9N"], gtin))
+    return gtin
+
+
+def _expiry(elements: dict[str, str], findings: list[Finding], today: date | None) -> date | None:
+    short, long = elements.get("D"), elements.get("16D")
+    if short is not None:
+        if date_yymmd0(short) is not None:
+            findings.append(_refused("D", short))
+            return None
+        day = expiry_date(short, today)
+        if day is not None and short.endswith("00"):
+            findings.append(_day_unknown(short, day))
+        return day
+    if long is not None:
+        if date_yyyymmdd(long) is not None:
+            findings.append(_refused("16D", long))
+        # 16D is the date of manufacture; packs that carry only it have no expiry.
+    return None
+
+
+def _day_unknown(written: str, day: date) -> Finding:
+    return Finding(
+        "expiry.day-00",
+        Severity.INFO,
+        f"expiry {written} names no day; the month's last, {day.isoformat()}, is meant",
+    )
+
+
+def _no_trailer(length: int) -> Finding:
+    return Finding(
+        "envelope.trailer",
+        Severity.WARNING,
+        "the envelope does not end with RS EOT",
+        "The text may be cut off; scan again if a part is missing.",
+        Where(position=length),
+    )
+
+
+def _unknown_format(kind: str) -> Finding:
+    return Finding(
+        "envelope.format",
+        Severity.ERROR,
+        f"ISO 15434 format {kind!r} is not one of 05 and 06",
+        "This is no code of a medicine.",
+        Where(position=4),
+    )
+
+
+def _unknown_identifier(part: str, offset: int) -> Finding:
+    return Finding(
+        "envelope.identifier",
+        Severity.ERROR,
+        f"no known data identifier begins {part[:10]!r}",
+        "Known are " + ", ".join(DATA_IDENTIFIERS) + ".",
+        Where(position=offset),
+    )
+
+
+def _repeated(code: str, offset: int) -> Finding:
+    return Finding(
+        "envelope.repeated",
+        Severity.ERROR,
+        f"{code} stands twice, with different data",
+        "Two scans may have run together; scan again.",
+        Where(position=offset),
+    )
+
+
+_REASONS: Final = {
+    "9N": "a PPN with right check digits",
+    "8P": "a GTIN or NTIN with a right check digit",
+    "D": "a date as YYMMDD",
+    "16D": "a date as YYYYMMDD",
+    "1T": "a lot of 1 to 20 characters",
+    "S": "a serial of 1 to 20 characters",
+}
+
+
+def _refused(code: str, value: str) -> Finding:
+    return Finding(
+        "envelope.data",
+        Severity.ERROR,
+        f"{code}: {value[:60]!r} is not {_REASONS[code]}",
+        "Compare with the printed text; scan again or report the label.",
+        Where(path=code),
+    )
+
+
+def _as_ntin(ppn: str, gtin: str) -> Finding:
+    return Finding(
+        "ppn.as-ntin",
+        Severity.INFO,
+        f"PPN {ppn} is looked up by the NTIN of the same PZN, {gtin}",
+    )

@@ -1,0 +1,258 @@
+"""EPC URIs and Digital Links of one thing under one key.
+
+The canonical key is the path of the thing's Digital Link, `/01/{gtin14}/21/{serial}`: it is the
+same whichever way a partner wrote the identifier and needs no company-prefix length, because a
+URN's parts join to the number that a Digital Link shows. Back to a URN the length is needed; where
+nobody knows it, no URN is invented.
+Standard: GS1 EPC Tag Data Standard sections 6 to 8, GS1 Digital Link URI Syntax.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeAlias
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from schemas.gs1.content_rules import check_digit
+from schemas.gs1.digital_link import RESOLVER, key_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PrefixLength: TypeAlias = Callable[[str], int | None]
+"""Length of the GS1 Company Prefix that a number begins with; None where unknown."""
+
+HEADS_CACHED_MAX: Final = 100_000
+"""Classes of things (the URN or link up to the serial) whose key part is remembered."""
+_URN: Final = re.compile(r"urn:epc:(id|idpat|class):([a-z]+):(.+)", re.DOTALL)
+_URN_UNSAFE: Final = {ord(c): f"%{ord(c):02X}" for c in '"%&/<>?#'}
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """How the parts of a URN scheme join to a key."""
+
+    ai: str
+    digits: int
+    """Digits of company prefix and reference together; 0 where they are no fixed number."""
+    indicator: bool = False
+    """The reference begins with a digit that moves before the company prefix."""
+    serial: str = ""
+    """Where the last part goes: a qualifier's AI, `+` behind the number, or nowhere."""
+    serial_optional: bool = False
+    head: str = ""
+    """Digits before the number, as the 0 of a GRAI."""
+    check: bool = True
+    parts: int = 2
+    """Parts before the serial."""
+
+
+SHAPES: Final[dict[str, Shape]] = {
+    "sgtin": Shape("01", 13, indicator=True, serial="21"),
+    "lgtin": Shape("01", 13, indicator=True, serial="10"),
+    "upui": Shape("01", 13, indicator=True, serial="235"),
+    "itip": Shape("8006", 13, indicator=True, serial="21", parts=4),
+    "sscc": Shape("00", 17, indicator=True),
+    "sgln": Shape("414", 12, serial="254", serial_optional=True),
+    "pgln": Shape("417", 12),
+    "grai": Shape("8003", 12, serial="+", head="0"),
+    "giai": Shape("8004", 0, check=False),
+    "gsrn": Shape("8018", 17),
+    "gsrnp": Shape("8017", 17),
+    "gdti": Shape("253", 12, serial="+"),
+    "sgcn": Shape("255", 12, serial="+"),
+    "cpi": Shape("8010", 0, serial="8011", check=False),
+    "ginc": Shape("401", 0, check=False),
+    "gsin": Shape("402", 16),
+}
+"""Every EPC scheme of GS1 keys."""
+
+_CLASS_SCHEMES = frozenset({"lgtin"})
+_heads: dict[str, str] = {}
+
+
+class Identifier(msgspec.Struct, frozen=True):
+    """What a URI of an event identifies.
+
+    >>> thing = identify("https://id.gs1.org/01/09506000134352/21/A1")
+    >>> thing.scheme, thing.key, thing.is_class
+    ('sgtin', '/01/09506000134352/21/A1', False)
+    >>> thing.to_urn(lambda number: 7)
+    'urn:epc:id:sgtin:9506000.013435.A1'
+    """
+
+    uri: str
+    scheme: str
+    """The EPC scheme (`sgtin`, `sscc`, …), `gtin` for a bare GTIN; empty without a GS1 key."""
+    key: str
+    """The canonical key; the URI itself without a GS1 key."""
+    is_class: bool = False
+    """It names a kind or lot of things rather than one thing."""
+    is_pattern: bool = False
+    """It is an `urn:epc:idpat:` pattern."""
+    prefix_length: int | None = None
+    """Digits of the company prefix, where the URI shows it."""
+
+    def to_digital_link(self, domain: str = RESOLVER) -> str | None:
+        """The canonical Digital Link, or None without a GS1 key.
+
+        >>> identify("urn:epc:id:sscc:9506000.1123456789").to_digital_link()
+        'https://id.gs1.org/00/195060001234567890'
+        """
+        return domain + self.key if self.key.startswith("/") else None
+
+    def to_urn(self, prefix_length: PrefixLength | None = None) -> str | None:
+        """The EPC URI, or None where the company-prefix length is unknown or no URN exists."""
+        if not self.key.startswith("/"):
+            return self.uri if self.uri.startswith("urn:") else None
+        return _urn_of(self, prefix_length)
+
+
+def canonical_key(uri: str) -> str:
+    """One key for every way of writing the identifier of one thing.
+
+    >>> canonical_key("urn:epc:id:sgtin:9506000.013435.A%2F1")
+    '/01/09506000134352/21/A%2F1'
+    >>> canonical_key("https://shop.example/x/gtin/9506000134352/ser/A%2F1?17=270531")
+    '/01/09506000134352/21/A%2F1'
+    >>> canonical_key("urn:epc:class:lgtin:9506000.013435.L1")
+    '/01/09506000134352/10/L1'
+    >>> canonical_key("urn:uuid:9a…")
+    'urn:uuid:9a…'
+    """
+    if uri.startswith("urn:epc:id:sgtin:"):
+        # The common case by far; the class part is worked out once per product.
+        prefix, _, rest = uri.partition(".")
+        reference, _, serial = rest.partition(".")
+        head = _heads.get(f"{prefix}.{reference}")
+        if head is not None and serial:
+            return head + (serial if serial.isalnum() and serial.isascii() else _recoded(serial))
+    return identify(uri).key
+
+
+def _recoded(serial: str) -> str:
+    return quote(unquote(serial), safe="")
+
+
+def identify(uri: str) -> Identifier:
+    """What a URN or Digital Link identifies; a URI without a GS1 key identifies itself.
+
+    >>> identify("urn:epc:idpat:sgtin:9506000.013435.*")
+    Identifier(uri='urn:epc:idpat:sgtin:9506000.013435.*', scheme='gtin', key='/01/09506000134352', is_class=True, is_pattern=True, prefix_length=7)
+    """  # noqa: E501
+    if uri.startswith("urn:epc:"):
+        found = _from_urn(uri)
+    elif uri[:4].lower() == "http":
+        found = _from_link(uri)
+    else:
+        found = None
+    return found or Identifier(uri, "", uri, is_pattern=uri.startswith("urn:epc:idpat:"))
+
+
+def _from_urn(uri: str) -> Identifier | None:
+    urn = _URN.fullmatch(uri)
+    shape = SHAPES.get(urn[2]) if urn else None
+    if urn is None or shape is None:
+        return None
+    kind, scheme, body = urn.groups()
+    width = shape.parts + (1 if shape.serial else 0)
+    parts = body.split(".", width - 1)
+    if len(parts) != width or not _is_number(parts[0]):
+        return None
+    serial = parts.pop() if shape.serial else None
+    if kind == "idpat":
+        return _from_pattern(uri, scheme, shape, parts, serial)
+    number = _number(shape, parts)
+    if number is None or serial == "":
+        return None
+    head = f"/{shape.ai}/{number}"
+    if scheme == "sgtin" and len(_heads) < HEADS_CACHED_MAX:
+        _heads[uri[: uri.index(".", uri.index(".") + 1)]] = f"{head}/21/"
+    key = head + _tail(shape, serial)
+    return Identifier(
+        uri, scheme, key, is_class=scheme in _CLASS_SCHEMES, prefix_length=len(parts[0])
+    )
+
+
+def _from_pattern(
+    uri: str, scheme: str, shape: Shape, parts: list[str], serial: str | None
+) -> Identifier | None:
+    number = _number(shape, parts)
+    if number is None:
+        return None
+    if serial == "*":
+        kind = "gtin" if shape.ai == "01" else scheme
+        key, is_class = f"/{shape.ai}/{number}", True
+    else:
+        kind, key, is_class = scheme, f"/{shape.ai}/{number}{_tail(shape, serial)}", False
+    return Identifier(uri, kind, key, is_class, is_pattern=True, prefix_length=len(parts[0]))
+
+
+def _tail(shape: Shape, serial: str | None) -> str:
+    if serial is None or (shape.serial_optional and serial == "0"):
+        return ""
+    text = serial if serial.isalnum() and serial.isascii() else _recoded(serial)
+    return text if shape.serial == "+" else f"/{shape.serial}/{text}"
+
+
+def _number(shape: Shape, parts: list[str]) -> str | None:
+    """The key's number from a URN's parts, check digit and all; None where they do not fit."""
+    prefix, reference, *pieces = [*parts, ""] if len(parts) == 1 else parts
+    if not shape.digits:
+        text = prefix + unquote(reference)
+        return quote(text, safe="") if reference else None
+    digits = reference[:1] + prefix + reference[1:] if shape.indicator else prefix + reference
+    if len(digits) != shape.digits or not _is_number(digits) or not all(map(_is_number, pieces)):
+        return None
+    return shape.head + digits + check_digit(digits) + "".join(pieces)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _from_link(uri: str) -> Identifier | None:
+    found = key_path(uri)
+    if found is None:
+        return None
+    scheme, key, is_class = found
+    return Identifier(uri, scheme, key, is_class)
+
+
+def _urn_of(thing: Identifier, prefix_length: PrefixLength | None) -> str | None:
+    scheme = "sgtin" if thing.scheme == "gtin" else thing.scheme
+    shape = SHAPES.get(scheme)
+    if shape is None:
+        return None
+    segments = thing.key.split("/")
+    number = unquote(segments[2])[len(shape.head) :]
+    digits = number[1:] if shape.indicator else number
+    length = thing.prefix_length or (prefix_length(digits) if prefix_length else None)
+    if length is None:
+        return None
+    return "".join(_urn_parts(thing, scheme, shape, number, length, segments))
+
+
+def _urn_parts(
+    thing: Identifier, scheme: str, shape: Shape, number: str, length: int, segments: list[str]
+) -> Iterator[str]:
+    bare = thing.scheme == "gtin"
+    kind = "idpat" if bare else "class" if scheme == "lgtin" else "id"
+    yield f"urn:epc:{kind}:{scheme}:"
+    if not shape.digits:
+        yield f"{number[:length]}.{number[length:].translate(_URN_UNSAFE)}"
+    elif shape.indicator:
+        yield f"{number[1 : 1 + length]}.{number[0]}{number[1 + length : shape.digits]}"
+        if scheme == "itip":
+            yield f".{number[14:16]}.{number[16:18]}"
+    else:
+        yield f"{number[:length]}.{number[length : shape.digits]}"
+    if bare:
+        yield ".*"
+    elif shape.serial == "+":
+        yield "." + (number[shape.digits + 1 :].translate(_URN_UNSAFE) or "*")
+    elif shape.serial:
+        serial = unquote(segments[4]) if len(segments) > 4 else "0"
+        yield "." + serial.translate(_URN_UNSAFE)
