@@ -1,0 +1,82 @@
+"""Which items an event names, 64 to a row.
+
+Items get their ids in the order in which they are commissioned, so the items of an event are
+mostly neighbours: one row says for a block of 64 ids which of them the event names. Ask through
+`naming`, which turns item ids into a selection of event numbers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Integer, and_, cast, false, literal, or_, select
+
+from epcis.store.tables import event_epc, item
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sqlalchemy import ColumnElement, Select
+
+    from epcis.store.tables import Role
+
+_SIGN = 1 << 63
+_WRAP = 1 << 64
+
+
+def blocks_of(ids: Iterable[int]) -> dict[int, int]:
+    """Item ids as block -> mask, the mask as the signed 64-bit number that is stored.
+
+    >>> blocks_of([1, 3, 64])
+    {0: 10, 1: 1}
+    """
+    masks: dict[int, int] = {}
+    for one in ids:
+        block = one >> 6
+        masks[block] = masks.get(block, 0) | 1 << (one & 63)
+    return {block: mask - _WRAP if mask & _SIGN else mask for block, mask in masks.items()}
+
+
+def ids_of(block: int, mask: int) -> Iterator[int]:
+    """The inverse of `blocks_of` for one row.
+
+    >>> list(ids_of(1, 3))
+    [64, 65]
+    """
+    first, rest = block << 6, mask & _WRAP - 1
+    while rest:
+        low = rest & -rest
+        yield first + low.bit_length() - 1
+        rest ^= low
+
+
+def bit(item_id: int) -> int:
+    """The mask that holds only this item."""
+    return blocks_of((item_id,))[item_id >> 6]
+
+
+def names(ids: Iterable[int], roles: Sequence[Role] = ()) -> ColumnElement[bool]:
+    """A condition on `event_epc`: the row names one of these items, in one of these roles."""
+    rows = event_epc.c
+    parts = [
+        and_(rows.block == block, rows.mask.op("&")(mask) != 0)
+        for block, mask in blocks_of(ids).items()
+    ]
+    if not parts:
+        return false()
+    condition = or_(*parts)
+    if roles:
+        condition = and_(rows.role.in_([int(role) for role in roles]), condition)
+    return condition
+
+
+def naming(ids: Iterable[int], roles: Sequence[Role] = ()) -> Select[tuple[int]]:
+    """The numbers (`event.seq`) of the events that name any of these items in these roles."""
+    return select(event_epc.c.seq).where(names(ids, roles))
+
+
+def names_item() -> ColumnElement[bool]:
+    """The join of `event_epc` with `item`: the row names the item."""
+    in_block = item.c.id.between(event_epc.c.block * 64, event_epc.c.block * 64 + 63)
+    place = cast(item.c.id.op("&")(literal(63)), Integer)
+    return and_(in_block, event_epc.c.mask.op(">>")(place).op("&")(literal(1)) != 0)
