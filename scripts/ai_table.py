@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 TABLE = Path(__file__).resolve().parent.parent / "schemas" / "gs1" / "ai_table.py"
+LINE_MAX = 100
 ENTRY = re.compile(
     r"^(?P<first>\d{2,4})(?:-(?P<last>\d{2,4}))?\s+(?P<flags>[*?]*)\s*(?P<rest>[^#]*?)\s*"
     r"(?:#\s*(?P<title>.*?)\s*)?$"
@@ -90,8 +91,8 @@ def _component(word: str) -> str:
 
 def write_table(rows: list[Row]) -> str:
     """The text of `schemas/gs1/ai_table.py`."""
-    lines = [f"    {_literal(row)},  # noqa: E501\n" for row in rows]
-    lines = [line if len(line) > 112 else line.replace("  # noqa: E501", "") for line in lines]
+    plain = [f"    {_literal(row)}," for row in rows]
+    lines = [line + ("  # noqa: E501\n" if len(line) > LINE_MAX else "\n") for line in plain]
     return PREAMBLE + "".join(lines) + ")\n# fmt: on\n"
 
 

@@ -85,6 +85,10 @@ class ApplicationIdentifier:
     """Sequences of Digital Link qualifiers, where it is a primary key."""
     length_min: int
     length_max: int
+    pattern: str
+    """A regular expression for lengths, characters and, where cheap, content."""
+    beyond_pattern: Callable[[str], bool] | None
+    """What the pattern cannot tell of a value that matches it; None if nothing."""
     accepts: Callable[[str], bool]
     """Whether a text is a valid data field."""
 
@@ -126,6 +130,7 @@ WIDTH_OF: Final = {code[:2]: len(code) for code in _ROW_OF}
 def _compiled(code: str) -> ApplicationIdentifier:
     _, _, predefined, attribute, spelled, requires, excludes, qualifiers, title = _ROW_OF[code]
     components = tuple(_component(word) for word in spelled.split())
+    pattern, beyond = _pattern(components), _beyond(components)
     return ApplicationIdentifier(
         code=code,
         title=title,
@@ -140,7 +145,9 @@ def _compiled(code: str) -> ApplicationIdentifier:
         qualifiers=_sequences(qualifiers),
         length_min=sum(part.length_min for part in components if not part.optional),
         length_max=sum(part.length_max for part in components),
-        accepts=_acceptor(components),
+        pattern=pattern,
+        beyond_pattern=beyond,
+        accepts=_acceptor(pattern, beyond),
     )
 
 
@@ -157,34 +164,24 @@ def _component(word: str) -> Component:
     return Component(kind, 1 if dots else int(digits), int(digits), optional, tuple(rules))
 
 
-def _acceptor(components: tuple[Component, ...]) -> Callable[[str], bool]:
-    """A test that says yes or no fast; why not is `explain`'s business."""
-    matches = re.compile(_pattern(components), re.ASCII).fullmatch
+def _pattern(components: tuple[Component, ...]) -> str:
+    parts = [("(?:" if part.optional else "") + part.pattern for part in components]
+    return "".join(parts) + ")?" * sum(part.optional for part in components)
+
+
+def _beyond(components: tuple[Component, ...]) -> Callable[[str], bool] | None:
+    """One test for all content rules that the pattern leaves open, as quick as they allow."""
     checks = _checks(components)
     if not checks:
-        return lambda value: matches(value) is not None
-    if len(checks) == 1 and checks[0][:2] == (0, None):
-        only = checks[0][2]
-        return lambda value: matches(value) is not None and only(value) is None
+        return None
+    if components[0].rules[:1] == ("csum",) and len(checks) == 1 and len(components) == 1:
+        return content_rules.has_check_digit
 
-    def accepts(value: str) -> bool:
-        if matches(value) is None:
-            return False
+    def passes(value: str) -> bool:
         size = len(value)
         return all(start >= size or rule(value[start:end]) is None for start, end, rule in checks)
 
-    return accepts
-
-
-def _pattern(components: tuple[Component, ...]) -> str:
-    parts = []
-    open_groups = 0
-    for part in components:
-        if part.optional:
-            parts.append("(?:")
-            open_groups += 1
-        parts.append(part.pattern)
-    return "".join(parts) + ")?" * open_groups
+    return passes
 
 
 def _checks(
@@ -195,11 +192,22 @@ def _checks(
     for index, part in enumerate(components):
         end = None if index == len(components) - 1 else start + part.length_max
         names = [name for name in part.rules if name not in _FAST_PATTERNS]
+        if part.kind == "N":
+            # Digits, and enough of them, are all that can be asked of a prefix without a list.
+            names = [name for name in names if not name.startswith("gcppos")]
         if part.kind == "Z":
             names.insert(0, "cset64")
         checks += [(start, end, content_rules.RULES[name]) for name in names]
         start += part.length_max
     return checks
+
+
+def _acceptor(pattern: str, beyond: Callable[[str], bool] | None) -> Callable[[str], bool]:
+    """A test that says yes or no fast; why not is `explain`'s business."""
+    matches = re.compile(pattern, re.ASCII).fullmatch
+    if beyond is None:
+        return lambda value: matches(value) is not None
+    return lambda value: matches(value) is not None and beyond(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,11 +279,11 @@ def conflicts(present: tuple[str, ...]) -> tuple[Conflict, ...]:
     """
     known = [found for code in dict.fromkeys(present) if (found := lookup(code)) is not None]
     names = [identifier.code for identifier in known]
-    found: list[Conflict] = []
+    verdicts: list[Conflict] = []
     for identifier in known:
-        found += _excluded(identifier, names)
-        found += _missing(identifier, names)
-    return tuple(found)
+        verdicts += _excluded(identifier, names)
+        verdicts += _missing(identifier, names)
+    return tuple(verdicts)
 
 
 def _excluded(identifier: ApplicationIdentifier, names: list[str]) -> list[Conflict]:

@@ -19,7 +19,7 @@ ROWS: tuple[Row, ...] = (
     ("00", "00", True, True, "N18:csum:gcppos2", (), (), (), "SSCC"),
     ("01", "01", True, True, "N14:csum:gcppos2", (), ("255", "37"), ("22,10,21", "235"), "GTIN"),
     ("02", "02", True, True, "N14:csum:gcppos2", ("37",), ("01", "03"), None, "CONTENT"),
-    ("03", "03", True, False, "N14:csum:gcppos2", (), ("01", "02", "37", "235"), None, "MTO GTIN"),  # noqa: E501
+    ("03", "03", True, False, "N14:csum:gcppos2", (), ("01", "02", "37", "235"), None, "MTO GTIN"),
     ("10", "10", False, True, "X..20", ("01,02,03,8006,8026",), (), None, "BATCH/LOT"),
     ("11", "11", True, True, "N6:yymmd0", ("01,02,03,8006,8026",), (), None, "PROD DATE"),
     ("12", "12", True, True, "N6:yymmd0", ("8020",), (), None, "DUE DATE"),
@@ -117,10 +117,10 @@ ROWS: tuple[Row, ...] = (
     ("421", "421", False, True, "N3:iso3166 X..9", (), ("4307",), None, "SHIP TO POST"),
     ("422", "422", False, True, "N3:iso3166", ("01,02,03,8006,8026",), ("426",), None, "ORIGIN"),
     ("423", "423", False, True, "N3:iso3166 [N3:iso3166] [N3:iso3166] [N3:iso3166] [N3:iso3166]", ("01,02,03",), ("426",), None, "COUNTRY - INITIAL PROCESS"),  # noqa: E501
-    ("424", "424", False, True, "N3:iso3166", ("01,02,03",), ("426",), None, "COUNTRY - PROCESS"),  # noqa: E501
+    ("424", "424", False, True, "N3:iso3166", ("01,02,03",), ("426",), None, "COUNTRY - PROCESS"),
     ("425", "425", False, True, "N3:iso3166 [N3:iso3166] [N3:iso3166] [N3:iso3166] [N3:iso3166]", ("01,02,03",), ("426",), None, "COUNTRY - DISASSEMBLY"),  # noqa: E501
     ("426", "426", False, True, "N3:iso3166", ("01,02,03",), (), None, "COUNTRY - FULL PROCESS"),
-    ("427", "427", False, True, "X..3", ("01+422,02+422,03+422",), (), None, "ORIGIN SUBDIVISION"),  # noqa: E501
+    ("427", "427", False, True, "X..3", ("01+422,02+422,03+422",), (), None, "ORIGIN SUBDIVISION"),
     ("4300", "4300", False, True, "X..35:pcenc", ("00",), (), None, "SHIP TO COMP"),
     ("4301", "4301", False, True, "X..35:pcenc", ("00",), (), None, "SHIP TO NAME"),
     ("4302", "4302", False, True, "X..70:pcenc", ("00",), (), None, "SHIP TO ADD1"),
@@ -130,7 +130,7 @@ ROWS: tuple[Row, ...] = (
     ("4306", "4306", False, True, "X..70:pcenc", ("00",), (), None, "SHIP TO REG"),
     ("4307", "4307", False, True, "X2:iso3166alpha2", ("00",), (), None, "SHIP TO COUNTRY"),
     ("4308", "4308", False, True, "X..30", ("00",), (), None, "SHIP TO PHONE"),
-    ("4309", "4309", False, True, "N10:latitude N10:longitude", ("00",), (), None, "SHIP TO GEO"),  # noqa: E501
+    ("4309", "4309", False, True, "N10:latitude N10:longitude", ("00",), (), None, "SHIP TO GEO"),
     ("4310", "4310", False, True, "X..35:pcenc", ("00",), (), None, "RTN TO COMP"),
     ("4311", "4311", False, True, "X..35:pcenc", ("00",), (), None, "RTN TO NAME"),
     ("4312", "4312", False, True, "X..70:pcenc", ("00",), (), None, "RTN TO ADD1"),
@@ -162,7 +162,7 @@ ROWS: tuple[Row, ...] = (
     ("7008", "7008", False, True, "X..3", ("01,02",), (), None, "AQUATIC SPECIES"),
     ("7009", "7009", False, True, "X..10", ("01,02",), (), None, "FISHING GEAR TYPE"),
     ("7010", "7010", False, True, "X..2", ("01,02,03",), (), None, "PROD METHOD"),
-    ("7011", "7011", False, True, "N6:yymmdd [N4:hhmi]", ("01,02,03",), (), None, "TEST BY DATE"),  # noqa: E501
+    ("7011", "7011", False, True, "N6:yymmdd [N4:hhmi]", ("01,02,03",), (), None, "TEST BY DATE"),
     ("7020", "7020", False, True, "X..20", ("01+416,03+416,8006+416",), (), None, "REFURB LOT"),
     ("7021", "7021", False, True, "X..20", ("01,03,8006",), (), None, "FUNC STAT"),
     ("7022", "7022", False, True, "X..20", ("01+7021,03+7021,8006+7021",), (), None, "REV STAT"),
@@ -208,7 +208,7 @@ ROWS: tuple[Row, ...] = (
     ("7255", "7255", False, True, "X..10", ("8017,8018",), ("7256", "7259"), None, "SUFFIX"),
     ("7256", "7256", False, True, "X..90:pcenc", ("8017,8018",), (), None, "FULL NAME"),
     ("7257", "7257", False, True, "X..70:pcenc", ("8018",), (), None, "PERSON ADDR"),
-    ("7258", "7258", False, True, "X3:posinseqslash", ("8018+7259",), (), None, "BIRTH SEQUENCE"),  # noqa: E501
+    ("7258", "7258", False, True, "X3:posinseqslash", ("8018+7259",), (), None, "BIRTH SEQUENCE"),
     ("7259", "7259", False, True, "X..40:pcenc", ("8018",), ("7256",), None, "BABY"),
     ("8001", "8001", False, True, "N4:nonzero N5:nonzero N3:nonzero N1:winding N1", ("01",), (), None, "DIMENSIONS"),  # noqa: E501
     ("8002", "8002", False, True, "X..20", (), (), None, "CMT No."),
@@ -224,8 +224,8 @@ ROWS: tuple[Row, ...] = (
     ("8012", "8012", False, True, "X..20", ("01,03,8006",), (), None, "VERSION"),
     ("8013", "8013", False, True, "X..25:csumalpha:gcppos1", (), (), (), "GMN"),
     ("8014", "8014", False, False, "X..25:csumalpha:gcppos1:hasnondigit", ("01",), (), None, "MUDI"),  # noqa: E501
-    ("8017", "8017", False, True, "N18:csum:gcppos1", (), ("8018",), ("8019",), "GSRN - PROVIDER"),  # noqa: E501
-    ("8018", "8018", False, True, "N18:csum:gcppos1", (), ("8017",), ("8019",), "GSRN - RECIPIENT"),  # noqa: E501
+    ("8017", "8017", False, True, "N18:csum:gcppos1", (), ("8018",), ("8019",), "GSRN - PROVIDER"),
+    ("8018", "8018", False, True, "N18:csum:gcppos1", (), ("8017",), ("8019",), "GSRN - RECIPIENT"),
     ("8019", "8019", False, False, "N..10", ("8017,8018",), (), None, "SRIN"),
     ("8020", "8020", False, False, "X..25", ("415",), (), None, "REF No."),
     ("8026", "8026", False, True, "N14:csum:gcppos2 N4:pieceoftotal", ("37",), ("02", "03", "8006"), None, "ITIP CONTENT"),  # noqa: E501

@@ -5,7 +5,12 @@ The lists are facts of the bodies that keep them; a new country or currency is a
 
 from __future__ import annotations
 
-COUNTRIES_NUMERIC: frozenset[str] = frozenset(
+
+def _listed(codes: str) -> frozenset[str]:
+    return frozenset(codes.split())
+
+
+COUNTRIES_NUMERIC: frozenset[str] = _listed(
     """
     004 008 010 012 016 020 024 028 031 032 036 040 044 048 050 051 052 056 060 064 068 070
     072 074 076 084 086 090 092 096 100 104 108 112 116 120 124 132 136 140 144 148 152 156
@@ -19,11 +24,11 @@ COUNTRIES_NUMERIC: frozenset[str] = frozenset(
     688 690 694 702 703 704 705 706 710 716 724 728 729 732 740 744 748 752 756 760 762 764
     768 772 776 780 784 788 792 795 796 798 800 804 807 818 826 831 832 833 834 840 850 854
     858 860 862 876 882 887 894
-    """.split()
+    """
 )
 """ISO 3166-1 numeric codes."""
 
-COUNTRIES_ALPHA_2: frozenset[str] = frozenset(
+COUNTRIES_ALPHA_2: frozenset[str] = _listed(
     """
     AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ
     BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM
@@ -34,11 +39,11 @@ COUNTRIES_ALPHA_2: frozenset[str] = frozenset(
     PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV
     SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI
     VN VU WF WS YE YT ZA ZM ZW
-    """.split()
+    """
 )
 """ISO 3166-1 alpha-2 codes."""
 
-CURRENCIES_NUMERIC: frozenset[str] = frozenset(
+CURRENCIES_NUMERIC: frozenset[str] = _listed(
     """
     008 012 032 036 044 048 050 051 052 060 064 068 072 084 090 096 104 108 116 124 132 136
     144 152 156 170 174 188 192 203 208 214 222 230 232 238 242 262 270 292 320 324 328 332
@@ -49,11 +54,11 @@ CURRENCIES_NUMERIC: frozenset[str] = frozenset(
     934 936 938 940 941 943 944 946 947 948 949 950 951 952 953 955 956 957 958 959 960 961
     962 963 964 965 967 968 969 970 971 972 973 976 977 978 979 980 981 984 985 986 990 994
     997 999
-    """.split()
+    """
 )
 """ISO 4217 numeric codes, funds and test codes included."""
 
-PACKAGE_TYPES: frozenset[str] = frozenset(
+PACKAGE_TYPES: frozenset[str] = _listed(
     """
     1A 1B 1D 1F 1G 1W 200 201 202 203 204 205 206 210 211 212 2C 3A 3H 43 44 4A 4B 4C 4D 4F 4G
     4H 5H 5L 5M 6H 6P 7A 7B 8 8A 8B 8C 9 AA AB AC AD AF AG AH AI AJ AL AM AP APE AT AV B4 BB
@@ -70,7 +75,7 @@ PACKAGE_TYPES: frozenset[str] = frozenset(
     WD WF WG WH WJ WK WL WM WN WP WQ WR WRP WS WT WU WV WW WX WY WZ X11 X12 X15 X16 X17 X18
     X19 X20 X3 XA XB XC XD XF XG XH XJ XK YA YB YC YD YF YG YH YJ YK YL YM YN YP YQ YR YS YT
     YV YW YX YY YZ ZA ZB ZC ZD ZF ZG ZH ZJ ZK ZL ZM ZN ZP ZQ ZR ZS ZT ZU ZV ZW ZX ZY ZZ
-    """.split()
+    """
 )
 """UN/ECE Recommendation 21 package types with the additions of GS1 (AI 7041)."""
 

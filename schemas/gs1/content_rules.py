@@ -27,6 +27,7 @@ CSET_32: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 IBAN_LENGTH_MIN: Final = 5
 IBAN_LENGTH_MAX: Final = 34
 COMPANY_PREFIX_LENGTH_MIN: Final = 4
+_LAST_DAYS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _PAIR_MODULUS = 1021
 _PRIMES = (
     2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97,
@@ -49,7 +50,7 @@ _is_iban_text = re.compile(r"[0-9A-Z]*").fullmatch
 def digits(value: str) -> str | None:
     """Digits 0 to 9 only.
 
-    >>> digits("١")
+    >>> digits("12A")
     'non_digit_character'
     """
     return None if _is_digits(value) else "non_digit_character"
@@ -171,7 +172,7 @@ def _date(value: str, year_digits: int, *, day_may_be_zero: bool) -> str | None:
         return "illegal_month"
     # A two-digit year stands for 1950-2049 or so, where every fourth year is a leap year.
     leap = year % 4 == 0 if year_digits == 2 else calendar.isleap(year)
-    last = 29 if month == 2 and leap else calendar.mdays[month]
+    last = 29 if month == 2 and leap else _LAST_DAYS[month]
     return None if (0 if day_may_be_zero else 1) <= day <= last else "illegal_day"
 
 

@@ -211,11 +211,10 @@ def _canonical(found: dict[str, str], key: str) -> tuple[str, str, bool] | None:
         if qualifier in found:
             tail = f"/{qualifier}/{quote(found[qualifier], safe='')}"
             return scheme, head + tail, qualifier == "10"
-    scheme = _SCHEME_OF.get(key)
-    if scheme is None:
+    if key not in _SCHEME_OF:
         return None
     unserialised = len(value) <= _NUMBER_LENGTH.get(key, 0)
-    return scheme, head, scheme in ("gtin", "itip", "cpi") or unserialised
+    return _SCHEME_OF[key], head, key in ("01", "8006", "8010") or unserialised
 
 
 _FINEST: Final = {
@@ -249,9 +248,9 @@ def write(elements: Iterable[tuple[str, str]] | Mapping[str, str], domain: str =
 
 
 def _path_codes(found: dict[str, str]) -> list[str]:
-    for code in found:
-        identifier = ai.lookup(code)
+    for key in found:
+        identifier = ai.lookup(key)
         if identifier is not None and identifier.qualifiers is not None:
             best = max(identifier.qualifiers, key=lambda s: sum(q in found for q in s))
-            return [code, *(q for q in best if q in found)]
+            return [key, *(q for q in best if q in found)]
     raise ValueError("no element is a GS1 key")

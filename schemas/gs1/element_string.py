@@ -1,6 +1,6 @@
-"""GS1 element strings: Application Identifiers with their data, as a scanner transmits them.
+r"""GS1 element strings: Application Identifiers with their data, as a scanner transmits them.
 
-Read and written in both spellings: with separators (`0109506000134352\\x1d21…`), and bracketed as
+Read and written in both spellings: with separators (`0109506000134352\x1d21…`), and bracketed as
 printed for people (`(01)09506000134352(21)…`). Nothing is guessed here: what does not follow the
 General Specifications to the letter is a finding with its position.
 Standard: GS1 General Specifications sections 3, 4.14 and 7.8.
@@ -9,6 +9,7 @@ Standard: GS1 General Specifications sections 3, 4.14 and 7.8.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -23,6 +24,9 @@ GS: Final = "\x1d"
 """The separator: FNC1 as every decoder transmits it (ASCII 29)."""
 ELEMENTS_MAX: Final = 200
 """Elements read from one text; no symbol holds as many."""
+SHAPES_CACHED_MAX: Final = 256
+"""Sequences of identifiers whose regular expression is kept."""
+SHAPE_ELEMENTS_MAX: Final = 12
 _BRACKET = re.compile(r"\((\d{2,4})\)", re.ASCII)
 _SERIALISED_FROM = {"253": 14, "255": 14, "8003": 15}
 """Keys whose serial is part of the field, and the length at which it is present."""
@@ -77,6 +81,18 @@ def parse(data: str, *, whole_item: bool = False) -> ElementString:
     >>> print(parse("1727")    .findings[0])
     error ai.too-short: (17) USE BY or EXPIRY: data is too short: '27'
     """
+    shape = _SHAPES.get(data[:2] + data[16:18])
+    if shape is not None:
+        elements = shape.elements(data)
+        if elements is not None:
+            return ElementString(elements)
+    parsed = _parse_step_by_step(data, whole_item=whole_item)
+    if not parsed.findings:
+        _remember_shape(data, parsed.elements)
+    return parsed
+
+
+def _parse_step_by_step(data: str, *, whole_item: bool) -> ElementString:
     elements: list[Element] = []
     findings: list[Finding] = []
     position = 1 if data.startswith(GS) else 0
@@ -106,6 +122,60 @@ def parse(data: str, *, whole_item: bool = False) -> ElementString:
         findings.append(_empty())
     findings += associations(elements, whole_item=whole_item)
     return ElementString(tuple(elements), tuple(findings))
+
+
+class _Shape:
+    """A faultless sequence of identifiers met before, as one regular expression.
+
+    Symbols of one production line differ in their values only. A text that matches is what the
+    step-by-step reading would accept, because identifiers have no common prefixes and no value
+    holds a separator; a text that does not match says nothing and is read step by step.
+    """
+
+    __slots__ = ("_checks", "_codes", "_match")
+
+    def __init__(self, identifiers: list[ai.ApplicationIdentifier]) -> None:
+        self._codes = tuple((found.code, len(found.code)) for found in identifiers)
+        self._checks = tuple(
+            (index, check)
+            for index, found in enumerate(identifiers, 1)
+            if (check := found.beyond_pattern) is not None
+        )
+        parts = [f"{f.code}({f.pattern}){GS}{'?' if f.predefined else ''}" for f in identifiers]
+        parts[-1] = parts[-1].removesuffix("?") + "?"
+        self._match = re.compile(f"{GS}?" + "".join(parts), re.ASCII).fullmatch
+
+    def elements(self, data: str) -> tuple[Element, ...] | None:
+        """The elements of a text of this shape; None for any other."""
+        match = self._match(data)
+        if match is None:
+            return None
+        for index, check in self._checks:
+            if not check(match[index]):
+                return None
+        spans = iter(match.regs)
+        next(spans)
+        return tuple(
+            [
+                Element(code, data[start:end], start - width)
+                for (code, width), (start, end) in zip(self._codes, spans, strict=True)
+            ]
+        )
+
+
+_SHAPES: Final[dict[str, _Shape]] = {}
+"""The shape met last, by the first identifier and what stands where one follows a GTIN."""
+
+
+def _remember_shape(data: str, elements: tuple[Element, ...]) -> None:
+    codes = tuple(element.ai for element in elements)
+    if len(codes) <= SHAPE_ELEMENTS_MAX and len(set(codes)) == len(codes) and "8030" not in codes:
+        _SHAPES[data[:2] + data[16:18]] = _shape(codes)
+
+
+@lru_cache(maxsize=SHAPES_CACHED_MAX)
+def _shape(codes: tuple[str, ...]) -> _Shape:
+    return _Shape([found for code in codes if (found := ai.lookup(code)) is not None])
 
 
 def parse_bracketed(text: str) -> ElementString:

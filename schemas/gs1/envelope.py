@@ -115,10 +115,9 @@ def _expiry(elements: dict[str, str], findings: list[Finding], today: date | Non
         if day is not None and short.endswith("00"):
             findings.append(_day_unknown(short, day))
         return day
-    if long is not None:
-        if date_yyyymmdd(long) is not None:
-            findings.append(_refused("16D", long))
-        # 16D is the date of manufacture; packs that carry only it have no expiry.
+    # 16D is the date of manufacture; packs that carry only it have no expiry.
+    if long is not None and date_yyyymmdd(long) is not None:
+        findings.append(_refused("16D", long))
     return None
 
 

@@ -11,16 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 from urllib.parse import quote, unquote
 
 import msgspec
 
 from schemas.gs1.content_rules import check_digit
 from schemas.gs1.digital_link import RESOLVER, key_path
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PrefixLength: TypeAlias = Callable[[str], int | None]
 """Length of the GS1 Company Prefix that a number begins with; None where unknown."""
@@ -227,32 +224,32 @@ def _urn_of(thing: Identifier, prefix_length: PrefixLength | None) -> str | None
     if shape is None:
         return None
     segments = thing.key.split("/")
-    number = unquote(segments[2])[len(shape.head) :]
+    number = unquote(segments[2]).removeprefix(shape.head)
     digits = number[1:] if shape.indicator else number
     length = thing.prefix_length or (prefix_length(digits) if prefix_length else None)
     if length is None:
         return None
-    return "".join(_urn_parts(thing, scheme, shape, number, length, segments))
+    kind = "idpat" if thing.is_class and scheme != "lgtin" else "class" if thing.is_class else "id"
+    tail = _urn_serial(thing, shape, number, segments)
+    return f"urn:epc:{kind}:{scheme}:{_urn_number(shape, number, length)}{tail}"
 
 
-def _urn_parts(
-    thing: Identifier, scheme: str, shape: Shape, number: str, length: int, segments: list[str]
-) -> Iterator[str]:
-    bare = thing.scheme == "gtin"
-    kind = "idpat" if bare else "class" if scheme == "lgtin" else "id"
-    yield f"urn:epc:{kind}:{scheme}:"
+def _urn_number(shape: Shape, number: str, length: int) -> str:
     if not shape.digits:
-        yield f"{number[:length]}.{number[length:].translate(_URN_UNSAFE)}"
-    elif shape.indicator:
-        yield f"{number[1 : 1 + length]}.{number[0]}{number[1 + length : shape.digits]}"
-        if scheme == "itip":
-            yield f".{number[14:16]}.{number[16:18]}"
-    else:
-        yield f"{number[:length]}.{number[length : shape.digits]}"
-    if bare:
-        yield ".*"
-    elif shape.serial == "+":
-        yield "." + (number[shape.digits + 1 :].translate(_URN_UNSAFE) or "*")
+        return f"{number[:length]}.{number[length:].translate(_URN_UNSAFE)}"
+    if not shape.indicator:
+        return f"{number[:length]}.{number[length : shape.digits]}"
+    parts = f"{number[1 : 1 + length]}.{number[0]}{number[1 + length : shape.digits]}"
+    return parts if shape.parts == 2 else f"{parts}.{number[14:16]}.{number[16:18]}"
+
+
+def _urn_serial(thing: Identifier, shape: Shape, number: str, segments: list[str]) -> str:
+    if shape.serial == "+":
+        serial = number[shape.digits + 1 :]
     elif shape.serial:
-        serial = unquote(segments[4]) if len(segments) > 4 else "0"
-        yield "." + serial.translate(_URN_UNSAFE)
+        serial = unquote(segments[4]) if len(segments) > 4 else ""
+    else:
+        return ""
+    if not serial:
+        return ".*" if thing.is_class else ".0"
+    return "." + serial.translate(_URN_UNSAFE)

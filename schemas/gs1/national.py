@@ -26,7 +26,7 @@ NHRN_COUNTRIES: Final = {
     "716": ("AIC", "IT"),
     "717": ("SRN", "CR"),
 }
-"""National healthcare reimbursement numbers: name and ISO 3166 country, by Application Identifier."""
+"""National reimbursement numbers: name and ISO 3166 country, by Application Identifier."""
 
 
 def pzn_check_digit(first_seven: str) -> str | None:

@@ -20,6 +20,7 @@ from schemas.gs1.content_rules import has_check_digit
 from schemas.gs1.expiry import expiry_date
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import date
 
 TEXT_LENGTH_MAX: Final = 100_000
@@ -29,13 +30,14 @@ SYMBOLOGY: Final = re.compile(r"\][A-Za-z][0-9A-Za-z]")
 GS1_SYMBOLOGIES: Final = frozenset({"]C1", "]e0", "]e1", "]e2", "]d2", "]Q3", "]J1"})
 """Symbology identifiers that promise a GS1 element string (General Specifications 7.8)."""
 _RETAIL_LENGTHS: Final = (8, 12, 13, 14)
-_ENVELOPE_STARTS: Final = ("[)>\x1e", "[)>␞", "[)>\u241e")
+_RETAIL_SYMBOLOGIES: Final = ("]E", "]I")
+_ENVELOPE_STARTS: Final = ("[)>\x1e", "[)>\u241e")
 
 
 class Reading(msgspec.Struct, frozen=True, dict=True):
-    """What a text says, and what is wrong with it.
+    r"""What a text says, and what is wrong with it.
 
-    >>> pack = read("]d2010950600013435221A1\\x1d1727053110L1")
+    >>> pack = read("]d2010950600013435221A1\x1d1727053110L1")
     >>> pack.format, pack.gtin, pack.serial, pack.lot, pack.expiry.isoformat()
     ('gs1-element-string', '09506000134352', 'A1', 'L1', '2027-05-31')
     """
@@ -102,129 +104,118 @@ def read(text: str, *, today: date | None = None) -> Reading:
     """
     if len(text) > TEXT_LENGTH_MAX:
         return Reading(text, "unknown", findings=(_too_long(len(text)),))
-    if text[:3] == "]d2" and text[-1] > "\x1f":
-        return _gs1(text, text[:3], element_string.parse(text[3:]), 3, [], today)
-    found: list[Finding] = []
     body = text.rstrip("\r\n\t ")
-    if len(body) < len(text):
-        found.append(_trailing(len(body)))
-    symbology = ""
-    match = SYMBOLOGY.match(body)
-    if match is not None:
-        symbology = match[0]
-        body = body[3:]
-    return _sniffed(text, body, symbology, found, today)
-
-
-def _sniffed(
-    text: str, body: str, symbology: str, found: list[Finding], today: date | None
-) -> Reading:
-    offset = 3 if symbology else 0
+    found = () if len(body) == len(text) else (_trailing(len(body)),)
+    match = SYMBOLOGY.match(body) if body[:1] == "]" else None
+    symbology = match[0] if match else ""
+    scan = _Scan(text, body[len(symbology) :], symbology, found, today)
     if symbology in GS1_SYMBOLOGIES:
-        parsed = element_string.parse(body)
-        return _gs1(text, symbology, parsed, offset, found, today)
-    if body[:1] == "(" and body[1:3].isdigit():
-        parsed = element_string.parse_bracketed(body)
-        return _gs1(text, symbology, parsed, offset, found, today, form="gs1-bracketed")
-    if body[:8].lower().startswith(("http://", "https://")):
-        parsed = digital_link.parse(body)
-        return _gs1(text, symbology, parsed, offset, found, today, form="gs1-digital-link")
-    if body.startswith("urn:epc:"):
-        return _urn(text, body, found)
-    if body.startswith(_ENVELOPE_STARTS):
-        return _envelope(text, body, symbology, found, today)
-    if body.startswith("+"):
-        return _hibc(text, body, symbology, found)
-    if body.startswith("-") and body[1:].isdigit():
-        return _pzn(text, body, symbology, found)
-    return _digits_or_elements(text, body, symbology, found, today)
+        return _gs1(scan, "gs1-element-string", element_string.parse(scan.body))
+    for recognises, reader in _READERS:
+        if recognises(scan.body):
+            return reader(scan)
+    return _digits_or_elements(scan)
 
 
-def _digits_or_elements(
-    text: str, body: str, symbology: str, found: list[Finding], today: date | None
-) -> Reading:
-    offset = 3 if symbology else 0
-    if body.isdigit() and body.isascii() and len(body) in _RETAIL_LENGTHS:
+class _Scan(msgspec.Struct, frozen=True):
+    """A text on its way to a reading."""
+
+    text: str
+    body: str
+    """Without symbology identifier and trailing blanks."""
+    symbology: str
+    found: tuple[Finding, ...]
+    today: date | None
+
+
+def _bracketed(scan: _Scan) -> Reading:
+    return _gs1(scan, "gs1-bracketed", element_string.parse_bracketed(scan.body))
+
+
+def _digital_link(scan: _Scan) -> Reading:
+    return _gs1(scan, "gs1-digital-link", digital_link.parse(scan.body))
+
+
+def _digits_or_elements(scan: _Scan) -> Reading:
+    body = scan.body
+    if _is_digits(body) and len(body) in _RETAIL_LENGTHS:
+        gtin = body.zfill(14)
         if has_check_digit(body):
-            return Reading(
-                text, "ean-upc", {"01": body.zfill(14)}, tuple(found), symbology, body.zfill(14)
-            )
-        if symbology[:2] in ("]E", "]I"):
-            return Reading(text, "ean-upc", {}, (*found, _bad_check(body)), symbology)
-    marked = body.startswith("^")
+            return Reading(scan.text, "ean-upc", {"01": gtin}, scan.found, scan.symbology, gtin)
+        if scan.symbology[:2] in _RETAIL_SYMBOLOGIES:
+            return _refused(scan, "ean-upc", _bad_check(body))
     # GS1's own tools write ^ for FNC1; the character is in no GS1 character set.
-    data = body.replace("^", element_string.GS) if marked else body
-    if data[:2].isdigit() or data[:1] == element_string.GS:
-        parsed = element_string.parse(data)
-        if parsed.elements or marked or data[:1] == element_string.GS:
-            return _gs1(text, symbology, parsed, offset, found, today)
-    return Reading(text, "unknown", {}, (*found, _unrecognised(body)), symbology)
+    data = body.replace("^", element_string.GS) if body.startswith("^") else body
+    if _is_digits(data[:2]) or data[:1] == element_string.GS:
+        return _gs1(scan, "gs1-element-string", element_string.parse(data))
+    return _refused(scan, "unknown", _unrecognised(body))
 
 
-def _gs1(
-    text: str,
-    symbology: str,
-    parsed: element_string.ElementString,
-    offset: int,
-    found: list[Finding],
-    today: date | None,
-    form: str = "gs1-element-string",
-) -> Reading:
+def _is_digits(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _refused(scan: _Scan, form: str, finding: Finding) -> Reading:
+    return Reading(scan.text, form, {}, (*scan.found, finding), scan.symbology)
+
+
+def _gs1(scan: _Scan, form: str, parsed: element_string.ElementString) -> Reading:
     elements = parsed.as_dict()
-    findings = [*found, *(_shifted(finding, offset) for finding in parsed.findings)]
-    gtin = elements.get("01")
-    if gtin is None and "8006" in elements:
-        gtin = elements["8006"][:14]
-    if gtin is not None and not (len(gtin) == 14 and gtin.isdigit() and has_check_digit(gtin)):
-        gtin = None
+    offset = len(scan.symbology)
+    findings = scan.found
+    if parsed.findings:
+        findings += tuple(_shifted(finding, offset) for finding in parsed.findings)
     written = elements.get("17")
-    expiry = expiry_date(written, today) if written else None
+    expiry = expiry_date(written, scan.today) if written else None
     if expiry is not None and written is not None and written.endswith("00"):
-        findings.append(day_unknown(written, expiry))
+        findings += (day_unknown(written, expiry),)
     return Reading(
-        text,
+        scan.text,
         form,
         elements,
-        tuple(findings),
-        symbology,
-        gtin,
+        findings,
+        scan.symbology,
+        _gtin(elements, sound=not parsed.findings),
         elements.get("21"),
         elements.get("10"),
         expiry,
     )
 
 
-def _urn(text: str, body: str, found: list[Finding]) -> Reading:
-    thing = epc.identify(body)
+def _gtin(elements: dict[str, str], *, sound: bool) -> str | None:
+    gtin = elements.get("01") or elements.get("8006", "")[:14]
+    if sound:
+        return gtin or None
+    return gtin if len(gtin) == 14 and _is_digits(gtin) and has_check_digit(gtin) else None
+
+
+def _urn(scan: _Scan) -> Reading:
+    thing = epc.identify(scan.body)
     if not thing.scheme:
-        return Reading(text, "epc-urn", {}, (*found, _bad_urn(body)))
-    parsed = digital_link.parse(digital_link.RESOLVER + thing.key)
-    elements = parsed.as_dict()
+        return _refused(scan, "epc-urn", _bad_urn(scan.body))
+    elements = digital_link.parse(digital_link.RESOLVER + thing.key).as_dict()
     return Reading(
-        text,
+        scan.text,
         "epc-urn",
         elements,
-        tuple(found),
+        scan.found,
         gtin=elements.get("01"),
         serial=elements.get("21"),
         lot=elements.get("10"),
     )
 
 
-def _envelope(
-    text: str, body: str, symbology: str, found: list[Finding], today: date | None
-) -> Reading:
-    message = envelope.parse(body, today)
+def _envelope(scan: _Scan) -> Reading:
+    message = envelope.parse(scan.body, scan.today)
     if message.format == "05":
-        parsed = element_string.parse(message.data)
-        reading = _gs1(text, symbology, parsed, 0, found, today, form="iso-15434-05")
+        reading = _gs1(scan, "iso-15434-05", element_string.parse(message.data))
         return msgspec.structs.replace(reading, findings=reading.findings + message.findings)
     return Reading(
-        text,
-        f"iso-15434-{message.format}" if message.format == "06" else "unknown",
+        scan.text,
+        "iso-15434-06" if message.format == "06" else "unknown",
         message.elements,
-        (*found, *message.findings),
-        symbology,
+        scan.found + message.findings,
+        scan.symbology,
         message.gtin,
         message.elements.get("S"),
         message.elements.get("1T"),
@@ -232,18 +223,28 @@ def _envelope(
     )
 
 
-def _hibc(text: str, body: str, symbology: str, found: list[Finding]) -> Reading:
-    label = hibc.parse(body)
-    return Reading(text, "hibc", label.elements, (*found, *label.findings), symbology)
+def _hibc(scan: _Scan) -> Reading:
+    label = hibc.parse(scan.body)
+    return Reading(scan.text, "hibc", label.elements, scan.found + label.findings, scan.symbology)
 
 
-def _pzn(text: str, body: str, symbology: str, found: list[Finding]) -> Reading:
-    pzn = body[1:].zfill(8)
-    if len(pzn) != 8 or not national.has_pzn_check_digit(pzn):
-        return Reading(text, "pzn", {}, (*found, _bad_check(body)), symbology)
-    return Reading(
-        text, "pzn", {"pzn": pzn}, tuple(found), symbology, national.ntin_of_pzn(pzn).zfill(14)
-    )
+def _pzn(scan: _Scan) -> Reading:
+    pzn = scan.body[1:].zfill(8)
+    if not national.has_pzn_check_digit(pzn):
+        return _refused(scan, "pzn", _bad_check(scan.body))
+    ntin = national.ntin_of_pzn(pzn).zfill(14)
+    return Reading(scan.text, "pzn", {"pzn": pzn}, scan.found, scan.symbology, ntin)
+
+
+_READERS: Final[tuple[tuple[Callable[[str], bool], Callable[[_Scan], Reading]], ...]] = (
+    (lambda body: body[:1] == "(" and _is_digits(body[1:3]), _bracketed),
+    (lambda body: body[:8].lower().startswith(("http://", "https://")), _digital_link),
+    (lambda body: body.startswith("urn:epc:"), _urn),
+    (lambda body: body.startswith(_ENVELOPE_STARTS), _envelope),
+    (lambda body: body.startswith("+"), _hibc),
+    (lambda body: body.startswith("-") and _is_digits(body[1:]), _pzn),
+)
+"""How each kind of text begins, and who reads it."""
 
 
 def day_unknown(written: str, expiry: date) -> Finding:
