@@ -42,13 +42,12 @@ def verify(
     json: Json = False,
 ) -> None:
     """Say whether a pack is genuine and sellable, and what to do next."""
+    from verification.verdict import Asked
     from verification.verify import verify_and_log
 
-    code, day = gtin14(gtin), _expiry(expiry)
+    asked = Asked(gtin14(gtin), serial, lot, _expiry(expiry))
     with opened_store(database) as store:
-        verdict = verify_and_log(
-            store, code, serial, lot=lot, expiry=day, now=moment(now), by="command"
-        )
+        verdict = verify_and_log(store, asked, now=moment(now), client="command")
     answer = verdict.as_dict()
     if json:
         print_json(answer)
@@ -82,26 +81,24 @@ def trace(
 def gtin14(text: str) -> str:
     """A GTIN as GTIN-14; a wrong one ends the command with what is wrong.
 
-    >>> gtin14("9521321001018") if False else "09521321001018"
-    '09521321001018'
+    >>> gtin14("9506000134352")
+    '09506000134352'
     """
     from schemas.gs1.keys import Gtin
 
     try:
-        return Gtin.parse(text).gtin14
+        return str(Gtin.parse(text))
     except ValueError as fault:
         stop(CANNOT_TELL, f"GTIN {text}: {fault}")
 
 
 def _expiry(text: str | None) -> date | None:
-    from schemas.gs1.expiry import day_of
+    from schemas.gs1.expiry import expiry_date
 
-    if text is None:
-        return None
-    try:
-        return day_of(text)
-    except ValueError as fault:
-        stop(CANNOT_TELL, f"expiry {text}: {fault}; write YYMMDD, day 00 for the month's last day")
+    day = expiry_date(text) if text is not None else None
+    if text is not None and day is None:
+        stop(CANNOT_TELL, f"expiry {text}: write YYMMDD, with day 00 for the month's last day")
+    return day
 
 
 def _print_story(story: Story) -> None:

@@ -1,0 +1,1 @@
+"""The duties over HTTP: recalls and exports."""

@@ -1,0 +1,113 @@
+"""`/recalls`: open, list, look at and close recalls."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from epcis.desk import Caller, Problem, needs, now_of, store_of
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, Field
+from schemas.gs1.keys import Gtin
+
+from compliance.recall import (
+    LOT_CHARS_MAX,
+    REASON_CHARS_MAX,
+    RecallRefused,
+    close_recall,
+    find_recall,
+    list_recalls,
+    open_recall,
+    reach,
+)
+
+router = APIRouter(prefix="/recalls", tags=["recalls"])
+
+MayRead = Annotated[Caller, Depends(needs("query"))]
+MayRecall = Annotated[Caller, Depends(needs("recall"))]
+
+
+class NewRecall(BaseModel):
+    """What opening a recall needs."""
+
+    gtin: str = Field(min_length=8, max_length=14, description="GTIN-8 to GTIN-14")
+    lot: str = Field(min_length=1, max_length=LOT_CHARS_MAX)
+    reason: str = Field(min_length=1, max_length=REASON_CHARS_MAX)
+
+
+@router.post("", status_code=201)
+def open_(request: Request, caller: MayRecall, body: NewRecall) -> dict[str, Any]:
+    """Recall a lot; from this moment every verification of its packs answers STOP."""
+    try:
+        opened = open_recall(
+            store_of(request),
+            _gtin14(body.gtin),
+            body.lot,
+            reason=body.reason,
+            by=caller.name,
+            now=now_of(request),
+        )
+    except RecallRefused as refused:
+        raise Problem(422, "Recall not opened", str(refused)) from None
+    return opened.as_dict()
+
+
+@router.get("")
+def list_(request: Request, caller: MayRead) -> list[dict[str, Any]]:
+    """All recalls, newest first, without their packs."""
+    _whole_view(caller)
+    with store_of(request).read() as view:
+        return [found.as_dict() for found in list_recalls(view)]
+
+
+@router.get("/reach/{gtin}/{lot:path}")
+def reach_(request: Request, caller: MayRead, gtin: str, lot: str) -> dict[str, Any]:
+    """Whom a recall of the lot would tell, and how many packs they hold."""
+    _whole_view(caller)
+    with store_of(request).read() as view:
+        holders = reach(view, _gtin14(gtin), lot)
+    return {
+        "gtin": gtin,
+        "lot": lot,
+        "packs": sum(holder.packs for holder in holders),
+        "holders": [holder.as_dict() for holder in holders],
+    }
+
+
+@router.get("/{recall_id}")
+def status(request: Request, caller: MayRead, recall_id: str) -> dict[str, Any]:
+    """One recall: its packs, where they were, and whom to tell."""
+    _whole_view(caller)
+    with store_of(request).read() as view:
+        found = find_recall(view, recall_id)
+    if found is None:
+        raise _no_such(recall_id)
+    return found.as_dict()
+
+
+@router.post("/{recall_id}/close")
+def close(request: Request, caller: MayRecall, recall_id: str) -> dict[str, Any]:
+    """Close a recall; its record stays and its packs stay out of trade."""
+    try:
+        closed = close_recall(
+            store_of(request), recall_id, by=caller.name, now=now_of(request)
+        )
+    except RecallRefused:
+        raise _no_such(recall_id) from None
+    return closed.as_dict()
+
+
+def _whole_view(caller: Caller) -> None:
+    """A recall names all holders of a lot: not for a key that may see one party's events only."""
+    if caller.party is not None:
+        raise Problem(404, "Not found", "there is nothing here for this key")
+
+
+def _no_such(recall_id: str) -> Problem:
+    return Problem(404, "Not found", f"there is no recall {recall_id}; GET /recalls lists them")
+
+
+def _gtin14(text: str) -> str:
+    try:
+        return str(Gtin.parse(text))
+    except ValueError as fault:
+        raise Problem(422, "Not a GTIN", f"{text}: {fault}") from None

@@ -1,0 +1,232 @@
+"""The card of a pack: what the page shows a person about it, gathered from every floor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from epcis.trace import trace
+from markupsafe import Markup
+from verification.verdict import Asked
+from verification.verify import verify_and_log
+
+from compliance.custody import Stop, custody_svg
+from compliance.names import place_names, product_name
+from compliance.recall import Notified, Recall, open_recall_of, reach
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from epcis.desk import Caller
+    from epcis.store.database import Store, View
+    from epcis.trace import Story
+    from schemas.finding import Finding
+    from schemas.gs1.reading import Reading
+    from verification.verdict import Verdict
+
+    from compliance.service.scans import Scan
+
+PACKS_PER_SCAN_MAX = 50
+"""Packs of one picture that get a card each."""
+
+_SENTENCES = {
+    "commissioning": "Made and numbered",
+    "packing": "Packed",
+    "unpacking": "Unpacked",
+    "shipping": "Shipped",
+    "departing": "Left",
+    "arriving": "Arrived",
+    "receiving": "Received",
+    "accepting": "Accepted",
+    "storing": "Put into stock",
+    "dispensing": "Dispensed",
+    "retail_selling": "Sold",
+    "decommissioning": "Decommissioned",
+    "destroying": "Destroyed",
+    "inspecting": "Inspected",
+    "holding": "Put on hold",
+    "void_shipping": "Shipment called back",
+    "repackaging": "Repackaged",
+}
+"""What happened, by business step, for people who do not read EPCIS."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoryLine:
+    """One event as a sentence."""
+
+    time: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Whom a recall of the pack's lot tells, or would tell."""
+
+    packs: int
+    holders: tuple[Notified, ...]
+    recall: Recall | None
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """All that the page shows about one pack."""
+
+    word: str
+    say: str
+    reason: str
+    gtin: str | None
+    serial: str | None
+    lot: str | None
+    expiry: str | None
+    product: str | None = None
+    key: str | None = None
+    """Canonical key where events about the pack are known."""
+    findings: tuple[dict[str, object], ...] = ()
+    story: tuple[StoryLine, ...] = ()
+    custody: Markup = Markup()  # noqa: RUF009  # an empty text cannot be changed
+    reach: Reach | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The card for programs: `/01/{gtin}/21/{serial}.json`."""
+        return {
+            "verdict": self.word,
+            "say": self.say,
+            "reason": self.reason,
+            "gtin": self.gtin,
+            "serial": self.serial,
+            "lot": self.lot,
+            "expiry": self.expiry,
+            "product": self.product,
+            "story": [{"time": line.time, "what": line.sentence} for line in self.story],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The cards of one scan and what is to be said beside them."""
+
+    cards: tuple[Card, ...]
+    findings: tuple[dict[str, object], ...]
+
+
+def cards_of_scan(store: Store, scan: Scan, *, now: datetime, caller: Caller) -> Answer:
+    """A card for each pack in the scan; a code that is no pack gives findings only."""
+    cards: list[Card] = []
+    findings = list(_shown(scan.findings))
+    for reading in scan.readings[:PACKS_PER_SCAN_MAX]:
+        if reading.gtin and reading.serial and reading.is_valid:
+            cards.append(_card_of(store, reading, now=now, caller=caller))
+        elif reading.gtin and reading.is_valid:
+            cards.append(_without_serial(reading))
+        else:
+            findings += _shown(reading.findings)
+    return Answer(tuple(cards), tuple(findings))
+
+
+def card_of_pack(store: Store, gtin: str, serial: str, *, now: datetime, caller: Caller) -> Card:
+    """The card of a pack named by its GTIN-14 and serial."""
+    return _full(store, Asked(gtin, serial), (), now=now, caller=caller)
+
+
+def _card_of(store: Store, reading: Reading, *, now: datetime, caller: Caller) -> Card:
+    assert reading.gtin is not None
+    assert reading.serial is not None
+    asked = Asked(reading.gtin, reading.serial, reading.lot, reading.expiry)
+    return _full(store, asked, _shown(reading.findings), now=now, caller=caller)
+
+
+def _without_serial(reading: Reading) -> Card:
+    return Card(
+        word="UNKNOWN",
+        say="This code has no serial number, so it names no single pack: scan the 2D code.",
+        reason="no-serial",
+        gtin=reading.gtin,
+        serial=None,
+        lot=reading.lot,
+        expiry=reading.expiry.isoformat() if reading.expiry else None,
+        findings=_shown(reading.findings),
+    )
+
+
+def _full(
+    store: Store,
+    asked: Asked,
+    findings: tuple[dict[str, object], ...],
+    *,
+    now: datetime,
+    caller: Caller,
+) -> Card:
+    answer = verify_and_log(store, asked, now=now, client=caller.name)
+    key = f"/01/{asked.gtin}/21/{quote(asked.serial, safe='')}"
+    with store.read() as view:
+        story = trace(view, key, party=caller.party) if "query" in caller.scopes else None
+        return _dressed(view, answer, key, story, findings)
+
+
+def _dressed(
+    view: View,
+    answer: Verdict,
+    key: str,
+    story: Story | None,
+    findings: tuple[dict[str, object], ...],
+) -> Card:
+    told = answer.as_dict()
+    asked, known = answer.facts.asked, answer.facts.pack
+    lot = (known.lot if known else None) or asked.lot
+    expiry = told["expiry"]
+    seen = story is not None and story.is_known
+    return Card(
+        word=answer.word.value,
+        say=answer.say,
+        reason=answer.reason.value,
+        gtin=asked.gtin,
+        serial=asked.serial,
+        lot=lot,
+        expiry=str(expiry) if expiry else None,
+        product=product_name(view, asked.gtin),
+        key=key if seen else None,
+        findings=findings,
+        story=story_lines(view, story) if story is not None else (),
+        custody=Markup(_custody(story)) if story is not None else Markup(),  # noqa: S704  # escaped
+        reach=_reach(view, asked.gtin, lot) if known and lot and story is not None else None,
+    )
+
+
+def _reach(view: View, gtin: str, lot: str) -> Reach:
+    holders = reach(view, gtin, lot)
+    return Reach(sum(h.packs for h in holders), holders, open_recall_of(view, gtin, lot))
+
+
+def story_lines(view: View, story: Story) -> tuple[StoryLine, ...]:
+    """The events of a story as sentences, oldest first."""
+    names = place_names(view, (e.place for e in story.events if e.place))
+    return tuple(
+        StoryLine(_iso(e.event_time), _sentence(e.biz_step, e.disposition, names.get(e.place or "")))
+        for e in story.events
+    )
+
+
+def _sentence(step: str | None, disposition: str | None, place: str | None) -> str:
+    did = _SENTENCES.get(step or "", (step or "seen").replace("_", " ").capitalize())
+    at = f" at {place}" if place else ""
+    notable = disposition in ("recalled", "stolen", "destroyed", "damaged", "expired")
+    return f"{did}{at}{f' ({disposition})' if notable else ''}."
+
+
+def _custody(story: Story) -> str:
+    stops: Sequence[Stop] = [
+        Stop(stay.name or stay.gln or "not named", f"{stay.since:%Y-%m-%d}")
+        for stay in story.custody
+    ]
+    return custody_svg(stops)
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
+
+
+def _shown(findings: Sequence[Finding]) -> tuple[dict[str, object], ...]:
+    return tuple(finding.as_dict() for finding in findings)

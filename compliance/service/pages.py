@@ -1,0 +1,202 @@
+"""The web pages: one page to scan on, a pack's own page, recalls, signing in.
+
+Pages show what the same floors answer to programs; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from epcis.desk import Caller, Problem, caller_of, needs, now_of, settings_of, store_of
+from fastapi import APIRouter, Depends, Form, Request, UploadFile
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from starlette.background import BackgroundTask
+
+from compliance import recall
+from compliance.dossier import Pack
+from compliance.dossier import export as write_dossier
+from compliance.service import access
+from compliance.service.cards import Card, card_of_pack, cards_of_scan
+from compliance.service.gate import SESSION_COOKIE
+from compliance.service.scans import scan_picture, scan_text
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+router = APIRouter(include_in_schema=False)
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=select_autoescape(default=True),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def _minute(moment: datetime | str) -> str:
+    at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+_TEMPLATES.filters["minute"] = _minute
+_TEMPLATES.filters["day"] = lambda moment: _minute(moment)[:10]
+
+
+def render(template: str, request: Request, **values: Any) -> HTMLResponse:  # noqa: ANN401  # any
+    """A page made of `template`, knowing who looks at it."""
+    caller = caller_of(request)
+    html = _TEMPLATES.get_template(template).render(
+        caller=None if caller.is_anonymous else caller,
+        may_recall="recall" in caller.scopes,
+        may_export="export" in caller.scopes,
+        **values,
+    )
+    return HTMLResponse(html)
+
+
+def _must_sign_in(request: Request) -> bool:
+    asked_for = request.app.state.pages_need_sign_in and not request.state.signed_in
+    return bool(asked_for) or caller_of(request).is_anonymous
+
+
+def _sign_in_page(request: Request, say: str, status: int) -> Response:
+    page = render("sign_in.html", request, say=say)
+    page.status_code = status
+    return page
+
+
+@router.get("/")
+def home(request: Request) -> Response:
+    """The page to scan on."""
+    if _must_sign_in(request):
+        return _sign_in_page(request, "This page shows data about medicines in trade.", 401)
+    with store_of(request).read() as view:
+        recalls = recall.list_recalls(view, only_open=True)
+    return render("scan.html", request, recalls=recalls)
+
+
+@router.get("/sign-in/{token}")
+def sign_in(token: str, request: Request) -> Response:
+    """Use up a sign-in link."""
+    settings = settings_of(request)
+    now = now_of(request)
+    with store_of(request).write(now) as act:
+        session = access.sign_in(act, token, now=now, hours=settings.session_hours_max)
+    if session is None:
+        return _sign_in_page(request, "This link was used before or is too old.", 403)
+    answer = RedirectResponse("/", status_code=303)
+    answer.set_cookie(
+        SESSION_COOKIE,
+        session,
+        max_age=settings.session_hours_max * 3600,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+@router.post("/scan-card")
+async def scan_card(
+    request: Request,
+    caller: Annotated[Caller, Depends(needs("verify"))],
+    text: Annotated[str, Form()] = "",
+    picture: UploadFile | None = None,
+) -> Response:
+    """What a scanned text or picture says about each pack in it, as a piece of the page."""
+    if picture is not None and picture.size:
+        scan = await scan_picture(request.app, await picture.read(), picture.filename)
+    else:
+        scan = scan_text(request.app, text)
+    found = await run_in_threadpool(
+        cards_of_scan, store_of(request), scan, now=now_of(request), caller=caller
+    )
+    return render("answer.html", request, findings=found.findings, cards=found.cards)
+
+
+@router.get("/01/{gtin}/21/{serial:path}")
+def pack_page(gtin: str, serial: str, request: Request) -> Response:
+    """A pack's page; its address is the path of its GS1 Digital Link."""
+    if _must_sign_in(request):
+        return _sign_in_page(request, "Sign in to see this pack.", 401)
+    if serial.endswith(".json"):
+        card = _card(request, gtin, serial.removesuffix(".json"))
+        return _json(card)
+    return render("pack.html", request, card=_card(request, gtin, serial))
+
+
+def _card(request: Request, gtin: str, serial: str) -> Card:
+    return card_of_pack(
+        store_of(request), gtin, serial, now=now_of(request), caller=caller_of(request)
+    )
+
+
+def _json(card: Card) -> Response:
+    from fastapi.responses import JSONResponse  # noqa: PLC0415
+
+    return JSONResponse(card.as_dict())
+
+
+@router.get("/recalls/board")
+def recalls_board(request: Request) -> Response:
+    """All recalls, open and closed."""
+    if _must_sign_in(request):
+        return _sign_in_page(request, "Sign in to see recalls.", 401)
+    with store_of(request).read() as view:
+        return render("recalls.html", request, recalls=recall.list_recalls(view))
+
+
+@router.post("/recalls/open")
+def open_recall(
+    request: Request,
+    caller: Annotated[Caller, Depends(needs("recall"))],
+    gtin: Annotated[str, Form()],
+    lot: Annotated[str, Form()],
+    reason: Annotated[str, Form()],
+) -> Response:
+    """Open a recall from the card of one of its packs."""
+    try:
+        recall.open_recall(
+            store_of(request), gtin, lot, reason=reason, by=caller.name, now=now_of(request)
+        )
+    except recall.RecallRefused as refused:
+        raise Problem(422, "Recall not opened", str(refused)) from None
+    return RedirectResponse("/recalls/board", status_code=303)
+
+
+@router.post("/proof")
+def proof(
+    request: Request,
+    caller: Annotated[Caller, Depends(needs("export"))],
+    gtin: Annotated[str, Form()],
+    serial: Annotated[str, Form()],
+) -> Response:
+    """The signed dossier of one pack, as a download that leaves nothing behind here."""
+    folder = tempfile.TemporaryDirectory(prefix="packtrail-")
+    path = Path(folder.name) / "proof.asice"
+    keys = request.app.state.keys
+    try:
+        write_dossier(
+            store_of(request), Pack(gtin, serial), path, keys, now=now_of(request), by=caller.name
+        )
+    except BaseException:
+        folder.cleanup()
+        raise
+
+    def tidy() -> None:
+        with suppress(OSError):
+            folder.cleanup()
+
+    return FileResponse(
+        path,
+        media_type="application/vnd.etsi.asic-e+zip",
+        filename=f"packtrail-{gtin}-{serial[:20]}.asice",
+        background=BackgroundTask(tidy),
+    )

@@ -1,0 +1,38 @@
+"""Which routes the application has: every floor's own, the pages, and health."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from epcis.desk import store_of
+from fastapi import APIRouter, FastAPI, Request
+from sqlalchemy import text
+
+from compliance.routes import recalls
+from compliance.service import pages, scanning_routes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+health_router = APIRouter(tags=["health"])
+
+
+@health_router.get("/health")
+def health(request: Request) -> dict[str, Any]:
+    """Whether the server and its database answer."""
+    with store_of(request).read() as view:
+        view.connection.execute(text("SELECT 1"))
+    return {"status": "ok"}
+
+
+def include_floors(app: FastAPI) -> None:
+    """Put every floor's routes on the application, lower floors first."""
+    for router in _routers():
+        app.include_router(router)
+
+
+def _routers() -> Iterator[APIRouter]:
+    yield health_router
+    yield scanning_routes.router
+    yield pages.router
+    yield recalls.router
