@@ -1,0 +1,155 @@
+"""Signing the head of the log, and remembering what was signed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from sqlalchemy import func, insert, select, update
+
+from compliance.seal.timestamp import stamp
+from epcis.ledger.append import LogForked
+from epcis.ledger.checkpoint import ED25519, Checkpoint, LogKey
+from epcis.ledger.entry import LeafKind
+from epcis.ledger.tables import ledger_checkpoint, ledger_head, ledger_key
+from epcis.ledger.tree import Tree, head_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from compliance.seal.keys import Keys
+    from epcis.store.database import Act, Store
+
+STAMP_EVERY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A checkpoint and the note that says it."""
+
+    checkpoint: Checkpoint
+    note: str
+
+
+def log_key(keys: Keys, origin: str) -> LogKey:
+    """The public key that verifies the checkpoints of a log; it signs under the log's name."""
+    raw = keys.log.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return LogKey(origin, ED25519, raw)
+
+
+def log_key_pem(keys: Keys) -> bytes:
+    """The same public key for `openssl pkeyutl`."""
+    return keys.log.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def sign(checkpoint: Checkpoint, keys: Keys) -> str:
+    """The signed note of a checkpoint."""
+    text = str(checkpoint)
+    line = log_key(keys, checkpoint.origin).line(keys.log.sign(text.encode()))
+    return f"{text}\n{line}\n"
+
+
+def seal_log(store: Store, keys: Keys, *, now: datetime) -> Sealed:
+    """Sign the log as it stands and keep the note; the same note where nothing was added.
+
+    Raises epcis.ledger.append.LogForked where the log does not continue what was signed before.
+    """
+    introduce(store, keys, now=now)
+    with store.write(now) as act:
+        tree = Tree(act.connection)
+        checkpoint = tree.checkpoint()
+        _continues_what_was_signed(act, tree)
+        kept = act.connection.execute(
+            select(ledger_checkpoint.c.root, ledger_checkpoint.c.note).where(
+                ledger_checkpoint.c.size == checkpoint.size
+            )
+        ).first()
+        if kept and kept.root != checkpoint.root:
+            raise LogForked(f"another root was signed for {checkpoint.size} entries")
+        if kept and kept.note:
+            return Sealed(checkpoint, kept.note)
+        note = sign(checkpoint, keys)
+        act.connection.execute(
+            insert(ledger_checkpoint).values(
+                size=checkpoint.size, root=checkpoint.root, made=act.now, note=note
+            )
+        )
+    return Sealed(checkpoint, note)
+
+
+def stamp_checkpoint(store: Store, keys: Keys, sealed: Sealed, *, now: datetime) -> bytes:
+    """The time stamp over a checkpoint's note, asked for once and kept.
+
+    Raises SealRefused where the authority does not stamp; the checkpoint stands without.
+    """
+    where = ledger_checkpoint.c.size == sealed.checkpoint.size
+    with store.read() as view:
+        kept = view.connection.scalar(select(ledger_checkpoint.c.timestamp).where(where))
+    if kept:
+        return bytes(kept)
+    token = stamp(keys.stamper, sha256(sealed.note.encode()).digest())
+    with store.write(now) as act:
+        act.connection.execute(update(ledger_checkpoint).where(where).values(timestamp=token))
+    return token
+
+
+def stamp_is_due(store: Store, *, now: datetime) -> bool:
+    """Whether the last time stamped checkpoint is a day old, or there is none."""
+    with store.read() as view:
+        last = view.connection.scalar(
+            select(func.max(ledger_checkpoint.c.made)).where(
+                ledger_checkpoint.c.timestamp.is_not(None)
+            )
+        )
+    return last is None or now - last >= STAMP_EVERY
+
+
+def introduce(store: Store, keys: Keys, *, now: datetime) -> LogKey:
+    """Make the log's public key known to its readers, itself as an entry of the log."""
+    with store.read() as view:
+        origin = view.connection.scalar(select(ledger_head.c.origin))
+        if origin:
+            key = log_key(keys, origin)
+            if view.connection.scalar(
+                select(ledger_key.c.added).where(ledger_key.c.key_id == key.key_id)
+            ):
+                return key
+    with store.write(now) as act:
+        return _introduce(act, keys)
+
+
+def _introduce(act: Act, keys: Keys) -> LogKey:
+    head_of(act.connection)
+    origin = act.connection.scalars(select(ledger_head.c.origin)).one()
+    key = log_key(keys, origin)
+    known = ledger_key.c.key_id == key.key_id
+    if act.connection.scalar(select(ledger_key.c.added).where(known)) is None:
+        act.connection.execute(
+            insert(ledger_key).values(
+                name=key.name,
+                key_id=key.key_id,
+                public_key=bytes([key.kind]) + key.public_key,
+                added=act.now,
+            )
+        )
+        said = {"what": "log key", "key": str(key), "root": keys.root_fingerprint()}
+        act.log(LeafKind.KEY, json.dumps(said, sort_keys=True).encode())
+    return key
+
+
+def _continues_what_was_signed(act: Act, tree: Tree) -> None:
+    last = act.connection.execute(
+        select(ledger_checkpoint.c.size, ledger_checkpoint.c.root)
+        .order_by(ledger_checkpoint.c.size.desc())
+        .limit(1)
+    ).first()
+    if last is None:
+        return
+    if last.size > tree.size:
+        raise LogForked(f"the log lost entries: {last.size} were signed, {tree.size} are left")
+    if tree.checkpoint(last.size).root != bytes(last.root):
+        raise LogForked(f"the first {last.size} entries are not those that were signed")

@@ -1,0 +1,82 @@
+"""Who holds a signing key: a file, a token, or a service far away. All sign a SHA-256 digest."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Protocol
+
+from asn1crypto import algos, x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.serialization import Encoding
+from pyhanko.sign.signers.pdf_cms import Signer as PyHankoSigner
+from pyhanko_certvalidator.registry import SimpleCertificateStore
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cryptography.x509 import Certificate
+
+
+class SealRefused(Exception):  # noqa: N818  # a refusal, told to a person
+    """No seal can be made; the message says why and what to do."""
+
+
+class DigestSigner(Protocol):
+    """A key on the curve P-256 with its certificate, wherever the key is."""
+
+    @property
+    def certificate(self) -> Certificate:
+        """The certificate of the key."""
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """The ECDSA signature (DER, RFC 3279) of a 32-byte SHA-256 digest.
+
+        Raises SealRefused where the key cannot be used.
+        """
+
+
+class KeyInFile:
+    """A private key read from a PKCS#8 file."""
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey, certificate: Certificate) -> None:
+        self._key = key
+        self.certificate = certificate
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Sign; deterministic by RFC 6979, so no weak random number can leak the key."""
+        algorithm = ec.ECDSA(Prehashed(hashes.SHA256()), deterministic_signing=True)
+        return self._key.sign(digest, algorithm)
+
+
+class Hand(PyHankoSigner):
+    """A DigestSigner as the CMS library wants it."""
+
+    def __init__(self, key: DigestSigner, chain: Sequence[Certificate]) -> None:
+        registry = SimpleCertificateStore()  # type: ignore[no-untyped-call]  # the library's
+        registry.register_multiple([asn1_of(certificate) for certificate in chain])
+        super().__init__(
+            signing_cert=asn1_of(key.certificate),
+            cert_registry=registry,
+            signature_mechanism=algos.SignedDigestAlgorithm({"algorithm": "sha256_ecdsa"}),
+        )
+        self._key = key
+
+    async def async_sign_raw(
+        self,
+        data: bytes,
+        digest_algorithm: str,
+        dry_run: bool = False,  # noqa: FBT001, FBT002  # the library's signature
+    ) -> bytes:
+        """Sign the bytes; a dry run only tells how long a signature can be."""
+        if digest_algorithm != "sha256":
+            raise SealRefused(f"seals are made over SHA-256, not {digest_algorithm}")
+        if dry_run:
+            return bytes(72)
+        return self._key.sign_digest(sha256(data).digest())
+
+
+def asn1_of(certificate: Certificate) -> x509.Certificate:
+    """The same certificate as the CMS library holds it."""
+    return x509.Certificate.load(certificate.public_bytes(Encoding.DER))
