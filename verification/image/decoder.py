@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import zxingcpp
 
 from verification.image.symbol import GS1_NAMES, Mark, Quad
 
 if TYPE_CHECKING:
+    from verification.image.place import Corners
     from verification.image.sheet import Grey
 
 WANTED = zxingcpp.BarcodeFormats(
@@ -68,6 +70,21 @@ def decode(
         grey, formats=formats, text_mode=zxingcpp.TextMode.Plain, **options
     )
     return [_mark(code, stage, page, scale, offset) for code in found if code.valid and code.bytes]
+
+
+def decode_with_doubts(grey: Grey, *, page: int = 0) -> tuple[list[Mark], list[Corners]]:
+    """What zxing-cpp reads, and the places where it saw a Data Matrix but could not read it."""
+    found = zxingcpp.read_barcodes(
+        grey, formats=WANTED, text_mode=zxingcpp.TextMode.Plain, return_errors=True
+    )
+    marks: list[Mark] = []
+    doubts: list[Corners] = []
+    for code in found:
+        if code.valid and code.bytes:
+            marks.append(_mark(code, "plain", page, 1.0, (0.0, 0.0)))
+        elif code.format == zxingcpp.DataMatrix:
+            doubts.append(np.array(_quad(code.position, 1.0, (0.0, 0.0)), np.float32))
+    return marks, doubts
 
 
 def _mark(

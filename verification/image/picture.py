@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.finding import Finding, Severity
-from verification.image.decoder import decode
 from verification.image.limits import Limits
-from verification.image.sheet import Refused, Sheet, open_picture
+from verification.image.page import marks_on
+from verification.image.sheet import Refused, open_picture
 from verification.image.symbol import Mark, PictureReading, Symbol
 
 if TYPE_CHECKING:
@@ -42,11 +42,6 @@ def marks_of(data: bytes, limits: Limits) -> tuple[list[Mark], list[Finding], in
     except Refused as refused:
         findings.append(refused.finding)
     return marks, findings, pages
-
-
-def marks_on(sheet: Sheet, limits: Limits) -> list[Mark]:
-    """The marks on one page."""
-    return decode(sheet.grey, stage="plain", page=sheet.page)[: limits.symbols_max]
 
 
 def reading_of(marks: Iterable[Mark], findings: list[Finding], pages: int) -> PictureReading:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from schemas.gs1.reading import Reading
 
     from schemas.finding import Finding
 
 Quad = tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int]]
 """Corners in pixels of the page, (x, y), clockwise from the symbol's own top left."""
+
+
+def quad_of(corners: npt.NDArray[np.floating[Any]]) -> Quad:
+    """Four corners (4, 2) as whole pixels."""
+    (a, b), (c, d), (e, f), (g, h) = corners.round().astype(int).tolist()
+    return (a, b), (c, d), (e, f), (g, h)
+
 
 GS1_NAMES = {
     "]d2": "GS1 DataMatrix",

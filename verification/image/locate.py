@@ -1,0 +1,186 @@
+"""Where a Data Matrix may lie: dense, blocky areas of a picture, as four-cornered places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from verification.image.place import fit, flattened, likeness
+from verification.image.shape import SHAPES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+    from verification.image.place import Corners, Levels
+    from verification.image.shape import Shape
+    from verification.image.sheet import Grey
+
+CLOSING_PX = 7
+"""Gaps up to this are closed to make one blob of a code; with the scales, 1.5 to 20 px a module."""
+SIDE_PX_MIN = 9
+"""Shortest side of a blob, in pixels of its scale."""
+LOCAL_PX = 31
+"""Reach of the local mean, in pixels of the scale."""
+LONGEST_PX = 2000
+"""Longest side of a page as it is searched, in pixels."""
+SAME_WITHIN_MODULES = 0.7
+"""Two places closer than this, in modules, are one."""
+BLOBS_MAX = 16
+"""Dense areas looked at per size of the page, largest first."""
+PITCH_PX_MIN = 1.2
+"""Modules smaller than this cannot be told apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """A shape at a place, and how much it looks like it; negative where light on dark."""
+
+    corners: Corners
+    shape: Shape
+    likeness: float
+
+    def scaled(self, factor: float) -> Hypothesis:
+        """The same place in a picture `factor` times as large."""
+        return Hypothesis(self.corners * factor, self.shape, self.likeness)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A page at one size, freed of uneven light."""
+
+    flat: Levels
+    scale: float
+    """Pixels of the view per pixel of the page."""
+
+    @classmethod
+    def of(cls, grey: Grey, scale: float) -> View:
+        """The page reduced to `scale`."""
+        small = grey
+        if scale < 1:
+            small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        return cls(flattened(small, LOCAL_PX, 0.8), scale)
+
+    def blobs(self) -> list[Corners]:
+        """Bounding quadrilaterals, in pixels of the page, of the dense areas, largest first."""
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (CLOSING_PX, CLOSING_PX))
+        found: list[tuple[float, Corners]] = []
+        for polarity in (1, -1):
+            dark = (polarity * self.flat < -0.35).astype(np.uint8)
+            solid = cv2.morphologyEx(dark, cv2.MORPH_CLOSE, kernel)
+            solid = cv2.morphologyEx(solid, cv2.MORPH_OPEN, kernel)
+            outlines, _ = cv2.findContours(solid, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+            for outline in outlines:
+                found += _quads_of(outline)
+        found.sort(key=lambda entry: -entry[0])
+        return [corners / self.scale for _, corners in found[:BLOBS_MAX]]
+
+    def hypotheses(self, corners: Corners, *, count: int) -> list[Hypothesis]:
+        """The likeliest shapes and turns at a place of the page, best first."""
+        found = hypotheses(self.flat, corners * self.scale, count=count)
+        return [h.scaled(1 / self.scale) for h in found]
+
+
+def _quads_of(outline: npt.NDArray[np.int32]) -> Iterator[tuple[float, Corners]]:
+    box = cv2.minAreaRect(outline)
+    width, height = box[1][0] + 1, box[1][1] + 1
+    short, long = min(width, height), max(width, height)
+    if short < SIDE_PX_MIN or long > 20 * short:
+        return
+    area = cv2.contourArea(outline)
+    if area < 0.5 * width * height:
+        return
+    corners = cv2.boxPoints((box[0], (width, height), box[2])).astype(np.float32)
+    yield area, corners + 0.5
+    bent = four_corners(outline)
+    if bent is not None:
+        yield area * 0.99, bent + 0.5
+
+
+def four_corners(outline: npt.NDArray[np.int32]) -> Corners | None:
+    """The outline's hull reduced to four corners, clockwise on the page, or None."""
+    hull = cv2.convexHull(outline)
+    length = cv2.arcLength(hull, closed=True)
+    for share in (0.02, 0.03, 0.045, 0.06, 0.08):
+        simple = cv2.approxPolyDP(hull, share * length, closed=True)
+        if len(simple) == 4:
+            corners = simple[:, 0].astype(np.float32)
+            turn = np.cross(corners[1] - corners[0], corners[2] - corners[1])
+            return corners if turn > 0 else corners[::-1].copy()
+        if len(simple) < 4:
+            return None
+    return None
+
+
+def hypotheses(flat: Levels, corners: Corners, *, count: int) -> list[Hypothesis]:
+    """The `count` likeliest shapes and turns at a place, best first."""
+    turned = np.stack([np.roll(corners, -turn, axis=0) for turn in range(4)])
+    sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
+    wide, high = (sides[0] + sides[2]) / 2, (sides[1] + sides[3]) / 2
+    found: list[Hypothesis] = []
+    for shape in SHAPES:
+        for upright, (across, down) in enumerate(((wide, high), (high, wide))):
+            pitch_x, pitch_y = across / shape.columns, down / shape.rows
+            if min(pitch_x, pitch_y) < PITCH_PX_MIN or not 0.72 < pitch_x / pitch_y < 1.4:
+                continue
+            places = turned[upright::2]
+            scores = likeness(flat, places, shape.finder)
+            found += [
+                Hypothesis(place, shape, float(score))
+                for place, score in zip(places, scores, strict=True)
+            ]
+    found.sort(key=evidence, reverse=True)
+    return found[:count]
+
+
+def evidence(hypothesis: Hypothesis) -> float:
+    """How strongly a place speaks for itself, in standard deviations of chance.
+
+    A larger shape has more modules that could have disagreed: the same likeness says more.
+    """
+    return abs(hypothesis.likeness) * len(hypothesis.shape.finder.weights) ** 0.5
+
+
+def scales_for(grey: Grey) -> tuple[float, ...]:
+    """The sizes a page is searched at, so that modules of 1.5 to 20 px make blobs at one of them."""
+    scale = min(1.0, LONGEST_PX / max(grey.shape))
+    scales = [scale]
+    while min(grey.shape) * scale > 60 and len(scales) < 3:
+        scale /= 2
+        scales.append(scale)
+    return tuple(scales)
+
+
+def places_seen(grey: Grey, doubts: list[Corners]) -> list[Hypothesis]:
+    """Likely places on a page: where zxing-cpp saw a symbol it could not read, and dense blobs."""
+    views = [View.of(grey, scale) for scale in scales_for(grey)]
+    found = [h for corners in doubts for h in views[0].hypotheses(corners, count=2)]
+    for view in views:
+        for corners in view.blobs():
+            found += view.hypotheses(corners, count=2)
+    return found
+
+
+def same_place(one: Hypothesis, other: Hypothesis) -> bool:
+    """Whether two hypotheses say the same: shape, and corners within a module."""
+    if one.shape is not other.shape:
+        return False
+    pitch = float(np.linalg.norm(one.corners[1] - one.corners[0])) / one.shape.columns
+    return float(np.abs(one.corners - other.corners).max()) < SAME_WITHIN_MODULES * pitch
+
+
+def fitted(
+    flat: Levels,
+    hypothesis: Hypothesis,
+    *,
+    steps: tuple[float, ...] = (0.5, 0.25, 0.12, 0.06),
+    rounds_max: int = 8,
+) -> Hypothesis:
+    """The hypothesis with its corners moved to where it looks best."""
+    finder = hypothesis.shape.finder
+    corners, score = fit(flat, hypothesis.corners, finder, steps=steps, rounds_max=rounds_max)
+    return Hypothesis(corners, hypothesis.shape, score)

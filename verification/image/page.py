@@ -1,0 +1,154 @@
+"""One page, stage after stage: plain, filters, places in a crowd, own grid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from verification.image.decoder import decode, decode_with_doubts, name_of
+from verification.image.filters import filters_for
+from verification.image.grid import read_grid
+from verification.image.lattice import lattice_hypotheses
+from verification.image.locate import Hypothesis, evidence, fitted, places_seen, same_place
+from verification.image.place import flattened
+from verification.image.symbol import Mark, quad_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from verification.image.limits import Limits
+    from verification.image.place import Corners
+    from verification.image.sheet import Grey, Sheet
+
+PITCH_PX_WANTED = (2.5, 7.0)
+"""Places are enlarged or reduced so that a module has so many pixels when it is sampled."""
+LIKENESS_MIN = 0.3
+"""Least likeness to a finder pattern, after fitting, that is worth sampling."""
+EVIDENCE_STRONG = 6.5
+"""Evidence of a place, after fitting, that is read before costlier places are sought."""
+EVIDENCE_WEAK = 3.5
+"""Evidence below which a place is not read at all."""
+FITTED_PER_ROUND = 8
+READ_PER_ROUND = 3
+LATTICE_SIDE_PX = 700
+"""Longest side of the page as its lattice is sought."""
+
+
+def marks_on(sheet: Sheet, limits: Limits) -> list[Mark]:
+    """Every symbol on one page that some stage reads."""
+    found, doubts = decode_with_doubts(sheet.grey, page=sheet.page)
+    if found:
+        return found[: limits.symbols_max]
+    return filtered(sheet) or repaired(sheet, doubts, limits)
+
+
+def filtered(sheet: Sheet) -> list[Mark]:
+    """What the first filter that helps lets zxing-cpp read."""
+    for step in filters_for(sheet.grey):
+        found = decode(step.apply(sheet.grey), stage="filter", page=sheet.page, scale=step.scale)
+        if found:
+            return found
+    return []
+
+
+def repaired(sheet: Sheet, doubts: list[Corners], limits: Limits) -> list[Mark]:
+    """The symbol our own grid reads, at the likeliest places first."""
+    read: list[Hypothesis] = []
+    pool: list[Hypothesis] = []
+    for candidates, evidence_min in candidate_rounds(sheet.grey, doubts):
+        pool += [settled(sheet.grey, h) for h in likeliest(candidates, FITTED_PER_ROUND)]
+        for place in likeliest(pool, READ_PER_ROUND):
+            if evidence(place) < evidence_min or any(same_place(place, other) for other in read):
+                continue
+            read.append(place)
+            mark = read_place(sheet, place)
+            if mark is not None:
+                return [mark]
+            if len(read) >= limits.candidates_max:
+                return []
+    return []
+
+
+def candidate_rounds(grey: Grey, doubts: list[Corners]) -> Iterator[tuple[list[Hypothesis], float]]:
+    """Places to look at and the evidence they must show, in rounds of rising cost."""
+    found = places_seen(grey, doubts)
+    yield found, EVIDENCE_STRONG
+    yield lattice_places(grey), EVIDENCE_WEAK
+
+
+def likeliest(found: list[Hypothesis], count: int) -> list[Hypothesis]:
+    """The best `count` hypotheses, no two of them the same."""
+    best: list[Hypothesis] = []
+    for hypothesis in sorted(found, key=evidence, reverse=True):
+        if len(best) == count:
+            break
+        if not any(same_place(hypothesis, other) for other in best):
+            best.append(hypothesis)
+    return best
+
+
+def lattice_places(grey: Grey) -> list[Hypothesis]:
+    """Places found by the beat of their modules, in pixels of the page."""
+    scale = min(1.0, LATTICE_SIDE_PX / max(grey.shape))
+    small = grey
+    if scale < 1:
+        small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    found = lattice_hypotheses(flattened(small, 41, 0.8), count=6)
+    return [h.scaled(1 / scale) for h in found]
+
+
+def settled(grey: Grey, hypothesis: Hypothesis) -> Hypothesis:
+    """The hypothesis fitted coarsely, enough to tell the true from the chance."""
+    crop, corners, scale, offset = _cropped(grey, hypothesis)
+    pitch = float(np.linalg.norm(corners[1] - corners[0])) / hypothesis.shape.columns
+    flat = flattened(crop, 9 * pitch, 0.4 * pitch)
+    here = Hypothesis(corners, hypothesis.shape, hypothesis.likeness)
+    place = fitted(flat, here, steps=(0.5, 0.25), rounds_max=5)
+    return Hypothesis(place.corners / scale + np.float32(offset), place.shape, place.likeness)
+
+
+def read_place(sheet: Sheet, hypothesis: Hypothesis) -> Mark | None:
+    """The symbol of the supposed shape at the supposed place, or None."""
+    shape = hypothesis.shape
+    crop, corners, scale, offset = _cropped(sheet.grey, hypothesis)
+    pitch = float(np.linalg.norm(corners[1] - corners[0])) / shape.columns
+    flat = flattened(crop, 9 * pitch, 0.4 * pitch)
+    place = fitted(flat, Hypothesis(corners, shape, hypothesis.likeness))
+    if abs(place.likeness) < LIKENESS_MIN:
+        return None
+    inverse = place.likeness < 0
+    message = read_grid(crop, flat, place.corners, shape, light_on_dark=inverse)
+    if message is None:
+        return None
+    return Mark(
+        symbology=name_of("Data Matrix", message.aim),
+        aim=message.aim,
+        data=message.data,
+        raw=message.text,
+        position=quad_of(place.corners / scale + offset),
+        page=sheet.page,
+        stage="grid",
+    )
+
+
+def _cropped(grey: Grey, hypothesis: Hypothesis) -> tuple[Grey, Corners, float, tuple[int, int]]:
+    """The surroundings of a place at a good size; page = crop / scale + offset."""
+    corners, shape = hypothesis.corners, hypothesis.shape
+    sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
+    pitch = float((sides[0] + sides[2]) / shape.columns + (sides[1] + sides[3]) / shape.rows) / 4
+    margin = 3 * pitch + 2
+    left, top = np.maximum(np.floor(corners.min(0) - margin), 0).astype(int)
+    right, bottom = np.ceil(corners.max(0) + margin).astype(int)
+    crop = grey[top:bottom, left:right]
+    scale = 1.0
+    if pitch < PITCH_PX_WANTED[0]:
+        scale = 2.0
+        crop = cv2.resize(crop, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    elif pitch > PITCH_PX_WANTED[1]:
+        scale = 6.0 / pitch
+        size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
+        crop = cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
+    moved = ((corners - (left, top)) * scale).astype(np.float32)
+    return crop, moved, scale, (int(left), int(top))
