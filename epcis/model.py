@@ -29,7 +29,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """(namespace, local name, value), in document order; `xsi:type` is one of them."""
     children: tuple[Node | str, ...] = ()
     kind: str = ""
-    """The JSON type where it is not told by the text: number, boolean, null, array, object."""
+    """The JSON type where it is not told by the text: `number`, `boolean`, `null`, `object` ({}),
+    `array` ([]), `nested` (an array inside an array); `array …` for an array of one such entry."""
 
     @property
     def text(self) -> str:
@@ -65,6 +66,8 @@ class QuantityElement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     epc_class: str
     quantity: str | None = None
     uom: str | None = None
+    is_nil: bool = False
+    """The sender wrote an explicit `xsi:nil` quantity instead of leaving it out."""
 
 
 class PersistentDisposition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -81,6 +84,8 @@ class ErrorDeclaration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     reason: str | None = None
     corrective_event_ids: tuple[str, ...] | None = None
     extensions: tuple[Node, ...] = ()
+    attributes: tuple[tuple[str, str, str], ...] = ()
+    """Foreign XML attributes: (namespace, local name, value)."""
 
 
 class SensorMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -156,6 +161,10 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_
     destinations: tuple[Party, ...] | None = None
     sensor_elements: tuple[SensorElement, ...] | None = None
     extensions: tuple[Node, ...] = ()
+    attributes: tuple[tuple[str, str, str], ...] = ()
+    """Foreign XML attributes of the event: (namespace, local name, value)."""
+    namespaces: tuple[tuple[str, str], ...] = ()
+    """(prefix, namespace) declared inside the event and not by its document."""
 
     @property
     def instant(self) -> datetime:
@@ -246,6 +255,9 @@ class VocabularyElement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     attributes: tuple[tuple[str, tuple[Node | str, ...]], ...] = ()
     """(attribute id, content), in order; content is text or nested elements."""
     children: tuple[str, ...] | None = None
+    extensions: tuple[Node, ...] = ()
+    foreign_attributes: tuple[tuple[str, str, str], ...] = ()
+    """XML attributes beside `id`: (namespace, local name, value)."""
 
 
 class Vocabulary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -253,6 +265,9 @@ class Vocabulary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     type: str
     elements: tuple[VocabularyElement, ...] = ()
+    extensions: tuple[Node, ...] = ()
+    foreign_attributes: tuple[tuple[str, str, str], ...] = ()
+    """XML attributes beside `type`: (namespace, local name, value)."""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -266,9 +281,11 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The Standard Business Document Header as written."""
     master_data: tuple[Vocabulary, ...] = ()
     header_extensions: tuple[Node, ...] = ()
-    """Foreign elements of EPCISHeader, such as `gs1ushc:dscsaTransactionStatement`."""
+    """Foreign elements of EPCISHeader, such as `gs1ushc:dscsaTransactionStatement`. What a
+    standard container holds beside its standard content stands in a node of the container's
+    name, without a namespace: `extension`, `EPCISHeader`."""
     document_extensions: tuple[Node, ...] = ()
-    """Foreign children of the root element or body."""
+    """Foreign children of the root element; those of the body in a node named `EPCISBody`."""
     attributes: tuple[tuple[str, str, str], ...] = ()
     """Foreign attributes of the root: (namespace, local name, value)."""
     namespaces: tuple[tuple[str, str], ...] = ()
@@ -277,6 +294,13 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The JSON-LD `@context` as written, where there was one."""
     subscription_id: str | None = None
     query_name: str | None = None
+    document_id: str | None = None
+    """The `id` of a JSON-LD document."""
+    sender: str | None = None
+    """`sender`, `receiver` and `instance_identifier` as JSON-LD documents write them outside of
+    an SBDH; None where the `sbdh` says the same."""
+    receiver: str | None = None
+    instance_identifier: str | None = None
 
 
 def instant_of(lexical: str, offset: str | None = None) -> datetime:

@@ -1,0 +1,131 @@
+"""JSON-LD contexts without a network: which prefix or term stands for which namespace.
+
+The standard contexts are known by all the addresses they are published under. Inline contexts are
+read; others are taken from `known`, a table the operator may fill, or noted as unknown and kept.
+Standard: EPCIS 2.0 section 10.1, JSON-LD 1.1 section 4.1.
+
+>>> context = Context.of(["https://ref.gs1.org/standards/epcis/epcis-context.jsonld",
+...                       {"ext": "http://example.com/ext/"}])
+>>> context.resolve("ext:grade"), context.resolve("cbvmda:lotNumber")
+(('http://example.com/ext/', 'grade'), ('urn:epcglobal:cbv:mda', 'lotNumber'))
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from epcis.codec.namespaces import CBV_MDA, STANDARD_PREFIXES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STANDARD_URL: Final = "https://ref.gs1.org/standards/epcis/epcis-context.jsonld"
+_STANDARD: Final = re.compile(
+    r"https?://(?:www\.)?(?:ref\.gs1\.org/(?:standards|docs)/epcis|gs1\.github\.io/EPCIS)/"
+    r"(?:2\.\d+(?:\.\d+)?/)?epcis-context(?:-simple)?\.jsonld"
+)
+_IRI: Final = re.compile(r"(?s)(.*[#/:])([^#/:]+)")
+
+
+def is_standard(url: str) -> bool:
+    """Whether an address is one of the standard EPCIS context.
+
+    >>> is_standard("https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld")
+    True
+    """
+    return _STANDARD.fullmatch(url.strip()) is not None
+
+
+def tidy_namespace(namespace: str) -> str:
+    """The namespace as XML writes it: the CBV one has a colon at its end in JSON-LD only.
+
+    >>> tidy_namespace("urn:epcglobal:cbv:mda:")
+    'urn:epcglobal:cbv:mda'
+    """
+    return CBV_MDA if namespace == f"{CBV_MDA}:" else namespace
+
+
+@dataclass(slots=True)
+class Context:
+    """What prefixes and terms mean at one place of a document."""
+
+    prefixes: dict[str, str] = field(default_factory=lambda: dict(STANDARD_PREFIXES))
+    terms: dict[str, tuple[str, str]] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+    """Addresses of contexts that are not known here."""
+    added: dict[str, str] = field(default_factory=dict)
+    """The prefixes the document itself bound, in order."""
+
+    @classmethod
+    def of(cls, written: Any, known: Mapping[str, Any] | None = None) -> Context:  # noqa: ANN401  # any JSON value
+        """The context of a written `@context` value."""
+        context = cls()
+        context._take(written, known or {}, depth=0)
+        return context
+
+    def extended(self, written: Any, known: Mapping[str, Any] | None = None) -> Context:  # noqa: ANN401  # any JSON value
+        """This context with another one put on top, as an event's own `@context`."""
+        context = Context(dict(self.prefixes), dict(self.terms))
+        context._take(written, known or {}, depth=0)
+        return context
+
+    def _take(self, written: Any, known: Mapping[str, Any], depth: int) -> None:  # noqa: ANN401  # any JSON value
+        if isinstance(written, list):
+            for part in written:
+                self._take(part, known, depth)
+        elif isinstance(written, str):
+            if is_standard(written):
+                return
+            if written in known and depth < _REMOTE_DEPTH_MAX:
+                inner = known[written]
+                value = inner.get("@context", {}) if isinstance(inner, dict) else inner
+                self._take(value, known, depth + 1)
+            else:
+                self.unknown.append(written)
+        elif isinstance(written, dict):
+            for name, meaning in written.items():
+                self._define(name, meaning)
+
+    def _define(self, name: str, meaning: Any) -> None:  # noqa: ANN401  # any JSON value
+        iri = meaning.get("@id") if isinstance(meaning, dict) else meaning
+        if name.startswith("@") or not isinstance(iri, str) or iri.startswith("@"):
+            return
+        prefix, colon, rest = iri.partition(":")
+        if colon and prefix in self.prefixes and not rest.startswith("//"):
+            self.terms[name] = (self.prefixes[prefix], rest)
+            return
+        if name in STANDARD_PREFIXES:
+            return
+        if self.prefixes.get(name) == tidy_namespace(iri):
+            return
+        self.prefixes[name] = tidy_namespace(iri)
+        self.added[name] = tidy_namespace(iri)
+        split = _IRI.fullmatch(iri)
+        if split is not None:
+            self.terms[name] = (tidy_namespace(split[1]), split[2])
+
+    def resolve(self, key: str) -> tuple[str, str]:
+        """Namespace and local name of a member name; no namespace where it has none.
+
+        >>> Context().resolve("urn:epcglobal:cbv:mda:lotNumber")
+        ('urn:epcglobal:cbv:mda', 'lotNumber')
+        """
+        prefix, colon, local = key.partition(":")
+        if not colon:
+            return self.terms.get(key, ("", key))
+        if prefix in self.prefixes and local and not local.startswith("//"):
+            return self.prefixes[prefix], local
+        if local.startswith("//") or prefix == "urn":
+            split = _IRI.fullmatch(key)
+            if split is not None:
+                return tidy_namespace(split[1]), split[2]
+        return "", key
+
+    def names_nothing(self, key: str) -> bool:
+        """Whether a member name has a prefix that nobody bound."""
+        return ":" in key and self.resolve(key)[0] == ""
+
+
+_REMOTE_DEPTH_MAX: Final = 4

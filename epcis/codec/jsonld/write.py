@@ -1,0 +1,303 @@
+"""Events and header as EPCIS 2.0 JSON-LD, event by event."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from epcis.codec.fields import SHAPES
+from epcis.codec.jsonld.header import (
+    KIND,
+    ROOT_ATTRIBUTES,
+    SUMMARY,
+    TRAILING,
+    beside_members,
+    context_of,
+    header_members,
+    master_data_members,
+    sbdh_summary,
+)
+from epcis.codec.jsonld.nodes import number, to_members
+from epcis.codec.jsonld.prefixes import Prefixes
+from epcis.codec.namespaces import OWN
+from epcis.codec.words import Words
+from epcis.codec.xml.events import SENSOR_METADATA, SENSOR_REPORT
+from epcis.model import Node, QuantityEvent
+from schemas.cbv import bare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from epcis.codec.options import WriteOptions
+    from epcis.model import (
+        BizTransaction,
+        ErrorDeclaration,
+        Event,
+        Header,
+        Party,
+        PersistentDisposition,
+        Place,
+        QuantityElement,
+        SensorElement,
+        SensorMetadata,
+        SensorReport,
+    )
+
+_encode: Final = msgspec.json.Encoder().encode
+_FORMERLY: Final = Node(namespace=OWN, name="formerly", children=("QuantityEvent",))
+_NUMBERS: Final = frozenset(
+    {
+        "value",
+        "minValue",
+        "maxValue",
+        "meanValue",
+        "sDev",
+        "percRank",
+        "percValue",
+    }
+)
+_KINDS_OF_WORD: Final = {"type": "measurement", "exception": "alert", "component": "comp"}
+
+
+class JsonWriter:
+    """Writes one document: `begin`, then each `event`, then `end`; all return bytes to write."""
+
+    def __init__(self, options: WriteOptions) -> None:
+        self._words = Words(options)
+        self._prefixes = Prefixes(())
+        self._count = 0
+        self._close = b""
+        self._writers: dict[str, Callable[[Any], Any]] = {
+            "ErrorDeclarationType": self._error_declaration,
+            "EPCListType": self._words.epcs,
+            "QuantityListType": self._quantities,
+            "ReadPointType": self._place,
+            "BusinessLocationType": self._place,
+            "BusinessTransactionListType": self._transactions,
+            "SourceListType": self._sources,
+            "DestinationListType": self._destinations,
+            "SensorElementListType": self._sensors,
+            "PersistentDispositionType": self._persistent_disposition,
+            "ILMDType": self._ilmd,
+        }
+
+    def begin(self, header: Header) -> bytes:
+        """Everything up to the first event."""
+        self._prefixes = Prefixes(header.namespaces)
+        members: dict[str, Any] = {"@context": context_of(header, self._prefixes)}
+        if header.document_id is not None:
+            members["id"] = header.document_id
+        is_query = header.kind == "query"
+        members["type"] = "EPCISQueryDocument" if is_query else "EPCISDocument"
+        members["schemaVersion"] = "2.0"
+        if header.creation_date is not None:
+            members["creationDate"] = header.creation_date
+        members.update(self._beside_sbdh(header))
+        if header.kind == "masterdata":
+            members[KIND] = header.kind
+        if header.attributes:
+            members[ROOT_ATTRIBUTES] = {
+                self._prefixes.key(namespace, name): value
+                for namespace, name, value in header.attributes
+            }
+        if inside := header_members(header, self._prefixes):
+            members["epcisHeader"] = inside
+        if extra := self._prefixes.take():
+            members["@context"].append(extra)
+        return self._open_body(members, header)
+
+    def _beside_sbdh(self, header: Header) -> dict[str, str]:
+        said = sbdh_summary(header.sbdh)
+        written = {
+            member: getattr(header, attribute) or said.get(member)
+            for member, attribute in SUMMARY.items()
+        }
+        return {member: value for member, value in written.items() if value}
+
+    def _open_body(self, members: dict[str, Any], header: Header) -> bytes:
+        if header.kind != "query":
+            self._close = b"]}"
+            return _encode(members)[:-1] + b',"epcisBody":{"eventList":['
+        results: dict[str, Any] = {"queryName": header.query_name or ""}
+        if header.subscription_id is not None:
+            results["subscriptionID"] = header.subscription_id
+        body: dict[str, Any] = {}
+        if header.master_data:
+            body["vocabularyList"] = master_data_members(header, self._prefixes)
+        opened = _encode(body)[:-1] + (b"," if body else b"") + b'"eventList":['
+        self._close = b"]}}}"
+        return (
+            _encode(members)[:-1]
+            + b',"epcisBody":{"queryResults":'
+            + _encode(results)[:-1]
+            + b',"resultsBody":'
+            + opened
+        )
+
+    def event(self, event: Event) -> bytes:
+        """One event, with the comma before it where it needs one."""
+        self._count += 1
+        encoded = _encode(self.members(event))
+        return encoded if self._count == 1 else b",\n" + encoded
+
+    def end(self, header: Header) -> bytes:
+        """What closes the document: `header` as it is after the last event."""
+        if not header.document_extensions:
+            return self._close + b"}\n"
+        members = to_members(header.document_extensions, self._prefixes)
+        if extra := self._prefixes.take():
+            members = {TRAILING: {"@context": extra, **members}}
+        return self._close + b"," + _encode(members)[1:] + b"\n"
+
+    def bare_event(self, event: Event) -> bytes:
+        """One event that stands by itself, with its own `@context`."""
+        self._prefixes = Prefixes(())
+        members = self.members(event)
+        from epcis.codec.jsonld.context import STANDARD_URL
+
+        own = members.pop("@context", None)
+        context = [STANDARD_URL, own] if own else STANDARD_URL
+        return _encode({"@context": context, **members})
+
+    def members(self, event: Event) -> dict[str, Any]:
+        """The event as a JSON object; numbers are raw JSON."""
+        if event.namespaces:
+            self._prefixes.hint(event.namespaces)
+        if isinstance(event, QuantityEvent):
+            return self._quantity_event(event)
+        name = type(event).__name__
+        members: dict[str, Any] = {"type": name}
+        for field in SHAPES[name].fields:
+            value = getattr(event, field.attribute)
+            if value is None:
+                continue
+            members[field.name] = self._field(field.name, field.holds, value)
+        return self._finish(event, members, event.extensions)
+
+    def _field(self, name: str, holds: str, value: Any) -> Any:  # noqa: ANN401  # any JSON value
+        write = self._writers.get(holds)
+        if write is not None:
+            return write(value)
+        if name == "bizStep":
+            return bare("bizstep", value)
+        if name == "disposition":
+            return bare("disp", value)
+        if name == "certificationInfo":
+            return value[0] if len(value) == 1 else value
+        if name in ("parentID", "transformationID"):
+            return self._words.epc(value)
+        return value
+
+    def _finish(
+        self, event: Event, members: dict[str, Any], extensions: tuple[Node, ...]
+    ) -> dict[str, Any]:
+        if extensions or event.attributes:
+            members.update(beside_members(extensions, event.attributes, self._prefixes))
+        if extra := self._prefixes.take():
+            members["@context"] = extra
+        return members
+
+    def _quantity_event(self, event: QuantityEvent) -> dict[str, Any]:
+        """The same said in EPCIS 2.0, which has no QuantityEvent; a mark tells the way back."""
+        members: dict[str, Any] = {"type": "ObjectEvent"}
+        for field in SHAPES["QuantityEvent"].fields:
+            value = getattr(event, field.attribute)
+            if value is not None and field.name not in ("epcClass", "quantity"):
+                members[field.name] = self._field(field.name, field.holds, value)
+        members["action"] = "OBSERVE"
+        members["quantityList"] = [
+            {"epcClass": self._words.epc(event.epc_class), "quantity": number(event.quantity)}
+        ]
+        return self._finish(event, members, (*event.extensions, _FORMERLY))
+
+    def _quantities(self, quantities: Sequence[QuantityElement]) -> list[dict[str, Any]]:
+        written = []
+        for quantity in quantities:
+            members: dict[str, Any] = {"epcClass": self._words.epc(quantity.epc_class)}
+            if quantity.quantity is not None:
+                members["quantity"] = number(quantity.quantity)
+            if quantity.uom is not None:
+                members["uom"] = quantity.uom
+            written.append(members)
+        return written
+
+    def _place(self, place: Place) -> dict[str, Any]:
+        return {
+            "id": self._words.epc(place.id),
+            **(to_members(place.extensions, self._prefixes) if place.extensions else {}),
+        }
+
+    def _transactions(self, transactions: Sequence[BizTransaction]) -> list[dict[str, Any]]:
+        written = []
+        for transaction in transactions:
+            members: dict[str, Any] = {}
+            if transaction.type is not None:
+                members["type"] = bare("btt", transaction.type)
+            members["bizTransaction"] = self._words.epc(transaction.id)
+            written.append(members)
+        return written
+
+    def _sources(self, parties: Sequence[Party]) -> list[dict[str, Any]]:
+        return [self._party("source", party) for party in parties]
+
+    def _destinations(self, parties: Sequence[Party]) -> list[dict[str, Any]]:
+        return [self._party("destination", party) for party in parties]
+
+    def _party(self, role: str, party: Party) -> dict[str, Any]:
+        return {"type": bare("sdt", party.type), role: self._words.epc(party.id)}
+
+    def _persistent_disposition(self, persistent: PersistentDisposition) -> dict[str, Any]:
+        members: dict[str, Any] = {}
+        if persistent.set is not None:
+            members["set"] = [bare("disp", word) for word in persistent.set]
+        if persistent.unset is not None:
+            members["unset"] = [bare("disp", word) for word in persistent.unset]
+        return members
+
+    def _ilmd(self, ilmd: tuple[Node, ...]) -> dict[str, Any]:
+        return to_members(ilmd, self._prefixes)
+
+    def _error_declaration(self, declaration: ErrorDeclaration) -> dict[str, Any]:
+        members: dict[str, Any] = {"declarationTime": declaration.declaration_time}
+        if declaration.reason is not None:
+            members["reason"] = bare("er", declaration.reason)
+        if declaration.corrective_event_ids is not None:
+            members["correctiveEventIDs"] = declaration.corrective_event_ids
+        beside = beside_members(declaration.extensions, declaration.attributes, self._prefixes)
+        return {**members, **beside}
+
+    def _sensors(self, elements: Sequence[SensorElement]) -> list[dict[str, Any]]:
+        written = []
+        for element in elements:
+            members: dict[str, Any] = {}
+            if element.metadata is not None:
+                members["sensorMetadata"] = self._sensor_members(element.metadata, SENSOR_METADATA)
+            members["sensorReport"] = [
+                self._sensor_members(report, SENSOR_REPORT) for report in element.reports
+            ]
+            members.update(to_members(element.extensions, self._prefixes))
+            written.append(members)
+        return written
+
+    def _sensor_members(
+        self, part: SensorMetadata | SensorReport, fields: dict[str, str]
+    ) -> dict[str, Any]:
+        members: dict[str, Any] = {}
+        for name, attribute in fields.items():
+            value = getattr(part, attribute)
+            if value is not None:
+                members[name] = _sensor_value(name, value)
+        if part.extensions:
+            members.update(to_members(part.extensions, self._prefixes))
+        return members
+
+
+def _sensor_value(name: str, value: str) -> Any:  # noqa: ANN401  # any JSON value
+    if name in _NUMBERS:
+        return number(value)
+    if name == "booleanValue" and value in ("true", "false", "1", "0"):
+        return value in ("true", "1")
+    if name in _KINDS_OF_WORD:
+        return bare(_KINDS_OF_WORD[name], value)
+    return value

@@ -1,0 +1,90 @@
+"""How a document is refused, and how findings about it are gathered while it is read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from schemas.finding import Finding, Severity, Where
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_REFUSING = (Severity.ERROR, Severity.CRITICAL)
+
+
+class DocumentRefused(Exception):  # noqa: N818  # a refusal is the field's word for it
+    """The document cannot be read, or not strictly; `findings` say what, where and what to do.
+
+    >>> raise DocumentRefused([Finding("xml.malformed", Severity.ERROR, "no end tag")])
+    Traceback (most recent call last):
+    epcis.codec.refusal.DocumentRefused: no end tag
+    """
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(findings)
+        worst = [finding for finding in self.findings if finding.severity in _REFUSING]
+        super().__init__((worst or list(self.findings))[-1].what)
+
+
+class Gathering:
+    """The findings of one document, at most `listed_max` of them listed.
+
+    In strict reading the first error refuses the document.
+    """
+
+    def __init__(self, *, listed_max: int, strict: bool = False) -> None:
+        self.listed: list[Finding] = []
+        self.strict = strict
+        self._listed_max = listed_max
+        self._unlisted = 0
+
+    def note(
+        self,
+        code: str,
+        severity: Severity,
+        what: str,
+        hint: str = "",
+        *,
+        line: int | None = None,
+        path: str | None = None,
+    ) -> None:
+        """Add one finding; raises DocumentRefused for an error in strict reading."""
+        self.add(Finding(code, severity, what, hint, Where(line=line, path=path)))
+
+    def add(self, finding: Finding) -> None:
+        """Add a finding made elsewhere; raises DocumentRefused for an error in strict reading."""
+        if len(self.listed) < self._listed_max:
+            self.listed.append(finding)
+        else:
+            self._unlisted += 1
+            self.listed[self._listed_max - 1] = Finding(
+                "document.more-findings",
+                max_severity(self.listed[self._listed_max - 1].severity, finding.severity),
+                f"{self._unlisted + 1} further findings are not listed",
+                "Mend what is listed and send the document again.",
+            )
+        if self.strict and finding.severity in _REFUSING:
+            raise DocumentRefused(self.listed)
+
+    def refuse(
+        self,
+        code: str,
+        what: str,
+        hint: str = "",
+        *,
+        line: int | None = None,
+        path: str | None = None,
+    ) -> DocumentRefused:
+        """The refusal to raise, with everything found so far and this last reason."""
+        last = Finding(code, Severity.ERROR, what, hint, Where(line=line, path=path))
+        return DocumentRefused([*self.listed, last])
+
+
+def max_severity(one: Severity, other: Severity) -> Severity:
+    """The heavier of two severities.
+
+    >>> max_severity(Severity.INFO, Severity.ERROR).value
+    'error'
+    """
+    heaviest_first = list(Severity)
+    return min(one, other, key=heaviest_first.index)

@@ -1,0 +1,73 @@
+"""Identifiers and vocabulary words in the form the reader of a document asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from epcis.codec.options import CbvFormat, EpcFormat, WriteOptions
+from schemas.cbv import urn, web_uri
+from schemas.finding import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_KEEP = (EpcFormat.NO_PREFERENCE, EpcFormat.AS_WRITTEN)
+
+
+class Words:
+    """Turns identifiers and words into the form the options ask for.
+
+    >>> Words(WriteOptions(cbv_format=CbvFormat.WEB_URI)).cbv("bizstep", "shipping")
+    'https://ref.gs1.org/cbv/BizStep-shipping'
+    """
+
+    def __init__(self, options: WriteOptions) -> None:
+        self._cbv_format = options.cbv_format
+        self.findings: list[Finding] = []
+        self.epc: Callable[[str], str] = _as_is
+        if options.epc_format not in _KEEP:
+            self.epc = self._translator(options.epc_format)
+
+    def _translator(self, wanted: EpcFormat) -> Callable[[str], str]:
+        from schemas.gs1.epc import identify
+
+        def translate(uri: str) -> str:
+            identifier = identify(uri)
+            try:
+                form = (
+                    identifier.to_urn() if wanted is EpcFormat.URN else identifier.to_digital_link()
+                )
+            except ValueError as reason:
+                self._untranslated(uri, str(reason))
+                return uri
+            return form or uri
+
+        return translate
+
+    def _untranslated(self, uri: str, reason: str) -> None:
+        self.findings.append(
+            Finding(
+                "epc.not-translated",
+                Severity.INFO,
+                f"{uri} stays as it is: {reason}",
+                "A URN needs the length of the company prefix; add the prefix to the settings.",
+            )
+        )
+
+    def epcs(self, uris: tuple[str, ...]) -> tuple[str, ...]:
+        """A list of identifiers."""
+        return uris if self.epc is _as_is else tuple(map(self.epc, uris))
+
+    def cbv(self, kind: str, word: str) -> str:
+        """A vocabulary word for XML: a URN where nothing else is asked for a bare word."""
+        if self._cbv_format is CbvFormat.AS_WRITTEN:
+            return word
+        if self._cbv_format is CbvFormat.WEB_URI:
+            return web_uri(kind, word)
+        if self._cbv_format is CbvFormat.URN or ":" not in word:
+            return urn(kind, word)
+        return word
+
+
+def _as_is(uri: str) -> str:
+    return uri

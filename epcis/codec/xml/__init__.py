@@ -1,0 +1,1 @@
+"""EPCIS XML, 1.0 to 2.0: elements to events and header, and back."""
