@@ -1,4 +1,4 @@
-"""Whole-picture filters that let zxing-cpp see more: few, chosen by what each adds per millisecond."""
+"""Whole-picture filters that let zxing-cpp see more, chosen by what each adds per millisecond."""
 
 from __future__ import annotations
 

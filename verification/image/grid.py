@@ -1,5 +1,6 @@
 """From a place to a message: modules sampled over whole cells, patterns repainted, then zxing-cpp
-corrects the errors."""
+corrects the errors.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +71,8 @@ def cells(straight: Levels, reach: float) -> Levels:
     skip = (CELL_PX - inner) // 2
     rows, columns = straight.shape[0] // CELL_PX, straight.shape[1] // CELL_PX
     blocks = straight.reshape(rows, CELL_PX, columns, CELL_PX)
-    return blocks[:, skip : skip + inner, :, skip : skip + inner].mean((1, 3))
+    levels: Levels = blocks[:, skip : skip + inner, :, skip : skip + inner].mean((1, 3))
+    return levels
 
 
 def decode_modules(dark: npt.NDArray[np.bool_], shape: Shape) -> Message | None:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from verification.image.locate import Hypothesis
+from verification.image.locate import Hypothesis, evidence
 from verification.image.shape import DATA, SHAPES
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from verification.image.place import Corners, Levels
+    from verification.image.place import Levels
     from verification.image.shape import Shape
 
 PITCH_PX_MIN = 2.2
@@ -40,6 +40,18 @@ class Beat:
     pitch: float
     phase: float
     strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A shape found on the grid of cells: its top left cell, quarter turns, and evidence."""
+
+    shape: Shape
+    turn: int
+    row: int
+    column: int
+    weight: float
+    """In standard deviations; negative where light on dark."""
 
 
 def directions(flat: Levels) -> tuple[float, float]:
@@ -105,13 +117,11 @@ def lattice_hypotheses(flat: Levels, *, count: int) -> list[Hypothesis]:
     back = cv2.invertAffineTransform(matrix)
     across = np.square(np.diff(straight, axis=1)).sum(0)
     down = np.square(np.diff(straight, axis=0)).sum(1)
-    found: list[tuple[float, Hypothesis]] = []
+    hypotheses: list[Hypothesis] = []
     for x, y in _pairs(beats(across), beats(down)):
-        grid = _cells(straight, x, y)
-        for weight, row, column, turn, shape in _search(grid):
-            found.append((weight, _hypothesis(row, column, turn, shape, (x, y), back, weight)))
-    found.sort(key=lambda entry: -entry[0])
-    return [hypothesis for _, hypothesis in found[:count]]
+        hypotheses += [_hypothesis(found, x, y, back) for found in _search(_cells(straight, x, y))]
+    hypotheses.sort(key=evidence, reverse=True)
+    return hypotheses[:count]
 
 
 def _pairs(across: list[Beat], down: list[Beat]) -> list[tuple[Beat, Beat]]:
@@ -130,31 +140,23 @@ def _cells(straight: Levels, x: Beat, y: Beat) -> Levels:
     map_y = y.phase + 1 + y.pitch * (np.arange(rows * fine) + 0.5) / fine - 0.5
     grid_x, grid_y = np.meshgrid(map_x.astype(np.float32), map_y.astype(np.float32))
     drawn = cv2.remap(straight, grid_x, grid_y, cv2.INTER_LINEAR)
-    return np.clip(drawn.reshape(rows, fine, columns, fine).mean((1, 3)), -1, 1)
+    grid: Levels = np.clip(drawn.reshape(rows, fine, columns, fine).mean((1, 3)), -1, 1)
+    return grid
 
 
-def _search(grid: Levels) -> list[tuple[float, int, int, int, Shape]]:
-    """Weight, row, column, turn and shape of the places that look most like a finder pattern."""
+def _search(grid: Levels) -> list[Found]:
+    """The places of the grid that look most like a finder pattern, one per shape and turn."""
     found = []
     for shape in SHAPES:
-        for turn in range(4 if shape.rows == shape.columns else 4):
-            template = np.rot90(_weights(shape), turn)
+        for turn in range(4):
+            template = np.ascontiguousarray(np.rot90(_weights(shape), turn))
             if template.shape[0] > grid.shape[0] or template.shape[1] > grid.shape[1]:
                 continue
-            weight = cv2.matchTemplate(grid, np.ascontiguousarray(template), cv2.TM_CCORR)
-            for sign in (1, -1):
-                at = int(np.argmax(sign * weight))
-                row, column = divmod(at, weight.shape[1])
-                if abs(weight[row, column]) > WEIGHT_MIN:
-                    found.append(
-                        (
-                            float(abs(weight[row, column])),
-                            row,
-                            column,
-                            turn * sign or (0 if sign > 0 else 4),
-                            shape,
-                        )
-                    )
+            weight = cv2.matchTemplate(grid, template, cv2.TM_CCORR)
+            at = int(np.argmax(np.abs(weight)))
+            row, column = divmod(at, weight.shape[1])
+            if abs(weight[row, column]) > WEIGHT_MIN:
+                found.append(Found(shape, turn, row, column, float(weight[row, column])))
     return found
 
 
@@ -164,14 +166,12 @@ def _weights(shape: Shape) -> Levels:
     return weights
 
 
-def _hypothesis(row, column, turn, shape, beats, back, weight):
-    inverse = turn < 0 or turn == 4
-    turn = abs(turn) % 4
-    x, y = beats
-    rows, columns = (shape.rows, shape.columns) if turn % 2 == 0 else (shape.columns, shape.rows)
-    left, top = x.phase + 1 + column * x.pitch, y.phase + 1 + row * y.pitch
+def _hypothesis(found: Found, x: Beat, y: Beat, back: Levels) -> Hypothesis:
+    shape = found.shape
+    rows, columns = (shape.rows, shape.columns)[:: 1 - 2 * (found.turn % 2)]
+    left, top = x.phase + 1 + found.column * x.pitch, y.phase + 1 + found.row * y.pitch
     right, bottom = left + columns * x.pitch, top + rows * y.pitch
     box = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
-    corners = np.roll(box, turn, axis=0) @ back[:, :2].T + back[:, 2]
-    score = weight / np.sqrt(len(shape.finder.weights))
-    return Hypothesis(corners.astype(np.float32), shape, -score if inverse else score)
+    corners = np.roll(box, found.turn, axis=0) @ back[:, :2].T + back[:, 2]
+    likeness = found.weight / float(np.sqrt(len(shape.finder.weights)))
+    return Hypothesis(corners.astype(np.float32), shape, likeness)

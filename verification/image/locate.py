@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -85,7 +86,7 @@ class View:
         return [h.scaled(1 / self.scale) for h in found]
 
 
-def _quads_of(outline: npt.NDArray[np.int32]) -> Iterator[tuple[float, Corners]]:
+def _quads_of(outline: npt.NDArray[Any]) -> Iterator[tuple[float, Corners]]:
     box = cv2.minAreaRect(outline)
     width, height = box[1][0] + 1, box[1][1] + 1
     short, long = min(width, height), max(width, height)
@@ -101,7 +102,7 @@ def _quads_of(outline: npt.NDArray[np.int32]) -> Iterator[tuple[float, Corners]]
         yield area * 0.99, bent + 0.5
 
 
-def four_corners(outline: npt.NDArray[np.int32]) -> Corners | None:
+def four_corners(outline: npt.NDArray[Any]) -> Corners | None:
     """The outline's hull reduced to four corners, clockwise on the page, or None."""
     hull = cv2.convexHull(outline)
     length = cv2.arcLength(hull, closed=True)
@@ -142,7 +143,7 @@ def evidence(hypothesis: Hypothesis) -> float:
 
     A larger shape has more modules that could have disagreed: the same likeness says more.
     """
-    return abs(hypothesis.likeness) * len(hypothesis.shape.finder.weights) ** 0.5
+    return abs(hypothesis.likeness) * math.sqrt(len(hypothesis.shape.finder.weights))
 
 
 def scales_for(grey: Grey) -> tuple[float, ...]:

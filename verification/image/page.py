@@ -106,7 +106,7 @@ def settled(grey: Grey, hypothesis: Hypothesis) -> Hypothesis:
     flat = flattened(crop, 9 * pitch, 0.4 * pitch)
     here = Hypothesis(corners, hypothesis.shape, hypothesis.likeness)
     place = fitted(flat, here, steps=(0.5, 0.25), rounds_max=5)
-    return Hypothesis(place.corners / scale + np.float32(offset), place.shape, place.likeness)
+    return Hypothesis(place.corners / scale + offset, place.shape, place.likeness)
 
 
 def read_place(sheet: Sheet, hypothesis: Hypothesis) -> Mark | None:
@@ -133,7 +133,7 @@ def read_place(sheet: Sheet, hypothesis: Hypothesis) -> Mark | None:
     )
 
 
-def _cropped(grey: Grey, hypothesis: Hypothesis) -> tuple[Grey, Corners, float, tuple[int, int]]:
+def _cropped(grey: Grey, hypothesis: Hypothesis) -> tuple[Grey, Corners, float, Corners]:
     """The surroundings of a place at a good size; page = crop / scale + offset."""
     corners, shape = hypothesis.corners, hypothesis.shape
     sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
@@ -151,4 +151,4 @@ def _cropped(grey: Grey, hypothesis: Hypothesis) -> tuple[Grey, Corners, float, 
         size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
         crop = cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
     moved = ((corners - (left, top)) * scale).astype(np.float32)
-    return crop, moved, scale, (int(left), int(top))
+    return crop, moved, scale, np.array((left, top), np.float32)

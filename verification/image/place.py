@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from verification.image.sheet import Grey
 
     Corners = npt.NDArray[np.float32]
-    """(4, 2): x, y of top left, top right, bottom right, bottom left, in pixels; or many of them,
-    (n, 4, 2)."""
-    Levels = npt.NDArray[np.float32]
+    """(4, 2): x, y of top left, top right, bottom right, bottom left, in pixels."""
+    Levels = npt.NDArray[Any]
+    """Levels, float32, rows by columns. The stubs of OpenCV tell no element type."""
 
 
 def homographies(corners: Corners) -> npt.NDArray[np.float32]:
@@ -53,14 +53,15 @@ def levels_at(image: Levels, corners: Corners, points: npt.NDArray[np.float32]) 
     )
 
 
-def likeness(image: Levels, corners: Corners, template: Template) -> npt.NDArray[np.float32]:
+def likeness(image: Levels, corners: Corners, template: Template) -> Levels:
     """How much each place (n, 4, 2) looks like `template`.
 
     A correlation: 1 the perfect pattern, 0 anything, -1 the perfect pattern printed light on dark.
     """
     levels = levels_at(image, corners, template.points)
     levels = levels - levels.mean(1, keepdims=True)
-    return (levels @ template.weights) / (np.sqrt((levels * levels).sum(1)) + 1e-6)
+    found: Levels = (levels @ template.weights) / (np.sqrt((levels * levels).sum(1)) + 1e-6)
+    return found
 
 
 def _moves() -> npt.NDArray[np.float32]:
@@ -123,7 +124,7 @@ def flattened(grey: Grey, around_px: float, soften_px: float) -> Levels:
 
     `around_px` is the reach that counts as local, `soften_px` the blur that hides sensor noise.
     """
-    levels = grey.astype(np.float32)
+    levels: Levels = grey.astype(np.float32)
     if soften_px > 0.2:
         levels = cv2.GaussianBlur(levels, (0, 0), soften_px)
     size = max(3, round(around_px)) | 1

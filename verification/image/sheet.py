@@ -6,7 +6,7 @@ import io
 import struct
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    Grey = npt.NDArray[np.uint8]
+    Grey = npt.NDArray[Any]
+    """Grey levels, uint8, rows by columns. The stubs of OpenCV tell no element type."""
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP", "PPM")
 """Formats opened; everything else is refused by its header."""

@@ -9,9 +9,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from schemas.gs1.reading import Reading
-
     from schemas.finding import Finding
+    from schemas.gs1.reading import Reading
 
 Quad = tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int]]
 """Corners in pixels of the page, (x, y), clockwise from the symbol's own top left."""
