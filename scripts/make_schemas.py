@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from schemas.epcis.as_json import json_files
 from schemas.epcis.as_xsd import xsd_files
+from schemas.epcis.queries import json_files
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
 

@@ -326,15 +326,3 @@ def event_schema() -> Schema:
         **ref("event"),
         "definitions": whole["definitions"],
     }
-
-
-def json_files() -> dict[str, str]:
-    """Every schema file by name, ready to be written below `schemas/json`.
-
-    >>> sorted(json_files())
-    ['epcis-2.0.json', 'epcis-event-2.0.json']
-    """
-    return {
-        "epcis-2.0.json": text_of(document_schema()),
-        "epcis-event-2.0.json": text_of(event_schema()),
-    }

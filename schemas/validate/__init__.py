@@ -1,0 +1,25 @@
+"""Whether a document is what EPCIS says it must be, and, where it is not, why, in plain words."""
+
+from __future__ import annotations
+
+from schemas.validate.compiled import (
+    event_xml_schema,
+    json_event_validator,
+    json_validator,
+    query_validator,
+    xml_schema,
+)
+from schemas.validate.json_document import validate_json
+from schemas.validate.published import PublishedFilesMissingError
+from schemas.validate.xml_document import validate_xml
+
+__all__ = [
+    "PublishedFilesMissingError",
+    "event_xml_schema",
+    "json_event_validator",
+    "json_validator",
+    "query_validator",
+    "validate_json",
+    "validate_xml",
+    "xml_schema",
+]

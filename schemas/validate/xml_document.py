@@ -1,0 +1,274 @@
+"""XML documents of any size against the schema: a fast verdict, then reasons where it is no.
+
+Two readings. The first lets lxml validate while it reads and tells only whether the document
+holds. Only where it does not, a second reading takes one event after the other, finds the ones
+that fail and asks the slow validator why. Neither keeps more than one event in memory.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from lxml import etree
+
+from schemas.epcis.events import EVENT_TYPES
+from schemas.epcis.files import SBDH_URI, namespace
+from schemas.epcis.parts import VERSIONS
+from schemas.finding import Finding, Severity, Where
+from schemas.validate.compiled import event_xml_schema, xml_schema
+from schemas.validate.xml_reasons import Place, line_of, local_name, reasons
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FINDINGS_MAX: Final = 200
+"""Reasons that are listed one by one; whoever mends that many sends the file again."""
+
+_EVENT_NAMES: Final = frozenset(kind.name for kind in EVENT_TYPES)
+_VERSION_OF: Final = {
+    namespace(kind, version).uri: version
+    for version in VERSIONS
+    for kind in ("epcis", "epcismd", "epcisq")
+}
+
+
+def validate_xml(
+    source: bytes | BinaryIO, *, published: Path | None = None, findings_max: int = FINDINGS_MAX
+) -> list[Finding]:
+    """What the schema of the document's own version finds wrong; an empty list where it holds.
+
+    `source` is a seekable plain XML file. A single event, with or without a namespace, is taken
+    too. Entities are never resolved, no network is used.
+
+    >>> print(validate_xml(b"<ObjectEvent/>")[0])
+    error xml.element-missing: ObjectEvent has no 'eventTime'
+    """
+    stream = io.BytesIO(source) if isinstance(source, bytes) else source
+    try:
+        root = _root(stream)
+        version = _version(root)
+        if version is None:
+            return [_not_epcis(root)]
+        name = local_name(root)
+        if name in _EVENT_NAMES:
+            return _single_event(stream, version, published)[:findings_max]
+        if _holds(stream, xml_schema(version, published)):
+            return []
+        return _Reasons(version, published, findings_max).of(stream)
+    except etree.XMLSyntaxError as fault:
+        return [_malformed(fault)]
+
+
+def _read(
+    stream: BinaryIO, events: tuple[str, ...], schema: etree.XMLSchema | None = None
+) -> etree.iterparse:
+    stream.seek(0)
+    return etree.iterparse(
+        stream,
+        events=events,
+        schema=schema,
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        remove_comments=True,
+        remove_pis=True,
+        huge_tree=False,
+    )
+
+
+def _root(stream: BinaryIO) -> etree._Element:
+    for _, element in _read(stream, ("start",)):
+        root: etree._Element = element
+        return root
+    raise AssertionError("an XML document without elements is not well-formed")
+
+
+def _version(root: etree._Element) -> str | None:
+    uri = etree.QName(root).namespace
+    if uri is not None:
+        return _VERSION_OF.get(uri)
+    # A bare event names no version: what EPCIS 1.2 alone writes tells it.
+    return "2.0" if local_name(root) in _EVENT_NAMES else None
+
+
+def _not_epcis(root: etree._Element) -> Finding:
+    uri = etree.QName(root).namespace
+    seen = f"{local_name(root)} of {uri}" if uri else f"{local_name(root)} without a namespace"
+    known = ", ".join(namespace("epcis", version).uri for version in VERSIONS)
+    hint = f"An EPCIS document is an EPCISDocument in one of the namespaces {known}."
+    if uri == SBDH_URI:
+        hint = "Send the EPCISDocument itself; its business header goes into its EPCISHeader."
+    return Finding(
+        "xml.not-epcis",
+        Severity.ERROR,
+        f"the root element is {seen}, which is no EPCIS document",
+        hint,
+        Where(line=line_of(root), path=f"/{local_name(root)}"),
+    )
+
+
+def _malformed(fault: etree.XMLSyntaxError) -> Finding:
+    what = str(fault.msg or "it ends too early").split(", line ")[0]
+    return Finding(
+        "xml.malformed",
+        Severity.ERROR,
+        f"the XML is not well-formed: {what}",
+        "Have the sender check the file with an XML parser and send it again.",
+        Where(line=fault.lineno if isinstance(fault.lineno, int) else None),
+    )
+
+
+def _holds(stream: BinaryIO, schema: etree.XMLSchema) -> bool:
+    """Whether the document is valid; raises XMLSyntaxError where it is not well-formed."""
+    reading = _read(stream, ("end",), schema)
+    try:
+        for _, element in reading:
+            if local_name(element) in _EVENT_NAMES:
+                _free(element)
+    except etree.XMLSyntaxError:
+        ill_formed = [
+            entry for entry in reading.error_log if entry.domain == etree.ErrorDomains.PARSER
+        ]
+        if ill_formed:
+            raise
+        return False
+    return True
+
+
+def _empty(element: etree._Element) -> None:
+    tail = element.tail
+    element.clear()
+    element.tail = tail
+
+
+def _free(element: etree._Element) -> None:
+    """Drop what a finished event holds, and the finished ones before it."""
+    _empty(element)
+    parent = element.getparent()
+    while parent is not None and (before := element.getprevious()) is not None:
+        parent.remove(before)
+
+
+def _single_event(stream: BinaryIO, version: str, published: Path | None) -> list[Finding]:
+    stream.seek(0)
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True
+    )
+    event = etree.parse(stream, parser).getroot()
+    event.tag = local_name(event)
+    older = any(event.find(wrapper) is not None for wrapper in ("baseExtension", "extension"))
+    for candidate in dict.fromkeys(("1.2" if older else version, *VERSIONS)):
+        if event_xml_schema(candidate, published).validate(event):
+            return []
+    place = Place("1.2" if older else version, f"/{event.tag}", published)
+    return reasons(event, place)
+
+
+@dataclass
+class _Reasons:
+    """Gathers why one document does not hold, event by event."""
+
+    version: str
+    published: Path | None
+    findings_max: int
+    found: list[Finding] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def of(self, stream: BinaryIO) -> list[Finding]:
+        root = None
+        for element in self._events(stream):
+            if root is None:
+                root = element.getroottree().getroot()
+            self._event(element)
+        if root is None:
+            stream.seek(0)
+            root = self._parsed(stream)
+        self.found.extend(self._frame(root))
+        self.found.sort(key=lambda finding: finding.where.line or 0)
+        return self._capped()
+
+    def _parsed(self, stream: BinaryIO) -> etree._Element:
+        parser = etree.XMLParser(
+            resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True
+        )
+        return etree.parse(stream, parser).getroot()
+
+    def _events(self, stream: BinaryIO) -> Iterator[etree._Element]:
+        for _, element in _read(stream, ("end",)):
+            if local_name(element) in _EVENT_NAMES and _is_listed(element):
+                yield element
+
+    def _event(self, element: etree._Element) -> None:
+        """Look into one event; what it holds is dropped afterwards."""
+        name = local_name(element)
+        self.counts[name] = self.counts.get(name, 0) + 1
+        path = f"{_path_of_list(element)}/{name}[{self.counts[name]}]"
+        schema = event_xml_schema(self.version, self.published)
+        wanted = len(self.found) <= self.findings_max and _is_home(element, self.version)
+        if wanted and not schema.validate(element):
+            self.found.extend(reasons(element, Place(self.version, path, self.published)))
+        _empty(element)
+        _drop_before(element)
+
+    def _frame(self, root: etree._Element) -> list[Finding]:
+        """What is wrong outside the events, which have been emptied."""
+        place = Place(self.version, f"/{local_name(root)}", self.published, is_frame=True)
+        return reasons(root, place)
+
+    def _capped(self) -> list[Finding]:
+        if not self.found:
+            return [_unexplained(self.version)]
+        if len(self.found) <= self.findings_max:
+            return self.found
+        more = Finding(
+            "document.more-findings",
+            Severity.ERROR,
+            f"only the first {self.findings_max} findings are listed",
+            "Mend what is listed and check the document again.",
+        )
+        return [*self.found[: self.findings_max], more]
+
+
+def _is_listed(element: etree._Element) -> bool:
+    """Whether an element of an event's name stands where events stand."""
+    above = element.getparent()
+    for _ in range(2):
+        if above is not None and local_name(above) == "extension":
+            above = above.getparent()
+    return above is not None and local_name(above) == "EventList"
+
+
+def _is_home(element: etree._Element, version: str) -> bool:
+    """Whether the version lets this event type stand just here."""
+    parent = element.getparent()
+    nested = parent is not None and parent.tag == "extension"
+    if version == "2.0":
+        return not nested and element.tag != "QuantityEvent"
+    return nested == (element.tag == "TransformationEvent") and element.tag != "AssociationEvent"
+
+
+def _drop_before(element: etree._Element) -> None:
+    """Remove emptied events before this one, unless text beside them is still to be judged."""
+    parent = element.getparent()
+    before = element.getprevious()
+    if parent is None or before is None or before.tag != element.tag:
+        return
+    if not (before.tail or "").strip():
+        parent.remove(before)
+
+
+def _path_of_list(element: etree._Element) -> str:
+    names = [local_name(above) for above in element.iterancestors()]
+    return "/" + "/".join(reversed(names))
+
+
+def _unexplained(version: str) -> Finding:
+    return Finding(
+        "xml.schema",
+        Severity.ERROR,
+        f"the document does not hold against the schema of EPCIS {version}",
+        "Check it with the published schema files for details.",
+    )
