@@ -16,6 +16,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from schemas.finding import Finding, Severity, Where
 from starlette.exceptions import HTTPException
+from verification.image.limits import Limits
+from verification.image.worker import PictureReader
 
 from compliance.service.gate import BodyLimit, Gate
 from compliance.service.jobs import background_work
@@ -68,9 +70,10 @@ def create_app(parts: Parts) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         stop = asyncio.Event()
-        async with background_work(parts, stop):
-            yield
-            stop.set()
+        with PictureReader(limits=_picture_limits(parts.settings)) as reader:
+            app.state.picture_reader = reader
+            async with background_work(parts, stop):
+                yield
 
     app = FastAPI(
         title="Packtrail",
@@ -89,6 +92,12 @@ def create_app(parts: Parts) -> FastAPI:
     _add_problem_handlers(app)
     _add_middleware(app, parts)
     return app
+
+
+def _picture_limits(settings: Settings) -> Limits:
+    return Limits(
+        size_bytes_max=settings.picture_bytes_max, pixels_max=settings.picture_pixels_max
+    )
 
 
 def _add_middleware(app: FastAPI, parts: Parts) -> None:

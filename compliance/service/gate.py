@@ -116,60 +116,78 @@ class BodyLimit:
     """
 
     def __init__(self, app: ASGIApp, *, bytes_max: int, pause_s_max: float) -> None:
-        self._app = app
-        self._bytes_max = bytes_max
-        self._pause_s_max = pause_s_max
+        self.app = app
+        self.bytes_max = bytes_max
+        self.pause_s_max = pause_s_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with its body counted and timed."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         length = dict(scope["headers"]).get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > self._bytes_max:
-            await _refuse(self._too_large(), scope, receive, send)
+        if not length.isdigit() or int(length) > self.bytes_max:
+            await _refuse(self.too_large(), scope, receive, send)
             return
-        started = False
-        seen = 0
-        body_over = False
+        await _Counted(self, receive, send).run(scope)
 
-        async def counted() -> Message:
-            nonlocal seen, body_over
-            if body_over:
-                return await receive()
-            try:
-                message = await asyncio.wait_for(receive(), self._pause_s_max)
-            except TimeoutError:
-                raise _stalled(self._pause_s_max) from None
-            seen += len(message.get("body", b""))
-            if seen > self._bytes_max:
-                raise self._too_large()
-            body_over = not message.get("more_body", False)
-            return message
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self._app(scope, counted, watched)
-        except Problem as problem:
-            if started:
-                raise
-            await _refuse(problem, scope, receive, send)
-
-    def _too_large(self) -> Problem:
+    def too_large(self) -> Problem:
+        """What a sender of too much is told."""
         return Problem(
             413,
             "Too large",
-            f"the body may have {self._bytes_max} bytes at most; split it or ask the operator",
+            f"the body may have {self.bytes_max} bytes at most; split it or ask the operator",
             type="epcisException:CaptureLimitExceededException",
             headers={
                 "Connection": "close",
-                "GS1-EPCIS-Capture-File-Size-Limit": str(self._bytes_max),
+                "GS1-EPCIS-Capture-File-Size-Limit": str(self.bytes_max),
             },
         )
+
+
+class _Counted:
+    """One request under the limits; once they are broken, its answer is the refusal."""
+
+    def __init__(self, limit: BodyLimit, receive: Receive, send: Send) -> None:
+        self._limit = limit
+        self._receive = receive
+        self._send = send
+        self._seen_bytes = 0
+        self._body_over = False
+        self._answering = False
+        self._breach: Problem | None = None
+
+    async def run(self, scope: Scope) -> None:
+        try:
+            await self._limit.app(scope, self._next_part, self._answer)
+        except Problem:
+            if self._breach is None:
+                raise
+        if self._breach is not None and not self._answering:
+            await _refuse(self._breach, scope, self._receive, self._send)
+
+    async def _next_part(self) -> Message:
+        if self._body_over:
+            return await self._receive()
+        try:
+            message = await asyncio.wait_for(self._receive(), self._limit.pause_s_max)
+        except TimeoutError:
+            raise self._broken(_stalled(self._limit.pause_s_max)) from None
+        self._seen_bytes += len(message.get("body", b""))
+        if self._seen_bytes > self._limit.bytes_max:
+            raise self._broken(self._limit.too_large())
+        self._body_over = not message.get("more_body", False)
+        return message
+
+    def _broken(self, breach: Problem) -> Problem:
+        self._breach = breach
+        return breach
+
+    async def _answer(self, message: Message) -> None:
+        """Pass the answer on, unless it is one that the broken limit has overtaken."""
+        if self._breach is None or self._answering:
+            self._answering = True
+            await self._send(message)
 
 
 def _stalled(pause_s_max: float) -> Problem:

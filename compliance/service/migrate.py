@@ -7,6 +7,7 @@ advisory lock, SQLite inside one immediate transaction.
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x7061636B  # any constant will do; all Packtrail processes use the same
+_ALEMBIC = threading.Lock()
 
 
 class NewerDatabaseError(Exception):
@@ -80,7 +82,9 @@ def current_revision(engine: Engine) -> str | None:
 def _upgrade(engine: Engine) -> None:
     from alembic import command  # noqa: PLC0415  # only a new database pays for it
 
-    with engine.begin() as connection:
+    # Alembic keeps its context in module globals, so one thread at a time.
+    options = engine.execution_options(begin="BEGIN IMMEDIATE")
+    with _ALEMBIC, options.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         current = _revision_in(connection)
@@ -89,7 +93,8 @@ def _upgrade(engine: Engine) -> None:
                 f"the database is at revision {current}, this program knows {newest_revision()}: "
                 "update Packtrail"
             )
-        command.upgrade(alembic_config(connection), "head")
+        if current != newest_revision():
+            command.upgrade(alembic_config(connection), "head")
 
 
 def _revision_in(connection: Connection) -> str | None:

@@ -91,8 +91,8 @@ def convert(
 
 def _converted(file: Path, syntax: Any, out: Path | None) -> list[Finding]:  # noqa: ANN401  # Syntax
     """Convert into a file that gets its name only when it is whole, or onto standard output."""
-    from epcis.codec.convert import convert as convert_document
     from epcis.codec.document import DocumentRefused
+    from epcis.codec.document import convert as convert_document
 
     part = out.with_name(out.name + ".part") if out else None
     try:

@@ -33,8 +33,6 @@ def scan(
 ) -> None:
     """Read the codes in pictures: GTIN, serial, lot and expiry of each pack."""
     from verification.image.batch import read_pictures
-    from verification.scan_report import of_picture
-
     _say_once_what_is_missing()
     paths = [path for given in images for path in _pictures(given)]
     if not paths:
@@ -44,7 +42,9 @@ def scan(
     if len(paths) > 1 and sys.stderr.isatty():
         console = Console(stderr=True)
         readings = track(readings, "reading", total=len(paths), console=console, transient=True)
-    reports = [of_picture(str(path), reading) for path, reading in readings]
+    reports: list[dict[str, Any]] = [
+        {"file": str(path), **reading.as_dict()} for path, reading in readings
+    ]
     if json:
         print_json(reports)
     elif csv_:
@@ -60,9 +60,9 @@ def parse(
     json: Json = False,
 ) -> None:
     """Read what a keyboard scanner typed: element strings, Digital Links, PPN and others."""
-    from verification.scan_report import of_text
+    from schemas.gs1.reading import read
 
-    reports = [of_text(text) for text in _texts(texts)]
+    reports: list[dict[str, Any]] = [read(text).as_dict() for text in _texts(texts)]
     if json:
         print_json(reports)
     else:

@@ -1,0 +1,142 @@
+"""Write docs/reference/{commands,settings,http}.md from the code.
+
+`python scripts/make_reference.py` writes the pages, `--check` says which are out of date and exits
+with 1; a test runs the check.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from compliance.seal import Keys
+from compliance.service.app import Parts, create_app, utc_now
+from compliance.service.cli import app as command_line
+from compliance.service.migrate import open_migrated
+from compliance.service.settings import Settings
+from typer.main import get_command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REFERENCE = Path(__file__).resolve().parents[1] / "docs" / "reference"
+
+
+def commands_page() -> str:
+    """Every command with its arguments and options."""
+    lines = [
+        "# Commands",
+        "",
+        "Exit codes: 0 fine, 1 the input is bad or the answer is no, 2 cannot tell or wrong usage.",
+        "All take `--json`.",
+    ]
+    root = get_command(command_line)
+    assert isinstance(root, click.Group)
+    for name, command in _commands(root, "packtrail"):
+        lines += ["", f"## {name}", "", (command.help or "").strip()]
+        rows = [row for parameter in command.params if (row := _parameter_row(parameter))]
+        if rows:
+            lines += ["", "| parameter | meaning |", "|---|---|", *rows]
+    return "\n".join(lines) + "\n"
+
+
+def _commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}", command
+
+
+def _parameter_row(parameter: click.Parameter) -> str | None:
+    if parameter.name == "help":
+        return None
+    told = getattr(parameter, "help", None) or ""
+    if isinstance(parameter, click.Option):
+        names = ", ".join(f"`{name}`" for name in parameter.opts)
+    else:
+        names = f"`{(parameter.metavar or parameter.name or '').upper()}`"
+    return f"| {names} | {told} |"
+
+
+def settings_page() -> str:
+    """Every setting with its variable, default and meaning."""
+    lines = [
+        "# Settings",
+        "",
+        "Environment variables; the command line overrides the few it names. A setting that cannot",
+        "be used stops the command with exit code 2 and says why.",
+        "",
+        "| variable | default | meaning |",
+        "|---|---|---|",
+    ]
+    told = _field_docs(Settings)
+    for name, field in Settings.model_fields.items():
+        made = field.default_factory is not None
+        default = "the user's data directory" if made else f"`{field.default!r}`"
+        lines.append(f"| `PACKTRAIL_{name.upper()}` | {default} | {told[name]} |")
+    return "\n".join(lines) + "\n"
+
+
+def _field_docs(cls: type) -> dict[str, str]:
+    """The strings under the fields of a class, by field."""
+    tree = ast.parse(inspect.getsource(cls)).body[0]
+    assert isinstance(tree, ast.ClassDef)
+    found = {}
+    for field, text in zip(tree.body, tree.body[1:], strict=False):
+        named = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if named and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+            found[field.target.id] = " ".join(str(text.value.value).split())
+    return found
+
+
+def http_page() -> str:
+    """Every route with its method and meaning."""
+    lines = [
+        "# HTTP",
+        "",
+        "Refusals are `application/problem+json` (RFC 9457). Keys and tokens travel as",
+        "`Authorization: Bearer …`. The whole description is at `/openapi.json`.",
+        "",
+        "| method | path | meaning |",
+        "|---|---|---|",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(data_dir=Path(folder))
+        store = open_migrated(settings)
+        keys = Keys.open(settings.keys_folder)
+        paths = create_app(Parts(settings, store, keys, utc_now)).openapi()["paths"]
+        store.close()
+    for path in sorted(paths):
+        for method, route in sorted(paths[path].items()):
+            told = (route.get("description") or route.get("summary") or "").strip()
+            first = " ".join(told.split("\n\n")[0].split())
+            lines.append(f"| {method.upper()} | `{path}` | {first} |")
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"commands.md": commands_page, "settings.md": settings_page, "http.md": http_page}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or with `--check` compare them."""
+    stale = []
+    for name, page in PAGES.items():
+        path, text = REFERENCE / name, page()
+        if "--check" in arguments:
+            if not path.is_file() or path.read_text() != text:
+                stale.append(name)
+        else:
+            path.write_text(text)
+    for name in stale:
+        print(f"docs/reference/{name} is out of date: python scripts/make_reference.py")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,126 @@
+"""Who gets through the gate, and as whom."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from compliance.service import access
+from compliance.service.access import Grant
+from compliance.service.gate import SESSION_COOKIE, BodyLimit, Gate
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+ANY = ["GET", "POST"]
+
+
+async def who(request: Request) -> JSONResponse:
+    await request.body()
+    caller = request.state.caller
+    return JSONResponse({"name": caller.name, "scopes": sorted(caller.scopes)})
+
+
+@pytest.fixture
+def client(store, settings, now):
+    def make(**more):
+        app = Starlette(routes=[Route("/", who, methods=ANY)])
+        gate = Gate(app, store=store, clock=lambda: now, settings=settings, **more)
+        limited = BodyLimit(gate, bytes_max=100, pause_s_max=0.2)
+        transport = httpx.ASGITransport(limited, client=("127.0.0.1", 5))
+        return httpx.AsyncClient(transport=transport, base_url="http://localhost")
+
+    return make
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+pytestmark = pytest.mark.anyio
+
+
+def key_for(store, now: datetime) -> str:
+    with store.write(now) as act:
+        return access.new_key(act, Grant("till", frozenset({"verify"})), now=now)
+
+
+async def test_this_machine_may_do_all_until_the_first_key_is_made(client, store, now) -> None:
+    async with client() as browser:
+        assert (await browser.get("/")).json()["name"] == "local"
+        key = key_for(store, now)
+        assert (await browser.get("/")).json() == {"name": "", "scopes": []}
+        with_key = await browser.get("/", headers={"Authorization": f"Bearer {key}"})
+        assert with_key.json() == {"name": "till", "scopes": ["verify"]}
+
+
+async def test_a_rebound_name_does_not_reach_an_open_server(client) -> None:
+    async with client() as browser:
+        refused = await browser.get("/", headers={"Host": "evil.example"})
+        assert refused.status_code == 421
+
+
+async def test_a_page_of_another_site_cannot_act(client) -> None:
+    async with client() as browser:
+        foreign = await browser.post("/", headers={"Origin": "https://evil.example"})
+        own = await browser.post("/", headers={"Origin": "http://localhost"})
+        assert (foreign.status_code, own.status_code) == (403, 200)
+
+
+@pytest.mark.parametrize("value", ["Bearer nonsense", "Bearer pt_x_y", "Basic eDp5", "Bearer "])
+async def test_bad_credentials_are_never_taken_for_none(client, value: str) -> None:
+    async with client() as browser:
+        refused = await browser.get("/", headers={"Authorization": value})
+        assert refused.status_code == 401
+        assert refused.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+async def test_a_session_cookie_names_its_owner(client, store, now) -> None:
+    with store.write(now) as act:
+        link = access.new_sign_in_link(act, Grant("ann", frozenset({"query"})), now=now, minutes=5)
+        session = access.sign_in(act, link, now=now, hours=1)
+    async with client() as browser:
+        browser.cookies.set(SESSION_COOKIE, session)
+        assert (await browser.get("/")).json()["name"] == "ann"
+
+
+async def test_too_large_a_body_is_refused_by_its_length_or_while_it_comes(client) -> None:
+    async def chunks():
+        for _ in range(30):
+            yield b"0123456789"
+
+    async with client() as browser:
+        told = await browser.post("/", content=b"x" * 101)
+        untold = await browser.post("/", content=chunks())
+    assert (told.status_code, untold.status_code) == (413, 413)
+    assert told.headers["GS1-EPCIS-Capture-File-Size-Limit"] == "100"
+
+
+async def test_a_stalled_upload_is_let_go(store, settings) -> None:
+    app = Starlette(routes=[Route("/", who, methods=ANY)])
+    gate = Gate(app, store=store, clock=lambda: datetime.now(UTC), settings=settings)
+    sent: list[dict] = []
+
+    async def receive() -> dict:
+        import asyncio
+
+        await asyncio.Event().wait()
+        return {}
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/",
+        "raw_path": b"/",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost")],
+        "client": ("127.0.0.1", 5),
+    }
+    await BodyLimit(gate, bytes_max=100, pause_s_max=0.05)(scope, receive, send)
+    assert sent[0]["status"] == 408

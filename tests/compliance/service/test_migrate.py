@@ -1,0 +1,53 @@
+"""The database comes into being and up to date by itself, and the migrations tell the truth."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import compliance.service.migrations.tables  # noqa: F401  # so that metadata knows all tables
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from compliance.service.migrate import (
+    NewerDatabaseError,
+    current_revision,
+    migrate,
+    newest_revision,
+    open_migrated,
+)
+from compliance.service.settings import Settings
+from epcis.store.tables import metadata
+from sqlalchemy import text
+
+
+def test_a_fresh_database_gets_every_table_that_is_declared(store) -> None:
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+    assert current_revision(store.engine) == newest_revision()
+
+
+def test_a_second_start_changes_nothing(store, settings) -> None:
+    migrate(store.engine)
+    again = open_migrated(settings)
+    again.close()
+
+
+def test_first_starts_at_once_make_one_database(tmp_path) -> None:
+    start = (
+        "import sys; from compliance.service.migrate import open_migrated;"
+        "from compliance.service.settings import Settings;"
+        "open_migrated(Settings(database=sys.argv[1])).close()"
+    )
+    command = [sys.executable, "-c", start, str(tmp_path / "both.db")]
+    starts = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [process.communicate(timeout=60)[1] for process in starts]
+    assert [process.returncode for process in starts] == [0, 0, 0], said
+
+
+def test_a_database_of_a_newer_program_is_left_alone(store, settings) -> None:
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(NewerDatabaseError, match="update Packtrail"):
+        open_migrated(settings)

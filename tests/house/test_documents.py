@@ -1,0 +1,140 @@
+"""What the documents say is true: their commands run, their pages are those of the code."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+
+
+def blocks(page: str, mark: str) -> list[str]:
+    """The shell blocks of a page that follow the comment `mark`."""
+    text = (ROOT / page).read_text()
+    return re.findall(rf"<!-- {mark} -->\n```sh\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.fixture
+def shell(environment: dict[str, str], shared: Path, tmp_path: Path) -> dict[str, str]:
+    shipment = shared / "epcis/examples/dscsa/gs1-us-r1.3-direct-purchase.xml"
+    return {
+        **environment,
+        "PATH": f"{BIN}{os.pathsep}{environment['PATH']}",
+        "SHIPMENT": str(shipment),
+    }
+
+
+def run(command: str, shell: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-ec", command],
+        env=shell,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+
+
+def test_the_tour_of_the_readme_runs_as_it_stands(shell: dict, tmp_path: Path) -> None:
+    (tour,) = blocks("README.md", "tour")
+    ran = run(tour, shell, tmp_path)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert (tmp_path / "shipment.jsonld").stat().st_size > 1000
+    assert "OK" in ran.stdout
+    assert "intact" in ran.stdout
+
+
+def test_the_tutorial_runs_as_it_stands(shell: dict, serving, tmp_path: Path) -> None:
+    with serving() as server:
+        said = [
+            run(block, {**shell, "SERVER": server.address}, tmp_path)
+            for block in blocks("docs/tutorial.md", "run")
+        ]
+    assert [ran.returncode for ran in said] == [0] * len(said), said
+    captured, asked, router, traced, recalled = (ran.stdout for ran in said)
+    assert "/capture/" in captured
+    assert '"STOP"' in asked
+    assert "Expired" in router
+    assert "shipping" in traced
+    assert "glass particles" in recalled
+
+
+def test_each_of_the_two_commands_is_one_line_a_shell_can_run() -> None:
+    for mark in ("start command", "test command"):
+        (block,) = blocks("README.md", mark)
+        assert len(block.strip().splitlines()) == 1
+        assert subprocess.run(["sh", "-n", "-c", block], check=False).returncode == 0
+
+
+def test_a_second_start_installs_nothing(environment: dict, tmp_path: Path) -> None:
+    """With an installation in place, the start command goes straight to the greeting."""
+    (tmp_path / "pyproject.toml").touch()
+    os.utime(tmp_path / "pyproject.toml", (0, 0))
+    commands = tmp_path / ".venv/bin"
+    commands.mkdir(parents=True)
+    program = commands / "packtrail"
+    python = shlex.quote(sys.executable)
+    program.write_text(f'#!/bin/sh\nexec {python} -m compliance.service.cli "$@" --port 0\n')
+    program.chmod(0o755)
+    (command,) = blocks("README.md", "start command")
+    process = subprocess.Popen(
+        ["sh", "-c", command],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout is not None
+        said = ""
+        for line in process.stdout:
+            said += line
+            if "Sign in once" in line:
+                break
+        else:
+            raise AssertionError(said + process.communicate()[1])
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.communicate(timeout=30)
+
+
+def test_the_reference_pages_are_those_of_the_code() -> None:
+    ran = subprocess.run(
+        [sys.executable, "scripts/make_reference.py", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
+    lost = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text())
+        if not (page.parent / target).exists()
+    ]
+    assert not lost
+
+
+def test_decisions_are_numbered_and_short() -> None:
+    decisions = sorted((ROOT / "docs/decisions").glob("*.md"))
+    assert decisions
+    numbers = [path.name.split("-", 1)[0] for path in decisions]
+    assert len(set(numbers)) == len(numbers)
+    long = [p.name for p in decisions if len(p.read_text().split()) > 900]
+    assert not long

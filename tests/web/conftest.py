@@ -1,0 +1,76 @@
+"""A real browser: Debian's Chromium, headless, watched for requests to other hosts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from hands import environment, home, packtrail, serving  # noqa: F401  # fixtures
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+PATIENCE_S = 30
+
+
+@dataclass(frozen=True)
+class Browser:
+    """Chromium as a person uses it."""
+
+    driver: webdriver.Chrome
+
+    def find(self, selector: str) -> WebElement:
+        wait = WebDriverWait(self.driver, PATIENCE_S)
+        return wait.until(lambda d: d.find_element(By.CSS_SELECTOR, selector))
+
+    def until_word(self, word: str) -> WebElement:
+        """The card with this verdict, once it is there."""
+        return self.find(f'.card[data-word="{word}"]')
+
+    def foreign_requests(self) -> list[str]:
+        """Addresses asked for that are not on this machine."""
+        asked = [
+            message["params"]["request"]["url"]
+            for entry in self.driver.get_log("performance")
+            if (message := json.loads(entry["message"])["message"])["method"]
+            == "Network.requestWillBeSent"
+        ]
+        assert asked, "the browser's own log of requests must not be empty"
+        own = ("127.0.0.1", "localhost", None, "")
+        return [url for url in asked if urlsplit(url).hostname not in own]
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not chromedriver:
+        pytest.skip("Debian's chromium and chromium-driver are not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--window-size=1100,1400",
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    options.add_experimental_option(
+        "prefs", {"download.default_directory": str(tmp_path / "downloads")}
+    )
+    driver = webdriver.Chrome(options=options, service=Service(chromedriver))
+    try:
+        yield Browser(driver)
+    finally:
+        driver.quit()

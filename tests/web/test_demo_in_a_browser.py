@@ -1,0 +1,80 @@
+"""A newcomer starts the demo, signs in, scans three packs and takes a proof home."""
+
+from __future__ import annotations
+
+import re
+import urllib.request
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def demo(serving: Callable, browser) -> object:
+    with serving("--demo") as server:
+        link = re.search(r"http://\S+/sign-in/\S+", server.greeting)
+        assert link
+        browser.driver.get(link[0])
+        browser.find("#text")
+        yield server
+
+
+def labels(greeting: str) -> list[Path]:
+    return [Path(found) for found in re.findall(r"^\s+(/\S+\.png)", greeting, re.MULTILINE)]
+
+
+def drop(browser, picture: Path) -> None:
+    browser.find("input[type=file]").send_keys(str(picture))
+
+
+def test_three_labels_three_verdicts_and_a_proof(demo, browser, tmp_path: Path) -> None:
+    genuine, recalled, falsified = labels(demo.greeting)
+
+    drop(browser, genuine)
+    card = browser.until_word("OK")
+    assert "Lindenhof" in card.text or "Pharmacy" in card.text
+    assert card.find_elements(By.CSS_SELECTOR, "svg.custody circle")
+    assert "What a recall of lot CA2601 would reach" in card.text
+    browser.driver.save_screenshot(str(tmp_path / "ok.png"))
+
+    card.find_element(By.CSS_SELECTOR, "form.proof button").click()
+    wait = WebDriverWait(browser.driver, 60)
+    proof = wait.until(lambda _: next((tmp_path / "downloads").glob("*.asice"), None))
+    assert "META-INF/signature001.p7s" in zipfile.ZipFile(proof).namelist()
+
+    drop(browser, recalled)
+    assert "recalled" in browser.until_word("STOP").text
+    drop(browser, falsified)
+    wait.until(lambda d: "no pack with this serial" in d.find_element(By.CSS_SELECTOR, ".answer").text)
+    assert not browser.foreign_requests()
+
+
+def test_a_wedge_scanner_types_from_anywhere(demo, browser) -> None:
+    browser.driver.execute_script("document.activeElement.blur()")
+    script = """
+      const say = (key, code, ctrl) => document.activeElement.dispatchEvent(
+        new KeyboardEvent("keydown", {key, code, ctrlKey: ctrl, bubbles: true}));
+      say("0", "Digit0", false);
+      const field = document.querySelector("#text");
+      field.value = "]d201095213210001018";
+      field.setSelectionRange(field.value.length, field.value.length);
+      say("]", "BracketRight", true);
+      return [document.activeElement.id, field.value];
+    """
+    focused, typed = browser.driver.execute_script(script)
+    assert focused == "text"
+    assert typed.endswith("\x1d")
+
+
+def test_a_page_without_sign_in_shows_nothing(serving) -> None:
+    with serving("--demo") as server:
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(server.address + "/", timeout=20)
+        assert refused.value.code == 401
+        assert b"Sign in" in refused.value.read()
