@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from epcis.model import Event, Header
-    from schemas.finding import Finding
+    from schemas.finding import Finding, Where
 
 __all__ = [
     "CbvFormat",
@@ -84,6 +84,11 @@ class DocumentReader:
     def header(self) -> Header:
         """What the document says beside its events."""
         return self._reader.header()
+
+    @property
+    def where(self) -> Where:
+        """Where the event read last stands: its path, and in XML its line."""
+        return self._reader.where
 
     @property
     def findings(self) -> list[Finding]:

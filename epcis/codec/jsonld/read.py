@@ -13,7 +13,7 @@ from epcis.codec.jsonld.events import EventReader
 from epcis.codec.jsonld.header import read_header
 from epcis.codec.jsonld.nodes import Number
 from epcis.model import Event, Header
-from schemas.finding import Severity
+from schemas.finding import Severity, Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,6 +43,8 @@ class JsonReader:
         self._contexts = contexts or {}
         self._data = b""
         self._header = Header()
+        self.where = Where()
+        """Where the event read last stands."""
 
     def header(self) -> Header:
         """What the document says beside its events."""
@@ -68,6 +70,7 @@ class JsonReader:
         self._header = read_header(plain, context, bytes(document.get("@context", b"")))
         reader = EventReader(self._gathering)
         for position, raw in enumerate(events):
+            self.where = Where(path=f"{where}/{position}")
             event = self._event(reader, raw, context, f"{where}/{position}")
             if event is not None:
                 yield event

@@ -19,7 +19,7 @@ from epcis.codec.xml.events import EventReader
 from epcis.codec.xml.header import HeaderParts
 from epcis.codec.xml.nodes import Bindings, attributes_of, node_of, split_name
 from epcis.model import Event, Header, Node
-from schemas.finding import Severity
+from schemas.finding import Severity, Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,6 +94,8 @@ class XmlReader:
         self._count: Counter[str] = Counter()
         self._root: _Element | None = None
         self._document_extensions: tuple[Node, ...] = ()
+        self.where = Where()
+        """Where the event read last stands."""
 
     def __iter__(self) -> Iterator[Event]:
         end_of_prolog(self._stream, self._limits, self._gathering)
@@ -106,6 +108,7 @@ class XmlReader:
                 if name in SHAPES:
                     if self._is_event(element):
                         self._count[name] += 1
+                        self.where = Where(line=element.sourceline, path=self._path(name))
                         event = reader.read(element, self._path(name))
                         if event is not None:
                             yield event
