@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from schemas.finding import Finding, Severity, Where
-from schemas.gs1 import ai
+from schemas.gs1 import ai, compressed_link
 from schemas.gs1.element_string import Element, ElementString, associations, refusal
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ CONVENIENCE_NAMES: Final = {
 }
 """Names that stood for Application Identifiers in paths until release 1.2 of the standard."""
 _ATTRIBUTE_NAMES: Final = {"exp": "17", "expdt": "7003"}
-_SERIALISED = {"21", "235", "254", "8011", "8019"}
+_QUALIFIERS: Final = frozenset({"10", "21", "22", "235", "254", "7040", "8011", "8019", "8020"})
 _SCHEME_OF = {
     "00": "sscc", "01": "gtin", "253": "gdti", "255": "sgcn", "401": "ginc", "402": "gsin",
     "414": "sgln", "417": "pgln", "8003": "grai", "8004": "giai", "8006": "itip", "8010": "cpi",
@@ -71,11 +71,10 @@ def parse(uri: str) -> ElementString:
         split = urlsplit(uri)
     except ValueError as fault:
         return ElementString((), (_not_a_link(str(fault)),))
-    pairs = _key_pairs(split.path)
-    if pairs is None:
+    named = _named(split.path)
+    if named is None:
         return ElementString((), (_not_a_link("no GS1 key in its path"),))
-    findings += _order(pairs)
-    named = [(code, _padded(code, unquote(value))) for code, value in pairs]
+    findings += _order(named)
     named += _attributes(split.query, findings)
     elements = [Element(code, value, max(uri.find(value), 0)) for code, value in named]
     findings += _refusals(elements)
@@ -114,6 +113,34 @@ def _key_pairs(path: str) -> list[tuple[str, str]] | None:
     return None
 
 
+def _named(path: str) -> list[tuple[str, str]] | None:
+    """(AI, value) of key and what follows it, compressed or not; None where there is no key."""
+    pairs = _key_pairs(path)
+    if pairs is not None:
+        return [(code, _padded(code, unquote(value))) for code, value in pairs]
+    before, _, segment = path.rstrip("/").rpartition("/")
+    # The key may stand uncompressed before the compressed rest.
+    key = _key_pairs(before)
+    if key is None and len(segment) < compressed_link.SEGMENT_LENGTH_MIN:
+        return None
+    try:
+        packed = compressed_link.decompress(segment)
+    except ValueError:
+        return None
+    found = [(code, _padded(code, unquote(value))) for code, value in key or ()] + packed
+    sound = all((known := ai.lookup(c)) is not None and known.accepts(v) for c, v in found)
+    return _key_first(found) if sound else None
+
+
+def _key_first(found: list[tuple[str, str]]) -> list[tuple[str, str]] | None:
+    values = dict(found)
+    try:
+        codes = _path_codes(values)
+    except ValueError:
+        return None
+    return [(code, values[code]) for code in [*codes, *(c for c in values if c not in codes)]]
+
+
 def _code(segment: str) -> str:
     if segment.isdigit() and segment.isascii():
         return segment
@@ -125,7 +152,9 @@ def _padded(code: str, value: str) -> str:
 
 
 def _order(pairs: list[tuple[str, str]]) -> list[Finding]:
-    key, *qualifiers = [code for code, _ in pairs]
+    key, *others = [code for code, _ in pairs]
+    # A compressed link holds attributes of the item beside its qualifiers.
+    qualifiers = [code for code in others if not _is_attribute(code)]
     identifier = ai.lookup(key)
     sequences = (identifier.qualifiers if identifier else None) or ()
     if any(_is_subsequence(qualifiers, sequence) for sequence in sequences):
@@ -139,6 +168,11 @@ def _order(pairs: list[tuple[str, str]]) -> list[Finding]:
             Where(path="path"),
         )
     ]
+
+
+def _is_attribute(code: str) -> bool:
+    identifier = ai.lookup(code)
+    return identifier is not None and identifier.attribute and code not in _QUALIFIERS
 
 
 def _is_subsequence(codes: list[str], sequence: tuple[str, ...]) -> bool:
@@ -193,10 +227,9 @@ def key_path(uri: str) -> tuple[str, str, bool] | None:
         return None
     bare = uri.partition("?")[0].partition("#")[0]
     path = bare.partition("://")[2]
-    pairs = _key_pairs(path)
-    if pairs is None or _order(pairs):
+    values = _named(path)
+    if values is None or _order(values):
         return None
-    values = [(code, _padded(code, unquote(value))) for code, value in pairs]
     for code, value in values:
         identifier = ai.lookup(code)
         if identifier is None or not identifier.accepts(value):

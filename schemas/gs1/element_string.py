@@ -188,9 +188,10 @@ def parse_bracketed(text: str) -> ElementString:
     """
     elements: list[Element] = []
     findings: list[Finding] = []
-    marks = [m for m in _BRACKET.finditer(text) if m.start() == 0 or ai.lookup(m[1]) is not None]
-    if not marks or marks[0].start() != 0:
+    first = _BRACKET.match(text)
+    if first is None:
         return ElementString((), (_no_bracket(),))
+    marks = [m for m in _BRACKET.finditer(text) if m[1] == first[1] or ai.lookup(m[1])]
     if len(marks) > ELEMENTS_MAX:
         findings.append(_too_many(marks[ELEMENTS_MAX].start()))
         marks = marks[:ELEMENTS_MAX]

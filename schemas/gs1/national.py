@@ -115,3 +115,124 @@ def parse_ppn(text: str) -> Ppn | None:
         return None
     ppn = Ppn(text[:2], text[2:-2])
     return None if ppn.pzn and not has_pzn_check_digit(ppn.number) else ppn
+
+
+class Ndc(msgspec.Struct, frozen=True):
+    """A US National Drug Code: labeler, product and package code.
+
+    >>> str(Ndc("12345", "678", "90")), Ndc("12345", "678", "90").eleven_digits
+    ('12345-678-90', '12345067890')
+    """
+
+    labeler: str
+    product: str
+    package: str
+
+    @property
+    def ten_digits(self) -> str:
+        """All digits without hyphens, as in a GTIN."""
+        return self.labeler + self.product + self.package
+
+    @property
+    def eleven_digits(self) -> str:
+        """The 5-4-2 form of billing, filled up with zeros."""
+        return self.labeler.zfill(5) + self.product.zfill(4) + self.package.zfill(2)
+
+    @property
+    def gtin(self) -> str:
+        """GTIN-14 of the unit of sale: 003, the ten digits, a check digit."""
+        payload = "003" + self.ten_digits
+        return payload + check_digit(payload)
+
+    def __str__(self) -> str:
+        return f"{self.labeler}-{self.product}-{self.package}"
+
+
+NDC_SPLITS: Final = ((4, 4, 2), (5, 3, 2), (5, 4, 1))
+"""The three ways a labeler may divide ten digits (21 CFR 207.33)."""
+
+
+def ndc_candidates(ten_digits: str) -> tuple[Ndc, ...]:
+    """The three NDCs that ten digits may stand for; only the FDA directory can choose.
+
+    >>> [str(ndc) for ndc in ndc_candidates("1234567890")]
+    ['1234-5678-90', '12345-678-90', '12345-6789-0']
+    """
+    if len(ten_digits) != 10 or not (ten_digits.isascii() and ten_digits.isdigit()):
+        raise ValueError(f"an NDC in a GTIN has ten digits: {ten_digits!r}")
+    return tuple(
+        Ndc(ten_digits[:a], ten_digits[a : a + b], ten_digits[a + b :]) for a, b, _ in NDC_SPLITS
+    )
+
+
+def parse_ndc(text: str) -> Ndc:
+    """An NDC written with hyphens, in one of the 10-digit splits or as 5-4-2.
+
+    The 11-digit form loses where its filling zero stood when written without hyphens; so written
+    it is refused. Raises ValueError.
+
+    >>> parse_ndc("0777-3105-02").gtin
+    '00307773105025'
+    """
+    parts = text.split("-")
+    sizes = tuple(map(len, parts))
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise ValueError(f"an NDC is three groups of digits with hyphens: {text!r}")
+    if sizes in NDC_SPLITS:
+        return Ndc(*parts)
+    if sizes == (5, 4, 2):
+        return _without_filling(parts)
+    raise ValueError(f"an NDC is written 4-4-2, 5-3-2, 5-4-1 or 5-4-2: {text!r}")
+
+
+def _without_filling(parts: list[str]) -> Ndc:
+    """The 10-digit NDC of a 5-4-2 one; exactly one group must begin with a zero."""
+    zeros = [index for index, part in enumerate(parts) if part.startswith("0")]
+    if len(zeros) != 1:
+        raise ValueError(f"which zero of {'-'.join(parts)} fills up cannot be told")
+    short = [part[1:] if index in zeros else part for index, part in enumerate(parts)]
+    return Ndc(*short)
+
+
+def ndc_of_gtin(gtin: str) -> tuple[Ndc, ...]:
+    """The NDCs that a GTIN may hold; none where it is no US drug's (003 at places 2 to 4).
+
+    The indicator digit is that of the packaging level and does not matter.
+
+    >>> [str(ndc) for ndc in ndc_of_gtin("00307773105025")]
+    ['0777-3105-02', '07773-105-02', '07773-1050-2']
+    """
+    number = gtin.zfill(14)
+    if len(number) != 14 or number[1:3] != "03":
+        return ()
+    return ndc_candidates(number[3:13])
+
+
+def cip_of_gtin(gtin: str) -> str | None:
+    """The French CIP13 in a GTIN; None where it is not French (prefix 34009).
+
+    >>> cip_of_gtin("03400930000120")
+    '3400930000120'
+    """
+    number = gtin.zfill(14)
+    return number[1:] if number.startswith("034009") else None
+
+
+def cn_of_gtin(gtin: str) -> str | None:
+    """The six digits of the Spanish national code in a GTIN; None without its prefix 847000.
+
+    >>> cn_of_gtin("08470006599839")
+    '659983'
+    """
+    number = gtin.zfill(14)
+    return number[7:13] if number.startswith("0847000") else None
+
+
+def national_number(ai: str, value: str) -> str:
+    """A national number under AI 710 to 717, told as its country tells it.
+
+    >>> national_number("710", "03752864")
+    'PZN 03752864 (DE)'
+    """
+    name, country = NHRN_COUNTRIES[ai]
+    return f"{name} {value} ({country})"

@@ -1,0 +1,108 @@
+"""Length of GS1 Company Prefixes: looked up, told by an operator, or proven by URNs; never guessed.
+
+A GTIN does not show where its company prefix ends, an EPC URN does. GS1 publishes a table of
+ranges; an operator may lay own entries over it; every captured URN proves one more prefix.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+LENGTH_MIN: Final = 4
+LENGTH_MAX: Final = 12
+PROVEN_MAX: Final = 100_000
+"""Prefixes remembered from captured URNs."""
+_URN_SCHEMES_WITH_PREFIX: Final = ("urn:epc:id:", "urn:epc:class:", "urn:epc:idpat:")
+
+
+class CompanyPrefixes:
+    """What is known of company prefixes, asked by `length`.
+
+    An object of this class serves as the `prefix_length` of `schemas.gs1.epc`.
+
+    >>> prefixes = CompanyPrefixes(published=False)
+    >>> prefixes.length("9506000134352") is None
+    True
+    >>> prefixes.learn("urn:epc:id:sgtin:9506000.013435.A1")
+    >>> prefixes.length("9506000134352")
+    7
+    """
+
+    def __init__(self, overlay: Iterable[str] = (), *, published: bool = True) -> None:
+        """Start from an operator's `overlay` of prefixes and, unless told otherwise, GS1's table.
+
+        Raises ValueError where an entry of the overlay is no row of 4 to 12 digits.
+        """
+        self._overlay = frozenset(_checked(prefix) for prefix in overlay)
+        self._proven: set[str] = set()
+        self._published = published
+
+    def __call__(self, number: str) -> int | None:
+        """As `length`."""
+        return self.length(number)
+
+    def learn(self, urn: str) -> None:
+        """Remember the company prefix that a URN of a GS1 key shows; other URIs tell nothing."""
+        if not urn.startswith(_URN_SCHEMES_WITH_PREFIX) or len(self._proven) >= PROVEN_MAX:
+            return
+        prefix = urn.split(":", 4)[-1].partition(".")[0]
+        if _is_prefix(prefix):
+            self._proven.add(prefix)
+
+    def proven(self) -> frozenset[str]:
+        """The prefixes that URNs have shown."""
+        return frozenset(self._proven)
+
+    def length(self, number: str) -> int | None:
+        """Length of the company prefix that `number` (without indicator digit) begins with.
+
+        The operator's word comes first, then proof, then GS1's table. None where nothing is known
+        or the proofs contradict each other.
+        """
+        for known in (self._overlay, self._proven):
+            lengths = _matching(number, known)
+            if lengths:
+                return lengths[0] if len(lengths) == 1 else None
+        return _published_length(number) if self._published else None
+
+
+def _checked(prefix: str) -> str:
+    if not _is_prefix(prefix):
+        raise ValueError(f"a GS1 Company Prefix has 4 to 12 digits: {prefix!r}")
+    return prefix
+
+
+def _is_prefix(text: str) -> bool:
+    return text.isascii() and text.isdigit() and LENGTH_MIN <= len(text) <= LENGTH_MAX
+
+
+def _matching(number: str, prefixes: frozenset[str] | set[str]) -> list[int]:
+    if not prefixes:
+        return []
+    return [n for n in range(LENGTH_MIN, LENGTH_MAX + 1) if number[:n] in prefixes]
+
+
+def _published_length(number: str) -> int | None:
+    # The table takes some hundredth of a second to unpack, which only its users should wait for.
+    from biip import ParseError  # noqa: PLC0415  # loaded on first use, see above
+    from biip.gs1_prefixes import GS1CompanyPrefix  # noqa: PLC0415  # loaded on first use
+
+    if len(number) < LENGTH_MIN or not (number.isascii() and number.isdigit()):
+        return None
+    try:
+        found = GS1CompanyPrefix.extract(number)
+    except ParseError:
+        return None
+    return len(found.value) if found else None
+
+
+def overlay_of(table: Mapping[str, object]) -> list[str]:
+    """The prefixes of an operator's table, whose keys are prefixes and values are notes.
+
+    >>> overlay_of({"0355555": "Acme"})
+    ['0355555']
+    """
+    return [_checked(prefix) for prefix in table]
