@@ -102,22 +102,36 @@ class Hand:
         else:
             self._copy(table, columns, rows)
 
+    def run_many(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
+        """Execute once for each row."""
+        if self.is_sqlite:
+            self._driver.executemany(statement, rows)
+            return
+        with self._driver.cursor() as cursor:
+            cursor.executemany(_for_postgresql(statement), rows)
+
     def update(
-        self, table: str, key: str, columns: tuple[str, ...], rows: Sequence[Sequence[object]]
+        self,
+        table: str,
+        key: str,
+        columns: tuple[str, ...],
+        rows: Sequence[Sequence[object]],
+        only: str = "",
     ) -> None:
-        """Set `columns` in the rows whose `key` is the last value of each row."""
+        """Set `columns` in the rows whose `key` is the last value of each row, `only` where …."""
         if not rows:
             return
+        also = f" AND {table}.{only}" if only else ""
         if self.is_sqlite:
             changes = ", ".join(f"{column} = ?" for column in columns)
-            self._driver.executemany(f"UPDATE {table} SET {changes} WHERE {key} = ?", rows)  # noqa: S608  # names are ours
+            self._driver.executemany(f"UPDATE {table} SET {changes} WHERE {key} = ?{also}", rows)  # noqa: S608  # names are ours
             return
         names = (*columns, key)
         changes = ", ".join(f"{column} = v.{column}" for column in columns)
         arrays = ", ".join(f"%s::{_kind(name)}[]" for name in names)
         statement = (
             f"UPDATE {table} SET {changes} FROM unnest({arrays}) AS v({', '.join(names)})"  # noqa: S608  # names are ours
-            f" WHERE {table}.{key} = v.{key}"
+            f" WHERE {table}.{key} = v.{key}{also}"
         )
         self._driver.execute(statement, [list(column) for column in zip(*rows, strict=True)])
 

@@ -20,6 +20,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
+import epcis.query.tables  # noqa: F401  # declares them, so that create_all makes them
 from epcis.ledger.append import append
 from epcis.ledger.entry import NO_SUBJECT, Commitment, LeafKind, commit
 from epcis.store import tables
@@ -42,6 +43,7 @@ WAL_PAGES_MAX = 4096
 """Pages of write-ahead log after which SQLite folds it into the database."""
 
 _POSTGRESQL_FULL = ("53100", "53200")
+_POSTGRESQL_ROLLED_BACK = "40"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -53,6 +55,20 @@ class StoreAway(Exception):  # noqa: N818  # a state of the store, told as 503
     """The database cannot be reached or is busy; the act can be tried again."""
 
     retry_after_s = 2
+
+
+class StoreContended(StoreAway):
+    """Another act stored or changed the same things at the same moment; try again at once."""
+
+    retry_after_s = 1
+
+
+_SQLITE_SAID: dict[int, tuple[type[StoreFull | StoreAway], str]] = {
+    sqlite3.SQLITE_FULL: (StoreFull, "the disk is full"),
+    sqlite3.SQLITE_IOERR: (StoreFull, "the disk refuses to write"),
+    sqlite3.SQLITE_BUSY: (StoreAway, "another process is writing to the database"),
+    sqlite3.SQLITE_LOCKED: (StoreAway, "another process is writing to the database"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,18 +376,16 @@ def _said_of(fault: BaseException) -> BaseException:
     """What a driver's fault means for the caller; a fault of ours stays what it is."""
     cause = fault.orig if isinstance(fault, DBAPIError) else fault
     if isinstance(cause, sqlite3.Error):
-        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-        if code == sqlite3.SQLITE_FULL:
-            return StoreFull("the disk is full")
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return StoreAway("another process is writing to the database")
-        if code == sqlite3.SQLITE_IOERR:
-            return StoreFull("the disk refuses to write")
-    if isinstance(cause, psycopg.Error):
-        if cause.sqlstate in _POSTGRESQL_FULL:
-            return StoreFull("the database server has no room")
-        if isinstance(cause, psycopg.OperationalError):
-            return StoreAway("the database server cannot be reached")
+        said = _SQLITE_SAID.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF)
+        return said[0](said[1]) if said else fault
+    if isinstance(cause, psycopg.Error) and cause.sqlstate in _POSTGRESQL_FULL:
+        return StoreFull("the database server has no room")
+    if cause is fault and isinstance(cause, psycopg.errors.UniqueViolation):
+        return StoreContended("another act stored the same at the same moment")
+    if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
+        if (cause.sqlstate or "").startswith(_POSTGRESQL_ROLLED_BACK):
+            return StoreContended("another act changed the same at the same moment")
+        return StoreAway("the database server cannot be reached")
     return fault
 
 

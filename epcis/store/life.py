@@ -97,6 +97,8 @@ _LEAVING = frozenset({"shipping", "departing"})
 _ON_THE_WAY = frozenset({"transporting", "loading", "unloading", "entering_exiting", "arriving"})
 
 _RANK_BITS, _TIE_BITS = 4, 4
+_TIME_MAX = (1 << 63 - _RANK_BITS - _TIE_BITS - 1) - 1
+"""Event times beyond the year 2500 count as that; a moment has 64 bits."""
 _RANKS = {"encoding": 0, "commissioning": 1, "shipping": 8, "departing": 9, "arriving": 10,
           "receiving": 11, "accepting": 12}  # fmt: skip
 _RANK_OBSERVED = 7
@@ -146,7 +148,7 @@ def moment(event: Event, digest: bytes) -> int:
     >>> moment(made, b"x") < moment(pack, b"x")
     True
     """
-    time_us = microseconds(event.instant)
+    time_us = max(-_TIME_MAX, min(microseconds(event.instant), _TIME_MAX))
     return (time_us << _RANK_BITS | _rank(event)) << _TIE_BITS | digest[0] & 0xF
 
 

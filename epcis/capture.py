@@ -1,0 +1,333 @@
+"""Capture: a document or events into the memory, whole, once, and with its original bytes.
+
+One act holds the bytes as received, header, master data, events, item state, entries of the log
+and the note for whoever looks at new documents. Sent again, nothing is stored twice.
+Standard: EPCIS 2.0 section 8.2 (core capture operations).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from io import BytesIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
+
+import orjson
+from sqlalchemy import insert, select, update
+
+from epcis.codec.document import DocumentRefused, Limits, open_document
+from epcis.ledger.entry import LeafKind
+from epcis.store import tables
+from epcis.store.database import StoreContended
+from epcis.store.digest import event_digest
+from epcis.store.intake import Intake, Sealed, Taken, seal
+from epcis.store.masterdata import tell_master_data
+from epcis.store.payload import pack_header, squeeze
+from schemas.finding import Finding, Severity, Where, is_acceptable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from epcis.codec.document import DocumentReader
+    from epcis.model import Event
+    from epcis.store.database import Act, Store, View
+
+MEMORY_BYTES_MAX = 2 * 2**20
+"""Documents up to this size are read whole before their act begins; larger ones within it."""
+PART_BYTES = 4 * 2**20
+"""Plain bytes of the original in one row."""
+BATCH_EVENTS = 1000
+BATCH_EPCS = 40_000
+"""Events, and EPCs in them, that are written at a time."""
+ATTEMPTS_MAX = 4
+"""How often a capture is tried that collides with another one."""
+EVENT_IDS_LISTED_MAX = 1000
+
+_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a document."""
+
+    document: str
+    """SHA-256 of the bytes received, hexadecimal."""
+    events: int
+    """How many it holds that can be read."""
+    new: int
+    duplicates: int
+    findings: tuple[Finding, ...]
+    event_ids: tuple[str, ...] = ()
+    """Of its events, in document order; the first thousand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of events that Packtrail made itself."""
+
+    new: int
+    duplicates: int
+    seqs: tuple[int, ...]
+    """Numbers (`event.seq`) of the new ones."""
+
+
+class _Received(NamedTuple):
+    """The bytes of a document, somewhere they can be read again."""
+
+    file: BinaryIO
+    digest: bytes
+    size_bytes: int
+
+
+def capture(
+    store: Store,
+    source: bytes | BinaryIO,
+    *,
+    now: datetime,
+    sender: str | None = None,
+    party: str | None = None,
+    strict: bool = False,
+    limits: Limits = _LIMITS,
+) -> Receipt:
+    """Capture a document of any EPCIS version and syntax, plain or packed.
+
+    `sender` is who sent it, `party` the canonical GLN key it is captured for. Events that cannot
+    be stored are left out and told by findings; with `strict` they refuse the whole document.
+    Raises DocumentRefused (nothing is stored), StoreFull or StoreAway.
+    """
+    with _received(source, limits) as received:
+        for attempt in range(1, ATTEMPTS_MAX + 1):
+            try:
+                return _Capture(store, received, now, sender, party, strict, limits).run()
+            except StoreContended:
+                if attempt == ATTEMPTS_MAX:
+                    raise
+    raise AssertionError("every attempt returns or raises")
+
+
+def record(
+    act: Act, events: Iterable[Event], *, document: int | None = None, party: str | None = None
+) -> Recorded:
+    """Store events that Packtrail makes itself, as part of the caller's act.
+
+    `document` is a row of table `document` they stem from, if any. Raises ValueError where an
+    event has the id of another one.
+    """
+    intake = Intake(act, document=document, party=party)
+    intake.add([seal(event, event_digest(event), at) for at, event in enumerate(events)])
+    taken = intake.finish()
+    if taken.conflicts:
+        raise ValueError(f"event id {taken.conflicts[0].event_id} belongs to another event")
+    return Recorded(len(taken.seqs), taken.duplicates, tuple(taken.seqs))
+
+
+@dataclass
+class _Capture:
+    """One attempt to capture one document."""
+
+    store: Store
+    received: _Received
+    now: datetime
+    sender: str | None
+    party: str | None
+    strict: bool
+    limits: Limits
+
+    def __post_init__(self) -> None:
+        self.read = 0
+        self.event_ids: list[str] = []
+        self.findings: list[Finding] = []
+
+    def run(self) -> Receipt:
+        """Read and store, small documents read before the act begins."""
+        with self.store.read() as view:
+            if known := self._known(view):
+                return known
+        reader = self._reader()
+        is_small = self.received.size_bytes <= MEMORY_BYTES_MAX
+        sealed: Iterable[Sealed] = self._sealed(reader)
+        if is_small:
+            sealed = list(sealed)
+        with self.store.write(self.now, long=not is_small) as act:
+            if known := self._known(act):
+                return known
+            return self._store(act, reader, sealed)
+
+    def _reader(self) -> DocumentReader:
+        self.received.file.seek(0)
+        return open_document(self.received.file, strict=self.strict, limits=self.limits)
+
+    def _known(self, view: View) -> Receipt | None:
+        """The receipt of a document that was captured before."""
+        known = select(tables.document.c.events).where(
+            tables.document.c.sha256 == self.received.digest
+        )
+        events = view.connection.scalar(known)
+        if events is None:
+            return None
+        again = Finding(
+            "document.known", Severity.INFO, "this document was captured before",
+            "Nothing was stored again.",
+        )  # fmt: skip
+        return Receipt(self.received.digest.hex(), events, 0, events, (again,))
+
+    def _sealed(self, reader: DocumentReader) -> Iterator[Sealed]:
+        for position, event in enumerate(reader):
+            try:
+                one = seal(event, event_digest(event), position)
+            except (ValueError, OverflowError) as fault:
+                self._refuse(position, "event.unreadable", str(fault), "Correct the event.")
+                continue
+            self.read += 1
+            if len(self.event_ids) < EVENT_IDS_LISTED_MAX:
+                self.event_ids.append(one.event_id)
+            yield one
+
+    def _store(self, act: Act, reader: DocumentReader, sealed: Iterable[Sealed]) -> Receipt:
+        number = self._begin_document(act)
+        intake = Intake(act, document=number, party=self.party)
+        for batch in _batches(sealed):
+            intake.add(batch)
+        taken = intake.finish()
+        self._tell_conflicts(taken)
+        findings = (*reader.findings, *self.findings)
+        if self.strict and not is_acceptable(findings):
+            raise DocumentRefused(findings)
+        self._end_document(act, number, reader, findings)
+        return Receipt(
+            self.received.digest.hex(),
+            self.read,
+            len(taken.seqs),
+            taken.duplicates,
+            findings,
+            tuple(self.event_ids),
+        )
+
+    def _begin_document(self, act: Act) -> int:
+        result = act.connection.execute(
+            insert(tables.document).values(
+                sha256=self.received.digest,
+                received=act.now,
+                sender=self.sender,
+                party=self.party,
+                syntax="",
+                size_bytes=self.received.size_bytes,
+            )
+        )
+        key = result.inserted_primary_key
+        assert key is not None, "a stored document has a number"
+        number: int = key[0]
+        parts = self._parts()
+        for part, content in enumerate(parts):
+            act.connection.execute(
+                insert(tables.document_part).values(document=number, part=part, content=content)
+            )
+        return number
+
+    def _parts(self) -> Iterator[bytes]:
+        """The original bytes in compressed pieces; the reader's place in the file is kept."""
+        file = self.received.file
+        place = file.tell()
+        file.seek(0)
+        while piece := file.read(PART_BYTES):
+            yield squeeze(piece)
+        file.seek(place)
+
+    def _end_document(
+        self, act: Act, number: int, reader: DocumentReader, findings: tuple[Finding, ...]
+    ) -> None:
+        header = reader.header
+        act.connection.execute(
+            update(tables.document)
+            .where(tables.document.c.id == number)
+            .values(
+                syntax=str(reader.stream.sniffed.syntax or ""),
+                events=self.read,
+                header=pack_header(header),
+                findings=_packed(findings),
+            )
+        )
+        said = {
+            "sha256": self.received.digest.hex(),
+            "size_bytes": self.received.size_bytes,
+            "sender": self.sender,
+            "events": self.read,
+        }
+        act.log(LeafKind.DOCUMENT, orjson.dumps(said), subject=self.received.digest)
+        tell_master_data(act, header, number)
+        act.connection.execute(
+            insert(tables.outbox).values(topic="document", subject=str(number), made=act.now)
+        )
+
+    def _tell_conflicts(self, taken: Taken) -> None:
+        for one in taken.conflicts:
+            self._refuse(
+                one.position,
+                "event.id-taken",
+                f"another event already has the id {one.event_id}",
+                "Give the event an id of its own, or declare the other one wrong.",
+            )
+
+    def _refuse(self, position: int | None, code: str, what: str, hint: str) -> None:
+        finding = Finding(
+            code,
+            Severity.ERROR,
+            f"event {position}: {what}",
+            hint,
+            Where(path=f"event[{position}]"),
+        )
+        if len(self.findings) < self.limits.findings_max:
+            self.findings.append(finding)
+        if self.strict:
+            raise DocumentRefused([finding])
+
+
+@contextmanager
+def _received(source: bytes | BinaryIO, limits: Limits) -> Iterator[_Received]:
+    """The source with its hash, in memory while small, in a temporary file while it is not."""
+    if isinstance(source, bytes):
+        yield _Received(BytesIO(source), sha256(source).digest(), len(source))
+        return
+    digest, size_bytes = sha256(), 0
+    with tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES_MAX) as spool:
+        while piece := source.read(1 << 20):
+            digest.update(piece)
+            size_bytes += len(piece)
+            if size_bytes > limits.document_bytes_max:
+                raise DocumentRefused([_too_large(limits)])
+            spool.write(piece)
+        yield _Received(cast("BinaryIO", spool), digest.digest(), size_bytes)
+
+
+def _too_large(limits: Limits) -> Finding:
+    return Finding(
+        "document.too-large",
+        Severity.ERROR,
+        f"the document is larger than {limits.document_bytes_max} bytes",
+        "Send it in several documents.",
+    )
+
+
+def _batches(sealed: Iterable[Sealed]) -> Iterator[list[Sealed]]:
+    """Events in lists of at most `BATCH_EVENTS`, or fewer where they name many EPCs."""
+    batch: list[Sealed] = []
+    size = 0
+    for one in sealed:
+        batch.append(one)
+        size += len(one.payload)
+        if len(batch) == BATCH_EVENTS or size >= BATCH_EPCS * _PAYLOAD_BYTES_PER_EPC:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+_PAYLOAD_BYTES_PER_EPC = 8
+
+
+def _packed(findings: Iterable[Finding]) -> bytes | None:
+    told = [finding.as_dict() for finding in findings]
+    return squeeze(orjson.dumps(told)) if told else None

@@ -1,0 +1,307 @@
+"""Events into the tables: rows, search index, item state and entries of the log, in one act.
+
+Events arrive in the order of their document and happen in the order of their moments. What came
+late for an item is told anew by `retell` before the act ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple
+
+from epcis.ledger.record import commit_event
+from epcis.model import AggregationEvent, instant_of
+from epcis.store import life, rows
+from epcis.store.bulk import Hand
+from epcis.store.columns import microseconds, pack_key
+from epcis.store.lives import Lives
+from epcis.store.payload import pack_event
+from epcis.store.retell import retell
+from epcis.store.standings import Lots, Standings
+from epcis.store.tables import Role
+from schemas.gs1.epc import canonical_key
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from epcis.model import Event
+    from epcis.store.database import Act
+    from epcis.store.lives import Live
+
+_KNOWN = "SELECT identity FROM event WHERE identity"
+_SAME_ID = "SELECT event_id, identity FROM event WHERE declared_error IS NULL AND event_id"
+_DECLARED = "SELECT hash, event_id FROM event WHERE declared_error IS NOT NULL"
+_MEANT = (
+    "SELECT seq, moment FROM event WHERE declared_error IS NULL AND NOT voided"
+    " AND (hash = ? OR event_id = ?)"
+)
+
+
+class Sealed(NamedTuple):
+    """An event made ready outside of the act: hashed, packed, its place among its like."""
+
+    event: Event
+    position: int | None
+    """0-based place in its document."""
+    digest: bytes
+    """CBV event hash, 32 bytes."""
+    identity: bytes
+    """The hash, or for an error declaration one that takes in the declaration."""
+    event_id: str
+    payload: bytes
+    moment: int
+    declared_us: int | None
+    """When it was declared wrong, for an error declaration: microseconds since 1970 UTC."""
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of events."""
+
+    seqs: list[int] = field(default_factory=list)
+    """Numbers of those that are new."""
+    duplicates: int = 0
+    conflicts: list[Sealed] = field(default_factory=list)
+    """Another event with the same id says something else."""
+
+
+class _Told:
+    """One new event with its items at hand."""
+
+    __slots__ = ("keys", "lives", "sealed", "seq", "voided")
+
+    def __init__(self, sealed: Sealed) -> None:
+        self.sealed = sealed
+        self.seq = 0
+        self.voided = False
+        self.keys: list[tuple[Role, list[str], list[bytes]]] = []
+        for role, epcs in life.named_items(sealed.event):
+            if epcs:
+                keys = [canonical_key(epc) for epc in epcs]
+                self.keys.append((role, keys, [pack_key(key) for key in keys]))
+        self.lives: dict[Role, list[Live]] = {}
+
+    @property
+    def counts(self) -> bool:
+        """Whether it says anything about its items: it is neither wrong nor a declaration."""
+        return not self.voided and self.sealed.event.error_declaration is None
+
+
+def seal(event: Event, digest: bytes, position: int | None = None) -> Sealed:
+    """Make an event ready for the store; costs most of the time and needs no database.
+
+    `digest` is its CBV event hash. Raises ValueError where one of its times is not a time.
+    """
+    identity, declared_us = digest, None
+    wrong = event.error_declaration
+    if wrong is not None:
+        said = [wrong.declaration_time, wrong.reason or "", *(wrong.corrective_event_ids or ())]
+        identity = sha256(digest + "\0".join(said).encode("utf-8", "surrogatepass")).digest()
+        declared_us = microseconds(instant_of(wrong.declaration_time))
+    return Sealed(
+        event,
+        position,
+        digest,
+        identity,
+        event.event_id or f"ni:///sha-256;{digest.hex()}?ver=CBV2.0",
+        pack_event(event),
+        life.moment(event, digest),
+        declared_us,
+    )
+
+
+class Intake:
+    """Takes events into an act, batch by batch; `finish` before the act ends."""
+
+    def __init__(self, act: Act, *, document: int | None = None, party: str | None = None) -> None:
+        self._act = act
+        self._hand = Hand(act)
+        self._document = document
+        self._party = party
+        self._standings = Standings(self._hand)
+        self._lots = Lots(self._hand)
+        self._lives = Lives(self._hand, self._standings)
+        self._txid = self._transaction()
+        self.taken = Taken()
+
+    def add(self, batch: Sequence[Sealed]) -> None:
+        """Store those events that are new."""
+        fresh = self._without_conflicts(self._without_duplicates(batch))
+        if not fresh:
+            return
+        told = [_Told(sealed) for sealed in fresh]
+        numbers = self._hand.next_numbers("event", "seq", len(told))
+        for one, number in zip(told, numbers, strict=True):
+            one.seq = number
+        self._void_declared(told)
+        self._meet(told)
+        for one in sorted(told, key=lambda one: (one.sealed.moment, one.sealed.digest)):
+            if one.counts:
+                self._happen(one)
+        self._write(told)
+        self._void_meant(told)
+        self.taken.seqs.extend(numbers)
+
+    def finish(self) -> Taken:
+        """Tell late lives anew; after it the state is that of all events in order."""
+        retell(self._hand, self._standings, self._lots, self._lives.late, self._lives.emptied)
+        self._lives.late.clear()
+        self._lives.emptied.clear()
+        return self.taken
+
+    def _transaction(self) -> int:
+        if self._hand.is_sqlite:
+            return 0
+        row = self._hand.one("SELECT pg_current_xact_id()::text::bigint")
+        assert row is not None, "a transaction has a number"
+        number: int = row[0]
+        return number
+
+    def _without_duplicates(self, batch: Sequence[Sealed]) -> list[Sealed]:
+        by_identity = {sealed.identity: sealed for sealed in reversed(batch)}
+        for (known,) in self._hand.all_in(_KNOWN, list(by_identity)):
+            del by_identity[bytes(known)]
+        fresh = [one for one in batch if by_identity.get(one.identity) is one]
+        self.taken.duplicates += len(batch) - len(fresh)
+        return fresh
+
+    def _without_conflicts(self, batch: list[Sealed]) -> list[Sealed]:
+        """Leave out what has the id of another event; an error declaration rightly has it."""
+        named = {
+            one.event_id: one.identity
+            for one in reversed(batch)
+            if one.event.event_id and one.event.error_declaration is None
+        }
+        for event_id, identity in self._hand.all_in(_SAME_ID, list(named)):
+            named[event_id] = bytes(identity)
+        fresh = []
+        for one in batch:
+            if named.get(one.event_id, one.identity) == one.identity or (
+                one.event.error_declaration is not None
+            ):
+                fresh.append(one)
+            else:
+                self.taken.conflicts.append(one)
+        return fresh
+
+    def _void_declared(self, told: Sequence[_Told]) -> None:
+        """Mark what had been declared wrong before it arrived."""
+        if self._hand.one(_DECLARED + " LIMIT 1") is None:
+            return
+        hashes = [one.sealed.digest for one in told]
+        wrong_hashes = {bytes(row[0]) for row in self._hand.all_in(_DECLARED + " AND hash", hashes)}
+        ids = [one.sealed.event_id for one in told]
+        wrong_ids = {row[1] for row in self._hand.all_in(_DECLARED + " AND event_id", ids)}
+        for one in told:
+            sealed = one.sealed
+            one.voided = sealed.event.error_declaration is None and (
+                sealed.digest in wrong_hashes or sealed.event_id in wrong_ids
+            )
+
+    def _meet(self, told: Sequence[_Told]) -> None:
+        keys: dict[bytes, int] = {}
+        for one in told:
+            first = life.time_of_moment(one.sealed.moment)
+            for _, _, packed in one.keys:
+                keys.update((key, first) for key in packed if key not in keys)
+        self._lives.meet(keys)
+        by_key = self._lives.by_key
+        for one in told:
+            one.lives = {role: [by_key[key] for key in packed] for role, _, packed in one.keys}
+
+    def _happen(self, one: _Told) -> None:
+        """Let one event happen to its items."""
+        event, moment = one.sealed.event, one.sealed.moment
+        if isinstance(event, AggregationEvent):
+            self._aggregate(one, event)
+            return
+        lot = life.told_lot(event)
+        for role, keys, _ in one.keys:
+            tells_lot = lot is not None and role in (Role.EPC, Role.OUTPUT)
+            lots = self._lots_of(keys, lot) if lot is not None and tells_lot else None
+            what = life.happening(event, role)
+            self._lives.move_on(one.lives[role], what, moment, lots)
+
+    def _lots_of(self, keys: Sequence[str], lot: life.Lot) -> list[int | None]:
+        numbers: dict[str, int] = {}
+        lots: list[int | None] = []
+        for key in keys:
+            if key[:4] != "/01/":
+                lots.append(None)
+                continue
+            gtin = key[4:18]
+            if gtin not in numbers:
+                numbers[gtin] = self._lots.number(gtin, lot)
+            lots.append(numbers[gtin])
+        return lots
+
+    def _aggregate(self, one: _Told, event: AggregationEvent) -> None:
+        moment, lives = one.sealed.moment, self._lives
+        parents = one.lives.get(Role.PARENT, [])
+        children = one.lives.get(Role.CHILD, [])
+        parent = parents[0] if parents else None
+        takes_all = event.action == "DELETE" and not children and not event.child_quantities
+        if parent is not None and takes_all:
+            lives.emptied.add(parent.id)
+            lives.tell_anew(parent, moment)
+            return
+        if parent is not None and (moment <= parent.horizon or parent.id in lives.late):
+            for live in (parent, *children):
+                lives.tell_anew(live, moment)
+            return
+        moved = lives.move_on(children, life.happening(event, Role.CHILD), moment)
+        for live in moved:
+            if parent is None:
+                if event.action == "DELETE" and live.parent is not None:
+                    lives.take_out(live, moment)
+            elif event.action != "DELETE":
+                lives.put_into(live, parent, moment)
+            elif live.parent == parent.id:
+                lives.take_out(live, moment)
+        lives.move_on(parents, life.happening(event, Role.PARENT), moment)
+
+    def _write(self, told: Sequence[_Told]) -> None:
+        """All rows of a batch; the last thing that touches the large tables."""
+        self._lives.write()
+        now = self._act.now
+        events = [
+            rows.event_row(
+                one.sealed, one.seq, now, self._txid, self._document,
+                parent=next((live.id for live in one.lives.get(Role.PARENT, ())), None),
+                epcs=sum(len(keys) for role, keys, _ in one.keys if role is not Role.PARENT),
+                voided=one.voided,
+            )
+            for one in told
+        ]  # fmt: skip
+        self._hand.insert("event", rows.EVENT, events)
+        named = [
+            row
+            for one in told
+            for role, lives in one.lives.items()
+            for row in rows.event_epc_rows(one.seq, role, lives)
+        ]
+        named.sort()
+        self._hand.insert("event_epc", rows.EVENT_EPC, named)
+        rows.write_index(self._hand, [(one.seq, one.sealed.event) for one in told], self._party)
+        for one in told:
+            self._act.commitments.append(commit_event(one.sealed.event, one.sealed.digest, one.seq))
+        self._act.enter_log()
+
+    def _void_meant(self, told: Sequence[_Told]) -> None:
+        """Mark the events that a batch's error declarations say were wrong."""
+        for one in told:
+            if one.sealed.event.error_declaration is None:
+                continue
+            meant = self._hand.all(_MEANT, (one.sealed.digest, one.sealed.event_id))
+            for seq, moment in meant:
+                self._void(seq, moment)
+
+    def _void(self, seq: int, moment: int) -> None:
+        self._hand.run("UPDATE event SET voided = ? WHERE seq = ?", (True, seq))
+        named = self._hand.all("SELECT block, mask, role FROM event_epc WHERE seq = ?", (seq,))
+        for item_id, role in rows.items_of_rows(named):
+            late = self._lives.late
+            late[item_id] = min(moment, late.get(item_id, moment))
+            if role is Role.PARENT:
+                self._lives.emptied.add(item_id)

@@ -1,0 +1,241 @@
+"""Items under way in an act: loaded or made once, moved on by events, written at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from epcis.store.items import LEVELS_MAX
+from epcis.store.life import time_of_moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from epcis.store.bulk import Hand, Row
+    from epcis.store.life import Happening
+    from epcis.store.standings import Standings
+
+NEVER = -(1 << 62)
+"""The moment of an item that no valid event names."""
+LIVES_KEPT_MAX = 200_000
+"""Items held in memory between the batches of one document."""
+
+_ROW = "SELECT id, key, lot, standing, parent, first, moment, horizon FROM item WHERE "
+_COLUMNS = ("id", "key", "lot", "standing", "parent", "first", "moment", "horizon")
+_CHANGING = ("lot", "standing", "parent", "first", "moment", "horizon")
+
+
+class Live:
+    """One item of the act: its row, and whether that is new or has changed."""
+
+    __slots__ = (
+        "changed", "first", "horizon", "id", "is_new", "key", "lot", "moment", "parent", "standing",
+    )  # fmt: skip
+
+    def __init__(self, row: Row, *, is_new: bool = False) -> None:
+        (
+            self.id, self.key, self.lot, self.standing, self.parent,
+            self.first, self.moment, self.horizon,
+        ) = row  # fmt: skip
+        self.is_new = is_new
+        self.changed = is_new
+
+
+class Stay:
+    """One stay in a container that this act begins."""
+
+    __slots__ = ("child", "parent", "since", "until")
+
+    def __init__(self, child: int, since: int, parent: int) -> None:
+        self.child, self.since, self.parent = child, since, parent
+        self.until: int | None = None
+
+
+class Lives:
+    """The items of an act."""
+
+    def __init__(self, hand: Hand, standings: Standings) -> None:
+        self._hand = hand
+        self._standings = standings
+        self.by_key: dict[bytes, Live] = {}
+        self.by_id: dict[int, Live] = {}
+        self._changed: list[Live] = []
+        self._stays: list[Stay] = []
+        self._open: dict[int, Stay] = {}
+        self._closed: list[tuple[int, int]] = []
+        self.late: dict[int, int] = {}
+        """Item id -> earliest moment from which its life must be told anew."""
+        self.emptied: set[int] = set()
+        """Containers of which everything was taken out at a late moment, or by not naming it."""
+
+    def meet(self, keys: dict[bytes, int]) -> None:
+        """Have the items of these packed keys at hand, with all they are in.
+
+        `keys` are in the order of commissioning, with the event time in microseconds that an
+        item new to the store was first seen at.
+        """
+        if len(self.by_key) > LIVES_KEPT_MAX:
+            self.by_key.clear()
+            self.by_id.clear()
+        unknown = [key for key in keys if key not in self.by_key]
+        loaded = self._load(self._hand.all_in(_ROW + "key", unknown, self._lock()))
+        made = [key for key in unknown if key not in self.by_key]
+        numbers = self._hand.next_numbers("item", "id", len(made)) if made else []
+        nothing = self._standings.nothing
+        for number, key in zip(numbers, made, strict=True):
+            row = (number, key, None, nothing, None, keys[key], NEVER, NEVER)
+            live = Live(row, is_new=True)
+            self.by_key[key] = self.by_id[number] = live
+            self._changed.append(live)
+        self._load_containers(loaded)
+
+    def touch(self, live: Live) -> None:
+        """Remember that an item's row has changed."""
+        if not live.changed:
+            live.changed = True
+            self._changed.append(live)
+
+    def tell_anew(self, live: Live, moment: int) -> None:
+        """An event came late for this item: its life is told anew before the act ends."""
+        self.late[live.id] = min(moment, self.late.get(live.id, moment))
+
+    def move_on(
+        self,
+        lives: Sequence[Live],
+        what: Happening,
+        moment: int,
+        lots: Sequence[int | None] | None = None,
+    ) -> list[Live]:
+        """Let an event happen to items; returns those it was not late for."""
+        after: dict[int, int] = {}
+        outer: dict[int, tuple[int, int] | None] = {}
+        moved = []
+        for place, live in enumerate(lives):
+            if moment <= live.horizon or live.id in self.late:
+                self.tell_anew(live, moment)
+                continue
+            if live.parent is not None and not self._share(live, moment, outer):
+                continue
+            standing = after.get(live.standing)
+            if standing is None:
+                standing = self._standings.after(live.standing, what)
+                after[live.standing] = standing
+            if live.moment == NEVER:
+                live.first = time_of_moment(moment)
+            live.standing = standing
+            live.moment = live.horizon = moment
+            if lots is not None:
+                live.lot = lots[place]
+            if not live.changed:
+                live.changed = True
+                self._changed.append(live)
+            moved.append(live)
+        return moved
+
+    def put_into(self, live: Live, parent: Live, moment: int) -> None:
+        """The item is in `parent` from this moment on."""
+        if live.parent == parent.id:
+            return
+        if live.parent is not None:
+            self.take_out(live, moment)
+        live.parent = parent.id
+        stay = Stay(live.id, moment, parent.id)
+        self._stays.append(stay)
+        self._open[live.id] = stay
+
+    def take_out(self, live: Live, moment: int) -> None:
+        """The item is in nothing from this moment on."""
+        live.parent = None
+        stay = self._open.pop(live.id, None)
+        if stay is not None:
+            stay.until = moment
+        else:
+            self._closed.append((moment, live.id))
+
+    def write(self) -> None:
+        """Bring all changes into the tables."""
+        new = [live for live in self._changed if live.is_new]
+        old = [live for live in self._changed if not live.is_new]
+        self._hand.insert("item", _COLUMNS, [_whole(live) for live in new])
+        old.sort(key=lambda live: live.id)
+        self._hand.update("item", "id", _CHANGING, [_changes(live) for live in old])
+        for live in self._changed:
+            live.is_new = live.changed = False
+        self._changed = []
+        self._write_stays()
+
+    def effective(self, live: Live, level: int = 0) -> tuple[int, int]:
+        """Last moment and standing number of an item, its containers taken into account."""
+        if live.parent is None or level >= LEVELS_MAX:
+            return live.moment, live.standing
+        moment, standing = self.effective(self.by_id[live.parent], level + 1)
+        if moment > live.moment:
+            return moment, self._standings.shared(live.standing, standing)
+        return live.moment, live.standing
+
+    def _share(self, live: Live, moment: int, outer: dict[int, tuple[int, int] | None]) -> bool:
+        """Let the item share what happened to its container; False where that is told anew."""
+        parent: int = live.parent
+        if parent not in outer:
+            outer[parent] = self._lean_on(parent, moment)
+        told = outer[parent]
+        if told is None:
+            self.tell_anew(live, moment)
+            return False
+        if told[0] > live.moment:
+            live.standing = self._standings.shared(live.standing, told[1])
+        return True
+
+    def _lean_on(self, container: int, moment: int) -> tuple[int, int] | None:
+        """The container's effective state at a moment, None where it is told anew itself."""
+        told = self.effective(self.by_id[container])
+        number: int | None = container
+        for _ in range(LEVELS_MAX):
+            if number is None:
+                break
+            if number in self.late:
+                return None
+            live = self.by_id[number]
+            if live.moment >= moment:
+                return None
+            if live.horizon < moment:
+                live.horizon = moment
+                self.touch(live)
+            number = live.parent
+        return told
+
+    def _load(self, rows: Iterable[Row]) -> list[Live]:
+        loaded = [Live(row) for row in rows]
+        for live in loaded:
+            live.key = bytes(live.key)
+            self.by_key[live.key] = self.by_id[live.id] = live
+        return loaded
+
+    def _load_containers(self, lives: list[Live]) -> None:
+        for _ in range(LEVELS_MAX):
+            parents = {live.parent for live in lives if live.parent is not None}
+            missing = sorted(parents.difference(self.by_id))
+            if not missing:
+                return
+            lives = self._load(self._hand.all_in(_ROW + "id", missing, self._lock()))
+
+    def _lock(self) -> str:
+        return "" if self._hand.is_sqlite else " ORDER BY id FOR UPDATE"
+
+    def _write_stays(self) -> None:
+        self._hand.update("containment", "child", ("until",), self._closed, "until IS NULL")
+        rows = sorted((s.child, s.since, s.until, s.parent) for s in self._stays)
+        self._hand.insert("containment", ("child", "since", "until", "parent"), rows)
+        self._closed, self._stays, self._open = [], [], {}
+
+
+def _whole(live: Live) -> Row:
+    return (
+        live.id, live.key, live.lot, live.standing, live.parent,
+        live.first, live.moment, live.horizon,
+    )  # fmt: skip
+
+
+def _changes(live: Live) -> Row:
+    return (
+        live.lot, live.standing, live.parent, live.first, live.moment, live.horizon, live.id,
+    )  # fmt: skip

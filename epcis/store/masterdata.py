@@ -1,0 +1,126 @@
+"""Master data of products, places and parties as documents tell it; the latest telling counts.
+
+Standard: EPCIS 2.0 section 9.5 (master data in the header), CBV 2.0 section 9.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from sqlalchemy import delete, insert, select
+
+from epcis.ledger.entry import LeafKind
+from epcis.model import Node, instant_of
+from epcis.store.tables import master_data, master_data_attribute, master_data_child
+from schemas.gs1.epc import canonical_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from epcis.model import Header, VocabularyElement
+    from epcis.store.database import Act, View
+
+NAME_ATTRIBUTE = "urn:epcglobal:cbv:mda#name"
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+def tell_master_data(act: Act, header: Header, document: int) -> int:
+    """Store what a header tells, where nothing later is known; returns how many entries.
+
+    The creation time of the document decides what is later, not when it arrived.
+    """
+    told = told_at(header) or act.now
+    stored = 0
+    for vocabulary in header.master_data:
+        for element in vocabulary.elements:
+            if _is_latest(act, vocabulary.type, element.id, told):
+                _replace(act, vocabulary.type, element, told, document)
+                stored += 1
+    if header.master_data:
+        act.log(LeafKind.MASTER_DATA, _ENCODER.encode(header.master_data))
+    return stored
+
+
+def told_at(header: Header) -> datetime | None:
+    """When a document was made: by its SBDH, else by its creation date."""
+    for text in (_sbdh_creation(header.sbdh), header.creation_date):
+        if not text:
+            continue
+        try:
+            return instant_of(text)
+        except (ValueError, OverflowError):
+            continue
+    return None
+
+
+def names_of(view: View, keys: list[str]) -> dict[str, str]:
+    """The names of places or parties by canonical key, where master data tells one."""
+    found = view.connection.execute(
+        select(master_data.c.key, master_data_attribute.c.value)
+        .join(
+            master_data_attribute,
+            (master_data_attribute.c.type == master_data.c.type)
+            & (master_data_attribute.c.id == master_data.c.id),
+        )
+        .where(master_data.c.key.in_(keys), master_data_attribute.c.name == NAME_ATTRIBUTE)
+        .order_by(master_data.c.told)
+    )
+    return {row.key: row.value for row in found}
+
+
+def _sbdh_creation(sbdh: Node | None) -> str:
+    waiting: list[Node | str] = [sbdh] if sbdh is not None else []
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, str):
+            continue
+        if node.name == "CreationDateAndTime":
+            return node.text
+        waiting.extend(node.children)
+    return ""
+
+
+def _is_latest(act: Act, kind: str, element_id: str, told: datetime) -> bool:
+    known = act.connection.scalar(
+        select(master_data.c.told).where(master_data.c.type == kind, master_data.c.id == element_id)
+    )
+    return known is None or known <= told
+
+
+def _replace(
+    act: Act, kind: str, element: VocabularyElement, told: datetime, document: int
+) -> None:
+    for table in (master_data, master_data_attribute, master_data_child):
+        act.connection.execute(delete(table).where(table.c.type == kind, table.c.id == element.id))
+    key = canonical_key(element.id)
+    act.connection.execute(
+        insert(master_data).values(
+            type=kind,
+            id=element.id,
+            key=key,
+            told=told,
+            document=document,
+            payload=_ENCODER.encode(element),
+        )
+    )
+    attributes = [
+        {"type": kind, "id": element.id, "position": position, "name": name, "value": value}
+        for position, (name, value) in enumerate(_attributes(element))
+    ]
+    if attributes:
+        act.connection.execute(insert(master_data_attribute), attributes)
+    children = [
+        {"type": kind, "id": element.id, "child": child, "key": key,
+         "child_key": canonical_key(child)}
+        for child in dict.fromkeys(element.children or ())
+    ]  # fmt: skip
+    if children:
+        act.connection.execute(insert(master_data_child), children)
+
+
+def _attributes(element: VocabularyElement) -> Iterator[tuple[str, str]]:
+    for name, content in element.attributes:
+        texts = (part.text if isinstance(part, Node) else part for part in content)
+        yield name, "".join(texts).strip()

@@ -1,0 +1,294 @@
+"""Lives told anew: item state and containment from the events themselves.
+
+Used where an event came late, was corrected or declared wrong, and by a rebuild of everything.
+The result is the same fold that in-order capture makes one step at a time.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from epcis.model import AggregationEvent
+from epcis.store import life
+from epcis.store.columns import unpack_key
+from epcis.store.items import LEVELS_MAX
+from epcis.store.life import Standing, advance, share
+from epcis.store.lives import NEVER
+from epcis.store.named import bit
+from epcis.store.payload import unpack_event
+from epcis.store.tables import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from epcis.model import Event
+    from epcis.store.bulk import Hand, Row
+    from epcis.store.life import Happening, Lot
+    from epcis.store.standings import Lots, Standings
+
+TELLINGS_KEPT_MAX = 100_000
+"""Lives held in memory while others are told anew."""
+HAPPENINGS_KEPT_MAX = 100_000
+BATCH_ITEMS = 2_000
+
+_NAMED = (
+    "SELECT e.seq, e.moment, e.hash, x.role, e.parent, e.action, e.type, e.epcs"
+    " FROM event_epc x JOIN event e ON e.seq = x.seq"
+    " WHERE x.block = ? AND x.mask & ? <> 0 AND NOT e.voided AND e.declared_error IS NULL"
+)
+_PAYLOAD = "SELECT payload FROM event WHERE seq = ?"
+_INSIDE = (
+    "SELECT c.child, i.moment FROM containment c JOIN item i ON i.id = c.child"
+    " WHERE c.parent = ? AND (c.until IS NULL OR c.until >= ?)"
+)
+_ROW = "SELECT id, key, first, horizon FROM item WHERE id"
+_LEAN = "UPDATE item SET horizon = ? WHERE id = ? AND horizon < ?"
+_CHANGING = ("lot", "standing", "parent", "first", "moment", "horizon")
+_STAY = ("child", "since", "until", "parent")
+
+
+class Step(NamedTuple):
+    """A point in a life: an event that names the item, or that empties its container."""
+
+    moment: int
+    digest: bytes
+    role: Role
+    seq: int
+    parent: int | None
+    is_aggregation: bool
+    is_removal: bool
+    takes_all: bool
+
+
+class Stay(NamedTuple):
+    """A time in a container, from and until a moment."""
+
+    since: int
+    until: int | None
+    parent: int | None
+
+
+_OUTSIDE = Stay(NEVER, None, None)
+
+
+class Telling(NamedTuple):
+    """A whole life."""
+
+    moments: tuple[int, ...]
+    standings: tuple[Standing, ...]
+    """After each moment."""
+    stays: tuple[Stay, ...]
+    lot: Lot | None
+
+    @property
+    def parent(self) -> int | None:
+        """What it is in at the end."""
+        if self.stays and self.stays[-1].until is None:
+            return self.stays[-1].parent
+        return None
+
+
+def retell(
+    hand: Hand, standings: Standings, lots: Lots, late: dict[int, int], emptied: set[int]
+) -> int:
+    """Tell the lives of late items, and of all whose life leaned on theirs, anew.
+
+    `late` maps item ids to the earliest moment in doubt; `emptied` are those of them whose
+    contents are in doubt too. Returns how many lives were told.
+    """
+    if not late:
+        return 0
+    doubtful = sorted(_all_in_doubt(hand, late, emptied))
+    teller = Teller(hand)
+    for at in range(0, len(doubtful), BATCH_ITEMS):
+        write_tellings(hand, standings, lots, teller, doubtful[at : at + BATCH_ITEMS])
+    return len(doubtful)
+
+
+def write_tellings(
+    hand: Hand, standings: Standings, lots: Lots, teller: Teller, items: Sequence[int]
+) -> None:
+    """Bring rows of items and their stays to what their events tell."""
+    lock = "" if hand.is_sqlite else " ORDER BY id FOR UPDATE"
+    found = hand.all_in(_ROW, list(items), lock)
+    told = [(row, teller.tell(row[0])) for row in found]
+    rows = [item_row(standings, lots, row, telling) for row, telling in told]
+    hand.update("item", "id", _CHANGING, rows)
+    hand.run_many("DELETE FROM containment WHERE child = ?", [(row[0],) for row in found])
+    stays = [(row[0], *stay) for row, telling in told for stay in telling.stays]
+    hand.insert("containment", _STAY, stays)
+    hand.run_many(_LEAN, [(m, container, m) for container, m in teller.take_leanings()])
+
+
+def item_row(standings: Standings, lots: Lots, row: Row, telling: Telling) -> Row:
+    """What a row (id, key, first, horizon) of `item` becomes, columns as in `_CHANGING`, id."""
+    item_id, key, first, horizon = row
+    if not telling.moments:
+        return None, standings.nothing, None, first, NEVER, horizon, item_id
+    text = unpack_key(bytes(key))
+    has_lot = telling.lot is not None and text.startswith("/01/")
+    lot = lots.number(text[4:18], telling.lot) if telling.lot is not None and has_lot else None
+    return (
+        lot,
+        standings.number(telling.standings[-1]),
+        telling.parent,
+        life.time_of_moment(telling.moments[0]),
+        telling.moments[-1],
+        max(horizon, telling.moments[-1]),
+        item_id,
+    )
+
+
+class Teller:
+    """Tells lives from the events in the store."""
+
+    def __init__(self, hand: Hand) -> None:
+        self._hand = hand
+        self._tellings: dict[int, Telling] = {}
+        self._steps: dict[int, list[Step]] = {}
+        self._happenings: dict[tuple[int, Role], tuple[Happening, Lot | None]] = {}
+        self._leanings: dict[int, int] = {}
+        self._under_way: set[int] = set()
+
+    def tell(self, item_id: int) -> Telling:
+        """The life of an item, from its first event to its last."""
+        known = self._tellings.get(item_id)
+        if known is None:
+            if len(self._tellings) >= TELLINGS_KEPT_MAX:
+                self._tellings.clear()
+                self._steps.clear()
+            known = self._tellings[item_id] = self._tell(item_id)
+        return known
+
+    def take_leanings(self) -> list[tuple[int, int]]:
+        """(container, latest moment at which a life leaned on it), ascending; forgets them."""
+        leanings = sorted(self._leanings.items())
+        self._leanings.clear()
+        return leanings
+
+    def _tell(self, item_id: int) -> Telling:
+        self._under_way.add(item_id)
+        moments: list[int] = []
+        standings: list[Standing] = []
+        stays: list[Stay] = []
+        lot: Lot | None = None
+        standing, latest, inside = Standing(), NEVER, _OUTSIDE
+        own = deque(self._steps_of(item_id))
+        while (step := self._next(own, inside)) is not None:
+            if inside.parent is not None:
+                outer = self._before(inside.parent, step.moment)
+                if outer[0] > latest:
+                    standing = share(standing, outer[1])
+            what, told_lot = self._happening(step)
+            standing = advance(standing, what)
+            latest = step.moment
+            moments.append(latest)
+            standings.append(standing)
+            inside = _moved(step, inside, stays)
+            if told_lot is not None and step.role in (Role.EPC, Role.OUTPUT):
+                lot = told_lot
+        if inside.parent is not None:
+            stays.append(inside)
+        self._under_way.discard(item_id)
+        return Telling(tuple(moments), tuple(standings), tuple(stays), lot)
+
+    def _next(self, own: deque[Step], inside: Stay) -> Step | None:
+        """The next event that names the item, or that empties what it is in."""
+        emptying = self._emptied_after(inside) if inside.parent is not None else None
+        if emptying is None or (own and own[0][:2] <= emptying[:2]):
+            return own.popleft() if own else None
+        return emptying
+
+    def _emptied_after(self, inside: Stay) -> Step | None:
+        assert inside.parent is not None, "only a container can be emptied"
+        for step in self._steps_of(inside.parent):
+            if step.takes_all and step.moment > inside.since:
+                return step._replace(role=Role.CHILD)
+        return None
+
+    def _before(self, container: int, moment: int, level: int = 0) -> tuple[int, Standing]:
+        """How things stood with a container just before a moment; its own containers count."""
+        if container in self._under_way or level >= LEVELS_MAX:
+            return NEVER, Standing()
+        self._leanings[container] = max(moment, self._leanings.get(container, moment))
+        telling = self.tell(container)
+        at = bisect_left(telling.moments, moment)
+        latest, standing = NEVER, Standing()
+        if at:
+            latest, standing = telling.moments[at - 1], telling.standings[at - 1]
+        for stay in telling.stays:
+            is_inside = stay.since < moment and (stay.until is None or stay.until >= moment)
+            if is_inside and stay.parent is not None:
+                outer = self._before(stay.parent, moment, level + 1)
+                if outer[0] > latest:
+                    return outer[0], share(standing, outer[1])
+        return latest, standing
+
+    def _steps_of(self, item_id: int) -> list[Step]:
+        known = self._steps.get(item_id)
+        if known is None:
+            rows = self._hand.all(_NAMED, (item_id >> 6, bit(item_id)))
+            known = self._steps[item_id] = sorted(self._step(row) for row in rows)
+        return known
+
+    def _step(self, row: Row) -> Step:
+        seq, moment, digest, role, parent, action, kind, epcs = row
+        is_aggregation = kind == AggregationEvent.__name__
+        is_removal = is_aggregation and action == "DELETE"
+        takes_all = is_removal and not epcs and role == Role.PARENT and self._takes_all(seq)
+        return Step(
+            moment, bytes(digest), Role(role), seq, parent, is_aggregation, is_removal, takes_all
+        )
+
+    def _takes_all(self, seq: int) -> bool:
+        event = self._event(seq)
+        return isinstance(event, AggregationEvent) and not event.child_quantities
+
+    def _happening(self, step: Step) -> tuple[Happening, Lot | None]:
+        known = self._happenings.get((step.seq, step.role))
+        if known is None:
+            if len(self._happenings) >= HAPPENINGS_KEPT_MAX:
+                self._happenings.clear()
+            event = self._event(step.seq)
+            known = life.happening(event, step.role), life.told_lot(event)
+            self._happenings[step.seq, step.role] = known
+        return known
+
+    def _event(self, seq: int) -> Event:
+        row = self._hand.one(_PAYLOAD, (seq,))
+        assert row is not None, "an event that names an item is stored"
+        return unpack_event(row[0])
+
+
+def _moved(step: Step, inside: Stay, stays: list[Stay]) -> Stay:
+    """Where the item is after a step; a stay that ends joins `stays`."""
+    if not step.is_aggregation or step.role is not Role.CHILD:
+        return inside
+    if step.is_removal:
+        if inside.parent is None or step.parent not in (None, inside.parent):
+            return inside
+        after = _OUTSIDE
+    else:
+        if step.parent is None or step.parent == inside.parent:
+            return inside
+        after = Stay(step.moment, None, step.parent)
+    if inside.parent is not None and inside.since < step.moment:
+        stays.append(inside._replace(until=step.moment))
+    return after
+
+
+def _all_in_doubt(hand: Hand, late: dict[int, int], emptied: set[int]) -> set[int]:
+    """The late items and all whose state leaned on theirs from that moment on."""
+    doubt = dict(late)
+    waiting = list(late)
+    while waiting:
+        container = waiting.pop()
+        moment = doubt[container]
+        for child, child_moment in hand.all(_INSIDE, (container, moment)):
+            leans = container in emptied or child_moment >= moment
+            if leans and doubt.get(child, moment + 1) > moment:
+                doubt[child] = moment
+                waiting.append(child)
+    return set(doubt)

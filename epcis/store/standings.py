@@ -1,0 +1,112 @@
+"""The shared words of items: standings and lots get a small number when first told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from epcis.store.life import ItemStatus, Lot, Standing, advance, share
+
+if TYPE_CHECKING:
+    from epcis.store.bulk import Hand
+    from epcis.store.life import Happening
+
+_ADD_STANDING = (
+    "INSERT INTO standing (status, disposition, location, holder) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT DO NOTHING"
+)
+_FIND_STANDING = (
+    "SELECT id FROM standing WHERE status = ? AND disposition = ? AND location = ? AND holder = ?"
+)
+_STANDING = "SELECT status, disposition, location, holder FROM standing WHERE id = ?"
+_ADD_LOT = "INSERT INTO lot (gtin, code, expiry) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_FIND_LOT = "SELECT id FROM lot WHERE gtin = ? AND code = ? AND expiry = ?"
+CACHED_MAX = 100_000
+
+
+class Standings:
+    """Numbers of standings, within one act."""
+
+    def __init__(self, hand: Hand) -> None:
+        self._hand = hand
+        self._by_id: dict[int, Standing] = {}
+        self._ids: dict[Standing, int] = {}
+        self._shared: dict[tuple[int, int], int] = {}
+        self.nothing = self.number(Standing())
+        """Of an item that no valid event names."""
+
+    def number(self, standing: Standing) -> int:
+        """The number of a standing; a new one is stored."""
+        known = self._ids.get(standing)
+        if known is None:
+            known = self._find(standing)
+            self._keep(known, standing)
+        return known
+
+    def told(self, number: int) -> Standing:
+        """The standing with that number."""
+        standing = self._by_id.get(number)
+        if standing is None:
+            row = self._hand.one(_STANDING, (number,))
+            if row is None:
+                raise LookupError(f"standing {number} has no row")
+            standing = Standing(ItemStatus(row[0]), row[1], row[2], row[3])
+            self._keep(number, standing)
+        return standing
+
+    def after(self, number: int, what: Happening) -> int:
+        """The number of what a standing becomes by a happening."""
+        return self.number(advance(self.told(number), what))
+
+    def shared(self, own: int, container: int) -> int:
+        """The number of what an item's standing becomes by its container's."""
+        pair = (own, container)
+        known = self._shared.get(pair)
+        if known is None:
+            known = self.number(share(self.told(own), self.told(container)))
+            self._shared[pair] = known
+        return known
+
+    def _find(self, standing: Standing) -> int:
+        values = (standing.status.value, *standing[1:])
+        row = self._hand.one(_FIND_STANDING, values)
+        if row is None:
+            self._hand.run(_ADD_STANDING, values)
+            row = self._hand.one(_FIND_STANDING, values)
+        assert row is not None, "a standing just stored can be read"
+        number: int = row[0]
+        return number
+
+    def _keep(self, number: int, standing: Standing) -> None:
+        if len(self._by_id) >= CACHED_MAX:
+            self._by_id.clear()
+            self._ids.clear()
+            self._shared.clear()
+        self._by_id[number] = standing
+        self._ids[standing] = number
+
+
+class Lots:
+    """Numbers of lots, within one act."""
+
+    def __init__(self, hand: Hand) -> None:
+        self._hand = hand
+        self._ids: dict[tuple[str, Lot], int] = {}
+
+    def number(self, gtin: str, lot: Lot) -> int:
+        """The number of a product's lot; a new one is stored."""
+        known = self._ids.get((gtin, lot))
+        if known is None:
+            if len(self._ids) >= CACHED_MAX:
+                self._ids.clear()
+            known = self._ids[gtin, lot] = self._find(gtin, lot)
+        return known
+
+    def _find(self, gtin: str, lot: Lot) -> int:
+        values = (gtin, lot.code, lot.expiry)
+        row = self._hand.one(_FIND_LOT, values)
+        if row is None:
+            self._hand.run(_ADD_LOT, values)
+            row = self._hand.one(_FIND_LOT, values)
+        assert row is not None, "a lot just stored can be read"
+        number: int = row[0]
+        return number
