@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from epcis.query.patterns import Pattern
-
 if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+
+    from epcis.query.patterns import Pattern
     from epcis.store.tables import Role
 
 

@@ -6,7 +6,6 @@ Words are 64-bit digests of what an equality asks for (decision 0060).
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -28,6 +27,7 @@ from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from epcis.model import Node
 
@@ -185,9 +185,7 @@ def _sensor_trees(element: SensorElement) -> Iterator[tuple[str, Iterable[Node]]
             yield "sensorReport", report.extensions
 
 
-def _index_nodes(
-    scope: str, nodes: Iterable[Node], rows: list[FieldRow], words: set[int]
-) -> None:
+def _index_nodes(scope: str, nodes: Iterable[Node], rows: list[FieldRow], words: set[int]) -> None:
     """Rows and words of a forest of fields; a stack instead of recursion, however deep it is."""
     inner = f"INNER {scope}"
     waiting = [(node, scope) for node in reversed(tuple(nodes))]

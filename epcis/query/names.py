@@ -49,7 +49,9 @@ class Names:
         for part in header.split(","):
             prefix, equals, namespace = part.strip().partition("=")
             if not equals or not prefix or not namespace:
-                raise UnknownName(f"GS1-Extensions '{part.strip()}' is not of the form prefix=namespace")
+                raise UnknownName(
+                    f"GS1-Extensions '{part.strip()}' is not of the form prefix=namespace"
+                )
             prefixes[prefix.strip()] = namespace.strip()
         if len(prefixes) > EXTENSIONS_MAX:
             raise UnknownName(f"GS1-Extensions declares more than {EXTENSIONS_MAX} prefixes")

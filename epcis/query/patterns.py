@@ -176,7 +176,9 @@ def _span(serial: str) -> tuple[str, ...]:
         return (serial,)
     low, high = int(match[1]), int(match[2])
     if not 0 <= high - low <= _RANGE_SPAN_MAX:
-        raise PatternError(f"range {serial} must run upwards over at most {_RANGE_SPAN_MAX} serials")
+        raise PatternError(
+            f"range {serial} must run upwards over at most {_RANGE_SPAN_MAX} serials"
+        )
     return tuple(str(one) for one in range(low, high + 1))
 
 

@@ -25,7 +25,7 @@ BOUNDS: Final = {
 }
 """Field of the schedule, finest first, and the numbers it may hold; dayOfWeek 1 is Monday."""
 DAYS_AHEAD_MAX: Final = 366 * 41
-"""A 29 February on a given day of the week comes back within 40 years; beyond that it never does."""
+"""A 29 February on a given day of the week comes back within 40 years, or never."""
 _LENGTH_MAX: Final = 400
 _COARSENESS: Final = {
     "second": 0,
@@ -146,7 +146,9 @@ def _allowed(name: str, text: str) -> frozenset[int]:
         first = int(match[1] or match[2])
         last = int(match[1] or match[3])
         if not low <= first <= last <= high:
-            raise ScheduleError(f"{name} '{element}' lies outside {low} to {high}, or runs backwards")
+            raise ScheduleError(
+                f"{name} '{element}' lies outside {low} to {high}, or runs backwards"
+            )
         numbers.update(range(first, last + 1))
     return frozenset(numbers)
 

@@ -119,6 +119,7 @@ subscription = Table(
     Column("made", Instant, nullable=False),
     Column("initial_record_time", Instant, nullable=False),
     Column("acknowledged_seq", BigInteger, nullable=False, comment="all up to here was taken"),
+    Column("acknowledged_txid", BigInteger, nullable=False, server_default="0"),
     Column("acknowledged_record_time", Instant, nullable=False),
     Column("due", Instant, nullable=False, comment="when to look next"),
     Column("attempts", Integer, nullable=False, server_default="0", comment="failed in a row"),

@@ -1,8 +1,8 @@
 """Units of measure by UN/ECE Recommendation 20 code, so that 41 FAH is found by a query for 5 CEL.
 
-Every code maps to a dimension with one reference unit; amounts are turned into that unit with exact
-decimal arithmetic and then rounded, on the way into the index and on the way in from a query, so
-that equal amounts compare equal whatever unit they were written in (EPCIS 2.0 section 8.2.7.1).
+Every code belongs to a dimension. Amounts stay in the index as they were written; a query's
+amount is turned, with exact decimal arithmetic, into each unit of its dimension and compared there,
+so that equal amounts are equal whatever unit they were written in (EPCIS 2.0 section 8.2.7.1).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from decimal import Decimal, InvalidOperation, localcontext
 from functools import lru_cache
 from typing import Final
 
-SIGNIFICANT_DIGITS: Final = 14
-"""Digits that survive the comparison: fewer than a float holds, more than a sensor knows."""
+SIGNIFICANT_DIGITS: Final = 15
+"""Digits that survive a conversion: as many as any float keeps."""
 EXPONENT_MAX: Final = 300
 """Amounts beyond 10^300 are no measurements, and no float could hold them."""
 
@@ -27,17 +27,18 @@ class Unit:
     factor: Decimal
     offset: Decimal = Decimal(0)
 
-    def reference(self, amount: Decimal, *, spread: bool = False) -> float:
-        """The amount in the reference unit; a `spread` (a deviation) moves no zero point.
+    def amount_in(self, other: Unit, amount: Decimal, *, spread: bool = False) -> float:
+        """An amount of this unit in another of the dimension; a `spread` moves no zero point.
 
-        >>> unit("FAH").reference(Decimal("41")) == unit("CEL").reference(Decimal("5"))
-        True
-        >>> unit("FAH").reference(Decimal("9"), spread=True)
-        5.0
+        >>> unit("CEL").amount_in(unit("FAH"), Decimal(5))
+        41.0
+        >>> unit("CEL").amount_in(unit("FAH"), Decimal(5), spread=True)
+        9.0
         """
         with localcontext() as context:
             context.prec = 40
-            turned = amount * self.factor + (Decimal(0) if spread else self.offset)
+            reference = amount * self.factor + (0 if spread else self.offset)
+            turned = (reference - (0 if spread else other.offset)) / other.factor
             context.prec = SIGNIFICANT_DIGITS
             return float(+turned)
 
@@ -177,6 +178,17 @@ def unit(code: str) -> Unit:
     return UNITS.get(code) or Unit(code, f"unit {code}", Decimal(1))
 
 
+def comparable(code: str) -> tuple[Unit, ...]:
+    """Every unit an amount of this unit can be compared with, itself included.
+
+    >>> [one.code for one in comparable("CEL")]
+    ['KEL', 'CEL', 'FAH', 'A48']
+    """
+    own = unit(code)
+    found = tuple(one for one in UNITS.values() if one.dimension == own.dimension)
+    return found or (own,)
+
+
 def number(text: str) -> Decimal | None:
     """A written number, or None where the text is none, or is not finite, or is out of all bounds.
 
@@ -195,11 +207,9 @@ def number(text: str) -> Decimal | None:
 
 
 def plain(amount: Decimal) -> float:
-    """A number without a unit, rounded as converted ones are.
+    """A number in its own unit, as the index holds it.
 
     >>> plain(Decimal("0.1"))
     0.1
     """
-    with localcontext() as context:
-        context.prec = SIGNIFICANT_DIGITS
-        return float(+amount)
+    return float(amount)

@@ -1,0 +1,374 @@
+"""From conditions to SQL: one small builder per kind of condition, for SQLite and PostgreSQL alike.
+
+Selective conditions become `seq IN (…)`, so that the database starts from the few and not from all
+events. Nothing a caller wrote becomes SQL text or a wildcard; everything is bound.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import defaultdict
+from functools import singledispatch
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Float,
+    Integer,
+    LargeBinary,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    type_coerce,
+)
+
+from epcis.query.conditions import (
+    Amount,
+    Condition,
+    Declared,
+    Descends,
+    FieldExists,
+    FieldIs,
+    FieldOneOf,
+    HasAttribute,
+    HasSensor,
+    HasWord,
+    NamesClass,
+    NamesItem,
+    OneOf,
+    Op,
+    OrderBy,
+    QuantityIs,
+    SensorAmount,
+    SensorCondition,
+    SensorFlag,
+    SensorOneOf,
+    SensorWhen,
+    When,
+)
+from epcis.query.patterns import KeyIs, PackedBetween, Pattern, TextBegins
+from epcis.query.tables import event_field, event_sensor, event_word
+from epcis.query.units import comparable, plain, unit
+from epcis.store.tables import (
+    event,
+    event_epc,
+    event_party,
+    event_quantity,
+    item,
+    master_data,
+    master_data_attribute,
+    master_data_child,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sqlalchemy import Column, ColumnElement, Select, Subquery
+
+_OPS: Final[dict[Op, Callable[[Any, Any], Any]]] = {
+    Op.EQ: operator.eq,
+    Op.GT: operator.gt,
+    Op.GE: operator.ge,
+    Op.LT: operator.lt,
+    Op.LE: operator.le,
+}
+_SENSOR_KINDS = (SensorAmount, SensorOneOf, SensorFlag, SensorWhen)
+_BIT_MASK: Final = 63
+_LOWEST: Final = -1.7e308
+"""Sorts before every number a field can hold."""
+
+
+def where(conditions: Iterable[Condition]) -> list[ColumnElement[bool]]:
+    """What the rows of `event` must fulfil, all of it."""
+    quantities: list[QuantityIs] = []
+    sensors: list[SensorCondition] = []
+    clauses: list[ColumnElement[bool]] = []
+    for condition in conditions:
+        if isinstance(condition, QuantityIs):
+            quantities.append(condition)
+        elif isinstance(condition, _SENSOR_KINDS):
+            sensors.append(condition)
+        else:
+            clauses.append(clause(condition))
+    if quantities:
+        clauses.append(_one_quantity(quantities))
+    clauses.extend(_one_report(group) for group in _by_dimension(sensors))
+    return clauses
+
+
+def visible_to(party: str | None) -> list[ColumnElement[bool]]:
+    """What an event must fulfil for a caller of this party to see it; None sees all."""
+    if party is None:
+        return []
+    seen = event_party.c
+    return [exists().where(seen.party == party, seen.seq == event.c.seq)]
+
+
+@singledispatch
+def clause(condition: object) -> ColumnElement[bool]:
+    """The SQL of one condition on `event`."""
+    raise TypeError(f"no SQL for {type(condition).__name__}")
+
+
+@clause.register(OneOf)
+def _(condition: OneOf) -> ColumnElement[bool]:
+    return event.c[condition.column].in_(condition.values)
+
+
+@clause.register(When)
+def _(condition: When) -> ColumnElement[bool]:
+    return _compared(event.c[condition.column], condition.op, condition.moment)
+
+
+@clause.register(HasWord)
+def _(condition: HasWord) -> ColumnElement[bool]:
+    return event.c.seq.in_(select(event_word.c.seq).where(event_word.c.word.in_(condition.words)))
+
+
+@clause.register(FieldExists)
+def _(condition: FieldExists) -> ColumnElement[bool]:
+    return _in_fields(event_field.c.field.in_(condition.fields))
+
+
+@clause.register(FieldIs)
+def _(condition: FieldIs) -> ColumnElement[bool]:
+    rows = event_field.c
+    if hasattr(condition.value, "year"):
+        compared = _compared(rows.instant, condition.op, condition.value)
+    else:
+        compared = _compared(rows.number, condition.op, float(condition.value))
+    return _in_fields(rows.field.in_(condition.fields), compared)
+
+
+@clause.register(FieldOneOf)
+def _(condition: FieldOneOf) -> ColumnElement[bool]:
+    rows = event_field.c
+    ways: list[ColumnElement[bool]] = []
+    if condition.words:
+        ways.append(clause(HasWord(condition.words)))
+    if condition.numbers:
+        alike = [rows.number.in_([float(one) for one in condition.numbers])]
+        if not condition.typed:
+            alike.append(_is_plain_number(rows.text))
+        ways.append(_in_fields(rows.field.in_(condition.fields), *alike))
+    if condition.moments:
+        ways.append(
+            _in_fields(rows.field.in_(condition.fields), rows.instant.in_(condition.moments))
+        )
+    return or_(*ways)
+
+
+@clause.register(NamesItem)
+def _(condition: NamesItem) -> ColumnElement[bool]:
+    blocks = _blocks(condition.patterns)
+    rows = event_epc.c
+    named = (
+        select(rows.seq)
+        .join(blocks, and_(rows.block == blocks.c.block))
+        .where(
+            rows.role.in_([int(role) for role in condition.roles]),
+            rows.mask.op("&")(blocks.c.mask) != 0,
+        )
+    )
+    return event.c.seq.in_(named)
+
+
+@clause.register(NamesClass)
+def _(condition: NamesClass) -> ColumnElement[bool]:
+    rows = event_quantity.c
+    named = select(rows.seq).where(
+        rows.role.in_([int(role) for role in condition.roles]),
+        _fits(rows.key, condition.patterns),
+    )
+    return event.c.seq.in_(named)
+
+
+@clause.register(HasSensor)
+def _(_condition: HasSensor) -> ColumnElement[bool]:
+    return event.c.seq.in_(select(event_sensor.c.seq))
+
+
+@clause.register(Declared)
+def _(_condition: Declared) -> ColumnElement[bool]:
+    return event.c.declared_error.is_not(None)
+
+
+@clause.register(Descends)
+def _(condition: Descends) -> ColumnElement[bool]:
+    first = select(master_data_child.c.child_key.label("key")).where(
+        master_data_child.c.key.in_(condition.keys)
+    )
+    below = first.cte(recursive=True)
+    # UNION, not UNION ALL: a place that is its own grandchild ends the walk instead of looping.
+    below = below.union(
+        select(master_data_child.c.child_key).where(master_data_child.c.key == below.c.key)
+    )
+    column = event.c[condition.column]
+    return or_(column.in_(condition.keys), column.in_(select(below.c.key)))
+
+
+_WORD_URIS: Final = {
+    "biz_step": ("", "urn:epcglobal:cbv:bizstep:", "https://ref.gs1.org/cbv/BizStep-"),
+    "disposition": ("", "urn:epcglobal:cbv:disp:", "https://ref.gs1.org/cbv/Disp-"),
+}
+
+
+@clause.register(HasAttribute)
+def _(condition: HasAttribute) -> ColumnElement[bool]:
+    known = _mastered(condition)
+    column = event.c[condition.field]
+    stems = _WORD_URIS.get(condition.field, ("",))
+    return or_(*((literal(stem) + column if stem else column).in_(known) for stem in stems))
+
+
+def _mastered(condition: HasAttribute) -> Select[Any]:
+    """Keys of master data with the attribute."""
+    told, attribute = master_data.c, master_data_attribute.c
+    asked = [attribute.name.in_(condition.names)]
+    if condition.values is not None:
+        asked.append(attribute.value.in_(condition.values))
+    join = and_(told.type == attribute.type, told.id == attribute.id)
+    return select(told.key).join(master_data_attribute, join).where(*asked)
+
+
+def _compared(column: Any, op: Op, value: Any) -> ColumnElement[bool]:  # noqa: ANN401  # SQLAlchemy's operators
+    compared: ColumnElement[bool] = _OPS[op](column, value)
+    return compared
+
+
+def _in_fields(*asked: ColumnElement[bool]) -> ColumnElement[bool]:
+    return event.c.seq.in_(select(event_field.c.seq).where(*asked))
+
+
+def _is_plain_number(text: Column[Any]) -> ColumnElement[bool]:
+    """A text that can only be meant as a number; lot 020 is not the number 20."""
+    padded = and_(text.like("0%"), not_(text.like("0.%")), text != "0")
+    return not_(padded)
+
+
+# --- items ----------------------------------------------------------------------------------------
+
+
+def _blocks(patterns: Iterable[Pattern]) -> Subquery:
+    """The items that fit, 64 to a row as `event_epc` names them."""
+    block = item.c.id.op(">>")(6)
+    bit = literal(1, BigInteger).op("<<")(cast(item.c.id.op("&")(_BIT_MASK), Integer))
+    return (
+        select(block.label("block"), cast(func.sum(bit), BigInteger).label("mask"))
+        .where(_fits(item.c.key, patterns))
+        .group_by(block)
+        .subquery()
+    )
+
+
+def _fits(key: Column[Any], patterns: Iterable[Pattern]) -> ColumnElement[bool]:
+    exact: list[str] = []
+    ways: list[ColumnElement[bool]] = []
+    packed = type_coerce(key, LargeBinary)
+    for pattern in patterns:
+        if isinstance(pattern, KeyIs):
+            exact.append(pattern.key)
+        elif isinstance(pattern, PackedBetween):
+            ways.append(and_(packed >= pattern.low, packed < pattern.high))
+        elif isinstance(pattern, TextBegins):
+            low = b"\x00" + pattern.prefix.encode()
+            ways.append(and_(packed >= low, packed < low[:-1] + bytes([low[-1] + 1])))
+    if exact:
+        ways.append(key.in_(exact))
+    return or_(*ways)
+
+
+# --- amounts --------------------------------------------------------------------------------------
+
+
+def _one_quantity(conditions: Iterable[QuantityIs]) -> ColumnElement[bool]:
+    """All of them hold in one quantity element."""
+    rows = event_quantity.c
+    asked = [_amount(rows.quantity, rows.uom, condition.amount) for condition in conditions]
+    return event.c.seq.in_(select(rows.seq).where(*asked))
+
+
+def _amount(column: Column[Any], uom: Column[Any], amount: Amount) -> ColumnElement[bool]:
+    """An amount as written, or in any unit it can be compared in."""
+    if amount.uom is None:
+        return _amounts(column, amount.op, [plain(one) for one in amount.amounts])
+    own = unit(amount.uom)
+    spread = amount.column == "s_dev"
+    ways = []
+    for other in comparable(amount.uom):
+        values = [
+            plain(one) if other is own else own.amount_in(other, one, spread=spread)
+            for one in amount.amounts
+        ]
+        ways.append(and_(uom == other.code, _amounts(column, amount.op, values)))
+    return or_(*ways)
+
+
+def _amounts(column: Column[Any], op: Op, values: list[float]) -> ColumnElement[bool]:
+    return column.in_(values) if op is Op.EQ else _compared(column, op, values[0])
+
+
+def _by_dimension(conditions: list[SensorCondition]) -> list[list[SensorCondition]]:
+    """Groups that must meet in one report: numbers of one dimension and all else asked."""
+    measured: dict[str, list[SensorCondition]] = defaultdict(list)
+    others: list[SensorCondition] = []
+    for condition in conditions:
+        if isinstance(condition, SensorAmount) and condition.amount.uom is not None:
+            measured[unit(condition.amount.uom).dimension].append(condition)
+        else:
+            others.append(condition)
+    if not measured:
+        return [others] if others else []
+    return [group + others for group in measured.values()]
+
+
+def _one_report(conditions: Iterable[SensorCondition]) -> ColumnElement[bool]:
+    asked = [_of_report(condition) for condition in conditions]
+    return event.c.seq.in_(select(event_sensor.c.seq).where(*asked))
+
+
+def _of_report(condition: SensorCondition) -> ColumnElement[bool]:
+    rows = event_sensor.c
+    if isinstance(condition, SensorAmount):
+        return _amount(rows[condition.amount.column], rows.uom, condition.amount)
+    if isinstance(condition, SensorOneOf):
+        return or_(*(rows[column].in_(condition.values) for column in condition.columns))
+    if isinstance(condition, SensorFlag):
+        return rows.boolean_value.is_(condition.value)
+    return or_(
+        *(_compared(rows[column], condition.op, condition.moment) for column in condition.columns)
+    )
+
+
+# --- order ----------------------------------------------------------------------------------------
+
+
+def sort_keys(order: OrderBy | None, *, is_sqlite: bool) -> list[ColumnElement[Any]]:
+    """What rows are sorted by before their number; events without the field come as the lowest."""
+    if order is None:
+        return []
+    if order.column is not None:
+        return [type_coerce(event.c[order.column], BigInteger)]
+    rows = event_field.c
+    first = (
+        select(func.min(rows.position))
+        .where(rows.field.in_(order.fields), rows.seq == event.c.seq)
+        .correlate(event)
+        .scalar_subquery()
+    )
+    at = and_(rows.field.in_(order.fields), rows.seq == event.c.seq, rows.position == first)
+    number = cast(func.coalesce(rows.number, type_coerce(rows.instant, BigInteger)), Float)
+    text = case((or_(rows.number.is_not(None), rows.instant.is_not(None)), ""), else_=rows.text)
+    by_number = func.coalesce(
+        select(number).where(at).correlate(event).limit(1).scalar_subquery(), _LOWEST
+    )
+    by_text = func.coalesce(
+        select(text).where(at).correlate(event).limit(1).scalar_subquery(), literal("")
+    )
+    return [by_number, by_text if is_sqlite else by_text.collate("C")]

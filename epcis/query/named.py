@@ -1,0 +1,125 @@
+"""Named queries: kept as sent, read anew whenever they are asked (EPCIS 2.0 section 8.2.6)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from sqlalchemy import delete, insert, select
+
+from epcis.query.names import Names
+from epcis.query.parameters import QueryRefused, parse
+from epcis.query.tables import named_query, subscription
+from schemas.finding import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from epcis.query.conditions import Query
+    from epcis.store.database import Act, View
+
+STANDARD: Final = ("SimpleEventQuery", "SimpleMasterDataQuery")
+"""Names of the standard's own queries; nobody can take them."""
+NAMED_QUERIES_MAX: Final = 10_000
+"""Most named queries of one repository."""
+_NAME: Final = re.compile(r"[^\s/?#%\x00-\x1f\x7f]{1,200}")
+
+
+class NameTaken(Exception):  # noqa: N818  # says what it is
+    """There is a query of this name already."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedQuery:
+    """A query under a name."""
+
+    name: str
+    made: datetime
+    owner: str
+    party: str | None
+    body: Mapping[str, Any]
+    """The query as sent."""
+
+    @property
+    def query(self) -> Query:
+        """The query, read; raises `QueryRefused` where its parameters are no longer understood."""
+        return read_body(self.body)
+
+
+def read_body(body: object, names: Names | None = None) -> Query:
+    """A query body of JSON; raises `QueryRefused` with everything that is wrong.
+
+    >>> read_body({"eventType": ["ObjectEvent"]}).order is None
+    True
+    """
+    if not isinstance(body, dict):
+        raise _refused("the query must be a JSON object of parameters")
+    return parse(body, Names.of_context(body.get("@context"), names))
+
+
+def check_name(name: object) -> str:
+    """A usable name; raises `QueryRefused`.
+
+    >>> check_name("recent-shipments")
+    'recent-shipments'
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise _refused("name must be 1 to 200 characters without spaces, '/', '?', '#' or '%'")
+    return name
+
+
+def _refused(what: str) -> QueryRefused:
+    return QueryRefused(
+        "QueryValidationException", [Finding("query.definition", Severity.ERROR, what)]
+    )
+
+
+def add(act: Act, name: str, body: Mapping[str, Any], *, owner: str, party: str | None) -> None:
+    """Keep a query under a name; raises `NameTaken`."""
+    table = named_query
+    taken = act.connection.execute(select(table.c.name).where(table.c.name == name)).first()
+    if taken or name in STANDARD:
+        raise NameTaken(name)
+    act.connection.execute(
+        insert(table).values(
+            name=name, made=act.now, owner=owner, party=party, query=orjson.dumps(body)
+        )
+    )
+
+
+def get(view: View, name: str, *, party: str | None) -> NamedQuery | None:
+    """The query of this name, where the party may know of it."""
+    found = listing(view, party=party, only=name, rows_max=1)
+    return found[0] if found else None
+
+
+def listing(
+    view: View,
+    *,
+    party: str | None,
+    rows_max: int,
+    after: str | None = None,
+    only: str | None = None,
+) -> list[NamedQuery]:
+    """Named queries by name; a caller with a party sees those of its own party."""
+    table = named_query.c
+    statement = select(named_query).order_by(table.name).limit(rows_max)
+    if party is not None:
+        statement = statement.where(table.party == party)
+    if after is not None:
+        statement = statement.where(table.name > after)
+    if only is not None:
+        statement = statement.where(table.name == only)
+    return [
+        NamedQuery(row.name, row.made, row.owner, row.party, orjson.loads(row.query))
+        for row in view.connection.execute(statement)
+    ]
+
+
+def remove(act: Act, name: str) -> None:
+    """Forget a query and end every subscription to it."""
+    act.connection.execute(delete(subscription).where(subscription.c.query == name))
+    act.connection.execute(delete(named_query).where(named_query.c.name == name))

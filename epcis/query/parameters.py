@@ -1,0 +1,508 @@
+"""The parameters of the simple event query, as a table: name, kind of value, what it asks.
+
+Standard: EPCIS 2.0 section 8.2.7.1. Names follow the standard's text; the spellings of the
+published query schema that differ (`GE_errorDeclaration_Time`, `EQ_ATTR_…`) are accepted as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from epcis.query.conditions import (
+    Amount,
+    Condition,
+    Declared,
+    Descends,
+    FieldExists,
+    FieldIs,
+    FieldOneOf,
+    HasAttribute,
+    HasSensor,
+    HasWord,
+    NamesClass,
+    NamesItem,
+    OneOf,
+    Op,
+    OrderBy,
+    QuantityIs,
+    Query,
+    SensorAmount,
+    SensorFlag,
+    SensorOneOf,
+    SensorWhen,
+    When,
+)
+from epcis.query.index import field as field_key
+from epcis.query.index import instant, word
+from epcis.query.names import Names, UnknownName
+from epcis.query.patterns import PatternError, read, read_class
+from epcis.query.units import number
+from epcis.query.values import (
+    BadValue,
+    Piped,
+    TooMuch,
+    amount,
+    amounts,
+    count,
+    flag,
+    moment,
+    one_text,
+    texts,
+)
+from epcis.store.tables import Role
+from schemas.cbv import bare
+from schemas.finding import Finding, Severity, Where
+from schemas.gs1.epc import canonical_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+PARAMETERS_MAX: Final = 200
+"""Most parameters of one query."""
+EVENT_TYPES: Final = (
+    "ObjectEvent",
+    "AggregationEvent",
+    "TransactionEvent",
+    "TransformationEvent",
+    "AssociationEvent",
+    "QuantityEvent",
+)
+ACTIONS: Final = ("ADD", "OBSERVE", "DELETE")
+ANY_ROLE: Final = (Role.EPC, Role.CHILD, Role.PARENT, Role.INPUT, Role.OUTPUT)
+
+Reader = Callable[[object, Names], Condition | None]
+
+
+class QueryRefused(Exception):  # noqa: N818  # the standard calls it an exception, we a refusal
+    """A query that cannot be asked: the EPCIS exception's name and what is wrong where."""
+
+    def __init__(self, name: str, findings: Iterable[Finding]) -> None:
+        self.name = name
+        """`QueryParameterException`, `QueryTooComplexException`, …"""
+        self.findings = tuple(findings)
+        super().__init__("; ".join(finding.what for finding in self.findings))
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Parameters whose names share a form: `EQ_source_{type}`, `GE_value_{uom}`."""
+
+    form: re.Pattern[str]
+    read: Callable[[re.Match[str], object, Names], Condition | None]
+
+
+def parse(raw: Mapping[str, object], names: Names | None = None) -> Query:
+    """Read a query's parameters, all of them, and say everything that is wrong at once.
+
+    Raises `QueryRefused`. `raw` maps a name to `Piped` text (URL), or to what JSON or SOAP held.
+
+    >>> parse({"EQ_bizStep": ["shipping"], "GE_eventTime": "2026-01-01T00:00:00Z"}).order is None
+    True
+    """
+    names = names or Names()
+    if len(raw) > PARAMETERS_MAX:
+        raise _too_complex(f"a query may have at most {PARAMETERS_MAX} parameters", None)
+    conditions: list[Condition] = []
+    findings: list[Finding] = []
+    for name, value in raw.items():
+        if name in CONTROLS:
+            continue
+        try:
+            condition = _condition(name, value, names)
+        except TooMuch as fault:
+            raise _too_complex(f"{name} {fault}", name) from None
+        except (BadValue, PatternError, UnknownName) as fault:
+            findings.append(_fault(name, f"{name} {fault}"))
+            continue
+        if condition is not None:
+            conditions.append(condition)
+    query = _controls(raw, tuple(conditions), names, findings)
+    if findings:
+        raise QueryRefused("QueryParameterException", findings)
+    return query
+
+
+def _condition(name: str, value: object, names: Names) -> Condition | None:
+    reader = FIXED.get(name)
+    if reader is not None:
+        return reader(value, names)
+    for family in FAMILIES:
+        match = family.form.fullmatch(name)
+        if match:
+            return family.read(match, value, names)
+    raise BadValue("is not a parameter of the simple event query")
+
+
+def _fault(name: str | None, what: str) -> Finding:
+    return Finding("query.parameter", Severity.ERROR, what, where=Where(path=name))
+
+
+def _too_complex(what: str, name: str | None) -> QueryRefused:
+    return QueryRefused("QueryTooComplexException", [_fault(name, what)])
+
+
+# --- how results are ordered and limited ----------------------------------------------------------
+
+CONTROLS: Final = ("orderBy", "orderDirection", "eventCountLimit", "maxEventCount", "@context")
+
+
+def _controls(
+    raw: Mapping[str, object],
+    conditions: tuple[Condition, ...],
+    names: Names,
+    findings: list[Finding],
+) -> Query:
+    order: OrderBy | None = None
+    limit = maximum = None
+    ascending = False
+    try:
+        if "orderDirection" in raw:
+            ascending = _direction(raw["orderDirection"])
+        if "orderBy" in raw:
+            order = _order(one_text(raw["orderBy"]), names, ascending=ascending)
+        if "eventCountLimit" in raw:
+            limit = count(raw["eventCountLimit"])
+        if "maxEventCount" in raw:
+            maximum = count(raw["maxEventCount"])
+    except (BadValue, UnknownName, TooMuch) as fault:
+        findings.append(_fault(None, f"orderBy, orderDirection or a count {fault}"))
+    if limit is not None and maximum is not None:
+        findings.append(
+            _fault("maxEventCount", "eventCountLimit and maxEventCount exclude each other")
+        )
+    if limit is not None and "orderBy" not in raw:
+        findings.append(_fault("eventCountLimit", "eventCountLimit needs orderBy"))
+    return Query(conditions, order, limit, maximum)
+
+
+def _direction(raw: object) -> bool:
+    direction = one_text(raw)
+    if direction not in ("ASC", "DESC"):
+        raise BadValue("must be ASC or DESC")
+    return direction == "ASC"
+
+
+def _order(name: str, names: Names, *, ascending: bool) -> OrderBy:
+    columns = {"eventTime": "event_time", "recordTime": "record_time"}
+    if name in columns:
+        return OrderBy(columns[name], ascending=ascending)
+    field = names.field(name)
+    return OrderBy(None, (field_key("event", field),), ascending=ascending)
+
+
+# --- readers of one kind of parameter each --------------------------------------------------------
+
+
+def _vocabulary(column: str, kind: str) -> Reader:
+    def read_words(raw: object, names: Names) -> Condition:
+        return OneOf(column, tuple(bare(kind, names.word(text)) for text in texts(raw)))
+
+    return read_words
+
+
+def _word(kind: str, vocabulary: str | None = None) -> Reader:
+    def read_word(raw: object, names: Names) -> Condition:
+        values = (names.word(text) for text in texts(raw))
+        return HasWord(
+            tuple(word(kind, bare(vocabulary, one) if vocabulary else one) for one in values)
+        )
+
+    return read_word
+
+
+def _when(column: str, op: Op) -> Reader:
+    return lambda raw, _: When(column, op, moment(raw))
+
+
+def _texts(column: str) -> Reader:
+    return lambda raw, _: OneOf(column, texts(raw))
+
+
+def _choice(column: str, allowed: tuple[str, ...]) -> Reader:
+    def read_choice(raw: object, _: Names) -> Condition:
+        values = texts(raw)
+        for one in values:
+            if one not in allowed:
+                raise BadValue(f"'{one[:60]}' is not one of {', '.join(allowed)}")
+        return OneOf(column, values)
+
+    return read_choice
+
+
+def _event_type(raw: object, names: Names) -> Condition:
+    values = tuple(names.word(text) for text in texts(raw))
+    for one in values:
+        if one not in EVENT_TYPES and ":" not in one:
+            raise BadValue(f"'{one[:60]}' is not one of {', '.join(EVENT_TYPES)}, nor a URI")
+    return OneOf("type", values)
+
+
+def _place(column: str) -> Reader:
+    return lambda raw, _: OneOf(column, tuple(canonical_key(text) for text in texts(raw)))
+
+
+def _below(column: str) -> Reader:
+    return lambda raw, _: Descends(column, tuple(canonical_key(text) for text in texts(raw)))
+
+
+def _names(*roles: Role) -> Reader:
+    def read_patterns(raw: object, _: Names) -> Condition:
+        return NamesItem(roles, tuple(one for text in texts(raw) for one in read(text)))
+
+    return read_patterns
+
+
+def _names_class(*roles: Role) -> Reader:
+    def read_patterns(raw: object, _: Names) -> Condition:
+        return NamesClass(roles, tuple(one for text in texts(raw) for one in read_class(text)))
+
+    return read_patterns
+
+
+def _sensor(*columns: str, vocabulary: str = "", keys: bool = False, upper: bool = False) -> Reader:
+    def read_values(raw: object, names: Names) -> Condition:
+        values = texts(raw)
+        if vocabulary:
+            values = tuple(bare(vocabulary, names.word(one)) for one in values)
+        if keys:
+            values = tuple(canonical_key(one) for one in values)
+        if upper:
+            values = tuple(one.upper() for one in values)
+        return SensorOneOf(columns, values)
+
+    return read_values
+
+
+def _sensor_when(op: Op, *columns: str) -> Reader:
+    return lambda raw, _: SensorWhen(columns, op, moment(raw))
+
+
+def _if_true(condition: Condition) -> Reader:
+    return lambda raw, _: condition if flag(raw) else None
+
+
+def _event_id(raw: object, _: Names) -> Condition:
+    return OneOf("event_id", texts(raw))
+
+
+_SENSOR_COLUMN: Final = {
+    "value": "value",
+    "minValue": "min_value",
+    "maxValue": "max_value",
+    "meanValue": "mean_value",
+    "sDev": "s_dev",
+    "percValue": "perc_value",
+    "percRank": "perc_rank",
+}
+
+
+def _bare_amount(column: str, op: Op, *, sensor: bool) -> Reader:
+    def read_amount(raw: object, _: Names) -> Condition:
+        asked = amounts(raw) if op is Op.EQ else (amount(raw),)
+        found = Amount(column, op, asked, None)
+        return SensorAmount(found) if sensor else QuantityIs(found)
+
+    return read_amount
+
+
+def _fixed() -> dict[str, Reader]:
+    table: dict[str, Reader] = {
+        "eventType": _event_type,
+        "EQ_action": _choice("action", ACTIONS),
+        "EQ_bizStep": _vocabulary("biz_step", "bizstep"),
+        "EQ_disposition": _vocabulary("disposition", "disp"),
+        "EQ_persistentDisposition_set": _word("persistentDisposition_set", "disp"),
+        "EQ_persistentDisposition_unset": _word("persistentDisposition_unset", "disp"),
+        "EQ_readPoint": _place("read_point"),
+        "WD_readPoint": _below("read_point"),
+        "EQ_bizLocation": _place("biz_location"),
+        "WD_bizLocation": _below("biz_location"),
+        "EQ_transformationID": _texts("transformation_id"),
+        "MATCH_epc": _names(Role.EPC, Role.CHILD),
+        "MATCH_parentID": _names(Role.PARENT),
+        "MATCH_inputEPC": _names(Role.INPUT),
+        "MATCH_outputEPC": _names(Role.OUTPUT),
+        "MATCH_anyEPC": _names(*ANY_ROLE),
+        "MATCH_epcClass": _names_class(Role.EPC, Role.CHILD),
+        "MATCH_inputEPCClass": _names_class(Role.INPUT),
+        "MATCH_outputEPCClass": _names_class(Role.OUTPUT),
+        "MATCH_anyEPCClass": _names_class(*ANY_ROLE),
+        "EQ_eventID": _event_id,
+        "EXISTS_errorDeclaration": _if_true(Declared()),
+        "EQ_errorReason": _vocabulary("error_reason", "er"),
+        "EQ_correctiveEventID": _word("correctiveEventID"),
+        "EXISTS_sensorElementList": _if_true(HasSensor()),
+        "EQ_type": _sensor("type", vocabulary="measurement"),
+        "EQ_deviceID": _sensor("device", "element_device", keys=True),
+        "EQ_dataProcessingMethod": _sensor("method", "element_method"),
+        "EQ_bizRules": _sensor("rules", "element_rules"),
+        "EQ_microorganism": _sensor("microorganism"),
+        "EQ_chemicalSubstance": _sensor("substance"),
+        "EQ_stringValue": _sensor("string_value"),
+        "EQ_hexBinaryValue": _sensor("hex_value", upper=True),
+        "EQ_uriValue": _sensor("uri_value"),
+        "EQ_booleanValue": lambda raw, _: SensorFlag(flag(raw)),
+    }
+    for op in (Op.GE, Op.LT):
+        table[f"{op}_eventTime"] = _when("event_time", op)
+        table[f"{op}_recordTime"] = _when("record_time", op)
+        table[f"{op}_errorDeclarationTime"] = _when("declared_error", op)
+        table[f"{op}_errorDeclaration_Time"] = _when("declared_error", op)
+        table[f"{op}_time"] = _sensor_when(op, "time", "element_time")
+        table[f"{op}_startTime"] = _sensor_when(op, "start_time")
+        table[f"{op}_endTime"] = _sensor_when(op, "end_time")
+    for op in Op:
+        table[f"{op}_quantity"] = _bare_amount("quantity", op, sensor=False)
+        table[f"{op}_percRank"] = _bare_amount("perc_rank", op, sensor=True)
+    return table
+
+
+FIXED: Final = _fixed()
+"""Every parameter with a fixed name."""
+
+
+# --- families of parameters -----------------------------------------------------------------------
+
+
+def _quantity(match: re.Match[str], raw: object, _: Names) -> Condition:
+    op = Op(match["op"])
+    asked = amounts(raw) if op is Op.EQ else (amount(raw),)
+    return QuantityIs(Amount("quantity", op, asked, match["uom"]))
+
+
+def _measured(match: re.Match[str], raw: object, _: Names) -> Condition:
+    op = Op(match["op"])
+    asked = amounts(raw) if op is Op.EQ else (amount(raw),)
+    return SensorAmount(Amount(_SENSOR_COLUMN[match["column"]], op, asked, match["uom"]))
+
+
+def _typed_id(match: re.Match[str], raw: object, names: Names) -> Condition:
+    kind = match["kind"]
+    vocabulary = "btt" if kind == "bizTransaction" else "sdt"
+    kind_type = bare(vocabulary, names.word(match["type"]))
+    return HasWord(tuple(word(kind, canonical_key(text), kind_type) for text in texts(raw)))
+
+
+_MASTERED: Final = {
+    "readPoint": "read_point",
+    "bizLocation": "biz_location",
+    "bizStep": "biz_step",
+    "disposition": "disposition",
+    "epcClass": "epc_class",
+}
+
+
+def _has_attribute(match: re.Match[str], raw: object, names: Names) -> Condition:
+    spelled = tuple(one for text in texts(raw) for one in names.spellings(text))
+    return HasAttribute(_MASTERED[match["field"]], spelled)
+
+
+def _attribute_is(match: re.Match[str], raw: object, names: Names) -> Condition:
+    spelled = names.spellings(match["attribute"])
+    return HasAttribute(_MASTERED[match["field"]], spelled, texts(raw))
+
+
+_SCOPES: Final = {
+    "": "event",
+    "ILMD_": "ilmd",
+    "ERROR_DECLARATION_": "error",
+    "SENSORELEMENT_": "sensorElement",
+    "SENSORMETADATA_": "sensorMetadata",
+    "SENSORREPORT_": "sensorReport",
+    "readPoint_": "readPoint",
+    "bizLocation_": "bizLocation",
+}
+
+
+def _field(match: re.Match[str], raw: object, names: Names) -> Condition:
+    name = names.field(match["name"])
+    scope = _SCOPES[match["scope"] or ""]
+    if match["inner"]:
+        scope = f"INNER {scope}"
+    fields = (field_key(scope, name),)
+    if match["op"] == "EXISTS":
+        return FieldExists(fields)
+    op = Op(match["op"])
+    if op is Op.EQ:
+        return _field_equals(fields, scope, name, raw)
+    return FieldIs(fields, op, _number_or_moment(raw))
+
+
+def _number_or_moment(raw: object) -> Decimal | datetime:
+    if isinstance(raw, str) and "T" in raw:
+        return moment(raw)
+    try:
+        return amount(raw)
+    except BadValue:
+        raise BadValue("must be a number or a date and time") from None
+
+
+def _field_equals(fields: tuple[int, ...], scope: str, name: str, raw: object) -> Condition:
+    """Equality with texts; one that reads as a number or time also equals its other spellings."""
+    members = raw if isinstance(raw, list | tuple) else [raw]
+    typed = any(isinstance(member, int | float | Decimal) for member in members)
+    if typed and not any(isinstance(member, bool) for member in members):
+        return FieldOneOf(fields, (), numbers=amounts(raw), typed=True)
+    if len(members) == 1 and isinstance(members[0], bool):
+        raw = str(members[0]).lower()
+    values = texts(raw)
+    return FieldOneOf(
+        fields,
+        tuple(word(scope, value, name) for value in values),
+        tuple(one for one in map(_plain_number, values) if one is not None),
+        tuple(one for one in map(instant, values) if one is not None),
+    )
+
+
+_PLAIN_NUMBER: Final = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,15})?")
+
+
+def _plain_number(text: str) -> Decimal | None:
+    """The number of a text that can only be meant as one: a lot `007` or `1E5` is not.
+
+    >>> _plain_number("20.0"), _plain_number("007")
+    (Decimal('20.0'), None)
+    """
+    return number(text) if _PLAIN_NUMBER.fullmatch(text) else None
+
+
+_OPS: Final = "(?P<op>EQ|GT|GE|LT|LE)"
+_UOM: Final = "(?P<uom>[A-Z0-9]{2,4})"
+_SCOPE_NAMES: Final = "|".join(scope for scope in _SCOPES if scope)
+_MASTERED_NAMES: Final = "|".join(_MASTERED)
+
+FAMILIES: Final = (
+    Family(re.compile(f"{_OPS}_quantity_{_UOM}"), _quantity),
+    Family(
+        re.compile(f"{_OPS}_(?P<column>value|minValue|maxValue|meanValue|sDev|percValue)_{_UOM}"),
+        _measured,
+    ),
+    Family(
+        re.compile(r"EQ_(?P<kind>bizTransaction|source|destination)_(?P<type>.+)", re.DOTALL),
+        _typed_id,
+    ),
+    Family(re.compile(f"HASATTR_(?P<field>{_MASTERED_NAMES})"), _has_attribute),
+    Family(
+        re.compile(f"EQ_?ATTR_(?P<field>{_MASTERED_NAMES})_(?P<attribute>.+)", re.DOTALL),
+        _attribute_is,
+    ),
+    Family(
+        re.compile(
+            f"(?P<op>EQ|GT|GE|LT|LE|EXISTS)_(?P<inner>INNER_)?(?P<scope>{_SCOPE_NAMES})?"
+            r"(?P<name>[^_].*[:#/].+)",
+            re.DOTALL,
+        ),
+        _field,
+    ),
+)
+"""Every parameter whose name carries a type, a unit or a field."""
+
+
+def piped(raw: Mapping[str, str]) -> dict[str, object]:
+    """Parameters of a URL, ready for `parse`."""
+    return {name: Piped(value) for name, value in raw.items()}

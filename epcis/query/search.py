@@ -1,0 +1,216 @@
+"""Asking the store: a page of events, the events of an id, whether there are too many.
+
+Pages are cut by key, not by count: rows are sorted by what the query orders by and then by their
+number, and a page begins after the last row of the page before.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from sqlalchemy import and_, func, or_, select
+
+from epcis.query.compile import sort_keys, visible_to, where
+from epcis.query.conditions import Condition, HasAttribute, NamesClass, OrderBy, Query
+from epcis.query.parameters import ANY_ROLE, QueryRefused
+from epcis.query.patterns import KeyIs
+from epcis.store.payload import unpack_event
+from epcis.store.tables import event, master_data, master_data_attribute
+from schemas.finding import Finding, Severity
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement, Row
+
+    from epcis.model import Event
+    from epcis.store.database import View
+
+PAGE_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Stored (compressed) bytes of events after which a page ends early."""
+_HASH_URI: Final = re.compile(r"ni:///sha-256;([0-9a-fA-F]{64})(?:\?ver=CBV2\.0)?")
+CLASSES_WITH_ATTRIBUTE_MAX: Final = 10_000
+"""Most product classes an attribute condition may stand for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An event as the repository gives it out: with its id, record time and number."""
+
+    seq: int
+    event: Event
+    record_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some events of a result, in order, and where the next page begins."""
+
+    events: tuple[Found, ...]
+    after: tuple[int | float | str, ...] | None = None
+    """Sort values and number of the last row; None on the last page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Whose and which events are looked at."""
+
+    party: str | None = None
+    """Only what this party may see; None sees everything."""
+    effective: bool = False
+    """Only what holds: without events declared wrong and without the declarations."""
+    top: int | None = None
+    """Only events up to this number."""
+
+
+_COLUMNS = (event.c.seq, event.c.payload, event.c.record_time, event.c.event_id)
+
+
+def newest(view: View) -> int:
+    """The number of the newest event; 0 where there is none."""
+    found: int | None = view.connection.scalar(select(func.max(event.c.seq)))
+    return found or 0
+
+
+def page(
+    view: View,
+    query: Query,
+    selection: Selection,
+    *,
+    rows_max: int,
+    after: tuple[int | float | str, ...] | None = None,
+) -> Page:
+    """The next page of a query's result: at most `rows_max` events after the row `after`."""
+    order = query.order
+    keys = sort_keys(order, is_sqlite=view.is_sqlite)
+    clauses = conditions(view, query, selection)
+    if after is not None:
+        clauses.append(_beyond(order, keys, after))
+    ascending = order is None or order.ascending
+    sorting = [*keys, event.c.seq]
+    statement = (
+        select(*_COLUMNS, *keys)
+        .where(*clauses)
+        .order_by(*(key.asc() if ascending else key.desc() for key in sorting))
+        .limit(rows_max + 1)
+    )
+    rows = view.connection.execute(statement).fetchall()
+    shown = _fitting(rows[:rows_max])
+    events = tuple(found(row) for row in shown)
+    if len(shown) == len(rows):
+        return Page(events)
+    last = shown[-1]
+    return Page(events, (*last[len(_COLUMNS) :], last.seq))
+
+
+def refuse_if_too_many(view: View, query: Query, selection: Selection, count_max: int) -> None:
+    """Raise `QueryRefused` where more events match than `count_max` (exactly as many are fine)."""
+    matching = (
+        select(event.c.seq).where(*conditions(view, query, selection)).limit(count_max + 1)
+    ).subquery()
+    count = view.connection.scalar(select(func.count()).select_from(matching)) or 0
+    if count > count_max:
+        raise QueryRefused(
+            "QueryTooLargeException",
+            [
+                Finding(
+                    "query.too-large",
+                    Severity.ERROR,
+                    f"more than {count_max} events match",
+                    "narrow the query, or raise maxEventCount, or page through it",
+                )
+            ],
+        )
+
+
+def conditions(view: View, query: Query, selection: Selection) -> list[ColumnElement[bool]]:
+    """Everything a row of `event` must fulfil for this query and this onlooker."""
+    clauses = where(_settled_classes(view, query.conditions))
+    clauses.extend(visible_to(selection.party))
+    if selection.effective:
+        clauses.extend([event.c.voided.is_(False), event.c.declared_error.is_(None)])
+    if selection.top is not None:
+        clauses.append(event.c.seq <= selection.top)
+    return clauses
+
+
+def by_id(view: View, event_id: str, selection: Selection) -> tuple[Found, ...]:
+    """The event with this id or hash and the declarations that it was wrong, oldest first."""
+    named = event.c.event_id == event_id
+    digest = _HASH_URI.fullmatch(event_id)
+    if digest:
+        named = or_(named, event.c.hash == bytes.fromhex(digest[1]))
+    statement = select(*_COLUMNS).where(named, *visible_to(selection.party)).order_by(event.c.seq)
+    return tuple(found(row) for row in view.connection.execute(statement))
+
+
+def found(row: Row[Any]) -> Found:
+    """A row of the `event` table as an event given out: own record time, and an id in any case."""
+    told = unpack_event(row.payload)
+    written = row.record_time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    changes: dict[str, Any] = {"record_time": written}
+    if told.event_id is None:
+        changes["event_id"] = row.event_id
+    return Found(row.seq, msgspec.structs.replace(told, **changes), row.record_time)
+
+
+def _fitting(rows: list[Row[Any]]) -> list[Row[Any]]:
+    """The first rows whose payloads together stay within a page; at least one."""
+    size_bytes = 0
+    for position, row in enumerate(rows):
+        size_bytes += len(row.payload)
+        if size_bytes > PAGE_BYTES_MAX and position:
+            return rows[:position]
+    return rows
+
+
+def _beyond(
+    order: OrderBy | None, keys: list[ColumnElement[Any]], after: tuple[int | float | str, ...]
+) -> ColumnElement[bool]:
+    """Rows that come after the one with these sort values."""
+    if len(after) != len(keys) + 1:
+        raise QueryRefused(
+            "QueryParameterException",
+            [Finding("query.page", Severity.ERROR, "nextPageToken belongs to another query")],
+        )
+    ascending = order is None or order.ascending
+    beyond: ColumnElement[bool] | None = None
+    for key, value in zip(reversed([*keys, event.c.seq]), reversed(after), strict=True):
+        strictly = key > value if ascending else key < value
+        beyond = strictly if beyond is None else or_(strictly, and_(key == value, beyond))
+    if beyond is None:
+        raise AssertionError("a page is always sorted by at least the number")
+    return beyond
+
+
+def _settled_classes(view: View, asked: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    """Attribute conditions on product classes as the classes they stand for."""
+    return tuple(
+        _classes_with(view, one)
+        if isinstance(one, HasAttribute) and one.field == "epc_class"
+        else one
+        for one in asked
+    )
+
+
+def _classes_with(view: View, condition: HasAttribute) -> NamesClass:
+    told, attribute = master_data.c, master_data_attribute.c
+    having = [attribute.name.in_(condition.names)]
+    if condition.values is not None:
+        having.append(attribute.value.in_(condition.values))
+    statement = (
+        select(told.key)
+        .join(master_data_attribute, and_(told.type == attribute.type, told.id == attribute.id))
+        .where(*having)
+        .limit(CLASSES_WITH_ATTRIBUTE_MAX + 1)
+    )
+    keys = view.connection.scalars(statement).all()
+    if len(keys) > CLASSES_WITH_ATTRIBUTE_MAX:
+        raise QueryRefused(
+            "QueryTooComplexException",
+            [Finding("query.classes", Severity.ERROR, "too many classes have this attribute")],
+        )
+    return NamesClass(ANY_ROLE, tuple(KeyIs(key) for key in keys) or (KeyIs(""),))

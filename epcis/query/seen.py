@@ -1,0 +1,96 @@
+"""Which values the events of the repository hold: the lists behind the top-level resources.
+
+Without a party the lists hop from value to value along an index and read no event; a party's list
+is made from the events it may see.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import and_, exists, func, select
+
+from epcis.query.compile import visible_to
+from epcis.store.payload import unpack_event
+from epcis.store.tables import event, event_epc, event_party, item
+
+if TYPE_CHECKING:
+    from epcis.model import Event
+    from epcis.store.database import View
+
+COLUMNS: Final = {
+    "eventTypes": "type",
+    "bizSteps": "biz_step",
+    "bizLocations": "biz_location",
+    "readPoints": "read_point",
+    "dispositions": "disposition",
+}
+"""Resource and the column of `event` whose values it lists."""
+
+
+def values(
+    view: View, resource: str, *, party: str | None, after: str | None, rows_max: int
+) -> list[str]:
+    """Up to `rows_max` values of a resource in ascending order, those after `after`."""
+    column = event.c[COLUMNS[resource]]
+    if party is None:
+        return _hop(view, resource, after, rows_max)
+    statement = select(column).where(column.is_not(None), *visible_to(party))
+    if after is not None:
+        statement = statement.where(column > after)
+    rows = view.connection.scalars(statement.distinct().order_by(column).limit(rows_max))
+    return list(rows)
+
+
+def _hop(view: View, resource: str, after: str | None, rows_max: int) -> list[str]:
+    column = event.c[COLUMNS[resource]]
+    found: list[str] = []
+    while len(found) < rows_max:
+        statement = select(func.min(column))
+        if after is not None:
+            statement = statement.where(column > after)
+        after = view.connection.scalar(statement)
+        if after is None:
+            break
+        found.append(after)
+    return found
+
+
+def is_seen(view: View, resource: str, value: str, *, party: str | None) -> bool:
+    """Whether an event that the party may see has this value."""
+    column = event.c[COLUMNS[resource]]
+    statement = select(event.c.seq).where(column == value, *visible_to(party)).limit(1)
+    return view.connection.execute(statement).first() is not None
+
+
+def example(view: View, resource: str, value: str, *, party: str | None) -> Event | None:
+    """An event with this value, to tell how senders write it."""
+    column = event.c[COLUMNS[resource]]
+    statement = select(event.c.payload).where(column == value, *visible_to(party)).limit(1)
+    payload = view.connection.scalar(statement)
+    return None if payload is None else unpack_event(payload)
+
+
+def item_keys(view: View, *, party: str | None, after: int, rows_max: int) -> list[tuple[int, str]]:
+    """Up to `rows_max` items the party may see, in the order they were first told of."""
+    statement = select(item.c.id, item.c.key).where(item.c.id > after)
+    if party is not None:
+        statement = statement.where(_named_for(party))
+    rows = view.connection.execute(statement.order_by(item.c.id).limit(rows_max))
+    return [(row.id, row.key) for row in rows]
+
+
+def item_is_seen(view: View, key: str, *, party: str | None) -> bool:
+    """Whether an event that the party may see names this item."""
+    statement = select(item.c.id).where(item.c.key == key)
+    if party is not None:
+        statement = statement.where(_named_for(party))
+    return view.connection.execute(statement).first() is not None
+
+
+def _named_for(party: str):  # noqa: ANN202  # SQLAlchemy's condition
+    rows = event_epc.c
+    bit = item.c.id.op("&")(63)
+    named = and_(rows.block == item.c.id.op(">>")(6), rows.mask.op(">>")(bit).op("&")(1) != 0)
+    seen = and_(event_party.c.seq == rows.seq, event_party.c.party == party)
+    return exists().where(named, seen)

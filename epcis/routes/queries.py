@@ -1,0 +1,175 @@
+"""`/epcis/queries`: named queries, their events, and giving page tokens back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from fastapi import Request
+from fastapi.responses import Response
+
+from epcis.desk import Caller, now_of, store_of
+from epcis.query import named, paging, search
+from epcis.query.paging import BadToken
+from epcis.routes.addresses import address, identifier
+from epcis.routes.answers import capable, new_router, next_page, per_page
+from epcis.routes.callers import MayQuery
+from epcis.routes.events import PAGING, Question, asked, event_page
+from epcis.routes.negotiation import agree, agree_to_write, content_type, extensions
+from epcis.routes.problems import not_found, refusal
+from epcis.routes.resources import refuse_parameters
+
+if TYPE_CHECKING:
+    from epcis.query.named import NamedQuery
+
+BODY_BYTES_MAX: Final = 1024 * 1024
+"""Largest query or subscription body."""
+SCHEDULE: Final = ("stream", "second", "minute", "hour", "dayOfMonth", "month", "dayOfWeek")
+"""Parameters of a WebSocket subscription; they mean nothing to an ordinary GET."""
+
+router = new_router("queries")
+
+
+async def json_body(request: Request) -> Any:  # noqa: ANN401  # whatever the caller sent
+    """The request's JSON body; raises 413, 415 or 400 problems."""
+    content_type(request, json_only=True)
+    body = bytearray()
+    async for part in request.stream():
+        body.extend(part)
+        if len(body) > BODY_BYTES_MAX:
+            raise refusal(
+                "QueryTooComplexException", f"the body may have {BODY_BYTES_MAX} bytes at most"
+            )
+    try:
+        return orjson.loads(bytes(body))
+    except orjson.JSONDecodeError as fault:
+        raise refusal(
+            "ValidationException", f"the body is no JSON: {fault.msg} at character {fault.pos}"
+        ) from None
+
+
+@router.post("/queries", response_class=Response, status_code=201)
+async def make_query(request: Request, caller: MayQuery) -> Response:
+    """Keep a query under a name, to be asked and subscribed to by it."""
+    headers = agree_to_write(request)
+    body = await json_body(request)
+    if not isinstance(body, dict) or set(body) - {"name", "query", "@context"}:
+        raise refusal("QueryValidationException", "the body must be an object of name and query")
+    name = named.check_name(body.get("name"))
+    query = body.get("query")
+    if isinstance(query, dict) and "@context" in body:
+        query = {"@context": body["@context"], **query}
+    prefixes = dict(extensions(request).prefixes)
+    if isinstance(query, dict) and prefixes:
+        query = {**query, "@context": [prefixes, *_contexts(query)]}
+    named.read_body(query)
+    await asyncio.to_thread(_keep, request, caller, name, query)
+    headers["Location"] = address(request, "queries", name)
+    return Response(status_code=201, headers=headers)
+
+
+def _contexts(query: dict[str, Any]) -> list[Any]:
+    stated = query.get("@context")
+    if stated is None:
+        return []
+    return stated if isinstance(stated, list) else [stated]
+
+
+def _keep(request: Request, caller: Caller, name: str, query: dict[str, Any]) -> None:
+    with store_of(request).write(now_of(request)) as act:
+        try:
+            named.add(act, name, query, owner=caller.name, party=caller.party)
+        except named.NameTaken:
+            raise refusal(
+                "ResourceAlreadyExistsException", f"there is a query '{name}' already"
+            ) from None
+
+
+@router.get("/queries", response_class=Response)
+def list_queries(request: Request, caller: MayQuery) -> Response:
+    """A page of the named queries."""
+    refuse_parameters(request, *PAGING)
+    agreement = agree(request)
+    rows_max, now = per_page(request), now_of(request)
+    mark = paging.fingerprint(request.url.path, caller.name, caller.party)
+    with store_of(request).read() as view:
+        stated = request.query_params.get("nextPageToken")
+        cursor = paging.read_token(view, stated, mark, now) if stated is not None else None
+        after = str(cursor.after[0]) if cursor else None
+        found = named.listing(view, party=caller.party, rows_max=rows_max + 1, after=after)
+    headers = dict(agreement.headers)
+    if len(found) > rows_max:
+        last = found[rows_max - 1].name
+        headers |= next_page(request, paging.Cursor(mark, paging.expiry(now), (last,)))
+    members = [_told(one) for one in found[:rows_max]]
+    return Response(orjson.dumps(members), headers=headers, media_type="application/json")
+
+
+def _told(one: NamedQuery) -> dict[str, Any]:
+    return {"name": one.name, "query": one.body}
+
+
+def named_query(request: Request, caller: Caller, tail: str) -> NamedQuery:
+    """The query named by the address; 404 where there is none for this caller."""
+    name = identifier(request, "queries", tail)
+    with store_of(request).read() as view:
+        found = named.get(view, name, party=caller.party)
+    if found is None:
+        raise refusal("NoSuchNameException", f"there is no query '{name[:200]}'")
+    return found
+
+
+@router.get("/queries/{query_name}", response_class=Response)
+def show_query(request: Request, query_name: str, caller: MayQuery) -> Response:
+    """The definition of a named query."""
+    del query_name
+    refuse_parameters(request)
+    agreement = agree(request)
+    body = orjson.dumps(_told(named_query(request, caller, "")))
+    return Response(body, headers=agreement.headers, media_type="application/json")
+
+
+@router.delete("/queries/{query_name}", response_class=Response, status_code=204)
+def drop_query(request: Request, query_name: str, caller: MayQuery) -> Response:
+    """Forget a named query; its subscriptions end with it."""
+    del query_name
+    found = named_query(request, caller, "")
+    with store_of(request).write(now_of(request)) as act:
+        named.remove(act, found.name)
+    return Response(status_code=204)
+
+
+@router.get("/queries/{query_name}/events", response_class=Response)
+def query_events(request: Request, query_name: str, caller: MayQuery) -> Response:
+    """The events a named query finds, page by page; a WebSocket here subscribes instead."""
+    del query_name
+    refuse_parameters(request, *PAGING)
+    agreement = agree(request)
+    found = named_query(request, caller, "/events")
+    asked_for = Question(
+        found.query,
+        found.name,
+        f"{found.made.isoformat()} {orjson.dumps(found.body).decode()}",
+        search.Selection(party=caller.party),
+    )
+    return event_page(request, agreement, asked_for, caller)
+
+
+@router.delete("/nextPageToken/{token}", response_class=Response, status_code=204)
+def end_token(request: Request, token: str, _caller: MayQuery) -> Response:
+    """Give a page token back: it cannot be followed any more."""
+    asked(request)
+    now = now_of(request)
+    with store_of(request).write(now) as act:
+        try:
+            paging.end_token(act, token, now)
+        except BadToken as fault:
+            raise not_found(f"the token {fault}") from None
+    return Response(status_code=204)
+
+
+capable(router, "/queries", "GET, POST")
+capable(router, "/queries/{query_name}", "GET, DELETE")
+capable(router, "/queries/{query_name}/events", "GET")
+capable(router, "/nextPageToken/{token}", "DELETE")

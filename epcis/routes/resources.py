@@ -1,0 +1,301 @@
+"""The top-level resources: what kinds of values events hold, and the events of each value.
+
+`/epcis/{eventTypes,epcs,bizSteps,bizLocations,readPoints,dispositions}`, EPCIS 2.0 section 12.6.
+Beside the standard: `/epcis/epcs/{epc}/state`, what the repository knows of an item now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import orjson
+from fastapi import Request
+from fastapi.responses import Response
+
+from epcis.codec.document import EpcFormat
+from epcis.codec.words import Words
+from epcis.desk import Caller, now_of, store_of
+from epcis.query import paging, seen
+from epcis.query.parameters import EVENT_TYPES
+from epcis.routes.addresses import identifier
+from epcis.routes.answers import capable, collection, new_router, next_page, per_page
+from epcis.routes.callers import MayQuery
+from epcis.routes.events import asked, event_page, question
+from epcis.routes.negotiation import Agreement, agree
+from epcis.routes.problems import not_found, refusal
+from epcis.store.items import ItemState
+from epcis.store.items import item as item_state
+from schemas.cbv import bare
+from schemas.gs1.digital_link import RESOLVER
+from schemas.gs1.epc import canonical_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from epcis.store.database import View
+
+TOP_LEVEL: Final = (
+    "capture",
+    "events",
+    "queries",
+    "eventTypes",
+    "epcs",
+    "bizSteps",
+    "bizLocations",
+    "readPoints",
+    "dispositions",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A top-level resource whose values stand in a column of the events."""
+
+    name: str
+    parameter: str
+    """The query parameter that asks for events of one value."""
+    key: Callable[[str], str]
+    """From a value in an address to how it is stored."""
+    is_identifier: bool
+    """Whether values are identifiers, given out in the agreed EPC format."""
+
+
+RESOURCES: Final = (
+    Resource("eventTypes", "eventType", str, is_identifier=False),
+    Resource("bizSteps", "EQ_bizStep", lambda text: bare("bizstep", text), is_identifier=False),
+    Resource(
+        "dispositions", "EQ_disposition", lambda text: bare("disp", text), is_identifier=False
+    ),
+    Resource("bizLocations", "EQ_bizLocation", canonical_key, is_identifier=True),
+    Resource("readPoints", "EQ_readPoint", canonical_key, is_identifier=True),
+)
+
+router = new_router("resources")
+
+
+@router.get("/", response_class=Response)
+@router.get("", response_class=Response, include_in_schema=False)
+def top_level(request: Request, _caller: MayQuery) -> Response:
+    """The resources this repository has."""
+    refuse_parameters(request)
+    agreement = agree(request)
+    return collection(agreement, list(TOP_LEVEL), {})
+
+
+def refuse_parameters(request: Request, *allowed: str) -> None:
+    """Refuse parameters that the address does not take."""
+    for name in asked(request):
+        if name not in allowed:
+            raise refusal("QueryParameterException", f"'{name}' is not a parameter here")
+
+
+def _list(resource: Resource, request: Request, caller: Caller) -> Response:
+    """A page of the values events hold for this resource."""
+    refuse_parameters(request, *_PAGING)
+    agreement = agree(request)
+    rows_max, now = per_page(request), now_of(request)
+    mark = paging.fingerprint(request.url.path, caller.name, caller.party)
+    with store_of(request).read() as view:
+        stated = request.query_params.get("nextPageToken")
+        cursor = paging.read_token(view, stated, mark, now) if stated is not None else None
+        after = str(cursor.after[0]) if cursor else None
+        found = seen.values(
+            view, resource.name, party=caller.party, after=after, rows_max=rows_max + 1
+        )
+        shown = found[:rows_max]
+        members = [_given_out(view, resource, one, agreement, caller) for one in shown]
+    if resource.name == "eventTypes" and cursor is None and len(found) <= rows_max:
+        members = _with_standard_types(members)
+    headers = {}
+    if len(found) > rows_max:
+        headers = next_page(request, paging.Cursor(mark, paging.expiry(now), (shown[-1],)))
+    return collection(agreement, members, headers)
+
+
+_PAGING: Final = ("perPage", "nextPageToken")
+
+
+def _with_standard_types(members: list[str]) -> list[str]:
+    """Event types seen, and those of the standard that may still come."""
+    standard = [name for name in EVENT_TYPES if name != "QuantityEvent" and name not in members]
+    return [*members, *standard]
+
+
+def _given_out(
+    view: View, resource: Resource, value: str, agreement: Agreement, caller: Caller
+) -> str:
+    """A stored value as the caller wants it written."""
+    if not resource.is_identifier or not value.startswith("/"):
+        return value
+    if agreement.options.epc_format is EpcFormat.AS_WRITTEN:
+        event = seen.example(view, resource.name, value, party=caller.party)
+        place = None
+        if event is not None:
+            place = event.read_point if resource.name == "readPoints" else event.biz_location
+        return place.id if place is not None else f"{RESOLVER}{value}"
+    return written(value, agreement)
+
+
+def written(key: str, agreement: Agreement) -> str:
+    """A canonical key as a Digital Link or URN, as agreed; other identifiers as they are."""
+    if not key.startswith("/"):
+        return key
+    return Words(agreement.options).epc(f"{RESOLVER}{key}")
+
+
+def _one(resource: Resource, request: Request, caller: Caller) -> Response:
+    """What there is about one value: its events."""
+    refuse_parameters(request)
+    agreement = agree(request)
+    value = identifier(request, resource.name)
+    _must_be_seen(resource, request, caller, value)
+    return collection(agreement, ["events"], {})
+
+
+def _events(resource: Resource, request: Request, caller: Caller) -> Response:
+    """The events of one value; further query parameters narrow them."""
+    agreement = agree(request)
+    value = identifier(request, resource.name, "/events")
+    _must_be_seen(resource, request, caller, value)
+    asked_for = question(
+        request, agreement, caller, fixed={resource.parameter: [resource.key(value)]}
+    )
+    return event_page(request, agreement, asked_for, caller)
+
+
+def _must_be_seen(resource: Resource, request: Request, caller: Caller, value: str) -> None:
+    if resource.name == "eventTypes" and value in EVENT_TYPES:
+        return
+    with store_of(request).read() as view:
+        if seen.is_seen(view, resource.name, resource.key(value), party=caller.party):
+            return
+    raise not_found(f"no {resource.name} '{value[:200]}' in any event")
+
+
+def _offer(resource: Resource) -> None:
+    """Put the four addresses of a resource on the router."""
+
+    def listing(request: Request, caller: MayQuery) -> Response:
+        return _list(resource, request, caller)
+
+    def events_of(request: Request, value: str, caller: MayQuery) -> Response:
+        del value  # decoded too often by then, see addresses
+        return _events(resource, request, caller)
+
+    def one(request: Request, value: str, caller: MayQuery) -> Response:
+        del value
+        return _one(resource, request, caller)
+
+    for path, endpoint in (
+        (f"/{resource.name}", listing),
+        (f"/{resource.name}/{{value:path}}/events", events_of),
+        (f"/{resource.name}/{{value:path}}", one),
+    ):
+        router.add_api_route(
+            path,
+            endpoint,
+            methods=["GET"],
+            response_class=Response,
+            name=f"{endpoint.__name__} {resource.name}",
+        )
+        capable(router, path, "GET")
+
+
+for _resource in RESOURCES:
+    _offer(_resource)
+
+
+@router.get("/epcs", response_class=Response)
+def epcs(request: Request, caller: MayQuery) -> Response:
+    """A page of the items events name."""
+    refuse_parameters(request, *_PAGING)
+    agreement = agree(request)
+    rows_max, now = per_page(request), now_of(request)
+    mark = paging.fingerprint(request.url.path, caller.name, caller.party)
+    with store_of(request).read() as view:
+        stated = request.query_params.get("nextPageToken")
+        cursor = paging.read_token(view, stated, mark, now) if stated is not None else None
+        after = int(cursor.after[0]) if cursor else 0
+        found = seen.item_keys(view, party=caller.party, after=after, rows_max=rows_max + 1)
+    shown = found[:rows_max]
+    headers = {}
+    if len(found) > rows_max:
+        headers = next_page(request, paging.Cursor(mark, paging.expiry(now), (shown[-1][0],)))
+    return collection(agreement, [written(key, agreement) for _, key in shown], headers)
+
+
+@router.get("/epcs/{epc:path}/events", response_class=Response)
+def epc_events(request: Request, epc: str, caller: MayQuery) -> Response:
+    """The events that name an item, in whichever list."""
+    del epc  # decoded too often by then, see addresses
+    agreement = agree(request)
+    value = _seen_epc(request, caller, "/events")
+    asked_for = question(request, agreement, caller, fixed={"MATCH_anyEPC": [value]})
+    return event_page(request, agreement, asked_for, caller)
+
+
+@router.get("/epcs/{epc:path}/state", response_class=Response)
+def epc_state(request: Request, epc: str, caller: MayQuery) -> Response:
+    """What the repository knows of an item now: lot, expiry, status, place, holder, container."""
+    del epc
+    refuse_parameters(request)
+    agreement = agree(request)
+    value = _seen_epc(request, caller, "/state")
+    with store_of(request).read() as view:
+        state = item_state(view, canonical_key(value))
+    if state is None:
+        raise not_found(f"nothing holds of '{value[:200]}': its events were declared wrong")
+    told = orjson.dumps(_told(state, agreement))
+    headers = {"GS1-EPC-Format": agreement.options.epc_format.value}
+    return Response(told, headers=headers, media_type="application/json")
+
+
+@router.get("/epcs/{epc:path}", response_class=Response)
+def epc_resources(request: Request, epc: str, caller: MayQuery) -> Response:
+    """What there is about one item: its events."""
+    del epc
+    refuse_parameters(request)
+    agreement = agree(request)
+    _seen_epc(request, caller, "")
+    return collection(agreement, ["events"], {"Link": '<./state>; rel="describedby"'})
+
+
+def _seen_epc(request: Request, caller: Caller, tail: str) -> str:
+    """The EPC of the address; 404 where the caller may see no event that names it."""
+    value = identifier(request, "epcs", tail)
+    with store_of(request).read() as view:
+        if not seen.item_is_seen(view, canonical_key(value), party=caller.party):
+            raise not_found(f"no event names '{value[:200]}'")
+    return value
+
+
+def _told(state: ItemState, agreement: Agreement) -> dict[str, str | None]:
+    """An item's state for JSON; identifiers in the agreed format, what nobody told is null."""
+
+    def place(key: str | None) -> str | None:
+        return written(key, agreement) if key else None
+
+    return {
+        "epc": place(state.key),
+        "status": state.status.value,
+        "disposition": state.disposition or None,
+        "lot": state.lot or None,
+        "expiry": state.expiry.isoformat() if state.expiry else None,
+        "location": place(state.location),
+        "holder": place(state.holder),
+        "parent": place(state.parent),
+        "topContainer": place(state.top),
+        "firstEventTime": state.first_event_time.isoformat().replace("+00:00", "Z"),
+        "lastEventTime": state.last_event_time.isoformat().replace("+00:00", "Z"),
+    }
+
+
+capable(router, "/", "GET")
+for _path in (
+    "/epcs",
+    "/epcs/{epc:path}/events",
+    "/epcs/{epc:path}/state",
+    "/epcs/{epc:path}",
+):
+    capable(router, _path, "GET")
