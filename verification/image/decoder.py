@@ -72,10 +72,12 @@ def decode(
     return [_mark(code, stage, page, scale, offset) for code in found if code.valid and code.bytes]
 
 
-def decode_with_doubts(grey: Grey, *, page: int = 0) -> tuple[list[Mark], list[Corners]]:
+def decode_with_doubts(
+    grey: Grey, *, page: int = 0, formats: zxingcpp.BarcodeFormats = WANTED
+) -> tuple[list[Mark], list[Corners]]:
     """What zxing-cpp reads, and the places where it saw a Data Matrix but could not read it."""
     found = zxingcpp.read_barcodes(
-        grey, formats=WANTED, text_mode=zxingcpp.TextMode.Plain, return_errors=True
+        grey, formats=formats, text_mode=zxingcpp.TextMode.Plain, return_errors=True
     )
     marks: list[Mark] = []
     doubts: list[Corners] = []

@@ -1,6 +1,4 @@
-"""From a place to a message: modules sampled over whole cells, patterns repainted, then zxing-cpp
-corrects the errors.
-"""
+"""From a place to a message: modules sampled, patterns repainted, decoded."""
 
 from __future__ import annotations
 

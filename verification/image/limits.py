@@ -25,5 +25,9 @@ class Limits:
     """Symbols reported for one page."""
     candidates_max: int = 24
     """Places of one page that the repair stages look at, best first."""
+    doubts_max: int = 8
+    """Places of doubt that are repaired beside symbols already read."""
+    spots_repaired_max: int = 6
+    """Spots of a crowded page that the repair stages look at."""
     pixels_searched_max: int = 16_000_000
     """Pages above this are searched by the repair stages at a reduced size."""

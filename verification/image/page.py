@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from verification.image.decoder import decode, decode_with_doubts, name_of
-from verification.image.filters import filters_for
+from schemas.finding import Finding, Severity
+from verification.image.crowd import spots
+from verification.image.decoder import (
+    DATA_MATRIX,
+    WANTED,
+    decode,
+    decode_with_doubts,
+    name_of,
+)
+from verification.image.filters import SPOT_FILTERS, Filter, filters_for
 from verification.image.grid import read_grid
 from verification.image.lattice import lattice_hypotheses
 from verification.image.locate import Hypothesis, evidence, fitted, places_seen, same_place
 from verification.image.place import flattened
-from verification.image.symbol import Mark, quad_of
+from verification.image.sheet import Sheet
+from verification.image.symbol import Mark, corners_of, quad_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import zxingcpp
+
     from verification.image.limits import Limits
     from verification.image.place import Corners
-    from verification.image.sheet import Grey, Sheet
+    from verification.image.sheet import Grey
 
 PITCH_PX_WANTED = (2.5, 7.0)
 """Places are enlarged or reduced so that a module has so many pixels when it is sampled."""
@@ -30,34 +42,126 @@ EVIDENCE_STRONG = 6.5
 """Evidence of a place, after fitting, that is read before costlier places are sought."""
 EVIDENCE_WEAK = 3.5
 """Evidence below which a place is not read at all."""
+SIDE_PX_MIN = 12
+"""Smallest side of a page that can hold a code."""
 FITTED_PER_ROUND = 8
 READ_PER_ROUND = 3
 LATTICE_SIDE_PX = 700
 """Longest side of the page as its lattice is sought."""
 
 
-def marks_on(sheet: Sheet, limits: Limits) -> list[Mark]:
-    """Every symbol on one page that some stage reads."""
+def marks_on(sheet: Sheet, limits: Limits) -> tuple[list[Mark], list[Finding]]:
+    """Every symbol on one page that some stage reads, and what was refused."""
     found, doubts = decode_with_doubts(sheet.grey, page=sheet.page)
+    if not found:
+        found = filtered(sheet) or repaired(sheet, doubts, limits)
+    elif doubts:
+        found += doubted(sheet, found, doubts, limits)
     if found:
-        return found[: limits.symbols_max]
-    return filtered(sheet) or repaired(sheet, doubts, limits)
+        found += overlooked(sheet, found, limits)
+    agreed, findings = without_conflicts(found)
+    return agreed[: limits.symbols_max], findings
 
 
-def filtered(sheet: Sheet) -> list[Mark]:
+def doubted(sheet: Sheet, found: list[Mark], doubts: list[Corners], limits: Limits) -> list[Mark]:
+    """Symbols at places where zxing-cpp saw one beside those that it read."""
+    free = [corners for corners in doubts if not any(covers(mark, corners) for mark in found)]
+    marks: list[Mark] = []
+    for corners in free[: limits.doubts_max]:
+        margin = 0.3 * float(np.linalg.norm(corners[2] - corners[0]))
+        left, top = np.maximum(corners.min(0) - margin, 0).astype(int).tolist()
+        right, bottom = (corners.max(0) + margin).astype(int).tolist()
+        marks += cut_out(sheet, (left, top, right, bottom), deep=True, limits=limits)
+    return marks
+
+
+def overlooked(sheet: Sheet, found: list[Mark], limits: Limits) -> list[Mark]:
+    """Symbols at spots that look like those found."""
+    marks: list[Mark] = []
+    for number, spot in enumerate(spots(sheet.grey, found)):
+        deep = len(found) > 1 and spot.likely and number < limits.spots_repaired_max
+        marks += cut_out(sheet, spot.box, deep=deep, limits=limits)
+    return marks
+
+
+def cut_out(
+    sheet: Sheet, box: tuple[int, int, int, int], *, deep: bool, limits: Limits
+) -> list[Mark]:
+    """The symbols in a small part of the page, in coordinates of the page."""
+    left, top, right, bottom = box
+    part = Sheet(sheet.page, np.ascontiguousarray(sheet.grey[top:bottom, left:right]))
+    if min(part.grey.shape) < SIDE_PX_MIN:
+        return []
+    found, doubts = decode_with_doubts(part.grey, page=sheet.page, formats=DATA_MATRIX)
+    found = found or filtered(part, DATA_MATRIX, SPOT_FILTERS)
+    if not found and deep:
+        found = repaired(part, doubts, limits)
+    return [mark.moved(left, top) for mark in found]
+
+
+def covers(mark: Mark, corners: Corners) -> bool:
+    """Whether the middle of a place lies inside a mark."""
+    x, y = corners.mean(0).tolist()
+    return cv2.pointPolygonTest(corners_of(mark.position), (x, y), measureDist=False) >= 0
+
+
+def without_conflicts(found: list[Mark]) -> tuple[list[Mark], list[Finding]]:
+    """Each symbol once; two different messages at one place are both refused."""
+    kept: list[Mark] = []
+    refused: list[Mark] = []
+    for mark in found:
+        middle = corners_of(mark.position)
+        rivals = [
+            other
+            for other in kept
+            if mark.is_matrix
+            and other.is_matrix
+            and (covers(other, middle) or covers(mark, corners_of(other.position)))
+        ]
+        if not rivals:
+            kept.append(mark)
+        elif any(other.data != mark.data for other in rivals):
+            refused += [mark, *rivals]
+            kept = [other for other in kept if other not in rivals]
+    return kept, [_conflict(mark) for mark in refused]
+
+
+def _conflict(mark: Mark) -> Finding:
+    x, y = mark.position[0]
+    return Finding(
+        "image.conflict",
+        Severity.ERROR,
+        f"two readings of the code at {x}, {y} on page {mark.page + 1} differ: neither is taken",
+        "take a sharper picture of this code alone",
+    )
+
+
+def filtered(
+    sheet: Sheet,
+    formats: zxingcpp.BarcodeFormats = WANTED,
+    filters: tuple[Filter, ...] | None = None,
+) -> list[Mark]:
     """What the first filter that helps lets zxing-cpp read."""
-    for step in filters_for(sheet.grey):
-        found = decode(step.apply(sheet.grey), stage="filter", page=sheet.page, scale=step.scale)
+    for step in filters or filters_for(sheet.grey):
+        found = decode(
+            step.apply(sheet.grey),
+            stage="filter",
+            page=sheet.page,
+            scale=step.scale,
+            formats=formats,
+        )
         if found:
             return found
     return []
 
 
-def repaired(sheet: Sheet, doubts: list[Corners], limits: Limits) -> list[Mark]:
+def repaired(sheet: Sheet, doubts: list[Corners], limits: Limits, *, rounds: int = 2) -> list[Mark]:
     """The symbol our own grid reads, at the likeliest places first."""
+    if min(sheet.grey.shape) < SIDE_PX_MIN:
+        return []
     read: list[Hypothesis] = []
     pool: list[Hypothesis] = []
-    for candidates, evidence_min in candidate_rounds(sheet.grey, doubts):
+    for candidates, evidence_min in islice(candidate_rounds(sheet.grey, doubts), rounds):
         pool += [settled(sheet.grey, h) for h in likeliest(candidates, FITTED_PER_ROUND)]
         for place in likeliest(pool, READ_PER_ROUND):
             if evidence(place) < evidence_min or any(same_place(place, other) for other in read):

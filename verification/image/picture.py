@@ -38,7 +38,9 @@ def marks_of(data: bytes, limits: Limits) -> tuple[list[Mark], list[Finding], in
         findings = opened.findings
         for sheet in opened.sheets:
             pages += 1
-            marks += marks_on(sheet, limits)
+            seen, refused = marks_on(sheet, limits)
+            marks += seen
+            findings += refused
     except Refused as refused:
         findings.append(refused.finding)
     return marks, findings, pages

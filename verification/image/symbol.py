@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from schemas.finding import Finding
@@ -20,6 +21,11 @@ def quad_of(corners: npt.NDArray[np.floating[Any]]) -> Quad:
     """Four corners (4, 2) as whole pixels."""
     (a, b), (c, d), (e, f), (g, h) = corners.round().astype(int).tolist()
     return (a, b), (c, d), (e, f), (g, h)
+
+
+def corners_of(quad: Quad) -> npt.NDArray[np.float32]:
+    """Four corners as an array (4, 2)."""
+    return np.array(quad, np.float32)
 
 
 GS1_NAMES = {
@@ -80,6 +86,16 @@ class Mark:
     stage: str
     """Stage that read it: `plain`, `filter`, `tile`, `grid`, `libdmtx`."""
     quality: Quality | None = None
+
+    def moved(self, right: int, down: int) -> Mark:
+        """The mark in a picture whose origin lies so many pixels further up and left."""
+        a, b, c, d = ((x + right, y + down) for x, y in self.position)
+        return replace(self, position=(a, b, c, d))
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether it is a Data Matrix or QR code rather than bars."""
+        return "Matrix" in self.symbology or "QR" in self.symbology
 
 
 @dataclass(frozen=True, slots=True)
