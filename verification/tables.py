@@ -91,7 +91,7 @@ pack = Table(
     Column("state", String(20), nullable=False),
     Column("since_us", BigInteger, nullable=False),
     Column("location", String(100), nullable=False),
-    Column("client", String(100), nullable=False),
+    Column("authorisation", String(100), nullable=False),
     Column("repeats", Integer, nullable=False),
     Column("version", Integer, nullable=False),
     Column("stolen", Integer, nullable=False),
@@ -131,6 +131,19 @@ pack_operation = Table(
     Index("pack_operation_client", "client", "at_us"),
 )
 """Every question and act; `record` is JSON with request, facts and outcome, enough to replay."""
+
+participant = Table(
+    "participant",
+    metadata,
+    Column("client", String(100), primary_key=True),
+    Column("role", String(20), nullable=False),
+    Column("location", String(100), nullable=False),
+    Column("authorisation", String(100), nullable=False),
+    Column("market", String(2), nullable=False),
+    Column("since_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+)
+"""Which role, premises and licence a client acts under (2016/161 Art. 37(b))."""
 
 client_transaction = Table(
     "client_transaction",

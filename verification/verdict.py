@@ -81,6 +81,8 @@ class Reason(StrEnum):
     GENUINE = "genuine"
     UNKNOWN_PRODUCT = "unknown-product"
     UNKNOWN_SERIAL = "unknown-serial"
+    NOT_CONFIRMED = "not-confirmed"
+    """Serial, lot or expiry is wrong, and the caller may not learn which."""
     LOT_DIFFERS = "lot-differs"
     EXPIRY_DIFFERS = "expiry-differs"
     ILLEGITIMATE = "illegitimate"
@@ -198,7 +200,7 @@ _TO_CHECK = frozenset(
     }
 )
 
-_SAY = {
+SAY = {
     Reason.GENUINE: "Genuine and sellable: check the seal, then supply it.",
     Reason.UNKNOWN_PRODUCT: (
         "Cannot tell: this product is not known here, so ask your supplier or the manufacturer "
@@ -207,6 +209,10 @@ _SAY = {
     Reason.UNKNOWN_SERIAL: (
         "Do not supply: this product has no pack with this serial number; compare it with the "
         "print, scan again, and if it stays so set the pack aside and report it as suspect."
+    ),
+    Reason.NOT_CONFIRMED: (
+        "Do not supply: this pack could not be confirmed; compare the values with the print, scan "
+        "again, and if it stays so set the pack aside and report it as suspect."
     ),
     Reason.LOT_DIFFERS: (
         "Do not supply: the lot is not the one recorded for this serial number; compare it with "
@@ -277,7 +283,7 @@ def verdict(facts: Facts, now: datetime) -> Verdict:
     <Word.UNKNOWN: 'UNKNOWN'>
     """
     reasons = tuple(_reasons(facts, now)) or (Reason.GENUINE,)
-    return Verdict(word_of(reasons[0]), reasons[0], _SAY[reasons[0]], facts, reasons[1:])
+    return Verdict(word_of(reasons[0]), reasons[0], SAY[reasons[0]], facts, reasons[1:])
 
 
 def word_of(reason: Reason) -> Word:

@@ -35,7 +35,8 @@ SELECT s.status, l.code, l.expiry, p.state, p.lot, p.expiry, p.stolen,
  (SELECT MIN(d.kind) FROM doubt d WHERE d.gtin = ? AND ((d.serial = ? AND d.lot = '')
      OR (d.serial = '' AND d.lot = COALESCE(p.lot, l.code)))),
  (SELECT MAX(m.state) FROM product_market m
-   WHERE m.code = ? AND m.market IN ('', ?) AND m.state = 'Withdrawn')
+   WHERE m.code = ? AND m.market IN ('', ?) AND m.state = 'Withdrawn'),
+ s.disposition
 FROM (SELECT 1 AS one) q
 LEFT JOIN item i ON i.key = ?
 LEFT JOIN standing s ON s.id = i.standing
@@ -63,8 +64,17 @@ STATE_OF_ITEM = {
     "exported": PackState.EXPORTED,
     "stolen": PackState.STOLEN,
     "sampled": PackState.SAMPLE,
+    "lost": PackState.DECOMMISSIONED,
+    "locked": PackState.LOCKED,
+    "consumed": PackState.CHECKED_OUT,
+    "": PackState.UNCOMMISSIONED,
 }
 """What the item states of the memory mean here; any other is still in trade."""
+
+NOT_SELLABLE = frozenset(
+    {"damaged", "needs_replacement", "non_sellable_other", "suspended", "unavailable"}
+)
+"""Dispositions (CBV section 7.2) that keep a pack off the shelf until somebody clears it."""
 
 
 def verify(
@@ -123,7 +133,9 @@ def facts(view: View, asked: Asked, market: str = "") -> Facts:
     """All that a verdict needs, by one look at the store."""
     row = _look(view, asked, market)
     pack = _known_pack(row)
-    lot_word, doubt, withdrawn = row[7], row[8], row[9]
+    lot_word, doubt, withdrawn, disposition = row[7:11]
+    if not lot_word and disposition == "recalled":
+        lot_word = LotState.RECALLED
     return Facts(
         asked=asked,
         pack=pack,
@@ -167,6 +179,8 @@ def _known_pack(row: Any) -> KnownPack | None:  # noqa: ANN401  # a row of the d
     effective = PackState(state) if state else PackState.ACTIVE
     if effective is PackState.ACTIVE and status is not None:
         effective = STATE_OF_ITEM.get(status, PackState.ACTIVE)
+    if effective is PackState.ACTIVE and row[10] in NOT_SELLABLE:
+        effective = PackState.LOCKED
     if stolen:
         effective = PackState.STOLEN
     day = expiry or event_expiry

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -77,7 +77,7 @@ class DoubleSupply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     window_h: int
 
 
-class RulePack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RulePack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """One merged rule pack."""
 
     id: str
@@ -120,15 +120,15 @@ class RulePack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         rule = self.alerts.get(result, AlertRule.NEVER)
         return rule is AlertRule.ALWAYS or (rule is AlertRule.INTERMARKET and intermarket)
 
-    @property
+    @cached_property
     def content(self) -> bytes:
         """The canonical bytes that name this pack."""
         return msgspec.json.encode(self, order="deterministic")
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """The name that decisions keep."""
-        return _name_of(self.content)
+        return hashlib.sha256(self.content).hexdigest()
 
 
 class RulePackRefusedError(Exception):
@@ -211,11 +211,8 @@ def _over(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in top.items():
         below = merged.get(key)
-        both = isinstance(value, dict) and isinstance(below, dict)
-        merged[key] = _over(below, value) if both else value
+        if isinstance(value, dict) and isinstance(below, dict):
+            merged[key] = _over(below, value)
+        else:
+            merged[key] = value
     return merged
-
-
-@lru_cache(maxsize=64)
-def _name_of(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

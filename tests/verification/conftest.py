@@ -1,0 +1,237 @@
+"""A store with a product of three lots, and a counter that answers over HTTP within the test."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, date, datetime
+from json import dumps
+from urllib.parse import unquote
+
+import pytest
+from fastapi import FastAPI
+
+import verification.tables  # noqa: F401  # declares this floor's tables
+from epcis.desk import Caller, Problem, problem_response
+from epcis.store.database import Store
+from verification.routes import FastLane, router
+from verification.settings import VerificationSettings
+
+GTIN = "05901234123457"
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+EXPIRY = date(2027, 5, 31)
+PHARMACY = Caller("till-1", frozenset({"verify"}), None, "10.0.0.1")
+
+
+class TurningClock:
+    """A clock that a test can set."""
+
+    def __init__(self):
+        self.now = NOW
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return TurningClock()
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store.open(str(tmp_path / "packs.db"))
+    store.create_all()
+    yield store
+    store.close()
+
+
+def _put_pack(act, serial, *, gtin=GTIN, lot="A123", expiry=EXPIRY, state="Active", **more):
+    """A pack as an upload leaves it."""
+    from epcis.store.columns import microseconds
+    from verification.tables import pack
+
+    act.connection.execute(
+        pack.insert().values(
+            code=gtin,
+            serial=serial,
+            lot=lot,
+            expiry=expiry.isoformat() if expiry else None,
+            state=state,
+            since_us=microseconds(more.get("since", act.now)),
+            location=more.get("location", ""),
+            authorisation=more.get("authorisation", ""),
+            repeats=0,
+            version=1,
+            stolen=0,
+            public=0,
+        )
+    )
+
+
+@pytest.fixture
+def put_pack():
+    """Puts a pack into the registry, as an upload would."""
+    return _put_pack
+
+
+def put_product(act, gtin=GTIN, *, owner="/414/5901234000009"):
+    """A product as an upload leaves it."""
+    from epcis.store.columns import microseconds
+    from verification.tables import product
+
+    act.connection.execute(
+        product.insert().values(
+            code=gtin,
+            scheme="GTIN",
+            version=1,
+            name="Trailol 20 mg",
+            details="{}",
+            owner=owner,
+            uploaded_us=microseconds(act.now),
+        )
+    )
+
+
+@pytest.fixture
+def packs(store):
+    """The store with one product and the active packs S1 to S5 of lot A123."""
+    with store.write(NOW) as act:
+        put_product(act)
+        for number in range(1, 6):
+            _put_pack(act, f"S{number}")
+    return store
+
+
+class AsCaller:
+    """Stands where the front desk's gate stands: every request comes from `caller`."""
+
+    def __init__(self, app, holder):
+        self._app = app
+        self._holder = holder
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "http":
+            scope.setdefault("state", {})["caller"] = self._holder.caller
+        await self._app(scope, receive, send)
+
+
+class Answer:
+    """What came back: status, headers by lower-case name, body."""
+
+    def __init__(self, status, headers, content):
+        self.status_code = status
+        self.headers = {name.decode(): value.decode() for name, value in headers}
+        self.content = content
+
+    def json(self):
+        return json.loads(self.content)
+
+
+class Client:
+    """Speaks ASGI to an application on one event loop; the URL goes in byte for byte."""
+
+    def __init__(self, app):
+        self.app = app
+        self._runner = asyncio.Runner()
+
+    def __enter__(self):
+        self._runner.__enter__()
+        return self
+
+    def __exit__(self, *fault):
+        self._runner.__exit__(*fault)
+
+    def get(self, url, **more):
+        return self.request("GET", url, **more)
+
+    def post(self, url, **more):
+        return self.request("POST", url, **more)
+
+    def request(self, method, url, *, json=None, content=b"", headers=None):
+        return self._runner.run(self.send(method, url, json=json, content=content, headers=headers))
+
+    def together(self, requests):
+        """Send (method, url, json) requests at the same moment; answers in order."""
+
+        async def all_of_them():
+            return await asyncio.gather(*(self.send(m, u, json=j) for m, u, j in requests))
+
+        return self._runner.run(all_of_them())
+
+    async def send(self, method, url, *, json=None, content=b"", headers=None):
+        body = content if json is None else dumps(json).encode()
+        sent = {"host": "counter"} | {k.lower(): v for k, v in (headers or {}).items()}
+        if json is not None:
+            sent.setdefault("content-type", "application/json")
+        raw_path, _, query = url.encode().partition(b"?")
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": unquote(raw_path.decode()),
+            "raw_path": raw_path,
+            "query_string": query,
+            "root_path": "",
+            "headers": [(k.encode(), v.encode()) for k, v in sent.items()],
+            "client": ("10.0.0.1", 1234),
+            "server": ("counter", 80),
+        }
+        heard = []
+
+        async def receive():
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message):
+            heard.append(message)
+
+        await self.app(scope, receive, send)
+        start = heard[0]
+        whole = b"".join(part.get("body", b"") for part in heard[1:])
+        return Answer(start["status"], start["headers"], whole)
+
+
+class Holder:
+    def __init__(self, caller):
+        self.caller = caller
+
+
+def make_app(store, clock, holder, settings=None, *, fast=True):
+    app = FastAPI()
+    app.state.store = store
+    app.state.clock = clock
+    app.state.verification = settings or VerificationSettings(responder_gln="0355555000013")
+    app.include_router(router)
+
+    @app.exception_handler(Problem)
+    async def problem(_, exc):
+        return problem_response(exc)
+
+    if fast:
+        app.add_middleware(FastLane)
+    app.add_middleware(AsCaller, holder=holder)
+    return app
+
+
+@pytest.fixture
+def holder():
+    return Holder(PHARMACY)
+
+
+@pytest.fixture
+def settings():
+    return VerificationSettings(responder_gln="0355555000013")
+
+
+@pytest.fixture
+def app(packs, clock, holder, settings):
+    return make_app(packs, clock, holder, settings)
+
+
+@pytest.fixture
+def client(app):
+    """A client of the counter, in this process and over real ASGI."""
+    with Client(app) as client:
+        yield client

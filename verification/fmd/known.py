@@ -1,0 +1,161 @@
+"""What is known of a pack when an operation on it is decided: one look at the store."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from epcis.store.columns import moment_of
+from epcis.store.columns import pack_key as packed
+from epcis.store.life import time_of_moment
+from verification import history
+from verification.fmd import cause
+from verification.fmd.cause import Cause
+from verification.fmd.operation import Known, PackRecord
+from verification.tables import batch, exempt_lot, pack
+from verification.verdict import LotState, PackState, ProductState
+from verification.verify import NOT_SELLABLE, STATE_OF_ITEM, is_known_product
+
+if TYPE_CHECKING:
+    from epcis.store.database import View
+    from verification.fmd.operation import PackRequest
+
+_LOOK = """
+SELECT s.status, s.disposition, s.location, i.moment, l.code, l.expiry,
+ p.state, p.lot, p.expiry, p.since_us, p.location, p.authorisation, p.repeats, p.version, p.stolen,
+ p.public,
+ (SELECT MAX(z.state) FROM lot_state z
+   WHERE z.gtin = ? AND z.lot = COALESCE(p.lot, l.code) AND z.market IN ('', ?)
+     AND z.state <> 'Active'),
+ (SELECT MAX(m.state) FROM product_market m
+   WHERE m.code = ? AND m.market IN ('', ?) AND m.state = 'Withdrawn')
+FROM (SELECT 1 AS one) q
+LEFT JOIN item i ON i.key = ?
+LEFT JOIN standing s ON s.id = i.standing
+LEFT JOIN lot l ON l.id = i.lot
+LEFT JOIN pack p ON p.code = ? AND p.serial = ?
+"""
+_LOOK_POSTGRESQL = _LOOK.replace("?", "%s")
+_LOCK_PACK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+
+
+def lock_pack(view: View, code: str, serial: str) -> None:
+    """Let no other act decide about this pack until ours is over.
+
+    SQLite has one writer anyway; on PostgreSQL the lock also covers a pack without a row.
+    """
+    if not view.is_sqlite:
+        view.driver.execute(_LOCK_PACK, (history.pack_key(code, serial),))
+
+
+def known_of(view: View, request: PackRequest, market: str) -> Known:
+    """The facts of one request in one market."""
+    code, serial = request.code, request.serial
+    values = (code, market, code, market, packed(history.pack_key(code, serial)), code, serial)
+    statement = _LOOK if view.is_sqlite else _LOOK_POSTGRESQL
+    row = view.driver.execute(statement, values).fetchone()
+    record = _record(row)
+    if record is None:
+        return _without_pack(view, request, market)
+    lot_word, withdrawn = row[16], row[17]
+    if not lot_word and row[1] == "recalled":
+        lot_word = LotState.RECALLED
+    lot = request.lot or record.lot
+    return Known(
+        product=True,
+        product_state=ProductState.WITHDRAWN if withdrawn else ProductState.ACTIVE,
+        exempt=_is_exempt(view, code, lot, market),
+        lot=True,
+        lot_state=LotState(lot_word) if lot_word else LotState.ACTIVE,
+        pack=record,
+    )
+
+
+def meant_serial(view: View, request: PackRequest) -> Cause:
+    """How an unknown serial came about, where a known one is its likely original."""
+    by_text = {other: why for why, other in cause.candidates(request.serial)}
+    if not by_text:
+        return Cause.NONE
+    keys = {packed(history.pack_key(request.code, other)): other for other in by_text}
+    marks = ",".join(["?" if view.is_sqlite else "%s"] * len(keys))
+    found = [
+        keys[bytes(row[0])]
+        for row in view.driver.execute(
+            f"SELECT key FROM item WHERE key IN ({marks})",  # noqa: S608  # marks only
+            tuple(keys),
+        )
+    ]
+    rows = view.connection.execute(
+        select(pack.c.serial).where(pack.c.code == request.code, pack.c.serial.in_(by_text))
+    )
+    found += [serial for (serial,) in rows]
+    return next((why for other, why in by_text.items() if other in found), Cause.NONE)
+
+
+def _without_pack(view: View, request: PackRequest, market: str) -> Known:
+    lot_row = _batch(view, request.code, request.lot)
+    lot_known = lot_row is not None or _is_lot_told(view, request.code, request.lot)
+    return Known(
+        product=is_known_product(view, request.code),
+        exempt=_is_exempt(view, request.code, request.lot, market),
+        lot=lot_known,
+        serial_shape=lot_row.serial_shape if lot_row is not None else "",
+    )
+
+
+def _batch(view: View, code: str, lot: str | None) -> Any:  # noqa: ANN401  # a row of batch
+    if lot is None:
+        return None
+    where = (batch.c.code == code, batch.c.lot == lot)
+    return view.connection.execute(select(batch.c.serial_shape).where(*where)).first()
+
+
+def _is_lot_told(view: View, code: str, lot: str | None) -> bool:
+    mark = "?" if view.is_sqlite else "%s"
+    statement = (
+        f"SELECT 1 FROM lot WHERE gtin = {mark} AND code = {mark}"  # noqa: S608  # marks only
+        f" UNION ALL SELECT 1 FROM pack WHERE code = {mark} AND lot = {mark} LIMIT 1"
+    )
+    values = (code, lot, code, lot)
+    return lot is not None and view.driver.execute(statement, values).fetchone() is not None
+
+
+def _is_exempt(view: View, code: str, lot: str | None, market: str) -> bool:
+    if lot is None:
+        return False
+    mark = "?" if view.is_sqlite else "%s"
+    statement = (
+        f"SELECT 1 FROM {exempt_lot.name} WHERE code = {mark} AND lot = {mark}"  # noqa: S608  # marks only
+        f" AND market IN ('', {mark})"
+    )
+    return view.driver.execute(statement, (code, lot, market)).fetchone() is not None
+
+
+def _record(row: Any) -> PackRecord | None:  # noqa: ANN401  # a row of the driver
+    """The pack by the registry's word; what its events ended stays ended."""
+    status, disposition, place, moment, event_lot, event_expiry = row[:6]
+    if status is None and row[6] is None:
+        return None
+    state = PackState(row[6]) if row[6] else PackState.ACTIVE
+    by_event = state is PackState.ACTIVE and status is not None
+    if by_event:
+        state = STATE_OF_ITEM.get(status, PackState.ACTIVE)
+        if state is PackState.ACTIVE and disposition in NOT_SELLABLE:
+            state = PackState.LOCKED
+    changed_by_event = by_event and state is not PackState.ACTIVE
+    since_us = time_of_moment(moment) if changed_by_event or row[9] is None else row[9]
+    day = row[8] or event_expiry
+    return PackRecord(
+        state=state,
+        lot=row[7] or event_lot or None,
+        expiry=date.fromisoformat(day) if day else None,
+        since=moment_of(since_us),
+        location=(place or "") if changed_by_event or row[10] is None else row[10],
+        authorisation="" if row[11] is None else row[11],
+        repeats=row[12] or 0,
+        version=row[13] or 0,
+        stolen=bool(row[14]),
+        handed_over=bool(row[15]),
+    )

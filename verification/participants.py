@@ -1,0 +1,60 @@
+"""Who a client is to the law: its role, premises and licence (2016/161 Art. 37(b))."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from sqlalchemy import delete
+
+from epcis.ledger.entry import LeafKind
+from epcis.store.columns import microseconds
+from verification.fmd.operation import Role, Who
+from verification.tables import participant
+
+if TYPE_CHECKING:
+    from epcis.desk import Caller
+    from epcis.store.database import Act, View
+    from verification.settings import VerificationSettings
+
+_LOOK = "SELECT role, location, authorisation, market FROM participant WHERE client = ?"
+_LOOK_POSTGRESQL = _LOOK.replace("?", "%s")
+
+
+def register(act: Act, who: Who, *, by: str) -> None:
+    """Put down, or change, the role, premises, licence and market of a client."""
+    act.connection.execute(delete(participant).where(participant.c.client == who.client))
+    act.connection.execute(
+        participant.insert().values(
+            client=who.client,
+            role=who.role.value,
+            location=who.location,
+            authorisation=who.authorisation,
+            market=who.market,
+            since_us=microseconds(act.now),
+            by=by,
+        )
+    )
+    act.log(LeafKind.ACCESS, msgspec.json.encode(who), msgspec.json.encode({"by": by}))
+
+
+def who_is(view: View, caller: Caller, settings: VerificationSettings) -> Who:
+    """The participant behind a caller; one who is not registered acts from its own party."""
+    statement = _LOOK if view.is_sqlite else _LOOK_POSTGRESQL
+    row = view.driver.execute(statement, (caller.name,)).fetchone()
+    if row is None:
+        own = caller.party or caller.name
+        return Who(
+            client=caller.name,
+            role=settings.default_role,
+            location=own,
+            authorisation=own,
+            market=settings.market,
+        )
+    return Who(
+        client=caller.name,
+        role=Role(row[0]),
+        location=row[1],
+        authorisation=row[2],
+        market=row[3] or settings.market,
+    )

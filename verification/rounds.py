@@ -1,0 +1,110 @@
+"""Requests that arrive together are answered in one round: one transaction, one flush to disk.
+
+An answer is given only after the round's commit, so that its audit record is durable by then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from epcis.desk import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from epcis.desk import Clock
+    from epcis.store.database import Act, Store
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+WAITING_MAX = 4096
+"""Requests that may wait; the next one is told to come back (503)."""
+ROUND_MAX = 128
+"""Requests answered in one transaction."""
+
+
+class Rounds(Generic[Q, A]):
+    """Answers requests in rounds, on a thread of its own; belongs to one event loop.
+
+    `work` gets the act and the requests of a round and gives an answer for each, in order. Where
+    it fails, each request of the round is tried in an act of its own, so that only the one at
+    fault fails.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        work: Callable[[Act, list[Q]], list[A]],
+        *,
+        waiting_max: int = WAITING_MAX,
+        round_max: int = ROUND_MAX,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._work = work
+        self._waiting_max = waiting_max
+        self._round_max = round_max
+        self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
+        self._runner: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rounds")
+
+    async def ask(self, request: Q) -> A:
+        """The answer, once it is durable; raises `Problem` 503 where too many wait."""
+        if len(self._waiting) >= self._waiting_max:
+            raise Problem(
+                503, "Busy", "too many requests wait; try again", headers={"Retry-After": "1"}
+            )
+        future: asyncio.Future[A] = asyncio.get_running_loop().create_future()
+        self._waiting.append((request, future))
+        if self._runner is None:
+            self._runner = asyncio.create_task(self._run())
+        return await future
+
+    def close(self) -> None:
+        """Let go of the thread; rounds under way are finished first."""
+        self._thread.shutdown(wait=True)
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._waiting:
+                round_ = self._waiting[: self._round_max]
+                del self._waiting[: self._round_max]
+                requests = [request for request, _ in round_]
+                answers = await loop.run_in_executor(self._thread, self._answer, requests)
+                for (_, future), answer in zip(round_, answers, strict=True):
+                    _settle(future, answer)
+        finally:
+            self._runner = None
+
+    def _answer(self, requests: list[Q]) -> list[A | BaseException]:
+        try:
+            return [*self._in_one_act(requests)]
+        except Exception as fault:  # noqa: BLE001  # handed to whoever asked
+            if len(requests) == 1:
+                return [fault]
+        answers: list[A | BaseException] = []
+        for request in requests:
+            try:
+                answers += self._in_one_act([request])
+            except Exception as fault:  # noqa: BLE001  # handed to whoever asked
+                answers.append(fault)
+        return answers
+
+    def _in_one_act(self, requests: list[Q]) -> list[A]:
+        with self._store.write(self._clock()) as act:
+            return self._work(act, requests)
+        # A crash in the block leaves nothing; after it every answer of the round is on disk.
+
+
+def _settle(future: asyncio.Future[A], answer: A | BaseException) -> None:
+    if future.cancelled():
+        return
+    if isinstance(answer, BaseException):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)

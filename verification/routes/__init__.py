@@ -1,0 +1,30 @@
+"""The routes of this floor: `router` for the front desk, `FastLane` for the hot ones."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.routing import Route
+
+from verification.fmd.operation import CHANGES
+from verification.routes.counter import FastLane, hot_route
+
+__all__ = ["FastLane", "router"]
+
+
+class _Hot:
+    """Starlette takes an object, not a function, as a plain ASGI endpoint."""
+
+    __call__ = staticmethod(hot_route)
+
+
+_HOT_PATHS = (
+    "/verify/gtin/{rest:path}",
+    "/verify/checkConnectivity",
+    "/checkConnectivity",
+    "/packs/verify",
+    "/packs/status",
+    *(f"/packs/{operation.value}" for operation in CHANGES),
+)
+
+router = APIRouter()
+router.routes.extend(Route(path, _Hot(), include_in_schema=False) for path in _HOT_PATHS)

@@ -1,0 +1,322 @@
+"""The counter over HTTP: verify, supply, undo and other acts on one pack, partners' questions.
+
+Plain ASGI, because these few routes carry nearly all requests: `FastLane` answers them before the
+framework's routing, and passes everything else on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from epcis.desk import Caller, Problem, problem_response
+from epcis.store.database import StoreAway, StoreFull
+from schemas.finding import Finding, Severity, Where
+from verification.answers import (
+    NotOurs,
+    OperationWanted,
+    PartnerQuestion,
+    Told,
+    Verification,
+    Wanted,
+    answer_round,
+)
+from verification.fmd.operation import Operation
+from verification.fmd.perform import Answer, query
+from verification.history import utc_text
+from verification.participants import who_is
+from verification.rounds import Rounds
+from verification.routes.wanted import PackBody, asked_of, request_of
+from verification.settings import VerificationSettings, settings_of
+from verification.verdict import Verdict
+from verification.verify import is_known_product
+from verification.vrs.question import MalformedError, gln_of, gtin_of, parameters_of, question_of
+from verification.vrs.respond import Response, body_of
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from epcis.desk import Clock
+    from epcis.store.database import Act, Store
+
+_JSON = (b"content-type", b"application/json")
+_NOT_KEPT = (b"cache-control", b"private, no-cache")
+_OPERATIONS = {f"/packs/{one.value}": one for one in Operation if one is not Operation.VERIFY}
+_STATUS_PARAMETERS = frozenset({"gtin", "serial", "lot", "expiry"})
+_CONNECTIVITY_PARAMETERS = frozenset({"gtin", "reqGLN", "context"})
+_COLOURS = ("green", "amber", "amber", "red")
+
+
+class Counter:
+    """Answers the hot routes of one application; its rounds belong to the server's event loop."""
+
+    def __init__(self, store: Store, clock: Clock, settings: VerificationSettings) -> None:
+        self._store = store
+        self._clock = clock
+        self._settings = settings
+        self._rounds: Rounds[Wanted, Told] = Rounds(
+            store, clock, self._work, waiting_max=settings.waiting_max
+        )
+
+    def _work(self, act: Act, round_: list[Wanted]) -> list[Told]:
+        return answer_round(act, round_, self._settings)
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request of a route in `is_hot`."""
+        path = scope["path"]
+        if path.startswith("/packs/"):
+            await self._pack(scope, receive, send)
+        elif path.endswith("/checkConnectivity"):
+            await self._connectivity(scope, receive, send)
+        else:
+            await self._question(scope, send)
+
+    async def _pack(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            status, body = await self._pack_answer(scope, receive)
+        except Problem as problem:
+            await problem_response(problem)(scope, receive, send)
+            return
+        except (StoreAway, StoreFull) as fault:
+            await problem_response(_store_problem(fault))(scope, receive, send)
+            return
+        await _send(send, status, [_JSON, _NOT_KEPT], body)
+
+    async def _pack_answer(self, scope: Scope, receive: Receive) -> tuple[int, bytes]:
+        caller, path = _caller(scope), scope["path"]
+        if path == "/packs/status":
+            return await self._status(scope, caller)
+        _need_method(scope, "POST")
+        body = await _body(scope, receive, self._settings.body_bytes_max)
+        wanted: Wanted
+        if path == "/packs/verify":
+            wanted = Verification(asked_of(body), caller)
+        else:
+            wanted = OperationWanted(
+                request_of(_OPERATIONS[path], body, self._clock(), self._settings), caller
+            )
+        told = await self._rounds.ask(wanted)
+        return told_json(told)
+
+    async def _status(self, scope: Scope, caller: Caller) -> tuple[int, bytes]:
+        """The query that never alerts, never counts and keeps nothing (Art. 36(f))."""
+        _need_method(scope, "GET")
+        try:
+            given = parameters_of(scope["query_string"], _STATUS_PARAMETERS)
+        except MalformedError as error:
+            raise _bad_request(str(error)) from None
+        body = msgspec.convert(given, PackBody)
+        with self._store.read() as view:
+            now = self._clock()
+            request = request_of(Operation.VERIFY, body, now, self._settings)
+            who = who_is(view, caller, self._settings)
+            answer = query(view, request, who, self._settings.rule_pack, now)
+        return told_json(answer)
+
+    async def _question(self, scope: Scope, send: Send) -> None:
+        """A partner's question, with the standard's statuses and its empty error bodies."""
+        caller = cast("Caller", scope["state"]["caller"])
+        headers = dict(scope["headers"])
+        refused = _refusal(scope, caller)
+        if refused:
+            await _send(send, *refused)
+            return
+        version = headers.get(b"gs1us-version", b"").decode("latin-1") or None
+        try:
+            question = question_of(
+                scope["raw_path"],
+                scope["query_string"],
+                version=version,
+                contexts=self._settings.vrs_contexts,
+            )
+        except MalformedError:
+            await _send(send, 400)
+            return
+        try:
+            told = await self._rounds.ask(PartnerQuestion(question, caller))
+        except (Problem, StoreAway, StoreFull):
+            await _send(send, 503, [(b"retry-after", b"2")])
+            return
+        correlation = (b"x-correlation-id", question.corr_uuid.encode())
+        if isinstance(told, Response):
+            at = utc_text(self._clock())
+            body = body_of(told, question, self._settings.responder_gln, at)
+            await _send(send, 200, [_JSON, _NOT_KEPT, correlation], body)
+        else:
+            await _send(send, 404 if isinstance(told, NotOurs) else 403, [correlation])
+
+    async def _connectivity(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`/checkConnectivity`: whether questions about a product would be answered here."""
+        del receive
+        refused = _refusal(scope, cast("Caller", scope["state"]["caller"]))
+        if refused:
+            await _send(send, *refused)
+            return
+        try:
+            given = parameters_of(scope["query_string"], _CONNECTIVITY_PARAMETERS)
+            gtin, _ = gtin_of(given.get("gtin", "")), gln_of(given.get("reqGLN", ""))
+        except MalformedError:
+            await _send(send, 400)
+            return
+        with self._store.read() as view:
+            known = is_known_product(view, gtin)
+        body = msgspec.json.encode({"responderGLN": self._settings.responder_gln})
+        await _send(send, 200 if known else 404, [_JSON, _NOT_KEPT], body if known else b"")
+
+
+class FastLane:
+    """ASGI middleware behind the gate: answers the hot routes itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a hot route, or pass the request on."""
+        if scope["type"] == "http" and is_hot(scope["path"]):
+            await counter_of(scope["app"].state).answer(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+async def hot_route(scope: Scope, receive: Receive, send: Send) -> None:
+    """The same answers as an ordinary route, where no `FastLane` is in front."""
+    await counter_of(scope["app"].state).answer(scope, receive, send)
+
+
+def is_hot(path: str) -> bool:
+    """Whether a path is answered here.
+
+    >>> is_hot("/packs/supply"), is_hot("/packs/scan")
+    (True, False)
+    """
+    if path.startswith("/packs/"):
+        return path in _OPERATIONS or path in ("/packs/verify", "/packs/status")
+    return path.startswith("/verify/gtin/") or path in (
+        "/checkConnectivity",
+        "/verify/checkConnectivity",
+    )
+
+
+def counter_of(state: Any) -> Counter:  # noqa: ANN401  # Starlette's State
+    """The counter of an application, made at its first request."""
+    held = getattr(state, "counter", None)
+    if held is None:
+        held = state.counter = Counter(state.store, state.clock, settings_of(state))
+    return cast("Counter", held)
+
+
+def told_json(told: Told) -> tuple[int, bytes]:
+    """Status and body of an answer to `/packs/…`."""
+    if isinstance(told, Verdict):
+        return 200, msgspec.json.encode(told.as_dict())
+    if isinstance(told, Answer):
+        return told.http, msgspec.json.encode(answer_dict(told))
+    raise Problem(
+        429,
+        "Too many unknown serial numbers",
+        "your budget of unknown serial numbers for this product is used up for today; ask the "
+        "operator to confirm who you are, or come back tomorrow",
+        headers={"Retry-After": "86400"},
+    )
+
+
+def answer_dict(answer: Answer) -> dict[str, object]:
+    """An operation's answer as every JSON route shows it."""
+    return {
+        "verdict": answer.word.value,
+        "colour": _COLOURS[answer.severity],
+        "severity": answer.severity,
+        **cast("dict[str, object]", msgspec.to_builtins(answer)),
+    }
+
+
+def _caller(scope: Scope) -> Caller:
+    caller = cast("Caller", scope["state"]["caller"])
+    if caller.is_anonymous:
+        raise Problem(
+            401,
+            "Who are you?",
+            "send an API key or token as 'Authorization: Bearer …'",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    if "verify" not in caller.scopes:
+        raise Problem(403, "Not allowed", f"{caller.name} does not have the scope 'verify'")
+    return caller
+
+
+def _refusal(scope: Scope, caller: Caller) -> tuple[int, list[tuple[bytes, bytes]]] | None:
+    """Why a partner's request is refused before it is read: status and headers."""
+    if scope["method"] != "GET":
+        return 405, [(b"allow", b"GET")]
+    if caller.is_anonymous:
+        return 401, [(b"www-authenticate", b"Bearer")]
+    return None if "verify" in caller.scopes else (403, [])
+
+
+def _need_method(scope: Scope, method: str) -> None:
+    if scope["method"] != method:
+        raise Problem(
+            405, "Wrong method", f"this route takes {method} only", headers={"Allow": method}
+        )
+
+
+async def _body(scope: Scope, receive: Receive, bytes_max: int) -> PackBody:
+    """The JSON body about one pack; raises `Problem` 400, 413 or 415."""
+    kind = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    if kind.partition(b";")[0].strip().lower() != b"application/json":
+        raise Problem(415, "Wrong content type", "send the pack as application/json")
+    parts: list[bytes] = []
+    size = 0
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _bad_request("the body was not sent to its end")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > bytes_max:
+            raise Problem(413, "Too large", f"a body about one pack has {bytes_max} bytes at most")
+        more = message.get("more_body", False)
+    try:
+        return _decoder.decode(b"".join(parts))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _bad_request(str(error)) from None
+
+
+_decoder = msgspec.json.Decoder(PackBody)
+
+
+def _bad_request(what: str) -> Problem:
+    finding = Finding(
+        "request.malformed",
+        Severity.ERROR,
+        what,
+        "see /openapi.json for what this route takes",
+        Where(path="body"),
+    )
+    return Problem(400, "Request not understood", what, findings=(finding,))
+
+
+def _store_problem(fault: StoreAway | StoreFull) -> Problem:
+    if isinstance(fault, StoreFull):
+        return Problem(507, "No space left", "nothing was stored; free space and send it again")
+    return Problem(
+        503,
+        "Database not available",
+        "nothing was stored; send it again in a moment",
+        headers={"Retry-After": "2"},
+    )
+
+
+async def _send(
+    send: Send,
+    status: int,
+    headers: list[tuple[bytes, bytes]] | None = None,
+    body: bytes = b"",
+) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send(
+        {"type": "http.response.start", "status": status, "headers": [*(headers or []), length]}
+    )
+    await send({"type": "http.response.body", "body": body})

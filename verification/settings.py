@@ -1,0 +1,55 @@
+"""How verification is run here: limits, rule pack, policies; one value that every route shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from verification.fmd.operation import Role
+from verification.fmd.rulepack import DEFAULT, RulePack, shipped
+from verification.vrs.question import CONTEXTS
+from verification.vrs.respond import Policy
+
+if TYPE_CHECKING:
+    from starlette.datastructures import State
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationSettings:
+    """The settings of this floor; a front desk may put its own on `app.state.verification`."""
+
+    rules: str = DEFAULT
+    """The rule pack that decides pack operations."""
+    market: str = ""
+    """ISO 3166 country of this repository; empty where only one is served."""
+    responder_gln: str = ""
+    """GLN-13 that answers carry; empty takes the owner's of the house settings."""
+    default_role: Role = Role.PHARMACY
+    """The role of a client that is not registered as a participant."""
+    vrs_policy: Policy = field(default_factory=Policy)
+    vrs_contexts: tuple[str, ...] = CONTEXTS
+    unknown_answers_a_day: int = 20
+    """Answers 'no such serial' per client, product and address before proof is asked for."""
+    body_bytes_max: int = 64 * 1024
+    """Largest body of a request about one pack."""
+    bulk_bytes_max: int = 64 * 1024 * 1024
+    """Largest body of a bulk or upload."""
+    waiting_max: int = 4096
+    """Requests that may wait for their round."""
+    transaction_characters_max: int = 100
+    """Longest client transaction id."""
+
+    @property
+    def rule_pack(self) -> RulePack:
+        """The rule pack, its signature checked."""
+        return shipped(self.rules)
+
+
+def settings_of(state: State) -> VerificationSettings:
+    """The settings an application carries, or the defaults with its owner's GLN."""
+    held = getattr(state, "verification", None)
+    if held is None:
+        house = getattr(state, "settings", None)
+        held = VerificationSettings(responder_gln=getattr(house, "owner_gln", ""))
+        state.verification = held
+    return cast("VerificationSettings", held)

@@ -1,0 +1,1 @@
+"""Verification between trading partners (GS1 Lightweight Messaging Standard, DSCSA)."""
