@@ -1,0 +1,350 @@
+"""Capture jobs: a document is acknowledged at once and stored behind the acknowledgement.
+
+A job is a row and a file. Both are on the disk before the caller is told, so a crash at any point
+leaves a job that is taken up again; capture stores nothing twice, so taking it up again is safe.
+Standard: EPCIS 2.0 section 8.1.3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import tempfile
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
+
+import orjson
+import structlog
+from sqlalchemy import func, insert, select, update
+
+from epcis.capture import Receipt, capture
+from epcis.codec.document import DocumentRefused, Limits, open_document
+from epcis.store.database import StoreAway, StoreFull
+from epcis.store.payload import squeeze, unsqueeze
+from epcis.store.tables import capture_job
+from schemas.finding import Finding, Severity, is_acceptable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from sqlalchemy import Row
+
+    from epcis.desk import Clock
+    from epcis.store.database import Act, Store, View
+
+ERRORS_MAX: Final = 1000
+"""Most errors a job lists."""
+LOOK_AGAIN_S: Final = 1.0
+"""How often the worker looks for jobs that nobody rang for, such as another process's."""
+RETRY_PAUSE_S: Final = 2.0
+"""How long a job waits while the disk is full or the database is away."""
+JOBS_WAITING_MAX: Final = 10_000
+"""Most jobs that may wait; beyond it callers are asked to come back."""
+
+CLAIMS_MAX: Final = 20
+"""How many jobs a worker tries to claim before it looks again."""
+LEFT_OVER_S: Final = 3600.0
+"""Age at which a body without a job is taken for left over."""
+
+_bells: WeakKeyDictionary[Store, list[asyncio.Event]] = WeakKeyDictionary()
+_log = structlog.get_logger(worker="capture")
+
+
+class Behaviour(StrEnum):
+    """What a job does about events that cannot be stored (GS1-Capture-Error-Behaviour)."""
+
+    ROLLBACK = "rollback"
+    """All or nothing."""
+    PROCEED = "proceed"
+    """Store what can be stored, name the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A capture job as the caller sees it."""
+
+    id: str
+    created: datetime
+    finished: datetime | None
+    running: bool
+    success: bool
+    behaviour: Behaviour
+    errors: tuple[dict[str, Any], ...] = field(default=())
+    """Problems (RFC 9457), one per fault."""
+
+
+class TooManyJobs(Exception):  # noqa: N818  # says what it is
+    """More jobs wait than may; the document was not taken."""
+
+
+def incoming(store: Store) -> Path:
+    """The folder where bodies wait: beside a database file, else in the system's spool."""
+    database = store.engine.url.database
+    if store.is_sqlite and database:
+        folder = Path(database).with_suffix(".incoming")
+    else:
+        name = str(database or "database").replace("/", "_")
+        folder = Path(tempfile.gettempdir()) / f"packtrail-{os.getuid()}-{name}.incoming"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def new_id() -> str:
+    """An id for a job, not to be guessed."""
+    return secrets.token_urlsafe(18)
+
+
+def keep(path: Path) -> None:
+    """Make a finished body survive a power cut: its bytes, then its name."""
+    for target in (path, path.parent):
+        handle = os.open(target, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def open_job(
+    store: Store,
+    job_id: str,
+    body: Path,
+    *,
+    now: datetime,
+    behaviour: Behaviour,
+    media_type: str,
+    caller: str,
+    party: str | None,
+) -> None:
+    """Make the job for a body that is safe on the disk. Raises `TooManyJobs`."""
+    with store.write(now) as act:
+        waiting = select(capture_job.c.id).where(capture_job.c.running).limit(JOBS_WAITING_MAX)
+        if len(act.connection.execute(waiting).all()) >= JOBS_WAITING_MAX:
+            raise TooManyJobs
+        act.connection.execute(
+            insert(capture_job).values(
+                id=job_id,
+                created=now,
+                running=True,
+                success=True,
+                behaviour=behaviour.value,
+                media_type=media_type,
+                body_path=str(body),
+                caller=caller,
+                party=party,
+            )
+        )
+        # A crash before the commit leaves a body without a job: the caller was not told, and
+        # `sweep` removes it. After the commit the job is done sooner or later.
+
+
+def ring(store: Store) -> None:
+    """Tell the workers of this process that there is a job; call it on their event loop."""
+    for bell in _bells.get(store, ()):
+        bell.set()
+
+
+def job(view: View, job_id: str, *, caller: str | None) -> Job | None:
+    """A job by its id, for the caller who opened it (None: for anyone)."""
+    statement = select(capture_job).where(capture_job.c.id == job_id)
+    if caller is not None:
+        statement = statement.where(capture_job.c.caller == caller)
+    row = view.connection.execute(statement).first()
+    return None if row is None else _told(row)
+
+
+def jobs(
+    view: View, *, caller: str | None, after: tuple[Any, ...] | None, rows_max: int
+) -> list[Job]:
+    """Jobs, newest first, those after the one with this (created, id)."""
+    table = capture_job.c
+    statement = select(capture_job).order_by(table.created.desc(), table.id.desc()).limit(rows_max)
+    if caller is not None:
+        statement = statement.where(table.caller == caller)
+    if after is not None:
+        created, last = datetime.fromisoformat(str(after[0])), str(after[1])
+        statement = statement.where(
+            (table.created < created) | ((table.created == created) & (table.id < last))
+        )
+    return [_told(row) for row in view.connection.execute(statement)]
+
+
+def _told(row: Row[Any]) -> Job:
+    errors = orjson.loads(unsqueeze(row.errors)) if row.errors else []
+    return Job(
+        row.id,
+        row.created,
+        row.finished,
+        row.running,
+        row.success,
+        Behaviour(row.behaviour),
+        tuple(errors),
+    )
+
+
+# --- doing jobs -----------------------------------------------------------------------------------
+
+
+async def run_jobs(
+    store: Store, clock: Clock, stop: asyncio.Event, *, limits: Limits | None = None
+) -> None:
+    """Do capture jobs, oldest first, until `stop` is set; work happens in a thread of its own."""
+    bell = asyncio.Event()
+    _bells.setdefault(store, []).append(bell)
+    try:
+        await asyncio.to_thread(sweep, store)
+        while not stop.is_set():
+            bell.clear()
+            try:
+                worked = await asyncio.to_thread(do_next, store, clock, limits or Limits())
+                pause_s = 0.0 if worked else LOOK_AGAIN_S
+            except (StoreFull, StoreAway) as fault:
+                _log.warning("capture job waits", reason=str(fault))
+                pause_s = RETRY_PAUSE_S
+            if pause_s:
+                await _first_of(bell, stop, pause_s)
+    finally:
+        _bells[store].remove(bell)
+
+
+async def _first_of(bell: asyncio.Event, stop: asyncio.Event, timeout_s: float) -> None:
+    waits = [asyncio.create_task(one.wait()) for one in (bell, stop)]
+    try:
+        await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waits:
+            one.cancel()
+
+
+def do_next(store: Store, clock: Callable[[], datetime], limits: Limits) -> bool:
+    """Do the oldest waiting job; whether there was one. Raises StoreFull and StoreAway."""
+    with _claimed(store) as row:
+        if row is None:
+            return False
+        errors = _do(store, row, clock, limits)
+        with store.write(clock()) as act:
+            _finish(act, row.id, errors, clock())
+            # A crash before this commit does the job again, which changes nothing.
+        Path(row.body_path).unlink(missing_ok=True)
+    return True
+
+
+@contextmanager
+def _claimed(store: Store) -> Iterator[Row[Any] | None]:
+    """The oldest waiting job, held so that no other process on PostgreSQL takes it too."""
+    waiting = (
+        select(capture_job)
+        .where(capture_job.c.running)
+        .order_by(capture_job.c.created, capture_job.c.id)
+    )
+    if store.is_sqlite:
+        with store.read() as view:
+            row = view.connection.execute(waiting.limit(1)).first()
+        yield row
+        return
+    with store.engine.connect() as connection, connection.begin():
+        for candidate in connection.execute(waiting.limit(CLAIMS_MAX)).all():
+            number = func.hashtextextended(candidate.id, 0)
+            if connection.scalar(select(func.pg_try_advisory_xact_lock(number))):
+                mine = select(capture_job.c.running).where(capture_job.c.id == candidate.id)
+                if connection.scalar(mine):
+                    yield candidate
+                    return
+        yield None
+
+
+def _do(
+    store: Store, row: Row[Any], clock: Callable[[], datetime], limits: Limits
+) -> list[dict[str, Any]]:
+    """Capture one job's body; the problems that came of it."""
+    body = Path(row.body_path)
+    strict = row.behaviour == Behaviour.ROLLBACK
+    try:
+        with body.open("rb") as source:
+            receipt = capture(
+                store,
+                source,
+                now=clock(),
+                sender=row.caller,
+                party=row.party,
+                strict=strict,
+                limits=limits,
+            )
+    except DocumentRefused as refused:
+        findings = refused.findings
+        if strict:
+            findings = all_findings(body, limits) or findings
+        return _problems(findings)
+    except FileNotFoundError:
+        gone = Finding(
+            "document.gone",
+            Severity.ERROR,
+            "the body of this job is no longer on the disk",
+            "Send the document again.",
+        )
+        return _problems([gone])
+    return _problems(_errors_of(receipt))
+
+
+def _errors_of(receipt: Receipt) -> list[Finding]:
+    return [one for one in receipt.findings if not is_acceptable([one])]
+
+
+def all_findings(body: Path, limits: Limits) -> tuple[Finding, ...]:
+    """Every error of a document that was refused at its first, for a caller who mends them all."""
+    with body.open("rb") as source:
+        try:
+            reader = open_document(source, limits=limits)
+            for _ in reader:
+                pass
+        except DocumentRefused as refused:
+            return refused.findings
+        return tuple(reader.findings)
+
+
+def _problems(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Errors among findings as problems of the standard, each with where it is."""
+    return [
+        {
+            "type": "epcisException:ValidationException",
+            "title": "EPCIS event not stored",
+            "status": 409 if finding.code == "event.id-taken" else 400,
+            "detail": f"{finding.what}. {finding.hint}".strip(),
+            "code": finding.code,
+            "where": finding.where.as_dict(),
+        }
+        for finding in findings
+        if not is_acceptable([finding])
+    ][:ERRORS_MAX]
+
+
+def _finish(act: Act, job_id: str, errors: list[dict[str, Any]], now: datetime) -> None:
+    act.connection.execute(
+        update(capture_job)
+        .where(capture_job.c.id == job_id)
+        .values(
+            running=False,
+            finished=now,
+            success=not errors,
+            body_path=None,
+            errors=squeeze(orjson.dumps(errors)) if errors else None,
+        )
+    )
+
+
+def sweep(store: Store) -> None:
+    """Remove old bodies without a waiting job: the caller hung up, or a crash came first."""
+    with store.read() as view:
+        rows = view.connection.scalars(select(capture_job.c.body_path).where(capture_job.c.running))
+        waiting = {str(path) for path in rows}
+    for path in incoming(store).iterdir():
+        with suppress(FileNotFoundError):
+            is_old = time.time() - path.stat().st_mtime > LEFT_OVER_S
+            if is_old and str(path) not in waiting:
+                path.unlink()

@@ -1,0 +1,15 @@
+"""Every router below `/epcis`, in the order in which addresses are looked up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from epcis.routes import capture, events, queries, resources
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+
+def routers() -> tuple[APIRouter, ...]:
+    """The routers of the repository, for the front desk to put on its application."""
+    return (capture.router, events.router, queries.router, resources.router)

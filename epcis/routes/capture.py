@@ -1,0 +1,372 @@
+"""`/epcis/capture`: documents in, jobs out; `POST /epcis/events`: one event, stored at once.
+
+A body goes to the disk as it arrives and is never whole in memory. What can be told at once
+(wrong media type, no XML or JSON, no EPCIS document) is refused at once; the rest is the job's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from fastapi import Request
+from fastapi.responses import Response
+from lxml import etree
+
+from epcis import capture_job
+from epcis.capture import Receipt
+from epcis.capture import capture as capture_document
+from epcis.capture_job import Behaviour, Job, TooManyJobs
+from epcis.codec.document import Limits, Syntax, open_document
+from epcis.codec.refusal import DocumentRefused
+from epcis.desk import Problem, now_of, settings_of, store_of
+from epcis.query import paging
+from epcis.routes.addresses import address, identifier
+from epcis.routes.answers import capable, new_router, next_page, per_page
+from epcis.routes.callers import MayCapture
+from epcis.routes.events import PAGING
+from epcis.routes.negotiation import agree, agree_to_write, content_type, discovery, is_json
+from epcis.routes.problems import refusal, writable
+from epcis.routes.resources import refuse_parameters
+
+if TYPE_CHECKING:
+    from epcis.desk import Caller
+    from epcis.model import Event
+    from epcis.routes.negotiation import Agreement
+
+EVENT_BYTES_MAX: Final = 16 * 1024 * 1024
+"""Largest single event for `POST /events`."""
+CHECKED_AT_ONCE_BYTES_MAX: Final = 1024 * 1024
+"""Bodies up to this size are read once before 202, so that syntax errors are told at once."""
+BODY_BYTES_MAX: Final = 1 << 30
+"""Largest body where no setting says otherwise."""
+_EPCIS_2: Final = "urn:epcglobal:epcis:xsd:2"
+_GZIP: Final = ("gzip", "x-gzip")
+
+router = new_router("capture")
+
+
+def body_bytes_max(request: Request) -> int:
+    """The largest document this installation takes, in bytes."""
+    return int(getattr(settings_of(request), "upload_bytes_max", BODY_BYTES_MAX))
+
+
+def limits_of(settings: Any) -> Limits:  # noqa: ANN401  # the settings class lives upstairs
+    """The codec's bounds under these settings."""
+    return Limits(events_max=int(getattr(settings, "events_per_capture_max", Limits().events_max)))
+
+
+def capture_headers(request: Request) -> dict[str, str]:
+    """The headers that announce how much a capture may hold."""
+    return {
+        "GS1-EPCIS-Capture-Limit": str(limits_of(settings_of(request)).events_max),
+        "GS1-EPCIS-Capture-File-Size-Limit": str(body_bytes_max(request)),
+    }
+
+
+@router.post("/capture", response_class=Response, status_code=202)
+async def post_capture(request: Request, caller: MayCapture) -> Response:
+    """Take a document; the answer names the job that will store it."""
+    refuse_parameters(request)
+    headers = agree_to_write(request)
+    behaviour = _behaviour(request)
+    media_type = content_type(request)
+    job_id = capture_job.new_id()
+    body = await asyncio.to_thread(_body_path, request, job_id)
+    try:
+        await _receive(request, body)
+        await asyncio.to_thread(_check_syntax, body, media_type)
+        await asyncio.to_thread(capture_job.keep, body)
+        await asyncio.to_thread(
+            _open_job,
+            request,
+            caller,
+            body,
+            job_id=job_id,
+            behaviour=behaviour,
+            media_type=media_type,
+        )
+    except BaseException:
+        with suppress(FileNotFoundError):
+            body.unlink()
+        raise
+    capture_job.ring(store_of(request))
+    headers |= {
+        "Location": address(request, "capture", job_id),
+        "GS1-Capture-Error-Behaviour": behaviour.value,
+    }
+    return Response(status_code=202, headers=headers)
+
+
+def _behaviour(request: Request) -> Behaviour:
+    stated = request.headers.get("gs1-capture-error-behaviour", Behaviour.ROLLBACK.value)
+    try:
+        return Behaviour(stated)
+    except ValueError:
+        raise refusal(
+            "ValidationException",
+            f"GS1-Capture-Error-Behaviour '{stated[:40]}' is neither rollback nor proceed",
+        ) from None
+
+
+def _body_path(request: Request, job_id: str) -> Path:
+    return capture_job.incoming(store_of(request)) / f"{job_id}.body"
+
+
+async def _receive(request: Request, body: Path) -> None:
+    """Write the request's body to the disk as it comes."""
+    bytes_max = body_bytes_max(request)
+    packed = request.headers.get("content-encoding", "").strip().lower()
+    if packed not in ("", "identity", *_GZIP):
+        raise refusal(
+            "UnsupportedMediaTypeException", f"Content-Encoding '{packed[:40]}' is not gzip"
+        )
+    size_bytes = 0
+    with body.open("wb") as file:
+        async for part in request.stream():
+            size_bytes += len(part)
+            if size_bytes > bytes_max:
+                raise too_large(request)
+            await asyncio.to_thread(file.write, part)
+    if packed in _GZIP:
+        await asyncio.to_thread(_must_be_gzip, body)
+
+
+def _must_be_gzip(body: Path) -> None:
+    with body.open("rb") as file:
+        if file.read(2) != b"\x1f\x8b":
+            raise refusal("ValidationException", "Content-Encoding says gzip, the body is not")
+
+
+def too_large(request: Request) -> Problem:
+    """413 for a body beyond the size limit."""
+    return refusal(
+        "CaptureLimitExceededException",
+        f"the body is larger than {body_bytes_max(request)} bytes; send several documents",
+        headers=capture_headers(request),
+    )
+
+
+def _check_syntax(body: Path, media_type: str) -> None:
+    """Refuse what is no EPCIS document of the stated kind; small bodies are read to their end."""
+    with body.open("rb") as source:
+        reader = open_document(source)
+        _must_agree(reader.stream.sniffed.syntax, media_type)
+        if body.stat().st_size > CHECKED_AT_ONCE_BYTES_MAX:
+            return
+        for _ in reader:
+            pass
+        if reader.header.kind == "event":
+            raise refusal(
+                "ValidationException",
+                "the body is a bare event; send it to /epcis/events, or inside an EPCISDocument",
+            )
+
+
+def _must_agree(syntax: Syntax | None, media_type: str) -> None:
+    if (syntax is Syntax.JSON_LD) != is_json(media_type):
+        raise refusal(
+            "ValidationException", f"Content-Type is {media_type}, but the body is something else"
+        )
+
+
+def _open_job(
+    request: Request,
+    caller: Caller,
+    body: Path,
+    *,
+    job_id: str,
+    behaviour: Behaviour,
+    media_type: str,
+) -> None:
+    try:
+        capture_job.open_job(
+            store_of(request),
+            job_id,
+            body,
+            now=now_of(request),
+            behaviour=behaviour,
+            media_type=media_type,
+            caller=caller.name,
+            party=caller.party,
+        )
+    except TooManyJobs:
+        raise Problem(
+            503,
+            "Try again",
+            "more capture jobs wait than may; the document was not taken",
+            type="epcisException:ImplementationException",
+            headers={"Retry-After": "30"},
+        ) from None
+
+
+def _owner(caller: Caller) -> str | None:
+    """Whose jobs a caller may see: its own, or all for an administrator."""
+    return None if "admin" in caller.scopes else caller.name
+
+
+@router.get("/capture", response_class=Response)
+def list_jobs(request: Request, caller: MayCapture) -> Response:
+    """A page of the caller's capture jobs, newest first."""
+    refuse_parameters(request, *PAGING)
+    agreement = agree(request)
+    rows_max, now = per_page(request), now_of(request)
+    mark = paging.fingerprint(request.url.path, caller.name)
+    with store_of(request).read() as view:
+        stated = request.query_params.get("nextPageToken")
+        cursor = paging.read_token(view, stated, mark, now) if stated is not None else None
+        after = cursor.after if cursor else None
+        found = capture_job.jobs(view, caller=_owner(caller), after=after, rows_max=rows_max + 1)
+    headers = dict(agreement.headers)
+    shown = found[:rows_max]
+    if len(found) > rows_max:
+        last = (shown[-1].created.isoformat(), shown[-1].id)
+        headers |= next_page(request, paging.Cursor(mark, paging.expiry(now), last))
+    if agreement.is_xml:
+        root = etree.Element(f"{{{_EPCIS_2}}}Collection", nsmap={"epcis": _EPCIS_2})
+        root.extend(_job_element(one) for one in shown)
+        content = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    else:
+        content = orjson.dumps([_job_object(one) for one in shown])
+    return Response(content, headers=headers, media_type=agreement.media_type)
+
+
+@router.get("/capture/{capture_id:path}", response_class=Response)
+def show_job(request: Request, capture_id: str, caller: MayCapture) -> Response:
+    """How far a capture job is, and what it could not store."""
+    del capture_id  # decoded too often by then, see addresses
+    refuse_parameters(request)
+    agreement = agree(request)
+    wanted = identifier(request, "capture")
+    with store_of(request).read() as view:
+        found = capture_job.job(view, wanted, caller=_owner(caller))
+    if found is None:
+        raise refusal("NoSuchResourceException", f"no capture job '{wanted[:200]}'")
+    return _job_answer(found, agreement)
+
+
+def _job_answer(found: Job, agreement: Agreement) -> Response:
+    if agreement.is_xml:
+        content = etree.tostring(_job_element(found), xml_declaration=True, encoding="UTF-8")
+    else:
+        content = orjson.dumps(_job_object(found))
+    return Response(content, headers=agreement.headers, media_type=agreement.media_type)
+
+
+def _job_object(found: Job) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "captureID": found.id,
+        "createdAt": _written(found.created),
+        "running": found.running,
+        "success": found.success,
+        "captureErrorBehaviour": found.behaviour.value,
+        "errors": list(found.errors),
+    }
+    if found.finished is not None:
+        told["finishedAt"] = _written(found.finished)
+    return told
+
+
+def _job_element(found: Job) -> etree._Element:
+    root = etree.Element(
+        f"{{{_EPCIS_2}}}EPCISCaptureJob",
+        nsmap={"epcis": _EPCIS_2},
+        attrib={
+            "running": str(found.running).lower(),
+            "success": str(found.success).lower(),
+            "captureID": found.id,
+        },
+    )
+    etree.SubElement(root, "captureErrorBehaviour").text = found.behaviour.value
+    etree.SubElement(root, "createdAt").text = _written(found.created)
+    if found.finished is not None:
+        etree.SubElement(root, "finishedAt").text = _written(found.finished)
+    if found.errors:
+        errors = etree.SubElement(root, "errors")
+        for one in found.errors:
+            error = etree.SubElement(errors, "error")
+            for name in ("type", "title", "status", "detail"):
+                etree.SubElement(error, name).text = writable(str(one[name]))
+    return root
+
+
+def _written(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+# --- one event at once ----------------------------------------------------------------------------
+
+
+@router.post("/events", response_class=Response, status_code=201)
+async def post_event(request: Request, caller: MayCapture) -> Response:
+    """Store one event before answering; the same event again is the same answer."""
+    refuse_parameters(request)
+    headers = agree_to_write(request)
+    media_type = content_type(request)
+    body = await _event_body(request)
+    receipt = await asyncio.to_thread(_store_event, request, caller, body, media_type)
+    headers["Location"] = address(request, "events", receipt.event_ids[0])
+    return Response(status_code=201, headers=headers)
+
+
+async def _event_body(request: Request) -> bytes:
+    bytes_max = min(EVENT_BYTES_MAX, body_bytes_max(request))
+    body = bytearray()
+    async for part in request.stream():
+        body.extend(part)
+        if len(body) > bytes_max:
+            raise refusal(
+                "CaptureLimitExceededException",
+                f"one event may have {bytes_max} bytes; send larger ones to /epcis/capture",
+                headers=capture_headers(request),
+            )
+    return bytes(body)
+
+
+def _store_event(request: Request, caller: Caller, body: bytes, media_type: str) -> Receipt:
+    reader = open_document(body, strict=True)
+    _must_agree(reader.stream.sniffed.syntax, media_type)
+    events: list[Event] = []
+    for event in reader:
+        events.append(event)
+        if len(events) > 1:
+            break
+    if len(events) != 1 or reader.header.kind not in ("event", "document"):
+        raise refusal(
+            "ValidationException", "the body must hold one event; send more to /epcis/capture"
+        )
+    try:
+        return capture_document(
+            store_of(request),
+            body,
+            now=now_of(request),
+            sender=caller.name,
+            party=caller.party,
+            strict=True,
+        )
+    except DocumentRefused as refused:
+        if any(one.code == "event.id-taken" for one in refused.findings):
+            raise refusal(
+                "ResourceAlreadyExistsException", str(refused), refused.findings
+            ) from None
+        raise
+
+
+@router.options("/capture", response_class=Response, status_code=204)
+def capture_options(request: Request) -> Response:
+    """What can be captured here, and how much at once."""
+    headers = {
+        "Allow": "OPTIONS, GET, POST",
+        **discovery(),
+        **capture_headers(request),
+        "GS1-Capture-Error-Behaviour": "all",
+    }
+    return Response(status_code=204, headers=headers)
+
+
+capable(router, "/capture/{capture_id:path}", "GET")
+capable(router, "/events", "GET, POST")
