@@ -84,6 +84,8 @@ class ErrorDeclaration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     reason: str | None = None
     corrective_event_ids: tuple[str, ...] | None = None
     extensions: tuple[Node, ...] = ()
+    extensions_first: int = 0
+    """How many of the extensions stood before the standard elements; 2.0 XML allows any order."""
     attributes: tuple[tuple[str, str, str], ...] = ()
     """Foreign XML attributes: (namespace, local name, value)."""
 
@@ -274,7 +276,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All of a document that is not an event."""
 
     kind: str = "document"
-    """document, query (EPCISQueryDocument), masterdata (EPCISMasterDataDocument) or event (bare)."""
+    """`document`, `query` (EPCISQueryDocument), `masterdata` (EPCISMasterDataDocument), or
+    `event` (bare)."""
     schema_version: str = ""
     creation_date: str | None = None
     sbdh: Node | None = None

@@ -7,6 +7,7 @@ packing; `write_document` writes events in the syntax asked for; `convert` does 
 from __future__ import annotations
 
 import io
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -18,6 +19,7 @@ from epcis.codec.refusal import DocumentRefused, Gathering
 from epcis.codec.sniff import Syntax
 from epcis.codec.unpack import PlainStream
 from epcis.codec.xml.read import XmlReader
+from epcis.codec.xml.write import XmlWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -153,12 +155,18 @@ def write_document(
     >>> write_document(Header(), [], out, Syntax.JSON_LD)
     []
     """
-    writer = JsonWriter(options)
+    writer = _writer(syntax, options)
     out.write(writer.begin(header))
     for event in events:
         out.write(writer.event(event))
     out.write(writer.end(header))
-    return []
+    return writer.findings
+
+
+def _writer(syntax: Syntax, options: WriteOptions) -> XmlWriter | JsonWriter:
+    if syntax is Syntax.JSON_LD:
+        return JsonWriter(options)
+    return XmlWriter("1.2" if syntax is Syntax.XML_1_2 else "2.0", options)
 
 
 def write_event_json(event: Event, options: WriteOptions = _OPTIONS) -> bytes:
@@ -186,4 +194,14 @@ def convert(
 
     Raises DocumentRefused where the source cannot be read; then the target is incomplete.
     """
-    raise NotImplementedError
+    reader = open_document(source, strict=strict, limits=limits)
+    events = iter(reader)
+    first = next(events, None)
+    writer = _writer(syntax, options)
+    target.write(writer.begin(reader.header))
+    for event in () if first is None else itertools.chain((first,), events):
+        target.write(writer.event(event))
+        if progress is not None:
+            progress(reader.stream.bytes_read)
+    target.write(writer.end(reader.header))
+    return [*reader.findings, *writer.findings]

@@ -1,4 +1,4 @@
-"""The event fields as tables for the codecs, made from the description in `schemas.epcis.events`."""
+"""The event fields as tables for the codecs, made from `schemas.epcis.events`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from epcis import model
-from schemas.epcis.events import COMMON_FIELDS, EVENT_TYPES, Field
+from schemas.epcis.events import COMMON_FIELDS, EVENT_TYPES, EventType, Field
 
 EVENT_CLASSES: Final[dict[str, type[model.Event]]] = {
     "ObjectEvent": model.ObjectEvent,
@@ -30,13 +30,15 @@ class Shape:
     by_name: dict[str, Field]
     required: tuple[str, ...]
     """Names of fields without which there is no event."""
+    in_1_2: bool
+    """EPCIS 1.2 has this event type."""
 
 
-def _shape(name: str, own: tuple[Field, ...]) -> Shape:
-    fields = COMMON_FIELDS + own
+def _shape(kind: EventType) -> Shape:
+    name, fields = kind.name, COMMON_FIELDS + kind.fields
     needed = {field.name for field in msgspec.structs.fields(EVENT_CLASSES[name]) if field.required}
     required = tuple(field.name for field in fields if field.attribute in needed)
-    return Shape(name, fields, {field.name: field for field in fields}, required)
+    return Shape(name, fields, {field.name: field for field in fields}, required, kind.in_1_2)
 
 
-SHAPES: Final = {kind.name: _shape(kind.name, kind.fields) for kind in EVENT_TYPES}
+SHAPES: Final = {kind.name: _shape(kind) for kind in EVENT_TYPES}

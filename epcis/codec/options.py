@@ -30,5 +30,3 @@ class WriteOptions:
 
     epc_format: EpcFormat = EpcFormat.NO_PREFERENCE
     cbv_format: CbvFormat = CbvFormat.NO_PREFERENCE
-    indent: bool = False
-    """One element or member per line, for people."""

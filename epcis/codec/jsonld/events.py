@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import structs
+
 from epcis.codec.fields import EVENT_CLASSES, SHAPES
 from epcis.codec.jsonld.nodes import Number, members_to_nodes
 from epcis.codec.namespaces import OWN, STANDARD_PREFIXES
-from epcis.codec.xml.events import SENSOR_METADATA, SENSOR_REPORT
+from epcis.codec.quantity_event import restored
+from epcis.codec.sensors import SENSOR_METADATA, SENSOR_REPORT
 from epcis.model import (
     BizTransaction,
     ErrorDeclaration,
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from epcis.codec.jsonld.context import Context
     from epcis.codec.refusal import Gathering
 
+NIL: Final = f"{OWN}nil"
+"""Lists the classes of quantities that XML wrote as `xsi:nil`: JSON has no such thing."""
 _EPCIS: Final = STANDARD_PREFIXES["epcis"]
 
 
@@ -99,7 +104,7 @@ class EventReader:
         values: dict[str, Any] = {}
         foreign: dict[str, Any] = {}
         for key, value in members.items():
-            if key in ("type", "@context"):
+            if key in ("type", "@context", NIL):
                 continue
             field = shape.by_name.get(key) or shape.by_name.get(self._standard_name(key))
             if field is None or field.attribute in values:
@@ -118,8 +123,10 @@ class EventReader:
                 "Ask the sender for the event with this field; without it, it cannot be taken in.",
             )
             return None
+        if NIL in members:
+            _mark_nil(values, members[NIL])
         self._extend(values, foreign)
-        return EVENT_CLASSES[name](**values)
+        return restored(EVENT_CLASSES[name](**values))
 
     def _extend(self, values: dict[str, Any], foreign: dict[str, Any]) -> None:
         extensions = []
@@ -311,6 +318,19 @@ class EventReader:
         if foreign:
             values["extensions"] = self._foreign(foreign, key)
         return values
+
+
+def _mark_nil(values: dict[str, Any], written: Any) -> None:  # noqa: ANN401  # any JSON value
+    """Give quantities back the `xsi:nil` they had in XML."""
+    classes = set(_texts("nil", written))
+    for attribute, value in values.items():
+        if attribute.endswith("quantities"):
+            values[attribute] = tuple(
+                structs.replace(amount, is_nil=True)
+                if amount.quantity is None and amount.epc_class in classes
+                else amount
+                for amount in value
+            )
 
 
 def _object(path: str, value: Any) -> dict[str, Any]:  # noqa: ANN401  # any JSON value

@@ -7,18 +7,26 @@ under their own namespaces.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import json
+from typing import Any, Final
 
-import msgspec
-
-from epcis.codec.jsonld.context import STANDARD_URL
-from epcis.codec.jsonld.nodes import members_to_nodes, node_of_value, to_members, value_of
+from epcis.codec.fields import SHAPES
+from epcis.codec.jsonld.context import STANDARD_URL, Context, is_standard
+from epcis.codec.jsonld.nodes import (
+    beside_standard,
+    members_to_nodes,
+    node_of_value,
+    to_members,
+    value_of,
+)
 from epcis.codec.jsonld.prefixes import Prefixes, as_iri
 from epcis.codec.namespaces import OWN, SBDH
+from epcis.codec.sbdh import MEMBERS, for_json, summary
 from epcis.model import Header, Node, Vocabulary, VocabularyElement
 
 if TYPE_CHECKING:
-    from epcis.codec.jsonld.context import Context
+    from epcis.codec.fields import SHAPES
+from epcis.codec.jsonld.context import Context
 
 _STANDARD: Final = frozenset(
     {
@@ -34,6 +42,21 @@ _STANDARD: Final = frozenset(
         "epcisBody",
     }
 )
+RESERVED: Final = _STANDARD | {
+    "extension",
+    "baseExtension",
+    "EPCISHeader",
+    "EPCISBody",
+    "epcisMasterData",
+    "attributes",
+    "children",
+    "vocabularyElementList",
+    "declarationTime",
+    "reason",
+    "correctiveEventIDs",
+    *(field.name for shape in SHAPES.values() for field in shape.fields),
+}
+"""Names that elements without a namespace may not have as members beside standard ones."""
 KIND: Final = f"{OWN}kind"
 ROOT_ATTRIBUTES: Final = f"{OWN}rootAttributes"
 TRAILING: Final = f"{OWN}trailing"
@@ -82,45 +105,12 @@ def read_header(document: dict[str, Any], context: Context, written_context: byt
 
 
 def _outside_of(sbdh: Node | None, document: dict[str, Any]) -> dict[str, str | None]:
-    said = sbdh_summary(sbdh)
+    said = summary(sbdh)
     return {
         attribute: value
-        for member, attribute in SUMMARY.items()
+        for member, attribute in MEMBERS.items()
         if (value := _str(document.get(member))) is not None and said.get(member) != value
     }
-
-
-SUMMARY: Final = {
-    "sender": "sender",
-    "receiver": "receiver",
-    "instanceIdentifier": "instance_identifier",
-}
-
-
-def sbdh_summary(sbdh: Node | None) -> dict[str, str]:
-    """The three things of an SBDH that JSON-LD has members for."""
-    if sbdh is None:
-        return {}
-    paths = {
-        "sender": ("Sender", "Identifier"),
-        "receiver": ("Receiver", "Identifier"),
-        "instanceIdentifier": ("DocumentIdentification", "InstanceIdentifier"),
-    }
-    found = {}
-    for member, path in paths.items():
-        node: Node | None = sbdh
-        for name in path:
-            node = _child(node, name) if node else None
-        if node is not None and node.text:
-            found[member] = node.text
-    return found
-
-
-def _child(node: Node, name: str) -> Node | None:
-    for child in node.children:
-        if isinstance(child, Node) and child.name == name:
-            return child
-    return None
 
 
 def _root_attributes(written: Any, context: Context) -> tuple[tuple[str, str, str], ...]:  # noqa: ANN401
@@ -216,7 +206,7 @@ def beside_members(
     if attributes:
         carrier = Node(namespace=OWN, name="eventAttributes", attributes=attributes)
         extensions = (*extensions, carrier)
-    return to_members(extensions, prefixes) if extensions else {}
+    return beside_standard(extensions, prefixes, RESERVED) if extensions else {}
 
 
 def header_members(header: Header, prefixes: Prefixes) -> dict[str, Any]:
@@ -225,16 +215,24 @@ def header_members(header: Header, prefixes: Prefixes) -> dict[str, Any]:
     if header.master_data and header.kind != "query":
         members["epcisMasterData"] = {"vocabularyList": master_data_members(header, prefixes)}
     nodes = header.header_extensions
-    if header.sbdh is not None:
-        nodes = (header.sbdh, *nodes)
-    return {**members, **to_members(nodes, prefixes)}
+    if (whole := for_json(header)) is not None:
+        nodes = (whole, *nodes)
+    return {**members, **beside_standard(nodes, prefixes, RESERVED)}
 
 
-def context_of(header: Header, prefixes: Prefixes) -> msgspec.Raw | list[Any]:
+def context_of(header: Header, prefixes: Prefixes) -> list[Any]:
     """The `@context` to write: the document's own, completed, or the standard one with prefixes."""
-    standard: list[Any] = [STANDARD_URL]
-    bound = {prefix: as_iri(namespace) for prefix, namespace in prefixes.of_document.items()}
-    return [*standard, bound] if bound else standard
+    written = json.loads(header.context) if header.context else []
+    parts: list[Any] = written if isinstance(written, list) else [written]
+    if not any(isinstance(part, str) and is_standard(part) for part in parts):
+        parts = [STANDARD_URL, *parts]
+    known = Context.of(parts).prefixes
+    missing = {
+        prefix: as_iri(namespace)
+        for prefix, namespace in prefixes.of_document.items()
+        if known.get(prefix) != namespace
+    }
+    return [*parts, missing] if missing else parts
 
 
 def _dict(value: Any) -> dict[str, Any]:  # noqa: ANN401  # any JSON value

@@ -2,8 +2,8 @@
 
 A plain element is a string, an element with elements an object, repeated elements an array. What
 JSON has no word for stands in members of our own namespace, `urn:packtrail:ns:`: `attributes`,
-`content` (mixed content in order) and `order` (names of siblings that repeat apart from each
-other). An element with nothing but an `xsi:type` is a typed value of JSON-LD.
+`content` (mixed content in order), `order` (names of siblings that repeat apart from each other)
+and `plain` (elements without a namespace whose names the standard uses itself). An element with nothing but an `xsi:type` is a typed value of JSON-LD.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ATTRIBUTES: Final = f"{OWN}attributes"
 CONTENT: Final = f"{OWN}content"
 ORDER: Final = f"{OWN}order"
+PLAIN: Final = f"{OWN}plain"
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
@@ -115,7 +116,13 @@ def _attributes(written: Any, context: Context) -> tuple[tuple[str, str, str], .
 def members_to_nodes(members: dict[str, Any], context: Context) -> list[Node]:
     """The members of an object as trees, in order."""
     order = members.get(ORDER)
-    nodes = {key: nodes_of(key, value, context) for key, value in members.items() if key != ORDER}
+    nodes = {
+        key: nodes_of(key, value, context)
+        for key, value in members.items()
+        if key not in (ORDER, PLAIN)
+    }
+    if isinstance(members.get(PLAIN), dict):
+        nodes[PLAIN] = members_to_nodes(members[PLAIN], context)
     if not isinstance(order, list):
         return [node for group in nodes.values() for node in group]
     ordered = []
@@ -123,6 +130,18 @@ def members_to_nodes(members: dict[str, Any], context: Context) -> list[Node]:
         if isinstance(key, str) and nodes.get(key):
             ordered.append(nodes[key].pop(0))
     return [*ordered, *(node for group in nodes.values() for node in group)]
+
+
+def beside_standard(
+    nodes: Iterable[Node], prefixes: Prefixes, reserved: frozenset[str]
+) -> dict[str, Any]:
+    """Trees as members beside standard members; those that bear a standard name stand apart."""
+    nodes = list(nodes)
+    apart = [node for node in nodes if not node.namespace and node.name in reserved]
+    if not apart:
+        return to_members(nodes, prefixes)
+    rest = [node for node in nodes if node.namespace or node.name not in reserved]
+    return {**to_members(rest, prefixes), PLAIN: to_members(apart, prefixes)}
 
 
 def to_members(nodes: Iterable[Node], prefixes: Prefixes) -> dict[str, Any]:

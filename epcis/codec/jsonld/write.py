@@ -7,23 +7,24 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from epcis.codec.fields import SHAPES
+from epcis.codec.jsonld.context import STANDARD_URL
+from epcis.codec.jsonld.events import NIL
 from epcis.codec.jsonld.header import (
     KIND,
+    RESERVED,
     ROOT_ATTRIBUTES,
-    SUMMARY,
     TRAILING,
     beside_members,
     context_of,
     header_members,
     master_data_members,
-    sbdh_summary,
 )
-from epcis.codec.jsonld.nodes import number, to_members
+from epcis.codec.jsonld.nodes import beside_standard, number, to_members
 from epcis.codec.jsonld.prefixes import Prefixes
-from epcis.codec.namespaces import OWN
 from epcis.codec.words import Words
-from epcis.codec.xml.events import SENSOR_METADATA, SENSOR_REPORT
-from epcis.model import Node, QuantityEvent
+from epcis.codec.quantity_event import modern
+from epcis.codec.sbdh import said_by
+from epcis.codec.sensors import NUMBERS, SENSOR_METADATA, SENSOR_REPORT, WORD_KINDS
 from schemas.cbv import bare
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         ErrorDeclaration,
         Event,
         Header,
+        Node,
         Party,
         PersistentDisposition,
         Place,
@@ -43,21 +45,9 @@ if TYPE_CHECKING:
         SensorMetadata,
         SensorReport,
     )
+    from schemas.finding import Finding
 
 _encode: Final = msgspec.json.Encoder().encode
-_FORMERLY: Final = Node(namespace=OWN, name="formerly", children=("QuantityEvent",))
-_NUMBERS: Final = frozenset(
-    {
-        "value",
-        "minValue",
-        "maxValue",
-        "meanValue",
-        "sDev",
-        "percRank",
-        "percValue",
-    }
-)
-_KINDS_OF_WORD: Final = {"type": "measurement", "exception": "alert", "component": "comp"}
 
 
 class JsonWriter:
@@ -67,6 +57,8 @@ class JsonWriter:
         self._words = Words(options)
         self._prefixes = Prefixes(())
         self._count = 0
+        self._is_bare = False
+        self._nil: list[str] = []
         self._close = b""
         self._writers: dict[str, Callable[[Any], Any]] = {
             "ErrorDeclarationType": self._error_declaration,
@@ -82,8 +74,16 @@ class JsonWriter:
             "ILMDType": self._ilmd,
         }
 
+    @property
+    def findings(self) -> list[Finding]:
+        """What could not be written as it was."""
+        return self._words.findings
+
     def begin(self, header: Header) -> bytes:
         """Everything up to the first event."""
+        if header.kind == "event":
+            self._is_bare = True
+            return b""
         self._prefixes = Prefixes(header.namespaces)
         members: dict[str, Any] = {"@context": context_of(header, self._prefixes)}
         if header.document_id is not None:
@@ -93,7 +93,7 @@ class JsonWriter:
         members["schemaVersion"] = "2.0"
         if header.creation_date is not None:
             members["creationDate"] = header.creation_date
-        members.update(self._beside_sbdh(header))
+        members.update(said_by(header))
         if header.kind == "masterdata":
             members[KIND] = header.kind
         if header.attributes:
@@ -106,14 +106,6 @@ class JsonWriter:
         if extra := self._prefixes.take():
             members["@context"].append(extra)
         return self._open_body(members, header)
-
-    def _beside_sbdh(self, header: Header) -> dict[str, str]:
-        said = sbdh_summary(header.sbdh)
-        written = {
-            member: getattr(header, attribute) or said.get(member)
-            for member, attribute in SUMMARY.items()
-        }
-        return {member: value for member, value in written.items() if value}
 
     def _open_body(self, members: dict[str, Any], header: Header) -> bytes:
         if header.kind != "query":
@@ -137,15 +129,19 @@ class JsonWriter:
 
     def event(self, event: Event) -> bytes:
         """One event, with the comma before it where it needs one."""
+        if self._is_bare:
+            return self.bare_event(event) + b"\n"
         self._count += 1
         encoded = _encode(self.members(event))
         return encoded if self._count == 1 else b",\n" + encoded
 
     def end(self, header: Header) -> bytes:
         """What closes the document: `header` as it is after the last event."""
+        if self._is_bare:
+            return b""
         if not header.document_extensions:
             return self._close + b"}\n"
-        members = to_members(header.document_extensions, self._prefixes)
+        members = beside_standard(header.document_extensions, self._prefixes, RESERVED)
         if extra := self._prefixes.take():
             members = {TRAILING: {"@context": extra, **members}}
         return self._close + b"," + _encode(members)[1:] + b"\n"
@@ -154,8 +150,6 @@ class JsonWriter:
         """One event that stands by itself, with its own `@context`."""
         self._prefixes = Prefixes(())
         members = self.members(event)
-        from epcis.codec.jsonld.context import STANDARD_URL
-
         own = members.pop("@context", None)
         context = [STANDARD_URL, own] if own else STANDARD_URL
         return _encode({"@context": context, **members})
@@ -164,8 +158,7 @@ class JsonWriter:
         """The event as a JSON object; numbers are raw JSON."""
         if event.namespaces:
             self._prefixes.hint(event.namespaces)
-        if isinstance(event, QuantityEvent):
-            return self._quantity_event(event)
+        event = modern(event)
         name = type(event).__name__
         members: dict[str, Any] = {"type": name}
         for field in SHAPES[name].fields:
@@ -173,7 +166,7 @@ class JsonWriter:
             if value is None:
                 continue
             members[field.name] = self._field(field.name, field.holds, value)
-        return self._finish(event, members, event.extensions)
+        return self._finish(event, members)
 
     def _field(self, name: str, holds: str, value: Any) -> Any:  # noqa: ANN401  # any JSON value
         write = self._writers.get(holds)
@@ -189,27 +182,16 @@ class JsonWriter:
             return self._words.epc(value)
         return value
 
-    def _finish(
-        self, event: Event, members: dict[str, Any], extensions: tuple[Node, ...]
-    ) -> dict[str, Any]:
-        if extensions or event.attributes:
-            members.update(beside_members(extensions, event.attributes, self._prefixes))
+    def _finish(self, event: Event, members: dict[str, Any]) -> dict[str, Any]:
+        if event.extensions or event.attributes:
+            beside = beside_members(event.extensions, event.attributes, self._prefixes)
+            members.update(beside)
+        if self._nil:
+            members[NIL] = self._nil
+            self._nil = []
         if extra := self._prefixes.take():
             members["@context"] = extra
         return members
-
-    def _quantity_event(self, event: QuantityEvent) -> dict[str, Any]:
-        """The same said in EPCIS 2.0, which has no QuantityEvent; a mark tells the way back."""
-        members: dict[str, Any] = {"type": "ObjectEvent"}
-        for field in SHAPES["QuantityEvent"].fields:
-            value = getattr(event, field.attribute)
-            if value is not None and field.name not in ("epcClass", "quantity"):
-                members[field.name] = self._field(field.name, field.holds, value)
-        members["action"] = "OBSERVE"
-        members["quantityList"] = [
-            {"epcClass": self._words.epc(event.epc_class), "quantity": number(event.quantity)}
-        ]
-        return self._finish(event, members, (*event.extensions, _FORMERLY))
 
     def _quantities(self, quantities: Sequence[QuantityElement]) -> list[dict[str, Any]]:
         written = []
@@ -217,6 +199,8 @@ class JsonWriter:
             members: dict[str, Any] = {"epcClass": self._words.epc(quantity.epc_class)}
             if quantity.quantity is not None:
                 members["quantity"] = number(quantity.quantity)
+            if quantity.is_nil:
+                self._nil.append(members["epcClass"])
             if quantity.uom is not None:
                 members["uom"] = quantity.uom
             written.append(members)
@@ -294,10 +278,10 @@ class JsonWriter:
 
 
 def _sensor_value(name: str, value: str) -> Any:  # noqa: ANN401  # any JSON value
-    if name in _NUMBERS:
+    if name in NUMBERS:
         return number(value)
     if name == "booleanValue" and value in ("true", "false", "1", "0"):
         return value in ("true", "1")
-    if name in _KINDS_OF_WORD:
-        return bare(_KINDS_OF_WORD[name], value)
+    if name in WORD_KINDS:
+        return bare(WORD_KINDS[name], value)
     return value

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from epcis.codec.fields import EVENT_CLASSES, SHAPES, Shape
 from epcis.codec.namespaces import OF_EPCIS, OWN, XSI
+from epcis.codec.quantity_event import restored
+from epcis.codec.sensors import SENSOR_METADATA, SENSOR_REPORT
 from epcis.codec.xml.nodes import Bindings, attributes_of, node_of, split_name
 from epcis.model import (
     BizTransaction,
@@ -37,43 +39,6 @@ if TYPE_CHECKING:
 
 _WRAPPERS: Final = frozenset({"extension", "baseExtension"})
 _NIL: Final = f"{{{XSI}}}nil"
-
-SENSOR_METADATA: Final = {
-    "time": "time",
-    "startTime": "start_time",
-    "endTime": "end_time",
-    "deviceID": "device_id",
-    "deviceMetadata": "device_metadata",
-    "rawData": "raw_data",
-    "dataProcessingMethod": "data_processing_method",
-    "bizRules": "biz_rules",
-}
-SENSOR_REPORT: Final = {
-    "type": "type",
-    "exception": "exception",
-    "deviceID": "device_id",
-    "deviceMetadata": "device_metadata",
-    "rawData": "raw_data",
-    "dataProcessingMethod": "data_processing_method",
-    "bizRules": "biz_rules",
-    "time": "time",
-    "microorganism": "microorganism",
-    "chemicalSubstance": "chemical_substance",
-    "value": "value",
-    "component": "component",
-    "stringValue": "string_value",
-    "booleanValue": "boolean_value",
-    "hexBinaryValue": "hex_binary_value",
-    "uriValue": "uri_value",
-    "minValue": "min_value",
-    "maxValue": "max_value",
-    "meanValue": "mean_value",
-    "sDev": "s_dev",
-    "percRank": "perc_rank",
-    "percValue": "perc_value",
-    "uom": "uom",
-    "coordinateReferenceSystem": "coordinate_reference_system",
-}
 
 
 class EventReader:
@@ -124,12 +89,14 @@ class EventReader:
             values["extensions"] = tuple(foreign)
         if declared := self._bindings.take():
             values["namespaces"] = declared
-        return EVENT_CLASSES[shape.name](**values)
+        return restored(EVENT_CLASSES[shape.name](**values))
 
     def _fill(self, element: _Element, shape: Shape, values: dict[str, Any]) -> list[Node]:
         foreign: list[Node] = []
         for child in element:
             name = child.tag
+            if (tail := child.tail) and not tail.isspace():
+                self._note_stray_text(child, tail)
             if name[0] == "{":
                 namespace, local = split_name(name)
                 if namespace not in OF_EPCIS:
@@ -172,7 +139,7 @@ class EventReader:
         self, wrapper: _Element, shape: Shape, values: dict[str, Any], foreign: list[Node]
     ) -> None:
         """Take the standard fields out of an extension wrapper; keep what else it holds."""
-        left = self._fill(wrapper, shape, values)
+        left = _unpacked(self._fill(wrapper, shape, values))
         if left or wrapper.attrib:
             _, name = split_name(wrapper.tag)
             attributes = attributes_of(wrapper)
@@ -191,6 +158,16 @@ class EventReader:
             "It is kept as an extension; user fields need a namespace of their own.",
             line=child.sourceline,
             path=f"{self._at}/{name}",
+        )
+
+    def _note_stray_text(self, before: _Element, stray: str) -> None:
+        self._gathering.note(
+            "event.text-not-kept",
+            Severity.WARNING,
+            f"text stands between the elements of the event: {stray.strip()[:40]!r}",
+            "It stays in the document as received, but not in the event.",
+            line=before.sourceline,
+            path=self._at,
         )
 
     def _lost_attributes(self, element: _Element) -> None:
@@ -304,8 +281,8 @@ class EventReader:
         return tuple(node_of(child, self._bindings) for child in element)
 
     def _error_declaration(self, element: _Element) -> ErrorDeclaration:
-        values: dict[str, Any] = {"declaration_time": ""}
-        foreign = []
+        values: dict[str, Any] = {}
+        foreign, first = [], 0
         for child in element:
             namespace, name = split_name(child.tag)
             if namespace and namespace not in OF_EPCIS:
@@ -318,10 +295,13 @@ class EventReader:
                 values["corrective_event_ids"] = tuple(self._items(child, "correctiveEventID"))
             else:
                 foreign.append(node_of(child, self._bindings))
+            if not values:
+                first = len(foreign)
         if element.attrib:
             self._bindings.see(element)
+        values.setdefault("declaration_time", "")
         return ErrorDeclaration(
-            **values, extensions=tuple(foreign), attributes=attributes_of(element)
+            **values, extensions_first=first, extensions=tuple(foreign), attributes=attributes_of(element)
         )
 
     def _sensors(self, element: _Element) -> tuple[SensorElement, ...]:
@@ -357,6 +337,29 @@ class EventReader:
 
 
 _EPCIS_IDS: Final = frozenset((namespace, "id") for namespace in OF_EPCIS)
+
+
+def _unpacked(nodes: list[Node]) -> list[Node]:
+    """Strangers that another version's schema made us put into an element `kept`."""
+    flat: list[Node] = []
+    for node in nodes:
+        inner = node.children
+        if (node.namespace, node.name) == (OWN, "kept"):
+            flat.extend(child for child in inner if isinstance(child, Node))
+        elif (node.namespace, node.name) == ("", "extension") and _is_kept(inner[-1:]):
+            kept = inner[-1]
+            flat.extend(c for c in getattr(kept, "children", ()) if isinstance(c, Node))
+            if inner[:-1]:
+                flat.append(Node(name="extension", attributes=node.attributes, children=inner[:-1]))
+        else:
+            flat.append(node)
+    return flat
+
+
+def _is_kept(nodes: tuple[Node | str, ...]) -> bool:
+    return any(
+        isinstance(node, Node) and (node.namespace, node.name) == ("", "kept") for node in nodes
+    )
 
 
 def _text(element: _Element) -> str:

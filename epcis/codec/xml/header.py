@@ -47,8 +47,8 @@ class HeaderParts:
             name = split_name(child.tag)[1]
             if name == "EPCISMasterData":
                 left.extend(self._master_data(child))
-            elif name == "extension" and [part.tag for part in child] == [FOREIGN_HEADER]:
-                foreign.extend(node_of(part, self._bindings) for part in child[0])
+            elif name == "extension":
+                left.extend(self._inner_extension(child, foreign))
             else:
                 left.append(node_of(child, self._bindings))
         if left or extension.attrib:
@@ -56,6 +56,19 @@ class HeaderParts:
             wrapped = Node(name="extension", attributes=attributes, children=tuple(left))
             return [wrapped, *foreign]
         return foreign
+
+    def _inner_extension(self, extension: _Element, foreign: list[Node]) -> list[Node]:
+        """The `extension` of an extension: our home for foreign elements, and what else it has."""
+        left = []
+        for part in extension:
+            if part.tag == FOREIGN_HEADER:
+                foreign.extend(node_of(inner, self._bindings) for inner in part)
+            else:
+                left.append(node_of(part, self._bindings))
+        if not left and not extension.attrib:
+            return []
+        attributes = attributes_of(extension)
+        return [Node(name="extension", attributes=attributes, children=tuple(left))]
 
     def _master_data(self, element: _Element) -> list[Node]:
         left: list[Node] = []

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lxml import etree
 
 from epcis.codec.fields import SHAPES
-from epcis.codec.namespaces import OF_EPCIS, QUERY_1, QUERY_2
+from epcis.codec.namespaces import OF_EPCIS, OWN, QUERY_1, QUERY_2
 from epcis.codec.xml.events import EventReader
 from epcis.codec.xml.header import HeaderParts
 from epcis.codec.xml.nodes import Bindings, attributes_of, node_of, split_name
@@ -120,20 +120,21 @@ class XmlReader:
         self._finish()
 
     def _elements(self) -> Iterator[tuple[str, _Element]]:
-        return iter(
-            etree.iterparse(
-                self._stream,
-                events=("end",),
-                tag=_TAGS + tuple(f"{{*}}{name}" for name in KINDS),
-                resolve_entities=False,
-                no_network=True,
-                load_dtd=False,
-                remove_comments=True,
-                remove_pis=True,
-                huge_tree=False,
-                encoding="utf-8" if self._stream.is_transcoded else None,
-            )
+        elements = etree.iterparse(
+            self._stream,
+            events=("end",),
+            tag=_TAGS + tuple(f"{{*}}{name}" for name in KINDS),
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            remove_comments=True,
+            remove_pis=True,
+            huge_tree=False,
+            encoding="utf-8" if self._stream.is_transcoded else None,
         )
+        yield from elements
+        if self._root is None:
+            self._begin(elements.root)
 
     def _begin(self, element: _Element) -> None:
         root = element.getroottree().getroot()
@@ -248,6 +249,7 @@ class XmlReader:
         beside = [a for a in attributes_of(self._root) if a[:2] not in _STANDARD_ATTRIBUTES]
         if name in SHAPES:
             beside = []
+        own_id = [value for *attribute, value in beside if attribute == [OWN, "id"]]
         return Header(
             kind=KINDS[name],
             schema_version=self._root.get("schemaVersion") or _implied_version(namespace),
@@ -256,7 +258,8 @@ class XmlReader:
             master_data=tuple(self._parts.master_data),
             header_extensions=tuple(self._parts.extensions),
             document_extensions=self._document_extensions,
-            attributes=tuple(beside),
+            attributes=tuple(a for a in beside if a[:2] != (OWN, "id")),
+            document_id=own_id[0] if own_id else None,
             namespaces=tuple(dict.fromkeys((*prefixes, *self._parts.namespaces))),
             query_name=self._results.get("queryName"),
             subscription_id=self._results.get("subscriptionID"),

@@ -1,0 +1,157 @@
+"""Text of XML being written: escaping, attributes, and the prefixes of names."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from epcis.codec.namespaces import OF_EPCIS, OWN, OWN_PREFIX, XML, XSI
+from epcis.model import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_NEEDS_ESCAPE: Final = re.compile(r"[&<>\r]")
+_NEEDS_ATTRIBUTE_ESCAPE: Final = re.compile(r"[&<>\"\t\n\r]")
+_NOT_XML: Final = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NAME: Final = re.compile(r"[^\W\d][\w.\-\u00b7]*")
+_ESCAPES: Final = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&quot;",
+    "\t": "&#9;",
+    "\n": "&#10;",
+    "\r": "&#13;",
+}
+
+
+def text(value: str) -> str:
+    """Character data.
+
+    >>> text("a < b & c")
+    'a &lt; b &amp; c'
+    """
+    if _NEEDS_ESCAPE.search(value) is None:
+        return value
+    return _NEEDS_ESCAPE.sub(lambda found: _ESCAPES[found[0]], value)
+
+
+def attribute(name: str, value: str) -> str:
+    """An attribute with the space before it.
+
+    >>> attribute("type", 'say "so"')
+    ' type="say &quot;so&quot;"'
+    """
+    if _NEEDS_ATTRIBUTE_ESCAPE.search(value) is not None:
+        value = _NEEDS_ATTRIBUTE_ESCAPE.sub(lambda found: _ESCAPES[found[0]], value)
+    return f' {name}="{value}"'
+
+
+def leaf(name: str, value: str) -> str:
+    """An element that holds text."""
+    return f"<{name}>{text(value)}</{name}>" if value else f"<{name}/>"
+
+
+def element(name: str, content: str, attributes: str = "") -> str:
+    """An element that holds markup."""
+    return f"<{name}{attributes}>{content}</{name}>" if content else f"<{name}{attributes}/>"
+
+
+def without_control_characters(markup: str) -> tuple[str, int]:
+    """Markup with the characters that XML 1.0 cannot hold replaced, and how many there were.
+
+    >>> without_control_characters("a" + chr(1))[1]
+    1
+    """
+    return _NOT_XML.subn("\ufffd", markup) if _NOT_XML.search(markup) else (markup, 0)
+
+
+def is_name(name: str) -> bool:
+    """Whether XML can have an element of this name, without a colon.
+
+    >>> is_name("lot-number"), is_name("@value"), is_name("12")
+    (True, False, False)
+    """
+    return _NAME.fullmatch(name) is not None
+
+
+class Scope:
+    """The prefixes in scope: those of the document, and those declared on one element."""
+
+    def __init__(self, declared: Iterable[tuple[str, str]] = ()) -> None:
+        self._by_namespace: dict[str, str] = {XML: "xml"}
+        self.of_document: dict[str, str] = {}
+        for prefix, namespace in declared:
+            self.declare(prefix, namespace)
+        self._local: dict[str, str] = {}
+
+    def declare(self, prefix: str, namespace: str) -> None:
+        """Bind a prefix on the root element, unless it is bound or not for use."""
+        usable = is_name(prefix) and namespace not in OF_EPCIS and namespace not in ("", XML)
+        if usable and prefix not in self.of_document:
+            self.of_document[prefix] = namespace
+            self._by_namespace.setdefault(namespace, prefix)
+
+    def prefer(self, declared: Iterable[tuple[str, str]]) -> None:
+        """Declare these prefixes on the next element, as its sender did."""
+        taken = {*self.of_document, *self._local.values()}
+        for prefix, namespace in declared:
+            if namespace not in self._local and is_name(prefix) and prefix not in taken:
+                self._local[namespace] = prefix
+                taken.add(prefix)
+
+    def name(self, namespace: str, local: str) -> str:
+        """The qualified name; binds a new prefix where none stands for the namespace."""
+        if not namespace:
+            return local
+        prefix = self._by_namespace.get(namespace) or self._local.get(namespace)
+        return f"{prefix or self._bind(namespace)}:{local}"
+
+    def _bind(self, namespace: str) -> str:
+        taken = {*self.of_document, *self._local.values()}
+        prefix, count = {OWN: OWN_PREFIX, XSI: "xsi"}.get(namespace, ""), 1
+        while not prefix or prefix in taken:
+            prefix = f"ns{count}"
+            count += 1
+        self._local[namespace] = prefix
+        return prefix
+
+    def take(self) -> str:
+        """Declarations of prefixes bound since the last call, as attributes."""
+        if not self._local:
+            return ""
+        bound = "".join(attribute(f"xmlns:{p}", uri) for uri, p in self._local.items())
+        self._local.clear()
+        return bound
+
+    def keep(self) -> None:
+        """Declare what was bound since the last call on the root element instead."""
+        for namespace, prefix in self._local.items():
+            self.declare(prefix, namespace)
+        self._local.clear()
+
+    def attributes(self, attributes: Iterable[tuple[str, str, str]]) -> str:
+        """Attributes as markup."""
+        return "".join(
+            attribute(self.name(namespace, local), value) for namespace, local, value in attributes
+        )
+
+    def node(self, node: Node) -> str:
+        """A tree as markup."""
+        attributes = self.attributes(node.attributes)
+        if is_name(node.name):
+            name = self.name(node.namespace, node.name)
+        else:
+            name = self.name(OWN, "member")
+            whole = f"{node.namespace}{node.name}" if node.namespace else node.name
+            attributes = attribute("name", whole) + attributes
+        if node.kind:
+            attributes += attribute(self.name(OWN, "kind"), node.kind)
+        return element(name, self.content(node.children), attributes)
+
+    def content(self, children: Iterable[Node | str]) -> str:
+        """Text and trees as markup, in order."""
+        return "".join(
+            self.node(child) if isinstance(child, Node) else text(child) for child in children
+        )
