@@ -24,10 +24,6 @@ from epcis.codec.namespaces import OWN, SBDH
 from epcis.codec.sbdh import MEMBERS, for_json, summary
 from epcis.model import Header, Node, Vocabulary, VocabularyElement
 
-if TYPE_CHECKING:
-    from epcis.codec.fields import SHAPES
-from epcis.codec.jsonld.context import Context
-
 _STANDARD: Final = frozenset(
     {
         "@context",
