@@ -1,295 +1,425 @@
-"""The CBV event hash: one name for an event, however it was written (CBV 2.0 section 8.9).
+"""The event hash of the Core Business Vocabulary: one name for one event, whatever its syntax.
 
-The pre-hash string lists the fields of an event in a fixed order, with identifiers as canonical
-Digital Links, vocabulary words as web URIs, times in UTC with milliseconds and lists in the order of
-their members' text. Record time, event id and error declaration take no part: an event and the
-declaration that it was wrong have the same hash. Left to a fault of the reference generator are
-the values of extensions that merely look like numbers: a lot `00123` stays what it is, unless
-`compatible_with_reference` asks for the generator's answer.
+The event is written as one canonical text, the pre-hash: fields in a fixed order, members of lists
+sorted, identifiers as Digital Links, words as web URIs, times in UTC to the millisecond. The hash
+of it makes the event's id. Record time, event id and error declaration take no part, so an event
+and its error declaration share their hash. Standard: CBV 2.0 section 8.9.
+
+The public reference generator (version 1.9.3) departs from the standard in some values; where it
+does, we keep to the standard unless told `compatible_with_reference`: see
+`docs/decisions/0010-event-hash.md`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
 
+import msgspec
 from schemas import cbv
-from schemas.gs1.digital_link import RESOLVER
-from schemas.gs1.epc import canonical_key
+from schemas.gs1.hash_link import constrained_link
 
-from epcis.model import instant_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from epcis.model import Event, Node, QuantityElement, SensorElement
+from epcis.model import (
+    BizTransaction,
+    Event,
+    Node,
+    Party,
+    PersistentDisposition,
+    Place,
+    QuantityElement,
+    SensorElement,
+    SensorMetadata,
+    SensorReport,
+    instant_of,
+)
 
 ALGORITHMS: Final = {
-    "sha-256": "sha256",
-    "sha-384": "sha384",
-    "sha-512": "sha512",
-    "sha3-256": "sha3_256",
-    "sha3-384": "sha3_384",
-    "sha3-512": "sha3_512",
+    "sha-256": hashlib.sha256,
+    "sha-384": hashlib.sha384,
+    "sha-512": hashlib.sha512,
+    "sha3-256": hashlib.sha3_256,
+    "sha3-384": hashlib.sha3_384,
+    "sha3-512": hashlib.sha3_512,
 }
-"""Algorithms by the name a `ni:` URI gives them (RFC 6920)."""
-
-_GS1_VOC: Final = "https://gs1.org/voc/"
-_HALF_MILLISECOND: Final = timedelta(microseconds=500)
+"""Hash functions by their name in `ni:` URIs (RFC 6920)."""
+VERSION: Final = "CBV2.0"
+EXPONENT_MAX: Final = 100
+"""Numbers beyond ten to this power stay as written; spelled out they could fill the memory."""
+TIMES_CACHED_MAX: Final = 4096
+_VOCABULARY_URN: Final = re.compile(r"urn:epcglobal:cbv:(bizstep|disp|btt|sdt|er):")
+_STEM_OF: Final = {
+    "bizstep": "BizStep-",
+    "disp": "Disp-",
+    "btt": "BTT-",
+    "sdt": "SDT-",
+    "er": "ER-",
+}
+_COMPACT: Final = {"gs1": cbv.GS1_VOC, "cbv": cbv.CBV_WEB}
+"""Prefixes that stand for the same namespace in every document."""
 
 
 def event_hash(
-    event: Event, algorithm: str = "sha-256", *, compatible_with_reference: bool = False
+    event: Event,
+    algorithm: str = "sha-256",
+    *,
+    namespaces: Mapping[str, str] | None = None,
+    compatible_with_reference: bool = False,
 ) -> str:
-    """The hash of an event as the `ni:` URI that may serve as its event id.
+    """The event's hash as an `ni:` URI.
 
-    Raises ValueError for an algorithm that is not in `ALGORITHMS`.
-    """
-    if algorithm not in ALGORITHMS:
-        raise ValueError(f"no algorithm '{algorithm}'; there are {', '.join(ALGORITHMS)}")
-    text = prehash(event, compatible_with_reference=compatible_with_reference)
-    digest = hashlib.new(ALGORITHMS[algorithm], text.encode())
-    return f"ni:///{algorithm};{digest.hexdigest()}?ver=CBV2.0"
-
-
-def event_digest(event: Event) -> bytes:
-    """The SHA-256 of the pre-hash string: 32 bytes."""
-    return hashlib.sha256(prehash(event).encode()).digest()
-
-
-def prehash(event: Event, *, compatible_with_reference: bool = False) -> str:
-    """The string that is hashed.
+    `algorithm` is a key of `ALGORITHMS`; ValueError for any other. See `prehash` for the rest.
 
     >>> from epcis.model import ObjectEvent
-    >>> prehash(ObjectEvent(event_time="2026-01-02T03:04:05.9996+01:00", action="ADD",
-    ...     event_time_zone_offset="+01:00", epcs=("urn:epc:id:sscc:9506000.1123456789",)))
-    'eventType=ObjectEventeventTime=2026-01-02T02:04:06.000ZeventTimeZoneOffset=+01:00epcListepc=https://id.gs1.org/00/195060001234567893action=ADD'
+    >>> event = ObjectEvent(event_time="2026-01-02T03:04:05Z", action="ADD")
+    >>> event_hash(event)[:28], event_hash(event)[-11:]
+    ('ni:///sha-256;1fcba8fc2b1ea4', '?ver=CBV2.0')
     """
-    del compatible_with_reference
-    return "".join(_event(event))
-
-
-def _event(event: Event) -> Iterator[str]:
-    yield f"eventType={type(event).__name__}"
-    yield f"eventTime={_time(event.event_time, event.event_time_zone_offset)}"
-    yield _leaf("eventTimeZoneOffset", event.event_time_zone_offset)
-    yield from sorted(f"certificationInfo={c.strip()}" for c in event.certification_info or ())
-    for name, write in _WHAT:
-        value = getattr(event, name, None)
-        if value is not None:
-            yield write(value)
-    yield _leaf("bizStep", _word("bizstep", event.biz_step))
-    yield _leaf("disposition", _word("disp", event.disposition))
-    yield _persistent(event)
-    for label, place in (("readPoint", event.read_point), ("bizLocation", event.biz_location)):
-        if place is not None:
-            yield f"{label}id={_link(place.id)}" + _nodes(place.extensions)
-    yield _listed("sensorElementList", (_sensor(e) for e in event.sensor_elements or ()))
-    yield from sorted(_roles(event))
-
-
-def _roles(event: Event) -> Iterator[str]:
-    """Lists of typed members, ILMD and extensions: they stand last, by their text."""
-    yield _listed(
-        "bizTransactionList",
-        (
-            _leaf("type", _word("btt", t.type)) + f"bizTransaction={_link(t.id)}"
-            for t in event.biz_transactions or ()
-        ),
+    if algorithm not in ALGORITHMS:
+        raise ValueError(f"hash algorithm {algorithm!r} is none of {', '.join(ALGORITHMS)}")
+    text = prehash(
+        event, namespaces=namespaces, compatible_with_reference=compatible_with_reference
     )
-    for role, parties in (("destination", event.destinations), ("source", event.sources)):
-        yield _listed(
-            f"{role}List",
-            (f"type={_word('sdt', p.type)}{role}={_link(p.id)}" for p in parties or ()),
+    digest = ALGORITHMS[algorithm](text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"ni:///{algorithm};{digest}?ver={VERSION}"
+
+
+def prehash(
+    event: Event,
+    *,
+    namespaces: Mapping[str, str] | None = None,
+    compatible_with_reference: bool = False,
+) -> str:
+    """The canonical text of an event that is hashed.
+
+    `namespaces` are the prefixes of a JSON-LD document, by which values such as `example:blending`
+    become URIs; `gs1:` and `cbv:` need none. `compatible_with_reference` follows the reference
+    generator where it departs from the standard: every value that looks like a number is rewritten,
+    halves of milliseconds are rounded to even, and extensions of places whose namespace does not
+    end with a slash move to the end.
+
+    >>> from epcis.model import ObjectEvent
+    >>> prehash(ObjectEvent(event_time="2026-01-02T03:04:05+01:00", action="ADD", biz_step="packing"))
+    'eventType=ObjectEventeventTime=2026-01-02T02:04:05.000ZactionADD...'
+    """  # noqa: E501
+    canon = _Canon(namespaces or {}, compatible=compatible_with_reference)
+    kind = type(event)
+    parts = [f"eventType={kind.__name__}"]
+    rest: list[str] = []
+    offset = event.event_time_zone_offset
+    parts.append(f"eventTime={canon.moment(event.event_time, offset)}")
+    for attribute, write in _PLANS[kind]:
+        value = getattr(event, attribute)
+        if value:
+            parts.append(write(canon, value))
+    for attribute, label in _LAST_LISTS:
+        members = getattr(event, attribute)
+        if members:
+            rest.append(label + _typed_members(canon, members, label[:-4]))
+    rest += _strange_places(canon, event)
+    rest += _unordered(canon, event)
+    rest.sort()
+    return "".join(parts) + "".join(rest)
+
+
+class _Canon:
+    """How single values are written."""
+
+    __slots__ = ("compatible", "_namespaces")
+
+    def __init__(self, namespaces: Mapping[str, str], *, compatible: bool) -> None:
+        self.compatible = compatible
+        self._namespaces = {**namespaces, **_COMPACT}
+
+    def text(self, value: str) -> str:
+        """A value of no particular kind: a URI, a word of another namespace, or text."""
+        plain = value.strip()
+        if "urn:epcglobal:cbv:" in plain:
+            plain = _VOCABULARY_URN.sub(lambda m: cbv.CBV_WEB + _STEM_OF[m[1]], plain)
+        if self.compatible:
+            plain = _as_reference_number(plain)
+        prefix, colon, name = plain.partition(":")
+        if not colon:
+            return plain
+        if prefix in ("urn", "http", "https"):
+            return constrained_link(plain)
+        return self._namespaces[prefix] + name if prefix in self._namespaces else plain
+
+    def word(self, kind: str, value: str) -> str:
+        """A word of a standard vocabulary as its web URI; any other as text."""
+        plain = value.strip()
+        word = cbv.bare(kind, plain)
+        return cbv.web_uri(kind, word) if cbv.is_standard(kind, word) else self.text(plain)
+
+    def number(self, value: str) -> str:
+        """A number without sign of plus, leading and trailing zeros or exponent."""
+        plain = value.strip()
+        if self.compatible:
+            return _as_reference_number(plain)
+        return _as_number(plain)
+
+    def moment(self, value: str, offset: str | None = None) -> str:
+        """A time in UTC to the millisecond, halves rounded up; what is no time stays as it is."""
+        return _moment(value.strip(), offset, self.compatible)
+
+
+@lru_cache(maxsize=TIMES_CACHED_MAX)
+def _moment(text: str, offset: str | None, compatible: bool) -> str:  # noqa: FBT001  # a cache key
+    try:
+        instant = instant_of(text, offset)
+        microseconds = instant.microsecond
+        milliseconds = (
+            round(microseconds, -3) // 1000 if compatible else (microseconds + 500) // 1000
         )
+        instant = instant.replace(microsecond=0) + timedelta(milliseconds=milliseconds)
+    except (ValueError, OverflowError):
+        return text
+    return instant.isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def _as_number(text: str) -> str:
+    if text.isascii() and text.isdigit() and text[0] != "0":
+        return text
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return text
+    if not number.is_finite() or abs(number.adjusted()) > EXPONENT_MAX:
+        return text
+    return format(number.normalize(), "f") if number else "0"
+
+
+def _as_reference_number(text: str) -> str:
+    """A text as the reference generator writes it, which takes all it can for a float."""
+    try:
+        number = float(text)
+        return str(int(number)) if int(number) == number else str(number)
+    except (ValueError, OverflowError):
+        return text
+
+
+_Writer: TypeAlias = Callable[[_Canon, Any], str]
+
+
+def _labelled(label: str) -> _Writer:
+    return lambda canon, value: f"{label}={canon.text(value)}"
+
+
+def _worded(label: str, kind: str) -> _Writer:
+    return lambda canon, value: f"{label}={canon.word(kind, value)}"
+
+
+def _identifiers(label: str) -> _Writer:
+    """A list of EPCs: the list's name once, then each member, sorted."""
+
+    def write(canon: _Canon, epcs: Iterable[str]) -> str:
+        if canon.compatible:
+            links = [canon.text(epc) for epc in epcs]
+        else:
+            links = [constrained_link(epc) for epc in epcs]
+        links.sort()
+        return f"{label}epc=" + "epc=".join(links)
+
+    return write
+
+
+def _quantities(label: str) -> _Writer:
+    def write(canon: _Canon, elements: Iterable[QuantityElement]) -> str:
+        return label + "".join(sorted(_quantity(canon, element) for element in elements))
+
+    return write
+
+
+def _quantity(canon: _Canon, element: QuantityElement) -> str:
+    text = f"quantityElementepcClass={canon.text(element.epc_class)}"
+    if element.quantity is not None:
+        text += f"quantity={canon.number(element.quantity)}"
+    return text + f"uom={canon.text(element.uom)}" if element.uom else text
+
+
+def _certificates(canon: _Canon, links: Iterable[str]) -> str:
+    return "".join(sorted(f"certificationInfo={canon.text(link)}" for link in links))
+
+
+def _persistent(canon: _Canon, disposition: PersistentDisposition) -> str:
+    text = "".join(sorted(f"set={canon.word('disp', w)}" for w in disposition.set or ()))
+    text += "".join(sorted(f"unset={canon.word('disp', w)}" for w in disposition.unset or ()))
+    return f"persistentDisposition{text}" if text else ""
+
+
+def _place(label: str) -> _Writer:
+    def write(canon: _Canon, place: Place) -> str:
+        nearby = [n for n in place.extensions if not _moves_to_the_end(canon, n)]
+        return f"{label}id={canon.text(place.id)}{_nodes(canon, nearby)}"
+
+    return write
+
+
+def _moves_to_the_end(canon: _Canon, node: Node) -> bool:
+    return canon.compatible and not node.namespace.endswith("/")
+
+
+def _strange_places(canon: _Canon, event: Event) -> list[str]:
+    """What the reference generator leaves of places and writes behind everything else."""
+    found = []
+    for label, place in (("readPoint", event.read_point), ("bizLocation", event.biz_location)):
+        strange = [n for n in place.extensions if _moves_to_the_end(canon, n)] if place else ()
+        if strange:
+            found.append(label + _nodes(canon, strange))
+    return found
+
+
+def _typed_members(canon: _Canon, members: Iterable[BizTransaction | Party], label: str) -> str:
+    kind = "btt" if label == "bizTransaction" else "sdt"
+    return "".join(
+        sorted(
+            (f"type={canon.word(kind, member.type)}" if member.type else "")
+            + f"{label}={canon.text(member.id)}"
+            for member in members
+        )
+    )
+
+
+def _sensors(canon: _Canon, elements: Iterable[SensorElement]) -> str:
+    return "sensorElementList" + "".join(sorted(_sensor(canon, e) for e in elements))
+
+
+def _sensor(canon: _Canon, element: SensorElement) -> str:
+    text = "sensorElement"
+    if element.metadata is not None:
+        text += _fields(canon, "sensorMetadata", element.metadata, _METADATA)
+    reports = (_fields(canon, "sensorReport", report, _REPORT) for report in element.reports)
+    return text + "".join(sorted(reports)) + _nodes(canon, element.extensions)
+
+
+def _fields(
+    canon: _Canon,
+    label: str,
+    source: SensorMetadata | SensorReport,
+    plan: tuple[tuple[str, _Writer], ...],
+) -> str:
+    parts = [
+        write(canon, value) for attribute, write in plan if (value := getattr(source, attribute))
+    ]
+    text = "".join(parts) + _nodes(canon, source.extensions)
+    return label + text if text else ""
+
+
+def _nodes(canon: _Canon, nodes: Iterable[Node]) -> str:
+    return "".join(sorted(_node(canon, node) for node in nodes))
+
+
+def _node(canon: _Canon, node: Node) -> str:
+    """An element outside the standard: its name, its text, what is in it, sorted."""
+    name = f"{{{node.namespace}}}{node.name}" if node.namespace else node.name
+    first = node.children[0] if node.children else ""
+    text = canon.text(first) if isinstance(first, str) else ""
+    inner = [_attribute(canon, *attribute) for attribute in node.attributes]
+    inner += [_node(canon, child) for child in node.children if isinstance(child, Node)]
+    inner.sort()
+    return name + (f"={text}" if text else "") + "".join(inner)
+
+
+def _attribute(canon: _Canon, namespace: str, name: str, value: str) -> str:
+    text = canon.text(value)
+    spelled = f"{{{namespace}}}{name}" if namespace else name
+    return f"{spelled}={text}" if text else spelled
+
+
+def _unordered(canon: _Canon, event: Event) -> list[str]:
+    """Fields that the standard's order does not name: they come last, sorted."""
+    found = [_node(canon, node) for node in event.extensions]
     ilmd = getattr(event, "ilmd", None)
     if ilmd:
-        yield "ilmd" + _nodes(ilmd)
-    yield from (_node(node) for node in event.extensions)
+        found.append("ilmd" + _nodes(canon, ilmd))
+    epc_class = getattr(event, "epc_class", None)
+    if epc_class is not None:
+        found.append(f"epcClass={canon.text(epc_class)}")
+        found.append(f"quantity={canon.number(event.quantity)}")  # type: ignore[union-attr]  # only a QuantityEvent has both
+    return found
 
 
-def _epcs(label: str) -> Callable[[tuple[str, ...]], str]:
-    return lambda epcs: _listed(label, (f"epc={_link(epc)}" for epc in epcs))
+def _time(label: str) -> _Writer:
+    return lambda canon, value: f"{label}={canon.moment(value)}"
 
 
-def _quantities(label: str) -> Callable[[tuple[QuantityElement, ...]], str]:
-    return lambda elements: _listed(label, (_quantity(element) for element in elements))
+def _numeric(label: str) -> _Writer:
+    return lambda canon, value: f"{label}={canon.number(value)}"
 
 
-def _quantity(element: QuantityElement) -> str:
-    return (
-        f"quantityElementepcClass={_link(element.epc_class)}"
-        + _leaf("quantity", _number(element.quantity))
-        + _leaf("uom", element.uom)
-    )
-
-
-def _text(label: str) -> Callable[[str], str]:
-    return lambda value: _leaf(label, value)
-
-
-def _uri(label: str) -> Callable[[str], str]:
-    return lambda value: _leaf(label, _link(value))
-
-
-_WHAT: Final[tuple[tuple[str, Callable[[Any], str]], ...]] = (
-    ("parent_id", _uri("parentID")),
-    ("epcs", _epcs("epcList")),
-    ("epc_class", _uri("epcClass")),
-    ("quantity", lambda value: _leaf("quantity", _number(value))),
-    ("input_epcs", _epcs("inputEPCList")),
-    ("child_epcs", _epcs("childEPCs")),
+_ORDER: Final[tuple[tuple[str, _Writer], ...]] = (
+    ("event_time_zone_offset", _labelled("eventTimeZoneOffset")),
+    ("certification_info", _certificates),
+    ("parent_id", _labelled("parentID")),
+    ("epcs", _identifiers("epcList")),
+    ("input_epcs", _identifiers("inputEPCList")),
+    ("child_epcs", _identifiers("childEPCs")),
     ("quantities", _quantities("quantityList")),
     ("child_quantities", _quantities("childQuantityList")),
     ("input_quantities", _quantities("inputQuantityList")),
-    ("output_epcs", _epcs("outputEPCList")),
+    ("output_epcs", _identifiers("outputEPCList")),
     ("output_quantities", _quantities("outputQuantityList")),
-    ("action", _text("action")),
-    ("transformation_id", _text("transformationID")),
+    ("action", _labelled("action")),
+    ("transformation_id", _labelled("transformationID")),
+    ("biz_step", _worded("bizStep", "bizstep")),
+    ("disposition", _worded("disposition", "disp")),
+    ("persistent_disposition", _persistent),
+    ("read_point", _place("readPoint")),
+    ("biz_location", _place("bizLocation")),
+    ("sensor_elements", _sensors),
 )
-"""The fields that differ between event types, in hash order."""
-
-
-def _persistent(event: Event) -> str:
-    held = event.persistent_disposition
-    if held is None:
-        return ""
-    members = [
-        text
-        for label, words in (("set", held.set), ("unset", held.unset))
-        for text in sorted(f"{label}={_word('disp', word)}" for word in words or ())
-    ]
-    return "persistentDisposition" + "".join(members) if members else ""
-
-
-_METADATA: Final = (
-    ("time", "time"),
-    ("startTime", "start_time"),
-    ("endTime", "end_time"),
-    ("deviceID", "device_id"),
-    ("deviceMetadata", "device_metadata"),
-    ("rawData", "raw_data"),
-    ("dataProcessingMethod", "data_processing_method"),
-    ("bizRules", "biz_rules"),
+"""The order of the fields behind type and time."""
+_LAST_LISTS: Final = (
+    ("biz_transactions", "bizTransactionList"),
+    ("sources", "sourceList"),
+    ("destinations", "destinationList"),
 )
-_REPORT: Final = (
-    ("type", "type"),
-    ("exception", "exception"),
-    ("deviceID", "device_id"),
-    ("deviceMetadata", "device_metadata"),
-    ("rawData", "raw_data"),
-    ("dataProcessingMethod", "data_processing_method"),
-    ("bizRules", "biz_rules"),
-    ("time", "time"),
-    ("microorganism", "microorganism"),
-    ("chemicalSubstance", "chemical_substance"),
-    ("value", "value"),
-    ("component", "component"),
-    ("stringValue", "string_value"),
-    ("booleanValue", "boolean_value"),
-    ("hexBinaryValue", "hex_binary_value"),
-    ("uriValue", "uri_value"),
-    ("minValue", "min_value"),
-    ("maxValue", "max_value"),
-    ("meanValue", "mean_value"),
-    ("sDev", "s_dev"),
-    ("percRank", "perc_rank"),
-    ("percValue", "perc_value"),
-    ("uom", "uom"),
-    ("coordinateReferenceSystem", "coordinate_reference_system"),
-)
-_TIMES: Final = frozenset({"time", "start_time", "end_time"})
-_NUMBERS: Final = frozenset(
-    "value min_value max_value mean_value s_dev perc_rank perc_value".split()
-)
-_WORDS: Final = {"component": "comp", "exception": "alert"}
-
-
-def _sensor(element: SensorElement) -> str:
-    metadata = ""
-    if element.metadata is not None:
-        fields = _sensor_fields(element.metadata, _METADATA)
-        metadata = "sensorMetadata" + fields + _nodes(element.metadata.extensions)
-    reports = sorted(
-        "sensorReport" + _sensor_fields(report, _REPORT) + _nodes(report.extensions)
-        for report in element.reports
+"""Lists that take their place among the extensions, by name."""
+_PLANS: Final = {
+    kind: tuple(
+        (attribute, write)
+        for attribute, write in _ORDER
+        if attribute in {field.name for field in msgspec.structs.fields(kind)}
     )
-    return "sensorElement" + metadata + "".join(reports) + _nodes(element.extensions)
-
-
-def _sensor_fields(holder: object, order: Iterable[tuple[str, str]]) -> str:
-    return "".join(
-        _leaf(label, _sensor_value(name, value))
-        for label, name in order
-        if (value := getattr(holder, name)) is not None
-    )
-
-
-def _sensor_value(name: str, value: str) -> str:
-    if name in _TIMES:
-        return _time(value, None)
-    if name in _NUMBERS:
-        return _number(value) or ""
-    if name == "type":
-        return _measurement(value)
-    if name in _WORDS:
-        return cbv.web_uri(_WORDS[name], value.strip())
-    return _link(value)
-
-
-def _measurement(word: str) -> str:
-    bare = word.strip().removeprefix("gs1:")
-    return bare if ":" in bare else _GS1_VOC + bare
-
-
-def _nodes(nodes: Iterable[Node]) -> str:
-    return "".join(sorted(_node(node) for node in nodes))
-
-
-def _node(node: Node) -> str:
-    label = f"{{{node.namespace}}}{node.name}" if node.namespace else node.name
-    children = [child for child in node.children if not isinstance(child, str)]
-    if children:
-        return label + _nodes(children)
-    text = node.text
-    return _leaf(label, _link(text)) if text else label
-
-
-def _listed(label: str, members: Iterable[str]) -> str:
-    found = sorted(members)
-    return label + "".join(found) if found else ""
-
-
-def _leaf(label: str, value: str | None) -> str:
-    return "" if value is None else f"{label}={value.strip()}"
-
-
-def _word(kind: str, word: str | None) -> str | None:
-    return None if word is None else cbv.web_uri(kind, word.strip())
-
-
-def _link(uri: str) -> str:
-    key = canonical_key(uri.strip())
-    return RESOLVER + key if key.startswith("/") else key
-
-
-def _number(text: str | None) -> str | None:
-    """A number without needless digits: `12.10` is `12.1`, `1.50E1` is `15`."""
-    if text is None:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        return text.strip()
-    return str(int(value)) if value.is_integer() else repr(value)
-
-
-def _time(written: str, offset: str | None) -> str:
-    """UTC with milliseconds, rounded half up (CBV 2.0 section 8.9, rule on times)."""
-    try:
-        moment = instant_of(written, offset) + _HALF_MILLISECOND
-    except (ValueError, OverflowError):
-        return written.strip()
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    for kind in Event.__args__
+}
+_METADATA: Final[tuple[tuple[str, _Writer], ...]] = (
+    ("time", _time("time")),
+    ("start_time", _time("startTime")),
+    ("end_time", _time("endTime")),
+    ("device_id", _labelled("deviceID")),
+    ("device_metadata", _labelled("deviceMetadata")),
+    ("raw_data", _labelled("rawData")),
+    ("data_processing_method", _labelled("dataProcessingMethod")),
+    ("biz_rules", _labelled("bizRules")),
+)
+_REPORT: Final[tuple[tuple[str, _Writer], ...]] = (
+    ("type", _worded("type", "measurement")),
+    ("exception", _worded("exception", "alert")),
+    ("device_id", _labelled("deviceID")),
+    ("device_metadata", _labelled("deviceMetadata")),
+    ("raw_data", _labelled("rawData")),
+    ("data_processing_method", _labelled("dataProcessingMethod")),
+    ("time", _time("time")),
+    ("microorganism", _labelled("microorganism")),
+    ("chemical_substance", _labelled("chemicalSubstance")),
+    ("value", _numeric("value")),
+    ("component", _worded("component", "comp")),
+    ("string_value", _labelled("stringValue")),
+    ("boolean_value", _labelled("booleanValue")),
+    ("hex_binary_value", _labelled("hexBinaryValue")),
+    ("uri_value", _labelled("uriValue")),
+    ("min_value", _numeric("minValue")),
+    ("max_value", _numeric("maxValue")),
+    ("mean_value", _numeric("meanValue")),
+    ("s_dev", _numeric("sDev")),
+    ("perc_rank", _numeric("percRank")),
+    ("perc_value", _numeric("percValue")),
+    ("uom", _labelled("uom")),
+    ("coordinate_reference_system", _labelled("coordinateReferenceSystem")),
+    ("biz_rules", _labelled("bizRules")),
+)
