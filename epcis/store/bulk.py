@@ -35,6 +35,7 @@ _POSTGRESQL_TYPES = {
     "mean_value": "float8", "s_dev": "float8", "perc_rank": "float8", "perc_value": "float8",
 }  # fmt: skip
 """PostgreSQL type of a column by its name; text where it is not listed."""
+_KIND_OF_VALUE: dict[type, str] = {bytes: "bytea", int: "int8", str: "text"}
 
 
 class Hand:
@@ -73,19 +74,24 @@ class Hand:
 
     def all_in(self, statement: str, keys: Sequence[object], tail: str = "") -> list[Row]:
         """All rows where the column that ends `statement` is one of `keys`."""
+        return self.all_in_with(statement, (), keys, tail)
+
+    def all_in_with(
+        self, statement: str, values: tuple[object, ...], keys: Sequence[object], tail: str = ""
+    ) -> list[Row]:
+        """As `all_in`, with `values` for the statement's own marks."""
         if not keys:
             return []
         if not self.is_sqlite:
-            kind = "bytea" if isinstance(keys[0], bytes) else "text"
-            kind = "int8" if isinstance(keys[0], int) else kind
-            return self.all(f"{statement} = ANY(?::{kind}[]){tail}", (list(keys),))
+            kind = _KIND_OF_VALUE[type(keys[0])]
+            return self.all(f"{statement} = ANY(?::{kind}[]){tail}", (*values, list(keys)))
         rows: list[Row] = []
         for at in range(0, len(keys), VALUES_MAX):
             piece = list(keys[at : at + VALUES_MAX])
             few = 1 << (len(piece) - 1).bit_length()
             width = min(few, VALUES_MAX)
             piece.extend([piece[-1]] * (width - len(piece)))
-            rows += self._run(_in_list(statement, width, tail), piece).fetchall()
+            rows += self._run(_in_list(statement, width, tail), (*values, *piece)).fetchall()
         return rows
 
     def insert(
@@ -143,6 +149,16 @@ class Hand:
             return list(range(first, first + count))
         numbers = f"SELECT nextval('{table}_{column}_seq') FROM generate_series(1, ?)"  # noqa: S608  # names are ours
         return [row[0] for row in self.all(numbers, (count,))]
+
+    def next_blocks(self, count: int) -> list[int]:
+        """Fresh blocks of 64 item ids, ascending."""
+        if not self.is_sqlite:
+            statement = "SELECT nextval('item_block') FROM generate_series(1, ?)"
+            return [row[0] for row in self.all(statement, (count,))]
+        newest = self.one("SELECT max(id) FROM item")
+        assert newest is not None, "an aggregate has a row"
+        first = 1 if newest[0] is None else (newest[0] >> 6) + 1
+        return list(range(first, first + count))
 
     def _run(self, statement: str, values: Sequence[object]) -> Any:  # noqa: ANN401  # a driver's cursor
         if self.is_sqlite:

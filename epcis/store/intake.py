@@ -201,11 +201,14 @@ class Intake:
 
     def _meet(self, told: Sequence[_Told]) -> None:
         keys: dict[bytes, int] = {}
+        containers: set[bytes] = set()
         for one in told:
             first = life.time_of_moment(one.sealed.moment)
-            for _, _, packed in one.keys:
+            for role, _, packed in one.keys:
                 keys.update((key, first) for key in packed if key not in keys)
-        self._lives.meet(keys)
+                if role is Role.PARENT:
+                    containers.update(packed)
+        self._lives.meet(keys, containers)
         by_key = self._lives.by_key
         for one in told:
             one.lives = {role: [by_key[key] for key in packed] for role, _, packed in one.keys}

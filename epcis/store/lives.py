@@ -8,7 +8,7 @@ from epcis.store.items import LEVELS_MAX
 from epcis.store.life import time_of_moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from epcis.store.bulk import Hand, Row
     from epcis.store.life import Happening
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 NEVER = -(1 << 62)
 """The moment of an item that no valid event names."""
+BLOCK = 64
+"""Item ids in one row of `event_epc`, see named.py."""
 LIVES_KEPT_MAX = 200_000
 """Items held in memory between the batches of one document."""
 
@@ -67,11 +69,11 @@ class Lives:
         self.emptied: set[int] = set()
         """Containers of which everything was taken out at a late moment, or by not naming it."""
 
-    def meet(self, keys: dict[bytes, int]) -> None:
+    def meet(self, keys: dict[bytes, int], containers: set[bytes]) -> None:
         """Have the items of these packed keys at hand, with all they are in.
 
         `keys` are in the order of commissioning, with the event time in microseconds that an
-        item new to the store was first seen at.
+        item new to the store was first seen at; `containers` are those that hold others.
         """
         if len(self.by_key) > LIVES_KEPT_MAX:
             self.by_key.clear()
@@ -79,9 +81,8 @@ class Lives:
         unknown = [key for key in keys if key not in self.by_key]
         loaded = self._load(self._hand.all_in(_ROW + "key", unknown, self._lock()))
         made = [key for key in unknown if key not in self.by_key]
-        numbers = self._hand.next_numbers("item", "id", len(made)) if made else []
         nothing = self._standings.nothing
-        for number, key in zip(numbers, made, strict=True):
+        for number, key in self._numbered(made, containers):
             row = (number, key, None, nothing, None, keys[key], NEVER, NEVER)
             live = Live(row, is_new=True)
             self.by_key[key] = self.by_id[number] = live
@@ -202,6 +203,21 @@ class Lives:
                 self.touch(live)
             number = live.parent
         return told
+
+    def _numbered(self, keys: list[bytes], containers: set[bytes]) -> Iterator[tuple[int, bytes]]:
+        """Ids for new items: neighbours share a block of 64, a container has one to itself.
+
+        Most events name either many neighbours or one container, so both are found by reading
+        few rows of `event_epc`.
+        """
+        holding = [key for key in keys if key in containers]
+        plain = [key for key in keys if key not in containers]
+        filled = -(-len(plain) // BLOCK)
+        blocks = self._hand.next_blocks(filled + len(holding)) if keys else []
+        for at, key in enumerate(plain):
+            yield blocks[at // BLOCK] * BLOCK + at % BLOCK, key
+        for block, key in zip(blocks[filled:], holding, strict=True):
+            yield block * BLOCK, key
 
     def _load(self, rows: Iterable[Row]) -> list[Live]:
         loaded = [Live(row) for row in rows]

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Sequence,
     SmallInteger,
     Table,
     Text,
@@ -174,6 +175,9 @@ lot = Table(
     comment="what senders said of lots; two expiry dates told for one lot are two rows",
 )
 
+item_block = Sequence("item_block", metadata=metadata)
+"""PostgreSQL: numbers of blocks of 64 item ids, so that writers at a time share no block."""
+
 standing = Table(
     "standing",
     metadata,
@@ -189,7 +193,7 @@ standing = Table(
 item = Table(
     "item",
     metadata,
-    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("id", BigId, primary_key=True, autoincrement=False, comment="see lives.py"),
     _tenant(),
     Column("key", ItemKey, nullable=False, unique=True),
     Column("lot", BigInteger),

@@ -1,0 +1,423 @@
+"""Trace: where a pack, case or lot has been, in what, with whom it is now.
+
+An event recorded on a container counts for everything that was inside at that time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote
+
+from epcis.store.bulk import Hand
+from epcis.store.columns import moment_of, pack_key, unpack_key
+from epcis.store.items import Containers, Now, item
+from epcis.store.life import ItemStatus, Standing, advance, happening, share, time_of_moment
+from epcis.store.masterdata import names_of
+from epcis.store.named import blocks_of
+from epcis.store.payload import unpack_event
+from epcis.store.tables import Role
+from schemas.gs1.epc import canonical_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from epcis.store.bulk import Row
+    from epcis.store.database import View
+    from epcis.store.items import ItemState
+
+LEVELS_MAX = 16
+"""Containers inside each other; the statements below say the same number."""
+CONTENTS_MAX = 1000
+"""Items listed as the contents of a case; more are only counted."""
+LOT_EVENTS_MAX = 1000
+"""Latest events listed for a lot."""
+_GONE = frozenset({ItemStatus.NONE, ItemStatus.DESTROYED, ItemStatus.CONSUMED})
+
+_INSIDE = """
+WITH RECURSIVE inside(item, since, until, level, opened, closed) AS (
+  SELECT id, -4611686018427387904, 4611686018427387904, 0,
+    -4611686018427387904, 4611686018427387904
+  FROM item WHERE key = ?
+  UNION ALL
+  SELECT c.parent,
+    CASE WHEN c.since > i.since THEN c.since ELSE i.since END,
+    CASE WHEN c.until < i.until THEN c.until ELSE i.until END,
+    i.level + 1, c.since, c.until
+  FROM inside i JOIN containment c ON c.child = i.item
+  WHERE c.since < i.until AND (c.until IS NULL OR c.until > i.since) AND i.level < 16
+)
+"""
+_COLUMNS = (
+    "e.seq, e.moment, e.event_id, e.event_time, e.type, e.action, e.biz_step, e.disposition,"
+    " e.read_point, e.biz_location"
+)
+_EVENTS = (
+    _INSIDE
+    + "SELECT "
+    + _COLUMNS
+    + """, x.role, i.level
+FROM inside i
+JOIN event_epc x ON x.block = i.item >> 6
+  AND x.mask & (CAST(1 AS BIGINT) << CAST(i.item & 63 AS INTEGER)) <> 0
+JOIN event e ON e.seq = x.seq
+WHERE NOT e.voided AND e.declared_error IS NULL
+  AND (i.level = 0 OR (e.moment > i.since AND e.moment <= i.until))
+"""
+)
+_STAYS = (
+    _INSIDE
+    + """
+SELECT p.key, i.opened, i.closed, i.level FROM inside i JOIN item p ON p.id = i.item
+WHERE i.level > 0 ORDER BY i.opened, i.level
+"""
+)
+_EVENTS_IN = (
+    "SELECT " + _COLUMNS + " FROM event e WHERE NOT e.voided AND e.declared_error IS NULL AND e.seq"
+)
+_PAYLOADS = "SELECT seq, payload FROM event WHERE seq"
+_SEEN = "SELECT seq FROM event_party WHERE party = ? AND seq"
+_STANDING = "SELECT status, disposition, location, holder FROM standing WHERE id = ?"
+_LOT_GROUPS = (
+    "SELECT i.parent, i.standing, i.moment, count(*) FROM item i JOIN lot l ON l.id = i.lot"
+    " WHERE l.gtin = ? AND l.code = ? GROUP BY i.parent, i.standing, i.moment"
+)
+_LOT_ITEMS = "SELECT i.id FROM item i JOIN lot l ON l.id = i.lot WHERE l.gtin = ? AND l.code = ?"
+_CLASS_EVENTS = "SELECT seq FROM event_quantity WHERE key = ?"
+_NAMED = "SELECT block, seq, mask FROM event_epc WHERE block"
+_CONTAINERS = "SELECT parent, since, until FROM containment WHERE child"
+_WITHIN = """
+WITH RECURSIVE below(item, level) AS (
+  SELECT id, 0 FROM item WHERE key = ?
+  UNION ALL
+  SELECT c.child, b.level + 1 FROM below b JOIN containment c ON c.parent = b.item
+  WHERE c.until IS NULL AND b.level < 16
+)
+SELECT i.key FROM below b JOIN item i ON i.id = b.item
+WHERE b.level > 0 AND NOT EXISTS (
+  SELECT 1 FROM containment k WHERE k.parent = b.item AND k.until IS NULL)
+ORDER BY i.id
+"""
+
+
+class Told(NamedTuple):
+    """One event of a story."""
+
+    seq: int
+    moment: int
+    event_id: str
+    event_time: datetime
+    type: str
+    action: str | None
+    biz_step: str | None
+    """Bare word."""
+    disposition: str | None
+    read_point: str | None
+    """Canonical key."""
+    biz_location: str | None
+    role: Role | None
+    """In which list it names the thing or its container; None in the story of a lot."""
+    level: int
+    """0 where it names the thing itself, 1 its case, 2 the pallet, …"""
+
+    @property
+    def place(self) -> str | None:
+        """Where it happened, canonical key."""
+        return self.biz_location or self.read_point
+
+    def as_dict(self) -> dict[str, object]:
+        """Names as in EPCIS JSON, keys as canonical keys."""
+        told = {
+            "eventID": self.event_id,
+            "type": self.type,
+            "action": self.action,
+            "eventTime": self.event_time.isoformat(),
+            "bizStep": self.biz_step,
+            "disposition": self.disposition,
+            "readPoint": self.read_point,
+            "bizLocation": self.biz_location,
+            "level": self.level,
+        }
+        return {name: value for name, value in told.items() if value is not None}
+
+
+class Stay(NamedTuple):
+    """A time inside a container."""
+
+    parent: str
+    """Canonical key."""
+    since: datetime
+    until: datetime | None
+    level: int
+    """1 for what the thing is in itself, 2 for what that is in, …"""
+
+    def as_dict(self) -> dict[str, object]:
+        """As in `trace --json`."""
+        return {
+            "parent": self.parent,
+            "from": self.since.isoformat(),
+            "to": self.until.isoformat() if self.until else None,
+            "level": self.level,
+        }
+
+
+class Custody(NamedTuple):
+    """A time with one holder."""
+
+    gln: str
+    """GLN, or the party's id where it has none."""
+    name: str
+    """By master data; empty where nobody told it."""
+    since: datetime
+    until: datetime | None
+
+    def as_dict(self) -> dict[str, object]:
+        """As in `trace --json`."""
+        return {
+            "gln": self.gln,
+            "name": self.name,
+            "from": self.since.isoformat(),
+            "to": self.until.isoformat() if self.until else None,
+        }
+
+
+class Holder(NamedTuple):
+    """Who has packs, and how many."""
+
+    gln: str
+    """GLN, or the party's id where it has none; empty where nobody knows."""
+    name: str
+    packs: int
+
+    def as_dict(self) -> dict[str, object]:
+        """As in `trace --json`."""
+        return {"gln": self.gln, "name": self.name, "packs": self.packs}
+
+
+@dataclass(frozen=True)
+class Story:
+    """Where a pack, case or lot has been; parts are worked out when asked for."""
+
+    id: str
+    """Canonical key."""
+    events: tuple[Told, ...]
+    """By event time; without those that were declared wrong."""
+    view: View
+    party: str | None
+    """Whose view it is; None sees all."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether any event names it."""
+        return bool(self.events)
+
+    @cached_property
+    def state(self) -> ItemState | None:
+        """The item now; None for a lot."""
+        return item(self.view, self.id)
+
+    @cached_property
+    def containment(self) -> tuple[Stay, ...]:
+        """What it was and is in, and what that was in meanwhile."""
+        seen = {event.moment for event in self.events}
+        return tuple(
+            Stay(unpack_key(key), _time(opened), _time(closed) if closed else None, level)
+            for key, opened, closed, level in Hand(self.view).all(_STAYS, (pack_key(self.id),))
+            if self.party is None or opened in seen
+        )
+
+    @cached_property
+    def custody(self) -> tuple[Custody, ...]:
+        """Who has had it, in turn."""
+        turns = _turns(self.view, self.events)
+        names = names_of(self.view, [holder for holder, _ in turns])
+        ends = [since for _, since in turns[1:]]
+        return tuple(
+            Custody(gln_of(holder), names.get(holder, ""), since, until)
+            for (holder, since), until in zip_longest(turns, ends)
+        )
+
+    @cached_property
+    def contents(self) -> tuple[str, ...]:
+        """The packs inside it now, at any depth, by canonical key; for cases and pallets."""
+        if self.party is not None and not self.events:
+            return ()
+        hand = Hand(self.view)
+        return tuple(unpack_key(row[0]) for row in hand.all(_WITHIN, (pack_key(self.id),)))
+
+    @property
+    def holder(self) -> str | None:
+        """The GLN of who has it now, or to whom it was sent."""
+        return self.custody[-1].gln if self.custody else None
+
+    @cached_property
+    def holders(self) -> tuple[Holder, ...]:
+        """Who has how many: of a lot its packs, of a case what is in it, else the pack itself."""
+        lot = lot_of(self.id)
+        if lot is not None:
+            return tuple(holders_of_lot(self.view, *lot)) if self.party is None else ()
+        if not self.custody:
+            return ()
+        last = self.custody[-1]
+        return (Holder(last.gln, last.name, len(self.contents) or 1),)
+
+    def as_dict(self) -> dict[str, object]:
+        """As `trace --json` prints it."""
+        told: dict[str, object] = {
+            "id": self.id,
+            "events": [event.as_dict() for event in self.events],
+            "containment": [stay.as_dict() for stay in self.containment],
+            "custody": [turn.as_dict() for turn in self.custody],
+            "holder": self.holder,
+            "holders": [holder.as_dict() for holder in self.holders],
+        }
+        if self.contents:
+            told["contents"] = list(self.contents[:CONTENTS_MAX])
+        state = self.state
+        if state is not None and self.party is None:
+            told["status"] = state.status.value
+            told["lot"] = state.lot or None
+            told["expiry"] = state.expiry.isoformat() if state.expiry else None
+        return told
+
+
+def trace(view: View, id: str, *, party: str | None = None) -> Story:  # noqa: A002  # the public name
+    """The story of what an EPC URN, Digital Link, canonical key or lot key names.
+
+    With `party` (canonical GLN key) it holds only events which that party may see.
+    """
+    key = id if id.startswith("/") else canonical_key(id)
+    lot = lot_of(key)
+    events = _events_of_lot(view, key, *lot) if lot else path(view, key)
+    if party is not None:
+        may_see = Hand(view).all_in_with(_SEEN, (party,), [event.seq for event in events])
+        seen = {row[0] for row in may_see}
+        events = [event for event in events if event.seq in seen]
+    return Story(key, tuple(events), view, party)
+
+
+def path(view: View, key: str) -> list[Told]:
+    """All valid events of one item and of what it was in at the time, by event time."""
+    rows = Hand(view).all(_EVENTS, (pack_key(key),))
+    rows.sort(key=lambda row: (row[1], row[0], row[11]))
+    told = []
+    last = None
+    for row in rows:
+        if row[0] != last:
+            told.append(
+                Told._make((*row[:3], moment_of(row[3]), *row[4:10], Role(row[10]), row[11]))
+            )
+        last = row[0]
+    return told
+
+
+def holders_of_lot(view: View, gtin: str, lot: str) -> list[Holder]:
+    """Who has packs of a lot now, or had them last, the largest number first.
+
+    Packs that were destroyed or used up are no longer counted.
+    """
+    hand = Hand(view)
+    containers = Containers(hand)
+    standings = _Standings(hand)
+    packs: Counter[str] = Counter()
+    for parent, standing, moment, count in hand.all(_LOT_GROUPS, (gtin, lot)):
+        now = standings.told(standing)
+        outer: Now | None = containers.now(parent) if parent is not None else None
+        if outer is not None and outer.moment > moment:
+            now = share(now, outer.standing)
+        if now.status not in _GONE:
+            packs[now.holder] += count
+    names = names_of(view, [holder for holder in packs if holder])
+    return [
+        Holder(gln_of(holder), names.get(holder, ""), count)
+        for holder, count in sorted(packs.items(), key=lambda one: (-one[1], one[0]))
+    ]
+
+
+def lot_of(key: str) -> tuple[str, str] | None:
+    """GTIN-14 and lot code of a lot's key, None for other keys.
+
+    >>> lot_of("/01/09521321000017/10/AB%2F1")
+    ('09521321000017', 'AB/1')
+    """
+    if key[:4] == "/01/" and key[18:22] == "/10/":
+        return key[4:18], unquote(key[22:])
+    return None
+
+
+def gln_of(party: str) -> str:
+    """The GLN of a party's key, or the key where it is none.
+
+    >>> gln_of("/414/9521321000010")
+    '9521321000010'
+    """
+    return party[5:18] if party.startswith("/414/") else party
+
+
+class _Standings:
+    """Standings by their number, read once."""
+
+    def __init__(self, hand: Hand) -> None:
+        self._hand = hand
+        self._told: dict[int, Standing] = {}
+
+    def told(self, number: int) -> Standing:
+        known = self._told.get(number)
+        if known is None:
+            row = self._hand.one(_STANDING, (number,))
+            assert row is not None, "a standing that an item has is stored"
+            known = self._told[number] = Standing(ItemStatus(row[0]), *row[1:])
+        return known
+
+
+def _events_of_lot(view: View, key: str, gtin: str, lot: str) -> list[Told]:
+    """The latest events that name a lot, its packs, or what they were in."""
+    hand = Hand(view)
+    seqs = {row[0] for row in hand.all(_CLASS_EVENTS, (pack_key(key),))}
+    items = [row[0] for row in hand.all(_LOT_ITEMS, (gtin, lot))]
+    levels: dict[int, int] = dict.fromkeys(seqs, 0)
+    for level in range(LEVELS_MAX):
+        for seq in _naming(hand, items):
+            levels.setdefault(seq, level)
+        items = sorted({row[0] for row in hand.all_in(_CONTAINERS, items)})
+        if not items:
+            break
+    rows = sorted(hand.all_in(_EVENTS_IN, sorted(levels)), key=_by_moment)[-LOT_EVENTS_MAX:]
+    return [
+        Told._make((*row[:3], moment_of(row[3]), *row[4:10], None, levels[row[0]])) for row in rows
+    ]
+
+
+def _naming(hand: Hand, items: Sequence[int]) -> Iterable[int]:
+    masks = blocks_of(items)
+    for block, seq, mask in hand.all_in(_NAMED, list(masks)):
+        if mask & masks[block]:
+            yield seq
+
+
+def _turns(view: View, events: Sequence[Told]) -> list[tuple[str, datetime]]:
+    """(holder, since) each time the holder changes, by the events in order."""
+    own = [event for event in events if event.role is not None]
+    payloads: dict[int, bytes] = dict(
+        Hand(view).all_in(_PAYLOADS, sorted({event.seq for event in own}))
+    )
+    standing = Standing()
+    turns: list[tuple[str, datetime]] = []
+    for told in own:
+        assert told.role is not None, "events without a role were left out"
+        standing = advance(standing, happening(unpack_event(payloads[told.seq]), told.role))
+        if standing.holder and (not turns or turns[-1][0] != standing.holder):
+            turns.append((standing.holder, told.event_time))
+    return turns
+
+
+def _by_moment(row: Row) -> Any:  # noqa: ANN401  # a sort key
+    return row[1], row[0]
+
+
+def _time(moment: int) -> datetime:
+    return moment_of(time_of_moment(moment))
