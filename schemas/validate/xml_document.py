@@ -36,19 +36,24 @@ _VERSION_OF: Final = {
 
 
 def validate_xml(
-    source: bytes | BinaryIO, *, published: Path | None = None, findings_max: int = FINDINGS_MAX
+    source: bytes | BinaryIO,
+    *,
+    encoding: str | None = None,
+    published: Path | None = None,
+    findings_max: int = FINDINGS_MAX,
 ) -> list[Finding]:
     """What the schema of the document's own version finds wrong; an empty list where it holds.
 
-    `source` is a seekable plain XML file. A single event, with or without a namespace, is taken
-    too. Entities are never resolved, no network is used.
+    `source` is a seekable plain XML file, its `encoding` the one it names unless told otherwise.
+    A single event, with or without a namespace, is taken too. Entities are never resolved, no
+    network is used.
 
     >>> print(validate_xml(b"<ObjectEvent/>")[0])
     error xml.element-missing: ObjectEvent has no 'eventTime'
     """
-    stream = io.BytesIO(source) if isinstance(source, bytes) else source
+    stream = _Source(io.BytesIO(source) if isinstance(source, bytes) else source, encoding)
     try:
-        root = _root(stream)
+        root = stream.root()
         version = _version(root)
         if version is None:
             return [_not_epcis(root)]
@@ -62,28 +67,49 @@ def validate_xml(
         return [_malformed(fault)]
 
 
-def _read(
-    stream: BinaryIO, events: tuple[str, ...], schema: etree.XMLSchema | None = None
-) -> etree.iterparse:
-    stream.seek(0)
-    return etree.iterparse(
-        stream,
-        events=events,
-        schema=schema,
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        remove_comments=True,
-        remove_pis=True,
-        huge_tree=False,
-    )
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A file that can be read from its beginning as often as needed."""
 
+    file: BinaryIO
+    encoding: str | None
 
-def _root(stream: BinaryIO) -> etree._Element:
-    for _, element in _read(stream, ("start",)):
-        root: etree._Element = element
-        return root
-    raise AssertionError("an XML document without elements is not well-formed")
+    def elements(
+        self, events: tuple[str, ...], schema: etree.XMLSchema | None = None
+    ) -> etree.iterparse:
+        self.file.seek(0)
+        return etree.iterparse(
+            self.file,
+            events=events,
+            schema=schema,
+            encoding=self.encoding,
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            remove_comments=True,
+            remove_pis=True,
+            huge_tree=False,
+        )
+
+    def root(self) -> etree._Element:
+        """The root element as far as its start tag tells."""
+        for _, element in self.elements(("start",)):
+            root: etree._Element = element
+            return root
+        raise AssertionError("an XML document without elements is not well-formed")
+
+    def tree(self) -> etree._Element:
+        """The root element with all that stands below it; for small documents."""
+        self.file.seek(0)
+        parser = etree.XMLParser(
+            encoding=self.encoding,
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            remove_comments=True,
+            remove_pis=True,
+        )
+        return etree.parse(self.file, parser).getroot()
 
 
 def _version(root: etree._Element) -> str | None:
@@ -121,9 +147,9 @@ def _malformed(fault: etree.XMLSyntaxError) -> Finding:
     )
 
 
-def _holds(stream: BinaryIO, schema: etree.XMLSchema) -> bool:
+def _holds(source: _Source, schema: etree.XMLSchema) -> bool:
     """Whether the document is valid; raises XMLSyntaxError where it is not well-formed."""
-    reading = _read(stream, ("end",), schema)
+    reading = source.elements(("end",), schema)
     try:
         for _, element in reading:
             if local_name(element) in _EVENT_NAMES:
@@ -152,12 +178,8 @@ def _free(element: etree._Element) -> None:
         parent.remove(before)
 
 
-def _single_event(stream: BinaryIO, version: str, published: Path | None) -> list[Finding]:
-    stream.seek(0)
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True
-    )
-    event = etree.parse(stream, parser).getroot()
+def _single_event(source: _Source, version: str, published: Path | None) -> list[Finding]:
+    event = source.tree()
     event.tag = local_name(event)
     older = any(event.find(wrapper) is not None for wrapper in ("baseExtension", "extension"))
     for candidate in dict.fromkeys(("1.2" if older else version, *VERSIONS)):
@@ -177,29 +199,17 @@ class _Reasons:
     found: list[Finding] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
 
-    def of(self, stream: BinaryIO) -> list[Finding]:
+    def of(self, source: _Source) -> list[Finding]:
         root = None
-        for element in self._events(stream):
+        for element in _listed_events(source):
             if root is None:
                 root = element.getroottree().getroot()
             self._event(element)
         if root is None:
-            stream.seek(0)
-            root = self._parsed(stream)
+            root = source.tree()
         self.found.extend(self._frame(root))
         self.found.sort(key=lambda finding: finding.where.line or 0)
         return self._capped()
-
-    def _parsed(self, stream: BinaryIO) -> etree._Element:
-        parser = etree.XMLParser(
-            resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True
-        )
-        return etree.parse(stream, parser).getroot()
-
-    def _events(self, stream: BinaryIO) -> Iterator[etree._Element]:
-        for _, element in _read(stream, ("end",)):
-            if local_name(element) in _EVENT_NAMES and _is_listed(element):
-                yield element
 
     def _event(self, element: etree._Element) -> None:
         """Look into one event; what it holds is dropped afterwards."""
@@ -230,6 +240,12 @@ class _Reasons:
             "Mend what is listed and check the document again.",
         )
         return [*self.found[: self.findings_max], more]
+
+
+def _listed_events(source: _Source) -> Iterator[etree._Element]:
+    for _, element in source.elements(("end",)):
+        if local_name(element) in _EVENT_NAMES and _is_listed(element):
+            yield element
 
 
 def _is_listed(element: etree._Element) -> bool:
