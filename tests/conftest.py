@@ -11,6 +11,8 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 
+pytest_plugins = ("tests.databases",)
+
 
 def _shared() -> Path:
     """The folder of published schemas, examples and vectors; beside the checkout by default."""

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from epcis.hash import event_hash
+
 if TYPE_CHECKING:
     from epcis.model import Event
 
 _HEAD = len("ni:///sha-256;")
+_DIGEST_CHARS = 64
 
 
 def event_digest(event: Event) -> bytes:
-    """The 32 bytes of `epcis.hash.event_hash`."""
-    try:
-        from epcis.hash import event_hash  # noqa: PLC0415  # lands with the words
-    except ImportError:
-        from hashlib import sha256  # noqa: PLC0415
+    """The 32 bytes of `epcis.hash.event_hash`. Raises ValueError where a time is not a time.
 
-        import msgspec  # noqa: PLC0415
-
-        plain = msgspec.structs.replace(
-            event, event_id=None, record_time=None, error_declaration=None
-        )
-        return sha256(msgspec.msgpack.encode(plain)).digest()
-    return bytes.fromhex(event_hash(event)[_HEAD : _HEAD + 64])
+    >>> from epcis.model import ObjectEvent
+    >>> len(event_digest(ObjectEvent(event_time="2026-01-02T03:04:05Z", action="ADD")))
+    32
+    """
+    return bytes.fromhex(event_hash(event)[_HEAD : _HEAD + _DIGEST_CHARS])

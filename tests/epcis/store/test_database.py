@@ -1,0 +1,106 @@
+"""Acts that are whole or did not happen, and snapshots, on both databases."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from epcis.ledger.entry import LeafKind
+from epcis.store import tables
+from epcis.store.database import Store
+from sqlalchemy import func, insert, select, text
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def note(act, subject):
+    act.connection.execute(
+        insert(tables.outbox).values(topic="test", subject=subject, made=act.now)
+    )
+
+
+def noted(store):
+    with store.read() as view:
+        return set(view.connection.scalars(select(tables.outbox.c.subject)))
+
+
+def test_an_act_that_fails_leaves_nothing_behind(store):
+    with store.write(NOW) as act:
+        note(act, "kept")
+        act.log(LeafKind.SETTING, b"kept")
+
+    def failing():
+        with store.write(NOW) as act:
+            note(act, "lost")
+            act.log(LeafKind.SETTING, b"lost")
+            raise KeyError("changed my mind")
+
+    with pytest.raises(KeyError, match="changed my mind"):
+        failing()
+    assert noted(store) == {"kept"}
+    with store.read() as view:
+        assert view.connection.scalar(text("SELECT count(*) FROM ledger_entry")) == 1
+
+
+def test_acts_of_many_threads_are_all_kept_and_failing_ones_fail_alone(store):
+    def many(worker):
+        for number in range(25):
+            try:
+                with store.write(NOW) as act:
+                    note(act, f"{worker}-{number}")
+                    if number % 5 == 3:
+                        raise KeyError
+            except KeyError:
+                pass
+
+    workers = [threading.Thread(target=many, args=(worker,)) for worker in range(6)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert noted(store) == {f"{w}-{n}" for w in range(6) for n in range(25) if n % 5 != 3}
+
+
+def test_a_long_act_keeps_nobody_waiting_for_an_acknowledgement(store):
+    begun, may_end = threading.Event(), threading.Event()
+
+    def long():
+        with store.write(NOW, long=True) as act:
+            note(act, "long")
+            begun.set()
+            assert may_end.wait(20)
+
+    with store.write(NOW) as act:
+        note(act, "before")
+        worker = threading.Thread(target=long)
+        worker.start()
+    assert noted(store) == {"before"}
+    assert begun.wait(20)
+    may_end.set()
+    worker.join()
+    assert noted(store) == {"before", "long"}
+
+
+def test_a_snapshot_does_not_see_what_is_written_meanwhile(store):
+    with store.read() as view:
+        count = select(func.count()).select_from(tables.outbox)
+        assert view.connection.scalar(count) == 0
+        with store.write(NOW) as act:
+            note(act, "later")
+        assert view.connection.scalar(count) == 0
+    assert noted(store) == {"later"}
+
+
+def test_record_times_never_run_backwards(store):
+    with store.write(NOW) as act:
+        assert act.now == NOW
+    with store.write(NOW - timedelta(days=1)) as act:
+        assert act.now == NOW
+
+
+def test_only_sqlite_and_postgresql_are_taken():
+    with pytest.raises(ValueError, match="not on mysql"):
+        Store.open("mysql://localhost/x")
+    with pytest.raises(ValueError, match="needs a file"):
+        Store.open("sqlite://")
