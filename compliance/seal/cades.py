@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from asn1crypto import cms
@@ -10,7 +9,7 @@ from asn1crypto import crl as asn1_crl
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 
-from compliance.seal.signer import Hand
+from compliance.seal.signer import Hand, finish
 
 if TYPE_CHECKING:
     from compliance.seal.keys import Keys
@@ -23,7 +22,7 @@ def sign_beside(content: bytes, keys: Keys) -> bytes:
     without any network. Raises SealRefused.
     """
     hand = Hand(keys.seal, [keys.root])
-    signed: cms.ContentInfo = asyncio.run(
+    signed: cms.ContentInfo = finish(
         hand.async_sign_general_data(
             content,
             "sha256",

@@ -45,14 +45,15 @@ def new_key() -> ec.EllipticCurvePrivateKey:
 def issue_root(
     key: ec.EllipticCurvePrivateKey, organisation: str, now: datetime
 ) -> x509.Certificate:
-    """The self-signed certificate all trust begins at."""
-    name = _name(organisation, "Packtrail root")
+    """The self-signed certificate all trust begins at; its name tells it from other roots."""
+    serial = x509.random_serial_number()
+    name = _name(organisation, f"Packtrail root {serial % (1 << 32):08X}")
     return (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number(serial)
         .not_valid_before(now - BACKDATED)
         .not_valid_after(now + ROOT_LASTS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from hashlib import sha256
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from asn1crypto import algos, x509
 from cryptography.hazmat.primitives import hashes
@@ -14,9 +15,12 @@ from pyhanko.sign.signers.pdf_cms import Signer as PyHankoSigner
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
     from cryptography.x509 import Certificate
+
+
+T = TypeVar("T")
 
 
 class SealRefused(Exception):  # noqa: N818  # a refusal, told to a person
@@ -75,6 +79,19 @@ class Hand(PyHankoSigner):
         if dry_run:
             return bytes(72)
         return self._key.sign_digest(sha256(data).digest())
+
+
+def finish(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine of the CMS library to its end, from code that is not asynchronous.
+
+    A loop of its own and not `asyncio.run`: that one prints the finished task for a signal handler,
+    and printing a CMS structure takes up to a minute.
+    """
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(work)
+    finally:
+        loop.close()
 
 
 def asn1_of(certificate: Certificate) -> x509.Certificate:

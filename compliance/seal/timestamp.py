@@ -6,7 +6,6 @@ is not ours, which is what a court wants; it is configured by its address and it
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,7 +18,7 @@ from pyhanko.sign.timestamps import TimeStamper
 from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
 from pyhanko_certvalidator import ValidationContext
 
-from compliance.seal.signer import DigestSigner, Hand, SealRefused, asn1_of
+from compliance.seal.signer import DigestSigner, Hand, SealRefused, asn1_of, finish
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -129,12 +128,12 @@ class AuthorityTimeStamper(TimeStamper):
             allow_fetching=False,
         )
         imprint = req["message_imprint"]["hashed_message"].native
-        status = await validate_tst_signed_data(token["content"], context, imprint)
+        status = await validate_tst_signed_data(token["content"], context, lambda _: imprint)
         if not (status["intact"] and status["valid"] and status["trust_problem_indic"] is None):
             raise SealRefused("the time stamping authority's signature is not trusted")
 
 
 def stamp(stamper: TimeStamper, digest: bytes) -> bytes:
     """A time stamp token (DER) over a SHA-256 digest. Raises SealRefused."""
-    token = asyncio.run(stamper.async_timestamp(digest, "sha256"))
+    token = finish(stamper.async_timestamp(digest, "sha256"))
     return bytes(token.dump())

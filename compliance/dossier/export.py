@@ -1,0 +1,233 @@
+"""Making a dossier: collect, prove, print, seal, and only then give it its name."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compliance.dossier.chosen import Chosen
+from compliance.dossier.gather import EVENTS, INDEX, RECORDS, TABLE, Gathered, Gathering, Redaction
+from compliance.dossier.index import HEADER, RECORD
+from compliance.dossier.package import Package
+from compliance.dossier.paper import paper_of, readme_of
+from compliance.dossier.refusal import ExportRefused
+from compliance.dossier.selection import Period
+from compliance.seal.cades import sign_beside
+from compliance.seal.checkpoint import log_key_pem, seal_log, stamp_checkpoint
+from compliance.seal.pades import sign_pdf
+from compliance.seal.signer import SealRefused
+from epcis.ledger.append import LogForked
+from epcis.ledger.entry import LeafKind
+from epcis.ledger.record import CONFIDENTIAL
+from epcis.ledger.tree import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from compliance.dossier.package import Member
+    from compliance.dossier.selection import Selection
+    from compliance.seal.checkpoint import Sealed
+    from compliance.seal.keys import Keys
+    from epcis.store.database import Store, View
+
+FORMAT = "packtrail-dossier-1"
+PROOF = "log/proof.bin"
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A dossier that was made."""
+
+    path: Path
+    events: int
+    records: int
+    size_bytes: int
+    sha256: str
+    log_size: int
+    log_root: str
+
+    def as_dict(self) -> dict[str, object]:
+        """The dossier as `packtrail export --json` tells it."""
+        return {
+            "events": self.events,
+            "records": self.records,
+            "size_bytes": self.size_bytes,
+            "sha256": self.sha256,
+            "log": {"size": self.log_size, "root": self.log_root},
+        }
+
+
+def export(
+    store: Store,
+    selection: Selection,
+    out_path: str | Path,
+    keys: Keys,
+    *,
+    now: datetime,
+    by: str,
+    redaction: Redaction = Redaction.NONE,
+    progress: Callable[[int, int], None] | None = None,
+) -> Exported:
+    """Write the signed dossier of a selection to `out_path`; `progress` gets (done, total).
+
+    The file appears under its name only when it is complete; an interrupted export goes on where
+    it stopped when it is asked for again. Raises ExportRefused where there is nothing to export,
+    no seal can be made, or the store is not what was logged.
+    """
+    out = Path(out_path)
+    folder = out.with_name(f".{out.name}.part")
+    try:
+        sealed = seal_log(store, keys, now=now)
+        with store.read() as view:
+            made = _make(view, selection, redaction, sealed, folder, progress)
+        stamp = stamp_checkpoint(store, keys, sealed, now=now)
+        package = folder / "package"
+        _pack(package, made, stamp, keys, now=now, by=by)
+        exported = _described(package, out, made)
+        _log_export(store, exported, selection, by=by, now=now)
+        # A crash before this leaves the export logged but not delivered; it can be asked for again.
+        package.replace(out)
+    except (ExportRefused, SealRefused, LogForked) as refusal:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise ExportRefused(str(refusal)) from refusal
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+    return exported
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """Everything of a dossier that does not depend on who signs it and when."""
+
+    selection: Selection
+    redaction: Redaction
+    gathered: Gathered
+    sealed: Sealed
+    folder: Path
+
+
+def _make(
+    view: View,
+    selection: Selection,
+    redaction: Redaction,
+    sealed: Sealed,
+    folder: Path,
+    progress: Callable[[int, int], None] | None,
+) -> _Made:
+    size = sealed.checkpoint.size
+    chosen = Chosen(view, selection, size)
+    if not chosen.total and not isinstance(selection, Period):
+        raise ExportRefused(f"nothing is known about {_said(selection)}")
+    request = {
+        "selection": selection.as_dict(),
+        "redaction": redaction,
+        "log": [sealed.checkpoint.origin, size, sealed.checkpoint.root.hex()],
+    }
+    gathered = Gathering(folder, request).run(chosen, redaction, progress)
+    with (folder / PROOF).open("wb") as proof:
+        proof.writelines(Tree(view.connection).selection(_indices(folder / INDEX), size))
+    return _Made(selection, redaction, gathered, sealed, folder)
+
+
+def _indices(path: Path) -> Iterator[int]:
+    with path.open("rb") as file:
+        file.seek(HEADER.size)
+        while record := file.read(RECORD.size):
+            yield int.from_bytes(record[:8], "big")
+
+
+def _pack(
+    package_path: Path, made: _Made, stamp: bytes, keys: Keys, *, now: datetime, by: str
+) -> None:
+    with package_path.open("w+b") as file:
+        package = Package(file)
+        data = [package.add_file(name, made.folder / name) for name in (EVENTS, TABLE, RECORDS)]
+        data.append(package.add_file(INDEX, made.folder / INDEX))
+        data.append(package.add_file(PROOF, made.folder / PROOF))
+        package.add("manifest.json", _manifest(made, data))
+        paper = paper_of(made.selection, made.gathered, made.sealed, keys, now=now, by=by)
+        package.add("report.pdf", sign_pdf(paper, keys, reason=_said(made.selection)))
+        package.add("log/checkpoint", made.sealed.note.encode())
+        package.add("log/checkpoint.tsr", stamp)
+        package.add("log/key.pem", log_key_pem(keys))
+        package.add("verify_dossier.py", (HERE / "verify_dossier.py").read_bytes())
+        package.add("viewer.html", (HERE / "viewer.html").read_bytes())
+        package.add("README.txt", readme_of(keys, _said(made.selection)))
+        package.seal(lambda manifest: sign_beside(manifest, keys))
+
+
+def _manifest(made: _Made, data: list[Member]) -> bytes:
+    """What was asked and what was found; the same request gives the same bytes."""
+    gathered = made.gathered
+    said: dict[str, Any] = {
+        "format": FORMAT,
+        "selection": made.selection.as_dict(),
+        "redaction": {
+            "policy": made.redaction,
+            "members": sorted(CONFIDENTIAL) + ["*:*"]
+            if made.redaction is not Redaction.NONE
+            else [],
+        },
+        "counts": {
+            "events": gathered.events,
+            "records": gathered.records,
+            "withheld": gathered.withheld,
+        },
+        "event_times": {"first": gathered.first_event, "last": gathered.last_event},
+        "software": {"name": "packtrail", "version": _version()},
+        "files": [
+            {"name": one.name, "size": one.size_bytes, "sha256": one.sha256.hex()}
+            for one in data
+            if one.name != PROOF
+        ],
+    }
+    return (json.dumps(said, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def _described(package: Path, out: Path, made: _Made) -> Exported:
+    digest = sha256()
+    with package.open("rb") as file:
+        while piece := file.read(1 << 18):
+            digest.update(piece)
+    return Exported(
+        path=out,
+        events=made.gathered.events,
+        records=made.gathered.records,
+        size_bytes=package.stat().st_size,
+        sha256=digest.hexdigest(),
+        log_size=made.sealed.checkpoint.size,
+        log_root=made.sealed.checkpoint.root.hex(),
+    )
+
+
+def _log_export(
+    store: Store, exported: Exported, selection: Selection, *, by: str, now: datetime
+) -> None:
+    said = {"act": "export", "by": by, "sha256": exported.sha256, "events": exported.events}
+    with store.write(now) as act:
+        act.log(
+            LeafKind.EXPORT,
+            json.dumps(said, sort_keys=True).encode(),
+            json.dumps({"selection": selection.as_dict()}, sort_keys=True).encode(),
+        )
+
+
+def _said(selection: Selection) -> str:
+    """The selection in words: `pack 09521321000017 A1`."""
+    return " ".join(selection.as_dict().values())
+
+
+def _version() -> str:
+    try:
+        return version("packtrail")
+    except PackageNotFoundError:
+        return "unreleased"

@@ -1,0 +1,218 @@
+"""Collecting what goes into a dossier: one pass over the log, line by line, into waiting files.
+
+An interrupted collection is taken up where it stopped: every `ROWS_PER_MARK` entries the lengths
+of the files are noted, and the next attempt cuts the files back to the last note.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from hashlib import sha256
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from compliance.dossier.index import HEADER, MAGIC, NO_SALT, NOTHING, RECORD, Shown
+from compliance.dossier.refusal import ExportRefused
+from compliance.dossier.table import COLUMNS, row_of, writer_of
+from epcis.ledger.entry import LeafKind
+from epcis.ledger.record import Parts, parts_of
+from epcis.store.columns import moment_of
+from epcis.store.payload import unpack_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from compliance.dossier.chosen import Chosen, LogRow
+
+EVENTS, TABLE, RECORDS, INDEX = "events.ndjson", "events.csv", "records.ndjson", "log/index.bin"
+ROWS_PER_MARK = 10_000
+_MARK = "mark.json"
+_NO_CONFIDENTIAL = sha256(b"").digest()
+
+
+class Redaction(StrEnum):
+    """How much a recipient is shown."""
+
+    NONE = "none"
+    """Everything: for an authority."""
+    CONFIDENTIAL = "confidential"
+    """Without business transactions, parties, sensor data, ILMD and extensions: for a partner."""
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What was collected so far; written down at every mark."""
+
+    last_index: int = -1
+    events: int = 0
+    records: int = 0
+    withheld: int = 0
+    """Entries shown without their content."""
+    first_event: str = ""
+    last_event: str = ""
+    lengths: tuple[int, ...] = ()
+
+    @property
+    def entries(self) -> int:
+        """Entries in the index."""
+        return self.events + self.records + self.withheld
+
+
+class Gathering:
+    """The waiting files of one dossier, in a folder of their own."""
+
+    def __init__(self, folder: Path, request: dict[str, Any]) -> None:
+        self.folder = folder
+        self.so_far = Gathered()
+        self._request = request
+        self._files: list[BinaryIO] = []
+
+    def run(
+        self,
+        chosen: Chosen,
+        redaction: Redaction,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Gathered:
+        """Collect all chosen entries.
+
+        Raises ExportRefused where a stored thing is not what was logged.
+        """
+        (self.folder / "log").mkdir(parents=True, exist_ok=True)
+        self.so_far = self._resume()
+        with ExitStack() as stack:
+            for name in (EVENTS, TABLE, RECORDS, INDEX):
+                self._files.append(stack.enter_context((self.folder / name).open("r+b")))
+            for file, length in zip(self._files, self.so_far.lengths, strict=True):
+                file.truncate(length)
+                file.seek(length)
+            self._collect(chosen, redaction, progress)
+            self._mark(chosen.size)
+        self._files.clear()
+        return self.so_far
+
+    def _resume(self) -> Gathered:
+        """The last mark of the same request, or a fresh start."""
+        mark = self.folder / _MARK
+        if mark.exists():
+            noted = json.loads(mark.read_bytes())
+            if noted["request"] == self._request:
+                return Gathered(**{**noted["so_far"], "lengths": tuple(noted["so_far"]["lengths"])})
+        heads = (b"", self._table_head(), b"", HEADER.pack(MAGIC, 0, 0))
+        for name, head in zip((EVENTS, TABLE, RECORDS, INDEX), heads, strict=True):
+            (self.folder / name).write_bytes(head)
+        return Gathered(lengths=tuple(len(head) for head in heads))
+
+    @staticmethod
+    def _table_head() -> bytes:
+        return (",".join(f'"{name}"' for name in COLUMNS) + "\r\n").encode()
+
+    def _mark(self, size: int) -> None:
+        """Note how far we are; a crash before the rename leaves the mark before."""
+        events, table, records, index = self._files
+        index.seek(0)
+        index.write(HEADER.pack(MAGIC, size, self.so_far.entries))
+        index.seek(0, os.SEEK_END)
+        for file in self._files:
+            file.flush()
+        self.so_far.lengths = tuple(file.tell() for file in (events, table, records, index))
+        made = self.folder / f"{_MARK}.new"
+        noted = {"request": self._request, "so_far": asdict(self.so_far)}
+        made.write_text(json.dumps(noted))
+        made.replace(self.folder / _MARK)
+
+    def _collect(
+        self,
+        chosen: Chosen,
+        redaction: Redaction,
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
+        table = TextIOWrapper(cast("Any", self._files[1]), encoding="utf-8", newline="")
+        write_row = writer_of(table).writerow
+        try:
+            for row in chosen.rows(self.so_far.last_index):
+                self._show(row, redaction, write_row)
+                self.so_far.last_index = row.index
+                if self.so_far.entries % ROWS_PER_MARK == 0:
+                    table.flush()
+                    self._mark(chosen.size)
+                if progress and self.so_far.entries % 100 == 0:
+                    progress(self.so_far.entries, chosen.total)
+        finally:
+            table.detach()
+        if progress:
+            progress(self.so_far.entries, chosen.total)
+
+    def _show(
+        self, row: LogRow, redaction: Redaction, write_row: Callable[[list[str]], Any]
+    ) -> None:
+        if row.kind == LeafKind.EVENT:
+            self._show_event(row, redaction, write_row)
+        else:
+            self._show_record(row, redaction)
+
+    def _show_event(
+        self, row: LogRow, redaction: Redaction, write_row: Callable[[list[str]], Any]
+    ) -> None:
+        if row.payload is None:
+            raise ExportRefused(f"the event of log entry {row.index} is gone; run packtrail fsck")
+        event = unpack_event(row.payload)
+        parts = _as_committed(parts_of(event), row)
+        whole = redaction is Redaction.NONE and _is_open(row)
+        self._files[0].write((parts.line if whole else parts.public) + b"\n")
+        recorded = moment_of(row.record_time_us).isoformat()
+        write_row(
+            row_of(event, index=row.index, record_time=recorded, event_hash=row.subject.hex())
+        )
+        self._index(row, Shown.EVENT if whole else Shown.EVENT_PUBLIC, parts.cut)
+        self.so_far.events += 1
+        self.so_far.first_event = min(self.so_far.first_event or "~", event.event_time)
+        self.so_far.last_event = max(self.so_far.last_event, event.event_time)
+
+    def _show_record(self, row: LogRow, redaction: Redaction) -> None:
+        parts = _as_committed(Parts(row.public or b"", row.confidential or b""), row)
+        if not parts.is_line:
+            self._index(row, Shown.ENTRY, 0)
+            self.so_far.withheld += 1
+            return
+        whole = redaction is Redaction.NONE and _is_open(row)
+        self._files[2].write((parts.line if whole else parts.public) + b"\n")
+        self._index(row, Shown.RECORD if whole else Shown.RECORD_PUBLIC, parts.cut)
+        self.so_far.records += 1
+
+    def _index(self, row: LogRow, shown: Shown, cut: int) -> None:
+        whole = shown in (Shown.EVENT, Shown.RECORD)
+        self._files[3].write(
+            RECORD.pack(
+                row.index,
+                shown,
+                row.kind,
+                row.record_time_us,
+                cut,
+                row.subject,
+                row.public_hash if shown is Shown.ENTRY else NOTHING,
+                NOTHING if whole else row.confidential_hash,
+                (row.salt or NO_SALT) if whole else NO_SALT,
+            )
+        )
+
+
+def _is_open(row: LogRow) -> bool:
+    """Whether the confidential part can still be shown: there is none, or its salt is kept."""
+    return row.salt is not None or row.confidential_hash == _NO_CONFIDENTIAL
+
+
+def _as_committed(parts: Parts, row: LogRow) -> Parts:
+    """The parts, if they are what the log committed to."""
+    honest = sha256(parts.public).digest() == row.public_hash
+    if honest and _is_open(row):
+        honest = sha256((row.salt or b"") + parts.confidential).digest() == row.confidential_hash
+    if not honest:
+        raise ExportRefused(
+            f"what is stored for log entry {row.index} is not what was logged; run packtrail fsck"
+        )
+    return parts

@@ -1,0 +1,7 @@
+"""Why a dossier is not made."""
+
+from __future__ import annotations
+
+
+class ExportRefused(Exception):  # noqa: N818  # a refusal, told to a person
+    """No dossier was made; the message says why and what to do."""

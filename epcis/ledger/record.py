@@ -1,0 +1,112 @@
+"""The bytes of an event that the log commits to: its EPCIS 2.0 JSON, public members first.
+
+    {"@context": …, "type": …, "epcList": …  ,  "bizTransactionList": …, "ilmd": …}
+    |------------- public part ------------|  |-------- confidential part --------|
+
+Cut at the comma and closed with a brace, each part is a JSON object of its own. So a line of an
+export can be checked by cutting it, and a redacted line is simply its public part. These bytes
+never change for an event once logged; docs/decisions/0070 says what follows from that.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from epcis.codec.document import WriteOptions, write_event_json
+from epcis.ledger.entry import SALT_BYTES, Commitment, LeafKind
+
+if TYPE_CHECKING:
+    from epcis.model import Event
+
+CONFIDENTIAL = frozenset(
+    {
+        "bizTransactionList",
+        "sourceList",
+        "destinationList",
+        "sensorElementList",
+        "certificationInfo",
+        "ilmd",
+    }
+)
+"""Members with trade secrets; so is every extension, whose name has a prefix (`ex:price`)."""
+
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_OPTIONS = WriteOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The two parts of a thing, as the log commits to them.
+
+    >>> Parts(b'{"type":"ObjectEvent"}', b'{"ilmd":{}}').line
+    b'{"type":"ObjectEvent","ilmd":{}}'
+    """
+
+    public: bytes
+    confidential: bytes
+
+    @property
+    def line(self) -> bytes:
+        """Both parts as one JSON object."""
+        if not self.confidential:
+            return self.public
+        comma = b"," if len(self.public) > len(b"{}") else b" "
+        return self.public[:-1] + comma + self.confidential[1:]
+
+    @property
+    def cut(self) -> int:
+        """Where the line is cut: the offset of the comma between the parts."""
+        return len(self.public) - 1
+
+    @property
+    def is_line(self) -> bool:
+        """Whether both parts are JSON objects without line ends, so that a line can hold them."""
+        parts = (self.public, self.confidential or b"{}")
+        return all(part[:1] == b"{" and part[-1:] == b"}" and b"\n" not in part for part in parts)
+
+
+def parts_of(event: Event) -> Parts:
+    """The bytes of an event, as committed to."""
+    return split(write_event_json(event, _OPTIONS))
+
+
+def split(line: bytes) -> Parts:
+    """A JSON object as its public and confidential members, in their order.
+
+    >>> split(b'{"type":"ObjectEvent","ilmd":{"ex:a":1},"action":"ADD"}')
+    Parts(public=b'{"type":"ObjectEvent","action":"ADD"}', confidential=b'{"ilmd":{"ex:a":1}}')
+    """
+    public: list[bytes] = []
+    confidential: list[bytes] = []
+    for name, value in _MEMBERS.decode(line).items():
+        member = b'"%s":%s' % (name.encode(), bytes(value))
+        secret = name in CONFIDENTIAL or (":" in name and not name.startswith("@"))
+        (confidential if secret else public).append(member)
+    return Parts(
+        b"{" + b",".join(public) + b"}",
+        b"{" + b",".join(confidential) + b"}" if confidential else b"",
+    )
+
+
+def commit_event(event: Event, event_hash: bytes, seq: int) -> Commitment:
+    """Commit to an event under its event hash (32 bytes) and its row `event.seq`.
+
+    The bytes are not kept with the entry: the event's own row gives them again.
+    """
+    parts = parts_of(event)
+    salt = os.urandom(SALT_BYTES) if parts.confidential else None
+    return Commitment(
+        LeafKind.EVENT,
+        event_hash,
+        sha256(parts.public).digest(),
+        sha256((salt or b"") + parts.confidential).digest(),
+        salt,
+        public=None,
+        confidential=None,
+        event=seq,
+    )
