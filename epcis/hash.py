@@ -14,19 +14,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import msgspec
-from schemas import cbv
-from schemas.gs1.hash_link import constrained_link
 
 from epcis.model import (
     BizTransaction,
     Event,
+    Header,
     Node,
     Party,
     PersistentDisposition,
@@ -37,6 +36,8 @@ from epcis.model import (
     SensorReport,
     instant_of,
 )
+from schemas import cbv
+from schemas.gs1.hash_link import constrained_link, product_head
 
 ALGORITHMS: Final = {
     "sha-256": hashlib.sha256,
@@ -51,6 +52,8 @@ VERSION: Final = "CBV2.0"
 EXPONENT_MAX: Final = 100
 """Numbers beyond ten to this power stay as written; spelled out they could fill the memory."""
 TIMES_CACHED_MAX: Final = 4096
+VALUES_CACHED_MAX: Final = 4096
+"""Values of each kind whose canonical form is remembered."""
 _VOCABULARY_URN: Final = re.compile(r"urn:epcglobal:cbv:(bizstep|disp|btt|sdt|er):")
 _STEM_OF: Final = {
     "bizstep": "BizStep-",
@@ -59,6 +62,8 @@ _STEM_OF: Final = {
     "sdt": "SDT-",
     "er": "ER-",
 }
+_WRAPPERS: Final = ("extension", "baseExtension")
+_COMMENT_NAMESPACES: Final = ("http://www.w3.org/2000/01/rdf-schema#",)
 _COMPACT: Final = {"gs1": cbv.GS1_VOC, "cbv": cbv.CBV_WEB}
 """Prefixes that stand for the same namespace in every document."""
 
@@ -106,7 +111,11 @@ def prehash(
     >>> prehash(ObjectEvent(event_time="2026-01-02T03:04:05+01:00", action="ADD", biz_step="packing"))
     'eventType=ObjectEventeventTime=2026-01-02T02:04:05.000ZactionADD...'
     """  # noqa: E501
-    canon = _Canon(namespaces or {}, compatible=compatible_with_reference)
+    canon = (
+        _Canon(namespaces, compatible=compatible_with_reference)
+        if namespaces
+        else _PLAIN[compatible_with_reference]
+    )
     kind = type(event)
     parts = [f"eventType={kind.__name__}"]
     rest: list[str] = []
@@ -126,16 +135,28 @@ def prehash(
     return "".join(parts) + "".join(rest)
 
 
+def value_prefixes(header: Header) -> dict[str, str]:
+    """The `namespaces` that the values of a document's events are written with.
+
+    Only JSON-LD has compact names as values; in XML they are text.
+
+    >>> value_prefixes(Header(namespaces=(("ex", "https://ns.example/"),), context=b"[]"))
+    {'ex': 'https://ns.example/'}
+    """
+    return dict(header.namespaces) if header.context is not None else {}
+
+
 class _Canon:
     """How single values are written."""
-
-    __slots__ = ("compatible", "_namespaces")
 
     def __init__(self, namespaces: Mapping[str, str], *, compatible: bool) -> None:
         self.compatible = compatible
         self._namespaces = {**namespaces, **_COMPACT}
+        # Places, parties and words return in event after event.
+        self.text: Callable[[str], str] = lru_cache(VALUES_CACHED_MAX)(self._text)
+        self.word: Callable[[str, str], str] = lru_cache(VALUES_CACHED_MAX)(self._word)
 
-    def text(self, value: str) -> str:
+    def _text(self, value: str) -> str:
         """A value of no particular kind: a URI, a word of another namespace, or text."""
         plain = value.strip()
         if "urn:epcglobal:cbv:" in plain:
@@ -149,7 +170,7 @@ class _Canon:
             return constrained_link(plain)
         return self._namespaces[prefix] + name if prefix in self._namespaces else plain
 
-    def word(self, kind: str, value: str) -> str:
+    def _word(self, kind: str, value: str) -> str:
         """A word of a standard vocabulary as its web URI; any other as text."""
         plain = value.strip()
         word = cbv.bare(kind, plain)
@@ -165,6 +186,9 @@ class _Canon:
     def moment(self, value: str, offset: str | None = None) -> str:
         """A time in UTC to the millisecond, halves rounded up; what is no time stays as it is."""
         return _moment(value.strip(), offset, self.compatible)
+
+
+_PLAIN: Final = {compatible: _Canon({}, compatible=compatible) for compatible in (False, True)}
 
 
 @lru_cache(maxsize=TIMES_CACHED_MAX)
@@ -209,6 +233,10 @@ def _labelled(label: str) -> _Writer:
     return lambda canon, value: f"{label}={canon.text(value)}"
 
 
+def _plain(label: str) -> _Writer:
+    return lambda _, value: f"{label}={value.strip()}"
+
+
 def _worded(label: str, kind: str) -> _Writer:
     return lambda canon, value: f"{label}={canon.word(kind, value)}"
 
@@ -216,15 +244,33 @@ def _worded(label: str, kind: str) -> _Writer:
 def _identifiers(label: str) -> _Writer:
     """A list of EPCs: the list's name once, then each member, sorted."""
 
-    def write(canon: _Canon, epcs: Iterable[str]) -> str:
+    def write(canon: _Canon, epcs: tuple[str, ...]) -> str:
         if canon.compatible:
-            links = [canon.text(epc) for epc in epcs]
-        else:
-            links = [constrained_link(epc) for epc in epcs]
-        links.sort()
-        return f"{label}epc=" + "epc=".join(links)
+            return label + "".join(sorted(f"epc={canon.text(epc)}" for epc in epcs))
+        written = _of_one_product(epcs)
+        if written is None:
+            written = "epc=".join(sorted(map(constrained_link, epcs)))
+        return f"{label}epc={written}"
 
     return write
+
+
+def _of_one_product(epcs: tuple[str, ...]) -> str | None:
+    """Links of serials of one product, the common case, in one go; None for anything else.
+
+    Replacing what all members begin with keeps their order, so serials are sorted alone.
+    """
+    head = product_head(epcs[0])
+    if head is None:
+        return None
+    urn, link = head
+    size = len(urn)
+    serials = [epc[size:] for epc in epcs if epc.startswith(urn)]
+    text = "".join(serials)
+    if len(serials) < len(epcs) or not (text.isalnum() and text.isascii()) or "" in serials:
+        return None
+    serials.sort()
+    return link + f"epc={link}".join(serials)
 
 
 def _quantities(label: str) -> _Writer:
@@ -310,7 +356,18 @@ def _fields(
 
 
 def _nodes(canon: _Canon, nodes: Iterable[Node]) -> str:
-    return "".join(sorted(_node(canon, node) for node in nodes))
+    return "".join(sorted(_node(canon, node) for node in _without_wrappers(nodes)))
+
+
+def _without_wrappers(nodes: Iterable[Node | str]) -> Iterator[Node]:
+    """The elements among `nodes`; EPCIS 1.x's wrappers make place for what is in them."""
+    for node in nodes:
+        if isinstance(node, str):
+            continue
+        if node.name in _WRAPPERS and not node.namespace:
+            yield from _without_wrappers(node.children)
+        elif node.name != "comment" or node.namespace not in _COMMENT_NAMESPACES:
+            yield node
 
 
 def _node(canon: _Canon, node: Node) -> str:
@@ -319,7 +376,7 @@ def _node(canon: _Canon, node: Node) -> str:
     first = node.children[0] if node.children else ""
     text = canon.text(first) if isinstance(first, str) else ""
     inner = [_attribute(canon, *attribute) for attribute in node.attributes]
-    inner += [_node(canon, child) for child in node.children if isinstance(child, Node)]
+    inner += [_node(canon, child) for child in _without_wrappers(node.children)]
     inner.sort()
     return name + (f"={text}" if text else "") + "".join(inner)
 
@@ -332,7 +389,7 @@ def _attribute(canon: _Canon, namespace: str, name: str, value: str) -> str:
 
 def _unordered(canon: _Canon, event: Event) -> list[str]:
     """Fields that the standard's order does not name: they come last, sorted."""
-    found = [_node(canon, node) for node in event.extensions]
+    found = [_node(canon, node) for node in _without_wrappers(event.extensions)]
     ilmd = getattr(event, "ilmd", None)
     if ilmd:
         found.append("ilmd" + _nodes(canon, ilmd))
@@ -352,7 +409,7 @@ def _numeric(label: str) -> _Writer:
 
 
 _ORDER: Final[tuple[tuple[str, _Writer], ...]] = (
-    ("event_time_zone_offset", _labelled("eventTimeZoneOffset")),
+    ("event_time_zone_offset", _plain("eventTimeZoneOffset")),
     ("certification_info", _certificates),
     ("parent_id", _labelled("parentID")),
     ("epcs", _identifiers("epcList")),
@@ -363,7 +420,7 @@ _ORDER: Final[tuple[tuple[str, _Writer], ...]] = (
     ("input_quantities", _quantities("inputQuantityList")),
     ("output_epcs", _identifiers("outputEPCList")),
     ("output_quantities", _quantities("outputQuantityList")),
-    ("action", _labelled("action")),
+    ("action", _plain("action")),
     ("transformation_id", _labelled("transformationID")),
     ("biz_step", _worded("bizStep", "bizstep")),
     ("disposition", _worded("disposition", "disp")),

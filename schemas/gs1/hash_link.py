@@ -20,7 +20,10 @@ HEADS_CACHED_MAX: Final = 100_000
 LINKS_CACHED_MAX: Final = 16_384
 _SAFE: Final = "'.;=-_"
 """Characters beside letters and digits that stand unescaped."""
-_KEYS: Final = frozenset("00 01 253 255 401 402 414 417 8003 8004 8006 8010 8017 8018".split())
+_KEYS: Final = frozenset(
+    {"00", "01", "253", "255", "401", "402", "414", "417"}
+    | {"8003", "8004", "8006", "8010", "8017", "8018"}
+)
 _FINER: Final = {
     "01": ("21", "235", "10"),
     "8006": ("21", "10"),
@@ -50,6 +53,21 @@ def constrained_link(uri: str) -> str:
         if serial.isalnum() and serial.isascii():
             return head + serial
     return _worked_out(uri)
+
+
+def product_head(uri: str) -> tuple[str, str] | None:
+    """What a URN and its link show before the serial; None where they are no such pair.
+
+    >>> product_head("urn:epc:id:sgtin:4012345.011111.9876")
+    ('urn:epc:id:sgtin:4012345.011111.', 'https://id.gs1.org/01/04012345111118/21/')
+    """
+    if not uri.startswith("urn:epc:id:sgtin:"):
+        return None
+    second = uri.find(".", uri.find(".") + 1)
+    if uri[:second] not in _heads:
+        _worked_out(uri)
+    head = _heads.get(uri[:second])
+    return (uri[: second + 1], head) if head is not None else None
 
 
 @lru_cache(maxsize=LINKS_CACHED_MAX)

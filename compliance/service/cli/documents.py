@@ -140,7 +140,7 @@ def hash_(
 ) -> None:
     """Print the CBV event hash of each event, one per line in document order."""
     from epcis.codec.document import DocumentRefused, open_document
-    from epcis.hash import event_hash
+    from epcis.hash import event_hash, value_prefixes
     from epcis.hash import prehash as prehash_of
 
     reports: list[dict[str, Any]] = []
@@ -150,11 +150,16 @@ def hash_(
         lines: list[str] = []
         try:
             with path.open("rb") as source:
-                for event in open_document(source):
+                reader = open_document(source)
+                prefixes: dict[str, str] | None = None
+                for event in reader:
+                    # A JSON-LD document declares its prefixes before its first event.
+                    prefixes = value_prefixes(reader.header) if prefixes is None else prefixes
+                    how: Any = {"namespaces": prefixes, "compatible_with_reference": compatible}
                     line = (
-                        prehash_of(event, compatible_with_reference=compatible)
+                        prehash_of(event, **how)
                         if prehash
-                        else event_hash(event, algorithm, compatible_with_reference=compatible)
+                        else event_hash(event, algorithm, **how)
                     )
                     lines.append(line)
                     if not json:
