@@ -13,14 +13,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from epcis.ledger.entry import LeafKind
-from epcis.store.items import ItemState, items_of_lot
 from epcis.trace import holders_of_lot
 from sqlalchemy import func, insert, select, update
-from verification.registry import set_lot_state
-from verification.verdict import LotState
 
 from compliance.tables import recall, recall_notice, recall_pack
+from epcis.ledger.entry import LeafKind
+from epcis.store.items import ItemState, items_of_lot
+from verification.registry import set_lot_state
+from verification.verdict import LotState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -105,7 +105,7 @@ class Recall:
 def reach(view: View, gtin: str, lot: str) -> tuple[Notified, ...]:
     """Whom a recall of the lot would have to tell, most packs first."""
     found = holders_of_lot(view, gtin, lot)
-    return tuple(Notified(h.gln, h.name, h.packs) for h in found)
+    return tuple(Notified(h.gln or None, h.name or None, h.packs) for h in found)
 
 
 def open_recall(
@@ -122,8 +122,16 @@ def open_recall(
             return _with_packs(act, open_one)
         recall_id = f"R-{now:%Y%m%d}-{secrets.token_hex(4)}"
         holders = reach(act, gtin, lot)
-        packs = _keep_packs(act, recall_id, items_of_lot(act, gtin, lot), by=by, now=now,
-                            gtin=gtin, lot=lot, reason=reason)
+        packs = _keep_packs(
+            act,
+            recall_id,
+            items_of_lot(act, gtin, lot),
+            by=by,
+            now=now,
+            gtin=gtin,
+            lot=lot,
+            reason=reason,
+        )
         _keep_notices(act, recall_id, holders)
         set_lot_state(act, gtin, lot, LotState.RECALLED, reason, now=now, by=by)
         _log(act, "opened", recall_id, gtin=gtin, lot=lot, packs=packs, reason=reason, by=by)
@@ -145,9 +153,7 @@ def close_recall(store: Store, recall_id: str, *, by: str, now: datetime) -> Rec
                 .where(recall.c.id == recall_id)
                 .values(closed_us=_us(now), closed_by=by)
             )
-            set_lot_state(
-                act, found.gtin, found.lot, LotState.CLOSED, found.reason, now=now, by=by
-            )
+            set_lot_state(act, found.gtin, found.lot, LotState.CLOSED, found.reason, now=now, by=by)
             _log(act, "closed", recall_id, by=by)
     with store.read() as view:
         closed = find_recall(view, recall_id)
@@ -234,8 +240,8 @@ def _pack_row(recall_id: str, pack: ItemState) -> dict[str, object]:
         "recall": recall_id,
         "key": pack.key,
         "status": str(pack.status),
-        "holder": pack.holder,
-        "location": pack.location,
+        "holder": pack.holder or None,
+        "location": pack.location or None,
     }
 
 

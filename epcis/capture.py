@@ -194,7 +194,8 @@ class _Capture:
         taken = intake.finish()
         self._tell_conflicts(taken)
         findings = (*reader.findings, *self.findings)
-        if self.strict and not is_acceptable(findings):
+        # Of a document in which nothing can be read, nothing is kept either.
+        if (self.strict or not self.read) and not is_acceptable(findings):
             raise DocumentRefused(findings)
         self._end_document(act, number, reader, findings)
         return Receipt(

@@ -14,11 +14,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import orjson
-from epcis.desk import Caller
-from epcis.ledger.entry import LeafKind
 from sqlalchemy import func, select, update
 
 from compliance.tables import api_key, browser_session, sign_in_link
+from epcis.desk import Caller
+from epcis.ledger.entry import LeafKind
 
 if TYPE_CHECKING:
     from epcis.store.database import Act, View

@@ -9,32 +9,34 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from epcis.desk import Problem, problem_response
-from epcis.store.database import StoreAway, StoreFull
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
-from schemas.finding import Finding, Severity, Where
 from starlette.exceptions import HTTPException
-from verification.image.limits import Limits
-from verification.image.worker import PictureReader
 
 from compliance.service.gate import BodyLimit, Gate
 from compliance.service.jobs import background_work
 from compliance.service.oidc import TokenReader
 from compliance.service.routers import include_floors
+from epcis.desk import Problem, problem_response
+from epcis.store.database import StoreAway, StoreFull
+from schemas.finding import Finding, Severity, Where
+from verification.image.limits import Limits
+from verification.image.worker import PictureReader
+from verification.routes import FastLane
+from verification.routes import FastLane
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from epcis.desk import Clock
-    from epcis.store.database import Store
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from compliance.seal import Keys
     from compliance.service.settings import Settings
+    from epcis.desk import Clock
+    from epcis.store.database import Store
 
 STATIC = Path(__file__).parent / "static"
 _CSP = (
@@ -95,14 +97,14 @@ def create_app(parts: Parts) -> FastAPI:
 
 
 def _picture_limits(settings: Settings) -> Limits:
-    return Limits(
-        size_bytes_max=settings.picture_bytes_max, pixels_max=settings.picture_pixels_max
-    )
+    return Limits(size_bytes_max=settings.picture_bytes_max, pixels_max=settings.picture_pixels_max)
 
 
 def _add_middleware(app: FastAPI, parts: Parts) -> None:
-    """Outermost last: answer headers, then the body's limits, then the gate, then the routes."""
+    """Outermost last: answer headers, the body's limits, the gate, the hot routes' own lane."""
     settings = parts.settings
+    app.add_middleware(FastLane)
+    app.add_middleware(FastLane)
     app.add_middleware(
         Gate,
         store=parts.store,

@@ -9,24 +9,24 @@ from urllib.parse import quote
 
 from epcis.trace import trace
 from markupsafe import Markup
-from verification.verdict import Asked
-from verification.verify import verify_and_log
 
 from compliance.custody import Stop, custody_svg
 from compliance.names import place_names, product_name
 from compliance.recall import Notified, Recall, open_recall_of, reach
+from verification.verdict import Asked
+from verification.verify import verify_and_log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from epcis.trace import Story
+
+    from compliance.service.scans import Scan
     from epcis.desk import Caller
     from epcis.store.database import Store, View
-    from epcis.trace import Story
     from schemas.finding import Finding
     from schemas.gs1.reading import Reading
     from verification.verdict import Verdict
-
-    from compliance.service.scans import Scan
 
 PACKS_PER_SCAN_MAX = 50
 """Packs of one picture that get a card each."""
@@ -204,7 +204,9 @@ def story_lines(view: View, story: Story) -> tuple[StoryLine, ...]:
     """The events of a story as sentences, oldest first."""
     names = place_names(view, (e.place for e in story.events if e.place))
     return tuple(
-        StoryLine(_iso(e.event_time), _sentence(e.biz_step, e.disposition, names.get(e.place or "")))
+        StoryLine(
+            _iso(e.event_time), _sentence(e.biz_step, e.disposition, names.get(e.place or ""))
+        )
         for e in story.events
     )
 

@@ -14,6 +14,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from epcis.capture import capture
+from verification.label import Label, write_png
+
+from compliance import recall
 from epcis.codec.document import Syntax, write_document
 from epcis.model import (
     AggregationEvent,
@@ -29,9 +32,6 @@ from epcis.model import (
 )
 from epcis.store.items import item
 from schemas.gs1.epc import canonical_key
-from verification.label import Label, write_png
-
-from compliance import recall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -234,9 +234,7 @@ def _cases_at(pharmacy: int) -> range:
 def _pharmacy(lot: Lot, number: int, pharmacy: Company, opened: datetime) -> Iterator[Event]:
     here = Place(id=pharmacy.sgln)
     cases = _cases_at(number)
-    yield _receiving(
-        tuple(case_urn(lot, case) for case in cases), opened, WHOLESALER, pharmacy
-    )
+    yield _receiving(tuple(case_urn(lot, case) for case in cases), opened, WHOLESALER, pharmacy)
     first = cases[0]
     yield _aggregation(
         "DELETE", case_urn(lot, first), _packs_of(lot, first), opened + timedelta(hours=2), here
@@ -320,9 +318,7 @@ def _shipping(
     )
 
 
-def _receiving(
-    epcs: tuple[str, ...], when: datetime, seller: Company, buyer: Company
-) -> Event:
+def _receiving(epcs: tuple[str, ...], when: datetime, seller: Company, buyer: Company) -> Event:
     here = Place(id=buyer.sgln)
     return ObjectEvent(
         event_time=_time(when),

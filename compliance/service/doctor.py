@@ -120,11 +120,12 @@ def _distribution(name: str, means: str) -> Check:
 
 
 def _database(settings: Settings) -> Check:
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
     from compliance.service.migrate import (  # noqa: PLC0415  # the check is about its loading too
         NewerDatabaseError,
         open_migrated,
     )
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 
     shown = settings.database_url.split("@")[-1]
     try:
@@ -141,7 +142,9 @@ def _keys(settings: Settings) -> Check:
             "keys", well=True, says=f"none yet; made in {folder} at the first export or start"
         )
     open_to_others = [
-        path.name for path in folder.glob("*key*") if path.stat().st_mode & 0o077 and os.name != "nt"
+        path.name
+        for path in folder.glob("*key*")
+        if path.stat().st_mode & 0o077 and os.name != "nt"
     ]
     if open_to_others:
         return Check(

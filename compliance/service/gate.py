@@ -11,17 +11,17 @@ from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from compliance.service import access
+from compliance.service.keyring import KeyRing
 from epcis.desk import Caller, Problem, problem_response
 
-from compliance.service import access
-
 if TYPE_CHECKING:
-    from epcis.desk import Clock
-    from epcis.store.database import Store
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from compliance.service.oidc import TokenReader
     from compliance.service.settings import Settings
+    from epcis.desk import Clock
+    from epcis.store.database import Store
 
 SESSION_COOKIE = "packtrail_session"
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -50,6 +50,7 @@ class Gate:
         self._clock = clock
         self._settings = settings
         self._tokens = tokens
+        self._keys = KeyRing(store, clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through with its caller, or answer 401, 403 or 421."""
@@ -93,8 +94,7 @@ class Gate:
         scheme, _, text = value.partition(" ")
         grant = None
         if scheme.lower() == "bearer" and text.startswith("pt_"):
-            with self._store.read() as view:
-                grant = access.grant_of_key(view, text, self._clock())
+            grant = self._keys.grant(text)
         elif scheme.lower() == "bearer" and self._tokens is not None:
             grant = self._tokens.grant(text, self._clock())
         if grant is None:
@@ -222,9 +222,7 @@ def _need_loopback_host(headers: dict[bytes, bytes]) -> None:
         )
 
 
-def _refuse_foreign_pages(
-    scope: Scope, headers: dict[bytes, bytes], *, by_browser: bool
-) -> None:
+def _refuse_foreign_pages(scope: Scope, headers: dict[bytes, bytes], *, by_browser: bool) -> None:
     """A page of another site must not act with this browser's session (cross-site forgery)."""
     origin = headers.get(b"origin")
     if not by_browser or origin is None:

@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import structlog
+from epcis.capture_job import run_jobs
+from epcis.codec.document import Limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -42,8 +44,12 @@ async def background_work(parts: Parts, stop: asyncio.Event) -> AsyncIterator[No
 
 def _workers(parts: Parts) -> list[Worker]:
     """Every worker of this application, by name."""
-    del parts
-    return []
+    limits = Limits(events_max=parts.settings.events_per_capture_max)
+
+    async def capture_jobs(stop: asyncio.Event) -> None:
+        await run_jobs(parts.store, parts.clock, stop, limits=limits)
+
+    return [("capture jobs", capture_jobs)]
 
 
 async def _keep_running(
@@ -53,7 +59,7 @@ async def _keep_running(
     while not stop.is_set():
         try:
             await work(stop)
-        except Exception:  # noqa: BLE001  # whatever it is, the other workers must go on
+        except Exception:  # whatever it is, the other workers must go on
             log.exception("worker failed; it starts again", pause_s=RESTART_PAUSE_S)
             try:
                 await asyncio.wait_for(stop.wait(), RESTART_PAUSE_S)

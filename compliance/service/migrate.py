@@ -11,9 +11,10 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from epcis.store.database import Store
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from epcis.store.database import Store
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from epcis.desk import Caller, Problem, caller_of, needs, now_of, settings_of, store_of
 from fastapi import APIRouter, Depends, Form, Request, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
@@ -25,6 +24,7 @@ from compliance.service import access
 from compliance.service.cards import Card, card_of_pack, cards_of_scan
 from compliance.service.gate import SESSION_COOKIE
 from compliance.service.scans import scan_picture, scan_text
+from epcis.desk import Caller, Problem, caller_of, needs, now_of, settings_of, store_of
 
 if TYPE_CHECKING:
     from starlette.responses import Response

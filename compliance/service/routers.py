@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from epcis.desk import store_of
 from fastapi import APIRouter, FastAPI, Request
 from sqlalchemy import text
+from verification.routes import router as verification_router
 
 from compliance.routes import recalls
 from compliance.service import pages, scanning_routes
+from epcis.desk import store_of
+from verification.routes import router as verification_router
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +35,7 @@ def include_floors(app: FastAPI) -> None:
 
 def _routers() -> Iterator[APIRouter]:
     yield health_router
+    yield verification_router
     yield scanning_routes.router
     yield pages.router
     yield recalls.router

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote
 
-from epcis.desk import Caller, Problem, needs, now_of, store_of
 from epcis.trace import trace
 from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ValidationError
-from schemas.finding import Severity
 from starlette.datastructures import UploadFile
 
 from compliance.service.scans import Scan, scan_picture, scan_text
+from epcis.desk import Caller, Problem, needs, store_of
+from schemas.finding import Severity
 
 router = APIRouter(prefix="/packs", tags=["packs"])
 
@@ -102,7 +102,7 @@ def _story(request: Request, id_: str, caller: Caller) -> dict[str, Any] | None:
 
 
 def _id_in_path(request: Request) -> str:
-    raw = request.scope["raw_path"].decode("latin-1").split("?")[0]
+    raw = bytes(request.scope["raw_path"]).decode("latin-1").split("?")[0]
     inner = raw.removeprefix("/packs/").removesuffix("/trace")
     if inner[:1].isdigit():
         # A key's serial stays percent-encoded, as canonical keys are.

@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from epcis.desk import Problem
 from fastapi.concurrency import run_in_threadpool
-from schemas.finding import Finding, Severity
 from verification.scan import recover
+
+from epcis.desk import Problem
+from schemas.finding import Finding, Severity
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-    from schemas.gs1.reading import Reading
-    from verification.image.worker import PictureReader
     from verification.scan import Lookup
 
     from compliance.service.settings import Settings
+    from schemas.gs1.reading import Reading
+    from verification.image.worker import PictureReader
 
 
 @dataclass(frozen=True, slots=True)

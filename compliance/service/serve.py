@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,8 @@ from compliance.service.doctor import missing_zbar
 from compliance.service.migrate import open_migrated
 
 if TYPE_CHECKING:
-    from epcis.store.database import Store
-
     from compliance.service.settings import Settings
+    from epcis.store.database import Store
 
 DEMO_GRANT = access.Grant(
     "demo pharmacist", frozenset({"verify", "query", "recall", "export", "capture"})
@@ -128,11 +128,5 @@ def _set_up_logging() -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(file=_standard_error()),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )
-
-
-def _standard_error() -> object:
-    import sys  # noqa: PLC0415  # looked up when logging starts, so that tests can redirect it
-
-    return sys.stderr

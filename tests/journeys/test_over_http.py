@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-GTIN = "00300010123456"
+GTIN = "00300010123455"
 LOT = "A123"
 
 
@@ -106,9 +106,10 @@ def test_bad_input_is_a_problem_that_says_what_to_do(
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["detail"]
     assert answer.status_code in (status, 400, 422)
-    assert client.get("/epcis/events").json()["epcisBody"]["queryResults"]["resultsBody"][
-        "eventList"
-    ] == []
+    assert (
+        client.get("/epcis/events").json()["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
+        == []
+    )
 
 
 def test_an_acknowledged_capture_survives_a_kill(
@@ -119,10 +120,12 @@ def test_an_acknowledged_capture_survives_a_kill(
         with httpx.Client(base_url=server.address, timeout=60) as client:
             assert captured(client, shipment)["success"]
         server.process.kill()
-    with serving("--database", database) as server:
-        with httpx.Client(base_url=server.address, timeout=60) as client:
-            asked = {"gtin": GTIN, "serial": "11"}
-            assert client.post("/packs/verify", json=asked).json()["reason"] == "expired"
+    with (
+        serving("--database", database) as server,
+        httpx.Client(base_url=server.address, timeout=60) as client,
+    ):
+        asked = {"gtin": GTIN, "serial": "11"}
+        assert client.post("/packs/verify", json=asked).json()["reason"] == "expired"
 
 
 def test_a_server_open_to_others_needs_access_first(packtrail, serving, home: Path) -> None:

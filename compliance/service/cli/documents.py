@@ -183,6 +183,7 @@ def capture(
     """Capture EPCIS files into the database: whole, once, and with their original bytes."""
     from epcis.capture import capture as capture_document
     from epcis.codec.document import DocumentRefused
+    from schemas.finding import is_acceptable
 
     reports: list[dict[str, Any]] = []
     good = True
@@ -197,6 +198,7 @@ def capture(
                 good = False
                 reports.append(_refusal(path, list(refused.findings)))
                 continue
+            good = good and is_acceptable(receipt.findings)
             reports.append({"file": str(path), **_receipt(receipt)})
     if json:
         print_json(reports)

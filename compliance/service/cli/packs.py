@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -19,9 +19,6 @@ from compliance.service.cli.options import (
     print_json,
     stop,
 )
-
-if TYPE_CHECKING:
-    from epcis.trace import Story
 
 EXIT_OF_WORD = {"OK": FINE, "STOP": BAD, "CHECK": BAD, "UNKNOWN": CANNOT_TELL}
 
@@ -71,11 +68,12 @@ def trace(
 
     with opened_store(database) as store, store.read() as view:
         story = trace_story(view, id_)
+        told, known = story.as_dict(), story.is_known
     if json:
-        print_json(story.as_dict())
+        print_json(told)
     else:
-        _print_story(story)
-    raise typer.Exit(FINE if story.is_known else BAD)
+        _print_story(told, known=known)
+    raise typer.Exit(FINE if known else BAD)
 
 
 def gtin14(text: str) -> str:
@@ -101,9 +99,8 @@ def _expiry(text: str | None) -> date | None:
     return day
 
 
-def _print_story(story: Story) -> None:
-    told: dict[str, Any] = story.as_dict()
-    if not story.is_known:
+def _print_story(told: dict[str, Any], *, known: bool) -> None:
+    if not known:
         typer.echo(f"{told['id']}: no event names it")
         return
     typer.echo(str(told["id"]))

@@ -55,7 +55,8 @@ def export(
     json: Json = False,
 ) -> None:
     """Write a signed dossier that anyone can check without trusting us."""
-    from compliance.dossier import ExportRefused, export as write_dossier
+    from compliance.dossier import ExportRefused
+    from compliance.dossier import export as write_dossier
     from compliance.seal import Keys
 
     selection = _selection(pack, lot, from_, to)

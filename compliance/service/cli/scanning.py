@@ -13,9 +13,10 @@ from rich.progress import track
 
 from compliance.service.cli.options import BAD, CANNOT_TELL, FINE, Json, print_json
 
-PICTURE_SUFFIXES = frozenset(
-    ".png .jpg .jpeg .webp .tif .tiff .gif .bmp .pnm .pgm .ppm .pdf .heic .heif".split()
-)
+PICTURE_SUFFIXES = {
+    *(".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif", ".bmp"),
+    *(".pnm", ".pgm", ".ppm", ".pdf", ".heic", ".heif"),
+}
 TEXT_LINES_MAX = 1_000_000
 
 
@@ -33,6 +34,7 @@ def scan(
 ) -> None:
     """Read the codes in pictures: GTIN, serial, lot and expiry of each pack."""
     from verification.image.batch import read_pictures
+
     _say_once_what_is_missing()
     paths = [path for given in images for path in _pictures(given)]
     if not paths:
@@ -116,9 +118,7 @@ def _print_pictures(reports: list[dict[str, Any]]) -> None:
 
 def _line(symbol: dict[str, Any]) -> str:
     named = [
-        f"{name} {symbol[name]}"
-        for name in ("gtin", "serial", "lot", "expiry")
-        if symbol.get(name)
+        f"{name} {symbol[name]}" for name in ("gtin", "serial", "lot", "expiry") if symbol.get(name)
     ]
     return ", ".join(named) or repr(symbol["raw"])
 

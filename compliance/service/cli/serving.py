@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,9 @@ from compliance.service.cli.options import (
     settings_for,
     stop,
 )
+
+if TYPE_CHECKING:
+    from compliance.service.access import Grant
 
 access_commands = typer.Typer(no_args_is_help=True, help="API keys and sign-in links.")
 
@@ -122,7 +125,7 @@ def sign_in(
     typer.echo(f"/sign-in/{token}")
 
 
-def _grant(name: str, scopes: str, party: str | None) -> "access.Grant":  # noqa: F821, UP037
+def _grant(name: str, scopes: str, party: str | None) -> Grant:
     from compliance.service import access
     from schemas.gs1.keys import Gln
 

@@ -1,0 +1,1 @@
+"""The database of each release, made from the one before."""

@@ -1,7 +1,8 @@
 """Alembic's way in: always over a connection that `compliance.service.migrate` has opened."""
 
-import compliance.service.migrations.tables  # noqa: F401  # so that metadata knows every table
 from alembic import context
+
+import compliance.service.migrations.tables  # noqa: F401  # so that metadata knows every table
 from epcis.store.tables import metadata
 
 context.configure(
