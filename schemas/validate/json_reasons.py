@@ -104,6 +104,13 @@ class _Fault:
         return next((step for step in reversed(self.path) if isinstance(step, str)), "")
 
     @property
+    def called(self) -> str:
+        """What the value is called: its field, or an entry of it, or the document."""
+        if not self.name:
+            return "the document"
+        return self.name if self.path[-1] == self.name else f"an entry of {self.name}"
+
+    @property
     def owner(self) -> str:
         """What an object is called: its type, or the field it stands in."""
         kind = self.value.get("type") if isinstance(self.value, dict) else None
@@ -206,13 +213,19 @@ def _way(needs: Needs) -> str:
 
 
 def _format(fault: _Fault) -> Reason:
+    if fault.name == "type" and "sensorReport" not in fault.path:
+        return fault.reason(
+            "type-unknown",
+            f"'{_shown(fault.value)}' is no type of event or document",
+            f"There are {', '.join(sorted(_OWNERS))}; one of your own needs a URI.",
+        )
     wanted, hint = _FORMATS.get(str(fault.error.kind.value), ("of its form", "See the standard."))
-    return fault.reason("value", f"{fault.name}: '{_shown(fault.value)}' is not {wanted}", hint)
+    return fault.reason("value", f"{fault.called}: '{_shown(fault.value)}' is not {wanted}", hint)
 
 
 def _pattern(fault: _Fault) -> Reason:
     wanted, hint = _PATTERNS.get(fault.name, ("of its form", "See the EPCIS standard."))
-    return fault.reason("value", f"{fault.name}: '{_shown(fault.value)}' is not {wanted}", hint)
+    return fault.reason("value", f"{fault.called}: '{_shown(fault.value)}' is not {wanted}", hint)
 
 
 def _enum(fault: _Fault) -> Reason:
@@ -229,8 +242,8 @@ def _type(fault: _Fault) -> Reason:
         _TYPES.get(str(kind), str(kind)) for kind in ([kinds] if isinstance(kinds, str) else kinds)
     )
     shown = _shown(fault.value)
-    name = fault.name or "the document"
-    return fault.reason("type", f"{name} is {shown}, it must be {wanted}", f"Write {wanted}.")
+    what = f"{fault.called} is {shown}, it must be {wanted}"
+    return fault.reason("type", what, f"Write {wanted}.")
 
 
 def _const(fault: _Fault) -> Reason:
@@ -258,7 +271,7 @@ def _min_properties(fault: _Fault) -> Reason:
 def _other(fault: _Fault) -> Reason:
     return fault.reason(
         "schema",
-        f"{fault.name or 'the document'} does not hold against the JSON Schema of EPCIS 2.0",
+        f"{fault.called} does not hold against the JSON Schema of EPCIS 2.0",
         "Compare it with the schema.",
     )
 

@@ -159,11 +159,25 @@ def _finding(error: XMLSchemaValidationError, fault: _Fault) -> Finding:
         return _attribute_value(fault, attribute["name"], attribute["value"])
     if "attribute" in reason and (named := _NAMED.search(reason)):
         return _attribute(fault, named["name"], is_missing="missing" in reason)
+    return _content(error, fault, reason)
+
+
+def _content(error: XMLSchemaValidationError, fault: _Fault, reason: str) -> Finding:
+    name = local_name(fault.element)
     if "character data" in reason:
-        return _stray_text(fault)
+        return fault.finding(
+            "text-unexpected",
+            f"{name} holds text between its elements",
+            "Remove the text; only elements may stand there.",
+        )
+    if "simple content" in reason:
+        return fault.finding(
+            "element-unexpected",
+            f"{name} holds elements, it must hold text alone",
+            "Move the elements out of it.",
+        )
     if isinstance(error.obj, str):
         return _value(fault, error.obj)
-    name = local_name(fault.element)
     return fault.finding(
         "element-unexpected", f"{name}: {reason}", "Check it against the EPCIS schema."
     )
@@ -209,14 +223,6 @@ def _attribute(fault: _Fault, name: str, *, is_missing: bool) -> Finding:
         "attribute-unexpected",
         f"{element} takes no attribute '{name}'",
         "Remove it, or put what it says into an element of your own namespace.",
-    )
-
-
-def _stray_text(fault: _Fault) -> Finding:
-    return fault.finding(
-        "text-unexpected",
-        f"{local_name(fault.element)} holds text between its elements",
-        "Remove the text; only elements may stand there.",
     )
 
 
