@@ -315,7 +315,11 @@ def instant_of(lexical: str, offset: str | None = None) -> datetime:
     >>> instant_of("2026-01-02T03:04:05", "+02:00").isoformat()
     '2026-01-02T01:04:05+00:00'
     """
-    moment = datetime.fromisoformat(lexical.strip())
+    text = lexical.strip()
+    is_midnight = text[10:19] == "T24:00:00"
+    moment = datetime.fromisoformat(text.replace("T24", "T00", 1) if is_midnight else text)
+    if is_midnight:  # the end of the day, which XML Schema writes so and Python does not read
+        moment += timedelta(days=1)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=_zone(offset) if offset else UTC)
     return moment.astimezone(UTC)

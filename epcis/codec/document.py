@@ -24,6 +24,8 @@ from epcis.codec.xml.write import XmlWriter
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from pathlib import Path
+
     from epcis.model import Event, Header
     from schemas.finding import Finding, Where
 
@@ -61,6 +63,8 @@ class DocumentReader:
         strict: bool,
         limits: Limits,
         contexts: Mapping[str, Any] | None,
+        validate: bool,
+        published: Path | None,
     ) -> None:
         self._limits = limits
         self._gathering = Gathering(listed_max=limits.findings_max, strict=strict)
@@ -69,7 +73,9 @@ class DocumentReader:
         self._reader: XmlReader | JsonReader = (
             JsonReader(self.stream, limits, self._gathering, contexts)
             if syntax is Syntax.JSON_LD
-            else XmlReader(self.stream, limits, self._gathering)
+            else XmlReader(
+                self.stream, limits, self._gathering, validate=validate, published=published
+            )
         )
 
     def __iter__(self) -> Iterator[Event]:
@@ -113,11 +119,15 @@ def open_document(
     strict: bool = False,
     limits: Limits = _LIMITS,
     contexts: Mapping[str, Any] | None = None,
+    validate: bool = True,
+    published: Path | None = None,
 ) -> DocumentReader:
     """Begin to read a document of any EPCIS version and syntax, plain or packed.
 
     `strict` refuses at the first error; otherwise errors are findings and only the events they
     concern are left out. `contexts` holds JSON-LD contexts by address, beside the standard one.
+    `validate` holds every event against the schema, ours or the `published` one in that folder;
+    in lenient reading what it finds are warnings.
     Raises DocumentRefused where it is no document at all.
 
     >>> reader = open_document(b'{"type": "ObjectEvent", "action": "ADD", "epcList": [],'
@@ -125,7 +135,14 @@ def open_document(
     >>> [event.action for event in reader], reader.header.kind
     (['ADD'], 'event')
     """
-    return DocumentReader(source, strict=strict, limits=limits, contexts=contexts)
+    return DocumentReader(
+        source,
+        strict=strict,
+        limits=limits,
+        contexts=contexts,
+        validate=validate,
+        published=published,
+    )
 
 
 def read_document(

@@ -15,6 +15,7 @@ from epcis.codec.jsonld.nodes import Number, members_to_nodes
 from epcis.codec.namespaces import OWN, STANDARD_PREFIXES
 from epcis.codec.quantity_event import restored
 from epcis.codec.sensors import SENSOR_METADATA, SENSOR_REPORT
+from epcis.codec.times import has_usable_time
 from epcis.model import (
     BizTransaction,
     ErrorDeclaration,
@@ -122,6 +123,14 @@ class EventReader:
                 f"{name} has no {' and no '.join(missing)}",
                 "Ask the sender for the event with this field; without it, it cannot be taken in.",
             )
+            return None
+        if not has_usable_time(
+            values["event_time"],
+            values.get("event_time_zone_offset"),
+            self._gathering,
+            line=self._line,
+            path=self._at,
+        ):
             return None
         if NIL in members:
             _mark_nil(values, members[NIL])

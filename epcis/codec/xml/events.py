@@ -14,6 +14,7 @@ from epcis.codec.fields import EVENT_CLASSES, SHAPES, Shape
 from epcis.codec.namespaces import OF_EPCIS, OWN, XSI
 from epcis.codec.quantity_event import restored
 from epcis.codec.sensors import SENSOR_METADATA, SENSOR_REPORT
+from epcis.codec.times import has_usable_time
 from epcis.codec.xml.nodes import Bindings, attributes_of, node_of, split_name
 from epcis.model import (
     BizTransaction,
@@ -48,7 +49,8 @@ class EventReader:
         self._gathering = gathering
         self._bindings = bindings
         self._at = ""
-        self._readers: dict[str, Callable[[_Element], Any]] = {
+        self._line_shift = 0
+        self.readers: dict[str, Callable[[_Element], Any]] = {
             "EPCListType": self._epcs,
             "QuantityListType": self._quantities,
             "ReadPointType": self._place,
@@ -62,12 +64,14 @@ class EventReader:
             "ErrorDeclarationType": self._error_declaration,
         }
 
-    def read(self, element: _Element, at: str) -> Event | None:
+    def read(self, element: _Element, at: str, line_shift: int = 0) -> Event | None:
         """The event of an element; None, with an error noted, where it says too little.
 
-        `at` is the element's path, for findings.
+        `at` is the element's path and `line_shift` the lines before the portion it was parsed in,
+        for findings.
         """
         self._at = at
+        self._line_shift = line_shift
         shape = SHAPES[split_name(element.tag)[1]]
         values: dict[str, Any] = {}
         foreign = self._fill(element, shape, values)
@@ -78,9 +82,17 @@ class EventReader:
                 Severity.ERROR,
                 f"{shape.name} has no {' and no '.join(missing)}",
                 "Ask the sender for the event with this field; without it, it cannot be taken in.",
-                line=element.sourceline,
+                line=self._line(element),
                 path=at,
             )
+            return None
+        if not has_usable_time(
+            values["event_time"],
+            values.get("event_time_zone_offset"),
+            self._gathering,
+            line=self._line(element),
+            path=at,
+        ):
             return None
         if element.attrib:
             values["attributes"] = attributes_of(element)
@@ -90,6 +102,10 @@ class EventReader:
         if declared := self._bindings.take():
             values["namespaces"] = declared
         return restored(EVENT_CLASSES[shape.name](**values))
+
+    def _line(self, element: _Element) -> int | None:
+        line = element.sourceline
+        return line and line + self._line_shift
 
     def _fill(self, element: _Element, shape: Shape, values: dict[str, Any]) -> list[Node]:
         foreign: list[Node] = []
@@ -114,7 +130,7 @@ class EventReader:
         return foreign
 
     def _set(self, child: _Element, attribute: str, holds: str, values: dict[str, Any]) -> None:
-        read = self._readers.get(holds)
+        read = self.readers.get(holds)
         if read is not None:
             values[attribute] = read(child)
         elif attribute == "certification_info":
@@ -156,7 +172,7 @@ class EventReader:
             Severity.WARNING,
             what,
             "It is kept as an extension; user fields need a namespace of their own.",
-            line=child.sourceline,
+            line=self._line(child),
             path=f"{self._at}/{name}",
         )
 
@@ -166,7 +182,7 @@ class EventReader:
             Severity.WARNING,
             f"text stands between the elements of the event: {stray.strip()[:40]!r}",
             "It stays in the document as received, but not in the event.",
-            line=before.sourceline,
+            line=self._line(before),
             path=self._at,
         )
 
@@ -178,7 +194,7 @@ class EventReader:
             Severity.WARNING,
             f"{local} carries attributes the standard does not allow there: {names}",
             "They stay in the document as received, but not in the event.",
-            line=element.sourceline,
+            line=self._line(element),
             path=f"{self._at}/{local}",
         )
 
@@ -191,7 +207,7 @@ class EventReader:
             Severity.WARNING,
             f"{local} is not known inside {above}",
             "It stays in the document as received, but not in the event.",
-            line=element.sourceline,
+            line=self._line(element),
             path=f"{self._at}/{above}/{local}",
         )
 
@@ -301,7 +317,10 @@ class EventReader:
             self._bindings.see(element)
         values.setdefault("declaration_time", "")
         return ErrorDeclaration(
-            **values, extensions_first=first, extensions=tuple(foreign), attributes=attributes_of(element)
+            **values,
+            extensions_first=first,
+            extensions=tuple(foreign),
+            attributes=attributes_of(element),
         )
 
     def _sensors(self, element: _Element) -> tuple[SensorElement, ...]:

@@ -26,16 +26,23 @@ def split_name(tag: str) -> tuple[str, str]:
     return namespace, local
 
 
+class TooDeep(Exception):  # noqa: N818  # caught where the document is read, never shown
+    """Elements nest deeper than the limit."""
+
+
 class Bindings:
     """The prefixes that an element and what stands in it declare beyond those of the document."""
 
-    def __init__(self, of_document: dict[str | None, str]) -> None:
+    def __init__(self, of_document: dict[str | None, str], depth_max: int = 100) -> None:
         self.of_document = of_document
+        self.depth_max = depth_max
+        self.is_quiet = False
+        """Nothing now being read declares a prefix, so that none need be looked for."""
         self._own: dict[str, str] = {}
 
     def see(self, element: _Element) -> None:
         """Take note of the prefixes in scope at an element."""
-        if element.nsmap == self.of_document:
+        if self.is_quiet or element.nsmap == self.of_document:
             return
         for prefix, namespace in element.nsmap.items():
             if prefix is not None and self.of_document.get(prefix) != namespace:
@@ -55,12 +62,20 @@ def attributes_of(element: _Element) -> tuple[tuple[str, str, str], ...]:
     return tuple((*split_name(name), value) for name, value in element.attrib.items())
 
 
-def node_of(element: _Element, bindings: Bindings) -> Node:
-    """An element with everything in it; white space between its elements is left out."""
+def node_of(element: _Element, bindings: Bindings, depth: int = 0) -> Node:
+    """An element with everything in it; white space between its elements is left out.
+
+    Raises TooDeep where it nests deeper than the bindings allow.
+    """
+    if depth > bindings.depth_max:
+        raise TooDeep
     bindings.see(element)
     namespace, name = split_name(element.tag)
+    if not element.keys():
+        children = content_of(element, bindings, depth)
+        return Node(namespace=namespace, name=name, children=children)
     kind = element.get(_KIND, "")
-    attributes = attributes_of(element) if element.attrib else ()
+    attributes = attributes_of(element)
     if kind:
         attributes = tuple(a for a in attributes if a[:2] != (OWN, "kind"))
     if (namespace, name) == (OWN, "member"):
@@ -70,20 +85,21 @@ def node_of(element: _Element, bindings: Bindings) -> Node:
         namespace=namespace,
         name=name,
         attributes=attributes,
-        children=content_of(element, bindings),
+        children=content_of(element, bindings, depth),
         kind=kind,
     )
 
 
-def content_of(element: _Element, bindings: Bindings) -> tuple[Node | str, ...]:
+def content_of(element: _Element, bindings: Bindings, depth: int = 0) -> tuple[Node | str, ...]:
     """Text and elements inside an element, in order."""
+    text = element.text
     if not len(element):
-        return (element.text,) if element.text else ()
+        return (text,) if text else ()
     content: list[Node | str] = []
-    if element.text and not element.text.isspace():
-        content.append(element.text)
+    if text and not text.isspace():
+        content.append(text)
     for child in element:
-        content.append(node_of(child, bindings))
-        if child.tail and not child.tail.isspace():
-            content.append(child.tail)
+        content.append(node_of(child, bindings, depth + 1))
+        if (tail := child.tail) and not tail.isspace():
+            content.append(tail)
     return tuple(content)

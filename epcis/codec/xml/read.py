@@ -1,8 +1,9 @@
 """An XML document as a stream of events; the header gathers on the way.
 
-Only one event at a time is held as elements, so memory does not grow with the document. Entities,
-internal DTD subsets and the network are never used; a bare DOCTYPE, as GS1's own examples carry
-one, is harmless and accepted.
+The parser is followed up to the event list and behind it; the list itself is read in portions
+(`epcis.codec.xml.portions`) as long as they are plain, and otherwise event by event. So memory does
+not grow with the document. Entities, internal DTD subsets and the network are never used; a bare
+DOCTYPE, as GS1's own examples carry one, is harmless and accepted.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ from typing import TYPE_CHECKING, Any, Final
 from lxml import etree
 
 from epcis.codec.fields import SHAPES
-from epcis.codec.namespaces import OF_EPCIS, OWN, QUERY_1, QUERY_2
+from epcis.codec.namespaces import OF_EPCIS, OWN, QUERY_1, QUERY_2, VERSION_2
 from epcis.codec.xml.events import EventReader
 from epcis.codec.xml.header import HeaderParts
-from epcis.codec.xml.nodes import Bindings, attributes_of, node_of, split_name
+from epcis.codec.xml.judge import EXPLAINED_MAX, Judge
+from epcis.codec.xml.nodes import Bindings, TooDeep, attributes_of, node_of, split_name
+from epcis.codec.xml.portions import PORTION_BYTES, Frame, PortionReader, cut, frame_of
 from epcis.model import Event, Header, Node
 from schemas.finding import Severity, Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from lxml.etree import _Element
 
@@ -44,7 +48,7 @@ _CONTAINERS: Final = frozenset(
 _TAGS: Final = tuple(
     f"{{*}}{name}"
     for name in (
-        *SHAPES,
+        *KINDS,
         "extension",
         "EPCISHeader",
         "EventList",
@@ -53,9 +57,15 @@ _TAGS: Final = tuple(
         "subscriptionID",
     )
 )
+_BLOCK_BYTES: Final = 64 * 2**10
+_TAG_BYTES_MAX: Final = 2**20
+"""A start tag longer than this is no event list's."""
 _PROLOG: Final = re.compile(
     rb"\s+|<\?.*?\?>|<!--.*?-->|(?P<doctype><!DOCTYPE\b[^<>\[]*>)", re.DOTALL
 )
+_ENCODING: Final = re.compile(rb"""<\?xml\s[^>]*?encoding\s*=\s*["']([\w.\-]+)["']""")
+_LIST_START: Final = re.compile(rb"<EventList(?:\s[^<>]*)?>")
+_PORTION_ENCODINGS: Final = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1", "iso-8859-15"})
 
 
 def end_of_prolog(stream: PlainStream, limits: Limits, gathering: Gathering) -> int:
@@ -84,63 +94,175 @@ def end_of_prolog(stream: PlainStream, limits: Limits, gathering: Gathering) -> 
 class XmlReader:
     """Iterates the events of one XML document."""
 
-    def __init__(self, stream: PlainStream, limits: Limits, gathering: Gathering) -> None:
+    def __init__(
+        self,
+        stream: PlainStream,
+        limits: Limits,
+        gathering: Gathering,
+        *,
+        validate: bool = True,
+        published: Path | None = None,
+    ) -> None:
         self._stream = stream
         self._limits = limits
         self._gathering = gathering
-        self._bindings = Bindings({})
+        self._validate = validate
+        self._published = published
+        self._bindings = Bindings({}, limits.depth_max)
+        self._careful = EventReader(gathering, self._bindings)
         self._parts = HeaderParts(self._bindings)
         self._results: dict[str, str] = {}
         self._count: Counter[str] = Counter()
         self._root: _Element | None = None
+        self._judge: Judge | None = None
         self._document_extensions: tuple[Node, ...] = ()
-        self.where = Where()
-        """Where the event read last stands."""
-
-    def __iter__(self) -> Iterator[Event]:
-        end_of_prolog(self._stream, self._limits, self._gathering)
-        reader = EventReader(self._gathering, self._bindings)
-        try:
-            for _, element in self._elements():
-                if self._root is None:
-                    self._begin(element)
-                name = split_name(element.tag)[1]
-                if name in SHAPES:
-                    if self._is_event(element):
-                        self._count[name] += 1
-                        self.where = Where(line=element.sourceline, path=self._path(name))
-                        event = reader.read(element, self._path(name))
-                        if event is not None:
-                            yield event
-                        self._forget(element)
-                else:
-                    self._container(element, name)
-        except etree.XMLSyntaxError as fault:
-            raise self._malformed(fault) from fault
-        self._finish()
-
-    def _elements(self) -> Iterator[tuple[str, _Element]]:
-        elements = etree.iterparse(
-            self._stream,
-            events=("end",),
-            tag=_TAGS + tuple(f"{{*}}{name}" for name in KINDS),
+        self._open_list: _Element | None = None
+        self._portions: PortionReader | None = None
+        self._line_shift = 0
+        self._fed_bytes = 0
+        self._at: tuple[str, int | None] = ("", None)
+        self._parser = etree.XMLPullParser(
+            events=("start", "end"),
+            tag=_TAGS,
             resolve_entities=False,
             no_network=True,
             load_dtd=False,
             remove_comments=True,
             remove_pis=True,
             huge_tree=False,
-            encoding="utf-8" if self._stream.is_transcoded else None,
+            encoding="utf-8" if stream.is_transcoded else None,
         )
-        yield from elements
-        if self._root is None:
-            self._begin(elements.root)
+
+    @property
+    def where(self) -> Where:
+        """Where the event read last stands."""
+        if self._portions is not None:
+            return self._portions.where
+        name, line = self._at
+        return Where(line=line, path=self._path(name))
+
+    def __iter__(self) -> Iterator[Event]:
+        prolog_end = end_of_prolog(self._stream, self._limits, self._gathering)
+        declared = _ENCODING.search(self._stream.peek(prolog_end))
+        encoding = declared[1].decode().lower() if declared else "utf-8"
+        if self._stream.is_transcoded:
+            encoding = "utf-8"
+        try:
+            rest = yield from self._feed_head()
+            frame = self._frame(encoding)
+            if frame is not None:
+                rest = yield from self._in_portions(frame, rest)
+            while rest:
+                yield from self._feed(rest)
+                rest = self._stream.read(_BLOCK_BYTES)
+            self._parser.close()
+            yield from self._drain()
+        except etree.XMLSyntaxError as fault:
+            raise self._malformed(fault) from fault
+        except TooDeep as fault:
+            raise self._too_deep() from fault
+        self._finish()
+
+    def _feed_head(self) -> Iterator[Event]:
+        """Follow the parser to the start of the event list; returns what was read beyond it."""
+        carried = b""
+        while block := self._stream.read(_BLOCK_BYTES):
+            window = carried + block
+            found = _LIST_START.search(window)
+            if found is not None:
+                yield from self._feed(window[: found.end()])
+                return window[found.end() :]
+            at = window.rfind(b"<")
+            at = len(window) if at < 0 or len(window) - at > _TAG_BYTES_MAX else at
+            yield from self._feed(window[:at])
+            carried = window[at:]
+        return carried
+
+    def _frame(self, encoding: str) -> Frame | None:
+        """How portions of the event list that was just opened are to be read, if they can be."""
+        if self._open_list is None or encoding not in _PORTION_ENCODINGS or self._root is None:
+            return None
+        frame = frame_of(self._open_list, self._version(), encoding, self._list_path())
+        self._open_list = None
+        return frame
+
+    def _in_portions(self, frame: Frame, rest: bytes) -> Iterator[Event]:
+        """Read the event list in portions; returns what is left for the parser."""
+        portions = PortionReader(frame, self._gathering, self._judge)
+        self._portions = portions
+        portions.counts = self._count
+        first_line = self._list_line
+        for portion in self._cut_portions(frame.version, rest):
+            event_list = portions.parse(portion)
+            if event_list is None:
+                self._unread = portion + self._unread
+                break
+            yield from portions.events(event_list, portion, first_line + self._line_shift)
+            self._line_shift += portion.count(b"\n")
+        self._portions = None
+        return self._unread
+
+    def _cut_portions(self, version: str, buffer: bytes) -> Iterator[bytes]:
+        """Portions of whole events; what is left behind them is in `_unread`."""
+        self._unread = buffer
+        while True:
+            parts, size = [self._unread], len(self._unread)
+            while size < PORTION_BYTES and (block := self._stream.read(PORTION_BYTES - size)):
+                parts.append(block)
+                size += len(block)
+            self._unread = b"".join(parts)
+            end = cut(self._unread, version)
+            if not end:
+                return
+            portion, self._unread = self._unread[:end], self._unread[end:]
+            yield portion
+
+    def _feed(self, part: bytes) -> Iterator[Event]:
+        self._fed_bytes += len(part)
+        if self._fed_bytes > self._limits.event_bytes_max:
+            raise self._gathering.refuse(
+                "document.part-too-large",
+                f"one event, or what stands beside the events, is larger than "
+                f"{self._limits.event_bytes_max} bytes",
+                "Send smaller events.",
+                path=self._path(self._at[0]),
+            )
+        self._parser.feed(part)
+        yield from self._drain()
+
+    def _drain(self) -> Iterator[Event]:
+        for action, element in self._parser.read_events():
+            if self._root is None:
+                self._begin(element)
+            name = split_name(element.tag)[1]
+            if action == "start":
+                if name == "EventList" and self._is_event_list(element):
+                    self._open_list = element
+                    self._list_line = (element.sourceline or 1) - 1
+                continue
+            if name not in SHAPES:
+                self._container(element, name)
+            elif self._is_event(element):
+                self._count[name] += 1
+                self._fed_bytes = 0
+                event = self._read_event(element, name)
+                if event is not None:
+                    yield event
+                self._forget(element)
+
+    def _read_event(self, element: _Element, name: str) -> Event | None:
+        line = element.sourceline
+        self._at = (name, line and line + self._line_shift)
+        path = self._path(name)
+        if self._judge is not None and not self._judge.event_holds(element):
+            self._judge.explain_event(element, path, self._line_shift)
+        return self._careful.read(element, path, self._line_shift)
 
     def _begin(self, element: _Element) -> None:
         root = element.getroottree().getroot()
         self._root = root
-        name = split_name(root.tag)[1]
-        if name not in KINDS:
+        namespace, name = split_name(root.tag)
+        if name not in KINDS or (namespace and namespace not in OF_EPCIS):
             raise self._gathering.refuse(
                 "xml.not-epcis",
                 f"the root element is {name}, which is no EPCIS document",
@@ -148,12 +270,26 @@ class XmlReader:
                 line=root.sourceline,
             )
         self._bindings.of_document = dict(root.nsmap)
+        if self._validate:
+            explained = EXPLAINED_MAX
+            self._judge = Judge(self._version(), self._gathering, self._published, explained)
+
+    def _version(self) -> str:
+        assert self._root is not None
+        namespace = split_name(self._root.tag)[0]
+        is_2 = namespace in VERSION_2 or (
+            not namespace and not self._root.get("schemaVersion", "2").startswith("1")
+        )
+        return "2.0" if is_2 else "1.2"
+
+    def _list_path(self) -> str:
+        assert self._root is not None
+        return f"/{split_name(self._root.tag)[1]}/EPCISBody/EventList"
 
     def _path(self, name: str) -> str:
-        if self._root is None or self._root.tag.endswith(name):
+        if self._root is None or split_name(self._root.tag)[1] == name:
             return f"/{name}"
-        root = split_name(self._root.tag)[1]
-        return f"/{root}/EPCISBody/EventList/{name}[{self._count[name]}]"
+        return f"{self._list_path()}/{name}[{self._count[name]}]"
 
     def _is_event(self, element: _Element) -> bool:
         """Whether an element of an event's name is one, not a piece of somebody's extension."""
@@ -193,8 +329,8 @@ class XmlReader:
             Severity.ERROR,
             f"{name} is no event of the standard",
             "It stays in the document as received, but cannot be taken in as an event.",
-            line=element.sourceline,
-            path="/EPCISDocument/EPCISBody/EventList",
+            line=(element.sourceline or 0) + self._line_shift,
+            path=self._list_path(),
         )
 
     def _container(self, element: _Element, name: str) -> None:
@@ -202,10 +338,8 @@ class XmlReader:
         above = "" if parent is None else split_name(parent.tag)[1]
         if name == "EPCISHeader" and parent is self._root:
             self._parts.read(element)
-            element.clear(keep_tail=False)
         elif name == "VocabularyList" and above in ("EPCISBody", "resultsBody"):
             self._parts.read_vocabularies(element)
-            element.clear(keep_tail=False)
         elif name == "extension" and parent is not None and self._is_event_list(parent):
             for left in element:
                 self._note_unknown(left)
@@ -220,9 +354,11 @@ class XmlReader:
     def _finish(self) -> None:
         if self._root is None or split_name(self._root.tag)[1] in SHAPES:
             return
-        left = self._left_in(self._root)
-        self._document_extensions = tuple(left)
+        self._document_extensions = tuple(self._left_in(self._root))
         self._parts.namespaces += self._bindings.take()
+        name = split_name(self._root.tag)[1]
+        if self._judge is not None and not self._judge.holds(self._root):
+            self._judge.explain_frame(self._root, f"/{name}")
 
     def _left_in(self, container: _Element) -> list[Node]:
         """What a standard container holds beside its standard content."""
@@ -234,7 +370,7 @@ class XmlReader:
             if name not in _CONTAINERS:
                 left.append(node_of(child, self._bindings))
                 continue
-            inside = self._left_in(child)
+            inside = [] if name == "VocabularyList" else self._left_in(child)
             if inside or child.attrib:
                 attributes = attributes_of(child)
                 left.append(Node(name=name, attributes=attributes, children=tuple(inside)))
@@ -271,7 +407,15 @@ class XmlReader:
             "xml.malformed",
             f"the XML is not well-formed: {_plain(fault)}",
             "Have the sender check the file with an XML parser and send it again.",
-            line=line,
+            line=line and line + self._line_shift,
+        )
+
+    def _too_deep(self) -> Exception:
+        return self._gathering.refuse(
+            "document.too-deep",
+            f"elements nest more than {self._limits.depth_max} deep",
+            "Have the sender check the file; no EPCIS document nests like this.",
+            path=self._path(self._at[0]),
         )
 
 

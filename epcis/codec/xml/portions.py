@@ -1,0 +1,213 @@
+"""Portions of a long event list, each read as a small document of its own.
+
+Reading a portion costs less than following the parser through every element, keeps memory small,
+and portions can be read beside each other. A portion is cut behind the end tag of an event. Such a
+cut is right exactly if the portion is well-formed by itself, because an event that stands inside
+something else would leave that open; comments, CDATA and processing instructions, which could hide
+a false end tag, are not cut at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from lxml import etree
+
+from epcis.codec.fields import SHAPES
+from epcis.codec.namespaces import EPCIS_1, EPCIS_2, OWN, XSI
+from epcis.codec.times import has_usable_time, is_plain_instant
+from epcis.codec.xml.events import EventReader
+from epcis.codec.xml.judge import Judge
+from epcis.codec.xml.markup import attribute
+from epcis.codec.xml.nodes import Bindings
+from epcis.codec.xml.swift import SwiftReader
+from schemas.finding import Where
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from lxml.etree import _Element
+
+    from epcis.codec.refusal import Gathering
+    from epcis.model import Event
+
+PORTION_BYTES: Final = 384 * 2**10
+_EVENT_END: Final = re.compile(rb"</(?:Object|Aggregation|Quantity|Transaction)Event>")
+_NESTED_END: Final = re.compile(
+    rb"</TransformationEvent>\s*</extension>|</AssociationEvent>\s*</extension>\s*</extension>"
+)
+_NEW_END: Final = re.compile(rb"</(?:Transformation|Association)Event>")
+_TAIL_BYTES: Final = 128
+"""More than any of these end tags is long, with room for white space."""
+_HIDING: Final = (b"<!", b"<?")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a portion needs around it to be a document, and how it is read; can be pickled."""
+
+    opening: bytes
+    closing: bytes
+    version: str
+    encoding: str
+    namespaces: tuple[tuple[str, str], ...]
+    list_path: str
+    telling: tuple[bytes, ...]
+    """Prefixes with their colon, of namespaces whose attributes only the careful reader knows."""
+    validate: bool = True
+    published: Path | None = None
+    depth_max: int = 100
+
+
+def frame_of(event_list: _Element, version: str, encoding: str, list_path: str) -> Frame | None:
+    """The frame for portions of this event list; None where elements inherit a namespace."""
+    nsmap = event_list.nsmap
+    if None in nsmap:
+        return None
+    namespace = EPCIS_1 if version == "1.2" else EPCIS_2
+    prefix = "epcis"
+    while nsmap.get(prefix, namespace) != namespace:
+        prefix += "_"
+    declared = {**{p or "": uri for p, uri in nsmap.items()}, prefix: namespace}
+    bound = "".join(attribute(f"xmlns:{p}", uri) for p, uri in declared.items())
+    opening = (
+        f'<{prefix}:EPCISDocument{bound} schemaVersion="{version}"'
+        ' creationDate="2000-01-01T00:00:00Z"><EPCISBody><EventList>'
+    )
+    try:
+        return Frame(
+            opening=opening.encode(encoding),
+            closing=f"</EventList></EPCISBody></{prefix}:EPCISDocument>".encode(encoding),
+            version=version,
+            encoding=encoding,
+            namespaces=tuple(declared.items()),
+            list_path=list_path,
+            telling=tuple(f"{p}:".encode() for p, uri in declared.items() if uri in (XSI, OWN)),
+        )
+    except UnicodeError:
+        return None
+
+
+def cut(buffer: bytes, version: str) -> int:
+    """Where the last event in the buffer ends; 0 where none does or something may hide one.
+
+    >>> cut(b"<ObjectEvent></ObjectEvent><Obj", "1.2")
+    27
+    """
+    if any(mark in buffer for mark in _HIDING):
+        return 0
+    at = len(buffer)
+    while (at := buffer.rfind(b"Event>", 0, at)) > 0:
+        start = max(0, at - _TAIL_BYTES)
+        window = buffer[start : at + _TAIL_BYTES]
+        patterns = (_EVENT_END, _NESTED_END if version == "1.2" else _NEW_END)
+        for pattern in patterns:
+            ends = [found.end() for found in pattern.finditer(window)]
+            if ends:
+                return start + ends[-1]
+        at = start
+    return 0
+
+
+class PortionReader:
+    """Reads portions of one event list, one after the other."""
+
+    def __init__(self, frame: Frame, gathering: Gathering, judge: Judge | None) -> None:
+        self._frame = frame
+        self._gathering = gathering
+        self._judge = judge
+        in_scope: dict[str | None, str] = dict(frame.namespaces)
+        self._bindings = Bindings(in_scope, frame.depth_max)
+        self._careful = EventReader(gathering, self._bindings)
+        self._swift = SwiftReader(self._careful, self._bindings)
+        self.counts: Counter[str] = Counter()
+        self._line_shift = 0
+        self._at: tuple[str, int | None] = ("", None)
+        self._parser = etree.XMLParser(
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            remove_comments=True,
+            remove_pis=True,
+            huge_tree=False,
+            encoding=frame.encoding,
+        )
+
+    @property
+    def where(self) -> Where:
+        """Where the event read last stands."""
+        name, line = self._at
+        return Where(line=line and line + self._line_shift, path=self._path(name))
+
+    def _path(self, name: str) -> str:
+        return f"{self._frame.list_path}/{name}[{self.counts[name]}]"
+
+    def parse(self, portion: bytes) -> _Element | None:
+        """The event list of a portion; None where it is not what it looks like."""
+        try:
+            root = etree.fromstring(
+                b"".join((self._frame.opening, portion, self._frame.closing)), self._parser
+            )
+        except etree.XMLSyntaxError:
+            return None
+        event_list: _Element = root[0][0]
+        return event_list if self._holds_events_only(event_list) else None
+
+    def _holds_events_only(self, event_list: _Element) -> bool:
+        parent = event_list.getparent()
+        if parent is None or len(parent) != 1 or event_list.tag != "EventList":
+            return False
+        return all(child.tag in SHAPES or child.tag == "extension" for child in event_list)
+
+    def events(self, event_list: _Element, portion: bytes, line_shift: int) -> Iterator[Event]:
+        """The events of a parsed portion, in order; `line_shift` lines stood before it."""
+        self._line_shift = line_shift
+        is_valid = self._judge is None or self._judge.holds(event_list.getroottree().getroot())
+        is_plain = XSI.encode() not in portion and OWN.encode() not in portion
+        is_plain = is_plain and not any(prefix in portion for prefix in self._frame.telling)
+        self._bindings.is_quiet = b"xmlns" not in portion
+        for element in event_list:
+            for event_element in _event_elements(element):
+                name = event_element.tag
+                self.counts[name] += 1
+                self._at = (name, event_element.sourceline)
+                if not is_valid:
+                    self._explain(event_element)
+                event = self._read(event_element, is_swift=is_valid and is_plain)
+                if event is not None:
+                    yield event
+
+    def _explain(self, element: _Element) -> None:
+        if self._judge is not None and not self._judge.event_holds(element):
+            path = self._path(element.tag)
+            self._judge.explain_event(element, path, self._line_shift)
+
+    def _read(self, element: _Element, *, is_swift: bool) -> Event | None:
+        if is_swift and element.getparent().tag == "EventList":  # type: ignore[union-attr]  # has one
+            event = self._swift.read(element)
+            if event is not None:
+                if is_plain_instant(event.event_time):
+                    return event
+                where = self.where
+                usable = has_usable_time(
+                    event.event_time,
+                    event.event_time_zone_offset,
+                    self._gathering,
+                    line=where.line,
+                    path=where.path or "",
+                )
+                return event if usable else None
+        return self._careful.read(element, self._path(element.tag), self._line_shift)
+
+
+def _event_elements(element: _Element) -> Iterator[_Element]:
+    """The event an element of the list is, or those it wraps."""
+    if element.tag in SHAPES:
+        yield element
+    elif element.tag == "extension":
+        for child in element:
+            yield from _event_elements(child)
