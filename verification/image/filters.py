@@ -19,6 +19,8 @@ class Filter(NamedTuple):
     name: str
     apply: Callable[[Grey], Grey]
     scale: float
+    for_bars: bool = True
+    """Whether bar codes gain from it, too."""
 
 
 def even_light(grey: Grey) -> Grey:
@@ -59,9 +61,9 @@ def reduced(factor: int) -> Callable[[Grey], Grey]:
 
 SMALL_PAGE_FILTERS = (
     Filter("even light", even_light, 1.0),
-    Filter("thinner ink", thinner_ink, 1.0),
+    Filter("thinner ink", thinner_ink, 1.0, for_bars=False),
     Filter("enlarged", enlarged, 2.0),
-    Filter("enlarged, even light", enlarged_even_light, 2.0),
+    Filter("enlarged, even light", enlarged_even_light, 2.0, for_bars=False),
 )
 SPOT_FILTERS = (SMALL_PAGE_FILTERS[0], SMALL_PAGE_FILTERS[2])
 """For the spots of a crowded page, of which there are many."""

@@ -116,9 +116,19 @@ def read_grid(
                 return message
             seen_once.add(message.data)
         if turn < FIT_TURNS - 1:
-            guess = np.where(shape.pattern == DATA, dark, shape.pattern).astype(np.int8)
-            corners, _ = fit(flat, corners, shape.template(guess), steps=(0.2, 0.1, 0.05))
+            guess = shape.template(_sparse(dark, shape))
+            corners, _ = fit(flat, corners, guess, steps=(0.2, 0.1, 0.05))
     return None
+
+
+def _sparse(dark: npt.NDArray[np.bool_], shape: Shape) -> npt.NDArray[np.int8]:
+    """The patterns, and as many evenly spread data modules of a guess, for fitting."""
+    guess = np.where(shape.pattern == DATA, dark, shape.pattern).astype(np.int8)
+    data = np.flatnonzero(shape.pattern == DATA)
+    wanted = max(1, int((shape.pattern != DATA).sum()))
+    left_out = np.setdiff1d(data, data[:: max(1, len(data) // wanted)])
+    guess.ravel()[left_out] = DATA
+    return guess
 
 
 def makes_sense(message: Message) -> bool:
@@ -175,15 +185,24 @@ def equalised(straight: Levels, shape: Shape) -> Iterator[npt.NDArray[np.bool_]]
     for turn in range(EQUALISER_TURNS):
         wanted = np.where(known == DATA, guess, known == 1) * 2.0 - 1.0
         trust = np.where(known == DATA, 0.0 if turn == 0 else 1.0, 2.0)
-        weighted = seen * trust[:, None]
-        normal = weighted.T @ seen
-        normal[np.diag_indices_from(normal)] += RIDGE * len(seen)
-        answer = seen @ np.linalg.solve(normal, weighted.T @ wanted)
+        answer = _learn(seen, wanted, trust)
         previous, guess = guess, answer > 0
         for threshold in (0.2, -0.2, 0.0):
             yield (answer > threshold).reshape(shape.rows, shape.columns)
         if turn and np.array_equal(previous, guess):
             return
+
+
+def _learn(seen: Levels, wanted: Levels, trust: Levels) -> Levels:
+    """What the features say of each module, after ridge regression on `wanted`."""
+    weighted = seen * trust[:, None]
+    # OpenCV's product stays in this thread; a many-threaded one would wait for busy cores.
+    normal = cv2.gemm(weighted, seen, 1.0, np.empty(0), 0.0, flags=cv2.GEMM_1_T)
+    normal[np.diag_indices_from(normal)] += RIDGE * len(seen)
+    aim = cv2.gemm(weighted, wanted[:, None], 1.0, np.empty(0), 0.0, flags=cv2.GEMM_1_T)
+    _, factors = cv2.solve(normal, aim, flags=cv2.DECOMP_CHOLESKY)
+    answer: Levels = cv2.gemm(seen, factors, 1.0, np.empty(0), 0.0)[:, 0]
+    return answer
 
 
 def features(straight: Levels) -> npt.NDArray[np.float64]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
-from verification.image.place import fit, flattened, likeness
+from verification.image.place import fit, flattened, levels_at
 from verification.image.shape import SHAPES
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ CLOSING_PX = 7
 """Gaps up to this are closed to make one blob of a code; with the scales, 1.5 to 20 px a module."""
 SIDE_PX_MIN = 9
 """Shortest side of a blob, in pixels of its scale."""
-LOCAL_PX = 31
+LOCAL_PX = 51
 """Reach of the local mean, in pixels of the scale."""
 LONGEST_PX = 2000
 """Longest side of a page as it is searched, in pixels."""
@@ -33,6 +34,9 @@ SAME_WITHIN_MODULES = 0.7
 """Two places closer than this, in modules, are one."""
 BLOBS_MAX = 16
 """Dense areas looked at per size of the page, largest first."""
+SOFTEN_PX = 1.2
+FLOOR_SHARE = 0.3
+"""How much of the page's mean variance is added to the local one: plain paper must stay plain."""
 PITCH_PX_MIN = 1.2
 """Modules smaller than this cannot be told apart."""
 
@@ -64,7 +68,7 @@ class View:
         small = grey
         if scale < 1:
             small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        return cls(flattened(small, LOCAL_PX, 0.8), scale)
+        return cls(flattened(small, LOCAL_PX, SOFTEN_PX, FLOOR_SHARE), scale)
 
     def blobs(self) -> list[Corners]:
         """Bounding quadrilaterals, in pixels of the page, of the dense areas, largest first."""
@@ -119,23 +123,67 @@ def four_corners(outline: npt.NDArray[Any]) -> Corners | None:
 
 def hypotheses(flat: Levels, corners: Corners, *, count: int) -> list[Hypothesis]:
     """The `count` likeliest shapes and turns at a place, best first."""
-    turned = np.stack([np.roll(corners, -turn, axis=0) for turn in range(4)])
     sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
-    wide, high = (sides[0] + sides[2]) / 2, (sides[1] + sides[3]) / 2
+    wide, high = float(sides[0] + sides[2]) / 2, float(sides[1] + sides[3]) / 2
     found: list[Hypothesis] = []
-    for shape in SHAPES:
-        for upright, (across, down) in enumerate(((wide, high), (high, wide))):
-            pitch_x, pitch_y = across / shape.columns, down / shape.rows
-            if min(pitch_x, pitch_y) < PITCH_PX_MIN or not 0.72 < pitch_x / pitch_y < 1.4:
-                continue
-            places = turned[upright::2]
-            scores = likeness(flat, places, shape.finder)
-            found += [
-                Hypothesis(place, shape, float(score))
-                for place, score in zip(places, scores, strict=True)
-            ]
+    for first, (across, down) in enumerate(((wide, high), (high, wide))):
+        able = fitting_shapes(round(across), round(down))
+        if not able:
+            continue
+        templates = _together(able)
+        places = np.stack([np.roll(corners, -turn, axis=0) for turn in (first, first + 2)])
+        scores = templates.likeness(flat, places)
+        found += [
+            Hypothesis(place, SHAPES[number], float(score))
+            for place, row in zip(places, scores, strict=True)
+            for number, score in zip(able, row, strict=True)
+        ]
     found.sort(key=evidence, reverse=True)
     return found[:count]
+
+
+@lru_cache(maxsize=4096)
+def fitting_shapes(across_px: int, down_px: int) -> tuple[int, ...]:
+    """Which of `SHAPES` could fill a place so wide and high with modules nearly square."""
+    able = []
+    for number, shape in enumerate(SHAPES):
+        x, y = across_px / shape.columns, down_px / shape.rows
+        if min(x, y) >= PITCH_PX_MIN and 0.72 < x / y < 1.4:
+            able.append(number)
+    return tuple(able)
+
+
+@dataclass(frozen=True, slots=True)
+class Templates:
+    """The finder patterns of several shapes, to be laid over one place in one go."""
+
+    points: npt.NDArray[np.float32]
+    weights: npt.NDArray[np.float32]
+    starts: npt.NDArray[np.intp]
+    sizes: npt.NDArray[np.float32]
+
+    def likeness(self, flat: Levels, places: Corners) -> Levels:
+        """How much each place (n, 4, 2) looks like each shape (k): (n, k)."""
+        levels = levels_at(flat, places, self.points)
+        total = np.add.reduceat(levels, self.starts, axis=1)
+        square = np.add.reduceat(levels * levels, self.starts, axis=1)
+        product = np.add.reduceat(levels * self.weights, self.starts, axis=1)
+        spread: Levels = product / (
+            np.sqrt(np.maximum(square - total * total / self.sizes, 0)) + 1e-6
+        )
+        return spread
+
+
+@lru_cache(maxsize=256)
+def _together(numbers: tuple[int, ...]) -> Templates:
+    finders = [SHAPES[number].finder for number in numbers]
+    sizes = [len(finder.weights) for finder in finders]
+    return Templates(
+        np.concatenate([finder.points for finder in finders]),
+        np.concatenate([finder.weights for finder in finders]),
+        np.cumsum([0, *sizes[:-1]]),
+        np.array(sizes, np.float32),
+    )
 
 
 def evidence(hypothesis: Hypothesis) -> float:

@@ -21,7 +21,7 @@ from verification.image.filters import SPOT_FILTERS, Filter, filters_for
 from verification.image.grid import read_grid
 from verification.image.lattice import lattice_hypotheses
 from verification.image.locate import Hypothesis, evidence, fitted, places_seen, same_place
-from verification.image.place import flattened
+from verification.image.place import flattened, without_shadow
 from verification.image.sheet import Sheet
 from verification.image.symbol import Mark, corners_of, quad_of
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from verification.image.limits import Limits
     from verification.image.place import Corners
     from verification.image.sheet import Grey
+
+cv2.setNumThreads(1)  # one picture, one core: many pictures are read by many processes
 
 PITCH_PX_WANTED = (2.5, 7.0)
 """Places are enlarged or reduced so that a module has so many pixels when it is sampled."""
@@ -148,7 +150,7 @@ def filtered(
             stage="filter",
             page=sheet.page,
             scale=step.scale,
-            formats=formats,
+            formats=formats if step.for_bars else DATA_MATRIX,
         )
         if found:
             return found
@@ -199,7 +201,7 @@ def lattice_places(grey: Grey) -> list[Hypothesis]:
     small = grey
     if scale < 1:
         small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    found = lattice_hypotheses(flattened(small, 41, 0.8), count=6)
+    found = lattice_hypotheses(flattened(without_shadow(small), 41, 0.8, 0.3), count=6)
     return [h.scaled(1 / scale) for h in found]
 
 

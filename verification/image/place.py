@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     """Levels, float32, rows by columns. The stubs of OpenCV tell no element type."""
 
 
+SHADOW_EDGE_PX = 9
+"""Reach of the lightest level: wider than a module, narrower than a shadow."""
+DARKEST_LIGHT = 30
+"""Light below this grey level is darkness; it is not amplified further."""
+
+
 def homographies(corners: Corners) -> npt.NDArray[np.float32]:
     """The projections (n, 3, 3) that take the unit square to each of `corners` (n, 4, 2).
 
@@ -119,7 +125,9 @@ def fit(
     return best, score
 
 
-def flattened(grey: Grey, around_px: float, soften_px: float) -> Levels:
+def flattened(
+    grey: Grey, around_px: float, soften_px: float, floor_share: float = 0.04
+) -> Levels:
     """Grey levels freed of uneven light: local mean 0, local deviation 1.
 
     `around_px` is the reach that counts as local, `soften_px` the blur that hides sensor noise.
@@ -130,5 +138,12 @@ def flattened(grey: Grey, around_px: float, soften_px: float) -> Levels:
     size = max(3, round(around_px)) | 1
     mean = cv2.blur(levels, (size, size))
     variance = cv2.blur(levels * levels, (size, size)) - mean * mean
-    floor = 0.04 * float(np.mean(np.maximum(variance, 0))) + 1e-3
+    floor = floor_share * float(np.mean(np.maximum(variance, 0))) + 1e-3
     return (levels - mean) / np.sqrt(np.maximum(variance, 0) + floor)
+
+
+def without_shadow(grey: Grey) -> Levels:
+    """Grey levels as shares, 0 to 255, of the lightest level near each pixel."""
+    near = np.ones((SHADOW_EDGE_PX, SHADOW_EDGE_PX), np.uint8)
+    light = cv2.blur(cv2.dilate(grey, near), (SHADOW_EDGE_PX, SHADOW_EDGE_PX))
+    return grey.astype(np.float32) * (255.0 / np.maximum(light, DARKEST_LIGHT))
