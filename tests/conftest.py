@@ -11,7 +11,7 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 
-pytest_plugins = ("tests.databases",)
+pytest_plugins = ("databases",)
 
 
 def _shared() -> Path:

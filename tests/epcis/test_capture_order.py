@@ -1,0 +1,113 @@
+"""Documents arrive late, out of order, twice or corrected; the state is that of what happened."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from chain import case, commission, pack, put, receive, repackage, see, ship, wrong
+from epcis.capture import record
+from epcis.fsck import check_state
+from epcis.store import tables
+from epcis.store.database import Store
+from epcis.store.items import items
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemas.gs1.epc import canonical_key
+from sqlalchemy import delete, select
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+PACKS = [pack(n) for n in range(5)]
+CASES = [case(n) for n in range(3)]
+THINGS = PACKS + CASES
+WIPED = (
+    "event", "event_epc", "event_party", "event_word", "event_field", "item", "containment",
+    "standing", "lot",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def kept_store(tmp_path_factory):
+    store = Store.open(str(tmp_path_factory.mktemp("order") / "packtrail.db"))
+    store.create_all()
+    yield store
+    store.close()
+
+
+def some(things):
+    return st.lists(st.sampled_from(things), min_size=1, max_size=3, unique=True)
+
+
+minutes = st.integers(0, 12)
+happenings = st.one_of(
+    st.builds(commission, minutes, some(PACKS), st.sampled_from(["L1", "L2"])),
+    st.builds(put, minutes, st.sampled_from(CASES), some(PACKS)),
+    st.builds(put, minutes, st.just(CASES[2]), some(CASES[:2])),
+    st.builds(put, minutes, st.sampled_from(CASES), some(PACKS), st.just("DELETE")),
+    st.builds(put, minutes, st.sampled_from(CASES), st.just(()), st.just("DELETE")),
+    st.builds(put, minutes, st.none(), some(PACKS), st.just("DELETE")),
+    st.builds(put, minutes, st.sampled_from(CASES), some(PACKS), st.just("OBSERVE")),
+    st.builds(ship, minutes, some(THINGS)),
+    st.builds(receive, minutes, some(THINGS)),
+    st.builds(see, minutes, some(THINGS), st.just("dispensing"), st.just("dispensed")),
+    st.builds(see, minutes, some(THINGS), st.just("storing"), st.just("damaged")),
+    st.builds(repackage, minutes, some(PACKS[:2]), some(PACKS[2:])),
+)
+
+
+@st.composite
+def arrivals(draw):
+    """Events in order of time, and the same with declarations in the order they arrive."""
+    happened = draw(st.lists(happenings, min_size=1, max_size=12))
+    declared = draw(st.lists(st.sampled_from(happened), max_size=2))
+    told = [*happened, *(wrong(event, 100) for event in declared)]
+    again = draw(st.lists(st.sampled_from(told), max_size=3))
+    order = draw(st.permutations([*told, *again]))
+    return happened, told, order, draw(st.integers(1, 5))
+
+
+def in_order(events):
+    return sorted(events, key=lambda event: (event.error_declaration is not None, event.instant))
+
+
+def state_after(store, events, acts):
+    """What the store says of everything after these events came in so many acts each."""
+    with store.write(NOW) as act:
+        for table in WIPED:
+            act.connection.execute(delete(tables.metadata.tables[table]))
+    for first in range(0, len(events), acts):
+        with store.write(NOW) as act:
+            record(act, events[first : first + acts])
+    assert list(check_state(store, now=NOW)) == []
+    with store.read() as view:
+        inside = select(
+            tables.item.c.key, tables.containment.c.since, tables.containment.c.until
+        ).join(tables.containment, tables.containment.c.child == tables.item.c.id)
+        stays = sorted(tuple(row) for row in view.connection.execute(inside))
+        return items(view, [canonical_key(thing) for thing in THINGS]), stays
+
+
+@given(arrivals())
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_order_of_arrival_ends_in_the_same_state(kept_store, arrived):
+    _, told, order, acts = arrived
+    assert state_after(kept_store, order, acts) == state_after(kept_store, in_order(told), 1)
+
+
+@given(arrivals())
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_what_was_declared_wrong_counts_as_if_it_had_never_happened(kept_store, arrived):
+    happened, told, order, acts = arrived
+    declared = [event for event in told if event.error_declaration is not None]
+    originals = [
+        event for event in happened if not any(wrong(event, 100) == one for one in declared)
+    ]
+    after = state_after(kept_store, order, acts)
+    if originals:
+        assert after == state_after(kept_store, in_order(originals), 1)
+    else:
+        assert after == ({}, [])
