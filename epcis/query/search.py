@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from sqlalchemy import and_, func, or_, select
 
+from epcis.codec.document import Syntax
 from epcis.query.compile import sort_keys, visible_to, where
 from epcis.query.conditions import Condition, HasAttribute, NamesClass, OrderBy, Query
 from epcis.query.parameters import ANY_ROLE, QueryRefused
@@ -38,11 +39,20 @@ CLASSES_WITH_ATTRIBUTE_MAX: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An event as the repository gives it out: with its id, record time and number."""
+    """An event as the repository gives it out: with its record time and number."""
 
     seq: int
     event: Event
+    """As the sender wrote it, with the repository's record time."""
     record_time: datetime
+    event_id: str
+    """The sender's, or the URI of the event's hash."""
+
+    def written_for(self, syntax: Syntax) -> Event:
+        """The event with an id in any case; EPCIS 1.x leaves out what the sender did not give."""
+        if syntax is Syntax.XML_1_2 or self.event.event_id is not None:
+            return self.event
+        return msgspec.structs.replace(self.event, event_id=self.event_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,7 @@ class Selection:
     """Only events up to this number."""
 
 
-_COLUMNS = (event.c.seq, event.c.payload, event.c.record_time, event.c.event_id)
+COLUMNS = (event.c.seq, event.c.payload, event.c.record_time, event.c.event_id)
 
 
 def newest(view: View) -> int:
@@ -92,18 +102,18 @@ def page(
     ascending = order is None or order.ascending
     sorting = [*keys, event.c.seq]
     statement = (
-        select(*_COLUMNS, *keys)
+        select(*COLUMNS, *keys)
         .where(*clauses)
         .order_by(*(key.asc() if ascending else key.desc() for key in sorting))
         .limit(rows_max + 1)
     )
     rows = view.connection.execute(statement).fetchall()
-    shown = _fitting(rows[:rows_max])
+    shown = fitting(rows[:rows_max])
     events = tuple(found(row) for row in shown)
     if len(shown) == len(rows):
         return Page(events)
     last = shown[-1]
-    return Page(events, (*last[len(_COLUMNS) :], last.seq))
+    return Page(events, (*last[len(COLUMNS) :], last.seq))
 
 
 def refuse_if_too_many(view: View, query: Query, selection: Selection, count_max: int) -> None:
@@ -143,21 +153,18 @@ def by_id(view: View, event_id: str, selection: Selection) -> tuple[Found, ...]:
     digest = _HASH_URI.fullmatch(event_id)
     if digest:
         named = or_(named, event.c.hash == bytes.fromhex(digest[1]))
-    statement = select(*_COLUMNS).where(named, *visible_to(selection.party)).order_by(event.c.seq)
+    statement = select(*COLUMNS).where(named, *visible_to(selection.party)).order_by(event.c.seq)
     return tuple(found(row) for row in view.connection.execute(statement))
 
 
 def found(row: Row[Any]) -> Found:
-    """A row of the `event` table as an event given out: own record time, and an id in any case."""
-    told = unpack_event(row.payload)
+    """A row of the `event` table as an event given out."""
     written = row.record_time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    changes: dict[str, Any] = {"record_time": written}
-    if told.event_id is None:
-        changes["event_id"] = row.event_id
-    return Found(row.seq, msgspec.structs.replace(told, **changes), row.record_time)
+    told = msgspec.structs.replace(unpack_event(row.payload), record_time=written)
+    return Found(row.seq, told, row.record_time, row.event_id)
 
 
-def _fitting(rows: list[Row[Any]]) -> list[Row[Any]]:
+def fitting(rows: list[Row[Any]]) -> list[Row[Any]]:
     """The first rows whose payloads together stay within a page; at least one."""
     size_bytes = 0
     for position, row in enumerate(rows):

@@ -144,3 +144,5 @@ Index("event_by_disposition", event.c.disposition, event.c.seq)
 Index("event_by_read_point", event.c.read_point, event.c.seq)
 Index("event_by_biz_location", event.c.biz_location, event.c.seq)
 Index("event_by_record_time", event.c.record_time, event.c.seq)
+# On SQLite arrival is the order of numbers; PostgreSQL's transactions need their own.
+Index("event_by_arrival", event.c.txid, event.c.seq).ddl_if(dialect="postgresql")

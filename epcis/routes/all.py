@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from epcis.routes import capture, events, queries, resources
+from epcis.routes import capture, events, live, queries, resources, soap, subscriptions
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -12,4 +12,12 @@ if TYPE_CHECKING:
 
 def routers() -> tuple[APIRouter, ...]:
     """The routers of the repository, for the front desk to put on its application."""
-    return (capture.router, events.router, queries.router, resources.router)
+    return (
+        capture.router,
+        events.router,
+        live.router,
+        subscriptions.router,
+        queries.router,
+        soap.router,
+        resources.router,
+    )

@@ -97,7 +97,12 @@ def event_page(
     if page.after is not None and remaining != 0:
         following = paging.Cursor(mark, paging.expiry(now), page.after, top, remaining)
         headers |= next_page(request, following)
-    body = document(agreement, (one.event for one in page.events), now, query_name=asked_for.name)
+    body = document(
+        agreement,
+        (one.written_for(agreement.syntax) for one in page.events),
+        now,
+        query_name=asked_for.name,
+    )
     return Response(body, headers=headers, media_type=agreement.media_type)
 
 
@@ -151,7 +156,9 @@ def event_by_id(request: Request, event_id: str, caller: MayQuery) -> Response:
         found = search.by_id(view, wanted, search.Selection(party=caller.party))
     if not found:
         raise not_found(f"no event with the id '{wanted[:200]}'")
-    body = document(agreement, (one.event for one in found), now_of(request))
+    body = document(
+        agreement, (one.written_for(agreement.syntax) for one in found), now_of(request)
+    )
     return Response(body, headers=agreement.headers, media_type=agreement.media_type)
 
 

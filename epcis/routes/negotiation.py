@@ -59,8 +59,8 @@ def agree(request: Request) -> Agreement:
     syntax = Syntax.JSON_LD if media_type in _JSON_TYPES else Syntax.XML_2_0
     if epcis < (2,):
         syntax = Syntax.XML_1_2
-    epc_format = _choice(request, "GS1-EPC-Format", EpcFormat, EpcFormat.DIGITAL_LINK)
-    cbv_format = _choice(request, "GS1-CBV-XML-Format", CbvFormat, CbvFormat.NO_PREFERENCE)
+    epc_format = choice(request, "GS1-EPC-Format", EpcFormat, EpcFormat.DIGITAL_LINK)
+    cbv_format = choice(request, "GS1-CBV-XML-Format", CbvFormat, CbvFormat.NO_PREFERENCE)
     headers = {
         "GS1-EPCIS-Version": _text(epcis),
         "GS1-CBV-Version": _text(cbv),
@@ -233,7 +233,7 @@ def _quality(parameters: list[str]) -> float:
     return 1.0
 
 
-def _choice(request: Request, header: str, kind: type[Choice], default: Choice) -> Choice:
+def choice(request: Request, header: str, kind: type[Choice], default: Choice) -> Choice:
     """A header whose values the standard lists."""
     stated = _one_header(request, header)
     if stated is None:

@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from epcis.desk import Caller, now_of, store_of
 from epcis.query import named, paging, search
 from epcis.query.paging import BadToken
-from epcis.routes.addresses import address, identifier
+from epcis.routes.addresses import address
 from epcis.routes.answers import capable, new_router, next_page, per_page
 from epcis.routes.callers import MayQuery
 from epcis.routes.events import PAGING, Question, asked, event_page
@@ -110,9 +110,8 @@ def _told(one: NamedQuery) -> dict[str, Any]:
     return {"name": one.name, "query": one.body}
 
 
-def named_query(request: Request, caller: Caller, tail: str) -> NamedQuery:
-    """The query named by the address; 404 where there is none for this caller."""
-    name = identifier(request, "queries", tail)
+def named_query(request: Request, caller: Caller, name: str) -> NamedQuery:
+    """The query of this name; 404 where there is none for this caller."""
     with store_of(request).read() as view:
         found = named.get(view, name, party=caller.party)
     if found is None:
@@ -123,18 +122,16 @@ def named_query(request: Request, caller: Caller, tail: str) -> NamedQuery:
 @router.get("/queries/{query_name}", response_class=Response)
 def show_query(request: Request, query_name: str, caller: MayQuery) -> Response:
     """The definition of a named query."""
-    del query_name
     refuse_parameters(request)
     agreement = agree(request)
-    body = orjson.dumps(_told(named_query(request, caller, "")))
+    body = orjson.dumps(_told(named_query(request, caller, query_name)))
     return Response(body, headers=agreement.headers, media_type="application/json")
 
 
 @router.delete("/queries/{query_name}", response_class=Response, status_code=204)
 def drop_query(request: Request, query_name: str, caller: MayQuery) -> Response:
     """Forget a named query; its subscriptions end with it."""
-    del query_name
-    found = named_query(request, caller, "")
+    found = named_query(request, caller, query_name)
     with store_of(request).write(now_of(request)) as act:
         named.remove(act, found.name)
     return Response(status_code=204)
@@ -143,10 +140,9 @@ def drop_query(request: Request, query_name: str, caller: MayQuery) -> Response:
 @router.get("/queries/{query_name}/events", response_class=Response)
 def query_events(request: Request, query_name: str, caller: MayQuery) -> Response:
     """The events a named query finds, page by page; a WebSocket here subscribes instead."""
-    del query_name
     refuse_parameters(request, *PAGING)
     agreement = agree(request)
-    found = named_query(request, caller, "/events")
+    found = named_query(request, caller, query_name)
     asked_for = Question(
         found.query,
         found.name,

@@ -1,0 +1,214 @@
+"""A WebSocket on `/epcis/queries/{name}/events`: results as they come, or by schedule.
+
+Each message is an EPCISQueryDocument. A WebSocket has no acknowledgement: who must not miss an
+event asks again from `initialRecordTime`, or uses a webhook (EPCIS 2.0 section 12.6.2).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, cast
+
+from fastapi import APIRouter, WebSocket
+from starlette.websockets import WebSocketDisconnect, WebSocketState
+
+from epcis.codec.document import EpcFormat
+from epcis.desk import Caller, Problem, problem_response
+from epcis.query import named
+from epcis.query.search import Selection
+from epcis.query.values import BadValue, flag
+from epcis.routes.problems import problem_of, refusal
+from epcis.routes.subscriptions import schedule_of, since
+from epcis.store.database import StoreAway
+from epcis.subscribe.delivery import results
+from epcis.subscribe.news import BATCH_EVENTS, News, news
+from epcis.subscribe.subscription import Cursor, Subscription, new_id
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from epcis.desk import Clock
+    from epcis.query.conditions import Query
+    from epcis.store.database import Store
+
+CONNECTIONS_MAX: Final = 256
+"""Most WebSockets open at once in one process."""
+LOOK_S: Final = 0.25
+"""How often an open stream looks for new events."""
+SEND_TIMEOUT_S: Final = 30.0
+"""How long a subscriber may take to accept a message before it is let go."""
+_PARAMETERS: Final = ("stream", "initialRecordTime", "reportIfEmpty")
+_SCHEDULE: Final = ("second", "minute", "hour", "dayOfMonth", "month", "dayOfWeek")
+_POLICY_VIOLATION: Final = 1008
+_TRY_AGAIN: Final = 1013
+
+router = APIRouter(prefix="/epcis", tags=["subscriptions"])
+_open: set[WebSocket] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One subscriber on the line."""
+
+    socket: WebSocket
+    query: Query
+    one: Subscription
+
+    @property
+    def store(self) -> Store:
+        return cast("Store", self.socket.app.state.store)
+
+    def now(self) -> datetime:
+        return cast("Clock", self.socket.app.state.clock)()
+
+
+@router.websocket("/queries/{query_name}/events")
+async def live(socket: WebSocket, query_name: str) -> None:
+    """Subscribe for as long as the connection holds."""
+    try:
+        line = await asyncio.to_thread(_line, socket, query_name)
+    except Exception as fault:
+        problem = problem_of(fault)
+        if problem is None:
+            raise
+        await _deny(socket, problem)
+        return
+    _open.add(socket)
+    try:
+        begins = line.one.initial_record_time.isoformat().encode()
+        await socket.accept(headers=[(b"gs1-query-min-record-time", begins)])
+        await _until_hung_up(socket, _tell(line))
+    finally:
+        _open.discard(socket)
+
+
+def _line(socket: WebSocket, query_name: str) -> _Line:
+    """Check who asks for what; raises what `problem_of` understands."""
+    caller = cast("Caller", socket.state.caller)
+    if "query" not in caller.scopes:
+        raise refusal("SecurityException", "this needs the scope 'query'")
+    if len(_open) >= CONNECTIONS_MAX:
+        raise Problem(503, "Try again", "too many subscribers are on the line")
+    given = dict(socket.query_params)
+    for name in given:
+        if name not in (*_PARAMETERS, *_SCHEDULE):
+            raise refusal("SubscriptionControlsException", f"'{name}' is not a parameter here")
+    store = cast("Store", socket.app.state.store)
+    with store.read() as view:
+        found = named.get(view, query_name, party=caller.party)
+    if found is None:
+        raise refusal("NoSuchNameException", f"there is no query '{query_name[:200]}'")
+    now = cast("Clock", socket.app.state.clock)()
+    fields = {name: value for name, value in given.items() if name in _SCHEDULE}
+    stream = _flag(given["stream"], "stream") if "stream" in given else None
+    schedule = schedule_of(stream, fields or None)
+    return _Line(
+        socket,
+        found.query,
+        Subscription(
+            id=new_id(),
+            query=found.name,
+            owner=caller.name,
+            party=caller.party,
+            dest="",
+            schedule=schedule,
+            report_if_empty=_flag(given.get("reportIfEmpty", "false"), "reportIfEmpty"),
+            epc_format=_format(socket.headers.get("gs1-epc-format")),
+            made=now,
+            initial_record_time=since(given.get("initialRecordTime"), now),
+            acknowledged_record_time=now,
+            due=schedule.after(now) if schedule else now,
+        ),
+    )
+
+
+def _flag(text: str, name: str) -> bool:
+    try:
+        return flag(text)
+    except BadValue as fault:
+        raise refusal("SubscriptionControlsException", f"{name} {fault}") from None
+
+
+def _format(stated: str | None) -> EpcFormat:
+    try:
+        return EpcFormat(stated) if stated else EpcFormat.DIGITAL_LINK
+    except ValueError:
+        raise refusal("NotAcceptableException", "GS1-EPC-Format is not a format") from None
+
+
+async def _deny(socket: WebSocket, problem: Problem) -> None:
+    """Refuse before the connection is one; with the problem where the server can send it."""
+    if "websocket.http.response" in socket.scope.get("extensions", {}):
+        await socket.send_denial_response(problem_response(problem))
+    else:
+        await socket.close(_POLICY_VIOLATION, problem.detail[:100])
+
+
+async def _until_hung_up(socket: WebSocket, telling: object) -> None:
+    """Tell until the subscriber hangs up or is too slow, or the server stops."""
+    teller = asyncio.ensure_future(cast("asyncio.Future[None]", telling))
+    listener = asyncio.ensure_future(_listen(socket))
+    try:
+        await asyncio.wait({teller, listener}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (teller, listener):
+            task.cancel()
+        for task in (teller, listener):
+            with suppress(asyncio.CancelledError, WebSocketDisconnect):
+                await task
+        if socket.application_state is WebSocketState.CONNECTED:
+            with suppress(RuntimeError, WebSocketDisconnect):
+                await socket.close(_TRY_AGAIN)
+
+
+async def _listen(socket: WebSocket) -> None:
+    """Wait for the subscriber to hang up; what it says is not listened to."""
+    while True:
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            return
+
+
+async def _tell(line: _Line) -> None:
+    one = line.one
+    while True:
+        if one.due > line.now():
+            await asyncio.sleep(LOOK_S)
+            continue
+        try:
+            told = await asyncio.to_thread(_news, line, one)
+        except StoreAway:
+            await asyncio.sleep(StoreAway.retry_after_s)
+            continue
+        if told.events or (one.report_if_empty and one.schedule is not None):
+            body = await asyncio.to_thread(_document, line, one, told)
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await line.socket.send_text(body)
+        one = _moved(one, told, line.now())
+        if told.is_all and one.schedule is None:
+            await asyncio.sleep(LOOK_S)
+
+
+def _moved(one: Subscription, told: News, now: datetime) -> Subscription:
+    if told.is_all and one.schedule is not None:
+        return replace(one, cursor=told.up_to, due=one.schedule.after(now))
+    return replace(one, cursor=told.up_to)
+
+
+def _news(line: _Line, one: Subscription) -> News:
+    with line.store.read() as view:
+        return news(
+            view,
+            line.query,
+            Selection(party=one.party),
+            Cursor(one.cursor.txid, one.cursor.seq),
+            from_record_time=one.initial_record_time,
+            rows_max=BATCH_EVENTS,
+        )
+
+
+def _document(line: _Line, one: Subscription, told: News) -> str:
+    events = [found.written_for(one.syntax) for found in told.events]
+    return results(one, events, line.now()).decode()

@@ -1,0 +1,271 @@
+"""`/epcis/queries/{name}/subscriptions`: webhooks; a WebSocket on `…/events` is its own module."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from fastapi import Request
+from fastapi.responses import Response
+
+from epcis.codec.document import CbvFormat, EpcFormat
+from epcis.desk import now_of, settings_of, store_of
+from epcis.query import named, paging
+from epcis.query.schedule import Schedule, ScheduleError
+from epcis.query.values import BadValue, moment
+from epcis.routes.addresses import address
+from epcis.routes.answers import capable, new_router, next_page, per_page
+from epcis.routes.callers import MayQuery
+from epcis.routes.events import PAGING
+from epcis.routes.negotiation import agree, agree_to_write, choice, discovery
+from epcis.routes.problems import not_found, refusal
+from epcis.routes.queries import json_body, named_query
+from epcis.routes.resources import refuse_parameters
+from epcis.subscribe import subscription
+from epcis.subscribe.destination import BadDestination, Destination, check
+from epcis.subscribe.subscription import Subscription, TooManySubscriptions
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from epcis.desk import Caller
+    from epcis.query.named import NamedQuery
+
+TOKEN_LENGTH_MAX = 1024
+_MEMBERS = {
+    "dest",
+    "signatureToken",
+    "initialRecordTime",
+    "reportIfEmpty",
+    "schedule",
+    "stream",
+    "@context",
+}
+
+router = new_router("subscriptions")
+
+
+@router.post("/queries/{query_name}/subscriptions", response_class=Response, status_code=201)
+async def subscribe(request: Request, query_name: str, caller: MayQuery) -> Response:
+    """Have the results of a named query sent to a webhook, as they come or by schedule."""
+    headers = agree_to_write(request)
+    found = await asyncio.to_thread(named_query, request, caller, query_name)
+    body = await json_body(request)
+    if not isinstance(body, dict) or set(body) - _MEMBERS:
+        raise refusal("ValidationException", f"the body must be an object of {sorted(_MEMBERS)}")
+    _refuse_limits(found)
+    made = _subscription(request, caller, found, body)
+    await asyncio.to_thread(_keep, request, made)
+    headers["Location"] = address(request, "queries", found.name, "subscriptions", made.id)
+    return Response(
+        orjson.dumps(told(made)), status_code=201, headers=headers, media_type="application/json"
+    )
+
+
+def _refuse_limits(found: NamedQuery) -> None:
+    query = found.query
+    if query.event_count_limit is not None or query.max_event_count is not None:
+        raise refusal(
+            "SubscriptionControlsException",
+            "a query with eventCountLimit or maxEventCount cannot be subscribed to",
+        )
+
+
+def _subscription(
+    request: Request, caller: Caller, found: NamedQuery, body: dict[str, Any]
+) -> Subscription:
+    now = now_of(request)
+    schedule = schedule_of(body.get("stream"), body.get("schedule"))
+    return Subscription(
+        id=subscription.new_id(),
+        query=found.name,
+        owner=caller.name,
+        party=caller.party,
+        dest=_dest(request, body.get("dest")),
+        token=_token(body.get("signatureToken")),
+        schedule=schedule,
+        report_if_empty=_boolean(body.get("reportIfEmpty", False), "reportIfEmpty"),
+        epc_format=choice(request, "GS1-EPC-Format", EpcFormat, EpcFormat.DIGITAL_LINK),
+        cbv_format=choice(request, "GS1-CBV-XML-Format", CbvFormat, CbvFormat.NO_PREFERENCE),
+        made=now,
+        initial_record_time=since(body.get("initialRecordTime"), now),
+        acknowledged_record_time=now,
+        due=schedule.after(now) if schedule else now,
+    )
+
+
+def schedule_of(stream: object, schedule: object) -> Schedule | None:
+    """Exactly one of a stream and a schedule; None is the stream. Raises a 400 problem."""
+    name = "SubscriptionControlsException"
+    if (stream is None) == (schedule is None):
+        raise refusal(name, "give either stream: true or a schedule, and not both")
+    if schedule is None:
+        if stream is not True:
+            raise refusal(name, "stream can only be true")
+        return None
+    if not isinstance(schedule, dict):
+        raise refusal(name, "schedule must be an object of second, minute, hour, …")
+    try:
+        return Schedule.parse(schedule)
+    except ScheduleError as fault:
+        raise refusal(name, str(fault)) from None
+
+
+def since(stated: object, now: datetime) -> datetime:
+    """The record time from which events are told; now where nothing is stated."""
+    if stated is None:
+        return now
+    try:
+        return moment(stated)
+    except BadValue as fault:
+        raise refusal("SubscriptionControlsException", f"initialRecordTime {fault}") from None
+
+
+def _dest(request: Request, stated: object) -> str:
+    allowed = bool(getattr(settings_of(request), "webhooks_to_private_addresses", False))
+    if not isinstance(stated, str):
+        raise refusal("ValidationException", "dest must be the address of a webhook")
+    try:
+        destination = Destination.parse(stated)
+        check(destination, private_allowed=allowed)
+    except BadDestination as fault:
+        raise refusal("ValidationException", f"dest {fault}") from None
+    return str(destination)
+
+
+def _token(stated: object) -> str | None:
+    if stated is None:
+        return None
+    if not isinstance(stated, str) or not 1 <= len(stated) <= TOKEN_LENGTH_MAX:
+        raise refusal(
+            "ValidationException", f"signatureToken must be 1 to {TOKEN_LENGTH_MAX} characters"
+        )
+    return stated
+
+
+def _boolean(stated: object, name: str) -> bool:
+    if not isinstance(stated, bool):
+        raise refusal("ValidationException", f"{name} must be true or false")
+    return stated
+
+
+def _keep(request: Request, made: Subscription) -> None:
+    with store_of(request).write(now_of(request)) as act:
+        if named.get(act, made.query, party=None) is None:
+            raise refusal("NoSuchNameException", "the query was deleted meanwhile")
+        try:
+            subscription.add(act, made)
+        except TooManySubscriptions:
+            raise refusal(
+                "QueryTooComplexException", "the repository has as many subscriptions as it may"
+            ) from None
+
+
+def told(one: Subscription) -> dict[str, Any]:
+    """A subscription for JSON; its token is never shown."""
+    shown: dict[str, Any] = {
+        "subscriptionID": one.id,
+        "dest": one.dest,
+        "createdAt": _written(one.made),
+        "initialRecordTime": _written(one.initial_record_time),
+        "minRecordTime": _written(max(one.initial_record_time, one.acknowledged_record_time)),
+        "epcFormat": one.epc_format.value,
+    }
+    if one.schedule is None:
+        shown["stream"] = True
+    else:
+        shown["schedule"] = one.schedule.as_dict()
+        shown["reportIfEmpty"] = one.report_if_empty
+    if one.last_notified is not None:
+        shown["lastNotifiedAt"] = _written(one.last_notified)
+    if one.error is not None:
+        shown["lastError"] = one.error
+    if one.suspended:
+        shown["suspended"] = True
+    return shown
+
+
+def _written(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@router.get("/queries/{query_name}/subscriptions", response_class=Response)
+def list_subscriptions(request: Request, query_name: str, caller: MayQuery) -> Response:
+    """A page of the subscriptions to a named query."""
+    refuse_parameters(request, *PAGING)
+    agreement = agree(request)
+    found = named_query(request, caller, query_name)
+    rows_max, now = per_page(request), now_of(request)
+    mark = paging.fingerprint(request.url.path, caller.name, caller.party)
+    with store_of(request).read() as view:
+        stated = request.query_params.get("nextPageToken")
+        cursor = paging.read_token(view, stated, mark, now) if stated is not None else None
+        after = str(cursor.after[0]) if cursor else None
+        ones = subscription.of_query(
+            view, found.name, party=caller.party, rows_max=rows_max + 1, after=after
+        )
+    headers = dict(agreement.headers)
+    if len(ones) > rows_max:
+        last = ones[rows_max - 1].id
+        headers |= next_page(request, paging.Cursor(mark, paging.expiry(now), (last,)))
+    body = orjson.dumps([told(one) for one in ones[:rows_max]])
+    return Response(body, headers=headers, media_type="application/json")
+
+
+def _of_address(
+    request: Request, query_name: str, subscription_id: str, caller: Caller
+) -> Subscription:
+    found = named_query(request, caller, query_name)
+    with store_of(request).read() as view:
+        one = subscription.get(view, subscription_id, party=caller.party)
+    if one is None or one.query != found.name:
+        raise not_found(f"no subscription '{subscription_id[:200]}' to this query")
+    return one
+
+
+@router.get("/queries/{query_name}/subscriptions/{subscription_id}", response_class=Response)
+def show_subscription(
+    request: Request, query_name: str, subscription_id: str, caller: MayQuery
+) -> Response:
+    """How a subscription stands: when it was last told something, and what failed."""
+    refuse_parameters(request)
+    agreement = agree(request)
+    body = orjson.dumps(told(_of_address(request, query_name, subscription_id, caller)))
+    return Response(body, headers=agreement.headers, media_type="application/json")
+
+
+@router.delete(
+    "/queries/{query_name}/subscriptions/{subscription_id}",
+    response_class=Response,
+    status_code=204,
+)
+def unsubscribe(
+    request: Request, query_name: str, subscription_id: str, caller: MayQuery
+) -> Response:
+    """End a subscription."""
+    one = _of_address(request, query_name, subscription_id, caller)
+    with store_of(request).write(now_of(request)) as act:
+        subscription.remove(act, one.id)
+    return Response(status_code=204)
+
+
+@router.options(
+    "/queries/{query_name}/subscriptions/{subscription_id}",
+    response_class=Response,
+    status_code=204,
+)
+def subscription_options(
+    request: Request, query_name: str, subscription_id: str, caller: MayQuery
+) -> Response:
+    """What can be done with a subscription, and from which record time it is told events."""
+    one = _of_address(request, query_name, subscription_id, caller)
+    headers = {
+        "Allow": "OPTIONS, DELETE, GET",
+        **discovery(),
+        "GS1-Query-Min-Record-Time": told(one)["minRecordTime"],
+    }
+    return Response(status_code=204, headers=headers)
+
+
+capable(router, "/queries/{query_name}/subscriptions", "GET, POST")

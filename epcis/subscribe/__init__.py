@@ -1,0 +1,1 @@
+"""Standing queries: who is told what, when, and what to do when nobody answers (section 8.2.5)."""

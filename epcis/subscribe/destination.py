@@ -1,0 +1,118 @@
+"""Where results may be delivered: never to this machine's own network unless that is allowed.
+
+A name is resolved once per delivery and the connection goes to the address that was checked, so
+that a name cannot point elsewhere between check and use.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+ADDRESS_LENGTH_MAX: Final = 2048
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_PORTS: Final = {"http": 80, "https": 443}
+
+Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class BadDestination(ValueError):  # noqa: N818  # says what it is
+    """An address nothing can be, or may be, delivered to; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A webhook's address, checked for its form.
+
+    >>> str(Destination.parse("https://partner.example/epcis?x=1"))
+    'https://partner.example/epcis?x=1'
+    """
+
+    scheme: str
+    host: str
+    port: int
+    target: str
+    """Path and query string."""
+
+    @classmethod
+    def parse(cls, text: str) -> Destination:
+        """Read an address; raises `BadDestination`."""
+        if len(text) > ADDRESS_LENGTH_MAX:
+            raise BadDestination(f"is longer than {ADDRESS_LENGTH_MAX} characters")
+        if any(one.isspace() or not one.isprintable() for one in text):
+            raise BadDestination("holds a space or control character")
+        try:
+            parts = urlsplit(text)
+            port = parts.port
+        except ValueError:
+            raise BadDestination("is no address") from None
+        if parts.scheme not in _PORTS or not parts.hostname:
+            raise BadDestination("must begin with http:// or https:// and name a host")
+        if parts.username is not None or parts.password is not None:
+            raise BadDestination("must not hold a user name or password")
+        target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        return cls(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], target)
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.target}"
+
+    @property
+    def authority(self) -> str:
+        """Host and, where it is not the usual one, port: the `Host` header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+    def url_at(self, ip: str) -> str:
+        """The same target at an address that was checked."""
+        host = f"[{ip}]" if ":" in ip else ip
+        return f"{self.scheme}://{host}:{self.port}{self.target}"
+
+    def literal(self) -> Ip | None:
+        """The IP address where the host is one, not a name."""
+        try:
+            return ipaddress.ip_address(self.host)
+        except ValueError:
+            return None
+
+
+def check(destination: Destination, *, private_allowed: bool) -> None:
+    """Refuse a literal address of a private network at once; names are checked at delivery."""
+    ip = destination.literal()
+    if ip is not None and not private_allowed and not is_public(ip):
+        raise BadDestination(f"{ip} is not a public address")
+    if destination.host.lower().rstrip(".") == "localhost" and not private_allowed:
+        raise BadDestination("localhost is not a public address")
+
+
+def resolve(destination: Destination, *, private_allowed: bool) -> str:
+    """The address to connect to; raises `BadDestination` where any of the name's is private."""
+    try:
+        found = socket.getaddrinfo(destination.host, destination.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as fault:
+        raise BadDestination(f"the name {destination.host} cannot be resolved: {fault}") from None
+    addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
+    if not addresses:
+        raise BadDestination(f"the name {destination.host} has no address")
+    if not private_allowed:
+        for address in addresses:
+            if not is_public(ipaddress.ip_address(address)):
+                raise BadDestination(f"{destination.host} leads to {address}, which is not public")
+    return addresses[0]
+
+
+def is_public(ip: Ip) -> bool:
+    """Whether an address is of the public internet, also behind IPv6 disguises.
+
+    >>> is_public(ipaddress.ip_address("::ffff:10.0.0.1"))
+    False
+    """
+    if isinstance(ip, ipaddress.IPv6Address):
+        hidden = ip.ipv4_mapped or ip.sixtofour
+        if hidden is None and ip in _NAT64:
+            hidden = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if hidden is not None:
+            return is_public(hidden)
+    return ip.is_global and not ip.is_multicast

@@ -1,0 +1,111 @@
+"""What is new for a standing query: matching events after a cursor, in order of arrival."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import func, select
+
+from epcis.query import search
+from epcis.query.named import get as named_query
+from epcis.query.parameters import parse
+from epcis.store import arrival
+from epcis.store.tables import event
+from epcis.subscribe.subscription import Cursor
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement
+
+    from epcis.query.conditions import Query
+    from epcis.query.search import Found
+    from epcis.store.database import View
+    from epcis.subscribe.subscription import Subscription
+
+BATCH_EVENTS: Final = 100
+"""Most events of one delivery."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """New events, and up to where nothing else is new."""
+
+    events: tuple[Found, ...]
+    cursors: tuple[Cursor, ...]
+    """One for each event."""
+    up_to: Cursor
+    """Where to go on once all of `events` was taken."""
+    is_all: bool
+    """Whether there is nothing more at the moment."""
+
+
+def query_of(view: View, one: Subscription) -> Query:
+    """The query a subscription stands for; LookupError where it is gone."""
+    if one.parameters is not None:
+        return parse(one.parameters)
+    found = named_query(view, one.query, party=None)
+    if found is None:
+        raise LookupError(one.query)
+    return found.query
+
+
+def news(
+    view: View,
+    query: Query,
+    selection: search.Selection,
+    since: Cursor,
+    *,
+    from_record_time: datetime,
+    rows_max: int = BATCH_EVENTS,
+) -> News:
+    """The next matching events after `since` that were recorded from `from_record_time` on."""
+    settled = arrival.settled(view)
+    newest = _newest(view, settled, since)
+    statement = (
+        select(*search.COLUMNS, event.c.txid)
+        .where(
+            *search.conditions(view, query, selection),
+            event.c.record_time >= from_record_time,
+            settled,
+            _after(view, since),
+        )
+        .order_by(*((event.c.seq,) if view.is_sqlite else arrival.ARRIVAL))
+        .limit(rows_max + 1)
+    )
+    rows = view.connection.execute(statement).fetchall()
+    shown = search.fitting(rows[:rows_max])
+    cursors = tuple(Cursor(row.txid, row.seq) for row in shown)
+    is_all = len(shown) == len(rows)
+    return News(
+        tuple(search.found(row) for row in shown),
+        cursors,
+        newest if is_all else cursors[-1],
+        is_all,
+    )
+
+
+def _after(view: View, since: Cursor) -> ColumnElement[bool]:
+    if view.is_sqlite:
+        return event.c.seq > since.seq
+    return arrival.after(since.txid, since.seq)
+
+
+def newest_arrival(view: View) -> Cursor:
+    """The newest event that nothing can still appear before."""
+    return _newest(view, arrival.settled(view), Cursor())
+
+
+def _newest(view: View, settled: ColumnElement[bool], since: Cursor) -> Cursor:
+    """The newest settled event of the snapshot, or `since` where there is none after it."""
+    if view.is_sqlite:
+        return Cursor(0, max(since.seq, view.connection.scalar(select(func.max(event.c.seq))) or 0))
+    statement = (
+        select(event.c.txid, event.c.seq)
+        .where(settled, _after(view, since))
+        .order_by(event.c.txid.desc(), event.c.seq.desc())
+        .limit(1)
+    )
+    row: Any = view.connection.execute(statement).first()
+    return since if row is None else Cursor(row.txid, row.seq)

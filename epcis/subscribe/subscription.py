@@ -1,0 +1,227 @@
+"""A subscription as a value, and the table that makes it outlive the program."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from sqlalchemy import and_, delete, func, insert, or_, select, update
+
+from epcis.codec.document import CbvFormat, EpcFormat, Syntax
+from epcis.query.schedule import Schedule
+from epcis.query.tables import subscription as table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Row
+
+    from epcis.store.database import Act, View
+
+SUBSCRIPTIONS_MAX: Final = 10_000
+"""Most subscriptions of one repository."""
+RETRY_FIRST: Final = timedelta(seconds=5)
+RETRY_MAX: Final = timedelta(hours=1)
+ATTEMPTS_MAX: Final = 100
+"""Failures in a row, some four days, after which a subscription is suspended."""
+
+
+class SubscriptionTaken(Exception):  # noqa: N818  # says what it is
+    """There is a subscription of this id already."""
+
+
+class TooManySubscriptions(Exception):  # noqa: N818  # says what it is
+    """The repository has as many subscriptions as it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Up to where events were taken: the last one in order of arrival."""
+
+    txid: int = 0
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A standing query and how it stands."""
+
+    id: str
+    query: str
+    """Name of the query."""
+    parameters: Mapping[str, Any] | None = None
+    """Of a 1.2 subscription: its own parameters."""
+    version: str = "2.0"
+    owner: str
+    party: str | None
+    dest: str
+    token: str | None = field(default=None, repr=False)
+    schedule: Schedule | None = None
+    """None: whenever something new matches."""
+    report_if_empty: bool = False
+    syntax: Syntax = Syntax.JSON_LD
+    epc_format: EpcFormat = EpcFormat.DIGITAL_LINK
+    cbv_format: CbvFormat = CbvFormat.NO_PREFERENCE
+    made: datetime
+    initial_record_time: datetime
+    cursor: Cursor = field(default_factory=Cursor)
+    acknowledged_record_time: datetime
+    due: datetime
+    attempts: int = 0
+    last_notified: datetime | None = None
+    error: str | None = None
+    suspended: bool = False
+
+
+def new_id() -> str:
+    """An id for a subscription, not to be guessed."""
+    return secrets.token_urlsafe(18)
+
+
+def add(act: Act, one: Subscription) -> None:
+    """Keep a subscription; raises `SubscriptionTaken` and `TooManySubscriptions`."""
+    if act.connection.execute(select(table.c.id).where(table.c.id == one.id)).first():
+        raise SubscriptionTaken(one.id)
+    if (act.connection.scalar(select(func.count()).select_from(table)) or 0) >= SUBSCRIPTIONS_MAX:
+        raise TooManySubscriptions
+    act.connection.execute(
+        insert(table).values(
+            id=one.id,
+            query=one.query,
+            parameters=None if one.parameters is None else orjson.dumps(one.parameters),
+            version=one.version,
+            owner=one.owner,
+            party=one.party,
+            dest=one.dest,
+            token=one.token,
+            schedule=one.schedule and orjson.dumps(one.schedule.as_dict()).decode(),
+            report_if_empty=one.report_if_empty,
+            syntax=one.syntax.value,
+            epc_format=one.epc_format.value,
+            cbv_format=one.cbv_format.value,
+            made=one.made,
+            initial_record_time=one.initial_record_time,
+            acknowledged_txid=one.cursor.txid,
+            acknowledged_seq=one.cursor.seq,
+            acknowledged_record_time=one.acknowledged_record_time,
+            due=one.due,
+        )
+    )
+
+
+def get(view: View, subscription_id: str, *, party: str | None) -> Subscription | None:
+    """The subscription with this id, where the party may know of it."""
+    statement = select(table).where(table.c.id == subscription_id)
+    if party is not None:
+        statement = statement.where(table.c.party == party)
+    row = view.connection.execute(statement).first()
+    return None if row is None else _told(row)
+
+
+def of_query(
+    view: View, query: str, *, party: str | None, rows_max: int, after: str | None = None
+) -> list[Subscription]:
+    """Subscriptions to a query, by id."""
+    statement = select(table).where(table.c.query == query).order_by(table.c.id).limit(rows_max)
+    if party is not None:
+        statement = statement.where(table.c.party == party)
+    if after is not None:
+        statement = statement.where(table.c.id > after)
+    return [_told(row) for row in view.connection.execute(statement)]
+
+
+def due(view: View, now: datetime, newest: Cursor, rows_max: int) -> list[Subscription]:
+    """Subscriptions whose time has come and that may find something, longest waiting first."""
+    rows = table.c
+    behind = or_(
+        rows.acknowledged_txid < newest.txid,
+        and_(rows.acknowledged_txid == newest.txid, rows.acknowledged_seq < newest.seq),
+    )
+    statement = (
+        select(table)
+        .where(rows.suspended.is_(False), rows.due <= now, or_(rows.schedule.is_not(None), behind))
+        .order_by(table.c.due)
+        .limit(rows_max)
+    )
+    return [_told(row) for row in view.connection.execute(statement)]
+
+
+def remove(act: Act, subscription_id: str) -> bool:
+    """End a subscription; whether there was one."""
+    gone = act.connection.execute(delete(table).where(table.c.id == subscription_id))
+    return gone.rowcount > 0
+
+
+def acknowledge(
+    act: Act, one: Subscription, cursor: Cursor, record_time: datetime, *, notified: bool
+) -> None:
+    """Everything up to the cursor was taken, or did not concern the subscriber."""
+    values: dict[str, Any] = {
+        "acknowledged_txid": cursor.txid,
+        "acknowledged_seq": cursor.seq,
+        "acknowledged_record_time": record_time,
+        "attempts": 0,
+        "error": None,
+    }
+    if notified:
+        values["last_notified"] = act.now
+    act.connection.execute(update(table).where(table.c.id == one.id).values(**values))
+
+
+def look_again(act: Act, one: Subscription, at: datetime) -> None:
+    """When to look at the subscription next."""
+    act.connection.execute(update(table).where(table.c.id == one.id).values(due=at))
+
+
+def failed(act: Act, one: Subscription, reason: str, now: datetime, *, for_good: bool) -> None:
+    """A delivery failed: try later and later, and in the end no more."""
+    attempts = one.attempts + 1
+    act.connection.execute(
+        update(table)
+        .where(table.c.id == one.id)
+        .values(
+            attempts=attempts,
+            error=reason[:500],
+            due=now + pause_after(attempts),
+            suspended=for_good or attempts >= ATTEMPTS_MAX,
+        )
+    )
+
+
+def pause_after(attempts: int) -> timedelta:
+    """How long to wait after so many failures in a row.
+
+    >>> pause_after(1).seconds, pause_after(3).seconds, pause_after(99) == RETRY_MAX
+    (5, 20, True)
+    """
+    return min(RETRY_FIRST * 2 ** min(attempts - 1, 20), RETRY_MAX)
+
+
+def _told(row: Row[Any]) -> Subscription:
+    return Subscription(
+        id=row.id,
+        query=row.query,
+        parameters=None if row.parameters is None else orjson.loads(row.parameters),
+        version=row.version,
+        owner=row.owner,
+        party=row.party,
+        dest=row.dest,
+        token=row.token,
+        schedule=Schedule.parse(orjson.loads(row.schedule)) if row.schedule else None,
+        report_if_empty=row.report_if_empty,
+        syntax=Syntax(row.syntax),
+        epc_format=EpcFormat(row.epc_format),
+        cbv_format=CbvFormat(row.cbv_format),
+        made=row.made,
+        initial_record_time=row.initial_record_time,
+        cursor=Cursor(row.acknowledged_txid, row.acknowledged_seq),
+        acknowledged_record_time=row.acknowledged_record_time,
+        due=row.due,
+        attempts=row.attempts,
+        last_notified=row.last_notified,
+        error=row.error,
+        suspended=row.suspended,
+    )
