@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import select
 from zstandard import ZstdError
 
+from epcis.ledger.audit import audit_log
 from epcis.store import tables
 from epcis.store.bulk import Hand
 from epcis.store.columns import pack_key, unpack_key
@@ -41,7 +42,7 @@ FINDINGS_MAX = 1_000
 """Differences told one by one in each part."""
 
 _ITEMS = (
-    "SELECT id, key, first, horizon, lot, standing, parent, moment FROM item"
+    "SELECT id, key, first, moment + lead, lot, standing, parent, moment FROM item"
     " WHERE id > ? ORDER BY id LIMIT ?"
 )
 _STAYS = "SELECT child, since, until, parent FROM containment WHERE child"
@@ -75,6 +76,7 @@ def fsck(
     `progress` is told what is being checked and how many were. Raises StoreAway, StoreFull.
     """
     tell = progress or _nobody
+    yield from audit_log(store, progress=tell)
     yield from _check_documents(store, tell)
     yield from _check_events(store, tell)
     yield from check_state(store, now=now, rebuild=rebuild, progress=tell)

@@ -28,7 +28,7 @@ ROWS_PER_READ = 500
 class LogRow(NamedTuple):
     """An entry of the log with what it commits to, as stored."""
 
-    index: int
+    place: int
     kind: int
     subject: bytes
     public_hash: bytes

@@ -86,7 +86,7 @@ def export(
     try:
         sealed = seal_log(store, keys, now=now)
         with store.read() as view:
-            made = _make(view, selection, redaction, sealed, folder, progress)
+            made = _make(view, selection, redaction, sealed, folder=folder, progress=progress)
         stamp = stamp_checkpoint(store, keys, sealed, now=now)
         package = folder / "package"
         _pack(package, made, stamp, keys, now=now, by=by)
@@ -120,6 +120,7 @@ def _make(
     selection: Selection,
     redaction: Redaction,
     sealed: Sealed,
+    *,
     folder: Path,
     progress: Callable[[int, int], None] | None,
 ) -> _Made:
@@ -173,7 +174,7 @@ def _manifest(made: _Made, data: list[Member]) -> bytes:
         "selection": made.selection.as_dict(),
         "redaction": {
             "policy": made.redaction,
-            "members": sorted(CONFIDENTIAL) + ["*:*"]
+            "members": [*sorted(CONFIDENTIAL), "*:*"]
             if made.redaction is not Redaction.NONE
             else [],
         },

@@ -136,7 +136,7 @@ class Gathering:
         try:
             for row in chosen.rows(self.so_far.last_index):
                 self._show(row, redaction, write_row)
-                self.so_far.last_index = row.index
+                self.so_far.last_index = row.place
                 if self.so_far.entries % ROWS_PER_MARK == 0:
                     table.flush()
                     self._mark(chosen.size)
@@ -159,14 +159,14 @@ class Gathering:
         self, row: LogRow, redaction: Redaction, write_row: Callable[[list[str]], Any]
     ) -> None:
         if row.payload is None:
-            raise ExportRefused(f"the event of log entry {row.index} is gone; run packtrail fsck")
+            raise ExportRefused(f"the event of log entry {row.place} is gone; run packtrail fsck")
         event = unpack_event(row.payload)
         parts = _as_committed(parts_of(event), row)
         whole = redaction is Redaction.NONE and _is_open(row)
         self._files[0].write((parts.line if whole else parts.public) + b"\n")
         recorded = moment_of(row.record_time_us).isoformat()
         write_row(
-            row_of(event, index=row.index, record_time=recorded, event_hash=row.subject.hex())
+            row_of(event, index=row.place, record_time=recorded, event_hash=row.subject.hex())
         )
         self._index(row, Shown.EVENT if whole else Shown.EVENT_PUBLIC, parts.cut)
         self.so_far.events += 1
@@ -188,7 +188,7 @@ class Gathering:
         whole = shown in (Shown.EVENT, Shown.RECORD)
         self._files[3].write(
             RECORD.pack(
-                row.index,
+                row.place,
                 shown,
                 row.kind,
                 row.record_time_us,
@@ -213,6 +213,6 @@ def _as_committed(parts: Parts, row: LogRow) -> Parts:
         honest = sha256((row.salt or b"") + parts.confidential).digest() == row.confidential_hash
     if not honest:
         raise ExportRefused(
-            f"what is stored for log entry {row.index} is not what was logged; run packtrail fsck"
+            f"what is stored for log entry {row.place} is not what was logged; run packtrail fsck"
         )
     return parts

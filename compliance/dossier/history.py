@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote
 
 from sqlalchemy import select
@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from epcis.store.database import View
 
 ITEMS_PER_QUESTION = 400
-_ALWAYS = (-(1 << 62), 1 << 62)
+LEVELS_MAX = 16
+"""Containers inside each other."""
+ALWAYS = (-(1 << 62), 1 << 62)
+Spans: TypeAlias = dict[int, set[tuple[int, int]]]
+"""Items, and between which moments of life they matter."""
 
 
 def items_of_selection(view: View, selection: Selection) -> array[int]:
@@ -48,24 +52,28 @@ def items_of_selection(view: View, selection: Selection) -> array[int]:
 
 
 def events_of_items(view: View, items: Iterable[int]) -> array[int]:
-    """The numbers (`event.seq`) of all events that name the items, or what they were in then."""
+    """The numbers (`event.seq`) of all events that name the items, or what they were in then.
+
+    Events declared wrong and their declarations are among them: a history hides nothing.
+    """
     seqs: set[int] = set()
-    spans = dict.fromkeys(items, _ALWAYS)
-    while spans:
+    spans: Spans = {one: {ALWAYS} for one in items}
+    for _ in range(LEVELS_MAX):
+        if not spans:
+            break
         seqs.update(_naming(view, spans))
         spans = _containers(view, spans)
     return array("q", sorted(seqs))
 
 
-def _naming(view: View, spans: dict[int, tuple[int, int]]) -> Iterator[int]:
-    """Events that name an item between the two moments of its span."""
+def _naming(view: View, spans: Spans) -> Iterator[int]:
+    """Events that name an item within one of its spans."""
     for some in _some(spans):
-        always = [one for one in some if spans[one] == _ALWAYS]
+        always = [one for one in some if ALWAYS in spans[one]]
         if always:
-            yield from view.connection.scalars(naming(always))
+            yield from (row.seq for row in view.connection.execute(naming(always)))
         for one in some:
-            since, until = spans[one]
-            if (since, until) != _ALWAYS:
+            for since, until in spans[one] - {ALWAYS}:
                 yield from view.connection.scalars(
                     select(event.c.seq).where(
                         event.c.seq.in_(naming((one,))), event.c.moment.between(since, until)
@@ -73,21 +81,20 @@ def _naming(view: View, spans: dict[int, tuple[int, int]]) -> Iterator[int]:
                 )
 
 
-def _containers(view: View, spans: dict[int, tuple[int, int]]) -> dict[int, tuple[int, int]]:
-    """What the items were in, and from when until when at the widest."""
-    outer: dict[int, tuple[int, int]] = {}
+def _containers(view: View, spans: Spans) -> Spans:
+    """What the items were in, and from when until when."""
+    outer: Spans = {}
+    stay = containment.c
     for some in _some(spans):
         rows = view.connection.execute(
-            select(
-                containment.c.child, containment.c.parent, containment.c.since, containment.c.until
-            ).where(containment.c.child.in_(some))
+            select(stay.child, stay.parent, stay.since, stay.until).where(stay.child.in_(some))
         )
         for child, parent, since, until in rows:
-            since = max(since, spans[child][0])
-            until = min(_ALWAYS[1] if until is None else until, spans[child][1])
-            if since <= until:
-                before = outer.get(parent, (since, until))
-                outer[parent] = (min(before[0], since), max(before[1], until))
+            for first, last in spans[child]:
+                begin = max(since, first)
+                end = last if until is None else min(until, last)
+                if begin <= end:
+                    outer.setdefault(parent, set()).add((begin, end))
     return outer
 
 

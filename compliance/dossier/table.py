@@ -80,6 +80,8 @@ def _epcs(event: Event) -> Sequence[str]:
 def _quantities(event: Event) -> str:
     told: list[str] = []
     for field in ("quantities", "child_quantities", "input_quantities", "output_quantities"):
-        for one in getattr(event, field, None) or ():
-            told.append(" ".join(filter(None, (one.epc_class, one.quantity, one.uom))))
+        told.extend(
+            " ".join(filter(None, (one.epc_class, one.quantity, one.uom)))
+            for one in getattr(event, field, None) or ()
+        )
     return "; ".join(told)

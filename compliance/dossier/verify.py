@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, cast
 from asn1crypto import cms, pem
 from asn1crypto import x509 as asn1_x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pyhanko.sign.ades.report import AdESIndeterminate
 from pyhanko.sign.general import CMSExtractionError, extract_certificate_info
@@ -23,6 +22,8 @@ from pyhanko.sign.validation.generic_cms import (
 from pyhanko_certvalidator import ValidationContext
 
 from compliance.dossier.verify_dossier import (
+    FOREIGN,
+    OUTSIDE,
     CannotTell,
     Tampered,
     check,
@@ -34,6 +35,8 @@ from schemas.finding import Finding, Severity
 
 if TYPE_CHECKING:
     from os import PathLike
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 for _library in ("pyhanko", "pyhanko_certvalidator"):
     # They print what is wrong with a traceback; the outcome says it already.
@@ -99,9 +102,10 @@ class _InProcess:
             roots = _roots(root_pem)
             _check_issuer(signed, roots)
             context = _context(roots, at, None)
-            return await validate_tst_signed_data(
+            status = await validate_tst_signed_data(
                 signed, context, lambda name: hashlib.new(name, data).digest()
             )
+            return dict(status)
 
         status = _run(validate())
         if not (status["intact"] and status["valid"]):
@@ -133,7 +137,7 @@ class _InProcess:
             raise Tampered("signer.revoked", "the signer's certificate was revoked")
         when = datetime.fromtimestamp(at, UTC)
         if not signer.not_valid_before <= when <= signer.not_valid_after:
-            raise Tampered("signer.expired", "it was signed outside of the certificate's time")
+            raise Tampered("signer.expired", OUTSIDE)
         _check_trust(status.trust_problem_indic, "signature")
         return at
 
@@ -145,7 +149,7 @@ def _check_issuer(signed: cms.SignedData, roots: list[asn1_x509.Certificate]) ->
     if not any(root.key_identifier in claimed or root in certificates for root in roots):
         raise CannotTell(
             "trust.foreign",
-            "the root certificate given is not the one this dossier is signed under",
+            FOREIGN,
         )
 
 
@@ -155,7 +159,7 @@ def _check_trust(problem: object, what: str) -> None:
     if problem is AdESIndeterminate.NO_CERTIFICATE_CHAIN_FOUND:
         raise CannotTell(
             "trust.foreign",
-            "the root certificate given is not the one this dossier is signed under",
+            FOREIGN,
         )
     raise Tampered(f"{what}.untrusted", f"the {what} is not to be trusted: {problem}")
 

@@ -1,5 +1,6 @@
-#!/usr/bin/env python3
-"""Check a Packtrail dossier: python3 verify_dossier.py DOSSIER.asice ROOT.pem
+"""Check a Packtrail dossier.
+
+    python3 verify_dossier.py DOSSIER.asice ROOT.pem
 
 Exit code 0: intact, signed by whom you trust, and every entry stands in the signed log.
 Exit code 1: tampered with, damaged, or not a dossier.   Exit code 2: cannot tell.
@@ -11,6 +12,7 @@ stands in every dossier; take it from a dossier you trust, or from its maker.
 from __future__ import annotations
 
 import base64
+import calendar
 import hashlib
 import json
 import re
@@ -18,11 +20,15 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, LargeZipFile, ZipFile, ZipInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from os import PathLike
 
 MANIFEST = "META-INF/ASiCManifest001.xml"
 SIGNATURE = "META-INF/signature001.p7s"
@@ -60,22 +66,37 @@ INDEX_RECORD = struct.Struct(">QBBQI32s32s32s16s")
 ENTRY = struct.Struct(">BB32s32s32sQ")
 NOTHING, EVENT, EVENT_PUBLIC, ENTRY_ONLY, RECORD, RECORD_PUBLIC = range(6)
 OPENSSL_WAIT_S = 60
+FOREIGN = "the root certificate given is not the one this dossier is signed under"
+OUTSIDE = "it was signed outside of the time its certificate is valid"
 
 
-class Tampered(Exception):
+class Tampered(Exception):  # noqa: N818  # a verdict
     """The dossier is not what was sealed: (code, what is wrong)."""
 
 
-class CannotTell(Exception):
+class Signatures(Protocol):
+    """What can check signatures: the openssl program here, libraries in Packtrail itself."""
+
+    def note(self, text: bytes, signature: bytes, key_pem: bytes) -> None:
+        """The checkpoint is signed by the log's key (Ed25519)."""
+
+    def stamp(self, data: bytes, token: bytes, root_pem: bytes) -> int:
+        """The token is a time stamp of the data; the stamped time, seconds since 1970."""
+
+    def signature(self, manifest: bytes, signature: bytes, root_pem: bytes) -> int:
+        """The manifest is signed, and was at a time when the signer was valid and not revoked."""
+
+
+class CannotTell(Exception):  # noqa: N818  # a verdict
     """Something is missing to decide: (code, what is missing)."""
 
 
-def check(path: str, root_pem: bytes | None, crypto: Crypto) -> dict[str, Any]:
+def check(path: str | PathLike[str], root_pem: bytes | None, crypto: Signatures) -> dict[str, Any]:
     """Check everything; the answer says what was found.
 
     Raises Tampered, CannotTell, or OSError where the file cannot be read.
     """
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         whole(file)
         try:
             with ZipFile(file) as archive:
@@ -86,14 +107,14 @@ def check(path: str, root_pem: bytes | None, crypto: Crypto) -> dict[str, Any]:
             raise Tampered("content.damaged", f"a file is damaged: {fault}") from fault
 
 
-def check_archive(archive: ZipFile, root_pem: bytes | None, crypto: Crypto) -> dict[str, Any]:
+def check_archive(archive: ZipFile, root_pem: bytes | None, crypto: Signatures) -> dict[str, Any]:
     """Check an opened archive, outside to inside."""
     members = check_members(archive)
     digests = {name: digest_of(archive, members[name]) for name in members}
     manifest = small(archive, members[MANIFEST])
     check_references(manifest, digests)
     check_sums(small(archive, members[SUMS]), digests)
-    told = check_manifest(small(archive, members["manifest.json"]), members, digests)
+    told = check_manifest(small(archive, members["manifest.json"]), digests)
     root, size = check_checkpoint(archive, members, crypto)
     entries = check_entries(archive, members, told, root, size)
     if not root_pem:
@@ -130,20 +151,12 @@ def check_members(archive: ZipFile) -> dict[str, ZipInfo]:
     members: dict[str, ZipInfo] = {}
     offset = 0
     for info in sorted(archive.infolist(), key=lambda one: one.header_offset):
-        name = info.filename
-        if name in members:
-            raise Tampered("zip.twice", f"{name!r} stands in the archive twice")
-        if name not in ALLOWED or info.orig_filename != name:
-            raise Tampered("zip.unlisted", f"{name!r} does not belong into a dossier")
-        if info.flag_bits & 0x1 or info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-            raise Tampered("zip.method", f"{name} is encrypted or packed in another way")
-        if info.external_attr >> 16 not in (0o100644, 0):
-            raise Tampered("zip.link", f"{name} is not a regular file")
-        if info.file_size > RATIO_MAX * info.compress_size + SMALL_BYTES_MAX:
-            raise Tampered("zip.bomb", f"{name} unpacks to far too much")
+        if info.filename in members:
+            raise Tampered("zip.twice", f"{info.filename!r} stands in the archive twice")
+        check_member(info)
         if info.header_offset != offset:
-            raise Tampered("zip.gap", f"there are foreign bytes before {name}")
-        members[name] = info
+            raise Tampered("zip.gap", f"there are foreign bytes before {info.filename}")
+        members[info.filename] = info
         offset = end_of(archive, info)
     missing = [name for name in REQUIRED if name not in members]
     if missing:
@@ -156,6 +169,19 @@ def check_members(archive: ZipFile) -> dict[str, ZipInfo]:
     return members
 
 
+def check_member(info: ZipInfo) -> None:
+    """A file that a dossier may have, packed in a usual way and proportion."""
+    name = info.filename
+    if name not in ALLOWED or info.orig_filename != name:
+        raise Tampered("zip.unlisted", f"{name!r} does not belong into a dossier")
+    if info.flag_bits & 0x1 or info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+        raise Tampered("zip.method", f"{name} is encrypted or packed in another way")
+    if info.external_attr >> 16 not in (0o100644, 0):
+        raise Tampered("zip.link", f"{name} is not a regular file")
+    if info.file_size > RATIO_MAX * info.compress_size + SMALL_BYTES_MAX:
+        raise Tampered("zip.bomb", f"{name} unpacks to far too much")
+
+
 def end_of(archive: ZipFile, info: ZipInfo) -> int:
     """Where a file of the archive ends."""
     file = archive.fp
@@ -165,7 +191,7 @@ def end_of(archive: ZipFile, info: ZipInfo) -> int:
     if len(head) != 30 or info.flag_bits & 0x8:
         raise Tampered("zip.damaged", f"the head of {info.filename} is damaged")
     name, extra = struct.unpack("<HH", head[26:30])
-    return info.header_offset + 30 + name + extra + info.compress_size
+    return int(info.header_offset + 30 + name + extra + info.compress_size)
 
 
 def small(archive: ZipFile, info: ZipInfo) -> bytes:
@@ -211,17 +237,13 @@ def check_references(manifest: bytes, digests: dict[str, tuple[int, bytes]]) -> 
 
 def check_sums(sums: bytes, digests: dict[str, tuple[int, bytes]]) -> None:
     """SHA256SUMS says the same, for `sha256sum`."""
-    listed = dict(
-        (line[66:], line[:64]) for line in sums.decode("utf-8").splitlines() if line[64:66] == "  "
-    )
+    listed = {one[66:]: one[:64] for one in sums.decode().splitlines() if one[64:66] == "  "}
     expected = set(digests) - {"mimetype", SUMS, MANIFEST, SIGNATURE}
     if set(listed) != expected or any(digests[n][1].hex() != listed[n] for n in expected):
         raise Tampered("sums", "SHA256SUMS does not say what is in the archive")
 
 
-def check_manifest(
-    manifest: bytes, members: dict[str, ZipInfo], digests: dict[str, tuple[int, bytes]]
-) -> dict[str, Any]:
+def check_manifest(manifest: bytes, digests: dict[str, tuple[int, bytes]]) -> dict[str, Any]:
     """The manifest is of a form we know, and its sizes are right."""
     told = json.loads(manifest)
     if not isinstance(told, dict) or told.get("format") != "packtrail-dossier-1":
@@ -234,7 +256,7 @@ def check_manifest(
 
 
 def check_checkpoint(
-    archive: ZipFile, members: dict[str, ZipInfo], crypto: Crypto
+    archive: ZipFile, members: dict[str, ZipInfo], crypto: Signatures
 ) -> tuple[bytes, int]:
     """Root and size of the log, signed by the log's key."""
     note = small(archive, members["log/checkpoint"]).decode("utf-8")
@@ -254,7 +276,7 @@ def check_entries(
 ) -> int:
     """Every line stands in the log: leaves and proof lead to the signed root."""
     counts = {"events": 0, "records": 0, "withheld": 0}
-    indices = Run(told.get("complete"))
+    run = Run(told.get("complete"))
     with (
         archive.open(members["events.ndjson"]) as events,
         archive.open(members["records.ndjson"]) as records,
@@ -264,15 +286,15 @@ def check_entries(
         magic, tree_size, total = INDEX_HEAD.unpack(index.read(INDEX_HEAD.size))
         if magic != b"PKTRLOG1" or tree_size != size:
             raise Tampered("index.form", "log/index.bin does not belong to the checkpoint")
-        leaves = leaves_of(index, total, events, records, counts, indices)
+        leaves = leaves_of(index, total, events=events, records=records, counts=counts, run=run)
         if root_from(leaves, size, hashes_of(proof)) != root:
             raise Tampered("log.proof", "the entries do not stand in the signed log as shown")
         if index.read(1) or events.read(1) or records.read(1):
             raise Tampered("index.rest", "there are lines that no entry of the log stands for")
     if counts != told.get("counts"):
         raise Tampered("manifest.counts", "the manifest counts other than there is")
-    indices.done()
-    return total
+    run.done()
+    return int(total)
 
 
 class Run:
@@ -283,11 +305,13 @@ class Run:
         self.next = complete["first"] if complete else 0
 
     def see(self, index: int) -> None:
+        """The next entry that is there."""
         if self.complete and index != self.next:
             raise Tampered("log.incomplete", f"log entry {self.next} is missing")
         self.next = index + 1
 
     def done(self) -> None:
+        """No more entries are there."""
         if self.complete and self.next != self.complete["last"] + 1:
             raise Tampered("log.incomplete", f"log entry {self.next} is missing")
 
@@ -295,6 +319,7 @@ class Run:
 def leaves_of(
     index: IO[bytes],
     total: int,
+    *,
     events: IO[bytes],
     records: IO[bytes],
     counts: dict[str, int],
@@ -318,10 +343,10 @@ def leaves_of(
         last_time = time
         if shown in (EVENT, EVENT_PUBLIC):
             counts["events"] += 1
-            public, secret = parts(line_of(events), shown == EVENT, cut, secret, salt)
+            public, secret = parts(line_of(events), cut, secret, salt, is_whole=shown == EVENT)
         elif shown in (RECORD, RECORD_PUBLIC):
             counts["records"] += 1
-            public, secret = parts(line_of(records), shown == RECORD, cut, secret, salt)
+            public, secret = parts(line_of(records), cut, secret, salt, is_whole=shown == RECORD)
         elif shown == ENTRY_ONLY:
             counts["withheld"] += 1
         else:
@@ -339,7 +364,7 @@ def line_of(file: IO[bytes]) -> bytes:
 
 
 def parts(
-    line: bytes, is_whole: bool, cut: int, secret_hash: bytes, salt: bytes
+    line: bytes, cut: int, secret_hash: bytes, salt: bytes, *, is_whole: bool
 ) -> tuple[bytes, bytes]:
     """The hashes of a line's public and confidential part."""
     if not is_whole or cut == len(line) - 1:
@@ -392,7 +417,7 @@ def root_from(leaves: Iterator[tuple[int, bytes]], size: int, hashes: Iterator[b
     return root
 
 
-class Crypto:
+class OpenSsl:
     """What signatures need; here by the openssl program."""
 
     def __init__(self) -> None:
@@ -478,7 +503,9 @@ def run_openssl(arguments: list[str], files: dict[str, bytes]) -> tuple[int, str
             path.write_bytes(content)
             paths[name] = str(path)
         command = ["openssl", *(one.format(**paths) for one in arguments)]
-        done = subprocess.run(command, capture_output=True, timeout=OPENSSL_WAIT_S, check=False)
+        done = subprocess.run(  # noqa: S603  # a fixed program with fixed arguments
+            command, capture_output=True, timeout=OPENSSL_WAIT_S, check=False
+        )
         return done.returncode, (done.stderr + done.stdout).decode("utf-8", "replace")
 
 
@@ -492,9 +519,7 @@ def der(data: bytes, at: int = 0) -> tuple[int, int, int]:
         tag, length, start = data[at], data[at + 1], at + 2
         if length & 0x80:
             count = length & 0x7F
-            if not 0 < count <= 4:
-                raise IndexError
-            length = int.from_bytes(data[start : start + count], "big")
+            length = int.from_bytes(data[start : start + count], "big") if count else len(data)
             start += count
     except IndexError:
         raise Tampered("signature.form", "the signature cannot be read") from None
@@ -524,7 +549,7 @@ def stamp_in(signature: bytes) -> tuple[bytes, bytes]:
         signer = children(signature, start, end)
         value = next(signature[one[2] : one[3]] for one in signer if one[0] == 0x04)
         unsigned = next(one for one in signer if one[0] == 0xA1)
-        for _, offset, begin, stop in children(signature, unsigned[2], unsigned[3]):
+        for _, _, begin, _ in children(signature, unsigned[2], unsigned[3]):
             if signature[begin : begin + len(STAMP_ATTRIBUTE)] == STAMP_ATTRIBUTE:
                 _, start, _ = der(signature, begin + len(STAMP_ATTRIBUTE))
                 _, _, end = der(signature, start)
@@ -539,9 +564,6 @@ def time_of(token: bytes) -> int:
     found = re.search(rb"\x18[\x0f-\x16](\d{14})(?:\.\d+)?Z", token[token.find(TST_INFO) :])
     if not found:
         raise Tampered("stamp.form", "the time stamp cannot be read")
-    import calendar
-    import time
-
     try:
         return calendar.timegm(time.strptime(found.group(1).decode(), "%Y%m%d%H%M%S"))
     except ValueError:
@@ -551,22 +573,23 @@ def time_of(token: bytes) -> int:
 def main(arguments: list[str]) -> int:
     """Check the dossier named on the command line and say what was found."""
     if not 1 <= len(arguments) <= 2:
-        print(__doc__)
-        return 2
+        return said(2, __doc__ or "")
     try:
         root = Path(arguments[1]).read_bytes() if len(arguments) == 2 else None
-        found = check(arguments[0], root, Crypto())
+        found = check(arguments[0], root, OpenSsl())
     except Tampered as fault:
-        print(f"TAMPERED: {fault.args[1]} ({fault.args[0]})")
-        return 1
+        return said(1, f"TAMPERED: {fault.args[1]} ({fault.args[0]})")
     except CannotTell as fault:
-        print(f"CANNOT TELL: {fault.args[1]} ({fault.args[0]})")
-        return 2
+        return said(2, f"CANNOT TELL: {fault.args[1]} ({fault.args[0]})")
     except (OSError, subprocess.TimeoutExpired) as fault:
-        print(f"CANNOT TELL: {fault}")
-        return 2
-    print(f"INTACT: {found['entries']} entries, all in a log of {found['log_size']}")
-    return 0
+        return said(2, f"CANNOT TELL: {fault}")
+    return said(0, f"INTACT: {found['entries']} entries, all in a log of {found['log_size']}")
+
+
+def said(code: int, text: str) -> int:
+    """Say it, and give the exit code back."""
+    sys.stdout.write(text + "\n")
+    return code
 
 
 if __name__ == "__main__":

@@ -65,9 +65,10 @@ class Parts:
 
     @property
     def is_line(self) -> bool:
-        """Whether both parts are JSON objects without line ends, so that a line can hold them."""
-        parts = (self.public, self.confidential or b"{}")
-        return all(part[:1] == b"{" and part[-1:] == b"}" and b"\n" not in part for part in parts)
+        """Whether a line of JSON can hold both parts: objects, or only a public part."""
+        if b"\n" in self.public or b"\n" in self.confidential or not self.public:
+            return False
+        return not self.confidential or (self.public[:1] + self.confidential[:1]) == b"{{"
 
 
 def parts_of(event: Event) -> Parts:

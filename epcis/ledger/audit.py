@@ -1,0 +1,278 @@
+"""Recomputing the log from what is stored: every hash, every place, every tile, every checkpoint.
+
+Streams in the order of the log and names the first place that differs, and each one after it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+from sqlalchemy import BigInteger, select, type_coerce
+from zstandard import ZstdError
+
+from epcis.ledger.append import TILE_WIDTH, tile_root
+from epcis.ledger.entry import Entry, LeafKind
+from epcis.ledger.merkle import HASH_BYTES, Frontier
+from epcis.ledger.record import parts_of
+from epcis.ledger.tables import ledger_checkpoint, ledger_entry, ledger_head, ledger_tile
+from epcis.store.payload import unpack_event
+from epcis.store.tables import event
+from schemas.finding import Finding, Severity, Where
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Connection, Row
+
+    from epcis.store.database import Store, View
+
+ROWS_PER_READ = 1_000
+FINDINGS_MAX = 1_000
+"""Beyond so many the rest is only counted."""
+_NOTHING = sha256(b"").digest()
+_RESTORE = "Restore the database from a backup and compare its checkpoints with your partners'."
+
+
+class _Stored(NamedTuple):
+    """An entry as stored, with the event it is about."""
+
+    idx: int
+    kind: int
+    subject: bytes
+    public_hash: bytes
+    confidential_hash: bytes
+    salt: bytes | None
+    public: bytes | None
+    confidential: bytes | None
+    record_time_us: int
+    leaf: bytes
+    event: int | None
+    event_hash: bytes | None
+    payload: bytes | None
+
+
+def audit_log(
+    store: Store, *, progress: Callable[[str, int], None] | None = None
+) -> Iterator[Finding]:
+    """Everything in the log that is not as it was written, as findings; nothing where it is sound.
+
+    `progress` is told what is checked and how many were. Raises StoreAway.
+    """
+    with store.read() as view:
+        yield from _Audit(view, progress or _nobody).run()
+
+
+@dataclass
+class _Audit:
+    """One pass over the log in one snapshot."""
+
+    view: View
+    progress: Callable[[str, int], None]
+
+    def __post_init__(self) -> None:
+        self.connection: Connection = self.view.connection
+        self.tree = Frontier()
+        self.time_us = 0
+        self.tile: list[bytes] = []
+        self.roots: dict[int, list[bytes]] = {}
+
+    def run(self) -> Iterator[Finding]:
+        """Entries with tiles and checkpoints on the way, then what is left over."""
+        checkpoints = iter(
+            self.connection.execute(
+                select(ledger_checkpoint.c.size, ledger_checkpoint.c.root).order_by(
+                    ledger_checkpoint.c.size
+                )
+            ).all()
+        )
+        expected = next(checkpoints, None)
+        for entry in self._entries():
+            while expected is not None and expected.size <= self.tree.size:
+                yield from self._check_checkpoint(expected)
+                expected = next(checkpoints, None)
+            yield from self._check_entry(entry)
+        while expected is not None:
+            yield from self._check_checkpoint(expected)
+            expected = next(checkpoints, None)
+        yield from self._check_head()
+        yield from self._check_events_logged()
+        self.progress("log entries", self.tree.size)
+
+    def _entries(self) -> Iterator[_Stored]:
+        entry = ledger_entry.c
+        last = -1
+        while True:
+            rows = self.connection.execute(
+                select(
+                    entry.idx,
+                    entry.kind,
+                    entry.subject,
+                    entry.public_hash,
+                    entry.confidential_hash,
+                    entry.salt,
+                    entry.public,
+                    entry.confidential,
+                    type_coerce(entry.record_time, BigInteger),
+                    entry.leaf,
+                    entry.event,
+                    event.c.hash,
+                    event.c.payload,
+                )
+                .select_from(ledger_entry.outerjoin(event, event.c.seq == entry.event))
+                .where(entry.idx > last)
+                .order_by(entry.idx)
+                .limit(ROWS_PER_READ)
+            ).all()
+            if not rows:
+                return
+            for row in rows:
+                yield _Stored._make(_as_bytes(value) for value in row)
+            last = rows[-1][0]
+            self.progress("log entries", last + 1)
+
+    def _check_entry(self, stored: _Stored) -> Iterator[Finding]:
+        while stored.idx > self.tree.size:
+            yield _found(self.tree.size, "is missing")
+            self._add(bytes(HASH_BYTES))
+        yield from (_found(stored.idx, what) for what in _faults(stored))
+        if stored.record_time_us < self.time_us:
+            yield _found(stored.idx, "claims an earlier record time than the entry before")
+        self.time_us = max(self.time_us, stored.record_time_us)
+        leaf = Entry(
+            LeafKind(stored.kind) if stored.kind in _KINDS else LeafKind.SETTING,
+            stored.subject,
+            stored.public_hash,
+            stored.confidential_hash,
+            stored.record_time_us,
+        ).leaf()
+        if leaf != stored.leaf:
+            yield _found(stored.idx, "does not have the leaf hash that its parts give")
+        self._add(leaf)
+        if len(self.tile) == TILE_WIDTH:
+            yield from self._check_tile(0, self.tree.size // TILE_WIDTH - 1, self.tile)
+            self.tile = []
+
+    def _add(self, leaf: bytes) -> None:
+        self.tree.append(leaf)
+        self.tile.append(leaf)
+
+    def _check_tile(self, level: int, number: int, hashes: list[bytes]) -> Iterator[Finding]:
+        """A full tile against the stored one, and with it those above that become full."""
+        stored = self.connection.scalar(
+            select(ledger_tile.c.hashes).where(
+                ledger_tile.c.level == level, ledger_tile.c.number == number
+            )
+        )
+        if stored is None:
+            yield _found(number * TILE_WIDTH, f"begins tile {level}/{number}, which is missing")
+        else:
+            kept = [stored[at : at + HASH_BYTES] for at in range(0, len(stored), HASH_BYTES)]
+            for place, (told, kept_one) in enumerate(zip(hashes, kept, strict=False)):
+                if told != kept_one:
+                    index = (number * TILE_WIDTH + place) * TILE_WIDTH**level
+                    yield _found(index, f"is not what tile {level}/{number} says was written")
+        above = self.roots.setdefault(level + 1, [])
+        above.append(tile_root(hashes))
+        if len(above) == TILE_WIDTH:
+            self.roots[level + 1] = []
+            yield from self._check_tile(level + 1, number // TILE_WIDTH, above)
+
+    def _check_checkpoint(self, expected: Row[Any, Any]) -> Iterator[Finding]:
+        if expected.size != self.tree.size:
+            yield _found(self.tree.size, f"should exist: {expected.size} entries were signed")
+        elif self.tree.root() != expected.root:
+            yield Finding(
+                "log.checkpoint-differs",
+                Severity.CRITICAL,
+                f"the first {expected.size} entries are not those that were signed",
+                _RESTORE,
+                Where(path=f"/log/{expected.size}"),
+            )
+
+    def _check_head(self) -> Iterator[Finding]:
+        told = self.connection.execute(select(ledger_head.c.size, ledger_head.c.frontier)).first()
+        size, frontier = (told.size, bytes(told.frontier)) if told else (0, b"")
+        if (size, frontier) != (self.tree.size, b"".join(self.tree.hashes)):
+            yield Finding(
+                "log.head-differs",
+                Severity.CRITICAL,
+                f"the log should end with {size} entries under another root;"
+                f" {self.tree.size} are stored",
+                _RESTORE,
+                Where(path=f"/log/{self.tree.size}"),
+            )
+
+    def _check_events_logged(self) -> Iterator[Finding]:
+        """No event stands outside of the log."""
+        unlogged = self.connection.execute(
+            select(event.c.seq, event.c.event_id)
+            .outerjoin(ledger_entry, ledger_entry.c.event == event.c.seq)
+            .where(ledger_entry.c.id.is_(None))
+            .order_by(event.c.seq)
+            .limit(FINDINGS_MAX)
+        )
+        for seq, event_id in unlogged:
+            yield Finding(
+                "log.event-unlogged",
+                Severity.CRITICAL,
+                f"event {event_id} was never logged: it was put into the store past Packtrail",
+                _RESTORE,
+                Where(path=f"event {seq}"),
+            )
+
+
+_KINDS = frozenset(int(kind) for kind in LeafKind)
+
+
+def _faults(stored: _Stored) -> Iterator[str]:
+    """What of an entry's content is not what it commits to."""
+    if stored.kind not in _KINDS:
+        yield "is of no known kind"
+    if stored.event is None:
+        public, confidential = stored.public or b"", stored.confidential or b""
+    elif stored.payload is None:
+        yield "is about an event that is gone"
+        return
+    else:
+        try:
+            public, confidential = _event_parts(stored.payload)
+        except (ZstdError, msgspec.MsgspecError, ValueError):
+            yield "is about an event that cannot be read any more"
+            return
+        if stored.event_hash != stored.subject:
+            yield "is about an event that has another hash now"
+    if sha256(public).digest() != stored.public_hash:
+        yield "has another public part than was logged"
+    erased = stored.salt is None and stored.confidential_hash != _NOTHING
+    secret = sha256((stored.salt or b"") + confidential).digest()
+    if not erased and secret != stored.confidential_hash:
+        yield "has another confidential part than was logged"
+    if erased and confidential and stored.event is None:
+        yield "keeps a confidential part without its salt"
+
+
+def _as_bytes(value: object) -> object:
+    """A stored value; text, where a forger left text, as its bytes."""
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+
+
+def _event_parts(payload: bytes) -> tuple[bytes, bytes]:
+    parts = parts_of(unpack_event(payload))
+    return parts.public, parts.confidential
+
+
+def _found(index: int, what: str) -> Finding:
+    return Finding(
+        "log.entry-differs",
+        Severity.CRITICAL,
+        f"log entry {index} {what}",
+        _RESTORE,
+        Where(path=f"/log/{index}"),
+    )
+
+
+def _nobody(what: str, count: int) -> None:
+    """Tell progress to nobody."""
