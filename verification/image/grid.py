@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 CELL_PX = 6
 """Pixels a module is drawn with when the place is straightened."""
-EQUALISER_TURNS = 6
+EQUALISER_TURNS = 4
 """Turns of guessing and learning."""
-FIT_TURNS = 3
+FIT_TURNS = 2
 """Turns of reading and fitting the corners to what was read."""
 RIDGE = 0.003
 """How strongly the equaliser is held back from learning noise."""

@@ -46,8 +46,11 @@ EVIDENCE_WEAK = 3.5
 """Evidence below which a place is not read at all."""
 SIDE_PX_MIN = 12
 """Smallest side of a page that can hold a code."""
+EVIDENCE_SHARE = 0.8
+"""Places with less than this share of the best place's evidence are not read."""
 FITTED_PER_ROUND = 8
 READ_PER_ROUND = 3
+INSET_MODULES = 0.5
 LATTICE_SIDE_PX = 700
 """Longest side of the page as its lattice is sought."""
 
@@ -165,8 +168,10 @@ def repaired(sheet: Sheet, doubts: list[Corners], limits: Limits, *, rounds: int
     pool: list[Hypothesis] = []
     for candidates, evidence_min in islice(candidate_rounds(sheet.grey, doubts), rounds):
         pool += [settled(sheet.grey, h) for h in likeliest(candidates, FITTED_PER_ROUND)]
+        best = max(map(evidence, pool), default=0.0)
+        needed = max(evidence_min, EVIDENCE_SHARE * best)
         for place in likeliest(pool, READ_PER_ROUND):
-            if evidence(place) < evidence_min or any(same_place(place, other) for other in read):
+            if evidence(place) < needed or any(same_place(place, other) for other in read):
                 continue
             read.append(place)
             mark = read_place(sheet, place)
@@ -225,7 +230,10 @@ def read_place(sheet: Sheet, hypothesis: Hypothesis) -> Mark | None:
     if abs(place.likeness) < LIKENESS_MIN:
         return None
     inverse = place.likeness < 0
-    message = read_grid(crop, flat, place.corners, shape, light_on_dark=inverse)
+    for corners in (place.corners, inset(place)):
+        message = read_grid(crop, flat, corners, shape, light_on_dark=inverse)
+        if message is not None:
+            break
     if message is None:
         return None
     return Mark(
@@ -233,10 +241,20 @@ def read_place(sheet: Sheet, hypothesis: Hypothesis) -> Mark | None:
         aim=message.aim,
         data=message.data,
         raw=message.text,
-        position=quad_of(place.corners / scale + offset),
+        position=quad_of(corners / scale + offset),
         page=sheet.page,
         stage="grid",
     )
+
+
+def inset(place: Hypothesis) -> Corners:
+    """The place with its timing sides drawn in.
+
+    Ink that bled draws a fit outward there, to where no neighbour darkens the light modules.
+    """
+    right = (place.corners[1] - place.corners[0]) / place.shape.columns * INSET_MODULES
+    down = (place.corners[3] - place.corners[0]) / place.shape.rows * INSET_MODULES
+    return place.corners + np.stack([down, down - right, -right, np.zeros(2, np.float32)])
 
 
 def _cropped(grey: Grey, hypothesis: Hypothesis) -> tuple[Grey, Corners, float, Corners]:
