@@ -14,10 +14,11 @@ from epcis.model import (
     TransformationEvent,
 )
 from msgspec.structs import replace
+from schemas.gs1.content_rules import check_digit
 
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
-MAKER, WHOLESALER, PHARMACY = "9521321000010", "9521321000027", "9521321000034"
-GTIN = "09521321000017"
+MAKER, WHOLESALER, PHARMACY = "9521321000018", "9521321000025", "9521321000032"
+GTIN = "09521321000018"
 
 
 def pack(number):
@@ -25,7 +26,8 @@ def pack(number):
 
 
 def case(number):
-    return f"https://id.gs1.org/00/{9521321_0000000000 + number:017d}0"
+    digits = f"{9521321_0000000000 + number:017d}"
+    return f"https://id.gs1.org/00/{digits}{check_digit(digits)}"
 
 
 def place(gln):

@@ -64,8 +64,14 @@ class Cluster:
         command = [str(BINARIES / program), *arguments]
         if os.geteuid() == 0:
             command = ["setpriv", f"--reuid={_unprivileged()}", "--clear-groups", *command]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder,
-                       stderr=subprocess.DEVNULL, env={"PATH": os.environ["PATH"], "LC_ALL": "C"})
+        subprocess.run(
+            command,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd=self.folder,
+            stderr=subprocess.DEVNULL,
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+        )
 
 
 def _unprivileged() -> str:

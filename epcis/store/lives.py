@@ -21,13 +21,17 @@ BLOCK = 64
 LIVES_KEPT_MAX = 200_000
 """Items held in memory between the batches of one document."""
 
-_ROW = "SELECT id, key, lot, standing, parent, first, moment, horizon FROM item WHERE "
-_COLUMNS = ("id", "key", "lot", "standing", "parent", "first", "moment", "horizon")
-_CHANGING = ("lot", "standing", "parent", "first", "moment", "horizon")
+_ROW = "SELECT id, key, lot, standing, parent, first, moment, moment + lead FROM item WHERE "
+_COLUMNS = ("id", "key", "lot", "standing", "parent", "first", "moment", "lead")
+_CHANGING = ("lot", "standing", "parent", "first", "moment", "lead")
 
 
 class Live:
-    """One item of the act: its row, and whether that is new or has changed."""
+    """One item of the act: its row, and whether that is new or has changed.
+
+    `horizon` is the latest moment at which another life leaned on this one; an event up to there
+    comes late. The row holds how far it leads `moment`, mostly 0.
+    """
 
     __slots__ = (
         "changed", "first", "horizon", "id", "is_new", "key", "lot", "moment", "parent", "standing",
@@ -247,11 +251,12 @@ class Lives:
 def _whole(live: Live) -> Row:
     return (
         live.id, live.key, live.lot, live.standing, live.parent,
-        live.first, live.moment, live.horizon,
+        live.first, live.moment, live.horizon - live.moment,
     )  # fmt: skip
 
 
 def _changes(live: Live) -> Row:
     return (
-        live.lot, live.standing, live.parent, live.first, live.moment, live.horizon, live.id,
+        live.lot, live.standing, live.parent, live.first, live.moment,
+        live.horizon - live.moment, live.id,
     )  # fmt: skip

@@ -40,12 +40,12 @@ _NAMED = (
 )
 _PAYLOAD = "SELECT payload FROM event WHERE seq = ?"
 _INSIDE = (
-    "SELECT c.child, i.moment FROM containment c JOIN item i ON i.id = c.child"
+    "SELECT c.child, i.moment, i.moment + i.lead FROM containment c JOIN item i ON i.id = c.child"
     " WHERE c.parent = ? AND (c.until IS NULL OR c.until >= ?)"
 )
-_ROW = "SELECT id, key, first, horizon FROM item WHERE id"
-_LEAN = "UPDATE item SET horizon = ? WHERE id = ? AND horizon < ?"
-_CHANGING = ("lot", "standing", "parent", "first", "moment", "horizon")
+_ROW = "SELECT id, key, first, moment + lead FROM item WHERE id"
+_LEAN = "UPDATE item SET lead = ? - moment WHERE id = ? AND moment + lead < ?"
+_CHANGING = ("lot", "standing", "parent", "first", "moment", "lead")
 _STAY = ("child", "since", "until", "parent")
 
 
@@ -126,7 +126,7 @@ def item_row(standings: Standings, lots: Lots, row: Row, telling: Telling) -> Ro
     """What a row (id, key, first, horizon) of `item` becomes, columns as in `_CHANGING`, id."""
     item_id, key, first, horizon = row
     if not telling.moments:
-        return None, standings.nothing, None, first, NEVER, horizon, item_id
+        return None, standings.nothing, None, first, NEVER, horizon - NEVER, item_id
     text = unpack_key(bytes(key))
     has_lot = telling.lot is not None and text.startswith("/01/")
     lot = lots.number(text[4:18], telling.lot) if telling.lot is not None and has_lot else None
@@ -136,7 +136,7 @@ def item_row(standings: Standings, lots: Lots, row: Row, telling: Telling) -> Ro
         telling.parent,
         life.time_of_moment(telling.moments[0]),
         telling.moments[-1],
-        max(horizon, telling.moments[-1]),
+        max(horizon - telling.moments[-1], 0),
         item_id,
     )
 
@@ -281,14 +281,17 @@ def _moved(step: Step, inside: Stay, stays: list[Stay]) -> Stay:
 
 def _all_in_doubt(hand: Hand, late: dict[int, int], emptied: set[int]) -> set[int]:
     """The late items and all whose state leaned on theirs from that moment on."""
-    doubt = dict(late)
+    doubt = set(late)
+    reached = dict(late)
     waiting = list(late)
     while waiting:
         container = waiting.pop()
-        moment = doubt[container]
-        for child, child_moment in hand.all(_INSIDE, (container, moment)):
-            leans = container in emptied or child_moment >= moment
-            if leans and doubt.get(child, moment + 1) > moment:
-                doubt[child] = moment
+        moment = reached[container]
+        for child, child_moment, horizon in hand.all(_INSIDE, (container, moment)):
+            if child_moment >= moment or container in emptied:
+                doubt.add(child)
+            # A child that nothing happened to since may still hold things that went on.
+            if horizon >= moment and reached.get(child, moment + 1) > moment:
+                reached[child] = moment
                 waiting.append(child)
-    return set(doubt)
+    return doubt

@@ -115,6 +115,7 @@ def write_index(hand: Hand, events: Sequence[tuple[int, Event]], party: str | No
 def parties_of(event: Event, capturer: str | None) -> set[tuple[str, Relation]]:
     """Who may see an event, by canonical GLN key, and why.
 
+    >>> from epcis.model import ObjectEvent
     >>> event = ObjectEvent(event_time="2026-01-02T03:04:05Z", action="ADD")
     >>> parties_of(event, "/414/9521321000010")
     {('/414/9521321000010', <Relation.CAPTURER: 1>)}

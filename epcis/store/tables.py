@@ -166,7 +166,7 @@ event_party = Table(
 lot = Table(
     "lot",
     metadata,
-    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("id", Integer, primary_key=True, autoincrement=True),
     _tenant(),
     Column("gtin", Text, nullable=False),
     Column("code", Text, nullable=False, comment="empty where only an expiry was told"),
@@ -181,7 +181,7 @@ item_block = Sequence("item_block", metadata=metadata)
 standing = Table(
     "standing",
     metadata,
-    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("id", Integer, primary_key=True, autoincrement=True),
     Column("status", Text, nullable=False, comment="epcis.store.life.ItemStatus"),
     Column("disposition", Text, nullable=False, comment="bare word, or empty"),
     Column("location", Text, nullable=False, comment="canonical key, or empty"),
@@ -194,14 +194,14 @@ item = Table(
     "item",
     metadata,
     Column("id", BigId, primary_key=True, autoincrement=False, comment="see lives.py"),
-    _tenant(),
-    Column("key", ItemKey, nullable=False, unique=True),
-    Column("lot", BigInteger),
-    Column("standing", BigInteger, nullable=False),
     Column("parent", BigInteger, comment="item id of what it is in"),
     Column("first", Instant, nullable=False, comment="first event time that names it"),
     Column("moment", BigInteger, nullable=False, comment="of the last event that names it"),
-    Column("horizon", BigInteger, nullable=False, comment="latest moment that leaned on it"),
+    Column("lead", BigInteger, nullable=False, comment="other lives leaned on it until then"),
+    Column("lot", Integer),
+    Column("standing", Integer, nullable=False),
+    _tenant(),
+    Column("key", ItemKey, nullable=False, unique=True),
     Index("item_by_lot", "lot"),
 )
 

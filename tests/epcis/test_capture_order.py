@@ -89,7 +89,7 @@ def state_after(store, events, acts):
 
 @given(arrivals())
 @settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_any_order_of_arrival_ends_in_the_same_state(kept_store, arrived):
     _, told, order, acts = arrived
