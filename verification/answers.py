@@ -11,6 +11,7 @@ from verification import history
 from verification.fmd.perform import Answer, perform
 from verification.guessing import count_unknown, is_spent, veiled
 from verification.participants import who_is
+from verification.stops import current_stops
 from verification.verdict import Asked, Reason, Verdict, verdict
 from verification.verify import facts, keep_verdicts
 from verification.vrs.respond import Response, respond
@@ -90,7 +91,8 @@ def answer_round(act: Act, round_: list[Wanted], settings: VerificationSettings)
     if verdicts:
         keep_verdicts(act, verdicts)
     if operations:
-        requests = [(one.request, who_is(act, one.caller, settings)) for _, one in operations]
+        stops = current_stops(act)
+        requests = [(one.request, who_is(stops, one.caller, settings)) for _, one in operations]
         answers = perform(act, requests, settings.rule_pack)
         told.update(zip((at for at, _ in operations), answers, strict=True))
     return [told[at] for at in range(len(round_))]

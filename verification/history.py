@@ -79,7 +79,8 @@ def pack_key(code: str, serial: str) -> str:
     >>> pack_key("00355555678908", "A/1")
     '/01/00355555678908/21/A%2F1'
     """
-    return f"/01/{code}/21/{quote(serial, safe='')}"
+    plain = serial.isalnum() and serial.isascii()
+    return f"/01/{code}/21/{serial if plain else quote(serial, safe='')}"
 
 
 def subject(code: str, serial: str) -> bytes:

@@ -10,15 +10,14 @@ from sqlalchemy import delete
 from epcis.ledger.entry import LeafKind
 from epcis.store.columns import microseconds
 from verification.fmd.operation import Role, Who
+from verification.stops import changed
 from verification.tables import participant
 
 if TYPE_CHECKING:
     from epcis.desk import Caller
-    from epcis.store.database import Act, View
+    from epcis.store.database import Act
     from verification.settings import VerificationSettings
-
-_LOOK = "SELECT role, location, authorisation, market FROM participant WHERE client = ?"
-_LOOK_POSTGRESQL = _LOOK.replace("?", "%s")
+    from verification.stops import Stops
 
 
 def register(act: Act, who: Who, *, by: str) -> None:
@@ -35,13 +34,13 @@ def register(act: Act, who: Who, *, by: str) -> None:
             by=by,
         )
     )
+    changed(act)
     act.log(LeafKind.ACCESS, msgspec.json.encode(who), msgspec.json.encode({"by": by}))
 
 
-def who_is(view: View, caller: Caller, settings: VerificationSettings) -> Who:
+def who_is(stops: Stops, caller: Caller, settings: VerificationSettings) -> Who:
     """The participant behind a caller; one who is not registered acts from its own party."""
-    statement = _LOOK if view.is_sqlite else _LOOK_POSTGRESQL
-    row = view.driver.execute(statement, (caller.name,)).fetchone()
+    row = stops.participants.get(caller.name)
     if row is None:
         own = caller.party or caller.name
         return Who(
@@ -53,8 +52,8 @@ def who_is(view: View, caller: Caller, settings: VerificationSettings) -> Who:
         )
     return Who(
         client=caller.name,
-        role=Role(row[0]),
-        location=row[1],
-        authorisation=row[2],
-        market=row[3] or settings.market,
+        role=Role(row.role),
+        location=row.location,
+        authorisation=row.authorisation,
+        market=row.market or settings.market,
     )

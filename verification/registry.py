@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import and_, delete, select
 
 from epcis.ledger.entry import LeafKind
+from verification.stops import EVERYWHERE, changed, current_stops
 from verification.tables import doubt as doubt_table
 from verification.tables import lot_state, product, product_market
 from verification.verdict import Doubt, LotState, ProductState
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
     from epcis.store.database import Act, View
-
-EVERYWHERE = ""
-"""The market of a state that holds in all markets."""
 
 
 class IrreversibleError(Exception):
@@ -74,6 +72,7 @@ def set_lot_state(
             by=by,
         )
     )
+    changed(act)
     was = before.state.value if before else LotState.ACTIVE.value
     _log(
         act,
@@ -127,6 +126,7 @@ def set_doubt(
                 since_us=_us(now),
             )
         )
+    changed(act)
     _log(
         act,
         {"act": "doubt", "gtin": gtin, "lot": lot, "serial": serial, "to": kind},
@@ -136,16 +136,7 @@ def set_doubt(
 
 def doubt_about(view: View, gtin: str, serial: str, lot: str | None) -> Doubt | None:
     """The gravest open doubt about a pack or its lot."""
-    table = doubt_table.c
-    about = or_(
-        and_(table.serial == serial, table.lot == ""),
-        and_(table.serial == "", table.lot == (lot or "")),
-    )
-    rows = view.connection.execute(select(table.kind).where(table.gtin == gtin, about))
-    kinds = {Doubt(kind) for (kind,) in rows}
-    if Doubt.ILLEGITIMATE in kinds:
-        return Doubt.ILLEGITIMATE
-    return Doubt.SUSPECT if kinds else None
+    return current_stops(view).doubt(gtin, lot, serial)
 
 
 def set_product_state(
@@ -163,6 +154,7 @@ def set_product_state(
             code=code, market=market, state=state.value, since_us=_us(now), by=by, reason=reason
         )
     )
+    changed(act)
     _log(
         act,
         {"act": "product-state", "code": code, "market": market, "to": state, "from": before},
@@ -172,12 +164,7 @@ def set_product_state(
 
 def product_state(view: View, code: str, market: str = EVERYWHERE) -> ProductState:
     """Whether a product is withdrawn in `market` or everywhere."""
-    table = product_market.c
-    rows = view.connection.execute(
-        select(table.state).where(table.code == code, table.market.in_({market, EVERYWHERE}))
-    )
-    withdrawn = any(state == ProductState.WITHDRAWN for (state,) in rows)
-    return ProductState.WITHDRAWN if withdrawn else ProductState.ACTIVE
+    return current_stops(view).product(code, market)
 
 
 def is_registered(view: View, code: str) -> bool:

@@ -73,6 +73,14 @@ lot_state = Table(
 )
 """`market` is empty where a state holds everywhere."""
 
+stop_mark = Table(
+    "stop_mark",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("mark", BigInteger, nullable=False),
+)
+"""One row: changes with every stop that is set or lifted (see `verification.stops`)."""
+
 exempt_lot = Table(
     "exempt_lot",
     metadata,

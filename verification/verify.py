@@ -9,14 +9,13 @@ import msgspec
 
 from epcis.store.columns import pack_key as packed
 from verification import history
+from verification.stops import MARK, stops_at
 from verification.verdict import (
     Asked,
-    Doubt,
     Facts,
     KnownPack,
     LotState,
     PackState,
-    ProductState,
     Verdict,
     verdict,
 )
@@ -27,22 +26,14 @@ if TYPE_CHECKING:
 
     from epcis.store.database import Act, Store, View
 
-_LOOK = """
-SELECT s.status, l.code, l.expiry, p.state, p.lot, p.expiry, p.stolen,
- (SELECT MAX(z.state) FROM lot_state z
-   WHERE z.gtin = ? AND z.lot = COALESCE(p.lot, l.code) AND z.market IN ('', ?)
-     AND z.state <> 'Active'),
- (SELECT MIN(d.kind) FROM doubt d WHERE d.gtin = ? AND ((d.serial = ? AND d.lot = '')
-     OR (d.serial = '' AND d.lot = COALESCE(p.lot, l.code)))),
- (SELECT MAX(m.state) FROM product_market m
-   WHERE m.code = ? AND m.market IN ('', ?) AND m.state = 'Withdrawn'),
- s.disposition
+_LOOK = f"""
+SELECT s.status, l.code, l.expiry, p.state, p.lot, p.expiry, p.stolen, s.disposition, {MARK}
 FROM (SELECT 1 AS one) q
 LEFT JOIN item i ON i.key = ?
 LEFT JOIN standing s ON s.id = i.standing
 LEFT JOIN lot l ON l.id = i.lot
 LEFT JOIN pack p ON p.code = ? AND p.serial = ?
-"""
+"""  # noqa: S608  # no value is put in
 _LOOK_POSTGRESQL = _LOOK.replace("?", "%s")
 
 _KNOWN = """
@@ -131,18 +122,20 @@ def _entry(answer: Verdict, client: str, location: str) -> history.Entry:
 
 def facts(view: View, asked: Asked, market: str = "") -> Facts:
     """All that a verdict needs, by one look at the store."""
-    row = _look(view, asked, market)
+    row = _look(view, asked)
     pack = _known_pack(row)
-    lot_word, doubt, withdrawn, disposition = row[7:11]
-    if not lot_word and disposition == "recalled":
-        lot_word = LotState.RECALLED
+    if pack is None:
+        return Facts(asked, None, product_known=is_known_product(view, asked.gtin))
+    stops = stops_at(view, row[8])
+    lot_state = stops.lot(asked.gtin, pack.lot, market)
+    if lot_state is LotState.ACTIVE and row[7] == "recalled":
+        lot_state = LotState.RECALLED
     return Facts(
-        asked=asked,
-        pack=pack,
-        product_known=pack is not None or is_known_product(view, asked.gtin),
-        product_state=ProductState.WITHDRAWN if withdrawn else ProductState.ACTIVE,
-        lot_state=LotState(lot_word) if lot_word else LotState.ACTIVE,
-        doubt=Doubt(doubt) if doubt else None,
+        asked,
+        pack,
+        product_state=stops.product(asked.gtin, market),
+        lot_state=lot_state,
+        doubt=stops.doubt(asked.gtin, pack.lot, asked.serial),
     )
 
 
@@ -163,12 +156,10 @@ def _gtin_head(gtin: str) -> bytes:
     return int(digits).to_bytes(6, "big")
 
 
-def _look(view: View, asked: Asked, market: str) -> Any:  # noqa: ANN401  # a row of the driver
-    gtin, serial = asked.gtin, asked.serial
-    key = packed(history.pack_key(gtin, serial))
-    values = (gtin, market, gtin, serial, gtin, market, key, gtin, serial)
+def _look(view: View, asked: Asked) -> Any:  # noqa: ANN401  # a row of the driver
+    key = packed(history.pack_key(asked.gtin, asked.serial))
     statement = _LOOK if view.is_sqlite else _LOOK_POSTGRESQL
-    return view.driver.execute(statement, values).fetchone()
+    return view.driver.execute(statement, (key, asked.gtin, asked.serial)).fetchone()
 
 
 def _known_pack(row: Any) -> KnownPack | None:  # noqa: ANN401  # a row of the driver
@@ -179,7 +170,7 @@ def _known_pack(row: Any) -> KnownPack | None:  # noqa: ANN401  # a row of the d
     effective = PackState(state) if state else PackState.ACTIVE
     if effective is PackState.ACTIVE and status is not None:
         effective = STATE_OF_ITEM.get(status, PackState.ACTIVE)
-    if effective is PackState.ACTIVE and row[10] in NOT_SELLABLE:
+    if effective is PackState.ACTIVE and row[7] in NOT_SELLABLE:
         effective = PackState.LOCKED
     if stolen:
         effective = PackState.STOLEN

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, cast
 from compliance.service import access
 
 if TYPE_CHECKING:
-    from epcis.desk import Clock
-    from epcis.store.database import Store
     from sqlalchemy import Connection
 
     from compliance.service.access import Grant
+    from epcis.desk import Clock
+    from epcis.store.database import Store
 
 REMEMBERED_MAX = 1024
 """Keys held at once; beyond that all are forgotten."""

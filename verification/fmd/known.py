@@ -14,29 +14,25 @@ from verification import history
 from verification.fmd import cause
 from verification.fmd.cause import Cause
 from verification.fmd.operation import Known, PackRecord
-from verification.tables import batch, exempt_lot, pack
-from verification.verdict import LotState, PackState, ProductState
+from verification.stops import MARK, stops_at
+from verification.tables import batch, pack
+from verification.verdict import LotState, PackState
 from verification.verify import NOT_SELLABLE, STATE_OF_ITEM, is_known_product
 
 if TYPE_CHECKING:
     from epcis.store.database import View
     from verification.fmd.operation import PackRequest
 
-_LOOK = """
+_LOOK = f"""
 SELECT s.status, s.disposition, s.location, i.moment, l.code, l.expiry,
  p.state, p.lot, p.expiry, p.since_us, p.location, p.authorisation, p.repeats, p.version, p.stolen,
- p.public,
- (SELECT MAX(z.state) FROM lot_state z
-   WHERE z.gtin = ? AND z.lot = COALESCE(p.lot, l.code) AND z.market IN ('', ?)
-     AND z.state <> 'Active'),
- (SELECT MAX(m.state) FROM product_market m
-   WHERE m.code = ? AND m.market IN ('', ?) AND m.state = 'Withdrawn')
+ p.public, {MARK}
 FROM (SELECT 1 AS one) q
 LEFT JOIN item i ON i.key = ?
 LEFT JOIN standing s ON s.id = i.standing
 LEFT JOIN lot l ON l.id = i.lot
 LEFT JOIN pack p ON p.code = ? AND p.serial = ?
-"""
+"""  # noqa: S608  # no value is put in
 _LOOK_POSTGRESQL = _LOOK.replace("?", "%s")
 _LOCK_PACK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
@@ -52,23 +48,25 @@ def lock_pack(view: View, code: str, serial: str) -> None:
 
 def known_of(view: View, request: PackRequest, market: str) -> Known:
     """The facts of one request in one market."""
-    code, serial = request.code, request.serial
-    values = (code, market, code, market, packed(history.pack_key(code, serial)), code, serial)
+    code = request.code
+    key = packed(history.pack_key(code, request.serial))
     statement = _LOOK if view.is_sqlite else _LOOK_POSTGRESQL
-    row = view.driver.execute(statement, values).fetchone()
+    row = view.driver.execute(statement, (key, code, request.serial)).fetchone()
+    stops = stops_at(view, row[16])
     record = _record(row)
+    lot = request.lot or (record.lot if record else None)
+    exempt = stops.is_exempt(code, lot, market)
     if record is None:
-        return _without_pack(view, request, market)
-    lot_word, withdrawn = row[16], row[17]
-    if not lot_word and row[1] == "recalled":
-        lot_word = LotState.RECALLED
-    lot = request.lot or record.lot
+        return _without_pack(view, request, exempt=exempt)
+    lot_state = stops.lot(code, record.lot, market)
+    if lot_state is LotState.ACTIVE and row[1] == "recalled":
+        lot_state = LotState.RECALLED
     return Known(
         product=True,
-        product_state=ProductState.WITHDRAWN if withdrawn else ProductState.ACTIVE,
-        exempt=_is_exempt(view, code, lot, market),
+        product_state=stops.product(code, market),
+        exempt=exempt,
         lot=True,
-        lot_state=LotState(lot_word) if lot_word else LotState.ACTIVE,
+        lot_state=lot_state,
         pack=record,
     )
 
@@ -94,12 +92,12 @@ def meant_serial(view: View, request: PackRequest) -> Cause:
     return next((why for other, why in by_text.items() if other in found), Cause.NONE)
 
 
-def _without_pack(view: View, request: PackRequest, market: str) -> Known:
+def _without_pack(view: View, request: PackRequest, *, exempt: bool) -> Known:
     lot_row = _batch(view, request.code, request.lot)
     lot_known = lot_row is not None or _is_lot_told(view, request.code, request.lot)
     return Known(
         product=is_known_product(view, request.code),
-        exempt=_is_exempt(view, request.code, request.lot, market),
+        exempt=exempt,
         lot=lot_known,
         serial_shape=lot_row.serial_shape if lot_row is not None else "",
     )
@@ -120,17 +118,6 @@ def _is_lot_told(view: View, code: str, lot: str | None) -> bool:
     )
     values = (code, lot, code, lot)
     return lot is not None and view.driver.execute(statement, values).fetchone() is not None
-
-
-def _is_exempt(view: View, code: str, lot: str | None, market: str) -> bool:
-    if lot is None:
-        return False
-    mark = "?" if view.is_sqlite else "%s"
-    statement = (
-        f"SELECT 1 FROM {exempt_lot.name} WHERE code = {mark} AND lot = {mark}"  # noqa: S608  # marks only
-        f" AND market IN ('', {mark})"
-    )
-    return view.driver.execute(statement, (code, lot, market)).fetchone() is not None
 
 
 def _record(row: Any) -> PackRecord | None:  # noqa: ANN401  # a row of the driver

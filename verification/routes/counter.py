@@ -24,11 +24,13 @@ from verification.answers import (
 )
 from verification.fmd.operation import Operation
 from verification.fmd.perform import Answer, query
+from verification.glance import glance
 from verification.history import utc_text
 from verification.participants import who_is
 from verification.rounds import Rounds
 from verification.routes.wanted import PackBody, asked_of, request_of
 from verification.settings import VerificationSettings, settings_of
+from verification.stops import current_stops
 from verification.verdict import Verdict
 from verification.verify import is_known_product
 from verification.vrs.question import MalformedError, gln_of, gtin_of, parameters_of, question_of
@@ -107,10 +109,10 @@ class Counter:
         except MalformedError as error:
             raise _bad_request(str(error)) from None
         body = msgspec.convert(given, PackBody)
-        with self._store.read() as view:
-            now = self._clock()
-            request = request_of(Operation.VERIFY, body, now, self._settings)
-            who = who_is(view, caller, self._settings)
+        now = self._clock()
+        request = request_of(Operation.VERIFY, body, now, self._settings)
+        with glance(self._store) as view:
+            who = who_is(current_stops(view), caller, self._settings)
             answer = query(view, request, who, self._settings.rule_pack, now)
         return told_json(answer)
 

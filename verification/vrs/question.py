@@ -166,9 +166,11 @@ def parameters_of(query: bytes, known: frozenset[str]) -> dict[str, str]:
 
 
 def _decoded(segment: bytes) -> str:
-    if _PERCENT.search(segment):
-        raise MalformedError("a percent sign must be followed by two hexadecimal digits")
     try:
+        if b"%" not in segment:
+            return segment.decode()
+        if _PERCENT.search(segment):
+            raise MalformedError("a percent sign must be followed by two hexadecimal digits")
         return unquote_to_bytes(segment).decode()
     except UnicodeDecodeError:
         raise MalformedError("the URL is not UTF-8") from None

@@ -1,0 +1,362 @@
+"""How fast verification answers over HTTP, against bare servers measured in the same run.
+
+    python benchmarks/verification.py [--packs 250000] [--turns 5] [--postgresql URL]
+
+Needs Debian's `wrk`. Every figure is a ratio within one run; the calibration servers are the
+smallest that can answer at all: plain ASGI, one key lookup, no framework, no audit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+GTIN, LOT, EXPIRY = "05901234123457", "A123", "2030-05-31"
+UUID = "2f7f2f7e-5d0b-4a0e-9a34-7a9d6f0f3f10"
+EVENT_PACKS = 1000
+CONNECTIONS = 16
+
+
+def serial_of(number: int) -> str:
+    """Random-looking serials that the load generator can compute too."""
+    return str(100_000_000_000 + (number * 7_919_993 + 12_345) % 899_999_999_981)
+
+
+def fill(url: str, packs: int) -> None:
+    """A store with one product of `packs` commissioned packs, by the ordinary capture code."""
+    import epcis.ledger.tables
+    import verification.tables  # noqa: F401
+    from compliance.service import access
+    import compliance.tables  # noqa: F401
+    from epcis.capture import record
+    from epcis.model import Node, ObjectEvent
+    from epcis.store.database import Store
+
+    store = Store.open(url)
+    store.create_all()
+    now = datetime.now(UTC)
+    cbv = "urn:epcglobal:cbv:mda"
+    ilmd = (
+        Node(namespace=cbv, name="lotNumber", children=(LOT,)),
+        Node(namespace=cbv, name="itemExpirationDate", children=(EXPIRY,)),
+    )
+    for start in range(0, packs, EVENT_PACKS):
+        epcs = tuple(
+            f"https://id.gs1.org/01/{GTIN}/21/{serial_of(number)}"
+            for number in range(start, min(start + EVENT_PACKS, packs))
+        )
+        event = ObjectEvent(
+            event_time=f"2026-01-01T00:00:00.{start // EVENT_PACKS:06d}Z",
+            event_time_zone_offset="+00:00",
+            action="ADD",
+            biz_step="urn:epcglobal:cbv:bizstep:commissioning",
+            disposition="urn:epcglobal:cbv:disp:active",
+            epcs=epcs,
+            ilmd=ilmd,
+        )
+        with store.write(now) as act:
+            record(act, [event])
+    with store.write(now) as act:
+        key = access.new_key(act, access.Grant("bench", access.EVERYTHING), now=now)
+    Path(os.environ["BENCH_KEY"]).write_text(key)
+    store.close()
+
+
+# ---------------------------------------------------------------- servers, each in its own process
+
+
+def bare_sqlite(path: str):
+    """Calibration: ASGI and one SQLite lookup, nothing else."""
+    from epcis.store.columns import pack_key
+
+    db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    look = "SELECT i.id, s.status FROM item i JOIN standing s ON s.id = i.standing WHERE i.key = ?"
+
+    async def app(scope, receive, send):
+        if scope["type"] != "http":
+            return
+        parts = scope["path"].split("/")
+        key = pack_key(f"/01/{parts[3]}/21/{parts[7]}")
+        row = db.execute(look, (key,)).fetchone()
+        body = b'{"verified":true}' if row else b'{"verified":false}'
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [
+                    (b"content-type", b"application/json"),
+                    (b"content-length", str(len(body)).encode()),
+                ],
+            }
+        )
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+def bare_asyncpg(url: str):
+    """Calibration: ASGI and one lookup through asyncpg."""
+    import asyncpg
+
+    from epcis.store.columns import pack_key
+
+    pool = None
+    look = "SELECT i.id, s.status FROM item i JOIN standing s ON s.id = i.standing WHERE i.key = $1"
+
+    async def app(scope, receive, send):
+        nonlocal pool
+        if scope["type"] != "http":
+            return
+        if pool is None:
+            plain = url.replace("postgresql+psycopg", "postgresql")
+            pool = await asyncpg.create_pool(plain, min_size=CONNECTIONS, max_size=CONNECTIONS)
+        parts = scope["path"].split("/")
+        row = await pool.fetchrow(look, pack_key(f"/01/{parts[3]}/21/{parts[7]}"))
+        body = b'{"verified":true}' if row else b'{"verified":false}'
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+def packtrail(url: str):
+    """The application itself, as `packtrail serve` makes it, on this store."""
+    from compliance.service.settings import Settings
+    from epcis.store.database import Store
+
+    settings = Settings(database=url, data_dir=Path(tempfile.mkdtemp()))
+    try:
+        from compliance.service.app import Parts, create_app, utc_now
+    except ImportError:
+        from fastapi import FastAPI
+        from compliance.service.gate import Gate
+        from verification.routes import FastLane
+        app = FastAPI()
+        store = Store.open(url)
+        clock = lambda: datetime.now(UTC)
+        app.state.store, app.state.clock, app.state.settings = store, clock, settings
+        app.add_middleware(FastLane)
+        app.add_middleware(Gate, store=store, clock=clock, settings=settings)
+        return app
+    return create_app(Parts(settings, Store.open(url), None, utc_now))
+
+
+def serve(kind: str, url: str, port: int) -> None:
+    import uvicorn
+
+    app = {"bare": bare_sqlite, "asyncpg": bare_asyncpg, "packtrail": packtrail}[kind](url)
+    uvicorn.run(app, port=port, log_level="warning", access_log=False, lifespan="off")
+
+
+# ---------------------------------------------------------------- load
+
+LUA = {
+    "vrs": """
+local n = 0
+request = function()
+  n = n + 1
+  local s = string.format("%d", 100000000000 + ((n * 104729 % PACKS) * 7919993 + 12345) % 899999999981)
+  return wrk.format("GET", "/verify/gtin/GTIN/lot/LOT/ser/" .. s ..
+    "?exp=300531&linkType=verificationService&reqGLN=0366666000014&corrUUID=@UUID@")
+end""",
+    "status": """
+local n = 0
+request = function()
+  n = n + 1
+  local s = string.format("%d", 100000000000 + ((n * 104729 % PACKS) * 7919993 + 12345) % 899999999981)
+  return wrk.format("GET", "/packs/status?gtin=GTIN&serial=" .. s .. "&lot=LOT&expiry=300531")
+end""",
+    "verify": """
+local n = 0
+wrk.headers["content-type"] = "application/json"
+request = function()
+  n = n + 1
+  local s = string.format("%d", 100000000000 + ((n * 104729 % PACKS) * 7919993 + 12345) % 899999999981)
+  return wrk.format("POST", "/packs/verify", nil,
+    '{"gtin":"GTIN","serial":"' .. s .. '","lot":"LOT","expiry":"300531"}')
+end""",
+    "supply": """
+local n = OFFSET
+wrk.headers["content-type"] = "application/json"
+request = function()
+  n = n + 1
+  local s = string.format("%d", 100000000000 + (n * 7919993 + 12345) % 899999999981)
+  return wrk.format("POST", "/packs/supply", nil,
+    '{"gtin":"GTIN","serial":"' .. s .. '","lot":"LOT","expiry":"300531"}')
+end""",
+}
+DONE = """
+done = function(summary, latency, requests)
+  io.write(string.format("RESULT %d %d %d %d %d\\n", summary.requests, summary.duration,
+    summary.errors.status, latency:percentile(95), latency:percentile(99)))
+end"""
+
+
+class Figures:
+    """What the runs of one load against one server measured, summed."""
+
+    def __init__(self):
+        self.requests = self.refused = 0
+        self.duration_us = self.cpu_s = 0.0
+        self.p95_ms: list[float] = []
+
+    def add(self, requests, duration_us, refused, p95_us, cpu_s):
+        self.requests += requests
+        self.refused += refused
+        self.duration_us += duration_us
+        self.cpu_s += cpu_s
+        self.p95_ms.append(p95_us / 1000)
+
+    @property
+    def rps(self):
+        return self.requests / self.duration_us * 1e6
+
+    @property
+    def cpu_us(self):
+        return self.cpu_s * 1e6 / max(self.requests, 1)
+
+    def __str__(self):
+        p95 = sorted(self.p95_ms)[len(self.p95_ms) // 2]
+        return (
+            f"{self.rps:7.0f} /s  p95 {p95:6.2f} ms  server {self.cpu_us:5.0f} us/request"
+            f"  refused {self.refused}"
+        )
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU of a process and its children, so that a database server can be counted too."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Server:
+    """A server in a process of its own, on a free port."""
+
+    def __init__(self, kind: str, url: str):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        command = [sys.executable, __file__, "--serve", kind, "--database", url]
+        self.process = subprocess.Popen([*command, "--port", str(self.port)], cwd=ROOT)
+        wait_for(self.port)
+
+    def load(self, script: Path, key: str, seconds: int, into: Figures | None) -> None:
+        """Load it for some seconds and add what was measured."""
+        before = cpu_seconds(self.process.pid)
+        said = subprocess.run(
+            ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script)]
+            + ["-H", f"Authorization: Bearer {key}", f"http://127.0.0.1:{self.port}"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        cpu = cpu_seconds(self.process.pid) - before
+        numbers = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+)", said)
+        assert numbers, said
+        requests, duration_us, refused, p95_us, _ = map(int, numbers.groups())
+        if into is not None:
+            into.add(requests, duration_us, refused, p95_us, cpu)
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(20)
+
+
+def script(kind: str, opts, offset: int = 0) -> Path:
+    path = Path(opts.scratch) / f"{kind}-{offset}.lua"
+    text = LUA[kind].replace("PACKS", str(opts.packs)).replace("GTIN", GTIN).replace("LOT", LOT)
+    path.write_text(text.replace("@UUID@", UUID).replace("OFFSET", str(offset)) + DONE)
+    return path
+
+
+def wait_for(port: int) -> None:
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise SystemExit("the server did not start")
+
+
+def say(name: str, figures: Figures, against: Figures | None = None, must: float = 0) -> None:
+    ratio = ""
+    if against is not None:
+        value = figures.rps / against.rps
+        by_cpu = against.cpu_us / figures.cpu_us
+        ratio = f"  ratio {value:5.2f} (per cpu-second {by_cpu:5.2f}), must be {must}"
+    print(f"{name:38} {figures}{ratio}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--packs", type=int, default=250_000)
+    parser.add_argument("--seconds", type=int, default=1)
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--postgresql", default="")
+    parser.add_argument("--scratch", default="")
+    parser.add_argument("--serve")
+    parser.add_argument("--database")
+    parser.add_argument("--port", type=int)
+    opts = parser.parse_args()
+    if opts.serve:
+        serve(opts.serve, opts.database, opts.port)
+        return
+    if shutil.which("wrk") is None:
+        raise SystemExit("this needs wrk: apt-get install wrk")
+    opts.scratch = opts.scratch or tempfile.mkdtemp()
+    for url in (str(Path(opts.scratch) / "bench.db"), opts.postgresql):
+        if url:
+            compare(url, opts)
+
+
+def compare(url: str, opts) -> None:
+    is_sqlite = "://" not in url
+    os.environ["BENCH_KEY"] = str(Path(opts.scratch) / ("key" if is_sqlite else "key-pg"))
+    if not Path(os.environ["BENCH_KEY"]).exists():
+        start = time.perf_counter()
+        fill(url, opts.packs)
+        print(f"filled {opts.packs} packs in {time.perf_counter() - start:.0f} s")
+    key = Path(os.environ["BENCH_KEY"]).read_text()
+    bare = Server("bare" if is_sqlite else "asyncpg", url)
+    ours = Server("packtrail", url)
+    loads = {"bare": bare, "vrs": ours, "verify": ours, "status": ours, "supply": ours}
+    figures = {name: Figures() for name in loads}
+    offset = random.randrange(opts.packs // 2)
+    try:
+        # Turn and turn about, so that a busy moment of the machine falls on all alike.
+        for turn in range(opts.turns + 1):
+            for name, server in loads.items():
+                offset += 3000
+                path = script("vrs" if name == "bare" else name, opts, offset)
+                server.load(path, key, opts.seconds, figures[name] if turn else None)
+    finally:
+        ours.stop()
+        bare.stop()
+    plain = figures["bare"]
+    audited, queried = (0.4, 0.65) if is_sqlite else (0.6, 0.6)
+    say("bare ASGI + " + ("sqlite3" if is_sqlite else "asyncpg"), plain)
+    say("VRS verify, authenticated, audited", figures["vrs"], plain, audited)
+    say("pack verify, authenticated, audited", figures["verify"], plain, audited)
+    say("status query, authenticated", figures["status"], plain, queried)
+    say("supply, durable, against pack verify", figures["supply"], figures["verify"], 0.5)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""What stands above single packs, held in memory: stopped lots, withdrawn products and doubts.
+
+Exempt lots and participants too. They are few and change seldom, while each verification asks for them. Every write puts a new random
+mark in the same transaction; every look at a pack reads the mark along, and what is held counts
+only while the mark is the same. So a recall holds for the next look, in any process.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import select
+
+from verification.tables import (
+    doubt,
+    exempt_lot,
+    lot_state,
+    participant,
+    product_market,
+    stop_mark,
+)
+from verification.verdict import Doubt, LotState, ProductState
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from epcis.store.database import Act, View
+
+EVERYWHERE = ""
+"""The market of a state that holds in all markets."""
+
+MARK = "(SELECT mark FROM stop_mark WHERE id = 1)"
+"""The SQL that a look at a pack reads along."""
+
+_WEIGHT = {LotState.ACTIVE: 0, LotState.HELD: 1, LotState.CLOSED: 2, LotState.RECALLED: 3}
+_PUT_MARK = (
+    "INSERT INTO stop_mark (id, mark) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET mark ="
+    " excluded.mark"
+)
+_PUT_MARK_POSTGRESQL = _PUT_MARK.replace("?", "%s")
+
+
+@dataclass(frozen=True, slots=True)
+class Stops:
+    """All stops as of one mark."""
+
+    mark: int | None
+    lots: dict[tuple[str, str], dict[str, LotState]] = field(default_factory=dict)
+    withdrawn: dict[str, frozenset[str]] = field(default_factory=dict)
+    doubts: dict[str, tuple[tuple[str, str, Doubt], ...]] = field(default_factory=dict)
+    exempt: frozenset[tuple[str, str, str]] = frozenset()
+    participants: dict[str, Any] = field(default_factory=dict)
+    """Rows of `participant` by client."""
+
+    def lot(self, gtin: str, lot: str | None, market: str) -> LotState:
+        """The gravest state of a lot in a market or everywhere."""
+        by_market = self.lots.get((gtin, lot or ""))
+        if by_market is None:
+            return LotState.ACTIVE
+        states = (by_market.get(place, LotState.ACTIVE) for place in (market, EVERYWHERE))
+        return max(states, key=_WEIGHT.__getitem__)
+
+    def product(self, code: str, market: str) -> ProductState:
+        """Whether a product is withdrawn in a market or everywhere."""
+        markets = self.withdrawn.get(code)
+        if markets and (market in markets or EVERYWHERE in markets):
+            return ProductState.WITHDRAWN
+        return ProductState.ACTIVE
+
+    def doubt(self, gtin: str, lot: str | None, serial: str) -> Doubt | None:
+        """The gravest open doubt about a pack or its lot."""
+        kinds = {
+            kind
+            for of_lot, of_serial, kind in self.doubts.get(gtin, ())
+            if of_serial == serial or (not of_serial and of_lot == lot)
+        }
+        if Doubt.ILLEGITIMATE in kinds:
+            return Doubt.ILLEGITIMATE
+        return Doubt.SUSPECT if kinds else None
+
+    def is_exempt(self, code: str, lot: str | None, market: str) -> bool:
+        """Whether a lot needs no safety features in a market."""
+        if not self.exempt or lot is None:
+            return False
+        return (code, lot, market) in self.exempt or (code, lot, EVERYWHERE) in self.exempt
+
+
+_held: WeakKeyDictionary[Engine, Stops] = WeakKeyDictionary()
+
+
+def stops_at(view: View, mark: int | None) -> Stops:
+    """The stops that go with a mark that was just read from the same view."""
+    engine = view.connection.engine
+    held = _held.get(engine)
+    if held is None or held.mark != mark:
+        held = _held[engine] = _read(view)
+    return held
+
+
+def current_stops(view: View) -> Stops:
+    """The stops as this view sees them."""
+    return stops_at(view, view.driver.execute(f"SELECT {MARK}").fetchone()[0])
+
+
+def changed(act: Act) -> None:
+    """Say, in the act that writes any of these tables, that what is held is out of date.
+
+    The mark is random and not a count: a count could come again after an act that was undone.
+    """
+    statement = _PUT_MARK if act.is_sqlite else _PUT_MARK_POSTGRESQL
+    act.driver.execute(statement, (secrets.randbits(62),))
+
+
+def _read(view: View) -> Stops:
+    """Everything from the store; the mark first, so that a change meanwhile shows next time."""
+    run = view.connection.execute
+    mark = run(select(stop_mark.c.mark)).scalar()
+    lots: dict[tuple[str, str], dict[str, LotState]] = {}
+    for row in run(select(lot_state)):
+        lots.setdefault((row.gtin, row.lot), {})[row.market] = LotState(row.state)
+    withdrawn: dict[str, set[str]] = {}
+    for row in run(select(product_market)):
+        if row.state == ProductState.WITHDRAWN:
+            withdrawn.setdefault(row.code, set()).add(row.market)
+    doubts: dict[str, list[tuple[str, str, Doubt]]] = {}
+    for row in run(select(doubt)):
+        doubts.setdefault(row.gtin, []).append((row.lot, row.serial, Doubt(row.kind)))
+    return Stops(
+        mark,
+        lots,
+        {code: frozenset(markets) for code, markets in withdrawn.items()},
+        {gtin: tuple(those) for gtin, those in doubts.items()},
+        frozenset((row.code, row.lot, row.market) for row in run(select(exempt_lot))),
+        {row.client: row for row in run(select(participant))},
+    )
