@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from epcis.trace import holders_of_lot
 from sqlalchemy import func, insert, select, update
 
 from compliance.tables import recall, recall_notice, recall_pack
 from epcis.ledger.entry import LeafKind
 from epcis.store.items import ItemState, items_of_lot
+from epcis.trace import holders_of_lot
 from verification.registry import set_lot_state
 from verification.verdict import LotState
 

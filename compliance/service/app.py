@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
+from compliance.seal.checkpoint import seal_log
 from compliance.service.gate import BodyLimit, Gate
 from compliance.service.jobs import background_work
 from compliance.service.oidc import TokenReader
@@ -23,7 +24,6 @@ from epcis.store.database import StoreAway, StoreFull
 from schemas.finding import Finding, Severity, Where
 from verification.image.limits import Limits
 from verification.image.worker import PictureReader
-from verification.routes import FastLane
 from verification.routes import FastLane
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.store = parts.store
     app.state.keys = parts.keys
     app.state.clock = parts.clock
+    app.state.seal_log = lambda: seal_log(parts.store, parts.keys, now=parts.clock()).note
     app.state.pages_need_sign_in = parts.pages_need_sign_in
     include_floors(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -7,23 +7,22 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from epcis.trace import trace
 from markupsafe import Markup
 
 from compliance.custody import Stop, custody_svg
 from compliance.names import place_names, product_name
 from compliance.recall import Notified, Recall, open_recall_of, reach
+from epcis.trace import trace
 from verification.verdict import Asked
 from verification.verify import verify_and_log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from epcis.trace import Story
-
     from compliance.service.scans import Scan
     from epcis.desk import Caller
     from epcis.store.database import Store, View
+    from epcis.trace import Story
     from schemas.finding import Finding
     from schemas.gs1.reading import Reading
     from verification.verdict import Verdict
@@ -35,7 +34,7 @@ _SENTENCES = {
     "commissioning": "Made and numbered",
     "packing": "Packed",
     "unpacking": "Unpacked",
-    "shipping": "Shipped",
+    "shipping": "Shipped from",
     "departing": "Left",
     "arriving": "Arrived",
     "receiving": "Received",
@@ -213,7 +212,8 @@ def story_lines(view: View, story: Story) -> tuple[StoryLine, ...]:
 
 def _sentence(step: str | None, disposition: str | None, place: str | None) -> str:
     did = _SENTENCES.get(step or "", (step or "seen").replace("_", " ").capitalize())
-    at = f" at {place}" if place else ""
+    at = f" {place}" if place and did.endswith(" from") else f" at {place}" if place else ""
+    did = did if place else did.removesuffix(" from")
     notable = disposition in ("recalled", "stolen", "destroyed", "damaged", "expired")
     return f"{did}{at}{f' ({disposition})' if notable else ''}."
 

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from epcis.capture import capture
-from verification.label import Label, write_png
-
 from compliance import recall
+from epcis.capture import capture
 from epcis.codec.document import Syntax, write_document
 from epcis.model import (
     AggregationEvent,
@@ -32,6 +30,7 @@ from epcis.model import (
 )
 from epcis.store.items import item
 from schemas.gs1.epc import canonical_key
+from verification.label import Label, write_png
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

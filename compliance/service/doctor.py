@@ -11,6 +11,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from compliance.service.migrate import NewerDatabaseError, open_migrated
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -120,12 +124,6 @@ def _distribution(name: str, means: str) -> Check:
 
 
 def _database(settings: Settings) -> Check:
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
-
-    from compliance.service.migrate import (  # noqa: PLC0415  # the check is about its loading too
-        NewerDatabaseError,
-        open_migrated,
-    )
 
     shown = settings.database_url.split("@")[-1]
     try:

@@ -11,8 +11,12 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import structlog
+
+from compliance.seal.checkpoint import seal_log, stamp_checkpoint, stamp_is_due
 from epcis.capture_job import run_jobs
 from epcis.codec.document import Limits
+from epcis.ledger.sequencer import run_sequencer
+from epcis.subscribe.delivery import run_subscriptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -44,12 +48,45 @@ async def background_work(parts: Parts, stop: asyncio.Event) -> AsyncIterator[No
 
 def _workers(parts: Parts) -> list[Worker]:
     """Every worker of this application, by name."""
-    limits = Limits(events_max=parts.settings.events_per_capture_max)
+    settings, store, clock = parts.settings, parts.store, parts.clock
+    limits = Limits(events_max=settings.events_per_capture_max)
+    private = settings.webhooks_to_private_addresses
 
     async def capture_jobs(stop: asyncio.Event) -> None:
-        await run_jobs(parts.store, parts.clock, stop, limits=limits)
+        await run_jobs(store, clock, stop, limits=limits)
 
-    return [("capture jobs", capture_jobs)]
+    async def subscriptions(stop: asyncio.Event) -> None:
+        await run_subscriptions(store, clock, stop, private_allowed=private)
+
+    async def sequencer(stop: asyncio.Event) -> None:
+        await run_sequencer(store, clock, stop)
+
+    async def checkpoints(stop: asyncio.Event) -> None:
+        await _sign_checkpoints(parts, stop)
+
+    return [
+        ("capture jobs", capture_jobs),
+        ("subscriptions", subscriptions),
+        ("sequencer", sequencer),
+        ("checkpoints", checkpoints),
+    ]
+
+
+async def _sign_checkpoints(parts: Parts, stop: asyncio.Event) -> None:
+    """Sign the log at a steady pace, and have it stamped once a day where that is due."""
+    while not stop.is_set():
+        await asyncio.to_thread(_sign_checkpoint, parts)
+        try:
+            await asyncio.wait_for(stop.wait(), parts.settings.checkpoint_every_s)
+        except TimeoutError:
+            continue
+
+
+def _sign_checkpoint(parts: Parts) -> None:
+    store, keys, now = parts.store, parts.keys, parts.clock()
+    sealed = seal_log(store, keys, now=now)
+    if stamp_is_due(store, now=now):
+        stamp_checkpoint(store, keys, sealed, now=now)
 
 
 async def _keep_running(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request, UploadFile
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from starlette.background import BackgroundTask
 
@@ -128,7 +128,7 @@ def pack_page(gtin: str, serial: str, request: Request) -> Response:
         return _sign_in_page(request, "Sign in to see this pack.", 401)
     if serial.endswith(".json"):
         card = _card(request, gtin, serial.removesuffix(".json"))
-        return _json(card)
+        return JSONResponse(card.as_dict())
     return render("pack.html", request, card=_card(request, gtin, serial))
 
 
@@ -136,12 +136,6 @@ def _card(request: Request, gtin: str, serial: str) -> Card:
     return card_of_pack(
         store_of(request), gtin, serial, now=now_of(request), caller=caller_of(request)
     )
-
-
-def _json(card: Card) -> Response:
-    from fastapi.responses import JSONResponse  # noqa: PLC0415
-
-    return JSONResponse(card.as_dict())
 
 
 @router.get("/recalls/board")

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI, Request
 from sqlalchemy import text
-from verification.routes import router as verification_router
 
 from compliance.routes import recalls
 from compliance.service import pages, scanning_routes
 from epcis.desk import store_of
+from epcis.routes import log
+from epcis.routes.all import routers as epcis_routers
 from verification.routes import router as verification_router
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def include_floors(app: FastAPI) -> None:
 
 def _routers() -> Iterator[APIRouter]:
     yield health_router
-    yield verification_router
+    yield from epcis_routers()
+    yield log.router
     yield scanning_routes.router
+    yield verification_router
     yield pages.router
     yield recalls.router

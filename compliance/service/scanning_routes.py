@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote
 
-from epcis.trace import trace
 from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ValidationError
@@ -13,6 +12,7 @@ from starlette.datastructures import UploadFile
 
 from compliance.service.scans import Scan, scan_picture, scan_text
 from epcis.desk import Caller, Problem, needs, store_of
+from epcis.trace import trace
 from schemas.finding import Severity
 
 router = APIRouter(prefix="/packs", tags=["packs"])

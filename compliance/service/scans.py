@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fastapi.concurrency import run_in_threadpool
-from verification.scan import recover
 
 from epcis.desk import Problem
 from schemas.finding import Finding, Severity
+from verification.scan import recover
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-    from verification.scan import Lookup
 
     from compliance.service.settings import Settings
     from schemas.gs1.reading import Reading
     from verification.image.worker import PictureReader
+    from verification.scan import Lookup
 
 
 @dataclass(frozen=True, slots=True)

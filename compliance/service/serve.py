@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 DEMO_GRANT = access.Grant(
     "demo pharmacist", frozenset({"verify", "query", "recall", "export", "capture"})
 )
+_CONNECTIONS_WAITING_MAX = 512
 
 
 class StartRefused(Exception):  # noqa: N818  # it is a refusal, not an error
@@ -64,6 +65,8 @@ def _listen(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+        # From here on connections wait in line, so that nobody who reads the greeting is refused.
+        listener.listen(_CONNECTIONS_WAITING_MAX)
     except OSError as fault:
         listener.close()
         raise StartRefused(
@@ -85,7 +88,7 @@ def _greet(settings: Settings, store: Store, address: str, *, demo: bool) -> Non
     lines = [f"Packtrail listens on {address}/"]
     if demo:
         lines += _demo_lines(settings, store, address)
-    print("\n".join(lines), flush=True)  # noqa: T201
+    print("\n".join(lines), flush=True)  # noqa: T201  # as above
 
 
 def _demo_lines(settings: Settings, store: Store, address: str) -> list[str]:

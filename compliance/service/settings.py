@@ -37,6 +37,10 @@ class Settings(BaseSettings):
     """Passphrase of the signing key files; empty: keys are protected by file mode only."""
     origin: str = "packtrail.local/log"
     """Name of this log in its checkpoints (C2SP: host and path, no scheme)."""
+    checkpoint_every_s: float = Field(default=60.0, gt=0)
+    """How often the log's checkpoint is signed, in seconds; exports sign one at once."""
+    timestamp_url: str = ""
+    """RFC 3161 time-stamp authority; empty: the own key stamps, which proves less."""
     owner_gln: str = ""
     """GLN-13 of the company that runs this installation; the responder's GLN in verification."""
 

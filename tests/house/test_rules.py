@@ -17,6 +17,8 @@ FILE_LINES_MAX = 500
 NAMES_OF_NOTHING = {"utils", "helpers", "manager", "handlers", "common", "misc", "base"}
 TABLES = {"ai_table.py"}
 """Generated data, not code to read."""
+WHOLE = {"verify_dossier.py"}
+"""Travels inside every dossier as one file, so it cannot be split."""
 
 
 def _sources() -> list[Path]:
@@ -60,7 +62,8 @@ def test_no_file_is_longer_than_it_can_be_read() -> None:
     long = [
         f"{path.relative_to(ROOT)} has {lines} lines"
         for path in _sources()
-        if path.name not in TABLES and (lines := len(path.read_text().splitlines())) > FILE_LINES_MAX
+        if path.name not in TABLES | WHOLE
+        and (lines := len(path.read_text().splitlines())) > FILE_LINES_MAX
     ]
     assert not long, "\n".join(long)
 
@@ -101,6 +104,7 @@ def test_every_exemption_from_a_check_says_why() -> None:
     bare = [
         f"{path.relative_to(ROOT)}:{number}"
         for path in _sources()
+        if path.name not in TABLES
         for number, line in enumerate(path.read_text().splitlines(), 1)
         if re.search(r"#\s*(noqa|type: ignore|pragma: no cover)[^#]*$", line)
     ]

@@ -15,8 +15,11 @@ LOT = "A123"
 
 
 @pytest.fixture
-def client(serving: Callable) -> Iterator[httpx.Client]:
-    with serving() as server, httpx.Client(base_url=server.address, timeout=60) as client:
+def client(serving: Callable, database: str) -> Iterator[httpx.Client]:
+    with (
+        serving("--database", database) as server,
+        httpx.Client(base_url=server.address, timeout=60) as client,
+    ):
         yield client
 
 

@@ -1,7 +1,3 @@
 """Every floor's tables, imported so that the one `metadata` knows them all."""
 
-import compliance.tables
-import epcis.ledger.tables
-import epcis.query.tables
-import epcis.store.tables
 import verification.tables  # noqa: F401  # for their declarations

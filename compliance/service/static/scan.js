@@ -74,7 +74,9 @@ class PackScanner extends HTMLElement {
   }
 }
 
+// Browsers stay silent until a person has touched the page once; asking earlier only warns.
 function sound(word) {
+  if (!navigator.userActivation?.hasBeenActive) return;
   const context = new AudioContext();
   TONES[word].forEach((hertz, turn) => {
     const tone = context.createOscillator();

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from compliance.service.migrate import open_migrated
 from compliance.service.settings import Settings
 from epcis.store.database import Store
@@ -20,8 +21,8 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path, database=str(tmp_path / "store.db"))
+def settings(tmp_path: Path, database: str) -> Settings:
+    return Settings(data_dir=tmp_path, database=database)
 
 
 @pytest.fixture

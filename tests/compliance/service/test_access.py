@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
+
 from compliance.service import access
 from compliance.service.access import Grant, UnknownScopeError
 from compliance.tables import api_key
-from sqlalchemy import select
 
 TILL = Grant("till", frozenset({"verify"}), "/414/0366666000014")
 

@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
-from compliance.service import access
-from compliance.service.access import Grant
-from compliance.service.gate import SESSION_COOKIE, BodyLimit, Gate
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+
+from compliance.service import access
+from compliance.service.access import Grant
+from compliance.service.gate import SESSION_COOKIE, BodyLimit, Gate
 
 ANY = ["GET", "POST"]
 

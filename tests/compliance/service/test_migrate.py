@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import compliance.service.migrations.tables  # noqa: F401  # so that metadata knows all tables
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+import compliance.service.migrations.tables  # noqa: F401  # so that metadata knows all tables
 from compliance.service.migrate import (
     NewerDatabaseError,
     current_revision,
@@ -16,9 +18,7 @@ from compliance.service.migrate import (
     newest_revision,
     open_migrated,
 )
-from compliance.service.settings import Settings
 from epcis.store.tables import metadata
-from sqlalchemy import text
 
 
 def test_a_fresh_database_gets_every_table_that_is_declared(store) -> None:

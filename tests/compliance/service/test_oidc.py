@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from compliance.service.oidc import TokenReader
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet, OctKey
+
+from compliance.service.oidc import TokenReader
 
 
 @pytest.fixture

@@ -1,0 +1,104 @@
+"""A recall reaches every pack, tells every holder, and never ends in trade."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import compliance.service.migrations.tables  # noqa: F401  # so that all tables are made
+import pytest
+from compliance.recall import (
+    RecallRefused,
+    close_recall,
+    find_recall,
+    list_recalls,
+    open_recall,
+    open_recall_of,
+    reach,
+)
+from epcis.capture import capture
+from epcis.store.database import Store
+from verification.verdict import Reason, Word
+from verification.verify import verify
+
+NOW = datetime(2024, 6, 1, tzinfo=UTC)
+GTIN, LOT = "00300010123455", "A123"
+
+
+@pytest.fixture
+def shipped(store: Store, shared: Path) -> Store:
+    file = shared / "epcis/examples/dscsa/gs1-us-r1.3-direct-purchase.xml"
+    capture(store, file.read_bytes(), now=NOW)
+    return store
+
+
+def recall_it(store: Store, reason: str = "glass particles"):
+    return open_recall(store, GTIN, LOT, reason=reason, by="ann", now=NOW)
+
+
+def word(store: Store, serial: str = "11") -> tuple[Word, Reason]:
+    with store.read() as view:
+        answer = verify(view, GTIN, serial, now=NOW)
+    return answer.word, answer.reason
+
+
+def test_every_pack_and_every_holder_is_on_the_list(shipped: Store) -> None:
+    opened = recall_it(shipped)
+    assert opened.packs == len(opened.pack_list) == 12
+    assert {pack.key for pack in opened.pack_list} == {
+        f"/01/{GTIN}/21/{serial}" for serial in range(11, 23)
+    }
+    assert [(h.gln, h.name, h.packs) for h in opened.holders] == [
+        ("0399999999991", "GS1 Drug Distributor", 12)
+    ]
+
+
+def test_looking_at_the_reach_changes_nothing(shipped: Store) -> None:
+    with shipped.read() as view:
+        assert sum(holder.packs for holder in reach(view, GTIN, LOT)) == 12
+        assert list_recalls(view) == []
+    assert word(shipped)[0] is Word.OK
+
+
+def test_from_the_opening_on_every_pack_is_stopped_for_good(shipped: Store) -> None:
+    opened = recall_it(shipped)
+    assert word(shipped) == (Word.STOP, Reason.RECALLED)
+    closed = close_recall(shipped, opened.id, by="ben", now=NOW + timedelta(days=30))
+    assert (closed.closed_by, closed.packs) == ("ben", 12)
+    assert word(shipped)[0] is Word.STOP
+
+
+def test_opening_twice_is_one_recall_and_closing_twice_keeps_the_first_time(shipped: Store) -> None:
+    first, second = recall_it(shipped), recall_it(shipped, "again")
+    assert (second.id, second.reason, second.pack_list) == (
+        first.id,
+        "glass particles",
+        first.pack_list,
+    )
+    early = close_recall(shipped, first.id, by="ben", now=NOW)
+    late = close_recall(shipped, first.id, by="cat", now=NOW + timedelta(days=1))
+    assert late == early
+    with shipped.read() as view:
+        assert open_recall_of(view, GTIN, LOT) is None
+        assert find_recall(view, first.id) == late
+
+
+def test_a_lot_nobody_has_seen_can_be_recalled_before_it_arrives(shipped: Store) -> None:
+    opened = open_recall(shipped, GTIN, "B777", reason="wrong leaflet", by="ann", now=NOW)
+    assert (opened.packs, opened.holders) == (0, ())
+
+
+@pytest.mark.parametrize(
+    ("lot", "reason", "says"),
+    [("", "x", "20 characters"), ("L" * 21, "x", "20"), ("L", "  ", "why"), ("L", "x" * 501, "500")],
+)
+def test_a_recall_that_cannot_be_one_is_refused(shipped, lot: str, reason: str, says: str) -> None:
+    with pytest.raises(RecallRefused, match=says):
+        open_recall(shipped, GTIN, lot, reason=reason, by="ann", now=NOW)
+    with shipped.read() as view:
+        assert list_recalls(view) == []
+
+
+def test_closing_what_was_never_opened_says_so(shipped: Store) -> None:
+    with pytest.raises(RecallRefused, match="R-none"):
+        close_recall(shipped, "R-none", by="ann", now=NOW)
