@@ -153,7 +153,9 @@ def _(condition: FieldOneOf) -> ColumnElement[bool]:
     if condition.words:
         ways.append(clause(HasWord(condition.words)))
     if condition.numbers:
-        alike = [rows.number.in_([float(one) for one in condition.numbers])]
+        alike: list[ColumnElement[bool]] = [
+            rows.number.in_([float(one) for one in condition.numbers])
+        ]
         if not condition.typed:
             alike.append(_is_plain_number(rows.text))
         ways.append(_in_fields(rows.field.in_(condition.fields), *alike))

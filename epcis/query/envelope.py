@@ -97,7 +97,7 @@ class Wrapping:
         return self.wrap(self._soap_fault(fault, told))
 
     def _soap_fault(self, fault: Fault, told: etree._Element) -> etree._Element:
-        envelope = self.envelope
+        envelope = self.envelope or SOAP_1_1
         is_ours = fault.name == "ImplementationException"
         element = etree.Element(f"{{{envelope}}}Fault", nsmap={"soapenv": envelope})
         if envelope == SOAP_1_1:
@@ -161,7 +161,7 @@ def _parsed(content: bytes) -> etree._Element:
         root = etree.fromstring(content, parser)
     except (etree.XMLSyntaxError, ValueError) as reason:
         raise Fault("ValidationException", f"the message is no XML: {reason}") from None
-    if root.getroottree().docinfo.doctype:
+    if getattr(root.getroottree().docinfo, "doctype", ""):
         raise Fault("ValidationException", "a message has no document type declaration")
     return root
 
@@ -209,7 +209,7 @@ def _local(element: etree._Element) -> str:
 
 
 def _content(element: etree._Element) -> str:
-    return "".join(element.itertext(with_tail=False)).strip()
+    return "".join(str(part) for part in element.itertext(with_tail=False)).strip()
 
 
 def _text(element: etree._Element, name: str, is_needed: bool) -> str:  # noqa: FBT001  # told by its name

@@ -23,9 +23,10 @@ from epcis.store.tables import event, master_data, master_data_attribute
 from schemas.finding import Finding, Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Row
+    from sqlalchemy import ColumnElement
 
     from epcis.model import Event
     from epcis.store.database import View
@@ -157,14 +158,14 @@ def by_id(view: View, event_id: str, selection: Selection) -> tuple[Found, ...]:
     return tuple(found(row) for row in view.connection.execute(statement))
 
 
-def found(row: Row[Any]) -> Found:
+def found(row: Any) -> Found:  # noqa: ANN401  # a row of the columns of `COLUMNS`
     """A row of the `event` table as an event given out."""
     written = row.record_time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     told = msgspec.structs.replace(unpack_event(row.payload), record_time=written)
     return Found(row.seq, told, row.record_time, row.event_id)
 
 
-def fitting(rows: list[Row[Any]]) -> list[Row[Any]]:
+def fitting(rows: Sequence[Any]) -> Sequence[Any]:
     """The first rows whose payloads together stay within a page; at least one."""
     size_bytes = 0
     for position, row in enumerate(rows):

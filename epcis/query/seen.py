@@ -15,6 +15,8 @@ from epcis.store.payload import unpack_event
 from epcis.store.tables import event, event_epc, event_party, item
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
     from epcis.model import Event
     from epcis.store.database import View
 
@@ -88,7 +90,7 @@ def item_is_seen(view: View, key: str, *, party: str | None) -> bool:
     return view.connection.execute(statement).first() is not None
 
 
-def _named_for(party: str):  # noqa: ANN202  # SQLAlchemy's condition
+def _named_for(party: str) -> ColumnElement[bool]:
     rows = event_epc.c
     bit = item.c.id.op("&")(63)
     named = and_(rows.block == item.c.id.op(">>")(6), rows.mask.op(">>")(bit).op("&")(1) != 0)

@@ -64,7 +64,7 @@ async def make_query(request: Request, caller: MayQuery) -> Response:
     if isinstance(query, dict) and prefixes:
         query = {**query, "@context": [prefixes, *_contexts(query)]}
     named.read_body(query)
-    await asyncio.to_thread(_keep, request, caller, name, query)
+    await asyncio.to_thread(_keep, request, caller, name, dict(query or {}))
     headers["Location"] = address(request, "queries", name)
     return Response(status_code=201, headers=headers)
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from epcis.desk import Caller
     from epcis.model import Event, Vocabulary
+    from epcis.query.conditions import Query
     from epcis.store.database import View
 
 RESULTS_MAX: Final = 20_000
@@ -161,7 +162,7 @@ class _Desk:
             events = (one.written_for(self._syntax) for one in found_events)
             return self._results(message.query_name, events)
 
-    def _event_query(self, view: View, message: Message) -> parameters.Query:
+    def _event_query(self, view: View, message: Message) -> Query:
         if message.query_name == _EVENT_QUERY:
             return parameters.parse(message.parameters)
         found = named.get(view, message.query_name, party=self._caller.party)
@@ -295,9 +296,7 @@ class _Desk:
         return self._wrapping.texts("GetSubscriptionIDsResult", (one.id for one in ones))
 
 
-def _all_events(
-    view: View, asked: parameters.Query, selection: search.Selection
-) -> list[search.Found]:
+def _all_events(view: View, asked: Query, selection: search.Selection) -> list[search.Found]:
     """Every event of a result; raises QueryTooLargeException where they are too many."""
     limit = asked.event_count_limit
     if limit is None or limit > RESULTS_MAX:

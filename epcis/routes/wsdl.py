@@ -87,7 +87,7 @@ def _description(request: Request) -> etree._Element:
 
 
 def _add(parent: etree._Element, tag: str, **attributes: str) -> etree._Element:
-    return etree.SubElement(parent, f"{{{_WSDL}}}{tag}", **attributes)
+    return etree.SubElement(parent, f"{{{_WSDL}}}{tag}", attributes)
 
 
 def _types(root: etree._Element, base: str) -> None:

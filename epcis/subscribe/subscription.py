@@ -197,7 +197,8 @@ def pause_after(attempts: int) -> timedelta:
     >>> pause_after(1).seconds, pause_after(3).seconds, pause_after(99) == RETRY_MAX
     (5, 20, True)
     """
-    return min(RETRY_FIRST * 2 ** min(attempts - 1, 20), RETRY_MAX)
+    doublings: int = 2 ** min(attempts - 1, 20)
+    return min(RETRY_FIRST * doublings, RETRY_MAX)
 
 
 def _told(row: Row[Any]) -> Subscription:
