@@ -7,22 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from compliance.rules.catalogue import Profile
+from compliance.rules.dscsa import SUPERSEDED, DscsaWatcher
 from epcis.check import check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
 
-    from epcis.check import Watcher
     from schemas.finding import Finding
 
-PROFILES: Final[dict[str, Callable[[], list[Watcher]]]] = {
-    "epcis": list,
-    "dscsa-r1.3": list,
-    "dscsa-r1.2": list,
-}
-"""What each profile asks beyond EPCIS."""
+PROFILES: Final = ("epcis", *(profile.value for profile in Profile))
+"""Names of profiles; `epcis` asks nothing beyond the standard."""
 
 
 def check_file(
@@ -32,7 +28,7 @@ def check_file(
     now: datetime | None = None,
     published: Path | None = None,
 ) -> list[Finding]:
-    """All that is wrong with a file by a profile; raises KeyError for a profile not in `PROFILES`.
+    """All that is wrong with a file by a profile; raises ValueError for one not in `PROFILES`.
 
     `now` finds what lies in the future; `published` is a folder of schema files to use instead of
     Packtrail's own.
@@ -40,4 +36,13 @@ def check_file(
     >>> [finding.code for finding in check_file(b"", "epcis")]
     ['document.empty']
     """
-    return check(data, now=now, watchers=PROFILES[profile](), published=published)
+    if profile == "epcis":
+        return check(data, now=now, published=published)
+    watcher = DscsaWatcher(Profile(profile))
+    findings = check(data, now=now, watchers=[watcher], published=published)
+    return list(_without_superseded(findings))
+
+
+def _without_superseded(findings: list[Finding]) -> list[Finding]:
+    codes = {finding.code for finding in findings}
+    return [f for f in findings if SUPERSEDED.get(f.code) not in codes]

@@ -1,0 +1,86 @@
+"""A shipment file under the US Drug Supply Chain Security Act: everything a receiver looks at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from compliance.rules.catalogue import Findings, Profile
+from compliance.rules.header import judge_header
+from compliance.rules.lives import Lives
+from compliance.rules.lots import judge_lot, judge_lots
+from compliance.rules.numbers import judge_numbers
+from compliance.rules.products import judge_master_data
+from compliance.rules.shipped_file import EPCS_MAX, ShippedFile
+from compliance.rules.steps import judge_event
+from compliance.rules.times import judge_times
+from compliance.rules.trade import judge_trade
+from schemas.finding import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from epcis.model import Event, Header
+    from schemas.finding import Where
+
+SUPERSEDED: Final = {
+    "event.id-repeated": "dscsa.i07-epc-repeated",
+    "event.time-without-zone": "dscsa.t01-no-zone",
+    "document.no-events": "dscsa.d09-no-events",
+}
+"""Findings of EPCIS that this profile makes too, with the weight it gives them."""
+
+
+class DscsaWatcher:
+    """Follows the events of one file and judges it by one release of the guideline."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._say = Findings(profile)
+        self._file = ShippedFile()
+
+    def see(self, event: Event, where: Where) -> Iterator[Finding]:
+        """What one event alone must say."""
+        step = self._file.add(event, where)
+        if step is None:
+            return
+        yield from judge_event(event, step, self._say)
+        yield from judge_lot(event, step, self._say)
+        if step.biz_step == "shipping":
+            yield from judge_trade(event, step, self._file.trades[-1], self._say)
+
+    def judge(self, header: Header, now: datetime | None = None) -> Iterator[Finding]:
+        """What header, master data and all events together must say."""
+        file, say = self._file, self._say
+        yield from self._whole()
+        yield from judge_header(file, header, say)
+        yield from judge_master_data(file, header, say)
+        yield from judge_numbers(file, say)
+        yield from judge_times(file, header, now, say)
+        yield from judge_lots(file, say)
+        yield from Lives(file, say).judge()
+
+    def _whole(self) -> Iterator[Finding]:
+        if not self._file.steps:
+            yield self._say.found(
+                "D09", "the file holds no events", "A shipment is told by its events."
+            )
+        elif not self._file.trades:
+            yield self._say.found(
+                "V09",
+                "the file holds no shipping event",
+                "Send the shipment itself: without it nobody knows whose the goods are.",
+            )
+        elif not any(step.biz_step == "commissioning" for step in self._file.steps):
+            yield self._say.found(
+                "V09",
+                "the file holds no commissioning event, so lots and expiries are not told",
+                "A manufacturer sends it with the shipment; others pass on what they received.",
+                severity=Severity.WARNING,
+            )
+        if self._file.is_cut:
+            yield Finding(
+                "dscsa.followed-in-part",
+                Severity.INFO,
+                f"only the first {EPCS_MAX} objects of the file are followed through it",
+                "Rules over the history of objects are not judged for the others.",
+            )

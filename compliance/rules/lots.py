@@ -1,0 +1,113 @@
+"""Rules L over lot and expiry, as the events that commission packages tell them."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Final
+
+from compliance.rules.shipped_file import CBVMDA, is_sgtin
+from schemas.finding import Where
+from schemas.gs1 import ai
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from compliance.rules.catalogue import Findings
+    from compliance.rules.shipped_file import ShippedFile, Step
+    from epcis.model import Event
+    from schemas.finding import Finding
+
+SHORT: Final = timedelta(days=30)
+LONG: Final = timedelta(days=3653)
+_LOT: Final = "lotNumber"
+_EXPIRY: Final = "itemExpirationDate"
+
+
+def judge_lot(event: Event, step: Step, say: Findings) -> Iterator[Finding]:
+    """What a commissioning event must say about lot and expiry."""
+    nodes = [n for n in getattr(event, "ilmd", None) or () if n.name in (_LOT, _EXPIRY)]
+    for node in nodes:
+        if node.namespace != CBVMDA:
+            yield say.found(
+                "L04",
+                f"{node.name} is in the namespace '{node.namespace}'",
+                f"Use {CBVMDA}.",
+                _in(step),
+            )
+    if step.biz_step == "commissioning" and any(is_sgtin(key) for key in step.ids):
+        lacking = [name for name, text in (("lot", step.lot), ("expiry", step.expiry)) if not text]
+        if lacking:
+            yield say.found(
+                "L01",
+                f"{len(step.ids)} packages are commissioned without {' and '.join(lacking)}",
+                "Give cbvmda:lotNumber and cbvmda:itemExpirationDate in ilmd.",
+                step.where,
+            )
+    if step.lot and not _is_lot(step.lot):
+        yield say.found(
+            "L11",
+            f"'{step.lot}' is no lot number",
+            "A lot has 1 to 20 characters of the GS1 set 82.",
+            _in(step),
+        )
+    if step.expiry:
+        yield from _expiry(step, say)
+
+
+def _expiry(step: Step, say: Findings) -> Iterator[Finding]:
+    day = day_of(step.expiry)
+    if day is None:
+        yield say.found(
+            "L03",
+            f"'{step.expiry}' is no day of the calendar",
+            "Write it as 2027-05-31; for a whole month take its last day.",
+            _in(step),
+        )
+    elif not SHORT <= day - step.at.date() <= LONG:
+        yield say.found(
+            "L08",
+            f"the expiry {step.expiry} is {(day - step.at.date()).days} days after the event",
+            "Check year and month.",
+            _in(step),
+        )
+
+
+def _is_lot(lot: str) -> bool:
+    identifier = ai.lookup("10")
+    return identifier is None or identifier.accepts(lot)
+
+
+def day_of(text: str) -> date | None:
+    """An expiry as written, as a day; None where it is none.
+
+    >>> day_of("2027-05-31"), day_of("270531"), day_of("2027-05-31Z")
+    (datetime.date(2027, 5, 31), None, datetime.date(2027, 5, 31))
+    """
+    written = text.strip()
+    if len(written) < 10 or written[4] != "-":
+        return None
+    try:
+        return date.fromisoformat(written[:10])
+    except ValueError:
+        return None
+
+
+def _in(step: Step) -> Where:
+    return Where(line=step.where.line, path=f"{step.where.path}/extension/ilmd")
+
+
+def judge_lots(file: ShippedFile, say: Findings) -> Iterator[Finding]:
+    """Whether a lot of a product has one expiry throughout the file."""
+    expiries: dict[tuple[str, str], str] = {}
+    for step in file.steps:
+        if not (step.lot and step.expiry):
+            continue
+        for gtin in {key[4:18] for key in step.ids if is_sgtin(key)}:
+            first = expiries.setdefault((gtin, step.lot), step.expiry)
+            if first != step.expiry:
+                yield say.found(
+                    "L05",
+                    f"lot {step.lot} of GTIN {gtin} expires {first} and {step.expiry}",
+                    "A lot has one expiry: ask the sender which.",
+                    _in(step),
+                )

@@ -1,0 +1,260 @@
+"""Rules M over master data: products with their NDC, parties and places with their address."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from compliance.rules.catalogue import Profile
+from compliance.rules.header import gln_of
+from epcis.model import Node
+from schemas.finding import Severity, Where
+from schemas.gs1.content_rules import check_digit
+from schemas.gs1.epc import canonical_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from compliance.rules.catalogue import Findings
+    from compliance.rules.shipped_file import ShippedFile
+    from epcis.model import Header, VocabularyElement
+    from schemas.finding import Finding
+
+MDA: Final = "urn:epcglobal:cbv:mda#"
+LIST: Final = "/EPCISDocument/EPCISHeader/extension/EPCISMasterData/VocabularyList"
+PRODUCT: Final = {
+    "regulatedProductName": "name",
+    "manufacturerOfTradeItemPartyName": "manufacturer",
+    "dosageFormType": "dosage form",
+    "strengthDescription": "strength",
+    "netContentDescription": "container size",
+}
+ADDRESS: Final = {
+    "name": "name",
+    "streetAddressOne": "street",
+    "city": "city",
+    "state": "state",
+    "postalCode": "postal code",
+    "countryCode": "country",
+}
+_PLACEHOLDER: Final = re.compile(
+    r"(?:null|none|n/?a|unknown|tbd|xxx*|-+|0+|\.+|\?+)\Z", re.IGNORECASE
+)
+_NDC_10: Final = re.compile(r"(?:\d{4}-\d{4}-\d{2}|\d{5}-\d{3}-\d{2}|\d{5}-\d{4}-\d)\Z")
+_NDC_11: Final = re.compile(r"\d{11}\Z|\d{5}-\d{4}-\d{2}\Z")
+_TYPE_CODE: Final = {Profile.R1_3: "US_FDA_NDC", Profile.R1_2: "FDA_NDC_11"}
+_STATE: Final = re.compile(r"[A-Z]{2}\Z")
+_ZIP: Final = re.compile(r"\d{5}(?:-?\d{4})?\Z")
+_COUNTRY: Final = re.compile(r"[A-Z]{2}\Z")
+_INNER_PRODUCT: Final = "03"
+"""GS1 prefix of the United States under which NDCs stand in GTINs."""
+
+
+def judge_master_data(file: ShippedFile, header: Header, say: Findings) -> Iterator[Finding]:
+    """Everything the master data of a file must say about what its events name."""
+    products = dict(_elements(header, "EPCClass"))
+    places = dict(_elements(header, "Location")) | dict(_elements(header, "Party"))
+    for uri, element in products.items():
+        yield from _product(uri, element, say)
+    for uri, element in places.items():
+        yield from _address_form(uri, element, say)
+    yield from _products_named(file, products, say)
+    yield from _places_named(file, places, say)
+    yield from _unused(file, products, places, say)
+
+
+def _elements(header: Header, kind: str) -> Iterator[tuple[str, VocabularyElement]]:
+    for vocabulary in header.master_data:
+        if vocabulary.type.rpartition(":")[2] == kind:
+            for element in vocabulary.elements:
+                yield element.id, element
+
+
+def told(element: VocabularyElement) -> dict[str, str]:
+    """Attributes of an entry by their names without the CBV prefix."""
+    return {
+        name.removeprefix(MDA): "".join(
+            part.text if isinstance(part, Node) else part for part in content
+        ).strip()
+        for name, content in element.attributes
+    }
+
+
+def _at(uri: str, attribute: str = "") -> Where:
+    path = f"{LIST}/Vocabulary/VocabularyElementList/VocabularyElement[@id='{uri}']"
+    return Where(path=f"{path}/attribute[@id='{MDA}{attribute}']" if attribute else path)
+
+
+def _product(uri: str, element: VocabularyElement, say: Findings) -> Iterator[Finding]:
+    facts = told(element)
+    lacking = [name for key, name in PRODUCT.items() if not facts.get(key)]
+    if lacking:
+        yield say.found(
+            "M05",
+            f"{uri} does not tell its {', '.join(lacking)}",
+            "Transaction information needs each of them, section 581(26)(A)-(D).",
+            _at(uri),
+        )
+    yield from _placeholders(uri, facts, PRODUCT, say)
+    yield from _ndc(uri, facts, say)
+
+
+def _placeholders(
+    uri: str, facts: dict[str, str], names: dict[str, str], say: Findings
+) -> Iterator[Finding]:
+    for key, name in names.items():
+        if facts.get(key) and _PLACEHOLDER.match(facts[key]):
+            yield say.found(
+                "M06",
+                f"the {name} of {uri} is '{facts[key]}'",
+                "Write what it is, or leave the attribute out.",
+                _at(uri, key),
+            )
+
+
+def _ndc(uri: str, facts: dict[str, str], say: Findings) -> Iterator[Finding]:
+    ndc = facts.get("additionalTradeItemIdentification", "")
+    code = facts.get("additionalTradeItemIdentificationTypeCode", "")
+    where = _at(uri, "additionalTradeItemIdentification")
+    if not ndc:
+        yield say.found("M02", f"{uri} has no NDC", "Give it as 12345-678-90.", where)
+        return
+    layout = _NDC_11 if code == "FDA_NDC_11" else _NDC_10
+    if not layout.match(ndc):
+        form = "11 digits" if code == "FDA_NDC_11" else "4-4-2, 5-3-2 or 5-4-1 digits"
+        yield say.found("M02", f"'{ndc}' is no NDC", f"Write it in {form}.", where)
+    elif layout is _NDC_10:
+        yield from _ndc_in_gtin(uri, ndc, say)
+    wanted = _TYPE_CODE[say.profile]
+    if code != wanted:
+        yield say.found(
+            "M04",
+            f"the type code of the NDC is '{code}'",
+            f"{say.profile.value.removeprefix('dscsa-').upper()} writes {wanted}.",
+            _at(uri, "additionalTradeItemIdentificationTypeCode"),
+        )
+    if say.profile is Profile.R1_3 and code == "FDA_NDC_11":
+        yield say.found(
+            "D11",
+            "a file of R1.3 writes the NDC as R1.2 does",
+            "Write it with dashes and the type code US_FDA_NDC.",
+            where,
+        )
+
+
+def _ndc_in_gtin(uri: str, ndc: str, say: Findings) -> Iterator[Finding]:
+    gtin = gtin_of(uri)
+    if gtin is None or not gtin[1:].startswith(_INNER_PRODUCT):
+        return
+    body = gtin[0] + _INNER_PRODUCT + ndc.replace("-", "")
+    if body + check_digit(body) != gtin:
+        yield say.found(
+            "M03",
+            f"the NDC {ndc} stands in GTIN {body + check_digit(body)}, not in {gtin}",
+            "Correct the NDC or the GTIN; they name one product.",
+            _at(uri, "additionalTradeItemIdentification"),
+        )
+
+
+def gtin_of(uri: str) -> str | None:
+    """The GTIN-14 of a product class, however written.
+
+    >>> gtin_of("urn:epc:idpat:sgtin:0614141.107346.*")
+    '10614141073464'
+    """
+    key = canonical_key(uri)
+    return key[4:18] if key.startswith("/01/") else None
+
+
+def _products_named(
+    file: ShippedFile, products: dict[str, VocabularyElement], say: Findings
+) -> Iterator[Finding]:
+    by_gtin: dict[str, dict[str, str]] = {}
+    for uri, element in products.items():
+        gtin = gtin_of(uri) or uri
+        facts = told(element)
+        if gtin in by_gtin and by_gtin[gtin] != facts:
+            yield say.found(
+                "M07",
+                f"GTIN {gtin} is described in two ways",
+                "Keep one entry.",
+                _at(uri),
+            )
+        by_gtin[gtin] = facts
+    for gtin, where in file.gtins.items():
+        if gtin not in by_gtin:
+            yield say.found(
+                "M01",
+                f"GTIN {gtin} has no entry of master data in the file",
+                "Add one to the EPCClass vocabulary, or have it in your own records.",
+                where,
+            )
+
+
+def _places_named(
+    file: ShippedFile, places: dict[str, VocabularyElement], say: Findings
+) -> Iterator[Finding]:
+    by_key = {canonical_key(uri): (uri, told(element)) for uri, element in places.items()}
+    owners = {
+        uri
+        for trade in file.trades
+        for uri in (trade.sources.get("owning_party"), trade.destinations.get("owning_party"))
+        if uri
+    }
+    for uri, where in file.places.items():
+        entry = by_key.get(canonical_key(uri))
+        if entry is None:
+            what = "owning party" if uri in owners else "place"
+            yield say.found(
+                "M10",
+                f"the {what} {uri} ({gln_of(uri)}) is not described in the file",
+                "Add it to the Location vocabulary, or have it in your own records.",
+                where,
+            )
+        elif uri in owners:
+            yield from _owner(entry[0], entry[1], say)
+
+
+def _owner(uri: str, facts: dict[str, str], say: Findings) -> Iterator[Finding]:
+    lacking = [name for key, name in ADDRESS.items() if not facts.get(key)]
+    if lacking:
+        yield say.found(
+            "M09",
+            f"the owning party {uri} lacks {', '.join(lacking)}",
+            "Transaction information needs its business name and address, 581(26)(I)-(J).",
+            _at(uri),
+        )
+
+
+def _address_form(uri: str, element: VocabularyElement, say: Findings) -> Iterator[Finding]:
+    facts = told(element)
+    yield from _placeholders(uri, facts, ADDRESS, say)
+    checks = [("countryCode", _COUNTRY, "a country code of two letters")]
+    if facts.get("countryCode", "US") == "US":
+        checks += [("state", _STATE, "a state of two letters"), ("postalCode", _ZIP, "a ZIP code")]
+    for key, form, name in checks:
+        if facts.get(key) and not form.match(facts[key]):
+            yield say.found(
+                "M11", f"'{facts[key]}' of {uri} is not {name}", f"Write {name}.", _at(uri, key)
+            )
+
+
+def _unused(
+    file: ShippedFile,
+    products: dict[str, VocabularyElement],
+    places: dict[str, VocabularyElement],
+    say: Findings,
+) -> Iterator[Finding]:
+    if file.is_cut or not file.steps:
+        return
+    used = {canonical_key(uri) for uri in file.places}
+    idle = [uri for uri in products if (gtin_of(uri) or uri) not in file.gtins]
+    idle += [uri for uri in places if canonical_key(uri) not in used]
+    for uri in idle:
+        yield say.found(
+            "M15",
+            f"{uri} is described and not used by any event",
+            "Leave it out, or check whether an event is missing.",
+            _at(uri),
+            Severity.INFO,
+        )

@@ -1,0 +1,177 @@
+"""What a file says, reduced to what the rules ask: events in time, parties, things and places."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from epcis.check.when import instant
+from epcis.model import (
+    AggregationEvent,
+    Event,
+    Node,
+    ObjectEvent,
+    TransactionEvent,
+    TransformationEvent,
+)
+from schemas import cbv
+from schemas.gs1.epc import canonical_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from schemas.finding import Where
+
+GS1US: Final = "http://epcis.gs1us.org/hc/ns"
+CBVMDA: Final = "urn:epcglobal:cbv:mda"
+EPCS_MAX: Final = 500_000
+"""Objects that are followed through a file; the history of further ones is not judged."""
+
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+
+
+class Step(NamedTuple):
+    """One event, reduced."""
+
+    at: datetime
+    seq: int
+    where: Where
+    kind: str
+    action: str
+    biz_step: str
+    disposition: str
+    ids: tuple[str, ...]
+    """Canonical keys of its objects, or of the children of an aggregation."""
+    parent: str
+    lot: str
+    expiry: str
+
+
+class Trade(NamedTuple):
+    """The parties of one shipping event, as they are written."""
+
+    where: Where
+    at: datetime | None
+    sources: dict[str, str]
+    """Role in bare words to id."""
+    destinations: dict[str, str]
+    ids: tuple[str, ...]
+
+
+@dataclass
+class ShippedFile:
+    """Gathers the events of one file."""
+
+    steps: list[Step] = field(default_factory=list)
+    trades: list[Trade] = field(default_factory=list)
+    urns: dict[str, dict[str, Where]] = field(default_factory=lambda: defaultdict(dict))
+    """GTIN, SSCC and GLN keys to the URN heads that were written for them."""
+    places: dict[str, Where] = field(default_factory=dict)
+    """Every read point, location and party, with the first event that names it."""
+    gtins: dict[str, Where] = field(default_factory=dict)
+    followed: int = 0
+    is_cut: bool = False
+
+    def add(self, event: Event, where: Where) -> Step | None:
+        """Take note of an event; None where the file is longer than is followed."""
+        ids = _ids(event)
+        self.followed += len(ids)
+        if self.followed > EPCS_MAX:
+            self.is_cut = True
+            return None
+        keys = tuple(self._key(uri, where) for uri in ids)
+        lot, expiry = lot_and_expiry(getattr(event, "ilmd", None) or ())
+        parent = getattr(event, "parent_id", None) or ""
+        step = Step(
+            at=instant(event.event_time, event.event_time_zone_offset) or _FIRST,
+            seq=len(self.steps),
+            where=where,
+            kind=type(event).__name__,
+            action=getattr(event, "action", ""),
+            biz_step=cbv.bare("bizstep", event.biz_step or ""),
+            disposition=cbv.bare("disp", event.disposition or ""),
+            ids=keys,
+            parent=self._key(parent, where) if parent else "",
+            lot=lot,
+            expiry=expiry,
+        )
+        self.steps.append(step)
+        self._note_places(event, where)
+        if step.biz_step == "shipping":
+            self._note_trade(event, step)
+        return step
+
+    def _key(self, uri: str, where: Where) -> str:
+        key = canonical_key(uri)
+        if key.startswith("/01/"):
+            self.gtins.setdefault(key[4:18], where)
+        if uri.startswith("urn:epc:id:"):
+            head = uri.rpartition(".")[0] if key.startswith("/01/") else uri
+            thing = key[:18] if key.startswith("/01/") else key
+            self.urns[thing].setdefault(head, where)
+        return key
+
+    def _note_places(self, event: Event, where: Where) -> None:
+        places = [place.id for place in (event.read_point, event.biz_location) if place]
+        parties = [p.id for p in (*(event.sources or ()), *(event.destinations or ()))]
+        for uri in (*places, *parties):
+            self.places.setdefault(uri, where)
+
+    def _note_trade(self, event: Event, step: Step) -> None:
+        sources = {cbv.bare("sdt", party.type): party.id for party in event.sources or ()}
+        goals = {cbv.bare("sdt", party.type): party.id for party in event.destinations or ()}
+        at = None if step.at == _FIRST else step.at
+        self.trades.append(Trade(step.where, at, sources, goals, step.ids))
+
+    def in_time(self) -> list[Step]:
+        """The events in the order they happened, by document order where times are equal."""
+        return sorted(self.steps, key=lambda step: (step.at, step.seq))
+
+
+def _ids(event: Event) -> tuple[str, ...]:
+    match event:
+        case ObjectEvent() | TransactionEvent():
+            return event.epcs or ()
+        case TransformationEvent():
+            return (*(event.input_epcs or ()), *(event.output_epcs or ()))
+        case AggregationEvent():
+            return event.child_epcs or ()
+        case _:
+            return getattr(event, "child_epcs", None) or ()
+
+
+def lot_and_expiry(ilmd: Iterable[Node]) -> tuple[str, str]:
+    """Lot number and expiry as written, in whichever namespace.
+
+    >>> lot_and_expiry([Node(namespace=CBVMDA, name="lotNumber", children=("A1",))])
+    ('A1', '')
+    """
+    found = {node.name: node.text for node in ilmd}
+    return found.get("lotNumber", ""), found.get("itemExpirationDate", "")
+
+
+def named(nodes: Iterable[Node | str], name: str) -> Iterator[Node]:
+    """The elements of one name, in any namespace.
+
+    >>> next(named([Node(name="a"), Node(name="b")], "b")).name
+    'b'
+    """
+    for node in nodes:
+        if isinstance(node, Node) and node.name == name:
+            yield node
+
+
+def is_sgtin(key: str) -> bool:
+    """Whether a canonical key is a serialised GTIN.
+
+    >>> is_sgtin("/01/09506000134352/21/A1"), is_sgtin("/00/195060001234567890")
+    (True, False)
+    """
+    return key.startswith("/01/") and key[18:22] == "/21/"
+
+
+def is_sscc(key: str) -> bool:
+    """Whether a canonical key is an SSCC."""
+    return key.startswith("/00/")

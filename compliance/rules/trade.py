@@ -1,0 +1,182 @@
+"""Rules S over a shipping event: who sells what to whom, by which papers, on which way."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from compliance.rules.catalogue import Profile
+from compliance.rules.header import gln_of
+from compliance.rules.shipped_file import named
+from schemas import cbv
+from schemas.finding import Where
+from schemas.gs1.content_rules import has_check_digit
+from schemas.gs1.epc import canonical_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from compliance.rules.catalogue import Findings
+    from compliance.rules.shipped_file import Step, Trade
+    from epcis.model import Event, Node
+    from schemas.finding import Finding
+
+_DOCUMENT: Final = re.compile(r"urn:epcglobal:cbv:bt:(?P<gln>[^:]*):(?P<number>.+)\Z")
+_ROLES: Final = ("owning_party", "location")
+_YES_NO: Final = frozenset({"true", "false", "1", "0"})
+_QUALIFIERS: Final = frozenset({"ENTIRELY_DIRECT", "PARTIALLY_DIRECT"})
+
+
+def judge_trade(event: Event, step: Step, trade: Trade, say: Findings) -> Iterator[Finding]:
+    """Everything a shipping event must say about the change of ownership."""
+    yield from _parties(trade, say)
+    yield from _papers(event, step, trade, say)
+    yield from _drop_shipment(event, step, trade, say)
+    yield from _direct_purchase(event, step, say)
+
+
+def _parties(trade: Trade, say: Findings) -> Iterator[Finding]:
+    for role, rule in zip(_ROLES, ("S05", "S06"), strict=True):
+        for side, parties in (("source", trade.sources), ("destination", trade.destinations)):
+            if role not in parties:
+                yield say.found(
+                    rule,
+                    f"the shipment names no {role} in its {side}List",
+                    f"Add a {side} of type {cbv.urn('sdt', role)}.",
+                    trade.where,
+                )
+    seller, buyer = trade.sources.get("owning_party"), trade.destinations.get("owning_party")
+    if seller and buyer and canonical_key(seller) == canonical_key(buyer):
+        yield say.found(
+            "S08",
+            f"{seller} ships to itself",
+            "A move within one company is no transaction; send it without a statement.",
+            trade.where,
+        )
+    for party in (seller, buyer):
+        if party is not None and "/254/" in canonical_key(party):
+            yield say.found(
+                "I09",
+                f"the owning party {party} has an extension",
+                "Name the company, with the extension 0; docks belong to locations.",
+                trade.where,
+            )
+
+
+def _papers(event: Event, step: Step, trade: Trade, say: Findings) -> Iterator[Finding]:
+    kinds: dict[str, list[str]] = {}
+    for paper in event.biz_transactions or ():
+        kinds.setdefault(cbv.bare("btt", paper.type or ""), []).append(paper.id)
+        yield from _paper_number(paper.id, step, say)
+    if "" in kinds:
+        yield say.found(
+            "S10",
+            "a business transaction does not say what it is",
+            "Give its type, as urn:epcglobal:cbv:btt:po.",
+            _papers_of(step),
+        )
+    lacking = [
+        name for kind, name in (("po", "order"), ("desadv", "despatch advice")) if kind not in kinds
+    ]
+    if lacking:
+        yield say.found(
+            "S09",
+            f"the shipment names no {' and no '.join(lacking)}",
+            "Name them in bizTransactionList, qualified by the GLN of who wrote them.",
+            _papers_of(step),
+        )
+    for kind, side, parties in (
+        ("po", "buyer", trade.destinations),
+        ("desadv", "seller", trade.sources),
+    ):
+        yield from _written_by(kinds.get(kind, []), side, parties, step, say)
+
+
+def _paper_number(paper: str, step: Step, say: Findings) -> Iterator[Finding]:
+    parts = _DOCUMENT.match(paper)
+    if parts is None or not parts["gln"].isdigit():
+        return
+    if len(parts["gln"]) != 13 or not has_check_digit(parts["gln"]):
+        yield say.found(
+            "I02",
+            f"{paper} is qualified by {parts['gln']}, which is no GLN",
+            "A GLN has 13 digits, the last of which checks the others.",
+            _papers_of(step),
+        )
+
+
+def _written_by(
+    papers: list[str], side: str, parties: dict[str, str], step: Step, say: Findings
+) -> Iterator[Finding]:
+    glns = {gln_of(party) for party in parties.values()}
+    for paper in papers:
+        parts = _DOCUMENT.match(paper)
+        if glns and (parts is None or parts["gln"] not in glns):
+            yield say.found(
+                "S09",
+                f"{paper} is not qualified by the {side}'s GLN",
+                f"Write urn:epcglobal:cbv:bt:{min(glns)}:number.",
+                _papers_of(step),
+            )
+
+
+def _papers_of(step: Step) -> Where:
+    return Where(line=step.where.line, path=f"{step.where.path}/bizTransactionList")
+
+
+def _drop_shipment(event: Event, step: Step, trade: Trade, say: Findings) -> Iterator[Finding]:
+    told = [node.text.lower() for node in named(event.extensions, "dropShipment")]
+    if not told:
+        yield say.found(
+            "S12",
+            "the shipping event does not say whether it is a drop shipment",
+            "Add gs1ushc:dropShipment true or false after its <extension>.",
+            step.where,
+        )
+        return
+    if told[0] not in _YES_NO:
+        yield say.found("S12", f"dropShipment is '{told[0]}'", "Write true or false.", step.where)
+    buyer, place = trade.destinations.get("owning_party"), trade.destinations.get("location")
+    goes_to_buyer = place is None or (buyer is not None and gln_of(place) == gln_of(buyer))
+    if told[0] in ("true", "1") and goes_to_buyer:
+        yield say.found(
+            "S13",
+            "the drop shipment goes to the buyer itself, or nowhere",
+            "Name the dispenser who gets the goods as destination of type location.",
+            step.where,
+        )
+
+
+def _direct_purchase(event: Event, step: Step, say: Findings) -> Iterator[Finding]:
+    for node in named(event.extensions, "directPurchase"):
+        qualifier = next((v for _, name, v in node.attributes if name == "qualifier"), "")
+        if say.profile is Profile.R1_3 and qualifier not in _QUALIFIERS:
+            yield say.found(
+                "S14",
+                f"directPurchase has the qualifier '{qualifier}'",
+                f"Write {' or '.join(sorted(_QUALIFIERS))}.",
+                step.where,
+            )
+        if qualifier == "PARTIALLY_DIRECT":
+            yield from _indirect(node, event, step, say)
+
+
+def _indirect(node: Node, event: Event, step: Step, say: Findings) -> Iterator[Finding]:
+    holders = [*named(node.children, "indirectPurchaseEPCs")]
+    holders += named(event.extensions, "indirectPurchaseEPCs")
+    epcs = [epc.text for holder in holders for epc in named(holder.children, "epc")]
+    if not epcs:
+        yield say.found(
+            "S14",
+            "a partially direct purchase does not list what was bought indirectly",
+            "Add gs1ushc:indirectPurchaseEPCs.",
+            step.where,
+        )
+    strangers = [epc for epc in epcs if canonical_key(epc) not in step.ids]
+    if strangers:
+        yield say.found(
+            "S15",
+            f"{strangers[0]} was bought indirectly and is not shipped by this event",
+            "List EPCs of the shipment only.",
+            step.where,
+        )
