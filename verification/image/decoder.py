@@ -89,10 +89,16 @@ def decode_with_doubts(
     return marks, doubts
 
 
+def details(code: zxingcpp.Barcode) -> dict[str, Any]:
+    """What zxing-cpp tells beside the message: `Version`, the size; `UEC`, the share unused."""
+    return dict(code.extra or {})  # type: ignore[call-overload,no-any-return]  # stubs: object
+
+
 def _mark(
     code: zxingcpp.Barcode, stage: str, page: int, scale: float, offset: tuple[float, float]
 ) -> Mark:
     aim = code.symbology_identifier
+    extra = details(code)
     return Mark(
         symbology=name_of(str(code.format), aim),
         aim=aim,
@@ -101,6 +107,8 @@ def _mark(
         position=_quad(code.position, scale, offset),
         page=page,
         stage=stage,
+        version=str(extra.get("Version", "")),
+        unused_error_correction=extra.get("UEC"),
     )
 
 

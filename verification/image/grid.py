@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import zxingcpp
 
-from verification.image.decoder import DATA_MATRIX
+from verification.image.decoder import DATA_MATRIX, details
 from verification.image.place import fit, homographies
 from verification.image.shape import DATA
 
@@ -28,6 +28,7 @@ EQUALISER_TURNS = 4
 """Turns of guessing and learning."""
 FIT_TURNS = 2
 """Turns of reading and fitting the corners to what was read."""
+PRODUCT_ROWS = 200
 RIDGE = 0.003
 """How strongly the equaliser is held back from learning noise."""
 
@@ -40,6 +41,7 @@ class Message:
     text: str
     aim: str
     dark: npt.NDArray[np.bool_]
+    unused_error_correction: float | None
 
 
 def straightened(grey: Grey, corners: Corners, shape: Shape, margin: int = 1) -> Levels:
@@ -87,7 +89,8 @@ def decode_modules(dark: npt.NDArray[np.bool_], shape: Shape) -> Message | None:
     )
     for code in found:
         if code.valid and code.bytes:
-            return Message(bytes(code.bytes), code.text, code.symbology_identifier, dark)
+            unused = details(code).get("UEC")
+            return Message(bytes(code.bytes), code.text, code.symbology_identifier, dark, unused)
     return None
 
 
@@ -195,13 +198,15 @@ def equalised(straight: Levels, shape: Shape) -> Iterator[npt.NDArray[np.bool_]]
 
 def _learn(seen: Levels, wanted: Levels, trust: Levels) -> Levels:
     """What the features say of each module, after ridge regression on `wanted`."""
-    weighted = seen * trust[:, None]
-    # OpenCV's product stays in this thread; a many-threaded one would wait for busy cores.
-    normal = cv2.gemm(weighted, seen, 1.0, np.empty(0), 0.0, flags=cv2.GEMM_1_T)
-    normal[np.diag_indices_from(normal)] += RIDGE * len(seen)
-    aim = cv2.gemm(weighted, wanted[:, None], 1.0, np.empty(0), 0.0, flags=cv2.GEMM_1_T)
-    _, factors = cv2.solve(normal, aim, flags=cv2.DECOMP_CHOLESKY)
-    answer: Levels = cv2.gemm(seen, factors, 1.0, np.empty(0), 0.0)[:, 0]
+    normal = np.diag(np.full(seen.shape[1], RIDGE * len(seen)))
+    aim = np.zeros(seen.shape[1])
+    # Small products stay in this thread; a large one would be shared out and wait for busy cores.
+    for start in range(0, len(seen), PRODUCT_ROWS):
+        part = slice(start, start + PRODUCT_ROWS)
+        weighted = seen[part] * trust[part, None]
+        normal += weighted.T @ seen[part]
+        aim += wanted[part] @ weighted
+    answer: Levels = seen @ np.linalg.solve(normal, aim)
     return answer
 
 

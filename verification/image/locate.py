@@ -195,7 +195,7 @@ def evidence(hypothesis: Hypothesis) -> float:
 
 
 def scales_for(grey: Grey) -> tuple[float, ...]:
-    """The sizes a page is searched at, so that modules of 1.5 to 20 px make blobs at one of them."""
+    """The sizes a page is searched at: modules of 1.5 to 20 px make blobs at one of them."""
     scale = min(1.0, LONGEST_PX / max(grey.shape))
     scales = [scale]
     while min(grey.shape) * scale > 60 and len(scales) < 3:

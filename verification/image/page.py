@@ -22,6 +22,8 @@ from verification.image.grid import read_grid
 from verification.image.lattice import lattice_hypotheses
 from verification.image.locate import Hypothesis, evidence, fitted, places_seen, same_place
 from verification.image.place import flattened, without_shadow
+from verification.image.quality import rated
+from verification.image.second_opinion import contradicted, last_resort
 from verification.image.sheet import Sheet
 from verification.image.symbol import Mark, corners_of, quad_of
 
@@ -59,13 +61,20 @@ def marks_on(sheet: Sheet, limits: Limits) -> tuple[list[Mark], list[Finding]]:
     """Every symbol on one page that some stage reads, and what was refused."""
     found, doubts = decode_with_doubts(sheet.grey, page=sheet.page)
     if not found:
-        found = filtered(sheet) or repaired(sheet, doubts, limits)
+        found = (
+            filtered(sheet)
+            or repaired(sheet, doubts, limits)
+            or last_resort(sheet.grey, sheet.page)
+        )
     elif doubts:
         found += doubted(sheet, found, doubts, limits)
     if found:
         found += overlooked(sheet, found, limits)
     agreed, findings = without_conflicts(found)
-    return agreed[: limits.symbols_max], findings
+    refused = contradicted(sheet.grey, agreed)
+    findings += [_conflict(mark) for mark in refused]
+    agreed = [mark for mark in agreed if mark not in refused]
+    return rated(sheet.grey, agreed[: limits.symbols_max]), findings
 
 
 def doubted(sheet: Sheet, found: list[Mark], doubts: list[Corners], limits: Limits) -> list[Mark]:
@@ -244,6 +253,8 @@ def read_place(sheet: Sheet, hypothesis: Hypothesis) -> Mark | None:
         position=quad_of(corners / scale + offset),
         page=sheet.page,
         stage="grid",
+        version=f"{shape.rows}x{shape.columns}",
+        unused_error_correction=message.unused_error_correction,
     )
 
 
@@ -254,7 +265,8 @@ def inset(place: Hypothesis) -> Corners:
     """
     right = (place.corners[1] - place.corners[0]) / place.shape.columns * INSET_MODULES
     down = (place.corners[3] - place.corners[0]) / place.shape.rows * INSET_MODULES
-    return place.corners + np.stack([down, down - right, -right, np.zeros(2, np.float32)])
+    inward = np.stack([down, down - right, -right, np.zeros_like(down)])
+    return place.corners + inward.astype(np.float32)
 
 
 def _cropped(grey: Grey, hypothesis: Hypothesis) -> tuple[Grey, Corners, float, Corners]:

@@ -104,7 +104,7 @@ def fit(
     steps: tuple[float, ...] = (0.5, 0.25, 0.12, 0.06),
     rounds_max: int = 8,
 ) -> tuple[Corners, float]:
-    """Corners moved, in steps of modules, to where they look most like `template`, and the likeness.
+    """Corners moved, in steps of modules, to where they look most like `template`; the likeness.
 
     Works for either polarity: the sign of the likeness is kept.
     """
@@ -125,9 +125,7 @@ def fit(
     return best, score
 
 
-def flattened(
-    grey: Grey, around_px: float, soften_px: float, floor_share: float = 0.04
-) -> Levels:
+def flattened(grey: Grey, around_px: float, soften_px: float, floor_share: float = 0.04) -> Levels:
     """Grey levels freed of uneven light: local mean 0, local deviation 1.
 
     `around_px` is the reach that counts as local, `soften_px` the blur that hides sensor noise.

@@ -85,6 +85,10 @@ class Mark:
     """0-based page of the file."""
     stage: str
     """Stage that read it: `plain`, `filter`, `tile`, `grid`, `libdmtx`."""
+    version: str = ""
+    """Size of the symbol, as `16x36`; empty where the decoder gives none."""
+    unused_error_correction: float | None = None
+    """Share of the error correction that reading did not need, 0 to 1."""
     quality: Quality | None = None
 
     def moved(self, right: int, down: int) -> Mark:
