@@ -114,6 +114,8 @@ def read(text: str, *, today: date | None = None) -> Reading:
     for recognises, reader in _READERS:
         if recognises(scan.body):
             return reader(scan)
+    if symbology and symbology[:2] not in _RETAIL_SYMBOLOGIES:
+        return _refused(scan, "unknown", _not_gs1(symbology))
     return _digits_or_elements(scan)
 
 
@@ -129,6 +131,9 @@ class _Scan(msgspec.Struct, frozen=True):
 
 
 def _bracketed(scan: _Scan) -> Reading:
+    if scan.symbology:
+        # Brackets are print for people; a symbol that holds them was made without GS1's rules.
+        return _refused(scan, "unknown", _not_gs1(scan.symbology))
     return _gs1(scan, "gs1-bracketed", element_string.parse_bracketed(scan.body))
 
 
@@ -297,6 +302,16 @@ def _bad_urn(body: str) -> Finding:
         Severity.ERROR,
         f"{body[:100]!r} holds no valid GS1 key",
         "Company prefix and reference must have the digits that the scheme asks for.",
+        Where(position=0),
+    )
+
+
+def _not_gs1(symbology: str) -> Finding:
+    return Finding(
+        "symbology.not-gs1",
+        Severity.ERROR,
+        f"the symbol's identifier {symbology} says that it holds no GS1 data",
+        "Scan the GS1 code of the pack; its identifier is ]d2, ]C1, ]Q3, ]J1 or ]e0.",
         Where(position=0),
     )
 
