@@ -63,11 +63,9 @@ class Memory:
 
 
 @pytest.fixture
-def memory(tmp_path):
-    store = Store.open(str(tmp_path / "memory.db"))
-    store.create_all()
-    yield Memory(store)
-    store.close()
+def memory(store):
+    """An empty memory, once on each kind of database."""
+    return Memory(store)
 
 
 def named(letter: str, **members) -> dict:

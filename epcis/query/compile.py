@@ -22,6 +22,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    literal_column,
     not_,
     or_,
     select,
@@ -259,7 +260,7 @@ def _is_plain_number(text: Column[Any]) -> ColumnElement[bool]:
 
 def _blocks(patterns: Iterable[Pattern]) -> Subquery:
     """The items that fit, 64 to a row as `event_epc` names them."""
-    block = item.c.id.op(">>")(6)
+    block = item.c.id.op(">>")(literal_column("6"))
     bit = literal(1, BigInteger).op("<<")(cast(item.c.id.op("&")(_BIT_MASK), Integer))
     return (
         select(block.label("block"), cast(func.sum(bit), BigInteger).label("mask"))

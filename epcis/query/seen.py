@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import and_, exists, func, select
+from sqlalchemy import Integer, and_, cast, exists, func, literal_column, select
 
 from epcis.query.compile import visible_to
 from epcis.store.payload import unpack_event
@@ -92,7 +92,10 @@ def item_is_seen(view: View, key: str, *, party: str | None) -> bool:
 
 def _named_for(party: str) -> ColumnElement[bool]:
     rows = event_epc.c
-    bit = item.c.id.op("&")(63)
-    named = and_(rows.block == item.c.id.op(">>")(6), rows.mask.op(">>")(bit).op("&")(1) != 0)
+    bit = cast(item.c.id.op("&")(literal_column("63")), Integer)
+    named = and_(
+        rows.block == item.c.id.op(">>")(literal_column("6")),
+        rows.mask.op(">>")(bit).op("&")(1) != 0,
+    )
     seen = and_(event_party.c.seq == rows.seq, event_party.c.party == party)
     return exists().where(named, seen)
