@@ -42,7 +42,7 @@ FINDINGS_MAX = 1_000
 """Differences told one by one in each part."""
 
 _ITEMS = (
-    "SELECT id, key, first, moment + lead, lot, standing, parent, moment FROM item"
+    "SELECT id, key, age, moment, moment + lead, lot, standing, parent FROM item"
     " WHERE id > ? ORDER BY id LIMIT ?"
 )
 _STAYS = "SELECT child, since, until, parent FROM containment WHERE child"
@@ -117,11 +117,11 @@ def _differences(act: Act, rows: Sequence[Row]) -> Iterator[tuple[Row, str]]:
         stays[child].append(tuple(stay))
     for row in rows:
         telling = teller.tell(row[0])
-        lot, standing, parent, first, moment, _, _ = item_row(
-            standings, lots, tuple(row[:4]), telling
+        lot, standing, parent, age, moment, _, _ = item_row(
+            standings, lots, tuple(row[:5]), telling
         )
-        stored = (row[4], row[5], row[6], row[7])
-        if stored != (lot, standing, parent, moment) or (moment != NEVER and first != row[2]):
+        stored = (row[5], row[6], row[7], row[3])
+        if stored != (lot, standing, parent, moment) or (moment != NEVER and age != row[2]):
             yield row, "state"
         elif sorted(stays[row[0]]) != sorted(tuple(stay) for stay in telling.stays):
             yield row, "containment"

@@ -25,7 +25,7 @@ LEVELS_MAX = 16
 
 _STATUS = {status.value: status for status in ItemStatus}
 _OWN = (
-    "SELECT i.id, i.key, i.first, i.moment, i.parent, s.status, s.disposition, s.location,"
+    "SELECT i.id, i.key, i.age, i.moment, i.parent, s.status, s.disposition, s.location,"
     " s.holder, l.code, l.expiry"
     " FROM item i JOIN standing s ON s.id = i.standing LEFT JOIN lot l ON l.id = i.lot"
 )
@@ -161,7 +161,7 @@ def _state(row: Any, key: str, containers: Containers) -> ItemState:  # noqa: AN
         expiry=_day(row[10]),
         parent=parent,
         top=top,
-        first_event_time=moment_of(row[2]),
+        first_event_time=moment_of(time_of_moment(row[3]) - row[2]),
         last_event_time=moment_of(time_of_moment(latest)),
     )
 

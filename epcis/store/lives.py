@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 
 NEVER = -(1 << 62)
 """The moment of an item that no valid event names."""
+_NEVER_US = time_of_moment(NEVER)
 BLOCK = 64
 """Item ids in one row of `event_epc`, see named.py."""
 LIVES_KEPT_MAX = 200_000
 """Items held in memory between the batches of one document."""
 
-_ROW = "SELECT id, key, lot, standing, parent, first, moment, moment + lead FROM item WHERE "
-_COLUMNS = ("id", "key", "lot", "standing", "parent", "first", "moment", "lead")
-_CHANGING = ("lot", "standing", "parent", "first", "moment", "lead")
+_ROW = "SELECT id, key, lot, standing, parent, age, moment, moment + lead FROM item WHERE "
+_COLUMNS = ("id", "key", "lot", "standing", "parent", "age", "moment", "lead")
+_CHANGING = ("lot", "standing", "parent", "age", "moment", "lead")
 
 
 class Live:
@@ -40,8 +41,9 @@ class Live:
     def __init__(self, row: Row, *, is_new: bool = False) -> None:
         (
             self.id, self.key, self.lot, self.standing, self.parent,
-            self.first, self.moment, self.horizon,
+            age, self.moment, self.horizon,
         ) = row  # fmt: skip
+        self.first = time_of_moment(self.moment) - age
         self.is_new = is_new
         self.changed = is_new
 
@@ -87,7 +89,7 @@ class Lives:
         made = [key for key in unknown if key not in self.by_key]
         nothing = self._standings.nothing
         for number, key in self._numbered(made, containers):
-            row = (number, key, None, nothing, None, keys[key], NEVER, NEVER)
+            row = (number, key, None, nothing, None, _NEVER_US - keys[key], NEVER, NEVER)
             live = Live(row, is_new=True)
             self.by_key[key] = self.by_id[number] = live
             self._changed.append(live)
@@ -251,12 +253,12 @@ class Lives:
 def _whole(live: Live) -> Row:
     return (
         live.id, live.key, live.lot, live.standing, live.parent,
-        live.first, live.moment, live.horizon - live.moment,
+        time_of_moment(live.moment) - live.first, live.moment, live.horizon - live.moment,
     )  # fmt: skip
 
 
 def _changes(live: Live) -> Row:
     return (
-        live.lot, live.standing, live.parent, live.first, live.moment,
-        live.horizon - live.moment, live.id,
+        live.lot, live.standing, live.parent, time_of_moment(live.moment) - live.first,
+        live.moment, live.horizon - live.moment, live.id,
     )  # fmt: skip

@@ -1,20 +1,43 @@
-"""Events and headers as bytes in a row: MessagePack, then zstd."""
+"""Events and headers as bytes in a row: MessagePack, then zstd.
+
+Long lists of serials are most of an event and compress badly as text, so a list of EPCs that are
+alike up to a number of digits is kept as its common beginning and the numbers.
+"""
 
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 import zstandard
 
 from epcis.model import Event, Header
 
-_LEVEL = 3
-_ENCODER = msgspec.msgpack.Encoder()
-_EVENT: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event)
-_HEADER = msgspec.msgpack.Decoder(Header)
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LEVEL = 1  # on these short texts as good as 9, and four times as fast
+_RUN_MIN = 4
+_DIGITS_MAX = 18
+_NUMBER_BYTES = tuple(((10**digits - 1).bit_length() + 7) // 8 for digits in range(19))
 UNPACKED_BYTES_MAX = 1 << 30
 """A row that unpacks to more is damaged."""
+
+
+class Run(msgspec.Struct, frozen=True, array_like=True):
+    """EPCs that differ only in a number of so many digits."""
+
+    start: str
+    digits: int
+    numbers: bytes
+
+
+_Lists: TypeAlias = dict[str, Run]
+_ENCODER = msgspec.msgpack.Encoder()
+_ROW: msgspec.msgpack.Decoder[tuple[_Lists, Event]] = msgspec.msgpack.Decoder(tuple[_Lists, Event])
+_HEADER: msgspec.msgpack.Decoder[Header] = msgspec.msgpack.Decoder(Header)
+_LISTS = ("epcs", "child_epcs", "input_epcs", "output_epcs")
 
 
 class _Codecs(threading.local):
@@ -42,14 +65,66 @@ def unsqueeze(data: bytes) -> bytes:
     return _codecs.decompress(data, max_output_size=UNPACKED_BYTES_MAX)
 
 
+def run_of(epcs: Sequence[str]) -> Run | None:
+    r"""EPCs as a run, or None where they are too few or not alike.
+
+    >>> run_of(["urn:x:07", "urn:x:13", "urn:x:10", "urn:x:99"])
+    Run(start='urn:x:', digits=2, numbers=b'\x07\r\nc')
+    """
+    if len(epcs) < _RUN_MIN:
+        return None
+    width = len(epcs[0])
+    start = _common_start(min(epcs), max(epcs)).rstrip("0123456789")
+    digits = width - len(start)
+    if not 0 < digits <= _DIGITS_MAX or any(len(epc) != width for epc in epcs):
+        return None
+    at = len(start)
+    numbers = [epc[at:] for epc in epcs]
+    joined = "".join(numbers)
+    if not (joined.isascii() and joined.isdigit()):
+        return None
+    size = _NUMBER_BYTES[digits]
+    return Run(start, digits, b"".join([int(number).to_bytes(size, "big") for number in numbers]))
+
+
+def _common_start(low: str, high: str) -> str:
+    """How the least and the greatest of some texts, and so all of them, begin."""
+    for at, (one, other) in enumerate(zip(low, high, strict=False)):
+        if one != other:
+            return low[:at]
+    return low
+
+
+def epcs_of(run: Run) -> tuple[str, ...]:
+    """The inverse of `run_of`.
+
+    >>> epcs_of(Run("urn:x:", 2, bytes([7, 13])))
+    ('urn:x:07', 'urn:x:13')
+    """
+    size, digits, numbers = _NUMBER_BYTES[run.digits], run.digits, run.numbers
+    return tuple(
+        f"{run.start}{int.from_bytes(numbers[at : at + size], 'big'):0{digits}d}"
+        for at in range(0, len(numbers), size)
+    )
+
+
 def pack_event(event: Event) -> bytes:
     """An event, faithful to every field."""
-    return squeeze(_ENCODER.encode(event))
+    runs: _Lists = {}
+    for name in _LISTS:
+        epcs = getattr(event, name, None)
+        if epcs and (run := run_of(epcs)) is not None:
+            runs[name] = run
+    if runs:
+        event = msgspec.structs.replace(event, **dict.fromkeys(runs))
+    return squeeze(_ENCODER.encode((runs, event)))
 
 
 def unpack_event(data: bytes) -> Event:
-    """The inverse of `pack_event`."""
-    event: Event = _EVENT.decode(unsqueeze(data))
+    """The inverse of `pack_event`. Raises ValueError or ZstdError for damaged bytes."""
+    runs, event = _ROW.decode(unsqueeze(data))
+    if runs:
+        event = msgspec.structs.replace(event, **{name: epcs_of(run) for name, run in runs.items()})
     return event
 
 

@@ -43,9 +43,9 @@ _INSIDE = (
     "SELECT c.child, i.moment, i.moment + i.lead FROM containment c JOIN item i ON i.id = c.child"
     " WHERE c.parent = ? AND (c.until IS NULL OR c.until >= ?)"
 )
-_ROW = "SELECT id, key, first, moment + lead FROM item WHERE id"
+_ROW = "SELECT id, key, age, moment, moment + lead FROM item WHERE id"
 _LEAN = "UPDATE item SET lead = ? - moment WHERE id = ? AND moment + lead < ?"
-_CHANGING = ("lot", "standing", "parent", "first", "moment", "lead")
+_CHANGING = ("lot", "standing", "parent", "age", "moment", "lead")
 _STAY = ("child", "since", "until", "parent")
 
 
@@ -123,10 +123,11 @@ def write_tellings(
 
 
 def item_row(standings: Standings, lots: Lots, row: Row, telling: Telling) -> Row:
-    """What a row (id, key, first, horizon) of `item` becomes, columns as in `_CHANGING`, id."""
-    item_id, key, first, horizon = row
+    """What a row (id, key, age, moment, horizon) of `item` becomes: `_CHANGING` and id."""
+    item_id, key, age, moment, horizon = row
     if not telling.moments:
-        return None, standings.nothing, None, first, NEVER, horizon - NEVER, item_id
+        forgotten = life.time_of_moment(NEVER) - life.time_of_moment(moment) + age
+        return None, standings.nothing, None, forgotten, NEVER, horizon - NEVER, item_id
     text = unpack_key(bytes(key))
     has_lot = telling.lot is not None and text.startswith("/01/")
     lot = lots.number(text[4:18], telling.lot) if telling.lot is not None and has_lot else None
@@ -134,7 +135,7 @@ def item_row(standings: Standings, lots: Lots, row: Row, telling: Telling) -> Ro
         lot,
         standings.number(telling.standings[-1]),
         telling.parent,
-        life.time_of_moment(telling.moments[0]),
+        life.time_of_moment(telling.moments[-1]) - life.time_of_moment(telling.moments[0]),
         telling.moments[-1],
         max(horizon - telling.moments[-1], 0),
         item_id,
