@@ -11,15 +11,16 @@ import inspect
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import click
+from typer.core import TyperArgument, TyperGroup, TyperOption
+from typer.main import get_command
+
 from compliance.seal import Keys
 from compliance.service.app import Parts, create_app, utc_now
 from compliance.service.cli import app as command_line
 from compliance.service.migrate import open_migrated
 from compliance.service.settings import Settings
-from typer.main import get_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,7 @@ def commands_page() -> str:
         "All take `--json`.",
     ]
     root = get_command(command_line)
-    assert isinstance(root, click.Group)
+    assert isinstance(root, TyperGroup)
     for name, command in _commands(root, "packtrail"):
         lines += ["", f"## {name}", "", (command.help or "").strip()]
         rows = [row for parameter in command.params if (row := _parameter_row(parameter))]
@@ -45,19 +46,19 @@ def commands_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
+def _commands(group: TyperGroup, path: str) -> Iterator[tuple[str, Any]]:
     for name, command in group.commands.items():
-        if isinstance(command, click.Group):
+        if isinstance(command, TyperGroup):
             yield from _commands(command, f"{path} {name}")
         else:
             yield f"{path} {name}", command
 
 
-def _parameter_row(parameter: click.Parameter) -> str | None:
+def _parameter_row(parameter: TyperArgument | TyperOption) -> str | None:
     if parameter.name == "help":
         return None
     told = getattr(parameter, "help", None) or ""
-    if isinstance(parameter, click.Option):
+    if isinstance(parameter, TyperOption):
         names = ", ".join(f"`{name}`" for name in parameter.opts)
     else:
         names = f"`{(parameter.metavar or parameter.name or '').upper()}`"

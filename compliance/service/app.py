@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from epcis.desk import Clock
     from epcis.store.database import Store
 
+_log = structlog.get_logger(__name__)
 STATIC = Path(__file__).parent / "static"
 _CSP = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; "
@@ -105,7 +107,6 @@ def _add_middleware(app: FastAPI, parts: Parts) -> None:
     """Outermost last: answer headers, the body's limits, the gate, the hot routes' own lane."""
     settings = parts.settings
     app.add_middleware(FastLane)
-    app.add_middleware(FastLane)
     app.add_middleware(
         Gate,
         store=parts.store,
@@ -154,6 +155,11 @@ def _add_problem_handlers(app: FastAPI) -> None:
     async def validation(_: Request, exc: RequestValidationError) -> Response:
         return problem_response(_of_validation(exc))
 
+    @app.exception_handler(Exception)
+    async def fault(request: Request, exc: Exception) -> Response:
+        _log.error("request failed", method=request.method, path=request.url.path, exc_info=exc)
+        return problem_response(_OUR_FAULT)
+
     @app.exception_handler(StoreFull)
     async def full(_: Request, exc: StoreFull) -> Response:
         del exc
@@ -180,6 +186,12 @@ def _of_validation(exc: RequestValidationError) -> Problem:
     return Problem(400, "Request not understood", what, type=kind, findings=findings)
 
 
+_OUR_FAULT = Problem(
+    500,
+    "Fault of ours",
+    "this request met a fault in Packtrail; nothing of it was stored; the operator's log has more",
+    type="epcisException:ImplementationException",
+)
 _NO_SPACE = Problem(
     507,
     "No space left",

@@ -98,7 +98,7 @@ async def trace_(request: Request, caller: Caller = Depends(needs("query"))) -> 
 def _story(request: Request, id_: str, caller: Caller) -> dict[str, Any] | None:
     with store_of(request).read() as view:
         story = trace(view, id_, party=caller.party)
-    return story.as_dict() if story.is_known else None
+        return story.as_dict() if story.is_known else None
 
 
 def _id_in_path(request: Request) -> str:

@@ -66,10 +66,9 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
     ):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    options.add_experimental_option(
-        "prefs", {"download.default_directory": str(tmp_path / "downloads")}
-    )
     driver = webdriver.Chrome(options=options, service=Service(chromedriver))
+    saved = {"behavior": "allow", "downloadPath": str(tmp_path / "downloads")}
+    driver.execute_cdp_cmd("Browser.setDownloadBehavior", saved)
     try:
         yield Browser(driver)
     finally:

@@ -51,7 +51,9 @@ def test_three_labels_three_verdicts_and_a_proof(demo, browser, tmp_path: Path) 
     drop(browser, recalled)
     assert "recalled" in browser.until_word("STOP").text
     drop(browser, falsified)
-    wait.until(lambda d: "no pack with this serial" in d.find_element(By.CSS_SELECTOR, ".answer").text)
+    wait.until(
+        lambda d: "no pack with this serial" in d.find_element(By.CSS_SELECTOR, ".answer").text
+    )
     assert not browser.foreign_requests()
 
 

@@ -1,3 +1,15 @@
-"""Every floor's tables, imported so that the one `metadata` knows them all."""
+"""Every floor's tables: imported, so that the one `metadata` knows them all."""
 
-import verification.tables  # noqa: F401  # for their declarations
+import compliance.tables
+import epcis.ledger.tables
+import epcis.query.tables
+import epcis.store.tables
+import verification.tables
+
+FLOORS = (
+    epcis.store.tables,
+    epcis.ledger.tables,
+    epcis.query.tables,
+    verification.tables,
+    compliance.tables,
+)
