@@ -6,7 +6,6 @@ packing; `write_document` writes events in the syntax asked for; `convert` does 
 
 from __future__ import annotations
 
-import io
 import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -71,7 +70,14 @@ class DocumentReader:
         self.stream = PlainStream(limits, self._gathering).open(source)
         syntax = self.stream.sniffed.syntax
         self._reader: XmlReader | JsonReader = (
-            JsonReader(self.stream, limits, self._gathering, contexts)
+            JsonReader(
+                self.stream,
+                limits,
+                self._gathering,
+                contexts,
+                validate=validate,
+                published=published,
+            )
             if syntax is Syntax.JSON_LD
             else XmlReader(
                 self.stream, limits, self._gathering, validate=validate, published=published

@@ -152,6 +152,12 @@ class PlainStream(io.RawIOBase):
             self._ahead += part
         return self._ahead[:size]
 
+    def read_up_to(self, size: int) -> bytes:
+        """`size` bytes, or all there are if they are fewer."""
+        ahead = self.peek(size)
+        self._ahead = self._ahead[len(ahead) :]
+        return ahead
+
     def read(self, size: int = -1, /) -> bytes:
         """At most `size` bytes; empty at the end."""
         if size is None or size < 0:
@@ -188,6 +194,12 @@ class _Rewound(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    def read_up_to(self, size: int) -> bytes:
+        """`size` bytes, or all there are if they are fewer."""
+        ahead = self.peek(size)
+        self._ahead = self._ahead[len(ahead) :]
+        return ahead
+
     def read(self, size: int = -1, /) -> bytes:
         if self._first:
             size = len(self._first) if size is None or size < 0 else size
@@ -213,6 +225,12 @@ class _Measured(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    def read_up_to(self, size: int) -> bytes:
+        """`size` bytes, or all there are if they are fewer."""
+        ahead = self.peek(size)
+        self._ahead = self._ahead[len(ahead) :]
+        return ahead
 
     def read(self, size: int = -1, /) -> bytes:
         part = self._plain.read(size)

@@ -359,7 +359,7 @@ def _text(path: str, value: Any) -> str:  # noqa: ANN401  # any JSON value
         return str(value)
     if not isinstance(value, str):
         raise WrongType(path, "a string")
-    return value.strip()
+    return value
 
 
 def _optional(path: str, value: Any) -> str | None:  # noqa: ANN401  # any JSON value

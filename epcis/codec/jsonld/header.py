@@ -16,7 +16,6 @@ from epcis.codec.jsonld.nodes import (
     beside_standard,
     members_to_nodes,
     node_of_value,
-    to_members,
     value_of,
 )
 from epcis.codec.jsonld.prefixes import Prefixes, as_iri

@@ -1,22 +1,31 @@
-"""A JSON-LD document as a stream of events; the header comes first or last, as written."""
+"""A JSON-LD document as a stream of events; its header comes first or last, as written."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+import orjson
 
 from epcis.codec.fields import SHAPES
 from epcis.codec.jsonld.context import Context
 from epcis.codec.jsonld.events import EventReader
 from epcis.codec.jsonld.header import read_header
+from epcis.codec.jsonld.long import LongDocument
 from epcis.codec.jsonld.nodes import Number
+from epcis.codec.jsonld.swift import SwiftReader
 from epcis.model import Event, Header
 from schemas.finding import Severity, Where
+from schemas.validate import json_event_validator, validate_json
+from schemas.validate.json_reasons import reason_of
+from schemas.validate.pointer_lines import as_pointer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from epcis.codec.limits import Limits
     from epcis.codec.refusal import Gathering
@@ -24,7 +33,16 @@ if TYPE_CHECKING:
 
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_NULL: Final = msgspec.Raw(b"null")
+_EMPTY: Final = msgspec.Raw(b"{}")
 DOCUMENTS: Final = ("EPCISDocument", "EPCISQueryDocument")
+WHOLE_BYTES_MAX: Final = 32 * 2**20
+"""A longer document is not held in memory as a whole."""
+_EXPLAINED_MAX: Final = 25
+"""Events of one document whose faults against the schema are explained."""
+_SEPARATOR_BYTES_MAX: Final = 8
+"""Between two events stand a comma and white space; more may hide something."""
+_MALFORMED: Final = (msgspec.DecodeError, ValueError, RecursionError)
 
 
 class JsonReader:
@@ -36,44 +54,52 @@ class JsonReader:
         limits: Limits,
         gathering: Gathering,
         contexts: Mapping[str, Any] | None = None,
+        *,
+        validate: bool = True,
+        published: Path | None = None,
     ) -> None:
         self._stream = stream
         self._limits = limits
         self._gathering = gathering
         self._contexts = contexts or {}
+        self._validate = validate
+        self._published = published
         self._data = b""
         self._header = Header()
-        self.where = Where()
+        self._list_path = ""
+        self._position = 0
+        self._explained_left = _EXPLAINED_MAX
+
+    @property
+    def where(self) -> Where:
         """Where the event read last stands."""
+        return Where(path=f"{self._list_path}/{self._position}" if self._list_path else "")
 
     def header(self) -> Header:
         """What the document says beside its events."""
         return self._header
 
     def __iter__(self) -> Iterator[Event]:
-        self._data = self._stream.read()
+        self._data = self._stream.read_up_to(WHOLE_BYTES_MAX + 1)
+        if len(self._data) <= WHOLE_BYTES_MAX:
+            yield from self._whole()
+            return
+        long = LongDocument(self._data, self._stream, self._limits, self._gathering)
+        self._data = long.frame
+        document = self._members(long.frame, "")
+        self._take_events(document)
+        self._note_repeated_in(long.frame)
+        yield from self._events(document, map(msgspec.Raw, long.events()))
+
+    def _whole(self) -> Iterator[Event]:
         document = self._members(self._data, "")
-        kind = self._value(document.get("type", msgspec.Raw(b"null")), "/type")
-        if kind in SHAPES:
+        kind = self._value(document.get("type", _NULL), "/type")
+        if isinstance(kind, str) and kind in SHAPES:
             yield from self._bare_event(document)
             return
-        if kind not in DOCUMENTS:
-            raise self._gathering.refuse(
-                "json.not-epcis",
-                f"the type of the document is {kind!r}, which is no EPCIS document",
-                "Send an EPCISDocument, an EPCISQueryDocument or one event.",
-                path="/type",
-            )
-        events, where = self._take_events(document)
-        context = self._context(document)
-        plain = {key: self._value(raw, f"/{key}") for key, raw in document.items()}
-        self._header = read_header(plain, context, bytes(document.get("@context", b"")))
-        reader = EventReader(self._gathering)
-        for position, raw in enumerate(events):
-            self.where = Where(path=f"{where}/{position}")
-            event = self._event(reader, raw, context, f"{where}/{position}")
-            if event is not None:
-                yield event
+        events = self._take_events(document)
+        self._note_repeated_in(self._frame_text(events))
+        yield from self._events(document, events)
 
     def _bare_event(self, document: dict[str, msgspec.Raw]) -> Iterator[Event]:
         context = self._context(document)
@@ -84,13 +110,96 @@ class JsonReader:
             context=bytes(document.get("@context", b"")) or None,
         )
         members = self._value(msgspec.Raw(self._data), "")
+        if self._validate:
+            self._judge_frame(self._data)
         members.pop("@context", None)
         event = EventReader(self._gathering).read(members, context, "", 1)
         if event is not None:
             yield event
 
+    def _events(
+        self, document: dict[str, msgspec.Raw], events: Iterable[msgspec.Raw]
+    ) -> Iterator[Event]:
+        """The events of a document from which they have been cut out."""
+        kind = self._value(document.get("type", _NULL), "/type")
+        if kind not in DOCUMENTS:
+            raise self._gathering.refuse(
+                "json.not-epcis",
+                f"the type of the document is {str(kind)[:40]!r}, which is no EPCIS document",
+                "Send an EPCISDocument, an EPCISQueryDocument or one event.",
+                path="/type",
+            )
+        context = self._context(document)
+        plain = {key: self._value(raw, f"/{key}") for key, raw in document.items()}
+        self._header = read_header(plain, context, bytes(document.get("@context", b"")))
+        if self._validate:
+            self._judge_frame(msgspec.json.encode(document))
+        reader = EventReader(self._gathering)
+        swift = SwiftReader(context)
+        for position, raw in enumerate(events):
+            self._position = position
+            is_valid = not self._validate or self._judge(raw)
+            event = swift.read(raw) if is_valid else None
+            if event is None:
+                event = self._full(reader, raw, context)
+            if event is not None:
+                yield event
+
+    def _full(self, reader: EventReader, raw: msgspec.Raw, context: Context) -> Event | None:
+        at = f"{self._list_path}/{self._position}"
+        members = self._value(raw, at)
+        if not isinstance(members, dict):
+            self._gathering.note(
+                "json.wrong-type",
+                Severity.ERROR,
+                "an event must be an object",
+                "Write each event as an object with its type.",
+                path=at,
+            )
+            return None
+        return reader.read(members, context, at, None)
+
+    def _judge(self, raw: msgspec.Raw) -> bool:
+        """Whether an event holds against the schema; notes why it does not."""
+        try:
+            event = orjson.loads(bytes(raw))
+            validator = json_event_validator(self._published)
+            if validator.is_valid(event):
+                return True
+            if self._explained_left > 0:
+                self._explained_left -= 1
+                faults = [reason_of(fault, event) for fault in validator.iter_errors(event)]
+            else:
+                faults = []
+        except ValueError:
+            return False  # unreadable or too deep: the full reading says so
+        at = f"{self._list_path}/{self._position}"
+        for fault in dict.fromkeys(faults):
+            self._note_invalid(
+                f"json.{fault.code}", fault.what, fault.hint, at + as_pointer(fault.path)
+            )
+        if not faults:
+            self._note_invalid(
+                "json.invalid",
+                "this event is not valid either",
+                "Mend the events explained above and check again.",
+                at,
+            )
+        return False
+
+    def _judge_frame(self, frame: bytes) -> None:
+        """Note what does not hold in what stands around the events."""
+        for finding in validate_json(frame, published=self._published):
+            severity = finding.severity if self._gathering.strict else Severity.WARNING
+            where = Where(path=finding.where.path)
+            self._gathering.add(replace(finding, severity=severity, where=where))
+
+    def _note_invalid(self, code: str, what: str, hint: str, path: str) -> None:
+        severity = Severity.ERROR if self._gathering.strict else Severity.WARNING
+        self._gathering.note(code, severity, what, hint, path=path)
+
     def _context(self, document: dict[str, msgspec.Raw]) -> Context:
-        written = self._value(document.get("@context", msgspec.Raw(b"null")), "/@context")
+        written = self._value(document.get("@context", _NULL), "/@context")
         context = Context.of(written, self._contexts)
         if written is None:
             self._gathering.note(
@@ -110,39 +219,54 @@ class JsonReader:
             )
         return context
 
-    def _take_events(self, document: dict[str, msgspec.Raw]) -> tuple[list[msgspec.Raw], str]:
-        """Cut the event list out of the document; what stands around it stays."""
-        path = ["epcisBody"]
-        if "queryResults" in (body := self._members(document.get("epcisBody", b"{}"), path[0])):
-            path += ["queryResults", "resultsBody"]
-        holders = [document]
-        for name in path:
-            holders.append(self._members(holders[-1].get(name, b"{}"), name))
-        del body
-        listed = holders[-1].pop("eventList", None)
-        for holder, name, inner in zip(
-            reversed(holders[:-1]), reversed(path), reversed(holders[1:]), strict=True
-        ):
-            holder[name] = msgspec.Raw(msgspec.json.encode(inner))
-        where = "/" + "/".join([*path, "eventList"])
+    def _take_events(self, document: dict[str, msgspec.Raw]) -> list[msgspec.Raw]:
+        """Cut the event list out of the document, leaving an empty one."""
+        names = ["epcisBody"]
+        body = self._members(document.get("epcisBody", _EMPTY), "/epcisBody")
+        holders = [document, body]
+        for name in ("queryResults", "resultsBody") if "queryResults" in body else ():
+            names.append(name)
+            holders.append(self._members(holders[-1].get(name, _EMPTY), f"/{'/'.join(names)}"))
+        self._list_path = f"/{'/'.join(names)}/eventList"
+        listed = holders[-1].get("eventList")
         if listed is None:
             self._gathering.note(
                 "document.no-event-list",
                 Severity.WARNING,
                 "the document has no event list",
                 "An EPCISDocument without events holds an empty eventList.",
-                path=where,
+                path=self._list_path,
             )
-            return [], where
+            return []
+        holders[-1]["eventList"] = msgspec.Raw(b"[]")
+        for holder, name, inner in zip(
+            reversed(holders[:-1]), reversed(names), reversed(holders[1:]), strict=True
+        ):
+            holder[name] = msgspec.Raw(msgspec.json.encode(inner))
         try:
-            return _ITEMS.decode(listed), where
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-            raise self._malformed(fault, where) from fault
+            return _ITEMS.decode(listed)
+        except _MALFORMED as fault:
+            raise self._malformed(fault, self._list_path) from fault
 
-    def _members(self, data: Any, path: str) -> dict[str, msgspec.Raw]:  # noqa: ANN401  # bytes-like
+    def _frame_text(self, events: list[msgspec.Raw]) -> bytes:
+        """The document's own text around its events, or all of it where that is not told apart."""
+        opened = self._data.find(b"[", self._data.find(b'"eventList"'))
+        if not events or opened < 0:
+            return self._data
+        last = bytes(events[-1])
+        closed = self._data.rfind(last) + len(last)
+        separators = closed - opened - sum(len(memoryview(raw)) for raw in events)
+        if separators > _SEPARATOR_BYTES_MAX * (len(events) + 2):
+            return self._data
+        return self._data[: opened + 1] + self._data[closed:]
+
+    def _note_repeated_in(self, text: bytes) -> None:
+        self._value(msgspec.Raw(text), "")
+
+    def _members(self, data: bytes | msgspec.Raw, path: str) -> dict[str, msgspec.Raw]:
         try:
             return _MEMBERS.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+        except _MALFORMED as fault:
             raise self._malformed(fault, path) from fault
 
     def _value(self, raw: msgspec.Raw, path: str) -> Any:  # noqa: ANN401  # any JSON value
@@ -155,46 +279,60 @@ class JsonReader:
             return found
 
         try:
+            text = bytes(raw).decode()
             value = json.loads(
-                bytes(raw),
+                text,
                 parse_int=Number,
                 parse_float=Number,
-                parse_constant=self._no_constant,
+                parse_constant=_no_constant,
                 object_pairs_hook=members,
             )
-        except (ValueError, RecursionError) as fault:
+            if "\\u" in text:
+                json.dumps(value, ensure_ascii=False).encode()  # refuses halves of a character
+            if text.count("{") + text.count("[") > self._limits.depth_max:
+                self._refuse_deep(value, path)
+        except _MALFORMED as fault:
             raise self._malformed(fault, path) from fault
         return value
 
-    def _no_constant(self, name: str) -> Any:  # noqa: ANN401  # never returns
-        raise ValueError(f"{name} is no JSON number")
+    def _refuse_deep(self, value: Any, path: str) -> None:  # noqa: ANN401  # any JSON value
+        level, depth = [value], 0
+        while level:
+            inner = [
+                list(part.values()) if isinstance(part, dict) else part
+                for part in level
+                if isinstance(part, (dict, list))
+            ]
+            level = [part for parts in inner for part in parts]
+            depth += 1
+            if depth > self._limits.depth_max:
+                raise self._gathering.refuse(
+                    "document.too-deep",
+                    f"values nest more than {self._limits.depth_max} deep",
+                    "Have the sender check the file; no EPCIS document nests like this.",
+                    path=path or "/",
+                )
 
     def _note_repeated(self, pairs: list[tuple[str, Any]], path: str) -> None:
-        names = [name for name, _ in pairs]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        counts = Counter(name for name, _ in pairs)
+        twice = sorted(name for name, count in counts.items() if count > 1)
         self._gathering.note(
             "json.member-repeated",
             Severity.ERROR,
-            f"{', '.join(twice)} stands twice in one object; only the last one counts",
+            f"{', '.join(twice)[:200]} stands twice in one object; only the last one counts",
             "Have the sender write each member once (RFC 8259 section 4).",
-            path=path,
+            path=path or "/",
         )
 
-    def _event(
-        self, reader: EventReader, raw: msgspec.Raw, context: Context, at: str
-    ) -> Event | None:
-        members = self._value(raw, at)
-        if not isinstance(members, dict):
-            self._gathering.note(
-                "json.wrong-type", Severity.ERROR, f"{at} must be an object", path=at
-            )
-            return None
-        return reader.read(members, context, at, None)
-
     def _malformed(self, fault: Exception, path: str) -> Exception:
+        reason = "it nests too deep" if isinstance(fault, RecursionError) else str(fault)
         return self._gathering.refuse(
             "json.malformed",
-            f"the JSON cannot be read: {fault}",
+            f"the JSON cannot be read: {reason}",
             "Have the sender check the file with a JSON parser and send it again.",
             path=path or "/",
         )
+
+
+def _no_constant(name: str) -> Any:  # noqa: ANN401  # never returns
+    raise ValueError(f"{name} is no JSON number")

@@ -43,7 +43,8 @@ _NESTED_END: Final = re.compile(
 _NEW_END: Final = re.compile(rb"</(?:Transformation|Association)Event>")
 _TAIL_BYTES: Final = 128
 """More than any of these end tags is long, with room for white space."""
-_HIDING: Final = (b"<!", b"<?")
+_HIDING: Final = (b"!", b"?")
+"""What follows `<` in comments, CDATA and instructions; one byte is found faster than two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def cut(buffer: bytes, version: str) -> int:
     >>> cut(b"<ObjectEvent></ObjectEvent><Obj", "1.2")
     27
     """
-    if any(mark in buffer for mark in _HIDING):
+    if any(sign in buffer and b"<" + sign in buffer for sign in _HIDING):
         return 0
     at = len(buffer)
     while (at := buffer.rfind(b"Event>", 0, at)) > 0:
