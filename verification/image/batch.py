@@ -1,7 +1,11 @@
-"""Many pictures: read in worker processes, given back in the order they were named."""
+"""Many pictures: read by as many workers as there are cores, given back in the order named."""
 
 from __future__ import annotations
 
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from schemas.finding import Finding, Severity
@@ -10,22 +14,67 @@ from verification.image.worker import PictureReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from concurrent.futures import Future
     from pathlib import Path
+
+    from verification.image.limits import Limits
+
+PROCESSES_MAX = 64
+AHEAD_PER_PROCESS = 4
+"""Pictures handed out before the first of them is taken back, per process."""
 
 
 def read_pictures(
-    paths: Iterable[Path], *, processes: int = 0
+    paths: Iterable[Path], *, processes: int = 0, limits: Limits | None = None
 ) -> Iterator[tuple[Path, PictureReading]]:
-    """Each picture with its reading; one that cannot be opened gives a finding."""
-    del processes
-    with PictureReader() as reader:
-        for path in paths:
-            try:
-                data = path.read_bytes()
-            except OSError as fault:
-                yield path, PictureReading(findings=(_unreadable(path, fault),))
-                continue
-            yield path, reader.read(data)
+    """Each picture with its reading; one that cannot be opened gives a finding.
+
+    `processes` 0 means one for each core. The pictures are read ahead, never all at once: the
+    caller's pace bounds what is held in memory.
+    """
+    count = min(processes or _cores(), PROCESSES_MAX)
+    readers = [PictureReader(limits=limits) for _ in range(count)]
+    idle: SimpleQueue[PictureReader] = SimpleQueue()
+    for reader in readers:
+        idle.put(reader)
+    underway: deque[tuple[Path, Future[PictureReading]]] = deque()
+    with ThreadPoolExecutor(count) as pool:
+        try:
+            for path in paths:
+                underway.append((path, pool.submit(_read, path, idle)))
+                if len(underway) > count * AHEAD_PER_PROCESS:
+                    yield _first(underway)
+            while underway:
+                yield _first(underway)
+        finally:
+            for _, future in underway:
+                future.cancel()
+            for reader in readers:
+                reader.close()
+
+
+def _first(
+    underway: deque[tuple[Path, Future[PictureReading]]],
+) -> tuple[Path, PictureReading]:
+    path, future = underway.popleft()
+    return path, future.result()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _read(path: Path, idle: SimpleQueue[PictureReader]) -> PictureReading:
+    """Read one picture with whichever worker is free: there are as many as threads."""
+    try:
+        data = path.read_bytes()
+    except OSError as fault:
+        return PictureReading(findings=(_unreadable(path, fault),))
+    reader = idle.get()
+    try:
+        return reader.read(data)
+    finally:
+        idle.put(reader)
 
 
 def _unreadable(path: Path, fault: OSError) -> Finding:

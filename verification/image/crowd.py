@@ -121,7 +121,7 @@ def _cover(busy: Levels, corners: Corners, reach: int) -> None:
 def _peaks(
     busy: Levels, needed: float, reach: int, allowed: int
 ) -> list[tuple[float, float, float]]:
-    """Level, x, y of the busiest pixels above `needed`, none nearer than most of a code to a busier one."""
+    """Level, x, y of the busiest pixels above `needed`, well apart."""
     found: list[tuple[float, float, float]] = []
     for _ in range(allowed):
         _, most, _, (column, row) = cv2.minMaxLoc(busy)
