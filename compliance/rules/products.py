@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from compliance.rules.catalogue import Profile
 from compliance.rules.header import gln_of
+from epcis.check.document import MASTER_DATA
 from epcis.model import Node
 from schemas.finding import Severity, Where
 from schemas.gs1.content_rules import check_digit
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from schemas.finding import Finding
 
 MDA: Final = "urn:epcglobal:cbv:mda#"
-LIST: Final = "/EPCISDocument/EPCISHeader/extension/EPCISMasterData/VocabularyList"
 PRODUCT: Final = {
     "regulatedProductName": "name",
     "manufacturerOfTradeItemPartyName": "manufacturer",
@@ -81,7 +81,7 @@ def told(element: VocabularyElement) -> dict[str, str]:
 
 
 def _at(uri: str, attribute: str = "") -> Where:
-    path = f"{LIST}/Vocabulary/VocabularyElementList/VocabularyElement[@id='{uri}']"
+    path = f"{MASTER_DATA}/VocabularyElement[@id='{uri}']"
     return Where(path=f"{path}/attribute[@id='{MDA}{attribute}']" if attribute else path)
 
 

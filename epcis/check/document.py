@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
     from epcis.model import Event, Header, Vocabulary
 
+MASTER_DATA: Final = (
+    "/EPCISDocument/EPCISHeader/extension/EPCISMasterData"
+    "/VocabularyList/Vocabulary/VocabularyElementList"
+)
+"""Where the entries of master data stand in an XML document."""
 _IDS_MAX: Final = 1_000_000
 """Event ids that are remembered to find one that stands twice."""
 _VERSIONS: Final = ("1.0", "1.1", "1.2", "2.0", "2.0.0", "2.0.1", "2.0.2", "")
@@ -108,7 +113,7 @@ def _master_data(header: Header) -> Iterator[Finding]:
 def _vocabulary(vocabulary: Vocabulary) -> Iterator[Finding]:
     seen: dict[str, object] = {}
     for element in vocabulary.elements:
-        where = Where(path=f"VocabularyElement[@id='{element.id}']")
+        where = Where(path=f"{MASTER_DATA}/VocabularyElement[@id='{element.id}']")
         if element.id in seen and seen[element.id] != element.attributes:
             yield _finding(
                 "document.master-data-conflict",

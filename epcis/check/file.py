@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, cast
 
 from epcis.check.document import DocumentRules
+from epcis.check.header_lines import lines_of_header
 from epcis.check.identifiers import names_real_things
 from epcis.check.sensors import senses_something
 from epcis.check.what import (
@@ -248,32 +249,40 @@ def _more(code: str, count: int) -> Finding:
 
 
 def _placed(findings: list[Finding], original: BinaryIO, limits: Limits) -> list[Finding]:
-    """JSON findings get the lines on which their values stand."""
-    wanted = {
-        _pointer(finding.where.path): finding
-        for finding in findings
-        if finding.where.line is None and finding.where.path is not None
-    }
+    """Findings without a line get the one on which what they name stands."""
+    wanted = {f.where.path for f in findings if f.where.line is None and f.where.path}
     if not wanted:
         return findings
     original.seek(0)
     try:
         stream = PlainStream(limits, Gathering(listed_max=1)).open(original)
-        if stream.sniffed.syntax is not Syntax.JSON_LD:
-            return findings
-        lines = lines_of(stream.read(), wanted.keys())
+        if stream.sniffed.syntax is Syntax.JSON_LD:
+            lines = _lines_in_json(stream.read(), wanted)
+        else:
+            encoding = "utf-8" if stream.is_transcoded else None
+            lines = lines_of_header(cast("BinaryIO", stream), wanted, encoding)
     except DocumentRefused:
         return findings
     return [_with_line(finding, lines) for finding in findings]
 
 
-def _with_line(finding: Finding, lines: dict[Pointer, int]) -> Finding:
-    if finding.where.line is not None or finding.where.path is None:
+def _lines_in_json(text: bytes, wanted: set[str]) -> dict[str, int]:
+    """For each pointer the line of its value, or of the nearest value above it that is there."""
+    needed: dict[Pointer, set[str]] = {}
+    for path in wanted:
+        pointer = _pointer(path)
+        for end in range(len(pointer) + 1):
+            needed.setdefault(pointer[:end], set()).add(path)
+    lines: dict[str, int] = {}
+    for pointer, line in sorted(lines_of(text, needed.keys()).items(), key=lambda p: len(p[0])):
+        lines.update(dict.fromkeys(needed[pointer], line))
+    return lines
+
+
+def _with_line(finding: Finding, lines: dict[str, int]) -> Finding:
+    if finding.where.line is not None or finding.where.path not in lines:
         return finding
-    pointer = _pointer(finding.where.path)
-    while pointer and pointer not in lines:
-        pointer = pointer[:-1]
-    return replace(finding, where=replace(finding.where, line=lines.get(pointer)))
+    return replace(finding, where=replace(finding.where, line=lines[finding.where.path]))
 
 
 def _pointer(path: str) -> Pointer:
