@@ -48,6 +48,7 @@ class Repair(StrEnum):
     SEPARATOR_LOST = "separator-lost"
 
 
+_TYPING: Final = frozenset({Repair.CAPS_LOCK, Repair.LAYOUT})
 _SAID: Final = {
     Repair.LINE_END: "a line end or blank around the data was left out",
     Repair.LAYOUT_CALIBRATED: "the workstation's calibrated keyboard layout was undone",
@@ -168,12 +169,12 @@ def _candidates(
         plain = _readable([*map(_draft_of, plain), *drafts], text, known, today)
     elif _is_layout_open(start) and not _is_known(plain):
         drafts = [d for keyboard in KEYBOARDS for d in _retyped(start, keyboard)]
-        suspected = _suspected(start.text)
+        suspected = _suspected(start.text, plain)
         plain += [
             other
             for other in _readable(drafts, text, known, today)
             if other.reading.elements not in _contents(plain)
-            and ("pack" in other.known or suspected & set(other.repairs))
+            and ("pack" in other.known or _TYPING & set(other.repairs) <= suspected)
         ]
     return plain or _cut_apart(start, text, known, today)
 
@@ -188,7 +189,7 @@ def _is_layout_open(start: _Draft) -> bool:
     return not proven and Repair.LAYOUT_CALIBRATED not in start.repairs
 
 
-def _suspected(text: str) -> set[Repair]:
+def _suspected(text: str, plain: list[Recovered]) -> set[Repair]:
     """What a keyboard may have spoilt without leaving a fault.
 
     Serials and lots are mostly upper case, so lower case speaks for caps lock; Y and Z change
@@ -197,8 +198,11 @@ def _suspected(text: str) -> set[Repair]:
     """
     if GS in text:
         return set()
-    found = {Repair.CAPS_LOCK} if any(map(str.islower, text)) else set()
-    return found | ({Repair.LAYOUT} if set("yzYZ") & set(text) else set())
+    letters = {c for candidate in plain for v in candidate.reading.elements.values() for c in v}
+    if any(map(str.islower, letters)):
+        # French caps lock is felt by digits too, so that its layout leaves no other sign.
+        return {Repair.CAPS_LOCK, Repair.LAYOUT}
+    return {Repair.LAYOUT} if set("YZ") & letters else set()
 
 
 def _is_proven(text: str) -> bool:
@@ -366,12 +370,8 @@ def _said(candidate: Recovered, rivals: int) -> Recovered:
 
 
 def _is_unproven(text: str) -> bool:
-    return (
-        SYMBOLOGY.match(text) is None
-        and not _is_proven(text)
-        and text.isascii()
-        and any(c.isalpha() for c in text)
-    )
+    plain = SYMBOLOGY.match(text) or text.startswith(_PLAIN_STARTS)
+    return not plain and any(map(str.isalpha, text))
 
 
 def _ambiguous(rivals: int) -> Finding:
