@@ -29,5 +29,5 @@ class Limits:
     """Places of doubt that are repaired beside symbols already read."""
     spots_repaired_max: int = 6
     """Spots of a crowded page that the repair stages look at."""
-    pixels_searched_max: int = 16_000_000
-    """Pages above this are searched by the repair stages at a reduced size."""
+    libdmtx_ms: int = 0
+    """Time for libdmtx on a page that nothing else read, in milliseconds; 0: it is not asked."""

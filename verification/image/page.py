@@ -17,6 +17,7 @@ from verification.image.decoder import (
     decode_with_doubts,
     name_of,
 )
+from verification.image.dmtx import read_with_libdmtx
 from verification.image.filters import SPOT_FILTERS, Filter, filters_for
 from verification.image.grid import read_grid
 from verification.image.lattice import lattice_hypotheses
@@ -65,6 +66,7 @@ def marks_on(sheet: Sheet, limits: Limits) -> tuple[list[Mark], list[Finding]]:
             filtered(sheet)
             or repaired(sheet, doubts, limits)
             or last_resort(sheet.grey, sheet.page)
+            or (read_with_libdmtx(sheet, limits.libdmtx_ms) if limits.libdmtx_ms else [])
         )
     elif doubts:
         found += doubted(sheet, found, doubts, limits)
