@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from epcis.store.bulk import Hand
 from epcis.store.columns import moment_of, pack_key, unpack_key
-from epcis.store.items import Containers, Now, item
+from epcis.store.items import Shared, item
 from epcis.store.life import ItemStatus, Standing, advance, happening, share, time_of_moment
 from epcis.store.masterdata import names_of
 from epcis.store.named import blocks_of
@@ -76,12 +76,10 @@ SELECT p.key, i.opened, i.closed, i.level FROM inside i JOIN item p ON p.id = i.
 WHERE i.level > 0 ORDER BY i.opened, i.level
 """
 )
-_EVENTS_IN = (
-    "SELECT " + _COLUMNS + " FROM event e WHERE NOT e.voided AND e.declared_error IS NULL AND e.seq"
-)
+_OF_EVENTS = " FROM event e WHERE NOT e.voided AND e.declared_error IS NULL AND e.seq"
+_EVENTS_IN = "SELECT " + _COLUMNS + _OF_EVENTS
 _PAYLOADS = "SELECT seq, payload FROM event WHERE seq"
 _SEEN = "SELECT seq FROM event_party WHERE party = ? AND seq"
-_STANDING = "SELECT status, disposition, location, holder FROM standing WHERE id = ?"
 _LOT_GROUPS = (
     "SELECT i.parent, i.standing, i.moment, count(*) FROM item i JOIN lot l ON l.id = i.lot"
     " WHERE l.gtin = ? AND l.code = ? GROUP BY i.parent, i.standing, i.moment"
@@ -110,7 +108,7 @@ class Told(NamedTuple):
     seq: int
     moment: int
     event_id: str
-    event_time: datetime
+    event_time_us: int
     type: str
     action: str | None
     biz_step: str | None
@@ -119,10 +117,15 @@ class Told(NamedTuple):
     read_point: str | None
     """Canonical key."""
     biz_location: str | None
-    role: Role | None
-    """In which list it names the thing or its container; None in the story of a lot."""
+    role: int | None
+    """In which list it names the thing or its container (`tables.Role`); None for a lot."""
     level: int
     """0 where it names the thing itself, 1 its case, 2 the pallet, …"""
+
+    @property
+    def event_time(self) -> datetime:
+        """When it happened, in UTC."""
+        return moment_of(self.event_time_us)
 
     @property
     def place(self) -> str | None:
@@ -308,9 +311,7 @@ def path(view: View, key: str) -> list[Told]:
     last = None
     for row in rows:
         if row[0] != last:
-            told.append(
-                Told._make((*row[:3], moment_of(row[3]), *row[4:10], Role(row[10]), row[11]))
-            )
+            told.append(Told._make(row))
         last = row[0]
     return told
 
@@ -321,12 +322,11 @@ def holders_of_lot(view: View, gtin: str, lot: str) -> list[Holder]:
     Packs that were destroyed or used up are no longer counted.
     """
     hand = Hand(view)
-    containers = Containers(hand)
-    standings = _Standings(hand)
+    shared = Shared(view)
     packs: Counter[str] = Counter()
     for parent, standing, moment, count in hand.all(_LOT_GROUPS, (gtin, lot)):
-        now = standings.told(standing)
-        outer: Now | None = containers.now(parent) if parent is not None else None
+        now = shared.standing(standing)
+        outer = shared.container(parent) if parent is not None else None
         if outer is not None and outer.moment > moment:
             now = share(now, outer.standing)
         if now.status not in _GONE:
@@ -358,22 +358,6 @@ def gln_of(party: str) -> str:
     return party[5:18] if party.startswith("/414/") else party
 
 
-class _Standings:
-    """Standings by their number, read once."""
-
-    def __init__(self, hand: Hand) -> None:
-        self._hand = hand
-        self._told: dict[int, Standing] = {}
-
-    def told(self, number: int) -> Standing:
-        known = self._told.get(number)
-        if known is None:
-            row = self._hand.one(_STANDING, (number,))
-            assert row is not None, "a standing that an item has is stored"
-            known = self._told[number] = Standing(ItemStatus(row[0]), *row[1:])
-        return known
-
-
 def _events_of_lot(view: View, key: str, gtin: str, lot: str) -> list[Told]:
     """The latest events that name a lot, its packs, or what they were in."""
     hand = Hand(view)
@@ -387,9 +371,7 @@ def _events_of_lot(view: View, key: str, gtin: str, lot: str) -> list[Told]:
         if not items:
             break
     rows = sorted(hand.all_in(_EVENTS_IN, sorted(levels)), key=_by_moment)[-LOT_EVENTS_MAX:]
-    return [
-        Told._make((*row[:3], moment_of(row[3]), *row[4:10], None, levels[row[0]])) for row in rows
-    ]
+    return [Told._make((*row, None, levels[row[0]])) for row in rows]
 
 
 def _naming(hand: Hand, items: Sequence[int]) -> Iterable[int]:
@@ -409,7 +391,7 @@ def _turns(view: View, events: Sequence[Told]) -> list[tuple[str, datetime]]:
     turns: list[tuple[str, datetime]] = []
     for told in own:
         assert told.role is not None, "events without a role were left out"
-        standing = advance(standing, happening(unpack_event(payloads[told.seq]), told.role))
+        standing = advance(standing, happening(unpack_event(payloads[told.seq]), Role(told.role)))
         if standing.holder and (not turns or turns[-1][0] != standing.holder):
             turns.append((standing.holder, told.event_time))
     return turns

@@ -76,23 +76,27 @@ class View:
     """A snapshot of everything, to read from."""
 
     connection: Connection
+    driver: Any = field(init=False, repr=False)
+    """The driver's own connection, for prepared statements on the hot paths."""
+    is_sqlite: bool = field(init=False)
+    """Whether this is SQLite; else PostgreSQL."""
 
-    @property
-    def driver(self) -> Any:  # noqa: ANN401  # sqlite3.Connection or psycopg.Connection
-        """The driver's own connection, for prepared statements on the hot paths."""
-        return self.connection.connection.driver_connection
+    remembered: dict[str, dict[Any, Any]] = field(init=False, repr=False)
+    """Rows that never change, remembered between snapshots on the same connection."""
 
-    @property
-    def is_sqlite(self) -> bool:
-        """Whether this is SQLite; else PostgreSQL."""
-        return self.connection.dialect.name == "sqlite"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "driver", self.connection.connection.driver_connection)
+        object.__setattr__(self, "is_sqlite", self.connection.dialect.name == "sqlite")
+        # What an act reads may be undone, so nothing of it is remembered.
+        kept = {} if isinstance(self, Act) else self.connection.info
+        object.__setattr__(self, "remembered", kept)
 
 
 @dataclass(frozen=True, slots=True)
 class Act(View):
     """A transaction under way; what it logs is part of it."""
 
-    now: datetime
+    now: datetime = _EPOCH
     """The act's record time: the caller's clock, but never earlier than an act before."""
     commitments: list[Commitment] = field(default_factory=list)
 

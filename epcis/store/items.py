@@ -7,6 +7,7 @@ the container it is in counts for it as well, and is read together with it.
 from __future__ import annotations
 
 from datetime import date, datetime
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -16,48 +17,90 @@ from epcis.store.columns import moment_of, pack_key, unpack_key
 from epcis.store.life import ItemStatus, Standing, share, time_of_moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from epcis.store.bulk import Row
     from epcis.store.database import View
 
+REMEMBERED_MAX = 100_000
+"""Standings and lots kept in memory."""
+_NO_LOT = ("", "")
 LEVELS_MAX = 16
 """Containers inside each other beyond which data is taken for a circle."""
 
 _STATUS = {status.value: status for status in ItemStatus}
 _OWN = (
-    "SELECT i.id, i.key, i.age, i.moment, i.parent, s.status, s.disposition, s.location,"
-    " s.holder, l.code, l.expiry"
-    " FROM item i JOIN standing s ON s.id = i.standing LEFT JOIN lot l ON l.id = i.lot"
+    "SELECT i.key, i.moment, i.age, i.standing, i.lot, i.parent,"
+    " c.key, c.moment, c.standing, c.parent"
+    " FROM item i LEFT JOIN item c ON c.id = i.parent"
 )
 _ITEM_BY_KEY = _OWN + " WHERE i.key = ?"
-_CONTAINER = (
-    "SELECT i.id, i.key, i.moment, i.parent, s.status, s.disposition, s.location, s.holder"
-    " FROM item i JOIN standing s ON s.id = i.standing WHERE i.id = ?"
-)
+_CONTAINER = "SELECT key, moment, standing, parent FROM item WHERE id = ?"
+_STANDING = "SELECT status, disposition, location, holder FROM standing WHERE id = ?"
+_LOT = "SELECT code, expiry FROM lot WHERE id = ?"
 _LOT_IDS = "SELECT id FROM lot WHERE gtin = ? AND code = ?"
 
 
-class ItemState(msgspec.Struct, frozen=True, kw_only=True):
+class ItemState(msgspec.Struct, frozen=True):
     """The state of one item now. Texts that nobody told are empty."""
 
     key: str
     """Canonical key, e.g. `/01/{gtin14}/21/{serial}`."""
-    status: ItemStatus
-    disposition: str
-    """Bare word."""
-    location: str
-    """Canonical key of the place where it is, empty on the way."""
-    holder: str
-    """Canonical GLN key of who has it, or to whom it was sent."""
+    standing: Standing
     lot: str
-    expiry: date | None
-    parent: str | None
-    """Key of what it is in."""
-    top: str | None
-    """Key of the outermost container."""
-    first_event_time: datetime
-    last_event_time: datetime
-    """Of the last event that names it or a container it was in."""
+    expiry_text: str
+    parent_packed: bytes | None
+    top_packed: bytes | None
+    first_us: int
+    last_us: int
+
+    @property
+    def parent(self) -> str | None:
+        """Key of what it is in."""
+        return None if self.parent_packed is None else unpack_key(self.parent_packed)
+
+    @property
+    def top(self) -> str | None:
+        """Key of the outermost container."""
+        return None if self.top_packed is None else unpack_key(self.top_packed)
+
+    @property
+    def status(self) -> ItemStatus:
+        """Where it stands in its life."""
+        return self.standing.status
+
+    @property
+    def disposition(self) -> str:
+        """Bare word."""
+        return self.standing.disposition
+
+    @property
+    def location(self) -> str:
+        """Canonical key of the place where it is, empty on the way."""
+        return self.standing.location
+
+    @property
+    def holder(self) -> str:
+        """Canonical GLN key of who has it, or to whom it was sent."""
+        return self.standing.holder
+
+    @property
+    def expiry(self) -> date | None:
+        """The expiry date; None where none was told, or the sender's text is no date."""
+        try:
+            return date.fromisoformat(self.expiry_text) if self.expiry_text else None
+        except ValueError:
+            return None
+
+    @property
+    def first_event_time(self) -> datetime:
+        """Of the first event that names it."""
+        return moment_of(self.first_us)
+
+    @property
+    def last_event_time(self) -> datetime:
+        """Of the last event that names it or a container it was in."""
+        return moment_of(self.last_us)
 
 
 class Now(NamedTuple):
@@ -65,111 +108,137 @@ class Now(NamedTuple):
 
     moment: int
     standing: Standing
-    parent: str | None
-    top: str | None
+    packed: bytes
+    """Its key."""
+    top: bytes
+    """The packed key of the outermost container."""
 
 
 def item(view: View, key: str) -> ItemState | None:
     """The item with this canonical key; None where no valid event names it."""
     hand = Hand(view)
     row = hand.one(_ITEM_BY_KEY, (pack_key(key),))
-    if row is None or not row[5]:
-        return None
-    return _state(row, key, Containers(hand))
+    return None if row is None else _state(row, key, Shared(view))
 
 
 def items(view: View, keys: Iterable[str]) -> dict[str, ItemState]:
     """Many items at once, by key; keys that no event names are left out."""
-    hand = Hand(view)
-    containers = Containers(hand)
-    rows = hand.all_in(_OWN + " WHERE i.key", [pack_key(key) for key in keys])
-    found: dict[str, ItemState] = {}
-    for row in rows:
-        if row[5]:
-            state = _state(row, unpack_key(row[1]), containers)
+    shared = Shared(view)
+    found = {}
+    for row in Hand(view).all_in(_OWN + " WHERE i.key", [pack_key(key) for key in keys]):
+        state = _state(row, unpack_key(row[0]), shared)
+        if state is not None:
             found[state.key] = state
     return found
 
 
 def items_of_lot(view: View, gtin: str, lot: str) -> Iterator[ItemState]:
     """Every item of a lot, in order of commissioning; streams, with its containers' state."""
-    hand = Hand(view)
-    containers = Containers(hand)
+    hand, shared = Hand(view), Shared(view)
     for (lot_id,) in hand.all(_LOT_IDS, (gtin, lot)):
         for row in hand.stream(_OWN + " WHERE i.lot = ? ORDER BY i.id", (lot_id,)):
-            if row[5]:
-                yield _state(row, unpack_key(row[1]), containers)
+            state = _state(row, unpack_key(row[0]), shared)
+            if state is not None:
+                yield state
+
+
+def serials_of_lot(view: View, gtin: str, lot: str) -> Iterator[str]:
+    """The canonical key of every item of a lot, in order of commissioning; streams."""
+    hand = Hand(view)
+    for (lot_id,) in hand.all(_LOT_IDS, (gtin, lot)):
+        rows = hand.stream("SELECT key FROM item WHERE lot = ? ORDER BY id", (lot_id,))
+        yield from map(unpack_key, map(itemgetter(0), rows))
 
 
 def contents(view: View, key: str) -> list[ItemState]:
     """What is directly inside an item now, by its key."""
-    hand = Hand(view)
-    inside = _OWN + " JOIN item p ON p.id = i.parent WHERE p.key = ? ORDER BY i.id"
-    containers = Containers(hand)
-    return [
-        _state(row, unpack_key(row[1]), containers)
-        for row in hand.all(inside, (pack_key(key),))
-        if row[5]
-    ]
+    shared = Shared(view)
+    inside = _OWN + " JOIN containment k ON k.child = i.id JOIN item o ON o.id = k.parent"
+    only = " WHERE o.key = ? AND k.until IS NULL ORDER BY i.id"
+    states = (
+        _state(row, unpack_key(row[0]), shared)
+        for row in Hand(view).all(inside + only, (pack_key(key),))
+    )
+    return [state for state in states if state is not None]
 
 
-class Containers:
-    """How things stand with containers now; each is looked up once."""
+class Shared:
+    """What items share: standings, lots and containers; each is looked up once."""
 
-    def __init__(self, hand: Hand) -> None:
-        self._hand = hand
-        self._known: dict[int, Now] = {}
+    __slots__ = ("_containers", "_hand", "_lots", "_standings")
 
-    def now(self, container: int, level: int = 0) -> Now:
-        """The container with this item id, what it is in taken into account."""
-        known = self._known.get(container)
+    def __init__(self, view: View) -> None:
+        self._hand = Hand(view)
+        remembered = view.remembered
+        self._standings: dict[int, Standing] = remembered.setdefault("standings", {})
+        self._lots: dict[int, tuple[str, str]] = remembered.setdefault("lots", {})
+        self._containers: dict[int, Now] = {}
+
+    def standing(self, number: int) -> Standing:
+        """The standing with this number."""
+        known = self._standings.get(number)
         if known is None:
-            known = self._known[container] = self._look(container, level)
+            if len(self._standings) >= REMEMBERED_MAX:
+                self._standings.clear()
+            row = self._hand.one(_STANDING, (number,))
+            assert row is not None, "a standing that an item has is stored"
+            known = self._standings[number] = Standing(_STATUS[row[0]], *row[1:])
         return known
 
-    def _look(self, container: int, level: int) -> Now:
-        row = self._hand.one(_CONTAINER, (container,))
-        if row is None:
-            raise LookupError(f"container {container} has no row")
-        key = unpack_key(row[1])
-        own = Standing(_STATUS[row[4]], *row[5:8])
-        if row[3] is None or level >= LEVELS_MAX:
-            return Now(row[2], own, key, key)
-        outer = self.now(row[3], level + 1)
-        if outer.moment > row[2]:
-            return Now(outer.moment, share(own, outer.standing), key, outer.top)
-        return Now(row[2], own, key, outer.top)
+    def lot(self, number: int | None) -> tuple[str, str]:
+        """Code and expiry of the lot with this number; empty for None."""
+        if number is None:
+            return _NO_LOT
+        known = self._lots.get(number)
+        if known is None:
+            if len(self._lots) >= REMEMBERED_MAX:
+                self._lots.clear()
+            row = self._hand.one(_LOT, (number,))
+            assert row is not None, "a lot that an item has is stored"
+            known = self._lots[number] = (row[0], row[1])
+        return known
+
+    def container(self, number: int, level: int = 0) -> Now:
+        """How things stand with the container of this item id, what it is in included."""
+        known = self._containers.get(number)
+        if known is None:
+            row = self._hand.one(_CONTAINER, (number,))
+            assert row is not None, "a container is an item"
+            known = self._containers[number] = self.now(row, level)
+        return known
+
+    def now(self, row: Sequence[Any], level: int = 0) -> Now:
+        """How things stand with a container by its row (key, moment, standing, parent)."""
+        packed, moment, number, parent = row
+        own = self.standing(number)
+        if parent is None or level >= LEVELS_MAX:
+            return Now(moment, own, packed, packed)
+        outer = self.container(parent, level + 1)
+        if outer.moment > moment:
+            return Now(outer.moment, share(own, outer.standing), packed, outer.top)
+        return Now(moment, own, packed, outer.top)
+
+    def around(self, row: Row) -> Now:
+        """The container in the columns of an item's row."""
+        number: int = row[5]
+        known = self._containers.get(number)
+        if known is None:
+            known = self._containers[number] = self.now(row[6:10])
+        return known
 
 
-def _state(row: Any, key: str, containers: Containers) -> ItemState:  # noqa: ANN401  # a driver's row
-    parent = top = None
-    latest = row[3]
-    standing = Standing(_STATUS[row[5]], row[6], row[7], row[8])
-    if row[4] is not None:
-        outer = containers.now(row[4])
-        parent, top = outer.parent, outer.top
-        if outer.moment > latest:
-            latest = outer.moment
-            standing = share(standing, outer.standing)
-    return ItemState(
-        key=key,
-        status=standing.status,
-        disposition=standing.disposition,
-        location=standing.location,
-        holder=standing.holder,
-        lot=row[9] or "",
-        expiry=_day(row[10]),
-        parent=parent,
-        top=top,
-        first_event_time=moment_of(time_of_moment(row[3]) - row[2]),
-        last_event_time=moment_of(time_of_moment(latest)),
-    )
-
-
-def _day(text: str | None) -> date | None:
-    if not text:
+def _state(row: Row, key: str, shared: Shared) -> ItemState | None:
+    moment = row[1]
+    standing = shared.standing(row[3])
+    if not standing.status:
         return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None  # a sender's expiry that is no date; the document's findings say so
+    code, expiry = shared.lot(row[4])
+    parent = top = None
+    first = time_of_moment(moment) - row[2]
+    if row[5] is not None:
+        outer = shared.around(row)
+        parent, top = outer.packed, outer.top
+        if outer.moment > moment:
+            moment = outer.moment
+            standing = share(standing, outer.standing)
+    return ItemState(key, standing, code, expiry, parent, top, first, time_of_moment(moment))

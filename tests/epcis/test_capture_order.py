@@ -6,15 +6,16 @@ from datetime import UTC, datetime
 
 import pytest
 from chain import case, commission, pack, put, receive, repackage, see, ship, wrong
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, select
+
 from epcis.capture import record
 from epcis.fsck import check_state
 from epcis.store import tables
 from epcis.store.database import Store
 from epcis.store.items import items
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from schemas.gs1.epc import canonical_key
-from sqlalchemy import delete, select
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 PACKS = [pack(n) for n in range(5)]
@@ -22,7 +23,6 @@ CASES = [case(n) for n in range(3)]
 THINGS = PACKS + CASES
 WIPED = (
     "event", "event_epc", "event_party", "event_word", "event_field", "item", "containment",
-    "standing", "lot",
 )  # fmt: skip
 
 
