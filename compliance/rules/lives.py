@@ -87,7 +87,11 @@ class Lives:
         self._lives: dict[str, _Life] = defaultdict(_Life)
         self._children: dict[str, set[str]] = defaultdict(set)
         self._links = self._links_made()
-        self._classes = self._classes_commissioned()
+        self._commissioned = {
+            key for step in self._steps if step.biz_step == "commissioning" for key in step.ids
+        }
+        self._classes = {_class_of(key) for key in self._commissioned}
+        """Products, and SSCCs as such, that this file commissions some of."""
         self._tally = _Tally(say)
 
     def _links_made(self) -> set[tuple[str, str]]:
@@ -96,15 +100,6 @@ class Lives:
             for step in self._steps
             if step.kind == "AggregationEvent" and step.action == "ADD"
             for child in step.ids
-        }
-
-    def _classes_commissioned(self) -> set[str]:
-        """Products, and SSCCs as such, that this file commissions some of."""
-        return {
-            _class_of(key)
-            for step in self._steps
-            if step.biz_step == "commissioning"
-            for key in step.ids
         }
 
     def judge(self) -> Iterator[Finding]:
@@ -130,6 +125,8 @@ class Lives:
     def _commission(self, step: Step) -> None:
         for key in step.ids:
             life = self._lives[key]
+            if life.commissioned is step:
+                continue
             if life.commissioned is not None:
                 self._again(key, life.commissioned, step)
                 continue
@@ -166,7 +163,7 @@ class Lives:
             )
         parent.filled = parent.filled or step
         parent.moved = parent.moved or step
-        if parent.commissioned is None and not is_sscc(step.parent):
+        if step.parent not in self._commissioned and not is_sscc(step.parent):
             self._tally.add(
                 "G12",
                 step.parent,
@@ -193,13 +190,13 @@ class Lives:
                 f"is still in {life.parent}",
                 "Unpack it there first, or find out where it is.",
             )
-        if life.commissioned is None:
+        if child not in self._commissioned:
             known = _class_of(child) in self._classes
             self._tally.add(
                 "G03",
                 child,
                 step,
-                "is packed and was not commissioned before",
+                "is packed and nowhere commissioned",
                 "Send its commissioning event, or check the serial.",
                 severity=None if known else Severity.WARNING,
             )
@@ -300,13 +297,13 @@ class Lives:
                 f"was received before it was shipped, {life.received.where.path}",
                 "Check the times of both events.",
             )
-        if life.commissioned is None:
+        if key not in self._commissioned:
             known = _class_of(key) in self._classes
             self._tally.add(
                 "S01",
                 key,
                 step,
-                "is shipped and was not commissioned before",
+                "is shipped and nowhere commissioned",
                 "Send its commissioning event, or check the id.",
                 severity=None if known else Severity.WARNING,
             )
@@ -383,7 +380,9 @@ class Lives:
             lots = {
                 (origin.lot, origin.expiry)
                 for child in children
-                if (origin := self._lives[child].commissioned) is not None and origin.lot
+                if (origin := self._lives[child].commissioned) is not None
+                and origin.lot
+                and origin.expiry
             }
             own, step = self._lives[parent].commissioned, self._lives[parent].filled
             if step is None:

@@ -156,7 +156,7 @@ MISTAKES = [
                                             'id="urn:epc:id:sgln:0366666.00009.0"')),
     ("I02", "a purchase order under a broken GLN", swap("bt:0366666000014", "bt:0366666000015")),
     ("I04", "the company prefix parted elsewhere", in_event(
-        FILL_1, "sgtin:0355555.067890.U1", "sgtin:03555550.67890.U1")),
+        FILL_1, "sgtin:0355555.067890.U1", "sgtin:03555556.07890.U1")),
     ("I04", "a prefix GS1 never gave out so", swap("sscc:0355555.0000000123",
                                                    "sscc:035555.05000000123", times=-1)),
     ("I06", "a returnable asset on the pallet", in_event(
@@ -179,7 +179,8 @@ MISTAKES = [
         FILL_1, "2026-11-18T12:10", "2026-11-18T13:20")),
     ("T07", "packed and commissioned in one moment", in_event(
         FILL_1, "12:10:00Z", "12:00:00Z")),
-    ("T08", "events in disorder", with_event(events(RIGHT)[UNITS], after=LOAD, text=without_event(UNITS))),
+    ("T08", "events in disorder", with_event(
+        events(RIGHT)[UNITS], after=LOAD, text=without_event(UNITS))),
     ("T09", "received before it is shipped", with_event(RECEIVE, after=LOAD)),
     ("T10", "one time for everything", re.sub(
         r"<eventTime>[^<]*", "<eventTime>2026-11-18T12:00:00Z", RIGHT)),
