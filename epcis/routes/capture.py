@@ -18,12 +18,12 @@ from fastapi.responses import Response
 from lxml import etree
 
 from epcis import capture_job
-from epcis.capture import Receipt
 from epcis.capture import capture as capture_document
 from epcis.capture_job import Behaviour, Job, TooManyJobs
 from epcis.codec.document import Limits, Syntax, open_document
 from epcis.codec.refusal import DocumentRefused
 from epcis.desk import Problem, now_of, settings_of, store_of
+from epcis.hash import event_hash
 from epcis.query import paging
 from epcis.routes.addresses import address, identifier
 from epcis.routes.answers import capable, new_router, next_page, per_page
@@ -45,6 +45,8 @@ CHECKED_AT_ONCE_BYTES_MAX: Final = 1024 * 1024
 BODY_BYTES_MAX: Final = 1 << 30
 """Largest body where no setting says otherwise."""
 _EPCIS_2: Final = "urn:epcglobal:epcis:xsd:2"
+_ROOTS: Final = ("EPCISDocument", "EPCISQueryDocument", "EPCISMasterDataDocument")
+_TOO_LARGE: Final = ("document.too-many-events", "document.too-large")
 _GZIP: Final = ("gzip", "x-gzip")
 
 router = new_router("capture")
@@ -79,7 +81,7 @@ async def post_capture(request: Request, caller: MayCapture) -> Response:
     body = await asyncio.to_thread(_body_path, request, job_id)
     try:
         await _receive(request, body)
-        await asyncio.to_thread(_check_syntax, body, media_type)
+        await asyncio.to_thread(_check_syntax, request, body, media_type)
         await asyncio.to_thread(capture_job.keep, body)
         await asyncio.to_thread(
             _open_job,
@@ -151,20 +153,38 @@ def too_large(request: Request) -> Problem:
     )
 
 
-def _check_syntax(body: Path, media_type: str) -> None:
+def _check_syntax(request: Request, body: Path, media_type: str) -> None:
     """Refuse what is no EPCIS document of the stated kind; small bodies are read to their end."""
     with body.open("rb") as source:
-        reader = open_document(source)
-        _must_agree(reader.stream.sniffed.syntax, media_type)
+        reader = open_document(source, limits=limits_of(settings_of(request)))
+        sniffed = reader.stream.sniffed
+        _must_agree(sniffed.syntax, media_type)
+        if sniffed.root and sniffed.root not in _ROOTS:
+            raise refusal("ValidationException", f"<{sniffed.root}> is no EPCIS document")
         if body.stat().st_size > CHECKED_AT_ONCE_BYTES_MAX:
             return
-        for _ in reader:
-            pass
+        try:
+            for _ in reader:
+                pass
+        except DocumentRefused as refused:
+            raise _beyond_limits(request, refused) or refused from None
         if reader.header.kind == "event":
             raise refusal(
                 "ValidationException",
                 "the body is a bare event; send it to /epcis/events, or inside an EPCISDocument",
             )
+
+
+def _beyond_limits(request: Request, refused: DocumentRefused) -> Problem | None:
+    """413 where a document was refused for its size; None where it is something else."""
+    if not any(one.code in _TOO_LARGE for one in refused.findings):
+        return None
+    return refusal(
+        "CaptureLimitExceededException",
+        str(refused),
+        refused.findings,
+        headers=capture_headers(request),
+    )
 
 
 def _must_agree(syntax: Syntax | None, media_type: str) -> None:
@@ -308,8 +328,8 @@ async def post_event(request: Request, caller: MayCapture) -> Response:
     headers = agree_to_write(request)
     media_type = content_type(request)
     body = await _event_body(request)
-    receipt = await asyncio.to_thread(_store_event, request, caller, body, media_type)
-    headers["Location"] = address(request, "events", receipt.event_ids[0])
+    event_id = await asyncio.to_thread(_store_event, request, caller, body, media_type)
+    headers["Location"] = address(request, "events", event_id)
     return Response(status_code=201, headers=headers)
 
 
@@ -327,7 +347,8 @@ async def _event_body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _store_event(request: Request, caller: Caller, body: bytes, media_type: str) -> Receipt:
+def _store_event(request: Request, caller: Caller, body: bytes, media_type: str) -> str:
+    """Capture the one event of a body; its id."""
     reader = open_document(body, strict=True)
     _must_agree(reader.stream.sniffed.syntax, media_type)
     events: list[Event] = []
@@ -340,7 +361,7 @@ def _store_event(request: Request, caller: Caller, body: bytes, media_type: str)
             "ValidationException", "the body must hold one event; send more to /epcis/capture"
         )
     try:
-        return capture_document(
+        capture_document(
             store_of(request),
             body,
             now=now_of(request),
@@ -354,6 +375,7 @@ def _store_event(request: Request, caller: Caller, body: bytes, media_type: str)
                 "ResourceAlreadyExistsException", str(refused), refused.findings
             ) from None
         raise
+    return events[0].event_id or event_hash(events[0])
 
 
 @router.options("/capture", response_class=Response, status_code=204)
