@@ -1,8 +1,9 @@
 """What stands above single packs, held in memory: stopped lots, withdrawn products and doubts.
 
-Exempt lots and participants too. They are few and change seldom, while each verification asks for them. Every write puts a new random
-mark in the same transaction; every look at a pack reads the mark along, and what is held counts
-only while the mark is the same. So a recall holds for the next look, in any process.
+Exempt lots and participants too. They are few and change seldom, while each verification asks for
+them. Every write puts a new random mark in the same transaction; every look at a pack reads the
+mark along, and what is held counts only while the mark is the same. So a recall holds for the next
+look, in any process.
 """
 
 from __future__ import annotations

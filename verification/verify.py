@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from epcis.store.columns import pack_key as packed
+from epcis.store.life import time_of_moment
 from verification import history
 from verification.stops import MARK, stops_at
 from verification.verdict import (
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from epcis.store.database import Act, Store, View
 
 _LOOK = f"""
-SELECT s.status, l.code, l.expiry, p.state, p.lot, p.expiry, p.stolen, s.disposition, {MARK}
+SELECT s.status, l.code, l.expiry, p.state, p.lot, p.expiry, p.stolen, s.disposition, {MARK},
+ i.moment, p.since_us, p.version
 FROM (SELECT 1 AS one) q
 LEFT JOIN item i ON i.key = ?
 LEFT JOIN standing s ON s.id = i.standing
@@ -167,12 +169,34 @@ def _known_pack(row: Any) -> KnownPack | None:  # noqa: ANN401  # a row of the d
     status, event_lot, event_expiry, state, lot, expiry, stolen = row[:7]
     if status is None and state is None:
         return None
-    effective = PackState(state) if state else PackState.ACTIVE
-    if effective is PackState.ACTIVE and status is not None:
-        effective = STATE_OF_ITEM.get(status, PackState.ACTIVE)
-    if effective is PackState.ACTIVE and row[7] in NOT_SELLABLE:
-        effective = PackState.LOCKED
+    told = state_by_events(status, row[7], row[9], state=state, since_us=row[10], version=row[11])
+    effective = told or (PackState(state) if state else PackState.ACTIVE)
     if stolen:
         effective = PackState.STOLEN
     day = expiry or event_expiry
     return KnownPack(effective, lot or event_lot or None, date.fromisoformat(day) if day else None)
+
+
+def state_by_events(
+    status: str | None,
+    disposition: str | None,
+    moment: int | None,
+    *,
+    state: str | None,
+    since_us: int | None,
+    version: int | None,
+) -> PackState | None:
+    """The state that events put a pack into, where they have the last word; else None.
+
+    The registry has it where its state is not Active, or where an operation made the pack active
+    again at or after the last event. An upload alone is not an operation: it may come late.
+    """
+    if status is None or moment is None or (state or PackState.ACTIVE) != PackState.ACTIVE:
+        return None
+    operated = version is not None and version > 1 and since_us is not None
+    if operated and since_us is not None and since_us >= time_of_moment(moment):
+        return None
+    told = STATE_OF_ITEM.get(status, PackState.ACTIVE)
+    if told is PackState.ACTIVE and disposition in NOT_SELLABLE:
+        told = PackState.LOCKED
+    return None if told is PackState.ACTIVE else told

@@ -75,7 +75,7 @@ def put_pack():
     return _put_pack
 
 
-def put_product(act, gtin=GTIN, *, owner="/414/5901234000009"):
+def _put_product(act, gtin=GTIN, *, owner="/414/5901234000009"):
     """A product as an upload leaves it."""
     from epcis.store.columns import microseconds
     from verification.tables import product
@@ -94,10 +94,30 @@ def put_product(act, gtin=GTIN, *, owner="/414/5901234000009"):
 
 
 @pytest.fixture
+def put_product():
+    """Puts a product into the registry, as an upload would."""
+    return _put_product
+
+
+@pytest.fixture
+def exempt(store):
+    """Puts a lot on the list of exemptions."""
+    from verification.stops import changed
+    from verification.tables import exempt_lot
+
+    def put(code, lot, market=""):
+        with store.write(NOW) as act:
+            act.connection.execute(exempt_lot.insert().values(code=code, lot=lot, market=market))
+            changed(act)
+
+    return put
+
+
+@pytest.fixture
 def packs(store):
     """The store with one product and the active packs S1 to S5 of lot A123."""
     with store.write(NOW) as act:
-        put_product(act)
+        _put_product(act)
         for number in range(1, 6):
             _put_pack(act, f"S{number}")
     return store

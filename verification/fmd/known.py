@@ -17,7 +17,7 @@ from verification.fmd.operation import Known, PackRecord
 from verification.stops import MARK, stops_at
 from verification.tables import batch, pack
 from verification.verdict import LotState, PackState
-from verification.verify import NOT_SELLABLE, STATE_OF_ITEM, is_known_product
+from verification.verify import is_known_product, state_by_events
 
 if TYPE_CHECKING:
     from epcis.store.database import View
@@ -125,21 +125,17 @@ def _record(row: Any) -> PackRecord | None:  # noqa: ANN401  # a row of the driv
     status, disposition, place, moment, event_lot, event_expiry = row[:6]
     if status is None and row[6] is None:
         return None
-    state = PackState(row[6]) if row[6] else PackState.ACTIVE
-    by_event = state is PackState.ACTIVE and status is not None
-    if by_event:
-        state = STATE_OF_ITEM.get(status, PackState.ACTIVE)
-        if state is PackState.ACTIVE and disposition in NOT_SELLABLE:
-            state = PackState.LOCKED
-    changed_by_event = by_event and state is not PackState.ACTIVE
-    since_us = time_of_moment(moment) if changed_by_event or row[9] is None else row[9]
+    told = state_by_events(
+        status, disposition, moment, state=row[6], since_us=row[9], version=row[13]
+    )
+    since_us = time_of_moment(moment) if told or row[9] is None else row[9]
     day = row[8] or event_expiry
     return PackRecord(
-        state=state,
+        state=told or (PackState(row[6]) if row[6] else PackState.ACTIVE),
         lot=row[7] or event_lot or None,
         expiry=date.fromisoformat(day) if day else None,
         since=moment_of(since_us),
-        location=(place or "") if changed_by_event or row[10] is None else row[10],
+        location=(place or "") if told or row[10] is None else row[10],
         authorisation="" if row[11] is None else row[11],
         repeats=row[12] or 0,
         version=row[13] or 0,

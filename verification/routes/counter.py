@@ -64,6 +64,10 @@ class Counter:
     def _work(self, act: Act, round_: list[Wanted]) -> list[Told]:
         return answer_round(act, round_, self._settings)
 
+    async def ask(self, wanted: Wanted) -> Told:
+        """The answer to one request, once it is durable."""
+        return await self._rounds.ask(wanted)
+
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request of a route in `is_hot`."""
         path = scope["path"]

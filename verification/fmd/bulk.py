@@ -1,0 +1,169 @@
+"""Many packs in one request: taken in at once, worked off part by part, answered when asked for.
+
+A part and its answers are one transaction, so that a bulk that was interrupted goes on where it
+stopped and no pack is done twice. Results can be fetched until they expire.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+from sqlalchemy import select, update
+
+from epcis.store.columns import microseconds, moment_of
+from verification.fmd.operation import PackRequest, Who
+from verification.fmd.perform import Answer, perform
+from verification.tables import bulk, bulk_part
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from epcis.store.database import Act, Store, View
+    from verification.fmd.rulepack import RulePack
+
+PART_PACKS = 500
+KEPT_DAYS = 30
+PACKS_A_SECOND = 5000
+"""What the estimate of the finishing time assumes; nothing depends on it."""
+WAITING_MAX = 64
+"""Unfinished bulks of one client; the next one is refused."""
+
+
+class TooManyError(Exception):
+    """A bulk is larger than the rules allow, empty, or one too many waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a bulk is."""
+
+    id: str
+    client: str
+    total: int
+    done: int
+    received: datetime
+    expires: datetime
+    finished: datetime | None
+
+    @property
+    def eta(self) -> datetime:
+        """When it will probably be finished."""
+        left = (self.total - self.done) / PACKS_A_SECOND
+        return self.finished or self.received + timedelta(seconds=left + 1)
+
+
+def submit(act: Act, requests: Sequence[PackRequest], who: Who, rules: RulePack) -> str:
+    """Take in a bulk; returns the id its results are fetched by. Raises `TooManyError`."""
+    if not 1 <= len(requests) <= rules.bulk_items_max:
+        raise TooManyError(
+            f"a bulk has 1 to {rules.bulk_items_max} packs, this has {len(requests)}"
+        )
+    if len(list(unfinished(act, client=who.client))) >= WAITING_MAX:
+        raise TooManyError(f"{WAITING_MAX} bulks of yours are not finished; wait for one of them")
+    bulk_id = secrets.token_hex(16)
+    act.connection.execute(
+        bulk.insert().values(
+            id=bulk_id,
+            client=who.client,
+            who=msgspec.json.encode(who).decode(),
+            total=len(requests),
+            done=0,
+            received_us=microseconds(act.now),
+            expires_us=microseconds(act.now + timedelta(days=KEPT_DAYS)),
+        )
+    )
+    rows = [
+        {
+            "bulk": bulk_id,
+            "part": part,
+            "requests": msgspec.json.encode(
+                [
+                    msgspec.structs.replace(request, is_bulk=True)
+                    for request in requests[start : start + PART_PACKS]
+                ]
+            ),
+        }
+        for part, start in enumerate(range(0, len(requests), PART_PACKS))
+    ]
+    act.connection.execute(bulk_part.insert(), rows)
+    return bulk_id
+
+
+def work_off(store: Store, bulk_id: str, clock: Callable[[], datetime], rules: RulePack) -> None:
+    """Perform every part that has no answers yet; safe to call again at any time."""
+    while _work_off_part(store, bulk_id, clock, rules):
+        pass
+
+
+def _work_off_part(
+    store: Store, bulk_id: str, clock: Callable[[], datetime], rules: RulePack
+) -> bool:
+    """Perform the next part; False where none is left."""
+    with store.write(clock()) as act:
+        row = act.connection.execute(
+            select(bulk_part.c.part, bulk_part.c.requests)
+            .where(bulk_part.c.bulk == bulk_id, bulk_part.c.answers.is_(None))
+            .order_by(bulk_part.c.part)
+            .limit(1)
+            .with_for_update()
+        ).first()
+        if row is None:
+            act.connection.execute(
+                update(bulk)
+                .where(bulk.c.id == bulk_id, bulk.c.finished_us.is_(None))
+                .values(finished_us=microseconds(act.now))
+            )
+            return False
+        text = act.connection.execute(select(bulk.c.who).where(bulk.c.id == bulk_id)).scalar_one()
+        who = msgspec.json.decode(text, type=Who)
+        requests = msgspec.json.decode(bytes(row.requests), type=list[PackRequest])
+        answers = perform(act, [(request, who) for request in requests], rules)
+        act.connection.execute(
+            update(bulk_part)
+            .where(bulk_part.c.bulk == bulk_id, bulk_part.c.part == row.part)
+            .values(answers=msgspec.json.encode(answers))
+        )
+        act.connection.execute(
+            update(bulk).where(bulk.c.id == bulk_id).values(done=bulk.c.done + len(requests))
+        )
+        # A crash before the commit leaves the part undone, after it answered: never half.
+    return True
+
+
+def unfinished(view: View, *, client: str | None = None) -> Iterator[str]:
+    """Ids of bulks that are not finished, oldest first; what to resume after a restart."""
+    wanted = select(bulk.c.id).where(bulk.c.finished_us.is_(None)).order_by(bulk.c.received_us)
+    if client is not None:
+        wanted = wanted.where(bulk.c.client == client)
+    yield from view.connection.execute(wanted).scalars()
+
+
+def progress(view: View, bulk_id: str) -> Progress | None:
+    """How far a bulk is; None where there is none with this id."""
+    row = view.connection.execute(select(bulk).where(bulk.c.id == bulk_id)).first()
+    if row is None:
+        return None
+    return Progress(
+        row.id,
+        row.client,
+        row.total,
+        row.done,
+        moment_of(row.received_us),
+        moment_of(row.expires_us),
+        moment_of(row.finished_us) if row.finished_us is not None else None,
+    )
+
+
+def answers_of(view: View, bulk_id: str) -> Iterator[Answer]:
+    """The answers of a bulk so far, in the order of its packs."""
+    parts = view.connection.execute(
+        select(bulk_part.c.answers)
+        .where(bulk_part.c.bulk == bulk_id, bulk_part.c.answers.is_not(None))
+        .order_by(bulk_part.c.part)
+    )
+    for (answers,) in parts:
+        yield from msgspec.json.decode(bytes(answers), type=list[Answer])

@@ -1,0 +1,187 @@
+"""A signed snapshot of everything that is stopped, small enough for a till without a line.
+
+Stopped lots are listed; stopped packs are a Bloom filter, which says "surely not stopped" or "ask".
+It never says OK by itself: a till that is offline records the pack and sends it later (Art. 29).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_public_key,
+)
+from sqlalchemy import select
+from starlette.responses import Response
+
+from epcis.desk import Problem, now_of, store_of
+from epcis.store.tables import item, standing
+from verification import history
+from verification.stops import current_stops
+from verification.tables import pack
+from verification.verdict import LotState, PackState
+from verification.verify import STATE_OF_ITEM
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from starlette.requests import Request
+
+    from epcis.store.database import View
+
+FALSE_POSITIVES = 0.001
+"""Share of packs in trade that a till would ask about without need."""
+AGE_MAX = timedelta(days=3)
+"""A snapshot older than this is not to be trusted at all."""
+VERSION = 1
+
+
+class Signer(Protocol):
+    """Whoever signs the snapshot: Ed25519 over its bytes."""
+
+    def sign(self, data: bytes, /) -> bytes:
+        """The signature."""
+        ...
+
+
+class Content(msgspec.Struct, frozen=True):
+    """What the snapshot says."""
+
+    version: int
+    made: datetime
+    stopped_packs: int
+    bits: int
+    hashes: int
+    filter: bytes
+    lots: tuple[tuple[str, str], ...]
+    """GTIN and lot of every stopped lot."""
+    withdrawn: tuple[str, ...]
+    """GTINs withdrawn from the market."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A snapshot that was checked."""
+
+    content: Content
+
+    def age(self, now: datetime) -> timedelta:
+        """How long ago it was made."""
+        return now - self.content.made
+
+    def stops(self, gtin: str, serial: str, lot: str | None, now: datetime) -> str:
+        """Why a pack must wait: `stale`, `withdrawn`, `lot`, `pack`, or empty where nothing does.
+
+        `pack` may be wrong for one pack in a thousand: it means ask, not stop.
+        """
+        if self.age(now) > AGE_MAX:
+            return "stale"
+        if gtin in self.content.withdrawn:
+            return "withdrawn"
+        if lot is not None and (gtin, lot) in self.content.lots:
+            return "lot"
+        key = history.pack_key(gtin, serial)
+        bits, table = self.content.bits, self.content.filter
+        hit = all(table[at >> 3] >> (at & 7) & 1 for at in _places(key, bits, self.content.hashes))
+        return "pack" if bits and hit else ""
+
+
+def take(view: View, now: datetime, *, market: str = "") -> bytes:
+    """The unsigned bytes of a snapshot as of now."""
+    keys = list(_stopped_packs(view))
+    stops = current_stops(view)
+    lots = tuple(
+        sorted(key for key in stops.lots if stops.lot(*key, market) is not LotState.ACTIVE)
+    )
+    withdrawn = tuple(
+        sorted(code for code, places in stops.withdrawn.items() if places & {market, ""})
+    )
+    bits = max(8, math.ceil(-len(keys) * math.log(FALSE_POSITIVES) / math.log(2) ** 2))
+    hashes = max(1, round(bits / max(len(keys), 1) * math.log(2)))
+    hashes = min(hashes, 16)
+    content = Content(
+        version=VERSION,
+        made=now,
+        stopped_packs=len(keys),
+        bits=bits,
+        hashes=hashes,
+        filter=_filter(keys, bits, hashes),
+        lots=lots,
+        withdrawn=withdrawn,
+    )
+    return msgspec.json.encode(content)
+
+
+def seal(content: bytes, signer: Signer) -> bytes:
+    """The snapshot file: content and signature."""
+    signature = base64.b64encode(signer.sign(content)).decode()
+    return msgspec.json.encode({"content": base64.b64encode(content).decode(), "sig": signature})
+
+
+class SnapshotRefusedError(Exception):
+    """A snapshot is damaged, or signed by somebody else."""
+
+
+def open_snapshot(sealed: bytes, trusted_pem: bytes) -> Snapshot:
+    """A checked snapshot; raises `SnapshotRefusedError`."""
+    key = load_pem_public_key(trusted_pem)
+    try:
+        parts = msgspec.json.decode(sealed, type=dict[str, str])
+        content = base64.b64decode(parts["content"], validate=True)
+        if not isinstance(key, Ed25519PublicKey):
+            raise SnapshotRefusedError("the trusted key must be Ed25519")
+        key.verify(base64.b64decode(parts["sig"], validate=True), content)
+        return Snapshot(msgspec.json.decode(content, type=Content))
+    except (KeyError, ValueError, InvalidSignature) as error:
+        raise SnapshotRefusedError("the snapshot is damaged or not signed by this key") from error
+
+
+def response(request: Request) -> Response:
+    """The snapshot over HTTP, signed by the key the front desk has put up for it."""
+    signer = getattr(request.app.state, "snapshot_key", None)
+    if not isinstance(signer, Ed25519PrivateKey):
+        raise Problem(503, "No key", "this server has no key to sign snapshots with")
+    with store_of(request).read() as view:
+        content = take(view, now_of(request))
+    public = signer.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    headers = {"x-snapshot-key": hashlib.sha256(public).hexdigest()}
+    return Response(seal(content, signer), media_type="application/json", headers=headers)
+
+
+def _stopped_packs(view: View) -> Iterator[str]:
+    """Keys of all packs that must not be supplied, by registry or by event."""
+    rows = view.connection.execute(
+        select(pack.c.code, pack.c.serial).where(pack.c.state != PackState.ACTIVE.value)
+    )
+    yield from (history.pack_key(code, serial) for code, serial in rows)
+    ended = [status for status in STATE_OF_ITEM if status not in ("active", "")]
+    yield from view.connection.execute(
+        select(item.c.key)
+        .join(standing, standing.c.id == item.c.standing)
+        .where(standing.c.status.in_(ended))
+    ).scalars()
+
+
+def _filter(keys: Iterable[str], bits: int, hashes: int) -> bytes:
+    table = bytearray((bits + 7) // 8)
+    for key in keys:
+        for at in _places(key, bits, hashes):
+            table[at >> 3] |= 1 << (at & 7)
+    return bytes(table)
+
+
+def _places(key: str, bits: int, hashes: int) -> Iterator[int]:
+    """The filter's bits of a key, by two halves of one hash (Kirsch and Mitzenmacher)."""
+    digest = hashlib.sha256(key.encode()).digest()
+    first, second = int.from_bytes(digest[:8], "big"), int.from_bytes(digest[8:16], "big")
+    return ((first + turn * second) % bits for turn in range(hashes))

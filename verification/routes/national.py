@@ -1,0 +1,219 @@
+"""The national system's other desks: uploads, recalls, alerts, participants, snapshots."""
+
+from __future__ import annotations
+
+from datetime import datetime  # the framework reads the annotations at run time
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Request
+
+from epcis.desk import Caller, Problem, needs, now_of, store_of
+from schemas.finding import Finding, Severity, Where
+from verification import guessing, offline
+from verification.fmd import alert, upload
+from verification.fmd.alert import Status
+from verification.fmd.operation import Who
+from verification.participants import register, who_is
+from verification.registry import IrreversibleError
+from verification.settings import settings_of
+from verification.stops import current_stops
+from verification.tables import product
+
+if TYPE_CHECKING:
+    from epcis.store.database import Act
+
+T = TypeVar("T")
+
+router = APIRouter(prefix="/fmd", tags=["national system"])
+
+Uploader = Annotated[Caller, Depends(needs("capture"))]
+Recaller = Annotated[Caller, Depends(needs("recall"))]
+Verifier = Annotated[Caller, Depends(needs("verify"))]
+Admin = Annotated[Caller, Depends(needs("admin"))]
+
+LIST_DAYS_MAX = 31
+"""Longest range that alerts are listed for."""
+
+
+class Recall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A recall of a lot, or with no lot the withdrawal of a product."""
+
+    code: str
+    reason: str
+    lot: str | None = None
+    markets: tuple[str, ...] = ()
+
+
+class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The next step of an alert."""
+
+    status: Status
+    reason: str = ""
+    comment: str = ""
+
+
+@router.post("/uploads/product")
+async def product_upload(request: Request, caller: Uploader) -> dict[str, Any]:
+    """Upload a product's master data; a new version each time."""
+    wanted = await _body(request, upload.Product)
+    with store_of(request).write(now_of(request)) as act:
+        return _receipt(upload.upload_product(act, wanted, _who(act, request, caller)))
+
+
+@router.post("/uploads/batch")
+async def batch_upload(request: Request, caller: Uploader) -> dict[str, Any]:
+    """Upload a lot with its serial numbers, before its release."""
+    wanted = await _body(request, upload.Batch)
+    rules = settings_of(request.app.state).rule_pack
+    with store_of(request).write(now_of(request)) as act:
+        who = _who(act, request, caller)
+        return _receipt(upload.upload_batch(act, wanted, who, rules))
+
+
+@router.post("/uploads/recall")
+async def recall_upload(request: Request, caller: Recaller) -> dict[str, Any]:
+    """Recall a lot, or withdraw a product, in markets; final."""
+    wanted = await _body(request, Recall)
+    try:
+        with store_of(request).write(now_of(request)) as act:
+            who = _who(act, request, caller)
+            more = {"markets": wanted.markets, "reason": wanted.reason, "who": who}
+            if wanted.lot is None:
+                upload.withdraw_product(act, wanted.code, **more)  # type: ignore[arg-type]  # a mapping
+            else:
+                upload.recall_batch(act, wanted.code, wanted.lot, **more)  # type: ignore[arg-type]  # a mapping
+    except IrreversibleError as error:
+        raise Problem(409, "Cannot be taken back", str(error)) from None
+    return {"accepted": True}
+
+
+@router.get("/alerts")
+def alert_list(
+    request: Request,
+    caller: Verifier,
+    since: Annotated[datetime, Query()],
+    until: Annotated[datetime, Query()],
+    status: Status | None = None,
+) -> list[dict[str, object]]:
+    """Alerts of a range of at most a month; a client sees its own, the administrator all."""
+    if since.tzinfo is None or until.tzinfo is None or not 0 <= (until - since).days <= 31:
+        raise Problem(400, "Range not valid", f"name a range of at most {LIST_DAYS_MAX} days, UTC")
+    mine = None if "admin" in caller.scopes else caller.name
+    with store_of(request).read() as view:
+        found = alert.alerts(view, since=since, until=until, client=mine, status=status)
+        return [one.as_dict() for one in found]
+
+
+@router.get("/alerts/{alert_id}")
+def alert_one(request: Request, caller: Verifier, alert_id: str) -> dict[str, object]:
+    """One alert, to whoever knows its id; its steps to the administrator."""
+    with store_of(request).read() as view:
+        found = alert.alert_of(view, alert_id)
+        if found is None:
+            raise Problem(404, "No such alert", f"there is no alert {alert_id[:40]}")
+        steps = alert.steps_of(view, alert_id) if "admin" in caller.scopes else []
+        return {**found.as_dict(), "steps": steps}
+
+
+@router.post("/alerts/{alert_id}/steps")
+async def alert_step(request: Request, caller: Admin, alert_id: str) -> dict[str, object]:
+    """Take an alert to its next status."""
+    step = await _body(request, Step)
+    try:
+        with store_of(request).write(now_of(request)) as act:
+            return alert.move(
+                act,
+                alert_id,
+                step.status,
+                by=caller.name,
+                reason=step.reason,
+                comment=step.comment,
+            ).as_dict()
+    except alert.NotPossibleError as error:
+        raise Problem(409, "Not possible", str(error)) from None
+
+
+@router.put("/participants/{client}")
+async def participant(request: Request, caller: Admin, client: str) -> dict[str, Any]:
+    """Put down the role, premises, licence and market of a client."""
+    body = await _body(request, dict[str, Any])
+    who = _converted({**body, "client": client}, Who)
+    with store_of(request).write(now_of(request)) as act:
+        register(act, who, by=caller.name)
+    return dict(msgspec.to_builtins(who))
+
+
+@router.post("/participants/{client}/step-up")
+def step_up(request: Request, caller: Admin, client: str) -> dict[str, Any]:
+    """Renew a client's budget of unknown serial numbers, after its identity was confirmed."""
+    with store_of(request).write(now_of(request)) as act:
+        guessing.step_up(act, client=client, by=caller.name)
+    return {"client": client, "renewed": True}
+
+
+@router.get("/must-verify")
+def must_verify(
+    request: Request, caller: Verifier, code: str, supplier: str, market: str
+) -> dict[str, bool]:
+    """Whether packs from a supplier must be verified on receipt (Art. 20(b))."""
+    del caller
+    with store_of(request).read() as view:
+        row = view.connection.execute(
+            product.select().with_only_columns(product.c.details).where(product.c.code == code)
+        ).first()
+    if row is None:
+        return {"must_verify": True}
+    details = msgspec.json.decode(row.details, type=upload.Product)
+    return {"must_verify": upload.must_verify(details, supplier, market)}
+
+
+def _who(act: Act, request: Request, caller: Caller) -> Who:
+    return who_is(current_stops(act), caller, settings_of(request.app.state))
+
+
+def _receipt(uploaded: upload.Uploaded) -> dict[str, Any]:
+    """The receipt; `Problem` 422 with its findings where nothing was stored."""
+    if uploaded.accepted:
+        return dict(msgspec.to_builtins(uploaded))
+    found = tuple(
+        Finding(
+            str(one["code"]),
+            Severity(str(one["severity"])),
+            str(one["what"]),
+            str(one["hint"]),
+            Where(path=one["where"].get("path")),  # type: ignore[attr-defined]  # JSON of a Finding
+        )
+        for one in uploaded.findings
+    )
+    what = "; ".join(one.what for one in found)
+    raise Problem(422, "Upload refused", what, findings=found)
+
+
+async def _body(request: Request, kind: type[T]) -> T:
+    settings = settings_of(request.app.state)
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > settings.bulk_bytes_max:
+            raise Problem(413, "Too large", f"at most {settings.bulk_bytes_max} bytes")
+        parts.append(part)
+    try:
+        return msgspec.json.decode(b"".join(parts), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Problem(400, "Request not understood", str(error)) from None
+
+
+def _converted(value: dict[str, Any], kind: type[T]) -> T:
+    try:
+        return msgspec.convert(value, type=kind)
+    except msgspec.ValidationError as error:
+        raise Problem(400, "Request not understood", str(error)) from None
+
+
+@router.get("/snapshot")
+def snapshot(request: Request, caller: Verifier) -> Any:  # noqa: ANN401  # a response
+    """The signed snapshot of stopped packs and lots, for tills without a line."""
+    del caller
+    return offline.response(request)

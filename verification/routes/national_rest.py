@@ -1,0 +1,232 @@
+"""The REST family of national systems: GET and PATCH on product and pack, bulk with polling.
+
+Clients classify by HTTP status and by the presence of a warning or an alert id.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qsl, unquote
+
+import msgspec
+from starlette.responses import Response
+from starlette.routing import Route
+
+from epcis.desk import Problem, caller_of, store_of
+from verification.fmd import bulk
+from verification.fmd.operation import Operation, PackRequest, Who
+from verification.participants import who_is
+from verification.routes.asking import ask, in_background, stops_of
+from verification.routes.identity import FieldError, printed_expiry, printed_text, product_code
+from verification.settings import settings_of
+from verification.verdict import PackState
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from verification.fmd.perform import Answer
+
+PREFIX = "/fmd/product"
+ENTRY_MODE = "emvs-data-entry-mode"
+_OF_STATE = {
+    one.target: one
+    for one in Operation
+    if one not in (Operation.VERIFY, Operation.PARTIAL_SUPPLY, Operation.CHECK_OUT)
+}
+_MALFORMED = {
+    "lot": "61020006",
+    "expiry": "61020007",
+    "code": "61020008",
+    "serial": "61020011",
+    "mode-missing": "61020012",
+    "mode": "61020013",
+    "state": "61020001",
+    "body": "61020000",
+}
+
+
+class _BulkPack(msgspec.Struct, frozen=True):
+    productCode: str  # noqa: N815  # the interface's name
+    serialNumber: str  # noqa: N815  # the interface's name
+    productCodeScheme: str = "gs1"  # noqa: N815  # the interface's name
+    batchId: str | None = None  # noqa: N815  # the interface's name
+    expiryDate: str | None = None  # noqa: N815  # the interface's name
+
+
+class _BulkBody(msgspec.Struct, frozen=True):
+    packs: list[_BulkPack]
+    state: str | None = None
+
+
+async def pack(request: Request) -> Response:
+    """One pack: GET verifies, PATCH changes its state."""
+    try:
+        manual = _is_manual(request)
+        wanted = await _wanted(request, manual=manual)
+    except FieldError as error:
+        return _malformed(error)
+    answer = await ask(request, wanted)
+    return _response(answer.http, answer_json(answer))
+
+
+async def packs(request: Request) -> Response:
+    """A bulk: 202 with the place where its results will be."""
+    store, clock = store_of(request), request.app.state.clock
+    settings = settings_of(request.app.state)
+    try:
+        manual = _is_manual(request)
+        wanted = _bulk_wanted(await request.body(), manual=manual)
+    except FieldError as error:
+        return _malformed(error)
+    who = who_of(request)
+    rules = settings.rule_pack
+    try:
+        with store.write(clock()) as act:
+            bulk_id = bulk.submit(act, wanted, who, rules)
+    except bulk.TooManyError as error:
+        return _malformed(FieldError("body", str(error)))
+    in_background(request, bulk.work_off, store, bulk_id, clock, rules)
+    return _bulk_state(request, bulk_id, 202)
+
+
+async def packs_result(request: Request) -> Response:
+    """The results of a bulk, 202 while it is worked off."""
+    bulk_id = request.path_params["bulk"]
+    store, clock = store_of(request), request.app.state.clock
+    with store.read() as view:
+        state = bulk.progress(view, bulk_id)
+        if state is None or state.client != caller_of(request).name or state.expires < clock():
+            return _response(404, {"operationCode": "41000001", "warning": "no such bulk"})
+        if state.finished is not None:
+            results = [_bulk_pack(answer) for answer in bulk.answers_of(view, bulk_id)]
+            return _response(200, {"operationCode": "11100000", "packs": results})
+    rules = settings_of(request.app.state).rule_pack
+    in_background(request, bulk.work_off, store, bulk_id, clock, rules)
+    return _bulk_state(request, bulk_id, 202)
+
+
+def answer_json(answer: Answer) -> dict[str, object]:
+    """An answer in the words of the REST family."""
+    said = f"{answer.say} {answer.cause_say}".strip()
+    body: dict[str, object] = {
+        "operationCode": answer.rest,
+        "state": answer.state.value if answer.state else None,
+        "batchState": _BATCH_STATE.get(answer.standing or "", "Active"),
+        "isIntermarket": answer.intermarket,
+        "warning" if answer.severity else "information": said,
+    }
+    if answer.alert:
+        body["alertId"] = body["uprc"] = answer.alert
+    return {name: value for name, value in body.items() if value is not None}
+
+
+_BATCH_STATE = {"Recalled": "Recalled", "Withdrawn": "Withdrawn", "Expired": "Expired"}
+
+
+def _bulk_pack(answer: Answer) -> dict[str, object]:
+    pack_ = {"productCode": answer.code, "serialNumber": answer.serial, "batchId": answer.lot}
+    return {"pack": pack_, "result": answer_json(answer)}
+
+
+async def _wanted(request: Request, *, manual: bool) -> PackRequest:
+    raw = cast("bytes", request.scope["raw_path"]).decode("ascii", "replace")
+    segments = raw.removeprefix(PREFIX).split("/")
+    if len(segments) != 5 or segments[3] != "pack":
+        raise FieldError("code", "the path is /product/{gs1|ppn}/{code}/pack/{serial}")
+    code = product_code(segments[1], unquote(segments[2]))
+    query = dict(parse_qsl(request.url.query.replace("+", "%2B")))
+    lot, expiry = query.get("batch"), query.get("expiry")
+    operation = Operation.VERIFY
+    if request.method == "PATCH":
+        operation = _operation(_body(await request.body()).get("state"))
+    return PackRequest(
+        operation=operation,
+        code=code,
+        serial=printed_text("serial", unquote(segments[4])),
+        lot=printed_text("lot", lot) if lot is not None else None,
+        expiry=printed_expiry(expiry) if expiry is not None else None,
+        manual=manual,
+    )
+
+
+def _bulk_wanted(body: bytes, *, manual: bool) -> list[PackRequest]:
+    try:
+        asked = msgspec.json.decode(body, type=_BulkBody)
+    except msgspec.DecodeError as error:
+        raise FieldError("body", str(error)) from None
+    operation = _operation(asked.state) if asked.state is not None else Operation.VERIFY
+    return [
+        PackRequest(
+            operation=operation,
+            code=product_code(one.productCodeScheme, one.productCode),
+            serial=printed_text("serial", one.serialNumber),
+            lot=printed_text("lot", one.batchId) if one.batchId is not None else None,
+            expiry=printed_expiry(one.expiryDate) if one.expiryDate is not None else None,
+            manual=manual,
+            is_bulk=True,
+        )
+        for one in asked.packs
+    ]
+
+
+def _operation(state: object) -> Operation:
+    try:
+        return _OF_STATE[PackState(cast("str", state))]
+    except (KeyError, ValueError):
+        known = ", ".join(sorted(one.value for one in _OF_STATE if one is not None))
+        raise FieldError("state", f"the state is one of: {known}") from None
+
+
+def _body(content: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(content, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise FieldError("body", str(error)) from None
+
+
+def _is_manual(request: Request) -> bool:
+    mode = request.headers.get(ENTRY_MODE)
+    if mode is None:
+        raise FieldError("mode-missing", f"the header {ENTRY_MODE} is missing")
+    if mode not in ("manual", "non-manual"):
+        raise FieldError("mode", f"{ENTRY_MODE} is manual or non-manual")
+    return mode == "manual"
+
+
+def who_of(request: Request) -> Who:
+    """The participant behind the request; raises `Problem` where it may not verify at all."""
+    caller = caller_of(request)
+    if caller.is_anonymous:
+        raise Problem(401, "Who are you?", "send a bearer token")
+    if "verify" not in caller.scopes:
+        raise Problem(403, "Not allowed", f"{caller.name} does not have the scope 'verify'")
+    return who_is(stops_of(request), caller, settings_of(request.app.state))
+
+
+def _bulk_state(request: Request, bulk_id: str, status: int) -> Response:
+    with store_of(request).read() as view:
+        state = bulk.progress(view, bulk_id)
+    assert state is not None, "it was submitted before"
+    body = {
+        "operationCode": "11100000",
+        "eta": state.eta.isoformat(),
+        "expires": state.expires.isoformat(),
+    }
+    return _response(status, body, {"location": f"{PREFIX}/packs/{bulk_id}"})
+
+
+def _malformed(error: FieldError) -> Response:
+    return _response(422, {"operationCode": _MALFORMED[error.field], "warning": str(error)})
+
+
+def _response(status: int, body: object, headers: dict[str, str] | None = None) -> Response:
+    return Response(
+        msgspec.json.encode(body), status, headers=headers, media_type="application/json"
+    )
+
+
+ROUTES = (
+    Route(f"{PREFIX}/packs", packs, methods=["POST"]),
+    Route(f"{PREFIX}/packs/{{bulk}}", packs_result, methods=["GET"]),
+    Route(f"{PREFIX}/{{rest:path}}", pack, methods=["GET", "PATCH"]),
+)

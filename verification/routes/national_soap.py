@@ -1,0 +1,287 @@
+"""The SOAP family of national systems: operations G110 to G196 on one address.
+
+Element names are matched without their namespace, as clients of several versions ask; answers are
+in the version the client asked in.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from lxml import etree
+from starlette.responses import Response
+from starlette.routing import Route
+
+from epcis.desk import store_of
+from verification.fmd import bulk
+from verification.fmd.operation import Operation, PackRequest
+from verification.routes.asking import ask, in_background
+from verification.routes.identity import FieldError, printed_expiry, printed_text, product_code
+from verification.routes.national_rest import who_of
+from verification.settings import settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lxml.etree import _Element
+    from starlette.requests import Request
+
+    from verification.fmd.perform import Answer
+
+PATH = "/fmd/soap"
+SOAP = "http://www.w3.org/2003/05/soap-envelope"
+DEPTH_MAX = 32
+
+_BY_TENS = {
+    1: Operation.VERIFY,
+    2: Operation.SUPPLY,
+    3: Operation.DESTROY,
+    4: Operation.EXPORT,
+    5: Operation.SAMPLE,
+    6: Operation.FREE_SAMPLE,
+    7: Operation.LOCK,
+    8: Operation.STOLEN,
+}
+_WITHOUT_UNDO = (Operation.VERIFY, Operation.DESTROY, Operation.STOLEN)
+_CODE_OF_FIELD = {
+    "code": "NMVS_FE_GR_01",
+    "serial": "NMVS_FE_SN_01",
+    "lot": "NMVS_FE_LOT_07",
+    "expiry": "NMVS_FE_LOT_07",
+    "body": "NMVS_TE_XM_02",
+}
+SUCCESS = "NMVS_SUCCESS"
+
+
+class Act(NamedTuple):
+    """What a G code asks for."""
+
+    operation: Operation
+    undo_of: Operation | None
+    is_bulk: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FaultError(Exception):
+    """A request that is answered with a return code only."""
+
+    code: str
+    what: str
+
+
+def act_of(name: str) -> Act | None:
+    """The operation of a code such as `G120`; None where it is no pack operation.
+
+    >>> act_of("G121")
+    Act(operation=<Operation.UNDO: 'undo'>, undo_of=<Operation.SUPPLY: 'supply'>, is_bulk=False)
+    >>> act_of("G147").is_bulk, act_of("G131") is None
+    (True, True)
+    """
+    if len(name) != 4 or not name.startswith("G1") or not name[2:].isdigit():
+        return None
+    operation, last = _BY_TENS.get(int(name[2])), int(name[3])
+    if operation is None or last not in (0, 1, 5, 7):
+        return None
+    undo = last in (1, 7)
+    if undo and operation in _WITHOUT_UNDO:
+        return None
+    return Act(
+        Operation.UNDO if undo else operation,
+        operation if undo else None,
+        is_bulk=last in (5, 7),
+    )
+
+
+async def soap(request: Request) -> Response:
+    """One SOAP request of any operation."""
+    name, namespace, transaction = "Fault", "", ""
+    try:
+        message = _message(await request.body())
+        tag = etree.QName(message)
+        name, namespace = tag.localname.removesuffix("Request"), tag.namespace or ""
+        transaction = _text(message, "ClientTrxId")
+        body = await _answer(request, name, message)
+    except FaultError as fault:
+        body = _return_code(fault.code, fault.what)
+    return _envelope(name, namespace, transaction, body)
+
+
+async def _answer(request: Request, name: str, message: _Element) -> list[_Element]:
+    if name.endswith("Ping") or name == "Ping":
+        return _return_code(SUCCESS, "")
+    if name in ("G188", "G196"):
+        return _fetch(request, message)
+    if name == "G195":
+        return _submit(request, list(_mixed(message)))
+    act = act_of(name)
+    if act is None:
+        raise FaultError("NMVS_TE_REQ_02", f"there is no operation {name[:40]}")
+    if act.is_bulk:
+        return _submit(request, list(_of_one_product(message, act)))
+    packs = list(_of_one_product(message, act))
+    if len(packs) != 1:
+        raise FaultError("NMVS_TE_XM_02", "name one product and one pack")
+    answer = await ask(request, packs[0])
+    return [*_return_code(answer.soap, answer.say), *_pack(answer)]
+
+
+def _of_one_product(message: _Element, act: Act) -> Iterator[PackRequest]:
+    """The packs of a request that names one product and one batch."""
+    product = _first(message, "Product")
+    if product is None:
+        raise FaultError("NMVS_TE_XM_02", "the Product is missing")
+    manual = _text(message, "ManualEntry").lower() in ("true", "1")
+    transaction = _text(message, "ClientTrxId") or None
+    for pack in _all(message, "Pack"):
+        yield _request(product, pack, act, manual=manual, transaction=transaction)
+
+
+def _mixed(message: _Element) -> Iterator[PackRequest]:
+    """The items of a mixed bulk: each with its own operation, product, pack and id."""
+    for item in (*_all(message, "Item"), *_all(message, "ItemUndo")):
+        act = act_of(item.get("reqType", "") or _text(item, "reqType"))
+        product, pack = _first(item, "Product"), _first(item, "Pack")
+        if act is None or product is None or pack is None:
+            raise FaultError("NMVS_TE_XM_02", "an item needs reqType, Product and Pack")
+        yield _request(
+            product, pack, act, manual=False, transaction=_text(item, "ClientTrxId") or None
+        )
+
+
+def _request(
+    product: _Element, pack: _Element, act: Act, *, manual: bool, transaction: str | None
+) -> PackRequest:
+    code = _first(product, "ProductCode")
+    lot = _text(product, "Id") if _first(product, "Batch") is not None else ""
+    expiry = _text(product, "ExpDate")
+    try:
+        return PackRequest(
+            operation=act.operation,
+            code=product_code(
+                code.get("scheme", "GTIN") if code is not None else "GTIN",
+                _own_text(code) if code is not None else "",
+            ),
+            serial=printed_text("serial", pack.get("sn", "")),
+            lot=printed_text("lot", lot) if lot else None,
+            expiry=printed_expiry(expiry) if expiry else None,
+            undo_of=act.undo_of,
+            manual=manual,
+            is_bulk=act.is_bulk,
+            transaction=None if act.is_bulk else transaction,
+        )
+    except FieldError as error:
+        raise FaultError(_CODE_OF_FIELD[error.field], str(error)) from None
+
+
+def _submit(request: Request, wanted: list[PackRequest]) -> list[_Element]:
+    store, clock = store_of(request), request.app.state.clock
+    rules = settings_of(request.app.state).rule_pack
+    who = who_of(request)
+    try:
+        with store.write(clock()) as act:
+            bulk_id = bulk.submit(act, wanted, who, rules)
+    except bulk.TooManyError as error:
+        raise FaultError("NMVS_TE_XM_02", str(error)) from None
+    in_background(request, bulk.work_off, store, bulk_id, clock, rules)
+    return [*_return_code(SUCCESS, "accepted"), _element("RefNMVSTrxId", bulk_id)]
+
+
+def _fetch(request: Request, message: _Element) -> list[_Element]:
+    bulk_id = _text(message, "RefNMVSTrxId")
+    store, clock = store_of(request), request.app.state.clock
+    who = who_of(request)
+    with store.read() as view:
+        state = bulk.progress(view, bulk_id)
+        if state is None or state.client != who.client or state.expires < clock():
+            raise FaultError("NMVS_FE_TX_02", "there is no bulk with this transaction id")
+        if state.finished is not None:
+            results = _element("Packs")
+            for answer in bulk.answers_of(view, bulk_id):
+                results.extend(_pack(answer))
+            return [*_return_code(SUCCESS, ""), results]
+    rules = settings_of(request.app.state).rule_pack
+    in_background(request, bulk.work_off, store, bulk_id, clock, rules)
+    raise FaultError("NMVS_WF_NC_01", f"{state.done} of {state.total} packs are done; ask again")
+
+
+def _pack(answer: Answer) -> list[_Element]:
+    pack = _element("Pack")
+    pack.set("sn", answer.serial)
+    pack.set("code", answer.code)
+    pack.set("returnCode", answer.soap)
+    if answer.state:
+        pack.set("state", answer.state.value)
+    if answer.alert:
+        pack.append(_element("UniqueAlertId", answer.alert))
+    if answer.cause_say:
+        pack.append(_element("Hint", answer.cause_say))
+    return [pack]
+
+
+def _message(content: bytes) -> _Element:
+    """The first element of the SOAP body; entities and DTDs are refused."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+    try:
+        root = etree.fromstring(content, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise FaultError("NMVS_TE_XM_01", f"not well-formed: {str(error)[:200]}") from None
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise FaultError("NMVS_TE_XM_01", "a document type is not allowed")
+    body = _first(root, "Body") if etree.QName(root).localname == "Envelope" else None
+    message = (
+        next((child for child in body if isinstance(child.tag, str)), None)
+        if (body is not None)
+        else None
+    )
+    if message is None:
+        raise FaultError("NMVS_TE_XM_02", "a SOAP envelope with one request is needed")
+    return message
+
+
+def _all(element: _Element, name: str) -> Iterator[_Element]:
+    return (one for one in element.iter("{*}" + name, name) if isinstance(one.tag, str))
+
+
+def _first(element: _Element, name: str) -> _Element | None:
+    return next(_all(element, name), None)
+
+
+def _text(element: _Element, name: str) -> str:
+    found = _first(element, name)
+    return _own_text(found) if found is not None else ""
+
+
+def _own_text(element: _Element) -> str:
+    return (element.text or "").strip()
+
+
+def _element(name: str, text: str = "") -> _Element:
+    element = etree.Element(name)
+    element.text = text or None
+    return element
+
+
+def _return_code(code: str, say: str) -> list[_Element]:
+    element = _element("ReturnCode")
+    element.set("code", code)
+    element.set("desc", say)
+    return [element]
+
+
+def _envelope(name: str, namespace: str, transaction: str, parts: list[_Element]) -> Response:
+    tag = f"{{{namespace}}}{name}Response" if namespace else f"{name}Response"
+    root = etree.Element(f"{{{SOAP}}}Envelope", nsmap={"soap": SOAP})
+    body = etree.SubElement(root, f"{{{SOAP}}}Body")
+    answer = etree.SubElement(body, tag)
+    header = etree.SubElement(answer, "Header")
+    said = etree.SubElement(header, "Transaction")
+    etree.SubElement(said, "ClientTrxId").text = transaction
+    etree.SubElement(said, "NMVSTrxId").text = secrets.token_hex(16)
+    etree.SubElement(answer, "Body").extend(parts)
+    content = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    return Response(content, media_type="application/soap+xml")
+
+
+ROUTES = (Route(PATH, soap, methods=["POST"]),)
