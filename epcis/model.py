@@ -3,6 +3,7 @@
 Everything a partner wrote is kept as written: identifiers, vocabulary words, times and numbers are
 the strings of the document, and what the standard does not know is kept as a tree of `Node`. An
 absent list is `None`, an empty one `()`, because EPCIS 1.2 writes `<epcList/>` and 2.0 may not.
+Frozen values cannot refer to themselves, so the garbage collector need not look at them (`gc`).
 Standard: EPCIS 2.0 section 7.
 """
 
@@ -14,7 +15,7 @@ from typing import TypeAlias
 import msgspec
 
 
-class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An element outside the standard vocabulary, faithful to XML (EPCIS 2.0 section 7.1.1).
 
     Text between elements stays where it stood, so mixed content survives.
@@ -39,28 +40,28 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return "".join(parts).strip()
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A read point or business location: an id and its extensions (section 7.3.5.3)."""
 
     id: str
     extensions: tuple[Node, ...] = ()
 
 
-class BizTransaction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class BizTransaction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A business transaction an event belongs to, as an order or despatch advice."""
 
     id: str
     type: str | None = None
 
 
-class Party(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Party(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An entry of a source or destination list: a role and who or what holds it."""
 
     id: str
     type: str
 
 
-class QuantityElement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class QuantityElement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """An amount of a class of objects; the number is the text the sender wrote."""
 
     epc_class: str
@@ -70,14 +71,16 @@ class QuantityElement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     """The sender wrote an explicit `xsi:nil` quantity instead of leaving it out."""
 
 
-class PersistentDisposition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PersistentDisposition(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
+):
     """Dispositions that hold until unset (section 7.4.1.6)."""
 
     set: tuple[str, ...] | None = None
     unset: tuple[str, ...] | None = None
 
 
-class ErrorDeclaration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ErrorDeclaration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """That an earlier event was wrong, and which events say it right (section 7.4.1.2)."""
 
     declaration_time: str
@@ -90,7 +93,7 @@ class ErrorDeclaration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     """Foreign XML attributes: (namespace, local name, value)."""
 
 
-class SensorMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SensorMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What holds for every report of a sensor element."""
 
     time: str | None = None
@@ -104,7 +107,7 @@ class SensorMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     extensions: tuple[Node, ...] = ()
 
 
-class SensorReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SensorReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One observation of one property (section 7.3.7.3.3); numbers as written."""
 
     type: str | None = None
@@ -134,7 +137,7 @@ class SensorReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     extensions: tuple[Node, ...] = ()
 
 
-class SensorElement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SensorElement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A set of sensor reports with what they have in common."""
 
     metadata: SensorMetadata | None = None
@@ -142,7 +145,9 @@ class SensorElement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     extensions: tuple[Node, ...] = ()
 
 
-class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
+class _Event(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag_field="type"
+):
     """What every event has (EPCIS 2.0 section 7.4.1)."""
 
     event_time: str
@@ -174,7 +179,9 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_
         return instant_of(self.event_time, self.event_time_zone_offset)
 
 
-class ObjectEvent(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="ObjectEvent"):
+class ObjectEvent(
+    _Event, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="ObjectEvent"
+):
     """Something happened to objects (section 7.4.2).
 
     >>> ObjectEvent(event_time="2026-01-02T03:04:05+01:00", action="ADD").instant.isoformat()
@@ -188,7 +195,7 @@ class ObjectEvent(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="Ob
 
 
 class AggregationEvent(
-    _Event, frozen=True, kw_only=True, omit_defaults=True, tag="AggregationEvent"
+    _Event, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="AggregationEvent"
 ):
     """Children were put into, seen in, or taken out of a parent (section 7.4.3)."""
 
@@ -199,7 +206,7 @@ class AggregationEvent(
 
 
 class TransactionEvent(
-    _Event, frozen=True, kw_only=True, omit_defaults=True, tag="TransactionEvent"
+    _Event, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="TransactionEvent"
 ):
     """Objects were tied to, or freed from, business transactions (section 7.4.4)."""
 
@@ -210,7 +217,7 @@ class TransactionEvent(
 
 
 class TransformationEvent(
-    _Event, frozen=True, kw_only=True, omit_defaults=True, tag="TransformationEvent"
+    _Event, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="TransformationEvent"
 ):
     """Inputs were used up and outputs made (section 7.4.5)."""
 
@@ -223,7 +230,7 @@ class TransformationEvent(
 
 
 class AssociationEvent(
-    _Event, frozen=True, kw_only=True, omit_defaults=True, tag="AssociationEvent"
+    _Event, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="AssociationEvent"
 ):
     """Children were tied to a parent or a place that they do not travel in (section 7.4.6)."""
 
@@ -233,7 +240,9 @@ class AssociationEvent(
     child_quantities: tuple[QuantityElement, ...] | None = None
 
 
-class QuantityEvent(_Event, frozen=True, kw_only=True, omit_defaults=True, tag="QuantityEvent"):
+class QuantityEvent(
+    _Event, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="QuantityEvent"
+):
     """An amount of a class was seen; EPCIS 1.x only, deprecated since 1.1."""
 
     epc_class: str
@@ -250,7 +259,7 @@ Event: TypeAlias = (
 )
 
 
-class VocabularyElement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class VocabularyElement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One entry of master data: an id, its attributes and the ids below it (section 7.5)."""
 
     id: str
@@ -262,7 +271,7 @@ class VocabularyElement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     """XML attributes beside `id`: (namespace, local name, value)."""
 
 
-class Vocabulary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Vocabulary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """All entries of one vocabulary type, e.g. `urn:epcglobal:epcis:vtype:Location`."""
 
     type: str
@@ -272,7 +281,7 @@ class Vocabulary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """XML attributes beside `type`: (namespace, local name, value)."""
 
 
-class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """All of a document that is not an event."""
 
     kind: str = "document"

@@ -6,6 +6,7 @@ packing; `write_document` writes events in the syntax asked for; `convert` does 
 
 from __future__ import annotations
 
+import io
 import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -65,7 +66,6 @@ class DocumentReader:
         validate: bool,
         published: Path | None,
     ) -> None:
-        self._limits = limits
         self._gathering = Gathering(listed_max=limits.findings_max, strict=strict)
         self.stream = PlainStream(limits, self._gathering).open(source)
         syntax = self.stream.sniffed.syntax
@@ -85,14 +85,7 @@ class DocumentReader:
         )
 
     def __iter__(self) -> Iterator[Event]:
-        for count, event in enumerate(self._reader, 1):
-            if count > self._limits.events_max:
-                raise self._gathering.refuse(
-                    "document.too-many-events",
-                    f"the document holds more than {self._limits.events_max} events",
-                    "Send it in several documents.",
-                )
-            yield event
+        return iter(self._reader)
 
     @property
     def header(self) -> Header:

@@ -66,6 +66,14 @@ class Gathering:
         if self.strict and finding.severity in _REFUSING:
             raise DocumentRefused(self.listed)
 
+    def too_many_events(self, events_max: int) -> DocumentRefused:
+        """The refusal of a document with more events than the limit."""
+        return self.refuse(
+            "document.too-many-events",
+            f"the document holds more than {events_max} events",
+            "Send it in several documents.",
+        )
+
     def refuse(
         self,
         code: str,

@@ -35,6 +35,7 @@ class PlainStream(io.RawIOBase):
         self._gathering = gathering
         self._source: BinaryIO = io.BytesIO()
         self._ahead = b""
+        self._given = b""
         self._decoder: codecs.IncrementalDecoder | None = None
         self.is_transcoded = False
         """The bytes were not an ASCII superset; now they are UTF-8, whatever they say inside."""
@@ -44,6 +45,7 @@ class PlainStream(io.RawIOBase):
     def open(self, source: BinaryIO | bytes) -> PlainStream:
         """Look into the source, layer by layer, until it is plain XML or JSON."""
         self._source = io.BytesIO(source) if isinstance(source, bytes) else source
+        self._given = source if isinstance(source, bytes) else b""
         for _ in range(_DEPTH_MAX + 1):
             self._ahead = self._fetch(SNIFF_BYTES)
             found = sniff(self._ahead)
@@ -53,6 +55,7 @@ class PlainStream(io.RawIOBase):
             if found.packing is Packing.PLAIN:
                 return self._plain(found)
             inner = _Rewound(self._ahead, self._source)
+            self._given = b""
             self._source = self._unpacked(inner, found.packing)
         raise self._gathering.refuse(
             "document.packed-too-deep",
@@ -154,6 +157,12 @@ class PlainStream(io.RawIOBase):
 
     def read_up_to(self, size: int) -> bytes:
         """`size` bytes, or all there are if they are fewer."""
+        is_all = self._decoder is None and not self.bytes_read and len(self._given) <= size
+        if is_all and self._given.startswith(self._ahead):
+            self._ahead = b""
+            self._source = io.BytesIO()
+            self.bytes_read = len(self._given)
+            return self._given
         ahead = self.peek(size)
         self._ahead = self._ahead[len(ahead) :]
         return ahead
@@ -194,12 +203,6 @@ class _Rewound(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def read_up_to(self, size: int) -> bytes:
-        """`size` bytes, or all there are if they are fewer."""
-        ahead = self.peek(size)
-        self._ahead = self._ahead[len(ahead) :]
-        return ahead
-
     def read(self, size: int = -1, /) -> bytes:
         if self._first:
             size = len(self._first) if size is None or size < 0 else size
@@ -225,12 +228,6 @@ class _Measured(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
-
-    def read_up_to(self, size: int) -> bytes:
-        """`size` bytes, or all there are if they are fewer."""
-        ahead = self.peek(size)
-        self._ahead = self._ahead[len(ahead) :]
-        return ahead
 
     def read(self, size: int = -1, /) -> bytes:
         part = self._plain.read(size)

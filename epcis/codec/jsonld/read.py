@@ -24,7 +24,7 @@ from schemas.validate.json_reasons import reason_of
 from schemas.validate.pointer_lines import as_pointer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from epcis.codec.limits import Limits
@@ -43,6 +43,17 @@ _EXPLAINED_MAX: Final = 25
 _SEPARATOR_BYTES_MAX: Final = 8
 """Between two events stand a comma and white space; more may hide something."""
 _MALFORMED: Final = (msgspec.DecodeError, ValueError, RecursionError)
+
+
+class _Body(msgspec.Struct):
+    eventList: list[msgspec.Raw]  # noqa: N815  # the member's name
+
+
+class _Document(msgspec.Struct):
+    epcisBody: _Body  # noqa: N815  # the member's name
+
+
+_CUT: Final = msgspec.json.Decoder(_Document)
 
 
 class JsonReader:
@@ -92,13 +103,21 @@ class JsonReader:
         yield from self._events(document, map(msgspec.Raw, long.events()))
 
     def _whole(self) -> Iterator[Event]:
+        cut = self._cut_plainly()
+        if cut is not None:
+            events, frame = cut
+            document = self._members(frame, "")
+            self._take_events(document)
+            self._note_repeated_in(frame)
+            yield from self._events(document, events)
+            return
         document = self._members(self._data, "")
         kind = self._value(document.get("type", _NULL), "/type")
         if isinstance(kind, str) and kind in SHAPES:
             yield from self._bare_event(document)
             return
         events = self._take_events(document)
-        self._note_repeated_in(self._frame_text(events))
+        self._note_repeated_in(self._data)
         yield from self._events(document, events)
 
     def _bare_event(self, document: dict[str, msgspec.Raw]) -> Iterator[Event]:
@@ -136,10 +155,14 @@ class JsonReader:
             self._judge_frame(msgspec.json.encode(document))
         reader = EventReader(self._gathering)
         swift = SwiftReader(context)
+        judges = json_event_validator(self._published).is_valid if self._validate else None
         for position, raw in enumerate(events):
+            if position >= self._limits.events_max:
+                raise self._gathering.too_many_events(self._limits.events_max)
             self._position = position
-            is_valid = not self._validate or self._judge(raw)
-            event = swift.read(raw) if is_valid else None
+            text = bytes(raw)
+            is_valid = judges is None or self._judge(text, judges)
+            event = swift.read(text) if is_valid else None
             if event is None:
                 event = self._full(reader, raw, context)
             if event is not None:
@@ -159,18 +182,17 @@ class JsonReader:
             return None
         return reader.read(members, context, at, None)
 
-    def _judge(self, raw: msgspec.Raw) -> bool:
+    def _judge(self, text: bytes, holds: Callable[[Any], bool]) -> bool:
         """Whether an event holds against the schema; notes why it does not."""
         try:
-            event = orjson.loads(bytes(raw))
-            validator = json_event_validator(self._published)
-            if validator.is_valid(event):
+            event = orjson.loads(text)
+            if holds(event):
                 return True
+            faults = []
             if self._explained_left > 0:
                 self._explained_left -= 1
+                validator = json_event_validator(self._published)
                 faults = [reason_of(fault, event) for fault in validator.iter_errors(event)]
-            else:
-                faults = []
         except ValueError:
             return False  # unreadable or too deep: the full reading says so
         at = f"{self._list_path}/{self._position}"
@@ -248,17 +270,26 @@ class JsonReader:
         except _MALFORMED as fault:
             raise self._malformed(fault, self._list_path) from fault
 
-    def _frame_text(self, events: list[msgspec.Raw]) -> bytes:
-        """The document's own text around its events, or all of it where that is not told apart."""
+    def _cut_plainly(self) -> tuple[list[msgspec.Raw], bytes] | None:
+        """The events and the document's own text around them; None where that is not plain."""
+        try:
+            events = _CUT.decode(self._data).epcisBody.eventList
+        except _MALFORMED:
+            return None
         opened = self._data.find(b"[", self._data.find(b'"eventList"'))
         if not events or opened < 0:
-            return self._data
+            return None
         last = bytes(events[-1])
         closed = self._data.rfind(last) + len(last)
-        separators = closed - opened - sum(len(memoryview(raw)) for raw in events)
+        separators = closed - opened - sum(map(len, map(memoryview, events)))
         if separators > _SEPARATOR_BYTES_MAX * (len(events) + 2):
-            return self._data
-        return self._data[: opened + 1] + self._data[closed:]
+            return None
+        frame = self._data[: opened + 1] + self._data[closed:]
+        try:
+            is_whole = not _CUT.decode(frame).epcisBody.eventList
+        except _MALFORMED:
+            return None
+        return (events, frame) if is_whole else None
 
     def _note_repeated_in(self, text: bytes) -> None:
         self._value(msgspec.Raw(text), "")

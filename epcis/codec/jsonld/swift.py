@@ -81,9 +81,8 @@ class SwiftReader:
         self._context = context
         self._names: dict[str, tuple[str, str]] = {}
 
-    def read(self, raw: msgspec.Raw) -> Event | None:
+    def read(self, text: bytes) -> Event | None:
         """The event, if it is plain and its time says its zone."""
-        text = bytes(raw)
         if b"\\" in text:
             return None
         try:

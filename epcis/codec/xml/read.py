@@ -199,6 +199,7 @@ class XmlReader:
                 break
             yield from portions.events(event_list, portion, first_line + self._line_shift)
             self._line_shift += portion.count(b"\n")
+            self._stop_at_limit()
         self._portions = None
         return self._unread
 
@@ -245,10 +246,15 @@ class XmlReader:
             elif self._is_event(element):
                 self._count[name] += 1
                 self._fed_bytes = 0
+                self._stop_at_limit()
                 event = self._read_event(element, name)
                 if event is not None:
                     yield event
                 self._forget(element)
+
+    def _stop_at_limit(self) -> None:
+        if self._count.total() > self._limits.events_max:
+            raise self._gathering.too_many_events(self._limits.events_max)
 
     def _read_event(self, element: _Element, name: str) -> Event | None:
         line = element.sourceline
