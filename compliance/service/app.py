@@ -13,6 +13,7 @@ import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
+from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
 
 from compliance.seal.checkpoint import seal_log
@@ -20,6 +21,7 @@ from compliance.service.gate import BodyLimit, Gate
 from compliance.service.jobs import background_work
 from compliance.service.oidc import TokenReader
 from compliance.service.routers import include_floors
+from compliance.service.telemetry import Telemetry
 from epcis.desk import Problem, problem_response
 from epcis.store.database import StoreAway, StoreFull
 from schemas.finding import Finding, Severity, Where
@@ -91,6 +93,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.keys = parts.keys
     app.state.clock = parts.clock
     app.state.seal_log = lambda: seal_log(parts.store, parts.keys, now=parts.clock()).note
+    app.state.registry = CollectorRegistry()
     app.state.pages_need_sign_in = parts.pages_need_sign_in
     include_floors(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
@@ -120,6 +123,7 @@ def _add_middleware(app: FastAPI, parts: Parts) -> None:
         pause_s_max=settings.body_deadline_s,
     )
     app.add_middleware(AnswerHeaders)
+    app.add_middleware(Telemetry, registry=app.state.registry)
 
 
 class AnswerHeaders:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI, Request
 from sqlalchemy import text
 
 from compliance.routes import recalls
-from compliance.service import pages, scanning_routes
+from compliance.service import pages, scanning_routes, telemetry
 from epcis.desk import store_of
 from epcis.routes import log
 from epcis.routes.all import routers as epcis_routers
@@ -36,6 +36,7 @@ def include_floors(app: FastAPI) -> None:
 
 def _routers() -> Iterator[APIRouter]:
     yield health_router
+    yield telemetry.router
     yield from epcis_routers()
     yield log.router
     yield scanning_routes.router

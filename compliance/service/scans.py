@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from fastapi.concurrency import run_in_threadpool
+from sqlalchemy import select
 
 from epcis.desk import Problem
+from epcis.store.items import item
+from epcis.store.tables import lot as lot_table
 from schemas.finding import Finding, Severity
 from verification.scan import recover
+from verification.verify import is_known_product
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from compliance.service.settings import Settings
+    from epcis.store.database import Store, View
     from schemas.gs1.reading import Reading
     from verification.image.worker import PictureReader
-    from verification.scan import Lookup
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +65,37 @@ async def scan_picture(app: FastAPI, data: bytes, name: str | None) -> Scan:
     )
 
 
-def scan_text(app: FastAPI, text: str, known: Lookup | None = None) -> Scan:
+class KnownHere:
+    """What the store knows of products, lots and packs: tells rival readings of a text apart."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def knows_gtin(self, gtin: str) -> bool:
+        """Whether any pack or master data has this GTIN-14."""
+        return is_known_product(self._view, gtin)
+
+    def knows_lot(self, gtin: str, lot: str) -> bool:
+        """Whether the product has this lot."""
+        told = lot_table.c
+        found = select(told.id).where(told.gtin == gtin, told.code == lot).limit(1)
+        return self._view.connection.execute(found).first() is not None
+
+    def knows_pack(self, gtin: str, serial: str) -> bool:
+        """Whether this very pack is known."""
+        return item(self._view, f"/01/{gtin}/21/{quote(serial, safe='')}") is not None
+
+
+def scan_text(app: FastAPI, text: str) -> Scan:
     """Read what a keyboard scanner typed, recovering what such scanners spoil."""
     settings: Settings = app.state.settings
     if not text.strip():
         return Scan((), (_nothing(),), ())
     if len(text) > settings.scan_text_chars_max:
         return Scan((), (_too_long(len(text), settings.scan_text_chars_max),), ())
-    candidates = recover(text, known)
+    store: Store = app.state.store
+    with store.read() as view:
+        candidates = recover(text, KnownHere(view))
     readings = tuple(candidate.reading for candidate in candidates)
     symbols = tuple(
         {"symbology": candidate.reading.format, "raw": text, **candidate.as_dict()}

@@ -157,9 +157,7 @@ def hash_(
                     prefixes = value_prefixes(reader.header) if prefixes is None else prefixes
                     how: Any = {"namespaces": prefixes, "compatible_with_reference": compatible}
                     line = (
-                        prehash_of(event, **how)
-                        if prehash
-                        else event_hash(event, algorithm, **how)
+                        prehash_of(event, **how) if prehash else event_hash(event, algorithm, **how)
                     )
                     lines.append(line)
                     if not json:

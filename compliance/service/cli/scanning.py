@@ -62,9 +62,7 @@ def parse(
     json: Json = False,
 ) -> None:
     """Read what a keyboard scanner typed: element strings, Digital Links, PPN and others."""
-    from schemas.gs1.reading import read
-
-    reports: list[dict[str, Any]] = [read(text).as_dict() for text in _texts(texts)]
+    reports = [_parsed(text) for text in _texts(texts)]
     if json:
         print_json(reports)
     else:
@@ -76,6 +74,15 @@ def parse(
         for finding in report["findings"]
     )
     raise typer.Exit(BAD if refused else FINE)
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """The likeliest reading, with what was recovered; all of them where there are several."""
+    from verification.scan import recover
+
+    readings = [candidate.as_dict() for candidate in recover(text)]
+    report = {**readings[0], "text": text}
+    return {**report, "readings": readings} if len(readings) > 1 else report
 
 
 def _say_once_what_is_missing() -> None:
@@ -142,7 +149,9 @@ def _plain(value: object) -> str:
 
 def _print_text(report: dict[str, Any]) -> None:
     typer.echo(f"{report['format']}: {report['text']!r}")
-    for identifier, value in report["elements"].items():
-        typer.echo(f"  ({identifier}) {value}")
+    for reading in report.get("readings", [report]):
+        typer.echo(
+            "  " + " ".join(f"({name}) {value}" for name, value in reading["elements"].items())
+        )
     for finding in report["findings"]:
         typer.echo(f"  {finding['severity']}: {finding['what']}. {finding['hint']}")

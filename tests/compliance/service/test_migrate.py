@@ -24,8 +24,15 @@ from epcis.store.tables import metadata
 def test_a_fresh_database_gets_every_table_that_is_declared(store) -> None:
     with store.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, metadata) == []
+        differences = compare_metadata(context, metadata)
+    assert [d for d in differences if not _is_for_another_database(d, store.is_sqlite)] == []
     assert current_revision(store.engine) == newest_revision()
+
+
+def _is_for_another_database(difference, is_sqlite: bool) -> bool:
+    """An index that only PostgreSQL has is no difference on SQLite."""
+    conditional = {i.name for t in metadata.tables.values() for i in t.indexes if i._ddl_if}
+    return is_sqlite and difference[0] == "add_index" and difference[1].name in conditional
 
 
 def test_a_second_start_changes_nothing(store, settings) -> None:

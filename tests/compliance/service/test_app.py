@@ -1,0 +1,76 @@
+"""The application as a whole: headers, problems, scanning against the store, metrics."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from compliance.seal import Keys
+from compliance.service import access
+from compliance.service.access import Grant
+from compliance.service.app import Parts, create_app
+from epcis.capture import capture
+
+pytestmark = pytest.mark.anyio
+GTIN = "00300010123455"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def client(store, settings, now) -> AsyncIterator[httpx.AsyncClient]:
+    keys = Keys.open(settings.keys_folder)
+    app = create_app(Parts(settings, store, keys, lambda: now))
+    transport = httpx.ASGITransport(app, client=("127.0.0.1", 5))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
+    ):
+        yield client
+
+
+async def test_pages_may_load_nothing_from_elsewhere(client) -> None:
+    page = await client.get("/")
+    assert page.status_code == 200
+    assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_an_unknown_address_and_method_are_problems(client) -> None:
+    for answer in (await client.get("/nowhere"), await client.delete("/health")):
+        assert answer.status_code in (404, 405)
+        assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+async def test_rival_readings_are_told_apart_by_what_the_store_knows(
+    client, store, now, shared: Path
+) -> None:
+    file = shared / "epcis/examples/dscsa/gs1-us-r1.3-direct-purchase.xml"
+    capture(store, file.read_bytes(), now=now)
+    found = (await client.post("/packs/scan", json={"text": f"01{GTIN}211117250327"})).json()
+    best = found["symbols"][0]
+    assert (best["serial"], best["expiry"]) == ("11", "2025-03-27")
+    assert "pack" in best["known"]
+    assert len(found["symbols"]) > 1
+
+
+async def test_metrics_are_for_administrators_and_name_no_pack(client, store, now) -> None:
+    await client.get(f"/01/{GTIN}/21/SECRET")
+    told = (await client.get("/metrics")).text
+    assert 'packtrail_answers_total{area="page"' in told
+    assert "SECRET" not in told
+    with store.write(now) as act:
+        key = access.new_key(act, Grant("till", frozenset({"verify"})), now=now)
+    refused = await client.get("/metrics", headers={"Authorization": f"Bearer {key}"})
+    assert refused.status_code == 403
+
+
+async def test_the_description_of_the_api_names_every_public_address(client) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    for path in ("/epcis/capture", "/epcis/events", "/packs/scan", "/recalls", "/log/checkpoint"):
+        assert path in paths
