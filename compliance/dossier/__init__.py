@@ -6,19 +6,37 @@
 from compliance.dossier.export import Exported, export
 from compliance.dossier.gather import Redaction
 from compliance.dossier.refusal import ExportRefused
-from compliance.dossier.selection import Case, Lot, Pack, Period, Selection
+from compliance.dossier.selection import (
+    AuditTrail,
+    AuthorityReport,
+    Case,
+    Inspection,
+    Lot,
+    Pack,
+    Period,
+    RecallOf,
+    Selection,
+    Shipment,
+    Verifications,
+)
 from compliance.dossier.verify import Outcome, verify_export
 
 __all__ = [
+    "AuditTrail",
+    "AuthorityReport",
     "Case",
     "ExportRefused",
     "Exported",
+    "Inspection",
     "Lot",
     "Outcome",
     "Pack",
     "Period",
+    "RecallOf",
     "Redaction",
     "Selection",
+    "Shipment",
+    "Verifications",
     "export",
     "verify_export",
 ]

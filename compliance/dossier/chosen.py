@@ -6,15 +6,22 @@ from array import array
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import BigInteger, and_, func, select, type_coerce
+from sqlalchemy import BigInteger, and_, func, literal, or_, select, type_coerce
 
-from compliance.dossier.history import events_of_items, items_of_selection
-from compliance.dossier.selection import Period
+from compliance.dossier.about import places_of
+from compliance.dossier.selection import (
+    AuditTrail,
+    AuthorityReport,
+    Inspection,
+    Period,
+    Verifications,
+)
+from epcis.ledger.entry import LeafKind
 from epcis.ledger.tables import ledger_entry
-from epcis.store.tables import event
+from epcis.store.tables import event, event_party
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from sqlalchemy import ColumnElement, Select
 
@@ -23,6 +30,11 @@ if TYPE_CHECKING:
 
 ROWS_PER_READ = 500
 """Rows fetched at a time; what a dossier of any size holds in memory."""
+_QUESTIONS = (LeafKind.VERDICT, LeafKind.PACK_OPERATION)
+_INSPECTED = (
+    *_QUESTIONS, LeafKind.RECALL, LeafKind.CASE, LeafKind.MASTER_DATA, LeafKind.DOCUMENT,
+)  # fmt: skip
+_SUPERVISED = (*_QUESTIONS, LeafKind.RECALL, LeafKind.CASE, LeafKind.ACCESS, LeafKind.SETTING)
 
 
 class LogRow(NamedTuple):
@@ -41,69 +53,119 @@ class LogRow(NamedTuple):
     """The event, where the entry is about one (`epcis.store.payload`)."""
     seq: int | None
     leaf: bytes
+    is_visible: bool
+    """Whether the recipient may see the event at all."""
 
 
 class Chosen:
-    """The entries of a selection among the first `size` of the log; streams them."""
+    """The entries of a selection among the first `size` of the log; streams them.
 
-    def __init__(self, view: View, selection: Selection, size: int) -> None:
+    With `party`, events that this party may not see are left out; from a complete run of the log
+    they cannot be left out, and only their leaf hash is shown.
+    """
+
+    def __init__(
+        self, view: View, selection: Selection, size: int, *, party: str | None = None
+    ) -> None:
         self._view = view
+        self._party = party
         self.size = size
+        self.complete: range | None = None
+        """The run of places of which nothing is missing."""
         self._condition: ColumnElement[bool] | None = None
-        self._indices: array[int] = array("q")
-        if isinstance(selection, Period):
-            self._condition = _in_period(selection)
-            self.total = self._count(self._condition)
+        self._places: array[int] = array("q")
+        if isinstance(selection, Period) and selection.by_record_time:
+            self._choose_run(selection)
+        elif isinstance(selection, Period | Verifications | Inspection | AuthorityReport):
+            self._condition = self._seen(_condition(selection))
+        elif isinstance(selection, AuditTrail):
+            self._places = self._trail(selection)
         else:
-            seqs = events_of_items(view, items_of_selection(view, selection))
-            self._indices = self._logged(seqs)
-            self.total = len(self._indices)
+            self._places = places_of(view, selection, size)
+        self.total = self._count() if self._condition is not None else len(self._places)
 
-    def rows(self, after: int = -1) -> Iterator[LogRow]:
-        """The entries behind index `after`, ascending."""
+    def rows(self, after: int = -1) -> Generator[LogRow, None, None]:
+        """The entries behind place `after`, ascending."""
         if self._condition is not None:
             yield from self._read(and_(self._condition, ledger_entry.c.idx > after))
             return
-        wanted = (index for index in self._indices if index > after)
+        wanted = (place for place in self._places if place > after)
         while some := list(islice(wanted, ROWS_PER_READ)):
-            yield from self._read(ledger_entry.c.idx.in_(some))
+            yield from self._read(self._seen(ledger_entry.c.idx.in_(some)))
 
-    def _read(self, condition: ColumnElement[bool]) -> Iterator[LogRow]:
-        statement = _rows().where(condition, ledger_entry.c.idx < self.size)
-        result = self._view.connection.execution_options(yield_per=ROWS_PER_READ).execute(
-            statement.order_by(ledger_entry.c.idx)
-        )
-        return (LogRow._make(row) for row in result)
-
-    def _count(self, condition: ColumnElement[bool]) -> int:
-        joined = ledger_entry.outerjoin(event, event.c.seq == ledger_entry.c.event)
-        counted = select(func.count()).select_from(joined)
-        inside = and_(condition, ledger_entry.c.idx < self.size)
-        return self._view.connection.scalar(counted.where(inside)) or 0
-
-    def _logged(self, seqs: array[int]) -> array[int]:
-        """The places in the log of some events, ascending."""
-        indices: list[int] = []
-        for at in range(0, len(seqs), ROWS_PER_READ):
-            some = list(seqs[at : at + ROWS_PER_READ])
-            found = self._view.connection.scalars(
-                select(ledger_entry.c.idx).where(
-                    ledger_entry.c.event.in_(some), ledger_entry.c.idx < self.size
-                )
+    def _choose_run(self, period: Period) -> None:
+        """All entries recorded in the period, and the neighbours that show where it ends."""
+        time, place = ledger_entry.c.record_time, ledger_entry.c.idx
+        first, last = self._view.connection.execute(
+            select(func.min(place), func.max(place)).where(
+                time >= period.from_, time < period.to, place < self.size
             )
-            indices.extend(index for index in found if index is not None)
-        return array("q", sorted(indices))
+        ).one()
+        if first is None:
+            before = select(func.count()).where(time < period.from_, place < self.size)
+            first = self._view.connection.scalar(before) or 0
+            last = first - 1
+        self.complete = range(first, last + 1)
+        self._condition = place.between(first - 1, last + 1)
 
+    def _seen(self, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+        return and_(condition, _visible(self._party)) if self._party else condition
 
-def _in_period(period: Period) -> ColumnElement[bool]:
-    if period.by_record_time:
+    def _read(self, condition: ColumnElement[bool]) -> Generator[LogRow, None, None]:
+        statement = _rows(self._party).where(condition, ledger_entry.c.idx < self.size)
+        connection = self._view.connection.execution_options(yield_per=ROWS_PER_READ)
+        with connection.execute(statement.order_by(ledger_entry.c.idx)) as result:
+            for row in result:
+                yield LogRow._make(row)
+
+    def _count(self) -> int:
+        joined = ledger_entry.outerjoin(event, event.c.seq == ledger_entry.c.event)
+        counted = select(func.count()).select_from(joined).where(ledger_entry.c.idx < self.size)
+        if self._condition is not None:
+            counted = counted.where(self._condition)
+        return self._view.connection.scalar(counted) or 0
+
+    def _trail(self, trail: AuditTrail) -> array[int]:
+        """Places of what somebody did: his name stands in the entry."""
         time = ledger_entry.c.record_time
-        return and_(time >= period.from_, time < period.to)
-    time = event.c.event_time
-    return and_(time >= period.from_, time < period.to)
+        inside = and_(ledger_entry.c.kind != LeafKind.EVENT, time >= trail.from_, time < trail.to)
+        named = f'"{trail.who}"'.encode() if trail.who else b""
+        return array(
+            "q",
+            (
+                row.place
+                for row in self._read(inside)
+                if named in (row.public or b"") or named in (row.confidential or b"")
+            ),
+        )
 
 
-def _rows() -> Select[tuple[object, ...]]:
+def _condition(
+    selection: Period | Verifications | Inspection | AuthorityReport,
+) -> ColumnElement[bool]:
+    happened = and_(event.c.event_time >= selection.from_, event.c.event_time < selection.to)
+    if isinstance(selection, Period):
+        return happened
+    recorded = and_(
+        ledger_entry.c.record_time >= selection.from_, ledger_entry.c.record_time < selection.to
+    )
+    kind = ledger_entry.c.kind
+    if isinstance(selection, Verifications):
+        return and_(recorded, kind.in_(_QUESTIONS))
+    if isinstance(selection, AuthorityReport):
+        return and_(recorded, kind.in_(_SUPERVISED))
+    return or_(happened, and_(recorded, kind.in_(_INSPECTED)))
+
+
+def _visible(party: str) -> ColumnElement[bool]:
+    return (
+        select(event_party.c.seq)
+        .where(event_party.c.seq == event.c.seq, event_party.c.party == party)
+        .exists()
+    )
+
+
+def _rows(party: str | None) -> Select[tuple[object, ...]]:
     entry = ledger_entry.c
     return select(
         entry.idx,
@@ -118,4 +180,5 @@ def _rows() -> Select[tuple[object, ...]]:
         event.c.payload,
         event.c.seq,
         entry.leaf,
+        _visible(party) if party else literal(1),
     ).select_from(ledger_entry.outerjoin(event, event.c.seq == entry.event))

@@ -14,9 +14,9 @@ from compliance.dossier.chosen import Chosen
 from compliance.dossier.gather import EVENTS, INDEX, RECORDS, TABLE, Gathered, Gathering, Redaction
 from compliance.dossier.index import HEADER, RECORD
 from compliance.dossier.package import Package
-from compliance.dossier.paper import paper_of, readme_of
+from compliance.dossier.paper import paper_of, readme_of, report_of, sections_of
 from compliance.dossier.refusal import ExportRefused
-from compliance.dossier.selection import Period
+from compliance.dossier.selection import About, Period
 from compliance.seal.cades import sign_beside
 from compliance.seal.checkpoint import log_key_pem, seal_log, stamp_checkpoint
 from compliance.seal.pades import sign_pdf
@@ -25,6 +25,7 @@ from epcis.ledger.append import LogForked
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.record import CONFIDENTIAL
 from epcis.ledger.tree import Tree
+from epcis.store.columns import microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from compliance.dossier.package import Member
     from compliance.dossier.selection import Selection
+    from compliance.reports import Section
     from compliance.seal.checkpoint import Sealed
     from compliance.seal.keys import Keys
     from epcis.store.database import Store, View
@@ -73,20 +75,25 @@ def export(
     now: datetime,
     by: str,
     redaction: Redaction = Redaction.NONE,
+    party: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Exported:
     """Write the signed dossier of a selection to `out_path`; `progress` gets (done, total).
 
-    The file appears under its name only when it is complete; an interrupted export goes on where
-    it stopped when it is asked for again. Raises ExportRefused where there is nothing to export,
-    no seal can be made, or the store is not what was logged.
+    `redaction` says how much of each entry the recipient is shown; with `party` (canonical GLN
+    key) only the events this party may see. The file appears under its name only when it is
+    complete; an interrupted export goes on where it stopped when it is asked for again. Raises
+    ExportRefused where there is nothing to export, no seal can be made, or the store is not what
+    was logged, and OSError where the disk refuses; both leave nothing behind.
     """
     out = Path(out_path)
     folder = out.with_name(f".{out.name}.part")
     try:
         sealed = seal_log(store, keys, now=now)
         with store.read() as view:
-            made = _make(view, selection, redaction, sealed, folder=folder, progress=progress)
+            made = _make(
+                view, selection, redaction, sealed, folder=folder, party=party, progress=progress
+            )
         stamp = stamp_checkpoint(store, keys, sealed, now=now)
         package = folder / "package"
         _pack(package, made, stamp, keys, now=now, by=by)
@@ -111,8 +118,10 @@ class _Made:
     selection: Selection
     redaction: Redaction
     gathered: Gathered
+    complete: range | None
     sealed: Sealed
     folder: Path
+    sections: tuple[Section, ...]
 
 
 def _make(
@@ -122,21 +131,24 @@ def _make(
     sealed: Sealed,
     *,
     folder: Path,
+    party: str | None,
     progress: Callable[[int, int], None] | None,
 ) -> _Made:
     size = sealed.checkpoint.size
-    chosen = Chosen(view, selection, size)
-    if not chosen.total and not isinstance(selection, Period):
+    chosen = Chosen(view, selection, size, party=party)
+    if not chosen.total and isinstance(selection, About):
         raise ExportRefused(f"nothing is known about {_said(selection)}")
     request = {
         "selection": selection.as_dict(),
         "redaction": redaction,
+        "party": party,
         "log": [sealed.checkpoint.origin, size, sealed.checkpoint.root.hex()],
     }
     gathered = Gathering(folder, request).run(chosen, redaction, progress)
+    sections = sections_of(view, selection) if redaction is Redaction.NONE and not party else ()
     with (folder / PROOF).open("wb") as proof:
         proof.writelines(Tree(view.connection).selection(_indices(folder / INDEX), size))
-    return _Made(selection, redaction, gathered, sealed, folder)
+    return _Made(selection, redaction, gathered, chosen.complete, sealed, folder, sections)
 
 
 def _indices(path: Path) -> Iterator[int]:
@@ -154,8 +166,11 @@ def _pack(
         data = [package.add_file(name, made.folder / name) for name in (EVENTS, TABLE, RECORDS)]
         data.append(package.add_file(INDEX, made.folder / INDEX))
         data.append(package.add_file(PROOF, made.folder / PROOF))
+        data.append(package.add("report.json", report_of(made.selection, made.sections)))
         package.add("manifest.json", _manifest(made, data))
-        paper = paper_of(made.selection, made.gathered, made.sealed, keys, now=now, by=by)
+        paper = paper_of(
+            made.selection, made.gathered, made.sealed, keys, made.sections, now=now, by=by
+        )
         package.add("report.pdf", sign_pdf(paper, keys, reason=_said(made.selection)))
         package.add("log/checkpoint", made.sealed.note.encode())
         package.add("log/checkpoint.tsr", stamp)
@@ -191,6 +206,13 @@ def _manifest(made: _Made, data: list[Member]) -> bytes:
             if one.name != PROOF
         ],
     }
+    if made.complete is not None and isinstance(made.selection, Period):
+        said["complete"] = {
+            "first": made.complete.start,
+            "last": made.complete.stop - 1,
+            "from_us": microseconds(made.selection.from_),
+            "to_us": microseconds(made.selection.to),
+        }
     return (json.dumps(said, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 EVENTS, TABLE, RECORDS, INDEX = "events.ndjson", "events.csv", "records.ndjson", "log/index.bin"
 ROWS_PER_MARK = 10_000
+ROWS_PER_PROGRESS = 100
 _MARK = "mark.json"
 _NO_CONFIDENTIAL = sha256(b"").digest()
 
@@ -70,6 +71,7 @@ class Gathering:
         self.folder = folder
         self.so_far = Gathered()
         self._request = request
+        self._complete: range | None = None
         self._files: list[BinaryIO] = []
 
     def run(
@@ -83,6 +85,7 @@ class Gathering:
         Raises ExportRefused where a stored thing is not what was logged.
         """
         (self.folder / "log").mkdir(parents=True, exist_ok=True)
+        self._complete = chosen.complete
         self.so_far = self._resume()
         with ExitStack() as stack:
             for name in (EVENTS, TABLE, RECORDS, INDEX):
@@ -91,7 +94,7 @@ class Gathering:
                 file.truncate(length)
                 file.seek(length)
             self._collect(chosen, redaction, progress)
-            self._mark(chosen.size)
+            self._mark()
         self._files.clear()
         return self.so_far
 
@@ -102,7 +105,7 @@ class Gathering:
             noted = json.loads(mark.read_bytes())
             if noted["request"] == self._request:
                 return Gathered(**{**noted["so_far"], "lengths": tuple(noted["so_far"]["lengths"])})
-        heads = (b"", self._table_head(), b"", HEADER.pack(MAGIC, 0, 0))
+        heads = (b"", self._table_head(), b"", HEADER.pack(MAGIC, 0))
         for name, head in zip((EVENTS, TABLE, RECORDS, INDEX), heads, strict=True):
             (self.folder / name).write_bytes(head)
         return Gathered(lengths=tuple(len(head) for head in heads))
@@ -111,11 +114,11 @@ class Gathering:
     def _table_head() -> bytes:
         return (",".join(f'"{name}"' for name in COLUMNS) + "\r\n").encode()
 
-    def _mark(self, size: int) -> None:
+    def _mark(self) -> None:
         """Note how far we are; a crash before the rename leaves the mark before."""
         events, table, records, index = self._files
         index.seek(0)
-        index.write(HEADER.pack(MAGIC, size, self.so_far.entries))
+        index.write(HEADER.pack(MAGIC, self.so_far.entries))
         index.seek(0, os.SEEK_END)
         for file in self._files:
             file.flush()
@@ -134,14 +137,15 @@ class Gathering:
         table = TextIOWrapper(cast("Any", self._files[1]), encoding="utf-8", newline="")
         write_row = writer_of(table).writerow
         try:
-            for row in chosen.rows(self.so_far.last_index):
-                self._show(row, redaction, write_row)
-                self.so_far.last_index = row.place
-                if self.so_far.entries % ROWS_PER_MARK == 0:
-                    table.flush()
-                    self._mark(chosen.size)
-                if progress and self.so_far.entries % 100 == 0:
-                    progress(self.so_far.entries, chosen.total)
+            with closing(chosen.rows(self.so_far.last_index)) as rows:
+                for row in rows:
+                    self._show(row, redaction, write_row)
+                    self.so_far.last_index = row.place
+                    if self.so_far.entries % ROWS_PER_MARK == 0:
+                        table.flush()
+                        self._mark()
+                    if progress and self.so_far.entries % ROWS_PER_PROGRESS == 0:
+                        progress(self.so_far.entries, chosen.total)
         finally:
             table.detach()
         if progress:
@@ -150,7 +154,13 @@ class Gathering:
     def _show(
         self, row: LogRow, redaction: Redaction, write_row: Callable[[list[str]], Any]
     ) -> None:
-        if row.kind == LeafKind.EVENT:
+        if self._complete is not None and row.place not in self._complete:
+            self._index(row, Shown.ENTRY, 0)
+            self.so_far.withheld += 1
+        elif not row.is_visible:
+            self._files[3].write(_hidden(row))
+            self.so_far.withheld += 1
+        elif row.kind == LeafKind.EVENT:
             self._show_event(row, redaction, write_row)
         else:
             self._show_record(row, redaction)
@@ -199,6 +209,11 @@ class Gathering:
                 (row.salt or NO_SALT) if whole else NO_SALT,
             )
         )
+
+
+def _hidden(row: LogRow) -> bytes:
+    """That something stands here, and not what."""
+    return RECORD.pack(row.place, Shown.NOTHING, 0, 0, 0, row.leaf, NOTHING, NOTHING, NO_SALT)
 
 
 def _is_open(row: LogRow) -> bool:

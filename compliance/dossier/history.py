@@ -31,13 +31,20 @@ Spans: TypeAlias = dict[int, set[tuple[int, int]]]
 """Items, and between which moments of life they matter."""
 
 
+def link_of(pack: Pack) -> str:
+    """The GS1 Digital Link of a pack.
+
+    >>> link_of(Pack("09521321000017", "A/1"))
+    'https://id.gs1.org/01/09521321000017/21/A%2F1'
+    """
+    return f"https://id.gs1.org/01/{pack.gtin}/21/{quote(pack.serial, safe='')}"
+
+
 def items_of_selection(view: View, selection: Selection) -> array[int]:
     """The item ids a selection is about."""
     connection = view.connection
     if isinstance(selection, Pack):
-        key = canonical_key(
-            f"https://id.gs1.org/01/{selection.gtin}/21/{quote(selection.serial, safe='')}"
-        )
+        key = canonical_key(link_of(selection))
         found = connection.scalars(select(item.c.id).where(item.c.key == key))
     elif isinstance(selection, Case):
         found = connection.scalars(select(item.c.id).where(item.c.key == f"/00/{selection.sscc}"))
@@ -49,6 +56,12 @@ def items_of_selection(view: View, selection: Selection) -> array[int]:
     else:
         raise TypeError(f"{selection} is not about items")
     return array("q", found)
+
+
+def keys_of_items(view: View, items: Iterable[int]) -> Iterator[str]:
+    """The canonical keys of items."""
+    for some in _some(items):
+        yield from view.connection.scalars(select(item.c.key).where(item.c.id.in_(some)))
 
 
 def events_of_items(view: View, items: Iterable[int]) -> array[int]:

@@ -1,6 +1,6 @@
 """`log/index.bin`: for every entry in a dossier, its place in the log and how it is shown.
 
-    header   8 bytes "PKTRLOG1", tree size, number of records        (big-endian 64 bit)
+    header   8 bytes "PKTRLOG1", number of records                  (big-endian 64 bit)
     record   index 8, shown 1, kind 1, time 8, cut 4, subject 32, public hash 32,
              confidential hash 32, salt 16                           (134 bytes)
 
@@ -13,7 +13,7 @@ from enum import IntEnum
 from struct import Struct
 
 MAGIC = b"PKTRLOG1"
-HEADER = Struct(">8sQQ")
+HEADER = Struct(">8sQ")
 RECORD = Struct(">QBBQI32s32s32s16s")
 NOTHING = bytes(32)
 NO_SALT = bytes(16)

@@ -73,4 +73,91 @@ class Period:
         }
 
 
-Selection: TypeAlias = Pack | Case | Lot | Period
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """The transaction information of one shipment: all events under a business document.
+
+    >>> Shipment("urn:epcglobal:cbv:bt:0355555000013:D1").as_dict()["kind"]
+    'shipment'
+    """
+
+    transaction: str
+    """The business transaction as partners write it: order, invoice or despatch advice."""
+
+    def as_dict(self) -> dict[str, str]:
+        """The selection as the manifest says it."""
+        return {"kind": "shipment", "transaction": self.transaction}
+
+
+@dataclass(frozen=True, slots=True)
+class RecallOf:
+    """A recall: its entries, and the history of its lot."""
+
+    id: str
+
+    def as_dict(self) -> dict[str, str]:
+        """The selection as the manifest says it."""
+        return {"kind": "recall", "id": self.id}
+
+
+@dataclass(frozen=True, slots=True)
+class AuditTrail:
+    """What a user or partner did, was granted or refused, in a period of recording."""
+
+    from_: datetime
+    to: datetime
+    who: str | None = None
+    """Name of a user, key or partner; None is everybody."""
+
+    def as_dict(self) -> dict[str, str]:
+        """The selection as the manifest says it."""
+        return {"kind": "audit trail", "who": self.who or "everybody", **_times(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Verifications:
+    """The verification log: every question about a pack and its answer, in a period."""
+
+    from_: datetime
+    to: datetime
+
+    def as_dict(self) -> dict[str, str]:
+        """The selection as the manifest says it."""
+        return {"kind": "verification log", **_times(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """The packet for a DSCSA inspection: events, questions, recalls and cases of a period."""
+
+    from_: datetime
+    to: datetime
+
+    def as_dict(self) -> dict[str, str]:
+        """The selection as the manifest says it."""
+        return {"kind": "dscsa inspection", **_times(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorityReport:
+    """The report an authority may ask of a repository: 2016/161 Art. 36(j) and 39."""
+
+    from_: datetime
+    to: datetime
+    purpose: str = "39(a)"
+    """Of 39(a) supervision, 39(b) reimbursement, 39(c) pharmacovigilance."""
+
+    def as_dict(self) -> dict[str, str]:
+        """The selection as the manifest says it."""
+        return {"kind": "authority report", "purpose": self.purpose, **_times(self)}
+
+
+Recorded: TypeAlias = AuditTrail | Verifications | Inspection | AuthorityReport
+"""Selections by the time of recording."""
+About: TypeAlias = Pack | Case | Lot | Shipment | RecallOf
+"""Selections of the history of something."""
+Selection: TypeAlias = About | Recorded | Period
+
+
+def _times(selection: Recorded) -> dict[str, str]:
+    return {"from": selection.from_.isoformat(), "to": selection.to.isoformat()}

@@ -45,6 +45,7 @@ REQUIRED = (
     "log/proof.bin",
     "manifest.json",
     "report.pdf",
+    "report.json",
     "log/checkpoint",
     "log/checkpoint.tsr",
     "log/key.pem",
@@ -61,7 +62,7 @@ SMALL_BYTES_MAX = 16 * 1024 * 1024
 LINE_BYTES_MAX = 256 * 1024 * 1024
 RATIO_MAX = 400
 PIECE_BYTES = 1 << 18
-INDEX_HEAD = struct.Struct(">8sQQ")
+INDEX_HEAD = struct.Struct(">8sQ")
 INDEX_RECORD = struct.Struct(">QBBQI32s32s32s16s")
 ENTRY = struct.Struct(">BB32s32s32sQ")
 NOTHING, EVENT, EVENT_PUBLIC, ENTRY_ONLY, RECORD, RECORD_PUBLIC = range(6)
@@ -276,16 +277,16 @@ def check_entries(
 ) -> int:
     """Every line stands in the log: leaves and proof lead to the signed root."""
     counts = {"events": 0, "records": 0, "withheld": 0}
-    run = Run(told.get("complete"))
+    run = Run(told.get("complete"), size)
     with (
         archive.open(members["events.ndjson"]) as events,
         archive.open(members["records.ndjson"]) as records,
         archive.open(members["log/index.bin"]) as index,
         archive.open(members["log/proof.bin"]) as proof,
     ):
-        magic, tree_size, total = INDEX_HEAD.unpack(index.read(INDEX_HEAD.size))
-        if magic != b"PKTRLOG1" or tree_size != size:
-            raise Tampered("index.form", "log/index.bin does not belong to the checkpoint")
+        magic, total = INDEX_HEAD.unpack(index.read(INDEX_HEAD.size))
+        if magic != b"PKTRLOG1":
+            raise Tampered("index.form", "log/index.bin is not an index")
         leaves = leaves_of(index, total, events=events, records=records, counts=counts, run=run)
         if root_from(leaves, size, hashes_of(proof)) != root:
             raise Tampered("log.proof", "the entries do not stand in the signed log as shown")
@@ -298,21 +299,30 @@ def check_entries(
 
 
 class Run:
-    """The run of neighbouring entries that a complete dossier has."""
+    """The run of neighbouring entries that a complete dossier has, and what stands around it."""
 
-    def __init__(self, complete: dict[str, int] | None) -> None:
+    def __init__(self, complete: dict[str, int] | None, size: int) -> None:
         self.complete = complete
-        self.next = complete["first"] if complete else 0
+        self.size = size
+        self.next = max(0, complete["first"] - 1) if complete else 0
 
-    def see(self, index: int) -> None:
-        """The next entry that is there."""
-        if self.complete and index != self.next:
+    def see(self, index: int, shown: int, time_us: int) -> None:
+        """The next entry that is there, in the run or beside it."""
+        if self.complete is None:
+            return
+        if index != self.next:
             raise Tampered("log.incomplete", f"log entry {self.next} is missing")
+        before = index < self.complete["first"]
+        if before and (shown == NOTHING or time_us >= self.complete["from_us"]):
+            raise Tampered("log.incomplete", "the run begins later than the period")
+        after = index > self.complete["last"]
+        if after and (shown == NOTHING or time_us < self.complete["to_us"]):
+            raise Tampered("log.incomplete", "the run ends earlier than the period")
         self.next = index + 1
 
     def done(self) -> None:
         """No more entries are there."""
-        if self.complete and self.next != self.complete["last"] + 1:
+        if self.complete and self.next != min(self.complete["last"] + 2, self.size):
             raise Tampered("log.incomplete", f"log entry {self.next} is missing")
 
 
@@ -328,19 +338,19 @@ def leaves_of(
     """(place, leaf hash) of every entry, computed from the lines where there are any."""
     last_time = 0
     for _ in range(total):
-        place, shown, kind, time, cut, subject, public, secret, salt = INDEX_RECORD.unpack(
+        place, shown, kind, time_us, cut, subject, public, secret, salt = INDEX_RECORD.unpack(
             index.read(INDEX_RECORD.size)
         )
-        run.see(place)
+        run.see(place, shown, time_us)
         if shown == NOTHING:
             counts["withheld"] += 1
             yield place, subject
             continue
-        if time < last_time:
+        if time_us < last_time:
             raise Tampered(
                 "log.time", f"log entry {place} claims an earlier time than the one before"
             )
-        last_time = time
+        last_time = time_us
         if shown in (EVENT, EVENT_PUBLIC):
             counts["events"] += 1
             public, secret = parts(line_of(events), cut, secret, salt, is_whole=shown == EVENT)
@@ -351,7 +361,7 @@ def leaves_of(
             counts["withheld"] += 1
         else:
             raise Tampered("index.form", f"log entry {place} is shown in an unknown way")
-        entry = ENTRY.pack(1, kind, subject, public, secret, time)
+        entry = ENTRY.pack(1, kind, subject, public, secret, time_us)
         yield place, hashlib.sha256(b"\x00" + entry).digest()
 
 

@@ -15,6 +15,7 @@ from compliance.seal.timestamp import stamp
 from epcis.ledger.append import LogForked
 from epcis.ledger.checkpoint import ED25519, Checkpoint, LogKey
 from epcis.ledger.entry import LeafKind
+from epcis.ledger.sequencer import catch_up
 from epcis.ledger.tables import ledger_checkpoint, ledger_head, ledger_key
 from epcis.ledger.tree import Tree, head_of
 
@@ -59,6 +60,7 @@ def seal_log(store: Store, keys: Keys, *, now: datetime) -> Sealed:
     Raises epcis.ledger.append.LogForked where the log does not continue what was signed before.
     """
     introduce(store, keys, now=now)
+    catch_up(store, now=now)
     with store.write(now) as act:
         tree = Tree(act.connection)
         checkpoint = tree.checkpoint()

@@ -46,6 +46,12 @@ ledger_entry = Table(
     Column("leaf", LargeBinary(32), comment="None until sequenced"),
     Index("ledger_entry_by_event", "event"),
     Index(
+        "ledger_entry_by_subject",
+        "subject",
+        postgresql_where=text("event IS NULL"),
+        sqlite_where=text("event IS NULL"),
+    ),
+    Index(
         "ledger_entry_waiting",
         "id",
         postgresql_where=text("idx IS NULL"),

@@ -1,0 +1,232 @@
+"""Transaction information and statement of a shipment (FD&C Act 581(26) and 581(27)).
+
+What partners sent, laid out as inspectors ask for it: from whom to whom, and for each product and
+lot its name, strength, form, NDC, container size and the number of containers, counted through
+cases and pallets as they were packed at the time of shipping.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import or_, select
+
+from compliance.reports.sheet import Section
+from epcis.model import Node
+from epcis.store.named import ids_of
+from epcis.store.payload import unpack_event, unpack_header
+from epcis.store.tables import (
+    Role,
+    containment,
+    document,
+    event,
+    event_epc,
+    item,
+    lot,
+    master_data,
+    master_data_attribute,
+)
+from schemas.cbv import bare
+from schemas.gs1.epc import canonical_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from epcis.model import Event, Party
+    from epcis.store.database import View
+
+SHIPMENTS_MAX = 200
+IDS_PER_QUESTION = 400
+LEVELS_MAX = 16
+_STATEMENT = "dscsaTransactionStatement"
+_PRODUCT_FACTS = (
+    ("name", "regulatedProductName"),
+    ("strength", "strengthDescription"),
+    ("form", "dosageFormType"),
+    ("NDC", "additionalTradeItemIdentification"),
+    ("container size", "netContentDescription"),
+)
+_PLACE_FACTS = ("name", "streetAddressOne", "city", "state", "postalCode", "countryCode")
+
+
+@dataclass(frozen=True, slots=True)
+class _Shipped:
+    """A shipping event and what is needed to follow it down to packs."""
+
+    seq: int
+    moment: int
+    event: Event
+    header: bytes | None
+
+
+def transaction_sections(view: View, seqs: Iterable[int]) -> tuple[Section, ...]:
+    """Transaction information and statements of the shipping events among some events."""
+    sections: list[Section] = []
+    for shipped in _shipped(view, seqs):
+        sections.append(_information(view, shipped))
+        sections.append(_statement(shipped))
+    return tuple(sections)
+
+
+def shipped_between(view: View, since: datetime, until: datetime) -> list[int]:
+    """The shipping events of a period, by event time."""
+    time = event.c.event_time
+    return list(
+        view.connection.scalars(
+            select(event.c.seq)
+            .where(time >= since, time < until, event.c.biz_step == "shipping")
+            .order_by(event.c.seq)
+            .limit(SHIPMENTS_MAX)
+        )
+    )
+
+
+def _shipped(view: View, seqs: Iterable[int]) -> Iterator[_Shipped]:
+    wanted = sorted(seqs)
+    shown = 0
+    for at in range(0, len(wanted), IDS_PER_QUESTION):
+        rows = view.connection.execute(
+            select(event.c.seq, event.c.moment, event.c.payload, document.c.header)
+            .select_from(event.outerjoin(document, document.c.id == event.c.document))
+            .where(event.c.seq.in_(wanted[at : at + IDS_PER_QUESTION]))
+            .where(event.c.biz_step == "shipping")
+            .order_by(event.c.seq)
+        )
+        for seq, moment, payload, header in rows:
+            if shown == SHIPMENTS_MAX:
+                return
+            shown += 1
+            yield _Shipped(seq, moment, unpack_event(payload), header)
+
+
+def _information(view: View, shipped: _Shipped) -> Section:
+    said = shipped.event
+    numbers = ", ".join(one.id for one in said.biz_transactions or ())
+    packs = _count(view, _items_of(view, shipped.seq), shipped.moment)
+    facts = _product_facts(view, {gtin for gtin, _, _ in packs})
+    return Section(
+        title="Transaction information",
+        facts=(
+            ("documents", numbers or "none"),
+            ("date of transaction and shipment", said.event_time),
+            ("from", _party(view, said.sources)),
+            ("to", _party(view, said.destinations)),
+        ),
+        columns=(
+            "GTIN", *(title for title, _ in _PRODUCT_FACTS), "lot", "expiry", "containers",
+        ),
+        rows=tuple(
+            (
+                gtin,
+                *(facts.get((f"/01/{gtin}", name), "") for _, name in _PRODUCT_FACTS),
+                code,
+                expiry,
+                str(count),
+            )
+            for (gtin, code, expiry), count in sorted(packs.items())
+        ),
+        rows_total=len(packs),
+    )  # fmt: skip
+
+
+def _statement(shipped: _Shipped) -> Section:
+    """The transaction statement, as the sender's file has it."""
+    texts: list[str] = []
+    if shipped.header:
+        for node in unpack_header(shipped.header).header_extensions:
+            if node.name == _STATEMENT:
+                texts.extend(_texts(node))
+    return Section(
+        title="Transaction statement",
+        sentences=tuple(texts) or ("The sender's file carries no transaction statement.",),
+    )
+
+
+def _texts(node: Node) -> Iterator[str]:
+    inner = [child for child in node.children if isinstance(child, Node)]
+    if not inner:
+        yield f"{node.name}: {node.text}"
+    for child in inner:
+        yield from _texts(child)
+
+
+def _items_of(view: View, seq: int) -> list[int]:
+    rows = view.connection.execute(
+        select(event_epc.c.block, event_epc.c.mask).where(
+            event_epc.c.seq == seq, event_epc.c.role == int(Role.EPC)
+        )
+    )
+    return [one for block, mask in rows for one in ids_of(block, mask)]
+
+
+def _count(view: View, items: list[int], moment: int) -> Counter[tuple[str, str, str]]:
+    """(GTIN, lot, expiry) -> packs among the items and inside of them at that moment."""
+    packs: Counter[tuple[str, str, str]] = Counter()
+    for _ in range(LEVELS_MAX):
+        if not items:
+            break
+        inner: list[int] = []
+        for at in range(0, len(items), IDS_PER_QUESTION):
+            some = items[at : at + IDS_PER_QUESTION]
+            packs.update(_packs_among(view, some))
+            inner.extend(_inside(view, some, moment))
+        items = inner
+    return packs
+
+
+def _packs_among(view: View, items: list[int]) -> Iterator[tuple[str, str, str]]:
+    rows = view.connection.execute(
+        select(item.c.key, lot.c.code, lot.c.expiry)
+        .select_from(item.outerjoin(lot, lot.c.id == item.c.lot))
+        .where(item.c.id.in_(items))
+    )
+    for key, code, expiry in rows:
+        if key.startswith("/01/") and "/21/" in key:
+            yield key[4:18], code or "", expiry or ""
+
+
+def _inside(view: View, items: list[int], moment: int) -> Iterator[int]:
+    stay = containment.c
+    yield from view.connection.scalars(
+        select(stay.child).where(
+            stay.parent.in_(items),
+            stay.since <= moment,
+            or_(stay.until.is_(None), stay.until >= moment),
+        )
+    )
+
+
+def _party(view: View, parties: Iterable[Party] | None) -> str:
+    """The owner among sources or destinations, with name and address."""
+    by_type = {bare("sdt", one.type): one.id for one in parties or ()}
+    owner = by_type.get("owning_party") or next(iter(by_type.values()), None)
+    if owner is None:
+        return "not told"
+    key = canonical_key(owner)
+    told = _attributes(view, [key])
+    said = [told[key, name] for name in _PLACE_FACTS if (key, name) in told]
+    return ", ".join([*said, key.replace("/414/", "GLN ").replace("/417/", "GLN ")])
+
+
+def _product_facts(view: View, gtins: set[str]) -> dict[tuple[str, str], str]:
+    return _attributes(view, sorted(f"/01/{gtin}" for gtin in gtins))
+
+
+def _attributes(view: View, keys: list[str]) -> dict[tuple[str, str], str]:
+    """(key, last word of the attribute's name) -> value, of master data."""
+    told: dict[tuple[str, str], str] = {}
+    for at in range(0, len(keys), IDS_PER_QUESTION):
+        rows = view.connection.execute(
+            select(master_data.c.key, master_data_attribute.c.name, master_data_attribute.c.value)
+            .join(
+                master_data_attribute,
+                (master_data_attribute.c.type == master_data.c.type)
+                & (master_data_attribute.c.id == master_data.c.id),
+            )
+            .where(master_data.c.key.in_(keys[at : at + IDS_PER_QUESTION]))
+        )
+        told.update({(key, name.rpartition("#")[2]): value for key, name, value in rows})
+    return told
