@@ -225,8 +225,13 @@ class Courier:
         }
         if one.token:
             headers["GS1-Signature"] = signature(one.token, body, now)
+        return await self._post_checked(Destination.parse(one.dest), body, headers)
+
+    async def _post_checked(
+        self, destination: Destination, body: bytes, headers: dict[str, str]
+    ) -> Answer:
+        """POST to where the name leads now, if that is allowed; never raises for the network."""
         try:
-            destination = Destination.parse(one.dest)
             ip = await asyncio.to_thread(
                 resolve, destination, private_allowed=self._private_allowed
             )

@@ -1,0 +1,84 @@
+"""No webhook reaches into the house, however its address is dressed up."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+
+import pytest
+from repository import new_repository
+
+from epcis.subscribe.delivery import Courier
+from epcis.subscribe.destination import BadDestination, Destination, check, is_public, resolve
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1/",
+        "http://localhost:8080/",
+        "http://10.1.2.3/",
+        "http://172.16.0.1/",
+        "http://192.168.1.1/",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://100.64.0.1/",
+        "http://0.0.0.0/",
+        "http://224.0.0.1/",
+        "http://[::1]/",
+        "http://[::]/",
+        "http://[fe80::1]/",
+        "http://[fc00::1]/",
+        "http://[::ffff:127.0.0.1]/",
+        "http://[64:ff9b::7f00:1]/",
+        "http://[2002:7f00:1::]/",
+    ],
+)
+def test_private_addresses_are_refused_when_subscribing(address):
+    with pytest.raises(BadDestination, match="public"):
+        check(Destination.parse(address), private_allowed=False)
+    check(Destination.parse(address), private_allowed=True)
+
+
+@pytest.mark.parametrize(
+    "address", ["", "partner.example", "http://", "http://x:99999/", "http://[::1/", "x" * 3000]
+)
+def test_what_is_no_address_is_refused(address):
+    with pytest.raises(BadDestination):
+        Destination.parse(address)
+
+
+@pytest.mark.parametrize("name", ["2130706433", "0x7f.1", "127.1"])
+def test_odd_spellings_of_this_machine_are_refused_when_delivering(name):
+    """The system's resolver reads these as 127.0.0.1; so the answer is checked, not the text."""
+    with pytest.raises(BadDestination):
+        resolve(Destination.parse(f"http://{name}/"), private_allowed=False)
+
+
+def test_a_name_with_one_private_address_among_others_is_refused(monkeypatch):
+    def answers(host, port, **_):
+        return [(0, 0, 0, "", (ip, port)) for ip in ("93.184.216.34", "10.0.0.1")]
+
+    monkeypatch.setattr(socket, "getaddrinfo", answers)
+    with pytest.raises(BadDestination, match=r"10\.0\.0\.1"):
+        resolve(Destination.parse("https://partner.example/"), private_allowed=False)
+    assert resolve(Destination.parse("https://partner.example/"), private_allowed=True)
+
+
+def test_the_public_internet_is_public():
+    for ip in ("93.184.216.34", "2606:4700::1111", "::ffff:93.184.216.34"):
+        assert is_public(ipaddress.ip_address(ip))
+
+
+def test_a_courier_that_may_not_goes_nowhere(tmp_path, webhook):
+    """A subscription from when private addresses were allowed, delivered when they are not."""
+    repository = new_repository(tmp_path)
+
+    async def try_it():
+        async with Courier(repository.store, repository.clock, private_allowed=False) as courier:
+            return await courier._post_checked(Destination.parse(webhook.url), b"{}", {})
+
+    answer = asyncio.run(try_it())
+    assert "not public" in answer.reason
+    assert not webhook.received
+    repository.store.close()
