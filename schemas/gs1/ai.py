@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from schemas.gs1 import content_rules
@@ -101,7 +101,10 @@ def lookup(code: str) -> ApplicationIdentifier | None:
     >>> lookup("89") is None
     True
     """
-    return _compiled(code) if code in _ROW_OF else None
+    found = COMPILED.get(code)
+    if found is None and code in _ROW_OF:
+        found = COMPILED[code] = _compiled(code)
+    return found
 
 
 def codes() -> tuple[str, ...]:
@@ -126,7 +129,10 @@ WIDTH_OF: Final = {code[:2]: len(code) for code in _ROW_OF}
 """How many digits an Application Identifier has, by its first two digits."""
 
 
-@cache
+COMPILED: Final[dict[str, ApplicationIdentifier]] = {}
+"""The identifiers met so far; ask `lookup` for any."""
+
+
 def _compiled(code: str) -> ApplicationIdentifier:
     _, _, predefined, attribute, spelled, requires, excludes, qualifiers, title = _ROW_OF[code]
     components = tuple(_component(word) for word in spelled.split())

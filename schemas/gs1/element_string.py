@@ -24,8 +24,12 @@ GS: Final = "\x1d"
 """The separator: FNC1 as every decoder transmits it (ASCII 29)."""
 ELEMENTS_MAX: Final = 200
 """Elements read from one text; no symbol holds as many."""
-SHAPES_CACHED_MAX: Final = 256
+SHAPES_MAX: Final = 256
 """Sequences of identifiers whose regular expression is kept."""
+SIGHTINGS_MIN: Final = 4
+"""How often a sequence is met before it gets one."""
+SIGHTINGS_MAX: Final = 1024
+"""Sequences that are counted at a time."""
 SHAPE_ELEMENTS_MAX: Final = 12
 _BRACKET = re.compile(r"\((\d{2,4})\)", re.ASCII)
 _SERIALISED_FROM = {"253": 14, "255": 14, "8003": 15}
@@ -99,7 +103,7 @@ def _parse_step_by_step(data: str, *, whole_item: bool) -> ElementString:
     end = len(data)
     while position < end:
         code = data[position : position + ai.WIDTH_OF.get(data[position : position + 2], 2)]
-        identifier = ai.lookup(code)
+        identifier = ai.COMPILED.get(code) or ai.lookup(code)
         if identifier is None:
             findings.append(_unknown(data, position))
             break
@@ -165,17 +169,24 @@ class _Shape:
 
 _SHAPES: Final[dict[str, _Shape]] = {}
 """The shape met last, by the first identifier and what stands where one follows a GTIN."""
+_SHAPE_OF: Final[dict[tuple[str, ...], _Shape]] = {}
+_SIGHTINGS: Final[dict[tuple[str, ...], int]] = {}
 
 
 def _remember_shape(data: str, elements: tuple[Element, ...]) -> None:
-    codes = tuple(element.ai for element in elements)
-    if len(codes) <= SHAPE_ELEMENTS_MAX and len(set(codes)) == len(codes) and "8030" not in codes:
-        _SHAPES[data[:2] + data[16:18]] = _shape(codes)
-
-
-@lru_cache(maxsize=SHAPES_CACHED_MAX)
-def _shape(codes: tuple[str, ...]) -> _Shape:
-    return _Shape([found for code in codes if (found := ai.lookup(code)) is not None])
+    """Keep the text's shape once it was met often enough to be worth a regular expression."""
+    codes = tuple([element.ai for element in elements])
+    shape = _SHAPE_OF.get(codes)
+    if shape is None:
+        if len(codes) > SHAPE_ELEMENTS_MAX or len(_SHAPE_OF) >= SHAPES_MAX or not _is_plain(codes):
+            return
+        if len(_SIGHTINGS) >= SIGHTINGS_MAX:
+            _SIGHTINGS.clear()
+        _SIGHTINGS[codes] = _SIGHTINGS.get(codes, 0) + 1
+        if _SIGHTINGS[codes] < SIGHTINGS_MIN:
+            return
+        shape = _SHAPE_OF[codes] = _Shape([f for code in codes if (f := ai.lookup(code))])
+    _SHAPES[data[:2] + data[16:18]] = shape
 
 
 def parse_bracketed(text: str) -> ElementString:
@@ -211,15 +222,22 @@ def parse_bracketed(text: str) -> ElementString:
 def associations(elements: list[Element], *, whole_item: bool) -> list[Finding]:
     """What is wrong between elements: repeats that differ, exclusions, missing partners."""
     present = tuple([element.ai for element in elements])
-    found = ai.conflicts(present)
-    if not found and len(set(present)) == len(present) and "8030" not in present:
+    if _is_plain(present):
         return []
+    found = ai.conflicts(present)
     position_of = {element.ai: element.position for element in elements}
     return [
         *_repeats(elements),
         *(_conflict(c, position_of[c.identifier], whole_item=whole_item) for c in found),
         *_unserialised_signature(elements),
     ]
+
+
+@lru_cache(maxsize=ai.PATTERNS_CACHED_MAX)
+def _is_plain(present: tuple[str, ...]) -> bool:
+    """Whether nothing can be wrong between such elements, whatever their data."""
+    once = len(set(present)) == len(present)
+    return once and "8030" not in present and not ai.conflicts(present)
 
 
 def _repeats(elements: list[Element]) -> list[Finding]:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import calendar
 from datetime import date
+from functools import lru_cache
+from typing import Final
+
+DAYS_CACHED_MAX: Final = 4096
+"""Written dates that are remembered; packs of one lot share theirs."""
 
 
 def full_year(two_digits: int, today: date | None = None) -> int:
@@ -33,9 +38,16 @@ def expiry_date(yymmdd: str, today: date | None = None) -> date | None:
     >>> expiry_date("270200", date(2026, 1, 1)), expiry_date("270230", date(2026, 1, 1))
     (datetime.date(2027, 2, 28), None)
     """
+    this_year = (today or date.today()).year  # noqa: DTZ011  # a century needs no time zone
+    return _day(yymmdd, this_year)
+
+
+@lru_cache(maxsize=DAYS_CACHED_MAX)
+def _day(yymmdd: str, this_year: int) -> date | None:
     if len(yymmdd) != 6 or not (yymmdd.isascii() and yymmdd.isdigit()):
         return None
-    year, month, day = full_year(int(yymmdd[:2]), today), int(yymmdd[2:4]), int(yymmdd[4:])
+    year = full_year(int(yymmdd[:2]), date(this_year, 1, 1))
+    month, day = int(yymmdd[2:4]), int(yymmdd[4:])
     if not 1 <= month <= 12:
         return None
     last = calendar.monthrange(year, month)[1]

@@ -106,8 +106,10 @@ def read(text: str, *, today: date | None = None) -> Reading:
         return Reading(text, "unknown", findings=(_too_long(len(text)),))
     body = text.rstrip("\r\n\t ")
     found = () if len(body) == len(text) else (_trailing(len(body)),)
-    match = SYMBOLOGY.match(body) if body[:1] == "]" else None
-    symbology = match[0] if match else ""
+    symbology = body[:3]
+    if symbology not in GS1_SYMBOLOGIES:
+        match = SYMBOLOGY.match(body)
+        symbology = match[0] if match else ""
     scan = _Scan(text, body[len(symbology) :], symbology, found, today)
     if symbology in GS1_SYMBOLOGIES:
         return _gs1(scan, "gs1-element-string", element_string.parse(scan.body))

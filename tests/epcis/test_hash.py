@@ -81,8 +81,8 @@ def _reference():
 EXPLAINED = {
     "gs1-xml/ErrorDeclarationAndCorrectiveEvent.xml": "xsi:nil of an absent quantity is no data",
     "openepcis-1.2-xml/TransformationEvent.xml": "xsi:nil of an absent quantity is no data",
-    "gs1-xml/Example-TransactionEvent-2020_07_03y.xml": "a transaction without type stops the reference",
-    "openepcis-2.0-xml/TransactionEvent.xml": "a transaction without type stops the reference",
+    "gs1-xml/Example-TransactionEvent-2020_07_03y.xml": "a missing type stops the reference",
+    "openepcis-2.0-xml/TransactionEvent.xml": "a missing type stops the reference",
 }
 """Published examples on which the reference departs from the standard, and how."""
 

@@ -44,15 +44,17 @@ def test_positions_point_at_the_identifiers(elements):
 @given(st.text(alphabet=CSET_82 + GS + "^( \x00é", max_size=80))
 @example("01095060001343521" + GS)
 def test_a_known_shape_reads_as_step_by_step(data):
-    # Any text twice: the second reading may take the short way, and must say the same.
+    # Met often enough, a text may take the short way, and must say the same.
     first = element_string.parse(data)
-    assert element_string.parse(data) == first
+    for _ in range(element_string.SIGHTINGS_MIN):
+        assert element_string.parse(data) == first
     assert element_string._parse_step_by_step(data, whole_item=False) == first
 
 
 def test_a_line_of_packs_takes_the_short_way_and_a_faulty_pack_does_not():
     good = "0109506000134352211A" + GS + "1727053110L1"
-    assert element_string.parse(good).findings == ()
+    for _ in range(element_string.SIGHTINGS_MIN):
+        assert element_string.parse(good).findings == ()
     assert (good[:2] + good[16:18]) in element_string._SHAPES
     wrong = good.replace("09506000134352", "09506000134353")
     found = element_string.parse(wrong).findings

@@ -1,0 +1,102 @@
+"""How fast element strings are read and checked, as ratios to biip in the same run.
+
+A production line's texts are made here: one product each second, its own GTIN now and then,
+fresh serials always. Both sides get the same texts, prefix and separators included.
+
+    python benchmarks/element_strings.py [--texts 4000]
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from schemas.gs1 import element_string
+from schemas.gs1.content_rules import check_digit
+from schemas.gs1.reading import read
+
+GS = "\x1d"
+ALPHANUMERIC = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+ROUNDS = 5
+
+
+def line_of_packs(count: int, seed: int = 1) -> list[str]:
+    """Texts of medicine packs with GTIN, serial, expiry and lot."""
+    dice = random.Random(seed)
+    texts = []
+    for _ in range(count):
+        payload = "0" + "".join(dice.choices("0123456789", k=12))
+        serial = "".join(dice.choices(ALPHANUMERIC, k=dice.randint(8, 16)))
+        expiry = f"{dice.randint(26, 35)}{dice.randint(1, 12):02}{dice.randint(0, 28):02}"
+        lot = "".join(dice.choices(ALPHANUMERIC, k=dice.randint(5, 9)))
+        gtin = payload + check_digit(payload)
+        texts.append(f"]d201{gtin}21{serial}{GS}17{expiry}10{lot}")
+    return texts
+
+
+def mixed_texts(count: int, seed: int = 2) -> list[str]:
+    """The same in changing orders, with further elements: no two neighbours have one shape."""
+    dice = random.Random(seed)
+    texts = []
+    for text in line_of_packs(count, seed):
+        gtin, rest = text[3:19], text[19:]
+        serial, tail = rest.split(GS)
+        expiry, lot = tail[:8], tail[8:]
+        parts = [(serial, True), (expiry, False), (lot, True), ("11250101", False)]
+        parts += [(f"240{dice.randint(1, 9999)}", True), (f"710{dice.randint(1, 9999):04}", True)]
+        parts = dice.sample(parts, dice.randint(2, 6))
+        body = "".join(p + (GS if variable else "") for p, variable in parts)
+        texts.append("]d2" + gtin + body.removesuffix(GS))
+    return texts
+
+
+def per_second(work, texts) -> float:
+    """Texts per second, the best of some rounds."""
+    best = float("inf")
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        for text in texts:
+            work(text)
+        best = min(best, time.perf_counter() - start)
+    return len(texts) / best
+
+
+def main(texts: int = 4_000) -> dict[str, float]:
+    """Print the table; the ratios by name come back for those who join several benchmarks."""
+    import biip
+    from biip.gs1_messages import GS1Message
+
+    biip.parse(line_of_packs(1)[0])  # its table of prefixes is unpacked outside the clock
+    sides = {
+        "parse and validate": lambda text: element_string.parse(text[3:]),
+        "read(): recognise, parse, validate": read,
+        "biip.parse": biip.parse,
+        "biip GS1Message.parse alone": lambda text: GS1Message.parse(text[3:]),
+    }
+    ratios = {}
+    for name, made in (("four-AI packs", line_of_packs), ("mixed shapes", mixed_texts)):
+        samples = made(texts)
+        share = samples[: max(texts // 10, 50)]
+        rates = {
+            side: per_second(work, share if side.startswith("biip") else samples)
+            for side, work in sides.items()
+        }
+        print(f"{name} ({texts} texts)")
+        for side, rate in rates.items():
+            ratio = rate / rates["biip.parse"]
+            print(f"  {side:<36} {rate:>10,.0f} /s   {ratio:6.1f} x biip.parse")
+            ratios[f"{name}: {side}"] = ratio
+    wanted = ratios["four-AI packs: parse and validate"]
+    print(f"element-string parse+validate: {wanted:.1f} x biip (goal 15)")
+    return ratios
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--texts", type=int, default=4_000)
+    main(**vars(parser.parse_args()))
