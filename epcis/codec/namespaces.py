@@ -16,6 +16,7 @@ MASTERDATA_1: Final = "urn:epcglobal:epcis-masterdata:xsd:1"
 MASTERDATA_2: Final = "urn:epcglobal:epcis-masterdata:xsd:2"
 SBDH: Final = "http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader"
 XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
+XSD: Final = "http://www.w3.org/2001/XMLSchema"
 XML: Final = "http://www.w3.org/XML/1998/namespace"
 CBV_MDA: Final = "urn:epcglobal:cbv:mda"
 OWN: Final = "urn:packtrail:ns:"
@@ -31,7 +32,8 @@ STANDARD_PREFIXES: Final = {
     "gs1": "https://gs1.org/voc/",
     "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
     "owl": "http://www.w3.org/2002/07/owl#",
-    "xsd": "http://www.w3.org/2001/XMLSchema#",
+    "xsd": XSD,
     "dcterms": "http://purl.org/dc/terms/",
 }
-"""What the standard JSON-LD context binds; these may not be bound anew (`@protected`)."""
+"""What the standard JSON-LD context binds; these may not be bound anew (`@protected`). Namespaces
+are told as XML tells them; `cbvmda` and `xsd` end in a colon and a hash in JSON-LD."""

@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from epcis.codec.namespaces import CBV_MDA, STANDARD_PREFIXES
+from epcis.codec.namespaces import CBV_MDA, STANDARD_PREFIXES, XSD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,12 +39,12 @@ def is_standard(url: str) -> bool:
 
 
 def tidy_namespace(namespace: str) -> str:
-    """The namespace as XML writes it: the CBV one has a colon at its end in JSON-LD only.
+    """The namespace as XML writes it: two of them have one more character in JSON-LD.
 
     >>> tidy_namespace("urn:epcglobal:cbv:mda:")
     'urn:epcglobal:cbv:mda'
     """
-    return CBV_MDA if namespace == f"{CBV_MDA}:" else namespace
+    return {f"{CBV_MDA}:": CBV_MDA, f"{XSD}#": XSD}.get(namespace, namespace)
 
 
 @dataclass(slots=True)

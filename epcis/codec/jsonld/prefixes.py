@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from epcis.codec.namespaces import CBV_MDA, OF_EPCIS, OWN, STANDARD_PREFIXES
+from epcis.codec.namespaces import CBV_MDA, OF_EPCIS, OWN, STANDARD_PREFIXES, XSD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -86,4 +86,4 @@ def as_iri(namespace: str) -> str:
     >>> as_iri("urn:epcglobal:cbv:mda")
     'urn:epcglobal:cbv:mda:'
     """
-    return f"{CBV_MDA}:" if namespace == CBV_MDA else namespace
+    return {CBV_MDA: f"{CBV_MDA}:", XSD: f"{XSD}#"}.get(namespace, namespace)

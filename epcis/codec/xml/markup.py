@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from epcis.codec.namespaces import OF_EPCIS, OWN, OWN_PREFIX, XML, XSI
+from epcis.codec.namespaces import OF_EPCIS, OWN, OWN_PREFIX, STANDARD_PREFIXES, XML, XSI
 from epcis.model import Node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _NEEDS_ESCAPE: Final = re.compile(r"[&<>\r]")
 _NEEDS_ATTRIBUTE_ESCAPE: Final = re.compile(r"[&<>\"\t\n\r]")
@@ -131,11 +131,21 @@ class Scope:
             self.declare(prefix, namespace)
         self._local.clear()
 
-    def attributes(self, attributes: Iterable[tuple[str, str, str]]) -> str:
+    def attributes(self, attributes: Sequence[tuple[str, str, str]]) -> str:
         """Attributes as markup."""
+        for namespace, local, value in attributes:
+            if (namespace, local) == (XSI, "type"):
+                self._declare_type(value)
         return "".join(
             attribute(self.name(namespace, local), value) for namespace, local, value in attributes
         )
+
+    def _declare_type(self, qualified: str) -> None:
+        """JSON-LD knows some prefixes without declaring them; a type's name needs its prefix."""
+        prefix, colon, _ = qualified.partition(":")
+        namespace = STANDARD_PREFIXES.get(prefix)
+        if colon and namespace is not None and prefix not in self.of_document:
+            self._local.setdefault(namespace, prefix)
 
     def node(self, node: Node) -> str:
         """A tree as markup."""

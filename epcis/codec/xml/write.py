@@ -103,7 +103,7 @@ class XmlWriter:
                 "the document has no creationDate, which EPCIS XML demands",
                 "Give the document a creation date.",
             )
-        return markup + self._scope.attributes((*name, value) for name, value in kept.items())
+        return markup + self._scope.attributes([(*name, value) for name, value in kept.items()])
 
     def _header(self, header: Header) -> str:
         sbdh = for_xml(header)
