@@ -58,7 +58,7 @@ def _found(
             if moment == "end":
                 above.pop()
                 continue
-            name = etree.QName(element).localname
+            name = str(element.tag).rpartition("}")[2]
             if name == "EPCISBody":
                 return
             steps = _steps(above[-1], name, element.get("id"), needed)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from lxml import etree
 
@@ -18,7 +18,7 @@ from schemas.epcis.files import SBDH_URI, namespace
 from schemas.epcis.parts import VERSIONS
 from schemas.finding import Finding, Severity, Where
 from schemas.validate.compiled import event_xml_schema, xml_schema
-from schemas.validate.xml_reasons import Place, line_of, local_name, reasons
+from schemas.validate.xml_reasons import Place, line_of, local_name, namespace_of, reasons
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,9 +54,12 @@ def validate_xml(
     stream = _Source(io.BytesIO(source) if isinstance(source, bytes) else source, encoding)
     try:
         root = stream.root()
+        if _declares_entities(root):
+            return [_entities(root)]
         version = _version(root)
         if version is None:
-            return [_not_epcis(root)]
+            # An undeclared prefix looks like a strange name until the whole is read.
+            return [_not_epcis(stream.tree() if ":" in str(root.tag) else root)]
         name = local_name(root)
         if name in _EVENT_NAMES:
             return _single_event(stream, version, published)[:findings_max]
@@ -83,7 +86,9 @@ class _Source:
             events=events,
             schema=schema,
             encoding=self.encoding,
-            resolve_entities=False,
+            # A schema and `False` together make lxml take ill-formed files for whole ones. There
+            # are no entities to resolve: a document that declares some is refused before.
+            resolve_entities="internal",
             no_network=True,
             load_dtd=False,
             remove_comments=True,
@@ -113,15 +118,15 @@ class _Source:
 
 
 def _version(root: etree._Element) -> str | None:
-    uri = etree.QName(root).namespace
-    if uri is not None:
+    uri = namespace_of(root)
+    if uri:
         return _VERSION_OF.get(uri)
     # A bare event names no version: what EPCIS 1.2 alone writes tells it.
     return "2.0" if local_name(root) in _EVENT_NAMES else None
 
 
 def _not_epcis(root: etree._Element) -> Finding:
-    uri = etree.QName(root).namespace
+    uri = namespace_of(root)
     seen = f"{local_name(root)} of {uri}" if uri else f"{local_name(root)} without a namespace"
     known = ", ".join(namespace("epcis", version).uri for version in VERSIONS)
     hint = f"An EPCIS document is an EPCISDocument in one of the namespaces {known}."
@@ -133,6 +138,22 @@ def _not_epcis(root: etree._Element) -> Finding:
         f"the root element is {seen}, which is no EPCIS document",
         hint,
         Where(line=line_of(root), path=f"/{local_name(root)}"),
+    )
+
+
+def _declares_entities(root: etree._Element) -> bool:
+    # lxml's stubs do not know what a DTD holds.
+    subset = cast("Any", root.getroottree().docinfo.internalDTD)
+    return subset is not None and bool(subset.entities() or subset.elements())
+
+
+def _entities(root: etree._Element) -> Finding:
+    return Finding(
+        "xml.doctype-subset",
+        Severity.ERROR,
+        "the DOCTYPE declares things of its own (an internal subset)",
+        "Send the document without DOCTYPE; entities are never resolved.",
+        Where(line=line_of(root)),
     )
 
 
@@ -148,18 +169,12 @@ def _malformed(fault: etree.XMLSyntaxError) -> Finding:
 
 
 def _holds(source: _Source, schema: etree.XMLSchema) -> bool:
-    """Whether the document is valid; raises XMLSyntaxError where it is not well-formed."""
-    reading = source.elements(("end",), schema)
+    """Whether the document is well-formed and valid."""
     try:
-        for _, element in reading:
+        for _, element in source.elements(("end",), schema):
             if local_name(element) in _EVENT_NAMES:
                 _free(element)
     except etree.XMLSyntaxError:
-        ill_formed = [
-            entry for entry in reading.error_log if entry.domain == etree.ErrorDomains.PARSER
-        ]
-        if ill_formed:
-            raise
         return False
     return True
 
