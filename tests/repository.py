@@ -15,8 +15,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
+import orjson
 import pytest
 import uvicorn
+from asking import CONTEXT
 from fastapi import FastAPI
 
 from epcis.capture_job import run_jobs
@@ -39,6 +41,12 @@ class Repository:
     now: datetime = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
     callers: dict[str, Caller] = field(default_factory=dict)
     url: str = ""
+
+    server: uvicorn.Server | None = None
+
+    def stop(self) -> None:
+        """Let the server end, as at a shutdown."""
+        self.server.should_exit = True
 
     def clock(self) -> datetime:
         return self.now
@@ -173,6 +181,7 @@ class serving:  # noqa: N801  # reads as a with statement
             turns.wait(0.01)
         port = self.server.servers[0].sockets[0].getsockname()[1]
         self.repository.url = f"http://127.0.0.1:{port}"
+        self.repository.server = self.server
         return self.repository
 
     def __exit__(self, *_exc) -> None:
@@ -227,3 +236,33 @@ def webhook():
     server.shutdown()
     server.server_close()
     thread.join(DEADLINE_S)
+
+
+def event(letter: str, **members) -> dict:
+    return {
+        "@context": CONTEXT,
+        "type": "ObjectEvent",
+        "eventID": f"urn:uuid:{letter}",
+        "eventTime": "2026-01-01T00:00:00Z",
+        "eventTimeZoneOffset": "+00:00",
+        "action": "ADD",
+        "bizStep": "shipping",
+        "epcList": [f"urn:epc:id:sgtin:0614141.107346.{letter}"],
+        **members,
+    }
+
+
+def send(repository, *letters: str, **members) -> None:
+    with repository.client(**{"Content-Type": "application/json"}) as client:
+        for letter in letters:
+            body = orjson.dumps(event(letter, **members))
+            assert client.post("/epcis/events", content=body).status_code == 201
+
+
+def eventually(condition) -> None:
+    turns = threading.Event()
+    for _ in range(int(DEADLINE_S / 0.02)):
+        if condition():
+            return
+        turns.wait(0.02)
+    raise AssertionError("it did not come to that")

@@ -174,7 +174,8 @@ async def _listen(socket: WebSocket) -> None:
 async def _tell(line: _Line) -> None:
     one = line.one
     while True:
-        if one.due > line.now():
+        began = line.now()  # a time that comes due while a message is sent is not skipped
+        if one.due > began:
             await asyncio.sleep(LOOK_S)
             continue
         try:
@@ -186,7 +187,7 @@ async def _tell(line: _Line) -> None:
             body = await asyncio.to_thread(_document, line, one, told)
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 await line.socket.send_text(body)
-        one = _moved(one, told, line.now())
+        one = _moved(one, told, began)
         if told.is_all and one.schedule is None:
             await asyncio.sleep(LOOK_S)
 

@@ -151,13 +151,14 @@ class Courier:
     async def _serve(self, one: Subscription) -> bool:
         """Deliver all that is new to one subscriber, batch by batch."""
         rows_max, sent = BATCH_EVENTS, False
+        began = self._clock()  # a time that comes due while something is sent is not skipped
         for _ in range(BATCHES_MAX):
             told = await asyncio.to_thread(self._news, one, rows_max)
             if told is None:
                 return sent
             is_last = told.is_all
             if not told.events and (not one.report_if_empty or sent or one.schedule is None):
-                await asyncio.to_thread(self._settle, one, told, notified=False)
+                await asyncio.to_thread(self._settle, one, told, began, notified=False)
                 return sent
             answer = await self._deliver(one, told)
             if answer.status == _TOO_LARGE and len(told.events) > 1:
@@ -167,7 +168,7 @@ class Courier:
                 await asyncio.to_thread(self._failed, one, answer)
                 return sent
             sent = True
-            await asyncio.to_thread(self._settle, one, told, notified=True)
+            await asyncio.to_thread(self._settle, one, told, began, notified=True)
             one = replace(one, cursor=told.up_to)
             if is_last:
                 return sent
@@ -192,7 +193,7 @@ class Courier:
         self._failed(one, Answer(_GONE, reason))
         return None
 
-    def _settle(self, one: Subscription, told: News, *, notified: bool) -> None:
+    def _settle(self, one: Subscription, told: News, began: datetime, *, notified: bool) -> None:
         """Move the cursor, and where all is told, say when to look again."""
         now = self._clock()
         if not notified and told.up_to == one.cursor and one.schedule is None and not one.attempts:
@@ -201,7 +202,8 @@ class Courier:
         with self._store.write(now) as act:
             subscription.acknowledge(act, one, told.up_to, latest, notified=notified)
             if told.is_all:
-                subscription.look_again(act, one, one.schedule.after(now) if one.schedule else now)
+                again = one.schedule.after(began) if one.schedule else now
+                subscription.look_again(act, one, again)
             # A crash before this commit delivers the batch again: at least once.
 
     def _failed(self, one: Subscription, answer: Answer) -> None:

@@ -5,33 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-import threading
 
 import orjson
 import pytest
-from asking import CONTEXT
-from repository import DEADLINE_S, new_repository, serving
-
-
-def event(letter: str, **members) -> dict:
-    return {
-        "@context": CONTEXT,
-        "type": "ObjectEvent",
-        "eventID": f"urn:uuid:{letter}",
-        "eventTime": "2026-01-01T00:00:00Z",
-        "eventTimeZoneOffset": "+00:00",
-        "action": "ADD",
-        "bizStep": "shipping",
-        "epcList": [f"urn:epc:id:sgtin:0614141.107346.{letter}"],
-        **members,
-    }
-
-
-def send(repository, *letters: str, **members) -> None:
-    with repository.client(**{"Content-Type": "application/json"}) as client:
-        for letter in letters:
-            body = orjson.dumps(event(letter, **members))
-            assert client.post("/epcis/events", content=body).status_code == 201
+from repository import eventually, new_repository, send, serving
 
 
 def subscribe(repository, webhook, token: str = "all", **body) -> str:
@@ -59,15 +36,6 @@ def taken(webhook) -> list[str]:
 def state(repository, location: str) -> dict:
     with repository.client() as client:
         return client.get(location).json()
-
-
-def eventually(condition) -> None:
-    turns = threading.Event()
-    for _ in range(int(DEADLINE_S / 0.02)):
-        if condition():
-            return
-        turns.wait(0.02)
-    raise AssertionError("it did not come to that")
 
 
 def test_what_matches_is_told_as_it_comes_and_nothing_else(served, webhook):
