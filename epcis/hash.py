@@ -20,8 +20,6 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
-import msgspec
-
 from epcis.model import (
     BizTransaction,
     Event,
@@ -438,9 +436,7 @@ _LAST_LISTS: Final = (
 """Lists that take their place among the extensions, by name."""
 _PLANS: Final = {
     kind: tuple(
-        (attribute, write)
-        for attribute, write in _ORDER
-        if attribute in {field.name for field in msgspec.structs.fields(kind)}
+        (attribute, write) for attribute, write in _ORDER if attribute in kind.__struct_fields__
     )
     for kind in Event.__args__
 }

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, TypeAlias
 from urllib.parse import quote, unquote
 
@@ -24,6 +25,8 @@ PrefixLength: TypeAlias = Callable[[str], int | None]
 
 HEADS_CACHED_MAX: Final = 100_000
 """Classes of things (the URN or link up to the serial) whose key part is remembered."""
+IDENTIFIERS_CACHED_MAX: Final = 16_384
+"""URIs whose identifier is remembered; places and classes return in event after event."""
 _URN: Final = re.compile(r"urn:epc:(id|idpat|class):([a-z]+):(.+)", re.DOTALL)
 _URN_UNSAFE: Final = {ord(c): f"%{ord(c):02X}" for c in '"%&/<>?#'}
 
@@ -68,6 +71,9 @@ SHAPES: Final[dict[str, Shape]] = {
 
 _CLASS_SCHEMES = frozenset({"lgtin"})
 _heads: dict[str, str] = {}
+"""URNs up to the serial, and the key's part that stands for them."""
+_link_heads: dict[str, str] = {}
+"""Digital Links up to the serial, likewise."""
 
 
 class Identifier(msgspec.Struct, frozen=True):
@@ -126,6 +132,10 @@ def canonical_key(uri: str) -> str:
         head = _heads.get(f"{prefix}.{reference}")
         if head is not None and serial:
             return head + (serial if serial.isalnum() and serial.isascii() else _recoded(serial))
+    head, mark, serial = uri.partition("/21/")
+    known = _link_heads.get(head) if mark else None
+    if known is not None and serial.isalnum() and serial.isascii() and len(serial) <= 20:
+        return known + serial
     return identify(uri).key
 
 
@@ -133,6 +143,7 @@ def _recoded(serial: str) -> str:
     return quote(unquote(serial), safe="")
 
 
+@lru_cache(maxsize=IDENTIFIERS_CACHED_MAX)
 def identify(uri: str) -> Identifier:
     """What a URN or Digital Link identifies; a URI without a GS1 key identifies itself.
 
@@ -215,6 +226,10 @@ def _from_link(uri: str) -> Identifier | None:
     if found is None:
         return None
     scheme, key, is_class = found
+    head, mark, _ = uri.partition("/21/")
+    simple = scheme == "sgtin" and mark and not set("?#") & set(head)
+    if simple and len(_link_heads) < HEADS_CACHED_MAX:
+        _link_heads[head] = key[: key.index("/21/") + 4]
     return Identifier(uri, scheme, key, is_class)
 
 

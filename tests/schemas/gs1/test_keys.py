@@ -140,6 +140,17 @@ def test_every_spelling_of_one_pack_has_one_key(spelling):
     assert canonical_key(spelling) == "/01/09506000134352/21/A1"  # from the cache
 
 
+def test_what_is_remembered_of_a_product_leads_no_other_link_astray():
+    link = "https://id.gs1.org/01/09506000134352/21/"
+    assert canonical_key(link + "A1") == "/01/09506000134352/21/A1"
+    assert canonical_key(link + "B2") == "/01/09506000134352/21/B2"
+    assert canonical_key(link + "B/2") == link + "B/2"
+    assert canonical_key(link + "B2?17=270531") == "/01/09506000134352/21/B2"
+    assert canonical_key(link + "B%2F2") == "/01/09506000134352/21/B%2F2"
+    assert canonical_key(link + "B" * 21) == link + "B" * 21
+    assert canonical_key(link.replace("/21/", "?u=/21/") + "B2") == "/01/09506000134352"
+
+
 @pytest.mark.parametrize(
     ("uri", "key"),
     [
