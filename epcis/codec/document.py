@@ -150,9 +150,12 @@ def read_document(
     strict: bool = False,
     limits: Limits = _LIMITS,
     contexts: Mapping[str, Any] | None = None,
+    validate: bool = True,
 ) -> Document:
     """Read a whole document; for small ones. Raises DocumentRefused as `open_document` does."""
-    reader = open_document(data, strict=strict, limits=limits, contexts=contexts)
+    reader = open_document(
+        data, strict=strict, limits=limits, contexts=contexts, validate=validate
+    )
     events = tuple(reader)
     return Document(reader.header, events, tuple(reader.findings))
 
@@ -204,13 +207,14 @@ def convert(
     *,
     strict: bool = False,
     limits: Limits = _LIMITS,
+    validate: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> list[Finding]:
     """Convert a document in constant memory; `progress` is told the plain bytes read so far.
 
     Raises DocumentRefused where the source cannot be read; then the target is incomplete.
     """
-    reader = open_document(source, strict=strict, limits=limits)
+    reader = open_document(source, strict=strict, limits=limits, validate=validate)
     events = iter(reader)
     first = next(events, None)
     writer = _writer(syntax, options)
