@@ -13,7 +13,7 @@ from sqlalchemy import func, insert, select, update
 
 from compliance.seal.timestamp import stamp
 from epcis.ledger.append import LogForked
-from epcis.ledger.checkpoint import ED25519, Checkpoint, LogKey
+from epcis.ledger.checkpoint import ED25519, ML_DSA_44, OWN_KIND, Checkpoint, LogKey
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.sequencer import catch_up
 from epcis.ledger.tables import ledger_checkpoint, ledger_head, ledger_key
@@ -21,6 +21,8 @@ from epcis.ledger.tree import Tree, head_of
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
     from compliance.seal.keys import Keys
     from epcis.store.database import Act, Store
@@ -42,6 +44,12 @@ def log_key(keys: Keys, origin: str) -> LogKey:
     return LogKey(origin, ED25519, raw)
 
 
+def late_log_key(key: MLDSA44PrivateKey, origin: str) -> LogKey:
+    """The key that still signs checkpoints when quantum computers have broken Ed25519."""
+    raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return LogKey(origin, OWN_KIND, ML_DSA_44 + raw)
+
+
 def log_key_pem(keys: Keys) -> bytes:
     """The same public key for `openssl pkeyutl`."""
     return keys.log.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
@@ -50,8 +58,11 @@ def log_key_pem(keys: Keys) -> bytes:
 def sign(checkpoint: Checkpoint, keys: Keys) -> str:
     """The signed note of a checkpoint."""
     text = str(checkpoint)
-    line = log_key(keys, checkpoint.origin).line(keys.log.sign(text.encode()))
-    return f"{text}\n{line}\n"
+    lines = [log_key(keys, checkpoint.origin).line(keys.log.sign(text.encode()))]
+    late = keys.log_after_quantum
+    if late is not None:
+        lines.append(late_log_key(late, checkpoint.origin).line(late.sign(text.encode())))
+    return "\n".join([text, *lines, ""])
 
 
 def seal_log(store: Store, keys: Keys, *, now: datetime) -> Sealed:

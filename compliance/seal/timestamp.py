@@ -15,6 +15,7 @@ import httpx
 from asn1crypto import cms, core, tsp
 from asn1crypto import x509 as asn1_x509
 from pyhanko.sign.timestamps import TimeStamper
+from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
 from pyhanko_certvalidator import ValidationContext
 
@@ -87,10 +88,16 @@ class AuthorityTimeStamper(TimeStamper):
 
         Raises SealRefused where it is down, refuses, or lies about time, digest or itself.
         """
-        response = tsp.TimeStampResp.load(await self._ask(req.dump()), strict=True)
-        if response["status"]["status"].native not in ("granted", "granted_with_mods"):
-            raise SealRefused(f"the time stamping authority {self._authority.url} refused to stamp")
-        await self._believe(req, response["time_stamp_token"])
+        answer = await self._ask(req.dump())
+        try:
+            response = tsp.TimeStampResp.load(answer, strict=True)
+            if response["status"]["status"].native not in ("granted", "granted_with_mods"):
+                raise SealRefused(f"the time stamping authority {self._authority.url} refused")
+            await self._believe(req, response["time_stamp_token"])
+        except (ValueError, TypeError, KeyError, AttributeError, SignatureValidationError) as fault:
+            raise SealRefused(
+                f"the time stamping authority {self._authority.url} gave no time stamp: {fault}"
+            ) from fault
         return response
 
     async def _ask(self, request: bytes) -> bytes:
@@ -118,6 +125,8 @@ class AuthorityTimeStamper(TimeStamper):
         info = token["content"]["encap_content_info"]["content"].parsed
         if info["message_imprint"].dump() != req["message_imprint"].dump():
             raise SealRefused("the time stamping authority stamped something else")
+        if info["nonce"].native != req["nonce"].native:
+            raise SealRefused("the time stamping authority answered another request")
         if abs(info["gen_time"].native - self._clock()) > CLOCK_SKEW_MAX:
             raise SealRefused(
                 "the time stamping authority's clock and ours are more than five minutes apart"

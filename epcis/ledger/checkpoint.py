@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 ED25519 = 0x01
 """The signature type byte of C2SP signed-note."""
-ML_DSA_44 = 0x06
-"""The type byte C2SP gives ML-DSA-44 cosignatures; ours signs the note's text."""
+OWN_KIND = 0xFF
+"""The type byte of C2SP signed-note for kinds that say their name: here `ML_DSA_44`."""
+ML_DSA_44 = b"ml-dsa-44 "
 NOTE_CHARACTERS_MAX = 16 * 1024
 SIGNATURES_MAX = 16
 _DASH = "\u2014 "
@@ -76,8 +77,9 @@ class LogKey:
 
     name: str
     kind: int
-    """The signature type byte, `ED25519` or `ML_DSA_44`."""
+    """The signature type byte, `ED25519` or `OWN_KIND`."""
     public_key: bytes
+    """Of an own kind: the name of the kind, then the key."""
 
     @property
     def key_id(self) -> bytes:
@@ -112,8 +114,9 @@ class LogKey:
             if self.kind == ED25519:
                 Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, text.encode())
                 return True
-            if self.kind == ML_DSA_44:
-                return _verifies_ml_dsa(self.public_key, text.encode(), signature)
+            if self.kind == OWN_KIND and self.public_key.startswith(ML_DSA_44):
+                key = self.public_key[len(ML_DSA_44) :]
+                return _verifies_ml_dsa(key, text.encode(), signature)
         except (InvalidSignature, ValueError):
             return False
         return False
