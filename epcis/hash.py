@@ -50,6 +50,8 @@ VERSION: Final = "CBV2.0"
 EXPONENT_MAX: Final = 100
 """Numbers beyond ten to this power stay as written; spelled out they could fill the memory."""
 TIMES_CACHED_MAX: Final = 4096
+DOCUMENTS_CACHED_MAX: Final = 16
+"""Sets of prefixes whose values are remembered."""
 VALUES_CACHED_MAX: Final = 4096
 """Values of each kind whose canonical form is remembered."""
 _VOCABULARY_URN: Final = re.compile(r"urn:epcglobal:cbv:(bizstep|disp|btt|sdt|er):")
@@ -80,7 +82,7 @@ def event_hash(
     >>> from epcis.model import ObjectEvent
     >>> event = ObjectEvent(event_time="2026-01-02T03:04:05Z", action="ADD")
     >>> event_hash(event)[:28], event_hash(event)[-11:]
-    ('ni:///sha-256;1fcba8fc2b1ea4', '?ver=CBV2.0')
+    ('ni:///sha-256;d57664f00b9cb1', '?ver=CBV2.0')
     """
     if algorithm not in ALGORITHMS:
         raise ValueError(f"hash algorithm {algorithm!r} is none of {', '.join(ALGORITHMS)}")
@@ -106,14 +108,10 @@ def prehash(
     end with a slash move to the end.
 
     >>> from epcis.model import ObjectEvent
-    >>> prehash(ObjectEvent(event_time="2026-01-02T03:04:05+01:00", action="ADD", biz_step="packing"))
-    'eventType=ObjectEventeventTime=2026-01-02T02:04:05.000ZactionADD...'
-    """  # noqa: E501
-    canon = (
-        _Canon(namespaces, compatible=compatible_with_reference)
-        if namespaces
-        else _PLAIN[compatible_with_reference]
-    )
+    >>> prehash(ObjectEvent(event_time="2026-01-02T03:04:05.1235+01:00", action="ADD"))
+    'eventType=ObjectEventeventTime=2026-01-02T02:04:05.124Zaction=ADD'
+    """
+    canon = _canon(tuple((namespaces or {}).items()), compatible_with_reference)
     kind = type(event)
     parts = [f"eventType={kind.__name__}"]
     rest: list[str] = []
@@ -186,7 +184,9 @@ class _Canon:
         return _moment(value.strip(), offset, self.compatible)
 
 
-_PLAIN: Final = {compatible: _Canon({}, compatible=compatible) for compatible in (False, True)}
+@lru_cache(maxsize=DOCUMENTS_CACHED_MAX)
+def _canon(namespaces: tuple[tuple[str, str], ...], compatible: bool) -> _Canon:  # noqa: FBT001  # a cache key
+    return _Canon(dict(namespaces), compatible=compatible)
 
 
 @lru_cache(maxsize=TIMES_CACHED_MAX)
