@@ -20,6 +20,7 @@ import pytest
 import uvicorn
 from asking import CONTEXT
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 
 from epcis.capture_job import run_jobs
 from epcis.desk import Caller, Problem, problem_response
@@ -127,6 +128,11 @@ def make_app(repository: Repository) -> FastAPI:
     @app.exception_handler(Problem)
     async def problem(_request, fault):
         return problem_response(fault)
+
+    @app.exception_handler(HTTPException)
+    async def http(_request, fault):
+        headers = dict(fault.headers or {})
+        return problem_response(Problem(fault.status_code, fault.detail, "", headers=headers))
 
     app.add_middleware(WhoAsks, repository=repository)
     return app

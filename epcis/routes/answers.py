@@ -19,6 +19,7 @@ from epcis.model import Header
 from epcis.query import paging
 from epcis.query.values import BadValue, count
 from epcis.routes.addresses import raw_path
+from epcis.routes.described import REFUSED
 from epcis.routes.negotiation import discovery
 from epcis.routes.problems import EpcisRoute, refusal, writable
 
@@ -37,7 +38,7 @@ _EPCIS_2: Final = "urn:epcglobal:epcis:xsd:2"
 
 def new_router(tag: str) -> APIRouter:
     """An empty router below `/epcis`."""
-    return APIRouter(prefix="/epcis", route_class=EpcisRoute, tags=[tag])
+    return APIRouter(prefix="/epcis", route_class=EpcisRoute, tags=[tag], responses=REFUSED)
 
 
 def capable(routes: APIRouter, path: str, methods: str, more: dict[str, str] | None = None) -> None:

@@ -28,6 +28,7 @@ from epcis.query import paging
 from epcis.routes.addresses import address, identifier
 from epcis.routes.answers import capable, new_router, next_page, per_page
 from epcis.routes.callers import MayCapture
+from epcis.routes.described import LIST_DESCRIBED, ONE_DESCRIBED, body_described
 from epcis.routes.events import PAGING
 from epcis.routes.negotiation import agree, agree_to_write, content_type, discovery, is_json
 from epcis.routes.problems import refusal, writable
@@ -70,7 +71,18 @@ def capture_headers(request: Request) -> dict[str, str]:
     }
 
 
-@router.post("/capture", response_class=Response, status_code=202)
+@router.post(
+    "/capture",
+    response_class=Response,
+    status_code=202,
+    openapi_extra=body_described(
+        "An EPCIS document, perhaps packed with gzip.",
+        "application/json",
+        "application/ld+json",
+        "application/xml",
+        "text/xml",
+    ),
+)
 async def post_capture(request: Request, caller: MayCapture) -> Response:
     """Take a document; the answer names the job that will store it."""
     refuse_parameters(request)
@@ -229,7 +241,7 @@ def _owner(caller: Caller) -> str | None:
     return None if "admin" in caller.scopes else caller.name
 
 
-@router.get("/capture", response_class=Response)
+@router.get("/capture", response_class=Response, openapi_extra=LIST_DESCRIBED)
 def list_jobs(request: Request, caller: MayCapture) -> Response:
     """A page of the caller's capture jobs, newest first."""
     refuse_parameters(request, *PAGING)
@@ -255,7 +267,7 @@ def list_jobs(request: Request, caller: MayCapture) -> Response:
     return Response(content, headers=headers, media_type=agreement.media_type)
 
 
-@router.get("/capture/{capture_id:path}", response_class=Response)
+@router.get("/capture/{capture_id:path}", response_class=Response, openapi_extra=ONE_DESCRIBED)
 def show_job(request: Request, capture_id: str, caller: MayCapture) -> Response:
     """How far a capture job is, and what it could not store."""
     del capture_id  # decoded too often by then, see addresses
@@ -321,7 +333,14 @@ def _written(moment: datetime) -> str:
 # --- one event at once ----------------------------------------------------------------------------
 
 
-@router.post("/events", response_class=Response, status_code=201)
+@router.post(
+    "/events",
+    response_class=Response,
+    status_code=201,
+    openapi_extra=body_described(
+        "One event.", "application/json", "application/ld+json", "application/xml", "text/xml"
+    ),
+)
 async def post_event(request: Request, caller: MayCapture) -> Response:
     """Store one event before answering; the same event again is the same answer."""
     refuse_parameters(request)

@@ -18,6 +18,7 @@ from epcis.query.parameters import parse, piped
 from epcis.routes.addresses import identifier
 from epcis.routes.answers import capable, document, new_router, next_page, per_page
 from epcis.routes.callers import MayQuery
+from epcis.routes.described import ONE_DESCRIBED, QUERY_ANSWER, events_described
 from epcis.routes.negotiation import Agreement, agree
 from epcis.routes.problems import not_found, refusal
 
@@ -131,14 +132,21 @@ def _page(
     return page, None if remaining is None else remaining - len(page.events)
 
 
-@router.get("/events", response_class=Response)
+@router.get(
+    "/events", response_class=Response, responses=QUERY_ANSWER, openapi_extra=events_described()
+)
 def events(request: Request, caller: MayQuery) -> Response:
     """Events that match the simple event query of the address, page by page."""
     agreement = agree(request)
     return event_page(request, agreement, question(request, agreement, caller), caller)
 
 
-@router.get("/effectiveEvents", response_class=Response)
+@router.get(
+    "/effectiveEvents",
+    response_class=Response,
+    responses=QUERY_ANSWER,
+    openapi_extra=events_described(),
+)
 def effective_events(request: Request, caller: MayQuery) -> Response:
     """The same question over what holds today: without events that were declared wrong."""
     agreement = agree(request)
@@ -146,7 +154,12 @@ def effective_events(request: Request, caller: MayQuery) -> Response:
     return event_page(request, agreement, asked_for, caller)
 
 
-@router.get("/events/{event_id:path}", response_class=Response)
+@router.get(
+    "/events/{event_id:path}",
+    response_class=Response,
+    responses=QUERY_ANSWER,
+    openapi_extra=ONE_DESCRIBED,
+)
 def event_by_id(request: Request, event_id: str, caller: MayQuery) -> Response:
     """The event with this id and, where it was declared wrong, the declarations."""
     del event_id  # decoded too often by then, see addresses

@@ -15,6 +15,7 @@ from epcis.query.paging import BadToken
 from epcis.routes.addresses import address
 from epcis.routes.answers import capable, new_router, next_page, per_page
 from epcis.routes.callers import MayQuery
+from epcis.routes.described import LIST_DESCRIBED, ONE_DESCRIBED, QUERY_ANSWER, body_described
 from epcis.routes.events import PAGING, Question, asked, event_page
 from epcis.routes.negotiation import agree, agree_to_write, content_type, extensions
 from epcis.routes.problems import not_found, refusal
@@ -27,6 +28,8 @@ BODY_BYTES_MAX: Final = 1024 * 1024
 """Largest query or subscription body."""
 SCHEDULE: Final = ("stream", "second", "minute", "hour", "dayOfMonth", "month", "dayOfWeek")
 """Parameters of a WebSocket subscription; they mean nothing to an ordinary GET."""
+
+_JSON: Final = ("application/json", "application/ld+json")
 
 router = new_router("queries")
 
@@ -49,7 +52,12 @@ async def json_body(request: Request) -> Any:  # noqa: ANN401  # whatever the ca
         ) from None
 
 
-@router.post("/queries", response_class=Response, status_code=201)
+@router.post(
+    "/queries",
+    response_class=Response,
+    status_code=201,
+    openapi_extra=body_described("name and query", *_JSON),
+)
 async def make_query(request: Request, caller: MayQuery) -> Response:
     """Keep a query under a name, to be asked and subscribed to by it."""
     headers = agree_to_write(request)
@@ -86,7 +94,7 @@ def _keep(request: Request, caller: Caller, name: str, query: dict[str, Any]) ->
             ) from None
 
 
-@router.get("/queries", response_class=Response)
+@router.get("/queries", response_class=Response, openapi_extra=LIST_DESCRIBED)
 def list_queries(request: Request, caller: MayQuery) -> Response:
     """A page of the named queries."""
     refuse_parameters(request, *PAGING)
@@ -119,7 +127,7 @@ def named_query(request: Request, caller: Caller, name: str) -> NamedQuery:
     return found
 
 
-@router.get("/queries/{query_name}", response_class=Response)
+@router.get("/queries/{query_name}", response_class=Response, openapi_extra=ONE_DESCRIBED)
 def show_query(request: Request, query_name: str, caller: MayQuery) -> Response:
     """The definition of a named query."""
     refuse_parameters(request)
@@ -137,7 +145,12 @@ def drop_query(request: Request, query_name: str, caller: MayQuery) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/queries/{query_name}/events", response_class=Response)
+@router.get(
+    "/queries/{query_name}/events",
+    response_class=Response,
+    responses=QUERY_ANSWER,
+    openapi_extra=LIST_DESCRIBED,
+)
 def query_events(request: Request, query_name: str, caller: MayQuery) -> Response:
     """The events a named query finds, page by page; a WebSocket here subscribes instead."""
     refuse_parameters(request, *PAGING)

@@ -21,6 +21,13 @@ from epcis.query.parameters import EVENT_TYPES
 from epcis.routes.addresses import identifier
 from epcis.routes.answers import capable, collection, new_router, next_page, per_page
 from epcis.routes.callers import MayQuery
+from epcis.routes.described import (
+    COLLECTION_ANSWER,
+    LIST_DESCRIBED,
+    ONE_DESCRIBED,
+    QUERY_ANSWER,
+    events_described,
+)
 from epcis.routes.events import asked, event_page, question
 from epcis.routes.negotiation import Agreement, agree
 from epcis.routes.problems import not_found, refusal
@@ -74,7 +81,7 @@ RESOURCES: Final = (
 router = new_router("resources")
 
 
-@router.get("/", response_class=Response)
+@router.get("/", response_class=Response, responses=COLLECTION_ANSWER, openapi_extra=ONE_DESCRIBED)
 @router.get("", response_class=Response, include_in_schema=False)
 def top_level(request: Request, _caller: MayQuery) -> Response:
     """The resources this repository has."""
@@ -187,16 +194,19 @@ def _offer(resource: Resource) -> None:
         del value
         return _one(resource, request, caller)
 
-    for path, endpoint in (
-        (f"/{resource.name}", listing),
-        (f"/{resource.name}/{{value:path}}/events", events_of),
-        (f"/{resource.name}/{{value:path}}", one),
+    described = events_described(without=resource.parameter)
+    for path, endpoint, answers, extra in (
+        (f"/{resource.name}", listing, COLLECTION_ANSWER, LIST_DESCRIBED),
+        (f"/{resource.name}/{{value:path}}/events", events_of, QUERY_ANSWER, described),
+        (f"/{resource.name}/{{value:path}}", one, COLLECTION_ANSWER, ONE_DESCRIBED),
     ):
         router.add_api_route(
             path,
             endpoint,
             methods=["GET"],
             response_class=Response,
+            responses=answers,
+            openapi_extra=extra,
             name=f"{endpoint.__name__} {resource.name}",
         )
         capable(router, path, "GET")
@@ -206,7 +216,9 @@ for _resource in RESOURCES:
     _offer(_resource)
 
 
-@router.get("/epcs", response_class=Response)
+@router.get(
+    "/epcs", response_class=Response, responses=COLLECTION_ANSWER, openapi_extra=LIST_DESCRIBED
+)
 def epcs(request: Request, caller: MayQuery) -> Response:
     """A page of the items events name."""
     refuse_parameters(request, *_PAGING)
@@ -225,7 +237,12 @@ def epcs(request: Request, caller: MayQuery) -> Response:
     return collection(agreement, [written(key, agreement) for _, key in shown], headers)
 
 
-@router.get("/epcs/{epc:path}/events", response_class=Response)
+@router.get(
+    "/epcs/{epc:path}/events",
+    response_class=Response,
+    responses=QUERY_ANSWER,
+    openapi_extra=events_described(),
+)
 def epc_events(request: Request, epc: str, caller: MayQuery) -> Response:
     """The events that name an item, in whichever list."""
     del epc  # decoded too often by then, see addresses
@@ -235,7 +252,7 @@ def epc_events(request: Request, epc: str, caller: MayQuery) -> Response:
     return event_page(request, agreement, asked_for, caller)
 
 
-@router.get("/epcs/{epc:path}/state", response_class=Response)
+@router.get("/epcs/{epc:path}/state", response_class=Response, openapi_extra=ONE_DESCRIBED)
 def epc_state(request: Request, epc: str, caller: MayQuery) -> Response:
     """What the repository knows of an item now: lot, expiry, status, place, holder, container."""
     del epc
@@ -251,7 +268,12 @@ def epc_state(request: Request, epc: str, caller: MayQuery) -> Response:
     return Response(told, headers=headers, media_type="application/json")
 
 
-@router.get("/epcs/{epc:path}", response_class=Response)
+@router.get(
+    "/epcs/{epc:path}",
+    response_class=Response,
+    responses=COLLECTION_ANSWER,
+    openapi_extra=ONE_DESCRIBED,
+)
 def epc_resources(request: Request, epc: str, caller: MayQuery) -> Response:
     """What there is about one item: its events."""
     del epc

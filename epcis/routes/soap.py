@@ -20,6 +20,7 @@ from epcis.query.parameters import QueryRefused
 from epcis.query.schedule import Schedule, ScheduleError
 from epcis.query.values import BadValue, moment
 from epcis.routes.answers import capable, new_router
+from epcis.routes.described import SOAP_ANSWER, body_described
 from epcis.routes.negotiation import vendor_version
 from epcis.routes.problems import problem_of
 from epcis.routes.wsdl import wsdl
@@ -51,7 +52,18 @@ def describe(request: Request) -> Response:
     return wsdl(request)
 
 
-@router.post("/soap", response_class=Response)
+@router.post(
+    "/soap",
+    response_class=Response,
+    responses=SOAP_ANSWER,
+    openapi_extra=body_described(
+        "An operation, in a SOAP envelope or bare.",
+        "text/xml",
+        "application/soap+xml",
+        "application/xml",
+        schema={"type": "string"},
+    ),
+)
 async def ask(request: Request) -> Response:
     """One operation of the query control interface, in a SOAP 1.1 or 1.2 envelope or bare."""
     content = bytearray()
@@ -65,7 +77,7 @@ async def ask(request: Request) -> Response:
 
 
 def _answered(request: Request, content: bytes) -> tuple[int, bytes, Wrapping]:
-    wrapping = Wrapping(envelope.SOAP_1_1)
+    wrapping = Wrapping()
     try:
         wrapping, element = envelope.unwrap(content)
         caller = _permitted(request)
@@ -74,7 +86,7 @@ def _answered(request: Request, content: bytes) -> tuple[int, bytes, Wrapping]:
         told = _fault_of(fault)
         if told is None:
             raise
-        return _status(fault, told), wrapping.fault(told), wrapping
+        return _status(fault, told, wrapping), wrapping.fault(told), wrapping
 
 
 def _permitted(request: Request) -> Caller:
@@ -99,15 +111,16 @@ def _fault_of(fault: Exception) -> Fault | None:
 _SOAP_NAMES: Final = {"QueryValidationException": "ValidationException"}
 
 
-def _status(fault: Exception, told: Fault) -> int:
-    """SOAP 1.1 answers faults with 500; who may not ask, or must come back, is told by HTTP too."""
+def _status(fault: Exception, told: Fault, wrapping: Wrapping) -> int:
+    """SOAP 1.1 wants 500 for every fault; otherwise the status says whose fault it is."""
     if isinstance(fault, StoreAway):
         return 503
     if isinstance(fault, Problem) and fault.status in (401, 507):
         return fault.status
     if told.name == "SecurityException":
         return 403
-    return 500
+    is_ours = told.name == "ImplementationException"
+    return 500 if is_ours or wrapping.envelope == envelope.SOAP_1_1 else 400
 
 
 class _Desk:

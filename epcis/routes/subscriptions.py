@@ -17,6 +17,7 @@ from epcis.query.values import BadValue, moment
 from epcis.routes.addresses import address
 from epcis.routes.answers import capable, new_router, next_page, per_page
 from epcis.routes.callers import MayQuery
+from epcis.routes.described import LIST_DESCRIBED, ONE_DESCRIBED, body_described
 from epcis.routes.events import PAGING
 from epcis.routes.negotiation import agree, agree_to_write, choice, discovery
 from epcis.routes.problems import not_found, refusal
@@ -46,7 +47,14 @@ _MEMBERS = {
 router = new_router("subscriptions")
 
 
-@router.post("/queries/{query_name}/subscriptions", response_class=Response, status_code=201)
+@router.post(
+    "/queries/{query_name}/subscriptions",
+    response_class=Response,
+    status_code=201,
+    openapi_extra=body_described(
+        "dest, and stream or schedule", "application/json", "application/ld+json"
+    ),
+)
 async def subscribe(request: Request, query_name: str, caller: MayQuery) -> Response:
     """Have the results of a named query sent to a webhook, as they come or by schedule."""
     headers = agree_to_write(request)
@@ -190,7 +198,9 @@ def _written(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-@router.get("/queries/{query_name}/subscriptions", response_class=Response)
+@router.get(
+    "/queries/{query_name}/subscriptions", response_class=Response, openapi_extra=LIST_DESCRIBED
+)
 def list_subscriptions(request: Request, query_name: str, caller: MayQuery) -> Response:
     """A page of the subscriptions to a named query."""
     refuse_parameters(request, *PAGING)
@@ -224,7 +234,11 @@ def _of_address(
     return one
 
 
-@router.get("/queries/{query_name}/subscriptions/{subscription_id}", response_class=Response)
+@router.get(
+    "/queries/{query_name}/subscriptions/{subscription_id}",
+    response_class=Response,
+    openapi_extra=ONE_DESCRIBED,
+)
 def show_subscription(
     request: Request, query_name: str, subscription_id: str, caller: MayQuery
 ) -> Response:
