@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 import orjson
 from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from epcis.codec.document import DocumentRefused, Limits, open_document
 from epcis.ledger.entry import LeafKind
@@ -102,7 +103,7 @@ def capture(
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
                 return _Capture(store, received, now, sender, party, strict, limits).run()
-            except StoreContended:
+            except (StoreContended, IntegrityError):
                 if attempt == ATTEMPTS_MAX:
                     raise
     raise AssertionError("every attempt returns or raises")

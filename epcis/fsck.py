@@ -99,7 +99,7 @@ def check_state(
             differing = list(_differences(act, rows))
             if rebuild and differing:
                 hand = Hand(act)
-                standings, lots = Standings(hand), Lots(hand)
+                standings, lots = Standings(hand, act.words), Lots(hand, act.words)
                 ids = [row[0] for row, _ in differing]
                 write_tellings(hand, standings, lots, Teller(hand), ids)
         yield from (_item_finding(row, what, rebuild=rebuild) for row, what in differing)
@@ -111,7 +111,8 @@ def check_state(
 
 def _differences(act: Act, rows: Sequence[Row]) -> Iterator[tuple[Row, str]]:
     hand = Hand(act)
-    standings, lots, teller = Standings(hand), Lots(hand), Teller(hand)
+    standings, lots = Standings(hand, act.words), Lots(hand, act.words)
+    teller = Teller(hand)
     stays: dict[int, list[Row]] = defaultdict(list)
     for child, *stay in hand.all_in(_STAYS, [row[0] for row in rows]):
         stays[child].append(tuple(stay))

@@ -64,7 +64,7 @@ class Hand:
             return
         with self._driver.cursor(name="packtrail_stream") as cursor:
             cursor.itersize = FETCH_ROWS
-            cursor.execute(_for_postgresql(statement), values)
+            cursor.execute(for_postgresql(statement), values)
             yield from cursor
 
     def run(self, statement: str, values: Sequence[object] = ()) -> int:
@@ -104,7 +104,7 @@ class Hand:
             self._driver.executemany(_insert_of(table, columns), rows)
         elif len(rows) < COPY_ROWS_MIN:
             with self._driver.cursor() as cursor:
-                cursor.executemany(_for_postgresql(_insert_of(table, columns)), rows)
+                cursor.executemany(for_postgresql(_insert_of(table, columns)), rows)
         else:
             self._copy(table, columns, rows)
 
@@ -114,7 +114,7 @@ class Hand:
             self._driver.executemany(statement, rows)
             return
         with self._driver.cursor() as cursor:
-            cursor.executemany(_for_postgresql(statement), rows)
+            cursor.executemany(for_postgresql(statement), rows)
 
     def update(
         self,
@@ -163,7 +163,7 @@ class Hand:
     def _run(self, statement: str, values: Sequence[object]) -> Any:  # noqa: ANN401  # a driver's cursor
         if self.is_sqlite:
             return self._driver.execute(statement, values)
-        return self._driver.execute(_for_postgresql(statement), values)
+        return self._driver.execute(for_postgresql(statement), values)
 
     def _copy(self, table: str, columns: tuple[str, ...], rows: Iterable[Sequence[object]]) -> None:
         statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)"
@@ -174,7 +174,8 @@ class Hand:
 
 
 @lru_cache(maxsize=256)
-def _for_postgresql(statement: str) -> str:
+def for_postgresql(statement: str) -> str:
+    """A statement with the marks of psycopg."""
     return statement.replace("?", "%s")
 
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 READERS_MAX = 16
 """Connections for snapshots, and on PostgreSQL for acts, beyond which callers wait."""
 READER_WAIT_S = 10
+WORD_WRITERS_MAX = 4
+"""Connections on PostgreSQL that store shared words beside the acts that need them."""
 WRITER_WAIT_S = 30
 """How long an act waits for the writer of another process before it says the store is away."""
 GROUP_ACTS_MAX = 64
@@ -99,6 +101,9 @@ class Act(View):
     now: datetime = _EPOCH
     """The act's record time: the caller's clock, but never earlier than an act before."""
     commitments: list[Commitment] = field(default_factory=list)
+    words: Engine | None = None
+    """Where shared words (standings, lots) are stored at once, so that acts do not wait for each
+    other's; None where they are part of the act."""
 
     def log(
         self, kind: LeafKind, public: bytes, confidential: bytes = b"", *, subject: bytes = b""
@@ -126,6 +131,7 @@ class Store:
         self._latest = _EPOCH
         self._latest_lock = threading.Lock()
         self._group = _GroupCommit(engine) if self.is_sqlite else None
+        self._words = None if self.is_sqlite else _words_engine(engine)
         self._snapshots = (
             engine
             if self.is_sqlite
@@ -169,6 +175,8 @@ class Store:
         """Let go of all connections."""
         if self._group:
             self._group.close()
+        if self._words:
+            self._words.dispose()
         self.engine.dispose()
 
     @contextmanager
@@ -186,7 +194,7 @@ class Store:
                     act.enter_log()
                 return
             with self.engine.begin() as connection:
-                act = Act(connection, self._record_time(connection, now))
+                act = Act(connection, self._record_time(connection, now), words=self._words)
                 yield act
                 act.enter_log()
                 # A crash up to here leaves nothing, after it everything of the act.
@@ -340,6 +348,17 @@ class _GroupCommit:
             connection.rollback()
         finally:
             group.flushed.set()
+
+
+def _words_engine(engine: Engine) -> Engine:
+    return create_engine(
+        engine.url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=WORD_WRITERS_MAX,
+        max_overflow=0,
+        pool_timeout=READER_WAIT_S,
+        pool_pre_ping=True,
+    )
 
 
 def _sqlite_engine(address: str) -> Engine:

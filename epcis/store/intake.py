@@ -119,8 +119,8 @@ class Intake:
         self._hand = Hand(act)
         self._document = document
         self._party = party
-        self._standings = Standings(self._hand)
-        self._lots = Lots(self._hand)
+        self._standings = Standings(self._hand, act.words)
+        self._lots = Lots(self._hand, act.words)
         self._lives = Lives(self._hand, self._standings)
         self._txid = self._transaction()
         self.taken = Taken()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from epcis.store.bulk import for_postgresql
 from epcis.store.life import ItemStatus, Lot, Standing, advance, share
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from epcis.store.bulk import Hand
     from epcis.store.life import Happening
 
@@ -26,8 +29,9 @@ CACHED_MAX = 100_000
 class Standings:
     """Numbers of standings, within one act."""
 
-    def __init__(self, hand: Hand) -> None:
+    def __init__(self, hand: Hand, words: Engine | None = None) -> None:
         self._hand = hand
+        self._words = words
         self._by_id: dict[int, Standing] = {}
         self._ids: dict[Standing, int] = {}
         self._shared: dict[tuple[int, int], int] = {}
@@ -68,13 +72,7 @@ class Standings:
 
     def _find(self, standing: Standing) -> int:
         values = (standing.status.value, *standing[1:])
-        row = self._hand.one(_FIND_STANDING, values)
-        if row is None:
-            self._hand.run(_ADD_STANDING, values)
-            row = self._hand.one(_FIND_STANDING, values)
-        assert row is not None, "a standing just stored can be read"
-        number: int = row[0]
-        return number
+        return _number(self._hand, self._words, _FIND_STANDING, _ADD_STANDING, values)
 
     def _keep(self, number: int, standing: Standing) -> None:
         if len(self._by_id) >= CACHED_MAX:
@@ -88,8 +86,9 @@ class Standings:
 class Lots:
     """Numbers of lots, within one act."""
 
-    def __init__(self, hand: Hand) -> None:
+    def __init__(self, hand: Hand, words: Engine | None = None) -> None:
         self._hand = hand
+        self._words = words
         self._ids: dict[tuple[str, Lot], int] = {}
 
     def number(self, gtin: str, lot: Lot) -> int:
@@ -103,10 +102,19 @@ class Lots:
 
     def _find(self, gtin: str, lot: Lot) -> int:
         values = (gtin, lot.code, lot.expiry)
-        row = self._hand.one(_FIND_LOT, values)
-        if row is None:
-            self._hand.run(_ADD_LOT, values)
-            row = self._hand.one(_FIND_LOT, values)
-        assert row is not None, "a lot just stored can be read"
-        number: int = row[0]
-        return number
+        return _number(self._hand, self._words, _FIND_LOT, _ADD_LOT, values)
+
+
+def _number(hand: Hand, words: Engine | None, find: str, add: str, values: tuple[str, ...]) -> int:
+    """The number of a word; a new one is stored, and stays even where the act is undone."""
+    row = hand.one(find, values)
+    if row is None:
+        if words is None:
+            hand.run(add, values)
+        else:
+            with words.connect() as connection:
+                connection.exec_driver_sql(for_postgresql(add), values)
+        row = hand.one(find, values)
+    assert row is not None, "a word just stored can be read"
+    number: int = row[0]
+    return number
