@@ -8,6 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from schemas.gs1 import ai, content_rules, coupons, element_string
 from schemas.gs1.ai_table import ROWS
@@ -114,3 +116,62 @@ def test_composed_fields(code, good, bad):
     # The explanation never contradicts the verdict.
     assert all(ai.explain(identifier, v) is None for v in good)
     assert all(ai.explain(identifier, v) is not None for v in bad)
+
+
+def _likely_values(identifier):
+    """Strings near what a field accepts: its length or one off, its characters or others."""
+    numeric = all(part.kind == "N" for part in identifier.components)
+    alphabet = "0123456789" if numeric else "0123456789ABCXYZabc/-+=%_"
+    sizes = st.integers(0, identifier.length_max + 1)
+    shapes = [st.text(alphabet=alphabet, min_size=n, max_size=n) for n in (0, 1)]
+    shapes.append(sizes.flatmap(lambda n: st.text(alphabet=alphabet, min_size=n, max_size=n)))
+    shapes.append(st.text(max_size=6))
+    return st.one_of(shapes)
+
+
+@given(st.sampled_from(ai.codes()).flatmap(lambda c: st.tuples(st.just(c), _near(c))))
+@settings(max_examples=1_500, deadline=None)
+def test_what_is_refused_is_explained_and_what_is_accepted_is_not(pair):
+    code, value = pair
+    identifier = ai.lookup(code)
+    fault = ai.explain(identifier, value)
+    assert identifier.accepts(value) == (fault is None)
+    assert fault is None or 0 <= fault.position <= len(value)
+
+
+def _near(code):
+    return _likely_values(ai.lookup(code))
+
+
+@given(
+    st.lists(
+        st.sampled_from(["01", "10", "11", "17", "21", "240", "310", "3103", "37", "400", "712"]),
+        min_size=1,
+        max_size=5,
+    ),
+    st.data(),
+)
+@settings(max_examples=300, deadline=None)
+def test_what_we_accept_another_reader_reads_the_same(codes, data):
+    """biip is laxer: it may read what we refuse, but never refuse or cut otherwise what we take."""
+    from biip import ParseError
+    from biip.gs1_messages import GS1Message
+
+    sound = {"01": st.just("09506000134352"), "17": st.sampled_from(["270531", "270500"])}
+    text = "".join(
+        code
+        + data.draw(sound.get(code) or _near(code))
+        + data.draw(st.sampled_from(["", element_string.GS]))
+        for code in codes
+        if ai.lookup(code)
+    )
+    ours = element_string.parse(text)
+    if any(finding.severity == "error" for finding in ours.findings):
+        return
+    try:
+        theirs = GS1Message.parse(text)
+    except ParseError as refusal:
+        raise AssertionError(f"biip refuses {text!r}: {refusal}") from refusal
+    assert [(e.ai.ai, e.value) for e in theirs.element_strings] == [
+        (e.ai, e.value) for e in ours.elements
+    ]
