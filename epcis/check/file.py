@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 LIKE_MAX: Final = 50
 """Findings of one code that are listed; further ones are counted."""
+_SAID_MAX: Final = 100_000
+"""Findings that are remembered so that nothing is said twice."""
 _SPOOL_MEMORY_BYTES: Final = 16 * 2**20
 _LIMITS: Final = Limits()
 
@@ -82,7 +84,7 @@ _SAID_BY_SCHEMA: Final = frozenset(
 """What the reader notes and the schema says better, with a reason."""
 
 
-_ABOUT_VALUES: Final = frozenset({"time-invalid", "offset-invalid", "word-unknown"})
+_ABOUT_VALUES: Final = frozenset({"time-unreadable", "offset-invalid", "word-unknown"})
 """Topics of rules that say nothing new where the schema refused the value itself."""
 
 
@@ -120,6 +122,7 @@ def check(
         try:
             reader = open_document(original, limits=limits)
             listed.extend(_read(reader, everyone, now))
+            listed.extend_unsaid(reader.findings)
         except DocumentRefused as refused:
             return _placed(list(refused.findings), original, limits)
         schema = _against_schema(original, plain, limits, published)
@@ -145,7 +148,7 @@ def _seekable(source: bytes | BinaryIO, spool: BinaryIO) -> BinaryIO:
 def _read(
     reader: DocumentReader, watchers: Sequence[Watcher], now: datetime | None
 ) -> Iterator[Finding]:
-    """Findings of the rules, then of the watchers at the end, then what the reader noted."""
+    """Findings of the rules over events, then of everyone at the end."""
     version = "2.0" if reader.stream.sniffed.syntax is Syntax.XML_2_0 else "1.2"
     if reader.stream.sniffed.syntax is Syntax.JSON_LD:
         version = ""
@@ -159,7 +162,6 @@ def _read(
     for watcher in watchers:
         for finding in watcher.judge(reader.header, now):
             yield finding if version else _in_json(finding)
-    yield from reader.findings
 
 
 def _in_json(finding: Finding) -> Finding:
@@ -203,12 +205,20 @@ class _Listed:
     def __init__(self) -> None:
         self._findings: list[Finding] = []
         self._counts: Counter[str] = Counter()
+        self._said: set[tuple[str, str | None]] = set()
 
     def extend(self, findings: Iterable[Finding]) -> None:
+        """Add findings of the rules."""
         for finding in findings:
+            if finding.where.path is not None and len(self._said) < _SAID_MAX:
+                self._said.add((finding.code, finding.where.path))
             self._counts[finding.code] += 1
             if self._counts[finding.code] <= LIKE_MAX:
                 self._findings.append(finding)
+
+    def extend_unsaid(self, findings: Iterable[Finding]) -> None:
+        """Add what the reader noted, unless a rule says the same of the same place."""
+        self.extend(f for f in findings if (f.code, f.where.path) not in self._said)
 
     def beside(self, schema: list[Finding]) -> Iterator[Finding]:
         """The findings that say more than the schema said already."""

@@ -49,7 +49,7 @@ def happened_at_a_time(event: Event) -> Iterator[Fault]:
         offset = None
     if instant(event.event_time, offset) is None:
         yield error(
-            "time-invalid",
+            "time-unreadable",
             f"eventTime '{event.event_time}' is no time",
             "Write it as 2026-01-31T12:00:00+01:00.",
             "eventTime",

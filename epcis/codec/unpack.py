@@ -9,6 +9,7 @@ import codecs
 import gzip
 import io
 import tempfile
+import weakref
 import zipfile
 import zlib
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
@@ -103,6 +104,7 @@ class PlainStream(io.RawIOBase):
 
     def _zip_member(self, packed: _Rewound) -> BinaryIO:
         spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_MEMORY_BYTES)
+        weakref.finalize(self, spool.close)
         while part := packed.read(2**20):
             spool.write(part)
             if packed.count > self._limits.document_bytes_max:
