@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Callable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,3 +162,52 @@ Selection: TypeAlias = About | Recorded | Period
 
 def _times(selection: Recorded) -> dict[str, str]:
     return {"from": selection.from_.isoformat(), "to": selection.to.isoformat()}
+
+
+def selection_from(said: Mapping[str, str]) -> Selection:
+    """The selection that `as_dict` of one said.
+
+    Raises ValueError where it says none.
+
+    >>> selection_from(Lot("09521321000017", "L1").as_dict())
+    Lot(gtin='09521321000017', lot='L1')
+    """
+    kind = said.get("kind", "")
+    if kind in _ABOUT:
+        made, names = _ABOUT[kind]
+        missing = [name for name in names if not said.get(name)]
+        if missing:
+            raise ValueError(f"a dossier of kind {kind} needs {' and '.join(missing)}")
+        return made(*(said[name] for name in names))
+    if kind not in _RECORDED:
+        known = ", ".join([*_ABOUT, *_RECORDED])
+        raise ValueError(f"a dossier is of one of these kinds: {known}")
+    times = (_time(said, "from"), _time(said, "to"))
+    if kind == "period":
+        return Period(*times, by_record_time=said.get("by") == "record time")
+    if kind == "audit trail":
+        who = said.get("who")
+        return AuditTrail(*times, who=None if who == "everybody" else who)
+    if kind == "authority report":
+        return AuthorityReport(*times, purpose=said.get("purpose", "39(a)"))
+    return Verifications(*times) if kind == "verification log" else Inspection(*times)
+
+
+_ABOUT: Final[dict[str, tuple[Callable[..., About], tuple[str, ...]]]] = {
+    "pack": (Pack, ("gtin", "serial")),
+    "case": (Case, ("sscc",)),
+    "lot": (Lot, ("gtin", "lot")),
+    "shipment": (Shipment, ("transaction",)),
+    "recall": (RecallOf, ("id",)),
+}
+_RECORDED: Final = (
+    "period", "audit trail", "verification log", "dscsa inspection", "authority report",
+)  # fmt: skip
+
+
+def _time(said: Mapping[str, str], name: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(said.get(name, ""))
+    except ValueError:
+        raise ValueError(f"'{name}' is a time, as 2026-01-31T12:00:00Z") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from compliance.dossier.jobs import run_exports
 from compliance.seal.checkpoint import seal_log, stamp_checkpoint, stamp_is_due
 from epcis.capture_job import run_jobs
 from epcis.codec.document import Limits
@@ -64,7 +65,11 @@ def _workers(parts: Parts) -> list[Worker]:
     async def checkpoints(stop: asyncio.Event) -> None:
         await _sign_checkpoints(parts, stop)
 
+    async def exports(stop: asyncio.Event) -> None:
+        await run_exports(store, parts.keys, settings.data_dir / "exports", clock, stop)
+
     return [
+        ("exports", exports),
         ("capture jobs", capture_jobs),
         ("subscriptions", subscriptions),
         ("sequencer", sequencer),

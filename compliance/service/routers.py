@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, FastAPI, Request
 from sqlalchemy import text
 
-from compliance.routes import recalls
+from compliance.routes import exports, recalls
 from compliance.service import pages, scanning_routes, telemetry
 from epcis.desk import store_of
 from epcis.routes import log
@@ -43,3 +43,4 @@ def _routers() -> Iterator[APIRouter]:
     yield verification_router
     yield pages.router
     yield recalls.router
+    yield exports.router

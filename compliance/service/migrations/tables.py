@@ -1,5 +1,6 @@
 """Every floor's tables: imported, so that the one `metadata` knows them all."""
 
+import compliance.dossier.tables
 import compliance.tables
 import epcis.ledger.tables
 import epcis.query.tables
@@ -12,4 +13,5 @@ FLOORS = (
     epcis.query.tables,
     verification.tables,
     compliance.tables,
+    compliance.dossier.tables,
 )

@@ -1,0 +1,219 @@
+"""Dossiers asked for over HTTP: made one after the other, in the order they were asked for.
+
+What was asked for is a row; a job that was interrupted, even by a crash, goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from sqlalchemy import delete, func, insert, select, update
+
+from compliance.dossier.export import export
+from compliance.dossier.gather import Redaction
+from compliance.dossier.refusal import ExportRefused
+from compliance.dossier.selection import selection_from
+from compliance.dossier.tables import export_job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
+
+    from compliance.dossier.selection import Selection
+    from compliance.seal.keys import Keys
+    from epcis.desk import Clock
+    from epcis.store.database import Act, Store, View
+
+WAITING_MAX = 100
+"""Dossiers that may wait; further ones are refused."""
+LISTED_MAX = 500
+LOOK_EVERY_S = 0.5
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportJob:
+    """A dossier that was asked for."""
+
+    id: str
+    selection: dict[str, str]
+    redaction: str
+    party: str | None
+    by: str
+    asked: datetime
+    state: str
+    """waiting, running, ready or refused."""
+    done: int
+    total: int
+    finished: datetime | None
+    sha256: str | None
+    error: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The job as `/exports/{id}` shows it."""
+        return {
+            "id": self.id,
+            "selection": self.selection,
+            "redaction": self.redaction,
+            "by": self.by,
+            "asked": self.asked.isoformat(),
+            "state": self.state,
+            "done": self.done,
+            "total": self.total,
+            "finished": self.finished.isoformat() if self.finished else None,
+            "sha256": self.sha256,
+            "error": self.error,
+        }
+
+
+def ask(
+    act: Act, selection: Selection, *, by: str, redaction: Redaction, party: str | None
+) -> ExportJob:
+    """Ask for a dossier. Raises ExportRefused where too many wait already."""
+    waiting = select(func.count()).where(export_job.c.state.in_(("waiting", "running")))
+    if (act.connection.scalar(waiting) or 0) >= WAITING_MAX:
+        raise ExportRefused(f"{WAITING_MAX} dossiers wait already; ask again later")
+    job_id = f"D-{act.now:%Y%m%d}-{secrets.token_hex(6)}"
+    act.connection.execute(
+        insert(export_job).values(
+            id=job_id,
+            selection=json.dumps(selection.as_dict()),
+            redaction=redaction.value,
+            party=party,
+            by=by,
+            asked=act.now,
+            state="waiting",
+            done=0,
+            total=0,
+        )
+    )
+    return _job(act, job_id)
+
+
+def find_job(view: View, job_id: str) -> ExportJob | None:
+    """A job by its id."""
+    row = view.connection.execute(select(export_job).where(export_job.c.id == job_id)).first()
+    return None if row is None else _of_row(row)
+
+
+def list_jobs(view: View) -> list[ExportJob]:
+    """The newest jobs, newest first."""
+    rows = view.connection.execute(
+        select(export_job).order_by(export_job.c.asked.desc(), export_job.c.id).limit(LISTED_MAX)
+    )
+    return [_of_row(row) for row in rows]
+
+
+def forget(act: Act, job_id: str, folder: Path) -> None:
+    """Remove a job and its file."""
+    act.connection.execute(delete(export_job).where(export_job.c.id == job_id))
+    file_of(folder, job_id).unlink(missing_ok=True)
+
+
+def file_of(folder: Path, job_id: str) -> Path:
+    """Where the dossier of a job lies when it is ready."""
+    return folder / f"{job_id}.asice"
+
+
+async def run_exports(
+    store: Store, keys: Keys, folder: Path, clock: Clock, stop: asyncio.Event
+) -> None:
+    """Make the dossiers that wait, until `stop` is set."""
+    while not stop.is_set():
+        if not await asyncio.to_thread(make_next, store, keys, folder, clock, stop):
+            try:
+                await asyncio.wait_for(stop.wait(), LOOK_EVERY_S)
+            except TimeoutError:
+                continue
+
+
+def make_next(
+    store: Store, keys: Keys, folder: Path, clock: Clock, stop: asyncio.Event | None = None
+) -> bool:
+    """Make the dossier that waits longest; says whether there was one.
+
+    A running one was interrupted and comes first.
+    """
+    with store.read() as view:
+        row = view.connection.execute(
+            select(export_job)
+            .where(export_job.c.state.in_(("waiting", "running")))
+            .order_by(export_job.c.state, export_job.c.asked, export_job.c.id)
+            .limit(1)
+        ).first()
+    if row is None:
+        return False
+    job = _of_row(row)
+    _note(store, job.id, clock, state="running")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        made = export(
+            store,
+            selection_from(job.selection),
+            file_of(folder, job.id),
+            keys,
+            now=job.asked,
+            by=job.by,
+            redaction=Redaction(job.redaction),
+            party=job.party,
+            progress=_progress(store, job.id, clock, stop),
+        )
+    except _Stopped:
+        return False
+    except (ExportRefused, OSError) as fault:
+        _log.warning("a dossier was not made", job=job.id, why=str(fault))
+        _note(store, job.id, clock, state="refused", error=str(fault), finished=clock())
+        return True
+    _note(
+        store,
+        job.id,
+        clock,
+        state="ready",
+        done=made.events + made.records,
+        sha256=made.sha256,
+        finished=clock(),
+    )
+    return True
+
+
+class _Stopped(BaseException):
+    """The service ends; the job goes on when it starts again."""
+
+
+def _progress(
+    store: Store, job_id: str, clock: Clock, stop: asyncio.Event | None
+) -> Callable[[int, int], None]:
+    last = -1
+
+    def tell(done: int, total: int) -> None:
+        nonlocal last
+        if stop is not None and stop.is_set():
+            raise _Stopped
+        percent = 100 * done // total if total else 100
+        if percent != last:
+            last = percent
+            _note(store, job_id, clock, done=done, total=total)
+
+    return tell
+
+
+def _note(store: Store, job_id: str, clock: Clock, **values: object) -> None:
+    with store.write(clock()) as act:
+        act.connection.execute(update(export_job).where(export_job.c.id == job_id).values(**values))
+
+
+def _job(view: View, job_id: str) -> ExportJob:
+    return _of_row(
+        view.connection.execute(select(export_job).where(export_job.c.id == job_id)).one()
+    )
+
+
+def _of_row(row: Any) -> ExportJob:  # noqa: ANN401  # a row of export_job
+    values = {**row._mapping, "selection": json.loads(row.selection)}  # noqa: SLF001  # public by its documentation
+    return ExportJob(**values)

@@ -1,0 +1,125 @@
+"""`/exports`: ask for a dossier, watch it being made, fetch it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, Field
+
+from compliance.dossier.gather import Redaction
+from compliance.dossier.jobs import ExportJob, ask, file_of, find_job, forget, list_jobs
+from compliance.dossier.refusal import ExportRefused
+from compliance.dossier.selection import Selection, selection_from
+from epcis.desk import Caller, Problem, needs, now_of, settings_of, store_of
+from schemas.gs1.keys import Gtin
+
+router = APIRouter(prefix="/exports", tags=["exports"])
+
+MayExport = Annotated[Caller, Depends(needs("export"))]
+Word = Annotated[str, Field(max_length=512)]
+Kind = Literal[
+    "pack", "case", "lot", "shipment", "recall", "period", "audit trail", "verification log",
+    "dscsa inspection", "authority report",
+]  # fmt: skip
+
+
+class Wanted(BaseModel):
+    """What a dossier is about: its kind, and what that kind needs."""
+
+    kind: Kind
+    gtin: Word = ""
+    serial: Word = ""
+    lot: Word = ""
+    sscc: Word = ""
+    transaction: Word = ""
+    id: Word = ""
+    from_: Word = Field(default="", alias="from")
+    to: Word = ""
+    by: Literal["event time", "record time"] = "event time"
+    who: Word = ""
+    purpose: Literal["39(a)", "39(b)", "39(c)"] = "39(a)"
+    redaction: Redaction = Redaction.NONE
+
+
+@router.post("", status_code=202)
+def ask_(request: Request, response: Response, caller: MayExport, body: Wanted) -> dict[str, Any]:
+    """Ask for a dossier; it is made in the background, see the address in `Location`."""
+    selection = _selection(body)
+    if caller.party and body.kind in ("audit trail", "verification log", "authority report"):
+        raise Problem(403, "Not allowed", f"a {body.kind} is for the house itself")
+    try:
+        with store_of(request).write(now_of(request)) as act:
+            redaction = Redaction.CONFIDENTIAL if caller.party else body.redaction
+            job = ask(act, selection, by=caller.name, redaction=redaction, party=caller.party)
+    except ExportRefused as refused:
+        raise Problem(
+            429, "Too many dossiers wait", str(refused), headers={"Retry-After": "60"}
+        ) from None
+    response.headers["Location"] = f"/exports/{job.id}"
+    return job.as_dict()
+
+
+@router.get("")
+def list_(request: Request, caller: MayExport) -> list[dict[str, Any]]:
+    """The dossiers that were asked for, newest first; a partner sees its own."""
+    with store_of(request).read() as view:
+        return [job.as_dict() for job in list_jobs(view) if _may_see(job, caller)]
+
+
+@router.get("/{job_id}")
+def status(request: Request, caller: MayExport, job_id: str) -> dict[str, Any]:
+    """How far a dossier is."""
+    return _job(request, caller, job_id).as_dict()
+
+
+@router.get("/{job_id}/file")
+def fetch(request: Request, caller: MayExport, job_id: str) -> FileResponse:
+    """The dossier itself, once it is ready."""
+    job = _job(request, caller, job_id)
+    path = file_of(folder_of(request), job.id)
+    if job.state != "ready" or not path.is_file():
+        raise Problem(409, "Not ready", f"the dossier is {job.state}: {job.error or 'wait for it'}")
+    return FileResponse(
+        path, media_type="application/vnd.etsi.asic-e+zip", filename=f"{job.id}.asice"
+    )
+
+
+@router.delete("/{job_id}", status_code=204)
+def forget_(request: Request, caller: MayExport, job_id: str) -> Response:
+    """Remove a dossier that nobody needs any more; that it was made stays in the log."""
+    job = _job(request, caller, job_id)
+    if job.state == "running":
+        raise Problem(409, "Being made", "a dossier can be removed when it is ready or refused")
+    with store_of(request).write(now_of(request)) as act:
+        forget(act, job.id, folder_of(request))
+    return Response(status_code=204)
+
+
+def folder_of(request: Request) -> Path:
+    """Where finished dossiers wait."""
+    return Path(settings_of(request).data_dir) / "exports"
+
+
+def _job(request: Request, caller: Caller, job_id: str) -> ExportJob:
+    with store_of(request).read() as view:
+        job = find_job(view, job_id)
+    if job is None or not _may_see(job, caller):
+        raise Problem(404, "No such dossier", f"no dossier {job_id} was asked for")
+    return job
+
+
+def _may_see(job: ExportJob, caller: Caller) -> bool:
+    return caller.party is None or job.party == caller.party
+
+
+def _selection(body: Wanted) -> Selection:
+    said = {key: str(value) for key, value in body.model_dump(by_alias=True).items() if value}
+    try:
+        if body.gtin:
+            said["gtin"] = str(Gtin.parse(body.gtin))
+        return selection_from(said)
+    except ValueError as fault:
+        raise Problem(422, "No such dossier", str(fault)) from None
