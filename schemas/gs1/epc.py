@@ -147,9 +147,10 @@ def _recoded(serial: str) -> str:
 def identify(uri: str) -> Identifier:
     """What a URN or Digital Link identifies; a URI without a GS1 key identifies itself.
 
-    >>> identify("urn:epc:idpat:sgtin:9506000.013435.*")
-    Identifier(uri='urn:epc:idpat:sgtin:9506000.013435.*', scheme='gtin', key='/01/09506000134352', is_class=True, is_pattern=True, prefix_length=7)
-    """  # noqa: E501
+    >>> thing = identify("urn:epc:idpat:sgtin:9506000.013435.*")
+    >>> thing.scheme, thing.key, thing.is_class, thing.prefix_length
+    ('gtin', '/01/09506000134352', True, 7)
+    """
     if uri.startswith("urn:epc:"):
         found = _from_urn(uri)
     elif uri[:4].lower() == "http":

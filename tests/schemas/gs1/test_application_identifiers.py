@@ -160,7 +160,7 @@ def test_what_we_accept_another_reader_reads_the_same(codes, data):
     sound = {"01": st.just("09506000134352"), "17": st.sampled_from(["270531", "270500"])}
     text = "".join(
         code
-        + data.draw(sound.get(code) or _near(code))
+        + data.draw(sound.get(code, _near(code)))
         + data.draw(st.sampled_from(["", element_string.GS]))
         for code in codes
         if ai.lookup(code)
