@@ -54,6 +54,15 @@ class PartnerQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class HeardFromPeer:
+    """An operation on a pack that another repository answered for; it is only kept here."""
+
+    request: PackRequest
+    caller: Caller
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetSpent:
     """No answer: the caller has guessed too often today and must prove who it is."""
 
@@ -63,7 +72,7 @@ class NotOurs:
     """No answer: this product is not answered for here."""
 
 
-Wanted = Verification | OperationWanted | PartnerQuestion
+Wanted = Verification | OperationWanted | PartnerQuestion | HeardFromPeer
 Told = Verdict | Answer | Response | BudgetSpent | NotOurs
 
 
@@ -75,6 +84,9 @@ def answer_round(act: Act, round_: list[Wanted], settings: VerificationSettings)
     for at, wanted in enumerate(round_):
         if isinstance(wanted, OperationWanted):
             operations.append((at, wanted))
+        elif isinstance(wanted, HeardFromPeer):
+            told[at] = wanted.answer
+            entries.append(_peer_entry(wanted))
         elif _is_spent(act, wanted, settings):
             told[at] = BudgetSpent()
         elif isinstance(wanted, Verification):
@@ -154,6 +166,21 @@ def _entry(wanted: PartnerQuestion, response: Response) -> history.Entry:
         f"/414/{question.requester}",
         record,
         rules=None,
+    )
+
+
+def _peer_entry(wanted: HeardFromPeer) -> history.Entry:
+    request, answer = wanted.request, wanted.answer
+    return history.Entry(
+        request.code,
+        request.serial,
+        request.operation.value,
+        answer.result.value,
+        wanted.caller.name,
+        wanted.caller.party or "",
+        msgspec.json.encode({"request": request, "peer": answer}),
+        scanned=request.scanned,
+        alert=answer.alert,
     )
 
 

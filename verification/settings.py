@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, cast
 
 from verification.fmd.operation import Role
 from verification.fmd.rulepack import DEFAULT, RulePack, shipped
+from verification.vrs.credential import Policy
 from verification.vrs.question import CONTEXTS
-from verification.vrs.respond import Policy
+from verification.vrs.respond import Policy as AnswerPolicy
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.datastructures import State
+
+    from verification.peers import Peer
+    from verification.vrs.credential import CredentialProvider
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +32,16 @@ class VerificationSettings:
     """GLN-13 that answers carry; empty takes the owner's of the house settings."""
     default_role: Role = Role.PHARMACY
     """The role of a client that is not registered as a participant."""
-    vrs_policy: Policy = field(default_factory=Policy)
+    vrs_policy: AnswerPolicy = field(default_factory=AnswerPolicy)
     vrs_contexts: tuple[str, ...] = CONTEXTS
+    credential_policy: Policy = Policy.OFF
+    """What a partner's missing or bad credential leads to, where no other is set for it."""
+    credential_policies: Mapping[str, Policy] = field(default_factory=dict)
+    """Policies of single partners, by their GLN."""
+    credentials: CredentialProvider | None = None
+    """The wallet that checks partners' presentations; None leaves them not checked."""
+    peers: tuple[Peer, ...] = ()
+    """Repositories that are asked for packs unknown here."""
     unknown_answers_a_day: int = 20
     """Answers 'no such serial' per client, product and address before proof is asked for."""
     body_bytes_max: int = 64 * 1024

@@ -15,6 +15,7 @@ import verification.tables  # noqa: F401  # declares this floor's tables
 from epcis.desk import Caller, Problem, problem_response
 from epcis.store.database import Store
 from verification.routes import FastLane, router
+from verification.routes.counter import close_counter
 from verification.settings import VerificationSettings
 
 GTIN = "05901234123457"
@@ -153,6 +154,7 @@ class Client:
 
     def __init__(self, app):
         self.app = app
+        self.app_state = app.state
         self._runner = asyncio.Runner()
 
     def __enter__(self):
@@ -160,6 +162,7 @@ class Client:
         return self
 
     def __exit__(self, *fault):
+        self._runner.run(close_counter(self.app_state))
         self._runner.__exit__(*fault)
 
     def get(self, url, **more):
@@ -218,7 +221,7 @@ class Holder:
         self.caller = caller
 
 
-def make_app(store, clock, holder, settings=None, *, fast=True):
+def _make_app(store, clock, holder, settings=None, *, fast=True):
     app = FastAPI()
     app.state.store = store
     app.state.clock = clock
@@ -236,6 +239,32 @@ def make_app(store, clock, holder, settings=None, *, fast=True):
 
 
 @pytest.fixture
+def make_app():
+    """Builds an application over a store, as the front desk would."""
+    return _make_app
+
+
+@pytest.fixture
+def make_client():
+    """Builds clients that are closed after the test."""
+    made = []
+
+    def make(app):
+        made.append(Client(app).__enter__())
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.__exit__(None, None, None)
+
+
+@pytest.fixture
+def make_holder():
+    """Builds a holder of the pharmacy's caller."""
+    return lambda caller=PHARMACY: Holder(caller)
+
+
+@pytest.fixture
 def holder():
     return Holder(PHARMACY)
 
@@ -247,7 +276,7 @@ def settings():
 
 @pytest.fixture
 def app(packs, clock, holder, settings):
-    return make_app(packs, clock, holder, settings)
+    return _make_app(packs, clock, holder, settings)
 
 
 @pytest.fixture

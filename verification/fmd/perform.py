@@ -90,7 +90,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             sellable = self.state in (PackState.ACTIVE, None) and self.standing in ("Active", None)
             checked = self.operation is Operation.VERIFY
             return Word.OK if sellable or not checked else Word.STOP
-        return Word.UNKNOWN if self.result is Result.PRODUCT_UNKNOWN else Word.STOP
+        cannot_tell = self.result in (Result.PRODUCT_UNKNOWN, Result.CANNOT_TELL)
+        return Word.UNKNOWN if cannot_tell else Word.STOP
 
 
 class _Done(NamedTuple):

@@ -39,6 +39,8 @@ class Result(StrEnum):
     EXPIRED = "expired"
     NOT_ALLOWED = "not-allowed"
     TRANSACTION_REUSED = "transaction-reused"
+    CANNOT_TELL = "cannot-tell"
+    """The pack is not known here, and a repository that may know it did not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,12 @@ SPELLINGS = {
         "NMVS_FE_BR_01",
         rest="31000001",
         say="Your role may not do this; ask the operator of the system.",
+    ),
+    Result.CANNOT_TELL: Spelling(
+        504,
+        "NMVS_TI_RT_02",
+        rest="81000000",
+        say="Cannot tell now: another market's system does not answer; wait and ask again.",
     ),
     Result.TRANSACTION_REUSED: Spelling(
         409,

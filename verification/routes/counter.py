@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+import httpx
 import msgspec
 
 from epcis.desk import Caller, Problem, problem_response
 from epcis.store.database import StoreAway, StoreFull
 from schemas.finding import Finding, Severity, Where
 from verification.answers import (
+    HeardFromPeer,
     NotOurs,
     OperationWanted,
     PartnerQuestion,
@@ -24,15 +26,18 @@ from verification.answers import (
 )
 from verification.fmd.operation import Operation
 from verification.fmd.perform import Answer, query
+from verification.fmd.result import SPELLINGS, Result, soap_code
 from verification.glance import glance
 from verification.history import utc_text
 from verification.participants import who_is
+from verification.peers import BUDGET_S, Found, PeerAnswer, Peers
 from verification.rounds import Rounds
 from verification.routes.wanted import PackBody, asked_of, request_of
 from verification.settings import VerificationSettings, settings_of
 from verification.stops import current_stops
 from verification.verdict import Verdict
 from verification.verify import is_known_product
+from verification.vrs.credential import HEADERS, Checked, Outcome, Policy
 from verification.vrs.question import MalformedError, gln_of, gtin_of, parameters_of, question_of
 from verification.vrs.respond import Response, body_of
 
@@ -41,6 +46,8 @@ if TYPE_CHECKING:
 
     from epcis.desk import Clock
     from epcis.store.database import Act, Store
+    from verification.fmd.operation import PackRequest
+    from verification.vrs.question import Question
 
 _JSON = (b"content-type", b"application/json")
 _NOT_KEPT = (b"cache-control", b"private, no-cache")
@@ -60,13 +67,41 @@ class Counter:
         self._rounds: Rounds[Wanted, Told] = Rounds(
             store, clock, self._work, waiting_max=settings.waiting_max
         )
+        self._http: httpx.AsyncClient | None = None
+        self._peers: Peers | None = None
 
     def _work(self, act: Act, round_: list[Wanted]) -> list[Told]:
         return answer_round(act, round_, self._settings)
 
     async def ask(self, wanted: Wanted) -> Told:
         """The answer to one request, once it is durable."""
+        if isinstance(wanted, OperationWanted) and self._settings.peers:
+            wanted = await self._maybe_elsewhere(wanted)
         return await self._rounds.ask(wanted)
+
+    async def _maybe_elsewhere(self, wanted: OperationWanted) -> Wanted:
+        """What a peer says of a pack that is not known here; peers are asked outside of any act."""
+        request, now = wanted.request, self._clock()
+        rules = self._settings.rule_pack
+        with glance(self._store) as view:
+            who = who_is(current_stops(view), wanted.caller, self._settings)
+            here = query(view, request, who, rules, now)
+        may = rules.allows(who.role, request.operation, alerting=request.alerting)
+        if not may or here.result not in _PERHAPS_ELSEWHERE:
+            return wanted
+        if self._peers is None:
+            self._http = httpx.AsyncClient(timeout=BUDGET_S)
+            self._peers = Peers(self._settings.peers, self._http)
+        heard = await self._peers.ask(request, change=request.operation is not Operation.VERIFY)
+        if heard.found is Found.UNKNOWN:
+            return wanted
+        return HeardFromPeer(request, wanted.caller, _peer_answer(here, request, heard))
+
+    async def close(self) -> None:
+        """Finish the round under way and close the lines to peers."""
+        self._rounds.close()
+        if self._http is not None:
+            await self._http.aclose()
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request of a route in `is_hot`."""
@@ -102,7 +137,7 @@ class Counter:
             wanted = OperationWanted(
                 request_of(_OPERATIONS[path], body, self._clock(), self._settings), caller
             )
-        told = await self._rounds.ask(wanted)
+        told = await self.ask(wanted)
         return told_json(told)
 
     async def _status(self, scope: Scope, caller: Caller) -> tuple[int, bytes]:
@@ -139,18 +174,38 @@ class Counter:
         except MalformedError:
             await _send(send, 400)
             return
+        correlation = (b"x-correlation-id", question.corr_uuid.encode())
+        checked = await self._checked(question, headers)
+        if not checked.allows(self._policy_for(question)):
+            await _send(send, 403, [correlation])
+            return
         try:
-            told = await self._rounds.ask(PartnerQuestion(question, caller))
+            told = await self._rounds.ask(
+                PartnerQuestion(question, caller, _credential_text(checked))
+            )
         except (Problem, StoreAway, StoreFull):
             await _send(send, 503, [(b"retry-after", b"2")])
             return
-        correlation = (b"x-correlation-id", question.corr_uuid.encode())
         if isinstance(told, Response):
             at = utc_text(self._clock())
             body = body_of(told, question, self._settings.responder_gln, at)
             await _send(send, 200, [_JSON, _NOT_KEPT, correlation], body)
         else:
             await _send(send, 404 if isinstance(told, NotOurs) else 403, [correlation])
+
+    async def _checked(self, question: Question, headers: dict[bytes, bytes]) -> Checked:
+        """What the requester's presentation is worth; not checked where nobody asks for it."""
+        if self._policy_for(question) is Policy.OFF or self._settings.credentials is None:
+            return Checked(Outcome.NOT_CHECKED)
+        presentation = next((headers[name] for name in HEADERS if name in headers), b"")
+        if not presentation:
+            return Checked(Outcome.MISSING)
+        text = presentation.decode("latin-1").removeprefix("Bearer ")
+        return await self._settings.credentials.check(text, question.corr_uuid, "")
+
+    def _policy_for(self, question: Question) -> Policy:
+        settings = self._settings
+        return settings.credential_policies.get(question.requester, settings.credential_policy)
 
     async def _connectivity(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`/checkConnectivity`: whether questions about a product would be answered here."""
@@ -181,8 +236,18 @@ class FastLane:
         """Answer a hot route, or pass the request on."""
         if scope["type"] == "http" and is_hot(scope["path"]):
             await counter_of(scope["app"].state).answer(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+        if scope["type"] == "lifespan":
+            await close_counter(scope["app"].state)
+
+
+async def close_counter(state: Any) -> None:  # noqa: ANN401  # Starlette's State
+    """Let go of what an application's counter holds; after its last request."""
+    held = getattr(state, "counter", None)
+    if held is not None:
+        state.counter = None
+        await held.close()
 
 
 async def hot_route(scope: Scope, receive: Receive, send: Send) -> None:
@@ -235,6 +300,38 @@ def answer_dict(answer: Answer) -> dict[str, object]:
         "severity": answer.severity,
         **cast("dict[str, object]", msgspec.to_builtins(answer)),
     }
+
+
+_PERHAPS_ELSEWHERE = frozenset(
+    {Result.PRODUCT_UNKNOWN, Result.SERIAL_UNKNOWN, Result.LOT_AND_SERIAL_UNKNOWN}
+)
+
+
+def _peer_answer(here: Answer, request: PackRequest, heard: PeerAnswer) -> Answer:
+    """A peer's answer as one of ours, flagged; where a peer was silent, that it cannot be told."""
+    if heard.found is Found.SILENT or heard.said is None:
+        result, said = Result.CANNOT_TELL, here
+    else:
+        said = msgspec.convert(heard.said, type=Answer)
+        result = said.result
+    spelling = SPELLINGS[result]
+    return msgspec.structs.replace(
+        said,
+        operation=request.operation,
+        result=result,
+        http=spelling.http,
+        hub=spelling.hub,
+        soap=soap_code(result, intermarket=True),
+        rest=said.rest if said is not here else spelling.rest,
+        say=spelling.say,
+        intermarket=True,
+        transaction=request.transaction,
+    )
+
+
+def _credential_text(checked: Checked) -> str:
+    """What the log says of a credential."""
+    return " ".join((checked.outcome.value, *checked.codes))
 
 
 def _caller(scope: Scope) -> Caller:

@@ -1,0 +1,121 @@
+"""Returned packs, and what the history of questions gives away."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from verification import offline, returns
+from verification.anomalies import of_client, of_pack
+from verification.history import Past
+from verification.registry import set_lot_state
+from verification.returns import Decision
+from verification.verdict import Asked, Facts, KnownPack, LotState, PackState, verdict
+from verification.vrs.ask import Heard
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+GTIN = "05901234123457"
+YES, NO = Heard(answered=True, verified=True), Heard(answered=True, verified=False, reason="x")
+
+
+def own(state=PackState.ACTIVE, expiry=date(2027, 5, 31), **more):
+    facts = Facts(Asked(GTIN, "S1", "A123", expiry), KnownPack(state, "A123", expiry), **more)
+    return verdict(facts, NOW)
+
+
+@pytest.mark.parametrize(
+    ("ours", "partner", "sold", "decision"),
+    [
+        (own(), YES, True, Decision.RESELL),
+        (own(), NO, True, Decision.QUARANTINE),
+        (own(), None, True, Decision.WAIT),
+        (own(), Heard(answered=False, status=504), True, Decision.WAIT),
+        (own(), YES, False, Decision.QUARANTINE),
+        (own(), Heard(answered=True, verified=True, info="Recalled"), True, Decision.SCRAP),
+        (own(), Heard(answered=True, verified=True, info="Suspect"), True, Decision.QUARANTINE),
+        (own(PackState.SUPPLIED), YES, True, Decision.QUARANTINE),
+        (own(expiry=date(2026, 1, 1)), YES, True, Decision.SCRAP),
+        (own(lot_state=LotState.RECALLED), YES, True, Decision.SCRAP),
+        (own(lot_state=LotState.HELD), YES, True, Decision.WAIT),
+    ],
+)
+def test_a_return_is_resold_only_when_everything_says_yes(ours, partner, sold, decision):
+    assert returns.decide(ours, partner, we_sold_it=sold)[0] is decision
+
+
+def test_the_proof_is_kept_for_the_resale(store):
+    with store.write(NOW) as act:
+        kept = returns.keep(act, own(), YES, we_sold_it=True)
+    with store.read() as view:
+        found, proof = returns.proof_for_resale(view, GTIN, "S1")
+        assert found == kept
+        assert proof["partner"]["verified"] is True
+        with pytest.raises(LookupError):
+            returns.proof_for_resale(view, GTIN, "S2")
+
+
+def row(minutes=0, serial="S1", operation="verify", result="genuine", place="P1"):
+    at = NOW + timedelta(minutes=minutes)
+    return Past(at, None, GTIN, serial, operation, result, "c", place, None, None, {})
+
+
+def codes(found):
+    return [one.code for one in found]
+
+
+def test_one_pack_in_two_places_in_impossible_time():
+    two = [row(0), row(29, place="P2")]
+    assert codes(of_pack(two)) == ["anomaly.two-places"]
+    assert of_pack([row(0), row(31, place="P2")]) == []
+    far = {"P1": (53.35, -6.26), "P2": (60.17, 24.94)}
+    assert codes(of_pack([row(0), row(60, place="P2")], far)) == ["anomaly.two-places"]
+    assert of_pack([row(0), row(180, place="P2")], far) == []
+
+
+def test_a_supplied_pack_that_is_asked_about_elsewhere():
+    supplied = row(0, operation="supply", result="done")
+    assert codes(of_pack([supplied, row(600, place="P2")])) == ["anomaly.after-supply"]
+    undone = row(5, operation="undo", result="done")
+    assert of_pack([supplied, undone, row(600, place="P2")]) == []
+    assert of_pack([supplied, row(600)]) == []
+
+
+def test_bursts_and_probing():
+    many = [row(n / 1000, serial=str(n * 7)) for n in range(200)]
+    assert codes(of_client(many)) == ["anomaly.burst"]
+    probe = [row(n, serial=str(1000 + n), result="unknown-serial") for n in range(6)]
+    assert codes(of_client(probe)) == ["anomaly.probing"]
+    spread = [row(n, serial=str(1000 + 9 * n), result="unknown-serial") for n in range(6)]
+    assert of_client(spread) == []
+
+
+def test_a_till_without_a_line_stops_what_was_stopped(packs, put_pack):
+    key = Ed25519PrivateKey.generate()
+    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    with packs.write(NOW) as act:
+        for number in range(500):
+            put_pack(act, f"X{number}", state="Supplied")
+        set_lot_state(act, GTIN, "BAD", LotState.RECALLED, "x", now=NOW, by="qa")
+    with packs.read() as view:
+        sealed = offline.seal(offline.take(view, NOW), key)
+    snapshot = offline.open_snapshot(sealed, pem)
+    assert all(snapshot.stops(GTIN, f"X{number}", None, NOW) == "pack" for number in range(500))
+    assert snapshot.stops(GTIN, "S1", "BAD", NOW) == "lot"
+    assert snapshot.stops(GTIN, "S1", "A123", NOW + timedelta(days=4)) == "stale"
+    free = sum(snapshot.stops(GTIN, f"free{number}", "A123", NOW) == "" for number in range(5000))
+    assert free >= 4950
+    assert len(sealed) < 4000
+    for at in (10, len(sealed) // 2, len(sealed) - 5):
+        broken = bytearray(sealed)
+        broken[at] ^= 1
+        with pytest.raises(offline.SnapshotRefusedError):
+            offline.open_snapshot(bytes(broken), pem)
+
+
+def test_the_snapshot_over_http(client, app):
+    assert client.get("/fmd/snapshot").status_code == 503
+    app.state.snapshot_key = Ed25519PrivateKey.generate()
+    assert client.get("/fmd/snapshot").status_code == 200
