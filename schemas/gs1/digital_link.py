@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 RESOLVER: Final = "https://id.gs1.org"
 """The domain of canonical Digital Links."""
 URI_LENGTH_MAX: Final = 8000
+SEGMENTS_MAX: Final = 100
+"""Parts of a path that is looked at; a key with all qualifiers has eight."""
+ATTRIBUTES_MAX: Final = 200
+"""Parameters of a query that is looked at."""
 CONVENIENCE_NAMES: Final = {
     "gtin": "01",
     "itip": "8006",
@@ -98,6 +102,8 @@ def _key_pairs(path: str) -> list[tuple[str, str]] | None:
     """
     segments = path.rstrip("/").split("/")
     start = len(segments) - 2
+    if len(segments) > SEGMENTS_MAX:
+        return None
     while start >= 1:
         code = _code(segments[start])
         identifier = ai.lookup(code) if code else None
@@ -182,8 +188,11 @@ def _is_subsequence(codes: list[str], sequence: tuple[str, ...]) -> bool:
 
 def _attributes(query: str, findings: list[Finding]) -> list[tuple[str, str]]:
     found = []
-    pairs = parse_qsl(query.replace(";", "&"), keep_blank_values=True, max_num_fields=None)
-    for name, value in pairs:
+    fields = query.replace(";", "&").split("&", ATTRIBUTES_MAX)
+    if len(fields) > ATTRIBUTES_MAX:
+        findings.append(_too_many_attributes())
+        fields.pop()
+    for name, value in parse_qsl("&".join(fields), keep_blank_values=True):
         code = _ATTRIBUTE_NAMES.get(name, name)
         if not (code.isdigit() and code.isascii()):
             continue
@@ -193,6 +202,16 @@ def _attributes(query: str, findings: list[Finding]) -> list[tuple[str, str]]:
         else:
             found.append((code, _padded(code, value)))
     return found
+
+
+def _too_many_attributes() -> Finding:
+    return Finding(
+        "link.too-many",
+        Severity.ERROR,
+        f"the query has more than {ATTRIBUTES_MAX} parameters",
+        "This is not the Digital Link of an item.",
+        Where(path="query"),
+    )
 
 
 def _no_attribute(code: str) -> Finding:

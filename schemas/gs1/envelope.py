@@ -60,65 +60,78 @@ def parse(text: str, today: date | None = None) -> Message:
         return Message("05", data, {}, tuple(findings))
     if kind != "06":
         return Message(kind, data, {}, (*findings, _unknown_format(kind)))
-    elements = _elements(data, 5 + len(kind), findings)
-    gtin = _product(elements, findings)
-    expiry = _expiry(elements, findings, today)
-    return Message("06", data, elements, tuple(findings), gtin, expiry)
+    parts = _Parts(findings)
+    parts.read(data, plain.index(data, 4 + len(kind)) if data else len(plain))
+    gtin = _product(parts)
+    expiry = _expiry(parts, today)
+    return Message("06", data, parts.elements, tuple(findings), gtin, expiry)
 
 
-def _elements(data: str, offset: int, findings: list[Finding]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for part in data.split(GS):
-        code = next((c for c in DATA_IDENTIFIERS if part.startswith(c)), None)
-        if code is None:
-            findings.append(_unknown_identifier(part, offset))
-        elif found.setdefault(code, part[len(code) :]) != part[len(code) :]:
-            findings.append(_repeated(code, offset))
-        offset += len(part) + 1
-    for code, length_max in _TEXT_LENGTH_MAX.items():
-        value = found.get(code)
-        if value is not None and not _is_text(value, length_max):
-            findings.append(_refused(code, value))
-    return found
+class _Parts:
+    """The data of an envelope, cut at its separators, with the place of each part."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        self.elements: dict[str, str] = {}
+        self.findings = findings
+        self._places: dict[str, int] = {}
+
+    def read(self, data: str, offset: int) -> None:
+        for part in data.split(GS):
+            code = next((c for c in DATA_IDENTIFIERS if part.startswith(c)), None)
+            if code is None:
+                self.findings.append(_unknown_identifier(part, offset))
+            elif self.elements.setdefault(code, part[len(code) :]) != part[len(code) :]:
+                self.findings.append(_repeated(code, offset))
+            else:
+                self._places.setdefault(code, offset)
+            offset += len(part) + 1
+        for code, length_max in _TEXT_LENGTH_MAX.items():
+            value = self.elements.get(code)
+            if value is not None and not _is_text(value, length_max):
+                self.refuse(code)
+
+    def refuse(self, code: str) -> None:
+        """Say that the data of an identifier is not what it must be."""
+        self.findings.append(_refused(code, self.elements[code], self._places[code]))
 
 
 def _is_text(value: str, length_max: int) -> bool:
     return 0 < len(value) <= length_max and all(c in CSET_82 for c in value)
 
 
-def _product(elements: dict[str, str], findings: list[Finding]) -> str | None:
+def _product(parts: _Parts) -> str | None:
     """GTIN-14 of the NTIN or GTIN, or of the PPN where only that stands."""
     gtin = None
-    if "8P" in elements:
-        number = elements["8P"].zfill(14)
+    if "8P" in parts.elements:
+        number = parts.elements["8P"].zfill(14)
         if number.isascii() and number.isdigit() and len(number) == 14 and has_check_digit(number):
             gtin = number
         else:
-            findings.append(_refused("8P", elements["8P"]))
-    if "9N" in elements:
-        ppn = national.parse_ppn(elements["9N"])
+            parts.refuse("8P")
+    if "9N" in parts.elements:
+        ppn = national.parse_ppn(parts.elements["9N"])
         if ppn is None:
-            findings.append(_refused("9N", elements["9N"]))
+            parts.refuse("9N")
         elif ppn.ntin is not None and gtin is None:
             gtin = ppn.ntin.zfill(14)
-            findings.append(_as_ntin(elements["9N"], gtin))
+            parts.findings.append(_as_ntin(parts.elements["9N"], gtin))
     return gtin
 
 
-def _expiry(elements: dict[str, str], findings: list[Finding], today: date | None) -> date | None:
-    short, long = elements.get("D"), elements.get("16D")
-    if short is not None:
-        if date_yymmd0(short) is not None:
-            findings.append(_refused("D", short))
-            return None
-        day = expiry_date(short, today)
-        if day is not None and short.endswith("00"):
-            findings.append(_day_unknown(short, day))
-        return day
+def _expiry(parts: _Parts, today: date | None) -> date | None:
+    short, long = parts.elements.get("D"), parts.elements.get("16D")
     # 16D is the date of manufacture; packs that carry only it have no expiry.
     if long is not None and date_yyyymmdd(long) is not None:
-        findings.append(_refused("16D", long))
-    return None
+        parts.refuse("16D")
+    if short is None:
+        return None
+    if date_yymmd0(short) is not None:
+        parts.refuse("D")
+        return None
+    day = expiry_date(short, today)
+    if day is not None and short.endswith("00"):
+        parts.findings.append(_day_unknown(short, day))
+    return day
 
 
 def _day_unknown(written: str, day: date) -> Finding:
@@ -179,13 +192,13 @@ _REASONS: Final = {
 }
 
 
-def _refused(code: str, value: str) -> Finding:
+def _refused(code: str, value: str, position: int) -> Finding:
     return Finding(
         "envelope.data",
         Severity.ERROR,
         f"{code}: {value[:60]!r} is not {_REASONS[code]}",
         "Compare with the printed text; scan again or report the label.",
-        Where(path=code),
+        Where(path=code, position=position),
     )
 
 

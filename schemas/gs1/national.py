@@ -185,13 +185,32 @@ def parse_ndc(text: str) -> Ndc:
     raise ValueError(f"an NDC is written 4-4-2, 5-3-2, 5-4-1 or 5-4-2: {text!r}")
 
 
+def ndc_of_eleven_digits(text: str) -> tuple[Ndc, ...]:
+    """The NDCs that an 11-digit billing number (5-4-2) may stand for.
+
+    One of its groups was filled up with a zero; which, only the zeros it has can tell.
+
+    >>> [str(ndc) for ndc in ndc_of_eleven_digits("12345067890")]
+    ['12345-678-90']
+    >>> [str(ndc) for ndc in ndc_of_eleven_digits("00777310502")]
+    ['0777-3105-02', '00777-3105-2']
+    """
+    if len(text) != 11 or not (text.isascii() and text.isdigit()):
+        raise ValueError(f"an 11-digit NDC has eleven digits: {text!r}")
+    groups = (text[:5], text[5:9], text[9:])
+    return tuple(
+        Ndc(*(g[1:] if index == at else g for at, g in enumerate(groups)))
+        for index, group in enumerate(groups)
+        if group.startswith("0")
+    )
+
+
 def _without_filling(parts: list[str]) -> Ndc:
     """The 10-digit NDC of a 5-4-2 one; exactly one group must begin with a zero."""
-    zeros = [index for index, part in enumerate(parts) if part.startswith("0")]
-    if len(zeros) != 1:
+    found = ndc_of_eleven_digits("".join(parts))
+    if len(found) != 1:
         raise ValueError(f"which zero of {'-'.join(parts)} fills up cannot be told")
-    short = [part[1:] if index in zeros else part for index, part in enumerate(parts)]
-    return Ndc(*short)
+    return found[0]
 
 
 def ndc_of_gtin(gtin: str) -> tuple[Ndc, ...]:
@@ -206,6 +225,28 @@ def ndc_of_gtin(gtin: str) -> tuple[Ndc, ...]:
     if len(number) != 14 or number[1:3] != "03":
         return ()
     return ndc_candidates(number[3:13])
+
+
+def upc_of_short(upc_e: str) -> str | None:
+    """The UPC-A that eight digits of UPC-E stand for; None where they are no UPC-E.
+
+    The sixth payload digit tells where the zeros stood (General Specifications 5.2.2.4.2).
+
+    >>> upc_of_short("04252614"), upc_of_short("04252615")
+    ('042100005264', None)
+    """
+    if len(upc_e) != 8 or not (upc_e.isascii() and upc_e.isdigit()) or upc_e[0] not in "01":
+        return None
+    system, digits, last, check = upc_e[0], upc_e[1:6], upc_e[6], upc_e[7]
+    if last in "012":
+        payload = f"{system}{digits[:2]}{last}0000{digits[2:]}"
+    elif last == "3":
+        payload = f"{system}{digits[:3]}00000{digits[3:]}"
+    elif last == "4":
+        payload = f"{system}{digits[:4]}00000{digits[4:]}"
+    else:
+        payload = f"{system}{digits}0000{last}"
+    return payload + check if check_digit(payload) == check else None
 
 
 def cip_of_gtin(gtin: str) -> str | None:

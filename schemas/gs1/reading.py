@@ -146,8 +146,9 @@ def _digital_link(scan: _Scan) -> Reading:
 def _digits_or_elements(scan: _Scan) -> Reading:
     body = scan.body
     if _is_digits(body) and len(body) in _RETAIL_LENGTHS:
-        gtin = body.zfill(14)
-        if has_check_digit(body):
+        number = body if has_check_digit(body) else national.upc_of_short(body)
+        if number is not None:
+            gtin = number.zfill(14)
             return Reading(scan.text, "ean-upc", {"01": gtin}, scan.found, scan.symbology, gtin)
         if scan.symbology[:2] in _RETAIL_SYMBOLOGIES:
             return _refused(scan, "ean-upc", _bad_check(body))
