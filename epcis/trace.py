@@ -322,7 +322,7 @@ def holders_of_lot(view: View, gtin: str, lot: str) -> list[Holder]:
     Packs that were destroyed or used up are no longer counted.
     """
     hand = Hand(view)
-    shared = Shared(view)
+    shared = Shared(view, hand)
     packs: Counter[str] = Counter()
     for parent, standing, moment, count in hand.all(_LOT_GROUPS, (gtin, lot)):
         now = shared.standing(standing)

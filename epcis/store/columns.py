@@ -6,12 +6,15 @@ Statements elsewhere speak of texts and datetimes; the column types here do the 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, LargeBinary
 from sqlalchemy.types import TypeDecorator
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from sqlalchemy import Dialect
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,13 +50,13 @@ def pack_key(key: str) -> bytes:
 
 
 def _pack_gtin(key: str) -> bytes:
-    gtin, kind, rest = key[4:18], key[18:22], key[22:]
-    if len(gtin) != 14 or not _all_digits(gtin):
+    head = _gtin_head(key[4:18])
+    if head is None:
         return b"\x00" + key.encode("utf-8", "surrogatepass")
-    head = int(gtin).to_bytes(_GTIN_BYTES, "big")
+    kind, rest = key[18:22], key[22:]
     if kind == "/21/" and rest:
-        if len(rest) <= _SERIAL_DIGITS_MAX and _all_digits(rest):
-            width = len(rest)
+        width = len(rest)
+        if width <= _SERIAL_DIGITS_MAX and rest.isdigit() and rest.isascii():
             return b"\x01%s%c%s" % (head, width, int(rest).to_bytes(_SERIAL_BYTES[width], "big"))
         return b"\x02" + head + rest.encode("utf-8", "surrogatepass")
     if kind == "/10/" and rest:
@@ -61,6 +64,31 @@ def _pack_gtin(key: str) -> bytes:
     if not kind:
         return b"\x05" + head
     return b"\x00" + key.encode("utf-8", "surrogatepass")
+
+
+@lru_cache(maxsize=4096)
+def _gtin_head(gtin: str) -> bytes | None:
+    if len(gtin) != 14 or not _all_digits(gtin):
+        return None
+    return int(gtin).to_bytes(_GTIN_BYTES, "big")
+
+
+def unpack_keys(packed: Iterable[bytes]) -> Iterator[str]:
+    """Many keys of few products, faster than one by one.
+
+    >>> list(unpack_keys([pack_key("/01/09521321000018/21/007")]))
+    ['/01/09521321000018/21/007']
+    """
+    heads: dict[bytes, str] = {}
+    number = int.from_bytes
+    for one in packed:
+        if one[0] != _SGTIN_DIGITS:
+            yield unpack_key(one)
+            continue
+        head = heads.get(one[:7])
+        if head is None:
+            head = heads[one[:7]] = f"/01/{number(one[1:7], 'big'):014d}/21/"
+        yield head + str(number(one[8:], "big")).zfill(one[7])
 
 
 def _all_digits(text: str) -> bool:

@@ -83,7 +83,7 @@ class View:
     is_sqlite: bool = field(init=False)
     """Whether this is SQLite; else PostgreSQL."""
 
-    remembered: dict[str, dict[Any, Any]] = field(init=False, repr=False)
+    remembered: dict[str, Any] = field(init=False, repr=False)
     """Rows that never change, remembered between snapshots on the same connection."""
 
     def __post_init__(self) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from epcis.store.bulk import Hand
-from epcis.store.columns import moment_of, pack_key, unpack_key
+from epcis.store.columns import moment_of, pack_key, unpack_key, unpack_keys
 from epcis.store.life import ItemStatus, Standing, share, time_of_moment
 
 if TYPE_CHECKING:
@@ -118,14 +118,15 @@ def item(view: View, key: str) -> ItemState | None:
     """The item with this canonical key; None where no valid event names it."""
     hand = Hand(view)
     row = hand.one(_ITEM_BY_KEY, (pack_key(key),))
-    return None if row is None else _state(row, key, Shared(view))
+    return None if row is None else _state(row, key, Shared(view, hand))
 
 
 def items(view: View, keys: Iterable[str]) -> dict[str, ItemState]:
     """Many items at once, by key; keys that no event names are left out."""
-    shared = Shared(view)
+    hand = Hand(view)
+    shared = Shared(view, hand)
     found = {}
-    for row in Hand(view).all_in(_OWN + " WHERE i.key", [pack_key(key) for key in keys]):
+    for row in hand.all_in(_OWN + " WHERE i.key", [pack_key(key) for key in keys]):
         state = _state(row, unpack_key(row[0]), shared)
         if state is not None:
             found[state.key] = state
@@ -134,7 +135,8 @@ def items(view: View, keys: Iterable[str]) -> dict[str, ItemState]:
 
 def items_of_lot(view: View, gtin: str, lot: str) -> Iterator[ItemState]:
     """Every item of a lot, in order of commissioning; streams, with its containers' state."""
-    hand, shared = Hand(view), Shared(view)
+    hand = Hand(view)
+    shared = Shared(view, hand)
     for (lot_id,) in hand.all(_LOT_IDS, (gtin, lot)):
         for row in hand.stream(_OWN + " WHERE i.lot = ? ORDER BY i.id", (lot_id,)):
             state = _state(row, unpack_key(row[0]), shared)
@@ -147,32 +149,51 @@ def serials_of_lot(view: View, gtin: str, lot: str) -> Iterator[str]:
     hand = Hand(view)
     for (lot_id,) in hand.all(_LOT_IDS, (gtin, lot)):
         rows = hand.stream("SELECT key FROM item WHERE lot = ? ORDER BY id", (lot_id,))
-        yield from map(unpack_key, map(itemgetter(0), rows))
+        yield from unpack_keys(map(itemgetter(0), rows))
 
 
 def contents(view: View, key: str) -> list[ItemState]:
     """What is directly inside an item now, by its key."""
-    shared = Shared(view)
+    hand = Hand(view)
+    shared = Shared(view, hand)
     inside = _OWN + " JOIN containment k ON k.child = i.id JOIN item o ON o.id = k.parent"
     only = " WHERE o.key = ? AND k.until IS NULL ORDER BY i.id"
     states = (
-        _state(row, unpack_key(row[0]), shared)
-        for row in Hand(view).all(inside + only, (pack_key(key),))
+        _state(row, unpack_key(row[0]), shared) for row in hand.all(inside + only, (pack_key(key),))
     )
     return [state for state in states if state is not None]
+
+
+class _Remembered(NamedTuple):
+    """Rows that never change, and what follows from them."""
+
+    standings: dict[int, Standing]
+    lots: dict[int, tuple[str, str]]
+    sharing: dict[tuple[Standing, Standing], Standing]
 
 
 class Shared:
     """What items share: standings, lots and containers; each is looked up once."""
 
-    __slots__ = ("_containers", "_hand", "_lots", "_standings")
+    __slots__ = ("_containers", "_hand", "_lots", "_sharing", "_standings")
 
-    def __init__(self, view: View) -> None:
-        self._hand = Hand(view)
-        remembered = view.remembered
-        self._standings: dict[int, Standing] = remembered.setdefault("standings", {})
-        self._lots: dict[int, tuple[str, str]] = remembered.setdefault("lots", {})
+    def __init__(self, view: View, hand: Hand) -> None:
+        self._hand = hand
+        remembered: _Remembered | None = view.remembered.get("items")
+        if remembered is None:
+            remembered = view.remembered["items"] = _Remembered({}, {}, {})
+        self._standings, self._lots, self._sharing = remembered
         self._containers: dict[int, Now] = {}
+
+    def sharing(self, own: Standing, container: Standing) -> Standing:
+        """How things stand with an item whose container went on without it."""
+        pair = (own, container)
+        known = self._sharing.get(pair)
+        if known is None:
+            if len(self._sharing) >= REMEMBERED_MAX:
+                self._sharing.clear()
+            known = self._sharing[pair] = share(own, container)
+        return known
 
     def standing(self, number: int) -> Standing:
         """The standing with this number."""
@@ -215,7 +236,7 @@ class Shared:
             return Now(moment, own, packed, packed)
         outer = self.container(parent, level + 1)
         if outer.moment > moment:
-            return Now(outer.moment, share(own, outer.standing), packed, outer.top)
+            return Now(outer.moment, self.sharing(own, outer.standing), packed, outer.top)
         return Now(moment, own, packed, outer.top)
 
     def around(self, row: Row) -> Now:
@@ -240,5 +261,5 @@ def _state(row: Row, key: str, shared: Shared) -> ItemState | None:
         parent, top = outer.packed, outer.top
         if outer.moment > moment:
             moment = outer.moment
-            standing = share(standing, outer.standing)
+            standing = shared.sharing(standing, outer.standing)
     return ItemState(key, standing, code, expiry, parent, top, first, time_of_moment(moment))

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Integer, and_, cast, false, literal, or_, select
 
+from epcis.store.bulk import Hand
+from epcis.store.columns import pack_key
 from epcis.store.tables import event_epc, item
 
 if TYPE_CHECKING:
@@ -18,10 +20,16 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Select
 
+    from epcis.store.database import View
     from epcis.store.tables import Role
 
 _SIGN = 1 << 63
 _WRAP = 1 << 64
+_NAMING = (
+    "SELECT DISTINCT x.seq FROM item i JOIN event_epc x ON x.block = i.id >> 6"
+    " AND x.mask & (CAST(1 AS BIGINT) << CAST(i.id & 63 AS INTEGER)) <> 0"
+    " WHERE i.key = ? ORDER BY x.seq"
+)
 
 
 def blocks_of(ids: Iterable[int]) -> dict[int, int]:
@@ -80,3 +88,8 @@ def names_item() -> ColumnElement[bool]:
     in_block = item.c.id.between(event_epc.c.block * 64, event_epc.c.block * 64 + 63)
     place = cast(item.c.id.op("&")(literal(63)), Integer)
     return and_(in_block, event_epc.c.mask.op(">>")(place).op("&")(literal(1)) != 0)
+
+
+def events_naming(view: View, key: str) -> list[int]:
+    """The numbers (`event.seq`) of all events that name the item with this canonical key."""
+    return [row[0] for row in Hand(view).all(_NAMING, (pack_key(key),))]
