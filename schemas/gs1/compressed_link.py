@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+from base64 import urlsafe_b64decode
 from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
@@ -72,21 +73,20 @@ class _Bits:
     """Bits of a segment, taken from the left."""
 
     def __init__(self, segment: str) -> None:
-        self._size = 6 * len(segment)
-        self._number = 0
-        for character in segment:
-            self._number = self._number << 6 | _BASE64.index(character)
+        # Filled up to whole groups of four; the bits of the filling are cut off again.
+        data = urlsafe_b64decode(segment + "A" * (-len(segment) % 4))
+        self._bits = f"{int.from_bytes(data):0{8 * len(data)}b}"[: 6 * len(segment)]
         self._taken = 0
 
     @property
     def left(self) -> int:
-        return self._size - self._taken
+        return len(self._bits) - self._taken
 
     def take(self, count: int) -> int:
         if count > self.left:
             raise ValueError("the compressed link ends inside a value")
-        self._taken += count
-        return self._number >> (self._size - self._taken) & ((1 << count) - 1)
+        start, self._taken = self._taken, self._taken + count
+        return int(self._bits[start : self._taken] or "0", 2)
 
 
 def decompress(segment: str) -> list[tuple[str, str]]:

@@ -18,6 +18,8 @@ from schemas.gs1.expiry import expiry_date
 if TYPE_CHECKING:
     from datetime import date
 
+PARTS_MAX: Final = 50
+"""Data identifiers read from one envelope; no symbol of a pack holds as many."""
 RS: Final = "\x1e"
 GS: Final = "\x1d"
 EOT: Final = "\x04"
@@ -76,7 +78,11 @@ class _Parts:
         self._places: dict[str, int] = {}
 
     def read(self, data: str, offset: int) -> None:
-        for part in data.split(GS):
+        parts = data.split(GS, PARTS_MAX)
+        if len(parts) > PARTS_MAX:
+            self.findings.append(_too_many(offset))
+            parts.pop()
+        for part in parts:
             code = next((c for c in DATA_IDENTIFIERS if part.startswith(c)), None)
             if code is None:
                 self.findings.append(_unknown_identifier(part, offset))
@@ -168,6 +174,16 @@ def _unknown_identifier(part: str, offset: int) -> Finding:
         Severity.ERROR,
         f"no known data identifier begins {part[:10]!r}",
         "Known are " + ", ".join(DATA_IDENTIFIERS) + ".",
+        Where(position=offset),
+    )
+
+
+def _too_many(offset: int) -> Finding:
+    return Finding(
+        "envelope.too-many",
+        Severity.ERROR,
+        f"more than {PARTS_MAX} parts",
+        "This is not the text of one pack's symbol.",
         Where(position=offset),
     )
 
