@@ -43,6 +43,7 @@ __all__ = [
     "read_document",
     "write_document",
     "write_event_json",
+    "write_event_parts",
 ]
 
 _LIMITS = Limits()
@@ -153,9 +154,7 @@ def read_document(
     validate: bool = True,
 ) -> Document:
     """Read a whole document; for small ones. Raises DocumentRefused as `open_document` does."""
-    reader = open_document(
-        data, strict=strict, limits=limits, contexts=contexts, validate=validate
-    )
+    reader = open_document(data, strict=strict, limits=limits, contexts=contexts, validate=validate)
     events = tuple(reader)
     return Document(reader.header, events, tuple(reader.findings))
 
@@ -197,6 +196,16 @@ def write_event_json(event: Event, options: WriteOptions = _OPTIONS) -> bytes:
     True
     """
     return JsonWriter(options).bare_event(event)
+
+
+def write_event_parts(
+    event: Event, apart: Callable[[str], bool], options: WriteOptions = _OPTIONS
+) -> tuple[bytes, bytes]:
+    """One bare EPCIS 2.0 JSON-LD event as two objects: the members that stand `apart` are second.
+
+    The second is empty where no member does.
+    """
+    return JsonWriter(options).bare_parts(event, apart)
 
 
 def convert(

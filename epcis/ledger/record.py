@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from epcis.codec.document import WriteOptions, write_event_json
+from epcis.codec.document import WriteOptions, write_event_parts
 from epcis.ledger.entry import SALT_BYTES, Commitment, LeafKind
 
 if TYPE_CHECKING:
@@ -35,7 +33,6 @@ CONFIDENTIAL = frozenset(
 )
 """Members with trade secrets; so is every extension, whose name has a prefix (`ex:price`)."""
 
-_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _OPTIONS = WriteOptions()
 
 
@@ -73,25 +70,16 @@ class Parts:
 
 def parts_of(event: Event) -> Parts:
     """The bytes of an event, as committed to."""
-    return split(write_event_json(event, _OPTIONS))
+    return Parts(*write_event_parts(event, is_confidential, _OPTIONS))
 
 
-def split(line: bytes) -> Parts:
-    """A JSON object as its public and confidential members, in their order.
+def is_confidential(member: str) -> bool:
+    """Whether a member of an event's JSON belongs to the confidential part.
 
-    >>> split(b'{"type":"ObjectEvent","ilmd":{"ex:a":1},"action":"ADD"}')
-    Parts(public=b'{"type":"ObjectEvent","action":"ADD"}', confidential=b'{"ilmd":{"ex:a":1}}')
+    >>> is_confidential("ex:price"), is_confidential("epcList"), is_confidential("@context")
+    (True, False, False)
     """
-    public: list[bytes] = []
-    confidential: list[bytes] = []
-    for name, value in _MEMBERS.decode(line).items():
-        member = b'"%s":%s' % (name.encode(), bytes(value))
-        secret = name in CONFIDENTIAL or (":" in name and not name.startswith("@"))
-        (confidential if secret else public).append(member)
-    return Parts(
-        b"{" + b",".join(public) + b"}",
-        b"{" + b",".join(confidential) + b"}" if confidential else b"",
-    )
+    return member in CONFIDENTIAL or (":" in member and member[0] != "@")
 
 
 def commit_event(event: Event, event_hash: bytes, seq: int) -> Commitment:

@@ -148,11 +148,21 @@ class JsonWriter:
 
     def bare_event(self, event: Event) -> bytes:
         """One event that stands by itself, with its own `@context`."""
+        return _encode(self.bare_members(event))
+
+    def bare_parts(self, event: Event, apart: Callable[[str], bool]) -> tuple[bytes, bytes]:
+        """The members of a bare event as two objects: the second has those that stand `apart`."""
+        rest = self.bare_members(event)
+        second = {name: rest.pop(name) for name in [name for name in rest if apart(name)]}
+        return _encode(rest), _encode(second) if second else b""
+
+    def bare_members(self, event: Event) -> dict[str, Any]:
+        """An event that stands by itself, as a JSON object with its own `@context`."""
         self._prefixes = Prefixes(())
         members = self.members(event)
         own = members.pop("@context", None)
         context = [STANDARD_URL, own] if own else STANDARD_URL
-        return _encode({"@context": context, **members})
+        return {"@context": context, **members}
 
     def members(self, event: Event) -> dict[str, Any]:
         """The event as a JSON object; numbers are raw JSON."""

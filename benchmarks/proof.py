@@ -1,0 +1,406 @@
+"""Figures of the log and of dossiers, as ratios measured in one run.
+
+    python benchmarks/proof.py [--events 50000] [--leaves 1000000] [--rounds 5] [--only NAME]
+
+CPU is process time, the best of several rounds taken in turn; memory is the peak of a process of
+its own. The row with PostgreSQL needs its Debian package and is left out where that is absent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from unittest.mock import patch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from compliance.dossier import Period, export, verify_export
+from compliance.dossier.chosen import Chosen
+from compliance.dossier.table import row_of, writer_of
+from compliance.seal import Keys
+from epcis.capture import capture
+from epcis.ledger.audit import audit_log
+from epcis.ledger.entry import LeafKind
+from epcis.ledger.record import commit_event, parts_of
+from epcis.ledger.sequencer import catch_up, sequence
+from epcis.ledger.tree import Tree
+from epcis.model import BizTransaction, ObjectEvent, Place
+from epcis.store.columns import moment_of
+from epcis.store.database import Act, Store
+from epcis.store.payload import pack_event, unpack_event
+from epcis.store.tables import event as event_table
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+EVERYTHING = Period(NOW - timedelta(days=5000), NOW + timedelta(days=5000))
+EPCS_PER_EVENT = 58
+NOTE = """<epcis:EPCISDocument xmlns:epcis="urn:epcglobal:epcis:xsd:1" schemaVersion="1.2"
+ creationDate="2026-05-01T00:00:00Z"><EPCISBody><EventList>{events}</EventList></EPCISBody>
+</epcis:EPCISDocument>"""
+EVENT = """<ObjectEvent><eventTime>2026-05-01T0{hour}:00:00Z</eventTime>
+<eventTimeZoneOffset>+00:00</eventTimeZoneOffset><epcList>{epcs}</epcList><action>ADD</action>
+<bizStep>urn:epcglobal:cbv:bizstep:commissioning</bizStep>
+<disposition>urn:epcglobal:cbv:disp:active</disposition>
+<readPoint><id>urn:epc:id:sgln:0355555.00001.0</id></readPoint>
+<bizTransactionList><bizTransaction type="urn:epcglobal:cbv:btt:po">urn:x:{number}</bizTransaction>
+</bizTransactionList></ObjectEvent>"""
+
+
+def row(what: str, figure: str, must: str, *, holds: bool) -> None:
+    print(f"{what:<58} {figure:>26}   must {must:<22} {'yes' if holds else 'NO'}", flush=True)
+
+
+def document(seed: int, events: int, epcs: int = EPCS_PER_EVENT) -> bytes:
+    chance = random.Random(seed)
+
+    def listed() -> str:
+        return "".join(
+            f"<epc>urn:epc:id:sgtin:0355555.067890.{chance.randrange(10**14)}</epc>"
+            for _ in range(epcs)
+        )
+
+    return NOTE.format(
+        events="".join(
+            EVENT.format(hour=number % 10, epcs=listed(), number=number) for number in range(events)
+        )
+    ).encode()
+
+
+@contextmanager
+def log_off() -> Iterator[None]:
+    """The store without its log: nothing is hashed for it and nothing written."""
+
+    def nothing(_: Act) -> None:
+        _.commitments.clear()
+
+    with (
+        patch("epcis.store.intake.commit_event", lambda *_: None),
+        patch.object(Act, "enter_log", nothing),
+        patch.object(Act, "log", lambda *_, **__: None),
+    ):
+        yield
+
+
+@contextmanager
+def log_on() -> Iterator[None]:
+    yield
+
+
+def fresh(folder: Path, name: str) -> Store:
+    store = Store.open(str(folder / name))
+    store.create_all()
+    return store
+
+
+def capture_cost(folder: Path, rounds: int) -> None:
+    """CPU of capturing one document, log on and off in turn."""
+    best = {"on": float("inf"), "off": float("inf")}
+    for number in range(rounds):
+        content = document(number, 200)
+        for name, how in (("on", log_on), ("off", log_off)):
+            store = fresh(folder, f"capture-{name}-{number}.db")
+            with how():
+                begin = time.process_time()
+                capture(store, content, now=NOW)
+                best[name] = min(best[name], time.process_time() - begin)
+            store.close()
+    added = best["on"] / best["off"] - 1
+    row("CPU the log adds to capture, 58 EPCs an event", f"{100 * added:+.1f} %", "<= 5 %",
+        holds=added <= 0.05)  # fmt: skip
+
+
+def writers_on_postgresql(rounds: int) -> None:
+    """Single-event captures by 8 writers, log with its sequencer against no log."""
+    from tests import databases
+
+    if not (databases.BINARIES / "initdb").exists():
+        print("single-event captures on PostgreSQL: left out, PostgreSQL is not installed")
+        return
+    ratios = []
+    cluster_of_run = databases.new_cluster()
+    cluster = next(cluster_of_run)
+    try:
+        for number in range(rounds):
+            rates = {}
+            order = (("on", log_on), ("off", log_off))
+            for name, how in order if number % 2 else reversed(order):
+                with how():
+                    rates[name] = captures_per_s(Store.open(cluster.new_database()), name == "on")
+            ratios.append(rates["on"] / rates["off"])
+    finally:
+        next(cluster_of_run, None)
+    middle = sorted(ratios)[len(ratios) // 2]
+    spread = f"{middle:.2f} x ({min(ratios):.2f} to {max(ratios):.2f})"
+    row("single-event captures, PostgreSQL, 8 writers, on/off", spread, ">= 0.9 x",
+        holds=middle >= 0.9)  # fmt: skip
+
+
+def captures_per_s(store: Store, with_log: bool, writers: int = 8, each: int = 40) -> float:
+    store.create_all()
+    stop = threading.Event()
+    files = [[document(1000 * w + n, 1, 5) for n in range(each)] for w in range(writers)]
+
+    def write(mine: list[bytes]) -> None:
+        for content in mine:
+            capture(store, content, now=NOW)
+
+    def place() -> None:
+        while not stop.wait(0.3):
+            sequence(store, now=NOW)
+
+    placing = threading.Thread(target=place)
+    if with_log:
+        placing.start()
+    hands = [threading.Thread(target=write, args=(mine,)) for mine in files]
+    begin = time.perf_counter()
+    for hand in hands:
+        hand.start()
+    for hand in hands:
+        hand.join()
+    took = time.perf_counter() - begin
+    stop.set()
+    if with_log:
+        placing.join()
+        catch_up(store, now=NOW)
+    store.close()
+    return writers * each / took
+
+
+def proofs(folder: Path, leaves: int) -> None:
+    """Proofs out of a large log."""
+    store = fresh(folder, "log.db")
+    done = 0
+    while done < leaves:
+        some = min(100_000, leaves - done)
+        with store.write(NOW, long=True) as act:
+            for number in range(some):
+                act.log(LeafKind.SETTING, b"%d" % (done + number))
+        done += some
+    chance = random.Random(1)
+    tiles, hashes = 0, 0
+    made = 0.0
+    with store.read() as view:
+        size = Tree(view.connection).size
+        for _ in range(200):
+            tree = Tree(view.connection)
+            begin = time.process_time()
+            path = tree.inclusion(chance.randrange(size))
+            made += time.process_time() - begin
+            tiles, hashes = max(tiles, tree.tiles_read), max(hashes, len(path))
+        row(f"tiles read for an inclusion proof, {size:,} leaves", f"{tiles}", "<= 3",
+            holds=tiles <= 3)  # fmt: skip
+        expected = (size - 1).bit_length()
+        row("hashes in it", f"{hashes} ({made / 200 * 1e3:.2f} CPU-ms)", f"{expected}",
+            holds=hashes <= expected)  # fmt: skip
+        chosen = sorted(chance.sample(range(size), size // 10))
+        begin = time.process_time()
+        count = sum(1 for _ in Tree(view.connection).selection(iter(chosen)))
+        took = time.process_time() - begin
+        each = 32 * count / len(chosen)
+        row("multi-proof of 10 % of it, bytes an event", f"{each:.0f} ({took:.1f} CPU-s)",
+            "<= 100", holds=each <= 100)  # fmt: skip
+    store.close()
+
+
+def fill(store: Store, events: int) -> None:
+    """Events straight into the store with their log entries, without capture's other work."""
+    chance = random.Random(events)
+    done = 0
+    while done < events:
+        some = min(20_000, events - done)
+        with store.write(NOW, long=True) as act:
+            rows = []
+            for number in range(done, done + some):
+                said = ObjectEvent(
+                    event_time="2026-05-01T00:00:00Z",
+                    event_time_zone_offset="+00:00",
+                    action="OBSERVE",
+                    biz_step="urn:epcglobal:cbv:bizstep:shipping",
+                    disposition="urn:epcglobal:cbv:disp:in_transit",
+                    read_point=Place(id="urn:epc:id:sgln:0355555.00001.0"),
+                    epcs=tuple(
+                        f"urn:epc:id:sgtin:0355555.067890.{chance.randrange(10**12)}"
+                        for _ in range(5)
+                    ),
+                    biz_transactions=(BizTransaction(id=f"urn:x:{number}"),),
+                )
+                digest = sha256(b"%d" % number).digest()
+                rows.append(
+                    {
+                        "seq": number + 1, "identity": digest, "hash": digest,
+                        "event_id": digest.hex(), "type": "ObjectEvent", "event_time": NOW,
+                        "record_time": NOW, "moment": number, "epcs": 5,
+                        "payload": pack_event(said),
+                    }
+                )  # fmt: skip
+                act.commitments.append(commit_event(said, digest, number + 1))
+            act.connection.execute(event_table.insert(), rows)
+        done += some
+
+
+def merely_write(store: Store, folder: Path) -> float:
+    """CPU of writing and hashing the same JSON lines and CSV from the same store."""
+    begin = time.process_time()
+    with (
+        store.read() as view,
+        (folder / "plain.ndjson").open("wb") as lines,
+        (folder / "plain.csv").open("w", newline="") as table,
+    ):
+        digests = (sha256(), sha256())
+        text = io.StringIO(newline="")
+        writer = writer_of(text)
+        chosen = Chosen(view, EVERYTHING, 1 << 60)
+        with closing(chosen.rows()) as rows:
+            for one in rows:
+                said = unpack_event(one.payload)
+                line = parts_of(said).line + b"\n"
+                digests[0].update(line)
+                lines.write(line)
+                recorded = moment_of(one.record_time_us).isoformat()
+                writer.writerow(
+                    row_of(
+                        said, index=one.place, record_time=recorded, event_hash=one.subject.hex()
+                    )
+                )
+                written = text.getvalue()
+                digests[1].update(written.encode())
+                table.write(written)
+                text.seek(0)
+                text.truncate()
+    return time.process_time() - begin
+
+
+def dossier_in_own_process(database: Path, keys: Path, out: Path) -> None:
+    """What the memory row runs: one export, and its peak."""
+    store = Store.open(str(database))
+    begin = time.process_time()
+    export(store, EVERYTHING, out, Keys.open(keys), now=NOW, by="benchmark")
+    took = time.process_time() - begin
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"cpu_s": took, "peak_mb": peak}))
+
+
+def dossiers(folder: Path, events: int) -> None:
+    """Memory and speed of a large dossier."""
+    keys = Keys.open(folder / "keys")
+    said = {}
+    plain = 0.0
+    for count in (1000, events):
+        database = folder / f"events-{count}.db"
+        store = fresh(folder, database.name)
+        fill(store, count)
+        if count == events:
+            plain = merely_write(store, folder)
+        store.close()
+        out = folder / f"{count}.asice"
+        command = [sys.executable, __file__, "--export", str(database), str(folder / "keys"),
+                   str(out)]  # fmt: skip
+        done = subprocess.run(command, check=True, capture_output=True)
+        said[count] = json.loads(done.stdout)
+    peak, small = said[events]["peak_mb"], said[1000]["peak_mb"]
+    row(f"peak memory, dossier of {events:,} events", f"{peak:.0f} MB", "<= 150 MB",
+        holds=peak <= 150)  # fmt: skip
+    row("the same for 1,000 events", f"{small:.0f} MB", "about the same",
+        holds=peak <= small * 1.25)  # fmt: skip
+    speed = plain / said[events]["cpu_s"]
+    row("its speed against merely writing and hashing", f"{speed:.2f} x", ">= 0.5 x",
+        holds=speed >= 0.5)  # fmt: skip
+    begin = time.process_time()
+    outcome = verify_export(folder / f"{events}.asice", keys.root_pem())
+    took = time.process_time() - begin
+    size = (folder / f"{events}.asice").stat().st_size
+    row("checking it", f"{took / events * 1e6:.0f} CPU-us/event, {size / events:.0f} B/event",
+        "exit 0", holds=outcome.exit_code == 0)  # fmt: skip
+
+
+def changes(folder: Path, count: int = 500) -> None:
+    """Random changes in a dossier and in the store."""
+    keys = Keys.open(folder / "keys")
+    store = fresh(folder, "changed.db")
+    fill(store, 2000)
+    export(store, EVERYTHING, folder / "whole.asice", keys, now=NOW, by="benchmark")
+    whole = (folder / "whole.asice").read_bytes()
+    chance = random.Random(9)
+    noticed = 0
+    for _ in range(count):
+        changed = bytearray(whole)
+        changed[chance.randrange(len(changed))] ^= chance.randint(1, 255)
+        (folder / "changed.asice").write_bytes(changed)
+        noticed += verify_export(folder / "changed.asice", keys.root_pem()).exit_code == 1
+    row("random byte changes noticed in a dossier", f"{noticed} of {count}", "all",
+        holds=noticed == count)  # fmt: skip
+    found = sum(place_is_named(store, chance.randrange(2000), deed) for deed in DEEDS * 10)
+    row("falsified rows whose place fsck names", f"{found} of {len(DEEDS) * 10}", "all",
+        holds=found == len(DEEDS) * 10)  # fmt: skip
+    store.close()
+
+
+DEEDS = (
+    ("UPDATE ledger_entry SET confidential_hash = zeroblob(32) WHERE idx = {0}",
+     "UPDATE ledger_entry SET confidential_hash = x'{1}' WHERE idx = {0}"),
+    ("UPDATE ledger_entry SET idx = -{0} - 1 WHERE idx = {0}",
+     "UPDATE ledger_entry SET idx = {0} WHERE idx = -{0} - 1"),
+    ("UPDATE event SET payload = hash WHERE seq = {2}", None),
+)  # fmt: skip
+
+
+def place_is_named(store: Store, place: int, deed: tuple[str, str | None]) -> bool:
+    """Falsify a row, see whether the audit names its place, and put it back."""
+    with store.engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        names = driver.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for (name,) in names:
+            driver.execute(f"DROP TRIGGER {name}")
+        kept, seq = driver.execute(
+            "SELECT hex(confidential_hash), event FROM ledger_entry WHERE idx = ?", (place,)
+        ).fetchone()
+        payload = driver.execute("SELECT payload FROM event WHERE seq = ?", (seq,)).fetchone()
+        driver.execute(deed[0].format(place, kept, seq))
+        named = {finding.where.path for finding in audit_log(store)}
+        if deed[1]:
+            driver.execute(deed[1].format(place, kept, seq))
+        else:
+            driver.execute("UPDATE event SET payload = ? WHERE seq = ?", (payload[0], seq))
+    return f"/log/{place}" in named
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=50_000)
+    parser.add_argument("--leaves", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--export", nargs=3, type=Path, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.export:
+        dossier_in_own_process(*asked.export)
+        return
+    rows: dict[str, Callable[[Path], None]] = {
+        "capture": lambda folder: capture_cost(folder, asked.rounds),
+        "postgresql": lambda _: writers_on_postgresql(asked.rounds),
+        "proofs": lambda folder: proofs(folder, asked.leaves),
+        "dossiers": lambda folder: dossiers(folder, asked.events),
+        "changes": changes,
+    }
+    os.environ.setdefault("PYTHONHASHSEED", "0")
+    for name, measure in rows.items():
+        if asked.only in ("", name):
+            with tempfile.TemporaryDirectory(prefix="packtrail-proof-") as folder:
+                measure(Path(folder))
+
+
+if __name__ == "__main__":
+    main()
