@@ -17,9 +17,10 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 from typer.main import get_command
 
 from compliance.seal import Keys
-from compliance.service.app import Parts, create_app, utc_now
+from compliance.service.app import create_app
 from compliance.service.cli import app as command_line
 from compliance.service.migrate import open_migrated
+from compliance.service.parts import Parts, utc_now
 from compliance.service.settings import Settings
 
 if TYPE_CHECKING:

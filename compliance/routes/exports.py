@@ -26,6 +26,9 @@ Kind = Literal[
 ]  # fmt: skip
 
 
+_OF_THE_HOUSE = ("audit trail", "verification log", "authority report")
+
+
 class Wanted(BaseModel):
     """What a dossier is about: its kind, and what that kind needs."""
 
@@ -47,19 +50,30 @@ class Wanted(BaseModel):
 @router.post("", status_code=202)
 def ask_(request: Request, response: Response, caller: MayExport, body: Wanted) -> dict[str, Any]:
     """Ask for a dossier; it is made in the background, see the address in `Location`."""
-    selection = _selection(body)
-    if caller.party and body.kind in ("audit trail", "verification log", "authority report"):
-        raise Problem(403, "Not allowed", f"a {body.kind} is for the house itself")
+    job = order(request, caller, _selection(body), body.redaction)
+    response.headers["Location"] = f"/exports/{job.id}"
+    return job.as_dict()
+
+
+def order(
+    request: Request, caller: Caller, selection: Selection, redaction: Redaction = Redaction.NONE
+) -> ExportJob:
+    """Ask for a dossier as this caller; a partner gets none about the house, and no confidences.
+
+    Raises Problem 403 or 429.
+    """
+    if caller.party and selection.as_dict()["kind"] in _OF_THE_HOUSE:
+        raise Problem(
+            403, "Not allowed", f"a {selection.as_dict()['kind']} is for the house itself"
+        )
+    left_out = Redaction.CONFIDENTIAL if caller.party else redaction
     try:
         with store_of(request).write(now_of(request)) as act:
-            redaction = Redaction.CONFIDENTIAL if caller.party else body.redaction
-            job = ask(act, selection, by=caller.name, redaction=redaction, party=caller.party)
+            return ask(act, selection, by=caller.name, redaction=left_out, party=caller.party)
     except ExportRefused as refused:
         raise Problem(
             429, "Too many dossiers wait", str(refused), headers={"Retry-After": "60"}
         ) from None
-    response.headers["Location"] = f"/exports/{job.id}"
-    return job.as_dict()
 
 
 @router.get("")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from epcis.desk import Caller, Problem, needs, now_of, store_of
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
-from schemas.gs1.keys import Gtin
 
 from compliance.recall import (
     LOT_CHARS_MAX,
@@ -19,6 +17,8 @@ from compliance.recall import (
     open_recall,
     reach,
 )
+from epcis.desk import Caller, Problem, needs, now_of, store_of
+from schemas.gs1.keys import Gtin
 
 router = APIRouter(prefix="/recalls", tags=["recalls"])
 
@@ -88,9 +88,7 @@ def status(request: Request, caller: MayRead, recall_id: str) -> dict[str, Any]:
 def close(request: Request, caller: MayRecall, recall_id: str) -> dict[str, Any]:
     """Close a recall; its record stays and its packs stay out of trade."""
     try:
-        closed = close_recall(
-            store_of(request), recall_id, by=caller.name, now=now_of(request)
-        )
+        closed = close_recall(store_of(request), recall_id, by=caller.name, now=now_of(request))
     except RecallRefused:
         raise _no_such(recall_id) from None
     return closed.as_dict()

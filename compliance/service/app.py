@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,10 +34,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from compliance.seal import Keys
+    from compliance.service.parts import Parts
     from compliance.service.settings import Settings
-    from epcis.desk import Clock
-    from epcis.store.database import Store
 
 _log = structlog.get_logger(__name__)
 STATIC = Path(__file__).parent / "static"
@@ -52,22 +48,6 @@ _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What an application is made of; the clock is a part so that tests can turn it."""
-
-    settings: Settings
-    store: Store
-    keys: Keys
-    clock: Clock
-    pages_need_sign_in: bool = False
-
-
-def utc_now() -> datetime:
-    """The clock of a real server."""
-    return datetime.now(UTC)
 
 
 def create_app(parts: Parts) -> FastAPI:

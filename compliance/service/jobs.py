@@ -22,7 +22,7 @@ from epcis.subscribe.delivery import run_subscriptions
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from compliance.service.app import Parts
+    from compliance.service.parts import Parts
 
 RESTART_PAUSE_S = 5.0
 STOP_DEADLINE_S = 10.0

@@ -61,12 +61,14 @@ def render(template: str, request: Request, **values: Any) -> HTMLResponse:  # n
     return HTMLResponse(html)
 
 
-def _must_sign_in(request: Request) -> bool:
+def must_sign_in(request: Request) -> bool:
+    """Whether whoever looks has to sign in before a page shows anything."""
     asked_for = request.app.state.pages_need_sign_in and not request.state.signed_in
     return bool(asked_for) or caller_of(request).is_anonymous
 
 
-def _sign_in_page(request: Request, say: str, status: int) -> Response:
+def sign_in_page(request: Request, say: str, status: int) -> Response:
+    """The page that asks to sign in, and says why."""
     page = render("sign_in.html", request, say=say)
     page.status_code = status
     return page
@@ -75,8 +77,8 @@ def _sign_in_page(request: Request, say: str, status: int) -> Response:
 @router.get("/")
 def home(request: Request) -> Response:
     """The page to scan on."""
-    if _must_sign_in(request):
-        return _sign_in_page(request, "This page shows data about medicines in trade.", 401)
+    if must_sign_in(request):
+        return sign_in_page(request, "This page shows data about medicines in trade.", 401)
     with store_of(request).read() as view:
         recalls = recall.list_recalls(view, only_open=True)
     return render("scan.html", request, recalls=recalls)
@@ -90,7 +92,7 @@ def sign_in(token: str, request: Request) -> Response:
     with store_of(request).write(now) as act:
         session = access.sign_in(act, token, now=now, hours=settings.session_hours_max)
     if session is None:
-        return _sign_in_page(request, "This link was used before or is too old.", 403)
+        return sign_in_page(request, "This link was used before or is too old.", 403)
     answer = RedirectResponse("/", status_code=303)
     answer.set_cookie(
         SESSION_COOKIE,
@@ -124,8 +126,8 @@ async def scan_card(
 @router.get("/01/{gtin}/21/{serial:path}")
 def pack_page(gtin: str, serial: str, request: Request) -> Response:
     """A pack's page; its address is the path of its GS1 Digital Link."""
-    if _must_sign_in(request):
-        return _sign_in_page(request, "Sign in to see this pack.", 401)
+    if must_sign_in(request):
+        return sign_in_page(request, "Sign in to see this pack.", 401)
     if serial.endswith(".json"):
         card = _card(request, gtin, serial.removesuffix(".json"))
         return JSONResponse(card.as_dict())
@@ -141,8 +143,8 @@ def _card(request: Request, gtin: str, serial: str) -> Card:
 @router.get("/recalls/board")
 def recalls_board(request: Request) -> Response:
     """All recalls, open and closed."""
-    if _must_sign_in(request):
-        return _sign_in_page(request, "Sign in to see recalls.", 401)
+    if must_sign_in(request):
+        return sign_in_page(request, "Sign in to see recalls.", 401)
     with store_of(request).read() as view:
         return render("recalls.html", request, recalls=recall.list_recalls(view))
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI, Request
 from sqlalchemy import text
 
 from compliance.routes import exports, recalls
-from compliance.service import pages, scanning_routes, telemetry
+from compliance.service import dossier_pages, pages, scanning_routes, telemetry
 from epcis.desk import store_of
 from epcis.routes import log
 from epcis.routes.all import routers as epcis_routers
@@ -42,5 +42,6 @@ def _routers() -> Iterator[APIRouter]:
     yield scanning_routes.router
     yield verification_router
     yield pages.router
+    yield dossier_pages.router
     yield recalls.router
     yield exports.router

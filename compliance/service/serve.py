@@ -12,9 +12,10 @@ import uvicorn
 
 from compliance.seal import Keys
 from compliance.service import access
-from compliance.service.app import Parts, create_app, utc_now
+from compliance.service.app import create_app
 from compliance.service.doctor import missing_zbar
 from compliance.service.migrate import open_migrated
+from compliance.service.parts import Parts, utc_now
 
 if TYPE_CHECKING:
     from compliance.service.settings import Settings

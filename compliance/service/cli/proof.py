@@ -6,7 +6,7 @@ import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,6 +29,8 @@ from compliance.service.cli.packs import gtin14
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from compliance.dossier import Selection
+
 keys_commands = typer.Typer(no_args_is_help=True, help="Signing keys and certificates.")
 
 
@@ -48,24 +50,62 @@ def export(
     lot: Annotated[
         tuple[str, str] | None, typer.Option(metavar="GTIN LOT", help="A lot's history.")
     ] = None,
-    from_: Annotated[str | None, typer.Option("--from", help="Events from this time on.")] = None,
-    to: Annotated[str | None, typer.Option(help="Events before this time.")] = None,
+    case: Annotated[str | None, typer.Option(metavar="SSCC", help="A case's history.")] = None,
+    shipment: Annotated[
+        str | None, typer.Option(metavar="TRANSACTION", help="TI and TS of a shipment.")
+    ] = None,
+    recall: Annotated[str | None, typer.Option(metavar="ID", help="A recall.")] = None,
+    from_: Annotated[str | None, typer.Option("--from", help="From this time on.")] = None,
+    to: Annotated[str | None, typer.Option(help="Before this time.")] = None,
+    kind: Annotated[
+        str,
+        typer.Option(
+            help="With --from and --to: period, audit trail, verification log, dscsa inspection "
+            "or authority report."
+        ),
+    ] = "period",
+    who: Annotated[str | None, typer.Option(help="Of an audit trail: whose acts.")] = None,
+    purpose: Annotated[
+        str, typer.Option(help="Of an authority report: 39(a), 39(b) or 39(c).")
+    ] = "39(a)",
+    redaction: Annotated[str, typer.Option(help="What is left out: none or confidential.")] = (
+        "none"
+    ),
     database: Database = "",
     now: Now = None,
     json: Json = False,
 ) -> None:
     """Write a signed dossier that anyone can check without trusting us."""
-    from compliance.dossier import ExportRefused
+    from compliance.dossier import ExportRefused, Redaction
     from compliance.dossier import export as write_dossier
     from compliance.seal import Keys
 
-    selection = _selection(pack, lot, from_, to)
+    about = {
+        "pack": pack and {"gtin": gtin14(pack[0]), "serial": pack[1]},
+        "lot": lot and {"gtin": gtin14(lot[0]), "lot": lot[1]},
+        "case": case and {"sscc": case},
+        "shipment": shipment and {"transaction": shipment},
+        "recall": recall and {"id": recall},
+        kind: (from_ or to) and _period(from_, to, who=who, purpose=purpose),
+    }
+    selection = _selection({name: said for name, said in about.items() if said})
+    try:
+        left_out = Redaction(redaction)
+    except ValueError:
+        stop(CANNOT_TELL, f"no redaction '{redaction}'; there are {', '.join(Redaction)}")
     settings = settings_for(database)
     keys = Keys.open(settings.keys_folder, settings.key_passphrase or None)
     with opened_store(database) as store, _progress() as progress:
         try:
             written = write_dossier(
-                store, selection, out, keys, now=moment(now), by="command", progress=progress
+                store,
+                selection,
+                out,
+                keys,
+                now=moment(now),
+                by="command",
+                redaction=left_out,
+                progress=progress,
             )
         except ExportRefused as refused:
             stop(BAD, str(refused))
@@ -78,22 +118,29 @@ def export(
         typer.echo(f"{out}: {answer['events']} events, signed")
 
 
-def _selection(
-    pack: tuple[str, str] | None,
-    lot: tuple[str, str] | None,
-    from_: str | None,
-    to: str | None,
-) -> Any:  # noqa: ANN401  # one of compliance.dossier's selections, loaded late
-    from compliance.dossier import Lot, Pack, Period
+def _selection(about: dict[str, dict[str, str]]) -> Selection:
+    from compliance.dossier.selection import selection_from
 
-    period = (from_, to) if from_ or to else None
-    if sum(choice is not None for choice in (pack, lot, period)) != 1:
-        stop(CANNOT_TELL, "name one of --pack GTIN SERIAL, --lot GTIN LOT, --from T --to T")
-    if pack is not None:
-        return Pack(gtin14(pack[0]), pack[1])
-    if lot is not None:
-        return Lot(gtin14(lot[0]), lot[1])
-    return Period(_time(from_, "1970-01-01"), _time(to, "9999-12-31"))
+    if len(about) != 1:
+        stop(
+            CANNOT_TELL,
+            "name one of --pack GTIN SERIAL, --lot GTIN LOT, --case SSCC, --shipment TRANSACTION, "
+            "--recall ID, or --from T --to T",
+        )
+    ((kind, said),) = about.items()
+    try:
+        return selection_from({"kind": kind, **said})
+    except ValueError as fault:
+        stop(CANNOT_TELL, str(fault))
+
+
+def _period(from_: str | None, to: str | None, *, who: str | None, purpose: str) -> dict[str, str]:
+    return {
+        "from": _time(from_, "1970-01-01").isoformat(),
+        "to": _time(to, "9999-12-31").isoformat(),
+        "who": who or "everybody",
+        "purpose": purpose,
+    }
 
 
 def _time(text: str | None, default: str) -> datetime:

@@ -14,4 +14,5 @@ FLOORS = (
     verification.tables,
     compliance.tables,
     compliance.dossier.tables,
+    compliance.dossier.tables,
 )

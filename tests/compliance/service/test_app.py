@@ -7,10 +7,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from compliance.seal import Keys
 from compliance.service import access
 from compliance.service.access import Grant
-from compliance.service.app import Parts, create_app
+from compliance.service.app import create_app
+from compliance.service.parts import Parts
 from epcis.capture import capture
 
 pytestmark = pytest.mark.anyio
@@ -74,3 +76,16 @@ async def test_the_description_of_the_api_names_every_public_address(client) -> 
     paths = (await client.get("/openapi.json")).json()["paths"]
     for path in ("/epcis/capture", "/epcis/events", "/packs/scan", "/recalls", "/log/checkpoint"):
         assert path in paths
+
+
+async def test_a_dossier_is_asked_for_on_its_page(client, store, now, shared: Path) -> None:
+    file = shared / "epcis/examples/dscsa/gs1-us-r1.3-direct-purchase.xml"
+    capture(store, file.read_bytes(), now=now)
+    said = {"kind": "lot", "gtin": GTIN, "lot": "A123"}
+    asked = await client.post("/dossiers", data=said)
+    assert asked.status_code == 303
+    page = await client.get("/dossiers")
+    assert "A123" in page.text
+    wrong = await client.post("/dossiers", data={**said, "gtin": "1"})
+    assert wrong.status_code == 422
+    assert "GTIN" in wrong.text
