@@ -87,7 +87,7 @@ def _put_product(act, gtin=GTIN, *, owner="/414/5901234000009"):
             scheme="GTIN",
             version=1,
             name="Trailol 20 mg",
-            details="{}",
+            details=dumps({"code": gtin, "name": "Trailol 20 mg"}),
             owner=owner,
             uploaded_us=microseconds(act.now),
         )
@@ -262,6 +262,13 @@ def make_client():
 def make_holder():
     """Builds a holder of the pharmacy's caller."""
     return lambda caller=PHARMACY: Holder(caller)
+
+
+@pytest.fixture
+def everything():
+    """A caller who may do everything."""
+    scopes = {"capture", "query", "verify", "recall", "export", "admin"}
+    return Caller("root", frozenset(scopes), None, "10.0.0.1")
 
 
 @pytest.fixture

@@ -152,7 +152,7 @@ async def _wanted(request: Request, *, manual: bool) -> PackRequest:
 def _bulk_wanted(body: bytes, *, manual: bool) -> list[PackRequest]:
     try:
         asked = msgspec.json.decode(body, type=_BulkBody)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FieldError("body", str(error)) from None
     operation = _operation(asked.state) if asked.state is not None else Operation.VERIFY
     return [
@@ -180,7 +180,7 @@ def _operation(state: object) -> Operation:
 def _body(content: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(content, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FieldError("body", str(error)) from None
 
 

@@ -58,7 +58,7 @@ def take_over(act: Act, content: bytes, source: str) -> int:
     """Replace all entries of a source by those of a JSON list; returns how many there are."""
     try:
         entries = msgspec.json.decode(content, type=list[Entry])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DirectoryRefusedError(str(error)) from None
     faults = [fault for entry in entries for fault in entry.faults()]
     if len(entries) > ENTRIES_MAX:

@@ -1,0 +1,97 @@
+"""One day at the counter on each database: what SQL says must not depend on who runs it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from epcis.store.database import Store
+from verification.fmd import bulk
+from verification.fmd.alert import Status, alerts, move
+from verification.fmd.operation import Operation, PackRequest, Who
+from verification.fmd.rulepack import shipped
+from verification.history import history
+from verification.registry import set_doubt, set_lot_state
+from verification.verdict import Doubt, LotState
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+GTIN = "05901234123457"
+PACK = {"gtin": GTIN, "serial": "S1", "lot": "A123", "expiry": "270531"}
+VRS = "?reqGLN=0366666000014&corrUUID=2f7f2f7e-5d0b-4a0e-9a34-7a9d6f0f3f10&exp=270531"
+
+
+@pytest.fixture
+def store(database):
+    opened = Store.open(database)
+    opened.create_all()
+    yield opened
+    opened.close()
+
+
+def test_a_whole_day(client, packs, clock):
+    assert client.post("/packs/verify", json=PACK).json()["verdict"] == "OK"
+    answers = client.together([("POST", "/packs/supply", PACK)] * 40)
+    assert sorted(answer.status_code for answer in answers) == [200] + [409] * 39
+    clock.now += timedelta(hours=1)
+    assert client.post("/packs/undo", json=PACK).json()["state"] == "Active"
+    wanted = PACK | {"transaction": "T-1"}
+    first = client.post("/packs/supply", json=wanted).json()
+    assert client.post("/packs/supply", json=wanted).json() == first
+    found = client.get(f"/verify/gtin/{GTIN}/lot/A123/ser/S2{VRS}").json()["data"]
+    assert found == {"verified": True}
+    caps = client.post("/packs/supply", json=PACK | {"serial": "s2"}).json()
+    assert caps["cause"] == "caps-lock"
+    statuses = [
+        client.get(f"/verify/gtin/{GTIN}/lot/A123/ser/X{number}{VRS}").status_code
+        for number in range(22)
+    ]
+    assert statuses == [200] * 20 + [403] * 2
+    with packs.write(clock.now) as act:
+        set_lot_state(act, GTIN, "A123", LotState.RECALLED, "x", now=clock.now, by="qa")
+        set_doubt(act, GTIN, Doubt.SUSPECT, case_id="C", now=clock.now, serial="S3")
+    said = client.post("/packs/verify", json=PACK | {"serial": "S3"}).json()
+    assert (said["reason"], said["also"]) == ("recalled", ["suspect"])
+    with packs.read() as view:
+        raised = list(alerts(view, since=NOW, until=clock.now + timedelta(days=1)))
+        assert len(raised) == 40
+        assert len(list(history(view, GTIN, "S1"))) == 43
+    with packs.write(clock.now) as act:
+        moved = move(act, raised[0].id, Status.CLOSED, by="qa", reason="double scan")
+    assert moved.status is Status.CLOSED
+
+
+def test_a_bulk_goes_on_where_it_was_interrupted(packs, clock, put_pack):
+    who = Who(client="till-1", location="P1", authorisation="A1")
+    serials = [f"B{number}" for number in range(bulk.PART_PACKS + 20)]
+    with packs.write(NOW) as act:
+        for serial in serials:
+            put_pack(act, serial)
+        wanted = [
+            PackRequest(operation=Operation.SUPPLY, code=GTIN, serial=serial) for serial in serials
+        ]
+        bulk_id = bulk.submit(act, wanted, who, shipped())
+    stopped_after = bulk.PART_PACKS
+    ticks = iter([NOW] * 1)
+
+    def clock_that_stops():
+        return next(ticks)
+
+    with pytest.raises(StopIteration):
+        bulk.work_off(packs, bulk_id, clock_that_stops, shipped())
+    with packs.read() as view:
+        assert bulk.progress(view, bulk_id).done == stopped_after
+        assert list(bulk.unfinished(view)) == [bulk_id]
+    bulk.work_off(packs, bulk_id, clock, shipped())
+    bulk.work_off(packs, bulk_id, clock, shipped())
+    with packs.read() as view:
+        results = [answer.result.value for answer in bulk.answers_of(view, bulk_id)]
+        assert results == ["done"] * len(serials)
+        assert bulk.progress(view, bulk_id).finished is not None
+        assert list(bulk.unfinished(view)) == []
+
+
+def test_a_bulk_has_its_limits(packs):
+    who = Who(client="till-1")
+    with packs.write(NOW) as act, pytest.raises(bulk.TooManyError):
+        bulk.submit(act, [], who, shipped())
