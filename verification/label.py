@@ -98,6 +98,11 @@ class Code:
         return tuple(f"({identifier}) {value}" for identifier, value in self.elements)
 
     @property
+    def _for_encoder(self) -> str:
+        """With square brackets, which no value may contain; round ones may stand in a serial."""
+        return "".join(f"[{identifier}]{value}" for identifier, value in self.elements)
+
+    @property
     def modules(self) -> Modules:
         """The symbol with its quiet zone; bars are `BAR_HEIGHT_MODULES` high."""
         import numpy as np  # noqa: PLC0415  # labels are drawn by few commands
@@ -106,10 +111,10 @@ class Code:
         if self.symbology is Symbology.QR_DIGITAL_LINK:
             drawn = zxingcpp.create_barcode(self.message, zxingcpp.QRCode)
         elif self.symbology is Symbology.GS1_128:
-            drawn = zxingcpp.create_barcode(str(self), zxingcpp.Code128, gs1=True)
+            drawn = zxingcpp.create_barcode(self._for_encoder, zxingcpp.Code128, gs1=True)
         else:
             drawn = zxingcpp.create_barcode(
-                str(self), zxingcpp.DataMatrix, gs1=True, forceSquare=True
+                self._for_encoder, zxingcpp.DataMatrix, gs1=True, forceSquare=True
             )
         ink = np.asarray(drawn.to_image(scale=1, add_quiet_zones=False)) < 128
         if self.symbology is Symbology.GS1_128:

@@ -8,12 +8,13 @@ cell and turn at once. Text, lines and other codes around it do not matter, and 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from verification.image.locate import Hypothesis, evidence
+from verification.image.locate import Hypothesis, evidence, stands_out
 from verification.image.shape import DATA, SHAPES
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ GRADIENTS_MAX = 40_000
 """Pixels whose gradients are asked for the directions; of larger pictures, evenly spread rows."""
 WEIGHT_SURE = 6.5
 """Weight of evidence at which no weaker beat is tried."""
+CHECKED_PER_PLACE = 5
+"""Places checked for standing out from their ground, per place that is wanted."""
 PEAKS = 4
 """Beats considered per direction."""
 WEIGHT_MIN = 3.5
@@ -131,7 +134,8 @@ def lattice_hypotheses(flat: Levels, *, count: int) -> list[Hypothesis]:
         if max(map(evidence, hypotheses), default=0) > WEIGHT_SURE:
             break
     hypotheses.sort(key=evidence, reverse=True)
-    return hypotheses[:count]
+    apart = (place for place in hypotheses[: CHECKED_PER_PLACE * count] if stands_out(flat, place))
+    return list(islice(apart, count))
 
 
 def _pairs(across: list[Beat], down: list[Beat]) -> list[tuple[Beat, Beat]]:

@@ -30,6 +30,8 @@ LOCAL_PX = 51
 """Reach of the local mean, in pixels of the scale."""
 LONGEST_PX = 2000
 """Longest side of a page as it is searched, in pixels."""
+STANDS_OUT_MIN = 0.3
+"""How far, from the legs' level to that of the light modules, the ground beside them must be."""
 SAME_WITHIN_MODULES = 0.7
 """Two places closer than this, in modules, are one."""
 BLOBS_MAX = 16
@@ -114,7 +116,8 @@ def four_corners(outline: npt.NDArray[Any]) -> Corners | None:
         simple = cv2.approxPolyDP(hull, share * length, closed=True)
         if len(simple) == 4:
             corners = simple[:, 0].astype(np.float32)
-            turn = np.cross(corners[1] - corners[0], corners[2] - corners[1])
+            first, second = corners[1] - corners[0], corners[2] - corners[1]
+            turn = first[0] * second[1] - first[1] * second[0]
             return corners if turn > 0 else corners[::-1].copy()
         if len(simple) < 4:
             return None
@@ -233,3 +236,18 @@ def fitted(
     finder = hypothesis.shape.finder
     corners, score = fit(flat, hypothesis.corners, finder, steps=steps, rounds_max=rounds_max)
     return Hypothesis(corners, hypothesis.shape, score)
+
+
+def stands_out(flat: Levels, place: Hypothesis) -> bool:
+    """Whether what lies beside the legs of the L is unlike them.
+
+    White paper beside a code passes for the solid legs of a light-on-dark code; but such a code
+    stands on dark ground.
+    """
+    finder = place.shape.finder
+    points = np.concatenate([finder.points, place.shape.beside_finder])
+    levels = levels_at(flat, place.corners[None], points)[0]
+    inside, beside = levels[: len(finder.points)], levels[len(finder.points) :]
+    dark, light = inside[finder.weights < 0].mean(), inside[finder.weights > 0].mean()
+    share = (beside.mean() - dark) / (light - dark or 1.0)
+    return bool(share > STANDS_OUT_MIN)

@@ -21,7 +21,14 @@ from verification.image.dmtx import read_with_libdmtx
 from verification.image.filters import SPOT_FILTERS, Filter, filters_for
 from verification.image.grid import read_grid
 from verification.image.lattice import lattice_hypotheses
-from verification.image.locate import Hypothesis, evidence, fitted, places_seen, same_place
+from verification.image.locate import (
+    Hypothesis,
+    evidence,
+    fitted,
+    places_seen,
+    same_place,
+    stands_out,
+)
 from verification.image.place import flattened, without_shadow
 from verification.image.quality import rated
 from verification.image.second_opinion import contradicted, last_resort
@@ -228,6 +235,8 @@ def settled(grey: Grey, hypothesis: Hypothesis) -> Hypothesis:
     flat = flattened(crop, 9 * pitch, 0.4 * pitch)
     here = Hypothesis(corners, hypothesis.shape, hypothesis.likeness)
     place = fitted(flat, here, steps=(0.5, 0.25), rounds_max=5)
+    if not stands_out(flat, place):
+        return Hypothesis(hypothesis.corners, hypothesis.shape, 0.0)
     return Hypothesis(place.corners / scale + offset, place.shape, place.likeness)
 
 

@@ -86,6 +86,15 @@ class Shape:
             points.astype(np.float32), weights.astype(np.float32), self.rows, self.columns
         )
 
+    @cached_property
+    def beside_finder(self) -> npt.NDArray[np.float32]:
+        """Points (k, 2) just outside the two legs of the L, where the quiet zone begins."""
+        row = (np.arange(self.rows) + 0.5) / self.rows
+        column = (np.arange(self.columns) + 0.5) / self.columns
+        left = np.stack([np.full_like(row, -0.6 / self.columns), row], 1)
+        below = np.stack([column, np.full_like(column, 1 + 0.6 / self.rows)], 1)
+        return np.concatenate([left, below]).astype(np.float32)
+
     def repainted(self, dark: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
         """The grid as a picture, one pixel a module and a quiet zone, its patterns made good."""
         whole = np.where(self.pattern == DATA, dark, self.pattern == 1)

@@ -115,6 +115,7 @@ class PictureReader:
     def _running(self) -> subprocess.Popen[bytes]:
         if self._worker is not None and self._worker.poll() is None:
             return self._worker
+        self._end()
         house = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(filter(None, [house, os.environ.get("PYTHONPATH", "")]))
         self._worker = subprocess.Popen(  # noqa: S603  # our own module, no shell
