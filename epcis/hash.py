@@ -13,13 +13,10 @@ does, we keep to the standard unless told `compatible_with_reference`: see
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import timedelta
-from decimal import Decimal, InvalidOperation
-from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
+from epcis.canonical import Canon, canon_of
 from epcis.model import (
     BizTransaction,
     Event,
@@ -32,9 +29,7 @@ from epcis.model import (
     SensorElement,
     SensorMetadata,
     SensorReport,
-    instant_of,
 )
-from schemas import cbv
 from schemas.gs1.hash_link import constrained_link, product_head
 
 ALGORITHMS: Final = {
@@ -47,25 +42,8 @@ ALGORITHMS: Final = {
 }
 """Hash functions by their name in `ni:` URIs (RFC 6920)."""
 VERSION: Final = "CBV2.0"
-EXPONENT_MAX: Final = 100
-"""Numbers beyond ten to this power stay as written; spelled out they could fill the memory."""
-TIMES_CACHED_MAX: Final = 4096
-DOCUMENTS_CACHED_MAX: Final = 16
-"""Sets of prefixes whose values are remembered."""
-VALUES_CACHED_MAX: Final = 4096
-"""Values of each kind whose canonical form is remembered."""
-_VOCABULARY_URN: Final = re.compile(r"urn:epcglobal:cbv:(bizstep|disp|btt|sdt|er):")
-_STEM_OF: Final = {
-    "bizstep": "BizStep-",
-    "disp": "Disp-",
-    "btt": "BTT-",
-    "sdt": "SDT-",
-    "er": "ER-",
-}
 _WRAPPERS: Final = ("extension", "baseExtension")
 _COMMENT_NAMESPACES: Final = ("http://www.w3.org/2000/01/rdf-schema#",)
-_COMPACT: Final = {"gs1": cbv.GS1_VOC, "cbv": cbv.CBV_WEB}
-"""Prefixes that stand for the same namespace in every document."""
 
 
 def event_hash(
@@ -111,7 +89,7 @@ def prehash(
     >>> prehash(ObjectEvent(event_time="2026-01-02T03:04:05.1235+01:00", action="ADD"))
     'eventType=ObjectEventeventTime=2026-01-02T02:04:05.124Zaction=ADD'
     """
-    canon = _canon(tuple((namespaces or {}).items()), compatible_with_reference)
+    canon = canon_of(tuple((namespaces or {}).items()), compatible_with_reference)
     kind = type(event)
     parts = [f"eventType={kind.__name__}"]
     rest: list[str] = []
@@ -126,6 +104,7 @@ def prehash(
         if members:
             rest.append(label + _typed_members(canon, members, label[:-4]))
     rest += _strange_places(canon, event)
+    rest += _strange_sensors(canon, event)
     rest += _unordered(canon, event)
     rest.sort()
     return "".join(parts) + "".join(rest)
@@ -142,89 +121,7 @@ def value_prefixes(header: Header) -> dict[str, str]:
     return dict(header.namespaces) if header.context is not None else {}
 
 
-class _Canon:
-    """How single values are written."""
-
-    def __init__(self, namespaces: Mapping[str, str], *, compatible: bool) -> None:
-        self.compatible = compatible
-        self._namespaces = {**namespaces, **_COMPACT}
-        # Places, parties and words return in event after event.
-        self.text: Callable[[str], str] = lru_cache(VALUES_CACHED_MAX)(self._text)
-        self.word: Callable[[str, str], str] = lru_cache(VALUES_CACHED_MAX)(self._word)
-
-    def _text(self, value: str) -> str:
-        """A value of no particular kind: a URI, a word of another namespace, or text."""
-        plain = value.strip()
-        if "urn:epcglobal:cbv:" in plain:
-            plain = _VOCABULARY_URN.sub(lambda m: cbv.CBV_WEB + _STEM_OF[m[1]], plain)
-        if self.compatible:
-            plain = _as_reference_number(plain)
-        prefix, colon, name = plain.partition(":")
-        if not colon:
-            return plain
-        if prefix in ("urn", "http", "https"):
-            return constrained_link(plain)
-        return self._namespaces[prefix] + name if prefix in self._namespaces else plain
-
-    def _word(self, kind: str, value: str) -> str:
-        """A word of a standard vocabulary as its web URI; any other as text."""
-        plain = value.strip()
-        word = cbv.bare(kind, plain)
-        return cbv.web_uri(kind, word) if cbv.is_standard(kind, word) else self.text(plain)
-
-    def number(self, value: str) -> str:
-        """A number without sign of plus, leading and trailing zeros or exponent."""
-        plain = value.strip()
-        if self.compatible:
-            return _as_reference_number(plain)
-        return _as_number(plain)
-
-    def moment(self, value: str, offset: str | None = None) -> str:
-        """A time in UTC to the millisecond, halves rounded up; what is no time stays as it is."""
-        return _moment(value.strip(), offset, self.compatible)
-
-
-@lru_cache(maxsize=DOCUMENTS_CACHED_MAX)
-def _canon(namespaces: tuple[tuple[str, str], ...], compatible: bool) -> _Canon:  # noqa: FBT001  # a cache key
-    return _Canon(dict(namespaces), compatible=compatible)
-
-
-@lru_cache(maxsize=TIMES_CACHED_MAX)
-def _moment(text: str, offset: str | None, compatible: bool) -> str:  # noqa: FBT001  # a cache key
-    try:
-        instant = instant_of(text, offset)
-        microseconds = instant.microsecond
-        milliseconds = (
-            round(microseconds, -3) // 1000 if compatible else (microseconds + 500) // 1000
-        )
-        instant = instant.replace(microsecond=0) + timedelta(milliseconds=milliseconds)
-    except (ValueError, OverflowError):
-        return text
-    return instant.isoformat(timespec="milliseconds")[:-6] + "Z"
-
-
-def _as_number(text: str) -> str:
-    if text.isascii() and text.isdigit() and text[0] != "0":
-        return text
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        return text
-    if not number.is_finite() or abs(number.adjusted()) > EXPONENT_MAX:
-        return text
-    return format(number.normalize(), "f") if number else "0"
-
-
-def _as_reference_number(text: str) -> str:
-    """A text as the reference generator writes it, which takes all it can for a float."""
-    try:
-        number = float(text)
-        return str(int(number)) if int(number) == number else str(number)
-    except (ValueError, OverflowError):
-        return text
-
-
-_Writer: TypeAlias = Callable[[_Canon, Any], str]
+_Writer: TypeAlias = Callable[[Canon, Any], str]
 
 
 def _labelled(label: str) -> _Writer:
@@ -242,7 +139,7 @@ def _worded(label: str, kind: str) -> _Writer:
 def _identifiers(label: str) -> _Writer:
     """A list of EPCs: the list's name once, then each member, sorted."""
 
-    def write(canon: _Canon, epcs: tuple[str, ...]) -> str:
+    def write(canon: Canon, epcs: tuple[str, ...]) -> str:
         if canon.compatible:
             return label + "".join(sorted(f"epc={canon.text(epc)}" for epc in epcs))
         written = _of_one_product(epcs)
@@ -272,42 +169,45 @@ def _of_one_product(epcs: tuple[str, ...]) -> str | None:
 
 
 def _quantities(label: str) -> _Writer:
-    def write(canon: _Canon, elements: Iterable[QuantityElement]) -> str:
+    def write(canon: Canon, elements: Iterable[QuantityElement]) -> str:
         return label + "".join(sorted(_quantity(canon, element) for element in elements))
 
     return write
 
 
-def _quantity(canon: _Canon, element: QuantityElement) -> str:
+def _quantity(canon: Canon, element: QuantityElement) -> str:
     text = f"quantityElementepcClass={canon.text(element.epc_class)}"
     if element.quantity is not None:
         text += f"quantity={canon.number(element.quantity)}"
     return text + f"uom={canon.text(element.uom)}" if element.uom else text
 
 
-def _certificates(canon: _Canon, links: Iterable[str]) -> str:
+def _certificates(canon: Canon, links: Iterable[str]) -> str:
     return "".join(sorted(f"certificationInfo={canon.text(link)}" for link in links))
 
 
-def _persistent(canon: _Canon, disposition: PersistentDisposition) -> str:
+def _persistent(canon: Canon, disposition: PersistentDisposition) -> str:
     text = "".join(sorted(f"set={canon.word('disp', w)}" for w in disposition.set or ()))
     text += "".join(sorted(f"unset={canon.word('disp', w)}" for w in disposition.unset or ()))
     return f"persistentDisposition{text}" if text else ""
 
 
 def _place(label: str) -> _Writer:
-    def write(canon: _Canon, place: Place) -> str:
-        nearby = [n for n in place.extensions if not _moves_to_the_end(canon, n)]
-        return f"{label}id={canon.text(place.id)}{_nodes(canon, nearby)}"
+    def write(canon: Canon, place: Place) -> str:
+        return f"{label}id={canon.text(place.id)}{_nearby(canon, place.extensions)}"
 
     return write
 
 
-def _moves_to_the_end(canon: _Canon, node: Node) -> bool:
+def _nearby(canon: Canon, nodes: Iterable[Node]) -> str:
+    return _nodes(canon, [node for node in nodes if not _moves_to_the_end(canon, node)])
+
+
+def _moves_to_the_end(canon: Canon, node: Node) -> bool:
     return canon.compatible and not node.namespace.endswith("/")
 
 
-def _strange_places(canon: _Canon, event: Event) -> list[str]:
+def _strange_places(canon: Canon, event: Event) -> list[str]:
     """What the reference generator leaves of places and writes behind everything else."""
     found = []
     for label, place in (("readPoint", event.read_point), ("bizLocation", event.biz_location)):
@@ -317,7 +217,7 @@ def _strange_places(canon: _Canon, event: Event) -> list[str]:
     return found
 
 
-def _typed_members(canon: _Canon, members: Iterable[BizTransaction | Party], label: str) -> str:
+def _typed_members(canon: Canon, members: Iterable[BizTransaction | Party], label: str) -> str:
     kind = "btt" if label == "bizTransaction" else "sdt"
     return "".join(
         sorted(
@@ -328,20 +228,45 @@ def _typed_members(canon: _Canon, members: Iterable[BizTransaction | Party], lab
     )
 
 
-def _sensors(canon: _Canon, elements: Iterable[SensorElement]) -> str:
+def _strange_sensors(canon: Canon, event: Event) -> list[str]:
+    """What of sensors the standard's order does not name: the business rules of a report.
+
+    The reference generator leaves some extensions behind, too, as it does with places.
+    """
+    elements = (_strange_sensor(canon, element) for element in event.sensor_elements or ())
+    text = "".join(sorted(elements))
+    return [f"sensorElementList{text}"] if text else []
+
+
+def _strange_sensor(canon: Canon, element: SensorElement) -> str:
+    parts = [_node(canon, n) for n in element.extensions if _moves_to_the_end(canon, n)]
+    for label, source in (
+        ("sensorMetadata", element.metadata),
+        *(("sensorReport", report) for report in element.reports),
+    ):
+        inner = [n for n in (source.extensions if source else ()) if _moves_to_the_end(canon, n)]
+        left = [_node(canon, node) for node in inner]
+        if isinstance(source, SensorReport) and source.biz_rules:
+            left.append(f"bizRules={canon.text(source.biz_rules)}")
+        if left:
+            parts.append(label + "".join(sorted(left)))
+    return "sensorElement" + "".join(sorted(parts)) if parts else ""
+
+
+def _sensors(canon: Canon, elements: Iterable[SensorElement]) -> str:
     return "sensorElementList" + "".join(sorted(_sensor(canon, e) for e in elements))
 
 
-def _sensor(canon: _Canon, element: SensorElement) -> str:
+def _sensor(canon: Canon, element: SensorElement) -> str:
     text = "sensorElement"
     if element.metadata is not None:
         text += _fields(canon, "sensorMetadata", element.metadata, _METADATA)
     reports = (_fields(canon, "sensorReport", report, _REPORT) for report in element.reports)
-    return text + "".join(sorted(reports)) + _nodes(canon, element.extensions)
+    return text + "".join(sorted(reports)) + _nearby(canon, element.extensions)
 
 
 def _fields(
-    canon: _Canon,
+    canon: Canon,
     label: str,
     source: SensorMetadata | SensorReport,
     plan: tuple[tuple[str, _Writer], ...],
@@ -349,11 +274,11 @@ def _fields(
     parts = [
         write(canon, value) for attribute, write in plan if (value := getattr(source, attribute))
     ]
-    text = "".join(parts) + _nodes(canon, source.extensions)
+    text = "".join(parts) + _nearby(canon, source.extensions)
     return label + text if text else ""
 
 
-def _nodes(canon: _Canon, nodes: Iterable[Node]) -> str:
+def _nodes(canon: Canon, nodes: Iterable[Node]) -> str:
     return "".join(sorted(_node(canon, node) for node in _without_wrappers(nodes)))
 
 
@@ -368,7 +293,7 @@ def _without_wrappers(nodes: Iterable[Node | str]) -> Iterator[Node]:
             yield node
 
 
-def _node(canon: _Canon, node: Node) -> str:
+def _node(canon: Canon, node: Node) -> str:
     """An element outside the standard: its name, its text, what is in it, sorted."""
     name = f"{{{node.namespace}}}{node.name}" if node.namespace else node.name
     first = node.children[0] if node.children else ""
@@ -379,13 +304,13 @@ def _node(canon: _Canon, node: Node) -> str:
     return name + (f"={text}" if text else "") + "".join(inner)
 
 
-def _attribute(canon: _Canon, namespace: str, name: str, value: str) -> str:
+def _attribute(canon: Canon, namespace: str, name: str, value: str) -> str:
     text = canon.text(value)
     spelled = f"{{{namespace}}}{name}" if namespace else name
     return f"{spelled}={text}" if text else spelled
 
 
-def _unordered(canon: _Canon, event: Event) -> list[str]:
+def _unordered(canon: Canon, event: Event) -> list[str]:
     """Fields that the standard's order does not name: they come last, sorted."""
     found = [_node(canon, node) for node in _without_wrappers(event.extensions)]
     ilmd = getattr(event, "ilmd", None)
@@ -474,5 +399,4 @@ _REPORT: Final[tuple[tuple[str, _Writer], ...]] = (
     ("perc_value", _numeric("percValue")),
     ("uom", _labelled("uom")),
     ("coordinate_reference_system", _labelled("coordinateReferenceSystem")),
-    ("biz_rules", _labelled("bizRules")),
 )
