@@ -111,6 +111,8 @@ EXPLAINED_JSON = {
 }
 
 
+# The reference opens its contexts in a way that is no longer liked; that is its own affair.
+@pytest.mark.filterwarnings("ignore:open_text is deprecated:DeprecationWarning")
 def test_the_reference_generator_agrees_on_json(shared):
     _reference()
     from epcis_event_hash_generator import hash_generator, json_to_py
