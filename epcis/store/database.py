@@ -261,11 +261,8 @@ class _GroupCommit:
                 connection.begin()
                 group = self._group = _Group()
             group.acts += 1
-            if group.acts == 1:
+            with self._savepoint(group, connection):
                 yield connection
-            else:
-                with connection.begin_nested():
-                    yield connection
         except BaseException as fault:
             self._undo(group, fault)
             raise
@@ -275,6 +272,28 @@ class _GroupCommit:
             group.flushed.wait()
         if group is not None and group.error is not None:
             raise group.error
+
+    @staticmethod
+    @contextmanager
+    def _savepoint(group: _Group, connection: Connection) -> Iterator[None]:
+        """Where a group has begun, its next act can be undone alone.
+
+        SQLite itself gives up the whole transaction on some faults, such as a full disk; then
+        there is no savepoint left to go back to.
+        """
+        if group.acts == 1:
+            yield
+            return
+        driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+        driver.execute("SAVEPOINT act")
+        try:
+            yield
+        except BaseException:
+            if driver.in_transaction:
+                driver.execute("ROLLBACK TO act")
+                driver.execute("RELEASE act")
+            raise
+        driver.execute("RELEASE act")
 
     def close(self) -> None:
         """Commit nothing more and let go of the connection."""
