@@ -39,11 +39,11 @@ __all__ = [
     "Syntax",
     "WriteOptions",
     "convert",
+    "event_divider",
     "open_document",
     "read_document",
     "write_document",
     "write_event_json",
-    "write_event_parts",
 ]
 
 _LIMITS = Limits()
@@ -198,14 +198,15 @@ def write_event_json(event: Event, options: WriteOptions = _OPTIONS) -> bytes:
     return JsonWriter(options).bare_event(event)
 
 
-def write_event_parts(
-    event: Event, apart: Callable[[str], bool], options: WriteOptions = _OPTIONS
-) -> tuple[bytes, bytes]:
-    """One bare EPCIS 2.0 JSON-LD event as two objects: the members that stand `apart` are second.
+def event_divider(
+    apart: Callable[[str], bool], options: WriteOptions = _OPTIONS
+) -> Callable[[Event], tuple[bytes, bytes]]:
+    """Writes bare EPCIS 2.0 JSON-LD events as two objects, members that stand `apart` second.
 
-    The second is empty where no member does.
+    The second is empty where no member does. For one thread at a time.
     """
-    return JsonWriter(options).bare_parts(event, apart)
+    writer = JsonWriter(options)
+    return lambda event: writer.bare_parts(event, apart)
 
 
 def convert(

@@ -81,7 +81,7 @@ def sniff(first: bytes) -> Sniffed | Finding:
     if first[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return Sniffed(Packing.ZIP)
     encoding = encoding_of(first)
-    usable = len(first) - len(first) % 4 if encoding.startswith("utf-") else len(first)
+    usable = len(first) - len(first) % 4 if encoding[:6] in ("utf-16", "utf-32") else len(first)
     text = first[:usable].decode(
         "latin-1" if encoding in ("utf-8", "utf-8-sig") else encoding, errors="replace"
     )

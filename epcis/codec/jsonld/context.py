@@ -75,7 +75,7 @@ class Context:
         if isinstance(written, list):
             for part in written:
                 self._take(part, known, depth)
-        elif isinstance(written, str):
+        elif type(written) is str:
             if is_standard(written):
                 return
             if written in known and depth < _REMOTE_DEPTH_MAX:
@@ -90,7 +90,7 @@ class Context:
 
     def _define(self, name: str, meaning: Any) -> None:  # noqa: ANN401  # any JSON value
         iri = meaning.get("@id") if isinstance(meaning, dict) else meaning
-        if name.startswith("@") or not isinstance(iri, str) or iri.startswith("@"):
+        if name.startswith("@") or type(iri) is not str or iri.startswith("@"):
             return
         prefix, colon, rest = iri.partition(":")
         if colon and prefix in self.prefixes and not rest.startswith("//"):

@@ -14,7 +14,7 @@ from epcis.codec.fields import EVENT_CLASSES, SHAPES
 from epcis.codec.jsonld.nodes import Number, members_to_nodes
 from epcis.codec.namespaces import OWN, STANDARD_PREFIXES
 from epcis.codec.quantity_event import restored
-from epcis.codec.sensors import SENSOR_METADATA, SENSOR_REPORT
+from epcis.codec.sensors import NUMBERS, SENSOR_METADATA, SENSOR_REPORT
 from epcis.codec.times import has_usable_time
 from epcis.model import (
     BizTransaction,
@@ -111,7 +111,7 @@ class EventReader:
             if field is None or field.attribute in values:
                 foreign[key] = value
             elif field.attribute == "certification_info":
-                values[field.attribute] = (value,) if isinstance(value, str) else _texts(key, value)
+                values[field.attribute] = (value,) if type(value) is str else _texts(key, value)
             else:
                 read = self._readers.get(field.holds)
                 values[field.attribute] = read(key, value) if read else _text(key, value)
@@ -151,7 +151,7 @@ class EventReader:
 
     def _event_name(self, members: dict[str, Any]) -> str | None:
         written = members.get("type")
-        name = written.removeprefix("epcis:") if isinstance(written, str) else ""
+        name = written.removeprefix("epcis:") if type(written) is str else ""
         name = name.removeprefix(_EPCIS)
         if name in SHAPES:
             return name
@@ -220,7 +220,7 @@ class EventReader:
             )
 
     def _place(self, key: str, value: Any) -> Place:  # noqa: ANN401  # any JSON value
-        if isinstance(value, str):
+        if type(value) is str:
             self._note(
                 "event.place-without-object",
                 Severity.WARNING,
@@ -322,6 +322,8 @@ class EventReader:
                 foreign[name] = part
             elif isinstance(part, bool):
                 values[fields[name]] = "true" if part else "false"
+            elif isinstance(part, Number) and name in NUMBERS:
+                values[fields[name]] = str(part)
             else:
                 values[fields[name]] = _text(f"{key}/{name}", part)
         if foreign:
@@ -355,9 +357,7 @@ def _objects(path: str, value: Any) -> list[dict[str, Any]]:  # noqa: ANN401  # 
 
 
 def _text(path: str, value: Any) -> str:  # noqa: ANN401  # any JSON value
-    if isinstance(value, Number):
-        return str(value)
-    if not isinstance(value, str):
+    if type(value) is not str:
         raise WrongType(path, "a string")
     return value
 

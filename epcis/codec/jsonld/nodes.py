@@ -91,7 +91,7 @@ def _object_node(name: tuple[str, str], members: dict[str, Any], context: Contex
         members = {key: value for key, value in members.items() if key != "@context"}
     if not members:
         return _named(name, kind="object")
-    if members.keys() == {"@type", "@value"} and isinstance(members["@type"], str):
+    if members.keys() == {"@type", "@value"} and type(members["@type"]) is str:
         plain = node_of_value(name, members["@value"], context)
         return msgspec.structs.replace(plain, attributes=((XSI, "type", members["@type"]),))
     attributes = _attributes(members.get(ATTRIBUTES), context)
@@ -127,7 +127,7 @@ def members_to_nodes(members: dict[str, Any], context: Context) -> list[Node]:
         return [node for group in nodes.values() for node in group]
     ordered = []
     for key in order:
-        if isinstance(key, str) and nodes.get(key):
+        if type(key) is str and nodes.get(key):
             ordered.append(nodes[key].pop(0))
     return [*ordered, *(node for group in nodes.values() for node in group)]
 

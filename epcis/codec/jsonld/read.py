@@ -40,6 +40,8 @@ WHOLE_BYTES_MAX: Final = 32 * 2**20
 """A longer document is not held in memory as a whole."""
 _EXPLAINED_MAX: Final = 25
 """Events of one document whose faults against the schema are explained."""
+_EXACT_BYTES_MAX: Final = 64 * 2**10
+"""A shorter document is looked through whole for members that stand twice."""
 _SEPARATOR_BYTES_MAX: Final = 8
 """Between two events stand a comma and white space; more may hide something."""
 _MALFORMED: Final = (msgspec.DecodeError, ValueError, RecursionError)
@@ -117,7 +119,8 @@ class JsonReader:
             yield from self._bare_event(document)
             return
         events = self._take_events(document)
-        self._note_repeated_in(self._data)
+        if self._repetitions(self._data) > sum(self._repetitions(bytes(raw)) for raw in events):
+            self._note_repeated_in(self._data)
         yield from self._events(document, events)
 
     def _bare_event(self, document: dict[str, msgspec.Raw]) -> Iterator[Event]:
@@ -272,6 +275,8 @@ class JsonReader:
 
     def _cut_plainly(self) -> tuple[list[msgspec.Raw], bytes] | None:
         """The events and the document's own text around them; None where that is not plain."""
+        if len(self._data) < _EXACT_BYTES_MAX:
+            return None
         try:
             events = _CUT.decode(self._data).epcisBody.eventList
         except _MALFORMED:
@@ -290,6 +295,20 @@ class JsonReader:
         except _MALFORMED:
             return None
         return (events, frame) if is_whole else None
+
+    def _repetitions(self, text: bytes) -> int:
+        """How many objects of a text have a member twice."""
+        count = 0
+
+        def members(pairs: list[tuple[str, Any]]) -> None:
+            nonlocal count
+            count += len({name for name, _ in pairs}) < len(pairs)
+
+        try:
+            json.loads(text, object_pairs_hook=members)
+        except _MALFORMED as fault:
+            raise self._malformed(fault, "") from fault
+        return count
 
     def _note_repeated_in(self, text: bytes) -> None:
         self._value(msgspec.Raw(text), "")

@@ -94,7 +94,7 @@ class EventReader:
             path=at,
         ):
             return None
-        if element.attrib:
+        if element.keys():
             values["attributes"] = attributes_of(element)
             self._bindings.see(element)
         if foreign:
@@ -156,7 +156,7 @@ class EventReader:
     ) -> None:
         """Take the standard fields out of an extension wrapper; keep what else it holds."""
         left = _unpacked(self._fill(wrapper, shape, values))
-        if left or wrapper.attrib:
+        if left or wrapper.keys():
             _, name = split_name(wrapper.tag)
             attributes = attributes_of(wrapper)
             foreign.append(Node(name=name, attributes=attributes, children=tuple(left)))
@@ -187,7 +187,7 @@ class EventReader:
         )
 
     def _lost_attributes(self, element: _Element) -> None:
-        names = ", ".join(split_name(name)[1] for name in element.attrib)
+        names = ", ".join(split_name(name)[1] for name in element.keys()[:20])
         local = split_name(element.tag)[1]
         self._gathering.note(
             "event.attribute-not-kept",
@@ -212,7 +212,7 @@ class EventReader:
         )
 
     def _epcs(self, element: _Element) -> tuple[str, ...]:
-        if element.attrib:
+        if element.keys():
             self._lost_attributes(element)
         return tuple(self._items(element, "epc"))
 
@@ -222,7 +222,7 @@ class EventReader:
             if split_name(child.tag)[1] != item or len(child):
                 self._stray_content(child)
                 continue
-            if child.attrib:
+            if child.keys():
                 self._lost_attributes(child)
             texts.append(_text(child))
         return texts
@@ -276,7 +276,7 @@ class EventReader:
         for child in element:
             if split_name(child.tag)[1] in names:
                 found.append(child)
-                if set(child.attrib) - {"type"}:
+                if set(child.keys()) - {"type"}:
                     self._lost_attributes(child)
             else:
                 self._stray_content(child)
@@ -292,7 +292,7 @@ class EventReader:
         )
 
     def _ilmd(self, element: _Element) -> tuple[Node, ...]:
-        if element.attrib:
+        if element.keys():
             self._lost_attributes(element)
         return tuple(node_of(child, self._bindings) for child in element)
 
@@ -313,7 +313,7 @@ class EventReader:
                 foreign.append(node_of(child, self._bindings))
             if not values:
                 first = len(foreign)
-        if element.attrib:
+        if element.keys():
             self._bindings.see(element)
         values.setdefault("declaration_time", "")
         return ErrorDeclaration(
@@ -341,12 +341,11 @@ class EventReader:
     def _sensor_values(self, element: _Element, fields: dict[str, str]) -> dict[str, Any]:
         values: dict[str, Any] = {}
         extensions = []
-        for name, value in element.attrib.items():
-            if name in fields:
-                values[fields[name]] = value
+        for namespace, local, value in attributes_of(element):
+            if not namespace and local in fields:
+                values[fields[local]] = value
             else:
                 self._bindings.see(element)
-                namespace, local = split_name(name)
                 children = (value,) if value else ()
                 extensions.append(Node(namespace=namespace, name=local, children=children))
         extensions.extend(node_of(child, self._bindings) for child in element)

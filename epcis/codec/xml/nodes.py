@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from epcis.codec.namespaces import OWN
 from epcis.model import Node
@@ -26,8 +26,12 @@ def split_name(tag: str) -> tuple[str, str]:
     return namespace, local
 
 
-class TooDeep(Exception):  # noqa: N818  # caught where the document is read, never shown
-    """Elements nest deeper than the limit."""
+ATTRIBUTES_MAX: Final = 2000
+"""Attributes of one element; reading them costs the square of their number."""
+
+
+class BeyondLimit(Exception):  # noqa: N818  # caught where the document is read, never shown
+    """An element nests deeper or has more attributes than anything sensible."""
 
 
 class Bindings:
@@ -58,17 +62,23 @@ class Bindings:
 
 
 def attributes_of(element: _Element) -> tuple[tuple[str, str, str], ...]:
-    """All attributes as (namespace, local name, value), in document order."""
-    return tuple((*split_name(name), value) for name, value in element.attrib.items())
+    """All attributes as (namespace, local name, value), in document order.
+
+    Raises BeyondLimit where there are more than `ATTRIBUTES_MAX`.
+    """
+    names = element.keys()
+    if len(names) > ATTRIBUTES_MAX:
+        raise BeyondLimit(f"an element has {len(names)} attributes")
+    return tuple((*split_name(name), element.get(name, "")) for name in names)
 
 
 def node_of(element: _Element, bindings: Bindings, depth: int = 0) -> Node:
     """An element with everything in it; white space between its elements is left out.
 
-    Raises TooDeep where it nests deeper than the bindings allow.
+    Raises BeyondLimit where it nests deeper than the bindings allow.
     """
     if depth > bindings.depth_max:
-        raise TooDeep
+        raise BeyondLimit(f"elements nest more than {bindings.depth_max} deep")
     bindings.see(element)
     namespace, name = split_name(element.tag)
     if not element.keys():

@@ -170,6 +170,8 @@ class PortionReader:
         is_valid = self._judge is None or self._judge.holds(event_list.getroottree().getroot())
         is_plain = XSI.encode() not in portion and OWN.encode() not in portion
         is_plain = is_plain and not any(prefix in portion for prefix in self._frame.telling)
+        # Without a judge nobody has passed the events, so each is read with care.
+        is_plain = is_plain and self._judge is not None
         self._bindings.is_quiet = b"xmlns" not in portion
         for element in event_list:
             for event_element in _event_elements(element):

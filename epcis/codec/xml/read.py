@@ -19,7 +19,7 @@ from epcis.codec.namespaces import OF_EPCIS, OWN, QUERY_1, QUERY_2, VERSION_2
 from epcis.codec.xml.events import EventReader
 from epcis.codec.xml.header import HeaderParts
 from epcis.codec.xml.judge import EXPLAINED_MAX, Judge
-from epcis.codec.xml.nodes import Bindings, TooDeep, attributes_of, node_of, split_name
+from epcis.codec.xml.nodes import Bindings, BeyondLimit, attributes_of, node_of, split_name
 from epcis.codec.xml.portions import PORTION_BYTES, Frame, PortionReader, cut, frame_of
 from epcis.model import Event, Header, Node
 from schemas.finding import Severity, Where
@@ -155,13 +155,15 @@ class XmlReader:
             while rest:
                 yield from self._feed(rest)
                 rest = self._stream.read(_BLOCK_BYTES)
-            self._parser.close()
+            root = self._parser.close()
             yield from self._drain()
+            if self._root is None:
+                self._begin(root)
+            self._finish()
         except etree.XMLSyntaxError as fault:
             raise self._malformed(fault) from fault
-        except TooDeep as fault:
-            raise self._too_deep() from fault
-        self._finish()
+        except BeyondLimit as fault:
+            raise self._beyond_limit(fault) from fault
 
     def _feed_head(self) -> Iterator[Event]:
         """Follow the parser to the start of the event list; returns what was read beyond it."""
@@ -416,11 +418,11 @@ class XmlReader:
             line=line and line + self._line_shift,
         )
 
-    def _too_deep(self) -> Exception:
+    def _beyond_limit(self, fault: BeyondLimit) -> Exception:
         return self._gathering.refuse(
-            "document.too-deep",
-            f"elements nest more than {self._limits.depth_max} deep",
-            "Have the sender check the file; no EPCIS document nests like this.",
+            "document.too-deep" if "nest" in str(fault) else "document.too-many-attributes",
+            str(fault),
+            "Have the sender check the file; no EPCIS document looks like this.",
             path=self._path(self._at[0]),
         )
 
