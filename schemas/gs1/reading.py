@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from schemas.finding import Finding, Severity, Where
-from schemas.gs1 import digital_link, element_string, envelope, epc, hibc, national
+from schemas.gs1 import ai, digital_link, element_string, envelope, epc, hibc, national
 from schemas.gs1.content_rules import has_check_digit
 from schemas.gs1.expiry import expiry_date
 
@@ -184,10 +184,19 @@ def _gs1(scan: _Scan, form: str, parsed: element_string.ElementString) -> Readin
         findings,
         scan.symbology,
         _gtin(elements, sound=not parsed.findings),
-        elements.get("21"),
-        elements.get("10"),
+        _text(elements, "21", sound=not parsed.findings),
+        _text(elements, "10", sound=not parsed.findings),
         expiry,
     )
+
+
+def _text(elements: dict[str, str], code: str, *, sound: bool) -> str | None:
+    """A serial or lot; none that breaks its rule, for it may have swallowed what follows."""
+    value = elements.get(code)
+    if value is None or sound:
+        return value
+    identifier = ai.lookup(code)
+    return value if identifier is not None and identifier.accepts(value) else None
 
 
 def _gtin(elements: dict[str, str], *, sound: bool) -> str | None:

@@ -152,6 +152,16 @@ def test_lost_separators_leave_the_truth_among_the_readings(alphabet, unique_min
     assert unique >= unique_min * rounds
 
 
+@pytest.mark.parametrize("keyboard", KEYBOARDS, ids=repr)
+def test_a_german_envelope_that_lost_its_control_characters(keyboard):
+    whole = "[)>\x1e06\x1d9N110375286414\x1d1TL1\x1dD270531\x1dSA1B2\x1e\x04"
+    bare = whole.translate(dict.fromkeys((0x1D, 0x1E, 0x04)))
+    found = recover(keyboard.types(bare))
+    readings = [(f.reading.serial, f.reading.lot, f.reading.gtin) for f in found]
+    assert ("A1B2", "L1", "04150037528643") in readings
+    assert len(found) == 1 or all("scan.ambiguous" in codes(f) for f in found)
+
+
 def test_a_swallowed_lot_is_not_the_only_answer():
     # Strictly read, the serial swallows date and lot: a wrong answer that nobody may get alone.
     text = f"01{GTIN}21A1" + "17270531" + "10L1"

@@ -26,10 +26,12 @@ TEXT_LENGTH_MAX: Final = 1_000
 """Longest text that is mended; anything longer is only read."""
 CANDIDATES_MAX: Final = 64
 """Readings of one text that are returned at most."""
+_WITHOUT_SEPARATORS: Final = ("(", "http", "urn:", "+", "-")
+"""Beginnings of texts that have no separators to lose."""
 DRAFTS_MAX: Final = 300
 """Mended texts that are read for one text at most; hostile ones would make thousands."""
 _PLAIN_STARTS: Final = ("(", "http", "urn:", "[)>\x1e")
-"""Beginnings of texts that have no separators to lose, and show a wrong layout by failing."""
+"""Beginnings of texts that show a lost separator or a wrong layout by failing."""
 _SYMBOLOGIES: Final = ("]d2", "]C1", "]Q3", "]J1", "]e0", "]d1", "]Q1", "]E0", "]C0")
 
 
@@ -257,7 +259,7 @@ def _with_separators(draft: _Draft) -> Iterator[_Draft]:
         symbology = SYMBOLOGY.match(one.text)
         head = symbology[0] if symbology else ""
         body = one.text[len(head) :]
-        if GS not in body and not body.startswith(("(", "[", "http", "urn:", "+", "-")):
+        if GS not in body and not body.startswith(_WITHOUT_SEPARATORS):
             for text in separators.without_separators(body):
                 if text != body:
                     yield one.mended(head + text, Repair.SEPARATOR_LOST)

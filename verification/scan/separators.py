@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from schemas.gs1 import ai
-from schemas.gs1.content_rules import has_check_digit
+import msgspec
+
+from schemas.gs1 import ai, national
+from schemas.gs1.content_rules import cset_82, date_yymmd0, has_check_digit
 from schemas.gs1.element_string import GS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 READINGS_MAX: Final = 64
 """Ways to read one text without separators that are returned at most."""
@@ -60,8 +63,7 @@ PACK_IDENTIFIERS: Final = (
     "01", "17", "21", "10", "11", "240", "710", "711", "712", "713", "714", "715", "716", "717",
 )  # fmt: skip
 """Identifiers that medicine packs carry; others are not sought in a text without separators."""
-_COMPLETE: Final = frozenset({"01", "10", "17", "21"})
-"""What the laws of the EU and the US ask of a pack."""
+_ENVELOPE_HEAD: Final = re.compile(r"\[\)>\x1e?06")
 _GTIN_AHEAD: Final = re.compile(r"01\d{14}", re.ASCII)
 
 
@@ -86,6 +88,40 @@ def put_back(text: str) -> Iterator[tuple[str, str]]:
             rest = rest.replace(stand_in, "")
 
 
+class _Grammar(msgspec.Struct, frozen=True):
+    """What the elements of a pack may be, and what a pack must have."""
+
+    fields: tuple[tuple[str, range, Callable[[str], bool]], ...]
+    """Identifier, lengths of its data from the longest, and whether data is right."""
+    product: frozenset[str]
+    """Identifiers of which one names the product."""
+    complete: frozenset[str]
+    """What the laws of the EU and the US ask of a pack."""
+
+
+@cache
+def _gs1() -> _Grammar:
+    known = [identifier for code in PACK_IDENTIFIERS if (identifier := ai.lookup(code))]
+    fields = tuple(
+        (found.code, range(found.length_max, found.length_min - 1, -1), found.accepts)
+        for found in known
+    )
+    return _Grammar(fields, frozenset({"01"}), frozenset({"01", "10", "17", "21"}))
+
+
+@cache
+def _format_06() -> _Grammar:
+    text = range(20, 0, -1)
+    fields: tuple[tuple[str, range, Callable[[str], bool]], ...] = (
+        ("9N", range(12, 11, -1), lambda v: national.parse_ppn(v) is not None),
+        ("8P", range(14, 13, -1), lambda v: v.isdigit() and has_check_digit(v)),
+        ("1T", text, lambda v: cset_82(v) is None),
+        ("S", text, lambda v: cset_82(v) is None),
+        ("D", range(6, 5, -1), lambda v: date_yymmd0(v) is None),
+    )
+    return _Grammar(fields, frozenset({"9N", "8P"}), frozenset({"1T", "S", "D"}))
+
+
 def without_separators(text: str) -> list[str]:
     r"""Every way to read a pack's text whose separators are lost, with them put back.
 
@@ -94,18 +130,32 @@ def without_separators(text: str) -> list[str]:
 
     >>> without_separators("010950600013435221A11727053110L1")
     ['010950600013435221A1\x1d1727053110L1']
+    >>> without_separators("[)>069N1103752864141TL1D270531SA1")[0]
+    '[)>\x1e06\x1d9N110375286414\x1d1TL1\x1dD270531\x1dSA1\x1e\x04'
     """
-    search = _Search(text)
+    head = _ENVELOPE_HEAD.match(text)
+    if head is not None:
+        body = text[head.end() :].rstrip("\x1e\x04")
+        return [
+            "[)>\x1e06" + "".join(f"{GS}{code}{value}" for code, value in parts) + "\x1e\x04"
+            for parts in _cuttings(body, _format_06())
+        ]
+    return [_spelled(parts) for parts in _cuttings(text, _gs1())]
+
+
+def _cuttings(text: str, grammar: _Grammar) -> list[tuple[tuple[str, str], ...]]:
+    search = _Search(text, grammar)
     search.run(0, (), frozenset())
-    full = [parts for parts in search.found if frozenset(c for c, _ in parts) >= _COMPLETE]
-    return [_spelled(parts) for parts in full or search.found]
+    full = [parts for parts in search.found if {c for c, _ in parts} >= grammar.complete]
+    return full or search.found
 
 
 class _Search:
     """A walk over all ways to cut a text into a pack's elements, within fixed limits."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, grammar: _Grammar) -> None:
         self._text = text
+        self._grammar = grammar
         self._steps = 0
         self._hopeless: set[tuple[int, frozenset[str]]] = set()
         self.found: list[tuple[tuple[str, str], ...]] = []
@@ -113,7 +163,7 @@ class _Search:
     def run(self, at: int, taken: tuple[tuple[str, str], ...], used: frozenset[str]) -> bool:
         """Read on from `at`; whether that led to any reading."""
         if at == len(self._text):
-            if "01" not in used:
+            if not used & self._grammar.product:
                 return False
             self.found.append(taken)
             return True
@@ -122,27 +172,20 @@ class _Search:
         if exhausted or (at, used) in self._hopeless:
             return False
         fruitful = False
-        for code in PACK_IDENTIFIERS:
+        for code, lengths, accepts in self._grammar.fields:
             if code not in used and self._text.startswith(code, at):
-                for value in self._values(code, at + len(code)):
-                    end = at + len(code) + len(value)
+                start = at + len(code)
+                for value in self._values(start, lengths, accepts):
+                    end = start + len(value)
                     fruitful |= self.run(end, (*taken, (code, value)), used | {code})
         if not fruitful:
             self._hopeless.add((at, used))
         return fruitful
 
-    def _values(self, code: str, start: int) -> Iterator[str]:
-        identifier = ai.lookup(code)
-        if identifier is None:
-            return
-        lengths = (
-            (identifier.length_max,)
-            if identifier.predefined
-            else range(identifier.length_max, identifier.length_min - 1, -1)
-        )
+    def _values(self, start: int, lengths: range, accepts: Callable[[str], bool]) -> Iterator[str]:
         for length in lengths:
             value = self._text[start : start + length]
-            if len(value) == length and identifier.accepts(value):
+            if len(value) == length and accepts(value):
                 yield value
 
 

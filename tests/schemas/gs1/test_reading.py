@@ -142,6 +142,12 @@ def test_hibc_is_named_and_is_no_medicine_pack():
     assert hibc.check_character("+é") is None
 
 
+def test_a_serial_that_swallowed_its_neighbours_is_no_serial():
+    reading = read(f"]d201{GTIN}21" + "A" * 16 + "17270531" + "10L1")
+    assert [f.code for f in reading.findings] == ["ai.too-long"]
+    assert (reading.gtin, reading.serial, reading.lot) == (GTIN, None, None)
+
+
 def test_expiry_without_a_day_is_the_months_last():
     reading = read(f"01{GTIN}17280200")
     assert reading.expiry == date(2028, 2, 29)
