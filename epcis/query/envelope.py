@@ -183,6 +183,8 @@ def read(element: etree._Element) -> Message:
     if name.namespace not in (QUERY_1, QUERY_2) or name.localname not in tuple(Operation):
         raise Fault("ValidationException", f"'{name.localname}' is no operation of this interface")
     operation = Operation(name.localname)
+    if operation in _EMPTY and (len(element) or (element.text or "").strip()):
+        raise Fault("ValidationException", f"{operation} carries nothing")
     return Message(
         operation,
         query_name=_text(element, "queryName", operation in _NAMED),
@@ -193,6 +195,11 @@ def read(element: etree._Element) -> Message:
     )
 
 
+_EMPTY: Final = (
+    Operation.GET_QUERY_NAMES,
+    Operation.GET_STANDARD_VERSION,
+    Operation.GET_VENDOR_VERSION,
+)
 _NAMED: Final = (Operation.POLL, Operation.SUBSCRIBE, Operation.GET_SUBSCRIPTION_IDS)
 _SUBSCRIBED: Final = (Operation.SUBSCRIBE, Operation.UNSUBSCRIBE)
 

@@ -31,7 +31,11 @@ _FINGERPRINT_BYTES: Final = 12
 
 
 class BadToken(ValueError):  # noqa: N818  # says what it is
-    """A token that is no token, belongs to another list, or is over."""
+    """A token that is no token, or is over."""
+
+
+class ForeignToken(BadToken):
+    """A token of another list."""
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -81,7 +85,7 @@ def read_token(view: View, text: str, expected: bytes, now: datetime) -> Cursor:
     """The cursor of a token; raises `BadToken` saying why it cannot be followed."""
     cursor = _decoded(text)
     if cursor.fingerprint != expected:
-        raise BadToken("belongs to another list: keep path and parameters as they were")
+        raise ForeignToken("belongs to another list: keep path and parameters as they were")
     if cursor.ends <= now:
         raise BadToken(f"ended at {cursor.ends.isoformat()}; start again from the first page")
     ended = select(ended_page_token.c.digest).where(ended_page_token.c.digest == _digest(text))

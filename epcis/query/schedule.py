@@ -68,7 +68,7 @@ class Schedule:
         unknown = [name for name in fields if name not in BOUNDS]
         if unknown:
             raise ScheduleError(f"a schedule has no field '{unknown[0]}'")
-        given = {n: str(fields[n]).strip() for n in BOUNDS if fields.get(n) not in (None, "")}
+        given = {n: str(fields[n]).strip() for n in BOUNDS if fields.get(n) is not None}
         if not given:
             raise ScheduleError("the schedule names no field; give at least one, e.g. minute")
         allowed = {name: _allowed(name, text) for name, text in given.items()}

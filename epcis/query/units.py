@@ -15,7 +15,9 @@ from typing import Final
 SIGNIFICANT_DIGITS: Final = 15
 """Digits that survive a conversion: as many as any float keeps."""
 EXPONENT_MAX: Final = 300
+AMOUNT_MAX: Final = Decimal(10) ** EXPONENT_MAX
 """Amounts beyond 10^300 are no measurements, and no float could hold them."""
+_SMALLEST_EXPONENT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +203,7 @@ def number(text: str) -> Decimal | None:
         return None
     if not value.is_finite() or "_" in text:
         return None
-    if value and abs(value.adjusted()) > EXPONENT_MAX:
+    if not -AMOUNT_MAX <= value <= AMOUNT_MAX or value.adjusted() < -_SMALLEST_EXPONENT:
         return None
     return value
 

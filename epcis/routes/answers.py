@@ -19,7 +19,7 @@ from epcis.model import Header
 from epcis.query import paging
 from epcis.query.values import BadValue, count
 from epcis.routes.addresses import raw_path
-from epcis.routes.described import REFUSED
+from epcis.routes.described import REFUSED, path_described
 from epcis.routes.negotiation import discovery
 from epcis.routes.problems import EpcisRoute, refusal, writable
 
@@ -50,7 +50,12 @@ def capable(routes: APIRouter, path: str, methods: str, more: dict[str, str] | N
 
     options.__doc__ = "What can be done here, and which versions and formats are spoken."
     routes.add_api_route(
-        path, options, methods=["OPTIONS"], status_code=204, name=f"options {path}"
+        path,
+        options,
+        methods=["OPTIONS"],
+        status_code=204,
+        name=f"options {path}",
+        openapi_extra=path_described(path),
     )
 
 

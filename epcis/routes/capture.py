@@ -28,7 +28,14 @@ from epcis.query import paging
 from epcis.routes.addresses import address, identifier
 from epcis.routes.answers import capable, new_router, next_page, per_page
 from epcis.routes.callers import MayCapture
-from epcis.routes.described import LIST_DESCRIBED, ONE_DESCRIBED, body_described
+from epcis.routes.described import (
+    JSON_DOCUMENT,
+    JSON_EVENT,
+    LIST_DESCRIBED,
+    ONE_DESCRIBED,
+    XML_DOCUMENT,
+    body_described,
+)
 from epcis.routes.events import PAGING
 from epcis.routes.negotiation import agree, agree_to_write, content_type, discovery, is_json
 from epcis.routes.problems import refusal, writable
@@ -76,11 +83,7 @@ def capture_headers(request: Request) -> dict[str, str]:
     response_class=Response,
     status_code=202,
     openapi_extra=body_described(
-        "An EPCIS document, perhaps packed with gzip.",
-        "application/json",
-        "application/ld+json",
-        "application/xml",
-        "text/xml",
+        "An EPCIS document, perhaps packed with gzip.", json=JSON_DOCUMENT, xml=XML_DOCUMENT
     ),
 )
 async def post_capture(request: Request, caller: MayCapture) -> Response:
@@ -337,9 +340,7 @@ def _written(moment: datetime) -> str:
     "/events",
     response_class=Response,
     status_code=201,
-    openapi_extra=body_described(
-        "One event.", "application/json", "application/ld+json", "application/xml", "text/xml"
-    ),
+    openapi_extra=body_described("One event, as JSON-LD or XML.", json=JSON_EVENT),
 )
 async def post_event(request: Request, caller: MayCapture) -> Response:
     """Store one event before answering; the same event again is the same answer."""

@@ -5,6 +5,7 @@ Made from the table of query parameters, so that the description cannot fall beh
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from epcis.codec.document import CbvFormat, EpcFormat
@@ -14,11 +15,22 @@ from epcis.query.values import COUNT_MAX
 
 _TEXT: Final = {"type": "string", "minLength": 1, "pattern": r"^[^|\u0000-\u0020\u007f]+$"}
 _WORDS: Final = {"type": "array", "minItems": 1, "items": _TEXT}
-_TIME: Final = {"type": "string", "format": "date-time"}
-_NUMBER: Final = {"type": "number"}
+_TIME: Final = {
+    "type": "string",
+    "description": "ISO 8601 with a zone; + is written %2B in an address.",
+    "pattern": r"^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
+    r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[-+](0[0-9]|1[0-3]):[0-5][0-9])$",
+}
+_NUMBER: Final = {"type": "number", "minimum": -1e300, "maximum": 1e300}
+_NUMBERS: Final = {"type": "array", "minItems": 1, "items": _NUMBER}
 _COUNT: Final = {"type": "integer", "minimum": 1, "maximum": COUNT_MAX}
 _BOOLEAN: Final = {"type": "boolean"}
-_VERSION: Final = {"type": "string", "pattern": r"^[0-9]{1,6}(\.[0-9]{1,6}){0,7}$"}
+_LEAST: Final = {"type": "string", "pattern": r"^([01](\.[0-9]{1,3}){0,2}|2(\.0){0,2})$"}
+_MOST: Final = {
+    "type": "string",
+    "pattern": r"^([2-9]|[1-9][0-9]{1,3})(\.[0-9]{1,3}){0,3}$",
+    "description": "1.2 as well, where the answer is to be XML.",
+}
 
 _PROBLEM: Final = {
     "type": "object",
@@ -87,8 +99,8 @@ def _schema(name: str) -> dict[str, Any]:
         "EQ_action": {"type": "array", "minItems": 1, "items": {"enum": list(ACTIONS)}},
         "eventType": {"type": "array", "minItems": 1, "items": {"enum": list(EVENT_TYPES)}},
         "EQ_booleanValue": _BOOLEAN,
-        "EQ_quantity": {"type": "array", "minItems": 1, "items": _NUMBER},
-        "EQ_percRank": {"type": "array", "minItems": 1, "items": _NUMBER},
+        "EQ_quantity": _NUMBERS,
+        "EQ_percRank": _NUMBERS,
     }
     if name in special:
         return special[name]
@@ -113,9 +125,9 @@ _FORMATS: Final = [
     _parameter("GS1-CBV-XML-Format", {"enum": [one.value for one in CbvFormat]}, "header"),
 ]
 VERSION_RANGE: Final = [
-    _parameter(f"GS1-{standard}-{end}", _VERSION, "header")
+    _parameter(f"GS1-{standard}-{end}", schema, "header")
     for standard in ("EPCIS", "CBV")
-    for end in ("Min", "Max")
+    for end, schema in (("Min", _LEAST), ("Max", _MOST))
 ]
 PAGED: Final = [
     _parameter(
@@ -140,9 +152,133 @@ LIST_DESCRIBED: Final = {"parameters": [*PAGED, *VERSION_RANGE, *_FORMATS]}
 ONE_DESCRIBED: Final = {"parameters": [*VERSION_RANGE, *_FORMATS]}
 
 
-def body_described(
-    description: str, *media_types: str, schema: dict[str, Any] | None = None
-) -> dict[str, Any]:
-    """The description of a request body."""
-    content = {one: {"schema": schema or {"type": "object"}} for one in media_types}
+def path_described(path: str) -> dict[str, Any]:
+    """The description of the parameters in a path, for routes that do not name them."""
+    return {
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in re.findall(r"{(\w+)(?::\w+)?}", path)
+        ]
+    }
+
+
+def body_described(description: str, **schemas: dict[str, Any]) -> dict[str, Any]:
+    """The description of a request body: `json` and `xml`, each with its schema."""
+    media = {
+        "json": ("application/json", "application/ld+json"),
+        "xml": ("application/xml", "text/xml"),
+    }
+    content = {one: {"schema": schema} for kind, schema in schemas.items() for one in media[kind]}
     return {"requestBody": {"required": True, "description": description, "content": content}}
+
+
+_CONTEXT: Final = {
+    "const": "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld",
+    "description": "Or an array of this and of objects with prefixes of your own.",
+}
+QUERY_DEFINITION: Final = {
+    "type": "object",
+    "required": ["name", "query"],
+    "additionalProperties": False,
+    "properties": {
+        "name": {"type": "string", "pattern": r"^[A-Za-z0-9_.-]{1,200}$"},
+        "query": {
+            "type": "object",
+            "description": "Parameters of the simple event query; those with a type, a unit or a"
+            " field in their name too.",
+            "additionalProperties": False,
+            "properties": {name: _schema(name) for name in FIXED},
+        },
+    },
+}
+_SCHEDULE: Final = {
+    "type": "object",
+    "description": "Numbers, lists of them, and ranges such as [1-5]; times are UTC.",
+    "minProperties": 1,
+    "additionalProperties": False,
+    "properties": {
+        "second": {"type": "string", "pattern": "^[0-5]?[0-9]$"},
+        "minute": {"type": "string", "pattern": "^[0-5]?[0-9]$"},
+        "hour": {"type": "string", "pattern": "^(1?[0-9]|2[0-3])$"},
+        "dayOfMonth": {"type": "string", "pattern": "^([1-9]|1[0-9]|2[0-8])$"},
+        "month": {"type": "string", "pattern": "^([1-9]|1[0-2])$"},
+        "dayOfWeek": {"type": "string", "pattern": "^[1-7]$"},
+    },
+}
+SUBSCRIPTION: Final = {
+    "type": "object",
+    "required": ["dest"],
+    "properties": {
+        "dest": {"type": "string", "pattern": r"^https://[a-z]{1,20}\.example/[a-z0-9]*$"},
+        "signatureToken": {"type": ["string", "null"], "minLength": 1, "maxLength": 1024},
+        "initialRecordTime": {"anyOf": [_TIME, {"type": "null"}]},
+        "reportIfEmpty": {"type": "boolean"},
+        "stream": {"const": True},
+        "schedule": _SCHEDULE,
+    },
+    "additionalProperties": False,
+    "oneOf": [{"required": ["stream"]}, {"required": ["schedule"]}],
+}
+JSON_DOCUMENT: Final = {
+    "type": "object",
+    "required": ["@context", "type", "schemaVersion", "creationDate", "epcisBody"],
+    "properties": {
+        "@context": _CONTEXT,
+        "type": {"const": "EPCISDocument"},
+        "schemaVersion": {"const": "2.0"},
+        "creationDate": _TIME,
+        "epcisBody": {
+            "type": "object",
+            "required": ["eventList"],
+            "properties": {"eventList": {"type": "array", "items": {"type": "object"}}},
+            "additionalProperties": False,
+        },
+    },
+    "additionalProperties": False,
+}
+XML_DOCUMENT: Final = {
+    "type": "object",
+    "xml": {
+        "name": "EPCISDocument",
+        "namespace": "urn:epcglobal:epcis:xsd:2",
+        "prefix": "epcis",
+    },
+    "required": ["EPCISBody"],
+    "properties": {
+        "EPCISBody": {
+            "type": "object",
+            "required": ["EventList"],
+            "properties": {"EventList": {"type": "object"}},
+        }
+    },
+}
+JSON_EVENT: Final = {
+    "type": "object",
+    "required": ["@context", "type", "eventTime", "eventTimeZoneOffset", "action", "epcList"],
+    "properties": {
+        "@context": _CONTEXT,
+        "type": {"const": "ObjectEvent"},
+        "eventTime": _TIME,
+        "eventTimeZoneOffset": {"type": "string", "pattern": "^[-+]0[0-9]:[0-5][0-9]$"},
+        "action": {"enum": list(ACTIONS)},
+        "epcList": {
+            "type": "array",
+            "items": {
+                "type": "string",
+                "pattern": "^urn:epc:id:sgtin:0614141[.]10734[0-9][.][1-9]+$",
+            },
+        },
+    },
+    "additionalProperties": False,
+}
+"""One kind of event for an example; every event of the standard is taken."""
+SOAP_MESSAGE: Final = {
+    "type": "object",
+    "xml": {
+        "name": "GetStandardVersion",
+        "namespace": "urn:epcglobal:epcis-query:xsd:1",
+        "prefix": "epcisq",
+    },
+    "additionalProperties": False,
+}
+"""One operation for an example; the WSDL has all of them."""

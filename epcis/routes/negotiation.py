@@ -173,8 +173,8 @@ def _version_in_range(
     """The version to answer in: 2.0.0 where it lies in the range, else the newest that does."""
     low_header, high_header = f"GS1-{standard}-Min", f"GS1-{standard}-Max"
     low_text, high_text = _one_header(request, low_header), _one_header(request, high_header)
-    low = _version(low_header, low_text) if low_text else (0,)
-    high = _version(high_header, high_text) if high_text else (9999,)
+    low = _version(low_header, low_text) if low_text is not None else (0,)
+    high = _version(high_header, high_text) if high_text is not None else (9999,)
     fitting = [one for one in known if low <= one and one[: len(high)] <= high]
     if not fitting:
         raise refusal(

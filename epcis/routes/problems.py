@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from epcis.codec.refusal import DocumentRefused
 from epcis.desk import Problem, problem_response
 from epcis.query.names import UnknownName
-from epcis.query.paging import BadToken
+from epcis.query.paging import BadToken, ForeignToken
 from epcis.query.parameters import QueryRefused
 from epcis.query.schedule import ScheduleError
 from epcis.store.database import StoreAway, StoreFull
@@ -140,7 +140,8 @@ _MEANINGS: Final[tuple[tuple[type[Exception], Callable[[Any], Problem]], ...]] =
     (Problem, lambda fault: fault),
     (QueryRefused, lambda fault: refusal(fault.name, str(fault), fault.findings)),
     (DocumentRefused, lambda fault: refusal("ValidationException", str(fault), fault.findings)),
-    (BadToken, lambda fault: refusal("QueryParameterException", f"nextPageToken {fault}")),
+    (ForeignToken, lambda fault: refusal("QueryParameterException", f"nextPageToken {fault}")),
+    (BadToken, lambda fault: not_found(f"nextPageToken {fault}")),
     (UnknownName, lambda fault: refusal("QueryParameterException", str(fault))),
     (ScheduleError, lambda fault: refusal("SubscriptionControlsException", str(fault))),
     (RequestValidationError, _of_validation),

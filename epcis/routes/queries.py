@@ -15,7 +15,13 @@ from epcis.query.paging import BadToken
 from epcis.routes.addresses import address
 from epcis.routes.answers import capable, new_router, next_page, per_page
 from epcis.routes.callers import MayQuery
-from epcis.routes.described import LIST_DESCRIBED, ONE_DESCRIBED, QUERY_ANSWER, body_described
+from epcis.routes.described import (
+    LIST_DESCRIBED,
+    ONE_DESCRIBED,
+    QUERY_ANSWER,
+    QUERY_DEFINITION,
+    body_described,
+)
 from epcis.routes.events import PAGING, Question, asked, event_page
 from epcis.routes.negotiation import agree, agree_to_write, content_type, extensions
 from epcis.routes.problems import not_found, refusal
@@ -29,7 +35,6 @@ BODY_BYTES_MAX: Final = 1024 * 1024
 SCHEDULE: Final = ("stream", "second", "minute", "hour", "dayOfMonth", "month", "dayOfWeek")
 """Parameters of a WebSocket subscription; they mean nothing to an ordinary GET."""
 
-_JSON: Final = ("application/json", "application/ld+json")
 
 router = new_router("queries")
 
@@ -56,7 +61,7 @@ async def json_body(request: Request) -> Any:  # noqa: ANN401  # whatever the ca
     "/queries",
     response_class=Response,
     status_code=201,
-    openapi_extra=body_described("name and query", *_JSON),
+    openapi_extra=body_described("name and query", json=QUERY_DEFINITION),
 )
 async def make_query(request: Request, caller: MayQuery) -> Response:
     """Keep a query under a name, to be asked and subscribed to by it."""

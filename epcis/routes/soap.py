@@ -20,7 +20,7 @@ from epcis.query.parameters import QueryRefused
 from epcis.query.schedule import Schedule, ScheduleError
 from epcis.query.values import BadValue, moment
 from epcis.routes.answers import capable, new_router
-from epcis.routes.described import SOAP_ANSWER, body_described
+from epcis.routes.described import SOAP_ANSWER, SOAP_MESSAGE, body_described
 from epcis.routes.negotiation import vendor_version
 from epcis.routes.problems import problem_of
 from epcis.routes.wsdl import wsdl
@@ -56,13 +56,7 @@ def describe(request: Request) -> Response:
     "/soap",
     response_class=Response,
     responses=SOAP_ANSWER,
-    openapi_extra=body_described(
-        "An operation, in a SOAP envelope or bare.",
-        "text/xml",
-        "application/soap+xml",
-        "application/xml",
-        schema={"type": "string"},
-    ),
+    openapi_extra=body_described("An operation, in a SOAP envelope or bare.", xml=SOAP_MESSAGE),
 )
 async def ask(request: Request) -> Response:
     """One operation of the query control interface, in a SOAP 1.1 or 1.2 envelope or bare."""

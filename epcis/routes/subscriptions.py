@@ -17,7 +17,7 @@ from epcis.query.values import BadValue, moment
 from epcis.routes.addresses import address
 from epcis.routes.answers import capable, new_router, next_page, per_page
 from epcis.routes.callers import MayQuery
-from epcis.routes.described import LIST_DESCRIBED, ONE_DESCRIBED, body_described
+from epcis.routes.described import LIST_DESCRIBED, ONE_DESCRIBED, SUBSCRIPTION, body_described
 from epcis.routes.events import PAGING
 from epcis.routes.negotiation import agree, agree_to_write, choice, discovery
 from epcis.routes.problems import not_found, refusal
@@ -51,9 +51,7 @@ router = new_router("subscriptions")
     "/queries/{query_name}/subscriptions",
     response_class=Response,
     status_code=201,
-    openapi_extra=body_described(
-        "dest, and stream or schedule", "application/json", "application/ld+json"
-    ),
+    openapi_extra=body_described("dest, and stream or schedule", json=SUBSCRIPTION),
 )
 async def subscribe(request: Request, query_name: str, caller: MayQuery) -> Response:
     """Have the results of a named query sent to a webhook, as they come or by schedule."""

@@ -9,7 +9,9 @@ import orjson
 import pytest
 from asking import CONTEXT
 from lxml import etree
-from repository import new_repository, serving
+from repository import new_repository, send, serving
+
+from epcis.desk import Caller
 
 PACK = "https://id.gs1.org/01/00300010123455/21/11"
 PACK_URN = "urn:epc:id:sgtin:030001.0012345.11"
@@ -243,15 +245,15 @@ def test_a_page_token_is_good_for_its_list_its_time_and_until_given_back(stocked
         assert follow("/epcis/events?perPage=1&", mine) == 200
         assert follow("/epcis/events?EQ_action=ADD&", mine) == 400
         assert follow("/epcis/epcs?", mine) == 400
-        assert follow("/epcis/events?perPage=1&", mine[:-4]) == 400
-        assert follow("/epcis/events?perPage=1&", "x") == 400
+        assert follow("/epcis/events?perPage=1&", mine[:-4]) == 404
+        assert follow("/epcis/events?perPage=1&", "x") == 404
         assert client.delete(f"/epcis/nextPageToken/{mine}").status_code == 204
-        assert follow("/epcis/events?perPage=1&", mine) == 400
+        assert follow("/epcis/events?perPage=1&", mine) == 404
         assert client.delete("/epcis/nextPageToken/nonsense").status_code == 404
         stocked.later(seconds=1)
         aged = token()
         stocked.later(hours=2)
-        assert follow("/epcis/events?perPage=1&", aged) == 400
+        assert follow("/epcis/events?perPage=1&", aged) == 404
 
 
 def test_limits_on_the_number_of_events_are_exact(stocked):
@@ -352,3 +354,41 @@ def test_callers_need_the_scope_for_what_they_do(stocked):
 def test_a_packed_body_is_unpacked(served, shipment):
     job = served.capture(gzip.compress(shipment), **{"Content-Encoding": "gzip"})
     assert job["success"]
+
+
+def test_partners_see_their_own_and_cannot_tell_forbidden_from_unknown(served):
+    """Lists, counts, ids, items, states, places and master data are all a party's own view."""
+    ours, theirs = "0614141000012", "4012345000009"
+    served.callers["ours"] = Caller("ours", frozenset({"query", "capture"}), f"/414/{ours}")
+
+    def one(letter: str, owner: str) -> dict:
+        source = [{"type": "owning_party", "source": f"https://id.gs1.org/414/{owner}"}]
+        place = {"id": f"https://id.gs1.org/414/{owner}/254/{letter}"}
+        return {"sourceList": source, "readPoint": place, "bizStep": f"urn:x:{letter}"}
+
+    send(served, "a", **one("a", ours))
+    send(served, "b", **one("b", theirs))
+    with served.client("ours") as client, served.client() as everyone:
+        assert [e["eventID"] for e in listed(client.get("/epcis/events"))] == ["urn:uuid:a"]
+        assert len(listed(everyone.get("/epcis/events"))) == 2
+        assert client.get("/epcis/events?maxEventCount=1").status_code == 200
+        assert client.get("/epcis/bizSteps").json()["member"] == ["urn:x:a"]
+        assert len(client.get("/epcis/epcs").json()["member"]) == 1
+        assert client.get("/epcis/readPoints").json()["member"] == [
+            f"https://id.gs1.org/414/{ours}/254/a"
+        ]
+        for address in (
+            "events/urn:uuid:b",
+            "bizSteps/urn:x:b",
+            "bizSteps/urn:x:b/events",
+            "epcs/urn:epc:id:sgtin:0614141.107346.b",
+            "epcs/urn:epc:id:sgtin:0614141.107346.b/events",
+            "epcs/urn:epc:id:sgtin:0614141.107346.b/state",
+        ):
+            forbidden = client.get(f"/epcis/{address}")
+            unknown = client.get(f"/epcis/{address.replace('b', 'z', 1).replace(':b', ':z')}")
+            assert (forbidden.status_code, unknown.status_code) == (404, 404), address
+            assert everyone.get(f"/epcis/{address}").status_code == 200, address
+        everyone.post("/epcis/queries", json={"name": "q", "query": {}})
+        assert client.get("/epcis/queries/q").status_code == 404
+        assert client.get("/epcis/queries").json() == []
