@@ -131,7 +131,7 @@ def append(act: Transaction, things: Sequence[Commitment]) -> None:
 def _append_in_line(writer: Writer, things: Sequence[Commitment], now_us: int) -> None:
     head = read_head(writer)
     time_us = max(now_us, head.record_time_us)
-    leaves = [thing.entry(time_us).leaf() for thing in things]
+    leaves = [thing.leaf(time_us) for thing in things]
     writer.run_many(
         _INSERT_PLACED,
         [

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import sha256
 from struct import Struct
+from typing import NamedTuple
 
 from epcis.ledger.merkle import leaf_hash
 
@@ -83,8 +84,7 @@ class Entry:
         return cls(LeafKind(kind), subject, public, confidential, time_us)
 
 
-@dataclass(frozen=True, slots=True)
-class Commitment:
+class Commitment(NamedTuple):
     """A thing on its way into the log: hashed already, without index and time."""
 
     kind: LeafKind
@@ -98,10 +98,17 @@ class Commitment:
     event: int | None = None
     """`event.seq` of the event it speaks of."""
 
-    def entry(self, record_time_us: int) -> Entry:
-        """The entry of this thing, recorded at that time."""
-        return Entry(
-            self.kind, self.subject, self.public_hash, self.confidential_hash, record_time_us
+    def leaf(self, record_time_us: int) -> bytes:
+        """The leaf hash of this thing's entry, recorded at that time."""
+        return leaf_hash(
+            _LAYOUT.pack(
+                VERSION,
+                self.kind,
+                self.subject,
+                self.public_hash,
+                self.confidential_hash,
+                record_time_us,
+            )
         )
 
 

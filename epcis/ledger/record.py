@@ -11,11 +11,12 @@ never change for an event once logged; docs/decisions/0070 says what follows fro
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from epcis.codec.document import WriteOptions, write_event_parts
+from epcis.codec.document import WriteOptions, event_divider
 from epcis.ledger.entry import SALT_BYTES, Commitment, LeafKind
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Parts:
 
 def parts_of(event: Event) -> Parts:
     """The bytes of an event, as committed to."""
-    return Parts(*write_event_parts(event, is_confidential, _OPTIONS))
+    return Parts(*_writers.divide(event))
 
 
 def is_confidential(member: str) -> bool:
@@ -80,6 +81,16 @@ def is_confidential(member: str) -> bool:
     (True, False, False)
     """
     return member in CONFIDENTIAL or (":" in member and member[0] != "@")
+
+
+class _Writers(threading.local):
+    """Writers hold state and belong to one thread."""
+
+    def __init__(self) -> None:
+        self.divide = event_divider(is_confidential, _OPTIONS)
+
+
+_writers = _Writers()
 
 
 def commit_event(event: Event, event_hash: bytes, seq: int) -> Commitment:
