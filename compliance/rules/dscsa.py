@@ -57,7 +57,15 @@ class DscsaWatcher:
         yield from judge_numbers(file, say)
         yield from judge_times(file, header, now, say)
         yield from judge_lots(file, say)
-        yield from Lives(file, say).judge()
+        lives = Lives(file, say)
+        yield from lives.judge()
+        if file.is_cut or lives.is_cut:
+            yield Finding(
+                "dscsa.followed-in-part",
+                Severity.INFO,
+                f"only the first {EPCS_MAX} objects are followed, and not into every container",
+                "Rules over the history of objects are judged for those alone.",
+            )
 
     def _whole(self) -> Iterator[Finding]:
         if not self._file.steps:
@@ -76,11 +84,4 @@ class DscsaWatcher:
                 "the file holds no commissioning event, so lots and expiries are not told",
                 "A manufacturer sends it with the shipment; others pass on what they received.",
                 severity=Severity.WARNING,
-            )
-        if self._file.is_cut:
-            yield Finding(
-                "dscsa.followed-in-part",
-                Severity.INFO,
-                f"only the first {EPCS_MAX} objects of the file are followed through it",
-                "Rules over the history of objects are not judged for the others.",
             )

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from schemas.finding import Finding, Where
 
 DEPTH_MAX: Final = 6
+CHAIN_MAX: Final = 1000
+"""Containers that are climbed to see whether something contains itself."""
+VISITS_MAX: Final = 5_000_000
+"""Objects that are looked at inside shipped containers, over the whole file."""
 _GONE_STEPS: Final = frozenset(
     {"decommissioning", "destroying", "dispensing", "retail_selling", "killing"}
 )
@@ -93,6 +97,7 @@ class Lives:
         self._classes = {_class_of(key) for key in self._commissioned}
         """Products, and SSCCs as such, that this file commissions some of."""
         self._tally = _Tally(say)
+        self._visits_left = VISITS_MAX
 
     def _links_made(self) -> set[tuple[str, str]]:
         return {
@@ -120,7 +125,13 @@ class Lives:
         if self._is_whole:
             self._ends()
         self._cases()
+        self._depths()
         yield from self._tally.findings()
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the containers were too many to look into all of them."""
+        return self._visits_left <= 0
 
     def _commission(self, step: Step) -> None:
         for key in step.ids:
@@ -173,11 +184,10 @@ class Lives:
             )
         for child in step.ids:
             self._put(child, step)
-        self._depth(step)
 
     def _put(self, child: str, step: Step) -> None:
         life = self._lives[child]
-        if child == step.parent or step.parent in self._below(child):
+        if child == step.parent or child in self._above(step.parent):
             self._tally.add(
                 "G05", child, step, "would contain itself", "Check parentID and childEPCs."
             )
@@ -206,34 +216,39 @@ class Lives:
         life.moved = life.moved or step
         self._children[step.parent].add(child)
 
+    def _above(self, key: str) -> list[str]:
+        """What holds an object, from the inside out, as far as is climbed."""
+        found: list[str] = []
+        while (key := self._lives[key].parent) and len(found) < CHAIN_MAX:
+            found.append(key)
+        return found
+
     def _below(self, key: str) -> set[str]:
-        """Everything inside a container, however deep."""
+        """Everything inside a container, however deep; empty once too much was looked at."""
         found: set[str] = set()
         open_ = [key]
-        while open_:
+        while open_ and self._visits_left > 0:
             for child in self._children.get(open_.pop(), ()):
                 if child not in found:
                     found.add(child)
                     open_.append(child)
+                    self._visits_left -= 1
         return found
 
-    def _depth(self, step: Step) -> None:
-        depth, key, seen = 1, step.parent, {step.parent}
-        while (key := self._lives[key].parent) and key not in seen:
-            seen.add(key)
-            depth += 1
-        below, level = 0, {step.parent}
-        while level and below <= DEPTH_MAX:
-            level = {child for key in level for child in self._children.get(key, ())}
-            below += bool(level)
-        if depth - 1 + below > DEPTH_MAX:
-            self._tally.add(
-                "G08",
-                step.parent,
-                step,
-                f"is part of more than {DEPTH_MAX} nested containers",
-                "Check whether a container is named twice on the way.",
-            )
+    def _depths(self) -> None:
+        """Containers nested too deep, told at the innermost of them."""
+        for key, life in self._lives.items():
+            innermost = key not in self._children or not self._children[key]
+            if life.parent and innermost and life.packed is not None:
+                depth = len(self._above(key)) + bool(is_sscc(key))
+                if depth > DEPTH_MAX:
+                    self._tally.add(
+                        "G08",
+                        key,
+                        life.packed,
+                        f"is inside more than {DEPTH_MAX} nested containers",
+                        "Check whether a container is named twice on the way.",
+                    )
 
     def _unpack(self, step: Step) -> None:
         for child in step.ids or tuple(self._children[step.parent]):

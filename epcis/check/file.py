@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 LIKE_MAX: Final = 50
 """Findings of one code that are listed; further ones are counted."""
+WHOLE_BYTES_MAX: Final = 64 * 2**20
+"""JSON files up to this size are validated whole; longer ones event by event while reading."""
 _SAID_MAX: Final = 100_000
 """Findings that are remembered so that nothing is said twice."""
 _SPOOL_MEMORY_BYTES: Final = 16 * 2**20
@@ -120,13 +122,21 @@ def check(
         listed = _Listed()
         everyone: list[Watcher] = [DocumentRules(), *watchers]
         try:
-            reader = open_document(original, limits=limits)
+            is_long = _size(original) > WHOLE_BYTES_MAX
+            reader = open_document(original, limits=limits, validate=is_long, published=published)
             listed.extend(_read(reader, everyone, now))
             listed.extend_unsaid(reader.findings)
         except DocumentRefused as refused:
             return _placed(list(refused.findings), original, limits)
-        schema = _against_schema(original, plain, limits, published)
+        is_json = reader.stream.sniffed.syntax is Syntax.JSON_LD
+        schema = [] if is_long and is_json else _against_schema(original, plain, limits, published)
         return _placed([*schema, *listed.beside(schema)], original, limits)
+
+
+def _size(file: BinaryIO) -> int:
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    return size
 
 
 def _spool() -> AbstractContextManager[BinaryIO]:

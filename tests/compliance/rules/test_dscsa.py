@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from compliance.rules import lives, shipped_file
 from compliance.rules.catalogue import RULES, Profile
 from compliance.rules.file import check_file
 from compliance.rules.shipped_file import GS1US
@@ -347,6 +348,36 @@ def test_a_return_that_came_back_may_be_shipped_again():
                   flags=re.DOTALL)  # fmt: skip
     codes = {finding.code for finding in checked(with_event(back + copied(SHIP, LATER)))}
     assert RULES["S17"].code not in codes
+
+
+def chain(levels):
+    """Containers within each other, from the outside in: the worst order to follow."""
+    sscc = "urn:epc:id:sscc:0355555.1{:09d}".format
+    for level in range(levels):
+        yield copied(
+            LOAD,
+            (f"<epc>{CASE}</epc>", f"<epc>{sscc(level + 1)}</epc>"),
+            ("          <epc>urn:epc:id:sgtin:0355555.167890.C2</epc>\n", ""),
+            (SSCC, sscc(level)),
+        )
+
+
+def test_a_chain_of_thousands_of_containers_ends_in_bounded_time():
+    found = checked(with_event("".join(chain(3000)), after=LOAD))
+    assert RULES["G08"].code in {finding.code for finding in found}
+
+
+def test_a_pallet_shipped_over_and_over_ends_in_bounded_time(monkeypatch):
+    monkeypatch.setattr(lives, "VISITS_MAX", 20)
+    found = checked(with_event(copied(SHIP, LATER) * 10))
+    assert found[-1].code == "dscsa.followed-in-part"
+
+
+def test_only_so_many_objects_are_followed(monkeypatch):
+    monkeypatch.setattr(shipped_file, "EPCS_MAX", 8)
+    codes = {finding.code for finding in checked(RIGHT)}
+    assert "dscsa.followed-in-part" in codes
+    assert RULES["G09"].code not in codes
 
 
 def test_a_profile_that_is_not_known_is_refused():
