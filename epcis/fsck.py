@@ -22,7 +22,7 @@ from epcis.store.intake import seal
 from epcis.store.life import named_items
 from epcis.store.lives import NEVER
 from epcis.store.payload import unpack_event, unsqueeze
-from epcis.store.retell import Teller, item_row, write_tellings
+from epcis.store.retell import EventDamaged, Teller, item_row, write_tellings
 from epcis.store.rows import items_of_rows
 from epcis.store.standings import Lots, Standings
 from schemas.finding import Finding, Severity, Where
@@ -55,6 +55,9 @@ _KEYS = "SELECT id, key FROM item WHERE id"
 _DECLARING = (
     "SELECT 1 FROM event WHERE declared_error IS NOT NULL AND (hash = ? OR event_id = ?) LIMIT 1"
 )
+
+
+_UNREADABLE = "damaged"
 
 
 class _Seen(NamedTuple):
@@ -100,7 +103,7 @@ def check_state(
             if rebuild and differing:
                 hand = Hand(act)
                 standings, lots = Standings(hand, act.words), Lots(hand, act.words)
-                ids = [row[0] for row, _ in differing]
+                ids = [row[0] for row, what in differing if what != _UNREADABLE]
                 write_tellings(hand, standings, lots, Teller(hand), ids)
         yield from (_item_finding(row, what, rebuild=rebuild) for row, what in differing)
         last = rows[-1][0]
@@ -117,7 +120,11 @@ def _differences(act: Act, rows: Sequence[Row]) -> Iterator[tuple[Row, str]]:
     for child, *stay in hand.all_in(_STAYS, [row[0] for row in rows]):
         stays[child].append(tuple(stay))
     for row in rows:
-        telling = teller.tell(row[0])
+        try:
+            telling = teller.tell(row[0])
+        except EventDamaged:
+            yield row, _UNREADABLE
+            continue
         lot, standing, parent, age, moment, _, _ = item_row(
             standings, lots, tuple(row[:5]), telling
         )
@@ -130,6 +137,14 @@ def _differences(act: Act, rows: Sequence[Row]) -> Iterator[tuple[Row, str]]:
 
 def _item_finding(row: Row, what: str, *, rebuild: bool) -> Finding:
     key = unpack_key(bytes(row[1]))
+    if what == _UNREADABLE:
+        return Finding(
+            "store.state-unknown",
+            Severity.ERROR,
+            f"the state of {key} cannot be told: one of its events is damaged",
+            "Capture the original documents into a new store.",
+            Where(path=key),
+        )
     return Finding(
         f"store.{what}-differs",
         Severity.WARNING if rebuild else Severity.ERROR,

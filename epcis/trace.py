@@ -17,13 +17,13 @@ from epcis.store.columns import moment_of, pack_key, unpack_key
 from epcis.store.items import Shared, item
 from epcis.store.life import ItemStatus, Standing, advance, happening, share, time_of_moment
 from epcis.store.masterdata import names_of
-from epcis.store.named import blocks_of
+from epcis.store.named import blocks_of, ids_of
 from epcis.store.payload import unpack_event
 from epcis.store.tables import Role
 from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from epcis.store.bulk import Row
@@ -36,6 +36,8 @@ CONTENTS_MAX = 1000
 """Items listed as the contents of a case; more are only counted."""
 LOT_EVENTS_MAX = 1000
 """Latest events listed for a lot."""
+_ALWAYS = 1 << 62
+"""A moment after all others; its negative is before all."""
 _GONE = frozenset({ItemStatus.NONE, ItemStatus.DESTROYED, ItemStatus.CONSUMED})
 
 _INSIDE = """
@@ -87,7 +89,7 @@ _LOT_GROUPS = (
 _LOT_ITEMS = "SELECT i.id FROM item i JOIN lot l ON l.id = i.lot WHERE l.gtin = ? AND l.code = ?"
 _CLASS_EVENTS = "SELECT seq FROM event_quantity WHERE key = ?"
 _NAMED = "SELECT block, seq, mask FROM event_epc WHERE block"
-_CONTAINERS = "SELECT parent, since, until FROM containment WHERE child"
+_CONTAINERS = "SELECT child, parent, since, until FROM containment WHERE child"
 _WITHIN = """
 WITH RECURSIVE below(item, level) AS (
   SELECT id, 0 FROM item WHERE key = ?
@@ -361,24 +363,46 @@ def gln_of(party: str) -> str:
 def _events_of_lot(view: View, key: str, gtin: str, lot: str) -> list[Told]:
     """The latest events that name a lot, its packs, or what they were in."""
     hand = Hand(view)
-    seqs = {row[0] for row in hand.all(_CLASS_EVENTS, (pack_key(key),))}
+    levels = {row[0]: 0 for row in hand.all(_CLASS_EVENTS, (pack_key(key),))}
     items = [row[0] for row in hand.all(_LOT_ITEMS, (gtin, lot))]
-    levels: dict[int, int] = dict.fromkeys(seqs, 0)
-    for level in range(LEVELS_MAX):
-        for seq in _naming(hand, items):
+    levels.update((seq, 0) for seq, _ in _naming(hand, items))
+    spans: dict[int, tuple[int, int]] = dict.fromkeys(items, (-_ALWAYS, _ALWAYS))
+    meanwhile: dict[int, list[tuple[int, int]]] = {}
+    for level in range(1, LEVELS_MAX):
+        spans = _outer_spans(hand, spans)
+        for seq, container in _naming(hand, spans):
             levels.setdefault(seq, level)
-        items = sorted({row[0] for row in hand.all_in(_CONTAINERS, items)})
-        if not items:
+            if levels[seq] == level:
+                meanwhile.setdefault(seq, []).append(spans[container])
+        if not spans:
             break
-    rows = sorted(hand.all_in(_EVENTS_IN, sorted(levels)), key=_by_moment)[-LOT_EVENTS_MAX:]
-    return [Told._make((*row, None, levels[row[0]])) for row in rows]
+    rows = [
+        row
+        for row in hand.all_in(_EVENTS_IN, sorted(levels))
+        if row[0] not in meanwhile or any(a < row[1] <= b for a, b in meanwhile[row[0]])
+    ]
+    rows.sort(key=_by_moment)
+    return [Told._make((*row, None, levels[row[0]])) for row in rows[-LOT_EVENTS_MAX:]]
 
 
-def _naming(hand: Hand, items: Sequence[int]) -> Iterable[int]:
+def _outer_spans(hand: Hand, spans: dict[int, tuple[int, int]]) -> dict[int, tuple[int, int]]:
+    """What the items were in, and the widest time in which any of them was."""
+    outer: dict[int, tuple[int, int]] = {}
+    for child, parent, since, until in hand.all_in(_CONTAINERS, list(spans)):
+        low = max(since, spans[child][0])
+        high = min(_ALWAYS if until is None else until, spans[child][1])
+        if low < high:
+            known = outer.get(parent, (low, high))
+            outer[parent] = (min(low, known[0]), max(high, known[1]))
+    return outer
+
+
+def _naming(hand: Hand, items: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """(event, item) for each of the items that an event names."""
     masks = blocks_of(items)
     for block, seq, mask in hand.all_in(_NAMED, list(masks)):
-        if mask & masks[block]:
-            yield seq
+        for item_id in ids_of(block, mask & masks[block]):
+            yield seq, item_id
 
 
 def _turns(view: View, events: Sequence[Told]) -> list[tuple[str, datetime]]:

@@ -10,6 +10,8 @@ from bisect import bisect_left
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from zstandard import ZstdError
+
 from epcis.model import AggregationEvent
 from epcis.store import life
 from epcis.store.columns import unpack_key
@@ -47,6 +49,13 @@ _ROW = "SELECT id, key, age, moment, moment + lead FROM item WHERE id"
 _LEAN = "UPDATE item SET lead = ? - moment WHERE id = ? AND moment + lead < ?"
 _CHANGING = ("lot", "standing", "parent", "age", "moment", "lead")
 _STAY = ("child", "since", "until", "parent")
+
+
+class EventDamaged(LookupError):  # noqa: N818  # a state of the store, as StoreFull is
+    """An event that a life needs cannot be read; `fsck` says more."""
+
+    def __init__(self, seq: int) -> None:
+        super().__init__(f"the payload of event {seq} is missing or damaged")
 
 
 class Step(NamedTuple):
@@ -154,13 +163,20 @@ class Teller:
         self._under_way: set[int] = set()
 
     def tell(self, item_id: int) -> Telling:
-        """The life of an item, from its first event to its last."""
+        """The life of an item, from its first event to its last.
+
+        Raises EventDamaged.
+        """
         known = self._tellings.get(item_id)
         if known is None:
             if len(self._tellings) >= TELLINGS_KEPT_MAX:
                 self._tellings.clear()
                 self._steps.clear()
-            known = self._tellings[item_id] = self._tell(item_id)
+            self._under_way.add(item_id)
+            try:
+                known = self._tellings[item_id] = self._tell(item_id)
+            finally:
+                self._under_way.discard(item_id)
         return known
 
     def take_leanings(self) -> list[tuple[int, int]]:
@@ -170,7 +186,6 @@ class Teller:
         return leanings
 
     def _tell(self, item_id: int) -> Telling:
-        self._under_way.add(item_id)
         moments: list[int] = []
         standings: list[Standing] = []
         stays: list[Stay] = []
@@ -192,7 +207,6 @@ class Teller:
                 lot = told_lot
         if inside.parent is not None:
             stays.append(inside)
-        self._under_way.discard(item_id)
         return Telling(tuple(moments), tuple(standings), tuple(stays), lot)
 
     def _next(self, own: deque[Step], inside: Stay) -> Step | None:
@@ -259,8 +273,10 @@ class Teller:
 
     def _event(self, seq: int) -> Event:
         row = self._hand.one(_PAYLOAD, (seq,))
-        assert row is not None, "an event that names an item is stored"
-        return unpack_event(row[0])
+        try:
+            return unpack_event(row[0] if row is not None else b"")
+        except (ValueError, ZstdError) as fault:
+            raise EventDamaged(seq) from fault
 
 
 def _moved(step: Step, inside: Stay, stays: list[Stay]) -> Stay:
