@@ -26,7 +26,7 @@ from epcis.subscribe.destination import BadDestination, Destination, resolve
 from epcis.subscribe.news import BATCH_EVENTS, News, newest_arrival, news, query_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Coroutine, Iterable
     from datetime import datetime
 
     from epcis.desk import Clock
@@ -99,7 +99,7 @@ async def run_subscriptions(
     async with courier:
         while not stop.is_set():
             try:
-                busy = await courier.round()
+                busy = await _unless_stopped(courier.round(), stop)
                 pause_s = 0.0 if busy else LOOK_S
             except (StoreFull, StoreAway) as fault:
                 _log.warning("subscriptions wait", reason=str(fault))
@@ -109,6 +109,18 @@ async def run_subscriptions(
                     await asyncio.wait_for(stop.wait(), pause_s)
                 except TimeoutError:
                     continue
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, bool], stop: asyncio.Event) -> bool:
+    """The work's outcome; given up when the program stops, to be done again after its start."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return working.done() and working.result()
+    finally:
+        for task in (working, stopping):
+            task.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
 
 
 class Courier:
