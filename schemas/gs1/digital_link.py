@@ -7,6 +7,7 @@ Standard: GS1 Digital Link: URI Syntax, release 1.4.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -51,6 +52,10 @@ CONVENIENCE_NAMES: Final = {
     "srin": "8019",
 }
 """Names that stood for Application Identifiers in paths until release 1.2 of the standard."""
+_NOT_OF_URIS: Final = re.compile(
+    r"[^A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]|%(?![0-9A-Fa-f]{2})", re.ASCII
+)
+"""Characters and broken escapes that RFC 3986 does not know."""
 _ATTRIBUTE_NAMES: Final = {"exp": "17", "expdt": "7003"}
 _QUALIFIERS: Final = frozenset({"10", "21", "22", "235", "254", "7040", "8011", "8019", "8020"})
 _SCHEME_OF = {
@@ -71,6 +76,10 @@ def parse(uri: str) -> ElementString:
     findings: list[Finding] = []
     if len(uri) > URI_LENGTH_MAX:
         return ElementString((), (_not_a_link(f"longer than {URI_LENGTH_MAX} characters"),))
+    stranger = _NOT_OF_URIS.search(uri)
+    if stranger is not None:
+        why = f"{stranger[0]!r} at character {stranger.start()} may not stand in a web address"
+        return ElementString((), (_not_a_link(why),))
     try:
         split = urlsplit(uri)
     except ValueError as fault:

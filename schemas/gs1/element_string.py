@@ -31,7 +31,7 @@ SIGHTINGS_MIN: Final = 4
 SIGHTINGS_MAX: Final = 1024
 """Sequences that are counted at a time."""
 SHAPE_ELEMENTS_MAX: Final = 12
-_BRACKET = re.compile(r"\((\d{2,4})\)", re.ASCII)
+_BRACKET = re.compile(r"(?<!\\)\((\d{2,4})\)", re.ASCII)
 _SERIALISED_FROM = {"253": 14, "255": 14, "8003": 15}
 """Keys whose serial is part of the field, and the length at which it is present."""
 
@@ -190,9 +190,10 @@ def _remember_shape(data: str, elements: tuple[Element, ...]) -> None:
 
 
 def parse_bracketed(text: str) -> ElementString:
-    """Read the spelling for people, `(01)09506000134352(10)A1`.
+    r"""Read the spelling for people, `(01)09506000134352(10)A1`.
 
-    An opening bracket belongs to the data unless an Application Identifier in brackets follows.
+    An opening bracket belongs to the data unless an Application Identifier in brackets follows; a
+    backslash before it makes it data in any case.
 
     >>> parse_bracketed("(01)09506000134352(10)A(1)").as_dict()
     {'01': '09506000134352', '10': 'A(1)'}
@@ -208,7 +209,7 @@ def parse_bracketed(text: str) -> ElementString:
         marks = marks[:ELEMENTS_MAX]
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
     for mark, end in zip(marks, ends, strict=True):
-        code, value = mark[1], text[mark.end() : end]
+        code, value = mark[1], text[mark.end() : end].replace("\\(", "(")
         elements.append(Element(code, value, mark.start()))
         identifier = ai.lookup(code)
         if identifier is None:
@@ -345,12 +346,21 @@ def _no_bracket() -> Finding:
 
 
 def bracketed(elements: Iterable[tuple[str, str]] | Mapping[str, str]) -> str:
-    """The spelling for people (General Specifications section 4.14).
+    r"""The spelling for people (General Specifications section 4.14).
+
+    A bracket that would be read as an identifier's gets a backslash.
 
     >>> bracketed({"01": "09506000134352", "10": "A1"})
     '(01)09506000134352(10)A1'
+    >>> print(bracketed({"10": "A(21)B"}))
+    (10)A\(21)B
     """
-    return "".join(f"({code}){value}" for code, value in _pairs(elements))
+    pairs = _pairs(elements)
+    return "".join(f"({code}){_BRACKET.sub(_escaped, value)}" for code, value in pairs)
+
+
+def _escaped(bracket: re.Match[str]) -> str:
+    return "\\" + bracket[0]
 
 
 def transmitted(elements: Iterable[tuple[str, str]] | Mapping[str, str]) -> str:

@@ -77,6 +77,10 @@ def test_a_key_may_stand_open_before_the_compressed_rest():
         "https://example.com/01",
         "https://[bad/01/09506000134352",
         "https://example.com/01/09506000134352/extra",
+        "https://example.com/01/09506000134352/10/A{B",
+        "https://example.com/01/09506000134352/10/A%2",
+        "https://example.com/01/09506000134352/10/\u00e9",
+        "https://exam ple.com/01/09506000134352",
         "https://" + "a" * 9_000,
     ],
 )

@@ -89,6 +89,13 @@ def test_brackets_inside_data_stay_data():
     assert parsed.as_dict()["21"] == "A(1)(B)"
 
 
+@given(st.lists(st.sampled_from(["(10)", "(21)", "(", ")", "A", "(8003)"]), max_size=5), TEXT)
+def test_data_that_looks_like_an_identifier_survives_brackets(parts, rest):
+    elements = {"01": "09506000134352", "21": ("".join(parts) + rest)[:20], "10": rest}
+    text = element_string.bracketed(elements)
+    assert element_string.parse_bracketed(text).as_dict() == elements
+
+
 def test_writing_refuses_what_reading_would():
     with pytest.raises(ValueError, match="check digit"):
         element_string.transmitted({"01": "09506000134353"})
