@@ -17,6 +17,7 @@ from compliance.dossier.package import Package
 from compliance.dossier.paper import paper_of, readme_of, report_of, sections_of
 from compliance.dossier.refusal import ExportRefused
 from compliance.dossier.selection import About, Period
+from compliance.dossier.table import EXCEL_EVENTS_MAX, write_excel
 from compliance.seal.cades import sign_beside
 from compliance.seal.checkpoint import log_key_pem, seal_log, stamp_checkpoint
 from compliance.seal.pades import sign_pdf
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from epcis.store.database import Store, View
 
 FORMAT = "packtrail-dossier-1"
-PROOF = "log/proof.bin"
+PROOF, WORKBOOK = "log/proof.bin", "events.xlsx"
 HERE = Path(__file__).parent
 
 
@@ -164,6 +165,9 @@ def _pack(
     with package_path.open("w+b") as file:
         package = Package(file)
         data = [package.add_file(name, made.folder / name) for name in (EVENTS, TABLE, RECORDS)]
+        if made.gathered.events <= EXCEL_EVENTS_MAX:
+            write_excel(made.folder / TABLE, made.folder / WORKBOOK)
+            data.append(package.add_file(WORKBOOK, made.folder / WORKBOOK))
         data.append(package.add_file(INDEX, made.folder / INDEX))
         data.append(package.add_file(PROOF, made.folder / PROOF))
         data.append(package.add("report.json", report_of(made.selection, made.sections)))

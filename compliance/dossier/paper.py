@@ -75,7 +75,7 @@ Or all of it, and that every event stands in the log, in one step (Python 3.9 or
 
 What is inside
   report.pdf        the summary for people
-  events.csv        the events as a table; quoted so that no formula runs
+  events.csv        the events as a table; quoted so that no formula runs (.xlsx the same)
   events.ndjson     the events, EPCIS 2.0 JSON, one a line, in the order of the log
   records.ndjson    other entries of the log: verifications, pack operations, recalls, access
   report.json       the report's tables for machines

@@ -159,7 +159,7 @@ def test_every_event_line_is_epcis_json_and_formulas_do_not_run(unpacked: Path):
 
 
 def test_the_same_request_gives_the_same_bytes(told: Store, keys: Keys, tmp_path: Path):
-    members = ("events.ndjson", "events.csv", "manifest.json", "log/index.bin")
+    members = ("events.ndjson", "events.csv", "events.xlsx", "manifest.json", "log/index.bin")
     made = []
     for name in ("one.asice", "two.asice"):
         export(told, Lot(GTIN, "L7"), tmp_path / name, keys, now=NOW, by="inspector")
@@ -244,3 +244,28 @@ def test_an_interrupted_export_goes_on_where_it_stopped(told, keys, tmp_path, mo
     assert seen[0] == 4
     assert verify_export(out, keys.root_pem()).exit_code == 0
     assert [path.name for path in tmp_path.iterdir() if "asice" in path.name] == ["all.asice"]
+
+
+def test_a_full_disk_leaves_nothing_behind(told, keys, tmp_path, monkeypatch):
+    real = Path.open
+
+    def full(self, mode="r", *rest, **how):
+        if "w+" in mode:
+            raise OSError(28, "No space left on device")
+        return real(self, mode, *rest, **how)
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(OSError, match="No space"):
+        export(told, ALWAYS, tmp_path / "all.asice", keys, now=NOW, by="me")
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.iterdir() if "asice" in path.name] == []
+
+
+def test_a_dossier_holds_the_same_table_for_excel(told, keys, tmp_path):
+    export(told, ALWAYS, tmp_path / "all.asice", keys, now=NOW, by="me")
+    with ZipFile(tmp_path / "all.asice") as archive:
+        (tmp_path / "events.xlsx").write_bytes(archive.read("events.xlsx"))
+    with ZipFile(tmp_path / "events.xlsx") as book:
+        sheet = book.read("xl/worksheets/sheet1.xml")
+    assert sheet.count(b"<row ") == 6
+    assert b"<f>" not in sheet
