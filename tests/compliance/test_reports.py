@@ -1,0 +1,109 @@
+"""Reports say what inspectors ask, in the layout they ask for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pypdfium2 import PdfDocument
+
+from compliance.recall import open_recall
+from compliance.reports import Report, Section, print_report
+from compliance.reports.custody import custody_section
+from compliance.reports.questions import (
+    daily_section,
+    pack_questions_section,
+    questions_section,
+)
+from compliance.reports.recalls import recalls_section
+from compliance.reports.sheet import ROWS_MAX
+from compliance.reports.transactions import shipped_between, transaction_sections
+from epcis.capture import capture, record
+from epcis.store.database import Store
+from tests.compliance.test_dossier import GTIN, NOW, STORY
+from verification.verdict import Asked
+from verification.verify import verify_and_log
+
+LONG = (NOW - timedelta(days=30), NOW + timedelta(days=30))
+ALL_TIME = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+
+
+@pytest.fixture
+def busy(store: Store) -> Store:
+    with store.write(NOW - timedelta(days=1)) as act:
+        record(act, STORY)
+    for serial in ("101", "101", "999"):
+        verify_and_log(store, Asked(GTIN, serial), now=NOW, client="pharmacy", location="Dover")
+    open_recall(store, GTIN, "L7", reason="wrong strength", by="Ada", now=NOW)
+    return store
+
+
+def test_questions_are_counted_by_place_and_answer(busy: Store):
+    with busy.read() as view:
+        section = questions_section(view, *LONG)
+        daily = daily_section(view, *LONG)
+        pack = pack_questions_section(view, GTIN, "101")
+    assert ("operations", "3") in section.facts
+    assert {row[0] for row in section.rows} == {"Dover"}
+    assert sum(int(row[4]) for row in section.rows) == 3
+    assert daily.rows == (("Dover", NOW.date().isoformat(), "3"),)
+    assert len(pack.rows) == 2
+
+
+def test_nothing_asked_is_said_too(busy: Store):
+    with busy.read() as view:
+        section = questions_section(view, LONG[1], LONG[1] + timedelta(days=1))
+    assert ("alerts", "0 (none asked)") in section.facts
+    assert section.rows == ()
+
+
+def test_recalls_name_reason_and_packs(busy: Store):
+    with busy.read() as view:
+        (row,) = recalls_section(view, *LONG).rows
+    assert row[1:4] == (GTIN, "L7", "wrong strength")
+    assert row[6:8] == ("open", "10")
+
+
+def test_custody_of_a_pack_is_told_in_order(busy: Store):
+    with busy.read() as view:
+        section = custody_section(view, f"/01/{GTIN}/21/101")
+    assert section.title == "Custody"
+    assert section.facts[0][0] == "held by now"
+
+
+def test_a_shipment_lists_transaction_information_through_cases(store: Store, shared):
+    """The published DSCSA example: two lots' packs inside cases, and the seller's statement."""
+    example = shared / "epcis/examples/dscsa/gs1-us-r1.3-direct-purchase.xml"
+    capture(store, example.read_bytes(), now=NOW)
+    with store.read() as view:
+        information, statement = transaction_sections(view, shipped_between(view, *ALL_TIME))
+    said = dict(information.facts)
+    assert said["from"].endswith("GLN 0300011111116")
+    assert said["to"].endswith("GLN 0399999999991")
+    by_gtin = {row[0]: dict(zip(information.columns, row, strict=True)) for row in information.rows}
+    pack = by_gtin["00300010123455"]
+    assert (pack["lot"], pack["containers"]) == ("A123", "12")
+    assert all(pack[name] for name in ("name", "strength", "form", "NDC", "container size"))
+    assert any("affirmTransactionStatement" in one for one in statement.sentences)
+
+
+def test_a_shipment_without_statement_says_so(busy: Store):
+    with busy.read() as view:
+        information, statement = transaction_sections(view, shipped_between(view, *ALL_TIME))
+    assert dict(information.facts)["from"] == "not told"
+    assert information.rows[0][-1] == "5"
+    assert "no transaction statement" in statement.sentences[0]
+
+
+def test_a_printed_report_escapes_what_it_prints_and_says_what_it_left_out():
+    rows = tuple((f"<b>{n}</b>", "x" * 500) for n in range(ROWS_MAX + 7))
+    section = Section("Rows & more", columns=("a", "b"), rows=rows, rows_total=len(rows))
+    report = Report("A <report>", NOW, "Ada & Bo", (section,))
+    pdf = print_report(report)
+    assert pdf == print_report(report)
+    pages = PdfDocument(pdf)
+    text = "".join(page.get_textpage().get_text_range() for page in pages)
+    assert "A <report>" in text
+    assert "<b>3</" in text
+    assert "and 7 more rows" in text
+    pages.close()
