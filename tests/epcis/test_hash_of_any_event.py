@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import random
 
 import pytest
 
-from epcis.codec.document import read_document
-from epcis.hash import prehash
+from epcis.codec.document import Syntax, read_document, write_document
+from epcis.hash import event_hash, prehash, value_prefixes
 
 NAMESPACES = {"a": "https://a.example/x/", "b": "http://b.example/y", "c": "urn:c:z"}
 EVENTS = 150
@@ -144,3 +145,15 @@ def test_the_reference_generator_agrees_on_events_of_all_shapes(seed):
     assert len(expected) == len(events) == EVENTS
     for event, told in zip(events, expected, strict=True):
         assert prehash(event, compatible_with_reference=True) == told
+
+
+@pytest.mark.parametrize("syntax", list(Syntax))
+def test_an_event_hashes_alike_in_every_syntax(syntax):
+    document = read_document(Writer(3).document(60).encode())
+    out = io.BytesIO()
+    write_document(document.header, document.events, out, syntax)
+    again = read_document(out.getvalue())
+    prefixes = value_prefixes(again.header)
+    assert [event_hash(event, namespaces=prefixes) for event in again.events] == [
+        event_hash(event) for event in document.events
+    ]
