@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from schemas.finding import Finding, Severity
+from verification.image.alike import Kind, alike, kinds_of
 from verification.image.crowd import spots
 from verification.image.decoder import (
     DATA_MATRIX,
@@ -36,7 +36,7 @@ from verification.image.sheet import Sheet
 from verification.image.symbol import Mark, corners_of, quad_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     import zxingcpp
 
@@ -51,11 +51,15 @@ PITCH_PX_WANTED = (2.5, 7.0)
 LIKENESS_MIN = 0.3
 """Least likeness to a finder pattern, after fitting, that is worth sampling."""
 EVIDENCE_STRONG = 6.5
-"""Evidence of a place, after fitting, that is read before costlier places are sought."""
-EVIDENCE_WEAK = 3.5
-"""Evidence below which a place is not read at all."""
+"""Evidence of a place, after fitting, that leaves little doubt."""
+WELL_PRINTED = 0.8
+"""Likeness of a well-printed symbol; a small one cannot give more evidence than its pattern."""
+SHARE_STRONG = 1.0
+"""Share of such evidence a place needs to be read before costlier places are sought."""
 SIDE_PX_MIN = 12
 """Smallest side of a page that can hold a code."""
+SHARE_WEAK = 0.55
+"""Share of such evidence below which a place is not read at all."""
 EVIDENCE_SHARE = 0.8
 """Places with less than this share of the best place's evidence are not read."""
 FITTED_PER_ROUND = 8
@@ -101,14 +105,20 @@ def doubted(sheet: Sheet, found: list[Mark], doubts: list[Corners], limits: Limi
 def overlooked(sheet: Sheet, found: list[Mark], limits: Limits) -> list[Mark]:
     """Symbols at spots that look like those found."""
     marks: list[Mark] = []
+    kinds = kinds_of(found)
     for number, spot in enumerate(spots(sheet.grey, found)):
         deep = len(found) > 1 and spot.likely and number < limits.spots_repaired_max
-        marks += cut_out(sheet, spot.box, deep=deep, limits=limits)
+        marks += cut_out(sheet, spot.box, deep=deep, limits=limits, kinds=kinds)
     return marks
 
 
 def cut_out(
-    sheet: Sheet, box: tuple[int, int, int, int], *, deep: bool, limits: Limits
+    sheet: Sheet,
+    box: tuple[int, int, int, int],
+    *,
+    deep: bool,
+    limits: Limits,
+    kinds: Iterable[Kind] = (),
 ) -> list[Mark]:
     """The symbols in a small part of the page, in coordinates of the page."""
     left, top, right, bottom = box
@@ -118,7 +128,8 @@ def cut_out(
     found, doubts = decode_with_doubts(part.grey, page=sheet.page, formats=DATA_MATRIX)
     found = found or filtered(part, DATA_MATRIX, SPOT_FILTERS)
     if not found and deep:
-        found = repaired(part, doubts, limits)
+        similar = [place for kind in kinds for place in alike(part.grey, kind, count=3)]
+        found = repaired(part, doubts, limits, similar)
     return [mark.moved(left, top) for mark in found]
 
 
@@ -178,17 +189,19 @@ def filtered(
     return []
 
 
-def repaired(sheet: Sheet, doubts: list[Corners], limits: Limits, *, rounds: int = 2) -> list[Mark]:
+def repaired(
+    sheet: Sheet, doubts: list[Corners], limits: Limits, similar: Iterable[Hypothesis] = ()
+) -> list[Mark]:
     """The symbol our own grid reads, at the likeliest places first."""
     if min(sheet.grey.shape) < SIDE_PX_MIN:
         return []
     read: list[Hypothesis] = []
     pool: list[Hypothesis] = []
-    for candidates, evidence_min in islice(candidate_rounds(sheet.grey, doubts), rounds):
+    for candidates, share_min in candidate_rounds(sheet.grey, doubts, similar):
         pool += [settled(sheet.grey, h) for h in likeliest(candidates, FITTED_PER_ROUND)]
         best = max(map(evidence, pool), default=0.0)
-        needed = max(evidence_min, EVIDENCE_SHARE * best)
         for place in likeliest(pool, READ_PER_ROUND):
+            needed = max(EVIDENCE_SHARE * best, min(EVIDENCE_STRONG, _most(place)) * share_min)
             if evidence(place) < needed or any(same_place(place, other) for other in read):
                 continue
             read.append(place)
@@ -200,11 +213,19 @@ def repaired(sheet: Sheet, doubts: list[Corners], limits: Limits, *, rounds: int
     return []
 
 
-def candidate_rounds(grey: Grey, doubts: list[Corners]) -> Iterator[tuple[list[Hypothesis], float]]:
-    """Places to look at and the evidence they must show, in rounds of rising cost."""
-    found = places_seen(grey, doubts)
-    yield found, EVIDENCE_STRONG
-    yield lattice_places(grey), EVIDENCE_WEAK
+def _most(place: Hypothesis) -> float:
+    """The evidence a well-printed symbol of this shape gives."""
+    return WELL_PRINTED * float(np.sqrt(len(place.shape.finder.weights)))
+
+
+def candidate_rounds(
+    grey: Grey, doubts: list[Corners], similar: Iterable[Hypothesis]
+) -> Iterator[tuple[list[Hypothesis], float]]:
+    """Places to look at, in rounds of rising cost, and the share of evidence they must show."""
+    if similar:
+        yield list(similar), SHARE_STRONG
+    yield places_seen(grey, doubts), SHARE_STRONG
+    yield lattice_places(grey), SHARE_WEAK
 
 
 def likeliest(found: list[Hypothesis], count: int) -> list[Hypothesis]:

@@ -6,7 +6,6 @@ the quiet zone of the symbology; a camera that nobody calibrated cannot give the
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ import numpy as np
 
 from verification.image.place import levels_at
 from verification.image.shape import shape_of
-from verification.image.symbol import Quality, corners_of
+from verification.image.symbol import Quality, corners_of, size_of
 
 if TYPE_CHECKING:
     from verification.image.place import Corners, Levels
@@ -31,7 +30,6 @@ AXIAL_GRADES = (0.06, 0.08, 0.10, 0.12)
 UNUSED_GRADES = (0.62, 0.50, 0.37, 0.25)
 QUIET_GRADES = (0.90, 0.75, 0.60, 0.40)
 """Least (greatest for axial) values of grades A to D; the first three after ISO/IEC 15415."""
-_SIZE = re.compile(r"(\d+)x(\d+)")
 
 
 def rated(grey: Grey, marks: list[Mark]) -> list[Mark]:
@@ -44,10 +42,10 @@ def rated(grey: Grey, marks: list[Mark]) -> list[Mark]:
 
 def rate(grey: Grey, mark: Mark) -> Quality | None:
     """How well a Data Matrix is printed; None for other symbols."""
-    size = _SIZE.fullmatch(mark.version)
-    if size is None or "Matrix" not in mark.symbology:
+    size = size_of(mark)
+    if size is None:
         return None
-    shape = shape_of(int(size[1]), int(size[2]))
+    shape = shape_of(*size)
     corners = corners_of(mark.position)
     contrast, quiet = contrast_and_quiet_zone(grey, corners, shape)
     axial = axial_nonuniformity(corners, shape)

@@ -102,6 +102,14 @@ class Mark:
         return "Matrix" in self.symbology or "QR" in self.symbology
 
 
+def size_of(mark: Mark) -> tuple[int, int] | None:
+    """Rows and columns of a Data Matrix, or None for other symbols."""
+    rows, times, columns = mark.version.partition("x")
+    if "Matrix" not in mark.symbology or not times:
+        return None
+    return int(rows), int(columns)
+
+
 @dataclass(frozen=True, slots=True)
 class Symbol:
     """A mark together with its reading in GS1 (or ISO/IEC 15434) words."""
