@@ -50,7 +50,7 @@ def _range(
     steps: list[Step], header: Header, now: datetime | None, say: Findings
 ) -> Iterator[Finding]:
     created = instant(header.creation_date) if header.creation_date else None
-    latest = now or created
+    latest = created or now
     for step in steps:
         if now is not None and step.at > now + SKEW:
             yield say.found(

@@ -19,12 +19,13 @@ from compliance.service.cli.options import (
     moment,
     opened_store,
     print_json,
-    read_file,
+    settings_for,
     stop,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
     from schemas.finding import Finding
 
@@ -42,18 +43,19 @@ def add_to(app: typer.Typer) -> None:
 def check(
     files: Annotated[list[Path], typer.Argument(help="EPCIS files.")],
     profile: Annotated[str, typer.Option(help=f"One of {', '.join(PROFILES)}.")] = "epcis",
+    now: Now = None,
     json: Json = False,
 ) -> None:
     """Explain what is wrong in EPCIS files, where, and how to mend it."""
-    from compliance.rules.file import check_file
     from schemas.finding import is_acceptable
 
     if profile not in PROFILES:
         stop(CANNOT_TELL, f"no profile '{profile}'; there are {', '.join(PROFILES)}")
     reports: list[dict[str, Any]] = []
     good = True
+    published = settings_for("").schemas_dir
     for path in files:
-        findings = check_file(read_file(path), profile)
+        findings = _findings_of(path, profile, moment(now), published)
         good = good and is_acceptable(findings)
         shown = [finding.as_dict() for finding in findings]
         reports.append({"file": str(path), "profile": profile, "findings": shown})
@@ -62,6 +64,21 @@ def check(
     if json:
         print_json(reports)
     raise typer.Exit(FINE if good else BAD)
+
+
+def _findings_of(
+    path: Path, profile: str, now: datetime, published: Path | None
+) -> list[Finding]:
+    from compliance.rules.file import check_file
+    from schemas.validate import PublishedFilesMissingError
+
+    try:
+        with path.open("rb") as file:
+            return check_file(file, profile, now=now, published=published)
+    except PublishedFilesMissingError as fault:
+        stop(CANNOT_TELL, str(fault))
+    except OSError as fault:
+        stop(CANNOT_TELL, f"{path}: {fault.strerror or fault}")
 
 
 def convert(

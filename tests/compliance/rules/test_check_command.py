@@ -1,0 +1,60 @@
+"""`packtrail check` on the command line: what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from compliance.service.cli import app
+
+RIGHT = Path(__file__).parent / "shipment-r1.3.xml"
+
+
+@pytest.fixture
+def wrong(tmp_path):
+    file = tmp_path / "wrong.xml"
+    text = RIGHT.read_text(encoding="utf-8")
+    file.write_text(text.replace("<action>OBSERVE", "<action>DELETE"), encoding="utf-8")
+    return file
+
+
+def run(*arguments, **environment):
+    arguments = [str(argument) for argument in arguments]
+    return CliRunner().invoke(app, ["check", *arguments], env=environment)
+
+
+def test_a_right_file_ends_well():
+    ended = run(RIGHT, "--profile", "dscsa-r1.3", "--now", "2026-11-21")
+    assert ended.exit_code == 0, ended.output
+
+
+def test_a_wrong_file_is_told_as_json(wrong):
+    ended = run(RIGHT, wrong, "--profile", "dscsa-r1.3", "--now", "2026-11-21", "--json")
+    assert ended.exit_code == 1
+    right, told = json.loads(ended.stdout)
+    assert right == {"file": str(RIGHT), "profile": "dscsa-r1.3", "findings": []}
+    [finding] = told["findings"]
+    assert finding["code"] == "dscsa.v07-ship-action"
+    assert finding["severity"] == "error"
+    assert finding["where"]["path"].endswith("/ObjectEvent[4]/action")
+    assert finding["where"]["line"]
+    assert finding["what"]
+    assert finding["hint"]
+
+
+def test_the_standard_alone_does_not_mind_a_shipment_that_deletes(wrong):
+    assert run(wrong).exit_code == 0
+
+
+@pytest.mark.parametrize("arguments", [("no-such-file",), (RIGHT, "--profile", "dscsa-r9")])
+def test_what_cannot_be_told_ends_with_two(arguments):
+    assert run(*arguments).exit_code == 2
+
+
+def test_an_operator_may_use_the_published_schema_files(shared, tmp_path):
+    folder = shared / "epcis" / "standard"
+    assert run(RIGHT, PACKTRAIL_SCHEMAS_DIR=str(folder)).exit_code == 0
+    assert run(RIGHT, PACKTRAIL_SCHEMAS_DIR=str(tmp_path)).exit_code == 2
