@@ -93,7 +93,12 @@ def busyness(grey: Grey, scale: float) -> Levels:
     # Dark against the surroundings, whatever the contrast: large plain edges must not outweigh.
     around = CODE_PX * FINER // 2 | 1
     dark = cv2.adaptiveThreshold(
-        small, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, around, CONTRAST_MIN
+        cv2.blur(small, (3, 3)),
+        255,
+        cv2.ADAPTIVE_THRESH_MEAN_C,
+        cv2.THRESH_BINARY,
+        around,
+        CONTRAST_MIN,
     )
     change = cv2.morphologyEx(dark, cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8))
     if scale < 1:
