@@ -6,6 +6,7 @@ check must name it, say where, and not be distracted from it.
 
 from __future__ import annotations
 
+import io
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from compliance.rules import lives, shipped_file
 from compliance.rules.catalogue import RULES, Profile
 from compliance.rules.file import check_file
 from compliance.rules.shipped_file import GS1US
+from epcis.codec.document import Syntax, convert
 from schemas.finding import Severity, is_acceptable
 
 RIGHT = (Path(__file__).parent / "shipment-r1.3.xml").read_text(encoding="utf-8")
@@ -305,6 +307,18 @@ def test_a_mistake_is_found(rule, text):
         if rule not in ("D09", "V09"):
             assert finding.where.path
             assert finding.where.line
+
+
+@pytest.mark.parametrize("syntax", [Syntax.XML_2_0, Syntax.JSON_LD])
+def test_a_file_in_another_syntax_is_judged_alike(syntax):
+    def converted(text):
+        out = io.BytesIO()
+        convert(text.encode(), out, syntax)
+        return check_file(out.getvalue(), "dscsa-r1.3", now=NOW)
+
+    assert converted(RIGHT) == []
+    for rule, story, text in MISTAKES:
+        assert RULES[rule].code in {finding.code for finding in converted(text)}, story
 
 
 def test_every_rule_of_the_catalogue_has_its_mistake():
