@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import subprocess
@@ -77,31 +78,32 @@ def hand(environment: dict[str, str]) -> Callable[..., Ran]:
 @pytest.fixture
 def serving(environment: dict[str, str]) -> Callable[..., object]:
     """Start a server as a user would, wait for its greeting, stop it at the end."""
+    return functools.partial(serve_in, environment)
 
-    @contextmanager
-    def serve(*words: str, **more: str) -> Iterator[Server]:
-        command = [sys.executable, "-m", "compliance.service.cli", "serve", "--port", "0", *words]
-        process = subprocess.Popen(
-            command,
-            env={**environment, **more},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+
+@contextmanager
+def serve_in(environment: dict[str, str], *words: str, **more: str) -> Iterator[Server]:
+    """A server started in `environment` and `more`."""
+    command = [sys.executable, "-m", "compliance.service.cli", "serve", "--port", "0", *words]
+    process = subprocess.Popen(
+        command,
+        env={**environment, **more},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        greeting = _greeting(process, until="Sign in once" if "--demo" in words else "listens")
+        address = re.search(r"listens on (\S+?)/\s", greeting)
+        assert address, greeting
+        yield Server(address[1], greeting, process)
+    finally:
+        process.terminate()
         try:
-            greeting = _greeting(process, until="Sign in once" if "--demo" in words else "listens")
-            address = re.search(r"listens on (\S+?)/\s", greeting)
-            assert address, greeting
-            yield Server(address[1], greeting, process)
-        finally:
-            process.terminate()
-            try:
-                process.communicate(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
-
-    return serve
+            process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
 
 
 def _greeting(process: subprocess.Popen[str], until: str) -> str:

@@ -46,7 +46,8 @@ _CSP = (
 _HEADERS = [
     (b"content-security-policy", _CSP.encode()),
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
+    # Not no-referrer: browsers then send "Origin: null" with our own forms, which the gate refuses.
+    (b"referrer-policy", b"same-origin"),
 ]
 
 

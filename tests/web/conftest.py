@@ -43,8 +43,9 @@ class Browser:
             == "Network.requestWillBeSent"
         ]
         assert asked, "the browser's own log of requests must not be empty"
-        own = ("127.0.0.1", "localhost", None, "")
-        return [url for url in asked if urlsplit(url).hostname not in own]
+        own = ("127.0.0.1", "localhost")
+        network = [url for url in asked if urlsplit(url).scheme in ("http", "https", "ws", "wss")]
+        return [url for url in network if urlsplit(url).hostname not in own]
 
 
 @pytest.fixture

@@ -64,6 +64,10 @@ def export(
             "or authority report."
         ),
     ] = "period",
+    complete: Annotated[
+        bool,
+        typer.Option(help="Of a period: by time of recording, proving that nothing is missing."),
+    ] = False,
     who: Annotated[str | None, typer.Option(help="Of an audit trail: whose acts.")] = None,
     purpose: Annotated[
         str, typer.Option(help="Of an authority report: 39(a), 39(b) or 39(c).")
@@ -86,7 +90,7 @@ def export(
         "case": case and {"sscc": case},
         "shipment": shipment and {"transaction": shipment},
         "recall": recall and {"id": recall},
-        kind: (from_ or to) and _period(from_, to, who=who, purpose=purpose),
+        kind: (from_ or to) and _period(from_, to, who=who, purpose=purpose, complete=complete),
     }
     selection = _selection({name: said for name, said in about.items() if said})
     try:
@@ -134,8 +138,11 @@ def _selection(about: dict[str, dict[str, str]]) -> Selection:
         stop(CANNOT_TELL, str(fault))
 
 
-def _period(from_: str | None, to: str | None, *, who: str | None, purpose: str) -> dict[str, str]:
+def _period(
+    from_: str | None, to: str | None, *, who: str | None, purpose: str, complete: bool
+) -> dict[str, str]:
     return {
+        "by": "record time" if complete else "event time",
         "from": _time(from_, "1970-01-01").isoformat(),
         "to": _time(to, "9999-12-31").isoformat(),
         "who": who or "everybody",
@@ -172,6 +179,51 @@ def root(database: Database = "") -> None:
     settings = settings_for(database)
     keys = Keys.open(settings.keys_folder, settings.key_passphrase or None)
     typer.echo(keys.root_pem().decode(), nl=False)
+
+
+@keys_commands.command()
+def rotate(database: Database = "") -> None:
+    """Make a new sealing key; what older ones sealed stays valid."""
+    from compliance.seal import Keys
+
+    settings = settings_for(database)
+    keys = Keys.open(settings.keys_folder, settings.key_passphrase or None)
+    typer.echo(f"sealing with {keys.rotate().subject.rfc4514_string()} from now on")
+
+
+@keys_commands.command()
+def revoke(
+    serial: Annotated[str, typer.Argument(help="Serial number of the certificate, hexadecimal.")],
+    reason: Annotated[str, typer.Option(help="A word of RFC 5280.")] = "key_compromise",
+    database: Database = "",
+) -> None:
+    """Trust a certificate no more: its key seals nothing from now on."""
+    from compliance.seal import Keys
+
+    settings = settings_for(database)
+    keys = Keys.open(settings.keys_folder, settings.key_passphrase or None)
+    for certificate in keys.certificates()[1:]:
+        if f"{certificate.serial_number:x}" == serial.lower().replace(":", "").lstrip("0"):
+            keys.revoke(certificate, reason)
+            typer.echo(f"revoked {certificate.subject.rfc4514_string()}")
+            return
+    stop(BAD, f"no certificate with the serial number {serial} was issued here")
+
+
+@keys_commands.command(name="list")
+def list_(database: Database = "") -> None:
+    """Every certificate issued here: serial number, name, until when, and whether it is revoked."""
+    from compliance.seal import Keys
+
+    settings = settings_for(database)
+    keys = Keys.open(settings.keys_folder, settings.key_passphrase or None)
+    crl = keys.crl
+    for certificate in keys.certificates():
+        revoked = crl.get_revoked_certificate_by_serial_number(certificate.serial_number)
+        typer.echo(
+            f"{certificate.serial_number:x}  {certificate.subject.rfc4514_string()}"
+            f"  until {certificate.not_valid_after_utc:%Y-%m-%d}{'  REVOKED' if revoked else ''}"
+        )
 
 
 def verify_export(

@@ -88,4 +88,4 @@ async def test_a_dossier_is_asked_for_on_its_page(client, store, now, shared: Pa
     assert "A123" in page.text
     wrong = await client.post("/dossiers", data={**said, "gtin": "1"})
     assert wrong.status_code == 422
-    assert "GTIN" in wrong.text
+    assert 'class="finding error"' in wrong.text
