@@ -22,7 +22,7 @@ def full_year(two_digits: int, today: date | None = None) -> int:
     >>> full_year(76, date(2026, 1, 1)), full_year(20, date(2069, 1, 1))
     (2076, 2020)
     """
-    this_year = (today or date.today()).year  # noqa: DTZ011  # a century needs no time zone
+    this_year = _year_of(today)
     century, own = divmod(this_year, 100)
     difference = two_digits - own
     if difference >= 51:
@@ -38,8 +38,13 @@ def expiry_date(yymmdd: str, today: date | None = None) -> date | None:
     >>> expiry_date("270200", date(2026, 1, 1)), expiry_date("270230", date(2026, 1, 1))
     (datetime.date(2027, 2, 28), None)
     """
-    this_year = (today or date.today()).year  # noqa: DTZ011  # a century needs no time zone
-    return _day(yymmdd, this_year)
+    return _day(yymmdd, _year_of(today))
+
+
+def _year_of(today: date | None) -> int:
+    # The one look at a clock on this floor: which century is meant changes once in many years,
+    # and whoever must control it passes `today`.
+    return (today or date.today()).year  # noqa: DTZ011  # a century needs no time zone
 
 
 @lru_cache(maxsize=DAYS_CACHED_MAX)
