@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+    from cryptography.x509 import Certificate
 
     from compliance.seal.keys import Keys
     from epcis.store.database import Act, Store
@@ -133,6 +134,20 @@ def introduce(store: Store, keys: Keys, *, now: datetime) -> LogKey:
                 return key
     with store.write(now) as act:
         return _introduce(act, keys)
+
+
+def log_key_change(
+    store: Store, what: str, certificate: Certificate, *, by: str, now: datetime
+) -> None:
+    """Put into the log that a key was made or revoked."""
+    said = {
+        "act": what,
+        "by": by,
+        "certificate": f"{certificate.serial_number:x}",
+        "name": certificate.subject.rfc4514_string(),
+    }
+    with store.write(now) as act:
+        act.log(LeafKind.KEY, json.dumps(said, sort_keys=True).encode())
 
 
 def _introduce(act: Act, keys: Keys) -> LogKey:

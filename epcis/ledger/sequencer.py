@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import structlog
+
 from epcis.ledger.append import LogForked, Writer, grow, read_head
 from epcis.ledger.entry import Entry, LeafKind
 from epcis.store.columns import microseconds
@@ -27,6 +29,7 @@ ENTRIES_PER_ROUND_MAX = 50_000
 PERIOD_S = 0.3
 DELAY_PROMISED = timedelta(seconds=60)
 DELAY_ALARM = timedelta(seconds=10)
+_log = structlog.get_logger(__name__)
 _LOCK = 0x7061636B747261
 """Key of the advisory lock: "packtra"."""
 
@@ -111,11 +114,20 @@ def delay(view: View, *, now: datetime) -> timedelta:
     return timedelta(microseconds=max(0, microseconds(now) - oldest) if oldest is not None else 0)
 
 
+def _watch(store: Store, now: datetime) -> None:
+    """Raise the alarm where entries wait too long: an open transaction holds the log up."""
+    with store.read() as view:
+        waiting = delay(view, now=now)
+    if waiting >= DELAY_ALARM:
+        _log.error("entries wait for their place in the log", seconds=waiting.total_seconds())
+
+
 async def run_sequencer(store: Store, clock: Clock, stop: asyncio.Event) -> None:
     """Rounds every `PERIOD_S` until `stop` is set; on SQLite it only waits."""
     while not stop.is_set():
         if not store.is_sqlite:
             await asyncio.to_thread(sequence, store, now=clock())
+            await asyncio.to_thread(_watch, store, clock())
         try:
             await asyncio.wait_for(stop.wait(), PERIOD_S if not store.is_sqlite else None)
         except TimeoutError:

@@ -17,12 +17,14 @@ from pathlib import Path
 
 import pytest
 from asn1crypto import tsp
+from sqlalchemy import select
 
 from compliance.seal import Keys, SealRefused
 from compliance.seal.cades import sign_beside
 from compliance.seal.checkpoint import (
     late_log_key,
     log_key,
+    log_key_change,
     log_key_pem,
     seal_log,
     sign,
@@ -35,6 +37,7 @@ from compliance.seal.timestamp import Authority, stamp
 from epcis.ledger.append import LogForked
 from epcis.ledger.checkpoint import Checkpoint, LogKey, Note, NoteRefused
 from epcis.ledger.entry import LeafKind
+from epcis.ledger.tables import ledger_entry
 from epcis.ledger.tree import Tree
 from epcis.store.database import Store
 
@@ -397,3 +400,14 @@ def test_a_log_that_lost_or_changed_what_was_signed_is_not_signed_again(store: S
                                     " FROM ledger_entry WHERE idx = 0)")  # fmt: skip
     with pytest.raises(LogForked, match="lost entries"):
         seal_log(store, keys, now=NOW)
+
+
+def test_a_change_of_keys_is_an_entry_of_the_log(store: Store, keys):
+    log_key_change(store, "key-revoked", keys.root, by="Ada", now=NOW)
+    seal_log(store, keys, now=NOW)
+    with store.read() as view:
+        said = view.connection.scalars(
+            select(ledger_entry.c.public).where(ledger_entry.c.kind == int(LeafKind.KEY))
+        ).all()
+    assert any(b'"key-revoked"' in one for one in said)
+    assert any(b'"log key"' in one for one in said)

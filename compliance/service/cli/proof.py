@@ -185,10 +185,14 @@ def root(database: Database = "") -> None:
 def rotate(database: Database = "") -> None:
     """Make a new sealing key; what older ones sealed stays valid."""
     from compliance.seal import Keys
+    from compliance.seal.checkpoint import log_key_change
 
     settings = settings_for(database)
     keys = Keys.open(settings.keys_folder, settings.key_passphrase or None)
-    typer.echo(f"sealing with {keys.rotate().subject.rfc4514_string()} from now on")
+    with opened_store(database) as store:
+        made = keys.rotate()
+        log_key_change(store, "key-made", made, by="command", now=datetime.now(UTC))
+    typer.echo(f"sealing with {made.subject.rfc4514_string()} from now on")
 
 
 @keys_commands.command()
@@ -199,12 +203,17 @@ def revoke(
 ) -> None:
     """Trust a certificate no more: its key seals nothing from now on."""
     from compliance.seal import Keys
+    from compliance.seal.checkpoint import log_key_change
 
     settings = settings_for(database)
     keys = Keys.open(settings.keys_folder, settings.key_passphrase or None)
     for certificate in keys.certificates()[1:]:
         if f"{certificate.serial_number:x}" == serial.lower().replace(":", "").lstrip("0"):
-            keys.revoke(certificate, reason)
+            with opened_store(database) as store:
+                keys.revoke(certificate, reason)
+                log_key_change(
+                    store, "key-revoked", certificate, by="command", now=datetime.now(UTC)
+                )
             typer.echo(f"revoked {certificate.subject.rfc4514_string()}")
             return
     stop(BAD, f"no certificate with the serial number {serial} was issued here")
