@@ -6,7 +6,6 @@ packing; `write_document` writes events in the syntax asked for; `convert` does 
 
 from __future__ import annotations
 
-import io
 import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -18,12 +17,12 @@ from epcis.codec.options import CbvFormat, EpcFormat, WriteOptions
 from epcis.codec.refusal import DocumentRefused, Gathering
 from epcis.codec.sniff import Syntax
 from epcis.codec.unpack import PlainStream
+from epcis.codec.xml.cores import ParallelReader, Work, Worked
 from epcis.codec.xml.read import XmlReader
 from epcis.codec.xml.write import XmlWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-
     from pathlib import Path
 
     from epcis.model import Event, Header
@@ -92,6 +91,22 @@ class DocumentReader:
     def header(self) -> Header:
         """What the document says beside its events."""
         return self._reader.header()
+
+    def worked_on(
+        self, prepare: Callable[[Any], Work], rest: tuple[Any, ...], processes: int
+    ) -> Iterator[Event | Worked]:
+        """Results of a function on portions of the events, made in worker processes, in order.
+
+        `prepare` is called in each worker with the header and `rest`; it gives the function.
+        Events outside of portions, and all events where there are none, come as they are.
+        """
+        reader = self._reader
+        if not isinstance(reader, XmlReader):
+            return iter(reader)
+        parallel = ParallelReader.of(reader)
+        parallel.work(prepare, rest, processes)
+        self._reader = parallel
+        return iter(parallel)
 
     @property
     def where(self) -> Where:
@@ -168,6 +183,7 @@ def write_document(
 ) -> list[Finding]:
     """Write a document; returns findings about what the syntax cannot hold as it is.
 
+    >>> import io
     >>> from epcis.model import Header
     >>> out = io.BytesIO()
     >>> write_document(Header(), [], out, Syntax.JSON_LD)
@@ -175,8 +191,7 @@ def write_document(
     """
     writer = _writer(syntax, options)
     out.write(writer.begin(header))
-    for event in events:
-        out.write(writer.event(event))
+    out.writelines(writer.event(event) for event in events)
     out.write(writer.end(header))
     return writer.findings
 
@@ -218,20 +233,53 @@ def convert(
     strict: bool = False,
     limits: Limits = _LIMITS,
     validate: bool = True,
+    processes: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> list[Finding]:
     """Convert a document in constant memory; `progress` is told the plain bytes read so far.
 
+    With several `processes`, long XML documents are worked on side by side.
+
     Raises DocumentRefused where the source cannot be read; then the target is incomplete.
     """
     reader = open_document(source, strict=strict, limits=limits, validate=validate)
-    events = iter(reader)
-    first = next(events, None)
     writer = _writer(syntax, options)
-    target.write(writer.begin(reader.header))
-    for event in () if first is None else itertools.chain((first,), events):
-        target.write(writer.event(event))
+    pieces = _converted(reader, writer, syntax, options, processes)
+    for piece in pieces:
+        target.write(piece)
         if progress is not None:
             progress(reader.stream.bytes_read)
     target.write(writer.end(reader.header))
     return [*reader.findings, *writer.findings]
+
+
+def _converted(
+    reader: DocumentReader,
+    writer: XmlWriter | JsonWriter,
+    syntax: Syntax,
+    options: WriteOptions,
+    processes: int,
+) -> Iterator[bytes]:
+    """The beginning of the written document, then its events."""
+    events: Iterator[Any] = iter(reader)
+    if processes > 1:
+        events = reader.worked_on(_event_writer, (syntax, options), processes)
+    first = next(events, None)
+    yield writer.begin(reader.header)
+    for event in () if first is None else itertools.chain((first,), events):
+        if isinstance(event, Worked):
+            yield writer.follow(event.result)
+        else:
+            yield writer.event(event)
+
+
+def _event_writer(argument: tuple[Header, Syntax, WriteOptions]) -> Work:
+    """What a worker process does with events: write them as the given document would."""
+    header, syntax, options = argument
+    writer = _writer(syntax, options)
+    writer.begin(header)
+
+    def write(events: list[Event]) -> bytes:
+        return writer.joined(events)
+
+    return write

@@ -32,9 +32,10 @@ class Gathering:
     In strict reading the first error refuses the document.
     """
 
-    def __init__(self, *, listed_max: int, strict: bool = False) -> None:
+    def __init__(self, *, listed_max: int, strict: bool = False, raises: bool = True) -> None:
         self.listed: list[Finding] = []
         self.strict = strict
+        self._raises = strict and raises
         self._listed_max = listed_max
         self._unlisted = 0
 
@@ -63,7 +64,7 @@ class Gathering:
                 f"{self._unlisted + 1} further findings are not listed",
                 "Mend what is listed and send the document again.",
             )
-        if self.strict and finding.severity in _REFUSING:
+        if self._raises and finding.severity in _REFUSING:
             raise DocumentRefused(self.listed)
 
     def too_many_events(self, events_max: int) -> DocumentRefused:

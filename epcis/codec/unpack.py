@@ -80,6 +80,7 @@ class PlainStream(io.RawIOBase):
 
     def _plain(self, found: Sniffed) -> PlainStream:
         encoding = encoding_of(self._ahead)
+        self.bytes_read = len(self._ahead)
         if encoding == "utf-8-sig":
             self._ahead = self._ahead[3:]
         elif encoding != "utf-8":
@@ -103,7 +104,7 @@ class PlainStream(io.RawIOBase):
         return cast("BinaryIO", _Measured(plain, packed, self._limits, self._gathering))
 
     def _zip_member(self, packed: _Rewound) -> BinaryIO:
-        spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_MEMORY_BYTES)
+        spool = tempfile.SpooledTemporaryFile(_SPOOL_MEMORY_BYTES)  # noqa: SIM115  # the archive's
         weakref.finalize(self, spool.close)
         while part := packed.read(2**20):
             spool.write(part)
@@ -159,8 +160,8 @@ class PlainStream(io.RawIOBase):
 
     def read_up_to(self, size: int) -> bytes:
         """`size` bytes, or all there are if they are fewer."""
-        is_all = self._decoder is None and not self.bytes_read and len(self._given) <= size
-        if is_all and self._given.startswith(self._ahead):
+        is_untouched = self._decoder is None and self.bytes_read == len(self._ahead)
+        if is_untouched and 0 < len(self._given) <= size and self._given.startswith(self._ahead):
             self._ahead = b""
             self._source = io.BytesIO()
             self.bytes_read = len(self._given)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from epcis.codec.options import CbvFormat, EpcFormat, WriteOptions
 from schemas.cbv import urn, web_uri
 from schemas.finding import Finding, Severity
+from schemas.gs1.epc import identify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_KEEP = (EpcFormat.NO_PREFERENCE, EpcFormat.AS_WRITTEN)
+_FINDINGS_MAX: Final = 100
+"""Identifiers that are told to have stayed as they were."""
+_KEEP: Final = (EpcFormat.NO_PREFERENCE, EpcFormat.AS_WRITTEN)
 
 
 class Words:
@@ -29,28 +32,24 @@ class Words:
             self.epc = self._translator(options.epc_format)
 
     def _translator(self, wanted: EpcFormat) -> Callable[[str], str]:
-        from schemas.gs1.epc import identify
-
         def translate(uri: str) -> str:
             identifier = identify(uri)
-            try:
-                form = (
-                    identifier.to_urn() if wanted is EpcFormat.URN else identifier.to_digital_link()
-                )
-            except ValueError as reason:
-                self._untranslated(uri, str(reason))
-                return uri
+            form = identifier.to_urn() if wanted is EpcFormat.URN else identifier.to_digital_link()
+            if form is None and identifier.key.startswith("/"):
+                self._note_kept(uri)
             return form or uri
 
         return translate
 
-    def _untranslated(self, uri: str, reason: str) -> None:
+    def _note_kept(self, uri: str) -> None:
+        if len(self.findings) >= _FINDINGS_MAX:
+            return
         self.findings.append(
             Finding(
                 "epc.not-translated",
                 Severity.INFO,
-                f"{uri} stays as it is: {reason}",
-                "A URN needs the length of the company prefix; add the prefix to the settings.",
+                f"{uri} stays as it is: nobody told how long its company prefix is",
+                "Add the prefix to the settings; Packtrail never guesses its length.",
             )
         )
 

@@ -66,7 +66,7 @@ class Context:
         return context
 
     def extended(self, written: Any, known: Mapping[str, Any] | None = None) -> Context:  # noqa: ANN401  # any JSON value
-        """This context with another one put on top, as an event's own `@context`."""
+        """The same context with another one put on top, as an event's own `@context`."""
         context = Context(dict(self.prefixes), dict(self.terms))
         context._take(written, known or {}, depth=0)
         return context

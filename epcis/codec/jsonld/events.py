@@ -139,7 +139,7 @@ class EventReader:
 
     def _extend(self, values: dict[str, Any], foreign: dict[str, Any]) -> None:
         extensions = []
-        for node in self._foreign(foreign, self._at):
+        for node in self._foreign(foreign):
             if (node.namespace, node.name) == (OWN, "eventAttributes"):
                 values["attributes"] = node.attributes
             else:
@@ -173,7 +173,7 @@ class EventReader:
         path = f"{self._at}/{below}" if below else self._at
         self._gathering.note(code, severity, what, hint, line=self._line, path=path)
 
-    def _foreign(self, members: dict[str, Any], below: str) -> tuple[Node, ...]:
+    def _foreign(self, members: dict[str, Any]) -> tuple[Node, ...]:
         for key in members:
             if self._context.names_nothing(key):
                 self._note(
@@ -232,7 +232,7 @@ class EventReader:
         members = _object(key, value)
         rest = {name: part for name, part in members.items() if name != "id"}
         identifier = _text(f"{key}/id", members.get("id", ""))
-        return Place(id=identifier, extensions=self._foreign(rest, key))
+        return Place(id=identifier, extensions=self._foreign(rest))
 
     def _transactions(self, key: str, value: Any) -> tuple[BizTransaction, ...]:  # noqa: ANN401
         found = []
@@ -268,7 +268,7 @@ class EventReader:
         )
 
     def _ilmd(self, key: str, value: Any) -> tuple[Node, ...]:  # noqa: ANN401  # any JSON value
-        return self._foreign(_object(key, value), key)
+        return self._foreign(_object(key, value))
 
     def _error_declaration(self, key: str, value: Any) -> ErrorDeclaration:  # noqa: ANN401
         members = dict(_object(key, value))
@@ -277,7 +277,7 @@ class EventReader:
         reason = members.pop("reason", None)
         attributes: tuple[tuple[str, str, str], ...] = ()
         extensions = []
-        for node in self._foreign(members, key):
+        for node in self._foreign(members):
             if (node.namespace, node.name) == (OWN, "eventAttributes"):
                 attributes = node.attributes
             else:
@@ -311,7 +311,7 @@ class EventReader:
                 SensorReport(**self._sensor_values(f"{key}/sensorReport", part, SENSOR_REPORT))
                 for part in _objects(f"{key}/sensorReport", reports)
             ),
-            extensions=self._foreign(members, key),
+            extensions=self._foreign(members),
         )
 
     def _sensor_values(self, key: str, value: Any, fields: dict[str, str]) -> dict[str, Any]:  # noqa: ANN401
@@ -327,7 +327,7 @@ class EventReader:
             else:
                 values[fields[name]] = _text(f"{key}/{name}", part)
         if foreign:
-            values["extensions"] = self._foreign(foreign, key)
+            values["extensions"] = self._foreign(foreign)
         return values
 
 

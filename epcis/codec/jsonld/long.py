@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tempfile
 from array import array
-from typing import TYPE_CHECKING, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, Self, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,8 +46,18 @@ class LongDocument:
         self._depth = 0
         self._list_depth = 0
         self._before = b""
-        self._split(first, stream)
+        try:
+            self._split(first, stream)
+        except BaseException:
+            self._file.close()
+            raise
         self.frame = b"".join(self._frame)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
     def events(self) -> Iterator[bytes]:
         """The events in order, each as its text."""
@@ -83,9 +93,13 @@ class LongDocument:
         elif not in_list:
             self._before = (self._before + piece)[-_NAME_BYTES_MAX:]
             self._keep(piece)
-        elif self._depth == self._list_depth and piece.strip():
-            if not _BETWEEN.fullmatch(piece):
-                raise self._malformed("something else stands between the events")
+        elif self._is_between(piece):
+            raise self._malformed("something else stands between the events")
+
+    def _is_between(self, piece: bytes) -> bool:
+        """Whether something stands between two events that is no comma."""
+        is_beside = self._depth == self._list_depth and bool(piece.strip())
+        return is_beside and not _BETWEEN.fullmatch(piece)
 
     def _open(self, piece: bytes, at: int) -> None:
         self._depth += 1

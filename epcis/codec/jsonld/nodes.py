@@ -3,12 +3,14 @@
 A plain element is a string, an element with elements an object, repeated elements an array. What
 JSON has no word for stands in members of our own namespace, `urn:packtrail:ns:`: `attributes`,
 `content` (mixed content in order), `order` (names of siblings that repeat apart from each other)
-and `plain` (elements without a namespace whose names the standard uses itself). An element with nothing but an `xsi:type` is a typed value of JSON-LD.
+and `plain` (elements without a namespace whose names the standard uses itself). An element with
+nothing but an `xsi:type` is a typed value of JSON-LD.
 """
 
 from __future__ import annotations
 
 import re
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -125,11 +127,9 @@ def members_to_nodes(members: dict[str, Any], context: Context) -> list[Node]:
         nodes[PLAIN] = members_to_nodes(members[PLAIN], context)
     if not isinstance(order, list):
         return [node for group in nodes.values() for node in group]
-    ordered = []
-    for key in order:
-        if type(key) is str and nodes.get(key):
-            ordered.append(nodes[key].pop(0))
-    return [*ordered, *(node for group in nodes.values() for node in group)]
+    left = {key: deque(group) for key, group in nodes.items()}
+    ordered = [left[key].popleft() for key in order if type(key) is str and left.get(key)]
+    return [*ordered, *(node for group in left.values() for node in group)]
 
 
 def beside_standard(

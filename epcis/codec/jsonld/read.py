@@ -36,7 +36,7 @@ _ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _NULL: Final = msgspec.Raw(b"null")
 _EMPTY: Final = msgspec.Raw(b"{}")
 DOCUMENTS: Final = ("EPCISDocument", "EPCISQueryDocument")
-WHOLE_BYTES_MAX: Final = 32 * 2**20
+WHOLE_BYTES_MAX: Final = 80 * 2**20
 """A longer document is not held in memory as a whole."""
 _EXPLAINED_MAX: Final = 25
 """Events of one document whose faults against the schema are explained."""
@@ -97,12 +97,12 @@ class JsonReader:
         if len(self._data) <= WHOLE_BYTES_MAX:
             yield from self._whole()
             return
-        long = LongDocument(self._data, self._stream, self._limits, self._gathering)
-        self._data = long.frame
-        document = self._members(long.frame, "")
-        self._take_events(document)
-        self._note_repeated_in(long.frame)
-        yield from self._events(document, map(msgspec.Raw, long.events()))
+        with LongDocument(self._data, self._stream, self._limits, self._gathering) as long:
+            self._data = long.frame
+            document = self._members(long.frame, "")
+            self._take_events(document)
+            self._note_repeated_in(long.frame)
+            yield from self._events(document, map(msgspec.Raw, long.events()))
 
     def _whole(self) -> Iterator[Event]:
         cut = self._cut_plainly()
@@ -286,7 +286,7 @@ class JsonReader:
             return None
         last = bytes(events[-1])
         closed = self._data.rfind(last) + len(last)
-        separators = closed - opened - sum(map(len, map(memoryview, events)))
+        separators = closed - opened - sum(len(memoryview(raw)) for raw in events)
         if separators > _SEPARATOR_BYTES_MAX * (len(events) + 2):
             return None
         frame = self._data[: opened + 1] + self._data[closed:]

@@ -21,14 +21,14 @@ from epcis.codec.jsonld.header import (
 )
 from epcis.codec.jsonld.nodes import beside_standard, number, to_members
 from epcis.codec.jsonld.prefixes import Prefixes
-from epcis.codec.words import Words
 from epcis.codec.quantity_event import modern
 from epcis.codec.sbdh import said_by
 from epcis.codec.sensors import NUMBERS, SENSOR_METADATA, SENSOR_REPORT, WORD_KINDS
+from epcis.codec.words import Words
 from schemas.cbv import bare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from epcis.codec.options import WriteOptions
     from epcis.model import (
@@ -134,6 +134,15 @@ class JsonWriter:
         self._count += 1
         encoded = _encode(self.members(event))
         return encoded if self._count == 1 else b",\n" + encoded
+
+    def joined(self, events: Iterable[Event]) -> bytes:
+        """Events with commas between them only, for `follow`."""
+        return b",\n".join([_encode(self.members(event)) for event in events])
+
+    def follow(self, events: bytes) -> bytes:
+        """Events written before, by another writer's `joined`, at this place."""
+        self._count += bool(events)
+        return events if self._count == 1 or not events else b",\n" + events
 
     def end(self, header: Header) -> bytes:
         """What closes the document: `header` as it is after the last event."""

@@ -15,7 +15,14 @@ from epcis.codec.namespaces import OF_EPCIS, OWN, XSI
 from epcis.codec.quantity_event import restored
 from epcis.codec.sensors import SENSOR_METADATA, SENSOR_REPORT
 from epcis.codec.times import has_usable_time
-from epcis.codec.xml.nodes import Bindings, attributes_of, node_of, split_name
+from epcis.codec.xml.nodes import (
+    Bindings,
+    attributes_of,
+    line_of,
+    names_of,
+    node_of,
+    split_name,
+)
 from epcis.model import (
     BizTransaction,
     ErrorDeclaration,
@@ -104,7 +111,7 @@ class EventReader:
         return restored(EVENT_CLASSES[shape.name](**values))
 
     def _line(self, element: _Element) -> int | None:
-        line = element.sourceline
+        line = line_of(element)
         return line and line + self._line_shift
 
     def _fill(self, element: _Element, shape: Shape, values: dict[str, Any]) -> list[Node]:
@@ -187,7 +194,7 @@ class EventReader:
         )
 
     def _lost_attributes(self, element: _Element) -> None:
-        names = ", ".join(split_name(name)[1] for name in element.keys()[:20])
+        names = ", ".join(split_name(name)[1] for name in names_of(element)[:20])
         local = split_name(element.tag)[1]
         self._gathering.note(
             "event.attribute-not-kept",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from epcis.codec.xml.nodes import line_of
 from schemas.finding import Finding, Severity, Where
 from schemas.validate import event_xml_schema, xml_schema
 from schemas.validate.xml_reasons import Place, reasons
@@ -61,7 +62,7 @@ class Judge:
             self._add(finding, 0)
 
     def _unexplained(self, event: _Element, path: str, line_shift: int) -> None:
-        line = (event.sourceline or 0) + line_shift
+        line = (line_of(event) or 0) + line_shift
         finding = Finding(
             "xml.invalid",
             Severity.ERROR,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from epcis.codec.namespaces import OWN
 from epcis.model import Node
@@ -28,6 +28,16 @@ def split_name(tag: str) -> tuple[str, str]:
 
 ATTRIBUTES_MAX: Final = 2000
 """Attributes of one element; reading them costs the square of their number."""
+
+
+def line_of(element: _Element) -> int | None:
+    """The line an element begins on, counted from 1 in the text it was parsed from."""
+    return cast("int | None", element.sourceline)
+
+
+def names_of(element: _Element) -> list[str]:
+    """The names of an element's attributes, as lxml writes them."""
+    return cast("list[str]", element.keys())
 
 
 class BeyondLimit(Exception):  # noqa: N818  # caught where the document is read, never shown
@@ -66,7 +76,7 @@ def attributes_of(element: _Element) -> tuple[tuple[str, str, str], ...]:
 
     Raises BeyondLimit where there are more than `ATTRIBUTES_MAX`.
     """
-    names = element.keys()
+    names = names_of(element)
     if len(names) > ATTRIBUTES_MAX:
         raise BeyondLimit(f"an element has {len(names)} attributes")
     return tuple((*split_name(name), element.get(name, "")) for name in names)

@@ -20,9 +20,8 @@ from epcis.codec.fields import SHAPES
 from epcis.codec.namespaces import EPCIS_1, EPCIS_2, OWN, XSI
 from epcis.codec.times import has_usable_time, is_plain_instant
 from epcis.codec.xml.events import EventReader
-from epcis.codec.xml.judge import Judge
 from epcis.codec.xml.markup import attribute
-from epcis.codec.xml.nodes import Bindings
+from epcis.codec.xml.nodes import Bindings, line_of
 from epcis.codec.xml.swift import SwiftReader
 from schemas.finding import Where
 
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
     from epcis.codec.refusal import Gathering
+    from epcis.codec.xml.judge import Judge
     from epcis.model import Event
 
 PORTION_BYTES: Final = 384 * 2**10
@@ -177,7 +177,7 @@ class PortionReader:
             for event_element in _event_elements(element):
                 name = event_element.tag
                 self.counts[name] += 1
-                self._at = (name, event_element.sourceline)
+                self._at = (name, line_of(event_element))
                 if not is_valid:
                     self._explain(event_element)
                 event = self._read(event_element, is_swift=is_valid and is_plain)

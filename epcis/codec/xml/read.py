@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from lxml import etree
 
@@ -19,13 +20,20 @@ from epcis.codec.namespaces import OF_EPCIS, OWN, QUERY_1, QUERY_2, VERSION_2
 from epcis.codec.xml.events import EventReader
 from epcis.codec.xml.header import HeaderParts
 from epcis.codec.xml.judge import EXPLAINED_MAX, Judge
-from epcis.codec.xml.nodes import Bindings, BeyondLimit, attributes_of, node_of, split_name
+from epcis.codec.xml.nodes import (
+    BeyondLimit,
+    Bindings,
+    attributes_of,
+    line_of,
+    node_of,
+    split_name,
+)
 from epcis.codec.xml.portions import PORTION_BYTES, Frame, PortionReader, cut, frame_of
 from epcis.model import Event, Header, Node
 from schemas.finding import Severity, Where
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from lxml.etree import _Element
@@ -119,6 +127,8 @@ class XmlReader:
         self._open_list: _Element | None = None
         self._portions: PortionReader | None = None
         self._line_shift = 0
+        self._list_line = 0
+        self._unread = b""
         self._fed_bytes = 0
         self._at: tuple[str, int | None] = ("", None)
         self._parser = etree.XMLPullParser(
@@ -165,7 +175,7 @@ class XmlReader:
         except BeyondLimit as fault:
             raise self._beyond_limit(fault) from fault
 
-    def _feed_head(self) -> Iterator[Event]:
+    def _feed_head(self) -> Generator[Event, None, bytes]:
         """Follow the parser to the start of the event list; returns what was read beyond it."""
         carried = b""
         while block := self._stream.read(_BLOCK_BYTES):
@@ -186,9 +196,14 @@ class XmlReader:
             return None
         frame = frame_of(self._open_list, self._version(), encoding, self._list_path())
         self._open_list = None
-        return frame
+        return frame and replace(
+            frame,
+            validate=self._validate,
+            published=self._published,
+            depth_max=self._limits.depth_max,
+        )
 
-    def _in_portions(self, frame: Frame, rest: bytes) -> Iterator[Event]:
+    def _in_portions(self, frame: Frame, rest: bytes) -> Generator[Event, None, bytes]:
         """Read the event list in portions; returns what is left for the parser."""
         portions = PortionReader(frame, self._gathering, self._judge)
         self._portions = portions
@@ -234,14 +249,15 @@ class XmlReader:
         yield from self._drain()
 
     def _drain(self) -> Iterator[Event]:
-        for action, element in self._parser.read_events():
+        followed = cast("Iterator[tuple[str, _Element]]", self._parser.read_events())
+        for action, element in followed:
             if self._root is None:
                 self._begin(element)
             name = split_name(element.tag)[1]
             if action == "start":
                 if name == "EventList" and self._is_event_list(element):
                     self._open_list = element
-                    self._list_line = (element.sourceline or 1) - 1
+                    self._list_line = (line_of(element) or 1) - 1
                 continue
             if name not in SHAPES:
                 self._container(element, name)
@@ -259,7 +275,7 @@ class XmlReader:
             raise self._gathering.too_many_events(self._limits.events_max)
 
     def _read_event(self, element: _Element, name: str) -> Event | None:
-        line = element.sourceline
+        line = line_of(element)
         self._at = (name, line and line + self._line_shift)
         path = self._path(name)
         if self._judge is not None and not self._judge.event_holds(element):
@@ -275,7 +291,7 @@ class XmlReader:
                 "xml.not-epcis",
                 f"the root element is {name}, which is no EPCIS document",
                 "Send an EPCISDocument, EPCISQueryDocument, EPCISMasterDataDocument or one event.",
-                line=root.sourceline,
+                line=line_of(root),
             )
         self._bindings.of_document = dict(root.nsmap)
         if self._validate:
@@ -322,7 +338,7 @@ class XmlReader:
 
     def _forget(self, element: _Element) -> None:
         """Free a finished part, and what stands before it."""
-        element.clear(keep_tail=False)
+        element.clear()
         parent = element.getparent()
         while parent is not None and parent[0] is not element:
             self._note_unknown(parent[0])
@@ -337,7 +353,7 @@ class XmlReader:
             Severity.ERROR,
             f"{name} is no event of the standard",
             "It stays in the document as received, but cannot be taken in as an event.",
-            line=(element.sourceline or 0) + self._line_shift,
+            line=(line_of(element) or 0) + self._line_shift,
             path=self._list_path(),
         )
 

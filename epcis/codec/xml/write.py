@@ -20,7 +20,7 @@ from epcis.model import Node
 from schemas.finding import Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from epcis.codec.options import WriteOptions
     from epcis.model import Event, Header, Vocabulary, VocabularyElement
@@ -208,6 +208,14 @@ class XmlWriter:
         """One event."""
         return self._encode(self._events.write(event) + "\n")
 
+    def joined(self, events: Iterable[Event]) -> bytes:
+        """Several events."""
+        return b"".join([self.event(event) for event in events])
+
+    def follow(self, events: bytes) -> bytes:
+        """Events written before, by another writer's `joined`, at this place."""
+        return events
+
     def end(self, header: Header) -> bytes:
         """What closes the document: `header` as it is after the last event."""
         if self._kind == "event":
@@ -229,8 +237,8 @@ class XmlWriter:
             for node in header.document_extensions
             if node.name != "EPCISBody" or node.namespace
         ]
-        strangers = "".join(map(self._local, tail))
-        return self._encode(f"{events_end}{inside['EPCISBody']}</EPCISBody>{strangers}{root_close}")
+        behind = "".join(map(self._local, tail))
+        return self._encode(f"{events_end}{inside['EPCISBody']}</EPCISBody>{behind}{root_close}")
 
     def _local(self, node: Node) -> str:
         """A tree behind the events, declaring what prefixes it needs itself."""

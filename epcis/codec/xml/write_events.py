@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from schemas.epcis.events import Field
 
 _WRAPPERS: Final = ("baseExtension", "extension")
+_WORDS: Final = {"bizStep": "bizstep", "disposition": "disp"}
+_IDENTIFIERS: Final = frozenset({"parentID", "transformationID", "epcClass"})
 _EMPTY_WHEN_NEEDED: Final = frozenset({"EPCListType"})
 
 
@@ -92,7 +94,7 @@ class EventWriter:
 
     def _strangers(self, nodes: Sequence[Node]) -> tuple[str, str, str]:
         """What stands in `baseExtension`, in `extension`, and behind them, in 2.0."""
-        wrapped = {name: "" for name in _WRAPPERS}
+        wrapped = dict.fromkeys(_WRAPPERS, "")
         foreign = []
         for node in nodes:
             if node.namespace or node.name not in _WRAPPERS:
@@ -138,7 +140,7 @@ class EventWriter:
         self, nodes: Sequence[Node]
     ) -> tuple[dict[str, tuple[str, str, str]], str]:
         """For each wrapper: its inner `extension`'s content, its attributes, what else it holds."""
-        left = {name: ("", "", "") for name in _WRAPPERS}
+        left = dict.fromkeys(_WRAPPERS, ("", "", ""))
         foreign = []
         for node in nodes:
             if node.namespace or node.name not in _WRAPPERS:
@@ -163,16 +165,12 @@ class EventWriter:
         write = self._writers.get(field.holds)
         if write is not None:
             return write(name, value)
-        if name == "bizStep":
-            return leaf(name, self._words.cbv("bizstep", value))
-        if name == "disposition":
-            return leaf(name, self._words.cbv("disp", value))
+        if name in _WORDS:
+            return leaf(name, self._words.cbv(_WORDS[name], value))
         if name == "certificationInfo":
             shown = value if self._is_1_2 else value[:1]
             return "".join(leaf(name, certificate) for certificate in shown)
-        if name in ("parentID", "transformationID", "epcClass"):
-            return leaf(name, self._words.epc(value))
-        return leaf(name, value)
+        return leaf(name, self._words.epc(value) if name in _IDENTIFIERS else value)
 
     def _epcs(self, name: str, epcs: tuple[str, ...]) -> str:
         if not epcs:

@@ -88,7 +88,11 @@ def in_bare_words(event: Event) -> Event:
     for attribute, kind in (("biz_step", "bizstep"), ("disposition", "disp")):
         if (word := getattr(event, attribute)) is not None:
             changes[attribute] = bare(kind, word)
-    for attribute, kind in (("biz_transactions", "btt"), ("sources", "sdt"), ("destinations", "sdt")):
+    for attribute, kind in (
+        ("biz_transactions", "btt"),
+        ("sources", "sdt"),
+        ("destinations", "sdt"),
+    ):
         if (listed := getattr(event, attribute)) is not None:
             changes[attribute] = tuple(
                 structs.replace(one, type=one.type and bare(kind, one.type)) for one in listed

@@ -98,7 +98,9 @@ def _rename(element, dice):
 
 
 def _retype(element, dice):
-    element.text = dice.choice(("", "ADD", "2026-13-45T99:99:99", "\u00e9\u0301", "9" * 400, "-1", " "))
+    element.text = dice.choice(
+        ("", "ADD", "2026-13-45T99:99:99", "\u00e9\u0301", "9" * 400, "-1", " ")
+    )
 
 
 def _attribute(element, dice):
@@ -131,7 +133,20 @@ def _members(change):
     return mutate
 
 
-_ODD = (None, True, [], {}, "", "ADD", 7, -1.5e300, ["x"], {"id": 3}, {"@value": 1, "@type": 2}, [[[]]])
+_ODD = (
+    None,
+    True,
+    [],
+    {},
+    "",
+    "ADD",
+    7,
+    -1.5e300,
+    ["x"],
+    {"id": 3},
+    {"@value": 1, "@type": 2},
+    [[[]]],
+)
 
 
 def _key(holder, dice):
@@ -147,7 +162,9 @@ def _retype_member(holder, dice):
 
 
 def _add_member(holder, dice):
-    name = dice.choice(("type", "@context", "x:y", "epcList", "urn:packtrail:ns:content", "", "@id"))
+    name = dice.choice(
+        ("type", "@context", "x:y", "epcList", "urn:packtrail:ns:content", "", "@id")
+    )
     if isinstance(holder, dict):
         holder[name] = dice.choice(_ODD)
     else:

@@ -260,7 +260,11 @@ def zipped(**members: bytes) -> bytes:
 
 @pytest.mark.parametrize("document", [PLAIN.encode(), JSON_PLAIN.encode()])
 def test_packed_documents_are_unpacked(document):
-    for packed in (gzip.compress(document), zipped(day=document), zipped(day=gzip.compress(document))):
+    for packed in (
+        gzip.compress(document),
+        zipped(day=document),
+        zipped(day=gzip.compress(document)),
+    ):
         assert len(read_document(packed).events) == 1
 
 

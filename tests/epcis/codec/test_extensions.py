@@ -107,7 +107,9 @@ json_values = st.recursive(
     ),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3),
-        st.dictionaries(st.sampled_from(["ext:a", "ext:b", "plain", "odd name", "9"]), inner, max_size=3),
+        st.dictionaries(
+            st.sampled_from(["ext:a", "ext:b", "plain", "odd name", "9"]), inner, max_size=3
+        ),
     ),
     max_leaves=8,
 )
@@ -138,7 +140,11 @@ def test_any_json_value_survives_json_and_xml(value):
         },
     }
     text = json.dumps(document).encode()
-    for chain in ((Syntax.JSON_LD,), (Syntax.XML_2_0, Syntax.JSON_LD), (Syntax.XML_1_2, Syntax.JSON_LD)):
+    for chain in (
+        (Syntax.JSON_LD,),
+        (Syntax.XML_2_0, Syntax.JSON_LD),
+        (Syntax.XML_1_2, Syntax.JSON_LD),
+    ):
         again = text
         for syntax in chain:
             out = io.BytesIO()

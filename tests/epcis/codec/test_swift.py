@@ -21,7 +21,9 @@ def carefully(document: bytes):
 
 def swiftly(document: bytes):
     """Read a document freed of comments, white space and the like."""
-    return read_document(converted(document, Syntax.XML_1_2 if b"xsd:1" in document else Syntax.XML_2_0))
+    return read_document(
+        converted(document, Syntax.XML_1_2 if b"xsd:1" in document else Syntax.XML_2_0)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +157,9 @@ def test_nothing_hides_from_the_quick_reading_of_json(members):
     full_findings = {f.code for f in read_document(full).findings}
     assert quick_findings == full_findings
     repeated = members.count('"action"') > 1 or members.count('"id"') > 1 or '"epcList"' in members
-    assert ("json.member-repeated" in quick_findings) == (repeated and "bizStep\": \"epc" not in members)
+    assert ("json.member-repeated" in quick_findings) == (
+        repeated and 'bizStep": "epc' not in members
+    )
 
 
 def test_shuffled_members_give_the_same_event():
