@@ -83,7 +83,7 @@ _ALL: Final = (
     CatalogueRule("I07", "epc-repeated", _E, "an EPC stands once in a list"),
     CatalogueRule("I08", "case-variant", _W, "serials do not differ in case alone"),
     CatalogueRule("I09", "owner-extension", _E, "an owning party is a whole party, not a dock"),
-    CatalogueRule("I10", "place-form", _W, "places are SGLN URNs"),
+    CatalogueRule("I10", "place-form", _W, "places and parties are GLNs, in EPCIS 1.2 as URNs"),
     CatalogueRule("I11", "mixed-levels", _W, "an event names SGTINs or SSCCs, not both"),
     CatalogueRule("T01", "no-zone", _E, "event times carry their zone"),
     CatalogueRule("T02", "future", _E, "no event lies in the future"),

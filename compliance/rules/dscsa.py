@@ -54,7 +54,7 @@ class DscsaWatcher:
         yield from self._whole()
         yield from judge_header(file, header, say)
         yield from judge_master_data(file, header, say)
-        yield from judge_numbers(file, say)
+        yield from judge_numbers(file, header, say)
         yield from judge_times(file, header, now, say)
         yield from judge_lots(file, say)
         lives = Lives(file, say)

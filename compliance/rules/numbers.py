@@ -6,19 +6,35 @@ from typing import TYPE_CHECKING
 
 from compliance.rules.shipped_file import is_sgtin
 from schemas.gs1.company_prefix import CompanyPrefixes
+from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from compliance.rules.catalogue import Findings
     from compliance.rules.shipped_file import ShippedFile
+    from epcis.model import Header
     from schemas.finding import Finding, Where
 
 
-def judge_numbers(file: ShippedFile, say: Findings) -> Iterator[Finding]:
+def judge_numbers(file: ShippedFile, header: Header, say: Findings) -> Iterator[Finding]:
     """What only shows when all numbers of a file lie side by side."""
+    yield from _places(file, header, say)
     yield from _prefixes(file, say)
     yield from _variants(file, say)
+
+
+def _places(file: ShippedFile, header: Header, say: Findings) -> Iterator[Finding]:
+    wants_urns = header.schema_version.startswith("1")
+    for uri, where in file.places.items():
+        is_place = canonical_key(uri).startswith(("/414/", "/417/"))
+        if not is_place or (wants_urns and not uri.startswith("urn:")):
+            yield say.found(
+                "I10",
+                f"'{uri}' is no place or party as EPCIS writes one",
+                "Write it as urn:epc:id:sgln:prefix.reference.extension.",
+                where,
+            )
 
 
 def _prefixes(file: ShippedFile, say: Findings) -> Iterator[Finding]:

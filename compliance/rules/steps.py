@@ -68,7 +68,6 @@ def judge_event(event: Event, step: Step, say: Findings) -> Iterator[Finding]:
             step.where,
         )
     yield from _names(event, step, say)
-    yield from _places(event, step, say)
     yield from _disposition(step, say)
     if step.biz_step == "commissioning":
         yield from _commissioning(event, step, say)
@@ -106,17 +105,6 @@ def _names(event: Event, step: Step, say: Findings) -> Iterator[Finding]:
             "Send one event for each, since lot and expiry concern SGTINs alone.",
             step.where,
         )
-
-
-def _places(event: Event, step: Step, say: Findings) -> Iterator[Finding]:
-    for name, place in (("readPoint", event.read_point), ("bizLocation", event.biz_location)):
-        if place is not None and not place.id.startswith("urn:epc:id:sgln:"):
-            yield say.found(
-                "I10",
-                f"{name} '{place.id}' is no SGLN URN",
-                "Write it as urn:epc:id:sgln:prefix.reference.extension.",
-                _in(step, name),
-            )
 
 
 def _disposition(step: Step, say: Findings) -> Iterator[Finding]:

@@ -394,6 +394,15 @@ def test_only_so_many_objects_are_followed(monkeypatch):
     assert RULES["G09"].code not in codes
 
 
+def test_digital_links_are_at_home_in_2_0_and_not_in_1_2():
+    link = "<id>https://id.gs1.org/414/0355555000020"
+    text = in_event(SHIP, "<id>urn:epc:id:sgln:0355555.00002.0", link)
+    assert [finding.code for finding in checked(text)] == [RULES["I10"].code]
+    out = io.BytesIO()
+    convert(text.encode(), out, Syntax.JSON_LD)
+    assert check_file(out.getvalue(), "dscsa-r1.3", now=NOW) == []
+
+
 def test_a_profile_that_is_not_known_is_refused():
     with pytest.raises(ValueError, match="dscsa-r9"):
         check_file(b"", "dscsa-r9")
