@@ -1,4 +1,4 @@
-"""The custody line: who held a pack, in order, drawn as one picture for page, report and dossier."""
+"""The custody line: who held a pack, in order, as one picture for page, report and dossier."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def custody_svg(stops: Sequence[Stop]) -> str:
     width = 2 * _MARGIN_PX + _STEP_PX * (len(shown) - 1)
     label = escape(", then ".join(f"{stop.name} {stop.day}".strip() for stop in shown))
     parts = [
-        f'<svg class="custody" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} '
-        f'{_HEIGHT_PX}" role="img" aria-label="Held by {label}">'
+        '<svg class="custody" xmlns="http://www.w3.org/2000/svg" role="img"',
+        f' viewBox="0 0 {width} {_HEIGHT_PX}" aria-label="Held by {label}">',
     ]
     if len(shown) > 1:
         parts.append(f'<line x1="{_MARGIN_PX}" y1="30" x2="{width - _MARGIN_PX}" y2="30"/>')

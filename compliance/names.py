@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from epcis.store.tables import master_data, master_data_attribute
 from sqlalchemy import and_, select
+
+from epcis.store.tables import master_data, master_data_attribute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,7 +14,12 @@ if TYPE_CHECKING:
     from epcis.store.database import View
 
 _MDA = "urn:epcglobal:cbv:mda#"
-_PRODUCT_NAMES = ("regulatedProductName", "descriptionShort", "tradeItemDescription", "labelDescription")
+_PRODUCT_NAMES = (
+    "regulatedProductName",
+    "descriptionShort",
+    "tradeItemDescription",
+    "labelDescription",
+)
 KEYS_PER_QUERY = 500
 
 
@@ -41,9 +47,7 @@ def _attributes(view: View, keys: list[str]) -> dict[str, dict[str, str]]:
     about, told = master_data.c, master_data_attribute.c
     rows = view.connection.execute(
         select(about.key, told.name, told.value)
-        .join(
-            master_data_attribute, and_(told.type == about.type, told.id == about.id)
-        )
+        .join(master_data_attribute, and_(told.type == about.type, told.id == about.id))
         .where(about.key.in_(keys))
         .order_by(about.told, told.position)
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from epcis.store.tables import metadata
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text
+
+from epcis.store.tables import metadata
 
 _Id = BigInteger().with_variant(Integer, "sqlite")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from fastapi import FastAPI
@@ -26,6 +26,7 @@ from schemas.finding import Finding, Severity, Where
 from verification.image.limits import Limits
 from verification.image.worker import PictureReader
 from verification.routes import FastLane
+from verification.routes.described import hot_paths, hot_schemas
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -78,9 +79,23 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.pages_need_sign_in = parts.pages_need_sign_in
     include_floors(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    _describe_hot_routes(app)
     _add_problem_handlers(app)
     _add_middleware(app, parts)
     return app
+
+
+def _describe_hot_routes(app: FastAPI) -> None:
+    """Put the routes of the fast lane into the OpenAPI document beside the framework's own."""
+    of_framework = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = of_framework()
+        document["paths"].update(hot_paths())
+        document["components"]["schemas"].update(hot_schemas())
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents this way
 
 
 def _picture_limits(settings: Settings) -> Limits:

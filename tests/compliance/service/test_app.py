@@ -74,7 +74,9 @@ async def test_metrics_are_for_administrators_and_name_no_pack(client, store, no
 
 async def test_the_description_of_the_api_names_every_public_address(client) -> None:
     paths = (await client.get("/openapi.json")).json()["paths"]
-    for path in ("/epcis/capture", "/epcis/events", "/packs/scan", "/recalls", "/log/checkpoint"):
+    hot = ("/packs/verify", "/packs/supply", "/verify/gtin/{gtin}/lot/{lot}/ser/{serial}")
+    own = ("/epcis/capture", "/epcis/events", "/packs/scan", "/recalls", "/log/checkpoint")
+    for path in (*hot, *own):
         assert path in paths
 
 
