@@ -14,6 +14,7 @@ import gc
 import os
 import random
 import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -312,11 +313,12 @@ def recall(store: Store, folder: Path) -> None:
 
 
 def grow(store: Store, folder: Path, rows: int, *, sequential: bool) -> None:
-    """Fill to `rows`, and say what inserts and lookups cost on the way."""
+    """Fill to `rows`, and say what inserts and lookups cost at a million and at the end."""
     chain, bare = Chain(sequential=sequential), BareStore(folder / "bare.db")
     per_document = PALLETS_PER_DOCUMENT * EPCS_PER_PALLET
-    first, last, bare_rates = [], [], []
+    ours, theirs = [], []
     documents = max(2, round(rows / per_document))
+    million = folder / "million.db"
     for number in range(documents):
         data = chain.document()
         rate = per_document / cpu(lambda data=data: capture(store, data, now=NOW))
@@ -324,19 +326,31 @@ def grow(store: Store, folder: Path, rows: int, *, sequential: bool) -> None:
             told = plain_events(data)
             batches = [told[at : at + 500] for at in range(0, len(told), 500)]
             spent = cpu(lambda batches=batches: [bare.write(batch) for batch in batches])
-            bare_rates.append(per_document / spent)
-            first.append(rate)
-        if number >= documents - 4:
-            last.append(rate)
-        if per_document * number <= 1_000_000 < per_document * (number + 1) < rows / 2:
+            theirs.append(per_document / spent)
+            ours.append(rate)
+        if number == 1_000_000 // per_document and documents > 2 * number and store.is_sqlite:
             print(f"lookups at {per_document * (number + 1):,} EPC rows")
             lookups(store)
-    ours, theirs, end = max(first), max(bare_rates), max(last)
+            size_of(store, folder / "store.db")
+            shutil.copy(folder / "store.db", million)
     print("durable capture from 1.2 XML bytes to state and log, one core, 60 EPCs an event")
-    print(
-        f"  {ours:,.0f} EPC per CPU second = {ours / theirs:.2f} x the bare store ({theirs:,.0f})"
-    )
-    print(f"  last documents {end:,.0f}: insert {ours / end:.2f} x slower at {rows:,} rows")
+    print(f"  {max(ours):,.0f} EPC per CPU second")
+    print(f"  {max(ours) / max(theirs):.2f} x the bare store ({max(theirs):,.0f})")
+    if million.exists():
+        compare_inserts(store, million, chain, rows)
+
+
+def compare_inserts(store: Store, million: Path, chain: Chain, rows: int) -> None:
+    """The same documents into the large store and into a copy made at a million rows, in turn."""
+    small = Store.open(str(million))
+    spent: dict[str, list[float]] = {"small": [], "large": []}
+    for _ in range(5):
+        data = chain.document()
+        spent["small"].append(cpu(lambda data=data: capture(small, data, now=NOW)))
+        spent["large"].append(cpu(lambda data=data: capture(store, data, now=NOW)))
+    slower = min(spent["large"]) / min(spent["small"])
+    print(f"  insert at {rows:,} rows {slower:.2f} x slower than at 1,000,000")
+    small.close()
 
 
 def peak_memory(size_mb: int, folder: Path) -> None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from epcis.store.bulk import Hand
+from epcis.store.bulk import Hand, for_postgresql
 from epcis.store.columns import moment_of, pack_key, unpack_key, unpack_keys
-from epcis.store.life import ItemStatus, Standing, share, time_of_moment
+from epcis.store.life import MOMENT_BITS, ItemStatus, Standing, share, time_of_moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,12 +29,13 @@ LEVELS_MAX = 16
 """Containers inside each other beyond which data is taken for a circle."""
 
 _STATUS = {status.value: status for status in ItemStatus}
-_OWN = (
-    "SELECT i.key, i.moment, i.age, i.standing, i.lot, i.parent,"
-    " c.key, c.moment, c.standing, c.parent"
-    " FROM item i LEFT JOIN item c ON c.id = i.parent"
+_COLUMNS = (
+    "SELECT i.moment, i.age, i.standing, i.lot, i.parent, c.key, c.moment, c.standing, c.parent"
 )
-_ITEM_BY_KEY = _OWN + " WHERE i.key = ?"
+_JOINED = " FROM item i LEFT JOIN item c ON c.id = i.parent"
+_OWN = _COLUMNS + ", i.key" + _JOINED
+_ITEM_BY_KEY = _COLUMNS + _JOINED + " WHERE i.key = ?"
+_ITEM_BY_KEY_POSTGRESQL = for_postgresql(_ITEM_BY_KEY)
 _CONTAINER = "SELECT key, moment, standing, parent FROM item WHERE id = ?"
 _STANDING = "SELECT status, disposition, location, holder FROM standing WHERE id = ?"
 _LOT = "SELECT code, expiry FROM lot WHERE id = ?"
@@ -116,9 +117,13 @@ class Now(NamedTuple):
 
 def item(view: View, key: str) -> ItemState | None:
     """The item with this canonical key; None where no valid event names it."""
-    hand = Hand(view)
-    row = hand.one(_ITEM_BY_KEY, (pack_key(key),))
-    return None if row is None else _state(row, key, Shared(view, hand))
+    look = _ITEM_BY_KEY if view.is_sqlite else _ITEM_BY_KEY_POSTGRESQL
+    row = view.driver.execute(look, (pack_key(key),)).fetchone()
+    if row is None:
+        return None
+    remembered: _Remembered | None = view.remembered.get("items")
+    quick = _remembered_state(row, key, remembered) if remembered is not None else None
+    return quick or _state(row, key, Shared(view, Hand(view)))
 
 
 def items(view: View, keys: Iterable[str]) -> dict[str, ItemState]:
@@ -127,7 +132,7 @@ def items(view: View, keys: Iterable[str]) -> dict[str, ItemState]:
     shared = Shared(view, hand)
     found = {}
     for row in hand.all_in(_OWN + " WHERE i.key", [pack_key(key) for key in keys]):
-        state = _state(row, unpack_key(row[0]), shared)
+        state = _state(row, unpack_key(row[9]), shared)
         if state is not None:
             found[state.key] = state
     return found
@@ -139,7 +144,7 @@ def items_of_lot(view: View, gtin: str, lot: str) -> Iterator[ItemState]:
     shared = Shared(view, hand)
     for (lot_id,) in hand.all(_LOT_IDS, (gtin, lot)):
         for row in hand.stream(_OWN + " WHERE i.lot = ? ORDER BY i.id", (lot_id,)):
-            state = _state(row, unpack_key(row[0]), shared)
+            state = _state(row, unpack_key(row[9]), shared)
             if state is not None:
                 yield state
 
@@ -159,7 +164,7 @@ def contents(view: View, key: str) -> list[ItemState]:
     inside = _OWN + " JOIN containment k ON k.child = i.id JOIN item o ON o.id = k.parent"
     only = " WHERE o.key = ? AND k.until IS NULL ORDER BY i.id"
     states = (
-        _state(row, unpack_key(row[0]), shared) for row in hand.all(inside + only, (pack_key(key),))
+        _state(row, unpack_key(row[9]), shared) for row in hand.all(inside + only, (pack_key(key),))
     )
     return [state for state in states if state is not None]
 
@@ -169,7 +174,8 @@ class _Remembered(NamedTuple):
 
     standings: dict[int, Standing]
     lots: dict[int, tuple[str, str]]
-    sharing: dict[tuple[Standing, Standing], Standing]
+    sharing: dict[tuple[int, int], Standing]
+    """By the numbers of an item's own standing and its container's."""
 
 
 class Shared:
@@ -185,15 +191,14 @@ class Shared:
         self._standings, self._lots, self._sharing = remembered
         self._containers: dict[int, Now] = {}
 
-    def sharing(self, own: Standing, container: Standing) -> Standing:
-        """How things stand with an item whose container went on without it."""
-        pair = (own, container)
-        known = self._sharing.get(pair)
-        if known is None:
+    def share(self, row: Row, outer: Now) -> Standing:
+        """How things stand with the item of a row whose container went on without it."""
+        standing = share(self.standing(row[2]), outer.standing)
+        if row[8] is None:
             if len(self._sharing) >= REMEMBERED_MAX:
                 self._sharing.clear()
-            known = self._sharing[pair] = share(own, container)
-        return known
+            self._sharing[row[2], row[7]] = standing
+        return standing
 
     def standing(self, number: int) -> Standing:
         """The standing with this number."""
@@ -236,30 +241,50 @@ class Shared:
             return Now(moment, own, packed, packed)
         outer = self.container(parent, level + 1)
         if outer.moment > moment:
-            return Now(outer.moment, self.sharing(own, outer.standing), packed, outer.top)
+            return Now(outer.moment, share(own, outer.standing), packed, outer.top)
         return Now(moment, own, packed, outer.top)
 
     def around(self, row: Row) -> Now:
         """The container in the columns of an item's row."""
-        number: int = row[5]
+        number: int = row[4]
         known = self._containers.get(number)
         if known is None:
-            known = self._containers[number] = self.now(row[6:10])
+            known = self._containers[number] = self.now(row[5:9])
         return known
 
 
+def _remembered_state(row: Row, key: str, remembered: _Remembered) -> ItemState | None:
+    """The state where all it needs was seen before and its container is in nothing; else None.
+
+    It is `_state` without a look at the store: the path of most verifications.
+    """
+    moment, age, number, lot, _, parent, outer_moment, outer_number, outer_parent = row
+    standing = remembered.standings.get(number)
+    told = remembered.lots.get(lot, _NO_LOT if lot is None else None)
+    if not standing or not standing[0] or told is None or outer_parent is not None:
+        return None
+    latest = moment
+    if parent is not None and outer_moment > moment:
+        latest = outer_moment
+        standing = remembered.sharing.get((number, outer_number))
+        if standing is None:
+            return None
+    first = (moment >> MOMENT_BITS) - age
+    return ItemState(key, standing, told[0], told[1], parent, parent, first, latest >> MOMENT_BITS)
+
+
 def _state(row: Row, key: str, shared: Shared) -> ItemState | None:
-    moment = row[1]
-    standing = shared.standing(row[3])
+    moment = row[0]
+    standing = shared.standing(row[2])
     if not standing.status:
         return None
-    code, expiry = shared.lot(row[4])
+    code, expiry = shared.lot(row[3])
     parent = top = None
-    first = time_of_moment(moment) - row[2]
-    if row[5] is not None:
+    first = time_of_moment(moment) - row[1]
+    if row[4] is not None:
         outer = shared.around(row)
         parent, top = outer.packed, outer.top
         if outer.moment > moment:
             moment = outer.moment
-            standing = shared.sharing(standing, outer.standing)
+            standing = shared.share(row, outer)
     return ItemState(key, standing, code, expiry, parent, top, first, time_of_moment(moment))

@@ -47,6 +47,8 @@ class ItemStatus(StrEnum):
     CONSUMED = "consumed"
     """Used up in a transformation, as in repackaging."""
 
+    __hash__ = str.__hash__  # standings are looked up by the million; Enum's own is slower
+
     @property
     def is_final(self) -> bool:
         """Whether ordinary events no longer change it; only one that says `active` does."""
@@ -97,6 +99,8 @@ _LEAVING = frozenset({"shipping", "departing"})
 _ON_THE_WAY = frozenset({"transporting", "loading", "unloading", "entering_exiting", "arriving"})
 
 _RANK_BITS, _TIE_BITS = 4, 4
+MOMENT_BITS = _RANK_BITS + _TIE_BITS
+"""Bits of a moment below the microsecond."""
 _TIME_MAX = (1 << 63 - _RANK_BITS - _TIE_BITS - 1) - 1
 """Event times beyond the year 2500 count as that; a moment has 64 bits."""
 _RANKS = {"encoding": 0, "commissioning": 1, "shipping": 8, "departing": 9, "arriving": 10,
@@ -154,7 +158,7 @@ def moment(event: Event, digest: bytes) -> int:
 
 def time_of_moment(value: int) -> int:
     """The event time of a moment, in microseconds since 1970 UTC."""
-    return value >> _RANK_BITS + _TIE_BITS
+    return value >> MOMENT_BITS
 
 
 def _rank(event: Event) -> int:
