@@ -14,7 +14,7 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -48,10 +48,13 @@ RETRY_PAUSE_S: Final = 2.0
 JOBS_WAITING_MAX: Final = 10_000
 """Most jobs that may wait; beyond it callers are asked to come back."""
 
-CLAIMS_MAX: Final = 20
+CLAIMS_MAX: Final = 1000
 """How many jobs a worker tries to claim before it looks again."""
 LEFT_OVER_S: Final = 3600.0
 """Age at which a body without a job is taken for left over."""
+
+GONE_AFTER: Final = timedelta(days=1)
+"""Age at which a job whose body no machine has is told to be lost."""
 
 _bells: WeakKeyDictionary[Store, list[asyncio.Event]] = WeakKeyDictionary()
 _log = structlog.get_logger(worker="capture")
@@ -84,11 +87,13 @@ class TooManyJobs(Exception):  # noqa: N818  # says what it is
     """More jobs wait than may; the document was not taken."""
 
 
-def incoming(store: Store) -> Path:
-    """The folder where bodies wait: beside a database file, else in the system's spool."""
+def incoming(store: Store, data_dir: Path | None = None) -> Path:
+    """The folder where bodies wait: beside a database file, else in `data_dir` or the spool."""
     database = store.engine.url.database
     if store.is_sqlite and database:
         folder = Path(database).with_suffix(".incoming")
+    elif data_dir is not None:
+        folder = data_dir / "incoming"
     else:
         name = str(database or "database").replace("/", "_")
         folder = Path(tempfile.gettempdir()) / f"packtrail-{os.getuid()}-{name}.incoming"
@@ -192,13 +197,18 @@ def _told(row: Row[Any]) -> Job:
 
 
 async def run_jobs(
-    store: Store, clock: Clock, stop: asyncio.Event, *, limits: Limits | None = None
+    store: Store,
+    clock: Clock,
+    stop: asyncio.Event,
+    *,
+    limits: Limits | None = None,
+    data_dir: Path | None = None,
 ) -> None:
     """Do capture jobs, oldest first, until `stop` is set; work happens in a thread of its own."""
     bell = asyncio.Event()
     _bells.setdefault(store, []).append(bell)
     try:
-        await asyncio.to_thread(sweep, store)
+        await asyncio.to_thread(sweep, incoming(store, data_dir), store)
         while not stop.is_set():
             bell.clear()
             try:
@@ -224,7 +234,7 @@ async def _first_of(bell: asyncio.Event, stop: asyncio.Event, timeout_s: float) 
 
 def do_next(store: Store, clock: Callable[[], datetime], limits: Limits) -> bool:
     """Do the oldest waiting job; whether there was one. Raises StoreFull and StoreAway."""
-    with _claimed(store) as row:
+    with _claimed(store, clock()) as row:
         if row is None:
             return False
         errors = _do(store, row, clock, limits)
@@ -236,8 +246,8 @@ def do_next(store: Store, clock: Callable[[], datetime], limits: Limits) -> bool
 
 
 @contextmanager
-def _claimed(store: Store) -> Iterator[Row[Any] | None]:
-    """The oldest waiting job, held so that no other process on PostgreSQL takes it too."""
+def _claimed(store: Store, now: datetime) -> Iterator[Row[Any] | None]:
+    """The oldest waiting job whose body is here, held so that no other process takes it too."""
     waiting = (
         select(capture_job)
         .where(capture_job.c.running)
@@ -250,6 +260,8 @@ def _claimed(store: Store) -> Iterator[Row[Any] | None]:
         return
     with store.engine.connect() as connection, connection.begin():
         for candidate in connection.execute(waiting.limit(CLAIMS_MAX)).all():
+            if not Path(candidate.body_path).exists() and now - candidate.created < GONE_AFTER:
+                continue  # its body lies on another machine of this service
             number = func.hashtextextended(candidate.id, 0)
             if connection.scalar(select(func.pg_try_advisory_xact_lock(number))):
                 mine = select(capture_job.c.running).where(capture_job.c.id == candidate.id)
@@ -338,12 +350,12 @@ def _finish(act: Act, job_id: str, errors: list[dict[str, Any]], now: datetime) 
     )
 
 
-def sweep(store: Store) -> None:
+def sweep(folder: Path, store: Store) -> None:
     """Remove old bodies without a waiting job: the caller hung up, or a crash came first."""
     with store.read() as view:
         rows = view.connection.scalars(select(capture_job.c.body_path).where(capture_job.c.running))
         waiting = {str(path) for path in rows}
-    for path in incoming(store).iterdir():
+    for path in folder.iterdir():
         with suppress(FileNotFoundError):
             is_old = time.time() - path.stat().st_mtime > LEFT_OVER_S
             if is_old and str(path) not in waiting:

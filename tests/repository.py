@@ -147,8 +147,14 @@ def repository(tmp_path):
 
 
 def new_repository(folder: Path) -> Repository:
+    """A repository in a database file of its own."""
     store = Store.open(str(folder / "memory.db"))
     store.create_all()
+    return repository_over(store)
+
+
+def repository_over(store: Store) -> Repository:
+    """A repository over a store that has its tables."""
     settings = SimpleNamespace(
         upload_bytes_max=64 * 2**20,
         events_per_capture_max=10_000,

@@ -19,7 +19,6 @@ from sqlalchemy import (
     and_,
     case,
     cast,
-    exists,
     func,
     literal,
     literal_column,
@@ -59,7 +58,6 @@ from epcis.query.units import comparable, plain, unit
 from epcis.store.tables import (
     event,
     event_epc,
-    event_party,
     event_quantity,
     item,
     master_data,
@@ -101,14 +99,6 @@ def where(conditions: Iterable[Condition]) -> list[ColumnElement[bool]]:
         clauses.append(_one_quantity(quantities))
     clauses.extend(_one_report(group) for group in _by_dimension(sensors))
     return clauses
-
-
-def visible_to(party: str | None) -> list[ColumnElement[bool]]:
-    """What an event must fulfil for a caller of this party to see it; None sees all."""
-    if party is None:
-        return []
-    seen = event_party.c
-    return [exists().where(seen.party == party, seen.seq == event.c.seq)]
 
 
 @singledispatch

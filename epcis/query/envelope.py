@@ -136,24 +136,10 @@ class Message:
     subscription_id: str = ""
 
 
-def unwrap(content: bytes) -> tuple[Wrapping, etree._Element]:
-    """The operation's element and how it came; raises `Fault` for what is no message at all."""
+def parse(content: bytes) -> etree._Element:
+    """The message as XML, without entities or network; raises `Fault`."""
     if len(content) > MESSAGE_BYTES_MAX:
         raise Fault("QueryTooComplexException", f"a message has {MESSAGE_BYTES_MAX} bytes at most")
-    root = _parsed(content)
-    name = etree.QName(root)
-    if name.localname != "Envelope":
-        return Wrapping(None, _query_namespace(root)), root
-    if name.namespace not in (SOAP_1_1, SOAP_1_2):
-        raise Fault("ValidationException", "the envelope is neither of SOAP 1.1 nor of SOAP 1.2")
-    bodies = root.findall(f"{{{name.namespace}}}Body")
-    inside = [one for body in bodies for one in body if isinstance(one.tag, str)]
-    if len(inside) != 1:
-        raise Fault("ValidationException", "the SOAP body must hold exactly one operation")
-    return Wrapping(name.namespace, _query_namespace(inside[0])), inside[0]
-
-
-def _parsed(content: bytes) -> etree._Element:
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_pis=True
     )
@@ -166,17 +152,41 @@ def _parsed(content: bytes) -> etree._Element:
     return root
 
 
-def _query_namespace(element: etree._Element) -> str:
-    namespace = etree.QName(element).namespace or ""
-    return QUERY_2 if namespace == QUERY_2 else QUERY_1
+def wrapping_of(root: etree._Element) -> Wrapping:
+    """How a message came, whatever it holds."""
+    name = etree.QName(root)
+    inside = _inside(root)
+    speaks_2_0 = any(etree.QName(one).namespace == QUERY_2 for one in inside)
+    is_soap = name.localname == "Envelope" and name.namespace in (SOAP_1_1, SOAP_1_2)
+    return Wrapping(name.namespace if is_soap else None, QUERY_2 if speaks_2_0 else QUERY_1)
+
+
+def _inside(root: etree._Element) -> list[etree._Element]:
+    """The elements where the operation stands: in the SOAP body, or the message itself."""
+    name = etree.QName(root)
+    if name.localname != "Envelope":
+        return [root]
+    bodies = root.findall(f"{{{name.namespace}}}Body")
+    return [one for body in bodies for one in body if isinstance(one.tag, str)]
+
+
+def operation_of(root: etree._Element) -> etree._Element:
+    """The operation's element; raises `Fault` where there is not exactly one."""
+    name = etree.QName(root)
+    if name.localname == "Envelope" and name.namespace not in (SOAP_1_1, SOAP_1_2):
+        raise Fault("ValidationException", "the envelope is neither of SOAP 1.1 nor of SOAP 1.2")
+    inside = _inside(root)
+    if len(inside) != 1:
+        raise Fault("ValidationException", "the SOAP body must hold exactly one operation")
+    return inside[0]
 
 
 def read(element: etree._Element) -> Message:
     """The operation of a message; raises `Fault` naming what is wrong.
 
-    >>> _, element = unwrap(b'<q:Poll xmlns:q="urn:epcglobal:epcis-query:xsd:1">'
+    >>> root = parse(b'<q:Poll xmlns:q="urn:epcglobal:epcis-query:xsd:1">'
     ...     b'<queryName>SimpleEventQuery</queryName><params/></q:Poll>')
-    >>> read(element).query_name
+    >>> read(operation_of(root)).query_name
     'SimpleEventQuery'
     """
     name = etree.QName(element)

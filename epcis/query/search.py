@@ -14,10 +14,11 @@ import msgspec
 from sqlalchemy import and_, func, or_, select
 
 from epcis.codec.document import Syntax
-from epcis.query.compile import sort_keys, visible_to, where
+from epcis.query.compile import sort_keys, where
 from epcis.query.conditions import Condition, HasAttribute, NamesClass, OrderBy, Query
 from epcis.query.parameters import ANY_ROLE, QueryRefused
 from epcis.query.patterns import KeyIs
+from epcis.query.visible import events_of
 from epcis.store.payload import unpack_event
 from epcis.store.tables import event, master_data, master_data_attribute
 from schemas.finding import Finding, Severity
@@ -140,7 +141,7 @@ def refuse_if_too_many(view: View, query: Query, selection: Selection, count_max
 def conditions(view: View, query: Query, selection: Selection) -> list[ColumnElement[bool]]:
     """Everything a row of `event` must fulfil for this query and this onlooker."""
     clauses = where(_settled_classes(view, query.conditions))
-    clauses.extend(visible_to(selection.party))
+    clauses.extend(events_of(view, selection.party))
     if selection.effective:
         clauses.extend([event.c.voided.is_(False), event.c.declared_error.is_(None)])
     if selection.top is not None:
@@ -154,7 +155,9 @@ def by_id(view: View, event_id: str, selection: Selection) -> tuple[Found, ...]:
     digest = _HASH_URI.fullmatch(event_id)
     if digest:
         named = or_(named, event.c.hash == bytes.fromhex(digest[1]))
-    statement = select(*COLUMNS).where(named, *visible_to(selection.party)).order_by(event.c.seq)
+    statement = (
+        select(*COLUMNS).where(named, *events_of(view, selection.party)).order_by(event.c.seq)
+    )
     return tuple(found(row) for row in view.connection.execute(statement))
 
 

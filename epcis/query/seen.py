@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Integer, and_, cast, exists, func, literal_column, select
+from sqlalchemy import func, select
 
-from epcis.query.compile import visible_to
+from epcis.query.visible import events_of, items_of
 from epcis.store.payload import unpack_event
-from epcis.store.tables import event, event_epc, event_party, item
+from epcis.store.tables import event, item
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
-
     from epcis.model import Event
     from epcis.store.database import View
 
@@ -37,7 +35,7 @@ def values(
     column = event.c[COLUMNS[resource]]
     if party is None:
         return _hop(view, resource, after, rows_max)
-    statement = select(column).where(column.is_not(None), *visible_to(party))
+    statement = select(column).where(column.is_not(None), *events_of(view, party))
     if after is not None:
         statement = statement.where(column > after)
     rows = view.connection.scalars(statement.distinct().order_by(column).limit(rows_max))
@@ -61,41 +59,26 @@ def _hop(view: View, resource: str, after: str | None, rows_max: int) -> list[st
 def is_seen(view: View, resource: str, value: str, *, party: str | None) -> bool:
     """Whether an event that the party may see has this value."""
     column = event.c[COLUMNS[resource]]
-    statement = select(event.c.seq).where(column == value, *visible_to(party)).limit(1)
+    statement = select(event.c.seq).where(column == value, *events_of(view, party)).limit(1)
     return view.connection.execute(statement).first() is not None
 
 
 def example(view: View, resource: str, value: str, *, party: str | None) -> Event | None:
     """An event with this value, to tell how senders write it."""
     column = event.c[COLUMNS[resource]]
-    statement = select(event.c.payload).where(column == value, *visible_to(party)).limit(1)
+    statement = select(event.c.payload).where(column == value, *events_of(view, party)).limit(1)
     payload = view.connection.scalar(statement)
     return None if payload is None else unpack_event(payload)
 
 
 def item_keys(view: View, *, party: str | None, after: int, rows_max: int) -> list[tuple[int, str]]:
     """Up to `rows_max` items the party may see, in the order they were first told of."""
-    statement = select(item.c.id, item.c.key).where(item.c.id > after)
-    if party is not None:
-        statement = statement.where(_named_for(party))
+    statement = select(item.c.id, item.c.key).where(item.c.id > after, *items_of(view, party))
     rows = view.connection.execute(statement.order_by(item.c.id).limit(rows_max))
     return [(row.id, row.key) for row in rows]
 
 
 def item_is_seen(view: View, key: str, *, party: str | None) -> bool:
     """Whether an event that the party may see names this item."""
-    statement = select(item.c.id).where(item.c.key == key)
-    if party is not None:
-        statement = statement.where(_named_for(party))
+    statement = select(item.c.id).where(item.c.key == key, *items_of(view, party))
     return view.connection.execute(statement).first() is not None
-
-
-def _named_for(party: str) -> ColumnElement[bool]:
-    rows = event_epc.c
-    bit = cast(item.c.id.op("&")(literal_column("63")), Integer)
-    named = and_(
-        rows.block == item.c.id.op(">>")(literal_column("6")),
-        rows.mask.op(">>")(bit).op("&")(1) != 0,
-    )
-    seen = and_(event_party.c.seq == rows.seq, event_party.c.party == party)
-    return exists().where(named, seen)

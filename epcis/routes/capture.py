@@ -131,7 +131,8 @@ def _behaviour(request: Request) -> Behaviour:
 
 
 def _body_path(request: Request, job_id: str) -> Path:
-    return capture_job.incoming(store_of(request)) / f"{job_id}.body"
+    data_dir = getattr(settings_of(request), "data_dir", None)
+    return capture_job.incoming(store_of(request), data_dir) / f"{job_id}.body"
 
 
 async def _receive(request: Request, body: Path) -> None:

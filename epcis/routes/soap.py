@@ -73,8 +73,10 @@ async def ask(request: Request) -> Response:
 def _answered(request: Request, content: bytes) -> tuple[int, bytes, Wrapping]:
     wrapping = Wrapping()
     try:
-        wrapping, element = envelope.unwrap(content)
+        root = envelope.parse(content)
+        wrapping = envelope.wrapping_of(root)
         caller = _permitted(request)
+        element = envelope.operation_of(root)
         return 200, wrapping.wrap(_Desk(request, caller, wrapping).do(element)), wrapping
     except Exception as fault:
         told = _fault_of(fault)

@@ -9,7 +9,7 @@ from asking import EX, named
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epcis.query import paging, search
+from epcis.query import paging, search, seen, visible
 from epcis.query.names import Names
 from epcis.query.parameters import QueryRefused, parse
 
@@ -92,7 +92,10 @@ def test_exactly_as_many_as_allowed_is_fine_and_one_more_is_too_large(memory):
     assert refused.value.name == "QueryTooLargeException"
 
 
-def test_a_partner_sees_its_own_events_only_and_pages_through_them(memory):
+@pytest.mark.parametrize("few", [0, 5000])
+def test_a_partner_sees_its_own_events_only_and_pages_through_them(memory, monkeypatch, few):
+    """From its own list where that is short, along all events where it is not: the same answer."""
+    monkeypatch.setattr(visible, "FEW_EVENTS", few)
     mine, other = "urn:epc:id:sgln:0614141.00001.0", "urn:epc:id:sgln:4012345.00001.0"
     for at, letter in enumerate("abcdef"):
         memory.take(
@@ -107,6 +110,10 @@ def test_a_partner_sees_its_own_events_only_and_pages_through_them(memory):
     assert memory.ask({"EQ_eventID": "urn:event:a"}, party=party) == []
     shown = pages(memory, parse({}), rows_max=2, selection=search.Selection(party=party))
     assert shown == [["b", "d"], ["f"]]
+    with memory.store.read() as view:
+        keys = seen.item_keys(view, party=party, after=0, rows_max=10)
+        assert [key[-1] for _, key in keys] == ["b", "d", "f"]
+        assert not seen.item_is_seen(view, "/01/10614141073464/21/a", party=party)
 
 
 @given(

@@ -284,7 +284,7 @@ def test_a_job_done_twice_stores_once(tmp_path):
     body.write_bytes(document(event("a")))
     opened = {"now": repository.now, "behaviour": Behaviour.PROCEED, "media_type": JSON}
     capture_job.open_job(repository.store, "j1", body, caller="all", party=None, **opened)
-    with capture_job._claimed(repository.store) as row:
+    with capture_job._claimed(repository.store, repository.now) as row:
         assert capture_job._do(repository.store, row, repository.clock, Limits()) == []
     assert capture_job.do_next(repository.store, repository.clock, Limits())
     assert not capture_job.do_next(repository.store, repository.clock, Limits())
