@@ -139,21 +139,15 @@ def packtrail(url: str):
     from compliance.service.settings import Settings
     from epcis.store.database import Store
 
-    settings = Settings(database=url, data_dir=Path(tempfile.mkdtemp()))
-    try:
-        from compliance.service.app import Parts, create_app, utc_now
-    except ImportError:
-        from fastapi import FastAPI
-        from compliance.service.gate import Gate
-        from verification.routes import FastLane
-        app = FastAPI()
-        store = Store.open(url)
-        clock = lambda: datetime.now(UTC)
-        app.state.store, app.state.clock, app.state.settings = store, clock, settings
-        app.add_middleware(FastLane)
-        app.add_middleware(Gate, store=store, clock=clock, settings=settings)
-        return app
-    return create_app(Parts(settings, Store.open(url), None, utc_now))
+    from compliance.seal import Keys
+    from compliance.service.app import create_app
+    from compliance.service.parts import Parts, utc_now
+    from verification.routes import Express
+
+    scratch = Path(tempfile.mkdtemp())
+    settings = Settings(database=url, data_dir=scratch)
+    keys = Keys.open(scratch / "keys", None)
+    return Express(create_app(Parts(settings, Store.open(url), keys, utc_now)))
 
 
 def serve(kind: str, url: str, port: int) -> None:
@@ -308,6 +302,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--packs", type=int, default=250_000)
     parser.add_argument("--seconds", type=int, default=1)
+    parser.add_argument("--bulk", type=int, default=20_000)
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--postgresql", default="")
     parser.add_argument("--scratch", default="")
@@ -356,6 +351,36 @@ def compare(url: str, opts) -> None:
     say("pack verify, authenticated, audited", figures["verify"], plain, audited)
     say("status query, authenticated", figures["status"], plain, queried)
     say("supply, durable, against pack verify", figures["supply"], figures["verify"], 0.5)
+    say_bulk(url, opts, figures["supply"])
+
+
+def say_bulk(url: str, opts, supply: Figures) -> None:
+    """A bulk supply through the same engine, against single supplies over HTTP."""
+    import verification.tables  # noqa: F401
+    from epcis.store.database import Store
+    from verification.fmd import bulk
+    from verification.fmd.operation import Operation, PackRequest, Who
+    from verification.fmd.rulepack import shipped
+
+    count = min(opts.bulk, opts.packs // 3)
+    wanted = [
+        PackRequest(operation=Operation.SUPPLY, code=GTIN, serial=serial_of(number), lot=LOT)
+        for number in range(opts.packs - count, opts.packs)
+    ]
+    store = Store.open(url)
+    with store.write(datetime.now(UTC)) as act:
+        bulk_id = bulk.submit(act, wanted, Who(client="bench", location="P"), shipped())
+    start_s, cpu_s = time.perf_counter(), time.process_time()
+    bulk.work_off(store, bulk_id, lambda: datetime.now(UTC), shipped())
+    wall_s, cpu_s = time.perf_counter() - start_s, time.process_time() - cpu_s
+    with store.read() as view:
+        done = sum(answer.http == 200 for answer in bulk.answers_of(view, bulk_id))
+    store.close()
+    print(
+        f"{'bulk supply':38} {count / wall_s:7.0f} /s  {cpu_s / count * 1e6:5.0f} us/pack"
+        f"  done {done} of {count}  ratio {count / wall_s / supply.rps:5.2f}"
+        f" (per cpu-second {supply.cpu_us / (cpu_s / count * 1e6):5.2f}), must be 5"
+    )
 
 
 if __name__ == "__main__":

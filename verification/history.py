@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import select
 
 from epcis.ledger.entry import LeafKind
+from epcis.ledger.tables import ledger_entry
 from epcis.store.columns import microseconds, moment_of
 from verification.tables import pack_operation
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _ON_SQLITE = (
     "INSERT INTO pack_operation (at_us, scanned_us, code, serial, operation, result, client,"
-    " location, alert, rules, record) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+    " location, alert, rules) VALUES (?,?,?,?,?,?,?,?,?,?)"
 )
 _ON_POSTGRESQL = _ON_SQLITE.replace("?", "%s")
 
@@ -45,6 +46,29 @@ class Entry:
     """SHA-256 of the rule pack that decided."""
 
 
+class _Public(msgspec.Struct):
+    """The part of an entry that shows in every export."""
+
+    operation: str
+    result: str
+    rules: str | None
+
+
+class _Confidential(msgspec.Struct):
+    """The part that may be left out of an export, or erased."""
+
+    code: str
+    serial: str
+    client: str
+    location: str
+    scanned: datetime | None
+    alert: str | None
+    record: msgspec.Raw
+
+
+_encoder = msgspec.json.Encoder()
+
+
 def keep(act: Act, entries: Iterable[Entry], kind: LeafKind = LeafKind.VERDICT) -> None:
     """Write entries and their leaves, inside the act."""
     at_us = microseconds(act.now)
@@ -62,13 +86,24 @@ def keep(act: Act, entries: Iterable[Entry], kind: LeafKind = LeafKind.VERDICT) 
                 entry.location,
                 entry.alert,
                 entry.rules,
-                entry.record,
             )
         )
-        public = msgspec.json.encode(
-            {"operation": entry.operation, "result": entry.result, "rules": entry.rules}
+        act.log(
+            kind,
+            _encoder.encode(_Public(entry.operation, entry.result, entry.rules)),
+            _encoder.encode(
+                _Confidential(
+                    entry.code,
+                    entry.serial,
+                    entry.client,
+                    entry.location,
+                    entry.scanned,
+                    entry.alert,
+                    msgspec.Raw(entry.record),
+                )
+            ),
+            subject=subject(entry.code, entry.serial),
         )
-        act.log(kind, public, entry.record, subject=subject(entry.code, entry.serial))
     statement = _ON_SQLITE if act.is_sqlite else _ON_POSTGRESQL
     act.driver.cursor().executemany(statement, rows)
 
@@ -106,37 +141,78 @@ class Past:
 
 
 HISTORY_ROWS_MAX = 10_000
+_KINDS = (int(LeafKind.VERDICT), int(LeafKind.PACK_OPERATION))
 
 
 def history(
     view: View, code: str, serial: str, *, rows_max: int = HISTORY_ROWS_MAX
 ) -> Iterator[Past]:
-    """What was asked and done about one pack, oldest first."""
+    """What was asked and done about one pack, oldest first, as its entries of the log say.
+
+    An entry whose confidential part was erased is left out: nothing is known of it but its proof.
+    """
+    entry = ledger_entry.c
+    rows = view.connection.execute(
+        select(entry.record_time, entry.public, entry.confidential)
+        .where(
+            entry.subject == subject(code, serial),
+            entry.event.is_(None),
+            entry.kind.in_(_KINDS),
+            entry.confidential.is_not(None),
+        )
+        .order_by(entry.id)
+        .limit(rows_max)
+    )
+    for row in rows:
+        public = msgspec.json.decode(bytes(row.public))
+        if "operation" in public:
+            yield _past(row.record_time, public, bytes(row.confidential))
+
+
+def _past(at: datetime, public: dict[str, Any], confidential: bytes) -> Past:
+    told = msgspec.json.decode(confidential, type=_Confidential)
+    return Past(
+        at,
+        told.scanned,
+        told.code,
+        told.serial,
+        public["operation"],
+        public["result"],
+        told.client,
+        told.location,
+        told.alert,
+        public["rules"],
+        msgspec.json.decode(told.record),
+    )
+
+
+def asked_by(view: View, client: str, since: datetime, until: datetime) -> Iterator[Past]:
+    """What a client asked and did in a range of time, oldest first, without the full records."""
     table = pack_operation.c
     rows = view.connection.execute(
         select(pack_operation)
-        .where(table.code == code, table.serial == serial)
+        .where(
+            table.client == client,
+            table.at_us >= microseconds(since),
+            table.at_us < microseconds(until),
+        )
         .order_by(table.at_us, table.id)
-        .limit(rows_max)
+        .limit(HISTORY_ROWS_MAX)
     )
-    yield from (past_of(row) for row in rows)
-
-
-def past_of(row: Any) -> Past:  # noqa: ANN401  # a row of pack_operation
-    """A row of `pack_operation` as a value."""
-    return Past(
-        moment_of(row.at_us),
-        moment_of(row.scanned_us) if row.scanned_us is not None else None,
-        row.code,
-        row.serial,
-        row.operation,
-        row.result,
-        row.client,
-        row.location,
-        row.alert,
-        row.rules,
-        msgspec.json.decode(row.record),
-    )
+    for row in rows:
+        yield Past(
+            moment_of(row.at_us),
+            moment_of(row.scanned_us) if row.scanned_us is not None else None,
+            row.code,
+            row.serial,
+            row.operation,
+            row.result,
+            row.client,
+            row.location,
+            row.alert,
+            row.rules,
+            {},
+        )
 
 
 def utc_text(moment: datetime) -> str:

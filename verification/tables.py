@@ -134,11 +134,9 @@ pack_operation = Table(
     Column("location", String(100), nullable=False),
     Column("alert", String(40)),
     Column("rules", String(64)),
-    Column("record", LargeBinary, nullable=False),
-    Index("pack_operation_pack", "code", "serial", "at_us"),
     Index("pack_operation_client", "client", "at_us"),
 )
-"""Every question and act; `record` is JSON with request, facts and outcome, enough to replay."""
+"""Every question and act, in order of time; what it was in full is in its entry of the log."""
 
 participant = Table(
     "participant",

@@ -8,8 +8,9 @@ from starlette.routing import Route
 from verification.fmd.operation import CHANGES
 from verification.routes import national, national_rest, national_soap
 from verification.routes.counter import FastLane, hot_route
+from verification.routes.express import Express
 
-__all__ = ["FastLane", "router"]
+__all__ = ["Express", "FastLane", "router"]
 
 
 class _Hot:
