@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Final
 
 from schemas.finding import Finding, Severity, Where
+from schemas.wording import brief
 
 
 class Profile(StrEnum):
@@ -160,4 +161,4 @@ class Findings:
         """The finding of one rule; `severity` overrides the catalogue for a weaker case."""
         rule = RULES[rule_id]
         weight = severity or rule.weight(self.profile)
-        return Finding(rule.code, weight, what, hint, where or Where())
+        return Finding(rule.code, weight, brief(what), brief(hint), where or Where())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from epcis.check.when import instant
 from schemas.finding import Finding, Severity, Where
+from schemas.wording import PATH_MAX, brief
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +103,14 @@ class DocumentRules:
 def _finding(
     code: str, severity: Severity, what: str, hint: str, where: Where | None = None
 ) -> Finding:
-    return Finding(code, severity, what, hint, where or Where())
+    place = where or Where()
+    return Finding(
+        code,
+        severity,
+        brief(what),
+        brief(hint),
+        Where(line=place.line, path=place.path and brief(place.path, PATH_MAX)),
+    )
 
 
 def _master_data(header: Header) -> Iterator[Finding]:

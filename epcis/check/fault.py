@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from epcis.model import Event
 from schemas.finding import Finding, Severity, Where
+from schemas.wording import brief
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Fault:
         """
         path = f"{where.path or ''}/{self.field}" if self.field else where.path
         place = Where(line=where.line, path=path)
-        return Finding(self.code, self.severity, self.what, self.hint, place)
+        return Finding(self.code, self.severity, brief(self.what), brief(self.hint), place)
 
 
 Rule: TypeAlias = Callable[[Event], Iterator[Fault]]

@@ -5,11 +5,11 @@ Standard: CBV 2.0 section 7. Words of somebody else's vocabulary are none of our
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from epcis.check.fault import error, remark, warning
 from schemas import cbv
+from schemas.wording import near
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,8 +73,8 @@ def _claims_to_be_standard(word: str) -> bool:
 
 def _suggestion(kind: str, word: str) -> str:
     tail = word.rpartition(":")[2].rpartition("/")[2].rpartition("-")[2]
-    near = difflib.get_close_matches(tail, cbv.VOCABULARIES[kind].words, n=1)
-    return f"Did you mean '{near[0]}'?" if near else "Use a word of CBV, or a URI of your own."
+    meant = near(tail, cbv.VOCABULARIES[kind].words)
+    return f"Did you mean '{meant}'?" if meant else "Use a word of CBV, or a URI of your own."
 
 
 def keeps_dispositions_apart(event: Event) -> Iterator[Fault]:

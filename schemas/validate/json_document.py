@@ -11,6 +11,7 @@ from schemas.finding import Finding, Severity, Where
 from schemas.validate.compiled import json_validator
 from schemas.validate.json_reasons import Reason, reason_of
 from schemas.validate.pointer_lines import as_pointer, lines_of
+from schemas.wording import PATH_MAX, brief
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,9 +56,11 @@ def _placed(reasons: list[Reason], text: bytes) -> list[Finding]:
         Finding(
             f"json.{reason.code}",
             Severity.ERROR,
-            reason.what,
-            reason.hint,
-            Where(line=lines.get(reason.path), path=as_pointer(reason.path) or "/"),
+            brief(reason.what),
+            brief(reason.hint),
+            Where(
+                line=lines.get(reason.path), path=brief(as_pointer(reason.path), PATH_MAX) or "/"
+            ),
         )
         for reason in reasons
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +10,7 @@ from schemas import cbv
 from schemas.epcis.as_json import JSON_EVENT_TYPES
 from schemas.epcis.events import COMMON_FIELDS, event
 from schemas.epcis.parts import ACTIONS
+from schemas.wording import near
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -154,8 +154,8 @@ def _unknown(fault: _Fault, name: str) -> Reason:
     if fault.owner in _EVENT_NAMES:
         known += [field.name for field in event(fault.owner).fields]
     what = f"{fault.owner} knows no field '{name}'"
-    if near := difflib.get_close_matches(name, known, n=1):
-        hint = f"Did you mean '{near[0]}'?"
+    if meant := near(name, known):
+        hint = f"Did you mean '{meant}'?"
     else:
         hint = "A field of your own needs a prefix that @context declares, as in ex:field."
     return fault.reason("field-unknown", what, hint, name)
@@ -197,8 +197,8 @@ def _wrong_word(fault: _Fault, kind: str, called: str) -> Reason:
     words = cbv.VOCABULARIES[kind].words
     if newer := cbv.successor(kind, word):
         hint = f"It is a word of CBV 1.0; today it is '{newer}'."
-    elif near := difflib.get_close_matches(word, words, n=1):
-        hint = f"Did you mean '{near[0]}'?"
+    elif meant := near(word, words):
+        hint = f"Did you mean '{meant}'?"
     else:
         hint = "Use a word of the standard, or a URI of your own."
     return fault.reason("word-unknown", what, hint)

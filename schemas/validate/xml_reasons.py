@@ -7,7 +7,6 @@ where that part belongs instead.
 from __future__ import annotations
 
 import copy
-import difflib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -20,6 +19,7 @@ from schemas.epcis.outline import homes, part_at, parts_of, record_at
 from schemas.epcis.parts import ACTIONS, VERSIONS
 from schemas.finding import Finding, Severity, Where
 from schemas.validate.compiled import event_xml_schema, explaining_schema, xml_schema
+from schemas.wording import PATH_MAX, brief, near
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -74,8 +74,8 @@ class _Fault:
 
     def finding(self, code: str, what: str, hint: str, line: int | None = None) -> Finding:
         path = self.place.path + "".join(f"/{step}" for step in _steps(self.element))
-        where = Where(line=line or line_of(self.element), path=path)
-        return Finding(f"xml.{code}", Severity.ERROR, what, hint, where)
+        where = Where(line=line or line_of(self.element), path=brief(path, PATH_MAX))
+        return Finding(f"xml.{code}", Severity.ERROR, brief(what), brief(hint), where)
 
 
 def local_name(element: etree._Element) -> str:
@@ -311,8 +311,8 @@ def _unknown_child(fault: _Fault, child: etree._Element, allowed: list[str]) -> 
             f"Send the document as EPCIS {other}, or leave {name} out.",
             line,
         )
-    if near := difflib.get_close_matches(name, allowed, n=1):
-        hint = f"Did you mean '{near[0]}'?"
+    if meant := near(name, allowed):
+        hint = f"Did you mean '{meant}'?"
     else:
         hint = "Elements of your own need a namespace, and stand at the end of the event."
     return fault.finding("element-unknown", f"{parent} knows no element '{name}'", hint, line)
@@ -391,7 +391,7 @@ def _outside_events(log: Iterable[etree._LogEntry], place: Place) -> Iterator[An
 
 
 def _as_said(entry: Any, place: Place) -> Finding:  # noqa: ANN401  # lxml does not type it
-    message = " ".join(re.sub(r"\{[^}]*\}", "", entry.message).split())
+    message = brief(" ".join(re.sub(r"\{[^}]*\}", "", entry.message).split()))
     below = re.sub(r"(?<=/)[^/:\[]+:", "", entry.path or "").lstrip("/").partition("/")[2]
     where = Where(line=entry.line or None, path=f"{place.path}/{below}".rstrip("/"))
     padded = re.search(r"'\s|\s'", entry.message)

@@ -245,6 +245,35 @@ def test_a_packed_bomb_is_refused():
     )
 
 
+LONG = "x" * 3_000_000
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (">ADD<", f">{LONG}<"),
+        ("urn:epc:id:sgtin:0614141.107346.1", f"urn:epc:id:sgtin:{LONG}"),
+        ("2026-01-31T12:00:00Z<", f"{LONG}<"),
+        ("+00:00", LONG),
+        ("<action>", f"<bizStep>urn:epcglobal:cbv:bizstep:{LONG}</bizStep><action>"),
+        ("<action>", f"<a b='{LONG}'/><action>"),
+        ('schemaVersion="1.2"', f'schemaVersion="{LONG}"'),
+    ],
+)
+def test_endless_values_give_short_findings(old, new):
+    findings = check(DOCUMENT.replace(old, new).encode())
+    assert findings
+    assert all(len(str(finding.as_dict())) < 3000 for finding in findings)
+
+
+@pytest.mark.parametrize("field", ["bizStep", "action", "eventTime", LONG])
+def test_endless_json_values_give_short_findings(field):
+    event = {**JSON_EVENT, field: LONG}
+    findings = check(json.dumps({**JSON_DOCUMENT, "epcisBody": {"eventList": [event]}}).encode())
+    assert findings
+    assert all(len(str(finding.as_dict())) < 3000 for finding in findings)
+
+
 def scrambled(data, dice):
     """The bytes with a few of them cut, doubled or changed."""
     parts = bytearray(data)
