@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 FORMAT = "packtrail-dossier-1"
 PROOF, WORKBOOK = "log/proof.bin", "events.xlsx"
+PAGES_KIB = 4096
+"""Database pages held while a dossier is collected."""
 HERE = Path(__file__).parent
 
 
@@ -91,7 +94,7 @@ def export(
     folder = out.with_name(f".{out.name}.part")
     try:
         sealed = seal_log(store, keys, now=now)
-        with store.read() as view:
+        with store.read() as view, _little_memory(view):
             made = _make(
                 view, selection, redaction, sealed, folder=folder, party=party, progress=progress
             )
@@ -110,6 +113,21 @@ def export(
         raise
     shutil.rmtree(folder, ignore_errors=True)
     return exported
+
+
+@contextmanager
+def _little_memory(view: View) -> Iterator[None]:
+    """Let SQLite keep few pages while everything is read once: they would only fill memory."""
+    if not view.is_sqlite:
+        yield
+        return
+    driver = view.driver
+    usual = driver.execute("PRAGMA cache_size").fetchone()[0]
+    driver.execute(f"PRAGMA cache_size = -{PAGES_KIB}")
+    try:
+        yield
+    finally:
+        driver.execute(f"PRAGMA cache_size = {usual}")
 
 
 @dataclass(frozen=True, slots=True)

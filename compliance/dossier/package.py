@@ -27,7 +27,7 @@ COMMENT = b"packtrail sha256="
 PIECE_BYTES = 1 << 18
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _DEFLATE_LEVEL = 1
-"""Lines of events differ little from each other: the fastest level halves the time for a tenth."""
+"""Lines of events differ little from each other: the fastest level does."""
 _REGULAR_FILE = 0o100644 << 16
 _UNIX = 3
 

@@ -192,8 +192,12 @@ class Keys:
     def revoke(self, certificate: x509.Certificate, reason: str = "key_compromise") -> None:
         """Put a certificate on the revocation list; its key signs nothing here any more.
 
-        `reason` is a word of RFC 5280, as `key_compromise` or `superseded`.
+        `reason` is a word of RFC 5280, as `key_compromise` or `superseded`. Raises SealRefused for
+        another word.
         """
+        if reason not in x509.ReasonFlags.__members__:
+            known = ", ".join(x509.ReasonFlags.__members__)
+            raise SealRefused(f"'{reason}' is no reason to revoke; there are {known}")
         register = self._register()
         register["crl_number"] += 1
         register["revoked"].append(

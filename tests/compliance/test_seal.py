@@ -103,6 +103,8 @@ def test_after_rotation_old_seals_stay_good_and_new_ones_come_from_the_new_key(t
 
 def test_a_revoked_key_seals_nothing_more(tmp_path):
     keys = Keys.open(tmp_path / "keys")
+    with pytest.raises(SealRefused, match="no reason"):
+        keys.revoke(keys.seal.certificate, "bored")
     keys.revoke(keys.seal.certificate)
     with pytest.raises(SealRefused, match="revoked"):
         sign_beside(b"x", keys)
