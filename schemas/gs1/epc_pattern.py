@@ -88,10 +88,14 @@ def _of_company(uri: str, shape: Shape, prefix: str) -> EpcPattern | None:
     if not (prefix.isascii() and prefix.isdigit() and len(prefix) <= _DIGIT_RUN_MAX):
         return None
     head = f"/{shape.ai}/{shape.head}"
-    if shape.indicator:
-        regex = re.escape(head) + r"\d" + prefix + ".*"
-        return EpcPattern(uri, head, regex)
-    return EpcPattern(uri, head + prefix, re.escape(head + prefix) + ".*")
+    start = re.escape(head) + (r"\d" if shape.indicator else "") + prefix
+    known = head if shape.indicator else head + prefix
+    if not shape.serial or shape.serial == "+":
+        return EpcPattern(uri, known, start + "[^/]*")
+    tail = f"/{shape.serial}/[^/]+"
+    return EpcPattern(
+        uri, known, f"{start}[^/]*" + (f"(?:{tail})?" if shape.serial_optional else tail)
+    )
 
 
 def _of_class(uri: str, shape: Shape, parts: list[str]) -> EpcPattern | None:

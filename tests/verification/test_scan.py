@@ -162,6 +162,13 @@ def test_a_german_envelope_that_lost_its_control_characters(keyboard):
     assert len(found) == 1 or all("scan.ambiguous" in codes(f) for f in found)
 
 
+def test_an_envelope_whose_control_characters_were_written_out():
+    text = "[)><RS>06<GS>9N110375286414<GS>1TL1<GS>D270531<GS>SA1<RS><EOT>"
+    (found,) = recover(text)
+    assert (found.reading.format, found.reading.serial) == ("iso-15434-06", "A1")
+    assert found.repairs == (Repair.SEPARATOR_SUBSTITUTED,)
+
+
 def test_a_swallowed_lot_is_not_the_only_answer():
     # Strictly read, the serial swallows date and lot: a wrong answer that nobody may get alone.
     text = f"01{GTIN}21A1" + "17270531" + "10L1"
@@ -177,8 +184,9 @@ def test_a_swallowed_lot_is_not_the_only_answer():
         (f"01{GTIN[1:]}21A1", GTIN, "A1"),
         (f"(01){GTIN[1:]}(21)A1", GTIN, "A1"),
         ("36000291452", "00036000291452", None),
+        ("0195060001234567890", None, None),
     ],
-    ids=["whole-text", "inside", "brackets", "upc"],
+    ids=["whole-text", "inside", "brackets", "upc", "sscc"],
 )
 def test_dropped_leading_zeros_come_back(typed, gtin, serial):
     found = [f for f in recover(typed) if Repair.LEADING_ZEROS in f.repairs]
@@ -219,8 +227,11 @@ def test_a_calibration_that_went_wrong_says_so():
         calibrate("something else")
     with pytest.raises(ValueError, match="alike"):
         calibrate(calibration_text().replace(GS, "").upper())
-    with pytest.raises(ValueError, match="calibrate again"):
-        Layout.parse("abc")
+    for text in ("abc", "abc" + GS):
+        with pytest.raises(ValueError, match="calibrate again"):
+            Layout.parse(text)
+    with pytest.raises(ValueError, match="separator like a character"):
+        calibrate(calibration_text().replace(GS, "A"))
 
 
 def test_what_cannot_be_read_comes_back_as_it_came():

@@ -108,6 +108,26 @@ def test_faults_are_named(uri, code):
     assert code in codes
 
 
+def test_a_query_without_end_is_cut_and_said():
+    link = "https://example.com/01/09506000134352?" + "u=1&" * 300
+    assert [f.code for f in digital_link.parse(link).findings] == ["link.too-many"]
+
+
+@pytest.mark.parametrize("segment", ["", "A", "AQnYUc1gm", "AQnYUc1gmiCNV4J", "____________", "é"])
+def test_a_segment_that_holds_nothing_whole_is_refused(segment):
+    with pytest.raises(ValueError, match=r"compressed|identifier|Identifier"):
+        compressed_link.decompress(segment)
+
+
+@given(st.text(alphabet="ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"))
+def test_any_segment_is_answered(segment):
+    try:
+        found = compressed_link.decompress(segment)
+    except ValueError:
+        return
+    assert found
+
+
 def test_other_query_parameters_do_not_disturb():
     reading = read("https://example.com/01/09506000134352/21/A1?utm=x&17=270500&linkType=gs1:pip")
     assert reading.is_valid

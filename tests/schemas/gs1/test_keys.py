@@ -226,7 +226,31 @@ def test_the_length_of_a_prefix_is_looked_up_told_or_proven_but_never_guessed():
         (
             "urn:epc:idpat:sgtin:9506000.*.*",
             ["urn:epc:id:sgtin:9506000.013435.A1", "urn:epc:id:sgtin:9506000.913435.A1"],
-            ["urn:epc:id:sgtin:9506001.013435.A1"],
+            [
+                "urn:epc:id:sgtin:9506001.013435.A1",
+                "https://id.gs1.org/01/09506000134352",
+                "urn:epc:class:lgtin:9506000.013435.L1",
+            ],
+        ),
+        (
+            "urn:epc:idpat:sgln:9506000.*.*",
+            ["urn:epc:id:sgln:9506000.13435.0", "urn:epc:id:sgln:9506000.13435.dock"],
+            ["urn:epc:id:sgln:9506001.13435.0", "urn:epc:id:pgln:9506000.13435"],
+        ),
+        (
+            "urn:epc:idpat:grai:9506000.*.*",
+            ["urn:epc:id:grai:9506000.13435.X1"],
+            ["urn:epc:id:grai:9506001.13435.X1"],
+        ),
+        (
+            "urn:epc:id:sgln:9506000.13435.0",
+            ["https://id.gs1.org/414/9506000134352"],
+            ["https://id.gs1.org/414/9506000134352/254/dock"],
+        ),
+        (
+            "https://id.gs1.org/8003/09506000134352",
+            ["urn:epc:id:grai:9506000.13435.X1"],
+            ["urn:epc:id:grai:9506000.13436.X1"],
         ),
         (
             "urn:epc:idpat:sgtin:9506000.013435.[5-12]",

@@ -78,6 +78,8 @@ def test_any_memory_is_answered(memory):
         ("urn:epc:id:sgtin:0614141.812345.A1", "sgtin-96", "no number of 38 bits"),
         ("urn:epc:id:sgtin:0614141.812345.999999999999", "sgtin-96", "no number of 38 bits"),
         ("urn:epc:id:gdti:0614141.12345.1", None, "has no encoding"),
+        ("urn:epc:id:sgtin:06141.81234512.1", None, "6 to 12 digits"),
+        ("urn:epc:id:sgtin:0614141.812345." + "A" * 21, "sgtin-198", "more than 20 characters"),
         ("urn:epc:class:lgtin:0614141.812345.1", None, "no EPC URN"),
         ("https://id.gs1.org/01/09506000134352/21/1", None, "no EPC URN"),
     ],
