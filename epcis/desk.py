@@ -15,9 +15,8 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 
 if TYPE_CHECKING:
-    from schemas.finding import Finding
-
     from epcis.store.database import Store
+    from schemas.finding import Finding
 
 Clock = Callable[[], datetime]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import compliance.service.migrations.tables  # noqa: F401  # so that all tables are made
 import pytest
+
+import compliance.service.migrations.tables  # noqa: F401  # so that all tables are made
 from compliance.recall import (
     RecallRefused,
     close_recall,
@@ -83,7 +84,7 @@ def test_opening_twice_is_one_recall_and_closing_twice_keeps_the_first_time(ship
         assert find_recall(view, first.id) == late
 
 
-def test_a_lot_nobody_has_seen_can_be_recalled_before_it_arrives(shipped: Store) -> None:
+def test_a_lot_nobody_has_seen_can_be_recalled_first(shipped: Store) -> None:
     opened = open_recall(shipped, GTIN, "B777", reason="wrong leaflet", by="ann", now=NOW)
     assert (opened.packs, opened.holders) == (0, ())
 

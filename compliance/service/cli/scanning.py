@@ -5,13 +5,18 @@ from __future__ import annotations
 import csv
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import track
 
 from compliance.service.cli.options import BAD, CANNOT_TELL, FINE, Json, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from verification.image.symbol import PictureReading
 
 PICTURE_SUFFIXES = {
     *(".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".gif", ".bmp"),
@@ -40,7 +45,7 @@ def scan(
     if not paths:
         typer.echo("no picture among what was named", err=True)
         raise typer.Exit(CANNOT_TELL)
-    readings = read_pictures(paths, processes=processes)
+    readings: Iterable[tuple[Path, PictureReading]] = read_pictures(paths, processes=processes)
     if len(paths) > 1 and sys.stderr.isatty():
         console = Console(stderr=True)
         readings = track(readings, "reading", total=len(paths), console=console, transient=True)
