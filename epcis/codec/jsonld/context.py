@@ -59,19 +59,19 @@ class Context:
     """The prefixes the document itself bound, in order."""
 
     @classmethod
-    def of(cls, written: Any, known: Mapping[str, Any] | None = None) -> Context:  # noqa: ANN401  # any JSON value
+    def of(cls, written: Any, known: Mapping[str, Any] | None = None) -> Context:  # noqa: ANN401  # JSON
         """The context of a written `@context` value."""
         context = cls()
         context._take(written, known or {}, depth=0)
         return context
 
-    def extended(self, written: Any, known: Mapping[str, Any] | None = None) -> Context:  # noqa: ANN401  # any JSON value
+    def extended(self, written: Any, known: Mapping[str, Any] | None = None) -> Context:  # noqa: ANN401  # JSON
         """The same context with another one put on top, as an event's own `@context`."""
         context = Context(dict(self.prefixes), dict(self.terms))
         context._take(written, known or {}, depth=0)
         return context
 
-    def _take(self, written: Any, known: Mapping[str, Any], depth: int) -> None:  # noqa: ANN401  # any JSON value
+    def _take(self, written: Any, known: Mapping[str, Any], depth: int) -> None:  # noqa: ANN401  # JSON
         if isinstance(written, list):
             for part in written:
                 self._take(part, known, depth)
@@ -88,7 +88,7 @@ class Context:
             for name, meaning in written.items():
                 self._define(name, meaning)
 
-    def _define(self, name: str, meaning: Any) -> None:  # noqa: ANN401  # any JSON value
+    def _define(self, name: str, meaning: Any) -> None:  # noqa: ANN401  # JSON
         iri = meaning.get("@id") if isinstance(meaning, dict) else meaning
         if name.startswith("@") or type(iri) is not str or iri.startswith("@"):
             return

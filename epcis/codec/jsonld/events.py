@@ -193,7 +193,7 @@ class EventReader:
                 )
         return tuple(members_to_nodes(members, self._context))
 
-    def _quantities(self, key: str, value: Any) -> tuple[QuantityElement, ...]:  # noqa: ANN401
+    def _quantities(self, key: str, value: Any) -> tuple[QuantityElement, ...]:  # noqa: ANN401  # JSON
         return tuple(self._quantity(key, part) for part in _objects(key, value))
 
     def _quantity(self, key: str, members: dict[str, Any]) -> QuantityElement:
@@ -219,7 +219,7 @@ class EventReader:
                 key,
             )
 
-    def _place(self, key: str, value: Any) -> Place:  # noqa: ANN401  # any JSON value
+    def _place(self, key: str, value: Any) -> Place:  # noqa: ANN401  # JSON
         if type(value) is str:
             self._note(
                 "event.place-without-object",
@@ -234,7 +234,7 @@ class EventReader:
         identifier = _text(f"{key}/id", members.get("id", ""))
         return Place(id=identifier, extensions=self._foreign(rest))
 
-    def _transactions(self, key: str, value: Any) -> tuple[BizTransaction, ...]:  # noqa: ANN401
+    def _transactions(self, key: str, value: Any) -> tuple[BizTransaction, ...]:  # noqa: ANN401  # JSON
         found = []
         for members in _objects(key, value):
             self._drop_unknown(key, members, ("bizTransaction", "type"))
@@ -246,7 +246,7 @@ class EventReader:
             )
         return tuple(found)
 
-    def _parties(self, key: str, value: Any) -> tuple[Party, ...]:  # noqa: ANN401  # any JSON value
+    def _parties(self, key: str, value: Any) -> tuple[Party, ...]:  # noqa: ANN401  # JSON
         role = key.rpartition(":")[2].removesuffix("List")
         found = []
         for members in _objects(key, value):
@@ -259,7 +259,7 @@ class EventReader:
             )
         return tuple(found)
 
-    def _persistent_disposition(self, key: str, value: Any) -> PersistentDisposition:  # noqa: ANN401
+    def _persistent_disposition(self, key: str, value: Any) -> PersistentDisposition:  # noqa: ANN401  # JSON
         members = _object(key, value)
         self._drop_unknown(key, members, ("set", "unset"))
         return PersistentDisposition(
@@ -267,10 +267,10 @@ class EventReader:
             unset=_texts(f"{key}/unset", members["unset"]) if "unset" in members else None,
         )
 
-    def _ilmd(self, key: str, value: Any) -> tuple[Node, ...]:  # noqa: ANN401  # any JSON value
+    def _ilmd(self, key: str, value: Any) -> tuple[Node, ...]:  # noqa: ANN401  # JSON
         return self._foreign(_object(key, value))
 
-    def _error_declaration(self, key: str, value: Any) -> ErrorDeclaration:  # noqa: ANN401
+    def _error_declaration(self, key: str, value: Any) -> ErrorDeclaration:  # noqa: ANN401  # JSON
         members = dict(_object(key, value))
         corrective = members.pop("correctiveEventIDs", None)
         declared = members.pop("declarationTime", "")
@@ -292,7 +292,7 @@ class EventReader:
             attributes=attributes,
         )
 
-    def _sensors(self, key: str, value: Any) -> tuple[SensorElement, ...]:  # noqa: ANN401
+    def _sensors(self, key: str, value: Any) -> tuple[SensorElement, ...]:  # noqa: ANN401  # JSON
         return tuple(self._sensor(key, part) for part in _objects(key, value))
 
     def _sensor(self, key: str, members: dict[str, Any]) -> SensorElement:
@@ -314,7 +314,7 @@ class EventReader:
             extensions=self._foreign(members),
         )
 
-    def _sensor_values(self, key: str, value: Any, fields: dict[str, str]) -> dict[str, Any]:  # noqa: ANN401
+    def _sensor_values(self, key: str, value: Any, fields: dict[str, str]) -> dict[str, Any]:  # noqa: ANN401  # JSON
         values: dict[str, Any] = {}
         foreign: dict[str, Any] = {}
         for name, part in _object(key, value).items():
@@ -331,7 +331,7 @@ class EventReader:
         return values
 
 
-def _mark_nil(values: dict[str, Any], written: Any) -> None:  # noqa: ANN401  # any JSON value
+def _mark_nil(values: dict[str, Any], written: Any) -> None:  # noqa: ANN401  # JSON
     """Give quantities back the `xsi:nil` they had in XML."""
     classes = set(_texts("nil", written))
     for attribute, value in values.items():
@@ -344,29 +344,29 @@ def _mark_nil(values: dict[str, Any], written: Any) -> None:  # noqa: ANN401  # 
             )
 
 
-def _object(path: str, value: Any) -> dict[str, Any]:  # noqa: ANN401  # any JSON value
+def _object(path: str, value: Any) -> dict[str, Any]:  # noqa: ANN401  # JSON
     if not isinstance(value, dict):
         raise WrongType(path, "an object")
     return value
 
 
-def _objects(path: str, value: Any) -> list[dict[str, Any]]:  # noqa: ANN401  # any JSON value
+def _objects(path: str, value: Any) -> list[dict[str, Any]]:  # noqa: ANN401  # JSON
     if not isinstance(value, list) or not all(isinstance(part, dict) for part in value):
         raise WrongType(path, "an array of objects")
     return value
 
 
-def _text(path: str, value: Any) -> str:  # noqa: ANN401  # any JSON value
+def _text(path: str, value: Any) -> str:  # noqa: ANN401  # JSON
     if type(value) is not str:
         raise WrongType(path, "a string")
     return value
 
 
-def _optional(path: str, value: Any) -> str | None:  # noqa: ANN401  # any JSON value
+def _optional(path: str, value: Any) -> str | None:  # noqa: ANN401  # JSON
     return None if value is None else _text(path, value)
 
 
-def _texts(path: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401  # any JSON value
+def _texts(path: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401  # JSON
     if not isinstance(value, list):
         raise WrongType(path, "an array of strings")
     return tuple(_text(path, part) for part in value)

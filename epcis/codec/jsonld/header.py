@@ -108,11 +108,11 @@ def _outside_of(sbdh: Node | None, document: dict[str, Any]) -> dict[str, str | 
     }
 
 
-def _root_attributes(written: Any, context: Context) -> tuple[tuple[str, str, str], ...]:  # noqa: ANN401
+def _root_attributes(written: Any, context: Context) -> tuple[tuple[str, str, str], ...]:  # noqa: ANN401  # JSON
     return tuple((*context.resolve(key), str(value)) for key, value in _dict(written).items())
 
 
-def _vocabularies(written: Any, context: Context) -> list[Vocabulary]:  # noqa: ANN401
+def _vocabularies(written: Any, context: Context) -> list[Vocabulary]:  # noqa: ANN401  # JSON
     return [_vocabulary(_dict(part), context) for part in _list(written)]
 
 
@@ -188,7 +188,7 @@ def _entry_members(entry: VocabularyElement, prefixes: Prefixes) -> dict[str, An
     return {**members, **beside_members(entry.extensions, entry.foreign_attributes, prefixes)}
 
 
-def _content_value(content: tuple[Node | str, ...], prefixes: Prefixes) -> Any:  # noqa: ANN401
+def _content_value(content: tuple[Node | str, ...], prefixes: Prefixes) -> Any:  # noqa: ANN401  # JSON
     return value_of(Node(name="attribute", children=content), prefixes)
 
 
@@ -230,13 +230,13 @@ def context_of(header: Header, prefixes: Prefixes) -> list[Any]:
     return [*parts, missing] if missing else parts
 
 
-def _dict(value: Any) -> dict[str, Any]:  # noqa: ANN401  # any JSON value
+def _dict(value: Any) -> dict[str, Any]:  # noqa: ANN401  # JSON
     return value if isinstance(value, dict) else {}
 
 
-def _list(value: Any) -> list[Any]:  # noqa: ANN401  # any JSON value
+def _list(value: Any) -> list[Any]:  # noqa: ANN401  # JSON
     return value if isinstance(value, list) else []
 
 
-def _str(value: Any) -> str | None:  # noqa: ANN401  # any JSON value
+def _str(value: Any) -> str | None:  # noqa: ANN401  # JSON
     return str(value) if isinstance(value, str) else None

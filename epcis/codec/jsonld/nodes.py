@@ -53,7 +53,7 @@ def number(text: str) -> msgspec.Raw | str:
     return msgspec.Raw(tidy.encode()) if _NUMBER.fullmatch(tidy) else text
 
 
-def nodes_of(key: str, value: Any, context: Context) -> list[Node]:  # noqa: ANN401  # any JSON value
+def nodes_of(key: str, value: Any, context: Context) -> list[Node]:  # noqa: ANN401  # JSON
     """A member of an object as trees: several where its value is an array."""
     name = context.resolve(key)
     if not isinstance(value, list):
@@ -71,7 +71,7 @@ def _named(name: tuple[str, str], **parts: Any) -> Node:  # noqa: ANN401  # the 
     return Node(namespace=name[0], name=name[1], **parts)
 
 
-def node_of_value(name: tuple[str, str], value: Any, context: Context) -> Node:  # noqa: ANN401  # any JSON value
+def node_of_value(name: tuple[str, str], value: Any, context: Context) -> Node:  # noqa: ANN401  # JSON
     """A JSON value as the tree of the given (namespace, local name)."""
     if isinstance(value, Number):
         return _named(name, children=(str(value),), kind="number")
@@ -109,7 +109,7 @@ def _object_node(name: tuple[str, str], members: dict[str, Any], context: Contex
     return _named(name, attributes=attributes, children=tuple(children))
 
 
-def _attributes(written: Any, context: Context) -> tuple[tuple[str, str, str], ...]:  # noqa: ANN401  # any JSON value
+def _attributes(written: Any, context: Context) -> tuple[tuple[str, str, str], ...]:  # noqa: ANN401  # JSON
     if not isinstance(written, dict):
         return ()
     return tuple((*context.resolve(key), str(value)) for key, value in written.items())
@@ -159,7 +159,7 @@ def to_members(nodes: Iterable[Node], prefixes: Prefixes) -> dict[str, Any]:
     return members
 
 
-def _value(group: Sequence[Node], prefixes: Prefixes) -> Any:  # noqa: ANN401  # any JSON value
+def _value(group: Sequence[Node], prefixes: Prefixes) -> Any:  # noqa: ANN401  # JSON
     if len(group) > 1:
         return [value_of(node, prefixes) for node in group]
     node = group[0]
@@ -169,7 +169,7 @@ def _value(group: Sequence[Node], prefixes: Prefixes) -> Any:  # noqa: ANN401  #
     return [value] if node.kind.startswith("array ") else value
 
 
-def value_of(node: Node, prefixes: Prefixes) -> Any:  # noqa: ANN401  # any JSON value
+def value_of(node: Node, prefixes: Prefixes) -> Any:  # noqa: ANN401  # JSON
     """One tree as a JSON value."""
     kind = node.kind.removeprefix("array ")
     if not node.attributes:
@@ -188,7 +188,7 @@ def _is_leaf(node: Node) -> bool:
     return not any(isinstance(child, Node) for child in node.children)
 
 
-def _scalar(node: Node, kind: str) -> Any:  # noqa: ANN401  # any JSON value
+def _scalar(node: Node, kind: str) -> Any:  # noqa: ANN401  # JSON
     text = "".join(child for child in node.children if isinstance(child, str))
     if kind == "number":
         return number(text)

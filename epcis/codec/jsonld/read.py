@@ -319,7 +319,7 @@ class JsonReader:
         except _MALFORMED as fault:
             raise self._malformed(fault, path) from fault
 
-    def _value(self, raw: msgspec.Raw, path: str) -> Any:  # noqa: ANN401  # any JSON value
+    def _value(self, raw: msgspec.Raw, path: str) -> Any:  # noqa: ANN401  # JSON
         """A JSON value with its numbers as written; notes members that stand there twice."""
 
         def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -345,7 +345,7 @@ class JsonReader:
             raise self._malformed(fault, path) from fault
         return value
 
-    def _refuse_deep(self, value: Any, path: str) -> None:  # noqa: ANN401  # any JSON value
+    def _refuse_deep(self, value: Any, path: str) -> None:  # noqa: ANN401  # JSON
         level, depth = [value], 0
         while level:
             inner = [

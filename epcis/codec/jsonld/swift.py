@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class _Transaction(msgspec.Struct, gc=False):
-    bizTransaction: str  # noqa: N815  # the member's name
+    bizTransaction: str  # noqa: N815  # as in JSON
     type: str
 
 
@@ -45,27 +45,27 @@ class _Destination(msgspec.Struct, gc=False):
 
 
 class _Common(msgspec.Struct, gc=False, tag_field="type"):
-    eventTime: str  # noqa: N815  # the members' names, as everywhere below
+    eventTime: str  # noqa: N815  # as in JSON
     action: str
-    eventTimeZoneOffset: str | None = None  # noqa: N815
-    bizStep: str | None = None  # noqa: N815
+    eventTimeZoneOffset: str | None = None  # noqa: N815  # as in JSON
+    bizStep: str | None = None  # noqa: N815  # as in JSON
     disposition: str | None = None
-    readPoint: Place | None = None  # noqa: N815
-    bizLocation: Place | None = None  # noqa: N815
-    eventID: str | None = None  # noqa: N815
-    bizTransactionList: tuple[_Transaction, ...] | None = None  # noqa: N815
-    sourceList: tuple[_Source, ...] | None = None  # noqa: N815
-    destinationList: tuple[_Destination, ...] | None = None  # noqa: N815
+    readPoint: Place | None = None  # noqa: N815  # as in JSON
+    bizLocation: Place | None = None  # noqa: N815  # as in JSON
+    eventID: str | None = None  # noqa: N815  # as in JSON
+    bizTransactionList: tuple[_Transaction, ...] | None = None  # noqa: N815  # as in JSON
+    sourceList: tuple[_Source, ...] | None = None  # noqa: N815  # as in JSON
+    destinationList: tuple[_Destination, ...] | None = None  # noqa: N815  # as in JSON
 
 
 class _Object(_Common, gc=False, tag="ObjectEvent"):
-    epcList: tuple[str, ...] | None = None  # noqa: N815
+    epcList: tuple[str, ...] | None = None  # noqa: N815  # as in JSON
     ilmd: dict[str, str] | None = None
 
 
 class _Aggregation(_Common, gc=False, tag="AggregationEvent"):
-    parentID: str | None = None  # noqa: N815
-    childEPCs: tuple[str, ...] | None = None  # noqa: N815
+    parentID: str | None = None  # noqa: N815  # as in JSON
+    childEPCs: tuple[str, ...] | None = None  # noqa: N815  # as in JSON
 
 
 _DECODER: Final = msgspec.json.Decoder(_Object | _Aggregation)

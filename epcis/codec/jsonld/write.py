@@ -187,7 +187,7 @@ class JsonWriter:
             members[field.name] = self._field(field.name, field.holds, value)
         return self._finish(event, members)
 
-    def _field(self, name: str, holds: str, value: Any) -> Any:  # noqa: ANN401  # any JSON value
+    def _field(self, name: str, holds: str, value: Any) -> Any:  # noqa: ANN401  # JSON
         write = self._writers.get(holds)
         if write is not None:
             return write(value)
@@ -296,7 +296,7 @@ class JsonWriter:
         return members
 
 
-def _sensor_value(name: str, value: str) -> Any:  # noqa: ANN401  # any JSON value
+def _sensor_value(name: str, value: str) -> Any:  # noqa: ANN401  # JSON
     if name in NUMBERS:
         return number(value)
     if name == "booleanValue" and value in ("true", "false", "1", "0"):

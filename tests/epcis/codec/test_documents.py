@@ -115,8 +115,8 @@ def _object_event(
 
 def test_fields_in_the_wrong_nesting_are_read_all_the_same():
     flat = _object_event(
-        extra='<sourceList><source type="urn:epcglobal:cbv:sdt:location">urn:x:1</source></sourceList>'
-        "<ilmd><l:lot xmlns:l='urn:l'>7</l:lot></ilmd>"
+        extra='<sourceList><source type="urn:epcglobal:cbv:sdt:location">urn:x:1</source>'
+        "</sourceList><ilmd><l:lot xmlns:l='urn:l'>7</l:lot></ilmd>"
     )
     nested = _object_event(
         extra="<extension><extension><extension><persistentDisposition><set>urn:x:set</set>"
