@@ -21,7 +21,7 @@ class Limits:
     """Below this plain size the ratio is not looked at: tiny files pack extremely well."""
     prolog_bytes_max: int = 256 * 2**10
     """What may stand before the root element of an XML file."""
-    event_bytes_max: int = 128 * 2**20
+    event_bytes_max: int = 64 * 2**20
     """One event, header or foreign part of a document."""
     depth_max: int = 100
     """Nesting of elements or JSON values inside an event or header."""

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 from epcis.codec.options import CbvFormat, EpcFormat, WriteOptions
 from schemas.cbv import urn, web_uri
 from schemas.finding import Finding, Severity
-from schemas.gs1.epc import identify
+from schemas.gs1.digital_link import RESOLVER
+from schemas.gs1.epc import canonical_key, identify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _FINDINGS_MAX: Final = 100
 """Identifiers that are told to have stayed as they were."""
-_KEEP: Final = (EpcFormat.NO_PREFERENCE, EpcFormat.AS_WRITTEN)
 
 
 class Words:
@@ -27,19 +27,23 @@ class Words:
     def __init__(self, options: WriteOptions) -> None:
         self._cbv_format = options.cbv_format
         self.findings: list[Finding] = []
-        self.epc: Callable[[str], str] = _as_is
-        if options.epc_format not in _KEEP:
-            self.epc = self._translator(options.epc_format)
+        self.epc: Callable[[str], str] = {
+            EpcFormat.DIGITAL_LINK: self._link,
+            EpcFormat.URN: self._urn,
+        }.get(options.epc_format, _as_is)
 
-    def _translator(self, wanted: EpcFormat) -> Callable[[str], str]:
-        def translate(uri: str) -> str:
-            identifier = identify(uri)
-            form = identifier.to_urn() if wanted is EpcFormat.URN else identifier.to_digital_link()
-            if form is None and identifier.key.startswith("/"):
-                self._note_kept(uri)
-            return form or uri
+    def _link(self, uri: str) -> str:
+        key = canonical_key(uri)
+        return f"{RESOLVER}{key}" if key.startswith("/") else uri
 
-        return translate
+    def _urn(self, uri: str) -> str:
+        if uri.startswith("urn:"):
+            return uri
+        identifier = identify(uri)
+        form = identifier.to_urn()
+        if form is None and identifier.key.startswith("/"):
+            self._note_kept(uri)
+        return form or uri
 
     def _note_kept(self, uri: str) -> None:
         if len(self.findings) >= _FINDINGS_MAX:

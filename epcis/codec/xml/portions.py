@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from epcis.model import Event
 
 PORTION_BYTES: Final = 384 * 2**10
+PORTION_BYTES_MAX: Final = 4 * 2**20
+"""A portion grows to this size where one event is larger than a portion."""
 _EVENT_END: Final = re.compile(rb"</(?:Object|Aggregation|Quantity|Transaction)Event>")
 _NESTED_END: Final = re.compile(
     rb"</TransformationEvent>\s*</extension>|</AssociationEvent>\s*</extension>\s*</extension>"
@@ -94,13 +96,13 @@ def frame_of(event_list: _Element, version: str, encoding: str, list_path: str) 
 
 
 def cut(buffer: bytes, version: str) -> int:
-    """Where the last event in the buffer ends; 0 where none does or something may hide one.
+    """Where the last event in the buffer ends; 0 where none does, -1 where something may hide one.
 
     >>> cut(b"<ObjectEvent></ObjectEvent><Obj", "1.2")
     27
     """
     if any(sign in buffer and b"<" + sign in buffer for sign in _HIDING):
-        return 0
+        return -1
     at = len(buffer)
     while (at := buffer.rfind(b"Event>", 0, at)) > 0:
         start = max(0, at - _TAIL_BYTES)

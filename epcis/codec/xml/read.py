@@ -28,7 +28,14 @@ from epcis.codec.xml.nodes import (
     node_of,
     split_name,
 )
-from epcis.codec.xml.portions import PORTION_BYTES, Frame, PortionReader, cut, frame_of
+from epcis.codec.xml.portions import (
+    PORTION_BYTES,
+    PORTION_BYTES_MAX,
+    Frame,
+    PortionReader,
+    cut,
+    frame_of,
+)
 from epcis.model import Event, Header, Node
 from schemas.finding import Severity, Where
 
@@ -223,17 +230,27 @@ class XmlReader:
     def _cut_portions(self, version: str, buffer: bytes) -> Iterator[bytes]:
         """Portions of whole events; what is left behind them is in `_unread`."""
         self._unread = buffer
+        wanted = PORTION_BYTES
         while True:
-            parts, size = [self._unread], len(self._unread)
-            while size < PORTION_BYTES and (block := self._stream.read(PORTION_BYTES - size)):
-                parts.append(block)
-                size += len(block)
-            self._unread = b"".join(parts)
+            is_all = self._read_ahead(wanted)
             end = cut(self._unread, version)
-            if not end:
+            if end > 0:
+                portion, self._unread = self._unread[:end], self._unread[end:]
+                yield portion
+                wanted = PORTION_BYTES
+            elif end < 0 or is_all or wanted >= PORTION_BYTES_MAX:
                 return
-            portion, self._unread = self._unread[:end], self._unread[end:]
-            yield portion
+            else:
+                wanted *= 2
+
+    def _read_ahead(self, wanted: int) -> bool:
+        """Have so many bytes unread; True where the document ends before."""
+        parts, size = [self._unread], len(self._unread)
+        while size < wanted and (block := self._stream.read(wanted - size)):
+            parts.append(block)
+            size += len(block)
+        self._unread = b"".join(parts)
+        return size < wanted
 
     def _feed(self, part: bytes) -> Iterator[Event]:
         self._fed_bytes += len(part)

@@ -80,6 +80,15 @@ def test_a_comment_that_hides_an_event_does_not_mislead_the_cutting(day):
     assert read_document(document).events == read_document(day).events
 
 
+def test_events_larger_than_a_portion_are_read_in_larger_portions(day):
+    epc = b"<epc>urn:epc:id:sgtin:0355555.010000.%d</epc>"
+    listed = b"".join(epc % number for number in range(20_000))
+    document = day.replace(b"<epcList>", b"<epcList>" + listed, 3)
+    swift, careful = read_document(document), carefully(document)
+    assert [len(event.epcs) > 20_000 for event in swift.events[:4]] == [True, True, True, False]
+    assert swift.events == careful.events
+
+
 def test_transformation_events_of_1_2_are_read_in_portions(shared):
     path = shared / "epcis/examples/openepcis-1.2-xml/TransformationEvent.xml"
     document = path.read_bytes()
