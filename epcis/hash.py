@@ -144,8 +144,8 @@ def _identifiers(label: str) -> _Writer:
             return label + "".join(sorted(f"epc={canon.text(epc)}" for epc in epcs))
         written = _of_one_product(epcs)
         if written is None:
-            written = "epc=".join(sorted(map(constrained_link, epcs)))
-        return f"{label}epc={written}"
+            written = "".join([f"epc={link}" for link in sorted(map(constrained_link, epcs))])
+        return label + written
 
     return write
 
@@ -153,19 +153,18 @@ def _identifiers(label: str) -> _Writer:
 def _of_one_product(epcs: tuple[str, ...]) -> str | None:
     """Links of serials of one product, the common case, in one go; None for anything else.
 
-    Replacing what all members begin with keeps their order, so serials are sorted alone.
+    Replacing what all members begin with keeps their order, so they are sorted as they are.
     """
     head = product_head(epcs[0])
     if head is None:
         return None
-    urn, link = head
-    size = len(urn)
-    serials = [epc[size:] for epc in epcs if epc.startswith(urn)]
-    text = "".join(serials)
-    if len(serials) < len(epcs) or not (text.isalnum() and text.isascii()) or "" in serials:
-        return None
-    serials.sort()
-    return link + f"epc={link}".join(serials)
+    mark = "\n" + head[0]
+    lines = "\n".join(("", *sorted(epcs)))
+    serials = lines.replace(mark, "")
+    plain = serials.isalnum() and serials.isascii() and lines.count(mark) == len(epcs)
+    # The shortest comes first, so that only there a serial can be missing.
+    missing = lines.startswith(mark + "\n") or lines == mark
+    return lines.replace(mark, f"epc={head[1]}") if plain and not missing else None
 
 
 def _quantities(label: str) -> _Writer:

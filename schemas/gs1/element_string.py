@@ -182,8 +182,10 @@ def _remember_shape(data: str, elements: tuple[Element, ...]) -> None:
             return
         if len(_SIGHTINGS) >= SIGHTINGS_MAX:
             _SIGHTINGS.clear()
-        _SIGHTINGS[codes] = _SIGHTINGS.get(codes, 0) + 1
-        if _SIGHTINGS[codes] < SIGHTINGS_MIN:
+        # Threads may count past each other; a shape kept a little later or twice does no harm.
+        seen = _SIGHTINGS.get(codes, 0) + 1
+        _SIGHTINGS[codes] = seen
+        if seen < SIGHTINGS_MIN:
             return
         shape = _SHAPE_OF[codes] = _Shape([f for code in codes if (f := ai.lookup(code))])
     _SHAPES[data[:2] + data[16:18]] = shape
