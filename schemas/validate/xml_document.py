@@ -28,6 +28,9 @@ FINDINGS_MAX: Final = 200
 """Reasons that are listed one by one; whoever mends that many sends the file again."""
 
 _EVENT_NAMES: Final = frozenset(kind.name for kind in EVENT_TYPES)
+_SOAP_URIS: Final = frozenset(
+    {"http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope"}
+)
 _VERSION_OF: Final = {
     namespace(kind, version).uri: version
     for version in VERSIONS
@@ -130,6 +133,8 @@ def _not_epcis(root: etree._Element) -> Finding:
     seen = f"{local_name(root)} of {uri}" if uri else f"{local_name(root)} without a namespace"
     known = ", ".join(namespace("epcis", version).uri for version in VERSIONS)
     hint = f"An EPCIS document is an EPCISDocument in one of the namespaces {known}."
+    if uri in _SOAP_URIS:
+        hint = "Send the EPCISDocument itself, without the SOAP envelope around it."
     if uri == SBDH_URI:
         hint = "Send the EPCISDocument itself; its business header goes into its EPCISHeader."
     return Finding(
