@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
+
+from lxml import etree
 
 from epcis.codec.namespaces import OF_EPCIS, OWN, OWN_PREFIX, STANDARD_PREFIXES, XML, XSI
 from epcis.model import Node
@@ -76,6 +79,20 @@ def is_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
+@lru_cache(maxsize=1024)
+def is_namespace(namespace: str) -> bool:
+    """Whether an XML parser takes this as the name of a namespace: a URI, by libxml2's reading.
+
+    >>> is_namespace("urn:x"), is_namespace("2005-04-03T20:33"), is_namespace("a b")
+    (True, False, False)
+    """
+    try:
+        etree.fromstring(f"<a{attribute('xmlns:x', namespace)}/>")
+    except etree.XMLSyntaxError:
+        return False
+    return bool(namespace)
+
+
 class Scope:
     """The prefixes in scope: those of the document, and those declared on one element."""
 
@@ -88,8 +105,9 @@ class Scope:
 
     def declare(self, prefix: str, namespace: str) -> None:
         """Bind a prefix on the root element, unless it is bound or not for use."""
-        usable = is_name(prefix) and namespace not in OF_EPCIS and namespace not in ("", XML)
-        if usable and prefix not in self.of_document:
+        is_free = is_name(prefix) and prefix not in self.of_document
+        is_foreign = namespace not in OF_EPCIS and namespace != XML
+        if is_free and is_foreign and is_namespace(namespace):
             self.of_document[prefix] = namespace
             self._by_namespace.setdefault(namespace, prefix)
 
@@ -97,7 +115,8 @@ class Scope:
         """Declare these prefixes on the next element, as its sender did."""
         taken = {*self.of_document, *self._local.values()}
         for prefix, namespace in declared:
-            if namespace not in self._local and is_name(prefix) and prefix not in taken:
+            is_free = is_name(prefix) and prefix not in taken
+            if is_free and namespace not in self._local and is_namespace(namespace):
                 self._local[namespace] = prefix
                 taken.add(prefix)
 
@@ -107,6 +126,9 @@ class Scope:
             return local
         prefix = self._by_namespace.get(namespace) or self._local.get(namespace)
         return f"{prefix or self._bind(namespace)}:{local}"
+
+    def _can_bind(self, namespace: str) -> bool:
+        return namespace in self._by_namespace or is_namespace(namespace)
 
     def _bind(self, namespace: str) -> str:
         taken = {*self.of_document, *self._local.values()}
@@ -132,7 +154,8 @@ class Scope:
         self._local.clear()
 
     def attributes(self, attributes: Sequence[tuple[str, str, str]]) -> str:
-        """Attributes as markup."""
+        """Attributes as markup; one whose namespace XML cannot name goes into ours."""
+        attributes = [a if not a[0] or self._can_bind(a[0]) else (OWN, *a[1:]) for a in attributes]
         for namespace, local, value in attributes:
             if (namespace, local) == (XSI, "type"):
                 self._declare_type(value)
@@ -150,7 +173,7 @@ class Scope:
     def node(self, node: Node) -> str:
         """A tree as markup."""
         attributes = self.attributes(node.attributes)
-        if is_name(node.name):
+        if is_name(node.name) and (not node.namespace or self._can_bind(node.namespace)):
             name = self.name(node.namespace, node.name)
         else:
             name = self.name(OWN, "member")
