@@ -30,6 +30,8 @@ KINDS = {
     "authority report": ("from", "to", "purpose"),
 }
 """What each kind of dossier asks for."""
+LABELS = {"gtin": "GTIN", "sscc": "SSCC", "dscsa inspection": "DSCSA inspection"}
+"""How kinds and fields are written where not simply with a capital."""
 
 
 @router.get("/dossiers")
@@ -63,6 +65,8 @@ def _page(request: Request, refusal: str) -> Response:
     with store_of(request).read() as view:
         jobs = [job for job in list_jobs(view) if party is None or job.party == party]
     busy = any(job.state in ("waiting", "running") for job in jobs)
-    page = render("dossiers.html", request, jobs=jobs, kinds=KINDS, busy=busy, refusal=refusal)
+    page = render(
+        "dossiers.html", request, jobs=jobs, kinds=KINDS, labels=LABELS, busy=busy, refusal=refusal
+    )
     page.status_code = 422 if refusal else 200
     return page

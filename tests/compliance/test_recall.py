@@ -91,7 +91,12 @@ def test_a_lot_nobody_has_seen_can_be_recalled_first(shipped: Store) -> None:
 
 @pytest.mark.parametrize(
     ("lot", "reason", "says"),
-    [("", "x", "20 characters"), ("L" * 21, "x", "20"), ("L", "  ", "why"), ("L", "x" * 501, "500")],
+    [
+        ("", "x", "20 characters"),
+        ("L" * 21, "x", "20"),
+        ("L", "  ", "why"),
+        ("L", "x" * 501, "500"),
+    ],
 )
 def test_a_recall_that_cannot_be_one_is_refused(shipped, lot: str, reason: str, says: str) -> None:
     with pytest.raises(RecallRefused, match=says):
