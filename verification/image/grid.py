@@ -29,7 +29,7 @@ EQUALISER_TURNS = 4
 FIT_TURNS = 2
 """Turns of reading and fitting the corners to what was read."""
 PRODUCT_ROWS = 200
-RIDGE = 0.003
+RIDGE = 0.0003
 """How strongly the equaliser is held back from learning noise."""
 
 
@@ -161,7 +161,7 @@ def thresholds(levels: Levels, shape: Shape) -> Iterator[Levels | float]:
     dark, light = inner[shape.pattern == 1], inner[shape.pattern == 0]
     yield (float(dark.mean()) + float(light.mean())) / 2
     low, high = envelope(levels)
-    for share in (0.5, 0.65, 0.35):
+    for share in (0.5, 0.65, 0.35, 0.58, 0.42, 0.75, 0.25):
         yield (low + share * (high - low))[1:-1, 1:-1]
     yield cv2.blur(levels, (9, 9))[1:-1, 1:-1]
 
