@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
+
 from epcis.model import (
     AggregationEvent,
     ErrorDeclaration,
@@ -13,7 +15,6 @@ from epcis.model import (
     Place,
     TransformationEvent,
 )
-from msgspec.structs import replace
 from schemas.gs1.content_rules import check_digit
 
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
@@ -73,11 +74,11 @@ def put(minute, parent, children, action="ADD", where=MAKER):
     )
 
 
-def see(minute, epcs, step, disposition=None, where=MAKER, action="OBSERVE"):
+def see(minute, epcs, step, disposition=None, where=MAKER):
     return ObjectEvent(
         event_time=at(minute),
         event_time_zone_offset="+00:00",
-        action=action,
+        action="OBSERVE",
         biz_step=step,
         disposition=disposition,
         read_point=place(where),

@@ -16,6 +16,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+
 from epcis.store.database import Store
 
 BINARIES = Path(os.environ.get("PACKTRAIL_POSTGRESQL", "/usr/lib/postgresql/15/bin"))

@@ -19,7 +19,7 @@ NEVER = -(1 << 62)
 _NEVER_US = time_of_moment(NEVER)
 BLOCK = 64
 """Item ids in one row of `event_epc`, see named.py."""
-LIVES_KEPT_MAX = 200_000
+LIVES_KEPT_MAX = 50_000
 """Items held in memory between the batches of one document."""
 
 _ROW = "SELECT id, key, lot, standing, parent, age, moment, moment + lead FROM item WHERE "
