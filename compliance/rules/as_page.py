@@ -39,7 +39,8 @@ These rules of the trade hold for every EPCIS file, so their findings have the c
 
 | rule | codes |
 |---|---|
-| D01 well-formed, D02 no entities | `xml.malformed`, `json.malformed`, `xml.doctype-subset`, `document.encoding` |
+| D01 well-formed | `xml.malformed`, `json.malformed`, `document.encoding` |
+| D02 no entities | `xml.doctype-subset` |
 | D03 version, D12 another message | `document.version-unknown`, `xml.not-epcis`, `json.not-epcis` |
 | D04, V01 schema | `xml.…`, `json.…` |
 | D05 limits | `document.too-large`, `document.too-many-events` |
@@ -52,9 +53,9 @@ These rules of the trade hold for every EPCIS file, so their findings have the c
 ## What one file cannot tell
 
 Duplicates and replays (D06-D08), partners and licences (H03, H06, S16), local master data (M08,
-M12-M14), label against data (I05, I12), site time zones (T04), earlier documents (G07, G13, S04, S11,
-S17 across files, S18-S20, S22, S23), holds and recalls (S03), waivers (S24), pack quantities (G15,
-L12), unclear owners beyond S05 (S07): these need the store, the partner list or the stock.
+M12-M14), label against data (I05, I12), site time zones (T04), earlier documents (G07, G13, S04,
+S11, S17 across files, S18-S20, S22, S23), holds and recalls (S03), waivers (S24), pack quantities
+(G15, L12), unclear owners beyond S05 (S07): these need the store, the partner list or the stock.
 """
 _TABLE: Final = "| rule | code | R1.3 | R1.2 | what it asks |\n|---|---|---|---|---|\n"
 

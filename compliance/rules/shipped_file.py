@@ -72,6 +72,7 @@ class ShippedFile:
     """Every read point, location and party, with the first event that names it."""
     gtins: dict[str, Where] = field(default_factory=dict)
     followed: int = 0
+    _heads: set[str] = field(default_factory=set)
     is_cut: bool = False
 
     def add(self, event: Event, where: Where) -> Step | None:
@@ -105,12 +106,18 @@ class ShippedFile:
 
     def _key(self, uri: str, where: Where) -> str:
         key = canonical_key(uri)
-        if key.startswith("/01/"):
+        # The part before the serial is looked at once per product: files hold many serials.
+        is_item = key.startswith("/01/")
+        head = uri
+        if is_item:
+            head = ".".join(uri.split(".", 2)[:2]) if uri.startswith("urn:") else key[:18]
+        if head in self._heads:
+            return key
+        if is_item:
+            self._heads.add(head)
             self.gtins.setdefault(key[4:18], where)
         if uri.startswith("urn:epc:id:"):
-            head = uri.rpartition(".")[0] if key.startswith("/01/") else uri
-            thing = key[:18] if key.startswith("/01/") else key
-            self.urns[thing].setdefault(head, where)
+            self.urns[key[:18] if is_item else key].setdefault(head, where)
         return key
 
     def _note_places(self, event: Event, where: Where) -> None:

@@ -394,6 +394,10 @@ def test_only_so_many_objects_are_followed(monkeypatch):
     assert RULES["G09"].code not in codes
 
 
+def test_a_serial_may_hold_full_stops():
+    assert checked(RIGHT.replace("067890.U1", "067890.U.1")) == []
+
+
 def test_digital_links_are_at_home_in_2_0_and_not_in_1_2():
     link = "<id>https://id.gs1.org/414/0355555000020"
     text = in_event(SHIP, "<id>urn:epc:id:sgln:0355555.00002.0", link)
