@@ -18,6 +18,7 @@ from epcis.store import tables
 from epcis.store.bulk import Hand
 from epcis.store.columns import pack_key, unpack_key
 from epcis.store.digest import event_digest
+from epcis.store.event_rows import row_faults
 from epcis.store.intake import seal
 from epcis.store.life import named_items
 from epcis.store.lives import NEVER
@@ -196,11 +197,13 @@ def _check_events(store: Store, progress: Callable[[str, int], None]) -> Iterato
             if not rows:
                 return
             named = _named_in(hand, [row[0] for row in rows])
+            ids = {row[0]: row for row in rows}
             found = [
                 (row, what)
                 for row in rows
                 if (what := _fault(hand, _Seen(row, named.get(row[0], set()))))
             ]
+            found.extend((ids[seq], what) for seq, what in row_faults(hand, list(ids)))
         for row, what in found:
             yield Finding(
                 "store.event-differs",

@@ -14,12 +14,14 @@ from sqlalchemy import BigInteger, select, type_coerce
 from zstandard import ZstdError
 
 from epcis.ledger.append import TILE_WIDTH, tile_root
+from epcis.ledger.checkpoint import Checkpoint, Note, NoteRefused
 from epcis.ledger.entry import Entry, LeafKind
 from epcis.ledger.merkle import HASH_BYTES, Frontier
 from epcis.ledger.record import parts_of
 from epcis.ledger.tables import ledger_checkpoint, ledger_entry, ledger_head, ledger_tile
+from epcis.ledger.witness import log_keys
 from epcis.store.payload import unpack_event
-from epcis.store.tables import event
+from epcis.store.tables import document, event
 from schemas.finding import Finding, Severity, Where
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ class _Stored(NamedTuple):
     leaf: bytes
     event: int | None
     event_hash: bytes | None
+    event_record_time_us: int | None
     payload: bytes | None
 
 
@@ -98,7 +101,9 @@ class _Audit:
             yield from self._check_checkpoint(expected)
             expected = next(checkpoints, None)
         yield from self._check_head()
+        yield from self._check_notes()
         yield from self._check_events_logged()
+        yield from self._check_documents_kept()
         self.progress("log entries", self.tree.size)
 
     def _entries(self) -> Iterator[_Stored]:
@@ -119,6 +124,7 @@ class _Audit:
                     entry.leaf,
                     entry.event,
                     event.c.hash,
+                    type_coerce(event.c.record_time, BigInteger),
                     event.c.payload,
                 )
                 .select_from(ledger_entry.outerjoin(event, event.c.seq == entry.event))
@@ -138,14 +144,16 @@ class _Audit:
             yield _found(self.tree.size, "is missing")
             self._add(bytes(HASH_BYTES))
         yield from (_found(stored.idx, what) for what in _faults(stored))
+        if (stored.event_record_time_us or 0) > stored.record_time_us:
+            yield _found(stored.idx, "is about an event that claims to be recorded later")
         if stored.record_time_us < self.time_us:
             yield _found(stored.idx, "claims an earlier record time than the entry before")
         self.time_us = max(self.time_us, stored.record_time_us)
         leaf = Entry(
             LeafKind(stored.kind) if stored.kind in _KINDS else LeafKind.SETTING,
-            stored.subject,
-            stored.public_hash,
-            stored.confidential_hash,
+            _blob(stored.subject),
+            _blob(stored.public_hash),
+            _blob(stored.confidential_hash),
             stored.record_time_us,
         ).leaf()
         if leaf != stored.leaf:
@@ -193,9 +201,16 @@ class _Audit:
             )
 
     def _check_head(self) -> Iterator[Finding]:
-        told = self.connection.execute(select(ledger_head.c.size, ledger_head.c.frontier)).first()
-        size, frontier = (told.size, bytes(told.frontier)) if told else (0, b"")
-        if (size, frontier) != (self.tree.size, b"".join(self.tree.hashes)):
+        told = self.connection.execute(
+            select(
+                ledger_head.c.size,
+                ledger_head.c.frontier,
+                type_coerce(ledger_head.c.record_time, BigInteger),
+            )
+        ).first()
+        size, frontier, time_us = told or (0, b"", 0)
+        ends = (self.tree.size, b"".join(self.tree.hashes), self.time_us)
+        if (size, frontier, time_us) != ends:
             yield Finding(
                 "log.head-differs",
                 Severity.CRITICAL,
@@ -203,6 +218,57 @@ class _Audit:
                 f" {self.tree.size} are stored",
                 _RESTORE,
                 Where(path=f"/log/{self.tree.size}"),
+            )
+
+    def _check_notes(self) -> Iterator[Finding]:
+        """Every signed checkpoint says its size and root, under a key that the log itself names."""
+        named = self.connection.scalars(
+            select(ledger_entry.c.public).where(ledger_entry.c.kind == int(LeafKind.KEY))
+        ).all()
+        known = log_keys(self.view)
+        keys = [key for key in known if any(str(key).encode() in _blob(one) for one in named)]
+        if len(keys) != len(known):
+            yield _odd_note("a key that signs checkpoints was never made known in the log")
+        origin = self.connection.scalar(select(ledger_head.c.origin)) or ""
+        note = ledger_checkpoint.c
+        rows = self.connection.execute(
+            select(note.size, note.root, note.note, note.timestamp).where(note.note.is_not(None))
+        )
+        for size, root, text, timestamp in rows:
+            try:
+                said = Note.parse(text).checkpoint(keys)
+            except NoteRefused as fault:
+                yield _odd_note(f"the checkpoint of {size} entries: {fault}")
+                continue
+            if said != Checkpoint(origin, size, root):
+                yield _odd_note(f"the checkpoint of {size} entries says something else")
+            if timestamp is not None and sha256(text.encode()).digest() not in _blob(timestamp):
+                yield _odd_note(f"the time stamp of the checkpoint of {size} entries is not its")
+
+    def _check_documents_kept(self) -> Iterator[Finding]:
+        """Every document that was logged is still there, and the events' documents too."""
+        lost = self.connection.scalars(
+            select(ledger_entry.c.idx)
+            .outerjoin(document, document.c.sha256 == ledger_entry.c.subject)
+            .where(ledger_entry.c.kind == int(LeafKind.DOCUMENT), document.c.id.is_(None))
+            .order_by(ledger_entry.c.idx)
+            .limit(FINDINGS_MAX)
+        )
+        for index in lost:
+            yield _found(index, "is about a document that is gone or has another digest now")
+        stray = self.connection.execute(
+            select(event.c.seq, event.c.event_id)
+            .outerjoin(document, document.c.id == event.c.document)
+            .where(event.c.document.is_not(None), document.c.id.is_(None))
+            .limit(FINDINGS_MAX)
+        )
+        for seq, event_id in stray:
+            yield Finding(
+                "log.event-stray",
+                Severity.CRITICAL,
+                f"event {event_id} names a document that is not there",
+                _RESTORE,
+                Where(path=f"event {seq}"),
             )
 
     def _check_events_logged(self) -> Iterator[Finding]:
@@ -232,7 +298,7 @@ def _faults(stored: _Stored) -> Iterator[str]:
     if stored.kind not in _KINDS:
         yield "is of no known kind"
     if stored.event is None:
-        public, confidential = stored.public or b"", stored.confidential or b""
+        public, confidential = _blob(stored.public or b""), _blob(stored.confidential or b"")
     elif stored.payload is None:
         yield "is about an event that is gone"
         return
@@ -244,10 +310,13 @@ def _faults(stored: _Stored) -> Iterator[str]:
             return
         if stored.event_hash != stored.subject:
             yield "is about an event that has another hash now"
+        if stored.public is not None or stored.confidential is not None:
+            yield "keeps bytes beside the event it is about"
     if sha256(public).digest() != stored.public_hash:
         yield "has another public part than was logged"
     erased = stored.salt is None and stored.confidential_hash != _NOTHING
-    secret = sha256((stored.salt or b"") + confidential).digest()
+    salt = b"" if stored.salt is None else _blob(stored.salt)
+    secret = sha256(salt + confidential).digest()
     if not erased and secret != stored.confidential_hash:
         yield "has another confidential part than was logged"
     if erased and confidential and stored.event is None:
@@ -257,6 +326,11 @@ def _faults(stored: _Stored) -> Iterator[str]:
 def _as_bytes(value: object) -> object:
     """A stored value; text, where a forger left text, as its bytes."""
     return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+
+
+def _blob(value: object) -> bytes:
+    """A stored byte string; a number, where a forger left one, as its digits."""
+    return value if isinstance(value, bytes) else str(value).encode()
 
 
 def _event_parts(payload: bytes) -> tuple[bytes, bytes]:
@@ -272,6 +346,10 @@ def _found(index: int, what: str) -> Finding:
         _RESTORE,
         Where(path=f"/log/{index}"),
     )
+
+
+def _odd_note(what: str) -> Finding:
+    return Finding("log.note-differs", Severity.CRITICAL, what, _RESTORE, Where(path="/log"))
 
 
 def _nobody(what: str, count: int) -> None:

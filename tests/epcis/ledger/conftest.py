@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from compliance.seal import Keys
 from epcis.capture import record
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.sequencer import catch_up
@@ -64,3 +65,9 @@ def falsify(told: Store):
             driver.commit()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    """Keys that sign the log."""
+    return Keys.open(tmp_path_factory.mktemp("house") / "keys")

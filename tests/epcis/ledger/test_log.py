@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
+from compliance.seal.checkpoint import seal_log, stamp_checkpoint
+from epcis.fsck import fsck
 from epcis.ledger import sequencer
 from epcis.ledger.append import LogForked, Writer, grow, read_head
 from epcis.ledger.audit import audit_log
@@ -160,6 +162,42 @@ def test_swapped_entries_are_found_at_both_places(falsify, told: Store):
     )
     places = {finding.where.path for finding in audit_log(told)}
     assert {"/log/20", "/log/21"} <= places
+
+
+@pytest.mark.parametrize(
+    ("deed", "word"),
+    [
+        ("UPDATE event SET biz_step = 'receiving' WHERE seq = 5", "biz_step"),
+        ("UPDATE event SET event_time = event_time - 1 WHERE seq = 5", "event_time"),
+        ("UPDATE event SET read_point = 'elsewhere' WHERE seq = 5", "read_point"),
+        ("UPDATE event SET record_time = record_time + 1 WHERE seq = 5", "recorded later"),
+        ("DELETE FROM event_word WHERE seq = 5", "event_word"),
+        ("DELETE FROM event_epc WHERE seq = 5", "items"),
+        ("INSERT INTO event_party (party, seq, relation) VALUES ('/414/1', 5, 2)", "event_party"),
+    ],
+)
+def test_fsck_sees_a_change_in_any_row_of_an_event(falsify, told: Store, deed: str, word: str):
+    assert list(fsck(told, now=NOW)) == []
+    falsify(deed)
+    assert any(word in finding.what for finding in fsck(told, now=NOW))
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "UPDATE ledger_checkpoint SET note = replace(note, 'packtrail', 'packtrial')",
+        "UPDATE ledger_checkpoint SET timestamp = root",
+        "UPDATE ledger_head SET origin = 'other'",
+        "UPDATE ledger_head SET record_time = record_time + 1",
+        "UPDATE ledger_key SET public_key = key_id",
+    ],
+)
+def test_the_audit_sees_a_change_in_what_was_signed(falsify, told: Store, keys, deed: str):
+    sealed = seal_log(told, keys, now=NOW)
+    stamp_checkpoint(told, keys, sealed, now=NOW)
+    assert list(audit_log(told)) == []
+    falsify(deed)
+    assert list(audit_log(told))
 
 
 def test_an_event_slipped_in_past_the_log_is_found(falsify, told: Store):
