@@ -21,6 +21,8 @@ VALUES_MAX = 500
 FETCH_ROWS = 1000
 COPY_ROWS_MIN = 8
 """Fewer rows go by INSERT, which needs no extra round trips."""
+FENCED = frozenset({"event"})
+"""Tables with row-level security, which PostgreSQL does not let COPY write to; see fence.py."""
 
 _POSTGRESQL_TYPES = {
     "document": "int8", "seq": "int8", "txid": "int8", "position": "int4", "identity": "bytea",
@@ -102,9 +104,9 @@ class Hand:
             return
         if self.is_sqlite:
             self._driver.executemany(_insert_of(table, columns), rows)
-        elif len(rows) < COPY_ROWS_MIN:
-            with self._driver.cursor() as cursor:
-                cursor.executemany(for_postgresql(_insert_of(table, columns)), rows)
+        elif len(rows) < COPY_ROWS_MIN or table in FENCED:
+            arrays = [list(column) for column in zip(*rows, strict=True)]
+            self._driver.execute(_insert_arrays(table, columns), arrays)
         else:
             self._copy(table, columns, rows)
 
@@ -177,6 +179,13 @@ class Hand:
 def for_postgresql(statement: str) -> str:
     """A statement with the marks of psycopg."""
     return statement.replace("?", "%s")
+
+
+@lru_cache(maxsize=256)
+def _insert_arrays(table: str, columns: tuple[str, ...]) -> str:
+    names = ", ".join(columns)
+    arrays = ", ".join(f"%s::{_kind(column)}[]" for column in columns)
+    return f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays})"  # noqa: S608  # names are ours
 
 
 @lru_cache(maxsize=256)

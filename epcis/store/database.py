@@ -23,7 +23,7 @@ from sqlalchemy.pool import QueuePool
 import epcis.query.tables  # noqa: F401  # declares them, so that create_all makes them
 from epcis.ledger.append import append
 from epcis.ledger.entry import NO_SUBJECT, Commitment, LeafKind, commit
-from epcis.store import tables
+from epcis.store import fence, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,6 +163,7 @@ class Store:
                     max_overflow=0,
                     pool_timeout=READER_WAIT_S,
                     pool_pre_ping=True,
+                    connect_args={"options": f"-c {fence.SETTING}={fence.EVERYBODY}"},
                 )
             )
         raise ValueError(f"the store runs on SQLite and PostgreSQL, not on {backend}")
@@ -202,10 +203,16 @@ class Store:
             raise _said_of(fault) from fault
 
     @contextmanager
-    def read(self) -> Iterator[View]:
-        """A snapshot: everything read in the block is of one moment."""
+    def read(self, *, party: str | None = None) -> Iterator[View]:
+        """A snapshot: everything read in the block is of one moment.
+
+        With `party` (canonical GLN key) PostgreSQL hides the events it may not see, whatever a
+        query asks for; see `epcis.store.fence`. On SQLite the query alone decides.
+        """
         try:
             with self._snapshots.begin() as connection:
+                if party is not None and not self.is_sqlite:
+                    fence.serve(connection, party)
                 yield View(connection)
         except (DBAPIError, sqlite3.Error, psycopg.Error) as fault:
             raise _said_of(fault) from fault
