@@ -6,7 +6,9 @@ that were read, at their size, another may lie: such spots are cut out and read 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING
 
 import cv2
@@ -44,11 +46,9 @@ MARGIN = 0.45
 def code_side(marks: list[Mark]) -> float:
     """Median side, in pixels, of the two-dimensional codes among the marks; 0 without any."""
     sides = [
-        float(np.sqrt(cv2.contourArea(corners_of(mark.position))))
-        for mark in marks
-        if mark.is_matrix
+        math.sqrt(cv2.contourArea(corners_of(mark.position))) for mark in marks if mark.is_matrix
     ]
-    return float(np.median(sides)) if sides else 0.0
+    return median(sides) if sides else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,8 +105,9 @@ def doubted(sheet: Sheet, found: list[Mark], doubts: list[Corners], limits: Limi
 def overlooked(sheet: Sheet, found: list[Mark], limits: Limits) -> list[Mark]:
     """Symbols at spots that look like those found."""
     marks: list[Mark] = []
-    kinds = kinds_of(found)
-    for number, spot in enumerate(spots(sheet.grey, found)):
+    likely = spots(sheet.grey, found)
+    kinds = kinds_of(found) if likely else []
+    for number, spot in enumerate(likely):
         deep = len(found) > 1 and spot.likely and number < limits.spots_repaired_max
         marks += cut_out(sheet, spot.box, deep=deep, limits=limits, kinds=kinds)
     return marks

@@ -71,7 +71,7 @@ def contrast_and_quiet_zone(grey: Grey, corners: Corners, shape: Shape) -> tuple
     levels = levels_at(grey, corners[None], points)[0].astype(np.float32)
     inside, ring = levels[: len(finder.points)], levels[len(finder.points) :]
     dark = finder.weights < 0
-    light_level, dark_level = float(np.median(inside[~dark])), float(np.median(inside[dark]))
+    light_level, dark_level = _middle(inside[~dark]), _middle(inside[dark])
     share = (ring - dark_level) / (light_level - dark_level or 1.0)
     return abs(light_level - dark_level) / 255, float((share > 0.5).mean())
 
@@ -82,6 +82,11 @@ def axial_nonuniformity(corners: Corners, shape: Shape) -> float:
     wide = float(sides[0] + sides[2]) / 2 / shape.columns
     high = float(sides[1] + sides[3]) / 2 / shape.rows
     return abs(wide - high) / max((wide + high) / 2, 1e-6)
+
+
+def _middle(levels: Levels) -> float:
+    """The median, without the care for NaN that costs more than the rest of the rating."""
+    return float(np.sort(levels)[len(levels) // 2])
 
 
 @lru_cache(maxsize=64)
