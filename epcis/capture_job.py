@@ -165,7 +165,7 @@ def job(view: View, job_id: str, *, caller: str | None) -> Job | None:
 
 
 def jobs(
-    view: View, *, caller: str | None, after: tuple[Any, ...] | None, rows_max: int
+    view: View, *, caller: str | None, after: tuple[datetime, str] | None, rows_max: int
 ) -> list[Job]:
     """Jobs, newest first, those after the one with this (created, id)."""
     table = capture_job.c
@@ -173,7 +173,7 @@ def jobs(
     if caller is not None:
         statement = statement.where(table.caller == caller)
     if after is not None:
-        created, last = datetime.fromisoformat(str(after[0])), str(after[1])
+        created, last = after
         statement = statement.where(
             (table.created < created) | ((table.created == created) & (table.id < last))
         )

@@ -78,6 +78,8 @@ _OPS: Final[dict[Op, Callable[[Any, Any], Any]]] = {
     Op.LE: operator.le,
 }
 _SENSOR_KINDS = (SensorAmount, SensorOneOf, SensorFlag, SensorWhen)
+SORTED_CHARACTERS: Final = 200
+"""Characters of an extension field that order results; page tokens carry them."""
 _BIT_MASK: Final = 63
 _LOWEST: Final = -1.7e308
 """Sorts before every number a field can hold."""
@@ -357,7 +359,8 @@ def sort_keys(order: OrderBy | None, *, is_sqlite: bool) -> list[ColumnElement[A
     )
     at = and_(rows.field.in_(order.fields), rows.seq == event.c.seq, rows.position == first)
     number = cast(func.coalesce(rows.number, type_coerce(rows.instant, BigInteger)), Float)
-    text = case((or_(rows.number.is_not(None), rows.instant.is_not(None)), ""), else_=rows.text)
+    begins = func.substr(rows.text, 1, SORTED_CHARACTERS)
+    text = case((or_(rows.number.is_not(None), rows.instant.is_not(None)), ""), else_=begins)
     by_number = func.coalesce(
         select(number).where(at).correlate(event).limit(1).scalar_subquery(), _LOWEST
     )

@@ -24,6 +24,7 @@ SOAP_1_1: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 SOAP_1_2: Final = "http://www.w3.org/2003/05/soap-envelope"
 MESSAGE_BYTES_MAX: Final = 1024 * 1024
 """Largest message that is read."""
+ID_LENGTH_MAX: Final = 200
 _XSI_TYPE: Final = "{http://www.w3.org/2001/XMLSchema-instance}type"
 _SCHEDULE: Final = ("second", "minute", "hour", "dayOfMonth", "month", "dayOfWeek")
 _NUMBER_TYPES: Final = ("int", "integer", "long", "short", "float", "double", "decimal")
@@ -195,13 +196,16 @@ def read(element: etree._Element) -> Message:
     operation = Operation(name.localname)
     if operation in _EMPTY and (len(element) or (element.text or "").strip()):
         raise Fault("ValidationException", f"{operation} carries nothing")
+    subscription_id = _text(element, "subscriptionID", operation in _SUBSCRIBED)
+    if len(subscription_id) > ID_LENGTH_MAX:
+        raise Fault("ValidationException", f"subscriptionID may have {ID_LENGTH_MAX} characters")
     return Message(
         operation,
         query_name=_text(element, "queryName", operation in _NAMED),
         parameters=_parameters(element),
         dest=_text(element, "dest", operation is Operation.SUBSCRIBE),
         controls=_controls(element),
-        subscription_id=_text(element, "subscriptionID", operation in _SUBSCRIBED),
+        subscription_id=subscription_id,
     )
 
 

@@ -93,7 +93,7 @@ def parse(raw: Mapping[str, object]) -> MasterDataQuery:
     equal: dict[str, tuple[str, ...]] = {}
     for name, value in raw.items():
         try:
-            if name.startswith("EQATTR_") and len(name) > len("EQATTR_"):
+            if name.startswith("EQATTR_") and len(name) > len("EQATTR_") and name.isprintable():
                 equal[name.removeprefix("EQATTR_")] = texts(value)
             else:
                 target, read = _READERS.get(name, _UNKNOWN)

@@ -8,6 +8,7 @@ caller may see is decided anew for every page.
 from __future__ import annotations
 
 import binascii
+import math
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -28,6 +29,7 @@ PER_PAGE_MAX: Final = 1000
 TOKEN_LIFE: Final = timedelta(hours=1)
 TOKEN_LENGTH_MAX: Final = 2048
 _FINGERPRINT_BYTES: Final = 12
+_INT64: Final = 2**63
 
 
 class BadToken(ValueError):  # noqa: N818  # says what it is
@@ -51,6 +53,20 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
     """The newest event when the first page was made; later ones are not part of the list."""
     remaining: int | None = None
     """How many rows of an eventCountLimit are still to come."""
+
+    def number(self) -> int:
+        """Where a list goes on that is sorted by a number; raises `BadToken`."""
+        last = self.after[-1]
+        if not isinstance(last, int):
+            raise BadToken("is no token of this list")
+        return last
+
+    def text(self) -> str:
+        """Where a list goes on that is sorted by a text; raises `BadToken`."""
+        last = self.after[-1]
+        if not isinstance(last, str):
+            raise BadToken("is no token of this list")
+        return last
 
     @property
     def ends(self) -> datetime:
@@ -113,9 +129,16 @@ def _decoded(text: str) -> Cursor:
         _ = cursor.ends
     except (ValueError, binascii.Error, msgspec.MsgspecError, OverflowError, OSError):
         raise BadToken("is no token of this repository") from None
-    if token(cursor) != text or not cursor.after:
+    if token(cursor) != text or not cursor.after or not all(map(_storable, cursor.after)):
         raise BadToken("is no token of this repository")
     return cursor
+
+
+def _storable(value: float | str) -> bool:
+    """Whether a sort value is one that a database can hold; a forged one may be anything."""
+    if isinstance(value, str):
+        return "\x00" not in value
+    return -_INT64 <= value < _INT64 if isinstance(value, int) else math.isfinite(value)
 
 
 def _digest(text: str) -> bytes:

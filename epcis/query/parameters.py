@@ -35,6 +35,7 @@ from epcis.query.index import word
 from epcis.query.names import Names, UnknownName
 from epcis.query.patterns import PatternError, read, read_class
 from epcis.query.values import (
+    TEXT_LENGTH_MAX,
     BadValue,
     Piped,
     TooMuch,
@@ -112,6 +113,8 @@ def parse(raw: Mapping[str, object], names: Names | None = None) -> Query:
 
 
 def _condition(name: str, value: object, names: Names) -> Condition | None:
+    if not name.isprintable() or len(name) > TEXT_LENGTH_MAX:
+        raise BadValue("is not a parameter of the simple event query")
     reader = FIXED.get(name)
     if reader is not None:
         return reader(value, names)

@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import and_, func, or_, select
 
 from epcis.codec.document import Syntax
+from epcis.query.bounded import bounded
 from epcis.query.compile import sort_keys, where
 from epcis.query.conditions import Condition, HasAttribute, NamesClass, OrderBy, Query
 from epcis.query.parameters import ANY_ROLE, QueryRefused
@@ -109,7 +110,8 @@ def page(
         .order_by(*(key.asc() if ascending else key.desc() for key in sorting))
         .limit(rows_max + 1)
     )
-    rows = view.connection.execute(statement).fetchall()
+    with bounded(view):
+        rows = view.connection.execute(statement).fetchall()
     shown = fitting(rows[:rows_max])
     events = tuple(found(row) for row in shown)
     if len(shown) == len(rows):
@@ -123,7 +125,8 @@ def refuse_if_too_many(view: View, query: Query, selection: Selection, count_max
     matching = (
         select(event.c.seq).where(*conditions(view, query, selection)).limit(count_max + 1)
     ).subquery()
-    count = view.connection.scalar(select(func.count()).select_from(matching)) or 0
+    with bounded(view):
+        count = view.connection.scalar(select(func.count()).select_from(matching)) or 0
     if count > count_max:
         raise QueryRefused(
             "QueryTooLargeException",
@@ -182,7 +185,7 @@ def _beyond(
     order: OrderBy | None, keys: list[ColumnElement[Any]], after: tuple[int | float | str, ...]
 ) -> ColumnElement[bool]:
     """Rows that come after the one with these sort values."""
-    if len(after) != len(keys) + 1:
+    if not _fits(order, after):
         raise QueryRefused(
             "QueryParameterException",
             [Finding("query.page", Severity.ERROR, "nextPageToken belongs to another query")],
@@ -195,6 +198,15 @@ def _beyond(
     if beyond is None:
         raise AssertionError("a page is always sorted by at least the number")
     return beyond
+
+
+def _fits(order: OrderBy | None, after: tuple[int | float | str, ...]) -> bool:
+    """Whether the values are of the kinds the rows are sorted by."""
+    kinds: tuple[tuple[type, ...], ...] = ((int,),)
+    if order is not None:
+        keys = ((int,),) if order.column is not None else ((int, float), (str,))
+        kinds = (*keys, (int,))
+    return len(after) == len(kinds) and all(map(isinstance, after, kinds))
 
 
 def _settled_classes(view: View, asked: tuple[Condition, ...]) -> tuple[Condition, ...]:

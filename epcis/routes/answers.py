@@ -15,6 +15,7 @@ from fastapi.responses import Response
 from lxml import etree
 
 from epcis.codec.document import write_document
+from epcis.desk import Problem
 from epcis.model import Header
 from epcis.query import paging
 from epcis.query.values import BadValue, count
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from epcis.routes.negotiation import Agreement
 
 CONTEXT: Final = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE")
 _EPCIS_2: Final = "urn:epcglobal:epcis:xsd:2"
 
 
@@ -41,12 +43,21 @@ def new_router(tag: str) -> APIRouter:
     return APIRouter(prefix="/epcis", route_class=EpcisRoute, tags=[tag], responses=REFUSED)
 
 
-def capable(routes: APIRouter, path: str, methods: str, more: dict[str, str] | None = None) -> None:
-    """Let `path` answer OPTIONS: which methods it has and what the repository can do."""
+def capable(routes: APIRouter, path: str, methods: str, *, is_described: bool = True) -> None:
+    """Let `path` answer OPTIONS with what can be done there, and other methods with 405."""
     allow = f"OPTIONS, {methods}"
 
     async def options() -> Response:
-        return Response(status_code=204, headers={"Allow": allow, **discovery(), **(more or {})})
+        return Response(status_code=204, headers={"Allow": allow, **discovery()})
+
+    async def refuse() -> Response:
+        raise Problem(
+            405,
+            "Method not allowed",
+            f"this address takes {allow}",
+            type="epcisException:ValidationException",
+            headers={"Allow": allow},
+        )
 
     options.__doc__ = "What can be done here, and which versions and formats are spoken."
     routes.add_api_route(
@@ -56,7 +67,11 @@ def capable(routes: APIRouter, path: str, methods: str, more: dict[str, str] | N
         status_code=204,
         name=f"options {path}",
         openapi_extra=path_described(path),
+        include_in_schema=is_described,
     )
+    taken = {one.strip() for one in allow.split(",")}
+    others = [one for one in _METHODS if one not in taken]
+    routes.add_api_route(path, refuse, methods=others, include_in_schema=False)
 
 
 def document(

@@ -255,12 +255,12 @@ def list_jobs(request: Request, caller: MayCapture) -> Response:
     with store_of(request).read() as view:
         stated = request.query_params.get("nextPageToken")
         cursor = paging.read_token(view, stated, mark, now) if stated is not None else None
-        after = cursor.after if cursor else None
+        after = _after(cursor) if cursor else None
         found = capture_job.jobs(view, caller=_owner(caller), after=after, rows_max=rows_max + 1)
     headers = dict(agreement.headers)
     shown = found[:rows_max]
     if len(found) > rows_max:
-        last = (shown[-1].created.isoformat(), shown[-1].id)
+        last = (f"{shown[-1].created.isoformat()} {shown[-1].id}",)
         headers |= next_page(request, paging.Cursor(mark, paging.expiry(now), last))
     if agreement.is_xml:
         root = etree.Element(f"{{{_EPCIS_2}}}Collection", nsmap={"epcis": _EPCIS_2})
@@ -269,6 +269,15 @@ def list_jobs(request: Request, caller: MayCapture) -> Response:
     else:
         content = orjson.dumps([_job_object(one) for one in shown])
     return Response(content, headers=headers, media_type=agreement.media_type)
+
+
+def _after(cursor: paging.Cursor) -> tuple[datetime, str]:
+    """The time and id of the last job that was shown."""
+    created, _, job_id = cursor.text().partition(" ")
+    try:
+        return datetime.fromisoformat(created), job_id
+    except ValueError:
+        raise paging.BadToken("is no token of this list") from None
 
 
 @router.get("/capture/{capture_id:path}", response_class=Response, openapi_extra=ONE_DESCRIBED)
@@ -411,5 +420,6 @@ def capture_options(request: Request) -> Response:
     return Response(status_code=204, headers=headers)
 
 
+capable(router, "/capture", "GET, POST", is_described=False)
 capable(router, "/capture/{capture_id:path}", "GET")
 capable(router, "/events", "GET, POST")

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from lxml import etree
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from epcis.codec.refusal import DocumentRefused
@@ -147,6 +148,7 @@ _MEANINGS: Final[tuple[tuple[type[Exception], Callable[[Any], Problem]], ...]] =
     (RequestValidationError, _of_validation),
     (StoreFull, _of_full),
     (StoreAway, _of_away),
+    (PoolTimeout, lambda _: _of_away(StoreAway("too many readers at once"))),
     (HTTPException, lambda fault: Problem(fault.status_code, fault.detail, fault.detail)),
 )
 """What each kind of fault from below means to the caller."""

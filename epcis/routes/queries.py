@@ -109,7 +109,7 @@ def list_queries(request: Request, caller: MayQuery) -> Response:
     with store_of(request).read() as view:
         stated = request.query_params.get("nextPageToken")
         cursor = paging.read_token(view, stated, mark, now) if stated is not None else None
-        after = str(cursor.after[0]) if cursor else None
+        after = cursor.text() if cursor else None
         found = named.listing(view, party=caller.party, rows_max=rows_max + 1, after=after)
     headers = dict(agreement.headers)
     if len(found) > rows_max:

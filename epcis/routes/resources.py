@@ -106,7 +106,7 @@ def _list(resource: Resource, request: Request, caller: Caller) -> Response:
     with store_of(request).read() as view:
         stated = request.query_params.get("nextPageToken")
         cursor = paging.read_token(view, stated, mark, now) if stated is not None else None
-        after = str(cursor.after[0]) if cursor else None
+        after = cursor.text() if cursor else None
         found = seen.values(
             view, resource.name, party=caller.party, after=after, rows_max=rows_max + 1
         )
@@ -228,7 +228,7 @@ def epcs(request: Request, caller: MayQuery) -> Response:
     with store_of(request).read() as view:
         stated = request.query_params.get("nextPageToken")
         cursor = paging.read_token(view, stated, mark, now) if stated is not None else None
-        after = int(cursor.after[0]) if cursor else 0
+        after = cursor.number() if cursor else 0
         found = seen.item_keys(view, party=caller.party, after=after, rows_max=rows_max + 1)
     shown = found[:rows_max]
     headers = {}

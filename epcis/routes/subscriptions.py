@@ -143,9 +143,14 @@ def _dest(request: Request, stated: object) -> str:
 def _token(stated: object) -> str | None:
     if stated is None:
         return None
-    if not isinstance(stated, str) or not 1 <= len(stated) <= TOKEN_LENGTH_MAX:
+    if (
+        not isinstance(stated, str)
+        or not 1 <= len(stated) <= TOKEN_LENGTH_MAX
+        or not stated.isprintable()
+    ):
         raise refusal(
-            "ValidationException", f"signatureToken must be 1 to {TOKEN_LENGTH_MAX} characters"
+            "ValidationException",
+            f"signatureToken must be 1 to {TOKEN_LENGTH_MAX} printable characters",
         )
     return stated
 
@@ -209,7 +214,7 @@ def list_subscriptions(request: Request, query_name: str, caller: MayQuery) -> R
     with store_of(request).read() as view:
         stated = request.query_params.get("nextPageToken")
         cursor = paging.read_token(view, stated, mark, now) if stated is not None else None
-        after = str(cursor.after[0]) if cursor else None
+        after = cursor.text() if cursor else None
         ones = subscription.of_query(
             view, found.name, party=caller.party, rows_max=rows_max + 1, after=after
         )
@@ -281,3 +286,9 @@ def subscription_options(
 
 
 capable(router, "/queries/{query_name}/subscriptions", "GET, POST")
+capable(
+    router,
+    "/queries/{query_name}/subscriptions/{subscription_id}",
+    "GET, DELETE",
+    is_described=False,
+)

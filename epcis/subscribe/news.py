@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import func, select
 
 from epcis.query import search
+from epcis.query.bounded import bounded
 from epcis.query.named import get as named_query
 from epcis.query.parameters import parse
 from epcis.store import arrival
@@ -74,7 +75,8 @@ def news(
         .order_by(*((event.c.seq,) if view.is_sqlite else arrival.ARRIVAL))
         .limit(rows_max + 1)
     )
-    rows = view.connection.execute(statement).fetchall()
+    with bounded(view):
+        rows = view.connection.execute(statement).fetchall()
     shown = search.fitting(rows[:rows_max])
     cursors = tuple(Cursor(row.txid, row.seq) for row in shown)
     is_all = len(shown) == len(rows)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from asking import named
 from hypothesis import given
 from hypothesis import strategies as st
 
+from epcis.query import bounded
 from epcis.query.conditions import Query
 from epcis.query.names import Names, UnknownName
 from epcis.query.parameters import FIXED, PARAMETERS_MAX, QueryRefused, parse, piped
@@ -111,3 +113,15 @@ def test_whatever_is_sent_is_a_query_or_a_refusal(asked):
 def test_a_malformed_extension_header_is_refused(header):
     with pytest.raises(UnknownName):
         Names.of_header(header)
+
+
+def test_a_question_that_takes_too_long_is_given_up_and_the_next_one_answered(memory, monkeypatch):
+    memory.take(*(named(letter, **{"ex:f": letter}) for letter in "abcdef"))
+    monkeypatch.setattr(bounded, "STEPS", 1)
+    monkeypatch.setattr(bounded, "QUERY_S_MAX", 0.0)
+    slow = "(SELECT count(*) FROM event a, event b, event c, event d, event e, event f, event g)"
+    with memory.store.read() as view, pytest.raises(QueryRefused) as refused, bounded.bounded(view):
+        view.connection.exec_driver_sql(f"SELECT {slow}").fetchall()
+    assert refused.value.name == "QueryTooComplexException"
+    monkeypatch.undo()
+    assert memory.ask({"EQ_ex:f": "b"}) == ["b"]

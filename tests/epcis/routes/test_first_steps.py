@@ -12,6 +12,8 @@ from lxml import etree
 from repository import new_repository, send, serving
 
 from epcis.desk import Caller
+from epcis.query import paging
+from epcis.query.names import Names
 
 PACK = "https://id.gs1.org/01/00300010123455/21/11"
 PACK_URN = "urn:epc:id:sgtin:030001.0012345.11"
@@ -392,3 +394,47 @@ def test_partners_see_their_own_and_cannot_tell_forbidden_from_unknown(served):
         everyone.post("/epcis/queries", json={"name": "q", "query": {}})
         assert client.get("/epcis/queries/q").status_code == 404
         assert client.get("/epcis/queries").json() == []
+
+
+def test_another_method_is_told_which_ones_there_are(stocked):
+    with stocked.client() as client:
+        for path, allowed in (
+            ("events", {"OPTIONS", "GET", "POST"}),
+            ("capture", {"OPTIONS", "GET", "POST"}),
+            ("queries/x", {"OPTIONS", "GET", "DELETE"}),
+            ("epcs/urn:x", {"OPTIONS", "GET"}),
+        ):
+            answer = client.put(f"/epcis/{path}")
+            assert answer.status_code == 405
+            assert {one.strip() for one in answer.headers["Allow"].split(",")} == allowed
+
+
+@pytest.mark.parametrize(
+    ("path", "after"),
+    [
+        ("/epcis/events", ("x",)),
+        ("/epcis/events", (2**63 - 1,)),
+        ("/epcis/events?orderBy=eventTime&", ("2026", 5)),
+        ("/epcis/events?orderBy=eventTime&", (1.5, 5)),
+        ("/epcis/events", (1, 2, 3)),
+        ("/epcis/epcs", ("x",)),
+        ("/epcis/bizSteps", (5,)),
+        ("/epcis/queries", (5,)),
+        ("/epcis/capture", ("yesterday",)),
+    ],
+)
+def test_a_forged_token_is_refused_like_any_other_bad_one(stocked, path, after):
+    """The fingerprint holds no secret; whoever computes it gains a refusal or an empty page."""
+    plain = path.partition("?")[0]
+    words = "[('orderBy', 'eventTime')]" if "?" in path else "[]"
+    parts = [plain, words, "all", None, repr(Names())] if "events" in path else [plain, "all", None]
+    if path == "/epcis/capture":
+        parts = [plain, "all"]
+    forged = paging.token(
+        paging.Cursor(paging.fingerprint(*parts), paging.expiry(stocked.now), after, 99)
+    )
+    with stocked.client() as client:
+        joint = "" if path.endswith("&") else "?"
+        answer = client.get(f"{path}{joint}nextPageToken={forged}")
+    assert answer.status_code in {200, 400, 404}, answer.text
+    assert "another list" not in answer.text
