@@ -29,7 +29,7 @@ from compliance.service.cli.packs import gtin14
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from compliance.dossier import Selection
+    from compliance.dossier import Exported, Selection
 
 keys_commands = typer.Typer(no_args_is_help=True, help="Signing keys and certificates.")
 
@@ -80,10 +80,6 @@ def export(
     json: Json = False,
 ) -> None:
     """Write a signed dossier that anyone can check without trusting us."""
-    from compliance.dossier import ExportRefused, Redaction
-    from compliance.dossier import export as write_dossier
-    from compliance.seal import Keys
-
     about = {
         "pack": pack and {"gtin": gtin14(pack[0]), "serial": pack[1]},
         "lot": lot and {"gtin": gtin14(lot[0]), "lot": lot[1]},
@@ -93,6 +89,21 @@ def export(
         kind: (from_ or to) and _period(from_, to, who=who, purpose=purpose, complete=complete),
     }
     selection = _selection({name: said for name, said in about.items() if said})
+    written = _write(selection, out, redaction, database=database, now=moment(now))
+    answer = {"file": str(out), **written.as_dict()}
+    if json:
+        print_json(answer)
+    else:
+        typer.echo(f"{out}: {answer['events']} events, signed")
+
+
+def _write(
+    selection: Selection, out: Path, redaction: str, *, database: str, now: datetime
+) -> Exported:
+    from compliance.dossier import ExportRefused, Redaction
+    from compliance.dossier import export as write_dossier
+    from compliance.seal import Keys
+
     try:
         left_out = Redaction(redaction)
     except ValueError:
@@ -101,12 +112,12 @@ def export(
     keys = Keys.open(settings.keys_folder, settings.key_passphrase or None)
     with opened_store(database) as store, _progress() as progress:
         try:
-            written = write_dossier(
+            return write_dossier(
                 store,
                 selection,
                 out,
                 keys,
-                now=moment(now),
+                now=now,
                 by="command",
                 redaction=left_out,
                 progress=progress,
@@ -115,11 +126,6 @@ def export(
             stop(BAD, str(refused))
         except OSError as fault:
             stop(CANNOT_TELL, f"{out}: {fault.strerror or fault}; nothing was written")
-    answer = {"file": str(out), **written.as_dict()}
-    if json:
-        print_json(answer)
-    else:
-        typer.echo(f"{out}: {answer['events']} events, signed")
 
 
 def _selection(about: dict[str, dict[str, str]]) -> Selection:
