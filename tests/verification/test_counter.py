@@ -14,6 +14,8 @@ from verification.fmd.rulepack import shipped
 from verification.history import history
 from verification.participants import register
 from verification.registry import set_lot_state
+from verification.routes import Express
+from verification.routes.described import hot_paths
 from verification.settings import VerificationSettings
 from verification.verdict import LotState
 
@@ -223,3 +225,26 @@ def test_wrong_methods_types_sizes_and_callers(client, holder):
 def test_every_operation_has_its_route(client):
     for operation in CHANGES:
         assert client.post(f"/packs/{operation.value}", json=PACK).status_code in (200, 403, 409)
+
+
+def test_every_hot_route_is_described_for_the_openapi_document():
+    paths = hot_paths()
+    assert {f"/packs/{one.value}" for one in CHANGES} <= set(paths)
+    asked = paths["/verify/gtin/{gtin}/lot/{lot}/ser/{serial}"]["get"]["parameters"]
+    assert {"exp", "reqGLN", "corrUUID", "linkType"} <= {one["name"] for one in asked}
+
+
+def test_without_a_fast_lane_the_same_routes_answer(packs, clock, holder, make_app, make_client):
+    client = make_client(make_app(packs, clock, holder, fast=False))
+    assert client.post("/packs/supply", json=PACK).json()["state"] == "Supplied"
+    assert client.post("/packs/supply", json={}).status_code == 422
+
+
+def test_the_short_way_goes_through_the_gate_too(app, make_client, holder):
+    express = Express(app)
+    express.state = app.state
+    client = make_client(express)
+    assert client.post("/packs/supply", json=PACK).json()["state"] == "Supplied"
+    assert client.get("/fmd/alerts/x").status_code == 404
+    holder.caller = Caller("", frozenset())
+    assert client.post("/packs/supply", json=PACK).status_code == 401
