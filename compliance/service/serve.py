@@ -16,6 +16,7 @@ from compliance.service.app import create_app
 from compliance.service.doctor import missing_zbar
 from compliance.service.migrate import open_migrated
 from compliance.service.parts import Parts, utc_now
+from verification.routes import Express
 
 if TYPE_CHECKING:
     from compliance.service.settings import Settings
@@ -112,7 +113,7 @@ def _serve(settings: Settings, store: Store, listener: socket.socket, *, demo: b
     keys = Keys.open(settings.keys_folder, settings.key_passphrase or None)
     app = create_app(Parts(settings, store, keys, utc_now, pages_need_sign_in=demo))
     config = uvicorn.Config(
-        app,
+        Express(app),
         log_config=None,
         access_log=False,
         limit_concurrency=settings.connections_max,
