@@ -271,16 +271,16 @@ def _too_long_for_bars(message: str) -> tuple[Finding, ...]:
     if len(message) <= GS1_128_CHARACTERS_MAX:
         return ()
     what = f"a GS1-128 carries {GS1_128_CHARACTERS_MAX} characters, this has {len(message)}"
-    hint = "use a GS1 DataMatrix, or two bar codes"
+    hint = "Use a GS1 DataMatrix, or two bar codes."
     return (Finding("label.too-long", Severity.ERROR, what, hint),)
 
 
 def _nothing() -> Finding:
     what = "this is no GS1 text"
-    hint = "give elements with their Application Identifiers, as (01)09506000134352(21)A1"
+    hint = "Give elements with their Application Identifiers, as (01)09506000134352(21)A1."
     return Finding("label.no-elements", Severity.ERROR, what, hint)
 
 
 def _no_date(text: str) -> Finding:
-    hint = "give the date as 2027-05-31"
+    hint = "Give the date as 2027-05-31."
     return Finding("label.expiry", Severity.ERROR, f"{text!r} is no expiry date", hint)

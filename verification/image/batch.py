@@ -82,5 +82,5 @@ def _unreadable(path: Path, fault: OSError) -> Finding:
         "image.unreadable",
         Severity.ERROR,
         f"{path} cannot be read: {fault.strerror or fault}",
-        "name a picture file that exists and may be read",
+        "Name a picture file that exists and may be read.",
     )

@@ -167,7 +167,7 @@ def _conflict(mark: Mark) -> Finding:
         "image.conflict",
         Severity.ERROR,
         f"two readings of the code at {x}, {y} on page {mark.page + 1} differ: neither is taken",
-        "take a sharper picture of this code alone",
+        "Take a sharper picture of this code alone.",
     )
 
 

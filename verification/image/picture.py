@@ -68,7 +68,7 @@ def _not_a_pack(mark: Mark) -> Finding:
         "image.not-a-pack",
         Severity.INFO,
         f"this {mark.symbology} carries no product code: it is reported as read",
-        "scan the code with the product code, serial number, lot and expiry",
+        "Scan the code with the product code, serial number, lot and expiry.",
     )
 
 
@@ -77,5 +77,5 @@ def _no_code() -> Finding:
         "image.no-code",
         Severity.WARNING,
         "no code was found in the picture",
-        "hold the camera closer and straight, avoid glare, and show the whole code with a margin",
+        "Come closer, hold straight, avoid glare, and show the whole code with its margin.",
     )

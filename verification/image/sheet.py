@@ -65,10 +65,10 @@ def open_picture(data: bytes, limits: Limits | None = None) -> Opened:
     """
     limits = limits or Limits()
     if not data:
-        raise _refuse("empty", "the file is empty", "take the picture again")
+        raise _refuse("empty", "the file is empty", "Take the picture again.")
     if len(data) > limits.size_bytes_max:
         what = f"the file has {len(data)} bytes, at most {limits.size_bytes_max} are taken"
-        raise _refuse("too-large", what, "send a smaller picture")
+        raise _refuse("too-large", what, "Send a smaller picture.")
     findings: list[Finding] = []
     if data[:1024].lstrip().startswith(b"%PDF-"):
         return Opened(_pdf_sheets(data, limits, findings), findings)
@@ -85,7 +85,7 @@ def _teach_heic() -> None:
         raise _refuse(
             "heic-unsupported",
             "this is a HEIC picture and its reader is not installed",
-            "save it as JPEG, or install packtrail[heic]",
+            "Save it as JPEG, or install packtrail[heic].",
         ) from None
     pillow_heif.register_heif_opener()
 
@@ -105,12 +105,12 @@ def _open_raster(data: bytes, formats: tuple[str, ...]) -> Image.Image:
         try:
             return Image.open(io.BytesIO(data), formats=formats)
         except Image.DecompressionBombError:
-            raise _refuse("too-large", "the picture is far too large", "scale it down") from None
+            raise _refuse("too-large", "the picture is far too large", "Scale it down.") from None
         except UnidentifiedImageError:
             raise _refuse(
                 "not-a-picture",
                 "this is no picture of a known kind",
-                "send PNG, JPEG, WebP, TIFF, GIF, BMP or PDF",
+                "Send PNG, JPEG, WebP, TIFF, GIF, BMP or PDF.",
             ) from None
         except (OSError, ValueError, SyntaxError, struct.error, OverflowError, TypeError) as error:
             raise _damaged(error) from None
@@ -118,7 +118,7 @@ def _open_raster(data: bytes, formats: tuple[str, ...]) -> Image.Image:
 
 def _damaged(error: Exception) -> Refused:
     what = f"the picture is damaged or incomplete ({str(error)[:80] or type(error).__name__})"
-    return _refuse("damaged", what, "send the original file again")
+    return _refuse("damaged", what, "Send the original file again.")
 
 
 def _frames_to_read(image: Image.Image, limits: Limits, findings: list[Finding]) -> int:
@@ -128,11 +128,11 @@ def _frames_to_read(image: Image.Image, limits: Limits, findings: list[Finding])
         raise _damaged(error) from None
     if frames > 1 and getattr(image, "is_animated", False) and image.format != "TIFF":
         what = f"the picture is an animation of {frames} frames, only the first was read"
-        findings.append(Finding("image.animated", Severity.WARNING, what, "send a still picture"))
+        findings.append(Finding("image.animated", Severity.WARNING, what, "Send a still picture."))
         return 1
     if frames > limits.pages_max:
         what = f"the file has {frames} pages, only the first {limits.pages_max} were read"
-        findings.append(Finding("image.pages", Severity.WARNING, what, "split the file"))
+        findings.append(Finding("image.pages", Severity.WARNING, what, "Split the file."))
     return min(frames, limits.pages_max)
 
 
@@ -165,7 +165,7 @@ def _require_size(size: tuple[int, int], limits: Limits) -> None:
     width, height = size
     if width * height > limits.pixels_max:
         what = f"the picture is {width} x {height}, at most {limits.pixels_max} pixels are taken"
-        raise _refuse("too-large", what, "scale the picture down, or crop it to the code")
+        raise _refuse("too-large", what, "Scale the picture down, or crop it to the code.")
 
 
 def _grey_of(image: Image.Image) -> Grey:
@@ -200,7 +200,7 @@ def _pdf_sheets(data: bytes, limits: Limits, findings: list[Finding]) -> Iterato
         pages = len(document)
         if pages > limits.pages_max:
             what = f"the file has {pages} pages, only the first {limits.pages_max} were read"
-            findings.append(Finding("image.pages", Severity.WARNING, what, "split the file"))
+            findings.append(Finding("image.pages", Severity.WARNING, what, "Split the file."))
         for page in range(min(pages, limits.pages_max)):
             try:
                 yield Sheet(page, _draw_pdf_page(document[page], limits))

@@ -148,7 +148,7 @@ def _fileno(pipe: IO[bytes] | None) -> int:
 
 def _too_large(size_bytes: int, limits: Limits) -> Finding:
     what = f"the file has {size_bytes} bytes, at most {limits.size_bytes_max} are taken"
-    return Finding("image.too-large", Severity.ERROR, what, "send a smaller picture")
+    return Finding("image.too-large", Severity.ERROR, what, "Send a smaller picture.")
 
 
 def _died(why: str) -> Finding:
@@ -156,7 +156,7 @@ def _died(why: str) -> Finding:
         "image.unreadable",
         Severity.ERROR,
         f"the picture could not be read: {why}",
-        "take the picture again, or save it as PNG or JPEG in a smaller size",
+        "Take the picture again, or save it as PNG or JPEG in a smaller size.",
     )
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from benchmarks.degraded.tote import draw_tote
 from schemas.finding import Severity
 from tests.verification.image.conftest import MESSAGE, PACK, drawn, read
+from verification.image.alike import Kind, alike
 from verification.image.crowd import spots
 from verification.image.page import without_conflicts
+from verification.image.shape import shape_of
 from verification.image.symbol import Mark
 
 
@@ -63,3 +68,18 @@ def test_one_message_seen_twice_at_one_place_is_one_symbol():
 def _mark(data: bytes, at: int = 0) -> Mark:
     corners = ((at, at), (at + 90, at), (at + 90, at + 90), (at, at + 90))
     return Mark("GS1 DataMatrix", "]d2", data, data.decode(), corners, 0, "plain")
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0, 359), st.booleans())
+def test_a_code_of_known_kind_is_found_in_any_turn(angle, inverse):
+    code = drawn(quiet=6)
+    rows = code.shape[0] // 4 - 12
+    spin = cv2.getRotationMatrix2D((code.shape[1] / 2, code.shape[0] / 2), angle, 1.0)
+    shown = cv2.warpAffine(code, spin, code.shape[::-1], borderValue=255)
+    kind = Kind(shape_of(rows, rows), 4.2)  # known a little wrong
+    places = alike(255 - shown if inverse else shown, kind, count=2)
+    square = np.array([[24, 24, 1], [24 + 4 * rows, 24, 1], [24 + 4 * rows, 24 + 4 * rows, 1]])
+    truth = square @ spin.T
+    assert min(np.abs(place.corners[:3] - truth).max() for place in places) < 8
+    assert all((place.likeness < 0) == inverse for place in places[:1])

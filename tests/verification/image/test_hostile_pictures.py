@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
 import sys
 import zlib
 
@@ -149,12 +150,24 @@ class TestInAProcessOfItsOwn:
             reader._worker.wait()
             assert len(reader.read(pack_picture).symbols) == 1
 
-    def test_a_worker_that_dies_at_its_work_is_a_finding(self, pack_picture):
+    def test_a_worker_that_aborts_at_its_work_is_a_finding_and_the_next_picture_is_read(
+        self, pack_picture
+    ):
+        aborting = "import os, sys; sys.stdin.buffer.read(8); os.abort()"
         with PictureReader() as reader:
-            reader.read(pack_picture)
-            reader._worker.stdout.close()
-            answer = reader.read(pack_picture) if reader._worker.poll() is not None else None
-            assert answer is None or len(answer.symbols) == 1
+            reader._worker = subprocess.Popen(
+                [sys.executable, "-c", aborting], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+            assert _codes(reader.read(pack_picture)) == {"image.unreadable"}
+            assert len(reader.read(pack_picture).symbols) == 1
+
+    def test_a_worker_that_babbles_is_a_finding(self, pack_picture):
+        babbling = "import sys; sys.stdout.buffer.write(b'\\xff' * 99); sys.stdin.buffer.read()"
+        with PictureReader() as reader:
+            reader._worker = subprocess.Popen(
+                [sys.executable, "-c", babbling], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+            assert _codes(reader.read(pack_picture)) == {"image.unreadable"}
 
     @pytest.mark.skipif(sys.platform == "darwin", reason="macOS keeps no ceiling on address space")
     def test_a_ceiling_on_memory_is_a_finding(self):
