@@ -289,19 +289,31 @@ def _do(
                 limits=limits,
             )
     except DocumentRefused as refused:
-        findings = refused.findings
-        if strict:
-            findings = all_findings(body, limits) or findings
-        return _problems(findings)
+        more = all_findings(body, limits) if strict else ()
+        return _problems(tuple(dict.fromkeys((*refused.findings, *more))))
     except FileNotFoundError:
-        gone = Finding(
-            "document.gone",
-            Severity.ERROR,
-            "the body of this job is no longer on the disk",
-            "Send the document again.",
-        )
-        return _problems([gone])
+        return _problems([_GONE])
+    except (StoreFull, StoreAway):
+        raise
+    except Exception:  # noqa: BLE001  # a fault of ours must not stop the jobs behind this one
+        _log.exception("capture job failed", job=row.id)
+        return [{**_problems([_OUR_FAULT])[0], "type": _IMPLEMENTATION, "status": 500}]
     return _problems(_errors_of(receipt))
+
+
+_IMPLEMENTATION: Final = "epcisException:ImplementationException"
+_GONE: Final = Finding(
+    "document.gone",
+    Severity.ERROR,
+    "the body of this job is no longer on the disk",
+    "Send the document again.",
+)
+_OUR_FAULT: Final = Finding(
+    "capture.fault",
+    Severity.ERROR,
+    "the document could not be captured because of a fault of this repository",
+    "Nothing of it was stored; tell the operator, who finds the reason in the log.",
+)
 
 
 def _errors_of(receipt: Receipt) -> list[Finding]:

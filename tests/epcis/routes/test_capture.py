@@ -97,6 +97,29 @@ def test_another_event_under_a_known_id_is_a_conflict(served):
     assert ids(served) == ["a", "b", "c"]
 
 
+def test_a_conflict_is_told_beside_what_else_is_odd(served):
+    """A document with a harmless oddity and a conflict: the oddity must not hide the conflict."""
+    served.capture(document(event("a")), JSON)
+    odd = orjson.loads(document(event("a", action="DELETE", bizStep="dancing")))
+    job = served.capture(orjson.dumps(odd), JSON)
+    assert not job["success"]
+    assert 409 in [error["status"] for error in job["errors"]]
+    assert ids(served) == ["a"]
+
+
+def test_a_fault_of_ours_fails_its_job_and_not_the_ones_behind_it(served, monkeypatch):
+    def broken(*_args, **_kwargs):
+        raise ZeroDivisionError("a bug")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(capture_job, "capture", broken)
+        job = served.capture(document(event("a")), JSON)
+    assert (job["success"], job["errors"][0]["status"]) == (False, 500)
+    assert "bug" not in job["errors"][0]["detail"]
+    assert served.capture(document(event("b")), JSON)["success"]
+    assert ids(served) == ["b"]
+
+
 def test_a_job_is_told_as_xml_too(served):
     job = served.capture(document(BROKEN), JSON)
     with served.client(Accept="application/xml") as client:
