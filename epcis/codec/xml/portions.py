@@ -175,38 +175,49 @@ class PortionReader:
         # Without a judge nobody has passed the events, so each is read with care.
         is_plain = is_plain and self._judge is not None
         self._bindings.is_quiet = b"xmlns" not in portion
+        swift = self._swift.read if is_valid and is_plain else None
         for element in event_list:
-            for event_element in _event_elements(element):
-                name = event_element.tag
+            name = element.tag
+            if swift is not None and name in SHAPES:
                 self.counts[name] += 1
-                self._at = (name, line_of(event_element))
-                if not is_valid:
-                    self._explain(event_element)
-                event = self._read(event_element, is_swift=is_valid and is_plain)
+                self._at = (name, line_of(element))
+                event = self._usable(swift(element), element)
                 if event is not None:
                     yield event
+            else:
+                yield from self._carefully(element, is_valid=is_valid)
+
+    def _carefully(self, element: _Element, *, is_valid: bool) -> Iterator[Event]:
+        for event_element in _event_elements(element):
+            name = event_element.tag
+            self.counts[name] += 1
+            self._at = (name, line_of(event_element))
+            if not is_valid:
+                self._explain(event_element)
+            event = self._careful.read(event_element, self._path(name), self._line_shift)
+            if event is not None:
+                yield event
 
     def _explain(self, element: _Element) -> None:
         if self._judge is not None and not self._judge.event_holds(element):
             path = self._path(element.tag)
             self._judge.explain_event(element, path, self._line_shift)
 
-    def _read(self, element: _Element, *, is_swift: bool) -> Event | None:
-        if is_swift and element.getparent().tag == "EventList":  # type: ignore[union-attr]  # has one
-            event = self._swift.read(element)
-            if event is not None:
-                if is_plain_instant(event.event_time):
-                    return event
-                where = self.where
-                usable = has_usable_time(
-                    event.event_time,
-                    event.event_time_zone_offset,
-                    self._gathering,
-                    line=where.line,
-                    path=where.path or "",
-                )
-                return event if usable else None
-        return self._careful.read(element, self._path(element.tag), self._line_shift)
+    def _usable(self, event: Event | None, element: _Element) -> Event | None:
+        """The event, if it has a usable time; read carefully if it could not be read swiftly."""
+        if event is None:
+            return self._careful.read(element, self._path(element.tag), self._line_shift)
+        if is_plain_instant(event.event_time):
+            return event
+        where = self.where
+        is_usable = has_usable_time(
+            event.event_time,
+            event.event_time_zone_offset,
+            self._gathering,
+            line=where.line,
+            path=where.path or "",
+        )
+        return event if is_usable else None
 
 
 def _event_elements(element: _Element) -> Iterator[_Element]:
