@@ -86,10 +86,10 @@ def export(
         "case": case and {"sscc": case},
         "shipment": shipment and {"transaction": shipment},
         "recall": recall and {"id": recall},
-        kind: (from_ or to) and _period(from_, to, who=who, purpose=purpose),
+        kind: (from_ or to) and _period(from_, to, who=who, purpose=purpose, complete=complete),
     }
     selection = _selection({name: said for name, said in about.items() if said})
-    written = _written(selection, out, redaction, settings_for(database), moment(now))
+    written = _write(selection, out, redaction, database=database, now=moment(now))
     answer = {"file": str(out), **written.as_dict()}
     if json:
         print_json(answer)
@@ -97,8 +97,8 @@ def export(
         typer.echo(f"{out}: {answer['events']} events, signed")
 
 
-def _written(
-    selection: Selection, out: Path, redaction: str, settings: Settings, now: datetime
+def _write(
+    selection: Selection, out: Path, redaction: str, *, database: str, now: datetime
 ) -> Exported:
     from compliance.dossier import ExportRefused, Redaction
     from compliance.dossier import export as write_dossier
@@ -108,8 +108,9 @@ def _written(
         left_out = Redaction(redaction)
     except ValueError:
         stop(CANNOT_TELL, f"no redaction '{redaction}'; there are {', '.join(Redaction)}")
+    settings = settings_for(database)
     keys = Keys.open(settings.keys_folder, settings.key_passphrase or None)
-    with opened_store(settings.database) as store, _progress() as progress:
+    with opened_store(database) as store, _progress() as progress:
         try:
             return write_dossier(
                 store,
