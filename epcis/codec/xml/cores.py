@@ -49,6 +49,8 @@ class ParallelReader(XmlReader):
     it and its argument must be picklable.
     """
 
+    portion_bytes = 2**20
+
     @classmethod
     def of(cls, reader: XmlReader) -> ParallelReader:
         """The same reader, not begun yet, for several cores."""

@@ -109,6 +109,8 @@ def end_of_prolog(stream: PlainStream, limits: Limits, gathering: Gathering) -> 
 class XmlReader:
     """Iterates the events of one XML document."""
 
+    portion_bytes = PORTION_BYTES
+
     def __init__(
         self,
         stream: PlainStream,
@@ -230,14 +232,14 @@ class XmlReader:
     def _cut_portions(self, version: str, buffer: bytes) -> Iterator[bytes]:
         """Portions of whole events; what is left behind them is in `_unread`."""
         self._unread = buffer
-        wanted = PORTION_BYTES
+        wanted = self.portion_bytes
         while True:
             is_all = self._read_ahead(wanted)
             end = cut(self._unread, version)
             if end > 0:
                 portion, self._unread = self._unread[:end], self._unread[end:]
                 yield portion
-                wanted = PORTION_BYTES
+                wanted = self.portion_bytes
             elif end < 0 or is_all or wanted >= PORTION_BYTES_MAX:
                 return
             else:
