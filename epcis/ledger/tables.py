@@ -112,18 +112,18 @@ ledger_key = Table(
 )
 
 _SQLITE_GUARDS = (
-    """CREATE TRIGGER ledger_entry_stays BEFORE DELETE ON ledger_entry
+    """CREATE TRIGGER IF NOT EXISTS ledger_entry_stays BEFORE DELETE ON ledger_entry
     BEGIN SELECT RAISE(ABORT, 'entries of the log are never deleted'); END""",
-    """CREATE TRIGGER ledger_entry_is_fixed BEFORE UPDATE ON ledger_entry
+    """CREATE TRIGGER IF NOT EXISTS ledger_entry_is_fixed BEFORE UPDATE ON ledger_entry
     WHEN NOT (
       new.kind = old.kind AND new.subject = old.subject AND new.public_hash = old.public_hash
       AND new.confidential_hash = old.confidential_hash AND new.public IS old.public
       AND new.event IS old.event AND new.idx IS old.idx AND new.leaf IS old.leaf
       AND new.record_time = old.record_time AND new.salt IS NULL AND new.confidential IS NULL)
     BEGIN SELECT RAISE(ABORT, 'entries of the log are never changed'); END""",
-    """CREATE TRIGGER ledger_checkpoint_stays BEFORE DELETE ON ledger_checkpoint
+    """CREATE TRIGGER IF NOT EXISTS ledger_checkpoint_stays BEFORE DELETE ON ledger_checkpoint
     BEGIN SELECT RAISE(ABORT, 'checkpoints are never deleted'); END""",
-    """CREATE TRIGGER ledger_checkpoint_is_fixed BEFORE UPDATE ON ledger_checkpoint
+    """CREATE TRIGGER IF NOT EXISTS ledger_checkpoint_is_fixed BEFORE UPDATE ON ledger_checkpoint
     WHEN new.size <> old.size OR new.root <> old.root
     BEGIN SELECT RAISE(ABORT, 'checkpoints are never changed'); END""",
 )
@@ -146,7 +146,7 @@ _POSTGRESQL_GUARDS = (
       END IF;
       RETURN NEW;
     END $$""",
-    """CREATE TRIGGER ledger_entry_is_fixed BEFORE UPDATE OR DELETE ON ledger_entry
+    """CREATE OR REPLACE TRIGGER ledger_entry_is_fixed BEFORE UPDATE OR DELETE ON ledger_entry
     FOR EACH ROW EXECUTE FUNCTION ledger_entry_guard()""",
     """CREATE OR REPLACE FUNCTION ledger_checkpoint_guard() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -155,7 +155,7 @@ _POSTGRESQL_GUARDS = (
       END IF;
       RETURN NEW;
     END $$""",
-    """CREATE TRIGGER ledger_checkpoint_is_fixed BEFORE UPDATE OR DELETE ON ledger_checkpoint
+    """CREATE OR REPLACE TRIGGER ledger_checkpoint_is_fixed BEFORE UPDATE OR DELETE ON ledger_checkpoint
     FOR EACH ROW EXECUTE FUNCTION ledger_checkpoint_guard()""",
 )
 

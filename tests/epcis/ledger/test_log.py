@@ -284,3 +284,9 @@ def test_two_sequencers_and_many_writers_make_one_log(postgresql):
     assert len(leaves(store)) == writers * acts
     assert list(audit_log(store)) == []
     store.close()
+
+
+def test_tables_and_guards_can_be_asked_for_again(told: Store):
+    told.create_all()
+    with pytest.raises(DBAPIError, match="never"), told.write(NOW) as act:
+        act.connection.execute(text("DELETE FROM ledger_entry WHERE idx = 3"))
