@@ -24,15 +24,15 @@ import orjson
 import structlog
 from sqlalchemy import func, insert, select, update
 
-from epcis.capture import Receipt, capture
-from epcis.codec.document import DocumentRefused, Limits, open_document
+from epcis.capture import capture
+from epcis.codec.document import DocumentRefused, Limits, Syntax, open_document
 from epcis.store.database import StoreAway, StoreFull
 from epcis.store.payload import squeeze, unsqueeze
 from epcis.store.tables import capture_job
 from schemas.finding import Finding, Severity, is_acceptable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sqlalchemy import Row
 
@@ -276,8 +276,10 @@ def _do(
 ) -> list[dict[str, Any]]:
     """Capture one job's body; the problems that came of it."""
     body = Path(row.body_path)
-    strict = row.behaviour == Behaviour.ROLLBACK
+    whole = row.behaviour == Behaviour.ROLLBACK
+    strict = False
     try:
+        strict = whole and not _is_1_x(body, limits)
         with body.open("rb") as source:
             receipt = capture(
                 store,
@@ -286,11 +288,13 @@ def _do(
                 sender=row.caller,
                 party=row.party,
                 strict=strict,
+                whole=whole,
                 limits=limits,
             )
     except DocumentRefused as refused:
         more = all_findings(body, limits) if strict else ()
-        return _problems(tuple(dict.fromkeys((*refused.findings, *more))))
+        found = dict.fromkeys((*_errors(refused.findings), *more))
+        return _problems(tuple(found))
     except FileNotFoundError:
         return _problems([_GONE])
     except (StoreFull, StoreAway):
@@ -298,7 +302,7 @@ def _do(
     except Exception:  # noqa: BLE001  # a fault of ours must not stop the jobs behind this one
         _log.exception("capture job failed", job=row.id)
         return [{**_problems([_OUR_FAULT])[0], "type": _IMPLEMENTATION, "status": 500}]
-    return _problems(_errors_of(receipt))
+    return _problems(_errors(receipt.findings))
 
 
 _IMPLEMENTATION: Final = "epcisException:ImplementationException"
@@ -316,24 +320,38 @@ _OUR_FAULT: Final = Finding(
 )
 
 
-def _errors_of(receipt: Receipt) -> list[Finding]:
-    return [one for one in receipt.findings if not is_acceptable([one])]
+def _is_1_x(body: Path, limits: Limits) -> bool:
+    """Whether a body is EPCIS 1.x, which partners send in forms its schema does not know.
+
+    Those are taken as they are (with findings); EPCIS 2.0 must be what its schema says.
+    """
+    with body.open("rb") as source:
+        return open_document(source, limits=limits).stream.sniffed.syntax is Syntax.XML_1_2
 
 
 def all_findings(body: Path, limits: Limits) -> tuple[Finding, ...]:
-    """Every error of a document that was refused at its first, for a caller who mends them all."""
+    """All that a refused document has against its schema, for a caller who mends it at once."""
     with body.open("rb") as source:
         try:
             reader = open_document(source, limits=limits)
             for _ in reader:
                 pass
         except DocumentRefused as refused:
-            return refused.findings
-        return tuple(reader.findings)
+            return _errors(refused.findings)
+        schema = ("json.", "xml.")
+        return tuple(
+            one
+            for one in reader.findings
+            if not is_acceptable([one]) or one.code.startswith(schema)
+        )
+
+
+def _errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(one for one in findings if not is_acceptable([one]))
 
 
 def _problems(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """Errors among findings as problems of the standard, each with where it is."""
+    """Findings as problems of the standard, each with where it is."""
     return [
         {
             "type": "epcisException:ValidationException",
@@ -344,7 +362,6 @@ def _problems(findings: Sequence[Finding]) -> list[dict[str, Any]]:
             "where": finding.where.as_dict(),
         }
         for finding in findings
-        if not is_acceptable([finding])
     ][:ERRORS_MAX]
 
 

@@ -100,7 +100,8 @@ def test_another_event_under_a_known_id_is_a_conflict(served):
 def test_a_conflict_is_told_beside_what_else_is_odd(served):
     """A document with a harmless oddity and a conflict: the oddity must not hide the conflict."""
     served.capture(document(event("a")), JSON)
-    odd = orjson.loads(document(event("a", action="DELETE", bizStep="dancing")))
+    odd = orjson.loads(document(event("a", action="DELETE")))
+    odd["@context"] = [CONTEXT, "https://unknown.example/context.jsonld"]
     job = served.capture(orjson.dumps(odd), JSON)
     assert not job["success"]
     assert 409 in [error["status"] for error in job["errors"]]
@@ -314,3 +315,21 @@ def test_a_job_done_twice_stores_once(tmp_path):
     with serving(repository):
         assert ids(repository) == ["a"]
     repository.store.close()
+
+
+def test_2_0_must_be_what_its_schema_says_and_1_x_is_taken_as_partners_send_it(served, shared):
+    """By default nothing invalid under 2.0 gets in; real 1.2 files, odd as they are, do."""
+    examples = shared / "epcis/examples"
+    for file in sorted((examples / "invalid-json").glob("*.json")):
+        with served.client(**{"Content-Type": JSON}) as client:
+            answer = client.post("/epcis/capture", content=file.read_bytes())
+            if answer.status_code == 400:
+                continue
+            job = served.finished(client, answer.headers["Location"])
+        assert not job["success"], file.name
+        assert job["errors"], file.name
+    assert ids(served) == []
+    for file in sorted((examples / "partner-1.2-xml").glob("*.xml")):
+        job = served.capture(file.read_bytes())
+        assert job["success"], (file.name, job)
+    assert ids(served)
