@@ -91,18 +91,20 @@ def capture(
     sender: str | None = None,
     party: str | None = None,
     strict: bool = False,
+    whole: bool = False,
     limits: Limits = _LIMITS,
 ) -> Receipt:
     """Capture a document of any EPCIS version and syntax, plain or packed.
 
     `sender` is who sent it, `party` the canonical GLN key it is captured for. Events that cannot
     be stored are left out and told by findings; with `strict` they refuse the whole document.
+    `whole` does that too, but reads leniently and names every such event.
     Raises DocumentRefused (nothing is stored), StoreFull or StoreAway.
     """
     with _received(source, limits) as received:
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
-                return _Capture(store, received, now, sender, party, strict, limits).run()
+                return _Capture(store, received, now, sender, party, strict, whole, limits).run()
             except (StoreContended, IntegrityError):
                 if attempt == ATTEMPTS_MAX:
                     raise
@@ -135,6 +137,7 @@ class _Capture:
     sender: str | None
     party: str | None
     strict: bool
+    whole: bool
     limits: Limits
 
     def __post_init__(self) -> None:
@@ -196,7 +199,7 @@ class _Capture:
         self._tell_conflicts(taken)
         findings = (*reader.findings, *self.findings)
         # Of a document in which nothing can be read, nothing is kept either.
-        if (self.strict or not self.read) and not is_acceptable(findings):
+        if (self.strict or self.whole or not self.read) and not is_acceptable(findings):
             raise DocumentRefused(findings)
         self._end_document(act, number, reader, findings)
         return Receipt(
