@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from verification.image.sheet import Grey
     from verification.image.symbol import Mark
 
-MODULE_PX = 3
+MODULE_PX = 2
 """Pixels a module is drawn with for the search."""
-ANGLE_ERROR_MODULES = 0.5
+ANGLE_ERROR_MODULES = 0.3
 """How far a corner may be off when a turn lies between two that are tried."""
 LOCAL_MODULES = 8
 

@@ -129,7 +129,7 @@ def cut_out(
     found, doubts = decode_with_doubts(part.grey, page=sheet.page, formats=DATA_MATRIX)
     found = found or filtered(part, DATA_MATRIX, SPOT_FILTERS)
     if not found and deep:
-        similar = [place for kind in kinds for place in alike(part.grey, kind, count=3)]
+        similar = (place for kind in kinds for place in alike(part.grey, kind, count=3))
         found = repaired(part, doubts, limits, similar)
     return [mark.moved(left, top) for mark in found]
 
@@ -223,9 +223,9 @@ def candidate_rounds(
     grey: Grey, doubts: list[Corners], similar: Iterable[Hypothesis]
 ) -> Iterator[tuple[list[Hypothesis], float]]:
     """Places to look at, in rounds of rising cost, and the share of evidence they must show."""
-    if similar:
-        yield list(similar), SHARE_STRONG
     yield places_seen(grey, doubts), SHARE_STRONG
+    if found := list(similar):
+        yield found, SHARE_STRONG
     yield lattice_places(grey), SHARE_WEAK
 
 
