@@ -23,6 +23,10 @@ class Limits:
     """What may stand before the root element of an XML file."""
     event_bytes_max: int = 64 * 2**20
     """One event, header or foreign part of a document."""
+    event_values_max: int = 2_500_000
+    """Elements, attributes or JSON values in one event: a few bytes each, much memory."""
+    extension_nodes_max: int = 200_000
+    """Elements or values in the user extensions of one event."""
     depth_max: int = 100
     """Nesting of elements or JSON values inside an event or header."""
     events_max: int = 10_000_000

@@ -106,6 +106,8 @@ class LongDocument:
         if self._list_depth and self._depth > self._list_depth:
             if self._depth == self._list_depth + 1:
                 self._starts.append(at)
+                if len(self._starts) > self._limits.events_max:
+                    raise self._gathering.too_many_events(self._limits.events_max)
             return
         name = _NAME_AT_END.search(self._before)
         self._before = b""

@@ -38,8 +38,12 @@ _EMPTY: Final = msgspec.Raw(b"{}")
 DOCUMENTS: Final = ("EPCISDocument", "EPCISQueryDocument")
 WHOLE_BYTES_MAX: Final = 80 * 2**20
 """A longer document is not held in memory as a whole."""
+_IDENTIFIER_LISTS: Final = frozenset({"epcList", "childEPCs", "inputEPCList", "outputEPCList"})
+_LARGE_EVENT_BYTES: Final = 2**20
 _EXPLAINED_MAX: Final = 25
 """Events of one document whose faults against the schema are explained."""
+_WHOLE_VALUES_MAX: Final = 4_000_000
+"""A document of more values is not held in memory either."""
 _EXACT_BYTES_MAX: Final = 64 * 2**10
 """A shorter document is looked through whole for members that stand twice."""
 _SEPARATOR_BYTES_MAX: Final = 8
@@ -94,7 +98,8 @@ class JsonReader:
 
     def __iter__(self) -> Iterator[Event]:
         self._data = self._stream.read_up_to(WHOLE_BYTES_MAX + 1)
-        if len(self._data) <= WHOLE_BYTES_MAX:
+        is_plain = self._data.count(b",") <= _WHOLE_VALUES_MAX
+        if len(self._data) <= WHOLE_BYTES_MAX and is_plain:
             yield from self._whole()
             return
         with LongDocument(self._data, self._stream, self._limits, self._gathering) as long:
@@ -164,12 +169,25 @@ class JsonReader:
                 raise self._gathering.too_many_events(self._limits.events_max)
             self._position = position
             text = bytes(raw)
+            if len(text) > _LARGE_EVENT_BYTES:
+                self._refuse_large(text)
             is_valid = judges is None or self._judge(text, judges)
             event = swift.read(text) if is_valid else None
             if event is None:
                 event = self._full(reader, raw, context)
             if event is not None:
                 yield event
+
+    def _refuse_large(self, text: bytes) -> None:
+        is_large = len(text) > self._limits.event_bytes_max
+        if is_large or text.count(b",") > self._limits.event_values_max:
+            raise self._gathering.refuse(
+                "document.part-too-large",
+                f"one event is larger than {self._limits.event_bytes_max} bytes or "
+                f"{self._limits.event_values_max} values",
+                "Send smaller events.",
+                path=f"{self._list_path}/{self._position}",
+            )
 
     def _full(self, reader: EventReader, raw: msgspec.Raw, context: Context) -> Event | None:
         at = f"{self._list_path}/{self._position}"
@@ -183,6 +201,8 @@ class JsonReader:
                 path=at,
             )
             return None
+        if len(memoryview(raw)) > self._limits.extension_nodes_max:
+            self._refuse_wide(members, at)
         return reader.read(members, context, at, None)
 
     def _judge(self, text: bytes, holds: Callable[[Any], bool]) -> bool:
@@ -360,6 +380,24 @@ class JsonReader:
                     "document.too-deep",
                     f"values nest more than {self._limits.depth_max} deep",
                     "Have the sender check the file; no EPCIS document nests like this.",
+                    path=path or "/",
+                )
+
+    def _refuse_wide(self, event: dict[str, Any], path: str) -> None:
+        """Refuse an event that holds too much beside its lists of identifiers."""
+        count, left = 0, [value for name, value in event.items() if name not in _IDENTIFIER_LISTS]
+        while left:
+            part = left.pop()
+            inner = list(part.values()) if isinstance(part, dict) else part
+            if isinstance(inner, list):
+                count += len(inner)
+                left.extend(one for one in inner if isinstance(one, (dict, list)))
+            if count > self._limits.extension_nodes_max:
+                raise self._gathering.refuse(
+                    "document.extension-too-large",
+                    f"the event holds more than {self._limits.extension_nodes_max} values "
+                    "beside its identifiers",
+                    "Send smaller events.",
                     path=path or "/",
                 )
 

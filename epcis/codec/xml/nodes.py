@@ -47,9 +47,16 @@ class BeyondLimit(Exception):  # noqa: N818  # caught where the document is read
 class Bindings:
     """The prefixes that an element and what stands in it declare beyond those of the document."""
 
-    def __init__(self, of_document: dict[str | None, str], depth_max: int = 100) -> None:
+    def __init__(
+        self,
+        of_document: dict[str | None, str],
+        depth_max: int = 100,
+        nodes_max: int = 200_000,
+    ) -> None:
         self.of_document = of_document
         self.depth_max = depth_max
+        self._nodes_max = nodes_max
+        self._nodes = 0
         self.is_quiet = False
         """Nothing now being read declares a prefix, so that none need be looked for."""
         self._own: dict[str, str] = {}
@@ -62,8 +69,15 @@ class Bindings:
             if prefix is not None and self.of_document.get(prefix) != namespace:
                 self._own.setdefault(prefix, namespace)
 
+    def count(self) -> None:
+        """Count one more tree of an event; raises BeyondLimit where they are too many."""
+        self._nodes += 1
+        if self._nodes > self._nodes_max:
+            raise BeyondLimit(f"user extensions hold more than {self._nodes_max} elements")
+
     def take(self) -> tuple[tuple[str, str], ...]:
-        """The prefixes seen since the last call."""
+        """The prefixes seen since the last call, which ends an event or a part of a header."""
+        self._nodes = 0
         if not self._own:
             return ()
         own = tuple(self._own.items())
@@ -89,6 +103,7 @@ def node_of(element: _Element, bindings: Bindings, depth: int = 0) -> Node:
     """
     if depth > bindings.depth_max:
         raise BeyondLimit(f"elements nest more than {bindings.depth_max} deep")
+    bindings.count()
     bindings.see(element)
     namespace, name = split_name(element.tag)
     if not element.keys():

@@ -64,6 +64,7 @@ class Frame:
     validate: bool = True
     published: Path | None = None
     depth_max: int = 100
+    nodes_max: int = 200_000
 
 
 def frame_of(event_list: _Element, version: str, encoding: str, list_path: str) -> Frame | None:
@@ -124,7 +125,7 @@ class PortionReader:
         self._gathering = gathering
         self._judge = judge
         in_scope: dict[str | None, str] = dict(frame.namespaces)
-        self._bindings = Bindings(in_scope, frame.depth_max)
+        self._bindings = Bindings(in_scope, frame.depth_max, frame.nodes_max)
         self._careful = EventReader(gathering, self._bindings)
         self._swift = SwiftReader(self._careful, self._bindings)
         self.counts: Counter[str] = Counter()

@@ -125,7 +125,7 @@ class XmlReader:
         self._gathering = gathering
         self._validate = validate
         self._published = published
-        self._bindings = Bindings({}, limits.depth_max)
+        self._bindings = Bindings({}, limits.depth_max, limits.extension_nodes_max)
         self._careful = EventReader(gathering, self._bindings)
         self._parts = HeaderParts(self._bindings)
         self._results: dict[str, str] = {}
@@ -139,6 +139,7 @@ class XmlReader:
         self._list_line = 0
         self._unread = b""
         self._fed_bytes = 0
+        self._fed_values = 0
         self._at: tuple[str, int | None] = ("", None)
         self._parser = etree.XMLPullParser(
             events=("start", "end"),
@@ -210,6 +211,7 @@ class XmlReader:
             validate=self._validate,
             published=self._published,
             depth_max=self._limits.depth_max,
+            nodes_max=self._limits.extension_nodes_max,
         )
 
     def _in_portions(self, frame: Frame, rest: bytes) -> Generator[Event, None, bytes]:
@@ -256,11 +258,13 @@ class XmlReader:
 
     def _feed(self, part: bytes) -> Iterator[Event]:
         self._fed_bytes += len(part)
-        if self._fed_bytes > self._limits.event_bytes_max:
+        self._fed_values += part.count(b"<") + part.count(b"=")
+        is_large = self._fed_bytes > self._limits.event_bytes_max
+        if is_large or self._fed_values > self._limits.event_values_max:
             raise self._gathering.refuse(
                 "document.part-too-large",
                 f"one event, or what stands beside the events, is larger than "
-                f"{self._limits.event_bytes_max} bytes",
+                f"{self._limits.event_bytes_max} bytes or {self._limits.event_values_max} values",
                 "Send smaller events.",
                 path=self._path(self._at[0]),
             )
@@ -282,7 +286,7 @@ class XmlReader:
                 self._container(element, name)
             elif self._is_event(element):
                 self._count[name] += 1
-                self._fed_bytes = 0
+                self._fed_bytes = self._fed_values = 0
                 self._stop_at_limit()
                 event = self._read_event(element, name)
                 if event is not None:
@@ -455,11 +459,14 @@ class XmlReader:
 
     def _beyond_limit(self, fault: BeyondLimit) -> Exception:
         return self._gathering.refuse(
-            "document.too-deep" if "nest" in str(fault) else "document.too-many-attributes",
+            _BEYOND.get(str(fault).split()[1], "document.too-many-attributes"),
             str(fault),
             "Have the sender check the file; no EPCIS document looks like this.",
             path=self._path(self._at[0]),
         )
+
+
+_BEYOND: Final = {"nest": "document.too-deep", "extensions": "document.extension-too-large"}
 
 
 def _plain(fault: Any) -> str:  # noqa: ANN401  # lxml's exception carries its message untyped

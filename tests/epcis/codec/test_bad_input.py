@@ -315,6 +315,20 @@ def test_limits_have_names_and_hold():
     assert refusal(listed, limits=Limits(events_max=20)) == "document.too-many-events"
 
 
+def test_a_crowd_of_tiny_elements_is_refused_before_it_fills_the_memory():
+    crowd = '<x:y xmlns:x="urn:x">' + "<a/>" * 300_000 + "</x:y>"
+    document = (START + EVENT.format(crowd) + END).encode()
+    assert refusal(document) == "document.extension-too-large"
+    crowd = f'<x:y xmlns:x="urn:x">{"<a/>" * 3_000_000}</x:y>'
+    assert refusal((START + EVENT.format(crowd) + END).encode()) == "document.part-too-large"
+    for value in ("[]", "1", '""'):
+        values = ", ".join([value] * 300_000)
+        document = JSON_START + JSON_EVENT.format(f', "urn:x:y": [{values}]') + "]}}"
+        assert refusal(document.encode()) == "document.extension-too-large"
+    nothing = (JSON_START + ",".join(["{}"] * 50_000) + "]}}").encode()
+    assert read_document(nothing).events == ()
+
+
 def test_findings_are_counted_beyond_the_limit():
     many = (START + EVENT.format("<odd/>") * 50 + END).encode()
     findings = read_document(many, limits=Limits(findings_max=10)).findings

@@ -20,6 +20,7 @@ from epcis.codec.document import (
 )
 from epcis.codec.sniff import Packing, sniff
 from epcis.model import ObjectEvent, TransformationEvent
+from schemas.finding import is_acceptable
 from schemas.validate import validate_json, validate_xml
 from tests.epcis.codec.documents import canonical, converted, published_json, published_xml
 
@@ -340,3 +341,19 @@ def test_progress_is_told_while_converting(shipment):
     convert(shipment, io.BytesIO(), Syntax.XML_2_0, progress=seen.append)
     assert seen[-1] == len(shipment)
     assert seen == sorted(seen)
+
+
+def test_strict_reading_takes_every_valid_document(shared):
+    taken = 0
+    for path in published_xml(shared):
+        document = path.read_bytes()
+        if is_acceptable(validate_xml(document)):
+            strictly = read_document(document, strict=True)
+            assert strictly.events == read_document(document).events, path.name
+            taken += 1
+    for path in published_json(shared):
+        document = path.read_bytes()
+        if is_acceptable(validate_json(document)):
+            assert read_document(document, strict=True).events
+            taken += 1
+    assert taken > 60
