@@ -155,7 +155,8 @@ _POSTGRESQL_GUARDS = (
       END IF;
       RETURN NEW;
     END $$""",
-    """CREATE OR REPLACE TRIGGER ledger_checkpoint_is_fixed BEFORE UPDATE OR DELETE ON ledger_checkpoint
+    """CREATE OR REPLACE TRIGGER ledger_checkpoint_is_fixed
+    BEFORE UPDATE OR DELETE ON ledger_checkpoint
     FOR EACH ROW EXECUTE FUNCTION ledger_checkpoint_guard()""",
 )
 

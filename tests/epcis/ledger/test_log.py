@@ -286,7 +286,12 @@ def test_two_sequencers_and_many_writers_make_one_log(postgresql):
     store.close()
 
 
-def test_tables_and_guards_can_be_asked_for_again(told: Store):
-    told.create_all()
-    with pytest.raises(DBAPIError, match="never"), told.write(NOW) as act:
-        act.connection.execute(text("DELETE FROM ledger_entry WHERE idx = 3"))
+def test_tables_and_guards_can_be_asked_for_again(tmp_path):
+    store = Store.open(str(tmp_path / "twice.db"))
+    store.create_all()
+    store.create_all()
+    with store.write(NOW) as act:
+        act.log(LeafKind.SETTING, b"{}")
+    with pytest.raises(DBAPIError, match="never"), store.write(NOW) as act:
+        act.connection.execute(text("DELETE FROM ledger_entry WHERE idx = 0"))
+    store.close()
