@@ -36,7 +36,7 @@ READER_WAIT_S = 10
 WORD_WRITERS_MAX = 4
 """Connections on PostgreSQL that store shared words beside the acts that need them."""
 WRITER_WAIT_S = 30
-"""How long an act waits for the writer of another process before it says the store is away."""
+"""How long an act waits for the writer, of this or another process, before the store is away."""
 GROUP_ACTS_MAX = 64
 """Acts that may share one flush to disk."""
 PAGE_BYTES = 8192
@@ -310,14 +310,22 @@ class _GroupCommit:
                 self._connection = None
 
     def _take_turn(self, *, long: bool) -> None:
-        if long:
-            self._turn.acquire()
-            return
+        """Wait for the writer; raises StoreAway where another act has it for too long."""
         with self._waiting_lock:
-            self._waiting += 1
-        self._turn.acquire()
+            self._waiting += not long
+        has_turn = self._turn.acquire(timeout=WRITER_WAIT_S)
         with self._waiting_lock:
-            self._waiting -= 1
+            self._waiting -= not long
+            if has_turn:
+                return
+            # An act may have left its commit to this one at the last moment.
+            must_flush = not self._waiting and self._turn.acquire(blocking=False)
+        if must_flush:
+            try:
+                self._flush()
+            finally:
+                self._turn.release()
+        raise StoreAway("a large document is being stored")
 
     def _writer(self) -> Connection:
         if self._connection is None:
@@ -348,17 +356,19 @@ class _GroupCommit:
 
     def _end_turn(self, group: _Group | None, *, long: bool) -> bool:
         """Commit, or leave it to the next in the queue; says whether it was left."""
-        try:
-            if group is None or self._group is not group:
-                return False
-            with self._waiting_lock:
-                others_wait = self._waiting > 0
-            if others_wait and not long and group.acts < GROUP_ACTS_MAX:
-                return True
-            self._flush()
+        if group is None or self._group is not group:
+            self._turn.release()
             return False
+        if not long and group.acts < GROUP_ACTS_MAX:
+            with self._waiting_lock:
+                if self._waiting:
+                    self._turn.release()
+                    return True
+        try:
+            self._flush()
         finally:
             self._turn.release()
+        return False
 
     def _flush(self) -> None:
         """Commit the open transaction and tell all of its acts how it went."""

@@ -253,7 +253,10 @@ class Intake:
             for live in (parent, *children):
                 lives.tell_anew(live, moment)
             return
+        before = parent.horizon if parent is not None else 0
         moved = lives.move_on(children, life.happening(event, Role.CHILD), moment)
+        if parent is not None:
+            parent.horizon = before  # its children leaned on it at its own event: not late for it
         for live in moved:
             if parent is None:
                 if event.action == "DELETE" and live.parent is not None:
@@ -263,6 +266,10 @@ class Intake:
             elif live.parent == parent.id:
                 lives.take_out(live, moment)
         lives.move_on(parents, life.happening(event, Role.PARENT), moment)
+        for live in parents:
+            if live.horizon < moment:
+                live.horizon = moment
+                lives.touch(live)
 
     def _write(self, told: Sequence[_Told]) -> None:
         """All rows of a batch; the last thing that touches the large tables."""

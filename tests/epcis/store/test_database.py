@@ -10,7 +10,7 @@ from sqlalchemy import func, insert, select, text
 
 from epcis.ledger.entry import LeafKind
 from epcis.store import tables
-from epcis.store.database import Store
+from epcis.store.database import Store, StoreAway
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -104,3 +104,28 @@ def test_only_sqlite_and_postgresql_are_taken():
         Store.open("mysql://localhost/x")
     with pytest.raises(ValueError, match="needs a file"):
         Store.open("sqlite://")
+
+
+def test_an_act_does_not_wait_for_ever_behind_a_large_document(tmp_path, monkeypatch):
+    monkeypatch.setattr("epcis.store.database.WRITER_WAIT_S", 0.05)
+    store = Store.open(str(tmp_path / "packtrail.db"))
+    store.create_all()
+    told = []
+
+    def small():
+        try:
+            with store.write(NOW) as act:
+                note(act, "small")
+        except StoreAway as away:
+            told.append(str(away))
+
+    with store.write(NOW, long=True) as act:
+        note(act, "large")
+        worker = threading.Thread(target=small)
+        worker.start()
+        worker.join()
+    assert told == ["a large document is being stored"]
+    with store.write(NOW) as act:
+        note(act, "next")
+    assert noted(store) == {"large", "next"}
+    store.close()
