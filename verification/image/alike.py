@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MODULE_PX = 2
 """Pixels a module is drawn with for the search."""
-ANGLE_ERROR_MODULES = 0.3
+ANGLE_ERROR_MODULES = 0.2
 """How far a corner may be off when a turn lies between two that are tried."""
 LOCAL_MODULES = 8
 
