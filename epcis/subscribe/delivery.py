@@ -246,10 +246,10 @@ class Courier:
     ) -> Answer:
         """POST to where the name leads now, if that is allowed; never raises for the network."""
         try:
-            ip = await asyncio.to_thread(
-                resolve, destination, private_allowed=self._private_allowed
-            )
             async with asyncio.timeout(DELIVERY_TIMEOUT_S):
+                ip = await asyncio.to_thread(
+                    resolve, destination, private_allowed=self._private_allowed
+                )
                 return await self._post(destination, ip, body, headers)
         except BadDestination as fault:
             return Answer(None, str(fault))
