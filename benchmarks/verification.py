@@ -39,10 +39,9 @@ def serial_of(number: int) -> str:
 
 def fill(url: str, packs: int) -> None:
     """A store with one product of `packs` commissioned packs, by the ordinary capture code."""
-    import epcis.ledger.tables
+    import compliance.tables  # noqa: F401
     import verification.tables  # noqa: F401
     from compliance.service import access
-    import compliance.tables  # noqa: F401
     from epcis.capture import record
     from epcis.model import Node, ObjectEvent
     from epcis.store.database import Store
@@ -136,12 +135,11 @@ def bare_asyncpg(url: str):
 
 def packtrail(url: str):
     """The application itself, as `packtrail serve` makes it, on this store."""
-    from compliance.service.settings import Settings
-    from epcis.store.database import Store
-
     from compliance.seal import Keys
     from compliance.service.app import create_app
     from compliance.service.parts import Parts, utc_now
+    from compliance.service.settings import Settings
+    from epcis.store.database import Store
     from verification.routes import Express
 
     scratch = Path(tempfile.mkdtemp())
@@ -164,7 +162,7 @@ LUA = {
 local n = 0
 request = function()
   n = n + 1
-  local s = string.format("%d", 100000000000 + ((n * 104729 % PACKS) * 7919993 + 12345) % 899999999981)
+  local s = serial(n * 104729 % PACKS)
   return wrk.format("GET", "/verify/gtin/GTIN/lot/LOT/ser/" .. s ..
     "?exp=300531&linkType=verificationService&reqGLN=0366666000014&corrUUID=@UUID@")
 end""",
@@ -172,7 +170,7 @@ end""",
 local n = 0
 request = function()
   n = n + 1
-  local s = string.format("%d", 100000000000 + ((n * 104729 % PACKS) * 7919993 + 12345) % 899999999981)
+  local s = serial(n * 104729 % PACKS)
   return wrk.format("GET", "/packs/status?gtin=GTIN&serial=" .. s .. "&lot=LOT&expiry=300531")
 end""",
     "verify": """
@@ -180,7 +178,7 @@ local n = 0
 wrk.headers["content-type"] = "application/json"
 request = function()
   n = n + 1
-  local s = string.format("%d", 100000000000 + ((n * 104729 % PACKS) * 7919993 + 12345) % 899999999981)
+  local s = serial(n * 104729 % PACKS)
   return wrk.format("POST", "/packs/verify", nil,
     '{"gtin":"GTIN","serial":"' .. s .. '","lot":"LOT","expiry":"300531"}')
 end""",
@@ -189,11 +187,16 @@ local n = OFFSET
 wrk.headers["content-type"] = "application/json"
 request = function()
   n = n + 1
-  local s = string.format("%d", 100000000000 + (n * 7919993 + 12345) % 899999999981)
+  local s = serial(n)
   return wrk.format("POST", "/packs/supply", nil,
     '{"gtin":"GTIN","serial":"' .. s .. '","lot":"LOT","expiry":"300531"}')
 end""",
 }
+SERIAL = """
+function serial(n)
+  return string.format("%d", 100000000000 + (n * 7919993 + 12345) % 899999999981)
+end
+"""
 DONE = """
 done = function(summary, latency, requests)
   io.write(string.format("RESULT %d %d %d %d %d\\n", summary.requests, summary.duration,
@@ -253,8 +256,10 @@ class Server:
         """Load it for some seconds and add what was measured."""
         before = cpu_seconds(self.process.pid)
         said = subprocess.run(
-            ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script)]
-            + ["-H", f"Authorization: Bearer {key}", f"http://127.0.0.1:{self.port}"],
+            [
+                *("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script)),
+                *("-H", f"Authorization: Bearer {key}", f"http://127.0.0.1:{self.port}"),
+            ],
             check=True,
             capture_output=True,
             text=True,
@@ -274,7 +279,8 @@ class Server:
 def script(kind: str, opts, offset: int = 0) -> Path:
     path = Path(opts.scratch) / f"{kind}-{offset}.lua"
     text = LUA[kind].replace("PACKS", str(opts.packs)).replace("GTIN", GTIN).replace("LOT", LOT)
-    path.write_text(text.replace("@UUID@", UUID).replace("OFFSET", str(offset)) + DONE)
+    text = text.replace("@UUID@", UUID).replace("OFFSET", str(offset))
+    path.write_text(SERIAL + text + DONE)
     return path
 
 

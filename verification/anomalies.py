@@ -61,7 +61,7 @@ def distance_km(one: Coordinates, other: Coordinates) -> float:
     """The way between two places over the earth's surface.
 
     >>> round(distance_km((53.35, -6.26), (60.17, 24.94)))
-    2029
+    2024
     """
     lat1, lon1, lat2, lon2 = map(radians, (*one, *other))
     arc = sin((lat2 - lat1) / 2) ** 2 + cos(lat1) * cos(lat2) * sin((lon2 - lon1) / 2) ** 2

@@ -73,9 +73,12 @@ class Stops:
 
     def doubt(self, gtin: str, lot: str | None, serial: str) -> Doubt | None:
         """The gravest open doubt about a pack or its lot."""
+        doubts = self.doubts.get(gtin)
+        if doubts is None:
+            return None
         kinds = {
             kind
-            for of_lot, of_serial, kind in self.doubts.get(gtin, ())
+            for of_lot, of_serial, kind in doubts
             if of_serial == serial or (not of_serial and of_lot == lot)
         }
         if Doubt.ILLEGITIMATE in kinds:
