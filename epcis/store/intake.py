@@ -243,33 +243,35 @@ class Intake:
         moment, lives = one.sealed.moment, self._lives
         parents = one.lives.get(Role.PARENT, [])
         children = one.lives.get(Role.CHILD, [])
-        parent = parents[0] if parents else None
-        takes_all = event.action == "DELETE" and not children and not event.child_quantities
-        if parent is not None and takes_all:
-            lives.emptied.add(parent.id)
-            lives.tell_anew(parent, moment)
-            return
-        if parent is not None and (moment <= parent.horizon or parent.id in lives.late):
-            for live in (parent, *children):
+        if any(moment <= live.horizon or live.id in lives.late for live in parents):
+            for live in (*parents, *children):
                 lives.tell_anew(live, moment)
+        if event.action == "DELETE" and not children and not event.child_quantities:
+            for live in parents:
+                lives.emptied.add(live.id)
+                lives.tell_anew(live, moment)
+        if any(live.id in lives.late for live in parents):
             return
-        before = parent.horizon if parent is not None else 0
+        before = [live.horizon for live in parents]
         moved = lives.move_on(children, life.happening(event, Role.CHILD), moment)
-        if parent is not None:
-            parent.horizon = before  # its children leaned on it at its own event: not late for it
-        for live in moved:
-            if parent is None:
-                if event.action == "DELETE" and live.parent is not None:
-                    lives.take_out(live, moment)
-            elif event.action != "DELETE":
-                lives.put_into(live, parent, moment)
-            elif live.parent == parent.id:
-                lives.take_out(live, moment)
+        self._move_between(moved, parents[0] if parents else None, event.action, moment)
+        for live, horizon in zip(parents, before, strict=True):
+            live.horizon = horizon  # its children leaned on it at its own event: not late for it
         lives.move_on(parents, life.happening(event, Role.PARENT), moment)
         for live in parents:
-            if live.horizon < moment:
-                live.horizon = moment
-                lives.touch(live)
+            live.horizon = max(live.horizon, moment)
+            lives.touch(live)
+
+    def _move_between(
+        self, children: Sequence[Live], parent: Live | None, action: str, moment: int
+    ) -> None:
+        """Put children into the parent, or take them out of it, or of whatever they are in."""
+        for live in children:
+            if action != "DELETE":
+                if parent is not None:
+                    self._lives.put_into(live, parent, moment)
+            elif live.parent is not None and (parent is None or live.parent == parent.id):
+                self._lives.take_out(live, moment)
 
     def _write(self, told: Sequence[_Told]) -> None:
         """All rows of a batch; the last thing that touches the large tables."""
