@@ -70,7 +70,7 @@ def last_resort(grey: Grey, page: int) -> list[Mark]:
     ]
 
 
-def _seen(zbar: Any, grey: Grey, wanted: list[Any]) -> tuple[list[Any], float]:  # noqa: ANN401
+def _seen(zbar: Any, grey: Grey, wanted: list[Any]) -> tuple[list[Any], float]:  # noqa: ANN401  # no stubs
     scale = min(1.0, SIDE_PX_MAX / max(grey.shape))
     if scale < 1:
         grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -83,7 +83,7 @@ def _agree(mark: Mark, data: bytes) -> bool:
     return bool(mark.data.lstrip(b"0-") == data.lstrip(b"0-"))
 
 
-def _overlap(mark: Mark, other: Any, scale: float) -> bool:  # noqa: ANN401
+def _overlap(mark: Mark, other: Any, scale: float) -> bool:  # noqa: ANN401  # no stubs
     corners = corners_of(mark.position) * scale
     (left, top), (right, bottom) = corners.min(0), corners.max(0)
     box = other.rect
@@ -95,7 +95,7 @@ def _overlap(mark: Mark, other: Any, scale: float) -> bool:  # noqa: ANN401
     )
 
 
-def _mark(other: Any, page: int, scale: float) -> Mark:  # noqa: ANN401
+def _mark(other: Any, page: int, scale: float) -> Mark:  # noqa: ANN401  # no stubs
     name, aim = NAMES[other.type]
     box = other.rect
     left, top = round(box.left / scale), round(box.top / scale)
