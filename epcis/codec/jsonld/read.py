@@ -20,11 +20,11 @@ from epcis.codec.jsonld.swift import SwiftReader
 from epcis.model import Event, Header
 from schemas.finding import Severity, Where
 from schemas.validate import json_event_validator, validate_json
-from schemas.validate.json_reasons import reason_of
+from schemas.validate.json_reasons import Reason, reason_of
 from schemas.validate.pointer_lines import as_pointer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from epcis.codec.limits import Limits
@@ -163,7 +163,7 @@ class JsonReader:
             self._judge_frame(msgspec.json.encode(document))
         reader = EventReader(self._gathering)
         swift = SwiftReader(context)
-        judges = json_event_validator(self._published).is_valid if self._validate else None
+        holds = json_event_validator(self._published).is_valid if self._validate else None
         for position, raw in enumerate(events):
             if position >= self._limits.events_max:
                 raise self._gathering.too_many_events(self._limits.events_max)
@@ -171,7 +171,12 @@ class JsonReader:
             text = bytes(raw)
             if len(text) > _LARGE_EVENT_BYTES:
                 self._refuse_large(text)
-            is_valid = judges is None or self._judge(text, judges)
+            try:
+                is_valid = holds is None or holds(orjson.loads(text))
+            except ValueError:  # unreadable or too deep: the full reading says so
+                is_valid = False
+            if not is_valid:
+                self._explain(text)
             event = swift.read(text) if is_valid else None
             if event is None:
                 event = self._full(reader, raw, context)
@@ -205,19 +210,17 @@ class JsonReader:
             self._refuse_wide(members, at)
         return reader.read(members, context, at, None)
 
-    def _judge(self, text: bytes, holds: Callable[[Any], bool]) -> bool:
-        """Whether an event holds against the schema; notes why it does not."""
+    def _explain(self, text: bytes) -> None:
+        """Note why an event does not hold against the schema."""
+        faults: list[Reason] = []
         try:
             event = orjson.loads(text)
-            if holds(event):
-                return True
-            faults = []
             if self._explained_left > 0:
                 self._explained_left -= 1
                 validator = json_event_validator(self._published)
                 faults = [reason_of(fault, event) for fault in validator.iter_errors(event)]
         except ValueError:
-            return False  # unreadable or too deep: the full reading says so
+            return
         at = f"{self._list_path}/{self._position}"
         for fault in dict.fromkeys(faults):
             self._note_invalid(
@@ -230,7 +233,6 @@ class JsonReader:
                 "Mend the events explained above and check again.",
                 at,
             )
-        return False
 
     def _judge_frame(self, frame: bytes) -> None:
         """Note what does not hold in what stands around the events."""
