@@ -82,7 +82,8 @@ def test_a_bulk_goes_on_where_it_was_interrupted(packs, clock, put_pack):
     with packs.read() as view:
         assert bulk.progress(view, bulk_id).done == stopped_after
         assert list(bulk.unfinished(view)) == [bulk_id]
-    bulk.work_off(packs, bulk_id, clock, shipped())
+    assert bulk.resume(packs, clock, shipped()) == 1
+    assert bulk.resume(packs, clock, shipped()) == 0
     bulk.work_off(packs, bulk_id, clock, shipped())
     with packs.read() as view:
         results = [answer.result.value for answer in bulk.answers_of(view, bulk_id)]

@@ -25,6 +25,10 @@ PATHS = (
     "/fmd/alerts/x/steps",
     "/fmd/participants/x",
     "/fmd/must-verify",
+    "/packs/returns",
+    "/verify/directory",
+    "/verify/directory/x",
+    "/verify/requests/x",
 )
 BODIES = (
     b"",

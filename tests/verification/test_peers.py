@@ -127,3 +127,27 @@ def test_a_peer_that_never_answers_costs_its_budget_and_no_more():
             return await peers.ask(request, change=False)
 
     assert asyncio.run(ask()).found is Found.SILENT
+
+
+def test_a_return_is_verified_at_its_manufacturer_and_decided(  # noqa: PLR0917  # fixtures
+    client, holder, everything, packs, clock, make_app, make_holder
+):
+    holder.caller = everything
+    pack = {"gtin": "05901234123457", "serial": "S1", "lot": "A123", "expiry": "270531"}
+    returned = pack | {"we_sold_it": True}
+    unasked = client.post("/packs/returns", json=returned).json()
+    assert (unasked["return"]["decision"], unasked["partner"]["status"]) == ("wait", 404)
+    with Running(make_app(packs, clock, make_holder())) as url:
+        entry = {
+            "gtin": pack["gtin"],
+            "base_url": f"{url}/verify",
+            "responder_gln": "0355555000013",
+            "valid_from": "2026-01-01T00:00:00Z",
+        }
+        assert client.request("PUT", "/verify/directory/hub", json=[entry]).json() == {"entries": 1}
+        answer = client.post("/packs/returns", json=returned).json()
+    assert (answer["return"]["decision"], answer["partner"]["verified"]) == ("resell", True)
+    assert client.get("/verify/directory").json()[0]["gtin"] == pack["gtin"]
+    assert client.post("/packs/returns", json={}).status_code == 400
+    assert client.request("PUT", "/verify/directory/hub", json=[{}]).status_code == 422
+    assert client.get("/verify/requests/none").status_code == 404

@@ -167,3 +167,12 @@ def answers_of(view: View, bulk_id: str) -> Iterator[Answer]:
     )
     for (answers,) in parts:
         yield from msgspec.json.decode(bytes(answers), type=list[Answer])
+
+
+def resume(store: Store, clock: Callable[[], datetime], rules: RulePack) -> int:
+    """Finish every bulk that an end of the server interrupted; returns how many there were."""
+    with store.read() as view:
+        waiting = list(unfinished(view))
+    for bulk_id in waiting:
+        work_off(store, bulk_id, clock, rules)
+    return len(waiting)

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.routing import Route
 
 from verification.fmd.operation import CHANGES
-from verification.routes import national, national_rest, national_soap
+from verification.routes import national, national_rest, national_soap, partners
 from verification.routes.counter import FastLane, hot_route
 from verification.routes.express import Express
 
@@ -32,3 +32,4 @@ router = APIRouter()
 router.routes.extend(Route(path, _Hot(), include_in_schema=False) for path in _HOT_PATHS)
 router.routes.extend((*national_rest.ROUTES, *national_soap.ROUTES))
 router.include_router(national.router)
+router.include_router(partners.router)

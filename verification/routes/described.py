@@ -57,9 +57,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "summary": _SAYS.get(operation, f"Take a pack out of trade: {word}"),
         "requestBody": {
             "required": True,
-            "content": {
-                "application/json": {"schema": {"$ref": "#/components/schemas/PackBody"}}
-            },
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/PackBody"}}},
         },
         "responses": {"200": _ANSWER, **_refusals("400", "401", "403", "409", "413", "422")},
     }
