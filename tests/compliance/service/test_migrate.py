@@ -8,7 +8,8 @@ import sys
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import delete, text
+from sqlalchemy.exc import DBAPIError
 
 import compliance.service.migrations.tables  # noqa: F401  # so that metadata knows all tables
 from compliance.service.migrate import (
@@ -18,6 +19,7 @@ from compliance.service.migrate import (
     newest_revision,
     open_migrated,
 )
+from epcis.ledger.tables import ledger_checkpoint
 from epcis.store.tables import metadata
 
 
@@ -58,3 +60,10 @@ def test_a_database_of_a_newer_program_is_left_alone(store, settings) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(NewerDatabaseError, match="update Packtrail"):
         open_migrated(settings)
+
+
+def test_a_migrated_log_cannot_be_changed(store, now) -> None:
+    with store.engine.begin() as connection:
+        connection.execute(ledger_checkpoint.insert().values(size=1, root=b"r" * 32, made=now))
+    with pytest.raises(DBAPIError, match="never"), store.engine.begin() as connection:
+        connection.execute(delete(ledger_checkpoint))
