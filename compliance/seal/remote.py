@@ -61,7 +61,8 @@ class KeyInService:
             "algorithm": "ecdsa-p256-sha256",
             "digest": base64.b64encode(digest).decode(),
         }
-        headers = {"Authorization": f"Bearer {self._service.token}"}
+        token = self._service.token
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
             with httpx.Client(timeout=ANSWER_WAIT_S, trust_env=False) as client:
                 answer = client.post(self._service.address, json=asked, headers=headers)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 import uvicorn
 
-from compliance.seal import Keys
+from compliance.seal.house import open_keys
 from compliance.service import access
 from compliance.service.app import create_app
 from compliance.service.doctor import missing_zbar
@@ -110,7 +110,7 @@ def _demo_lines(settings: Settings, store: Store, address: str) -> list[str]:
 
 
 def _serve(settings: Settings, store: Store, listener: socket.socket, *, demo: bool) -> None:
-    keys = Keys.open(settings.keys_folder, settings.key_passphrase or None)
+    keys = open_keys(settings)
     app = create_app(Parts(settings, store, keys, utc_now, pages_need_sign_in=demo))
     config = uvicorn.Config(
         Express(app),

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from asn1crypto import tsp
@@ -31,6 +32,7 @@ from compliance.seal.checkpoint import (
     stamp_checkpoint,
     stamp_is_due,
 )
+from compliance.seal.house import open_keys
 from compliance.seal.remote import KeyInService, Service
 from compliance.seal.signer import KeyInFile, finish
 from compliance.seal.timestamp import Authority, stamp
@@ -413,3 +415,29 @@ def test_a_change_of_keys_is_an_entry_of_the_log(store: Store, keys):
         ).all()
     assert any(b'"key-revoked"' in one for one in said)
     assert any(b'"log key"' in one for one in said)
+
+
+def test_the_settings_say_where_the_keys_are(tmp_path, served):
+    address, desk = served
+    plain = {
+        "keys_folder": tmp_path / "keys", "key_passphrase": "open sesame", "time_authority": "",
+        "time_authority_roots": None, "seal_certificate": None, "seal_token_module": "",
+        "seal_token": "", "seal_token_pin": "", "seal_service": "", "seal_service_token": "",
+        "seal_key": "seal",
+    }  # fmt: skip
+    house = open_keys(SimpleNamespace(**plain))
+    (tmp_path / "seal.pem").write_bytes((tmp_path / "keys" / "seal-1.pem").read_bytes())
+    desk["answer"] = signing(house.seal)
+    far = {**plain, "seal_service": address, "seal_certificate": tmp_path / "seal.pem"}
+    keys = open_keys(SimpleNamespace(**far))
+    assert b"successful" in verified(b"x", sign_beside(b"x", keys), keys, tmp_path)
+    assert "authorization" in desk
+    stamped = {**plain, "time_authority": address, "time_authority_roots": tmp_path / "seal.pem"}
+    assert open_keys(SimpleNamespace(**stamped)).authority.url == address
+    for odd, word in (
+        ({"time_authority": address}, "needs its roots"),
+        ({"seal_service": address}, "needs its certificate"),
+        ({"seal_service": address, "seal_certificate": tmp_path / "none"}, "cannot be read"),
+    ):
+        with pytest.raises(SealRefused, match=word):
+            open_keys(SimpleNamespace(**{**plain, **odd}))

@@ -102,14 +102,14 @@ def _write(
 ) -> Exported:
     from compliance.dossier import ExportRefused, Redaction
     from compliance.dossier import export as write_dossier
-    from compliance.seal import Keys
+    from compliance.seal.house import open_keys
 
     try:
         left_out = Redaction(redaction)
     except ValueError:
         stop(CANNOT_TELL, f"no redaction '{redaction}'; there are {', '.join(Redaction)}")
     settings = settings_for(database)
-    keys = Keys.open(settings.keys_folder, settings.key_passphrase or None)
+    keys = open_keys(settings)
     with opened_store(database) as store, _progress() as progress:
         try:
             return write_dossier(
@@ -180,21 +180,21 @@ def _progress() -> Iterator[Callable[[int, int], None] | None]:
 @keys_commands.command()
 def root(database: Database = "") -> None:
     """Print the root certificate that exports are checked against, as PEM."""
-    from compliance.seal import Keys
+    from compliance.seal.house import open_keys
 
     settings = settings_for(database)
-    keys = Keys.open(settings.keys_folder, settings.key_passphrase or None)
+    keys = open_keys(settings)
     typer.echo(keys.root_pem().decode(), nl=False)
 
 
 @keys_commands.command()
 def rotate(database: Database = "") -> None:
     """Make a new sealing key; what older ones sealed stays valid."""
-    from compliance.seal import Keys
     from compliance.seal.checkpoint import log_key_change
+    from compliance.seal.house import open_keys
 
     settings = settings_for(database)
-    keys = Keys.open(settings.keys_folder, settings.key_passphrase or None)
+    keys = open_keys(settings)
     with opened_store(database) as store:
         made = keys.rotate()
         log_key_change(store, "key-made", made, by="command", now=datetime.now(UTC))
@@ -208,11 +208,11 @@ def revoke(
     database: Database = "",
 ) -> None:
     """Trust a certificate no more: its key seals nothing from now on."""
-    from compliance.seal import Keys
     from compliance.seal.checkpoint import log_key_change
+    from compliance.seal.house import open_keys
 
     settings = settings_for(database)
-    keys = Keys.open(settings.keys_folder, settings.key_passphrase or None)
+    keys = open_keys(settings)
     for certificate in keys.certificates()[1:]:
         if f"{certificate.serial_number:x}" == serial.lower().replace(":", "").lstrip("0"):
             with opened_store(database) as store:
@@ -225,13 +225,39 @@ def revoke(
     stop(BAD, f"no certificate with the serial number {serial} was issued here")
 
 
+@keys_commands.command()
+def certify(
+    public_key: Annotated[Path, typer.Argument(help="Public key (PEM), on the curve P-256.")],
+    title: Annotated[str, typer.Option(help="Name on the certificate.")] = "Packtrail seal",
+    database: Database = "",
+) -> None:
+    """Print a sealing certificate for a key on a token or in a service, as PEM."""
+    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
+
+    from compliance.seal.checkpoint import log_key_change
+    from compliance.seal.house import open_keys
+
+    try:
+        key = load_pem_public_key(read_file(public_key))
+    except ValueError:
+        stop(BAD, f"{public_key} is not a public key in PEM")
+    if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
+        stop(BAD, f"{public_key} is not a key on the curve P-256")
+    keys = open_keys(settings_for(database))
+    with opened_store(database) as store:
+        made = keys.certify(key, title)
+        log_key_change(store, "key-certified", made, by="command", now=datetime.now(UTC))
+    typer.echo(made.public_bytes(Encoding.PEM).decode(), nl=False)
+
+
 @keys_commands.command(name="list")
 def list_(database: Database = "") -> None:
     """Every certificate issued here: serial number, name, until when, and whether it is revoked."""
-    from compliance.seal import Keys
+    from compliance.seal.house import open_keys
 
     settings = settings_for(database)
-    keys = Keys.open(settings.keys_folder, settings.key_passphrase or None)
+    keys = open_keys(settings)
     crl = keys.crl
     for certificate in keys.certificates():
         revoked = crl.get_revoked_certificate_by_serial_number(certificate.serial_number)
