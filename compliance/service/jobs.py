@@ -18,6 +18,8 @@ from epcis.capture_job import run_jobs
 from epcis.codec.document import Limits
 from epcis.ledger.sequencer import run_sequencer
 from epcis.subscribe.delivery import run_subscriptions
+from verification.settings import VerificationSettings
+from verification.unfinished import run_unfinished
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -68,7 +70,12 @@ def _workers(parts: Parts) -> list[Worker]:
     async def exports(stop: asyncio.Event) -> None:
         await run_exports(store, parts.keys, settings.data_dir / "exports", clock, stop)
 
+    async def unfinished(stop: asyncio.Event) -> None:
+        practice = VerificationSettings(responder_gln=settings.owner_gln)
+        await run_unfinished(store, clock, stop, practice)
+
     return [
+        ("unfinished verification work", unfinished),
         ("exports", exports),
         ("capture jobs", capture_jobs),
         ("subscriptions", subscriptions),
