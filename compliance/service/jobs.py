@@ -56,7 +56,7 @@ def _workers(parts: Parts) -> list[Worker]:
     private = settings.webhooks_to_private_addresses
 
     async def capture_jobs(stop: asyncio.Event) -> None:
-        await run_jobs(store, clock, stop, limits=limits)
+        await run_jobs(store, clock, stop, limits=limits, data_dir=settings.data_dir)
 
     async def subscriptions(stop: asyncio.Event) -> None:
         await run_subscriptions(store, clock, stop, private_allowed=private)
