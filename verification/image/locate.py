@@ -36,7 +36,7 @@ SAME_WITHIN_MODULES = 0.7
 """Two places closer than this, in modules, are one."""
 BLOBS_MAX = 16
 """Dense areas looked at per size of the page, largest first."""
-SOFTEN_PX = 1.2
+SOFTEN_PX = 1.0
 FLOOR_SHARE = 0.3
 """How much of the page's mean variance is added to the local one: plain paper must stay plain."""
 PITCH_PX_MIN = 1.2
