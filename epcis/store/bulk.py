@@ -62,8 +62,11 @@ class Hand:
     def stream(self, statement: str, values: Sequence[object] = ()) -> Iterator[Row]:
         """The rows of a long answer, a piece at a time."""
         if self.is_sqlite:
-            yield from self._driver.execute(statement, values)
-            return
+            rows: Iterator[Row] = self._driver.execute(statement, values)
+            return rows
+        return self._stream(statement, values)
+
+    def _stream(self, statement: str, values: Sequence[object]) -> Iterator[Row]:
         with self._driver.cursor(name="packtrail_stream") as cursor:
             cursor.itersize = FETCH_ROWS
             cursor.execute(for_postgresql(statement), values)

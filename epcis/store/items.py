@@ -7,7 +7,6 @@ the container it is in counts for it as well, and is read together with it.
 from __future__ import annotations
 
 from datetime import date, datetime
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -154,7 +153,7 @@ def serials_of_lot(view: View, gtin: str, lot: str) -> Iterator[str]:
     hand = Hand(view)
     for (lot_id,) in hand.all(_LOT_IDS, (gtin, lot)):
         rows = hand.stream("SELECT key FROM item WHERE lot = ? ORDER BY id", (lot_id,))
-        yield from unpack_keys(map(itemgetter(0), rows))
+        yield from unpack_keys(rows)
 
 
 def contents(view: View, key: str) -> list[ItemState]:
