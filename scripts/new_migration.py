@@ -11,8 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import compliance.service.migrations.tables  # noqa: F401  # so that metadata knows every table
 from alembic import command
+
+import compliance.service.migrations.tables  # noqa: F401  # so that metadata knows every table
 from compliance.service.migrate import MIGRATIONS, alembic_config, migrate
 from epcis.store.database import Store
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from compliance.custody import STOPS_SHOWN_MAX, Stop, custody_svg
 from lxml import etree
+
+from compliance.custody import STOPS_SHOWN_MAX, Stop, custody_svg
 
 
 def test_names_are_shown_as_text_whatever_they_contain() -> None:

@@ -121,7 +121,7 @@ def test_bad_input_is_a_problem_that_says_what_to_do(
     assert answer.json()["detail"]
     assert answer.status_code in (status, 400, 422)
     assert (
-        client.get("/epcis/events").json()["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
+        empty.get("/epcis/events").json()["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
         == []
     )
 
