@@ -47,8 +47,8 @@ def read_pictures(
             while underway:
                 yield _first(underway)
         finally:
-            for _, future in underway:
-                future.cancel()
+            # Only when no thread reads any more: a reader that is asked again starts a new worker.
+            pool.shutdown(cancel_futures=True)
             for reader in readers:
                 reader.close()
 
