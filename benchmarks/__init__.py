@@ -1,0 +1,1 @@
+"""One script for each figure the README claims; each prints ratios measured in one run."""
