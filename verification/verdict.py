@@ -127,6 +127,8 @@ class KnownPack:
     state: PackState
     lot: str | None = None
     expiry: date | None = None
+    expiry_is_odd: bool = False
+    """A sender told an expiry that is no date, so nobody can say whether it has passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,7 +319,7 @@ def _identity(facts: Facts, pack: KnownPack) -> Iterator[Reason]:
         yield Reason.LOT_NOT_RECORDED
     elif asked.lot is not None and asked.lot != pack.lot:
         yield Reason.LOT_DIFFERS
-    if asked.expiry is not None and pack.expiry is None:
+    if pack.expiry is None and (asked.expiry is not None or pack.expiry_is_odd):
         yield Reason.EXPIRY_NOT_RECORDED
     elif asked.expiry is not None and asked.expiry != pack.expiry:
         yield Reason.EXPIRY_DIFFERS

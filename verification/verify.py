@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from epcis.store.columns import pack_key as packed
+from epcis.store.items import item
 from epcis.store.life import time_of_moment
 from verification import history
 from verification.stops import MARK, stops_at
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 _LOOK = f"""
 SELECT s.status, l.code, l.expiry, p.state, p.lot, p.expiry, p.stolen, s.disposition, {MARK},
- i.moment, p.since_us, p.version
+ i.moment, p.since_us, p.version, i.parent
 FROM (SELECT 1 AS one) q
 LEFT JOIN item i ON i.key = ?
 LEFT JOIN standing s ON s.id = i.standing
@@ -125,12 +126,15 @@ def _entry(answer: Verdict, client: str, location: str) -> history.Entry:
 def facts(view: View, asked: Asked, market: str = "") -> Facts:
     """All that a verdict needs, by one look at the store."""
     row = _look(view, asked)
-    pack = _known_pack(row)
+    status, disposition = row[0], row[7]
+    if row[12] is not None:
+        status, disposition = with_container(view, asked.gtin, asked.serial)
+    pack = _known_pack(row, status, disposition)
     if pack is None:
         return Facts(asked, None, product_known=is_known_product(view, asked.gtin))
     stops = stops_at(view, row[8])
     lot_state = stops.lot(asked.gtin, pack.lot, market)
-    if lot_state is LotState.ACTIVE and row[7] == "recalled":
+    if lot_state is LotState.ACTIVE and disposition == "recalled":
         lot_state = LotState.RECALLED
     return Facts(
         asked,
@@ -164,17 +168,47 @@ def _look(view: View, asked: Asked) -> Any:  # noqa: ANN401  # a row of the driv
     return view.driver.execute(statement, (key, asked.gtin, asked.serial)).fetchone()
 
 
-def _known_pack(row: Any) -> KnownPack | None:  # noqa: ANN401  # a row of the driver
+def with_container(view: View, code: str, serial: str) -> tuple[str | None, str | None]:
+    """Status and disposition of a pack inside something, that thing's later events included.
+
+    A pallet that is reported stolen takes its packs along, though no event names them.
+    """
+    state = item(view, history.pack_key(code, serial))
+    return (None, None) if state is None else (state.status.value, state.disposition)
+
+
+def day_of(text: str | None) -> date | None:
+    """The date a sender told as an expiry; None where it is no date.
+
+    >>> day_of("2027-05-31"), day_of("31/05/27")
+    (datetime.date(2027, 5, 31), None)
+    """
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+
+
+def _known_pack(
+    row: Any,  # noqa: ANN401  # a row of the driver
+    status: str | None,
+    disposition: str | None,
+) -> KnownPack | None:
     """The pack by the registry's word, else by what its events say of it."""
-    status, event_lot, event_expiry, state, lot, expiry, stolen = row[:7]
+    event_lot, event_expiry, state, lot, expiry, stolen = row[1:7]
     if status is None and state is None:
         return None
-    told = state_by_events(status, row[7], row[9], state=state, since_us=row[10], version=row[11])
+    told = state_by_events(
+        status, disposition, row[9], state=state, since_us=row[10], version=row[11]
+    )
     effective = told or (PackState(state) if state else PackState.ACTIVE)
     if stolen:
         effective = PackState.STOLEN
-    day = expiry or event_expiry
-    return KnownPack(effective, lot or event_lot or None, date.fromisoformat(day) if day else None)
+    told_expiry = expiry or event_expiry
+    day = day_of(told_expiry)
+    return KnownPack(
+        effective, lot or event_lot or None, day, expiry_is_odd=bool(told_expiry) and day is None
+    )
 
 
 def state_by_events(

@@ -18,6 +18,7 @@ from compliance.seal.checkpoint import seal_log
 from compliance.service.gate import BodyLimit, Gate
 from compliance.service.jobs import background_work
 from compliance.service.oidc import TokenReader
+from compliance.service.practice import practice_of
 from compliance.service.routers import include_floors
 from compliance.service.telemetry import Telemetry
 from epcis.desk import Problem, problem_response
@@ -74,6 +75,8 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.store = parts.store
     app.state.keys = parts.keys
     app.state.clock = parts.clock
+    app.state.verification = practice_of(parts.settings)
+    app.state.snapshot_key = parts.keys.log
     app.state.seal_log = lambda: seal_log(parts.store, parts.keys, now=parts.clock()).note
     app.state.registry = CollectorRegistry()
     app.state.pages_need_sign_in = parts.pages_need_sign_in

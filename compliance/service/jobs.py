@@ -14,11 +14,11 @@ import structlog
 
 from compliance.dossier.jobs import run_exports
 from compliance.seal.checkpoint import seal_log, stamp_checkpoint, stamp_is_due
+from compliance.service.practice import practice_of
 from epcis.capture_job import run_jobs
 from epcis.codec.document import Limits
 from epcis.ledger.sequencer import run_sequencer
 from epcis.subscribe.delivery import run_subscriptions
-from verification.settings import VerificationSettings
 from verification.unfinished import run_unfinished
 
 if TYPE_CHECKING:
@@ -71,8 +71,7 @@ def _workers(parts: Parts) -> list[Worker]:
         await run_exports(store, parts.keys, settings.data_dir / "exports", clock, stop)
 
     async def unfinished(stop: asyncio.Event) -> None:
-        practice = VerificationSettings(responder_gln=settings.owner_gln)
-        await run_unfinished(store, clock, stop, practice)
+        await run_unfinished(store, clock, stop, practice_of(settings))
 
     return [
         ("unfinished verification work", unfinished),

@@ -61,6 +61,12 @@ class Settings(BaseSettings):
     """RFC 3161 time-stamp authority; empty: the own key stamps, which proves less."""
     owner_gln: str = ""
     """GLN-13 of the company that runs this installation; the responder's GLN in verification."""
+    market: str = ""
+    """ISO 3166 country whose packs are kept here; empty where only one market is served."""
+    rule_pack: str = "EU-2016/161"
+    """The rule pack that decides pack operations: the regulation's, or a national variant."""
+    unknown_answers_a_day: int = Field(default=20, gt=0)
+    """Answers 'no such serial' per client, product and address before proof is asked for."""
 
     host: str = "127.0.0.1"
     """Address to listen on."""

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from epcis.capture import capture, record
-from epcis.model import ObjectEvent
+from epcis.model import Node, ObjectEvent
 from verification.history import history
 from verification.registry import (
     IrreversibleError,
@@ -90,6 +90,41 @@ def test_what_partners_report_of_a_pack_counts(shipment, step, disposition, reas
         answer = verify(view, asked.gtin, asked.serial, asked.lot, asked.expiry, now=BEFORE)
     assert answer.reason is reason
     assert answer.word is not Word.OK
+
+
+@pytest.mark.parametrize("disposition", ["stolen", "recalled", "damaged"])
+def test_what_is_reported_of_the_pallet_counts_for_the_packs_inside(shipment, disposition):
+    asked = some_pack(shipment)
+    event = ObjectEvent(
+        event_time="2024-05-30T10:00:00Z",
+        event_time_zone_offset="+00:00",
+        action="OBSERVE",
+        disposition=f"urn:epcglobal:cbv:disp:{disposition}",
+        epcs=("urn:epc:id:sscc:030001.41234567890",),
+    )
+    with shipment.write(BEFORE) as act:
+        record(act, [event])
+    with shipment.read() as view:
+        assert verify(view, asked.gtin, asked.serial, now=BEFORE).word is not Word.OK
+
+
+def test_an_expiry_that_is_no_date_is_to_be_checked_not_an_error(store):
+    lot = Node(namespace="urn:epcglobal:cbv:mda", name="lotNumber", children=("L1",))
+    odd = Node(namespace="urn:epcglobal:cbv:mda", name="itemExpirationDate", children=("31/05/27",))
+    event = ObjectEvent(
+        event_time="2024-05-30T10:00:00Z",
+        event_time_zone_offset="+00:00",
+        action="ADD",
+        biz_step="urn:epcglobal:cbv:bizstep:commissioning",
+        disposition="urn:epcglobal:cbv:disp:active",
+        epcs=("https://id.gs1.org/01/09506000134352/21/ODD",),
+        ilmd=(lot, odd),
+    )
+    with store.write(BEFORE) as act:
+        record(act, [event])
+    with store.read() as view:
+        answer = verify(view, "09506000134352", "ODD", now=BEFORE)
+    assert (answer.word, answer.reason) == (Word.CHECK, Reason.EXPIRY_NOT_RECORDED)
 
 
 def test_a_logged_verdict_is_kept_with_its_entry_of_the_log(shipment):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -17,7 +16,7 @@ from verification.fmd.operation import Known, PackRecord
 from verification.stops import MARK, stops_at
 from verification.tables import batch, pack
 from verification.verdict import LotState, PackState
-from verification.verify import is_known_product, state_by_events
+from verification.verify import day_of, is_known_product, state_by_events, with_container
 
 if TYPE_CHECKING:
     from epcis.store.database import View
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 _LOOK = f"""
 SELECT s.status, s.disposition, s.location, i.moment, l.code, l.expiry,
  p.state, p.lot, p.expiry, p.since_us, p.location, p.authorisation, p.repeats, p.version, p.stolen,
- p.public, {MARK}
+ p.public, {MARK}, i.parent
 FROM (SELECT 1 AS one) q
 LEFT JOIN item i ON i.key = ?
 LEFT JOIN standing s ON s.id = i.standing
@@ -53,13 +52,16 @@ def known_of(view: View, request: PackRequest, market: str) -> Known:
     statement = _LOOK if view.is_sqlite else _LOOK_POSTGRESQL
     row = view.driver.execute(statement, (key, code, request.serial)).fetchone()
     stops = stops_at(view, row[16])
-    record = _record(row)
+    status, disposition = row[0], row[1]
+    if row[17] is not None:
+        status, disposition = with_container(view, code, request.serial)
+    record = _record(row, status, disposition)
     lot = request.lot or (record.lot if record else None)
     exempt = stops.is_exempt(code, lot, market)
     if record is None:
         return _without_pack(view, request, exempt=exempt)
     lot_state = stops.lot(code, record.lot, market)
-    if lot_state is LotState.ACTIVE and row[1] == "recalled":
+    if lot_state is LotState.ACTIVE and disposition == "recalled":
         lot_state = LotState.RECALLED
     return Known(
         product=True,
@@ -120,20 +122,23 @@ def _is_lot_told(view: View, code: str, lot: str | None) -> bool:
     return lot is not None and view.driver.execute(statement, values).fetchone() is not None
 
 
-def _record(row: Any) -> PackRecord | None:  # noqa: ANN401  # a row of the driver
+def _record(
+    row: Any,  # noqa: ANN401  # a row of the driver
+    status: str | None,
+    disposition: str | None,
+) -> PackRecord | None:
     """The pack by the registry's word; what its events ended stays ended."""
-    status, disposition, place, moment, event_lot, event_expiry = row[:6]
+    place, moment, event_lot, event_expiry = row[2:6]
     if status is None and row[6] is None:
         return None
     told = state_by_events(
         status, disposition, moment, state=row[6], since_us=row[9], version=row[13]
     )
     since_us = time_of_moment(moment) if told or row[9] is None else row[9]
-    day = row[8] or event_expiry
     return PackRecord(
         state=told or (PackState(row[6]) if row[6] else PackState.ACTIVE),
         lot=row[7] or event_lot or None,
-        expiry=date.fromisoformat(day) if day else None,
+        expiry=day_of(row[8] or event_expiry),
         since=moment_of(since_us),
         location=(place or "") if told or row[10] is None else row[10],
         authorisation="" if row[11] is None else row[11],
