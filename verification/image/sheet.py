@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     Grey = npt.NDArray[Any]
     """Grey levels, uint8, rows by columns. The stubs of OpenCV tell no element type."""
 
+# Pillow's own ceiling would refuse without saying the size; ours is held before pixels are decoded.
+Image.MAX_IMAGE_PIXELS = None
+
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP", "PPM")
 """Formats opened; everything else is refused by its header."""
 HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
@@ -94,6 +97,7 @@ def _raster_sheets(
     data: bytes, formats: tuple[str, ...], limits: Limits, findings: list[Finding]
 ) -> Iterator[Sheet]:
     image = _open_raster(data, formats)
+    _require_size(image.size, limits)
     frames = _frames_to_read(image, limits, findings)
     for page in range(frames):
         yield Sheet(page, _decode_frame(image, page, limits))
@@ -104,8 +108,6 @@ def _open_raster(data: bytes, formats: tuple[str, ...]) -> Image.Image:
         warnings.simplefilter("ignore")  # our own limits speak, in findings
         try:
             return Image.open(io.BytesIO(data), formats=formats)
-        except Image.DecompressionBombError:
-            raise _refuse("too-large", "the picture is far too large", "Scale it down.") from None
         except UnidentifiedImageError:
             raise _refuse(
                 "not-a-picture",
@@ -156,7 +158,6 @@ def _decode_frame(image: Image.Image, page: int, limits: Limits) -> Grey:
             EOFError,
             AttributeError,
             ZeroDivisionError,
-            Image.DecompressionBombError,
         ) as error:  # what Pillow's readers are known to raise on damaged files
             raise _damaged(error) from None
 
