@@ -91,3 +91,9 @@ async def test_a_dossier_is_asked_for_on_its_page(client, store, now, shared: Pa
     wrong = await client.post("/dossiers", data={**said, "gtin": "1"})
     assert wrong.status_code == 422
     assert 'class="finding error"' in wrong.text
+
+
+async def test_tills_get_a_signed_snapshot_for_when_the_line_is_down(client) -> None:
+    snapshot = await client.get("/fmd/snapshot")
+    assert snapshot.status_code == 200, snapshot.text
+    assert set(snapshot.json()) == {"content", "sig"}
