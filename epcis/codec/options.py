@@ -30,3 +30,5 @@ class WriteOptions:
 
     epc_format: EpcFormat = EpcFormat.NO_PREFERENCE
     cbv_format: CbvFormat = CbvFormat.NO_PREFERENCE
+    company_prefixes: tuple[str, ...] = ()
+    """Company prefixes an operator tells, laid over GS1's table; a URN needs their length."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from epcis.codec.options import CbvFormat, EpcFormat, WriteOptions
 from schemas.cbv import urn, web_uri
 from schemas.finding import Finding, Severity
+from schemas.gs1.company_prefix import CompanyPrefixes
 from schemas.gs1.digital_link import RESOLVER
 from schemas.gs1.epc import canonical_key, identify
 
@@ -27,6 +28,7 @@ class Words:
     def __init__(self, options: WriteOptions) -> None:
         self._cbv_format = options.cbv_format
         self.findings: list[Finding] = []
+        self._prefixes = CompanyPrefixes(options.company_prefixes)
         self.epc: Callable[[str], str] = {
             EpcFormat.DIGITAL_LINK: self._link,
             EpcFormat.URN: self._urn,
@@ -38,9 +40,11 @@ class Words:
 
     def _urn(self, uri: str) -> str:
         if uri.startswith("urn:"):
+            # A URN shows where its prefix ends: links of the same company can follow it.
+            self._prefixes.learn(uri)
             return uri
         identifier = identify(uri)
-        form = identifier.to_urn()
+        form = identifier.to_urn(self._prefixes)
         if form is None and identifier.key.startswith("/"):
             self._note_kept(uri)
         return form or uri
