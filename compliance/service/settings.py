@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     """RFC 3161 time-stamp authority; empty: the own key stamps, which proves less."""
     owner_gln: str = ""
     """GLN-13 of the company that runs this installation; the responder's GLN in verification."""
+    company_prefixes: tuple[str, ...] = ()
+    """GS1 company prefixes beside GS1's table, as a JSON list: a URN needs their length."""
     market: str = ""
     """ISO 3166 country whose packs are kept here; empty where only one market is served."""
     rule_pack: str = "EU-2016/161"

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from epcis.codec.document import CbvFormat, EpcFormat, Syntax, WriteOptions
+from epcis.desk import settings_of
 from epcis.query.names import Names
 from epcis.routes.problems import refusal
 
@@ -70,7 +71,11 @@ def agree(request: Request) -> Agreement:
     }
     if syntax is not Syntax.JSON_LD:
         headers["GS1-CBV-XML-Format"] = cbv_format.value
-    options = WriteOptions(epc_format=epc_format, cbv_format=cbv_format)
+    options = WriteOptions(
+        epc_format=epc_format,
+        cbv_format=cbv_format,
+        company_prefixes=tuple(getattr(settings_of(request), "company_prefixes", ())),
+    )
     return Agreement(syntax, media_type, options, headers, names)
 
 
