@@ -171,13 +171,15 @@ class JsonReader:
             text = bytes(raw)
             if len(text) > _LARGE_EVENT_BYTES:
                 self._refuse_large(text)
+            members: Any = None
             try:
-                is_valid = holds is None or holds(orjson.loads(text))
+                members = None if holds is None else orjson.loads(text)
+                is_valid = holds is None or holds(members)
             except ValueError:  # unreadable or too deep: the full reading says so
                 is_valid = False
             if not is_valid:
                 self._explain(text)
-            event = swift.read(text) if is_valid else None
+            event = swift.read(text, members) if is_valid else None
             if event is None:
                 event = self._full(reader, raw, context)
             if event is not None:

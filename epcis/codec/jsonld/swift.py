@@ -11,7 +11,7 @@ holds strings only, or msgspec would not have taken it.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
@@ -69,6 +69,10 @@ class _Aggregation(_Common, gc=False, tag="AggregationEvent"):
 
 
 _DECODER: Final = msgspec.json.Decoder(_Object | _Aggregation)
+_PLAIN: Final[dict[str, type[_Object | _Aggregation]]] = {
+    "ObjectEvent": _Object,
+    "AggregationEvent": _Aggregation,
+}
 _LIST_GAP_MAX: Final = 13
 """From the start of a list's name to its bracket: the name, a colon and a space; no other member
 fits between them."""
@@ -81,17 +85,20 @@ class SwiftReader:
         self._context = context
         self._names: dict[str, tuple[str, str]] = {}
 
-    def read(self, text: bytes) -> Event | None:
-        """The event, if it is plain and its time says its zone."""
+    def read(self, text: bytes, members: dict[str, Any] | None = None) -> Event | None:
+        """The event, if it is plain and its time says its zone.
+
+        `members` is the same text decoded already, whose strings are then not decoded again.
+        """
         if b"\\" in text:
             return None
         try:
-            wire = _DECODER.decode(text)
+            wire = _DECODER.decode(text) if members is None else _wire_of(members)
             if datetime.fromisoformat(wire.eventTime).tzinfo is None:
                 return None
         except (msgspec.ValidationError, UnicodeDecodeError, ValueError):
             return None
-        if type(wire) is _Object:
+        if isinstance(wire, _Object):
             return self._object(wire, _marks_beside_list(text, b'"epcList"'))
         return _aggregation(wire, _marks_beside_list(text, b'"childEPCs"'))
 
@@ -125,6 +132,15 @@ class SwiftReader:
         if name is None:
             name = self._names[key] = self._context.resolve(key)
         return Node(namespace=name[0], name=name[1], children=(value,) if value else ())
+
+
+def _wire_of(members: dict[str, Any]) -> _Object | _Aggregation:
+    """The struct of a decoded event; raises ValidationError where it is no plain event."""
+    kind = members.get("type") if isinstance(members, dict) else None
+    plain = _PLAIN.get(kind) if isinstance(kind, str) else None
+    if plain is None:
+        raise msgspec.ValidationError
+    return msgspec.convert(members, plain)
 
 
 def _aggregation(wire: _Aggregation, marks: int) -> AggregationEvent | None:

@@ -1,35 +1,41 @@
 """Long XML documents on several cores: portions of the event list go to worker processes.
 
 Events stay in the worker that read them, for handing them over would cost what was gained; the
-worker does with them what is wanted, and only its result comes back, in document order.
+worker does with them what is wanted, and only its result comes back, in document order. Portions
+lie in a file that all of them have open: a pipe would copy each several times, 64 kB at a time.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import re
+import tempfile
 import threading
 from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias
 
 from epcis.codec.refusal import Gathering
 from epcis.codec.xml.judge import EXPLAINED_MAX, Judge
-from epcis.codec.xml.portions import Frame, PortionReader
+from epcis.codec.xml.portions import PORTION_BYTES_MAX, Frame, PortionReader
 from epcis.codec.xml.read import XmlReader
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Generator
     from multiprocessing.context import BaseContext
+    from tempfile import _TemporaryFileWrapper
 
     from epcis.model import Event
     from schemas.finding import Finding
 
 Work: TypeAlias = "Callable[[list[Event]], bytes]"
-_AHEAD_PER_PROCESS: Final = 2
+_AHEAD_PER_PROCESS: Final = 4
 """Portions handed out before the first is done, so that no worker waits."""
+_BERTH_BYTES: Final = 2 * PORTION_BYTES_MAX
+"""Room in the file for each portion handed out: it doubles while below the maximum."""
 _POSITION: Final = re.compile(r"(/EventList/(\w+)\[)(\d+)\]")
 
 
@@ -39,6 +45,7 @@ class Worked:
 
     result: bytes
     counts: Counter[str]
+    lines: int
     findings: tuple[Finding, ...]
 
 
@@ -48,8 +55,6 @@ class ParallelReader(XmlReader):
     `prepare` is called once in each worker and gives the function that works on a list of events;
     it and its argument must be picklable.
     """
-
-    portion_bytes = 2**20
 
     @classmethod
     def of(cls, reader: XmlReader) -> ParallelReader:
@@ -64,22 +69,16 @@ class ParallelReader(XmlReader):
 
     def _in_portions(self, frame: Frame, rest: bytes) -> Generator[Any, None, bytes]:
         waiting: deque[tuple[bytes, Future[Worked | None]]] = deque()
-        setting = _Setting(
-            frame,
-            self._prepare,
-            (self.header(), *self._rest),
-            self._gathering.strict,
-            self._limits.findings_max,
-        )
-        with ProcessPoolExecutor(
-            self._processes, mp_context=_context(), initializer=_begin, initargs=(setting,)
-        ) as pool:
-            line = self._list_line
-            for portion in self._cut_portions(frame.version, rest):
-                waiting.append((portion, pool.submit(_read_portion, portion, line)))
-                line += portion.count(b"\n")
-                is_full = len(waiting) > self._processes * _AHEAD_PER_PROCESS
-                if is_full and not (yield from self._next_result(waiting)):
+        ahead_max = self._processes * _AHEAD_PER_PROCESS
+        with tempfile.NamedTemporaryFile() as shared, self._pool(frame, shared) as pool:
+            for number, portion in enumerate(self._cut_portions(frame.version, rest)):
+                # A berth is used again only after the result of its last portion came back.
+                berth = number % (ahead_max + 1) * _BERTH_BYTES
+                shared.seek(berth)
+                shared.write(portion)
+                shared.flush()
+                waiting.append((portion, pool.submit(_read_portion, berth, len(portion))))
+                if len(waiting) > ahead_max and not (yield from self._next_result(waiting)):
                     break
             while waiting and (yield from self._next_result(waiting)):
                 pass
@@ -88,33 +87,46 @@ class ParallelReader(XmlReader):
                 future.cancel()
         return unread + self._unread
 
+    def _pool(self, frame: Frame, shared: _TemporaryFileWrapper[bytes]) -> ProcessPoolExecutor:
+        setting = _Setting(
+            frame,
+            self._prepare,
+            (self.header(), *self._rest),
+            self._gathering.strict,
+            self._limits.findings_max,
+            shared.name,
+        )
+        return ProcessPoolExecutor(
+            self._processes, mp_context=_context(), initializer=_begin, initargs=(setting,)
+        )
+
     def _next_result(
         self, waiting: deque[tuple[bytes, Future[Worked | None]]]
     ) -> Generator[Worked, None, bool]:
         """Hand on the oldest result; returns False, and leaves it, where there is none."""
-        portion, future = waiting[0]
-        worked = future.result()
+        worked = waiting[0][1].result()
         if worked is None:
             return False
         waiting.popleft()
         for finding in worked.findings:
-            self._gathering.add(_moved(finding, self._count))
+            lines_before = self._list_line + self._line_shift
+            self._gathering.add(_moved(finding, self._count, lines_before))
         self._count.update(worked.counts)
-        self._line_shift += portion.count(b"\n")
+        self._line_shift += worked.lines
         self._stop_at_limit()
         yield worked
         return True
 
 
-def _moved(finding: Finding, before: Counter[str]) -> Finding:
-    """A worker's finding with the event's position in the document instead of the portion."""
-    path = finding.where.path
+def _moved(finding: Finding, before: Counter[str], lines_before: int) -> Finding:
+    """A worker's finding with the event's place in the document instead of the portion."""
+    path, line = finding.where.path, finding.where.line
     found = _POSITION.search(path) if path else None
-    if path is None or found is None:
-        return finding
-    position = int(found[3]) + before[found[2]]
-    moved = f"{path[: found.end(1)]}{position}]{path[found.end() :]}"
-    return replace(finding, where=replace(finding.where, path=moved))
+    if path is not None and found is not None:
+        position = int(found[3]) + before[found[2]]
+        path = f"{path[: found.end(1)]}{position}]{path[found.end() :]}"
+    line = None if line is None else line + lines_before
+    return replace(finding, where=replace(finding.where, path=path, line=line))
 
 
 def _context() -> BaseContext:
@@ -134,6 +146,8 @@ class _Setting:
     argument: tuple[Any, ...]
     strict: bool
     findings_max: int
+    shared: str
+    """The file in which the portions lie."""
 
 
 class _Worker:
@@ -141,14 +155,18 @@ class _Worker:
 
     setting: _Setting
     work: Work
+    shared: IO[bytes]
 
 
 def _begin(setting: _Setting) -> None:
     _Worker.setting = setting
+    _Worker.shared = Path(setting.shared).open("rb", buffering=0)  # noqa: SIM115  # the worker's end
     _Worker.work = staticmethod(setting.prepare(setting.argument))
 
 
-def _read_portion(portion: bytes, line: int) -> Worked | None:
+def _read_portion(berth: int, size_bytes: int) -> Worked | None:
+    _Worker.shared.seek(berth)
+    portion = _Worker.shared.read(size_bytes)
     setting = _Worker.setting
     frame = setting.frame
     gathering = Gathering(listed_max=setting.findings_max, strict=setting.strict, raises=False)
@@ -157,5 +175,5 @@ def _read_portion(portion: bytes, line: int) -> Worked | None:
     event_list = reader.parse(portion)
     if event_list is None:
         return None
-    result = _Worker.work(list(reader.events(event_list, portion, line)))
-    return Worked(result, reader.counts, tuple(gathering.listed))
+    result = _Worker.work(list(reader.events(event_list, portion, 0)))
+    return Worked(result, reader.counts, portion.count(b"\n"), tuple(gathering.listed))
