@@ -1,1 +1,0 @@
-"""How documents travel between trading partners."""
