@@ -56,6 +56,9 @@ class ParallelReader(XmlReader):
     it and its argument must be picklable.
     """
 
+    # Handing a portion over costs a little each time; a portion beyond the cache costs more.
+    portion_bytes = 2**19
+
     @classmethod
     def of(cls, reader: XmlReader) -> ParallelReader:
         """The same reader, not begun yet, for several cores."""
