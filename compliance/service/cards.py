@@ -10,8 +10,9 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from compliance.custody import Stop, custody_svg
-from compliance.names import place_names, product_name
+from compliance.names import product_name
 from compliance.recall import Notified, Recall, open_recall_of, reach
+from epcis.store.masterdata import names_of
 from epcis.trace import trace
 from verification.verdict import Asked
 from verification.verify import verify_and_log
@@ -201,7 +202,7 @@ def _reach(view: View, gtin: str, lot: str) -> Reach:
 
 def story_lines(view: View, story: Story) -> tuple[StoryLine, ...]:
     """The events of a story as sentences, oldest first."""
-    names = place_names(view, (e.place for e in story.events if e.place))
+    names = names_of(view, sorted({e.place for e in story.events if e.place}))
     return tuple(
         StoryLine(
             _iso(e.event_time), _sentence(e.biz_step, e.disposition, names.get(e.place or ""))

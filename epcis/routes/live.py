@@ -69,7 +69,7 @@ async def live(socket: WebSocket, query_name: str) -> None:
     """Subscribe for as long as the connection holds."""
     try:
         line = await asyncio.to_thread(_line, socket, query_name)
-    except Exception as fault:
+    except Exception as fault:  # what is no refusal of ours goes on upwards
         problem = problem_of(fault)
         if problem is None:
             raise

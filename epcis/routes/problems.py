@@ -214,7 +214,7 @@ class EpcisRoute(APIRoute):
             try:
                 _refuse_long_address(request)
                 return await handle(request)
-            except Exception as fault:
+            except Exception as fault:  # what is no refusal of ours goes on upwards
                 problem = problem_of(fault)
                 if problem is None:
                     raise

@@ -78,7 +78,7 @@ def _answered(request: Request, content: bytes) -> tuple[int, bytes, Wrapping]:
         caller = _permitted(request)
         element = envelope.operation_of(root)
         return 200, wrapping.wrap(_Desk(request, caller, wrapping).do(element)), wrapping
-    except Exception as fault:
+    except Exception as fault:  # what the standard has no name for goes on upwards
         told = _fault_of(fault)
         if told is None:
             raise

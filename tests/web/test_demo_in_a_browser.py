@@ -38,7 +38,8 @@ def test_three_labels_three_verdicts_and_a_proof(demo, browser, tmp_path: Path) 
 
     drop(browser, genuine)
     card = browser.until_word("OK")
-    assert "Lindenhof" in card.text or "Pharmacy" in card.text
+    assert "Cardiolin 20 mg" in card.text
+    assert "Received at Lindenhof Pharmacy." in card.text
     assert card.find_elements(By.CSS_SELECTOR, "svg.custody circle")
     assert "What a recall of lot CA2601 would reach" in card.text
     browser.driver.save_screenshot(str(tmp_path / "ok.png"))
