@@ -282,5 +282,64 @@ saleable_return = Table(
     Column("at_us", BigInteger, nullable=False),
     Column("decision", String(20), nullable=False),
     Column("proof", LargeBinary, nullable=False),
+    Column("question", String(36)),
+    Column("follows", String(40)),
     Index("saleable_return_pack", "gtin", "serial"),
+    Index("saleable_return_waiting", "decision"),
+    Index("saleable_return_follows", "follows"),
 )
+"""A decision that waits names the question it waits for; the one after it `follows` it."""
+
+expiry_extension = Table(
+    "expiry_extension",
+    metadata,
+    Column("gtin", String(14), primary_key=True),
+    Column("lot", String(20), primary_key=True),
+    Column("expiry", String(10), nullable=False),
+    Column("reference", String(200), nullable=False),
+    Column("since_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+)
+"""The later expiry a manufacturer has given a lot whose packs are printed with an earlier one."""
+
+anomaly = Table(
+    "anomaly",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("severity", String(10), nullable=False),
+    Column("code", String(50), nullable=False),
+    Column("serial", String(20), nullable=False),
+    Column("client", String(100), nullable=False),
+    Column("what", Text, nullable=False),
+    Column("hint", Text, nullable=False),
+    Column("closed_us", BigInteger),
+    Column("closed_by", String(100)),
+    Column("comment", String(500)),
+    Index("anomaly_at", "at_us"),
+)
+"""What the history of questions gave away, each thing once."""
+
+anomaly_watch = Table(
+    "anomaly_watch",
+    metadata,
+    Column("name", String(20), primary_key=True),
+    Column("seen", BigInteger, nullable=False),
+)
+"""Up to which row of `pack_operation` the history was looked through."""
+
+national_login = Table(
+    "national_login",
+    metadata,
+    Column("login_id", String(100), primary_key=True),
+    Column("user_id", String(100), primary_key=True),
+    Column("client", String(100), nullable=False),
+    Column("party", String(100)),
+    Column("password", String(200), nullable=False),
+    Column("is_initial", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("changed_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+)
+"""Who enters the SOAP family by the login, user and password in each of its requests."""
