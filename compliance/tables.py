@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text
 
+from epcis.store.proved import Outside, Register, proof
 from epcis.store.tables import metadata
 
 _Id = BigInteger().with_variant(Integer, "sqlite")
@@ -19,6 +20,7 @@ api_key = Table(
     Column("created_us", BigInteger, nullable=False),
     Column("expires_us", BigInteger),
     Column("revoked_us", BigInteger),
+    info=proof(Register()),
 )
 
 browser_session = Table(
@@ -29,6 +31,7 @@ browser_session = Table(
     Column("scopes", String(200), nullable=False),
     Column("party", String(100)),
     Column("expires_us", BigInteger, nullable=False),
+    info=proof(Outside("sessions, which end by themselves")),
 )
 
 sign_in_link = Table(
@@ -40,6 +43,7 @@ sign_in_link = Table(
     Column("party", String(100)),
     Column("expires_us", BigInteger, nullable=False),
     Column("used_us", BigInteger),
+    info=proof(Outside("links that open a session once")),
 )
 
 recall = Table(
@@ -55,6 +59,7 @@ recall = Table(
     Column("closed_by", String(100)),
     Column("packs", Integer, nullable=False),
     Index("recall_lot", "gtin", "lot"),
+    info=proof(Register()),
 )
 
 recall_pack = Table(
@@ -65,6 +70,7 @@ recall_pack = Table(
     Column("status", String(30), nullable=False),
     Column("holder", String(100)),
     Column("location", String(100)),
+    info=proof(Register(by=("recall",))),
 )
 
 recall_notice = Table(
@@ -77,4 +83,5 @@ recall_notice = Table(
     Column("packs", Integer, nullable=False),
     Column("acknowledged_us", BigInteger),
     Index("recall_notice_recall", "recall"),
+    info=proof(Register(by=("recall",))),
 )

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
+from itertools import count, repeat
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 import orjson
 from sqlalchemy import insert, select, update
@@ -20,7 +21,9 @@ from sqlalchemy.exc import IntegrityError
 
 from epcis.codec.document import DocumentRefused, Limits, open_document
 from epcis.ledger.entry import LeafKind
+from epcis.ledger.record import DocumentSaid
 from epcis.store import tables
+from epcis.store.columns import microseconds
 from epcis.store.database import StoreContended
 from epcis.store.digest import event_digest
 from epcis.store.intake import Intake, Sealed, Taken, seal
@@ -120,7 +123,10 @@ def record(
     event has the id of another one.
     """
     intake = Intake(act, document=document, party=party)
-    intake.add([seal(event, event_digest(event), at) for at, event in enumerate(events)])
+    places = count() if document is not None else repeat(None)
+    intake.add(
+        [seal(event, event_digest(event), at) for at, event in zip(places, events, strict=False)]
+    )
     taken = intake.finish()
     if taken.conflicts:
         raise ValueError(f"event id {taken.conflicts[0].event_id} belongs to another event")
@@ -201,7 +207,7 @@ class _Capture:
         # Of a document in which nothing can be read, nothing is kept either.
         if (self.strict or self.whole or not self.read) and not is_acceptable(findings):
             raise DocumentRefused(findings)
-        self._end_document(act, number, reader, findings)
+        self._end_document(act, number, reader, findings, taken)
         return Receipt(
             self.received.digest.hex(),
             self.read,
@@ -242,26 +248,33 @@ class _Capture:
         file.seek(place)
 
     def _end_document(
-        self, act: Act, number: int, reader: DocumentReader, findings: tuple[Finding, ...]
+        self,
+        act: Act,
+        number: int,
+        reader: DocumentReader,
+        findings: tuple[Finding, ...],
+        taken: Taken,
     ) -> None:
         header = reader.header
-        act.connection.execute(
-            update(tables.document)
-            .where(tables.document.c.id == number)
-            .values(
-                syntax=str(reader.stream.sniffed.syntax or ""),
-                events=self.read,
-                header=pack_header(header),
-                findings=_packed(findings),
-            )
-        )
-        said = {
-            "sha256": self.received.digest.hex(),
-            "size_bytes": self.received.size_bytes,
-            "sender": self.sender,
+        document: dict[str, Any] = {
+            "syntax": str(reader.stream.sniffed.syntax or ""),
             "events": self.read,
+            "header": pack_header(header),
+            "findings": _packed(findings),
         }
-        act.log(LeafKind.DOCUMENT, orjson.dumps(said), subject=self.received.digest)
+        act.connection.execute(
+            update(tables.document).where(tables.document.c.id == number).values(document)
+        )
+        said = DocumentSaid(
+            **document,
+            sha256=self.received.digest,
+            size_bytes=self.received.size_bytes,
+            received_us=microseconds(act.now),
+            sender=self.sender,
+            party=self.party,
+            places=taken.places.digest(),
+        )
+        act.log(LeafKind.DOCUMENT, said.public(), said.confidential(), subject=said.sha256)
         tell_master_data(act, header, number)
         act.connection.execute(
             insert(tables.outbox).values(topic="document", subject=str(number), made=act.now)

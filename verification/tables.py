@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text
 
+from epcis.store.proved import Outside, Register, Told, proof
 from epcis.store.tables import metadata
 
 _Id = BigInteger().with_variant(Integer, "sqlite")
@@ -22,6 +23,7 @@ product = Table(
     Column("details", Text, nullable=False),
     Column("owner", String(100), nullable=False),
     Column("uploaded_us", BigInteger, nullable=False),
+    info=proof(Register()),
 )
 
 product_version = Table(
@@ -32,6 +34,7 @@ product_version = Table(
     Column("details", Text, nullable=False),
     Column("uploaded_us", BigInteger, nullable=False),
     Column("by", String(100), nullable=False),
+    info=proof(Register()),
 )
 
 product_market = Table(
@@ -43,6 +46,7 @@ product_market = Table(
     Column("since_us", BigInteger, nullable=False),
     Column("by", String(100), nullable=False),
     Column("reason", Text, nullable=False),
+    info=proof(Register()),
 )
 
 batch = Table(
@@ -58,6 +62,7 @@ batch = Table(
     Column("packs", Integer, nullable=False),
     Column("owner", String(100), nullable=False),
     Column("uploaded_us", BigInteger, nullable=False),
+    info=proof(Register()),
 )
 
 lot_state = Table(
@@ -70,6 +75,7 @@ lot_state = Table(
     Column("reason", Text, nullable=False),
     Column("since_us", BigInteger, nullable=False),
     Column("by", String(100), nullable=False),
+    info=proof(Register()),
 )
 """`market` is empty where a state holds everywhere."""
 
@@ -78,6 +84,7 @@ stop_mark = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("mark", BigInteger, nullable=False),
+    info=proof(Outside("a random mark that says that stops changed")),
 )
 """One row: changes with every stop that is set or lifted (see `verification.stops`)."""
 
@@ -87,6 +94,7 @@ exempt_lot = Table(
     Column("code", String(50), primary_key=True),
     Column("lot", String(20), primary_key=True),
     Column("market", String(2), primary_key=True),
+    info=proof(Register()),
 )
 
 pack = Table(
@@ -105,6 +113,7 @@ pack = Table(
     Column("stolen", Integer, nullable=False),
     Column("public", Integer, nullable=False),
     Index("pack_lot", "code", "lot"),
+    info=proof(Told("its upload and its newest operation")),
 )
 """`stolen` marks a pack that is stolen besides its state, `public` one supplied to the public."""
 
@@ -117,6 +126,7 @@ doubt = Table(
     Column("case_id", String(40), primary_key=True),
     Column("kind", String(20), nullable=False),
     Column("since_us", BigInteger, nullable=False),
+    info=proof(Register()),
 )
 """Open suspicion; `lot` or `serial` is empty where it holds for the whole lot, or for one pack."""
 
@@ -135,6 +145,7 @@ pack_operation = Table(
     Column("alert", String(40)),
     Column("rules", String(64)),
     Index("pack_operation_client", "client", "at_us"),
+    info=proof(Told("its entry of the log")),
 )
 """Every question and act, in order of time; what it was in full is in its entry of the log."""
 
@@ -148,6 +159,7 @@ participant = Table(
     Column("market", String(2), nullable=False),
     Column("since_us", BigInteger, nullable=False),
     Column("by", String(100), nullable=False),
+    info=proof(Register()),
 )
 """Which role, premises and licence a client acts under (2016/161 Art. 37(b))."""
 
@@ -159,6 +171,7 @@ client_transaction = Table(
     Column("request_sha256", String(64), nullable=False),
     Column("answer", LargeBinary, nullable=False),
     Column("at_us", BigInteger, nullable=False),
+    info=proof(Outside("answers for retries; the operation itself is in the log")),
 )
 
 alert = Table(
@@ -178,6 +191,7 @@ alert = Table(
     Column("late", Integer, nullable=False),
     Column("status", String(24), nullable=False),
     Index("alert_at", "at_us"),
+    info=proof(Register()),
 )
 
 alert_step = Table(
@@ -190,6 +204,7 @@ alert_step = Table(
     Column("status", String(24), nullable=False),
     Column("reason", String(100), nullable=False),
     Column("comment", String(500), nullable=False),
+    info=proof(Register()),
 )
 
 rule_pack = Table(
@@ -200,6 +215,9 @@ rule_pack = Table(
     Column("version", String(20), nullable=False),
     Column("content", LargeBinary, nullable=False),
     Column("first_used_us", BigInteger, nullable=False),
+    info=proof(
+        Told("its name, its SHA-256", {"first_used_us": "the operations under it say when"})
+    ),
 )
 
 bulk = Table(
@@ -213,6 +231,7 @@ bulk = Table(
     Column("received_us", BigInteger, nullable=False),
     Column("finished_us", BigInteger),
     Column("expires_us", BigInteger, nullable=False),
+    info=proof(Outside("how far work is; each operation of it is in the log")),
 )
 
 bulk_part = Table(
@@ -222,6 +241,7 @@ bulk_part = Table(
     Column("part", Integer, primary_key=True),
     Column("requests", LargeBinary, nullable=False),
     Column("answers", LargeBinary),
+    info=proof(Outside("work still to do and answers to fetch; each operation is in the log")),
 )
 """A bulk is worked off part by part; a part and its answers are one transaction."""
 
@@ -234,6 +254,7 @@ repack_link = Table(
     Column("from_lot", String(20), primary_key=True),
     Column("doses", Integer, nullable=False),
     Column("at_us", BigInteger, nullable=False),
+    info=proof(Register()),
 )
 
 unknown_answer = Table(
@@ -244,6 +265,7 @@ unknown_answer = Table(
     Column("address", String(64), primary_key=True),
     Column("day", String(10), primary_key=True),
     Column("answers", Integer, nullable=False),
+    info=proof(Outside("a count against guessing that begins anew each day")),
 )
 """How many answers 'no such serial' each caller was given for a product on a day."""
 
@@ -258,6 +280,7 @@ lookup_entry = Table(
     Column("valid_to_us", BigInteger),
     Column("source", String(200), nullable=False),
     Column("fetched_us", BigInteger, nullable=False),
+    info=proof(Register(beside={"fetched_us": "when it was last seen unchanged"})),
 )
 
 verification_request = Table(
@@ -271,6 +294,7 @@ verification_request = Table(
     Column("question", LargeBinary, nullable=False),
     Column("answer", LargeBinary),
     Index("verification_request_next", "next_us"),
+    info=proof(Outside("questions under way; question and answer are in the log")),
 )
 
 saleable_return = Table(
@@ -287,6 +311,7 @@ saleable_return = Table(
     Index("saleable_return_pack", "gtin", "serial"),
     Index("saleable_return_waiting", "decision"),
     Index("saleable_return_follows", "follows"),
+    info=proof(Register()),
 )
 """A decision that waits names the question it waits for; the one after it `follows` it."""
 
@@ -299,6 +324,7 @@ expiry_extension = Table(
     Column("reference", String(200), nullable=False),
     Column("since_us", BigInteger, nullable=False),
     Column("by", String(100), nullable=False),
+    info=proof(Register()),
 )
 """The later expiry a manufacturer has given a lot whose packs are printed with an earlier one."""
 
@@ -318,6 +344,7 @@ anomaly = Table(
     Column("closed_by", String(100)),
     Column("comment", String(500)),
     Index("anomaly_at", "at_us"),
+    info=proof(Register()),
 )
 """What the history of questions gave away, each thing once."""
 
@@ -326,6 +353,7 @@ anomaly_watch = Table(
     metadata,
     Column("name", String(20), primary_key=True),
     Column("seen", BigInteger, nullable=False),
+    info=proof(Outside("how far the history was looked through; looking again changes nothing")),
 )
 """Up to which row of `pack_operation` the history was looked through."""
 
@@ -341,5 +369,6 @@ national_login = Table(
     Column("failures", Integer, nullable=False),
     Column("changed_us", BigInteger, nullable=False),
     Column("by", String(100), nullable=False),
+    info=proof(Register(secret=frozenset({"password"}))),
 )
 """Who enters the SOAP family by the login, user and password in each of its requests."""

@@ -128,7 +128,8 @@ class Chosen:
     def _trail(self, trail: AuditTrail) -> array[int]:
         """Places of what somebody did: his name stands in the entry."""
         time = ledger_entry.c.record_time
-        inside = and_(ledger_entry.c.kind != LeafKind.EVENT, time >= trail.from_, time < trail.to)
+        acts = ledger_entry.c.kind.not_in((LeafKind.EVENT, LeafKind.REGISTER))
+        inside = and_(acts, time >= trail.from_, time < trail.to)
         named = f'"{trail.who}"'.encode() if trail.who else b""
         return array(
             "q",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Index, String, Table, Text
 
 from epcis.store.columns import Instant
+from epcis.store.proved import Outside, proof
 from epcis.store.tables import metadata
 
 export_job = Table(
@@ -23,4 +24,5 @@ export_job = Table(
     Column("sha256", String(64)),
     Column("error", Text, comment="why it was refused"),
     Index("export_job_by_state", "state", "asked"),
+    info=proof(Outside("how far work is; each finished dossier is in the log")),
 )

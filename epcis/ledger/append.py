@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import epcis.ledger.tables  # noqa: F401  # declares them, so that create_all makes them
 from epcis.ledger.merkle import HASH_BYTES, Frontier, node_hash
+from epcis.ledger.subjects import note_subjects
 from epcis.store.columns import microseconds
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def read_head(writer: Writer) -> Head:
 
 
 def grow(writer: Writer, head: Head, leaves: Sequence[bytes], record_time_us: int) -> None:
-    """Add leaf hashes behind `head`: tiles that become full, and the new head.
+    """Add leaf hashes behind `head`: tiles and notes of subjects that become full, the new head.
 
     Raises LogForked where the head has moved since it was read.
     """
@@ -195,6 +196,7 @@ def grow(writer: Writer, head: Head, leaves: Sequence[bytes], record_time_us: in
     )
     if moved != 1:
         raise LogForked(f"the log no longer ends at {head.size} entries")
+    note_subjects(writer, head.size, tree.size)
 
 
 def _fill_tiles(writer: Writer, size: int, leaves: Sequence[bytes]) -> None:

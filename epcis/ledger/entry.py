@@ -37,6 +37,8 @@ class LeafKind(IntEnum):
     ACCESS = 9
     KEY = 10
     SETTING = 11
+    REGISTER = 12
+    """A row of a register as it was left, see `epcis.ledger.register`."""
 
 
 @dataclass(frozen=True, slots=True)

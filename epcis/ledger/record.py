@@ -10,6 +10,7 @@ never change for an event once logged; docs/decisions/0070 says what follows fro
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from dataclasses import dataclass
@@ -110,3 +111,58 @@ def commit_event(event: Event, event_hash: bytes, seq: int) -> Commitment:
         confidential=None,
         event=seq,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentSaid:
+    r"""What the entry of a document says of its row, so that no column of it can be changed.
+
+    >>> DocumentSaid(b"\1", 7, 0, "Ada", None, "json-ld", 1, None, None, b"\2").public()
+    b'{"events":1,"sender":"Ada","sha256":"01","size_bytes":7}'
+    """
+
+    sha256: bytes
+    size_bytes: int
+    received_us: int
+    sender: str | None
+    party: str | None
+    syntax: str
+    events: int
+    header: bytes | None
+    """As stored; the entry has its SHA-256."""
+    findings: bytes | None
+    """As stored; the entry has its SHA-256."""
+    places: bytes
+    """`epcis.store.digest.Places` of the events that are its own."""
+
+    def public(self) -> bytes:
+        """The part that shows in every export: what a partner can see of his own file."""
+        return _json(
+            {
+                "sha256": self.sha256.hex(),
+                "size_bytes": self.size_bytes,
+                "sender": self.sender,
+                "events": self.events,
+            }
+        )
+
+    def confidential(self) -> bytes:
+        """For whom it was captured, how it was read, and which events are its."""
+        return _json(
+            {
+                "party": self.party,
+                "received_us": self.received_us,
+                "syntax": self.syntax,
+                "header": _digest_of(self.header),
+                "findings": _digest_of(self.findings),
+                "places": self.places.hex(),
+            }
+        )
+
+
+def _digest_of(stored: bytes | None) -> str | None:
+    return sha256(stored).hexdigest() if stored is not None else None
+
+
+def _json(said: dict[str, object]) -> bytes:
+    return json.dumps(said, sort_keys=True, separators=(",", ":")).encode()

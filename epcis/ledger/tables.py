@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from epcis.store.columns import Instant
+from epcis.store.proved import Register, Told, proof
 from epcis.store.tables import BigId, metadata
 
 if TYPE_CHECKING:
@@ -44,12 +45,17 @@ ledger_entry = Table(
     Column("event", BigInteger, comment="event.seq"),
     Column("record_time", Instant, nullable=False),
     Column("leaf", LargeBinary(32), comment="None until sequenced"),
-    Index("ledger_entry_by_event", "event"),
+    Index(
+        "ledger_entry_by_event",
+        "event",
+        postgresql_where=text("event IS NOT NULL"),
+        sqlite_where=text("event IS NOT NULL"),
+    ),
     Index(
         "ledger_entry_by_subject",
         "subject",
-        postgresql_where=text("event IS NULL"),
-        sqlite_where=text("event IS NULL"),
+        postgresql_where=text(UNNOTED_KINDS),
+        sqlite_where=text(UNNOTED_KINDS),
     ),
     Index(
         "ledger_entry_waiting",
@@ -57,6 +63,7 @@ ledger_entry = Table(
         postgresql_where=text("idx IS NULL"),
         sqlite_where=text("idx IS NULL"),
     ),
+    info=proof(Told("its own leaf, and its place between the others")),
 )
 
 ledger_tile = Table(
@@ -66,6 +73,7 @@ ledger_tile = Table(
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("hashes", LargeBinary, nullable=False, comment="up to 256 hashes, one after the other"),
     comment="C2SP tlog-tiles; level 0 full tiles only, above also the one being filled",
+    info=proof(Told("the entries")),
 )
 
 ledger_head = Table(
@@ -76,6 +84,7 @@ ledger_head = Table(
     Column("size", BigInteger, nullable=False),
     Column("record_time", Instant, nullable=False),
     Column("frontier", LargeBinary, nullable=False, comment="merkle.Frontier, hashes joined"),
+    info=proof(Told("the entries and the checkpoints")),
 )
 
 ledger_checkpoint = Table(
@@ -86,6 +95,7 @@ ledger_checkpoint = Table(
     Column("made", Instant, nullable=False),
     Column("note", Text, comment="the signed note, C2SP tlog-checkpoint"),
     Column("timestamp", LargeBinary, comment="RFC 3161 token over the note"),
+    info=proof(Told("the entries, its signature and the entry after it")),
 )
 
 ledger_witness = Table(
@@ -99,6 +109,7 @@ ledger_witness = Table(
     Column("agrees", SmallInteger, nullable=False, comment="1 with this log, 0 a fork"),
     Column("note", Text, nullable=False, comment="as posted"),
     Index("ledger_witness_by_size", "size"),
+    info=proof(Register(by=("size",))),
 )
 
 ledger_key = Table(
@@ -109,6 +120,7 @@ ledger_key = Table(
     Column("public_key", LargeBinary, nullable=False, comment="type byte and key"),
     Column("added", Instant, nullable=False),
     comment="the public keys that checkpoints of this log were signed with",
+    info=proof(Register()),
 )
 
 _SQLITE_GUARDS = (

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from epcis.store.columns import Instant
+from epcis.store.proved import Outside, Register, Told, proof
 from epcis.store.tables import event, metadata
 
 
@@ -35,6 +36,7 @@ event_word = Table(
     Index("event_word_by_seq", "seq"),
     sqlite_with_rowid=False,
     comment="what an event can be found by through equality: transactions, parties, fields",
+    info=proof(Told("the payload of its event")),
 )
 
 event_field = Table(
@@ -50,6 +52,7 @@ event_field = Table(
     Index("event_field_by_seq", "seq"),
     sqlite_with_rowid=False,
     comment="extension fields: that they are there, their order and their ranges",
+    info=proof(Told("the payload of its event")),
 )
 
 event_sensor = Table(
@@ -86,6 +89,7 @@ event_sensor = Table(
     Index("event_sensor_by_type", "type", "seq"),
     sqlite_with_rowid=False,
     comment="one row per sensor report, so that conditions meet in one report",
+    info=proof(Told("the payload of its event")),
 )
 
 named_query = Table(
@@ -97,7 +101,16 @@ named_query = Table(
     Column("owner", Text, nullable=False, comment="the caller who made it"),
     Column("party", Text, comment="the owner's party: whose view the query is; None sees all"),
     Column("query", LargeBinary, nullable=False, comment="the query body as sent, JSON"),
+    info=proof(Register()),
 )
+
+_PROGRESS = dict.fromkeys(
+    (
+        "acknowledged_seq", "acknowledged_txid", "acknowledged_record_time", "due", "attempts",
+        "last_notified", "error", "suspended",
+    ),
+    "how far deliveries are",
+)  # fmt: skip
 
 subscription = Table(
     "subscription",
@@ -128,6 +141,7 @@ subscription = Table(
     Column("suspended", Boolean, nullable=False, server_default="0"),
     Index("subscription_by_due", "suspended", "due"),
     Index("subscription_by_query", "query"),
+    info=proof(Register(beside=_PROGRESS, secret=frozenset({"token"}))),
 )
 
 ended_page_token = Table(
@@ -135,6 +149,7 @@ ended_page_token = Table(
     metadata,
     Column("digest", LargeBinary(32), primary_key=True),
     Column("expires", Instant, nullable=False),
+    info=proof(Outside("pages that were ended early; they end by themselves")),
 )
 
 # Lists of values seen, and equality on the columns every query names, without reading all events.

@@ -23,12 +23,13 @@ from sqlalchemy.pool import QueuePool
 import epcis.query.tables  # noqa: F401  # declares them, so that create_all makes them
 from epcis.ledger.append import append
 from epcis.ledger.entry import NO_SUBJECT, Commitment, LeafKind, commit
+from epcis.ledger.register import TOUCHED, Key, enter_registers, watch_registers
 from epcis.store import fence, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Engine, Table
 
 READERS_MAX = 16
 """Connections for snapshots, and on PostgreSQL for acts, beyond which callers wait."""
@@ -104,6 +105,8 @@ class Act(View):
     words: Engine | None = None
     """Where shared words (standings, lots) are stored at once, so that acts do not wait for each
     other's; None where they are part of the act."""
+    touched: dict[Table, set[Key]] = field(default_factory=dict)
+    """Rows of registers that it wrote and that are not in the log yet."""
 
     def log(
         self, kind: LeafKind, public: bytes, confidential: bytes = b"", *, subject: bytes = b""
@@ -117,6 +120,8 @@ class Act(View):
 
     def enter_log(self) -> None:
         """Write the collected entries; the last thing an act does before its commit."""
+        if self.touched:
+            enter_registers(self, self.touched)
         if self.commitments:
             append(self, self.commitments)
             self.commitments.clear()
@@ -132,6 +137,7 @@ class Store:
         self._latest_lock = threading.Lock()
         self._group = _GroupCommit(engine) if self.is_sqlite else None
         self._words = None if self.is_sqlite else _words_engine(engine)
+        watch_registers(engine)
         self._snapshots = (
             engine
             if self.is_sqlite
@@ -191,11 +197,13 @@ class Store:
             if self._group:
                 with self._group.act(long=long) as connection:
                     act = Act(connection, self._record_time(connection, now))
+                    connection.info[TOUCHED] = act.touched
                     yield act
                     act.enter_log()
                 return
             with self.engine.begin() as connection:
                 act = Act(connection, self._record_time(connection, now), words=self._words)
+                connection.info[TOUCHED] = act.touched
                 yield act
                 act.enter_log()
                 # A crash up to here leaves nothing, after it everything of the act.

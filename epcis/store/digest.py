@@ -1,7 +1,9 @@
-"""The CBV event hash of an event as bytes."""
+"""The CBV event hash of an event as bytes, and the digest of which event stands where."""
 
 from __future__ import annotations
 
+from hashlib import sha256
+from struct import Struct
 from typing import TYPE_CHECKING
 
 from epcis.hash import event_hash
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
 
 _HEAD = len("ni:///sha-256;")
 _DIGEST_CHARS = 64
+_PLACE = Struct(">i32s")
 
 
 def event_digest(event: Event) -> bytes:
@@ -21,3 +24,26 @@ def event_digest(event: Event) -> bytes:
     32
     """
     return bytes.fromhex(event_hash(event)[_HEAD : _HEAD + _DIGEST_CHARS])
+
+
+class Places:
+    """A running SHA-256 over the events of a document: place and identity, ascending.
+
+    >>> places = Places()
+    >>> places.add(0, bytes(32))
+    >>> places.digest() == Places().digest()
+    False
+    """
+
+    __slots__ = ("_digest",)
+
+    def __init__(self) -> None:
+        self._digest = sha256()
+
+    def add(self, position: int | None, identity: bytes) -> None:
+        """The next event; -1 stands for no place."""
+        self._digest.update(_PLACE.pack(-1 if position is None else position, identity))
+
+    def digest(self) -> bytes:
+        """32 bytes for what was added so far."""
+        return self._digest.digest()

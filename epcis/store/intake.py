@@ -15,6 +15,7 @@ from epcis.model import AggregationEvent, instant_of
 from epcis.store import life, rows
 from epcis.store.bulk import Hand
 from epcis.store.columns import microseconds, pack_key
+from epcis.store.digest import Places
 from epcis.store.lives import Lives
 from epcis.store.payload import pack_event
 from epcis.store.retell import retell
@@ -64,6 +65,8 @@ class Taken:
     duplicates: int = 0
     conflicts: list[Sealed] = field(default_factory=list)
     """Another event with the same id says something else."""
+    places: Places = field(default_factory=Places)
+    """Which new event stands where in the document."""
 
 
 class _Told:
@@ -287,6 +290,8 @@ class Intake:
             for one in told
         ]  # fmt: skip
         self._hand.insert("event", rows.EVENT, events)
+        for one in told:
+            self.taken.places.add(one.sealed.position, one.sealed.identity)
         named = [
             row
             for one in told

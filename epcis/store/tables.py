@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from epcis.store.columns import Instant, ItemKey
+from epcis.store.proved import Outside, Told, proof
 
 metadata = MetaData()
 
@@ -80,6 +81,7 @@ document = Table(
     Column("events", Integer, nullable=False, server_default="0"),
     Column("header", LargeBinary, comment="epcis.model.Header, MessagePack, zstd"),
     Column("findings", LargeBinary, comment="what was odd about it: JSON, zstd"),
+    info=proof(Told("its entry of the log")),
 )
 
 document_part = Table(
@@ -88,6 +90,7 @@ document_part = Table(
     Column("document", BigId, primary_key=True, autoincrement=False),
     Column("part", Integer, primary_key=True, autoincrement=False),
     Column("content", LargeBinary, nullable=False, comment="a piece of the bytes received, zstd"),
+    info=proof(Told("the digest of its document")),
 )
 
 event = Table(
@@ -123,6 +126,7 @@ event = Table(
     Index("event_by_event_time", "event_time"),
     Index("event_by_document", "document"),
     sqlite_autoincrement=True,
+    info=proof(Told("its payload, its document's entry and the declarations")),
 )
 
 event_epc = Table(
@@ -136,6 +140,7 @@ event_epc = Table(
     Index("event_epc_by_seq", "seq"),
     sqlite_with_rowid=False,
     comment="which items an event names; ask through epcis.store.named",
+    info=proof(Told("the payload of its event")),
 )
 
 event_quantity = Table(
@@ -150,6 +155,7 @@ event_quantity = Table(
     Column("uom", Text),
     Index("event_quantity_by_key", "key", "seq"),
     sqlite_with_rowid=False,
+    info=proof(Told("the payload of its event")),
 )
 
 event_party = Table(
@@ -161,6 +167,7 @@ event_party = Table(
     _tenant(),
     Index("event_party_by_seq", "seq"),
     sqlite_with_rowid=False,
+    info=proof(Told("the payload and the document of its event")),
 )
 
 lot = Table(
@@ -173,6 +180,7 @@ lot = Table(
     Column("expiry", Text, nullable=False, comment="ISO 8601 day, or empty"),
     UniqueConstraint("gtin", "code", "expiry", name="lot_once"),
     comment="what senders said of lots; two expiry dates told for one lot are two rows",
+    info=proof(Told("the payloads of events")),
 )
 
 item_block = Sequence("item_block", metadata=metadata)
@@ -188,6 +196,7 @@ standing = Table(
     Column("holder", Text, nullable=False, comment="canonical GLN key, or empty"),
     UniqueConstraint("status", "disposition", "location", "holder", name="standing_once"),
     comment="combinations of status, disposition, location and holder that items share",
+    info=proof(Told("the lives of the items that stand so")),
 )
 
 item = Table(
@@ -203,6 +212,7 @@ item = Table(
     _tenant(),
     Column("key", ItemKey, nullable=False, unique=True),
     Index("item_by_lot", "lot"),
+    info=proof(Told("the events that name it")),
 )
 
 containment = Table(
@@ -215,6 +225,7 @@ containment = Table(
     _tenant(),
     Index("containment_by_parent", "parent"),
     sqlite_with_rowid=False,
+    info=proof(Told("the events that name its child")),
 )
 
 master_data = Table(
@@ -228,6 +239,7 @@ master_data = Table(
     Column("document", BigId),
     Column("payload", LargeBinary, nullable=False, comment="VocabularyElement, MessagePack"),
     Index("master_data_by_key", "key"),
+    info=proof(Told("the header of its document")),
 )
 
 master_data_attribute = Table(
@@ -239,6 +251,7 @@ master_data_attribute = Table(
     Column("name", Text, nullable=False),
     Column("value", Text, nullable=False),
     Index("master_data_attribute_by_name", "name", "value"),
+    info=proof(Told("the payload of its entry")),
 )
 
 master_data_child = Table(
@@ -250,6 +263,7 @@ master_data_child = Table(
     Column("key", Text, nullable=False, comment="canonical key of id"),
     Column("child_key", Text, nullable=False, comment="canonical key of child"),
     Index("master_data_child_by_key", "key"),
+    info=proof(Told("the payload of its entry")),
 )
 
 capture_job = Table(
@@ -269,6 +283,7 @@ capture_job = Table(
     Column("sha256", LargeBinary(32)),
     Column("errors", LargeBinary, comment="list of problems, JSON, zstd"),
     Index("capture_job_by_created", "created"),
+    info=proof(Outside("how far work is; what was captured is in document and event")),
 )
 
 outbox = Table(
@@ -284,4 +299,5 @@ outbox = Table(
     Column("done", Instant),
     Column("error", Text, comment="why the last attempt failed"),
     Index("outbox_waiting", "topic", "done", "id"),
+    info=proof(Outside("what is still to be looked at; looking again changes nothing")),
 )

@@ -1,0 +1,189 @@
+"""Registers: every change of a setting or a decision is an entry of the log, whoever writes it.
+
+A table says that it is one (`epcis.store.proved`). What an act writes to it through SQLAlchemy is
+noted, and before the act commits the rows are entered as they then are: their columns, or that
+they are gone. So a row that was changed past Packtrail differs from its newest entry.
+"""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import Delete, Insert, Update, event, select
+
+from epcis.ledger.entry import LeafKind
+from epcis.store.bulk import Hand
+from epcis.store.proved import Register
+from epcis.store.tables import metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from sqlalchemy import Connection, Engine, Table
+
+    from epcis.store.database import Act
+
+TOUCHED = "packtrail.touched"
+"""Where a connection notes what the act under way wrote."""
+_NEWEST = (
+    "SELECT public, confidential, salt IS NULL FROM ledger_entry"
+    " WHERE subject = ? AND event IS NULL AND kind = ? ORDER BY id"
+)
+
+Key = tuple[Any, ...]
+
+
+class Version(NamedTuple):
+    """What one entry says of a row: its columns, None where it was deleted."""
+
+    number: int
+    """1 at the first entry of a row, then one more each time."""
+    row: dict[str, object] | None
+    is_erased: bool = False
+    """Whether the content of the entry was erased: then nothing is known of the row."""
+
+
+def watch_registers(engine: Engine) -> None:
+    """Note, on the connection of an act, which rows of registers its statements touch."""
+    event.listen(engine, "before_execute", _note)
+
+
+def _note(
+    connection: Connection,
+    statement: object,
+    many: Sequence[Mapping[str, Any]],
+    one: Mapping[str, Any],
+    _options: object,
+) -> None:
+    if not isinstance(statement, Insert | Update | Delete):
+        return
+    table: Any = statement.table
+    how = table.info.get("proof")
+    touched = connection.info.get(TOUCHED)
+    if not isinstance(how, Register) or touched is None:
+        return
+    names = how.key_of(table)
+    keys = touched.setdefault(table, set())
+    if isinstance(statement, Insert):
+        rows = many or [one or statement.compile().params]
+        keys.update(tuple(row[name] for name in names) for row in rows)
+        return
+    columns = select(*(table.c[name] for name in names)).where(*statement._where_criteria)  # noqa: SLF001  # SQLAlchemy has no public name for all of them
+    keys.update(tuple(row) for row in connection.execute(columns))
+
+
+def enter_registers(act: Act, touched: dict[Table, set[Key]]) -> None:
+    """Log every touched row as it is now, where that is not what was logged last."""
+    hand = Hand(act)
+    for table, keys in touched.items():
+        how: Register = table.info["proof"]
+        for key in sorted(keys, key=repr):
+            said = subject_of(table, key)
+            now, before = row_now(hand, table, how, key), newest(hand, said)
+            if before is not None and before.row == now and not before.is_erased:
+                continue
+            if before is None and now is None:
+                continue
+            number = before.number + 1 if before is not None else 1
+            act.log(
+                LeafKind.REGISTER,
+                _json({"register": table.name, "version": number}),
+                _json({"key": _plain_key(table, how, key), "row": now}),
+                subject=said,
+            )
+    touched.clear()
+
+
+def subject_of(table: Table, key: Iterable[object]) -> bytes:
+    """The 32 bytes by which the log knows a row of a register."""
+    return sha256(_json(["register", table.name, [plain(value) for value in key]])).digest()
+
+
+def newest(hand: Hand, subject: bytes) -> Version | None:
+    """What the log said last of a row, also within the act under way."""
+    found: Version | None = None
+    for public, confidential, is_erased in hand.all(_NEWEST, (subject, int(LeafKind.REGISTER))):
+        version = version_of(bytes(public), bytes(confidential or b""), is_erased=bool(is_erased))
+        if found is None or version.number > found.number:
+            found = version
+    return found
+
+
+def version_of(public: bytes, confidential: bytes, *, is_erased: bool) -> Version:
+    """An entry as stored, read. Raises ValueError for bytes that are none."""
+    number = json.loads(public)["version"]
+    if is_erased:
+        return Version(number, None, is_erased=True)
+    return Version(number, json.loads(confidential)["row"])
+
+
+def row_now(hand: Hand, table: Table, how: Register, key: Key) -> dict[str, object] | None:
+    """A row, or a group of rows, as the log would have it now; None where there is none."""
+    rows = list(_rows(hand, table, how, key))
+    if not rows:
+        return None
+    return rows[0] if not how.by else grouped(rows)
+
+
+def grouped(rows: Iterable[dict[str, object]]) -> dict[str, object]:
+    """What an entry holds of the rows of a group: how many, and the SHA-256 over them.
+
+    >>> grouped([])["rows"]
+    0
+    """
+    digest, count = sha256(), 0
+    for row in rows:
+        digest.update(_json(row) + b"\n")
+        count += 1
+    return {"rows": count, "sha256": digest.hexdigest()}
+
+
+def _rows(hand: Hand, table: Table, how: Register, key: Key) -> Iterator[dict[str, object]]:
+    names = how.kept(table)
+    where = " AND ".join(f'"{name}" = ?' for name in how.key_of(table))
+    order = ", ".join(f'"{column.name}"' for column in table.primary_key)
+    statement = f"SELECT {quoted(names)} FROM {table.name} WHERE {where} ORDER BY {order}"  # noqa: S608  # our own names
+    for row in hand.all(statement, key):
+        yield as_logged(how, names, row)
+
+
+def as_logged(how: Register, names: Sequence[str], row: Sequence[object]) -> dict[str, object]:
+    """A row's columns as an entry holds them: JSON, bytes in hexadecimal, secrets hashed."""
+    said = {name: plain(value) for name, value in zip(names, row, strict=True)}
+    for name in how.secret & said.keys():
+        if said[name] is not None:
+            said[name] = sha256(str(said[name]).encode("utf-8", "surrogateescape")).hexdigest()
+    return said
+
+
+def plain(value: object) -> object:
+    """A column's value as JSON has it; the same from both databases."""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, bytes | memoryview):
+        return bytes(value).hex()
+    return value
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Column names for SQL; some are words of it, as `by`."""
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _plain_key(table: Table, how: Register, key: Key) -> dict[str, object]:
+    return {name: plain(value) for name, value in zip(how.key_of(table), key, strict=True)}
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def registers() -> list[Table]:
+    """All registers of the floors that are loaded, by name."""
+    return [
+        table
+        for _, table in sorted(metadata.tables.items())
+        if isinstance(table.info.get("proof"), Register)
+    ]

@@ -1,0 +1,107 @@
+"""Finding entries by what they speak of, without an index that every entry must touch.
+
+Verifications come by the thousand a second, each about another pack: in an index of their subjects
+each would dirty a page of its own. So subjects are noted in sorted batches as the log grows, in
+runs of places one after the other; the newest places, of the last batch begun, are looked through.
+Entries of other kinds have the index `ledger_entry_by_subject`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sqlalchemy import BigInteger, Column, LargeBinary, Table
+
+from epcis.ledger.entry import LeafKind
+from epcis.store.proved import Told, proof
+from epcis.store.tables import metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from epcis.store.database import View
+
+ABOUT_PACKS = (int(LeafKind.VERDICT), int(LeafKind.PACK_OPERATION))
+"""Kinds whose subjects are noted in runs; `UNNOTED_KINDS` says so in the index of the others."""
+UNNOTED_KINDS = f"event IS NULL AND kind NOT IN {ABOUT_PACKS}"
+"""The condition of the index of all other kinds; a statement that is to use it repeats it."""
+BATCH_PLACES = 1024
+"""Places noted at a time; fewer are looked through."""
+RUN_PLACES = 65_536
+"""Places in a run: one look in the index each."""
+PREFIX_BYTES = 8
+"""Of a subject, in the index; the entry itself has all 32."""
+SUBJECTS_ASKED_MAX = 500
+"""Subjects in one statement; for more than that the whole index is read in order."""
+
+ledger_subject = Table(
+    "ledger_subject",
+    metadata,
+    Column("run", BigInteger, primary_key=True, autoincrement=False),
+    Column("subject", LargeBinary(PREFIX_BYTES), primary_key=True),
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+    comment="where the log speaks of a pack: places by the first 8 bytes of their subject",
+    info=proof(Told("the entries")),
+)
+
+_KINDS = ", ".join(map(str, ABOUT_PACKS))
+_NOTE = f"""
+INSERT INTO ledger_subject (run, subject, place)
+SELECT idx / {RUN_PLACES}, substr(subject, 1, {PREFIX_BYTES}), idx FROM ledger_entry
+WHERE idx >= ? AND idx < ? AND kind IN ({_KINDS}) ORDER BY 1, 2, 3
+"""  # noqa: S608  # numbers of ours only
+_SIZE = "SELECT size FROM ledger_head WHERE tenant = 0"
+_NOTED = "SELECT place FROM ledger_subject WHERE run IN ({runs}) AND subject = ?"
+_ALL = "SELECT subject, place FROM ledger_subject ORDER BY run, subject"
+_TAIL = f"SELECT id, subject FROM ledger_entry WHERE idx >= ? AND kind IN ({_KINDS})"  # noqa: S608  # numbers of ours only
+_WAITING = f"SELECT id, subject FROM ledger_entry WHERE idx IS NULL AND kind IN ({_KINDS})"  # noqa: S608  # numbers of ours only
+_PLACED = "SELECT id, subject FROM ledger_entry WHERE idx = ?"
+
+
+class Runner(Protocol):
+    """Runs a statement in an act's transaction, as `epcis.ledger.append.Writer` does."""
+
+    def run(self, statement: str, values: Sequence[object] = ()) -> int:
+        """Execute and say how many rows it touched."""
+
+
+def note_subjects(writer: Runner, size_before: int, size: int) -> None:
+    """Note the subjects of the batches that the log completed as it grew to `size` entries."""
+    first, last = size_before // BATCH_PLACES, size // BATCH_PLACES
+    if last > first:
+        writer.run(_NOTE, (first * BATCH_PLACES, last * BATCH_PLACES))
+
+
+def entries_about(view: View, subjects: Iterable[bytes]) -> list[int]:
+    """Numbers (`ledger_entry.id`) of what was asked and done about packs, by subject, ascending.
+
+    Entries that have no place in the log yet are among them.
+    """
+    wanted = set(subjects)
+    row = _run(view, _SIZE).fetchone()
+    size = row[0] if row else 0
+    found: set[int] = set()
+    for place in _noted(view, wanted, size):
+        found.update(id_ for id_, full in _run(view, _PLACED, (place,)) if bytes(full) in wanted)
+    for statement, values in ((_TAIL, (size - size % BATCH_PLACES,)), (_WAITING, ())):
+        found.update(id_ for id_, full in _run(view, statement, values) if bytes(full) in wanted)
+    return sorted(found)
+
+
+def _noted(view: View, wanted: set[bytes], size: int) -> Iterator[int]:
+    """Places that the index gives for subjects; a few of them may be of others."""
+    if len(wanted) > SUBJECTS_ASKED_MAX:
+        prefixes = {subject[:PREFIX_BYTES] for subject in wanted}
+        yield from (place for prefix, place in _run(view, _ALL) if bytes(prefix) in prefixes)
+        return
+    # Named one by one, the runs are looked up each; as a range they would be read through.
+    runs = ", ".join(map(str, range(size // RUN_PLACES + 1)))
+    statement = _NOTED.replace("{runs}", runs)
+    for subject in wanted:
+        rows = _run(view, statement, (subject[:PREFIX_BYTES],))
+        yield from [place for (place,) in rows]
+
+
+def _run(view: View, statement: str, values: Sequence[object] = ()) -> Any:  # noqa: ANN401  # a cursor of the driver
+    return view.driver.execute(statement if view.is_sqlite else statement.replace("?", "%s"), values)

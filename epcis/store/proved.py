@@ -1,0 +1,79 @@
+"""How each table is proved: what `fsck` holds its rows against.
+
+Every table says one of three in its `info` (`proof=`), and `docs/reference/proof.md` lists what it
+says of every column:
+
+- `Told`: what other rows tell, which the log commits to; written again and compared.
+- `Register`: settings and decisions; every change of a row is an entry of the log.
+- `Outside`: deliberately in no proof, and why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A table whose rows can be told from what the log commits to."""
+
+    by: str
+    """What tells them, in words."""
+    beside: Mapping[str, str] = field(default_factory=dict)
+    """Columns in no proof, each with the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """A table of settings or decisions: the log has each state of each row.
+
+    `by` are the columns of a group that is one entry together, for rows that come in thousands
+    and never change; without it each row has entries of its own.
+    """
+
+    by: tuple[str, ...] = ()
+    beside: Mapping[str, str] = field(default_factory=dict)
+    """Columns in no proof, each with the reason."""
+    secret: frozenset[str] = frozenset()
+    """Columns of which the log has only the SHA-256."""
+
+    def key_of(self, table: Table) -> tuple[str, ...]:
+        """The columns that name what one entry speaks of."""
+        return self.by or tuple(column.name for column in table.primary_key)
+
+    def kept(self, table: Table) -> tuple[str, ...]:
+        """The columns that an entry holds."""
+        return tuple(column.name for column in table.columns if column.name not in self.beside)
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """A table that no proof covers."""
+
+    why: str
+
+
+Proof: TypeAlias = Told | Register | Outside
+
+
+def proof(how: Proof) -> dict[Any, Any]:
+    """The `info` of a table.
+
+    >>> proof(Outside("sessions end by themselves"))
+    {'proof': Outside(why='sessions end by themselves')}
+    """
+    return {"proof": how}
+
+
+def proof_of(table: Table) -> Proof:
+    """How a table is proved. Raises LookupError for one that does not say."""
+    how = table.info.get("proof")
+    if not isinstance(how, Told | Register | Outside):
+        raise LookupError(f"table {table.name} does not say how it is proved")  # noqa: TRY004  # said of the table, not of a value
+    return how
