@@ -81,7 +81,8 @@ document = Table(
     Column("events", Integer, nullable=False, server_default="0"),
     Column("header", LargeBinary, comment="epcis.model.Header, MessagePack, zstd"),
     Column("findings", LargeBinary, comment="what was odd about it: JSON, zstd"),
-    info=proof(Told("its entry of the log")),
+    Column("archive", BigInteger, comment="archive_file.id where its bytes are; None: here"),
+    info=proof(Told("its entry of the log", {"archive": "its file says so too"})),
 )
 
 document_part = Table(
@@ -121,12 +122,18 @@ event = Table(
     Column("voided", Boolean, nullable=False, server_default="0", comment="declared wrong"),
     Column("epcs", Integer, nullable=False, comment="how many EPCs it names, parent apart"),
     Column("payload", LargeBinary, nullable=False, comment="epcis.model.Event, MessagePack, zstd"),
+    Column("archive", BigInteger, comment="archive_file.id where its payload is; None: here"),
     Index("event_by_hash", "hash"),
     Index("event_by_event_id", "event_id"),
     Index("event_by_event_time", "event_time"),
     Index("event_by_document", "document"),
     sqlite_autoincrement=True,
-    info=proof(Told("its payload, its document's entry and the declarations")),
+    info=proof(
+        Told(
+            "its payload, its document's entry and the declarations",
+            {"archive": "its file says so too"},
+        )
+    ),
 )
 
 event_epc = Table(
