@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import select
 
 from epcis.ledger.entry import LeafKind
+from epcis.ledger.subjects import entries_about
 from epcis.ledger.tables import ledger_entry
 from epcis.store.columns import microseconds, moment_of
 from verification.tables import pack_operation
@@ -141,7 +142,6 @@ class Past:
 
 
 HISTORY_ROWS_MAX = 10_000
-_KINDS = (int(LeafKind.VERDICT), int(LeafKind.PACK_OPERATION))
 
 
 def history(
@@ -155,13 +155,10 @@ def history(
     rows = view.connection.execute(
         select(entry.record_time, entry.public, entry.confidential)
         .where(
-            entry.subject == subject(code, serial),
-            entry.event.is_(None),
-            entry.kind.in_(_KINDS),
+            entry.id.in_(entries_about(view, [subject(code, serial)])[:rows_max]),
             entry.confidential.is_not(None),
         )
         .order_by(entry.id)
-        .limit(rows_max)
     )
     for row in rows:
         public = msgspec.json.decode(bytes(row.public))

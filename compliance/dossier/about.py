@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
@@ -13,6 +13,7 @@ from compliance.dossier.refusal import ExportRefused
 from compliance.dossier.selection import Lot, RecallOf, Shipment
 from compliance.recall import find_recall
 from epcis.ledger.entry import LeafKind
+from epcis.ledger.subjects import entries_about
 from epcis.ledger.tables import ledger_entry
 from epcis.query.index import word
 from epcis.query.tables import event_word
@@ -54,8 +55,7 @@ def places_of(view: View, selection: About, size: int) -> array[int]:
         if isinstance(selection, Lot):
             places.update(_entries_naming(view, LeafKind.RECALL, selection.gtin, selection.lot))
         subjects = [sha256(key.encode()).digest() for key in keys_of_items(view, items)]
-        no_event = ledger_entry.c.event.is_(None)
-        places.update(_where(view, subjects, ledger_entry.c.subject, no_event))
+        places.update(_where(view, entries_about(view, subjects), ledger_entry.c.id))
     places.update(_where(view, seqs, ledger_entry.c.event))
     return array("q", sorted(place for place in places if place < size))
 
@@ -81,17 +81,10 @@ def _entries_naming(view: View, kind: LeafKind, *named: str) -> Iterator[int]:
             yield row.idx
 
 
-def _where(
-    view: View,
-    values: Iterable[int] | Iterable[bytes],
-    column: ColumnElement[Any],
-    *also: ColumnElement[bool],
-) -> Iterator[int]:
+def _where(view: View, values: Iterable[int], column: ColumnElement[int]) -> Iterator[int]:
     waiting = list(values)
     for at in range(0, len(waiting), PLACES_PER_QUESTION):
         some = waiting[at : at + PLACES_PER_QUESTION]
         yield from view.connection.scalars(
-            select(ledger_entry.c.idx).where(
-                column.in_(some), ledger_entry.c.idx.is_not(None), *also
-            )
+            select(ledger_entry.c.idx).where(column.in_(some), ledger_entry.c.idx.is_not(None))
         )

@@ -104,4 +104,5 @@ def _noted(view: View, wanted: set[bytes], size: int) -> Iterator[int]:
 
 
 def _run(view: View, statement: str, values: Sequence[object] = ()) -> Any:  # noqa: ANN401  # a cursor of the driver
-    return view.driver.execute(statement if view.is_sqlite else statement.replace("?", "%s"), values)
+    marked = statement if view.is_sqlite else statement.replace("?", "%s")
+    return view.driver.execute(marked, values)

@@ -21,6 +21,7 @@ from sqlalchemy import (
     text,
 )
 
+from epcis.ledger.subjects import UNNOTED_KINDS
 from epcis.store.columns import Instant
 from epcis.store.proved import Register, Told, proof
 from epcis.store.tables import BigId, metadata
