@@ -4,7 +4,7 @@
 """
 
 from compliance.dossier.export import Exported, export
-from compliance.dossier.gather import Redaction
+from compliance.dossier.redaction import Profile
 from compliance.dossier.refusal import ExportRefused
 from compliance.dossier.selection import (
     AuditTrail,
@@ -32,8 +32,8 @@ __all__ = [
     "Outcome",
     "Pack",
     "Period",
+    "Profile",
     "RecallOf",
-    "Redaction",
     "Selection",
     "Shipment",
     "Verifications",

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compliance.dossier.chosen import Chosen
-from compliance.dossier.gather import EVENTS, INDEX, RECORDS, TABLE, Gathered, Gathering, Redaction
+from compliance.dossier.contents import Contents
+from compliance.dossier.gather import EVENTS, EXTRACTS, INDEX, RECORDS, TABLE, Gathering
 from compliance.dossier.index import HEADER, RECORD
 from compliance.dossier.package import Package
 from compliance.dossier.paper import paper_of, readme_of, report_of, sections_of
+from compliance.dossier.redaction import Profile, Redactor, secret_of, shipped
 from compliance.dossier.refusal import ExportRefused
-from compliance.dossier.selection import About, Period
+from compliance.dossier.selection import About, Period, profile_for
 from compliance.dossier.table import EXCEL_EVENTS_MAX, write_excel
 from compliance.seal.cades import sign_beside
 from compliance.seal.checkpoint import log_key_pem, seal_log, stamp_checkpoint
@@ -25,7 +27,6 @@ from compliance.seal.pades import sign_pdf
 from compliance.seal.signer import SealRefused
 from epcis.ledger.append import LogForked
 from epcis.ledger.entry import LeafKind
-from epcis.ledger.record import CONFIDENTIAL
 from epcis.ledger.tree import Tree
 from epcis.store.columns import microseconds
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     from compliance.dossier.package import Member
     from compliance.dossier.selection import Selection
-    from compliance.reports import Section
     from compliance.seal.checkpoint import Sealed
     from compliance.seal.keys import Keys
     from epcis.store.database import Store, View
@@ -78,25 +78,27 @@ def export(
     *,
     now: datetime,
     by: str,
-    redaction: Redaction = Redaction.NONE,
+    profile: Profile | None = None,
     party: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Exported:
     """Write the signed dossier of a selection to `out_path`; `progress` gets (done, total).
 
-    `redaction` says how much of each entry the recipient is shown; with `party` (canonical GLN
-    key) only the events this party may see. The file appears under its name only when it is
-    complete; an interrupted export goes on where it stopped when it is asked for again. Raises
+    `profile` says how much of each entry the recipient is shown, None that of whom this kind of
+    dossier is for; with `party` (canonical GLN key) only the events this party may see. The file
+    appears under its name only when it is complete; an interrupted export goes on where it stopped
+    when it is asked for again. Raises
     ExportRefused where there is nothing to export, no seal can be made, or the store is not what
     was logged, and OSError where the disk refuses; both leave nothing behind.
     """
     out = Path(out_path)
     folder = out.with_name(f".{out.name}.part")
+    redactor = Redactor(profile or shipped(profile_for(selection)), secret_of(keys), own=party)
     try:
         sealed = seal_log(store, keys, now=now)
         with store.read() as view, _little_memory(view):
             made = _make(
-                view, selection, redaction, sealed, folder=folder, party=party, progress=progress
+                view, selection, redactor, sealed, folder=folder, party=party, progress=progress
             )
         stamp = stamp_checkpoint(store, keys, sealed, now=now)
         package = folder / "package"
@@ -130,44 +132,33 @@ def _little_memory(view: View) -> Iterator[None]:
         driver.execute(f"PRAGMA cache_size = {usual}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """Everything of a dossier that does not depend on who signs it and when."""
-
-    selection: Selection
-    redaction: Redaction
-    gathered: Gathered
-    complete: range | None
-    sealed: Sealed
-    folder: Path
-    sections: tuple[Section, ...]
-
-
 def _make(
     view: View,
     selection: Selection,
-    redaction: Redaction,
+    redactor: Redactor,
     sealed: Sealed,
     *,
     folder: Path,
     party: str | None,
     progress: Callable[[int, int], None] | None,
-) -> _Made:
+) -> Contents:
     size = sealed.checkpoint.size
     chosen = Chosen(view, selection, size, party=party)
     if not chosen.total and isinstance(selection, About):
         raise ExportRefused(f"nothing is known about {_said(selection)}")
     request = {
         "selection": selection.as_dict(),
-        "redaction": redaction,
+        "profile": redactor.profile.sha256(),
         "party": party,
         "log": [sealed.checkpoint.origin, size, sealed.checkpoint.root.hex()],
     }
-    gathered = Gathering(folder, request).run(chosen, redaction, progress)
-    sections = sections_of(view, selection) if redaction is Redaction.NONE and not party else ()
+    gathered = Gathering(folder, request).run(chosen, redactor, progress)
+    # A party sees its own events only; what the house counts over all of them is not its.
+    told = () if party else sections_of(view, selection)
+    sections = tuple(redactor.section(one) for one in told)
     with (folder / PROOF).open("wb") as proof:
         proof.writelines(Tree(view.connection).selection(_indices(folder / INDEX), size))
-    return _Made(selection, redaction, gathered, chosen.complete, sealed, folder, sections)
+    return Contents(selection, redactor, gathered, chosen.complete, sealed, folder, sections)
 
 
 def _indices(path: Path) -> Iterator[int]:
@@ -178,48 +169,44 @@ def _indices(path: Path) -> Iterator[int]:
 
 
 def _pack(
-    package_path: Path, made: _Made, stamp: bytes, keys: Keys, *, now: datetime, by: str
+    package_path: Path, made: Contents, stamp: bytes, keys: Keys, *, now: datetime, by: str
 ) -> None:
     with package_path.open("w+b") as file:
         package = Package(file)
         data = [package.add_file(name, made.folder / name) for name in (EVENTS, TABLE, RECORDS)]
-        if made.gathered.events <= EXCEL_EVENTS_MAX:
+        if made.gathered.extracts:
+            data.append(package.add_file(EXTRACTS, made.folder / EXTRACTS))
+        if made.gathered.rows <= EXCEL_EVENTS_MAX:
             write_excel(made.folder / TABLE, made.folder / WORKBOOK)
             data.append(package.add_file(WORKBOOK, made.folder / WORKBOOK))
         data.append(package.add_file(INDEX, made.folder / INDEX))
         data.append(package.add_file(PROOF, made.folder / PROOF))
-        data.append(package.add("report.json", report_of(made.selection, made.sections)))
+        data.append(package.add("report.json", report_of(made.asked, made.sections)))
         package.add("manifest.json", _manifest(made, data))
-        paper = paper_of(
-            made.selection, made.gathered, made.sealed, keys, made.sections, now=now, by=by
-        )
-        package.add("report.pdf", sign_pdf(paper, keys, reason=_said(made.selection)))
+        paper = paper_of(made, keys, now=now, by=made.redactor.person(by))
+        package.add("report.pdf", sign_pdf(paper, keys, reason=made.subject))
         package.add("log/checkpoint", made.sealed.note.encode())
         package.add("log/checkpoint.tsr", stamp)
         package.add("log/key.pem", log_key_pem(keys))
         package.add("verify_dossier.py", (HERE / "verify_dossier.py").read_bytes())
         package.add("viewer.html", (HERE / "viewer.html").read_bytes())
-        package.add("README.txt", readme_of(keys, _said(made.selection)))
+        package.add("README.txt", readme_of(keys, made))
         package.seal(lambda manifest: sign_beside(manifest, keys))
 
 
-def _manifest(made: _Made, data: list[Member]) -> bytes:
+def _manifest(made: Contents, data: list[Member]) -> bytes:
     """What was asked and what was found; the same request gives the same bytes."""
     gathered = made.gathered
     said: dict[str, Any] = {
         "format": FORMAT,
-        "selection": made.selection.as_dict(),
-        "redaction": {
-            "policy": made.redaction,
-            "members": [*sorted(CONFIDENTIAL), "*:*"]
-            if made.redaction is not Redaction.NONE
-            else [],
-        },
+        "selection": made.asked,
+        "redaction": {**made.redactor.profile.as_dict(), "sha256": made.redactor.profile.sha256()},
         "counts": {
             "events": gathered.events,
             "records": gathered.records,
             "withheld": gathered.withheld,
         },
+        "extracts": gathered.extracts,
         "event_times": {"first": gathered.first_event, "last": gathered.last_event},
         "software": {"name": "packtrail", "version": _version()},
         "files": [
@@ -238,7 +225,7 @@ def _manifest(made: _Made, data: list[Member]) -> bytes:
     return (json.dumps(said, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def _described(package: Path, out: Path, made: _Made) -> Exported:
+def _described(package: Path, out: Path, made: Contents) -> Exported:
     digest = sha256()
     with package.open("rb") as file:
         while piece := file.read(1 << 18):

@@ -10,12 +10,12 @@ import json
 import os
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from hashlib import sha256
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from compliance.dossier.index import HEADER, MAGIC, NO_SALT, NOTHING, RECORD, Shown
+from compliance.dossier.redaction import said_line
 from compliance.dossier.refusal import ExportRefused
 from compliance.dossier.table import COLUMNS, row_of, writer_of
 from epcis.ledger.entry import LeafKind
@@ -28,21 +28,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from compliance.dossier.chosen import Chosen, LogRow
+    from compliance.dossier.redaction import Left, Redactor
 
 EVENTS, TABLE, RECORDS, INDEX = "events.ndjson", "events.csv", "records.ndjson", "log/index.bin"
+EXTRACTS = "extracts.ndjson"
+WAITING = (EVENTS, TABLE, RECORDS, INDEX, EXTRACTS)
 ROWS_PER_MARK = 10_000
 ROWS_PER_PROGRESS = 100
 _MARK = "mark.json"
 _NO_CONFIDENTIAL = sha256(b"").digest()
-
-
-class Redaction(StrEnum):
-    """How much a recipient is shown."""
-
-    NONE = "none"
-    """Everything: for an authority."""
-    CONFIDENTIAL = "confidential"
-    """Without business transactions, parties, sensor data, ILMD and extensions: for a partner."""
 
 
 @dataclass(slots=True)
@@ -53,7 +47,11 @@ class Gathered:
     events: int = 0
     records: int = 0
     withheld: int = 0
-    """Entries shown without their content."""
+    """Entries of which the log proves only that they stand there."""
+    extracts: int = 0
+    """Entries of which the maker states what the log cannot prove without the rest."""
+    rows: int = 0
+    """Rows of the table."""
     first_event: str = ""
     last_event: str = ""
     lengths: tuple[int, ...] = ()
@@ -77,7 +75,7 @@ class Gathering:
     def run(
         self,
         chosen: Chosen,
-        redaction: Redaction,
+        redactor: Redactor,
         progress: Callable[[int, int], None] | None = None,
     ) -> Gathered:
         """Collect all chosen entries.
@@ -88,12 +86,12 @@ class Gathering:
         self._complete = chosen.complete
         self.so_far = self._resume()
         with ExitStack() as stack:
-            for name in (EVENTS, TABLE, RECORDS, INDEX):
+            for name in WAITING:
                 self._files.append(stack.enter_context((self.folder / name).open("r+b")))
             for file, length in zip(self._files, self.so_far.lengths, strict=True):
                 file.truncate(length)
                 file.seek(length)
-            self._collect(chosen, redaction, progress)
+            self._collect(chosen, redactor, progress)
             self._mark()
         self._files.clear()
         return self.so_far
@@ -105,8 +103,8 @@ class Gathering:
             noted = json.loads(mark.read_bytes())
             if noted["request"] == self._request:
                 return Gathered(**{**noted["so_far"], "lengths": tuple(noted["so_far"]["lengths"])})
-        heads = (b"", self._table_head(), b"", HEADER.pack(MAGIC, 0))
-        for name, head in zip((EVENTS, TABLE, RECORDS, INDEX), heads, strict=True):
+        heads = (b"", self._table_head(), b"", HEADER.pack(MAGIC, 0), b"")
+        for name, head in zip(WAITING, heads, strict=True):
             (self.folder / name).write_bytes(head)
         return Gathered(lengths=tuple(len(head) for head in heads))
 
@@ -116,13 +114,13 @@ class Gathering:
 
     def _mark(self) -> None:
         """Note how far we are; a crash before the rename leaves the mark before."""
-        events, table, records, index = self._files
+        index = self._files[3]
         index.seek(0)
         index.write(HEADER.pack(MAGIC, self.so_far.entries))
         index.seek(0, os.SEEK_END)
         for file in self._files:
             file.flush()
-        self.so_far.lengths = tuple(file.tell() for file in (events, table, records, index))
+        self.so_far.lengths = tuple(file.tell() for file in self._files)
         made = self.folder / f"{_MARK}.new"
         noted = {"request": self._request, "so_far": asdict(self.so_far)}
         made.write_text(json.dumps(noted))
@@ -131,7 +129,7 @@ class Gathering:
     def _collect(
         self,
         chosen: Chosen,
-        redaction: Redaction,
+        redactor: Redactor,
         progress: Callable[[int, int], None] | None,
     ) -> None:
         table = TextIOWrapper(cast("Any", self._files[1]), encoding="utf-8", newline="")
@@ -139,7 +137,7 @@ class Gathering:
         try:
             with closing(chosen.rows(self.so_far.last_index)) as rows:
                 for row in rows:
-                    self._show(row, redaction, write_row)
+                    self._show(row, redactor, write_row)
                     self.so_far.last_index = row.place
                     if self.so_far.entries % ROWS_PER_MARK == 0:
                         table.flush()
@@ -151,48 +149,78 @@ class Gathering:
         if progress:
             progress(self.so_far.entries, chosen.total)
 
-    def _show(
-        self, row: LogRow, redaction: Redaction, write_row: Callable[[list[str]], Any]
-    ) -> None:
+    def _show(self, row: LogRow, redactor: Redactor, write_row: Callable[[list[str]], Any]) -> None:
         if self._complete is not None and row.place not in self._complete:
             self._index(row, Shown.ENTRY, 0)
             self.so_far.withheld += 1
-        elif not row.is_visible:
-            self._files[3].write(_hidden(row))
-            self.so_far.withheld += 1
+        elif not row.is_visible or not redactor.shows(row.kind):
+            self._hide(row)
         elif row.kind == LeafKind.EVENT:
-            self._show_event(row, redaction, write_row)
+            self._show_event(row, redactor, write_row)
         else:
-            self._show_record(row, redaction)
+            self._show_record(row, redactor)
 
     def _show_event(
-        self, row: LogRow, redaction: Redaction, write_row: Callable[[list[str]], Any]
+        self, row: LogRow, redactor: Redactor, write_row: Callable[[list[str]], Any]
     ) -> None:
         if row.payload is None:
             raise ExportRefused(f"the event of log entry {row.place} is gone; run packtrail fsck")
         event = unpack_event(row.payload)
         parts = _as_committed(parts_of(event), row)
-        whole = redaction is Redaction.NONE and _is_open(row)
-        self._files[0].write((parts.line if whole else parts.public) + b"\n")
+        shown = self._line(row, parts, redactor, redactor.event)
+        if shown is Shown.NOTHING:
+            self._hide(row)
+        else:
+            self._files[0].write(_line_of(parts, shown))
+            self._index(row, shown, parts.cut)
+            self.so_far.events += 1
+            self.so_far.first_event = min(self.so_far.first_event or "~", event.event_time)
+            self.so_far.last_event = max(self.so_far.last_event, event.event_time)
         recorded = moment_of(row.record_time_us).isoformat()
-        write_row(
-            row_of(event, index=row.place, record_time=recorded, event_hash=row.subject.hex())
-        )
-        self._index(row, Shown.EVENT if whole else Shown.EVENT_PUBLIC, parts.cut)
-        self.so_far.events += 1
-        self.so_far.first_event = min(self.so_far.first_event or "~", event.event_time)
-        self.so_far.last_event = max(self.so_far.last_event, event.event_time)
+        event_hash = "" if shown is Shown.NOTHING else row.subject.hex()
+        seen = event if shown is not Shown.NOTHING else redactor.places_of(event)
+        write_row(row_of(seen, index=row.place, record_time=recorded, event_hash=event_hash))
+        self.so_far.rows += 1
 
-    def _show_record(self, row: LogRow, redaction: Redaction) -> None:
+    def _show_record(self, row: LogRow, redactor: Redactor) -> None:
         parts = _as_committed(Parts(row.public or b"", row.confidential or b""), row)
         if not parts.is_line:
-            self._index(row, Shown.ENTRY, 0)
-            self.so_far.withheld += 1
+            if redactor.is_open:
+                self._index(row, Shown.ENTRY, 0)
+                self.so_far.withheld += 1
+            else:
+                self._hide(row)
             return
-        whole = redaction is Redaction.NONE and _is_open(row)
-        self._files[2].write((parts.line if whole else parts.public) + b"\n")
-        self._index(row, Shown.RECORD if whole else Shown.RECORD_PUBLIC, parts.cut)
+        shown = self._line(row, parts, redactor, redactor.record)
+        if shown is Shown.NOTHING:
+            self._hide(row)
+            return
+        as_record = Shown.RECORD if shown is Shown.EVENT else Shown.RECORD_PUBLIC
+        self._files[2].write(_line_of(parts, shown))
+        self._index(row, as_record, parts.cut)
         self.so_far.records += 1
+
+    def _line(
+        self, row: LogRow, parts: Parts, redactor: Redactor, left_of: Callable[[Parts], Left]
+    ) -> Shown:
+        """In which form the log proves an entry; states beside it what else may be seen."""
+        open_parts = parts if _is_open(row) else Parts(parts.public, b"")
+        if redactor.is_open:
+            return Shown.EVENT if open_parts is parts else Shown.EVENT_PUBLIC
+        left = left_of(open_parts)
+        if left.stated:
+            self._files[4].write(said_line(row.place, row.kind, left.stated))
+            self.so_far.extracts += 1
+        if not left.is_public:
+            return Shown.NOTHING
+        return Shown.EVENT if left.is_whole and open_parts is parts else Shown.EVENT_PUBLIC
+
+    def _hide(self, row: LogRow) -> None:
+        """Write that something stands here, and not what."""
+        self._files[3].write(
+            RECORD.pack(row.place, Shown.NOTHING, 0, 0, 0, row.leaf, NOTHING, NOTHING, NO_SALT)
+        )
+        self.so_far.withheld += 1
 
     def _index(self, row: LogRow, shown: Shown, cut: int) -> None:
         whole = shown in (Shown.EVENT, Shown.RECORD)
@@ -211,9 +239,8 @@ class Gathering:
         )
 
 
-def _hidden(row: LogRow) -> bytes:
-    """That something stands here, and not what."""
-    return RECORD.pack(row.place, Shown.NOTHING, 0, 0, 0, row.leaf, NOTHING, NOTHING, NO_SALT)
+def _line_of(parts: Parts, shown: Shown) -> bytes:
+    return (parts.line if shown is Shown.EVENT else parts.public) + b"\n"
 
 
 def _is_open(row: LogRow) -> bool:

@@ -9,13 +9,14 @@ import asyncio
 import json
 import secrets
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from sqlalchemy import delete, func, insert, select, update
 
 from compliance.dossier.export import export
-from compliance.dossier.gather import Redaction
+from compliance.dossier.redaction import find_profile
 from compliance.dossier.refusal import ExportRefused
 from compliance.dossier.selection import selection_from
 from compliance.dossier.tables import export_job
@@ -44,6 +45,7 @@ class ExportJob:
     id: str
     selection: dict[str, str]
     redaction: str
+    """Name of the redaction profile."""
     party: str | None
     by: str
     asked: datetime
@@ -60,7 +62,7 @@ class ExportJob:
         return {
             "id": self.id,
             "selection": self.selection,
-            "redaction": self.redaction,
+            "profile": self.redaction,
             "by": self.by,
             "asked": self.asked.isoformat(),
             "state": self.state,
@@ -72,9 +74,7 @@ class ExportJob:
         }
 
 
-def ask(
-    act: Act, selection: Selection, *, by: str, redaction: Redaction, party: str | None
-) -> ExportJob:
+def ask(act: Act, selection: Selection, *, by: str, profile: str, party: str | None) -> ExportJob:
     """Ask for a dossier. Raises ExportRefused where too many wait already."""
     waiting = select(func.count()).where(export_job.c.state.in_(("waiting", "running")))
     if (act.connection.scalar(waiting) or 0) >= WAITING_MAX:
@@ -84,7 +84,7 @@ def ask(
         insert(export_job).values(
             id=job_id,
             selection=json.dumps(selection.as_dict()),
-            redaction=redaction.value,
+            redaction=profile,
             party=party,
             by=by,
             asked=act.now,
@@ -122,11 +122,18 @@ def file_of(folder: Path, job_id: str) -> Path:
 
 
 async def run_exports(
-    store: Store, keys: Keys, folder: Path, clock: Clock, stop: asyncio.Event
+    store: Store,
+    keys: Keys,
+    folder: Path,
+    clock: Clock,
+    stop: asyncio.Event,
+    *,
+    profiles: Path | None = None,
 ) -> None:
-    """Make the dossiers that wait, until `stop` is set."""
+    """Make the dossiers that wait, until `stop` is set; `profiles` holds the operator's own."""
     while not stop.is_set():
-        if not await asyncio.to_thread(make_next, store, keys, folder, clock, stop):
+        make = partial(make_next, store, keys, folder, clock, stop, profiles=profiles)
+        if not await asyncio.to_thread(make):
             try:
                 await asyncio.wait_for(stop.wait(), LOOK_EVERY_S)
             except TimeoutError:
@@ -134,7 +141,13 @@ async def run_exports(
 
 
 def make_next(
-    store: Store, keys: Keys, folder: Path, clock: Clock, stop: asyncio.Event | None = None
+    store: Store,
+    keys: Keys,
+    folder: Path,
+    clock: Clock,
+    stop: asyncio.Event | None = None,
+    *,
+    profiles: Path | None = None,
 ) -> bool:
     """Make the dossier that waits longest; says whether there was one.
 
@@ -160,7 +173,7 @@ def make_next(
             keys,
             now=job.asked,
             by=job.by,
-            redaction=Redaction(job.redaction),
+            profile=find_profile(job.redaction, profiles),
             party=job.party,
             progress=_progress(store, job.id, clock, stop),
         )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from compliance.dossier.about import under_transaction
 from compliance.dossier.history import link_of
+from compliance.dossier.redaction import Treatment
 from compliance.dossier.selection import (
     AuthorityReport,
     Case,
@@ -31,14 +33,16 @@ from compliance.reports.transactions import shipped_between, transaction_section
 from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
+    from compliance.dossier.contents import Contents
     from compliance.dossier.gather import Gathered
     from compliance.dossier.selection import Period, Recorded, Selection
-    from compliance.seal.checkpoint import Sealed
     from compliance.seal.keys import Keys
     from epcis.store.database import View
 
+README_CHARACTERS = 98
 README = """\
 PACKTRAIL DOSSIER
 {subject}
@@ -73,11 +77,20 @@ Or all of it, and that every event stands in the log, in one step (Python 3.9 or
 
   python3 verify_dossier.py DOSSIER.asice root.pem
 
+Is anything missing?
+
+{complete}
+
+Is anything hidden?
+
+{redaction}
+
 What is inside
   report.pdf        the summary for people
   events.csv        the events as a table; quoted so that no formula runs (.xlsx the same)
   events.ndjson     the events, EPCIS 2.0 JSON, one a line, in the order of the log
   records.ndjson    other entries of the log: verifications, pack operations, recalls, access
+  extracts.ndjson   of entries that are not shown whole: what may be shown, as the maker states it
   report.json       the report's tables for machines
   manifest.json     what was asked for, what was left out, how much there is
   log/checkpoint    the signed size and root of the log; checkpoint.tsr its time stamp
@@ -87,12 +100,14 @@ What is inside
 """
 
 
-def readme_of(keys: Keys, subject: str) -> bytes:
+def readme_of(keys: Keys, contents: Contents) -> bytes:
     """The README of a dossier."""
     return README.format(
-        subject=subject,
+        subject=contents.subject,
         fingerprint=keys.root_fingerprint(),
         signed_at=int(keys.clock().timestamp()),
+        complete="\n".join(wrap(_completeness(contents), README_CHARACTERS)),
+        redaction="\n".join(wrap(_hidden(contents), README_CHARACTERS)),
     ).encode()
 
 
@@ -127,51 +142,104 @@ def _sections_of_period(view: View, selection: Period | Recorded) -> tuple[Secti
     return ()
 
 
-def report_of(selection: Selection, sections: tuple[Section, ...]) -> bytes:
+def report_of(asked: Mapping[str, str], sections: tuple[Section, ...]) -> bytes:
     """The sections for machines; the same selection gives the same bytes."""
-    said = {"selection": selection.as_dict(), "sections": [asdict(one) for one in sections]}
+    said = {"selection": asked, "sections": [asdict(one) for one in sections]}
     return (json.dumps(said, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def paper_of(
-    selection: Selection,
-    gathered: Gathered,
-    sealed: Sealed,
-    keys: Keys,
-    sections: tuple[Section, ...],
-    *,
-    now: datetime,
-    by: str,
-) -> bytes:
+def paper_of(contents: Contents, keys: Keys, *, now: datetime, by: str) -> bytes:
     """The report of a dossier as PDF, unsigned."""
-    asked = tuple((name, value) for name, value in selection.as_dict().items())
-    found = (
-        ("events", str(gathered.events)),
-        ("other entries", str(gathered.records)),
-        ("entries without content", str(gathered.withheld)),
-        ("first event", gathered.first_event or "none"),
-        ("last event", gathered.last_event or "none"),
-    )
-    proof = (
-        ("log", sealed.checkpoint.origin),
-        ("entries in the log", str(sealed.checkpoint.size)),
-        ("root of the log", sealed.checkpoint.root.hex()),
-        ("root certificate", keys.root_fingerprint()),
-    )
     return print_report(
         Report(
-            title=f"Dossier: {selection.as_dict()['kind']}",
+            title=f"Dossier: {contents.selection.as_dict()['kind']}",
             made=now,
             made_by=by,
-            sections=(
-                Section("What was asked for", facts=asked),
-                Section("What was found", facts=found),
-                *sections,
-                Section(
-                    "How to check it",
-                    sentences=("README.txt in the dossier has the commands.",),
-                    facts=proof,
-                ),
-            ),
+            sections=(_in_short(contents), *contents.sections, _proof(contents, keys)),
         )
     )
+
+
+def _in_short(contents: Contents) -> Section:
+    """What an inspector asks first: about what, since when, how much, all of it, what is hidden."""
+    gathered, profile = contents.gathered, contents.redactor.profile
+    return Section(
+        "In short",
+        facts=(
+            *((_ASKED.get(name, name), value) for name, value in contents.asked.items()),
+            ("made for", f"{profile.about} (profile {profile.name}, version {profile.version})"),
+            ("events", _span(gathered)),
+            ("other entries", f"{gathered.records} of verifications, recalls, cases and the like"),
+            ("is anything missing?", _completeness(contents)),
+            ("is anything hidden?", _hidden(contents)),
+            ("how to check it", "README.txt in the dossier has the commands; openssl is enough."),
+        ),
+    )
+
+
+def _proof(contents: Contents, keys: Keys) -> Section:
+    checkpoint = contents.sealed.checkpoint
+    return Section(
+        "What it is proved by",
+        sentences=(
+            "The file is signed as a whole. Every line stands in a log that only grows.",
+            "Its size and root were signed and stamped with the time when this dossier was made.",
+        ),
+        facts=(
+            ("log", checkpoint.origin),
+            ("entries in the log", str(checkpoint.size)),
+            ("root of the log", checkpoint.root.hex()),
+            ("root certificate", keys.root_fingerprint()),
+        ),
+    )
+
+
+def _span(gathered: Gathered) -> str:
+    if not gathered.events:
+        return "none shown"
+    return f"{gathered.events}, from {gathered.first_event} to {gathered.last_event}"
+
+
+def _completeness(contents: Contents) -> str:
+    """Whether the dossier shows that nothing is missing, and how a reader sees that."""
+    run = contents.complete
+    if run is None:
+        return (
+            "This dossier proves everything it holds. That nothing else exists is proved by a "
+            "dossier of a period by time of recording (--complete)."
+        )
+    if not run:
+        return (
+            "No: nothing was recorded in this period. The two neighbouring entries of the log are "
+            "shown with their times, one before and one after it."
+        )
+    return (
+        f"No: entries {run.start} to {run.stop - 1} of the log are here without a gap, each with "
+        "its content or, where that is hidden, with the hash that holds its place. The entries "
+        "just outside are shown with their times: the run begins and ends with the period."
+    )
+
+
+def _hidden(contents: Contents) -> str:
+    """What the profile hides, and how that is seen."""
+    gathered, profile = contents.gathered, contents.redactor.profile
+    by_treatment = {
+        treatment: ", ".join(one.value for one, its in profile.classes if its is treatment)
+        for treatment in Treatment
+    }
+    said = []
+    if names := by_treatment[Treatment.LEAVE_OUT]:
+        said.append(f"Left out: {names}.")
+    if names := by_treatment[Treatment.HASH]:
+        said.append(f"Replaced by signs: {names}.")
+    if gathered.withheld:
+        said.append(f"Of {gathered.withheld} entries the log shows only that they stand there.")
+    if gathered.extracts:
+        said.append(
+            f"Of {gathered.extracts} entries extracts.ndjson states what may be shown; this is "
+            "proved by the signature of the maker, not by the log."
+        )
+    return " ".join(said) or "No."
+
+
+_ASKED = {"kind": "dossier of", "who": "about the acts of", "by": "period counted by"}

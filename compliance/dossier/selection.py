@@ -160,6 +160,19 @@ About: TypeAlias = Pack | Case | Lot | Shipment | RecallOf
 Selection: TypeAlias = About | Recorded | Period
 
 
+def profile_for(selection: Selection) -> str:
+    """The redaction profile of whom a dossier is for, where none was named.
+
+    >>> profile_for(Pack("09521321000017", "A1"))
+    'internal'
+    """
+    if isinstance(selection, Inspection):
+        return "regulator-us"
+    if isinstance(selection, AuthorityReport):
+        return "regulator-eu" if selection.purpose == "39(a)" else "regulator-eu-39bc"
+    return "internal"
+
+
 def _times(selection: Recorded) -> dict[str, str]:
     return {"from": selection.from_.isoformat(), "to": selection.to.isoformat()}
 

@@ -56,7 +56,7 @@ REQUIRED = (
     MANIFEST,
     SIGNATURE,
 )
-ALLOWED = frozenset((*REQUIRED, "events.xlsx", "records.csv"))
+ALLOWED = frozenset((*REQUIRED, "events.xlsx", "extracts.ndjson"))
 MEMBERS_MAX = 64
 SMALL_BYTES_MAX = 16 * 1024 * 1024
 LINE_BYTES_MAX = 256 * 1024 * 1024

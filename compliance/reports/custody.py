@@ -14,12 +14,19 @@ if TYPE_CHECKING:
 def custody_section(view: View, key: str) -> Section:
     """The stations of a thing, and who has it now."""
     story = trace(view, key)
-    stations = [one.as_dict() for one in story.custody]
-    columns = tuple(stations[0]) if stations else ()
+    stations = story.custody
     return Section(
         title="Custody",
         facts=(("held by now", story.holder or "not known"),),
-        columns=columns,
-        rows=tuple(tuple(str(value or "") for value in one.values()) for one in stations),
+        columns=("GLN", "holder", "since", "until"),
+        rows=tuple(
+            (
+                one.gln,
+                one.name or "",
+                one.since.isoformat(),
+                one.until.isoformat() if one.until else "now",
+            )
+            for one in stations
+        ),
         rows_total=len(stations),
     )

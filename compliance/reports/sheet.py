@@ -35,6 +35,8 @@ class Section:
     rows: tuple[tuple[str, ...], ...] = ()
     rows_total: int = 0
     """How many rows there are, printed or not."""
+    is_quoted: bool = False
+    """Whether the sentences are somebody else's, from a partner's file."""
 
 
 @dataclass(frozen=True, slots=True)

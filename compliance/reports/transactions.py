@@ -142,6 +142,7 @@ def _statement(shipped: _Shipped) -> Section:
     return Section(
         title="Transaction statement",
         sentences=tuple(texts) or ("The sender's file carries no transaction statement.",),
+        is_quoted=bool(texts),
     )
 
 

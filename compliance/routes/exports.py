@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
-from compliance.dossier.gather import Redaction
 from compliance.dossier.jobs import ExportJob, ask, file_of, find_job, forget, list_jobs
+from compliance.dossier.redaction import find_profile, profiles_in
 from compliance.dossier.refusal import ExportRefused
-from compliance.dossier.selection import Selection, selection_from
+from compliance.dossier.selection import Selection, profile_for, selection_from
 from epcis.desk import Caller, Problem, needs, now_of, settings_of, store_of
 from schemas.gs1.keys import Gtin
 
@@ -27,6 +27,10 @@ Kind = Literal[
 
 
 _OF_THE_HOUSE = ("audit trail", "verification log", "authority report")
+
+
+PARTNERS = "partner"
+"""The profile that every partner's own request is made under."""
 
 
 class Wanted(BaseModel):
@@ -44,32 +48,36 @@ class Wanted(BaseModel):
     by: Literal["event time", "record time"] = "event time"
     who: Word = ""
     purpose: Literal["39(a)", "39(b)", "39(c)"] = "39(a)"
-    redaction: Redaction = Redaction.NONE
+    profile: Word = Field(default="", description="redaction profile; empty: of whom it is for")
 
 
 @router.post("", status_code=202)
 def ask_(request: Request, response: Response, caller: MayExport, body: Wanted) -> dict[str, Any]:
     """Ask for a dossier; it is made in the background, see the address in `Location`."""
-    job = order(request, caller, _selection(body), body.redaction)
+    job = order(request, caller, _selection(body), body.profile)
     response.headers["Location"] = f"/exports/{job.id}"
     return job.as_dict()
 
 
-def order(
-    request: Request, caller: Caller, selection: Selection, redaction: Redaction = Redaction.NONE
-) -> ExportJob:
-    """Ask for a dossier as this caller; a partner gets none about the house, and no confidences.
+def order(request: Request, caller: Caller, selection: Selection, profile: str = "") -> ExportJob:
+    """Ask for a dossier as this caller; a partner gets none about the house itself.
 
-    Raises Problem 403 or 429.
+    What a partner asks for is made under the profile for partners.
+
+    Raises Problem 403, 422 or 429.
     """
     if caller.party and selection.as_dict()["kind"] in _OF_THE_HOUSE:
         raise Problem(
             403, "Not allowed", f"a {selection.as_dict()['kind']} is for the house itself"
         )
-    left_out = Redaction.CONFIDENTIAL if caller.party else redaction
+    name = PARTNERS if caller.party else profile or profile_for(selection)
+    try:
+        find_profile(name, own_profiles(request))
+    except (ExportRefused, OSError) as refused:
+        raise Problem(422, "No such profile", str(refused)) from None
     try:
         with store_of(request).write(now_of(request)) as act:
-            return ask(act, selection, by=caller.name, redaction=left_out, party=caller.party)
+            return ask(act, selection, by=caller.name, profile=name, party=caller.party)
     except ExportRefused as refused:
         raise Problem(
             429, "Too many dossiers wait", str(refused), headers={"Retry-After": "60"}
@@ -81,6 +89,14 @@ def list_(request: Request, caller: MayExport) -> list[dict[str, Any]]:
     """The dossiers that were asked for, newest first; a partner sees its own."""
     with store_of(request).read() as view:
         return [job.as_dict() for job in list_jobs(view) if _may_see(job, caller)]
+
+
+@router.get("/profiles")
+def profiles(request: Request, caller: MayExport) -> list[dict[str, Any]]:
+    """The redaction profiles there are, and what each keeps, hashes and leaves out."""
+    own = own_profiles(request)
+    names = [PARTNERS] if caller.party else sorted(profiles_in(own))
+    return [find_profile(name, own).as_dict() for name in names]
 
 
 @router.get("/{job_id}")
@@ -110,6 +126,12 @@ def forget_(request: Request, caller: MayExport, job_id: str) -> Response:
     with store_of(request).write(now_of(request)) as act:
         forget(act, job.id, folder_of(request))
     return Response(status_code=204)
+
+
+def own_profiles(request: Request) -> Path | None:
+    """Where the operator's own redaction profiles lie."""
+    folder: Path | None = getattr(settings_of(request), "redaction_profiles", None)
+    return folder
 
 
 def folder_of(request: Request) -> Path:

@@ -68,7 +68,8 @@ def _workers(parts: Parts) -> list[Worker]:
         await _sign_checkpoints(parts, stop)
 
     async def exports(stop: asyncio.Event) -> None:
-        await run_exports(store, parts.keys, settings.data_dir / "exports", clock, stop)
+        folder, profiles = settings.data_dir / "exports", settings.redaction_profiles
+        await run_exports(store, parts.keys, folder, clock, stop, profiles=profiles)
 
     async def unfinished(stop: asyncio.Event) -> None:
         await run_unfinished(store, clock, stop, practice_of(settings))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 from pydantic import Field
@@ -53,6 +54,8 @@ class Settings(BaseSettings):
     """Address of a service that signs digests; empty: no service."""
     seal_service_token: str = ""
     """What this installation shows the service to be let in."""
+    redaction_profiles: Path | None = None
+    """Folder of your own redaction profiles (`NAME.json`) for dossiers; they go before ours."""
     origin: str = "packtrail.local/log"
     """Name of this log in its checkpoints (C2SP: host and path, no scheme)."""
     checkpoint_every_s: float = Field(default=60.0, gt=0)
@@ -67,8 +70,50 @@ class Settings(BaseSettings):
     """ISO 3166 country whose packs are kept here; empty where only one market is served."""
     rule_pack: str = "EU-2016/161"
     """The rule pack that decides pack operations: the regulation's, or a national variant."""
+    rule_packs_dir: Path | None = None
+    """Folder of your own rule packs, `NAME.json` with `NAME.sig` beside it; they go before ours."""
+    rule_pack_keys: tuple[Path, ...] = ()
+    """Files of public keys (PEM, Ed25519) your own rule packs may be signed with, a JSON list."""
     unknown_answers_a_day: int = Field(default=20, gt=0)
     """Answers 'no such serial' per client, product and address before proof is asked for."""
+    peers_file: Path | None = None
+    """JSON list of repositories asked for packs unknown here: name, base_url, key_file, markets."""
+    peer_budget_s: float = Field(default=0.9, gt=0)
+    """Longest wait for all peers together, in seconds."""
+    peer_failures_max: int = Field(default=5, gt=0)
+    """Failures in a row after which a peer is left alone."""
+    peer_rest_s: float = Field(default=30.0, gt=0)
+    """How long it is left alone, in seconds."""
+    verification_directory: Path | None = None
+    """JSON file of who answers verification questions (VRS); taken over whenever it changes."""
+    partner_budget_s: float = Field(default=3.0, gt=0)
+    """Longest wait for a partner's answer, all tries together, in seconds."""
+    credential_policy: Literal["off", "warn", "require"] = "off"
+    """What a partner's missing or bad credential leads to: nothing, a note in the log, or 403."""
+    credential_policies: dict[str, Literal["off", "warn", "require"]] = Field(default_factory=dict)
+    """Policies of single partners, a JSON object by their GLN-13."""
+    wallet_url: str = ""
+    """Address of the wallet (OCI API) that presents our credential and checks partners'."""
+    wallet_token_file: Path | None = None
+    """File with the bearer token for the wallet; read anew for each request."""
+    wallet_holder: str = ""
+    """DID of the credential that the wallet presents for us."""
+    wallet_timeout_s: float = Field(default=3.0, gt=0)
+    """Longest wait for the wallet, in seconds."""
+    test_wallet: Path | None = None
+    """JSON file of a wallet for trials, in place of a real one: key_file, credential, trusted."""
+    anomalies_every_s: float = Field(default=60.0, gt=0)
+    """Pause between two looks for anomalies in the history of verifications, in seconds."""
+    anomaly_speed_km_h_max: float = Field(default=900.0, gt=0)
+    """A pack that would have moved faster between two known places was copied."""
+    anomaly_move_minutes_min: float = Field(default=30.0, gt=0)
+    """The same for places of unknown distance, in minutes."""
+    anomaly_burst_requests: int = Field(default=120, gt=1)
+    """So many requests of one client within the window are a burst."""
+    anomaly_burst_window_s: float = Field(default=60.0, gt=0)
+    """The window, in seconds."""
+    anomaly_probe_run: int = Field(default=5, gt=1)
+    """So many neighbouring unknown serial numbers in a row are probing."""
 
     host: str = "127.0.0.1"
     """Address to listen on."""

@@ -132,7 +132,7 @@ def test_a_partner_gets_its_own_view_only(desk):
     own = desk.client.post(
         "/exports", json={"kind": "period", "from": "2026-01-01", "to": "2027-01-01"}
     ).json()
-    assert own["redaction"] == "confidential"
+    assert own["profile"] == "partner"
     desk.caller = Caller("Nobody", frozenset())
     assert desk.client.get("/exports").status_code == 403
 

@@ -18,13 +18,13 @@ from compliance.dossier import (
     Pack,
     Period,
     RecallOf,
-    Redaction,
     Shipment,
     Verifications,
     export,
     verify_export,
 )
 from compliance.dossier.index import HEADER, RECORD, Shown
+from compliance.dossier.redaction import shipped
 from compliance.recall import open_recall
 from epcis.capture import record
 from epcis.ledger.entry import LeafKind
@@ -138,7 +138,7 @@ def test_an_empty_period_is_shown_to_be_empty(busy, keys, tmp_path):
 def test_what_a_party_may_not_see_is_only_counted(busy, keys, tmp_path):
     period = Period(*LONG, by_record_time=True)
     found = Dossier(
-        busy, period, keys, tmp_path, party="/414/0312345000002", redaction=Redaction.CONFIDENTIAL
+        busy, period, keys, tmp_path, party="/414/0312345000002", profile=shipped("partner")
     )
     assert not found.events
     assert not found.records

@@ -29,7 +29,8 @@ from compliance.service.cli.packs import gtin14
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from compliance.dossier import Exported, Selection
+    from compliance.dossier import Exported, Profile, Selection
+    from compliance.service.settings import Settings
 
 keys_commands = typer.Typer(no_args_is_help=True, help="Signing keys and certificates.")
 
@@ -72,9 +73,16 @@ def export(
     purpose: Annotated[
         str, typer.Option(help="Of an authority report: 39(a), 39(b) or 39(c).")
     ] = "39(a)",
-    redaction: Annotated[str, typer.Option(help="What is left out: none or confidential.")] = (
-        "none"
-    ),
+    profile: Annotated[
+        str,
+        typer.Option(
+            help="What the recipient is shown: internal, regulator-us, regulator-eu, "
+            "regulator-eu-39bc, partner, public, one of your own, or a file (.json)."
+        ),
+    ] = "",
+    party: Annotated[
+        str | None, typer.Option(metavar="GLN", help="Only what this partner may see.")
+    ] = None,
     database: Database = "",
     now: Now = None,
     json: Json = False,
@@ -89,7 +97,7 @@ def export(
         kind: (from_ or to) and _period(from_, to, who=who, purpose=purpose, complete=complete),
     }
     selection = _selection({name: said for name, said in about.items() if said})
-    written = _write(selection, out, redaction, database=database, now=moment(now))
+    written = _write(selection, out, profile, party=party, database=database, now=moment(now))
     answer = {"file": str(out), **written.as_dict()}
     if json:
         print_json(answer)
@@ -98,17 +106,21 @@ def export(
 
 
 def _write(
-    selection: Selection, out: Path, redaction: str, *, database: str, now: datetime
+    selection: Selection,
+    out: Path,
+    profile: str,
+    *,
+    party: str | None,
+    database: str,
+    now: datetime,
 ) -> Exported:
-    from compliance.dossier import ExportRefused, Redaction
+    from compliance.dossier import ExportRefused
     from compliance.dossier import export as write_dossier
     from compliance.seal.house import open_keys
 
-    try:
-        left_out = Redaction(redaction)
-    except ValueError:
-        stop(CANNOT_TELL, f"no redaction '{redaction}'; there are {', '.join(Redaction)}")
     settings = settings_for(database)
+    shown = _profile(profile or ("partner" if party else ""), settings)
+    whose = _party(party)
     keys = open_keys(settings)
     with opened_store(database) as store, _progress() as progress:
         try:
@@ -119,13 +131,37 @@ def _write(
                 keys,
                 now=now,
                 by="command",
-                redaction=left_out,
+                profile=shown,
+                party=whose,
                 progress=progress,
             )
         except ExportRefused as refused:
             stop(BAD, str(refused))
         except OSError as fault:
             stop(CANNOT_TELL, f"{out}: {fault.strerror or fault}; nothing was written")
+
+
+def _profile(name: str, settings: Settings) -> Profile | None:
+    from compliance.dossier import ExportRefused
+    from compliance.dossier.redaction import find_profile, read_profile
+
+    try:
+        if name.endswith(".json"):
+            return read_profile(Path(name))
+        return find_profile(name, settings.redaction_profiles) if name else None
+    except ExportRefused as refused:
+        stop(CANNOT_TELL, str(refused))
+    except OSError as fault:
+        stop(CANNOT_TELL, f"{name}: {fault.strerror or fault}")
+
+
+def _party(gln: str | None) -> str | None:
+    from schemas.gs1.keys import Gln
+
+    try:
+        return f"/414/{Gln.parse(gln)}" if gln else None
+    except ValueError as fault:
+        stop(CANNOT_TELL, f"{gln}: {fault}")
 
 
 def _selection(about: dict[str, dict[str, str]]) -> Selection:

@@ -1,0 +1,412 @@
+"""What a recipient is shown of an entry: profiles, and what is left of an entry under one.
+
+A profile says for every class of data whether it is kept, replaced by a sign that tells equal
+values from different ones, or left out. The log commits to two parts of an entry, so an entry is
+shown in the most that the profile allows of three forms: whole, its public part, or its leaf hash
+alone; these are proved by the log. What else the profile keeps is stated in `extracts.ndjson`,
+under the maker's signature. docs/decisions/0077 says why.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from dataclasses import dataclass, replace
+from enum import Enum, StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import orjson
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from compliance.dossier.refusal import ExportRefused
+from compliance.dossier.words import (
+    COLUMNS,
+    EVENT_MEMBERS,
+    RECORD_MEMBERS,
+    SELECTION_MEMBERS,
+    DataClass,
+)
+from epcis.ledger.entry import LeafKind
+from epcis.model import Place
+from schemas.gs1.epc import canonical_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from compliance.reports import Section
+    from compliance.seal.keys import Keys
+    from epcis.ledger.record import Parts
+    from epcis.model import Event
+
+PROFILES = Path(__file__).parent / "profiles"
+NAME_CHARACTERS_MAX = 20
+FILE_BYTES_MAX = 64 * 1024
+SIGN = "hidden:"
+EVERY = "every"
+_SIGN_DIGITS = 24
+_PRICE_WORDS = ("price", "amount", "cost", "currency", "discount")
+_GLN = re.compile(r"/41[47]/(\d{13})(?:/|$)")
+_KINDS: Final = {kind.name.lower().replace("_", " "): kind for kind in LeafKind}
+
+
+class Treatment(StrEnum):
+    """What becomes of a value."""
+
+    KEEP = "keep"
+    HASH = "hash"
+    """Replaced by a sign: equal values get equal signs within one recipient's dossiers."""
+    LEAVE_OUT = "leave out"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How much a kind of recipient is shown.
+
+    >>> shipped("public").treats(DataClass.PLACES), shipped("internal").is_open
+    (<Treatment.LEAVE_OUT: 'leave out'>, True)
+    """
+
+    name: str
+    version: str
+    about: str
+    kinds: frozenset[LeafKind]
+    """Kinds of entries whose content is shown at all; of others stands the leaf hash."""
+    classes: tuple[tuple[DataClass, Treatment], ...]
+
+    @classmethod
+    def parse(cls, content: bytes) -> Profile:
+        """The profile a file says. Raises ExportRefused, telling everything that is wrong."""
+        try:
+            said = orjson.loads(content)
+        except orjson.JSONDecodeError as fault:
+            raise ExportRefused(f"the redaction profile is not JSON: {fault}") from None
+        faults = list(_faults(said)) if isinstance(said, dict) else ["it is not a JSON object"]
+        if faults:
+            raise ExportRefused("the redaction profile cannot be used: " + "; ".join(faults))
+        return cls(
+            said["name"],
+            said["version"],
+            said["about"],
+            frozenset(_KINDS[str(kind)] for kind in _listed(said["kinds"])),
+            tuple((one, Treatment(said["classes"][one])) for one in sorted(DataClass)),
+        )
+
+    def treats(self, data: DataClass | None) -> Treatment:
+        """What becomes of data of a class; what has no class is open to everybody."""
+        return Treatment.KEEP if data is None else dict(self.classes)[data]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing is hidden."""
+        kept = all(one is Treatment.KEEP for _, one in self.classes)
+        return kept and self.kinds == frozenset(LeafKind)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The profile as its file says it."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "about": self.about,
+            "kinds": EVERY
+            if self.kinds == frozenset(LeafKind)
+            else [kind for kind, leaf in _KINDS.items() if leaf in self.kinds],
+            "classes": {one.value: treatment.value for one, treatment in self.classes},
+        }
+
+    def sha256(self) -> str:
+        """The digest of the profile: of its JSON with sorted members and no spaces."""
+        return hashlib.sha256(orjson.dumps(self.as_dict(), option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _listed(kinds: object) -> list[object]:
+    """The kinds of entries a profile names; what cannot be one where it names none."""
+    if kinds == EVERY:
+        return [*_KINDS]
+    return kinds if isinstance(kinds, list) else [None]
+
+
+def _faults(said: Mapping[str, Any]) -> list[str]:
+    """Everything that keeps a JSON object from being a profile; closed, so that nothing leaks."""
+    found = [
+        f"'{name}' must be a text"
+        for name in ("name", "version", "about")
+        if not isinstance(said.get(name), str) or not said[name]
+    ]
+    if len(str(said.get("name"))) > NAME_CHARACTERS_MAX:
+        found.append(f"a name has {NAME_CHARACTERS_MAX} characters at most")
+    kinds, classes = said.get("kinds"), said.get("classes")
+    if not all(str(one) in _KINDS for one in _listed(kinds)):
+        found.append(f"'kinds' must be '{EVERY}' or a list of: {', '.join(_KINDS)}")
+    if not isinstance(classes, dict) or set(classes) != set(DataClass):
+        found.append(f"'classes' must name each of: {', '.join(DataClass)}")
+    elif not all(one in set(Treatment) for one in classes.values()):
+        found.append(f"a class is one of: {', '.join(Treatment)}")
+    if odd := set(said) - {"name", "version", "about", "kinds", "classes"}:
+        found.append(f"not known: {', '.join(sorted(map(str, odd)))}")
+    return found
+
+
+def shipped(name: str) -> Profile:
+    """A profile that comes with Packtrail. Raises ExportRefused for a name there is none of."""
+    return find_profile(name, None)
+
+
+def find_profile(name: str, folder: Path | None) -> Profile:
+    """A profile by its name: the operator's own in `folder`, else one that comes with Packtrail.
+
+    Raises ExportRefused for an unknown name, or a file that is no profile.
+    """
+    known = profiles_in(folder)
+    if name not in known:
+        raise ExportRefused(f"no redaction profile '{name}'; there are {', '.join(sorted(known))}")
+    profile = read_profile(known[name])
+    if profile.name != name:
+        raise ExportRefused(f"{known[name].name} says it is the profile '{profile.name}'")
+    return profile
+
+
+def profiles_in(folder: Path | None) -> dict[str, Path]:
+    """The files of all profiles by name; the operator's own stand before those shipped."""
+    found = {path.stem: path for path in sorted(PROFILES.glob("*.json"))}
+    if folder is not None:
+        found.update({path.stem: path for path in sorted(folder.glob("*.json"))})
+    return found
+
+
+def read_profile(path: Path) -> Profile:
+    """The profile in a file. Raises ExportRefused where it is none, OSError if unreadable."""
+    with path.open("rb") as file:
+        content = file.read(FILE_BYTES_MAX + 1)
+    if len(content) > FILE_BYTES_MAX:
+        raise ExportRefused(f"{path.name} is too large for a redaction profile")
+    return Profile.parse(content)
+
+
+def secret_of(keys: Keys) -> bytes:
+    """The secret that signs for hidden values are made with: only this house can make them."""
+    made = HKDF(SHA256(), 32, salt=None, info=b"packtrail signs of hidden values 1")
+    return made.derive(keys.log.private_bytes_raw())
+
+
+class _Gone(Enum):
+    """Stands for a value that was left out."""
+
+    GONE = 0
+
+
+_GONE = _Gone.GONE
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left of an entry: which form the log proves, and what is stated beside it."""
+
+    is_whole: bool
+    is_public: bool
+    said: dict[str, Any]
+    """All that the profile shows of the entry, as JSON; signs stand for hashed values."""
+    stated: dict[str, Any]
+    """Of it, what the form shown does not have."""
+
+
+class Redactor:
+    """Applies one profile for one recipient.
+
+    `own` is the recipient's GLN key, `/414/…`: what names the recipient itself is never hidden
+    from it.
+    """
+
+    def __init__(self, profile: Profile, secret: bytes, *, own: str | None = None) -> None:
+        self.profile = profile
+        self.is_open = profile.is_open
+        self._own = own
+        self._treats = dict(profile.classes)
+        domain = f"{profile.name}\n{own or ''}".encode()
+        self._key = hmac.digest(secret, domain, "sha256")
+
+    def event(self, parts: Parts) -> Left:
+        """What is left of an event."""
+        return self._left(parts, EVENT_MEMBERS, is_event=True)
+
+    def record(self, parts: Parts) -> Left:
+        """What is left of another entry of the log."""
+        return self._left(parts, RECORD_MEMBERS, is_event=False)
+
+    def places_of(self, event: Event) -> Event:
+        """The event for the table: its places as the recipient may read them."""
+        return msgspec.structs.replace(
+            event,
+            read_point=self._place(event.read_point),
+            biz_location=self._place(event.biz_location),
+        )
+
+    def _place(self, place: Place | None) -> Place | None:
+        left = _GONE if place is None else self._scalar(place.id, DataClass.PLACES)
+        return None if left is _GONE else Place(id=left)
+
+    def shows(self, kind: int) -> bool:
+        """Whether entries of this kind have any content for the recipient."""
+        return kind in self.profile.kinds
+
+    def selection(self, said: Mapping[str, str]) -> dict[str, str]:
+        """What was asked for, as the recipient may read it."""
+        return {
+            name: self._text(value, SELECTION_MEMBERS.get(name)) for name, value in said.items()
+        }
+
+    def person(self, name: str) -> str:
+        """A user's name, as the recipient may read it."""
+        return self._text(name, DataClass.PEOPLE)
+
+    def section(self, section: Section) -> Section:
+        """A section of a report without what is hidden; a column nobody has classed is dropped."""
+        if self.is_open:
+            return section
+        treats = [self._of_column(name) for name in section.columns]
+        kept = [at for at, one in enumerate(treats) if one is not Treatment.LEAVE_OUT]
+        told = DataClass.DOCUMENTS if section.is_quoted else None
+        return replace(
+            section,
+            sentences=section.sentences if self._treated(told) is Treatment.KEEP else (),
+            facts=tuple(
+                (name, self._text(value, COLUMNS[name]))
+                for name, value in section.facts
+                if self._of_column(name) is not Treatment.LEAVE_OUT
+            ),
+            columns=tuple(section.columns[at] for at in kept),
+            rows=tuple(
+                tuple(
+                    self._sign(row[at]) if treats[at] is Treatment.HASH else row[at] for at in kept
+                )
+                for row in section.rows
+                if kept
+            ),
+        )
+
+    def _of_column(self, title: str) -> Treatment:
+        known = title in COLUMNS
+        return self._treated(COLUMNS[title]) if known else Treatment.LEAVE_OUT
+
+    def _left(
+        self, parts: Parts, classes: Mapping[str, DataClass | None], *, is_event: bool
+    ) -> Left:
+        public = orjson.loads(parts.public)
+        secret = orjson.loads(parts.confidential) if parts.confidential else {}
+        open_ = self._members(public, classes, is_event=is_event)
+        rest = self._members(secret, classes, is_event=is_event)
+        is_public = open_ == public
+        is_whole = is_public and rest == secret
+        stated = {} if is_whole else (rest if is_public else {**open_, **rest})
+        return Left(is_whole, is_public, {**open_, **rest}, stated)
+
+    def _members(
+        self,
+        said: dict[str, Any],
+        classes: Mapping[str, DataClass | None],
+        *,
+        is_event: bool,
+        outer: DataClass | None = None,
+    ) -> dict[str, Any]:
+        left: dict[str, Any] = {}
+        for name, value in said.items():
+            data = classes[name] if name in classes else _class_beside(name, DataClass.OTHER)
+            data = data or outer
+            one = self._value(value, data, classes, is_event=is_event)
+            if one is not _GONE:
+                left[name] = one
+        return left
+
+    def _value(
+        self,
+        value: Any,  # noqa: ANN401  # any JSON
+        data: DataClass | None,
+        classes: Mapping[str, DataClass | None],
+        *,
+        is_event: bool,
+    ) -> Any:  # noqa: ANN401  # any JSON, or gone
+        if isinstance(value, list):
+            if data is None and value and isinstance(value[0], str):
+                return value
+            some = [self._value(one, data, classes, is_event=is_event) for one in value]
+            left = [one for one in some if one is not _GONE]
+            return left if left or not value else _GONE
+        if isinstance(value, dict):
+            inner = (
+                self._within(value, data)
+                if is_event
+                else self._members(value, classes, is_event=False, outer=data)
+            )
+            return inner if inner or not value else _GONE
+        return self._scalar(value, data)
+
+    def _within(self, said: dict[str, Any], data: DataClass | None) -> dict[str, Any]:
+        """The members inside a member of an event: of its class, but for extensions."""
+        left: dict[str, Any] = {}
+        for name, value in said.items():
+            if name in ("type", "@context"):
+                continue
+            one = self._value(value, _class_beside(name, data), {}, is_event=True)
+            if one is not _GONE:
+                left[name] = one
+        if (left or self._treated(data) is Treatment.KEEP) and "type" in said:
+            left["type"] = said["type"]
+        return left
+
+    def _scalar(self, value: Any, data: DataClass | None) -> Any:  # noqa: ANN401  # any JSON
+        treated = self._treated(data)
+        if treated is Treatment.KEEP or value is None or self._is_own(value, data):
+            return value
+        return self._sign(str(value)) if treated is Treatment.HASH else _GONE
+
+    def _treated(self, data: DataClass | None) -> Treatment:
+        return Treatment.KEEP if data is None else self._treats[data]
+
+    def _text(self, value: str, data: DataClass | None) -> str:
+        left = self._scalar(value, data)
+        return "(left out)" if left is _GONE else str(left)
+
+    def _sign(self, value: str) -> str:
+        digest = hmac.digest(self._key, value.encode(), "sha256")
+        return SIGN + digest.hex()[:_SIGN_DIGITS]
+
+    def _is_own(self, value: object, data: DataClass | None) -> bool:
+        if self._own is None or data not in (DataClass.PARTIES, DataClass.PLACES):
+            return False
+        return gln_of(str(value)) == gln_of(self._own)
+
+
+def gln_of(text: str) -> str:
+    """The GLN in whatever names a party or a place; the text itself where there is none.
+
+    >>> gln_of("urn:epc:id:sgln:0355555.00001.9"), gln_of("/414/0355555000013")
+    ('0355555000013', '0355555000013')
+    """
+    found = _GLN.match(canonical_key(text))
+    return found[1] if found else text
+
+
+def _class_beside(name: str, otherwise: DataClass | None) -> DataClass | None:
+    """The class of a member by its own name alone."""
+    prefix, colon, local = name.rpartition(":")
+    lowered = local.lower()
+    if any(word in lowered for word in _PRICE_WORDS):
+        return DataClass.PRICES
+    if not colon or prefix == "cbvmda" or name[:1] == "@":
+        return otherwise
+    return DataClass.OTHER
+
+
+def said_line(place: int, kind: int, stated: Mapping[str, Any]) -> bytes:
+    r"""A line of `extracts.ndjson`.
+
+    >>> said_line(7, 1, {"type": "ObjectEvent"})
+    b'{"place":7,"kind":"event","said":{"type":"ObjectEvent"}}\n'
+    """
+    name = LeafKind(kind).name.lower().replace("_", " ")
+    line = {"place": place, "kind": name, "said": stated}
+    return json.dumps(line, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"

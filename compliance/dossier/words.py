@@ -1,0 +1,109 @@
+"""The classes of data in events, entries of the log and reports: what a profile speaks of.
+
+Members of entries and columns of reports that stand in no table here are of the class `other`:
+what nobody has thought about is not shown to strangers.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class DataClass(StrEnum):
+    """What a value tells a stranger."""
+
+    CERTIFICATES = "certificates"
+    DOCUMENTS = "documents"
+    """Orders, invoices, despatch advices, and what partners' files say of a transaction."""
+    LOTS = "lots"
+    """Lot, expiry and the other master data of a lot."""
+    NOTES = "notes"
+    """Free text: reasons and comments."""
+    OTHER = "other"
+    """Extensions, and whatever has no class."""
+    PARTIES = "parties"
+    """Owners and possessors: who sold, bought or holds something."""
+    PEOPLE = "people"
+    """Users by name, and what leads to them."""
+    PLACES = "places"
+    """Read points, business locations, premises."""
+    PRICES = "prices"
+    SENSORS = "sensors"
+
+
+def _named(data: DataClass | None, names: str) -> dict[str, DataClass | None]:
+    return dict.fromkeys(names.split(), data)
+
+
+EVENT_MEMBERS: Final[Mapping[str, DataClass | None]] = {
+    **_named(
+        None,
+        "@context type eventTime recordTime eventTimeZoneOffset eventID action bizStep disposition"
+        " persistentDisposition epcList childEPCs parentID quantityList childQuantityList"
+        " inputEPCList outputEPCList inputQuantityList outputQuantityList transformationID"
+        " errorDeclaration",
+    ),
+    **_named(DataClass.PLACES, "readPoint bizLocation"),
+    **_named(DataClass.DOCUMENTS, "bizTransactionList"),
+    **_named(DataClass.PARTIES, "sourceList destinationList"),
+    **_named(DataClass.LOTS, "ilmd"),
+    **_named(DataClass.SENSORS, "sensorElementList"),
+    **_named(DataClass.CERTIFICATES, "certificationInfo"),
+}
+"""Members of an event, as EPCIS 2.0 JSON names them; None is open to everybody."""
+
+RECORD_MEMBERS: Final[Mapping[str, DataClass | None]] = {
+    **_named(
+        None,
+        "act operation result rules code gtin serial sscc kind market state to from recall packs"
+        " alert status decision return day at scanned role scopes verified answered upload version"
+        " events sha256 record request known outcome facts asked pack verdict also becomes hub"
+        " case step category action due_us quantity since until product who confidence name_of",
+    ),
+    **_named(
+        DataClass.PEOPLE,
+        "by client name user subuser address email phone contact signed_by auditor opened_by",
+    ),
+    **_named(DataClass.PLACES, "location place premises read_point"),
+    **_named(
+        DataClass.PARTIES,
+        "party partner holder gln authorisation owner authority number licence responder requester"
+        " reqGLN responderGLN company",
+    ),
+    **_named(DataClass.DOCUMENTS, "transaction document file po asn sender instance selection"),
+    **_named(DataClass.NOTES, "reason comment note text say description words"),
+    **_named(DataClass.LOTS, "lot expiry expires"),
+}
+"""Members of the other entries of the log."""
+
+SELECTION_MEMBERS: Final[Mapping[str, DataClass]] = {
+    "transaction": DataClass.DOCUMENTS,
+    "who": DataClass.PEOPLE,
+    "lot": DataClass.LOTS,
+}
+"""What a request names that may be hidden from whom its answer goes to."""
+
+
+def _titled(data: DataClass | None, titles: str) -> dict[str, DataClass | None]:
+    return dict.fromkeys(titles.split("|"), data)
+
+
+COLUMNS: Final[Mapping[str, DataClass | None]] = {
+    **_titled(
+        None,
+        "operation|result|how many|alerts|late|last|when|alert|rule pack|operations|day|recall"
+        "|GTIN|opened|closed|packs|to tell|answered|since|until|kept offline and told late"
+        "|name|strength|form|NDC|container size|containers|date of transaction and shipment",
+    ),
+    **_titled(DataClass.PEOPLE, "who|by"),
+    **_titled(DataClass.PLACES, "place"),
+    **_titled(DataClass.PARTIES, "holder|GLN|held by now|from|to"),
+    **_titled(DataClass.DOCUMENTS, "documents"),
+    **_titled(DataClass.NOTES, "reason"),
+    **_titled(DataClass.LOTS, "lot|expiry"),
+}
+"""Columns and facts of reports; one that is not here is shown in the house only."""
