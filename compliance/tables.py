@@ -85,3 +85,84 @@ recall_notice = Table(
     Index("recall_notice_recall", "recall"),
     info=proof(Register(by=("recall",))),
 )
+
+partner_licence = Table(
+    "partner_licence",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("gln", String(13), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("role", String(20), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("authority", String(200), nullable=False),
+    Column("number", String(100), nullable=False),
+    Column("valid_from", String(10), nullable=False),
+    Column("valid_to", String(10)),
+    Column("ended", String(10)),
+    Column("source", Text, nullable=False),
+    Column("checked_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+    Index("partner_licence_gln", "gln"),
+    info=proof(Register()),
+)
+"""What shows that a trading partner was authorized (FD&C Act 581(2)); days are ISO 8601."""
+
+case_file = Table(
+    "case_file",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("category", String(40), nullable=False),
+    Column("state", String(30), nullable=False),
+    Column("opened_us", BigInteger, nullable=False),
+    Column("opened_by", String(100), nullable=False),
+    Column("gtin", String(14), nullable=False),
+    Column("lot", String(20), nullable=False),
+    Column("serial", String(20), nullable=False),
+    Column("partner", String(13), nullable=False),
+    Column("what", Text, nullable=False),
+    Column("illegitimate_us", BigInteger),
+    Column("incident", String(40), nullable=False),
+    Column("facts", Text, nullable=False),
+    Index("case_file_opened", "opened_us"),
+    info=proof(Register()),
+)
+"""Suspect product and exceptions; `facts` is a JSON object of what Form FDA 3911 asks besides."""
+
+case_step = Table(
+    "case_step",
+    metadata,
+    Column("case", String(40), ForeignKey("case_file.id"), primary_key=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+    Column("act", String(30), nullable=False),
+    Column("note", Text, nullable=False),
+    info=proof(Register()),
+)
+
+system_audit = Table(
+    "system_audit",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("planned", String(10), nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("auditor", String(200), nullable=False),
+    Column("done", String(10)),
+    Column("outcome", Text, nullable=False),
+    Column("entered_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+    info=proof(Register()),
+)
+"""The audits of this repository, planned and done (2016/161 Art. 37(e))."""
+
+service_time = Table(
+    "service_time",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("area", String(20), primary_key=True),
+    Column("limit_ms", Integer, primary_key=True, autoincrement=False),
+    Column("answers", BigInteger, nullable=False),
+    info=proof(Outside("what the server measured about itself, added up a minute at a time")),
+)
+"""How many answers a day took at most `limit_ms` and more than the next lower limit; 0: longer."""
