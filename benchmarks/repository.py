@@ -255,7 +255,7 @@ def lookups(store: Store) -> None:
     with store.read() as view:
         driver, mark = view.driver, "?" if view.is_sqlite else "%s"
         packs = [
-            row[0] for row in driver.execute("SELECT child FROM containment WHERE until IS NULL")
+            row[0] for row in driver.execute("SELECT id FROM item WHERE parent IS NOT NULL")
         ]
         keys = dict.fromkeys(random.Random(9).sample(packs, min(len(packs), 40_000)), "")
         for number in keys:

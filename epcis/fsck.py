@@ -26,6 +26,7 @@ from epcis.store.payload import unpack_event, unsqueeze
 from epcis.store.retell import EventDamaged, Teller, item_row, write_tellings
 from epcis.store.rows import items_of_rows
 from epcis.store.standings import Lots, Standings
+from epcis.store.stays import stays_of
 from schemas.finding import Finding, Severity, Where
 from schemas.gs1.epc import canonical_key
 
@@ -46,7 +47,6 @@ _ITEMS = (
     "SELECT id, key, age, moment, moment + lead, lot, standing, parent FROM item"
     " WHERE id > ? ORDER BY id LIMIT ?"
 )
-_STAYS = "SELECT child, since, until, parent FROM containment WHERE child"
 _EVENTS = (
     "SELECT seq, identity, hash, event_id, moment, voided, payload FROM event"
     " WHERE seq > ? ORDER BY seq LIMIT ?"
@@ -118,7 +118,7 @@ def _differences(act: Act, rows: Sequence[Row]) -> Iterator[tuple[Row, str]]:
     standings, lots = Standings(hand, act.words), Lots(hand, act.words)
     teller = Teller(hand)
     stays: dict[int, list[Row]] = defaultdict(list)
-    for child, *stay in hand.all_in(_STAYS, [row[0] for row in rows]):
+    for child, *stay in stays_of(hand, [row[0] for row in rows]):
         stays[child].append(tuple(stay))
     for row in rows:
         try:

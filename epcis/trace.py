@@ -19,6 +19,7 @@ from epcis.store.life import ItemStatus, Standing, advance, happening, share, ti
 from epcis.store.masterdata import names_of
 from epcis.store.named import blocks_of, ids_of
 from epcis.store.payload import unpack_event
+from epcis.store.stays import ALWAYS, stays_of
 from epcis.store.tables import Role
 from schemas.gs1.epc import canonical_key
 
@@ -36,8 +37,6 @@ CONTENTS_MAX = 1000
 """Items listed as the contents of a case; more are only counted."""
 LOT_EVENTS_MAX = 1000
 """Latest events listed for a lot."""
-_ALWAYS = 1 << 62
-"""A moment after all others; its negative is before all."""
 _GONE = frozenset({ItemStatus.NONE, ItemStatus.DESTROYED, ItemStatus.CONSUMED})
 
 _INSIDE = """
@@ -50,8 +49,9 @@ WITH RECURSIVE inside(item, since, until, level, opened, closed) AS (
     CASE WHEN c.since > i.since THEN c.since ELSE i.since END,
     CASE WHEN c.until < i.until THEN c.until ELSE i.until END,
     i.level + 1, c.since, c.until
-  FROM inside i JOIN containment c ON c.child = i.item
-  WHERE c.since < i.until AND (c.until IS NULL OR c.until > i.since) AND i.level < 16
+  FROM inside i JOIN containment c ON c.block = i.item >> 6
+    AND c.mask & (CAST(1 AS BIGINT) << CAST(i.item & 63 AS INTEGER)) <> 0
+  WHERE c.since < i.until AND c.until > i.since AND i.level < 16
 )
 """
 _COLUMNS = (
@@ -89,17 +89,20 @@ _LOT_GROUPS = (
 _LOT_ITEMS = "SELECT i.id FROM item i JOIN lot l ON l.id = i.lot WHERE l.gtin = ? AND l.code = ?"
 _CLASS_EVENTS = "SELECT seq FROM event_quantity WHERE key = ?"
 _NAMED = "SELECT block, seq, mask FROM event_epc WHERE block"
-_CONTAINERS = "SELECT child, parent, since, until FROM containment WHERE child"
 _WITHIN = """
 WITH RECURSIVE below(item, level) AS (
   SELECT id, 0 FROM item WHERE key = ?
   UNION ALL
-  SELECT c.child, b.level + 1 FROM below b JOIN containment c ON c.parent = b.item
-  WHERE c.until IS NULL AND b.level < 16
+  SELECT i.id, b.level + 1 FROM below b
+  JOIN containment c ON c.parent = b.item AND c.until = 4611686018427387904
+  JOIN item i ON i.id BETWEEN c.block * 64 AND c.block * 64 + 63
+    AND c.mask & (CAST(1 AS BIGINT) << CAST(i.id & 63 AS INTEGER)) <> 0
+  WHERE b.level < 16
 )
 SELECT i.key FROM below b JOIN item i ON i.id = b.item
 WHERE b.level > 0 AND NOT EXISTS (
-  SELECT 1 FROM containment k WHERE k.parent = b.item AND k.until IS NULL)
+  SELECT 1 FROM containment k
+  WHERE k.parent = b.item AND k.until = 4611686018427387904)
 ORDER BY i.id
 """
 
@@ -230,7 +233,7 @@ class Story:
         """What it was and is in, and what that was in meanwhile."""
         seen = {event.moment for event in self.events}
         return tuple(
-            Stay(unpack_key(key), _time(opened), _time(closed) if closed else None, level)
+            Stay(unpack_key(key), _time(opened), None if closed == ALWAYS else _time(closed), level)
             for key, opened, closed, level in Hand(self.view).all(_STAYS, (pack_key(self.id),))
             if self.party is None or opened in seen
         )
@@ -366,7 +369,7 @@ def _events_of_lot(view: View, key: str, gtin: str, lot: str) -> list[Told]:
     levels = {row[0]: 0 for row in hand.all(_CLASS_EVENTS, (pack_key(key),))}
     items = [row[0] for row in hand.all(_LOT_ITEMS, (gtin, lot))]
     levels.update((seq, 0) for seq, _ in _naming(hand, items))
-    spans: dict[int, tuple[int, int]] = dict.fromkeys(items, (-_ALWAYS, _ALWAYS))
+    spans: dict[int, tuple[int, int]] = dict.fromkeys(items, (-ALWAYS, ALWAYS))
     meanwhile: dict[int, list[tuple[int, int]]] = {}
     for level in range(1, LEVELS_MAX):
         spans = _outer_spans(hand, spans)
@@ -388,9 +391,9 @@ def _events_of_lot(view: View, key: str, gtin: str, lot: str) -> list[Told]:
 def _outer_spans(hand: Hand, spans: dict[int, tuple[int, int]]) -> dict[int, tuple[int, int]]:
     """What the items were in, and the widest time in which any of them was."""
     outer: dict[int, tuple[int, int]] = {}
-    for child, parent, since, until in hand.all_in(_CONTAINERS, list(spans)):
+    for child, since, until, parent in stays_of(hand, spans):
         low = max(since, spans[child][0])
-        high = min(_ALWAYS if until is None else until, spans[child][1])
+        high = min(until, spans[child][1])
         if low < high:
             known = outer.get(parent, (low, high))
             outer[parent] = (min(low, known[0]), max(high, known[1]))

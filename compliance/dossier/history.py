@@ -13,8 +13,10 @@ from urllib.parse import quote
 from sqlalchemy import select
 
 from compliance.dossier.selection import Case, Lot, Pack
+from epcis.store.bulk import Hand
 from epcis.store.named import naming
-from epcis.store.tables import containment, event, item, lot
+from epcis.store.stays import stays_of
+from epcis.store.tables import event, item, lot
 from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
@@ -97,15 +99,12 @@ def _naming(view: View, spans: Spans) -> Iterator[int]:
 def _containers(view: View, spans: Spans) -> Spans:
     """What the items were in, and from when until when."""
     outer: Spans = {}
-    stay = containment.c
+    hand = Hand(view)
     for some in _some(spans):
-        rows = view.connection.execute(
-            select(stay.child, stay.parent, stay.since, stay.until).where(stay.child.in_(some))
-        )
-        for child, parent, since, until in rows:
+        for child, since, until, parent in stays_of(hand, some):
             for first, last in spans[child]:
                 begin = max(since, first)
-                end = last if until is None else min(until, last)
+                end = min(until, last)
                 if begin <= end:
                     outer.setdefault(parent, set()).add((begin, end))
     return outer

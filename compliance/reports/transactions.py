@@ -11,15 +11,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from compliance.reports.sheet import Section
 from epcis.model import Node
+from epcis.store.bulk import Hand
 from epcis.store.named import ids_of
 from epcis.store.payload import unpack_event, unpack_header
+from epcis.store.stays import stays_in
 from epcis.store.tables import (
     Role,
-    containment,
     document,
     event,
     event_epc,
@@ -190,14 +191,9 @@ def _packs_among(view: View, items: list[int]) -> Iterator[tuple[str, str, str]]
 
 
 def _inside(view: View, items: list[int], moment: int) -> Iterator[int]:
-    stay = containment.c
-    yield from view.connection.scalars(
-        select(stay.child).where(
-            stay.parent.in_(items),
-            stay.since <= moment,
-            or_(stay.until.is_(None), stay.until >= moment),
-        )
-    )
+    for stay in stays_in(Hand(view), items):
+        if stay.since <= moment <= stay.until:
+            yield stay.child
 
 
 def _party(view: View, parties: Iterable[Party] | None) -> str:

@@ -127,22 +127,20 @@ class Hand:
         key: str,
         columns: tuple[str, ...],
         rows: Sequence[Sequence[object]],
-        only: str = "",
     ) -> None:
-        """Set `columns` in the rows whose `key` is the last value of each row, `only` where …."""
+        """Set `columns` in the rows whose `key` is the last value of each row."""
         if not rows:
             return
-        also = f" AND {table}.{only}" if only else ""
         if self.is_sqlite:
             changes = ", ".join(f"{column} = ?" for column in columns)
-            self._driver.executemany(f"UPDATE {table} SET {changes} WHERE {key} = ?{also}", rows)  # noqa: S608  # names are ours
+            self._driver.executemany(f"UPDATE {table} SET {changes} WHERE {key} = ?", rows)  # noqa: S608  # names are ours
             return
         names = (*columns, key)
         changes = ", ".join(f"{column} = v.{column}" for column in columns)
         arrays = ", ".join(f"%s::{_kind(name)}[]" for name in names)
         statement = (
             f"UPDATE {table} SET {changes} FROM unnest({arrays}) AS v({', '.join(names)})"  # noqa: S608  # names are ours
-            f" WHERE {table}.{key} = v.{key}{also}"
+            f" WHERE {table}.{key} = v.{key}"
         )
         self._driver.execute(statement, [list(column) for column in zip(*rows, strict=True)])
 

@@ -269,12 +269,12 @@ class Intake:
         self, children: Sequence[Live], parent: Live | None, action: str, moment: int
     ) -> None:
         """Put children into the parent, or take them out of it, or of whatever they are in."""
-        for live in children:
-            if action != "DELETE":
-                if parent is not None:
-                    self._lives.put_into(live, parent, moment)
-            elif live.parent is not None and (parent is None or live.parent == parent.id):
-                self._lives.take_out(live, moment)
+        if action == "DELETE":
+            inside = (live for live in children if live.parent is not None)
+            taken = [live for live in inside if parent is None or live.parent == parent.id]
+            self._lives.take_out(taken, moment)
+        elif parent is not None:
+            self._lives.put_into(children, parent, moment)
 
     def _write(self, told: Sequence[_Told]) -> None:
         """All rows of a batch; the last thing that touches the large tables."""

@@ -35,6 +35,13 @@ _JOINED = " FROM item i LEFT JOIN item c ON c.id = i.parent"
 _OWN = _COLUMNS + ", i.key" + _JOINED
 _ITEM_BY_KEY = _COLUMNS + _JOINED + " WHERE i.key = ?"
 _ITEM_BY_KEY_POSTGRESQL = for_postgresql(_ITEM_BY_KEY)
+_CONTENTS = (
+    _OWN
+    + " JOIN containment k ON i.id BETWEEN k.block * 64 AND k.block * 64 + 63"
+    + " AND k.mask & (CAST(1 AS BIGINT) << CAST(i.id & 63 AS INTEGER)) <> 0"
+    + " WHERE k.parent = (SELECT id FROM item WHERE key = ?) AND k.until = 4611686018427387904"
+    + " ORDER BY i.id"
+)
 _CONTAINER = "SELECT key, moment, standing, parent FROM item WHERE id = ?"
 _STANDING = "SELECT status, disposition, location, holder FROM standing WHERE id = ?"
 _LOT = "SELECT code, expiry FROM lot WHERE id = ?"
@@ -160,10 +167,8 @@ def contents(view: View, key: str) -> list[ItemState]:
     """What is directly inside an item now, by its key."""
     hand = Hand(view)
     shared = Shared(view, hand)
-    inside = _OWN + " JOIN containment k ON k.child = i.id JOIN item o ON o.id = k.parent"
-    only = " WHERE o.key = ? AND k.until IS NULL ORDER BY i.id"
     states = (
-        _state(row, unpack_key(row[9]), shared) for row in hand.all(inside + only, (pack_key(key),))
+        _state(row, unpack_key(row[9]), shared) for row in hand.all(_CONTENTS, (pack_key(key),))
     )
     return [state for state in states if state is not None]
 

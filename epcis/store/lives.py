@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from epcis.store.items import LEVELS_MAX
 from epcis.store.life import time_of_moment
+from epcis.store.named import masks_of
+from epcis.store.stays import Stays
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,16 +51,6 @@ class Live:
         self.changed = is_new
 
 
-class Stay:
-    """One stay in a container that this act begins."""
-
-    __slots__ = ("child", "parent", "since", "until")
-
-    def __init__(self, child: int, since: int, parent: int) -> None:
-        self.child, self.since, self.parent = child, since, parent
-        self.until: int | None = None
-
-
 class Lives:
     """The items of an act."""
 
@@ -67,9 +60,7 @@ class Lives:
         self.by_key: dict[bytes, Live] = {}
         self.by_id: dict[int, Live] = {}
         self._changed: list[Live] = []
-        self._stays: list[Stay] = []
-        self._open: dict[int, Stay] = {}
-        self._closed: list[tuple[int, int]] = []
+        self._stays = Stays(hand)
         self.late: dict[int, int] = {}
         """Item id -> earliest moment from which its life must be told anew."""
         self.emptied: set[int] = set()
@@ -138,25 +129,23 @@ class Lives:
             moved.append(live)
         return moved
 
-    def put_into(self, live: Live, parent: Live, moment: int) -> None:
-        """The item is in `parent` from this moment on."""
-        if live.parent == parent.id:
-            return
-        if live.parent is not None:
-            self.take_out(live, moment)
-        live.parent = parent.id
-        stay = Stay(live.id, moment, parent.id)
-        self._stays.append(stay)
-        self._open[live.id] = stay
+    def put_into(self, lives: Iterable[Live], parent: Live, moment: int) -> None:
+        """The items are in `parent` from this moment on."""
+        moving = [live for live in lives if live.parent != parent.id]
+        self.take_out([live for live in moving if live.parent is not None], moment)
+        for live in moving:
+            live.parent = parent.id
+        self._stays.begin(masks_of([live.id for live in moving]), parent.id, moment)
 
-    def take_out(self, live: Live, moment: int) -> None:
-        """The item is in nothing from this moment on."""
-        live.parent = None
-        stay = self._open.pop(live.id, None)
-        if stay is not None:
-            stay.until = moment
-        else:
-            self._closed.append((moment, live.id))
+    def take_out(self, lives: Iterable[Live], moment: int) -> None:
+        """The items, each of which is in something, are in nothing from this moment on."""
+        inside: dict[int, list[int]] = defaultdict(list)
+        for live in lives:
+            assert live.parent is not None, "only what is in something is taken out"
+            inside[live.parent].append(live.id)
+            live.parent = None
+        for parent, ids in inside.items():
+            self._stays.end(masks_of(ids), parent, moment)
 
     def write(self) -> None:
         """Bring all changes into the tables."""
@@ -168,7 +157,7 @@ class Lives:
         for live in self._changed:
             live.is_new = live.changed = False
         self._changed = []
-        self._write_stays()
+        self._stays.write()
 
     def effective(self, live: Live, level: int = 0) -> tuple[int, int]:
         """Last moment and standing number of an item, its containers taken into account."""
@@ -242,12 +231,6 @@ class Lives:
 
     def _lock(self) -> str:
         return "" if self._hand.is_sqlite else " ORDER BY id FOR UPDATE"
-
-    def _write_stays(self) -> None:
-        self._hand.update("containment", "child", ("until",), self._closed, "until IS NULL")
-        rows = sorted((s.child, s.since, s.until, s.parent) for s in self._stays)
-        self._hand.insert("containment", ("child", "since", "until", "parent"), rows)
-        self._closed, self._stays, self._open = [], [], {}
 
 
 def _whole(live: Live) -> Row:

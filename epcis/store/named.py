@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from epcis.store.database import View
     from epcis.store.tables import Role
 
+ALL_BITS = (1 << 64) - 1
 _SIGN = 1 << 63
-_WRAP = 1 << 64
 _NAMING = (
     "SELECT DISTINCT x.seq FROM item i JOIN event_epc x ON x.block = i.id >> 6"
     " AND x.mask & (CAST(1 AS BIGINT) << CAST(i.id & 63 AS INTEGER)) <> 0"
@@ -38,11 +38,25 @@ def blocks_of(ids: Iterable[int]) -> dict[int, int]:
     >>> blocks_of([1, 3, 64])
     {0: 10, 1: 1}
     """
+    return {block: signed(mask) for block, mask in masks_of(ids).items()}
+
+
+def masks_of(ids: Iterable[int]) -> dict[int, int]:
+    """As `blocks_of`, the masks not yet signed.
+
+    >>> masks_of([63]), blocks_of([63])
+    ({0: 9223372036854775808}, {0: -9223372036854775808})
+    """
     masks: dict[int, int] = {}
     for one in ids:
         block = one >> 6
         masks[block] = masks.get(block, 0) | 1 << (one & 63)
-    return {block: mask - _WRAP if mask & _SIGN else mask for block, mask in masks.items()}
+    return masks
+
+
+def signed(mask: int) -> int:
+    """A mask as the 64-bit number that databases know."""
+    return mask - (1 << 64) if mask & _SIGN else mask
 
 
 def ids_of(block: int, mask: int) -> Iterator[int]:
@@ -51,7 +65,7 @@ def ids_of(block: int, mask: int) -> Iterator[int]:
     >>> list(ids_of(1, 3))
     [64, 65]
     """
-    first, rest = block << 6, mask & _WRAP - 1
+    first, rest = block << 6, mask & ALL_BITS
     while rest:
         low = rest & -rest
         yield first + low.bit_length() - 1

@@ -20,6 +20,7 @@ from epcis.store.life import Standing, advance, share
 from epcis.store.lives import NEVER
 from epcis.store.named import bit
 from epcis.store.payload import unpack_event
+from epcis.store.stays import ALWAYS, Stay, replace_stays
 from epcis.store.tables import Role
 
 if TYPE_CHECKING:
@@ -42,13 +43,14 @@ _NAMED = (
 )
 _PAYLOAD = "SELECT payload FROM event WHERE seq = ?"
 _INSIDE = (
-    "SELECT c.child, i.moment, i.moment + i.lead FROM containment c JOIN item i ON i.id = c.child"
-    " WHERE c.parent = ? AND (c.until IS NULL OR c.until >= ?)"
+    "SELECT i.id, i.moment, i.moment + i.lead FROM containment c"
+    " JOIN item i ON i.id BETWEEN c.block * 64 AND c.block * 64 + 63"
+    " AND c.mask & (CAST(1 AS BIGINT) << CAST(i.id & 63 AS INTEGER)) <> 0"
+    " WHERE c.parent = ? AND c.until >= ?"
 )
 _ROW = "SELECT id, key, age, moment, moment + lead FROM item WHERE id"
 _LEAN = "UPDATE item SET lead = ? - moment WHERE id = ? AND moment + lead < ?"
 _CHANGING = ("lot", "standing", "parent", "age", "moment", "lead")
-_STAY = ("child", "since", "until", "parent")
 
 
 class EventDamaged(LookupError):  # noqa: N818  # a state of the store, as StoreFull is
@@ -71,15 +73,15 @@ class Step(NamedTuple):
     takes_all: bool
 
 
-class Stay(NamedTuple):
+class Inside(NamedTuple):
     """A time in a container, from and until a moment."""
 
     since: int
-    until: int | None
+    until: int
     parent: int | None
 
 
-_OUTSIDE = Stay(NEVER, None, None)
+_OUTSIDE = Inside(NEVER, ALWAYS, None)
 
 
 class Telling(NamedTuple):
@@ -88,13 +90,13 @@ class Telling(NamedTuple):
     moments: tuple[int, ...]
     standings: tuple[Standing, ...]
     """After each moment."""
-    stays: tuple[Stay, ...]
+    stays: tuple[Inside, ...]
     lot: Lot | None
 
     @property
     def parent(self) -> int | None:
         """What it is in at the end."""
-        if self.stays and self.stays[-1].until is None:
+        if self.stays and self.stays[-1].until == ALWAYS:
             return self.stays[-1].parent
         return None
 
@@ -125,9 +127,8 @@ def write_tellings(
     told = [(row, teller.tell(row[0])) for row in found]
     rows = [item_row(standings, lots, row, telling) for row, telling in told]
     hand.update("item", "id", _CHANGING, rows)
-    hand.run_many("DELETE FROM containment WHERE child = ?", [(row[0],) for row in found])
-    stays = [(row[0], *stay) for row, telling in told for stay in telling.stays]
-    hand.insert("containment", _STAY, stays)
+    stays = [Stay(row[0], *stay) for row, telling in told for stay in telling.stays]
+    replace_stays(hand, [row[0] for row in found], stays)
     hand.run_many(_LEAN, [(m, container, m) for container, m in teller.take_leanings()])
 
 
@@ -188,7 +189,7 @@ class Teller:
     def _tell(self, item_id: int) -> Telling:
         moments: list[int] = []
         standings: list[Standing] = []
-        stays: list[Stay] = []
+        stays: list[Inside] = []
         lot: Lot | None = None
         standing, latest, inside = Standing(), NEVER, _OUTSIDE
         own = deque(self._steps_of(item_id))
@@ -209,14 +210,14 @@ class Teller:
             stays.append(inside)
         return Telling(tuple(moments), tuple(standings), tuple(stays), lot)
 
-    def _next(self, own: deque[Step], inside: Stay) -> Step | None:
+    def _next(self, own: deque[Step], inside: Inside) -> Step | None:
         """The next event that names the item, or that empties what it is in."""
         emptying = self._emptied_after(inside) if inside.parent is not None else None
         if emptying is None or (own and own[0][:2] <= emptying[:2]):
             return own.popleft() if own else None
         return emptying
 
-    def _emptied_after(self, inside: Stay) -> Step | None:
+    def _emptied_after(self, inside: Inside) -> Step | None:
         assert inside.parent is not None, "only a container can be emptied"
         for step in self._steps_of(inside.parent):
             if step.takes_all and step.moment > inside.since:
@@ -234,7 +235,7 @@ class Teller:
         if at:
             latest, standing = telling.moments[at - 1], telling.standings[at - 1]
         for stay in telling.stays:
-            is_inside = stay.since < moment and (stay.until is None or stay.until >= moment)
+            is_inside = stay.since < moment <= stay.until
             if is_inside and stay.parent is not None:
                 outer = self._before(stay.parent, moment, level + 1)
                 if outer[0] > latest:
@@ -279,7 +280,7 @@ class Teller:
             raise EventDamaged(seq) from fault
 
 
-def _moved(step: Step, inside: Stay, stays: list[Stay]) -> Stay:
+def _moved(step: Step, inside: Inside, stays: list[Inside]) -> Inside:
     """Where the item is after a step; a stay that ends joins `stays`."""
     if not step.is_aggregation or step.role is not Role.CHILD:
         return inside
@@ -290,7 +291,7 @@ def _moved(step: Step, inside: Stay, stays: list[Stay]) -> Stay:
     else:
         if step.parent is None or step.parent == inside.parent:
             return inside
-        after = Stay(step.moment, None, step.parent)
+        after = Inside(step.moment, ALWAYS, step.parent)
     if inside.parent is not None and inside.since < step.moment:
         stays.append(inside._replace(until=step.moment))
     return after

@@ -225,14 +225,16 @@ item = Table(
 containment = Table(
     "containment",
     metadata,
-    Column("child", BigInteger, primary_key=True, autoincrement=False),
+    Column("block", BigInteger, primary_key=True, autoincrement=False, comment="item id // 64"),
     Column("since", BigInteger, primary_key=True, autoincrement=False, comment="a moment"),
-    Column("until", BigInteger, comment="a moment; None while it is inside"),
-    Column("parent", BigInteger, nullable=False),
+    Column("parent", BigInteger, primary_key=True, autoincrement=False, comment="item id"),
+    Column("until", BigInteger, primary_key=True, autoincrement=False, comment="a moment"),
+    Column("mask", BigInteger, nullable=False, comment="bit item id % 64 set: it is inside"),
     _tenant(),
     Index("containment_by_parent", "parent"),
     sqlite_with_rowid=False,
-    info=proof(Told("the events that name its child")),
+    comment="what was in what, and until stays.ALWAYS what is; see epcis.store.stays",
+    info=proof(Told("the events that name what is inside")),
 )
 
 master_data = Table(

@@ -13,8 +13,10 @@ from sqlalchemy import delete, select
 from epcis.capture import record
 from epcis.fsck import check_state
 from epcis.store import tables
+from epcis.store.bulk import Hand
 from epcis.store.database import Store
 from epcis.store.items import items
+from epcis.store.stays import stays_of
 from schemas.gs1.epc import canonical_key
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -80,10 +82,12 @@ def state_after(store, events, acts):
             record(act, events[first : first + acts])
     assert list(check_state(store, now=NOW)) == []
     with store.read() as view:
-        inside = select(
-            tables.item.c.key, tables.containment.c.since, tables.containment.c.until
-        ).join(tables.containment, tables.containment.c.child == tables.item.c.id)
-        stays = sorted(tuple(row) for row in view.connection.execute(inside))
+        named = select(tables.item.c.id, tables.item.c.key)
+        keys = dict(view.connection.execute(named).all())
+        stays = sorted(
+            (keys[stay.child], stay.since, stay.until, keys[stay.parent])
+            for stay in stays_of(Hand(view), keys)
+        )
         return items(view, [canonical_key(thing) for thing in THINGS]), stays
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import delete, text
@@ -13,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 import compliance.service.migrations.tables  # noqa: F401  # so that metadata knows all tables
 from compliance.service.migrate import (
+    alembic_config,
     NewerDatabaseError,
     current_revision,
     migrate,
@@ -20,6 +22,9 @@ from compliance.service.migrate import (
     open_migrated,
 )
 from epcis.ledger.tables import ledger_checkpoint
+from epcis.store.bulk import Hand
+from epcis.store.database import Store
+from epcis.store.stays import ALWAYS, stays_of
 from epcis.store.tables import metadata
 
 
@@ -67,3 +72,21 @@ def test_a_migrated_log_cannot_be_changed(store, now) -> None:
         connection.execute(ledger_checkpoint.insert().values(size=1, root=b"r" * 32, made=now))
     with pytest.raises(DBAPIError, match="never"), store.engine.begin() as connection:
         connection.execute(delete(ledger_checkpoint))
+
+
+def test_stays_told_one_by_one_are_kept_when_they_move_into_blocks(database) -> None:
+    """Packs 63 (the sign bit of its mask) and 64 stand on either side of a block's end."""
+    told = {(63, 5, 9, 700), (63, 9, ALWAYS, 701), (64, 5, ALWAYS, 700), (65, 5, ALWAYS, 700)}
+    store = Store.open(database)
+    with store.engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "0004")
+        for child, since, until, parent in told:
+            lasting = "NULL" if until == ALWAYS else str(until)
+            connection.exec_driver_sql(
+                "INSERT INTO containment (child, since, until, parent)"
+                f" VALUES ({child}, {since}, {lasting}, {parent})"  # noqa: S608  # numbers of ours
+            )
+    migrate(store.engine)
+    with store.read() as view:
+        assert {tuple(stay) for stay in stays_of(Hand(view), [63, 64, 65])} == told
+    store.close()
