@@ -1,0 +1,126 @@
+"""What is recorded of packs: by their events and by the registry, of many packs in one look."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from epcis.store.columns import pack_key as packed
+from epcis.store.items import items
+from verification import history
+from verification.stops import MARK, stops_at
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from epcis.store.database import View
+    from verification.stops import Stops
+
+LOOK_PACKS_MAX = 128
+"""Packs in one statement."""
+
+_COLUMNS = f"""
+ s.status, s.disposition, s.location, i.moment, l.code, l.expiry,
+ p.state, p.lot, p.expiry, p.since_us, p.location, p.authorisation, p.repeats, p.version, p.stolen,
+ p.public, i.parent, q.n, {MARK}
+"""
+_JOINS = """
+LEFT JOIN item i ON i.key = q.key
+LEFT JOIN standing s ON s.id = i.standing
+LEFT JOIN lot l ON l.id = i.lot
+LEFT JOIN pack p ON p.code = q.code AND p.serial = q.serial
+"""
+_ON_POSTGRESQL = (
+    f"SELECT {_COLUMNS} FROM unnest(%s::bytea[], %s::text[], %s::text[])"  # noqa: S608  # no value is put in
+    f" WITH ORDINALITY AS q(key, code, serial, n) {_JOINS}"
+)
+
+
+class Recorded(NamedTuple):
+    """What is recorded of one pack; None where nothing is."""
+
+    status: str | None
+    """By its events, as the next five."""
+    disposition: str | None
+    place: str | None
+    moment: int | None
+    event_lot: str | None
+    event_expiry: str | None
+    state: str | None
+    """By the registry, as all that follow."""
+    lot: str | None
+    expiry: str | None
+    since_us: int | None
+    location: str | None
+    authorisation: str | None
+    repeats: int | None
+    version: int | None
+    stolen: int | None
+    handed_over: int | None
+    parent: int | None
+    """Number of the item it is in."""
+    n: int
+    mark: int | None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether any event or upload told of the pack."""
+        return self.status is not None or self.state is not None
+
+
+def look(view: View, packs: Sequence[tuple[str, str]]) -> tuple[Stops, list[Recorded]]:
+    """The stops, and what is recorded of packs, as (product code, serial), in their order.
+
+    A pack inside something has the state that the container's later events gave it: a pallet that
+    is reported stolen takes its packs along, though no event names them.
+    """
+    rows: list[Recorded] = []
+    for start in range(0, len(packs), LOOK_PACKS_MAX):
+        some = packs[start : start + LOOK_PACKS_MAX]
+        rows += map(Recorded._make, sorted(_rows(view, some), key=_place))
+    stops = stops_at(view, rows[0].mark if rows else _mark(view))
+    inside = [at for at, row in enumerate(rows) if row.parent is not None]
+    if inside:
+        keys = [history.pack_key(*packs[at]) for at in inside]
+        states = items(view, keys)
+        for at, key in zip(inside, keys, strict=True):
+            state = states.get(key)
+            status, disposition = (
+                (None, None) if state is None else (state.status.value, state.disposition)
+            )
+            rows[at] = rows[at]._replace(status=status, disposition=disposition)
+    return stops, rows
+
+
+def _place(row: Sequence[Any]) -> int:
+    place: int = row[17]
+    return place
+
+
+def _mark(view: View) -> int | None:
+    mark: int | None = view.driver.execute(f"SELECT {MARK}").fetchone()[0]
+    return mark
+
+
+def _rows(view: View, packs: Sequence[tuple[str, str]]) -> list[Sequence[Any]]:
+    keys = [packed(history.pack_key(code, serial)) for code, serial in packs]
+    values: Sequence[object]
+    if view.is_sqlite:
+        values = [
+            value
+            for key, (code, serial) in zip(keys, packs, strict=True)
+            for value in (key, code, serial)
+        ]
+        statement = _on_sqlite(len(packs))
+    else:
+        values = (keys, [code for code, _ in packs], [serial for _, serial in packs])
+        statement = _ON_POSTGRESQL
+    found: list[Sequence[Any]] = view.driver.execute(statement, values).fetchall()
+    return found
+
+
+@lru_cache(maxsize=LOOK_PACKS_MAX)
+def _on_sqlite(packs: int) -> str:
+    """The statement for so many packs; one text for each number, so that SQLite can keep it."""
+    marks = ", ".join(f"({number}, ?, ?, ?)" for number in range(packs))
+    return f"WITH q(n, key, code, serial) AS (VALUES {marks}) SELECT {_COLUMNS} FROM q {_JOINS}"  # noqa: S608  # no value is put in
