@@ -8,12 +8,14 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import shutil
 import tempfile
 import weakref
 import zipfile
 import zlib
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
+from epcis.codec.at_rest import PlainFile
 from epcis.codec.sniff import SNIFF_BYTES, Packing, Sniffed, Syntax, encoding_of, sniff
 from schemas.finding import Finding, Severity
 
@@ -36,7 +38,7 @@ class PlainStream(io.RawIOBase):
         self._gathering = gathering
         self._source: BinaryIO = io.BytesIO()
         self._ahead = b""
-        self._given = b""
+        self._start: int | None = None
         self._decoder: codecs.IncrementalDecoder | None = None
         self.is_transcoded = False
         """The bytes were not an ASCII superset; now they are UTF-8, whatever they say inside."""
@@ -46,7 +48,7 @@ class PlainStream(io.RawIOBase):
     def open(self, source: BinaryIO | bytes) -> PlainStream:
         """Look into the source, layer by layer, until it is plain XML or JSON."""
         self._source = io.BytesIO(source) if isinstance(source, bytes) else source
-        self._given = source if isinstance(source, bytes) else b""
+        self._start = self._source.tell() if self._source.seekable() else None
         for _ in range(_DEPTH_MAX + 1):
             self._ahead = self._fetch(SNIFF_BYTES)
             found = sniff(self._ahead)
@@ -56,7 +58,7 @@ class PlainStream(io.RawIOBase):
             if found.packing is Packing.PLAIN:
                 return self._plain(found)
             inner = _Rewound(self._ahead, self._source)
-            self._given = b""
+            self._start = None
             self._source = self._unpacked(inner, found.packing)
         raise self._gathering.refuse(
             "document.packed-too-deep",
@@ -83,6 +85,7 @@ class PlainStream(io.RawIOBase):
         self.bytes_read = len(self._ahead)
         if encoding == "utf-8-sig":
             self._ahead = self._ahead[3:]
+            self._start = None if self._start is None else self._start + 3
         elif encoding != "utf-8":
             self._decoder = codecs.getincrementaldecoder(encoding)()
             self.is_transcoded = True
@@ -158,17 +161,23 @@ class PlainStream(io.RawIOBase):
             self._ahead += part
         return self._ahead[:size]
 
-    def read_up_to(self, size: int) -> bytes:
-        """`size` bytes, or all there are if they are fewer."""
-        is_untouched = self._decoder is None and self.bytes_read == len(self._ahead)
-        if is_untouched and 0 < len(self._given) <= size and self._given.startswith(self._ahead):
-            self._ahead = b""
-            self._source = io.BytesIO()
-            self.bytes_read = len(self._given)
-            return self._given
-        ahead = self.peek(size)
-        self._ahead = self._ahead[len(ahead) :]
-        return ahead
+    def at_rest(self) -> PlainFile:
+        """The plain bytes, of which nothing has been read yet, where each can be read again.
+
+        A plain file is taken as it lies; what is packed, transcoded or a pipe goes into a file.
+        """
+        if self._start is not None and self._decoder is None:
+            file = PlainFile(self._source, start=self._start)
+            if file.size_bytes > self._limits.document_bytes_max:
+                raise self._too_large()
+            return file
+        spool = tempfile.NamedTemporaryFile()  # noqa: SIM115  # closed with the PlainFile
+        try:
+            shutil.copyfileobj(self, spool, 2**20)
+            return PlainFile(cast("BinaryIO", spool), ours=spool)
+        except BaseException:
+            spool.close()
+            raise
 
     def read(self, size: int = -1, /) -> bytes:
         """At most `size` bytes; empty at the end."""

@@ -1,9 +1,9 @@
-"""The plain majority of JSON-LD events, read in one step; None for all others.
+"""The plain majority of JSON-LD events, a portion of them read in one step; None for all others.
 
 An event is plain if it holds nothing but the standard members named here, each once. msgspec
-ignores members it does not know and keeps the last of those that stand twice, so both must be told
-by other means: every name and every text brings two quotation marks, and so the event must have as
-many as the names and texts that were read. A backslash could write a quotation mark; such events
+refuses members it does not know, but keeps the last of those that stand twice, so that must be told
+by other means: every name and every text brings two quotation marks, and so a portion must have as
+many as the names and texts that were read. A backslash could write a quotation mark; such portions
 are left to the full reading as well. The one long list of an event is left out of the count: it
 holds strings only, or msgspec would not have taken it.
 """
@@ -11,7 +11,7 @@ holds strings only, or msgspec would not have taken it.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -26,25 +26,27 @@ from epcis.model import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from epcis.codec.jsonld.context import Context
 
 
-class _Transaction(msgspec.Struct, gc=False):
+class _Transaction(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     bizTransaction: str  # noqa: N815  # as in JSON
     type: str
 
 
-class _Source(msgspec.Struct, gc=False):
+class _Source(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     source: str
     type: str
 
 
-class _Destination(msgspec.Struct, gc=False):
+class _Destination(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     destination: str
     type: str
 
 
-class _Common(msgspec.Struct, gc=False, tag_field="type"):
+class _Common(msgspec.Struct, gc=False, tag_field="type", forbid_unknown_fields=True):
     eventTime: str  # noqa: N815  # as in JSON
     action: str
     eventTimeZoneOffset: str | None = None  # noqa: N815  # as in JSON
@@ -68,14 +70,13 @@ class _Aggregation(_Common, gc=False, tag="AggregationEvent"):
     childEPCs: tuple[str, ...] | None = None  # noqa: N815  # as in JSON
 
 
-_DECODER: Final = msgspec.json.Decoder(_Object | _Aggregation)
+_DECODER: Final = msgspec.json.Decoder(list[_Object | _Aggregation])
 _PLAIN: Final[dict[str, type[_Object | _Aggregation]]] = {
     "ObjectEvent": _Object,
     "AggregationEvent": _Aggregation,
 }
-_LIST_GAP_MAX: Final = 13
-"""From the start of a list's name to its bracket: the name, a colon and a space; no other member
-fits between them."""
+_LISTS: Final = (b'"epcList":', b'"epcList": ', b'"childEPCs":', b'"childEPCs": ')
+"""What stands before the long list of an event."""
 
 
 class SwiftReader:
@@ -84,48 +85,100 @@ class SwiftReader:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._names: dict[str, tuple[str, str]] = {}
+        self._strings = 0
+        """How many names and texts the events of this portion hold, beside their long lists."""
 
-    def read(self, text: bytes, members: dict[str, Any] | None = None) -> Event | None:
-        """The event, if it is plain and its time says its zone.
+    def read(self, portion: bytes, members: Sequence[Any] | None = None) -> list[Event] | None:
+        """The events, if all are plain and their times say their zone; commas stand between them.
 
         `members` is the same text decoded already, whose strings are then not decoded again.
         """
-        if b"\\" in text:
+        if b"\\" in portion:
             return None
+        self._strings = 0
         try:
-            wire = _DECODER.decode(text) if members is None else _wire_of(members)
-            if datetime.fromisoformat(wire.eventTime).tzinfo is None:
-                return None
-        except (msgspec.ValidationError, UnicodeDecodeError, ValueError):
+            if members is None:
+                events = [self._event(wire) for wire in _DECODER.decode(b"[%b]" % portion)]
+            else:
+                events = [self._event(_wire_of(event)) for event in members]
+        except (msgspec.ValidationError, msgspec.DecodeError, ValueError):
             return None
-        if isinstance(wire, _Object):
-            return self._object(wire, _marks_beside_list(text, b'"epcList"'))
-        return _aggregation(wire, _marks_beside_list(text, b'"childEPCs"'))
+        return events if 2 * self._strings == _marks_beside_lists(portion) else None
 
-    def _object(self, wire: _Object, marks: int) -> ObjectEvent | None:
-        strings, sources, destinations, transactions = _common(wire)
-        epcs, ilmd = wire.epcList, wire.ilmd
-        if epcs is not None:
-            strings += 1
-        if ilmd is not None:
-            strings += 1 + 2 * len(ilmd)
-        if marks != 2 * strings:
-            return None
-        return ObjectEvent(
-            event_time=wire.eventTime,
-            event_time_zone_offset=wire.eventTimeZoneOffset,
-            event_id=wire.eventID,
-            biz_step=wire.bizStep,
-            disposition=wire.disposition,
-            read_point=wire.readPoint,
-            biz_location=wire.bizLocation,
+    def _event(self, wire: _Object | _Aggregation) -> Event:
+        time = wire.eventTime
+        if datetime.fromisoformat(time).tzinfo is None:
+            raise ValueError(time)
+        offset, step, disposition = wire.eventTimeZoneOffset, wire.bizStep, wire.disposition
+        identifier, read_point, location = wire.eventID, wire.readPoint, wire.bizLocation
+        named = (offset is not None) + (step is not None) + (disposition is not None)
+        named += identifier is not None
+        placed = (read_point is not None) + (location is not None)
+        # The names and texts of type, time and action; of the others; a place has a name inside.
+        self._strings += 6 + 2 * named + 3 * placed
+        transactions, sources, destinations = self._lists(wire)
+        if type(wire) is _Object:
+            self._strings += (epcs := wire.epcList) is not None
+            ilmd = None if wire.ilmd is None else self._nodes(wire.ilmd)
+            return ObjectEvent(
+                event_time=time,
+                event_time_zone_offset=offset,
+                event_id=identifier,
+                biz_step=step,
+                disposition=disposition,
+                read_point=read_point,
+                biz_location=location,
+                biz_transactions=transactions,
+                sources=sources,
+                destinations=destinations,
+                action=wire.action,
+                epcs=epcs,
+                ilmd=ilmd,
+            )
+        assert isinstance(wire, _Aggregation)
+        self._strings += 2 * ((parent := wire.parentID) is not None)
+        self._strings += (children := wire.childEPCs) is not None
+        return AggregationEvent(
+            event_time=time,
+            event_time_zone_offset=offset,
+            event_id=identifier,
+            biz_step=step,
+            disposition=disposition,
+            read_point=read_point,
+            biz_location=location,
             biz_transactions=transactions,
             sources=sources,
             destinations=destinations,
             action=wire.action,
-            epcs=epcs,
-            ilmd=None if ilmd is None else tuple([self._node(*item) for item in ilmd.items()]),
+            parent_id=parent,
+            child_epcs=children,
         )
+
+    def _lists(
+        self, wire: _Common
+    ) -> tuple[
+        tuple[BizTransaction, ...] | None, tuple[Party, ...] | None, tuple[Party, ...] | None
+    ]:
+        """Transactions, sources and destinations as values, their strings counted."""
+        transactions: tuple[BizTransaction, ...] | None = None
+        sources: tuple[Party, ...] | None = None
+        destinations: tuple[Party, ...] | None = None
+        if (listed := wire.bizTransactionList) is not None:
+            transactions = tuple([BizTransaction(id=b.bizTransaction, type=b.type) for b in listed])
+            self._strings += 1 + 4 * len(transactions)
+        if wire.sourceList is not None:
+            sources = tuple([Party(id=party.source, type=party.type) for party in wire.sourceList])
+            self._strings += 1 + 4 * len(sources)
+        if wire.destinationList is not None:
+            destinations = tuple(
+                [Party(id=party.destination, type=party.type) for party in wire.destinationList]
+            )
+            self._strings += 1 + 4 * len(destinations)
+        return transactions, sources, destinations
+
+    def _nodes(self, ilmd: dict[str, str]) -> tuple[Node, ...]:
+        self._strings += 1 + 2 * len(ilmd)
+        return tuple([self._node(name, value) for name, value in ilmd.items()])
 
     def _node(self, key: str, value: str) -> Node:
         name = self._names.get(key)
@@ -134,7 +187,7 @@ class SwiftReader:
         return Node(namespace=name[0], name=name[1], children=(value,) if value else ())
 
 
-def _wire_of(members: dict[str, Any]) -> _Object | _Aggregation:
+def _wire_of(members: Any) -> _Object | _Aggregation:  # noqa: ANN401  # JSON
     """The struct of a decoded event; raises ValidationError where it is no plain event."""
     kind = members.get("type") if isinstance(members, dict) else None
     plain = _PLAIN.get(kind) if isinstance(kind, str) else None
@@ -143,70 +196,14 @@ def _wire_of(members: dict[str, Any]) -> _Object | _Aggregation:
     return msgspec.convert(members, plain)
 
 
-def _aggregation(wire: _Aggregation, marks: int) -> AggregationEvent | None:
-    strings, sources, destinations, transactions = _common(wire)
-    parent, children = wire.parentID, wire.childEPCs
-    strings += 2 * (parent is not None) + (children is not None)
-    if marks != 2 * strings:
-        return None
-    return AggregationEvent(
-        event_time=wire.eventTime,
-        event_time_zone_offset=wire.eventTimeZoneOffset,
-        event_id=wire.eventID,
-        biz_step=wire.bizStep,
-        disposition=wire.disposition,
-        read_point=wire.readPoint,
-        biz_location=wire.bizLocation,
-        biz_transactions=transactions,
-        sources=sources,
-        destinations=destinations,
-        action=wire.action,
-        parent_id=parent,
-        child_epcs=children,
-    )
-
-
-_Parties: TypeAlias = tuple[Party, ...] | None
-
-
-def _common(
-    wire: _Common,
-) -> tuple[int, _Parties, _Parties, tuple[BizTransaction, ...] | None]:
-    """How many strings the common members hold, names included; and three lists as values."""
-    sources: _Parties = None
-    destinations: _Parties = None
-    transactions: tuple[BizTransaction, ...] | None = None
-    strings = 6  # the names and texts of type, time and action
-    if wire.eventTimeZoneOffset is not None:
-        strings += 2
-    if wire.bizStep is not None:
-        strings += 2
-    if wire.disposition is not None:
-        strings += 2
-    if wire.eventID is not None:
-        strings += 2
-    if wire.readPoint is not None:
-        strings += 3
-    if wire.bizLocation is not None:
-        strings += 3
-    if (listed := wire.bizTransactionList) is not None:
-        transactions = tuple([BizTransaction(id=b.bizTransaction, type=b.type) for b in listed])
-        strings += 1 + 4 * len(transactions)
-    if wire.sourceList is not None:
-        sources = tuple([Party(id=party.source, type=party.type) for party in wire.sourceList])
-        strings += 1 + 4 * len(sources)
-    if wire.destinationList is not None:
-        destinations = tuple([Party(id=p.destination, type=p.type) for p in wire.destinationList])
-        strings += 1 + 4 * len(destinations)
-    return strings, sources, destinations, transactions
-
-
-def _marks_beside_list(text: bytes, name: bytes) -> int:
-    """How many quotation marks an event has outside its long list; -1 where it hides."""
-    listed = text.find(name)
-    if listed < 0:
-        return text.count(b'"')
-    opened = text.find(b"[", listed)
-    if opened - listed > _LIST_GAP_MAX:
-        return -1
-    return text.count(b'"', 0, opened) + text.count(b'"', text.find(b"]", opened))
+def _marks_beside_lists(portion: bytes) -> int:
+    """How many quotation marks a portion has outside the long lists of its events."""
+    find, count, ends = portion.find, portion.count, portion.endswith
+    at = counted = marks = 0
+    while (opened := find(b"[", at)) >= 0:
+        at = opened + 1
+        # Names cannot end so inside a text: its quotation mark would need a backslash.
+        if ends(_LISTS, counted, opened):
+            marks += count(b'"', counted, opened)
+            at = counted = find(b"]", opened)
+    return marks + count(b'"', counted)

@@ -1,0 +1,133 @@
+"""JSON values read with care: numbers as written, nothing twice in one object, bounded nesting."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from epcis.codec.jsonld.nodes import Number
+from schemas.finding import Severity
+
+if TYPE_CHECKING:
+    from epcis.codec.limits import Limits
+    from epcis.codec.refusal import DocumentRefused, Gathering
+
+_MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_IDENTIFIER_LISTS: Final = frozenset({"epcList", "childEPCs", "inputEPCList", "outputEPCList"})
+MALFORMED: Final = (msgspec.DecodeError, ValueError, RecursionError)
+"""What reading bytes that are no JSON raises."""
+
+
+class ValueReader:
+    """Reads the values of one document; what cannot be read refuses it."""
+
+    def __init__(self, limits: Limits, gathering: Gathering) -> None:
+        self._limits = limits
+        self._gathering = gathering
+
+    def members(self, text: bytes | msgspec.Raw, path: str) -> dict[str, msgspec.Raw]:
+        """The members of an object, not read yet."""
+        try:
+            return _MEMBERS.decode(text)
+        except MALFORMED as fault:
+            raise self.malformed(fault, path) from fault
+
+    def value(self, raw: bytes | msgspec.Raw, path: str) -> Any:  # noqa: ANN401  # JSON
+        """A JSON value with its numbers as written; notes members that stand there twice."""
+
+        def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+            found = dict(pairs)
+            if len(found) < len(pairs):
+                self._note_repeated(pairs, path)
+            return found
+
+        try:
+            text = bytes(raw).decode()
+            value = json.loads(
+                text,
+                parse_int=Number,
+                parse_float=Number,
+                parse_constant=_no_constant,
+                object_pairs_hook=members,
+            )
+            if "\\u" in text:
+                json.dumps(value, ensure_ascii=False).encode()  # refuses halves of a character
+            if text.count("{") + text.count("[") > self._limits.depth_max:
+                self._refuse_deep(value, path)
+        except MALFORMED as fault:
+            raise self.malformed(fault, path) from fault
+        return value
+
+    def refuse_wide(self, event: dict[str, Any], path: str) -> None:
+        """Refuse an event that holds too much beside its lists of identifiers."""
+        count, left = 0, [value for name, value in event.items() if name not in _IDENTIFIER_LISTS]
+        while left:
+            part = left.pop()
+            inner = list(part.values()) if isinstance(part, dict) else part
+            if isinstance(inner, list):
+                count += len(inner)
+                left.extend(one for one in inner if isinstance(one, (dict, list)))
+            if count > self._limits.extension_nodes_max:
+                raise self._gathering.refuse(
+                    "document.extension-too-large",
+                    f"the event holds more than {self._limits.extension_nodes_max} values "
+                    "beside its identifiers",
+                    "Send smaller events.",
+                    path=path or "/",
+                )
+
+    def too_large(self, path: str) -> DocumentRefused:
+        """The refusal of an event, or of what stands beside the events, that is too large."""
+        return self._gathering.refuse(
+            "document.part-too-large",
+            f"one event, or what stands beside the events, is larger than "
+            f"{self._limits.event_bytes_max} bytes or {self._limits.event_values_max} values",
+            "Send smaller events.",
+            path=path or "/",
+        )
+
+    def malformed(self, fault: Exception | str, path: str) -> DocumentRefused:
+        """The refusal of what is no JSON."""
+        reason = "it nests too deep" if isinstance(fault, RecursionError) else str(fault)
+        return self._gathering.refuse(
+            "json.malformed",
+            f"the JSON cannot be read: {reason}",
+            "Have the sender check the file with a JSON parser and send it again.",
+            path=path or "/",
+        )
+
+    def _refuse_deep(self, value: Any, path: str) -> None:  # noqa: ANN401  # JSON
+        level, depth = [value], 0
+        while level:
+            inner = [
+                list(part.values()) if isinstance(part, dict) else part
+                for part in level
+                if isinstance(part, (dict, list))
+            ]
+            level = [part for parts in inner for part in parts]
+            depth += 1
+            if depth > self._limits.depth_max:
+                raise self._gathering.refuse(
+                    "document.too-deep",
+                    f"values nest more than {self._limits.depth_max} deep",
+                    "Have the sender check the file; no EPCIS document nests like this.",
+                    path=path or "/",
+                )
+
+    def _note_repeated(self, pairs: list[tuple[str, Any]], path: str) -> None:
+        counts = Counter(name for name, _ in pairs)
+        twice = sorted(name for name, count in counts.items() if count > 1)
+        self._gathering.note(
+            "json.member-repeated",
+            Severity.ERROR,
+            f"{', '.join(twice)[:200]} stands twice in one object; only the last one counts",
+            "Have the sender write each member once (RFC 8259 section 4).",
+            path=path or "/",
+        )
+
+
+def _no_constant(name: str) -> Any:  # noqa: ANN401  # never returns
+    raise ValueError(f"{name} is no JSON number")
