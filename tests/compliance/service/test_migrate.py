@@ -79,7 +79,7 @@ def test_stays_told_one_by_one_are_kept_when_they_move_into_blocks(database) -> 
     told = {(63, 5, 9, 700), (63, 9, ALWAYS, 701), (64, 5, ALWAYS, 700), (65, 5, ALWAYS, 700)}
     store = Store.open(database)
     with store.engine.begin() as connection:
-        command.upgrade(alembic_config(connection), "0004")
+        command.upgrade(alembic_config(connection), "0005")
         for child, since, until, parent in told:
             lasting = "NULL" if until == ALWAYS else str(until)
             connection.exec_driver_sql(
