@@ -18,7 +18,7 @@ from epcis.store.items import Shared, item
 from epcis.store.life import ItemStatus, Standing, advance, happening, share, time_of_moment
 from epcis.store.masterdata import names_of
 from epcis.store.named import blocks_of, ids_of
-from epcis.store.payload import unpack_event
+from epcis.store.payload import unpack_outline
 from epcis.store.stays import ALWAYS, stays_of
 from epcis.store.tables import Role
 from schemas.gs1.epc import canonical_key
@@ -418,7 +418,7 @@ def _turns(view: View, events: Sequence[Told]) -> list[tuple[str, datetime]]:
     turns: list[tuple[str, datetime]] = []
     for told in own:
         assert told.role is not None, "events without a role were left out"
-        standing = advance(standing, happening(unpack_event(payloads[told.seq]), Role(told.role)))
+        standing = advance(standing, happening(unpack_outline(payloads[told.seq]), Role(told.role)))
         if standing.holder and (not turns or turns[-1][0] != standing.holder):
             turns.append((standing.holder, told.event_time))
     return turns

@@ -21,6 +21,7 @@ from compliance.service.oidc import TokenReader
 from compliance.service.practice import practice_of
 from compliance.service.routers import include_floors
 from compliance.service.telemetry import Telemetry
+from epcis.archive.reading import ArchiveAway
 from epcis.desk import Problem, problem_response
 from epcis.store.database import StoreAway, StoreFull
 from schemas.finding import Finding, Severity, Where
@@ -167,6 +168,10 @@ def _add_problem_handlers(app: FastAPI) -> None:
     async def full(_: Request, exc: StoreFull) -> Response:
         del exc
         return problem_response(_NO_SPACE)
+
+    @app.exception_handler(ArchiveAway)
+    async def archived(_: Request, exc: ArchiveAway) -> Response:
+        return problem_response(exc.problem)
 
     @app.exception_handler(StoreAway)
     async def away(_: Request, exc: StoreAway) -> Response:

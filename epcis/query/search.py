@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from sqlalchemy import and_, func, or_, select
 
+from epcis.archive.reading import Shelves
 from epcis.codec.document import Syntax
 from epcis.query.bounded import bounded
 from epcis.query.compile import sort_keys, where
@@ -20,7 +21,8 @@ from epcis.query.conditions import Condition, HasAttribute, NamesClass, OrderBy,
 from epcis.query.parameters import ANY_ROLE, QueryRefused
 from epcis.query.patterns import KeyIs
 from epcis.query.visible import events_of
-from epcis.store.payload import unpack_event
+from epcis.store.bulk import Hand
+from epcis.store.payload import is_outline
 from epcis.store.tables import event, master_data, master_data_attribute
 from schemas.finding import Finding, Severity
 
@@ -113,7 +115,7 @@ def page(
     with bounded(view):
         rows = view.connection.execute(statement).fetchall()
     shown = fitting(rows[:rows_max])
-    events = tuple(found(row) for row in shown)
+    events = given_out(view, shown)
     if len(shown) == len(rows):
         return Page(events)
     last = shown[-1]
@@ -161,14 +163,27 @@ def by_id(view: View, event_id: str, selection: Selection) -> tuple[Found, ...]:
     statement = (
         select(*COLUMNS).where(named, *events_of(view, selection.party)).order_by(event.c.seq)
     )
-    return tuple(found(row) for row in view.connection.execute(statement))
+    return given_out(view, view.connection.execute(statement).fetchall())
 
 
-def found(row: Any) -> Found:  # noqa: ANN401  # a row of the columns of `COLUMNS`
-    """A row of the `event` table as an event given out."""
+def given_out(view: View, rows: Sequence[Any]) -> tuple[Found, ...]:
+    """Rows of the columns of `COLUMNS` as events given out, archived ones out of their files.
+
+    Raises ArchiveAway where a file is not at hand.
+    """
+    shelves = Shelves(Hand(view))
+    archived = [row.seq for row in rows if is_outline(row.payload)]
+    if archived:
+        shelves.prefetch(archived)
+    return tuple(_found(shelves, row) for row in rows)
+
+
+def _found(shelves: Shelves, row: Any) -> Found:  # noqa: ANN401  # a row of the `event` table
     written = row.record_time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    told = msgspec.structs.replace(unpack_event(row.payload), record_time=written)
-    return Found(row.seq, told, row.record_time, row.event_id)
+    told = shelves.event(row.seq, row.payload)
+    return Found(
+        row.seq, msgspec.structs.replace(told, record_time=written), row.record_time, row.event_id
+    )
 
 
 def fitting(rows: Sequence[Any]) -> Sequence[Any]:

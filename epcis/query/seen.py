@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import func, select
 
 from epcis.query.visible import events_of, items_of
-from epcis.store.payload import unpack_event
+from epcis.store.payload import unpack_outline
 from epcis.store.tables import event, item
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def example(view: View, resource: str, value: str, *, party: str | None) -> Even
     column = event.c[COLUMNS[resource]]
     statement = select(event.c.payload).where(column == value, *events_of(view, party)).limit(1)
     payload = view.connection.scalar(statement)
-    return None if payload is None else unpack_event(payload)
+    return None if payload is None else unpack_outline(payload)
 
 
 def item_keys(view: View, *, party: str | None, after: int, rows_max: int) -> list[tuple[int, str]]:

@@ -17,6 +17,7 @@ from lxml import etree
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from epcis.archive.reading import ArchiveAway
 from epcis.codec.refusal import DocumentRefused
 from epcis.desk import Problem, problem_response
 from epcis.query.names import UnknownName
@@ -147,6 +148,7 @@ _MEANINGS: Final[tuple[tuple[type[Exception], Callable[[Any], Problem]], ...]] =
     (ScheduleError, lambda fault: refusal("SubscriptionControlsException", str(fault))),
     (RequestValidationError, _of_validation),
     (StoreFull, _of_full),
+    (ArchiveAway, lambda fault: fault.problem),
     (StoreAway, _of_away),
     (PoolTimeout, lambda _: _of_away(StoreAway("too many readers at once"))),
     (HTTPException, lambda fault: Problem(fault.status_code, fault.detail, fault.detail)),

@@ -33,7 +33,8 @@ _POSTGRESQL_TYPES = {
     "lead": "int8", "child": "int8", "since": "int8", "until": "int8", "voided": "bool",
     "word": "int8", "field": "int8", "number": "float8", "instant": "int8",
     "boolean_value": "bool", "time": "int8", "element_time": "int8", "start_time": "int8",
-    "end_time": "int8", "value": "float8", "min_value": "float8", "max_value": "float8",
+    "end_time": "int8", "archive": "int8", "value": "float8", "min_value": "float8",
+    "max_value": "float8",
     "mean_value": "float8", "s_dev": "float8", "perc_rank": "float8", "perc_value": "float8",
 }  # fmt: skip
 """PostgreSQL type of a column by its name; text where it is not listed."""

@@ -23,6 +23,15 @@ _DIGITS_MAX = 18
 _NUMBER_BYTES = tuple(((10**digits - 1).bit_length() + 7) // 8 for digits in range(19))
 UNPACKED_BYTES_MAX = 1 << 30
 """A row that unpacks to more is damaged."""
+_OUTLINE = b"A"
+"""How the payload of an archived event begins; a zstd frame begins otherwise."""
+
+
+class EventArchived(ValueError):  # noqa: N818  # a state of the event
+    """The event itself lies in the archive; `epcis.archive.reading` fetches it from there."""
+
+    def __init__(self) -> None:
+        super().__init__("the event is archived; only its outline is here")
 
 
 class Run(msgspec.Struct, frozen=True, array_like=True):
@@ -121,11 +130,44 @@ def pack_event(event: Event) -> bytes:
 
 
 def unpack_event(data: bytes) -> Event:
-    """The inverse of `pack_event`. Raises ValueError or ZstdError for damaged bytes."""
-    runs, event = _ROW.decode(unsqueeze(data))
+    """The inverse of `pack_event`. Raises ValueError or ZstdError for damaged bytes.
+
+    Raises EventArchived, a ValueError, where only the outline is here.
+    """
+    try:
+        plain = unsqueeze(data)
+    except zstandard.ZstdError:
+        if is_outline(data):
+            raise EventArchived from None
+        raise
+    runs, event = _ROW.decode(plain)
     if runs:
         event = msgspec.structs.replace(event, **{name: epcs_of(run) for name, run in runs.items()})
     return event
+
+
+def pack_outline(outline: Event) -> bytes:
+    """What stays of an archived event (`epcis.archive.outline`), so that nobody takes it for all.
+
+    >>> from epcis.model import ObjectEvent
+    >>> event = ObjectEvent(event_time="2026-01-02T03:04:05Z", action="ADD")
+    >>> is_outline(pack_outline(event)), unpack_outline(pack_outline(event)) == event
+    (True, True)
+    """
+    return _OUTLINE + pack_event(outline)
+
+
+def is_outline(payload: bytes) -> bool:
+    """Whether a row's payload is only the outline of an archived event."""
+    return bytes(payload[:1]) == _OUTLINE
+
+
+def unpack_outline(payload: bytes) -> Event:
+    """An event as far as lives need it: all of it, or its outline where it is archived.
+
+    Raises ValueError or ZstdError for damaged bytes.
+    """
+    return unpack_event(payload[1:] if is_outline(payload) else payload)
 
 
 def pack_header(header: Header) -> bytes:

@@ -19,7 +19,7 @@ from epcis.store.items import LEVELS_MAX
 from epcis.store.life import Standing, advance, share
 from epcis.store.lives import NEVER
 from epcis.store.named import bit
-from epcis.store.payload import unpack_event
+from epcis.store.payload import unpack_outline
 from epcis.store.stays import ALWAYS, Stay, replace_stays
 from epcis.store.tables import Role
 
@@ -275,7 +275,7 @@ class Teller:
     def _event(self, seq: int) -> Event:
         row = self._hand.one(_PAYLOAD, (seq,))
         try:
-            return unpack_event(row[0] if row is not None else b"")
+            return unpack_outline(row[0] if row is not None else b"")
         except (ValueError, ZstdError) as fault:
             raise EventDamaged(seq) from fault
 

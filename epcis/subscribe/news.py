@@ -81,7 +81,7 @@ def news(
     cursors = tuple(Cursor(row.txid, row.seq) for row in shown)
     is_all = len(shown) == len(rows)
     return News(
-        tuple(search.found(row) for row in shown),
+        search.given_out(view, shown),
         cursors,
         newest if is_all else cursors[-1],
         is_all,

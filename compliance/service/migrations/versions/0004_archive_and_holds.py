@@ -28,7 +28,8 @@ def upgrade() -> None:
         sa.Column(
             "month", sa.Text(), nullable=False, comment="YYYY-MM of the event or receipt times"
         ),
-        sa.Column("name", sa.Text(), nullable=False, comment="in the archive's folder"),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("folder", sa.Text(), nullable=False, comment="where the file lies"),
         sa.Column("records", sa.Integer(), nullable=False, comment="how many events or documents"),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.LargeBinary(length=32), nullable=False, comment="of the whole file"),

@@ -1,0 +1,328 @@
+"""What is old leaves the database for a file: written, read back and compared, then let go.
+
+A file is complete on disk and was read back equal before the act begins that takes its records out
+of the database; that act writes the file's row, its entry of the log and the outlines together.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
+
+from sqlalchemy import func, insert, select
+
+from epcis.archive.outline import outline
+from epcis.archive.parquet import (
+    EVENTS,
+    ArchivedEvent,
+    file_digest,
+    need_library,
+    read_events,
+    write_rows,
+)
+from epcis.archive.tables import archive_file
+from epcis.ledger.entry import LeafKind
+from epcis.ledger.record import parts_of
+from epcis.store.bulk import Hand
+from epcis.store.columns import microseconds, moment_of
+from epcis.store.database import View
+from epcis.store.digest import event_digest
+from epcis.store.life import named_items
+from epcis.store.payload import pack_outline, unpack_event
+from epcis.store.rows import parties_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from epcis.archive.reading import ArchiveFile
+    from epcis.store.bulk import Row
+    from epcis.store.database import Act, Store
+
+Held: TypeAlias = Callable[[View, Sequence[int]], Mapping[int, str]]
+"""Which of these must stay, and what holds them; see `compliance.retention.held`."""
+T = TypeVar("T", str, str | None)
+Progress: TypeAlias = Callable[[str, int], None]
+
+RECORDS_PER_FILE_MAX = 20_000
+"""Records of one file, which leave the database in one act."""
+FILE_BYTES_MAX = 64 * 1024 * 1024
+"""Bytes of payloads or documents in one file, which are in memory meanwhile."""
+UNFINISHED = ".unfinished-"
+"""How the name of a file begins that is not in the archive yet."""
+UNFINISHED_S_MAX = 86_400
+"""A file left unfinished for so long is nobody's any more."""
+
+_MONTH_FROM = (
+    "SELECT min(event_time) FROM event WHERE event_time >= ? AND event_time < ?"
+    " AND record_time < ? AND archive IS NULL"
+)
+_OLD = (
+    "SELECT e.seq, e.event_id, e.hash, e.type, e.action, e.biz_step, e.disposition, e.event_time,"
+    " e.event_time_zone_offset, e.record_time, e.read_point, e.biz_location, e.payload, d.sha256,"
+    " d.party FROM event e LEFT JOIN document d ON d.id = e.document"
+    " WHERE (e.event_time, e.seq) > (?, ?) AND e.event_time < ? AND e.record_time < ?"
+    " AND e.archive IS NULL ORDER BY e.event_time, e.seq LIMIT ?"
+)
+_HERE = "SELECT seq, payload FROM event WHERE archive IS NULL AND seq"
+_EARLIEST_US = -(1 << 62)
+_ROWS_PER_READ = 500
+
+
+class ArchiveInterrupted(Exception):  # noqa: N818  # a state of the run
+    """The records changed or were held while their file was written; nothing was taken out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Depositor:
+    """Who archives, where to, and what may not go."""
+
+    store: Store
+    folder: Path
+    held: Held
+    by: str
+    now: datetime
+    progress: Progress
+    records_max: int = RECORDS_PER_FILE_MAX
+
+    def events(self, before: datetime) -> Iterator[str]:
+        """Archive all events that happened and were recorded before; yields names of files.
+
+        What is held stays. A run that was interrupted is continued by the next. Raises
+        ArchiveUnavailable, ArchiveInterrupted, OSError, StoreAway, StoreFull.
+        """
+        need_library()
+        self.prepare()
+        limit_us, at_us = microseconds(before), _EARLIEST_US
+        while True:
+            with self.store.read() as view:
+                first = Hand(view).one(_MONTH_FROM, (at_us, limit_us, limit_us))
+            if first is None or first[0] is None:
+                return
+            month, end_us = month_of(first[0])
+            place = (first[0] - 1, 0)
+            while True:
+                chosen, place, is_last = self._choose(place, min(end_us, limit_us), limit_us)
+                if chosen:
+                    yield self._deposit(month, chosen)
+                if is_last:
+                    break
+            at_us = end_us
+
+    def prepare(self) -> None:
+        """The folder, without what an interrupted run left in it long ago."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for left in self.folder.glob(f"{UNFINISHED}*"):
+            if self.now.timestamp() - left.stat().st_mtime > UNFINISHED_S_MAX:
+                left.unlink(missing_ok=True)
+
+    def _choose(
+        self, place: tuple[int, int], end_us: int, limit_us: int
+    ) -> tuple[list[_Leaving], tuple[int, int], bool]:
+        """The next events of a month that are not held, enough for a file, and where they end."""
+        chosen: list[_Leaving] = []
+        size_bytes = 0
+        with self.store.read() as view:
+            while len(chosen) < self.records_max and size_bytes < FILE_BYTES_MAX:
+                wanted = min(_ROWS_PER_READ, self.records_max - len(chosen))
+                rows = Hand(view).all(_OLD, (*place, end_us, limit_us, wanted))
+                if not rows:
+                    return chosen, place, True
+                place = (rows[-1][7], rows[-1][0])
+                staying = self.held(view, [row[0] for row in rows])
+                free = [_leaving(row) for row in rows if row[0] not in staying]
+                chosen.extend(free)
+                size_bytes += sum(len(one.row.payload) for one in free)
+                self.progress("events looked at", len(rows))
+        return chosen, place, False
+
+    def _deposit(self, month: str, chosen: list[_Leaving]) -> str:
+        with self.unfinished() as file:
+            write_rows(file, EVENTS, (one.row for one in chosen))
+            _compare(file, chosen)
+            self.progress("events written", len(chosen))
+            times = [one.row.event_time for one in chosen]
+            with self.store.write(self.now, long=True) as act:
+                new = self.enter(
+                    act, file, Contents(EVENTS, month, min(times), max(times), len(chosen))
+                )
+                self._take_out(act, new.id, chosen)
+                self.settle(file, new)
+        self.progress("events archived", len(chosen))
+        return new.name
+
+    def _take_out(self, act: Act, number: int, chosen: Sequence[_Leaving]) -> None:
+        """Leave only the outlines, of exactly what was read back from the file."""
+        hand = Hand(act)
+        seqs = [one.row.seq for one in chosen]
+        if self.held(act, seqs):
+            raise ArchiveInterrupted("a legal hold was opened meanwhile; start again")
+        lock = "" if hand.is_sqlite else " FOR UPDATE"
+        here = {row[0]: row[1] for row in hand.all_in(_HERE, seqs, lock)}
+        if any(here.get(one.row.seq) != one.row.payload for one in chosen):
+            raise ArchiveInterrupted("another run archives the same events; start again")
+        rows = [(one.outline, number, one.row.seq) for one in chosen]
+        hand.update("event", "seq", ("payload", "archive"), rows)
+
+    @contextmanager
+    def unfinished(self) -> Iterator[Path]:
+        """A file to write; whatever happens, it does not stay under this name."""
+        handle, name = tempfile.mkstemp(prefix=UNFINISHED, suffix=".parquet", dir=self.folder)
+        os.close(handle)
+        try:
+            yield Path(name)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+    def enter(self, act: Act, file: Path, what: Contents) -> New:
+        """The row of a new file and its entry of the log; one act at a time gives out names."""
+        if not act.is_sqlite:
+            act.connection.exec_driver_sql("LOCK TABLE archive_file IN SHARE ROW EXCLUSIVE MODE")
+        table = archive_file.c
+        of_month = select(func.count()).where(table.holds == what.holds, table.month == what.month)
+        number = (act.connection.scalar(of_month) or 0) + 1
+        name = f"{what.holds}-{what.month}-{number:04d}.parquet"
+        size_bytes, digest = file_digest(file)
+        done = act.connection.execute(
+            insert(archive_file).values(
+                id=(act.connection.scalar(select(func.max(table.id))) or 0) + 1,
+                holds=what.holds,
+                month=what.month,
+                name=name,
+                folder=str(self.folder.absolute()),
+                records=what.records,
+                size_bytes=size_bytes,
+                sha256=digest,
+                oldest=what.oldest,
+                newest=what.newest,
+                made=act.now,
+                made_by=self.by,
+            )
+        )
+        key = done.inserted_primary_key
+        assert key is not None, "a row that was inserted has a number"
+        new = New(key[0], name, digest)
+        log_act(act, "archived", new, what.records, by=self.by)
+        return new
+
+    def settle(self, file: Path, new: New) -> None:
+        """Give the file its name, for good.
+
+        A crash before the act's commit leaves a file that no row names, whose name the next run
+        takes over; after the commit both are there.
+        """
+        file.replace(self.folder / new.name)
+        sync_folder(self.folder)
+
+
+class Contents(NamedTuple):
+    """What a file holds."""
+
+    holds: str
+    """`events` or `documents`."""
+    month: str
+    oldest: datetime
+    newest: datetime
+    records: int
+
+
+class New(NamedTuple):
+    """A file's row, as far as the log names it."""
+
+    id: int
+    name: str
+    sha256: bytes
+
+
+class _Leaving(NamedTuple):
+    """An event on its way into a file, and what stays of it."""
+
+    row: ArchivedEvent
+    outline: bytes
+
+
+def log_act(act: Act, deed: str, file: New | ArchiveFile, records: int, *, by: str) -> None:
+    """Enter what was done with a file of the archive into the log."""
+    said = {
+        "act": f"archive-{deed}",
+        "file": file.id,
+        "name": file.name,
+        "sha256": file.sha256.hex(),
+        "records": records,
+        "by": by,
+    }
+    act.log(LeafKind.SETTING, json.dumps(said, sort_keys=True).encode())
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk has the names of a folder's files."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def month_of(time_us: int) -> tuple[str, int]:
+    """The month of a point in time (microseconds since 1970), and where the next one begins.
+
+    >>> month_of(microseconds(datetime(2020, 12, 31, tzinfo=UTC)))[0]
+    '2020-12'
+    """
+    at = moment_of(time_us)
+    year, month = at.year + at.month // 12, at.month % 12 + 1
+    return f"{at:%Y-%m}", microseconds(datetime(year, month, 1, tzinfo=UTC))
+
+
+def _leaving(row: Row) -> _Leaving:
+    """A row of `_OLD` as it goes into the file."""
+    payload, document, capturer = row[12:15]
+    event = unpack_event(payload)
+    lists = [epcs for _, epcs in named_items(event)]
+    archived = ArchivedEvent(
+        seq=row[0],
+        event_id=_writable(row[1]),
+        hash=row[2],
+        type=row[3],
+        action=row[4],
+        biz_step=_writable(row[5]),
+        disposition=_writable(row[6]),
+        event_time=moment_of(row[7]),
+        event_time_zone_offset=row[8],
+        record_time=moment_of(row[9]),
+        read_point=_writable(row[10]),
+        biz_location=_writable(row[11]),
+        parent_id=_writable(getattr(event, "parent_id", None)),
+        epcs=[_writable(epc) for epcs in lists for epc in epcs],
+        parties=sorted({_writable(party) for party, _ in parties_of(event, capturer)}),
+        document=document,
+        event=parts_of(event).line.decode(errors="replace"),
+        payload=payload,
+    )
+    return _Leaving(archived, pack_outline(outline(event)))
+
+
+def _writable(text: T) -> T:
+    """A text without the half characters (lone surrogates) that UTF-8 cannot hold."""
+    return text.encode(errors="replace").decode() if isinstance(text, str) else text
+
+
+def _compare(file: Path, chosen: Sequence[_Leaving]) -> None:
+    """Read a file back: every event must be there, the same, under the hash it was logged with."""
+    count = 0
+    for written, read in zip(chosen, read_events(file), strict=False):
+        same = written.row == read and event_digest(unpack_event(read.payload)) == read.hash
+        if not same:
+            raise ArchiveInterrupted(
+                f"event {written.row.event_id} did not come back the same from {file}:"
+                " check the disk, and run packtrail fsck"
+            )
+        count += 1
+    if count != len(chosen):
+        raise ArchiveInterrupted(f"{file} holds {count} of {len(chosen)} events: check the disk")

@@ -1,0 +1,73 @@
+"""What of an archived event stays in the database: what the lives of its items are told from.
+
+The row keeps its columns, the items it names and the words it is found by. Of the payload stay
+business step, disposition, place, parties and lot, so that late and corrected events still tell
+every life right, and trace, recall and state need no file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from epcis.model import AggregationEvent, Node
+from epcis.store.life import happening, told_lot
+from epcis.store.tables import Role
+
+if TYPE_CHECKING:
+    from epcis.model import Event, Place
+
+_KEPT = frozenset(
+    {
+        "event_time",
+        "event_time_zone_offset",
+        "biz_step",
+        "disposition",
+        "sources",
+        "destinations",
+        "action",
+        "epc_class",
+        "quantity",
+    }
+)
+_OF_LOTS = frozenset({"lotNumber", "itemExpirationDate"})
+
+
+def outline(event: Event) -> Event:
+    """An event without what no life needs; what it does to its items is the same.
+
+    >>> from epcis.model import BizTransaction, ObjectEvent
+    >>> order = BizTransaction(id="urn:epcglobal:cbv:bt:9521321000018:1")
+    >>> event = ObjectEvent(event_time="2026-01-02T03:04:05Z", action="ADD", epcs=("urn:x",),
+    ...     biz_step="commissioning", biz_transactions=(order,))
+    >>> kept = outline(event)
+    >>> kept.biz_step, kept.epcs, kept.biz_transactions
+    ('commissioning', None, None)
+    """
+    fields = msgspec.structs.fields(event)
+    bare = {f.name: f.default for f in fields if f.name not in _KEPT}
+    bare["read_point"] = _bare_place(event.read_point)
+    bare["biz_location"] = _bare_place(event.biz_location)
+    if "ilmd" in bare:
+        bare["ilmd"] = _of_lots(getattr(event, "ilmd", None))
+    if isinstance(event, AggregationEvent):
+        # Whether a removal names classes decides whether it empties its parent.
+        bare["child_quantities"] = (event.child_quantities or ())[:1] or None
+    kept = msgspec.structs.replace(event, **bare)
+    assert is_faithful(kept, event), "an outline tells the lives that its event tells"
+    return kept
+
+
+def is_faithful(kept: Event, event: Event) -> bool:
+    """Whether an outline does to every item what its event does."""
+    same = all(happening(kept, role) == happening(event, role) for role in Role)
+    return same and told_lot(kept) == told_lot(event)
+
+
+def _bare_place(place: Place | None) -> Place | None:
+    return None if place is None else type(place)(id=place.id)
+
+
+def _of_lots(ilmd: tuple[Node, ...] | None) -> tuple[Node, ...] | None:
+    return tuple(node for node in ilmd or () if node.name in _OF_LOTS) or None
