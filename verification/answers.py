@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from verification import history
+from verification.fmd.alert import raise_alert
+from verification.fmd.cause import Hint
+from verification.fmd.operation import Operation
 from verification.fmd.perform import Answer, perform
-from verification.guessing import count_unknown, is_spent, veiled
-from verification.participants import who_is
+from verification.fmd.suspicion import NOT_AUTHENTIC, suspicion_of
+from verification.guessing import Budget, Guesser, veiled
+from verification.participants import place_of, who_is
 from verification.stops import current_stops
 from verification.verdict import Asked, Reason, Verdict, verdict
-from verification.verify import facts, keep_verdicts
+from verification.verify import entry_of, facts_of
 from verification.vrs.respond import Response, respond
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from epcis.desk import Caller
-    from epcis.store.database import Act, View
+    from epcis.store.database import Act
     from verification.fmd.operation import PackRequest
     from verification.settings import VerificationSettings
+    from verification.stops import Stops
+    from verification.verdict import Facts
     from verification.vrs.question import Question
 
 _OWNER = "SELECT owner FROM product WHERE code = ?"
@@ -33,6 +41,10 @@ class Verification:
 
     asked: Asked
     caller: Caller
+    manual: bool = False
+    """Typed by hand, not scanned."""
+    alerting: bool = True
+    """False: the pack is not at hand, or is asked about for another reason than to supply it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,8 @@ class HeardFromPeer:
     request: PackRequest
     caller: Caller
     answer: Answer
+    verdict: Verdict | None = None
+    """The answer in the words of a verification, where that was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,58 +92,148 @@ Told = Verdict | Answer | Response | BudgetSpent | NotOurs
 
 def answer_round(act: Act, round_: list[Wanted], settings: VerificationSettings) -> list[Told]:
     """An answer for each request, in order; what was answered is kept in the act."""
-    told: dict[int, Told] = {}
-    operations: list[tuple[int, OperationWanted]] = []
-    entries: list[history.Entry] = []
-    for at, wanted in enumerate(round_):
-        if isinstance(wanted, OperationWanted):
-            operations.append((at, wanted))
-        elif isinstance(wanted, HeardFromPeer):
-            told[at] = wanted.answer
-            entries.append(_peer_entry(wanted))
-        elif _is_spent(act, wanted, settings):
-            told[at] = BudgetSpent()
-        elif isinstance(wanted, Verification):
-            told[at] = _verify(act, wanted, settings)
-        else:
-            told[at] = _respond(act, wanted, settings, entries)
-    if entries:
-        history.keep(act, entries)
-    verdicts = [
-        (answer, wanted.caller.name, wanted.caller.party or "")
-        for wanted, answer in ((round_[at], told[at]) for at in told)
-        if isinstance(wanted, Verification) and isinstance(answer, Verdict)
-    ]
-    if verdicts:
-        keep_verdicts(act, verdicts)
-    if operations:
-        stops = current_stops(act)
-        requests = [(one.request, who_is(stops, one.caller, settings)) for _, one in operations]
-        answers = perform(act, requests, settings.rule_pack)
-        told.update(zip((at for at, _ in operations), answers, strict=True))
-    return [told[at] for at in range(len(round_))]
+    return _Round(act, round_, settings).told()
 
 
-def _verify(act: Act, wanted: Verification, settings: VerificationSettings) -> Verdict:
-    answer = verdict(facts(act, wanted.asked, settings.market), act.now)
-    if answer.reason is Reason.UNKNOWN_SERIAL:
-        _count(act, wanted, wanted.asked.gtin, settings)
-    return answer if owns(act, wanted.caller, wanted.asked.gtin) else veiled(answer)
+def verify_for(act: Act, wanted: Verification, settings: VerificationSettings) -> Verdict:
+    """One verification by a caller, kept with its alert: what the page and the command ask."""
+    return _Round(act, [wanted], settings).verify_only()
 
 
-def _respond(
-    act: Act, wanted: PartnerQuestion, settings: VerificationSettings, entries: list[history.Entry]
-) -> Response | NotOurs:
+class _Round:
+    """Requests that are answered in one act; what is known of their packs is looked up at once."""
+
+    def __init__(self, act: Act, round_: Sequence[Wanted], settings: VerificationSettings) -> None:
+        self._act = act
+        self._round = round_
+        self._settings = settings
+        self._entries: list[history.Entry] = []
+        self._owners: dict[str, str | None] = {}
+        questions = [one for one in round_ if isinstance(one, Verification | PartnerQuestion)]
+        asked = [(_asked(one), self._market_of(one)) for one in questions]
+        self._stops, self._facts = facts_of(act, asked)
+        self._budget = Budget(
+            act,
+            (_guesser(one) for one in questions if not _is_own(one)),
+            answers_max=settings.unknown_answers_a_day,
+        )
+
+    def told(self) -> list[Told]:
+        """Answers in the order of the requests; kept where they are of that kind."""
+        told: list[Told | None] = []
+        facts = iter(self._facts)
+        for wanted in self._round:
+            if isinstance(wanted, OperationWanted):
+                told.append(None)
+            elif isinstance(wanted, HeardFromPeer):
+                told.append(self._hear(wanted))
+            else:
+                told.append(self._answer(wanted, next(facts)))
+        self._keep()
+        operations = iter(self._operate())
+        return [next(operations) if one is None else one for one in told]
+
+    def verify_only(self) -> Verdict:
+        """The verdict on the one pack, whatever the caller's budget."""
+        (wanted,) = self._round
+        assert isinstance(wanted, Verification), "only a verification gets a verdict"
+        answer = self._verify(wanted, self._facts[0])
+        self._keep()
+        return answer
+
+    def _market_of(self, wanted: Verification | PartnerQuestion) -> str:
+        return self._settings.market if isinstance(wanted, Verification) else ""
+
+    def _answer(self, wanted: Verification | PartnerQuestion, facts: Facts) -> Told:
+        if not _is_own(wanted) and self._budget.is_spent(_guesser(wanted)):
+            return BudgetSpent()
+        if isinstance(wanted, Verification):
+            return self._verify(wanted, facts)
+        return self._respond(wanted, facts)
+
+    def _verify(self, wanted: Verification, facts: Facts) -> Verdict:
+        act = self._act
+        answer = verdict(facts, act.now)
+        if answer.reason is Reason.UNKNOWN_SERIAL:
+            self._budget.count(_guesser(wanted))
+        if answer.reason in NOT_AUTHENTIC and wanted.alerting:
+            answer = _with_alert(act, answer, wanted, self._settings)
+        if not self._owns(wanted.caller, facts.asked.gtin):
+            answer = veiled(answer)
+        place = place_of(self._stops, wanted.caller)
+        self._entries.append(entry_of(answer, wanted.caller.name, place))
+        return answer
+
+    def _respond(self, wanted: PartnerQuestion, facts: Facts) -> Response | NotOurs:
+        question = wanted.question
+        if not facts.product_known:
+            return NotOurs()
+        response = respond(question, facts, self._act.now, policy=self._settings.vrs_policy)
+        if facts.pack is None:
+            self._budget.count(_guesser(wanted))
+        self._entries.append(_entry(wanted, response))
+        return response
+
+    def _hear(self, wanted: HeardFromPeer) -> Told:
+        heard = _with_peers_alert(self._act, wanted, self._settings)
+        self._entries.append(_peer_entry(self._stops, heard))
+        return heard.verdict or heard.answer
+
+    def _keep(self) -> None:
+        if self._entries:
+            history.keep(self._act, self._entries)
+
+    def _operate(self) -> list[Answer]:
+        operations = [one for one in self._round if isinstance(one, OperationWanted)]
+        if not operations:
+            return []
+        requests = [
+            (one.request, who_is(self._stops, one.caller, self._settings)) for one in operations
+        ]
+        return perform(self._act, requests, self._settings.rule_pack)
+
+    def _owns(self, caller: Caller, gtin: str) -> bool:
+        """Whether a caller may learn what is recorded: the house itself, or the product's owner."""
+        if caller.party is None:
+            return True
+        if gtin not in self._owners:
+            statement = _OWNER if self._act.is_sqlite else _OWNER_POSTGRESQL
+            row = self._act.driver.execute(statement, (gtin,)).fetchone()
+            self._owners[gtin] = row[0] if row is not None else None
+        return self._owners[gtin] == caller.party
+
+
+def _asked(wanted: Verification | PartnerQuestion) -> Asked:
+    if isinstance(wanted, Verification):
+        return wanted.asked
     question = wanted.question
     expiry = question.expiry.last_day if question.expiry else None
-    known = facts(act, Asked(question.gtin, question.serial, question.lot, expiry))
-    if not known.product_known:
-        return NotOurs()
-    response = respond(question, known, act.now, policy=settings.vrs_policy)
-    if known.pack is None:
-        _count(act, wanted, question.gtin, settings)
-    entries.append(_entry(wanted, response))
-    return response
+    return Asked(question.gtin, question.serial, question.lot, expiry)
+
+
+def _is_own(wanted: Verification | PartnerQuestion) -> bool:
+    """Whether the house itself asks, which need not guess."""
+    return isinstance(wanted, Verification) and wanted.caller.party is None
+
+
+def _guesser(wanted: Verification | PartnerQuestion) -> Guesser:
+    """Who is counted: behind one router's key stand many requesters."""
+    caller = wanted.caller
+    if isinstance(wanted, Verification):
+        return Guesser(caller.name, wanted.asked.gtin, caller.client)
+    question = wanted.question
+    return Guesser(f"{caller.name} {question.requester}", question.gtin, caller.client)
+
+
+def _with_alert(
+    act: Act, answer: Verdict, wanted: Verification, settings: VerificationSettings
+) -> Verdict:
+    """The verdict with the alert that the rule pack wants for it, if any."""
+    who = who_is(current_stops(act), wanted.caller, settings)
+    raised = suspicion_of(act, wanted.asked, who, settings.rule_pack, manual=wanted.manual)
+    if raised is None:
+        return answer
+    return replace(answer, alert=raised.alert, cause=raised.hint.say)
 
 
 def _entry(wanted: PartnerQuestion, response: Response) -> history.Entry:
@@ -169,7 +273,23 @@ def _entry(wanted: PartnerQuestion, response: Response) -> history.Entry:
     )
 
 
-def _peer_entry(wanted: HeardFromPeer) -> history.Entry:
+def _with_peers_alert(
+    act: Act, wanted: HeardFromPeer, settings: VerificationSettings
+) -> HeardFromPeer:
+    """The alert for a pack that a peer does not confirm: we asked there without raising one."""
+    request, answer = wanted.request, wanted.answer
+    asked = request.operation is Operation.VERIFY and request.alerting
+    if not asked or not settings.rule_pack.alerts_on(answer.result, intermarket=True):
+        return wanted
+    who = who_is(current_stops(act), wanted.caller, settings)
+    raised = raise_alert(
+        act, request, who, result=answer.result, hub=answer.hub, hint=Hint(), late=False
+    )
+    told = wanted.verdict and replace(wanted.verdict, alert=raised)
+    return replace(wanted, answer=msgspec.structs.replace(answer, alert=raised), verdict=told)
+
+
+def _peer_entry(stops: Stops, wanted: HeardFromPeer) -> history.Entry:
     request, answer = wanted.request, wanted.answer
     return history.Entry(
         request.code,
@@ -177,56 +297,8 @@ def _peer_entry(wanted: HeardFromPeer) -> history.Entry:
         request.operation.value,
         answer.result.value,
         wanted.caller.name,
-        wanted.caller.party or "",
+        place_of(stops, wanted.caller),
         msgspec.json.encode({"request": request, "peer": answer}),
         scanned=request.scanned,
         alert=answer.alert,
-    )
-
-
-def owns(view: View, caller: Caller, gtin: str) -> bool:
-    """Whether a caller may learn what is recorded: the house itself, or the product's owner."""
-    if caller.party is None:
-        return True
-    statement = _OWNER if view.is_sqlite else _OWNER_POSTGRESQL
-    row = view.driver.execute(statement, (gtin,)).fetchone()
-    return row is not None and row[0] == caller.party
-
-
-def _client(wanted: Verification | PartnerQuestion) -> str:
-    """Who is counted: behind one router's key stand many requesters."""
-    if isinstance(wanted, PartnerQuestion):
-        return f"{wanted.caller.name} {wanted.question.requester}"
-    return wanted.caller.name
-
-
-def _is_spent(
-    act: Act, wanted: Verification | PartnerQuestion, settings: VerificationSettings
-) -> bool:
-    if isinstance(wanted, Verification) and wanted.caller.party is None:
-        return False
-    gtin = wanted.asked.gtin if isinstance(wanted, Verification) else wanted.question.gtin
-    return is_spent(
-        act,
-        client=_client(wanted),
-        gtin=gtin,
-        address=wanted.caller.client,
-        day=act.now.date().isoformat(),
-        answers_max=settings.unknown_answers_a_day,
-    )
-
-
-def _count(
-    act: Act,
-    wanted: Verification | PartnerQuestion,
-    gtin: str,
-    settings: VerificationSettings,
-) -> None:
-    count_unknown(
-        act,
-        client=_client(wanted),
-        gtin=gtin,
-        address=wanted.caller.client,
-        day=act.now.date().isoformat(),
-        answers_max=settings.unknown_answers_a_day,
     )

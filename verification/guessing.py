@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from sqlalchemy import delete
@@ -13,7 +13,9 @@ from verification.tables import unknown_answer
 from verification.verdict import SAY, Reason, Verdict, Word
 
 if TYPE_CHECKING:
-    from epcis.store.database import Act, View
+    from collections.abc import Iterable
+
+    from epcis.store.database import Act
 
 _TELLING = frozenset({Reason.UNKNOWN_SERIAL, Reason.LOT_DIFFERS, Reason.EXPIRY_DIFFERS})
 _COUNT = (
@@ -22,10 +24,62 @@ _COUNT = (
     " DO UPDATE SET answers = unknown_answer.answers + 1 RETURNING answers"
 )
 _COUNT_POSTGRESQL = _COUNT.replace("?", "%s")
-_READ = (
-    "SELECT answers FROM unknown_answer WHERE client = ? AND gtin = ? AND address = ? AND day = ?"
-)
-_READ_POSTGRESQL = _READ.replace("?", "%s")
+_READ = """
+SELECT u.client, u.gtin, u.address, u.answers FROM {asked} JOIN unknown_answer u
+ON u.client = q.client AND u.gtin = q.gtin AND u.address = q.address AND u.day = {mark}
+"""
+_ASKED_POSTGRESQL = "unnest(%s::text[], %s::text[], %s::text[]) AS q(client, gtin, address)"
+
+
+class Guesser(NamedTuple):
+    """Who may be guessing, and at which product's serial numbers."""
+
+    client: str
+    gtin: str
+    address: str
+
+
+class Budget:
+    """How many unknown-serial answers some callers were given today, and may be given."""
+
+    def __init__(self, act: Act, guessers: Iterable[Guesser], *, answers_max: int) -> None:
+        self._act = act
+        self._answers_max = answers_max
+        self._day = act.now.date().isoformat()
+        self._answers = self._read(list(dict.fromkeys(guessers)))
+
+    def is_spent(self, guesser: Guesser) -> bool:
+        """Whether the caller has used up its unknown-serial answers for the product today."""
+        return self._answers.get(guesser, 0) >= self._answers_max
+
+    def count(self, guesser: Guesser) -> None:
+        """Count one unknown-serial answer; the one that spends the budget is logged as an alert."""
+        act, values = self._act, (*guesser, self._day)
+        statement = _COUNT if act.is_sqlite else _COUNT_POSTGRESQL
+        (answers,) = act.driver.execute(statement, values).fetchone()
+        self._answers[guesser] = answers
+        if answers == self._answers_max:
+            client, gtin, address = guesser
+            act.log(
+                LeafKind.CASE,
+                msgspec.json.encode({"alert": "guessing", "gtin": gtin, "day": self._day}),
+                msgspec.json.encode({"client": client, "address": address, "answers": answers}),
+            )
+
+    def _read(self, guessers: list[Guesser]) -> dict[Guesser, int]:
+        if not guessers:
+            return {}
+        values: list[object]
+        if self._act.is_sqlite:
+            marks = ", ".join(["(?, ?, ?)"] * len(guessers))
+            asked = f"(WITH q(client, gtin, address) AS (VALUES {marks}) SELECT * FROM q) AS q"  # noqa: S608  # marks only
+            values = [value for guesser in guessers for value in guesser]
+            statement = _READ.format(asked=asked, mark="?")
+        else:
+            values = [list(column) for column in zip(*guessers, strict=True)]
+            statement = _READ.format(asked=_ASKED_POSTGRESQL, mark="%s")
+        rows = self._act.driver.execute(statement, [*values, self._day])
+        return {Guesser(*row[:3]): row[3] for row in rows}
 
 
 def veiled(answer: Verdict) -> Verdict:
@@ -40,33 +94,10 @@ def veiled(answer: Verdict) -> Verdict:
         word=Word.STOP,
         reason=Reason.NOT_CONFIRMED,
         say=SAY[Reason.NOT_CONFIRMED],
-        facts=replace(answer.facts, pack=None),
+        facts=replace(answer.facts, pack=None, extended=None),
         also=(),
+        cause="",
     )
-
-
-def is_spent(
-    view: View, *, client: str, gtin: str, address: str, day: str, answers_max: int
-) -> bool:
-    """Whether the caller has used up its unknown-serial answers for the product today."""
-    statement = _READ if view.is_sqlite else _READ_POSTGRESQL
-    row = view.driver.execute(statement, (client, gtin, address, day)).fetchone()
-    return row is not None and row[0] >= answers_max
-
-
-def count_unknown(
-    act: Act, *, client: str, gtin: str, address: str, day: str, answers_max: int
-) -> int:
-    """Count one unknown-serial answer; the one that spends the budget is logged as an alert."""
-    statement = _COUNT if act.is_sqlite else _COUNT_POSTGRESQL
-    (answers,) = act.driver.execute(statement, (client, gtin, address, day)).fetchone()
-    if answers == answers_max:
-        act.log(
-            LeafKind.CASE,
-            msgspec.json.encode({"alert": "guessing", "gtin": gtin, "day": day}),
-            msgspec.json.encode({"client": client, "address": address, "answers": answers}),
-        )
-    return int(answers)
 
 
 def step_up(act: Act, *, client: str, by: str) -> None:

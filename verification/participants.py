@@ -38,6 +38,12 @@ def register(act: Act, who: Who, *, by: str) -> None:
     act.log(LeafKind.ACCESS, msgspec.json.encode(who), msgspec.json.encode({"by": by}))
 
 
+def place_of(stops: Stops, caller: Caller) -> str:
+    """The premises of a caller, empty where they are not known."""
+    row = stops.participants.get(caller.name)
+    return str(row.location) if row is not None else caller.party or ""
+
+
 def who_is(stops: Stops, caller: Caller, settings: VerificationSettings) -> Who:
     """The participant behind a caller; one who is not registered acts from its own party."""
     row = stops.participants.get(caller.name)

@@ -16,6 +16,7 @@ import httpx
 import msgspec
 
 from verification.breaker import Breaker
+from verification.fmd.perform import Answer
 
 if TYPE_CHECKING:
     from verification.fmd.operation import PackRequest
@@ -55,34 +56,64 @@ class PeerAnswer:
     said: dict[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long peers are waited for, and when one that is down is left alone."""
+
+    budget_s: float = BUDGET_S
+    """All of it together: finding the pack, and changing it where that was asked."""
+    failures_max: int = 5
+    """Failures in a row after which a peer is left alone."""
+    rest_s: float = 30.0
+    """How long it is left alone."""
+
+
+PATIENT = Patience()
+
+
 class Peers:
     """The repositories of one installation; remembers which are down."""
 
     def __init__(
-        self, peers: tuple[Peer, ...], http: httpx.AsyncClient, *, budget_s: float = BUDGET_S
+        self, peers: tuple[Peer, ...], http: httpx.AsyncClient, patience: Patience = PATIENT
     ) -> None:
-        self._peers = peers
+        self._peers = {peer.name: peer for peer in peers}
         self._http = http
-        self._budget_s = budget_s
-        self._breakers = {peer.name: Breaker() for peer in peers}
+        self._patience = patience
+        self._breakers = {
+            peer.name: Breaker(patience.failures_max, patience.rest_s) for peer in peers
+        }
 
     async def ask(self, request: PackRequest, *, change: bool) -> PeerAnswer:
         """Ask all peers for a pack; with `change`, perform the operation at the one that knows it.
 
-        Bulk requests are never passed on.
+        One budget covers both: names looked up, lines opened, answers read to their end. The first
+        peer that knows the pack is the answer. Bulk requests are never passed on.
         """
-        asked = [self._status(peer, request) for peer in self._peers]
-        answers = await asyncio.gather(*asked)
-        known = [one for one in answers if one.found is Found.KNOWN]
-        if not known:
-            silent = any(one.found is Found.SILENT for one in answers)
-            return PeerAnswer(Found.SILENT if silent else Found.UNKNOWN)
-        if not change:
-            return known[0]
-        peer = next(peer for peer in self._peers if peer.name == known[0].peer)
-        return await self._change(peer, request)
+        until_s = asyncio.get_running_loop().time() + self._patience.budget_s
+        known = await self._who_knows(request, until_s)
+        if known.found is not Found.KNOWN or not change:
+            return known
+        return await self._change(self._peers[known.peer], request, until_s)
 
-    async def _status(self, peer: Peer, request: PackRequest) -> PeerAnswer:
+    async def _who_knows(self, request: PackRequest, until_s: float) -> PeerAnswer:
+        asked = [
+            asyncio.create_task(self._status(peer, request, until_s))
+            for peer in self._peers.values()
+        ]
+        silent = False
+        try:
+            for next_answer in asyncio.as_completed(asked):
+                answer = await next_answer
+                if answer.found is Found.KNOWN:
+                    return answer
+                silent = silent or answer.found is Found.SILENT
+        finally:
+            for task in asked:
+                task.cancel()
+        return PeerAnswer(Found.SILENT if silent else Found.UNKNOWN)
+
+    async def _status(self, peer: Peer, request: PackRequest, until_s: float) -> PeerAnswer:
         given = {
             "gtin": request.code,
             "serial": request.serial,
@@ -90,9 +121,9 @@ class Peers:
             "expiry": request.expiry.isoformat() if request.expiry else None,
         }
         params = {name: value for name, value in given.items() if value is not None}
-        return await self._call(peer, "GET", "/packs/status", params=params)
+        return await self._call(peer, until_s, "GET", "/packs/status", params=params)
 
-    async def _change(self, peer: Peer, request: PackRequest) -> PeerAnswer:
+    async def _change(self, peer: Peer, request: PackRequest, until_s: float) -> PeerAnswer:
         body = {
             "gtin": request.code,
             "serial": request.serial,
@@ -102,22 +133,31 @@ class Peers:
             "manual": request.manual,
         }
         content = {name: value for name, value in body.items() if value is not None}
-        return await self._call(peer, "POST", f"/packs/{request.operation.value}", json=content)
+        path = f"/packs/{request.operation.value}"
+        return await self._call(peer, until_s, "POST", path, json=content)
 
-    async def _call(self, peer: Peer, method: str, path: str, **more: Any) -> PeerAnswer:  # noqa: ANN401  # httpx's arguments
+    async def _call(
+        self,
+        peer: Peer,
+        until_s: float,
+        method: str,
+        path: str,
+        **more: Any,  # noqa: ANN401  # httpx's arguments
+    ) -> PeerAnswer:
         breaker = self._breakers[peer.name]
         if breaker.is_open(time.monotonic()):
             return PeerAnswer(Found.SILENT, peer.name)
         headers = {"Authorization": f"Bearer {peer.key}"} if peer.key else {}
+        url = peer.base_url.rstrip("/") + path
         try:
-            async with asyncio.timeout(self._budget_s):
-                answer = await self._http.request(
-                    method, peer.base_url.rstrip("/") + path, headers=headers, **more
-                )
+            async with (
+                asyncio.timeout_at(until_s),
+                self._http.stream(method, url, headers=headers, **more) as answer,
+            ):
+                said = _said(await _content(answer))
         except (httpx.HTTPError, TimeoutError):
             breaker.failed(time.monotonic())
             return PeerAnswer(Found.SILENT, peer.name)
-        said = _said(answer.content)
         if said is None:
             breaker.failed(time.monotonic())
             return PeerAnswer(Found.SILENT, peer.name, answer.status_code)
@@ -127,15 +167,33 @@ class Peers:
         return PeerAnswer(found, peer.name, answer.status_code, said)
 
 
+async def _content(answer: httpx.Response) -> bytes:
+    """The body, no further than an answer can be long."""
+    parts: list[bytes] = []
+    size_bytes = 0
+    async for part in answer.aiter_bytes():
+        size_bytes += len(part)
+        if size_bytes > ANSWER_BYTES_MAX:
+            return b""
+        parts.append(part)
+    return b"".join(parts)
+
+
 _NOT_HERE = frozenset({"product-unknown", "serial-unknown", "lot-and-serial-unknown"})
+_NOT_SAID = frozenset({"not-allowed", "cannot-tell"})
+"""Answers that say nothing of the pack: we may not ask there, or that peer cannot tell either."""
 
 
 def _said(content: bytes) -> dict[str, Any] | None:
-    """A peer's answer; None where it is not one, as an error page."""
-    if len(content) > ANSWER_BYTES_MAX:
-        return None
+    """A peer's answer; None where it is none, as an error page, or tells nothing of the pack."""
     try:
         said = msgspec.json.decode(content, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return said if isinstance(said.get("result"), str) else None
+    if said.get("result") in _NOT_SAID:
+        return None
+    try:
+        msgspec.convert(said, type=Answer)
+    except msgspec.ValidationError:
+        return None
+    return said

@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from verification.anomalies import DEFAULT_LIMITS, Limits
 from verification.fmd.operation import Role
-from verification.fmd.rulepack import DEFAULT, RulePack, shipped
+from verification.fmd.rulepack import DEFAULT, RulePack, of_house
+from verification.peers import PATIENT, Patience
+from verification.vrs.ask import BUDGET_S
 from verification.vrs.credential import Policy
 from verification.vrs.question import CONTEXTS
 from verification.vrs.respond import Policy as AnswerPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from starlette.datastructures import State
 
@@ -26,6 +30,10 @@ class VerificationSettings:
 
     rules: str = DEFAULT
     """The rule pack that decides pack operations."""
+    rules_folder: Path | None = None
+    """Folder of the house's own rule packs."""
+    rules_keys: tuple[Path, ...] = ()
+    """Public keys, PEM, that the house's own rule packs may be signed with."""
     market: str = ""
     """ISO 3166 country of this repository; empty where only one is served."""
     responder_gln: str = ""
@@ -40,8 +48,18 @@ class VerificationSettings:
     """Policies of single partners, by their GLN."""
     credentials: CredentialProvider | None = None
     """The wallet that checks partners' presentations; None leaves them not checked."""
+    wallet_holder: str = ""
+    """DID of the credential that our wallet presents."""
+    partner_budget_s: float = BUDGET_S
+    """Total time for all tries of one question to a partner."""
+    directory_file: Path | None = None
+    """A lookup directory that is taken over whenever it changes."""
     peers: tuple[Peer, ...] = ()
     """Repositories that are asked for packs unknown here."""
+    peer_patience: Patience = PATIENT
+    anomaly_limits: Limits = DEFAULT_LIMITS
+    anomalies_every_s: float = 60.0
+    """Pause between two looks through the history of questions."""
     unknown_answers_a_day: int = 20
     """Answers 'no such serial' per client, product and address before proof is asked for."""
     body_bytes_max: int = 64 * 1024
@@ -56,7 +74,7 @@ class VerificationSettings:
     @property
     def rule_pack(self) -> RulePack:
         """The rule pack, its signature checked."""
-        return shipped(self.rules)
+        return of_house(self.rules, self.rules_folder, self.rules_keys)
 
 
 def settings_of(state: State) -> VerificationSettings:

@@ -1,15 +1,16 @@
 """What stands above single packs, held in memory: stopped lots, withdrawn products and doubts.
 
-Exempt lots and participants too. They are few and change seldom, while each verification asks for
-them. Every write puts a new random mark in the same transaction; every look at a pack reads the
-mark along, and what is held counts only while the mark is the same. So a recall holds for the next
-look, in any process.
+Exempt lots, expiry extensions and participants too. They are few and change seldom, while each
+verification asks for them. Every write puts a new random mark in the same transaction; every look
+at a pack reads the mark along, and what is held counts only while the mark is the same. So a recall
+holds for the next look, in any process.
 """
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -18,6 +19,7 @@ from sqlalchemy import select
 from verification.tables import (
     doubt,
     exempt_lot,
+    expiry_extension,
     lot_state,
     participant,
     product_market,
@@ -55,6 +57,8 @@ class Stops:
     exempt: frozenset[tuple[str, str, str]] = frozenset()
     participants: dict[str, Any] = field(default_factory=dict)
     """Rows of `participant` by client."""
+    extensions: dict[tuple[str, str], date] = field(default_factory=dict)
+    """The later expiry of lots that were given one, by GTIN and lot."""
 
     def lot(self, gtin: str, lot: str | None, market: str) -> LotState:
         """The gravest state of a lot in a market or everywhere."""
@@ -84,6 +88,10 @@ class Stops:
         if Doubt.ILLEGITIMATE in kinds:
             return Doubt.ILLEGITIMATE
         return Doubt.SUSPECT if kinds else None
+
+    def extended(self, gtin: str, lot: str | None) -> date | None:
+        """The later expiry that a lot was given, if any."""
+        return self.extensions.get((gtin, lot or "")) if self.extensions else None
 
     def is_exempt(self, code: str, lot: str | None, market: str) -> bool:
         """Whether a lot needs no safety features in a market."""
@@ -139,4 +147,8 @@ def _read(view: View) -> Stops:
         {gtin: tuple(those) for gtin, those in doubts.items()},
         frozenset((row.code, row.lot, row.market) for row in run(select(exempt_lot))),
         {row.client: row for row in run(select(participant))},
+        {
+            (row.gtin, row.lot): date.fromisoformat(row.expiry)
+            for row in run(select(expiry_extension))
+        },
     )

@@ -103,6 +103,8 @@ class Reason(StrEnum):
     NOT_COMMISSIONED = "not-commissioned"
     LOT_NOT_RECORDED = "lot-not-recorded"
     EXPIRY_NOT_RECORDED = "expiry-not-recorded"
+    CANNOT_TELL = "cannot-tell"
+    """Not known here, and a repository that may know it did not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,8 @@ class Facts:
     """State of the recorded lot, not of the lot that the caller named."""
     doubt: Doubt | None = None
     """The gravest open case about the pack or its lot."""
+    extended: date | None = None
+    """The later expiry that the manufacturer has given the pack's lot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +161,12 @@ class Verdict:
     facts: Facts
     also: tuple[Reason, ...] = ()
     """Further reasons, lighter than `reason`."""
+    alert: str | None = None
+    """Id of the alert that was raised for it (2016/161 Art. 36(b))."""
+    cause: str = ""
+    """What probably lies behind a pack that was not confirmed, and what to try."""
+    peer: str = ""
+    """The repository whose word it is, where it is not ours."""
 
     def as_dict(self) -> dict[str, object]:
         """The verdict as `verify --json` and `POST /packs/verify` show it."""
@@ -171,7 +181,15 @@ class Verdict:
             "lot": asked.lot or (pack.lot if pack else None),
             "expiry": _iso(asked.expiry or (pack.expiry if pack else None)),
             "state": pack.state.value if pack else None,
+            **{name: value for name, value in self._besides() if value},
         }
+
+    def _besides(self) -> Iterator[tuple[str, object]]:
+        """What few answers have."""
+        yield "expiry_extended", _iso(self.facts.extended)
+        yield "alert", self.alert
+        yield "cause_say", self.cause
+        yield "intermarket", bool(self.peer)
 
 
 def _iso(day: date | None) -> str | None:
@@ -267,6 +285,10 @@ SAY = {
     Reason.EXPIRY_NOT_RECORDED: (
         "Check: no expiry is recorded for this pack; compare the print with the delivery papers."
     ),
+    Reason.CANNOT_TELL: (
+        "Cannot tell now: another repository that may know this pack does not answer; wait and "
+        "ask again."
+    ),
 }
 
 
@@ -296,9 +318,18 @@ def word_of(reason: Reason) -> Word:
     """
     if reason is Reason.GENUINE:
         return Word.OK
-    if reason is Reason.UNKNOWN_PRODUCT:
+    if reason in (Reason.UNKNOWN_PRODUCT, Reason.CANNOT_TELL):
         return Word.UNKNOWN
     return Word.CHECK if reason in _TO_CHECK else Word.STOP
+
+
+def reason_of_state(state: PackState) -> Reason:
+    """The reason that a pack's own state gives.
+
+    >>> reason_of_state(PackState.ACTIVE)
+    <Reason.GENUINE: 'genuine'>
+    """
+    return _OF_STATE.get(state, Reason.GENUINE)
 
 
 def _reasons(facts: Facts, now: datetime) -> Iterator[Reason]:
@@ -319,9 +350,10 @@ def _identity(facts: Facts, pack: KnownPack) -> Iterator[Reason]:
         yield Reason.LOT_NOT_RECORDED
     elif asked.lot is not None and asked.lot != pack.lot:
         yield Reason.LOT_DIFFERS
-    if pack.expiry is None and (asked.expiry is not None or pack.expiry_is_odd):
+    if pack.expiry is None:
+        # Nobody can say that it has not passed, whatever the caller read (decision 0087).
         yield Reason.EXPIRY_NOT_RECORDED
-    elif asked.expiry is not None and asked.expiry != pack.expiry:
+    elif asked.expiry is not None and asked.expiry not in (pack.expiry, facts.extended):
         yield Reason.EXPIRY_DIFFERS
 
 
@@ -332,8 +364,9 @@ def _state(facts: Facts, pack: KnownPack, now: datetime) -> Iterator[Reason]:
         yield Reason.WITHDRAWN
     if facts.lot_state in (LotState.RECALLED, LotState.CLOSED):
         yield Reason.RECALLED
-    expiry = pack.expiry or facts.asked.expiry
-    if expiry is not None and now.date() > expiry:
+    told = (pack.expiry or facts.asked.expiry, facts.extended)
+    last = max((day for day in told if day is not None), default=None)
+    if last is not None and now.date() > last:
         yield Reason.EXPIRED
     if pack.state in _OF_STATE:
         yield _OF_STATE[pack.state]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from epcis.store.columns import pack_key as packed
-from epcis.store.items import item
 from epcis.store.life import time_of_moment
 from verification import history
-from verification.stops import MARK, stops_at
+from verification.recorded import look
 from verification.verdict import (
     Asked,
     Facts,
@@ -23,21 +22,12 @@ from verification.verdict import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from epcis.store.database import Act, Store, View
-
-_LOOK = f"""
-SELECT s.status, l.code, l.expiry, p.state, p.lot, p.expiry, p.stolen, s.disposition, {MARK},
- i.moment, p.since_us, p.version, i.parent
-FROM (SELECT 1 AS one) q
-LEFT JOIN item i ON i.key = ?
-LEFT JOIN standing s ON s.id = i.standing
-LEFT JOIN lot l ON l.id = i.lot
-LEFT JOIN pack p ON p.code = ? AND p.serial = ?
-"""  # noqa: S608  # no value is put in
-_LOOK_POSTGRESQL = _LOOK.replace("?", "%s")
+    from epcis.store.database import Store, View
+    from verification.recorded import Recorded
+    from verification.stops import Stops
 
 _KNOWN = """
 SELECT EXISTS (SELECT 1 FROM product WHERE code = ?)
@@ -48,6 +38,7 @@ SELECT EXISTS (SELECT 1 FROM product WHERE code = ?)
 """
 _KNOWN_POSTGRESQL = _KNOWN.replace("?", "%s")
 
+_ACTIVE = PackState.ACTIVE.value
 _DIGIT_SERIALS, _TEXT_SERIALS = b"\x01", b"\x02"
 
 STATE_OF_ITEM = {
@@ -95,17 +86,13 @@ def verify_and_log(
     """Verify and keep the answer with its entry of the log: one act."""
     with store.write(now) as act:
         answer = verdict(facts(act, asked, market), now)
-        keep_verdicts(act, [(answer, client, location)])
+        history.keep(act, [entry_of(answer, client, location)])
         # A crash from here on leaves no answer and no entry; after the commit, both.
     return answer
 
 
-def keep_verdicts(act: Act, answers: Iterable[tuple[Verdict, str, str]]) -> None:
-    """Keep (verdict, client, location) of questions that were answered in this act."""
-    history.keep(act, (_entry(*answer) for answer in answers))
-
-
-def _entry(answer: Verdict, client: str, location: str) -> history.Entry:
+def entry_of(answer: Verdict, client: str, location: str) -> history.Entry:
+    """What is kept of an answer to a client at a place."""
     asked = answer.facts.asked
     record = msgspec.json.encode(
         {
@@ -119,22 +106,44 @@ def _entry(answer: Verdict, client: str, location: str) -> history.Entry:
         }
     )
     return history.Entry(
-        asked.gtin, asked.serial, "verify", answer.reason.value, client, location, record
+        asked.gtin,
+        asked.serial,
+        "verify",
+        answer.reason.value,
+        client,
+        location,
+        record,
+        alert=answer.alert,
     )
 
 
 def facts(view: View, asked: Asked, market: str = "") -> Facts:
     """All that a verdict needs, by one look at the store."""
-    row = _look(view, asked)
-    status, disposition = row[0], row[7]
-    if row[12] is not None:
-        status, disposition = with_container(view, asked.gtin, asked.serial)
-    pack = _known_pack(row, status, disposition)
-    if pack is None:
-        return Facts(asked, None, product_known=is_known_product(view, asked.gtin))
-    stops = stops_at(view, row[8])
+    _, (one,) = facts_of(view, [(asked, market)])
+    return one
+
+
+def facts_of(view: View, asked: Sequence[tuple[Asked, str]]) -> tuple[Stops, list[Facts]]:
+    """The stops, and all that verdicts on packs need, each in its market, by one look."""
+    stops, recorded = look(view, [(one.gtin, one.serial) for one, _ in asked])
+    products: dict[str, bool] = {}
+    found = []
+    for (one, market), row in zip(asked, recorded, strict=True):
+        pack = _known_pack(row)
+        if pack is not None:
+            found.append(_facts_of_pack(one, market, row, pack, stops))
+            continue
+        if one.gtin not in products:
+            products[one.gtin] = is_known_product(view, one.gtin)
+        found.append(Facts(one, None, product_known=products[one.gtin]))
+    return stops, found
+
+
+def _facts_of_pack(
+    asked: Asked, market: str, row: Recorded, pack: KnownPack, stops: Stops
+) -> Facts:
     lot_state = stops.lot(asked.gtin, pack.lot, market)
-    if lot_state is LotState.ACTIVE and disposition == "recalled":
+    if lot_state is LotState.ACTIVE and row.disposition == "recalled":
         lot_state = LotState.RECALLED
     return Facts(
         asked,
@@ -142,6 +151,7 @@ def facts(view: View, asked: Asked, market: str = "") -> Facts:
         product_state=stops.product(asked.gtin, market),
         lot_state=lot_state,
         doubt=stops.doubt(asked.gtin, pack.lot, asked.serial),
+        extended=stops.extended(asked.gtin, pack.lot),
     )
 
 
@@ -162,21 +172,7 @@ def _gtin_head(gtin: str) -> bytes:
     return int(digits).to_bytes(6, "big")
 
 
-def _look(view: View, asked: Asked) -> Any:  # noqa: ANN401  # a row of the driver
-    key = packed(history.pack_key(asked.gtin, asked.serial))
-    statement = _LOOK if view.is_sqlite else _LOOK_POSTGRESQL
-    return view.driver.execute(statement, (key, asked.gtin, asked.serial)).fetchone()
-
-
-def with_container(view: View, code: str, serial: str) -> tuple[str | None, str | None]:
-    """Status and disposition of a pack inside something, that thing's later events included.
-
-    A pallet that is reported stolen takes its packs along, though no event names them.
-    """
-    state = item(view, history.pack_key(code, serial))
-    return (None, None) if state is None else (state.status.value, state.disposition)
-
-
+@lru_cache(maxsize=4096)
 def day_of(text: str | None) -> date | None:
     """The date a sender told as an expiry; None where it is no date.
 
@@ -189,48 +185,36 @@ def day_of(text: str | None) -> date | None:
         return None
 
 
-def _known_pack(
-    row: Any,  # noqa: ANN401  # a row of the driver
-    status: str | None,
-    disposition: str | None,
-) -> KnownPack | None:
+def _known_pack(row: Recorded) -> KnownPack | None:
     """The pack by the registry's word, else by what its events say of it."""
-    event_lot, event_expiry, state, lot, expiry, stolen = row[1:7]
-    if status is None and state is None:
+    if not row.is_known:
         return None
-    told = state_by_events(
-        status, disposition, row[9], state=state, since_us=row[10], version=row[11]
-    )
-    effective = told or (PackState(state) if state else PackState.ACTIVE)
-    if stolen:
-        effective = PackState.STOLEN
-    told_expiry = expiry or event_expiry
+    state = state_of(row)
+    if row.stolen:
+        state = PackState.STOLEN
+    told_expiry = row.expiry or row.event_expiry
     day = day_of(told_expiry)
-    return KnownPack(
-        effective, lot or event_lot or None, day, expiry_is_odd=bool(told_expiry) and day is None
-    )
+    odd = day is None and bool(told_expiry)
+    return KnownPack(state, row.lot or row.event_lot or None, day, expiry_is_odd=odd)
 
 
-def state_by_events(
-    status: str | None,
-    disposition: str | None,
-    moment: int | None,
-    *,
-    state: str | None,
-    since_us: int | None,
-    version: int | None,
-) -> PackState | None:
+def state_of(row: Recorded) -> PackState:
+    """The state of a recorded pack: by its events where they have the last word."""
+    return state_by_events(row) or (PackState(row.state) if row.state else PackState.ACTIVE)
+
+
+def state_by_events(row: Recorded) -> PackState | None:
     """The state that events put a pack into, where they have the last word; else None.
 
     The registry has it where its state is not Active, or where an operation made the pack active
     again at or after the last event. An upload alone is not an operation: it may come late.
     """
-    if status is None or moment is None or (state or PackState.ACTIVE) != PackState.ACTIVE:
+    if row.status is None or row.moment is None or (row.state or _ACTIVE) != _ACTIVE:
         return None
-    operated = version is not None and version > 1 and since_us is not None
-    if operated and since_us is not None and since_us >= time_of_moment(moment):
+    operated = row.version is not None and row.version > 1
+    if operated and row.since_us is not None and row.since_us >= time_of_moment(row.moment):
         return None
-    told = STATE_OF_ITEM.get(status, PackState.ACTIVE)
-    if told is PackState.ACTIVE and disposition in NOT_SELLABLE:
+    told = STATE_OF_ITEM.get(row.status, PackState.ACTIVE)
+    if told is PackState.ACTIVE and row.disposition in NOT_SELLABLE:
         told = PackState.LOCKED
     return None if told is PackState.ACTIVE else told

@@ -14,8 +14,8 @@ from compliance.names import product_name
 from compliance.recall import Notified, Recall, open_recall_of, reach
 from epcis.store.masterdata import names_of
 from epcis.trace import trace
+from verification.answers import Verification, verify_for
 from verification.verdict import Asked
-from verification.verify import verify_and_log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from epcis.trace import Story
     from schemas.finding import Finding
     from schemas.gs1.reading import Reading
+    from verification.settings import VerificationSettings
     from verification.verdict import Verdict
 
 PACKS_PER_SCAN_MAX = 50
@@ -82,6 +83,9 @@ class Card:
     lot: str | None
     expiry: str | None
     product: str | None = None
+    alert: str | None = None
+    """Id of the alert that was raised for the pack."""
+    cause: str = ""
     key: str | None = None
     """Canonical key where events about the pack are known."""
     findings: tuple[dict[str, object], ...] = ()
@@ -112,13 +116,18 @@ class Answer:
     findings: tuple[dict[str, object], ...]
 
 
-def cards_of_scan(store: Store, scan: Scan, *, now: datetime, caller: Caller) -> Answer:
+def cards_of_scan(
+    store: Store, scan: Scan, *, now: datetime, caller: Caller, practice: VerificationSettings
+) -> Answer:
     """A card for each pack in the scan; a code that is no pack gives findings only."""
     cards: list[Card] = []
     findings = list(_shown(scan.findings))
     for reading in scan.readings[:PACKS_PER_SCAN_MAX]:
         if reading.gtin and reading.serial and reading.is_valid:
-            cards.append(_card_of(store, reading, now=now, caller=caller))
+            asked = Asked(reading.gtin, reading.serial, reading.lot, reading.expiry)
+            wanted = Verification(asked, caller)
+            shown = _shown(reading.findings)
+            cards.append(_full(store, wanted, shown, now=now, practice=practice))
         elif reading.gtin and reading.is_valid:
             cards.append(_without_serial(reading))
         else:
@@ -126,16 +135,18 @@ def cards_of_scan(store: Store, scan: Scan, *, now: datetime, caller: Caller) ->
     return Answer(tuple(cards), tuple(findings))
 
 
-def card_of_pack(store: Store, gtin: str, serial: str, *, now: datetime, caller: Caller) -> Card:
-    """The card of a pack named by its GTIN-14 and serial."""
-    return _full(store, Asked(gtin, serial), (), now=now, caller=caller)
-
-
-def _card_of(store: Store, reading: Reading, *, now: datetime, caller: Caller) -> Card:
-    assert reading.gtin is not None
-    assert reading.serial is not None
-    asked = Asked(reading.gtin, reading.serial, reading.lot, reading.expiry)
-    return _full(store, asked, _shown(reading.findings), now=now, caller=caller)
+def card_of_pack(
+    store: Store,
+    gtin: str,
+    serial: str,
+    *,
+    now: datetime,
+    caller: Caller,
+    practice: VerificationSettings,
+) -> Card:
+    """The card of a pack named by its GTIN-14 and serial; nobody has it in hand, so no alert."""
+    wanted = Verification(Asked(gtin, serial), caller, alerting=False)
+    return _full(store, wanted, (), now=now, practice=practice)
 
 
 def _without_serial(reading: Reading) -> Card:
@@ -153,13 +164,15 @@ def _without_serial(reading: Reading) -> Card:
 
 def _full(
     store: Store,
-    asked: Asked,
+    wanted: Verification,
     findings: tuple[dict[str, object], ...],
     *,
     now: datetime,
-    caller: Caller,
+    practice: VerificationSettings,
 ) -> Card:
-    answer = verify_and_log(store, asked, now=now, client=caller.name)
+    asked, caller = wanted.asked, wanted.caller
+    with store.write(now) as act:
+        answer = verify_for(act, wanted, practice)
     key = f"/01/{asked.gtin}/21/{quote(asked.serial, safe='')}"
     with store.read() as view:
         story = trace(view, key, party=caller.party) if "query" in caller.scopes else None
@@ -187,6 +200,8 @@ def _dressed(
         lot=lot,
         expiry=str(expiry) if expiry else None,
         product=product_name(view, asked.gtin),
+        alert=answer.alert,
+        cause=answer.cause,
         key=key if seen else None,
         findings=findings,
         story=story_lines(view, story) if story is not None else (),

@@ -6,14 +6,17 @@ import ctypes.util
 import os
 import platform
 import shutil
+import socket
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from compliance.service.migrate import NewerDatabaseError, open_migrated
+from compliance.service.practice import PracticeRefusedError, practice_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 _STATIC = Path(__file__).parent / "static"
 _ASSETS = ("packtrail.css", "scan.js", "icon.svg", "words.svg")
 _FREE_BYTES_MIN = 512 * 1024 * 1024
+_REACH_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ def examine(settings: Settings) -> list[Check]:
         *_libraries(),
         _database(settings),
         _keys(settings),
+        *_practice(settings),
         _assets(),
         _space(settings),
     ]
@@ -152,6 +157,46 @@ def _keys(settings: Settings) -> Check:
             means=f"anyone on this machine can sign as you: chmod 600 them in {folder}",
         )
     return Check("keys", well=True, says=str(folder))
+
+
+def _practice(settings: Settings) -> Iterator[Check]:
+    """Rules, peers, wallet and lookup directory, as a server would start with them."""
+    try:
+        made = practice_of(settings)
+    except PracticeRefusedError as refused:
+        yield Check(
+            "verification", well=False, says=str(refused), means="the server will not start"
+        )
+        return
+    rules = made.rule_pack
+    yield Check("rule pack", well=True, says=f"{rules.id} {rules.version}, signature good")
+    yield from (_reached(f"peer {one.name}", one.base_url) for one in made.peers)
+    if settings.wallet_url:
+        yield _reached("wallet", settings.wallet_url)
+    elif made.credentials is not None:
+        yield Check(
+            "wallet",
+            well=False,
+            says="a test wallet: its credentials prove nothing to anybody",
+            needed=False,
+        )
+
+
+def _reached(name: str, url: str) -> Check:
+    """Whether somebody listens at an address; nothing is sent."""
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80}.get(parts.scheme, 443)
+    try:
+        socket.create_connection((parts.hostname or "", port), _REACH_TIMEOUT_S).close()
+    except OSError as fault:
+        return Check(
+            name,
+            well=False,
+            says=f"{url} does not answer: {fault.strerror or fault}",
+            means="packs known only there get 'cannot tell' until it does",
+            needed=False,
+        )
+    return Check(name, well=True, says=url)
 
 
 def _assets() -> Check:

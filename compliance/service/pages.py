@@ -25,6 +25,7 @@ from compliance.service.cards import Card, card_of_pack, cards_of_scan
 from compliance.service.gate import SESSION_COOKIE
 from compliance.service.scans import scan_picture, scan_text
 from epcis.desk import Caller, Problem, caller_of, needs, now_of, settings_of, store_of
+from verification.settings import settings_of as verification_of
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -118,7 +119,12 @@ async def scan_card(
     else:
         scan = scan_text(request.app, text)
     found = await run_in_threadpool(
-        cards_of_scan, store_of(request), scan, now=now_of(request), caller=caller
+        cards_of_scan,
+        store_of(request),
+        scan,
+        now=now_of(request),
+        caller=caller,
+        practice=verification_of(request.app.state),
     )
     return render("answer.html", request, findings=found.findings, cards=found.cards)
 
@@ -136,7 +142,12 @@ def pack_page(gtin: str, serial: str, request: Request) -> Response:
 
 def _card(request: Request, gtin: str, serial: str) -> Card:
     return card_of_pack(
-        store_of(request), gtin, serial, now=now_of(request), caller=caller_of(request)
+        store_of(request),
+        gtin,
+        serial,
+        now=now_of(request),
+        caller=caller_of(request),
+        practice=verification_of(request.app.state),
     )
 
 

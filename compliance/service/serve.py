@@ -16,6 +16,7 @@ from compliance.service.app import create_app
 from compliance.service.doctor import missing_zbar
 from compliance.service.migrate import open_migrated
 from compliance.service.parts import Parts, utc_now
+from compliance.service.practice import PracticeRefusedError, practice_of
 from verification.routes import Express
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def run(settings: Settings, *, demo: bool) -> None:
     if demo and not settings.database:
         settings = settings.model_copy(update={"database": str(settings.data_dir / "demo.db")})
     _set_up_logging()
+    _refuse_what_cannot_be_practised(settings)
     store = open_migrated(settings)
     with closing(store):
         _refuse_open_doors(settings, store)
@@ -45,6 +47,14 @@ def run(settings: Settings, *, demo: bool) -> None:
             address = _address(settings, listener)
             _greet(settings, store, address, demo=demo)
             _serve(settings, store, listener, demo=demo)
+
+
+def _refuse_what_cannot_be_practised(settings: Settings) -> None:
+    """No rules without a signature we trust, no peers or wallet that only seem to be there."""
+    try:
+        practice_of(settings)
+    except PracticeRefusedError as refused:
+        raise StartRefused(f"will not start: {refused}") from None
 
 
 def _refuse_open_doors(settings: Settings, store: Store) -> None:

@@ -163,6 +163,7 @@ def test_guessing_is_answered_alike_and_stopped(client, packs, holder, clock):
         said = answer.json()
         for name in ("serial", "lot", "expiry"):
             said.pop(name)  # what the caller sent itself
+        assert said.pop("alert").count("-") == 5  # each has an alert of its own
         bodies.add(repr(said))
     assert len(bodies) == 1
     statuses = [

@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 
 from epcis.store.database import Store
-from verification.peers import Found, Peer, Peers
+from verification.peers import Found, Patience, Peer, Peers
 from verification.settings import VerificationSettings
 from verification.verdict import Word
 
@@ -122,7 +122,7 @@ def test_a_peer_that_never_answers_costs_its_budget_and_no_more():
         server = await asyncio.start_server(silent, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         async with server, httpx.AsyncClient() as http:
-            peers = Peers((Peer("p", f"http://127.0.0.1:{port}"),), http, budget_s=0.05)
+            peers = Peers((Peer("p", f"http://127.0.0.1:{port}"),), http, Patience(0.05))
             request = PackRequest(operation=Operation.VERIFY, code="04150037528643", serial="F1")
             return await peers.ask(request, change=False)
 

@@ -55,7 +55,7 @@ def test_lot_and_expiry_are_compared_exactly():
 def test_what_was_never_recorded_is_for_the_papers_to_say():
     bare = KnownPack(PackState.ACTIVE)
     assert told(pack=bare) == (Word.CHECK, Reason.LOT_NOT_RECORDED)
-    assert told(Asked(GTIN, "S1"), bare) == (Word.OK, Reason.GENUINE)
+    assert told(Asked(GTIN, "S1"), bare) == (Word.CHECK, Reason.EXPIRY_NOT_RECORDED)
     printed = Asked(GTIN, "S1", None, date(2026, 11, 21))
     assert told(printed, bare) == (Word.STOP, Reason.EXPIRED)
 
@@ -131,7 +131,7 @@ def test_ok_is_said_only_when_nothing_at_all_speaks_against(  # noqa: PLR0917  #
         and lot_state is LotState.ACTIVE
         and product_state is ProductState.ACTIVE
         and doubt is None
-        and (expiry is None or expiry >= NOW.date())
+        and (expiry is not None and expiry >= NOW.date())
         and asked_lot != "B"
     )
     assert (answer.word is Word.OK) == clean

@@ -19,6 +19,7 @@ from verification.verdict import PackState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date
 
     from verification.fmd.operation import Known, PackRecord, PackRequest, Who
     from verification.fmd.rulepack import RulePack
@@ -105,7 +106,7 @@ def _identity(request: PackRequest, known: Known) -> Outcome | None:
         return Outcome(result=Result.PRODUCT_UNKNOWN)
     if known.pack is None:
         return _unknown(request, known)
-    return _differs(request, known.pack)
+    return _differs(request, known.pack, known.extended)
 
 
 def _unknown(request: PackRequest, known: Known) -> Outcome:
@@ -115,11 +116,12 @@ def _unknown(request: PackRequest, known: Known) -> Outcome:
     return Outcome(result=Result.SERIAL_UNKNOWN, unlike=unlike)
 
 
-def _differs(request: PackRequest, pack: PackRecord) -> Outcome | None:
+def _differs(request: PackRequest, pack: PackRecord, extended: date | None) -> Outcome | None:
     if request.lot is not None and pack.lot is not None and request.lot != pack.lot:
         unlike = cause.unlike(request.lot, cause.shape(pack.lot))
         return Outcome(result=Result.LOT_DIFFERS, unlike=unlike)
-    if request.expiry is not None and pack.expiry is not None and request.expiry != pack.expiry:
+    told = request.expiry is not None and pack.expiry is not None
+    if told and request.expiry not in (pack.expiry, extended):
         return Outcome(result=Result.EXPIRY_DIFFERS)
     return None
 

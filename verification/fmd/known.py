@@ -13,26 +13,17 @@ from verification import history
 from verification.fmd import cause
 from verification.fmd.cause import Cause
 from verification.fmd.operation import Known, PackRecord
-from verification.stops import MARK, stops_at
+from verification.recorded import look
 from verification.tables import batch, pack
-from verification.verdict import LotState, PackState
-from verification.verify import day_of, is_known_product, state_by_events, with_container
+from verification.verdict import LotState
+from verification.verify import day_of, is_known_product, state_by_events, state_of
 
 if TYPE_CHECKING:
     from epcis.store.database import View
     from verification.fmd.operation import PackRequest
+    from verification.recorded import Recorded
+    from verification.stops import Stops
 
-_LOOK = f"""
-SELECT s.status, s.disposition, s.location, i.moment, l.code, l.expiry,
- p.state, p.lot, p.expiry, p.since_us, p.location, p.authorisation, p.repeats, p.version, p.stolen,
- p.public, {MARK}, i.parent
-FROM (SELECT 1 AS one) q
-LEFT JOIN item i ON i.key = ?
-LEFT JOIN standing s ON s.id = i.standing
-LEFT JOIN lot l ON l.id = i.lot
-LEFT JOIN pack p ON p.code = ? AND p.serial = ?
-"""  # noqa: S608  # no value is put in
-_LOOK_POSTGRESQL = _LOOK.replace("?", "%s")
 _LOCK_PACK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
@@ -47,21 +38,20 @@ def lock_pack(view: View, code: str, serial: str) -> None:
 
 def known_of(view: View, request: PackRequest, market: str) -> Known:
     """The facts of one request in one market."""
+    stops, (row,) = look(view, [(request.code, request.serial)])
+    return known_from(view, request, market, stops, row)
+
+
+def known_from(view: View, request: PackRequest, market: str, stops: Stops, row: Recorded) -> Known:
+    """The facts of one request about a pack that was looked up."""
     code = request.code
-    key = packed(history.pack_key(code, request.serial))
-    statement = _LOOK if view.is_sqlite else _LOOK_POSTGRESQL
-    row = view.driver.execute(statement, (key, code, request.serial)).fetchone()
-    stops = stops_at(view, row[16])
-    status, disposition = row[0], row[1]
-    if row[17] is not None:
-        status, disposition = with_container(view, code, request.serial)
-    record = _record(row, status, disposition)
+    record = _record(row) if row.is_known else None
     lot = request.lot or (record.lot if record else None)
     exempt = stops.is_exempt(code, lot, market)
     if record is None:
         return _without_pack(view, request, exempt=exempt)
     lot_state = stops.lot(code, record.lot, market)
-    if lot_state is LotState.ACTIVE and disposition == "recalled":
+    if lot_state is LotState.ACTIVE and row.disposition == "recalled":
         lot_state = LotState.RECALLED
     return Known(
         product=True,
@@ -70,6 +60,7 @@ def known_of(view: View, request: PackRequest, market: str) -> Known:
         lot=True,
         lot_state=lot_state,
         pack=record,
+        extended=stops.extended(code, record.lot),
     )
 
 
@@ -122,28 +113,21 @@ def _is_lot_told(view: View, code: str, lot: str | None) -> bool:
     return lot is not None and view.driver.execute(statement, values).fetchone() is not None
 
 
-def _record(
-    row: Any,  # noqa: ANN401  # a row of the driver
-    status: str | None,
-    disposition: str | None,
-) -> PackRecord | None:
+def _record(row: Recorded) -> PackRecord:
     """The pack by the registry's word; what its events ended stays ended."""
-    place, moment, event_lot, event_expiry = row[2:6]
-    if status is None and row[6] is None:
-        return None
-    told = state_by_events(
-        status, disposition, moment, state=row[6], since_us=row[9], version=row[13]
-    )
-    since_us = time_of_moment(moment) if told or row[9] is None else row[9]
+    told = state_by_events(row)
+    by_events = told is not None or row.since_us is None
+    assert row.since_us is not None or row.moment is not None, "a known pack has a time"
+    since_us = time_of_moment(row.moment or 0) if by_events else row.since_us
     return PackRecord(
-        state=told or (PackState(row[6]) if row[6] else PackState.ACTIVE),
-        lot=row[7] or event_lot or None,
-        expiry=day_of(row[8] or event_expiry),
-        since=moment_of(since_us),
-        location=(place or "") if told or row[10] is None else row[10],
-        authorisation="" if row[11] is None else row[11],
-        repeats=row[12] or 0,
-        version=row[13] or 0,
-        stolen=bool(row[14]),
-        handed_over=bool(row[15]),
+        state=told or state_of(row),
+        lot=row.lot or row.event_lot or None,
+        expiry=day_of(row.expiry or row.event_expiry),
+        since=moment_of(since_us or 0),
+        location=(row.place or "") if by_events or row.location is None else row.location,
+        authorisation=row.authorisation or "",
+        repeats=row.repeats or 0,
+        version=row.version or 0,
+        stolen=bool(row.stolen),
+        handed_over=bool(row.handed_over),
     )

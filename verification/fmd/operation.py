@@ -136,6 +136,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     lot_state: LotState = LotState.ACTIVE
     """State of the pack's own lot."""
     pack: PackRecord | None = None
+    extended: date | None = None
+    """The later expiry that the manufacturer has given the pack's lot."""
     intermarket: bool = False
     """The facts came from another market's repository."""
 
@@ -173,7 +175,8 @@ def standing(known: Known, now: datetime) -> Standing:
         return Standing.WITHDRAWN
     if known.lot_state in (LotState.RECALLED, LotState.CLOSED):
         return Standing.RECALLED
-    if known.pack.expiry is not None and now.date() > known.pack.expiry:
+    last = known.pack.expiry
+    if last is not None and now.date() > max(last, known.extended or last):
         return Standing.EXPIRED
     if known.lot_state is LotState.HELD and known.pack.state is PackState.ACTIVE:
         return Standing.HELD

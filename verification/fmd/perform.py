@@ -139,7 +139,7 @@ def query(view: View, request: PackRequest, who: Who, rules: RulePack, now: date
 def _perform_one(act: Act, request: PackRequest, who: Who, rules: RulePack) -> _Done:
     known = known_of(act, request, who.market)
     outcome = decide(request, who, known, rules, act.now)
-    hint = _hint(act, request, who, known, outcome)
+    hint = hint_of(act, request, who, known, outcome)
     answer = answer_of(request, who, known, outcome, rules=rules, now=act.now, hint=hint)
     if outcome.alert:
         late = is_late(request, act.now, rules)
@@ -159,7 +159,8 @@ def is_late(request: PackRequest, now: datetime, rules: RulePack) -> bool:
     )
 
 
-def _hint(view: View, request: PackRequest, who: Who, known: Known, outcome: Outcome) -> Hint:
+def hint_of(view: View, request: PackRequest, who: Who, known: Known, outcome: Outcome) -> Hint:
+    """What probably lies behind an outcome that is not as wished."""
     if outcome.is_success and outcome.result is Result.DONE:
         return Hint()
     meant = Cause.NONE

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -22,9 +23,17 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from verification.fmd.operation import Operation, Role, Standing
 from verification.verdict import PackState  # noqa: TC001  # msgspec reads the annotations at run time
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from importlib.resources.abc import Traversable
+    from pathlib import Path
+
 DEFAULT = "EU-2016/161"
 EXTENDS_MAX = 4
 """How many packs may stand on top of each other."""
+RULES = files("verification.fmd") / "rules"
+"""The rule packs that ship with Packtrail."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
 class Ruling(StrEnum):
@@ -149,18 +158,64 @@ def shipped(name: str = DEFAULT) -> RulePack:
     >>> shipped("EU-2016/161-FI").double_supply.repeats_max
     3
     """
-    here = files("verification.fmd") / "rules"
-    trusted = here.joinpath("release.pub.pem").read_bytes()
+    return load(name, reader(RULES), *release_keys())
+
+
+@lru_cache(maxsize=32)
+def of_house(name: str, folder: Path | None, keys: tuple[Path, ...]) -> RulePack:
+    """A rule pack of a site's own folder, signed by one of its keys, else a shipped one.
+
+    A site's pack may extend a shipped one; whatever the folder lacks is looked for there. A key of
+    the site counts for its own files only, and the release's key for both.
+    """
+    if folder is None:
+        return shipped(name)
+    own = reader(folder)
+    trusted = tuple(_pem(key) for key in keys) + release_keys()
 
     def read(pack: str) -> tuple[bytes, bytes]:
-        stem = pack.replace("/", "-")
-        try:
-            content = here.joinpath(f"{stem}.json").read_bytes()
-            return content, here.joinpath(f"{stem}.sig").read_bytes()
-        except FileNotFoundError:
-            raise RulePackRefusedError(f"there is no rule pack {pack}") from None
+        if not folder.joinpath(f"{_stem(pack)}.json").exists():
+            content, signature = reader(RULES)(pack)
+            _check_signature(pack, content, signature, release_keys())
+            return content, signature
+        return own(pack)
 
-    return load(name, read, trusted)
+    return load(name, read, *trusted)
+
+
+def reader(folder: Path | Traversable) -> Callable[[str], tuple[bytes, bytes]]:
+    """What gives the content and the signature of a rule pack in a folder, by the pack's name."""
+
+    def read(pack: str) -> tuple[bytes, bytes]:
+        try:
+            content = folder.joinpath(f"{_stem(pack)}.json").read_bytes()
+        except OSError:
+            raise RulePackRefusedError(f"there is no rule pack {pack}") from None
+        try:
+            return content, folder.joinpath(f"{_stem(pack)}.sig").read_bytes()
+        except OSError:
+            raise RulePackRefusedError(f"rule pack {pack} has no signature beside it") from None
+
+    return read
+
+
+def release_keys() -> tuple[bytes, ...]:
+    """The public halves of the keys that releases of Packtrail are signed with, PEM."""
+    return (RULES.joinpath("release.pub.pem").read_bytes(),)
+
+
+def _stem(pack: str) -> str:
+    stem = pack.replace("/", "-")
+    if not _NAME.fullmatch(stem):
+        raise RulePackRefusedError(f"{pack[:60]!r} is no name of a rule pack")
+    return stem
+
+
+def _pem(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as fault:
+        raise RulePackRefusedError(f"key for rule packs {path}: {fault.strerror}") from None
 
 
 def load(name: str, read: Any, *trusted_pem: bytes) -> RulePack:  # noqa: ANN401  # a callable
@@ -175,7 +230,10 @@ def load(name: str, read: Any, *trusted_pem: bytes) -> RulePack:  # noqa: ANN401
             break
         content, signature = read(wanted)
         _check_signature(wanted, content, signature, trusted_pem)
-        layer = msgspec.json.decode(content, type=dict[str, Any])
+        try:
+            layer = msgspec.json.decode(content, type=dict[str, Any])
+        except msgspec.DecodeError as error:
+            raise RulePackRefusedError(f"{wanted} is not a rule pack: {error}") from None
         wanted = layer.get("extends")
         merged = _over(layer, merged)
     if wanted is not None:
@@ -195,15 +253,26 @@ def _check_signature(
     name: str, content: bytes, signature: bytes, trusted_pem: tuple[bytes, ...]
 ) -> None:
     for pem in trusted_pem:
-        key = load_pem_public_key(pem)
-        if not isinstance(key, Ed25519PublicKey):
-            raise RulePackRefusedError("a key for rule packs must be Ed25519")
+        key = _public_key(pem)
         try:
             key.verify(base64.b64decode(signature), content)
         except (InvalidSignature, ValueError):
             continue
         return
-    raise RulePackRefusedError(f"{name} is not signed by a trusted key")
+    raise RulePackRefusedError(
+        f"rule pack {name} is not signed by a trusted key, or was altered since: install Packtrail"
+        " again, or sign your own pack anew"
+    )
+
+
+def _public_key(pem: bytes) -> Ed25519PublicKey:
+    try:
+        key = load_pem_public_key(pem)
+    except ValueError:
+        key = None
+    if not isinstance(key, Ed25519PublicKey):
+        raise RulePackRefusedError("a key for rule packs must be an Ed25519 public key, PEM")
+    return key
 
 
 def _over(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:

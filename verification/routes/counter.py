@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-import httpx
 import msgspec
 
-from epcis.desk import Caller, Problem, problem_response
+from epcis.desk import Caller, Problem
 from epcis.store.database import StoreAway, StoreFull
 from schemas.finding import Finding, Severity, Where
 from verification.answers import (
-    HeardFromPeer,
     NotOurs,
     OperationWanted,
     PartnerQuestion,
@@ -24,16 +22,17 @@ from verification.answers import (
     Wanted,
     answer_round,
 )
+from verification.elsewhere import maybe_elsewhere
 from verification.fmd.operation import Operation
 from verification.fmd.perform import Answer, query
-from verification.fmd.result import SPELLINGS, Result, soap_code
 from verification.glance import glance
 from verification.history import utc_text
+from verification.lines import close_lines, lines_of
 from verification.participants import who_is
-from verification.peers import BUDGET_S, Found, PeerAnswer, Peers
 from verification.rounds import Rounds
+from verification.routes.reply import JSON, NOT_KEPT, Reply, refusal
 from verification.routes.wanted import PackBody, asked_of, request_of
-from verification.settings import VerificationSettings, settings_of
+from verification.settings import settings_of
 from verification.stops import current_stops
 from verification.verdict import Verdict
 from verification.verify import is_known_product
@@ -46,11 +45,8 @@ if TYPE_CHECKING:
 
     from epcis.desk import Clock
     from epcis.store.database import Act, Store
-    from verification.fmd.operation import PackRequest
     from verification.vrs.question import Question
 
-_JSON = (b"content-type", b"application/json")
-_NOT_KEPT = (b"cache-control", b"private, no-cache")
 _OPERATIONS = {f"/packs/{one.value}": one for one in Operation if one is not Operation.VERIFY}
 _STATUS_PARAMETERS = frozenset({"gtin", "serial", "lot", "expiry"})
 _CONNECTIVITY_PARAMETERS = frozenset({"gtin", "reqGLN", "context"})
@@ -60,87 +56,59 @@ _COLOURS = ("green", "amber", "amber", "red")
 class Counter:
     """Answers the hot routes of one application; its rounds belong to the server's event loop."""
 
-    def __init__(self, store: Store, clock: Clock, settings: VerificationSettings) -> None:
-        self._store = store
-        self._clock = clock
-        self._settings = settings
+    def __init__(self, state: Any) -> None:  # noqa: ANN401  # Starlette's State
+        self._state = state
+        self._store: Store = state.store
+        self._clock: Clock = state.clock
+        self._settings = settings = settings_of(state)
         self._rounds: Rounds[Wanted, Told] = Rounds(
-            store, clock, self._work, waiting_max=settings.waiting_max
+            self._store, self._clock, self._work, waiting_max=settings.waiting_max
         )
-        self._http: httpx.AsyncClient | None = None
-        self._peers: Peers | None = None
 
     def _work(self, act: Act, round_: list[Wanted]) -> list[Told]:
         return answer_round(act, round_, self._settings)
 
     async def ask(self, wanted: Wanted) -> Told:
         """The answer to one request, once it is durable."""
-        if isinstance(wanted, OperationWanted) and self._settings.peers:
-            wanted = await self._maybe_elsewhere(wanted)
+        if self._settings.peers:
+            peers, now = lines_of(self._state).peers, self._clock()
+            wanted = await maybe_elsewhere(wanted, peers, self._store, self._settings, now)
         return await self._rounds.ask(wanted)
 
-    async def _maybe_elsewhere(self, wanted: OperationWanted) -> Wanted:
-        """What a peer says of a pack that is not known here; peers are asked outside of any act."""
-        request, now = wanted.request, self._clock()
-        rules = self._settings.rule_pack
-        with glance(self._store) as view:
-            who = who_is(current_stops(view), wanted.caller, self._settings)
-            here = query(view, request, who, rules, now)
-        may = rules.allows(who.role, request.operation, alerting=request.alerting)
-        if not may or here.result not in _PERHAPS_ELSEWHERE:
-            return wanted
-        if self._peers is None:
-            self._http = httpx.AsyncClient(timeout=BUDGET_S)
-            self._peers = Peers(self._settings.peers, self._http)
-        heard = await self._peers.ask(request, change=request.operation is not Operation.VERIFY)
-        if heard.found is Found.UNKNOWN:
-            return wanted
-        return HeardFromPeer(request, wanted.caller, _peer_answer(here, request, heard))
-
     async def close(self) -> None:
-        """Finish the round under way and close the lines to peers."""
+        """Finish the round under way and close the lines to peers and partners."""
         self._rounds.close()
-        if self._http is not None:
-            await self._http.aclose()
+        await close_lines(self._state)
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request of a route in `is_hot`."""
+    async def reply(self, scope: Scope, receive: Receive, caller: Caller) -> Reply:
+        """The answer to one request of a route in `is_hot`."""
         path = scope["path"]
         if path.startswith("/packs/"):
-            await self._pack(scope, receive, send)
-        elif path.endswith("/checkConnectivity"):
-            await self._connectivity(scope, receive, send)
-        else:
-            await self._question(scope, send)
+            try:
+                return await self._pack(scope, receive, caller)
+            except (Problem, StoreAway, StoreFull) as fault:
+                return refusal(fault)
+        if path.endswith("/checkConnectivity"):
+            return self._connectivity(scope, caller)
+        return await self._question(scope, caller)
 
-    async def _pack(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            status, body = await self._pack_answer(scope, receive)
-        except Problem as problem:
-            await problem_response(problem)(scope, receive, send)
-            return
-        except (StoreAway, StoreFull) as fault:
-            await problem_response(_store_problem(fault))(scope, receive, send)
-            return
-        await _send(send, status, [_JSON, _NOT_KEPT], body)
-
-    async def _pack_answer(self, scope: Scope, receive: Receive) -> tuple[int, bytes]:
-        caller, path = _caller(scope), scope["path"]
+    async def _pack(self, scope: Scope, receive: Receive, caller: Caller) -> Reply:
+        path = scope["path"]
+        _need_scope(caller)
         if path == "/packs/status":
-            return await self._status(scope, caller)
+            return self._status(scope, caller)
         _need_method(scope, "POST")
         body = await _body(scope, receive, self._settings.body_bytes_max)
         wanted: Wanted
         if path == "/packs/verify":
-            wanted = Verification(asked_of(body), caller)
+            wanted = Verification(asked_of(body), caller, body.manual, body.alerting)
         else:
             wanted = OperationWanted(
                 request_of(_OPERATIONS[path], body, self._clock(), self._settings), caller
             )
-        told = await self.ask(wanted)
-        return told_json(told)
+        return _told(await self.ask(wanted))
 
-    async def _status(self, scope: Scope, caller: Caller) -> tuple[int, bytes]:
+    def _status(self, scope: Scope, caller: Caller) -> Reply:
         """The query that never alerts, never counts and keeps nothing (Art. 36(f))."""
         _need_method(scope, "GET")
         try:
@@ -153,16 +121,14 @@ class Counter:
         with glance(self._store) as view:
             who = who_is(current_stops(view), caller, self._settings)
             answer = query(view, request, who, self._settings.rule_pack, now)
-        return told_json(answer)
+        return _told(answer)
 
-    async def _question(self, scope: Scope, send: Send) -> None:
+    async def _question(self, scope: Scope, caller: Caller) -> Reply:
         """A partner's question, with the standard's statuses and its empty error bodies."""
-        caller = cast("Caller", scope["state"]["caller"])
         headers = dict(scope["headers"])
         refused = _refusal(scope, caller)
         if refused:
-            await _send(send, *refused)
-            return
+            return refused
         version = headers.get(b"gs1us-version", b"").decode("latin-1") or None
         try:
             question = question_of(
@@ -172,26 +138,22 @@ class Counter:
                 contexts=self._settings.vrs_contexts,
             )
         except MalformedError:
-            await _send(send, 400)
-            return
+            return Reply(400)
         correlation = (b"x-correlation-id", question.corr_uuid.encode())
         checked = await self._checked(question, headers)
         if not checked.allows(self._policy_for(question)):
-            await _send(send, 403, [correlation])
-            return
+            return Reply(403, (correlation,))
         try:
             told = await self._rounds.ask(
                 PartnerQuestion(question, caller, _credential_text(checked))
             )
         except (Problem, StoreAway, StoreFull):
-            await _send(send, 503, [(b"retry-after", b"2")])
-            return
+            return Reply(503, ((b"retry-after", b"2"),))
         if isinstance(told, Response):
             at = utc_text(self._clock())
             body = body_of(told, question, self._settings.responder_gln, at)
-            await _send(send, 200, [_JSON, _NOT_KEPT, correlation], body)
-        else:
-            await _send(send, 404 if isinstance(told, NotOurs) else 403, [correlation])
+            return Reply(200, (JSON, NOT_KEPT, correlation), body)
+        return Reply(404 if isinstance(told, NotOurs) else 403, (correlation,))
 
     async def _checked(self, question: Question, headers: dict[bytes, bytes]) -> Checked:
         """What the requester's presentation is worth; not checked where nobody asks for it."""
@@ -201,29 +163,27 @@ class Counter:
         if not presentation:
             return Checked(Outcome.MISSING)
         text = presentation.decode("latin-1").removeprefix("Bearer ")
-        return await self._settings.credentials.check(text, question.corr_uuid, "")
+        ours = self._settings.wallet_holder
+        return await self._settings.credentials.check(text, question.corr_uuid, ours)
 
     def _policy_for(self, question: Question) -> Policy:
         settings = self._settings
         return settings.credential_policies.get(question.requester, settings.credential_policy)
 
-    async def _connectivity(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _connectivity(self, scope: Scope, caller: Caller) -> Reply:
         """`/checkConnectivity`: whether questions about a product would be answered here."""
-        del receive
-        refused = _refusal(scope, cast("Caller", scope["state"]["caller"]))
+        refused = _refusal(scope, caller)
         if refused:
-            await _send(send, *refused)
-            return
+            return refused
         try:
             given = parameters_of(scope["query_string"], _CONNECTIVITY_PARAMETERS)
             gtin, _ = gtin_of(given.get("gtin", "")), gln_of(given.get("reqGLN", ""))
         except MalformedError:
-            await _send(send, 400)
-            return
+            return Reply(400)
         with self._store.read() as view:
             known = is_known_product(view, gtin)
         body = msgspec.json.encode({"responderGLN": self._settings.responder_gln})
-        await _send(send, 200 if known else 404, [_JSON, _NOT_KEPT], body if known else b"")
+        return Reply(200 if known else 404, (JSON, NOT_KEPT), body if known else b"")
 
 
 class FastLane:
@@ -235,7 +195,7 @@ class FastLane:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a hot route, or pass the request on."""
         if scope["type"] == "http" and is_hot(scope["path"]):
-            await counter_of(scope["app"].state).answer(scope, receive, send)
+            await hot_route(scope, receive, send)
             return
         await self._app(scope, receive, send)
         if scope["type"] == "lifespan":
@@ -252,7 +212,9 @@ async def close_counter(state: Any) -> None:  # noqa: ANN401  # Starlette's Stat
 
 async def hot_route(scope: Scope, receive: Receive, send: Send) -> None:
     """The same answers as an ordinary route, where no `FastLane` is in front."""
-    await counter_of(scope["app"].state).answer(scope, receive, send)
+    caller = cast("Caller", scope["state"]["caller"])
+    reply = await counter_of(scope["app"].state).reply(scope, receive, caller)
+    await reply.send(send)
 
 
 def is_hot(path: str) -> bool:
@@ -273,16 +235,16 @@ def counter_of(state: Any) -> Counter:  # noqa: ANN401  # Starlette's State
     """The counter of an application, made at its first request."""
     held = getattr(state, "counter", None)
     if held is None:
-        held = state.counter = Counter(state.store, state.clock, settings_of(state))
+        held = state.counter = Counter(state)
     return cast("Counter", held)
 
 
-def told_json(told: Told) -> tuple[int, bytes]:
-    """Status and body of an answer to `/packs/…`."""
+def _told(told: Told) -> Reply:
+    """The reply of `/packs/…`; raises `Problem` 429 where the caller's budget is spent."""
     if isinstance(told, Verdict):
-        return 200, msgspec.json.encode(told.as_dict())
+        return Reply(200, (JSON, NOT_KEPT), msgspec.json.encode(told.as_dict()))
     if isinstance(told, Answer):
-        return told.http, msgspec.json.encode(answer_dict(told))
+        return Reply(told.http, (JSON, NOT_KEPT), msgspec.json.encode(answer_dict(told)))
     raise Problem(
         429,
         "Too many unknown serial numbers",
@@ -302,40 +264,12 @@ def answer_dict(answer: Answer) -> dict[str, object]:
     }
 
 
-_PERHAPS_ELSEWHERE = frozenset(
-    {Result.PRODUCT_UNKNOWN, Result.SERIAL_UNKNOWN, Result.LOT_AND_SERIAL_UNKNOWN}
-)
-
-
-def _peer_answer(here: Answer, request: PackRequest, heard: PeerAnswer) -> Answer:
-    """A peer's answer as one of ours, flagged; where a peer was silent, that it cannot be told."""
-    if heard.found is Found.SILENT or heard.said is None:
-        result, said = Result.CANNOT_TELL, here
-    else:
-        said = msgspec.convert(heard.said, type=Answer)
-        result = said.result
-    spelling = SPELLINGS[result]
-    return msgspec.structs.replace(
-        said,
-        operation=request.operation,
-        result=result,
-        http=spelling.http,
-        hub=spelling.hub,
-        soap=soap_code(result, intermarket=True),
-        rest=said.rest if said is not here else spelling.rest,
-        say=spelling.say,
-        intermarket=True,
-        transaction=request.transaction,
-    )
-
-
 def _credential_text(checked: Checked) -> str:
     """What the log says of a credential."""
     return " ".join((checked.outcome.value, *checked.codes))
 
 
-def _caller(scope: Scope) -> Caller:
-    caller = cast("Caller", scope["state"]["caller"])
+def _need_scope(caller: Caller) -> None:
     if caller.is_anonymous:
         raise Problem(
             401,
@@ -345,16 +279,15 @@ def _caller(scope: Scope) -> Caller:
         )
     if "verify" not in caller.scopes:
         raise Problem(403, "Not allowed", f"{caller.name} does not have the scope 'verify'")
-    return caller
 
 
-def _refusal(scope: Scope, caller: Caller) -> tuple[int, list[tuple[bytes, bytes]]] | None:
-    """Why a partner's request is refused before it is read: status and headers."""
+def _refusal(scope: Scope, caller: Caller) -> Reply | None:
+    """What a partner is told whose request is refused before it is read."""
     if scope["method"] != "GET":
-        return 405, [(b"allow", b"GET")]
+        return Reply(405, ((b"allow", b"GET"),))
     if caller.is_anonymous:
-        return 401, [(b"www-authenticate", b"Bearer")]
-    return None if "verify" in caller.scopes else (403, [])
+        return Reply(401, ((b"www-authenticate", b"Bearer"),))
+    return None if "verify" in caller.scopes else Reply(403)
 
 
 def _need_method(scope: Scope, method: str) -> None:
@@ -399,27 +332,3 @@ def _bad_request(what: str) -> Problem:
         Where(path="body"),
     )
     return Problem(400, "Request not understood", what, findings=(finding,))
-
-
-def _store_problem(fault: StoreAway | StoreFull) -> Problem:
-    if isinstance(fault, StoreFull):
-        return Problem(507, "No space left", "nothing was stored; free space and send it again")
-    return Problem(
-        503,
-        "Database not available",
-        "nothing was stored; send it again in a moment",
-        headers={"Retry-After": "2"},
-    )
-
-
-async def _send(
-    send: Send,
-    status: int,
-    headers: list[tuple[bytes, bytes]] | None = None,
-    body: bytes = b"",
-) -> None:
-    length = (b"content-length", str(len(body)).encode())
-    await send(
-        {"type": "http.response.start", "status": status, "headers": [*(headers or []), length]}
-    )
-    await send({"type": "http.response.body", "body": body})

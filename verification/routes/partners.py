@@ -6,19 +6,19 @@ import uuid
 from datetime import date  # msgspec reads the annotations at run time
 from typing import Annotated, Any
 
-import httpx
 import msgspec
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from epcis.desk import Caller, Problem, needs, now_of, store_of
 from verification import returns
+from verification.lines import lines_of
 from verification.routes.wanted import PackBody, asked_of
 from verification.settings import settings_of
 from verification.verdict import Asked, verdict
 from verification.verify import facts
 from verification.vrs import ask
-from verification.vrs.ask import Heard, Outgoing, Requester
+from verification.vrs.ask import Heard, Outgoing
 from verification.vrs.directory import DirectoryRefusedError, hand_out, responders, take_over
 
 router = APIRouter(tags=["verification"])
@@ -100,8 +100,7 @@ async def _ask_partner(request: Request, asked: Asked) -> Heard:
     )
     with store_of(request).read() as view:
         entries = responders(view, asked.gtin, now_of(request), question.context)
-    async with httpx.AsyncClient() as http:
-        heard = await Requester(http, credentials=settings.credentials).ask(question, entries)
+    heard = await lines_of(request.app.state).requester.ask(question, entries)
     with store_of(request).write(now_of(request)) as act:
         ask.keep(act, question, heard)
     return heard

@@ -22,6 +22,7 @@ from epcis.store.columns import microseconds, moment_of
 from verification.breaker import Breaker
 from verification.history import subject
 from verification.tables import verification_request
+from verification.vrs.credential import WalletRefusedError
 from verification.vrs.directory import Entry, responders
 from verification.vrs.question import LINK_TYPE
 
@@ -148,22 +149,36 @@ class Requester:
     async def _ask_one(self, question: Outgoing, entry: Entry, breaker: Breaker) -> Heard:
         headers = {"GS1US-Version": VERSION, "Accept": "application/json"}
         if self._credentials is not None:
-            # A presentation lives five minutes and is tied to the question: a new one each try.
-            headers["ATP-Authorization"] = await self._credentials.present(
-                question.corr_uuid, self._holder
-            )
+            try:
+                # A presentation lives five minutes and is tied to the question: new for each try.
+                shown = await self._credentials.present(question.corr_uuid, self._holder)
+            except WalletRefusedError as refused:
+                why = f"our wallet gave no credential: {refused}"
+                return Heard(answered=False, status=502, why_not=why)
+            headers["ATP-Authorization"] = shown
         try:
-            answer = await self._http.get(question.url(entry.base_url), headers=headers)
-        except httpx.HTTPError as error:
+            status, content = await self._get(question.url(entry.base_url), headers)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             breaker.failed(time.monotonic())
             return Heard(answered=False, status=502, why_not=f"{type(error).__name__}")
-        if answer.status_code in _RETRYABLE:
+        if status in _RETRYABLE:
             breaker.failed(time.monotonic())
-            status = 504 if answer.status_code in (408, 504) else 502
-            why = f"the responder says {answer.status_code}"
-            return Heard(answered=False, status=status, why_not=why)
+            why = f"the responder says {status}"
+            return Heard(answered=False, status=504 if status in (408, 504) else 502, why_not=why)
         breaker.succeeded()
-        return heard(answer.status_code, answer.content, question.corr_uuid)
+        return heard(status, content, question.corr_uuid)
+
+    async def _get(self, url: str, headers: dict[str, str]) -> tuple[int, bytes]:
+        """Status and body, the body no further than an answer can be long."""
+        parts: list[bytes] = []
+        size_bytes = 0
+        async with self._http.stream("GET", url, headers=headers) as answer:
+            async for part in answer.aiter_bytes():
+                size_bytes += len(part)
+                parts.append(part)
+                if size_bytes > ANSWER_BYTES_MAX:
+                    break
+        return answer.status_code, b"".join(parts)
 
     def _breaker(self, entry: Entry) -> Breaker:
         return self._breakers.setdefault(urlsplit(entry.base_url).netloc, Breaker())

@@ -54,8 +54,8 @@ class DirectoryRefusedError(ValueError):
     """An import is not a directory, or entries of it are wrong; nothing was taken over."""
 
 
-def take_over(act: Act, content: bytes, source: str) -> int:
-    """Replace all entries of a source by those of a JSON list; returns how many there are."""
+def entries_of(content: bytes) -> list[Entry]:
+    """The entries of a JSON list; raises `DirectoryRefusedError` naming what is wrong."""
     try:
         entries = msgspec.json.decode(content, type=list[Entry])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -65,6 +65,12 @@ def take_over(act: Act, content: bytes, source: str) -> int:
         faults.append(f"a directory has {ENTRIES_MAX} entries at most")
     if faults:
         raise DirectoryRefusedError("; ".join(faults[:20]))
+    return entries
+
+
+def take_over(act: Act, content: bytes, source: str) -> int:
+    """Replace all entries of a source by those of a JSON list; returns how many there are."""
+    entries = entries_of(content)
     act.connection.execute(delete(lookup_entry).where(lookup_entry.c.source == source))
     for entry in entries:
         key = (lookup_entry.c.gtin == entry.gtin, lookup_entry.c.base_url == entry.base_url)

@@ -80,13 +80,9 @@ def respond(
     now: datetime,
     *,
     policy: Policy = DEFAULT_POLICY,
-    extended: date | None = None,
 ) -> Response:
-    """Answer a question about a GTIN that is answered for here.
-
-    `extended` is the later expiry date that the manufacturer has granted the lot, if any.
-    """
-    pack = facts.pack
+    """Answer a question about a GTIN that is answered for here."""
+    pack, extended = facts.pack, facts.extended
     if pack is None or pack.state is PackState.UNCOMMISSIONED:
         return _mismatch(FailureReason.GTIN_SERIAL, "R4-serial", policy)
     reason = _compare(question, pack, extended)

@@ -17,6 +17,7 @@ from compliance.service.cli.options import (
     moment,
     opened_store,
     print_json,
+    settings_for,
     stop,
 )
 
@@ -39,17 +40,23 @@ def verify(
     json: Json = False,
 ) -> None:
     """Say whether a pack is genuine and sellable, and what to do next."""
+    from compliance.service.practice import practice_of
+    from epcis.desk import Caller
+    from verification.answers import Verification, verify_for
     from verification.verdict import Asked
-    from verification.verify import verify_and_log
 
     asked = Asked(gtin14(gtin), serial, lot, _expiry(expiry))
-    with opened_store(database) as store:
-        verdict = verify_and_log(store, asked, now=moment(now), client="command")
+    practice = practice_of(settings_for(database))
+    caller = Caller("command", frozenset({"verify"}), None, "")
+    with opened_store(database) as store, store.write(moment(now)) as act:
+        verdict = verify_for(act, Verification(asked, caller), practice)
     answer = verdict.as_dict()
     if json:
         print_json(answer)
     else:
         typer.echo(f"{answer['verdict']}  {answer['say']}")
+        if verdict.alert:
+            typer.echo(f"Alert {verdict.alert}. {verdict.cause}".rstrip())
     raise typer.Exit(EXIT_OF_WORD[str(answer["verdict"])])
 
 

@@ -1,1 +1,1 @@
-ouCA9qeEQ0eMYckRNQz2tY3++pii92U+MPX+5gBCoEQWZaRwqDxKfBnjWLXzjCQ/nQ0t2Qyj+1uVPB2sqZPhAg==
+VJw4SjP/p0V6/GsjIfgCZ/eeSZokIjHXkq5C6Ux6q/mZLTTVDk6hJJg/Kajc+NaJb1l+j6SN75lMthmj7wTmCA==
