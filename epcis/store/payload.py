@@ -23,7 +23,7 @@ _DIGITS_MAX = 18
 _NUMBER_BYTES = tuple(((10**digits - 1).bit_length() + 7) // 8 for digits in range(19))
 UNPACKED_BYTES_MAX = 1 << 30
 """A row that unpacks to more is damaged."""
-_OUTLINE = b"A"
+OUTLINE = b"A"
 """How the payload of an archived event begins; a zstd frame begins otherwise."""
 
 
@@ -154,12 +154,12 @@ def pack_outline(outline: Event) -> bytes:
     >>> is_outline(pack_outline(event)), unpack_outline(pack_outline(event)) == event
     (True, True)
     """
-    return _OUTLINE + pack_event(outline)
+    return OUTLINE + pack_event(outline)
 
 
 def is_outline(payload: bytes) -> bool:
     """Whether a row's payload is only the outline of an archived event."""
-    return bytes(payload[:1]) == _OUTLINE
+    return bytes(payload[:1]) == OUTLINE
 
 
 def unpack_outline(payload: bytes) -> Event:

@@ -1,0 +1,153 @@
+"""Original bytes of documents leave the database, once all that was read from them has left.
+
+What is known of a document (its digest, sender, header, findings) stays; its bytes lie in the file
+as they were received, in pieces.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import delete, update
+
+from epcis.archive.deposit import FILE_BYTES_MAX, ArchiveInterrupted, Contents, month_of
+from epcis.archive.parquet import (
+    DOCUMENTS,
+    ArchivedPiece,
+    need_library,
+    read_pieces,
+    write_rows,
+)
+from epcis.store.bulk import Hand
+from epcis.store.columns import microseconds, moment_of
+from epcis.store.payload import unsqueeze
+from epcis.store.tables import document, document_part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from epcis.archive.deposit import Depositor
+    from epcis.store.database import Act, View
+
+_OLD = (
+    "SELECT d.id, d.sha256, d.received, d.sender, d.syntax, d.size_bytes FROM document d"
+    " WHERE d.id > ? AND d.received < ? AND d.archive IS NULL AND NOT EXISTS"
+    " (SELECT 1 FROM event e WHERE e.document = d.id AND e.archive IS NULL)"
+    " AND EXISTS (SELECT 1 FROM document_part p WHERE p.document = d.id)"
+    " ORDER BY d.id LIMIT ?"
+)
+_PARTS = "SELECT part, content FROM document_part WHERE document = ? ORDER BY part"
+_ROWS_PER_READ = 200
+
+
+class _Leaving(NamedTuple):
+    """A document on its way into a file."""
+
+    id: int
+    sha256: bytes
+    received_us: int
+    sender: str | None
+    syntax: str
+    size_bytes: int
+
+
+def deposit_documents(depositor: Depositor, before: datetime) -> Iterator[str]:
+    """Archive the bytes of documents received before, whose events are all archived or none.
+
+    Yields names of files. Raises as `Depositor.events`.
+    """
+    need_library()
+    depositor.prepare()
+    last = 0
+    while True:
+        month, chosen, last, is_last = _choose(depositor, last, microseconds(before))
+        if chosen:
+            yield _deposit(depositor, month, chosen)
+        if is_last:
+            return
+
+
+def _choose(
+    depositor: Depositor, last: int, limit_us: int
+) -> tuple[str, list[_Leaving], int, bool]:
+    """The next documents of one month, enough for a file; the last one looked at; if all were."""
+    chosen: list[_Leaving] = []
+    month, size_bytes = "", 0
+    with depositor.store.read() as view:
+        while len(chosen) < depositor.records_max and size_bytes < FILE_BYTES_MAX:
+            rows = Hand(view).all(_OLD, (last, limit_us, _ROWS_PER_READ))
+            staying = depositor.held(view, [row[0] for row in rows]) if rows else {}
+            for row in rows:
+                one = _Leaving(row[0], bytes(row[1]), *row[2:])
+                of_month = month_of(one.received_us)[0]
+                is_full = len(chosen) == depositor.records_max or size_bytes >= FILE_BYTES_MAX
+                if is_full or (chosen and of_month != month):
+                    return month, chosen, last, False
+                last = one.id
+                if one.id not in staying:
+                    month = of_month
+                    chosen.append(one)
+                    size_bytes += one.size_bytes
+            depositor.progress("documents looked at", len(rows))
+            if not rows:
+                return month, chosen, last, True
+    return month, chosen, last, False
+
+
+def _deposit(depositor: Depositor, month: str, chosen: Sequence[_Leaving]) -> str:
+    with depositor.unfinished() as file:
+        with depositor.store.read() as view:
+            write_rows(file, DOCUMENTS, _pieces(view, chosen))
+        _compare(file, chosen)
+        depositor.progress("documents written", len(chosen))
+        times = [moment_of(one.received_us) for one in chosen]
+        what = Contents(DOCUMENTS, month, min(times), max(times), len(chosen))
+        with depositor.store.write(depositor.now, long=True) as act:
+            new = depositor.enter(act, file, what)
+            _take_out(depositor, act, new.id, [one.id for one in chosen])
+            depositor.settle(file, new)
+    depositor.progress("documents archived", len(chosen))
+    return new.name
+
+
+def _pieces(view: View, chosen: Sequence[_Leaving]) -> Iterator[ArchivedPiece]:
+    hand = Hand(view)
+    for one in chosen:
+        for part, content in hand.stream(_PARTS, (one.id,)):
+            yield ArchivedPiece(
+                document=one.id,
+                sha256=one.sha256,
+                received=moment_of(one.received_us),
+                sender=one.sender,
+                syntax=one.syntax,
+                part=part,
+                content=unsqueeze(content),
+            )
+
+
+def _compare(file: Path, chosen: Sequence[_Leaving]) -> None:
+    """Read a file back: every document must come out as it was received."""
+    digests = {one.id: sha256() for one in chosen}
+    for piece in read_pieces(file):
+        digests[piece.document].update(piece.content)
+    for one in chosen:
+        if digests[one.id].digest() != one.sha256:
+            raise ArchiveInterrupted(
+                f"document {one.sha256.hex()} did not come back the same from {file}:"
+                " check the disk, and run packtrail fsck"
+            )
+
+
+def _take_out(depositor: Depositor, act: Act, number: int, ids: Sequence[int]) -> None:
+    if depositor.held(act, ids):
+        raise ArchiveInterrupted("a legal hold was opened meanwhile; start again")
+    hand = Hand(act)
+    here = hand.all_in("SELECT id FROM document WHERE archive IS NULL AND id", list(ids))
+    if len(here) != len(set(ids)):
+        raise ArchiveInterrupted("another run archives the same documents; start again")
+    for one in ids:
+        act.connection.execute(update(document).where(document.c.id == one).values(archive=number))
+        act.connection.execute(delete(document_part).where(document_part.c.document == one))

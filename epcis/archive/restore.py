@@ -1,0 +1,124 @@
+"""What was archived comes back: the same bytes, held against the hashes that never left."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert, update
+
+from epcis.archive.deposit import log_act
+from epcis.archive.parquet import EVENTS, DamagedFile, file_digest, read_events, read_pieces
+from epcis.archive.reading import find_file
+from epcis.archive.tables import archive_file
+from epcis.store.bulk import Hand
+from epcis.store.digest import event_digest
+from epcis.store.payload import squeeze, unpack_event
+from epcis.store.tables import document, document_part
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from epcis.archive.reading import ArchiveFile
+    from epcis.store.bulk import Row
+    from epcis.store.database import Act, Store
+
+_OUT = "SELECT seq, hash FROM event WHERE archive = ?"
+_OUT_DOCUMENTS = "SELECT id, sha256 FROM document WHERE archive = ?"
+_BACK = "UPDATE event SET payload = ?, archive = NULL WHERE seq = ?"
+
+
+class RestoreRefused(Exception):  # noqa: N818  # it is a refusal, not an error
+    """The file cannot be restored; nothing was changed. The text says why and what to do."""
+
+
+def restore(
+    store: Store, name: str, *, by: str, now: datetime, folder: Path | None = None
+) -> ArchiveFile:
+    """Bring everything in a file of the archive back into the database; the file stays.
+
+    `folder` is where the file lies, where it was moved. One act: all of it or nothing. A file that
+    is back already is left as it is. Raises RestoreRefused, ArchiveUnavailable, StoreAway,
+    StoreFull.
+    """
+    with store.read() as view:
+        file = find_file(view, name)
+    if file is None:
+        raise RestoreRefused(f"no file {name} in the archive: packtrail archive list")
+    if file.erased is not None:
+        raise RestoreRefused(f"{name} was destroyed on {file.erased:%Y-%m-%d}")
+    if file.restored is not None:
+        return file
+    path = (folder / name) if folder is not None else file.path
+    _need_same(path, file)
+    with store.write(now, long=True) as act:
+        if not act.is_sqlite:
+            act.connection.exec_driver_sql("LOCK TABLE archive_file IN SHARE ROW EXCLUSIVE MODE")
+        try:
+            bring_back = _events_back if file.holds == EVENTS else _documents_back
+            count = bring_back(act, path, file)
+        except (DamagedFile, ValueError) as fault:
+            raise RestoreRefused(f"{path}: {fault}; take it from a backup") from fault
+        act.connection.execute(
+            update(archive_file)
+            .where(archive_file.c.id == file.id)
+            .values(restored=act.now, restored_by=by)
+        )
+        log_act(act, "restored", file, count, by=by)
+        # A crash up to here leaves everything in the archive, after it everything is back.
+    with store.read() as view:
+        back = find_file(view, name)
+    assert back is not None, "a file of the archive keeps its row"
+    return back
+
+
+def _need_same(path: Path, file: ArchiveFile) -> None:
+    try:
+        size_bytes, digest = file_digest(path)
+    except OSError as fault:
+        raise RestoreRefused(
+            f"{path}: {fault.strerror or fault}; name the folder it lies in with --from"
+        ) from None
+    if (size_bytes, digest) != (file.size_bytes, file.sha256):
+        raise RestoreRefused(
+            f"{path} is not the file that was archived (SHA-256 {digest.hex()}, not"
+            f" {file.sha256.hex()}); take it from a backup"
+        )
+
+
+def _events_back(act: Act, path: Path, file: ArchiveFile) -> int:
+    hand = Hand(act)
+    out = {seq: bytes(digest) for seq, digest in hand.all(_OUT, (file.id,))}
+    rows: list[Row] = []
+    for one in read_events(path):
+        digest = out.pop(one.seq, None)
+        if digest is None or event_digest(unpack_event(one.payload)) != digest:
+            raise DamagedFile(f"event {one.event_id} is not the one that was archived")
+        rows.append((one.payload, one.seq))
+    if out:
+        raise DamagedFile(f"{len(out)} events that were archived in it are missing")
+    hand.run_many(_BACK, rows)
+    return len(rows)
+
+
+def _documents_back(act: Act, path: Path, file: ArchiveFile) -> int:
+    hand = Hand(act)
+    out = {number: bytes(digest) for number, digest in hand.all(_OUT_DOCUMENTS, (file.id,))}
+    digests = {number: sha256() for number in out}
+    for one in read_pieces(path):
+        if one.document not in out:
+            raise DamagedFile(f"document {one.sha256.hex()} is not out of the database")
+        digests[one.document].update(one.content)
+        act.connection.execute(
+            insert(document_part).values(
+                document=one.document, part=one.part, content=squeeze(one.content)
+            )
+        )
+    for number, digest in digests.items():
+        if digest.digest() != out[number]:
+            raise DamagedFile(f"document {out[number].hex()} is not as it was received")
+    act.connection.execute(
+        update(document).where(document.c.archive == file.id).values(archive=None)
+    )
+    return len(out)
