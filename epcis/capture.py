@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
-from itertools import count, repeat
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 import orjson
@@ -114,19 +113,14 @@ def capture(
     raise AssertionError("every attempt returns or raises")
 
 
-def record(
-    act: Act, events: Iterable[Event], *, document: int | None = None, party: str | None = None
-) -> Recorded:
+def record(act: Act, events: Iterable[Event]) -> Recorded:
     """Store events that Packtrail makes itself, as part of the caller's act.
 
-    `document` is a row of table `document` they stem from, if any. Raises ValueError where an
-    event has the id of another one.
+    They stem from no document and were captured by nobody. Raises ValueError where an event has
+    the id of another one.
     """
-    intake = Intake(act, document=document, party=party)
-    places = count() if document is not None else repeat(None)
-    intake.add(
-        [seal(event, event_digest(event), at) for at, event in zip(places, events, strict=False)]
-    )
+    intake = Intake(act, document=None, party=None)
+    intake.add([seal(event, event_digest(event), None) for event in events])
     taken = intake.finish()
     if taken.conflicts:
         raise ValueError(f"event id {taken.conflicts[0].event_id} belongs to another event")

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import func, insert, select, update
 
+from compliance.seal.signer import SealRefused
 from compliance.seal.timestamp import stamp
 from epcis.ledger.append import LogForked
 from epcis.ledger.checkpoint import ED25519, ML_DSA_44, OWN_KIND, Checkpoint, LogKey
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.sequencer import catch_up
+from epcis.ledger.signed import Signed, is_logged, newest_signed, subject_of
 from epcis.ledger.tables import ledger_checkpoint, ledger_head, ledger_key
 from epcis.ledger.tree import Tree, head_of
 
@@ -69,9 +71,13 @@ def sign(checkpoint: Checkpoint, keys: Keys) -> str:
 def seal_log(store: Store, keys: Keys, *, now: datetime) -> Sealed:
     """Sign the log as it stands and keep the note; the same note where nothing was added.
 
+    Each checkpoint covers an entry that says what was signed before; the newest is also held in
+    the folder of the keys, so that none can go without anybody knowing.
     Raises epcis.ledger.append.LogForked where the log does not continue what was signed before.
     """
     introduce(store, keys, now=now)
+    catch_up(store, now=now)
+    _log_what_was_signed(store, now=now)
     catch_up(store, now=now)
     with store.write(now) as act:
         tree = Tree(act.connection)
@@ -92,6 +98,7 @@ def seal_log(store: Store, keys: Keys, *, now: datetime) -> Sealed:
                 size=checkpoint.size, root=checkpoint.root, made=act.now, note=note
             )
         )
+    _hold(store, keys)
     return Sealed(checkpoint, note)
 
 
@@ -108,6 +115,7 @@ def stamp_checkpoint(store: Store, keys: Keys, sealed: Sealed, *, now: datetime)
     token = stamp(keys.stamper, sha256(sealed.note.encode()).digest())
     with store.write(now) as act:
         act.connection.execute(update(ledger_checkpoint).where(where).values(timestamp=token))
+    _hold(store, keys)
     return token
 
 
@@ -169,15 +177,44 @@ def _introduce(act: Act, keys: Keys) -> LogKey:
     return key
 
 
+def _log_what_was_signed(store: Store, *, now: datetime) -> None:
+    """Where the log grew since the last checkpoint: an entry with that checkpoint."""
+    with store.write(now) as act:
+        signed = newest_signed(act)
+        if signed is None or Tree(act.connection).size <= signed.size:
+            return
+        if not is_logged(act, signed.size):
+            act.log(LeafKind.CHECKPOINT, bytes(signed), subject=subject_of(signed.size))
+
+
+def _hold(store: Store, keys: Keys) -> None:
+    """Keep the newest checkpoint beside the keys, out of reach of who changes the database."""
+    with store.read() as view:
+        signed = newest_signed(view)
+        origin = view.connection.scalar(select(ledger_head.c.origin)) or ""
+    if signed is not None:
+        keys.hold(origin, bytes(signed))
+
+
+def held_checkpoints(store: Store, keys: Keys) -> list[Signed]:
+    """The newest checkpoint of this log as the folder of the keys has it, for `epcis.fsck`.
+
+    Raises SealRefused for a file that is damaged.
+    """
+    with store.read() as view:
+        origin = view.connection.scalar(select(ledger_head.c.origin)) or ""
+    said = keys.held(origin)
+    try:
+        return [Signed.parse(said)] if said is not None else []
+    except ValueError as fault:
+        raise SealRefused(f"the checkpoint held in {keys.folder} is damaged") from fault
+
+
 def _continues_what_was_signed(act: Act, tree: Tree) -> None:
-    last = act.connection.execute(
-        select(ledger_checkpoint.c.size, ledger_checkpoint.c.root)
-        .order_by(ledger_checkpoint.c.size.desc())
-        .limit(1)
-    ).first()
+    last = newest_signed(act)
     if last is None:
         return
     if last.size > tree.size:
         raise LogForked(f"the log lost entries: {last.size} were signed, {tree.size} are left")
-    if tree.checkpoint(last.size).root != bytes(last.root):
+    if tree.checkpoint(last.size).root.hex() != last.root:
         raise LogForked(f"the first {last.size} entries are not those that were signed")

@@ -14,6 +14,7 @@ import os
 import secrets
 import shutil
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -132,6 +133,18 @@ class Keys:
         if self.authority:
             return AuthorityTimeStamper(self.authority, self.clock)
         return OwnTimeStamper(self._key_in_file("time-1"), self.root, self.clock)
+
+    def hold(self, origin: str, checkpoint: bytes) -> None:
+        """Keep the newest checkpoint of a log beside the keys that signed it."""
+        _write(self._held(origin), checkpoint)
+
+    def held(self, origin: str) -> bytes | None:
+        """What was kept last of a log; None for one that these keys never signed."""
+        path = self._held(origin)
+        return path.read_bytes() if path.exists() else None
+
+    def _held(self, origin: str) -> Path:
+        return self.folder / f"signed-{sha256(origin.encode()).hexdigest()[:16]}.json"
 
     @property
     def log(self) -> Ed25519PrivateKey:

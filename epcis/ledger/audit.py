@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-from sqlalchemy import BigInteger, select, type_coerce
+from sqlalchemy import BigInteger, and_, false, not_, or_, select, true, type_coerce
 from zstandard import ZstdError
 
 from epcis.ledger.append import TILE_WIDTH, tile_root
@@ -18,6 +18,7 @@ from epcis.ledger.checkpoint import Checkpoint, Note, NoteRefused
 from epcis.ledger.entry import Entry, LeafKind
 from epcis.ledger.merkle import HASH_BYTES, Frontier
 from epcis.ledger.record import parts_of
+from epcis.ledger.signed import Signed, check_signed
 from epcis.ledger.tables import ledger_checkpoint, ledger_entry, ledger_head, ledger_tile
 from epcis.ledger.witness import log_keys
 from epcis.store.payload import unpack_event
@@ -25,7 +26,7 @@ from epcis.store.tables import document, event
 from schemas.finding import Finding, Severity, Where
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy import Connection, Row
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 ROWS_PER_READ = 1_000
 FINDINGS_MAX = 1_000
 """Beyond so many the rest is only counted."""
+_LEVEL_BITS = 8
+_LEVELS_MAX = 8
 _NOTHING = sha256(b"").digest()
 _RESTORE = "Restore the database from a backup and compare its checkpoints with your partners'."
 
@@ -42,6 +45,8 @@ class _Stored(NamedTuple):
     """An entry as stored, with the event it is about."""
 
     idx: int
+    id: int
+    txid: int
     kind: int
     subject: bytes
     public_hash: bytes
@@ -58,14 +63,19 @@ class _Stored(NamedTuple):
 
 
 def audit_log(
-    store: Store, *, progress: Callable[[str, int], None] | None = None
+    store: Store,
+    *,
+    held: Sequence[Signed] = (),
+    progress: Callable[[str, int], None] | None = None,
 ) -> Iterator[Finding]:
     """Everything in the log that is not as it was written, as findings; nothing where it is sound.
 
-    `progress` is told what is checked and how many were. Raises StoreAway.
+    `held` are checkpoints kept elsewhere. `progress` is told what is checked and how many were.
+    Raises StoreAway.
     """
     with store.read() as view:
         yield from _Audit(view, progress or _nobody).run()
+        yield from check_signed(view, held)
 
 
 @dataclass
@@ -79,6 +89,8 @@ class _Audit:
         self.connection: Connection = self.view.connection
         self.tree = Frontier()
         self.time_us = 0
+        self.before = (0, -(1 << 63))
+        """Writer and id of the entry before; the ids of one writer ascend."""
         self.tile: list[bytes] = []
         self.roots: dict[int, list[bytes]] = {}
 
@@ -100,6 +112,8 @@ class _Audit:
         while expected is not None:
             yield from self._check_checkpoint(expected)
             expected = next(checkpoints, None)
+        yield from self._check_unfinished_tiles()
+        yield from self._check_without_place()
         yield from self._check_head()
         yield from self._check_notes()
         yield from self._check_events_logged()
@@ -113,6 +127,8 @@ class _Audit:
             rows = self.connection.execute(
                 select(
                     entry.idx,
+                    entry.id,
+                    entry.txid,
                     entry.kind,
                     entry.subject,
                     entry.public_hash,
@@ -146,6 +162,10 @@ class _Audit:
         yield from (_found(stored.idx, what) for what in _faults(stored))
         if (stored.event_record_time_us or 0) > stored.record_time_us:
             yield _found(stored.idx, "is about an event that claims to be recorded later")
+        writer = 0 if self.view.is_sqlite else stored.txid
+        if writer == self.before[0] and stored.id <= self.before[1]:
+            yield _found(stored.idx, "has an id below that of the entry before")
+        self.before = (writer, stored.id)
         if stored.record_time_us < self.time_us:
             yield _found(stored.idx, "claims an earlier record time than the entry before")
         self.time_us = max(self.time_us, stored.record_time_us)
@@ -169,6 +189,14 @@ class _Audit:
 
     def _check_tile(self, level: int, number: int, hashes: list[bytes]) -> Iterator[Finding]:
         """A full tile against the stored one, and with it those above that become full."""
+        yield from self._compare_tile(level, number, hashes)
+        above = self.roots.setdefault(level + 1, [])
+        above.append(tile_root(hashes))
+        if len(above) == TILE_WIDTH:
+            self.roots[level + 1] = []
+            yield from self._check_tile(level + 1, number // TILE_WIDTH, above)
+
+    def _compare_tile(self, level: int, number: int, hashes: list[bytes]) -> Iterator[Finding]:
         stored = self.connection.scalar(
             select(ledger_tile.c.hashes).where(
                 ledger_tile.c.level == level, ledger_tile.c.number == number
@@ -177,16 +205,47 @@ class _Audit:
         if stored is None:
             yield _found(number * TILE_WIDTH, f"begins tile {level}/{number}, which is missing")
         else:
+            stored = _blob(stored)
             kept = [stored[at : at + HASH_BYTES] for at in range(0, len(stored), HASH_BYTES)]
+            if len(stored) != len(hashes) * HASH_BYTES:
+                yield _found(number * TILE_WIDTH, f"begins tile {level}/{number}: another length")
             for place, (told, kept_one) in enumerate(zip(hashes, kept, strict=False)):
                 if told != kept_one:
                     index = (number * TILE_WIDTH + place) * TILE_WIDTH**level
                     yield _found(index, f"is not what tile {level}/{number} says was written")
-        above = self.roots.setdefault(level + 1, [])
-        above.append(tile_root(hashes))
-        if len(above) == TILE_WIDTH:
-            self.roots[level + 1] = []
-            yield from self._check_tile(level + 1, number // TILE_WIDTH, above)
+
+    def _check_unfinished_tiles(self) -> Iterator[Finding]:
+        """The tiles above the leaves that are being filled, and that there are no others."""
+        tile = ledger_tile.c
+        for level, hashes in sorted(self.roots.items()):
+            if hashes:
+                above = self.tree.size >> _LEVEL_BITS * (level + 1)
+                yield from self._compare_tile(level, above, hashes)
+        places = self.connection.execute(select(tile.level, tile.number))
+        for level, number in places:
+            if not self._has_tile(level, number):
+                yield _found(self.tree.size, f"is not there, and tile {level}/{number} is")
+
+    def _has_tile(self, level: int, number: int) -> bool:
+        hashes = self.tree.size >> _LEVEL_BITS * level if 0 <= level < _LEVELS_MAX else 0
+        tiles = hashes // TILE_WIDTH if level == 0 else -(-hashes // TILE_WIDTH)
+        return 0 <= number < tiles
+
+    def _check_without_place(self) -> Iterator[Finding]:
+        """On PostgreSQL new entries wait for their place; others have one, from 0 on."""
+        entry = ledger_entry.c
+        may_wait = false() if self.view.is_sqlite else true()
+        waits = and_(entry.idx.is_(None), entry.leaf.is_(None), may_wait)
+        no_place = and_(or_(entry.idx.is_(None), entry.idx < 0), not_(waits))
+        rows = self.connection.scalars(select(entry.id).where(no_place).limit(FINDINGS_MAX))
+        for number in rows:
+            yield Finding(
+                "log.entry-differs",
+                Severity.CRITICAL,
+                f"the entry with id {number} has no place in the log",
+                _RESTORE,
+                Where(path=f"ledger_entry/{number}"),
+            )
 
     def _check_checkpoint(self, expected: Row[Any, Any]) -> Iterator[Finding]:
         if expected.size != self.tree.size:
@@ -319,7 +378,7 @@ def _faults(stored: _Stored) -> Iterator[str]:
     secret = sha256(salt + confidential).digest()
     if not erased and secret != stored.confidential_hash:
         yield "has another confidential part than was logged"
-    if erased and confidential and stored.event is None:
+    if erased and confidential:
         yield "keeps a confidential part without its salt"
 
 

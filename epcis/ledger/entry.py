@@ -39,6 +39,8 @@ class LeafKind(IntEnum):
     SETTING = 11
     REGISTER = 12
     """A row of a register as it was left, see `epcis.ledger.register`."""
+    CHECKPOINT = 13
+    """What was signed before, as the next checkpoint covers it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from epcis.store.tables import metadata
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy import Connection, CursorResult, Engine, Table
 
     from epcis.store.database import Act
 
@@ -49,6 +49,7 @@ class Version(NamedTuple):
 def watch_registers(engine: Engine) -> None:
     """Note, on the connection of an act, which rows of registers its statements touch."""
     event.listen(engine, "before_execute", _note)
+    event.listen(engine, "after_execute", _note_numbered)
 
 
 def _note(
@@ -69,10 +70,30 @@ def _note(
     keys = touched.setdefault(table, set())
     if isinstance(statement, Insert):
         rows = many or [one or statement.compile().params]
-        keys.update(tuple(row[name] for name in names) for row in rows)
+        keys.update(tuple(row[name] for name in names) for row in rows if names[0] in row)
         return
     columns = select(*(table.c[name] for name in names)).where(*statement._where_criteria)  # noqa: SLF001  # SQLAlchemy has no public name for all of them
     keys.update(tuple(row) for row in connection.execute(columns))
+
+
+def _note_numbered(
+    connection: Connection,
+    statement: object,
+    _many: Sequence[Mapping[str, Any]],
+    _one: Mapping[str, Any],
+    _options: object,
+    result: CursorResult[Any],
+) -> None:
+    """As `_note`, for a row that got its number from the database."""
+    if not isinstance(statement, Insert):
+        return
+    table: Any = statement.table
+    touched = connection.info.get(TOUCHED)
+    if isinstance(table.info.get("proof"), Register) and touched is not None:
+        names = table.info["proof"].key_of(table)
+        numbered = table.autoincrement_column
+        if numbered is not None and names == (numbered.name,) and not result.context.executemany:
+            touched.setdefault(table, set()).add(tuple(result.inserted_primary_key or ()))
 
 
 def enter_registers(act: Act, touched: dict[Table, set[Key]]) -> None:
@@ -113,11 +134,14 @@ def newest(hand: Hand, subject: bytes) -> Version | None:
 
 
 def version_of(public: bytes, confidential: bytes, *, is_erased: bool) -> Version:
-    """An entry as stored, read. Raises ValueError for bytes that are none."""
-    number = json.loads(public)["version"]
-    if is_erased:
-        return Version(number, None, is_erased=True)
-    return Version(number, json.loads(confidential)["row"])
+    """An entry as stored, read; one that was damaged tells as little as an erased one."""
+    try:
+        number = int(json.loads(public)["version"])
+        if is_erased:
+            return Version(number, None, is_erased=True)
+        return Version(number, json.loads(confidential)["row"])
+    except (ValueError, KeyError, TypeError):
+        return Version(0, None, is_erased=True)
 
 
 def row_now(hand: Hand, table: Table, how: Register, key: Key) -> dict[str, object] | None:

@@ -96,7 +96,7 @@ ledger_checkpoint = Table(
     Column("made", Instant, nullable=False),
     Column("note", Text, comment="the signed note, C2SP tlog-checkpoint"),
     Column("timestamp", LargeBinary, comment="RFC 3161 token over the note"),
-    info=proof(Told("the entries, its signature and the entry after it")),
+    info=proof(Told("the entries, its signature, the next checkpoint's entry and who holds it")),
 )
 
 ledger_witness = Table(

@@ -94,30 +94,35 @@ def _replace(
 ) -> None:
     for table in (master_data, master_data_attribute, master_data_child):
         act.connection.execute(delete(table).where(table.c.type == kind, table.c.id == element.id))
+    entry, attributes, children = rows_of(kind, element)
+    act.connection.execute(insert(master_data).values(**entry, told=told, document=document))
+    if attributes:
+        act.connection.execute(insert(master_data_attribute), attributes)
+    if children:
+        act.connection.execute(insert(master_data_child), children)
+
+
+def rows_of(
+    kind: str, element: VocabularyElement
+) -> tuple[dict[str, object], list[dict[str, object]], list[dict[str, object]]]:
+    """The rows of an entry, of its attributes and of its children, columns in their order.
+
+    Who told it and when is left to the caller.
+    """
     key = canonical_key(element.id)
-    act.connection.execute(
-        insert(master_data).values(
-            type=kind,
-            id=element.id,
-            key=key,
-            told=told,
-            document=document,
-            payload=_ENCODER.encode(element),
-        )
-    )
-    attributes = [
+    entry: dict[str, object] = {
+        "type": kind, "id": element.id, "key": key, "payload": _ENCODER.encode(element),
+    }  # fmt: skip
+    attributes: list[dict[str, object]] = [
         {"type": kind, "id": element.id, "position": position, "name": name, "value": value}
         for position, (name, value) in enumerate(_attributes(element))
     ]
-    if attributes:
-        act.connection.execute(insert(master_data_attribute), attributes)
-    children = [
+    children: list[dict[str, object]] = [
         {"type": kind, "id": element.id, "child": child, "key": key,
          "child_key": canonical_key(child)}
         for child in dict.fromkeys(element.children or ())
     ]  # fmt: skip
-    if children:
-        act.connection.execute(insert(master_data_child), children)
+    return entry, attributes, children
 
 
 def _attributes(element: VocabularyElement) -> Iterator[tuple[str, str]]:

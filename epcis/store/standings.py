@@ -70,6 +70,11 @@ class Standings:
             self._shared[pair] = known
         return known
 
+    def stored_number(self, standing: Standing, *, otherwise: int) -> int:
+        """The number of a standing that is stored, `otherwise` where it is not."""
+        row = self._hand.one(_FIND_STANDING, (standing.status.value, *standing[1:]))
+        return row[0] if row is not None else otherwise
+
     def _find(self, standing: Standing) -> int:
         values = (standing.status.value, *standing[1:])
         return _number(self._hand, self._words, _FIND_STANDING, _ADD_STANDING, values)
@@ -99,6 +104,11 @@ class Lots:
                 self._ids.clear()
             known = self._ids[gtin, lot] = self._find(gtin, lot)
         return known
+
+    def stored_number(self, gtin: str, lot: Lot, *, otherwise: int) -> int:
+        """The number of a lot that is stored, `otherwise` where it is not."""
+        row = self._hand.one(_FIND_LOT, (gtin, lot.code, lot.expiry))
+        return row[0] if row is not None else otherwise
 
     def _find(self, gtin: str, lot: Lot) -> int:
         values = (gtin, lot.code, lot.expiry)

@@ -42,7 +42,7 @@ def found(store, **how):
 def test_a_sound_store_has_nothing_to_say_and_tells_progress(sound):
     told = []
     assert list(fsck(sound, now=NOW, progress=lambda what, count: told.append((what, count)))) == []
-    assert told[-3:] == [("documents", 1), ("events", 7), ("items", 5)]
+    assert {("documents", 1), ("events", 7), ("items", 5)} <= set(told)
 
 
 def test_a_rebuild_of_a_sound_store_changes_nothing(sound):

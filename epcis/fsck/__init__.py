@@ -1,0 +1,103 @@
+"""Whether what the store keeps agrees with itself and with the log, table by table.
+
+Every table says how it is proved (`epcis.store.proved`); docs/reference/proof.md lists it. Streams:
+memory does not grow with the store.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError
+from zstandard import ZstdError
+
+from epcis.fsck.documents import check_documents
+from epcis.fsck.events import check_events
+from epcis.fsck.forms import check_forms
+from epcis.fsck.master_data import check_master_data
+from epcis.fsck.registers import check_registers
+from epcis.fsck.state import check_state
+from epcis.ledger.audit import audit_log
+from epcis.store.database import Store
+from epcis.store.place import to_nobody
+from schemas.finding import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from epcis.ledger.signed import Signed
+
+__all__ = ["check_state", "fsck"]
+
+_UNREADABLE = (
+    ValueError, TypeError, LookupError, OverflowError, DBAPIError, sqlite3.Error, ZstdError,
+)  # fmt: skip
+"""What reading a damaged row may raise where no check expected that kind of damage."""
+
+
+def fsck(
+    store: Store,
+    *,
+    now: datetime,
+    rebuild: bool = False,
+    held: Sequence[Signed] = (),
+    progress: Callable[[str, int], None] | None = None,
+) -> Iterator[Finding]:
+    """Everything that disagrees, as findings; nothing where the store is sound.
+
+    `held` are checkpoints kept elsewhere, `progress` is told what is being checked and how many
+    were. Raises StoreAway, StoreFull.
+    """
+    tell = progress or to_nobody
+    anew = store if rebuild else None
+    with forgiving(store) as read:
+        for what, check in {
+            "the form of the rows": partial(check_forms, read, tell),
+            "the log": partial(audit_log, read, held=held, progress=tell),
+            "documents": partial(check_documents, read, tell),
+            "master data": partial(check_master_data, read, tell),
+            "registers": partial(check_registers, read, tell),
+            "events": partial(check_events, read, tell),
+            "item state": partial(check_state, read, now=now, rebuild_in=anew, progress=tell),
+        }.items():
+            yield from told(what, check)
+
+
+@contextmanager
+def forgiving(store: Store) -> Iterator[Store]:
+    """The same database; text that is no UTF-8 is read, so that it can be told where it stands."""
+    if not store.is_sqlite:
+        yield store
+        return
+    same = Store.open(store.engine.url.render_as_string(hide_password=False))
+    event.listen(same.engine, "connect", _forgive)
+    try:
+        yield same
+    finally:
+        same.close()
+
+
+def _forgive(driver: sqlite3.Connection, _record: object) -> None:
+    driver.text_factory = _text
+
+
+def _text(stored: bytes) -> str:
+    return stored.decode("utf-8", "surrogateescape")
+
+
+def told(what: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """The findings of a check; damage that no check foresaw is one finding more."""
+    try:
+        yield from check()
+    except _UNREADABLE as fault:
+        yield Finding(
+            "store.unreadable",
+            Severity.CRITICAL,
+            f"the check of {what} met something it cannot read: {fault}",
+            "The findings before name the place; restore it from a backup and check again.",
+        )

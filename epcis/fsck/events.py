@@ -1,0 +1,192 @@
+"""Events against their payloads: every column, what they are found by, and the items they name."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from zstandard import ZstdError
+
+from epcis.store.bulk import Hand
+from epcis.store.columns import pack_key
+from epcis.store.digest import event_digest
+from epcis.store.event_rows import row_faults
+from epcis.store.intake import seal
+from epcis.store.life import named_items, told_lot
+from epcis.store.payload import unpack_event
+from epcis.store.place import odd
+from epcis.store.rows import items_of_rows
+from epcis.store.tables import Role
+from schemas.finding import Finding, Severity, Where
+from schemas.gs1.epc import canonical_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from epcis.model import Event
+    from epcis.store.bulk import Row
+    from epcis.store.database import Store
+
+EVENTS_PER_READ = 500
+_EVENTS = (
+    "SELECT seq, identity, hash, event_id, moment, voided, document, position, parent, payload"
+    " FROM event WHERE seq > ? ORDER BY seq LIMIT ?"
+)
+_NAMED = "SELECT block, mask, role, seq FROM event_epc WHERE seq"
+_KEYS = "SELECT id, key FROM item WHERE id"
+_DECLARING = (
+    "SELECT 1 FROM event WHERE declared_error IS NOT NULL AND (hash = ? OR event_id = ?) LIMIT 1"
+)
+_LEFT_OVER_LOTS = (
+    "SELECT id, gtin, code, expiry FROM lot l"
+    " WHERE NOT EXISTS (SELECT 1 FROM item i WHERE i.lot = l.id)"
+)
+
+
+class _Stored(NamedTuple):
+    """An event row, with the items that `event_epc` says it names."""
+
+    seq: int
+    identity: bytes
+    hash: bytes
+    event_id: str
+    moment: int
+    voided: Any
+    document: int | None
+    position: int | None
+    parent: int | None
+    payload: bytes
+
+
+def check_events(store: Store, progress: Callable[[str, int], None]) -> Iterator[Finding]:
+    """Every event, one after the other; then the lots that no event tells of."""
+    last, checked = -(1 << 63), 0
+    with store.read() as view:
+        left_over = {tuple(row[1:]): row[0] for row in Hand(view).all(_LEFT_OVER_LOTS)}
+    while True:
+        with store.read() as view:
+            hand = Hand(view)
+            rows = [_Stored(*row) for row in hand.all(_EVENTS, (last, EVENTS_PER_READ))]
+            if not rows:
+                break
+            yield from _check_some(hand, rows, left_over)
+        last = rows[-1].seq
+        checked += len(rows)
+        progress("events", checked)
+    for lot in left_over.values():
+        yield odd("lot", lot, "is told by no event")
+
+
+def _check_some(
+    hand: Hand, rows: Sequence[_Stored], left_over: dict[tuple[Any, ...], int]
+) -> Iterator[Finding]:
+    named = _named_in(hand, [row.seq for row in rows])
+    by_seq = {row.seq: row for row in rows}
+    for row in rows:
+        event = _event_of(row)
+        if isinstance(event, str):
+            yield _found(row, event)
+            continue
+        if left_over:
+            _take_told(event, left_over)
+        if what := _fault(hand, row, event, named.get(row.seq, set())):
+            yield _found(row, what)
+    for seq, what in row_faults(hand, list(by_seq)):
+        yield _found(by_seq[seq], what)
+
+
+def _found(row: _Stored, what: str) -> Finding:
+    return Finding(
+        "store.event-differs",
+        Severity.CRITICAL,
+        f"event {row.seq} ({row.event_id}): {what}",
+        "Compare with the log; capture the original document into a new store.",
+        Where(path=f"event/{row.seq}"),
+    )
+
+
+def _event_of(row: _Stored) -> Event | str:
+    try:
+        return unpack_event(row.payload)
+    except (ZstdError, ValueError, TypeError, OverflowError) as fault:
+        return f"its payload cannot be read: {fault}"
+
+
+def _fault(hand: Hand, row: _Stored, event: Event, named: set[tuple[int, bytes]]) -> str:
+    """What is wrong with an event row; empty where nothing is."""
+    try:
+        sealed = seal(event, event_digest(event))
+        should_name = {
+            (int(role), pack_key(canonical_key(epc)))
+            for role, epcs in named_items(event)
+            for epc in epcs
+        }
+    except (ValueError, OverflowError, TypeError) as fault:
+        return f"its payload is no event: {fault}"
+    parents = {key for role, key in should_name if role == Role.PARENT}
+    is_own = row.document is None
+    is_wrong = event.error_declaration is None and _was_declared_wrong(hand, row)
+    faults = (
+        (
+            (sealed.digest, sealed.identity) != (row.hash, row.identity),
+            "its payload has another hash than its row",
+        ),
+        (
+            (sealed.event_id, sealed.moment) != (row.event_id, row.moment),
+            "its row names another id or time than its payload",
+        ),
+        (should_name != named, "the items it is found by are not those it names (event_epc)"),
+        (_parent_of(hand, row) != parents, "its row has another parent than its payload"),
+        (is_own and row.position is not None, "it has a position in no document"),
+        (is_wrong != row.voided, "whether it was declared wrong (voided) is not what was declared"),
+    )
+    return "; ".join(what for is_so, what in faults if is_so)
+
+
+def _was_declared_wrong(hand: Hand, row: _Stored) -> bool:
+    return bool(hand.all(_DECLARING, (row.hash, row.event_id)))
+
+
+def _parent_of(hand: Hand, row: _Stored) -> set[bytes]:
+    return {_key_of(hand, row.parent)} if row.parent is not None else set()
+
+
+def _key_of(hand: Hand, item: int) -> bytes:
+    found = hand.all_in(_KEYS, [item]) if isinstance(item, int) else []
+    return _blob(found[0][1]) if found else b""
+
+
+def _named_in(hand: Hand, seqs: Sequence[int]) -> dict[int, set[tuple[int, bytes]]]:
+    by_event: dict[int, list[Row]] = defaultdict(list)
+    for row in hand.all_in(_NAMED, list(seqs)):
+        by_event[row[3]].append(row[:3])
+    pairs = {seq: _pairs(rows) for seq, rows in by_event.items()}
+    ids = sorted({item_id for told in pairs.values() for item_id, _ in told})
+    keys = {row[0]: _blob(row[1]) for row in hand.all_in(_KEYS, ids)}
+    return {
+        seq: {(role, keys.get(item_id, b"")) for item_id, role in told}
+        for seq, told in pairs.items()
+    }
+
+
+def _pairs(rows: Sequence[Row]) -> set[tuple[int, int]]:
+    """(item id, role) of rows; a row that cannot be read names an item that is not there."""
+    try:
+        return {(item_id, int(role)) for item_id, role in items_of_rows(rows)}
+    except (ValueError, TypeError):
+        return {(-1, 0)}
+
+
+def _blob(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def _take_told(event: Event, left_over: dict[tuple[Any, ...], int]) -> None:
+    """Forget the left-over lots that this event tells of."""
+    lot = told_lot(event)
+    if lot is None:
+        return
+    for role, epcs in named_items(event):
+        if role in (Role.EPC, Role.OUTPUT):
+            for epc in epcs:
+                left_over.pop((canonical_key(epc)[4:18], *lot), None)

@@ -1,0 +1,104 @@
+"""The form of every row: kinds of values, tenant and transaction, and that it belongs to a row.
+
+SQLite keeps any kind of value in any column; what is of another kind than its column was put there
+past Packtrail.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, Boolean, Float, Integer, LargeBinary, SmallInteger
+
+from epcis.ledger.register import quoted
+from epcis.store.bulk import Hand
+from epcis.store.columns import Instant, ItemKey
+from epcis.store.place import odd
+from epcis.store.proved import Outside, proof_of
+from epcis.store.tables import metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Column, Table
+
+    from epcis.store.database import Store
+    from schemas.finding import Finding
+
+FINDINGS_MAX = 1_000
+"""Rows told one by one of each table."""
+_NUMBERS = (Integer, BigInteger, SmallInteger, Boolean, Instant)
+_OWNED = {
+    "document_part": ("document", "document", "id"),
+    "event_epc": ("seq", "event", "seq"),
+    "event_quantity": ("seq", "event", "seq"),
+    "event_party": ("seq", "event", "seq"),
+    "event_word": ("seq", "event", "seq"),
+    "event_field": ("seq", "event", "seq"),
+    "event_sensor": ("seq", "event", "seq"),
+    "containment": ("parent", "item", "id"),
+}
+"""Tables whose rows belong to a row of another: column, the other table, its column."""
+_TRANSACTIONS = (
+    "SELECT e.seq FROM event e JOIN ledger_entry l ON l.event = e.seq WHERE e.txid <> l.txid"
+    " ORDER BY e.seq LIMIT ?"
+)
+_INSIDE = (
+    "SELECT c.block, c.since, c.parent, c.until FROM containment c WHERE c.mask & ~coalesce(("
+    "SELECT CAST(sum(CAST(1 AS BIGINT) << CAST(i.id & 63 AS INTEGER)) AS BIGINT) FROM item i"
+    " WHERE i.id BETWEEN c.block * 64 AND c.block * 64 + 63), 0) <> 0 LIMIT ?"
+)
+
+
+def check_forms(store: Store, progress: Callable[[str, int], None]) -> Iterator[Finding]:
+    """Every table that some proof covers, one after the other."""
+    with store.read() as view:
+        hand = Hand(view)
+        proved = [
+            table
+            for _, table in sorted(metadata.tables.items())
+            if not isinstance(proof_of(table), Outside)
+        ]
+        for checked, table in enumerate(proved, 1):
+            yield from _check_table(hand, table)
+            progress("tables", checked)
+        for (seq,) in hand.all(_TRANSACTIONS, (FINDINGS_MAX,)):
+            yield odd("event", seq, "has another txid than its entry of the log")
+        for row in hand.all(_INSIDE, (FINDINGS_MAX,)):
+            yield odd("containment", row, "holds what belongs to no row of table item")
+
+
+def _check_table(hand: Hand, table: Table) -> Iterator[Finding]:
+    if hand.is_sqlite:
+        wrong = " OR ".join(_of_another_kind(column) for column in table.columns)
+        yield from _rows_where(hand, table, wrong, "holds a value of another kind than its column")
+    if "tenant" in table.c:
+        yield from _rows_where(hand, table, "tenant <> 0", "has another tenant")
+    if "txid" in table.c and hand.is_sqlite:
+        yield from _rows_where(hand, table, "txid <> 0", "has another txid")
+    if table.name in _OWNED:
+        column, owner, key = _OWNED[table.name]
+        stray = f"NOT EXISTS (SELECT 1 FROM {owner} o WHERE o.{key} = {table.name}.{column})"  # noqa: S608  # our own names
+        yield from _rows_where(hand, table, stray, f"belongs to no row of table {owner}")
+
+
+def _rows_where(hand: Hand, table: Table, condition: str, what: str) -> Iterator[Finding]:
+    keys = quoted(column.name for column in table.primary_key)
+    statement = f"SELECT {keys} FROM {table.name} WHERE {condition} LIMIT {FINDINGS_MAX}"  # noqa: S608  # our own names
+    for row in hand.all(statement):
+        yield odd(table.name, row, what)
+
+
+def _of_another_kind(column: Column[object]) -> str:
+    nothing = "'null', " if column.nullable else ""
+    return f"""typeof("{column.name}") NOT IN ({nothing}{_kinds(column)})"""
+
+
+def _kinds(column: Column[object]) -> str:
+    if isinstance(column.type, _NUMBERS):
+        return "'integer'"
+    if isinstance(column.type, Float):
+        return "'real', 'integer'"
+    if isinstance(column.type, LargeBinary | ItemKey):
+        return "'blob'"
+    return "'text'"

@@ -1,0 +1,151 @@
+"""Master data against the headers of the documents that told it; the latest telling counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+from zstandard import ZstdError
+
+from epcis.store.bulk import Hand
+from epcis.store.columns import microseconds
+from epcis.store.masterdata import rows_of, told_at
+from epcis.store.payload import unpack_header
+from epcis.store.place import differing, odd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from epcis.model import Header, VocabularyElement
+    from epcis.store.database import Store
+    from schemas.finding import Finding
+
+ROWS_PER_READ = 500
+_DOCUMENTS = (
+    "SELECT id, received, header FROM document WHERE id > ? AND header IS NOT NULL"
+    " ORDER BY id LIMIT 1"
+)
+_ENTRY = "SELECT type, id, key, told, document, payload FROM master_data WHERE type = ? AND id = ?"
+_ENTRIES = (
+    "SELECT type, id, document FROM master_data WHERE (type, id) > (?, ?) ORDER BY type, id LIMIT ?"
+)
+_HEADER = "SELECT header FROM document WHERE id = ?"
+_BESIDE = {
+    "master_data_attribute": "SELECT type, id, position, name, value FROM master_data_attribute",
+    "master_data_child": "SELECT type, id, child, key, child_key FROM master_data_child",
+}
+_STRAY = (
+    " t WHERE NOT EXISTS (SELECT 1 FROM master_data m WHERE m.type = t.type AND m.id = t.id)"
+    " LIMIT ?"
+)
+_NAMES = ("type", "id", "key", "told", "document", "payload")
+
+
+class _Telling(NamedTuple):
+    """What one document told of one thing."""
+
+    document: int
+    told_us: int
+    kind: str
+    element: VocabularyElement
+
+
+def check_master_data(store: Store, progress: Callable[[str, int], None]) -> Iterator[Finding]:
+    """What the documents told is there, and nothing else is."""
+    last, checked = -(1 << 63), 0
+    while True:
+        with store.read() as view:
+            hand = Hand(view)
+            row = hand.one(_DOCUMENTS, (last,))
+            if row is None:
+                break
+            for telling in _tellings(*row):
+                yield from _check_telling(hand, telling)
+                checked += 1
+        last = row[0]
+        progress("master data", checked)
+    yield from _check_nothing_else(store)
+
+
+def _tellings(document: int, received_us: int, packed: bytes) -> Iterator[_Telling]:
+    header = _header(packed)
+    if header is None:
+        return  # damaged, which the check of documents says
+    told = told_at(header)
+    told_us = microseconds(told) if told is not None else received_us
+    # Told twice in one document, the later words count.
+    yield from {
+        (vocabulary.type, element.id): _Telling(document, told_us, vocabulary.type, element)
+        for vocabulary in header.master_data
+        for element in vocabulary.elements
+    }.values()
+
+
+def _header(packed: object) -> Header | None:
+    try:
+        return unpack_header(packed) if isinstance(packed, bytes) else None
+    except (ZstdError, msgspec.MsgspecError, ValueError):
+        return None
+
+
+def _check_telling(hand: Hand, telling: _Telling) -> Iterator[Finding]:
+    key = (telling.kind, telling.element.id)
+    row = hand.one(_ENTRY, key)
+    if row is None:
+        yield odd("master_data", key, "is gone; a document told it")
+        return
+    document, told_us = row[4], row[3]
+    is_later = _numbers(told_us, document) > (telling.told_us, telling.document)
+    if document == telling.document:
+        yield from _check_rows(hand, telling, tuple(row))
+    elif not is_later:
+        yield odd("master_data", key, f"is not what document {telling.document} told last")
+
+
+def _numbers(*values: Any) -> tuple[Any, ...]:  # noqa: ANN401  # columns as they are stored
+    return tuple(value if isinstance(value, int) else -1 for value in values)
+
+
+def _check_rows(hand: Hand, telling: _Telling, stored: tuple[Any, ...]) -> Iterator[Finding]:
+    key = (telling.kind, telling.element.id)
+    entry, attributes, children = rows_of(telling.kind, telling.element)
+    told = (*key, entry["key"], telling.told_us, telling.document, entry["payload"])
+    if wrong := differing(_NAMES, stored, told):
+        yield odd("master_data", key, f"{wrong} than its document tells")
+    for table, rows in (("master_data_attribute", attributes), ("master_data_child", children)):
+        kept = {tuple(row) for row in hand.all(_BESIDE[table] + " WHERE type = ? AND id = ?", key)}
+        for row in kept ^ {tuple(row.values()) for row in rows}:
+            what = "is told by no document" if row in kept else "is gone or changed"
+            yield odd(table, row[:3], what)
+
+
+def _check_nothing_else(store: Store) -> Iterator[Finding]:
+    last: tuple[Any, ...] = ("", "")
+    told: tuple[object, frozenset[tuple[str, str]]] = (None, frozenset())
+    while True:
+        with store.read() as view:
+            hand = Hand(view)
+            rows = hand.all(_ENTRIES, (*last, ROWS_PER_READ))
+            for kind, element_id, document in rows:
+                if told[0] != document:
+                    told = document, _told_in(hand, document)
+                if (kind, element_id) not in told[1]:
+                    yield odd("master_data", (kind, element_id), "is told by no document")
+        if not rows:
+            break
+        last = tuple(rows[-1][:2])
+    with store.read() as view:
+        hand = Hand(view)
+        for table, statement in _BESIDE.items():
+            for row in hand.all(statement + _STRAY, (ROWS_PER_READ,)):
+                yield odd(table, row[:3], "belongs to no row of table master_data")
+
+
+def _told_in(hand: Hand, document: object) -> frozenset[tuple[str, str]]:
+    found = hand.one(_HEADER, (document,))
+    header = _header(found[0]) if found is not None else None
+    return frozenset(
+        (vocabulary.type, element.id)
+        for vocabulary in (header.master_data if header is not None else ())
+        for element in vocabulary.elements
+    )

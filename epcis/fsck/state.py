@@ -1,0 +1,222 @@
+"""Item state and containment against the events; with `rebuild` written anew where they differ."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from epcis.store.bulk import Hand
+from epcis.store.columns import unpack_key
+from epcis.store.life import time_of_moment
+from epcis.store.lives import NEVER
+from epcis.store.place import odd, written
+from epcis.store.retell import EventDamaged, Teller, item_row, write_tellings
+from epcis.store.standings import Lots, Standings
+from epcis.store.stays import stays_of
+from schemas.finding import Finding, Severity, Where
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from epcis.store.bulk import Row
+    from epcis.store.database import Store, View
+    from epcis.store.life import Lot, Standing
+
+ITEMS_PER_ACT = 5_000
+NOT_THERE = -1
+"""The number of a standing or a lot that no row tells."""
+
+_ITEMS = (
+    "SELECT id, key, age, moment, moment + lead, lot, standing, parent FROM item"
+    " WHERE id > ? ORDER BY id LIMIT ?"
+)
+_HORIZON = "SELECT moment + lead FROM item WHERE id = ?"
+_HAPPENED = "SELECT 1 FROM event WHERE event_time = ? AND moment = ? LIMIT 1"
+_BEGAN = "SELECT 1 FROM event WHERE event_time = ? LIMIT 1"
+
+
+class _Stored(NamedTuple):
+    id: int
+    key: bytes
+    age: int
+    moment: int
+    horizon: int
+    lot: int | None
+    standing: int
+    parent: int | None
+
+
+class _Wrong(NamedTuple):
+    """An item that differs: what of it, and the row of another table that it should find."""
+
+    row: _Stored
+    what: str
+    """`damaged`, `state` or `containment`."""
+    columns: str = ""
+    beside: tuple[str, int | None] | None = None
+
+
+class _StandingsTold(Standings):
+    """Standings as they are stored; none is added."""
+
+    def _find(self, standing: Standing) -> int:
+        return self.stored_number(standing, otherwise=NOT_THERE)
+
+
+class _LotsTold(Lots):
+    """Lots as they are stored; none is added."""
+
+    def _find(self, gtin: str, lot: Lot) -> int:
+        return self.stored_number(gtin, lot, otherwise=NOT_THERE)
+
+
+def check_state(
+    store: Store,
+    *,
+    now: datetime,
+    rebuild_in: Store | None = None,
+    progress: Callable[[str, int], None] | None = None,
+) -> Iterator[Finding]:
+    """Item state and containment against the events.
+
+    What differs is written anew in `rebuild_in`, the same database, where it is given.
+    """
+    last, checked = -(1 << 63), 0
+    while True:
+        with store.read() as view:
+            rows = [_Stored(*row) for row in Hand(view).all(_ITEMS, (last, ITEMS_PER_ACT))]
+            if not rows:
+                return
+            differing = list(_Check(view).run(rows))
+        if rebuild_in is not None:
+            _write_anew(rebuild_in, [one.row.id for one in differing if one.what != "damaged"], now)
+        for one in differing:
+            yield from _findings(one, rebuild=rebuild_in is not None)
+        last = rows[-1].id
+        checked += len(rows)
+        if progress:
+            progress("items", checked)
+
+
+def _write_anew(store: Store, items: Sequence[int], now: datetime) -> None:
+    if not items:
+        return
+    with store.write(now, long=True) as act:
+        hand = Hand(act)
+        standings, lots = Standings(hand, act.words), Lots(hand, act.words)
+        write_tellings(hand, standings, lots, Teller(hand), items)
+
+
+@dataclass
+class _Check:
+    """One pass over some items in one snapshot."""
+
+    view: View
+    leanings: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.hand = Hand(self.view)
+        self.standings = _StandingsTold(self.hand)
+        self.lots = _LotsTold(self.hand)
+        self.teller = Teller(self.hand)
+
+    def run(self, rows: Sequence[_Stored]) -> Iterator[_Wrong]:
+        """What differs, item by item."""
+        stays: dict[int, list[Row]] = defaultdict(list)
+        for child, *stay in stays_of(self.hand, [row.id for row in rows]):
+            stays[child].append(tuple(stay))
+        by_id = {row.id: row for row in rows}
+        for row in rows:
+            try:
+                telling = self.teller.tell(row.id)
+                told = item_row(self.standings, self.lots, tuple(row[:5]), telling)
+            except (EventDamaged, ValueError, TypeError, IndexError, OverflowError):
+                yield _Wrong(row, "damaged")
+                continue
+            if wrong := self._differing(row, told):
+                yield wrong
+            elif _sorted(stays[row.id]) != _sorted(telling.stays):
+                yield _Wrong(row, "containment")
+        yield from self._leaned_on(by_id)
+
+    def _differing(self, row: _Stored, told: Row) -> _Wrong | None:
+        lot, standing, parent, age, moment, _, _ = told
+        columns = [
+            name
+            for name, stored, expected in (
+                ("lot", row.lot, lot),
+                ("standing", row.standing, standing),
+                ("parent", row.parent, parent),
+                ("moment", row.moment, moment),
+                ("age", row.age, age),
+            )
+            if stored != expected
+        ]
+        if moment == NEVER and not self._began(row):
+            columns.append("age")
+        if not columns and not self._is_horizon(row):
+            columns.append("lead")
+        if not columns:
+            return None
+        place = ("lot", row.lot) if lot == NOT_THERE else None
+        if standing == NOT_THERE:
+            place = ("standing", row.standing)
+        return _Wrong(row, "state", ", ".join(columns), place)
+
+    def _began(self, row: _Stored) -> bool:
+        """Of an item that no valid event names: its age still tells when its first one was."""
+        return self.hand.one(_BEGAN, (time_of_moment(NEVER) - row.age,)) is not None
+
+    def _is_horizon(self, row: _Stored) -> bool:
+        """Whether an event happened at the moment up to which others leaned on it."""
+        if row.horizon == row.moment:
+            return True
+        asked = (time_of_moment(row.horizon), row.horizon)
+        return row.horizon > row.moment and self.hand.one(_HAPPENED, asked) is not None
+
+    def _leaned_on(self, by_id: dict[int, _Stored]) -> Iterator[_Wrong]:
+        """Containers whose `lead` is too short for the lives that leaned on them."""
+        for container, moment in self.teller.take_leanings():
+            row = by_id.get(container)
+            found = self.hand.one(_HORIZON, (container,)) if row is None else (row.horizon,)
+            if found is not None and found[0] < moment:
+                unread = _Stored(container, b"", 0, 0, 0, None, 0, None)
+                yield _Wrong(row or unread, "state", "lead")
+
+
+def _sorted(stays: Sequence[Row]) -> list[tuple[str, ...]]:
+    return sorted(tuple(map(repr, stay)) for stay in stays)
+
+
+def _findings(wrong: _Wrong, *, rebuild: bool) -> Iterator[Finding]:
+    row, what = wrong.row, wrong.what
+    key = _key_of(row)
+    if what == "damaged":
+        yield Finding(
+            "store.state-unknown",
+            Severity.ERROR,
+            f"the state of {key} (item {row.id}) cannot be told: its row or an event is damaged",
+            "Capture the original documents into a new store.",
+            Where(path=f"item/{row.id}"),
+        )
+        return
+    table = "item" if what == "state" else what
+    columns = f" ({wrong.columns})" if wrong.columns else ""
+    yield Finding(
+        f"store.{what}-differs",
+        Severity.WARNING if rebuild else Severity.ERROR,
+        f"the {what}{columns} of {key} is not what its events tell",
+        "It was written anew." if rebuild else "Run fsck with --rebuild.",
+        Where(path=f"{table}/{row.id}"),
+    )
+    if wrong.beside is not None and not rebuild:
+        yield odd(*wrong.beside, f"is gone or does not say what it said of item {row.id}")
+
+
+def _key_of(row: _Stored) -> str:
+    try:
+        return unpack_key(bytes(row.key)) if row.key else f"item {row.id}"
+    except (ValueError, TypeError, IndexError, KeyError):
+        return written(row.key)

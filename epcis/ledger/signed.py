@@ -1,0 +1,127 @@
+"""What was signed: checkpoints as the log tells of them, and whether they are all still there.
+
+An entry speaks of the checkpoint before the next one. So of all but the newest the log knows that
+they were made; the newest is held by whoever signs, beside his keys (`compliance.seal`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, select, type_coerce
+
+from epcis.ledger.entry import LeafKind
+from epcis.ledger.tables import ledger_checkpoint, ledger_entry
+from epcis.store.place import odd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from epcis.store.database import View
+    from schemas.finding import Finding
+
+_BESIDE = "Restore the table ledger_checkpoint from a backup, or tell your partners what happened."
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A checkpoint that was made; `bytes` and `parse` round-trip.
+
+    >>> one = Signed(1, "00", 5, "ab", None)
+    >>> Signed.parse(bytes(one)) == one
+    True
+    """
+
+    size: int
+    root: str
+    """Hexadecimal."""
+    made_us: int
+    note: str | None
+    """SHA-256 of the note."""
+    timestamp: str | None
+    """SHA-256 of the time stamp; None before it was stamped."""
+
+    def __bytes__(self) -> bytes:
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode()
+
+    @classmethod
+    def parse(cls, said: bytes) -> Signed:
+        """The checkpoint of such bytes. Raises ValueError."""
+        try:
+            return cls(**json.loads(said))
+        except TypeError as fault:
+            raise ValueError("these bytes tell of no checkpoint") from fault
+
+    def is_kept_by(self, stored: Signed) -> bool:
+        """Whether the stored one is this one, stamped since or not."""
+        stamped = self.timestamp in (None, stored.timestamp)
+        return stamped and stored == Signed(**{**asdict(self), "timestamp": stored.timestamp})
+
+
+def subject_of(size: int) -> bytes:
+    """The 32 bytes by which the log knows the checkpoint of that many entries."""
+    return sha256(f"checkpoint {size}".encode()).digest()
+
+
+def newest_signed(view: View) -> Signed | None:
+    """The checkpoint of the most entries."""
+    return next(_stored(view, newest_only=True), None)
+
+
+def is_logged(view: View, size: int) -> bool:
+    """Whether an entry tells of that checkpoint."""
+    entry = ledger_entry.c
+    asked = select(entry.id).where(
+        entry.subject == subject_of(size),
+        entry.kind == int(LeafKind.CHECKPOINT),
+        entry.event.is_(None),
+    )
+    return view.connection.scalar(asked.limit(1)) is not None
+
+
+def check_signed(view: View, held: Sequence[Signed]) -> Iterator[Finding]:
+    """Every checkpoint that the log or somebody tells of is there, and each but the newest told."""
+    stored = {one.size: one for one in _stored(view)}
+    told = {}
+    entry = ledger_entry.c
+    for public in view.connection.scalars(
+        select(entry.public).where(entry.kind == int(LeafKind.CHECKPOINT)).order_by(entry.id)
+    ):
+        try:
+            one = Signed.parse(public)
+        except ValueError:
+            continue  # damaged, which the audit of the entries says
+        told[one.size] = one
+    for one in (*told.values(), *held):
+        kept = stored.get(one.size)
+        if kept is None:
+            yield odd("ledger_checkpoint", one.size, "was signed, and is gone", _BESIDE)
+        elif not one.is_kept_by(kept):
+            yield odd("ledger_checkpoint", one.size, "is not what was signed", _BESIDE)
+    for size in sorted(stored)[:-1]:
+        if size not in told:
+            yield odd("ledger_checkpoint", size, "was never signed, as the log tells", _BESIDE)
+
+
+def _stored(view: View, *, newest_only: bool = False) -> Iterator[Signed]:
+    kept = ledger_checkpoint.c
+    rows = view.connection.execute(
+        select(kept.size, kept.root, type_coerce(kept.made, BigInteger), kept.note, kept.timestamp)
+        .order_by(kept.size.desc())
+        .limit(1 if newest_only else None)
+    )
+    for size, root, made_us, note, timestamp in rows:
+        yield Signed(size, _blob(root).hex(), made_us, _digest(note), _digest(timestamp))
+
+
+def _digest(stored: str | bytes | None) -> str | None:
+    return None if stored is None else sha256(_blob(stored)).hexdigest()
+
+
+def _blob(value: object) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    return str(value).encode("utf-8", "surrogateescape")
