@@ -63,7 +63,7 @@ def row(minutes=0, serial="S1", operation="verify", result="genuine", place="P1"
 
 
 def codes(found):
-    return [one.code for one in found]
+    return [one.finding.code for one in found]
 
 
 def test_one_pack_in_two_places_in_impossible_time():

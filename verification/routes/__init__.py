@@ -6,11 +6,11 @@ from fastapi import APIRouter
 from starlette.routing import Route
 
 from verification.fmd.operation import CHANGES
-from verification.routes import national, national_rest, national_soap, partners
-from verification.routes.counter import FastLane, hot_route
-from verification.routes.express import Express
+from verification.routes import national, national_rest, national_soap, oversight, partners
+from verification.routes.counter import FastLane, close_counter, counter_of, hot_route, is_hot
+from verification.routes.reply import Reply, refusal
 
-__all__ = ["Express", "FastLane", "router"]
+__all__ = ["FastLane", "Reply", "close_counter", "counter_of", "is_hot", "refusal", "router"]
 
 
 class _Hot:
@@ -33,3 +33,4 @@ router.routes.extend(Route(path, _Hot(), include_in_schema=False) for path in _H
 router.routes.extend((*national_rest.ROUTES, *national_soap.ROUTES))
 router.include_router(national.router)
 router.include_router(partners.router)
+router.include_router(oversight.router)

@@ -1,0 +1,85 @@
+"""What an operator watches and puts right over HTTP: anomalies, and extended expiry dates."""
+
+from __future__ import annotations
+
+from datetime import datetime  # the framework reads the annotations at run time
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Request
+
+from epcis.desk import Caller, Problem, needs, now_of, store_of
+from verification import extension, watch
+from verification.extension import ExtensionRefusedError
+
+router = APIRouter(tags=["verification"])
+
+Verifier = Annotated[Caller, Depends(needs("verify"))]
+Recaller = Annotated[Caller, Depends(needs("recall"))]
+Admin = Annotated[Caller, Depends(needs("admin"))]
+
+
+class Closing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What came of an anomaly."""
+
+    comment: str
+
+
+@router.get("/anomalies")
+def anomaly_list(
+    request: Request,
+    caller: Admin,
+    since: Annotated[datetime, Query()],
+    until: Annotated[datetime, Query()],
+    only_open: Annotated[bool, Query()] = False,  # noqa: FBT002  # a query parameter
+) -> Any:  # noqa: ANN401  # JSON
+    """What the history of questions gave away: copies, bursts, probing, packs that live on."""
+    del caller
+    if since.tzinfo is None or until.tzinfo is None:
+        raise Problem(400, "Range not valid", "name since and until with a time zone")
+    with store_of(request).read() as view:
+        found = list(watch.anomalies(view, since=since, until=until, only_open=only_open))
+    return msgspec.to_builtins(found)
+
+
+@router.post("/anomalies/{anomaly_id}/close")
+async def anomaly_close(request: Request, caller: Admin, anomaly_id: str) -> Any:  # noqa: ANN401  # JSON
+    """Close an anomaly with what came of it."""
+    try:
+        said = msgspec.json.decode(await request.body(), type=Closing)
+        with store_of(request).write(now_of(request)) as act:
+            closed = watch.close(act, anomaly_id, by=caller.name, comment=said.comment)
+    except watch.NotOpenError as fault:
+        raise Problem(404, "No such anomaly", str(fault)) from None
+    except (msgspec.DecodeError, ValueError) as fault:
+        raise Problem(400, "Request not understood", str(fault)) from None
+    return msgspec.to_builtins(closed)
+
+
+@router.get("/verify/extensions")
+def extension_list(request: Request, caller: Verifier) -> Any:  # noqa: ANN401  # JSON
+    """Lots whose expiry the manufacturer has extended."""
+    del caller
+    with store_of(request).read() as view:
+        return msgspec.to_builtins(extension.extensions(view))
+
+
+@router.post("/verify/extensions")
+async def extension_import(request: Request, caller: Recaller) -> dict[str, int]:
+    """Extend the expiry of lots; all of them or none."""
+    try:
+        told = extension.extensions_of(await request.body())
+        with store_of(request).write(now_of(request)) as act:
+            return {"extensions": extension.extend(act, told, by=caller.name)}
+    except ExtensionRefusedError as fault:
+        raise Problem(422, "Extensions refused", str(fault)) from None
+
+
+@router.delete("/verify/extensions/{gtin}/{lot:path}")
+def extension_end(request: Request, caller: Recaller, gtin: str, lot: str) -> dict[str, bool]:
+    """Take back an extension that was put down in error."""
+    del caller
+    with store_of(request).write(now_of(request)) as act:
+        if not extension.take_back(act, gtin, lot):
+            raise Problem(404, "No such extension", f"the expiry of {gtin} {lot} is not extended")
+    return {"taken_back": True}
