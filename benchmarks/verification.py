@@ -137,10 +137,10 @@ def packtrail(url: str):
     """The application itself, as `packtrail serve` makes it, on this store."""
     from compliance.seal import Keys
     from compliance.service.app import create_app
+    from compliance.service.express import Express
     from compliance.service.parts import Parts, utc_now
     from compliance.service.settings import Settings
     from epcis.store.database import Store
-    from verification.routes import Express
 
     scratch = Path(tempfile.mkdtemp())
     settings = Settings(database=url, data_dir=scratch)

@@ -6,7 +6,6 @@ Each statement sees the latest commit; opening a snapshot would cost several tim
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -15,7 +14,7 @@ import psycopg
 from epcis.store.database import StoreAway, View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from types import TracebackType
 
     from sqlalchemy import Connection
 
@@ -25,23 +24,42 @@ _held: WeakKeyDictionary[Store, list[View]] = WeakKeyDictionary()
 """Views that wait for their next use, by store; a used one goes back, so threads never share."""
 
 
-@contextmanager
-def glance(store: Store) -> Iterator[View]:
+class glance:  # noqa: N801  # read as a function; a class because a generator costs twice as much
     """A view for a few statements of the driver; raises `StoreAway` where there is no database."""
-    waiting = _held.setdefault(store, [])
-    view = waiting.pop() if waiting else View(_connect(store))
-    try:
-        yield view
-        if store.is_sqlite and view.connection.in_transaction():
-            view.connection.rollback()
-    except (psycopg.Error, sqlite3.Error) as fault:
-        view.connection.invalidate()
+
+    __slots__ = ("_store", "_view")
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __enter__(self) -> View:
+        waiting = _held.get(self._store)
+        self._view = waiting.pop() if waiting else View(_connect(self._store))
+        return self._view
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        view = self._view
+        if fault is None:
+            if view.is_sqlite and view.driver.in_transaction:
+                view.connection.rollback()
+            _held.setdefault(self._store, []).append(view)
+            return
+        if isinstance(fault, psycopg.Error | sqlite3.Error):
+            view.connection.invalidate()
+            view.connection.close()
+            raise StoreAway("the database does not answer") from fault
         view.connection.close()
-        raise StoreAway("the database does not answer") from fault
-    except BaseException:
+
+
+def let_go(store: Store) -> None:
+    """Close the views that wait for a store's next look; before the store itself is closed."""
+    for view in _held.pop(store, []):
         view.connection.close()
-        raise
-    waiting.append(view)
 
 
 def _connect(store: Store) -> Connection:

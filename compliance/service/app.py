@@ -27,7 +27,7 @@ from epcis.store.database import StoreAway, StoreFull
 from schemas.finding import Finding, Severity, Where
 from verification.image.limits import Limits
 from verification.image.worker import PictureReader
-from verification.routes import FastLane
+from verification.routes import FastLane, close_counter
 from verification.routes.described import hot_paths, hot_schemas
 
 if TYPE_CHECKING:
@@ -46,12 +46,13 @@ _CSP = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-_HEADERS = [
+HEADERS = (
     (b"content-security-policy", _CSP.encode()),
     (b"x-content-type-options", b"nosniff"),
     # Not no-referrer: browsers then send "Origin: null" with our own forms, which the gate refuses.
     (b"referrer-policy", b"same-origin"),
-]
+)
+"""What every answer says besides."""
 
 
 def create_app(parts: Parts) -> FastAPI:
@@ -64,6 +65,7 @@ def create_app(parts: Parts) -> FastAPI:
             app.state.picture_reader = reader
             async with background_work(parts, stop):
                 yield
+        await close_counter(app.state)
 
     app = FastAPI(
         title="Packtrail",
@@ -130,7 +132,7 @@ class AnswerHeaders:
     """ASGI middleware: the headers that keep a browser from doing more than it should."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+        self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, adding headers to the answer."""
@@ -138,11 +140,11 @@ class AnswerHeaders:
         async def adding(message: Message) -> None:
             if message["type"] == "http.response.start":
                 present = {name for name, _ in message["headers"]}
-                extra = [pair for pair in _HEADERS if pair[0] not in present]
+                extra = [pair for pair in HEADERS if pair[0] not in present]
                 message["headers"] = [*message["headers"], *extra]
             await send(message)
 
-        await self._app(scope, receive, adding)
+        await self.app(scope, receive, adding)
 
 
 def _add_problem_handlers(app: FastAPI) -> None:

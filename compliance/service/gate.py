@@ -45,7 +45,7 @@ class Gate:
         settings: Settings,
         tokens: TokenReader | None = None,
     ) -> None:
-        self._app = app
+        self.app = app
         self._store = store
         self._clock = clock
         self._settings = settings
@@ -55,25 +55,34 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through with its caller, or answer 401, 403 or 421."""
         if scope["type"] not in ("http", "websocket"):
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         try:
-            headers = dict(scope["headers"])
-            caller, by_browser = self._caller(scope, headers)
-            _refuse_foreign_pages(scope, headers, by_browser=by_browser)
+            caller, by_browser = self.admit(scope)
         except Problem as problem:
             await _refuse(problem, scope, receive, send)
             return
         state = scope.setdefault("state", {})
         state["caller"] = caller
         state["signed_in"] = by_browser and caller.name != "local"
-        await self._app(scope, receive, send)
+        await self.app(scope, receive, send)
+
+    def admit(self, scope: Scope) -> tuple[Caller, bool]:
+        """Who asks, and whether by a browser's own credentials; raises `Problem` for who may not.
+
+        A caller without credentials is let in as nobody: the routes say what nobody may do.
+        """
+        headers = dict(scope["headers"])
+        caller, by_browser = self._caller(scope, headers)
+        if by_browser:
+            _refuse_foreign_pages(scope, headers)
+        return caller, by_browser
 
     def _caller(self, scope: Scope, headers: dict[bytes, bytes]) -> tuple[Caller, bool]:
         """The caller, and whether a browser's own credentials (cookie or place) made it so."""
         client = scope["client"][0] if scope.get("client") else ""
         if bearer := headers.get(b"authorization"):
-            return self._bearer(bearer.decode("latin-1"), client), False
+            return self._bearer(bearer, client), False
         if token := _session_token(headers):
             with self._store.read() as view:
                 grant = access.grant_of_session(view, token, self._clock())
@@ -90,14 +99,15 @@ class Gate:
         with self._store.read() as view:
             return not access.is_configured(view)
 
-    def _bearer(self, value: str, client: str) -> Caller:
-        scheme, _, text = value.partition(" ")
-        grant = None
+    def _bearer(self, value: bytes, client: str) -> Caller:
+        scheme, _, text = value.decode("latin-1").partition(" ")
+        caller = None
         if scheme.lower() == "bearer" and text.startswith("pt_"):
-            grant = self._keys.grant(text)
+            caller = self._keys.caller(text, client)
         elif scheme.lower() == "bearer" and self._tokens is not None:
             grant = self._tokens.grant(text, self._clock())
-        if grant is None:
+            caller = grant.caller(client) if grant else None
+        if caller is None:
             raise Problem(
                 401,
                 "Credentials not accepted",
@@ -105,7 +115,7 @@ class Gate:
                 type="epcisException:SecurityException",
                 headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
             )
-        return grant.caller(client)
+        return caller
 
 
 class BodyLimit:
@@ -125,11 +135,33 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        length = dict(scope["headers"]).get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > self.bytes_max:
-            await _refuse(self.too_large(), scope, receive, send)
+        try:
+            self._need_size(scope)
+        except Problem as problem:
+            await _refuse(problem, scope, receive, send)
             return
         await _Counted(self, receive, send).run(scope)
+
+    def within(self, scope: Scope, receive: Receive) -> Receive:
+        """`receive` with its pauses limited, for a route that counts the bytes itself.
+
+        Raises `Problem` 413 where the body says that it is too large, and 408 while it is read.
+        """
+        self._need_size(scope)
+
+        async def next_part() -> Message:
+            try:
+                async with asyncio.timeout(self.pause_s_max):
+                    return await receive()
+            except TimeoutError:
+                raise stalled(self.pause_s_max) from None
+
+        return next_part
+
+    def _need_size(self, scope: Scope) -> None:
+        for name, value in scope["headers"]:
+            if name == b"content-length" and not (value.isdigit() and int(value) <= self.bytes_max):
+                raise self.too_large()
 
     def too_large(self) -> Problem:
         """What a sender of too much is told."""
@@ -170,9 +202,10 @@ class _Counted:
         if self._body_over:
             return await self._receive()
         try:
-            message = await asyncio.wait_for(self._receive(), self._limit.pause_s_max)
+            async with asyncio.timeout(self._limit.pause_s_max):
+                message = await self._receive()
         except TimeoutError:
-            raise self._broken(_stalled(self._limit.pause_s_max)) from None
+            raise self._broken(stalled(self._limit.pause_s_max)) from None
         self._seen_bytes += len(message.get("body", b""))
         if self._seen_bytes > self._limit.bytes_max:
             raise self._broken(self._limit.too_large())
@@ -190,7 +223,8 @@ class _Counted:
             await self._send(message)
 
 
-def _stalled(pause_s_max: float) -> Problem:
+def stalled(pause_s_max: float) -> Problem:
+    """What a sender is told that has paused for too long."""
     return Problem(
         408,
         "Upload stalled",
@@ -222,10 +256,10 @@ def _need_loopback_host(headers: dict[bytes, bytes]) -> None:
         )
 
 
-def _refuse_foreign_pages(scope: Scope, headers: dict[bytes, bytes], *, by_browser: bool) -> None:
+def _refuse_foreign_pages(scope: Scope, headers: dict[bytes, bytes]) -> None:
     """A page of another site must not act with this browser's session (cross-site forgery)."""
     origin = headers.get(b"origin")
-    if not by_browser or origin is None:
+    if origin is None:
         return
     if scope["type"] == "http" and scope["method"] in _SAFE_METHODS:
         return

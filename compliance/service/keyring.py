@@ -2,72 +2,92 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from compliance.service import access
-from compliance.service.access import Grant  # noqa: TC001  # a NamedTuple's field
 from epcis.store.columns import microseconds
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from collections.abc import Callable
 
-    from epcis.desk import Clock
+    from compliance.service.access import Grant
+    from epcis.desk import Caller, Clock
     from epcis.store.database import Store
 
 REMEMBERED_MAX = 1024
-"""Keys held at once; beyond that all are forgotten."""
-SECONDS_UNSEEN_MAX = 1.0
-"""How long a key's end may go unseen on PostgreSQL."""
+"""Keys held at once, and addresses that one comes from; beyond that all are forgotten."""
+SECONDS_UNSEEN_MAX = {"sqlite": 0.05, "postgresql": 1.0}
+"""How long it may go unseen that a key was revoked; its expiry is seen at once."""
 _END = "SELECT revoked_us, expires_us FROM api_key WHERE id = ?"
+_END_POSTGRESQL = _END.replace("?", "%s")
 
 
-class _Held(NamedTuple):
+@dataclass(slots=True)
+class _Held:
     grant: Grant
-    key_id: str
     seen_s: float
+    expires_us: int | None
+    callers: dict[str, Caller] = field(default_factory=dict)
+    """By the address they come from."""
 
 
 class KeyRing:
     """What keys give, remembered between requests.
 
-    The grant of a key never changes, so only its end is looked for again: on SQLite with every
-    request, a few microseconds on a connection held for it; on PostgreSQL once a second.
+    The grant of a key never changes, so only its end is looked for again: once in
+    `SECONDS_UNSEEN_MAX` by `timer`, however many requests there are.
     """
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, timer: Callable[[], float] = time.monotonic
+    ) -> None:
         self._store = store
         self._clock = clock
-        self._lock = threading.Lock()
-        self._watch: Connection | None = None
+        self._timer = timer
+        self._unseen_s_max = SECONDS_UNSEEN_MAX["sqlite" if store.is_sqlite else "postgresql"]
         self._held: dict[str, _Held] = {}
 
     def grant(self, text: str) -> Grant | None:
         """What an API key gives now; None where it is unknown, expired or revoked."""
-        with self._lock:
-            held = self._held.get(text)
-            if held is not None and self._is_living(held):
-                return held.grant
+        held = self._living(text)
+        return None if held is None else held.grant
+
+    def caller(self, text: str, client: str) -> Caller | None:
+        """The caller with an API key, from the address `client`; None where the key is not good."""
+        held = self._living(text)
+        if held is None:
+            return None
+        known = held.callers.get(client)
+        if known is None:
+            if len(held.callers) >= REMEMBERED_MAX:
+                held.callers.clear()
+            known = held.callers[client] = held.grant.caller(client)
+        return known
+
+    def _living(self, text: str) -> _Held | None:
+        held = self._held.get(text)
+        if held is None or self._timer() - held.seen_s >= self._unseen_s_max:
+            return self._look_up(text)
+        if held.expires_us is None or microseconds(self._clock()) < held.expires_us:
+            return held
+        return None
+
+    def _look_up(self, text: str) -> _Held | None:
+        # The time before the look: what happens meanwhile is not seen.
+        seen_s = self._timer()
         with self._store.read() as view:
             grant = access.grant_of_key(view, text, self._clock())
-        with self._lock:
+            statement = _END if view.is_sqlite else _END_POSTGRESQL
+            key_id = text.split("_", 2)[1]
+            end = view.driver.execute(statement, (key_id,)).fetchone() if grant else None
+        if grant is None or end is None:
             self._held.pop(text, None)
-            if grant is not None:
-                if len(self._held) >= REMEMBERED_MAX:
-                    self._held.clear()
-                self._held[text] = _Held(grant, text.split("_", 2)[1], time.monotonic())
-        return grant
-
-    def _is_living(self, held: _Held) -> bool:
-        """Whether the key was neither revoked nor has expired; one second may pass unseen."""
-        if not self._store.is_sqlite:
-            return time.monotonic() - held.seen_s < SECONDS_UNSEEN_MAX
-        if self._watch is None:
-            self._watch = self._store.engine.connect()
-        driver = self._watch.connection.driver_connection
-        assert driver is not None, "a checked-out connection has its driver's"
-        row = driver.execute(_END, (held.key_id,)).fetchone()
-        if row is None or row[0] is not None:
-            return False
-        return row[1] is None or microseconds(self._clock()) < row[1]
+            return None
+        before = self._held.get(text)
+        callers = before.callers if before is not None and before.grant == grant else {}
+        if len(self._held) >= REMEMBERED_MAX:
+            self._held.clear()
+        held = self._held[text] = _Held(grant, seen_s, end[1], callers)
+        return held

@@ -14,10 +14,10 @@ from compliance.seal.house import open_keys
 from compliance.service import access
 from compliance.service.app import create_app
 from compliance.service.doctor import missing_zbar
+from compliance.service.express import Express
 from compliance.service.migrate import open_migrated
 from compliance.service.parts import Parts, utc_now
 from compliance.service.practice import PracticeRefusedError, practice_of
-from verification.routes import Express
 
 if TYPE_CHECKING:
     from compliance.service.settings import Settings

@@ -6,7 +6,7 @@ Each application has a registry of its own, so that two in one process do not mi
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
@@ -25,11 +25,18 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _AREAS = ("verify", "packs", "epcis", "recalls", "exports", "log", "fmd", "static", "health")
 
 
+class _Line(NamedTuple):
+    """The counters of one kind of answer, looked up once."""
+
+    answers: Counter
+    seconds: Histogram
+
+
 class Telemetry:
     """ASGI middleware: counts answers and times them, by area of the address space."""
 
     def __init__(self, app: ASGIApp, *, registry: CollectorRegistry) -> None:
-        self._app = app
+        self.app = app
         self._answers = Counter(
             "packtrail_answers", "HTTP answers", ["area", "method", "status"], registry=registry
         )
@@ -40,21 +47,31 @@ class Telemetry:
             buckets=_BUCKETS_S,
             registry=registry,
         )
+        self._lines: dict[tuple[str, str, int], _Line] = {}
+
+    def count(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count one answer."""
+        key = (_area(scope["path"]), _method(scope["method"]), status)
+        line = self._lines.get(key)
+        if line is None:
+            answers = self._answers.labels(key[0], key[1], str(status))
+            line = self._lines[key] = _Line(answers, self._seconds.labels(key[0]))
+        line.answers.inc()
+        line.seconds.observe(seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, counting the answer."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
-        area, begun_s = _area(scope["path"]), time.perf_counter()
+        begun_s = time.perf_counter()
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._seconds.labels(area).observe(time.perf_counter() - begun_s)
-                self._answers.labels(area, _method(scope["method"]), str(message["status"])).inc()
+                self.count(scope, message["status"], time.perf_counter() - begun_s)
             await send(message)
 
-        await self._app(scope, receive, counted)
+        await self.app(scope, receive, counted)
 
 
 def _method(name: str) -> str:

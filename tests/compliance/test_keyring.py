@@ -1,4 +1,4 @@
-"""A key that is remembered ends when it is revoked or expires, not a request later."""
+"""A key that is remembered ends as soon as it expires, and a moment after it is revoked."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import compliance.tables  # noqa: F401  # declares the table of keys
 from compliance.service.access import Grant, new_key, revoke_key
-from compliance.service.keyring import KeyRing
-from epcis.store.database import Store
+from compliance.service.keyring import SECONDS_UNSEEN_MAX, KeyRing
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
-def test_a_key_ends_at_once(tmp_path):
-    store = Store.open(str(tmp_path / "keys.db"))
-    store.create_all()
-    now = [NOW]
-    ring = KeyRing(store, lambda: now[0])
+def test_a_key_ends(store):
+    now, seconds = [NOW], [0.0]
+    unseen_s = SECONDS_UNSEEN_MAX["sqlite" if store.is_sqlite else "postgresql"]
+    assert unseen_s <= 1
+    ring = KeyRing(store, lambda: now[0], lambda: seconds[0])
     grant = Grant("till", frozenset({"verify"}), None)
     with store.write(NOW) as act:
         key = new_key(act, grant, now=NOW)
@@ -27,7 +26,18 @@ def test_a_key_ends_at_once(tmp_path):
     assert ring.grant("pt_none_x") is None
     with store.write(NOW) as act:
         revoke_key(act, key.split("_")[1], now=NOW)
+    seconds[0] += unseen_s
     assert ring.grant(key) is None
+    assert ring.grant(short) == grant
     now[0] += timedelta(hours=1)
     assert ring.grant(short) is None
-    store.close()
+
+
+def test_a_caller_has_the_address_it_comes_from(store):
+    ring = KeyRing(store, lambda: NOW)
+    with store.write(NOW) as act:
+        key = new_key(act, Grant("till", frozenset({"verify"}), None), now=NOW)
+    first, second = ring.caller(key, "10.0.0.1"), ring.caller(key, "10.0.0.2")
+    assert (first.name, first.client, second.client) == ("till", "10.0.0.1", "10.0.0.2")
+    assert ring.caller(key, "10.0.0.1") is first
+    assert ring.caller("pt_none_x", "10.0.0.1") is None

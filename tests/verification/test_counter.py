@@ -14,7 +14,6 @@ from verification.fmd.rulepack import shipped
 from verification.history import history
 from verification.participants import register
 from verification.registry import set_lot_state
-from verification.routes import Express
 from verification.routes.described import hot_paths
 from verification.settings import VerificationSettings
 from verification.verdict import LotState
@@ -239,13 +238,3 @@ def test_without_a_fast_lane_the_same_routes_answer(packs, clock, holder, make_a
     client = make_client(make_app(packs, clock, holder, fast=False))
     assert client.post("/packs/supply", json=PACK).json()["state"] == "Supplied"
     assert client.post("/packs/supply", json={}).status_code == 422
-
-
-def test_the_short_way_goes_through_the_gate_too(app, make_client, holder):
-    express = Express(app)
-    express.state = app.state
-    client = make_client(express)
-    assert client.post("/packs/supply", json=PACK).json()["state"] == "Supplied"
-    assert client.get("/fmd/alerts/x").status_code == 404
-    holder.caller = Caller("", frozenset())
-    assert client.post("/packs/supply", json=PACK).status_code == 401

@@ -25,7 +25,7 @@ from verification.answers import (
 from verification.elsewhere import maybe_elsewhere
 from verification.fmd.operation import Operation
 from verification.fmd.perform import Answer, query
-from verification.glance import glance
+from verification.glance import glance, let_go
 from verification.history import utc_text
 from verification.lines import close_lines, lines_of
 from verification.participants import who_is
@@ -204,6 +204,7 @@ class FastLane:
 
 async def close_counter(state: Any) -> None:  # noqa: ANN401  # Starlette's State
     """Let go of what an application's counter holds; after its last request."""
+    let_go(state.store)
     held = getattr(state, "counter", None)
     if held is not None:
         state.counter = None
