@@ -106,7 +106,8 @@ class Counter:
             wanted = OperationWanted(
                 request_of(_OPERATIONS[path], body, self._clock(), self._settings), caller
             )
-        return _told(await self.ask(wanted))
+        status, said = told_json(await self.ask(wanted))
+        return Reply(status, (JSON, NOT_KEPT), said)
 
     def _status(self, scope: Scope, caller: Caller) -> Reply:
         """The query that never alerts, never counts and keeps nothing (Art. 36(f))."""
@@ -121,7 +122,8 @@ class Counter:
         with glance(self._store) as view:
             who = who_is(current_stops(view), caller, self._settings)
             answer = query(view, request, who, self._settings.rule_pack, now)
-        return _told(answer)
+        status, said = told_json(answer)
+        return Reply(status, (JSON, NOT_KEPT), said)
 
     async def _question(self, scope: Scope, caller: Caller) -> Reply:
         """A partner's question, with the standard's statuses and its empty error bodies."""
@@ -240,12 +242,12 @@ def counter_of(state: Any) -> Counter:  # noqa: ANN401  # Starlette's State
     return cast("Counter", held)
 
 
-def _told(told: Told) -> Reply:
-    """The reply of `/packs/…`; raises `Problem` 429 where the caller's budget is spent."""
+def told_json(told: Told) -> tuple[int, bytes]:
+    """Status and body of an answer to `/packs/…`; `Problem` 429 where the budget is spent."""
     if isinstance(told, Verdict):
-        return Reply(200, (JSON, NOT_KEPT), msgspec.json.encode(told.as_dict()))
+        return 200, msgspec.json.encode(told.as_dict())
     if isinstance(told, Answer):
-        return Reply(told.http, (JSON, NOT_KEPT), msgspec.json.encode(answer_dict(told)))
+        return told.http, msgspec.json.encode(answer_dict(told))
     raise Problem(
         429,
         "Too many unknown serial numbers",
