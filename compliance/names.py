@@ -28,6 +28,11 @@ def product_name(view: View, gtin: str) -> str | None:
     return f"{name} {strength}" if name and strength and strength not in name else name
 
 
+def product_attributes(view: View, gtin: str) -> dict[str, str]:
+    """What partners' master data says of a product, by the last word of each attribute's name."""
+    return _attributes(view, f"/01/{gtin}")
+
+
 def _attributes(view: View, key: str) -> dict[str, str]:
     """The attributes told of a key, without their namespace; the latest word wins."""
     about, told = master_data.c, master_data_attribute.c

@@ -33,8 +33,13 @@ ROWS_PER_READ = 500
 _QUESTIONS = (LeafKind.VERDICT, LeafKind.PACK_OPERATION)
 _INSPECTED = (
     *_QUESTIONS, LeafKind.RECALL, LeafKind.CASE, LeafKind.MASTER_DATA, LeafKind.DOCUMENT,
+    LeafKind.SETTING,
 )  # fmt: skip
-_SUPERVISED = (*_QUESTIONS, LeafKind.RECALL, LeafKind.CASE, LeafKind.ACCESS, LeafKind.SETTING)
+_SUPERVISED = (
+    *_QUESTIONS, LeafKind.RECALL, LeafKind.CASE, LeafKind.ACCESS, LeafKind.SETTING,
+    LeafKind.EXPORT, LeafKind.KEY,
+)  # fmt: skip
+_SUPPLIED = (*_QUESTIONS, LeafKind.RECALL)
 
 
 class LogRow(NamedTuple):
@@ -67,7 +72,7 @@ class Chosen:
     def __init__(
         self, view: View, selection: Selection, size: int, *, party: str | None = None
     ) -> None:
-        self._view = view
+        self.view = view
         self._party = party
         self.size = size
         self.complete: range | None = None
@@ -96,14 +101,14 @@ class Chosen:
     def _choose_run(self, period: Period) -> None:
         """All entries recorded in the period, and the neighbours that show where it ends."""
         time, place = ledger_entry.c.record_time, ledger_entry.c.idx
-        first, last = self._view.connection.execute(
+        first, last = self.view.connection.execute(
             select(func.min(place), func.max(place)).where(
                 time >= period.from_, time < period.to, place < self.size
             )
         ).one()
         if first is None:
             before = select(func.count()).where(time < period.from_, place < self.size)
-            first = self._view.connection.scalar(before) or 0
+            first = self.view.connection.scalar(before) or 0
             last = first - 1
         self.complete = range(first, last + 1)
         self._condition = place.between(first - 1, last + 1)
@@ -113,7 +118,7 @@ class Chosen:
 
     def _read(self, condition: ColumnElement[bool]) -> Generator[LogRow, None, None]:
         statement = _rows(self._party).where(condition, ledger_entry.c.idx < self.size)
-        connection = self._view.connection.execution_options(yield_per=ROWS_PER_READ)
+        connection = self.view.connection.execution_options(yield_per=ROWS_PER_READ)
         with connection.execute(statement.order_by(ledger_entry.c.idx)) as result:
             for row in result:
                 yield LogRow._make(row)
@@ -123,7 +128,7 @@ class Chosen:
         counted = select(func.count()).select_from(joined).where(ledger_entry.c.idx < self.size)
         if self._condition is not None:
             counted = counted.where(self._condition)
-        return self._view.connection.scalar(counted) or 0
+        return self.view.connection.scalar(counted) or 0
 
     def _trail(self, trail: AuditTrail) -> array[int]:
         """Places of what somebody did: his name stands in the entry."""
@@ -154,7 +159,8 @@ def _condition(
     if isinstance(selection, Verifications):
         return and_(recorded, kind.in_(_QUESTIONS))
     if isinstance(selection, AuthorityReport):
-        return and_(recorded, kind.in_(_SUPERVISED))
+        kinds = _SUPERVISED if selection.purpose == "39(a)" else _SUPPLIED
+        return and_(recorded, kind.in_(kinds))
     return or_(happened, and_(recorded, kind.in_(_INSPECTED)))
 
 

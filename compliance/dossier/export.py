@@ -25,6 +25,7 @@ from compliance.seal.cades import sign_beside
 from compliance.seal.checkpoint import log_key_pem, seal_log, stamp_checkpoint
 from compliance.seal.pades import sign_pdf
 from compliance.seal.signer import SealRefused
+from epcis.archive.reading import ArchiveAway
 from epcis.ledger.append import LogForked
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.tree import Tree
@@ -107,7 +108,7 @@ def export(
         _log_export(store, exported, selection, by=by, now=now)
         # A crash before this leaves the export logged but not delivered; it can be asked for again.
         package.replace(out)
-    except (ExportRefused, SealRefused, LogForked) as refusal:
+    except (ExportRefused, SealRefused, LogForked, ArchiveAway) as refusal:
         shutil.rmtree(folder, ignore_errors=True)
         raise ExportRefused(str(refusal)) from refusal
     except OSError:

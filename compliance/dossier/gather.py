@@ -12,19 +12,23 @@ from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from io import TextIOWrapper
+from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from compliance.dossier.chosen import ROWS_PER_READ
 from compliance.dossier.index import HEADER, MAGIC, NO_SALT, NOTHING, RECORD, Shown
 from compliance.dossier.redaction import said_line
 from compliance.dossier.refusal import ExportRefused
 from compliance.dossier.table import COLUMNS, row_of, writer_of
+from epcis.archive.reading import Shelves
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.record import Parts, parts_of
+from epcis.store.bulk import Hand
 from epcis.store.columns import moment_of
-from epcis.store.payload import unpack_event
+from epcis.store.payload import is_outline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from compliance.dossier.chosen import Chosen, LogRow
@@ -70,6 +74,7 @@ class Gathering:
         self.so_far = Gathered()
         self._request = request
         self._complete: range | None = None
+        self._shelves: Shelves
         self._files: list[BinaryIO] = []
 
     def run(
@@ -80,10 +85,12 @@ class Gathering:
     ) -> Gathered:
         """Collect all chosen entries.
 
-        Raises ExportRefused where a stored thing is not what was logged.
+        Raises ExportRefused where a stored thing is not what was logged, and ArchiveAway where an
+        archived event's file is not at hand.
         """
         (self.folder / "log").mkdir(parents=True, exist_ok=True)
         self._complete = chosen.complete
+        self._shelves = Shelves(Hand(chosen.view))
         self.so_far = self._resume()
         with ExitStack() as stack:
             for name in WAITING:
@@ -136,7 +143,7 @@ class Gathering:
         write_row = writer_of(table).writerow
         try:
             with closing(chosen.rows(self.so_far.last_index)) as rows:
-                for row in rows:
+                for row in self._with_archived(rows):
                     self._show(row, redactor, write_row)
                     self.so_far.last_index = row.place
                     if self.so_far.entries % ROWS_PER_MARK == 0:
@@ -148,6 +155,14 @@ class Gathering:
             table.detach()
         if progress:
             progress(self.so_far.entries, chosen.total)
+
+    def _with_archived(self, rows: Iterator[LogRow]) -> Iterator[LogRow]:
+        """The rows, with archived events taken out of their files some at a time."""
+        while some := list(islice(rows, ROWS_PER_READ)):
+            away = [row.seq for row in some if row.seq and row.payload and is_outline(row.payload)]
+            if away:
+                self._shelves.prefetch(away)
+            yield from some
 
     def _show(self, row: LogRow, redactor: Redactor, write_row: Callable[[list[str]], Any]) -> None:
         if self._complete is not None and row.place not in self._complete:
@@ -165,7 +180,7 @@ class Gathering:
     ) -> None:
         if row.payload is None:
             raise ExportRefused(f"the event of log entry {row.place} is gone; run packtrail fsck")
-        event = unpack_event(row.payload)
+        event = self._shelves.event(row.seq or 0, row.payload)
         parts = _as_committed(parts_of(event), row)
         shown = self._line(row, parts, redactor, redactor.event)
         if shown is Shown.NOTHING:
@@ -184,7 +199,7 @@ class Gathering:
 
     def _show_record(self, row: LogRow, redactor: Redactor) -> None:
         parts = _as_committed(Parts(row.public or b"", row.confidential or b""), row)
-        if not parts.is_line:
+        if not parts.is_line or not parts.public.startswith(b"{"):
             if redactor.is_open:
                 self._index(row, Shown.ENTRY, 0)
                 self.so_far.withheld += 1

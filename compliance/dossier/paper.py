@@ -22,14 +22,29 @@ from compliance.dossier.selection import (
 )
 from compliance.recall import find_recall
 from compliance.reports import Report, Section, print_report
+from compliance.reports.authority import (
+    alerts_section,
+    lots_section,
+    participants_section,
+    states_section,
+    supplied_section,
+)
+from compliance.reports.cases import case_sections
 from compliance.reports.custody import custody_section
+from compliance.reports.licences import partners_section
 from compliance.reports.questions import (
     daily_section,
     pack_questions_section,
     questions_section,
 )
 from compliance.reports.recalls import lot_recalls_section, recalls_section
-from compliance.reports.transactions import shipped_between, transaction_sections
+from compliance.reports.repository import repository_sections
+from compliance.reports.transactions import (
+    shipments_section,
+    shipped_between,
+    transaction_sections,
+)
+from compliance.reports.verifications import inspection_sections
 from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
@@ -133,13 +148,42 @@ def _sections_of_period(view: View, selection: Period | Recorded) -> tuple[Secti
     since, until = selection.from_, selection.to
     if isinstance(selection, Verifications):
         return (questions_section(view, since, until),)
-    if isinstance(selection, Inspection | AuthorityReport):
-        common = (questions_section(view, since, until), recalls_section(view, since, until))
-        if isinstance(selection, AuthorityReport):
-            return (*common, daily_section(view, since, until))
-        shipped = shipped_between(view, since, until)
-        return (*common, *transaction_sections(view, shipped))
+    if isinstance(selection, Inspection):
+        return _sections_of_inspection(view, since, until)
+    if isinstance(selection, AuthorityReport):
+        return _sections_of_authority(view, selection)
     return ()
+
+
+def _sections_of_inspection(view: View, since: datetime, until: datetime) -> tuple[Section, ...]:
+    """What a DSCSA inspector asks for, in the order he asks."""
+    return (
+        shipments_section(view, since, until),
+        partners_section(view, since, until),
+        *case_sections(view, since, until),
+        *inspection_sections(view, since, until),
+        questions_section(view, since, until),
+        recalls_section(view, since, until),
+        *transaction_sections(view, shipped_between(view, since, until)),
+    )
+
+
+def _sections_of_authority(view: View, selection: AuthorityReport) -> tuple[Section, ...]:
+    """What an authority may ask for by the purpose of its access (2016/161 Art. 39)."""
+    since, until = selection.from_, selection.to
+    supplied = (supplied_section(view, since, until), states_section(view))
+    if selection.purpose != "39(a)":
+        return (*supplied, recalls_section(view, since, until))
+    return (
+        alerts_section(view, since, until),
+        participants_section(view, since, until),
+        lots_section(view),
+        *supplied,
+        recalls_section(view, since, until),
+        questions_section(view, since, until),
+        daily_section(view, since, until),
+        *repository_sections(view, since, until),
+    )
 
 
 def report_of(asked: Mapping[str, str], sections: tuple[Section, ...]) -> bytes:

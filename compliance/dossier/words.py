@@ -97,13 +97,24 @@ COLUMNS: Final[Mapping[str, DataClass | None]] = {
         None,
         "operation|result|how many|alerts|late|last|when|alert|rule pack|operations|day|recall"
         "|GTIN|opened|closed|packs|to tell|answered|since|until|kept offline and told late"
-        "|name|strength|form|NDC|container size|containers|date of transaction and shipment",
+        "|name|strength|form|NDC|container size|containers|date of transaction and shipment"
+        "|role|market|markets|verified|decommissioned|undone|typed|alerts in 1,000|participants"
+        "|without any operation|product|uploaded|released|before release|recalled in|lots"
+        "|uploaded after release|of products without master data|state|code|serial|likely cause"
+        "|still open|hours to close, middle of all|packs: supply|packs: partial-supply"
+        "|packs: undo|answers|within 300 ms|is the limit kept?|area|median ms|95 % ms|99 % ms"
+        "|acts|how often|users|may|log entry|act|audit|planned|done|next audit due|scope|outcome"
+        "|partners and days|of them not shown to be authorized|authorized|valid from|valid to"
+        "|checked|case|cases|suspicion|illegitimate since|FDA told|partners told|FDA incident"
+        "|notices late or not made|exceptions|not yet resolved|kind|resolved|type|step|event"
+        "|declared wrong|cause|return|decision|request|asked|due|tries|not verified|open"
+        "|shipments|transaction information below|field|what the form asks",
     ),
-    **_titled(DataClass.PEOPLE, "who|by"),
+    **_titled(DataClass.PEOPLE, "who|by|auditor"),
     **_titled(DataClass.PLACES, "place"),
-    **_titled(DataClass.PARTIES, "holder|GLN|held by now|from|to"),
+    **_titled(DataClass.PARTIES, "holder|GLN|held by now|from|to|held by|licence|given by"),
     **_titled(DataClass.DOCUMENTS, "documents"),
-    **_titled(DataClass.NOTES, "reason"),
+    **_titled(DataClass.NOTES, "reason|why|answer"),
     **_titled(DataClass.LOTS, "lot|expiry"),
 }
 """Columns and facts of reports; one that is not here is shown in the house only."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Float, case, cast, func, select
+from sqlalchemy import case, func, select
 
 from compliance.reports.sheet import Section
 from epcis.store.columns import microseconds, moment_of
+from verification.history import history
 from verification.tables import pack_operation
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from epcis.store.database import View
 
 ROWS_MAX = 2_000
+_DAY_US = 86_400_000_000
 LATE_US = 60 * 1_000_000
 """An operation that arrives later than this after its scan was kept offline."""
 
@@ -42,9 +44,8 @@ def questions_section(view: View, since: datetime, until: datetime) -> Section:
         )
         .where(row.at_us >= microseconds(since), row.at_us < microseconds(until))
         .group_by(row.location, row.client, row.operation, row.result)
-        .order_by(row.location, row.client, row.operation, row.result)
-        .limit(ROWS_MAX)
     ).all()
+    found = sorted(found, key=lambda one: one[:4])
     totals: Counter[str] = Counter()
     for one in found:
         totals["operations"] += one[4]
@@ -64,26 +65,29 @@ def questions_section(view: View, since: datetime, until: datetime) -> Section:
         ),
         rows=tuple(
             (*map(str, one[:4]), *map(str, one[4:7]), moment_of(one[7]).isoformat())
-            for one in found
+            for one in found[:ROWS_MAX]
         ),
         rows_total=len(found),
     )  # fmt: skip
 
 
 def pack_questions_section(view: View, code: str, serial: str) -> Section:
-    """Every operation on one pack, oldest first."""
-    row = pack_operation.c
-    found = view.connection.execute(
-        select(row.at_us, row.operation, row.result, row.client, row.location, row.alert, row.rules)
-        .where(row.code == code, row.serial == serial)
-        .order_by(row.at_us, row.id)
-        .limit(ROWS_MAX)
-    ).all()
+    """Every operation on one pack, oldest first, as the log has it."""
+    found = list(history(view, code, serial, rows_max=ROWS_MAX))
     return Section(
         title="Questions about the pack",
         columns=("when", "operation", "result", "who", "place", "alert", "rule pack"),
         rows=tuple(
-            (moment_of(one[0]).isoformat(), *(value or "" for value in one[1:])) for one in found
+            (
+                one.at.isoformat(),
+                one.operation,
+                one.result,
+                one.client,
+                one.location,
+                one.alert or "",
+                one.rules or "",
+            )
+            for one in found
         ),
         rows_total=len(found),
     )
@@ -92,20 +96,19 @@ def pack_questions_section(view: View, code: str, serial: str) -> Section:
 def daily_section(view: View, since: datetime, until: datetime) -> Section:
     """How many operations each place did each day: whether it is connected at all."""
     row = pack_operation.c
-    day = cast(row.at_us / 86_400_000_000, Float)
-    found = view.connection.execute(
-        select(row.location, func.floor(day), func.count())
+    day = row.at_us - row.at_us % _DAY_US
+    rows = view.connection.execute(
+        select(row.location, day, func.count())
         .where(row.at_us >= microseconds(since), row.at_us < microseconds(until))
-        .group_by(row.location, func.floor(day))
-        .order_by(row.location, func.floor(day))
-        .limit(ROWS_MAX)
-    ).all()
+        .group_by(row.location, day)
+    )
+    found = sorted(tuple(one) for one in rows)
     return Section(
         title="Operations by place and day",
         columns=("place", "day", "operations"),
         rows=tuple(
-            (one[0], moment_of(int(one[1]) * 86_400_000_000).date().isoformat(), str(one[2]))
-            for one in found
+            (place, moment_of(begun_us).date().isoformat(), str(number))
+            for place, begun_us, number in found[:ROWS_MAX]
         ),
         rows_total=len(found),
     )

@@ -11,13 +11,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from compliance.reports.sheet import Section
+from epcis.archive.reading import Shelves
 from epcis.model import Node
 from epcis.store.bulk import Hand
 from epcis.store.named import ids_of
-from epcis.store.payload import unpack_event, unpack_header
+from epcis.store.payload import unpack_header
 from epcis.store.stays import stays_in
 from epcis.store.tables import (
     Role,
@@ -85,8 +86,30 @@ def shipped_between(view: View, since: datetime, until: datetime) -> list[int]:
     )
 
 
+def shipments_section(view: View, since: datetime, until: datetime) -> Section:
+    """How many shipments there were, and of how many the transaction information follows."""
+    time = event.c.event_time
+    counted = view.connection.scalar(
+        select(func.count())
+        .select_from(event)
+        .where(time >= since, time < until, event.c.biz_step == "shipping")
+    )
+    return Section(
+        title="Shipments",
+        sentences=(
+            "Transaction information and statements follow below.",
+            "Those of any other shipment are in its own dossier (export --shipment).",
+        ),
+        facts=(
+            ("shipments", str(counted)),
+            ("transaction information below", str(min(counted or 0, SHIPMENTS_MAX))),
+        ),
+    )
+
+
 def _shipped(view: View, seqs: Iterable[int]) -> Iterator[_Shipped]:
     wanted = sorted(seqs)
+    shelves = Shelves(Hand(view))
     shown = 0
     for at in range(0, len(wanted), IDS_PER_QUESTION):
         rows = view.connection.execute(
@@ -100,7 +123,7 @@ def _shipped(view: View, seqs: Iterable[int]) -> Iterator[_Shipped]:
             if shown == SHIPMENTS_MAX:
                 return
             shown += 1
-            yield _Shipped(seq, moment, unpack_event(payload), header)
+            yield _Shipped(seq, moment, shelves.event(seq, payload), header)
 
 
 def _information(view: View, shipped: _Shipped) -> Section:
@@ -198,14 +221,19 @@ def _inside(view: View, items: list[int], moment: int) -> Iterator[int]:
 
 def _party(view: View, parties: Iterable[Party] | None) -> str:
     """The owner among sources or destinations, with name and address."""
-    by_type = {bare("sdt", one.type): one.id for one in parties or ()}
-    owner = by_type.get("owning_party") or next(iter(by_type.values()), None)
+    owner = owner_among(parties)
     if owner is None:
         return "not told"
     key = canonical_key(owner)
     told = _attributes(view, [key])
     said = [told[key, name] for name in _PLACE_FACTS if (key, name) in told]
     return ", ".join([*said, key.replace("/414/", "GLN ").replace("/417/", "GLN ")])
+
+
+def owner_among(parties: Iterable[Party] | None) -> str | None:
+    """The owning party among sources or destinations; else whoever is named first."""
+    by_type = {bare("sdt", one.type): one.id for one in parties or ()}
+    return by_type.get("owning_party") or next(iter(by_type.values()), None)
 
 
 def _product_facts(view: View, gtins: set[str]) -> dict[tuple[str, str], str]:

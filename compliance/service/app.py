@@ -63,7 +63,7 @@ def create_app(parts: Parts) -> FastAPI:
         stop = asyncio.Event()
         with PictureReader(limits=_picture_limits(parts.settings)) as reader:
             app.state.picture_reader = reader
-            async with background_work(parts, stop):
+            async with background_work(parts, stop, app.state.registry):
                 yield
         await close_counter(app.state)
 
@@ -99,9 +99,21 @@ def _describe_hot_routes(app: FastAPI) -> None:
         document = of_framework()
         document["paths"].update(hot_paths())
         document["components"]["schemas"].update(hot_schemas())
+        document["components"]["securitySchemes"] = _SECURITY_SCHEMES
+        document["security"] = [{"bearer": []}, {}]
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents this way
+
+
+_SECURITY_SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key or OpenID Connect token. While no key was made, callers on this "
+        "machine need none.",
+    }
+}
 
 
 def _picture_limits(settings: Settings) -> Limits:

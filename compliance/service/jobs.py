@@ -14,15 +14,19 @@ import structlog
 
 from compliance.dossier.jobs import run_exports
 from compliance.seal.checkpoint import seal_log, stamp_checkpoint, stamp_is_due
+from compliance.service.measured import keep_measured
 from compliance.service.practice import practice_of
 from epcis.capture_job import run_jobs
 from epcis.codec.document import Limits
 from epcis.ledger.sequencer import run_sequencer
 from epcis.subscribe.delivery import run_subscriptions
 from verification.unfinished import run_unfinished
+from verification.watch import run_watch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from prometheus_client import CollectorRegistry
 
     from compliance.service.parts import Parts
 
@@ -33,11 +37,13 @@ Worker = tuple[str, "Callable[[asyncio.Event], Awaitable[None]]"]
 
 
 @asynccontextmanager
-async def background_work(parts: Parts, stop: asyncio.Event) -> AsyncIterator[None]:
+async def background_work(
+    parts: Parts, stop: asyncio.Event, registry: CollectorRegistry
+) -> AsyncIterator[None]:
     """Run every worker while the block runs; at its end they get `STOP_DEADLINE_S` to finish."""
     tasks = [
         asyncio.create_task(_keep_running(name, work, stop), name=name)
-        for name, work in _workers(parts)
+        for name, work in _workers(parts, registry)
     ]
     try:
         yield
@@ -49,7 +55,7 @@ async def background_work(parts: Parts, stop: asyncio.Event) -> AsyncIterator[No
                 task.cancel()
 
 
-def _workers(parts: Parts) -> list[Worker]:
+def _workers(parts: Parts, registry: CollectorRegistry) -> list[Worker]:
     """Every worker of this application, by name."""
     settings, store, clock = parts.settings, parts.store, parts.clock
     limits = Limits(events_max=settings.events_per_capture_max)
@@ -74,7 +80,15 @@ def _workers(parts: Parts) -> list[Worker]:
     async def unfinished(stop: asyncio.Event) -> None:
         await run_unfinished(store, clock, stop, practice_of(settings))
 
+    async def service_times(stop: asyncio.Event) -> None:
+        await keep_measured(registry, store, clock, stop)
+
+    async def anomalies(stop: asyncio.Event) -> None:
+        await run_watch(store, clock, stop, practice_of(settings))
+
     return [
+        ("anomalies", anomalies),
+        ("service times", service_times),
         ("unfinished verification work", unfinished),
         ("exports", exports),
         ("capture jobs", capture_jobs),

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from compliance.service.cli import documents, packs, proof, recalls, scanning, serving
+from compliance.service.cli import documents, duties, packs, proof, recalls, scanning, serving
 
 app = typer.Typer(
     name="packtrail",
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for commands in (scanning, documents, packs, recalls, proof, serving):
+for commands in (scanning, documents, packs, recalls, proof, duties, serving):
     commands.add_to(app)
 
 

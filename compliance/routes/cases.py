@@ -1,0 +1,126 @@
+"""`/cases`: suspect product and exceptions, their steps, and Form FDA 3911 about them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, Field
+
+from compliance.cases import (
+    WORDS_CHARACTERS_MAX,
+    CaseKind,
+    CaseRefused,
+    NewCase,
+    find_case,
+    list_cases,
+    open_case,
+    take_step,
+)
+from compliance.form_3911 import form_3911
+from compliance.names import product_attributes
+from epcis.desk import Caller, Problem, needs, now_of, store_of
+from schemas.gs1.keys import Gtin
+
+router = APIRouter(prefix="/cases", tags=["cases"])
+
+MayRead = Annotated[Caller, Depends(needs("query"))]
+MayStop = Annotated[Caller, Depends(needs("recall"))]
+Words = Annotated[str, Field(max_length=WORDS_CHARACTERS_MAX)]
+
+
+class Wanted(BaseModel):
+    """What opening a case needs."""
+
+    kind: Literal["suspect", "exception"]
+    category: str = Field(max_length=40)
+    gtin: str = Field(min_length=8, max_length=14)
+    what: Words
+    lot: str = Field(default="", max_length=20)
+    serial: str = Field(default="", max_length=20)
+    partner: str = Field(default="", pattern=r"^(\d{13})?$", description="GLN-13")
+    facts: dict[str, str] = Field(default_factory=dict, max_length=40)
+
+
+class Taken(BaseModel):
+    """One step: a state the case goes to, or a notice that was given."""
+
+    act: str = Field(max_length=30)
+    note: Words = ""
+    incident: str = Field(default="", max_length=40, description="FDA's incident number")
+
+
+@router.post("", status_code=201)
+def open_(request: Request, caller: MayStop, body: Wanted) -> dict[str, Any]:
+    """Open a case; verification of suspect product answers CHECK from this moment on."""
+    _house_only(caller)
+    try:
+        gtin = str(Gtin.parse(body.gtin))
+    except ValueError as fault:
+        raise Problem(422, "Not a GTIN", f"{body.gtin}: {fault}") from None
+    said = body.model_dump()
+    wanted = NewCase(**{**said, "kind": CaseKind(body.kind), "gtin": gtin})
+    try:
+        with store_of(request).write(now_of(request)) as act:
+            return open_case(act, wanted, by=caller.name).as_dict()
+    except CaseRefused as refused:
+        raise Problem(422, "Case not opened", str(refused)) from None
+
+
+@router.get("")
+def list_(request: Request, caller: MayRead) -> list[dict[str, Any]]:
+    """The newest cases, newest first."""
+    _house_only(caller)
+    with store_of(request).read() as view:
+        return [one.as_dict() for one in list_cases(view)]
+
+
+@router.get("/{case_id}")
+def show(request: Request, caller: MayRead, case_id: str) -> dict[str, Any]:
+    """One case with its steps."""
+    _house_only(caller)
+    with store_of(request).read() as view:
+        found = find_case(view, case_id)
+    if found is None:
+        raise Problem(404, "No such case", f"there is no case {case_id}; GET /cases lists them")
+    return found.as_dict()
+
+
+@router.post("/{case_id}/steps", status_code=201)
+def step(request: Request, caller: MayStop, case_id: str, body: Taken) -> dict[str, Any]:
+    """Take a case further: quarantined, investigating, cleared, illegitimate, notices given."""
+    _house_only(caller)
+    try:
+        with store_of(request).write(now_of(request)) as act:
+            if find_case(act, case_id) is None:
+                raise Problem(404, "No such case", f"there is no case {case_id}")
+            moved = take_step(
+                act, case_id, body.act, by=caller.name, note=body.note, incident=body.incident
+            )
+    except CaseRefused as refused:
+        raise Problem(409, "Not possible", str(refused)) from None
+    return moved.as_dict()
+
+
+@router.get("/{case_id}/form-3911")
+def form(
+    request: Request, caller: MayRead, case_id: str, edition: str = "2015", report: str = ""
+) -> list[dict[str, Any]]:
+    """Form FDA 3911 about a case, filled as far as the case and the master data go."""
+    _house_only(caller)
+    with store_of(request).read() as view:
+        found = find_case(view, case_id)
+        if found is None:
+            raise Problem(404, "No such case", f"there is no case {case_id}")
+        master = product_attributes(view, found.gtin)
+    try:
+        filled = form_3911(found, master, edition=edition, report_type=report)
+    except LookupError as fault:
+        raise Problem(422, "No such form", str(fault)) from None
+    return [one._asdict() for one in filled]
+
+
+def _house_only(caller: Caller) -> None:
+    """A case names other partners: not for a key that may see one party's events only."""
+    if caller.party is not None:
+        raise Problem(404, "Not found", "there is nothing here for this key")

@@ -1,0 +1,299 @@
+"""`packtrail case`, `licence` and `audit`: what an inspector asks besides goods and packs."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any
+
+import typer
+
+from compliance.service.cli.options import (
+    BAD,
+    CANNOT_TELL,
+    Database,
+    Json,
+    Now,
+    moment,
+    opened_store,
+    print_json,
+    stop,
+)
+from compliance.service.cli.packs import gtin14
+
+cases = typer.Typer(no_args_is_help=True, help="Suspect product, exceptions, Form FDA 3911.")
+licence_commands = typer.Typer(no_args_is_help=True, help="Licences of trading partners.")
+audit_commands = typer.Typer(no_args_is_help=True, help="The calendar of audits.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
+    app.add_typer(cases, name="case")
+    app.add_typer(licence_commands, name="licence")
+    app.add_typer(audit_commands, name="audit")
+
+
+@cases.command(name="open")
+def open_(
+    kind: Annotated[str, typer.Argument(help="suspect or exception.")],
+    category: Annotated[
+        str,
+        typer.Argument(
+            help="Suspect: counterfeit, diverted, stolen, adulterated, fraudulent transaction, "
+            "unfit. Exception: data issue, product no data, data no product, overage, shortage, …"
+        ),
+    ],
+    gtin: Annotated[str, typer.Argument(help="GTIN of the product.")],
+    what: Annotated[str, typer.Option(help="What was seen.")],
+    lot: Annotated[str, typer.Option(help="Lot; suspect is all of it.")] = "",
+    serial: Annotated[str, typer.Option(help="Serial number; suspect is this pack.")] = "",
+    partner: Annotated[str, typer.Option(help="GLN of the partner concerned.")] = "",
+    fact: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="What Form FDA 3911 asks besides; may be repeated."
+        ),
+    ] = None,
+    database: Database = "",
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Open a case; verification of suspect product answers CHECK from this moment on."""
+    from compliance.cases import CaseKind, CaseRefused, NewCase, open_case
+
+    pairs = [one.partition("=") for one in fact or ()]
+    if not all(mark for _, mark, _ in pairs):
+        stop(CANNOT_TELL, "write a fact as NAME=VALUE")
+    if kind not in set(CaseKind):
+        stop(CANNOT_TELL, f"a case is of kind {' or '.join(CaseKind)}")
+    wanted = NewCase(
+        CaseKind(kind), category, gtin14(gtin), what, lot, serial, partner,
+        {name: value for name, _, value in pairs},
+    )  # fmt: skip
+    with opened_store(database) as store:
+        try:
+            with store.write(moment(now)) as act:
+                opened = open_case(act, wanted, by="command").as_dict()
+        except CaseRefused as refused:
+            stop(BAD, str(refused))
+    _show(opened, f"{opened['id']}  {opened['state']}", json=json)
+
+
+@cases.command()
+def step(
+    case: Annotated[str, typer.Argument(help="Case to take further.")],
+    act: Annotated[
+        str,
+        typer.Argument(
+            help="quarantined, investigating, cleared, illegitimate, 'fda notified', 'partners "
+            "notified', disposed, 'termination requested', terminated, resolved, note."
+        ),
+    ],
+    note: Annotated[str, typer.Option(help="Why, or what was done.")] = "",
+    incident: Annotated[str, typer.Option(help="FDA's incident number.")] = "",
+    database: Database = "",
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Take a case to its next state, or note whom was told."""
+    from compliance.cases import CaseRefused, take_step
+
+    with opened_store(database) as store:
+        try:
+            with store.write(moment(now)) as writing:
+                moved = take_step(
+                    writing, case, act, by="command", note=note, incident=incident
+                ).as_dict()
+        except CaseRefused as refused:
+            stop(BAD, str(refused))
+    _show(moved, f"{moved['id']}  {moved['state']}", json=json)
+
+
+@cases.command(name="list")
+def list_cases_(database: Database = "", json: Json = False) -> None:
+    """The newest cases, newest first."""
+    from compliance.cases import list_cases
+
+    with opened_store(database) as store, store.read() as view:
+        found = [one.as_dict() for one in list_cases(view)]
+    lines = "\n".join(
+        f"{one['id']}  {one['kind']}  {one['state']}  {one['gtin']} {one['lot']} {one['serial']}"
+        for one in found
+    )
+    _show(found, lines or "no cases", json=json)
+
+
+@cases.command(name="form-3911")
+def form_3911_(
+    case: Annotated[str, typer.Argument(help="Case to report.")],
+    edition: Annotated[str, typer.Option(help="Edition of the form: 2015 or 2025-draft.")] = "2015",
+    report: Annotated[
+        str, typer.Option(help="Initial, Follow-up or Request for Termination; empty: what is due.")
+    ] = "",
+    database: Database = "",
+    json: Json = False,
+) -> None:
+    """Form FDA 3911 about a case, filled as far as the case and the master data go."""
+    from compliance.cases import find_case
+    from compliance.form_3911 import form_3911
+    from compliance.names import product_attributes
+
+    with opened_store(database) as store, store.read() as view:
+        found = find_case(view, case)
+        if found is None:
+            stop(BAD, f"no case {case}; `packtrail case list` lists them")
+        master = product_attributes(view, found.gtin)
+    try:
+        filled = form_3911(found, master, edition=edition, report_type=report)
+    except LookupError as fault:
+        stop(CANNOT_TELL, str(fault))
+    lines = "\n".join(f"{one.number:>2} {one.label}: {one.value or '—'}" for one in filled)
+    _show([one._asdict() for one in filled], lines, json=json)
+
+
+@licence_commands.command()
+def enter(
+    gln: Annotated[str, typer.Argument(help="GLN of the partner.")],
+    role: Annotated[
+        str, typer.Argument(help="manufacturer, repackager, wholesaler, dispenser or 3pl.")
+    ],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="registration, 'state licence', 'federal licence', 'DEA registration' or "
+            "'ATP credential'."
+        ),
+    ],
+    number: Annotated[str, typer.Argument(help="Number of the licence.")],
+    name: Annotated[str, typer.Option(help="Name of the partner.")],
+    authority: Annotated[str, typer.Option(help="Who gave it.")],
+    valid_from: Annotated[str, typer.Option(help="First day, as 2026-01-31.")],
+    valid_to: Annotated[str, typer.Option(help="Last day; empty: no end.")] = "",
+    source: Annotated[str, typer.Option(help="Where it was checked.")] = "",
+    database: Database = "",
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Enter a partner's licence that you have checked."""
+    from compliance.licences import LicenceRefused, enter_licence, licence_from
+
+    said = {
+        "gln": gln, "role": role, "kind": kind, "number": number, "name": name,
+        "authority": authority, "valid_from": valid_from, "valid_to": valid_to, "source": source,
+    }  # fmt: skip
+    try:
+        wanted = licence_from(said)
+    except LicenceRefused as refused:
+        stop(BAD, str(refused))
+    with opened_store(database) as store, store.write(moment(now)) as act:
+        entered = enter_licence(act, wanted, by="command").as_dict()
+    _show(entered, f"{entered['id']}  {entered['name']}", json=json)
+
+
+@licence_commands.command()
+def end(
+    licence: Annotated[str, typer.Argument(help="Licence that ended early.")],
+    day: Annotated[str, typer.Argument(help="First day on which it was no longer good.")],
+    database: Database = "",
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Mark that a licence was revoked or suspended; it stays for what happened before."""
+    from compliance.licences import LicenceRefused, end_licence
+
+    with opened_store(database) as store:
+        try:
+            with store.write(moment(now)) as act:
+                ended = end_licence(act, licence, _day(day), by="command").as_dict()
+        except LicenceRefused as refused:
+            stop(BAD, str(refused))
+    _show(ended, f"{ended['id']}  ended {ended['ended']}", json=json)
+
+
+@licence_commands.command(name="list")
+def list_licences(
+    gln: Annotated[str, typer.Option(help="Only this partner's.")] = "",
+    database: Database = "",
+    json: Json = False,
+) -> None:
+    """The licences of all partners, or of one."""
+    from compliance.licences import licences
+
+    with opened_store(database) as store, store.read() as view:
+        found = [one.as_dict() for one in licences(view, [gln] if gln else None)]
+    lines = "\n".join(
+        f"{one['id']}  {one['gln']}  {one['name']}  {one['kind']} {one['number']}"
+        f"  {one['valid_from']} to {one['ended'] or one['valid_to'] or 'no end'}"
+        for one in found
+    )
+    _show(found, lines or "no licences", json=json)
+
+
+@audit_commands.command()
+def plan(
+    day: Annotated[str, typer.Argument(help="Day it is planned for.")],
+    scope: Annotated[str, typer.Option(help="What is audited.")],
+    auditor: Annotated[str, typer.Option(help="Who audits.")],
+    database: Database = "",
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Put an audit of this repository into the calendar."""
+    from compliance.audits import AuditRefused, plan_audit
+
+    with opened_store(database) as store:
+        try:
+            with store.write(moment(now)) as act:
+                said = {"scope": scope, "auditor": auditor, "by": "command"}
+                planned = plan_audit(act, _day(day), **said).as_dict()
+        except AuditRefused as refused:
+            stop(BAD, str(refused))
+    _show(planned, f"{planned['id']}  planned for {planned['planned']}", json=json)
+
+
+@audit_commands.command()
+def done(
+    audit: Annotated[str, typer.Argument(help="Audit that was done.")],
+    day: Annotated[str, typer.Argument(help="Day it was done.")],
+    outcome: Annotated[str, typer.Option(help="What came of it.")],
+    database: Database = "",
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Note that an audit was done, and what came of it."""
+    from compliance.audits import AuditRefused, close_audit
+
+    with opened_store(database) as store:
+        try:
+            with store.write(moment(now)) as act:
+                closed = close_audit(act, audit, _day(day), outcome=outcome, by="command").as_dict()
+        except AuditRefused as refused:
+            stop(BAD, str(refused))
+    _show(closed, f"{closed['id']}  done on {closed['done']}", json=json)
+
+
+@audit_commands.command(name="list")
+def list_audits_(database: Database = "", json: Json = False) -> None:
+    """All audits, in the order of the calendar."""
+    from compliance.audits import list_audits
+
+    with opened_store(database) as store, store.read() as view:
+        found = [one.as_dict() for one in list_audits(view)]
+    lines = "\n".join(
+        f"{one['id']}  planned {one['planned']}  done {one['done'] or 'not yet'}  {one['scope']}"
+        for one in found
+    )
+    _show(found, lines or "no audits", json=json)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        stop(CANNOT_TELL, f"'{text}' is not a day; write it as 2026-01-31")
+
+
+def _show(answer: Any, lines: str, *, json: bool) -> None:  # noqa: ANN401  # any JSON
+    if json:
+        print_json(answer)
+    else:
+        typer.echo(lines)

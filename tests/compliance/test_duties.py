@@ -1,0 +1,287 @@
+"""Cases, licences and audits: kept, moved by their rules, and shown to inspectors as they ask."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from compliance.audits import AuditRefused, close_audit, due_after, list_audits, plan_audit
+from compliance.cases import (
+    CaseKind,
+    CaseRefused,
+    NewCase,
+    Notice,
+    State,
+    find_case,
+    list_cases,
+    open_case,
+    take_step,
+)
+from compliance.dossier import AuthorityReport, Inspection
+from compliance.form_3911 import EDITIONS, form_3911
+from compliance.licences import (
+    LicenceRefused,
+    end_licence,
+    enter_licence,
+    licence_from,
+    licences,
+)
+from compliance.names import product_attributes
+from compliance.service_times import LONGER, add_times, times_between
+from epcis.capture import capture, record
+from epcis.ledger.audit import audit_log
+from epcis.model import ErrorDeclaration
+from epcis.store.database import Store
+from tests.compliance.test_dossier import GTIN, NOW, STORY, at, pack
+from tests.compliance.test_dossier_kinds import Dossier
+from verification.verdict import Asked
+from verification.verify import verify_and_log
+
+SUSPICION = NewCase(
+    CaseKind.SUSPECT, "counterfeit", GTIN, "print differs from the maker's", lot="L7",
+    facts={"ingredients": "paracetamol", "quantity": "10 packs"},
+)  # fmt: skip
+LICENCE = {
+    "gln": "0355555000013", "name": "North Pharma", "role": "manufacturer",
+    "kind": "registration", "authority": "FDA", "number": "510-77",
+    "valid_from": "2026-01-01", "valid_to": "2026-12-31", "source": "FDA's list, looked up",
+}  # fmt: skip
+
+
+@pytest.fixture
+def told(store: Store) -> Store:
+    with store.write(NOW - timedelta(days=1)) as act:
+        record(act, STORY)
+    return store
+
+
+def moved(store: Store, case_id: str, act: str, *, hours: float = 0, **how):
+    with store.write(NOW + timedelta(hours=hours)) as writing:
+        return take_step(writing, case_id, act, by="Ada", **how)
+
+
+def opened(store: Store, wanted: NewCase = SUSPICION):
+    with store.write(NOW) as act:
+        return open_case(act, wanted, by="Ada")
+
+
+def word(store: Store, serial: str = "101") -> str:
+    return verify_and_log(store, Asked(GTIN, serial), now=NOW, client="shop").word
+
+
+def test_suspect_product_is_set_aside_cleared_and_sold_again(told):
+    assert word(told) == "OK"
+    case = opened(told)
+    assert word(told) == "CHECK"
+    for step in ("quarantined", "investigating"):
+        moved(told, case.id, step)
+    assert (
+        moved(told, case.id, "cleared", note="the maker changed its print").state is State.CLEARED
+    )
+    assert word(told) == "OK"
+    assert list(audit_log(told)) == []
+
+
+def test_illegitimate_product_has_a_day_for_its_notices_and_never_comes_back(told):
+    case = opened(told)
+    moved(told, case.id, "investigating")
+    case = moved(told, case.id, "illegitimate", hours=1, note="serial never issued by the maker")
+    assert case.due == NOW + timedelta(hours=25)
+    moved(told, case.id, "fda notified", hours=2, incident="2026-0042")
+    moved(told, case.id, "partners notified", hours=30)
+    for step in ("disposed", "termination requested", "terminated"):
+        case = moved(told, case.id, step, hours=40, note="destroyed under witness")
+    assert (case.state, case.incident) == (State.TERMINATED, "2026-0042")
+    assert case.notified(Notice.FDA) == NOW + timedelta(hours=2)
+    assert word(told) == "STOP"
+
+
+def test_a_case_goes_only_where_the_law_lets_it_and_says_where_it_can(told):
+    case = opened(told)
+    with pytest.raises(CaseRefused, match="cannot become terminated; it can: fda notified"):
+        moved(told, case.id, "terminated")
+    moved(told, case.id, "investigating")
+    with pytest.raises(CaseRefused, match="say in a note why"):
+        moved(told, case.id, "cleared")
+    with pytest.raises(CaseRefused, match="no case C-none"):
+        moved(told, "C-none", "cleared")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"category": "rumour"}, "is one of: counterfeit"),
+        ({"lot": "", "serial": ""}, "a lot, or a serial number"),
+        ({"what": " "}, "say what was seen"),
+        ({"facts": {"colour": "red"}}, "not a fact of Form FDA 3911: colour"),
+        ({"facts": {"contact": "x" * 3000}}, "a fact has"),
+    ],
+)
+def test_a_case_that_cannot_be_is_refused_with_a_word(told, change, says):
+    with pytest.raises(CaseRefused, match=says):
+        opened(told, NewCase(**{**{n: getattr(SUSPICION, n) for n in NewCase.__slots__}, **change}))
+
+
+def test_an_exception_stops_nothing_and_is_resolved(told):
+    case = opened(told, NewCase(CaseKind.EXCEPTION, "overage", GTIN, "two packs too many"))
+    assert word(told) == "OK"
+    assert moved(told, case.id, "resolved", note="supplier sent data").state is State.RESOLVED
+    with told.read() as view:
+        assert [one.id for one in list_cases(view)] == [case.id]
+        assert find_case(view, "C-none") is None
+
+
+def test_form_3911_is_filled_from_the_case_and_the_partners_master_data(store, shared):
+    example = shared / "epcis/examples/dscsa/gs1-us-r1.3-direct-purchase.xml"
+    capture(store, example.read_bytes(), now=NOW)
+    wanted = NewCase(
+        CaseKind.SUSPECT, "stolen", "00300010123455", "lorry stolen", lot="A123",
+        facts={"contact": "Ada, +1 555 0100", "product_name": ""},
+    )  # fmt: skip
+    with store.write(NOW) as act:
+        case = open_case(act, wanted, by="Ada")
+    case = moved(store, case.id, "investigating")
+    case = moved(store, case.id, "illegitimate", note="police report")
+    with store.read() as view:
+        master = product_attributes(view, "00300010123455")
+    said = {one.name: one for one in form_3911(case, master)}
+    assert (said["report_type"].number, said["report_type"].value) == (1, "Initial")
+    assert said["illegitimate"].value == NOW.date().isoformat()
+    for name in ("product_name", "strength", "dosage_form", "ndc"):
+        assert said[name].value == master[{"product_name": "regulatedProductName",
+            "strength": "strengthDescription", "dosage_form": "dosageFormType",
+            "ndc": "additionalTradeItemIdentification"}[name]]  # fmt: skip
+    assert (said["classification"].value, said["lot"].value) == ("stolen", "A123")
+    assert said["event"].value == "lorry stolen"
+    assert (said["contact"].number, said["contact"].value) == (23, "Ada, +1 555 0100")
+    assert said["drug_use"].value == ""
+    case = moved(store, case.id, "fda notified", incident="2026-7")
+    assert form_3911(case, {})[0].value == "Follow-up"
+    draft = {one.name: one.number for one in form_3911(case, {}, edition="2025-draft")}
+    assert (draft["place"], draft["initial_notification"]) == (3, 4)
+    with pytest.raises(LookupError, match="there are 2015, 2025-draft"):
+        form_3911(case, {}, edition="1999")
+
+
+def test_every_edition_of_the_form_numbers_its_fields_once_and_in_order():
+    for fields in EDITIONS.values():
+        numbers = [number for number, _, _ in fields]
+        assert numbers == sorted(set(numbers))
+        assert len({name for _, name, _ in fields}) == len(fields)
+
+
+def test_a_licence_answers_for_the_day_of_the_trade(told):
+    with told.write(NOW) as act:
+        entered = enter_licence(act, licence_from(LICENCE), by="Ada")
+        end_licence(act, entered.id, date(2026, 6, 1), by="Ada")
+    with told.read() as view:
+        (found,) = licences(view, ["0355555000013"])
+        assert licences(view, ["0399999000024"]) == []
+    assert found.authorizes_on(date(2026, 5, 31))
+    assert not found.authorizes_on(date(2026, 6, 1))
+    assert not licence_from({**LICENCE, "kind": "DEA registration"}).authorizes_on(date(2026, 5, 1))
+    with told.write(NOW) as act, pytest.raises(LicenceRefused, match="ended on 2026-06-01"):
+        end_licence(act, entered.id, date(2026, 7, 1), by="Ada")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"gln": "0355555000014"}, "check digit"),
+        ({"role": "king"}, "king"),
+        ({"valid_from": "soon"}, "soon"),
+        ({"valid_to": "2025-01-01"}, "ends before it begins"),
+        ({"number": ""}, "'number' is missing"),
+        ({"authority": "x" * 300}, "at most 200"),
+    ],
+)
+def test_a_licence_that_cannot_be_is_refused_with_a_word(change, says):
+    with pytest.raises(LicenceRefused, match=says):
+        licence_from({**LICENCE, **change})
+
+
+def test_audits_are_planned_done_and_due_by_law(told):
+    with told.write(NOW) as act:
+        planned = plan_audit(act, date(2026, 9, 1), scope="access", auditor="TÜV", by="Ada")
+        close_audit(act, planned.id, date(2026, 9, 2), outcome="no findings", by="Ada")
+    with told.write(NOW) as act, pytest.raises(AuditRefused, match="done on 2026-09-02 already"):
+        close_audit(act, planned.id, date(2026, 9, 3), outcome="again", by="Ada")
+    with told.read() as view:
+        assert [one.outcome for one in list_audits(view)] == ["no findings"]
+    assert due_after([date(2031, 6, 1)], date(2026, 5, 3)) == date(2034, 6, 1)
+    assert due_after([date(2028, 2, 29)], date(2026, 5, 3)) == date(2029, 2, 28)
+
+
+def test_service_times_are_added_up_by_day_and_area(told):
+    day = NOW.date()
+    with told.write(NOW) as act:
+        add_times(act, day, {("fmd", 10): 90, ("fmd", 500): 3, ("page", 10): 7})
+        add_times(act, day, {("fmd", 10): 5, ("fmd", LONGER): 2})
+    with told.read() as view:
+        (found,) = times_between(view, day, day)
+    assert (found.answers, found.within()) == (100, 95)
+    assert (found.quantile_ms(0.95), found.quantile_ms(0.999)) == (10, None)
+
+
+LONG = (NOW - timedelta(days=30), NOW + timedelta(days=30))
+
+
+def section(found: Dossier, title: str) -> dict:
+    (said,) = [one for one in found.report["sections"] if one["title"] == title]
+    return {**said, "facts": dict(said["facts"])}
+
+
+def test_the_inspection_packet_tells_whether_partners_were_authorized(
+    store, keys, tmp_path, shared
+):
+    example = shared / "epcis/examples/dscsa/gs1-us-r1.3-direct-purchase.xml"
+    capture(store, example.read_bytes(), now=NOW)
+    seller = {**LICENCE, "gln": "0300011111116", "valid_from": "2010-01-01", "valid_to": ""}
+    with store.write(NOW) as act:
+        enter_licence(act, licence_from(seller), by="Ada")
+    ever = Inspection(datetime(2000, 1, 1, tzinfo=UTC), NOW + timedelta(days=30))
+    found = Dossier(store, ever, keys, tmp_path)
+    said = section(found, "Trading partners and their licences")
+    by_gln = {row[1]: row for row in said["rows"]}
+    assert by_gln["0300011111116"][-1] == "yes"
+    assert by_gln["0399999999991"][-1] == "NO: no licence on file"
+    assert said["facts"]["of them not shown to be authorized"] == "1"
+    assert section(found, "Shipments")["facts"]["shipments"] == "1"
+    assert section(found, "Transaction information")["rows"]
+    assert '"licence-entered"' in json.dumps(found.records)
+
+
+def test_the_inspection_packet_has_cases_their_form_and_corrections(told, keys, tmp_path):
+    case = opened(told)
+    moved(told, case.id, "investigating")
+    moved(told, case.id, "illegitimate", note="never issued")
+    moved(told, case.id, "fda notified", hours=30)
+    opened(told, NewCase(CaseKind.EXCEPTION, "clerical error", GTIN, "wrong day on the ASN"))
+    wrong = ErrorDeclaration(declaration_time=NOW.isoformat(), reason="incorrect_data")
+    with told.write(NOW) as act:
+        record(act, (STORY[4].__class__(**at(3), action="OBSERVE", biz_step="inspecting",
+                     epcs=(pack(107),), error_declaration=wrong),))  # fmt: skip
+    found = Dossier(told, Inspection(*LONG), keys, tmp_path)
+    suspect = section(found, "Suspect and illegitimate product")
+    assert suspect["facts"] == {"cases": "1", "notices late or not made": "1"}
+    assert suspect["rows"][0][8].endswith("(late)")
+    assert suspect["rows"][0][9].startswith("not yet; due")
+    form = section(found, f"Form FDA 3911 for case {case.id}")
+    assert ["5", "Classification of notification", "counterfeit"] in form["rows"]
+    assert ["8", "Drug use", "(to be filled in)"] in form["rows"]
+    assert section(found, "Exceptions")["facts"]["not yet resolved"] == "1"
+    assert section(found, "Corrected events")["rows"][0][4] == "incorrect_data"
+    assert section(found, "Quarantine")["rows"][0][:3] == [GTIN, "L7", ""]
+    acts = {one.get("act") for one in found.records}
+    assert {"case-open", "case-illegitimate", "case-fda-notified"} <= acts
+
+
+def test_the_packet_of_a_new_house_says_that_nothing_was_found(told, keys, tmp_path):
+    found = Dossier(told, AuthorityReport(*LONG, "39(a)"), keys, tmp_path)
+    assert section(found, "Speed of answers")["facts"]["is the limit kept?"] == (
+        "no answers were measured"
+    )
+    due = section(found, "Audits of the repository")["facts"]["next audit due"]
+    assert due == "2027-05-03"
