@@ -7,9 +7,12 @@ packing; `write_document` writes events in the syntax asked for; `convert` does 
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from epcis.codec.cores import Job, Work, Worked
+from epcis.codec.jsonld import cores as jsonld_cores
 from epcis.codec.jsonld.read import JsonReader
 from epcis.codec.jsonld.write import JsonWriter
 from epcis.codec.limits import Limits
@@ -17,7 +20,7 @@ from epcis.codec.options import CbvFormat, EpcFormat, WriteOptions
 from epcis.codec.refusal import DocumentRefused, Gathering
 from epcis.codec.sniff import Syntax
 from epcis.codec.unpack import PlainStream
-from epcis.codec.xml.cores import ParallelReader, Work, Worked
+from epcis.codec.xml import cores as xml_cores
 from epcis.codec.xml.read import XmlReader
 from epcis.codec.xml.write import XmlWriter
 
@@ -100,13 +103,12 @@ class DocumentReader:
         `prepare` is called in each worker with the header and `rest`; it gives the function.
         Events outside of portions, and all events where there are none, come as they are.
         """
-        reader = self._reader
-        if not isinstance(reader, XmlReader):
-            return iter(reader)
-        parallel = ParallelReader.of(reader)
-        parallel.work(prepare, rest, processes)
-        self._reader = parallel
-        return iter(parallel)
+        job = Job(prepare, rest, processes)
+        if isinstance(self._reader, JsonReader):
+            self._reader = jsonld_cores.ParallelReader.of(self._reader, job)
+        else:
+            self._reader = xml_cores.ParallelReader.of(self._reader, job)
+        return iter(self._reader)
 
     @property
     def where(self) -> Where:
@@ -238,36 +240,35 @@ def convert(
 ) -> list[Finding]:
     """Convert a document in constant memory; `progress` is told the plain bytes read so far.
 
-    With several `processes`, long XML documents are worked on side by side.
+    With several `processes`, long documents are worked on side by side.
 
     Raises DocumentRefused where the source cannot be read; then the target is incomplete.
     """
     reader = open_document(source, strict=strict, limits=limits, validate=validate)
     writer = _writer(syntax, options)
-    pieces = _converted(reader, writer, syntax, options, processes)
-    for piece in pieces:
+    told: list[Finding] = []
+    if options.epc_format is EpcFormat.URN:
+        processes = 1  # the URNs written before tell how links of the same company are written
+    for piece in _converted(reader, writer, Job(_event_writer, (syntax, options), processes), told):
         target.write(piece)
         if progress is not None:
             progress(reader.stream.bytes_read)
     target.write(writer.end(reader.header))
-    return [*reader.findings, *writer.findings]
+    return [*reader.findings, *writer.findings, *told[: limits.findings_max]]
 
 
 def _converted(
-    reader: DocumentReader,
-    writer: XmlWriter | JsonWriter,
-    syntax: Syntax,
-    options: WriteOptions,
-    processes: int,
+    reader: DocumentReader, writer: XmlWriter | JsonWriter, job: Job, told: list[Finding]
 ) -> Iterator[bytes]:
-    """The beginning of the written document, then its events."""
+    """The beginning of the written document, then its events; `told` is what workers found."""
     events: Iterator[Any] = iter(reader)
-    if processes > 1:
-        events = reader.worked_on(_event_writer, (syntax, options), processes)
+    if job.processes > 1:
+        events = reader.worked_on(job.prepare, job.argument, job.processes)
     first = next(events, None)
     yield writer.begin(reader.header)
     for event in () if first is None else itertools.chain((first,), events):
         if isinstance(event, Worked):
+            told.extend(event.told)
             yield writer.follow(event.result)
         else:
             yield writer.event(event)
@@ -279,7 +280,8 @@ def _event_writer(argument: tuple[Header, Syntax, WriteOptions]) -> Work:
     writer = _writer(syntax, options)
     writer.begin(header)
 
-    def write(events: list[Event]) -> bytes:
-        return writer.joined(events)
+    def write(events: list[Event]) -> tuple[bytes, list[Finding]]:
+        before = Counter(writer.findings)
+        return writer.joined(events), list((Counter(writer.findings) - before).elements())
 
     return write

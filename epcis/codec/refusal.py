@@ -36,7 +36,7 @@ class Gathering:
         self.listed: list[Finding] = []
         self.strict = strict
         self._raises = strict and raises
-        self._listed_max = listed_max
+        self.listed_max = listed_max
         self._unlisted = 0
 
     def note(
@@ -54,13 +54,13 @@ class Gathering:
 
     def add(self, finding: Finding) -> None:
         """Add a finding made elsewhere; raises DocumentRefused for an error in strict reading."""
-        if len(self.listed) < self._listed_max:
+        if len(self.listed) < self.listed_max:
             self.listed.append(finding)
         else:
             self._unlisted += 1
-            self.listed[self._listed_max - 1] = Finding(
+            self.listed[self.listed_max - 1] = Finding(
                 "document.more-findings",
-                max_severity(self.listed[self._listed_max - 1].severity, finding.severity),
+                max_severity(self.listed[self.listed_max - 1].severity, finding.severity),
                 f"{self._unlisted + 1} further findings are not listed",
                 "Mend what is listed and send the document again.",
             )

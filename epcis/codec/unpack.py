@@ -161,15 +161,24 @@ class PlainStream(io.RawIOBase):
             self._ahead += part
         return self._ahead[:size]
 
-    def at_rest(self) -> PlainFile:
-        """The plain bytes, of which nothing has been read yet, where each can be read again.
+    def as_it_lies(self) -> PlainFile | None:
+        """The plain bytes where each can be read again; None for what is packed or a pipe.
 
-        A plain file is taken as it lies; what is packed, transcoded or a pipe goes into a file.
+        Reading there moves this stream: `go_on_from` says where it is to be read on.
         """
-        if self._start is not None and self._decoder is None:
-            file = PlainFile(self._source, start=self._start)
-            if file.size_bytes > self._limits.document_bytes_max:
-                raise self._too_large()
+        if self._start is None or self._decoder is not None:
+            return None
+        here = self._source.tell()
+        file = PlainFile(self._source, start=self._start)
+        self._source.seek(here)
+        if file.size_bytes > self._limits.document_bytes_max:
+            raise self._too_large()
+        return file
+
+    def at_rest(self) -> PlainFile:
+        """The same of a stream from which nothing has been read: it goes into a file if need be."""
+        file = self.as_it_lies()
+        if file is not None:
             return file
         spool = tempfile.NamedTemporaryFile()  # noqa: SIM115  # closed with the PlainFile
         try:
@@ -178,6 +187,17 @@ class PlainStream(io.RawIOBase):
         except BaseException:
             spool.close()
             raise
+
+    @property
+    def position(self) -> int:
+        """How many bytes have been read of a document that is read as it lies."""
+        return self._source.tell() - len(self._ahead) - (self._start or 0)
+
+    def go_on_from(self, position: int) -> None:
+        """Read on from there, in a document that is read as it lies."""
+        self._source.seek(position + (self._start or 0))
+        self._ahead = b""
+        self.bytes_read = position
 
     def read(self, size: int = -1, /) -> bytes:
         """At most `size` bytes; empty at the end."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from os import cpu_count
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from schemas.finding import Finding
 
 PROFILES = ("epcis", "dscsa-r1.3", "dscsa-r1.2")
+_SEVERAL_CORES_FROM_BYTES = 4 * 2**20
+"""A shorter file is converted before other processes have begun."""
+_DRAWN_EVERY_S = 0.1
 
 
 def add_to(app: typer.Typer) -> None:
@@ -66,9 +71,7 @@ def check(
     raise typer.Exit(FINE if good else BAD)
 
 
-def _findings_of(
-    path: Path, profile: str, now: datetime, published: Path | None
-) -> list[Finding]:
+def _findings_of(path: Path, profile: str, now: datetime, published: Path | None) -> list[Finding]:
     from compliance.rules.file import check_file
     from schemas.validate import PublishedFilesMissingError
 
@@ -85,6 +88,9 @@ def convert(
     file: Annotated[Path, typer.Argument(help="An EPCIS file in any syntax.")],
     to: Annotated[str, typer.Option(help="xml-1.2, xml-2.0 or json-ld.")],
     out: Annotated[Path | None, typer.Option("-o", help="File to write; default: output.")] = None,
+    processes: Annotated[
+        int, typer.Option(min=0, help="Cores to use for a long file; 0 for all there are.")
+    ] = 0,
     json: Json = False,
 ) -> None:
     """Convert an EPCIS file; what the target cannot hold is said, never dropped silently."""
@@ -98,7 +104,8 @@ def convert(
         stop(CANNOT_TELL, f"{file}: no such file")
     if json and out is None:
         stop(CANNOT_TELL, "--json prints the findings, so name a file with -o for the document")
-    findings = _converted(file, syntax, out)
+    is_long = file.stat().st_size >= _SEVERAL_CORES_FROM_BYTES
+    findings = _converted(file, syntax, out, (processes or cpu_count() or 1) if is_long else 1)
     if json:
         print_json({"file": str(file), "to": to, "findings": [f.as_dict() for f in findings]})
     else:
@@ -106,7 +113,12 @@ def convert(
     raise typer.Exit(FINE)
 
 
-def _converted(file: Path, syntax: Any, out: Path | None) -> list[Finding]:  # noqa: ANN401  # Syntax
+def _converted(
+    file: Path,
+    syntax: Any,  # noqa: ANN401  # Syntax, loaded late
+    out: Path | None,
+    processes: int,
+) -> list[Finding]:
     """Convert into a file that gets its name only when it is whole, or onto standard output."""
     from epcis.codec.document import DocumentRefused
     from epcis.codec.document import convert as convert_document
@@ -114,10 +126,11 @@ def _converted(file: Path, syntax: Any, out: Path | None) -> list[Finding]:  # n
     part = out.with_name(out.name + ".part") if out else None
     try:
         with file.open("rb") as source, _progress(file.stat().st_size) as progress:
+            how: Any = {"processes": processes, "progress": progress}
             if part is None or out is None:
-                return convert_document(source, sys.stdout.buffer, syntax, progress=progress)
+                return convert_document(source, sys.stdout.buffer, syntax, **how)
             with part.open("wb") as target:
-                findings = convert_document(source, target, syntax, progress=progress)
+                findings = convert_document(source, target, syntax, **how)
         part.replace(out)
     except DocumentRefused as refused:
         _print_findings(file, list(refused.findings), err=True)
@@ -139,9 +152,19 @@ def _progress(size_bytes: int) -> Iterator[Callable[[int], None] | None]:
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    # Drawn when there is news, not by a thread: with other threads about no process can be forked.
+    with Progress(console=Console(stderr=True), transient=True, auto_refresh=False) as bar:
         task = bar.add_task("converting", total=size_bytes)
-        yield lambda read: bar.update(task, completed=read)
+        drawn_s = 0.0
+
+        def told(read_bytes: int) -> None:
+            nonlocal drawn_s
+            bar.update(task, completed=read_bytes)
+            if monotonic() - drawn_s > _DRAWN_EVERY_S:
+                bar.refresh()
+                drawn_s = monotonic()
+
+        yield told
 
 
 def hash_(

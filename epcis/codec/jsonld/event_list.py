@@ -16,6 +16,8 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from epcis.codec.cores import Span
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -39,19 +41,23 @@ _NEXT: Final = re.compile(rb"\s*,\s*(?=\{)")
 _FIRST_MEMBER: Final = re.compile(
     rb'\s*\{\s*"(?P<name>[^"\\]+)"\s*:\s*(?P<kind>"[\w:]*Event")?', re.ASCII
 )
-_WINDOWS_BYTES: Final = (16 * 2**10, 128 * 2**10)
+_WINDOW_BYTES: Final = 16 * 2**10
 """How much of a portion's end is looked at for the last event, before all of it is."""
 
 
 class EventTooLargeError(Exception):
-    """One event is larger than the limits allow."""
+    """One event, which begins at an offset, is larger than the limits allow."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__(at)
+        self.at = at
 
 
 class EventList:
     """The event list of a document: between `start` and `end`, told by their offsets."""
 
     def __init__(self, file: PlainFile, start: int, end: int, *, path: str = "") -> None:
-        self._file = file
+        self.file = file
         self.start = start
         self.end = end
         self.path = path
@@ -87,42 +93,47 @@ class EventList:
 
     def frame(self) -> bytes:
         """The document around its list, which is left empty."""
-        behind = self._file.size_bytes - self.end
-        return self._file.read(0, self.start) + self._file.read(self.end, behind)
+        behind = self.file.size_bytes - self.end
+        return self.file.read(0, self.start) + self.file.read(self.end, behind)
 
-    def portions(self, at: int, size_bytes_max: int) -> Iterator[tuple[int, bytes]]:
-        """Portions with their offsets, from the event at an offset on.
+    def spans(self, at: int, size_bytes_max: int) -> Iterator[Span]:
+        """Where portions lie, from the event at an offset on.
 
         Raises EventTooLargeError where an event has more bytes than allowed.
         """
         while at < self.end:
             size, length, following = PORTION_BYTES, 0, 0
             while not length:
-                text = self._file.read(at, min(size, self.end - at))
-                if at + len(text) >= self.end or not text:
+                if at + size >= self.end:
                     length = following = self.end - at
                 else:
-                    length, following = self._cut(text)
+                    length, following = self._cut(at, size)
                 if not length and size > size_bytes_max:
-                    raise EventTooLargeError
+                    raise EventTooLargeError(at)
                 size *= 2
-            yield at, text[:length]
+            yield Span(at, length)
             at += following
+
+    def take(self, span: Span) -> bytes:
+        """The text of a portion."""
+        return self.file.read(span.at, span.size_bytes)
 
     def cut_exactly(self) -> bool:
         """From now on follow brackets instead of trusting how events begin; False if it did."""
         was_exact, self._is_exact = self._is_exact, True
         return not was_exact
 
-    def _cut(self, text: bytes) -> tuple[int, int]:
-        """The length of a text's whole events, and where the next begins; 0 if none is whole."""
+    def _cut(self, at: int, size: int) -> tuple[int, int]:
+        """The length of the whole events there, and where the next begins; 0 if none is whole."""
         if self._begins is None:
-            self._begins = _beginning_like(text)
-        for window in () if self._is_exact else (*_WINDOWS_BYTES, len(text)):
-            found = deque(self._begins.finditer(text, max(0, len(text) - window)), maxlen=1)
+            self._begins = _beginning_like(self.file.read(at, size))
+        for window in () if self._is_exact else (min(_WINDOW_BYTES, size), size):
+            skipped = size - window
+            text = self.file.read(at + skipped, window)
+            found = deque(self._begins.finditer(text), maxlen=1)
             if found:
-                return found[0].start() + 1, found[0].end("gap")
-        return _last_event_end(text)
+                return skipped + found[0].start() + 1, skipped + found[0].end("gap")
+        return _last_event_end(self.file.read(at, size))
 
 
 def _beginning_like(text: bytes) -> re.Pattern[bytes]:

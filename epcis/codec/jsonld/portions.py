@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import orjson
 
+from epcis.codec.cores import Portion
 from epcis.codec.jsonld.context import Context
 from epcis.codec.jsonld.events import EventReader
 from epcis.codec.jsonld.swift import SwiftReader
@@ -18,7 +20,7 @@ from schemas.validate.json_reasons import Reason, reason_of
 from schemas.validate.pointer_lines import as_pointer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from epcis.codec.limits import Limits
@@ -30,6 +32,10 @@ _LARGE_BYTES: Final = 2**20
 """A portion of this size holds one large event, or something worse; it is counted first."""
 _EXPLAINED_MAX: Final = 25
 """Events of one document whose faults against the schema are explained."""
+
+
+EVENTS: Final = "events"
+"""What all events of a JSON-LD document are counted under: they stand in one array."""
 
 
 class NotWholeError(Exception):
@@ -48,6 +54,18 @@ class Frame:
     limits: Limits
     validate: bool = True
     published: Path | None = None
+
+    def read_with(self, gathering: Gathering) -> Callable[[bytes], Portion | None]:
+        """A function that reads portions one by one; None where one is not well-formed."""
+        reader = PortionReader(self, gathering)
+
+        def read(portion: bytes) -> Portion | None:
+            try:
+                return Portion(list(reader.events(portion)), Counter({EVENTS: reader.count}))
+            except NotWholeError:
+                return None
+
+        return read
 
 
 class PortionReader:

@@ -145,14 +145,17 @@ class JsonReader:
         )
 
     def _in_portions(self, listed: EventList, frame: Frame) -> Iterator[Event]:
-        reader = self._portions = PortionReader(frame, self._gathering)
-        start = listed.start
+        yield from self._from(listed.start, listed, PortionReader(frame, self._gathering))
+
+    def _from(self, start: int, listed: EventList, reader: PortionReader) -> Iterator[Event]:
+        """The events that stand from an offset on."""
+        self._portions = reader
         while start < listed.end:
             try:
-                for at, portion in listed.portions(start, self._limits.event_bytes_max):
-                    start = at
-                    yield from reader.events(portion)
-                    self._stream.bytes_read = max(self._stream.bytes_read, at + len(portion))
+                for span in listed.spans(start, self._limits.event_bytes_max):
+                    start = span.at
+                    yield from reader.events(listed.take(span))
+                    self._stream.bytes_read = max(self._stream.bytes_read, sum(span))
             except NotWholeError as fault:
                 if not listed.cut_exactly():
                     raise self._values.malformed(fault, listed.path) from fault

@@ -16,23 +16,25 @@ from typing import TYPE_CHECKING, Final
 
 from lxml import etree
 
+from epcis.codec.cores import Portion, Span
 from epcis.codec.fields import SHAPES
 from epcis.codec.namespaces import EPCIS_1, EPCIS_2, OWN, XSI
 from epcis.codec.times import has_usable_time, is_plain_instant
 from epcis.codec.xml.events import EventReader
+from epcis.codec.xml.judge import EXPLAINED_MAX, Judge
 from epcis.codec.xml.markup import attribute
-from epcis.codec.xml.nodes import Bindings, line_of
+from epcis.codec.xml.nodes import BeyondLimit, Bindings, line_of
 from epcis.codec.xml.swift import SwiftReader
 from schemas.finding import Where
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from lxml.etree import _Element
 
+    from epcis.codec.at_rest import PlainFile
     from epcis.codec.refusal import Gathering
-    from epcis.codec.xml.judge import Judge
     from epcis.model import Event
 
 PORTION_BYTES: Final = 384 * 2**10
@@ -43,6 +45,8 @@ _NESTED_END: Final = re.compile(
     rb"</TransformationEvent>\s*</extension>|</AssociationEvent>\s*</extension>\s*</extension>"
 )
 _NEW_END: Final = re.compile(rb"</(?:Transformation|Association)Event>")
+_WINDOW_BYTES: Final = 32 * 2**10
+"""How much of a portion's end is looked at for the last event, before all of it is."""
 _TAIL_BYTES: Final = 128
 """More than any of these end tags is long, with room for white space."""
 _HIDING: Final = (b"!", b"?")
@@ -65,6 +69,22 @@ class Frame:
     published: Path | None = None
     depth_max: int = 100
     nodes_max: int = 200_000
+
+    def read_with(self, gathering: Gathering) -> Callable[[bytes], Portion | None]:
+        """A function that reads portions one by one; None where one is not what it looks like."""
+        judge = Judge(self.version, gathering, self.published, EXPLAINED_MAX)
+        reader = PortionReader(self, gathering, judge if self.validate else None)
+
+        def read(portion: bytes) -> Portion | None:
+            event_list = None if hides(portion) else reader.parse(portion)
+            if event_list is None:
+                return None
+            try:
+                return Portion(list(reader.events(event_list, portion, 0)), reader.counts)
+            except BeyondLimit:
+                return None
+
+        return read
 
 
 def frame_of(event_list: _Element, version: str, encoding: str, list_path: str) -> Frame | None:
@@ -102,7 +122,7 @@ def cut(buffer: bytes, version: str) -> int:
     >>> cut(b"<ObjectEvent></ObjectEvent><Obj", "1.2")
     27
     """
-    if any(sign in buffer and b"<" + sign in buffer for sign in _HIDING):
+    if hides(buffer):
         return -1
     at = len(buffer)
     while (at := buffer.rfind(b"Event>", 0, at)) > 0:
@@ -115,6 +135,33 @@ def cut(buffer: bytes, version: str) -> int:
                 return start + ends[-1]
         at = start
     return 0
+
+
+def spans(file: PlainFile, at: int, version: str) -> Iterator[Span]:
+    """Where portions of whole events lie from there on, told by their ends alone.
+
+    Whoever reads a portion must see to it that nothing hides in it (`hides`).
+    """
+    while True:
+        size = following = 0
+        while not following and size < PORTION_BYTES_MAX:
+            size = size * 2 or PORTION_BYTES
+            for window in (_WINDOW_BYTES, size):
+                text = file.read(at + size - window, window)
+                if (following := cut(text, version)) > 0:
+                    following += size - window
+                    break
+            if following < 0:
+                return
+        if not following:
+            return
+        yield Span(at, following)
+        at += following
+
+
+def hides(portion: bytes) -> bool:
+    """Whether there are comments, CDATA or instructions, which may hide an end tag."""
+    return any(sign in portion and b"<" + sign in portion for sign in _HIDING)
 
 
 class PortionReader:

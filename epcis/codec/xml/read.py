@@ -72,7 +72,7 @@ _TAGS: Final = tuple(
         "subscriptionID",
     )
 )
-_BLOCK_BYTES: Final = 64 * 2**10
+BLOCK_BYTES: Final = 64 * 2**10
 _TAG_BYTES_MAX: Final = 2**20
 """A start tag longer than this is no event list's."""
 _PROLOG: Final = re.compile(
@@ -108,8 +108,6 @@ def end_of_prolog(stream: PlainStream, limits: Limits, gathering: Gathering) -> 
 
 class XmlReader:
     """Iterates the events of one XML document."""
-
-    portion_bytes = PORTION_BYTES
 
     def __init__(
         self,
@@ -174,7 +172,7 @@ class XmlReader:
                 rest = yield from self._in_portions(frame, rest)
             while rest:
                 yield from self._feed(rest)
-                rest = self._stream.read(_BLOCK_BYTES)
+                rest = self._stream.read(BLOCK_BYTES)
             root = self._parser.close()
             yield from self._drain()
             if self._root is None:
@@ -188,7 +186,7 @@ class XmlReader:
     def _feed_head(self) -> Generator[Event, None, bytes]:
         """Follow the parser to the start of the event list; returns what was read beyond it."""
         carried = b""
-        while block := self._stream.read(_BLOCK_BYTES):
+        while block := self._stream.read(BLOCK_BYTES):
             window = carried + block
             found = _LIST_START.search(window)
             if found is not None:
@@ -234,14 +232,14 @@ class XmlReader:
     def _cut_portions(self, version: str, buffer: bytes) -> Iterator[bytes]:
         """Portions of whole events; what is left behind them is in `_unread`."""
         self._unread = buffer
-        wanted = self.portion_bytes
+        wanted = PORTION_BYTES
         while True:
             is_all = self._read_ahead(wanted)
             end = cut(self._unread, version)
             if end > 0:
                 portion, self._unread = self._unread[:end], self._unread[end:]
                 yield portion
-                wanted = self.portion_bytes
+                wanted = PORTION_BYTES
             elif end < 0 or is_all or wanted >= PORTION_BYTES_MAX:
                 return
             else:
@@ -458,11 +456,13 @@ class XmlReader:
         )
 
     def _beyond_limit(self, fault: BeyondLimit) -> Exception:
+        where = self.where
         return self._gathering.refuse(
             _BEYOND.get(str(fault).split()[1], "document.too-many-attributes"),
             str(fault),
             "Have the sender check the file; no EPCIS document looks like this.",
-            path=self._path(self._at[0]),
+            line=where.line,
+            path=where.path,
         )
 
 

@@ -7,7 +7,6 @@ import json
 
 import pytest
 
-from benchmarks.documents import write_xml
 from epcis.codec.document import (
     CbvFormat,
     EpcFormat,
@@ -19,7 +18,7 @@ from epcis.codec.document import (
     write_event_json,
 )
 from epcis.codec.sniff import Packing, sniff
-from epcis.model import ObjectEvent, TransformationEvent
+from epcis.model import TransformationEvent
 from schemas.finding import is_acceptable
 from schemas.validate import validate_json, validate_xml
 from tests.epcis.codec.documents import canonical, converted, published_json, published_xml
@@ -299,41 +298,6 @@ def test_the_reader_tells_where_each_event_stands(shipment):
         assert type(event).__name__.encode() in lines[reader.where.line - 1]
         paths.append(reader.where.path)
     assert paths[2] == "/EPCISDocument/EPCISBody/EventList/AggregationEvent[1]"
-
-
-def test_several_processes_write_the_same_document():
-    day = io.StringIO()
-    write_xml(day, 400)
-    document = day.getvalue().encode()
-    for source in (document, document.replace(b"<action>OBSERVE<", b"<action>SEEN<")):
-        alone, beside = io.BytesIO(), io.BytesIO()
-        told = convert(source, alone, Syntax.JSON_LD)
-        told_beside = convert(source, beside, Syntax.JSON_LD, processes=2)
-        assert beside.getvalue() == alone.getvalue()
-        assert {f.where.path for f in told[:20]} <= {f.where.path for f in told_beside}
-
-
-def test_a_long_json_document_is_read_without_holding_it(monkeypatch):
-    monkeypatch.setattr("epcis.codec.jsonld.read.WHOLE_BYTES_MAX", 10_000)
-    event = ObjectEvent(
-        event_time="2026-01-02T03:04:05Z",
-        event_time_zone_offset="+00:00",
-        action="ADD",
-        epcs=tuple(f"urn:epc:id:sgtin:0355555.055555.{number}" for number in range(40)),
-    )
-    members = json.loads(write_event_json(event))
-    del members["@context"]
-    document = {
-        "type": "EPCISDocument",
-        "schemaVersion": "2.0",
-        "creationDate": "2026-01-02T03:04:05Z",
-        "epcisBody": {"eventList": [members] * 50},
-        "@context": ["https://ref.gs1.org/standards/epcis/epcis-context.jsonld"],
-    }
-    read = read_document(json.dumps(document, indent=1).encode())
-    assert read.events == (event,) * 50
-    assert read.header.creation_date == "2026-01-02T03:04:05Z"
-    assert read.findings == ()
 
 
 def test_progress_is_told_while_converting(shipment):
