@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from datetime import date, datetime  # noqa: TC003  # msgspec reads the annotations at run time
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import insert, select
+from sqlalchemy import exists, insert, select
 
 from epcis.ledger.entry import LeafKind
 from epcis.store.columns import microseconds, moment_of
 from verification.history import subject
 from verification.tables import saleable_return
-from verification.verdict import Reason, Verdict, Word
+from verification.verdict import Asked, Reason, Verdict, Word, verdict
+from verification.verify import facts
+from verification.vrs.ask import answer_of
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from sqlalchemy import ColumnElement, Select
 
     from epcis.store.database import Act, View
     from verification.vrs.ask import Heard
@@ -49,9 +52,22 @@ class Returned:
     at: datetime
     decision: Decision
     why: str
+    question: str | None = None
+    """Correlation id of the question that was put to the manufacturer."""
+    follows: str | None = None
+    """Id of the decision that this one has settled."""
 
 
+RETURNS_LISTED_MAX = 1000
 _SCRAP = (Reason.EXPIRED, Reason.RECALLED, Reason.WITHDRAWN)
+_MANUFACTURER_KNOWS = (
+    Reason.UNKNOWN_PRODUCT,
+    Reason.CANNOT_TELL,
+    Reason.NOT_COMMISSIONED,
+    Reason.LOT_NOT_RECORDED,
+    Reason.EXPIRY_NOT_RECORDED,
+)
+"""Gaps of our own records that the manufacturer's answer closes: it compares lot and expiry."""
 
 
 def decide(own: Verdict, partner: Heard | None, *, we_sold_it: bool) -> tuple[Decision, str]:
@@ -68,7 +84,7 @@ def decide(own: Verdict, partner: Heard | None, *, we_sold_it: bool) -> tuple[De
     theirs = _by_partner(partner)
     if theirs is not None:
         return theirs
-    if own.word is not Word.OK:
+    if own.word is not Word.OK and own.reason not in _MANUFACTURER_KNOWS:
         return Decision.WAIT, own.reason.value
     return Decision.RESELL, "verified"
 
@@ -91,12 +107,26 @@ def _by_partner(partner: Heard) -> tuple[Decision, str] | None:
     return None
 
 
-def keep(act: Act, own: Verdict, partner: Heard | None, *, we_sold_it: bool) -> Returned:
+def keep(
+    act: Act,
+    own: Verdict,
+    partner: Heard | None,
+    *,
+    we_sold_it: bool,
+    question: str | None = None,
+    follows: str | None = None,
+) -> Returned:
     """Decide and keep the decision with everything it rests on."""
     decision, why = decide(own, partner, we_sold_it=we_sold_it)
     asked = own.facts.asked
     proof = msgspec.json.encode(
-        {"own": own.as_dict(), "partner": partner, "we_sold_it": we_sold_it, "why": why}
+        {
+            "asked": {"lot": asked.lot, "expiry": asked.expiry},
+            "own": own.as_dict(),
+            "partner": partner,
+            "we_sold_it": we_sold_it,
+            "why": why,
+        }
     )
     return_id = secrets.token_hex(12)
     act.connection.execute(
@@ -107,6 +137,8 @@ def keep(act: Act, own: Verdict, partner: Heard | None, *, we_sold_it: bool) -> 
             at_us=microseconds(act.now),
             decision=decision.value,
             proof=proof,
+            question=question,
+            follows=follows,
         )
     )
     act.log(
@@ -115,7 +147,73 @@ def keep(act: Act, own: Verdict, partner: Heard | None, *, we_sold_it: bool) -> 
         proof,
         subject=subject(asked.gtin, asked.serial),
     )
-    return Returned(return_id, asked.gtin, asked.serial, act.now, decision, why)
+    return Returned(return_id, asked.gtin, asked.serial, act.now, decision, why, question, follows)
+
+
+def settle(act: Act, market: str) -> list[Returned]:
+    """Decide again about every return that waits and whose question was answered meanwhile."""
+    settled = []
+    for row in act.connection.execute(_waiting().limit(RETURNS_LISTED_MAX)).all():
+        heard = answer_of(act, row.question) if row.question else None
+        if heard is None or not heard.answered:
+            continue
+        proof = msgspec.json.decode(bytes(row.proof), type=_Proof)
+        asked = Asked(row.gtin, row.serial, proof.asked.lot, proof.asked.expiry)
+        own = verdict(facts(act, asked, market), act.now)
+        more = {"question": row.question, "follows": row.id}
+        settled.append(keep(act, own, heard, we_sold_it=proof.we_sold_it, **more))
+    return settled
+
+
+def returns_since(view: View, since: datetime, *, only_waiting: bool = False) -> list[Returned]:
+    """Decided returns, newest first, at most `RETURNS_LISTED_MAX`; settled ones by their last."""
+    wanted = _waiting() if only_waiting else select(saleable_return).where(_is_last())
+    rows = view.connection.execute(
+        wanted.where(saleable_return.c.at_us >= microseconds(since))
+        .order_by(saleable_return.c.at_us.desc())
+        .limit(RETURNS_LISTED_MAX)
+    )
+    return [_of_row(row) for row in rows]
+
+
+class _AskedThen(msgspec.Struct):
+    """What was printed on the returned pack."""
+
+    lot: str | None = None
+    expiry: date | None = None
+
+
+class _Proof(msgspec.Struct):
+    """What a kept decision rests on, as far as it is needed to decide again."""
+
+    why: str
+    we_sold_it: bool
+    asked: _AskedThen = msgspec.field(default_factory=_AskedThen)
+
+
+def _is_last() -> ColumnElement[bool]:
+    """Whether no later decision follows this one."""
+    later = saleable_return.alias("later")
+    return ~exists().where(later.c.follows == saleable_return.c.id)
+
+
+def _waiting() -> Select[Any]:
+    return select(saleable_return).where(
+        saleable_return.c.decision == Decision.WAIT.value, _is_last()
+    )
+
+
+def _of_row(row: Any) -> Returned:  # noqa: ANN401  # a row of saleable_return
+    return Returned(
+        row.id,
+        row.gtin,
+        row.serial,
+        moment_of(row.at_us),
+        Decision(row.decision),
+        msgspec.json.decode(bytes(row.proof), type=_Proof).why,
+        row.question,
+        row.follows,
+    )
 
 
 def proof_for_resale(view: View, gtin: str, serial: str) -> tuple[Returned, dict[str, object]]:
@@ -129,13 +227,4 @@ def proof_for_resale(view: View, gtin: str, serial: str) -> tuple[Returned, dict
     ).first()
     if row is None:
         raise LookupError(f"no return of {gtin} {serial} was decided")
-    proof = msgspec.json.decode(bytes(row.proof), type=dict[str, object])
-    decided = Returned(
-        row.id,
-        row.gtin,
-        row.serial,
-        moment_of(row.at_us),
-        Decision(row.decision),
-        str(proof["why"]),
-    )
-    return decided, proof
+    return _of_row(row), msgspec.json.decode(bytes(row.proof), type=dict[str, object])

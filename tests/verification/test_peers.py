@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import threading
 import time
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 import uvicorn
 
 from epcis.store.database import Store
+from verification.fmd.operation import Operation, PackRequest
 from verification.peers import Found, Patience, Peer, Peers
 from verification.settings import VerificationSettings
 from verification.verdict import Word
@@ -109,24 +112,138 @@ def test_what_no_peer_knows_is_unknown(with_peers, abroad):
     assert (said["result"], said["verdict"]) == ("product-unknown", Word.UNKNOWN)
 
 
-def test_a_peer_that_never_answers_costs_its_budget_and_no_more():
-    import httpx
+TICK_S = 0.02
+BUDGET_S = 0.4
+SUPPLY = PackRequest(operation=Operation.SUPPLY, code="04150037528643", serial="F1")
+VERIFY = PackRequest(operation=Operation.VERIFY, code="04150037528643", serial="F1")
 
-    from verification.fmd.operation import Operation, PackRequest
 
-    async def ask():
-        async def silent(reader, writer):
-            await reader.read()
+class Dripping:
+    """A peer that lets its answers drip, on the loop of whoever asks: `ticks` counts its time."""
+
+    def __init__(self, *, status_after=0):
+        self.status_after = status_after
+        self.ticks = 0
+
+    async def tick(self, times=1):
+        for _ in range(times):
+            await asyncio.sleep(TICK_S)
+            self.ticks += 1
+
+    async def __call__(self, reader, writer):
+        try:
+            first = await reader.readline()
+            if b"/packs/status" in first and self.status_after:
+                await self.tick(self.status_after)
+                await self.whole(writer)
+            else:
+                await self.forever(writer)
+        except (ConnectionError, asyncio.CancelledError):
+            """Whoever asked has gone."""
+        finally:
             writer.close()
 
-        server = await asyncio.start_server(silent, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        async with server, httpx.AsyncClient() as http:
-            peers = Peers((Peer("p", f"http://127.0.0.1:{port}"),), http, Patience(0.05))
-            request = PackRequest(operation=Operation.VERIFY, code="04150037528643", serial="F1")
-            return await peers.ask(request, change=False)
+    async def whole(self, writer):
+        answer = {
+            "code": "04150037528643",
+            "serial": "F1",
+            "operation": "verify",
+            "result": "done",
+            "state": "Active",
+            "at": "2026-11-22T12:00:00Z",
+        } | dict.fromkeys(("hub", "soap", "rest", "say", "rules", "rules_sha256"), "")
+        body = json.dumps(answer | {"http": 200}).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+        await writer.drain()
 
-    assert asyncio.run(ask()).found is Found.SILENT
+    async def forever(self, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 60000\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b" ")
+            await writer.drain()
+            await self.tick()
+
+
+def asked_of(peer, request, *, change):
+    """What a peer on this loop is heard to say."""
+
+    async def ask():
+        server = await asyncio.start_server(peer, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with asyncio.timeout(30), server, httpx.AsyncClient() as http:
+            peers = Peers((Peer("p", url),), http, Patience(BUDGET_S))
+            return await peers.ask(request, change=change)
+
+    return asyncio.run(ask())
+
+
+def test_a_body_that_drips_costs_the_budget_and_no_more():
+    peer = Dripping()
+    assert asked_of(peer, VERIFY, change=False).found is Found.SILENT
+    assert peer.ticks <= BUDGET_S / TICK_S + 1
+
+
+def test_finding_and_changing_a_pack_share_one_budget():
+    peer = Dripping(status_after=14)
+    assert asked_of(peer, SUPPLY, change=True).found is Found.SILENT
+    assert 14 <= peer.ticks <= BUDGET_S / TICK_S + 1
+
+
+def test_a_peer_that_accepts_nobody_is_silent():
+    with socket.socket() as full, socket.socket() as waiting, socket.socket() as second:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for one in (waiting, second):
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+
+        async def ask():
+            async with asyncio.timeout(30), httpx.AsyncClient() as http:
+                url = f"http://127.0.0.1:{full.getsockname()[1]}"
+                peers = Peers((Peer("p", url),), http, Patience(0.05))
+                return await peers.ask(VERIFY, change=False)
+
+        assert asyncio.run(ask()).found is Found.SILENT
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"<html>",
+        b"[]",
+        b'{"result": 7}',
+        b'{"result": "done"}',
+        b'{"result": "not-allowed"}',
+        b'{"result": "cannot-tell"}',
+        b" " * 70_000,
+    ],
+)
+def test_what_is_no_answer_is_silence(said):
+    async def peer(reader, writer):
+        await reader.readline()
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(said) + said)
+        writer.close()
+
+    assert asked_of(peer, VERIFY, change=False).found is Found.SILENT
+
+
+def test_a_verification_at_the_counter_asks_peers_too(with_peers, abroad):
+    client = with_peers(abroad)
+    said = client.post("/packs/verify", json=FOREIGN).json()
+    assert (said["verdict"], said["reason"], said["intermarket"]) == ("OK", "genuine", True)
+    wrong = client.post("/packs/verify", json=FOREIGN | {"expiry": "270530"}).json()
+    assert (wrong["verdict"], wrong["reason"]) == ("STOP", "expiry-differs")
+    assert client.get(f"/fmd/alerts/{wrong['alert']}").json()["result"] == "expiry-differs"
+    unknown = client.post("/packs/verify", json=FOREIGN | {"gtin": "00355555678908"}).json()
+    assert (unknown["verdict"], unknown["reason"]) == ("UNKNOWN", "unknown-product")
+
+
+def test_a_silent_peer_makes_no_stop_and_no_alert(with_peers):
+    client = with_peers(f"http://127.0.0.1:{free_port()}")
+    for serial in ("F1", "S99"):
+        said = client.post("/packs/verify", json=FOREIGN | {"serial": serial}).json()
+        assert (said["verdict"], said["reason"]) == ("UNKNOWN", "cannot-tell")
+        assert "alert" not in said
 
 
 def test_a_return_is_verified_at_its_manufacturer_and_decided(  # noqa: PLR0917  # fixtures

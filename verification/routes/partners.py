@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import uuid
-from datetime import date  # msgspec reads the annotations at run time
+from datetime import date, timedelta  # msgspec reads the annotations at run time
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from epcis.desk import Caller, Problem, needs, now_of, store_of
 from verification import returns
+from verification.answers import Verification
 from verification.lines import lines_of
+from verification.returns import Returned
+from verification.routes.counter import counter_of
 from verification.routes.wanted import PackBody, asked_of
 from verification.settings import settings_of
-from verification.verdict import Asked, verdict
-from verification.verify import facts
+from verification.verdict import Asked, Verdict
 from verification.vrs import ask
 from verification.vrs.ask import Heard, Outgoing
 from verification.vrs.directory import DirectoryRefusedError, hand_out, responders, take_over
@@ -30,11 +32,13 @@ Admin = Annotated[Caller, Depends(needs("admin"))]
 class ReturnBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A returned pack as it was scanned, and whether it is tied to a sale of ours."""
 
-    gtin: str
-    serial: str
-    lot: str
-    expiry: str
     we_sold_it: bool
+    text: str | None = None
+    """What a scanner typed, in place of the four values."""
+    gtin: str | None = None
+    serial: str | None = None
+    lot: str | None = None
+    expiry: str | None = None
 
 
 @router.put("/verify/directory/{source}")
@@ -59,19 +63,65 @@ def directory_get(request: Request, caller: Verifier) -> Response:
 
 @router.post("/packs/returns")
 async def saleable_return(request: Request, caller: Verifier) -> dict[str, Any]:
-    """Verify a returned pack here and at its manufacturer, decide, and keep the proof."""
-    del caller
+    """Verify a returned pack here, at peers and at its manufacturer, decide, and keep the proof."""
     try:
         body = msgspec.json.decode(await request.body(), type=ReturnBody)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Problem(400, "Request not understood", str(error)) from None
-    asked = asked_of(PackBody(gtin=body.gtin, serial=body.serial, lot=body.lot, expiry=body.expiry))
-    heard = await _ask_partner(request, asked)
-    market = settings_of(request.app.state).market
-    with store_of(request).write(now_of(request)) as act:
-        own = verdict(facts(act, asked, market), act.now)
-        kept = returns.keep(act, own, heard, we_sold_it=body.we_sold_it)
+    asked = asked_of(
+        PackBody(
+            text=body.text, gtin=body.gtin, serial=body.serial, lot=body.lot, expiry=body.expiry
+        )
+    )
+    kept, own, heard = await take_back(request, caller, asked, we_sold_it=body.we_sold_it)
     return {"return": msgspec.to_builtins(kept), "own": own.as_dict(), "partner": _json(heard)}
+
+
+async def take_back(
+    request: Request, caller: Caller, asked: Asked, *, we_sold_it: bool
+) -> tuple[Returned, Verdict, Heard]:
+    """Verify a returned pack everywhere, decide and keep: what the page and programs ask."""
+    if asked.lot is None or asked.expiry is None:
+        raise Problem(422, "Values not valid", "a return is verified with its lot and expiry too")
+    own = await counter_of(request.app.state).ask(Verification(asked, caller))
+    if not isinstance(own, Verdict):
+        raise Problem(429, "Too many unknown serial numbers", "come back tomorrow")
+    question, heard = await _ask_partner(request, asked)
+    with store_of(request).write(now_of(request)) as act:
+        kept = returns.keep(act, own, heard, we_sold_it=we_sold_it, question=question.corr_uuid)
+        # A crash before the commit leaves question and verdict kept, and the pack undecided.
+    return kept, own, heard
+
+
+@router.get("/packs/returns")
+def return_list(
+    request: Request,
+    caller: Verifier,
+    days: Annotated[int, Query(ge=1, le=366)] = 31,
+    only_waiting: Annotated[bool, Query()] = False,  # noqa: FBT002  # a query parameter
+) -> Any:  # noqa: ANN401  # JSON
+    """Returns of the last days and what was decided about them, newest first."""
+    _whole_view(caller)
+    since = now_of(request) - timedelta(days=days)
+    with store_of(request).read() as view:
+        return msgspec.to_builtins(returns.returns_since(view, since, only_waiting=only_waiting))
+
+
+@router.get("/packs/returns/{gtin}/{serial:path}")
+def return_proof(request: Request, caller: Verifier, gtin: str, serial: str) -> dict[str, Any]:
+    """The latest decision about a returned pack and all it rests on; it goes with the resale."""
+    _whole_view(caller)
+    try:
+        with store_of(request).read() as view:
+            decided, proof = returns.proof_for_resale(view, gtin, serial)
+    except LookupError as fault:
+        raise Problem(404, "No such return", str(fault)) from None
+    return {"return": msgspec.to_builtins(decided), "proof": proof}
+
+
+def _whole_view(caller: Caller) -> None:
+    if caller.party is not None:
+        raise Problem(403, "Not allowed", "returns are the house's own: use its own key")
 
 
 @router.get("/verify/requests/{corr_uuid}")
@@ -85,7 +135,7 @@ def request_state(request: Request, caller: Verifier, corr_uuid: str) -> Any:  #
     return _json(heard)
 
 
-async def _ask_partner(request: Request, asked: Asked) -> Heard:
+async def _ask_partner(request: Request, asked: Asked) -> tuple[Outgoing, Heard]:
     """Put the question to whoever answers for the product, and keep what came of it."""
     settings = settings_of(request.app.state)
     question = Outgoing(
@@ -103,7 +153,7 @@ async def _ask_partner(request: Request, asked: Asked) -> Heard:
     heard = await lines_of(request.app.state).requester.ask(question, entries)
     with store_of(request).write(now_of(request)) as act:
         ask.keep(act, question, heard)
-    return heard
+    return question, heard
 
 
 def _printed(day: date | None) -> str:

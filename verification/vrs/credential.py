@@ -53,8 +53,7 @@ class Outcome(StrEnum):
     NOT_CHECKED = "not_checked"
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(msgspec.Struct, frozen=True):
     """The check of one presentation, with the error codes of the OCI wallet API."""
 
     outcome: Outcome

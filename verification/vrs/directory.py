@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime  # noqa: TC003  # msgspec reads the annotations at run time
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,9 @@ from verification.vrs.question import MalformedError, gln_of, gtin_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from epcis.store.database import Act, View
+    from epcis.store.database import Act, Store, View
 
 ENTRIES_MAX = 1_000_000
 """Entries in one import."""
@@ -81,6 +83,22 @@ def take_over(act: Act, content: bytes, source: str) -> int:
         msgspec.json.encode({"act": "directory", "source": source, "entries": len(entries)}),
     )
     return len(entries)
+
+
+def take_over_file(store: Store, path: Path, known: str, now: datetime) -> str:
+    """Take over a directory file where it differs from `known`; returns its SHA-256.
+
+    Raises `DirectoryRefusedError` for a file that is none: what was known before stays.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as fault:
+        raise DirectoryRefusedError(f"{path}: {fault.strerror or fault}") from None
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != known:
+        with store.write(now) as act:
+            take_over(act, content, "file")
+    return digest
 
 
 def hand_out(view: View) -> bytes:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import calendar
 import re
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
+import msgspec
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 LINK_TYPE = "verificationService"
 CONTEXTS = (
@@ -31,6 +32,7 @@ CENTURY_TURN = 50
 _SERIAL = re.compile(r"[!-\"%-?A-Z_a-z]{1,20}\Z")
 """GS1 charset 82, up to 20 characters."""
 _EXPIRY = re.compile(r"\d{6}\Z", re.ASCII)
+_STEPS = [b"gtin", b"lot", b"ser"]
 _GTIN = re.compile(r"\d{14}\Z", re.ASCII)
 _GLN = re.compile(r"\d{13}\Z", re.ASCII)
 _UUID = re.compile(
@@ -56,8 +58,7 @@ class MalformedError(ValueError):
     """The question is not one the standard knows: status 400, empty body."""
 
 
-@dataclass(frozen=True, slots=True)
-class PrintedExpiry:
+class PrintedExpiry(msgspec.Struct, frozen=True):
     """An AI 17 date: a day, or a whole month where the day is 00.
 
     >>> PrintedExpiry.parse("270500").matches(date(2027, 5, 31))
@@ -70,25 +71,29 @@ class PrintedExpiry:
     @classmethod
     def parse(cls, text: str) -> PrintedExpiry:
         """From YYMMDD; raises `MalformedError`."""
-        if not _EXPIRY.match(text):
-            raise MalformedError("exp must be six digits, YYMMDD")
-        year, month, day = int(text[:2]), int(text[2:4]), int(text[4:])
-        year += 2000 if year < CENTURY_TURN else 1900
-        if not 1 <= month <= 12:
-            raise MalformedError("exp has no such month")
-        try:
-            last = date(year, month, day or calendar.monthrange(year, month)[1])
-        except ValueError:
-            raise MalformedError("exp has no such day") from None
-        return cls(text, last)
+        return _printed(text)
 
     def matches(self, recorded: date) -> bool:
         """Whether it means the recorded day; day 00 means the month's last day, and only that."""
         return self.last_day == recorded
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+@lru_cache(maxsize=4096)
+def _printed(text: str) -> PrintedExpiry:
+    if not _EXPIRY.match(text):
+        raise MalformedError("exp must be six digits, YYMMDD")
+    year, month, day = int(text[:2]), int(text[2:4]), int(text[4:])
+    year += 2000 if year < CENTURY_TURN else 1900
+    if not 1 <= month <= 12:
+        raise MalformedError("exp has no such month")
+    try:
+        last = date(year, month, day or calendar.monthrange(year, month)[1])
+    except ValueError:
+        raise MalformedError("exp has no such day") from None
+    return PrintedExpiry(text, last)
+
+
+class Question(msgspec.Struct, frozen=True):
     """One verification request, checked."""
 
     gtin: str
@@ -121,7 +126,7 @@ def question_of(
     ('A/1', 'S%1')
     """
     segments = raw_path.split(b"/")
-    if len(segments) != 8 or segments[2::2] != [b"gtin", b"lot", b"ser"]:
+    if len(segments) != 8 or segments[2::2] != _STEPS:
         raise MalformedError("the path is /verify/gtin/{gtin}/lot/{lot}/ser/{serial}")
     gtin = gtin_of(_decoded(segments[3]))
     lot, serial = _decoded(segments[5]), _decoded(segments[7])
@@ -157,15 +162,25 @@ def parameters_of(query: bytes, known: frozenset[str]) -> dict[str, str]:
     given: dict[str, str] = {}
     if not query:
         return given
-    for pair in query.split(b"&"):
-        name, _, value = pair.partition(b"=")
-        key = _decoded(name)
-        if key not in known:
-            raise MalformedError(f"there is no parameter {key[:40]!r}")
-        if key in given:
-            raise MalformedError(f"{key} is given twice")
-        given[key] = _decoded(value)
+    for name, value in _pairs(query):
+        if name not in known:
+            raise MalformedError(f"there is no parameter {name[:40]!r}")
+        if name in given:
+            raise MalformedError(f"{name} is given twice")
+        given[name] = value
     return given
+
+
+def _pairs(query: bytes) -> Iterator[tuple[str, str]]:
+    """Names and values, each decoded once; what has no percent sign is decoded as a whole."""
+    if b"%" in query:
+        for pair in query.split(b"&"):
+            name, _, value = pair.partition(b"=")
+            yield _decoded(name), _decoded(value)
+        return
+    for text in _decoded(query).split("&"):
+        plain, _, said = text.partition("=")
+        yield plain, said
 
 
 def _decoded(segment: bytes) -> str:

@@ -56,8 +56,7 @@ class Policy:
     """True answers dispensed, destroyed and like packs with Not_for_re-distribution."""
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """The decided answer; `rule` says which rule of the order decided."""
 
     verified: bool
