@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, FastAPI, Request
 from sqlalchemy import text
 
-from compliance.routes import cases, duties, exports, recalls
+from compliance.routes import cases, duties, exports, holds, recalls
 from compliance.service import dossier_pages, pages, scanning_routes, telemetry
 from epcis.desk import store_of
 from epcis.routes import log
@@ -44,6 +44,7 @@ def _routers() -> Iterator[APIRouter]:
     yield pages.router
     yield dossier_pages.router
     yield recalls.router
+    yield holds.router
     yield exports.router
     yield cases.router
     yield duties.router

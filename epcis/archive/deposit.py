@@ -70,6 +70,10 @@ _OLD = (
     " WHERE (e.event_time, e.seq) > (?, ?) AND e.event_time < ? AND e.record_time < ?"
     " AND e.archive IS NULL ORDER BY e.event_time, e.seq LIMIT ?"
 )
+_DUE = (
+    "SELECT seq, event_time FROM event WHERE (event_time, seq) > (?, ?) AND event_time < ?"
+    " AND record_time < ? AND archive IS NULL ORDER BY event_time, seq LIMIT ?"
+)
 _HERE = "SELECT seq, payload FROM event WHERE archive IS NULL AND seq"
 _EARLIEST_US = -(1 << 62)
 _ROWS_PER_READ = 500
@@ -219,6 +223,17 @@ class Depositor:
         """
         file.replace(self.folder / new.name)
         sync_folder(self.folder)
+
+
+def due_events(view: View, before: datetime) -> Iterator[list[int]]:
+    """`event.seq` of all events that `Depositor.events` would look at, in batches."""
+    limit_us, place = microseconds(before), (_EARLIEST_US, 0)
+    while True:
+        rows = Hand(view).all(_DUE, (*place, limit_us, limit_us, _ROWS_PER_READ))
+        if not rows:
+            return
+        place = (rows[-1][1], rows[-1][0])
+        yield [row[0] for row in rows]
 
 
 class Contents(NamedTuple):

@@ -39,6 +39,13 @@ _OLD = (
     " AND EXISTS (SELECT 1 FROM document_part p WHERE p.document = d.id)"
     " ORDER BY d.id LIMIT ?"
 )
+_DUE = (
+    "SELECT d.id FROM document d WHERE d.id > ? AND d.received < ? AND d.archive IS NULL"
+    " AND NOT EXISTS (SELECT 1 FROM event e WHERE e.document = d.id AND e.archive IS NULL"
+    " AND (e.event_time >= ? OR e.record_time >= ?))"
+    " AND EXISTS (SELECT 1 FROM document_part p WHERE p.document = d.id)"
+    " ORDER BY d.id LIMIT ?"
+)
 _PARTS = "SELECT part, content FROM document_part WHERE document = ? ORDER BY part"
 _ROWS_PER_READ = 200
 
@@ -52,6 +59,20 @@ class _Leaving(NamedTuple):
     sender: str | None
     syntax: str
     size_bytes: int
+
+
+def due_documents(view: View, before: datetime, events_before: datetime) -> Iterator[list[int]]:
+    """`document.id` of all documents that go once events older than that went, in batches."""
+    last, times = (
+        0,
+        (microseconds(before), microseconds(events_before), microseconds(events_before)),
+    )
+    while True:
+        rows = Hand(view).all(_DUE, (last, *times, _ROWS_PER_READ))
+        if not rows:
+            return
+        last = rows[-1][0]
+        yield [row[0] for row in rows]
 
 
 def deposit_documents(depositor: Depositor, before: datetime) -> Iterator[str]:

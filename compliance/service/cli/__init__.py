@@ -13,7 +13,16 @@ from typing import Annotated
 
 import typer
 
-from compliance.service.cli import documents, duties, packs, proof, recalls, scanning, serving
+from compliance.service.cli import (
+    documents,
+    duties,
+    packs,
+    proof,
+    recalls,
+    retention,
+    scanning,
+    serving,
+)
 
 app = typer.Typer(
     name="packtrail",
@@ -22,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for commands in (scanning, documents, packs, recalls, proof, duties, serving):
+for commands in (scanning, documents, packs, recalls, proof, duties, retention, serving):
     commands.add_to(app)
 
 

@@ -1,0 +1,265 @@
+"""A policy carried out: what would go and what keeps the rest, and then the acts themselves.
+
+A plan changes nothing and counts what the same run would do at the same moment. A run that was
+interrupted is simply run again; a run after a run has nothing left to do.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from compliance.dossier.jobs import file_of
+from compliance.dossier.tables import export_job
+from compliance.retention.ended import erase_rows, tally
+from compliance.retention.held import Held
+from compliance.retention.hold import lock_holds
+from compliance.retention.policy import ARCHIVABLE, LAW, Period, Policy, Record, Rule
+from epcis.archive.deposit import Depositor, due_events
+from epcis.archive.documents import deposit_documents, due_documents
+from epcis.archive.erase import erase, records_of, sweep
+from epcis.archive.parquet import EVENTS
+from epcis.archive.reading import files
+from epcis.store.bulk import Hand
+from epcis.store.columns import microseconds
+from epcis.store.database import Act
+from epcis.store.named import ids_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from sqlalchemy import Table
+
+    from epcis.archive.reading import ArchiveFile
+    from epcis.store.database import Store, View
+
+_RECORDED = "SELECT max(record_time) FROM event WHERE archive = ?"
+_EXPIRY = "SELECT max(l.expiry) FROM item i JOIN lot l ON l.id = i.lot WHERE i.id BETWEEN ? AND ?"
+_NAMED = "SELECT block, mask FROM event_epc WHERE seq"
+_INSIDE = "SELECT block FROM containment WHERE parent"
+_ITEMS_PER_BLOCK = 64
+TOO_YOUNG = "expiry"
+"""Why a file stays whose packs expired less than the law's time ago."""
+
+BESIDE = "beside what is held"
+"""Why the rest of a file stays that holds something held: a file goes as a whole."""
+
+
+@dataclass(slots=True)
+class Line:
+    """What becomes of a class of record: how many go, and what keeps how many."""
+
+    record: Record
+    deed: str
+    """`archive` or `erase`."""
+    before: datetime
+    entries: int = 0
+    held: Counter[str] = field(default_factory=Counter)
+    """Id of a hold, or `expiry`, and how many it keeps."""
+    files: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, object]:
+        """The line as `retention plan --json` and `/retention` show it."""
+        return {
+            "record": self.record.value,
+            "deed": self.deed,
+            "before": self.before.isoformat(),
+            "entries": self.entries,
+            "held": dict(sorted(self.held.items())),
+            "files": self.files,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """A policy over a store at a moment, and where its files go."""
+
+    store: Store
+    policy: Policy
+    archive: Path
+    exports: Path
+    now: datetime
+    by: str
+
+    def plan(self) -> list[Line]:
+        """What `run` would do now. Changes nothing. Raises StoreAway."""
+        lines = []
+        with self.store.read() as view:
+            for rule in self.policy.rules:
+                if rule.archive_after is not None:
+                    lines.append(self._to_archive(view, rule, rule.archive_after))
+                if rule.erase_after is not None and rule.record in ARCHIVABLE:
+                    lines.append(self._files_over(view, rule, rule.erase_after)[0])
+                elif rule.erase_after is not None:
+                    before = rule.erase_after.before(self.now)
+                    found = tally(view, rule.record, before)
+                    line = Line(rule.record, "erase", before, found.due, found.held)
+                    lines.append(line)
+        return lines
+
+    def run(self, progress: Callable[[str, int], None]) -> list[Line]:
+        """Do it; `progress` is told what was done and how often.
+
+        Raises ArchiveUnavailable, ArchiveInterrupted, OSError, StoreAway, StoreFull; what was
+        finished until then stays finished.
+        """
+        lines: list[Line] = []
+        sweep(self.store)
+        for rule in self.policy.rules:
+            if rule.archive_after is not None:
+                lines.append(self._archive(rule, rule.archive_after, progress))
+            if rule.erase_after is not None and rule.record in ARCHIVABLE:
+                lines.append(self._erase_files(rule, rule.erase_after, progress))
+            elif rule.erase_after is not None:
+                lines.append(self._erase_rows(rule, rule.erase_after, progress))
+        return lines
+
+    def _to_archive(self, view: View, rule: Rule, after: Period) -> Line:
+        line = Line(rule.record, "archive", after.before(self.now))
+        held = Held(view)
+        if rule.record is Record.EVENTS:
+            for seqs in due_events(view, line.before):
+                self._count(line, len(seqs), held.events(view, seqs))
+            return line
+        events_after = self.policy.rule(Record.EVENTS).archive_after
+        events_before = events_after.before(self.now) if events_after else line.before
+        for ids in due_documents(view, line.before, events_before):
+            self._count(line, len(ids), held.documents(view, ids))
+        return line
+
+    @staticmethod
+    def _count(line: Line, looked_at: int, held: dict[int, str]) -> None:
+        line.entries += looked_at - len(held)
+        line.held.update(held.values())
+
+    def _archive(self, rule: Rule, after: Period, progress: Callable[[str, int], None]) -> Line:
+        with self.store.read() as view:
+            line = self._to_archive(view, rule, after)
+            held = Held(view)
+        line.entries = 0
+
+        def tell(what: str, count: int) -> None:
+            line.entries += count if what.endswith("archived") else 0
+            progress(what, count)
+
+        is_events = rule.record is Record.EVENTS
+        covers = held.events if is_events else held.documents
+        depositor = Depositor(self.store, self.archive, covers, self.by, self.now, tell)
+        if is_events:
+            line.files.extend(depositor.events(line.before))
+        else:
+            line.files.extend(deposit_documents(depositor, line.before))
+        return line
+
+    def _files_over(self, view: View, rule: Rule, after: Period) -> tuple[Line, list[ArchiveFile]]:
+        """The files of the archive whose whole content is over and not held."""
+        line = Line(rule.record, "erase", after.before(self.now))
+        over = []
+        held = Held(view)
+        for file in files(view, holds=rule.record.value):
+            if file.erased is not None or file.restored is not None:
+                continue
+            if file.newest >= line.before or _recorded_us(view, file) >= microseconds(line.before):
+                continue
+            records = records_of(view, file)
+            covers = held.events if file.holds == EVENTS else held.documents
+            kept = covers(view, records)
+            if kept:
+                line.held.update(kept.values())
+                line.held[BESIDE] += len(records) - len(kept)
+            elif self._is_too_young(view, rule, file, records):
+                line.held[TOO_YOUNG] += len(records)
+            else:
+                line.entries += len(records)
+                line.files.append(file.name)
+                over.append(file)
+        return line, over
+
+    def _is_too_young(
+        self, view: View, rule: Rule, file: ArchiveFile, records: Sequence[int]
+    ) -> bool:
+        """Whether the packs of a file expired too recently for the law."""
+        law = LAW.get(rule.record)
+        if law is None or law.after_expiry is None or rule.because:
+            return False
+        hand = Hand(view)
+        seqs = list(records)
+        if file.holds != EVENTS:
+            rows = hand.all_in("SELECT seq FROM event WHERE document", seqs)
+            seqs = [row[0] for row in rows]
+        day = law.after_expiry.before(self.now).date().isoformat()
+        return latest_expiry(hand, seqs) >= day
+
+    def _erase_files(self, rule: Rule, after: Period, progress: Callable[[str, int], None]) -> Line:
+        with self.store.read() as view:
+            line, over = self._files_over(view, rule, after)
+        line.entries = 0
+        for file in over:
+            covers = _covers_events if file.holds == EVENTS else _covers_documents
+            count = erase(self.store, file, covers, by=self.by, now=self.now)
+            line.entries += count
+            progress(f"{rule.record} erased", count)
+        return line
+
+    def _erase_rows(self, rule: Rule, after: Period, progress: Callable[[str, int], None]) -> Line:
+        before = after.before(self.now)
+        with self.store.read() as view:
+            line = Line(rule.record, "erase", before, held=tally(view, rule.record, before).held)
+        acts = erase_rows(
+            self.store, rule, before, by=self.by, now=self.now, gone=self._take_dossiers
+        )
+        for count in acts:
+            line.entries += count
+            progress(f"{rule.record} erased", count)
+        return line
+
+    def _take_dossiers(self, table: Table, rows: Sequence[Any]) -> None:
+        """Take away the files of orders of dossiers that went."""
+        if table is export_job:
+            for row in rows:
+                file_of(self.exports, row.id).unlink(missing_ok=True)
+
+
+def latest_expiry(hand: Hand, seqs: Sequence[int]) -> str:
+    """The latest expiry day (ISO 8601) of the packs that events name or that were inside of that.
+
+    Neighbours in the dictionary of items may count too: rather too late than too early. Empty
+    where none is known.
+    """
+    blocks: set[int] = set()
+    fresh: dict[int, int] = {}
+    for block, mask in hand.all_in(_NAMED, list(seqs)):
+        fresh[block] = fresh.get(block, 0) | mask
+    while fresh:
+        items = [item for block, mask in fresh.items() for item in ids_of(block, mask)]
+        blocks |= fresh.keys()
+        inside = {row[0] for row in hand.all_in(_INSIDE, items)} - blocks
+        fresh = dict.fromkeys(inside, -1)
+    days = (_expiry_in(hand, block) for block in sorted(blocks))
+    return max(days, default="")
+
+
+def _expiry_in(hand: Hand, block: int) -> str:
+    first = block * _ITEMS_PER_BLOCK
+    row = hand.one(_EXPIRY, (first, first + _ITEMS_PER_BLOCK - 1))
+    return (row[0] if row is not None else None) or ""
+
+
+def _recorded_us(view: View, file: ArchiveFile) -> int:
+    row = Hand(view).one(_RECORDED, (file.id,)) if file.holds == EVENTS else None
+    return (row[0] if row is not None else None) or 0
+
+
+def _covers_events(view: View, seqs: Sequence[int]) -> dict[int, str]:
+    if isinstance(view, Act):
+        lock_holds(view)
+    return Held(view).events(view, seqs)
+
+
+def _covers_documents(view: View, ids: Sequence[int]) -> dict[int, str]:
+    if isinstance(view, Act):
+        lock_holds(view)
+    return Held(view).documents(view, ids)

@@ -1,0 +1,282 @@
+"""Ordinary records whose time is over: found, held against the open holds, and destroyed.
+
+Rows go in batches, each one act with its certificate; a run that is interrupted goes on where it
+stopped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import BigInteger, Column, ColumnElement, Table, delete, insert, select, tuple_
+
+from compliance.dossier.tables import export_job
+from compliance.retention.hold import lock_holds, open_holds, packs_of_case
+from compliance.retention.policy import Record
+from compliance.retention.tables import erasure
+from compliance.tables import browser_session, service_time, sign_in_link
+from epcis.ledger.entry import LeafKind
+from epcis.ledger.register import subject_of
+from epcis.query.tables import ended_page_token
+from epcis.store.bulk import Hand
+from epcis.store.columns import Instant, microseconds
+from epcis.store.proved import Register, proof_of
+from epcis.store.tables import capture_job, outbox
+from verification.fmd.alert import Status
+from verification.tables import (
+    alert,
+    alert_step,
+    bulk,
+    bulk_part,
+    client_transaction,
+    saleable_return,
+    unknown_answer,
+    verification_request,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from compliance.retention.hold import Hold
+    from compliance.retention.policy import Rule
+    from epcis.store.database import Act, Store, View
+
+ROWS_PER_ACT = 1_000
+_CONTENT = (
+    "UPDATE ledger_entry SET salt = NULL, confidential = NULL WHERE subject = ? AND event IS NULL"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A table of a class of record, and when a row of it ends."""
+
+    table: Table
+    ends: str
+    """The column with the time from which on it is kept."""
+    over: ColumnElement[bool] | None = None
+    """Only such rows ever end."""
+    parts: Column[Any] | None = None
+    """The column of another table that names these rows; its rows go along."""
+    packs: tuple[str, ...] = ()
+    """Columns with GTIN, lot and serial, empty where it has none."""
+    is_evidence: bool = False
+    """Whether legal holds are about it; traces of work are not evidence of anything."""
+
+
+TABLES: dict[Record, tuple[Kept, ...]] = {
+    Record.VERIFICATIONS: (
+        Kept(
+            verification_request,
+            "asked_us",
+            over=verification_request.c.next_us.is_(None),
+            is_evidence=True,
+        ),
+    ),
+    Record.ALERTS: (
+        Kept(
+            alert,
+            "at_us",
+            over=alert.c.status == Status.CLOSED.value,
+            parts=alert_step.c.alert,
+            packs=("code", "lot", "serial"),
+            is_evidence=True,
+        ),
+    ),
+    Record.RETURNS: (
+        Kept(saleable_return, "at_us", packs=("gtin", "", "serial"), is_evidence=True),
+    ),
+    Record.SERVICE_TIMES: (Kept(service_time, "day", is_evidence=True),),
+    Record.CAPTURE_JOBS: (Kept(capture_job, "finished", over=capture_job.c.running.is_(False)),),
+    Record.RETRIES: (
+        Kept(client_transaction, "at_us"),
+        Kept(bulk, "expires_us", over=bulk.c.finished_us.is_not(None), parts=bulk_part.c.bulk),
+    ),
+    Record.GUESSES: (Kept(unknown_answer, "day"),),
+    Record.OUTBOX: (Kept(outbox, "done"),),
+    Record.EXPORTS: (Kept(export_job, "finished"),),
+    Record.SESSIONS: (Kept(browser_session, "expires_us"), Kept(sign_in_link, "expires_us")),
+    Record.PAGE_TOKENS: (Kept(ended_page_token, "expires"),),
+}
+"""Events and documents are not here: they leave by the archive."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What of a class of record is over, and what holds the rest."""
+
+    due: int = 0
+    held: Counter[str] = field(default_factory=Counter)
+    """Id of a hold, or another reason, and how many it keeps."""
+
+
+class _Order(NamedTuple):
+    """By which rule, from when and by whom rows are destroyed."""
+
+    rule: Rule
+    before: datetime
+    by: str
+
+
+class _Covering:
+    """Which open hold covers a row."""
+
+    def __init__(self, view: View) -> None:
+        self._holds = [(hold, _packs_of(view, hold)) for hold in open_holds(view)]
+
+    def hold_on(self, kept: Kept, row: Any) -> str | None:  # noqa: ANN401  # a row of its table
+        """The id of the first hold that covers it; what cannot be told apart is covered."""
+        if not kept.is_evidence:
+            return None
+        at = _comparable(getattr(row, kept.ends))
+        for hold, packs in self._holds:
+            matter = hold.matter
+            since = _cut(kept, matter.since) if matter.since else None
+            until = _cut(kept, matter.until) if matter.until else None
+            if (since is not None and at < since) or (until is not None and at >= until):
+                continue
+            if matter.is_about_packs and kept.packs and not _names(kept, row, packs):
+                continue
+            return hold.id
+        return None
+
+
+def tally(view: View, record: Record, before: datetime) -> Tally:
+    """How many rows of a class are over; nothing is changed."""
+    found, covering = Tally(), _Covering(view)
+    for kept in TABLES[record]:
+        for row in view.connection.execution_options(yield_per=ROWS_PER_ACT).execute(
+            _over(kept, before)
+        ):
+            hold = covering.hold_on(kept, row)
+            if hold is None:
+                found.due += 1
+            else:
+                found.held[hold] += 1
+    return found
+
+
+def erase_rows(
+    store: Store,
+    rule: Rule,
+    before: datetime,
+    *,
+    by: str,
+    now: datetime,
+    gone: Callable[[Table, Sequence[Any]], None],
+) -> Iterator[int]:
+    """Destroy the rows of a class that are over and not held; yields how many each act took.
+
+    `gone` is told of each batch after its commit. Raises StoreAway, StoreFull.
+    """
+    for kept in TABLES[rule.record]:
+        held = 0
+        while True:
+            with store.write(now, long=True) as act:
+                lock_holds(act)
+                covering = _Covering(act)
+                rows = act.connection.execute(
+                    _over(kept, before).offset(held).limit(ROWS_PER_ACT)
+                ).all()
+                free = [row for row in rows if covering.hold_on(kept, row) is None]
+                if free:
+                    _certify(act, _Order(rule, before, by), kept.table, free)
+                    _delete(act, kept, free)
+                # A crash up to here leaves all of them, after it their certificate.
+            held += len(rows) - len(free)
+            if free:
+                gone(kept.table, free)
+                yield len(free)
+            if len(rows) < ROWS_PER_ACT:
+                break
+
+
+def _over(kept: Kept, before: datetime) -> Any:  # noqa: ANN401  # a SELECT of all its columns
+    column = kept.table.c[kept.ends]
+    statement = select(kept.table).where(column.is_not(None), column < _cut_of(column, before))
+    if kept.over is not None:
+        statement = statement.where(kept.over)
+    return statement.order_by(column, *kept.table.primary_key)
+
+
+def _cut_of(column: Column[Any], at: datetime) -> Any:  # noqa: ANN401  # as the column has it
+    if isinstance(column.type, Instant):
+        return at
+    if isinstance(column.type, BigInteger):
+        return microseconds(at)
+    return at.date().isoformat()
+
+
+def _cut(kept: Kept, at: datetime) -> Any:  # noqa: ANN401  # as `_comparable` has it
+    return _comparable(_cut_of(kept.table.c[kept.ends], at))
+
+
+def _comparable(value: Any) -> Any:  # noqa: ANN401  # a time as some column has it
+    return microseconds(value) if isinstance(value, datetime) else value
+
+
+def _packs_of(view: View, hold: Hold) -> set[tuple[str, str, str]]:
+    matter = hold.matter
+    packs = packs_of_case(view, matter.case_id) if matter.case_id is not None else set()
+    if matter.gtin is not None:
+        packs.add((matter.gtin, matter.lot or "", matter.serial or ""))
+    return packs
+
+
+def _names(kept: Kept, row: Any, packs: set[tuple[str, str, str]]) -> bool:  # noqa: ANN401  # a row
+    """Whether a row is about one of these packs; a lot or serial it does not tell may be it."""
+    told = [getattr(row, name) or "" if name else "" for name in kept.packs]
+    return any(
+        all(
+            not mine or not theirs or mine == theirs
+            for mine, theirs in zip(told, pack, strict=True)
+        )
+        for pack in packs
+    )
+
+
+def _certify(act: Act, order: _Order, table: Table, rows: Sequence[Any]) -> None:
+    """Write the certificate of what goes, and its entry of the log."""
+    digest = sha256()
+    for row in rows:
+        digest.update(json.dumps(list(row), default=_plain).encode() + b"\n")
+    said = {
+        "record": order.rule.record.value,
+        "entries": len(rows),
+        "by": order.by,
+        "rule": json.dumps(order.rule.as_dict(), sort_keys=True),
+        "digest": digest.hexdigest(),
+    }
+    act.connection.execute(insert(erasure).values(at=act.now, before=order.before, **said))
+    entry = {"act": "erased", "table": table.name, "before": order.before.isoformat(), **said}
+    act.log(LeafKind.SETTING, json.dumps(entry, sort_keys=True).encode())
+
+
+def _plain(value: object) -> str:
+    return bytes(value).hex() if isinstance(value, bytes | memoryview) else str(value)
+
+
+def _delete(act: Act, kept: Kept, rows: Sequence[Any]) -> None:
+    primary = list(kept.table.primary_key)
+    keys = [tuple(getattr(row, column.name) for column in primary) for row in rows]
+    if kept.parts is not None:
+        table, named = kept.parts.table, kept.parts.in_([key[0] for key in keys])
+        parts = act.connection.execute(select(*table.primary_key).where(named)).all()
+        _forget(act, table, parts)
+        act.connection.execute(delete(table).where(named))
+    _forget(act, kept.table, keys)
+    here = primary[0].in_([key[0] for key in keys])
+    if len(primary) > 1:
+        here = tuple_(*primary).in_(keys)
+    act.connection.execute(delete(kept.table).where(here))
+
+
+def _forget(act: Act, table: Any, keys: Sequence[Any]) -> None:  # noqa: ANN401  # a Table
+    """Erase what the log holds of the content of a register's rows; its hashes stay."""
+    if isinstance(proof_of(table), Register):
+        Hand(act).run_many(_CONTENT, [(subject_of(table, key),) for key in keys])

@@ -1,0 +1,141 @@
+"""`/holds`, `/retention` and `/archive`: legal holds, what would go, and where old things lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import AwareDatetime, BaseModel, Field
+
+from compliance.retention.duty import Duty
+from compliance.retention.hold import (
+    CASE_CHARS_MAX,
+    LOT_CHARS_MAX,
+    REASON_CHARS_MAX,
+    SERIAL_CHARS_MAX,
+    HoldRefused,
+    Matter,
+    find_hold,
+    list_holds,
+    open_hold,
+    release_hold,
+)
+from compliance.retention.policy import PolicyRefused, read_policy
+from epcis.archive.reading import files
+from epcis.desk import Caller, Problem, needs, now_of, settings_of, store_of
+
+router = APIRouter(tags=["retention"])
+
+MayAdminister = Annotated[Caller, Depends(needs("admin"))]
+
+
+class NewHold(BaseModel):
+    """What opening a hold needs; everything that is said must fit."""
+
+    reason: str = Field(min_length=1, max_length=REASON_CHARS_MAX)
+    gtin: str | None = Field(None, max_length=14, description="GTIN-8 to GTIN-14")
+    lot: str | None = Field(None, max_length=LOT_CHARS_MAX)
+    serial: str | None = Field(None, max_length=SERIAL_CHARS_MAX)
+    case: str | None = Field(None, max_length=CASE_CHARS_MAX, description="case or recall")
+    party: str | None = Field(None, max_length=30, description="GLN: what it may see")
+    since: AwareDatetime | None = Field(None, description="only what happened from then on")
+    until: AwareDatetime | None = Field(None, description="only what happened before")
+
+
+class Release(BaseModel):
+    """Why a hold is over."""
+
+    why: str = Field(min_length=1, max_length=REASON_CHARS_MAX)
+
+
+@router.post("/holds", status_code=201)
+def open_(request: Request, caller: MayAdminister, body: NewHold) -> dict[str, Any]:
+    """Hold a matter: nothing it covers is archived or erased until it is released."""
+    try:
+        matter = Matter.parse(
+            gtin=body.gtin,
+            lot=body.lot,
+            serial=body.serial,
+            case_id=body.case,
+            party=body.party,
+            since=body.since,
+            until=body.until,
+        )
+        opened = open_hold(
+            store_of(request), matter, reason=body.reason, by=caller.name, now=now_of(request)
+        )
+    except HoldRefused as refused:
+        raise Problem(422, "Hold not opened", str(refused)) from None
+    return opened.as_dict()
+
+
+@router.get("/holds")
+def list_(request: Request, caller: MayAdminister) -> list[dict[str, Any]]:
+    """All holds, open and released, newest first."""
+    del caller
+    with store_of(request).read() as view:
+        return [hold.as_dict() for hold in list_holds(view)]
+
+
+@router.get("/holds/{hold_id}")
+def one(request: Request, caller: MayAdminister, hold_id: str) -> dict[str, Any]:
+    """One hold."""
+    del caller
+    with store_of(request).read() as view:
+        found = find_hold(view, hold_id)
+    if found is None:
+        raise _no_such(hold_id)
+    return found.as_dict()
+
+
+@router.post("/holds/{hold_id}/release")
+def release(request: Request, caller: MayAdminister, hold_id: str, body: Release) -> dict[str, Any]:
+    """Release a hold; its record stays."""
+    store = store_of(request)
+    with store.read() as view:
+        if find_hold(view, hold_id) is None:
+            raise _no_such(hold_id)
+    try:
+        released = release_hold(store, hold_id, why=body.why, by=caller.name, now=now_of(request))
+    except HoldRefused as refused:
+        raise Problem(409, "Hold not released", str(refused)) from None
+    return released.as_dict()
+
+
+@router.get("/retention")
+def retention(request: Request, caller: MayAdminister) -> dict[str, Any]:
+    """The policy, and what it would archive and erase now; changes nothing."""
+    settings = settings_of(request)
+    try:
+        policy = read_policy(settings.retention_policy)
+    except OSError as fault:
+        detail = f"{settings.retention_policy}: {fault.strerror or fault}"
+        raise Problem(503, "No policy", detail) from None
+    except PolicyRefused as refused:
+        findings = tuple(refused.findings)
+        raise Problem(503, "The policy cannot be used", str(refused), findings=findings) from None
+    duty = Duty(
+        store_of(request),
+        policy,
+        settings.archive_folder,
+        Path(settings.data_dir) / "exports",
+        now_of(request),
+        caller.name,
+    )
+    return {
+        "policy": [rule.as_dict() for rule in policy.rules],
+        "plan": [line.as_dict() for line in duty.plan()],
+    }
+
+
+@router.get("/archive")
+def archive(request: Request, caller: MayAdminister) -> list[dict[str, Any]]:
+    """The files of the archive: what they hold and where they lie."""
+    del caller
+    with store_of(request).read() as view:
+        return [file.as_dict() for file in files(view)]
+
+
+def _no_such(hold_id: str) -> Problem:
+    return Problem(404, "Not found", f"there is no hold {hold_id}; GET /holds lists them")
