@@ -30,6 +30,11 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(default_factory=_data_dir)
     """Where the embedded database, the keys and the demo labels live."""
+    archive_dir: Path | None = None
+    """Where old events go as Parquet files; empty: `archive` in the data directory."""
+    retention_policy: Path | None = None
+    """File (TOML) that says how long each class of record is kept; empty: nothing a law asks for
+    is ever destroyed."""
     database: str = ""
     """SQLAlchemy URL or SQLite file name; empty: `packtrail.db` in the data directory."""
     keys_dir: Path | None = None
@@ -156,6 +161,11 @@ class Settings(BaseSettings):
         """The database as a SQLAlchemy URL."""
         name = self.database or str(self.data_dir / "packtrail.db")
         return name if "://" in name else f"sqlite:///{name}"
+
+    @property
+    def archive_folder(self) -> Path:
+        """The folder of the archive's files."""
+        return self.archive_dir or self.data_dir / "archive"
 
     @property
     def keys_folder(self) -> Path:
