@@ -22,7 +22,9 @@ from epcis.codec.document import DocumentRefused, Limits, open_document
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.record import DocumentSaid
 from epcis.store import tables
+from epcis.store.bulk import Hand
 from epcis.store.columns import microseconds
+from epcis.store.corrections import Corrections
 from epcis.store.database import StoreContended
 from epcis.store.digest import event_digest
 from epcis.store.intake import Intake, Sealed, Taken, seal
@@ -144,6 +146,7 @@ class _Capture:
         self.read = 0
         self.event_ids: list[str] = []
         self.findings: list[Finding] = []
+        self.corrections = Corrections()
 
     def run(self) -> Receipt:
         """Read and store, small documents read before the act begins."""
@@ -186,6 +189,7 @@ class _Capture:
                 self._refuse(position, "event.unreadable", str(fault), "Correct the event.")
                 continue
             self.read += 1
+            self.corrections.note(position, event)
             if len(self.event_ids) < EVENT_IDS_LISTED_MAX:
                 self.event_ids.append(one.event_id)
             yield one
@@ -197,7 +201,8 @@ class _Capture:
             intake.add(batch)
         taken = intake.finish()
         self._tell_conflicts(taken)
-        findings = (*reader.findings, *self.findings)
+        unknown = self.corrections.missing(Hand(act))
+        findings = (*reader.findings, *self.findings, *unknown)
         # Of a document in which nothing can be read, nothing is kept either.
         if (self.strict or self.whole or not self.read) and not is_acceptable(findings):
             raise DocumentRefused(findings)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from epcis.model import Event, Header, Vocabulary
+    from epcis.model import ErrorDeclaration, Event, Header, Vocabulary
 
 MASTER_DATA: Final = (
     "/EPCISDocument/EPCISHeader/extension/EPCISMasterData"
@@ -25,6 +25,8 @@ MASTER_DATA: Final = (
 """Where the entries of master data stand in an XML document."""
 _IDS_MAX: Final = 1_000_000
 """Event ids that are remembered to find one that stands twice."""
+_CORRECTIONS_MAX: Final = 100_000
+"""Ids of corrective events that are looked for."""
 _VERSIONS: Final = ("1.0", "1.1", "1.2", "2.0", "2.0.0", "2.0.1", "2.0.2", "")
 
 
@@ -34,6 +36,8 @@ class DocumentRules:
 
     ids: dict[str, str] = field(default_factory=dict)
     """Event ids seen, with the path of the event that had it first."""
+    corrections: dict[str, Where] = field(default_factory=dict)
+    """Ids of corrective events, with the declaration that names them first."""
     events: int = 0
     latest: datetime | None = None
     latest_path: str = ""
@@ -45,7 +49,10 @@ class DocumentRules:
         if at is not None and (self.latest is None or at > self.latest):
             self.latest, self.latest_path = at, where.path or ""
         # An error declaration carries the id of the event it declares wrong.
-        if event.event_id is None or event.error_declaration is not None:
+        if event.error_declaration is not None:
+            self._note_corrections(event.error_declaration, where)
+            return
+        if event.event_id is None:
             return
         first = self.ids.get(event.event_id)
         if first is not None:
@@ -77,7 +84,24 @@ class DocumentRules:
                 Where(path="/EPCISDocument/@schemaVersion"),
             )
         yield from self._dates(header, now)
+        yield from self._corrections()
         yield from _master_data(header)
+
+    def _note_corrections(self, declared: ErrorDeclaration, where: Where) -> None:
+        for identifier in declared.corrective_event_ids or ():
+            if len(self.corrections) < _CORRECTIONS_MAX:
+                self.corrections.setdefault(identifier, where)
+
+    def _corrections(self) -> Iterator[Finding]:
+        for identifier, where in self.corrections.items():
+            if identifier not in self.ids:
+                yield _finding(
+                    "document.correction-elsewhere",
+                    Severity.INFO,
+                    f"the corrective event {identifier} is not in this document",
+                    "It must be in the repository already, or come soon.",
+                    where,
+                )
 
     def _dates(self, header: Header, now: datetime | None) -> Iterator[Finding]:
         created = instant(header.creation_date) if header.creation_date else None

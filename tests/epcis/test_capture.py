@@ -268,3 +268,26 @@ def test_a_reader_that_follows_arrivals_misses_no_event_that_commits_late(store)
             assert seen == []
     read_on()
     assert sorted(seen) == [1, 2]
+
+
+def test_a_correction_that_nobody_has_is_told_and_stops_nothing(store):
+    first, right = commission(0, PACKS), replace(commission(1, PACKS), event_id="urn:uuid:right")
+    declared = wrong(first, 2)
+    here = replace(
+        declared,
+        error_declaration=replace(
+            declared.error_declaration, corrective_event_ids=("urn:uuid:right", "urn:uuid:gone")
+        ),
+    )
+    receipt = capture(store, document([first, here, right]), now=NOW)
+    assert receipt.new == 3
+    (told,) = receipt.findings
+    assert (told.code, told.severity.value) == ("event.correction-unknown", "warning")
+    assert told.where.path == "event[1]/errorDeclaration/correctiveEventIDs"
+    assert "urn:uuid:gone" in told.what
+    late = replace(commission(3, PACKS), event_id="urn:uuid:gone")
+    again = replace(
+        here, error_declaration=replace(here.error_declaration, declaration_time=at(4))
+    )
+    assert capture(store, document([late]), now=NOW).findings == ()
+    assert capture(store, document([again]), now=NOW).findings == ()

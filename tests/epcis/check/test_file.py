@@ -308,3 +308,17 @@ def test_scrambled_files_never_break_the_check(shared):
 @pytest.mark.slow
 def test_many_scrambled_files_never_break_the_check(shared):
     scramble(shared, 4000, seed=random.random())
+
+
+def test_a_correction_is_looked_for_in_the_document():
+    def declared(*corrective):
+        told = {"declarationTime": "2026-02-01T00:00:00Z", "correctiveEventIDs": list(corrective)}
+        return {**JSON_EVENT, "eventID": "urn:uuid:wrong", "errorDeclaration": told}
+
+    right = {**JSON_EVENT, "eventID": "urn:uuid:right"}
+    body = {"eventList": [declared("urn:uuid:right", "urn:uuid:later"), right]}
+    (told,) = check(json.dumps({**JSON_DOCUMENT, "epcisBody": body}).encode())
+    assert (told.code, told.severity) == ("document.correction-elsewhere", Severity.INFO)
+    assert "urn:uuid:later" in told.what
+    assert told.where.path == "/epcisBody/eventList/0"
+    assert told.where.line == 1
