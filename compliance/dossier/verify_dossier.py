@@ -118,6 +118,7 @@ def check_archive(archive: ZipFile, root_pem: bytes | None, crypto: Signatures) 
     told = check_manifest(small(archive, members["manifest.json"]), digests)
     root, size = check_checkpoint(archive, members, crypto)
     entries = check_entries(archive, members, told, root, size)
+    check_extracts(archive, members, told)
     if not root_pem:
         raise CannotTell("trust.none", "no root certificate was given to check the signature with")
     signed_at = crypto.signature(manifest, small(archive, members[SIGNATURE]), root_pem)
@@ -296,6 +297,39 @@ def check_entries(
         raise Tampered("manifest.counts", "the manifest counts other than there is")
     run.done()
     return int(total)
+
+
+def check_extracts(archive: ZipFile, members: dict[str, ZipInfo], told: dict[str, Any]) -> None:
+    """Statements beside the log: as many as told, in order, each about an entry not shown whole.
+
+    What they say is proved by the signature over the file alone.
+    """
+    count = 0
+    if "extracts.ndjson" in members:
+        with (
+            archive.open(members["log/index.bin"]) as index,
+            archive.open(members["extracts.ndjson"]) as extracts,
+        ):
+            _, total = INDEX_HEAD.unpack(index.read(INDEX_HEAD.size))
+            hidden = (
+                record[0]
+                for record in (
+                    INDEX_RECORD.unpack(index.read(INDEX_RECORD.size)) for _ in range(total)
+                )
+                if record[1] not in (EVENT, RECORD)
+            )
+            while True:
+                line = extracts.readline(LINE_BYTES_MAX)
+                if not line:
+                    break
+                place = json.loads(line)["place"]
+                if place not in hidden:
+                    raise Tampered(
+                        "extracts.place", f"a statement about entry {place} is misplaced"
+                    )
+                count += 1
+    if count != told.get("extracts", 0):
+        raise Tampered("extracts.count", "there are more or fewer statements than told")
 
 
 class Run:

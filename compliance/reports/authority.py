@@ -116,7 +116,7 @@ def lots_section(view: View) -> Section:
     rows = []
     for one in found:
         uploaded = moment_of(one.uploaded_us)
-        in_time = not one.released or uploaded.date().isoformat() <= one.released
+        in_time = _is_in_time(uploaded, one.released)
         rows.append(
             (
                 one.code,
@@ -127,7 +127,7 @@ def lots_section(view: View) -> Section:
                 str(one.packs),
                 uploaded.isoformat(timespec="minutes"),
                 one.released or "not told",
-                "yes" if in_time else "NO",
+                in_time,
                 ", ".join(sorted(recalled.get((one.code, one.lot), []))),
             )
         )
@@ -145,6 +145,13 @@ def lots_section(view: View) -> Section:
         rows=tuple(rows[:ROWS_MAX]),
         rows_total=len(rows),
     )  # fmt: skip
+
+
+def _is_in_time(uploaded: datetime, released: str | None) -> str:
+    """Whether a lot was uploaded by the day of its release, in a word."""
+    if released is None:
+        return "not told"
+    return "yes" if uploaded.date().isoformat() <= released else "NO"
 
 
 def states_section(view: View) -> Section:
