@@ -8,27 +8,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from epcis.ledger.record import commit_event
 from epcis.model import AggregationEvent, instant_of
 from epcis.store import life, rows
 from epcis.store.bulk import Hand
-from epcis.store.columns import microseconds, pack_key
+from epcis.store.columns import microseconds
 from epcis.store.digest import Places
-from epcis.store.lives import Lives
+from epcis.store.keys import packed_keys, product_of
+from epcis.store.lives import Lives, Meeting
 from epcis.store.payload import pack_event
 from epcis.store.retell import retell
 from epcis.store.standings import Lots, Standings
 from epcis.store.tables import Role
-from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from epcis.model import Event
     from epcis.store.database import Act
-    from epcis.store.lives import Live
+    from epcis.store.lives import Life, Masks
 
 _KNOWN = "SELECT identity FROM event WHERE identity"
 _SAME_ID = "SELECT event_id, identity FROM event WHERE declared_error IS NULL AND event_id"
@@ -72,18 +73,16 @@ class Taken:
 class _Told:
     """One new event with its items at hand."""
 
-    __slots__ = ("keys", "lives", "sealed", "seq", "voided")
+    __slots__ = ("keys", "masks", "sealed", "seq", "voided")
 
-    def __init__(self, sealed: Sealed) -> None:
+    def __init__(self, sealed: Sealed, seq: int) -> None:
         self.sealed = sealed
-        self.seq = 0
+        self.seq = seq
         self.voided = False
-        self.keys: list[tuple[Role, list[str], list[bytes]]] = []
-        for role, epcs in life.named_items(sealed.event):
-            if epcs:
-                keys = [canonical_key(epc) for epc in epcs]
-                self.keys.append((role, keys, [pack_key(key) for key in keys]))
-        self.lives: dict[Role, list[Live]] = {}
+        self.keys = {
+            role: packed_keys(epcs) for role, epcs in life.named_items(sealed.event) if epcs
+        }
+        self.masks: dict[Role, Masks] = {}
 
     @property
     def counts(self) -> bool:
@@ -133,10 +132,8 @@ class Intake:
         fresh = self._without_conflicts(self._without_duplicates(batch))
         if not fresh:
             return
-        told = [_Told(sealed) for sealed in fresh]
-        numbers = self._hand.next_numbers("event", "seq", len(told))
-        for one, number in zip(told, numbers, strict=True):
-            one.seq = number
+        numbers = self._hand.next_numbers("event", "seq", len(fresh))
+        told = [_Told(sealed, seq) for sealed, seq in zip(fresh, numbers, strict=True)]
         self._void_declared(told)
         self._meet(told)
         for one in sorted(told, key=lambda one: (one.sealed.moment, one.sealed.digest)):
@@ -203,18 +200,15 @@ class Intake:
             )
 
     def _meet(self, told: Sequence[_Told]) -> None:
-        keys: dict[bytes, int] = {}
-        containers: set[bytes] = set()
+        self._lives.meet(
+            [
+                Meeting(keys, life.time_of_moment(one.sealed.moment), role is Role.PARENT)
+                for one in told
+                for role, keys in one.keys.items()
+            ]
+        )
         for one in told:
-            first = life.time_of_moment(one.sealed.moment)
-            for role, _, packed in one.keys:
-                keys.update((key, first) for key in packed if key not in keys)
-                if role is Role.PARENT:
-                    containers.update(packed)
-        self._lives.meet(keys, containers)
-        by_key = self._lives.by_key
-        for one in told:
-            one.lives = {role: [by_key[key] for key in packed] for role, _, packed in one.keys}
+            one.masks = {role: self._lives.masks(keys) for role, keys in one.keys.items()}
 
     def _happen(self, one: _Told) -> None:
         """Let one event happen to its items."""
@@ -223,55 +217,54 @@ class Intake:
             self._aggregate(one, event)
             return
         lot = life.told_lot(event)
-        for role, keys, _ in one.keys:
-            tells_lot = lot is not None and role in (Role.EPC, Role.OUTPUT)
-            lots = self._lots_of(keys, lot) if lot is not None and tells_lot else None
+        for role, keys in one.keys.items():
             what = life.happening(event, role)
-            self._lives.move_on(one.lives[role], what, moment, lots)
-
-    def _lots_of(self, keys: Sequence[str], lot: life.Lot) -> list[int | None]:
-        numbers: dict[str, int] = {}
-        lots: list[int | None] = []
-        for key in keys:
-            if key[:4] != "/01/":
-                lots.append(None)
+            if lot is None or role not in (Role.EPC, Role.OUTPUT):
+                self._lives.move_on(self._lives.gather(one.masks[role]), what, moment)
                 continue
-            gtin = key[4:18]
-            if gtin not in numbers:
-                numbers[gtin] = self._lots.number(gtin, lot)
-            lots.append(numbers[gtin])
-        return lots
+            for number, masks in self._by_lot(keys, lot):
+                self._lives.move_on(self._lives.gather(masks), what, moment, (number,))
+
+    def _by_lot(self, keys: tuple[bytes, ...], lot: life.Lot) -> Iterator[tuple[int | None, Masks]]:
+        """Items with the number of their lot: each product has lots of its own."""
+        products: dict[str | None, list[bytes]] = {}
+        for head, alike in groupby(keys, product_of):
+            products.setdefault(head, []).extend(alike)
+        for gtin, named in products.items():
+            number = None if gtin is None else self._lots.number(gtin, lot)
+            yield number, self._lives.masks(tuple(named))
 
     def _aggregate(self, one: _Told, event: AggregationEvent) -> None:
         moment, lives = one.sealed.moment, self._lives
-        parents = one.lives.get(Role.PARENT, [])
-        children = one.lives.get(Role.CHILD, [])
-        if any(moment <= live.horizon or live.id in lives.late for live in parents):
-            for live in (*parents, *children):
-                lives.tell_anew(live, moment)
-        if event.action == "DELETE" and not children and not event.child_quantities:
-            for live in parents:
-                lives.emptied.add(live.id)
-                lives.tell_anew(live, moment)
-        if any(live.id in lives.late for live in parents):
+        named = one.keys.get(Role.PARENT)
+        parent_id = lives.id_of(named[0]) if named else None
+        parent = lives.alone(parent_id) if parent_id is not None else None
+        children = lives.gather(one.masks.get(Role.CHILD, {}))
+        if parent is not None and (moment <= parent.horizon or parent.is_late):
+            for each in (parent, *children):
+                lives.tell_anew(each, moment)
+        takes_all = event.action == "DELETE" and not children and not event.child_quantities
+        if parent is not None and parent_id is not None and takes_all:
+            lives.emptied.add(parent_id)
+            lives.tell_anew(parent, moment)
+        if parent is not None and parent.is_late:
             return
-        before = [live.horizon for live in parents]
+        before = parent.horizon if parent is not None else 0
         moved = lives.move_on(children, life.happening(event, Role.CHILD), moment)
-        self._move_between(moved, parents[0] if parents else None, event.action, moment)
-        for live, horizon in zip(parents, before, strict=True):
-            live.horizon = horizon  # its children leaned on it at its own event: not late for it
-        lives.move_on(parents, life.happening(event, Role.PARENT), moment)
-        for live in parents:
-            live.horizon = max(live.horizon, moment)
-            lives.touch(live)
+        self._move_between(moved, parent_id, event.action, moment)
+        if parent is not None:
+            parent.horizon = before  # its children leaned on it at its own event: not late for it
+            lives.move_on([parent], life.happening(event, Role.PARENT), moment)
+            parent.horizon = max(parent.horizon, moment)
+            lives.touch(parent)
 
     def _move_between(
-        self, children: Sequence[Live], parent: Live | None, action: str, moment: int
+        self, children: Sequence[Life], parent: int | None, action: str, moment: int
     ) -> None:
         """Put children into the parent, or take them out of it, or of whatever they are in."""
         if action == "DELETE":
-            inside = (live for live in children if live.parent is not None)
-            taken = [live for live in inside if parent is None or live.parent == parent.id]
+            inside = (one for one in children if one.parent is not None)
+            taken = [one for one in inside if parent is None or one.parent == parent]
             self._lives.take_out(taken, moment)
         elif parent is not None:
             self._lives.put_into(children, parent, moment)
@@ -283,8 +276,8 @@ class Intake:
         events = [
             rows.event_row(
                 one.sealed, one.seq, now, self._txid, self._document,
-                parent=next((live.id for live in one.lives.get(Role.PARENT, ())), None),
-                epcs=sum(len(keys) for role, keys, _ in one.keys if role is not Role.PARENT),
+                parent=next(map(self._lives.id_of, one.keys.get(Role.PARENT, ())), None),
+                epcs=sum(len(keys) for role, keys in one.keys.items() if role is not Role.PARENT),
                 voided=one.voided,
             )
             for one in told
@@ -295,8 +288,8 @@ class Intake:
         named = [
             row
             for one in told
-            for role, lives in one.lives.items()
-            for row in rows.event_epc_rows(one.seq, role, lives)
+            for role, masks in one.masks.items()
+            for row in rows.event_epc_rows(one.seq, role, masks)
         ]
         named.sort()
         self._hand.insert("event_epc", rows.EVENT_EPC, named)
@@ -318,7 +311,6 @@ class Intake:
         self._hand.run("UPDATE event SET voided = ? WHERE seq = ?", (True, seq))
         named = self._hand.all("SELECT block, mask, role FROM event_epc WHERE seq = ?", (seq,))
         for item_id, role in rows.items_of_rows(named):
-            late = self._lives.late
-            late[item_id] = min(moment, late.get(item_id, moment))
+            self._lives.doubt(item_id, moment)
             if role is Role.PARENT:
                 self._lives.emptied.add(item_id)

@@ -36,7 +36,7 @@ _OWN = _COLUMNS + ", i.key" + _JOINED
 _ITEM_BY_KEY = _COLUMNS + _JOINED + " WHERE i.key = ?"
 _ITEM_BY_KEY_POSTGRESQL = for_postgresql(_ITEM_BY_KEY)
 _CONTENTS = (
-    _OWN
+    _OWN  # noqa: S608  # our own names
     + " JOIN containment k ON i.id BETWEEN k.block * 64 AND k.block * 64 + 63"
     + " AND k.mask & (CAST(1 AS BIGINT) << CAST(i.id & 63 AS INTEGER)) <> 0"
     + " WHERE k.parent = (SELECT id FROM item WHERE key = ?) AND k.until = 4611686018427387904"

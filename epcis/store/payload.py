@@ -7,19 +7,19 @@ alike up to a number of digits is kept as its common beginning and the numbers.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, TypeAlias
+from functools import lru_cache
+from typing import TypeAlias
 
 import msgspec
 import zstandard
 
 from epcis.model import Event, Header
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 _LEVEL = 1  # on these short texts as good as 9, and four times as fast
 _RUN_MIN = 4
 _DIGITS_MAX = 18
+_RUNS_REMEMBERED_MAX = 256
+_RUN_REMEMBERED_EPCS_MAX = 1000
 _NUMBER_BYTES = tuple(((10**digits - 1).bit_length() + 7) // 8 for digits in range(19))
 UNPACKED_BYTES_MAX = 1 << 30
 """A row that unpacks to more is damaged."""
@@ -74,14 +74,19 @@ def unsqueeze(data: bytes) -> bytes:
     return _codecs.decompress(data, max_output_size=UNPACKED_BYTES_MAX)
 
 
-def run_of(epcs: Sequence[str]) -> Run | None:
+def run_of(epcs: tuple[str, ...]) -> Run | None:
     r"""EPCs as a run, or None where they are too few or not alike.
 
-    >>> run_of(["urn:x:07", "urn:x:13", "urn:x:10", "urn:x:99"])
+    >>> run_of(("urn:x:07", "urn:x:13", "urn:x:10", "urn:x:99"))
     Run(start='urn:x:', digits=2, numbers=b'\x07\r\nc')
     """
     if len(epcs) < _RUN_MIN:
         return None
+    # The keys of the items are made from the same run, see keys.py.
+    return _remembered(epcs) if len(epcs) <= _RUN_REMEMBERED_EPCS_MAX else _run_of(epcs)
+
+
+def _run_of(epcs: tuple[str, ...]) -> Run | None:
     width = len(epcs[0])
     start = _common_start(min(epcs), max(epcs)).rstrip("0123456789")
     digits = width - len(start)
@@ -94,6 +99,9 @@ def run_of(epcs: Sequence[str]) -> Run | None:
         return None
     size = _NUMBER_BYTES[digits]
     return Run(start, digits, b"".join([int(number).to_bytes(size, "big") for number in numbers]))
+
+
+_remembered = lru_cache(_RUNS_REMEMBERED_MAX)(_run_of)
 
 
 def _common_start(low: str, high: str) -> str:

@@ -127,7 +127,12 @@ def write_tellings(
     told = [(row, teller.tell(row[0])) for row in found]
     rows = [item_row(standings, lots, row, telling) for row, telling in told]
     hand.update("item", "id", _CHANGING, rows)
-    stays = [Stay(row[0], *stay) for row, telling in told for stay in telling.stays]
+    stays = [
+        Stay(row[0], inside.since, inside.until, inside.parent)
+        for row, telling in told
+        for inside in telling.stays
+        if inside.parent is not None
+    ]
     replace_stays(hand, [row[0] for row in found], stays)
     hand.run_many(_LEAN, [(m, container, m) for container, m in teller.take_leanings()])
 

@@ -10,7 +10,7 @@ from epcis.model import TransformationEvent
 from epcis.query.index import FIELD_COLUMNS, SENSOR_COLUMNS, WORD_COLUMNS, index_rows
 from epcis.store.columns import microseconds, pack_key
 from epcis.store.life import named_classes, party_key, place_key
-from epcis.store.named import blocks_of, ids_of
+from epcis.store.named import ids_of, signed
 from epcis.store.tables import Relation, Role
 from schemas.cbv import bare
 from schemas.gs1.epc import canonical_key
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from epcis.model import Event
     from epcis.store.bulk import Hand, Row
     from epcis.store.intake import Sealed
-    from epcis.store.lives import Live
+    from epcis.store.lives import Masks
 
 EVENT = (
     "seq", "txid", "document", "position", "identity", "hash", "event_id", "type", "action",
@@ -78,10 +78,10 @@ def event_row(
     )
 
 
-def event_epc_rows(seq: int, role: Role, lives: Sequence[Live]) -> Iterator[Row]:
+def event_epc_rows(seq: int, role: Role, masks: Masks) -> Iterator[Row]:
     """The rows of table `event_epc` for one list of an event."""
-    for block, mask in blocks_of([live.id for live in lives]).items():
-        yield block, seq, int(role), mask
+    for block, mask in masks.items():
+        yield block, seq, int(role), signed(mask)
 
 
 def items_of_rows(named: Iterable[Row]) -> Iterator[tuple[int, Role]]:

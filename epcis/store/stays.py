@@ -29,9 +29,14 @@ _SET = (
     " ON CONFLICT (block, since, parent, until)"
     " DO UPDATE SET mask = containment.mask | excluded.mask"
 )
-_THIS = " WHERE block = ? AND since = ? AND parent = ? AND until = ?"
-_CLEAR = "UPDATE containment SET mask = mask & ?" + _THIS
-_REMOVE = "DELETE FROM containment" + _THIS + " AND mask = 0"
+_CLEAR = (
+    "UPDATE containment SET mask = mask & ?"
+    " WHERE block = ? AND since = ? AND parent = ? AND until = ?"
+)
+_REMOVE = (
+    "DELETE FROM containment"
+    " WHERE block = ? AND since = ? AND parent = ? AND until = ? AND mask = 0"
+)
 
 
 class Stay(NamedTuple):
