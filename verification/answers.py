@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -35,8 +35,7 @@ _OWNER = "SELECT owner FROM product WHERE code = ?"
 _OWNER_POSTGRESQL = _OWNER.replace("?", "%s")
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
+class Verification(msgspec.Struct, frozen=True):
     """A pack to be verified for a caller."""
 
     asked: Asked
@@ -47,16 +46,14 @@ class Verification:
     """False: the pack is not at hand, or is asked about for another reason than to supply it."""
 
 
-@dataclass(frozen=True, slots=True)
-class OperationWanted:
+class OperationWanted(msgspec.Struct, frozen=True):
     """A pack operation that a caller wants."""
 
     request: PackRequest
     caller: Caller
 
 
-@dataclass(frozen=True, slots=True)
-class PartnerQuestion:
+class PartnerQuestion(msgspec.Struct, frozen=True):
     """A trading partner's verification question."""
 
     question: Question
@@ -65,8 +62,7 @@ class PartnerQuestion:
     """What was found out about the requester's credential."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeardFromPeer:
+class HeardFromPeer(msgspec.Struct, frozen=True):
     """An operation on a pack that another repository answered for; it is only kept here."""
 
     request: PackRequest
@@ -233,7 +229,7 @@ def _with_alert(
     raised = suspicion_of(act, wanted.asked, who, settings.rule_pack, manual=wanted.manual)
     if raised is None:
         return answer
-    return replace(answer, alert=raised.alert, cause=raised.hint.say)
+    return msgspec.structs.replace(answer, alert=raised.alert, cause=raised.hint.say)
 
 
 def _entry(wanted: PartnerQuestion, response: Response) -> history.Entry:
@@ -285,8 +281,9 @@ def _with_peers_alert(
     raised = raise_alert(
         act, request, who, result=answer.result, hub=answer.hub, hint=Hint(), late=False
     )
-    told = wanted.verdict and replace(wanted.verdict, alert=raised)
-    return replace(wanted, answer=msgspec.structs.replace(answer, alert=raised), verdict=told)
+    told = wanted.verdict and msgspec.structs.replace(wanted.verdict, alert=raised)
+    answer = msgspec.structs.replace(answer, alert=raised)
+    return msgspec.structs.replace(wanted, answer=answer, verdict=told)
 
 
 def _peer_entry(stops: Stops, wanted: HeardFromPeer) -> history.Entry:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -89,12 +88,12 @@ def veiled(answer: Verdict) -> Verdict:
     """
     if answer.reason not in _TELLING:
         return answer
-    return replace(
+    return msgspec.structs.replace(
         answer,
         word=Word.STOP,
         reason=Reason.NOT_CONFIRMED,
         say=SAY[Reason.NOT_CONFIRMED],
-        facts=replace(answer.facts, pack=None, extended=None),
+        facts=msgspec.structs.replace(answer.facts, pack=None, extended=None),
         also=(),
         cause="",
     )

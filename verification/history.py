@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -29,8 +30,7 @@ _ON_SQLITE = (
 _ON_POSTGRESQL = _ON_SQLITE.replace("?", "%s")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One question or act about one pack, and its answer."""
 
     code: str
@@ -65,6 +65,8 @@ class _Confidential(msgspec.Struct):
     scanned: datetime | None
     alert: str | None
     record: msgspec.Raw
+    at_us: int | None = None
+    """The time of the row; the entry's own may be a little later (decision 0071)."""
 
 
 _encoder = msgspec.json.Encoder()
@@ -101,6 +103,7 @@ def keep(act: Act, entries: Iterable[Entry], kind: LeafKind = LeafKind.VERDICT) 
                     entry.scanned,
                     entry.alert,
                     msgspec.Raw(entry.record),
+                    at_us,
                 )
             ),
             subject=subject(entry.code, entry.serial),
@@ -218,4 +221,9 @@ def utc_text(moment: datetime) -> str:
     >>> utc_text(datetime(2026, 1, 2, tzinfo=UTC))
     '2026-01-02T00:00:00Z'
     """
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _second_text(int(moment.timestamp()))
+
+
+@lru_cache(maxsize=64)
+def _second_text(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -6,9 +6,10 @@ Identity is decided before state, and state from the top down: product, lot, exp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,8 +108,7 @@ class Reason(StrEnum):
     """Not known here, and a repository that may know it did not answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """What is printed on the pack, as the caller read it.
 
     >>> Asked("00355555678908", "S1").lot is None
@@ -122,8 +122,7 @@ class Asked:
     expiry: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class KnownPack:
+class KnownPack(msgspec.Struct, frozen=True):
     """What is recorded of a pack."""
 
     state: PackState
@@ -133,8 +132,7 @@ class KnownPack:
     """A sender told an expiry that is no date, so nobody can say whether it has passed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """All that a verdict depends on, besides the time."""
 
     asked: Asked
@@ -150,8 +148,7 @@ class Facts:
     """The later expiry that the manufacturer has given the pack's lot."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """The answer about one pack: a word, the reason for it and what to do next."""
 
     word: Word

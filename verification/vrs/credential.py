@@ -9,12 +9,12 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
+import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import (
@@ -123,7 +123,8 @@ class HttpWallet:
 
     async def _post(self, act: str, body: dict[str, str]) -> dict[str, Any]:
         url = f"{self._base}/api/v1/verifiablePresentation/{act}"
-        headers = {"Authorization": f"Bearer {self._token()}"}
+        token = self._token()
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
             answer = await self._http.post(url, json=body, headers=headers)
             said = answer.json()
