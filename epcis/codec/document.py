@@ -120,6 +120,11 @@ class DocumentReader:
         """What was found so far."""
         return self._gathering.listed
 
+    @property
+    def left_out(self) -> list[Finding]:
+        """What has been read that no event or header can hold, as comments in XML."""
+        return self._reader.left_out()
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -254,7 +259,8 @@ def convert(
         if progress is not None:
             progress(reader.stream.bytes_read)
     target.write(writer.end(reader.header))
-    return [*reader.findings, *writer.findings, *told[: limits.findings_max]]
+    told = told[: limits.findings_max]
+    return [*reader.findings, *reader.left_out, *writer.findings, *told]
 
 
 def _converted(

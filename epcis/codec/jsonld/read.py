@@ -21,7 +21,7 @@ from epcis.codec.jsonld.header import read_header
 from epcis.codec.jsonld.portions import Frame, NotWholeError, PortionReader
 from epcis.codec.jsonld.values import ValueReader
 from epcis.model import Event, Header
-from schemas.finding import Severity, Where
+from schemas.finding import Finding, Severity, Where
 from schemas.validate import validate_json
 
 if TYPE_CHECKING:
@@ -70,6 +70,10 @@ class JsonReader:
     def header(self) -> Header:
         """What the document says beside its events."""
         return self._header
+
+    def left_out(self) -> list[Finding]:
+        """Nothing: JSON says nothing beside its values."""
+        return []
 
     def __iter__(self) -> Iterator[Event]:
         if len(text := self._stream.peek(WHOLE_BYTES_MAX + 1)) <= WHOLE_BYTES_MAX:

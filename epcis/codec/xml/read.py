@@ -20,6 +20,7 @@ from epcis.codec.namespaces import OF_EPCIS, OWN, QUERY_1, QUERY_2, VERSION_2
 from epcis.codec.xml.events import EventReader
 from epcis.codec.xml.header import HeaderParts
 from epcis.codec.xml.judge import EXPLAINED_MAX, Judge
+from epcis.codec.xml.left_out import LeftOut
 from epcis.codec.xml.nodes import (
     BeyondLimit,
     Bindings,
@@ -37,7 +38,7 @@ from epcis.codec.xml.portions import (
     frame_of,
 )
 from epcis.model import Event, Header, Node
-from schemas.finding import Severity, Where
+from schemas.finding import Finding, Severity, Where
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -138,6 +139,7 @@ class XmlReader:
         self._unread = b""
         self._fed_bytes = 0
         self._fed_values = 0
+        self._left_out = LeftOut()
         self._at: tuple[str, int | None] = ("", None)
         self._parser = etree.XMLPullParser(
             events=("start", "end"),
@@ -266,6 +268,7 @@ class XmlReader:
                 "Send smaller events.",
                 path=self._path(self._at[0]),
             )
+        self._left_out.see(part, self._line_shift)
         self._parser.feed(part)
         yield from self._drain()
 
@@ -445,6 +448,10 @@ class XmlReader:
             query_name=self._results.get("queryName"),
             subscription_id=self._results.get("subscriptionID"),
         )
+
+    def left_out(self) -> list[Finding]:
+        """What stood in the document so far that no event or header can hold."""
+        return list(self._left_out.findings())
 
     def _malformed(self, fault: etree.XMLSyntaxError) -> Exception:
         line = fault.lineno if isinstance(fault.lineno, int) else None

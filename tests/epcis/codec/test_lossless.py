@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
 from lxml import etree
 from msgspec import structs
 
-from epcis.codec.document import Syntax, read_document
+from benchmarks.documents import write_xml
+from epcis.codec.document import Syntax, convert, read_document
 from epcis.model import AssociationEvent
-from schemas.finding import is_acceptable
+from schemas.finding import Severity, is_acceptable
 from schemas.validate import validate_json, validate_xml
 from tests.epcis.codec.documents import (
     canonical,
@@ -222,3 +224,44 @@ def test_dispositions_that_persist_and_sensors_cross_the_versions(shared, chain)
         document = (folder / name).read_bytes()
         back = converted(through(document, chain), Syntax.XML_2_0)
         assert leaf_values(document) - leaf_values(back) == {}
+
+
+def test_comments_instructions_and_the_doctype_are_told_with_their_lines():
+    day = io.StringIO()
+    write_xml(day, 200)
+    document = day.getvalue()
+    events = document.index("<ObjectEvent>")
+    behind = document.index("</ObjectEvent>", len(document) * 2 // 3)
+    for at, text in (
+        (
+            behind,
+            "\n<!-- two -->\n<x:y xmlns:x='urn:x'><?print page?><![CDATA[<!-- text -->]]></x:y>",
+        ),
+        (events, "<!-- one -->"),
+        (document.index("<epcis:"), "<!DOCTYPE project>\n"),
+    ):
+        document = document[:at] + text + document[at:]
+    for processes in (1, 2):
+        out = io.BytesIO()
+        told = convert(document.encode(), out, Syntax.JSON_LD, processes=processes)
+        assert [(f.code, f.severity) for f in told] == [
+            ("xml.doctype-not-kept", Severity.INFO),
+            ("xml.comments-not-kept", Severity.INFO),
+            ("xml.instructions-not-kept", Severity.INFO),
+        ]
+        assert told[1].what.startswith("2 comments are not kept")
+        lines = document.splitlines()
+        assert "<!-- one -->" in lines[told[1].where.line - 1]
+        assert "<?print page?>" in lines[told[2].where.line - 1]
+        assert b"<!-- text -->" in out.getvalue()
+        assert b"-- one --" not in out.getvalue()
+
+
+def test_lines_of_what_is_not_kept_are_right_behind_portions():
+    day = io.StringIO()
+    write_xml(day, 400)
+    at = day.getvalue().rindex("</ObjectEvent>")
+    document = day.getvalue()[:at] + "<!-- late -->" + day.getvalue()[at:]
+    for processes in (1, 2):
+        (told,) = convert(document.encode(), io.BytesIO(), Syntax.XML_2_0, processes=processes)
+        assert "<!-- late -->" in document.splitlines()[told.where.line - 1]
