@@ -68,7 +68,7 @@ class Schedule:
         unknown = [name for name in fields if name not in BOUNDS]
         if unknown:
             raise ScheduleError(f"a schedule has no field '{unknown[0]}'")
-        given = {n: str(fields[n]).strip() for n in BOUNDS if fields.get(n) is not None}
+        given = {name: _text(name, fields[name]) for name in BOUNDS if name in fields}
         if not given:
             raise ScheduleError("the schedule names no field; give at least one, e.g. minute")
         allowed = {name: _allowed(name, text) for name, text in given.items()}
@@ -127,6 +127,12 @@ class Schedule:
                     if candidate >= start:
                         return candidate
         return None
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise ScheduleError(f'{name} must be a text such as "5", "0,30" or "[1-5]"')
+    return value.strip()
 
 
 def _allowed(name: str, text: str) -> frozenset[int]:

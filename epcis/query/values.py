@@ -21,6 +21,7 @@ VALUES_MAX: Final = 1000
 TEXT_LENGTH_MAX: Final = 4096
 """Longest single text of a parameter."""
 COUNT_MAX: Final = 2**31 - 1
+_NO_TEXT: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _LOST_PLUS: Final = re.compile(r"(T[\d:.]+) (\d{2}:?\d{2})$")
 
 
@@ -71,7 +72,7 @@ def _checked(text: str) -> str:
         raise BadValue("holds an empty value")
     if len(text) > TEXT_LENGTH_MAX:
         raise TooMuch(f"holds a text longer than {TEXT_LENGTH_MAX} characters")
-    if "\x00" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+    if _NO_TEXT.search(text):
         raise BadValue("holds a character that no text may have")
     return text
 

@@ -7,6 +7,7 @@ A body goes to the disk as it arrives and is never whole in memory. What can be 
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -29,10 +30,12 @@ from epcis.routes.addresses import address, identifier
 from epcis.routes.answers import capable, new_router, next_page, per_page
 from epcis.routes.callers import MayCapture
 from epcis.routes.described import (
+    BEHAVIOUR,
     JSON_DOCUMENT,
     JSON_EVENT,
     LIST_DESCRIBED,
     ONE_DESCRIBED,
+    STATED,
     XML_DOCUMENT,
     body_described,
 )
@@ -42,9 +45,12 @@ from epcis.routes.problems import refusal, writable
 from epcis.routes.resources import refuse_parameters
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from epcis.desk import Caller
     from epcis.model import Event
     from epcis.routes.negotiation import Agreement
+    from schemas.finding import Finding
 
 EVENT_BYTES_MAX: Final = 16 * 1024 * 1024
 """Largest single event for `POST /events`."""
@@ -55,6 +61,8 @@ BODY_BYTES_MAX: Final = 1 << 30
 _EPCIS_2: Final = "urn:epcglobal:epcis:xsd:2"
 _ROOTS: Final = ("EPCISDocument", "EPCISQueryDocument", "EPCISMasterDataDocument")
 _TOO_LARGE: Final = ("document.too-many-events", "document.too-large")
+_NOT_THE_FRAME: Final = re.compile(r"/eventlist(\[\d+\])?/|/epcisheader\b", re.IGNORECASE)
+_FAULTS_SAID_MAX: Final = 5
 _GZIP: Final = ("gzip", "x-gzip")
 
 router = new_router("capture")
@@ -83,7 +91,11 @@ def capture_headers(request: Request) -> dict[str, str]:
     response_class=Response,
     status_code=202,
     openapi_extra=body_described(
-        "An EPCIS document, perhaps packed with gzip.", json=JSON_DOCUMENT, xml=XML_DOCUMENT
+        "An EPCIS document, perhaps packed with gzip.",
+        *STATED,
+        BEHAVIOUR,
+        json=JSON_DOCUMENT,
+        xml=XML_DOCUMENT,
     ),
 )
 async def post_capture(request: Request, caller: MayCapture) -> Response:
@@ -189,6 +201,24 @@ def _check_syntax(request: Request, body: Path, media_type: str) -> None:
                 "ValidationException",
                 "the body is a bare event; send it to /epcis/events, or inside an EPCISDocument",
             )
+    if sniffed.syntax is not Syntax.XML_1_2:
+        _refuse_wrong_frame(reader.findings)
+
+
+def _refuse_wrong_frame(findings: Iterable[Finding]) -> None:
+    """Refuse a document of EPCIS 2.0 that is wrong around its events: no behaviour can mend that.
+
+    Findings on events are the job's to tell.
+    """
+    faults = tuple(
+        one
+        for one in findings
+        if one.code.startswith(("json.", "xml."))
+        and not _NOT_THE_FRAME.search(one.where.path or "")
+    )
+    if faults:
+        what = "; ".join(one.what for one in faults[:_FAULTS_SAID_MAX])
+        raise refusal("ValidationException", what, faults)
 
 
 def _beyond_limits(request: Request, refused: DocumentRefused) -> Problem | None:
@@ -350,7 +380,7 @@ def _written(moment: datetime) -> str:
     "/events",
     response_class=Response,
     status_code=201,
-    openapi_extra=body_described("One event, as JSON-LD or XML.", json=JSON_EVENT),
+    openapi_extra=body_described("One event, as JSON-LD or XML.", *STATED, json=JSON_EVENT),
 )
 async def post_event(request: Request, caller: MayCapture) -> Response:
     """Store one event before answering; the same event again is the same answer."""

@@ -13,7 +13,12 @@ from epcis.query.paging import PER_PAGE, PER_PAGE_MAX
 from epcis.query.parameters import ACTIONS, EVENT_TYPES, FIXED
 from epcis.query.values import COUNT_MAX
 
-_TEXT: Final = {"type": "string", "minLength": 1, "pattern": r"^[^|\u0000-\u0020\u007f]+$"}
+_CONTROL: Final = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f"
+_WRITTEN: Final = rf"[^|{_CONTROL}]"
+_TEXT: Final = {
+    "type": "string",
+    "pattern": rf"^{_WRITTEN}*[^|\s{_CONTROL}]{_WRITTEN}*$",
+}
 _WORDS: Final = {"type": "array", "minItems": 1, "items": _TEXT}
 _TIME: Final = {
     "type": "string",
@@ -25,6 +30,12 @@ _NUMBER: Final = {"type": "number", "minimum": -1e300, "maximum": 1e300}
 _NUMBERS: Final = {"type": "array", "minItems": 1, "items": _NUMBER}
 _COUNT: Final = {"type": "integer", "minimum": 1, "maximum": COUNT_MAX}
 _BOOLEAN: Final = {"type": "boolean"}
+_FLAG: Final = {"enum": [True, False, 1, 0, "true", "false", "1", "0", "", None]}
+_AMOUNT: Final = {
+    **_NUMBER,
+    "type": ["number", "string"],
+    "pattern": r"^-?[0-9]{1,9}(\.[0-9]{1,9})?$",
+}
 _LEAST: Final = {"type": "string", "pattern": r"^([01](\.[0-9]{1,3}){0,2}|2(\.0){0,2})$"}
 _MOST: Final = {
     "type": "string",
@@ -113,6 +124,19 @@ def _schema(name: str) -> dict[str, Any]:
     return _WORDS
 
 
+def _member(name: str) -> dict[str, Any]:
+    """The same parameter in a JSON query, where a list of one may be written without brackets."""
+    schema = _schema(name)
+    if schema is _BOOLEAN:
+        return _FLAG
+    if schema is _NUMBER:
+        return _AMOUNT
+    if schema.get("type") != "array":
+        return schema
+    one = _AMOUNT if schema is _NUMBERS else schema["items"]
+    return {"anyOf": [one, {"type": "array", "minItems": 1, "items": one}]}
+
+
 def _parameter(name: str, schema: dict[str, Any], where: str = "query") -> dict[str, Any]:
     told: dict[str, Any] = {"name": name, "in": where, "required": False, "schema": schema}
     if schema.get("type") == "array":
@@ -120,7 +144,7 @@ def _parameter(name: str, schema: dict[str, Any], where: str = "query") -> dict[
     return told
 
 
-_FORMATS: Final = [
+FORMATS: Final = [
     _parameter("GS1-EPC-Format", {"enum": [one.value for one in EpcFormat]}, "header"),
     _parameter("GS1-CBV-XML-Format", {"enum": [one.value for one in CbvFormat]}, "header"),
 ]
@@ -137,19 +161,29 @@ PAGED: Final = [
 ]
 
 
-def events_described(*, without: str = "") -> dict[str, Any]:
-    """The description of a list of events; `without` the parameter its address fixes."""
+def events_described(what: str, *, without: str = "") -> dict[str, Any]:
+    """What a list of events is and takes; `without` the parameter its address fixes."""
     parameters = [_parameter(name, _schema(name)) for name in FIXED if name != without]
-    parameters += [
-        _parameter("orderBy", {"enum": ["eventTime", "recordTime"]}),
-        _parameter("orderDirection", {"enum": ["ASC", "DESC"]}),
-        _parameter("maxEventCount", _COUNT),
-    ]
-    return {"parameters": [*PAGED, *VERSION_RANGE, *_FORMATS, *parameters]}
+    parameters += [_parameter(name, schema) for name, schema in _ORDER.items()]
+    return {
+        "description": f"{what} {_BEYOND_A_SCHEMA}",
+        "parameters": [*PAGED, *VERSION_RANGE, *FORMATS, *parameters],
+    }
 
 
-LIST_DESCRIBED: Final = {"parameters": [*PAGED, *VERSION_RANGE, *_FORMATS]}
-ONE_DESCRIBED: Final = {"parameters": [*VERSION_RANGE, *_FORMATS]}
+_ORDER: Final[dict[str, dict[str, Any]]] = {
+    "orderBy": {"enum": ["eventTime", "recordTime"]},
+    "orderDirection": {"enum": ["ASC", "DESC"]},
+}
+_BEYOND_A_SCHEMA: Final = (
+    "Further parameters: `maxEventCount`, beyond which the answer is 413; `eventCountLimit`, only"
+    " with `orderBy`; `orderBy` an extension field; and all whose names carry a type, a unit or a"
+    " field (EPCIS 2.0 section 8.2.7.1), with prefixes from `GS1-Extensions`."
+)
+
+
+LIST_DESCRIBED: Final = {"parameters": [*PAGED, *VERSION_RANGE, *FORMATS]}
+ONE_DESCRIBED: Final = {"parameters": [*VERSION_RANGE, *FORMATS]}
 
 
 def path_described(path: str) -> dict[str, Any]:
@@ -162,35 +196,58 @@ def path_described(path: str) -> dict[str, Any]:
     }
 
 
-def body_described(description: str, **schemas: dict[str, Any]) -> dict[str, Any]:
-    """The description of a request body: `json` and `xml`, each with its schema."""
+def _one_of(name: str, *values: str) -> dict[str, Any]:
+    return _parameter(name, {"enum": list(values)}, "header")
+
+
+STATED: Final = [
+    _one_of(f"GS1-{standard}-Version", "1.2", "1.2.0", "2.0", "2.0.0", "2.0.1")
+    for standard in ("EPCIS", "CBV")
+]
+BEHAVIOUR: Final = _one_of("GS1-Capture-Error-Behaviour", "rollback", "proceed")
+
+
+def body_described(
+    description: str, *headers: dict[str, Any], **schemas: dict[str, Any]
+) -> dict[str, Any]:
+    """The description of a request body: `json` and `xml`, each with its schema, and headers."""
     media = {
         "json": ("application/json", "application/ld+json"),
         "xml": ("application/xml", "text/xml"),
     }
     content = {one: {"schema": schema} for kind, schema in schemas.items() for one in media[kind]}
-    return {"requestBody": {"required": True, "description": description, "content": content}}
+    body = {"required": True, "description": description, "content": content}
+    return {"requestBody": body, "parameters": list(headers)}
 
 
+_CONTEXT_PART: Final = [
+    {"const": "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"},
+    {"type": "object", "description": "prefixes of your own"},
+]
 _CONTEXT: Final = {
-    "const": "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld",
-    "description": "Or an array of this and of objects with prefixes of your own.",
+    "anyOf": [
+        *_CONTEXT_PART,
+        {"type": "array", "uniqueItems": True, "items": {"anyOf": _CONTEXT_PART}},
+    ]
 }
 QUERY_DEFINITION: Final = {
     "type": "object",
     "required": ["name", "query"],
     "additionalProperties": False,
     "properties": {
-        "name": {"type": "string", "pattern": r"^[A-Za-z0-9_.-]{1,200}$"},
+        "@context": {"description": "prefixes for the names of fields"},
+        "name": {"type": "string", "pattern": r"^[^\s/?#%\u0000-\u001f\u007f]{1,200}$"},
         "query": {
             "type": "object",
             "description": "Parameters of the simple event query; those with a type, a unit or a"
             " field in their name too.",
             "additionalProperties": False,
-            "properties": {name: _schema(name) for name in FIXED},
+            "properties": {"@context": {}, **_ORDER, **{name: _member(name) for name in FIXED}},
         },
     },
 }
+
+
 _SCHEDULE: Final = {
     "type": "object",
     "description": "Numbers, lists of them, and ranges such as [1-5]; times are UTC.",
@@ -209,8 +266,9 @@ SUBSCRIPTION: Final = {
     "type": "object",
     "required": ["dest"],
     "properties": {
+        "@context": {},
         "dest": {"type": "string", "pattern": r"^https://[a-z]{1,20}\.example/[a-z0-9]*$"},
-        "signatureToken": {"type": ["string", "null"], "minLength": 1, "maxLength": 1024},
+        "signatureToken": {"type": ["string", "null"], "pattern": "^[ -~]{1,1024}$"},
         "initialRecordTime": {"anyOf": [_TIME, {"type": "null"}]},
         "reportIfEmpty": {"type": "boolean"},
         "stream": {"const": True},
@@ -225,13 +283,14 @@ JSON_DOCUMENT: Final = {
     "properties": {
         "@context": _CONTEXT,
         "type": {"const": "EPCISDocument"},
-        "schemaVersion": {"const": "2.0"},
+        "schemaVersion": {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)*$"},
         "creationDate": _TIME,
         "epcisBody": {
             "type": "object",
             "required": ["eventList"],
-            "properties": {"eventList": {"type": "array", "items": {"type": "object"}}},
-            "additionalProperties": False,
+            "properties": {
+                "eventList": {"type": "array", "description": "The job judges each event alone."}
+            },
         },
     },
     "additionalProperties": False,
@@ -243,14 +302,21 @@ XML_DOCUMENT: Final = {
         "namespace": "urn:epcglobal:epcis:xsd:2",
         "prefix": "epcis",
     },
-    "required": ["EPCISBody"],
+    "required": ["schemaVersion", "creationDate", "EPCISBody"],
     "properties": {
+        "schemaVersion": {
+            "type": "string",
+            "pattern": r"^[0-9]{1,4}(\.[0-9]{1,4})?$",
+            "xml": {"attribute": True},
+        },
+        "creationDate": {**_TIME, "xml": {"attribute": True}},
         "EPCISBody": {
             "type": "object",
-            "required": ["EventList"],
             "properties": {"EventList": {"type": "object"}},
-        }
+            "additionalProperties": False,
+        },
     },
+    "additionalProperties": False,
 }
 JSON_EVENT: Final = {
     "type": "object",
@@ -263,10 +329,8 @@ JSON_EVENT: Final = {
         "action": {"enum": list(ACTIONS)},
         "epcList": {
             "type": "array",
-            "items": {
-                "type": "string",
-                "pattern": "^urn:epc:id:sgtin:0614141[.]10734[0-9][.][1-9]+$",
-            },
+            "uniqueItems": True,
+            "items": {"type": "string", "format": "uri"},
         },
     },
     "additionalProperties": False,
@@ -274,11 +338,18 @@ JSON_EVENT: Final = {
 """One kind of event for an example; every event of the standard is taken."""
 SOAP_MESSAGE: Final = {
     "type": "object",
-    "xml": {
-        "name": "GetStandardVersion",
-        "namespace": "urn:epcglobal:epcis-query:xsd:1",
-        "prefix": "epcisq",
+    "xml": {"name": "Poll", "namespace": "urn:epcglobal:epcis-query:xsd:1", "prefix": "epcisq"},
+    "required": ["queryName", "params"],
+    "properties": {
+        "queryName": {"const": "SimpleMasterDataQuery"},
+        "params": {
+            "const": {
+                "param": [
+                    {"name": "includeAttributes", "value": "false"},
+                    {"name": "includeChildren", "value": "false"},
+                ]
+            }
+        },
     },
-    "additionalProperties": False,
 }
 """One operation for an example; the WSDL has all of them."""

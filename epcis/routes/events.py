@@ -133,7 +133,10 @@ def _page(
 
 
 @router.get(
-    "/events", response_class=Response, responses=QUERY_ANSWER, openapi_extra=events_described()
+    "/events",
+    response_class=Response,
+    responses=QUERY_ANSWER,
+    openapi_extra=events_described("Events that match the query of the address, page by page."),
 )
 def events(request: Request, caller: MayQuery) -> Response:
     """Events that match the simple event query of the address, page by page."""
@@ -145,7 +148,7 @@ def events(request: Request, caller: MayQuery) -> Response:
     "/effectiveEvents",
     response_class=Response,
     responses=QUERY_ANSWER,
-    openapi_extra=events_described(),
+    openapi_extra=events_described("Events that hold today, without those declared wrong."),
 )
 def effective_events(request: Request, caller: MayQuery) -> Response:
     """The same question over what holds today: without events that were declared wrong."""

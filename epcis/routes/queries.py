@@ -20,6 +20,7 @@ from epcis.routes.described import (
     ONE_DESCRIBED,
     QUERY_ANSWER,
     QUERY_DEFINITION,
+    STATED,
     body_described,
 )
 from epcis.routes.events import PAGING, Question, asked, event_page
@@ -61,7 +62,7 @@ async def json_body(request: Request) -> Any:  # noqa: ANN401  # whatever the ca
     "/queries",
     response_class=Response,
     status_code=201,
-    openapi_extra=body_described("name and query", json=QUERY_DEFINITION),
+    openapi_extra=body_described("name and query", *STATED, json=QUERY_DEFINITION),
 )
 async def make_query(request: Request, caller: MayQuery) -> Response:
     """Keep a query under a name, to be asked and subscribed to by it."""

@@ -152,8 +152,8 @@ def written(key: str, agreement: Agreement) -> str:
 
 
 def _one(resource: Resource, request: Request, caller: Caller) -> Response:
-    """What there is about one value: its events."""
-    refuse_parameters(request)
+    """What there is about one value: its events; the published interface lets it be paged."""
+    refuse_parameters(request, *_PAGING)
     agreement = agree(request)
     value = identifier(request, resource.name)
     _must_be_seen(resource, request, caller, value)
@@ -194,7 +194,9 @@ def _offer(resource: Resource) -> None:
         del value
         return _one(resource, request, caller)
 
-    described = events_described(without=resource.parameter)
+    described = events_described(
+        f"Events of one of the {resource.name}.", without=resource.parameter
+    )
     for path, endpoint, answers, extra in (
         (f"/{resource.name}", listing, COLLECTION_ANSWER, LIST_DESCRIBED),
         (f"/{resource.name}/{{value:path}}/events", events_of, QUERY_ANSWER, described),
@@ -241,7 +243,7 @@ def epcs(request: Request, caller: MayQuery) -> Response:
     "/epcs/{epc:path}/events",
     response_class=Response,
     responses=QUERY_ANSWER,
-    openapi_extra=events_described(),
+    openapi_extra=events_described("The events that name an item, in whichever list."),
 )
 def epc_events(request: Request, epc: str, caller: MayQuery) -> Response:
     """The events that name an item, in whichever list."""
@@ -275,9 +277,9 @@ def epc_state(request: Request, epc: str, caller: MayQuery) -> Response:
     openapi_extra=ONE_DESCRIBED,
 )
 def epc_resources(request: Request, epc: str, caller: MayQuery) -> Response:
-    """What there is about one item: its events."""
+    """What there is about one item: its events; the published interface lets it be paged."""
     del epc
-    refuse_parameters(request)
+    refuse_parameters(request, *_PAGING)
     agreement = agree(request)
     _seen_epc(request, caller, "")
     return collection(agreement, ["events"], {"Link": '<./state>; rel="describedby"'})

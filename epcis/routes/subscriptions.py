@@ -17,7 +17,14 @@ from epcis.query.values import BadValue, moment
 from epcis.routes.addresses import address
 from epcis.routes.answers import capable, new_router, next_page, per_page
 from epcis.routes.callers import MayQuery
-from epcis.routes.described import LIST_DESCRIBED, ONE_DESCRIBED, SUBSCRIPTION, body_described
+from epcis.routes.described import (
+    FORMATS,
+    LIST_DESCRIBED,
+    ONE_DESCRIBED,
+    STATED,
+    SUBSCRIPTION,
+    body_described,
+)
 from epcis.routes.events import PAGING
 from epcis.routes.negotiation import agree, agree_to_write, choice, discovery
 from epcis.routes.problems import not_found, refusal
@@ -51,7 +58,9 @@ router = new_router("subscriptions")
     "/queries/{query_name}/subscriptions",
     response_class=Response,
     status_code=201,
-    openapi_extra=body_described("dest, and stream or schedule", json=SUBSCRIPTION),
+    openapi_extra=body_described(
+        "dest, and stream or schedule", *STATED, *FORMATS, json=SUBSCRIPTION
+    ),
 )
 async def subscribe(request: Request, query_name: str, caller: MayQuery) -> Response:
     """Have the results of a named query sent to a webhook, as they come or by schedule."""
@@ -60,6 +69,7 @@ async def subscribe(request: Request, query_name: str, caller: MayQuery) -> Resp
     body = await json_body(request)
     if not isinstance(body, dict) or set(body) - _MEMBERS:
         raise refusal("ValidationException", f"the body must be an object of {sorted(_MEMBERS)}")
+    _refuse_nothing_said(body)
     _refuse_limits(found)
     made = _subscription(request, caller, found, body)
     await asyncio.to_thread(_keep, request, made)
@@ -67,6 +77,12 @@ async def subscribe(request: Request, query_name: str, caller: MayQuery) -> Resp
     return Response(
         orjson.dumps(told(made)), status_code=201, headers=headers, media_type="application/json"
     )
+
+
+def _refuse_nothing_said(body: dict[str, Any]) -> None:
+    for name in ("stream", "schedule"):
+        if name in body and body[name] is None:
+            raise refusal("SubscriptionControlsException", f"{name} is null; leave it out")
 
 
 def _refuse_limits(found: NamedQuery) -> None:
@@ -146,11 +162,11 @@ def _token(stated: object) -> str | None:
     if (
         not isinstance(stated, str)
         or not 1 <= len(stated) <= TOKEN_LENGTH_MAX
-        or not stated.isprintable()
+        or not (stated.isascii() and stated.isprintable())
     ):
         raise refusal(
             "ValidationException",
-            f"signatureToken must be 1 to {TOKEN_LENGTH_MAX} printable characters",
+            f"signatureToken must be 1 to {TOKEN_LENGTH_MAX} printable characters of ASCII",
         )
     return stated
 
