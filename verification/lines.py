@@ -28,6 +28,7 @@ class Lines:
             budget_s=settings.partner_budget_s,
             credentials=settings.credentials,
             holder=settings.wallet_holder,
+            keys=settings.partner_keys,
         )
 
     async def close(self) -> None:

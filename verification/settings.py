@@ -52,6 +52,8 @@ class VerificationSettings:
     """DID of the credential that our wallet presents."""
     partner_budget_s: float = BUDGET_S
     """Total time for all tries of one question to a partner."""
+    partner_keys: Mapping[str, str] = field(default_factory=dict)
+    """API keys that let us in at responders, by their base URL."""
     directory_file: Path | None = None
     """A lookup directory that is taken over whenever it changes."""
     peers: tuple[Peer, ...] = ()

@@ -35,6 +35,7 @@ async def run_unfinished(
             budget_s=settings.partner_budget_s,
             credentials=settings.credentials,
             holder=settings.wallet_holder,
+            keys=settings.partner_keys,
         )
         directory = ""
         while not stop.is_set():

@@ -76,6 +76,7 @@ def practice_of(settings: Settings) -> VerificationSettings:
         credentials=_wallet(settings),
         wallet_holder=settings.wallet_holder,
         partner_budget_s=settings.partner_budget_s,
+        partner_keys=_partner_keys(settings.partner_keys_file),
         directory_file=settings.verification_directory,
         peers=_peers(settings.peers_file),
         peer_patience=Patience(
@@ -128,6 +129,16 @@ def _peer(path: Path, told: PeerTold) -> Peer:
     if told.key_file:
         key = _read(path.parent / told.key_file, f"key of peer {told.name}").decode().strip()
     return Peer(told.name, told.base_url, key, told.markets)
+
+
+def _partner_keys(path: Path | None) -> dict[str, str]:
+    if path is None:
+        return {}
+    told = _parsed(path, msgspec.json.Decoder(dict[str, str]), "keys of partners")
+    return {
+        url.rstrip("/"): _read(path.parent / file, f"key of {url}").decode().strip()
+        for url, file in told.items()
+    }
 
 
 def _wallet(settings: Settings) -> CredentialProvider | None:

@@ -91,6 +91,8 @@ class Settings(BaseSettings):
     """How long it is left alone, in seconds."""
     verification_directory: Path | None = None
     """JSON file of who answers verification questions (VRS); taken over whenever it changes."""
+    partner_keys_file: Path | None = None
+    """JSON object: base URL of a responder to the file with the API key that lets us in there."""
     partner_budget_s: float = Field(default=3.0, gt=0)
     """Longest wait for a partner's answer, all tries together, in seconds."""
     credential_policy: Literal["off", "warn", "require"] = "off"

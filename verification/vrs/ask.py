@@ -27,7 +27,7 @@ from verification.vrs.directory import Entry, responders
 from verification.vrs.question import LINK_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from epcis.store.database import Act, Store, View
     from verification.vrs.credential import CredentialProvider
@@ -109,11 +109,13 @@ class Requester:
         budget_s: float = BUDGET_S,
         credentials: CredentialProvider | None = None,
         holder: str = "",
+        keys: Mapping[str, str] | None = None,
     ) -> None:
         self._http = http
         self._budget_s = budget_s
         self._credentials = credentials
         self._holder = holder
+        self._keys = keys or {}
         self._breakers: dict[str, Breaker] = {}
 
     async def ask(self, question: Outgoing, entries: list[Entry]) -> Heard:
@@ -148,6 +150,9 @@ class Requester:
 
     async def _ask_one(self, question: Outgoing, entry: Entry, breaker: Breaker) -> Heard:
         headers = {"GS1US-Version": VERSION, "Accept": "application/json"}
+        key = self._keys.get(entry.base_url.rstrip("/"))
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
         if self._credentials is not None:
             try:
                 # A presentation lives five minutes and is tied to the question: new for each try.
