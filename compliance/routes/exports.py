@@ -5,17 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import structlog
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
 from compliance.dossier.jobs import ExportJob, ask, file_of, find_job, forget, list_jobs
-from compliance.dossier.redaction import find_profile, profiles_in
+from compliance.dossier.redaction import Profile, find_profile, profiles_in
 from compliance.dossier.refusal import ExportRefused
 from compliance.dossier.selection import Selection, profile_for, selection_from
 from epcis.desk import Caller, Problem, needs, now_of, settings_of, store_of
 from schemas.gs1.keys import Gtin
 
+_log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/exports", tags=["exports"])
 
 MayExport = Annotated[Caller, Depends(needs("export"))]
@@ -94,9 +96,8 @@ def list_(request: Request, caller: MayExport) -> list[dict[str, Any]]:
 @router.get("/profiles")
 def profiles(request: Request, caller: MayExport) -> list[dict[str, Any]]:
     """The redaction profiles there are, and what each keeps, hashes and leaves out."""
-    own = own_profiles(request)
-    names = [PARTNERS] if caller.party else sorted(profiles_in(own))
-    return [find_profile(name, own).as_dict() for name in names]
+    found = all_profiles(request)
+    return [one.as_dict() for one in found if not caller.party or one.name == PARTNERS]
 
 
 @router.get("/{job_id}")
@@ -132,6 +133,18 @@ def own_profiles(request: Request) -> Path | None:
     """Where the operator's own redaction profiles lie."""
     folder: Path | None = getattr(settings_of(request), "redaction_profiles", None)
     return folder
+
+
+def all_profiles(request: Request) -> list[Profile]:
+    """Every redaction profile that can be used here, by name."""
+    own = own_profiles(request)
+    found = []
+    for name in sorted(profiles_in(own)):
+        try:
+            found.append(find_profile(name, own))
+        except (ExportRefused, OSError) as fault:
+            _log.warning("a redaction profile cannot be used", name=name, why=str(fault))
+    return found
 
 
 def folder_of(request: Request) -> Path:

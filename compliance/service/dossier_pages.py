@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from compliance.dossier.jobs import list_jobs
 from compliance.dossier.selection import selection_from
-from compliance.routes.exports import order
+from compliance.routes.exports import all_profiles, order
 from compliance.service.pages import must_sign_in, render, sign_in_page
 from epcis.desk import Caller, Problem, caller_of, needs, store_of
 from schemas.gs1.keys import Gtin
@@ -23,14 +23,24 @@ KINDS = {
     "case": ("sscc",),
     "shipment": ("transaction",),
     "recall": ("id",),
-    "period": ("from", "to"),
+    "period": ("from", "to", "by"),
     "audit trail": ("from", "to", "who"),
     "verification log": ("from", "to"),
     "dscsa inspection": ("from", "to"),
     "authority report": ("from", "to", "purpose"),
 }
 """What each kind of dossier asks for."""
-LABELS = {"gtin": "GTIN", "sscc": "SSCC", "dscsa inspection": "DSCSA inspection"}
+CHOICES = {
+    "by": ("event time", "record time"),
+    "purpose": ("39(a)", "39(b)", "39(c)"),
+}
+"""Fields with few possible words; by record time a dossier proves that nothing is missing."""
+LABELS = {
+    "gtin": "GTIN",
+    "sscc": "SSCC",
+    "dscsa inspection": "DSCSA inspection",
+    "by": "Counted by (record time proves that nothing is missing)",
+}
 """How kinds and fields are written where not simply with a capital."""
 
 
@@ -52,7 +62,8 @@ async def ask_for(
     try:
         if "gtin" in said:
             said["gtin"] = str(Gtin.parse(said["gtin"]))
-        await run_in_threadpool(order, request, caller, selection_from(said))
+        profile = said.pop("profile", "")
+        await run_in_threadpool(order, request, caller, selection_from(said), profile)
     except ValueError as fault:
         return _page(request, str(fault))
     except Problem as problem:
@@ -66,7 +77,15 @@ def _page(request: Request, refusal: str) -> Response:
         jobs = [job for job in list_jobs(view) if party is None or job.party == party]
     busy = any(job.state in ("waiting", "running") for job in jobs)
     page = render(
-        "dossiers.html", request, jobs=jobs, kinds=KINDS, labels=LABELS, busy=busy, refusal=refusal
+        "dossiers.html",
+        request,
+        jobs=jobs,
+        kinds=KINDS,
+        choices=CHOICES,
+        labels=LABELS,
+        profiles=[] if party else all_profiles(request),
+        busy=busy,
+        refusal=refusal,
     )
     page.status_code = 422 if refusal else 200
     return page
