@@ -92,7 +92,7 @@ def _check_marks(view: View) -> Iterator[Finding]:
     """An event is archived and an outline, or neither."""
     odd = Hand(view).stream(_MARKS, (OUTLINE,))
     for seq, event_id, archive, head in odd:
-        if (archive is not None) != is_outline(bytes(head)):
+        if (archive is not None) != is_outline(head):
             yield _found(f"event {seq} ({event_id}) is half archived", f"event/{seq}")
     for (number,) in Hand(view).all(_STRAY):
         yield _found(f"document {number} is archived, and some of its bytes are here")

@@ -10,9 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
+from zstandard import ZstdError
 
 from epcis.model import AggregationEvent, Node
 from epcis.store.life import happening, told_lot
+from epcis.store.payload import is_outline, unpack_outline
 from epcis.store.tables import Role
 
 if TYPE_CHECKING:
@@ -57,6 +59,14 @@ def outline(event: Event) -> Event:
     kept = msgspec.structs.replace(event, **bare)
     assert is_faithful(kept, event), "an outline tells the lives that its event tells"
     return kept
+
+
+def is_outline_of(payload: bytes, event: Event) -> bool:
+    """Whether a payload is the outline of an event, and of no other."""
+    try:
+        return is_outline(payload) and unpack_outline(payload) == outline(event)
+    except (ValueError, ZstdError):
+        return False
 
 
 def is_faithful(kept: Event, event: Event) -> bool:

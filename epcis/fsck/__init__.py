@@ -15,6 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 from zstandard import ZstdError
 
+from epcis.archive.check import check_archive
 from epcis.fsck.documents import check_documents
 from epcis.fsck.events import check_events
 from epcis.fsck.forms import check_forms
@@ -63,6 +64,7 @@ def fsck(
             "master data": partial(check_master_data, read, tell),
             "registers": partial(check_registers, read, tell),
             "events": partial(check_events, read, tell),
+            "the archive": partial(check_archive, read, tell),
             "item state": partial(check_state, read, now=now, rebuild_in=anew, progress=tell),
         }.items():
             yield from told(what, check)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from epcis.store.database import Store
 
 _NEXT = (
-    "SELECT id, sha256, received, sender, party, syntax, size_bytes, events, header, findings"
-    " FROM document WHERE id > ? ORDER BY id LIMIT 1"
+    "SELECT id, sha256, received, sender, party, syntax, size_bytes, events, header, findings,"
+    " archive FROM document WHERE id > ? ORDER BY id LIMIT 1"
 )
 _PARTS = "SELECT part, content FROM document_part WHERE document = ? ORDER BY part"
 _ENTRIES = (
@@ -45,6 +45,7 @@ class _Row(NamedTuple):
     events: int
     header: bytes | None
     findings: bytes | None
+    archive: int | None
 
 
 def check_documents(store: Store, progress: Callable[[str, int], None]) -> Iterator[Finding]:
@@ -57,7 +58,8 @@ def check_documents(store: Store, progress: Callable[[str, int], None]) -> Itera
             if found is None:
                 return
             row = _Row(*found)
-            yield from _check_bytes(hand, row)
+            if row.archive is None:
+                yield from _check_bytes(hand, row)
             yield from _check_row(hand, row)
         last = row.id
         checked += 1

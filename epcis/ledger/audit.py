@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import BigInteger, and_, false, not_, or_, select, true, type_coerce
 from zstandard import ZstdError
 
+from epcis.archive.reading import Shelves
 from epcis.ledger.append import TILE_WIDTH, tile_root
 from epcis.ledger.checkpoint import Checkpoint, Note, NoteRefused
 from epcis.ledger.entry import Entry, LeafKind
@@ -21,7 +22,8 @@ from epcis.ledger.record import parts_of
 from epcis.ledger.signed import Signed, check_signed
 from epcis.ledger.tables import ledger_checkpoint, ledger_entry, ledger_head, ledger_tile
 from epcis.ledger.witness import log_keys
-from epcis.store.payload import unpack_event
+from epcis.store.bulk import Hand
+from epcis.store.payload import is_outline, unpack_event
 from epcis.store.tables import document, event
 from schemas.finding import Finding, Severity, Where
 
@@ -87,6 +89,7 @@ class _Audit:
 
     def __post_init__(self) -> None:
         self.connection: Connection = self.view.connection
+        self.shelves = Shelves(Hand(self.view))
         self.tree = Frontier()
         self.time_us = 0
         self.before = (0, -(1 << 63))
@@ -151,9 +154,15 @@ class _Audit:
             if not rows:
                 return
             for row in rows:
-                yield _Stored._make(_as_bytes(value) for value in row)
+                yield self._from_archive(_Stored._make(_as_bytes(value) for value in row))
             last = rows[-1][0]
             self.progress("log entries", last + 1)
+
+    def _from_archive(self, stored: _Stored) -> _Stored:
+        """With the payload of its event, where that is archived and its file at hand."""
+        if stored.event is None or stored.payload is None:
+            return stored
+        return stored._replace(payload=self.shelves.at_hand(stored.event, stored.payload))
 
     def _check_entry(self, stored: _Stored) -> Iterator[Finding]:
         while stored.idx > self.tree.size:
@@ -362,15 +371,14 @@ def _faults(stored: _Stored) -> Iterator[str]:
         yield "is about an event that is gone"
         return
     else:
+        yield from _faults_beside(stored)
+        if is_outline(stored.payload):
+            return  # `epcis.archive.check` says where the rest of it is
         try:
             public, confidential = _event_parts(stored.payload)
         except (ZstdError, msgspec.MsgspecError, ValueError):
             yield "is about an event that cannot be read any more"
             return
-        if stored.event_hash != stored.subject:
-            yield "is about an event that has another hash now"
-        if stored.public is not None or stored.confidential is not None:
-            yield "keeps bytes beside the event it is about"
     if sha256(public).digest() != stored.public_hash:
         yield "has another public part than was logged"
     erased = stored.salt is None and stored.confidential_hash != _NOTHING
@@ -380,6 +388,14 @@ def _faults(stored: _Stored) -> Iterator[str]:
         yield "has another confidential part than was logged"
     if erased and confidential:
         yield "keeps a confidential part without its salt"
+
+
+def _faults_beside(stored: _Stored) -> Iterator[str]:
+    """What is wrong with the entry of an event, whatever the event says."""
+    if stored.event_hash != stored.subject:
+        yield "is about an event that has another hash now"
+    if stored.public is not None or stored.confidential is not None:
+        yield "keeps bytes beside the event it is about"
 
 
 def _as_bytes(value: object) -> object:

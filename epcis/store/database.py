@@ -20,7 +20,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-import epcis.archive.tables  # noqa: F401  # declares them, so that create_all makes them
+import epcis.archive.tables  # declares them, so that create_all makes them
 import epcis.query.tables  # noqa: F401  # declares them, so that create_all makes them
 from epcis.ledger.append import append
 from epcis.ledger.entry import NO_SUBJECT, Commitment, LeafKind, commit

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 from zstandard import ZstdError
 
+from epcis.archive.reading import Shelves
 from epcis.query.index import FIELD_COLUMNS, SENSOR_COLUMNS, WORD_COLUMNS
 from epcis.store.columns import moment_of, pack_key
 from epcis.store.digest import event_digest
@@ -46,11 +47,12 @@ def row_faults(hand: Hand, seqs: Sequence[int]) -> Iterator[tuple[int, str]]:
     A payload that cannot be read is left to whoever checks payloads.
     """
     rows = hand.all_in(_ROWS, list(seqs))
+    shelves = Shelves(hand)
     events: dict[int, Event] = {}
     for row in rows:
         said = dict(zip(EVENT, row, strict=True))
         try:
-            events[row[0]] = event = unpack_event(said["payload"])
+            events[row[0]] = event = unpack_event(shelves.at_hand(row[0], said["payload"]))
             differing = _differing_columns(event, said)
         except (ZstdError, msgspec.MsgspecError, ValueError, TypeError, OverflowError):
             events.pop(row[0], None)

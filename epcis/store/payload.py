@@ -167,7 +167,7 @@ def pack_outline(outline: Event) -> bytes:
 
 def is_outline(payload: bytes) -> bool:
     """Whether a row's payload is only the outline of an archived event."""
-    return bytes(payload[:1]) == OUTLINE
+    return isinstance(payload, bytes) and payload[:1] == OUTLINE
 
 
 def unpack_outline(payload: bytes) -> Event:
