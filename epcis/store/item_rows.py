@@ -8,24 +8,36 @@ by itself costs more than finding it.
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 
 from epcis.store.life import time_of_moment
 from epcis.store.named import ids_of, signed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from epcis.store.bulk import Hand, Row
     from epcis.store.lives import Life
 
 COLUMNS = "id, key, lot, standing, parent, age, moment, moment + lead"
 _KEYS_AT_ONCE_MAX = 256
-_BY_KEY = f"SELECT {COLUMNS} FROM item WHERE key"  # noqa: S608  # our own names
 _BY_ID = f"SELECT {COLUMNS} FROM item WHERE id"  # noqa: S608  # our own names
 _LOCKED = " ORDER BY id FOR UPDATE"
-_ADDED = ("id", "key", "lot", "standing", "parent", "age", "moment", "lead")
+_FIND_POSTGRESQL = f"""
+SELECT {COLUMNS} FROM item WHERE key = ANY(ARRAY(
+  SELECT substring(%b::bytea FROM n * %s + 1 FOR %s) FROM generate_series(0, %s - 1) AS n))
+ORDER BY id FOR UPDATE
+"""  # noqa: S608  # our own names
+_ADD_POSTGRESQL = """
+INSERT INTO item (id, key, lot, standing, parent, age, moment, lead)
+SELECT v.low + n, substring(%b::bytea FROM v.place + n * v.size FOR v.size),
+  v.lot, v.standing, v.parent, v.age, v.moment, v.lead
+FROM unnest(%s::int8[], %s::int4[], %s::int4[], %s::int8[], %s::int8[], %s::int8[], %s::int8[],
+  %s::int4[], %s::int4[], %s::int4[])
+  AS v(low, lot, standing, parent, age, moment, lead, place, size, many),
+  generate_series(0, v.many - 1) AS n
+"""
 _CHANGE = (
     "UPDATE item SET lot = ?, standing = ?, parent = ?, age = ?, moment = ?, lead = ?"
     " WHERE id BETWEEN ? AND ? AND ? & (CAST(1 AS BIGINT) << CAST(id & 63 AS INTEGER)) <> 0"
@@ -41,15 +53,15 @@ WHERE item.id BETWEEN v.low AND v.high AND v.mask & (1::int8 << (item.id & 63)::
 
 def rows_by_key(hand: Hand, keys: Sequence[bytes]) -> list[Row]:
     """The rows (`COLUMNS`) of the items with these packed keys; locked for the act."""
-    if not hand.is_sqlite:
-        return hand.all_in(_BY_KEY, keys, _LOCKED)
     rows: list[Row] = []
-    for size, alike in groupby(sorted(keys, key=len), len):
-        some = list(alike)
-        for at in range(0, len(some), _KEYS_AT_ONCE_MAX):
-            piece = some[at : at + _KEYS_AT_ONCE_MAX]
-            width = min(1 << (len(piece) - 1).bit_length(), _KEYS_AT_ONCE_MAX)
-            rows += hand.all(_find_of(width), (b"".join(piece), size, len(piece)))
+    for size, same_size in groupby(sorted(keys, key=len), len):
+        alike = list(same_size)
+        if not hand.is_sqlite:
+            rows += hand.all(_FIND_POSTGRESQL, (b"".join(alike), size, size, len(alike)))
+            continue
+        for at in range(0, len(alike), _KEYS_AT_ONCE_MAX):
+            some = alike[at : at + _KEYS_AT_ONCE_MAX]
+            rows += hand.all(_find_of(_width(len(some))), (b"".join(some), size, len(some)))
     return rows
 
 
@@ -60,16 +72,19 @@ def rows_by_id(hand: Hand, ids: Sequence[int]) -> list[Row]:
 
 def add_rows(hand: Hand, lives: Sequence[Life], keys: Mapping[int, Sequence[bytes]]) -> None:
     """Add the rows of new items; `keys` are those of a block, by their place in it."""
+    runs = [(*run, _state(life)) for life in lives for run in _runs(life, keys[life.block])]
     if hand.is_sqlite:
-        for life in lives:
-            _add_block(hand, life, keys[life.block])
-        return
-    rows = [
-        (number, keys[life.block][number & 63], *_state(life))
-        for life in lives
-        for number in ids_of(life.block, life.mask)
-    ]
-    hand.insert("item", _ADDED, rows)
+        for low, named, state in runs:
+            values = (low, *state, b"".join(named), len(named[0]), len(named))
+            hand.run(_add_of(_width(len(named))), values)
+    elif runs:
+        places = accumulate((len(named) * len(named[0]) for _, named, _ in runs), initial=1)
+        rows = [
+            (low, *state, place, len(named[0]), len(named))
+            for (low, named, state), place in zip(runs, places, strict=False)
+        ]
+        joined = b"".join(key for _, named, _ in runs for key in named)
+        hand.run(_ADD_POSTGRESQL, (joined, *map(list, zip(*rows, strict=True))))
 
 
 def change_rows(hand: Hand, lives: Sequence[Life]) -> None:
@@ -81,17 +96,15 @@ def change_rows(hand: Hand, lives: Sequence[Life]) -> None:
         hand.run(_CHANGE_POSTGRESQL, [list(column) for column in zip(*rows, strict=True)])
 
 
-def _add_block(hand: Hand, life: Life, keys: Sequence[bytes]) -> None:
-    low, high = _span(life)
-    named = keys[low & 63 : (high & 63) + 1]
-    size = len(named[0])
-    if life.mask == ((1 << len(named)) - 1) << (low & 63) and all(len(k) == size for k in named):
-        many = (low, *_state(life), b"".join(named), size, len(named))
-        hand.run(_add_of(1 << (len(named) - 1).bit_length()), many)
+def _runs(life: Life, keys: Sequence[bytes]) -> Iterator[tuple[int, Sequence[bytes]]]:
+    """Neighbours among the items of a life whose keys are of one size: first id, keys."""
+    low, high = (number & 63 for number in _span(life))
+    is_whole = life.mask >> low == (1 << high - low + 1) - 1
+    if is_whole and len(set(map(len, keys[low : high + 1]))) == 1:
+        yield (life.block << 6) + low, keys[low : high + 1]
         return
     for number in ids_of(life.block, life.mask):
-        key = keys[number & 63]
-        hand.run(_add_of(1), (number, *_state(life), key, len(key), 1))
+        yield number, (keys[number & 63],)
 
 
 def _state(life: Life) -> Row:
@@ -103,6 +116,11 @@ def _span(life: Life) -> tuple[int, int]:
     """The first and the last id of a life's items."""
     first = life.block << 6
     return first + (life.mask & -life.mask).bit_length() - 1, first + life.mask.bit_length() - 1
+
+
+def _width(count: int) -> int:
+    """A number of rows that a statement is prepared for."""
+    return 1 << (count - 1).bit_length()
 
 
 @lru_cache(maxsize=16)
