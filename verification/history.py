@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 
     from epcis.store.database import Act, View
 
-_ON_SQLITE = (
-    "INSERT INTO pack_operation (at_us, scanned_us, code, serial, operation, result, client,"
-    " location, alert, rules) VALUES (?,?,?,?,?,?,?,?,?,?)"
-)
-_ON_POSTGRESQL = _ON_SQLITE.replace("?", "%s")
+_COLUMNS = "at_us, scanned_us, code, serial, operation, result, client, location, alert, rules"
+_ON_SQLITE = f"INSERT INTO pack_operation ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"  # noqa: S608  # names of ours only
+_ON_POSTGRESQL = f"""
+INSERT INTO pack_operation ({_COLUMNS}) SELECT {_COLUMNS} FROM json_to_recordset(%s::json) AS r(
+ at_us bigint, scanned_us bigint, code text, serial text, operation text, result text,
+ client text, location text, alert text, rules text)
+"""  # noqa: S608  # names of ours only
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -45,6 +47,21 @@ class Entry(msgspec.Struct, frozen=True):
     alert: str | None = None
     rules: str | None = None
     """SHA-256 of the rule pack that decided."""
+
+
+class _Row(msgspec.Struct):
+    """A row of `pack_operation`."""
+
+    at_us: int
+    scanned_us: int | None
+    code: str
+    serial: str
+    operation: str
+    result: str
+    client: str
+    location: str
+    alert: str | None
+    rules: str | None
 
 
 class _Public(msgspec.Struct):
@@ -78,7 +95,7 @@ def keep(act: Act, entries: Iterable[Entry], kind: LeafKind = LeafKind.VERDICT) 
     rows = []
     for entry in entries:
         rows.append(
-            (
+            _Row(
                 at_us,
                 microseconds(entry.scanned) if entry.scanned else None,
                 entry.code,
@@ -108,8 +125,11 @@ def keep(act: Act, entries: Iterable[Entry], kind: LeafKind = LeafKind.VERDICT) 
             ),
             subject=subject(entry.code, entry.serial),
         )
-    statement = _ON_SQLITE if act.is_sqlite else _ON_POSTGRESQL
-    act.driver.cursor().executemany(statement, rows)
+    if act.is_sqlite:
+        act.driver.executemany(_ON_SQLITE, map(msgspec.structs.astuple, rows))
+    else:
+        # One statement for all of them, its rows as JSON: read by the server, not by the driver.
+        act.driver.execute(_ON_POSTGRESQL, (_encoder.encode(rows).decode(),))
 
 
 def pack_key(code: str, serial: str) -> str:

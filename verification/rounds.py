@@ -6,6 +6,7 @@ An answer is given only after the round's commit, so that its audit record is du
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -13,6 +14,8 @@ from epcis.desk import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from sqlalchemy import Connection
 
     from epcis.desk import Clock
     from epcis.store.database import Act, Store
@@ -24,6 +27,8 @@ WAITING_MAX = 4096
 """Requests that may wait; the next one is told to come back (503)."""
 ROUND_MAX = 128
 """Requests answered in one transaction."""
+LINE_IDLE_S_MAX = 30.0
+"""How long a connection may rest before another is taken, which the store has tried out."""
 
 
 class Rounds(Generic[Q, A]):
@@ -50,6 +55,8 @@ class Rounds(Generic[Q, A]):
         self._round_max = round_max
         self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
         self._runner: asyncio.Task[None] | None = None
+        self._line: Connection | None = None
+        self._used_s = 0.0
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rounds")
 
     async def ask(self, request: Q) -> A:
@@ -65,8 +72,9 @@ class Rounds(Generic[Q, A]):
         return await future
 
     def close(self) -> None:
-        """Let go of the thread; rounds under way are finished first."""
+        """Let go of the thread and its line; rounds under way are finished first."""
         self._thread.shutdown(wait=True)
+        self._hang_up()
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -96,9 +104,25 @@ class Rounds(Generic[Q, A]):
         return answers
 
     def _in_one_act(self, requests: list[Q]) -> list[A]:
-        with self._store.write(self._clock()) as act:
-            return self._work(act, requests)
-        # A crash in the block leaves nothing; after it every answer of the round is on disk.
+        if time.monotonic() - self._used_s > LINE_IDLE_S_MAX:
+            self._hang_up()
+        try:
+            if self._line is None:
+                self._line = self._store.line()
+            with self._store.write(self._clock(), line=self._line) as act:
+                return self._work(act, requests)
+            # A crash in the block leaves nothing; after it every answer of the round is on disk.
+        except BaseException:
+            self._hang_up()
+            raise
+        finally:
+            self._used_s = time.monotonic()
+
+    def _hang_up(self) -> None:
+        """Let go of a line that may be broken; the next round takes another."""
+        line, self._line = self._line, None
+        if line is not None:
+            line.close()
 
 
 def _settle(future: asyncio.Future[A], answer: A | BaseException) -> None:

@@ -11,6 +11,8 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+import msgspec
+
 import epcis.ledger.tables  # noqa: F401  # declares them, so that create_all makes them
 from epcis.ledger.merkle import HASH_BYTES, Frontier, node_hash
 from epcis.ledger.subjects import note_subjects
@@ -31,14 +33,18 @@ _INSERT_PLACED = (
     "INSERT INTO ledger_entry (idx, kind, subject, public_hash, confidential_hash, salt, public,"
     " confidential, event, record_time, leaf) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 )
-_INSERT_WAITING = (
-    "INSERT INTO ledger_entry (txid, kind, subject, public_hash, confidential_hash, salt, public,"
-    " confidential, event, record_time)"
-    " SELECT pg_current_xact_id()::text::bigint, k, s, p, c, salt, pub, con, e, t"
-    " FROM unnest(%s::smallint[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[],"
-    " %s::bytea[], %s::bigint[], %s::bigint[])"
-    " WITH ORDINALITY AS u(k, s, p, c, salt, pub, con, e, t, place) ORDER BY place"
-)
+_INSERT_WAITING = """
+INSERT INTO ledger_entry (txid, kind, subject, public_hash, confidential_hash, salt, public,
+ confidential, event, record_time)
+SELECT pg_current_xact_id()::text::bigint, r.kind, decode(r.subject, 'base64'),
+ decode(r.public_hash, 'base64'), decode(r.confidential_hash, 'base64'), decode(r.salt, 'base64'),
+ decode(r.public, 'base64'), decode(r.confidential, 'base64'), r.event, %s
+FROM ROWS FROM (json_to_recordset(%s::json) AS (kind smallint, subject text, public_hash text,
+ confidential_hash text, salt text, public text, confidential text, event bigint))
+ WITH ORDINALITY AS r(kind, subject, public_hash, confidential_hash, salt, public, confidential,
+  event, place)
+ORDER BY r.place
+"""
 _HEAD = "SELECT size, record_time, frontier FROM ledger_head WHERE tenant = 0"
 _NEW_HEAD = (
     "INSERT INTO ledger_head (tenant, origin, size, record_time, frontier)"
@@ -156,20 +162,10 @@ def _append_in_line(writer: Writer, things: Sequence[Commitment], now_us: int) -
 
 
 def _leave_waiting(writer: Writer, things: Sequence[Commitment], now_us: int) -> None:
-    writer.run(
-        _INSERT_WAITING,
-        (
-            [int(thing.kind) for thing in things],
-            [thing.subject for thing in things],
-            [thing.public_hash for thing in things],
-            [thing.confidential_hash for thing in things],
-            [thing.salt for thing in things],
-            [thing.public for thing in things],
-            [thing.confidential for thing in things],
-            [thing.event for thing in things],
-            [now_us] * len(things),
-        ),
-    )
+    # As JSON the rows are read by the server, in C; as arrays the driver would write them one
+    # element after the other.
+    rows = msgspec.json.encode([thing._asdict() for thing in things]).decode()
+    writer.run(_INSERT_WAITING, (now_us, rows))
 
 
 def read_head(writer: Writer) -> Head:

@@ -188,11 +188,14 @@ class Store:
         self.engine.dispose()
 
     @contextmanager
-    def write(self, now: datetime, *, long: bool = False) -> Iterator[Act]:
+    def write(
+        self, now: datetime, *, long: bool = False, line: Connection | None = None
+    ) -> Iterator[Act]:
         """One act: one transaction, committed at the end of the block, undone on any exception.
 
-        A `long` act (a large file) never makes others wait for their acknowledgement. Raises
-        StoreFull and StoreAway; both leave nothing behind.
+        A `long` act (a large file) never makes others wait for their acknowledgement. On
+        PostgreSQL an act may have a `line` of its own (`Store.line`). Raises StoreFull and
+        StoreAway; both leave nothing behind.
         """
         try:
             if self._group:
@@ -202,13 +205,23 @@ class Store:
                     yield act
                     act.enter_log()
                 return
-            with self.engine.begin() as connection:
+            with _transaction(self.engine, line) as connection:
                 act = Act(connection, self._record_time(connection, now), words=self._words)
                 connection.info[TOUCHED] = act.touched
                 yield act
                 act.enter_log()
                 # A crash up to here leaves nothing, after it everything of the act.
         except (DBAPIError, sqlite3.Error, psycopg.Error) as fault:
+            raise _said_of(fault) from fault
+
+    def line(self) -> Connection | None:
+        """A connection for acts that follow each other on one thread, to be closed after them.
+
+        None on SQLite, where all acts share one. Raises StoreAway.
+        """
+        try:
+            return None if self.is_sqlite else self.engine.connect()
+        except (DBAPIError, psycopg.Error) as fault:
             raise _said_of(fault) from fault
 
     @contextmanager
@@ -236,6 +249,16 @@ class Store:
                 self._latest = newest or datetime.min.replace(tzinfo=UTC)
             self._latest = max(self._latest, now)
             return self._latest
+
+
+@contextmanager
+def _transaction(engine: Engine, line: Connection | None) -> Iterator[Connection]:
+    if line is None:
+        with engine.begin() as connection:
+            yield connection
+        return
+    with line.begin():
+        yield line
 
 
 @dataclass(slots=True)
