@@ -40,6 +40,7 @@ from compliance.reports.questions import (
 from compliance.reports.recalls import lot_recalls_section, recalls_section
 from compliance.reports.repository import repository_sections
 from compliance.reports.transactions import (
+    INFORMATION,
     shipments_section,
     shipped_between,
     transaction_sections,
@@ -199,12 +200,17 @@ def paper_of(contents: Contents, keys: Keys, *, now: datetime, by: str) -> bytes
             title=f"Dossier: {contents.selection.as_dict()['kind']}",
             made=now,
             made_by=by,
-            sections=(_in_short(contents), *contents.sections, _proof(contents, keys)),
+            sections=(
+                _in_short(contents, keys),
+                *_at_a_glance(contents.sections),
+                *contents.sections,
+                _proof(contents, keys),
+            ),
         )
     )
 
 
-def _in_short(contents: Contents) -> Section:
+def _in_short(contents: Contents, keys: Keys) -> Section:
     """What an inspector asks first: about what, since when, how much, all of it, what is hidden."""
     gathered, profile = contents.gathered, contents.redactor.profile
     return Section(
@@ -212,6 +218,7 @@ def _in_short(contents: Contents) -> Section:
         facts=(
             *((_ASKED.get(name, name), value) for name, value in contents.asked.items()),
             ("made for", f"{profile.about} (profile {profile.name}, version {profile.version})"),
+            ("sealed under", keys.root.subject.rfc4514_string()),
             ("events", _span(gathered)),
             ("other entries", f"{gathered.records} of verifications, recalls, cases and the like"),
             ("is anything missing?", _completeness(contents)),
@@ -219,6 +226,16 @@ def _in_short(contents: Contents) -> Section:
             ("how to check it", "README.txt in the dossier has the commands; openssl is enough."),
         ),
     )
+
+
+def _at_a_glance(sections: tuple[Section, ...]) -> tuple[Section, ...]:
+    """The figures of all sections on the first page, where a report has several."""
+    lines = tuple(
+        (one.title, "; ".join(f"{name}: {value}" for name, value in one.facts))
+        for one in sections
+        if one.facts and one.title != INFORMATION
+    )
+    return (Section("At a glance", facts=lines),) if len(lines) > 1 else ()
 
 
 def _proof(contents: Contents, keys: Keys) -> Section:

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 ROWS_MAX = 500
 """Rows of a table that are printed; the CSV has all of them."""
 CELL_CHARACTERS_MAX = 160
+FACT_CHARACTERS_MAX = 1_000
+NARROW_COLUMNS_MIN = 10
+"""From so many columns on, a table is printed smaller."""
+_WIDTH = A4[0] - 36 * mm
+_COLUMN_CHARACTERS_MIN = 6
+_WORD_CHARACTERS_MAX = 18
+_TEXT_CHARACTERS_MAX = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,26 +91,46 @@ def _printed(
     parts: list[object] = [Paragraph(escape(section.title), heading)]
     parts.extend(Paragraph(escape(sentence), body) for sentence in section.sentences)
     if section.facts:
-        parts.append(_table([], section.facts, small, (45 * mm, 129 * mm)))
+        facts = [(name, _short(value, FACT_CHARACTERS_MAX)) for name, value in section.facts]
+        parts.append(_table([], facts, small, [45 * mm, _WIDTH - 45 * mm]))
     if section.rows:
-        parts.append(_table(section.columns, section.rows[:ROWS_MAX], small, None))
-        left = max(section.rows_total, len(section.rows)) - len(section.rows[:ROWS_MAX])
+        rows = [
+            [_short(cell, CELL_CHARACTERS_MAX) for cell in row] for row in section.rows[:ROWS_MAX]
+        ]
+        smaller = ParagraphStyle("smaller", parent=small, fontSize=6, leading=7.2)
+        style = smaller if len(section.columns) >= NARROW_COLUMNS_MIN else small
+        parts.append(_table(section.columns, rows, style, _widths(section.columns, rows)))
+        left = max(section.rows_total, len(section.rows)) - len(rows)
         if left > 0:
-            parts.append(Paragraph(f"and {left} more rows in the CSV file", small))
+            parts.append(Paragraph(f"and {left} more rows; report.json has more of them", small))
+    elif section.columns:
+        parts.append(Paragraph("none", small))
     parts.append(Spacer(1, 3 * mm))
     return parts
+
+
+def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[float]:
+    """Widths of columns by what stands in them: room for its longest word, more for long text."""
+    needs = []
+    for at, name in enumerate(columns):
+        cells = [row[at] for row in rows]
+        words = [word for cell in (name, *cells) for word in cell.split()]
+        word = min(max(map(len, words), default=1), _WORD_CHARACTERS_MAX)
+        text = min(max(map(len, cells), default=1), _TEXT_CHARACTERS_MAX)
+        needs.append(max(word + 2, (word + text) / 2, _COLUMN_CHARACTERS_MIN))
+    return [_WIDTH * need / sum(needs) for need in needs]
 
 
 def _table(
     columns: Sequence[str],
     rows: Sequence[Sequence[str]],
     style: ParagraphStyle,
-    widths: tuple[float, ...] | None,
+    widths: list[float],
 ) -> Table:
-    printed = [[Paragraph(escape(_short(cell)), style) for cell in row] for row in rows]
+    printed = [[Paragraph(escape(cell), style) for cell in row] for row in rows]
     if columns:
         printed.insert(0, [Paragraph(f"<b>{escape(name)}</b>", style) for name in columns])
-    table = Table(printed, colWidths=widths, repeatRows=1 if columns else 0)
+    table = Table(printed, colWidths=widths, repeatRows=1 if columns else 0, hAlign="LEFT")
     table.setStyle(
         TableStyle(
             [
@@ -111,14 +138,16 @@ def _table(
                 ("VALIGN", (0, 0), (-1, -1), "TOP"),
                 ("TOPPADDING", (0, 0), (-1, -1), 1.5),
                 ("BOTTOMPADDING", (0, 0), (-1, -1), 1.5),
+                ("LEFTPADDING", (0, 0), (-1, -1), 2.5),
+                ("RIGHTPADDING", (0, 0), (-1, -1), 2.5),
             ]
         )
     )
     return table
 
 
-def _short(cell: str) -> str:
-    return cell if len(cell) <= CELL_CHARACTERS_MAX else cell[: CELL_CHARACTERS_MAX - 1] + "\u2026"
+def _short(cell: str, characters_max: int) -> str:
+    return cell if len(cell) <= characters_max else cell[: characters_max - 1] + "\u2026"
 
 
 def _number(canvas: Canvas, document: SimpleDocTemplate) -> None:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from epcis.model import Event, Party
     from epcis.store.database import View
 
+INFORMATION = "Transaction information"
 SHIPMENTS_MAX = 200
 IDS_PER_QUESTION = 400
 LEVELS_MAX = 16
@@ -132,7 +133,7 @@ def _information(view: View, shipped: _Shipped) -> Section:
     packs = _count(view, _items_of(view, shipped.seq), shipped.moment)
     facts = _product_facts(view, {gtin for gtin, _, _ in packs})
     return Section(
-        title="Transaction information",
+        title=INFORMATION,
         facts=(
             ("documents", numbers or "none"),
             ("date of transaction and shipment", said.event_time),

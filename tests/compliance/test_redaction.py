@@ -255,3 +255,54 @@ def test_what_is_stated_is_always_part_of_what_is_there(said):
         assert left.is_whole == (
             not left.stated and left.is_public and left.said == {"type": "ObjectEvent", **said}
         )
+
+
+def test_a_run_with_hidden_entries_still_shows_that_nothing_is_missing(told, keys, tmp_path):
+    """Complete by proof: each place of the period is there, with its content or its leaf hash."""
+    day = Period(NOW - timedelta(hours=30), NOW + timedelta(minutes=1), by_record_time=True)
+    copy = Copy.made(told, day, keys, tmp_path, profile=shipped("public"))
+    run = copy.manifest["complete"]
+    inside = [place for place in copy.places if run["first"] <= place <= run["last"]]
+    assert inside == list(range(run["first"], run["last"] + 1))
+    assert copy.manifest["counts"]["withheld"] > 0
+    assert f"entries {run['first']} to {run['last']}" in copy.members["README.txt"].decode()
+
+
+def resealed(folder: Path, keys, change) -> tuple[int, str]:
+    """The outcome for a copy whose members were changed and sealed again by the same house."""
+    from compliance.dossier.package import Package
+    from compliance.seal.cades import sign_beside
+
+    path = folder / "forged.asice"
+    with ZipFile(folder / "copy.asice") as archive, path.open("w+b") as file:
+        members = {name: archive.read(name) for name in archive.namelist()}
+        change(members)
+        package = Package(file)
+        for name, content in members.items():
+            if name != "mimetype" and name != "SHA256SUMS" and not name.startswith("META-INF"):
+                package.add(name, content)
+        package.seal(lambda manifest: sign_beside(manifest, keys))
+    outcome = verify_export(path, keys.root_pem())
+    return outcome.exit_code, outcome.findings[0].code
+
+
+def test_even_the_house_cannot_leave_a_gap_or_misplace_a_statement(told, keys, tmp_path):
+    day = Period(NOW - timedelta(hours=30), NOW + timedelta(minutes=1), by_record_time=True)
+    Copy.made(told, day, keys, tmp_path, profile=shipped("public"))
+
+    def shorter(members: dict[str, bytes]) -> None:
+        said = json.loads(members["manifest.json"])
+        said["complete"]["last"] -= 1
+        members["manifest.json"] = json.dumps(said).encode()
+
+    def misplaced(members: dict[str, bytes]) -> None:
+        lines = members["extracts.ndjson"].splitlines(keepends=True)
+        members["extracts.ndjson"] = b"".join(reversed(lines))
+
+    def silent(members: dict[str, bytes]) -> None:
+        del members["extracts.ndjson"]
+
+    assert resealed(tmp_path, keys, lambda members: None) == (0, "dossier.intact")
+    assert resealed(tmp_path, keys, shorter) == (1, "dossier.log.incomplete")
+    assert resealed(tmp_path, keys, misplaced) == (1, "dossier.extracts.place")
+    assert resealed(tmp_path, keys, silent) == (1, "dossier.extracts.count")
