@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import func, insert, select, update
 
+from compliance.seal.keys import held_file
 from compliance.seal.signer import SealRefused
 from compliance.seal.timestamp import stamp
 from epcis.ledger.append import LogForked
@@ -23,6 +24,7 @@ from epcis.ledger.tree import Tree, head_of
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
     from cryptography.x509 import Certificate
@@ -196,18 +198,18 @@ def _hold(store: Store, keys: Keys) -> None:
         keys.hold(origin, bytes(signed))
 
 
-def held_checkpoints(store: Store, keys: Keys) -> list[Signed]:
+def held_checkpoints(store: Store, folder: Path) -> list[Signed]:
     """The newest checkpoint of this log as the folder of the keys has it, for `epcis.fsck`.
 
-    Raises SealRefused for a file that is damaged.
+    Nothing where these keys never signed it. Raises SealRefused for a file that is damaged.
     """
     with store.read() as view:
         origin = view.connection.scalar(select(ledger_head.c.origin)) or ""
-    said = keys.held(origin)
+    path = held_file(folder, origin)
     try:
-        return [Signed.parse(said)] if said is not None else []
+        return [Signed.parse(path.read_bytes())] if path.exists() else []
     except ValueError as fault:
-        raise SealRefused(f"the checkpoint held in {keys.folder} is damaged") from fault
+        raise SealRefused(f"the checkpoint held in {path} is damaged") from fault
 
 
 def _continues_what_was_signed(act: Act, tree: Tree) -> None:

@@ -136,15 +136,7 @@ class Keys:
 
     def hold(self, origin: str, checkpoint: bytes) -> None:
         """Keep the newest checkpoint of a log beside the keys that signed it."""
-        _write(self._held(origin), checkpoint)
-
-    def held(self, origin: str) -> bytes | None:
-        """What was kept last of a log; None for one that these keys never signed."""
-        path = self._held(origin)
-        return path.read_bytes() if path.exists() else None
-
-    def _held(self, origin: str) -> Path:
-        return self.folder / f"signed-{sha256(origin.encode()).hexdigest()[:16]}.json"
+        _write(held_file(self.folder, origin), checkpoint)
 
     @property
     def log(self) -> Ed25519PrivateKey:
@@ -336,6 +328,11 @@ class Keys:
             else NoEncryption()
         )
         _write(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked))
+
+
+def held_file(folder: Path, origin: str) -> Path:
+    """Where the newest checkpoint of a log is kept beside the keys."""
+    return folder / f"signed-{sha256(origin.encode()).hexdigest()[:16]}.json"
 
 
 def _write(path: Path, content: bytes) -> None:

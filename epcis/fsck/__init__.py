@@ -22,6 +22,7 @@ from epcis.fsck.forms import check_forms
 from epcis.fsck.master_data import check_master_data
 from epcis.fsck.registers import check_registers
 from epcis.fsck.state import check_state
+from epcis.fsck.subjects import check_subjects
 from epcis.ledger.audit import audit_log
 from epcis.store.database import Store
 from epcis.store.place import to_nobody
@@ -60,6 +61,7 @@ def fsck(
         for what, check in {
             "the form of the rows": partial(check_forms, read, tell),
             "the log": partial(audit_log, read, held=held, progress=tell),
+            "the log's index": partial(check_subjects, read),
             "documents": partial(check_documents, read, tell),
             "master data": partial(check_master_data, read, tell),
             "registers": partial(check_registers, read, tell),

@@ -85,6 +85,9 @@ def _check_some(
     named = _named_in(hand, [row.seq for row in rows])
     by_seq = {row.seq: row for row in rows}
     shelves = Shelves(hand)
+    gone = {item_id for told in named.values() for item_id, _, key in told if not key}
+    for item_id in sorted(gone):
+        yield odd("item", item_id, "is gone, and events name it")
     for row in rows:
         payload = shelves.at_hand(row.seq, row.payload)
         if is_outline(payload):  # its file is away, which `epcis.archive.check` says
@@ -98,10 +101,19 @@ def _check_some(
             yield _found(row, "what stays of it here is not what its file tells")
         if left_over:
             _take_told(event, left_over)
-        if what := _fault(hand, row, event, named.get(row.seq, set())):
+        told = named.get(row.seq, set())
+        if what := _fault(hand, row, event, {(role, key) for _, role, key in told}):
             yield _found(row, what)
+            yield from _misnamed(row, event, told)
     for seq, what in row_faults(hand, list(by_seq)):
         yield _found(by_seq[seq], what)
+
+
+def _misnamed(row: _Stored, event: Event, told: set[tuple[int, int, bytes]]) -> Iterator[Finding]:
+    """Items that the event is found by and that have another key than any it names."""
+    keys = {pack_key(canonical_key(epc)) for _, epcs in named_items(event) for epc in epcs}
+    for item_id in sorted({item_id for item_id, _, key in told if key and key not in keys}):
+        yield odd("item", item_id, f"has a key that event {row.seq} does not name")
 
 
 def _found(row: _Stored, what: str) -> Finding:
@@ -165,7 +177,8 @@ def _key_of(hand: Hand, item: int) -> bytes:
     return _blob(found[0][1]) if found else b""
 
 
-def _named_in(hand: Hand, seqs: Sequence[int]) -> dict[int, set[tuple[int, bytes]]]:
+def _named_in(hand: Hand, seqs: Sequence[int]) -> dict[int, set[tuple[int, int, bytes]]]:
+    """(item id, role, key) of the items that events are found by; an empty key is not there."""
     by_event: dict[int, list[Row]] = defaultdict(list)
     for row in hand.all_in(_NAMED, list(seqs)):
         by_event[row[3]].append(row[:3])
@@ -173,7 +186,7 @@ def _named_in(hand: Hand, seqs: Sequence[int]) -> dict[int, set[tuple[int, bytes
     ids = sorted({item_id for told in pairs.values() for item_id, _ in told})
     keys = {row[0]: _blob(row[1]) for row in hand.all_in(_KEYS, ids)}
     return {
-        seq: {(role, keys.get(item_id, b"")) for item_id, role in told}
+        seq: {(item_id, role, keys.get(item_id, b"")) for item_id, role in told}
         for seq, told in pairs.items()
     }
 

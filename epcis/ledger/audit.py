@@ -336,7 +336,7 @@ class _Audit:
                 Severity.CRITICAL,
                 f"event {event_id} names a document that is not there",
                 _RESTORE,
-                Where(path=f"event {seq}"),
+                Where(path=f"event/{seq}"),
             )
 
     def _check_events_logged(self) -> Iterator[Finding]:
@@ -354,7 +354,7 @@ class _Audit:
                 Severity.CRITICAL,
                 f"event {event_id} was never logged: it was put into the store past Packtrail",
                 _RESTORE,
-                Where(path=f"event {seq}"),
+                Where(path=f"event/{seq}"),
             )
 
 

@@ -207,12 +207,20 @@ def answer_of(
 
 def _write(act: Act, request: PackRequest, who: Who, known: Known, outcome: Outcome) -> None:
     """The pack's new row."""
+    values = row_after(request, who, known, outcome, act.now)
+    act.driver.execute(_PUT if act.is_sqlite else _PUT_POSTGRESQL, values)
+
+
+def row_after(
+    request: PackRequest, who: Who, known: Known, outcome: Outcome, now: datetime
+) -> tuple[str | int | None, ...]:
+    """The pack's row as an operation leaves it, columns as in table `pack`."""
     before = known.pack
     assert before is not None, "only a known pack is changed"
     changes = outcome.becomes is not None
-    at = request.scanned if request.scanned and request.scanned < act.now else act.now
+    at = request.scanned if request.scanned and request.scanned < now else now
     since = at if changes or before.since is None else before.since
-    values = (
+    return (
         request.code,
         request.serial,
         before.lot,
@@ -226,7 +234,6 @@ def _write(act: Act, request: PackRequest, who: Who, known: Known, outcome: Outc
         int(before.stolen or outcome.marks_stolen or outcome.becomes is PackState.STOLEN),
         int(request.handed_over or (before.handed_over and not changes)),
     )
-    act.driver.execute(_PUT if act.is_sqlite else _PUT_POSTGRESQL, values)
 
 
 def _keep(act: Act, done: Sequence[_Done], rules: RulePack) -> None:
@@ -275,7 +282,7 @@ def _entry(one: _Done, rules: RulePack) -> history.Entry:
     )
 
 
-class _Record(msgspec.Struct):
+class Record(msgspec.Struct):
     """What a history entry of an operation holds."""
 
     request: PackRequest
@@ -298,7 +305,7 @@ def replay(view: View, past: history.Past) -> tuple[Outcome, Outcome]:
     rules = parse(bytes(content))
     if rules.sha256 != past.rules:
         raise LookupError(f"the kept rule pack {past.rules} was altered")
-    kept = msgspec.convert(past.record, type=_Record)
+    kept = msgspec.convert(past.record, type=Record)
     again = decide(kept.request, kept.who, kept.known, rules, past.at)
     return kept.outcome, again
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import string
 from datetime import date  # noqa: TC003  # msgspec reads the annotations at run time
+from hashlib import sha256, shake_256
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -25,13 +26,15 @@ from verification.verdict import LotState, PackState, ProductState
 from verification.vrs.question import MalformedError, gtin_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from epcis.store.database import Act
     from verification.fmd.operation import Who
     from verification.fmd.rulepack import RulePack
 
 WHOLESALERS_FRESH_MONTHS = 13
+SUM_BYTES = 256
+"""Of `packs_sum`: so long that no other set of packs can be made to have the same sum."""
 SERIALS_MAX = 1_000_000
 """Serial numbers in one upload."""
 RUN_MAX = 16
@@ -152,7 +155,10 @@ def upload_batch(act: Act, wanted: Batch, who: Who, rules: RulePack) -> Uploaded
     _store_packs(act, wanted, fresh)
     for code, lot, doses in wanted.source:
         found += _link(act, wanted, code, lot, doses)
-    _log(act, {"upload": "lot", "code": wanted.code, "lot": wanted.lot, "packs": len(fresh)}, who)
+    told = {"upload": "lot", "code": wanted.code, "lot": wanted.lot, "packs": len(fresh)}
+    expiry, at_us = wanted.expiry.isoformat(), microseconds(act.now)
+    total = packs_sum((serial, wanted.lot, expiry, at_us) for serial in fresh)
+    _log(act, told | {"sum": f"{total:x}"}, who, subject=lot_subject(wanted.code, wanted.lot))
     return _receipt(found, stored=len(fresh), rejected=tuple(sorted(known)))
 
 
@@ -399,5 +405,27 @@ def _receipt(
     )
 
 
-def _log(act: Act, public: dict[str, object], who: Who) -> None:
-    act.log(LeafKind.MASTER_DATA, msgspec.json.encode(public), msgspec.json.encode(who))
+def lot_subject(code: str, lot: str) -> bytes:
+    """The 32 bytes by which the log knows the uploads of a lot."""
+    return sha256(f"lot {code} {lot}".encode()).digest()
+
+
+def packs_sum(packs: Iterable[tuple[str, str | None, str | None, int]]) -> int:
+    """One number for a set of new packs (serial, lot, expiry, since_us), whatever their order.
+
+    A sum modulo 2^2048 of hashes of that length: uploads add up, and no other set has it.
+
+    >>> one, other = ("1", "L", "E", 7), ("2", "L", "E", 7)
+    >>> packs_sum([one, other]) == packs_sum([other, one])
+    True
+    """
+    total = sum(
+        int.from_bytes(shake_256(msgspec.json.encode(pack)).digest(SUM_BYTES), "big")
+        for pack in packs
+    )
+    return total % (1 << 8 * SUM_BYTES)
+
+
+def _log(act: Act, public: dict[str, object], who: Who, subject: bytes = b"") -> None:
+    said, by = msgspec.json.encode(public), msgspec.json.encode(who)
+    act.log(LeafKind.MASTER_DATA, said, by, subject=subject)

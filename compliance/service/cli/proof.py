@@ -159,7 +159,7 @@ def _party(gln: str | None) -> str | None:
     from schemas.gs1.keys import Gln
 
     try:
-        return f"/414/{Gln.parse(gln)}" if gln else None
+        return f"/414/{Gln.parse(gln).number}" if gln else None
     except ValueError as fault:
         stop(CANNOT_TELL, f"{gln}: {fault}")
 
@@ -197,6 +197,18 @@ def _time(text: str | None, default: str) -> datetime:
         return moment(datetime.fromisoformat(text or default))
     except ValueError:
         stop(CANNOT_TELL, f"'{text}' is not a time; write it as 2026-01-31 or 2026-01-31T12:00:00Z")
+
+
+@contextmanager
+def _counting() -> Iterator[Callable[[str, int], None] | None]:
+    """What is being checked and how many were, on a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield lambda what, count: status.update(f"{what}: {count:,}")
 
 
 @contextmanager
@@ -333,10 +345,23 @@ def fsck(
     json: Json = False,
 ) -> None:
     """Check that ledger, stored events and item state agree."""
-    from epcis.fsck import fsck as check_store
+    from compliance.fsck import fsck as check_store
+    from compliance.seal.signer import SealRefused
 
-    with opened_store(database) as store:
-        findings = list(check_store(store, now=datetime.now(UTC), rebuild=rebuild))
+    folder = settings_for(database).keys_folder
+    with opened_store(database) as store, _counting() as progress:
+        try:
+            findings = list(
+                check_store(
+                    store,
+                    now=datetime.now(UTC),
+                    keys_folder=folder,
+                    rebuild=rebuild,
+                    progress=progress,
+                )
+            )
+        except SealRefused as fault:
+            stop(CANNOT_TELL, str(fault))
     shown = [finding.as_dict() for finding in findings]
     bad = any(finding["severity"] in ("error", "critical") for finding in shown)
     if json:

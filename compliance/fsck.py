@@ -1,0 +1,46 @@
+"""`packtrail fsck`: whether everything that is stored agrees with itself and with the log.
+
+The memory checks itself (`epcis.fsck`), the packs are checked above it (`verification.proof`), and
+the newest checkpoint that was signed is held beside the keys, where a change of the database does
+not reach it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import compliance.dossier.tables
+import compliance.tables  # noqa: F401  # so that the registers of this floor are known too
+from compliance.seal.checkpoint import held_checkpoints
+from epcis.fsck import forgiving, told
+from epcis.fsck import fsck as check_memory
+from epcis.store.place import to_nobody
+from verification.proof import check_packs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from epcis.store.database import Store
+    from schemas.finding import Finding
+
+
+def fsck(
+    store: Store,
+    *,
+    now: datetime,
+    keys_folder: Path | None = None,
+    rebuild: bool = False,
+    progress: Callable[[str, int], None] | None = None,
+) -> Iterator[Finding]:
+    """Everything that disagrees, as findings; nothing where all is sound.
+
+    `progress` is told what is being checked and how many were. Raises StoreAway, StoreFull, and
+    SealRefused where the checkpoint held in `keys_folder` is damaged.
+    """
+    held = held_checkpoints(store, keys_folder) if keys_folder is not None else []
+    yield from check_memory(store, now=now, rebuild=rebuild, held=held, progress=progress)
+    with forgiving(store) as read:
+        yield from told("packs", partial(check_packs, read, progress or to_nobody))

@@ -1,0 +1,488 @@
+"""A store with something in every table, and the deeds of somebody who falsifies it.
+
+A deed flips a value, drops or inserts a row, or swaps values of two rows, in any column of any
+table that some proof covers. What it did and where is known, so a check can be held to name it.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    BigInteger, Boolean, Float, LargeBinary, SmallInteger, String, Text, UniqueConstraint,
+)
+
+import compliance.service.migrations.tables  # noqa: F401  # every floor's
+from compliance.recall import open_recall
+from compliance.seal.checkpoint import seal_log, stamp_checkpoint
+from compliance.service.access import Grant, new_key
+from epcis.capture import capture, record
+from epcis.codec.document import Syntax, write_document
+from epcis.ledger.entry import LeafKind
+from epcis.ledger.sequencer import catch_up
+from epcis.ledger.witness import take_witness
+from epcis.model import (
+    Header,
+    Node,
+    ObjectEvent,
+    Party,
+    Place,
+    QuantityElement,
+    SensorElement,
+    SensorReport,
+    Vocabulary,
+    VocabularyElement,
+)
+from epcis.query import named
+from epcis.store.columns import Instant, ItemKey
+from epcis.store.proved import Outside, Register, Told, proof_of
+from epcis.store.tables import metadata
+from epcis.subscribe import subscription
+from tests import chain
+from verification import participants, registry, returns
+from verification.fmd import alert
+from verification.fmd.operation import Operation, PackRequest, Role, Who
+from verification.fmd.perform import perform
+from verification.fmd.rulepack import shipped
+from verification.fmd.upload import Batch, Market, Product, upload_batch, upload_product
+from verification.verdict import Doubt, LotState, ProductState
+from verification.verify import verify
+from verification.vrs.directory import take_over
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Column, Connection, Table
+
+    from compliance.seal import Keys
+    from epcis.store.database import Act, Store
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+GTIN = "05901234123457"
+HOLDER = Who(client="mah", role=Role.MAH, authorisation="MAH-1")
+PHARMACY = Who(client="pharmacy", role=Role.PHARMACY, location="P1", authorisation="PH-1")
+PACKS = [chain.pack(n) for n in range(12)]
+
+
+def build(store: Store, keys: Keys) -> None:
+    """Something in every table: captured, made, uploaded, asked, recalled, signed and seen."""
+    capture(store, _document(_story(), _masters(), 0), now=NOW, sender="maker", party=chain.MAKER)
+    capture(store, _document([_rich_event()], (), 1), now=NOW, sender="wholesaler")
+    with store.write(NOW) as act:
+        record(act, [chain.see(50, PACKS[1:2], "storing"), chain.wrong(_story()[5], 60)])
+        _registers(act)
+    with store.write(NOW + timedelta(minutes=1)) as act:
+        _uploads_and_operations(act)
+    seal_log(store, keys, now=NOW + timedelta(minutes=2))
+    open_recall(store, chain.GTIN, "L1", reason="wrong strength", by="Ada", now=NOW)
+    _lengthen(store)
+    sealed = seal_log(store, keys, now=NOW + timedelta(minutes=3))
+    with store.write(NOW + timedelta(minutes=4)) as act:
+        take_witness(act, sealed.note, "partner")
+    catch_up(store, now=NOW + timedelta(minutes=5))
+    newest = seal_log(store, keys, now=NOW + timedelta(minutes=5))
+    stamp_checkpoint(store, keys, newest, now=NOW + timedelta(minutes=5))
+
+
+def _story() -> list[Any]:
+    case, other = chain.case(1), chain.case(2)
+    return [
+        chain.commission(0, PACKS),
+        chain.put(1, case, PACKS[:4]),
+        chain.put(2, other, PACKS[4:8]),
+        chain.ship(3, [case, other]),
+        chain.receive(4, [case]),
+        chain.see(5, PACKS[8:9], "dispensing", "dispensed"),
+        chain.put(6, case, PACKS[:1], "DELETE"),
+        chain.repackage(7, PACKS[9:10], [chain.pack(40)]),
+    ]
+
+
+def _masters() -> tuple[Vocabulary, ...]:
+    kind = "urn:epcglobal:epcis:vtype:Location"
+    name = ("urn:epcglobal:cbv:mda#name", ("North Pharmacy",))
+    city = ("urn:epcglobal:cbv:mda#city", ("Cork",))
+    top, below = "urn:epc:id:sgln:9521321.00001.0", "urn:epc:id:sgln:9521321.00001.1"
+    return (
+        Vocabulary(
+            type=kind,
+            elements=(
+                VocabularyElement(id=top, attributes=(name, city), children=(below,)),
+                VocabularyElement(id=below, attributes=(name,)),
+            ),
+        ),
+    )
+
+
+def _rich_event() -> ObjectEvent:
+    """An event that is found by everything an event can be found by."""
+    report = SensorReport(type="gs1:Temperature", value="7.5", uom="CEL", max_value="8.1")
+    return ObjectEvent(
+        event_time=chain.at(30),
+        event_time_zone_offset="+00:00",
+        action="OBSERVE",
+        epcs=(PACKS[2],),
+        quantities=(QuantityElement(epc_class="urn:epc:class:lgtin:9521321.012345.L9", quantity="7"),),
+        read_point=Place(id="urn:epc:id:sgln:9521321.00001.0"),
+        sources=(Party(type="urn:epcglobal:cbv:sdt:owning_party", id="urn:epc:id:pgln:9521321.00001"),),
+        sensor_elements=(SensorElement(reports=(report,)),),
+        extensions=(Node(name="price", namespace="https://example.org/x", children=("12",)),),
+    )
+
+
+def _document(events: list[Any], masters: tuple[Vocabulary, ...], minute: int) -> bytes:
+    out = BytesIO()
+    header = Header(
+        schema_version="2.0", creation_date=chain.at(minute), master_data=masters
+    )
+    write_document(header, events, out, Syntax.JSON_LD)
+    return out.getvalue()
+
+
+def _registers(act: Act) -> None:
+    new_key(act, Grant("till", frozenset({"verify"})), now=NOW)
+    new_key(act, Grant("office", frozenset({"export", "query"})), now=NOW)
+    named.add(act, "mine", {"eventTypes": ["ObjectEvent"]}, owner="till", party=None)
+    named.add(act, "other", {"eventTypes": ["ObjectEvent"]}, owner="till", party=None)
+    for name in ("mine", "other"):
+        subscription.add(act, _subscription(name))
+    for who in (HOLDER, PHARMACY):
+        participants.register(act, who, by="admin")
+    for lot in ("L8", "L9"):
+        registry.set_lot_state(act, GTIN, lot, LotState.HELD, "cold chain", now=NOW, by="Ada")
+        registry.set_doubt(act, GTIN, Doubt.SUSPECT, case_id="C-1", now=NOW, lot=lot)
+    for market in ("IE", "FR"):
+        registry.set_product_state(
+            act, chain.GTIN, ProductState.WITHDRAWN, "sold off", market=market, now=NOW, by="Ada"
+        )
+    entries = [
+        {"gtin": GTIN, "base_url": f"https://{place}.example", "responder_gln": "9521321000018",
+         "valid_from": "2026-01-01T00:00:00Z"}
+        for place in ("one", "two")
+    ]  # fmt: skip
+    take_over(act, json.dumps(entries).encode(), "agreed")
+
+
+def _subscription(query: str) -> subscription.Subscription:
+    return subscription.Subscription(
+        id=f"to-{query}", query=query, version="2.0", owner="till", party=None,
+        dest="https://partner.example/hook", token="secret", made=NOW, initial_record_time=NOW,
+        acknowledged_record_time=NOW, due=NOW,
+    )  # fmt: skip
+
+
+def _uploads_and_operations(act: Act) -> None:
+    rules = shipped()
+    product = Product(
+        code=GTIN, name="Trailol 20 mg tablets", common_name="trailol", form="Tablet",
+        strength="20 mg", pack_type="Blister", pack_size=30,
+        markets=(Market(country="IE", mah_name="Trail Pharma", mah_address="1 Road, Cork"),),
+    )  # fmt: skip
+    assert upload_product(act, product, HOLDER).accepted
+    assert upload_product(act, product, HOLDER).accepted
+    chance = random.Random(7)
+    for lot in ("U1", "U2"):
+        serials = tuple("".join(chance.choices("ABCDEFGH2345", k=12)) for _ in range(6))
+        batch = Batch(
+            code=GTIN, lot=lot, expiry=date(2028, 5, 31), markets=("IE",), serials=serials,
+            released=date(2026, 6, 2), source=((GTIN, "OLD", 30), (GTIN, "OLDER", 20)),
+        )  # fmt: skip
+        assert upload_batch(act, batch, HOLDER, rules).accepted
+        for serial, operation in zip(serials, ("supply", "verify", "supply"), strict=False):
+            asked = PackRequest(
+                operation=Operation(operation), code=GTIN, serial=serial, lot=lot,
+                expiry=date(2028, 5, 31),
+            )  # fmt: skip
+            perform(act, [(asked, PHARMACY)], rules)
+    for serial in ("NOSUCH1", "NOSUCH2"):
+        asked = PackRequest(
+            operation=Operation.VERIFY, code=GTIN, serial=serial, lot="U1", expiry=date(2028, 5, 31)
+        )
+        (answer,) = perform(act, [(asked, PHARMACY)], rules)
+        if answer.alert:
+            alert.move(act, answer.alert, alert.Status.UNDER_INVESTIGATION, by="Ada")
+        verdict = verify(act, GTIN, serial, now=NOW)
+        returns.keep(act, verdict, None, we_sold_it=True)
+
+
+def _lengthen(store: Store) -> None:
+    """So many entries that a tile is full and one above it has begun."""
+    with store.write(NOW + timedelta(minutes=2)) as act:
+        record(act, [chain.see(100 + n, PACKS[3:4], "storing") for n in range(230)])
+        fill_empty_registers(act)
+        for number in range(760):
+            act.log(LeafKind.SETTING, b"%d" % number)
+    catch_up(store, now=NOW + timedelta(minutes=2))
+
+
+def fill_empty_registers(act: Act) -> None:
+    """Two rows in every register that no act above wrote to."""
+    for table in metadata.sorted_tables:
+        if not isinstance(proof_of(table), Register) or table.name == "archive_file":
+            continue
+        if act.connection.execute(table.select().limit(1)).first() is None:
+            act.connection.execute(
+                table.insert(), [_plausible(table, number, act) for number in (1, 2)]
+            )
+
+
+def _plausible(table: Table, number: int, act: Act) -> dict[str, Any]:
+    row = {}
+    for column in table.columns:
+        owner = next(iter(column.foreign_keys), None)
+        if owner is not None:
+            row[column.name] = act.connection.scalar(owner.column.table.select().limit(1))
+        elif column.name != "tenant":
+            row[column.name] = _value(column, number)
+    return row
+
+
+def _value(column: Column[Any], number: int) -> Any:
+    if isinstance(column.type, Instant):
+        return NOW + timedelta(minutes=number)
+    if isinstance(column.type, LargeBinary):
+        return bytes([number]) * 32
+    return f"{column.name}-{number}"[: getattr(column.type, "length", None) or 99] if isinstance(
+        column.type, Text | String
+    ) else number
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What was falsified, and which places of a finding name it."""
+
+    what: str
+    """`flip`, `drop`, `insert` or `swap`."""
+    table: str
+    column: str
+    keys: tuple[tuple[Any, ...], ...]
+    places: frozenset[str]
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.table}.{self.column} of {self.keys}"
+
+    def is_named_by(self, paths: set[str | None]) -> bool:
+        """Whether one of the places is among those that were found."""
+        return bool(self.places & paths)
+
+
+class Falsifier:
+    """A database administrator with bad intentions, and a seed."""
+
+    def __init__(self, connection: Connection, seed: int) -> None:
+        self._driver: Any = connection.connection.driver_connection
+        self._is_sqlite = connection.dialect.name == "sqlite"
+        self._chance = random.Random(seed)
+
+    def drop_guards(self) -> None:
+        """What keeps mistakes from the log does not keep an administrator from it."""
+        if self._is_sqlite:
+            names = self._all("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+            for (name,) in names:
+                self._run(f"DROP TRIGGER {name}")
+            return
+        self._run("SET session_replication_role = replica")
+        self._run("ALTER TABLE event NO FORCE ROW LEVEL SECURITY")
+
+    def falsify(self, what: str, table: Table, column: str) -> Deed | None:
+        """Do it; None where the table has no row that it can be done to."""
+        rows = self._rows(table)
+        deed = self._falsify(what, table, column, rows)
+        return deed if _set_of(rows) != _set_of(self._rows(table)) else None
+
+    def _falsify(
+        self, what: str, table: Table, column: str, rows: list[dict[str, Any]]
+    ) -> Deed | None:
+        if len(rows) < (2 if what == "swap" else 1):
+            return None
+        row = self._chance.choice(rows)
+        if what == "drop":
+            return self._drop(table, row)
+        if what == "insert":
+            return self._insert(table, row)
+        if what == "flip":
+            return self._set(table, row, column, self._other(table.c[column], row[column]))
+        return self._swap(table, rows, column)
+
+    def _drop(self, table: Table, row: dict[str, Any]) -> Deed:
+        places = self._places(table, row)
+        where, values = _where(table, row)
+        self._run(f"DELETE FROM {table.name} WHERE {where}", values)
+        return Deed("drop", table.name, "*", (_key(table, row),), places)
+
+    def _insert(self, table: Table, row: dict[str, Any]) -> Deed:
+        new = dict(row)
+        for column in table.columns:
+            if column.primary_key or _is_unique(table, column):
+                new[column.name] = self._other(column, row[column.name])
+        names = ", ".join(f'"{name}"' for name in new)
+        marks = ", ".join("?" * len(new))
+        self._run(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", list(new.values()))
+        places = self._places(table, new) | self._places(table, row)
+        return Deed("insert", table.name, "*", (_key(table, new),), places)
+
+    def _set(self, table: Table, row: dict[str, Any], column: str, value: Any) -> Deed:
+        where, values = _where(table, row)
+        self._run(f'UPDATE {table.name} SET "{column}" = ? WHERE {where}', [value, *values])
+        new = {**row, column: value}
+        places = self._places(table, row) | self._places(table, new)
+        return Deed("flip", table.name, column, (_key(table, row),), places)
+
+    def _swap(self, table: Table, rows: list[dict[str, Any]], column: str) -> Deed | None:
+        for _ in range(20):
+            one, other = self._chance.sample(rows, 2)
+            if one[column] != other[column]:
+                break
+        else:
+            return None
+        if table.c[column].primary_key or _is_unique(table, table.c[column]):
+            self._set(table, one, column, self._other(table.c[column], one[column]))
+            between = {**one, column: self._last}
+            self._set(table, other, column, one[column])
+            self._set(table, between, column, other[column])
+        else:
+            self._set(table, one, column, other[column])
+            self._set(table, other, column, one[column])
+        places = self._places(table, one) | self._places(table, other)
+        return Deed("swap", table.name, column, (_key(table, one), _key(table, other)), places)
+
+    _last: Any = None
+
+    def _other(self, column: Column[Any], value: Any) -> Any:
+        """A value that is not this one, of the same kind."""
+        if isinstance(column.type, LargeBinary | ItemKey):
+            new = bytearray(value or bytes(1))
+            new[self._chance.randrange(len(new) or 1)] ^= 1 << self._chance.randrange(8)
+            made: Any = bytes(new) if value is not None else b"\x01"
+        elif isinstance(column.type, Text | String):
+            made = self._other_text(value)
+        elif isinstance(column.type, Boolean):
+            made = (not value) if not self._is_sqlite else int(not value)
+        elif isinstance(column.type, Float):
+            made = (value or 0.0) + 1.5
+        elif isinstance(column.type, SmallInteger):
+            made = (value or 0) + self._chance.choice((1, 2))
+        else:
+            made = (value or 0) + self._chance.choice((1, 7, 1000, 86_400_000_000))
+            if not isinstance(column.type, BigInteger | Instant):
+                made = (value or 0) + 1
+        self._last = made
+        return made
+
+    def _other_text(self, value: str | None) -> str:
+        if not value:
+            return "x"
+        at = self._chance.randrange(len(value))
+        return value[:at] + ("y" if value[at] != "y" else "z") + value[at + 1 :]
+
+    def _rows(self, table: Table) -> list[dict[str, Any]]:
+        names = [column.name for column in table.columns]
+        listed = ", ".join(f'"{name}"' for name in names)
+        rows = self._all(f"SELECT {listed} FROM {table.name} LIMIT 400")
+        if table.name in _USED:
+            used = {one for (one,) in self._all(_USED[table.name])}
+            rows = [row for row in rows if row[0] in used]
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def _places(self, table: Table, row: dict[str, Any]) -> frozenset[str]:
+        """The paths of findings that name a row."""
+        key = ",".join(map(_spelt, _key(table, row)))
+        places = {f"{table.name}/{key}"}
+        if table.name.startswith("event"):
+            places |= {f"event/{row['seq']}"}
+            found = self._all("SELECT idx FROM ledger_entry WHERE event = ?", [row["seq"]])
+            places |= {f"/log/{idx}" for (idx,) in found}
+        if table.name == "ledger_entry":
+            places |= {f"/log/{row['idx']}", f"event/{row['event']}"}
+        if table.name == "ledger_subject":
+            places |= {f"/log/{row['place']}"}
+        if table.name == "ledger_tile":
+            places |= {f"/log/{n}" for n in range(1400)}
+        if table.name == "ledger_head":
+            places |= {"/log", *(f"/log/{n}" for n in range(1400))}
+        if table.name == "ledger_checkpoint":
+            places |= {"/log", f"/log/{row['size']}"}
+        if table.name in ("document", "document_part"):
+            number = row.get("id", row.get("document"))
+            places |= {f"document/{number}", f"document_part/{number}"}
+            places |= {f"/log/{idx}" for (idx,) in self._all(_OF_DOCUMENTS)}
+        if table.name in ("item", "lot", "standing"):
+            column = "id" if table.name == "item" else table.name
+            found = self._all(f"SELECT id FROM item WHERE {column} = ?", [row["id"]])
+            places |= {f"item/{number}" for (number,) in found}
+        if table.name == "containment":
+            places |= {f"containment/{row['block'] * 64 + bit}" for bit in range(64)}
+        if table.name.startswith("master_data"):
+            places |= {f"master_data/{row['type']},{row['id']}"}
+        if table.name == "pack":
+            places |= {f"pack/{row['code']},{row['lot']}"}
+        if table.name == "pack_operation":
+            places |= {f"pack_operation/{row['code']},{row['serial']}"}
+        how = proof_of(table)
+        if isinstance(how, Register) and how.by:
+            places |= {f"{table.name}/" + ",".join(_spelt(row[name]) for name in how.by)}
+        return frozenset(places)
+
+    def _run(self, statement: str, values: list[Any] | None = None) -> None:
+        mark = "?" if self._is_sqlite else "%s"
+        cursor = self._driver.cursor()
+        cursor.execute(statement.replace("?", mark), values or [])
+
+    def _all(self, statement: str, values: list[Any] | None = None) -> list[Any]:
+        cursor = self._driver.cursor()
+        cursor.execute(statement.replace("?", "?" if self._is_sqlite else "%s"), values or [])
+        found: list[Any] = cursor.fetchall()
+        return found
+
+
+_USED = {
+    "standing": "SELECT DISTINCT standing FROM item",
+}
+"""A standing that no item has any more says nothing, and is in no proof."""
+_OF_DOCUMENTS = "SELECT idx FROM ledger_entry WHERE kind = 3"
+
+
+def _set_of(rows: list[dict[str, Any]]) -> list[str]:
+    return sorted(repr(list(row.values())) for row in rows)
+
+
+def _key(table: Table, row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[column.name] for column in table.primary_key)
+
+
+def _where(table: Table, row: dict[str, Any]) -> tuple[str, list[Any]]:
+    names = [column.name for column in table.primary_key]
+    return " AND ".join(f'"{name}" = ?' for name in names), [row[name] for name in names]
+
+
+def _spelt(value: Any) -> str:
+    return bytes(value).hex() if isinstance(value, bytes | memoryview) else str(value)
+
+
+def _is_unique(table: Table, column: Column[Any]) -> bool:
+    if column.unique:
+        return True
+    return any(
+        isinstance(one, UniqueConstraint) and column.name in one.columns
+        for one in table.constraints
+    )
+
+
+def deeds() -> Iterator[tuple[str, Table, str]]:
+    """Everything that can be falsified: what, the table and the column, `*` for a whole row."""
+    for _, table in sorted(metadata.tables.items()):
+        how = proof_of(table)
+        if isinstance(how, Outside):
+            continue
+        yield "drop", table, "*"
+        yield "insert", table, "*"
+        for column in table.columns:
+            if column.name not in how.beside:
+                yield "flip", table, column.name
+                yield "swap", table, column.name
