@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -277,9 +278,16 @@ def resealed(folder: Path, keys, change) -> tuple[int, str]:
     with ZipFile(folder / "copy.asice") as archive, path.open("w+b") as file:
         members = {name: archive.read(name) for name in archive.namelist()}
         change(members)
+        said = json.loads(members["manifest.json"])
+        said["files"] = [
+            {"name": one["name"], "size": len(content), "sha256": sha256(content).hexdigest()}
+            for one in said["files"]
+            if (content := members.get(one["name"])) is not None
+        ]
+        members["manifest.json"] = json.dumps(said).encode()
         package = Package(file)
         for name, content in members.items():
-            if name != "mimetype" and name != "SHA256SUMS" and not name.startswith("META-INF"):
+            if name not in {"mimetype", "SHA256SUMS"} and not name.startswith("META-INF"):
                 package.add(name, content)
         package.seal(lambda manifest: sign_beside(manifest, keys))
     outcome = verify_export(path, keys.root_pem())
