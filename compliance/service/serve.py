@@ -15,6 +15,7 @@ from compliance.service import access
 from compliance.service.app import create_app
 from compliance.service.doctor import missing_zbar
 from compliance.service.express import Express
+from compliance.service.head_deadline import punctual
 from compliance.service.migrate import open_migrated
 from compliance.service.parts import Parts, utc_now
 from compliance.service.practice import PracticeRefusedError, practice_of
@@ -126,6 +127,7 @@ def _serve(settings: Settings, store: Store, listener: socket.socket, *, demo: b
     app = create_app(Parts(settings, store, keys, utc_now, pages_need_sign_in=demo))
     config = uvicorn.Config(
         Express(app),
+        http=punctual(settings.head_deadline_s),
         log_config=None,
         access_log=False,
         limit_concurrency=settings.connections_max,

@@ -143,6 +143,8 @@ class Settings(BaseSettings):
     """Longest scanner text, in characters."""
     body_deadline_s: float = Field(default=30.0, gt=0)
     """How long a body may pause between two parts before the upload is dropped."""
+    head_deadline_s: float = Field(default=10.0, gt=0)
+    """How long the head of a request may take before the connection is dropped."""
     picture_timeout_s: float = Field(default=20.0, gt=0)
     """How long the decoder may work on one picture."""
     events_per_capture_max: int = Field(default=1_000_000, gt=0)
