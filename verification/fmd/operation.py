@@ -103,6 +103,8 @@ class PackRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     transaction: str | None = None
     """The client's own id of this request; the same id gets the same answer."""
     reason: str = ""
+    sub_user: str = ""
+    """The person at the client, where the client names one."""
 
 
 class PackRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -16,7 +16,7 @@ CHARSET_82 = re.compile(r"[!-\"%-?A-Z_a-z]{1,20}\Z")
 
 
 class FieldError(ValueError):
-    """A field of a request is malformed; `field` is code, serial, lot or expiry."""
+    """A field of a request is malformed; `field` is code, ppn, serial, lot or expiry."""
 
     def __init__(self, field: str, what: str) -> None:
         super().__init__(what)
@@ -40,7 +40,7 @@ def product_code(scheme: str, text: str) -> str:
         ppn = parse_ppn(text)
         pzn = text[2:10]
         if ppn is None or not pzn.isdigit():
-            raise FieldError("code", "the PPN's check digits are wrong")
+            raise FieldError("ppn", "the PPN's check digits are wrong")
         ntin = ntin_of_pzn(pzn)
         assert check_digit(ntin[:-1]) == ntin[-1], "an NTIN is a GTIN-13"
         return ntin.zfill(14)

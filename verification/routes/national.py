@@ -13,6 +13,7 @@ from schemas.finding import Finding, Severity, Where
 from verification import guessing, offline
 from verification.fmd import alert, upload
 from verification.fmd.alert import Status
+from verification.fmd.login import RefusedError, end_login, set_login
 from verification.fmd.operation import Who
 from verification.participants import register, who_is
 from verification.registry import IrreversibleError
@@ -142,6 +143,37 @@ async def participant(request: Request, caller: Admin, client: str) -> dict[str,
     with store_of(request).write(now_of(request)) as act:
         register(act, who, by=caller.name)
     return dict(msgspec.to_builtins(who))
+
+
+class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A first password, and the client that the login stands for."""
+
+    password: str
+    client: str
+    party: str | None = None
+
+
+@router.put("/logins/{login}/{user}")
+async def login_put(request: Request, caller: Admin, login: str, user: str) -> dict[str, Any]:
+    """Give a user of the SOAP family a first password; it must be changed at first use (G445)."""
+    body = await _body(request, Login)
+    more = {"client": body.client, "party": body.party, "by": caller.name}
+    try:
+        with store_of(request).write(now_of(request)) as act:
+            set_login(act, login, user, body.password, **more)  # type: ignore[arg-type]  # a mapping
+    except RefusedError as refused:
+        raise Problem(422, "Login refused", refused.what) from None
+    return {"login": login, "user": user, "client": body.client}
+
+
+@router.delete("/logins/{login}/{user}")
+def login_delete(request: Request, caller: Admin, login: str, user: str) -> dict[str, bool]:
+    """End a login at once."""
+    del caller
+    with store_of(request).write(now_of(request)) as act:
+        if not end_login(act, login, user):
+            raise Problem(404, "No such login", f"there is no user {user[:40]} of {login[:40]}")
+    return {"ended": True}
 
 
 @router.post("/participants/{client}/step-up")

@@ -7,15 +7,17 @@ in the version the client asked in.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from fastapi.concurrency import run_in_threadpool
 from lxml import etree
 from starlette.responses import Response
 from starlette.routing import Route
 
-from epcis.desk import store_of
+from epcis.desk import Problem, caller_of, store_of
 from verification.fmd import bulk
+from verification.fmd.login import Credentials, Door, RefusedError, change_password
 from verification.fmd.operation import Operation, PackRequest
 from verification.routes.asking import ask, in_background
 from verification.routes.identity import FieldError, printed_expiry, printed_text, product_code
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 PATH = "/fmd/soap"
 SOAP = "http://www.w3.org/2003/05/soap-envelope"
-DEPTH_MAX = 32
+SUB_USER_CHARACTERS_MAX = 100
 
 _BY_TENS = {
     1: Operation.VERIFY,
@@ -47,6 +49,7 @@ _BY_TENS = {
 _WITHOUT_UNDO = (Operation.VERIFY, Operation.DESTROY, Operation.STOLEN)
 _CODE_OF_FIELD = {
     "code": "NMVS_FE_GR_01",
+    "ppn": "NMVS_FE_GR_02",
     "serial": "NMVS_FE_SN_01",
     "lot": "NMVS_FE_LOT_07",
     "expiry": "NMVS_FE_LOT_07",
@@ -63,7 +66,7 @@ class Act(NamedTuple):
     is_bulk: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class FaultError(Exception):
     """A request that is answered with a return code only."""
 
@@ -103,14 +106,22 @@ async def soap(request: Request) -> Response:
         name, namespace = tag.localname.removesuffix("Request"), tag.namespace or ""
         transaction = _text(message, "ClientTrxId")
         body = await _answer(request, name, message)
-    except FaultError as fault:
+    except (FaultError, RefusedError) as fault:
         body = _return_code(fault.code, fault.what)
+    except Problem as problem:
+        # The family knows no HTTP statuses: whoever may not, and whatever fails, gets a code.
+        code = "NMVS_FE_AU_03" if problem.status in (401, 403) else "NMVS_ERROR"
+        body = _return_code(code, problem.detail)
     return _envelope(name, namespace, transaction, body)
 
 
 async def _answer(request: Request, name: str, message: _Element) -> list[_Element]:
     if name.endswith("Ping") or name == "Ping":
         return _return_code(SUCCESS, "")
+    given = _credentials(message)
+    await run_in_threadpool(_let_in, request, given, changing=name == "G445")
+    if name == "G445":
+        return await run_in_threadpool(_change_password, request, given, message)
     if name in ("G188", "G196"):
         return _fetch(request, message)
     if name == "G195":
@@ -127,15 +138,65 @@ async def _answer(request: Request, name: str, message: _Element) -> list[_Eleme
     return [*_return_code(answer.soap, answer.say), *_pack(answer)]
 
 
+def _credentials(message: _Element) -> Credentials | None:
+    """The Auth block of the request's header, if there is one."""
+    auth = _first(message, "Auth")
+    if auth is None:
+        return None
+    login, user = _text(auth, "ClientLoginId"), _text(auth, "UserId")
+    return Credentials(login, user, _text(auth, "Password"), _text(auth, "SubUserId"))
+
+
+def _let_in(request: Request, given: Credentials | None, *, changing: bool) -> None:
+    """Make the request's caller whom its Auth block names.
+
+    A caller who is known already, by a key, needs none; a login that we know must be right.
+    """
+    store, anonymous = store_of(request), caller_of(request).is_anonymous
+    door = _door_of(request)
+    if given is None:
+        if anonymous or changing:
+            raise RefusedError("NMVS_FE_AU_03", "the Auth block is missing")
+        return
+    with store.read() as view:
+        known = door.knows(view, given.login)
+    if not anonymous and not known and not changing:
+        return
+    entered = door.enter(store, request.app.state.clock(), given, changing=changing)
+    address = request.client.host if request.client else ""
+    request.scope["state"]["caller"] = replace(entered, client=address)
+
+
+def _door_of(request: Request) -> Door:
+    state = request.app.state
+    if not hasattr(state, "national_door"):
+        state.national_door = Door()
+    door: Door = state.national_door
+    return door
+
+
+def _change_password(
+    request: Request, given: Credentials | None, message: _Element
+) -> list[_Element]:
+    """G445: a new password for the user of the Auth block."""
+    assert given is not None, "nobody changes a password without having shown the old one"
+    with store_of(request).write(request.app.state.clock()) as act:
+        change_password(act, given, _text(message, "NewPassword"))
+    return _return_code(SUCCESS, "the password is changed")
+
+
 def _of_one_product(message: _Element, act: Act) -> Iterator[PackRequest]:
     """The packs of a request that names one product and one batch."""
     product = _first(message, "Product")
     if product is None:
         raise FaultError("NMVS_TE_XM_02", "the Product is missing")
-    manual = _text(message, "ManualEntry").lower() in ("true", "1")
-    transaction = _text(message, "ClientTrxId") or None
+    sent = _Sent(
+        manual=_text(message, "ManualEntry").lower() in ("true", "1"),
+        transaction=_text(message, "ClientTrxId") or None,
+        sub_user=_text(message, "SubUserId"),
+    )
     for pack in _all(message, "Pack"):
-        yield _request(product, pack, act, manual=manual, transaction=transaction)
+        yield _request(product, pack, act, sent)
 
 
 def _mixed(message: _Element) -> Iterator[PackRequest]:
@@ -145,14 +206,20 @@ def _mixed(message: _Element) -> Iterator[PackRequest]:
         product, pack = _first(item, "Product"), _first(item, "Pack")
         if act is None or product is None or pack is None:
             raise FaultError("NMVS_TE_XM_02", "an item needs reqType, Product and Pack")
-        yield _request(
-            product, pack, act, manual=False, transaction=_text(item, "ClientTrxId") or None
-        )
+        sub_user = _text(message, "SubUserId")
+        sent = _Sent(False, _text(item, "ClientTrxId") or None, sub_user)
+        yield _request(product, pack, act, sent)
 
 
-def _request(
-    product: _Element, pack: _Element, act: Act, *, manual: bool, transaction: str | None
-) -> PackRequest:
+class _Sent(NamedTuple):
+    """What a request says of itself."""
+
+    manual: bool
+    transaction: str | None
+    sub_user: str
+
+
+def _request(product: _Element, pack: _Element, act: Act, sent: _Sent) -> PackRequest:
     code = _first(product, "ProductCode")
     lot = _text(product, "Id") if _first(product, "Batch") is not None else ""
     expiry = _text(product, "ExpDate")
@@ -167,15 +234,18 @@ def _request(
             lot=printed_text("lot", lot) if lot else None,
             expiry=printed_expiry(expiry) if expiry else None,
             undo_of=act.undo_of,
-            manual=manual,
+            manual=sent.manual,
             is_bulk=act.is_bulk,
-            transaction=None if act.is_bulk else transaction,
+            transaction=None if act.is_bulk else sent.transaction,
+            sub_user=sent.sub_user[:SUB_USER_CHARACTERS_MAX],
         )
     except FieldError as error:
         raise FaultError(_CODE_OF_FIELD[error.field], str(error)) from None
 
 
 def _submit(request: Request, wanted: list[PackRequest]) -> list[_Element]:
+    if not wanted:
+        raise FaultError("NMVS_TE_XM_02", "a bulk has one pack at least")
     store, clock = store_of(request), request.app.state.clock
     rules = settings_of(request.app.state).rule_pack
     who = who_of(request)
