@@ -271,6 +271,8 @@ def _converted(
     if job.processes > 1:
         events = reader.worked_on(job.prepare, job.argument, job.processes)
     first = next(events, None)
+    if first is None and reader.header.kind == "event":
+        raise DocumentRefused(reader.findings)  # the one event there is could not be read
     yield writer.begin(reader.header)
     for event in () if first is None else itertools.chain((first,), events):
         if isinstance(event, Worked):

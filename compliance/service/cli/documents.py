@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from epcis.model import Event
     from schemas.finding import Finding
 
 PROFILES = ("epcis", "dscsa-r1.3", "dscsa-r1.2")
@@ -93,8 +94,12 @@ def convert(
     ] = 0,
     json: Json = False,
 ) -> None:
-    """Convert an EPCIS file; what the target cannot hold is said, never dropped silently."""
+    """Convert an EPCIS file; what the target cannot hold is said, never dropped silently.
+
+    Ends with 1 where an event could not be read and is missing in what was written.
+    """
     from epcis.codec.document import Syntax
+    from schemas.finding import is_acceptable
 
     try:
         syntax = Syntax(to)
@@ -110,7 +115,7 @@ def convert(
         print_json({"file": str(file), "to": to, "findings": [f.as_dict() for f in findings]})
     else:
         _print_findings(file, findings, err=True)
-    raise typer.Exit(FINE)
+    raise typer.Exit(FINE if is_acceptable(findings) else BAD)
 
 
 def _converted(
@@ -178,38 +183,59 @@ def hash_(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Print the CBV event hash of each event, one per line in document order."""
-    from epcis.codec.document import DocumentRefused, open_document
-    from epcis.hash import event_hash, value_prefixes
+    """Print the CBV event hash of each event, one per line in document order.
+
+    Ends with 1 where an event could not be read and so has no line.
+    """
+    from epcis.hash import ALGORITHMS, event_hash
     from epcis.hash import prehash as prehash_of
+    from schemas.finding import is_acceptable
+
+    if algorithm not in ALGORITHMS:
+        stop(CANNOT_TELL, f"no algorithm '{algorithm}'; there are {', '.join(ALGORITHMS)}")
+
+    def line_of(event: Event, prefixes: dict[str, str]) -> str:
+        how: Any = {"namespaces": prefixes, "compatible_with_reference": compatible}
+        return prehash_of(event, **how) if prehash else event_hash(event, algorithm, **how)
 
     reports: list[dict[str, Any]] = []
+    good = True
     for path in files:
         if not path.is_file():
             stop(CANNOT_TELL, f"{path}: no such file")
-        lines: list[str] = []
-        try:
-            with path.open("rb") as source:
-                reader = open_document(source)
-                prefixes: dict[str, str] | None = None
-                for event in reader:
-                    # A JSON-LD document declares its prefixes before its first event.
-                    prefixes = value_prefixes(reader.header) if prefixes is None else prefixes
-                    how: Any = {"namespaces": prefixes, "compatible_with_reference": compatible}
-                    line = (
-                        prehash_of(event, **how) if prehash else event_hash(event, algorithm, **how)
-                    )
-                    lines.append(line)
-                    if not json:
-                        typer.echo(line)
-        except DocumentRefused as refused:
-            _print_findings(path, list(refused.findings), err=True)
-            raise typer.Exit(BAD) from None
-        except ValueError as fault:
-            stop(CANNOT_TELL, str(fault))
-        reports.append({"file": str(path), "hashes": lines})
+        lines, findings = _lines_of_events(path, line_of, None if json else typer.echo)
+        good = good and is_acceptable(findings)
+        shown = [finding.as_dict() for finding in findings]
+        reports.append({"file": str(path), "hashes": lines, "findings": shown})
+        if not json and not is_acceptable(findings):
+            _print_findings(path, findings, err=True)
     if json:
         print_json(reports)
+    raise typer.Exit(FINE if good else BAD)
+
+
+def _lines_of_events(
+    path: Path,
+    line_of: Callable[[Event, dict[str, str]], str],
+    say: Callable[[str], None] | None,
+) -> tuple[list[str], list[Finding]]:
+    """A line for each event of a file, said at once or gathered; and what the reader found."""
+    from epcis.codec.document import DocumentRefused, open_document
+    from epcis.hash import value_prefixes
+
+    lines: list[str] = []
+    keep = lines.append if say is None else say
+    with path.open("rb") as source:
+        try:
+            reader = open_document(source)
+            prefixes: dict[str, str] | None = None
+            for event in reader:
+                # A document declares its prefixes before its first event.
+                prefixes = value_prefixes(reader.header) if prefixes is None else prefixes
+                keep(line_of(event, prefixes))
+        except DocumentRefused as refused:
+            return lines, list(refused.findings)
+    return lines, reader.findings
 
 
 def capture(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from epcis.codec.limits import Limits
-    from epcis.codec.refusal import Gathering
+    from epcis.codec.refusal import DocumentRefused, Gathering
     from epcis.codec.unpack import PlainStream
 
 _EMPTY: Final = msgspec.Raw(b"{}")
@@ -90,17 +90,36 @@ class JsonReader:
 
     def _whole(self, text: bytes) -> Iterator[Event]:
         """The events of a document that is a bare event, short, or laid out in its own way."""
-        document = self._values.members(text, "")
+        document = self._document(text)
         kind = self._values.value(document.get("type", b"null"), "/type")
         if isinstance(kind, str) and kind in SHAPES:
             yield from self._bare_event(text, document)
             return
+        self._refuse_unless_document(kind)
         path, events = self._events_of(document)
         if not events:
             self._note_no_list(path)
         frame = self._frame_of(text, events) if events else text
         end = max(1, len(events) - 1)
         yield from self._listed(frame, EventList(PlainFile(io.BytesIO(events)), 1, end, path=path))
+
+    def _document(self, text: bytes) -> dict[str, msgspec.Raw]:
+        """The members of the document, none of them read yet."""
+        if text.lstrip().startswith(b"["):
+            self._values.value(text, "")
+            raise self._not_epcis("the file is an array, not an EPCIS document", "/")
+        return self._values.members(text, "")
+
+    def _refuse_unless_document(self, kind: Any) -> None:  # noqa: ANN401  # JSON
+        if kind is None:
+            raise self._not_epcis("the file does not say its type, so it is no EPCIS document", "/")
+        if kind not in DOCUMENTS:
+            what = f"the type of the document is {str(kind)[:40]!r}, which is no EPCIS document"
+            raise self._not_epcis(what, "/type")
+
+    def _not_epcis(self, what: str, path: str) -> DocumentRefused:
+        hint = "Send an EPCISDocument, an EPCISQueryDocument or one event."
+        return self._gathering.refuse("json.not-epcis", what, hint, path=path)
 
     def _bare_event(self, text: bytes, document: dict[str, msgspec.Raw]) -> Iterator[Event]:
         written = document.get("@context", b"")
@@ -122,14 +141,7 @@ class JsonReader:
     def _listed(self, frame: bytes, listed: EventList) -> Iterator[Event]:
         """The events of a document by its list and the text around it."""
         members = self._values.value(frame, "")
-        kind = members.get("type")
-        if kind not in DOCUMENTS:
-            raise self._gathering.refuse(
-                "json.not-epcis",
-                f"the type of the document is {str(kind)[:40]!r}, which is no EPCIS document",
-                "Send an EPCISDocument, an EPCISQueryDocument or one event.",
-                path="/type",
-            )
+        self._refuse_unless_document(members.get("type"))
         written = members.get("@context")
         context = self._context(written)
         as_written = self._values.members(frame, "").get("@context", b"")

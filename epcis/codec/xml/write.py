@@ -50,6 +50,7 @@ class XmlWriter:
         self._scope = Scope()
         self._events = EventWriter(version, self._scope, self._words)
         self._kind = "document"
+        self._is_bare = False
         self._close = ""
         self._prefix = "epcis"
         self._own_findings: list[Finding] = []
@@ -70,9 +71,15 @@ class XmlWriter:
         while prefix in self._scope.of_document:
             prefix += "_"
         self._prefix = prefix
-        body, self._close = self._body(header)
         inside = self._header(header)
-        attributes = self._root_attributes(header, versions[self._version])
+        # Results that came without a document around them go as they came.
+        self._is_bare = header.kind == "query" and header.creation_date is None and not inside
+        body, self._close = self._body(header)
+        if self._is_bare:
+            name = "QueryResults"
+            attributes = self._scope.attributes(header.attributes)
+        else:
+            attributes = self._root_attributes(header, versions[self._version])
         self._scope.keep()
         declared = attribute(f"xmlns:{prefix}", versions[self._version])
         for bound, namespace in self._scope.of_document.items():
@@ -195,7 +202,9 @@ class XmlWriter:
             return start("EPCISBody") + self._vocabularies(header.master_data), ""
         if header.kind != "query":
             return start("EPCISBody") + start("EventList"), "</EventList>"
-        opened = start("EPCISBody") + start("QueryResults", f"{self._prefix}:QueryResults")
+        opened = ""
+        if not self._is_bare:
+            opened = start("EPCISBody") + start("QueryResults", f"{self._prefix}:QueryResults")
         opened += leaf("queryName", header.query_name or "")
         if header.subscription_id is not None:
             opened += leaf("subscriptionID", header.subscription_id)
@@ -231,14 +240,15 @@ class XmlWriter:
         events_end, root_close = close[:root_end], close[root_end:]
         if self._kind == "query":
             events_end += f"{inside['resultsBody']}</resultsBody>{inside['QueryResults']}"
-            events_end += f"</{self._prefix}:QueryResults>"
+            events_end += "" if self._is_bare else f"</{self._prefix}:QueryResults>"
         tail = [
             node
             for node in header.document_extensions
             if node.name != "EPCISBody" or node.namespace
         ]
         behind = "".join(map(self._local, tail))
-        return self._encode(f"{events_end}{inside['EPCISBody']}</EPCISBody>{behind}{root_close}")
+        body_end = "" if self._is_bare else f"{inside['EPCISBody']}</EPCISBody>"
+        return self._encode(f"{events_end}{body_end}{behind}{root_close}")
 
     def _local(self, node: Node) -> str:
         """A tree behind the events, declaring what prefixes it needs itself."""

@@ -295,7 +295,8 @@ def test_damaged_and_odd_packages_are_refused():
         (b"<html/>", "xml.not-epcis"),
         (b"<a", "xml.malformed"),
         (b"{}", "json.not-epcis"),
-        (b"[]", "json.malformed"),
+        (b"[]", "json.not-epcis"),
+        (b"[1,", "json.malformed"),
         (b'{"type": "EPCISDocument"', "json.malformed"),
         (b'{"type": ["ObjectEvent"]}', "json.not-epcis"),
     ],
@@ -351,6 +352,14 @@ def test_lenient_reading_leaves_out_only_what_cannot_be_read():
     json_broken = JSON_EVENT.format("").replace('"ADD"', "7")
     events = ",".join([JSON_EVENT.format(""), json_broken, '"x"', JSON_EVENT.format("")])
     assert len(read_document((JSON_START + events + "]}}").encode()).events) == 2
+
+
+def test_a_bare_event_that_cannot_be_read_is_refused_not_written_as_nothing():
+    for event in (EVENT.format("").replace("<action>ADD</action>", ""), '{"type": "ObjectEvent"}'):
+        for syntax in Syntax:
+            with pytest.raises(DocumentRefused) as refused:
+                convert(event.encode(), io.BytesIO(), syntax)
+            assert "event.field-missing" in {f.code for f in refused.value.findings}
 
 
 def test_json_without_an_event_list_says_so():
