@@ -1,0 +1,112 @@
+"""A policy says how long things are kept; nobody gets below the law without saying why."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compliance.retention.policy import (
+    LAW,
+    POLICY_BYTES_MAX,
+    Period,
+    Policy,
+    PolicyRefused,
+    Record,
+    parse_policy,
+    read_policy,
+)
+
+periods = st.builds(
+    lambda count, unit: Period.parse(f"{count} {unit}"),
+    st.integers(1, 900),
+    st.sampled_from(["days", "months", "years"]),
+)
+moments = st.datetimes(datetime(2020, 1, 1), datetime(2060, 1, 1), timezones=st.just(UTC))
+
+
+def refused(text):
+    with pytest.raises(PolicyRefused) as fault:
+        parse_policy(text)
+    return [finding.code for finding in fault.value.findings]
+
+
+@given(periods)
+def test_a_period_is_written_as_it_is_read(period):
+    assert Period.parse(str(period)) == period
+
+
+@given(periods, periods, st.lists(moments, min_size=5, max_size=5))
+def test_what_is_not_called_shorter_never_ends_earlier(one, other, days):
+    if not one.is_shorter_than(other) and other.months <= 12 * 100 and one.months <= 12 * 100:
+        assert all(one.before(day) <= other.before(day) for day in days)
+
+
+@given(moments, st.integers(1, 1200))
+def test_so_many_months_ago_is_that_day_or_the_months_last(now, months):
+    before = Period(months=months).before(now)
+    assert (now.year - before.year) * 12 + now.month - before.month == months
+    assert before.day == now.day or (before.day < now.day and before.day >= 28)
+
+
+@pytest.mark.parametrize("text", ["", "6", "years", "0 days", "-1 day", "6 weeks", "1.5 years"])
+def test_what_is_no_period_is_said(text):
+    with pytest.raises(ValueError, match="write '90 days'"):
+        Period.parse(text)
+
+
+def test_the_default_destroys_nothing_that_a_law_asks_for():
+    for rule in Policy().rules:
+        if rule.record in LAW:
+            assert rule.erase_after is None
+    assert {rule.record for rule in Policy().rules} == set(Record)
+
+
+@pytest.mark.parametrize("record", sorted(LAW))
+def test_shorter_than_the_law_needs_a_word(record):
+    archive = 'archive_after = "1 month"\n' if record in ("events", "documents") else ""
+    text = f'[{record}]\n{archive}erase_after = "59 months"\n'
+    assert refused(text) == ["retention.below-law"]
+    assert refused(text + 'shorter_than_law_because = "  "\n') == ["retention.below-law"]
+    policy = parse_policy(text + 'shorter_than_law_because = "a test system without real packs"')
+    assert policy.rule(record).because.startswith("a test system")
+    parse_policy(f'[{record}]\n{archive}erase_after = "6 years"\n')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[event]\n",
+        "events = 1\n",
+        '[events]\nafter = "1 year"\n',
+        "[events]\narchive_after = 5\n",
+        '[events]\narchive_after = "5"\n',
+        '[events]\narchive_after = "never"\nerase_after = "9 years"\n',
+        '[events]\narchive_after = "9 years"\nerase_after = "8 years"\n',
+        '[sessions]\narchive_after = "1 year"\n',
+        "[events\n",
+        "#" * (POLICY_BYTES_MAX + 1),
+    ],
+)
+def test_what_is_no_policy_is_said_and_not_guessed(text):
+    assert refused(text) == ["retention.policy"]
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_a_policy_or_is_refused(text):
+    try:
+        assert len(parse_policy(text).rules) == len(Record)
+    except PolicyRefused as fault:
+        assert fault.findings
+
+
+def test_a_policy_is_read_from_a_file(tmp_path):
+    path = tmp_path / "policy.toml"
+    path.write_text('[sessions]\nerase_after = "7 days"\n')
+    assert read_policy(path).rule(Record.SESSIONS).erase_after == Period(days=7)
+    assert read_policy(None) == Policy()
+    path.write_bytes(b"\xff")
+    with pytest.raises(PolicyRefused, match="UTF-8"):
+        read_policy(path)
