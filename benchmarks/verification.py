@@ -9,6 +9,7 @@ smallest that can answer at all: plain ASGI, one key lookup, no framework, no au
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import random
 import re
@@ -115,15 +116,17 @@ def bare_asyncpg(url: str):
     from epcis.store.columns import pack_key
 
     pool = None
+    making = asyncio.Lock()
     look = "SELECT i.id, s.status FROM item i JOIN standing s ON s.id = i.standing WHERE i.key = $1"
 
     async def app(scope, receive, send):
         nonlocal pool
         if scope["type"] != "http":
             return
-        if pool is None:
-            plain = url.replace("postgresql+psycopg", "postgresql")
-            pool = await asyncpg.create_pool(plain, min_size=CONNECTIONS, max_size=CONNECTIONS)
+        async with making:
+            if pool is None:
+                plain = url.replace("postgresql+psycopg", "postgresql")
+                pool = await asyncpg.create_pool(plain, min_size=CONNECTIONS, max_size=CONNECTIONS)
         parts = scope["path"].split("/")
         row = await pool.fetchrow(look, pack_key(f"/01/{parts[3]}/21/{parts[7]}"))
         body = b'{"verified":true}' if row else b'{"verified":false}'

@@ -46,13 +46,15 @@ _CSP = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-HEADERS = (
+NOT_SNIFFED = (b"x-content-type-options", b"nosniff")
+"""What every answer says besides."""
+_HEADERS = (
+    NOT_SNIFFED,
     (b"content-security-policy", _CSP.encode()),
-    (b"x-content-type-options", b"nosniff"),
     # Not no-referrer: browsers then send "Origin: null" with our own forms, which the gate refuses.
     (b"referrer-policy", b"same-origin"),
 )
-"""What every answer says besides."""
+"""What whatever a browser may show says besides."""
 
 
 def create_app(parts: Parts) -> FastAPI:
@@ -151,8 +153,10 @@ class AnswerHeaders:
 
         async def adding(message: Message) -> None:
             if message["type"] == "http.response.start":
-                present = {name for name, _ in message["headers"]}
-                extra = [pair for pair in HEADERS if pair[0] not in present]
+                present = dict(message["headers"])
+                is_json = b"json" in present.get(b"content-type", b"json")
+                told = (NOT_SNIFFED,) if is_json else _HEADERS
+                extra = [pair for pair in told if pair[0] not in present]
                 message["headers"] = [*message["headers"], *extra]
             await send(message)
 

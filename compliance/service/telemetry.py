@@ -6,58 +6,76 @@ Each application has a registry of its own, so that two in one process do not mi
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from bisect import bisect_left
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
 from prometheus_client import generate_latest as written
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
 
 from epcis.desk import Caller, needs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prometheus_client import Metric
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 router = APIRouter(tags=["health"])
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 3.0, 10.0)
 """0.3 s is the limit of 2016/161 Art. 35 for 95 % of queries, 3 s the US wallets' maximum."""
+_LIMITS = (*(str(limit) for limit in _BUCKETS_S), "+Inf")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _AREAS = ("verify", "packs", "epcis", "recalls", "exports", "log", "fmd", "static", "health")
 
 
-class _Line(NamedTuple):
-    """The counters of one kind of answer, looked up once."""
+@dataclass(slots=True)
+class _Times:
+    """How long the answers of one area took."""
 
-    answers: Counter
-    seconds: Histogram
+    upto: list[int] = field(default_factory=lambda: [0] * len(_LIMITS))
+    """Answers by the lowest of `_LIMITS` that they kept."""
+    seconds: float = 0.0
 
 
-class Telemetry:
+class Telemetry(Collector):
     """ASGI middleware: counts answers and times them, by area of the address space."""
 
     def __init__(self, app: ASGIApp, *, registry: CollectorRegistry) -> None:
         self.app = app
-        self._answers = Counter(
-            "packtrail_answers", "HTTP answers", ["area", "method", "status"], registry=registry
-        )
-        self._seconds = Histogram(
-            "packtrail_answer_seconds",
-            "Time from request to answer, in seconds",
-            ["area"],
-            buckets=_BUCKETS_S,
-            registry=registry,
-        )
-        self._lines: dict[tuple[str, str, int], _Line] = {}
+        self._answers: Counter[tuple[str, str, int]] = Counter()
+        self._times: dict[str, _Times] = {}
+        registry.register(self)
 
     def count(self, scope: Scope, status: int, seconds: float) -> None:
-        """Count one answer."""
-        key = (_area(scope["path"]), _method(scope["method"]), status)
-        line = self._lines.get(key)
-        if line is None:
-            answers = self._answers.labels(key[0], key[1], str(status))
-            line = self._lines[key] = _Line(answers, self._seconds.labels(key[0]))
-        line.answers.inc()
-        line.seconds.observe(seconds)
+        """Count one answer; called on the server's event loop only, so that it needs no lock."""
+        area = _area(scope["path"])
+        self._answers[area, _method(scope["method"]), status] += 1
+        times = self._times.get(area) or self._times.setdefault(area, _Times())
+        times.upto[bisect_left(_BUCKETS_S, seconds)] += 1
+        times.seconds += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        """What was counted so far, for a registry."""
+        answers = CounterMetricFamily(
+            "packtrail_answers", "HTTP answers", labels=["area", "method", "status"]
+        )
+        for (area, method, status), count in sorted(self._answers.items()):
+            answers.add_metric([area, method, str(status)], count)
+        yield answers
+        seconds = HistogramMetricFamily(
+            "packtrail_answer_seconds", "Time from request to answer, in seconds", labels=["area"]
+        )
+        for area, times in sorted(self._times.items()):
+            counts = zip(_LIMITS, accumulate(times.upto), strict=True)
+            seconds.add_metric([area], [*counts], times.seconds)
+        yield seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, counting the answer."""

@@ -55,7 +55,7 @@ def decide(request: PackRequest, who: Who, known: Known, rules: RulePack, now: d
     upper = known.pack is not None and standing(known, now) in _UPPER
     allowed = request.alerting and not (upper and outcome.result in _STATE_RESULTS)
     alert = allowed and rules.alerts_on(outcome.result, intermarket=known.intermarket)
-    return msgspec.structs.replace(outcome, alert=alert)
+    return msgspec.structs.replace(outcome, alert=True) if alert else outcome
 
 
 _UPPER = (Standing.EXPIRED, Standing.RECALLED, Standing.WITHDRAWN, Standing.HELD)

@@ -182,4 +182,7 @@ def standing(known: Known, now: datetime) -> Standing:
         return Standing.EXPIRED
     if known.lot_state is LotState.HELD and known.pack.state is PackState.ACTIVE:
         return Standing.HELD
-    return Standing(known.pack.state.value)
+    return _STANDING[known.pack.state]
+
+
+_STANDING = {state: Standing(state.value) for state in PackState}

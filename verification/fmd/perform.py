@@ -131,9 +131,15 @@ def perform(act: Act, requests: Sequence[tuple[PackRequest, Who]], rules: RulePa
 def query(view: View, request: PackRequest, who: Who, rules: RulePack, now: datetime) -> Answer:
     """The status of a pack without alert, entry or change (Art. 36(f))."""
     quiet = msgspec.structs.replace(request, operation=Operation.VERIFY, alerting=False)
-    known = known_of(view, quiet, who.market)
-    outcome = decide(quiet, who, known, rules, now)
-    return answer_of(quiet, who, known, outcome, rules=rules, now=now)
+    return status_of(quiet, who, known_of(view, quiet, who.market), rules, now)
+
+
+def status_of(
+    request: PackRequest, who: Who, known: Known, rules: RulePack, now: datetime
+) -> Answer:
+    """The answer to a query about a pack that is known: a verification that does not alert."""
+    outcome = decide(request, who, known, rules, now)
+    return answer_of(request, who, known, outcome, rules=rules, now=now)
 
 
 def _perform_one(act: Act, request: PackRequest, who: Who, rules: RulePack) -> _Done:
@@ -191,7 +197,7 @@ def answer_of(
         http=spelling.http,
         **codes,
         say=spelling.say,
-        rules=f"{rules.id} {rules.version}",
+        rules=rules.title,
         rules_sha256=rules.sha256,
         at=now,
         state=outcome.becomes or (record_.state if record_ else None),

@@ -130,6 +130,11 @@ class RulePack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
         return rule is AlertRule.ALWAYS or (rule is AlertRule.INTERMARKET and intermarket)
 
     @cached_property
+    def title(self) -> str:
+        """Id and version, as answers name it."""
+        return f"{self.id} {self.version}"
+
+    @cached_property
     def content(self) -> bytes:
         """The canonical bytes that name this pack."""
         return msgspec.json.encode(self, order="deterministic")
