@@ -1,4 +1,4 @@
-"""What products are called, as the partners' master data says."""
+"""What products are called: as the partners' master data says, else as they were uploaded."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, select
 
 from epcis.store.tables import master_data, master_data_attribute
+from verification.tables import product
 
 if TYPE_CHECKING:
     from epcis.store.database import View
@@ -21,11 +22,16 @@ _PRODUCT_NAMES = (
 
 
 def product_name(view: View, gtin: str) -> str | None:
-    """The name of a product, with its strength; None where no partner told it."""
+    """The name of a product, with its strength; None where nobody told it."""
     told = _attributes(view, f"/01/{gtin}")
-    name = next((told[key] for key in _PRODUCT_NAMES if key in told), None)
+    name = next((told[key] for key in _PRODUCT_NAMES if key in told), None) or _uploaded(view, gtin)
     strength = told.get("strengthDescription")
     return f"{name} {strength}" if name and strength and strength not in name else name
+
+
+def _uploaded(view: View, gtin: str) -> str | None:
+    found = select(product.c.name).where(product.c.code == gtin)
+    return view.connection.execute(found).scalar() or None
 
 
 def product_attributes(view: View, gtin: str) -> dict[str, str]:

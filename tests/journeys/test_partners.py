@@ -35,7 +35,7 @@ PRODUCT = {
     "strength": "20 mg",
     "pack_type": "box",
     "pack_size": 30,
-    "markets": [{"country": "US", "mah_id": "M1", "mah_name": "Trail", "mah_address": "Road 1"}],
+    "markets": [{"country": "US", "mah_name": "Trail", "mah_address": "Road 1"}],
 }
 
 

@@ -53,6 +53,11 @@ _NEXT = {
 }
 
 
+def next_of(status: Status) -> frozenset[Status]:
+    """Where an alert may go from a status."""
+    return _NEXT[status]
+
+
 class NotPossibleError(Exception):
     """The alert does not exist, or cannot go to that status from where it is."""
 

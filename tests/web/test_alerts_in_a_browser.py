@@ -1,0 +1,67 @@
+"""A pharmacist scans a falsified pack, follows its alert and closes it; then takes a pack back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def demo(serving: Callable, browser) -> object:
+    with serving("--demo") as server:
+        link = re.search(r"http://\S+/sign-in/\S+", server.greeting)
+        assert link
+        browser.driver.get(link[0])
+        browser.find("#text")
+        yield server
+
+
+def test_an_alert_is_raised_followed_and_closed(demo, browser) -> None:
+    falsified = re.findall(r"^\s+(/\S+\.png)", demo.greeting, re.MULTILINE)[2]
+    browser.find("input[type=file]").send_keys(falsified)
+    link = browser.find('.card[data-word="STOP"] .alert-id a')
+    number = link.text
+    link.click()
+    card = browser.find('.card[data-status="New"]')
+    assert "Keep the pack aside" in card.text
+
+    Select(browser.find("select[name=status]")).select_by_visible_text("Closed")
+    browser.find("input[name=reason]").send_keys("confirmed falsified")
+    browser.find("input[name=comment]").send_keys("authority told")
+    browser.find("form.ask button").click()
+    browser.find('.card[data-status="Closed"]')
+    assert "confirmed falsified" in browser.find(".events").text
+
+    browser.find('nav a[href="/alerts"]').click()
+    row = browser.find("table.alerts tbody tr")
+    assert (number in row.text, "Closed" in row.text) == (True, True)
+    assert not browser.foreign_requests()
+
+
+def test_a_returned_pack_waits_for_its_manufacturer(demo, browser) -> None:
+    browser.driver.get(demo.address + "/returns")
+    field = browser.find("#text")
+    label = re.findall(r"^\s+(/\S+\.png)", demo.greeting, re.MULTILINE)[0]
+    scanned = _text_of(label)
+    field.send_keys(scanned)
+    browser.find("input[name=we_sold_it]").click()
+    field.submit()
+    wait = WebDriverWait(browser.driver, 30)
+    card = wait.until(lambda d: d.find_element(By.CSS_SELECTOR, ".card[data-decision]"))
+    assert card.get_attribute("data-decision") == "wait"
+    assert "nobody is known to answer" in card.text
+
+
+def _text_of(label: str) -> str:
+    """What a keyboard scanner types for a label, in brackets so that a field takes it."""
+    import zxingcpp
+    from PIL import Image
+
+    raw = zxingcpp.read_barcodes(Image.open(label))[0]
+    return raw.text
