@@ -8,6 +8,7 @@ meant stand in `MEANT` and in docs/reference/schemas.md.
 from __future__ import annotations
 
 import copy
+import io
 import json
 import random
 
@@ -15,6 +16,7 @@ import jsonschema_rs
 import pytest
 from lxml import etree
 
+from epcis.codec.document import DocumentRefused, Syntax, convert
 from schemas.epcis.files import namespace
 from schemas.validate import (
     event_xml_schema,
@@ -43,6 +45,17 @@ JSON_FOLDERS = (
     "examples/openepcis-2.0-json",
     "hash-vectors",
 )
+EDGES = """
++5 05 1. -0.0 1e5 INF NaN 0 1 100 101 false TRUE abcd ABC
+2026-01-31T24:00:00Z 02026-01-31T12:00:00Z 2026-01-31T12:00:60Z 2026-01-31t12:00:00z
+2026-01-31T12:00:00+14:01 2026-01-31T12:00:00.Z 2024-02-29T12:00:00Z
++14:00 -14:00 +14:30 -00:00 +1:00 Z
+CEL cel C CELS po owning_party did_not_occur ALARM_CONDITION add
+urn: urn:x URN:X:Y # :: %zz a:b 1a:b a+b:c a:{b} _:b ex: ex:ä //a/b ?x http://
+http://[::1] http://a:b/ http://a/% http://ex.com/a|b http://ex.com/ä
+cbv:BizStep-shipping https://ref.gs1.org/cbv/BizStep-shipping gs1:Comp-x
+"""
+"""Values at the edge of the types they could be of."""
 TEXTS = (
     "",
     " ",
@@ -72,6 +85,11 @@ TEXTS = (
     "KGM",
     "a b",
     "ä ö",
+    *EDGES.split(),
+    "https://ex ample",
+    " ADD ",
+    "\tADD",
+    "\u00a0",
 )
 NAMES = (
     "eventTime",
@@ -327,6 +345,41 @@ def test_thousands_of_xml_mutants_get_the_published_verdict(shared, published):
     assert len(verdicts) > 9000
     assert verdicts.count(True) > 200, "the changes break everything: they test nothing"
     assert verdicts.count(False) > 1000, "the changes break nothing: they test nothing"
+
+
+def written(path, syntax):
+    """A published example as we write it in a syntax; None where it is no document."""
+    out = io.BytesIO()
+    try:
+        convert(path.read_bytes(), out, syntax)
+    except DocumentRefused:
+        return None
+    return out.getvalue()
+
+
+def test_mutants_of_what_we_write_get_the_published_verdict(shared, published):
+    """In all three syntaxes, so that the header of each is met in the others too."""
+    folders = (*XML_FOLDERS[:2], *XML_FOLDERS[3:8], *JSON_FOLDERS)
+    judged = 0
+    for path in folder_files(shared, folders, ".xml", ".json", ".jsonld"):
+        dice = random.Random(path.name)
+        for syntax in (Syntax.XML_1_2, Syntax.XML_2_0):
+            document = written(path, syntax)
+            root = None if document is None else etree.fromstring(document)
+            if root is not None:
+                small(root, dice)
+                for _ in range(8):
+                    mutant = xml_mutant(root, dice)
+                    ours, theirs = xml_verdicts(mutant, version_of(root), published)
+                    assert ours == theirs, etree.tostring(mutant)
+                    judged += 1
+        document = written(path, Syntax.JSON_LD)
+        for _ in range(8 if document else 0):
+            mutant = json_mutant(json.loads(document), dice)
+            ours = json_validator().is_valid(mutant)
+            assert ours == json_validator(published).is_valid(mutant), mutant
+            judged += 1
+    assert judged > 1000
 
 
 @pytest.mark.slow
