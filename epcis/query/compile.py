@@ -55,6 +55,7 @@ from epcis.query.conditions import (
 from epcis.query.patterns import KeyIs, PackedBetween, Pattern, TextBegins
 from epcis.query.tables import event_field, event_sensor, event_word
 from epcis.query.units import comparable, plain, unit
+from epcis.query.visible import below, master_data_of
 from epcis.store.tables import (
     event,
     event_epc,
@@ -62,7 +63,6 @@ from epcis.store.tables import (
     item,
     master_data,
     master_data_attribute,
-    master_data_child,
 )
 
 if TYPE_CHECKING:
@@ -196,16 +196,7 @@ def _(_condition: Declared) -> ColumnElement[bool]:
 
 @clause.register(Descends)
 def _(condition: Descends) -> ColumnElement[bool]:
-    first = select(master_data_child.c.child_key.label("key")).where(
-        master_data_child.c.key.in_(condition.keys)
-    )
-    below = first.cte(recursive=True)
-    # UNION, not UNION ALL: a place that is its own grandchild ends the walk instead of looping.
-    below = below.union(
-        select(master_data_child.c.child_key).where(master_data_child.c.key == below.c.key)
-    )
-    column = event.c[condition.column]
-    return or_(column.in_(condition.keys), column.in_(select(below.c.key)))
+    return below(event.c[condition.column], condition.keys, condition.party)
 
 
 _WORD_URIS: Final = {
@@ -216,16 +207,16 @@ _WORD_URIS: Final = {
 
 @clause.register(HasAttribute)
 def _(condition: HasAttribute) -> ColumnElement[bool]:
-    known = _mastered(condition)
+    known = mastered(condition)
     column = event.c[condition.field]
     stems = _WORD_URIS.get(condition.field, ("",))
     return or_(*((literal(stem) + column if stem else column).in_(known) for stem in stems))
 
 
-def _mastered(condition: HasAttribute) -> Select[Any]:
-    """Keys of master data with the attribute."""
+def mastered(condition: HasAttribute) -> Select[Any]:
+    """Keys of the master data that has the attribute."""
     told, attribute = master_data.c, master_data_attribute.c
-    asked = [attribute.name.in_(condition.names)]
+    asked = [attribute.name.in_(condition.names), *master_data_of(condition.party)]
     if condition.values is not None:
         asked.append(attribute.value.in_(condition.values))
     join = and_(told.type == attribute.type, told.id == attribute.id)

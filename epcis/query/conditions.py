@@ -159,6 +159,8 @@ class Descends:
 
     column: str
     keys: tuple[str, ...]
+    party: str | None = None
+    """By the master data that this party may know; None knows all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,8 @@ class HasAttribute:
     """`read_point`, `biz_location`, `biz_step`, `disposition` or `epc_class`."""
     names: tuple[str, ...]
     values: tuple[str, ...] | None = None
+    party: str | None = None
+    """By the master data that this party may know; None knows all."""
 
 
 SensorCondition = SensorAmount | SensorOneOf | SensorFlag | SensorWhen

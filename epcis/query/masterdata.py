@@ -1,7 +1,6 @@
 """The simple master data query: vocabularies, their elements, attributes and children.
 
-Standard: EPCIS 1.2 section 8.2.7.2. A caller with a party sees what documents told it: those it
-sent, and those that hold an event it may see.
+Standard: EPCIS 1.2 section 8.2.7.2. A caller with a party sees what it may know, see `visible`.
 """
 
 from __future__ import annotations
@@ -11,20 +10,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from sqlalchemy import exists, or_, select
+from sqlalchemy import exists, select
 
 from epcis.model import Vocabulary, VocabularyElement
 from epcis.query.names import Names
 from epcis.query.parameters import QueryRefused
 from epcis.query.values import BadValue, TooMuch, count, flag, texts
-from epcis.store.tables import (
-    document,
-    event,
-    event_party,
-    master_data,
-    master_data_attribute,
-    master_data_child,
-)
+from epcis.query.visible import below, master_data_of
+from epcis.store.tables import master_data, master_data_attribute
 from schemas.finding import Finding, Severity, Where
 from schemas.gs1.epc import canonical_key
 
@@ -135,22 +128,12 @@ def _statement(query: MasterDataQuery, party: str | None) -> Select[Any]:
     if query.names is not None:
         statement = statement.where(told.key.in_(query.names))
     if query.below is not None:
-        statement = statement.where(_below(query.below))
+        statement = statement.where(below(master_data.c.key, query.below, party))
     if query.having is not None:
         statement = statement.where(_has_attribute(query.having))
     for name, values in query.equal.items():
         statement = statement.where(_has_attribute((name,), values))
-    if party is not None:
-        statement = statement.where(_told_to(party))
-    return statement
-
-
-def _below(keys: tuple[str, ...]) -> ColumnElement[bool]:
-    rows = master_data_child.c
-    first = select(rows.child_key.label("key")).where(rows.key.in_(keys))
-    walk = first.cte(recursive=True)
-    walk = walk.union(select(rows.child_key).where(rows.key == walk.c.key))
-    return or_(master_data.c.key.in_(keys), master_data.c.key.in_(select(walk.c.key)))
+    return statement.where(*master_data_of(party))
 
 
 def _has_attribute(
@@ -162,15 +145,6 @@ def _has_attribute(
     if values is not None:
         asked.append(rows.value.in_(values))
     return exists().where(*asked)
-
-
-def _told_to(party: str) -> ColumnElement[bool]:
-    number = master_data.c.document
-    sent = exists().where(document.c.id == number, document.c.party == party)
-    seen = exists().where(
-        event.c.document == number, event_party.c.seq == event.c.seq, event_party.c.party == party
-    )
-    return or_(sent, seen)
 
 
 def _shown(element: VocabularyElement, query: MasterDataQuery) -> VocabularyElement:

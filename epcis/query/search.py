@@ -7,7 +7,7 @@ number, and a page begins after the last row of the page before.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -16,14 +16,14 @@ from sqlalchemy import and_, func, or_, select
 from epcis.archive.reading import Shelves
 from epcis.codec.document import Syntax
 from epcis.query.bounded import bounded
-from epcis.query.compile import sort_keys, where
-from epcis.query.conditions import Condition, HasAttribute, NamesClass, OrderBy, Query
+from epcis.query.compile import mastered, sort_keys, where
+from epcis.query.conditions import Condition, Descends, HasAttribute, NamesClass, OrderBy, Query
 from epcis.query.parameters import ANY_ROLE, QueryRefused
 from epcis.query.patterns import KeyIs
 from epcis.query.visible import events_of
 from epcis.store.bulk import Hand
 from epcis.store.payload import is_outline
-from epcis.store.tables import event, master_data, master_data_attribute
+from epcis.store.tables import event
 from schemas.finding import Finding, Severity
 
 if TYPE_CHECKING:
@@ -145,7 +145,8 @@ def refuse_if_too_many(view: View, query: Query, selection: Selection, count_max
 
 def conditions(view: View, query: Query, selection: Selection) -> list[ColumnElement[bool]]:
     """Everything a row of `event` must fulfil for this query and this onlooker."""
-    clauses = where(_settled_classes(view, query.conditions))
+    asked = (_known_to(selection.party, one) for one in query.conditions)
+    clauses = where(_settled_classes(view, tuple(asked)))
     clauses.extend(events_of(view, selection.party))
     if selection.effective:
         clauses.extend([event.c.voided.is_(False), event.c.declared_error.is_(None)])
@@ -224,6 +225,13 @@ def _fits(order: OrderBy | None, after: tuple[int | float | str, ...]) -> bool:
     return len(after) == len(kinds) and all(map(isinstance, after, kinds))
 
 
+def _known_to(party: str | None, condition: Condition) -> Condition:
+    """A condition on master data, decided by what this party may know of it."""
+    if isinstance(condition, HasAttribute | Descends):
+        return replace(condition, party=party)
+    return condition
+
+
 def _settled_classes(view: View, asked: tuple[Condition, ...]) -> tuple[Condition, ...]:
     """Attribute conditions on product classes as the classes they stand for."""
     return tuple(
@@ -235,16 +243,7 @@ def _settled_classes(view: View, asked: tuple[Condition, ...]) -> tuple[Conditio
 
 
 def _classes_with(view: View, condition: HasAttribute) -> NamesClass:
-    told, attribute = master_data.c, master_data_attribute.c
-    having = [attribute.name.in_(condition.names)]
-    if condition.values is not None:
-        having.append(attribute.value.in_(condition.values))
-    statement = (
-        select(told.key)
-        .join(master_data_attribute, and_(told.type == attribute.type, told.id == attribute.id))
-        .where(*having)
-        .limit(CLASSES_WITH_ATTRIBUTE_MAX + 1)
-    )
+    statement = mastered(condition).limit(CLASSES_WITH_ATTRIBUTE_MAX + 1)
     keys = view.connection.scalars(statement).all()
     if len(keys) > CLASSES_WITH_ATTRIBUTE_MAX:
         raise QueryRefused(

@@ -6,14 +6,22 @@ order of the page and looked at one by one, which finds a page soon.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Integer, and_, cast, exists, func, literal_column, select
+from sqlalchemy import Integer, and_, cast, exists, func, literal_column, or_, select
 
-from epcis.store.tables import event, event_epc, event_party, item
+from epcis.store.tables import (
+    document,
+    event,
+    event_epc,
+    event_party,
+    item,
+    master_data,
+    master_data_child,
+)
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import Column, ColumnElement, Select
 
     from epcis.store.database import View
 
@@ -36,6 +44,40 @@ def events_of(view: View, party: str | None) -> list[ColumnElement[bool]]:
     if has_few(view, party):
         return [event.c.seq.in_(select(seen.seq).where(seen.party == party))]
     return [exists().where(seen.party == party, seen.seq == event.c.seq)]
+
+
+def master_data_of(party: str | None) -> list[ColumnElement[bool]]:
+    """What a row of `master_data` must fulfil for the party to know it; None knows all.
+
+    It knows what documents tell that it sent or that hold an event it may see, and what is told
+    of itself and its own places.
+    """
+    if party is None:
+        return []
+    told = master_data.c
+    sent = exists().where(document.c.id == told.document, document.c.party == party)
+    seen = exists().where(
+        event.c.document == told.document,
+        event_party.c.seq == event.c.seq,
+        event_party.c.party == party,
+    )
+    own = or_(told.key == party, told.key.startswith(f"{party}/", autoescape=True))
+    return [or_(sent, seen, own)]
+
+
+def below(column: Column[Any], keys: tuple[str, ...], party: str | None) -> ColumnElement[bool]:
+    """The column names one of these, or what lies below it by master data the party may know."""
+    told, child = master_data.c, master_data_child.c
+    rows = select(child.key, child.child_key)
+    if party is not None:
+        join = and_(told.type == child.type, told.id == child.id)
+        rows = rows.join(master_data, join).where(*master_data_of(party))
+    known = rows.subquery()
+    first = select(known.c.child_key.label("key")).where(known.c.key.in_(keys))
+    walk = first.cte(recursive=True)
+    # UNION, not UNION ALL: a place that is its own grandchild ends the walk instead of looping.
+    walk = walk.union(select(known.c.child_key).where(known.c.key == walk.c.key))
+    return or_(column.in_(keys), column.in_(select(walk.c.key)))
 
 
 def items_of(view: View, party: str | None) -> list[ColumnElement[bool]]:

@@ -282,7 +282,7 @@ def list_jobs(request: Request, caller: MayCapture) -> Response:
     agreement = agree(request)
     rows_max, now = per_page(request), now_of(request)
     mark = paging.fingerprint(request.url.path, caller.name)
-    with store_of(request).read() as view:
+    with store_of(request).read(party=caller.party) as view:
         stated = request.query_params.get("nextPageToken")
         cursor = paging.read_token(view, stated, mark, now) if stated is not None else None
         after = _after(cursor) if cursor else None
@@ -317,7 +317,7 @@ def show_job(request: Request, capture_id: str, caller: MayCapture) -> Response:
     refuse_parameters(request)
     agreement = agree(request)
     wanted = identifier(request, "capture")
-    with store_of(request).read() as view:
+    with store_of(request).read(party=caller.party) as view:
         found = capture_job.job(view, wanted, caller=_owner(caller))
     if found is None:
         raise refusal("NoSuchResourceException", f"no capture job '{wanted[:200]}'")

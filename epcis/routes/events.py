@@ -90,7 +90,7 @@ def event_page(
     mark = paging.fingerprint(
         request.url.path, asked_for.words, caller.name, caller.party, repr(agreement.names)
     )
-    with store_of(request).read() as view:
+    with store_of(request).read(party=caller.party) as view:
         cursor = _cursor(view, request, mark, now)
         page, remaining = _page(view, asked_for, cursor, rows_max)
         top = cursor.top if cursor else asked_for.selection.top or search.newest(view)
@@ -168,7 +168,7 @@ def event_by_id(request: Request, event_id: str, caller: MayQuery) -> Response:
     del event_id  # decoded too often by then, see addresses
     agreement = agree(request)
     wanted = _whole_hash(request, identifier(request, "events"))
-    with store_of(request).read() as view:
+    with store_of(request).read(party=caller.party) as view:
         found = search.by_id(view, wanted, search.Selection(party=caller.party))
     if not found:
         raise not_found(f"no event with the id '{wanted[:200]}'")

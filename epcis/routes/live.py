@@ -17,14 +17,13 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 from epcis.codec.document import EpcFormat
 from epcis.desk import Caller, Problem, problem_response
 from epcis.query import named
-from epcis.query.search import Selection
 from epcis.query.values import BadValue, flag
 from epcis.routes.problems import problem_of, refusal
 from epcis.routes.subscriptions import schedule_of, since
 from epcis.store.database import StoreAway
 from epcis.subscribe.delivery import results
-from epcis.subscribe.news import BATCH_EVENTS, News, news
-from epcis.subscribe.subscription import Cursor, Subscription, new_id
+from epcis.subscribe.news import News, latest
+from epcis.subscribe.subscription import Subscription, new_id
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -96,7 +95,7 @@ def _line(socket: WebSocket, query_name: str) -> _Line:
         if name not in (*_PARAMETERS, *_SCHEDULE):
             raise refusal("SubscriptionControlsException", f"'{name}' is not a parameter here")
     store = cast("Store", socket.app.state.store)
-    with store.read() as view:
+    with store.read(party=caller.party) as view:
         found = named.get(view, query_name, party=caller.party)
     if found is None:
         raise refusal("NoSuchNameException", f"there is no query '{query_name[:200]}'")
@@ -199,15 +198,7 @@ def _moved(one: Subscription, told: News, now: datetime) -> Subscription:
 
 
 def _news(line: _Line, one: Subscription) -> News:
-    with line.store.read() as view:
-        return news(
-            view,
-            line.query,
-            Selection(party=one.party),
-            Cursor(one.cursor.txid, one.cursor.seq),
-            from_record_time=one.initial_record_time,
-            rows_max=BATCH_EVENTS,
-        )
+    return latest(line.store, lambda _: line.query, one)
 
 
 def _document(line: _Line, one: Subscription, told: News) -> str:

@@ -107,7 +107,7 @@ def list_queries(request: Request, caller: MayQuery) -> Response:
     agreement = agree(request)
     rows_max, now = per_page(request), now_of(request)
     mark = paging.fingerprint(request.url.path, caller.name, caller.party)
-    with store_of(request).read() as view:
+    with store_of(request).read(party=caller.party) as view:
         stated = request.query_params.get("nextPageToken")
         cursor = paging.read_token(view, stated, mark, now) if stated is not None else None
         after = cursor.text() if cursor else None
@@ -126,7 +126,7 @@ def _told(one: NamedQuery) -> dict[str, Any]:
 
 def named_query(request: Request, caller: Caller, name: str) -> NamedQuery:
     """The query of this name; 404 where there is none for this caller."""
-    with store_of(request).read() as view:
+    with store_of(request).read(party=caller.party) as view:
         found = named.get(view, name, party=caller.party)
     if found is None:
         raise refusal("NoSuchNameException", f"there is no query '{name[:200]}'")

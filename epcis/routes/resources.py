@@ -17,6 +17,7 @@ from epcis.codec.document import EpcFormat
 from epcis.codec.words import Words
 from epcis.desk import Caller, now_of, store_of
 from epcis.query import paging, seen
+from epcis.query.hearsay import told_state
 from epcis.query.parameters import EVENT_TYPES
 from epcis.routes.addresses import identifier
 from epcis.routes.answers import capable, collection, new_router, next_page, per_page
@@ -103,7 +104,7 @@ def _list(resource: Resource, request: Request, caller: Caller) -> Response:
     agreement = agree(request)
     rows_max, now = per_page(request), now_of(request)
     mark = paging.fingerprint(request.url.path, caller.name, caller.party)
-    with store_of(request).read() as view:
+    with store_of(request).read(party=caller.party) as view:
         stated = request.query_params.get("nextPageToken")
         cursor = paging.read_token(view, stated, mark, now) if stated is not None else None
         after = cursor.text() if cursor else None
@@ -174,7 +175,7 @@ def _events(resource: Resource, request: Request, caller: Caller) -> Response:
 def _must_be_seen(resource: Resource, request: Request, caller: Caller, value: str) -> None:
     if resource.name == "eventTypes" and value in EVENT_TYPES:
         return
-    with store_of(request).read() as view:
+    with store_of(request).read(party=caller.party) as view:
         if seen.is_seen(view, resource.name, resource.key(value), party=caller.party):
             return
     raise not_found(f"no {resource.name} '{value[:200]}' in any event")
@@ -227,7 +228,7 @@ def epcs(request: Request, caller: MayQuery) -> Response:
     agreement = agree(request)
     rows_max, now = per_page(request), now_of(request)
     mark = paging.fingerprint(request.url.path, caller.name, caller.party)
-    with store_of(request).read() as view:
+    with store_of(request).read(party=caller.party) as view:
         stated = request.query_params.get("nextPageToken")
         cursor = paging.read_token(view, stated, mark, now) if stated is not None else None
         after = cursor.number() if cursor else 0
@@ -261,8 +262,9 @@ def epc_state(request: Request, epc: str, caller: MayQuery) -> Response:
     refuse_parameters(request)
     agreement = agree(request)
     value = _seen_epc(request, caller, "/state")
-    with store_of(request).read() as view:
-        state = item_state(view, canonical_key(value))
+    with store_of(request).read(party=caller.party) as view:
+        key, party = canonical_key(value), caller.party
+        state = item_state(view, key) if party is None else told_state(view, key, party)
     if state is None:
         raise not_found(f"nothing holds of '{value[:200]}': its events were declared wrong")
     told = orjson.dumps(_told(state, agreement))
@@ -288,7 +290,7 @@ def epc_resources(request: Request, epc: str, caller: MayQuery) -> Response:
 def _seen_epc(request: Request, caller: Caller, tail: str) -> str:
     """The EPC of the address; 404 where the caller may see no event that names it."""
     value = identifier(request, "epcs", tail)
-    with store_of(request).read() as view:
+    with store_of(request).read(party=caller.party) as view:
         if not seen.item_is_seen(view, canonical_key(value), party=caller.party):
             raise not_found(f"no event names '{value[:200]}'")
     return value

@@ -155,13 +155,13 @@ class _Desk:
         return element
 
     def _query_names(self, _: Message) -> etree._Element:
-        with self._store.read() as view:
+        with self._store.read(party=self._caller.party) as view:
             own = named.listing(view, party=self._caller.party, rows_max=named.NAMED_QUERIES_MAX)
         names = (*STANDARD, *(one.name for one in own))
         return self._wrapping.texts("GetQueryNamesResult", names)
 
     def _poll(self, message: Message) -> etree._Element:
-        with self._store.read() as view:
+        with self._store.read(party=self._caller.party) as view:
             if message.query_name == _MASTER_QUERY:
                 query = masterdata.parse(message.parameters)
                 found = masterdata.ask(view, query, party=self._caller.party)
@@ -210,7 +210,7 @@ class _Desk:
     def _subscribe(self, message: Message) -> etree._Element:
         if message.query_name == _MASTER_QUERY:
             raise Fault("SubscribeNotPermittedException", "this query can only be polled")
-        with self._store.read() as view:
+        with self._store.read(party=self._caller.party) as view:
             query = self._event_query(view, message)
         if query.event_count_limit is not None or query.max_event_count is not None:
             raise Fault(
@@ -292,7 +292,7 @@ class _Desk:
 
     def _subscription_ids(self, message: Message) -> etree._Element:
         name = message.query_name
-        with self._store.read() as view:
+        with self._store.read(party=self._caller.party) as view:
             is_known = name in STANDARD or named.get(view, name, party=self._caller.party)
             if not is_known:
                 raise Fault("NoSuchNameException", f"there is no query '{name[:200]}'")

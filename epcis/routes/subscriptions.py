@@ -227,7 +227,7 @@ def list_subscriptions(request: Request, query_name: str, caller: MayQuery) -> R
     found = named_query(request, caller, query_name)
     rows_max, now = per_page(request), now_of(request)
     mark = paging.fingerprint(request.url.path, caller.name, caller.party)
-    with store_of(request).read() as view:
+    with store_of(request).read(party=caller.party) as view:
         stated = request.query_params.get("nextPageToken")
         cursor = paging.read_token(view, stated, mark, now) if stated is not None else None
         after = cursor.text() if cursor else None
@@ -246,7 +246,7 @@ def _of_address(
     request: Request, query_name: str, subscription_id: str, caller: Caller
 ) -> Subscription:
     found = named_query(request, caller, query_name)
-    with store_of(request).read() as view:
+    with store_of(request).read(party=caller.party) as view:
         one = subscription.get(view, subscription_id, party=caller.party)
     if one is None or one.query != found.name:
         raise not_found(f"no subscription '{subscription_id[:200]}' to this query")

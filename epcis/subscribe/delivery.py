@@ -19,11 +19,10 @@ import structlog
 from epcis.codec.document import Syntax, WriteOptions, write_document
 from epcis.model import Header
 from epcis.query.parameters import QueryRefused
-from epcis.query.search import Selection
 from epcis.store.database import StoreAway, StoreFull
 from epcis.subscribe import subscription
 from epcis.subscribe.destination import BadDestination, Destination, resolve
-from epcis.subscribe.news import BATCH_EVENTS, News, newest_arrival, news, query_of
+from epcis.subscribe.news import BATCH_EVENTS, News, latest, newest_arrival, query_of
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
@@ -191,17 +190,10 @@ class Courier:
         with self._store.read() as view:
             if subscription.get(view, one.id, party=None) is None:
                 return None
-            try:
-                return news(
-                    view,
-                    query_of(view, one),
-                    Selection(party=one.party),
-                    one.cursor,
-                    from_record_time=one.initial_record_time,
-                    rows_max=rows_max,
-                )
-            except (LookupError, QueryRefused) as fault:
-                reason = f"the query can no longer be asked: {fault}"
+        try:
+            return latest(self._store, lambda view: query_of(view, one), one, rows_max=rows_max)
+        except (LookupError, QueryRefused) as fault:
+            reason = f"the query can no longer be asked: {fault}"
         self._failed(one, Answer(_GONE, reason))
         return None
 

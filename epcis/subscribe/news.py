@@ -16,13 +16,14 @@ from epcis.store.tables import event
 from epcis.subscribe.subscription import Cursor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from sqlalchemy import ColumnElement
 
     from epcis.query.conditions import Query
     from epcis.query.search import Found
-    from epcis.store.database import View
+    from epcis.store.database import Store, View
     from epcis.subscribe.subscription import Subscription
 
 BATCH_EVENTS: Final = 100
@@ -60,10 +61,15 @@ def news(
     *,
     from_record_time: datetime,
     rows_max: int = BATCH_EVENTS,
+    newest: Cursor | None = None,
 ) -> News:
-    """The next matching events after `since` that were recorded from `from_record_time` on."""
+    """The next matching events after `since` that were recorded from `from_record_time` on.
+
+    `newest` is the newest arrival of an earlier snapshot, where this one may not see all events.
+    """
     settled = arrival.settled(view)
-    newest = _newest(view, settled, since)
+    if newest is None:
+        newest = _newest(view, settled, since)
     statement = (
         select(*search.COLUMNS, event.c.txid)
         .where(
@@ -83,9 +89,41 @@ def news(
     return News(
         search.given_out(view, shown),
         cursors,
-        newest if is_all else cursors[-1],
+        max((newest, since, *cursors[-1:]), key=_place) if is_all else cursors[-1],
         is_all,
     )
+
+
+def latest(
+    store: Store,
+    query: Callable[[View], Query],
+    one: Subscription,
+    *,
+    rows_max: int = BATCH_EVENTS,
+) -> News:
+    """What is new for a subscription, in a snapshot that shows its party's events only.
+
+    How far it has looked must count the others' events too, or it would look at them for ever; so
+    the newest arrival is taken before, from a snapshot of everything.
+    """
+    newest = None
+    if one.party is not None and not store.is_sqlite:
+        with store.read() as everything:
+            newest = newest_arrival(everything)
+    with store.read(party=one.party) as view:
+        return news(
+            view,
+            query(view),
+            search.Selection(party=one.party),
+            one.cursor,
+            from_record_time=one.initial_record_time,
+            rows_max=rows_max,
+            newest=newest,
+        )
+
+
+def _place(cursor: Cursor) -> tuple[int, int]:
+    return cursor.txid, cursor.seq
 
 
 def _after(view: View, since: Cursor) -> ColumnElement[bool]:
