@@ -12,36 +12,52 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from compliance.retention.duty import Duty
-from compliance.retention.policy import parse_policy
 from epcis.archive import deposit
+from epcis.archive.documents import deposit_documents
+from epcis.archive.erase import erase, sweep
+from epcis.archive.reading import files
 from epcis.store.database import Store
 
-POLICY = parse_policy(
-    '[events]\narchive_after = "1 year"\nerase_after = "7 years"\n'
-    '[documents]\narchive_after = "1 year"\n'
-)
+NOW = datetime(2028, 1, 1, tzinfo=UTC)
+BEFORE = datetime(2027, 1, 1, tzinfo=UTC)
 
 
-def die(*_said) -> None:
+def die(*_said, **_more) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def tell(point: str):
-    return lambda what, _count: die() if what == point else None
+def held(_view, _records):
+    return {}
 
 
-def main(url: str, folder: Path, year: int, point: str) -> None:
+def archive(store: Store, folder: Path, point: str = "never") -> None:
+    """All events, then all documents, in files of four."""
+    tell = lambda what, _count: die() if what == point else None  # noqa: E731  # short
+    run = deposit.Depositor(store, folder, held, "archivist", NOW, tell, records_max=4)
+    list(run.events(BEFORE))
+    list(deposit_documents(run, BEFORE))
+
+
+def erase_all(store: Store) -> None:
+    """Every file of events."""
+    sweep(store)
+    with store.read() as view:
+        found = [file for file in files(view, holds="events") if file.erased is None]
+    for file in found:
+        erase(store, file, held, by="archivist", now=NOW)
+
+
+def main(url: str, folder: Path, point: str) -> None:
     store = Store.open(url)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     if point == "settled":
         deposit.sync_folder = die
     if point == "unlink":
-        Path.unlink = lambda self, **_: die() if self.name[:6] == "events" else None
-    now = datetime(year, 1, 1, tzinfo=UTC)
-    print("ready", flush=True)
-    Duty(store, POLICY, folder, folder, now, "archivist").run(tell(point))
-    print("done", flush=True)
+        Path.unlink = die
+        erase_all(store)
+    archive(store, folder, point)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
+    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3])
