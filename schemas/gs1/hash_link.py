@@ -32,6 +32,8 @@ _FINER: Final = {
 }
 """Qualifiers that remain, the finest first; all others go (22) or forbid the form."""
 _heads: dict[str, str] = {}
+_is_plain_pack = re.compile(re.escape(RESOLVER) + r"/01/[0-9]{14}/21/[0-9A-Za-z]+").fullmatch
+"""Whether a link is written as the hash wants it already; nearly all that are not URNs are."""
 _begins_like_a_key = re.compile(r"[0-9]{4}[^/]*").fullmatch
 
 
@@ -52,7 +54,7 @@ def constrained_link(uri: str) -> str:
         serial = uri[second + 1 :]
         if serial.isalnum() and serial.isascii():
             return head + serial
-    return _worked_out(uri)
+    return uri if _is_plain_pack(uri) else _worked_out(uri)
 
 
 def product_head(uri: str) -> tuple[str, str] | None:

@@ -14,6 +14,7 @@ from verification.fmd.rulepack import shipped
 from verification.history import history
 from verification.registry import set_doubt, set_lot_state
 from verification.verdict import Doubt, LotState
+from verification.verify import verify
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 GTIN = "05901234123457"
@@ -90,6 +91,32 @@ def test_a_bulk_goes_on_where_it_was_interrupted(packs, clock, put_pack):
         assert results == ["done"] * len(serials)
         assert bulk.progress(view, bulk_id).finished is not None
         assert list(bulk.unfinished(view)) == []
+
+
+def test_operations_of_one_bulk_see_what_was_done_before_them(packs, clock):
+    who = Who(client="till-1", location="P1", authorisation="A1")
+    acts = [
+        ("S1", Operation.SUPPLY),
+        ("S2", Operation.EXPORT),
+        ("S1", Operation.SUPPLY),
+        ("S1", Operation.UNDO),
+        ("S1", Operation.SUPPLY),
+        ("S9", Operation.SUPPLY),
+        ("S1", Operation.VERIFY),
+    ]
+    wanted = [
+        PackRequest(operation=operation, code=GTIN, serial=serial) for serial, operation in acts
+    ]
+    with packs.write(NOW) as act:
+        bulk_id = bulk.submit(act, wanted, who, shipped())
+    bulk.work_off(packs, bulk_id, clock, shipped())
+    with packs.read() as view:
+        results = [answer.result.value for answer in bulk.answers_of(view, bulk_id)]
+        assert results == [
+            "done", "not-allowed", "already-in-state", "done", "done", "serial-unknown", "done"
+        ]  # fmt: skip
+        assert len(list(history(view, GTIN, "S1"))) == 5
+        assert verify(view, GTIN, "S1", now=NOW).reason == "dispensed"
 
 
 def test_a_bulk_has_its_limits(packs):

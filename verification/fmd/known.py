@@ -24,17 +24,6 @@ if TYPE_CHECKING:
     from verification.recorded import Recorded
     from verification.stops import Stops
 
-_LOCK_PACK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
-
-
-def lock_pack(view: View, code: str, serial: str) -> None:
-    """Let no other act decide about this pack until ours is over.
-
-    SQLite has one writer anyway; on PostgreSQL the lock also covers a pack without a row.
-    """
-    if not view.is_sqlite:
-        view.driver.execute(_LOCK_PACK, (history.pack_key(code, serial),))
-
 
 def known_of(view: View, request: PackRequest, market: str) -> Known:
     """The facts of one request in one market."""

@@ -21,8 +21,9 @@ from verification.fmd import alert, cause
 from verification.fmd.cause import Cause, Hint
 from verification.fmd.decide import Outcome, decide, spell
 from verification.fmd.event import event_of
-from verification.fmd.known import known_of, lock_pack, meant_serial
+from verification.fmd.known import known_of, meant_serial
 from verification.fmd.operation import Known, Operation, PackRequest, Who, standing
+from verification.fmd.packs import Packs
 from verification.fmd.result import SPELLINGS, Result
 from verification.fmd.rulepack import parse
 from verification.tables import client_transaction, rule_pack
@@ -32,22 +33,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from epcis.store.database import Act, View
+    from verification.fmd.packs import Row
     from verification.fmd.rulepack import RulePack
 
 EVENT_PACKS_MAX = 1000
 """Packs in one recorded event."""
 
 _UNKNOWN = (Result.SERIAL_UNKNOWN, Result.LOT_AND_SERIAL_UNKNOWN)
-_PUT = """
-INSERT INTO pack (code, serial, lot, expiry, state, since_us, location, authorisation, repeats,
- version, stolen, public)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (code, serial) DO UPDATE SET state = excluded.state, since_us = excluded.since_us,
- location = excluded.location, authorisation = excluded.authorisation,
- repeats = excluded.repeats, version = excluded.version, stolen = excluded.stolen,
- public = excluded.public
-"""
-_PUT_POSTGRESQL = _PUT.replace("?", "%s")
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -108,11 +100,8 @@ def perform(act: Act, requests: Sequence[tuple[PackRequest, Who]], rules: RulePa
     """Perform operations one after the other; an answer for each, in order.
 
     All or none is written: a caller that wants each to stand for itself gives each its own act.
-    Packs are locked in one order whatever the order of the requests, so that two acts never wait
-    for each other.
     """
-    for code, serial in sorted({(one.code, one.serial) for one, _ in requests}):
-        lock_pack(act, code, serial)
+    packs = Packs(act, ((one.code, one.serial) for one, _ in requests))
     done: list[_Done] = []
     answers: list[Answer] = []
     for request, who in requests:
@@ -120,10 +109,11 @@ def perform(act: Act, requests: Sequence[tuple[PackRequest, Who]], rules: RulePa
         if earlier is not None:
             answers.append(earlier)
             continue
-        one = _perform_one(act, request, who, rules)
+        one = _perform_one(act, packs, request, who, rules)
         done.append(one)
         answers.append(one.answer)
         _remember(act, one)
+    packs.write()
     _keep(act, done, rules)
     return answers
 
@@ -142,8 +132,8 @@ def status_of(
     return answer_of(request, who, known, outcome, rules=rules, now=now)
 
 
-def _perform_one(act: Act, request: PackRequest, who: Who, rules: RulePack) -> _Done:
-    known = known_of(act, request, who.market)
+def _perform_one(act: Act, packs: Packs, request: PackRequest, who: Who, rules: RulePack) -> _Done:
+    known = packs.known(request, who.market)
     outcome = decide(request, who, known, rules, act.now)
     hint = hint_of(act, request, who, known, outcome)
     answer = answer_of(request, who, known, outcome, rules=rules, now=act.now, hint=hint)
@@ -154,7 +144,7 @@ def _perform_one(act: Act, request: PackRequest, who: Who, rules: RulePack) -> _
         )
         answer = msgspec.structs.replace(answer, alert=alert_id)
     if outcome.becomes or outcome.counts_repeat or outcome.marks_stolen:
-        _write(act, request, who, known, outcome)
+        packs.put(row_after(request, who, known, outcome, act.now))
     return _Done(request, who, known, outcome, answer)
 
 
@@ -211,15 +201,7 @@ def answer_of(
     )
 
 
-def _write(act: Act, request: PackRequest, who: Who, known: Known, outcome: Outcome) -> None:
-    """The pack's new row."""
-    values = row_after(request, who, known, outcome, act.now)
-    act.driver.execute(_PUT if act.is_sqlite else _PUT_POSTGRESQL, values)
-
-
-def row_after(
-    request: PackRequest, who: Who, known: Known, outcome: Outcome, now: datetime
-) -> tuple[str | int | None, ...]:
+def row_after(request: PackRequest, who: Who, known: Known, outcome: Outcome, now: datetime) -> Row:
     """The pack's row as an operation leaves it, columns as in table `pack`."""
     before = known.pack
     assert before is not None, "only a known pack is changed"

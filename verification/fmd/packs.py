@@ -1,0 +1,82 @@
+"""The packs of one act: locked, looked up and written together, however many they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from verification import history
+from verification.fmd.known import known_from
+from verification.recorded import look
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from epcis.store.database import Act
+    from verification.fmd.operation import Known, PackRequest
+
+Row = tuple[str | int | None, ...]
+"""A row of table `pack`, its columns in the order of `COLUMNS`."""
+
+COLUMNS = (
+    "code", "serial", "lot", "expiry", "state", "since_us", "location", "authorisation", "repeats",
+    "version", "stolen", "public",
+)  # fmt: skip
+_NAMES = ", ".join(COLUMNS)
+_MARKS = ", ".join("?" * len(COLUMNS))
+_CHANGED = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[4:])
+_ON_CONFLICT = f"ON CONFLICT (code, serial) DO UPDATE SET {_CHANGED}"
+_PUT = f"INSERT INTO pack ({_NAMES}) VALUES ({_MARKS}) {_ON_CONFLICT}"  # noqa: S608  # names of ours only
+_PUT_POSTGRESQL = f"""
+INSERT INTO pack ({_NAMES}) SELECT {_NAMES} FROM json_to_recordset(%s::json) AS r(
+ code text, serial text, lot text, expiry text, state text, since_us bigint, location text,
+ authorisation text, repeats integer, version integer, stolen integer, public integer)
+{_ON_CONFLICT}
+"""  # noqa: S608  # names of ours only
+_LOCK = """
+SELECT count(pg_advisory_xact_lock(number)) FROM (
+ SELECT DISTINCT hashtextextended(key, 0) AS number FROM unnest(%s::text[]) AS k(key) ORDER BY 1
+) AS numbers
+"""
+
+
+class Packs:
+    """Packs, as (product code, serial), that no other act can change until this one is over.
+
+    SQLite has one writer anyway; on PostgreSQL the locks also cover packs without a row, and are
+    taken in one order whatever the order of the packs, so that two acts never wait for each other.
+    """
+
+    def __init__(self, act: Act, packs: Iterable[tuple[str, str]]) -> None:
+        self._act = act
+        names = list(dict.fromkeys(packs))
+        if not act.is_sqlite:
+            act.driver.execute(_LOCK, ([history.pack_key(*name) for name in names],))
+        self._stops, rows = look(act, names)
+        self._rows = dict(zip(names, rows, strict=True))
+        self._changed: dict[tuple[str, str], Row] = {}
+
+    def known(self, request: PackRequest, market: str) -> Known:
+        """The facts of one request, with all that was put before it in this act."""
+        name = (request.code, request.serial)
+        if name in self._changed:
+            self.write()
+            self._stops, (self._rows[name],) = look(self._act, [name])
+        return known_from(self._act, request, market, self._stops, self._rows[name])
+
+    def put(self, row: Row) -> None:
+        """Give a pack a new row; `write` before the act ends."""
+        self._changed[str(row[0]), str(row[1])] = row
+
+    def write(self) -> None:
+        """Write the new rows."""
+        if not self._changed:
+            return
+        rows = self._changed.values()
+        if self._act.is_sqlite:
+            self._act.driver.executemany(_PUT, rows)
+        else:
+            said = msgspec.json.encode([dict(zip(COLUMNS, row, strict=True)) for row in rows])
+            self._act.driver.execute(_PUT_POSTGRESQL, (said.decode(),))
+        self._changed.clear()
