@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import re
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -49,9 +49,11 @@ FILE_BYTES_MAX = 64 * 1024
 SIGN = "hidden:"
 EVERY = "every"
 _SIGN_DIGITS = 24
+NAMES_CACHED_MAX = 4_096
 _PRICE_WORDS = ("price", "amount", "cost", "currency", "discount")
 _GLN = re.compile(r"/41[47]/(\d{13})(?:/|$)")
 _KINDS: Final = {kind.name.lower().replace("_", " "): kind for kind in LeafKind}
+_NAMES: Final = {int(kind): name for name, kind in _KINDS.items()}
 
 
 class Treatment(StrEnum):
@@ -246,7 +248,7 @@ class Redactor:
         )
 
     def _place(self, place: Place | None) -> Place | None:
-        left = _GONE if place is None else self._scalar(place.id, DataClass.PLACES)
+        left: Any = _GONE if place is None else self._scalar(place.id, DataClass.PLACES)
         return None if left is _GONE else Place(id=left)
 
     def shows(self, kind: int) -> bool:
@@ -315,8 +317,10 @@ class Redactor:
         left: dict[str, Any] = {}
         for name, value in said.items():
             data = classes[name] if name in classes else _class_beside(name, DataClass.OTHER)
-            data = data or outer
-            one = self._value(value, data, classes, is_event=is_event)
+            if data is None and outer is None and type(value) is str:
+                left[name] = value  # most of an event, so without further ado
+                continue
+            one = self._value(value, data or outer, classes, is_event=is_event)
             if one is not _GONE:
                 left[name] = one
         return left
@@ -329,6 +333,8 @@ class Redactor:
         *,
         is_event: bool,
     ) -> Any:  # noqa: ANN401  # any JSON, or gone
+        if self._treated(data) is Treatment.LEAVE_OUT and not self._may_be_own(data):
+            return _GONE
         if isinstance(value, list):
             if data is None and value and isinstance(value[0], str):
                 return value
@@ -375,9 +381,12 @@ class Redactor:
         return SIGN + digest.hex()[:_SIGN_DIGITS]
 
     def _is_own(self, value: object, data: DataClass | None) -> bool:
-        if self._own is None or data not in (DataClass.PARTIES, DataClass.PLACES):
+        if self._own is None or not self._may_be_own(data):
             return False
         return gln_of(str(value)) == gln_of(self._own)
+
+    def _may_be_own(self, data: DataClass | None) -> bool:
+        return self._own is not None and data in (DataClass.PARTIES, DataClass.PLACES)
 
 
 def gln_of(text: str) -> str:
@@ -390,6 +399,7 @@ def gln_of(text: str) -> str:
     return found[1] if found else text
 
 
+@lru_cache(maxsize=NAMES_CACHED_MAX)
 def _class_beside(name: str, otherwise: DataClass | None) -> DataClass | None:
     """The class of a member by its own name alone."""
     prefix, colon, local = name.rpartition(":")
@@ -407,6 +417,5 @@ def said_line(place: int, kind: int, stated: Mapping[str, Any]) -> bytes:
     >>> said_line(7, 1, {"type": "ObjectEvent"})
     b'{"place":7,"kind":"event","said":{"type":"ObjectEvent"}}\n'
     """
-    name = LeafKind(kind).name.lower().replace("_", " ")
-    line = {"place": place, "kind": name, "said": stated}
-    return json.dumps(line, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    line = {"place": place, "kind": _NAMES[kind], "said": stated}
+    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)

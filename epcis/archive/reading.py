@@ -16,7 +16,6 @@ from zstandard import ZstdError
 
 from epcis.archive.parquet import ArchiveUnavailable, DamagedFile, read_payloads
 from epcis.archive.tables import archive_file
-from epcis.desk import Problem
 from epcis.store.columns import moment_of
 from epcis.store.database import StoreAway
 from epcis.store.digest import event_digest
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from epcis.desk import Problem
     from epcis.model import Event
     from epcis.store.bulk import Hand
     from epcis.store.database import View
@@ -58,6 +58,8 @@ class ArchiveAway(StoreAway):
     @property
     def problem(self) -> Problem:
         """What a caller is told: 503 while the file is away, 410 where it was destroyed."""
+        from epcis.desk import Problem  # noqa: PLC0415  # 16 MB that no export or fsck needs
+
         return Problem(
             410 if self.is_for_ever else 503,
             "Erased" if self.is_for_ever else "Archived",
