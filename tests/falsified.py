@@ -8,14 +8,22 @@ from __future__ import annotations
 
 import json
 import random
-from contextlib import closing
+import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from sqlalchemy import (
-    BigInteger, Boolean, Float, LargeBinary, SmallInteger, String, Text, UniqueConstraint,
+    BigInteger,
+    Boolean,
+    Float,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
 )
 
 import compliance.service.migrations.tables  # noqa: F401  # every floor's
@@ -41,7 +49,7 @@ from epcis.model import (
 )
 from epcis.query import named
 from epcis.store.columns import Instant, ItemKey
-from epcis.store.proved import Outside, Register, Told, proof_of
+from epcis.store.proved import Outside, Register, proof_of
 from epcis.store.tables import metadata
 from epcis.subscribe import subscription
 from tests import chain
@@ -128,9 +136,13 @@ def _rich_event() -> ObjectEvent:
         event_time_zone_offset="+00:00",
         action="OBSERVE",
         epcs=(PACKS[2],),
-        quantities=(QuantityElement(epc_class="urn:epc:class:lgtin:9521321.012345.L9", quantity="7"),),
+        quantities=(
+            QuantityElement(epc_class="urn:epc:class:lgtin:9521321.012345.L9", quantity="7"),
+        ),
         read_point=Place(id="urn:epc:id:sgln:9521321.00001.0"),
-        sources=(Party(type="urn:epcglobal:cbv:sdt:owning_party", id="urn:epc:id:pgln:9521321.00001"),),
+        sources=(
+            Party(type="urn:epcglobal:cbv:sdt:owning_party", id="urn:epc:id:pgln:9521321.00001"),
+        ),
         sensor_elements=(SensorElement(reports=(report,)),),
         extensions=(Node(name="price", namespace="https://example.org/x", children=("12",)),),
     )
@@ -138,9 +150,7 @@ def _rich_event() -> ObjectEvent:
 
 def _document(events: list[Any], masters: tuple[Vocabulary, ...], minute: int) -> bytes:
     out = BytesIO()
-    header = Header(
-        schema_version="2.0", creation_date=chain.at(minute), master_data=masters
-    )
+    header = Header(schema_version="2.0", creation_date=chain.at(minute), master_data=masters)
     write_document(header, events, out, Syntax.JSON_LD)
     return out.getvalue()
 
@@ -227,9 +237,8 @@ def fill_empty_registers(act: Act) -> None:
         if not isinstance(proof_of(table), Register) or table.name == "archive_file":
             continue
         if act.connection.execute(table.select().limit(1)).first() is None:
-            act.connection.execute(
-                table.insert(), [_plausible(table, number, act) for number in (1, 2)]
-            )
+            for number in (1, 2):
+                act.connection.execute(table.insert().values(_plausible(table, number, act)))
 
 
 def _plausible(table: Table, number: int, act: Act) -> dict[str, Any]:
@@ -238,7 +247,7 @@ def _plausible(table: Table, number: int, act: Act) -> dict[str, Any]:
         owner = next(iter(column.foreign_keys), None)
         if owner is not None:
             row[column.name] = act.connection.scalar(owner.column.table.select().limit(1))
-        elif column.name != "tenant":
+        elif column.name != "tenant" and column is not table.autoincrement_column:
             row[column.name] = _value(column, number)
     return row
 
@@ -248,9 +257,11 @@ def _value(column: Column[Any], number: int) -> Any:
         return NOW + timedelta(minutes=number)
     if isinstance(column.type, LargeBinary):
         return bytes([number]) * 32
-    return f"{column.name}-{number}"[: getattr(column.type, "length", None) or 99] if isinstance(
-        column.type, Text | String
-    ) else number
+    return (
+        f"{column.name}-{number}"[: getattr(column.type, "length", None) or 99]
+        if isinstance(column.type, Text | String)
+        else number
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,8 +301,16 @@ class Falsifier:
         self._run("SET session_replication_role = replica")
         self._run("ALTER TABLE event NO FORCE ROW LEVEL SECURITY")
 
-    def falsify(self, what: str, table: Table, column: str) -> Deed | None:
-        """Do it; None where the table has no row that it can be done to."""
+    def attempt(self, what: str, table: Table, column: str) -> Deed | None:
+        """Do it; None where there is no row for it, or the database itself does not let it be."""
+        self._run("SAVEPOINT deed")
+        try:
+            return self._done(what, table, column)
+        except (sqlite3.IntegrityError, sqlite3.OperationalError, psycopg.Error):
+            self._run("ROLLBACK TO deed")
+            return None
+
+    def _done(self, what: str, table: Table, column: str) -> Deed | None:
         rows = self._rows(table)
         deed = self._falsify(what, table, column, rows)
         return deed if _set_of(rows) != _set_of(self._rows(table)) else None
@@ -392,42 +411,25 @@ class Falsifier:
 
     def _places(self, table: Table, row: dict[str, Any]) -> frozenset[str]:
         """The paths of findings that name a row."""
-        key = ",".join(map(_spelt, _key(table, row)))
-        places = {f"{table.name}/{key}"}
-        if table.name.startswith("event"):
-            places |= {f"event/{row['seq']}"}
-            found = self._all("SELECT idx FROM ledger_entry WHERE event = ?", [row["seq"]])
-            places |= {f"/log/{idx}" for (idx,) in found}
-        if table.name == "ledger_entry":
-            places |= {f"/log/{row['idx']}", f"event/{row['event']}"}
-        if table.name == "ledger_subject":
-            places |= {f"/log/{row['place']}"}
-        if table.name == "ledger_tile":
-            places |= {f"/log/{n}" for n in range(1400)}
-        if table.name == "ledger_head":
-            places |= {"/log", *(f"/log/{n}" for n in range(1400))}
-        if table.name == "ledger_checkpoint":
-            places |= {"/log", f"/log/{row['size']}"}
-        if table.name in ("document", "document_part"):
-            number = row.get("id", row.get("document"))
-            places |= {f"document/{number}", f"document_part/{number}"}
-            places |= {f"/log/{idx}" for (idx,) in self._all(_OF_DOCUMENTS)}
-        if table.name in ("item", "lot", "standing"):
-            column = "id" if table.name == "item" else table.name
-            found = self._all(f"SELECT id FROM item WHERE {column} = ?", [row["id"]])
-            places |= {f"item/{number}" for (number,) in found}
+        places = {f"{table.name}/{','.join(map(_spelt, _key(table, row)))}"}
+        families = ("event", "master_data")
+        family = next((one for one in families if table.name.startswith(one)), table.name)
+        places |= {place.format(**row) for place in _PLACES.get(family, ())}
+        for asked, place, column in _FOUND_BY.get(family, ()):
+            found = self._all(asked, [row[column]] if column else [])
+            places |= {place.format(number) for (number,) in found}
+        if table.name in ("ledger_tile", "ledger_head"):
+            places |= {"/log", *(f"/log/{place}" for place in range(LOG_PLACES_MAX))}
         if table.name == "containment":
             places |= {f"containment/{row['block'] * 64 + bit}" for bit in range(64)}
-        if table.name.startswith("master_data"):
-            places |= {f"master_data/{row['type']},{row['id']}"}
-        if table.name == "pack":
-            places |= {f"pack/{row['code']},{row['lot']}"}
-        if table.name == "pack_operation":
-            places |= {f"pack_operation/{row['code']},{row['serial']}"}
         how = proof_of(table)
         if isinstance(how, Register) and how.by:
             places |= {f"{table.name}/" + ",".join(_spelt(row[name]) for name in how.by)}
         return frozenset(places)
+
+    def commit(self) -> None:
+        """What was done stands."""
+        self._driver.commit()
 
     def _run(self, statement: str, values: list[Any] | None = None) -> None:
         mark = "?" if self._is_sqlite else "%s"
@@ -446,6 +448,28 @@ _USED = {
 }
 """A standing that no item has any more says nothing, and is in no proof."""
 _OF_DOCUMENTS = "SELECT idx FROM ledger_entry WHERE kind = 3"
+LOG_PLACES_MAX = 1_500
+_PLACES: dict[str, tuple[str, ...]] = {
+    "event": ("event/{seq}",),
+    "ledger_entry": ("/log/{idx}", "event/{event}"),
+    "ledger_checkpoint": ("/log", "/log/{size}"),
+    "ledger_subject": ("/log/{place}",),
+    "document_part": ("document/{document}", "document_part/{document}"),
+    "document": ("document/{id}", "document_part/{id}"),
+    "master_data": ("master_data/{type},{id}",),
+    "pack_operation": ("pack_operation/{code},{serial}",),
+    "pack": ("pack/{code},{lot}",),
+}
+"""Other paths that name a row; `event` and `master_data` stand for all tables that begin so."""
+_FOUND_BY: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "event": (("SELECT idx FROM ledger_entry WHERE event = ?", "/log/{}", "seq"),),
+    "document": ((_OF_DOCUMENTS, "/log/{}", ""),),
+    "document_part": ((_OF_DOCUMENTS, "/log/{}", ""),),
+    "item": (("SELECT id FROM item WHERE id = ?", "item/{}", "id"),),
+    "lot": (("SELECT id FROM item WHERE lot = ?", "item/{}", "id"),),
+    "standing": (("SELECT id FROM item WHERE standing = ?", "item/{}", "id"),),
+}
+"""And those that a question to the store finds: the question, the path, its column."""
 
 
 def _set_of(rows: list[dict[str, Any]]) -> list[str]:
@@ -486,3 +510,17 @@ def deeds() -> Iterator[tuple[str, Table, str]]:
             if column.name not in how.beside:
                 yield "flip", table, column.name
                 yield "swap", table, column.name
+
+
+def falsify(store: Store, seed: int | str) -> Deed:
+    """One deed after the other is tried, past all guards, until one changes something."""
+    chance = random.Random(seed)
+    choices = list(deeds())
+    with store.engine.connect() as connection:
+        hand = Falsifier(connection, chance.randrange(1 << 32))
+        hand.drop_guards()
+        while True:
+            deed = hand.attempt(*chance.choice(choices))
+            if deed is not None:
+                hand.commit()
+                return deed

@@ -25,7 +25,7 @@ from verification.fmd.upload import SUM_BYTES, lot_subject, packs_sum
 from verification.history import subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from epcis.store.database import Store, View
     from schemas.finding import Finding
@@ -119,6 +119,8 @@ def _check_operations(store: Store, progress: Callable[[str, int], None]) -> Ite
                     near = [one for one in told if one[0] == row[0]]
                     wrong = differing(_OPERATION, row, near[0]) if len(near) == 1 else ""
                     yield odd("pack_operation", number, wrong or "is told by no entry of the log")
+                elif _kept(hand, row)[tuple(row)] > told.count(tuple(row)):
+                    yield odd("pack_operation", number, "is there more often than the log tells")
         last = rows[-1][0]
         checked += len(rows)
         progress("pack operations", checked)
@@ -135,10 +137,14 @@ def _check_operations_logged(store: Store) -> Iterator[Finding]:
                 return
             logged = Counter(one.row for one in map(_read, entries) if one is not None)
             for row, count in logged.items():
-                kept = Counter(tuple(one) for one in hand.all(_SAME, (row[6], row[0])))
-                if kept[row] < count:
+                if _kept(hand, row)[row] < count:
                     yield odd("pack_operation", row[2:4], f"the {row[4]} of {row[6]} is gone")
         last = entries[-1][0]
+
+
+def _kept(hand: Hand, row: Sequence[Any]) -> Counter[tuple[Any, ...]]:
+    """The rows of the same client at the same moment."""
+    return Counter(tuple(one) for one in hand.all(_SAME, (row[6], row[0])))
 
 
 def _check_rows(store: Store, progress: Callable[[str, int], None]) -> Iterator[Finding]:

@@ -145,7 +145,7 @@ pack_operation = Table(
     Column("alert", String(40)),
     Column("rules", String(64)),
     Index("pack_operation_client", "client", "at_us"),
-    info=proof(Told("its entry of the log")),
+    info=proof(Told("its entry of the log", {"id": "a number that nothing refers to"})),
 )
 """Every question and act, in order of time; what it was in full is in its entry of the log."""
 

@@ -173,7 +173,8 @@ class _Audit:
             yield _found(stored.idx, "is about an event that claims to be recorded later")
         writer = 0 if self.view.is_sqlite else stored.txid
         if writer == self.before[0] and stored.id <= self.before[1]:
-            yield _found(stored.idx, "has an id below that of the entry before")
+            yield _found(stored.idx - 1, "does not have its id, or the entry after does not")
+            yield _found(stored.idx, "does not have its id, or the entry before does not")
         self.before = (writer, stored.id)
         if stored.record_time_us < self.time_us:
             yield _found(stored.idx, "claims an earlier record time than the entry before")

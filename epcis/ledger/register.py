@@ -92,7 +92,8 @@ def _note_numbered(
     if isinstance(table.info.get("proof"), Register) and touched is not None:
         names = table.info["proof"].key_of(table)
         numbered = table.autoincrement_column
-        if numbered is not None and names == (numbered.name,) and not result.context.executemany:
+        if numbered is not None and names == (numbered.name,):
+            assert not result.context.executemany, "numbered rows of a register come one by one"
             touched.setdefault(table, set()).add(tuple(result.inserted_primary_key or ()))
 
 
