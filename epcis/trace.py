@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import cached_property, partial
+from itertools import groupby, zip_longest
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import unquote
 
 from epcis.store.bulk import Hand
@@ -24,7 +25,7 @@ from epcis.store.tables import Role
 from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from epcis.store.bulk import Row
@@ -55,14 +56,14 @@ WITH RECURSIVE inside(item, since, until, level, opened, closed) AS (
 )
 """
 _COLUMNS = (
-    "e.seq, e.moment, e.event_id, e.event_time, e.type, e.action, e.biz_step, e.disposition,"
+    "e.moment, e.seq, e.event_id, e.event_time, e.type, e.action, e.biz_step, e.disposition,"
     " e.read_point, e.biz_location"
 )
 _EVENTS = (
     _INSIDE
     + "SELECT "
     + _COLUMNS
-    + """, x.role, i.level
+    + """, i.level, x.role
 FROM inside i
 JOIN event_epc x ON x.block = i.item >> 6
   AND x.mask & (CAST(1 AS BIGINT) << CAST(i.item & 63 AS INTEGER)) <> 0
@@ -110,8 +111,8 @@ ORDER BY i.id
 class Told(NamedTuple):
     """One event of a story."""
 
-    seq: int
     moment: int
+    seq: int
     event_id: str
     event_time_us: int
     type: str
@@ -122,10 +123,10 @@ class Told(NamedTuple):
     read_point: str | None
     """Canonical key."""
     biz_location: str | None
-    role: int | None
-    """In which list it names the thing or its container (`tables.Role`); None for a lot."""
     level: int
     """0 where it names the thing itself, 1 its case, 2 the pallet, …"""
+    role: int | None
+    """In which list it names the thing or its container (`tables.Role`); None for a lot."""
 
     @property
     def event_time(self) -> datetime:
@@ -204,6 +205,10 @@ class Holder(NamedTuple):
     def as_dict(self) -> dict[str, object]:
         """As in `trace --json`."""
         return {"gln": self.gln, "name": self.name, "packs": self.packs}
+
+
+_TOLD = cast("Callable[[Row], Told]", partial(tuple.__new__, Told))
+"""As `Told._make`, for the hot path."""
 
 
 @dataclass(frozen=True)
@@ -311,14 +316,10 @@ def trace(view: View, id: str, *, party: str | None = None) -> Story:  # noqa: A
 def path(view: View, key: str) -> list[Told]:
     """All valid events of one item and of what it was in at the time, by event time."""
     rows = Hand(view).all(_EVENTS, (pack_key(key),))
-    rows.sort(key=lambda row: (row[1], row[0], row[11]))
-    told = []
-    last = None
-    for row in rows:
-        if row[0] != last:
-            told.append(Told._make(row))
-        last = row[0]
-    return told
+    rows.sort()  # by moment, then by event, then by level: all columns between are the event's
+    if len({row[1] for row in rows}) < len(rows):
+        rows = [next(same) for _, same in groupby(rows, itemgetter(1))]
+    return list(map(_TOLD, rows))
 
 
 def holders_of_lot(view: View, gtin: str, lot: str) -> list[Holder]:
@@ -382,10 +383,10 @@ def _events_of_lot(view: View, key: str, gtin: str, lot: str) -> list[Told]:
     rows = [
         row
         for row in hand.all_in(_EVENTS_IN, sorted(levels))
-        if row[0] not in meanwhile or any(a < row[1] <= b for a, b in meanwhile[row[0]])
+        if row[1] not in meanwhile or any(a < row[0] <= b for a, b in meanwhile[row[1]])
     ]
-    rows.sort(key=_by_moment)
-    return [Told._make((*row, None, levels[row[0]])) for row in rows[-LOT_EVENTS_MAX:]]
+    rows.sort(key=itemgetter(0, 1))
+    return [Told._make((*row, levels[row[1]], None)) for row in rows[-LOT_EVENTS_MAX:]]
 
 
 def _outer_spans(hand: Hand, spans: dict[int, tuple[int, int]]) -> dict[int, tuple[int, int]]:
@@ -422,10 +423,6 @@ def _turns(view: View, events: Sequence[Told]) -> list[tuple[str, datetime]]:
         if standing.holder and (not turns or turns[-1][0] != standing.holder):
             turns.append((standing.holder, told.event_time))
     return turns
-
-
-def _by_moment(row: Row) -> Any:  # noqa: ANN401  # a sort key
-    return row[1], row[0]
 
 
 def _time(moment: int) -> datetime:

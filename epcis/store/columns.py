@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, LargeBinary
@@ -23,7 +24,11 @@ _MICROSECOND = timedelta(microseconds=1)
 _OTHER, _SGTIN_DIGITS, _SGTIN_TEXT, _SSCC, _GLN, _GTIN, _LGTIN = range(7)
 _SERIAL_DIGITS_MAX = 20
 _SERIAL_BYTES = tuple(((10**digits - 1).bit_length() + 7) // 8 for digits in range(21))
+_WIDTHS = tuple(bytes((digits,)) for digits in range(21))
 _GTIN_BYTES, _SSCC_BYTES = 6, 8
+_STARTS_MAX = 100_000
+_BIG = repeat("big")
+_UNPACKED_AT_ONCE = 1000
 _AFTER_GTIN = {_SGTIN_TEXT: "/21/", _LGTIN: "/10/", _GTIN: ""}
 
 
@@ -38,6 +43,11 @@ def pack_key(key: str) -> bytes:
     >>> unpack_key(pack_key("/01/09521321000017/21/007"))
     '/01/09521321000017/21/007'
     """
+    start = _starts.get(key[:22])
+    if start is not None and (key.isascii() and (digits := key[22:]).isdigit()):
+        width = len(digits)
+        if width <= _SERIAL_DIGITS_MAX:
+            return start + _WIDTHS[width] + int(digits).to_bytes(_SERIAL_BYTES[width], "big")
     if key[:4] == "/01/":
         return _pack_gtin(key)
     if key[:4] == "/00/" and len(key) == 22 and _all_digits(key[4:]):
@@ -55,6 +65,8 @@ def _pack_gtin(key: str) -> bytes:
         return b"\x00" + key.encode("utf-8", "surrogatepass")
     kind, rest = key[18:22], key[22:]
     if kind == "/21/" and rest:
+        if len(_starts) < _STARTS_MAX:
+            _starts[key[:22]] = b"\x01" + head
         width = len(rest)
         if width <= _SERIAL_DIGITS_MAX and rest.isdigit() and rest.isascii():
             return b"\x01%s%c%s" % (head, width, int(rest).to_bytes(_SERIAL_BYTES[width], "big"))
@@ -64,6 +76,10 @@ def _pack_gtin(key: str) -> bytes:
     if not kind:
         return b"\x05" + head
     return b"\x00" + key.encode("utf-8", "surrogatepass")
+
+
+_starts: dict[str, bytes] = {}
+"""`/01/{gtin}/21/` -> shape and GTIN, for the products seen."""
 
 
 @lru_cache(maxsize=4096)
@@ -79,16 +95,27 @@ def unpack_keys(rows: Iterable[tuple[bytes]]) -> Iterator[str]:
     >>> list(unpack_keys([(pack_key("/01/09521321000018/21/007"),)]))
     ['/01/09521321000018/21/007']
     """
-    forms: dict[bytes, str] = {}
-    number = int.from_bytes
-    for (one,) in rows:
-        form = forms.get(one[:8])
-        if form is not None:
-            yield form % number(one[8:], "big")
-            continue
-        if one[0] == _SGTIN_DIGITS:
-            forms[one[:8]] = f"/01/{number(one[1:7], 'big'):014d}/21/%0{one[7]}d"
-        yield unpack_key(one)
+    return chain.from_iterable(_unpacked(iter(rows)))
+
+
+def _unpacked(rows: Iterator[tuple[bytes]]) -> Iterator[Iterable[str]]:
+    while some := [one for (one,) in islice(rows, _UNPACKED_AT_ONCE)]:
+        yield _alike(some) or map(unpack_key, some)
+
+
+def _alike(keys: list[bytes]) -> list[str] | None:
+    """Keys of serials of one product, all of so many digits, in one go; None for others."""
+    first = keys[0]
+    if first[0] != _SGTIN_DIGITS or max(map(len, keys)) > len(first):
+        return None
+    # A one before the digits of each serial keeps its zeros, and marks where it begins.
+    one = 10 ** first[7]
+    start = int.from_bytes(first[:8] + bytes(len(first) - 8), "big") - one
+    numbers = [number - start for number in map(int.from_bytes, keys, _BIG)]
+    if min(numbers) < one or max(numbers) >= 2 * one:
+        return None  # of another product, or so many digits
+    head = f"/01/{int.from_bytes(first[1:7], 'big'):014d}/21/"
+    return f", {repr(numbers)[1:-1]}".replace(", 1", f"\n{head}").split("\n")[1:]
 
 
 def _all_digits(text: str) -> bool:

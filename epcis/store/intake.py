@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from epcis.ledger.record import commit_event
@@ -17,7 +16,7 @@ from epcis.store import life, rows
 from epcis.store.bulk import Hand
 from epcis.store.columns import microseconds
 from epcis.store.digest import Places
-from epcis.store.keys import packed_keys, product_of
+from epcis.store.keys import by_product, packed_keys
 from epcis.store.lives import Lives, Meeting
 from epcis.store.payload import pack_event
 from epcis.store.retell import retell
@@ -227,12 +226,9 @@ class Intake:
 
     def _by_lot(self, keys: tuple[bytes, ...], lot: life.Lot) -> Iterator[tuple[int | None, Masks]]:
         """Items with the number of their lot: each product has lots of its own."""
-        products: dict[str | None, list[bytes]] = {}
-        for head, alike in groupby(keys, product_of):
-            products.setdefault(head, []).extend(alike)
-        for gtin, named in products.items():
+        for gtin, named in by_product(keys).items():
             number = None if gtin is None else self._lots.number(gtin, lot)
-            yield number, self._lives.masks(tuple(named))
+            yield number, self._lives.masks(named)
 
     def _aggregate(self, one: _Told, event: AggregationEvent) -> None:
         moment, lives = one.sealed.moment, self._lives

@@ -7,6 +7,7 @@ the container it is in counts for it as well, and is read together with it.
 from __future__ import annotations
 
 from datetime import date, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -158,9 +159,9 @@ def items_of_lot(view: View, gtin: str, lot: str) -> Iterator[ItemState]:
 def serials_of_lot(view: View, gtin: str, lot: str) -> Iterator[str]:
     """The canonical key of every item of a lot, in order of commissioning; streams."""
     hand = Hand(view)
-    for (lot_id,) in hand.all(_LOT_IDS, (gtin, lot)):
-        rows = hand.stream("SELECT key FROM item WHERE lot = ? ORDER BY id", (lot_id,))
-        yield from unpack_keys(rows)
+    keys = "SELECT key FROM item WHERE lot = ? ORDER BY id"
+    lots = hand.all(_LOT_IDS, (gtin, lot))
+    return chain.from_iterable(unpack_keys(hand.stream(keys, lot_id)) for lot_id in lots)
 
 
 def contents(view: View, key: str) -> list[ItemState]:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 LISTS_REMEMBERED_MAX = 256
 """Lists whose keys are remembered: the packs of a case are commissioned, then packed."""
 LIST_REMEMBERED_EPCS_MAX = 1000
-_HEAD_BYTES = 8
-"""Of the packed key of a serial in digits: shape, GTIN, number of digits."""
+_PRODUCT_BYTES, _HEAD_BYTES = 7, 8
+"""Of a packed key: shape and GTIN; with the number of digits of a serial in digits."""
 
 
 def packed_keys(epcs: Sequence[str]) -> tuple[bytes, ...]:
@@ -61,6 +61,20 @@ def _head_of(start: str, digits: int) -> bytes | None:
     is_serial = first.endswith("/21/" + "0" * digits) and last == first[:-digits] + "9" * digits
     packed = pack_key(first)
     return packed[:_HEAD_BYTES] if is_serial and packed[:1] == b"\x01" else None
+
+
+def by_product(keys: tuple[bytes, ...]) -> dict[str | None, tuple[bytes, ...]]:
+    """Packed keys by their GTIN-14; under None what is no trade item.
+
+    >>> by_product((pack_key("/01/09521321000018/21/A"), pack_key("/00/095213210000000014"))).keys()
+    dict_keys(['09521321000018', None])
+    """
+    if len({key[:_PRODUCT_BYTES] for key in keys}) == 1 and keys[0][0] in _OF_PRODUCTS:
+        return {product_of(keys[0]): keys}
+    found: dict[str | None, list[bytes]] = {}
+    for key in keys:
+        found.setdefault(product_of(key), []).append(key)
+    return {product: tuple(some) for product, some in found.items()}
 
 
 def product_of(key: bytes) -> str | None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epcis.store.columns import pack_key, unpack_key
+from epcis.store.columns import pack_key, unpack_key, unpack_keys
 from epcis.store.keys import LIST_REMEMBERED_EPCS_MAX, packed_keys, product_of
 from epcis.store.payload import epcs_of, run_of
 from schemas.gs1.epc import canonical_key
@@ -66,3 +66,15 @@ def test_the_product_of_a_key_is_in_its_text(start, number):
     key = canonical_key(f"{start}{number}")
     product = key[4:18] if key.startswith("/01/") else None
     assert product_of(pack_key(key)) == product
+
+
+@given(st.lists(lists(), max_size=3))
+def test_packed_keys_come_back_however_they_are_mixed(some):
+    keys = [canonical_key(epc) for epcs in some for epc in epcs]
+    assert list(unpack_keys((pack_key(key),) for key in keys)) == keys
+
+
+def test_a_key_that_looks_like_a_serial_with_a_byte_before_it_is_its_own():
+    serial = pack_key("/01/09521321000018/21/000000000007")
+    odd = serial.decode("latin-1")
+    assert list(unpack_keys([(serial,), (pack_key(odd),)])) == [unpack_key(serial), odd]
