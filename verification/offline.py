@@ -27,6 +27,7 @@ from starlette.responses import Response
 from epcis.desk import Problem, now_of, store_of
 from epcis.store.tables import item, standing
 from verification import history
+from verification.settings import settings_of
 from verification.stops import current_stops
 from verification.tables import pack
 from verification.verdict import LotState, PackState
@@ -128,13 +129,21 @@ def seal(content: bytes, signer: Signer) -> bytes:
     return msgspec.json.encode({"content": base64.b64encode(content).decode(), "sig": signature})
 
 
+def public_pem(signer: Ed25519PrivateKey) -> bytes:
+    """The public key that tills check snapshots with."""
+    return signer.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
 class SnapshotRefusedError(Exception):
     """A snapshot is damaged, or signed by somebody else."""
 
 
 def open_snapshot(sealed: bytes, trusted_pem: bytes) -> Snapshot:
     """A checked snapshot; raises `SnapshotRefusedError`."""
-    key = load_pem_public_key(trusted_pem)
+    try:
+        key = load_pem_public_key(trusted_pem)
+    except ValueError:
+        raise SnapshotRefusedError("the trusted key is no public key, PEM") from None
     try:
         parts = msgspec.json.decode(sealed, type=dict[str, str])
         content = base64.b64decode(parts["content"], validate=True)
@@ -152,9 +161,9 @@ def response(request: Request) -> Response:
     if not isinstance(signer, Ed25519PrivateKey):
         raise Problem(503, "No key", "this server has no key to sign snapshots with")
     with store_of(request).read() as view:
-        content = take(view, now_of(request))
-    public = signer.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    headers = {"x-snapshot-key": hashlib.sha256(public).hexdigest()}
+        market = settings_of(request.app.state).market
+        content = take(view, now_of(request), market=market)
+    headers = {"x-snapshot-key": hashlib.sha256(public_pem(signer)).hexdigest()}
     return Response(seal(content, signer), media_type="application/json", headers=headers)
 
 

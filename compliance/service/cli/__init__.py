@@ -17,11 +17,14 @@ from compliance.service.cli import (
     documents,
     duties,
     packs,
+    partners,
     proof,
     recalls,
     retention,
     scanning,
     serving,
+    snapshots,
+    watching,
 )
 
 app = typer.Typer(
@@ -31,7 +34,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for commands in (scanning, documents, packs, recalls, proof, duties, retention, serving):
+for commands in (
+    *(scanning, documents, packs, watching, partners, snapshots, recalls),
+    *(proof, duties, retention, serving),
+):
     commands.add_to(app)
 
 
