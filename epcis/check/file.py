@@ -33,7 +33,7 @@ from epcis.codec.unpack import PlainStream
 from schemas.epcis.outline import homes
 from schemas.finding import Finding, Severity, Where
 from schemas.validate import validate_json, validate_xml
-from schemas.validate.pointer_lines import lines_of
+from schemas.validate.pointer_lines import TEXT_BYTES_MAX, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
 LIKE_MAX: Final = 50
 """Findings of one code that are listed; further ones are counted."""
-WHOLE_BYTES_MAX: Final = 64 * 2**20
+WHOLE_BYTES_MAX: Final = 8 * 2**20
 """JSON files up to this size are validated whole; longer ones event by event while reading."""
 _SAID_MAX: Final = 100_000
 """Findings that are remembered so that nothing is said twice."""
@@ -122,21 +122,31 @@ def check(
         listed = _Listed()
         everyone: list[Watcher] = [DocumentRules(), *watchers]
         try:
-            is_long = _size(original) > WHOLE_BYTES_MAX
-            reader = open_document(original, limits=limits, validate=is_long, published=published)
+            is_long = _is_long_json(original, limits)
+            reader = open_document(
+                original,
+                strict=is_long,
+                refuses=False,
+                limits=limits,
+                validate=is_long,
+                published=published,
+            )
             listed.extend(_read(reader, everyone, now))
             listed.extend_unsaid(reader.findings)
         except DocumentRefused as refused:
             return _placed(list(refused.findings), original, limits)
-        is_json = reader.stream.sniffed.syntax is Syntax.JSON_LD
-        schema = [] if is_long and is_json else _against_schema(original, plain, limits, published)
+        schema = [] if is_long else _against_schema(original, plain, limits, published)
         return _placed([*schema, *listed.beside(schema)], original, limits)
 
 
-def _size(file: BinaryIO) -> int:
-    size = file.seek(0, io.SEEK_END)
-    file.seek(0)
-    return size
+def _is_long_json(original: BinaryIO, limits: Limits) -> bool:
+    """Whether a file holds more JSON than is looked at as a whole; raises DocumentRefused."""
+    original.seek(0)
+    stream = PlainStream(limits, Gathering(listed_max=1)).open(original)
+    is_json = stream.sniffed.syntax is Syntax.JSON_LD
+    is_long = is_json and len(stream.peek(WHOLE_BYTES_MAX + 1)) > WHOLE_BYTES_MAX
+    original.seek(0)
+    return is_long
 
 
 def _spool() -> AbstractContextManager[BinaryIO]:
@@ -277,7 +287,8 @@ def _placed(findings: list[Finding], original: BinaryIO, limits: Limits) -> list
     try:
         stream = PlainStream(limits, Gathering(listed_max=1)).open(original)
         if stream.sniffed.syntax is Syntax.JSON_LD:
-            lines = _lines_in_json(stream.read(), wanted)
+            text = stream.peek(TEXT_BYTES_MAX + 1)
+            lines = _lines_in_json(text, wanted) if len(text) <= TEXT_BYTES_MAX else {}
         else:
             encoding = "utf-8" if stream.is_transcoded else None
             lines = lines_of_header(cast("BinaryIO", stream), wanted, encoding)

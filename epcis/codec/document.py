@@ -64,12 +64,14 @@ class DocumentReader:
         source: BinaryIO | bytes,
         *,
         strict: bool,
+        refuses: bool,
         limits: Limits,
         contexts: Mapping[str, Any] | None,
         validate: bool,
         published: Path | None,
     ) -> None:
-        self._gathering = Gathering(listed_max=limits.findings_max, strict=strict)
+        listed_max = limits.findings_max
+        self._gathering = Gathering(listed_max=listed_max, strict=strict, raises=refuses)
         self.stream = PlainStream(limits, self._gathering).open(source)
         syntax = self.stream.sniffed.syntax
         self._reader: XmlReader | JsonReader = (
@@ -139,6 +141,7 @@ def open_document(
     source: BinaryIO | bytes,
     *,
     strict: bool = False,
+    refuses: bool = True,
     limits: Limits = _LIMITS,
     contexts: Mapping[str, Any] | None = None,
     validate: bool = True,
@@ -147,9 +150,10 @@ def open_document(
     """Begin to read a document of any EPCIS version and syntax, plain or packed.
 
     `strict` refuses at the first error; otherwise errors are findings and only the events they
-    concern are left out. `contexts` holds JSON-LD contexts by address, beside the standard one.
-    `validate` holds every event against the schema, ours or the `published` one in that folder;
-    in lenient reading what it finds are warnings.
+    concern are left out. Without `refuses`, strict reading goes on and tells all errors.
+    `contexts` holds JSON-LD contexts by address, beside the standard one. `validate` holds every
+    event against the schema, ours or the `published` one in that folder; in lenient reading what it
+    finds are warnings.
     Raises DocumentRefused where it is no document at all.
 
     >>> reader = open_document(b'{"type": "ObjectEvent", "action": "ADD", "epcList": [],'
@@ -160,6 +164,7 @@ def open_document(
     return DocumentReader(
         source,
         strict=strict,
+        refuses=refuses,
         limits=limits,
         contexts=contexts,
         validate=validate,

@@ -322,3 +322,16 @@ def test_a_correction_is_looked_for_in_the_document():
     assert "urn:uuid:later" in told.what
     assert told.where.path == "/epcisBody/eventList/0"
     assert told.where.line == 1
+
+
+def test_a_long_json_file_gets_the_same_verdict_as_a_short_one(monkeypatch):
+    seen = {**JSON_EVENT, "action": "SEEN"}
+    body = {"eventList": [JSON_EVENT, seen, JSON_EVENT]}
+    data = json.dumps({**JSON_DOCUMENT, "epcisBody": body}, indent=1).encode()
+    short = check(data)
+    monkeypatch.setattr("epcis.check.file.WHOLE_BYTES_MAX", 500)
+    for packed in (data, gzip.compress(data)):
+        assert check(packed) == short
+    assert not is_acceptable(short)
+    assert [finding.where.path for finding in short] == ["/epcisBody/eventList/1/action"]
+    assert codes(json.dumps(JSON_DOCUMENT).encode()) == []
