@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from compliance.dossier.jobs import file_of
@@ -28,7 +29,6 @@ from epcis.store.named import ids_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
     from pathlib import Path
 
     from sqlalchemy import Table
@@ -41,6 +41,7 @@ _EXPIRY = "SELECT max(l.expiry) FROM item i JOIN lot l ON l.id = i.lot WHERE i.i
 _NAMED = "SELECT block, mask FROM event_epc WHERE seq"
 _INSIDE = "SELECT block FROM containment WHERE parent"
 _ITEMS_PER_BLOCK = 64
+_NEVER = datetime.min.replace(tzinfo=UTC)
 TOO_YOUNG = "expiry"
 """Why a file stays whose packs expired less than the law's time ago."""
 
@@ -125,7 +126,7 @@ class Duty:
                 self._count(line, len(seqs), held.events(view, seqs))
             return line
         events_after = self.policy.rule(Record.EVENTS).archive_after
-        events_before = events_after.before(self.now) if events_after else line.before
+        events_before = events_after.before(self.now) if events_after else _NEVER
         for ids in due_documents(view, line.before, events_before):
             self._count(line, len(ids), held.documents(view, ids))
         return line

@@ -60,12 +60,17 @@ class ArchiveAway(StoreAway):
         """What a caller is told: 503 while the file is away, 410 where it was destroyed."""
         from epcis.desk import Problem  # noqa: PLC0415  # 16 MB that no export or fsck needs
 
+        what = "an event that this asks for was"
+        kind = "epcisException:ImplementationException"
+        if self.is_for_ever:
+            return Problem(410, "Erased", f"{what} {self}", type=kind)
+        where = f" on {self.of.made:%Y-%m-%d} in file {self.of.name}" if self.of else ""
         return Problem(
-            410 if self.is_for_ever else 503,
-            "Erased" if self.is_for_ever else "Archived",
-            f"an event that this asks for was {self}",
-            type="epcisException:ImplementationException",
-            headers={} if self.is_for_ever else {"Retry-After": str(self.retry_after_s)},
+            503,
+            "Archived",
+            f"{what} archived{where}, which is not at hand; ask the operator to put it back",
+            type=kind,
+            headers={"Retry-After": str(self.retry_after_s)},
         )
 
 
@@ -178,12 +183,14 @@ class Shelves:
             raise self._file_of(seq).away("holds another event in its place")
         return event
 
+    def whole(self, seq: int, payload: bytes) -> bytes:
+        """The payload of a row, from its file where it is archived. Raises ArchiveAway."""
+        return payload if not is_outline(payload) else self._pairs([seq])[seq][1]
+
     def at_hand(self, seq: int, payload: bytes) -> bytes:
         """The payload of a row; from its file if that can be read, else the outline that stayed."""
-        if not is_outline(payload):
-            return payload
         try:
-            return self._pairs([seq])[seq][1]
+            return self.whole(seq, payload)
         except ArchiveAway:
             return payload
 

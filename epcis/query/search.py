@@ -22,7 +22,6 @@ from epcis.query.parameters import ANY_ROLE, QueryRefused
 from epcis.query.patterns import KeyIs
 from epcis.query.visible import events_of
 from epcis.store.bulk import Hand
-from epcis.store.payload import is_outline
 from epcis.store.tables import event
 from schemas.finding import Finding, Severity
 
@@ -114,11 +113,10 @@ def page(
     )
     with bounded(view):
         rows = view.connection.execute(statement).fetchall()
-    shown = fitting(rows[:rows_max])
-    events = given_out(view, shown)
-    if len(shown) == len(rows):
+    events = given_out(view, rows[:rows_max], size_bytes_max=PAGE_BYTES_MAX)
+    if len(events) == len(rows):
         return Page(events)
-    last = shown[-1]
+    last = rows[len(events) - 1]
     return Page(events, (*last[len(COLUMNS) :], last.seq))
 
 
@@ -167,16 +165,23 @@ def by_id(view: View, event_id: str, selection: Selection) -> tuple[Found, ...]:
     return given_out(view, view.connection.execute(statement).fetchall())
 
 
-def given_out(view: View, rows: Sequence[Any]) -> tuple[Found, ...]:
+def given_out(
+    view: View, rows: Sequence[Any], *, size_bytes_max: int | None = None
+) -> tuple[Found, ...]:
     """Rows of the columns of `COLUMNS` as events given out, archived ones out of their files.
 
-    Raises ArchiveAway where a file is not at hand.
+    With `size_bytes_max` only the first whose payloads together have so many; at least one. Raises
+    ArchiveAway where a file is not at hand.
     """
     shelves = Shelves(Hand(view))
-    archived = [row.seq for row in rows if is_outline(row.payload)]
-    if archived:
-        shelves.prefetch(archived)
-    return tuple(_found(shelves, row) for row in rows)
+    given: list[Found] = []
+    size_bytes = 0
+    for row in rows:
+        size_bytes += len(shelves.whole(row.seq, row.payload))
+        if given and size_bytes_max is not None and size_bytes > size_bytes_max:
+            break
+        given.append(_found(shelves, row))
+    return tuple(given)
 
 
 def _found(shelves: Shelves, row: Any) -> Found:  # noqa: ANN401  # a row of the `event` table
@@ -185,16 +190,6 @@ def _found(shelves: Shelves, row: Any) -> Found:  # noqa: ANN401  # a row of the
     return Found(
         row.seq, msgspec.structs.replace(told, record_time=written), row.record_time, row.event_id
     )
-
-
-def fitting(rows: Sequence[Any]) -> Sequence[Any]:
-    """The first rows whose payloads together stay within a page; at least one."""
-    size_bytes = 0
-    for position, row in enumerate(rows):
-        size_bytes += len(row.payload)
-        if size_bytes > PAGE_BYTES_MAX and position:
-            return rows[:position]
-    return rows
 
 
 def _beyond(

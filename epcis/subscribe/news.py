@@ -83,11 +83,11 @@ def news(
     )
     with bounded(view):
         rows = view.connection.execute(statement).fetchall()
-    shown = search.fitting(rows[:rows_max])
-    cursors = tuple(Cursor(row.txid, row.seq) for row in shown)
-    is_all = len(shown) == len(rows)
+    events = search.given_out(view, rows[:rows_max], size_bytes_max=search.PAGE_BYTES_MAX)
+    cursors = tuple(Cursor(row.txid, row.seq) for row in rows[: len(events)])
+    is_all = len(events) == len(rows)
     return News(
-        search.given_out(view, shown),
+        events,
         cursors,
         max((newest, since, *cursors[-1:]), key=_place) if is_all else cursors[-1],
         is_all,
