@@ -12,9 +12,8 @@ import os
 import secrets
 import tempfile
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,9 +21,10 @@ from weakref import WeakKeyDictionary
 
 import orjson
 import structlog
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import insert, select, update
 
 from epcis.capture import capture
+from epcis.capture_turn import SMALL_BYTES_MAX, claimed
 from epcis.codec.document import DocumentRefused, Limits, Syntax, open_document
 from epcis.store.database import StoreAway, StoreFull
 from epcis.store.payload import squeeze, unsqueeze
@@ -32,7 +32,8 @@ from epcis.store.tables import capture_job
 from schemas.finding import Finding, Severity, is_acceptable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
     from sqlalchemy import Row
 
@@ -45,16 +46,13 @@ LOOK_AGAIN_S: Final = 1.0
 """How often the worker looks for jobs that nobody rang for, such as another process's."""
 RETRY_PAUSE_S: Final = 2.0
 """How long a job waits while the disk is full or the database is away."""
+WORKERS: Final = 2
+"""Jobs done at once where no setting says otherwise."""
 JOBS_WAITING_MAX: Final = 10_000
 """Most jobs that may wait; beyond it callers are asked to come back."""
 
-CLAIMS_MAX: Final = 1000
-"""How many jobs a worker tries to claim before it looks again."""
 LEFT_OVER_S: Final = 3600.0
 """Age at which a body without a job is taken for left over."""
-
-GONE_AFTER: Final = timedelta(days=1)
-"""Age at which a job whose body no machine has is told to be lost."""
 
 _bells: WeakKeyDictionary[Store, list[asyncio.Event]] = WeakKeyDictionary()
 _log = structlog.get_logger(worker="capture")
@@ -203,16 +201,35 @@ async def run_jobs(
     *,
     limits: Limits | None = None,
     data_dir: Path | None = None,
+    workers: int = WORKERS,
 ) -> None:
-    """Do capture jobs, oldest first, until `stop` is set; work happens in a thread of its own."""
+    """Do capture jobs until `stop` is set, each in a thread; senders take turns.
+
+    Of several workers the first takes small documents only.
+    """
+    bounds = limits or Limits()
+    await asyncio.to_thread(sweep, incoming(store, data_dir), store)
+    sizes_max = [None] if workers == 1 else [SMALL_BYTES_MAX, *[None] * (workers - 1)]
+    async with asyncio.TaskGroup() as crew:
+        for size_bytes_max in sizes_max:
+            crew.create_task(_work(store, clock, stop, bounds, size_bytes_max))
+
+
+async def _work(
+    store: Store,
+    clock: Clock,
+    stop: asyncio.Event,
+    limits: Limits,
+    size_bytes_max: int | None,
+) -> None:
+    """One worker: job after job, and a rest where there is none."""
     bell = asyncio.Event()
     _bells.setdefault(store, []).append(bell)
     try:
-        await asyncio.to_thread(sweep, incoming(store, data_dir), store)
         while not stop.is_set():
             bell.clear()
             try:
-                worked = await asyncio.to_thread(do_next, store, clock, limits or Limits())
+                worked = await asyncio.to_thread(do_next, store, clock, limits, size_bytes_max)
                 pause_s = 0.0 if worked else LOOK_AGAIN_S
             except (StoreFull, StoreAway) as fault:
                 _log.warning("capture job waits", reason=str(fault))
@@ -232,9 +249,17 @@ async def _first_of(bell: asyncio.Event, stop: asyncio.Event, timeout_s: float) 
             one.cancel()
 
 
-def do_next(store: Store, clock: Callable[[], datetime], limits: Limits) -> bool:
-    """Do the oldest waiting job; whether there was one. Raises StoreFull and StoreAway."""
-    with _claimed(store, clock()) as row:
+def do_next(
+    store: Store,
+    clock: Callable[[], datetime],
+    limits: Limits,
+    size_bytes_max: int | None = None,
+) -> bool:
+    """Do the next waiting job with a body of at most so many bytes; whether there was one.
+
+    Raises StoreFull and StoreAway; the job waits on.
+    """
+    with claimed(store, clock(), size_bytes_max=size_bytes_max) as row:
         if row is None:
             return False
         errors = _do(store, row, clock, limits)
@@ -243,32 +268,6 @@ def do_next(store: Store, clock: Callable[[], datetime], limits: Limits) -> bool
             # A crash before this commit does the job again, which changes nothing.
         Path(row.body_path).unlink(missing_ok=True)
     return True
-
-
-@contextmanager
-def _claimed(store: Store, now: datetime) -> Iterator[Row[Any] | None]:
-    """The oldest waiting job whose body is here, held so that no other process takes it too."""
-    waiting = (
-        select(capture_job)
-        .where(capture_job.c.running)
-        .order_by(capture_job.c.created, capture_job.c.id)
-    )
-    if store.is_sqlite:
-        with store.read() as view:
-            row = view.connection.execute(waiting.limit(1)).first()
-        yield row
-        return
-    with store.engine.connect() as connection, connection.begin():
-        for candidate in connection.execute(waiting.limit(CLAIMS_MAX)).all():
-            if not Path(candidate.body_path).exists() and now - candidate.created < GONE_AFTER:
-                continue  # its body lies on another machine of this service
-            number = func.hashtextextended(candidate.id, 0)
-            if connection.scalar(select(func.pg_try_advisory_xact_lock(number))):
-                mine = select(capture_job.c.running).where(capture_job.c.id == candidate.id)
-                if connection.scalar(mine):
-                    yield candidate
-                    return
-        yield None
 
 
 def _do(

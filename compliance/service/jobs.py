@@ -62,7 +62,14 @@ def _workers(parts: Parts, registry: CollectorRegistry) -> list[Worker]:
     private = settings.webhooks_to_private_addresses
 
     async def capture_jobs(stop: asyncio.Event) -> None:
-        await run_jobs(store, clock, stop, limits=limits, data_dir=settings.data_dir)
+        await run_jobs(
+            store,
+            clock,
+            stop,
+            limits=limits,
+            data_dir=settings.data_dir,
+            workers=settings.capture_workers,
+        )
 
     async def subscriptions(stop: asyncio.Event) -> None:
         await run_subscriptions(store, clock, stop, private_allowed=private)

@@ -147,6 +147,8 @@ class Settings(BaseSettings):
     """How long the head of a request may take before the connection is dropped."""
     picture_timeout_s: float = Field(default=20.0, gt=0)
     """How long the decoder may work on one picture."""
+    capture_workers: int = Field(default=2, gt=0, le=16)
+    """Captured documents stored at once; of several, one worker is for small documents."""
     events_per_capture_max: int = Field(default=1_000_000, gt=0)
     """Most events in one captured document."""
     connections_max: int = Field(default=512, gt=0)

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from epcis.store.columns import Instant, ItemKey
@@ -292,6 +293,14 @@ capture_job = Table(
     Column("sha256", LargeBinary(32)),
     Column("errors", LargeBinary, comment="list of problems, JSON, zstd"),
     Index("capture_job_by_created", "created"),
+    Index(
+        "capture_job_waiting",
+        "caller",
+        "created",
+        "id",
+        sqlite_where=text("running"),
+        postgresql_where=text("running"),
+    ),
     info=proof(Outside("how far work is; what was captured is in document and event")),
 )
 
