@@ -93,6 +93,7 @@ def seal_log(store: Store, keys: Keys, *, now: datetime) -> Sealed:
         if kept and kept.root != checkpoint.root:
             raise LogForked(f"another root was signed for {checkpoint.size} entries")
         if kept and kept.note:
+            store.signed = checkpoint.in_a_line
             return Sealed(checkpoint, kept.note)
         note = sign(checkpoint, keys)
         act.connection.execute(
@@ -101,6 +102,7 @@ def seal_log(store: Store, keys: Keys, *, now: datetime) -> Sealed:
             )
         )
     _hold(store, keys)
+    store.signed = checkpoint.in_a_line
     return Sealed(checkpoint, note)
 
 

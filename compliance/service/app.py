@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from compliance.service.parts import Parts
     from compliance.service.settings import Settings
+    from epcis.store.database import Store
 
 _log = structlog.get_logger(__name__)
 STATIC = Path(__file__).parent / "static"
@@ -138,15 +139,25 @@ def _add_middleware(app: FastAPI, parts: Parts) -> None:
         bytes_max=settings.upload_bytes_max,
         pause_s_max=settings.body_deadline_s,
     )
-    app.add_middleware(AnswerHeaders)
+    app.add_middleware(AnswerHeaders, store=parts.store)
     app.add_middleware(Telemetry, registry=app.state.registry)
 
 
-class AnswerHeaders:
-    """ASGI middleware: the headers that keep a browser from doing more than it should."""
+def checkpoint_named(store: Store) -> tuple[tuple[bytes, bytes], ...]:
+    """The header that names the newest signed checkpoint; none before one was signed.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Whoever keeps it can later have the log proved to continue it: two parties that were told
+    different checkpoints of one size hold the proof of a fork.
+    """
+    return ((b"packtrail-checkpoint", store.signed.encode()),) if store.signed else ()
+
+
+class AnswerHeaders:
+    """ASGI middleware: the newest checkpoint, and what keeps a browser from doing too much."""
+
+    def __init__(self, app: ASGIApp, store: Store) -> None:
         self.app = app
+        self.store = store
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, adding headers to the answer."""
@@ -155,7 +166,7 @@ class AnswerHeaders:
             if message["type"] == "http.response.start":
                 present = dict(message["headers"])
                 is_json = b"json" in present.get(b"content-type", b"json")
-                told = (NOT_SNIFFED,) if is_json else _HEADERS
+                told = (*checkpoint_named(self.store), *((NOT_SNIFFED,) if is_json else _HEADERS))
                 extra = [pair for pair in told if pair[0] not in present]
                 message["headers"] = [*message["headers"], *extra]
             await send(message)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from compliance.service.app import NOT_SNIFFED
+from compliance.service.app import NOT_SNIFFED, checkpoint_named
 from compliance.service.gate import BodyLimit, Gate
 from compliance.service.telemetry import Telemetry
 from epcis.desk import Problem
@@ -47,7 +47,7 @@ class Express:
         house = self._house or self._find_house()
         reply = await self._reply(house, scope, receive)
         house.telemetry.count(scope, reply.status, time.perf_counter() - begun_s)
-        await reply.send(send, NOT_SNIFFED)
+        await reply.send(send, NOT_SNIFFED, *checkpoint_named(self._app.state.store))
 
     async def _reply(self, house: _House, scope: Scope, receive: Receive) -> Reply:
         try:

@@ -48,6 +48,15 @@ class Checkpoint:
     def __str__(self) -> str:
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
 
+    @property
+    def in_a_line(self) -> str:
+        """As every answer names it: the value of the header `Packtrail-Checkpoint`.
+
+        >>> Checkpoint("packtrail/log/1", 3, bytes(3)).in_a_line
+        'packtrail/log/1 3 AAAA'
+        """
+        return str(self).replace("\n", " ").rstrip()
+
     @classmethod
     def parse(cls, text: str) -> Checkpoint:
         """The checkpoint a note's text says; further lines are allowed and ignored.

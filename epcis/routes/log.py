@@ -2,6 +2,11 @@
 
 Formats: C2SP tlog-checkpoint and tlog-tiles. Tiles hold leaf hashes only, which say nothing about
 what was logged; reading needs a key all the same, because their number says how busy a house is.
+
+Every answer of the service, and every delivery to a subscriber, names the newest signed checkpoint
+in the header `Packtrail-Checkpoint: <name of the log> <entries> <root in base64>`. Whoever notes it
+can have the log proved to continue it (`/log/proof/consistency`), and two who were shown different
+roots for one number of entries hold the proof of a fork.
 """
 
 from __future__ import annotations

@@ -134,6 +134,8 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
+        self.signed = ""
+        """The newest signed checkpoint, `origin size root`, as answers name it; see `/log`."""
         self._latest = _EPOCH
         self._latest_lock = threading.Lock()
         self._group = _GroupCommit(engine) if self.is_sqlite else None

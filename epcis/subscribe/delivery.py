@@ -229,6 +229,8 @@ class Courier:
             "GS1-CBV-Version": "2.0.0",
             "GS1-EPC-Format": one.epc_format.value,
         }
+        if self._store.signed:
+            headers["Packtrail-Checkpoint"] = self._store.signed
         if one.token:
             headers["GS1-Signature"] = signature(one.token, body, now)
         return await self._post_checked(Destination.parse(one.dest), body, headers)

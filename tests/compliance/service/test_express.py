@@ -46,10 +46,20 @@ async def ways(app):
         await client.aclose()
 
 
+async def test_every_answer_names_the_newest_checkpoint_on_both_ways(ways) -> None:
+    note = (await ways[1].get("/log/checkpoint")).text
+    named = " ".join(note.split("\n")[:3])
+    for way in ways:
+        for path in (STATUS, "/log/key", "/no/such/page"):
+            assert (await way.get(path)).headers["packtrail-checkpoint"] == named
+
+
 async def both(ways, method, url, **more):
     """The answers of both ways, which must be alike; the one of the short way."""
     short, long = [await client.request(method, url, **more) for client in ways]
     assert short.status_code == long.status_code
+    named = [one.headers.pop("packtrail-checkpoint", "") for one in (short, long)]
+    assert named[0] == named[1] or "" in named  # the first one may be signed in between
     assert {**short.headers} == {**long.headers}
     assert short.content == long.content
     return short
