@@ -301,3 +301,10 @@ def test_the_maker_sees_what_he_saw(store, tmp_path):
     run(store, tmp_path)
     assert seen() == before
     assert len(before) == 5
+
+
+def test_documents_wait_for_their_events(store, tmp_path):
+    capture(store, write_event_json(receive(20, SECOND[1:])), now=NOW)
+    policy = parse_policy('[events]\narchive_after = "never"\n')
+    assert line(planned(store, tmp_path, policy), "documents", "archive")["entries"] == 0
+    assert line(run(store, tmp_path, policy), "documents", "archive")["entries"] == 0

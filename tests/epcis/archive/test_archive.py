@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from datetime import UTC, datetime, timedelta
 
@@ -318,3 +319,42 @@ def test_a_forged_outline_is_no_event(old, tmp_path):
             .values(payload=pack_outline(outline(commission(0, PACKS, lot="L9"))))
         )
     assert {finding.severity.value for finding in fsck(old, now=LATER)} >= {"critical"}
+
+
+def pages(store, rows_max=100):
+    """The ids of each page of everything, as the paging goes."""
+    found, after = [], None
+    while True:
+        with store.read() as view:
+            page = search.page(view, parse({}), search.Selection(), rows_max=rows_max, after=after)
+        found.append([one.seq for one in page.events])
+        after = page.after
+        if after is None:
+            return found
+
+
+def test_pages_are_cut_by_what_the_archived_events_weigh(old, tmp_path, monkeypatch):
+    monkeypatch.setattr(search, "PAGE_BYTES_MAX", 700)
+    before = pages(old)
+    assert len(before) > 2
+    archived(old, tmp_path)
+    assert pages(old) == before
+
+
+def test_a_folder_that_cannot_be_written_leaves_everything_here(old, tmp_path):
+    (tmp_path / "archive").write_text("a file in the way")
+    with pytest.raises(OSError, match="archive"):
+        archived(old, tmp_path / "archive")
+    assert problems(old) == []
+
+
+def test_what_an_interrupted_run_left_is_taken_away_a_day_later(old, tmp_path):
+    left = tmp_path / ".unfinished-x.parquet"
+    left.write_bytes(b"half")
+    fresh = LATER.timestamp() - 60
+    os.utime(left, (fresh, fresh))
+    archived(old, tmp_path)
+    assert left.exists()
+    os.utime(left, (fresh - 86_400, fresh - 86_400))
+    archived(old, tmp_path)
+    assert not left.exists()
