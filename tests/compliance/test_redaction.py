@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -17,7 +18,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypdfium2 import PdfDocument
 
-from compliance.dossier import ExportRefused, Inspection, Lot, Period, export, verify_export
+from compliance.dossier import (
+    AuditTrail,
+    AuthorityReport,
+    ExportRefused,
+    Inspection,
+    Lot,
+    Period,
+    Shipment,
+    export,
+    verify_export,
+)
 from compliance.dossier.index import HEADER, RECORD
 from compliance.dossier.redaction import (
     PROFILES,
@@ -68,15 +79,18 @@ STORY = (
     ObjectEvent(**at(3), action="OBSERVE", biz_step="inspecting", epcs=(pack(100),)),
 )  # fmt: skip
 ALL_RECORDED = Period(NOW - timedelta(days=30), NOW + timedelta(days=30), by_record_time=True)
-KINDS = (
-    ALL_RECORDED,
-    Lot(GTIN, "LOT-SECRET-7"),
-    Inspection(ALL_RECORDED.from_, ALL_RECORDED.to),
-)
+SPAN = (ALL_RECORDED.from_, ALL_RECORDED.to)
+KINDS = {
+    "recorded": ALL_RECORDED,
+    "lot": Lot(GTIN, "LOT-SECRET-7"),
+    "shipment": Shipment("urn:x:ORDER-4711"),
+    "trail": AuditTrail(*SPAN, who="Quentin-Clerk"),
+    "inspection": Inspection(*SPAN),
+    "authority": AuthorityReport(*SPAN),
+}
 
 
-@pytest.fixture
-def told(store: Store) -> Store:
+def tell(store: Store) -> Store:
     """Packs are made, sold at a price and asked for; a lot is recalled; somebody signs in."""
     with store.write(NOW - timedelta(days=1)) as act:
         record(act, STORY)
@@ -88,6 +102,20 @@ def told(store: Store) -> Store:
         store, GTIN, "LOT-SECRET-7", reason="because-the-cork-leaked", by="Ada-Inspector", now=NOW
     )
     return store
+
+
+@pytest.fixture
+def told(store: Store) -> Store:
+    return tell(store)
+
+
+@pytest.fixture(scope="module")
+def told_once(tmp_path_factory) -> Iterator[Store]:
+    """The same story in a file, for tests that only read it."""
+    store = Store.open(str(tmp_path_factory.mktemp("told") / "packtrail.db"))
+    store.create_all()
+    yield tell(store)
+    store.close()
 
 
 @dataclass
@@ -142,14 +170,14 @@ class Copy:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-@pytest.mark.parametrize("selection", KINDS, ids=["recorded", "lot", "inspection"])
-def test_nothing_of_a_hidden_class_stands_anywhere_in_a_copy(told, keys, tmp_path, name, selection):
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_of_a_hidden_class_stands_anywhere_in_a_copy(told_once, keys, tmp_path, name, kind):
     profile = shipped(name)
-    text = Copy.made(told, selection, keys, tmp_path, profile=profile).text()
+    text = Copy.made(told_once, KINDS[kind], keys, tmp_path, profile=profile).text()
     for data, words in SECRETS.items():
         if profile.treats(data) is not Treatment.KEEP:
             assert [word for word in words if word in text] == [], data
-    if profile.is_open:
+    if profile.is_open and kind == "recorded":
         missing = [word for word in SECRETS[DataClass.DOCUMENTS] if word not in text]
         assert not missing, "the search would find what is there"
 
