@@ -8,13 +8,15 @@ advisory lock, SQLite inside one immediate transaction.
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from epcis.store.database import Store
+from epcis.ledger.register import adopt_registers
+from epcis.store.database import Act, Store
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x7061636B  # any constant will do; all Packtrail processes use the same
 _ALEMBIC = threading.Lock()
+_LOG_WITHOUT_REGISTERS = "0001"
+"""The revision of databases whose log does not tell of settings and decisions."""
 
 
 class NewerDatabaseError(Exception):
@@ -96,6 +100,10 @@ def _upgrade(engine: Engine) -> None:
             )
         if current != newest_revision():
             command.upgrade(alembic_config(connection), "head")
+        if current == _LOG_WITHOUT_REGISTERS:
+            act = Act(connection, now=datetime.now(UTC))
+            adopt_registers(act)
+            act.enter_log()
 
 
 def _revision_in(connection: Connection) -> str | None:

@@ -14,13 +14,14 @@ from sqlalchemy.exc import DBAPIError
 
 import compliance.service.migrations.tables  # noqa: F401  # so that metadata knows all tables
 from compliance.service.migrate import (
-    alembic_config,
     NewerDatabaseError,
+    alembic_config,
     current_revision,
     migrate,
     newest_revision,
     open_migrated,
 )
+from epcis.fsck.registers import check_registers
 from epcis.ledger.tables import ledger_checkpoint
 from epcis.store.bulk import Hand
 from epcis.store.database import Store
@@ -84,9 +85,26 @@ def test_stays_told_one_by_one_are_kept_when_they_move_into_blocks(database) -> 
             lasting = "NULL" if until == ALWAYS else str(until)
             connection.exec_driver_sql(
                 "INSERT INTO containment (child, since, until, parent)"
-                f" VALUES ({child}, {since}, {lasting}, {parent})"  # noqa: S608  # numbers of ours
+                f" VALUES ({child}, {since}, {lasting}, {parent})"  # numbers of ours
             )
     migrate(store.engine)
     with store.read() as view:
         assert {tuple(stay) for stay in stays_of(Hand(view), [63, 64, 65])} == told
+    store.close()
+
+
+def test_what_a_database_of_the_first_release_holds_is_in_the_log_from_then_on(database) -> None:
+    store = Store.open(database)
+    with store.engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO lot_state (gtin, lot, market, state, reason, since_us, by)"
+            " VALUES ('09521321000016', 'L1', '', 'recalled', 'glass', 1, 'A')"
+        )
+    migrate(store.engine)
+    assert list(check_registers(store, lambda _what, _count: None)) == []
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE lot_state SET state = 'active'")
+    (finding,) = check_registers(store, lambda _what, _count: None)
+    assert "another state than was logged last" in str(finding)
     store.close()
