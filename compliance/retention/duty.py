@@ -120,7 +120,7 @@ class Duty:
 
     def _to_archive(self, view: View, rule: Rule, after: Period) -> Line:
         line = Line(rule.record, "archive", after.before(self.now))
-        held = Held(view)
+        held = Held()
         if rule.record is Record.EVENTS:
             for seqs in due_events(view, line.before):
                 self._count(line, len(seqs), held.events(view, seqs))
@@ -139,7 +139,7 @@ class Duty:
     def _archive(self, rule: Rule, after: Period, progress: Callable[[str, int], None]) -> Line:
         with self.store.read() as view:
             line = self._to_archive(view, rule, after)
-            held = Held(view)
+        held = Held()
         line.entries = 0
 
         def tell(what: str, count: int) -> None:
@@ -159,7 +159,7 @@ class Duty:
         """The files of the archive whose whole content is over and not held."""
         line = Line(rule.record, "erase", after.before(self.now))
         over = []
-        held = Held(view)
+        held = Held()
         for file in files(view, holds=rule.record.value):
             if file.erased is not None or file.restored is not None:
                 continue
@@ -257,10 +257,10 @@ def _recorded_us(view: View, file: ArchiveFile) -> int:
 def _covers_events(view: View, seqs: Sequence[int]) -> dict[int, str]:
     if isinstance(view, Act):
         lock_holds(view)
-    return Held(view).events(view, seqs)
+    return Held().events(view, seqs)
 
 
 def _covers_documents(view: View, ids: Sequence[int]) -> dict[int, str]:
     if isinstance(view, Act):
         lock_holds(view)
-    return Held(view).documents(view, ids)
+    return Held().documents(view, ids)

@@ -178,7 +178,7 @@ def erase_rows(
         held = 0
         while True:
             with store.write(now, long=True) as act:
-                lock_holds(act)
+                _one_at_a_time(act)
                 covering = _Covering(act)
                 rows = act.connection.execute(
                     _over(kept, before).offset(held).limit(ROWS_PER_ACT)
@@ -194,6 +194,13 @@ def erase_rows(
                 yield len(free)
             if len(rows) < ROWS_PER_ACT:
                 break
+
+
+def _one_at_a_time(act: Act) -> None:
+    """Let no other run destroy the same rows, nor a hold be opened, beside this act."""
+    if not act.is_sqlite:
+        act.connection.exec_driver_sql("LOCK TABLE erasure IN SHARE ROW EXCLUSIVE MODE")
+    lock_holds(act)
 
 
 def _over(kept: Kept, before: datetime) -> Any:  # noqa: ANN401  # a SELECT of all its columns

@@ -48,17 +48,24 @@ class _Covered:
 
 
 class Held:
-    """The open holds of one snapshot; `events` and `documents` say what they cover."""
+    """What the open holds cover; `events` and `documents` say it of records.
 
-    def __init__(self, view: View) -> None:
-        self.holds = open_holds(view)
-        hand = Hand(view)
-        self._covered = [_cover(view, hand, hold) for hold in self.holds]
+    Holds that were opened or released since are seen at the next question.
+    """
+
+    def __init__(self) -> None:
+        self.holds: list[Hold] = []
+        self._covered: list[_Covered] = []
+
+    def _look(self, view: View) -> None:
+        holds = open_holds(view)
+        if holds != self.holds:
+            self._covered = [_cover(view, Hand(view), hold) for hold in holds]
+            self.holds = holds
 
     def events(self, view: View, seqs: Sequence[int]) -> dict[int, str]:
-        """event.seq -> id of the first hold that covers it; holds opened since count too."""
-        if open_holds(view) != self.holds:
-            return Held(view).events(view, seqs)
+        """event.seq -> id of the first hold that covers it."""
+        self._look(view)
         hand = Hand(view)
         found: dict[int, str] = {}
         for one in self._covered:
@@ -69,7 +76,8 @@ class Held:
 
     def documents(self, view: View, ids: Sequence[int]) -> dict[int, str]:
         """document.id -> id of a hold that covers it or one of its events."""
-        if not open_holds(view):
+        self._look(view)
+        if not self.holds:
             return {}
         hand = Hand(view)
         events = hand.all_in(_OF_DOCUMENTS, list(ids))

@@ -74,6 +74,7 @@ def policy_(policy: PolicyFile = None, json: Json = False) -> None:
         erased = f"erased after {rule['eraseAfter']}" if rule["eraseAfter"] else "kept for good"
         law = f" (the law: {rule['lawKeeps']}, {rule['law']})" if rule["law"] else ""
         typer.echo(f"{rule['record']}: {archived}{erased}{law}")
+    typer.echo("everything else (operations on packs, recalls, cases, the log): kept for good")
 
 
 @retention.command()
