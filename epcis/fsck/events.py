@@ -11,7 +11,7 @@ from epcis.archive.outline import is_outline_of
 from epcis.archive.reading import Shelves
 from epcis.store.bulk import Hand
 from epcis.store.columns import pack_key
-from epcis.store.digest import event_digest
+from epcis.store.digest import event_digest, is_meant
 from epcis.store.event_rows import row_faults
 from epcis.store.intake import seal
 from epcis.store.life import named_items, told_lot
@@ -37,7 +37,8 @@ _EVENTS = (
 _NAMED = "SELECT block, mask, role, seq FROM event_epc WHERE seq"
 _KEYS = "SELECT id, key FROM item WHERE id"
 _DECLARING = (
-    "SELECT 1 FROM event WHERE declared_error IS NOT NULL AND (hash = ? OR event_id = ?) LIMIT 1"
+    "SELECT hash, event_id FROM event WHERE declared_error IS NOT NULL"
+    " AND (hash = ? OR event_id = ?)"
 )
 _LEFT_OVER_LOTS = (
     "SELECT id, gtin, code, expiry FROM lot l"
@@ -165,7 +166,8 @@ def _fault(hand: Hand, row: _Stored, event: Event, named: set[tuple[int, bytes]]
 
 
 def _was_declared_wrong(hand: Hand, row: _Stored) -> bool:
-    return bool(hand.all(_DECLARING, (row.hash, row.event_id)))
+    this = (row.hash, row.event_id)
+    return any(is_meant((bytes(one[0]), one[1]), this) for one in hand.all(_DECLARING, this))
 
 
 def _parent_of(hand: Hand, row: _Stored) -> set[bytes]:

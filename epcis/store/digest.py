@@ -26,6 +26,26 @@ def event_digest(event: Event) -> bytes:
     return bytes.fromhex(event_hash(event)[_HEAD : _HEAD + _DIGEST_CHARS])
 
 
+def hash_id(digest: bytes) -> str:
+    """The id of an event that came without one: its hash as an `ni:` URI (CBV 2.0 section 8.9)."""
+    return f"ni:///sha-256;{digest.hex()}?ver=CBV2.0"
+
+
+def is_meant(wrong: tuple[bytes, str], event: tuple[bytes, str]) -> bool:
+    """Whether an error declaration is about an event, each given as hash and id.
+
+    The id tells; where one of the two has none of its own, the same content does.
+
+    >>> one, named = (b"1" * 32, hash_id(b"1" * 32)), (b"1" * 32, "urn:uuid:1")
+    >>> is_meant(one, named), is_meant(named, one), is_meant(named, (b"1" * 32, "urn:uuid:2"))
+    (True, True, False)
+    """
+    if wrong[1] == event[1]:
+        return True
+    has_no_id = wrong[1] == hash_id(wrong[0]) or event[1] == hash_id(event[0])
+    return wrong[0] == event[0] and has_no_id
+
+
 class Places:
     """A running SHA-256 over the events of a document: place and identity, ascending.
 

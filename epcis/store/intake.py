@@ -15,7 +15,7 @@ from epcis.model import AggregationEvent, instant_of
 from epcis.store import life, rows
 from epcis.store.bulk import Hand
 from epcis.store.columns import microseconds
-from epcis.store.digest import Places
+from epcis.store.digest import Places, hash_id, is_meant
 from epcis.store.keys import by_product, packed_keys
 from epcis.store.lives import Lives, Meeting
 from epcis.store.payload import pack_event
@@ -34,7 +34,7 @@ _KNOWN = "SELECT identity FROM event WHERE identity"
 _SAME_ID = "SELECT event_id, identity FROM event WHERE declared_error IS NULL AND event_id"
 _DECLARED = "SELECT hash, event_id FROM event WHERE declared_error IS NOT NULL"
 _MEANT = (
-    "SELECT seq, moment FROM event WHERE declared_error IS NULL AND NOT voided"
+    "SELECT seq, moment, hash, event_id FROM event WHERE declared_error IS NULL AND NOT voided"
     " AND (hash = ? OR event_id = ?)"
 )
 
@@ -48,7 +48,7 @@ class Sealed(NamedTuple):
     digest: bytes
     """CBV event hash, 32 bytes."""
     identity: bytes
-    """The hash, or for an error declaration one that takes in the declaration."""
+    """The hash, or one that takes in the event's own id and its error declaration as well."""
     event_id: str
     payload: bytes
     moment: int
@@ -94,22 +94,33 @@ def seal(event: Event, digest: bytes, position: int | None = None) -> Sealed:
 
     `digest` is its CBV event hash. Raises ValueError where one of its times is not a time.
     """
-    identity, declared_us = digest, None
     wrong = event.error_declaration
-    if wrong is not None:
-        said = [wrong.declaration_time, wrong.reason or "", *(wrong.corrective_event_ids or ())]
-        identity = sha256(digest + "\0".join(said).encode("utf-8", "surrogatepass")).digest()
-        declared_us = microseconds(instant_of(wrong.declaration_time))
+    event_id = event.event_id or hash_id(digest)
     return Sealed(
         event,
         position,
         digest,
-        identity,
-        event.event_id or f"ni:///sha-256;{digest.hex()}?ver=CBV2.0",
+        _identity(event, digest, event_id),
+        event_id,
         pack_event(event),
         life.moment(event, digest),
-        declared_us,
+        None if wrong is None else microseconds(instant_of(wrong.declaration_time)),
     )
+
+
+def _identity(event: Event, digest: bytes, event_id: str) -> bytes:
+    """What only the same event has, sent again: 32 bytes.
+
+    The same content under two ids is two events; without ids it is one.
+    """
+    wrong = event.error_declaration
+    said = ""
+    if wrong is not None:
+        told = (wrong.declaration_time, wrong.reason or "", *(wrong.corrective_event_ids or ()))
+        said = "\0".join(told)
+    if event_id != hash_id(digest):
+        said += "\0\0" + event_id
+    return sha256(digest + said.encode("utf-8", "surrogatepass")).digest() if said else digest
 
 
 class Intake:
@@ -189,14 +200,16 @@ class Intake:
         if self._hand.one(_DECLARED + " LIMIT 1") is None:
             return
         hashes = [one.sealed.digest for one in told]
-        wrong_hashes = {bytes(row[0]) for row in self._hand.all_in(_DECLARED + " AND hash", hashes)}
+        by_hash: dict[bytes, list[tuple[bytes, str]]] = {}
+        for digest, event_id in self._hand.all_in(_DECLARED + " AND hash", hashes):
+            by_hash.setdefault(bytes(digest), []).append((bytes(digest), event_id))
         ids = [one.sealed.event_id for one in told]
         wrong_ids = {row[1] for row in self._hand.all_in(_DECLARED + " AND event_id", ids)}
         for one in told:
-            sealed = one.sealed
-            one.voided = sealed.event.error_declaration is None and (
-                sealed.digest in wrong_hashes or sealed.event_id in wrong_ids
-            )
+            if one.sealed.event.error_declaration is None:
+                this = (one.sealed.digest, one.sealed.event_id)
+                declared = by_hash.get(this[0], ())
+                one.voided = this[1] in wrong_ids or any(is_meant(d, this) for d in declared)
 
     def _meet(self, told: Sequence[_Told]) -> None:
         self._lives.meet(
@@ -299,9 +312,10 @@ class Intake:
         for one in told:
             if one.sealed.event.error_declaration is None:
                 continue
-            meant = self._hand.all(_MEANT, (one.sealed.digest, one.sealed.event_id))
-            for seq, moment in meant:
-                self._void(seq, moment)
+            this = (one.sealed.digest, one.sealed.event_id)
+            for seq, moment, digest, event_id in self._hand.all(_MEANT, this):
+                if is_meant(this, (bytes(digest), event_id)):
+                    self._void(seq, moment)
 
     def _void(self, seq: int, moment: int) -> None:
         self._hand.run("UPDATE event SET voided = ? WHERE seq = ?", (True, seq))

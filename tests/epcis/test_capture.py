@@ -14,6 +14,7 @@ from sqlalchemy import func, select, text
 
 from epcis.capture import capture, record
 from epcis.codec.document import DocumentRefused, Limits, Syntax, write_document
+from epcis.fsck import check_state
 from epcis.model import Header, Vocabulary, VocabularyElement
 from epcis.store import tables
 from epcis.store.arrival import ARRIVAL, after, settled
@@ -106,6 +107,39 @@ def test_two_events_with_one_id_are_a_conflict_told_by_a_finding(store):
     assert (receipt.new, [f.code for f in receipt.findings]) == (1, ["event.id-taken"])
     assert "urn:uuid:same" in receipt.findings[0].what
     assert receipt.findings[0].where.path == "event[1]"
+
+
+def test_the_same_content_under_two_ids_is_two_events_and_each_again_is_none(store):
+    """A partner asks for either id; state is that of the content."""
+    first, second = (replace(commission(0, PACKS), event_id=f"urn:uuid:{n}") for n in (1, 2))
+    plain = commission(0, PACKS)
+    receipt = capture(store, document([first, second, plain, first]), now=NOW)
+    assert (receipt.new, receipt.duplicates, receipt.findings) == (3, 1, ())
+    again = capture(store, document([second, plain, see(1, PACKS, "storing")]), now=NOW)
+    assert (again.new, again.duplicates, again.findings) == (1, 2, ())
+    other = capture(store, document([replace(commission(2, PACKS), event_id="urn:uuid:2")]), now=NOW)
+    assert (other.new, [f.code for f in other.findings]) == (0, ["event.id-taken"])
+    with store.read() as view:
+        kept = view.connection.scalars(select(tables.event.c.event_id).order_by("seq")).all()
+        assert kept[:2] == ["urn:uuid:1", "urn:uuid:2"]
+        assert item(view, canonical_key(PACKS[0])).lot == "L1"
+    assert list(check_state(store, now=NOW)) == []
+
+
+def test_a_declaration_with_an_id_leaves_its_twin_under_another_id_alone(store):
+    sold = [
+        replace(see(5, PACKS[:1], "dispensing", "dispensed"), event_id=f"urn:uuid:{n}")
+        for n in (1, 2)
+    ]
+    capture(store, document([commission(0, PACKS), *sold]), now=NOW)
+    capture(store, document([wrong(sold[0], 9)]), now=NOW)
+    with store.read() as view:
+        assert item(view, canonical_key(PACKS[0])).status is ItemStatus.DISPENSED
+    receipt = capture(store, document([wrong(sold[1], 9)]), now=NOW)
+    assert (receipt.new, receipt.duplicates) == (1, 0)
+    with store.read() as view:
+        assert item(view, canonical_key(PACKS[0])).status is ItemStatus.ACTIVE
+    assert list(check_state(store, now=NOW)) == []
 
 
 def test_a_strict_capture_takes_all_events_or_none(store):

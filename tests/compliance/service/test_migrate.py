@@ -9,6 +9,8 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.script import ScriptDirectory
 from sqlalchemy import delete, text
 from sqlalchemy.exc import DBAPIError
 
@@ -21,8 +23,10 @@ from compliance.service.migrate import (
     newest_revision,
     open_migrated,
 )
+from epcis.capture import record
 from epcis.fsck.registers import check_registers
 from epcis.ledger.tables import ledger_checkpoint
+from epcis.model import ObjectEvent
 from epcis.store.bulk import Hand
 from epcis.store.database import Store
 from epcis.store.stays import ALWAYS, stays_of
@@ -108,3 +112,18 @@ def test_what_a_database_of_the_first_release_holds_is_in_the_log_from_then_on(d
     (finding,) = check_registers(store, lambda _what, _count: None)
     assert "another state than was logged last" in str(finding)
     store.close()
+
+
+def test_an_event_with_an_id_from_before_is_still_known_when_it_is_sent_again(store, now) -> None:
+    event = ObjectEvent(
+        event_time="2026-01-02T03:04:05Z", action="ADD", epcs=(), event_id="urn:uuid:1"
+    )
+    with store.write(now) as act:
+        assert record(act, [event]).new == 1
+    with store.engine.begin() as connection:
+        connection.execute(text("UPDATE event SET identity = hash"))
+        with Operations.context(MigrationContext.configure(connection)):
+            script = ScriptDirectory.from_config(alembic_config(connection))
+            script.get_revision("0008").module.upgrade()
+    with store.write(now) as act:
+        assert record(act, [event]).duplicates == 1
