@@ -22,6 +22,7 @@ from verification.vrs.respond import Response, respond
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from epcis.desk import Caller
     from epcis.store.database import Act
@@ -44,6 +45,8 @@ class Verification(msgspec.Struct, frozen=True):
     """Typed by hand, not scanned."""
     alerting: bool = True
     """False: the pack is not at hand, or is asked about for another reason than to supply it."""
+    as_of: datetime | None = None
+    """The moment to judge by, where it is not the act's own: records never go back in time."""
 
 
 class OperationWanted(msgspec.Struct, frozen=True):
@@ -149,7 +152,7 @@ class _Round:
 
     def _verify(self, wanted: Verification, facts: Facts) -> Verdict:
         act = self._act
-        answer = verdict(facts, act.now)
+        answer = verdict(facts, wanted.as_of or act.now)
         if answer.reason is Reason.UNKNOWN_SERIAL:
             self._budget.count(_guesser(wanted))
         if answer.reason in NOT_AUTHENTIC and wanted.alerting:

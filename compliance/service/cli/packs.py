@@ -49,7 +49,7 @@ def verify(
     practice = practice_of(settings_for(database))
     caller = Caller("command", frozenset({"verify"}), None, "")
     with opened_store(database) as store, store.write(moment(now)) as act:
-        verdict = verify_for(act, Verification(asked, caller), practice)
+        verdict = verify_for(act, Verification(asked, caller, as_of=moment(now)), practice)
     answer = verdict.as_dict()
     if json:
         print_json(answer)
