@@ -77,7 +77,8 @@ def look(view: View, packs: Sequence[tuple[str, str]]) -> tuple[Stops, list[Reco
     rows: list[Recorded] = []
     for start in range(0, len(packs), LOOK_PACKS_MAX):
         some = packs[start : start + LOOK_PACKS_MAX]
-        rows += map(Recorded._make, sorted(_rows(view, some), key=_place))
+        found = _rows(view, some)
+        rows += map(Recorded._make, found if len(found) == 1 else sorted(found, key=_place))
     stops = stops_at(view, rows[0].mark if rows else _mark(view))
     inside = [at for at, row in enumerate(rows) if row.parent is not None]
     if inside:

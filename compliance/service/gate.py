@@ -73,6 +73,9 @@ class Gate:
         A caller without credentials is let in as nobody: the routes say what nobody may do.
         """
         headers = dict(scope["headers"])
+        bearer = headers.get(b"authorization")
+        if bearer:
+            return self._bearer(bearer, _address(scope)), False
         caller, by_browser = self._caller(scope, headers)
         if by_browser:
             _refuse_foreign_pages(scope, headers)
@@ -80,9 +83,7 @@ class Gate:
 
     def _caller(self, scope: Scope, headers: dict[bytes, bytes]) -> tuple[Caller, bool]:
         """The caller, and whether a browser's own credentials (cookie or place) made it so."""
-        client = scope["client"][0] if scope.get("client") else ""
-        if bearer := headers.get(b"authorization"):
-            return self._bearer(bearer, client), False
+        client = _address(scope)
         if token := _session_token(headers):
             with self._store.read() as view:
                 grant = access.grant_of_session(view, token, self._clock())
@@ -102,7 +103,7 @@ class Gate:
     def _bearer(self, value: bytes, client: str) -> Caller:
         scheme, _, text = value.decode("latin-1").partition(" ")
         caller = None
-        if scheme.lower() == "bearer" and text.startswith("pt_"):
+        if text.startswith("pt_") and scheme.lower() == "bearer":
             caller = self._keys.caller(text, client)
         elif scheme.lower() == "bearer" and self._tokens is not None:
             grant = self._tokens.grant(text, self._clock())
@@ -146,7 +147,10 @@ class BodyLimit:
         """`receive` with its pauses limited, for a route that counts the bytes itself.
 
         Raises `Problem` 413 where the body says that it is too large, and 408 while it is read.
+        A body sent with GET is not read.
         """
+        if scope["method"] == "GET":
+            return receive
         self._need_size(scope)
 
         async def next_part() -> Message:
@@ -231,6 +235,11 @@ def stalled(pause_s_max: float) -> Problem:
         f"no further part of the body came within {pause_s_max:g} seconds; send it again",
         headers={"Connection": "close"},
     )
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def _session_token(headers: dict[bytes, bytes]) -> str | None:

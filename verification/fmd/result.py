@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from verification.fmd.operation import Operation
 from verification.verdict import PackState
@@ -205,6 +206,7 @@ def soap_code(result: Result, *, intermarket: bool = False) -> str:
     return SPELLINGS[result].soap
 
 
+@lru_cache(maxsize=4096)
 def rest_code(
     result: Result,
     operation: Operation,

@@ -94,8 +94,8 @@ def refused(faults: list[Finding]) -> Problem:
 
 
 def _asked(body: PackBody, faults: list[Finding]) -> Asked:
-    values = [body.gtin, body.serial, body.lot, body.expiry]
     if body.text is not None:
+        values = (body.gtin, body.serial, body.lot, body.expiry)
         if any(value is not None for value in values):
             faults.append(_fault("text", "stands beside single values", "send one of the two"))
             return Asked("", "")

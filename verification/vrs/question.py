@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 LINK_TYPE = "verificationService"
 CONTEXTS = (
@@ -159,28 +159,27 @@ def parameters_of(query: bytes, known: frozenset[str]) -> dict[str, str]:
 
     A plus sign is a plus sign here: only forms write spaces that way, and e-mail addresses have it.
     """
-    given: dict[str, str] = {}
     if not query:
-        return given
-    for name, value in _pairs(query):
-        if name not in known:
-            raise MalformedError(f"there is no parameter {name[:40]!r}")
-        if name in given:
-            raise MalformedError(f"{name} is given twice")
-        given[name] = value
+        return {}
+    pairs = _pairs(query)
+    given = dict(pairs)
+    if len(given) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise MalformedError(f"{twice[:40]} is given twice")
+    if not given.keys() <= known:
+        unknown = next(name for name in given if name not in known)
+        raise MalformedError(f"there is no parameter {unknown[:40]!r}")
     return given
 
 
-def _pairs(query: bytes) -> Iterator[tuple[str, str]]:
+def _pairs(query: bytes) -> list[tuple[str, str]]:
     """Names and values, each decoded once; what has no percent sign is decoded as a whole."""
-    if b"%" in query:
-        for pair in query.split(b"&"):
-            name, _, value = pair.partition(b"=")
-            yield _decoded(name), _decoded(value)
-        return
-    for text in _decoded(query).split("&"):
-        plain, _, said = text.partition("=")
-        yield plain, said
+    if b"%" not in query:
+        texts = [text.partition("=") for text in _decoded(query).split("&")]
+        return [(name, value) for name, _, value in texts]
+    parts = [pair.partition(b"=") for pair in query.split(b"&")]
+    return [(_decoded(name), _decoded(value)) for name, _, value in parts]
 
 
 def _decoded(segment: bytes) -> str:
