@@ -3,7 +3,7 @@
 Both sides read the same EPCIS document and hash every event of it; the hashes are compared. The
 document is a day of one partner, as in `benchmarks/documents.py`.
 
-    python benchmarks/event_hash.py [--events 400]
+    python benchmarks/event_hash.py [--events 1600]
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def fastest(work):
     return best, result
 
 
-def main(events: int = 400) -> dict[str, float]:
+def main(events: int = 1600) -> dict[str, float]:
     """Print the ratio of both, and of the hash alone."""
     from epcis_event_hash_generator import hash_generator, xml_to_py
 
@@ -62,5 +62,5 @@ def main(events: int = 400) -> dict[str, float]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=400)
+    parser.add_argument("--events", type=int, default=1600)
     main(**vars(parser.parse_args()))

@@ -13,7 +13,7 @@ from epcis.codec.cores import Portion
 from epcis.codec.jsonld.context import Context
 from epcis.codec.jsonld.events import EventReader
 from epcis.codec.jsonld.swift import SwiftReader
-from epcis.codec.jsonld.values import MALFORMED, ValueReader
+from epcis.codec.jsonld.values import LEVELS_OF_ELEMENT, MALFORMED, ValueReader
 from schemas.finding import Severity, Where
 from schemas.validate import json_event_validator
 from schemas.validate.json_reasons import Reason, reason_of
@@ -154,7 +154,7 @@ class PortionReader:
 
     def _fully(self, text: bytes) -> Event | None:
         at = self._path()
-        members = self._values.value(text, at)
+        members = self._values.value(text, at, LEVELS_OF_ELEMENT)
         if not isinstance(members, dict):
             self._gathering.note(
                 "json.wrong-type",
@@ -166,7 +166,9 @@ class PortionReader:
             return None
         if len(text) > self._limits.extension_nodes_max:
             self._values.refuse_wide(members, at)
-        return self._careful.read(members, self._context, at, None)
+        return self._values.not_too_deep(
+            lambda: self._careful.read(members, self._context, at, None), text, at
+        )
 
     def _refuse_large(self, text: bytes) -> None:
         is_large = len(text) > self._limits.event_bytes_max

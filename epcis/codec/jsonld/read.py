@@ -19,7 +19,7 @@ from epcis.codec.jsonld.event_list import EventList, EventTooLargeError
 from epcis.codec.jsonld.events import EventReader
 from epcis.codec.jsonld.header import read_header
 from epcis.codec.jsonld.portions import Frame, NotWholeError, PortionReader
-from epcis.codec.jsonld.values import ValueReader
+from epcis.codec.jsonld.values import LEVELS_OF_ELEMENT, ValueReader
 from epcis.model import Event, Header
 from schemas.finding import Finding, Severity, Where
 from schemas.validate import validate_json
@@ -130,11 +130,12 @@ class JsonReader:
             namespaces=tuple(context.added.items()),
             context=bytes(written) or None,
         )
-        members = self._values.value(text, "")
+        members = self._values.value(text, "", LEVELS_OF_ELEMENT)
         if self._validate:
             self._judge_frame(text)
         members.pop("@context", None)
-        event = EventReader(self._gathering).read(members, context, "", 1)
+        reader = EventReader(self._gathering)
+        event = self._values.not_too_deep(lambda: reader.read(members, context, "", 1), text, "")
         if event is not None:
             yield event
 

@@ -12,11 +12,20 @@ from epcis.codec.jsonld.nodes import Number
 from schemas.finding import Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from epcis.codec.limits import Limits
     from epcis.codec.refusal import DocumentRefused, Gathering
+    from epcis.model import Event
 
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _IDENTIFIER_LISTS: Final = frozenset({"epcList", "childEPCs", "inputEPCList", "outputEPCList"})
+LEVELS_OF_ELEMENT: Final = 3
+"""An element with mixed content is an object, which holds an array, which holds objects."""
+_LEVELS_OF_NODE: Final = 2
+"""A `Node` and the tuple of its children."""
+_LEVELS_OF_EVENT: Final = 8
+"""What stands around a tree in an event: lists of sensors with their reports, at most."""
 MALFORMED: Final = (msgspec.DecodeError, ValueError, RecursionError)
 """What reading bytes that are no JSON raises."""
 
@@ -35,8 +44,11 @@ class ValueReader:
         except MALFORMED as fault:
             raise self.malformed(fault, path) from fault
 
-    def value(self, raw: bytes | msgspec.Raw, path: str) -> Any:  # noqa: ANN401  # JSON
-        """A JSON value with its numbers as written; notes members that stand there twice."""
+    def value(self, raw: bytes | msgspec.Raw, path: str, levels: int = 1) -> Any:  # noqa: ANN401  # JSON
+        """A JSON value with its numbers as written; notes members that stand there twice.
+
+        `levels` is how many levels of JSON one level of the limit on nesting may take.
+        """
 
         def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             found = dict(pairs)
@@ -55,11 +67,44 @@ class ValueReader:
             )
             if "\\u" in text:
                 json.dumps(value, ensure_ascii=False).encode()  # refuses halves of a character
-            if text.count("{") + text.count("[") > self._limits.depth_max:
-                self._refuse_deep(value, path)
+            if text.count("{") + text.count("[") > levels * self._limits.depth_max:
+                self._refuse_deep(value, path, levels)
         except MALFORMED as fault:
             raise self.malformed(fault, path) from fault
         return value
+
+    def not_too_deep(
+        self, read: Callable[[], Event | None], text: bytes, path: str
+    ) -> Event | None:
+        """The event that is read from a text, unless its trees nest deeper than in XML."""
+        try:
+            event = read()
+        except RecursionError as fault:
+            raise self._too_deep(path) from fault
+        if event is not None and text.count(b"{") + text.count(b"[") > self._limits.depth_max:
+            self._refuse_deep(msgspec.to_builtins(event), path, _LEVELS_OF_NODE)
+        return event
+
+    def _refuse_deep(self, value: Any, path: str, levels: int) -> None:  # noqa: ANN401  # JSON
+        level, depth = [value], 0
+        while level:
+            inner = [
+                list(part.values()) if isinstance(part, dict) else part
+                for part in level
+                if isinstance(part, (dict, list, tuple))
+            ]
+            level = [part for parts in inner for part in parts]
+            depth += 1
+            if depth > levels * self._limits.depth_max + _LEVELS_OF_EVENT * (levels > 1):
+                raise self._too_deep(path)
+
+    def _too_deep(self, path: str) -> DocumentRefused:
+        return self._gathering.refuse(
+            "document.too-deep",
+            f"values nest more than {self._limits.depth_max} deep",
+            "Have the sender check the file; no EPCIS document nests like this.",
+            path=path or "/",
+        )
 
     def refuse_wide(self, event: dict[str, Any], path: str) -> None:
         """Refuse an event that holds too much beside its lists of identifiers."""
@@ -98,24 +143,6 @@ class ValueReader:
             "Have the sender check the file with a JSON parser and send it again.",
             path=path or "/",
         )
-
-    def _refuse_deep(self, value: Any, path: str) -> None:  # noqa: ANN401  # JSON
-        level, depth = [value], 0
-        while level:
-            inner = [
-                list(part.values()) if isinstance(part, dict) else part
-                for part in level
-                if isinstance(part, (dict, list))
-            ]
-            level = [part for parts in inner for part in parts]
-            depth += 1
-            if depth > self._limits.depth_max:
-                raise self._gathering.refuse(
-                    "document.too-deep",
-                    f"values nest more than {self._limits.depth_max} deep",
-                    "Have the sender check the file; no EPCIS document nests like this.",
-                    path=path or "/",
-                )
 
     def _note_repeated(self, pairs: list[tuple[str, Any]], path: str) -> None:
         counts = Counter(name for name, _ in pairs)

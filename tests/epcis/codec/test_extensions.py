@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import json
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
 from epcis.codec.document import Syntax, convert, read_document, write_document
 from epcis.model import Header, Node, ObjectEvent
+from tests.epcis.codec.documents import converted
 
 NAMESPACES = ("http://example.com/a/", "urn:example:b", "http://example.com/c#", "")
 names = st.sampled_from(["grade", "lot-number", "x1", "type", "set", "id", "extension"])
@@ -166,3 +168,19 @@ def test_numbers_keep_the_digits_they_were_written_with():
     convert(event, out, Syntax.JSON_LD, validate=False)
     for digits in (b"12.500", b"123456789012345678901234567890.10", b"1E-7"):
         assert digits in out.getvalue()
+
+
+@pytest.mark.parametrize("inside", ["<a>{}</a>", "<a>t{}</a>", "<a/><a>{}</a>", '<a b="c">t{}</a>'])
+def test_what_nests_as_deep_as_xml_allows_survives_json(inside):
+    tree = "leaf"
+    for _ in range(95):
+        tree = inside.format(tree)
+    event = (
+        "<ObjectEvent><eventTime>2026-01-02T03:04:05Z</eventTime>"
+        "<eventTimeZoneOffset>+00:00</eventTimeZoneOffset><epcList/><action>ADD</action>"
+        f'<x:y xmlns:x="urn:x">{tree}</x:y></ObjectEvent>'
+    )
+    (before,) = read_document(event.encode()).events
+    for syntax in (Syntax.JSON_LD, Syntax.XML_2_0):
+        (again,) = read_document(converted(event.encode(), syntax)).events
+        assert again.extensions == before.extensions
