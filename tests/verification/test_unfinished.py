@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+import json
+from datetime import UTC, date, datetime, timedelta
 
+import httpx
+
+from verification import returns
 from verification.fmd import bulk
 from verification.fmd.operation import Operation, PackRequest, Who
 from verification.fmd.rulepack import shipped
+from verification.returns import Decision
 from verification.settings import VerificationSettings
 from verification.unfinished import run_unfinished
+from verification.verdict import Asked, verdict
+from verification.verify import facts
+from verification.vrs import ask
+from verification.vrs.ask import Heard, Outgoing
+from verification.vrs.directory import hand_out, take_over
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -27,3 +37,74 @@ def test_an_interrupted_bulk_is_finished_at_the_next_start(packs, clock):
     asyncio.run(start_and_stop())
     with packs.read() as view:
         assert bulk.progress(view, bulk_id).finished is not None
+
+
+def test_a_return_that_waited_is_settled_by_the_partners_late_answer(packs, clock):
+    question = Outgoing(
+        corr_uuid="2f7f2f7e-5d0b-4a0e-9a34-7a9d6f0f3f10",
+        gtin="05901234123457",
+        serial="S1",
+        lot="A123",
+        expiry="270531",
+        requester="0366666000014",
+    )
+    asked = Asked("05901234123457", "S1", "A123", date(2027, 5, 31))
+    silent = Heard(answered=False, status=504, why_not="no answer")
+    with packs.write(NOW) as act:
+        ask.keep(act, question, silent)
+        own = verdict(facts(act, asked), NOW)
+        first = returns.keep(act, own, silent, we_sold_it=True, question=question.corr_uuid)
+        take_over(act, directory(question.gtin), "hub")
+    assert waiting(packs) == [first.id]
+    clock.now += timedelta(minutes=11)
+    responder = httpx.MockTransport(lambda request: httpx.Response(200, json=yes(request)))
+
+    async def ask_once_more():
+        async with httpx.AsyncClient(transport=responder) as http:
+            return await ask.ask_again(packs, ask.Requester(http), clock.now)
+
+    assert asyncio.run(ask_once_more()) == 1
+    with packs.write(clock.now) as act:
+        (settled,) = returns.settle(act, "")
+        assert returns.settle(act, "") == []
+    assert (settled.decision, settled.follows) == (Decision.RESELL, first.id)
+    assert waiting(packs) == []
+
+
+def waiting(store):
+    with store.read() as view:
+        return [one.id for one in returns.returns_since(view, NOW, only_waiting=True)]
+
+
+def directory(gtin):
+    entry = {
+        "gtin": gtin,
+        "base_url": "https://maker.example/verify",
+        "responder_gln": "0355555000013",
+        "valid_from": "2026-01-01T00:00:00Z",
+    }
+    return json.dumps([entry]).encode()
+
+
+def yes(request):
+    return {"corrUUID": request.url.params["corrUUID"], "data": {"verified": True}}
+
+
+def test_a_directory_file_is_taken_over_when_it_changes(packs, clock, tmp_path):
+    file = tmp_path / "directory.json"
+    settings = VerificationSettings(directory_file=file)
+
+    async def one_turn():
+        stop = asyncio.Event()
+
+        def last_look():
+            stop.set()
+            return clock()
+
+        await run_unfinished(packs, last_look, stop, settings)
+
+    for content, known in (("{", 0), (directory("05901234123457").decode(), 1)):
+        file.write_text(content)
+        asyncio.run(one_turn())
+        with packs.read() as view:
+            assert len(json.loads(hand_out(view))) == known
