@@ -18,7 +18,7 @@ from epcis.ledger.append import LogForked
 from epcis.ledger.checkpoint import ED25519, ML_DSA_44, OWN_KIND, Checkpoint, LogKey
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.sequencer import catch_up
-from epcis.ledger.signed import Signed, is_logged, newest_signed, subject_of
+from epcis.ledger.signed import Signed, newest_signed, subject_of, untold
 from epcis.ledger.tables import ledger_checkpoint, ledger_head, ledger_key
 from epcis.ledger.tree import Tree, head_of
 
@@ -182,13 +182,18 @@ def _introduce(act: Act, keys: Keys) -> LogKey:
 
 
 def _log_what_was_signed(store: Store, *, now: datetime) -> None:
-    """Where the log grew since the last checkpoint: an entry with that checkpoint."""
+    """Where the log grew since the last checkpoint: an entry with that checkpoint.
+
+    Also one with each that came late, from a process beside this one or killed before it.
+    """
     with store.write(now) as act:
         signed = newest_signed(act)
-        if signed is None or Tree(act.connection).size <= signed.size:
+        if signed is None:
             return
-        if not is_logged(act, signed.size):
-            act.log(LeafKind.CHECKPOINT, bytes(signed), subject=subject_of(signed.size))
+        rest = untold(act)
+        if Tree(act.connection).size > signed.size or rest not in ([], [signed]):
+            for one in rest:
+                act.log(LeafKind.CHECKPOINT, bytes(one), subject=subject_of(one.size))
 
 
 def _hold(store: Store, keys: Keys) -> None:

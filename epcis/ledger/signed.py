@@ -61,6 +61,10 @@ class Signed:
         return stamped and stored == Signed(**{**asdict(self), "timestamp": stored.timestamp})
 
 
+UNTOLD_MAX = 16
+"""How many of the newest checkpoints are looked at for one that no entry tells of."""
+
+
 def subject_of(size: int) -> bytes:
     """The 32 bytes by which the log knows the checkpoint of that many entries."""
     return sha256(f"checkpoint {size}".encode()).digest()
@@ -68,7 +72,17 @@ def subject_of(size: int) -> bytes:
 
 def newest_signed(view: View) -> Signed | None:
     """The checkpoint of the most entries."""
-    return next(_stored(view, newest_only=True), None)
+    return next(_stored(view, rows_max=1), None)
+
+
+def untold(view: View) -> list[Signed]:
+    """Of the newest checkpoints those that no entry tells of, the oldest first.
+
+    Beside the newest one that is what a process signed that ran beside us or was killed: its commit
+    may come after another's.
+    """
+    newest = list(_stored(view, rows_max=UNTOLD_MAX))
+    return [one for one in reversed(newest) if not is_logged(view, one.size)]
 
 
 def is_logged(view: View, size: int) -> bool:
@@ -106,12 +120,12 @@ def check_signed(view: View, held: Sequence[Signed]) -> Iterator[Finding]:
             yield odd("ledger_checkpoint", size, "was never signed, as the log tells", _BESIDE)
 
 
-def _stored(view: View, *, newest_only: bool = False) -> Iterator[Signed]:
+def _stored(view: View, *, rows_max: int | None = None) -> Iterator[Signed]:
     kept = ledger_checkpoint.c
     rows = view.connection.execute(
         select(kept.size, kept.root, type_coerce(kept.made, BigInteger), kept.note, kept.timestamp)
         .order_by(kept.size.desc())
-        .limit(1 if newest_only else None)
+        .limit(rows_max)
     )
     for size, root, made_us, note, timestamp in rows:
         yield Signed(size, _blob(root).hex(), made_us, _digest(note), _digest(timestamp))
