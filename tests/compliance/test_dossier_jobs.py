@@ -207,3 +207,33 @@ def test_a_witness_who_was_shown_another_history_is_heard(desk):
     for odd in (stranger, "x", b"\xff\xfe", "x" * 20_000):
         assert desk.client.post("/log/witness", content=odd).status_code in (413, 422)
     assert log_key(desk.keys, tree.origin).verifies(str(other), b"") is False
+
+
+def test_every_kind_is_made_over_http_and_offered_on_the_page(desk):
+    from compliance.recall import open_recall
+    from compliance.service.dossier_pages import KINDS
+
+    recall = open_recall(desk.store, GTIN, "L7", reason="wrong strength", by="Ada", now=NOW)
+    span = {"from": "2026-01-01", "to": "2027-01-01"}
+    wanted = {
+        "pack": {"gtin": GTIN, "serial": "101"},
+        "lot": {"gtin": GTIN, "lot": "L7"},
+        "case": {"sscc": "003555550000001232"},
+        "shipment": {"transaction": "=cmd|calc"},
+        "recall": {"id": recall.id},
+        "period": {**span, "by": "record time"},
+        "audit trail": {**span, "who": "Ada"},
+        "verification log": span,
+        "dscsa inspection": span,
+        "authority report": {**span, "purpose": "39(b)"},
+    }
+    assert set(KINDS) == set(wanted)
+    for kind, said in wanted.items():
+        assert set(said) <= set(KINDS[kind])
+        asked = desk.client.post("/exports", json={"kind": kind, **said})
+        assert asked.status_code == 202, asked.text
+    while make_next(desk.store, desk.keys, desk.folder / "exports", lambda: NOW):
+        pass
+    found = {one["selection"]["kind"]: one for one in desk.client.get("/exports").json()}
+    assert {kind: one["state"] for kind, one in found.items()} == dict.fromkeys(wanted, "ready")
+    assert found["authority report"]["profile"] == "regulator-eu-39bc"

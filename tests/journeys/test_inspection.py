@@ -46,6 +46,7 @@ def test_a_packet_for_fda_is_made_on_the_command_line(packtrail, shared, tmp_pat
         assert '"regulator-us"' in archive.read("manifest.json").decode()
     assert "lorry stolen" in report
     assert "510-1" in report
+    assert packtrail("fsck").code == 0, "cases, licences and audits stand in the log"
     ended = packtrail("licence", "end", entered.json["id"], "2026-01-01")
     assert ended.code == 0
     assert packtrail("licence", "end", entered.json["id"], "2026-01-01").code == 1
