@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from compliance.names import product_name
 from compliance.service.pages import must_sign_in, render, sign_in_page
-from compliance.service.scans import scan_text
+from compliance.service.scans import layout_of, scan_text
 from epcis.desk import Caller, Problem, caller_of, needs, now_of, store_of
 from verification import returns, watch
 from verification.fmd import alert
@@ -132,7 +132,7 @@ async def return_taken(
 
 def _asked_of_scan(request: Request, text: str) -> Asked | str:
     """The pack in a scanned text, or the sentence that says why there is none."""
-    readings = scan_text(request.app, text).readings
+    readings = scan_text(request.app, text, layout_of(request)).readings
     reading = readings[0] if readings else None
     if reading is None or not (reading.is_valid and reading.gtin and reading.serial):
         return "This text names no pack: scan the 2D code again."

@@ -23,7 +23,7 @@ from compliance.dossier import export as write_dossier
 from compliance.service import access
 from compliance.service.cards import Card, card_of_pack, cards_of_scan
 from compliance.service.gate import SESSION_COOKIE
-from compliance.service.scans import scan_picture, scan_text
+from compliance.service.scans import layout_of, scan_picture, scan_text
 from epcis.desk import Caller, Problem, caller_of, needs, now_of, settings_of, store_of
 from verification.settings import settings_of as verification_of
 
@@ -117,7 +117,7 @@ async def scan_card(
     if picture is not None and picture.size:
         scan = await scan_picture(request.app, await picture.read(), picture.filename)
     else:
-        scan = scan_text(request.app, text)
+        scan = scan_text(request.app, text, layout_of(request))
     found = await run_in_threadpool(
         cards_of_scan,
         store_of(request),

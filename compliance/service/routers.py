@@ -8,7 +8,14 @@ from fastapi import APIRouter, FastAPI, Request
 from sqlalchemy import text
 
 from compliance.routes import cases, duties, exports, holds, recalls
-from compliance.service import alert_pages, dossier_pages, pages, scanning_routes, telemetry
+from compliance.service import (
+    alert_pages,
+    dossier_pages,
+    pages,
+    scanning_routes,
+    telemetry,
+    workstation,
+)
 from epcis.desk import store_of
 from epcis.routes import log
 from epcis.routes.all import routers as epcis_routers
@@ -43,6 +50,7 @@ def _routers() -> Iterator[APIRouter]:
     yield verification_router
     yield pages.router
     yield alert_pages.router
+    yield workstation.router
     yield dossier_pages.router
     yield recalls.router
     yield holds.router

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -13,16 +15,19 @@ from epcis.desk import Problem
 from epcis.store.items import item
 from epcis.store.tables import lot as lot_table
 from schemas.finding import Finding, Severity
-from verification.scan import recover
+from verification.scan import Layout, recover
 from verification.verify import is_known_product
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from fastapi import FastAPI, Request
 
     from compliance.service.settings import Settings
     from epcis.store.database import Store, View
     from schemas.gs1.reading import Reading
     from verification.image.worker import PictureReader
+
+LAYOUT_COOKIE = "packtrail_layout"
+"""Where a browser keeps what its workstation's calibration gave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +91,11 @@ class KnownHere:
         return item(self._view, f"/01/{gtin}/21/{quote(serial, safe='')}") is not None
 
 
-def scan_text(app: FastAPI, text: str) -> Scan:
-    """Read what a keyboard scanner typed, recovering what such scanners spoil."""
+def scan_text(app: FastAPI, text: str, layout: Layout | None = None) -> Scan:
+    """Read what a keyboard scanner typed, recovering what such scanners spoil.
+
+    `layout` is what the workstation's calibration gave.
+    """
     settings: Settings = app.state.settings
     if not text.strip():
         return Scan((), (_nothing(),), ())
@@ -95,13 +103,23 @@ def scan_text(app: FastAPI, text: str) -> Scan:
         return Scan((), (_too_long(len(text), settings.scan_text_chars_max),), ())
     store: Store = app.state.store
     with store.read() as view:
-        candidates = recover(text, KnownHere(view))
+        candidates = recover(text, KnownHere(view), layout)
     readings = tuple(candidate.reading for candidate in candidates)
     symbols = tuple(
         {"symbology": candidate.reading.format, "raw": text, **candidate.as_dict()}
         for candidate in candidates
     )
     return Scan(readings, (), symbols)
+
+
+def layout_of(request: Request) -> Layout | None:
+    """What the browser's workstation writes; None where it was not calibrated."""
+    kept = request.cookies.get(LAYOUT_COOKIE, "")
+    try:
+        return Layout.parse(base64.urlsafe_b64decode(kept.encode()).decode()) if kept else None
+    except (ValueError, binascii.Error):
+        # A cookie cut short by hand or by an older version: scanning goes on without it.
+        return None
 
 
 def _nothing() -> Finding:

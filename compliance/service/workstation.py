@@ -1,0 +1,89 @@
+"""`/workstation`: teach this workstation's keyboard by scanning one code.
+
+What the workstation writes for the code's known characters is its layout. It is kept in a cookie of
+the browser, because it belongs to the computer that the scanner is plugged into.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Annotated, Any
+
+import zxingcpp
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from compliance.service.pages import must_sign_in, render, sign_in_page
+from compliance.service.scans import LAYOUT_COOKIE, layout_of
+from epcis.desk import Caller, needs
+from verification.scan import calibrate, calibration_text
+
+if TYPE_CHECKING:
+    from starlette.responses import Response as AnyResponse
+
+    from verification.scan import Layout
+
+router = APIRouter(include_in_schema=False)
+
+DAYS_KEPT = 365
+_MODULE_PX = 5
+
+
+@router.get("/workstation")
+def workstation(request: Request) -> AnyResponse:
+    """The code to scan, and what this browser knows of its keyboard."""
+    if must_sign_in(request):
+        return sign_in_page(request, "Sign in to set up this workstation.", 401)
+    return render("workstation.html", request, layout=_told(layout_of(request)), fault="")
+
+
+@router.post("/workstation")
+def calibrated(
+    request: Request,
+    caller: Annotated[Caller, Depends(needs("verify"))],
+    text: Annotated[str, Form(max_length=400)],
+) -> AnyResponse:
+    """Learn the layout from what was typed for the code."""
+    del caller
+    try:
+        layout = calibrate(text)
+    except ValueError as fault:
+        told = _told(layout_of(request))
+        return render("workstation.html", request, layout=told, fault=str(fault))
+    answer = RedirectResponse("/workstation", status_code=303)
+    answer.set_cookie(
+        LAYOUT_COOKIE,
+        base64.urlsafe_b64encode(str(layout).encode()).decode(),
+        max_age=DAYS_KEPT * 86400,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+@router.post("/workstation/forget")
+def forgotten(caller: Annotated[Caller, Depends(needs("verify"))]) -> AnyResponse:
+    """Forget what was learnt."""
+    del caller
+    answer = RedirectResponse("/workstation", status_code=303)
+    answer.delete_cookie(LAYOUT_COOKIE)
+    return answer
+
+
+@router.get("/workstation/code.svg")
+def code() -> Response:
+    """The calibration code: every character of GS1 charset 82 and one separator."""
+    drawn = zxingcpp.create_barcode(calibration_text(), zxingcpp.DataMatrix, forceSquare=True)
+    svg = drawn.to_svg(scale=_MODULE_PX, add_quiet_zones=True)
+    return Response(svg, media_type="image/svg+xml")
+
+
+def _told(layout: Layout | None) -> dict[str, Any] | None:
+    """What the page says of a layout: which characters come otherwise, and the separator."""
+    if layout is None:
+        return None
+    true = calibration_text().replace("\x1d", "")
+    both = zip(true, layout.typed, strict=True)
+    changed = [f"{wanted} as {came}" for wanted, came in both if wanted != came]
+    return {"changed": changed, "keeps_separator": bool(layout.separator)}
