@@ -5,7 +5,7 @@
 
 from compliance.dossier.export import Exported, export
 from compliance.dossier.redaction import Profile
-from compliance.dossier.refusal import ExportRefused
+from compliance.dossier.refusal import CannotSeal, ExportRefused
 from compliance.dossier.selection import (
     AuditTrail,
     AuthorityReport,
@@ -24,6 +24,7 @@ from compliance.dossier.verify import Outcome, verify_export
 __all__ = [
     "AuditTrail",
     "AuthorityReport",
+    "CannotSeal",
     "Case",
     "ExportRefused",
     "Exported",

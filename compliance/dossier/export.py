@@ -18,7 +18,7 @@ from compliance.dossier.index import HEADER, RECORD
 from compliance.dossier.package import Package
 from compliance.dossier.paper import paper_of, readme_of, report_of, sections_of
 from compliance.dossier.redaction import Profile, Redactor, secret_of, shipped
-from compliance.dossier.refusal import ExportRefused
+from compliance.dossier.refusal import CannotSeal, ExportRefused
 from compliance.dossier.selection import About, Period, profile_for
 from compliance.dossier.table import EXCEL_EVENTS_MAX, write_excel
 from compliance.seal.cades import sign_beside
@@ -108,7 +108,10 @@ def export(
         _log_export(store, exported, selection, by=by, now=now)
         # A crash before this leaves the export logged but not delivered; it can be asked for again.
         package.replace(out)
-    except (ExportRefused, SealRefused, LogForked, ArchiveAway) as refusal:
+    except SealRefused as refusal:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise CannotSeal(str(refusal)) from refusal
+    except (ExportRefused, LogForked, ArchiveAway) as refusal:
         shutil.rmtree(folder, ignore_errors=True)
         raise ExportRefused(str(refusal)) from refusal
     except OSError:
@@ -172,8 +175,7 @@ def _indices(path: Path) -> Iterator[int]:
 def _pack(
     package_path: Path, made: Contents, stamp: bytes, keys: Keys, *, now: datetime, by: str
 ) -> None:
-    with package_path.open("w+b") as file:
-        package = Package(file)
+    with package_path.open("w+b") as file, Package(file) as package:
         data = [package.add_file(name, made.folder / name) for name in (EVENTS, TABLE, RECORDS)]
         if made.gathered.extracts:
             data.append(package.add_file(EXTRACTS, made.folder / EXTRACTS))

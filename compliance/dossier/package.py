@@ -10,7 +10,7 @@ import base64
 import os
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from xml.sax.saxutils import quoteattr
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
@@ -62,6 +62,13 @@ class Package:
         self._zip = ZipFile(file, "w", allowZip64=True)
         self.members: list[Member] = []
         self._put_bytes("mimetype", MIMETYPE, ZIP_STORED)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_fault: object) -> None:
+        """Let go of the file; a package that was not sealed is of no use."""
+        self._zip.close()
 
     def add(self, name: str, content: bytes) -> Member:
         """Add a file held in memory."""

@@ -69,7 +69,8 @@ class KeyInService:
                 answer.raise_for_status()
                 return answer.json() if len(answer.content) <= ANSWER_BYTES_MAX else None
         except (httpx.HTTPError, ValueError) as fault:
-            raise SealRefused(f"the signing service cannot be used: {fault}") from fault
+            where = self._service.address
+            raise SealRefused(f"the signing service {where} cannot be used: {fault}") from fault
 
 
 def _signature_in(answer: object) -> bytes:

@@ -122,6 +122,20 @@ def test_pdfsig_alone_says_the_whole_report_is_signed(unpacked: Path):
     assert b"Total document signed" in said
 
 
+def test_pdfsig_trusts_the_report_of_a_house_whose_root_it_was_given(unpacked: Path):
+    if not shutil.which("certutil"):
+        pytest.skip("certutil is not installed")
+    trusted = unpacked / "nss"
+    trusted.mkdir()
+    tool("certutil", "-N", "-d", f"sql:{trusted}", "--empty-password", cwd=unpacked)
+    root = ("-A", "-n", "house", "-t", "CT,C,C", "-i", "root.pem", "-d", f"sql:{trusted}")
+    tool("certutil", *root, cwd=unpacked)
+    said = tool("pdfsig", "-nssdir", f"sql:{trusted}", "report.pdf", cwd=unpacked).stdout
+    assert b"Signature is Valid." in said
+    assert b"Certificate is Trusted." in said
+    assert b"Total document signed" in said
+
+
 def test_openssl_alone_verifies_checkpoint_and_time_stamp(unpacked: Path):
     note = (unpacked / "log/checkpoint").read_text()
     body, _, tail = note.partition("\n\n")

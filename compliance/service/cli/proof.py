@@ -114,14 +114,18 @@ def _write(
     database: str,
     now: datetime,
 ) -> Exported:
-    from compliance.dossier import ExportRefused
+    from compliance.dossier import CannotSeal, ExportRefused
     from compliance.dossier import export as write_dossier
     from compliance.seal.house import open_keys
+    from compliance.seal.signer import SealRefused
 
     settings = settings_for(database)
     shown = _profile(profile or ("partner" if party else ""), settings)
     whose = _party(party)
-    keys = open_keys(settings)
+    try:
+        keys = open_keys(settings)
+    except SealRefused as refused:
+        stop(CANNOT_TELL, str(refused))
     with opened_store(database) as store, _progress() as progress:
         try:
             return write_dossier(
@@ -135,6 +139,8 @@ def _write(
                 party=whose,
                 progress=progress,
             )
+        except CannotSeal as refused:
+            stop(CANNOT_TELL, str(refused))
         except ExportRefused as refused:
             stop(BAD, str(refused))
         except OSError as fault:
