@@ -11,7 +11,7 @@ holds strings only, or msgspec would not have taken it.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from epcis.codec.jsonld.context import Context
+
+
+_Transactions: TypeAlias = tuple[BizTransaction, ...] | None
+_Parties: TypeAlias = tuple[Party, ...] | None
 
 
 class _Transaction(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -87,6 +91,8 @@ class SwiftReader:
         self._names: dict[str, tuple[str, str]] = {}
         self._strings = 0
         """How many names and texts the events of this portion hold, beside their long lists."""
+        self._lots: dict[tuple[tuple[str, str], ...], tuple[Node, ...]] = {}
+        """The instance and lot master data of this portion: one lot fills many events."""
 
     def read(self, portion: bytes, members: Sequence[Any] | None = None) -> list[Event] | None:
         """The events, if all are plain and their times say their zone; commas stand between them.
@@ -96,6 +102,7 @@ class SwiftReader:
         if b"\\" in portion:
             return None
         self._strings = 0
+        self._lots.clear()
         try:
             if members is None:
                 events = [self._event(wire) for wire in _DECODER.decode(b"[%b]" % portion)]
@@ -116,7 +123,12 @@ class SwiftReader:
         placed = (read_point is not None) + (location is not None)
         # The names and texts of type, time and action; of the others; a place has a name inside.
         self._strings += 6 + 2 * named + 3 * placed
-        transactions, sources, destinations = self._lists(wire)
+        transactions: _Transactions = None
+        sources: _Parties = None
+        destinations: _Parties = None
+        has_parties = wire.sourceList is not None or wire.destinationList is not None
+        if has_parties or wire.bizTransactionList is not None:
+            transactions, sources, destinations = self._lists(wire)
         if type(wire) is _Object:
             self._strings += (epcs := wire.epcList) is not None
             ilmd = None if wire.ilmd is None else self._nodes(wire.ilmd)
@@ -154,15 +166,11 @@ class SwiftReader:
             child_epcs=children,
         )
 
-    def _lists(
-        self, wire: _Common
-    ) -> tuple[
-        tuple[BizTransaction, ...] | None, tuple[Party, ...] | None, tuple[Party, ...] | None
-    ]:
+    def _lists(self, wire: _Common) -> tuple[_Transactions, _Parties, _Parties]:
         """Transactions, sources and destinations as values, their strings counted."""
-        transactions: tuple[BizTransaction, ...] | None = None
-        sources: tuple[Party, ...] | None = None
-        destinations: tuple[Party, ...] | None = None
+        transactions: _Transactions = None
+        sources: _Parties = None
+        destinations: _Parties = None
         if (listed := wire.bizTransactionList) is not None:
             transactions = tuple([BizTransaction(id=b.bizTransaction, type=b.type) for b in listed])
             self._strings += 1 + 4 * len(transactions)
@@ -178,7 +186,11 @@ class SwiftReader:
 
     def _nodes(self, ilmd: dict[str, str]) -> tuple[Node, ...]:
         self._strings += 1 + 2 * len(ilmd)
-        return tuple([self._node(name, value) for name, value in ilmd.items()])
+        lot = tuple(ilmd.items())
+        nodes = self._lots.get(lot)
+        if nodes is None:
+            nodes = self._lots[lot] = tuple([self._node(*member) for member in lot])
+        return nodes
 
     def _node(self, key: str, value: str) -> Node:
         name = self._names.get(key)
