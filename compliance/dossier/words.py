@@ -62,20 +62,23 @@ RECORD_MEMBERS: Final[Mapping[str, DataClass | None]] = {
         "act operation result rules code gtin serial sscc kind market state to from recall packs"
         " alert status decision return day at scanned role scopes verified answered upload version"
         " events sha256 record request known outcome facts asked pack verdict also becomes hub"
-        " case step category action due_us quantity since until product who confidence name_of",
+        " case step category incident audit product who confidence key sum received_us size_bytes"
+        " syntax at_us manual alerting is_bulk handed_over undo_of exempt extended intermarket"
+        " product_state lot_state serial_shape unlike counts_repeat marks_stolen since repeats"
+        " stolen corr_uuid context in_possession info status tries why_not question answer",
     ),
     **_named(
         DataClass.PEOPLE,
-        "by client name user subuser address email phone contact signed_by auditor opened_by",
+        "by client name user subuser sub_user address email phone telephone contact auditor",
     ),
-    **_named(DataClass.PLACES, "location place premises read_point"),
+    **_named(DataClass.PLACES, "location place"),
     **_named(
         DataClass.PARTIES,
         "party partner holder gln authorisation owner authority number licence responder requester"
-        " reqGLN responderGLN company",
+        " sender",
     ),
-    **_named(DataClass.DOCUMENTS, "transaction document file po asn sender instance selection"),
-    **_named(DataClass.NOTES, "reason comment note text say description words"),
+    **_named(DataClass.DOCUMENTS, "transaction document file header places selection"),
+    **_named(DataClass.NOTES, "reason comment note say findings"),
     **_named(DataClass.LOTS, "lot expiry expires"),
 }
 """Members of the other entries of the log."""
