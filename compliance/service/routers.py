@@ -14,6 +14,7 @@ from compliance.service import (
     pages,
     scanning_routes,
     telemetry,
+    token_routes,
     workstation,
 )
 from epcis.desk import store_of
@@ -44,6 +45,7 @@ def include_floors(app: FastAPI) -> None:
 def _routers() -> Iterator[APIRouter]:
     yield health_router
     yield telemetry.router
+    yield token_routes.router
     yield from epcis_routers()
     yield log.router
     yield scanning_routes.router

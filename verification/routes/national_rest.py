@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
+from sqlalchemy import select
 from starlette.responses import Response
 from starlette.routing import Route
 
 from epcis.desk import Problem, caller_of, store_of
 from verification.fmd import bulk
 from verification.fmd.operation import Operation, PackRequest, Who
+from verification.glance import glance
 from verification.participants import who_is
 from verification.routes.asking import ask, in_background, stops_of
 from verification.routes.identity import FieldError, printed_expiry, printed_text, product_code
 from verification.settings import settings_of
+from verification.tables import product
 from verification.verdict import PackState
 
 if TYPE_CHECKING:
@@ -67,7 +70,7 @@ async def pack(request: Request) -> Response:
     except FieldError as error:
         return _malformed(error)
     answer = await ask(request, wanted)
-    return _response(answer.http, answer_json(answer))
+    return _response(answer.http, answer_json(answer) | _product(request, answer.code))
 
 
 async def packs(request: Request) -> Response:
@@ -104,6 +107,30 @@ async def packs_result(request: Request) -> Response:
     rules = settings_of(request.app.state).rule_pack
     in_background(request, bulk.work_off, store, bulk_id, clock, rules)
     return _bulk_state(request, bulk_id, 202)
+
+
+def _product(request: Request, code: str) -> dict[str, object]:
+    """Name and national number of the product, where it was uploaded here."""
+    with glance(store_of(request)) as view:
+        found = view.connection.execute(select(product.c.details).where(product.c.code == code))
+        details = found.scalar()
+    if details is None:
+        return {}
+    told = msgspec.json.decode(details, type=_Named)
+    market = settings_of(request.app.state).market
+    numbers = [one.national_code for one in told.markets if market in ("", one.country)]
+    said = {"productName": told.name, "nhrn": next(filter(None, numbers), "")}
+    return {name: text for name, text in said.items() if text}
+
+
+class _InMarket(msgspec.Struct):
+    country: str = ""
+    national_code: str = ""
+
+
+class _Named(msgspec.Struct):
+    name: str = ""
+    markets: tuple[_InMarket, ...] = ()
 
 
 def answer_json(answer: Answer) -> dict[str, object]:

@@ -277,6 +277,17 @@ def test_every_result_has_its_rest_status_code_and_alert(client, prepared, case)
     assert ("information" in said) == (spelling.http == 200)
 
 
+def test_a_rest_answer_names_the_product(client, packs):
+    from verification.tables import product as table
+
+    with packs.write(packs_now()) as act:
+        details = '{"name": "Trailol 20 mg", "markets": [{"country": "FI", "national_code": "N1"}]}'
+        act.connection.execute(table.update().values(details=details))
+    headers = {"emvs-data-entry-mode": "non-manual"}
+    said = client.get(f"/fmd/product/gs1/{GTIN}/pack/S1", headers=headers).json()
+    assert (said["productName"], said["nhrn"]) == ("Trailol 20 mg", "N1")
+
+
 @pytest.fixture
 def logins(client, holder, everything):
     """A pharmacy's login with one user, made by the operator; then nobody is signed in."""
