@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 from lxml import etree
+from portal import ask, param, poll
 from repository import new_repository, send, serving
 
 from epcis.query.envelope import QUERY_1, QUERY_2, SOAP_1_1, SOAP_1_2
-
-XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
 
 @pytest.fixture(scope="module")
@@ -21,29 +20,6 @@ def portal(tmp_path_factory):
             client.post("/epcis/queries", json=body)
         yield repository
     repository.store.close()
-
-
-def ask(repository, message: str, *, envelope=SOAP_1_1, namespace=QUERY_1, token="all"):
-    """The name and text of what comes back, and the whole answer."""
-    content = f"""<e:Envelope xmlns:e="{envelope}" xmlns:q="{namespace}" xmlns:xsi="{XSI}"
-        xmlns:xsd="http://www.w3.org/2001/XMLSchema"><e:Body>{message}</e:Body></e:Envelope>"""
-    with repository.client(token) as client:
-        answer = client.post("/epcis/soap", content=content, headers={"Content-Type": "text/xml"})
-    body = etree.fromstring(answer.content).find(f"{{{envelope}}}Body")
-    inside = body[0]
-    if etree.QName(inside).localname == "Fault":
-        inside = next(iter(inside.findall("detail") + inside.findall(f"{{{envelope}}}Detail")))[0]
-    assert etree.QName(inside).namespace == namespace
-    return etree.QName(inside).localname, inside, answer
-
-
-def poll(params: str = "", name: str = "SimpleEventQuery") -> str:
-    return f"<q:Poll><queryName>{name}</queryName><params>{params}</params></q:Poll>"
-
-
-def param(name: str, value: str, kind: str = "") -> str:
-    declared = f' xsi:type="{kind}"' if kind else ""
-    return f"<param><name>{name}</name><value{declared}>{value}</value></param>"
 
 
 def subscribe(controls: str, **changed: str) -> str:
