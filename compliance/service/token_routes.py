@@ -6,17 +6,14 @@ its API key, and the token is that key again: it ends when the key ends, and not
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
 from compliance.service import access
 from epcis.desk import now_of, store_of
-
-if TYPE_CHECKING:
-    from starlette.responses import Response
 
 router = APIRouter(tags=["access"])
 
@@ -33,7 +30,7 @@ class TokenForm(BaseModel):
     client_secret: str = Field(default="", max_length=500)
 
 
-@router.post("/connect/token")
+@router.post("/connect/token", response_class=JSONResponse)
 @router.post("/identity/connect/token", include_in_schema=False)
 def token(request: Request, asked: Annotated[TokenForm, Form()]) -> Response:
     """A bearer token for a client's API key."""
