@@ -1,15 +1,20 @@
 """How fast verification answers over HTTP, against bare servers measured in the same run.
 
-    python benchmarks/verification.py [--packs 250000] [--turns 5] [--postgresql URL]
+    python benchmarks/verification.py [--packs 250000] [--turns 5] [--postgresql URL] [--peer]
 
-Needs Debian's `wrk`. Every figure is a ratio within one run; the calibration servers are the
-smallest that can answer at all: plain ASGI, one key lookup, no framework, no audit.
+Needs Debian's `wrk`, and asyncpg for the calibration on PostgreSQL. Every figure is a ratio within
+one run; the calibration servers are the smallest that can answer at all: plain ASGI, one key
+lookup, no framework, no audit; on the same HTTP server as ours (`--http`, as uvicorn names them).
+`--peer` installs quartet_vrs 2.0.3 into the scratch folder and loads it in the same turns. Then it
+is told whether a stranger can tell an unknown serial number from a wrong lot or expiry by time.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import http.client
+import json
 import os
 import random
 import re
@@ -17,6 +22,7 @@ import shutil
 import signal
 import socket
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,6 +32,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+
+from benchmarks.verification_peer import PACKS as PEER_PACKS  # noqa: E402  # the path comes first
+from benchmarks.verification_peer import PeerServer  # noqa: E402  # the path comes first
 
 GTIN, LOT, EXPIRY = "05901234123457", "A123", "2030-05-31"
 UUID = "2f7f2f7e-5d0b-4a0e-9a34-7a9d6f0f3f10"
@@ -72,8 +81,10 @@ def fill(url: str, packs: int) -> None:
         with store.write(now) as act:
             record(act, [event])
     with store.write(now) as act:
-        key = access.new_key(act, access.Grant("bench", access.EVERYTHING), now=now)
-    Path(os.environ["BENCH_KEY"]).write_text(key)
+        everything = access.Grant("bench", access.EVERYTHING)
+        stranger = access.Grant("stranger", frozenset({"verify"}), "/414/0366666000014")
+        keys = [access.new_key(act, grant, now=now) for grant in (everything, stranger)]
+    Path(os.environ["BENCH_KEY"]).write_text("\n".join(keys))
     store.close()
 
 
@@ -146,16 +157,25 @@ def packtrail(url: str):
     from epcis.store.database import Store
 
     scratch = Path(tempfile.mkdtemp())
-    settings = Settings(database=url, data_dir=scratch)
+    settings = Settings(database=url, data_dir=scratch, unknown_answers_a_day=1_000_000)
     keys = Keys.open(scratch / "keys", None)
     return Express(create_app(Parts(settings, Store.open(url), keys, utc_now)))
 
 
-def serve(kind: str, url: str, port: int) -> None:
+def serve(kind: str, opts) -> None:
     import uvicorn
 
-    app = {"bare": bare_sqlite, "asyncpg": bare_asyncpg, "packtrail": packtrail}[kind](url)
-    uvicorn.run(app, port=port, log_level="warning", access_log=False, lifespan="off")
+    make = {"bare": bare_sqlite, "asyncpg": bare_asyncpg, "packtrail": packtrail}[kind]
+    loop = {"h11": "asyncio", "httptools": "uvloop"}.get(opts.http, "auto")
+    uvicorn.run(
+        make(opts.database),
+        port=opts.port,
+        http=opts.http,
+        loop=loop,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+    )
 
 
 # ---------------------------------------------------------------- load
@@ -247,41 +267,54 @@ def cpu_seconds(pid: int) -> float:
 class Server:
     """A server in a process of its own, on a free port."""
 
-    def __init__(self, kind: str, url: str):
+    def __init__(self, kind: str, url: str, http: str):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         command = [sys.executable, __file__, "--serve", kind, "--database", url]
-        self.process = subprocess.Popen([*command, "--port", str(self.port)], cwd=ROOT)
+        self.process = subprocess.Popen(
+            [*command, "--port", str(self.port), "--http", http], cwd=ROOT
+        )
         wait_for(self.port)
 
-    def load(self, script: Path, key: str, seconds: int, into: Figures | None) -> None:
-        """Load it for some seconds and add what was measured."""
-        before = cpu_seconds(self.process.pid)
-        said = subprocess.run(
-            [
-                *("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script)),
-                *("-H", f"Authorization: Bearer {key}", f"http://127.0.0.1:{self.port}"),
-            ],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        cpu = cpu_seconds(self.process.pid) - before
-        numbers = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+)", said)
-        assert numbers, said
-        requests, duration_us, refused, p95_us, _ = map(int, numbers.groups())
-        if into is not None:
-            into.add(requests, duration_us, refused, p95_us, cpu)
+    @property
+    def processes(self) -> list[int]:
+        """Whose CPU time counts."""
+        return [self.process.pid]
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGINT)
         self.process.wait(20)
 
 
-def script(kind: str, opts, offset: int = 0) -> Path:
+def load(server, script: Path, key: str, seconds: int, into: Figures | None) -> None:
+    """Load a server for some seconds and add what was measured."""
+    before = sum(map(cpu_seconds, server.processes))
+    said = subprocess.run(
+        [
+            *("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script)),
+            *("-H", f"Authorization: Bearer {key}", f"http://127.0.0.1:{server.port}"),
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    cpu = sum(map(cpu_seconds, server.processes)) - before
+    numbers = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+)", said)
+    assert numbers, said
+    requests, duration_us, refused, p95_us, _ = map(int, numbers.groups())
+    if into is not None:
+        into.add(requests, duration_us, refused, p95_us, cpu)
+
+
+def script(kind: str, opts, offset: int = 0, packs: int = 0) -> Path:
     path = Path(opts.scratch) / f"{kind}-{offset}.lua"
-    text = LUA[kind].replace("PACKS", str(opts.packs)).replace("GTIN", GTIN).replace("LOT", LOT)
+    text = (
+        LUA[kind]
+        .replace("PACKS", str(packs or opts.packs))
+        .replace("GTIN", GTIN)
+        .replace("LOT", LOT)
+    )
     text = text.replace("@UUID@", UUID).replace("OFFSET", str(offset))
     path.write_text(SERIAL + text + DONE)
     return path
@@ -315,12 +348,14 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--postgresql", default="")
     parser.add_argument("--scratch", default="")
+    parser.add_argument("--http", default="auto", choices=("auto", "h11", "httptools"))
+    parser.add_argument("--peer", action="store_true")
     parser.add_argument("--serve")
     parser.add_argument("--database")
     parser.add_argument("--port", type=int)
     opts = parser.parse_args()
     if opts.serve:
-        serve(opts.serve, opts.database, opts.port)
+        serve(opts.serve, opts)
         return
     if shutil.which("wrk") is None:
         raise SystemExit("this needs wrk: apt-get install wrk")
@@ -337,22 +372,45 @@ def compare(url: str, opts) -> None:
         start = time.perf_counter()
         fill(url, opts.packs)
         print(f"filled {opts.packs} packs in {time.perf_counter() - start:.0f} s")
-    key = Path(os.environ["BENCH_KEY"]).read_text()
-    bare = Server("bare" if is_sqlite else "asyncpg", url)
-    ours = Server("packtrail", url)
-    loads = {"bare": bare, "vrs": ours, "verify": ours, "status": ours, "supply": ours}
+    key, stranger = Path(os.environ["BENCH_KEY"]).read_text().split()
+    servers = {
+        "bare": Server("bare" if is_sqlite else "asyncpg", url, opts.http),
+        "ours": Server("packtrail", url, opts.http),
+    }
+    try:
+        if opts.peer and is_sqlite:
+            servers["peer"] = PeerServer(Path(opts.scratch), serial_of)
+        figures = take_turns(servers, key, opts)
+        say_ratios(figures, is_sqlite=is_sqlite)
+        say_bulk(url, opts, figures["supply"])
+        say_times(servers["ours"].port, stranger, opts.packs)
+    finally:
+        for server in servers.values():
+            server.stop()
+
+
+PEER_SECONDS = 6
+
+
+def take_turns(servers, key: str, opts) -> dict[str, Figures]:
+    """Load the servers turn and turn about: a busy moment of the machine falls on all alike."""
+    loads = ["bare", "vrs", "verify", "status", "supply", *(["peer"] if "peer" in servers else [])]
     figures = {name: Figures() for name in loads}
     offset = random.randrange(opts.packs // 2)
-    try:
-        # Turn and turn about, so that a busy moment of the machine falls on all alike.
-        for turn in range(opts.turns + 1):
-            for name, server in loads.items():
-                offset += 3000
-                path = script("vrs" if name == "bare" else name, opts, offset)
-                server.load(path, key, opts.seconds, figures[name] if turn else None)
-    finally:
-        ours.stop()
-        bare.stop()
+    for turn in range(opts.turns + 1):
+        for name in loads:
+            offset += 3000
+            kind = "vrs" if name in ("bare", "peer") else name
+            packs = PEER_PACKS if name == "peer" else 0
+            path = script(kind, opts, offset, packs)
+            server = servers.get(name, servers["ours"])
+            # The peer answers a few dozen a second: cut off early, it would seem slower than it is.
+            seconds = PEER_SECONDS if name == "peer" else opts.seconds
+            load(server, path, key, seconds, figures[name] if turn else None)
+    return figures
+
+
+def say_ratios(figures: dict[str, Figures], *, is_sqlite: bool) -> None:
     plain = figures["bare"]
     audited, queried = (0.4, 0.65) if is_sqlite else (0.6, 0.6)
     say("bare ASGI + " + ("sqlite3" if is_sqlite else "asyncpg"), plain)
@@ -360,7 +418,57 @@ def compare(url: str, opts) -> None:
     say("pack verify, authenticated, audited", figures["verify"], plain, audited)
     say("status query, authenticated", figures["status"], plain, queried)
     say("supply, durable, against pack verify", figures["supply"], figures["verify"], 0.5)
-    say_bulk(url, opts, figures["supply"])
+    if "peer" in figures:
+        peer, ours = figures["peer"], figures["vrs"]
+        say(f"quartet_vrs 2.0.3, {PEER_PACKS} packs", peer)
+        ratio = peer.cpu_us / ours.cpu_us
+        print(f"{'VRS verify, requests a core-second':38} {ratio:7.0f} x quartet_vrs, must be 100")
+
+
+STRANGERS_QUESTIONS = 300
+"""Of each kind, asked in an order drawn by lot."""
+
+
+def say_times(port: int, key: str, packs: int) -> None:
+    """How long answers take that say the same: medians, and how well time tells them apart."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    wrong = {"unknown serial": "serial", "wrong lot": "lot", "wrong expiry": "expiry"}
+    times: dict[str, list[float]] = {name: [] for name in wrong}
+    order = [*wrong] * STRANGERS_QUESTIONS
+    random.shuffle(order)
+    for name in order:
+        asked = {
+            "gtin": GTIN,
+            "serial": serial_of(random.randrange(packs)),
+            "lot": LOT,
+            "expiry": "300531",
+        }
+        field = wrong[name]
+        asked[field] = {"serial": f"X{random.randrange(10**9)}", "lot": "B9", "expiry": "300530"}[
+            field
+        ]
+        begun_s = time.perf_counter()
+        connection.request(
+            "POST",
+            "/packs/verify",
+            json.dumps(asked),
+            {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+        )
+        said = json.loads(connection.getresponse().read())
+        times[name].append((time.perf_counter() - begun_s) * 1000)
+        assert said["reason"] == "not-confirmed", said
+    connection.close()
+    medians = {name: statistics.median(those) for name, those in times.items()}
+    told = ", ".join(f"{name} {median:.2f} ms" for name, median in medians.items())
+    apart = max(abs(area(times[one], times[other]) - 0.5) for one in wrong for other in wrong)
+    print(f"{'stranger, same answer: medians':38} {told}")
+    print(f"{'told apart by time':38} area under the curve 0.5 +- {apart:.3f}, must be near 0.5")
+
+
+def area(one: list[float], other: list[float]) -> float:
+    """How often a time of `one` is above one of `other`; 0.5 where they cannot be told apart."""
+    above = sum((a > b) + 0.5 * (a == b) for a in one for b in other)
+    return above / (len(one) * len(other))
 
 
 def say_bulk(url: str, opts, supply: Figures) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -79,6 +81,19 @@ class Budget:
             statement = _READ.format(asked=_ASKED_POSTGRESQL, mark="%s")
         rows = self._act.driver.execute(statement, [*values, self._day])
         return {Guesser(*row[:3]): row[3] for row in rows}
+
+
+VEIL_S = 0.02
+"""Veiled answers leave at whole steps of this time after their question."""
+
+
+async def until_veiled(begun_s: float) -> None:
+    """Wait for the next step of time after a question that came at `begun_s` (`time.monotonic`).
+
+    An unknown serial number takes more looks than a wrong lot; how long an answer took must not
+    say what the answer itself does not.
+    """
+    await asyncio.sleep(VEIL_S - (time.monotonic() - begun_s) % VEIL_S)
 
 
 def veiled(answer: Verdict) -> Verdict:

@@ -6,6 +6,7 @@ framework's routing, and passes everything else on.
 
 from __future__ import annotations
 
+import time
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -28,6 +29,7 @@ from verification.fmd.known import known_from
 from verification.fmd.operation import Operation
 from verification.fmd.perform import Answer, status_of
 from verification.glance import glance, let_go
+from verification.guessing import until_veiled
 from verification.history import utc_text
 from verification.lines import close_lines, lines_of
 from verification.participants import who_is
@@ -36,11 +38,11 @@ from verification.rounds import Rounds
 from verification.routes.reply import JSON, NOT_KEPT, Reply, refusal
 from verification.routes.wanted import PackBody, asked_of, request_of
 from verification.settings import settings_of
-from verification.verdict import Verdict
+from verification.verdict import Reason, Verdict
 from verification.verify import is_known_product
 from verification.vrs.credential import HEADERS, Checked, Outcome, Policy
 from verification.vrs.question import MalformedError, gln_of, gtin_of, parameters_of, question_of
-from verification.vrs.respond import Response, body_of
+from verification.vrs.respond import FailureReason, Response, body_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -109,7 +111,11 @@ class Counter:
             wanted = OperationWanted(
                 request_of(_OPERATIONS[path], body, self._clock(), self._settings), caller
             )
-        status, said = told_json(await self.ask(wanted))
+        begun_s = time.monotonic()
+        told = await self.ask(wanted)
+        if isinstance(told, Verdict) and told.reason is Reason.NOT_CONFIRMED:
+            await until_veiled(begun_s)
+        status, said = told_json(told)
         return Reply(status, (JSON, NOT_KEPT), said)
 
     def _status(self, scope: Scope, caller: Caller) -> Reply:
@@ -152,6 +158,7 @@ class Counter:
         checked = await self._checked(question, headers)
         if not checked.allows(self._policy_for(question)):
             return Reply(403, (correlation,))
+        begun_s = time.monotonic()
         try:
             told = await self._rounds.ask(
                 PartnerQuestion(question, caller, _credential_text(checked))
@@ -159,6 +166,8 @@ class Counter:
         except (Problem, StoreAway, StoreFull):
             return Reply(503, ((b"retry-after", b"2"),))
         if isinstance(told, Response):
+            if told.reason is FailureReason.NO_REASON:
+                await until_veiled(begun_s)
             at = utc_text(self._clock())
             body = body_of(told, question, self._settings.responder_gln, at)
             return Reply(200, (JSON, NOT_KEPT, correlation), body)
