@@ -16,19 +16,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from lxml import etree
 
 from epcis.codec.fields import SHAPES
-from epcis.codec.namespaces import OF_EPCIS, OWN, QUERY_1, QUERY_2, VERSION_2
+from epcis.codec.xml.around import KINDS, Around, is_event_list
 from epcis.codec.xml.events import EventReader
-from epcis.codec.xml.header import HeaderParts
 from epcis.codec.xml.judge import EXPLAINED_MAX, Judge
 from epcis.codec.xml.left_out import LeftOut
-from epcis.codec.xml.nodes import (
-    BeyondLimit,
-    Bindings,
-    attributes_of,
-    line_of,
-    node_of,
-    split_name,
-)
+from epcis.codec.xml.nodes import BeyondLimit, Bindings, line_of, split_name
 from epcis.codec.xml.portions import (
     PORTION_BYTES,
     PORTION_BYTES_MAX,
@@ -37,8 +29,8 @@ from epcis.codec.xml.portions import (
     cut,
     frame_of,
 )
-from epcis.model import Event, Header, Node
-from schemas.finding import Finding, Severity, Where
+from epcis.model import Event, Header
+from schemas.finding import Finding, Where
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -50,17 +42,6 @@ if TYPE_CHECKING:
     from epcis.codec.refusal import Gathering
     from epcis.codec.unpack import PlainStream
 
-KINDS: Final = {
-    "EPCISDocument": "document",
-    "EPCISQueryDocument": "query",
-    "QueryResults": "query",
-    "EPCISMasterDataDocument": "masterdata",
-    **dict.fromkeys(SHAPES, "event"),
-}
-_STANDARD_ATTRIBUTES: Final = frozenset({("", "schemaVersion"), ("", "creationDate")})
-_CONTAINERS: Final = frozenset(
-    {"EPCISHeader", "EPCISBody", "EventList", "QueryResults", "resultsBody", "VocabularyList"}
-)
 _TAGS: Final = tuple(
     f"{{*}}{name}"
     for name in (
@@ -126,12 +107,9 @@ class XmlReader:
         self._published = published
         self._bindings = Bindings({}, limits.depth_max, limits.extension_nodes_max)
         self._careful = EventReader(gathering, self._bindings)
-        self._parts = HeaderParts(self._bindings)
-        self._results: dict[str, str] = {}
         self._count: Counter[str] = Counter()
-        self._root: _Element | None = None
+        self._around: Around | None = None
         self._judge: Judge | None = None
-        self._document_extensions: tuple[Node, ...] = ()
         self._open_list: _Element | None = None
         self._portions: PortionReader | None = None
         self._line_shift = 0
@@ -177,9 +155,7 @@ class XmlReader:
                 rest = self._stream.read(BLOCK_BYTES)
             root = self._parser.close()
             yield from self._drain()
-            if self._root is None:
-                self._begin(root)
-            self._finish()
+            (self._around or self._begin(root)).finish(self._judge)
         except etree.XMLSyntaxError as fault:
             raise self._malformed(fault) from fault
         except BeyondLimit as fault:
@@ -202,9 +178,10 @@ class XmlReader:
 
     def _frame(self, encoding: str) -> Frame | None:
         """How portions of the event list that was just opened are to be read, if they can be."""
-        if self._open_list is None or encoding not in _PORTION_ENCODINGS or self._root is None:
+        around = self._around
+        if self._open_list is None or encoding not in _PORTION_ENCODINGS or around is None:
             return None
-        frame = frame_of(self._open_list, self._version(), encoding, self._list_path())
+        frame = frame_of(self._open_list, around.version, encoding, around.list_path)
         self._open_list = None
         return frame and replace(
             frame,
@@ -275,24 +252,31 @@ class XmlReader:
     def _drain(self) -> Iterator[Event]:
         followed = cast("Iterator[tuple[str, _Element]]", self._parser.read_events())
         for action, element in followed:
-            if self._root is None:
-                self._begin(element)
+            around = self._around or self._begin(element)
             name = split_name(element.tag)[1]
             if action == "start":
-                if name == "EventList" and self._is_event_list(element):
+                if name == "EventList" and is_event_list(element):
                     self._open_list = element
                     self._list_line = (line_of(element) or 1) - 1
                 continue
             if name not in SHAPES:
-                self._container(element, name)
-            elif self._is_event(element):
+                around.take(element, name, self._line_shift)
+            elif around.is_event(element):
                 self._count[name] += 1
                 self._fed_bytes = self._fed_values = 0
                 self._stop_at_limit()
                 event = self._read_event(element, name)
                 if event is not None:
                     yield event
-                self._forget(element)
+                around.forget(element, self._line_shift)
+
+    def _begin(self, element: _Element) -> Around:
+        around = Around(element.getroottree().getroot(), self._bindings, self._gathering)
+        self._around = around
+        if self._validate:
+            explained = EXPLAINED_MAX
+            self._judge = Judge(around.version, self._gathering, self._published, explained)
+        return around
 
     def _stop_at_limit(self) -> None:
         if self._count.total() > self._limits.events_max:
@@ -306,148 +290,14 @@ class XmlReader:
             self._judge.explain_event(element, path, self._line_shift)
         return self._careful.read(element, path, self._line_shift)
 
-    def _begin(self, element: _Element) -> None:
-        root = element.getroottree().getroot()
-        self._root = root
-        namespace, name = split_name(root.tag)
-        if name not in KINDS or (namespace and namespace not in OF_EPCIS):
-            raise self._gathering.refuse(
-                "xml.not-epcis",
-                f"the root element is {name}, which is no EPCIS document",
-                "Send an EPCISDocument, EPCISQueryDocument, EPCISMasterDataDocument or one event.",
-                line=line_of(root),
-            )
-        self._bindings.of_document = dict(root.nsmap)
-        if self._validate:
-            explained = EXPLAINED_MAX
-            self._judge = Judge(self._version(), self._gathering, self._published, explained)
-
-    def _version(self) -> str:
-        assert self._root is not None
-        namespace = split_name(self._root.tag)[0]
-        is_2 = namespace in VERSION_2 or (
-            not namespace and not self._root.get("schemaVersion", "2").startswith("1")
-        )
-        return "2.0" if is_2 else "1.2"
-
-    def _list_path(self) -> str:
-        assert self._root is not None
-        return f"/{split_name(self._root.tag)[1]}/EPCISBody/EventList"
-
     def _path(self, name: str) -> str:
-        if self._root is None or split_name(self._root.tag)[1] == name:
+        if self._around is None or self._around.name == name:
             return f"/{name}"
-        return f"{self._list_path()}/{name}[{self._count[name]}]"
-
-    def _is_event(self, element: _Element) -> bool:
-        """Whether an element of an event's name is one, not a piece of somebody's extension."""
-        namespace = split_name(element.tag)[0]
-        if namespace and namespace not in OF_EPCIS:
-            return False
-        above = element.getparent()
-        if above is None:
-            return True
-        for _ in range(2):
-            if above is not None and split_name(above.tag)[1] == "extension":
-                above = above.getparent()
-        return above is not None and self._is_event_list(above)
-
-    def _is_event_list(self, element: _Element) -> bool:
-        parent = element.getparent()
-        return (
-            split_name(element.tag)[1] == "EventList"
-            and parent is not None
-            and split_name(parent.tag)[1] in ("EPCISBody", "resultsBody")
-        )
-
-    def _forget(self, element: _Element) -> None:
-        """Free a finished part, and what stands before it."""
-        element.clear()
-        parent = element.getparent()
-        while parent is not None and parent[0] is not element:
-            self._note_unknown(parent[0])
-            del parent[0]
-
-    def _note_unknown(self, element: _Element) -> None:
-        name = split_name(element.tag)[1]
-        if name in SHAPES or name == "extension":
-            return
-        self._gathering.note(
-            "document.event-unknown",
-            Severity.ERROR,
-            f"{name} is no event of the standard",
-            "It stays in the document as received, but cannot be taken in as an event.",
-            line=(line_of(element) or 0) + self._line_shift,
-            path=self._list_path(),
-        )
-
-    def _container(self, element: _Element, name: str) -> None:
-        parent = element.getparent()
-        above = "" if parent is None else split_name(parent.tag)[1]
-        if name == "EPCISHeader" and parent is self._root:
-            self._parts.read(element)
-        elif name == "VocabularyList" and above in ("EPCISBody", "resultsBody"):
-            self._parts.read_vocabularies(element)
-        elif name == "extension" and parent is not None and self._is_event_list(parent):
-            for left in element:
-                self._note_unknown(left)
-            self._forget(element)
-        elif name in ("queryName", "subscriptionID") and above == "QueryResults":
-            self._results[name] = (element.text or "").strip()
-        elif name == "EventList" and self._is_event_list(element):
-            for left in element:
-                self._note_unknown(left)
-            del element[:]
-
-    def _finish(self) -> None:
-        if self._root is None or split_name(self._root.tag)[1] in SHAPES:
-            return
-        self._document_extensions = tuple(self._left_in(self._root))
-        self._parts.namespaces += self._bindings.take()
-        name = split_name(self._root.tag)[1]
-        if self._judge is not None and not self._judge.holds(self._root):
-            self._judge.explain_frame(self._root, f"/{name}")
-
-    def _left_in(self, container: _Element) -> list[Node]:
-        """What a standard container holds beside its standard content."""
-        left: list[Node] = []
-        for child in container:
-            name = split_name(child.tag)[1]
-            if name in ("queryName", "subscriptionID", "EPCISHeader"):
-                continue
-            if name not in _CONTAINERS:
-                left.append(node_of(child, self._bindings))
-                continue
-            inside = [] if name == "VocabularyList" else self._left_in(child)
-            if inside or child.attrib:
-                attributes = attributes_of(child)
-                left.append(Node(name=name, attributes=attributes, children=tuple(inside)))
-        return left
+        return f"{self._around.list_path}/{name}[{self._count[name]}]"
 
     def header(self) -> Header:
         """What the document said beside its events, as far as it has been read."""
-        if self._root is None:
-            return Header()
-        namespace, name = split_name(self._root.tag)
-        prefixes = [(prefix or "", uri) for prefix, uri in self._root.nsmap.items()]
-        beside = [a for a in attributes_of(self._root) if a[:2] not in _STANDARD_ATTRIBUTES]
-        if name in SHAPES:
-            beside = []
-        own_id = [value for *attribute, value in beside if attribute == [OWN, "id"]]
-        return Header(
-            kind=KINDS[name],
-            schema_version=self._root.get("schemaVersion") or _implied_version(namespace),
-            creation_date=self._root.get("creationDate"),
-            sbdh=self._parts.sbdh,
-            master_data=tuple(self._parts.master_data),
-            header_extensions=tuple(self._parts.extensions),
-            document_extensions=self._document_extensions,
-            attributes=tuple(a for a in beside if a[:2] != (OWN, "id")),
-            document_id=own_id[0] if own_id else None,
-            namespaces=tuple(dict.fromkeys((*prefixes, *self._parts.namespaces))),
-            query_name=self._results.get("queryName"),
-            subscription_id=self._results.get("subscriptionID"),
-        )
+        return Header() if self._around is None else self._around.header()
 
     def left_out(self) -> list[Finding]:
         """What stood in the document so far that no event or header can hold."""
@@ -478,7 +328,3 @@ _BEYOND: Final = {"nest": "document.too-deep", "extensions": "document.extension
 
 def _plain(fault: Any) -> str:  # noqa: ANN401  # lxml's exception carries its message untyped
     return str(fault.msg or fault).split(", line ")[0]
-
-
-def _implied_version(namespace: str) -> str:
-    return {QUERY_1: "1.2", QUERY_2: "2.0"}.get(namespace, "")
