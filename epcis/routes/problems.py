@@ -6,6 +6,7 @@ a problem and answers it in the syntax the caller asked for (EPCIS 2.0 section 1
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
@@ -56,6 +57,7 @@ _STATUS: Final = {
     "UnsupportedMediaTypeException": 415,
     "ImplementationException": 500,
 }
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 _TITLES: Final = {
     400: "Not understood",
     403: "Not allowed",
@@ -99,6 +101,8 @@ def not_found(what: str) -> Problem:
 
 def problem_of(fault: Exception) -> Problem | None:
     """What a fault from below means to the caller; None where it is a fault of ours."""
+    if isinstance(fault, OSError) and fault.errno in _NO_ROOM:
+        return _of_full(StoreFull("the disk is full"))
     for kind, told in _MEANINGS:
         if isinstance(fault, kind):
             return told(fault)
