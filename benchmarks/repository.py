@@ -207,12 +207,12 @@ def _copy_items(bare: BareStore, driver: Any) -> None:
     driver.execute("ANALYZE bare_item")
 
 
-def grow(store: Store, folder: Path, rows: int, *, sequential: bool) -> float:
+def grow(store: Store, folder: Path, rows: int, chain: Chain) -> float:
     """Fill to `rows`, and say what inserts and lookups cost at a million and at the end.
 
     Returns the best rate of capture: EPCs per CPU second.
     """
-    chain, bare, cpu = Chain(sequential=sequential), BareStore(folder / "bare.db"), Meter(store)
+    bare, cpu = BareStore(folder / "bare.db"), Meter(store)
     ours, theirs = [], []
     filled, is_million = 0, False
     million = folder / "million.db"
@@ -259,10 +259,10 @@ def compare_inserts(store: Store, million: Path, chain: Chain, rows: int) -> Non
 
 
 def against_quartet(store: Store, folder: Path, database: str | None) -> None:
-    """A document of about a hundred events, into the filled store and into quartet's empty one."""
+    """A document of about a hundred events, into a young store and into quartet's empty one."""
     chain, cpu = Chain(first_pallet=2 * RECALLED_FIRST_PALLET), Meter(store)
     rates = []
-    for _ in range(5):
+    for _ in range(10):
         data = chain.document(pallets=QUARTET_PALLETS)
         spent = cpu(lambda data=data: capture(store, data, now=NOW))
         rates.append(data.count(b"<epc>") / spent)
@@ -303,6 +303,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=300_000, help="EPC rows to fill up to")
     parser.add_argument("--sequential", action="store_true", help="serials in sequence")
+    parser.add_argument(
+        "--products", type=int, default=1, help="a lot is of one; serials are random"
+    )
     parser.add_argument("--database", help="URL of an empty database instead of a new file")
     parser.add_argument("--document-mb", type=int, default=32, help="size for the memory row")
     parser.add_argument("--quartet", action="store_true", help="install quartet_epcis and compare")
@@ -313,14 +316,15 @@ def main() -> None:
         file = folder / "store.db"
         store = Store.open(asked.database or str(file))
         store.create_all()
-        empty = size_of(store, file)
-        grow(store, folder, asked.rows, sequential=asked.sequential)
-        taken, held = size_of(store, file) - empty, rows_in(store)
-        print(f"lookups at {held:,} EPC rows")
-        lookups(store)
-        print(f"bytes on disk per EPC in an event: {taken / held:.1f}, the empty database apart")
         if asked.quartet:
             against_quartet(store, folder, asked.quartet_database)
+        empty, before = size_of(store, file), rows_in(store)
+        chain = Chain(sequential=asked.sequential, products=asked.products)
+        grow(store, folder, asked.rows, chain)
+        taken, held = size_of(store, file) - empty, rows_in(store) - before
+        print(f"lookups at {held:,} EPC rows")
+        lookups(store)
+        print(f"bytes on disk per EPC in an event: {taken / held:.1f}, what was there before apart")
         recall(store, folder)
         store.close()
         peak_memory(asked.document_mb, folder)
@@ -329,7 +333,7 @@ def main() -> None:
 def rows_in(store: Store) -> int:
     """EPC rows: how many EPCs all events name together."""
     with store.read() as view:
-        return int(view.driver.execute("SELECT sum(epcs) FROM event").fetchone()[0])
+        return int(view.driver.execute("SELECT sum(epcs) FROM event").fetchone()[0] or 0)
 
 
 def size_of(store: Store, file: Path) -> int:

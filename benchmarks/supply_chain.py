@@ -36,9 +36,12 @@ _LOT = (
 class Chain:
     """A made-up supply chain: packs in cases on pallets through three hands, then case by case."""
 
-    def __init__(self, *, sequential: bool = False, first_pallet: int = 0) -> None:
+    def __init__(
+        self, *, sequential: bool = False, first_pallet: int = 0, products: int = 1
+    ) -> None:
         self._random = random.Random(1 + first_pallet)
         self._sequential = sequential
+        self._products = products
         self._pallets = first_pallet
         self._documents = self._serials = self._clock = 0
 
@@ -47,13 +50,13 @@ class Chain:
         lot = f"L{self._pallets // PALLETS_PER_DOCUMENT}"
         first = self._pallets
         self._pallets += pallets
-        self._documents += 1
         numbers = range(first, self._pallets)
         events = [
             *(event for number in numbers for event in self._packing(number, lot)),
             *self._voyage([_pallet(number) for number in numbers]),
             *(event for number in numbers for event in self._delivery(number, unpacked=unpacked)),
         ]
+        self._documents += 1
         return (HEAD + "".join(events) + TAIL).encode()
 
     def _packing(self, number: int, lot: str) -> Iterator[str]:
@@ -91,7 +94,8 @@ class Chain:
     def _pack(self) -> str:
         self._serials += 1
         serial = self._serials if self._sequential else self._random.randrange(SERIALS)
-        return f"urn:epc:id:sgtin:9521321.000001.{SERIALS + serial}"
+        product = 1 + self._documents % self._products
+        return f"urn:epc:id:sgtin:9521321.{product:06d}.{SERIALS + serial}"
 
     def _object(  # noqa: PLR0917  # a row of facts
         self, epcs: Sequence[str], action: str, step: str, disposition: str, site: int,

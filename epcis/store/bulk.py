@@ -18,7 +18,7 @@ Row: TypeAlias = tuple[Any, ...]
 
 VALUES_MAX = 500
 """Values in one IN list on SQLite; a fixed width, so that the statement is prepared once."""
-FETCH_ROWS = 1000
+FETCH_ROWS = 4000
 COPY_ROWS_MIN = 8
 """Fewer rows go by INSERT, which needs no extra round trips."""
 FENCED = frozenset({"event"})
@@ -68,10 +68,10 @@ class Hand:
         return self._stream(statement, values)
 
     def _stream(self, statement: str, values: Sequence[object]) -> Iterator[Row]:
-        with self._driver.cursor(name="packtrail_stream") as cursor:
-            cursor.itersize = FETCH_ROWS
+        with self._driver.cursor(name="packtrail_stream", binary=True) as cursor:
             cursor.execute(for_postgresql(statement), values)
-            yield from cursor
+            while rows := cursor.fetchmany(FETCH_ROWS):
+                yield from rows
 
     def run(self, statement: str, values: Sequence[object] = ()) -> int:
         """Execute, and say how many rows it touched."""

@@ -54,7 +54,8 @@ WHERE item.id BETWEEN v.low AND v.high AND v.mask & (1::int8 << (item.id & 63)::
 def rows_by_key(hand: Hand, keys: Sequence[bytes]) -> list[Row]:
     """The rows (`COLUMNS`) of the items with these packed keys; locked for the act."""
     rows: list[Row] = []
-    for size, same_size in groupby(sorted(keys, key=len), len):
+    # In the order of the index, so that a page of a large one is needed once.
+    for size, same_size in groupby(sorted(sorted(keys), key=len), len):
         alike = list(same_size)
         if not hand.is_sqlite:
             rows += hand.all(_FIND_POSTGRESQL, (b"".join(alike), size, size, len(alike)))

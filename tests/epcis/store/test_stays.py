@@ -1,0 +1,106 @@
+"""Stays 64 to a row say the same as stays one by one, whatever goes in and out, in any batches."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, func, select
+
+from epcis.store import tables
+from epcis.store.bulk import Hand
+from epcis.store.database import Store
+from epcis.store.named import masks_of
+from epcis.store.stays import ALWAYS, Stay, Stays, replace_stays, stays_in, stays_of
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+ITEMS = (0, 1, 62, 63, 64, 65, 127, 128)
+"""Both ends of blocks: the last item of one has the sign bit of its mask."""
+CASES = (640, 704)
+
+some_items = st.lists(st.sampled_from(ITEMS), min_size=1, unique=True)
+moves = st.one_of(
+    st.tuples(st.sampled_from(CASES), some_items),
+    st.tuples(st.none(), some_items),
+    st.just("write"),
+)
+
+
+@pytest.fixture(scope="module")
+def kept_store(tmp_path_factory):
+    store = Store.open(str(tmp_path_factory.mktemp("stays") / "packtrail.db"))
+    store.create_all()
+    yield store
+    store.close()
+
+
+def play(stays, moves):
+    """Let items go in and out; returns the stays as a list of one by one."""
+    inside, told = {}, []
+    for moment, move in enumerate(moves):
+        if move == "write":
+            stays.write()
+            continue
+        parent, items = move
+        for one in items:
+            if one in inside:
+                since, container = inside.pop(one)
+                told.append(Stay(one, since, moment, container))
+                stays.end(masks_of([one]), container, moment)
+        if parent is not None:
+            stays.begin(masks_of(items), parent, moment)
+            inside.update((one, (moment, parent)) for one in items)
+    stays.write()
+    return told + [Stay(one, since, ALWAYS, parent) for one, (since, parent) in inside.items()]
+
+
+@given(st.lists(moves, max_size=12))
+@settings(max_examples=150, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+def test_stays_by_the_block_are_the_stays_of_each(kept_store, moves):
+    with kept_store.write(NOW) as act:
+        act.connection.execute(delete(tables.containment))
+        told = play(Stays(Hand(act)), moves)
+        assert sorted(stays_of(Hand(act), ITEMS)) == sorted(told)
+        assert sorted(stays_in(Hand(act), CASES)) == sorted(told)
+        empty = select(func.count()).where(tables.containment.c.mask == 0)
+        assert act.connection.scalar(empty) == 0
+
+
+@given(st.lists(moves, max_size=8), st.lists(moves, max_size=8), some_items)
+@settings(max_examples=100, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+def test_stays_are_replaced_for_some_items_and_kept_for_their_neighbours(
+    kept_store, before, after, items
+):
+    with kept_store.write(NOW) as act:
+        hand = Hand(act)
+        act.connection.execute(delete(tables.containment))
+        wanted = play(Stays(hand), after)
+        act.connection.execute(delete(tables.containment))
+        kept = [stay for stay in play(Stays(hand), before) if stay.child not in items]
+        instead = [stay for stay in wanted if stay.child in items]
+        replace_stays(hand, items, instead)
+        assert sorted(stays_of(hand, ITEMS)) == sorted(kept + instead)
+
+
+def test_the_packs_of_a_case_are_few_rows_in_every_database(store):
+    """Packed, unpacked in part, and the rest together: three rows of two blocks."""
+    packs = list(range(64, 164))
+    with store.write(NOW) as act:
+        stays = Stays(Hand(act))
+        stays.begin(masks_of(packs), 640, 1)
+        stays.write()
+        stays.end(masks_of(packs[:1]), 640, 5)
+        stays.write()
+        stays.end(masks_of(packs[1:]), 640, 9)
+    with store.write(NOW) as act:
+        stays = Stays(Hand(act))
+        stays.end(masks_of(packs[1:]), 640, 9)
+        stays.write()
+        rows = act.connection.scalar(select(func.count()).select_from(tables.containment))
+        ends = {stay.child: stay.until for stay in stays_of(Hand(act), packs)}
+    assert rows == 3
+    assert ends == {64: 5, **dict.fromkeys(packs[1:], 9)}
