@@ -2,7 +2,9 @@
 
 quartet_vrs 2.0.3 runs on Django and asks quartet_epcis for the pack. It gets an environment of its
 own in the scratch folder, SQLite, one worker of gunicorn, and no authentication; the packs are put
-in by its own parser. It holds fewer packs than we do (`PACKS`), which is in its favour.
+in by its own parser. It holds fewer packs than we do, which is in its favour: some in an event of a
+thousand as ours, some in small events, because it reads a pack's event whole for each answer. It
+wants the expiry as YYYYMMDD, so it is asked like that.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ import venv
 from pathlib import Path
 
 PACKS = 1000
+"""In large events, and as many again in small ones."""
+EVENT_PACKS = {"large": 1000, "small": 20}
+EXPIRY = "20300531"
 GTIN, LOT, COMPANY, ITEM = "05901234123457", "A123", "5901234", "012345"
 REQUIREMENTS = (
     "quartet_vrs==2.0.3",
@@ -74,15 +79,16 @@ company = Company.objects.create(name="T", GLN13="5901234000009", gs1_company_pr
 TradeItem.objects.create(GTIN14="{gtin}", company=company)
 QuartetParser(io.BytesIO(sys.stdin.buffer.read())).parse()
 """
-DOCUMENT = """<epcis:EPCISDocument xmlns:epcis="urn:epcglobal:epcis:xsd:1"
- xmlns:cbvmda="urn:epcglobal:cbv:mda" schemaVersion="1.2" creationDate="2026-01-01T00:00:00Z">
-<EPCISBody><EventList><ObjectEvent><eventTime>2026-01-01T00:00:00Z</eventTime>
+EVENT = """<ObjectEvent><eventTime>2026-01-01T00:00:{second:02d}Z</eventTime>
 <eventTimeZoneOffset>+00:00</eventTimeZoneOffset><epcList>{epcs}</epcList><action>ADD</action>
 <bizStep>urn:epcglobal:cbv:bizstep:commissioning</bizStep>
 <disposition>urn:epcglobal:cbv:disp:active</disposition><extension><ilmd>
 <cbvmda:lotNumber>{lot}</cbvmda:lotNumber>
 <cbvmda:itemExpirationDate>2030-05-31</cbvmda:itemExpirationDate></ilmd></extension>
-</ObjectEvent></EventList></EPCISBody></epcis:EPCISDocument>"""
+</ObjectEvent>"""
+DOCUMENT = """<epcis:EPCISDocument xmlns:epcis="urn:epcglobal:epcis:xsd:1"
+ xmlns:cbvmda="urn:epcglobal:cbv:mda" schemaVersion="1.2" creationDate="2026-01-01T00:00:00Z">
+<EPCISBody><EventList>{events}</EventList></EPCISBody></epcis:EPCISDocument>"""
 
 
 class PeerServer:
@@ -134,13 +140,20 @@ class PeerServer:
             raise SystemExit("the peer cannot be installed here: " + " ".join(REQUIREMENTS))
         for name, text in (("settings", SETTINGS), ("urls", URLS), ("wsgi", WSGI)):
             (self._folder / f"peer_{name}.py").write_text(text)
-        epcs = "".join(
+        epcs = [
             f"<epc>urn:epc:id:sgtin:{COMPANY}.{ITEM}.{serial_of(number)}</epc>"
-            for number in range(PACKS)
+            for number in range(2 * PACKS)
+        ]
+        groups = [epcs[:PACKS]]
+        step = EVENT_PACKS["small"]
+        groups += [epcs[at : at + step] for at in range(PACKS, 2 * PACKS, step)]
+        events = "".join(
+            EVENT.format(epcs="".join(group), lot=LOT, second=number)
+            for number, group in enumerate(groups)
         )
         subprocess.run(
             [self._python, "-c", FILL.format(company=COMPANY, gtin=GTIN)],
-            input=DOCUMENT.format(epcs=epcs, lot=LOT).encode(),
+            input=DOCUMENT.format(events=events).encode(),
             check=True,
             cwd=self._folder,
             env=self._environment,
@@ -150,7 +163,7 @@ class PeerServer:
 
     def _need_right_answer(self, serial: str) -> None:
         """A peer that only refuses would be no comparison."""
-        path = f"/verify/gtin/{GTIN}/lot/{LOT}/ser/{serial}?exp=300531"
+        path = f"/verify/gtin/{GTIN}/lot/{LOT}/ser/{serial}?exp={EXPIRY}"
         more = "&linkType=verificationService&reqGLN=0366666000014"
         url = f"http://127.0.0.1:{self.port}{path}{more}&corrUUID={uuid.uuid4()}"
         with urllib.request.urlopen(url, timeout=30) as answer:
