@@ -101,7 +101,7 @@ def _cover(view: View, hand: Hand, hold: Hold) -> _Covered:
         packs |= packs_of_case(view, matter.case_id)
     if matter.gtin is not None:
         packs.add((matter.gtin, matter.lot or "", matter.serial or ""))
-    ids = {item for pack in packs for item in _items_of(hand, *pack)}
+    ids = (item for pack in sorted(packs) for item in _items_of(hand, *pack))
     classes = {pack_key(f"/01/{gtin}/10/{lot}" if lot else f"/01/{gtin}") for gtin, lot, _ in packs}
     return _Covered(hold, _with_containers(hand, ids), frozenset(classes))
 
