@@ -33,6 +33,10 @@ _CLOSING: Final = (b"}", b"]")
 _NAME_AT_END: Final = re.compile(rb'"([^"\\]*)"\s*:\s*\Z')
 _NAME_BYTES_MAX: Final = 256
 """A member's name that is longer is not one of the standard's."""
+_DEPTH_MAX: Final = 100
+"""Brackets open at once in what stands before the list."""
+_TEXT_BYTES_MAX: Final = 64 * 2**20
+"""One text of a document that is followed bracket by bracket."""
 _HOMES: Final = (
     [b"", b"epcisBody", b"eventList"],
     [b"", b"epcisBody", b"queryResults", b"resultsBody", b"eventList"],
@@ -43,6 +47,14 @@ _FIRST_MEMBER: Final = re.compile(
 )
 _WINDOW_BYTES: Final = 16 * 2**10
 """How much of a portion's end is looked at for the last event, before all of it is."""
+
+
+class UnendedListError(Exception):
+    """The event list of a path does not end before its document does."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
 
 
 class EventTooLargeError(Exception):
@@ -67,7 +79,9 @@ class EventList:
 
     @classmethod
     def find(cls, file: PlainFile, size_bytes_max: int) -> EventList | None:
-        """The event list; None where none is found, or begins beyond `size_bytes_max`.
+        """The event list; None where none begins before `size_bytes_max`.
+
+        Raises UnendedListError where it does not end, as in a file that was cut off.
 
         >>> from io import BytesIO
         >>> from epcis.codec.at_rest import PlainFile
@@ -82,14 +96,18 @@ class EventList:
                 name = _NAME_AT_END.search(before)
                 names.append(name[1] if name else b"")
                 if sign == b"[" and names in _HOMES:
-                    end = _plain_end(file, at + 1, len(names)) or _followed_end(file, at + 1)
                     path = "/".join(step.decode() for step in names)
-                    return cls(file, at + 1, end, path=path) if end else None
-            elif not names or at > size_bytes_max:
-                return None
-            else:
+                    return cls(file, at + 1, _end_of(file, at + 1, path), path=path)
+            elif names:
                 names.pop()
+            if not names or len(names) > _DEPTH_MAX or at > size_bytes_max:
+                return None
         return None
+
+    @property
+    def beside_bytes(self) -> int:
+        """How much stands around the list."""
+        return self.start + self.file.size_bytes - self.end
 
     def frame(self) -> bytes:
         """The document around its list, which is left empty."""
@@ -162,6 +180,14 @@ def _last_event_end(text: bytes) -> tuple[int, int]:
     return end, following
 
 
+def _end_of(file: PlainFile, start: int, path: str) -> int:
+    """Where the list ends; raises UnendedListError where it does not."""
+    end = _plain_end(file, start, path.count("/") + 1) or _followed_end(file, start)
+    if not end:
+        raise UnendedListError(path)
+    return end
+
+
 def _plain_end(file: PlainFile, start: int, depth: int) -> int:
     """Where the list ends, if only brackets close behind its last event; else 0."""
     from_ = max(start, file.size_bytes - _TAIL_BYTES)
@@ -197,7 +223,9 @@ def _followed_end(file: PlainFile, start: int) -> int:
 def _brackets(file: PlainFile, at: int) -> Iterator[tuple[int, bytes, bytes]]:
     """The brackets outside of texts from there on: offset, bracket, and what stands before it."""
     carried, before = b"", b""
-    while block := file.read(at + len(carried), max(_BLOCK_BYTES, len(carried))):
+    while len(carried) <= _TEXT_BYTES_MAX and (
+        block := file.read(at + len(carried), max(_BLOCK_BYTES, len(carried)))
+    ):
         text = carried + block
         done = 0
         for piece in _PIECES.finditer(text):

@@ -15,7 +15,7 @@ import msgspec
 from epcis.codec.at_rest import PlainFile
 from epcis.codec.fields import SHAPES
 from epcis.codec.jsonld.context import Context
-from epcis.codec.jsonld.event_list import EventList, EventTooLargeError
+from epcis.codec.jsonld.event_list import EventList, EventTooLargeError, UnendedListError
 from epcis.codec.jsonld.events import EventReader
 from epcis.codec.jsonld.header import read_header
 from epcis.codec.jsonld.portions import Frame, NotWholeError, PortionReader
@@ -80,13 +80,24 @@ class JsonReader:
             yield from self._whole(text)
             return
         with self._stream.at_rest() as file:
-            listed = EventList.find(file, self._limits.event_bytes_max)
-            if listed is not None:
-                yield from self._listed(listed.frame(), listed)
-            elif file.size_bytes <= self._limits.event_bytes_max:
-                yield from self._whole(file.read(0, file.size_bytes))
+            try:
+                listed = EventList.find(file, self._limits.event_bytes_max)
+            except UnendedListError as fault:
+                raise self._values.malformed("the event list does not end", fault.path) from fault
+            text = self._bounded(file, listed)
+            if listed is None:
+                yield from self._whole(text)
             else:
-                raise self._values.too_large("")
+                yield from self._listed(text, listed)
+
+    def _bounded(self, file: PlainFile, listed: EventList | None) -> bytes:
+        """What of a long document is taken as a whole: all but its event list."""
+        size_bytes = file.size_bytes if listed is None else listed.beside_bytes
+        if size_bytes <= self._limits.event_bytes_max:
+            text = file.read(0, size_bytes) if listed is None else listed.frame()
+            if text.count(b",") <= self._limits.event_values_max:
+                return text
+        raise self._values.too_large("")
 
     def _whole(self, text: bytes) -> Iterator[Event]:
         """The events of a document that is a bare event, short, or laid out in its own way."""

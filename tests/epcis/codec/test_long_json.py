@@ -209,6 +209,26 @@ def test_limits_hold_in_portions_too():
         assert refused.value.findings[-1].where.path == "/epcisBody/eventList/20"
 
 
+def refusal(text: bytes, limits: Limits | None = None) -> tuple[str, str | None]:
+    with pytest.raises(DocumentRefused) as refused:
+        read_document(text, limits=limits or Limits())
+    last = refused.value.findings[-1]
+    return last.code, last.where.path
+
+
+def test_what_is_long_and_no_document_of_events_is_refused_without_reading_it_all():
+    small = Limits(event_bytes_max=2**20, event_values_max=1000)
+    text = json.dumps(document(events(3000))).encode()
+    at_list = "/epcisBody/eventList"
+    assert refusal(text[: 3 * len(text) // 4], small) == ("json.malformed", at_list)
+    crowd = b'{"x": [' + b"{}," * 400_000 + b"{}]}"
+    assert refusal(crowd, small) == ("document.part-too-large", "/")
+    assert refusal(b"[" * 2_000_000, small) == ("document.part-too-large", "/")
+    assert refusal(b"[" * 2_000_000)[0] in ("json.malformed", "document.too-deep")
+    behind = document(events(3000), **{"x:y": list(range(3000))})
+    assert refusal(json.dumps(behind).encode(), small) == ("document.part-too-large", "/")
+
+
 def test_progress_is_told_portion_by_portion():
     text = json.dumps(document(events(200))).encode()
     seen: list[int] = []
