@@ -50,7 +50,10 @@ SIGN = "hidden:"
 EVERY = "every"
 _SIGN_DIGITS = 24
 NAMES_CACHED_MAX = 4_096
+SIGNS_KEPT_MAX = 10_000
+"""Signs that one dossier keeps at hand: places and parties come again and again."""
 _PRICE_WORDS = ("price", "amount", "cost", "currency", "discount")
+_PRICE_WORDS_AS_BYTES = tuple(word.encode() for word in _PRICE_WORDS)
 _GLN = re.compile(r"/41[47]/(\d{13})(?:/|$)")
 _KINDS: Final = {kind.name.lower().replace("_", " "): kind for kind in LeafKind}
 _NAMES: Final = {int(kind): name for name, kind in _KINDS.items()}
@@ -210,10 +213,11 @@ class Left:
 
     is_whole: bool
     is_public: bool
-    said: dict[str, Any]
-    """All that the profile shows of the entry, as JSON; signs stand for hashed values."""
     stated: dict[str, Any]
-    """Of it, what the form shown does not have."""
+    """What the profile shows beyond that form, as JSON; signs stand for hashed values."""
+
+
+_WHOLE = Left(is_whole=True, is_public=True, stated={})
 
 
 class Redactor:
@@ -230,6 +234,9 @@ class Redactor:
         self._treats = dict(profile.classes)
         domain = f"{profile.name}\n{own or ''}".encode()
         self._key = hmac.digest(secret, domain, "sha256")
+        self._signs: dict[str, str] = {}
+        kept = all(one is Treatment.KEEP for data, one in profile.classes if data != "prices")
+        self._hides_prices_only = kept
 
     def event(self, parts: Parts) -> Left:
         """What is left of an event."""
@@ -297,6 +304,8 @@ class Redactor:
     def _left(
         self, parts: Parts, classes: Mapping[str, DataClass | None], *, is_event: bool
     ) -> Left:
+        if self._hides_prices_only and not _names_a_price(parts):
+            return _WHOLE
         public = orjson.loads(parts.public)
         secret = orjson.loads(parts.confidential) if parts.confidential else {}
         open_ = self._members(public, classes, is_event=is_event)
@@ -304,7 +313,7 @@ class Redactor:
         is_public = open_ == public
         is_whole = is_public and rest == secret
         stated = {} if is_whole else (rest if is_public else {**open_, **rest})
-        return Left(is_whole, is_public, {**open_, **rest}, stated)
+        return Left(is_whole, is_public, stated)
 
     def _members(
         self,
@@ -377,8 +386,13 @@ class Redactor:
         return "(left out)" if left is _GONE else str(left)
 
     def _sign(self, value: str) -> str:
-        digest = hmac.digest(self._key, value.encode(), "sha256")
-        return SIGN + digest.hex()[:_SIGN_DIGITS]
+        sign = self._signs.get(value)
+        if sign is None:
+            digest = hmac.digest(self._key, value.encode("utf-8", "surrogatepass"), "sha256")
+            sign = SIGN + digest.hex()[:_SIGN_DIGITS]
+            if len(self._signs) < SIGNS_KEPT_MAX:
+                self._signs[value] = sign
+        return sign
 
     def _is_own(self, value: object, data: DataClass | None) -> bool:
         if self._own is None or not self._may_be_own(data):
@@ -397,6 +411,12 @@ def gln_of(text: str) -> str:
     """
     found = _GLN.match(canonical_key(text))
     return found[1] if found else text
+
+
+def _names_a_price(parts: Parts) -> bool:
+    """Whether any name, or any other word, of an entry sounds like a price."""
+    line = parts.public.lower() + parts.confidential.lower()
+    return any(word in line for word in _PRICE_WORDS_AS_BYTES)
 
 
 @lru_cache(maxsize=NAMES_CACHED_MAX)
