@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from epcis.canonical import Canon, canon_of
@@ -42,6 +43,9 @@ ALGORITHMS: Final = {
 }
 """Hash functions by their name in `ni:` URIs (RFC 6920)."""
 VERSION: Final = "CBV2.0"
+LISTS_REMEMBERED_MAX: Final = 64
+"""Lists whose text is remembered: the packs of a case are commissioned, then packed."""
+LIST_REMEMBERED_EPCS_MAX: Final = 1000
 _WRAPPERS: Final = ("extension", "baseExtension")
 _COMMENT_NAMESPACES: Final = ("http://www.w3.org/2000/01/rdf-schema#",)
 
@@ -142,7 +146,8 @@ def _identifiers(label: str) -> _Writer:
     def write(canon: Canon, epcs: tuple[str, ...]) -> str:
         if canon.compatible:
             return label + "".join(sorted(f"epc={canon.text(epc)}" for epc in epcs))
-        written = _of_one_product(epcs)
+        of_few = len(epcs) <= LIST_REMEMBERED_EPCS_MAX
+        written = _remembered(tuple(epcs)) if of_few else _of_one_product(epcs)
         if written is None:
             written = "".join([f"epc={link}" for link in sorted(map(constrained_link, epcs))])
         return label + written
@@ -165,6 +170,9 @@ def _of_one_product(epcs: tuple[str, ...]) -> str | None:
     # The shortest comes first, so that only there a serial can be missing.
     missing = lines.startswith(mark + "\n") or lines == mark
     return lines.replace(mark, f"epc={head[1]}") if plain and not missing else None
+
+
+_remembered = lru_cache(LISTS_REMEMBERED_MAX)(_of_one_product)
 
 
 def _quantities(label: str) -> _Writer:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import chain, islice, repeat
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, LargeBinary
@@ -27,7 +27,6 @@ _SERIAL_BYTES = tuple(((10**digits - 1).bit_length() + 7) // 8 for digits in ran
 _WIDTHS = tuple(bytes((digits,)) for digits in range(21))
 _GTIN_BYTES, _SSCC_BYTES = 6, 8
 _STARTS_MAX = 100_000
-_BIG = repeat("big")
 _UNPACKED_AT_ONCE = 1000
 _AFTER_GTIN = {_SGTIN_TEXT: "/21/", _LGTIN: "/10/", _GTIN: ""}
 
@@ -111,7 +110,7 @@ def _alike(keys: list[bytes]) -> list[str] | None:
     # A one before the digits of each serial keeps its zeros, and marks where it begins.
     one = 10 ** first[7]
     start = int.from_bytes(first[:8] + bytes(len(first) - 8), "big") - one
-    numbers = [number - start for number in map(int.from_bytes, keys, _BIG)]
+    numbers = [number - start for number in map(int.from_bytes, keys)]
     if min(numbers) < one or max(numbers) >= 2 * one:
         return None  # of another product, or so many digits
     head = f"/01/{int.from_bytes(first[1:7], 'big'):014d}/21/"

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import threading
 from functools import lru_cache
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 import zstandard
 
 from epcis.model import Event, Header
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 _LEVEL = 1  # on these short texts as good as 9, and four times as fast
 _RUN_MIN = 4
@@ -74,7 +78,7 @@ def unsqueeze(data: bytes) -> bytes:
     return _codecs.decompress(data, max_output_size=UNPACKED_BYTES_MAX)
 
 
-def run_of(epcs: tuple[str, ...]) -> Run | None:
+def run_of(epcs: Sequence[str]) -> Run | None:
     r"""EPCs as a run, or None where they are too few or not alike.
 
     >>> run_of(("urn:x:07", "urn:x:13", "urn:x:10", "urn:x:99"))
@@ -83,10 +87,10 @@ def run_of(epcs: tuple[str, ...]) -> Run | None:
     if len(epcs) < _RUN_MIN:
         return None
     # The keys of the items are made from the same run, see keys.py.
-    return _remembered(epcs) if len(epcs) <= _RUN_REMEMBERED_EPCS_MAX else _run_of(epcs)
+    return _remembered(tuple(epcs)) if len(epcs) <= _RUN_REMEMBERED_EPCS_MAX else _run_of(epcs)
 
 
-def _run_of(epcs: tuple[str, ...]) -> Run | None:
+def _run_of(epcs: Sequence[str]) -> Run | None:
     width = len(epcs[0])
     start = _common_start(min(epcs), max(epcs)).rstrip("0123456789")
     digits = width - len(start)

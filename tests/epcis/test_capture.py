@@ -117,7 +117,8 @@ def test_the_same_content_under_two_ids_is_two_events_and_each_again_is_none(sto
     assert (receipt.new, receipt.duplicates, receipt.findings) == (3, 1, ())
     again = capture(store, document([second, plain, see(1, PACKS, "storing")]), now=NOW)
     assert (again.new, again.duplicates, again.findings) == (1, 2, ())
-    other = capture(store, document([replace(commission(2, PACKS), event_id="urn:uuid:2")]), now=NOW)
+    taken = replace(commission(2, PACKS), event_id="urn:uuid:2")
+    other = capture(store, document([taken]), now=NOW)
     assert (other.new, [f.code for f in other.findings]) == (0, ["event.id-taken"])
     with store.read() as view:
         kept = view.connection.scalars(select(tables.event.c.event_id).order_by("seq")).all()
@@ -320,8 +321,6 @@ def test_a_correction_that_nobody_has_is_told_and_stops_nothing(store):
     assert told.where.path == "event[1]/errorDeclaration/correctiveEventIDs"
     assert "urn:uuid:gone" in told.what
     late = replace(commission(3, PACKS), event_id="urn:uuid:gone")
-    again = replace(
-        here, error_declaration=replace(here.error_declaration, declaration_time=at(4))
-    )
+    again = replace(here, error_declaration=replace(here.error_declaration, declaration_time=at(4)))
     assert capture(store, document([late]), now=NOW).findings == ()
     assert capture(store, document([again]), now=NOW).findings == ()

@@ -123,8 +123,9 @@ def test_any_order_of_arrival_ends_in_the_same_state(kept_store, arrived):
 def test_what_was_declared_wrong_counts_as_if_it_had_never_happened(kept_store, arrived):
     happened, told, order, acts = arrived
     declared = [event for event in told if event.error_declaration is not None]
+    wrongs = [told_of(event) for event in declared]
     originals = [
-        event for event in happened if not any(is_meant(told_of(d), told_of(event)) for d in declared)
+        event for event in happened if not any(is_meant(one, told_of(event)) for one in wrongs)
     ]
     after = state_after(kept_store, order, acts)
     if originals:
