@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 PROFILES = ("epcis", "dscsa-r1.3", "dscsa-r1.2")
 _SEVERAL_CORES_FROM_BYTES = 4 * 2**20
 """A shorter file is converted before other processes have begun."""
+_PROCESSES_MAX = 8
+"""Used unless told otherwise: each takes some 50 MB, and one process feeds them all."""
 _DRAWN_EVERY_S = 0.1
 
 
@@ -90,7 +92,7 @@ def convert(
     to: Annotated[str, typer.Option(help="xml-1.2, xml-2.0 or json-ld.")],
     out: Annotated[Path | None, typer.Option("-o", help="File to write; default: output.")] = None,
     processes: Annotated[
-        int, typer.Option(min=0, help="Cores to use for a long file; 0 for all there are.")
+        int, typer.Option(min=0, help="Cores to use for a long file; 0 for all, up to 8.")
     ] = 0,
     json: Json = False,
 ) -> None:
@@ -110,7 +112,8 @@ def convert(
     if json and out is None:
         stop(CANNOT_TELL, "--json prints the findings, so name a file with -o for the document")
     is_long = file.stat().st_size >= _SEVERAL_CORES_FROM_BYTES
-    findings = _converted(file, syntax, out, (processes or cpu_count() or 1) if is_long else 1)
+    usual = min(cpu_count() or 1, _PROCESSES_MAX)
+    findings = _converted(file, syntax, out, (processes or usual) if is_long else 1)
     if json:
         print_json({"file": str(file), "to": to, "findings": [f.as_dict() for f in findings]})
     else:
