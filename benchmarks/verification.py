@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import http.client
-import json
 import os
 import random
 import re
@@ -22,7 +20,6 @@ import shutil
 import signal
 import socket
 import sqlite3
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -37,6 +34,7 @@ from benchmarks.verification_peer import EVENT_PACKS as PEER_EVENTS  # noqa: E40
 from benchmarks.verification_peer import EXPIRY as PEER_EXPIRY  # noqa: E402  # the path comes first
 from benchmarks.verification_peer import PACKS as PEER_PACKS  # noqa: E402  # the path comes first
 from benchmarks.verification_peer import PeerServer  # noqa: E402  # the path comes first
+from benchmarks.verification_stranger import say_times  # noqa: E402  # the path comes first
 
 GTIN, LOT, EXPIRY = "05901234123457", "A123", "2030-05-31"
 UUID = "2f7f2f7e-5d0b-4a0e-9a34-7a9d6f0f3f10"
@@ -289,12 +287,20 @@ class Server:
         self.process.wait(20)
 
 
-def load(server, script: Path, key: str, seconds: int, into: Figures | None) -> None:
+def load(
+    server,
+    script: Path,
+    key: str,
+    seconds: int,
+    into: Figures | None,
+    *,
+    connections: int = CONNECTIONS,
+) -> None:
     """Load a server for some seconds and add what was measured."""
     before = sum(map(cpu_seconds, server.processes))
     said = subprocess.run(
         [
-            *("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script)),
+            *("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script)),
             *("-H", f"Authorization: Bearer {key}", f"http://127.0.0.1:{server.port}"),
         ],
         check=True,
@@ -385,7 +391,9 @@ def compare(url: str, opts) -> None:
         figures = take_turns(servers, key, opts)
         say_ratios(figures, is_sqlite=is_sqlite)
         say_bulk(url, opts, figures["supply"])
-        say_times(servers["ours"].port, stranger, opts.packs)
+        known = {"gtin": GTIN, "lot": LOT, "expiry": "300531"}
+        serials = [serial_of(random.randrange(opts.packs)) for _ in range(1000)]
+        say_times(servers["ours"].port, stranger, known, serials)
     finally:
         for server in servers.values():
             server.stop()
@@ -412,9 +420,13 @@ def take_turns(servers, key: str, opts) -> dict[str, Figures]:
                 text = path.read_text().replace("exp=300531", f"exp={PEER_EXPIRY}")
                 path.write_text(text.replace("serial(n *", f"serial({first} + n *"))
             server = servers["peer" if is_peer else name if name == "bare" else "ours"]
-            # The peer answers a few dozen a second: cut off early, it would seem slower than it is.
-            seconds = PEER_SECONDS if is_peer else opts.seconds
-            load(server, path, key, seconds, figures[name] if turn else None)
+            into = figures[name] if turn else None
+            if is_peer:
+                # It answers a few dozen a second, one after the other: cut off early, or with many
+                # requests under way, it would seem slower than it is.
+                load(server, path, key, PEER_SECONDS, into, connections=1)
+            else:
+                load(server, path, key, opts.seconds, into)
     return figures
 
 
@@ -432,52 +444,6 @@ def say_ratios(figures: dict[str, Figures], *, is_sqlite: bool) -> None:
             say(f"quartet_vrs 2.0.3, events of {event_packs}", peer)
             ratio = peer.cpu_us / figures["vrs"].cpu_us
             print(f"{'VRS verify, requests a core-second':38} {ratio:7.0f} x that, must be 100")
-
-
-STRANGERS_QUESTIONS = 300
-"""Of each kind, asked in an order drawn by lot."""
-
-
-def say_times(port: int, key: str, packs: int) -> None:
-    """How long answers take that say the same: medians, and how well time tells them apart."""
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    wrong = {"unknown serial": "serial", "wrong lot": "lot", "wrong expiry": "expiry"}
-    times: dict[str, list[float]] = {name: [] for name in wrong}
-    order = [*wrong] * STRANGERS_QUESTIONS
-    random.shuffle(order)
-    for name in order:
-        asked = {
-            "gtin": GTIN,
-            "serial": serial_of(random.randrange(packs)),
-            "lot": LOT,
-            "expiry": "300531",
-        }
-        field = wrong[name]
-        asked[field] = {"serial": f"X{random.randrange(10**9)}", "lot": "B9", "expiry": "300530"}[
-            field
-        ]
-        begun_s = time.perf_counter()
-        connection.request(
-            "POST",
-            "/packs/verify",
-            json.dumps(asked),
-            {"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
-        )
-        said = json.loads(connection.getresponse().read())
-        times[name].append((time.perf_counter() - begun_s) * 1000)
-        assert said["reason"] == "not-confirmed", said
-    connection.close()
-    medians = {name: statistics.median(those) for name, those in times.items()}
-    told = ", ".join(f"{name} {median:.2f} ms" for name, median in medians.items())
-    apart = max(abs(area(times[one], times[other]) - 0.5) for one in wrong for other in wrong)
-    print(f"{'stranger, same answer: medians':38} {told}")
-    print(f"{'told apart by time':38} area under the curve 0.5 +- {apart:.3f}, must be near 0.5")
-
-
-def area(one: list[float], other: list[float]) -> float:
-    """How often a time of `one` is above one of `other`; 0.5 where they cannot be told apart."""
-    above = sum((a > b) + 0.5 * (a == b) for a in one for b in other)
-    return above / (len(one) * len(other))
 
 
 def say_bulk(url: str, opts, supply: Figures) -> None:
