@@ -123,3 +123,11 @@ def test_a_bulk_has_its_limits(packs):
     who = Who(client="till-1")
     with packs.write(NOW) as act, pytest.raises(bulk.TooManyError):
         bulk.submit(act, [], who, shipped())
+
+
+def test_queries_of_the_same_moment_each_get_their_own_pack(client, packs):
+    serials = [f"S{number}" for number in range(1, 6)] * 8 + ["S77"]
+    asked = [("GET", f"/packs/status?gtin={GTIN}&serial={serial}", None) for serial in serials]
+    answers = client.together(asked)
+    assert [answer.json()["serial"] for answer in answers] == serials
+    assert [answer.status_code for answer in answers] == [200] * 40 + [404]

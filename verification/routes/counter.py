@@ -33,11 +33,11 @@ from verification.guessing import until_veiled
 from verification.history import utc_text
 from verification.lines import close_lines, lines_of
 from verification.participants import who_is
-from verification.recorded import look
 from verification.rounds import Rounds
 from verification.routes.reply import JSON, NOT_KEPT, Reply, refusal
 from verification.routes.wanted import PackBody, asked_of, request_of
 from verification.settings import settings_of
+from verification.together import Together
 from verification.verdict import Reason, Verdict
 from verification.verify import is_known_product
 from verification.vrs.credential import HEADERS, Checked, Outcome, Policy
@@ -70,6 +70,8 @@ class Counter:
             self._store, self._clock, self._work, waiting_max=settings.waiting_max
         )
 
+        self._together = Together(self._store)
+
     def _work(self, act: Act, round_: list[Wanted]) -> list[Told]:
         return answer_round(act, round_, self._settings)
 
@@ -101,7 +103,7 @@ class Counter:
         path = scope["path"]
         _need_scope(caller)
         if path == "/packs/status":
-            return self._status(scope, caller)
+            return await self._status(scope, caller)
         _need_method(scope, "POST")
         body = await _body(scope, receive, self._settings.body_bytes_max)
         wanted: Wanted
@@ -118,7 +120,7 @@ class Counter:
         status, said = told_json(told)
         return Reply(status, (JSON, NOT_KEPT), said)
 
-    def _status(self, scope: Scope, caller: Caller) -> Reply:
+    async def _status(self, scope: Scope, caller: Caller) -> Reply:
         """The query that never alerts, never counts and keeps nothing (Art. 36(f))."""
         _need_method(scope, "GET")
         try:
@@ -131,9 +133,9 @@ class Counter:
         )
         now, settings = self._clock(), self._settings
         request = request_of(Operation.VERIFY, body, now, settings)
+        stops, row = await self._together.look(request.code, request.serial)
+        who = who_is(stops, caller, settings)
         with glance(self._store) as view:
-            stops, (row,) = look(view, [(request.code, request.serial)])
-            who = who_is(stops, caller, settings)
             known = known_from(view, request, who.market, stops, row)
         status, said = told_json(status_of(request, who, known, settings.rule_pack, now))
         return Reply(status, (JSON, NOT_KEPT), said)
