@@ -17,7 +17,7 @@ Seen = tuple[Stops, Recorded]
 
 
 class Together:
-    """Looks of one event loop; on PostgreSQL each alone would be a trip that all others wait for."""
+    """Looks of one event loop; on PostgreSQL each alone were a trip that all others wait for."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
