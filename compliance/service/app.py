@@ -23,6 +23,7 @@ from compliance.service.routers import include_floors
 from compliance.service.telemetry import Telemetry
 from epcis.archive.reading import ArchiveAway
 from epcis.desk import Problem, problem_response
+from epcis.routes.described import REFUSED, path_described
 from epcis.store.database import StoreAway, StoreFull
 from schemas.finding import Finding, Severity, Where
 from verification.image.limits import Limits
@@ -104,9 +105,25 @@ def _describe_hot_routes(app: FastAPI) -> None:
         document["components"]["schemas"].update(hot_schemas())
         document["components"]["securitySchemes"] = _SECURITY_SCHEMES
         document["security"] = [{"bearer": []}, {}]
+        _describe_refusals(document)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents this way
+
+
+def _describe_refusals(document: dict[str, Any]) -> None:
+    """Every operation may answer with a problem, and names what stands in its path."""
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            answers = operation.setdefault("responses", {})
+            if "HTTPValidationError" in str(answers.get("422")):
+                del answers["422"]  # the framework's own, which Packtrail answers as a problem
+            answers.update({name: one for name, one in REFUSED.items() if name not in answers})
+            named = operation.setdefault("parameters", [])
+            known = {one["name"] for one in named if one["in"] == "path"}
+            for one in path_described(path)["parameters"]:
+                if one["name"] not in known:
+                    named.append(one)
 
 
 _SECURITY_SCHEMES = {

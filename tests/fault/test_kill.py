@@ -78,6 +78,8 @@ def rounds_of_killing(folder, url: str, rounds: int) -> str:
             client.start()
         try:
             for _ in range(rounds):
+                before = taken(clients)
+                eventually(lambda before=before: taken(clients) > before)
                 stop.wait(dice.uniform(0.02, 0.6))
                 service.kill()
                 service.start()
@@ -95,6 +97,11 @@ def rounds_of_killing(folder, url: str, rounds: int) -> str:
     assert all(status in (503, 507) for client in clients for status in client.refused)
     assert len(left) <= rounds * CLIENTS, "more bodies are left than were on their way"
     return f"{rounds} kills, {said}, {sum(client.repeats for client in clients)} sent again"
+
+
+def taken(clients: list[Client]) -> int:
+    """How much was acknowledged so far; a kill in between finds work under way."""
+    return sum(len(client.acknowledged) for client in clients)
 
 
 def waiting(url: str) -> int:
