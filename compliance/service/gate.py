@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import time
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from epcis.store.database import Store
 
 SESSION_COOKIE = "packtrail_session"
+BODY_BYTES_S_MIN = 1_000
+"""A body that comes slower, all its pauses together, is given up as one that stalls."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK_NAMES = frozenset({"localhost", "testserver"})
 
@@ -153,12 +156,10 @@ class BodyLimit:
             return receive
         self._need_size(scope)
 
+        pace = _Pace(self.pause_s_max)
+
         async def next_part() -> Message:
-            try:
-                async with asyncio.timeout(self.pause_s_max):
-                    return await receive()
-            except TimeoutError:
-                raise stalled(self.pause_s_max) from None
+            return await pace.next(receive)
 
         return next_part
 
@@ -181,6 +182,30 @@ class BodyLimit:
         )
 
 
+class _Pace:
+    """How long the sender of one body is waited for: for no long pause, and not for drops."""
+
+    __slots__ = ("_pause_s_max", "_waited_s", "seen_bytes")
+
+    def __init__(self, pause_s_max: float) -> None:
+        self._pause_s_max = pause_s_max
+        self._waited_s = 0.0
+        self.seen_bytes = 0
+
+    async def next(self, receive: Receive) -> Message:
+        """The next part of the body. Raises `Problem` 408."""
+        earned_s = self._pause_s_max + self.seen_bytes / BODY_BYTES_S_MIN - self._waited_s
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(min(self._pause_s_max, earned_s)):
+                message = await receive()
+        except TimeoutError:
+            raise stalled(self._pause_s_max) from None
+        self._waited_s += time.monotonic() - began
+        self.seen_bytes += len(message.get("body", b""))
+        return message
+
+
 class _Counted:
     """One request under the limits; once they are broken, its answer is the refusal."""
 
@@ -188,7 +213,7 @@ class _Counted:
         self._limit = limit
         self._receive = receive
         self._send = send
-        self._seen_bytes = 0
+        self._pace = _Pace(limit.pause_s_max)
         self._body_over = False
         self._answering = False
         self._breach: Problem | None = None
@@ -206,12 +231,10 @@ class _Counted:
         if self._body_over:
             return await self._receive()
         try:
-            async with asyncio.timeout(self._limit.pause_s_max):
-                message = await self._receive()
-        except TimeoutError:
-            raise self._broken(stalled(self._limit.pause_s_max)) from None
-        self._seen_bytes += len(message.get("body", b""))
-        if self._seen_bytes > self._limit.bytes_max:
+            message = await self._pace.next(self._receive)
+        except Problem as stalled:
+            raise self._broken(stalled) from None
+        if self._pace.seen_bytes > self._limit.bytes_max:
             raise self._broken(self._limit.too_large())
         self._body_over = not message.get("more_body", False)
         return message
@@ -232,7 +255,8 @@ def stalled(pause_s_max: float) -> Problem:
     return Problem(
         408,
         "Upload stalled",
-        f"no further part of the body came within {pause_s_max:g} seconds; send it again",
+        f"nothing of the body came for {pause_s_max:g} seconds, or less than {BODY_BYTES_S_MIN}"
+        " bytes a second all in all; send it again",
         headers={"Connection": "close"},
     )
 

@@ -87,6 +87,29 @@ def test_half_open_uploads_are_reaped_while_others_are_served(service):
     assert service.get("/epcis/capture") == []
 
 
+def test_a_body_that_comes_in_drops_is_given_up(service):
+    """No pause is long, and still it would take days."""
+    (line,) = lines(service, 1, half_an_upload(service).replace(b" " * 100_000, b""))
+    stop = threading.Event()
+
+    def drip() -> None:
+        while not stop.wait(BODY_DEADLINE_S / 10):
+            try:
+                line.sendall(b" ")
+            except OSError:
+                return
+
+    dripping = threading.Thread(target=drip)
+    dripping.start()
+    try:
+        (told,) = answers([line])
+        assert told.startswith(b"HTTP/1.1 408 ")
+    finally:
+        stop.set()
+        dripping.join()
+    eventually(lambda: not service.incoming)
+
+
 def test_a_sender_that_hangs_up_leaves_nothing(service):
     for line in lines(service, 50, half_an_upload(service)):
         line.close()
