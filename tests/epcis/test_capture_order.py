@@ -104,7 +104,7 @@ def state_after(store, events, acts):
             (keys[stay.child], stay.since, stay.until, keys[stay.parent])
             for stay in stays_of(Hand(view), keys)
         )
-        return items(view, [canonical_key(thing) for thing in THINGS]), stays
+        return items(view, [canonical_key(thing) for thing in (*THINGS, *MANY)]), stays
 
 
 @given(arrivals())
@@ -132,3 +132,29 @@ def test_what_was_declared_wrong_counts_as_if_it_had_never_happened(kept_store, 
         assert after == state_after(kept_store, in_order(originals), 1)
     else:
         assert after == ({}, [])
+
+
+MANY = [f"urn:epc:id:sgtin:9521321.000001.{number}" for number in range(1000, 1130)]
+"""Three blocks of 64 items, where a case has one to itself."""
+lists_of_many = st.sampled_from(
+    [MANY, MANY[:64], MANY[60:70], MANY[64:], MANY[129:], MANY[1::2], MANY[::-1]]
+)
+happenings_of_many = st.one_of(
+    st.builds(commission, minutes, lists_of_many, st.sampled_from(["L1", "L2"])),
+    st.builds(put, minutes, st.sampled_from(CASES), lists_of_many),
+    st.builds(put, minutes, st.just(CASES[2]), some(CASES[:2])),
+    st.builds(put, minutes, st.sampled_from(CASES), lists_of_many, st.just("DELETE")),
+    st.builds(put, minutes, st.sampled_from(CASES), st.just(()), st.just("DELETE")),
+    st.builds(ship, minutes, st.one_of(lists_of_many, some(CASES))),
+    st.builds(see, minutes, lists_of_many, st.just("dispensing"), st.just("dispensed")),
+)
+
+
+@given(st.lists(happenings_of_many, min_size=2, max_size=8), st.data())
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_packs_that_share_a_life_and_part_again_end_as_each_would_alone(kept_store, events, data):
+    order = data.draw(st.permutations(events))
+    acts = data.draw(st.integers(1, 4))
+    assert state_after(kept_store, order, acts) == state_after(kept_store, in_order(events), 1)
