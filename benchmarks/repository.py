@@ -158,13 +158,14 @@ def recall(store: Store, folder: Path) -> None:
         " LEFT JOIN {0} c ON c.id = i.parent LEFT JOIN {0} p ON p.id = c.parent"
         " WHERE i.lot = {1} GROUP BY 1"
     )
-    rows = "SELECT i.{} FROM item i JOIN lot l ON l.id = i.lot WHERE l.code = {} ORDER BY i.id"
+    rows = "SELECT {} FROM item WHERE lot = {} ORDER BY id"
     mark = "?" if store.is_sqlite else "%s"
     with store.write(NOW) as act:
         plain: Any = bare.driver
         if not store.is_sqlite:
             plain = act.driver
             _copy_items(bare, plain)
+        (number,) = act.driver.execute(f"SELECT id FROM lot WHERE code = {mark}", (lot,)).fetchone()
         joined = join.format("item" if store.is_sqlite else "bare_item", mark)
         clock = time.process_time if store.is_sqlite else time.perf_counter
         best = {
@@ -174,8 +175,8 @@ def recall(store: Store, folder: Path) -> None:
                 ("join", lambda: plain.execute(joined, (lot,)).fetchall()),
                 ("states", lambda: sum(1 for _ in items_of_lot(act, GTIN, lot))),
                 ("serials", lambda: sum(1 for _ in serials_of_lot(act, GTIN, lot))),
-                ("keys", lambda: _counted(act.driver, rows.format("key", mark), lot)),
-                ("rows", lambda: _counted(act.driver, rows.format("*", mark), lot)),
+                ("keys", lambda: _counted(act.driver, rows.format("key", mark), number)),
+                ("rows", lambda: _counted(act.driver, rows.format("*", mark), number)),
             )
         }
         packs = sum(holder.packs for holder in holders_of_lot(act, GTIN, lot))
@@ -191,7 +192,7 @@ def _timed(clock: Callable[[], float], work: Callable[[], object]) -> float:
     return clock() - begun
 
 
-def _counted(driver: Any, statement: str, lot: str) -> int:  # either driver
+def _counted(driver: Any, statement: str, lot: int) -> int:  # either driver
     return sum(1 for _ in driver.execute(statement, (lot,)))
 
 

@@ -330,7 +330,9 @@ def holders_of_lot(view: View, gtin: str, lot: str) -> list[Holder]:
     hand = Hand(view)
     shared = Shared(view, hand)
     packs: Counter[str] = Counter()
-    for parent, standing, moment, count in hand.all(_LOT_GROUPS, (gtin, lot)):
+    groups = hand.all(_LOT_GROUPS, (gtin, lot))
+    shared.fetch({parent for parent, *_ in groups if parent is not None})
+    for parent, standing, moment, count in groups:
         now = shared.standing(standing)
         outer = shared.container(parent) if parent is not None else None
         if outer is not None and outer.moment > moment:

@@ -44,6 +44,7 @@ _CONTENTS = (
     + " ORDER BY i.id"
 )
 _CONTAINER = "SELECT key, moment, standing, parent FROM item WHERE id = ?"
+_CONTAINERS = "SELECT id, key, moment, standing, parent FROM item WHERE id"
 _STANDING = "SELECT status, disposition, location, holder FROM standing WHERE id = ?"
 _LOT = "SELECT code, expiry FROM lot WHERE id = ?"
 _LOT_IDS = "SELECT id FROM lot WHERE gtin = ? AND code = ?"
@@ -186,7 +187,7 @@ class _Remembered(NamedTuple):
 class Shared:
     """What items share: standings, lots and containers; each is looked up once."""
 
-    __slots__ = ("_containers", "_hand", "_lots", "_sharing", "_standings")
+    __slots__ = ("_containers", "_hand", "_lots", "_rows", "_sharing", "_standings")
 
     def __init__(self, view: View, hand: Hand) -> None:
         self._hand = hand
@@ -195,6 +196,17 @@ class Shared:
             remembered = view.remembered["items"] = _Remembered({}, {}, {})
         self._standings, self._lots, self._sharing = remembered
         self._containers: dict[int, Now] = {}
+        self._rows: dict[int, Row] = {}
+
+    def fetch(self, numbers: set[int]) -> None:
+        """Look up containers by their item ids, and what these are in, level by level."""
+        for _ in range(LEVELS_MAX):
+            missing = sorted(numbers.difference(self._rows))
+            if not missing:
+                return
+            rows = self._hand.all_in(_CONTAINERS, missing)
+            self._rows.update((row[0], row[1:]) for row in rows)
+            numbers = {row[4] for row in rows if row[4] is not None}
 
     def share(self, row: Row, outer: Now) -> Standing:
         """How things stand with the item of a row whose container went on without it."""
@@ -233,7 +245,7 @@ class Shared:
         """How things stand with the container of this item id, what it is in included."""
         known = self._containers.get(number)
         if known is None:
-            row = self._hand.one(_CONTAINER, (number,))
+            row = self._rows.get(number) or self._hand.one(_CONTAINER, (number,))
             assert row is not None, "a container is an item"
             known = self._containers[number] = self.now(row, level)
         return known
