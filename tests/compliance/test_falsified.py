@@ -62,7 +62,7 @@ def test_whatever_is_changed_is_found_and_its_place_named(whole, tmp_path, numbe
     check_round(whole, tmp_path, number)
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 @pytest.mark.parametrize("number", range(ROUNDS, ROUNDS + ROUNDS_SLOW))
 def test_five_hundred_changes_are_found_and_named(whole, tmp_path, number):
     check_round(whole, tmp_path, number)

@@ -123,6 +123,6 @@ def test_killed_at_random_moments(old, tmp_path):
     rounds_of_killing(old, tmp_path, 2)
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 def test_killed_at_random_moments_for_long(old, tmp_path):
     rounds_of_killing(old, tmp_path, 60)

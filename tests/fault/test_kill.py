@@ -142,7 +142,7 @@ def test_kills_lose_nothing_and_double_nothing(tmp_path, database):
     rounds_of_killing(tmp_path, database, ROUNDS_OF_EVERY_RUN[kind])
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 @pytest.mark.timeout(3600)
 def test_many_kills_lose_nothing_and_double_nothing(tmp_path, database, capsys):
     said = rounds_of_killing(tmp_path, database, ROUNDS)

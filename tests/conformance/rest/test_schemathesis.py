@@ -75,14 +75,14 @@ def test_every_address_answers_a_few_odd_requests_as_described(service):
     assert ask(service, ALL, examples_max=3, phases="fuzzing") > 150
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("seed", range(1, 4))
 def test_every_address_answers_many_odd_requests_as_described(service, seed):
     assert ask(service, ALL, examples_max=100, seed=seed) > 10_000
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 @pytest.mark.timeout(3000)
 def test_the_other_floors_meet_no_fault_of_ours_and_answer_as_described(service):
     checks = "not_a_server_error,status_code_conformance"
