@@ -113,17 +113,22 @@ def fresh(folder: Path, name: str) -> Store:
 
 
 def capture_cost(folder: Path, rounds: int) -> None:
-    """CPU of capturing one document, log on and off in turn."""
+    """CPU of capturing documents of one shape, log on and off in turn.
+
+    Each capture has a document of its own: what is remembered of lists of EPCs would make the
+    second capture of one cheaper, whichever that is.
+    """
     best = {"on": float("inf"), "off": float("inf")}
-    for number in range(rounds):
+    ways = {"on": log_on, "off": log_off}
+    for number in range(rounds * 12):
+        name = ("on", "off", "off", "on")[number % 4]
         content = document(number, 200)
-        for name, how in (("on", log_on), ("off", log_off)):
-            store = fresh(folder, f"capture-{name}-{number}.db")
-            with how():
-                begin = time.process_time()
-                capture(store, content, now=NOW)
-                best[name] = min(best[name], time.process_time() - begin)
-            store.close()
+        store = fresh(folder, f"capture-{name}-{number}.db")
+        with ways[name]():
+            begin = time.process_time()
+            capture(store, content, now=NOW)
+            best[name] = min(best[name], time.process_time() - begin)
+        store.close()
     added = best["on"] / best["off"] - 1
     row("CPU the log adds to capture, 58 EPCs an event", f"{100 * added:+.1f} %", "<= 5 %",
         holds=added <= 0.05)  # fmt: skip
