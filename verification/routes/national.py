@@ -157,10 +157,17 @@ class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def login_put(request: Request, caller: Admin, login: str, user: str) -> dict[str, Any]:
     """Give a user of the SOAP family a first password; it must be changed at first use (G445)."""
     body = await _body(request, Login)
-    more = {"client": body.client, "party": body.party, "by": caller.name}
     try:
         with store_of(request).write(now_of(request)) as act:
-            set_login(act, login, user, body.password, **more)  # type: ignore[arg-type]  # a mapping
+            set_login(
+                act,
+                login,
+                user,
+                body.password,
+                client=body.client,
+                party=body.party,
+                by=caller.name,
+            )
     except RefusedError as refused:
         raise Problem(422, "Login refused", refused.what) from None
     return {"login": login, "user": user, "client": body.client}
