@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import pytest
 from hands import environment, home, packtrail, serving  # noqa: F401  # fixtures
 from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 PATIENCE_S = 30
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,26 @@ class Browser:
     driver: webdriver.Chrome
 
     def find(self, selector: str) -> WebElement:
-        wait = WebDriverWait(self.driver, PATIENCE_S)
-        return wait.until(lambda d: d.find_element(By.CSS_SELECTOR, selector))
+        """An element of a page that stays; of one that moves on, ask `until` and `press`."""
+        return self._wait(lambda d: d.find_element(By.CSS_SELECTOR, selector))
 
-    def until_word(self, word: str) -> WebElement:
-        """The card with this verdict, once it is there."""
-        return self.find(f'.card[data-word="{word}"]')
+    def until(self, selector: str, *words: str) -> str:
+        """The text of an element once it says all of the words, whichever page shows it by then."""
+
+        def said(driver: webdriver.Chrome) -> str | None:
+            text = driver.find_element(By.CSS_SELECTOR, selector).text
+            return text if all(word in text for word in words) else None
+
+        return self._wait(said)
+
+    def press(self, selector: str) -> None:
+        """Click an element, also where the page reloads itself meanwhile."""
+        self._wait(lambda d: d.find_element(By.CSS_SELECTOR, selector).click() or True)
+
+    def _wait(self, seen: Callable[[webdriver.Chrome], T]) -> T:
+        moved_on = (NoSuchElementException, StaleElementReferenceException)
+        wait = WebDriverWait(self.driver, PATIENCE_S, ignored_exceptions=moved_on)
+        return wait.until(seen)
 
     def foreign_requests(self) -> list[str]:
         """Addresses asked for that are not on this machine."""

@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import Select, WebDriverWait
+from selenium.webdriver.support.ui import Select
 
 pytestmark = pytest.mark.browser
 
@@ -25,22 +24,20 @@ def demo(serving: Callable, browser) -> object:
 def test_an_alert_is_raised_followed_and_closed(demo, browser) -> None:
     falsified = re.findall(r"^\s+(/\S+\.png)", demo.greeting, re.MULTILINE)[2]
     browser.find("input[type=file]").send_keys(falsified)
-    link = browser.find('.card[data-word="STOP"] .alert-id a')
-    number = link.text
-    link.click()
-    card = browser.find('.card[data-status="New"]')
-    assert "Keep the pack aside" in card.text
+    link = '.card[data-word="STOP"] .alert-id a'
+    number = browser.until(link)
+    browser.press(link)
+    browser.until('.card[data-status="New"]', "Keep the pack aside")
 
     Select(browser.find("select[name=status]")).select_by_visible_text("Closed")
     browser.find("input[name=reason]").send_keys("confirmed falsified")
     browser.find("input[name=comment]").send_keys("authority told")
     browser.find("form.ask button").click()
-    browser.find('.card[data-status="Closed"]')
-    assert "confirmed falsified" in browser.find(".events").text
+    browser.until('.card[data-status="Closed"]')
+    browser.until(".events", "confirmed falsified")
 
-    browser.find('nav a[href="/alerts"]').click()
-    row = browser.find("table.alerts tbody tr")
-    assert (number in row.text, "Closed" in row.text) == (True, True)
+    browser.press('nav a[href="/alerts"]')
+    browser.until("table.alerts tbody tr", number, "Closed")
     assert not browser.foreign_requests()
 
 
@@ -52,10 +49,7 @@ def test_a_returned_pack_waits_for_its_manufacturer(demo, browser) -> None:
     field.send_keys(scanned)
     browser.find("input[name=we_sold_it]").click()
     field.submit()
-    wait = WebDriverWait(browser.driver, 30)
-    card = wait.until(lambda d: d.find_element(By.CSS_SELECTOR, ".card[data-decision]"))
-    assert card.get_attribute("data-decision") == "wait"
-    assert "nobody is known to answer" in card.text
+    browser.until('.card[data-decision="wait"]', "nobody is known to answer")
 
 
 def _text_of(label: str) -> str:

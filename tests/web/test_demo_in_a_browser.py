@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 pytestmark = pytest.mark.browser
@@ -29,6 +28,11 @@ def labels(greeting: str) -> list[Path]:
     return [Path(found) for found in re.findall(r"^\s+(/\S+\.png)", greeting, re.MULTILINE)]
 
 
+def card(word: str) -> str:
+    """The card with this verdict, as a selector."""
+    return f'.card[data-word="{word}"]'
+
+
 def drop(browser, picture: Path) -> None:
     browser.find("input[type=file]").send_keys(str(picture))
 
@@ -37,24 +41,20 @@ def test_three_labels_three_verdicts_and_a_proof(demo, browser, tmp_path: Path) 
     genuine, recalled, falsified = labels(demo.greeting)
 
     drop(browser, genuine)
-    card = browser.until_word("OK")
-    assert "Cardiolin 20 mg" in card.text
-    assert "Received at Lindenhof Pharmacy." in card.text
-    assert card.find_elements(By.CSS_SELECTOR, "svg.custody circle")
-    assert "What a recall of lot CA2601 would reach" in card.text
+    reach = "What a recall of lot CA2601 would reach"
+    browser.until(card("OK"), "Cardiolin 20 mg", "Received at Lindenhof Pharmacy.", reach)
+    browser.find(card("OK") + " svg.custody circle")
     browser.driver.save_screenshot(str(tmp_path / "ok.png"))
 
-    card.find_element(By.CSS_SELECTOR, "form.proof button").click()
+    browser.press(card("OK") + " form.proof button")
     wait = WebDriverWait(browser.driver, 60)
     proof = wait.until(lambda _: next((tmp_path / "downloads").glob("*.asice"), None))
     assert "META-INF/signature001.p7s" in zipfile.ZipFile(proof).namelist()
 
     drop(browser, recalled)
-    assert "recalled" in browser.until_word("STOP").text
+    browser.until(card("STOP"), "recalled")
     drop(browser, falsified)
-    wait.until(
-        lambda d: "no pack with this serial" in d.find_element(By.CSS_SELECTOR, ".answer").text
-    )
+    browser.until(".answer", "no pack with this serial")
     assert not browser.foreign_requests()
 
 

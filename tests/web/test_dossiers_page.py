@@ -29,8 +29,8 @@ def test_a_dossier_for_the_public_is_asked_for_and_downloaded(
         form.find_element(By.NAME, "lot").send_keys("A123")
         Select(form.find_element(By.NAME, "profile")).select_by_visible_text("public")
         form.find_element(By.TAG_NAME, "button").click()
-        assert "for public" in browser.find("tbody tr").text
-        browser.find('tbody a[href$="/file"]').click()
+        browser.until("tbody tr", "for public")
+        browser.press('tbody a[href$="/file"]')
         wait = WebDriverWait(browser.driver, 30)
         saved = wait.until(lambda _: next((tmp_path / "downloads").glob("*.asice"), None))
         assert browser.foreign_requests() == []
