@@ -112,6 +112,32 @@ def parse(raw: Mapping[str, object], names: Names | None = None) -> Query:
     return query
 
 
+def of_1_2(raw: Mapping[str, object]) -> dict[str, object]:
+    """The parameters of an EPCIS 1.2 message: a list left empty asks nothing, quantities are `Int`.
+
+    Raises `QueryRefused`. Standard: EPCIS 1.2 section 8.2.7.1.
+
+    >>> of_1_2({"EQ_bizStep": None, "EXISTS_errorDeclaration": None})
+    {'EXISTS_errorDeclaration': None}
+    """
+    findings = [
+        _fault(name, f"{name} must be a whole number, and '{str(raw[name])[:60]}' is none")
+        for name in _WHOLE
+        if name in raw and not _is_whole(raw[name])
+    ]
+    if findings:
+        raise QueryRefused("QueryParameterException", findings)
+    return {name: one for name, one in raw.items() if one is not None or name not in _LISTS}
+
+
+def _is_whole(raw: object) -> bool:
+    try:
+        found = amount(raw)
+    except BadValue:
+        return False
+    return found == found.to_integral_value()
+
+
 def _condition(name: str, value: object, names: Names) -> Condition | None:
     if not name.isprintable() or len(name) > TEXT_LENGTH_MAX:
         raise BadValue("is not a parameter of the simple event query")
@@ -340,6 +366,10 @@ def _fixed() -> dict[str, Reader]:
 
 FIXED: Final = _fixed()
 """Every parameter with a fixed name."""
+_WHOLE: Final = tuple(f"{op}_quantity" for op in Op)
+_LISTS: Final = frozenset(
+    name for name in FIXED if name.startswith(("eventType", "EQ_", "MATCH_", "WD_"))
+)
 
 
 def piped(raw: Mapping[str, str]) -> dict[str, object]:

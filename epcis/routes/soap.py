@@ -173,13 +173,18 @@ class _Desk:
 
     def _event_query(self, view: View, message: Message) -> Query:
         if message.query_name == _EVENT_QUERY:
-            return parameters.parse(message.parameters)
+            return parameters.parse(self._parameters(message))
         found = named.get(view, message.query_name, party=self._caller.party)
         if found is None:
             raise Fault("NoSuchNameException", f"there is no query '{message.query_name[:200]}'")
         if message.parameters:
             raise Fault("QueryParameterException", "a named query takes no parameters")
         return found.query
+
+    def _parameters(self, message: Message) -> dict[str, Any]:
+        """The parameters as the caller's version of the interface reads them."""
+        asked = message.parameters
+        return asked if self._wrapping.is_2_0 else parameters.of_1_2(asked)
 
     def _results(
         self, name: str, events: Iterable[Event], vocabularies: tuple[Vocabulary, ...] = ()
@@ -235,7 +240,7 @@ class _Desk:
         return Subscription(
             id=message.subscription_id,
             query=message.query_name,
-            parameters=_plain(message.parameters) if own else None,
+            parameters=_plain(self._parameters(message)) if own else None,
             version="2.0" if self._wrapping.is_2_0 else "1.2",
             owner=self._caller.name,
             party=self._caller.party,

@@ -244,7 +244,10 @@ def test_results_come_in_the_order_asked_for(portal, asked, order):
         ({"GE_eventTime": strings("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z")},
          "QueryParameterException"),
         ({"GE_quantity": "many"}, "QueryParameterException"),
-        ({"EQ_bizStep": ""}, "QueryParameterException"),
+        ({"GE_quantity": "3.1459"}, "QueryParameterException"),
+        ({"GE_quantity": ""}, "QueryParameterException"),
+        ({"EQ_NOTHING": ""}, "QueryParameterException"),
+        ({"GE_eventTime": ""}, "QueryParameterException"),
         ({"EQ_bizStep": strings("")}, "QueryParameterException"),
         ({"MATCH_epc": strings("urn:epc:idpat:sgtin:*.107346.*")}, "QueryParameterException"),
         ({"EQ_NOTHING": strings("x")}, "QueryParameterException"),
@@ -258,6 +261,13 @@ def test_results_come_in_the_order_asked_for(portal, asked, order):
 def test_what_cannot_be_asked_has_the_standards_name(portal, asked, exception):
     result, inside, _ = ask(portal, poll("".join(param(*one) for one in asked.items())))
     assert result == exception, inside.findtext("reason")
+
+
+@pytest.mark.parametrize("left_empty", ["EQ_bizStep", "MATCH_epc", "WD_readPoint", "eventType"])
+def test_a_list_left_empty_asks_nothing(portal, left_empty):
+    """Portals send every field of their form, also those nobody filled in."""
+    asked = poll(param("EQ_action", strings("ADD")) + param(left_empty, ""))
+    assert hours(ask(portal, asked)[1]) == [ONE, PACKED]
 
 
 def test_a_time_without_a_zone_is_utc(portal):
