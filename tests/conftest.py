@@ -8,10 +8,19 @@ import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 HERE = Path(__file__).resolve().parent
 
 pytest_plugins = ("databases",)
+
+settings.register_profile(
+    "packtrail",
+    deadline=None,  # a slow machine is not a fault of the code
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="PACKTRAIL_SKIPS_FAIL" in os.environ,  # new examples by hand, not at a merge
+)
+settings.load_profile("packtrail")
 
 
 def _shared() -> Path:

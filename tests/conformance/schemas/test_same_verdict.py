@@ -382,7 +382,7 @@ def test_mutants_of_what_we_write_get_the_published_verdict(shared, published):
     assert judged > 1000
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 def test_many_thousands_of_xml_mutants_get_the_published_verdict(shared, published):
     _, different = xml_differences(shared, published, rounds=400, seed=random.random())
     assert not different, different[:3]
@@ -497,7 +497,7 @@ def test_thousands_of_json_mutants_get_the_published_verdict(shared, published):
     assert verdicts.count(False) > 1000, "the changes break nothing: they test nothing"
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 def test_many_thousands_of_json_mutants_get_the_published_verdict(shared, published):
     _, different = json_differences(shared, published, rounds=2000, seed=random.random())
     assert not different, different[:3]

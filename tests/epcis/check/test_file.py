@@ -305,7 +305,7 @@ def test_scrambled_files_never_break_the_check(shared):
     scramble(shared, 300, seed=1)
 
 
-@pytest.mark.slow
+@pytest.mark.endurance
 def test_many_scrambled_files_never_break_the_check(shared):
     scramble(shared, 4000, seed=random.random())
 
