@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from asking import named
 
 
@@ -103,6 +104,50 @@ def test_patterns_match_whole_classes_and_no_wildcard_leaks(memory):
     assert told == PATTERNS_MATCH_WHOLE
 
 
+KINDS_OF_THINGS = {
+    "sgln": ["0614141.12345.400", "0614142.12345.400"],
+    "grai": ["0614141.12345.400", "0614141.12346.400"],
+    "giai": ["0614141.12345400", "0614142.1"],
+    "gdti": ["0614141.12345.400", "0614142.12345.400"],
+    "sgcn": ["4012345.67890.04711", "4012346.67890.04711"],
+    "cpi": ["0614141.123ABC.1", "0614141.123ABCD.1"],
+    "itip": ["4012345.012345.01.02.987", "4012345.012345.02.02.987"],
+    "upui": ["1234567.089456.51qIgY", "1234567.089457.51qIgY"],
+    "gsrn": ["0614141.1234567890", "0614142.1234567890"],
+    "gsrnp": ["0614141.1234567890", "0614142.1234567890"],
+    "pgln": ["0614141.12345", "0614142.12345"],
+    "ginc": ["0614141.xyz3311cba", "0614142.xyz3311cba"],
+    "gsin": ["0614141.123456789", "0614142.123456789"],
+}
+
+
+@pytest.mark.parametrize("scheme", KINDS_OF_THINGS)
+def test_a_pattern_reaches_things_of_its_scheme_however_little_it_fixes(memory, scheme):
+    """A fleet of crates is asked for by its owner's company prefix, not crate by crate."""
+    one, other = KINDS_OF_THINGS[scheme]
+    memory.take(
+        {"eventID": "urn:event:a", "epcList": [f"urn:epc:id:{scheme}:{one}"]},
+        {"eventID": "urn:event:b", "epcList": [f"urn:epc:id:{scheme}:{other}"]},
+        {"eventID": "urn:event:c", "epcList": ["urn:epc:id:sgtin:0614141.107346.1"]},
+    )
+    fields = one.split(".")
+    both = [left.split(".") for left in (one, other)]
+    for fixed in range(len(fields)):
+        pattern = ".".join([*fields[:fixed], *("*" for _ in fields[fixed:])])
+        found = [n for n, it in zip("ab", both, strict=True) if it[:fixed] == fields[:fixed]]
+        assert memory.ask(MATCH_epc=[f"urn:epc:idpat:{scheme}:{pattern}"]) == found, pattern
+
+
+def test_a_class_of_crates_is_one_however_it_is_written(memory):
+    memory.take(
+        {"eventID": "urn:event:a", "epcList": ["urn:epc:id:grai:0614141.12345.400"]},
+        {"eventID": "urn:event:b", "epcList": ["urn:epc:id:grai:0614141.12346.1"]},
+    )
+    assert memory.ask(MATCH_epc=["https://id.gs1.org/8003/00614141123452"]) == ["a"]
+    assert memory.ask(MATCH_epc=["urn:epc:idpat:grai:0614141.12345.[399-401]"]) == ["a"]
+    assert memory.ask(MATCH_epc=["urn:epc:idpat:grai:0614141.12345.[1-9]"]) == []
+
+
 def test_classes_are_matched_in_the_quantity_lists(memory):
     def amount(epc_class):
         return [{"epcClass": epc_class, "quantity": 5}]
@@ -134,6 +179,13 @@ def test_classes_are_matched_in_the_quantity_lists(memory):
         "b",
         "c",
     ]
+    assert memory.ask(MATCH_anyEPCClass=["urn:epc:class:lgtin:4012345.*.*"]) == ["a", "b", "c"]
+    assert memory.ask(MATCH_outputEPCClass=["urn:epc:idpat:sgtin:4012345.*.*"]) == ["c"]
+    memory.take(
+        {"eventID": "urn:event:d", "quantityList": amount("urn:epc:idpat:grai:1234567.12345.*")}
+    )
+    assert memory.ask(MATCH_epcClass=["urn:epc:idpat:grai:1234567.*.*"]) == ["d"]
+    assert memory.ask(MATCH_epcClass=["urn:epc:idpat:grai:1234568.*.*"]) == []
 
 
 def test_places_match_as_keys_and_with_all_below_them(memory):

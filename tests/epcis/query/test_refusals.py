@@ -49,6 +49,11 @@ REFUSED = [
     ({"MATCH_epc": "urn:epc:idpat:sgtin:06x4141.107346.*"}, "company prefix"),
     ({"MATCH_epc": "urn:epc:idpat:sgtin:0614141.107346.[9-5]"}, "upwards"),
     ({"MATCH_epcClass": "urn:epc:idpat:sgtin:0614141.107346.[1-5]"}, "wildcard"),
+    ({"MATCH_epc": "urn:epc:idpat:grai:0614141.*.7"}, "wildcard"),
+    ({"MATCH_epc": "urn:epc:idpat:grai:0614141.*"}, "3 fields"),
+    ({"MATCH_epc": "urn:epc:idpat:giai:061x141.*"}, "company prefix"),
+    ({"MATCH_epc": "urn:epc:idpat:gdti:0614141.1.*"}, "digits"),
+    ({"MATCH_epc": "urn:epc:idpat:sscc:*.1"}, "wildcard"),
     ({"HASATTR_epcs": "x"}, "HASATTR_epcs"),
     ({"EQ_bizStep": "a\x00b"}, "character"),
 ]
