@@ -16,6 +16,7 @@ from sqlalchemy import insert, select, update
 from compliance.tables import system_audit
 from epcis.ledger.entry import LeafKind
 from epcis.store.columns import microseconds
+from schemas.refusal import Refused
 
 if TYPE_CHECKING:
     from epcis.store.database import Act, View
@@ -27,7 +28,7 @@ AUDITOR_CHARACTERS_MAX = 200
 LISTED_MAX = 1_000
 
 
-class AuditRefused(Exception):  # noqa: N818  # a refusal, told to a person
+class AuditRefused(Refused):
     """The audit cannot be planned or closed; the message says why and what to do."""
 
 

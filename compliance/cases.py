@@ -23,6 +23,7 @@ from compliance.form_3911 import FACTS
 from compliance.tables import case_file, case_step
 from epcis.ledger.entry import LeafKind
 from epcis.store.columns import microseconds, moment_of
+from schemas.refusal import Refused
 from verification.registry import set_doubt
 from verification.verdict import Doubt
 
@@ -93,7 +94,7 @@ _DOUBTS = {State.CLEARED: None, State.ILLEGITIMATE: Doubt.ILLEGITIMATE}
 """Illegitimate product stays stopped also when the notice about it is terminated."""
 
 
-class CaseRefused(Exception):  # noqa: N818  # a refusal, told to a person
+class CaseRefused(Refused):
     """The case cannot be opened or cannot go there; the message says why and what to do."""
 
 

@@ -20,6 +20,7 @@ from compliance.tables import partner_licence
 from epcis.ledger.entry import LeafKind
 from epcis.store.columns import microseconds, moment_of
 from schemas.gs1.keys import Gln
+from schemas.refusal import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,7 +74,7 @@ AUTHORIZES = {
 """Which papers authorize whom (581(2)); a DEA registration alone authorizes nobody."""
 
 
-class LicenceRefused(Exception):  # noqa: N818  # a refusal, told to a person
+class LicenceRefused(Refused):
     """The licence cannot be entered or ended; the message says why and what to do."""
 
 

@@ -19,6 +19,7 @@ from compliance.tables import recall, recall_notice, recall_pack
 from epcis.ledger.entry import LeafKind
 from epcis.store.items import ItemState, items_of_lot
 from epcis.trace import holders_of_lot
+from schemas.refusal import Refused
 from verification.registry import set_lot_state
 from verification.verdict import LotState
 
@@ -32,7 +33,7 @@ REASON_CHARS_MAX = 500
 ROWS_PER_INSERT = 5_000
 
 
-class RecallRefused(Exception):  # noqa: N818  # it is a refusal, not an error
+class RecallRefused(Refused):
     """The recall cannot be opened or closed; the text says why and what to do."""
 
 

@@ -16,6 +16,7 @@ from compliance.retention.tables import legal_hold
 from compliance.tables import case_file, recall
 from epcis.ledger.entry import LeafKind
 from schemas.gs1.keys import Gln, Gtin
+from schemas.refusal import Refused
 from verification.tables import doubt
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ HOLDS_MAX = 1000
 """Open holds at a time: each is looked at for every batch."""
 
 
-class HoldRefused(Exception):  # noqa: N818  # it is a refusal, not an error
+class HoldRefused(Refused):
     """The hold cannot be opened or released; the text says why and what to do."""
 
 

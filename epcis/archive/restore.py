@@ -15,6 +15,7 @@ from epcis.store.bulk import Hand
 from epcis.store.digest import event_digest
 from epcis.store.payload import squeeze, unpack_event
 from epcis.store.tables import document, document_part
+from schemas.refusal import Refused
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,7 +30,7 @@ _OUT_DOCUMENTS = "SELECT id, sha256 FROM document WHERE archive = ?"
 _BACK = "UPDATE event SET payload = ?, archive = NULL WHERE seq = ?"
 
 
-class RestoreRefused(Exception):  # noqa: N818  # it is a refusal, not an error
+class RestoreRefused(Refused):
     """The file cannot be restored; nothing was changed. The text says why and what to do."""
 
 

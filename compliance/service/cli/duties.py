@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -13,9 +13,9 @@ from compliance.service.cli.options import (
     Database,
     Json,
     Now,
-    moment,
+    acting,
     opened_store,
-    print_json,
+    show,
     stop,
 )
 from compliance.service.cli.packs import gtin14
@@ -58,7 +58,7 @@ def open_(
     json: Json = False,
 ) -> None:
     """Open a case; verification of suspect product answers CHECK from this moment on."""
-    from compliance.cases import CaseKind, CaseRefused, NewCase, open_case
+    from compliance.cases import CaseKind, NewCase, open_case
 
     pairs = [one.partition("=") for one in fact or ()]
     if not all(mark for _, mark, _ in pairs):
@@ -69,13 +69,9 @@ def open_(
         CaseKind(kind), category, gtin14(gtin), what, lot, serial, partner,
         {name: value for name, _, value in pairs},
     )  # fmt: skip
-    with opened_store(database) as store:
-        try:
-            with store.write(moment(now)) as act:
-                opened = open_case(act, wanted, by="command").as_dict()
-        except CaseRefused as refused:
-            stop(BAD, str(refused))
-    _show(opened, f"{opened['id']}  {opened['state']}", json=json)
+    with acting(database, now) as act:
+        opened = open_case(act, wanted, by="command").as_dict()
+    show(opened, f"{opened['id']}  {opened['state']}", json=json)
 
 
 @cases.command()
@@ -95,17 +91,11 @@ def step(
     json: Json = False,
 ) -> None:
     """Take a case to its next state, or note whom was told."""
-    from compliance.cases import CaseRefused, take_step
+    from compliance.cases import take_step
 
-    with opened_store(database) as store:
-        try:
-            with store.write(moment(now)) as writing:
-                moved = take_step(
-                    writing, case, act, by="command", note=note, incident=incident
-                ).as_dict()
-        except CaseRefused as refused:
-            stop(BAD, str(refused))
-    _show(moved, f"{moved['id']}  {moved['state']}", json=json)
+    with acting(database, now) as writing:
+        moved = take_step(writing, case, act, by="command", note=note, incident=incident).as_dict()
+    show(moved, f"{moved['id']}  {moved['state']}", json=json)
 
 
 @cases.command(name="list")
@@ -119,7 +109,7 @@ def list_cases_(database: Database = "", json: Json = False) -> None:
         f"{one['id']}  {one['kind']}  {one['state']}  {one['gtin']} {one['lot']} {one['serial']}"
         for one in found
     )
-    _show(found, lines or "no cases", json=json)
+    show(found, lines or "no cases", json=json)
 
 
 @cases.command(name="form-3911")
@@ -147,7 +137,7 @@ def form_3911_(
     except LookupError as fault:
         stop(CANNOT_TELL, str(fault))
     lines = "\n".join(f"{one.number:>2} {one.label}: {one.value or '—'}" for one in filled)
-    _show([one._asdict() for one in filled], lines, json=json)
+    show([one._asdict() for one in filled], lines, json=json)
 
 
 @licence_commands.command()
@@ -174,19 +164,15 @@ def enter(
     json: Json = False,
 ) -> None:
     """Enter a partner's licence that you have checked."""
-    from compliance.licences import LicenceRefused, enter_licence, licence_from
+    from compliance.licences import enter_licence, licence_from
 
     said = {
         "gln": gln, "role": role, "kind": kind, "number": number, "name": name,
         "authority": authority, "valid_from": valid_from, "valid_to": valid_to, "source": source,
     }  # fmt: skip
-    try:
-        wanted = licence_from(said)
-    except LicenceRefused as refused:
-        stop(BAD, str(refused))
-    with opened_store(database) as store, store.write(moment(now)) as act:
-        entered = enter_licence(act, wanted, by="command").as_dict()
-    _show(entered, f"{entered['id']}  {entered['name']}", json=json)
+    with acting(database, now) as act:
+        entered = enter_licence(act, licence_from(said), by="command").as_dict()
+    show(entered, f"{entered['id']}  {entered['name']}", json=json)
 
 
 @licence_commands.command()
@@ -198,15 +184,11 @@ def end(
     json: Json = False,
 ) -> None:
     """Mark that a licence was revoked or suspended; it stays for what happened before."""
-    from compliance.licences import LicenceRefused, end_licence
+    from compliance.licences import end_licence
 
-    with opened_store(database) as store:
-        try:
-            with store.write(moment(now)) as act:
-                ended = end_licence(act, licence, _day(day), by="command").as_dict()
-        except LicenceRefused as refused:
-            stop(BAD, str(refused))
-    _show(ended, f"{ended['id']}  ended {ended['ended']}", json=json)
+    with acting(database, now) as act:
+        ended = end_licence(act, licence, _day(day), by="command").as_dict()
+    show(ended, f"{ended['id']}  ended {ended['ended']}", json=json)
 
 
 @licence_commands.command(name="list")
@@ -225,7 +207,7 @@ def list_licences(
         f"  {one['valid_from']} to {one['ended'] or one['valid_to'] or 'no end'}"
         for one in found
     )
-    _show(found, lines or "no licences", json=json)
+    show(found, lines or "no licences", json=json)
 
 
 @audit_commands.command()
@@ -238,16 +220,12 @@ def plan(
     json: Json = False,
 ) -> None:
     """Put an audit of this repository into the calendar."""
-    from compliance.audits import AuditRefused, plan_audit
+    from compliance.audits import plan_audit
 
-    with opened_store(database) as store:
-        try:
-            with store.write(moment(now)) as act:
-                said = {"scope": scope, "auditor": auditor, "by": "command"}
-                planned = plan_audit(act, _day(day), **said).as_dict()
-        except AuditRefused as refused:
-            stop(BAD, str(refused))
-    _show(planned, f"{planned['id']}  planned for {planned['planned']}", json=json)
+    with acting(database, now) as act:
+        said = {"scope": scope, "auditor": auditor, "by": "command"}
+        planned = plan_audit(act, _day(day), **said).as_dict()
+    show(planned, f"{planned['id']}  planned for {planned['planned']}", json=json)
 
 
 @audit_commands.command()
@@ -260,15 +238,11 @@ def done(
     json: Json = False,
 ) -> None:
     """Note that an audit was done, and what came of it."""
-    from compliance.audits import AuditRefused, close_audit
+    from compliance.audits import close_audit
 
-    with opened_store(database) as store:
-        try:
-            with store.write(moment(now)) as act:
-                closed = close_audit(act, audit, _day(day), outcome=outcome, by="command").as_dict()
-        except AuditRefused as refused:
-            stop(BAD, str(refused))
-    _show(closed, f"{closed['id']}  done on {closed['done']}", json=json)
+    with acting(database, now) as act:
+        closed = close_audit(act, audit, _day(day), outcome=outcome, by="command").as_dict()
+    show(closed, f"{closed['id']}  done on {closed['done']}", json=json)
 
 
 @audit_commands.command(name="list")
@@ -282,7 +256,7 @@ def list_audits_(database: Database = "", json: Json = False) -> None:
         f"{one['id']}  planned {one['planned']}  done {one['done'] or 'not yet'}  {one['scope']}"
         for one in found
     )
-    _show(found, lines or "no audits", json=json)
+    show(found, lines or "no audits", json=json)
 
 
 def _day(text: str) -> date:
@@ -290,10 +264,3 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         stop(CANNOT_TELL, f"'{text}' is not a day; write it as 2026-01-31")
-
-
-def _show(answer: Any, lines: str, *, json: bool) -> None:  # noqa: ANN401  # any JSON
-    if json:
-        print_json(answer)
-    else:
-        typer.echo(lines)

@@ -12,11 +12,12 @@ import orjson
 import typer
 
 from compliance.service.settings import Settings
+from schemas.refusal import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from epcis.store.database import Store
+    from epcis.store.database import Act, Store
 
 FINE = 0
 """The input is good or the answer is yes."""
@@ -62,14 +63,34 @@ def settings_for(database: str) -> Settings:
 
 @contextmanager
 def opened_store(database: str) -> Iterator[Store]:
-    """The store, created and migrated if need be, closed at the end."""
+    """The store, created and migrated if need be, closed at the end.
+
+    What is refused while it is open ends the command with the reason.
+    """
     from compliance.service.migrate import open_migrated
 
     store = open_migrated(settings_for(database))
     try:
         yield store
+    except Refused as refused:
+        stop(BAD, str(refused))
     finally:
         store.close()
+
+
+@contextmanager
+def acting(database: str, now: datetime | None) -> Iterator[Act]:
+    """One act on the store: done as a whole, or refused and nothing done."""
+    with opened_store(database) as store, store.write(moment(now)) as act:
+        yield act
+
+
+def show(answer: object, lines: str, *, json: bool) -> None:
+    """Print an answer: as JSON for programs, else as lines for people."""
+    if json:
+        print_json(answer)
+    else:
+        typer.echo(lines)
 
 
 def print_json(value: object) -> None:

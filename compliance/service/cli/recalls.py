@@ -37,16 +37,12 @@ def open_(
     json: Json = False,
 ) -> None:
     """Recall a lot: from this moment every verification of its packs answers STOP."""
-    from compliance.recall import RecallRefused, open_recall
+    from compliance.recall import open_recall
 
     code = gtin14(gtin)
     with opened_store(database) as store:
-        try:
-            opened = open_recall(store, code, lot, reason=reason, by="command", now=moment(now))
-        except RecallRefused as refused:
-            stop(BAD, str(refused))
-        answer = opened.as_dict()
-    _show(answer, json=json)
+        opened = open_recall(store, code, lot, reason=reason, by="command", now=moment(now))
+    _show(opened.as_dict(), json=json)
 
 
 @recalls.command()
@@ -80,13 +76,10 @@ def close(
     json: Json = False,
 ) -> None:
     """Close a recall; its record stays, and its packs stay out of trade."""
-    from compliance.recall import RecallRefused, close_recall
+    from compliance.recall import close_recall
 
     with opened_store(database) as store:
-        try:
-            closed = close_recall(store, recall, by="command", now=moment(now))
-        except RecallRefused as refused:
-            stop(BAD, str(refused))
+        closed = close_recall(store, recall, by="command", now=moment(now))
     _show(closed.as_dict(), json=json)
 
 

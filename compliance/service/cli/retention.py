@@ -137,14 +137,11 @@ def restore(
 ) -> None:
     """Bring everything in a file back into the database; the file stays."""
     from epcis.archive.parquet import ArchiveUnavailable
-    from epcis.archive.restore import RestoreRefused
     from epcis.archive.restore import restore as bring_back
 
     with opened_store(database) as store:
         try:
             back = bring_back(store, file, by=BY, now=moment(now), folder=from_)
-        except RestoreRefused as refused:
-            stop(BAD, str(refused))
         except ArchiveUnavailable as fault:
             stop(CANNOT_TELL, str(fault))
     if json:
@@ -171,22 +168,19 @@ def open_(
 
     Everything that is said must fit; holds beside each other each count.
     """
-    from compliance.retention.hold import HoldRefused, Matter, open_hold
+    from compliance.retention.hold import Matter, open_hold
 
     with opened_store(database) as store:
-        try:
-            matter = Matter.parse(
-                gtin=gtin,
-                lot=lot,
-                serial=serial,
-                case_id=case,
-                party=party,
-                since=since.replace(tzinfo=UTC) if since else None,
-                until=until.replace(tzinfo=UTC) if until else None,
-            )
-            opened = open_hold(store, matter, reason=reason, by=BY, now=moment(now))
-        except HoldRefused as refused:
-            stop(BAD, str(refused))
+        matter = Matter.parse(
+            gtin=gtin,
+            lot=lot,
+            serial=serial,
+            case_id=case,
+            party=party,
+            since=since.replace(tzinfo=UTC) if since else None,
+            until=until.replace(tzinfo=UTC) if until else None,
+        )
+        opened = open_hold(store, matter, reason=reason, by=BY, now=moment(now))
     _show_hold(opened, json=json)
 
 
@@ -213,13 +207,10 @@ def release(
     json: Json = False,
 ) -> None:
     """Release a hold; its record stays."""
-    from compliance.retention.hold import HoldRefused, release_hold
+    from compliance.retention.hold import release_hold
 
     with opened_store(database) as store:
-        try:
-            released = release_hold(store, hold, why=why, by=BY, now=moment(now))
-        except HoldRefused as refused:
-            stop(BAD, str(refused))
+        released = release_hold(store, hold, why=why, by=BY, now=moment(now))
     _show_hold(released, json=json)
 
 
