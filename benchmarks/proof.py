@@ -37,7 +37,7 @@ from compliance.fsck import fsck
 from compliance.seal import Keys
 from epcis.capture import capture
 from epcis.ledger.entry import LeafKind
-from epcis.ledger.record import commit_event, parts_of
+from epcis.ledger.record import commit_events, parts_of
 from epcis.ledger.sequencer import catch_up, sequence
 from epcis.ledger.tree import Tree
 from epcis.model import BizTransaction, ObjectEvent, Place
@@ -94,7 +94,7 @@ def log_off() -> Iterator[None]:
         _.commitments.clear()
 
     with (
-        patch("epcis.store.intake.commit_event", lambda *_: None),
+        patch("epcis.store.intake.commit_events", lambda _: []),
         patch.object(Act, "enter_log", nothing),
         patch.object(Act, "log", lambda *_, **__: None),
     ):
@@ -149,7 +149,7 @@ def log_timed(spent: list[float]) -> Iterator[None]:
         return run
 
     with (
-        patch("epcis.store.intake.commit_event", watched(commit_event)),
+        patch("epcis.store.intake.commit_events", watched(commit_events)),
         patch.object(Act, "enter_log", watched(Act.enter_log)),
     ):
         yield
@@ -300,7 +300,7 @@ def fill(store: Store, events: int) -> None:
                         "payload": pack_event(said),
                     }
                 )  # fmt: skip
-                act.commitments.append(commit_event(said, digest, number + 1))
+                act.commitments.extend(commit_events([(said, digest, number + 1)]))
             act.connection.execute(event_table.insert(), rows)
         done += some
 

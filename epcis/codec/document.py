@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from epcis.codec.cores import Job, Work, Worked
@@ -232,8 +233,7 @@ def event_divider(
 
     The second is empty where no member does. For one thread at a time.
     """
-    writer = JsonWriter(options)
-    return lambda event: writer.bare_parts(event, apart)
+    return partial(JsonWriter(options).bare_parts, apart=apart)
 
 
 def convert(

@@ -7,6 +7,7 @@ PostgreSQL many write at a time: entries are left without a place, and one seque
 
 from __future__ import annotations
 
+import json
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -14,12 +15,13 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import msgspec
 
 import epcis.ledger.tables  # noqa: F401  # declares them, so that create_all makes them
-from epcis.ledger.merkle import HASH_BYTES, Frontier, node_hash
+from epcis.ledger.entry import SALT_BYTES
+from epcis.ledger.merkle import HASH_BYTES, Frontier
 from epcis.ledger.subjects import note_subjects
 from epcis.store.columns import microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -27,12 +29,26 @@ if TYPE_CHECKING:
     from epcis.ledger.entry import Commitment
 
 TILE_WIDTH = 256
+EVENTS_JOINED_MIN = 8
+"""Entries of events that are handed to SQLite together; fewer are handed row by row."""
 _LEVEL_BITS = 8
+_NO_SALT = bytes(SALT_BYTES)
 
 _INSERT_PLACED = (
     "INSERT INTO ledger_entry (idx, kind, subject, public_hash, confidential_hash, salt, public,"
     " confidential, event, record_time, leaf) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 )
+# One statement for all entries of a batch: each row that the driver is handed costs more than
+# SQLite needs to store it. Places, hashes and salts come joined, in pieces of a fixed length.
+_INSERT_EVENTS = """
+INSERT INTO ledger_entry (idx, kind, subject, public_hash, confidential_hash, salt, event,
+ record_time, leaf)
+SELECT :first + key, :kind, substr(:subjects, 32 * key + 1, 32),
+ substr(:publics, 32 * key + 1, 32), substr(:confidentials, 32 * key + 1, 32),
+ nullif(substr(:salts, 16 * key + 1, 16), zeroblob(16)), value, :time,
+ substr(:leaves, 32 * key + 1, 32)
+FROM json_each(:events) ORDER BY key
+"""
 _INSERT_WAITING = """
 INSERT INTO ledger_entry (txid, kind, subject, public_hash, confidential_hash, salt, public,
  confidential, event, record_time)
@@ -93,7 +109,7 @@ class Writer:
         self._cursor = driver.cursor()
         self._mark = "?" if connection.dialect.name == "sqlite" else "%s"
 
-    def run(self, statement: str, values: Sequence[object] = ()) -> int:
+    def run(self, statement: str, values: Sequence[object] | Mapping[str, object] = ()) -> int:
         """Execute and say how many rows it touched."""
         self._cursor.execute(statement.replace("?", self._mark), values)
         return cast("int", self._cursor.rowcount)
@@ -139,26 +155,36 @@ def _append_in_line(writer: Writer, things: Sequence[Commitment], now_us: int) -
     head = read_head(writer)
     time_us = max(now_us, head.record_time_us)
     leaves = [thing.leaf(time_us) for thing in things]
-    writer.run_many(
-        _INSERT_PLACED,
-        [
-            (
-                index,
-                int(thing.kind),
-                thing.subject,
-                thing.public_hash,
-                thing.confidential_hash,
-                thing.salt,
-                thing.public,
-                thing.confidential,
-                thing.event,
-                time_us,
-                leaf,
-            )
+    if len(things) >= EVENTS_JOINED_MIN and all(thing.event is not None for thing in things):
+        _insert_events(writer, things, leaves, head.size, time_us)
+    else:
+        rows = [
+            (index, int(thing.kind), *thing[1:], time_us, leaf)
             for index, (thing, leaf) in enumerate(zip(things, leaves, strict=True), head.size)
-        ],
-    )
+        ]
+        writer.run_many(_INSERT_PLACED, rows)
     grow(writer, head, leaves, time_us)
+
+
+def _insert_events(
+    writer: Writer, things: Sequence[Commitment], leaves: Sequence[bytes], first: int, time_us: int
+) -> None:
+    """The entries of events, which keep no bytes, from place `first` on."""
+    kinds, subjects, publics, confidentials, salts, _, _, events = zip(*things, strict=True)
+    writer.run(
+        _INSERT_EVENTS,
+        {
+            "first": first,
+            "kind": int(kinds[0]),
+            "subjects": b"".join(subjects),
+            "publics": b"".join(publics),
+            "confidentials": b"".join(confidentials),
+            "salts": b"".join([salt or _NO_SALT for salt in salts]),
+            "events": json.dumps(events),
+            "time": time_us,
+            "leaves": b"".join(leaves),
+        },
+    )
 
 
 def _leave_waiting(writer: Writer, things: Sequence[Commitment], now_us: int) -> None:
@@ -183,9 +209,9 @@ def grow(writer: Writer, head: Head, leaves: Sequence[bytes], record_time_us: in
     Raises LogForked where the head has moved since it was read.
     """
     tree = head.tree()
-    for leaf in leaves:
-        tree.append(leaf)
-    _fill_tiles(writer, head.size, leaves)
+    made = tree.extend(leaves)
+    for level, hashes in enumerate(made[::_LEVEL_BITS]):
+        _extend_tiles(writer, level, head.size >> _LEVEL_BITS * level, hashes)
     moved = writer.run(
         _MOVE_HEAD,
         (tree.size, record_time_us, b"".join(tree.hashes), head.size, head.frontier),
@@ -195,52 +221,24 @@ def grow(writer: Writer, head: Head, leaves: Sequence[bytes], record_time_us: in
     note_subjects(writer, head.size, tree.size)
 
 
-def _fill_tiles(writer: Writer, size: int, leaves: Sequence[bytes]) -> None:
-    """Store the leaf tiles that `leaves` complete; `size` leaves stand before them."""
+def _extend_tiles(writer: Writer, level: int, size: int, hashes: Sequence[bytes]) -> None:
+    """Put hashes into the tiles of a level in which `size` hashes stand; of leaves, full ones."""
     number, held = divmod(size, TILE_WIDTH)
-    if held + len(leaves) < TILE_WIDTH:
+    if not level and held + len(hashes) < TILE_WIDTH:
         return
-    begun = writer.rows(_TAIL, (number * TILE_WIDTH, size)) if held else []
-    waiting = [bytes(row[0]) for row in begun]
-    waiting.extend(leaves)
-    roots: list[bytes] = []
-    full = len(waiting) // TILE_WIDTH
-    for nth in range(full):
-        tile = waiting[nth * TILE_WIDTH : (nth + 1) * TILE_WIDTH]
-        writer.run(_PUT_TILE, (0, number + nth, b"".join(tile)))
-        roots.append(tile_root(tile))
-    _raise_tiles(writer, 1, number, roots)
-
-
-def _raise_tiles(writer: Writer, level: int, first: int, roots: Sequence[bytes]) -> None:
-    """Put the roots of full tiles, from number `first` of the level below, into their level."""
-    done = 0
-    full_roots: list[bytes] = []
-    number = first // TILE_WIDTH
-    while done < len(roots):
-        held = (first + done) % TILE_WIDTH
-        tile = _tile_so_far(writer, level, number, held)
-        taken = roots[done : done + TILE_WIDTH - held]
-        tile.extend(taken)
-        writer.run(_PUT_TILE, (level, number, b"".join(tile)))
-        if len(tile) == TILE_WIDTH:
-            full_roots.append(tile_root(tile))
-        done += len(taken)
-        number += 1
-    if full_roots:
-        _raise_tiles(writer, level + 1, first // TILE_WIDTH, full_roots)
+    row = [*_tile_so_far(writer, level, number, held), *hashes]
+    for at in range(0, len(row), TILE_WIDTH):
+        tile = row[at : at + TILE_WIDTH]
+        if level or len(tile) == TILE_WIDTH:
+            writer.run(_PUT_TILE, (level, number + at // TILE_WIDTH, b"".join(tile)))
 
 
 def _tile_so_far(writer: Writer, level: int, number: int, held: int) -> list[bytes]:
+    """The first `held` hashes of a tile; leaves of one that is not full stand with the entries."""
     if not held:
         return []
+    if not level:
+        first = number * TILE_WIDTH
+        return [bytes(row[0]) for row in writer.rows(_TAIL, (first, first + held))]
     stored = bytes(writer.rows(_TILE, (level, number))[0][0])
     return [stored[at : at + HASH_BYTES] for at in range(0, held * HASH_BYTES, HASH_BYTES)]
-
-
-def tile_root(hashes: Sequence[bytes]) -> bytes:
-    """The root over the 256 hashes of a full tile."""
-    row = list(hashes)
-    for _ in range(_LEVEL_BITS):
-        row = [node_hash(row[at], row[at + 1]) for at in range(0, len(row), 2)]
-    return row[0]

@@ -14,10 +14,10 @@ from sqlalchemy import BigInteger, and_, false, not_, or_, select, true, type_co
 from zstandard import ZstdError
 
 from epcis.archive.reading import Shelves
-from epcis.ledger.append import TILE_WIDTH, tile_root
+from epcis.ledger.append import TILE_WIDTH
 from epcis.ledger.checkpoint import Checkpoint, Note, NoteRefused
 from epcis.ledger.entry import Entry, LeafKind
-from epcis.ledger.merkle import HASH_BYTES, Frontier
+from epcis.ledger.merkle import HASH_BYTES, Frontier, root_of
 from epcis.ledger.record import parts_of
 from epcis.ledger.signed import Signed, check_signed
 from epcis.ledger.tables import ledger_checkpoint, ledger_entry, ledger_head, ledger_tile
@@ -201,7 +201,7 @@ class _Audit:
         """A full tile against the stored one, and with it those above that become full."""
         yield from self._compare_tile(level, number, hashes)
         above = self.roots.setdefault(level + 1, [])
-        above.append(tile_root(hashes))
+        above.append(root_of(hashes))
         if len(above) == TILE_WIDTH:
             self.roots[level + 1] = []
             yield from self._check_tile(level + 1, number // TILE_WIDTH, above)

@@ -77,6 +77,30 @@ class Frontier:
         self.hashes.append(leaf)
         self.size += 1
 
+    def extend(self, leaves: Iterable[bytes]) -> list[list[bytes]]:
+        """Add leaf hashes; gives the complete nodes this makes, by level: the leaves first.
+
+        >>> tree = Frontier()
+        >>> [len(made) for made in tree.extend([EMPTY_ROOT] * 7)], tree.size, len(tree.hashes)
+        ([7, 3, 1], 7, 3)
+        """
+        made = [row := list(leaves)]
+        size, edges = self.size, []
+        self.size += len(row)
+        while row or size:
+            if size & 1:
+                row = [self.hashes.pop(), *row]
+            if len(row) & 1:
+                edges.append(row[-1])
+            # Where the row is odd, its last hash is at the edge and has no pair yet.
+            pairs = zip(row[::2], row[1::2], strict=False)
+            row = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
+            if row:
+                made.append(row)
+            size >>= 1
+        self.hashes = edges[::-1]
+        return made
+
     def root(self) -> bytes:
         """The root of the tree as it stands, RFC 9162 section 2.1.1."""
         if not self.hashes:

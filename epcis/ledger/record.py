@@ -21,6 +21,8 @@ from epcis.codec.document import WriteOptions, event_divider
 from epcis.ledger.entry import SALT_BYTES, Commitment, LeafKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from epcis.model import Event
 
 CONFIDENTIAL = frozenset(
@@ -94,23 +96,22 @@ class _Writers(threading.local):
 _writers = _Writers()
 
 
-def commit_event(event: Event, event_hash: bytes, seq: int) -> Commitment:
-    """Commit to an event under its event hash (32 bytes) and its row `event.seq`.
+def commit_events(told: Iterable[tuple[Event, bytes, int]]) -> list[Commitment]:
+    """Commit to events, each with its event hash (32 bytes) and its row `event.seq`.
 
-    The bytes are not kept with the entry: the event's own row gives them again.
+    Their bytes are not kept with the entries: the events' own rows give them again.
     """
-    parts = parts_of(event)
-    salt = os.urandom(SALT_BYTES) if parts.confidential else None
-    return Commitment(
-        LeafKind.EVENT,
-        event_hash,
-        sha256(parts.public).digest(),
-        sha256((salt or b"") + parts.confidential).digest(),
-        salt,
-        public=None,
-        confidential=None,
-        event=seq,
-    )
+    divide, kind = _writers.divide, LeafKind.EVENT
+    things = []
+    for event, event_hash, seq in told:
+        public, confidential = divide(event)
+        salt = os.urandom(SALT_BYTES) if confidential else None
+        public_hash = sha256(public).digest()
+        confidential_hash = sha256((salt or b"") + confidential).digest()
+        things.append(
+            Commitment(kind, event_hash, public_hash, confidential_hash, salt, None, None, seq)
+        )
+    return things
 
 
 @dataclass(frozen=True, slots=True)

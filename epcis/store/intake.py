@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
-from epcis.ledger.record import commit_event
+from epcis.ledger.record import commit_events
 from epcis.model import AggregationEvent, instant_of
 from epcis.store import life, rows
 from epcis.store.bulk import Hand
@@ -303,8 +303,8 @@ class Intake:
         named.sort()
         self._hand.insert("event_epc", rows.EVENT_EPC, named)
         rows.write_index(self._hand, [(one.seq, one.sealed.event) for one in told], self._party)
-        for one in told:
-            self._act.commitments.append(commit_event(one.sealed.event, one.sealed.digest, one.seq))
+        numbered = ((one.sealed.event, one.sealed.digest, one.seq) for one in told)
+        self._act.commitments.extend(commit_events(numbered))
         self._act.enter_log()
 
     def _void_meant(self, told: Sequence[_Told]) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -28,7 +31,7 @@ from epcis.codec.words import Words
 from schemas.cbv import bare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from epcis.codec.options import WriteOptions
     from epcis.model import (
@@ -48,6 +51,16 @@ if TYPE_CHECKING:
     from schemas.finding import Finding
 
 _encode: Final = msgspec.json.Encoder().encode
+_FieldWriter: TypeAlias = Callable[[Any], Any]
+
+
+class _Plan(NamedTuple):
+    """How events of one type are written."""
+
+    values: Callable[[Event], tuple[Any, ...]]
+    """All fields of an event, in the order of `members`."""
+    members: tuple[tuple[str, _FieldWriter | None], ...]
+    """Name of each field, and what writes its value where that is not written as it is."""
 
 
 class JsonWriter:
@@ -60,7 +73,8 @@ class JsonWriter:
         self._is_bare = False
         self._nil: list[str] = []
         self._close = b""
-        self._writers: dict[str, Callable[[Any], Any]] = {
+        self._plans: dict[str, _Plan] = {}
+        self._writers: dict[str, _FieldWriter] = {
             "ErrorDeclarationType": self._error_declaration,
             "EPCListType": self._words.epcs,
             "QuantityListType": self._quantities,
@@ -72,7 +86,13 @@ class JsonWriter:
             "SensorElementListType": self._sensors,
             "PersistentDispositionType": self._persistent_disposition,
             "ILMDType": self._ilmd,
+            "bizStep": partial(bare, "bizstep"),
+            "disposition": partial(bare, "disp"),
+            "certificationInfo": _one_or_more,
+            "parentID": self._words.epc,
+            "transformationID": self._words.epc,
         }
+        """By the name of a field, or of the record it holds."""
 
     @property
     def findings(self) -> list[Finding]:
@@ -168,49 +188,44 @@ class JsonWriter:
     def bare_members(self, event: Event) -> dict[str, Any]:
         """An event that stands by itself, as a JSON object with its own `@context`."""
         self._prefixes = Prefixes(())
-        members = self.members(event)
-        own = members.pop("@context", None)
-        context = [STANDARD_URL, own] if own else STANDARD_URL
-        return {"@context": context, **members}
+        members: dict[str, Any] = {"@context": STANDARD_URL}
+        self._tell(event, members)
+        if extra := self._prefixes.take():
+            members["@context"] = [STANDARD_URL, extra]
+        return members
 
     def members(self, event: Event) -> dict[str, Any]:
         """The event as a JSON object; numbers are raw JSON."""
+        members: dict[str, Any] = {}
+        self._tell(event, members)
+        if extra := self._prefixes.take():
+            members["@context"] = extra
+        return members
+
+    def _tell(self, event: Event, members: dict[str, Any]) -> None:
+        """Add all that an event says."""
         if event.namespaces:
             self._prefixes.hint(event.namespaces)
         event = modern(event)
         name = type(event).__name__
-        members: dict[str, Any] = {"type": name}
-        for field in SHAPES[name].fields:
-            value = getattr(event, field.attribute)
-            if value is None:
-                continue
-            members[field.name] = self._field(field.name, field.holds, value)
-        return self._finish(event, members)
-
-    def _field(self, name: str, holds: str, value: Any) -> Any:  # noqa: ANN401  # JSON
-        write = self._writers.get(holds)
-        if write is not None:
-            return write(value)
-        if name == "bizStep":
-            return bare("bizstep", value)
-        if name == "disposition":
-            return bare("disp", value)
-        if name == "certificationInfo":
-            return value[0] if len(value) == 1 else value
-        if name in ("parentID", "transformationID"):
-            return self._words.epc(value)
-        return value
-
-    def _finish(self, event: Event, members: dict[str, Any]) -> dict[str, Any]:
+        plan = self._plans.get(name) or self._plan(name)
+        members["type"] = name
+        for (member, write), value in zip(plan.members, plan.values(event), strict=True):
+            if value is not None:
+                members[member] = value if write is None else write(value)
         if event.extensions or event.attributes:
-            beside = beside_members(event.extensions, event.attributes, self._prefixes)
-            members.update(beside)
+            members.update(beside_members(event.extensions, event.attributes, self._prefixes))
         if self._nil:
             members[NIL] = self._nil
             self._nil = []
-        if extra := self._prefixes.take():
-            members["@context"] = extra
-        return members
+
+    def _plan(self, name: str) -> _Plan:
+        fields, writers = SHAPES[name].fields, self._writers
+        plan = self._plans[name] = _Plan(
+            attrgetter(*(field.attribute for field in fields)),
+            tuple((one.name, writers.get(one.holds) or writers.get(one.name)) for one in fields),
+        )
+        return plan
 
     def _quantities(self, quantities: Sequence[QuantityElement]) -> list[dict[str, Any]]:
         written = []
@@ -294,6 +309,10 @@ class JsonWriter:
         if part.extensions:
             members.update(to_members(part.extensions, self._prefixes))
         return members
+
+
+def _one_or_more(values: Sequence[str]) -> str | Sequence[str]:
+    return values[0] if len(values) == 1 else values
 
 
 def _sensor_value(name: str, value: str) -> Any:  # noqa: ANN401  # JSON

@@ -6,10 +6,12 @@ import threading
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from compliance.seal.checkpoint import seal_log, stamp_checkpoint
+from epcis.capture import record
 from epcis.fsck import fsck
 from epcis.ledger import sequencer
 from epcis.ledger.append import LogForked, Writer, grow, read_head
@@ -27,7 +29,8 @@ from epcis.ledger.sequencer import catch_up, delay, sequence
 from epcis.ledger.tables import ledger_entry
 from epcis.ledger.tree import Tree
 from epcis.store.database import Store
-from tests.epcis.ledger.conftest import NOW, tell
+from epcis.store.digest import event_digest
+from tests.epcis.ledger.conftest import NOW, shipped, tell
 
 
 def leaves(store: Store) -> list[bytes]:
@@ -89,6 +92,32 @@ def test_a_tile_of_the_log_is_what_its_leaves_give(told: Store):
         for level, number, width in ((0, 1, 75), (0, 2, 1), (1, 0, 2), (2, 0, 1), (0, 0, 0)):
             with pytest.raises(IndexError):
                 tree.tile(level, number, width)
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 700])
+def test_events_of_one_act_stand_in_the_log_in_their_order(store: Store, count: int):
+    events = [shipped(serial) for serial in range(count)]
+    open_events = [structs.replace(event, biz_transactions=None) for event in events[::3]]
+    events[::3] = open_events
+    with store.write(NOW) as act:
+        record(act, events)
+    catch_up(store, now=NOW)
+    with store.read() as view:
+        entry = ledger_entry.c
+        rows = view.connection.execute(
+            select(entry.subject, entry.kind, entry.event, entry.salt).order_by(entry.idx)
+        ).all()
+        tree = Tree(view.connection)
+        full = [tree.tile(0, number, 256) for number in range(count // 256)]
+    assert [row.subject for row in rows] == [event_digest(event) for event in events]
+    assert {row.kind for row in rows} == {LeafKind.EVENT}
+    assert [row.event for row in rows] == sorted(row.event for row in rows)
+    assert [row.salt is None for row in rows] == [
+        event.biz_transactions is None for event in events
+    ]
+    assert len({row.salt for row in rows if row.salt}) == count - len(open_events)
+    assert b"".join(full) == b"".join(leaves(store)[: 256 * len(full)])
+    assert list(fsck(store, now=NOW)) == []
 
 
 def test_the_clock_going_back_does_not_take_the_log_back(told: Store):

@@ -77,6 +77,21 @@ def test_every_consistency_proof_between_trees_up_to_69_leaves_holds():
             check_consistency(old, roots[old], new, roots[new], proof)
 
 
+def test_leaves_added_together_grow_the_same_tree_as_one_by_one():
+    entries = leaves(LARGEST)
+    node = nodes_of(entries)
+    for before in range(LARGEST + 1):
+        for after in range(before, LARGEST + 1):
+            one_by_one, together = Frontier.of(before, node), Frontier.of(before, node)
+            for leaf in entries[before:after]:
+                one_by_one.append(leaf)
+            made = together.extend(entries[before:after])
+            assert together == one_by_one
+            for level, hashes in enumerate(made):
+                complete = range(before >> level, after >> level)
+                assert hashes == [node(level, index) for index in complete]
+
+
 def test_the_frontier_can_be_read_back_from_nodes():
     entries = leaves(LARGEST)
     grown = Frontier()
