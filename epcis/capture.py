@@ -19,6 +19,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from epcis.codec.document import DocumentRefused, Limits, open_document
+from epcis.detached import detached
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.record import DocumentSaid
 from epcis.store import tables
@@ -182,7 +183,7 @@ class _Capture:
         return Receipt(self.received.digest.hex(), events, 0, events, (again,))
 
     def _sealed(self, reader: DocumentReader) -> Iterator[Sealed]:
-        for position, event in enumerate(reader):
+        for position, event in enumerate(detached(reader)):
             try:
                 one = seal(event, event_digest(event), position)
             except (ValueError, OverflowError) as fault:

@@ -72,7 +72,8 @@ def _typed_id(match: re.Match[str], raw: object, names: Names) -> Condition:
     kind = match["kind"]
     vocabulary = "btt" if kind == "bizTransaction" else "sdt"
     kind_type = bare(vocabulary, names.word(match["type"]))
-    return HasWord(tuple(word(kind, canonical_key(text), kind_type) for text in texts(raw)))
+    asked = map(names.word, texts(raw))
+    return HasWord(tuple(word(kind, canonical_key(text), kind_type) for text in asked))
 
 
 _MASTERED: Final = {

@@ -7,6 +7,7 @@ published query schema that differ (`GE_errorDeclaration_Time`, `EQ_ATTR_…`) a
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from epcis.query.conditions import (
@@ -232,8 +233,8 @@ def _when(column: str, op: Op) -> Reader:
     return lambda raw, _: When(column, op, moment(raw))
 
 
-def _texts(column: str) -> Reader:
-    return lambda raw, _: OneOf(column, texts(raw))
+def _iris(column: str) -> Reader:
+    return lambda raw, names: OneOf(column, tuple(map(names.word, texts(raw))))
 
 
 def _choice(column: str, allowed: tuple[str, ...]) -> Reader:
@@ -256,39 +257,44 @@ def _event_type(raw: object, names: Names) -> Condition:
 
 
 def _place(column: str) -> Reader:
-    return lambda raw, _: OneOf(column, tuple(canonical_key(text) for text in texts(raw)))
+    return lambda raw, names: OneOf(column, _keys(raw, names))
 
 
 def _below(column: str) -> Reader:
-    return lambda raw, _: Descends(column, tuple(canonical_key(text) for text in texts(raw)))
+    return lambda raw, names: Descends(column, _keys(raw, names))
+
+
+def _keys(raw: object, names: Names) -> tuple[str, ...]:
+    return tuple(canonical_key(names.word(text)) for text in texts(raw))
 
 
 def _names(*roles: Role) -> Reader:
-    def read_patterns(raw: object, _: Names) -> Condition:
-        return NamesItem(roles, tuple(one for text in texts(raw) for one in read(text)))
+    def read_patterns(raw: object, names: Names) -> Condition:
+        asked = map(names.word, texts(raw))
+        return NamesItem(roles, tuple(one for text in asked for one in read(text)))
 
     return read_patterns
 
 
 def _names_class(*roles: Role) -> Reader:
-    def read_patterns(raw: object, _: Names) -> Condition:
-        return NamesClass(roles, tuple(one for text in texts(raw) for one in read_class(text)))
+    def read_patterns(raw: object, names: Names) -> Condition:
+        asked = map(names.word, texts(raw))
+        return NamesClass(roles, tuple(one for text in asked for one in read_class(text)))
 
     return read_patterns
 
 
-def _sensor(*columns: str, vocabulary: str = "", keys: bool = False, upper: bool = False) -> Reader:
+def _sensor(*columns: str, spell: Callable[[str], str] = str) -> Reader:
+    """Values that name something, each in the spelling of the index."""
+
     def read_values(raw: object, names: Names) -> Condition:
-        values = texts(raw)
-        if vocabulary:
-            values = tuple(bare(vocabulary, names.word(one)) for one in values)
-        if keys:
-            values = tuple(canonical_key(one) for one in values)
-        if upper:
-            values = tuple(one.upper() for one in values)
-        return SensorOneOf(columns, values)
+        return SensorOneOf(columns, tuple(spell(names.word(one)) for one in texts(raw)))
 
     return read_values
+
+
+def _sensor_text(column: str, spell: Callable[[str], str] = str) -> Reader:
+    return lambda raw, _: SensorOneOf((column,), tuple(map(spell, texts(raw))))
 
 
 def _sensor_when(op: Op, *columns: str) -> Reader:
@@ -297,10 +303,6 @@ def _sensor_when(op: Op, *columns: str) -> Reader:
 
 def _if_true(condition: Condition) -> Reader:
     return lambda raw, _: condition if flag(raw) else None
-
-
-def _event_id(raw: object, _: Names) -> Condition:
-    return OneOf("event_id", texts(raw))
 
 
 def _bare_amount(column: str, op: Op, *, sensor: bool) -> Reader:
@@ -324,7 +326,7 @@ def _fixed() -> dict[str, Reader]:
         "WD_readPoint": _below("read_point"),
         "EQ_bizLocation": _place("biz_location"),
         "WD_bizLocation": _below("biz_location"),
-        "EQ_transformationID": _texts("transformation_id"),
+        "EQ_transformationID": _iris("transformation_id"),
         "MATCH_epc": _names(Role.EPC, Role.CHILD),
         "MATCH_parentID": _names(Role.PARENT),
         "MATCH_inputEPC": _names(Role.INPUT),
@@ -334,19 +336,19 @@ def _fixed() -> dict[str, Reader]:
         "MATCH_inputEPCClass": _names_class(Role.INPUT),
         "MATCH_outputEPCClass": _names_class(Role.OUTPUT),
         "MATCH_anyEPCClass": _names_class(*ANY_ROLE),
-        "EQ_eventID": _event_id,
+        "EQ_eventID": _iris("event_id"),
         "EXISTS_errorDeclaration": _if_true(Declared()),
         "EQ_errorReason": _vocabulary("error_reason", "er"),
         "EQ_correctiveEventID": _word("correctiveEventID"),
         "EXISTS_sensorElementList": _if_true(HasSensor()),
-        "EQ_type": _sensor("type", vocabulary="measurement"),
-        "EQ_deviceID": _sensor("device", "element_device", keys=True),
+        "EQ_type": _sensor("type", spell=partial(bare, "measurement")),
+        "EQ_deviceID": _sensor("device", "element_device", spell=canonical_key),
         "EQ_dataProcessingMethod": _sensor("method", "element_method"),
         "EQ_bizRules": _sensor("rules", "element_rules"),
         "EQ_microorganism": _sensor("microorganism"),
         "EQ_chemicalSubstance": _sensor("substance"),
-        "EQ_stringValue": _sensor("string_value"),
-        "EQ_hexBinaryValue": _sensor("hex_value", upper=True),
+        "EQ_stringValue": _sensor_text("string_value"),
+        "EQ_hexBinaryValue": _sensor_text("hex_value", str.upper),
         "EQ_uriValue": _sensor("uri_value"),
         "EQ_booleanValue": lambda raw, _: SensorFlag(flag(raw)),
     }

@@ -24,6 +24,7 @@ from epcis.capture_job import Behaviour, Job, TooManyJobs
 from epcis.codec.document import Limits, Syntax, open_document
 from epcis.codec.refusal import DocumentRefused
 from epcis.desk import Problem, now_of, settings_of, store_of
+from epcis.detached import detached
 from epcis.hash import event_hash
 from epcis.query import paging
 from epcis.routes.addresses import address, identifier
@@ -412,7 +413,7 @@ def _store_event(request: Request, caller: Caller, body: bytes, media_type: str)
     reader = open_document(body, strict=True)
     _must_agree(reader.stream.sniffed.syntax, media_type)
     events: list[Event] = []
-    for event in reader:
+    for event in detached(reader):
         events.append(event)
         if len(events) > 1:
             break

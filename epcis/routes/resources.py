@@ -30,7 +30,7 @@ from epcis.routes.described import (
     events_described,
 )
 from epcis.routes.events import asked, event_page, question
-from epcis.routes.negotiation import Agreement, agree
+from epcis.routes.negotiation import Agreement, agree, extensions
 from epcis.routes.problems import not_found, refusal
 from epcis.store.items import ItemState
 from epcis.store.items import item as item_state
@@ -156,7 +156,7 @@ def _one(resource: Resource, request: Request, caller: Caller) -> Response:
     """What there is about one value: its events; the published interface lets it be paged."""
     refuse_parameters(request, *_PAGING)
     agreement = agree(request)
-    value = identifier(request, resource.name)
+    value = agreement.names.word(identifier(request, resource.name))
     _must_be_seen(resource, request, caller, value)
     return collection(agreement, ["events"], {})
 
@@ -164,7 +164,7 @@ def _one(resource: Resource, request: Request, caller: Caller) -> Response:
 def _events(resource: Resource, request: Request, caller: Caller) -> Response:
     """The events of one value; further query parameters narrow them."""
     agreement = agree(request)
-    value = identifier(request, resource.name, "/events")
+    value = agreement.names.word(identifier(request, resource.name, "/events"))
     _must_be_seen(resource, request, caller, value)
     asked_for = question(
         request, agreement, caller, fixed={resource.parameter: [resource.key(value)]}
@@ -289,7 +289,7 @@ def epc_resources(request: Request, epc: str, caller: MayQuery) -> Response:
 
 def _seen_epc(request: Request, caller: Caller, tail: str) -> str:
     """The EPC of the address; 404 where the caller may see no event that names it."""
-    value = identifier(request, "epcs", tail)
+    value = extensions(request).word(identifier(request, "epcs", tail))
     with store_of(request).read(party=caller.party) as view:
         if not seen.item_is_seen(view, canonical_key(value), party=caller.party):
             raise not_found(f"no event names '{value[:200]}'")
