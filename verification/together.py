@@ -25,10 +25,6 @@ class Together:
 
     async def look(self, code: str, serial: str) -> Seen:
         """The stops, and what is recorded of a pack. Raises `StoreAway`."""
-        if self._store.is_sqlite:
-            with glance(self._store) as view:
-                stops, (row,) = look(view, [(code, serial)])
-            return stops, row
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Seen] = loop.create_future()
         self._waiting.append(((code, serial), future))

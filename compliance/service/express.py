@@ -14,21 +14,23 @@ from compliance.service.app import NOT_SNIFFED, checkpoint_named
 from compliance.service.gate import BodyLimit, Gate
 from compliance.service.telemetry import Telemetry
 from epcis.desk import Problem
-from verification.routes import counter_of, is_hot, refusal
+from verification.routes import Counter, counter_of, is_hot, refusal
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import Receive, Scope, Send
 
-    from verification.routes import Reply
+    from epcis.store.database import Store
 
 
 class _House(NamedTuple):
-    """The application's own layers."""
+    """The application's own layers, and what stands behind them."""
 
     gate: Gate
     limit: BodyLimit
     telemetry: Telemetry
+    counter: Counter
+    store: Store
 
 
 class Express:
@@ -42,20 +44,19 @@ class Express:
         """Answer a hot route; take the ordinary way for any other."""
         if scope["type"] != "http" or not is_hot(scope["path"]):
             await self._app(scope, receive, send)
+            if scope["type"] == "lifespan":
+                self._house = None  # its counter is closed now
             return
         begun_s = time.perf_counter()
         house = self._house or self._find_house()
-        reply = await self._reply(house, scope, receive)
-        house.telemetry.count(scope, reply.status, time.perf_counter() - begun_s)
-        await reply.send(send, NOT_SNIFFED, *checkpoint_named(self._app.state.store))
-
-    async def _reply(self, house: _House, scope: Scope, receive: Receive) -> Reply:
         try:
             caller, _ = house.gate.admit(scope)
             timed = house.limit.within(scope, receive)
+            reply = await house.counter.reply(scope, timed, caller)
         except Problem as problem:
-            return refusal(problem)
-        return await counter_of(self._app.state).reply(scope, timed, caller)
+            reply = refusal(problem)
+        house.telemetry.count(scope, reply.status, time.perf_counter() - begun_s)
+        await reply.send(send, NOT_SNIFFED, *checkpoint_named(house.store))
 
     def _find_house(self) -> _House:
         """The layers that the application was built with."""
@@ -66,5 +67,8 @@ class Express:
         while layer is not None:
             layers[type(layer)] = layer
             layer = getattr(layer, "app", None)
-        self._house = _House(layers[Gate], layers[BodyLimit], layers[Telemetry])
+        state = self._app.state
+        self._house = _House(
+            layers[Gate], layers[BodyLimit], layers[Telemetry], counter_of(state), state.store
+        )
         return self._house

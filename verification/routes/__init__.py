@@ -7,10 +7,26 @@ from starlette.routing import Route
 
 from verification.fmd.operation import CHANGES
 from verification.routes import national, national_rest, national_soap, oversight, partners
-from verification.routes.counter import FastLane, close_counter, counter_of, hot_route, is_hot
+from verification.routes.counter import (
+    Counter,
+    FastLane,
+    close_counter,
+    counter_of,
+    hot_route,
+    is_hot,
+)
 from verification.routes.reply import Reply, refusal
 
-__all__ = ["FastLane", "Reply", "close_counter", "counter_of", "is_hot", "refusal", "router"]
+__all__ = [
+    "Counter",
+    "FastLane",
+    "Reply",
+    "close_counter",
+    "counter_of",
+    "is_hot",
+    "refusal",
+    "router",
+]
 
 
 class _Hot:

@@ -7,14 +7,12 @@ framework's routing, and passes everything else on.
 from __future__ import annotations
 
 import time
-from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from epcis.desk import Caller, Problem
 from epcis.store.database import StoreAway, StoreFull
-from schemas.finding import Finding, Severity, Where
 from verification.answers import (
     NotOurs,
     OperationWanted,
@@ -25,19 +23,16 @@ from verification.answers import (
     answer_round,
 )
 from verification.elsewhere import maybe_elsewhere
-from verification.fmd.known import known_from
 from verification.fmd.operation import Operation
-from verification.fmd.perform import Answer, status_of
-from verification.glance import glance, let_go
+from verification.glance import let_go
 from verification.guessing import until_veiled
 from verification.history import utc_text
 from verification.lines import close_lines, lines_of
-from verification.participants import who_is
 from verification.rounds import Rounds
-from verification.routes.reply import JSON, NOT_KEPT, Reply, refusal
+from verification.routes.reply import JSON, NOT_KEPT, Reply, bad_request, refusal, told_json
+from verification.routes.status import StatusQueries
 from verification.routes.wanted import PackBody, asked_of, request_of
 from verification.settings import settings_of
-from verification.together import Together
 from verification.verdict import Reason, Verdict
 from verification.verify import is_known_product
 from verification.vrs.credential import HEADERS, Checked, Outcome, Policy
@@ -49,13 +44,10 @@ if TYPE_CHECKING:
 
     from epcis.desk import Clock
     from epcis.store.database import Act, Store
-    from verification.verdict import Word
     from verification.vrs.question import Question
 
 _OPERATIONS = {f"/packs/{one.value}": one for one in Operation if one is not Operation.VERIFY}
-_STATUS_PARAMETERS = frozenset({"gtin", "serial", "lot", "expiry"})
 _CONNECTIVITY_PARAMETERS = frozenset({"gtin", "reqGLN", "context"})
-_COLOURS = ("green", "amber", "amber", "red")
 
 
 class Counter:
@@ -69,8 +61,7 @@ class Counter:
         self._rounds: Rounds[Wanted, Told] = Rounds(
             self._store, self._clock, self._work, waiting_max=settings.waiting_max
         )
-
-        self._together = Together(self._store)
+        self._statuses = StatusQueries(self._store, self._clock, settings)
 
     def _work(self, act: Act, round_: list[Wanted]) -> list[Told]:
         return answer_round(act, round_, self._settings)
@@ -92,6 +83,10 @@ class Counter:
         path = scope["path"]
         if path.startswith("/packs/"):
             try:
+                _need_scope(caller)
+                if path == "/packs/status":
+                    _need_method(scope, "GET")
+                    return await self._statuses.reply(scope["query_string"], caller)
                 return await self._pack(scope, receive, caller)
             except (Problem, StoreAway, StoreFull) as fault:
                 return refusal(fault)
@@ -101,9 +96,6 @@ class Counter:
 
     async def _pack(self, scope: Scope, receive: Receive, caller: Caller) -> Reply:
         path = scope["path"]
-        _need_scope(caller)
-        if path == "/packs/status":
-            return await self._status(scope, caller)
         _need_method(scope, "POST")
         body = await _body(scope, receive, self._settings.body_bytes_max)
         wanted: Wanted
@@ -118,26 +110,6 @@ class Counter:
         if isinstance(told, Verdict) and told.reason is Reason.NOT_CONFIRMED:
             await until_veiled(begun_s)
         status, said = told_json(told)
-        return Reply(status, (JSON, NOT_KEPT), said)
-
-    async def _status(self, scope: Scope, caller: Caller) -> Reply:
-        """The query that never alerts, never counts and keeps nothing (Art. 36(f))."""
-        _need_method(scope, "GET")
-        try:
-            given = parameters_of(scope["query_string"], _STATUS_PARAMETERS)
-        except MalformedError as error:
-            raise _bad_request(str(error)) from None
-        named = given.get
-        body = PackBody(
-            None, named("gtin"), named("serial"), named("lot"), named("expiry"), alerting=False
-        )
-        now, settings = self._clock(), self._settings
-        request = request_of(Operation.VERIFY, body, now, settings)
-        stops, row = await self._together.look(request.code, request.serial)
-        who = who_is(stops, caller, settings)
-        with glance(self._store) as view:
-            known = known_from(view, request, who.market, stops, row)
-        status, said = told_json(status_of(request, who, known, settings.rule_pack, now))
         return Reply(status, (JSON, NOT_KEPT), said)
 
     async def _question(self, scope: Scope, caller: Caller) -> Reply:
@@ -260,42 +232,6 @@ def counter_of(state: Any) -> Counter:  # noqa: ANN401  # Starlette's State
     return cast("Counter", held)
 
 
-def told_json(told: Told) -> tuple[int, bytes]:
-    """Status and body of an answer to `/packs/…`; `Problem` 429 where the budget is spent."""
-    if isinstance(told, Verdict):
-        return 200, msgspec.json.encode(told.as_dict())
-    if isinstance(told, Answer):
-        # Written as it is but for its beginning: made a dictionary first, it would cost twice.
-        return told.http, _head(told.word, told.severity) + _encoder.encode(told)[1:]
-    raise Problem(
-        429,
-        "Too many unknown serial numbers",
-        "your budget of unknown serial numbers for this product is used up for today; ask the "
-        "operator to confirm who you are, or come back tomorrow",
-        headers={"Retry-After": "86400"},
-    )
-
-
-_encoder = msgspec.json.Encoder()
-
-
-@cache
-def _head(word: Word, severity: int) -> bytes:
-    """How the JSON of an operation's answer begins, as `answer_dict` has it."""
-    said = {"verdict": word.value, "colour": _COLOURS[severity], "severity": severity}
-    return msgspec.json.encode(said)[:-1] + b","
-
-
-def answer_dict(answer: Answer) -> dict[str, object]:
-    """An operation's answer as every JSON route shows it."""
-    return {
-        "verdict": answer.word.value,
-        "colour": _COLOURS[answer.severity],
-        "severity": answer.severity,
-        **cast("dict[str, object]", msgspec.to_builtins(answer)),
-    }
-
-
 def _credential_text(checked: Checked) -> str:
     """What the log says of a credential."""
     return " ".join((checked.outcome.value, *checked.codes))
@@ -340,7 +276,7 @@ async def _body(scope: Scope, receive: Receive, bytes_max: int) -> PackBody:
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise _bad_request("the body was not sent to its end")
+            raise bad_request("the body was not sent to its end")
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > bytes_max:
@@ -349,18 +285,7 @@ async def _body(scope: Scope, receive: Receive, bytes_max: int) -> PackBody:
     try:
         return _decoder.decode(b"".join(parts))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _bad_request(str(error)) from None
+        raise bad_request(str(error)) from None
 
 
 _decoder = msgspec.json.Decoder(PackBody)
-
-
-def _bad_request(what: str) -> Problem:
-    finding = Finding(
-        "request.malformed",
-        Severity.ERROR,
-        what,
-        "see /openapi.json for what this route takes",
-        Where(path="body"),
-    )
-    return Problem(400, "Request not understood", what, findings=(finding,))

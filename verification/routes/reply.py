@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from epcis.desk import Problem, problem_response
 from epcis.store.database import StoreAway, StoreFull
+from schemas.finding import Finding, Severity, Where
+from verification.fmd.perform import Answer
+from verification.verdict import Verdict
 
 if TYPE_CHECKING:
     from starlette.types import Send
 
+    from verification.answers import Told
+    from verification.verdict import Word
+
 JSON = (b"content-type", b"application/json")
 NOT_KEPT = (b"cache-control", b"private, no-cache")
+_COLOURS = ("green", "amber", "amber", "red")
+_encoder = msgspec.json.Encoder()
 
 
 class Reply(NamedTuple):
@@ -45,3 +56,38 @@ def _of_store(fault: StoreAway | StoreFull) -> Problem:
         "nothing was stored; send it again in a moment",
         headers={"Retry-After": "2"},
     )
+
+
+def told_json(told: Told) -> tuple[int, bytes]:
+    """Status and body of an answer to `/packs/…`; `Problem` 429 where the budget is spent."""
+    if isinstance(told, Verdict):
+        return 200, msgspec.json.encode(told.as_dict())
+    if isinstance(told, Answer):
+        # Written as it is but for its beginning: made a dictionary first, it would cost twice.
+        return told.http, _head(told.word, told.severity) + _encoder.encode(told)[1:]
+    raise Problem(
+        429,
+        "Too many unknown serial numbers",
+        "your budget of unknown serial numbers for this product is used up for today; ask the "
+        "operator to confirm who you are, or come back tomorrow",
+        headers={"Retry-After": "86400"},
+    )
+
+
+@cache
+def _head(word: Word, severity: int) -> bytes:
+    """How the JSON of an operation's answer begins."""
+    said = {"verdict": word.value, "colour": _COLOURS[severity], "severity": severity}
+    return msgspec.json.encode(said)[:-1] + b","
+
+
+def bad_request(what: str) -> Problem:
+    """400 with what could not be read."""
+    finding = Finding(
+        "request.malformed",
+        Severity.ERROR,
+        what,
+        "see /openapi.json for what this route takes",
+        Where(path="body"),
+    )
+    return Problem(400, "Request not understood", what, findings=(finding,))
