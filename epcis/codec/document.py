@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from epcis.codec.cores import Job, Work, Worked
@@ -233,7 +232,7 @@ def event_divider(
 
     The second is empty where no member does. For one thread at a time.
     """
-    return partial(JsonWriter(options).bare_parts, apart=apart)
+    return JsonWriter(options, apart).bare_parts
 
 
 def convert(

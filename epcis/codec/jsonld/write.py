@@ -59,14 +59,19 @@ class _Plan(NamedTuple):
 
     values: Callable[[Event], tuple[Any, ...]]
     """All fields of an event, in the order of `members`."""
-    members: tuple[tuple[str, _FieldWriter | None], ...]
-    """Name of each field, and what writes its value where that is not written as it is."""
+    members: tuple[tuple[str, _FieldWriter | None, bool], ...]
+    """Name of each field, what writes its value where that is not written as it is, and whether it
+    stands apart."""
 
 
 class JsonWriter:
-    """Writes one document: `begin`, then each `event`, then `end`; all return bytes to write."""
+    """Writes one document: `begin`, then each `event`, then `end`; all return bytes to write.
 
-    def __init__(self, options: WriteOptions) -> None:
+    `apart` tells of members of events that `bare_parts` puts into an object of their own.
+    """
+
+    def __init__(self, options: WriteOptions, apart: Callable[[str], bool] | None = None) -> None:
+        self._apart = apart or _never
         self._words = Words(options)
         self._prefixes = Prefixes(())
         self._count = 0
@@ -177,19 +182,19 @@ class JsonWriter:
 
     def bare_event(self, event: Event) -> bytes:
         """One event that stands by itself, with its own `@context`."""
-        return _encode(self.bare_members(event))
+        return _encode(self._bare_members(event))
 
-    def bare_parts(self, event: Event, apart: Callable[[str], bool]) -> tuple[bytes, bytes]:
-        """The members of a bare event as two objects: the second has those that stand `apart`."""
-        rest = self.bare_members(event)
-        second = {name: rest.pop(name) for name in [name for name in rest if apart(name)]}
-        return _encode(rest), _encode(second) if second else b""
+    def bare_parts(self, event: Event) -> tuple[bytes, bytes]:
+        """The members of a bare event as two objects; the second is empty where none is apart."""
+        apart: dict[str, Any] = {}
+        members = self._bare_members(event, apart)
+        return _encode(members), _encode(apart) if apart else b""
 
-    def bare_members(self, event: Event) -> dict[str, Any]:
+    def _bare_members(self, event: Event, apart: dict[str, Any] | None = None) -> dict[str, Any]:
         """An event that stands by itself, as a JSON object with its own `@context`."""
         self._prefixes = Prefixes(())
         members: dict[str, Any] = {"@context": STANDARD_URL}
-        self._tell(event, members)
+        self._tell(event, members, members if apart is None else apart)
         if extra := self._prefixes.take():
             members["@context"] = [STANDARD_URL, extra]
         return members
@@ -197,34 +202,38 @@ class JsonWriter:
     def members(self, event: Event) -> dict[str, Any]:
         """The event as a JSON object; numbers are raw JSON."""
         members: dict[str, Any] = {}
-        self._tell(event, members)
+        self._tell(event, members, members)
         if extra := self._prefixes.take():
             members["@context"] = extra
         return members
 
-    def _tell(self, event: Event, members: dict[str, Any]) -> None:
-        """Add all that an event says."""
+    def _tell(self, event: Event, *objects: dict[str, Any]) -> None:
+        """Add all that an event says to the first of two objects, or the second if it is apart."""
         if event.namespaces:
             self._prefixes.hint(event.namespaces)
         event = modern(event)
         name = type(event).__name__
         plan = self._plans.get(name) or self._plan(name)
-        members["type"] = name
-        for (member, write), value in zip(plan.members, plan.values(event), strict=True):
+        objects[0]["type"] = name
+        for (member, write, apart), value in zip(plan.members, plan.values(event), strict=True):
             if value is not None:
-                members[member] = value if write is None else write(value)
+                objects[apart][member] = value if write is None else write(value)
         if event.extensions or event.attributes:
-            members.update(beside_members(event.extensions, event.attributes, self._prefixes))
+            beside = beside_members(event.extensions, event.attributes, self._prefixes)
+            for member, value in beside.items():
+                objects[self._apart(member)][member] = value
         if self._nil:
-            members[NIL] = self._nil
+            objects[self._apart(NIL)][NIL] = self._nil
             self._nil = []
 
     def _plan(self, name: str) -> _Plan:
         fields, writers = SHAPES[name].fields, self._writers
-        plan = self._plans[name] = _Plan(
-            attrgetter(*(field.attribute for field in fields)),
-            tuple((one.name, writers.get(one.holds) or writers.get(one.name)) for one in fields),
+        values = attrgetter(*(field.attribute for field in fields))
+        members = tuple(
+            (one.name, writers.get(one.holds) or writers.get(one.name), self._apart(one.name))
+            for one in fields
         )
+        plan = self._plans[name] = _Plan(values, members)
         return plan
 
     def _quantities(self, quantities: Sequence[QuantityElement]) -> list[dict[str, Any]]:
@@ -309,6 +318,10 @@ class JsonWriter:
         if part.extensions:
             members.update(to_members(part.extensions, self._prefixes))
         return members
+
+
+def _never(_member: str) -> bool:
+    return False
 
 
 def _one_or_more(values: Sequence[str]) -> str | Sequence[str]:
