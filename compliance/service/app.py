@@ -22,8 +22,9 @@ from compliance.service.practice import practice_of
 from compliance.service.routers import include_floors
 from compliance.service.telemetry import Telemetry
 from epcis.archive.reading import ArchiveAway
-from epcis.desk import Problem, problem_response
+from epcis.desk import Problem
 from epcis.routes.described import REFUSED, path_described
+from epcis.routes.problems import answer_anywhere
 from epcis.store.database import StoreAway, StoreFull
 from schemas.finding import Finding, Severity, Where
 from verification.image.limits import Limits
@@ -193,35 +194,36 @@ class AnswerHeaders:
 
 def _add_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(Problem)
-    async def problem(_: Request, exc: Problem) -> Response:
-        return problem_response(exc)
+    async def problem(request: Request, exc: Problem) -> Response:
+        return answer_anywhere(request, exc)
 
     @app.exception_handler(HTTPException)
-    async def http(_: Request, exc: HTTPException) -> Response:
+    async def http(request: Request, exc: HTTPException) -> Response:
         headers = dict(exc.headers or {})
-        return problem_response(Problem(exc.status_code, exc.detail, exc.detail, headers=headers))
+        told = Problem(exc.status_code, exc.detail, exc.detail, headers=headers)
+        return answer_anywhere(request, told)
 
     @app.exception_handler(RequestValidationError)
-    async def validation(_: Request, exc: RequestValidationError) -> Response:
-        return problem_response(_of_validation(exc))
+    async def validation(request: Request, exc: RequestValidationError) -> Response:
+        return answer_anywhere(request, _of_validation(exc))
 
     @app.exception_handler(Exception)
     async def fault(request: Request, exc: Exception) -> Response:
         _log.error("request failed", method=request.method, path=request.url.path, exc_info=exc)
-        return problem_response(_OUR_FAULT)
+        return answer_anywhere(request, _OUR_FAULT)
 
     @app.exception_handler(StoreFull)
-    async def full(_: Request, exc: StoreFull) -> Response:
+    async def full(request: Request, exc: StoreFull) -> Response:
         del exc
-        return problem_response(_NO_SPACE)
+        return answer_anywhere(request, _NO_SPACE)
 
     @app.exception_handler(ArchiveAway)
-    async def archived(_: Request, exc: ArchiveAway) -> Response:
-        return problem_response(exc.problem)
+    async def archived(request: Request, exc: ArchiveAway) -> Response:
+        return answer_anywhere(request, exc.problem)
 
     @app.exception_handler(StoreAway)
-    async def away(_: Request, exc: StoreAway) -> Response:
-        return problem_response(_store_away(exc))
+    async def away(request: Request, exc: StoreAway) -> Response:
+        return answer_anywhere(request, _store_away(exc))
 
 
 def _of_validation(exc: RequestValidationError) -> Problem:

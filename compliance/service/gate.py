@@ -12,9 +12,12 @@ from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from starlette.requests import Request
+
 from compliance.service import access
 from compliance.service.keyring import KeyRing
-from epcis.desk import Caller, Problem, problem_response
+from epcis.desk import Caller, Problem
+from epcis.routes.problems import answer_anywhere
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -304,4 +307,4 @@ async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) 
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": problem.title})
         return
-    await problem_response(problem)(scope, receive, send)
+    await answer_anywhere(Request(scope), problem)(scope, receive, send)

@@ -52,7 +52,8 @@ class Names:
                 raise UnknownName(
                     f"GS1-Extensions '{part.strip()}' is not of the form prefix=namespace"
                 )
-            prefixes[prefix.strip()] = namespace.strip()
+            if prefixes.setdefault(prefix.strip(), namespace.strip()) != namespace.strip():
+                raise UnknownName(f"GS1-Extensions binds '{prefix.strip()}' to two namespaces")
         if len(prefixes) > EXTENSIONS_MAX:
             raise UnknownName(f"GS1-Extensions declares more than {EXTENSIONS_MAX} prefixes")
         return cls(prefixes)

@@ -172,6 +172,12 @@ def answer(request: Request, problem: Problem) -> Response:
     return problem_response(problem)
 
 
+def answer_anywhere(request: Request, problem: Problem) -> Response:
+    """The answer of a problem that arose before any route: below `/epcis` as the routes say it."""
+    below = request.scope["path"].startswith("/epcis/")
+    return answer(request, problem) if below else problem_response(problem)
+
+
 def wants_xml(request: Request) -> bool:
     """Whether the caller's first choice among JSON and XML is XML."""
     accept = request.headers.get("accept", "").lower()

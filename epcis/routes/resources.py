@@ -325,3 +325,15 @@ for _path in (
     "/epcs/{epc:path}",
 ):
     capable(router, _path, "GET")
+
+
+@router.api_route(
+    "/{path:path}",
+    methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+    include_in_schema=False,
+)
+def nothing(request: Request, path: str) -> Response:
+    """Every address that the standard does not have; this one stands last."""
+    raise not_found(
+        f"there is nothing at '{path[:200]}'; GET {request.base_url}epcis/ says what is"
+    )

@@ -79,6 +79,17 @@ async def test_bad_credentials_are_never_taken_for_none(client, value: str) -> N
         assert refused.headers["WWW-Authenticate"].startswith("Bearer")
 
 
+async def test_below_epcis_a_refusal_comes_as_xml_to_who_asked_for_xml(client) -> None:
+    bad = {"Authorization": "Bearer nonsense", "Accept": "application/xml"}
+    async with client() as portal:
+        refused = await portal.get("/epcis/events", headers=bad)
+        elsewhere = await portal.get("/recalls", headers=bad)
+    assert refused.status_code == elsewhere.status_code == 401
+    assert refused.headers["Content-Type"] == "application/problem+xml"
+    assert "<type>epcisException:SecurityException</type>" in refused.text
+    assert elsewhere.headers["Content-Type"] == "application/problem+json"
+
+
 async def test_a_session_cookie_names_its_owner(client, store, now) -> None:
     with store.write(now) as act:
         link = access.new_sign_in_link(act, Grant("ann", frozenset({"query"})), now=now, minutes=5)

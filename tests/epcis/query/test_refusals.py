@@ -113,7 +113,8 @@ def test_whatever_is_sent_is_a_query_or_a_refusal(asked):
 
 
 @pytest.mark.parametrize(
-    "header", ["ex", "=http://x", "ex=", ",".join(f"p{n}=u" for n in range(101))]
+    "header",
+    ["ex", "=http://x", "ex=", "ex=http://x,ex=http://y", ",".join(f"p{n}=u" for n in range(101))],
 )
 def test_a_malformed_extension_header_is_refused(header):
     with pytest.raises(UnknownName):

@@ -340,6 +340,18 @@ def test_a_query_brings_its_own_prefixes(stocked):
         assert answer.headers["GS1-Extensions"] == declared["GS1-Extensions"]
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
+def test_an_address_the_standard_does_not_have_is_no_resource(stocked, method):
+    with stocked.client() as client:
+        answer = client.request(method, "/epcis/happenings")
+        assert answer.status_code == 404
+        assert answer.json()["type"] == "epcisException:NoSuchResourceException"
+        told = client.request(method, "/epcis/a/b", headers={"Accept": "application/xml"})
+        assert told.headers["Content-Type"] == "application/problem+xml"
+        far = client.request(method, "/epcis/" + "a" * 40_000)
+        assert (far.status_code, far.json()["status"]) == (414, 414)
+
+
 def test_callers_need_the_scope_for_what_they_do(stocked):
     def status(token: str, method: str, path: str) -> int:
         with stocked.client(token) as client:
