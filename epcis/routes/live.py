@@ -103,6 +103,7 @@ def _line(socket: WebSocket, query_name: str) -> _Line:
     fields = {name: value for name, value in given.items() if name in _SCHEDULE}
     stream = _flag(given["stream"], "stream") if "stream" in given else None
     schedule = schedule_of(stream, fields or None)
+    initial = since(given.get("initialRecordTime"), now)
     return _Line(
         socket,
         found.query,
@@ -116,8 +117,8 @@ def _line(socket: WebSocket, query_name: str) -> _Line:
             report_if_empty=_flag(given.get("reportIfEmpty", "false"), "reportIfEmpty"),
             epc_format=_format(socket.headers.get("gs1-epc-format")),
             made=now,
-            initial_record_time=since(given.get("initialRecordTime"), now),
-            acknowledged_record_time=now,
+            initial_record_time=initial,
+            acknowledged_record_time=initial,
             due=schedule.after(now) if schedule else now,
         ),
     )

@@ -237,6 +237,7 @@ class _Desk:
     def _subscription(self, message: Message) -> Subscription:
         schedule = self._schedule(message)
         own = message.query_name == _EVENT_QUERY
+        initial = self._since(message.controls.initial_record_time)
         return Subscription(
             id=message.subscription_id,
             query=message.query_name,
@@ -251,8 +252,8 @@ class _Desk:
             epc_format=EpcFormat.AS_WRITTEN,
             cbv_format=CbvFormat.AS_WRITTEN,
             made=self._now,
-            initial_record_time=self._since(message.controls.initial_record_time),
-            acknowledged_record_time=self._now,
+            initial_record_time=initial,
+            acknowledged_record_time=initial,
             due=schedule.after(self._now),
         )
 

@@ -99,6 +99,7 @@ def _subscription(
 ) -> Subscription:
     now = now_of(request)
     schedule = schedule_of(body.get("stream"), body.get("schedule"))
+    initial = since(body.get("initialRecordTime"), now)
     return Subscription(
         id=subscription.new_id(),
         query=found.name,
@@ -111,8 +112,8 @@ def _subscription(
         epc_format=choice(request, "GS1-EPC-Format", EpcFormat, EpcFormat.DIGITAL_LINK),
         cbv_format=choice(request, "GS1-CBV-XML-Format", CbvFormat, CbvFormat.NO_PREFERENCE),
         made=now,
-        initial_record_time=since(body.get("initialRecordTime"), now),
-        acknowledged_record_time=now,
+        initial_record_time=initial,
+        acknowledged_record_time=initial,
         due=schedule.after(now) if schedule else now,
     )
 

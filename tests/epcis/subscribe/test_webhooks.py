@@ -68,6 +68,16 @@ def test_an_earlier_record_time_brings_what_is_there_already(served, webhook):
     assert taken(webhook) == ["a", "b"]
 
 
+def test_a_new_subscription_says_from_which_record_time_it_will_be_told(served, webhook):
+    """By the hour, so that nothing has been told yet."""
+    at = {"schedule": {"minute": "0"}, "initialRecordTime": "2000-01-01T00:00:00Z"}
+    location = subscribe(served, webhook, **at)
+    assert state(served, location)["minRecordTime"] == "2000-01-01T00:00:00.000Z"
+    with served.client() as client:
+        stated = client.options(location).headers["GS1-Query-Min-Record-Time"]
+    assert stated == "2000-01-01T00:00:00.000Z"
+
+
 def test_a_delivery_is_signed_with_the_subscribers_token_and_the_time(served, webhook):
     location = subscribe(served, webhook, stream=True, signatureToken="between us")
     assert "between us" not in orjson.dumps(state(served, location)).decode()
