@@ -325,6 +325,8 @@ def instant_of(lexical: str, offset: str | None = None) -> datetime:
     '2026-01-02T01:04:05+00:00'
     """
     text = lexical.strip()
+    if text[-1:] == "z":  # as RFC 3339 allows and Python does not read
+        text = text[:-1] + "Z"
     is_midnight = text[10:19] == "T24:00:00"
     moment = datetime.fromisoformat(text.replace("T24", "T00", 1) if is_midnight else text)
     if is_midnight:  # the end of the day, which XML Schema writes so and Python does not read
