@@ -96,7 +96,10 @@ def bare_sqlite(path: str):
     from epcis.store.columns import pack_key
 
     db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-    look = "SELECT i.id, s.status FROM item i JOIN standing s ON s.id = i.standing WHERE i.key = ?"
+    look = (
+        "SELECT i.id, s.status FROM item i JOIN standing s ON s.id = i.standing"
+        " WHERE i.id = (SELECT id FROM item_key WHERE key = ?)"
+    )
 
     async def app(scope, receive, send):
         if scope["type"] != "http":

@@ -44,7 +44,7 @@ _INSIDE = """
 WITH RECURSIVE inside(item, since, until, level, opened, closed) AS (
   SELECT id, -4611686018427387904, 4611686018427387904, 0,
     -4611686018427387904, 4611686018427387904
-  FROM item WHERE key = ?
+  FROM item_key WHERE key = ?
   UNION ALL
   SELECT c.parent,
     CASE WHEN c.since > i.since THEN c.since ELSE i.since END,
@@ -92,7 +92,7 @@ _CLASS_EVENTS = "SELECT seq FROM event_quantity WHERE key = ?"
 _NAMED = "SELECT block, seq, mask FROM event_epc WHERE block"
 _WITHIN = """
 WITH RECURSIVE below(item, level) AS (
-  SELECT id, 0 FROM item WHERE key = ?
+  SELECT id, 0 FROM item_key WHERE key = ?
   UNION ALL
   SELECT i.id, b.level + 1 FROM below b
   JOIN containment c ON c.parent = b.item AND c.until = 4611686018427387904

@@ -48,7 +48,9 @@ from epcis.model import (
     VocabularyElement,
 )
 from epcis.query import named
+from epcis.store.bulk import Hand
 from epcis.store.columns import Instant, ItemKey
+from epcis.store.item_keys import settle
 from epcis.store.proved import Outside, Register, proof_of
 from epcis.store.tables import metadata
 from epcis.subscribe import subscription
@@ -93,6 +95,9 @@ def build(store: Store, keys: Keys) -> None:
     sealed = seal_log(store, keys, now=NOW + timedelta(minutes=3))
     with store.write(NOW + timedelta(minutes=4)) as act:
         take_witness(act, sealed.note, "partner")
+    if store.is_sqlite:
+        with store.write(NOW + timedelta(minutes=4)) as act:
+            settle(Hand(act), before=1 << 62, keys_max=5)
     catch_up(store, now=NOW + timedelta(minutes=5))
     newest = seal_log(store, keys, now=NOW + timedelta(minutes=5))
     stamp_checkpoint(store, keys, newest, now=NOW + timedelta(minutes=5))

@@ -25,7 +25,7 @@ _COLUMNS = f"""
  i.moment, p.since_us, p.version, i.parent, q.n
 """
 _JOINS = """
-LEFT JOIN item i ON i.key = q.key
+LEFT JOIN item i ON i.id = (SELECT k.id FROM item_key k WHERE k.key = q.key)
 LEFT JOIN standing s ON s.id = i.standing
 LEFT JOIN lot l ON l.id = i.lot
 LEFT JOIN pack p ON p.code = q.code AND p.serial = q.serial

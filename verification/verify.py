@@ -33,8 +33,8 @@ _KNOWN = """
 SELECT EXISTS (SELECT 1 FROM product WHERE code = ?)
  OR EXISTS (SELECT 1 FROM batch WHERE code = ?)
  OR EXISTS (SELECT 1 FROM lot WHERE gtin = ?)
- OR EXISTS (SELECT 1 FROM item WHERE key >= ? AND key < ?)
- OR EXISTS (SELECT 1 FROM item WHERE key >= ? AND key < ?)
+ OR EXISTS (SELECT 1 FROM item_key WHERE key >= ? AND key < ?)
+ OR EXISTS (SELECT 1 FROM item_key WHERE key >= ? AND key < ?)
 """
 _KNOWN_POSTGRESQL = _KNOWN.replace("?", "%s")
 

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from compliance.dossier.selection import Case, Lot, Pack
 from epcis.store.bulk import Hand
+from epcis.store.item_keys import item_key
 from epcis.store.named import naming
 from epcis.store.stays import stays_of
 from epcis.store.tables import event, item, lot
@@ -47,9 +48,10 @@ def items_of_selection(view: View, selection: Selection) -> array[int]:
     connection = view.connection
     if isinstance(selection, Pack):
         key = canonical_key(link_of(selection))
-        found = connection.scalars(select(item.c.id).where(item.c.key == key))
+        found = connection.scalars(select(item_key.c.id).where(item_key.c.key == key))
     elif isinstance(selection, Case):
-        found = connection.scalars(select(item.c.id).where(item.c.key == f"/00/{selection.sscc}"))
+        key = f"/00/{selection.sscc}"
+        found = connection.scalars(select(item_key.c.id).where(item_key.c.key == key))
     elif isinstance(selection, Lot):
         lots = select(lot.c.id).where(lot.c.gtin == selection.gtin, lot.c.code == selection.lot)
         found = connection.scalars(

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from epcis.store.database import View
 
-_BY_KEY = "SELECT id FROM item WHERE key = ?"
+_BY_KEY = "SELECT id FROM item_key WHERE key = ?"
 _BY_LOT = "SELECT i.id FROM item i JOIN lot l ON l.id = i.lot WHERE l.gtin = ? AND l.code = ?"
-_BY_GTIN = "SELECT id FROM item WHERE key >= ? AND key < ?"
+_BY_GTIN = "SELECT id FROM item_key WHERE key >= ? AND key < ?"
 _CONTAINERS = "SELECT block, parent, mask FROM containment WHERE block"
 _NAMED = "SELECT seq, block, mask FROM event_epc WHERE seq"
 _CLASSES = "SELECT seq, key FROM event_quantity WHERE seq"

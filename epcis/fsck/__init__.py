@@ -19,6 +19,7 @@ from epcis.archive.check import check_archive
 from epcis.fsck.documents import check_documents
 from epcis.fsck.events import check_events
 from epcis.fsck.forms import check_forms
+from epcis.fsck.item_keys import check_item_keys
 from epcis.fsck.master_data import check_master_data
 from epcis.fsck.registers import check_registers
 from epcis.fsck.state import check_state
@@ -67,6 +68,7 @@ def fsck(
             "registers": partial(check_registers, read, tell),
             "events": partial(check_events, read, tell),
             "the archive": partial(check_archive, read, tell),
+            "the keys of items": partial(check_item_keys, read, now=now, rebuild_in=anew),
             "item state": partial(check_state, read, now=now, rebuild_in=anew, progress=tell),
         }.items():
             yield from told(what, check)

@@ -56,11 +56,11 @@ from epcis.query.patterns import KeyIs, PackedBetween, Pattern, TextBegins
 from epcis.query.tables import event_field, event_sensor, event_word
 from epcis.query.units import comparable, plain, unit
 from epcis.query.visible import below, master_data_of
+from epcis.store.item_keys import item_key
 from epcis.store.tables import (
     event,
     event_epc,
     event_quantity,
-    item,
     master_data,
     master_data_attribute,
 )
@@ -68,7 +68,7 @@ from epcis.store.tables import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from sqlalchemy import Column, ColumnElement, Select, Subquery
+    from sqlalchemy import Column, ColumnClause, ColumnElement, Select, Subquery
 
 _OPS: Final[dict[Op, Callable[[Any, Any], Any]]] = {
     Op.EQ: operator.eq,
@@ -243,17 +243,17 @@ def _is_plain_number(text: Column[Any]) -> ColumnElement[bool]:
 
 def _blocks(patterns: Iterable[Pattern]) -> Subquery:
     """The items that fit, 64 to a row as `event_epc` names them."""
-    block = item.c.id.op(">>")(literal_column("6"))
-    bit = literal(1, BigInteger).op("<<")(cast(item.c.id.op("&")(_BIT_MASK), Integer))
+    fitting = select(item_key.c.id).where(_fits(item_key.c.key, patterns)).subquery()
+    block = fitting.c.id.op(">>")(literal_column("6"))
+    bit = literal(1, BigInteger).op("<<")(cast(fitting.c.id.op("&")(_BIT_MASK), Integer))
     return (
         select(block.label("block"), cast(func.sum(bit), BigInteger).label("mask"))
-        .where(_fits(item.c.key, patterns))
         .group_by(block)
         .subquery()
     )
 
 
-def _fits(key: Column[Any], patterns: Iterable[Pattern]) -> ColumnElement[bool]:
+def _fits(key: ColumnClause[Any], patterns: Iterable[Pattern]) -> ColumnElement[bool]:
     exact: list[str] = []
     ways: list[ColumnElement[bool]] = []
     packed = type_coerce(key, LargeBinary)

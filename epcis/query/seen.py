@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import func, select
 
 from epcis.query.visible import events_of, items_of
+from epcis.store.item_keys import item_key
 from epcis.store.payload import unpack_outline
 from epcis.store.tables import event, item
 
@@ -80,5 +81,6 @@ def item_keys(view: View, *, party: str | None, after: int, rows_max: int) -> li
 
 def item_is_seen(view: View, key: str, *, party: str | None) -> bool:
     """Whether an event that the party may see names this item."""
-    statement = select(item.c.id).where(item.c.key == key, *items_of(view, party))
+    number = select(item_key.c.id).where(item_key.c.key == key).scalar_subquery()
+    statement = select(item.c.id).where(item.c.id == number, *items_of(view, party))
     return view.connection.execute(statement).first() is not None

@@ -11,6 +11,7 @@ from functools import lru_cache
 from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 
+from epcis.store.item_keys import enter_keys
 from epcis.store.life import time_of_moment
 from epcis.store.named import ids_of, signed
 
@@ -78,6 +79,9 @@ def add_rows(hand: Hand, lives: Sequence[Life], keys: Mapping[int, Sequence[byte
         for low, named, state in runs:
             values = (low, *state, b"".join(named), len(named[0]), len(named))
             hand.run(_add_of(_width(len(named))), values)
+        if runs:
+            low, named, _ = runs[-1]
+            enter_keys(hand, runs[0][0], low + len(named) - 1)
     elif runs:
         places = accumulate((len(named) * len(named[0]) for _, named, _ in runs), initial=1)
         rows = [
@@ -128,7 +132,7 @@ def _width(count: int) -> int:
 def _find_of(width: int) -> str:
     return (
         f"SELECT {COLUMNS} FROM {_counting(width)} CROSS JOIN item"  # noqa: S608  # our own names
-        " ON n < ?3 AND key = substr(?1, n * ?2 + 1, ?2)"
+        " ON n < ?3 AND id = (SELECT k.id FROM item_key k WHERE k.key = substr(?1, n * ?2 + 1, ?2))"
     )
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from epcis.store.bulk import Hand, for_postgresql
 from epcis.store.columns import moment_of, pack_key, unpack_key, unpack_keys
+from epcis.store.item_keys import ID_OF_KEY
 from epcis.store.life import MOMENT_BITS, ItemStatus, Standing, share, time_of_moment
 
 if TYPE_CHECKING:
@@ -34,13 +35,14 @@ _COLUMNS = (
 )
 _JOINED = " FROM item i LEFT JOIN item c ON c.id = i.parent"
 _OWN = _COLUMNS + ", i.key" + _JOINED
-_ITEM_BY_KEY = _COLUMNS + _JOINED + " WHERE i.key = ?"
+_ITEM_BY_KEY = _COLUMNS + _JOINED + " WHERE i.id = " + ID_OF_KEY
 _ITEM_BY_KEY_POSTGRESQL = for_postgresql(_ITEM_BY_KEY)
+_OWN_BY_KEY = _OWN + " WHERE i.id IN (SELECT id FROM item_key WHERE key"  # noqa: S608  # our own names
 _CONTENTS = (
-    _OWN  # noqa: S608  # our own names
+    _OWN  # our own names
     + " JOIN containment k ON i.id BETWEEN k.block * 64 AND k.block * 64 + 63"
     + " AND k.mask & (CAST(1 AS BIGINT) << CAST(i.id & 63 AS INTEGER)) <> 0"
-    + " WHERE k.parent = (SELECT id FROM item WHERE key = ?) AND k.until = 4611686018427387904"
+    + f" WHERE k.parent = {ID_OF_KEY} AND k.until = 4611686018427387904"
     + " ORDER BY i.id"
 )
 _CONTAINER = "SELECT key, moment, standing, parent FROM item WHERE id = ?"
@@ -139,7 +141,7 @@ def items(view: View, keys: Iterable[str]) -> dict[str, ItemState]:
     hand = Hand(view)
     shared = Shared(view, hand)
     found = {}
-    for row in hand.all_in(_OWN + " WHERE i.key", [pack_key(key) for key in keys]):
+    for row in hand.all_in(_OWN_BY_KEY, [pack_key(key) for key in keys], ")"):
         state = _state(row, unpack_key(row[9]), shared)
         if state is not None:
             found[state.key] = state

@@ -128,6 +128,12 @@ event = Table(
     Index("event_by_event_id", "event_id"),
     Index("event_by_event_time", "event_time"),
     Index("event_by_document", "document"),
+    Index(
+        "event_declared",
+        "declared_error",
+        sqlite_where=text("declared_error IS NOT NULL"),
+        postgresql_where=text("declared_error IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
     info=proof(
         Told(
@@ -218,9 +224,30 @@ item = Table(
     Column("lot", Integer),
     Column("standing", Integer, nullable=False),
     _tenant(),
-    Column("key", ItemKey, nullable=False, unique=True),
+    Column("key", ItemKey, nullable=False),
+    UniqueConstraint("key", name="item_key_key").ddl_if(dialect="postgresql"),
     Index("item_by_lot", "lot"),
     info=proof(Told("the events that name it")),
+)
+
+item_key_settled = Table(
+    "item_key_settled",
+    metadata,
+    Column("key", ItemKey, primary_key=True),
+    Column("id", BigInteger, nullable=False, comment="of the item"),
+    sqlite_with_rowid=False,
+    comment="SQLite: the items by their keys; see epcis.store.item_keys",
+    info=proof(Told("table item")),
+)
+
+item_key_young = Table(
+    "item_key_young",
+    metadata,
+    Column("key", ItemKey, primary_key=True),
+    Column("id", BigInteger, nullable=False, comment="of the item"),
+    sqlite_with_rowid=False,
+    comment="SQLite: those whose keys have not settled yet",
+    info=proof(Told("table item")),
 )
 
 containment = Table(

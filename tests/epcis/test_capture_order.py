@@ -26,7 +26,8 @@ PACKS = [pack(n) for n in range(5)]
 CASES = [case(n) for n in range(3)]
 THINGS = PACKS + CASES
 WIPED = (
-    "event", "event_epc", "event_party", "event_word", "event_field", "item", "containment",
+    "event", "event_epc", "event_party", "event_word", "event_field", "item", "item_key_settled",
+    "item_key_young", "containment",
 )  # fmt: skip
 
 

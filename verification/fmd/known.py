@@ -63,7 +63,7 @@ def meant_serial(view: View, request: PackRequest) -> Cause:
     found = [
         keys[bytes(row[0])]
         for row in view.driver.execute(
-            f"SELECT key FROM item WHERE key IN ({marks})",  # noqa: S608  # marks only
+            f"SELECT key FROM item_key WHERE key IN ({marks})",  # noqa: S608  # marks only
             tuple(keys),
         )
     ]

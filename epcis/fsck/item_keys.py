@@ -1,0 +1,74 @@
+"""The two levels of item keys against the items; with `rebuild` written anew where they differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from epcis.store.bulk import Hand
+from epcis.store.place import written
+from schemas.finding import Finding, Severity, Where
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from epcis.store.bulk import Row
+    from epcis.store.database import Store
+
+FINDINGS_MAX = 1_000
+"""Rows told one by one of each kind."""
+_OF_NO_ITEM = "NOT EXISTS (SELECT 1 FROM item i WHERE i.id = t.id AND i.key = t.key)"
+_SETTLED_TOO = "EXISTS (SELECT 1 FROM item_key_settled s WHERE s.key = t.key)"
+_ON_POSTGRESQL = "true"
+_STRAY = {
+    True: {"item_key_settled": _OF_NO_ITEM, "item_key_young": f"{_OF_NO_ITEM} OR {_SETTLED_TOO}"},
+    False: {"item_key_settled": _ON_POSTGRESQL, "item_key_young": _ON_POSTGRESQL},
+}
+"""By whether it is SQLite, and by table: which rows `t` should not be there."""
+_NOT_FOUND = (
+    "SELECT t.id FROM item t WHERE NOT EXISTS"
+    " (SELECT 1 FROM item_key k WHERE k.key = t.key AND k.id = t.id) LIMIT ?"
+)
+_ENTER = (
+    "INSERT OR IGNORE INTO item_key_young (key, id) SELECT t.key, t.id FROM item t WHERE NOT EXISTS"
+    " (SELECT 1 FROM item_key k WHERE k.key = t.key) ORDER BY t.key"
+)
+
+
+def check_item_keys(
+    store: Store, *, now: datetime, rebuild_in: Store | None = None
+) -> Iterator[Finding]:
+    """Every item is found by its key, once, and nothing else is.
+
+    What differs is written anew in `rebuild_in`, the same database, where it is given.
+    """
+    with store.read() as view:
+        differing = list(_differing(Hand(view)))
+    if differing and rebuild_in is not None:
+        with rebuild_in.write(now, long=True) as act:
+            _write_anew(Hand(act))
+    for table, key, what in differing:
+        name = written(key)
+        yield Finding(
+            "store.item-key-differs",
+            Severity.ERROR if rebuild_in is None else Severity.WARNING,
+            f"{table} {name}: {what}",
+            "Run fsck with --rebuild." if rebuild_in is None else "It was written anew.",
+            Where(path=f"{table}/{name}"),
+        )
+
+
+def _differing(hand: Hand) -> Iterator[tuple[str, Row, str]]:
+    for table, condition in _STRAY[hand.is_sqlite].items():
+        stray = f"SELECT t.key FROM {table} t WHERE {condition} LIMIT ?"  # noqa: S608  # our own names
+        for row in hand.all(stray, (FINDINGS_MAX,)):
+            yield table, row, "is not the key of this item, or is told twice"
+    for row in hand.all(_NOT_FOUND, (FINDINGS_MAX,)):
+        yield "item", row, "is not found by its key"
+
+
+def _write_anew(hand: Hand) -> None:
+    for table, condition in _STRAY[hand.is_sqlite].items():
+        hand.run(f"DELETE FROM {table} AS t WHERE {condition}")  # noqa: S608  # our own names
+    if hand.is_sqlite:
+        hand.run(_ENTER)

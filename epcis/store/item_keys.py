@@ -1,0 +1,85 @@
+"""Which item has which key, in two levels on SQLite: what is new, and what is settled.
+
+With random serials every new key belongs on a page of its own of a large index, and each page that
+changes is written twice. So new keys go into a small table first; from there they move into the
+large one in the order of keys, many to a page, a little with every act. Ask the view `item_key`,
+which knows both, by itself or in a subselect: older SQLite joins it without its indexes. On
+PostgreSQL it is the table `item` with its unique index, and both tables stay empty.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import DDL, BigInteger, column, event, table
+
+from epcis.store.columns import ItemKey
+from epcis.store.tables import metadata
+
+if TYPE_CHECKING:
+    from sqlalchemy.schema import ExecutableDDLElement
+
+    from epcis.store.bulk import Hand
+
+item_key = table("item_key", column("key", ItemKey), column("id", BigInteger))
+"""The door: every item's key and id."""
+
+ID_OF_KEY = "(SELECT id FROM item_key WHERE key = ?)"
+"""The id of the item with this packed key, to be put into a statement."""
+
+VIEWS = {
+    # Most keys are settled; where one is asked for, the other table is not looked at.
+    "sqlite": "CREATE VIEW IF NOT EXISTS item_key AS SELECT key, id FROM item_key_settled"
+    " UNION ALL SELECT key, id FROM item_key_young",
+    "postgresql": "CREATE OR REPLACE VIEW item_key AS SELECT key, id FROM item",
+}
+"""By dialect, for `create_all` and for migrations alike."""
+
+GENERATION_IDS = 1 << 19
+"""While ids up to the next multiple of this are given out, the keys of all ids before settle."""
+SETTLE_IDS_MIN = 1 << 12
+"""Small acts settle nothing until together they have given out so many ids."""
+
+_ENTER = (
+    "INSERT INTO item_key_young (key, id) SELECT key, id FROM item WHERE id BETWEEN ? AND ?"
+    " ORDER BY key"
+)
+_LAST_TO_SETTLE = (
+    "SELECT max(key) FROM (SELECT key FROM item_key_young WHERE id < ? ORDER BY key LIMIT ?)"
+)
+_SETTLE = (
+    "INSERT INTO item_key_settled (key, id)"
+    " SELECT key, id FROM item_key_young WHERE id < ? AND key <= ? ORDER BY key"
+)
+_LEAVE = "DELETE FROM item_key_young WHERE id < ? AND key <= ?"
+
+
+def enter_keys(hand: Hand, first: int, last: int) -> None:
+    """Make items that were just added, with ids from `first` to `last`, known by their keys.
+
+    A key that is known already raises the driver's IntegrityError, here or when it settles.
+    """
+    if not hand.is_sqlite:
+        return
+    hand.run(_ENTER, (first, last))
+    steps = (last + 1) // SETTLE_IDS_MIN - first // SETTLE_IDS_MIN
+    if steps:
+        # A generation has no more keys than ids, so all of it has settled when the next one has.
+        settle(hand, last // GENERATION_IDS * GENERATION_IDS, steps * SETTLE_IDS_MIN)
+
+
+def settle(hand: Hand, before: int, keys_max: int) -> None:
+    """Let the first keys, in their order, of items with ids below `before` move; SQLite only."""
+    last = hand.one(_LAST_TO_SETTLE, (before, keys_max))
+    if last is not None and last[0] is not None:
+        hand.run(_SETTLE, (before, last[0]))
+        hand.run(_LEAVE, (before, last[0]))
+
+
+def _view_when_created() -> None:
+    for dialect, statement in VIEWS.items():
+        ddl: ExecutableDDLElement = DDL(statement)  # type: ignore[no-untyped-call]  # SQLAlchemy's
+        event.listen(metadata, "after_create", ddl.execute_if(dialect=dialect))
+
+
+_view_when_created()

@@ -1,0 +1,219 @@
+"""New keys settle little by little; every pack is found by its key all the while, and only once."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from datetime import UTC, datetime
+
+import pytest
+from alembic import command
+from chain import case, commission, pack, put
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
+
+from compliance.service.migrate import alembic_config, migrate
+from epcis.capture import record
+from epcis.fsck.item_keys import check_item_keys
+from epcis.query import patterns
+from epcis.query.compile import clause
+from epcis.query.conditions import NamesItem
+from epcis.store import item_keys, tables
+from epcis.store.bulk import Hand
+from epcis.store.columns import pack_key
+from epcis.store.database import Store
+from epcis.store.item_keys import item_key
+from epcis.store.items import contents, item, items
+from epcis.store.named import events_naming
+from epcis.store.tables import Role
+from epcis.trace import path
+from schemas.gs1.epc import canonical_key
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+LEVELS = (tables.item_key_settled, tables.item_key_young)
+WIPED = (
+    "event", "event_epc", "event_party", "event_word", "event_field", "item", "item_key_settled",
+    "item_key_young", "containment",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_generations():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(item_keys, "GENERATION_IDS", 256)
+        patch.setattr(item_keys, "SETTLE_IDS_MIN", 64)
+        yield
+
+
+@pytest.fixture(scope="module")
+def kept_store(tmp_path_factory):
+    store = Store.open(str(tmp_path_factory.mktemp("keys") / "packtrail.db"))
+    store.create_all()
+    yield store
+    store.close()
+
+
+def add(store, packs):
+    with store.write(NOW) as act:
+        record(act, [commission(0, packs), put(1, case(len(packs)), packs)])
+
+
+def counted(store):
+    with store.read() as view:
+        return tuple(
+            view.connection.scalar(select(func.count()).select_from(level)) for level in LEVELS
+        )
+
+
+def differing(store, **how):
+    return [one.where.path.split("/")[0] for one in check_item_keys(store, now=NOW, **how)]
+
+
+@given(st.lists(st.lists(st.integers(0, 400), min_size=1, max_size=90, unique=True), max_size=12))
+@settings(max_examples=60, deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+def test_whatever_comes_in_any_portions_is_found_by_its_key_and_only_once(kept_store, portions):
+    with kept_store.write(NOW) as act:
+        for table in WIPED:
+            act.connection.execute(delete(tables.metadata.tables[table]))
+    told = set()
+    for numbers in portions:
+        add(kept_store, [pack(number) for number in numbers])
+        told.update(pack(number) for number in numbers)
+        told.add(case(len(numbers)))
+        assert differing(kept_store) == []
+    keys = {canonical_key(one) for one in told}
+    with kept_store.read() as view:
+        assert sorted(view.connection.scalars(select(item_key.c.key))) == sorted(keys)
+        assert set(items(view, keys)) == keys
+        assert all(item(view, key) is not None for key in keys)
+        assert item(view, canonical_key(pack(401))) is None
+
+
+def test_keys_of_earlier_generations_settle_and_the_newest_stay_young(kept_store):
+    add(kept_store, [pack(1000 + number) for number in range(600)])
+    for first in range(2000, 3200, 200):
+        add(kept_store, [pack(first + number) for number in range(200)])
+    settled, young = counted(kept_store)
+    assert settled > 600
+    assert 0 < young <= 2 * item_keys.GENERATION_IDS
+
+
+def test_a_question_for_many_packs_looks_into_both_levels(kept_store):
+    add(kept_store, [pack(5000 + number) for number in range(300)])
+    add(kept_store, [pack(5300 + number) for number in range(300)])
+    assert all(counted(kept_store))
+    with kept_store.read() as view:
+        told = [events_naming(view, canonical_key(pack(number)))[0] for number in (5000, 5300)]
+        every = NamesItem((Role.EPC,), patterns.read("urn:epc:idpat:sgtin:9521321.000001.*"))
+        found = view.connection.scalars(select(tables.event.c.seq).where(clause(every)))
+        assert set(told) <= set(found)
+
+
+def test_a_key_that_is_known_is_refused(store):
+    add(store, [pack(1)])
+    with store.read() as view:
+        row = view.connection.execute(select(tables.item)).mappings().first()
+    with pytest.raises((IntegrityError, sqlite3.IntegrityError)), store.write(NOW) as act:
+        _add_again(act, {**row, "id": row["id"] + 4096})
+    assert differing(store) == []
+
+
+def _add_again(act, row):
+    act.connection.execute(insert(tables.item).values(row))
+    item_keys.enter_keys(Hand(act), row["id"], row["id"])
+
+
+def test_no_question_for_a_pack_reads_all_packs(tmp_path):
+    store = Store.open(str(tmp_path / "packtrail.db"))
+    store.create_all()
+    add(store, [pack(1), pack(2)])
+    key = canonical_key(pack(1))
+    asked = set()
+    with store.read() as view:
+        view.driver.set_trace_callback(asked.add)
+        assert item(view, key) is not None
+        assert path(view, key)
+        assert contents(view, canonical_key(case(2)))
+        assert items(view, [key])
+        assert events_naming(view, key)
+        every = NamesItem((Role.EPC,), patterns.read(pack(1)))
+        assert view.connection.scalars(select(tables.event.c.seq).where(clause(every))).all()
+        view.driver.set_trace_callback(None)
+        assert len(asked) > 6
+        plans = [view.driver.execute(f"EXPLAIN QUERY PLAN {one}").fetchall() for one in asked]
+    steps = [row[3] for plan in plans for row in plan]
+    assert any("SEARCH item_key_settled USING PRIMARY KEY" in step for step in steps)
+    assert not [step for step in steps if re.match("SCAN (item|item_key_.*|event)( |$)", step)]
+    store.close()
+
+
+FAR = {"key": canonical_key(pack(7777)), "id": 77}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        delete(tables.item_key_young),
+        delete(tables.item_key_settled),
+        update(tables.item_key_young).values(id=tables.item_key_young.c.id + 1),
+        update(tables.item_key_settled).values(id=5),
+        insert(tables.item_key_young).values(FAR),
+        insert(tables.item_key_settled).values(FAR),
+        insert(tables.item_key_young).from_select(["key", "id"], select(tables.item_key_settled)),
+        text("UPDATE item_key_young SET id = 'x'"),
+    ],
+)
+def test_a_changed_key_is_found_and_written_anew(tmp_path, change):
+    store = Store.open(str(tmp_path / "packtrail.db"))
+    store.create_all()
+    for first in range(0, 1200, 100):
+        add(store, [pack(first + number) for number in range(100)])
+    assert all(counted(store))
+    with store.write(NOW) as act:
+        act.connection.execute(change)
+    assert differing(store) != []
+    assert differing(store, rebuild_in=store) != []
+    assert differing(store) == []
+    store.close()
+
+
+def test_on_postgresql_one_index_serves_and_what_lies_in_the_levels_is_told(store):
+    add(store, [pack(1), pack(2)])
+    if store.is_sqlite:
+        pytest.skip("SQLite keeps its keys there")
+    assert counted(store) == (0, 0)
+    with store.write(NOW) as act:
+        act.connection.execute(insert(tables.item_key_young).values(FAR))
+    assert differing(store, rebuild_in=store) == ["item_key_young"]
+    assert differing(store) == []
+
+
+def test_items_from_before_are_found_after_the_update(database):
+    store = Store.open(database)
+    keys = [canonical_key(pack(number)) for number in range(3)]
+    with store.engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "0008")
+        connection.exec_driver_sql("INSERT INTO standing VALUES (1000, 'active', '', '', '')")
+        for number, key in enumerate(keys):
+            connection.execute(
+                text(
+                    "INSERT INTO item (id, parent, moment, age, lead, lot, standing, key)"
+                    " VALUES (:id, NULL, 12, 1, 2, NULL, 1000, :key)"
+                ),
+                {"id": 64_000 + number, "key": pack_key(key)},
+            )
+    migrate(store.engine)
+    with store.read() as view:
+        found = view.connection.execute(select(item_key.c.key, item_key.c.id)).all()
+        assert sorted(found) == [(key, 64_000 + number) for number, key in enumerate(keys)]
+        rows = view.connection.execute(select(tables.item).order_by(tables.item.c.id)).all()
+        state = (None, 12, 1, 2, None, 1000)
+        assert [row[:7] for row in rows] == [(64_000 + n, *state) for n in range(3)]
+    assert differing(store) == []
+    add(store, [pack(2), pack(3)])
+    with store.read() as view:
+        assert view.connection.scalar(select(func.count()).select_from(item_key)) == 5
+    store.close()
