@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 from epcis.store.bulk import Hand
 from epcis.store.columns import moment_of, pack_key, unpack_key
+from epcis.store.item_keys import ID_OF_KEY
 from epcis.store.items import Shared, item
 from epcis.store.life import ItemStatus, Standing, advance, happening, share, time_of_moment
 from epcis.store.masterdata import names_of
@@ -40,11 +41,10 @@ LOT_EVENTS_MAX = 1000
 """Latest events listed for a lot."""
 _GONE = frozenset({ItemStatus.NONE, ItemStatus.DESTROYED, ItemStatus.CONSUMED})
 
-_INSIDE = """
+_INSIDE = f"""
 WITH RECURSIVE inside(item, since, until, level, opened, closed) AS (
-  SELECT id, -4611686018427387904, 4611686018427387904, 0,
+  SELECT {ID_OF_KEY}, -4611686018427387904, 4611686018427387904, 0,
     -4611686018427387904, 4611686018427387904
-  FROM item_key WHERE key = ?
   UNION ALL
   SELECT c.parent,
     CASE WHEN c.since > i.since THEN c.since ELSE i.since END,
@@ -54,7 +54,7 @@ WITH RECURSIVE inside(item, since, until, level, opened, closed) AS (
     AND c.mask & (CAST(1 AS BIGINT) << CAST(i.item & 63 AS INTEGER)) <> 0
   WHERE c.since < i.until AND c.until > i.since AND i.level < 16
 )
-"""
+"""  # noqa: S608  # our own names
 _COLUMNS = (
     "e.moment, e.seq, e.event_id, e.event_time, e.type, e.action, e.biz_step, e.disposition,"
     " e.read_point, e.biz_location"
@@ -90,9 +90,9 @@ _LOT_GROUPS = (
 _LOT_ITEMS = "SELECT i.id FROM item i JOIN lot l ON l.id = i.lot WHERE l.gtin = ? AND l.code = ?"
 _CLASS_EVENTS = "SELECT seq FROM event_quantity WHERE key = ?"
 _NAMED = "SELECT block, seq, mask FROM event_epc WHERE block"
-_WITHIN = """
+_WITHIN = f"""
 WITH RECURSIVE below(item, level) AS (
-  SELECT id, 0 FROM item_key WHERE key = ?
+  SELECT {ID_OF_KEY}, 0
   UNION ALL
   SELECT i.id, b.level + 1 FROM below b
   JOIN containment c ON c.parent = b.item AND c.until = 4611686018427387904
@@ -105,7 +105,7 @@ WHERE b.level > 0 AND NOT EXISTS (
   SELECT 1 FROM containment k
   WHERE k.parent = b.item AND k.until = 4611686018427387904)
 ORDER BY i.id
-"""
+"""  # noqa: S608  # our own names
 
 
 class Told(NamedTuple):
