@@ -14,7 +14,7 @@ from compliance.service.app import NOT_SNIFFED, checkpoint_named
 from compliance.service.gate import BodyLimit, Gate
 from compliance.service.telemetry import Telemetry
 from epcis.desk import Problem
-from verification.routes import Counter, counter_of, is_hot, refusal
+from verification.routes import Counter, counter_of, is_hot, refusal_at
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -54,7 +54,7 @@ class Express:
             timed = house.limit.within(scope, receive)
             reply = await house.counter.reply(scope, timed, caller)
         except Problem as problem:
-            reply = refusal(problem)
+            reply = refusal_at(scope["path"], problem)
         house.telemetry.count(scope, reply.status, time.perf_counter() - begun_s)
         await reply.send(send, NOT_SNIFFED, *checkpoint_named(house.store))
 

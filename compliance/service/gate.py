@@ -18,6 +18,7 @@ from compliance.service import access
 from compliance.service.keyring import KeyRing
 from epcis.desk import Caller, Problem
 from epcis.routes.problems import answer_anywhere
+from verification.routes import is_hot, refusal_at
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -306,5 +307,8 @@ def _refuse_foreign_pages(scope: Scope, headers: dict[bytes, bytes]) -> None:
 async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": problem.title})
+        return
+    if is_hot(scope["path"]):
+        await refusal_at(scope["path"], problem).send(send)
         return
     await answer_anywhere(Request(scope), problem)(scope, receive, send)

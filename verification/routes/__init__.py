@@ -15,7 +15,7 @@ from verification.routes.counter import (
     hot_route,
     is_hot,
 )
-from verification.routes.reply import Reply, refusal
+from verification.routes.reply import Reply, refusal_at
 
 __all__ = [
     "Counter",
@@ -24,7 +24,7 @@ __all__ = [
     "close_counter",
     "counter_of",
     "is_hot",
-    "refusal",
+    "refusal_at",
     "router",
 ]
 

@@ -29,7 +29,15 @@ from verification.guessing import until_veiled
 from verification.history import utc_text
 from verification.lines import close_lines, lines_of
 from verification.rounds import Rounds
-from verification.routes.reply import JSON, NOT_KEPT, Reply, bad_request, refusal, told_json
+from verification.routes.reply import (
+    JSON,
+    NOT_KEPT,
+    Reply,
+    bad_request,
+    refusal,
+    refusal_at,
+    told_json,
+)
 from verification.routes.status import StatusQueries
 from verification.routes.wanted import PackBody, asked_of, request_of
 from verification.settings import settings_of
@@ -172,8 +180,11 @@ class Counter:
             gtin, _ = gtin_of(given.get("gtin", "")), gln_of(given.get("reqGLN", ""))
         except MalformedError:
             return Reply(400)
-        with self._store.read() as view:
-            known = is_known_product(view, gtin)
+        try:
+            with self._store.read() as view:
+                known = is_known_product(view, gtin)
+        except StoreAway as fault:
+            return refusal_at(scope["path"], fault)
         body = msgspec.json.encode({"responderGLN": self._settings.responder_gln})
         return Reply(200 if known else 404, (JSON, NOT_KEPT), body if known else b"")
 

@@ -47,6 +47,18 @@ def refusal(fault: Problem | StoreAway | StoreFull) -> Reply:
     return Reply(response.status_code, tuple(headers), bytes(response.body))
 
 
+def refusal_at(path: str, fault: Problem | StoreAway | StoreFull) -> Reply:
+    """The answer of a hot route where there is none; a partner's question is refused without words.
+
+    Standard: GS1 Lightweight Messaging, statuses with an empty body.
+    """
+    told = refusal(fault)
+    if path.startswith("/packs/"):
+        return told
+    kept = tuple(pair for pair in told.headers if pair[0] != b"content-type")
+    return Reply(told.status, kept)
+
+
 def _of_store(fault: StoreAway | StoreFull) -> Problem:
     if isinstance(fault, StoreFull):
         return Problem(507, "No space left", "nothing was stored; free space and send it again")

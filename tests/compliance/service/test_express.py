@@ -76,7 +76,11 @@ async def test_both_ways_answer_alike_whoever_asks(ways, store, now) -> None:
         assert answer.status_code == status
     vrs = f"/verify/gtin/{GTIN}/lot/L/ser/1?reqGLN=0366666000014"
     for headers in ({}, {"Authorization": f"Bearer {key}"}, {"Authorization": "Bearer pt_x_y"}):
-        await both(ways, "GET", vrs, headers=headers)
+        for question in (vrs, "/checkConnectivity?gtin=1"):
+            refused = await both(ways, "GET", question, headers=headers)
+            assert refused.status_code in (400, 401)
+            assert refused.content == b""
+            assert "Content-Type" not in refused.headers
     assert (await both(ways, "POST", vrs)).status_code == 405
     assert (await both(ways, "GET", "/checkConnectivity")).status_code == 401
 
