@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 from compliance.fsck import fsck
 from compliance.seal import Keys
 from epcis.store.database import Store
-from epcis.store.proved import Outside, proof_of
+from epcis.store.proved import Outside, Told, proof_of
 from epcis.store.tables import metadata
 from tests import falsified
 
@@ -96,15 +96,18 @@ def test_every_table_says_how_it_is_proved():
         assert isinstance(how, Outside) <= bool(getattr(how, "why", "")), table.name
 
 
-def test_the_page_on_proofs_lists_what_is_in_none():
-    page = PROOF_PAGE.read_text()
-    for table in metadata.sorted_tables:
+def test_the_page_on_proofs_lists_every_table_as_the_code_has_it():
+    expected, outside, beside = [], [], []
+    for name, table in sorted(metadata.tables.items()):
         how = proof_of(table)
         if isinstance(how, Outside):
-            assert f"| `{table.name}` | {how.why} |" in page
-        else:
-            for column, why in how.beside.items():
-                assert f"| `{table.name}.{column}` | {why} |" in page
+            outside.append(f"| `{name}` | {how.why} |")
+            continue
+        by = how.by if isinstance(how, Told) else " by ".join(("its newest entry", *how.by))
+        expected.append(f"| `{name}` | {type(how).__name__.lower()} | {by} |")
+        beside += [f"| `{name}.{column}` | {why} |" for column, why in how.beside.items()]
+    rows = [row for row in PROOF_PAGE.read_text().splitlines() if row.startswith("| `")]
+    assert rows == [*expected, *outside, *beside]
 
 
 def test_a_database_set_back_to_yesterday_is_found_by_the_checkpoint_beside_the_keys(
