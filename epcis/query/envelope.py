@@ -142,7 +142,12 @@ def parse(content: bytes) -> etree._Element:
     if len(content) > MESSAGE_BYTES_MAX:
         raise Fault("QueryTooComplexException", f"a message has {MESSAGE_BYTES_MAX} bytes at most")
     parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_pis=True
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,  # one inside a text would cut it in two
+        remove_pis=True,
     )
     try:
         root = etree.fromstring(content, parser)

@@ -5,7 +5,7 @@ Clients classify by HTTP status and by the presence of a warning or an alert id.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
@@ -162,7 +162,7 @@ async def _wanted(request: Request, *, manual: bool) -> PackRequest:
     if len(segments) != 5 or segments[3] != "pack":
         raise FieldError("code", "the path is /product/{gs1|ppn}/{code}/pack/{serial}")
     code = product_code(segments[1], unquote(segments[2]))
-    query = dict(parse_qsl(request.url.query.replace("+", "%2B")))
+    query = _query(request.url.query)
     lot, expiry = query.get("batch"), query.get("expiry")
     operation = Operation.VERIFY
     if request.method == "PATCH":
@@ -177,24 +177,45 @@ async def _wanted(request: Request, *, manual: bool) -> PackRequest:
     )
 
 
+_FIELD_OF: Final = {"batch": "lot", "expiry": "expiry"}
+
+
+def _query(text: str) -> dict[str, str]:
+    """The parameters that are known here, each once; a plus sign is a plus sign."""
+    pairs = parse_qsl(text.replace("+", "%2B"), keep_blank_values=True)
+    known = [(name, value) for name, value in pairs if name in _FIELD_OF]
+    given = dict(known)
+    for name in given:
+        if sum(one == name for one, _ in known) > 1:
+            raise FieldError(_FIELD_OF[name], f"{name} is given twice")
+    return given
+
+
 def _bulk_wanted(body: bytes, *, manual: bool) -> list[PackRequest]:
     try:
         asked = msgspec.json.decode(body, type=_BulkBody)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FieldError("body", str(error)) from None
     operation = _operation(asked.state) if asked.state is not None else Operation.VERIFY
-    return [
-        PackRequest(
-            operation=operation,
-            code=product_code(one.productCodeScheme, one.productCode),
-            serial=printed_text("serial", one.serialNumber),
-            lot=printed_text("lot", one.batchId) if one.batchId is not None else None,
-            expiry=printed_expiry(one.expiryDate) if one.expiryDate is not None else None,
-            manual=manual,
-            is_bulk=True,
-        )
-        for one in asked.packs
-    ]
+    wanted = []
+    for number, one in enumerate(asked.packs):
+        try:
+            wanted.append(_of_bulk(one, operation, manual=manual))
+        except FieldError as error:
+            raise FieldError(error.field, f"packs/{number}: {error}") from None
+    return wanted
+
+
+def _of_bulk(one: _BulkPack, operation: Operation, *, manual: bool) -> PackRequest:
+    return PackRequest(
+        operation=operation,
+        code=product_code(one.productCodeScheme, one.productCode),
+        serial=printed_text("serial", one.serialNumber),
+        lot=printed_text("lot", one.batchId) if one.batchId is not None else None,
+        expiry=printed_expiry(one.expiryDate) if one.expiryDate is not None else None,
+        manual=manual,
+        is_bulk=True,
+    )
 
 
 def _operation(state: object) -> Operation:

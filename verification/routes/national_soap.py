@@ -200,8 +200,8 @@ def _of_one_product(message: _Element, act: Act) -> Iterator[PackRequest]:
 
 
 def _mixed(message: _Element) -> Iterator[PackRequest]:
-    """The items of a mixed bulk: each with its own operation, product, pack and id."""
-    for item in (*_all(message, "Item"), *_all(message, "ItemUndo")):
+    """The items of a mixed bulk, in order: each with its own operation, product, pack and id."""
+    for item in message.iter("{*}Item", "{*}ItemUndo"):
         act = act_of(item.get("reqType", "") or _text(item, "reqType"))
         product, pack = _first(item, "Product"), _first(item, "Pack")
         if act is None or product is None or pack is None:
@@ -292,7 +292,13 @@ def _pack(answer: Answer) -> list[_Element]:
 
 def _message(content: bytes) -> _Element:
     """The first element of the SOAP body; entities and DTDs are refused."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        huge_tree=False,
+        remove_comments=True,  # one inside a text would cut it in two
+        remove_pis=True,
+    )
     try:
         root = etree.fromstring(content, parser)
     except (etree.XMLSyntaxError, ValueError) as error:

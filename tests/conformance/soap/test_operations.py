@@ -127,6 +127,16 @@ def test_what_is_no_message_is_refused_without_an_envelope(portal, content):
     assert b"root:" not in answer.content
 
 
+def test_a_comment_inside_a_value_does_not_cut_it(portal):
+    commented = poll(
+        param("EQ_bizStep", "<string>ship<!-- by hand -->ping</string>"),
+        name="Simple<!-- the usual one -->EventQuery",
+    )
+    name, inside, _ = ask(portal, commented)
+    assert name == "QueryResults"
+    assert len(inside.findall("resultsBody/EventList/ObjectEvent")) == 2
+
+
 def test_subscriptions_are_listed_for_their_query(portal):
     assert ask(portal, subscribe(HOURLY, id="listed"))[0] == "SubscribeResult"
     asked = "<q:GetSubscriptionIDs><queryName>SimpleEventQuery</queryName></q:GetSubscriptionIDs>"

@@ -364,5 +364,57 @@ def test_a_mixed_bulk_has_an_operation_for_each_pack(client):
     assert states == ["Supplied", "Destroyed", "Active"]
 
 
+def test_a_mixed_bulk_is_done_in_the_order_of_its_items(client):
+    """Supplied by mistake and taken back at once: the pack can be sold in the end."""
+    soap = Soap(client)
+    product = f"<Product><ProductCode>{GTIN}</ProductCode></Product>"
+    acts = (("Item", "G120"), ("ItemUndo", "G121"), ("Item", "G110"), ("Item", "G150"))
+    items = "".join(
+        f'<{kind} reqType="{code}">{product}<Pack sn="S1"/></{kind}>' for kind, code in acts
+    )
+    sent = soap.call("G195", [], more=f"<TrxList>{items}</TrxList>")
+    more = f"<RefNMVSTrxId>{sent.findtext('.//RefNMVSTrxId')}</RefNMVSTrxId>"
+    got = patient(
+        lambda: soap.call("G196", [], more=more),
+        lambda root: 202 if root.find(".//Packs") is None else 200,
+    )
+    states = [pack.get("state") for pack in got.iter("Pack")]
+    assert states == ["Supplied", "Active", "Active", "Sample"]
+
+
+def test_a_comment_inside_a_value_does_not_cut_it(client):
+    cut = f"{LOT[:2]}--{LOT[2:]}"
+    body = f"""<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"
+      xmlns:t="urn:types.nmvs.eu:v5.0"><s:Body><t:G110Request><Body><Product>
+      <ProductCode scheme="GTIN">{GTIN}</ProductCode><Batch><Id>{cut}</Id>
+      <ExpDate>{EXPIRY}</ExpDate></Batch></Product><Pack sn="S1"/></Body></t:G110Request>
+      </s:Body></s:Envelope>""".replace("--", "<!-- scanned -->")
+    root = etree.fromstring(client.post("/fmd/soap", content=body.encode()).content)
+    assert root.find(".//ReturnCode").get("code") == "NMVS_SUCCESS"
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("batch=", "61020006"),
+        ("batch=A123&batch=A124", "61020006"),
+        ("expiry=", "61020007"),
+        ("expiry=270531&expiry=270630", "61020007"),
+    ],
+)
+def test_an_empty_or_repeated_parameter_is_malformed_and_not_left_out(client, query, code):
+    url = f"/fmd/product/gs1/{GTIN}/pack/S1?{query}"
+    answer = client.get(url, headers={"emvs-data-entry-mode": "non-manual"})
+    assert (answer.status_code, answer.json()["operationCode"]) == (422, code)
+
+
+def test_a_malformed_pack_of_a_bulk_is_named(client):
+    body = {"packs": [{"productCode": GTIN, "serialNumber": one} for one in ("S1", "a b")]}
+    mode = {"emvs-data-entry-mode": "non-manual"}
+    answer = client.post("/fmd/product/packs", json=body, headers=mode)
+    assert (answer.status_code, answer.json()["operationCode"]) == (422, "61020011")
+    assert answer.json()["warning"].startswith("packs/1: ")
+
+
 def test_the_rules_of_the_country_decide():
     assert shipped(RULES).double_supply.repeats_max == 2
