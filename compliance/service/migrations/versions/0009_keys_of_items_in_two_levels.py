@@ -65,5 +65,8 @@ def _settle_keys() -> None:
         "INSERT INTO item_key_settled (key, id) SELECT key, id FROM item_before ORDER BY key"
     )
     op.execute(f"INSERT INTO item ({_ITEM}) SELECT {_ITEM} FROM item_before ORDER BY id")
+    # Overwriting what is dropped would hold all of it in memory; its rows live on in the new table.
+    overwrites = op.get_bind().exec_driver_sql("PRAGMA secure_delete").scalar()
+    op.execute("PRAGMA secure_delete = 0")
     op.drop_table("item_before")
-    op.create_index("item_by_lot", "item", ["lot"])
+    op.execute(f"PRAGMA secure_delete = {overwrites}")
