@@ -196,6 +196,8 @@ def selection_from(said: Mapping[str, str]) -> Selection:
         known = ", ".join([*_ABOUT, *_RECORDED])
         raise ValueError(f"a dossier is of one of these kinds: {known}")
     times = (_time(said, "from"), _time(said, "to"))
+    if times[0] >= times[1]:
+        raise ValueError("'from' is earlier than 'to', which is no longer part of the dossier")
     if kind == "period":
         return Period(*times, by_record_time=said.get("by") == "record time")
     if kind == "audit trail":

@@ -108,3 +108,12 @@ def test_the_same_house_exports_once_all_is_well(house, tmp_path):
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)
     assert out.exists()
+
+
+@pytest.mark.parametrize("kind", ["period", "audit trail", "verification log"])
+def test_a_period_that_ends_before_it_begins_is_a_slip_of_the_pen(house, tmp_path, kind):
+    """An intact dossier without anything in it would answer a question nobody asked."""
+    done, out = exported(house, tmp_path, "--from", "2027-06-01", "--kind", kind)
+    assert done.exit_code == 2
+    assert "'from' is earlier than 'to'" in done.output
+    assert not out.exists()

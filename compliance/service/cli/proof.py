@@ -6,7 +6,7 @@ import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -27,7 +27,7 @@ from compliance.service.cli.options import (
 from compliance.service.cli.packs import gtin14
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from compliance.dossier import Exported, Profile, Selection
     from compliance.service.settings import Settings
@@ -186,6 +186,11 @@ def _selection(about: dict[str, dict[str, str]]) -> Selection:
         stop(CANNOT_TELL, str(fault))
 
 
+def _told(finding: Mapping[str, Any]) -> str:
+    """What was found and what to do about it."""
+    return f"{finding['what']}; {finding['hint']}" if finding["hint"] else str(finding["what"])
+
+
 def _period(
     from_: str | None, to: str | None, *, who: str | None, purpose: str, complete: bool
 ) -> dict[str, str]:
@@ -339,7 +344,7 @@ def verify_export(
     else:
         typer.echo(f"{file}: {word}")
         for finding in findings:
-            typer.echo(f"  {finding['severity']}: {finding['what']} {finding['hint']}")
+            typer.echo(f"  {finding['severity']}: {_told(finding)}")
     raise typer.Exit(outcome.exit_code)
 
 
@@ -375,5 +380,5 @@ def fsck(
     else:
         typer.echo("something disagrees" if bad else "ledger, events and item state agree")
         for finding in shown:
-            typer.echo(f"  {finding['severity']}: {finding['what']} {finding['hint']}")
+            typer.echo(f"  {finding['severity']}: {_told(finding)}")
     raise typer.Exit(BAD if bad else FINE)
