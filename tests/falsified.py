@@ -459,6 +459,8 @@ _PLACES: dict[str, tuple[str, ...]] = {
     "ledger_entry": ("/log/{idx}", "event/{event}"),
     "ledger_checkpoint": ("/log", "/log/{size}"),
     "ledger_subject": ("/log/{place}",),
+    "item_key_settled": ("item/{id}",),
+    "item_key_young": ("item/{id}",),
     "document_part": ("document/{document}", "document_part/{document}"),
     "document": ("document/{id}", "document_part/{id}"),
     "master_data": ("master_data/{type},{id}",),
