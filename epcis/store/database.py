@@ -460,7 +460,9 @@ def _sqlite_engine(address: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+        # By the driver itself: SQLAlchemy's own way costs ten times the statement.
+        driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+        driver.execute(connection.get_execution_options().get("begin", "BEGIN"))
 
     return engine
 
