@@ -61,6 +61,8 @@ def _settle_keys() -> None:
         sa.Column("key", ItemKey(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    # Made first: an index over rows that are there would be sorted in memory.
+    op.create_index("item_by_lot", "item", ["lot"])
     op.execute(
         "INSERT INTO item_key_settled (key, id) SELECT key, id FROM item_before ORDER BY key"
     )
