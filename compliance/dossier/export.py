@@ -93,6 +93,8 @@ def export(
     was logged, and OSError where the disk refuses; both leave nothing behind.
     """
     out = Path(out_path)
+    if out.exists() and not out.is_file():
+        raise ExportRefused(f"{out} is there already and is no ordinary file")
     folder = out.with_name(f".{out.name}.part")
     redactor = Redactor(profile or shipped(profile_for(selection)), secret_of(keys), own=party)
     try:

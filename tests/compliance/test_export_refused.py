@@ -117,3 +117,10 @@ def test_a_period_that_ends_before_it_begins_is_a_slip_of_the_pen(house, tmp_pat
     assert done.exit_code == 2
     assert "'from' is earlier than 'to'" in done.output
     assert not out.exists()
+
+
+def test_a_folder_or_device_is_not_replaced_by_a_dossier(house, tmp_path):
+    done, _ = exported(house, tmp_path, "-o", str(tmp_path))
+    assert done.exit_code in (1, 2)
+    assert "is no ordinary file" in done.output
+    assert tmp_path.is_dir()

@@ -185,3 +185,13 @@ def test_a_wrong_gtin_or_time_is_wrong_usage(packtrail) -> None:
     assert wrong.code == 2
     assert "check digit" in wrong.err
     assert packtrail("verify", GTIN, "11", "--expiry", "251340").code == 2
+
+
+@pytest.mark.parametrize(
+    "wrong", [[""], ["a b"], ["x" * 21], ["ü"], ["11", "--lot", ""], ["11", "--lot", "A 1"]]
+)
+def test_what_no_pack_can_bear_is_wrong_usage_and_raises_no_alert(packtrail, captured, wrong):
+    ran = packtrail("verify", GTIN, *wrong)
+    assert ran.code == 2
+    assert "GS1 charset 82" in ran.err
+    assert packtrail("alerts", "list", "--json").json == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +15,8 @@ from benchmarks.documents import write_xml
 if TYPE_CHECKING:
     from pathlib import Path
 
+DEADLINE_S = 60.0
+"""How long a reader waits before the test fails."""
 EVENT = {
     "type": "ObjectEvent",
     "eventTime": "2026-01-31T12:00:00Z",
@@ -46,6 +50,21 @@ def test_a_file_that_is_converted_in_part_is_written_and_told(
     assert ran.code == 1
     assert "event.field-missing" in ran.err
     assert out.read_text().count("<ObjectEvent>") == 1
+
+
+def test_a_conversion_flows_into_a_pipe_and_does_not_take_its_place(
+    packtrail, half_broken: Path, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "line"
+    os.mkfifo(pipe)
+    taken: list[str] = []
+    reader = threading.Thread(target=lambda: taken.append(pipe.read_text()), daemon=True)
+    reader.start()
+    ran = packtrail("convert", half_broken, "--to", "xml-2.0", "-o", pipe)
+    reader.join(DEADLINE_S)
+    assert ran.code == 1
+    assert pipe.is_fifo()
+    assert taken[0].count("<ObjectEvent>") == 1
 
 
 def test_an_event_without_a_hash_is_told(packtrail, half_broken: Path) -> None:

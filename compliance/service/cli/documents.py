@@ -127,19 +127,24 @@ def _converted(
     out: Path | None,
     processes: int,
 ) -> list[Finding]:
-    """Convert into a file that gets its name only when it is whole, or onto standard output."""
+    """Convert into a file that gets its name only when it is whole, or onto standard output.
+
+    Into a pipe or device it is written as it comes: such a thing is not replaced by a file.
+    """
     from epcis.codec.document import DocumentRefused
     from epcis.codec.document import convert as convert_document
 
-    part = out.with_name(out.name + ".part") if out else None
+    flows = out is not None and out.exists() and not (out.is_file() or out.is_dir())
+    part = out.with_name(out.name + ".part") if out is not None and not flows else None
     try:
         with file.open("rb") as source, _progress(file.stat().st_size) as progress:
             how: Any = {"processes": processes, "progress": progress}
-            if part is None or out is None:
+            if out is None:
                 return convert_document(source, sys.stdout.buffer, syntax, **how)
-            with part.open("wb") as target:
+            with (part or out).open("wb") as target:
                 findings = convert_document(source, target, syntax, **how)
-        part.replace(out)
+        if part is not None:
+            part.replace(out)
     except DocumentRefused as refused:
         _print_findings(file, list(refused.findings), err=True)
         raise typer.Exit(BAD) from None

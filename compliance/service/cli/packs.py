@@ -45,7 +45,8 @@ def verify(
     from verification.answers import Verification, verify_for
     from verification.verdict import Asked
 
-    asked = Asked(gtin14(gtin), serial, lot, _expiry(expiry))
+    printed = (_printed("serial", serial), None if lot is None else _printed("lot", lot))
+    asked = Asked(gtin14(gtin), *printed, _expiry(expiry))
     practice = practice_of(settings_for(database))
     caller = Caller("command", frozenset({"verify"}), None, "")
     with opened_store(database) as store, store.write(moment(now)) as act:
@@ -95,6 +96,16 @@ def gtin14(text: str) -> str:
         return str(Gtin.parse(text))
     except ValueError as fault:
         stop(CANNOT_TELL, f"GTIN {text}: {fault}")
+
+
+def _printed(name: str, text: str) -> str:
+    """A serial or lot that can be printed; any other is a slip, no falsified pack."""
+    from verification.routes.identity import FieldError, printed_text
+
+    try:
+        return printed_text(name, text)
+    except FieldError as fault:
+        stop(CANNOT_TELL, str(fault))
 
 
 def _expiry(text: str | None) -> date | None:
