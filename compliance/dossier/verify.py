@@ -6,6 +6,8 @@ import hashlib
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from asn1crypto import cms, pem
@@ -21,6 +23,7 @@ from pyhanko.sign.validation.generic_cms import (
 )
 from pyhanko_certvalidator import ValidationContext
 
+from compliance.dossier.renewal import RENEWAL_BYTES_MAX, renewals_of, renewed_digest
 from compliance.dossier.verify_dossier import (
     FOREIGN,
     OUTSIDE,
@@ -34,6 +37,7 @@ from compliance.seal.signer import finish
 from schemas.finding import Finding, Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from os import PathLike
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -55,15 +59,18 @@ class Outcome:
     """0 intact, 1 tampered, 2 cannot tell."""
     findings: tuple[Finding, ...]
     signed_at: datetime | None = None
+    stamped_at: datetime | None = None
+    """When it was stamped last: as it was sealed, or anew (`compliance.dossier.renewal`)."""
 
 
 def verify_export(path: str | PathLike[str], trust_pem: bytes | None) -> Outcome:
-    """Check a dossier against root certificates (PEM), without network.
+    """Check a dossier against root certificates (PEM), without network, with the stamps beside it.
 
     Tampered is also what is damaged or no dossier at all; without the right root nobody can tell.
     """
     try:
         found = check(path, trust_pem, _InProcess())
+        renewed = _check_renewals(Path(path), trust_pem or b"", found["signed_at"])
     except Tampered as fault:
         return _outcome(TAMPERED, Severity.CRITICAL, fault.args, _ASK_AGAIN)
     except CannotTell as fault:
@@ -73,7 +80,32 @@ def verify_export(path: str | PathLike[str], trust_pem: bytes | None) -> Outcome
         return _outcome(CANNOT_TELL, Severity.ERROR, said, "check its name and permissions")
     what = f"{found['entries']} entries, all in a log of {found['log_size']}, sealed and intact"
     signed_at = datetime.fromtimestamp(found["signed_at"], UTC)
-    return Outcome(INTACT, (Finding("dossier.intact", Severity.INFO, what),), signed_at)
+    stamped_at = signed_at
+    if renewed:
+        stamped_at = datetime.fromtimestamp(renewed[-1], UTC)
+        what += f"; stamped anew {len(renewed)} times, last on {stamped_at:%Y-%m-%d}"
+    return Outcome(INTACT, (Finding("dossier.intact", Severity.INFO, what),), signed_at, stamped_at)
+
+
+def _check_renewals(dossier: Path, root_pem: bytes, signed_at: int) -> list[int]:
+    """The times of the stamps beside a dossier, seconds since 1970, each later than the one before.
+
+    Raises Tampered, CannotTell and OSError as the check of the dossier itself does.
+    """
+    renewals, times = renewals_of(dossier), [signed_at]
+    for number, path in enumerate(renewals):
+        if path.stat().st_size > RENEWAL_BYTES_MAX:
+            raise Tampered("renewal.wrong", f"{path.name} is too large for a time stamp")
+        over = partial(renewed_digest, dossier, renewals[:number])
+        try:
+            times.append(_stamped_at(path.read_bytes(), over, root_pem))
+        except Tampered as fault:
+            raise Tampered(
+                "renewal.wrong", f"{path.name} is no time stamp of this dossier"
+            ) from fault
+        if times[-1] < times[-2]:
+            raise Tampered("renewal.order", f"{path.name} is earlier than the time stamp before it")
+    return times[1:]
 
 
 def _outcome(code: int, severity: Severity, said: tuple[Any, ...], hint: str) -> Outcome:
@@ -95,23 +127,7 @@ class _InProcess:
 
     def stamp(self, data: bytes, token: bytes, root_pem: bytes) -> int:
         """The token is a time stamp of the data; the stamped time, seconds since 1970."""
-        at = time_of(token)
-
-        async def validate() -> dict[str, Any]:
-            signed = _signed_data(token)
-            roots = _roots(root_pem)
-            _check_issuer(signed, roots)
-            context = _context(roots, at, None)
-            status = await validate_tst_signed_data(
-                signed, context, lambda name: hashlib.new(name, data).digest()
-            )
-            return dict(status)
-
-        status = _run(validate())
-        if not (status["intact"] and status["valid"]):
-            raise Tampered("stamp.wrong", "the time stamp is wrong")
-        _check_trust(status["trust_problem_indic"], "stamp")
-        return at
+        return _stamped_at(token, lambda name: hashlib.new(name, data).digest(), root_pem)
 
     def signature(self, manifest: bytes, signature: bytes, root_pem: bytes) -> int:
         """The manifest is signed, and was at a time when the signer was valid and not revoked."""
@@ -140,6 +156,24 @@ class _InProcess:
             raise Tampered("signer.expired", OUTSIDE)
         _check_trust(status.trust_problem_indic, "signature")
         return at
+
+
+def _stamped_at(token: bytes, over: Callable[[str], bytes], root_pem: bytes) -> int:
+    """The time that a token stamps; `over` gives the digest it must be of, by its algorithm."""
+    at = time_of(token)
+
+    async def validate() -> dict[str, Any]:
+        signed = _signed_data(token)
+        roots = _roots(root_pem)
+        _check_issuer(signed, roots)
+        status = await validate_tst_signed_data(signed, _context(roots, at, None), over)
+        return dict(status)
+
+    status = _run(validate())
+    if not (status["intact"] and status["valid"]):
+        raise Tampered("stamp.wrong", "the time stamp is wrong")
+    _check_trust(status["trust_problem_indic"], "stamp")
+    return at
 
 
 def _check_issuer(signed: cms.SignedData, roots: list[asn1_x509.Certificate]) -> None:

@@ -113,6 +113,11 @@ class Keys:
         """The root certificate, PEM: what a verifier is given once, by a way he trusts."""
         return (self.folder / "root.pem").read_bytes()
 
+    def trusted_pem(self) -> bytes:
+        """The root certificate and those of the time stamping authority, PEM."""
+        theirs = self.authority.roots if self.authority else ()
+        return self.root_pem() + b"".join(one.public_bytes(Encoding.PEM) for one in theirs)
+
     def root_fingerprint(self) -> str:
         """SHA-256 of the root certificate, in pairs, to be compared by eye or telephone."""
         return self.root.fingerprint(SHA256()).hex(":").upper()

@@ -1,10 +1,10 @@
-"""`packtrail export`, `keys root`, `verify-export` and `fsck`: what can be proved."""
+"""`packtrail export`, `verify-export`, `restamp`, `keys` and `fsck`: what can be proved."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from compliance.dossier import Exported, Profile, Selection
+    from compliance.seal import Keys
     from compliance.service.settings import Settings
 
 keys_commands = typer.Typer(no_args_is_help=True, help="Signing keys and certificates.")
@@ -39,6 +40,7 @@ def add_to(app: typer.Typer) -> None:
     """Put these commands on the command line."""
     app.command()(export)
     app.command(name="verify-export")(verify_export)
+    app.command()(restamp)
     app.command()(fsck)
     app.add_typer(keys_commands, name="keys")
 
@@ -346,6 +348,60 @@ def verify_export(
         for finding in findings:
             typer.echo(f"  {finding['severity']}: {_told(finding)}")
     raise typer.Exit(outcome.exit_code)
+
+
+def restamp(
+    files: Annotated[list[Path], typer.Argument(help="Dossiers (.asice) that are kept.")],
+    older_than: Annotated[
+        int, typer.Option(metavar="DAYS", help="Only those not stamped for so many days.", min=0)
+    ] = 0,
+    trust: Annotated[
+        Path | None,
+        typer.Option(help="Root certificates (PEM) to check them with first; default: ours."),
+    ] = None,
+    database: Database = "",
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Put a new time stamp beside dossiers before the old one can no longer be trusted."""
+    from compliance.seal.house import open_keys
+    from compliance.seal.signer import SealRefused
+
+    try:
+        keys = open_keys(settings_for(database))
+    except SealRefused as refused:
+        stop(CANNOT_TELL, str(refused))
+    roots = read_file(trust) if trust else keys.trusted_pem()
+    since = moment(now) - timedelta(days=older_than)
+    told = [(file, *_restamped(file, keys, roots, since)) for file in files]
+    if json:
+        print_json([{"file": str(file), "what": what, "exit": code} for file, code, what in told])
+    else:
+        typer.echo("\n".join(f"{file}: {what}" for file, _, what in told))
+    raise typer.Exit(max(code for _, code, _ in told))
+
+
+def _restamped(file: Path, keys: Keys, roots: bytes, since: datetime) -> tuple[int, str]:
+    """The exit code for one dossier, and what became of it."""
+    from compliance.dossier import ExportRefused
+    from compliance.dossier import verify_export as verify
+    from compliance.dossier.renewal import renew
+    from compliance.seal.signer import SealRefused
+
+    outcome = verify(file, roots)
+    if outcome.stamped_at is None:
+        return outcome.exit_code, f"not stamped: {outcome.findings[0].what}"
+    if outcome.stamped_at > since:
+        return FINE, f"was stamped on {outcome.stamped_at:%Y-%m-%d}"
+    try:
+        made = renew(file, keys.stamper)
+    except ExportRefused as refused:
+        return BAD, str(refused)
+    except SealRefused as refused:
+        return CANNOT_TELL, str(refused)
+    except OSError as fault:
+        return CANNOT_TELL, f"{fault.strerror or fault}; nothing was written"
+    return FINE, f"stamped: {made.name}"
 
 
 def fsck(

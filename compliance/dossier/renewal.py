@@ -1,0 +1,81 @@
+"""New time stamps for dossiers that are kept for years.
+
+The keys and algorithms under a time stamp grow old. While they are still good, a new stamp over
+the whole file, and over the stamps it got before, carries the proof on, as in RFC 4998. The dossier
+stays as it is, byte for byte: stamps stand beside it, `NAME.1.tsr`, `NAME.2.tsr` and so on, each
+over the dossier followed by the stamps before it. `openssl ts -verify` alone checks them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING
+
+from compliance.dossier.refusal import ExportRefused
+from compliance.seal.timestamp import stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pyhanko.sign.timestamps import TimeStamper
+
+RENEWALS_MAX = 100
+"""One a year, and some to spare."""
+RENEWAL_BYTES_MAX = 1 << 20
+_PIECE_BYTES = 1 << 20
+
+
+def renewals_of(dossier: Path) -> list[Path]:
+    """The stamps beside a dossier, the oldest first, up to the first number that is missing.
+
+    >>> from pathlib import Path
+    >>> renewals_of(Path("nowhere/a.asice"))
+    []
+    """
+    numbered = (_renewal(dossier, number) for number in range(1, RENEWALS_MAX + 1))
+    found = []
+    for path in numbered:
+        if not path.is_file():
+            break
+        found.append(path)
+    return found
+
+
+def renewed_digest(dossier: Path, before: Sequence[Path], algorithm: str = "sha256") -> bytes:
+    """What a stamp is over: the dossier, then the stamps before it. Raises OSError."""
+    digest = hashlib.new(algorithm)
+    for path in (dossier, *before):
+        with path.open("rb") as file:
+            while piece := file.read(_PIECE_BYTES):
+                digest.update(piece)
+    return digest.digest()
+
+
+def renew(dossier: Path, stamper: TimeStamper) -> Path:
+    """Stamp a dossier anew; whoever asks has checked it and its stamps (`verify_export`).
+
+    The stamp appears under its name only when it is complete. Raises SealRefused where nobody
+    stamps, ExportRefused after `RENEWALS_MAX` stamps, and OSError.
+    """
+    before = renewals_of(dossier)
+    if len(before) == RENEWALS_MAX:
+        raise ExportRefused(f"{dossier.name} was stamped {RENEWALS_MAX} times already")
+    token = stamp(stamper, renewed_digest(dossier, before))
+    path = _renewal(dossier, len(before) + 1)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(token)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _renewal(dossier: Path, number: int) -> Path:
+    return dossier.with_name(f"{dossier.name}.{number}.tsr")
