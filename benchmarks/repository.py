@@ -123,9 +123,6 @@ def lookups(store: Store) -> None:
 
     On SQLite the CPU time of the thread is taken, on PostgreSQL, where it waits, the wall time.
     """
-    if not store.is_sqlite:  # autovacuum would within a minute
-        with store.engine.begin() as connection:
-            connection.exec_driver_sql("ANALYZE")
     with store.read() as view:
         driver, mark = view.driver, "?" if view.is_sqlite else "%s"
         packs = [row[0] for row in driver.execute("SELECT id FROM item WHERE lot IS NOT NULL")]

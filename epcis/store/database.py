@@ -26,6 +26,7 @@ from epcis.ledger.append import append
 from epcis.ledger.entry import NO_SUBJECT, Commitment, LeafKind, commit
 from epcis.ledger.register import TOUCHED, Key, enter_registers, watch_registers
 from epcis.store import fence, tables
+from epcis.store.statistics import analyse_grown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -213,6 +214,8 @@ class Store:
                 yield act
                 act.enter_log()
                 # A crash up to here leaves nothing, after it everything of the act.
+            if long and self._words:
+                analyse_grown(self._words)
         except (DBAPIError, sqlite3.Error, psycopg.Error) as fault:
             raise _said_of(fault) from fault
 

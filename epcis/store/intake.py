@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _KNOWN = "SELECT identity FROM event WHERE identity"
 _SAME_ID = "SELECT event_id, identity FROM event WHERE declared_error IS NULL AND event_id"
+_ANY_DECLARED = "SELECT min(declared_error) FROM event WHERE declared_error IS NOT NULL"
+"""Always one step along an index; for LIMIT 1 a database may read all events to find none."""
 _DECLARED = "SELECT hash, event_id FROM event WHERE declared_error IS NOT NULL"
 _MEANT = (
     "SELECT seq, moment, hash, event_id FROM event WHERE declared_error IS NULL AND NOT voided"
@@ -197,7 +199,7 @@ class Intake:
 
     def _void_declared(self, told: Sequence[_Told]) -> None:
         """Mark what had been declared wrong before it arrived."""
-        if self._hand.one(_DECLARED + " LIMIT 1") is None:
+        if self._hand.one(_ANY_DECLARED) == (None,):
             return
         hashes = [one.sealed.digest for one in told]
         by_hash: dict[bytes, list[tuple[bytes, str]]] = {}
