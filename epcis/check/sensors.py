@@ -5,10 +5,12 @@ Standard: EPCIS 2.0 section 7.3.7; conformance requirement TCR-53.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from epcis.check.fault import error, warning
 from epcis.check.when import instant
+from epcis.query.units import UNITS, comparable, unit
 from schemas import cbv
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from epcis.check.fault import Fault
     from epcis.model import Event, SensorElement, SensorReport
+    from epcis.query.units import Unit
 
 _IN_EITHER: Final = {
     "time": "time",
@@ -44,6 +47,15 @@ _VALUES: Final = (
     "microorganism",
     "chemical_substance",
 )
+
+
+_NUMBERS: Final = ("value", "min_value", "max_value", "mean_value", "s_dev", "perc_value")
+_DIMENSIONS: Final = {one.dimension for one in UNITS.values()}
+_DIMENSION_OF: Final = {"relative humidity": "ratio", "absolute humidity": "density"}
+"""Measurements whose name is not that of their dimension."""
+_PERCENTILE_MAX: Final = 100
+_UNITS_NAMED_MAX: Final = 4
+_SECOND_WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def senses_something(event: Event) -> Iterator[Fault]:
@@ -119,6 +131,15 @@ def _report(report: SensorReport, field: str) -> Iterator[Fault]:
             "Give both.",
             field,
         )
+    rank = _number(report.perc_rank)
+    if rank is not None and not 0 <= rank <= _PERCENTILE_MAX:
+        yield warning(
+            "sensor-percentile-outside",
+            f"percRank {report.perc_rank} is no percentile",
+            "A percentile rank runs from 0 to 100.",
+            field,
+        )
+    yield from _unit(report, field)
     low, high = (_number(text) for text in (report.min_value, report.max_value))
     if low is not None and high is not None and low > high:
         yield error(
@@ -127,6 +148,36 @@ def _report(report: SensorReport, field: str) -> Iterator[Fault]:
             "Exchange the two.",
             field,
         )
+
+
+def _unit(report: SensorReport, field: str) -> Iterator[Fault]:
+    """What is measured in numbers has a unit, and one that measures it."""
+    word = cbv.bare("measurement", report.type or "")
+    name = _SECOND_WORD.sub(" ", word).lower()
+    dimension = _DIMENSION_OF.get(name, name)
+    is_number = any(getattr(report, one) is not None for one in _NUMBERS)
+    if dimension not in _DIMENSIONS or not is_number:
+        return
+    known = ", ".join(one.code for one in _of_dimension(dimension))
+    if report.uom is None:
+        yield warning(
+            "sensor-unit-missing",
+            f"a report of {word} does not say in which unit",
+            f"Give uom, e.g. {known}.",
+            field,
+        )
+    elif unit(report.uom).dimension not in (dimension, f"unit {report.uom}"):
+        yield warning(
+            "sensor-unit-foreign",
+            f"{report.uom} is no unit of {word}",
+            f"Correct type or uom; {word} is measured in {known}.",
+            field,
+        )
+
+
+def _of_dimension(dimension: str) -> tuple[Unit, ...]:
+    some = next(one for one in UNITS.values() if one.dimension == dimension)
+    return comparable(some.code)[:_UNITS_NAMED_MAX]
 
 
 def _is_unknown_measurement(word: str) -> bool:

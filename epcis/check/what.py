@@ -5,6 +5,7 @@ Standard: EPCIS 2.0 sections 7.3.3 and 7.4; conformance requirement TCR-54 for a
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from epcis.check.fault import error, remark, warning
@@ -17,6 +18,7 @@ from epcis.model import (
     TransactionEvent,
     TransformationEvent,
 )
+from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,7 +130,8 @@ def has_parent_and_children(event: Event) -> Iterator[Fault]:
             "Name them in childEPCs or childQuantityList; only DELETE may mean all of them.",
             "childEPCs",
         )
-    if event.parent_id and event.parent_id in (event.child_epcs or ()):
+    children = event.child_epcs or ()
+    if event.parent_id and canonical_key(event.parent_id) in map(canonical_key, children):
         yield error(
             "parent-is-child",
             f"{event.parent_id} is named as its own child",
@@ -151,10 +154,12 @@ def adds_ilmd_only_once(event: Event) -> Iterator[Fault]:
 def names_each_once(event: Event) -> Iterator[Fault]:
     """An object stands at most once in a list."""
     for name, ids in id_lists(event):
-        if len(set(ids)) == len(ids):
+        has_links = any(one.startswith("http") for one in ids)
+        keys = tuple(map(canonical_key, ids)) if has_links else ids
+        if len(set(keys)) == len(keys):
             continue
-        seen: set[str] = set()
-        repeated = next(i for i in ids if i in seen or seen.add(i))  # type: ignore[func-returns-value]  # remembers and goes on
+        ((again, _),) = Counter(keys).most_common(1)
+        repeated = ids[keys.index(again)]
         yield warning(
             "id-repeated",
             f"{name} names {repeated} more than once",

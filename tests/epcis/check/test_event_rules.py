@@ -28,6 +28,7 @@ from epcis.model import (
     TransformationEvent,
 )
 from schemas.finding import Severity, Where
+from schemas.gs1.epc import identify
 
 TIME = {"event_time": "2026-01-31T12:00:00Z", "event_time_zone_offset": "+00:00"}
 PACK = "urn:epc:id:sgtin:0614141.107346.1"
@@ -90,8 +91,10 @@ MISTAKES = [
     ("event.children-missing", but(PACKING, child_epcs=())),
     ("event.children-missing", but(TIE, child_epcs=None, action="OBSERVE")),
     ("event.parent-is-child", but(PACKING, child_epcs=(PACK, CASE))),
+    ("event.parent-is-child", but(PACKING, child_epcs=(identify(CASE).to_digital_link(),))),
     ("event.ilmd-outside-add", but(OBJECT, ilmd=(Node(name="lot"),))),
     ("event.id-repeated", but(OBJECT, epcs=(PACK, PACK))),
+    ("event.id-repeated", but(OBJECT, epcs=(PACK, identify(PACK).to_digital_link()))),
     ("event.quantity-not-positive", but(OBJECT, quantities=(but(LOT, quantity="0"),))),
     ("event.unit-unknown", but(OBJECT, quantities=(but(LOT, uom="kilogram"),))),
     ("event.quantity-event", QuantityEvent(**TIME, epc_class="urn:x:y", quantity="5")),
@@ -122,6 +125,10 @@ MISTAKES = [
     ("event.sensor-type-missing", sensed(but(REPORT, type=None))),
     ("event.sensor-value-missing", sensed(but(REPORT, value=None))),
     ("event.sensor-percentile-half", sensed(but(REPORT, perc_rank="50"))),
+    ("event.sensor-percentile-outside", sensed(but(REPORT, perc_rank="150", perc_value="1"))),
+    ("event.sensor-unit-missing", sensed(but(REPORT, uom=None))),
+    ("event.sensor-unit-foreign", sensed(but(REPORT, uom="KGM"))),
+    ("event.sensor-unit-foreign", sensed(but(REPORT, type="gs1:RelativeHumidity", uom="CEL"))),
     ("event.sensor-range-inverted", sensed(but(REPORT, min_value="9", max_value="2"))),
     ("event.sensor-attribute-twice", sensed(but(REPORT, device_id="urn:x:1"), device_id="urn:x:1")),
     (
