@@ -33,8 +33,10 @@ class glance:  # noqa: N801  # read as a function; a class because a generator c
         self._store = store
 
     def __enter__(self) -> View:
-        waiting = _held.get(self._store)
-        self._view = waiting.pop() if waiting else View(_connect(self._store))
+        try:
+            self._view = _held[self._store].pop()
+        except (KeyError, IndexError):  # none waits; another thread may have taken the last one
+            self._view = View(_connect(self._store))
         return self._view
 
     def __exit__(

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from epcis.desk import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection
 
@@ -27,69 +27,95 @@ WAITING_MAX = 4096
 """Requests that may wait; the next one is told to come back (503)."""
 ROUND_MAX = 128
 """Requests answered in one transaction."""
+OVERLAP_WAITING_MIN = 4
+"""So many must wait before another lane is taken beside those under way."""
 LINE_IDLE_S_MAX = 30.0
 """How long a connection may rest before another is taken, which the store has tried out."""
 
 
-class Rounds(Generic[Q, A]):
-    """Answers requests in rounds, on a thread of its own; belongs to one event loop.
+class Lane(Protocol[Q, A]):
+    """Answers one round after the other, on a thread that `Rounds` gives it."""
 
-    `work` gets the act and the requests of a round and gives an answer for each, in order. Where
-    it fails, each request of the round is tried in an act of its own, so that only the one at
-    fault fails.
+    def answer(self, requests: list[Q]) -> list[A | BaseException]:
+        """An answer, or the fault, for each request, in order."""
+
+    def close(self) -> None:
+        """Let go of what it holds."""
+
+
+class Rounds(Generic[Q, A]):
+    """Answers requests in rounds, each in the next free lane; belongs to one event loop.
+
+    With more than one lane a round can be worked on while another waits for the database.
     """
 
     def __init__(
         self,
-        store: Store,
-        clock: Clock,
-        work: Callable[[Act, list[Q]], list[A]],
+        lanes: Sequence[Lane[Q, A]],
         *,
         waiting_max: int = WAITING_MAX,
         round_max: int = ROUND_MAX,
     ) -> None:
-        self._store = store
-        self._clock = clock
-        self._work = work
+        self._lanes = lanes
+        self._free = list(lanes)
         self._waiting_max = waiting_max
         self._round_max = round_max
         self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
-        self._runner: asyncio.Task[None] | None = None
-        self._line: Connection | None = None
-        self._used_s = 0.0
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rounds")
+        self._runners: set[asyncio.Task[None]] = set()
+        self._threads = ThreadPoolExecutor(max_workers=len(lanes), thread_name_prefix="rounds")
 
     async def ask(self, request: Q) -> A:
-        """The answer, once it is durable; raises `Problem` 503 where too many wait."""
+        """The answer of a lane; raises `Problem` 503 where too many wait."""
         if len(self._waiting) >= self._waiting_max:
             raise Problem(
                 503, "Busy", "too many requests wait; try again", headers={"Retry-After": "1"}
             )
         future: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, future))
-        if self._runner is None:
-            self._runner = asyncio.create_task(self._run())
+        is_idle = len(self._free) == len(self._lanes)
+        if is_idle or (self._free and len(self._waiting) >= OVERLAP_WAITING_MIN):
+            runner = asyncio.create_task(self._run(self._free.pop()))
+            self._runners.add(runner)
+            runner.add_done_callback(self._runners.discard)
         return await future
 
     def close(self) -> None:
-        """Let go of the thread and its line; rounds under way are finished first."""
-        self._thread.shutdown(wait=True)
-        self._hang_up()
+        """Let go of threads and lanes; rounds under way are finished first."""
+        self._threads.shutdown(wait=True)
+        for lane in self._lanes:
+            lane.close()
 
-    async def _run(self) -> None:
+    async def _run(self, lane: Lane[Q, A]) -> None:
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
                 round_ = self._waiting[: self._round_max]
                 del self._waiting[: self._round_max]
                 requests = [request for request, _ in round_]
-                answers = await loop.run_in_executor(self._thread, self._answer, requests)
+                answers = await loop.run_in_executor(self._threads, lane.answer, requests)
                 for (_, future), answer in zip(round_, answers, strict=True):
                     _settle(future, answer)
         finally:
-            self._runner = None
+            self._free.append(lane)
 
-    def _answer(self, requests: list[Q]) -> list[A | BaseException]:
+
+class ActLane(Generic[Q, A]):
+    """Answers each round in one act.
+
+    `work` gets the act and the requests of a round and gives an answer for each, in order. Where
+    it fails, each request of the round is tried in an act of its own, so that only the one at
+    fault fails.
+    """
+
+    def __init__(self, store: Store, clock: Clock, work: Callable[[Act, list[Q]], list[A]]) -> None:
+        self._store = store
+        self._clock = clock
+        self._work = work
+        self._line: Connection | None = None
+        self._used_s = 0.0
+
+    def answer(self, requests: list[Q]) -> list[A | BaseException]:
+        """An answer for each request, once all of them are durable, or its fault."""
         try:
             return [*self._in_one_act(requests)]
         except Exception as fault:  # noqa: BLE001  # handed to whoever asked
@@ -103,9 +129,15 @@ class Rounds(Generic[Q, A]):
                 answers.append(fault)
         return answers
 
+    def close(self) -> None:
+        """Let go of a line that may be broken; the next round takes another."""
+        line, self._line = self._line, None
+        if line is not None:
+            line.close()
+
     def _in_one_act(self, requests: list[Q]) -> list[A]:
         if time.monotonic() - self._used_s > LINE_IDLE_S_MAX:
-            self._hang_up()
+            self.close()
         try:
             if self._line is None:
                 self._line = self._store.line()
@@ -113,16 +145,10 @@ class Rounds(Generic[Q, A]):
                 return self._work(act, requests)
             # A crash in the block leaves nothing; after it every answer of the round is on disk.
         except BaseException:
-            self._hang_up()
+            self.close()
             raise
         finally:
             self._used_s = time.monotonic()
-
-    def _hang_up(self) -> None:
-        """Let go of a line that may be broken; the next round takes another."""
-        line, self._line = self._line, None
-        if line is not None:
-            line.close()
 
 
 def _settle(future: asyncio.Future[A], answer: A | BaseException) -> None:

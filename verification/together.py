@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from verification.glance import glance
@@ -16,32 +15,23 @@ Seen = tuple[Stops, Recorded]
 """The stops, and what is recorded of one pack."""
 
 
-class Together:
-    """Looks of one event loop; on PostgreSQL each alone were a trip that all others wait for."""
+class LookLane:
+    """Answers a round of looks at packs, as (product code, serial), beside the event loop.
+
+    On the loop itself every other request would wait for the database's answer.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._waiting: list[tuple[tuple[str, str], asyncio.Future[Seen]]] = []
 
-    async def look(self, code: str, serial: str) -> Seen:
-        """The stops, and what is recorded of a pack. Raises `StoreAway`."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Seen] = loop.create_future()
-        self._waiting.append(((code, serial), future))
-        if len(self._waiting) == 1:
-            loop.call_soon(self._look)
-        return await future
-
-    def _look(self) -> None:
-        waiting, self._waiting = self._waiting, []
+    def answer(self, packs: list[tuple[str, str]]) -> list[Seen | BaseException]:
+        """What is seen of each pack; the fault for all where there is no database."""
         try:
             with glance(self._store) as view:
-                stops, rows = look(view, [pack for pack, _ in waiting])
+                stops, rows = look(view, packs)
         except Exception as fault:  # noqa: BLE001  # handed to whoever asked
-            for _, future in waiting:
-                if not future.done():
-                    future.set_exception(fault)
-            return
-        for (_, future), row in zip(waiting, rows, strict=True):
-            if not future.done():
-                future.set_result((stops, row))
+            return [fault] * len(packs)
+        return [(stops, row) for row in rows]
+
+    def close(self) -> None:
+        """The views that it used wait with the others (`glance.let_go`)."""

@@ -28,7 +28,7 @@ from verification.glance import let_go
 from verification.guessing import until_veiled
 from verification.history import utc_text
 from verification.lines import close_lines, lines_of
-from verification.rounds import Rounds
+from verification.rounds import ActLane, Rounds
 from verification.routes.reply import (
     JSON,
     NOT_KEPT,
@@ -55,6 +55,9 @@ if TYPE_CHECKING:
     from verification.vrs.question import Question
 
 _OPERATIONS = {f"/packs/{one.value}": one for one in Operation if one is not Operation.VERIFY}
+LANES_POSTGRESQL = 2
+"""Rounds under way at once: while one waits for the server's disk, another is worked on. SQLite
+has one writer."""
 _CONNECTIVITY_PARAMETERS = frozenset({"gtin", "reqGLN", "context"})
 
 
@@ -66,8 +69,10 @@ class Counter:
         self._store: Store = state.store
         self._clock: Clock = state.clock
         self._settings = settings = settings_of(state)
+        lanes = 1 if self._store.is_sqlite else LANES_POSTGRESQL
         self._rounds: Rounds[Wanted, Told] = Rounds(
-            self._store, self._clock, self._work, waiting_max=settings.waiting_max
+            [ActLane(self._store, self._clock, self._work) for _ in range(lanes)],
+            waiting_max=settings.waiting_max,
         )
         self._statuses = StatusQueries(self._store, self._clock, settings)
 
@@ -84,6 +89,7 @@ class Counter:
     async def close(self) -> None:
         """Finish the round under way and close the lines to peers and partners."""
         self._rounds.close()
+        self._statuses.close()
         await close_lines(self._state)
 
     async def reply(self, scope: Scope, receive: Receive, caller: Caller) -> Reply:

@@ -16,9 +16,10 @@ from verification.fmd.perform import status_of
 from verification.glance import glance
 from verification.participants import who_is
 from verification.recorded import look_at
+from verification.rounds import Rounds
 from verification.routes.reply import JSON, NOT_KEPT, Reply, bad_request, told_json
 from verification.routes.wanted import PackBody, asked_of
-from verification.together import Together
+from verification.together import LookLane
 from verification.verify import state_by_events
 from verification.vrs.question import MalformedError, parameters_of
 
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
     from verification.recorded import Recorded
     from verification.settings import VerificationSettings
     from verification.stops import Stops
+    from verification.together import Seen
     from verification.verdict import Asked
 
+LANES_POSTGRESQL = 2
+"""Looks under way at once; on SQLite each is made at once, in less time than a thread takes."""
 SITUATIONS_MAX = 4096
 """Answers remembered at once; beyond that all are forgotten."""
 _PARAMETERS = frozenset({"gtin", "serial", "lot", "expiry"})
@@ -46,7 +50,9 @@ class StatusQueries:
         self._store = store
         self._clock = clock
         self._settings = settings
-        self._together = Together(store)
+        self._looks: Rounds[tuple[str, str], Seen] = Rounds(
+            [LookLane(store) for _ in range(LANES_POSTGRESQL)], waiting_max=settings.waiting_max
+        )
         self._remembered: dict[tuple[object, ...], _Around] = {}
 
     async def reply(self, query: bytes, caller: Caller) -> Reply:
@@ -56,8 +62,12 @@ class StatusQueries:
             with glance(self._store) as view:
                 stops, row = look_at(view, asked.gtin, asked.serial)
         else:
-            stops, row = await self._together.look(asked.gtin, asked.serial)
+            stops, row = await self._looks.ask((asked.gtin, asked.serial))
         return self._answer(asked, caller, stops, row)
+
+    def close(self) -> None:
+        """Let go of the lanes."""
+        self._looks.close()
 
     def _answer(self, asked: Asked, caller: Caller, stops: Stops, row: Recorded) -> Reply:
         """The answer from what was just looked up."""
