@@ -12,8 +12,11 @@ from sqlalchemy import func, select
 
 from epcis.query.visible import events_of, items_of
 from epcis.store.item_keys import item_key
+from epcis.store.life import named_items
+from epcis.store.named import naming
 from epcis.store.payload import unpack_outline
 from epcis.store.tables import event, item
+from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
     from epcis.model import Event
@@ -77,6 +80,16 @@ def item_keys(view: View, *, party: str | None, after: int, rows_max: int) -> li
     statement = select(item.c.id, item.c.key).where(item.c.id > after, *items_of(view, party))
     rows = view.connection.execute(statement.order_by(item.c.id).limit(rows_max))
     return [(row.id, row.key) for row in rows]
+
+
+def item_as_written(view: View, number: int, key: str, *, party: str | None) -> str | None:
+    """An item's id as one of the events the party may see has it; None where none can be read."""
+    statement = select(event.c.payload).where(
+        event.c.seq.in_(naming([number])), *events_of(view, party)
+    )
+    payload = view.connection.scalar(statement.limit(1))
+    told = () if payload is None else named_items(unpack_outline(payload))
+    return next((one for _, ids in told for one in ids if canonical_key(one) == key), None)
 
 
 def item_is_seen(view: View, key: str, *, party: str | None) -> bool:

@@ -233,11 +233,21 @@ def epcs(request: Request, caller: MayQuery) -> Response:
         cursor = paging.read_token(view, stated, mark, now) if stated is not None else None
         after = cursor.number() if cursor else 0
         found = seen.item_keys(view, party=caller.party, after=after, rows_max=rows_max + 1)
-    shown = found[:rows_max]
+        shown = found[:rows_max]
+        members = [_item_given_out(view, *one, agreement, caller) for one in shown]
     headers = {}
     if len(found) > rows_max:
         headers = next_page(request, paging.Cursor(mark, paging.expiry(now), (shown[-1][0],)))
-    return collection(agreement, [written(key, agreement) for _, key in shown], headers)
+    return collection(agreement, members, headers)
+
+
+def _item_given_out(view: View, number: int, key: str, agreement: Agreement, caller: Caller) -> str:
+    """An item's id as the caller wants it written."""
+    if agreement.options.epc_format is EpcFormat.AS_WRITTEN:
+        as_written = seen.item_as_written(view, number, key, party=caller.party)
+        if as_written is not None:
+            return as_written
+    return written(key, agreement)
 
 
 @router.get(

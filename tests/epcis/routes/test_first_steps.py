@@ -340,6 +340,18 @@ def test_a_query_brings_its_own_prefixes(stocked):
         assert answer.headers["GS1-Extensions"] == declared["GS1-Extensions"]
 
 
+def test_the_list_of_items_can_keep_the_spelling_of_the_senders(served):
+    crate = "https://crates.example/8003/00614141123452400"
+    send(served, "1")
+    send(served, "2", epcList=[crate, "urn:epc:id:sgtin:0614141.107346.2"])
+    with served.client(**{"GS1-EPC-Format": "Never_Translates"}) as client:
+        assert client.get("/epcis/epcs").json()["member"] == [
+            "urn:epc:id:sgtin:0614141.107346.1",
+            crate,
+            "urn:epc:id:sgtin:0614141.107346.2",
+        ]
+
+
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
 def test_an_address_the_standard_does_not_have_is_no_resource(stocked, method):
     with stocked.client() as client:
