@@ -79,9 +79,9 @@ def add_rows(hand: Hand, lives: Sequence[Life], keys: Mapping[int, Sequence[byte
         for low, named, state in runs:
             values = (low, *state, b"".join(named), len(named[0]), len(named))
             hand.run(_add_of(_width(len(named))), values)
-        if runs:
-            low, named, _ = runs[-1]
-            enter_keys(hand, runs[0][0], low + len(named) - 1)
+        if lives:
+            spans = [_span(life) for life in lives]
+            enter_keys(hand, min(spans)[0], max(last for _, last in spans))
     elif runs:
         places = accumulate((len(named) * len(named[0]) for _, named, _ in runs), initial=1)
         rows = [

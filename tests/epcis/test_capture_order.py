@@ -13,6 +13,7 @@ from sqlalchemy import delete, select
 
 from epcis.capture import record
 from epcis.fsck import check_state
+from epcis.fsck.item_keys import check_item_keys
 from epcis.store import tables
 from epcis.store.bulk import Hand
 from epcis.store.database import Store
@@ -97,7 +98,7 @@ def state_after(store, events, acts):
     for first in range(0, len(events), acts):
         with store.write(NOW) as act:
             record(act, events[first : first + acts])
-    assert list(check_state(store, now=NOW)) == []
+    assert [*check_state(store, now=NOW), *check_item_keys(store, now=NOW)] == []
     with store.read() as view:
         named = select(tables.item.c.id, tables.item.c.key)
         keys = dict(view.connection.execute(named).all())

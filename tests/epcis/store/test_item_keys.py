@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 from alembic import command
-from chain import case, commission, pack, put
+from chain import case, commission, pack, put, see
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, insert, select, text, update
@@ -110,6 +110,15 @@ def test_a_question_for_many_packs_looks_into_both_levels(kept_store):
         every = NamesItem((Role.EPC,), patterns.read("urn:epc:idpat:sgtin:9521321.000001.*"))
         found = view.connection.scalars(select(tables.event.c.seq).where(clause(every)))
         assert set(told) <= set(found)
+
+
+def test_packs_whose_lives_part_in_the_act_that_tells_of_them_first_are_all_found(store):
+    packs = [pack(number) for number in range(5)]
+    with store.write(NOW) as act:
+        record(act, [commission(0, packs), see(1, packs[1:3], "storing"), see(2, packs[2:3], "x")])
+    assert differing(store) == []
+    with store.read() as view:
+        assert len(items(view, map(canonical_key, packs))) == 5
 
 
 def test_a_key_that_is_known_is_refused(store):
