@@ -207,6 +207,9 @@ _WORD_URIS: Final = {
 
 @clause.register(HasAttribute)
 def _(condition: HasAttribute) -> ColumnElement[bool]:
+    if condition.own_field is not None:
+        rows, ids = event_field.c, _mastered(condition, master_data.c.id)
+        return _in_fields(rows.field == condition.own_field, rows.text.in_(ids))
     known = mastered(condition)
     column = event.c[condition.field]
     stems = _WORD_URIS.get(condition.field, ("",))
@@ -215,12 +218,16 @@ def _(condition: HasAttribute) -> ColumnElement[bool]:
 
 def mastered(condition: HasAttribute) -> Select[Any]:
     """Keys of the master data that has the attribute."""
+    return _mastered(condition, master_data.c.key)
+
+
+def _mastered(condition: HasAttribute, column: Column[Any]) -> Select[Any]:
     told, attribute = master_data.c, master_data_attribute.c
     asked = [attribute.name.in_(condition.names), *master_data_of(condition.party)]
     if condition.values is not None:
         asked.append(attribute.value.in_(condition.values))
     join = and_(told.type == attribute.type, told.id == attribute.id)
-    return select(told.key).join(master_data_attribute, join).where(*asked)
+    return select(column).join(master_data_attribute, join).where(*asked)
 
 
 def _compared(column: Any, op: Op, value: Any) -> ColumnElement[bool]:  # noqa: ANN401  # SQLAlchemy's operators

@@ -168,11 +168,13 @@ class HasAttribute:
     """Master data of what a field names has an attribute, perhaps with one of these values."""
 
     field: str
-    """`read_point`, `biz_location`, `biz_step`, `disposition` or `epc_class`."""
+    """`read_point`, `biz_location`, `biz_step`, `disposition`, `epc_class`; empty for one's own."""
     names: tuple[str, ...]
     values: tuple[str, ...] | None = None
     party: str | None = None
     """By the master data that this party may know; None knows all."""
+    own_field: int | None = None
+    """Digest of the extension field, see `index.field`."""
 
 
 SensorCondition = SensorAmount | SensorOneOf | SensorFlag | SensorWhen

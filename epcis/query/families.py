@@ -87,12 +87,20 @@ _MASTERED: Final = {
 
 def _has_attribute(match: re.Match[str], raw: object, names: Names) -> Condition:
     spelled = tuple(one for text in texts(raw) for one in names.spellings(text))
-    return HasAttribute(_MASTERED[match["field"]], spelled)
+    field, own = _mastered(match["field"], names)
+    return HasAttribute(field, spelled, own_field=own)
 
 
 def _attribute_is(match: re.Match[str], raw: object, names: Names) -> Condition:
     spelled = names.spellings(match["attribute"])
-    return HasAttribute(_MASTERED[match["field"]], spelled, texts(raw))
+    field, own = _mastered(match["field"], names)
+    return HasAttribute(field, spelled, texts(raw), own_field=own)
+
+
+def _mastered(field: str, names: Names) -> tuple[str, int | None]:
+    """The column of a standard field, or the digest of an extension field."""
+    column = _MASTERED.get(field.removeprefix("epcis:"))
+    return (column, None) if column else ("", field_key("event", names.field(field)))
 
 
 _SCOPES: Final = {
@@ -162,7 +170,8 @@ def _plain_number(text: str) -> Decimal | None:
 _OPS: Final = "(?P<op>EQ|GT|GE|LT|LE)"
 _UOM: Final = "(?P<uom>[A-Z0-9]{2,4})"
 _SCOPE_NAMES: Final = "|".join(scope for scope in _SCOPES if scope)
-_MASTERED_NAMES: Final = "|".join(_MASTERED)
+_MASTERED_NAMES: Final = "|".join((*_MASTERED, r"[A-Za-z][^_]*[:#/][^_]+"))
+"""An extension field has a qualified name without underscores: the attribute follows the first."""
 
 FAMILIES: Final = (
     Family(re.compile(f"{_OPS}_quantity_{_UOM}"), _quantity),

@@ -518,6 +518,30 @@ def test_master_data_attributes_choose_events(memory):
     assert memory.ask({"HASATTR_bizLocation": "cbvmda:city"}) == []
 
 
+def test_attributes_of_what_an_extension_field_names(memory):
+    """A carrier's depots are master data like any other place."""
+    depot, other = "urn:epc:id:sgln:0614141.00004.0", "urn:epc:id:sgln:0614141.00005.0"
+    memory.take(
+        named("a", **{"ex:depot": depot}),
+        named("b", **{"ex:depot": other}),
+        named("c", **{"ex:origin": depot}),
+        master_data=[
+            {
+                "type": "urn:epcglobal:epcis:vtype:Location",
+                "vocabularyElementList": [
+                    {"id": depot, "attributes": [{"id": "cbvmda:city", "attribute": "Ulm"}]},
+                    {"id": other, "attributes": [{"id": "cbvmda:name", "attribute": "X"}]},
+                ],
+            }
+        ],
+    )
+    assert memory.ask({"HASATTR_ex:depot": "cbvmda:city"}) == ["a"]
+    assert memory.ask({"EQATTR_ex:depot_cbvmda:city": "Ulm|Bonn"}) == ["a"]
+    assert memory.ask({"EQATTR_https://example.org/ext/depot_cbvmda:name": "X"}) == ["b"]
+    assert memory.ask({"EQ_ATTR_ex:depot_cbvmda:city": "Bonn"}) == []
+    assert memory.ask({"HASATTR_epcis:readPoint": "cbvmda:city"}) == []
+
+
 def test_event_ids_and_transformation_ids_are_found(memory):
     memory.take(
         named("a"),
