@@ -51,10 +51,12 @@ from epcis.query.values import (
 from epcis.store.tables import Role
 from schemas.cbv import bare
 from schemas.finding import Finding, Severity, Where
-from schemas.gs1.epc import canonical_key
+from schemas.gs1.epc import canonical_key, identify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from schemas.gs1.epc import Identifier
 
 PARAMETERS_MAX: Final = 200
 """Most parameters of one query."""
@@ -67,6 +69,8 @@ EVENT_TYPES: Final = (
     "QuantityEvent",
 )
 ACTIONS: Final = ("ADD", "OBSERVE", "DELETE")
+_PREFIX_LENGTHS: Final = range(6, 13)
+"""Digits of a GS1 Company Prefix."""
 ANY_ROLE: Final = (Role.EPC, Role.CHILD, Role.PARENT, Role.INPUT, Role.OUTPUT)
 
 Reader = Callable[[object, Names], Condition | None]
@@ -237,6 +241,27 @@ def _iris(column: str) -> Reader:
     return lambda raw, names: OneOf(column, tuple(map(names.word, texts(raw))))
 
 
+def _spelled(column: str) -> Reader:
+    """Ids kept as written: asked for in every spelling of GS1, whatever the prefix's length."""
+
+    def read_ids(raw: object, names: Names) -> Condition:
+        asked = map(identify, map(names.word, texts(raw)))
+        return OneOf(column, tuple({one: 0 for thing in asked for one in _spellings(thing)}))
+
+    return read_ids
+
+
+def _spellings(thing: Identifier) -> Iterator[str]:
+    yield thing.uri
+    for length in _PREFIX_LENGTHS:
+        yield thing.to_urn(partial(_always, length)) or thing.uri
+    yield thing.to_digital_link() or thing.uri
+
+
+def _always(length: int, _number: str) -> int:
+    return length
+
+
 def _choice(column: str, allowed: tuple[str, ...]) -> Reader:
     def read_choice(raw: object, _: Names) -> Condition:
         values = texts(raw)
@@ -326,7 +351,7 @@ def _fixed() -> dict[str, Reader]:
         "WD_readPoint": _below("read_point"),
         "EQ_bizLocation": _place("biz_location"),
         "WD_bizLocation": _below("biz_location"),
-        "EQ_transformationID": _iris("transformation_id"),
+        "EQ_transformationID": _spelled("transformation_id"),
         "MATCH_epc": _names(Role.EPC, Role.CHILD),
         "MATCH_parentID": _names(Role.PARENT),
         "MATCH_inputEPC": _names(Role.INPUT),
