@@ -94,6 +94,9 @@ def new_cluster() -> Iterator[Cluster]:
         cluster.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        # Bodies of capture jobs wait in the spool where a service has no folder for its data.
+        for spool in Path(tempfile.gettempdir()).glob(f"packtrail-*-test_{os.getpid()}_*.incoming"):
+            shutil.rmtree(spool, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
