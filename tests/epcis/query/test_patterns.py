@@ -1,8 +1,9 @@
-"""An item is found however it was written, and so is everything a pattern means; nothing else is."""
+"""An item is found however it was written, and so is all a pattern means; nothing else is."""
 
 from __future__ import annotations
 
 import pytest
+from asking import named
 
 
 def test_an_identifier_is_found_however_it_was_written(memory):
