@@ -168,7 +168,7 @@ class Verdict(msgspec.Struct, frozen=True):
     def as_dict(self) -> dict[str, object]:
         """The verdict as `verify --json` and `POST /packs/verify` show it."""
         asked, pack = self.facts.asked, self.facts.pack
-        return {
+        said: dict[str, object] = {
             "verdict": self.word.value,
             "reason": self.reason.value,
             "say": self.say,
@@ -178,15 +178,17 @@ class Verdict(msgspec.Struct, frozen=True):
             "lot": asked.lot or (pack.lot if pack else None),
             "expiry": _iso(asked.expiry or (pack.expiry if pack else None)),
             "state": pack.state.value if pack else None,
-            **{name: value for name, value in self._besides() if value},
         }
-
-    def _besides(self) -> Iterator[tuple[str, object]]:
-        """What few answers have."""
-        yield "expiry_extended", _iso(self.facts.extended)
-        yield "alert", self.alert
-        yield "cause_say", self.cause
-        yield "intermarket", bool(self.peer)
+        # What few answers have.
+        if self.facts.extended:
+            said["expiry_extended"] = _iso(self.facts.extended)
+        if self.alert:
+            said["alert"] = self.alert
+        if self.cause:
+            said["cause_say"] = self.cause
+        if self.peer:
+            said["intermarket"] = True
+        return said
 
 
 def _iso(day: date | None) -> str | None:
@@ -303,7 +305,7 @@ def verdict(facts: Facts, now: datetime) -> Verdict:
     >>> verdict(Facts(asked, None, product_known=False), now).word
     <Word.UNKNOWN: 'UNKNOWN'>
     """
-    reasons = tuple(_reasons(facts, now)) or (Reason.GENUINE,)
+    reasons = _reasons(facts, now) or (Reason.GENUINE,)
     return Verdict(word_of(reasons[0]), reasons[0], SAY[reasons[0]], facts, reasons[1:])
 
 
@@ -329,16 +331,13 @@ def reason_of_state(state: PackState) -> Reason:
     return _OF_STATE.get(state, Reason.GENUINE)
 
 
-def _reasons(facts: Facts, now: datetime) -> Iterator[Reason]:
+def _reasons(facts: Facts, now: datetime) -> tuple[Reason, ...]:
     """Every reason against the pack, gravest first; STOP comes before CHECK."""
     if facts.pack is None:
         # Nothing more is compared: a wrong serial must not be a way to learn lots or dates.
-        known = facts.product_known
-        yield Reason.UNKNOWN_SERIAL if known else Reason.UNKNOWN_PRODUCT
-        return
-    found = [*_identity(facts, facts.pack), *_state(facts, facts.pack, now)]
-    yield from (reason for reason in found if reason not in _TO_CHECK)
-    yield from (reason for reason in found if reason in _TO_CHECK)
+        return (Reason.UNKNOWN_SERIAL if facts.product_known else Reason.UNKNOWN_PRODUCT,)
+    found = (*_identity(facts, facts.pack), *_state(facts, facts.pack, now))
+    return found if len(found) < 2 else tuple(sorted(found, key=_TO_CHECK.__contains__))
 
 
 def _identity(facts: Facts, pack: KnownPack) -> Iterator[Reason]:

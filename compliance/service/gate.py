@@ -9,7 +9,7 @@ import asyncio
 import ipaddress
 import time
 from http.cookies import CookieError, SimpleCookie
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -21,6 +21,8 @@ from epcis.routes.problems import answer_anywhere
 from verification.routes import is_hot, refusal_at
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from compliance.service.oidc import TokenReader
@@ -163,7 +165,8 @@ class BodyLimit:
         pace = _Pace(self.pause_s_max)
 
         async def next_part() -> Message:
-            return await pace.next(receive)
+            there = _at_once(receive)
+            return await pace.next(receive) if there is None else pace.counted(there)
 
         return next_part
 
@@ -186,6 +189,20 @@ class BodyLimit:
         )
 
 
+def _at_once(receive: Receive) -> Message | None:
+    """The next message where it has come already, as nearly every body about a pack has.
+
+    Where it must be waited for, the asking is given up and begun again under a time limit.
+    """
+    asking = cast("Coroutine[object, None, Message]", receive())
+    try:
+        asking.send(None)
+    except StopIteration as there:
+        return cast("Message", there.value)
+    asking.close()
+    return None
+
+
 class _Pace:
     """How long the sender of one body is waited for: for no long pause, and not for drops."""
 
@@ -206,6 +223,10 @@ class _Pace:
         except TimeoutError:
             raise stalled(self._pause_s_max) from None
         self._waited_s += time.monotonic() - began
+        return self.counted(message)
+
+    def counted(self, message: Message) -> Message:
+        """A part that has come, its bytes counted."""
         self.seen_bytes += len(message.get("body", b""))
         return message
 

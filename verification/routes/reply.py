@@ -73,7 +73,7 @@ def _of_store(fault: StoreAway | StoreFull) -> Problem:
 def told_json(told: Told) -> tuple[int, bytes]:
     """Status and body of an answer to `/packs/…`; `Problem` 429 where the budget is spent."""
     if isinstance(told, Verdict):
-        return 200, msgspec.json.encode(told.as_dict())
+        return 200, _encoder.encode(told.as_dict())
     if isinstance(told, Answer):
         # Written as it is but for its beginning: made a dictionary first, it would cost twice.
         return told.http, _head(told.word, told.severity) + _encoder.encode(told)[1:]
