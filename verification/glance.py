@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 import psycopg
 
-from epcis.store.database import StoreAway, View
+from epcis.store.database import StoreAway, View, hang_up
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -51,22 +51,20 @@ class glance:  # noqa: N801  # read as a function; a class because a generator c
                 view.connection.rollback()
             _held.setdefault(self._store, []).append(view)
             return
+        hang_up(view.connection)
         if isinstance(fault, psycopg.Error | sqlite3.Error):
-            view.connection.invalidate()
-            view.connection.close()
             raise StoreAway("the database does not answer") from fault
-        view.connection.close()
 
 
 def let_go(store: Store) -> None:
     """Close the views that wait for a store's next look; before the store itself is closed."""
     for view in _held.pop(store, []):
-        view.connection.close()
+        hang_up(view.connection)
 
 
 def _connect(store: Store) -> Connection:
-    connection = store.engine.connect()
-    if not store.is_sqlite:
-        # One round trip for each statement, instead of three.
-        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-    return connection
+    line = store.line()
+    if line is None:
+        return store.engine.connect()
+    # One round trip for each statement, instead of three.
+    return line.execution_options(isolation_level="AUTOCOMMIT")

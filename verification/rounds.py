@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from epcis.desk import Problem
+from epcis.store.database import hang_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -133,7 +134,7 @@ class ActLane(Generic[Q, A]):
         """Let go of a line that may be broken; the next round takes another."""
         line, self._line = self._line, None
         if line is not None:
-            line.close()
+            hang_up(line)
 
     def _in_one_act(self, requests: list[Q]) -> list[A]:
         if time.monotonic() - self._used_s > LINE_IDLE_S_MAX:

@@ -47,6 +47,7 @@ CACHE_KIB = 65536
 WAL_PAGES_MAX = 4096
 """Pages of write-ahead log after which SQLite folds it into the database."""
 
+_LINE_SETTINGS = ("plan_cache_mode = force_generic_plan", "enable_seqscan = off", "jit = off")
 _POSTGRESQL_FULL = ("53100", "53200")
 _POSTGRESQL_ROLLED_BACK = "40"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -220,12 +221,12 @@ class Store:
             raise _said_of(fault) from fault
 
     def line(self) -> Connection | None:
-        """A connection for acts that follow each other on one thread, to be closed after them.
+        """A connection for acts that follow each other on one thread; `hang_up` ends it.
 
         None on SQLite, where all acts share one. Raises StoreAway.
         """
         try:
-            return None if self.is_sqlite else self.engine.connect()
+            return None if self.is_sqlite else _line(self.engine)
         except (DBAPIError, psycopg.Error) as fault:
             raise _said_of(fault) from fault
 
@@ -254,6 +255,29 @@ class Store:
                 self._latest = newest or datetime.min.replace(tzinfo=UTC)
             self._latest = max(self._latest, now)
             return self._latest
+
+
+def _line(engine: Engine) -> Connection:
+    """A connection apart from the others, whose statements are planned once and ask by index only.
+
+    A plan for each list of packs would cost as much as the look; a table that was counted while it
+    was empty would be read through for each pack, until the server counts it again.
+    """
+    connection = engine.connect()
+    try:
+        for setting in _LINE_SETTINGS:
+            connection.exec_driver_sql(f"SET {setting}")
+        connection.commit()
+    except BaseException:
+        hang_up(connection)
+        raise
+    return connection
+
+
+def hang_up(line: Connection) -> None:
+    """End a line for good: nobody else is to have its settings, or what may be wrong with it."""
+    line.invalidate()
+    line.close()
 
 
 @contextmanager
