@@ -61,7 +61,10 @@ def agree(request: Request) -> Agreement:
     if epcis < (2,):
         syntax = Syntax.XML_1_2
     epc_format = choice(request, "GS1-EPC-Format", EpcFormat, EpcFormat.DIGITAL_LINK)
-    cbv_format = choice(request, "GS1-CBV-XML-Format", CbvFormat, CbvFormat.NO_PREFERENCE)
+    # Whatever the version, identifiers are Digital Links unless asked otherwise;
+    # of words EPCIS 1.2 knows the URNs only.
+    usual = CbvFormat.URN if syntax is Syntax.XML_1_2 else CbvFormat.NO_PREFERENCE
+    cbv_format = choice(request, "GS1-CBV-XML-Format", CbvFormat, usual)
     headers = {
         "GS1-EPCIS-Version": _text(epcis),
         "GS1-CBV-Version": _text(cbv),

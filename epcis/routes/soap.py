@@ -43,6 +43,13 @@ RESULTS_MAX: Final = 20_000
 _BATCH: Final = 1000
 _EVENT_QUERY, _MASTER_QUERY = STANDARD
 
+_FORMATS: Final = {
+    False: (EpcFormat.URN, CbvFormat.URN),
+    True: (EpcFormat.AS_WRITTEN, CbvFormat.NO_PREFERENCE),
+}
+"""How ids and words are written for portals that do, or do not, speak EPCIS 2.0: 1.2 knows neither
+Digital Links nor bare words."""
+
 router = new_router("soap")
 
 
@@ -198,9 +205,11 @@ class _Desk:
             master_data=vocabularies,
         )
         out = BytesIO()
+        epc_format, cbv_format = _FORMATS[self._wrapping.is_2_0]
         options = WriteOptions(
-            epc_format=EpcFormat.AS_WRITTEN,
-            cbv_format=CbvFormat.AS_WRITTEN,
+            epc_format=epc_format,
+            cbv_format=cbv_format,
+            company_prefixes=tuple(getattr(settings_of(self._request), "company_prefixes", ())),
         )
         write_document(header, events, out, self._syntax, options)
         parser = etree.XMLParser(huge_tree=True, resolve_entities=False, no_network=True)
@@ -238,6 +247,7 @@ class _Desk:
         schedule = self._schedule(message)
         own = message.query_name == _EVENT_QUERY
         initial = self._since(message.controls.initial_record_time)
+        epc_format, cbv_format = _FORMATS[self._wrapping.is_2_0]
         return Subscription(
             id=message.subscription_id,
             query=message.query_name,
@@ -249,8 +259,8 @@ class _Desk:
             schedule=schedule,
             report_if_empty=message.controls.report_if_empty,
             syntax=self._syntax,
-            epc_format=EpcFormat.AS_WRITTEN,
-            cbv_format=CbvFormat.AS_WRITTEN,
+            epc_format=epc_format,
+            cbv_format=cbv_format,
             made=self._now,
             initial_record_time=initial,
             acknowledged_record_time=initial,

@@ -171,3 +171,25 @@ def faults(wsdl: etree._Element) -> dict[str, set[str]]:
         operation.get("name"): {fault.get("name") for fault in operation.findall("{*}fault")}
         for operation in port.findall("{*}operation")
     }
+
+
+def test_a_portal_of_1_2_is_answered_in_the_words_of_1_2(served):
+    """The event came as JSON-LD: with Digital Links and bare words, which 1.2 does not have."""
+    send(
+        served,
+        "c",
+        epcList=["https://id.gs1.org/01/10614141073464/21/c"],
+        disposition="https://ref.gs1.org/cbv/Disp-in_transit",
+        readPoint={"id": "https://id.gs1.org/414/0614141000012"},
+    )
+    asked = param("MATCH_epc", "<string>urn:epc:id:sgtin:0614141.107346.c</string>")
+    _, inside, _ = ask(served, poll(asked))
+    (event,) = inside.findall("resultsBody/EventList/ObjectEvent")
+    assert event.findtext("epcList/epc") == "urn:epc:id:sgtin:0614141.107346.c"
+    assert event.findtext("bizStep") == "urn:epcglobal:cbv:bizstep:shipping"
+    assert event.findtext("disposition") == "urn:epcglobal:cbv:disp:in_transit"
+    assert event.findtext("readPoint/id") == "urn:epc:id:sgln:0614141.00001.0"
+    with served.client(**{"GS1-EPCIS-Max": "1.2"}) as client:
+        answer = client.get("/epcis/events?MATCH_epc=urn:epc:id:sgtin:0614141.107346.c")
+    assert answer.headers["GS1-CBV-XML-Format"] == "Always_URN"
+    assert "urn:epcglobal:cbv:bizstep:shipping" in answer.text
