@@ -16,7 +16,7 @@ from verification.fmd.suspicion import NOT_AUTHENTIC, suspicion_of
 from verification.guessing import Budget, Guesser, veiled
 from verification.participants import place_of, who_is
 from verification.stops import current_stops
-from verification.verdict import Asked, Reason, Verdict, verdict
+from verification.verdict import Asked, Verdict, verdict
 from verification.verify import entry_of, facts_of
 from verification.vrs.respond import Response, respond
 
@@ -136,6 +136,7 @@ class _Round:
         """The verdict on the one pack, whatever the caller's budget."""
         (wanted,) = self._round
         assert isinstance(wanted, Verification), "only a verification gets a verdict"
+        self._is_within_budget(wanted, self._facts[0])
         answer = self._verify(wanted, self._facts[0])
         self._keep()
         return answer
@@ -144,17 +145,22 @@ class _Round:
         return self._settings.market if isinstance(wanted, Verification) else ""
 
     def _answer(self, wanted: Verification | PartnerQuestion, facts: Facts) -> Told:
-        if not _is_own(wanted) and self._budget.is_spent(_guesser(wanted)):
+        if not self._is_within_budget(wanted, facts) and not _is_own(wanted):
             return BudgetSpent()
         if isinstance(wanted, Verification):
             return self._verify(wanted, facts)
         return self._respond(wanted, facts)
 
+    def _is_within_budget(self, wanted: Verification | PartnerQuestion, facts: Facts) -> bool:
+        """Whether an answer may be given; one about an unknown serial number is counted."""
+        if not _is_own(wanted) and self._budget.is_spent(_guesser(wanted)):
+            return False
+        is_guess = facts.pack is None and facts.product_known
+        return not is_guess or self._budget.count(_guesser(wanted))
+
     def _verify(self, wanted: Verification, facts: Facts) -> Verdict:
         act = self._act
         answer = verdict(facts, wanted.as_of or act.now)
-        if answer.reason is Reason.UNKNOWN_SERIAL:
-            self._budget.count(_guesser(wanted))
         if answer.reason in NOT_AUTHENTIC and wanted.alerting:
             answer = _with_alert(act, answer, wanted, self._settings)
         if not self._owns(wanted.caller, facts.asked.gtin):
@@ -168,8 +174,6 @@ class _Round:
         if not facts.product_known:
             return NotOurs()
         response = respond(question, facts, self._act.now, policy=self._settings.vrs_policy)
-        if facts.pack is None:
-            self._budget.count(_guesser(wanted))
         self._entries.append(_entry(wanted, response))
         return response
 

@@ -24,6 +24,7 @@ _COUNT = (
     " ON CONFLICT (client, gtin, address, day)"
     " DO UPDATE SET answers = unknown_answer.answers + 1 RETURNING answers"
 )
+_ONE_AT_A_TIME = f"SELECT pg_advisory_xact_lock({int.from_bytes(b'guessing')})"
 _COUNT_POSTGRESQL = _COUNT.replace("?", "%s")
 _READ = """
 SELECT u.client, u.gtin, u.address, u.answers FROM {asked} JOIN unknown_answer u
@@ -53,9 +54,16 @@ class Budget:
         """Whether the caller has used up its unknown-serial answers for the product today."""
         return self._answers.get(guesser, 0) >= self._answers_max
 
-    def count(self, guesser: Guesser) -> None:
-        """Count one unknown-serial answer; the one that spends the budget is logged as an alert."""
+    def count(self, guesser: Guesser) -> bool:
+        """Count one unknown-serial answer; whether it may still be given.
+
+        The one that spends the budget is logged as an alert.
+        """
         act, values = self._act, (*guesser, self._day)
+        if not act.is_sqlite:
+            # One act at a time: two that count the same guessers in another order would wait for
+            # each other.
+            act.driver.execute(_ONE_AT_A_TIME)
         statement = _COUNT if act.is_sqlite else _COUNT_POSTGRESQL
         (answers,) = act.driver.execute(statement, values).fetchone()
         self._answers[guesser] = answers
@@ -66,6 +74,7 @@ class Budget:
                 msgspec.json.encode({"alert": "guessing", "gtin": gtin, "day": self._day}),
                 msgspec.json.encode({"client": client, "address": address, "answers": answers}),
             )
+        return bool(answers <= self._answers_max)
 
     def _read(self, guessers: list[Guesser]) -> dict[Guesser, int]:
         if not guessers:

@@ -30,7 +30,7 @@ LEFT JOIN standing s ON s.id = i.standing
 LEFT JOIN lot l ON l.id = i.lot
 LEFT JOIN pack p ON p.code = q.code AND p.serial = q.serial
 """
-_ON_POSTGRESQL = (
+ON_POSTGRESQL = (
     f"SELECT {_COLUMNS} FROM unnest(%s::bytea[], %s::text[], %s::text[])"  # noqa: S608  # no value is put in
     f" WITH ORDINALITY AS q(key, code, serial, n) {_JOINS}"
 )
@@ -137,7 +137,7 @@ def _rows(view: View, packs: Sequence[tuple[str, str]]) -> list[Sequence[Any]]:
         statement = _on_sqlite(len(packs))
     else:
         values = (keys, [code for code, _ in packs], [serial for _, serial in packs])
-        statement = _ON_POSTGRESQL
+        statement = ON_POSTGRESQL
     found: list[Sequence[Any]] = view.driver.execute(statement, values).fetchall()
     return found
 

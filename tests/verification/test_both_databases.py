@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from epcis.store.database import Store
+from epcis.desk import Caller
+from epcis.store.database import Store, hang_up
 from verification.fmd import bulk
 from verification.fmd.alert import Status, alerts, move
 from verification.fmd.operation import Operation, PackRequest, Who
 from verification.fmd.rulepack import shipped
 from verification.history import history
+from verification.recorded import ON_POSTGRESQL
 from verification.registry import set_doubt, set_lot_state
 from verification.verdict import Doubt, LotState
 from verification.verify import verify
@@ -131,3 +133,33 @@ def test_queries_of_the_same_moment_each_get_their_own_pack(client, packs):
     answers = client.together(asked)
     assert [answer.json()["serial"] for answer in answers] == serials
     assert [answer.status_code for answer in answers] == [200] * 40 + [404]
+
+
+def test_guesses_that_come_together_are_answered_no_more_often_than_allowed(client, packs, holder):
+    holder.caller = Caller("stranger", frozenset({"verify"}), "/414/0366666000014", "10.0.0.9")
+    guesses = [
+        ("GET", f"/verify/gtin/{GTIN}/lot/A123/ser/X{number}{VRS}", None) for number in range(100)
+    ]
+    answers = client.together(guesses)
+    assert sorted(answer.status_code for answer in answers) == [200] * 20 + [403] * 80
+    wrong = [("POST", "/packs/verify", PACK | {"serial": f"Y{number}"}) for number in range(100)]
+    answers = client.together(wrong)
+    assert sorted(answer.status_code for answer in answers) == [200] * 20 + [429] * 80
+
+
+@pytest.mark.postgresql
+def test_no_table_is_read_through_that_was_counted_while_it_was_empty(postgresql, put_pack):
+    """As on the first day: the server counted the packs before there were any."""
+    store = Store.open(postgresql.new_database())
+    store.create_all()
+    with store.write(NOW) as act:
+        act.connection.exec_driver_sql("ANALYZE")
+    with store.write(NOW) as act:
+        for number in range(2000):
+            put_pack(act, f"S{number}")
+    line = store.line()
+    keys = ([b"\x01"], [GTIN], ["S7"])
+    plan = line.exec_driver_sql("EXPLAIN " + ON_POSTGRESQL, keys).scalars()
+    assert [step for step in plan if "Seq Scan on pack" in step] == []
+    hang_up(line)
+    store.close()
