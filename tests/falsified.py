@@ -97,7 +97,7 @@ def build(store: Store, keys: Keys) -> None:
         take_witness(act, sealed.note, "partner")
     if store.is_sqlite:
         with store.write(NOW + timedelta(minutes=4)) as act:
-            settle(Hand(act), before=1 << 62, keys_max=5)
+            settle(Hand(act), "item_key_even", keys_max=5)
     catch_up(store, now=NOW + timedelta(minutes=5))
     newest = seal_log(store, keys, now=NOW + timedelta(minutes=5))
     stamp_checkpoint(store, keys, newest, now=NOW + timedelta(minutes=5))
@@ -460,7 +460,8 @@ _PLACES: dict[str, tuple[str, ...]] = {
     "ledger_checkpoint": ("/log", "/log/{size}"),
     "ledger_subject": ("/log/{place}",),
     "item_key_settled": ("item/{id}",),
-    "item_key_young": ("item/{id}",),
+    "item_key_even": ("item/{id}",),
+    "item_key_odd": ("item/{id}",),
     "document_part": ("document/{document}", "document_part/{document}"),
     "document": ("document/{id}", "document_part/{id}"),
     "master_data": ("master_data/{type},{id}",),

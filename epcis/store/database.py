@@ -21,7 +21,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 import epcis.archive.tables  # declares them, so that create_all makes them
-import epcis.query.tables  # noqa: F401  # declares them, so that create_all makes them
+import epcis.query.tables
+import epcis.store.item_keys  # noqa: F401  # declares the view
 from epcis.ledger.append import append
 from epcis.ledger.entry import NO_SUBJECT, Commitment, LeafKind, commit
 from epcis.ledger.register import TOUCHED, Key, enter_registers, watch_registers

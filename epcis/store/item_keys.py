@@ -1,10 +1,11 @@
 """Which item has which key, in two levels on SQLite: what is new, and what is settled.
 
 With random serials every new key belongs on a page of its own of a large index, and each page that
-changes is written twice. So new keys go into a small table first; from there they move into the
-large one in the order of keys, many to a page, a little with every act. Ask the view `item_key`,
-which knows both, by itself or in a subselect: older SQLite joins it without its indexes. On
-PostgreSQL it is the table `item` with its unique index, and both tables stay empty.
+changes is written twice. So new keys go into a small table first, those of even and odd generations
+into one each. While one generation comes in, the one before it moves into the large table in the
+order of keys, many to a page, a little with every act. Ask the view `item_key`, which knows all, by
+itself or in a subselect: older SQLite joins it without its indexes. On PostgreSQL it is the table
+`item` with its unique index, and these tables stay empty.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import DDL, BigInteger, column, event, table
 
 from epcis.store.columns import ItemKey
-from epcis.store.tables import metadata
+from epcis.store.tables import item_key_even, item_key_odd, metadata
 
 if TYPE_CHECKING:
     from sqlalchemy.schema import ExecutableDDLElement
@@ -28,30 +29,26 @@ ID_OF_KEY = "(SELECT id FROM item_key WHERE key = ?)"
 """The id of the item with this packed key, to be put into a statement."""
 
 VIEWS = {
-    # Most keys are settled; where one is asked for, the other table is not looked at.
+    # Most keys are settled; where one is asked for, the other tables are not looked at.
     "sqlite": "CREATE VIEW IF NOT EXISTS item_key AS SELECT key, id FROM item_key_settled"
-    " UNION ALL SELECT key, id FROM item_key_young",
+    " UNION ALL SELECT key, id FROM item_key_even UNION ALL SELECT key, id FROM item_key_odd",
     "postgresql": "CREATE OR REPLACE VIEW item_key AS SELECT key, id FROM item",
 }
 """By dialect, for `create_all` and for migrations alike."""
 
 GENERATION_IDS = 1 << 19
-"""While ids up to the next multiple of this are given out, the keys of all ids before settle."""
+"""Item ids in a generation."""
 SETTLE_IDS_MIN = 1 << 12
 """Small acts settle nothing until together they have given out so many ids."""
 
-_ENTER = (
-    "INSERT INTO item_key_young (key, id) SELECT key, id FROM item WHERE id BETWEEN ? AND ?"
-    " ORDER BY key"
-)
-_LAST_TO_SETTLE = (
-    "SELECT max(key) FROM (SELECT key FROM item_key_young WHERE id < ? ORDER BY key LIMIT ?)"
-)
+YOUNG = (item_key_even.name, item_key_odd.name)
+"""By the parity of the generation: where its keys are until they settle."""
+_ENTER = "INSERT INTO {} (key, id) SELECT key, id FROM item WHERE id BETWEEN ? AND ? ORDER BY key"
+_LAST_TO_SETTLE = "SELECT max(key) FROM (SELECT key FROM {} ORDER BY key LIMIT ?)"
 _SETTLE = (
-    "INSERT INTO item_key_settled (key, id)"
-    " SELECT key, id FROM item_key_young WHERE id < ? AND key <= ? ORDER BY key"
+    "INSERT INTO item_key_settled (key, id) SELECT key, id FROM {} WHERE key <= ? ORDER BY key"
 )
-_LEAVE = "DELETE FROM item_key_young WHERE id < ? AND key <= ?"
+_LEAVE = "DELETE FROM {} WHERE key <= ?"
 
 
 def enter_keys(hand: Hand, first: int, last: int) -> None:
@@ -61,19 +58,20 @@ def enter_keys(hand: Hand, first: int, last: int) -> None:
     """
     if not hand.is_sqlite:
         return
-    hand.run(_ENTER, (first, last))
+    parity = last // GENERATION_IDS % 2
+    hand.run(_ENTER.format(YOUNG[parity]), (first, last))
     steps = (last + 1) // SETTLE_IDS_MIN - first // SETTLE_IDS_MIN
     if steps:
-        # A generation has no more keys than ids, so all of it has settled when the next one has.
-        settle(hand, last // GENERATION_IDS * GENERATION_IDS, steps * SETTLE_IDS_MIN)
+        # A generation has no more keys than ids, so the one before it has settled when it is full.
+        settle(hand, YOUNG[1 - parity], steps * SETTLE_IDS_MIN)
 
 
-def settle(hand: Hand, before: int, keys_max: int) -> None:
-    """Let the first keys, in their order, of items with ids below `before` move; SQLite only."""
-    last = hand.one(_LAST_TO_SETTLE, (before, keys_max))
+def settle(hand: Hand, young: str, keys_max: int) -> None:
+    """Let the first keys of a table of `YOUNG`, in their order, move; SQLite only."""
+    last = hand.one(_LAST_TO_SETTLE.format(young), (keys_max,))
     if last is not None and last[0] is not None:
-        hand.run(_SETTLE, (before, last[0]))
-        hand.run(_LEAVE, (before, last[0]))
+        hand.run(_SETTLE.format(young), last)
+        hand.run(_LEAVE.format(young), last)
 
 
 def _view_when_created() -> None:

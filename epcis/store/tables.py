@@ -240,13 +240,23 @@ item_key_settled = Table(
     info=proof(Told("table item")),
 )
 
-item_key_young = Table(
-    "item_key_young",
+item_key_even = Table(
+    "item_key_even",
     metadata,
     Column("key", ItemKey, primary_key=True),
     Column("id", BigInteger, nullable=False, comment="of the item"),
     sqlite_with_rowid=False,
-    comment="SQLite: those whose keys have not settled yet",
+    comment="SQLite: keys of an even generation until they settle",
+    info=proof(Told("table item")),
+)
+
+item_key_odd = Table(
+    "item_key_odd",
+    metadata,
+    Column("key", ItemKey, primary_key=True),
+    Column("id", BigInteger, nullable=False, comment="of the item"),
+    sqlite_with_rowid=False,
+    comment="SQLite: keys of an odd generation until they settle",
     info=proof(Told("table item")),
 )
 

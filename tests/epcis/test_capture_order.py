@@ -28,7 +28,7 @@ CASES = [case(n) for n in range(3)]
 THINGS = PACKS + CASES
 WIPED = (
     "event", "event_epc", "event_party", "event_word", "event_field", "item", "item_key_settled",
-    "item_key_young", "containment",
+    "item_key_even", "item_key_odd", "containment",
 )  # fmt: skip
 
 

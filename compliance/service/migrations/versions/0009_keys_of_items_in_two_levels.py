@@ -28,7 +28,8 @@ def upgrade() -> None:
     )
     for name, comment in (
         ("item_key_settled", "SQLite: the items by their keys; see epcis.store.item_keys"),
-        ("item_key_young", "SQLite: those whose keys have not settled yet"),
+        ("item_key_even", "SQLite: keys of an even generation until they settle"),
+        ("item_key_odd", "SQLite: keys of an odd generation until they settle"),
     ):
         op.create_table(
             name,
