@@ -111,7 +111,13 @@ def make_app(repository: Repository) -> FastAPI:
         allowed = repository.settings.webhooks_to_private_addresses
         jobs = (
             run_jobs(repository.store, repository.clock, stop),
-            run_subscriptions(repository.store, repository.clock, stop, private_allowed=allowed),
+            run_subscriptions(
+                repository.store,
+                repository.clock,
+                stop,
+                private_allowed=allowed,
+                company_prefixes=repository.settings.company_prefixes,
+            ),
         )
         tasks = [asyncio.create_task(one) for one in jobs]
         yield
@@ -159,6 +165,7 @@ def repository_over(store: Store) -> Repository:
         upload_bytes_max=64 * 2**20,
         events_per_capture_max=10_000,
         webhooks_to_private_addresses=True,
+        company_prefixes=(),
     )
     made = Repository(store, settings)
     made.callers = {

@@ -72,7 +72,13 @@ def _workers(parts: Parts, registry: CollectorRegistry) -> list[Worker]:
         )
 
     async def subscriptions(stop: asyncio.Event) -> None:
-        await run_subscriptions(store, clock, stop, private_allowed=private)
+        await run_subscriptions(
+            store,
+            clock,
+            stop,
+            private_allowed=private,
+            company_prefixes=tuple(settings.company_prefixes),
+        )
 
     async def sequencer(stop: asyncio.Event) -> None:
         await run_sequencer(store, clock, stop)

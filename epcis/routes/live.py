@@ -204,4 +204,6 @@ def _news(line: _Line, one: Subscription) -> News:
 
 def _document(line: _Line, one: Subscription, told: News) -> str:
     events = [found.written_for(one.syntax) for found in told.events]
-    return results(one, events, line.now()).decode()
+    settings = getattr(line.socket.app.state, "settings", None)
+    prefixes = tuple(getattr(settings, "company_prefixes", ()))
+    return results(one, events, line.now(), company_prefixes=prefixes).decode()

@@ -75,8 +75,17 @@ def signature(token: str, body: bytes, at: datetime) -> str:
     return f"t={moment},alg=HMAC-SHA256,v1={digest.hexdigest()}"
 
 
-def results(one: Subscription, events: Iterable[Event], now: datetime) -> bytes:
-    """Events as the EPCISQueryDocument that is delivered."""
+def results(
+    one: Subscription,
+    events: Iterable[Event],
+    now: datetime,
+    *,
+    company_prefixes: tuple[str, ...] = (),
+) -> bytes:
+    """Events as the EPCISQueryDocument that is delivered.
+
+    `company_prefixes` are those the operator told beside GS1's table, for identifiers as URNs.
+    """
     header = Header(
         kind="query",
         schema_version="1.2" if one.syntax is Syntax.XML_1_2 else "2.0",
@@ -85,16 +94,39 @@ def results(one: Subscription, events: Iterable[Event], now: datetime) -> bytes:
         subscription_id=one.id,
     )
     out = BytesIO()
-    options = WriteOptions(epc_format=one.epc_format, cbv_format=one.cbv_format)
+    options = WriteOptions(
+        epc_format=one.epc_format,
+        cbv_format=one.cbv_format,
+        company_prefixes=company_prefixes,
+    )
     write_document(header, events, out, one.syntax, options)
     return out.getvalue()
 
 
+def _headers(one: Subscription) -> dict[str, str]:
+    """What a delivery says of itself, as an answer to a question does."""
+    is_json, is_1_2 = one.syntax is Syntax.JSON_LD, one.syntax is Syntax.XML_1_2
+    headers = {
+        "Content-Type": "application/json" if is_json else "application/xml",
+        "GS1-EPCIS-Version": "1.2" if is_1_2 else "2.0.0",
+        "GS1-CBV-Version": "2.0.0",
+        "GS1-EPC-Format": one.epc_format.value,
+    }
+    return headers if is_json else {**headers, "GS1-CBV-XML-Format": one.cbv_format.value}
+
+
 async def run_subscriptions(
-    store: Store, clock: Clock, stop: asyncio.Event, *, private_allowed: bool = False
+    store: Store,
+    clock: Clock,
+    stop: asyncio.Event,
+    *,
+    private_allowed: bool = False,
+    company_prefixes: tuple[str, ...] = (),
 ) -> None:
     """Deliver whatever is due until `stop` is set."""
-    courier = Courier(store, clock, private_allowed=private_allowed)
+    courier = Courier(
+        store, clock, private_allowed=private_allowed, company_prefixes=company_prefixes
+    )
     async with courier:
         while not stop.is_set():
             try:
@@ -125,10 +157,18 @@ async def _unless_stopped(work: Coroutine[Any, Any, bool], stop: asyncio.Event) 
 class Courier:
     """Carries results to subscribers."""
 
-    def __init__(self, store: Store, clock: Clock, *, private_allowed: bool) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        private_allowed: bool,
+        company_prefixes: tuple[str, ...] = (),
+    ) -> None:
         self._store = store
         self._clock = clock
         self._private_allowed = private_allowed
+        self._company_prefixes = company_prefixes
         self._client = httpx.AsyncClient(
             timeout=httpx.Timeout(DELIVERY_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             follow_redirects=False,
@@ -221,14 +261,10 @@ class Courier:
         """Send one batch and wait for the answer."""
         now = self._clock()
         events = [found.written_for(one.syntax) for found in told.events]
-        body = await asyncio.to_thread(results, one, events, now)
-        is_json = one.syntax is Syntax.JSON_LD
-        headers = {
-            "Content-Type": "application/json" if is_json else "application/xml",
-            "GS1-EPCIS-Version": "2.0.0" if is_json else "1.2",
-            "GS1-CBV-Version": "2.0.0",
-            "GS1-EPC-Format": one.epc_format.value,
-        }
+        body = await asyncio.to_thread(
+            results, one, events, now, company_prefixes=self._company_prefixes
+        )
+        headers = _headers(one)
         if self._store.signed:
             headers["Packtrail-Checkpoint"] = self._store.signed
         if one.token:

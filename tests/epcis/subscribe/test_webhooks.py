@@ -8,7 +8,10 @@ import re
 
 import orjson
 import pytest
+from portal import ask
 from repository import eventually, new_repository, send, serving
+
+from epcis.query.envelope import QUERY_1, QUERY_2
 
 
 def subscribe(repository, webhook, token: str = "all", **body) -> str:
@@ -76,6 +79,35 @@ def test_a_new_subscription_says_from_which_record_time_it_will_be_told(served, 
     with served.client() as client:
         stated = client.options(location).headers["GS1-Query-Min-Record-Time"]
     assert stated == "2000-01-01T00:00:00.000Z"
+
+
+def test_urns_are_delivered_by_the_company_prefixes_of_the_house(repository, webhook):
+    """GS1's table does not have the prefix; the operator does."""
+    repository.settings.company_prefixes = ("9529990",)
+    with serving(repository):
+        with repository.client(**{"GS1-EPC-Format": "Always_EPC_URN"}) as client:
+            client.post("/epcis/queries", json={"name": "all", "query": {}})
+            to = {"dest": webhook.url, "stream": True}
+            assert client.post("/epcis/queries/all/subscriptions", json=to).status_code == 201
+        send(repository, "a", epcList=["https://id.gs1.org/01/09529990000018/21/a"])
+        ((_, headers, body),) = webhook.wait_for(1)
+    assert headers["GS1-EPC-Format"] == "Always_EPC_URN"
+    assert b'"urn:epc:id:sgtin:9529990.000001.a"' in body
+
+
+@pytest.mark.parametrize(("namespace", "version"), [(QUERY_1, "1.2"), (QUERY_2, "2.0.0")])
+def test_a_portals_delivery_says_which_version_it_is(served, webhook, namespace, version):
+    schedule = "<schedule><minute>0</minute></schedule><reportIfEmpty>true</reportIfEmpty>"
+    message = (
+        f"<q:Subscribe><queryName>SimpleEventQuery</queryName><params/><dest>{webhook.url}</dest>"
+        f"<controls>{schedule}</controls><subscriptionID>hourly</subscriptionID></q:Subscribe>"
+    )
+    assert ask(served, message, namespace=namespace)[0] == "SubscribeResult"
+    served.later(hours=1)
+    ((_, headers, body),) = webhook.wait_for(1)
+    assert headers["GS1-EPCIS-Version"] == version
+    assert headers["GS1-CBV-XML-Format"]
+    assert f'schemaVersion="{version[:3]}"'.encode() in body
 
 
 def test_a_delivery_is_signed_with_the_subscribers_token_and_the_time(served, webhook):
