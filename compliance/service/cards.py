@@ -137,15 +137,14 @@ def cards_of_scan(
 
 def card_of_pack(
     store: Store,
-    gtin: str,
-    serial: str,
+    asked: Asked,
     *,
     now: datetime,
     caller: Caller,
     practice: VerificationSettings,
 ) -> Card:
-    """The card of a pack named by its GTIN-14 and serial; nobody has it in hand, so no alert."""
-    wanted = Verification(Asked(gtin, serial), caller, alerting=False)
+    """The card of a pack that somebody names; nobody has it in hand, so no alert."""
+    wanted = Verification(asked, caller, alerting=False)
     return _full(store, wanted, (), now=now, practice=practice)
 
 

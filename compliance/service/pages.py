@@ -9,7 +9,7 @@ import tempfile
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Form, Request, UploadFile
 from fastapi.concurrency import run_in_threadpool
@@ -21,11 +21,16 @@ from compliance import recall
 from compliance.dossier import Pack
 from compliance.dossier import export as write_dossier
 from compliance.service import access
-from compliance.service.cards import Card, card_of_pack, cards_of_scan
+from compliance.service.cards import card_of_pack, cards_of_scan
 from compliance.service.gate import SESSION_COOKIE
 from compliance.service.scans import layout_of, scan_picture, scan_text
 from epcis.desk import Caller, Problem, caller_of, needs, now_of, settings_of, store_of
+from schemas.finding import Severity
+from schemas.gs1.digital_link import RESOLVER
+from schemas.gs1.digital_link import parse as parse_link
+from schemas.gs1.expiry import expiry_date
 from verification.settings import settings_of as verification_of
+from verification.verdict import Asked
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -129,26 +134,35 @@ async def scan_card(
     return render("answer.html", request, findings=found.findings, cards=found.cards)
 
 
-@router.get("/01/{gtin}/21/{serial:path}")
-def pack_page(gtin: str, serial: str, request: Request) -> Response:
-    """A pack's page; its address is the path of its GS1 Digital Link."""
+@router.get("/01/{link:path}")
+def pack_page(request: Request, link: str) -> Response:
+    """A pack's page; its address is its GS1 Digital Link, with what else the link on it says."""
+    del link  # its serial is decoded too often by then
     if must_sign_in(request):
         return sign_in_page(request, "Sign in to see this pack.", 401)
-    if serial.endswith(".json"):
-        card = _card(request, gtin, serial.removesuffix(".json"))
-        return JSONResponse(card.as_dict())
-    return render("pack.html", request, card=_card(request, gtin, serial))
-
-
-def _card(request: Request, gtin: str, serial: str) -> Card:
-    return card_of_pack(
+    path = cast("bytes", request.scope["raw_path"]).decode("ascii", "replace")
+    card = card_of_pack(
         store_of(request),
-        gtin,
-        serial,
+        _linked(path.removesuffix(".json"), request.url.query),
         now=now_of(request),
         caller=caller_of(request),
         practice=verification_of(request.app.state),
     )
+    if path.endswith(".json"):
+        return JSONResponse(card.as_dict())
+    return render("pack.html", request, card=card)
+
+
+def _linked(path: str, query: str) -> Asked:
+    """What a Digital Link says of a pack; raises `Problem` 404 where it names none."""
+    link = parse_link(f"{RESOLVER}{path}?{query}" if query else f"{RESOLVER}{path}")
+    wrong = tuple(one for one in link.findings if one.severity is Severity.ERROR)
+    said = link.as_dict()
+    if wrong or not {"01", "21"} <= said.keys():
+        what = "; ".join(one.what for one in wrong) or "it has no serial number"
+        raise Problem(404, "Not a pack's address", what, findings=wrong)
+    day = expiry_date(said["17"]) if "17" in said else None
+    return Asked(said["01"], said["21"], said.get("10"), day)
 
 
 @router.get("/recalls/board")

@@ -36,6 +36,13 @@ async def client(store, settings, now) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+@pytest.fixture
+def shipped(store, now, shared: Path) -> None:
+    """The shipment of the pack is known."""
+    file = shared / "epcis/examples/dscsa/gs1-us-r1.3-direct-purchase.xml"
+    capture(store, file.read_bytes(), now=now)
+
+
 async def test_pages_may_load_nothing_from_elsewhere(client) -> None:
     page = await client.get("/")
     assert page.status_code == 200
@@ -59,6 +66,33 @@ async def test_rival_readings_are_told_apart_by_what_the_store_knows(
     assert (best["serial"], best["expiry"]) == ("11", "2025-03-27")
     assert "pack" in best["known"]
     assert len(found["symbols"]) > 1
+
+
+@pytest.mark.parametrize(
+    ("link", "reason"),
+    [
+        ("/01/00300010123455/21/11.json", "expired"),
+        ("/01/300010123455/21/11.json", "expired"),
+        ("/01/00300010123455/10/A123/21/11.json?17=250327", "expired"),
+        ("/01/00300010123455/10/B999/21/11.json", "lot-differs"),
+        ("/01/00300010123455/21/11.json?17=260327", "expiry-differs"),
+        ("/01/00300010123455/21/a%2Fb.json", "unknown-serial"),
+    ],
+)
+@pytest.mark.usefixtures("shipped")
+async def test_the_link_on_a_pack_leads_to_its_page(client, link, reason) -> None:
+    card = (await client.get(link)).json()
+    assert (card["gtin"], card["reason"]) == (GTIN, reason)
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["/01/00300010123456/21/11", "/01/00300010123455", "/01/00300010123455/21/%00", "/01/x/21/1"],
+)
+async def test_an_address_that_names_no_pack_is_no_page(client, link) -> None:
+    refused = await client.get(link)
+    assert refused.status_code == 404
+    assert refused.json()["title"] == "Not a pack's address"
 
 
 async def test_metrics_are_for_administrators_and_name_no_pack(client, store, now) -> None:
