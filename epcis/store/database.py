@@ -11,14 +11,11 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
-from sqlalchemy import create_engine, event, func, select
-from sqlalchemy.engine import make_url
+from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import QueuePool
 
 import epcis.archive.tables  # declares them, so that create_all makes them
 import epcis.query.tables
@@ -27,6 +24,7 @@ from epcis.ledger.append import append
 from epcis.ledger.entry import NO_SUBJECT, Commitment, LeafKind, commit
 from epcis.ledger.register import TOUCHED, Key, enter_registers, watch_registers
 from epcis.store import fence, tables
+from epcis.store.connections import WRITER_WAIT_S, engine_of, words_engine
 from epcis.store.statistics import analyse_grown
 
 if TYPE_CHECKING:
@@ -34,19 +32,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine, Table
 
-READERS_MAX = 16
-"""Connections for snapshots, and on PostgreSQL for acts, beyond which callers wait."""
-READER_WAIT_S = 10
-WORD_WRITERS_MAX = 4
-"""Connections on PostgreSQL that store shared words beside the acts that need them."""
-WRITER_WAIT_S = 30
-"""How long an act waits for the writer, of this or another process, before the store is away."""
 GROUP_ACTS_MAX = 64
 """Acts that may share one flush to disk."""
-PAGE_BYTES = 8192
-CACHE_KIB = 65536
-WAL_PAGES_MAX = 4096
-"""Pages of write-ahead log after which SQLite folds it into the database."""
 
 _LINE_SETTINGS = ("plan_cache_mode = force_generic_plan", "enable_seqscan = off", "jit = off")
 _POSTGRESQL_FULL = ("53100", "53200")
@@ -142,7 +129,7 @@ class Store:
         self._latest = _EPOCH
         self._latest_lock = threading.Lock()
         self._group = _GroupCommit(engine) if self.is_sqlite else None
-        self._words = None if self.is_sqlite else _words_engine(engine)
+        self._words = None if self.is_sqlite else words_engine(engine)
         watch_registers(engine)
         self._snapshots = (
             engine
@@ -159,26 +146,7 @@ class Store:
         Raises ValueError for a database other than SQLite and PostgreSQL, StoreAway where it
         does not answer at first use.
         """
-        address = url if "://" in url else f"sqlite:///{url}"
-        parsed = make_url(address)
-        backend = parsed.get_backend_name()
-        if backend == "sqlite":
-            if not parsed.database or parsed.database == ":memory:":
-                raise ValueError("the store needs a file: what is only in memory cannot be proved")
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-            return cls(_sqlite_engine(address))
-        if backend == "postgresql":
-            return cls(
-                create_engine(
-                    parsed.set(drivername="postgresql+psycopg"),
-                    pool_size=READERS_MAX,
-                    max_overflow=0,
-                    pool_timeout=READER_WAIT_S,
-                    pool_pre_ping=True,
-                    connect_args={"options": f"-c {fence.SETTING}={fence.EVERYBODY}"},
-                )
-            )
-        raise ValueError(f"the store runs on SQLite and PostgreSQL, not on {backend}")
+        return cls(engine_of(url))
 
     def create_all(self) -> None:
         """Make all declared tables; for tests and demonstrations, the service migrates."""
@@ -446,53 +414,6 @@ class _GroupCommit:
             connection.rollback()
         finally:
             group.flushed.set()
-
-
-def _words_engine(engine: Engine) -> Engine:
-    return create_engine(
-        engine.url,
-        isolation_level="AUTOCOMMIT",
-        pool_size=WORD_WRITERS_MAX,
-        max_overflow=0,
-        pool_timeout=READER_WAIT_S,
-        pool_pre_ping=True,
-    )
-
-
-def _sqlite_engine(address: str) -> Engine:
-    engine = create_engine(
-        address,
-        poolclass=QueuePool,
-        pool_size=READERS_MAX,
-        max_overflow=1,
-        pool_timeout=READER_WAIT_S,
-        connect_args={
-            "check_same_thread": False,
-            "timeout": WRITER_WAIT_S,
-            "isolation_level": None,
-            "cached_statements": 512,
-        },
-    )
-
-    @event.listens_for(engine, "connect")
-    def prepare(driver: sqlite3.Connection, _record: object) -> None:
-        for pragma in (
-            f"page_size = {PAGE_BYTES}",
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            f"cache_size = -{CACHE_KIB}",
-            f"wal_autocheckpoint = {WAL_PAGES_MAX}",
-            "temp_store = MEMORY",
-        ):
-            driver.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # By the driver itself: SQLAlchemy's own way costs ten times the statement.
-        driver = cast("sqlite3.Connection", connection.connection.driver_connection)
-        driver.execute(connection.get_execution_options().get("begin", "BEGIN"))
-
-    return engine
 
 
 def _said_of(fault: BaseException) -> BaseException:
