@@ -39,17 +39,15 @@ def detached(reader: DocumentReader) -> Iterator[Event]:
     if first is None:
         return
     header = reader.header
-    of_values = value_prefixes(header)
     of_fields = {
         namespace: prefix
         for prefix, namespace in header.namespaces
         if prefix and prefix not in STANDARD_PREFIXES
     }
     for event in chain((first,), events):
+        bound = value_prefixes(header, event)
         alone = _with_prefixes(event, of_fields) if of_fields else event
-        if of_values or (event.namespaces and header.context is not None):
-            alone = whole(alone, {**of_values, **dict(event.namespaces)})
-        yield alone
+        yield whole(alone, bound) if bound else alone
 
 
 def _with_prefixes(event: Event, of_fields: Mapping[str, str]) -> Event:

@@ -114,15 +114,19 @@ def prehash(
     return "".join(parts) + "".join(rest)
 
 
-def value_prefixes(header: Header) -> dict[str, str]:
+def value_prefixes(header: Header, event: Event | None = None) -> dict[str, str]:
     """The `namespaces` that the values of a document's events are written with.
 
-    Only JSON-LD has compact names as values; in XML they are text.
+    Only JSON-LD has compact names as values; in XML they are text. An event may bind more of them
+    in a context of its own.
 
     >>> value_prefixes(Header(namespaces=(("ex", "https://ns.example/"),), context=b"[]"))
     {'ex': 'https://ns.example/'}
     """
-    return dict(header.namespaces) if header.context is not None else {}
+    if header.context is None:
+        return {}
+    own = () if event is None else event.namespaces
+    return {**dict(header.namespaces), **dict(own)}
 
 
 _Writer: TypeAlias = Callable[[Canon, Any], str]

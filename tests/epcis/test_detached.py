@@ -5,7 +5,9 @@ from __future__ import annotations
 import orjson
 import pytest
 from asking import CONTEXT, Memory
+from typer.testing import CliRunner
 
+from compliance.service.cli import app
 from epcis.codec.document import Syntax, open_document, write_event_json
 from epcis.detached import detached
 from epcis.hash import event_hash, value_prefixes
@@ -107,6 +109,24 @@ def test_the_hash_is_the_one_a_partner_computes(shared):
         alone = detached(open_document(text))
         for (event, prefixes), other in zip(as_written, alone, strict=True):
             assert event_hash(other, namespaces=prefixes) == event_hash(event, namespaces=prefixes)
+
+
+def test_an_event_with_a_context_of_its_own_hashes_by_it(packtrail_hash):
+    own = document("a", OURS, **{"@context": {"ex": THEIRS}})
+    assert packtrail_hash(own) == packtrail_hash(document("a", THEIRS))
+    assert packtrail_hash(own) != packtrail_hash(document("a", OURS))
+
+
+@pytest.fixture
+def packtrail_hash(tmp_path):
+    """What `packtrail hash` says of a document."""
+
+    def said(text: bytes) -> str:
+        path = tmp_path / "document.jsonld"
+        path.write_bytes(text)
+        return CliRunner().invoke(app, ["hash", str(path)]).output
+
+    return said
 
 
 def test_xml_has_no_compact_names_and_keeps_its_prefixes():

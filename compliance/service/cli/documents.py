@@ -236,11 +236,8 @@ def _lines_of_events(
     with path.open("rb") as source:
         try:
             reader = open_document(source)
-            prefixes: dict[str, str] | None = None
             for event in reader:
-                # A document declares its prefixes before its first event.
-                prefixes = value_prefixes(reader.header) if prefixes is None else prefixes
-                keep(line_of(event, prefixes))
+                keep(line_of(event, value_prefixes(reader.header, event)))
         except DocumentRefused as refused:
             return lines, list(refused.findings)
     return lines, reader.findings
