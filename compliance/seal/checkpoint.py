@@ -82,6 +82,9 @@ def seal_log(store: Store, keys: Keys, *, now: datetime) -> Sealed:
     _log_what_was_signed(store, now=now)
     catch_up(store, now=now)
     with store.write(now) as act:
+        if not act.is_sqlite:
+            # Whoever else is signing goes first, and what it signed is found here.
+            act.driver.execute(f"SELECT pg_advisory_xact_lock({int.from_bytes(b'signing')})")
         tree = Tree(act.connection)
         checkpoint = tree.checkpoint()
         _continues_what_was_signed(act, tree)

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -393,6 +394,18 @@ def test_the_log_is_sealed_once_per_size_and_stamped_once_a_day(store: Store, ke
     assert stamp_is_due(store, now=NOW + timedelta(hours=24))
     with store.read() as view:
         assert Tree(view.connection).checkpoint() == first.checkpoint
+
+
+def test_who_signs_at_the_same_moment_signs_the_same(store: Store, keys):
+    for number in range(6):
+        with store.write(NOW) as act:
+            act.log(LeafKind.SETTING, b"{}")
+        with ThreadPoolExecutor(max_workers=4) as signers:
+            sealed = [signers.submit(seal_log, store, keys, now=NOW) for _ in range(4)]
+            sizes = {one.result().checkpoint.size for one in sealed}
+        assert max(sizes) > number
+        again = seal_log(store, keys, now=NOW)
+        assert again.checkpoint.size >= max(sizes)
 
 
 def test_a_log_that_lost_or_changed_what_was_signed_is_not_signed_again(store: Store, keys):
