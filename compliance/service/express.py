@@ -14,6 +14,7 @@ from compliance.service.app import NOT_SNIFFED, checkpoint_named
 from compliance.service.gate import BodyLimit, Gate
 from compliance.service.telemetry import Telemetry
 from epcis.desk import Problem
+from epcis.store.database import StoreAway
 from verification.routes import Counter, counter_of, is_hot, refusal_at
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ class Express:
             caller, _ = house.gate.admit(scope)
             timed = house.limit.within(scope, receive)
             reply = await house.counter.reply(scope, timed, caller)
-        except Problem as problem:
-            reply = refusal_at(scope["path"], problem)
+        except (Problem, StoreAway) as fault:
+            reply = refusal_at(scope["path"], fault)
         house.telemetry.count(scope, reply.status, time.perf_counter() - begun_s)
         await reply.send(send, NOT_SNIFFED, *checkpoint_named(house.store))
 

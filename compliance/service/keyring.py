@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from compliance.service import access
 from epcis.store.columns import microseconds
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from compliance.service.access import Grant
     from epcis.desk import Caller, Clock
-    from epcis.store.database import Store
+    from epcis.store.database import Store, View
 
 REMEMBERED_MAX = 1024
 """Keys held at once, and addresses that one comes from; beyond that all are forgotten."""
@@ -67,27 +67,49 @@ class KeyRing:
         return known
 
     def _living(self, text: str) -> _Held | None:
-        held = self._held.get(text)
-        if held is None or self._timer() - held.seen_s >= self._unseen_s_max:
-            return self._look_up(text)
+        held = self._held.get(text) or self._look_up(text)
+        if held is not None and self._timer() - held.seen_s >= self._unseen_s_max:
+            held = self._seen_again(text, held)
+        if held is None:
+            return None
         if held.expires_us is None or microseconds(self._clock()) < held.expires_us:
             return held
         return None
 
     def _look_up(self, text: str) -> _Held | None:
+        """What an unknown key gives, to be held from now on."""
         # The time before the look: what happens meanwhile is not seen.
         seen_s = self._timer()
         with self._store.read() as view:
             grant = access.grant_of_key(view, text, self._clock())
-            statement = _END if view.is_sqlite else _END_POSTGRESQL
-            key_id = text.split("_", 2)[1]
-            end = view.driver.execute(statement, (key_id,)).fetchone() if grant else None
+            end = _end_of(view, text) if grant else None
         if grant is None or end is None:
-            self._held.pop(text, None)
             return None
-        before = self._held.get(text)
-        callers = before.callers if before is not None and before.grant == grant else {}
         if len(self._held) >= REMEMBERED_MAX:
             self._held.clear()
-        held = self._held[text] = _Held(grant, seen_s, end[1], callers)
+        held = self._held[text] = _Held(grant, seen_s, end.expires_us)
         return held
+
+    def _seen_again(self, text: str, held: _Held) -> _Held | None:
+        """A key that is held, unless it was revoked meanwhile; one statement of the driver."""
+        seen_s = self._timer()
+        with self._store.read() as view:
+            end = _end_of(view, text)
+        if end is None or end.revoked_us is not None:
+            del self._held[text]
+            return None
+        held.seen_s, held.expires_us = seen_s, end.expires_us
+        return held
+
+
+class _End(NamedTuple):
+    """When a key ends or was ended."""
+
+    revoked_us: int | None
+    expires_us: int | None
+
+
+def _end_of(view: View, text: str) -> _End | None:
+    statement = _END if view.is_sqlite else _END_POSTGRESQL
+    row = view.driver.execute(statement, (text.split("_", 2)[1],)).fetchone()
+    return None if row is None else _End(*row)

@@ -265,7 +265,13 @@ class _Group:
 
     acts: int = 0
     error: BaseException | None = None
-    flushed: threading.Event = field(default_factory=threading.Event)
+    flushed: threading.Event | None = None
+    """What those wait for who left the commit to the next; None while nobody did."""
+
+    def tell(self) -> None:
+        """Let those go on who wait."""
+        if self.flushed is not None:
+            self.flushed.set()
 
 
 class _GroupCommit:
@@ -305,7 +311,7 @@ class _GroupCommit:
             raise
         finally:
             handed_on = self._end_turn(group, long=long)
-        if handed_on and group is not None:
+        if handed_on and group is not None and group.flushed is not None:
             group.flushed.wait()
         if group is not None and group.error is not None:
             raise group.error
@@ -376,7 +382,7 @@ class _GroupCommit:
             group.error = fault  # SQLite rolled everything back, as on a full disk
         connection.rollback()
         self._group = None
-        group.flushed.set()
+        group.tell()
 
     def _forget_connection(self) -> None:
         if self._connection is not None:
@@ -392,6 +398,7 @@ class _GroupCommit:
         if not long and group.acts < GROUP_ACTS_MAX:
             with self._waiting_lock:
                 if self._waiting:
+                    group.flushed = group.flushed or threading.Event()
                     self._turn.release()
                     return True
         try:
@@ -413,7 +420,7 @@ class _GroupCommit:
             group.error = fault
             connection.rollback()
         finally:
-            group.flushed.set()
+            group.tell()
 
 
 def _said_of(fault: BaseException) -> BaseException:
