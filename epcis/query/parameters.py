@@ -33,7 +33,7 @@ from epcis.query.conditions import (
 from epcis.query.families import FAMILIES
 from epcis.query.index import field as field_key
 from epcis.query.index import word
-from epcis.query.names import Names, UnknownName
+from epcis.query.names import WELL_KNOWN, Names, UnknownName
 from epcis.query.patterns import PatternError, read, read_class
 from epcis.query.values import (
     TEXT_LENGTH_MAX,
@@ -273,8 +273,17 @@ def _choice(column: str, allowed: tuple[str, ...]) -> Reader:
     return read_choice
 
 
+def event_type(text: str) -> str:
+    """The name of an event type, which may be written as the standard's IRI.
+
+    >>> event_type("epcis:ObjectEvent"), event_type("https://ref.gs1.org/epcis/ObjectEvent")
+    ('ObjectEvent', 'ObjectEvent')
+    """
+    return text.removeprefix("epcis:").removeprefix(WELL_KNOWN["epcis"])
+
+
 def _event_type(raw: object, names: Names) -> Condition:
-    values = tuple(names.word(text) for text in texts(raw))
+    values = tuple(event_type(names.word(text)) for text in texts(raw))
     for one in values:
         if one not in EVENT_TYPES and ":" not in one:
             raise BadValue(f"'{one[:60]}' is not one of {', '.join(EVENT_TYPES)}, nor a URI")

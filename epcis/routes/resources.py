@@ -18,7 +18,7 @@ from epcis.codec.words import Words
 from epcis.desk import Caller, now_of, store_of
 from epcis.query import paging, seen
 from epcis.query.hearsay import told_state
-from epcis.query.parameters import EVENT_TYPES
+from epcis.query.parameters import EVENT_TYPES, event_type
 from epcis.routes.addresses import identifier
 from epcis.routes.answers import capable, collection, new_router, next_page, per_page
 from epcis.routes.callers import MayQuery
@@ -70,7 +70,7 @@ class Resource:
 
 
 RESOURCES: Final = (
-    Resource("eventTypes", "eventType", str, is_identifier=False),
+    Resource("eventTypes", "eventType", event_type, is_identifier=False),
     Resource("bizSteps", "EQ_bizStep", lambda text: bare("bizstep", text), is_identifier=False),
     Resource(
         "dispositions", "EQ_disposition", lambda text: bare("disp", text), is_identifier=False
@@ -173,7 +173,7 @@ def _events(resource: Resource, request: Request, caller: Caller) -> Response:
 
 
 def _must_be_seen(resource: Resource, request: Request, caller: Caller, value: str) -> None:
-    if resource.name == "eventTypes" and value in EVENT_TYPES:
+    if resource.name == "eventTypes" and resource.key(value) in EVENT_TYPES:
         return
     with store_of(request).read(party=caller.party) as view:
         if seen.is_seen(view, resource.name, resource.key(value), party=caller.party):

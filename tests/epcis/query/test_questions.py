@@ -36,7 +36,8 @@ def test_types_actions_and_times_have_exact_boundaries(memory):
             "childEPCs": ["urn:epc:id:sgtin:0614141.107346.x"],
         },
     )
-    assert memory.ask({"eventType": "AggregationEvent"}) == ["c"]
+    for kind in ("AggregationEvent", "epcis:AggregationEvent"):
+        assert memory.ask({"eventType": kind}) == ["c"]
     assert memory.ask({"EQ_action": "ADD|DELETE"}) == ["a", "b"]
     assert memory.ask({"GE_eventTime": "2026-01-01T00:01:00Z"}) == ["b", "c"]
     assert memory.ask({"LT_eventTime": "2026-01-01T01:01:00+01:00"}) == ["a"]
