@@ -28,6 +28,9 @@ WAITING_MAX = 4096
 """Requests that may wait; the next one is told to come back (503)."""
 ROUND_MAX = 128
 """Requests answered in one transaction."""
+GATHER_TURNS = 3
+"""Turns of the event loop before a round begins: who was just answered may ask again by then, and
+share its commit."""
 OVERLAP_WAITING_MIN = 4
 """So many must wait before another lane is taken beside those under way."""
 LINE_IDLE_S_MAX = 30.0
@@ -56,11 +59,13 @@ class Rounds(Generic[Q, A]):
         *,
         waiting_max: int = WAITING_MAX,
         round_max: int = ROUND_MAX,
+        gather_turns: int = GATHER_TURNS,
     ) -> None:
         self._lanes = lanes
         self._free = list(lanes)
         self._waiting_max = waiting_max
         self._round_max = round_max
+        self._gather_turns = gather_turns
         self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
         self._runners: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(max_workers=len(lanes), thread_name_prefix="rounds")
@@ -86,12 +91,19 @@ class Rounds(Generic[Q, A]):
         for lane in self._lanes:
             lane.close()
 
+    async def _next_round(self) -> list[tuple[Q, asyncio.Future[A]]]:
+        """Those who wait; empty where nobody does, or another lane was quicker."""
+        if self._waiting:
+            for _ in range(self._gather_turns):
+                await asyncio.sleep(0)
+        round_ = self._waiting[: self._round_max]
+        del self._waiting[: self._round_max]
+        return round_
+
     async def _run(self, lane: Lane[Q, A]) -> None:
         loop = asyncio.get_running_loop()
         try:
-            while self._waiting:
-                round_ = self._waiting[: self._round_max]
-                del self._waiting[: self._round_max]
+            while round_ := await self._next_round():
                 requests = [request for request, _ in round_]
                 answers = await loop.run_in_executor(self._threads, lane.answer, requests)
                 for (_, future), answer in zip(round_, answers, strict=True):

@@ -23,6 +23,7 @@ class Doubling:
         self._until = until
 
     def answer(self, requests):
+        assert requests
         self.rounds.append(requests)
         self._begun.set()
         if self._until is not None:
@@ -72,6 +73,19 @@ def test_many_at_once_each_get_their_own_answer_or_fault(lanes):
             assert answer.args == (number,)
         else:
             assert answer == 2 * number
+
+
+def test_who_was_just_answered_shares_the_next_round():
+    lane = Doubling()
+
+    async def story(rounds):
+        async def one_client(number):
+            return [await rounds.ask(number) for _ in range(10)]
+
+        return await asyncio.gather(*(one_client(number) for number in (2, 4, 6)))
+
+    assert ask([lane], story) == [[4] * 10, [8] * 10, [12] * 10]
+    assert [sorted(one) for one in lane.rounds] == [[2, 4, 6]] * 10
 
 
 def test_a_second_lane_works_while_the_first_one_waits():

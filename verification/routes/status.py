@@ -51,7 +51,9 @@ class StatusQueries:
         self._clock = clock
         self._settings = settings
         self._looks: Rounds[tuple[str, str], Seen] = Rounds(
-            [LookLane(store) for _ in range(LANES_POSTGRESQL)], waiting_max=settings.waiting_max
+            [LookLane(store) for _ in range(LANES_POSTGRESQL)],
+            waiting_max=settings.waiting_max,
+            gather_turns=0,  # a look has no commit to share
         )
         self._remembered: dict[tuple[object, ...], _Around] = {}
 
