@@ -6,6 +6,7 @@ stopped and no pack is done twice. Results can be fetched until they expire.
 
 from __future__ import annotations
 
+import gc
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -95,8 +96,13 @@ def submit(act: Act, requests: Sequence[PackRequest], who: Who, rules: RulePack)
 
 def work_off(store: Store, bulk_id: str, clock: Callable[[], datetime], rules: RulePack) -> None:
     """Perform every part that has no answers yet; safe to call again at any time."""
-    while _work_off_part(store, bulk_id, clock, rules):
-        pass
+    # Parts leave much to collect; all that was there before is not looked through each time.
+    gc.freeze()
+    try:
+        while _work_off_part(store, bulk_id, clock, rules):
+            pass
+    finally:
+        gc.unfreeze()
 
 
 def _work_off_part(
