@@ -192,10 +192,10 @@ def test_a_changed_key_is_found_and_written_anew(filled, change):
     assert differing(filled) == []
 
 
+@pytest.mark.postgresql
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_on_postgresql_one_index_serves_and_what_lies_in_the_levels_is_told(store):
     add(store, [pack(1), pack(2)])
-    if store.is_sqlite:
-        pytest.skip("SQLite keeps its keys there")
     assert not any(counted(store))
     with store.write(NOW) as act:
         act.connection.execute(insert(tables.item_key_odd).values(FAR))
