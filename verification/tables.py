@@ -112,7 +112,8 @@ pack = Table(
     Column("version", Integer, nullable=False),
     Column("stolen", Integer, nullable=False),
     Column("public", Integer, nullable=False),
-    Index("pack_lot", "code", "lot"),
+    # The lot first: by the product alone it must not be taken for the key, see decision 0093.
+    Index("pack_by_lot", "lot", "code"),
     info=proof(Told("its upload and its newest operation")),
 )
 """`stolen` marks a pack that is stolen besides its state, `public` one supplied to the public."""
