@@ -13,7 +13,6 @@ from sqlalchemy import Integer, and_, cast, false, literal, or_, select
 
 from epcis.store.bulk import Hand
 from epcis.store.columns import pack_key
-from epcis.store.item_keys import ID_OF_KEY
 from epcis.store.tables import event_epc, item
 
 if TYPE_CHECKING:
@@ -27,9 +26,9 @@ if TYPE_CHECKING:
 ALL_BITS = (1 << 64) - 1
 _SIGN = 1 << 63
 _NAMING = (
-    "SELECT DISTINCT x.seq FROM item i JOIN event_epc x ON x.block = i.id >> 6"  # noqa: S608  # our own names
-    " AND x.mask & (CAST(1 AS BIGINT) << CAST(i.id & 63 AS INTEGER)) <> 0"
-    f" WHERE i.id = {ID_OF_KEY} ORDER BY x.seq"
+    "SELECT DISTINCT x.seq FROM (SELECT id FROM item_key WHERE key = ? LIMIT 1) i"
+    " JOIN event_epc x ON x.block = i.id >> 6"
+    " AND x.mask & (CAST(1 AS BIGINT) << CAST(i.id & 63 AS INTEGER)) <> 0 ORDER BY x.seq"
 )
 
 

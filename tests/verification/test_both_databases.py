@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -119,6 +120,76 @@ def test_operations_of_one_bulk_see_what_was_done_before_them(packs, clock):
         ]  # fmt: skip
         assert len(list(history(view, GTIN, "S1"))) == 5
         assert verify(view, GTIN, "S1", now=NOW).reason == "dispensed"
+
+
+def test_a_pack_named_in_several_parts_is_dealt_with_in_their_order(packs, clock, monkeypatch):
+    monkeypatch.setattr(bulk, "PART_PACKS", 1)
+    who = Who(client="till-1", location="P1", authorisation="A1")
+    acts = [Operation.SUPPLY, Operation.UNDO] * 4
+    wanted = [PackRequest(operation=operation, code=GTIN, serial="S1") for operation in acts]
+    with packs.write(NOW) as act:
+        bulk_id = bulk.submit(act, wanted, who, shipped())
+    bulk.work_off(packs, bulk_id, clock, shipped())
+    with packs.read() as view:
+        results = [answer.result.value for answer in bulk.answers_of(view, bulk_id)]
+    assert results == ["done"] * len(acts)
+
+
+def test_a_transaction_id_under_two_packs_of_a_bulk_is_refused_for_the_second(
+    packs, clock, put_pack, monkeypatch
+):
+    monkeypatch.setattr(bulk, "PART_PACKS", 1)
+    who = Who(client="till-1", location="P1", authorisation="A1")
+    serials = [f"B{number}" for number in range(6)]
+    with packs.write(NOW) as act:
+        for serial in serials:
+            put_pack(act, serial)
+        wanted = [
+            PackRequest(operation=Operation.SUPPLY, code=GTIN, serial=serial, transaction="T-9")
+            for serial in serials
+        ]
+        bulk_id = bulk.submit(act, wanted, who, shipped())
+    bulk.work_off(packs, bulk_id, clock, shipped())
+    with packs.read() as view:
+        results = [answer.result.value for answer in bulk.answers_of(view, bulk_id)]
+    assert results == ["done"] + ["transaction-reused"] * 5
+
+
+def test_one_transaction_id_sent_for_many_packs_at_once_is_used_once(client, packs, put_pack):
+    with packs.write(NOW) as act:
+        for number in range(20):
+            put_pack(act, f"T{number}")
+    asked = [
+        ("POST", "/packs/supply", PACK | {"serial": f"T{number}", "transaction": "T-1"})
+        for number in range(20)
+    ]
+    answers = client.together(asked)
+    assert sorted(answer.json()["result"] for answer in answers) == (
+        ["done"] + ["transaction-reused"] * 19
+    )
+
+
+def test_two_servers_that_take_up_one_bulk_do_every_pack_once(packs, clock, put_pack, monkeypatch):
+    monkeypatch.setattr(bulk, "PART_PACKS", 3)
+    who = Who(client="till-1", location="P1", authorisation="A1")
+    serials = [f"B{number}" for number in range(40)]
+    with packs.write(NOW) as act:
+        for serial in serials:
+            put_pack(act, serial)
+        wanted = [
+            PackRequest(operation=Operation.SUPPLY, code=GTIN, serial=serial) for serial in serials
+        ]
+        bulk_id = bulk.submit(act, wanted, who, shipped())
+    with ThreadPoolExecutor(2) as servers:
+        for one in [servers.submit(bulk.resume, packs, clock, shipped()) for _ in range(2)]:
+            one.result()
+    with packs.read() as view:
+        done = bulk.progress(view, bulk_id)
+        assert (done.done, done.finished is not None) == (40, True)
+        answers = list(bulk.answers_of(view, bulk_id))
+        assert [answer.serial for answer in answers] == serials
+        assert {answer.result.value for answer in answers} == {"done"}
+        assert [len(list(history(view, GTIN, serial))) for serial in serials] == [1] * 40
 
 
 def test_a_bulk_has_its_limits(packs):

@@ -1,19 +1,21 @@
 """Many packs in one request: taken in at once, worked off part by part, answered when asked for.
 
 A part and its answers are one transaction, so that a bulk that was interrupted goes on where it
-stopped and no pack is done twice. Results can be fetched until they expire.
+stopped and no pack is done twice. Parts are done in their order where the bulk names a pack or a
+client's transaction twice. Results can be fetched until they expire.
 """
 
 from __future__ import annotations
 
 import gc
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 
 from epcis.store.columns import microseconds, moment_of
 from verification.fmd.operation import PackRequest, Who
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from verification.fmd.rulepack import RulePack
 
 PART_PACKS = 500
+LANES = 2
+"""Parts under way at once on PostgreSQL: while the server writes one, the next is decided."""
 KEPT_DAYS = 30
 PACKS_A_SECOND = 5000
 """What the estimate of the finishing time assumes; nothing depends on it."""
@@ -96,33 +100,67 @@ def submit(act: Act, requests: Sequence[PackRequest], who: Who, rules: RulePack)
 
 def work_off(store: Store, bulk_id: str, clock: Callable[[], datetime], rules: RulePack) -> None:
     """Perform every part that has no answers yet; safe to call again at any time."""
+    in_order = store.is_sqlite or _must_keep_order(store, bulk_id)
+
+    def lane() -> None:
+        while _work_off_part(store, bulk_id, clock, rules, in_order=in_order):
+            pass
+
     # Parts leave much to collect; all that was there before is not looked through each time.
     gc.freeze()
     try:
-        while _work_off_part(store, bulk_id, clock, rules):
-            pass
+        with ThreadPoolExecutor(LANES, "bulk") as pool:
+            lanes = [pool.submit(lane) for _ in range(1 if in_order else LANES)]
+        for one in lanes:
+            one.result()
     finally:
         gc.unfreeze()
+    _finish(store, bulk_id, clock)
+
+
+def _must_keep_order(store: Store, bulk_id: str) -> bool:
+    """Whether what is left of a bulk names a pack or a client's transaction twice."""
+    said: list[object] = []
+    with store.read() as view:
+        parts = view.connection.execute(
+            select(bulk_part.c.requests).where(
+                bulk_part.c.bulk == bulk_id, bulk_part.c.answers.is_(None)
+            )
+        )
+        for (requests,) in parts:
+            for one in msgspec.json.decode(bytes(requests), type=list[_Named]):
+                said.append((one.code, one.serial))
+                if one.transaction is not None:
+                    said.append(one.transaction)
+    return len(set(said)) < len(said)
+
+
+class _Named(msgspec.Struct):
+    """Of a request, what no other one may touch at the same time."""
+
+    code: str
+    serial: str
+    transaction: str | None = None
 
 
 def _work_off_part(
-    store: Store, bulk_id: str, clock: Callable[[], datetime], rules: RulePack
+    store: Store,
+    bulk_id: str,
+    clock: Callable[[], datetime],
+    rules: RulePack,
+    *,
+    in_order: bool,
 ) -> bool:
-    """Perform the next part; False where none is left."""
+    """Perform the next part that nobody else performs; False where none is left."""
     with store.write(clock()) as act:
         row = act.connection.execute(
             select(bulk_part.c.part, bulk_part.c.requests)
             .where(bulk_part.c.bulk == bulk_id, bulk_part.c.answers.is_(None))
             .order_by(bulk_part.c.part)
             .limit(1)
-            .with_for_update()
+            .with_for_update(skip_locked=not in_order)
         ).first()
         if row is None:
-            act.connection.execute(
-                update(bulk)
-                .where(bulk.c.id == bulk_id, bulk.c.finished_us.is_(None))
-                .values(finished_us=microseconds(act.now))
-            )
             return False
         text = act.connection.execute(select(bulk.c.who).where(bulk.c.id == bulk_id)).scalar_one()
         who = msgspec.json.decode(text, type=Who)
@@ -138,6 +176,17 @@ def _work_off_part(
         )
         # A crash before the commit leaves the part undone, after it answered: never half.
     return True
+
+
+def _finish(store: Store, bulk_id: str, clock: Callable[[], datetime]) -> None:
+    """Mark a bulk as finished, unless somebody else still works on a part of it."""
+    left = exists().where(bulk_part.c.bulk == bulk_id, bulk_part.c.answers.is_(None))
+    with store.write(clock()) as act:
+        act.connection.execute(
+            update(bulk)
+            .where(bulk.c.id == bulk_id, bulk.c.finished_us.is_(None), ~left)
+            .values(finished_us=microseconds(act.now))
+        )
 
 
 def unfinished(view: View, *, client: str | None = None) -> Iterator[str]:

@@ -48,11 +48,15 @@ class Packs:
     taken in one order whatever the order of the packs, so that two acts never wait for each other.
     """
 
-    def __init__(self, act: Act, packs: Iterable[tuple[str, str]]) -> None:
+    def __init__(
+        self, act: Act, packs: Iterable[tuple[str, str]], transactions: Iterable[str] = ()
+    ) -> None:
+        """Lock and look up packs; `transactions` are names that no other act may answer either."""
         self._act = act
         names = list(dict.fromkeys(packs))
         if not act.is_sqlite:
-            act.driver.execute(_LOCK, ([history.pack_key(*name) for name in names],))
+            keys = [history.pack_key(*name) for name in names]
+            act.driver.execute(_LOCK, ([*keys, *transactions],))
         self._stops, rows = look(act, names)
         self._rows = dict(zip(names, rows, strict=True))
         self._changed: dict[tuple[str, str], Row] = {}

@@ -101,7 +101,8 @@ def perform(act: Act, requests: Sequence[tuple[PackRequest, Who]], rules: RulePa
 
     All or none is written: a caller that wants each to stand for itself gives each its own act.
     """
-    packs = Packs(act, ((one.code, one.serial) for one, _ in requests))
+    transactions = [f"{who.client} {one.transaction}" for one, who in requests if one.transaction]
+    packs = Packs(act, ((one.code, one.serial) for one, _ in requests), transactions)
     done: list[_Done] = []
     answers: list[Answer] = []
     for request, who in requests:
