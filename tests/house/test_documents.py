@@ -60,8 +60,9 @@ def test_the_tutorial_runs_as_it_stands(shell: dict, serving, tmp_path: Path) ->
             for block in blocks("docs/tutorial.md", "run")
         ]
     assert [ran.returncode for ran in said] == [0] * len(said), said
-    captured, asked, router, traced, recalled = (ran.stdout for ran in said)
+    captured, done, asked, router, traced, recalled = (ran.stdout for ran in said)
     assert "/capture/" in captured
+    assert '"success":true' in done
     assert '"STOP"' in asked
     assert "Expired" in router
     assert "shipping" in traced
