@@ -1,6 +1,6 @@
 """A sequencer in a process of its own, round after round, until it is killed.
 
-    python sequencing.py DATABASE
+python sequencing.py DATABASE
 """
 
 from __future__ import annotations

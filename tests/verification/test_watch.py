@@ -63,9 +63,7 @@ def test_a_copy_is_found_and_told_once(two_pharmacies, as_, clock):
     assert looked(two_pharmacies, clock) == (1, 0)
     assert kinds(two_pharmacies) == ["anomaly.two-places"]
     with two_pharmacies.read() as view:
-        entries = select(ledger_entry.c.public).where(
-            ledger_entry.c.kind == int(LeafKind.REGISTER)
-        )
+        entries = select(ledger_entry.c.public).where(ledger_entry.c.kind == int(LeafKind.REGISTER))
         told = [bytes(one) for one in view.connection.execute(entries).scalars()]
     assert sum(b'"anomaly"' in one for one in told) == 1
 
