@@ -18,7 +18,7 @@ import orjson
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from epcis.codec.document import DocumentRefused, Limits, open_document
+from epcis.codec.document import DocumentLimits, DocumentRefused, open_document
 from epcis.database.columns import microseconds
 from epcis.database.raw_driver import RawDriver
 from epcis.database.transactions import StoreContended
@@ -52,7 +52,7 @@ ATTEMPTS_MAX = 4
 """How often a capture is tried that collides with another one."""
 EVENT_IDS_LISTED_MAX = 1000
 
-_LIMITS = Limits()
+_LIMITS = DocumentLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def capture(
     party: str | None = None,
     strict: bool = False,
     whole: bool = False,
-    limits: Limits = _LIMITS,
+    limits: DocumentLimits = _LIMITS,
 ) -> Receipt:
     """Capture a document of any EPCIS version and syntax, plain or packed.
 
@@ -141,7 +141,7 @@ class _Capture:
     party: str | None
     strict: bool
     whole: bool
-    limits: Limits
+    limits: DocumentLimits
 
     def __post_init__(self) -> None:
         self.read = 0
@@ -308,7 +308,7 @@ class _Capture:
 
 
 @contextmanager
-def _received(source: bytes | BinaryIO, limits: Limits) -> Iterator[_Received]:
+def _received(source: bytes | BinaryIO, limits: DocumentLimits) -> Iterator[_Received]:
     """The source with its hash, in memory while small, in a temporary file while it is not."""
     if isinstance(source, bytes):
         yield _Received(BytesIO(source), sha256(source).digest(), len(source))
@@ -324,7 +324,7 @@ def _received(source: bytes | BinaryIO, limits: Limits) -> Iterator[_Received]:
         yield _Received(cast("BinaryIO", spool), digest.digest(), size_bytes)
 
 
-def _too_large(limits: Limits) -> Finding:
+def _too_large(limits: DocumentLimits) -> Finding:
     return Finding(
         "document.too-large",
         Severity.ERROR,

@@ -25,7 +25,7 @@ from sqlalchemy import insert, select, update
 
 from epcis.capture import capture
 from epcis.capture_turn import SMALL_BYTES_MAX, claimed
-from epcis.codec.document import DocumentRefused, Limits, Syntax, open_document
+from epcis.codec.document import DocumentLimits, DocumentRefused, Syntax, open_document
 from epcis.database.transactions import StoreAway, StoreFull
 from epcis.store.event_tables import capture_job
 from epcis.store.payload import squeeze, unsqueeze
@@ -199,7 +199,7 @@ async def run_jobs(
     clock: Clock,
     stop: asyncio.Event,
     *,
-    limits: Limits | None = None,
+    limits: DocumentLimits | None = None,
     data_dir: Path | None = None,
     workers: int = WORKERS,
 ) -> None:
@@ -207,7 +207,7 @@ async def run_jobs(
 
     Of several workers the first takes small documents only.
     """
-    bounds = limits or Limits()
+    bounds = limits or DocumentLimits()
     await asyncio.to_thread(sweep, incoming(store, data_dir), store)
     sizes_max = [None] if workers == 1 else [SMALL_BYTES_MAX, *[None] * (workers - 1)]
     async with asyncio.TaskGroup() as crew:
@@ -219,7 +219,7 @@ async def _work(
     store: Store,
     clock: Clock,
     stop: asyncio.Event,
-    limits: Limits,
+    limits: DocumentLimits,
     size_bytes_max: int | None,
 ) -> None:
     """One worker: job after job, and a rest where there is none."""
@@ -252,7 +252,7 @@ async def _first_of(bell: asyncio.Event, stop: asyncio.Event, timeout_s: float) 
 def do_next(
     store: Store,
     clock: Callable[[], datetime],
-    limits: Limits,
+    limits: DocumentLimits,
     size_bytes_max: int | None = None,
 ) -> bool:
     """Do the next waiting job with a body of at most so many bytes; whether there was one.
@@ -271,7 +271,7 @@ def do_next(
 
 
 def _do(
-    store: Store, row: Row[Any], clock: Callable[[], datetime], limits: Limits
+    store: Store, row: Row[Any], clock: Callable[[], datetime], limits: DocumentLimits
 ) -> list[dict[str, Any]]:
     """Capture one job's body; the problems that came of it."""
     body = Path(row.body_path)
@@ -319,7 +319,7 @@ _OUR_FAULT: Final = Finding(
 )
 
 
-def _is_1_x(body: Path, limits: Limits) -> bool:
+def _is_1_x(body: Path, limits: DocumentLimits) -> bool:
     """Whether a body is EPCIS 1.x, which partners send in forms its schema does not know.
 
     Those are taken as they are (with findings); EPCIS 2.0 must be what its schema says.
@@ -328,7 +328,7 @@ def _is_1_x(body: Path, limits: Limits) -> bool:
         return open_document(source, limits=limits).stream.sniffed.syntax is Syntax.XML_1_2
 
 
-def all_findings(body: Path, limits: Limits) -> tuple[Finding, ...]:
+def all_findings(body: Path, limits: DocumentLimits) -> tuple[Finding, ...]:
     """All that a refused document has against its schema, for a caller who mends it at once."""
     with body.open("rb") as source:
         try:

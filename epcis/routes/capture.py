@@ -21,7 +21,7 @@ from lxml import etree
 from epcis import capture_job
 from epcis.capture import capture as capture_document
 from epcis.capture_job import Behaviour, Job, TooManyJobs
-from epcis.codec.document import Limits, Syntax, open_document
+from epcis.codec.document import DocumentLimits, Syntax, open_document
 from epcis.codec.refusal import DocumentRefused
 from epcis.detached import detached
 from epcis.hash import event_hash
@@ -74,9 +74,11 @@ def body_bytes_max(request: Request) -> int:
     return int(getattr(settings_of(request), "upload_bytes_max", BODY_BYTES_MAX))
 
 
-def limits_of(settings: Any) -> Limits:  # noqa: ANN401  # the settings class lives upstairs
+def limits_of(settings: Any) -> DocumentLimits:  # noqa: ANN401  # the settings class lives upstairs
     """The codec's bounds under these settings."""
-    return Limits(events_max=int(getattr(settings, "events_per_capture_max", Limits().events_max)))
+    return DocumentLimits(
+        events_max=int(getattr(settings, "events_per_capture_max", DocumentLimits().events_max))
+    )
 
 
 def capture_headers(request: Request) -> dict[str, str]:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from sqlalchemy import func, select, text
 
 from epcis.capture import capture, record
-from epcis.codec.document import DocumentRefused, Limits, Syntax, write_document
+from epcis.codec.document import DocumentLimits, DocumentRefused, Syntax, write_document
 from epcis.fsck import check_state
 from epcis.model import Header, Vocabulary, VocabularyElement
 from epcis.store import event_tables
@@ -170,7 +170,7 @@ def test_what_is_no_document_is_refused_and_leaves_nothing(store, data):
 
 
 def test_a_document_over_the_limit_is_refused_while_it_arrives(store):
-    limits = Limits(document_bytes_max=1000)
+    limits = DocumentLimits(document_bytes_max=1000)
     with pytest.raises(DocumentRefused, match="larger than 1000 bytes"):
         capture(store, io.BytesIO(b" " * 3000), now=NOW, limits=limits)
 

@@ -11,7 +11,7 @@ from repository import eventually, new_repository, repository_over, serving
 from epcis import capture_job, capture_turn
 from epcis.capture_job import Behaviour
 from epcis.capture_turn import claimed
-from epcis.codec.document import Limits
+from epcis.codec.document import DocumentLimits
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -132,5 +132,5 @@ def test_a_small_document_is_stored_while_a_large_one_is_under_way(postgresql, m
 def test_one_worker_alone_takes_documents_of_any_size(tmp_path):
     repository = new_repository(tmp_path)
     queue(repository.store, "large", "a", size_bytes=capture_turn.SMALL_BYTES_MAX + 1)
-    assert capture_job.do_next(repository.store, repository.clock, Limits())
+    assert capture_job.do_next(repository.store, repository.clock, DocumentLimits())
     repository.store.close()

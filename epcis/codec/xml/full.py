@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from epcis.codec.fields import EVENT_CLASSES, SHAPES, Shape
+from epcis.codec.fields import EVENT_CLASSES, SHAPES, EventShape
 from epcis.codec.namespaces import OF_EPCIS, OWN, XSI
 from epcis.codec.quantity_event import restored
 from epcis.codec.sensors import SENSOR_METADATA, SENSOR_REPORT
@@ -43,16 +43,16 @@ if TYPE_CHECKING:
 
     from lxml.etree import _Element
 
-    from epcis.codec.refusal import Gathering
+    from epcis.codec.refusal import FindingCollector
 
 _WRAPPERS: Final = frozenset({"extension", "baseExtension"})
 _NIL: Final = f"{{{XSI}}}nil"
 
 
-class EventReader:
+class FullXmlReader:
     """Reads the event elements of one document."""
 
-    def __init__(self, gathering: Gathering, bindings: Bindings) -> None:
+    def __init__(self, gathering: FindingCollector, bindings: Bindings) -> None:
         self._gathering = gathering
         self._bindings = bindings
         self._at = ""
@@ -114,7 +114,7 @@ class EventReader:
         line = line_of(element)
         return line and line + self._line_shift
 
-    def _fill(self, element: _Element, shape: Shape, values: dict[str, Any]) -> list[Node]:
+    def _fill(self, element: _Element, shape: EventShape, values: dict[str, Any]) -> list[Node]:
         foreign: list[Node] = []
         for child in element:
             name = child.tag
@@ -159,7 +159,7 @@ class EventReader:
             foreign.append(node_of(child, self._bindings))
 
     def _unwrap(
-        self, wrapper: _Element, shape: Shape, values: dict[str, Any], foreign: list[Node]
+        self, wrapper: _Element, shape: EventShape, values: dict[str, Any], foreign: list[Node]
     ) -> None:
         """Take the standard fields out of an extension wrapper; keep what else it holds."""
         left = _unpacked(self._fill(wrapper, shape, values))

@@ -1,6 +1,6 @@
 """Event elements that the schema has passed, read without looking at each thing twice.
 
-What a valid event may hold beyond the plain majority is left to the careful reader.
+What a valid event may hold beyond the plain majority is left to the full reader.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
     from lxml.etree import _Element
 
-    from epcis.codec.xml.events import EventReader
+    from epcis.codec.xml.full import FullXmlReader
 
 _WRAPPERS: Final = frozenset({"extension", "baseExtension"})
 _Entry = tuple[str, "Callable[[_Element], Any]"]
 
 
-class SwiftReader:
-    """Reads valid event elements of one document; None where the careful reader must."""
+class FastXmlReader:
+    """Reads valid event elements of one document; None where the full reader must."""
 
-    def __init__(self, careful: EventReader, bindings: Bindings) -> None:
+    def __init__(self, full: FullXmlReader, bindings: Bindings) -> None:
         self._bindings = bindings
-        self._careful_ilmd = careful.readers["ILMDType"]
+        self._full_ilmd = full.readers["ILMDType"]
         readers: dict[str, Callable[[_Element], Any]] = {
-            **careful.readers,
+            **full.readers,
             "EPCListType": _epcs,
             "ReadPointType": self._place,
             "BusinessLocationType": self._place,
@@ -83,7 +83,7 @@ class SwiftReader:
 
     def _ilmd(self, element: _Element) -> tuple[Node, ...]:
         if element.keys():
-            return cast("tuple[Node, ...]", self._careful_ilmd(element))
+            return cast("tuple[Node, ...]", self._full_ilmd(element))
         return tuple(node_of(child, self._bindings) for child in element)
 
 

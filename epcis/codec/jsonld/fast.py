@@ -35,22 +35,22 @@ _Transactions: TypeAlias = tuple[BizTransaction, ...] | None
 _Parties: TypeAlias = tuple[Party, ...] | None
 
 
-class _Transaction(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+class _TransactionEntry(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     bizTransaction: str  # noqa: N815  # as in JSON
     type: str
 
 
-class _Source(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+class _SourceEntry(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     source: str
     type: str
 
 
-class _Destination(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+class _DestinationEntry(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     destination: str
     type: str
 
 
-class _Common(msgspec.Struct, gc=False, tag_field="type", forbid_unknown_fields=True):
+class _PlainEvent(msgspec.Struct, gc=False, tag_field="type", forbid_unknown_fields=True):
     eventTime: str  # noqa: N815  # as in JSON
     action: str
     eventTimeZoneOffset: str | None = None  # noqa: N815  # as in JSON
@@ -59,31 +59,31 @@ class _Common(msgspec.Struct, gc=False, tag_field="type", forbid_unknown_fields=
     readPoint: Place | None = None  # noqa: N815  # as in JSON
     bizLocation: Place | None = None  # noqa: N815  # as in JSON
     eventID: str | None = None  # noqa: N815  # as in JSON
-    bizTransactionList: tuple[_Transaction, ...] | None = None  # noqa: N815  # as in JSON
-    sourceList: tuple[_Source, ...] | None = None  # noqa: N815  # as in JSON
-    destinationList: tuple[_Destination, ...] | None = None  # noqa: N815  # as in JSON
+    bizTransactionList: tuple[_TransactionEntry, ...] | None = None  # noqa: N815  # as in JSON
+    sourceList: tuple[_SourceEntry, ...] | None = None  # noqa: N815  # as in JSON
+    destinationList: tuple[_DestinationEntry, ...] | None = None  # noqa: N815  # as in JSON
 
 
-class _Object(_Common, gc=False, tag="ObjectEvent"):
+class _PlainObjectEvent(_PlainEvent, gc=False, tag="ObjectEvent"):
     epcList: tuple[str, ...] | None = None  # noqa: N815  # as in JSON
     ilmd: dict[str, str] | None = None
 
 
-class _Aggregation(_Common, gc=False, tag="AggregationEvent"):
+class _PlainAggregationEvent(_PlainEvent, gc=False, tag="AggregationEvent"):
     parentID: str | None = None  # noqa: N815  # as in JSON
     childEPCs: tuple[str, ...] | None = None  # noqa: N815  # as in JSON
 
 
-_DECODER: Final = msgspec.json.Decoder(list[_Object | _Aggregation])
-_PLAIN: Final[dict[str, type[_Object | _Aggregation]]] = {
-    "ObjectEvent": _Object,
-    "AggregationEvent": _Aggregation,
+_DECODER: Final = msgspec.json.Decoder(list[_PlainObjectEvent | _PlainAggregationEvent])
+_PLAIN: Final[dict[str, type[_PlainObjectEvent | _PlainAggregationEvent]]] = {
+    "ObjectEvent": _PlainObjectEvent,
+    "AggregationEvent": _PlainAggregationEvent,
 }
 _LISTS: Final = (b'"epcList":', b'"epcList": ', b'"childEPCs":', b'"childEPCs": ')
 """What stands before the long list of an event."""
 
 
-class SwiftReader:
+class FastJsonReader:
     """Reads the plain events of one document."""
 
     def __init__(self, context: Context) -> None:
@@ -112,7 +112,7 @@ class SwiftReader:
             return None
         return events if 2 * self._strings == _marks_beside_lists(portion) else None
 
-    def _event(self, wire: _Object | _Aggregation) -> Event:
+    def _event(self, wire: _PlainObjectEvent | _PlainAggregationEvent) -> Event:
         time = wire.eventTime
         if datetime.fromisoformat(time).tzinfo is None:
             raise ValueError(time)
@@ -129,7 +129,7 @@ class SwiftReader:
         has_parties = wire.sourceList is not None or wire.destinationList is not None
         if has_parties or wire.bizTransactionList is not None:
             transactions, sources, destinations = self._lists(wire)
-        if type(wire) is _Object:
+        if type(wire) is _PlainObjectEvent:
             self._strings += (epcs := wire.epcList) is not None
             ilmd = None if wire.ilmd is None else self._nodes(wire.ilmd)
             return ObjectEvent(
@@ -147,7 +147,7 @@ class SwiftReader:
                 epcs=epcs,
                 ilmd=ilmd,
             )
-        assert isinstance(wire, _Aggregation)
+        assert isinstance(wire, _PlainAggregationEvent)
         self._strings += 2 * ((parent := wire.parentID) is not None)
         self._strings += (children := wire.childEPCs) is not None
         return AggregationEvent(
@@ -166,7 +166,7 @@ class SwiftReader:
             child_epcs=children,
         )
 
-    def _lists(self, wire: _Common) -> tuple[_Transactions, _Parties, _Parties]:
+    def _lists(self, wire: _PlainEvent) -> tuple[_Transactions, _Parties, _Parties]:
         """Transactions, sources and destinations as values, their strings counted."""
         transactions: _Transactions = None
         sources: _Parties = None
@@ -199,7 +199,7 @@ class SwiftReader:
         return Node(namespace=name[0], name=name[1], children=(value,) if value else ())
 
 
-def _wire_of(members: Any) -> _Object | _Aggregation:  # noqa: ANN401  # JSON
+def _wire_of(members: Any) -> _PlainObjectEvent | _PlainAggregationEvent:  # noqa: ANN401  # JSON
     """The struct of a decoded event; raises ValidationError where it is no plain event."""
     kind = members.get("type") if isinstance(members, dict) else None
     plain = _PLAIN.get(kind) if isinstance(kind, str) else None

@@ -1,6 +1,6 @@
 """One JSON-LD event, any of its members in any order, as an event.
 
-This is the full reading; `epcis.codec.jsonld.swift` reads the plain majority faster.
+This is the full reading; `epcis.codec.jsonld.fast` reads the plain majority faster.
 Standard: EPCIS 2.0 section 10.
 """
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from epcis.codec.jsonld.context import Context
-    from epcis.codec.refusal import Gathering
+    from epcis.codec.refusal import FindingCollector
 
 NIL: Final = f"{OWN}nil"
 """Lists the classes of quantities that XML wrote as `xsi:nil`: JSON has no such thing."""
@@ -51,10 +51,10 @@ class WrongType(Exception):  # noqa: N818  # caught where the event is read, nev
         self.wanted = wanted
 
 
-class EventReader:
+class FullJsonReader:
     """Reads the events of one document."""
 
-    def __init__(self, gathering: Gathering) -> None:
+    def __init__(self, gathering: FindingCollector) -> None:
         self._gathering = gathering
         self._context: Context
         self._own_context = False

@@ -1,4 +1,4 @@
-"""The fast ways of reading say exactly what the careful ones say."""
+"""The fast readers give exactly what the full readers give."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from epcis.codec.document import Syntax, open_document, read_document
 from tests.epcis.codec.documents import converted, published_json, published_xml
 
 
-def carefully(document: bytes):
+def in_full(document: bytes):
     """Read a document with a comment in its event list, which keeps the reader from portions."""
     head, mark, tail = document.partition(b"<EventList>")
     return read_document(head + mark + b"<!-- slowly -->" + tail)
 
 
-def swiftly(document: bytes):
+def in_fast(document: bytes):
     """Read a document freed of comments, white space and the like."""
     return read_document(
         converted(document, Syntax.XML_1_2 if b"xsd:1" in document else Syntax.XML_2_0)
@@ -35,16 +35,16 @@ def day() -> bytes:
 
 def test_portions_and_the_parser_give_the_same_events(day):
     assert len(day) > 2_000_000  # several portions
-    swift, careful = read_document(day), carefully(day)
-    assert swift.events == careful.events
-    assert swift.header == careful.header
-    assert swift.findings == careful.findings == ()
+    fast, full = read_document(day), in_full(day)
+    assert fast.events == full.events
+    assert fast.header == full.header
+    assert fast.findings == full.findings == ()
 
 
 def test_published_documents_read_the_same_both_ways(shared):
     for path in published_xml(shared):
         document = path.read_bytes()
-        one, other = swiftly(document), carefully(converted(document, Syntax.XML_2_0))
+        one, other = in_fast(document), in_full(converted(document, Syntax.XML_2_0))
         assert [type(e) for e in one.events] == [type(e) for e in other.events], path.name
         quick = read_document(converted(document, Syntax.XML_2_0))
         assert quick.events == other.events, path.name
@@ -68,9 +68,9 @@ def test_an_extension_named_like_an_event_does_not_mislead_the_cutting(day):
         b"</ObjectEvent></x:box></ObjectEvent>"
     )
     document = day.replace(b"</ObjectEvent>", trap)
-    swift, careful = read_document(document), carefully(document)
-    assert len(swift.events) == 600
-    assert swift.events == careful.events
+    fast, full = read_document(document), in_full(document)
+    assert len(fast.events) == 600
+    assert fast.events == full.events
 
 
 def test_a_comment_that_hides_an_event_does_not_mislead_the_cutting(day):
@@ -84,9 +84,9 @@ def test_events_larger_than_a_portion_are_read_in_larger_portions(day):
     epc = b"<epc>urn:epc:id:sgtin:0355555.010000.%d</epc>"
     listed = b"".join(epc % number for number in range(20_000))
     document = day.replace(b"<epcList>", b"<epcList>" + listed, 3)
-    swift, careful = read_document(document), carefully(document)
-    assert [len(event.epcs) > 20_000 for event in swift.events[:4]] == [True, True, True, False]
-    assert swift.events == careful.events
+    fast, full = read_document(document), in_full(document)
+    assert [len(event.epcs) > 20_000 for event in fast.events[:4]] == [True, True, True, False]
+    assert fast.events == full.events
 
 
 def test_transformation_events_of_1_2_are_read_in_portions(shared):
@@ -98,7 +98,7 @@ def test_transformation_events_of_1_2_are_read_in_portions(shared):
     read = read_document(many)
     assert len(read.events) == 700
     assert len(set(map(repr, read.events))) == 1
-    assert read.events == carefully(many).events
+    assert read.events == in_full(many).events
 
 
 def jsonly(count: int) -> dict:
