@@ -131,7 +131,9 @@ def bare_asyncpg(url: str):
 
     pool = None
     making = asyncio.Lock()
-    look = "SELECT i.id, s.status FROM item i JOIN item_state s ON s.id = i.state_id WHERE i.key = $1"
+    look = (
+        "SELECT i.id, s.status FROM item i JOIN item_state s ON s.id = i.state_id WHERE i.key = $1"
+    )
 
     async def app(scope, receive, send):
         nonlocal pool

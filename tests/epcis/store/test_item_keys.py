@@ -212,7 +212,9 @@ def test_items_from_before_are_found_after_the_update(database):
     keys = [canonical_key(pack(number)) for number in range(3)]
     with store.engine.begin() as connection:
         command.upgrade(alembic_config(connection), "0008")
-        connection.exec_driver_sql("INSERT INTO item_state VALUES (1000, 'active', '', '', '', '', '', '', '')")
+        connection.exec_driver_sql(
+            "INSERT INTO item_state VALUES (1000, 'active', '', '', '', '', '', '', '')"
+        )
         for number, key in enumerate(keys):
             connection.execute(
                 text(
