@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from epcis.store.item_state import time_of_moment
+from epcis.store.moments import time_of_moment
 from verification.decision.recorded import look
 from verification.decision.verdict import (
     Asked,

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from epcis.database.columns import moment_of
 from epcis.database.columns import pack_key as packed
-from epcis.store.item_state import time_of_moment
+from epcis.store.moments import time_of_moment
 from verification.decision.recorded import look
 from verification.decision.verdict import LotState
 from verification.decision.verify import day_of, is_known_product, state_by_events, state_of

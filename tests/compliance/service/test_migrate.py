@@ -30,7 +30,8 @@ from epcis.fsck.registers import check_registers
 from epcis.ledger.ledger_tables import ledger_checkpoint
 from epcis.model import ObjectEvent
 from epcis.store.event_tables import metadata
-from epcis.store.stays import ALWAYS, stays_of
+from epcis.store.moments import ALWAYS
+from epcis.store.stays import stays_of
 
 
 def test_a_fresh_database_gets_every_table_that_is_declared(store) -> None:

@@ -267,7 +267,7 @@ def upgrade() -> None:
         ),
         sa.Column("parent", sa.BigInteger(), nullable=True, comment="item id of parentID"),
         sa.Column("transformation_id", sa.Text(), nullable=True),
-        sa.Column("moment", sa.BigInteger(), nullable=False, comment="order of life, see life.py"),
+        sa.Column("moment", sa.BigInteger(), nullable=False, comment="order in which events count, see moments.py"),
         sa.Column(
             "declared_error",
             epcis.database.columns.Instant(),
@@ -475,7 +475,7 @@ def upgrade() -> None:
             sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
             autoincrement=False,
             nullable=False,
-            comment="see lives.py",
+            comment="see item_states.py",
         ),
         sa.Column("parent", sa.BigInteger(), nullable=True, comment="item id of what it is in"),
         sa.Column(
@@ -647,8 +647,15 @@ def upgrade() -> None:
         sa.Column("gtin", sa.Text(), nullable=False),
         sa.Column("code", sa.Text(), nullable=False, comment="empty where only an expiry was told"),
         sa.Column("expiry", sa.Text(), nullable=False, comment="ISO 8601 day, or empty"),
+        sa.Column(
+            "also",
+            sa.Integer(),
+            server_default="0",
+            nullable=False,
+            comment="lot.id of what else was told of the same items, a conflict; 0: nothing",
+        ),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("gtin", "code", "expiry", name="lot_once"),
+        sa.UniqueConstraint("gtin", "code", "expiry", "also", name="lot_once"),
         comment="what senders said of lots; two expiry dates told for one lot are two rows",
     )
     op.create_table(
@@ -894,7 +901,7 @@ def upgrade() -> None:
     op.create_table(
         "item_state",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
-        sa.Column("status", sa.Text(), nullable=False, comment="epcis.store.item_state.ItemStatus"),
+        sa.Column("status", sa.Text(), nullable=False, comment="epcis.store.item_status.ItemStatus"),
         sa.Column("disposition", sa.Text(), nullable=False, comment="bare word, or empty"),
         sa.Column("location", sa.Text(), nullable=False, comment="canonical key, or empty"),
         sa.Column("holder", sa.Text(), nullable=False, comment="canonical GLN key, or empty"),
