@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from epcis.model import ObjectEvent, Place
+from schemas.dispositions import OWN_DISPOSITION
 from verification.fmd.operation import Operation
 from verification.registry import history
 
@@ -16,20 +17,19 @@ if TYPE_CHECKING:
 
 _STEP = "urn:epcglobal:cbv:bizstep:"
 _DISPOSITION = "urn:epcglobal:cbv:disp:"
-_OWN_DISPOSITION = "urn:packtrail:disp:"
-"""The vocabulary has no word for these; a private URI is what it asks for (CBV section 5.2)."""
+
 
 _WORDS = {
     Operation.SUPPLY: (_STEP + "dispensing", _DISPOSITION + "dispensed"),
     Operation.PARTIAL_SUPPLY: (_STEP + "dispensing", _DISPOSITION + "partially_dispensed"),
     Operation.DESTROY: (_STEP + "destroying", _DISPOSITION + "destroyed"),
-    Operation.EXPORT: (_STEP + "decommissioning", _OWN_DISPOSITION + "exported"),
-    Operation.SAMPLE: (_STEP + "sampling", _OWN_DISPOSITION + "sampled"),
+    Operation.EXPORT: (_STEP + "decommissioning", OWN_DISPOSITION + "exported"),
+    Operation.SAMPLE: (_STEP + "sampling", OWN_DISPOSITION + "sampled"),
     Operation.FREE_SAMPLE: (_STEP + "decommissioning", _DISPOSITION + "inactive"),
-    Operation.LOCK: (_STEP + "holding", _OWN_DISPOSITION + "locked"),
+    Operation.LOCK: (_STEP + "holding", OWN_DISPOSITION + "locked"),
     Operation.STOLEN: (None, _DISPOSITION + "stolen"),
     Operation.CHECK_OUT: (_STEP + "repackaging", _DISPOSITION + "inactive"),
-    Operation.UNDO: (None, _DISPOSITION + "active"),
+    Operation.UNDO: (None, OWN_DISPOSITION + "undone"),
 }
 _RESOLVER = "https://id.gs1.org"
 
