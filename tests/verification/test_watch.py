@@ -13,7 +13,7 @@ from epcis.ledger.ledger_tables import ledger_entry
 from verification.alerts import watch
 from verification.alerts.anomalies import DEFAULT_LIMITS
 from verification.alerts.watch import ROWS_A_LOOK_MAX, look
-from verification.fmd.operation import Who
+from verification.decision.act import Who
 from verification.registry.participants import register
 
 GTIN = "05901234123457"

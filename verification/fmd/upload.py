@@ -19,7 +19,7 @@ from sqlalchemy import func, insert, select, update
 from epcis.database.columns import microseconds
 from epcis.ledger.entry import LeafKind
 from schemas.finding import Finding, Severity, Where, is_acceptable
-from verification.decision.verdict import LotState, PackState, ProductState
+from verification.decision.words import LotState, PackState, ProductState
 from verification.fmd import cause
 from verification.registry.pack_registry import set_lot_state, set_product_state
 from verification.registry.pack_tables import batch, pack, product, product_version, repack_link
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from epcis.database.transactions import Transaction
-    from verification.fmd.operation import Who
-    from verification.fmd.rulepack import RulePack
+    from verification.decision.act import Who
+    from verification.decision.rule_pack import RulePack
 
 WHOLESALERS_FRESH_MONTHS = 13
 SUM_BYTES = 256

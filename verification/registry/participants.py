@@ -9,8 +9,8 @@ from sqlalchemy import delete
 
 from epcis.database.columns import microseconds
 from epcis.ledger.entry import LeafKind
+from verification.decision.act import ParticipantRole, Who
 from verification.decision.restrictions import changed
-from verification.fmd.operation import Role, Who
 from verification.registry.pack_tables import participant
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def who_is(stops: Restrictions, caller: Caller, settings: VerificationSettings) 
         )
     return Who(
         client=caller.name,
-        role=Role(row.role),
+        role=ParticipantRole(row.role),
         location=row.location,
         authorisation=row.authorisation,
         market=row.market or settings.market,

@@ -12,10 +12,10 @@ from epcis.http_context import Caller, Problem, needs, now_of, store_of
 from schemas.finding import Finding, Severity, Where
 from verification.alerts import alert, guessing
 from verification.alerts.alert import Status
+from verification.decision.act import Who
 from verification.decision.restrictions import current_restrictions
 from verification.fmd import upload
 from verification.fmd.login import RefusedError, end_login, set_login
-from verification.fmd.operation import Who
 from verification.offline import offline_snapshot
 from verification.registry.pack_registry import IrreversibleError
 from verification.registry.pack_tables import product

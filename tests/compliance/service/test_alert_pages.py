@@ -14,8 +14,8 @@ from compliance.service import access
 from compliance.service.access import Grant
 from compliance.service.app import create_app
 from compliance.service.parts import Parts
-from verification.fmd.operation import Role, Who
-from verification.fmd.rulepack import shipped
+from verification.decision.act import ParticipantRole, Who
+from verification.decision.rule_pack import shipped
 from verification.fmd.upload import Batch, Market, Product, upload_batch, upload_product
 
 pytestmark = pytest.mark.anyio
@@ -32,7 +32,7 @@ def anyio_backend() -> str:
 @pytest.fixture
 def packs(store, now):
     """A store with one uploaded pack."""
-    maker = Who(client="maker", role=Role.MAH, location="plant", authorisation="m")
+    maker = Who(client="maker", role=ParticipantRole.MAH, location="plant", authorisation="m")
     market = Market(
         country="FI", mah_name="Trail", mah_address="Road 1", manufacturer_address="Road 2"
     )

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from epcis.http_context import Caller
-from verification.decision.verdict import LotState, Reason
-from verification.decision.verify import verify
-from verification.fmd.operation import Role, Who
-from verification.fmd.rulepack import shipped
+from tests.verdicts import verify
+from verification.decision.act import ParticipantRole, Who
+from verification.decision.rule_pack import shipped
+from verification.decision.words import LotState, Reason
 from verification.fmd.upload import (
     Batch,
     Market,
@@ -29,7 +29,7 @@ from verification.registry.pack_registry import IrreversibleError, set_lot_state
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 GTIN = "05901234123457"
-MAH = Who(client="mah", role=Role.MAH, authorisation="MAH-1")
+MAH = Who(client="mah", role=ParticipantRole.MAH, authorisation="MAH-1")
 RULES = shipped()
 PRODUCT = Product(
     code=GTIN,
