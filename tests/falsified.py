@@ -214,7 +214,7 @@ def _uploads_and_operations(tx: Transaction) -> None:
         assert upload_batch(tx, batch, HOLDER, rules).accepted
         for serial, operation in zip(serials, ("supply", "verify", "supply"), strict=False):
             asked = PackRequest(
-                operation=Operation(operation), code=GTIN, serial=serial, lot=lot,
+                operation=PackAct(operation), code=GTIN, serial=serial, lot=lot,
                 expiry=date(2028, 5, 31),
             )  # fmt: skip
             perform(tx, [(asked, PHARMACY)], rules)

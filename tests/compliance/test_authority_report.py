@@ -57,7 +57,7 @@ SPAN = (NOW - timedelta(days=1), NOW + timedelta(days=1))
 
 def ask(store: Store, who: Who, operation: str, serial: str, **more):
     request = PackRequest(
-        operation=Operation(operation), code=GTIN, serial=serial, lot="L7",
+        operation=PackAct(operation), code=GTIN, serial=serial, lot="L7",
         expiry=date(2028, 5, 31), **more,
     )  # fmt: skip
     with store.write(NOW) as tx:
