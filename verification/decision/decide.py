@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from schemas.dispositions import Condition
 from verification.decision.act import TAKING_OUT, MatrixRow, PackAct
 from verification.decision.rule_pack import Ruling
 from verification.decision.sentences import SAY, SAY_RESULT
 from verification.decision.words import (
-    OF_CONDITION,
     OF_STATE,
     STOPS,
     SUCCESSES,
@@ -33,6 +33,7 @@ from verification.decision.words import (
     Reason,
     Result,
     Word,
+    reason_of_condition,
     word_of,
 )
 
@@ -130,7 +131,7 @@ _BLOCKED = {
     MatrixRow.HELD: Result.HELD,
 }
 _GENUINE = (Reason.GENUINE,)
-_SEEN_SINCE = frozenset({Reason.SEEN_AFTER_END, Reason.RETURNED})
+_SEEN_SINCE = frozenset({Reason.SEEN_AFTER_END, Reason.RETURNED_AFTER_END})
 
 
 class _Ruled(NamedTuple):
@@ -211,9 +212,12 @@ def matrix_row(facts: Facts, now: datetime) -> MatrixRow:
     assert pack is not None, "an unknown pack has no row"
     if facts.product_state is ProductState.WITHDRAWN:
         return MatrixRow.WITHDRAWN
-    if facts.lot_state in (LotState.RECALLED, LotState.CLOSED) or "recalled" in pack.conditions:
+    if (
+        facts.lot_state in (LotState.RECALLED, LotState.CLOSED)
+        or Condition.RECALLED in pack.conditions
+    ):
         return MatrixRow.RECALLED
-    if _is_over(facts, now) or "expired" in pack.conditions:
+    if _is_over(facts, now) or Condition.EXPIRED in pack.conditions:
         return MatrixRow.EXPIRED
     if facts.lot_state is LotState.HELD and pack.state is PackState.ACTIVE:
         return MatrixRow.HELD
@@ -268,15 +272,14 @@ def _is_over(facts: Facts, now: datetime) -> bool:
 def _state(pack: KnownPack) -> Iterator[Reason]:
     """The pack's own state and its lasting conditions."""
     own = OF_STATE.get(pack.state)
-    if own is Reason.DISPENSED and "returned_after_end" in pack.conditions:
+    if own is Reason.DISPENSED and Condition.RETURNED_AFTER_END in pack.conditions:
         own = None  # said as returned; any other end stays an end
     if own is not None:
         yield own
     if pack.stolen:
         yield Reason.STOLEN
     for condition in pack.conditions:
-        # A mark that is not in the table is one more disposition nobody here knows.
-        yield OF_CONDITION.get(condition.partition(":")[0], Reason.UNKNOWN_DISPOSITION)
+        yield reason_of_condition(condition)
 
 
 def _lifted(facts: Facts) -> frozenset[Reason]:
@@ -406,9 +409,9 @@ def _values(facts: Facts, reason: Reason) -> str:
         values = tuple(
             mark.partition(":")[2] or mark
             for mark in (pack.conditions if pack is not None else ())
-            if OF_CONDITION.get(mark.partition(":")[0], Reason.UNKNOWN_DISPOSITION) is reason
+            if reason_of_condition(mark) is reason
         )
-        values = tuple(value for value in values if value not in OF_CONDITION)
+        values = tuple(value for value in values if value != Condition.SENSOR_ALARM)
     return f" ({', '.join(values)})" if values else ""
 
 

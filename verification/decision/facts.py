@@ -18,6 +18,8 @@ from epcis.database.columns import moment_of
 from epcis.database.columns import pack_key as packed
 from epcis.store.item_state import time_of_moment
 from epcis.store.items import items
+from epcis.store.lots_told import lots_told
+from schemas.dispositions import Condition, condition_of, meaning
 from verification.decision.act import Asked, Who  # noqa: TC001  # msgspec reads them at run time
 from verification.decision.restrictions import EVERYWHERE, MARK, restrictions_at
 from verification.decision.words import Doubt, LotState, PackState, ProductState
@@ -111,33 +113,19 @@ STATE_OF_ITEM = {
 }
 """What the item states of the memory mean here; any other is still in trade."""
 
-_OF_DISPOSITION = {
-    "recalled": "recalled",
-    "expired": "expired",
-    "damaged": "damaged",
-    "non_conformant": "non_conformant",
-    "no_pedigree_match": "no_pedigree_match",
-    "mismatch_class": "mismatch",
-    "mismatch_instance": "mismatch",
-    "mismatch_quantity": "mismatch",
-    "needs_replacement": "needs_replacement",
-    "non_sellable_other": "not_sellable",
-    "suspended": "not_sellable",
-    "unavailable": "not_sellable",
-}
-LOT_CONFLICT, EXPIRY_CONFLICT = "lot_conflict", "expiry_conflict"
+LOT_CONFLICT, EXPIRY_CONFLICT = Condition.LOT_CONFLICT.value, Condition.EXPIRY_CONFLICT.value
 
 LOOK_PACKS_MAX = 128
 """Packs in one statement."""
 
 _COLUMNS = f"""
- s.status, s.disposition, s.location, l.code, l.expiry,
+ s.status, s.conditions, s.disposition, s.location, l.code, l.expiry,
  p.state, p.lot, p.expiry, p.location, p.authorisation, p.repeats, p.stolen, p.public, {MARK},
  i.moment, p.since_us, p.version, i.parent, q.n
 """
 _JOINS = """
 LEFT JOIN item i ON i.id = (SELECT k.id FROM item_key k WHERE k.key = q.key)
-LEFT JOIN standing s ON s.id = i.standing
+LEFT JOIN item_state s ON s.id = i.state_id
 LEFT JOIN lot l ON l.id = i.lot
 LEFT JOIN pack p ON p.code = q.code AND p.serial = q.serial
 """
@@ -152,6 +140,8 @@ class RecordedPack(NamedTuple):
 
     status: str | None
     """By its events, as the next four."""
+    conditions: str | None
+    """Lasting ones, its containers' included: bare words, a space between."""
     disposition: str | None
     place: str | None
     event_lot: str | None
@@ -217,10 +207,14 @@ def look(
         states = items(snapshot, keys)
         for at, key in zip(inside, keys, strict=True):
             state = states.get(key)
-            status, disposition = (
-                (None, None) if state is None else (state.status.value, state.disposition)
+            if state is None:
+                rows[at] = rows[at]._replace(status=None, conditions=None)
+                continue
+            rows[at] = rows[at]._replace(
+                status=state.status.value,
+                conditions=" ".join(state.conditions),
+                disposition=state.disposition,
             )
-            rows[at] = rows[at]._replace(status=status, disposition=disposition)
     return stops, rows
 
 
@@ -281,7 +275,7 @@ def facts_from(
     exempt = stops.is_exempt(gtin, asked.lot or lot, market)
     known = pack is not None or is_known_product(snapshot, gtin)
     lot_known, shape = (True, "") if pack is not None else _lot_of_unknown(snapshot, gtin, lot)
-    lots, expiries = ((), ()) if pack is None else _contradictions(pack, row)
+    lots, expiries = ((), ()) if pack is None else _contradictions(snapshot, asked, pack, row)
     return Facts(
         asked=asked,
         pack=pack,
@@ -336,8 +330,7 @@ def known_pack(row: RecordedPack) -> KnownPack | None:
 
 def _conditions(row: RecordedPack) -> tuple[str, ...]:
     """The lasting conditions, and the contradictions between the registry and the events."""
-    told = _OF_DISPOSITION.get(row.disposition or "")
-    found: tuple[str, ...] = (told,) if told is not None else ()
+    found = tuple(row.conditions.split()) if row.conditions else _of_disposition(row.disposition)
     if row.lot and row.event_lot and row.lot != row.event_lot:
         found += (LOT_CONFLICT,)
     if row.expiry and row.event_expiry and row.expiry != row.event_expiry:
@@ -345,12 +338,24 @@ def _conditions(row: RecordedPack) -> tuple[str, ...]:
     return found
 
 
-def _contradictions(pack: KnownPack, row: RecordedPack) -> tuple[tuple[str, ...], tuple[str, ...]]:
+@lru_cache(maxsize=256)
+def _of_disposition(word: str | None) -> tuple[str, ...]:
+    """The condition that the last disposition alone says, until item states carry all of them."""
+    said = condition_of(meaning(word)) if word else None
+    return () if said is None else (said,)
+
+
+def _contradictions(
+    snapshot: Snapshot, asked: Asked, pack: KnownPack, row: RecordedPack
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Every lot and every expiry that was told of a pack, where they contradict each other."""
     if LOT_CONFLICT not in pack.conditions and EXPIRY_CONFLICT not in pack.conditions:
         return (), ()
     lots = {row.lot, row.event_lot}
     expiries = {row.expiry, row.event_expiry}
+    for told in lots_told(snapshot, history.pack_key(asked.gtin, asked.serial)):
+        lots.add(told.lot)
+        expiries.add(told.expiry)
     return tuple(sorted(filter(None, lots))), tuple(sorted(filter(None, expiries)))
 
 

@@ -156,7 +156,9 @@ _UNFIT = frozenset(
         Reason.NON_CONFORMANT,
         Reason.NEEDS_REPLACEMENT,
         Reason.NOT_SELLABLE,
+        Reason.RETURNED_AFTER_END,
         Reason.RETURNED,
+        Reason.UNAVAILABLE,
     }
 )
 """Genuine packs that somebody declared unfit for sale."""

@@ -107,8 +107,17 @@ SAY = {
         "Check: a sensor reported a value out of range{values}; set the pack aside until quality "
         "assurance releases it."
     ),
-    Reason.RETURNED: (
+    Reason.RETURNED_AFTER_END: (
         "Check: this pack was dispensed and came back; it must not be sold before it is cleared."
+    ),
+    Reason.RETURNED: (
+        "Check: this pack is recorded as returned; set it aside until somebody has inspected it."
+    ),
+    Reason.UNAVAILABLE: (
+        "Check: this pack is recorded as not available for sale; ask who said so."
+    ),
+    Reason.CONDITION_UNKNOWN: (
+        "Check: a partner reported that the condition of this pack is not known; inspect it."
     ),
     Reason.UNKNOWN_DISPOSITION: (
         "Check: the last report gives this pack a disposition that is not known here{values}; ask "

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from schemas.dispositions import Condition
+
 
 class Word(StrEnum):
     """The four answers a person at a counter gets.
@@ -106,8 +108,12 @@ class Reason(StrEnum):
     NEEDS_REPLACEMENT = "needs-replacement"
     NOT_SELLABLE = "not-sellable"
     SENSOR_ALARM = "sensor-alarm"
-    RETURNED = "returned"
+    RETURNED_AFTER_END = "returned-after-end"
     """It was dispensed and came back."""
+    RETURNED = "returned"
+    UNAVAILABLE = "unavailable"
+    CONDITION_UNKNOWN = "condition-unknown"
+    """A partner reported that its condition is not known."""
     UNKNOWN_DISPOSITION = "unknown-disposition"
     NOT_COMMISSIONED = "not-commissioned"
     LOT_NOT_RECORDED = "lot-not-recorded"
@@ -160,22 +166,25 @@ OF_STATE = {
 """The reason that each state of a pack gives; an active pack gives none."""
 
 OF_CONDITION = {
-    "recalled": Reason.RECALLED,
-    "expired": Reason.EXPIRED,
-    "damaged": Reason.DAMAGED,
-    "non_conformant": Reason.NON_CONFORMANT,
-    "no_pedigree_match": Reason.NO_PEDIGREE_MATCH,
-    "mismatch": Reason.MISMATCH,
-    "quarantined": Reason.QUARANTINED,
-    "not_sellable": Reason.NOT_SELLABLE,
-    "needs_replacement": Reason.NEEDS_REPLACEMENT,
-    "unknown_disposition": Reason.UNKNOWN_DISPOSITION,
-    "sensor_alarm": Reason.SENSOR_ALARM,
-    "seen_after_end": Reason.SEEN_AFTER_END,
-    "returned_after_end": Reason.RETURNED,
-    "lot_conflict": Reason.LOT_CONFLICT,
-    "expiry_conflict": Reason.EXPIRY_CONFLICT,
-    "commissioned_twice": Reason.COMMISSIONED_TWICE,
+    Condition.RECALLED: Reason.RECALLED,
+    Condition.EXPIRED: Reason.EXPIRED,
+    Condition.DAMAGED: Reason.DAMAGED,
+    Condition.NON_CONFORMANT: Reason.NON_CONFORMANT,
+    Condition.NO_PEDIGREE_MATCH: Reason.NO_PEDIGREE_MATCH,
+    Condition.MISMATCH: Reason.MISMATCH,
+    Condition.QUARANTINED: Reason.QUARANTINED,
+    Condition.NOT_SELLABLE: Reason.NOT_SELLABLE,
+    Condition.NEEDS_REPLACEMENT: Reason.NEEDS_REPLACEMENT,
+    Condition.UNAVAILABLE: Reason.UNAVAILABLE,
+    Condition.RETURNED: Reason.RETURNED,
+    Condition.NOT_COMMISSIONED: Reason.NOT_COMMISSIONED,
+    Condition.CONDITION_UNKNOWN: Reason.CONDITION_UNKNOWN,
+    Condition.SENSOR_ALARM: Reason.SENSOR_ALARM,
+    Condition.SEEN_AFTER_END: Reason.SEEN_AFTER_END,
+    Condition.RETURNED_AFTER_END: Reason.RETURNED_AFTER_END,
+    Condition.LOT_CONFLICT: Reason.LOT_CONFLICT,
+    Condition.EXPIRY_CONFLICT: Reason.EXPIRY_CONFLICT,
+    Condition.COMMISSIONED_TWICE: Reason.COMMISSIONED_TWICE,
 }
 """The reason that each lasting condition of an item gives (CBV section 7.2)."""
 
@@ -220,3 +229,15 @@ SUCCESSES = frozenset(
     {Result.DONE, Result.NOT_TO_SUPPLY, Result.NOOP, Result.REPEAT, Result.REPEAT_LAST}
 )
 """Results whose status is 200: the question was answered, or the act done or noted."""
+
+
+def reason_of_condition(condition: str) -> Reason:
+    """The reason that a lasting condition gives; one that is not in the table is not known here.
+
+    >>> reason_of_condition("damaged"), reason_of_condition("unknown_disposition:wet")
+    (<Reason.DAMAGED: 'damaged'>, <Reason.UNKNOWN_DISPOSITION: 'unknown-disposition'>)
+    """
+    return _BY_WORD.get(condition.partition(":")[0], Reason.UNKNOWN_DISPOSITION)
+
+
+_BY_WORD = {condition.value: reason for condition, reason in OF_CONDITION.items()}
