@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import httpx
 
 from tests.verdicts import verdict
-from verification.decision.act import Asked, PackAct, PackRequest, Who
+from verification.decision.act import Asked, PackAct, PackRequest, ParticipantRole, Who
 from verification.decision.facts import facts_of
 from verification.decision.rule_pack import shipped
 from verification.fmd import bulk
@@ -27,7 +27,12 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 def test_an_interrupted_bulk_is_finished_at_the_next_start(packs, clock):
     wanted = [PackRequest(operation=PackAct.SUPPLY, code="05901234123457", serial="S1")]
     with packs.write(NOW) as tx:
-        bulk_id = bulk.submit(tx, wanted, Who(client="till-1", location="P1"), shipped())
+        bulk_id = bulk.submit(
+            tx,
+            wanted,
+            Who(client="till-1", role=ParticipantRole.PHARMACY, location="P1"),
+            shipped(),
+        )
 
     async def start_and_stop():
         stop = asyncio.Event()

@@ -10,7 +10,7 @@ import msgspec
 from verification.alerts.alert import raise_alert
 from verification.alerts.guessing import Budget, Guesser, veiled
 from verification.alerts.suspicion import suspicion_of
-from verification.decision.act import TO_LOOK_UP, TO_VERIFY, Asked, PackAct
+from verification.decision.act import TO_LOOK_UP, TO_VERIFY, Asked, PackAct, ParticipantRole
 from verification.decision.decide import decide
 from verification.decision.facts import facts_from, look
 from verification.decision.render import Verdict, VrsResponse, respond
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from epcis.database.transactions import Transaction
     from epcis.http_context import Caller
-    from verification.decision.act import PackRequest
+    from verification.decision.act import PackRequest, Who
     from verification.decision.facts import Facts
     from verification.decision.restrictions import Restrictions
     from verification.settings import VerificationSettings
@@ -117,7 +117,7 @@ class _Round:
         asked = [_asked(one) for one in questions]
         self._stops, rows = look(tx, [(one.gtin, one.serial) for one in asked])
         self._facts = [
-            facts_from(tx, one, who_is(self._stops, question.caller, settings), self._stops, row)
+            facts_from(tx, one, self._anybody(question.caller), self._stops, row)
             for one, question, row in zip(asked, questions, rows, strict=True)
         ]
         self._budget = Budget(
@@ -125,6 +125,11 @@ class _Round:
             (_guesser(one) for one in questions if not _is_own(one)),
             answers_max=settings.unknown_answers_a_day,
         )
+
+    def _anybody(self, caller: Caller) -> Who:
+        """The caller as one who may ask: a verdict does not hang on who scanned the pack."""
+        who = who_is(self._stops, caller, self._settings)
+        return msgspec.structs.replace(who, role=ParticipantRole.PHARMACY)
 
     def told(self) -> list[Told]:
         """Answers in the order of the requests; kept where they are of that kind."""

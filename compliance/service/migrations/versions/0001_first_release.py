@@ -33,10 +33,14 @@ def upgrade() -> None:
         sa.Column("confidence", sa.String(length=10), nullable=False),
         sa.Column("late", sa.Integer(), nullable=False),
         sa.Column("status", sa.String(length=24), nullable=False),
+        sa.Column("market", sa.String(length=2), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("last_us", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("alert", schema=None) as batch_op:
         batch_op.create_index("alert_at", ["at_us"], unique=False)
+        batch_op.create_index("alert_pack", ["code", "serial"], unique=False)
 
     op.create_table(
         "alert_step",
