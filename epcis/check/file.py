@@ -11,6 +11,8 @@ import shutil
 import tempfile
 from collections import Counter
 from dataclasses import replace
+from itertools import compress
+from operator import not_
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, cast
 
 from epcis.check.document import DocumentRules
@@ -72,6 +74,8 @@ EVENT_RULES: Final[tuple[Rule, ...]] = (
 
 _SAID_BY_SCHEMA: Final = frozenset(
     {
+        "document.text-not-kept",
+        "event.action-unknown",
         "event.attribute-not-kept",
         "event.element-not-kept",
         "event.field-missing",
@@ -132,10 +136,16 @@ def check(
                 published=published,
             )
             listed.extend(_read(reader, everyone, now))
-            listed.extend_unsaid(reader.findings)
         except DocumentRefused as refused:
             return _placed(list(refused.findings), original, limits)
-        schema = [] if is_long else _against_schema(original, plain, limits, published)
+        # The reader of a long file has held each event to the schema; its verdict is among its own.
+        by_schema = [is_long and one.code.startswith("json.") for one in reader.findings]
+        listed.extend_unsaid(compress(reader.findings, map(not_, by_schema)))
+        schema = (
+            list(compress(reader.findings, by_schema))
+            if is_long
+            else _against_schema(original, plain, limits, published)
+        )
         return _placed([*schema, *listed.beside(schema)], original, limits)
 
 
