@@ -12,7 +12,7 @@ from repository import event, eventually, repository_over, send, serving
 from epcis import capture_job
 from epcis.capture_job import Behaviour
 from epcis.codec.document import DocumentLimits
-from epcis.desk import Caller
+from epcis.http_context import Caller
 
 PARTY = "/414/0614141000012"
 

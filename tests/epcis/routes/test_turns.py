@@ -39,8 +39,8 @@ def order_of_work(store, **bounds) -> list[str]:
             if job is None:
                 return done
             done.append(job.id)
-            with store.write(NOW) as act:
-                capture_job._finish(act, job.id, [], NOW)
+            with store.write(NOW) as tx:
+                capture_job._finish(tx, job.id, [], NOW)
 
 
 def test_a_sender_of_many_does_not_make_one_of_few_wait(store):
@@ -103,7 +103,7 @@ def test_a_body_that_lies_on_another_machine_is_left_to_it_for_a_day(store):
 @pytest.mark.postgresql
 def test_a_small_document_is_stored_while_a_large_one_is_under_way(postgresql, monkeypatch):
     """On PostgreSQL, where acts do not wait for each other."""
-    from epcis.store.database import Store
+    from epcis.database.transactions import Store
 
     store = Store.open(postgresql.new_database())
     store.create_all()
