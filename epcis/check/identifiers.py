@@ -6,11 +6,13 @@ Standard: EPC Tag Data Standard sections 6 and 7, GS1 Digital Link URI Syntax.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from epcis.check.fault import error, warning
 from epcis.check.what import id_lists, quantity_lists
+from epcis.hash import links_of_one_product
 from schemas.gs1 import ai
 from schemas.gs1.content_rules import check_digit
 from schemas.gs1.epc import SHAPES, identify
@@ -29,6 +31,8 @@ _SERIAL_AI: Final = {"sgtin": "21", "lgtin": "10", "sgln": "254", "upui": "235",
 SERIAL_MAX: Final = 20
 """Characters of a serial number (AI 21)."""
 ID_SHOWN_MAX: Final = 80
+IDS_CACHED_MAX: Final = 16_384
+"""Ids whose soundness is remembered: places and partners come again in every event."""
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+\Z")
 _NUMBER_IN_URI: Final = re.compile(
     r"^https?://.*?/(?:(?:01|gtin)/(\d{14})|(?:00|sscc)/(\d{18})|(?:41[0-7]|gln|party)/(\d{13}))"
@@ -116,7 +120,7 @@ def _fault_of_serial(uri: str, scheme: str) -> tuple[str, str] | None:
 
 
 def names_real_things(event: Event) -> Iterator[RuleFault]:
-    """Every id is a URI, every EPC well-formed; instances stand in lists of ids, classes counted."""
+    """Ids are URIs and well-formed EPCs; lists of ids hold instances, quantities classes."""
     parent = getattr(event, "parent_id", None)
     if parent:
         yield from _faults((parent,), "parentID")
@@ -127,33 +131,31 @@ def names_real_things(event: Event) -> Iterator[RuleFault]:
     for name, quantities in quantity_lists(event):
         yield from _faults(tuple(quantity.epc_class for quantity in quantities), name)
         yield from _instances_among(quantities, name)
+    yield from _wrong_places(event)
+    for transaction in event.biz_transactions or ():
+        # Its number stands for nothing that is tracked, so a wrong one is no error of the event.
+        if wrong := fault_of(transaction.id):
+            what = f"bizTransactionList holds '{brief(transaction.id, ID_SHOWN_MAX)}': {wrong[0]}"
+            yield warning("id-malformed", what, wrong[1], "bizTransactionList")
+            return
+
+
+def _wrong_places(event: Event) -> Iterator[RuleFault]:
+    """Where it happened, and between whom."""
     for name, place in (("readPoint", event.read_point), ("bizLocation", event.biz_location)):
         if place is not None:
             yield from _faults((place.id,), name)
     for name, parties in (("sourceList", event.sources), ("destinationList", event.destinations)):
-        yield from _faults(tuple(party.id for party in parties or ()), name)
-    transactions = tuple(one.id for one in event.biz_transactions or ())
-    yield from _faults(transactions, "bizTransactionList", must_be_uri=False)
+        if parties:
+            yield from _faults(tuple(party.id for party in parties), name)
 
 
 def _is_of_one_product(ids: tuple[str, ...]) -> bool:
     """Whether all ids are sound SGTINs of one product with plain serials, the common case."""
-    if not ids:
-        return True
-    head = _head(ids[0])
-    if not head or fault_of(ids[0]) is not None:
-        return False
-    serials = "\n".join(("", *ids)).replace(f"\n{head}", "\n")
-    plain = serials.replace("\n", "")
-    longest = max(map(len, ids)) - len(head)
-    return plain.isalnum() and plain.isascii() and longest <= SERIAL_MAX
-
-
-def _head(uri: str) -> str:
-    """What stands before the serial of an SGTIN; empty for anything else."""
-    if uri.startswith("urn:epc:id:sgtin:"):
-        return uri[: uri.rfind(".") + 1]
-    return uri[: at + 4] if (at := uri.find("/21/")) >= 0 and "/01/" in uri[:at] else ""
+    if links_of_one_product(ids) is None:
+        return not ids
+    head = ids[0].rpartition(".")[0] if ids[0].startswith("urn:") else ids[0].rpartition("/")[0]
+    return max(map(len, ids)) <= len(head) + 1 + SERIAL_MAX and _is_sound(ids[0])
 
 
 def _classes_among(ids: tuple[str, ...], name: str) -> Iterator[RuleFault]:
@@ -180,9 +182,12 @@ def _instances_among(quantities: tuple[QuantityElement, ...], name: str) -> Iter
             return
 
 
-def _faults(uris: tuple[str, ...], field: str, *, must_be_uri: bool = True) -> Iterator[RuleFault]:
+def _faults(uris: tuple[str, ...], field: str) -> Iterator[RuleFault]:
     """The first wrong id of each kind in a list, and how many more there are."""
-    strangers = [uri for uri in uris if not _URI.match(uri)] if must_be_uri else []
+    wrong = [uri for uri in uris if not _is_sound(uri)]
+    if not wrong:
+        return
+    strangers = [uri for uri in wrong if not _URI.match(uri)]
     if strangers:
         yield error(
             "id-no-uri",
@@ -190,7 +195,7 @@ def _faults(uris: tuple[str, ...], field: str, *, must_be_uri: bool = True) -> I
             "Write an EPC as urn:epc:id:sgtin:prefix.reference.serial or as a GS1 Digital Link.",
             field,
         )
-    malformed = [(uri, fault) for uri in uris if (fault := fault_of(uri)) is not None]
+    malformed = [(uri, fault) for uri in wrong if (fault := fault_of(uri)) is not None]
     if malformed:
         uri, (what, hint) = malformed[0]
         yield error(
@@ -201,6 +206,11 @@ def _faults(uris: tuple[str, ...], field: str, *, must_be_uri: bool = True) -> I
         )
 
 
+@lru_cache(maxsize=IDS_CACHED_MAX)
+def _is_sound(uri: str) -> bool:
+    return _URI.match(uri) is not None and fault_of(uri) is None
+
+
 def _more(wrong: Sized) -> str:
     return f" (and {len(wrong) - 1} more like it)" if len(wrong) > 1 else ""
 
@@ -208,8 +218,8 @@ def _more(wrong: Sized) -> str:
 def fault_of(uri: str) -> tuple[str, str] | None:
     """What is wrong with a URI that holds a GS1 key, and what to do; None where nothing is.
 
-    >>> fault_of("https://id.gs1.org/414/9521321000011")
-    ('the check digit of 9521321000011 is wrong', 'Check its digits; the last should be 0.')
+    >>> fault_of("https://id.gs1.org/414/9521321000011")[0]
+    'the check digit of 9521321000011 is wrong'
     >>> fault_of("https://shop.example/01/basket") is None
     True
     """

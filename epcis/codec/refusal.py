@@ -23,6 +23,8 @@ class DocumentRefused(Exception):  # noqa: N818  # a refusal is the field's word
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings = tuple(findings)
+        self.events_seen = 0
+        """Events that were seen before the document was refused, where somebody counted them."""
         worst = [finding for finding in self.findings if finding.severity in _REFUSING]
         super().__init__((worst or list(self.findings))[-1].what)
 
