@@ -112,15 +112,20 @@ class Around:
 
     def forget(self, element: _Element, line_shift: int) -> None:
         """Free a finished part, and what stands before it; `line_shift` lines went elsewhere."""
+        self._take_text(element, element.tail, line_shift)
         element.clear()
         parent = element.getparent()
         if parent is None:
             return
         self._take_text(parent, parent.text, line_shift)
         parent.text = None
-        while parent[0] is not element:
-            self._release(parent[0], line_shift)
-            del parent[0]
+        if container_name(parent) in ("EventList", "extension"):
+            while parent[0] is not element:
+                self._release(parent[0], line_shift)
+                del parent[0]
+        elif (before := element.getprevious()) is not None and is_shell(before):
+            self._take_text(before, before.tail, line_shift)
+            parent.remove(before)
 
     def _release(self, element: _Element, line_shift: int) -> None:
         """Refuse a part of the event list unless it is what is left of an event or a wrapper."""
@@ -182,7 +187,9 @@ class Around:
     def _left_in(self, container: _Element, line_shift: int) -> list[Node]:
         """What a standard container holds beside its standard content."""
         left: list[Node] = []
+        self._take_text(container, container.text, line_shift)
         for child in container:
+            self._take_text(child, child.tail, line_shift)
             name = container_name(child)
             if name in ("queryName", "subscriptionID", "EPCISHeader") or is_shell(child):
                 continue
