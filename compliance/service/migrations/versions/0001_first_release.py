@@ -125,7 +125,7 @@ def upgrade() -> None:
         sa.Column("party", sa.Text(), nullable=True),
         sa.Column("sha256", sa.LargeBinary(length=32), nullable=True),
         sa.Column(
-            "errors", sa.LargeBinary(), nullable=True, comment="list of problems, JSON, zstd"
+            "errors", sa.LargeBinary(), nullable=True, comment="events, errors and findings: JSON, zstd"
         ),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -187,7 +187,7 @@ def upgrade() -> None:
             comment="epcis.model.Header, MessagePack, zstd",
         ),
         sa.Column(
-            "findings", sa.LargeBinary(), nullable=True, comment="what was odd about it: JSON, zstd"
+            "findings", sa.LargeBinary(), nullable=True, comment="epcis.capture.Kept: JSON, zstd"
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("sha256"),
