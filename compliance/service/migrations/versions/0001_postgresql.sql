@@ -25,7 +25,7 @@ COMMENT ON COLUMN document.syntax IS 'xml-1.2, xml-2.0, json-ld or internal';
 -- next
 COMMENT ON COLUMN document.header IS 'epcis.model.Header, MessagePack, zstd';
 -- next
-COMMENT ON COLUMN document.findings IS 'what was odd about it: JSON, zstd';
+COMMENT ON COLUMN document.findings IS 'epcis.capture.Kept: JSON, zstd';
 -- next
 COMMENT ON COLUMN document.archive IS 'archive_file.id where its bytes are; None: here';
 -- next
@@ -375,7 +375,7 @@ COMMENT ON COLUMN capture_job.behaviour IS 'rollback or proceed';
 -- next
 COMMENT ON COLUMN capture_job.body_path IS 'file the body waits in; None when done';
 -- next
-COMMENT ON COLUMN capture_job.errors IS 'list of problems, JSON, zstd';
+COMMENT ON COLUMN capture_job.errors IS 'events, errors and findings: JSON, zstd';
 -- next
 CREATE TABLE outbox (
 	id BIGSERIAL NOT NULL,
