@@ -22,6 +22,7 @@ from verification.fmd import alert
 from verification.fmd.alert import NotPossibleError, Status, next_of
 from verification.fmd.result import SPELLINGS, Result
 from verification.routes.partners import take_back
+from verification.scan import is_ambiguous
 from verification.verdict import Asked
 
 if TYPE_CHECKING:
@@ -136,6 +137,8 @@ def _asked_of_scan(request: Request, text: str) -> Asked | str:
     reading = readings[0] if readings else None
     if reading is None or not (reading.is_valid and reading.gtin and reading.serial):
         return "This text names no pack: scan the 2D code again."
+    if is_ambiguous(reading):
+        return "This text can be read in several ways: scan the 2D code again, with separators."
     if reading.lot is None or reading.expiry is None:
         return "The code tells no lot or no expiry: both are needed to verify a return."
     return Asked(reading.gtin, reading.serial, reading.lot, reading.expiry)

@@ -15,7 +15,7 @@ from epcis.desk import Problem
 from epcis.store.items import item
 from epcis.store.tables import lot as lot_table
 from schemas.finding import Finding, Severity
-from verification.scan import Layout, recover
+from verification.scan import Layout, decided, recover
 from verification.verify import is_known_product
 
 if TYPE_CHECKING:
@@ -103,7 +103,9 @@ def scan_text(app: FastAPI, text: str, layout: Layout | None = None) -> Scan:
         return Scan((), (_too_long(len(text), settings.scan_text_chars_max),), ())
     store: Store = app.state.store
     with store.read() as view:
-        candidates = recover(text, KnownHere(view), layout)
+        # What the store proves is decided; rivals that nothing tells apart are all shown, and
+        # each carries the finding `scan.ambiguous`.
+        candidates = decided(recover(text, KnownHere(view), layout))
     readings = tuple(candidate.reading for candidate in candidates)
     symbols = tuple(
         {"symbology": candidate.reading.format, "raw": text, **candidate.as_dict()}
