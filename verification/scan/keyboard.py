@@ -35,6 +35,9 @@ _MARKS: Final = {
 """Combining mark -> the accents on keys that wait for a letter and join with it."""
 
 
+_QUOTES: Final = "'\""
+
+
 class Keyboard(msgspec.Struct, frozen=True):
     """A layout and the state of its caps lock."""
 
@@ -80,13 +83,16 @@ def _typing(keyboard: Keyboard) -> dict[int, str]:
 @cache
 def _undoing(keyboard: Keyboard) -> dict[int, str]:
     """What each written character stands for."""
-    return with_joined_accents({written: chr(key) for key, written in _typing(keyboard).items()})
+    keys = {written: chr(key) for key, written in _typing(keyboard).items()}
+    # Quotes wait for a letter on the American international layout only.
+    return with_joined_accents(keys, quotes=keyboard.layout == "us")
 
 
-def with_joined_accents(keys: dict[str, str]) -> dict[int, str]:
+def with_joined_accents(keys: dict[str, str], *, quotes: bool = True) -> dict[int, str]:
     """A table for `str.translate` that takes `keys` back, accents joined with letters included.
 
-    A Spanish keyboard writes é where the scanner pressed ' and then e.
+    A Spanish keyboard writes é where the scanner pressed ' and then e. `quotes` says whether ' and
+    " join with letters, too.
 
     >>> "é".translate(with_joined_accents({"´": "'", "e": "e"}))
     "'e"
@@ -94,7 +100,7 @@ def with_joined_accents(keys: dict[str, str]) -> dict[int, str]:
     table = {ord(written): key for written, key in keys.items()}
     for mark, accents in _MARKS.items():
         for accent in accents:
-            if accent not in keys:
+            if accent not in keys or (accent in _QUOTES and not quotes):
                 continue
             for letter, key in keys.items():
                 joined = unicodedata.normalize("NFC", letter + mark)

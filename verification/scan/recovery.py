@@ -33,6 +33,8 @@ DRAFTS_MAX: Final = 300
 """Mended texts that are read for one text at most; hostile ones would make thousands."""
 _WITHOUT_SEPARATORS: Final = ("(", "http", "urn:", "+", "-", "<")
 """Beginnings of texts that have no separators to lose."""
+_SHOWING: Final = ("(", "http", "urn:", "[)>", "<")
+"""Beginnings of texts that show a wrong layout by failing."""
 
 
 def recover(
@@ -68,7 +70,7 @@ class _Recovery:
         self._known = known
         self._today = today
         self._start = _clean(text, layout)
-        self._is_calibrated = Repair.LAYOUT_CALIBRATED in self._start.repairs
+        self._is_calibrated = layout is not None
 
     def result(self) -> tuple[Recovered, ...]:
         """The readings, judged; that of the text as it came where none is without an error."""
@@ -100,7 +102,8 @@ class _Recovery:
         is no rival, but reason enough to name the doubt. Caps lock is suspected where lower case
         was typed, or where the store knows the pack that it would hide.
         """
-        if any("pack" in one.known for one in plain):
+        shown = plain and self._start.text.startswith(_SHOWING)
+        if shown or any("pack" in one.known for one in plain):
             return plain, False
         bases = list(_retyped(self._start, KEYBOARDS, guessed=True))
         if not plain:

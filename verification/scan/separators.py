@@ -97,7 +97,8 @@ def scans_in(text: str) -> Iterator[tuple[tuple[str, ...], bool]]:
     >>> list(scans_in("010950600013435221A1" + "]d2010950600013435221A2"))
     [(('010950600013435221A1', ']d2010950600013435221A2'), True)]
     """
-    lines = tuple(line for line in text.splitlines() if line)
+    # Not splitlines: for it, the separators of an element string end a line too.
+    lines = tuple(line for line in re.split(r"[\r\n]+", text) if line)
     if 2 <= len(lines) <= SCANS_MAX:
         yield lines, True
     starts = _starts(text)
