@@ -77,7 +77,7 @@ def open_(
 @cases.command()
 def step(
     case: Annotated[str, typer.Argument(help="Case to take further.")],
-    tx: Annotated[
+    act: Annotated[
         str,
         typer.Argument(
             help="quarantined, investigating, cleared, illegitimate, 'fda notified', 'partners "
@@ -94,7 +94,7 @@ def step(
     from compliance.cases.cases import take_step
 
     with acting(database, now) as writing:
-        moved = take_step(writing, case, tx, by="command", note=note, incident=incident).as_dict()
+        moved = take_step(writing, case, act, by="command", note=note, incident=incident).as_dict()
     show(moved, f"{moved['id']}  {moved['state']}", json=json)
 
 
