@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from verification.alerts.anomalies import DEFAULT_LIMITS, Limits
 from verification.fmd.operation import Role
-from verification.fmd.peers import PATIENT, Patience
 from verification.fmd.rulepack import DEFAULT, RulePack, of_house
+from verification.peers.peers import PATIENT, Patience
 from verification.vrs.ask import BUDGET_S
 from verification.vrs.credential import Policy
 from verification.vrs.question import CONTEXTS
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from starlette.datastructures import State
-
-    from verification.fmd.peers import Peer
+    from verification.peers.peers import Peer
     from verification.vrs.credential import CredentialProvider
 
 
@@ -77,13 +75,3 @@ class VerificationSettings:
     def rule_pack(self) -> RulePack:
         """The rule pack, its signature checked."""
         return of_house(self.rules, self.rules_folder, self.rules_keys)
-
-
-def settings_of(state: State) -> VerificationSettings:
-    """The settings an application carries, or the defaults with its owner's GLN."""
-    held = getattr(state, "verification", None)
-    if held is None:
-        house = getattr(state, "settings", None)
-        held = VerificationSettings(responder_gln=getattr(house, "owner_gln", ""))
-        state.verification = held
-    return cast("VerificationSettings", held)

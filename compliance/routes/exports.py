@@ -10,11 +10,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
+from compliance.context import compliance_settings_of
 from compliance.dossier.jobs import ExportJob, ask, file_of, find_job, forget, list_jobs
 from compliance.dossier.redaction import Profile, find_profile, profiles_in
 from compliance.dossier.refusal import ExportRefused
 from compliance.dossier.selection import Selection, profile_for, selection_from
-from epcis.http_context import Caller, Problem, needs, now_of, settings_of, store_of
+from epcis.http_context import Caller, Problem, needs, now_of, store_of
 from schemas.gs1.keys import Gtin
 
 _log = structlog.get_logger(__name__)
@@ -131,8 +132,7 @@ def forget_(request: Request, caller: MayExport, job_id: str) -> Response:
 
 def own_profiles(request: Request) -> Path | None:
     """Where the operator's own redaction profiles lie."""
-    folder: Path | None = getattr(settings_of(request), "redaction_profiles", None)
-    return folder
+    return compliance_settings_of(request).redaction_profiles
 
 
 def all_profiles(request: Request) -> list[Profile]:
@@ -149,7 +149,7 @@ def all_profiles(request: Request) -> list[Profile]:
 
 def folder_of(request: Request) -> Path:
     """Where finished dossiers wait."""
-    return Path(settings_of(request).data_dir) / "exports"
+    return compliance_settings_of(request).exports_folder
 
 
 def _job(request: Request, caller: Caller, job_id: str) -> ExportJob:

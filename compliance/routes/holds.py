@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
+from compliance.context import compliance_settings_of
 from compliance.retention.duty import Duty
 from compliance.retention.hold import (
     CASE_CHARS_MAX,
@@ -23,7 +23,7 @@ from compliance.retention.hold import (
 )
 from compliance.retention.policy import PolicyRefused, read_policy
 from epcis.archive.reading import files
-from epcis.http_context import Caller, Problem, needs, now_of, settings_of, store_of
+from epcis.http_context import Caller, Problem, needs, now_of, store_of
 
 router = APIRouter(tags=["retention"])
 
@@ -106,7 +106,7 @@ def release(request: Request, caller: MayAdminister, hold_id: str, body: Release
 @router.get("/retention")
 def retention(request: Request, caller: MayAdminister) -> dict[str, Any]:
     """The policy, and what it would archive and erase now; changes nothing."""
-    settings = settings_of(request)
+    settings = compliance_settings_of(request)
     try:
         policy = read_policy(settings.retention_policy)
     except OSError as fault:
@@ -119,7 +119,7 @@ def retention(request: Request, caller: MayAdminister) -> dict[str, Any]:
         store_of(request),
         policy,
         settings.archive_folder,
-        Path(settings.data_dir) / "exports",
+        settings.exports_folder,
         now_of(request),
         caller.name,
     )

@@ -14,8 +14,9 @@ from compliance.recall.recall import Notified, Recall, open_recall_of, reach
 from compliance.reports.custody_line import Stop, custody_svg
 from epcis.store.masterdata import names_of
 from epcis.trace import trace
-from verification.answering.answers import Verification, verify_for
+from verification.answering.answers import verify_for
 from verification.decision.verdict import Asked
+from verification.messages.wanted import Verification
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

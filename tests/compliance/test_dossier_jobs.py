@@ -18,7 +18,7 @@ from compliance.routes import exports
 from compliance.seal.checkpoint import log_key, seal_log, sign
 from epcis.capture import record
 from epcis.database.transactions import Store
-from epcis.http_context import Caller, Problem, problem_response
+from epcis.http_context import Caller, EpcisContext, Problem, problem_response
 from epcis.ledger.checkpoint import Checkpoint, LogKey, Note
 from epcis.ledger.entry import Entry, LeafKind
 from epcis.ledger.merkle import check_consistency, root_from_inclusion
@@ -60,9 +60,12 @@ def desk(store: Store, keys, tmp_path) -> SimpleNamespace:
     with store.write(NOW - timedelta(days=1)) as tx:
         record(tx, STORY)
     app = FastAPI()
-    app.state.store, app.state.clock = store, lambda: NOW
-    app.state.settings = SimpleNamespace(data_dir=tmp_path)
-    app.state.seal_log = lambda: seal_log(store, keys, now=NOW).note
+    app.state.context = EpcisContext(
+        store=store,
+        clock=lambda: NOW,
+        settings=SimpleNamespace(exports_folder=tmp_path / "exports", redaction_profiles=None),
+        sign_checkpoint=lambda: seal_log(store, keys, now=NOW).note,
+    )
     desk = SimpleNamespace(store=store, keys=keys, caller=Caller("Ada", ALL), folder=tmp_path)
 
     @app.middleware("http")

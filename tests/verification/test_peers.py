@@ -16,7 +16,7 @@ import uvicorn
 from epcis.database.transactions import Store
 from verification.decision.verdict import Word
 from verification.fmd.operation import Operation, PackRequest
-from verification.fmd.peers import Found, Patience, Peer, Peers
+from verification.peers.peers import Found, Patience, Peer, Peers
 from verification.settings import VerificationSettings
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from verification.fmd.operation import Operation
-from verification.routes.wanted import PackBody
+from verification.messages.pack_request import PackBody
 
 _SAYS = {
     Operation.VERIFY: "Say whether a pack is genuine and sellable, and keep the answer",
@@ -27,7 +27,7 @@ _ANSWER = {
 
 
 def hot_paths() -> dict[str, Any]:
-    """The path items of the routes that `FastLane` answers.
+    """The path items of the routes that `HotRoutes` answers.
 
     >>> sorted(hot_paths())[0]
     '/checkConnectivity'

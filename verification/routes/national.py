@@ -12,6 +12,7 @@ from epcis.http_context import Caller, Problem, needs, now_of, store_of
 from schemas.finding import Finding, Severity, Where
 from verification.alerts import alert, guessing
 from verification.alerts.alert import Status
+from verification.context import verification_settings_of
 from verification.decision.restrictions import current_restrictions
 from verification.fmd import upload
 from verification.fmd.login import RefusedError, end_login, set_login
@@ -20,7 +21,6 @@ from verification.offline import offline_snapshot
 from verification.registry.pack_registry import IrreversibleError
 from verification.registry.pack_tables import product
 from verification.registry.participants import register, who_is
-from verification.settings import settings_of
 
 if TYPE_CHECKING:
     from epcis.database.transactions import Transaction
@@ -67,7 +67,7 @@ async def product_upload(request: Request, caller: Uploader) -> dict[str, Any]:
 async def batch_upload(request: Request, caller: Uploader) -> dict[str, Any]:
     """Upload a lot with its serial numbers, before its release."""
     wanted = await _body(request, upload.Batch)
-    rules = settings_of(request.app.state).rule_pack
+    rules = verification_settings_of(request).rule_pack
     with store_of(request).write(now_of(request)) as tx:
         who = _who(tx, request, caller)
         return _receipt(upload.upload_batch(tx, wanted, who, rules))
@@ -209,7 +209,7 @@ def must_verify(
 
 
 def _who(tx: Transaction, request: Request, caller: Caller) -> Who:
-    return who_is(current_restrictions(tx), caller, settings_of(request.app.state))
+    return who_is(current_restrictions(tx), caller, verification_settings_of(request))
 
 
 def _receipt(uploaded: upload.Uploaded) -> dict[str, Any]:
@@ -231,7 +231,7 @@ def _receipt(uploaded: upload.Uploaded) -> dict[str, Any]:
 
 
 async def _body(request: Request, kind: type[T]) -> T:
-    settings = settings_of(request.app.state)
+    settings = verification_settings_of(request)
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():

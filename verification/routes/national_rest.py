@@ -13,16 +13,16 @@ from sqlalchemy import select
 from starlette.responses import Response
 from starlette.routing import Route
 
-from epcis.http_context import Problem, caller_of, store_of
-from verification.answering.autocommit_read import autocommit_read
+from epcis.database.autocommit_read import autocommit_read
+from epcis.http_context import Problem, caller_of, context_of, store_of
+from verification.context import verification_context_of, verification_settings_of
 from verification.decision.verdict import PackState
 from verification.fmd import bulk
 from verification.fmd.operation import Operation, PackRequest, Who
 from verification.registry.pack_tables import product
 from verification.registry.participants import who_is
-from verification.routes.asking import ask, in_background, stops_of
+from verification.routes.asking import ask, stops_of
 from verification.routes.identity import FieldError, printed_expiry, printed_text, product_code
-from verification.settings import settings_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -75,8 +75,8 @@ async def pack(request: Request) -> Response:
 
 async def packs(request: Request) -> Response:
     """A bulk: 202 with the place where its results will be."""
-    store, clock = store_of(request), request.app.state.clock
-    settings = settings_of(request.app.state)
+    store, clock = store_of(request), context_of(request).clock
+    settings = verification_settings_of(request)
     try:
         manual = _is_manual(request)
         wanted = _bulk_wanted(await request.body(), manual=manual)
@@ -89,14 +89,14 @@ async def packs(request: Request) -> Response:
             bulk_id = bulk.submit(tx, wanted, who, rules)
     except bulk.TooManyError as error:
         return _malformed(FieldError("body", str(error)))
-    in_background(request, bulk.work_off, store, bulk_id, clock, rules)
+    verification_context_of(request).work_off_bulk(bulk_id)
     return _bulk_state(request, bulk_id, 202)
 
 
 async def packs_result(request: Request) -> Response:
     """The results of a bulk, 202 while it is worked off."""
     bulk_id = request.path_params["bulk"]
-    store, clock = store_of(request), request.app.state.clock
+    store, clock = store_of(request), context_of(request).clock
     with store.read() as snapshot:
         state = bulk.progress(snapshot, bulk_id)
         if state is None or state.client != caller_of(request).name or state.expires < clock():
@@ -104,8 +104,7 @@ async def packs_result(request: Request) -> Response:
         if state.finished is not None:
             results = [_bulk_pack(answer) for answer in bulk.answers_of(snapshot, bulk_id)]
             return _response(200, {"operationCode": "11100000", "packs": results})
-    rules = settings_of(request.app.state).rule_pack
-    in_background(request, bulk.work_off, store, bulk_id, clock, rules)
+    verification_context_of(request).work_off_bulk(bulk_id)
     return _bulk_state(request, bulk_id, 202)
 
 
@@ -117,7 +116,7 @@ def _product(request: Request, code: str) -> dict[str, object]:
     if details is None:
         return {}
     told = msgspec.json.decode(details, type=_Named)
-    market = settings_of(request.app.state).market
+    market = verification_settings_of(request).market
     numbers = [one.national_code for one in told.markets if market in ("", one.country)]
     said = {"productName": told.name, "nhrn": next(filter(None, numbers), "")}
     return {name: text for name, text in said.items() if text}
@@ -249,7 +248,7 @@ def who_of(request: Request) -> Who:
         raise Problem(401, "Who are you?", "send a bearer token")
     if "verify" not in caller.scopes:
         raise Problem(403, "Not allowed", f"{caller.name} does not have the scope 'verify'")
-    return who_is(stops_of(request), caller, settings_of(request.app.state))
+    return who_is(stops_of(request), caller, verification_settings_of(request))
 
 
 def _bulk_state(request: Request, bulk_id: str, status: int) -> Response:

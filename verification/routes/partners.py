@@ -11,17 +11,15 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from epcis.http_context import Caller, Problem, needs, now_of, store_of
-from verification.answering.answers import Verification
+from verification.context import verification_context_of, verification_settings_of
 from verification.decision.verdict import Asked, Verdict
+from verification.messages.pack_request import PackBody, asked_of
+from verification.messages.wanted import Verification
 from verification.returns import saleable_return
 from verification.returns.saleable_return import Returned
-from verification.routes.counter import counter_of
-from verification.routes.wanted import PackBody, asked_of
-from verification.settings import settings_of
 from verification.vrs import ask
 from verification.vrs.ask import Heard, Outgoing
 from verification.vrs.directory import DirectoryRefusedError, hand_out, responders, take_over
-from verification.vrs.partner_connections import lines_of
 
 router = APIRouter(tags=["verification"])
 
@@ -83,7 +81,7 @@ async def take_back(
     """Verify a returned pack everywhere, decide and keep: what the page and programs ask."""
     if asked.lot is None or asked.expiry is None:
         raise Problem(422, "Values not valid", "a return is verified with its lot and expiry too")
-    own = await counter_of(request.app.state).ask(Verification(asked, caller))
+    own = await verification_context_of(request).answering.ask(Verification(asked, caller))
     if not isinstance(own, Verdict):
         raise Problem(429, "Too many unknown serial numbers", "come back tomorrow")
     question, heard = await _ask_partner(request, asked)
@@ -141,7 +139,7 @@ def request_state(request: Request, caller: Verifier, corr_uuid: str) -> Any:  #
 
 async def _ask_partner(request: Request, asked: Asked) -> tuple[Outgoing, Heard]:
     """Put the question to whoever answers for the product, and keep what came of it."""
-    settings = settings_of(request.app.state)
+    settings = verification_settings_of(request)
     question = Outgoing(
         corr_uuid=str(uuid.uuid4()),
         gtin=asked.gtin,
@@ -154,7 +152,7 @@ async def _ask_partner(request: Request, asked: Asked) -> tuple[Outgoing, Heard]
     )
     with store_of(request).read() as snapshot:
         entries = responders(snapshot, asked.gtin, now_of(request), question.context)
-    heard = await lines_of(request.app.state).requester.ask(question, entries)
+    heard = await verification_context_of(request).connections.requester.ask(question, entries)
     with store_of(request).write(now_of(request)) as tx:
         ask.keep(tx, question, heard)
     return question, heard

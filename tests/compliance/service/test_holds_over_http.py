@@ -16,7 +16,7 @@ from compliance.seal import Keys
 from compliance.service import access
 from compliance.service.access import Grant
 from compliance.service.app import create_app
-from compliance.service.parts import Parts
+from compliance.service.context import ServiceContext
 from epcis.capture import record
 
 pytestmark = pytest.mark.anyio
@@ -33,7 +33,9 @@ def anyio_backend() -> str:
 async def client(store, settings, now) -> AsyncIterator[httpx.AsyncClient]:
     with store.write(now) as tx:
         record(tx, [commission(0, [pack(1)])])
-    app = create_app(Parts(settings, store, Keys.open(settings.keys_folder), lambda: LATER))
+    app = create_app(
+        ServiceContext.of(settings, store, Keys.open(settings.keys_folder), lambda: LATER)
+    )
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 5))
     async with (
         app.router.lifespan_context(app),

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from verification.answering.answers import HeardFromPeer, OperationWanted, Verification
-from verification.answering.autocommit_read import autocommit_read
+from epcis.database.autocommit_read import autocommit_read
 from verification.decision.restrictions import current_restrictions
 from verification.decision.verdict import (
     SAY,
@@ -26,17 +25,18 @@ from verification.decision.verdict import (
 )
 from verification.decision.verify import day_of
 from verification.fmd.operation import Operation, PackRequest
-from verification.fmd.peers import Found
 from verification.fmd.perform import Answer, query
 from verification.fmd.result import SPELLINGS, Result, soap_code
+from verification.messages.wanted import HeardFromPeer, OperationWanted, Verification
+from verification.peers.peers import Found
 from verification.registry.participants import who_is
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from epcis.database.transactions import Store
-    from verification.answering.answers import Wanted
-    from verification.fmd.peers import PeerAnswer, Peers
+    from verification.messages.wanted import Wanted
+    from verification.peers.peers import PeerAnswer, Peers
     from verification.settings import VerificationSettings
 
 _PERHAPS = frozenset({Result.PRODUCT_UNKNOWN, Result.SERIAL_UNKNOWN, Result.LOT_AND_SERIAL_UNKNOWN})
