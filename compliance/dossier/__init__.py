@@ -1,24 +1,24 @@
 """Dossiers for regulators: signed exports that prove themselves without us.
 
-`selection` says what one is about, `export` makes it, `verify` checks one.
+`kinds` says what one can be about, `export` makes it, `verify` checks one.
 """
 
-from compliance.dossier.export import Exported, export
-from compliance.dossier.redaction import Profile
-from compliance.dossier.refusal import CannotSeal, ExportRefused
-from compliance.dossier.selection import (
+from compliance.dossier.export import Exported, Recipient, export
+from compliance.dossier.kinds import (
     AuditTrail,
     AuthorityReport,
     Case,
+    EventPeriod,
     Inspection,
-    Lot,
+    LotHistory,
     Pack,
-    Period,
     RecallOf,
     Selection,
     Shipment,
     Verifications,
 )
+from compliance.dossier.redaction import Profile
+from compliance.dossier.refusal import CannotSeal, ExportRefused
 from compliance.dossier.verify import Outcome, verify_export
 
 __all__ = [
@@ -26,15 +26,16 @@ __all__ = [
     "AuthorityReport",
     "CannotSeal",
     "Case",
+    "EventPeriod",
     "ExportRefused",
     "Exported",
     "Inspection",
-    "Lot",
+    "LotHistory",
     "Outcome",
     "Pack",
-    "Period",
     "Profile",
     "RecallOf",
+    "Recipient",
     "Selection",
     "Shipment",
     "Verifications",

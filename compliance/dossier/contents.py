@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from compliance.dossier.gather import Gathered
+    from compliance.dossier.kinds import Selection
     from compliance.dossier.redaction import Redactor
-    from compliance.dossier.selection import Selection
     from compliance.reports import Section
     from compliance.seal.checkpoint import Sealed
 
