@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from fastapi import Request
 from fastapi.responses import JSONResponse
+from starlette.requests import HTTPConnection
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from starlette.requests import HTTPConnection
 
     from epcis.database.transactions import Store
     from schemas.finding import Finding
