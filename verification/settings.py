@@ -10,9 +10,9 @@ from verification.fmd.operation import Role
 from verification.fmd.rulepack import DEFAULT, RulePack, of_house
 from verification.peers.peers import PATIENT, Patience
 from verification.vrs.ask import BUDGET_S
-from verification.vrs.credential import Policy
+from verification.vrs.credential import CredentialPolicy
 from verification.vrs.question import CONTEXTS
-from verification.vrs.respond import Policy as AnswerPolicy
+from verification.vrs.respond import AnswerPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,9 +40,9 @@ class VerificationSettings:
     """The role of a client that is not registered as a participant."""
     vrs_policy: AnswerPolicy = field(default_factory=AnswerPolicy)
     vrs_contexts: tuple[str, ...] = CONTEXTS
-    credential_policy: Policy = Policy.OFF
+    credential_policy: CredentialPolicy = CredentialPolicy.OFF
     """What a partner's missing or bad credential leads to, where no other is set for it."""
-    credential_policies: Mapping[str, Policy] = field(default_factory=dict)
+    credential_policies: Mapping[str, CredentialPolicy] = field(default_factory=dict)
     """Policies of single partners, by their GLN."""
     credentials: CredentialProvider | None = None
     """The wallet that checks partners' presentations; None leaves them not checked."""

@@ -17,9 +17,9 @@ from compliance.dossier.kinds import (
     Shipment,
     Verifications,
 )
-from compliance.dossier.redaction import Profile
+from compliance.dossier.redaction import RedactionProfile
 from compliance.dossier.refusal import CannotSeal, ExportRefused
-from compliance.dossier.verify import Outcome, verify_export
+from compliance.dossier.verify import VerifiedDossier, verify_export
 
 __all__ = [
     "AuditTrail",
@@ -31,14 +31,14 @@ __all__ = [
     "Exported",
     "Inspection",
     "LotHistory",
-    "Outcome",
     "Pack",
-    "Profile",
     "RecallOf",
     "Recipient",
+    "RedactionProfile",
     "Selection",
     "Shipment",
     "Verifications",
+    "VerifiedDossier",
     "export",
     "verify_export",
 ]

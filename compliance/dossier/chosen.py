@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import BigInteger, and_, func, literal, or_, select, type_coerce
 
 from compliance.dossier.about import places_of
-from compliance.dossier.kinds import AuditTrail, EventPeriod, History, Recorded
+from compliance.dossier.kinds import AuditTrail, EventPeriod, History, RecordedEntries
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.ledger_tables import ledger_entry
 from epcis.store.event_tables import event, event_party
@@ -65,7 +65,7 @@ class Chosen:
         self._places: array[int] = array("q")
         if isinstance(selection, EventPeriod) and selection.by_record_time:
             self._choose_run(selection)
-        elif isinstance(selection, EventPeriod | Recorded):
+        elif isinstance(selection, EventPeriod | RecordedEntries):
             self._condition = self._seen(_condition(selection))
         elif isinstance(selection, AuditTrail):
             self._places = self._trail(selection)
@@ -131,7 +131,7 @@ class Chosen:
         )
 
 
-def _condition(selection: EventPeriod | Recorded) -> ColumnElement[bool]:
+def _condition(selection: EventPeriod | RecordedEntries) -> ColumnElement[bool]:
     happened = and_(event.c.event_time >= selection.from_, event.c.event_time < selection.to)
     if isinstance(selection, EventPeriod):
         return happened

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from compliance.dossier.kinds import Selection
     from compliance.dossier.redaction import Redactor
     from compliance.reports import Section
-    from compliance.seal.checkpoint import Sealed
+    from compliance.seal.checkpoint import SignedCheckpoint
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class DossierContents:
     """What was collected for a dossier, in the files of `folder`."""
 
     selection: Selection
@@ -24,7 +24,7 @@ class Contents:
     gathered: Gathered
     complete: range | None
     """The run of places in the log of which nothing is missing."""
-    sealed: Sealed
+    sealed: SignedCheckpoint
     folder: Path
     sections: tuple[Section, ...]
 

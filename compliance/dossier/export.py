@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from compliance.dossier.chosen import Chosen
-from compliance.dossier.contents import Contents
+from compliance.dossier.contents import DossierContents
 from compliance.dossier.gather import EVENTS, EXTRACTS, INDEX, RECORDS, TABLE, Gathering
 from compliance.dossier.index import HEADER, RECORD
 from compliance.dossier.kinds import EventPeriod, History
 from compliance.dossier.package import Package
 from compliance.dossier.paper import paper_of, readme_of, report_of
-from compliance.dossier.redaction import Profile, Redactor, secret_of, shipped
+from compliance.dossier.redaction import RedactionProfile, Redactor, secret_of, shipped
 from compliance.dossier.refusal import CannotSeal, ExportRefused
 from compliance.dossier.table import EXCEL_EVENTS_MAX, write_excel
 from compliance.seal.cades import sign_beside
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from compliance.dossier.kinds import Selection
     from compliance.dossier.package import Member
-    from compliance.seal.checkpoint import Sealed
+    from compliance.seal.checkpoint import SignedCheckpoint
     from compliance.seal.keys import Keys
     from epcis.database.transactions import Snapshot, Store
 
@@ -75,7 +75,7 @@ class Exported:
 class Recipient:
     """For whom a dossier is made, which says what it shows."""
 
-    profile: Profile | None = None
+    profile: RedactionProfile | None = None
     """How much of each entry is shown; None: as for whom this kind of dossier is."""
     party: str | None = None
     """Canonical GLN key: only the events this party may see; None: all."""
@@ -155,12 +155,12 @@ def _make(
     snapshot: Snapshot,
     selection: Selection,
     redactor: Redactor,
-    sealed: Sealed,
+    sealed: SignedCheckpoint,
     *,
     folder: Path,
     party: str | None,
     progress: Callable[[int, int], None] | None,
-) -> Contents:
+) -> DossierContents:
     size = sealed.checkpoint.size
     chosen = Chosen(snapshot, selection, size, party=party)
     if not chosen.total and isinstance(selection, History):
@@ -177,7 +177,7 @@ def _make(
     sections = tuple(redactor.section(one) for one in told)
     with (folder / PROOF).open("wb") as proof:
         proof.writelines(Tree(snapshot.connection).selection(_indices(folder / INDEX), size))
-    return Contents(selection, redactor, gathered, chosen.complete, sealed, folder, sections)
+    return DossierContents(selection, redactor, gathered, chosen.complete, sealed, folder, sections)
 
 
 def _indices(path: Path) -> Iterator[int]:
@@ -188,7 +188,7 @@ def _indices(path: Path) -> Iterator[int]:
 
 
 def _pack(
-    package_path: Path, made: Contents, stamp: bytes, keys: Keys, *, now: datetime, by: str
+    package_path: Path, made: DossierContents, stamp: bytes, keys: Keys, *, now: datetime, by: str
 ) -> None:
     with package_path.open("w+b") as file, Package(file) as package:
         data = [package.add_file(name, made.folder / name) for name in (EVENTS, TABLE, RECORDS)]
@@ -212,7 +212,7 @@ def _pack(
         package.seal(lambda manifest: sign_beside(manifest, keys))
 
 
-def _manifest(made: Contents, data: list[Member]) -> bytes:
+def _manifest(made: DossierContents, data: list[Member]) -> bytes:
     """What was asked and what was found; the same request gives the same bytes."""
     gathered = made.gathered
     said: dict[str, Any] = {
@@ -243,7 +243,7 @@ def _manifest(made: Contents, data: list[Member]) -> bytes:
     return (json.dumps(said, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def _described(package: Path, out: Path, made: Contents) -> Exported:
+def _described(package: Path, out: Path, made: DossierContents) -> Exported:
     digest = sha256()
     with package.open("rb") as file:
         while piece := file.read(1 << 18):

@@ -258,7 +258,7 @@ class TimeSpan(Selection):
         from_, to = _time(said, "from"), _time(said, "to")
         if from_ >= to:
             raise ValueError("'from' is earlier than 'to', which is no longer part of the dossier")
-        own = {field.name for field in fields(cls)} & set(cls.asks) & set(said)
+        own = ({field.name for field in fields(cls)} & set(cls.asks) & set(said)) - {"to"}
         return cls(from_, to, **{name: said[name] for name in own})
 
 
@@ -289,7 +289,7 @@ class EventPeriod(TimeSpan):
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded(TimeSpan):
+class RecordedEntries(TimeSpan):
     """Entries of some kinds that were recorded in a period."""
 
     has_events: ClassVar[bool] = False
@@ -325,7 +325,7 @@ class AuditTrail(TimeSpan):
 
 
 @dataclass(frozen=True, slots=True)
-class Verifications(Recorded):
+class Verifications(RecordedEntries):
     """The verification log: every question about a pack and its answer, in a period."""
 
     kind = "verification log"
@@ -340,7 +340,7 @@ class Verifications(Recorded):
 
 
 @dataclass(frozen=True, slots=True)
-class Inspection(Recorded):
+class Inspection(RecordedEntries):
     """The packet for a DSCSA inspection: events, questions, recalls and cases of a period."""
 
     kind = "dscsa inspection"
@@ -382,7 +382,7 @@ class Inspection(Recorded):
 
 
 @dataclass(frozen=True, slots=True)
-class AuthorityReport(Recorded):
+class AuthorityReport(RecordedEntries):
     """The report an authority may ask of a repository: 2016/161 Art. 36(j) and 39."""
 
     kind = "authority report"
@@ -454,6 +454,10 @@ def selection_from(said: Mapping[str, str]) -> Selection:
     kind = KINDS.get(said.get("kind", ""))
     if kind is None:
         raise ValueError(f"a dossier is of one of these kinds: {', '.join(KINDS)}")
+    for name in kind.asks:
+        choices = FIELDS[name].choices
+        if choices and said.get(name, choices[0]) not in choices:
+            raise ValueError(f"'{name}' is one of {', '.join(choices)}")
     return kind.from_said(said)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from compliance.dossier.contents import Contents
+    from compliance.dossier.contents import DossierContents
     from compliance.dossier.gather import Gathered
     from compliance.seal.keys import Keys
 
@@ -77,7 +77,7 @@ What is inside
 """
 
 
-def readme_of(keys: Keys, contents: Contents) -> bytes:
+def readme_of(keys: Keys, contents: DossierContents) -> bytes:
     """The README of a dossier."""
     return README.format(
         subject=contents.subject,
@@ -94,7 +94,7 @@ def report_of(asked: Mapping[str, str], sections: tuple[Section, ...]) -> bytes:
     return (json.dumps(said, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def paper_of(contents: Contents, keys: Keys, *, now: datetime, by: str) -> bytes:
+def paper_of(contents: DossierContents, keys: Keys, *, now: datetime, by: str) -> bytes:
     """The report of a dossier as PDF, unsigned."""
     return print_report(
         Report(
@@ -111,7 +111,7 @@ def paper_of(contents: Contents, keys: Keys, *, now: datetime, by: str) -> bytes
     )
 
 
-def _in_short(contents: Contents, keys: Keys) -> Section:
+def _in_short(contents: DossierContents, keys: Keys) -> Section:
     """What an inspector asks first: about what, since when, how much, all of it, what is hidden."""
     gathered, profile = contents.gathered, contents.redactor.profile
     return Section(
@@ -139,7 +139,7 @@ def _at_a_glance(sections: tuple[Section, ...]) -> tuple[Section, ...]:
     return (Section("At a glance", facts=lines),) if len(lines) > 1 else ()
 
 
-def _proof(contents: Contents, keys: Keys) -> Section:
+def _proof(contents: DossierContents, keys: Keys) -> Section:
     checkpoint = contents.sealed.checkpoint
     return Section(
         "What it is proved by",
@@ -162,7 +162,7 @@ def _span(gathered: Gathered) -> str:
     return f"{gathered.events}, from {gathered.first_event} to {gathered.last_event}"
 
 
-def _completeness(contents: Contents) -> str:
+def _completeness(contents: DossierContents) -> str:
     """Whether the dossier shows that nothing is missing, and how a reader sees that."""
     run = contents.complete
     if run is None:
@@ -182,7 +182,7 @@ def _completeness(contents: Contents) -> str:
     )
 
 
-def _hidden(contents: Contents) -> str:
+def _hidden(contents: DossierContents) -> str:
     """What the profile hides, and how that is seen."""
     gathered, profile = contents.gathered, contents.redactor.profile
     by_treatment = {

@@ -69,7 +69,7 @@ class Treatment(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class RedactionProfile:
     """How much a kind of recipient is shown.
 
     >>> shipped("public").treats(DataClass.PLACES), shipped("internal").is_open
@@ -84,7 +84,7 @@ class Profile:
     classes: tuple[tuple[DataClass, Treatment], ...]
 
     @classmethod
-    def parse(cls, content: bytes) -> Profile:
+    def parse(cls, content: bytes) -> RedactionProfile:
         """The profile a file says. Raises ExportRefused, telling everything that is wrong."""
         try:
             said = orjson.loads(content)
@@ -156,12 +156,12 @@ def _faults(said: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def shipped(name: str) -> Profile:
+def shipped(name: str) -> RedactionProfile:
     """A profile that comes with Packtrail. Raises ExportRefused for a name there is none of."""
     return find_profile(name, None)
 
 
-def find_profile(name: str, folder: Path | None) -> Profile:
+def find_profile(name: str, folder: Path | None) -> RedactionProfile:
     """A profile by its name: the operator's own in `folder`, else one that comes with Packtrail.
 
     Raises ExportRefused for an unknown name, or a file that is no profile.
@@ -183,13 +183,13 @@ def profiles_in(folder: Path | None) -> dict[str, Path]:
     return found
 
 
-def read_profile(path: Path) -> Profile:
+def read_profile(path: Path) -> RedactionProfile:
     """The profile in a file. Raises ExportRefused where it is none, OSError if unreadable."""
     with path.open("rb") as file:
         content = file.read(FILE_BYTES_MAX + 1)
     if len(content) > FILE_BYTES_MAX:
         raise ExportRefused(f"{path.name} is too large for a redaction profile")
-    return Profile.parse(content)
+    return RedactionProfile.parse(content)
 
 
 def secret_of(keys: Keys) -> bytes:
@@ -227,7 +227,7 @@ class Redactor:
     from it.
     """
 
-    def __init__(self, profile: Profile, secret: bytes, *, own: str | None = None) -> None:
+    def __init__(self, profile: RedactionProfile, secret: bytes, *, own: str | None = None) -> None:
         self.profile = profile
         self.is_open = profile.is_open
         self._own = own

@@ -33,7 +33,7 @@ SOURCE_CHARACTERS_MAX = 1_000
 LISTED_MAX = 10_000
 
 
-class Role(StrEnum):
+class PartnerRole(StrEnum):
     """What a partner is authorized as; each has its own ground in 581(2)."""
 
     MANUFACTURER = "manufacturer"
@@ -57,15 +57,15 @@ class LicenceKind(StrEnum):
 
 
 AUTHORIZES = {
-    Role.MANUFACTURER: {LicenceKind.REGISTRATION, LicenceKind.CREDENTIAL},
-    Role.REPACKAGER: {LicenceKind.REGISTRATION, LicenceKind.CREDENTIAL},
-    Role.WHOLESALER: {
+    PartnerRole.MANUFACTURER: {LicenceKind.REGISTRATION, LicenceKind.CREDENTIAL},
+    PartnerRole.REPACKAGER: {LicenceKind.REGISTRATION, LicenceKind.CREDENTIAL},
+    PartnerRole.WHOLESALER: {
         LicenceKind.STATE_LICENCE,
         LicenceKind.FEDERAL_LICENCE,
         LicenceKind.CREDENTIAL,
     },
-    Role.DISPENSER: {LicenceKind.STATE_LICENCE, LicenceKind.CREDENTIAL},
-    Role.LOGISTICS: {
+    PartnerRole.DISPENSER: {LicenceKind.STATE_LICENCE, LicenceKind.CREDENTIAL},
+    PartnerRole.LOGISTICS: {
         LicenceKind.STATE_LICENCE,
         LicenceKind.FEDERAL_LICENCE,
         LicenceKind.CREDENTIAL,
@@ -91,7 +91,7 @@ class Licence:
     gln: str
     """GLN-13 of the partner."""
     name: str
-    role: Role
+    role: PartnerRole
     kind: LicenceKind
     authority: str
     """Who gave it."""
@@ -136,7 +136,7 @@ def licence_from(said: dict[str, str]) -> Licence:
         made = Licence(
             gln=Gln.parse(said.get("gln", "")).number,
             name=said.get("name", ""),
-            role=Role(said.get("role", "")),
+            role=PartnerRole(said.get("role", "")),
             kind=LicenceKind(said.get("kind", "")),
             authority=said.get("authority", ""),
             number=said.get("number", ""),
@@ -219,7 +219,7 @@ def _of_row(row: dict[str, Any]) -> Licence:
     return Licence(
         gln=row["gln"],
         name=row["name"],
-        role=Role(row["role"]),
+        role=PartnerRole(row["role"]),
         kind=LicenceKind(row["kind"]),
         authority=row["authority"],
         number=row["number"],

@@ -29,7 +29,7 @@ MayStop = Annotated[Caller, Depends(needs("recall"))]
 Words = Annotated[str, Field(max_length=WORDS_CHARACTERS_MAX)]
 
 
-class Wanted(BaseModel):
+class CaseWanted(BaseModel):
     """What opening a case needs."""
 
     kind: Literal["suspect", "exception"]
@@ -42,7 +42,7 @@ class Wanted(BaseModel):
     facts: dict[str, str] = Field(default_factory=dict, max_length=40)
 
 
-class Taken(BaseModel):
+class StepWanted(BaseModel):
     """One step: a state the case goes to, or a notice that was given."""
 
     act: str = Field(max_length=30)
@@ -51,7 +51,7 @@ class Taken(BaseModel):
 
 
 @router.post("", status_code=201)
-def open_(request: Request, caller: MayStop, body: Wanted) -> dict[str, Any]:
+def open_(request: Request, caller: MayStop, body: CaseWanted) -> dict[str, Any]:
     """Open a case; verification of suspect product answers CHECK from this moment on."""
     _house_only(caller)
     try:
@@ -87,7 +87,7 @@ def show(request: Request, caller: MayRead, case_id: str) -> dict[str, Any]:
 
 
 @router.post("/{case_id}/steps", status_code=201)
-def step(request: Request, caller: MayStop, case_id: str, body: Taken) -> dict[str, Any]:
+def step(request: Request, caller: MayStop, case_id: str, body: StepWanted) -> dict[str, Any]:
     """Take a case further: quarantined, investigating, cleared, illegitimate, notices given."""
     _house_only(caller)
     try:

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from compliance.context import compliance_settings_of
 from compliance.dossier.jobs import ExportJob, ask, file_of, find_job, forget, list_jobs
 from compliance.dossier.kinds import KINDS, Selection, selection_from
-from compliance.dossier.redaction import Profile, find_profile, profiles_in
+from compliance.dossier.redaction import RedactionProfile, find_profile, profiles_in
 from compliance.dossier.refusal import ExportRefused
 from epcis.http_context import Caller, Problem, needs, now_of, store_of
 from schemas.gs1.keys import Gtin
@@ -134,7 +134,7 @@ def own_profiles(request: Request) -> Path | None:
     return compliance_settings_of(request).redaction_profiles
 
 
-def all_profiles(request: Request) -> list[Profile]:
+def all_profiles(request: Request) -> list[RedactionProfile]:
     """Every redaction profile that can be used here, by name."""
     own = own_profiles(request)
     found = []

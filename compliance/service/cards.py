@@ -10,7 +10,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from compliance.partners.names import product_name
-from compliance.recall.recall import Notified, Recall, open_recall_of, reach
+from compliance.recall.recall import LotRecall, Notified, open_recall_of, reach
 from compliance.reports.custody_line import Stop, custody_svg
 from epcis.store.masterdata import names_of
 from epcis.trace import trace
@@ -69,7 +69,7 @@ class Reach:
 
     packs: int
     holders: tuple[Notified, ...]
-    recall: Recall | None
+    recall: LotRecall | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ScanCards:
     """The cards of one scan and what is to be said beside them."""
 
     cards: tuple[Card, ...]
@@ -119,7 +119,7 @@ class Answer:
 
 def cards_of_scan(
     store: Store, scan: Scan, *, now: datetime, caller: Caller, practice: VerificationSettings
-) -> Answer:
+) -> ScanCards:
     """A card for each pack in the scan; a code that is no pack gives findings only."""
     cards: list[Card] = []
     findings = list(_shown(scan.findings))
@@ -133,7 +133,7 @@ def cards_of_scan(
             cards.append(_without_serial(reading))
         else:
             findings += _shown(reading.findings)
-    return Answer(tuple(cards), tuple(findings))
+    return ScanCards(tuple(cards), tuple(findings))
 
 
 def card_of_pack(

@@ -30,7 +30,7 @@ DATA_IDENTIFIERS: Final = ("9N", "8P", "1T", "16D", "27Q", "1P", "S", "D", "Q")
 _TEXT_LENGTH_MAX: Final = {"1T": 20, "S": 20}
 
 
-class Message(msgspec.Struct, frozen=True):
+class EnvelopeMessage(msgspec.Struct, frozen=True):
     """The content of an envelope."""
 
     format: str
@@ -44,7 +44,7 @@ class Message(msgspec.Struct, frozen=True):
     expiry: date | None = None
 
 
-def parse(text: str, today: date | None = None) -> Message:
+def parse(text: str, today: date | None = None) -> EnvelopeMessage:
     r"""Open an envelope that begins with `[)>` and RS; control pictures are taken for controls.
 
     >>> message = parse("[)>\x1e06\x1d9N110375286414\x1d1T12345ABCD\x1dD150617\x1dS1\x1e\x04")
@@ -59,14 +59,14 @@ def parse(text: str, today: date | None = None) -> Message:
         findings.append(_no_trailer(len(text)))
     kind, data = body[:2], body[2:].removeprefix(GS)
     if kind == "05":
-        return Message("05", data, {}, tuple(findings))
+        return EnvelopeMessage("05", data, {}, tuple(findings))
     if kind != "06":
-        return Message(kind, data, {}, (*findings, _unknown_format(kind)))
+        return EnvelopeMessage(kind, data, {}, (*findings, _unknown_format(kind)))
     parts = _Parts(findings)
     parts.read(data, plain.index(data, 4 + len(kind)) if data else len(plain))
     gtin = _product(parts)
     expiry = _expiry(parts, today)
-    return Message("06", data, parts.elements, tuple(findings), gtin, expiry)
+    return EnvelopeMessage("06", data, parts.elements, tuple(findings), gtin, expiry)
 
 
 class _Parts:

@@ -33,7 +33,7 @@ from compliance.dossier import (
 from compliance.dossier.index import HEADER, RECORD
 from compliance.dossier.redaction import (
     PROFILES,
-    Profile,
+    RedactionProfile,
     Redactor,
     Treatment,
     find_profile,
@@ -244,7 +244,7 @@ def test_an_operators_own_profile_goes_before_ours(tmp_path):
     found = find_profile("partner", tmp_path)
     assert found.treats(DataClass.LOTS) is Treatment.LEAVE_OUT
     assert found.sha256() != shipped("partner").sha256()
-    assert Profile.parse(json.dumps(found.as_dict()).encode()) == found
+    assert RedactionProfile.parse(json.dumps(found.as_dict()).encode()) == found
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ class _Round:
         self._tx = tx
         self._round = round_
         self._settings = settings
-        self._entries: list[history.Entry] = []
+        self._entries: list[history.HistoryEntry] = []
         self._owners: dict[str, str | None] = {}
         questions = [one for one in round_ if isinstance(one, Verification | PartnerQuestion)]
         asked = [(_asked(one), self._market_of(one)) for one in questions]
@@ -242,7 +242,7 @@ def _with_alert(
     return msgspec.structs.replace(answer, alert=raised.alert, cause=raised.hint.say)
 
 
-def _entry(wanted: PartnerQuestion, response: Response) -> history.Entry:
+def _entry(wanted: PartnerQuestion, response: Response) -> history.HistoryEntry:
     question = wanted.question
     result = response.reason or (response.info or "verified")
     record = msgspec.json.encode(
@@ -267,7 +267,7 @@ def _entry(wanted: PartnerQuestion, response: Response) -> history.Entry:
             "credential": wanted.credential,
         }
     )
-    return history.Entry(
+    return history.HistoryEntry(
         question.gtin,
         question.serial,
         "vrs",
@@ -296,9 +296,9 @@ def _with_peers_alert(
     return msgspec.structs.replace(wanted, answer=answer, verdict=told)
 
 
-def _peer_entry(stops: Restrictions, wanted: HeardFromPeer) -> history.Entry:
+def _peer_entry(stops: Restrictions, wanted: HeardFromPeer) -> history.HistoryEntry:
     request, answer = wanted.request, wanted.answer
-    return history.Entry(
+    return history.HistoryEntry(
         request.code,
         request.serial,
         request.operation.value,

@@ -42,7 +42,7 @@ from verification.messages.wanted import (
 )
 from verification.registry.history import utc_text
 from verification.registry.participants import who_is
-from verification.vrs.credential import HEADERS, Checked, Outcome, Policy
+from verification.vrs.credential import HEADERS, Checked, CredentialOutcome, CredentialPolicy
 from verification.vrs.question import MalformedError, gln_of, gtin_of, parameters_of, question_of
 from verification.vrs.respond import FailureReason, Response, body_of
 
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from verification.context import VerificationContext
     from verification.decision.verdict import Asked
     from verification.settings import VerificationSettings
-    from verification.vrs.question import Question
+    from verification.vrs.question import VrsQuestion
 
 _OPERATIONS = {f"/packs/{one.value}": one for one in Operation if one is not Operation.VERIFY}
 _CONNECTIVITY_PARAMETERS = frozenset({"gtin", "reqGLN", "context"})
@@ -194,18 +194,18 @@ class HotRoutes:
             return Reply(200, (JSON, NOT_KEPT, correlation), body)
         return Reply(404 if isinstance(told, NotOurs) else 403, (correlation,))
 
-    async def _checked(self, question: Question, headers: dict[bytes, bytes]) -> Checked:
+    async def _checked(self, question: VrsQuestion, headers: dict[bytes, bytes]) -> Checked:
         """What the requester's presentation is worth; not checked where nobody asks for it."""
-        if self._policy_for(question) is Policy.OFF or self._settings.credentials is None:
-            return Checked(Outcome.NOT_CHECKED)
+        if self._policy_for(question) is CredentialPolicy.OFF or self._settings.credentials is None:
+            return Checked(CredentialOutcome.NOT_CHECKED)
         presentation = next((headers[name] for name in HEADERS if name in headers), b"")
         if not presentation:
-            return Checked(Outcome.MISSING)
+            return Checked(CredentialOutcome.MISSING)
         text = presentation.decode("latin-1").removeprefix("Bearer ")
         ours = self._settings.wallet_holder
         return await self._settings.credentials.check(text, question.corr_uuid, ours)
 
-    def _policy_for(self, question: Question) -> Policy:
+    def _policy_for(self, question: VrsQuestion) -> CredentialPolicy:
         settings = self._settings
         return settings.credential_policies.get(question.requester, settings.credential_policy)
 

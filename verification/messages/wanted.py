@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from epcis.http_context import Caller
     from verification.decision.verdict import Asked
     from verification.fmd.operation import PackRequest
-    from verification.vrs.question import Question
+    from verification.vrs.question import VrsQuestion
 
 
 class Verification(msgspec.Struct, frozen=True):
@@ -43,7 +43,7 @@ class OperationWanted(msgspec.Struct, frozen=True):
 class PartnerQuestion(msgspec.Struct, frozen=True):
     """A trading partner's verification question."""
 
-    question: Question
+    question: VrsQuestion
     caller: Caller
     credential: str = "not_checked"
     """What was found out about the requester's credential."""

@@ -115,7 +115,7 @@ def _product(request: Request, code: str) -> dict[str, object]:
         details = found.scalar()
     if details is None:
         return {}
-    told = msgspec.json.decode(details, type=_Named)
+    told = msgspec.json.decode(details, type=_ProductNames)
     market = verification_settings_of(request).market
     numbers = [one.national_code for one in told.markets if market in ("", one.country)]
     said = {"productName": told.name, "nhrn": next(filter(None, numbers), "")}
@@ -127,7 +127,7 @@ class _InMarket(msgspec.Struct):
     national_code: str = ""
 
 
-class _Named(msgspec.Struct):
+class _ProductNames(msgspec.Struct):
     name: str = ""
     markets: tuple[_InMarket, ...] = ()
 

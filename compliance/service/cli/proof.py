@@ -31,7 +31,7 @@ from compliance.service.cli.packs import gtin14
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from compliance.dossier import Exported, Profile, Selection
+    from compliance.dossier import Exported, RedactionProfile, Selection
     from compliance.seal import Keys
     from compliance.service.settings import Settings
 
@@ -181,7 +181,7 @@ def _write(
             stop(CANNOT_TELL, f"{out}: {fault.strerror or fault}; nothing was written")
 
 
-def _profile(name: str, settings: Settings) -> Profile | None:
+def _profile(name: str, settings: Settings) -> RedactionProfile | None:
     from compliance.dossier import ExportRefused
     from compliance.dossier.redaction import find_profile, read_profile
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from compliance.retention.duty import Duty, Line
     from compliance.retention.hold import Hold
-    from compliance.retention.policy import Policy
+    from compliance.retention.policy import RetentionPolicy
     from epcis.archive.reading import ArchiveFile
 
 retention = typer.Typer(no_args_is_help=True, help="How long records are kept, and what would go.")
@@ -230,7 +230,7 @@ def release(
     _show_hold(released, json=json)
 
 
-def _policy(path: Path | None) -> Policy:
+def _policy(path: Path | None) -> RetentionPolicy:
     from compliance.retention.policy import PolicyRefused, read_policy
 
     try:

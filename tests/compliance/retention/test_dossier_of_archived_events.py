@@ -10,7 +10,7 @@ import pytest
 
 from compliance.dossier import ExportRefused, LotHistory, Pack, export, verify_export
 from compliance.retention.duty import Duty
-from compliance.retention.policy import Policy
+from compliance.retention.policy import RetentionPolicy
 from epcis.capture import record
 from epcis.fsck import fsck
 from tests.compliance.test_dossier import GTIN, NOW, STORY
@@ -32,7 +32,7 @@ def test_a_dossier_is_the_same_before_and_while_archived(store, keys, tmp_path):
     selections = [LotHistory(GTIN, "L7"), Pack(GTIN, "101")]
     before = [shown(store, keys, tmp_path / f"{n}.asice", one) for n, one in enumerate(selections)]
     folder = tmp_path / "archive"
-    lines = Duty(store, Policy(), folder, tmp_path, LATER, "tester").run(lambda *_: None)
+    lines = Duty(store, RetentionPolicy(), folder, tmp_path, LATER, "tester").run(lambda *_: None)
     assert lines[0].entries == len(STORY)
     after = [shown(store, keys, tmp_path / f"{n}a.asice", one) for n, one in enumerate(selections)]
     assert after == before

@@ -11,7 +11,7 @@ import pytest
 from chain import GTIN, commission, pack
 
 from compliance.retention.duty import Duty
-from compliance.retention.policy import Policy
+from compliance.retention.policy import RetentionPolicy
 from compliance.seal import Keys
 from compliance.service import access
 from compliance.service.access import Grant
@@ -106,7 +106,7 @@ async def test_an_archived_event_is_given_out_of_its_file_or_its_file_is_named(
     events = "/epcis/events?MATCH_anyEPC=" + pack(1)
     before = (await client.get(events)).json()["epcisBody"]
     folder = settings.archive_folder
-    Duty(store, Policy(), folder, tmp_path, LATER, "tester").run(lambda *_: None)
+    Duty(store, RetentionPolicy(), folder, tmp_path, LATER, "tester").run(lambda *_: None)
     (file,) = (await client.get("/archive")).json()
     assert (file["holds"], file["records"]) == ("events", 1)
     assert (await client.get(events)).json()["epcisBody"] == before
