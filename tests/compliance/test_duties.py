@@ -29,6 +29,7 @@ from compliance.partners.licences import (
     licences,
 )
 from compliance.partners.names import product_attributes
+from compliance.reports import licences as licence_report
 from compliance.reports.service_times import LONGER, add_times, times_between
 from epcis.capture import capture, record
 from epcis.database.transactions import Store
@@ -57,9 +58,9 @@ def told(store: Store) -> Store:
     return store
 
 
-def moved(store: Store, case_id: str, tx: str, *, hours: float = 0, **how):
+def moved(store: Store, case_id: str, act: str, *, hours: float = 0, **how):
     with store.write(NOW + timedelta(hours=hours)) as writing:
-        return take_step(writing, case_id, tx, by="Ada", **how)
+        return take_step(writing, case_id, act, by="Ada", **how)
 
 
 def opened(store: Store, wanted: NewCase = SUSPICION):
@@ -107,6 +108,23 @@ def test_a_case_goes_only_where_the_law_lets_it_and_says_where_it_can(told):
         moved(told, case.id, "cleared")
     with pytest.raises(CaseRefused, match="no case C-none"):
         moved(told, "C-none", "cleared")
+
+
+@pytest.mark.parametrize(
+    ("day", "good"),
+    [
+        (date(2025, 12, 31), False),
+        (date(2026, 1, 1), True),
+        (date(2026, 12, 31), True),
+        (date(2027, 1, 1), False),
+    ],
+)
+def test_a_licence_is_good_from_its_first_day_to_its_last(day, good):
+    held = licence_from(LICENCE)
+    assert held.is_valid_on(day) is good
+    assert held.authorizes_on(day) is good
+    word = licence_report._rows(day, held.gln, [held])[0][-1]
+    assert (word == "yes") is good
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def open_(about: CaseOptions, database: Database = "", now: Now = None, json: Js
 @cases.command()
 def step(
     case: Annotated[str, typer.Argument(help="Case to take further.")],
-    tx: Annotated[
+    act: Annotated[
         str,
         typer.Argument(
             help="quarantined, investigating, cleared, illegitimate, 'fda notified', 'partners "
@@ -104,7 +104,7 @@ def step(
     from compliance.cases.cases import take_step
 
     with acting(database, now) as writing:
-        moved = take_step(writing, case, tx, by="command", note=note, incident=incident).as_dict()
+        moved = take_step(writing, case, act, by="command", note=note, incident=incident).as_dict()
     show(moved, f"{moved['id']}  {moved['state']}", json=json)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -362,6 +362,30 @@ def test_a_return_that_came_back_may_be_shipped_again():
                   flags=re.DOTALL)  # fmt: skip
     codes = {finding.code for finding in checked(with_event(back + copied(SHIP, LATER)))}
     assert RULES["S17"].code not in codes
+
+
+def made_at(time):
+    """Codes of the right file whose packages were commissioned at that time; it is made 20 Nov."""
+    text = in_event(UNITS, line_of_time(UNITS), f"<eventTime>{time}</eventTime>")
+    return {finding.code for finding in checked(text)}
+
+
+def line_of_time(which):
+    return re.search(r"<eventTime>[^<]*</eventTime>", events(RIGHT)[which]).group()
+
+
+def test_an_event_is_old_from_the_second_after_365_days():
+    created = re.search(r'creationDate="([^"]*)"', RIGHT).group(1)
+    limit = datetime.fromisoformat(created) - timedelta(days=365)
+    old = RULES["T03"].code
+    assert old not in made_at(limit.isoformat())
+    assert old in made_at((limit - timedelta(seconds=1)).isoformat())
+
+
+def test_a_package_told_twice_in_the_same_case_is_not_in_two():
+    again = copied(FILL_1, ("12:10:00", "12:25:00"))
+    codes = {finding.code for finding in checked(with_event(again, after=FILL_1))}
+    assert RULES["G04"].code not in codes
 
 
 def chain(levels):
