@@ -82,7 +82,7 @@ class LicenceRefused(Refused):
 class Licence:
     """One licence of one partner; days are inclusive.
 
-    >>> held = Licence("0366666000014", "South", Role.WHOLESALER, LicenceKind.STATE_LICENCE,
+    >>> held = Licence("0366666000014", "South", PartnerRole.WHOLESALER, LicenceKind.STATE_LICENCE,
     ...     "NJ Department of Health", "5003", date(2026, 1, 1), date(2026, 12, 31))
     >>> held.authorizes_on(date(2026, 12, 31)), held.authorizes_on(date(2027, 1, 1))
     (True, False)

@@ -215,7 +215,7 @@ def parse_policy(text: str) -> RetentionPolicy:
     Keys: `archive_after`, `erase_after` (a period, or "never") and `shorter_than_law_because`.
     Raises PolicyRefused.
 
-    >>> parse_policy('[events]\narchive_after = "2 years"').rule(Record.EVENTS).archive_after
+    >>> parse_policy('[events]\narchive_after = "2 years"').rule(RecordClass.EVENTS).archive_after
     Period(months=24, days=0)
     """
     if len(text) > POLICY_BYTES_MAX:
