@@ -159,7 +159,7 @@ class CaseFile:
         """When somebody was told first; None where not yet."""
         return next((step.at for step in self.steps if step.act == whom), None)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The case as `case show --json` and `/cases` show it."""
         return {
             "id": self.id,

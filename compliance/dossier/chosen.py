@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Select
 
-    from compliance.dossier.kinds import Selection
+    from compliance.dossier.kinds import DossierSelection
     from epcis.database.transactions import Snapshot
 
 ROWS_PER_READ = 500
@@ -54,7 +54,12 @@ class Chosen:
     """
 
     def __init__(
-        self, snapshot: Snapshot, selection: Selection, size: int, *, party: str | None = None
+        self,
+        snapshot: Snapshot,
+        selection: DossierSelection,
+        size: int,
+        *,
+        party: str | None = None,
     ) -> None:
         self.view = snapshot
         self._party = party

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from compliance.dossier.gather import Gathered
-    from compliance.dossier.kinds import Selection
+    from compliance.dossier.kinds import DossierSelection
     from compliance.dossier.redaction import Redactor
     from compliance.reports import Section
     from compliance.seal.checkpoint import SignedCheckpoint
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class DossierContents:
     """What was collected for a dossier, in the files of `folder`."""
 
-    selection: Selection
+    selection: DossierSelection
     redactor: Redactor
     gathered: Gathered
     complete: range | None

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    from compliance.dossier.kinds import Selection
+    from compliance.dossier.kinds import DossierSelection
     from compliance.dossier.package import Member
     from compliance.seal.checkpoint import SignedCheckpoint
     from compliance.seal.keys import Keys
@@ -86,7 +86,7 @@ OPERATOR: Final = Recipient()
 
 def export(
     store: Store,
-    selection: Selection,
+    selection: DossierSelection,
     out_path: str | Path,
     keys: Keys,
     *,
@@ -153,7 +153,7 @@ def _little_memory(snapshot: Snapshot) -> Iterator[None]:
 
 def _make(
     snapshot: Snapshot,
-    selection: Selection,
+    selection: DossierSelection,
     redactor: Redactor,
     sealed: SignedCheckpoint,
     *,
@@ -260,7 +260,7 @@ def _described(package: Path, out: Path, made: DossierContents) -> Exported:
 
 
 def _log_export(
-    store: Store, exported: Exported, selection: Selection, *, by: str, now: datetime
+    store: Store, exported: Exported, selection: DossierSelection, *, by: str, now: datetime
 ) -> None:
     said = {"act": "export", "by": by, "sha256": exported.sha256, "events": exported.events}
     with store.write(now) as tx:
@@ -271,7 +271,7 @@ def _log_export(
         )
 
 
-def _said(selection: Selection) -> str:
+def _said(selection: DossierSelection) -> str:
     """The selection in words: `pack 09521321000017 A1`."""
     return " ".join(selection.as_dict().values())
 

@@ -22,7 +22,7 @@ from schemas.gs1.epc import canonical_key
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from compliance.dossier.kinds import Selection
+    from compliance.dossier.kinds import DossierSelection
     from epcis.database.transactions import Snapshot
 
 ITEMS_PER_QUESTION = 400
@@ -33,7 +33,7 @@ Spans: TypeAlias = dict[int, set[tuple[int, int]]]
 """Items, and between which moments of life they matter."""
 
 
-def items_of_selection(snapshot: Snapshot, selection: Selection) -> array[int]:
+def items_of_selection(snapshot: Snapshot, selection: DossierSelection) -> array[int]:
     """The item ids a selection is about."""
     connection = snapshot.connection
     if isinstance(selection, Pack):

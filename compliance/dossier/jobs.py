@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from compliance.dossier.kinds import Selection
+    from compliance.dossier.kinds import DossierSelection
     from compliance.seal.keys import Keys
     from epcis.database.transactions import Snapshot, Store, Transaction
     from epcis.http_context import Clock
@@ -57,7 +57,7 @@ class ExportJob:
     sha256: str | None
     error: str | None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The job as `/exports/{id}` shows it."""
         return {
             "id": self.id,
@@ -75,7 +75,7 @@ class ExportJob:
 
 
 def ask(
-    tx: Transaction, selection: Selection, *, by: str, profile: str, party: str | None
+    tx: Transaction, selection: DossierSelection, *, by: str, profile: str, party: str | None
 ) -> ExportJob:
     """Ask for a dossier. Raises ExportRefused where too many wait already."""
     waiting = select(func.count()).where(export_job.c.state.in_(("waiting", "running")))

@@ -76,7 +76,7 @@ FIELDS: Final = {
 """Every field, by its name in `as_dict` and in the API."""
 
 
-class Selection(ABC):
+class DossierSelection(ABC):
     """What a dossier is about. Each subclass in `KINDS` is a kind of dossier."""
 
     __slots__ = ()
@@ -113,7 +113,7 @@ class Selection(ABC):
         return ()
 
 
-class History(Selection):
+class History(DossierSelection):
     """The history of something: its events, and the entries of the log about it."""
 
     __slots__ = ()
@@ -237,7 +237,7 @@ class RecallOf(History):
 
 
 @dataclass(frozen=True, slots=True)
-class TimeSpan(Selection):
+class TimeSpan(DossierSelection):
     """What happened, or was recorded, from one time until before another."""
 
     asks: ClassVar[tuple[str, ...]] = ("from", "to")
@@ -433,7 +433,7 @@ class AuthorityReport(RecordedEntries):
         )
 
 
-KINDS: Final[dict[str, type[Selection]]] = {
+KINDS: Final[dict[str, type[DossierSelection]]] = {
     one.kind: one
     for one in (
         Pack, LotHistory, Case, Shipment, RecallOf,
@@ -443,7 +443,7 @@ KINDS: Final[dict[str, type[Selection]]] = {
 """The kinds of dossiers, in the order in which people are offered them."""
 
 
-def selection_from(said: Mapping[str, str]) -> Selection:
+def selection_from(said: Mapping[str, str]) -> DossierSelection:
     """The selection that `as_dict` of one said.
 
     Raises ValueError where it says none.

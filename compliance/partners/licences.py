@@ -23,7 +23,7 @@ from schemas.gs1.keys import Gln
 from schemas.refusal import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from epcis.database.transactions import Snapshot, Transaction
 
@@ -117,7 +117,7 @@ class Licence:
         """Whether it made its holder an authorized trading partner on a day."""
         return self.kind in AUTHORIZES[self.role] and self.is_valid_on(day)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The licence as `licence list --json` and `/partners/licences` show it."""
         said = {name: value for name, value in asdict(self).items() if name != "checked_us"}
         days = {
@@ -233,7 +233,7 @@ def _of_row(row: dict[str, Any]) -> Licence:
     )
 
 
-def _log(tx: Transaction, what: str, row: dict[str, Any], by: str) -> None:
+def _log(tx: Transaction, what: str, row: Mapping[str, object], by: str) -> None:
     public = {"act": what, "licence": row["id"], "gln": row["gln"], "role": row["role"]}
     told = {"number": row["number"], "authority": row["authority"], "by": by}
     tx.log(LeafKind.CASE, orjson.dumps(public), orjson.dumps(told))

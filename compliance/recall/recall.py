@@ -87,7 +87,7 @@ class LotRecall:
     holders: tuple[Notified, ...]
     pack_list: tuple[RecalledPack, ...] = ()
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The recall as ``recall --json`` and `/recalls` show it."""
         return {
             "id": self.id,

@@ -14,7 +14,7 @@ from calendar import monthrange
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from schemas.finding import Finding, Severity, Where
 
@@ -251,7 +251,7 @@ def read_policy(path: Path | None) -> RetentionPolicy:
         raise PolicyRefused([_finding("policy", "is not UTF-8 text")]) from None
 
 
-def _rule(record: RecordClass, table: dict[str, Any], findings: list[Finding]) -> Rule:
+def _rule(record: RecordClass, table: dict[str, object], findings: list[Finding]) -> Rule:
     default = RetentionPolicy().rule(record)
     periods = {"archive_after": default.archive_after, "erase_after": default.erase_after}
     for key, value in table.items():

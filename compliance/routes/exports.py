@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import structlog
 from fastapi import APIRouter, Depends, Request, Response
@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from compliance.context import compliance_settings_of
 from compliance.dossier.jobs import ExportJob, ask, file_of, find_job, forget, list_jobs
-from compliance.dossier.kinds import KINDS, Selection, selection_from
+from compliance.dossier.kinds import KINDS, DossierSelection, selection_from
 from compliance.dossier.redaction import RedactionProfile, find_profile, profiles_in
 from compliance.dossier.refusal import ExportRefused
 from epcis.http_context import Caller, Problem, needs, now_of, store_of
@@ -56,14 +56,16 @@ class DossierWanted(BaseModel):
 @router.post("", status_code=202)
 def ask_(
     request: Request, response: Response, caller: MayExport, body: DossierWanted
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Ask for a dossier; it is made in the background, see the address in `Location`."""
     job = order(request, caller, _selection(body), body.profile)
     response.headers["Location"] = f"/exports/{job.id}"
     return job.as_dict()
 
 
-def order(request: Request, caller: Caller, selection: Selection, profile: str = "") -> ExportJob:
+def order(
+    request: Request, caller: Caller, selection: DossierSelection, profile: str = ""
+) -> ExportJob:
     """Ask for a dossier as this caller; a partner gets none about the operator itself.
 
     What a partner asks for is made under the profile for partners.
@@ -87,21 +89,21 @@ def order(request: Request, caller: Caller, selection: Selection, profile: str =
 
 
 @router.get("")
-def list_(request: Request, caller: MayExport) -> list[dict[str, Any]]:
+def list_(request: Request, caller: MayExport) -> list[dict[str, object]]:
     """The dossiers that were asked for, newest first; a partner sees its own."""
     with store_of(request).read() as snapshot:
         return [job.as_dict() for job in list_jobs(snapshot) if _may_see(job, caller)]
 
 
 @router.get("/profiles")
-def profiles(request: Request, caller: MayExport) -> list[dict[str, Any]]:
+def profiles(request: Request, caller: MayExport) -> list[dict[str, object]]:
     """The redaction profiles there are, and what each keeps, hashes and leaves out."""
     found = all_profiles(request)
     return [one.as_dict() for one in found if not caller.party or one.name == PARTNERS]
 
 
 @router.get("/{job_id}")
-def status(request: Request, caller: MayExport, job_id: str) -> dict[str, Any]:
+def status(request: Request, caller: MayExport, job_id: str) -> dict[str, object]:
     """How far a dossier is."""
     return _job(request, caller, job_id).as_dict()
 
@@ -163,7 +165,7 @@ def _may_see(job: ExportJob, caller: Caller) -> bool:
     return caller.party is None or job.party == caller.party
 
 
-def _selection(body: DossierWanted) -> Selection:
+def _selection(body: DossierWanted) -> DossierSelection:
     said = {key: str(value) for key, value in body.model_dump(by_alias=True).items() if value}
     try:
         if body.gtin:

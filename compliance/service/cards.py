@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -94,7 +94,7 @@ class Card:
     custody: Markup = Markup()  # noqa: RUF009  # an empty text cannot be changed
     reach: Reach | None = None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The card for programs: `/01/{gtin}/21/{serial}.json`."""
         return {
             "verdict": self.word,

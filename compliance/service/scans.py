@@ -39,7 +39,7 @@ class Scan:
     """Each code as `packtrail scan --json` shows it."""
     file: str | None = None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The scan as `POST /packs/scan` answers it."""
         refusing = (f for f in self.findings if f.severity in (Severity.ERROR, Severity.CRITICAL))
         return {

@@ -56,7 +56,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @router.post("/uploads/product")
-async def product_upload(request: Request, caller: Uploader) -> dict[str, Any]:
+async def product_upload(request: Request, caller: Uploader) -> dict[str, object]:
     """Upload a product's master data; a new version each time."""
     wanted = await _body(request, upload.Product)
     with store_of(request).write(now_of(request)) as tx:
@@ -64,7 +64,7 @@ async def product_upload(request: Request, caller: Uploader) -> dict[str, Any]:
 
 
 @router.post("/uploads/batch")
-async def batch_upload(request: Request, caller: Uploader) -> dict[str, Any]:
+async def batch_upload(request: Request, caller: Uploader) -> dict[str, object]:
     """Upload a lot with its serial numbers, before its release."""
     wanted = await _body(request, upload.Batch)
     rules = verification_settings_of(request).rule_pack
@@ -74,7 +74,7 @@ async def batch_upload(request: Request, caller: Uploader) -> dict[str, Any]:
 
 
 @router.post("/uploads/recall")
-async def recall_upload(request: Request, caller: Recaller) -> dict[str, Any]:
+async def recall_upload(request: Request, caller: Recaller) -> dict[str, object]:
     """Recall a lot, or withdraw a product, in markets; final."""
     wanted = await _body(request, Recall)
     try:
@@ -137,7 +137,7 @@ async def alert_step(request: Request, caller: Admin, alert_id: str) -> dict[str
 
 
 @router.put("/participants/{client}")
-async def participant(request: Request, caller: Admin, client: str) -> dict[str, Any]:
+async def participant(request: Request, caller: Admin, client: str) -> dict[str, object]:
     """Put down the role, premises, licence and market of a client."""
     body = await _body(request, dict[str, Any])
     who = _converted({**body, "client": client}, Who)
@@ -155,7 +155,7 @@ class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @router.put("/logins/{login}/{user}")
-async def login_put(request: Request, caller: Admin, login: str, user: str) -> dict[str, Any]:
+async def login_put(request: Request, caller: Admin, login: str, user: str) -> dict[str, object]:
     """Give a user of the SOAP family a first password; it must be changed at first use (G445)."""
     body = await _body(request, Login)
     try:
@@ -185,7 +185,7 @@ def login_delete(request: Request, caller: Admin, login: str, user: str) -> dict
 
 
 @router.post("/participants/{client}/step-up")
-def step_up(request: Request, caller: Admin, client: str) -> dict[str, Any]:
+def step_up(request: Request, caller: Admin, client: str) -> dict[str, object]:
     """Renew a client's budget of unknown serial numbers, after its identity was confirmed."""
     with store_of(request).write(now_of(request)) as tx:
         guessing.step_up(tx, client=client, by=caller.name)
@@ -212,7 +212,7 @@ def _who(tx: Transaction, request: Request, caller: Caller) -> Who:
     return who_is(current_restrictions(tx), caller, verification_settings_of(request))
 
 
-def _receipt(uploaded: upload.Uploaded) -> dict[str, Any]:
+def _receipt(uploaded: upload.Uploaded) -> dict[str, object]:
     """The receipt; `Problem` 422 with its findings where nothing was stored."""
     if uploaded.accepted:
         return dict(msgspec.to_builtins(uploaded))
@@ -245,7 +245,7 @@ async def _body(request: Request, kind: type[T]) -> T:
         raise Problem(400, "Request not understood", str(error)) from None
 
 
-def _converted(value: dict[str, Any], kind: type[T]) -> T:
+def _converted(value: dict[str, object], kind: type[T]) -> T:
     try:
         return msgspec.convert(value, type=kind)
     except msgspec.ValidationError as error:
@@ -253,7 +253,7 @@ def _converted(value: dict[str, Any], kind: type[T]) -> T:
 
 
 @router.get("/snapshot")
-def snapshot(request: Request, caller: Verifier) -> Any:  # noqa: ANN401  # a response
+def snapshot(request: Request, caller: Verifier) -> object:  # a response
     """The signed snapshot of stopped packs and lots, for tills without a line."""
     del caller
     return offline_snapshot.response(request)

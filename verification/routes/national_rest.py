@@ -225,7 +225,7 @@ def _operation(state: object) -> Operation:
         raise FieldError("state", f"the state is one of: {known}") from None
 
 
-def _body(content: bytes) -> dict[str, Any]:
+def _body(content: bytes) -> dict[str, object]:
     try:
         return msgspec.json.decode(content, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import date, timedelta  # msgspec reads the annotations at run time
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
@@ -60,7 +60,7 @@ def directory_get(request: Request, caller: Verifier) -> Response:
 
 
 @router.post("/packs/returns")
-async def decide_return(request: Request, caller: Verifier) -> dict[str, Any]:
+async def decide_return(request: Request, caller: Verifier) -> dict[str, object]:
     """Verify a returned pack here, at peers and at its manufacturer, decide, and keep the proof."""
     try:
         body = msgspec.json.decode(await request.body(), type=ReturnBody)
@@ -99,7 +99,7 @@ def return_list(
     caller: Verifier,
     days: Annotated[int, Query(ge=1, le=366)] = 31,
     only_waiting: Annotated[bool, Query()] = False,  # noqa: FBT002  # a query parameter
-) -> Any:  # noqa: ANN401  # JSON
+) -> object:  # JSON
     """Returns of the last days and what was decided about them, newest first."""
     _whole_view(caller)
     since = now_of(request) - timedelta(days=days)
@@ -110,7 +110,7 @@ def return_list(
 
 
 @router.get("/packs/returns/{gtin}/{serial:path}")
-def return_proof(request: Request, caller: Verifier, gtin: str, serial: str) -> dict[str, Any]:
+def return_proof(request: Request, caller: Verifier, gtin: str, serial: str) -> dict[str, object]:
     """The latest decision about a returned pack and all it rests on; it goes with the resale."""
     _whole_view(caller)
     try:
@@ -127,7 +127,7 @@ def _whole_view(caller: Caller) -> None:
 
 
 @router.get("/verify/requests/{corr_uuid}")
-def request_state(request: Request, caller: Verifier, corr_uuid: str) -> Any:  # noqa: ANN401  # JSON
+def request_state(request: Request, caller: Verifier, corr_uuid: str) -> object:  # JSON
     """What is known by now of a question that was put to a partner."""
     del caller
     with store_of(request).read() as snapshot:
@@ -162,5 +162,5 @@ def _printed(day: date | None) -> str:
     return day.strftime("%y%m%d") if day else ""
 
 
-def _json(heard: Heard) -> Any:  # noqa: ANN401  # JSON
+def _json(heard: Heard) -> object:  # JSON
     return msgspec.to_builtins(heard)

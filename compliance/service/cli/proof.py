@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -31,7 +31,7 @@ from compliance.service.cli.packs import gtin14
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from compliance.dossier import Exported, RedactionProfile, Selection
+    from compliance.dossier import DossierSelection, Exported, RedactionProfile
     from compliance.seal import Keys
     from compliance.service.settings import Settings
 
@@ -77,7 +77,7 @@ class SelectionOptions:
         "39(a)"
     )
 
-    def selection(self) -> Selection:
+    def selection(self) -> DossierSelection:
         """The one selection; none, several or nonsense end the command."""
         from compliance.dossier.kinds import selection_from
 
@@ -141,7 +141,7 @@ def export(
 
 
 def _write(
-    selection: Selection,
+    selection: DossierSelection,
     out: Path,
     profile: str,
     *,
@@ -204,7 +204,7 @@ def _party(gln: str | None) -> str | None:
         stop(CANNOT_TELL, f"{gln}: {fault}")
 
 
-def _told(finding: Mapping[str, Any]) -> str:
+def _told(finding: Mapping[str, object]) -> str:
     """What was found and what to do about it."""
     return f"{finding['what']}; {finding['hint']}" if finding["hint"] else str(finding["what"])
 
