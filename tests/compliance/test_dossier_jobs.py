@@ -216,7 +216,7 @@ def test_a_witness_who_was_shown_another_history_is_heard(desk):
 
 def test_every_kind_is_made_over_http_and_offered_on_the_page(desk):
     from compliance.recall.recall import open_recall
-    from compliance.service.dossier_pages import KINDS
+    from compliance.dossier.kinds import KINDS
 
     recall = open_recall(desk.store, GTIN, "L7", reason="wrong strength", by="Ada", now=NOW)
     span = {"from": "2026-01-01", "to": "2027-01-01"}
@@ -234,7 +234,7 @@ def test_every_kind_is_made_over_http_and_offered_on_the_page(desk):
     }
     assert set(KINDS) == set(wanted)
     for kind, said in wanted.items():
-        assert set(said) <= set(KINDS[kind])
+        assert set(said) <= set(KINDS[kind].asks)
         asked = desk.client.post("/exports", json={"kind": kind, **said})
         assert asked.status_code == 202, asked.text
     while make_next(desk.store, desk.keys, desk.folder / "exports", lambda: NOW):
