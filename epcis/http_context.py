@@ -160,7 +160,7 @@ def needs(scope: str) -> Callable[[Request], Caller]:
         if caller.is_anonymous:
             raise Problem(
                 401,
-                "Who are you?",
+                "Authentication required",
                 "send an API key or token as 'Authorization: Bearer …'",
                 type="epcisException:SecurityException",
                 headers={"WWW-Authenticate": "Bearer"},

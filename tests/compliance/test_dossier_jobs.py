@@ -215,8 +215,8 @@ def test_a_witness_who_was_shown_another_history_is_heard(desk):
 
 
 def test_every_kind_is_made_over_http_and_offered_on_the_page(desk):
-    from compliance.recall.recall import open_recall
     from compliance.dossier.kinds import KINDS
+    from compliance.recall.recall import open_recall
 
     recall = open_recall(desk.store, GTIN, "L7", reason="wrong strength", by="Ada", now=NOW)
     span = {"from": "2026-01-01", "to": "2027-01-01"}

@@ -368,7 +368,7 @@ def need_verify(caller: Caller) -> None:
     if caller.is_anonymous:
         raise Problem(
             401,
-            "Who are you?",
+            "Authentication required",
             "send an API key or token as 'Authorization: Bearer …'",
             headers={"WWW-Authenticate": "Bearer"},
         )

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from verification.routes import national, national_rest, national_soap, oversight, partners
+from verification.routes import (
+    national,
+    national_alerts,
+    national_rest,
+    national_soap,
+    national_uploads,
+    oversight,
+    partners,
+)
 
 router = APIRouter()
 router.routes.extend((*national_rest.ROUTES, *national_soap.ROUTES))
 router.include_router(national.router)
+router.include_router(national_uploads.router)
+router.include_router(national_alerts.router)
 router.include_router(partners.router)
 router.include_router(oversight.router)

@@ -33,10 +33,14 @@ def upgrade() -> None:
         sa.Column("confidence", sa.String(length=10), nullable=False),
         sa.Column("late", sa.Integer(), nullable=False),
         sa.Column("status", sa.String(length=24), nullable=False),
+        sa.Column("market", sa.String(length=2), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("last_us", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("alert", schema=None) as batch_op:
         batch_op.create_index("alert_at", ["at_us"], unique=False)
+        batch_op.create_index("alert_pack", ["code", "serial"], unique=False)
 
     op.create_table(
         "alert_step",
@@ -121,7 +125,7 @@ def upgrade() -> None:
         sa.Column("party", sa.Text(), nullable=True),
         sa.Column("sha256", sa.LargeBinary(length=32), nullable=True),
         sa.Column(
-            "errors", sa.LargeBinary(), nullable=True, comment="list of problems, JSON, zstd"
+            "errors", sa.LargeBinary(), nullable=True, comment="events, errors and findings: JSON, zstd"
         ),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -183,7 +187,7 @@ def upgrade() -> None:
             comment="epcis.model.Header, MessagePack, zstd",
         ),
         sa.Column(
-            "findings", sa.LargeBinary(), nullable=True, comment="what was odd about it: JSON, zstd"
+            "findings", sa.LargeBinary(), nullable=True, comment="epcis.capture.Kept: JSON, zstd"
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("sha256"),
@@ -488,7 +492,7 @@ def upgrade() -> None:
             "lead", sa.BigInteger(), nullable=False, comment="others leaned on it so long after"
         ),
         sa.Column("lot", sa.Integer(), nullable=True),
-        sa.Column("standing", sa.Integer(), nullable=False),
+        sa.Column("state_id", sa.Integer(), nullable=False),
         sa.Column("tenant", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("key", epcis.database.columns.ItemKey(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
@@ -892,15 +896,40 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("token_sha256"),
     )
     op.create_table(
-        "standing",
+        "item_state",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("status", sa.Text(), nullable=False, comment="epcis.store.item_state.ItemStatus"),
         sa.Column("disposition", sa.Text(), nullable=False, comment="bare word, or empty"),
         sa.Column("location", sa.Text(), nullable=False, comment="canonical key, or empty"),
         sa.Column("holder", sa.Text(), nullable=False, comment="canonical GLN key, or empty"),
+        sa.Column(
+            "conditions", sa.Text(), nullable=False, comment="in force: bare words, space between"
+        ),
+        sa.Column(
+            "borrowed",
+            sa.Text(),
+            nullable=False,
+            comment="conditions of the container, while inside",
+        ),
+        sa.Column(
+            "persistent", sa.Text(), nullable=False, comment="conditions that only unsetting lifts"
+        ),
+        sa.Column(
+            "shipper", sa.Text(), nullable=False, comment="canonical GLN key, until it is received"
+        ),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("status", "disposition", "location", "holder", name="standing_once"),
-        comment="combinations of status, disposition, location and holder that items share",
+        sa.UniqueConstraint(
+            "status",
+            "disposition",
+            "location",
+            "holder",
+            "conditions",
+            "borrowed",
+            "persistent",
+            "shipper",
+            name="item_state_once",
+        ),
+        comment="each distinct state once; items share them",
     )
     op.create_table(
         "stop_mark",
