@@ -17,7 +17,7 @@ from epcis.store.event_tables import lot as lot_table
 from epcis.store.items import item
 from schemas.finding import Finding, Severity
 from verification.decision.verify import is_known_product
-from verification.scan import Layout, recover
+from verification.scan import Layout, decided, recover
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
@@ -101,7 +101,9 @@ def scan_text(app: FastAPI, text: str, layout: Layout | None = None) -> Scan:
     if len(text) > settings.scan_text_chars_max:
         return Scan((), (_too_long(len(text), settings.scan_text_chars_max),), ())
     with service_context(app).store.read() as snapshot:
-        candidates = recover(text, KnownHere(snapshot), layout)
+        # What the store proves is decided; rivals that nothing tells apart are all shown, and
+        # each carries the finding `scan.ambiguous`.
+        candidates = decided(recover(text, KnownHere(snapshot), layout))
     readings = tuple(candidate.reading for candidate in candidates)
     symbols = tuple(
         {"symbology": candidate.reading.format, "raw": text, **candidate.as_dict()}
