@@ -24,7 +24,7 @@ from compliance.rules.file import check_file
 from epcis.codec.document import Syntax, convert
 from schemas.validate import json_validator, validate_xml
 
-SHIPMENT = Path(__file__).parent.parent / "tests/compliance/rules/shipment-r1.3.xml"
+SHIPMENT = Path(__file__).parent.parent / "docs/examples/shipment.xml"
 EVENT = re.compile(r" {6}<(ObjectEvent|AggregationEvent)>.*?</\1>\n", re.DOTALL)
 CASE_SIZE = 50
 ROUNDS = 3
