@@ -38,15 +38,15 @@ from compliance.dossier.table import row_of, writer_of
 from compliance.fsck import fsck
 from compliance.seal import Keys
 from epcis.capture import capture
+from epcis.database.columns import moment_of
+from epcis.database.transactions import Store, Transaction
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.record import commit_events, parts_of
 from epcis.ledger.sequencer import catch_up, sequence
 from epcis.ledger.tree import Tree
 from epcis.model import BizTransaction, ObjectEvent, Place
-from epcis.store.columns import moment_of
-from epcis.store.database import Act, Store
+from epcis.store.event_tables import event as event_table
 from epcis.store.payload import pack_event, unpack_event
-from epcis.store.tables import event as event_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -94,13 +94,13 @@ def document(seed: int, events: int, epcs: int = EPCS_PER_EVENT) -> bytes:
 def log_off() -> Iterator[None]:
     """The store without its log: nothing is hashed for it and nothing written."""
 
-    def nothing(_: Act) -> None:
+    def nothing(_: Transaction) -> None:
         _.commitments.clear()
 
     with (
         patch("epcis.store.intake.commit_events", lambda _: []),
-        patch.object(Act, "enter_log", nothing),
-        patch.object(Act, "log", lambda *_, **__: None),
+        patch.object(Transaction, "enter_log", nothing),
+        patch.object(Transaction, "log", lambda *_, **__: None),
     ):
         yield
 
@@ -239,17 +239,17 @@ def proofs(folder: Path, leaves: int) -> None:
     done = 0
     while done < leaves:
         some = min(100_000, leaves - done)
-        with store.write(NOW, long=True) as act:
+        with store.write(NOW, long=True) as tx:
             for number in range(some):
-                act.log(LeafKind.SETTING, b"%d" % (done + number))
+                tx.log(LeafKind.SETTING, b"%d" % (done + number))
         done += some
     chance = random.Random(1)
     tiles, hashes = 0, 0
     made = 0.0
-    with store.read() as view:
-        size = Tree(view.connection).size
+    with store.read() as snapshot:
+        size = Tree(snapshot.connection).size
         for _ in range(200):
-            tree = Tree(view.connection)
+            tree = Tree(snapshot.connection)
             begin = time.process_time()
             path = tree.inclusion(chance.randrange(size))
             made += time.process_time() - begin
@@ -261,7 +261,7 @@ def proofs(folder: Path, leaves: int) -> None:
             holds=hashes <= expected)  # fmt: skip
         chosen = sorted(chance.sample(range(size), size // 10))
         begin = time.process_time()
-        count = sum(1 for _ in Tree(view.connection).selection(iter(chosen)))
+        count = sum(1 for _ in Tree(snapshot.connection).selection(iter(chosen)))
         took = time.process_time() - begin
         each = 32 * count / len(chosen)
         row("multi-proof of 10 % of it, bytes an event", f"{each:.0f} ({took:.1f} CPU-s)",
@@ -275,7 +275,7 @@ def fill(store: Store, events: int) -> None:
     done = 0
     while done < events:
         some = min(20_000, events - done)
-        with store.write(NOW, long=True) as act:
+        with store.write(NOW, long=True) as tx:
             rows = []
             for number in range(done, done + some):
                 said = ObjectEvent(
@@ -300,8 +300,8 @@ def fill(store: Store, events: int) -> None:
                         "payload": pack_event(said),
                     }
                 )  # fmt: skip
-                act.commitments.extend(commit_events([(said, digest, number + 1)]))
-            act.connection.execute(event_table.insert(), rows)
+                tx.commitments.extend(commit_events([(said, digest, number + 1)]))
+            tx.connection.execute(event_table.insert(), rows)
         done += some
 
 
@@ -309,14 +309,14 @@ def merely_write(store: Store, folder: Path) -> float:
     """CPU of writing and hashing the same JSON lines and CSV from the same store."""
     begin = time.process_time()
     with (
-        store.read() as view,
+        store.read() as snapshot,
         (folder / "plain.ndjson").open("wb") as lines,
         (folder / "plain.csv").open("w", newline="") as table,
     ):
         digests = (sha256(), sha256())
         text = io.StringIO(newline="")
         writer = writer_of(text)
-        chosen = Chosen(view, EVERYTHING, 1 << 60)
+        chosen = Chosen(snapshot, EVERYTHING, 1 << 60)
         with closing(chosen.rows()) as rows:
             for one in rows:
                 assert one.payload is not None, "nothing is archived here"

@@ -29,8 +29,8 @@ from benchmarks.bare_store import BareStore, plain_events
 from benchmarks.quartet import quartet_rate
 from benchmarks.supply_chain import HEAD, PALLETS_PER_DOCUMENT, TAIL, Chain
 from epcis.capture import capture
-from epcis.store.columns import unpack_key
-from epcis.store.database import Store
+from epcis.database.columns import unpack_key
+from epcis.database.transactions import Store
 from epcis.store.items import item, items_of_lot, serials_of_lot
 from epcis.store.named import events_naming
 from epcis.trace import holders_of_lot, path
@@ -55,8 +55,8 @@ class Meter:
         self._server: int | None = None
         if store.is_sqlite:
             return
-        with store.read() as view:
-            (backend,) = view.driver.execute("SELECT pg_backend_pid()").fetchone()
+        with store.read() as snapshot:
+            (backend,) = snapshot.driver.execute("SELECT pg_backend_pid()").fetchone()
         stat = _stat(backend)
         self._server = int(stat[1]) if stat else None
 
@@ -123,8 +123,8 @@ def lookups(store: Store) -> None:
 
     On SQLite the CPU time of the thread is taken, on PostgreSQL, where it waits, the wall time.
     """
-    with store.read() as view:
-        driver, mark = view.driver, "?" if view.is_sqlite else "%s"
+    with store.read() as snapshot:
+        driver, mark = snapshot.driver, "?" if snapshot.is_sqlite else "%s"
         packs = [row[0] for row in driver.execute("SELECT id FROM item WHERE lot IS NOT NULL")]
         keys = dict.fromkeys(random.Random(9).sample(packs, min(len(packs), 40_000)), "")
         for number in keys:
@@ -137,9 +137,9 @@ def lookups(store: Store) -> None:
         compared(
             lambda number: driver.execute(bare, (number,)).fetchone(),
             {
-                "item": lambda number: item(view, keys[number]),
-                "events of one EPC": lambda number: events_naming(view, keys[number]),
-                "trace, four levels": lambda number: path(view, keys[number]),
+                "item": lambda number: item(snapshot, keys[number]),
+                "events of one EPC": lambda number: events_naming(snapshot, keys[number]),
+                "trace, four levels": lambda number: path(snapshot, keys[number]),
             },
             list(keys),
             time.thread_time_ns if store.is_sqlite else time.perf_counter_ns,
@@ -161,26 +161,26 @@ def recall(store: Store, folder: Path) -> None:
     )
     rows = "SELECT {} FROM item WHERE lot = {} ORDER BY id"
     mark = "?" if store.is_sqlite else "%s"
-    with store.write(NOW) as act:
+    with store.write(NOW) as tx:
         plain: Any = bare.driver
         if not store.is_sqlite:
-            plain = act.driver
+            plain = tx.driver
             _copy_items(bare, plain)
-        (number,) = act.driver.execute(f"SELECT id FROM lot WHERE code = {mark}", (lot,)).fetchone()
+        (number,) = tx.driver.execute(f"SELECT id FROM lot WHERE code = {mark}", (lot,)).fetchone()
         joined = join.format("item" if store.is_sqlite else "bare_item", mark)
         clock = time.process_time if store.is_sqlite else time.perf_counter
         best = {
             name: min(_timed(clock, work) for _ in range(7))
             for name, work in (
-                ("holders", lambda: holders_of_lot(act, GTIN, lot)),
+                ("holders", lambda: holders_of_lot(tx, GTIN, lot)),
                 ("join", lambda: plain.execute(joined, (lot,)).fetchall()),
-                ("states", lambda: sum(1 for _ in items_of_lot(act, GTIN, lot))),
-                ("serials", lambda: sum(1 for _ in serials_of_lot(act, GTIN, lot))),
-                ("keys", lambda: _counted(act.driver, rows.format("key", mark), number)),
-                ("rows", lambda: _counted(act.driver, rows.format("*", mark), number)),
+                ("states", lambda: sum(1 for _ in items_of_lot(tx, GTIN, lot))),
+                ("serials", lambda: sum(1 for _ in serials_of_lot(tx, GTIN, lot))),
+                ("keys", lambda: _counted(tx.driver, rows.format("key", mark), number)),
+                ("rows", lambda: _counted(tx.driver, rows.format("*", mark), number)),
             )
         }
-        packs = sum(holder.packs for holder in holders_of_lot(act, GTIN, lot))
+        packs = sum(holder.packs for holder in holders_of_lot(tx, GTIN, lot))
     print(f"holders of a lot of {packs} packs in 1,000 cases")
     print(f"  holders / plain SQL join            {best['holders'] / best['join']:6.2f} x")
     print(f"  serials, rate / plain fetch of keys {best['keys'] / best['serials']:6.2f} x")
@@ -292,7 +292,7 @@ def peak_memory(size_mb: int, folder: Path) -> None:
         out.write(TAIL.encode())
     program = (
         "import resource, sys; from datetime import UTC, datetime\n"
-        "from epcis.capture import capture; from epcis.store.database import Store\n"
+        "from epcis.capture import capture; from epcis.database.transactions import Store\n"
         "store = Store.open(sys.argv[2]); store.create_all()\n"
         "peak = lambda: int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])\n"
         "before = peak()\n"
@@ -341,8 +341,8 @@ def main() -> None:
 
 def rows_in(store: Store) -> int:
     """EPC rows: how many EPCs all events name together."""
-    with store.read() as view:
-        return int(view.driver.execute("SELECT sum(epcs) FROM event").fetchone()[0] or 0)
+    with store.read() as snapshot:
+        return int(snapshot.driver.execute("SELECT sum(epcs) FROM event").fetchone()[0] or 0)
 
 
 def size_of(store: Store, file: Path) -> int:
@@ -351,9 +351,9 @@ def size_of(store: Store, file: Path) -> int:
         with store.engine.connect() as connection:
             connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return file.stat().st_size
-    with store.read() as view:
+    with store.read() as snapshot:
         size = "SELECT pg_database_size(current_database())"
-        return int(view.driver.execute(size).fetchone()[0])
+        return int(snapshot.driver.execute(size).fetchone()[0])
 
 
 if __name__ == "__main__":

@@ -49,12 +49,12 @@ def serial_of(number: int) -> str:
 
 def fill(url: str, packs: int) -> None:
     """A store with one product of `packs` commissioned packs, by the ordinary capture code."""
-    import compliance.tables  # noqa: F401
-    import verification.tables  # noqa: F401
+    import compliance.duty_tables  # noqa: F401
+    import verification.registry.pack_tables  # noqa: F401
     from compliance.service import access
     from epcis.capture import record
+    from epcis.database.transactions import Store
     from epcis.model import Node, ObjectEvent
-    from epcis.store.database import Store
 
     store = Store.open(url)
     store.create_all()
@@ -78,12 +78,12 @@ def fill(url: str, packs: int) -> None:
             epcs=epcs,
             ilmd=ilmd,
         )
-        with store.write(now) as act:
-            record(act, [event])
-    with store.write(now) as act:
+        with store.write(now) as tx:
+            record(tx, [event])
+    with store.write(now) as tx:
         everything = access.Grant("bench", access.EVERYTHING)
         stranger = access.Grant("stranger", frozenset({"verify"}), "/414/0366666000014")
-        keys = [access.new_key(act, grant, now=now) for grant in (everything, stranger)]
+        keys = [access.new_key(tx, grant, now=now) for grant in (everything, stranger)]
     Path(os.environ["BENCH_KEY"]).write_text("\n".join(keys))
     store.close()
 
@@ -93,7 +93,7 @@ def fill(url: str, packs: int) -> None:
 
 def bare_sqlite(path: str):
     """Calibration: ASGI and one SQLite lookup, nothing else."""
-    from epcis.store.columns import pack_key
+    from epcis.database.columns import pack_key
 
     db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
     look = (
@@ -127,7 +127,7 @@ def bare_asyncpg(url: str):
     """Calibration: ASGI and one lookup through asyncpg."""
     import asyncpg
 
-    from epcis.store.columns import pack_key
+    from epcis.database.columns import pack_key
 
     pool = None
     making = asyncio.Lock()
@@ -157,7 +157,7 @@ def packtrail(url: str):
     from compliance.service.express import Express
     from compliance.service.parts import Parts, utc_now
     from compliance.service.settings import Settings
-    from epcis.store.database import Store
+    from epcis.database.transactions import Store
 
     scratch = Path(tempfile.mkdtemp())
     settings = Settings(database=url, data_dir=scratch, unknown_answers_a_day=1_000_000)
@@ -451,8 +451,8 @@ def say_ratios(figures: dict[str, Figures], *, is_sqlite: bool) -> None:
 
 def say_bulk(url: str, opts, supply: Figures) -> None:
     """A bulk supply through the same engine, against single supplies over HTTP."""
-    import verification.tables  # noqa: F401
-    from epcis.store.database import Store
+    import verification.registry.pack_tables  # noqa: F401
+    from epcis.database.transactions import Store
     from verification.fmd import bulk
     from verification.fmd.operation import Operation, PackRequest, Who
     from verification.fmd.rulepack import shipped
@@ -463,13 +463,13 @@ def say_bulk(url: str, opts, supply: Figures) -> None:
         for number in range(opts.packs - count, opts.packs)
     ]
     store = Store.open(url)
-    with store.write(datetime.now(UTC)) as act:
-        bulk_id = bulk.submit(act, wanted, Who(client="bench", location="P"), shipped())
+    with store.write(datetime.now(UTC)) as tx:
+        bulk_id = bulk.submit(tx, wanted, Who(client="bench", location="P"), shipped())
     start_s, cpu_s = time.perf_counter(), time.process_time()
     bulk.work_off(store, bulk_id, lambda: datetime.now(UTC), shipped())
     wall_s, cpu_s = time.perf_counter() - start_s, time.process_time() - cpu_s
-    with store.read() as view:
-        done = sum(answer.http == 200 for answer in bulk.answers_of(view, bulk_id))
+    with store.read() as snapshot:
+        done = sum(answer.http == 200 for answer in bulk.answers_of(snapshot, bulk_id))
     store.close()
     print(
         f"{'bulk supply':38} {count / wall_s:7.0f} /s  {cpu_s / count * 1e6:5.0f} us/pack"

@@ -1,8 +1,8 @@
 """`packtrail fsck`: whether everything that is stored agrees with itself and with the log.
 
-The memory checks itself (`epcis.fsck`), the packs are checked above it (`verification.proof`), and
-the newest checkpoint that was signed is held beside the keys, where a change of the database does
-not reach it.
+The memory checks itself (`epcis.fsck`), `verification.registry.check_packs` checks the packs, and
+the newest signed checkpoint is kept beside the keys, where a change of the database does not reach
+it.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-import compliance.dossier.tables
-import compliance.tables  # noqa: F401  # so that the registers of this floor are known too
+import compliance.dossier.dossier_tables
+import compliance.duty_tables  # noqa: F401  # so that the registers of this floor are known too
 from compliance.seal.checkpoint import held_checkpoints
 from epcis.fsck import forgiving, told
 from epcis.fsck import fsck as check_memory
 from epcis.store.place import to_nobody
-from verification.proof import check_packs
+from verification.registry.check_packs import check_packs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
-    from epcis.store.database import Store
+    from epcis.database.transactions import Store
     from schemas.finding import Finding
 
 

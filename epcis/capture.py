@@ -18,15 +18,15 @@ import orjson
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from epcis.codec.document import DocumentRefused, Limits, open_document
+from epcis.codec.document import DocumentLimits, DocumentRefused, open_document
+from epcis.database.columns import microseconds
+from epcis.database.raw_driver import RawDriver
+from epcis.database.transactions import StoreContended
 from epcis.detached import detached
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.record import DocumentSaid
-from epcis.store import tables
-from epcis.store.bulk import Hand
-from epcis.store.columns import microseconds
+from epcis.store import event_tables
 from epcis.store.corrections import Corrections
-from epcis.store.database import StoreContended
 from epcis.store.digest import event_digest
 from epcis.store.intake import Intake, Sealed, Taken, seal
 from epcis.store.masterdata import tell_master_data
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from epcis.codec.document import DocumentReader
+    from epcis.database.transactions import Snapshot, Store, Transaction
     from epcis.model import Event
-    from epcis.store.database import Act, Store, View
 
 MEMORY_BYTES_MAX = 2 * 2**20
 """Documents up to this size are read whole before their act begins; larger ones within it."""
@@ -52,7 +52,7 @@ ATTEMPTS_MAX = 4
 """How often a capture is tried that collides with another one."""
 EVENT_IDS_LISTED_MAX = 1000
 
-_LIMITS = Limits()
+_LIMITS = DocumentLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def capture(
     party: str | None = None,
     strict: bool = False,
     whole: bool = False,
-    limits: Limits = _LIMITS,
+    limits: DocumentLimits = _LIMITS,
 ) -> Receipt:
     """Capture a document of any EPCIS version and syntax, plain or packed.
 
@@ -116,13 +116,13 @@ def capture(
     raise AssertionError("every attempt returns or raises")
 
 
-def record(act: Act, events: Iterable[Event]) -> Recorded:
+def record(tx: Transaction, events: Iterable[Event]) -> Recorded:
     """Store events that Packtrail makes itself, as part of the caller's act.
 
     They stem from no document and were captured by nobody. Raises ValueError where an event has
     the id of another one.
     """
-    intake = Intake(act, document=None, party=None)
+    intake = Intake(tx, document=None, party=None)
     intake.add([seal(event, event_digest(event), None) for event in events])
     taken = intake.finish()
     if taken.conflicts:
@@ -141,7 +141,7 @@ class _Capture:
     party: str | None
     strict: bool
     whole: bool
-    limits: Limits
+    limits: DocumentLimits
 
     def __post_init__(self) -> None:
         self.read = 0
@@ -151,29 +151,29 @@ class _Capture:
 
     def run(self) -> Receipt:
         """Read and store, small documents read before the act begins."""
-        with self.store.read() as view:
-            if known := self._known(view):
+        with self.store.read() as snapshot:
+            if known := self._known(snapshot):
                 return known
         reader = self._reader()
         is_small = self.received.size_bytes <= MEMORY_BYTES_MAX
         sealed: Iterable[Sealed] = self._sealed(reader)
         if is_small:
             sealed = list(sealed)
-        with self.store.write(self.now, long=not is_small) as act:
-            if known := self._known(act):
+        with self.store.write(self.now, long=not is_small) as tx:
+            if known := self._known(tx):
                 return known
-            return self._store(act, reader, sealed)
+            return self._store(tx, reader, sealed)
 
     def _reader(self) -> DocumentReader:
         self.received.file.seek(0)
         return open_document(self.received.file, strict=self.strict, limits=self.limits)
 
-    def _known(self, view: View) -> Receipt | None:
+    def _known(self, snapshot: Snapshot) -> Receipt | None:
         """The receipt of a document that was captured before."""
-        known = select(tables.document.c.events).where(
-            tables.document.c.sha256 == self.received.digest
+        known = select(event_tables.document.c.events).where(
+            event_tables.document.c.sha256 == self.received.digest
         )
-        events = view.connection.scalar(known)
+        events = snapshot.connection.scalar(known)
         if events is None:
             return None
         again = Finding(
@@ -195,19 +195,19 @@ class _Capture:
                 self.event_ids.append(one.event_id)
             yield one
 
-    def _store(self, act: Act, reader: DocumentReader, sealed: Iterable[Sealed]) -> Receipt:
-        number = self._begin_document(act)
-        intake = Intake(act, document=number, party=self.party)
+    def _store(self, tx: Transaction, reader: DocumentReader, sealed: Iterable[Sealed]) -> Receipt:
+        number = self._begin_document(tx)
+        intake = Intake(tx, document=number, party=self.party)
         for batch in _batches(sealed):
             intake.add(batch)
         taken = intake.finish()
         self._tell_conflicts(taken)
-        unknown = self.corrections.missing(Hand(act))
+        unknown = self.corrections.missing(RawDriver(tx))
         findings = (*reader.findings, *self.findings, *unknown)
         # Of a document in which nothing can be read, nothing is kept either.
         if (self.strict or self.whole or not self.read) and not is_acceptable(findings):
             raise DocumentRefused(findings)
-        self._end_document(act, number, reader, findings, taken)
+        self._end_document(tx, number, reader, findings, taken)
         return Receipt(
             self.received.digest.hex(),
             self.read,
@@ -217,11 +217,11 @@ class _Capture:
             tuple(self.event_ids),
         )
 
-    def _begin_document(self, act: Act) -> int:
-        result = act.connection.execute(
-            insert(tables.document).values(
+    def _begin_document(self, tx: Transaction) -> int:
+        result = tx.connection.execute(
+            insert(event_tables.document).values(
                 sha256=self.received.digest,
-                received=act.now,
+                received=tx.now,
                 sender=self.sender,
                 party=self.party,
                 syntax="",
@@ -233,8 +233,10 @@ class _Capture:
         number: int = key[0]
         parts = self._parts()
         for part, content in enumerate(parts):
-            act.connection.execute(
-                insert(tables.document_part).values(document=number, part=part, content=content)
+            tx.connection.execute(
+                insert(event_tables.document_part).values(
+                    document=number, part=part, content=content
+                )
             )
         return number
 
@@ -249,7 +251,7 @@ class _Capture:
 
     def _end_document(
         self,
-        act: Act,
+        tx: Transaction,
         number: int,
         reader: DocumentReader,
         findings: tuple[Finding, ...],
@@ -262,22 +264,24 @@ class _Capture:
             "header": pack_header(header),
             "findings": _packed(findings),
         }
-        act.connection.execute(
-            update(tables.document).where(tables.document.c.id == number).values(document)
+        tx.connection.execute(
+            update(event_tables.document)
+            .where(event_tables.document.c.id == number)
+            .values(document)
         )
         said = DocumentSaid(
             **document,
             sha256=self.received.digest,
             size_bytes=self.received.size_bytes,
-            received_us=microseconds(act.now),
+            received_us=microseconds(tx.now),
             sender=self.sender,
             party=self.party,
             places=taken.places.digest(),
         )
-        act.log(LeafKind.DOCUMENT, said.public(), said.confidential(), subject=said.sha256)
-        tell_master_data(act, header, number)
-        act.connection.execute(
-            insert(tables.outbox).values(topic="document", subject=str(number), made=act.now)
+        tx.log(LeafKind.DOCUMENT, said.public(), said.confidential(), subject=said.sha256)
+        tell_master_data(tx, header, number)
+        tx.connection.execute(
+            insert(event_tables.outbox).values(topic="document", subject=str(number), made=tx.now)
         )
 
     def _tell_conflicts(self, taken: Taken) -> None:
@@ -304,7 +308,7 @@ class _Capture:
 
 
 @contextmanager
-def _received(source: bytes | BinaryIO, limits: Limits) -> Iterator[_Received]:
+def _received(source: bytes | BinaryIO, limits: DocumentLimits) -> Iterator[_Received]:
     """The source with its hash, in memory while small, in a temporary file while it is not."""
     if isinstance(source, bytes):
         yield _Received(BytesIO(source), sha256(source).digest(), len(source))
@@ -320,7 +324,7 @@ def _received(source: bytes | BinaryIO, limits: Limits) -> Iterator[_Received]:
         yield _Received(cast("BinaryIO", spool), digest.digest(), size_bytes)
 
 
-def _too_large(limits: Limits) -> Finding:
+def _too_large(limits: DocumentLimits) -> Finding:
     return Finding(
         "document.too-large",
         Severity.ERROR,

@@ -25,10 +25,10 @@ from sqlalchemy import insert, select, update
 
 from epcis.capture import capture
 from epcis.capture_turn import SMALL_BYTES_MAX, claimed
-from epcis.codec.document import DocumentRefused, Limits, Syntax, open_document
-from epcis.store.database import StoreAway, StoreFull
+from epcis.codec.document import DocumentLimits, DocumentRefused, Syntax, open_document
+from epcis.database.transactions import StoreAway, StoreFull
+from epcis.store.event_tables import capture_job
 from epcis.store.payload import squeeze, unsqueeze
-from epcis.store.tables import capture_job
 from schemas.finding import Finding, Severity, is_acceptable
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
-    from epcis.desk import Clock
-    from epcis.store.database import Act, Store, View
+    from epcis.database.transactions import Snapshot, Store, Transaction
+    from epcis.http_context import Clock
 
 ERRORS_MAX: Final = 1000
 """Most errors a job lists."""
@@ -126,11 +126,11 @@ def open_job(
     party: str | None,
 ) -> None:
     """Make the job for a body that is safe on the disk. Raises `TooManyJobs`."""
-    with store.write(now) as act:
+    with store.write(now) as tx:
         waiting = select(capture_job.c.id).where(capture_job.c.running).limit(JOBS_WAITING_MAX)
-        if len(act.connection.execute(waiting).all()) >= JOBS_WAITING_MAX:
+        if len(tx.connection.execute(waiting).all()) >= JOBS_WAITING_MAX:
             raise TooManyJobs
-        act.connection.execute(
+        tx.connection.execute(
             insert(capture_job).values(
                 id=job_id,
                 created=now,
@@ -153,17 +153,17 @@ def ring(store: Store) -> None:
         bell.set()
 
 
-def job(view: View, job_id: str, *, caller: str | None) -> Job | None:
+def job(snapshot: Snapshot, job_id: str, *, caller: str | None) -> Job | None:
     """A job by its id, for the caller who opened it (None: for anyone)."""
     statement = select(capture_job).where(capture_job.c.id == job_id)
     if caller is not None:
         statement = statement.where(capture_job.c.caller == caller)
-    row = view.connection.execute(statement).first()
+    row = snapshot.connection.execute(statement).first()
     return None if row is None else _told(row)
 
 
 def jobs(
-    view: View, *, caller: str | None, after: tuple[datetime, str] | None, rows_max: int
+    snapshot: Snapshot, *, caller: str | None, after: tuple[datetime, str] | None, rows_max: int
 ) -> list[Job]:
     """Jobs, newest first, those after the one with this (created, id)."""
     table = capture_job.c
@@ -175,7 +175,7 @@ def jobs(
         statement = statement.where(
             (table.created < created) | ((table.created == created) & (table.id < last))
         )
-    return [_told(row) for row in view.connection.execute(statement)]
+    return [_told(row) for row in snapshot.connection.execute(statement)]
 
 
 def _told(row: Row[Any]) -> Job:
@@ -199,7 +199,7 @@ async def run_jobs(
     clock: Clock,
     stop: asyncio.Event,
     *,
-    limits: Limits | None = None,
+    limits: DocumentLimits | None = None,
     data_dir: Path | None = None,
     workers: int = WORKERS,
 ) -> None:
@@ -207,7 +207,7 @@ async def run_jobs(
 
     Of several workers the first takes small documents only.
     """
-    bounds = limits or Limits()
+    bounds = limits or DocumentLimits()
     await asyncio.to_thread(sweep, incoming(store, data_dir), store)
     sizes_max = [None] if workers == 1 else [SMALL_BYTES_MAX, *[None] * (workers - 1)]
     async with asyncio.TaskGroup() as crew:
@@ -219,7 +219,7 @@ async def _work(
     store: Store,
     clock: Clock,
     stop: asyncio.Event,
-    limits: Limits,
+    limits: DocumentLimits,
     size_bytes_max: int | None,
 ) -> None:
     """One worker: job after job, and a rest where there is none."""
@@ -252,7 +252,7 @@ async def _first_of(bell: asyncio.Event, stop: asyncio.Event, timeout_s: float) 
 def do_next(
     store: Store,
     clock: Callable[[], datetime],
-    limits: Limits,
+    limits: DocumentLimits,
     size_bytes_max: int | None = None,
 ) -> bool:
     """Do the next waiting job with a body of at most so many bytes; whether there was one.
@@ -263,15 +263,15 @@ def do_next(
         if row is None:
             return False
         errors = _do(store, row, clock, limits)
-        with store.write(clock()) as act:
-            _finish(act, row.id, errors, clock())
+        with store.write(clock()) as tx:
+            _finish(tx, row.id, errors, clock())
             # A crash before this commit does the job again, which changes nothing.
         Path(row.body_path).unlink(missing_ok=True)
     return True
 
 
 def _do(
-    store: Store, row: Row[Any], clock: Callable[[], datetime], limits: Limits
+    store: Store, row: Row[Any], clock: Callable[[], datetime], limits: DocumentLimits
 ) -> list[dict[str, Any]]:
     """Capture one job's body; the problems that came of it."""
     body = Path(row.body_path)
@@ -319,7 +319,7 @@ _OUR_FAULT: Final = Finding(
 )
 
 
-def _is_1_x(body: Path, limits: Limits) -> bool:
+def _is_1_x(body: Path, limits: DocumentLimits) -> bool:
     """Whether a body is EPCIS 1.x, which partners send in forms its schema does not know.
 
     Those are taken as they are (with findings); EPCIS 2.0 must be what its schema says.
@@ -328,7 +328,7 @@ def _is_1_x(body: Path, limits: Limits) -> bool:
         return open_document(source, limits=limits).stream.sniffed.syntax is Syntax.XML_1_2
 
 
-def all_findings(body: Path, limits: Limits) -> tuple[Finding, ...]:
+def all_findings(body: Path, limits: DocumentLimits) -> tuple[Finding, ...]:
     """All that a refused document has against its schema, for a caller who mends it at once."""
     with body.open("rb") as source:
         try:
@@ -364,8 +364,8 @@ def _problems(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     ][:ERRORS_MAX]
 
 
-def _finish(act: Act, job_id: str, errors: list[dict[str, Any]], now: datetime) -> None:
-    act.connection.execute(
+def _finish(tx: Transaction, job_id: str, errors: list[dict[str, Any]], now: datetime) -> None:
+    tx.connection.execute(
         update(capture_job)
         .where(capture_job.c.id == job_id)
         .values(
@@ -380,8 +380,10 @@ def _finish(act: Act, job_id: str, errors: list[dict[str, Any]], now: datetime) 
 
 def sweep(folder: Path, store: Store) -> None:
     """Remove old bodies without a waiting job: the caller hung up, or a crash came first."""
-    with store.read() as view:
-        rows = view.connection.scalars(select(capture_job.c.body_path).where(capture_job.c.running))
+    with store.read() as snapshot:
+        rows = snapshot.connection.scalars(
+            select(capture_job.c.body_path).where(capture_job.c.running)
+        )
         waiting = {str(path) for path in rows}
     for path in folder.iterdir():
         with suppress(FileNotFoundError):

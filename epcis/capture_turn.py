@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import func, select
 
-from epcis.store.tables import capture_job
+from epcis.store.event_tables import capture_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
-    from epcis.store.database import Store
+    from epcis.database.transactions import Store
 
 CLAIMS_MAX: Final = 1000
 """How many jobs a worker tries to claim before it looks again."""
@@ -117,8 +117,8 @@ def _waiting(store: Store) -> list[Row[Any]]:
     ).label("place")  # fmt: skip
     lines = select(capture_job, place).where(table.running).subquery()
     statement = select(lines).order_by(lines.c.place, lines.c.created).limit(CLAIMS_MAX)
-    with store.read() as view:
-        return list(view.connection.execute(statement))
+    with store.read() as snapshot:
+        return list(snapshot.connection.execute(statement))
 
 
 def _fits(job: Row[Any], now: datetime, size_bytes_max: int | None) -> bool:
@@ -137,13 +137,13 @@ def _held(store: Store, job: Row[Any]) -> Iterator[bool]:
     if store.is_sqlite:
         yield True
         return
-    with store.read() as view:
+    with store.read() as snapshot:
         number = func.hashtextextended(job.id, 0)
-        yield bool(view.connection.scalar(select(func.pg_try_advisory_xact_lock(number))))
+        yield bool(snapshot.connection.scalar(select(func.pg_try_advisory_xact_lock(number))))
 
 
 def _still_waits(store: Store, job: Row[Any]) -> bool:
     """Whether nobody did it between our look at the line and our hold on it."""
-    with store.read() as view:
+    with store.read() as snapshot:
         waits = select(capture_job.c.running).where(capture_job.c.id == job.id)
-        return view.connection.scalar(waits) is True
+        return snapshot.connection.scalar(waits) is True

@@ -13,25 +13,25 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import unquote
 
-from epcis.store.bulk import Hand
-from epcis.store.columns import moment_of, pack_key, unpack_key
+from epcis.database.columns import moment_of, pack_key, unpack_key
+from epcis.database.raw_driver import RawDriver
+from epcis.store.event_tables import Role
 from epcis.store.item_keys import ID_OF_KEY
+from epcis.store.item_state import ItemState, ItemStatus, advance, happening, share, time_of_moment
 from epcis.store.items import Shared, item
-from epcis.store.life import ItemStatus, Standing, advance, happening, share, time_of_moment
 from epcis.store.masterdata import names_of
 from epcis.store.named import blocks_of, ids_of
 from epcis.store.payload import unpack_outline
 from epcis.store.stays import ALWAYS, stays_of
-from epcis.store.tables import Role
 from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from epcis.store.bulk import Row
-    from epcis.store.database import View
-    from epcis.store.items import ItemState
+    from epcis.database.raw_driver import Row
+    from epcis.database.transactions import Snapshot
+    from epcis.store.items import StoredItem
 
 LEVELS_MAX = 16
 """Containers inside each other; the statements below say the same number."""
@@ -219,7 +219,7 @@ class Story:
     """Canonical key."""
     events: tuple[Told, ...]
     """By event time; without those that were declared wrong."""
-    view: View
+    snapshot: Snapshot
     party: str | None
     """Whose view it is; None sees all."""
 
@@ -229,9 +229,9 @@ class Story:
         return bool(self.events)
 
     @cached_property
-    def state(self) -> ItemState | None:
+    def state(self) -> StoredItem | None:
         """The item now; None for a lot."""
-        return item(self.view, self.id)
+        return item(self.snapshot, self.id)
 
     @cached_property
     def containment(self) -> tuple[Stay, ...]:
@@ -239,15 +239,17 @@ class Story:
         seen = {event.moment for event in self.events}
         return tuple(
             Stay(unpack_key(key), _time(opened), None if closed == ALWAYS else _time(closed), level)
-            for key, opened, closed, level in Hand(self.view).all(_STAYS, (pack_key(self.id),))
+            for key, opened, closed, level in RawDriver(self.snapshot).all(
+                _STAYS, (pack_key(self.id),)
+            )
             if self.party is None or opened in seen
         )
 
     @cached_property
     def custody(self) -> tuple[Custody, ...]:
         """Who has had it, in turn."""
-        turns = _turns(self.view, self.events)
-        names = names_of(self.view, [holder for holder, _ in turns])
+        turns = _turns(self.snapshot, self.events)
+        names = names_of(self.snapshot, [holder for holder, _ in turns])
         ends = [since for _, since in turns[1:]]
         return tuple(
             Custody(gln_of(holder), names.get(holder, ""), since, until)
@@ -259,7 +261,7 @@ class Story:
         """The packs inside it now, at any depth, by canonical key; for cases and pallets."""
         if self.party is not None and not self.events:
             return ()
-        hand = Hand(self.view)
+        hand = RawDriver(self.snapshot)
         return tuple(unpack_key(row[0]) for row in hand.all(_WITHIN, (pack_key(self.id),)))
 
     @property
@@ -272,7 +274,7 @@ class Story:
         """Who has how many: of a lot its packs, of a case what is in it, else the pack itself."""
         lot = lot_of(self.id)
         if lot is not None:
-            return tuple(holders_of_lot(self.view, *lot)) if self.party is None else ()
+            return tuple(holders_of_lot(self.snapshot, *lot)) if self.party is None else ()
         if not self.custody:
             return ()
         last = self.custody[-1]
@@ -298,37 +300,37 @@ class Story:
         return told
 
 
-def trace(view: View, id: str, *, party: str | None = None) -> Story:  # noqa: A002  # the public name
+def trace(snapshot: Snapshot, id: str, *, party: str | None = None) -> Story:  # noqa: A002  # the public name
     """The story of what an EPC URN, Digital Link, canonical key or lot key names.
 
     With `party` (canonical GLN key) it holds only events which that party may see.
     """
     key = id if id.startswith("/") else canonical_key(id)
     lot = lot_of(key)
-    events = _events_of_lot(view, key, *lot) if lot else path(view, key)
+    events = _events_of_lot(snapshot, key, *lot) if lot else path(snapshot, key)
     if party is not None:
-        may_see = Hand(view).all_in_with(_SEEN, (party,), [event.seq for event in events])
+        may_see = RawDriver(snapshot).all_in_with(_SEEN, (party,), [event.seq for event in events])
         seen = {row[0] for row in may_see}
         events = [event for event in events if event.seq in seen]
-    return Story(key, tuple(events), view, party)
+    return Story(key, tuple(events), snapshot, party)
 
 
-def path(view: View, key: str) -> list[Told]:
+def path(snapshot: Snapshot, key: str) -> list[Told]:
     """All valid events of one item and of what it was in at the time, by event time."""
-    rows = Hand(view).all(_EVENTS, (pack_key(key),))
+    rows = RawDriver(snapshot).all(_EVENTS, (pack_key(key),))
     rows.sort()  # by moment, then by event, then by level: all columns between are the event's
     if len({row[1] for row in rows}) < len(rows):
         rows = [next(same) for _, same in groupby(rows, itemgetter(1))]
     return list(map(_TOLD, rows))
 
 
-def holders_of_lot(view: View, gtin: str, lot: str) -> list[Holder]:
+def holders_of_lot(snapshot: Snapshot, gtin: str, lot: str) -> list[Holder]:
     """Who has packs of a lot now, or had them last, the largest number first.
 
     Packs that were destroyed or used up are no longer counted.
     """
-    hand = Hand(view)
-    shared = Shared(view, hand)
+    hand = RawDriver(snapshot)
+    shared = Shared(snapshot, hand)
     packs: Counter[str] = Counter()
     groups = hand.all(_LOT_GROUPS, (gtin, lot))
     shared.fetch({parent for parent, *_ in groups if parent is not None})
@@ -339,7 +341,7 @@ def holders_of_lot(view: View, gtin: str, lot: str) -> list[Holder]:
             now = share(now, outer.standing)
         if now.status not in _GONE:
             packs[now.holder] += count
-    names = names_of(view, [holder for holder in packs if holder])
+    names = names_of(snapshot, [holder for holder in packs if holder])
     return [
         Holder(gln_of(holder), names.get(holder, ""), count)
         for holder, count in sorted(packs.items(), key=lambda one: (-one[1], one[0]))
@@ -366,9 +368,9 @@ def gln_of(party: str) -> str:
     return party[5:18] if party.startswith("/414/") else party
 
 
-def _events_of_lot(view: View, key: str, gtin: str, lot: str) -> list[Told]:
+def _events_of_lot(snapshot: Snapshot, key: str, gtin: str, lot: str) -> list[Told]:
     """The latest events that name a lot, its packs, or what they were in."""
-    hand = Hand(view)
+    hand = RawDriver(snapshot)
     levels = {row[0]: 0 for row in hand.all(_CLASS_EVENTS, (pack_key(key),))}
     items = [row[0] for row in hand.all(_LOT_ITEMS, (gtin, lot))]
     levels.update((seq, 0) for seq, _ in _naming(hand, items))
@@ -391,7 +393,7 @@ def _events_of_lot(view: View, key: str, gtin: str, lot: str) -> list[Told]:
     return [Told._make((*row, levels[row[1]], None)) for row in rows[-LOT_EVENTS_MAX:]]
 
 
-def _outer_spans(hand: Hand, spans: dict[int, tuple[int, int]]) -> dict[int, tuple[int, int]]:
+def _outer_spans(hand: RawDriver, spans: dict[int, tuple[int, int]]) -> dict[int, tuple[int, int]]:
     """What the items were in, and the widest time in which any of them was."""
     outer: dict[int, tuple[int, int]] = {}
     for child, since, until, parent in stays_of(hand, spans):
@@ -403,7 +405,7 @@ def _outer_spans(hand: Hand, spans: dict[int, tuple[int, int]]) -> dict[int, tup
     return outer
 
 
-def _naming(hand: Hand, items: Iterable[int]) -> Iterator[tuple[int, int]]:
+def _naming(hand: RawDriver, items: Iterable[int]) -> Iterator[tuple[int, int]]:
     """(event, item) for each of the items that an event names."""
     masks = blocks_of(items)
     for block, seq, mask in hand.all_in(_NAMED, list(masks)):
@@ -411,13 +413,13 @@ def _naming(hand: Hand, items: Iterable[int]) -> Iterator[tuple[int, int]]:
             yield seq, item_id
 
 
-def _turns(view: View, events: Sequence[Told]) -> list[tuple[str, datetime]]:
+def _turns(snapshot: Snapshot, events: Sequence[Told]) -> list[tuple[str, datetime]]:
     """(holder, since) each time the holder changes, by the events in order."""
     own = [event for event in events if event.role is not None]
     payloads: dict[int, bytes] = dict(
-        Hand(view).all_in(_PAYLOADS, sorted({event.seq for event in own}))
+        RawDriver(snapshot).all_in(_PAYLOADS, sorted({event.seq for event in own}))
     )
-    standing = Standing()
+    standing = ItemState()
     turns: list[tuple[str, datetime]] = []
     for told in own:
         assert told.role is not None, "events without a role were left out"

@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 from epcis.capture import capture
+from epcis.database.transactions import Store
 from epcis.query import search
 from epcis.query.names import Names
 from epcis.query.parameters import parse, piped
-from epcis.store.database import Store
 
 CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 EX = "https://example.org/ext/"
@@ -56,9 +56,9 @@ class Memory:
         """Ids of the events found: `url` holds parameters as they stand in an address."""
         names = Names({"ex": EX})
         query = parse(piped(url) if url is not None else raw, names)
-        with self.store.read() as view:
+        with self.store.read() as snapshot:
             selection = search.Selection(party=party, effective=effective)
-            page = search.page(view, query, selection, rows_max=10_000)
+            page = search.page(snapshot, query, selection, rows_max=10_000)
         return [one.event_id.removeprefix("urn:event:") for one in page.events]
 
 

@@ -27,11 +27,13 @@ from sqlalchemy import (
 )
 
 import compliance.service.migrations.tables  # noqa: F401  # every floor's
-from compliance.recall import open_recall
+from compliance.recall.recall import open_recall
 from compliance.seal.checkpoint import seal_log, stamp_checkpoint
 from compliance.service.access import Grant, new_key
 from epcis.capture import capture, record
 from epcis.codec.document import Syntax, write_document
+from epcis.database.columns import Instant, ItemKey
+from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.sequencer import catch_up
 from epcis.ledger.witness import take_witness
@@ -48,21 +50,20 @@ from epcis.model import (
     VocabularyElement,
 )
 from epcis.query import named
-from epcis.store.bulk import Hand
-from epcis.store.columns import Instant, ItemKey
+from epcis.store.event_tables import metadata
 from epcis.store.item_keys import settle
 from epcis.store.proved import Outside, Register, proof_of
-from epcis.store.tables import metadata
 from epcis.subscribe import subscription
 from tests import chain
-from verification import participants, registry, returns
-from verification.fmd import alert
+from verification.alerts import alert
+from verification.decision.verdict import Doubt, LotState, ProductState
+from verification.decision.verify import verify
 from verification.fmd.operation import Operation, PackRequest, Role, Who
 from verification.fmd.perform import perform
 from verification.fmd.rulepack import shipped
 from verification.fmd.upload import Batch, Market, Product, upload_batch, upload_product
-from verification.verdict import Doubt, LotState, ProductState
-from verification.verify import verify
+from verification.registry import pack_registry, participants
+from verification.returns import saleable_return
 from verification.vrs.directory import take_over
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Column, Connection, Table
 
     from compliance.seal import Keys
-    from epcis.store.database import Act, Store
+    from epcis.database.transactions import Store, Transaction
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 GTIN = "05901234123457"
@@ -84,20 +85,20 @@ def build(store: Store, keys: Keys) -> None:
     """Something in every table: captured, made, uploaded, asked, recalled, signed and seen."""
     capture(store, _document(_story(), _masters(), 0), now=NOW, sender="maker", party=chain.MAKER)
     capture(store, _document([_rich_event()], (), 1), now=NOW, sender="wholesaler")
-    with store.write(NOW) as act:
-        record(act, [chain.see(50, PACKS[1:2], "storing"), chain.wrong(_story()[5], 60)])
-        _registers(act)
-    with store.write(NOW + timedelta(minutes=1)) as act:
-        _uploads_and_operations(act)
+    with store.write(NOW) as tx:
+        record(tx, [chain.see(50, PACKS[1:2], "storing"), chain.wrong(_story()[5], 60)])
+        _registers(tx)
+    with store.write(NOW + timedelta(minutes=1)) as tx:
+        _uploads_and_operations(tx)
     seal_log(store, keys, now=NOW + timedelta(minutes=2))
     open_recall(store, chain.GTIN, "L1", reason="wrong strength", by="Ada", now=NOW)
     _lengthen(store)
     sealed = seal_log(store, keys, now=NOW + timedelta(minutes=3))
-    with store.write(NOW + timedelta(minutes=4)) as act:
-        take_witness(act, sealed.note, "partner")
+    with store.write(NOW + timedelta(minutes=4)) as tx:
+        take_witness(tx, sealed.note, "partner")
     if store.is_sqlite:
-        with store.write(NOW + timedelta(minutes=4)) as act:
-            settle(Hand(act), "item_key_even", keys_max=5)
+        with store.write(NOW + timedelta(minutes=4)) as tx:
+            settle(RawDriver(tx), "item_key_even", keys_max=5)
     catch_up(store, now=NOW + timedelta(minutes=5))
     newest = seal_log(store, keys, now=NOW + timedelta(minutes=5))
     stamp_checkpoint(store, keys, newest, now=NOW + timedelta(minutes=5))
@@ -160,28 +161,28 @@ def _document(events: list[Any], masters: tuple[Vocabulary, ...], minute: int) -
     return out.getvalue()
 
 
-def _registers(act: Act) -> None:
-    new_key(act, Grant("till", frozenset({"verify"})), now=NOW)
-    new_key(act, Grant("office", frozenset({"export", "query"})), now=NOW)
-    named.add(act, "mine", {"eventTypes": ["ObjectEvent"]}, owner="till", party=None)
-    named.add(act, "other", {"eventTypes": ["ObjectEvent"]}, owner="till", party=None)
+def _registers(tx: Transaction) -> None:
+    new_key(tx, Grant("till", frozenset({"verify"})), now=NOW)
+    new_key(tx, Grant("office", frozenset({"export", "query"})), now=NOW)
+    named.add(tx, "mine", {"eventTypes": ["ObjectEvent"]}, owner="till", party=None)
+    named.add(tx, "other", {"eventTypes": ["ObjectEvent"]}, owner="till", party=None)
     for name in ("mine", "other"):
-        subscription.add(act, _subscription(name))
+        subscription.add(tx, _subscription(name))
     for who in (HOLDER, PHARMACY):
-        participants.register(act, who, by="admin")
+        participants.register(tx, who, by="admin")
     for lot in ("L8", "L9"):
-        registry.set_lot_state(act, GTIN, lot, LotState.HELD, "cold chain", now=NOW, by="Ada")
-        registry.set_doubt(act, GTIN, Doubt.SUSPECT, case_id="C-1", now=NOW, lot=lot)
+        pack_registry.set_lot_state(tx, GTIN, lot, LotState.HELD, "cold chain", now=NOW, by="Ada")
+        pack_registry.set_doubt(tx, GTIN, Doubt.SUSPECT, case_id="C-1", now=NOW, lot=lot)
     for market in ("IE", "FR"):
-        registry.set_product_state(
-            act, chain.GTIN, ProductState.WITHDRAWN, "sold off", market=market, now=NOW, by="Ada"
+        pack_registry.set_product_state(
+            tx, chain.GTIN, ProductState.WITHDRAWN, "sold off", market=market, now=NOW, by="Ada"
         )
     entries = [
         {"gtin": GTIN, "base_url": f"https://{place}.example", "responder_gln": "9521321000018",
          "valid_from": "2026-01-01T00:00:00Z"}
         for place in ("one", "two")
     ]  # fmt: skip
-    take_over(act, json.dumps(entries).encode(), "agreed")
+    take_over(tx, json.dumps(entries).encode(), "agreed")
 
 
 def _subscription(query: str) -> subscription.Subscription:
@@ -192,15 +193,15 @@ def _subscription(query: str) -> subscription.Subscription:
     )  # fmt: skip
 
 
-def _uploads_and_operations(act: Act) -> None:
+def _uploads_and_operations(tx: Transaction) -> None:
     rules = shipped()
     product = Product(
         code=GTIN, name="Trailol 20 mg tablets", common_name="trailol", form="Tablet",
         strength="20 mg", pack_type="Blister", pack_size=30,
         markets=(Market(country="IE", mah_name="Trail Pharma", mah_address="1 Road, Cork"),),
     )  # fmt: skip
-    assert upload_product(act, product, HOLDER).accepted
-    assert upload_product(act, product, HOLDER).accepted
+    assert upload_product(tx, product, HOLDER).accepted
+    assert upload_product(tx, product, HOLDER).accepted
     chance = random.Random(7)
     for lot in ("U1", "U2"):
         serials = tuple("".join(chance.choices("ABCDEFGH2345", k=12)) for _ in range(6))
@@ -208,50 +209,50 @@ def _uploads_and_operations(act: Act) -> None:
             code=GTIN, lot=lot, expiry=date(2028, 5, 31), markets=("IE",), serials=serials,
             released=date(2026, 6, 2), source=((GTIN, "OLD", 30), (GTIN, "OLDER", 20)),
         )  # fmt: skip
-        assert upload_batch(act, batch, HOLDER, rules).accepted
+        assert upload_batch(tx, batch, HOLDER, rules).accepted
         for serial, operation in zip(serials, ("supply", "verify", "supply"), strict=False):
             asked = PackRequest(
                 operation=Operation(operation), code=GTIN, serial=serial, lot=lot,
                 expiry=date(2028, 5, 31),
             )  # fmt: skip
-            perform(act, [(asked, PHARMACY)], rules)
+            perform(tx, [(asked, PHARMACY)], rules)
     for serial in ("NOSUCH1", "NOSUCH2"):
         asked = PackRequest(
             operation=Operation.VERIFY, code=GTIN, serial=serial, lot="U1", expiry=date(2028, 5, 31)
         )
-        (answer,) = perform(act, [(asked, PHARMACY)], rules)
+        (answer,) = perform(tx, [(asked, PHARMACY)], rules)
         if answer.alert:
-            alert.move(act, answer.alert, alert.Status.UNDER_INVESTIGATION, by="Ada")
-        verdict = verify(act, GTIN, serial, now=NOW)
-        returns.keep(act, verdict, None, we_sold_it=True)
+            alert.move(tx, answer.alert, alert.Status.UNDER_INVESTIGATION, by="Ada")
+        verdict = verify(tx, GTIN, serial, now=NOW)
+        saleable_return.keep(tx, verdict, None, we_sold_it=True)
 
 
 def _lengthen(store: Store) -> None:
     """So many entries that a tile is full and one above it has begun."""
-    with store.write(NOW + timedelta(minutes=2)) as act:
-        record(act, [chain.see(100 + n, PACKS[3:4], "storing") for n in range(230)])
-        fill_empty_registers(act)
+    with store.write(NOW + timedelta(minutes=2)) as tx:
+        record(tx, [chain.see(100 + n, PACKS[3:4], "storing") for n in range(230)])
+        fill_empty_registers(tx)
         for number in range(760):
-            act.log(LeafKind.SETTING, b"%d" % number)
+            tx.log(LeafKind.SETTING, b"%d" % number)
     catch_up(store, now=NOW + timedelta(minutes=2))
 
 
-def fill_empty_registers(act: Act) -> None:
+def fill_empty_registers(tx: Transaction) -> None:
     """Two rows in every register that no act above wrote to."""
     for table in metadata.sorted_tables:
         if not isinstance(proof_of(table), Register) or table.name == "archive_file":
             continue
-        if act.connection.execute(table.select().limit(1)).first() is None:
+        if tx.connection.execute(table.select().limit(1)).first() is None:
             for number in (1, 2):
-                act.connection.execute(table.insert().values(_plausible(table, number, act)))
+                tx.connection.execute(table.insert().values(_plausible(table, number, tx)))
 
 
-def _plausible(table: Table, number: int, act: Act) -> dict[str, Any]:
+def _plausible(table: Table, number: int, tx: Transaction) -> dict[str, Any]:
     row = {}
     for column in table.columns:
         owner = next(iter(column.foreign_keys), None)
         if owner is not None:
-            row[column.name] = act.connection.scalar(owner.column.table.select().limit(1))
+            row[column.name] = tx.connection.scalar(owner.column.table.select().limit(1))
         elif column.name != "tenant" and column is not table.autoincrement_column:
             row[column.name] = _value(column, number)
     return row

@@ -23,9 +23,9 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
 from epcis.capture_job import run_jobs
-from epcis.desk import Caller, Problem, problem_response
+from epcis.database.transactions import Store
+from epcis.http_context import Caller, Problem, problem_response
 from epcis.routes.all import routers
-from epcis.store.database import Store
 from epcis.subscribe.delivery import run_subscriptions
 
 EVERYTHING = frozenset({"capture", "query", "verify", "recall", "export", "admin"})

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from verification.anomalies import DEFAULT_LIMITS, Limits
+from verification.alerts.anomalies import DEFAULT_LIMITS, Limits
 from verification.fmd.operation import Role
+from verification.fmd.peers import PATIENT, Patience
 from verification.fmd.rulepack import DEFAULT, RulePack, of_house
-from verification.peers import PATIENT, Patience
 from verification.vrs.ask import BUDGET_S
 from verification.vrs.credential import Policy
 from verification.vrs.question import CONTEXTS
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from starlette.datastructures import State
 
-    from verification.peers import Peer
+    from verification.fmd.peers import Peer
     from verification.vrs.credential import CredentialProvider
 
 

@@ -17,8 +17,8 @@ from compliance.dossier.selection import (
     Verifications,
 )
 from epcis.ledger.entry import LeafKind
-from epcis.ledger.tables import ledger_entry
-from epcis.store.tables import event, event_party
+from epcis.ledger.ledger_tables import ledger_entry
+from epcis.store.event_tables import event, event_party
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
 
     from compliance.dossier.selection import Selection
-    from epcis.store.database import View
+    from epcis.database.transactions import Snapshot
 
 ROWS_PER_READ = 500
 """Rows fetched at a time; what a dossier of any size holds in memory."""
@@ -70,9 +70,9 @@ class Chosen:
     """
 
     def __init__(
-        self, view: View, selection: Selection, size: int, *, party: str | None = None
+        self, snapshot: Snapshot, selection: Selection, size: int, *, party: str | None = None
     ) -> None:
-        self.view = view
+        self.view = snapshot
         self._party = party
         self.size = size
         self.complete: range | None = None
@@ -86,7 +86,7 @@ class Chosen:
         elif isinstance(selection, AuditTrail):
             self._places = self._trail(selection)
         else:
-            self._places = places_of(view, selection, size)
+            self._places = places_of(snapshot, selection, size)
         self.total = self._count() if self._condition is not None else len(self._places)
 
     def rows(self, after: int = -1) -> Generator[LogRow, None, None]:

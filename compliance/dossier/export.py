@@ -26,10 +26,10 @@ from compliance.seal.checkpoint import log_key_pem, seal_log, stamp_checkpoint
 from compliance.seal.pades import sign_pdf
 from compliance.seal.signer import SealRefused
 from epcis.archive.reading import ArchiveAway
+from epcis.database.columns import microseconds
 from epcis.ledger.append import LogForked
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.tree import Tree
-from epcis.store.columns import microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from compliance.dossier.selection import Selection
     from compliance.seal.checkpoint import Sealed
     from compliance.seal.keys import Keys
-    from epcis.store.database import Store, View
+    from epcis.database.transactions import Snapshot, Store
 
 FORMAT = "packtrail-dossier-1"
 PROOF, WORKBOOK = "log/proof.bin", "events.xlsx"
@@ -99,9 +99,9 @@ def export(
     redactor = Redactor(profile or shipped(profile_for(selection)), secret_of(keys), own=party)
     try:
         sealed = seal_log(store, keys, now=now)
-        with store.read() as view, _little_memory(view):
+        with store.read() as snapshot, _little_memory(snapshot):
             made = _make(
-                view, selection, redactor, sealed, folder=folder, party=party, progress=progress
+                snapshot, selection, redactor, sealed, folder=folder, party=party, progress=progress
             )
         stamp = stamp_checkpoint(store, keys, sealed, now=now)
         package = folder / "package"
@@ -124,12 +124,12 @@ def export(
 
 
 @contextmanager
-def _little_memory(view: View) -> Iterator[None]:
+def _little_memory(snapshot: Snapshot) -> Iterator[None]:
     """Let SQLite keep few pages while everything is read once: they would only fill memory."""
-    if not view.is_sqlite:
+    if not snapshot.is_sqlite:
         yield
         return
-    driver = view.driver
+    driver = snapshot.driver
     usual = driver.execute("PRAGMA cache_size").fetchone()[0]
     driver.execute(f"PRAGMA cache_size = -{PAGES_KIB}")
     try:
@@ -139,7 +139,7 @@ def _little_memory(view: View) -> Iterator[None]:
 
 
 def _make(
-    view: View,
+    snapshot: Snapshot,
     selection: Selection,
     redactor: Redactor,
     sealed: Sealed,
@@ -149,7 +149,7 @@ def _make(
     progress: Callable[[int, int], None] | None,
 ) -> Contents:
     size = sealed.checkpoint.size
-    chosen = Chosen(view, selection, size, party=party)
+    chosen = Chosen(snapshot, selection, size, party=party)
     if not chosen.total and isinstance(selection, About):
         raise ExportRefused(f"nothing is known about {_said(selection)}")
     request = {
@@ -160,10 +160,10 @@ def _make(
     }
     gathered = Gathering(folder, request).run(chosen, redactor, progress)
     # A party sees its own events only; what the house counts over all of them is not its.
-    told = () if party else sections_of(view, selection)
+    told = () if party else sections_of(snapshot, selection)
     sections = tuple(redactor.section(one) for one in told)
     with (folder / PROOF).open("wb") as proof:
-        proof.writelines(Tree(view.connection).selection(_indices(folder / INDEX), size))
+        proof.writelines(Tree(snapshot.connection).selection(_indices(folder / INDEX), size))
     return Contents(selection, redactor, gathered, chosen.complete, sealed, folder, sections)
 
 
@@ -250,8 +250,8 @@ def _log_export(
     store: Store, exported: Exported, selection: Selection, *, by: str, now: datetime
 ) -> None:
     said = {"act": "export", "by": by, "sha256": exported.sha256, "events": exported.events}
-    with store.write(now) as act:
-        act.log(
+    with store.write(now) as tx:
+        tx.log(
             LeafKind.EXPORT,
             json.dumps(said, sort_keys=True).encode(),
             json.dumps({"selection": selection.as_dict()}, sort_keys=True).encode(),

@@ -21,10 +21,10 @@ from compliance.dossier.redaction import said_line
 from compliance.dossier.refusal import ExportRefused
 from compliance.dossier.table import COLUMNS, row_of, writer_of
 from epcis.archive.reading import Shelves
+from epcis.database.columns import moment_of
+from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.record import Parts, parts_of
-from epcis.store.bulk import Hand
-from epcis.store.columns import moment_of
 from epcis.store.payload import is_outline
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Gathering:
         """
         (self.folder / "log").mkdir(parents=True, exist_ok=True)
         self._complete = chosen.complete
-        self._shelves = Shelves(Hand(chosen.view))
+        self._shelves = Shelves(RawDriver(chosen.view))
         self.so_far = self._resume()
         with ExitStack() as stack:
             for name in WAITING:

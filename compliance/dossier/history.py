@@ -13,18 +13,18 @@ from urllib.parse import quote
 from sqlalchemy import select
 
 from compliance.dossier.selection import Case, Lot, Pack
-from epcis.store.bulk import Hand
+from epcis.database.raw_driver import RawDriver
+from epcis.store.event_tables import event, item, lot
 from epcis.store.item_keys import item_key
 from epcis.store.named import naming
 from epcis.store.stays import stays_of
-from epcis.store.tables import event, item, lot
 from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from compliance.dossier.selection import Selection
-    from epcis.store.database import View
+    from epcis.database.transactions import Snapshot
 
 ITEMS_PER_QUESTION = 400
 LEVELS_MAX = 16
@@ -43,9 +43,9 @@ def link_of(pack: Pack) -> str:
     return f"https://id.gs1.org/01/{pack.gtin}/21/{quote(pack.serial, safe='')}"
 
 
-def items_of_selection(view: View, selection: Selection) -> array[int]:
+def items_of_selection(snapshot: Snapshot, selection: Selection) -> array[int]:
     """The item ids a selection is about."""
-    connection = view.connection
+    connection = snapshot.connection
     if isinstance(selection, Pack):
         key = canonical_key(link_of(selection))
         found = connection.scalars(select(item_key.c.id).where(item_key.c.key == key))
@@ -62,13 +62,13 @@ def items_of_selection(view: View, selection: Selection) -> array[int]:
     return array("q", found)
 
 
-def keys_of_items(view: View, items: Iterable[int]) -> Iterator[str]:
+def keys_of_items(snapshot: Snapshot, items: Iterable[int]) -> Iterator[str]:
     """The canonical keys of items."""
     for some in _some(items):
-        yield from view.connection.scalars(select(item.c.key).where(item.c.id.in_(some)))
+        yield from snapshot.connection.scalars(select(item.c.key).where(item.c.id.in_(some)))
 
 
-def events_of_items(view: View, items: Iterable[int]) -> array[int]:
+def events_of_items(snapshot: Snapshot, items: Iterable[int]) -> array[int]:
     """The numbers (`event.seq`) of all events that name the items, or what they were in then.
 
     Events declared wrong and their declarations are among them: a history hides nothing.
@@ -78,30 +78,30 @@ def events_of_items(view: View, items: Iterable[int]) -> array[int]:
     for _ in range(LEVELS_MAX):
         if not spans:
             break
-        seqs.update(_naming(view, spans))
-        spans = _containers(view, spans)
+        seqs.update(_naming(snapshot, spans))
+        spans = _containers(snapshot, spans)
     return array("q", sorted(seqs))
 
 
-def _naming(view: View, spans: Spans) -> Iterator[int]:
+def _naming(snapshot: Snapshot, spans: Spans) -> Iterator[int]:
     """Events that name an item within one of its spans."""
     for some in _some(spans):
         always = [one for one in some if ALWAYS in spans[one]]
         if always:
-            yield from (row.seq for row in view.connection.execute(naming(always)))
+            yield from (row.seq for row in snapshot.connection.execute(naming(always)))
         for one in some:
             for since, until in spans[one] - {ALWAYS}:
-                yield from view.connection.scalars(
+                yield from snapshot.connection.scalars(
                     select(event.c.seq).where(
                         event.c.seq.in_(naming((one,))), event.c.moment.between(since, until)
                     )
                 )
 
 
-def _containers(view: View, spans: Spans) -> Spans:
+def _containers(snapshot: Snapshot, spans: Spans) -> Spans:
     """What the items were in, and from when until when."""
     outer: Spans = {}
-    hand = Hand(view)
+    hand = RawDriver(snapshot)
     for some in _some(spans):
         for child, since, until, parent in stays_of(hand, some):
             for first, last in spans[child]:

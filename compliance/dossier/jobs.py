@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from sqlalchemy import delete, func, insert, select, update
 
+from compliance.dossier.dossier_tables import export_job
 from compliance.dossier.export import export
 from compliance.dossier.redaction import find_profile
 from compliance.dossier.refusal import ExportRefused
 from compliance.dossier.selection import selection_from
-from compliance.dossier.tables import export_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from compliance.dossier.selection import Selection
     from compliance.seal.keys import Keys
-    from epcis.desk import Clock
-    from epcis.store.database import Act, Store, View
+    from epcis.database.transactions import Snapshot, Store, Transaction
+    from epcis.http_context import Clock
 
 WAITING_MAX = 100
 """Dossiers that may wait; further ones are refused."""
@@ -74,45 +74,47 @@ class ExportJob:
         }
 
 
-def ask(act: Act, selection: Selection, *, by: str, profile: str, party: str | None) -> ExportJob:
+def ask(
+    tx: Transaction, selection: Selection, *, by: str, profile: str, party: str | None
+) -> ExportJob:
     """Ask for a dossier. Raises ExportRefused where too many wait already."""
     waiting = select(func.count()).where(export_job.c.state.in_(("waiting", "running")))
-    if (act.connection.scalar(waiting) or 0) >= WAITING_MAX:
+    if (tx.connection.scalar(waiting) or 0) >= WAITING_MAX:
         raise ExportRefused(f"{WAITING_MAX} dossiers wait already; ask again later")
-    job_id = f"D-{act.now:%Y%m%d}-{secrets.token_hex(6)}"
-    act.connection.execute(
+    job_id = f"D-{tx.now:%Y%m%d}-{secrets.token_hex(6)}"
+    tx.connection.execute(
         insert(export_job).values(
             id=job_id,
             selection=json.dumps(selection.as_dict()),
             redaction=profile,
             party=party,
             by=by,
-            asked=act.now,
+            asked=tx.now,
             state="waiting",
             done=0,
             total=0,
         )
     )
-    return _job(act, job_id)
+    return _job(tx, job_id)
 
 
-def find_job(view: View, job_id: str) -> ExportJob | None:
+def find_job(snapshot: Snapshot, job_id: str) -> ExportJob | None:
     """A job by its id."""
-    row = view.connection.execute(select(export_job).where(export_job.c.id == job_id)).first()
+    row = snapshot.connection.execute(select(export_job).where(export_job.c.id == job_id)).first()
     return None if row is None else _of_row(row)
 
 
-def list_jobs(view: View) -> list[ExportJob]:
+def list_jobs(snapshot: Snapshot) -> list[ExportJob]:
     """The newest jobs, newest first."""
-    rows = view.connection.execute(
+    rows = snapshot.connection.execute(
         select(export_job).order_by(export_job.c.asked.desc(), export_job.c.id).limit(LISTED_MAX)
     )
     return [_of_row(row) for row in rows]
 
 
-def forget(act: Act, job_id: str, folder: Path) -> None:
+def forget(tx: Transaction, job_id: str, folder: Path) -> None:
     """Remove a job and its file."""
-    act.connection.execute(delete(export_job).where(export_job.c.id == job_id))
+    tx.connection.execute(delete(export_job).where(export_job.c.id == job_id))
     file_of(folder, job_id).unlink(missing_ok=True)
 
 
@@ -153,8 +155,8 @@ def make_next(
 
     A running one was interrupted and comes first.
     """
-    with store.read() as view:
-        row = view.connection.execute(
+    with store.read() as snapshot:
+        row = snapshot.connection.execute(
             select(export_job)
             .where(export_job.c.state.in_(("waiting", "running")))
             .order_by(export_job.c.state, export_job.c.asked, export_job.c.id)
@@ -217,13 +219,13 @@ def _progress(
 
 
 def _note(store: Store, job_id: str, clock: Clock, **values: object) -> None:
-    with store.write(clock()) as act:
-        act.connection.execute(update(export_job).where(export_job.c.id == job_id).values(**values))
+    with store.write(clock()) as tx:
+        tx.connection.execute(update(export_job).where(export_job.c.id == job_id).values(**values))
 
 
-def _job(view: View, job_id: str) -> ExportJob:
+def _job(snapshot: Snapshot, job_id: str) -> ExportJob:
     return _of_row(
-        view.connection.execute(select(export_job).where(export_job.c.id == job_id)).one()
+        snapshot.connection.execute(select(export_job).where(export_job.c.id == job_id)).one()
     )
 
 

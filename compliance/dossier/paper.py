@@ -20,7 +20,7 @@ from compliance.dossier.selection import (
     Shipment,
     Verifications,
 )
-from compliance.recall import find_recall
+from compliance.recall.recall import find_recall
 from compliance.reports import Report, Section, print_report
 from compliance.reports.authority import (
     alerts_section,
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from compliance.dossier.gather import Gathered
     from compliance.dossier.selection import Period, Recorded, Selection
     from compliance.seal.keys import Keys
-    from epcis.store.database import View
+    from epcis.database.transactions import Snapshot
 
 README_CHARACTERS = 98
 README = """\
@@ -127,63 +127,65 @@ def readme_of(keys: Keys, contents: Contents) -> bytes:
     ).encode()
 
 
-def sections_of(view: View, selection: Selection) -> tuple[Section, ...]:
+def sections_of(snapshot: Snapshot, selection: Selection) -> tuple[Section, ...]:
     """What a report about a selection tells, beyond what every report does."""
     if isinstance(selection, Pack):
         key = canonical_key(link_of(selection))
-        asked = pack_questions_section(view, selection.gtin, selection.serial)
-        return (custody_section(view, key), asked)
+        asked = pack_questions_section(snapshot, selection.gtin, selection.serial)
+        return (custody_section(snapshot, key), asked)
     if isinstance(selection, Case):
-        return (custody_section(view, f"/00/{selection.sscc}"),)
+        return (custody_section(snapshot, f"/00/{selection.sscc}"),)
     if isinstance(selection, Lot):
-        return (lot_recalls_section(view, selection.gtin, selection.lot),)
+        return (lot_recalls_section(snapshot, selection.gtin, selection.lot),)
     if isinstance(selection, RecallOf):
-        recall = find_recall(view, selection.id)
-        return (lot_recalls_section(view, recall.gtin, recall.lot),) if recall else ()
+        recall = find_recall(snapshot, selection.id)
+        return (lot_recalls_section(snapshot, recall.gtin, recall.lot),) if recall else ()
     if isinstance(selection, Shipment):
-        return transaction_sections(view, under_transaction(view, selection.transaction))
-    return _sections_of_period(view, selection)
+        return transaction_sections(snapshot, under_transaction(snapshot, selection.transaction))
+    return _sections_of_period(snapshot, selection)
 
 
-def _sections_of_period(view: View, selection: Period | Recorded) -> tuple[Section, ...]:
+def _sections_of_period(snapshot: Snapshot, selection: Period | Recorded) -> tuple[Section, ...]:
     since, until = selection.from_, selection.to
     if isinstance(selection, Verifications):
-        return (questions_section(view, since, until),)
+        return (questions_section(snapshot, since, until),)
     if isinstance(selection, Inspection):
-        return _sections_of_inspection(view, since, until)
+        return _sections_of_inspection(snapshot, since, until)
     if isinstance(selection, AuthorityReport):
-        return _sections_of_authority(view, selection)
+        return _sections_of_authority(snapshot, selection)
     return ()
 
 
-def _sections_of_inspection(view: View, since: datetime, until: datetime) -> tuple[Section, ...]:
+def _sections_of_inspection(
+    snapshot: Snapshot, since: datetime, until: datetime
+) -> tuple[Section, ...]:
     """What a DSCSA inspector asks for, in the order he asks."""
     return (
-        shipments_section(view, since, until),
-        partners_section(view, since, until),
-        *case_sections(view, since, until),
-        *inspection_sections(view, since, until),
-        questions_section(view, since, until),
-        recalls_section(view, since, until),
-        *transaction_sections(view, shipped_between(view, since, until)),
+        shipments_section(snapshot, since, until),
+        partners_section(snapshot, since, until),
+        *case_sections(snapshot, since, until),
+        *inspection_sections(snapshot, since, until),
+        questions_section(snapshot, since, until),
+        recalls_section(snapshot, since, until),
+        *transaction_sections(snapshot, shipped_between(snapshot, since, until)),
     )
 
 
-def _sections_of_authority(view: View, selection: AuthorityReport) -> tuple[Section, ...]:
+def _sections_of_authority(snapshot: Snapshot, selection: AuthorityReport) -> tuple[Section, ...]:
     """What an authority may ask for by the purpose of its access (2016/161 Art. 39)."""
     since, until = selection.from_, selection.to
-    supplied = (supplied_section(view, since, until), states_section(view))
+    supplied = (supplied_section(snapshot, since, until), states_section(snapshot))
     if selection.purpose != "39(a)":
-        return (*supplied, recalls_section(view, since, until))
+        return (*supplied, recalls_section(snapshot, since, until))
     return (
-        alerts_section(view, since, until),
-        participants_section(view, since, until),
-        lots_section(view),
+        alerts_section(snapshot, since, until),
+        participants_section(snapshot, since, until),
+        lots_section(snapshot),
         *supplied,
-        recalls_section(view, since, until),
-        questions_section(view, since, until),
-        daily_section(view, since, until),
-        *repository_sections(view, since, until),
+        recalls_section(snapshot, since, until),
+        questions_section(snapshot, since, until),
+        daily_section(snapshot, since, until),
+        *repository_sections(snapshot, since, until),
     )
 
 

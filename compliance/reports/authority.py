@@ -13,17 +13,24 @@ import msgspec
 from sqlalchemy import and_, case, func, select
 
 from compliance.reports.sheet import Section
+from epcis.database.columns import microseconds, moment_of
 from epcis.ledger.entry import LeafKind
-from epcis.ledger.tables import ledger_entry
-from epcis.store.columns import microseconds, moment_of
-from verification.fmd.alert import Status, alerts, steps_of
+from epcis.ledger.ledger_tables import ledger_entry
+from verification.alerts.alert import Status, alerts, steps_of
 from verification.fmd.result import Result
-from verification.tables import batch, lot_state, pack, pack_operation, participant, product
+from verification.registry.pack_tables import (
+    batch,
+    lot_state,
+    pack,
+    pack_operation,
+    participant,
+    product,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from epcis.store.database import View
+    from epcis.database.transactions import Snapshot
 
 ROWS_MAX = 2_000
 ROWS_PER_READ = 1_000
@@ -32,12 +39,12 @@ _LATE_US = 60 * 1_000_000
 _DECOMMISSIONS = ("supply", "partial-supply", "destroy", "export", "sample", "free-sample")
 
 
-def participants_section(view: View, since: datetime, until: datetime) -> Section:
+def participants_section(snapshot: Snapshot, since: datetime, until: datetime) -> Section:
     """Each wholesaler and each person supplying the public: connected, verifying, how well."""
     row = pack_operation.c
     done = and_(row.operation.in_(_DECOMMISSIONS), row.result == Result.DONE.value)
-    typed = _typed_by_hand(view, since, until)
-    found = view.connection.execute(
+    typed = _typed_by_hand(snapshot, since, until)
+    found = snapshot.connection.execute(
         select(
             row.client,
             func.count(),
@@ -52,7 +59,7 @@ def participants_section(view: View, since: datetime, until: datetime) -> Sectio
         .group_by(row.client)
     ).all()
     counted = {one[0]: one[1:] for one in found}
-    known = {one.client: one for one in view.connection.execute(select(participant))}
+    known = {one.client: one for one in snapshot.connection.execute(select(participant))}
     rows = []
     for client in sorted({*counted, *known}):
         who, numbers = known.get(client), counted.get(client)
@@ -88,10 +95,10 @@ class _Typed(msgspec.Struct):
     client: str
 
 
-def _typed_by_hand(view: View, since: datetime, until: datetime) -> Counter[str]:
+def _typed_by_hand(snapshot: Snapshot, since: datetime, until: datetime) -> Counter[str]:
     """How often each client typed numbers by hand; only the entries of the log say so."""
     entry = ledger_entry.c
-    rows = view.connection.execution_options(yield_per=ROWS_PER_READ).scalars(
+    rows = snapshot.connection.execution_options(yield_per=ROWS_PER_READ).scalars(
         select(entry.confidential).where(
             entry.kind.in_((int(LeafKind.VERDICT), int(LeafKind.PACK_OPERATION))),
             entry.record_time >= since,
@@ -104,13 +111,15 @@ def _typed_by_hand(view: View, since: datetime, until: datetime) -> Counter[str]
     )
 
 
-def lots_section(view: View) -> Section:
+def lots_section(snapshot: Snapshot) -> Section:
     """Each lot of each holder: uploaded before its release or not, and recalled in every market."""
-    owners = {one.code: one.name for one in view.connection.execute(select(product))}
+    owners = {one.code: one.name for one in snapshot.connection.execute(select(product))}
     recalled: dict[tuple[str, str], list[str]] = {}
-    for one in view.connection.execute(select(lot_state).where(lot_state.c.state == "Recalled")):
+    for one in snapshot.connection.execute(
+        select(lot_state).where(lot_state.c.state == "Recalled")
+    ):
         recalled.setdefault((one.gtin, one.lot), []).append(one.market or "everywhere")
-    found = view.connection.execute(
+    found = snapshot.connection.execute(
         select(batch).order_by(batch.c.uploaded_us.desc(), batch.c.code, batch.c.lot)
     ).all()
     rows = []
@@ -154,9 +163,9 @@ def _is_in_time(uploaded: datetime, released: str | None) -> str:
     return "yes" if uploaded.date().isoformat() <= released else "NO"
 
 
-def states_section(view: View) -> Section:
+def states_section(snapshot: Snapshot) -> Section:
     """How many packs of each product are in which state."""
-    found = view.connection.execute(
+    found = snapshot.connection.execute(
         select(pack.c.code, pack.c.state, func.count()).group_by(pack.c.code, pack.c.state)
     ).all()
     rows = sorted((one[0], one[1], str(one[2])) for one in found)
@@ -168,13 +177,14 @@ def states_section(view: View) -> Section:
     )
 
 
-def alerts_section(view: View, since: datetime, until: datetime) -> Section:
+def alerts_section(snapshot: Snapshot, since: datetime, until: datetime) -> Section:
     """Potential falsifications: what was found, where, and how long it took to close."""
     rows = []
     hours: list[float] = []
-    for one in alerts(view, since=since, until=until):
+    for one in alerts(snapshot, since=since, until=until):
         closed = next(
-            (str(s["at"]) for s in reversed(steps_of(view, one.id)) if s["status"] == "Closed"), ""
+            (str(s["at"]) for s in reversed(steps_of(snapshot, one.id)) if s["status"] == "Closed"),
+            "",
         )
         is_closed = one.status is Status.CLOSED
         if is_closed and closed:
@@ -216,11 +226,11 @@ def _middle(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
-def supplied_section(view: View, since: datetime, until: datetime) -> Section:
+def supplied_section(snapshot: Snapshot, since: datetime, until: datetime) -> Section:
     """Packs supplied of each product on each day: for reimbursement and pharmacovigilance."""
     row = pack_operation.c
     day = row.at_us - row.at_us % _DAY_US
-    found = view.connection.execute(
+    found = snapshot.connection.execute(
         select(row.code, day, row.operation, func.count())
         .where(
             row.at_us >= microseconds(since),

@@ -6,39 +6,39 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from compliance.cases import CaseKind, Notice, State, list_cases
-from compliance.form_3911 import form_3911
-from compliance.names import product_attributes
+from compliance.cases.cases import CaseKind, Notice, State, list_cases
+from compliance.cases.form_3911 import form_3911
+from compliance.partners.names import product_attributes
 from compliance.reports.sheet import Section
-from epcis.store.tables import event
+from epcis.store.event_tables import event
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from compliance.cases import CaseFile
-    from epcis.store.database import View
+    from compliance.cases.cases import CaseFile
+    from epcis.database.transactions import Snapshot
 
 FORMS_MAX = 50
 """Forms printed in one report; the cases are all listed."""
 CORRECTIONS_MAX = 2_000
 
 
-def case_sections(view: View, since: datetime, until: datetime) -> tuple[Section, ...]:
+def case_sections(snapshot: Snapshot, since: datetime, until: datetime) -> tuple[Section, ...]:
     """Suspect product, a form for each case that needs one, exceptions, and corrected events."""
-    found = list_cases(view, since=since, until=until)
+    found = list_cases(snapshot, since=since, until=until)
     suspect = [one for one in found if one.kind is CaseKind.SUSPECT]
     illegitimate = [one for one in suspect if one.illegitimate]
     return (
         _suspect(suspect),
-        *(form_section(view, one) for one in illegitimate[:FORMS_MAX]),
+        *(form_section(snapshot, one) for one in illegitimate[:FORMS_MAX]),
         _exceptions([one for one in found if one.kind is CaseKind.EXCEPTION]),
-        corrections_section(view, since, until),
+        corrections_section(snapshot, since, until),
     )
 
 
-def form_section(view: View, case: CaseFile) -> Section:
+def form_section(snapshot: Snapshot, case: CaseFile) -> Section:
     """The content of Form FDA 3911 about a case; what is empty is to be filled in by hand."""
-    filled = form_3911(case, product_attributes(view, case.gtin))
+    filled = form_3911(case, product_attributes(snapshot, case.gtin))
     return Section(
         title=f"Form FDA 3911 for case {case.id}",
         sentences=("Fields of the edition of August 2015; to be sent by FDA's portal.",),
@@ -110,9 +110,9 @@ def _exceptions(cases: list[CaseFile]) -> Section:
     )
 
 
-def corrections_section(view: View, since: datetime, until: datetime) -> Section:
+def corrections_section(snapshot: Snapshot, since: datetime, until: datetime) -> Section:
     """Events that were declared wrong in a period: the clerical errors and their correction."""
-    rows = view.connection.execute(
+    rows = snapshot.connection.execute(
         select(event.c.event_id, event.c.type, event.c.biz_step, event.c.declared_error,
                event.c.error_reason)
         .where(event.c.declared_error >= since, event.c.declared_error < until)

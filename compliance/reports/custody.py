@@ -8,12 +8,12 @@ from compliance.reports.sheet import Section
 from epcis.trace import trace
 
 if TYPE_CHECKING:
-    from epcis.store.database import View
+    from epcis.database.transactions import Snapshot
 
 
-def custody_section(view: View, key: str) -> Section:
+def custody_section(snapshot: Snapshot, key: str) -> Section:
     """The stations of a thing, and who has it now."""
-    story = trace(view, key)
+    story = trace(snapshot, key)
     stations = story.custody
     return Section(
         title="Custody",

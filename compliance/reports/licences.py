@@ -7,31 +7,31 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from compliance.licences import licences
+from compliance.partners.licences import licences
 from compliance.reports.sheet import Section
 from compliance.reports.transactions import owner_among
-from epcis.store.columns import moment_of
+from epcis.database.columns import moment_of
+from epcis.store.event_tables import event
 from epcis.store.payload import unpack_outline
-from epcis.store.tables import event
 from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from compliance.licences import Licence
-    from epcis.store.database import View
+    from compliance.partners.licences import Licence
+    from epcis.database.transactions import Snapshot
 
 PARTNER_DAYS_MAX = 5_000
 """Partners and days that are shown; how many there are more is said."""
 ROWS_PER_READ = 500
 
 
-def partners_section(view: View, since: datetime, until: datetime) -> Section:
+def partners_section(snapshot: Snapshot, since: datetime, until: datetime) -> Section:
     """Every partner that sold or bought on a day, and by which licence it was authorized then."""
-    days = _partner_days(view, since, until)
+    days = _partner_days(snapshot, since, until)
     held: dict[str, list[Licence]] = {}
-    for one in licences(view, {gln for _, gln in days}):
+    for one in licences(snapshot, {gln for _, gln in days}):
         held.setdefault(one.gln, []).append(one)
     rows = [row for day, gln in days for row in _rows(day, gln, held.get(gln, ()))]
     doubtful = sum(row[-1] != "yes" for row in rows)
@@ -53,9 +53,9 @@ def partners_section(view: View, since: datetime, until: datetime) -> Section:
     )  # fmt: skip
 
 
-def _partner_days(view: View, since: datetime, until: datetime) -> list[tuple[date, str]]:
+def _partner_days(snapshot: Snapshot, since: datetime, until: datetime) -> list[tuple[date, str]]:
     """(day of shipping in UTC, GLN) of every seller and buyer, in order."""
-    connection = view.connection.execution_options(yield_per=ROWS_PER_READ)
+    connection = snapshot.connection.execution_options(yield_per=ROWS_PER_READ)
     rows = connection.execute(
         select(event.c.event_time, event.c.payload).where(
             event.c.biz_step == "shipping", event.c.event_time >= since, event.c.event_time < until

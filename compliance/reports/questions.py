@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy import case, func, select
 
 from compliance.reports.sheet import Section
-from epcis.store.columns import microseconds, moment_of
-from verification.history import history
-from verification.tables import pack_operation
+from epcis.database.columns import microseconds, moment_of
+from verification.registry.history import history
+from verification.registry.pack_tables import pack_operation
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from epcis.store.database import View
+    from epcis.database.transactions import Snapshot
 
 ROWS_MAX = 2_000
 _DAY_US = 86_400_000_000
@@ -26,12 +26,12 @@ LATE_US = 60 * 1_000_000
 """An operation that arrives later than this after its scan was kept offline."""
 
 
-def questions_section(view: View, since: datetime, until: datetime) -> Section:
+def questions_section(snapshot: Snapshot, since: datetime, until: datetime) -> Section:
     """Operations per place, operation and result, with alerts and late ones."""
     row = pack_operation.c
     late = func.sum(case((row.at_us - row.scanned_us > LATE_US, 1), else_=0))
     alerts = func.sum(case((row.alert.is_not(None), 1), else_=0))
-    found = view.connection.execute(
+    found = snapshot.connection.execute(
         select(
             row.location,
             row.client,
@@ -71,9 +71,9 @@ def questions_section(view: View, since: datetime, until: datetime) -> Section:
     )  # fmt: skip
 
 
-def pack_questions_section(view: View, code: str, serial: str) -> Section:
+def pack_questions_section(snapshot: Snapshot, code: str, serial: str) -> Section:
     """Every operation on one pack, oldest first, as the log has it."""
-    found = list(history(view, code, serial, rows_max=ROWS_MAX))
+    found = list(history(snapshot, code, serial, rows_max=ROWS_MAX))
     return Section(
         title="Questions about the pack",
         columns=("when", "operation", "result", "who", "place", "alert", "rule pack"),
@@ -93,11 +93,11 @@ def pack_questions_section(view: View, code: str, serial: str) -> Section:
     )
 
 
-def daily_section(view: View, since: datetime, until: datetime) -> Section:
+def daily_section(snapshot: Snapshot, since: datetime, until: datetime) -> Section:
     """How many operations each place did each day: whether it is connected at all."""
     row = pack_operation.c
     day = row.at_us - row.at_us % _DAY_US
-    rows = view.connection.execute(
+    rows = snapshot.connection.execute(
         select(row.location, day, func.count())
         .where(row.at_us >= microseconds(since), row.at_us < microseconds(until))
         .group_by(row.location, day)

@@ -6,42 +6,44 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from compliance.recall import list_recalls
+from compliance.duty_tables import recall_notice
+from compliance.recall.recall import list_recalls
 from compliance.reports.sheet import Section
-from compliance.tables import recall_notice
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from compliance.recall import Recall
-    from epcis.store.database import View
+    from compliance.recall.recall import Recall
+    from epcis.database.transactions import Snapshot
 
 
-def recalls_section(view: View, since: datetime, until: datetime) -> Section:
+def recalls_section(snapshot: Snapshot, since: datetime, until: datetime) -> Section:
     """The recalls opened in a period."""
-    return _section(view, [one for one in list_recalls(view) if since <= one.opened < until])
+    return _section(
+        snapshot, [one for one in list_recalls(snapshot) if since <= one.opened < until]
+    )
 
 
-def lot_recalls_section(view: View, gtin: str, lot: str) -> Section:
+def lot_recalls_section(snapshot: Snapshot, gtin: str, lot: str) -> Section:
     """The recalls of a lot."""
-    found = [one for one in list_recalls(view) if (one.gtin, one.lot) == (gtin, lot)]
-    return _section(view, found)
+    found = [one for one in list_recalls(snapshot) if (one.gtin, one.lot) == (gtin, lot)]
+    return _section(snapshot, found)
 
 
-def _section(view: View, recalls: list[Recall]) -> Section:
+def _section(snapshot: Snapshot, recalls: list[Recall]) -> Section:
     return Section(
         title="Recalls",
         columns=(
             "recall", "GTIN", "lot", "reason", "opened", "by", "closed", "packs", "to tell",
             "answered",
         ),
-        rows=tuple(_row(view, one) for one in recalls),
+        rows=tuple(_row(snapshot, one) for one in recalls),
         rows_total=len(recalls),
     )  # fmt: skip
 
 
-def _row(view: View, one: Recall) -> tuple[str, ...]:
-    told, answered = view.connection.execute(
+def _row(snapshot: Snapshot, one: Recall) -> tuple[str, ...]:
+    told, answered = snapshot.connection.execute(
         select(func.count(), func.count(recall_notice.c.acknowledged_us)).where(
             recall_notice.c.recall == one.id
         )

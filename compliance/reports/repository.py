@@ -11,37 +11,39 @@ from typing import TYPE_CHECKING
 import orjson
 from sqlalchemy import func, select
 
-from compliance.audits import due_after, list_audits
+from compliance.duty_tables import api_key
+from compliance.partners.audits import due_after, list_audits
+from compliance.reports.service_times import LIMIT_MS, SHARE_MIN, times_between
 from compliance.reports.sheet import Section
-from compliance.service_times import LIMIT_MS, SHARE_MIN, times_between
-from compliance.tables import api_key
+from epcis.database.columns import moment_of
 from epcis.ledger.entry import LeafKind
-from epcis.ledger.tables import ledger_entry
-from epcis.store.columns import moment_of
-from verification.tables import participant
+from epcis.ledger.ledger_tables import ledger_entry
+from verification.registry.pack_tables import participant
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from epcis.store.database import View
+    from epcis.database.transactions import Snapshot
 
 ROWS_MAX = 2_000
 ROWS_PER_READ = 1_000
 
 
-def repository_sections(view: View, since: datetime, until: datetime) -> tuple[Section, ...]:
+def repository_sections(
+    snapshot: Snapshot, since: datetime, until: datetime
+) -> tuple[Section, ...]:
     """Everything an authority that supervises the repository itself is told."""
     return (
-        speed_section(view, since, until),
-        users_section(view),
-        changes_section(view, since, until),
-        audits_section(view),
+        speed_section(snapshot, since, until),
+        users_section(snapshot),
+        changes_section(snapshot, since, until),
+        audits_section(snapshot),
     )
 
 
-def speed_section(view: View, since: datetime, until: datetime) -> Section:
+def speed_section(snapshot: Snapshot, since: datetime, until: datetime) -> Section:
     """How long answers took on each day, and the share within the limit of the law."""
-    found = times_between(view, since.date(), until.date())
+    found = times_between(snapshot, since.date(), until.date())
     answers = sum(one.answers for one in found)
     within = sum(one.within() for one in found)
     kept = "no answers were measured"
@@ -76,11 +78,11 @@ def _limit(limit_ms: int | None) -> str:
     return "longer than 10 s" if limit_ms is None else f"up to {limit_ms}"
 
 
-def users_section(view: View) -> Section:
+def users_section(snapshot: Snapshot) -> Section:
     """Everybody who may enter: in which role, for whom, since when, verified by whom."""
-    known = {one.client: one for one in view.connection.execute(select(participant))}
+    known = {one.client: one for one in snapshot.connection.execute(select(participant))}
     rows = []
-    for key in view.connection.execute(select(api_key)):
+    for key in snapshot.connection.execute(select(api_key)):
         who = known.pop(key.name, None)
         rows.append(
             (
@@ -113,10 +115,10 @@ def _day(us: int) -> str:
     return moment_of(us).date().isoformat()
 
 
-def changes_section(view: View, since: datetime, until: datetime) -> Section:
+def changes_section(snapshot: Snapshot, since: datetime, until: datetime) -> Section:
     """Changes of who may do what, sign-ins, and exports: each with its place in the log."""
     entry = ledger_entry.c
-    connection = view.connection.execution_options(yield_per=ROWS_PER_READ)
+    connection = snapshot.connection.execution_options(yield_per=ROWS_PER_READ)
     kinds = (int(LeafKind.ACCESS), int(LeafKind.EXPORT))
     here = (
         entry.kind.in_(kinds),
@@ -155,10 +157,10 @@ def _json(part: bytes | None) -> dict[str, object]:
     return said if isinstance(said, dict) else {}
 
 
-def audits_section(view: View) -> Section:
+def audits_section(snapshot: Snapshot) -> Section:
     """The audits that were planned and done, and when the next one is due by law."""
-    found = list_audits(view)
-    begun_at = view.connection.scalar(select(func.min(ledger_entry.c.record_time)))
+    found = list_audits(snapshot)
+    begun_at = snapshot.connection.scalar(select(func.min(ledger_entry.c.record_time)))
     due = "unknown: nothing is recorded yet"
     if begun_at is not None:
         done = [one.done for one in found if one.done]

@@ -15,12 +15,9 @@ from sqlalchemy import func, select
 
 from compliance.reports.sheet import Section
 from epcis.archive.reading import Shelves
+from epcis.database.raw_driver import RawDriver
 from epcis.model import Node
-from epcis.store.bulk import Hand
-from epcis.store.named import ids_of
-from epcis.store.payload import unpack_header
-from epcis.store.stays import stays_in
-from epcis.store.tables import (
+from epcis.store.event_tables import (
     Role,
     document,
     event,
@@ -30,6 +27,9 @@ from epcis.store.tables import (
     master_data,
     master_data_attribute,
 )
+from epcis.store.named import ids_of
+from epcis.store.payload import unpack_header
+from epcis.store.stays import stays_in
 from schemas.cbv import bare
 from schemas.gs1.epc import canonical_key
 
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
+    from epcis.database.transactions import Snapshot
     from epcis.model import Event, Party
-    from epcis.store.database import View
 
 INFORMATION = "Transaction information"
 SHIPMENTS_MAX = 200
@@ -65,20 +65,20 @@ class _Shipped:
     header: bytes | None
 
 
-def transaction_sections(view: View, seqs: Iterable[int]) -> tuple[Section, ...]:
+def transaction_sections(snapshot: Snapshot, seqs: Iterable[int]) -> tuple[Section, ...]:
     """Transaction information and statements of the shipping events among some events."""
     sections: list[Section] = []
-    for shipped in _shipped(view, seqs):
-        sections.append(_information(view, shipped))
+    for shipped in _shipped(snapshot, seqs):
+        sections.append(_information(snapshot, shipped))
         sections.append(_statement(shipped))
     return tuple(sections)
 
 
-def shipped_between(view: View, since: datetime, until: datetime) -> list[int]:
+def shipped_between(snapshot: Snapshot, since: datetime, until: datetime) -> list[int]:
     """The shipping events of a period, by event time."""
     time = event.c.event_time
     return list(
-        view.connection.scalars(
+        snapshot.connection.scalars(
             select(event.c.seq)
             .where(time >= since, time < until, event.c.biz_step == "shipping")
             .order_by(event.c.seq)
@@ -87,10 +87,10 @@ def shipped_between(view: View, since: datetime, until: datetime) -> list[int]:
     )
 
 
-def shipments_section(view: View, since: datetime, until: datetime) -> Section:
+def shipments_section(snapshot: Snapshot, since: datetime, until: datetime) -> Section:
     """How many shipments there were, and of how many the transaction information follows."""
     time = event.c.event_time
-    counted = view.connection.scalar(
+    counted = snapshot.connection.scalar(
         select(func.count())
         .select_from(event)
         .where(time >= since, time < until, event.c.biz_step == "shipping")
@@ -108,12 +108,12 @@ def shipments_section(view: View, since: datetime, until: datetime) -> Section:
     )
 
 
-def _shipped(view: View, seqs: Iterable[int]) -> Iterator[_Shipped]:
+def _shipped(snapshot: Snapshot, seqs: Iterable[int]) -> Iterator[_Shipped]:
     wanted = sorted(seqs)
-    shelves = Shelves(Hand(view))
+    shelves = Shelves(RawDriver(snapshot))
     shown = 0
     for at in range(0, len(wanted), IDS_PER_QUESTION):
-        rows = view.connection.execute(
+        rows = snapshot.connection.execute(
             select(event.c.seq, event.c.moment, event.c.payload, document.c.header)
             .select_from(event.outerjoin(document, document.c.id == event.c.document))
             .where(event.c.seq.in_(wanted[at : at + IDS_PER_QUESTION]))
@@ -127,18 +127,18 @@ def _shipped(view: View, seqs: Iterable[int]) -> Iterator[_Shipped]:
             yield _Shipped(seq, moment, shelves.event(seq, payload), header)
 
 
-def _information(view: View, shipped: _Shipped) -> Section:
+def _information(snapshot: Snapshot, shipped: _Shipped) -> Section:
     said = shipped.event
     numbers = ", ".join(one.id for one in said.biz_transactions or ())
-    packs = _count(view, _items_of(view, shipped.seq), shipped.moment)
-    facts = _product_facts(view, {gtin for gtin, _, _ in packs})
+    packs = _count(snapshot, _items_of(snapshot, shipped.seq), shipped.moment)
+    facts = _product_facts(snapshot, {gtin for gtin, _, _ in packs})
     return Section(
         title=INFORMATION,
         facts=(
             ("documents", numbers or "none"),
             ("date of transaction and shipment", said.event_time),
-            ("from", _party(view, said.sources)),
-            ("to", _party(view, said.destinations)),
+            ("from", _party(snapshot, said.sources)),
+            ("to", _party(snapshot, said.destinations)),
         ),
         columns=(
             "GTIN", *(title for title, _ in _PRODUCT_FACTS), "lot", "expiry", "containers",
@@ -179,8 +179,8 @@ def _texts(node: Node) -> Iterator[str]:
         yield from _texts(child)
 
 
-def _items_of(view: View, seq: int) -> list[int]:
-    rows = view.connection.execute(
+def _items_of(snapshot: Snapshot, seq: int) -> list[int]:
+    rows = snapshot.connection.execute(
         select(event_epc.c.block, event_epc.c.mask).where(
             event_epc.c.seq == seq, event_epc.c.role == int(Role.EPC)
         )
@@ -188,7 +188,7 @@ def _items_of(view: View, seq: int) -> list[int]:
     return [one for block, mask in rows for one in ids_of(block, mask)]
 
 
-def _count(view: View, items: list[int], moment: int) -> Counter[tuple[str, str, str]]:
+def _count(snapshot: Snapshot, items: list[int], moment: int) -> Counter[tuple[str, str, str]]:
     """(GTIN, lot, expiry) -> packs among the items and inside of them at that moment."""
     packs: Counter[tuple[str, str, str]] = Counter()
     for _ in range(LEVELS_MAX):
@@ -197,14 +197,14 @@ def _count(view: View, items: list[int], moment: int) -> Counter[tuple[str, str,
         inner: list[int] = []
         for at in range(0, len(items), IDS_PER_QUESTION):
             some = items[at : at + IDS_PER_QUESTION]
-            packs.update(_packs_among(view, some))
-            inner.extend(_inside(view, some, moment))
+            packs.update(_packs_among(snapshot, some))
+            inner.extend(_inside(snapshot, some, moment))
         items = inner
     return packs
 
 
-def _packs_among(view: View, items: list[int]) -> Iterator[tuple[str, str, str]]:
-    rows = view.connection.execute(
+def _packs_among(snapshot: Snapshot, items: list[int]) -> Iterator[tuple[str, str, str]]:
+    rows = snapshot.connection.execute(
         select(item.c.key, lot.c.code, lot.c.expiry)
         .select_from(item.outerjoin(lot, lot.c.id == item.c.lot))
         .where(item.c.id.in_(items))
@@ -214,19 +214,19 @@ def _packs_among(view: View, items: list[int]) -> Iterator[tuple[str, str, str]]
             yield key[4:18], code or "", expiry or ""
 
 
-def _inside(view: View, items: list[int], moment: int) -> Iterator[int]:
-    for stay in stays_in(Hand(view), items):
+def _inside(snapshot: Snapshot, items: list[int], moment: int) -> Iterator[int]:
+    for stay in stays_in(RawDriver(snapshot), items):
         if stay.since <= moment <= stay.until:
             yield stay.child
 
 
-def _party(view: View, parties: Iterable[Party] | None) -> str:
+def _party(snapshot: Snapshot, parties: Iterable[Party] | None) -> str:
     """The owner among sources or destinations, with name and address."""
     owner = owner_among(parties)
     if owner is None:
         return "not told"
     key = canonical_key(owner)
-    told = _attributes(view, [key])
+    told = _attributes(snapshot, [key])
     said = [told[key, name] for name in _PLACE_FACTS if (key, name) in told]
     return ", ".join([*said, key.replace("/414/", "GLN ").replace("/417/", "GLN ")])
 
@@ -237,15 +237,15 @@ def owner_among(parties: Iterable[Party] | None) -> str | None:
     return by_type.get("owning_party") or next(iter(by_type.values()), None)
 
 
-def _product_facts(view: View, gtins: set[str]) -> dict[tuple[str, str], str]:
-    return _attributes(view, sorted(f"/01/{gtin}" for gtin in gtins))
+def _product_facts(snapshot: Snapshot, gtins: set[str]) -> dict[tuple[str, str], str]:
+    return _attributes(snapshot, sorted(f"/01/{gtin}" for gtin in gtins))
 
 
-def _attributes(view: View, keys: list[str]) -> dict[tuple[str, str], str]:
+def _attributes(snapshot: Snapshot, keys: list[str]) -> dict[tuple[str, str], str]:
     """(key, last word of the attribute's name) -> value, of master data."""
     told: dict[tuple[str, str], str] = {}
     for at in range(0, len(keys), IDS_PER_QUESTION):
-        rows = view.connection.execute(
+        rows = snapshot.connection.execute(
             select(master_data.c.key, master_data_attribute.c.name, master_data_attribute.c.value)
             .join(
                 master_data_attribute,

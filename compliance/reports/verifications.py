@@ -9,31 +9,38 @@ import msgspec
 from sqlalchemy import select
 
 from compliance.reports.sheet import Section
-from epcis.store.columns import microseconds, moment_of
-from verification.tables import doubt, lot_state, saleable_return, verification_request
-from verification.verdict import LotState
+from epcis.database.columns import microseconds, moment_of
+from verification.decision.verdict import LotState
+from verification.registry.pack_tables import (
+    doubt,
+    lot_state,
+    saleable_return,
+    verification_request,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from epcis.store.database import View
+    from epcis.database.transactions import Snapshot
 
 ROWS_MAX = 2_000
 
 
-def inspection_sections(view: View, since: datetime, until: datetime) -> tuple[Section, ...]:
+def inspection_sections(
+    snapshot: Snapshot, since: datetime, until: datetime
+) -> tuple[Section, ...]:
     """Questions put to partners, saleable returns, and what stands in quarantine now."""
     return (
-        requests_section(view, since, until),
-        returns_section(view, since, until),
-        quarantine_section(view),
+        requests_section(snapshot, since, until),
+        returns_section(snapshot, since, until),
+        quarantine_section(snapshot),
     )
 
 
-def requests_section(view: View, since: datetime, until: datetime) -> Section:
+def requests_section(snapshot: Snapshot, since: datetime, until: datetime) -> Section:
     """Questions put to manufacturers and repackagers, who owe an answer within 24 hours."""
     table = verification_request.c
-    rows = view.connection.execute(
+    rows = snapshot.connection.execute(
         select(verification_request)
         .where(table.asked_us >= microseconds(since), table.asked_us < microseconds(until))
         .order_by(table.asked_us, table.corr_uuid)
@@ -69,10 +76,10 @@ def _request(row: Any) -> tuple[str, ...]:  # noqa: ANN401  # a row of verificat
     )
 
 
-def returns_section(view: View, since: datetime, until: datetime) -> Section:
+def returns_section(snapshot: Snapshot, since: datetime, until: datetime) -> Section:
     """Saleable returns and how each was decided (582(c)(4)(D))."""
     table = saleable_return.c
-    rows = view.connection.execute(
+    rows = snapshot.connection.execute(
         select(table.id, table.at_us, table.gtin, table.serial, table.decision)
         .where(table.at_us >= microseconds(since), table.at_us < microseconds(until))
         .order_by(table.at_us, table.id)
@@ -88,10 +95,10 @@ def returns_section(view: View, since: datetime, until: datetime) -> Section:
     )
 
 
-def quarantine_section(view: View) -> Section:
+def quarantine_section(snapshot: Snapshot) -> Section:
     """Packs and lots that are stopped now: suspect, illegitimate, held, recalled."""
-    doubts = view.connection.execute(select(doubt)).all()
-    lots = view.connection.execute(
+    doubts = snapshot.connection.execute(select(doubt)).all()
+    lots = snapshot.connection.execute(
         select(lot_state).where(lot_state.c.state != LotState.ACTIVE.value)
     ).all()
     rows = [

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from compliance.dossier.dossier_tables import export_job
 from compliance.dossier.jobs import file_of
-from compliance.dossier.tables import export_job
 from compliance.retention.ended import erase_rows, tally
 from compliance.retention.held import Held
 from compliance.retention.hold import lock_holds
@@ -22,9 +22,9 @@ from epcis.archive.documents import deposit_documents, due_documents
 from epcis.archive.erase import erase, records_of, sweep
 from epcis.archive.parquet import EVENTS
 from epcis.archive.reading import files
-from epcis.store.bulk import Hand
-from epcis.store.columns import microseconds
-from epcis.store.database import Act
+from epcis.database.columns import microseconds
+from epcis.database.raw_driver import RawDriver
+from epcis.database.transactions import Transaction
 from epcis.store.named import ids_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
     from epcis.archive.reading import ArchiveFile
-    from epcis.store.database import Store, View
+    from epcis.database.transactions import Snapshot, Store
 
 _RECORDED = "SELECT max(record_time) FROM event WHERE archive = ?"
 _EXPIRY = "SELECT max(l.expiry) FROM item i JOIN lot l ON l.id = i.lot WHERE i.id BETWEEN ? AND ?"
@@ -88,15 +88,15 @@ class Duty:
     def plan(self) -> list[Line]:
         """What `run` would do now. Changes nothing. Raises StoreAway."""
         lines = []
-        with self.store.read() as view:
+        with self.store.read() as snapshot:
             for rule in self.policy.rules:
                 if rule.archive_after is not None:
-                    lines.append(self._to_archive(view, rule, rule.archive_after))
+                    lines.append(self._to_archive(snapshot, rule, rule.archive_after))
                 if rule.erase_after is not None and rule.record in ARCHIVABLE:
-                    lines.append(self._files_over(view, rule, rule.erase_after)[0])
+                    lines.append(self._files_over(snapshot, rule, rule.erase_after)[0])
                 elif rule.erase_after is not None:
                     before = rule.erase_after.before(self.now)
-                    found = tally(view, rule.record, before)
+                    found = tally(snapshot, rule.record, before)
                     line = Line(rule.record, "erase", before, found.due, found.held)
                     lines.append(line)
         return lines
@@ -118,17 +118,17 @@ class Duty:
                 lines.append(self._erase_rows(rule, rule.erase_after, progress))
         return lines
 
-    def _to_archive(self, view: View, rule: Rule, after: Period) -> Line:
+    def _to_archive(self, snapshot: Snapshot, rule: Rule, after: Period) -> Line:
         line = Line(rule.record, "archive", after.before(self.now))
         held = Held()
         if rule.record is Record.EVENTS:
-            for seqs in due_events(view, line.before):
-                self._count(line, len(seqs), held.events(view, seqs))
+            for seqs in due_events(snapshot, line.before):
+                self._count(line, len(seqs), held.events(snapshot, seqs))
             return line
         events_after = self.policy.rule(Record.EVENTS).archive_after
         events_before = events_after.before(self.now) if events_after else _NEVER
-        for ids in due_documents(view, line.before, events_before):
-            self._count(line, len(ids), held.documents(view, ids))
+        for ids in due_documents(snapshot, line.before, events_before):
+            self._count(line, len(ids), held.documents(snapshot, ids))
         return line
 
     @staticmethod
@@ -137,8 +137,8 @@ class Duty:
         line.held.update(held.values())
 
     def _archive(self, rule: Rule, after: Period, progress: Callable[[str, int], None]) -> Line:
-        with self.store.read() as view:
-            line = self._to_archive(view, rule, after)
+        with self.store.read() as snapshot:
+            line = self._to_archive(snapshot, rule, after)
         held = Held()
         line.entries = 0
 
@@ -155,23 +155,27 @@ class Duty:
             line.files.extend(deposit_documents(depositor, line.before))
         return line
 
-    def _files_over(self, view: View, rule: Rule, after: Period) -> tuple[Line, list[ArchiveFile]]:
+    def _files_over(
+        self, snapshot: Snapshot, rule: Rule, after: Period
+    ) -> tuple[Line, list[ArchiveFile]]:
         """The files of the archive whose whole content is over and not held."""
         line = Line(rule.record, "erase", after.before(self.now))
         over = []
         held = Held()
-        for file in files(view, holds=rule.record.value):
+        for file in files(snapshot, holds=rule.record.value):
             if file.erased is not None or file.restored is not None:
                 continue
-            if file.newest >= line.before or _recorded_us(view, file) >= microseconds(line.before):
+            if file.newest >= line.before or _recorded_us(snapshot, file) >= microseconds(
+                line.before
+            ):
                 continue
-            records = records_of(view, file)
+            records = records_of(snapshot, file)
             covers = held.events if file.holds == EVENTS else held.documents
-            kept = covers(view, records)
+            kept = covers(snapshot, records)
             if kept:
                 line.held.update(kept.values())
                 line.held[BESIDE] += len(records) - len(kept)
-            elif self._is_too_young(view, rule, file, records):
+            elif self._is_too_young(snapshot, rule, file, records):
                 line.held[TOO_YOUNG] += len(records)
             else:
                 line.entries += len(records)
@@ -180,13 +184,13 @@ class Duty:
         return line, over
 
     def _is_too_young(
-        self, view: View, rule: Rule, file: ArchiveFile, records: Sequence[int]
+        self, snapshot: Snapshot, rule: Rule, file: ArchiveFile, records: Sequence[int]
     ) -> bool:
         """Whether the packs of a file expired too recently for the law."""
         law = LAW.get(rule.record)
         if law is None or law.after_expiry is None or rule.because:
             return False
-        hand = Hand(view)
+        hand = RawDriver(snapshot)
         seqs = list(records)
         if file.holds != EVENTS:
             rows = hand.all_in("SELECT seq FROM event WHERE document", seqs)
@@ -195,8 +199,8 @@ class Duty:
         return latest_expiry(hand, seqs) >= day
 
     def _erase_files(self, rule: Rule, after: Period, progress: Callable[[str, int], None]) -> Line:
-        with self.store.read() as view:
-            line, over = self._files_over(view, rule, after)
+        with self.store.read() as snapshot:
+            line, over = self._files_over(snapshot, rule, after)
         line.entries = 0
         for file in over:
             covers = _covers_events if file.holds == EVENTS else _covers_documents
@@ -207,8 +211,10 @@ class Duty:
 
     def _erase_rows(self, rule: Rule, after: Period, progress: Callable[[str, int], None]) -> Line:
         before = after.before(self.now)
-        with self.store.read() as view:
-            line = Line(rule.record, "erase", before, held=tally(view, rule.record, before).held)
+        with self.store.read() as snapshot:
+            line = Line(
+                rule.record, "erase", before, held=tally(snapshot, rule.record, before).held
+            )
         acts = erase_rows(
             self.store, rule, before, by=self.by, now=self.now, gone=self._take_dossiers
         )
@@ -224,7 +230,7 @@ class Duty:
                 file_of(self.exports, row.id).unlink(missing_ok=True)
 
 
-def latest_expiry(hand: Hand, seqs: Sequence[int]) -> str:
+def latest_expiry(hand: RawDriver, seqs: Sequence[int]) -> str:
     """The latest expiry day (ISO 8601) of the packs that events name or that were inside of that.
 
     Neighbours in the dictionary of items may count too: rather too late than too early. Empty
@@ -243,24 +249,24 @@ def latest_expiry(hand: Hand, seqs: Sequence[int]) -> str:
     return max(days, default="")
 
 
-def _expiry_in(hand: Hand, block: int) -> str:
+def _expiry_in(hand: RawDriver, block: int) -> str:
     first = block * _ITEMS_PER_BLOCK
     row = hand.one(_EXPIRY, (first, first + _ITEMS_PER_BLOCK - 1))
     return (row[0] if row is not None else None) or ""
 
 
-def _recorded_us(view: View, file: ArchiveFile) -> int:
-    row = Hand(view).one(_RECORDED, (file.id,)) if file.holds == EVENTS else None
+def _recorded_us(snapshot: Snapshot, file: ArchiveFile) -> int:
+    row = RawDriver(snapshot).one(_RECORDED, (file.id,)) if file.holds == EVENTS else None
     return (row[0] if row is not None else None) or 0
 
 
-def _covers_events(view: View, seqs: Sequence[int]) -> dict[int, str]:
-    if isinstance(view, Act):
-        lock_holds(view)
-    return Held().events(view, seqs)
+def _covers_events(snapshot: Snapshot, seqs: Sequence[int]) -> dict[int, str]:
+    if isinstance(snapshot, Transaction):
+        lock_holds(snapshot)
+    return Held().events(snapshot, seqs)
 
 
-def _covers_documents(view: View, ids: Sequence[int]) -> dict[int, str]:
-    if isinstance(view, Act):
-        lock_holds(view)
-    return Held().documents(view, ids)
+def _covers_documents(snapshot: Snapshot, ids: Sequence[int]) -> dict[int, str]:
+    if isinstance(snapshot, Transaction):
+        lock_holds(snapshot)
+    return Held().documents(snapshot, ids)

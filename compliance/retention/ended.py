@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import BigInteger, Column, ColumnElement, Table, delete, insert, select, tuple_
 
-from compliance.dossier.tables import export_job
+from compliance.dossier.dossier_tables import export_job
+from compliance.duty_tables import browser_session, service_time, sign_in_link
 from compliance.retention.hold import lock_holds, open_holds, packs_of_case
 from compliance.retention.policy import Record
-from compliance.retention.tables import erasure
-from compliance.tables import browser_session, service_time, sign_in_link
+from compliance.retention.retention_tables import erasure
+from epcis.database.columns import Instant, microseconds
+from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.register import subject_of
-from epcis.query.tables import ended_page_token
-from epcis.store.bulk import Hand
-from epcis.store.columns import Instant, microseconds
+from epcis.query.query_tables import ended_page_token
+from epcis.store.event_tables import capture_job, outbox
 from epcis.store.proved import Register, proof_of
-from epcis.store.tables import capture_job, outbox
-from verification.fmd.alert import Status
-from verification.tables import (
+from verification.alerts.alert import Status
+from verification.registry.pack_tables import (
     alert,
     alert_step,
     bulk,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from compliance.retention.hold import Hold
     from compliance.retention.policy import Rule
-    from epcis.store.database import Act, Store, View
+    from epcis.database.transactions import Snapshot, Store, Transaction
 
 ROWS_PER_ACT = 1_000
 _CONTENT = (
@@ -126,8 +126,8 @@ class _Order(NamedTuple):
 class _Covering:
     """Which open hold covers a row."""
 
-    def __init__(self, view: View) -> None:
-        self._holds = [(hold, _packs_of(view, hold)) for hold in open_holds(view)]
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._holds = [(hold, _packs_of(snapshot, hold)) for hold in open_holds(snapshot)]
 
     def hold_on(self, kept: Kept, row: Any) -> str | None:  # noqa: ANN401  # a row of its table
         """The id of the first hold that covers it; what cannot be told apart is covered."""
@@ -146,11 +146,11 @@ class _Covering:
         return None
 
 
-def tally(view: View, record: Record, before: datetime) -> Tally:
+def tally(snapshot: Snapshot, record: Record, before: datetime) -> Tally:
     """How many rows of a class are over; nothing is changed."""
-    found, covering = Tally(), _Covering(view)
+    found, covering = Tally(), _Covering(snapshot)
     for kept in TABLES[record]:
-        for row in view.connection.execution_options(yield_per=ROWS_PER_ACT).execute(
+        for row in snapshot.connection.execution_options(yield_per=ROWS_PER_ACT).execute(
             _over(kept, before)
         ):
             hold = covering.hold_on(kept, row)
@@ -177,16 +177,16 @@ def erase_rows(
     for kept in TABLES[rule.record]:
         held = 0
         while True:
-            with store.write(now, long=True) as act:
-                _one_at_a_time(act)
-                covering = _Covering(act)
-                rows = act.connection.execute(
+            with store.write(now, long=True) as tx:
+                _one_at_a_time(tx)
+                covering = _Covering(tx)
+                rows = tx.connection.execute(
                     _over(kept, before).offset(held).limit(ROWS_PER_ACT)
                 ).all()
                 free = [row for row in rows if covering.hold_on(kept, row) is None]
                 if free:
-                    _certify(act, _Order(rule, before, by), kept.table, free)
-                    _delete(act, kept, free)
+                    _certify(tx, _Order(rule, before, by), kept.table, free)
+                    _delete(tx, kept, free)
                 # A crash up to here leaves all of them, after it their certificate.
             held += len(rows) - len(free)
             if free:
@@ -196,11 +196,11 @@ def erase_rows(
                 break
 
 
-def _one_at_a_time(act: Act) -> None:
+def _one_at_a_time(tx: Transaction) -> None:
     """Let no other run destroy the same rows, nor a hold be opened, beside this act."""
-    if not act.is_sqlite:
-        act.connection.exec_driver_sql("LOCK TABLE erasure IN SHARE ROW EXCLUSIVE MODE")
-    lock_holds(act)
+    if not tx.is_sqlite:
+        tx.connection.exec_driver_sql("LOCK TABLE erasure IN SHARE ROW EXCLUSIVE MODE")
+    lock_holds(tx)
 
 
 def _over(kept: Kept, before: datetime) -> Any:  # noqa: ANN401  # a SELECT of all its columns
@@ -227,9 +227,9 @@ def _comparable(value: Any) -> Any:  # noqa: ANN401  # a time as some column has
     return microseconds(value) if isinstance(value, datetime) else value
 
 
-def _packs_of(view: View, hold: Hold) -> set[tuple[str, str, str]]:
+def _packs_of(snapshot: Snapshot, hold: Hold) -> set[tuple[str, str, str]]:
     matter = hold.matter
-    packs = packs_of_case(view, matter.case_id) if matter.case_id is not None else set()
+    packs = packs_of_case(snapshot, matter.case_id) if matter.case_id is not None else set()
     if matter.gtin is not None:
         packs.add((matter.gtin, matter.lot or "", matter.serial or ""))
     return packs
@@ -247,7 +247,7 @@ def _names(kept: Kept, row: Any, packs: set[tuple[str, str, str]]) -> bool:  # n
     )
 
 
-def _certify(act: Act, order: _Order, table: Table, rows: Sequence[Any]) -> None:
+def _certify(tx: Transaction, order: _Order, table: Table, rows: Sequence[Any]) -> None:
     """Write the certificate of what goes, and its entry of the log."""
     digest = sha256()
     for row in rows:
@@ -259,31 +259,31 @@ def _certify(act: Act, order: _Order, table: Table, rows: Sequence[Any]) -> None
         "rule": json.dumps(order.rule.as_dict(), sort_keys=True),
         "digest": digest.hexdigest(),
     }
-    act.connection.execute(insert(erasure).values(at=act.now, before=order.before, **said))
+    tx.connection.execute(insert(erasure).values(at=tx.now, before=order.before, **said))
     entry = {"act": "erased", "table": table.name, "before": order.before.isoformat(), **said}
-    act.log(LeafKind.SETTING, json.dumps(entry, sort_keys=True).encode())
+    tx.log(LeafKind.SETTING, json.dumps(entry, sort_keys=True).encode())
 
 
 def _plain(value: object) -> str:
     return bytes(value).hex() if isinstance(value, bytes | memoryview) else str(value)
 
 
-def _delete(act: Act, kept: Kept, rows: Sequence[Any]) -> None:
+def _delete(tx: Transaction, kept: Kept, rows: Sequence[Any]) -> None:
     primary = list(kept.table.primary_key)
     keys = [tuple(getattr(row, column.name) for column in primary) for row in rows]
     if kept.parts is not None:
         table, named = kept.parts.table, kept.parts.in_([key[0] for key in keys])
-        parts = act.connection.execute(select(*table.primary_key).where(named)).all()
-        _forget(act, table, parts)
-        act.connection.execute(delete(table).where(named))
-    _forget(act, kept.table, keys)
+        parts = tx.connection.execute(select(*table.primary_key).where(named)).all()
+        _forget(tx, table, parts)
+        tx.connection.execute(delete(table).where(named))
+    _forget(tx, kept.table, keys)
     here = primary[0].in_([key[0] for key in keys])
     if len(primary) > 1:
         here = tuple_(*primary).in_(keys)
-    act.connection.execute(delete(kept.table).where(here))
+    tx.connection.execute(delete(kept.table).where(here))
 
 
-def _forget(act: Act, table: Any, keys: Sequence[Any]) -> None:  # noqa: ANN401  # a Table
+def _forget(tx: Transaction, table: Any, keys: Sequence[Any]) -> None:  # noqa: ANN401  # a Table
     """Erase what the log holds of the content of a register's rows; its hashes stay."""
     if isinstance(proof_of(table), Register):
-        Hand(act).run_many(_CONTENT, [(subject_of(table, key),) for key in keys])
+        RawDriver(tx).run_many(_CONTENT, [(subject_of(table, key),) for key in keys])

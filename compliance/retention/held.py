@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from compliance.retention.hold import Hold, Matter, open_holds, packs_of_case
-from epcis.store.bulk import Hand
-from epcis.store.columns import microseconds, pack_key
+from epcis.database.columns import microseconds, pack_key
+from epcis.database.raw_driver import RawDriver
 from epcis.store.named import masks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from epcis.store.database import View
+    from epcis.database.transactions import Snapshot
 
 _BY_KEY = "SELECT id FROM item_key WHERE key = ?"
 _BY_LOT = "SELECT i.id FROM item i JOIN lot l ON l.id = i.lot WHERE l.gtin = ? AND l.code = ?"
@@ -33,7 +33,7 @@ _DOCUMENTS = (
     " WHERE e.document = d.id) FROM document d WHERE d.id"
 )
 _SERIAL_SHAPES = (b"\x01", b"\x02")
-"""How the packed key of a pack begins, before its GTIN; see epcis.store.columns."""
+"""How the packed key of a pack begins, before its GTIN; see epcis.database.columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +57,16 @@ class Held:
         self.holds: list[Hold] = []
         self._covered: list[_Covered] = []
 
-    def _look(self, view: View) -> None:
-        holds = open_holds(view)
+    def _look(self, snapshot: Snapshot) -> None:
+        holds = open_holds(snapshot)
         if holds != self.holds:
-            self._covered = [_cover(view, Hand(view), hold) for hold in holds]
+            self._covered = [_cover(snapshot, RawDriver(snapshot), hold) for hold in holds]
             self.holds = holds
 
-    def events(self, view: View, seqs: Sequence[int]) -> dict[int, str]:
+    def events(self, snapshot: Snapshot, seqs: Sequence[int]) -> dict[int, str]:
         """event.seq -> id of the first hold that covers it."""
-        self._look(view)
-        hand = Hand(view)
+        self._look(snapshot)
+        hand = RawDriver(snapshot)
         found: dict[int, str] = {}
         for one in self._covered:
             left = [seq for seq in seqs if seq not in found]
@@ -74,14 +74,14 @@ class Held:
                 found[seq] = one.hold.id
         return found
 
-    def documents(self, view: View, ids: Sequence[int]) -> dict[int, str]:
+    def documents(self, snapshot: Snapshot, ids: Sequence[int]) -> dict[int, str]:
         """document.id -> id of a hold that covers it or one of its events."""
-        self._look(view)
+        self._look(snapshot)
         if not self.holds:
             return {}
-        hand = Hand(view)
+        hand = RawDriver(snapshot)
         events = hand.all_in(_OF_DOCUMENTS, list(ids))
-        held = self.events(view, [seq for _, seq in events])
+        held = self.events(snapshot, [seq for _, seq in events])
         found = {number: held[seq] for number, seq in events if seq in held}
         for number, received, party, told, own in hand.all_in(_DOCUMENTS, list(ids)):
             for hold in self.holds:
@@ -94,11 +94,11 @@ class Held:
         return found
 
 
-def _cover(view: View, hand: Hand, hold: Hold) -> _Covered:
+def _cover(snapshot: Snapshot, hand: RawDriver, hold: Hold) -> _Covered:
     matter = hold.matter
     packs: set[tuple[str, str, str]] = set()
     if matter.case_id is not None:
-        packs |= packs_of_case(view, matter.case_id)
+        packs |= packs_of_case(snapshot, matter.case_id)
     if matter.gtin is not None:
         packs.add((matter.gtin, matter.lot or "", matter.serial or ""))
     ids = (item for pack in sorted(packs) for item in _items_of(hand, *pack))
@@ -106,7 +106,7 @@ def _cover(view: View, hand: Hand, hold: Hold) -> _Covered:
     return _Covered(hold, _with_containers(hand, ids), frozenset(classes))
 
 
-def _items_of(hand: Hand, gtin: str, lot: str, serial: str) -> Iterator[int]:
+def _items_of(hand: RawDriver, gtin: str, lot: str, serial: str) -> Iterator[int]:
     if serial:
         yield from (row[0] for row in hand.all(_BY_KEY, (pack_key(f"/01/{gtin}/21/{serial}"),)))
     elif lot:
@@ -118,7 +118,7 @@ def _items_of(hand: Hand, gtin: str, lot: str, serial: str) -> Iterator[int]:
             yield from (row[0] for row in hand.stream(_BY_GTIN, (shape + head, shape + after)))
 
 
-def _with_containers(hand: Hand, ids: Iterable[int]) -> dict[int, int]:
+def _with_containers(hand: RawDriver, ids: Iterable[int]) -> dict[int, int]:
     """These items and everything that one of them was ever in, as block -> mask."""
     covered: dict[int, int] = {}
     fresh = masks_of(ids)
@@ -137,7 +137,7 @@ def _with_containers(hand: Hand, ids: Iterable[int]) -> dict[int, int]:
     return covered
 
 
-def _events_of(hand: Hand, covered: _Covered, seqs: list[int]) -> set[int]:
+def _events_of(hand: RawDriver, covered: _Covered, seqs: list[int]) -> set[int]:
     """Which of these events a hold covers: all that it says must fit."""
     matter = covered.hold.matter
     found = set(seqs)

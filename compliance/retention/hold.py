@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select, update
 
-from compliance.retention.tables import legal_hold
-from compliance.tables import case_file, recall
+from compliance.duty_tables import case_file, recall
+from compliance.retention.retention_tables import legal_hold
 from epcis.ledger.entry import LeafKind
 from schemas.gs1.keys import Gln, Gtin
 from schemas.refusal import Refused
-from verification.tables import doubt
+from verification.registry.pack_tables import doubt
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from epcis.store.database import Act, Store, View
+    from epcis.database.transactions import Snapshot, Store, Transaction
 
 REASON_CHARS_MAX = 2000
 LOT_CHARS_MAX = SERIAL_CHARS_MAX = 20
@@ -143,73 +143,73 @@ class Hold:
 def open_hold(store: Store, matter: Matter, *, reason: str, by: str, now: datetime) -> Hold:
     """Hold a matter from this moment on. Raises HoldRefused, StoreAway, StoreFull."""
     _need_reason(reason)
-    with store.write(now) as act:
-        if matter.case_id is not None and not packs_of_case(act, matter.case_id):
+    with store.write(now) as tx:
+        if matter.case_id is not None and not packs_of_case(tx, matter.case_id):
             raise HoldRefused(
                 f"no case, recall or investigation {matter.case_id}: hold by GTIN and lot instead"
             )
-        if len(open_holds(act)) >= HOLDS_MAX:
+        if len(open_holds(tx)) >= HOLDS_MAX:
             raise HoldRefused(f"{HOLDS_MAX} holds are open: release what is settled first")
-        hold = Hold(f"H-{now:%Y%m%d}-{secrets.token_hex(4)}", reason.strip(), matter, act.now, by)
+        hold = Hold(f"H-{now:%Y%m%d}-{secrets.token_hex(4)}", reason.strip(), matter, tx.now, by)
         said = {one.name: getattr(matter, one.name) for one in fields(matter)}
-        act.connection.execute(
+        tx.connection.execute(
             insert(legal_hold).values(
-                id=hold.id, reason=hold.reason, opened=act.now, opened_by=by, **said
+                id=hold.id, reason=hold.reason, opened=tx.now, opened_by=by, **said
             )
         )
-        _log(act, "opened", hold.id, reason=hold.reason, by=by)
+        _log(tx, "opened", hold.id, reason=hold.reason, by=by)
     return hold
 
 
 def release_hold(store: Store, hold_id: str, *, why: str, by: str, now: datetime) -> Hold:
     """End a hold; its record stays. Raises HoldRefused, StoreAway, StoreFull."""
     _need_reason(why)
-    with store.write(now) as act:
-        found = find_hold(act, hold_id)
+    with store.write(now) as tx:
+        found = find_hold(tx, hold_id)
         if found is None:
             raise HoldRefused(f"no hold {hold_id}: packtrail hold list")
         if found.released is not None:
             raise HoldRefused(f"{hold_id} was released on {found.released:%Y-%m-%d}")
-        act.connection.execute(
+        tx.connection.execute(
             update(legal_hold)
             .where(legal_hold.c.id == hold_id)
-            .values(released=act.now, released_by=by, released_why=why.strip())
+            .values(released=tx.now, released_by=by, released_why=why.strip())
         )
-        _log(act, "released", hold_id, why=why.strip(), by=by)
-        released = find_hold(act, hold_id)
+        _log(tx, "released", hold_id, why=why.strip(), by=by)
+        released = find_hold(tx, hold_id)
     assert released is not None, "a released hold keeps its record"
     return released
 
 
-def lock_holds(act: Act) -> None:
+def lock_holds(tx: Transaction) -> None:
     """Let no hold be opened beside this act: what it destroys was not held when it ended."""
-    if not act.is_sqlite:
-        act.connection.exec_driver_sql("LOCK TABLE legal_hold IN SHARE MODE")
+    if not tx.is_sqlite:
+        tx.connection.exec_driver_sql("LOCK TABLE legal_hold IN SHARE MODE")
 
 
-def find_hold(view: View, hold_id: str) -> Hold | None:
+def find_hold(snapshot: Snapshot, hold_id: str) -> Hold | None:
     """A hold by its id."""
-    row = view.connection.execute(select(legal_hold).where(legal_hold.c.id == hold_id)).first()
+    row = snapshot.connection.execute(select(legal_hold).where(legal_hold.c.id == hold_id)).first()
     return None if row is None else _hold(row)
 
 
-def list_holds(view: View) -> list[Hold]:
+def list_holds(snapshot: Snapshot) -> list[Hold]:
     """All holds, newest first."""
     statement = select(legal_hold).order_by(legal_hold.c.opened.desc(), legal_hold.c.id)
-    return [_hold(row) for row in view.connection.execute(statement)]
+    return [_hold(row) for row in snapshot.connection.execute(statement)]
 
 
-def open_holds(view: View) -> list[Hold]:
+def open_holds(snapshot: Snapshot) -> list[Hold]:
     """The holds that are open, oldest first."""
     statement = (
         select(legal_hold)
         .where(legal_hold.c.released.is_(None))
         .order_by(legal_hold.c.opened, legal_hold.c.id)
     )
-    return [_hold(row) for row in view.connection.execute(statement)]
+    return [_hold(row) for row in snapshot.connection.execute(statement)]
 
 
-def packs_of_case(view: View, case_id: str) -> set[tuple[str, str, str]]:
+def packs_of_case(snapshot: Snapshot, case_id: str) -> set[tuple[str, str, str]]:
     """(GTIN-14, lot, serial) of what a case, recall or investigation is about; empty is any."""
     found: set[tuple[str, str, str]] = set()
     for table, key, names in (
@@ -218,7 +218,7 @@ def packs_of_case(view: View, case_id: str) -> set[tuple[str, str, str]]:
         (recall, recall.c.id, ("gtin", "lot")),
     ):
         columns = [table.c[name] for name in names]
-        for row in view.connection.execute(select(*columns).where(key == case_id)):
+        for row in snapshot.connection.execute(select(*columns).where(key == case_id)):
             found.add((row[0], row[1], row[2] if len(row) > len(("gtin", "lot")) else ""))
     return {pack for pack in found if pack[0]}
 
@@ -236,6 +236,6 @@ def _need_reason(reason: str) -> None:
         raise HoldRefused(f"the reason has {len(reason)} characters, at most {REASON_CHARS_MAX}")
 
 
-def _log(act: Act, deed: str, hold_id: str, **said: str) -> None:
+def _log(tx: Transaction, deed: str, hold_id: str, **said: str) -> None:
     entry = {"act": f"hold-{deed}", "hold": hold_id, **said}
-    act.log(LeafKind.SETTING, json.dumps(entry, sort_keys=True).encode())
+    tx.log(LeafKind.SETTING, json.dumps(entry, sort_keys=True).encode())

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
-from compliance.cases import (
+from compliance.cases.cases import (
     WORDS_CHARACTERS_MAX,
     CaseKind,
     CaseRefused,
@@ -17,9 +17,9 @@ from compliance.cases import (
     open_case,
     take_step,
 )
-from compliance.form_3911 import form_3911
-from compliance.names import product_attributes
-from epcis.desk import Caller, Problem, needs, now_of, store_of
+from compliance.cases.form_3911 import form_3911
+from compliance.partners.names import product_attributes
+from epcis.http_context import Caller, Problem, needs, now_of, store_of
 from schemas.gs1.keys import Gtin
 
 router = APIRouter(prefix="/cases", tags=["cases"])
@@ -61,8 +61,8 @@ def open_(request: Request, caller: MayStop, body: Wanted) -> dict[str, Any]:
     said = body.model_dump()
     wanted = NewCase(**{**said, "kind": CaseKind(body.kind), "gtin": gtin})
     try:
-        with store_of(request).write(now_of(request)) as act:
-            return open_case(act, wanted, by=caller.name).as_dict()
+        with store_of(request).write(now_of(request)) as tx:
+            return open_case(tx, wanted, by=caller.name).as_dict()
     except CaseRefused as refused:
         raise Problem(422, "Case not opened", str(refused)) from None
 
@@ -71,16 +71,16 @@ def open_(request: Request, caller: MayStop, body: Wanted) -> dict[str, Any]:
 def list_(request: Request, caller: MayRead) -> list[dict[str, Any]]:
     """The newest cases, newest first."""
     _house_only(caller)
-    with store_of(request).read() as view:
-        return [one.as_dict() for one in list_cases(view)]
+    with store_of(request).read() as snapshot:
+        return [one.as_dict() for one in list_cases(snapshot)]
 
 
 @router.get("/{case_id}")
 def show(request: Request, caller: MayRead, case_id: str) -> dict[str, Any]:
     """One case with its steps."""
     _house_only(caller)
-    with store_of(request).read() as view:
-        found = find_case(view, case_id)
+    with store_of(request).read() as snapshot:
+        found = find_case(snapshot, case_id)
     if found is None:
         raise Problem(404, "No such case", f"there is no case {case_id}; GET /cases lists them")
     return found.as_dict()
@@ -91,11 +91,11 @@ def step(request: Request, caller: MayStop, case_id: str, body: Taken) -> dict[s
     """Take a case further: quarantined, investigating, cleared, illegitimate, notices given."""
     _house_only(caller)
     try:
-        with store_of(request).write(now_of(request)) as act:
-            if find_case(act, case_id) is None:
+        with store_of(request).write(now_of(request)) as tx:
+            if find_case(tx, case_id) is None:
                 raise Problem(404, "No such case", f"there is no case {case_id}")
             moved = take_step(
-                act, case_id, body.act, by=caller.name, note=body.note, incident=body.incident
+                tx, case_id, body.act, by=caller.name, note=body.note, incident=body.incident
             )
     except CaseRefused as refused:
         raise Problem(409, "Not possible", str(refused)) from None
@@ -108,11 +108,11 @@ def form(
 ) -> list[dict[str, Any]]:
     """Form FDA 3911 about a case, filled as far as the case and the master data go."""
     _house_only(caller)
-    with store_of(request).read() as view:
-        found = find_case(view, case_id)
+    with store_of(request).read() as snapshot:
+        found = find_case(snapshot, case_id)
         if found is None:
             raise Problem(404, "No such case", f"there is no case {case_id}")
-        master = product_attributes(view, found.gtin)
+        master = product_attributes(snapshot, found.gtin)
     try:
         filled = form_3911(found, master, edition=edition, report_type=report)
     except LookupError as fault:

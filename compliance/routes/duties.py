@@ -8,15 +8,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
-from compliance.audits import AuditRefused, close_audit, list_audits, plan_audit
-from compliance.licences import (
+from compliance.partners.audits import AuditRefused, close_audit, list_audits, plan_audit
+from compliance.partners.licences import (
     LicenceRefused,
     end_licence,
     enter_licence,
     licence_from,
     licences,
 )
-from epcis.desk import Caller, Problem, needs, now_of, store_of
+from epcis.http_context import Caller, Problem, needs, now_of, store_of
 
 router = APIRouter(tags=["duties"])
 
@@ -69,24 +69,24 @@ def enter(request: Request, caller: MayEnter, body: WantedLicence) -> dict[str, 
         wanted = licence_from(body.model_dump())
     except LicenceRefused as refused:
         raise Problem(422, "Licence not entered", str(refused)) from None
-    with store_of(request).write(now_of(request)) as act:
-        return enter_licence(act, wanted, by=caller.name).as_dict()
+    with store_of(request).write(now_of(request)) as tx:
+        return enter_licence(tx, wanted, by=caller.name).as_dict()
 
 
 @router.get("/partners/licences")
 def list_licences(request: Request, caller: MayRead, gln: str = "") -> list[dict[str, Any]]:
     """The licences of all partners, or of one."""
     _house_only(caller)
-    with store_of(request).read() as view:
-        return [one.as_dict() for one in licences(view, [gln] if gln else None)]
+    with store_of(request).read() as snapshot:
+        return [one.as_dict() for one in licences(snapshot, [gln] if gln else None)]
 
 
 @router.post("/partners/licences/{licence_id}/end")
 def end(request: Request, caller: MayEnter, licence_id: str, body: Ended) -> dict[str, Any]:
     """Mark that a licence ended early."""
     try:
-        with store_of(request).write(now_of(request)) as act:
-            return end_licence(act, licence_id, body.day, by=caller.name).as_dict()
+        with store_of(request).write(now_of(request)) as tx:
+            return end_licence(tx, licence_id, body.day, by=caller.name).as_dict()
     except LicenceRefused as refused:
         raise Problem(409, "Licence not ended", str(refused)) from None
 
@@ -95,9 +95,9 @@ def end(request: Request, caller: MayEnter, licence_id: str, body: Ended) -> dic
 def plan(request: Request, caller: MayEnter, body: WantedAudit) -> dict[str, Any]:
     """Put an audit of this repository into the calendar."""
     try:
-        with store_of(request).write(now_of(request)) as act:
+        with store_of(request).write(now_of(request)) as tx:
             said = {"scope": body.scope, "auditor": body.auditor, "by": caller.name}
-            return plan_audit(act, body.planned, **said).as_dict()
+            return plan_audit(tx, body.planned, **said).as_dict()
     except AuditRefused as refused:
         raise Problem(422, "Audit not planned", str(refused)) from None
 
@@ -106,16 +106,16 @@ def plan(request: Request, caller: MayEnter, body: WantedAudit) -> dict[str, Any
 def audits(request: Request, caller: MayRead) -> list[dict[str, Any]]:
     """All audits, in the order of the calendar."""
     _house_only(caller)
-    with store_of(request).read() as view:
-        return [one.as_dict() for one in list_audits(view)]
+    with store_of(request).read() as snapshot:
+        return [one.as_dict() for one in list_audits(snapshot)]
 
 
 @router.post("/audits/{audit_id}/done")
 def done(request: Request, caller: MayEnter, audit_id: str, body: DoneAudit) -> dict[str, Any]:
     """Note that an audit was done, and what came of it."""
     try:
-        with store_of(request).write(now_of(request)) as act:
-            closed = close_audit(act, audit_id, body.done, outcome=body.outcome, by=caller.name)
+        with store_of(request).write(now_of(request)) as tx:
+            closed = close_audit(tx, audit_id, body.done, outcome=body.outcome, by=caller.name)
             return closed.as_dict()
     except AuditRefused as refused:
         raise Problem(409, "Audit not closed", str(refused)) from None

@@ -14,7 +14,7 @@ from compliance.dossier.jobs import ExportJob, ask, file_of, find_job, forget, l
 from compliance.dossier.redaction import Profile, find_profile, profiles_in
 from compliance.dossier.refusal import ExportRefused
 from compliance.dossier.selection import Selection, profile_for, selection_from
-from epcis.desk import Caller, Problem, needs, now_of, settings_of, store_of
+from epcis.http_context import Caller, Problem, needs, now_of, settings_of, store_of
 from schemas.gs1.keys import Gtin
 
 _log = structlog.get_logger(__name__)
@@ -78,8 +78,8 @@ def order(request: Request, caller: Caller, selection: Selection, profile: str =
     except (ExportRefused, OSError) as refused:
         raise Problem(422, "No such profile", str(refused)) from None
     try:
-        with store_of(request).write(now_of(request)) as act:
-            return ask(act, selection, by=caller.name, profile=name, party=caller.party)
+        with store_of(request).write(now_of(request)) as tx:
+            return ask(tx, selection, by=caller.name, profile=name, party=caller.party)
     except ExportRefused as refused:
         raise Problem(
             429, "Too many dossiers wait", str(refused), headers={"Retry-After": "60"}
@@ -89,8 +89,8 @@ def order(request: Request, caller: Caller, selection: Selection, profile: str =
 @router.get("")
 def list_(request: Request, caller: MayExport) -> list[dict[str, Any]]:
     """The dossiers that were asked for, newest first; a partner sees its own."""
-    with store_of(request).read() as view:
-        return [job.as_dict() for job in list_jobs(view) if _may_see(job, caller)]
+    with store_of(request).read() as snapshot:
+        return [job.as_dict() for job in list_jobs(snapshot) if _may_see(job, caller)]
 
 
 @router.get("/profiles")
@@ -124,8 +124,8 @@ def forget_(request: Request, caller: MayExport, job_id: str) -> Response:
     job = _job(request, caller, job_id)
     if job.state == "running":
         raise Problem(409, "Being made", "a dossier can be removed when it is ready or refused")
-    with store_of(request).write(now_of(request)) as act:
-        forget(act, job.id, folder_of(request))
+    with store_of(request).write(now_of(request)) as tx:
+        forget(tx, job.id, folder_of(request))
     return Response(status_code=204)
 
 
@@ -153,8 +153,8 @@ def folder_of(request: Request) -> Path:
 
 
 def _job(request: Request, caller: Caller, job_id: str) -> ExportJob:
-    with store_of(request).read() as view:
-        job = find_job(view, job_id)
+    with store_of(request).read() as snapshot:
+        job = find_job(snapshot, job_id)
     if job is None or not _may_see(job, caller):
         raise Problem(404, "No such dossier", f"no dossier {job_id} was asked for")
     return job

@@ -23,7 +23,7 @@ from compliance.retention.hold import (
 )
 from compliance.retention.policy import PolicyRefused, read_policy
 from epcis.archive.reading import files
-from epcis.desk import Caller, Problem, needs, now_of, settings_of, store_of
+from epcis.http_context import Caller, Problem, needs, now_of, settings_of, store_of
 
 router = APIRouter(tags=["retention"])
 
@@ -74,16 +74,16 @@ def open_(request: Request, caller: MayAdminister, body: NewHold) -> dict[str, A
 def list_(request: Request, caller: MayAdminister) -> list[dict[str, Any]]:
     """All holds, open and released, newest first."""
     del caller
-    with store_of(request).read() as view:
-        return [hold.as_dict() for hold in list_holds(view)]
+    with store_of(request).read() as snapshot:
+        return [hold.as_dict() for hold in list_holds(snapshot)]
 
 
 @router.get("/holds/{hold_id}")
 def one(request: Request, caller: MayAdminister, hold_id: str) -> dict[str, Any]:
     """One hold."""
     del caller
-    with store_of(request).read() as view:
-        found = find_hold(view, hold_id)
+    with store_of(request).read() as snapshot:
+        found = find_hold(snapshot, hold_id)
     if found is None:
         raise _no_such(hold_id)
     return found.as_dict()
@@ -93,8 +93,8 @@ def one(request: Request, caller: MayAdminister, hold_id: str) -> dict[str, Any]
 def release(request: Request, caller: MayAdminister, hold_id: str, body: Release) -> dict[str, Any]:
     """Release a hold; its record stays."""
     store = store_of(request)
-    with store.read() as view:
-        if find_hold(view, hold_id) is None:
+    with store.read() as snapshot:
+        if find_hold(snapshot, hold_id) is None:
             raise _no_such(hold_id)
     try:
         released = release_hold(store, hold_id, why=body.why, by=caller.name, now=now_of(request))
@@ -133,8 +133,8 @@ def retention(request: Request, caller: MayAdminister) -> dict[str, Any]:
 def archive(request: Request, caller: MayAdminister) -> list[dict[str, Any]]:
     """The files of the archive: what they hold and where they lie."""
     del caller
-    with store_of(request).read() as view:
-        return [file.as_dict() for file in files(view)]
+    with store_of(request).read() as snapshot:
+        return [file.as_dict() for file in files(snapshot)]
 
 
 def _no_such(hold_id: str) -> Problem:

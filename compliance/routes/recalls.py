@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
-from compliance.recall import (
+from compliance.recall.recall import (
     LOT_CHARS_MAX,
     REASON_CHARS_MAX,
     RecallRefused,
@@ -17,7 +17,7 @@ from compliance.recall import (
     open_recall,
     reach,
 )
-from epcis.desk import Caller, Problem, needs, now_of, store_of
+from epcis.http_context import Caller, Problem, needs, now_of, store_of
 from schemas.gs1.keys import Gtin
 
 router = APIRouter(prefix="/recalls", tags=["recalls"])
@@ -55,16 +55,16 @@ def open_(request: Request, caller: MayRecall, body: NewRecall) -> dict[str, Any
 def list_(request: Request, caller: MayRead) -> list[dict[str, Any]]:
     """All recalls, newest first, without their packs."""
     _whole_view(caller)
-    with store_of(request).read() as view:
-        return [found.as_dict() for found in list_recalls(view)]
+    with store_of(request).read() as snapshot:
+        return [found.as_dict() for found in list_recalls(snapshot)]
 
 
 @router.get("/reach/{gtin}/{lot:path}")
 def reach_(request: Request, caller: MayRead, gtin: str, lot: str) -> dict[str, Any]:
     """Whom a recall of the lot would tell, and how many packs they hold."""
     _whole_view(caller)
-    with store_of(request).read() as view:
-        holders = reach(view, _gtin14(gtin), lot)
+    with store_of(request).read() as snapshot:
+        holders = reach(snapshot, _gtin14(gtin), lot)
     return {
         "gtin": gtin,
         "lot": lot,
@@ -77,8 +77,8 @@ def reach_(request: Request, caller: MayRead, gtin: str, lot: str) -> dict[str, 
 def status(request: Request, caller: MayRead, recall_id: str) -> dict[str, Any]:
     """One recall: its packs, where they were, and whom to tell."""
     _whole_view(caller)
-    with store_of(request).read() as view:
-        found = find_recall(view, recall_id)
+    with store_of(request).read() as snapshot:
+        found = find_recall(snapshot, recall_id)
     if found is None:
         raise _no_such(recall_id)
     return found.as_dict()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from compliance.rules.catalogue import Findings, Profile
 from compliance.rules.header import judge_header
-from compliance.rules.lives import Lives
+from compliance.rules.item_lives import ItemHistories
 from compliance.rules.lots import judge_lot, judge_lots
 from compliance.rules.numbers import judge_numbers
 from compliance.rules.products import judge_master_data
@@ -57,7 +57,7 @@ class DscsaWatcher:
         yield from judge_numbers(file, header, say)
         yield from judge_times(file, header, now, say)
         yield from judge_lots(file, say)
-        lives = Lives(file, say)
+        lives = ItemHistories(file, say)
         yield from lives.judge()
         if file.is_cut or lives.is_cut:
             yield Finding(

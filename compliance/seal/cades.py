@@ -9,7 +9,7 @@ from asn1crypto import crl as asn1_crl
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 
-from compliance.seal.signer import Hand, finish
+from compliance.seal.signer import LibrarySigner, finish
 
 if TYPE_CHECKING:
     from compliance.seal.keys import Keys
@@ -21,7 +21,7 @@ def sign_beside(content: bytes, keys: Keys) -> bytes:
     It carries its time stamp, the certificates and the revocation list, so that it can be checked
     without any network. Raises SealRefused.
     """
-    hand = Hand(keys.seal, [keys.root])
+    hand = LibrarySigner(keys.seal, [keys.root])
     signed: cms.ContentInfo = finish(
         hand.async_sign_general_data(
             content,

@@ -17,9 +17,9 @@ from compliance.seal.timestamp import stamp
 from epcis.ledger.append import LogForked
 from epcis.ledger.checkpoint import ED25519, ML_DSA_44, OWN_KIND, Checkpoint, LogKey
 from epcis.ledger.entry import LeafKind
+from epcis.ledger.ledger_tables import ledger_checkpoint, ledger_head, ledger_key
 from epcis.ledger.sequencer import catch_up
 from epcis.ledger.signed import Signed, newest_signed, subject_of, untold
-from epcis.ledger.tables import ledger_checkpoint, ledger_head, ledger_key
 from epcis.ledger.tree import Tree, head_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from compliance.seal.keys import Keys
-    from epcis.store.database import Act, Store
+    from epcis.database.transactions import Store, Transaction
 
 STAMP_EVERY = timedelta(days=1)
 
@@ -81,14 +81,14 @@ def seal_log(store: Store, keys: Keys, *, now: datetime) -> Sealed:
     catch_up(store, now=now)
     _log_what_was_signed(store, now=now)
     catch_up(store, now=now)
-    with store.write(now) as act:
-        if not act.is_sqlite:
+    with store.write(now) as tx:
+        if not tx.is_sqlite:
             # Whoever else is signing goes first, and what it signed is found here.
-            act.driver.execute(f"SELECT pg_advisory_xact_lock({int.from_bytes(b'signing')})")
-        tree = Tree(act.connection)
+            tx.driver.execute(f"SELECT pg_advisory_xact_lock({int.from_bytes(b'signing')})")
+        tree = Tree(tx.connection)
         checkpoint = tree.checkpoint()
-        _continues_what_was_signed(act, tree)
-        kept = act.connection.execute(
+        _continues_what_was_signed(tx, tree)
+        kept = tx.connection.execute(
             select(ledger_checkpoint.c.root, ledger_checkpoint.c.note).where(
                 ledger_checkpoint.c.size == checkpoint.size
             )
@@ -99,9 +99,9 @@ def seal_log(store: Store, keys: Keys, *, now: datetime) -> Sealed:
             store.signed = checkpoint.in_a_line
             return Sealed(checkpoint, kept.note)
         note = sign(checkpoint, keys)
-        act.connection.execute(
+        tx.connection.execute(
             insert(ledger_checkpoint).values(
-                size=checkpoint.size, root=checkpoint.root, made=act.now, note=note
+                size=checkpoint.size, root=checkpoint.root, made=tx.now, note=note
             )
         )
     _hold(store, keys)
@@ -115,21 +115,21 @@ def stamp_checkpoint(store: Store, keys: Keys, sealed: Sealed, *, now: datetime)
     Raises SealRefused where the authority does not stamp; the checkpoint stands without.
     """
     where = ledger_checkpoint.c.size == sealed.checkpoint.size
-    with store.read() as view:
-        kept = view.connection.scalar(select(ledger_checkpoint.c.timestamp).where(where))
+    with store.read() as snapshot:
+        kept = snapshot.connection.scalar(select(ledger_checkpoint.c.timestamp).where(where))
     if kept:
         return bytes(kept)
     token = stamp(keys.stamper, sha256(sealed.note.encode()).digest())
-    with store.write(now) as act:
-        act.connection.execute(update(ledger_checkpoint).where(where).values(timestamp=token))
+    with store.write(now) as tx:
+        tx.connection.execute(update(ledger_checkpoint).where(where).values(timestamp=token))
     _hold(store, keys)
     return token
 
 
 def stamp_is_due(store: Store, *, now: datetime) -> bool:
     """Whether the last time stamped checkpoint is a day old, or there is none."""
-    with store.read() as view:
-        last = view.connection.scalar(
+    with store.read() as snapshot:
+        last = snapshot.connection.scalar(
             select(func.max(ledger_checkpoint.c.made)).where(
                 ledger_checkpoint.c.timestamp.is_not(None)
             )
@@ -139,16 +139,16 @@ def stamp_is_due(store: Store, *, now: datetime) -> bool:
 
 def introduce(store: Store, keys: Keys, *, now: datetime) -> LogKey:
     """Make the log's public key known to its readers, itself as an entry of the log."""
-    with store.read() as view:
-        origin = view.connection.scalar(select(ledger_head.c.origin))
+    with store.read() as snapshot:
+        origin = snapshot.connection.scalar(select(ledger_head.c.origin))
         if origin:
             key = log_key(keys, origin)
-            if view.connection.scalar(
+            if snapshot.connection.scalar(
                 select(ledger_key.c.added).where(ledger_key.c.key_id == key.key_id)
             ):
                 return key
-    with store.write(now) as act:
-        return _introduce(act, keys)
+    with store.write(now) as tx:
+        return _introduce(tx, keys)
 
 
 def log_key_change(
@@ -161,26 +161,26 @@ def log_key_change(
         "certificate": f"{certificate.serial_number:x}",
         "name": certificate.subject.rfc4514_string(),
     }
-    with store.write(now) as act:
-        act.log(LeafKind.KEY, json.dumps(said, sort_keys=True).encode())
+    with store.write(now) as tx:
+        tx.log(LeafKind.KEY, json.dumps(said, sort_keys=True).encode())
 
 
-def _introduce(act: Act, keys: Keys) -> LogKey:
-    head_of(act.connection)
-    origin = act.connection.scalars(select(ledger_head.c.origin)).one()
+def _introduce(tx: Transaction, keys: Keys) -> LogKey:
+    head_of(tx.connection)
+    origin = tx.connection.scalars(select(ledger_head.c.origin)).one()
     key = log_key(keys, origin)
     known = ledger_key.c.key_id == key.key_id
-    if act.connection.scalar(select(ledger_key.c.added).where(known)) is None:
-        act.connection.execute(
+    if tx.connection.scalar(select(ledger_key.c.added).where(known)) is None:
+        tx.connection.execute(
             insert(ledger_key).values(
                 name=key.name,
                 key_id=key.key_id,
                 public_key=bytes([key.kind]) + key.public_key,
-                added=act.now,
+                added=tx.now,
             )
         )
         said = {"what": "log key", "key": str(key), "root": keys.root_fingerprint()}
-        act.log(LeafKind.KEY, json.dumps(said, sort_keys=True).encode())
+        tx.log(LeafKind.KEY, json.dumps(said, sort_keys=True).encode())
     return key
 
 
@@ -189,21 +189,21 @@ def _log_what_was_signed(store: Store, *, now: datetime) -> None:
 
     Also one with each that came late, from a process beside this one or killed before it.
     """
-    with store.write(now) as act:
-        signed = newest_signed(act)
+    with store.write(now) as tx:
+        signed = newest_signed(tx)
         if signed is None:
             return
-        rest = untold(act)
-        if Tree(act.connection).size > signed.size or rest not in ([], [signed]):
+        rest = untold(tx)
+        if Tree(tx.connection).size > signed.size or rest not in ([], [signed]):
             for one in rest:
-                act.log(LeafKind.CHECKPOINT, bytes(one), subject=subject_of(one.size))
+                tx.log(LeafKind.CHECKPOINT, bytes(one), subject=subject_of(one.size))
 
 
 def _hold(store: Store, keys: Keys) -> None:
     """Keep the newest checkpoint beside the keys, out of reach of who changes the database."""
-    with store.read() as view:
-        signed = newest_signed(view)
-        origin = view.connection.scalar(select(ledger_head.c.origin)) or ""
+    with store.read() as snapshot:
+        signed = newest_signed(snapshot)
+        origin = snapshot.connection.scalar(select(ledger_head.c.origin)) or ""
     if signed is not None:
         keys.hold(origin, bytes(signed))
 
@@ -213,8 +213,8 @@ def held_checkpoints(store: Store, folder: Path) -> list[Signed]:
 
     Nothing where these keys never signed it. Raises SealRefused for a file that is damaged.
     """
-    with store.read() as view:
-        origin = view.connection.scalar(select(ledger_head.c.origin)) or ""
+    with store.read() as snapshot:
+        origin = snapshot.connection.scalar(select(ledger_head.c.origin)) or ""
     path = held_file(folder, origin)
     try:
         return [Signed.parse(path.read_bytes())] if path.exists() else []
@@ -222,8 +222,8 @@ def held_checkpoints(store: Store, folder: Path) -> list[Signed]:
         raise SealRefused(f"the checkpoint held in {path} is damaged") from fault
 
 
-def _continues_what_was_signed(act: Act, tree: Tree) -> None:
-    last = newest_signed(act)
+def _continues_what_was_signed(tx: Transaction, tree: Tree) -> None:
+    last = newest_signed(tx)
     if last is None:
         return
     if last.size > tree.size:

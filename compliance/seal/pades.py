@@ -13,7 +13,7 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner
 
-from compliance.seal.signer import Hand, finish
+from compliance.seal.signer import LibrarySigner, finish
 
 if TYPE_CHECKING:
     from compliance.seal.keys import Keys
@@ -29,7 +29,9 @@ def sign_pdf(pdf: bytes, keys: Keys, *, reason: str) -> bytes:
         reason=reason,
         subfilter=SigSeedSubFilter.PADES,
     )
-    signer = PdfSigner(metadata, signer=Hand(keys.seal, [keys.root]), timestamper=keys.stamper)
+    signer = PdfSigner(
+        metadata, signer=LibrarySigner(keys.seal, [keys.root]), timestamper=keys.stamper
+    )
     out = BytesIO()
     finish(signer.async_sign_pdf(IncrementalPdfFileWriter(BytesIO(pdf)), output=out))
     return out.getvalue()

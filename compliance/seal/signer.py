@@ -54,7 +54,7 @@ class KeyInFile:
         return self._key.sign(digest, algorithm)
 
 
-class Hand(PyHankoSigner):
+class LibrarySigner(PyHankoSigner):
     """A DigestSigner as the CMS library wants it."""
 
     def __init__(self, key: DigestSigner, chain: Sequence[Certificate]) -> None:

@@ -19,12 +19,12 @@ from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
 from pyhanko_certvalidator import ValidationContext
 
-from compliance.seal.signer import DigestSigner, Hand, SealRefused, asn1_of, finish
+from compliance.seal.signer import DigestSigner, LibrarySigner, SealRefused, asn1_of, finish
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-    from epcis.desk import Clock
+    from epcis.http_context import Clock
 
 POLICY = "2.25.291164537217014327690371064021364092671"
 """Our own policy, time by the signing machine's clock: an identifier made of a UUID (X.667)."""
@@ -39,7 +39,7 @@ class OwnTimeStamper(TimeStamper):
 
     def __init__(self, key: DigestSigner, root: Certificate, clock: Clock) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # the library's
-        self._hand = Hand(key, [root])
+        self._hand = LibrarySigner(key, [root])
         self._name = asn1_of(key.certificate).subject
         self._clock = clock
 

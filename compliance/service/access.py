@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 import orjson
 from sqlalchemy import func, select, update
 
-from compliance.tables import api_key, browser_session, sign_in_link
-from epcis.desk import Caller
+from compliance.duty_tables import api_key, browser_session, sign_in_link
+from epcis.http_context import Caller
 from epcis.ledger.entry import LeafKind
 
 if TYPE_CHECKING:
-    from epcis.store.database import Act, View
+    from epcis.database.transactions import Snapshot, Transaction
 
 SCOPES = ("capture", "query", "verify", "recall", "export", "admin")
 """Everything a caller may be allowed to do."""
@@ -60,10 +60,12 @@ def scopes_of(text: str) -> frozenset[str]:
     return scopes
 
 
-def new_key(act: Act, grant: Grant, *, now: datetime, expires: datetime | None = None) -> str:
+def new_key(
+    tx: Transaction, grant: Grant, *, now: datetime, expires: datetime | None = None
+) -> str:
     """Make an API key; its text is returned once and kept nowhere."""
     key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
-    act.connection.execute(
+    tx.connection.execute(
         api_key.insert().values(
             id=key_id,
             secret_sha256=_sha256(secret),
@@ -72,64 +74,64 @@ def new_key(act: Act, grant: Grant, *, now: datetime, expires: datetime | None =
             **_columns(grant),
         )
     )
-    _log(act, "key-made", grant, key=key_id)
+    _log(tx, "key-made", grant, key=key_id)
     return f"pt_{key_id}_{secret}"
 
 
-def revoke_key(act: Act, key_id: str, *, now: datetime) -> bool:
+def revoke_key(tx: Transaction, key_id: str, *, now: datetime) -> bool:
     """End an API key at once; False where there is no such living key."""
-    done = act.connection.execute(
+    done = tx.connection.execute(
         update(api_key)
         .where(api_key.c.id == key_id, api_key.c.revoked_us.is_(None))
         .values(revoked_us=_us(now))
     )
     if done.rowcount:
-        act.log(LeafKind.ACCESS, orjson.dumps({"act": "key-revoked", "key": key_id}))
+        tx.log(LeafKind.ACCESS, orjson.dumps({"act": "key-revoked", "key": key_id}))
     return bool(done.rowcount)
 
 
-def is_configured(view: View) -> bool:
+def is_configured(snapshot: Snapshot) -> bool:
     """Whether anybody has been given an API key that is still good."""
     living = select(func.count()).select_from(api_key).where(api_key.c.revoked_us.is_(None))
-    return bool(view.connection.execute(living).scalar_one())
+    return bool(snapshot.connection.execute(living).scalar_one())
 
 
-def grant_of_key(view: View, text: str, now: datetime) -> Grant | None:
+def grant_of_key(snapshot: Snapshot, text: str, now: datetime) -> Grant | None:
     """What an API key gives; None where it is unknown, expired or revoked."""
     match text.split("_", 2):
         case ["pt", key_id, secret]:
             pass
         case _:
             return None
-    row = view.connection.execute(select(api_key).where(api_key.c.id == key_id)).first()
+    row = snapshot.connection.execute(select(api_key).where(api_key.c.id == key_id)).first()
     if row is None or not hmac.compare_digest(row.secret_sha256, _sha256(secret)):
         return None
     expired = row.expires_us is not None and row.expires_us <= _us(now)
     return None if expired or row.revoked_us is not None else _grant(row)
 
 
-def new_sign_in_link(act: Act, grant: Grant, *, now: datetime, minutes: int) -> str:
+def new_sign_in_link(tx: Transaction, grant: Grant, *, now: datetime, minutes: int) -> str:
     """Make a one-time token for `/sign-in/{token}`, good for `minutes`."""
     token = secrets.token_urlsafe(32)
-    act.connection.execute(
+    tx.connection.execute(
         sign_in_link.insert().values(
             token_sha256=_sha256(token),
             expires_us=_us(now + timedelta(minutes=minutes)),
             **_columns(grant),
         )
     )
-    _log(act, "sign-in-link-made", grant)
+    _log(tx, "sign-in-link-made", grant)
     return token
 
 
-def sign_in(act: Act, token: str, *, now: datetime, hours: int) -> str | None:
+def sign_in(tx: Transaction, token: str, *, now: datetime, hours: int) -> str | None:
     """Use up a sign-in link and open a session of `hours`; its token, or None if not good.
 
     The link is spent in the same transaction that opens the session: two browsers that race for
     it cannot both win.
     """
     link = sign_in_link.c
-    spent = act.connection.execute(
+    spent = tx.connection.execute(
         update(sign_in_link)
         .where(
             link.token_sha256 == _sha256(token),
@@ -140,25 +142,25 @@ def sign_in(act: Act, token: str, *, now: datetime, hours: int) -> str | None:
     )
     if not spent.rowcount:
         return None
-    row = act.connection.execute(
+    row = tx.connection.execute(
         select(sign_in_link).where(link.token_sha256 == _sha256(token))
     ).one()
     grant = _grant(row)
     session = secrets.token_urlsafe(32)
-    act.connection.execute(
+    tx.connection.execute(
         browser_session.insert().values(
             token_sha256=_sha256(session),
             expires_us=_us(now + timedelta(hours=hours)),
             **_columns(grant),
         )
     )
-    _log(act, "signed-in", grant)
+    _log(tx, "signed-in", grant)
     return session
 
 
-def grant_of_session(view: View, token: str, now: datetime) -> Grant | None:
+def grant_of_session(snapshot: Snapshot, token: str, now: datetime) -> Grant | None:
     """What a browser session gives; None where it is unknown or over."""
-    row = view.connection.execute(
+    row = snapshot.connection.execute(
         select(browser_session).where(browser_session.c.token_sha256 == _sha256(token))
     ).first()
     return _grant(row) if row is not None and row.expires_us > _us(now) else None
@@ -177,9 +179,9 @@ def _grant(row: object) -> Grant:
     return Grant(name, frozenset(scopes.split(",")), party)
 
 
-def _log(act: Act, what: str, grant: Grant, **more: str) -> None:
+def _log(tx: Transaction, what: str, grant: Grant, **more: str) -> None:
     entry = {"act": what, "name": grant.name, "scopes": sorted(grant.scopes), **more}
-    act.log(LeafKind.ACCESS, orjson.dumps(entry, option=orjson.OPT_SORT_KEYS))
+    tx.log(LeafKind.ACCESS, orjson.dumps(entry, option=orjson.OPT_SORT_KEYS))
 
 
 def _sha256(text: str) -> str:

@@ -13,21 +13,21 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
-from compliance.names import product_name
+from compliance.partners.names import product_name
 from compliance.service.pages import must_sign_in, render, sign_in_page
 from compliance.service.scans import layout_of, scan_text
-from epcis.desk import Caller, Problem, caller_of, needs, now_of, store_of
-from verification import returns, watch
-from verification.fmd import alert
-from verification.fmd.alert import NotPossibleError, Status, next_of
+from epcis.http_context import Caller, Problem, caller_of, needs, now_of, store_of
+from verification.alerts import alert, watch
+from verification.alerts.alert import NotPossibleError, Status, next_of
+from verification.decision.verdict import Asked
 from verification.fmd.result import SPELLINGS, Result
+from verification.returns import saleable_return
 from verification.routes.partners import take_back
-from verification.verdict import Asked
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from verification.fmd.alert import Alert
+    from verification.alerts.alert import Alert
 
 router = APIRouter(include_in_schema=False)
 
@@ -53,11 +53,11 @@ def alerts_page(request: Request, status: str = "") -> Response:
     since = now - timedelta(days=LISTED_DAYS)
     wanted = Status(status) if status in set(Status) else None
     until = now + timedelta(seconds=1)
-    with store_of(request).read() as view:
+    with store_of(request).read() as snapshot:
         client = None if _is_admin(caller) else caller.name
         span = {"since": since, "until": until}
-        found = list(alert.alerts(view, **span, client=client, status=wanted))
-        odd = list(watch.anomalies(view, **span, only_open=True)) if _is_admin(caller) else []
+        found = list(alert.alerts(snapshot, **span, client=client, status=wanted))
+        odd = list(watch.anomalies(snapshot, **span, only_open=True)) if _is_admin(caller) else []
     return render(
         "alerts.html", request, alerts=found, odd=odd, statuses=list(Status), chosen=wanted
     )
@@ -80,12 +80,12 @@ def alert_step(
 ) -> Response:
     """Take an alert to its next status."""
     try:
-        with store_of(request).write(now_of(request)) as act:
-            found = alert.alert_of(act, alert_id)
+        with store_of(request).write(now_of(request)) as tx:
+            found = alert.alert_of(tx, alert_id)
             if found is None or not _may_work(caller, found):
                 raise Problem(403, "Not allowed", "this alert is worked by those it concerns")
             more = {"by": caller.name, "reason": step.reason, "comment": step.comment}
-            alert.move(act, alert_id, Status(step.status), **more)
+            alert.move(tx, alert_id, Status(step.status), **more)
     except (NotPossibleError, ValueError) as refused:
         return _alert_page(request, alert_id, str(refused))
     return RedirectResponse(f"/alerts/{alert_id}", status_code=303)
@@ -100,8 +100,8 @@ def anomaly_closed(
 ) -> Response:
     """Close an anomaly with what came of it."""
     try:
-        with store_of(request).write(now_of(request)) as act:
-            watch.close(act, anomaly_id, by=caller.name, comment=comment)
+        with store_of(request).write(now_of(request)) as tx:
+            watch.close(tx, anomaly_id, by=caller.name, comment=comment)
     except (LookupError, ValueError) as refused:
         raise Problem(422, "Not closed", str(refused)) from None
     return RedirectResponse("/alerts", status_code=303)
@@ -146,20 +146,20 @@ def _returns_page(
 ) -> Response:
     since = now_of(request) - timedelta(days=LISTED_DAYS)
     own = caller_of(request).party is None
-    with store_of(request).read() as view:
-        listed = returns.returns_since(view, since) if own else []
+    with store_of(request).read() as snapshot:
+        listed = saleable_return.returns_since(snapshot, since) if own else []
     return render("returns.html", request, told=told, fault=fault, listed=listed)
 
 
 def _alert_page(request: Request, alert_id: str, refusal: str) -> Response:
     caller = caller_of(request)
-    with store_of(request).read() as view:
-        found = alert.alert_of(view, alert_id)
+    with store_of(request).read() as snapshot:
+        found = alert.alert_of(snapshot, alert_id)
         if found is None:
             raise Problem(404, "No such alert", f"there is no alert {alert_id[:40]}")
         worked = _may_work(caller, found)
-        steps = alert.steps_of(view, alert_id) if worked else []
-        product = product_name(view, found.code)
+        steps = alert.steps_of(snapshot, alert_id) if worked else []
+        product = product_name(snapshot, found.code)
     return render(
         "alert.html",
         request,

@@ -22,10 +22,10 @@ from compliance.service.practice import practice_of
 from compliance.service.routers import include_floors
 from compliance.service.telemetry import Telemetry
 from epcis.archive.reading import ArchiveAway
-from epcis.desk import Problem
+from epcis.database.transactions import StoreAway, StoreFull
+from epcis.http_context import Problem
 from epcis.routes.described import REFUSED, path_described
 from epcis.routes.problems import answer_anywhere
-from epcis.store.database import StoreAway, StoreFull
 from schemas.finding import Finding, Severity, Where
 from verification.image.limits import Limits
 from verification.image.worker import PictureReader
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from compliance.service.parts import Parts
     from compliance.service.settings import Settings
-    from epcis.store.database import Store
+    from epcis.database.transactions import Store
 
 _log = structlog.get_logger(__name__)
 STATIC = Path(__file__).parent / "static"

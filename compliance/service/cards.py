@@ -9,25 +9,25 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from compliance.custody import Stop, custody_svg
-from compliance.names import product_name
-from compliance.recall import Notified, Recall, open_recall_of, reach
+from compliance.partners.names import product_name
+from compliance.recall.recall import Notified, Recall, open_recall_of, reach
+from compliance.reports.custody_line import Stop, custody_svg
 from epcis.store.masterdata import names_of
 from epcis.trace import trace
-from verification.answers import Verification, verify_for
-from verification.verdict import Asked
+from verification.answering.answers import Verification, verify_for
+from verification.decision.verdict import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from compliance.service.scans import Scan
-    from epcis.desk import Caller
-    from epcis.store.database import Store, View
+    from epcis.database.transactions import Snapshot, Store
+    from epcis.http_context import Caller
     from epcis.trace import Story
     from schemas.finding import Finding
     from schemas.gs1.reading import Reading
+    from verification.decision.verdict import Verdict
     from verification.settings import VerificationSettings
-    from verification.verdict import Verdict
 
 PACKS_PER_SCAN_MAX = 50
 """Packs of one picture that get a card each."""
@@ -170,16 +170,16 @@ def _full(
     practice: VerificationSettings,
 ) -> Card:
     asked, caller = wanted.asked, wanted.caller
-    with store.write(now) as act:
-        answer = verify_for(act, wanted, practice)
+    with store.write(now) as tx:
+        answer = verify_for(tx, wanted, practice)
     key = f"/01/{asked.gtin}/21/{quote(asked.serial, safe='')}"
-    with store.read() as view:
-        story = trace(view, key, party=caller.party) if "query" in caller.scopes else None
-        return _dressed(view, answer, key, story, findings)
+    with store.read() as snapshot:
+        story = trace(snapshot, key, party=caller.party) if "query" in caller.scopes else None
+        return _dressed(snapshot, answer, key, story, findings)
 
 
 def _dressed(
-    view: View,
+    snapshot: Snapshot,
     answer: Verdict,
     key: str,
     story: Story | None,
@@ -198,25 +198,25 @@ def _dressed(
         serial=asked.serial,
         lot=lot,
         expiry=str(expiry) if expiry else None,
-        product=product_name(view, asked.gtin),
+        product=product_name(snapshot, asked.gtin),
         alert=answer.alert,
         cause=answer.cause,
         key=key if seen else None,
         findings=findings,
-        story=story_lines(view, story) if story is not None else (),
+        story=story_lines(snapshot, story) if story is not None else (),
         custody=Markup(_custody(story)) if story is not None else Markup(),  # noqa: S704  # escaped
-        reach=_reach(view, asked.gtin, lot) if known and lot and story is not None else None,
+        reach=_reach(snapshot, asked.gtin, lot) if known and lot and story is not None else None,
     )
 
 
-def _reach(view: View, gtin: str, lot: str) -> Reach:
-    holders = reach(view, gtin, lot)
-    return Reach(sum(h.packs for h in holders), holders, open_recall_of(view, gtin, lot))
+def _reach(snapshot: Snapshot, gtin: str, lot: str) -> Reach:
+    holders = reach(snapshot, gtin, lot)
+    return Reach(sum(h.packs for h in holders), holders, open_recall_of(snapshot, gtin, lot))
 
 
-def story_lines(view: View, story: Story) -> tuple[StoryLine, ...]:
+def story_lines(snapshot: Snapshot, story: Story) -> tuple[StoryLine, ...]:
     """The events of a story as sentences, oldest first."""
-    names = names_of(view, sorted({e.place for e in story.events if e.place}))
+    names = names_of(snapshot, sorted({e.place for e in story.events if e.place}))
     return tuple(
         StoryLine(
             _iso(e.event_time), _sentence(e.biz_step, e.disposition, names.get(e.place or ""))

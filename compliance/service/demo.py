@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from compliance import recall
+from compliance.recall import recall
 from epcis.capture import capture
 from epcis.codec.document import Syntax, write_document
 from epcis.model import (
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from epcis.store.database import Store
+    from epcis.database.transactions import Store
 
 PACKS_PER_CASE = 25
 CASES_PER_PALLET = 10
@@ -113,8 +113,8 @@ DESTROYED = (LOTS[4], 58)
 
 def build(store: Store, labels_dir: Path, now: datetime) -> list[DemoLabel]:
     """Fill an empty store with the demo and draw its three labels; a filled one stays as it is."""
-    with store.read() as view:
-        is_new = item(view, canonical_key(pack_urn(*GENUINE))) is None
+    with store.read() as snapshot:
+        is_new = item(snapshot, canonical_key(pack_urn(*GENUINE))) is None
     if is_new:
         for sender, document in documents(now):
             capture(store, document, now=now, sender=sender.sgln)

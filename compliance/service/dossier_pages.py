@@ -12,7 +12,7 @@ from compliance.dossier.jobs import list_jobs
 from compliance.dossier.selection import selection_from
 from compliance.routes.exports import all_profiles, order
 from compliance.service.pages import must_sign_in, render, sign_in_page
-from epcis.desk import Caller, Problem, caller_of, needs, store_of
+from epcis.http_context import Caller, Problem, caller_of, needs, store_of
 from schemas.gs1.keys import Gtin
 
 router = APIRouter(include_in_schema=False)
@@ -73,8 +73,8 @@ async def ask_for(
 
 def _page(request: Request, refusal: str) -> Response:
     party = caller_of(request).party
-    with store_of(request).read() as view:
-        jobs = [job for job in list_jobs(view) if party is None or job.party == party]
+    with store_of(request).read() as snapshot:
+        jobs = [job for job in list_jobs(snapshot) if party is None or job.party == party]
     busy = any(job.state in ("waiting", "running") for job in jobs)
     page = render(
         "dossiers.html",

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from compliance.service.app import NOT_SNIFFED, checkpoint_named
 from compliance.service.gate import BodyLimit, Gate
 from compliance.service.telemetry import Telemetry
-from epcis.desk import Problem
-from epcis.store.database import StoreAway
+from epcis.database.transactions import StoreAway
+from epcis.http_context import Problem
 from verification.routes import Counter, counter_of, is_hot, refusal_at
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import Receive, Scope, Send
 
-    from epcis.store.database import Store
+    from epcis.database.transactions import Store
 
 
 class _House(NamedTuple):

@@ -16,7 +16,7 @@ from starlette.requests import Request
 
 from compliance.service import access
 from compliance.service.keyring import KeyRing
-from epcis.desk import Caller, Problem
+from epcis.http_context import Caller, Problem
 from epcis.routes.problems import answer_anywhere
 from verification.routes import is_hot, refusal_at
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from compliance.service.oidc import TokenReader
     from compliance.service.settings import Settings
-    from epcis.desk import Clock
-    from epcis.store.database import Store
+    from epcis.database.transactions import Store
+    from epcis.http_context import Clock
 
 SESSION_COOKIE = "packtrail_session"
 BODY_BYTES_S_MIN = 1_000
@@ -94,8 +94,8 @@ class Gate:
         """The caller, and whether a browser's own credentials (cookie or place) made it so."""
         client = _address(scope)
         if token := _session_token(headers):
-            with self._store.read() as view:
-                grant = access.grant_of_session(view, token, self._clock())
+            with self._store.read() as snapshot:
+                grant = access.grant_of_session(snapshot, token, self._clock())
             if grant is not None:
                 return grant.caller(client), True
         if self._is_open():
@@ -106,8 +106,8 @@ class Gate:
     def _is_open(self) -> bool:
         if not self._settings.is_loopback or self._tokens is not None:
             return False
-        with self._store.read() as view:
-            return not access.is_configured(view)
+        with self._store.read() as snapshot:
+            return not access.is_configured(snapshot)
 
     def _bearer(self, value: bytes, client: str) -> Caller:
         scheme, _, text = value.decode("latin-1").partition(" ")

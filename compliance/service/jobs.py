@@ -17,11 +17,11 @@ from compliance.seal.checkpoint import seal_log, stamp_checkpoint, stamp_is_due
 from compliance.service.measured import keep_measured
 from compliance.service.practice import practice_of
 from epcis.capture_job import run_jobs
-from epcis.codec.document import Limits
+from epcis.codec.document import DocumentLimits
 from epcis.ledger.sequencer import run_sequencer
 from epcis.subscribe.delivery import run_subscriptions
-from verification.unfinished import run_unfinished
-from verification.watch import run_watch
+from verification.alerts.watch import run_watch
+from verification.vrs.unfinished import run_unfinished
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -58,7 +58,7 @@ async def background_work(
 def _workers(parts: Parts, registry: CollectorRegistry) -> list[Worker]:
     """Every worker of this application, by name."""
     settings, store, clock = parts.settings, parts.store, parts.clock
-    limits = Limits(events_max=settings.events_per_capture_max)
+    limits = DocumentLimits(events_max=settings.events_per_capture_max)
     private = settings.webhooks_to_private_addresses
 
     async def capture_jobs(stop: asyncio.Event) -> None:

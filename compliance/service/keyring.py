@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from compliance.service import access
-from epcis.store.columns import microseconds
+from epcis.database.columns import microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from compliance.service.access import Grant
-    from epcis.desk import Caller, Clock
-    from epcis.store.database import Store, View
+    from epcis.database.transactions import Snapshot, Store
+    from epcis.http_context import Caller, Clock
 
 REMEMBERED_MAX = 1024
 """Keys held at once, and addresses that one comes from; beyond that all are forgotten."""
@@ -80,9 +80,9 @@ class KeyRing:
         """What an unknown key gives, to be held from now on."""
         # The time before the look: what happens meanwhile is not seen.
         seen_s = self._timer()
-        with self._store.read() as view:
-            grant = access.grant_of_key(view, text, self._clock())
-            end = _end_of(view, text) if grant else None
+        with self._store.read() as snapshot:
+            grant = access.grant_of_key(snapshot, text, self._clock())
+            end = _end_of(snapshot, text) if grant else None
         if grant is None or end is None:
             return None
         if len(self._held) >= REMEMBERED_MAX:
@@ -93,8 +93,8 @@ class KeyRing:
     def _seen_again(self, text: str, held: _Held) -> _Held | None:
         """A key that is held, unless it was revoked meanwhile; one statement of the driver."""
         seen_s = self._timer()
-        with self._store.read() as view:
-            end = _end_of(view, text)
+        with self._store.read() as snapshot:
+            end = _end_of(snapshot, text)
         if end is None or end.revoked_us is not None:
             del self._held[text]
             return None
@@ -109,7 +109,7 @@ class _End(NamedTuple):
     expires_us: int | None
 
 
-def _end_of(view: View, text: str) -> _End | None:
-    statement = _END if view.is_sqlite else _END_POSTGRESQL
-    row = view.driver.execute(statement, (text.split("_", 2)[1],)).fetchone()
+def _end_of(snapshot: Snapshot, text: str) -> _End | None:
+    statement = _END if snapshot.is_sqlite else _END_POSTGRESQL
+    row = snapshot.driver.execute(statement, (text.split("_", 2)[1],)).fetchone()
     return None if row is None else _End(*row)

@@ -6,13 +6,13 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from compliance.service_times import LONGER, add_times
+from compliance.reports.service_times import LONGER, add_times
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-    from epcis.desk import Clock
-    from epcis.store.database import Store
+    from epcis.database.transactions import Store
+    from epcis.http_context import Clock
 
 KEEP_EVERY_S = 60.0
 _METRIC = "packtrail_answer_seconds"
@@ -30,8 +30,8 @@ class Measured:
         now = self._counts()
         fresh = {key: count - self._kept.get(key, 0) for key, count in now.items()}
         if any(fresh.values()):
-            with store.write(clock()) as act:
-                add_times(act, act.now.date(), fresh)
+            with store.write(clock()) as tx:
+                add_times(tx, tx.now.date(), fresh)
         # What was measured since is in memory only: a crash loses it, and counts nothing twice.
         self._kept = now
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from epcis.database.transactions import Store, Transaction
 from epcis.ledger.register import adopt_registers
-from epcis.store.database import Act, Store
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -101,7 +101,7 @@ def _upgrade(engine: Engine) -> None:
         if current != newest_revision():
             command.upgrade(alembic_config(connection), "head")
         if current == _LOG_WITHOUT_REGISTERS:
-            act = Act(connection, now=datetime.now(UTC))
+            act = Transaction(connection, now=datetime.now(UTC))
             adopt_registers(act)
             act.enter_log()
 

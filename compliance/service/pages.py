@@ -17,20 +17,20 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Redirect
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from starlette.background import BackgroundTask
 
-from compliance import recall
 from compliance.dossier import Pack
 from compliance.dossier import export as write_dossier
+from compliance.recall import recall
 from compliance.service import access
 from compliance.service.cards import card_of_pack, cards_of_scan
 from compliance.service.gate import SESSION_COOKIE
 from compliance.service.scans import layout_of, scan_picture, scan_text
-from epcis.desk import Caller, Problem, caller_of, needs, now_of, settings_of, store_of
+from epcis.http_context import Caller, Problem, caller_of, needs, now_of, settings_of, store_of
 from schemas.finding import Severity
 from schemas.gs1.digital_link import RESOLVER
 from schemas.gs1.digital_link import parse as parse_link
 from schemas.gs1.expiry import expiry_date
+from verification.decision.verdict import Asked
 from verification.settings import settings_of as verification_of
-from verification.verdict import Asked
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -85,8 +85,8 @@ def home(request: Request) -> Response:
     """The page to scan on."""
     if must_sign_in(request):
         return sign_in_page(request, "This page shows data about medicines in trade.", 401)
-    with store_of(request).read() as view:
-        recalls = recall.list_recalls(view, only_open=True)
+    with store_of(request).read() as snapshot:
+        recalls = recall.list_recalls(snapshot, only_open=True)
     return render("scan.html", request, recalls=recalls)
 
 
@@ -95,8 +95,8 @@ def sign_in(token: str, request: Request) -> Response:
     """Use up a sign-in link."""
     settings = settings_of(request)
     now = now_of(request)
-    with store_of(request).write(now) as act:
-        session = access.sign_in(act, token, now=now, hours=settings.session_hours_max)
+    with store_of(request).write(now) as tx:
+        session = access.sign_in(tx, token, now=now, hours=settings.session_hours_max)
     if session is None:
         return sign_in_page(request, "This link was used before or is too old.", 403)
     answer = RedirectResponse("/", status_code=303)
@@ -170,8 +170,8 @@ def recalls_board(request: Request) -> Response:
     """All recalls, open and closed."""
     if must_sign_in(request):
         return sign_in_page(request, "Sign in to see recalls.", 401)
-    with store_of(request).read() as view:
-        return render("recalls.html", request, recalls=recall.list_recalls(view))
+    with store_of(request).read() as snapshot:
+        return render("recalls.html", request, recalls=recall.list_recalls(snapshot))
 
 
 @router.post("/recalls/open")

@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from compliance.service.parts import utc_now
-from verification.anomalies import Limits
+from verification.alerts.anomalies import Limits
+from verification.fmd.peers import Patience, Peer
 from verification.fmd.rulepack import RulePackRefusedError
-from verification.peers import Patience, Peer
 from verification.settings import VerificationSettings
 from verification.vrs.credential import HttpWallet, LocalTestWallet, Policy
 from verification.vrs.directory import DirectoryRefusedError, entries_of

@@ -17,7 +17,7 @@ from compliance.service import (
     token_routes,
     workstation,
 )
-from epcis.desk import store_of
+from epcis.http_context import store_of
 from epcis.routes import log
 from epcis.routes.all import routers as epcis_routers
 from verification.routes import router as verification_router
@@ -31,8 +31,8 @@ health_router = APIRouter(tags=["health"])
 @health_router.get("/health")
 def health(request: Request) -> dict[str, Any]:
     """Whether the server and its database answer."""
-    with store_of(request).read() as view:
-        view.connection.execute(text("SELECT 1"))
+    with store_of(request).read() as snapshot:
+        snapshot.connection.execute(text("SELECT 1"))
     return {"status": "ok"}
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 
 from compliance.service.scans import Scan, scan_picture, scan_text
-from epcis.desk import Caller, Problem, needs, store_of
+from epcis.http_context import Caller, Problem, needs, store_of
 from epcis.trace import trace
 from schemas.finding import Severity
 
@@ -96,8 +96,8 @@ async def trace_(request: Request, caller: Caller = Depends(needs("query"))) -> 
 
 
 def _story(request: Request, id_: str, caller: Caller) -> dict[str, Any] | None:
-    with store_of(request).read() as view:
-        story = trace(view, id_, party=caller.party)
+    with store_of(request).read() as snapshot:
+        story = trace(snapshot, id_, party=caller.party)
         return story.as_dict() if story.is_known else None
 
 

@@ -11,18 +11,18 @@ from urllib.parse import quote
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import select
 
-from epcis.desk import Problem
+from epcis.http_context import Problem
+from epcis.store.event_tables import lot as lot_table
 from epcis.store.items import item
-from epcis.store.tables import lot as lot_table
 from schemas.finding import Finding, Severity
+from verification.decision.verify import is_known_product
 from verification.scan import Layout, recover
-from verification.verify import is_known_product
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
     from compliance.service.settings import Settings
-    from epcis.store.database import Store, View
+    from epcis.database.transactions import Snapshot, Store
     from schemas.gs1.reading import Reading
     from verification.image.worker import PictureReader
 
@@ -73,8 +73,8 @@ async def scan_picture(app: FastAPI, data: bytes, name: str | None) -> Scan:
 class KnownHere:
     """What the store knows of products, lots and packs: tells rival readings of a text apart."""
 
-    def __init__(self, view: View) -> None:
-        self._view = view
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._view = snapshot
 
     def knows_gtin(self, gtin: str) -> bool:
         """Whether any pack or master data has this GTIN-14."""
@@ -102,8 +102,8 @@ def scan_text(app: FastAPI, text: str, layout: Layout | None = None) -> Scan:
     if len(text) > settings.scan_text_chars_max:
         return Scan((), (_too_long(len(text), settings.scan_text_chars_max),), ())
     store: Store = app.state.store
-    with store.read() as view:
-        candidates = recover(text, KnownHere(view), layout)
+    with store.read() as snapshot:
+        candidates = recover(text, KnownHere(snapshot), layout)
     readings = tuple(candidate.reading for candidate in candidates)
     symbols = tuple(
         {"symbology": candidate.reading.format, "raw": text, **candidate.as_dict()}

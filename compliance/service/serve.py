@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 import uvicorn
 
-from compliance.seal.house import open_keys
+from compliance.seal.operator_keys import open_keys
 from compliance.service import access
 from compliance.service.app import create_app
 from compliance.service.doctor import missing_zbar
@@ -22,7 +22,7 @@ from compliance.service.practice import PracticeRefusedError, practice_of
 
 if TYPE_CHECKING:
     from compliance.service.settings import Settings
-    from epcis.store.database import Store
+    from epcis.database.transactions import Store
 
 DEMO_GRANT = access.Grant(
     "demo pharmacist", frozenset({"verify", "query", "recall", "export", "capture"})
@@ -62,8 +62,8 @@ def _refuse_open_doors(settings: Settings, store: Store) -> None:
     """No one may reach an installation that has not said who may enter."""
     if settings.is_loopback or settings.oidc_issuer:
         return
-    with store.read() as view:
-        if access.is_configured(view):
+    with store.read() as snapshot:
+        if access.is_configured(snapshot):
             return
     raise StartRefused(
         f"will not listen on {settings.host}: other machines could reach it and no access is "
@@ -111,9 +111,9 @@ def _demo_lines(settings: Settings, store: Store, address: str) -> list[str]:
 
     now = utc_now()
     labels = demo.build(store, settings.data_dir / "demo-labels", now)
-    with store.write(now) as act:
+    with store.write(now) as tx:
         token = access.new_sign_in_link(
-            act, DEMO_GRANT, now=now, minutes=settings.sign_in_link_minutes_max
+            tx, DEMO_GRANT, now=now, minutes=settings.sign_in_link_minutes_max
         )
     return [
         "Label pictures to try:",

@@ -19,7 +19,7 @@ from prometheus_client import generate_latest as written
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from epcis.desk import Caller, needs
+from epcis.http_context import Caller, needs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
 from compliance.service import access
-from epcis.desk import now_of, store_of
+from epcis.http_context import now_of, store_of
 
 router = APIRouter(tags=["access"])
 
@@ -36,8 +36,8 @@ def token(request: Request, asked: Annotated[TokenForm, Form()]) -> Response:
     """A bearer token for a client's API key."""
     if asked.grant_type != "client_credentials":
         return _refused(400, "unsupported_grant_type", "ask with client_credentials")
-    with store_of(request).read() as view:
-        grant = access.grant_of_key(view, asked.client_secret, now_of(request))
+    with store_of(request).read() as snapshot:
+        grant = access.grant_of_key(snapshot, asked.client_secret, now_of(request))
     if grant is None or grant.name != asked.client_id:
         return _refused(401, "invalid_client", "the name and the API key do not belong together")
     given: dict[str, Any] = {"access_token": asked.client_secret, "token_type": "Bearer"}

@@ -15,7 +15,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from compliance.service.pages import must_sign_in, render, sign_in_page
 from compliance.service.scans import LAYOUT_COOKIE, layout_of
-from epcis.desk import Caller, needs
+from epcis.http_context import Caller, needs
 from verification.scan import calibrate, calibration_text
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from epcis.archive.parquet import EVENTS, file_digest
 from epcis.archive.reading import files
-from epcis.store.bulk import Hand
+from epcis.database.raw_driver import RawDriver
 from epcis.store.payload import OUTLINE, is_outline
 from schemas.finding import Finding, Severity, Where
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from epcis.archive.reading import ArchiveFile
-    from epcis.store.database import Store, View
+    from epcis.database.transactions import Snapshot, Store
 
 _EVENTS_OUT = "SELECT archive, count(*) FROM event WHERE archive IS NOT NULL GROUP BY archive"
 _DOCUMENTS_OUT = "SELECT archive, count(*) FROM document WHERE archive IS NOT NULL GROUP BY archive"
@@ -32,11 +32,11 @@ _FROM_BACKUP = "Take the file from a backup."
 
 def check_archive(store: Store, progress: Callable[[str, int], None]) -> Iterator[Finding]:
     """Every file of the archive against its row, and the rows that say they lie in one."""
-    with store.read() as view:
-        hand = Hand(view)
+    with store.read() as snapshot:
+        hand = RawDriver(snapshot)
         out = {EVENTS: _counts(hand, _EVENTS_OUT), "documents": _counts(hand, _DOCUMENTS_OUT)}
-        known = files(view)
-        yield from _check_marks(view)
+        known = files(snapshot)
+        yield from _check_marks(snapshot)
     for number, file in enumerate(known, 1):
         yield from _check_count(file, out[file.holds].pop(file.id, 0))
         yield from _check_file(file)
@@ -46,7 +46,7 @@ def check_archive(store: Store, progress: Callable[[str, int], None]) -> Iterato
             yield _found(f"{count} {holds} say they lie in file {number}, which has no row")
 
 
-def _counts(hand: Hand, statement: str) -> Counter[int]:
+def _counts(hand: RawDriver, statement: str) -> Counter[int]:
     return Counter(dict(hand.all(statement)))
 
 
@@ -88,13 +88,13 @@ def _check_file(file: ArchiveFile) -> Iterator[Finding]:
         yield _found(f"{file.path} is not the file that was archived", file.name)
 
 
-def _check_marks(view: View) -> Iterator[Finding]:
+def _check_marks(snapshot: Snapshot) -> Iterator[Finding]:
     """An event is archived and an outline, or neither."""
-    odd = Hand(view).stream(_MARKS, (OUTLINE,))
+    odd = RawDriver(snapshot).stream(_MARKS, (OUTLINE,))
     for seq, event_id, archive, head in odd:
         if (archive is not None) != is_outline(head):
             yield _found(f"event {seq} ({event_id}) is half archived", f"event/{seq}")
-    for (number,) in Hand(view).all(_STRAY):
+    for (number,) in RawDriver(snapshot).all(_STRAY):
         yield _found(f"document {number} is archived, and some of its bytes are here")
 
 

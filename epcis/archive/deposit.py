@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from sqlalchemy import func, insert, select
 
+from epcis.archive.archive_tables import archive_file
 from epcis.archive.outline import outline
 from epcis.archive.parquet import (
     EVENTS,
@@ -27,14 +28,13 @@ from epcis.archive.parquet import (
     read_events,
     write_rows,
 )
-from epcis.archive.tables import archive_file
+from epcis.database.columns import microseconds, moment_of
+from epcis.database.raw_driver import RawDriver
+from epcis.database.transactions import Snapshot
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.record import parts_of
-from epcis.store.bulk import Hand
-from epcis.store.columns import microseconds, moment_of
-from epcis.store.database import View
 from epcis.store.digest import event_digest
-from epcis.store.life import named_items
+from epcis.store.item_state import named_items
 from epcis.store.payload import pack_outline, unpack_event
 from epcis.store.rows import parties_of
 
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from epcis.archive.reading import ArchiveFile
-    from epcis.store.bulk import Row
-    from epcis.store.database import Act, Store
+    from epcis.database.raw_driver import Row
+    from epcis.database.transactions import Store, Transaction
 
-Held: TypeAlias = Callable[[View, Sequence[int]], Mapping[int, str]]
+Held: TypeAlias = Callable[[Snapshot, Sequence[int]], Mapping[int, str]]
 """Which of these must stay, and what holds them; see `compliance.retention.held`."""
 T = TypeVar("T", str, str | None)
 Progress: TypeAlias = Callable[[str, int], None]
@@ -105,8 +105,8 @@ class Depositor:
         self.prepare()
         limit_us, at_us = microseconds(before), _EARLIEST_US
         while True:
-            with self.store.read() as view:
-                first = Hand(view).one(_MONTH_FROM, (at_us, limit_us, limit_us))
+            with self.store.read() as snapshot:
+                first = RawDriver(snapshot).one(_MONTH_FROM, (at_us, limit_us, limit_us))
             if first is None or first[0] is None:
                 return
             month, end_us = month_of(first[0])
@@ -132,14 +132,14 @@ class Depositor:
         """The next events of a month that are not held, enough for a file, and where they end."""
         chosen: list[_Leaving] = []
         size_bytes = 0
-        with self.store.read() as view:
+        with self.store.read() as snapshot:
             while len(chosen) < self.records_max and size_bytes < FILE_BYTES_MAX:
                 wanted = min(_ROWS_PER_READ, self.records_max - len(chosen))
-                rows = Hand(view).all(_OLD, (*place, end_us, limit_us, wanted))
+                rows = RawDriver(snapshot).all(_OLD, (*place, end_us, limit_us, wanted))
                 if not rows:
                     return chosen, place, True
                 place = (rows[-1][7], rows[-1][0])
-                staying = self.held(view, [row[0] for row in rows])
+                staying = self.held(snapshot, [row[0] for row in rows])
                 free = [_leaving(row) for row in rows if row[0] not in staying]
                 chosen.extend(free)
                 size_bytes += sum(len(one.row.payload) for one in free)
@@ -152,20 +152,20 @@ class Depositor:
             _compare(file, chosen)
             self.progress("events written", len(chosen))
             times = [one.row.event_time for one in chosen]
-            with self.store.write(self.now, long=True) as act:
+            with self.store.write(self.now, long=True) as tx:
                 new = self.enter(
-                    act, file, Contents(EVENTS, month, min(times), max(times), len(chosen))
+                    tx, file, Contents(EVENTS, month, min(times), max(times), len(chosen))
                 )
-                self._take_out(act, new.id, chosen)
+                self._take_out(tx, new.id, chosen)
                 self.settle(file, new)
         self.progress("events archived", len(chosen))
         return new.name
 
-    def _take_out(self, act: Act, number: int, chosen: Sequence[_Leaving]) -> None:
+    def _take_out(self, tx: Transaction, number: int, chosen: Sequence[_Leaving]) -> None:
         """Leave only the outlines, of exactly what was read back from the file."""
-        hand = Hand(act)
+        hand = RawDriver(tx)
         seqs = [one.row.seq for one in chosen]
-        if self.held(act, seqs):
+        if self.held(tx, seqs):
             raise ArchiveInterrupted("a legal hold was opened meanwhile; start again")
         lock = "" if hand.is_sqlite else " FOR UPDATE"
         here = {row[0]: row[1] for row in hand.all_in(_HERE, seqs, lock)}
@@ -184,18 +184,18 @@ class Depositor:
         finally:
             Path(name).unlink(missing_ok=True)
 
-    def enter(self, act: Act, file: Path, what: Contents) -> New:
+    def enter(self, tx: Transaction, file: Path, what: Contents) -> New:
         """The row of a new file and its entry of the log; one act at a time gives out names."""
-        if not act.is_sqlite:
-            act.connection.exec_driver_sql("LOCK TABLE archive_file IN SHARE ROW EXCLUSIVE MODE")
+        if not tx.is_sqlite:
+            tx.connection.exec_driver_sql("LOCK TABLE archive_file IN SHARE ROW EXCLUSIVE MODE")
         table = archive_file.c
         of_month = select(func.count()).where(table.holds == what.holds, table.month == what.month)
-        number = (act.connection.scalar(of_month) or 0) + 1
+        number = (tx.connection.scalar(of_month) or 0) + 1
         name = f"{what.holds}-{what.month}-{number:04d}.parquet"
         size_bytes, digest = file_digest(file)
-        done = act.connection.execute(
+        done = tx.connection.execute(
             insert(archive_file).values(
-                id=(act.connection.scalar(select(func.max(table.id))) or 0) + 1,
+                id=(tx.connection.scalar(select(func.max(table.id))) or 0) + 1,
                 holds=what.holds,
                 month=what.month,
                 name=name,
@@ -205,14 +205,14 @@ class Depositor:
                 sha256=digest,
                 oldest=what.oldest,
                 newest=what.newest,
-                made=act.now,
+                made=tx.now,
                 made_by=self.by,
             )
         )
         key = done.inserted_primary_key
         assert key is not None, "a row that was inserted has a number"
         new = New(key[0], name, digest)
-        log_act(act, "archived", new, what.records, by=self.by)
+        log_act(tx, "archived", new, what.records, by=self.by)
         return new
 
     def settle(self, file: Path, new: New) -> None:
@@ -225,11 +225,11 @@ class Depositor:
         sync_folder(self.folder)
 
 
-def due_events(view: View, before: datetime) -> Iterator[list[int]]:
+def due_events(snapshot: Snapshot, before: datetime) -> Iterator[list[int]]:
     """`event.seq` of all events that `Depositor.events` would look at, in batches."""
     limit_us, place = microseconds(before), (_EARLIEST_US, 0)
     while True:
-        rows = Hand(view).all(_DUE, (*place, limit_us, limit_us, _ROWS_PER_READ))
+        rows = RawDriver(snapshot).all(_DUE, (*place, limit_us, limit_us, _ROWS_PER_READ))
         if not rows:
             return
         place = (rows[-1][1], rows[-1][0])
@@ -262,7 +262,7 @@ class _Leaving(NamedTuple):
     outline: bytes
 
 
-def log_act(act: Act, deed: str, file: New | ArchiveFile, records: int, *, by: str) -> None:
+def log_act(tx: Transaction, deed: str, file: New | ArchiveFile, records: int, *, by: str) -> None:
     """Enter what was done with a file of the archive into the log."""
     said = {
         "act": f"archive-{deed}",
@@ -272,7 +272,7 @@ def log_act(act: Act, deed: str, file: New | ArchiveFile, records: int, *, by: s
         "records": records,
         "by": by,
     }
-    act.log(LeafKind.SETTING, json.dumps(said, sort_keys=True).encode())
+    tx.log(LeafKind.SETTING, json.dumps(said, sort_keys=True).encode())
 
 
 def sync_folder(folder: Path) -> None:

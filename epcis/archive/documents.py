@@ -19,10 +19,10 @@ from epcis.archive.parquet import (
     read_pieces,
     write_rows,
 )
-from epcis.store.bulk import Hand
-from epcis.store.columns import microseconds, moment_of
+from epcis.database.columns import microseconds, moment_of
+from epcis.database.raw_driver import RawDriver
+from epcis.store.event_tables import document, document_part
 from epcis.store.payload import unsqueeze
-from epcis.store.tables import document, document_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from epcis.archive.deposit import Depositor
-    from epcis.store.database import Act, View
+    from epcis.database.transactions import Snapshot, Transaction
 
 _OLD = (
     "SELECT d.id, d.sha256, d.received, d.sender, d.syntax, d.size_bytes FROM document d"
@@ -61,14 +61,16 @@ class _Leaving(NamedTuple):
     size_bytes: int
 
 
-def due_documents(view: View, before: datetime, events_before: datetime) -> Iterator[list[int]]:
+def due_documents(
+    snapshot: Snapshot, before: datetime, events_before: datetime
+) -> Iterator[list[int]]:
     """`document.id` of all documents that go once events older than that went, in batches."""
     last, times = (
         0,
         (microseconds(before), microseconds(events_before), microseconds(events_before)),
     )
     while True:
-        rows = Hand(view).all(_DUE, (last, *times, _ROWS_PER_READ))
+        rows = RawDriver(snapshot).all(_DUE, (last, *times, _ROWS_PER_READ))
         if not rows:
             return
         last = rows[-1][0]
@@ -97,10 +99,10 @@ def _choose(
     """The next documents of one month, enough for a file; the last one looked at; if all were."""
     chosen: list[_Leaving] = []
     month, size_bytes = "", 0
-    with depositor.store.read() as view:
+    with depositor.store.read() as snapshot:
         while len(chosen) < depositor.records_max and size_bytes < FILE_BYTES_MAX:
-            rows = Hand(view).all(_OLD, (last, limit_us, _ROWS_PER_READ))
-            staying = depositor.held(view, [row[0] for row in rows]) if rows else {}
+            rows = RawDriver(snapshot).all(_OLD, (last, limit_us, _ROWS_PER_READ))
+            staying = depositor.held(snapshot, [row[0] for row in rows]) if rows else {}
             for row in rows:
                 one = _Leaving(row[0], bytes(row[1]), *row[2:])
                 of_month = month_of(one.received_us)[0]
@@ -120,22 +122,22 @@ def _choose(
 
 def _deposit(depositor: Depositor, month: str, chosen: Sequence[_Leaving]) -> str:
     with depositor.unfinished() as file:
-        with depositor.store.read() as view:
-            write_rows(file, DOCUMENTS, _pieces(view, chosen))
+        with depositor.store.read() as snapshot:
+            write_rows(file, DOCUMENTS, _pieces(snapshot, chosen))
         _compare(file, chosen)
         depositor.progress("documents written", len(chosen))
         times = [moment_of(one.received_us) for one in chosen]
         what = Contents(DOCUMENTS, month, min(times), max(times), len(chosen))
-        with depositor.store.write(depositor.now, long=True) as act:
-            new = depositor.enter(act, file, what)
-            _take_out(depositor, act, new.id, [one.id for one in chosen])
+        with depositor.store.write(depositor.now, long=True) as tx:
+            new = depositor.enter(tx, file, what)
+            _take_out(depositor, tx, new.id, [one.id for one in chosen])
             depositor.settle(file, new)
     depositor.progress("documents archived", len(chosen))
     return new.name
 
 
-def _pieces(view: View, chosen: Sequence[_Leaving]) -> Iterator[ArchivedPiece]:
-    hand = Hand(view)
+def _pieces(snapshot: Snapshot, chosen: Sequence[_Leaving]) -> Iterator[ArchivedPiece]:
+    hand = RawDriver(snapshot)
     for one in chosen:
         for part, content in hand.stream(_PARTS, (one.id,)):
             yield ArchivedPiece(
@@ -162,13 +164,13 @@ def _compare(file: Path, chosen: Sequence[_Leaving]) -> None:
             )
 
 
-def _take_out(depositor: Depositor, act: Act, number: int, ids: Sequence[int]) -> None:
-    if depositor.held(act, ids):
+def _take_out(depositor: Depositor, tx: Transaction, number: int, ids: Sequence[int]) -> None:
+    if depositor.held(tx, ids):
         raise ArchiveInterrupted("a legal hold was opened meanwhile; start again")
-    hand = Hand(act)
+    hand = RawDriver(tx)
     here = hand.all_in("SELECT id FROM document WHERE archive IS NULL AND id", list(ids))
     if len(here) != len(set(ids)):
         raise ArchiveInterrupted("another run archives the same documents; start again")
     for one in ids:
-        act.connection.execute(update(document).where(document.c.id == one).values(archive=number))
-        act.connection.execute(delete(document_part).where(document_part.c.document == one))
+        tx.connection.execute(update(document).where(document.c.id == one).values(archive=number))
+        tx.connection.execute(delete(document_part).where(document_part.c.document == one))

@@ -12,28 +12,28 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import update
 
+from epcis.archive.archive_tables import archive_file
 from epcis.archive.deposit import ArchiveInterrupted, Held, log_act
 from epcis.archive.parquet import EVENTS
 from epcis.archive.reading import files
-from epcis.archive.tables import archive_file
-from epcis.store.bulk import Hand
+from epcis.database.raw_driver import RawDriver
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from epcis.archive.reading import ArchiveFile
-    from epcis.store.bulk import Row
-    from epcis.store.database import Act, Store, View
+    from epcis.database.raw_driver import Row
+    from epcis.database.transactions import Snapshot, Store, Transaction
 
 _FOUND_BY = ("event_word", "event_field", "event_sensor", "event_quantity", "event_party")
 _SALT_OF_EVENT = "UPDATE ledger_entry SET salt = NULL WHERE event = ?"
 
 
-def records_of(view: View, file: ArchiveFile) -> list[int]:
+def records_of(snapshot: Snapshot, file: ArchiveFile) -> list[int]:
     """The numbers of the events or documents that lie in a file."""
     table, number = ("event", "seq") if file.holds == EVENTS else ("document", "id")
     statement = f"SELECT {number} FROM {table} WHERE archive = ? ORDER BY {number}"  # noqa: S608  # our own names
-    return [row[0] for row in Hand(view).all(statement, (file.id,))]
+    return [row[0] for row in RawDriver(snapshot).all(statement, (file.id,))]
 
 
 def erase(store: Store, file: ArchiveFile, held: Held, *, by: str, now: datetime) -> int:
@@ -42,20 +42,20 @@ def erase(store: Store, file: ArchiveFile, held: Held, *, by: str, now: datetime
     Whether its time is over the caller has decided; what is held is looked at here once more.
     Raises ArchiveInterrupted where a hold covers any of it, StoreAway, StoreFull.
     """
-    with store.write(now, long=True) as act:
-        if not act.is_sqlite:
-            act.connection.exec_driver_sql("LOCK TABLE archive_file IN SHARE ROW EXCLUSIVE MODE")
-        records = records_of(act, file)
-        if held(act, records):
+    with store.write(now, long=True) as tx:
+        if not tx.is_sqlite:
+            tx.connection.exec_driver_sql("LOCK TABLE archive_file IN SHARE ROW EXCLUSIVE MODE")
+        records = records_of(tx, file)
+        if held(tx, records):
             raise ArchiveInterrupted(f"a legal hold covers {file.name}; it stays")
         if file.holds == EVENTS:
-            _forget_events(act, [(number,) for number in records])
-        act.connection.execute(
+            _forget_events(tx, [(number,) for number in records])
+        tx.connection.execute(
             update(archive_file)
             .where(archive_file.c.id == file.id)
-            .values(erased=act.now, erased_by=by)
+            .values(erased=tx.now, erased_by=by)
         )
-        log_act(act, "erased", file, len(records), by=by)
+        log_act(tx, "erased", file, len(records), by=by)
         # A crash up to here leaves all of it, after it only a file that `sweep` takes away.
     file.path.unlink(missing_ok=True)
     return len(records)
@@ -63,16 +63,16 @@ def erase(store: Store, file: ArchiveFile, held: Held, *, by: str, now: datetime
 
 def sweep(store: Store) -> list[str]:
     """Take away files that were erased when a crash came between; says which."""
-    with store.read() as view:
-        erased = [file for file in files(view) if file.erased is not None]
+    with store.read() as snapshot:
+        erased = [file for file in files(snapshot) if file.erased is not None]
     left = [file for file in erased if file.path.exists()]
     for file in left:
         file.path.unlink(missing_ok=True)
     return [file.name for file in left]
 
 
-def _forget_events(act: Act, seqs: list[Row]) -> None:
-    hand = Hand(act)
+def _forget_events(tx: Transaction, seqs: list[Row]) -> None:
+    hand = RawDriver(tx)
     for table in _FOUND_BY:
         hand.run_many(f"DELETE FROM {table} WHERE seq = ?", seqs)  # noqa: S608  # our own names
     hand.run_many(_SALT_OF_EVENT, seqs)

@@ -13,9 +13,9 @@ import msgspec
 from zstandard import ZstdError
 
 from epcis.model import AggregationEvent, Node
-from epcis.store.life import happening, told_lot
+from epcis.store.event_tables import Role
+from epcis.store.item_state import happening, told_lot
 from epcis.store.payload import is_outline, unpack_outline
-from epcis.store.tables import Role
 
 if TYPE_CHECKING:
     from epcis.model import Event, Place

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 from zstandard import ZstdError
 
+from epcis.archive.archive_tables import archive_file
 from epcis.archive.parquet import ArchiveUnavailable, DamagedFile, read_payloads
-from epcis.archive.tables import archive_file
-from epcis.store.columns import moment_of
-from epcis.store.database import StoreAway
+from epcis.database.columns import moment_of
+from epcis.database.transactions import StoreAway
 from epcis.store.digest import event_digest
 from epcis.store.payload import is_outline, unpack_event
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from epcis.desk import Problem
+    from epcis.database.raw_driver import RawDriver
+    from epcis.database.transactions import Snapshot
+    from epcis.http_context import Problem
     from epcis.model import Event
-    from epcis.store.bulk import Hand
-    from epcis.store.database import View
 
 _WHERE = "SELECT seq, archive, hash FROM event WHERE seq"
 _NAMES = (
@@ -58,7 +58,7 @@ class ArchiveAway(StoreAway):
     @property
     def problem(self) -> Problem:
         """What a caller is told: 503 while the file is away, 410 where it was destroyed."""
-        from epcis.desk import Problem  # noqa: PLC0415  # 16 MB that no export or fsck needs
+        from epcis.http_context import Problem  # noqa: PLC0415  # 16 MB that no export or fsck needs
 
         what = "an event that this asks for was"
         kind = "epcisException:ImplementationException"
@@ -134,18 +134,18 @@ class ArchiveFile:
         )
 
 
-def files(view: View, *, holds: str | None = None) -> list[ArchiveFile]:
+def files(snapshot: Snapshot, *, holds: str | None = None) -> list[ArchiveFile]:
     """All files of the archive, oldest contents first."""
     statement = select(archive_file).order_by(archive_file.c.month, archive_file.c.id)
     if holds is not None:
         statement = statement.where(archive_file.c.holds == holds)
-    return [_file_of(row) for row in view.connection.execute(statement)]
+    return [_file_of(row) for row in snapshot.connection.execute(statement)]
 
 
-def find_file(view: View, name: str) -> ArchiveFile | None:
+def find_file(snapshot: Snapshot, name: str) -> ArchiveFile | None:
     """A file by its name."""
     found = select(archive_file).where(archive_file.c.name == name)
-    row = view.connection.execute(found).first()
+    row = snapshot.connection.execute(found).first()
     return None if row is None else _file_of(row)
 
 
@@ -160,7 +160,7 @@ def _plain(name: str, value: Any) -> Any:  # noqa: ANN401  # a column
 class Shelves:
     """Reads archived events for one snapshot; give it whatever payloads the rows have."""
 
-    def __init__(self, hand: Hand) -> None:
+    def __init__(self, hand: RawDriver) -> None:
         self._hand = hand
         self._files: dict[int, ArchiveFile | None] = {}
         self._kept: OrderedDict[int, bytes] = OrderedDict()

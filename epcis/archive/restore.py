@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, update
 
+from epcis.archive.archive_tables import archive_file
 from epcis.archive.deposit import log_act
 from epcis.archive.parquet import EVENTS, DamagedFile, file_digest, read_events, read_pieces
 from epcis.archive.reading import find_file
-from epcis.archive.tables import archive_file
-from epcis.store.bulk import Hand
+from epcis.database.raw_driver import RawDriver
 from epcis.store.digest import event_digest
+from epcis.store.event_tables import document, document_part
 from epcis.store.payload import squeeze, unpack_event
-from epcis.store.tables import document, document_part
 from schemas.refusal import Refused
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from epcis.archive.reading import ArchiveFile
-    from epcis.store.bulk import Row
-    from epcis.store.database import Act, Store
+    from epcis.database.raw_driver import Row
+    from epcis.database.transactions import Store, Transaction
 
 _OUT = "SELECT seq, hash FROM event WHERE archive = ?"
 _OUT_DOCUMENTS = "SELECT id, sha256 FROM document WHERE archive = ?"
@@ -43,8 +43,8 @@ def restore(
     is back already is left as it is. Raises RestoreRefused, ArchiveUnavailable, StoreAway,
     StoreFull.
     """
-    with store.read() as view:
-        file = find_file(view, name)
+    with store.read() as snapshot:
+        file = find_file(snapshot, name)
     if file is None:
         raise RestoreRefused(f"no file {name} in the archive: packtrail archive list")
     if file.erased is not None:
@@ -53,23 +53,23 @@ def restore(
         return file
     path = (folder / name) if folder is not None else file.path
     _need_same(path, file)
-    with store.write(now, long=True) as act:
-        if not act.is_sqlite:
-            act.connection.exec_driver_sql("LOCK TABLE archive_file IN SHARE ROW EXCLUSIVE MODE")
+    with store.write(now, long=True) as tx:
+        if not tx.is_sqlite:
+            tx.connection.exec_driver_sql("LOCK TABLE archive_file IN SHARE ROW EXCLUSIVE MODE")
         try:
             bring_back = _events_back if file.holds == EVENTS else _documents_back
-            count = bring_back(act, path, file)
+            count = bring_back(tx, path, file)
         except (DamagedFile, ValueError) as fault:
             raise RestoreRefused(f"{path}: {fault}; take it from a backup") from fault
-        act.connection.execute(
+        tx.connection.execute(
             update(archive_file)
             .where(archive_file.c.id == file.id)
-            .values(restored=act.now, restored_by=by)
+            .values(restored=tx.now, restored_by=by)
         )
-        log_act(act, "restored", file, count, by=by)
+        log_act(tx, "restored", file, count, by=by)
         # A crash up to here leaves everything in the archive, after it everything is back.
-    with store.read() as view:
-        back = find_file(view, name)
+    with store.read() as snapshot:
+        back = find_file(snapshot, name)
     assert back is not None, "a file of the archive keeps its row"
     return back
 
@@ -88,8 +88,8 @@ def _need_same(path: Path, file: ArchiveFile) -> None:
         )
 
 
-def _events_back(act: Act, path: Path, file: ArchiveFile) -> int:
-    hand = Hand(act)
+def _events_back(tx: Transaction, path: Path, file: ArchiveFile) -> int:
+    hand = RawDriver(tx)
     out = {seq: bytes(digest) for seq, digest in hand.all(_OUT, (file.id,))}
     rows: list[Row] = []
     for one in read_events(path):
@@ -103,15 +103,15 @@ def _events_back(act: Act, path: Path, file: ArchiveFile) -> int:
     return len(rows)
 
 
-def _documents_back(act: Act, path: Path, file: ArchiveFile) -> int:
-    hand = Hand(act)
+def _documents_back(tx: Transaction, path: Path, file: ArchiveFile) -> int:
+    hand = RawDriver(tx)
     out = {number: bytes(digest) for number, digest in hand.all(_OUT_DOCUMENTS, (file.id,))}
     digests = {number: sha256() for number in out}
     for one in read_pieces(path):
         if one.document not in out:
             raise DamagedFile(f"document {one.sha256.hex()} is not out of the database")
         digests[one.document].update(one.content)
-        act.connection.execute(
+        tx.connection.execute(
             insert(document_part).values(
                 document=one.document, part=one.part, content=squeeze(one.content)
             )
@@ -119,7 +119,7 @@ def _documents_back(act: Act, path: Path, file: ArchiveFile) -> int:
     for number, digest in digests.items():
         if digest.digest() != out[number]:
             raise DamagedFile(f"document {out[number].hex()} is not as it was received")
-    act.connection.execute(
+    tx.connection.execute(
         update(document).where(document.c.archive == file.id).values(archive=None)
     )
     return len(out)

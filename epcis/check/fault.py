@@ -12,7 +12,7 @@ from schemas.wording import brief
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class RuleFault:
     """What a rule over one event found."""
 
     code: str
@@ -25,27 +25,27 @@ class Fault:
     def at(self, where: Where) -> Finding:
         """The finding, once the place of the event is known.
 
-        >>> Fault("event.x", Severity.ERROR, "odd", "mend", "epcList").at(Where(3, "/a")).where.path
-        '/a/epcList'
+        >>> RuleFault("event.x", Severity.ERROR, "odd", "mend", "x").at(Where(3, "/a")).where.path
+        '/a/x'
         """
         path = f"{where.path or ''}/{self.field}" if self.field else where.path
         place = Where(line=where.line, path=path)
         return Finding(self.code, self.severity, brief(self.what), brief(self.hint), place)
 
 
-Rule: TypeAlias = Callable[[Event], Iterator[Fault]]
+Rule: TypeAlias = Callable[[Event], Iterator[RuleFault]]
 
 
-def error(code: str, what: str, hint: str, field: str = "") -> Fault:
+def error(code: str, what: str, hint: str, field: str = "") -> RuleFault:
     """A fault that keeps the event from meaning what it says."""
-    return Fault(f"event.{code}", Severity.ERROR, what, hint, field)
+    return RuleFault(f"event.{code}", Severity.ERROR, what, hint, field)
 
 
-def warning(code: str, what: str, hint: str, field: str = "") -> Fault:
+def warning(code: str, what: str, hint: str, field: str = "") -> RuleFault:
     """A fault that the event's meaning survives."""
-    return Fault(f"event.{code}", Severity.WARNING, what, hint, field)
+    return RuleFault(f"event.{code}", Severity.WARNING, what, hint, field)
 
 
-def remark(code: str, what: str, hint: str, field: str = "") -> Fault:
+def remark(code: str, what: str, hint: str, field: str = "") -> RuleFault:
     """Worth knowing, and no fault."""
-    return Fault(f"event.{code}", Severity.INFO, what, hint, field)
+    return RuleFault(f"event.{code}", Severity.INFO, what, hint, field)

@@ -26,8 +26,8 @@ from epcis.check.what import (
 )
 from epcis.check.when import happened_at_a_time, was_declared_wrong_properly
 from epcis.check.why import keeps_dispositions_apart, speaks_the_standard
-from epcis.codec.document import DocumentRefused, Limits, open_document
-from epcis.codec.refusal import Gathering
+from epcis.codec.document import DocumentLimits, DocumentRefused, open_document
+from epcis.codec.refusal import FindingCollector
 from epcis.codec.sniff import SNIFF_BYTES, Packing, Syntax, sniff
 from epcis.codec.unpack import PlainStream
 from schemas.epcis.outline import homes
@@ -53,7 +53,7 @@ WHOLE_BYTES_MAX: Final = 8 * 2**20
 _SAID_MAX: Final = 100_000
 """Findings that are remembered so that nothing is said twice."""
 _SPOOL_MEMORY_BYTES: Final = 16 * 2**20
-_LIMITS: Final = Limits()
+_LIMITS: Final = DocumentLimits()
 
 EVENT_RULES: Final[tuple[Rule, ...]] = (
     says_what_it_is_about,
@@ -106,7 +106,7 @@ def check(
     now: datetime | None = None,
     watchers: Sequence[Watcher] = (),
     published: Path | None = None,
-    limits: Limits = _LIMITS,
+    limits: DocumentLimits = _LIMITS,
 ) -> list[Finding]:
     """All that is wrong with an EPCIS file, heaviest matters for the sender to mend.
 
@@ -139,10 +139,10 @@ def check(
         return _placed([*schema, *listed.beside(schema)], original, limits)
 
 
-def _is_long_json(original: BinaryIO, limits: Limits) -> bool:
+def _is_long_json(original: BinaryIO, limits: DocumentLimits) -> bool:
     """Whether a file holds more JSON than is looked at as a whole; raises DocumentRefused."""
     original.seek(0)
-    stream = PlainStream(limits, Gathering(listed_max=1)).open(original)
+    stream = PlainStream(limits, FindingCollector(listed_max=1)).open(original)
     is_json = stream.sniffed.syntax is Syntax.JSON_LD
     is_long = is_json and len(stream.peek(WHOLE_BYTES_MAX + 1)) > WHOLE_BYTES_MAX
     original.seek(0)
@@ -199,11 +199,11 @@ def _field_path(name: str, event: Event, version: str) -> str:
 
 
 def _against_schema(
-    original: BinaryIO, plain: BinaryIO, limits: Limits, published: Path | None
+    original: BinaryIO, plain: BinaryIO, limits: DocumentLimits, published: Path | None
 ) -> list[Finding]:
     is_plain = _is_plain(original)
     original.seek(0)
-    stream = PlainStream(limits, Gathering(listed_max=limits.findings_max)).open(original)
+    stream = PlainStream(limits, FindingCollector(listed_max=limits.findings_max)).open(original)
     if stream.sniffed.syntax is Syntax.JSON_LD:
         return validate_json(stream.read(), published=published)
     if is_plain and not stream.is_transcoded:
@@ -278,14 +278,14 @@ def _more(code: str, count: int) -> Finding:
     )
 
 
-def _placed(findings: list[Finding], original: BinaryIO, limits: Limits) -> list[Finding]:
+def _placed(findings: list[Finding], original: BinaryIO, limits: DocumentLimits) -> list[Finding]:
     """Findings without a line get the one on which what they name stands."""
     wanted = {f.where.path for f in findings if f.where.line is None and f.where.path}
     if not wanted:
         return findings
     original.seek(0)
     try:
-        stream = PlainStream(limits, Gathering(listed_max=1)).open(original)
+        stream = PlainStream(limits, FindingCollector(listed_max=1)).open(original)
         if stream.sniffed.syntax is Syntax.JSON_LD:
             text = stream.peek(TEXT_BYTES_MAX + 1)
             lines = _lines_in_json(text, wanted) if len(text) <= TEXT_BYTES_MAX else {}

@@ -17,7 +17,7 @@ from schemas.gs1.epc import SHAPES, identify
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from epcis.check.fault import Fault
+    from epcis.check.fault import RuleFault
     from epcis.model import Event
 
 _PREFIX_DIGITS: Final = (6, 12)
@@ -103,7 +103,7 @@ def _fault_of_serial(uri: str, scheme: str) -> tuple[str, str] | None:
     return f"'{serial}': {why}", f"Only what AI {code} allows may stand there."
 
 
-def names_real_things(event: Event) -> Iterator[Fault]:
+def names_real_things(event: Event) -> Iterator[RuleFault]:
     """Every EPC is well-formed, instances stand in lists of ids and classes in quantities."""
     parent = getattr(event, "parent_id", None)
     if parent:
@@ -139,7 +139,7 @@ def _places(event: Event) -> Iterator[str]:
             yield place.id
 
 
-def _faults(uris: Iterator[str] | tuple[str, ...], field: str) -> Iterator[Fault]:
+def _faults(uris: Iterator[str] | tuple[str, ...], field: str) -> Iterator[RuleFault]:
     """The first malformed id of a list, and how many there are."""
     first, count = "", 0
     for uri in uris:

@@ -16,7 +16,7 @@ from schemas import cbv
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from epcis.check.fault import Fault
+    from epcis.check.fault import RuleFault
     from epcis.model import Event, SensorElement, SensorReport
     from epcis.query.units import Unit
 
@@ -58,7 +58,7 @@ _UNITS_NAMED_MAX: Final = 4
 _SECOND_WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
-def senses_something(event: Event) -> Iterator[Fault]:
+def senses_something(event: Event) -> Iterator[RuleFault]:
     """Every sensor element holds reports that say what was measured, once and in order."""
     field = "sensorElementList"
     for element in event.sensor_elements or ():
@@ -74,7 +74,7 @@ def senses_something(event: Event) -> Iterator[Fault]:
             yield from _report(report, field)
 
 
-def _metadata(element: SensorElement, field: str) -> Iterator[Fault]:
+def _metadata(element: SensorElement, field: str) -> Iterator[RuleFault]:
     metadata = element.metadata
     if metadata is None:
         return
@@ -102,7 +102,7 @@ def _metadata(element: SensorElement, field: str) -> Iterator[Fault]:
         )
 
 
-def _report(report: SensorReport, field: str) -> Iterator[Fault]:
+def _report(report: SensorReport, field: str) -> Iterator[RuleFault]:
     if not report.type and not report.exception:
         yield error(
             "sensor-type-missing",
@@ -150,7 +150,7 @@ def _report(report: SensorReport, field: str) -> Iterator[Fault]:
         )
 
 
-def _unit(report: SensorReport, field: str) -> Iterator[Fault]:
+def _unit(report: SensorReport, field: str) -> Iterator[RuleFault]:
     """What is measured in numbers has a unit, and one that measures it."""
     word = cbv.bare("measurement", report.type or "")
     name = _SECOND_WORD.sub(" ", word).lower()

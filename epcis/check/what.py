@@ -23,7 +23,7 @@ from schemas.gs1.epc import canonical_key
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from epcis.check.fault import Fault
+    from epcis.check.fault import RuleFault
     from epcis.model import Event
 
 _ID_LISTS: Final = {
@@ -61,7 +61,7 @@ def quantity_lists(event: Event) -> Iterator[tuple[str, tuple[QuantityElement, .
             yield name, quantities
 
 
-def says_what_it_is_about(event: Event) -> Iterator[Fault]:
+def says_what_it_is_about(event: Event) -> Iterator[RuleFault]:
     """An event must name objects, or, for an ObjectEvent, sensors at a read point."""
     match event:
         case ObjectEvent():
@@ -92,7 +92,7 @@ def says_what_it_is_about(event: Event) -> Iterator[Fault]:
             return
 
 
-def _inputs_and_outputs(event: TransformationEvent) -> Iterator[Fault]:
+def _inputs_and_outputs(event: TransformationEvent) -> Iterator[RuleFault]:
     takes = bool(event.input_epcs or event.input_quantities)
     makes = bool(event.output_epcs or event.output_quantities)
     if not takes and not makes:
@@ -111,7 +111,7 @@ def _inputs_and_outputs(event: TransformationEvent) -> Iterator[Fault]:
         )
 
 
-def has_parent_and_children(event: Event) -> Iterator[Fault]:
+def has_parent_and_children(event: Event) -> Iterator[RuleFault]:
     """Aggregations and associations need a parent, and children unless all are taken out."""
     if not isinstance(event, AggregationEvent | AssociationEvent):
         return
@@ -140,7 +140,7 @@ def has_parent_and_children(event: Event) -> Iterator[Fault]:
         )
 
 
-def adds_ilmd_only_once(event: Event) -> Iterator[Fault]:
+def adds_ilmd_only_once(event: Event) -> Iterator[RuleFault]:
     """Instance and lot master data come with the event that brings the objects into being."""
     if isinstance(event, ObjectEvent) and event.ilmd and event.action != "ADD":
         yield error(
@@ -151,7 +151,7 @@ def adds_ilmd_only_once(event: Event) -> Iterator[Fault]:
         )
 
 
-def names_each_once(event: Event) -> Iterator[Fault]:
+def names_each_once(event: Event) -> Iterator[RuleFault]:
     """An object stands at most once in a list."""
     for name, ids in id_lists(event):
         has_links = any(one.startswith("http") for one in ids)
@@ -168,7 +168,7 @@ def names_each_once(event: Event) -> Iterator[Fault]:
         )
 
 
-def counts_sensibly(event: Event) -> Iterator[Fault]:
+def counts_sensibly(event: Event) -> Iterator[RuleFault]:
     """Quantities are positive numbers of classes, with a unit code where they are measured."""
     for name, quantities in quantity_lists(event):
         for quantity in quantities:
@@ -181,7 +181,7 @@ def counts_sensibly(event: Event) -> Iterator[Fault]:
         )
 
 
-def _quantity(element: QuantityElement, name: str) -> Iterator[Fault]:
+def _quantity(element: QuantityElement, name: str) -> Iterator[RuleFault]:
     if element.uom and len(element.uom) not in _UNITS_LENGTH:
         yield warning(
             "unit-unknown",

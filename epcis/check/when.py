@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from epcis.check.fault import Fault
+    from epcis.check.fault import RuleFault
     from epcis.model import Event
 
 _OFFSET: Final = re.compile(OFFSET_PATTERN)
@@ -36,7 +36,7 @@ def instant(text: str, offset: str | None = None) -> datetime | None:
         return None
 
 
-def happened_at_a_time(event: Event) -> Iterator[Fault]:
+def happened_at_a_time(event: Event) -> Iterator[RuleFault]:
     """The event time is a point in time, and the local offset is one."""
     offset = event.event_time_zone_offset
     if not offset or not _OFFSET.match(offset):
@@ -63,7 +63,7 @@ def happened_at_a_time(event: Event) -> Iterator[Fault]:
         )
 
 
-def was_declared_wrong_properly(event: Event) -> Iterator[Fault]:
+def was_declared_wrong_properly(event: Event) -> Iterator[RuleFault]:
     """An error declaration says when, and points to corrections only where there are some."""
     declared = event.error_declaration
     if declared is None:

@@ -14,7 +14,7 @@ from schemas.wording import near
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from epcis.check.fault import Fault
+    from epcis.check.fault import RuleFault
     from epcis.model import Event
 
 
@@ -39,7 +39,7 @@ def words_of(event: Event) -> Iterator[tuple[str, str, str]]:
         yield "errorDeclaration/reason", "er", event.error_declaration.reason
 
 
-def speaks_the_standard(event: Event) -> Iterator[Fault]:
+def speaks_the_standard(event: Event) -> Iterator[RuleFault]:
     """Words that claim to be of CBV are."""
     for field, kind, word in words_of(event):
         if cbv.is_standard(kind, word):
@@ -77,7 +77,7 @@ def _suggestion(kind: str, word: str) -> str:
     return f"Did you mean '{meant}'?" if meant else "Use a word of CBV, or a URI of your own."
 
 
-def keeps_dispositions_apart(event: Event) -> Iterator[Fault]:
+def keeps_dispositions_apart(event: Event) -> Iterator[RuleFault]:
     """A persistent disposition sets or unsets something, and not the same at once."""
     persistent = event.persistent_disposition
     if persistent is None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self, TypeAlias
 
-from epcis.codec.refusal import DocumentRefused, Gathering
+from epcis.codec.refusal import DocumentRefused, FindingCollector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -50,10 +50,10 @@ class Portion(NamedTuple):
     """Events begun, by the name they are counted under."""
 
 
-class Frame(Protocol):
+class PortionFrame(Protocol):
     """How the portions of a document are read; can be pickled."""
 
-    def read_with(self, gathering: Gathering) -> Callable[[bytes], Portion | None]:
+    def read_with(self, gathering: FindingCollector) -> Callable[[bytes], Portion | None]:
         """A function that reads portions; None where one cannot be read by itself."""
 
 
@@ -71,7 +71,7 @@ class Worked:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class PortionJob:
     """What is to be done with the events of a document, and by how many.
 
     `prepare` is called once in each worker with the argument, and gives the function that works on
@@ -88,8 +88,8 @@ class _Setting:
     """What a worker process is told once."""
 
     file: Path
-    frame: Frame
-    job: Job
+    frame: PortionFrame
+    job: PortionJob
     strict: bool
     findings_max: int
 
@@ -129,9 +129,9 @@ class Berths:
 def work_on(
     spans: Iterable[Span],
     file: Path,
-    frame: Frame,
-    job: Job,
-    gathering: Gathering,
+    frame: PortionFrame,
+    job: PortionJob,
+    gathering: FindingCollector,
 ) -> Generator[Worked | None, None, None]:
     """The results of portions that lie in a file, in order; None for what cannot be read so.
 
@@ -182,7 +182,9 @@ def _read_portion(span: Span) -> Worked | None:
     setting = _Worker.setting
     _Worker.file.seek(span.at)
     portion = _Worker.file.read(span.size_bytes)
-    gathering = Gathering(listed_max=setting.findings_max, strict=setting.strict, raises=False)
+    gathering = FindingCollector(
+        listed_max=setting.findings_max, strict=setting.strict, raises=False
+    )
     try:
         read = setting.frame.read_with(gathering)(portion)
     except DocumentRefused:  # whoever reads on from here says why, and where

@@ -11,13 +11,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from epcis.codec.cores import Job, Work, Worked
+from epcis.codec.cores import PortionJob, Work, Worked
 from epcis.codec.jsonld import cores as jsonld_cores
 from epcis.codec.jsonld.read import JsonReader
 from epcis.codec.jsonld.write import JsonWriter
-from epcis.codec.limits import Limits
+from epcis.codec.limits import DocumentLimits
 from epcis.codec.options import CbvFormat, EpcFormat, WriteOptions
-from epcis.codec.refusal import DocumentRefused, Gathering
+from epcis.codec.refusal import DocumentRefused, FindingCollector
 from epcis.codec.sniff import Syntax
 from epcis.codec.unpack import PlainStream
 from epcis.codec.xml import cores as xml_cores
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 __all__ = [
     "CbvFormat",
     "Document",
+    "DocumentLimits",
     "DocumentReader",
     "DocumentRefused",
     "EpcFormat",
-    "Limits",
     "Syntax",
     "WriteOptions",
     "convert",
@@ -48,7 +48,7 @@ __all__ = [
     "write_event_json",
 ]
 
-_LIMITS = Limits()
+_LIMITS = DocumentLimits()
 _OPTIONS = WriteOptions()
 
 
@@ -65,13 +65,13 @@ class DocumentReader:
         *,
         strict: bool,
         refuses: bool,
-        limits: Limits,
+        limits: DocumentLimits,
         contexts: Mapping[str, Any] | None,
         validate: bool,
         published: Path | None,
     ) -> None:
         listed_max = limits.findings_max
-        self._gathering = Gathering(listed_max=listed_max, strict=strict, raises=refuses)
+        self._gathering = FindingCollector(listed_max=listed_max, strict=strict, raises=refuses)
         self.stream = PlainStream(limits, self._gathering).open(source)
         syntax = self.stream.sniffed.syntax
         self._reader: XmlReader | JsonReader = (
@@ -105,11 +105,11 @@ class DocumentReader:
         `prepare` is called in each worker with the header and `rest`; it gives the function.
         Events outside of portions, and all events where there are none, come as they are.
         """
-        job = Job(prepare, rest, processes)
+        job = PortionJob(prepare, rest, processes)
         if isinstance(self._reader, JsonReader):
-            self._reader = jsonld_cores.ParallelReader.of(self._reader, job)
+            self._reader = jsonld_cores.ParallelJsonReader.of(self._reader, job)
         else:
-            self._reader = xml_cores.ParallelReader.of(self._reader, job)
+            self._reader = xml_cores.ParallelXmlReader.of(self._reader, job)
         return iter(self._reader)
 
     @property
@@ -142,7 +142,7 @@ def open_document(
     *,
     strict: bool = False,
     refuses: bool = True,
-    limits: Limits = _LIMITS,
+    limits: DocumentLimits = _LIMITS,
     contexts: Mapping[str, Any] | None = None,
     validate: bool = True,
     published: Path | None = None,
@@ -176,7 +176,7 @@ def read_document(
     data: bytes,
     *,
     strict: bool = False,
-    limits: Limits = _LIMITS,
+    limits: DocumentLimits = _LIMITS,
     contexts: Mapping[str, Any] | None = None,
     validate: bool = True,
 ) -> Document:
@@ -242,7 +242,7 @@ def convert(
     options: WriteOptions = _OPTIONS,
     *,
     strict: bool = False,
-    limits: Limits = _LIMITS,
+    limits: DocumentLimits = _LIMITS,
     validate: bool = True,
     processes: int = 1,
     progress: Callable[[int], None] | None = None,
@@ -258,7 +258,9 @@ def convert(
     told: list[Finding] = []
     if options.epc_format is EpcFormat.URN:
         processes = 1  # the URNs written before tell how links of the same company are written
-    for piece in _converted(reader, writer, Job(_event_writer, (syntax, options), processes), told):
+    for piece in _converted(
+        reader, writer, PortionJob(_event_writer, (syntax, options), processes), told
+    ):
         target.write(piece)
         if progress is not None:
             progress(reader.stream.bytes_read)
@@ -268,7 +270,7 @@ def convert(
 
 
 def _converted(
-    reader: DocumentReader, writer: XmlWriter | JsonWriter, job: Job, told: list[Finding]
+    reader: DocumentReader, writer: XmlWriter | JsonWriter, job: PortionJob, told: list[Finding]
 ) -> Iterator[bytes]:
     """The beginning of the written document, then its events; `told` is what workers found."""
     events: Iterator[Any] = iter(reader)

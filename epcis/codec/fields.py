@@ -21,7 +21,7 @@ EVENT_CLASSES: Final[dict[str, type[model.Event]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class EventShape:
     """One event type as the codecs see it."""
 
     name: str
@@ -34,11 +34,11 @@ class Shape:
     """EPCIS 1.2 has this event type."""
 
 
-def _shape(kind: EventType) -> Shape:
+def _shape(kind: EventType) -> EventShape:
     name, fields = kind.name, COMMON_FIELDS + kind.fields
     needed = {field.name for field in msgspec.structs.fields(EVENT_CLASSES[name]) if field.required}
     required = tuple(field.name for field in fields if field.attribute in needed)
-    return Shape(name, fields, {field.name: field for field in fields}, required, kind.in_1_2)
+    return EventShape(name, fields, {field.name: field for field in fields}, required, kind.in_1_2)
 
 
 SHAPES: Final = {kind.name: _shape(kind) for kind in EVENT_TYPES}

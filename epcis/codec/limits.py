@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class DocumentLimits:
     """Bounds on one document; exceeding one refuses the document with a finding.
 
-    >>> Limits().findings_max
+    >>> DocumentLimits().findings_max
     1000
     """
 

@@ -26,7 +26,7 @@ class DocumentRefused(Exception):  # noqa: N818  # a refusal is the field's word
         super().__init__((worst or list(self.findings))[-1].what)
 
 
-class Gathering:
+class FindingCollector:
     """The findings of one document, at most `listed_max` of them listed.
 
     In strict reading the first error refuses the document.

@@ -9,7 +9,7 @@ from epcis.model import instant_of
 from schemas.finding import Severity
 
 if TYPE_CHECKING:
-    from epcis.codec.refusal import Gathering
+    from epcis.codec.refusal import FindingCollector
 
 
 def is_plain_instant(lexical: str) -> bool:
@@ -25,7 +25,7 @@ def is_plain_instant(lexical: str) -> bool:
 
 
 def has_usable_time(
-    lexical: str, offset: str | None, gathering: Gathering, *, line: int | None, path: str
+    lexical: str, offset: str | None, gathering: FindingCollector, *, line: int | None, path: str
 ) -> bool:
     """Whether an event time stands for an instant; notes what is wrong with it, or doubtful."""
     if is_plain_instant(lexical):

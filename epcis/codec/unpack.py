@@ -20,8 +20,8 @@ from epcis.codec.sniff import SNIFF_BYTES, Packing, Sniffed, Syntax, encoding_of
 from schemas.finding import Finding, Severity
 
 if TYPE_CHECKING:
-    from epcis.codec.limits import Limits
-    from epcis.codec.refusal import Gathering
+    from epcis.codec.limits import DocumentLimits
+    from epcis.codec.refusal import FindingCollector
 
 _SPOOL_MEMORY_BYTES: Final = 16 * 2**20
 _DEPTH_MAX: Final = 2
@@ -32,7 +32,7 @@ _UNPACKING_FAULTS: Final = (OSError, EOFError, zlib.error, zipfile.BadZipFile)
 class PlainStream(io.RawIOBase):
     """The plain bytes of a document; reading more than the limits allow refuses it."""
 
-    def __init__(self, limits: Limits, gathering: Gathering) -> None:
+    def __init__(self, limits: DocumentLimits, gathering: FindingCollector) -> None:
         super().__init__()
         self._limits = limits
         self._gathering = gathering
@@ -249,7 +249,7 @@ class _Measured(io.RawIOBase):
     """An unpacked stream that stops a bomb: too many plain bytes for the packed ones."""
 
     def __init__(
-        self, plain: BinaryIO, packed: _Rewound, limits: Limits, gathering: Gathering
+        self, plain: BinaryIO, packed: _Rewound, limits: DocumentLimits, gathering: FindingCollector
     ) -> None:
         super().__init__()
         self._plain = plain

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from zstandard import ZstdError
 
 from epcis.archive.check import check_archive
+from epcis.database.transactions import Store
 from epcis.fsck.documents import check_documents
 from epcis.fsck.events import check_events
 from epcis.fsck.forms import check_forms
@@ -25,7 +26,6 @@ from epcis.fsck.registers import check_registers
 from epcis.fsck.state import check_state
 from epcis.fsck.subjects import check_subjects
 from epcis.ledger.audit import audit_log
-from epcis.store.database import Store
 from epcis.store.place import to_nobody
 from schemas.finding import Finding, Severity
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from zstandard import ZstdError
 
+from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.record import DocumentSaid
-from epcis.store.bulk import Hand
 from epcis.store.digest import Places
 from epcis.store.payload import unsqueeze
 from epcis.store.place import differing, odd, written
@@ -19,7 +19,7 @@ from schemas.finding import Finding, Severity, Where
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from epcis.store.database import Store
+    from epcis.database.transactions import Store
 
 _NEXT = (
     "SELECT id, sha256, received, sender, party, syntax, size_bytes, events, header, findings,"
@@ -52,8 +52,8 @@ def check_documents(store: Store, progress: Callable[[str, int], None]) -> Itera
     """Every document, one after the other."""
     last, checked = -(1 << 63), 0
     while True:
-        with store.read() as view:
-            hand = Hand(view)
+        with store.read() as snapshot:
+            hand = RawDriver(snapshot)
             found = hand.one(_NEXT, (last,))
             if found is None:
                 return
@@ -66,7 +66,7 @@ def check_documents(store: Store, progress: Callable[[str, int], None]) -> Itera
         progress("documents", checked)
 
 
-def _check_bytes(hand: Hand, row: _Row) -> Iterator[Finding]:
+def _check_bytes(hand: RawDriver, row: _Row) -> Iterator[Finding]:
     digest, size_bytes, expected = sha256(), 0, 0
     for part, content in hand.all(_PARTS, (row.id,)):
         if part != expected:
@@ -90,7 +90,7 @@ def _check_bytes(hand: Hand, row: _Row) -> Iterator[Finding]:
         yield odd("document", row.id, "has another size_bytes than its bytes")
 
 
-def _check_row(hand: Hand, row: _Row) -> Iterator[Finding]:
+def _check_row(hand: RawDriver, row: _Row) -> Iterator[Finding]:
     entries = hand.all(_ENTRIES, (row.sha256, int(LeafKind.DOCUMENT)))
     if not entries:
         yield odd("document", row.id, "was never logged with this sha256")
@@ -110,7 +110,7 @@ def _check_row(hand: Hand, row: _Row) -> Iterator[Finding]:
         yield odd("document", row.id, f"{wrong} than was logged")
 
 
-def _places(hand: Hand, document: int) -> bytes:
+def _places(hand: RawDriver, document: int) -> bytes:
     places = Places()
     for position, identity in hand.stream(_EVENTS, (document,)):
         told = bytes(identity) if isinstance(identity, bytes) else b""

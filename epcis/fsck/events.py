@@ -9,25 +9,25 @@ from zstandard import ZstdError
 
 from epcis.archive.outline import is_outline_of
 from epcis.archive.reading import Shelves
-from epcis.store.bulk import Hand
-from epcis.store.columns import pack_key
+from epcis.database.columns import pack_key
+from epcis.database.raw_driver import RawDriver
 from epcis.store.digest import event_digest, is_meant
 from epcis.store.event_rows import row_faults
+from epcis.store.event_tables import Role
 from epcis.store.intake import seal
-from epcis.store.life import named_items, told_lot
+from epcis.store.item_state import named_items, told_lot
 from epcis.store.payload import is_outline, unpack_event
 from epcis.store.place import odd
 from epcis.store.rows import items_of_rows
-from epcis.store.tables import Role
 from schemas.finding import Finding, Severity, Where
 from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from epcis.database.raw_driver import Row
+    from epcis.database.transactions import Store
     from epcis.model import Event
-    from epcis.store.bulk import Row
-    from epcis.store.database import Store
 
 EVENTS_PER_READ = 500
 _EVENTS = (
@@ -64,11 +64,11 @@ class _Stored(NamedTuple):
 def check_events(store: Store, progress: Callable[[str, int], None]) -> Iterator[Finding]:
     """Every event, one after the other; then the lots that no event tells of."""
     last, checked = -(1 << 63), 0
-    with store.read() as view:
-        left_over = {tuple(row[1:]): row[0] for row in Hand(view).all(_LEFT_OVER_LOTS)}
+    with store.read() as snapshot:
+        left_over = {tuple(row[1:]): row[0] for row in RawDriver(snapshot).all(_LEFT_OVER_LOTS)}
     while True:
-        with store.read() as view:
-            hand = Hand(view)
+        with store.read() as snapshot:
+            hand = RawDriver(snapshot)
             rows = [_Stored(*row) for row in hand.all(_EVENTS, (last, EVENTS_PER_READ))]
             if not rows:
                 break
@@ -81,7 +81,7 @@ def check_events(store: Store, progress: Callable[[str, int], None]) -> Iterator
 
 
 def _check_some(
-    hand: Hand, rows: Sequence[_Stored], left_over: dict[tuple[Any, ...], int]
+    hand: RawDriver, rows: Sequence[_Stored], left_over: dict[tuple[Any, ...], int]
 ) -> Iterator[Finding]:
     named = _named_in(hand, [row.seq for row in rows])
     by_seq = {row.seq: row for row in rows}
@@ -134,7 +134,7 @@ def _event_of(payload: bytes) -> Event | str:
         return f"its payload cannot be read: {fault}"
 
 
-def _fault(hand: Hand, row: _Stored, event: Event, named: set[tuple[int, bytes]]) -> str:
+def _fault(hand: RawDriver, row: _Stored, event: Event, named: set[tuple[int, bytes]]) -> str:
     """What is wrong with an event row; empty where nothing is."""
     try:
         sealed = seal(event, event_digest(event))
@@ -165,21 +165,21 @@ def _fault(hand: Hand, row: _Stored, event: Event, named: set[tuple[int, bytes]]
     return "; ".join(what for is_so, what in faults if is_so)
 
 
-def _was_declared_wrong(hand: Hand, row: _Stored) -> bool:
+def _was_declared_wrong(hand: RawDriver, row: _Stored) -> bool:
     this = (row.hash, row.event_id)
     return any(is_meant((bytes(one[0]), one[1]), this) for one in hand.all(_DECLARING, this))
 
 
-def _parent_of(hand: Hand, row: _Stored) -> set[bytes]:
+def _parent_of(hand: RawDriver, row: _Stored) -> set[bytes]:
     return {_key_of(hand, row.parent)} if row.parent is not None else set()
 
 
-def _key_of(hand: Hand, item: int) -> bytes:
+def _key_of(hand: RawDriver, item: int) -> bytes:
     found = hand.all_in(_KEYS, [item]) if isinstance(item, int) else []
     return _blob(found[0][1]) if found else b""
 
 
-def _named_in(hand: Hand, seqs: Sequence[int]) -> dict[int, set[tuple[int, int, bytes]]]:
+def _named_in(hand: RawDriver, seqs: Sequence[int]) -> dict[int, set[tuple[int, int, bytes]]]:
     """(item id, role, key) of the items that events are found by; an empty key is not there."""
     by_event: dict[int, list[Row]] = defaultdict(list)
     for row in hand.all_in(_NAMED, list(seqs)):

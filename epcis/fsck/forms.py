@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Boolean, Float, Integer, LargeBinary, SmallInteger
 
+from epcis.database.columns import Instant, ItemKey
+from epcis.database.raw_driver import RawDriver
 from epcis.ledger.register import quoted
-from epcis.store.bulk import Hand
-from epcis.store.columns import Instant, ItemKey
+from epcis.store.event_tables import metadata
 from epcis.store.place import odd
 from epcis.store.proved import Outside, proof_of
-from epcis.store.tables import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sqlalchemy import Column, Table
 
-    from epcis.store.database import Store
+    from epcis.database.transactions import Store
     from schemas.finding import Finding
 
 FINDINGS_MAX = 1_000
@@ -52,8 +52,8 @@ _INSIDE = (
 
 def check_forms(store: Store, progress: Callable[[str, int], None]) -> Iterator[Finding]:
     """Every table that some proof covers, one after the other."""
-    with store.read() as view:
-        hand = Hand(view)
+    with store.read() as snapshot:
+        hand = RawDriver(snapshot)
         proved = [
             table
             for _, table in sorted(metadata.tables.items())
@@ -68,7 +68,7 @@ def check_forms(store: Store, progress: Callable[[str, int], None]) -> Iterator[
             yield odd("containment", row, "holds what belongs to no row of table item")
 
 
-def _check_table(hand: Hand, table: Table) -> Iterator[Finding]:
+def _check_table(hand: RawDriver, table: Table) -> Iterator[Finding]:
     if hand.is_sqlite:
         wrong = " OR ".join(_of_another_kind(column) for column in table.columns)
         yield from _rows_where(hand, table, wrong, "holds a value of another kind than its column")
@@ -82,7 +82,7 @@ def _check_table(hand: Hand, table: Table) -> Iterator[Finding]:
         yield from _rows_where(hand, table, stray, f"belongs to no row of table {owner}")
 
 
-def _rows_where(hand: Hand, table: Table, condition: str, what: str) -> Iterator[Finding]:
+def _rows_where(hand: RawDriver, table: Table, condition: str, what: str) -> Iterator[Finding]:
     keys = quoted(column.name for column in table.primary_key)
     statement = f"SELECT {keys} FROM {table.name} WHERE {condition} LIMIT {FINDINGS_MAX}"  # noqa: S608  # our own names
     for row in hand.all(statement):

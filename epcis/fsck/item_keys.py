@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from epcis.store.bulk import Hand
+from epcis.database.raw_driver import RawDriver
 from epcis.store.place import written
 from schemas.finding import Finding, Severity, Where
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from epcis.store.bulk import Row
-    from epcis.store.database import Store
+    from epcis.database.raw_driver import Row
+    from epcis.database.transactions import Store
 
 FINDINGS_MAX = 1_000
 """Rows told one by one of each kind."""
@@ -43,11 +43,11 @@ def check_item_keys(
 
     What differs is written anew in `rebuild_in`, the same database, where it is given.
     """
-    with store.read() as view:
-        differing = list(_differing(Hand(view)))
+    with store.read() as snapshot:
+        differing = list(_differing(RawDriver(snapshot)))
     if differing and rebuild_in is not None:
-        with rebuild_in.write(now, long=True) as act:
-            _write_anew(Hand(act))
+        with rebuild_in.write(now, long=True) as tx:
+            _write_anew(RawDriver(tx))
     for table, key, what in differing:
         name = written(key)
         yield Finding(
@@ -59,7 +59,7 @@ def check_item_keys(
         )
 
 
-def _differing(hand: Hand) -> Iterator[tuple[str, Row, str]]:
+def _differing(hand: RawDriver) -> Iterator[tuple[str, Row, str]]:
     for table, condition in _STRAY.items():
         where = condition if hand.is_sqlite else "true"
         stray = f"SELECT t.key FROM {table} t WHERE {where} LIMIT ?"  # noqa: S608  # our own names
@@ -69,7 +69,7 @@ def _differing(hand: Hand) -> Iterator[tuple[str, Row, str]]:
         yield "item", row, "is not found by its key"
 
 
-def _write_anew(hand: Hand) -> None:
+def _write_anew(hand: RawDriver) -> None:
     for table, condition in _STRAY.items():
         where = condition if hand.is_sqlite else "true"
         hand.run(f"DELETE FROM {table} AS t WHERE {where}")  # noqa: S608  # our own names

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 from zstandard import ZstdError
 
-from epcis.store.bulk import Hand
-from epcis.store.columns import microseconds
+from epcis.database.columns import microseconds
+from epcis.database.raw_driver import RawDriver
 from epcis.store.masterdata import rows_of, told_at
 from epcis.store.payload import unpack_header
 from epcis.store.place import differing, odd
@@ -16,8 +16,8 @@ from epcis.store.place import differing, odd
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from epcis.database.transactions import Store
     from epcis.model import Header, VocabularyElement
-    from epcis.store.database import Store
     from schemas.finding import Finding
 
 ROWS_PER_READ = 500
@@ -54,8 +54,8 @@ def check_master_data(store: Store, progress: Callable[[str, int], None]) -> Ite
     """What the documents told is there, and nothing else is."""
     last, checked = -(1 << 63), 0
     while True:
-        with store.read() as view:
-            hand = Hand(view)
+        with store.read() as snapshot:
+            hand = RawDriver(snapshot)
             row = hand.one(_DOCUMENTS, (last,))
             if row is None:
                 break
@@ -88,7 +88,7 @@ def _header(packed: object) -> Header | None:
         return None
 
 
-def _check_telling(hand: Hand, telling: _Telling) -> Iterator[Finding]:
+def _check_telling(hand: RawDriver, telling: _Telling) -> Iterator[Finding]:
     key = (telling.kind, telling.element.id)
     row = hand.one(_ENTRY, key)
     if row is None:
@@ -106,7 +106,7 @@ def _numbers(*values: Any) -> tuple[Any, ...]:  # noqa: ANN401  # columns as the
     return tuple(value if isinstance(value, int) else -1 for value in values)
 
 
-def _check_rows(hand: Hand, telling: _Telling, stored: tuple[Any, ...]) -> Iterator[Finding]:
+def _check_rows(hand: RawDriver, telling: _Telling, stored: tuple[Any, ...]) -> Iterator[Finding]:
     key = (telling.kind, telling.element.id)
     entry, attributes, children = rows_of(telling.kind, telling.element)
     told = (*key, entry["key"], telling.told_us, telling.document, entry["payload"])
@@ -123,8 +123,8 @@ def _check_nothing_else(store: Store) -> Iterator[Finding]:
     last: tuple[Any, ...] = ("", "")
     told: tuple[object, frozenset[tuple[str, str]]] = (None, frozenset())
     while True:
-        with store.read() as view:
-            hand = Hand(view)
+        with store.read() as snapshot:
+            hand = RawDriver(snapshot)
             rows = hand.all(_ENTRIES, (*last, ROWS_PER_READ))
             for kind, element_id, document in rows:
                 if told[0] != document:
@@ -134,14 +134,14 @@ def _check_nothing_else(store: Store) -> Iterator[Finding]:
         if not rows:
             break
         last = tuple(rows[-1][:2])
-    with store.read() as view:
-        hand = Hand(view)
+    with store.read() as snapshot:
+        hand = RawDriver(snapshot)
         for table, statement in _BESIDE.items():
             for row in hand.all(statement + _STRAY, (ROWS_PER_READ,)):
                 yield odd(table, row[:3], "belongs to no row of table master_data")
 
 
-def _told_in(hand: Hand, document: object) -> frozenset[tuple[str, str]]:
+def _told_in(hand: RawDriver, document: object) -> frozenset[tuple[str, str]]:
     found = hand.one(_HEADER, (document,))
     header = _header(found[0]) if found is not None else None
     return frozenset(

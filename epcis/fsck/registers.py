@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import LargeBinary
 
+from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.register import Key, newest, quoted, registers, row_now, subject_of
-from epcis.store.bulk import Hand
+from epcis.store.event_tables import metadata
 from epcis.store.place import odd
-from epcis.store.tables import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sqlalchemy import Table
 
-    from epcis.store.database import Store
+    from epcis.database.transactions import Store
     from epcis.store.proved import Register
     from schemas.finding import Finding
 
@@ -34,9 +34,9 @@ def check_registers(store: Store, progress: Callable[[str, int], None]) -> Itera
     checked = 0
     for table in registers():
         for keys in _keys_of(store, table):
-            with store.read() as view:
+            with store.read() as snapshot:
                 for key in keys:
-                    yield from _check(Hand(view), table, key)
+                    yield from _check(RawDriver(snapshot), table, key)
             checked += len(keys)
             progress("register rows", checked)
     yield from _check_entries(store)
@@ -54,15 +54,15 @@ def _keys_of(store: Store, table: Table) -> Iterator[list[Key]]:
             f"SELECT DISTINCT {columns} FROM {table.name}{beyond if last else ''}"  # noqa: S608  # our own names
             f" ORDER BY {columns} LIMIT {ROWS_PER_READ}"
         )
-        with store.read() as view:
-            keys = [tuple(row) for row in Hand(view).all(statement, last)]
+        with store.read() as snapshot:
+            keys = [tuple(row) for row in RawDriver(snapshot).all(statement, last)]
         if not keys:
             return
         yield keys
         last = keys[-1]
 
 
-def _check(hand: Hand, table: Table, key: Key) -> Iterator[Finding]:
+def _check(hand: RawDriver, table: Table, key: Key) -> Iterator[Finding]:
     """One row that is there."""
     how = _register(table)
     logged = newest(hand, subject_of(table, key))
@@ -84,8 +84,8 @@ def _check_entries(store: Store) -> Iterator[Finding]:
     """Rows that their newest entry says are there, and that are not."""
     last = 0
     while True:
-        with store.read() as view:
-            hand = Hand(view)
+        with store.read() as snapshot:
+            hand = RawDriver(snapshot)
             rows = hand.all(_ENTRIES, (last, int(LeafKind.REGISTER), ROWS_PER_READ))
             if not rows:
                 return
@@ -94,7 +94,7 @@ def _check_entries(store: Store) -> Iterator[Finding]:
         last = rows[-1][0]
 
 
-def _check_entry(hand: Hand, public: object, confidential: object) -> Iterator[Finding]:
+def _check_entry(hand: RawDriver, public: object, confidential: object) -> Iterator[Finding]:
     try:
         table, number, key, row = _read(public, confidential)
     except (ValueError, KeyError, TypeError):

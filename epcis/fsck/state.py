@@ -6,13 +6,13 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from epcis.store.bulk import Hand
-from epcis.store.columns import unpack_key
-from epcis.store.life import time_of_moment
-from epcis.store.lives import NEVER
+from epcis.database.columns import unpack_key
+from epcis.database.raw_driver import RawDriver
+from epcis.store.item_state import time_of_moment
+from epcis.store.item_states import NEVER
 from epcis.store.place import odd, written
-from epcis.store.retell import EventDamaged, Teller, item_row, write_tellings
-from epcis.store.standings import Lots, Standings
+from epcis.store.recompute import EventDamaged, Teller, item_row, write_tellings
+from epcis.store.state_dictionary import Lots, Standings
 from epcis.store.stays import stays_of
 from schemas.finding import Finding, Severity, Where
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from epcis.store.bulk import Row
-    from epcis.store.database import Store, View
-    from epcis.store.life import Lot, Standing
+    from epcis.database.raw_driver import Row
+    from epcis.database.transactions import Snapshot, Store
+    from epcis.store.item_state import ItemState, Lot
 
 ITEMS_PER_ACT = 5_000
 NOT_THERE = -1
@@ -61,7 +61,7 @@ class _Wrong(NamedTuple):
 class _StandingsTold(Standings):
     """Standings as they are stored; none is added."""
 
-    def _find(self, standing: Standing) -> int:
+    def _find(self, standing: ItemState) -> int:
         return self.stored_number(standing, otherwise=NOT_THERE)
 
 
@@ -85,11 +85,11 @@ def check_state(
     """
     last, checked = -(1 << 63), 0
     while True:
-        with store.read() as view:
-            rows = [_Stored(*row) for row in Hand(view).all(_ITEMS, (last, ITEMS_PER_ACT))]
+        with store.read() as snapshot:
+            rows = [_Stored(*row) for row in RawDriver(snapshot).all(_ITEMS, (last, ITEMS_PER_ACT))]
             if not rows:
                 return
-            differing = list(_Check(view).run(rows))
+            differing = list(_Check(snapshot).run(rows))
         if rebuild_in is not None:
             _write_anew(rebuild_in, [one.row.id for one in differing if one.what != "damaged"], now)
         for one in differing:
@@ -103,9 +103,9 @@ def check_state(
 def _write_anew(store: Store, items: Sequence[int], now: datetime) -> None:
     if not items:
         return
-    with store.write(now, long=True) as act:
-        hand = Hand(act)
-        standings, lots = Standings(hand, act.words), Lots(hand, act.words)
+    with store.write(now, long=True) as tx:
+        hand = RawDriver(tx)
+        standings, lots = Standings(hand, tx.words), Lots(hand, tx.words)
         write_tellings(hand, standings, lots, Teller(hand), items)
 
 
@@ -113,11 +113,11 @@ def _write_anew(store: Store, items: Sequence[int], now: datetime) -> None:
 class _Check:
     """One pass over some items in one snapshot."""
 
-    view: View
+    snapshot: Snapshot
     leanings: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.hand = Hand(self.view)
+        self.hand = RawDriver(self.snapshot)
         self.standings = _StandingsTold(self.hand)
         self.lots = _LotsTold(self.hand)
         self.teller = Teller(self.hand)

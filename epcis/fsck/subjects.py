@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from epcis.database.raw_driver import RawDriver
 from epcis.ledger.subjects import ABOUT_PACKS, BATCH_PLACES, PREFIX_BYTES, RUN_PLACES
-from epcis.store.bulk import Hand
 from epcis.store.place import odd
 from schemas.finding import Finding, Severity, Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from epcis.store.database import Store
+    from epcis.database.transactions import Store
 
 FINDINGS_MAX = 1_000
 _KINDS = ", ".join(map(str, ABOUT_PACKS))
@@ -34,8 +34,8 @@ _STRAY = (
 
 def check_subjects(store: Store) -> Iterator[Finding]:
     """The index of full batches has every entry about a pack, and nothing else."""
-    with store.read() as view:
-        hand = Hand(view)
+    with store.read() as snapshot:
+        hand = RawDriver(snapshot)
         size = (hand.one(_SIZE) or (0,))[0] or 0
         noted = size - size % BATCH_PLACES
         for (place,) in hand.all(_MISSING, (noted, FINDINGS_MAX)):

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
 
-import epcis.ledger.tables  # noqa: F401  # declares them, so that create_all makes them
+import epcis.ledger.ledger_tables  # noqa: F401  # declares them, so that create_all makes them
+from epcis.database.columns import microseconds
 from epcis.ledger.entry import SALT_BYTES
 from epcis.ledger.merkle import HASH_BYTES, Frontier
 from epcis.ledger.subjects import note_subjects
-from epcis.store.columns import microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -125,7 +125,7 @@ class Writer:
 
 
 class Transaction(Protocol):
-    """What `append` needs of an act (`epcis.store.database.Act`)."""
+    """What `append` needs of an act (`epcis.database.transactions.Act`)."""
 
     @property
     def connection(self) -> Connection:
@@ -136,7 +136,7 @@ class Transaction(Protocol):
         """The record time."""
 
 
-def append(act: Transaction, things: Sequence[Commitment]) -> None:
+def append(tx: Transaction, things: Sequence[Commitment]) -> None:
     """Write things into the log, in order, inside the transaction of an act.
 
     On SQLite the transaction must hold the write lock already (BEGIN IMMEDIATE). A crash before
@@ -144,11 +144,11 @@ def append(act: Transaction, things: Sequence[Commitment]) -> None:
     """
     if not things:
         return
-    writer = Writer(act.connection)
-    if act.connection.dialect.name == "sqlite":
-        _append_in_line(writer, things, microseconds(act.now))
+    writer = Writer(tx.connection)
+    if tx.connection.dialect.name == "sqlite":
+        _append_in_line(writer, things, microseconds(tx.now))
     else:
-        _leave_waiting(writer, things, microseconds(act.now))
+        _leave_waiting(writer, things, microseconds(tx.now))
 
 
 def _append_in_line(writer: Writer, things: Sequence[Commitment], now_us: int) -> None:

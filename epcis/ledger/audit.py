@@ -14,17 +14,17 @@ from sqlalchemy import BigInteger, and_, false, not_, or_, select, true, type_co
 from zstandard import ZstdError
 
 from epcis.archive.reading import Shelves
+from epcis.database.raw_driver import RawDriver
 from epcis.ledger.append import TILE_WIDTH
 from epcis.ledger.checkpoint import Checkpoint, Note, NoteRefused
 from epcis.ledger.entry import Entry, LeafKind
+from epcis.ledger.ledger_tables import ledger_checkpoint, ledger_entry, ledger_head, ledger_tile
 from epcis.ledger.merkle import HASH_BYTES, Frontier, root_of
 from epcis.ledger.record import parts_of
 from epcis.ledger.signed import Signed, check_signed
-from epcis.ledger.tables import ledger_checkpoint, ledger_entry, ledger_head, ledger_tile
 from epcis.ledger.witness import log_keys
-from epcis.store.bulk import Hand
+from epcis.store.event_tables import document, event
 from epcis.store.payload import is_outline, unpack_event
-from epcis.store.tables import document, event
 from schemas.finding import Finding, Severity, Where
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-    from epcis.store.database import Store, View
+    from epcis.database.transactions import Snapshot, Store
 
 ROWS_PER_READ = 1_000
 FINDINGS_MAX = 1_000
@@ -75,21 +75,21 @@ def audit_log(
     `held` are checkpoints kept elsewhere. `progress` is told what is checked and how many were.
     Raises StoreAway.
     """
-    with store.read() as view:
-        yield from _Audit(view, progress or _nobody).run()
-        yield from check_signed(view, held)
+    with store.read() as snapshot:
+        yield from _Audit(snapshot, progress or _nobody).run()
+        yield from check_signed(snapshot, held)
 
 
 @dataclass
 class _Audit:
     """One pass over the log in one snapshot."""
 
-    view: View
+    snapshot: Snapshot
     progress: Callable[[str, int], None]
 
     def __post_init__(self) -> None:
-        self.connection: Connection = self.view.connection
-        self.shelves = Shelves(Hand(self.view))
+        self.connection: Connection = self.snapshot.connection
+        self.shelves = Shelves(RawDriver(self.snapshot))
         self.tree = Frontier()
         self.time_us = 0
         self.before = (0, -(1 << 63))
@@ -171,7 +171,7 @@ class _Audit:
         yield from (_found(stored.idx, what) for what in _faults(stored))
         if (stored.event_record_time_us or 0) > stored.record_time_us:
             yield _found(stored.idx, "is about an event that claims to be recorded later")
-        writer = 0 if self.view.is_sqlite else stored.txid
+        writer = 0 if self.snapshot.is_sqlite else stored.txid
         if writer == self.before[0] and stored.id <= self.before[1]:
             yield _found(stored.idx - 1, "does not have its id, or the entry after does not")
             yield _found(stored.idx, "does not have its id, or the entry before does not")
@@ -244,7 +244,7 @@ class _Audit:
     def _check_without_place(self) -> Iterator[Finding]:
         """On PostgreSQL new entries wait for their place; others have one, from 0 on."""
         entry = ledger_entry.c
-        may_wait = false() if self.view.is_sqlite else true()
+        may_wait = false() if self.snapshot.is_sqlite else true()
         waits = and_(entry.idx.is_(None), entry.leaf.is_(None), may_wait)
         no_place = and_(or_(entry.idx.is_(None), entry.idx < 0), not_(waits))
         rows = self.connection.scalars(select(entry.id).where(no_place).limit(FINDINGS_MAX))
@@ -294,7 +294,7 @@ class _Audit:
         named = self.connection.scalars(
             select(ledger_entry.c.public).where(ledger_entry.c.kind == int(LeafKind.KEY))
         ).all()
-        known = log_keys(self.view)
+        known = log_keys(self.snapshot)
         keys = [key for key in known if any(str(key).encode() in _blob(one) for one in named)]
         if len(keys) != len(known):
             yield _odd_note("a key that signs checkpoints was never made known in the log")

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Delete, Insert, Update, event, select
 
+from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.subjects import UNNOTED_KINDS
-from epcis.store.bulk import Hand
+from epcis.store.event_tables import metadata
 from epcis.store.proved import Register
-from epcis.store.tables import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection, CursorResult, Engine, Table
 
-    from epcis.store.database import Act
+    from epcis.database.transactions import Transaction
 
 TOUCHED = "packtrail.touched"
 """Where a connection notes what the act under way wrote."""
@@ -97,9 +97,9 @@ def _note_numbered(
             touched.setdefault(table, set()).add(tuple(result.inserted_primary_key or ()))
 
 
-def enter_registers(act: Act, touched: dict[Table, set[Key]]) -> None:
+def enter_registers(tx: Transaction, touched: dict[Table, set[Key]]) -> None:
     """Log every touched row as it is now, where that is not what was logged last."""
-    hand = Hand(act)
+    hand = RawDriver(tx)
     for table, keys in touched.items():
         how: Register = table.info["proof"]
         for key in sorted(keys, key=repr):
@@ -110,7 +110,7 @@ def enter_registers(act: Act, touched: dict[Table, set[Key]]) -> None:
             if before is None and now is None:
                 continue
             number = before.number + 1 if before is not None else 1
-            act.log(
+            tx.log(
                 LeafKind.REGISTER,
                 _json({"register": table.name, "version": number}),
                 _json({"key": _plain_key(table, how, key), "row": now}),
@@ -119,17 +119,17 @@ def enter_registers(act: Act, touched: dict[Table, set[Key]]) -> None:
     touched.clear()
 
 
-def adopt_registers(act: Act) -> None:
+def adopt_registers(tx: Transaction) -> None:
     """Have every row of every register entered as it is, where its newest entry says otherwise.
 
     For a database of a release whose log did not have registers yet: what it holds at the
     upgrade is vouched for from then on.
     """
-    hand = Hand(act)
+    hand = RawDriver(tx)
     for table in registers():
         how: Register = table.info["proof"]
         keys = hand.all(f"SELECT DISTINCT {quoted(how.key_of(table))} FROM {table.name}")  # noqa: S608  # our own names
-        act.touched.setdefault(table, set()).update(tuple(key) for key in keys)
+        tx.touched.setdefault(table, set()).update(tuple(key) for key in keys)
 
 
 def subject_of(table: Table, key: Iterable[object]) -> bytes:
@@ -137,7 +137,7 @@ def subject_of(table: Table, key: Iterable[object]) -> bytes:
     return sha256(_json(["register", table.name, [plain(value) for value in key]])).digest()
 
 
-def newest(hand: Hand, subject: bytes) -> Version | None:
+def newest(hand: RawDriver, subject: bytes) -> Version | None:
     """What the log said last of a row, also within the act under way."""
     found: Version | None = None
     for public, confidential, is_erased in hand.all(_NEWEST, (subject, int(LeafKind.REGISTER))):
@@ -158,7 +158,7 @@ def version_of(public: bytes, confidential: bytes, *, is_erased: bool) -> Versio
         return Version(0, None, is_erased=True)
 
 
-def row_now(hand: Hand, table: Table, how: Register, key: Key) -> dict[str, object] | None:
+def row_now(hand: RawDriver, table: Table, how: Register, key: Key) -> dict[str, object] | None:
     """A row, or a group of rows, as the log would have it now; None where there is none."""
     rows = list(_rows(hand, table, how, key))
     if not rows:
@@ -179,7 +179,7 @@ def grouped(rows: Iterable[dict[str, object]]) -> dict[str, object]:
     return {"rows": count, "sha256": digest.hexdigest()}
 
 
-def _rows(hand: Hand, table: Table, how: Register, key: Key) -> Iterator[dict[str, object]]:
+def _rows(hand: RawDriver, table: Table, how: Register, key: Key) -> Iterator[dict[str, object]]:
     names = how.kept(table)
     where = " AND ".join(f'"{name}" = ?' for name in how.key_of(table))
     order = ", ".join(f'"{column.name}"' for column in table.primary_key)

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from epcis.database.columns import microseconds
 from epcis.ledger.append import LogForked, Writer, grow, read_head
 from epcis.ledger.entry import Entry, LeafKind
-from epcis.store.columns import microseconds
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from epcis.desk import Clock
-    from epcis.store.database import Store, View
+    from epcis.database.transactions import Snapshot, Store
+    from epcis.http_context import Clock
 
 ENTRIES_PER_ROUND_MAX = 50_000
 PERIOD_S = 0.3
@@ -65,8 +65,8 @@ def sequence(store: Store, *, now: datetime, entries_max: int = ENTRIES_PER_ROUN
     """
     if store.is_sqlite:
         return 0
-    with store.write(now) as act:
-        writer = Writer(act.connection)
+    with store.write(now) as tx:
+        writer = Writer(tx.connection)
         if not writer.rows(_TRY_LOCK, (_LOCK,))[0][0]:
             return 0
         return _round(writer, entries_max)
@@ -106,18 +106,18 @@ def catch_up(store: Store, *, now: datetime) -> None:
         pass
 
 
-def delay(view: View, *, now: datetime) -> timedelta:
+def delay(snapshot: Snapshot, *, now: datetime) -> timedelta:
     """How long the oldest entry has been waiting for its place; at most `DELAY_PROMISED`."""
-    if view.is_sqlite:
+    if snapshot.is_sqlite:
         return timedelta(0)
-    oldest = Writer(view.connection).rows(_OLDEST)[0][0]
+    oldest = Writer(snapshot.connection).rows(_OLDEST)[0][0]
     return timedelta(microseconds=max(0, microseconds(now) - oldest) if oldest is not None else 0)
 
 
 def _watch(store: Store, now: datetime) -> None:
     """Raise the alarm where entries wait too long: an open transaction holds the log up."""
-    with store.read() as view:
-        waiting = delay(view, now=now)
+    with store.read() as snapshot:
+        waiting = delay(snapshot, now=now)
     if waiting >= DELAY_ALARM:
         _log.error("entries wait for their place in the log", seconds=waiting.total_seconds())
 

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import BigInteger, select, type_coerce
 
 from epcis.ledger.entry import LeafKind
-from epcis.ledger.tables import ledger_checkpoint, ledger_entry
+from epcis.ledger.ledger_tables import ledger_checkpoint, ledger_entry
 from epcis.store.place import odd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from epcis.store.database import View
+    from epcis.database.transactions import Snapshot
     from schemas.finding import Finding
 
 _BESIDE = "Restore the table ledger_checkpoint from a backup, or tell your partners what happened."
@@ -70,22 +70,22 @@ def subject_of(size: int) -> bytes:
     return sha256(f"checkpoint {size}".encode()).digest()
 
 
-def newest_signed(view: View) -> Signed | None:
+def newest_signed(snapshot: Snapshot) -> Signed | None:
     """The checkpoint of the most entries."""
-    return next(_stored(view, rows_max=1), None)
+    return next(_stored(snapshot, rows_max=1), None)
 
 
-def untold(view: View) -> list[Signed]:
+def untold(snapshot: Snapshot) -> list[Signed]:
     """Of the newest checkpoints those that no entry tells of, the oldest first.
 
     Beside the newest one that is what a process signed that ran beside us or was killed: its commit
     may come after another's.
     """
-    newest = list(_stored(view, rows_max=UNTOLD_MAX))
-    return [one for one in reversed(newest) if not is_logged(view, one.size)]
+    newest = list(_stored(snapshot, rows_max=UNTOLD_MAX))
+    return [one for one in reversed(newest) if not is_logged(snapshot, one.size)]
 
 
-def is_logged(view: View, size: int) -> bool:
+def is_logged(snapshot: Snapshot, size: int) -> bool:
     """Whether an entry tells of that checkpoint."""
     entry = ledger_entry.c
     asked = select(entry.id).where(
@@ -93,15 +93,15 @@ def is_logged(view: View, size: int) -> bool:
         entry.kind == int(LeafKind.CHECKPOINT),
         entry.event.is_(None),
     )
-    return view.connection.scalar(asked.limit(1)) is not None
+    return snapshot.connection.scalar(asked.limit(1)) is not None
 
 
-def check_signed(view: View, held: Sequence[Signed]) -> Iterator[Finding]:
+def check_signed(snapshot: Snapshot, held: Sequence[Signed]) -> Iterator[Finding]:
     """Every checkpoint that the log or somebody tells of is there, and each but the newest told."""
-    stored = {one.size: one for one in _stored(view)}
+    stored = {one.size: one for one in _stored(snapshot)}
     told = {}
     entry = ledger_entry.c
-    for public in view.connection.scalars(
+    for public in snapshot.connection.scalars(
         select(entry.public).where(entry.kind == int(LeafKind.CHECKPOINT)).order_by(entry.id)
     ):
         try:
@@ -120,9 +120,9 @@ def check_signed(view: View, held: Sequence[Signed]) -> Iterator[Finding]:
             yield odd("ledger_checkpoint", size, "was never signed, as the log tells", _BESIDE)
 
 
-def _stored(view: View, *, rows_max: int | None = None) -> Iterator[Signed]:
+def _stored(snapshot: Snapshot, *, rows_max: int | None = None) -> Iterator[Signed]:
     kept = ledger_checkpoint.c
-    rows = view.connection.execute(
+    rows = snapshot.connection.execute(
         select(kept.size, kept.root, type_coerce(kept.made, BigInteger), kept.note, kept.timestamp)
         .order_by(kept.size.desc())
         .limit(rows_max)

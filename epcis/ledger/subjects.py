@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sqlalchemy import BigInteger, Column, LargeBinary, Table
 
 from epcis.ledger.entry import LeafKind
+from epcis.store.event_tables import metadata
 from epcis.store.proved import Told, proof
-from epcis.store.tables import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from epcis.store.database import View
+    from epcis.database.transactions import Snapshot
 
 ABOUT_PACKS = (int(LeafKind.VERDICT), int(LeafKind.PACK_OPERATION))
 """Kinds whose subjects are noted in runs; `UNNOTED_KINDS` says so in the index of the others."""
@@ -73,36 +73,40 @@ def note_subjects(writer: Runner, size_before: int, size: int) -> None:
         writer.run(_NOTE, (first * BATCH_PLACES, last * BATCH_PLACES))
 
 
-def entries_about(view: View, subjects: Iterable[bytes]) -> list[int]:
+def entries_about(snapshot: Snapshot, subjects: Iterable[bytes]) -> list[int]:
     """Numbers (`ledger_entry.id`) of what was asked and done about packs, by subject, ascending.
 
     Entries that have no place in the log yet are among them.
     """
     wanted = set(subjects)
-    row = _run(view, _SIZE).fetchone()
+    row = _run(snapshot, _SIZE).fetchone()
     size = row[0] if row else 0
     found: set[int] = set()
-    for place in _noted(view, wanted, size):
-        found.update(id_ for id_, full in _run(view, _PLACED, (place,)) if bytes(full) in wanted)
+    for place in _noted(snapshot, wanted, size):
+        found.update(
+            id_ for id_, full in _run(snapshot, _PLACED, (place,)) if bytes(full) in wanted
+        )
     for statement, values in ((_TAIL, (size - size % BATCH_PLACES,)), (_WAITING, ())):
-        found.update(id_ for id_, full in _run(view, statement, values) if bytes(full) in wanted)
+        found.update(
+            id_ for id_, full in _run(snapshot, statement, values) if bytes(full) in wanted
+        )
     return sorted(found)
 
 
-def _noted(view: View, wanted: set[bytes], size: int) -> Iterator[int]:
+def _noted(snapshot: Snapshot, wanted: set[bytes], size: int) -> Iterator[int]:
     """Places that the index gives for subjects; a few of them may be of others."""
     if len(wanted) > SUBJECTS_ASKED_MAX:
         prefixes = {subject[:PREFIX_BYTES] for subject in wanted}
-        yield from (place for prefix, place in _run(view, _ALL) if bytes(prefix) in prefixes)
+        yield from (place for prefix, place in _run(snapshot, _ALL) if bytes(prefix) in prefixes)
         return
     # Named one by one, the runs are looked up each; as a range they would be read through.
     runs = ", ".join(map(str, range(size // RUN_PLACES + 1)))
     statement = _NOTED.replace("{runs}", runs)
     for subject in wanted:
-        rows = _run(view, statement, (subject[:PREFIX_BYTES],))
+        rows = _run(snapshot, statement, (subject[:PREFIX_BYTES],))
         yield from [place for (place,) in rows]
 
 
-def _run(view: View, statement: str, values: Sequence[object] = ()) -> Any:  # noqa: ANN401  # a cursor of the driver
-    marked = statement if view.is_sqlite else statement.replace("?", "%s")
-    return view.driver.execute(marked, values)
+def _run(snapshot: Snapshot, statement: str, values: Sequence[object] = ()) -> Any:  # noqa: ANN401  # a cursor of the driver
+    marked = statement if snapshot.is_sqlite else statement.replace("?", "%s")
+    return snapshot.driver.execute(marked, values)

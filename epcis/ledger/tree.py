@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from epcis.ledger.append import TILE_WIDTH, Head, Writer, read_head
 from epcis.ledger.checkpoint import Checkpoint
+from epcis.ledger.ledger_tables import ledger_entry, ledger_head, ledger_tile
 from epcis.ledger.merkle import (
     HASH_BYTES,
     Frontier,
@@ -18,7 +19,6 @@ from epcis.ledger.merkle import (
     multi_proof,
     node_hash,
 )
-from epcis.ledger.tables import ledger_entry, ledger_head, ledger_tile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

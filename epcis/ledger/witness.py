@@ -15,11 +15,11 @@ from sqlalchemy import func, insert, select
 
 from epcis.ledger.checkpoint import Checkpoint, LogKey, Note, NoteRefused
 from epcis.ledger.entry import LeafKind
-from epcis.ledger.tables import ledger_key, ledger_witness
+from epcis.ledger.ledger_tables import ledger_key, ledger_witness
 from epcis.ledger.tree import Tree
 
 if TYPE_CHECKING:
-    from epcis.store.database import Act, View
+    from epcis.database.transactions import Snapshot, Transaction
 
 NOTES_PER_WITNESS_MAX = 10_000
 
@@ -32,45 +32,45 @@ class Seen:
     agrees: bool
 
 
-def log_keys(view: View) -> list[LogKey]:
+def log_keys(snapshot: Snapshot) -> list[LogKey]:
     """The public keys that checkpoints of this log were ever signed with."""
-    rows = view.connection.execute(select(ledger_key.c.name, ledger_key.c.public_key))
+    rows = snapshot.connection.execute(select(ledger_key.c.name, ledger_key.c.public_key))
     return [LogKey(row.name, row.public_key[0], bytes(row.public_key[1:])) for row in rows]
 
 
-def take_witness(act: Act, note: str, witness: str) -> Seen:
+def take_witness(tx: Transaction, note: str, witness: str) -> Seen:
     """Keep a checkpoint that `witness` saw and compare it with the log.
 
     A checkpoint of a size the log has not reached is a fork too: this log signed it, and lost it.
     Raises NoteRefused for what is not a checkpoint signed by this log.
     """
-    seen = Note.parse(note).checkpoint(log_keys(act))
-    tree = Tree(act.connection)
+    seen = Note.parse(note).checkpoint(log_keys(tx))
+    tree = Tree(tx.connection)
     if seen.origin != tree.origin:
         raise NoteRefused(f"this log is called {tree.origin}, not {seen.origin}")
     agrees = seen.size <= tree.size and tree.checkpoint(seen.size).root == seen.root
     told = select(func.count()).where(ledger_witness.c.witness == witness)
-    if agrees and (act.connection.scalar(told) or 0) >= NOTES_PER_WITNESS_MAX:
+    if agrees and (tx.connection.scalar(told) or 0) >= NOTES_PER_WITNESS_MAX:
         return Seen(seen, agrees)
-    act.connection.execute(
+    tx.connection.execute(
         insert(ledger_witness).values(
             size=seen.size,
             root=seen.root,
             witness=witness,
-            told=act.now,
+            told=tx.now,
             agrees=int(agrees),
             note=note,
         )
     )
     if not agrees:
         said = {"act": "fork", "witness": witness, "size": seen.size, "root": seen.root.hex()}
-        act.log(LeafKind.SETTING, json.dumps(said, sort_keys=True).encode())
+        tx.log(LeafKind.SETTING, json.dumps(said, sort_keys=True).encode())
     return Seen(seen, agrees)
 
 
-def forks(view: View) -> list[tuple[str, int]]:
+def forks(snapshot: Snapshot) -> list[tuple[str, int]]:
     """(witness, size) of every checkpoint that does not fit this log: must be empty."""
-    rows = view.connection.execute(
+    rows = snapshot.connection.execute(
         select(ledger_witness.c.witness, ledger_witness.c.size)
         .where(ledger_witness.c.agrees == 0)
         .order_by(ledger_witness.c.id)

@@ -15,7 +15,7 @@ from schemas.finding import Finding, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from epcis.store.database import View
+    from epcis.database.transactions import Snapshot
 
 QUERY_S_MAX: Final = 30.0
 """Longest a single question may keep the database busy."""
@@ -26,15 +26,15 @@ _CANCELLED: Final = "57014"
 
 
 @contextmanager
-def bounded(view: View) -> Iterator[None]:
+def bounded(snapshot: Snapshot) -> Iterator[None]:
     """Raise `QueryRefused` (QueryTooComplexException) where the block asks for too long."""
     try:
-        if view.is_sqlite:
-            with _watched(view.driver):
+        if snapshot.is_sqlite:
+            with _watched(snapshot.driver):
                 yield
         else:
             timeout_ms = max(1, int(QUERY_S_MAX * 1000))
-            view.connection.exec_driver_sql(f"SET LOCAL statement_timeout = {timeout_ms}")
+            snapshot.connection.exec_driver_sql(f"SET LOCAL statement_timeout = {timeout_ms}")
             yield
     except DBAPIError as fault:
         if _gave_up(fault):

@@ -53,17 +53,17 @@ from epcis.query.conditions import (
     When,
 )
 from epcis.query.patterns import KeyIs, PackedBetween, Pattern, TextBegins
-from epcis.query.tables import event_field, event_sensor, event_word
+from epcis.query.query_tables import event_field, event_sensor, event_word
 from epcis.query.units import comparable, plain, unit
 from epcis.query.visible import below, master_data_of
-from epcis.store.item_keys import item_key
-from epcis.store.tables import (
+from epcis.store.event_tables import (
     event,
     event_epc,
     event_quantity,
     master_data,
     master_data_attribute,
 )
+from epcis.store.item_keys import item_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from epcis.query.patterns import Pattern
-    from epcis.store.tables import Role
+    from epcis.store.event_tables import Role
 
 
 class Op(StrEnum):

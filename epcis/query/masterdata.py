@@ -17,7 +17,7 @@ from epcis.query.names import Names
 from epcis.query.parameters import QueryRefused
 from epcis.query.values import BadValue, TooMuch, count, flag, texts
 from epcis.query.visible import below, master_data_of
-from epcis.store.tables import master_data, master_data_attribute
+from epcis.store.event_tables import master_data, master_data_attribute
 from schemas.finding import Finding, Severity, Where
 from schemas.gs1.epc import canonical_key
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Select
 
-    from epcis.store.database import View
+    from epcis.database.transactions import Snapshot
 
 ELEMENTS_MAX: Final = 100_000
 """Most elements of one answer."""
@@ -107,10 +107,10 @@ def _fault(name: str, what: str) -> Finding:
     return Finding("query.parameter", Severity.ERROR, what, where=Where(path=name))
 
 
-def ask(view: View, query: MasterDataQuery, *, party: str | None) -> tuple[Vocabulary, ...]:
+def ask(snapshot: Snapshot, query: MasterDataQuery, *, party: str | None) -> tuple[Vocabulary, ...]:
     """The vocabularies found, each with its elements, in the order they were told."""
     maximum = min(query.max_element_count, ELEMENTS_MAX)
-    rows = view.connection.execute(_statement(query, party).limit(maximum + 1)).all()
+    rows = snapshot.connection.execute(_statement(query, party).limit(maximum + 1)).all()
     if len(rows) > maximum:
         what = f"more than {maximum} elements match"
         raise QueryRefused("QueryTooLargeException", [_fault("maxElementCount", what)])

@@ -11,15 +11,15 @@ from sqlalchemy import delete, insert, select
 
 from epcis.query.names import Names
 from epcis.query.parameters import QueryRefused, parse
-from epcis.query.tables import named_query, subscription
+from epcis.query.query_tables import named_query, subscription
 from schemas.finding import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from epcis.database.transactions import Snapshot, Transaction
     from epcis.query.conditions import Query
-    from epcis.store.database import Act, View
 
 STANDARD: Final = ("SimpleEventQuery", "SimpleMasterDataQuery")
 """Names of the standard's own queries; nobody can take them."""
@@ -77,27 +77,29 @@ def _refused(what: str) -> QueryRefused:
     )
 
 
-def add(act: Act, name: str, body: Mapping[str, Any], *, owner: str, party: str | None) -> None:
+def add(
+    tx: Transaction, name: str, body: Mapping[str, Any], *, owner: str, party: str | None
+) -> None:
     """Keep a query under a name; raises `NameTaken`."""
     table = named_query
-    taken = act.connection.execute(select(table.c.name).where(table.c.name == name)).first()
+    taken = tx.connection.execute(select(table.c.name).where(table.c.name == name)).first()
     if taken or name in STANDARD:
         raise NameTaken(name)
-    act.connection.execute(
+    tx.connection.execute(
         insert(table).values(
-            name=name, made=act.now, owner=owner, party=party, query=orjson.dumps(body)
+            name=name, made=tx.now, owner=owner, party=party, query=orjson.dumps(body)
         )
     )
 
 
-def get(view: View, name: str, *, party: str | None) -> NamedQuery | None:
+def get(snapshot: Snapshot, name: str, *, party: str | None) -> NamedQuery | None:
     """The query of this name, where the party may know of it."""
-    found = listing(view, party=party, only=name, rows_max=1)
+    found = listing(snapshot, party=party, only=name, rows_max=1)
     return found[0] if found else None
 
 
 def listing(
-    view: View,
+    snapshot: Snapshot,
     *,
     party: str | None,
     rows_max: int,
@@ -115,11 +117,11 @@ def listing(
         statement = statement.where(table.name == only)
     return [
         NamedQuery(row.name, row.made, row.owner, row.party, orjson.loads(row.query))
-        for row in view.connection.execute(statement)
+        for row in snapshot.connection.execute(statement)
     ]
 
 
-def remove(act: Act, name: str) -> None:
+def remove(tx: Transaction, name: str) -> None:
     """Forget a query and end every subscription to it."""
-    act.connection.execute(delete(subscription).where(subscription.c.query == name))
-    act.connection.execute(delete(named_query).where(named_query.c.name == name))
+    tx.connection.execute(delete(subscription).where(subscription.c.query == name))
+    tx.connection.execute(delete(named_query).where(named_query.c.name == name))

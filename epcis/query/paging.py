@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from sqlalchemy import delete, select
 
-from epcis.query.tables import ended_page_token
+from epcis.query.query_tables import ended_page_token
 
 if TYPE_CHECKING:
-    from epcis.store.database import Act, View
+    from epcis.database.transactions import Snapshot, Transaction
 
 PER_PAGE: Final = 30
 """Rows of a page where the caller does not say."""
@@ -97,7 +97,7 @@ def expiry(now: datetime) -> int:
     return int((now + TOKEN_LIFE).timestamp())
 
 
-def read_token(view: View, text: str, expected: bytes, now: datetime) -> Cursor:
+def read_token(snapshot: Snapshot, text: str, expected: bytes, now: datetime) -> Cursor:
     """The cursor of a token; raises `BadToken` saying why it cannot be followed."""
     cursor = _decoded(text)
     if cursor.fingerprint != expected:
@@ -105,19 +105,19 @@ def read_token(view: View, text: str, expected: bytes, now: datetime) -> Cursor:
     if cursor.ends <= now:
         raise BadToken(f"ended at {cursor.ends.isoformat()}; start again from the first page")
     ended = select(ended_page_token.c.digest).where(ended_page_token.c.digest == _digest(text))
-    if view.connection.execute(ended).first():
+    if snapshot.connection.execute(ended).first():
         raise BadToken("was given back; start again from the first page")
     return cursor
 
 
-def end_token(act: Act, text: str, now: datetime) -> None:
+def end_token(tx: Transaction, text: str, now: datetime) -> None:
     """Give a token back before its time; raises `BadToken` where it is none."""
     cursor = _decoded(text)
     table = ended_page_token
-    act.connection.execute(delete(table).where(table.c.expires <= now))
+    tx.connection.execute(delete(table).where(table.c.expires <= now))
     known = select(table.c.digest).where(table.c.digest == _digest(text))
-    if cursor.ends > now and not act.connection.execute(known).first():
-        act.connection.execute(table.insert().values(digest=_digest(text), expires=cursor.ends))
+    if cursor.ends > now and not tx.connection.execute(known).first():
+        tx.connection.execute(table.insert().values(digest=_digest(text), expires=cursor.ends))
 
 
 def _decoded(text: str) -> Cursor:

@@ -48,7 +48,7 @@ from epcis.query.values import (
     one_text,
     texts,
 )
-from epcis.store.tables import Role
+from epcis.store.event_tables import Role
 from schemas.cbv import bare
 from schemas.finding import Finding, Severity, Where
 from schemas.gs1.epc import canonical_key, identify

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from epcis.store.columns import pack_key
+from epcis.database.columns import pack_key
 from schemas.gs1.epc import SHAPES, Shape, canonical_key, identify
 
 _IDENTITY: Final = re.compile(r"urn:epc:(?:id|idpat|pat|class):([a-z]+):(.+)", re.DOTALL)

@@ -15,14 +15,14 @@ from sqlalchemy import and_, func, or_, select
 
 from epcis.archive.reading import Shelves
 from epcis.codec.document import Syntax
+from epcis.database.raw_driver import RawDriver
 from epcis.query.bounded import bounded
 from epcis.query.compile import mastered, sort_keys, where
 from epcis.query.conditions import Condition, Descends, HasAttribute, NamesClass, OrderBy, Query
 from epcis.query.parameters import ANY_ROLE, QueryRefused
 from epcis.query.patterns import KeyIs
 from epcis.query.visible import events_of
-from epcis.store.bulk import Hand
-from epcis.store.tables import event
+from epcis.store.event_tables import event
 from schemas.finding import Finding, Severity
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
+    from epcis.database.transactions import Snapshot
     from epcis.model import Event
-    from epcis.store.database import View
 
 PAGE_BYTES_MAX: Final = 4 * 1024 * 1024
 """Stored (compressed) bytes of events after which a page ends early."""
@@ -83,14 +83,14 @@ class Selection:
 COLUMNS = (event.c.seq, event.c.payload, event.c.record_time, event.c.event_id)
 
 
-def newest(view: View) -> int:
+def newest(snapshot: Snapshot) -> int:
     """The number of the newest event; 0 where there is none."""
-    found: int | None = view.connection.scalar(select(func.max(event.c.seq)))
+    found: int | None = snapshot.connection.scalar(select(func.max(event.c.seq)))
     return found or 0
 
 
 def page(
-    view: View,
+    snapshot: Snapshot,
     query: Query,
     selection: Selection,
     *,
@@ -99,8 +99,8 @@ def page(
 ) -> Page:
     """The next page of a query's result: at most `rows_max` events after the row `after`."""
     order = query.order
-    keys = sort_keys(order, is_sqlite=view.is_sqlite)
-    clauses = conditions(view, query, selection)
+    keys = sort_keys(order, is_sqlite=snapshot.is_sqlite)
+    clauses = conditions(snapshot, query, selection)
     if after is not None:
         clauses.append(_beyond(order, keys, after))
     ascending = order is None or order.ascending
@@ -111,22 +111,24 @@ def page(
         .order_by(*(key.asc() if ascending else key.desc() for key in sorting))
         .limit(rows_max + 1)
     )
-    with bounded(view):
-        rows = view.connection.execute(statement).fetchall()
-    events = given_out(view, rows[:rows_max], size_bytes_max=PAGE_BYTES_MAX)
+    with bounded(snapshot):
+        rows = snapshot.connection.execute(statement).fetchall()
+    events = given_out(snapshot, rows[:rows_max], size_bytes_max=PAGE_BYTES_MAX)
     if len(events) == len(rows):
         return Page(events)
     last = rows[len(events) - 1]
     return Page(events, (*last[len(COLUMNS) :], last.seq))
 
 
-def refuse_if_too_many(view: View, query: Query, selection: Selection, count_max: int) -> None:
+def refuse_if_too_many(
+    snapshot: Snapshot, query: Query, selection: Selection, count_max: int
+) -> None:
     """Raise `QueryRefused` where more events match than `count_max` (exactly as many are fine)."""
     matching = (
-        select(event.c.seq).where(*conditions(view, query, selection)).limit(count_max + 1)
+        select(event.c.seq).where(*conditions(snapshot, query, selection)).limit(count_max + 1)
     ).subquery()
-    with bounded(view):
-        count = view.connection.scalar(select(func.count()).select_from(matching)) or 0
+    with bounded(snapshot):
+        count = snapshot.connection.scalar(select(func.count()).select_from(matching)) or 0
     if count > count_max:
         raise QueryRefused(
             "QueryTooLargeException",
@@ -141,11 +143,11 @@ def refuse_if_too_many(view: View, query: Query, selection: Selection, count_max
         )
 
 
-def conditions(view: View, query: Query, selection: Selection) -> list[ColumnElement[bool]]:
+def conditions(snapshot: Snapshot, query: Query, selection: Selection) -> list[ColumnElement[bool]]:
     """Everything a row of `event` must fulfil for this query and this onlooker."""
     asked = (_known_to(selection.party, one) for one in query.conditions)
-    clauses = where(_settled_classes(view, tuple(asked)))
-    clauses.extend(events_of(view, selection.party))
+    clauses = where(_settled_classes(snapshot, tuple(asked)))
+    clauses.extend(events_of(snapshot, selection.party))
     if selection.effective:
         clauses.extend([event.c.voided.is_(False), event.c.declared_error.is_(None)])
     if selection.top is not None:
@@ -153,27 +155,27 @@ def conditions(view: View, query: Query, selection: Selection) -> list[ColumnEle
     return clauses
 
 
-def by_id(view: View, event_id: str, selection: Selection) -> tuple[Found, ...]:
+def by_id(snapshot: Snapshot, event_id: str, selection: Selection) -> tuple[Found, ...]:
     """The event with this id or hash and the declarations that it was wrong, oldest first."""
     named = event.c.event_id == event_id
     digest = _HASH_URI.fullmatch(event_id)
     if digest:
         named = or_(named, event.c.hash == bytes.fromhex(digest[1]))
     statement = (
-        select(*COLUMNS).where(named, *events_of(view, selection.party)).order_by(event.c.seq)
+        select(*COLUMNS).where(named, *events_of(snapshot, selection.party)).order_by(event.c.seq)
     )
-    return given_out(view, view.connection.execute(statement).fetchall())
+    return given_out(snapshot, snapshot.connection.execute(statement).fetchall())
 
 
 def given_out(
-    view: View, rows: Sequence[Any], *, size_bytes_max: int | None = None
+    snapshot: Snapshot, rows: Sequence[Any], *, size_bytes_max: int | None = None
 ) -> tuple[Found, ...]:
     """Rows of the columns of `COLUMNS` as events given out, archived ones out of their files.
 
     With `size_bytes_max` only the first whose payloads together have so many; at least one. Raises
     ArchiveAway where a file is not at hand.
     """
-    shelves = Shelves(Hand(view))
+    shelves = Shelves(RawDriver(snapshot))
     given: list[Found] = []
     size_bytes = 0
     for row in rows:
@@ -227,19 +229,19 @@ def _known_to(party: str | None, condition: Condition) -> Condition:
     return condition
 
 
-def _settled_classes(view: View, asked: tuple[Condition, ...]) -> tuple[Condition, ...]:
+def _settled_classes(snapshot: Snapshot, asked: tuple[Condition, ...]) -> tuple[Condition, ...]:
     """Attribute conditions on product classes as the classes they stand for."""
     return tuple(
-        _classes_with(view, one)
+        _classes_with(snapshot, one)
         if isinstance(one, HasAttribute) and one.field == "epc_class"
         else one
         for one in asked
     )
 
 
-def _classes_with(view: View, condition: HasAttribute) -> NamesClass:
+def _classes_with(snapshot: Snapshot, condition: HasAttribute) -> NamesClass:
     statement = mastered(condition).limit(CLASSES_WITH_ATTRIBUTE_MAX + 1)
-    keys = view.connection.scalars(statement).all()
+    keys = snapshot.connection.scalars(statement).all()
     if len(keys) > CLASSES_WITH_ATTRIBUTE_MAX:
         raise QueryRefused(
             "QueryTooComplexException",

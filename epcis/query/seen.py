@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import func, select
 
 from epcis.query.visible import events_of, items_of
+from epcis.store.event_tables import event, item
 from epcis.store.item_keys import item_key
-from epcis.store.life import named_items
+from epcis.store.item_state import named_items
 from epcis.store.named import naming
 from epcis.store.payload import unpack_outline
-from epcis.store.tables import event, item
 from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
+    from epcis.database.transactions import Snapshot
     from epcis.model import Event
-    from epcis.store.database import View
 
 COLUMNS: Final = {
     "eventTypes": "type",
@@ -33,67 +33,69 @@ COLUMNS: Final = {
 
 
 def values(
-    view: View, resource: str, *, party: str | None, after: str | None, rows_max: int
+    snapshot: Snapshot, resource: str, *, party: str | None, after: str | None, rows_max: int
 ) -> list[str]:
     """Up to `rows_max` values of a resource in ascending order, those after `after`."""
     column = event.c[COLUMNS[resource]]
     if party is None:
-        return _hop(view, resource, after, rows_max)
-    statement = select(column).where(column.is_not(None), *events_of(view, party))
+        return _hop(snapshot, resource, after, rows_max)
+    statement = select(column).where(column.is_not(None), *events_of(snapshot, party))
     if after is not None:
         statement = statement.where(column > after)
-    rows = view.connection.scalars(statement.distinct().order_by(column).limit(rows_max))
+    rows = snapshot.connection.scalars(statement.distinct().order_by(column).limit(rows_max))
     return list(rows)
 
 
-def _hop(view: View, resource: str, after: str | None, rows_max: int) -> list[str]:
+def _hop(snapshot: Snapshot, resource: str, after: str | None, rows_max: int) -> list[str]:
     column = event.c[COLUMNS[resource]]
     found: list[str] = []
     while len(found) < rows_max:
         statement = select(func.min(column))
         if after is not None:
             statement = statement.where(column > after)
-        after = view.connection.scalar(statement)
+        after = snapshot.connection.scalar(statement)
         if after is None:
             break
         found.append(after)
     return found
 
 
-def is_seen(view: View, resource: str, value: str, *, party: str | None) -> bool:
+def is_seen(snapshot: Snapshot, resource: str, value: str, *, party: str | None) -> bool:
     """Whether an event that the party may see has this value."""
     column = event.c[COLUMNS[resource]]
-    statement = select(event.c.seq).where(column == value, *events_of(view, party)).limit(1)
-    return view.connection.execute(statement).first() is not None
+    statement = select(event.c.seq).where(column == value, *events_of(snapshot, party)).limit(1)
+    return snapshot.connection.execute(statement).first() is not None
 
 
-def example(view: View, resource: str, value: str, *, party: str | None) -> Event | None:
+def example(snapshot: Snapshot, resource: str, value: str, *, party: str | None) -> Event | None:
     """An event with this value, to tell how senders write it."""
     column = event.c[COLUMNS[resource]]
-    statement = select(event.c.payload).where(column == value, *events_of(view, party)).limit(1)
-    payload = view.connection.scalar(statement)
+    statement = select(event.c.payload).where(column == value, *events_of(snapshot, party)).limit(1)
+    payload = snapshot.connection.scalar(statement)
     return None if payload is None else unpack_outline(payload)
 
 
-def item_keys(view: View, *, party: str | None, after: int, rows_max: int) -> list[tuple[int, str]]:
+def item_keys(
+    snapshot: Snapshot, *, party: str | None, after: int, rows_max: int
+) -> list[tuple[int, str]]:
     """Up to `rows_max` items the party may see, in the order they were first told of."""
-    statement = select(item.c.id, item.c.key).where(item.c.id > after, *items_of(view, party))
-    rows = view.connection.execute(statement.order_by(item.c.id).limit(rows_max))
+    statement = select(item.c.id, item.c.key).where(item.c.id > after, *items_of(snapshot, party))
+    rows = snapshot.connection.execute(statement.order_by(item.c.id).limit(rows_max))
     return [(row.id, row.key) for row in rows]
 
 
-def item_as_written(view: View, number: int, key: str, *, party: str | None) -> str | None:
+def item_as_written(snapshot: Snapshot, number: int, key: str, *, party: str | None) -> str | None:
     """An item's id as one of the events the party may see has it; None where none can be read."""
     statement = select(event.c.payload).where(
-        event.c.seq.in_(naming([number])), *events_of(view, party)
+        event.c.seq.in_(naming([number])), *events_of(snapshot, party)
     )
-    payload = view.connection.scalar(statement.limit(1))
+    payload = snapshot.connection.scalar(statement.limit(1))
     told = () if payload is None else named_items(unpack_outline(payload))
     return next((one for _, ids in told for one in ids if canonical_key(one) == key), None)
 
 
-def item_is_seen(view: View, key: str, *, party: str | None) -> bool:
+def item_is_seen(snapshot: Snapshot, key: str, *, party: str | None) -> bool:
     """Whether an event that the party may see names this item."""
     number = select(item_key.c.id).where(item_key.c.key == key).scalar_subquery()
-    statement = select(item.c.id).where(item.c.id == number, *items_of(view, party))
-    return view.connection.execute(statement).first() is not None
+    statement = select(item.c.id).where(item.c.id == number, *items_of(snapshot, party))
+    return snapshot.connection.execute(statement).first() is not None

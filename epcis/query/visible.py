@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Integer, and_, cast, exists, func, literal_column, or_, select
 
-from epcis.store.tables import (
+from epcis.store.event_tables import (
     document,
     event,
     event_epc,
@@ -23,25 +23,25 @@ from epcis.store.tables import (
 if TYPE_CHECKING:
     from sqlalchemy import Column, ColumnElement, Select
 
-    from epcis.store.database import View
+    from epcis.database.transactions import Snapshot
 
 FEW_EVENTS: Final = 5000
 """Up to so many events a party's own list is the better start."""
 
 
-def has_few(view: View, party: str) -> bool:
+def has_few(snapshot: Snapshot, party: str) -> bool:
     """Whether the party may see at most `FEW_EVENTS` events."""
     seen = event_party.c
     some = select(seen.seq).where(seen.party == party).limit(FEW_EVENTS + 1).subquery()
-    return (view.connection.scalar(select(func.count()).select_from(some)) or 0) <= FEW_EVENTS
+    return (snapshot.connection.scalar(select(func.count()).select_from(some)) or 0) <= FEW_EVENTS
 
 
-def events_of(view: View, party: str | None) -> list[ColumnElement[bool]]:
+def events_of(snapshot: Snapshot, party: str | None) -> list[ColumnElement[bool]]:
     """What a row of `event` must fulfil for the party to see it; None sees all."""
     if party is None:
         return []
     seen = event_party.c
-    if has_few(view, party):
+    if has_few(snapshot, party):
         return [event.c.seq.in_(select(seen.seq).where(seen.party == party))]
     return [exists().where(seen.party == party, seen.seq == event.c.seq)]
 
@@ -80,7 +80,7 @@ def below(column: Column[Any], keys: tuple[str, ...], party: str | None) -> Colu
     return or_(column.in_(keys), column.in_(select(walk.c.key)))
 
 
-def items_of(view: View, party: str | None) -> list[ColumnElement[bool]]:
+def items_of(snapshot: Snapshot, party: str | None) -> list[ColumnElement[bool]]:
     """What a row of `item` must fulfil for the party to see it: an event it may see names it."""
     if party is None:
         return []
@@ -91,7 +91,7 @@ def items_of(view: View, party: str | None) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [
         exists().where(named, seen.seq == rows.seq, seen.party == party)
     ]
-    if has_few(view, party):
+    if has_few(snapshot, party):
         conditions.append(item.c.id.in_(_near(party)))
     return conditions
 

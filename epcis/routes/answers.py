@@ -15,7 +15,7 @@ from fastapi.responses import Response
 from lxml import etree
 
 from epcis.codec.document import write_document
-from epcis.desk import Problem
+from epcis.http_context import Problem
 from epcis.model import Header
 from epcis.query import paging
 from epcis.query.values import BadValue, count

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from epcis.desk import Caller, needs
+from epcis.http_context import Caller, needs
 
 MayQuery = Annotated[Caller, Depends(needs("query"))]
 """A caller that may read."""

@@ -21,11 +21,11 @@ from lxml import etree
 from epcis import capture_job
 from epcis.capture import capture as capture_document
 from epcis.capture_job import Behaviour, Job, TooManyJobs
-from epcis.codec.document import Limits, Syntax, open_document
+from epcis.codec.document import DocumentLimits, Syntax, open_document
 from epcis.codec.refusal import DocumentRefused
-from epcis.desk import Problem, now_of, settings_of, store_of
 from epcis.detached import detached
 from epcis.hash import event_hash
+from epcis.http_context import Problem, now_of, settings_of, store_of
 from epcis.query import paging
 from epcis.routes.addresses import address, identifier
 from epcis.routes.answers import capable, new_router, next_page, per_page
@@ -48,7 +48,7 @@ from epcis.routes.resources import refuse_parameters
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from epcis.desk import Caller
+    from epcis.http_context import Caller
     from epcis.model import Event
     from epcis.routes.negotiation import Agreement
     from schemas.finding import Finding
@@ -74,9 +74,11 @@ def body_bytes_max(request: Request) -> int:
     return int(getattr(settings_of(request), "upload_bytes_max", BODY_BYTES_MAX))
 
 
-def limits_of(settings: Any) -> Limits:  # noqa: ANN401  # the settings class lives upstairs
+def limits_of(settings: Any) -> DocumentLimits:  # noqa: ANN401  # the settings class lives upstairs
     """The codec's bounds under these settings."""
-    return Limits(events_max=int(getattr(settings, "events_per_capture_max", Limits().events_max)))
+    return DocumentLimits(
+        events_max=int(getattr(settings, "events_per_capture_max", DocumentLimits().events_max))
+    )
 
 
 def capture_headers(request: Request) -> dict[str, str]:
@@ -283,11 +285,13 @@ def list_jobs(request: Request, caller: MayCapture) -> Response:
     agreement = agree(request)
     rows_max, now = per_page(request), now_of(request)
     mark = paging.fingerprint(request.url.path, caller.name)
-    with store_of(request).read(party=caller.party) as view:
+    with store_of(request).read(party=caller.party) as snapshot:
         stated = request.query_params.get("nextPageToken")
-        cursor = paging.read_token(view, stated, mark, now) if stated is not None else None
+        cursor = paging.read_token(snapshot, stated, mark, now) if stated is not None else None
         after = _after(cursor) if cursor else None
-        found = capture_job.jobs(view, caller=_owner(caller), after=after, rows_max=rows_max + 1)
+        found = capture_job.jobs(
+            snapshot, caller=_owner(caller), after=after, rows_max=rows_max + 1
+        )
     headers = dict(agreement.headers)
     shown = found[:rows_max]
     if len(found) > rows_max:
@@ -318,8 +322,8 @@ def show_job(request: Request, capture_id: str, caller: MayCapture) -> Response:
     refuse_parameters(request)
     agreement = agree(request)
     wanted = identifier(request, "capture")
-    with store_of(request).read(party=caller.party) as view:
-        found = capture_job.job(view, wanted, caller=_owner(caller))
+    with store_of(request).read(party=caller.party) as snapshot:
+        found = capture_job.job(snapshot, wanted, caller=_owner(caller))
     if found is None:
         raise refusal("NoSuchResourceException", f"no capture job '{wanted[:200]}'")
     return _job_answer(found, agreement)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from fastapi import Request
 from fastapi.responses import Response
 
-from epcis.desk import Caller, now_of, store_of
+from epcis.http_context import Caller, now_of, store_of
 from epcis.query import paging, search
 from epcis.query.parameters import parse, piped
 from epcis.routes.addresses import identifier
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from epcis.database.transactions import Snapshot
     from epcis.query.conditions import Query
-    from epcis.store.database import View
 
 PAGING: Final = ("perPage", "nextPageToken")
 """Parameters of a list that are not part of its query."""
@@ -90,10 +90,10 @@ def event_page(
     mark = paging.fingerprint(
         request.url.path, asked_for.words, caller.name, caller.party, repr(agreement.names)
     )
-    with store_of(request).read(party=caller.party) as view:
-        cursor = _cursor(view, request, mark, now)
-        page, remaining = _page(view, asked_for, cursor, rows_max)
-        top = cursor.top if cursor else asked_for.selection.top or search.newest(view)
+    with store_of(request).read(party=caller.party) as snapshot:
+        cursor = _cursor(snapshot, request, mark, now)
+        page, remaining = _page(snapshot, asked_for, cursor, rows_max)
+        top = cursor.top if cursor else asked_for.selection.top or search.newest(snapshot)
     headers = dict(agreement.headers)
     if page.after is not None and remaining != 0:
         following = paging.Cursor(mark, paging.expiry(now), page.after, top, remaining)
@@ -107,13 +107,15 @@ def event_page(
     return Response(body, headers=headers, media_type=agreement.media_type)
 
 
-def _cursor(view: View, request: Request, mark: bytes, now: datetime) -> paging.Cursor | None:
+def _cursor(
+    snapshot: Snapshot, request: Request, mark: bytes, now: datetime
+) -> paging.Cursor | None:
     stated = request.query_params.get("nextPageToken")
-    return None if stated is None else paging.read_token(view, stated, mark, now)
+    return None if stated is None else paging.read_token(snapshot, stated, mark, now)
 
 
 def _page(
-    view: View, asked_for: Question, cursor: paging.Cursor | None, rows_max: int
+    snapshot: Snapshot, asked_for: Question, cursor: paging.Cursor | None, rows_max: int
 ) -> tuple[search.Page, int | None]:
     """A page, and how many rows of an eventCountLimit remain after it."""
     query = asked_for.query
@@ -123,11 +125,11 @@ def _page(
         selection = replace(selection, top=cursor.top)
         remaining = cursor.remaining
     elif query.max_event_count is not None:
-        search.refuse_if_too_many(view, query, selection, query.max_event_count)
+        search.refuse_if_too_many(snapshot, query, selection, query.max_event_count)
     if remaining is not None:
         rows_max = min(rows_max, remaining)
     page = search.page(
-        view, query, selection, rows_max=rows_max, after=cursor.after if cursor else None
+        snapshot, query, selection, rows_max=rows_max, after=cursor.after if cursor else None
     )
     return page, None if remaining is None else remaining - len(page.events)
 
@@ -168,8 +170,8 @@ def event_by_id(request: Request, event_id: str, caller: MayQuery) -> Response:
     del event_id  # decoded too often by then, see addresses
     agreement = agree(request)
     wanted = _whole_hash(request, identifier(request, "events"))
-    with store_of(request).read(party=caller.party) as view:
-        found = search.by_id(view, wanted, search.Selection(party=caller.party))
+    with store_of(request).read(party=caller.party) as snapshot:
+        found = search.by_id(snapshot, wanted, search.Selection(party=caller.party))
     if not found:
         raise not_found(f"no event with the id '{wanted[:200]}'")
     body = document(

@@ -15,12 +15,12 @@ from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from epcis.codec.document import EpcFormat
-from epcis.desk import Caller, Problem, problem_response
+from epcis.database.transactions import StoreAway
+from epcis.http_context import Caller, Problem, problem_response
 from epcis.query import named
 from epcis.query.values import BadValue, flag
 from epcis.routes.problems import problem_of, refusal
 from epcis.routes.subscriptions import schedule_of, since
-from epcis.store.database import StoreAway
 from epcis.subscribe.delivery import results
 from epcis.subscribe.news import News, latest
 from epcis.subscribe.subscription import Subscription, new_id
@@ -28,9 +28,9 @@ from epcis.subscribe.subscription import Subscription, new_id
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from epcis.desk import Clock
+    from epcis.database.transactions import Store
+    from epcis.http_context import Clock
     from epcis.query.conditions import Query
-    from epcis.store.database import Store
 
 CONNECTIONS_MAX: Final = 256
 """Most WebSockets open at once in one process."""
@@ -95,8 +95,8 @@ def _line(socket: WebSocket, query_name: str) -> _Line:
         if name not in (*_PARAMETERS, *_SCHEDULE):
             raise refusal("SubscriptionControlsException", f"'{name}' is not a parameter here")
     store = cast("Store", socket.app.state.store)
-    with store.read(party=caller.party) as view:
-        found = named.get(view, query_name, party=caller.party)
+    with store.read(party=caller.party) as snapshot:
+        found = named.get(snapshot, query_name, party=caller.party)
     if found is None:
         raise refusal("NoSuchNameException", f"there is no query '{query_name[:200]}'")
     now = cast("Clock", socket.app.state.clock)()

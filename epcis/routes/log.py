@@ -22,19 +22,19 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
-from epcis.desk import Caller, Problem, caller_of, needs, now_of, store_of
+from epcis.database.columns import microseconds
+from epcis.http_context import Caller, Problem, caller_of, needs, now_of, store_of
 from epcis.ledger import sequencer
 from epcis.ledger.append import TILE_WIDTH
 from epcis.ledger.checkpoint import NOTE_CHARACTERS_MAX, NoteRefused
 from epcis.ledger.entry import Entry, LeafKind
-from epcis.ledger.tables import ledger_checkpoint, ledger_entry
+from epcis.ledger.ledger_tables import ledger_checkpoint, ledger_entry
 from epcis.ledger.tree import Tree
 from epcis.ledger.witness import forks, log_keys, take_witness
-from epcis.store.columns import microseconds
-from epcis.store.tables import event, event_party
+from epcis.store.event_tables import event, event_party
 
 if TYPE_CHECKING:
-    from epcis.store.database import View
+    from epcis.database.transactions import Snapshot
 
 router = APIRouter(prefix="/log", tags=["log"])
 _log = structlog.get_logger(__name__)
@@ -63,8 +63,8 @@ def checkpoint(request: Request, _caller: AnyCaller) -> Response:
 @router.get("/checkpoint/{size}", response_class=PlainTextResponse)
 def earlier_checkpoint(request: Request, size: int, _caller: AnyCaller) -> Response:
     """The checkpoint that was signed when the log had `size` entries."""
-    with store_of(request).read() as view:
-        note = view.connection.scalar(
+    with store_of(request).read() as snapshot:
+        note = snapshot.connection.scalar(
             select(ledger_checkpoint.c.note).where(ledger_checkpoint.c.size == size)
         )
     if not note:
@@ -75,8 +75,8 @@ def earlier_checkpoint(request: Request, size: int, _caller: AnyCaller) -> Respo
 @router.get("/key", response_class=PlainTextResponse)
 def key(request: Request, _caller: AnyCaller) -> Response:
     """The public keys that sign checkpoints, one a line: name, id, key (C2SP signed-note)."""
-    with store_of(request).read() as view:
-        lines = "".join(f"{one}\n" for one in log_keys(view))
+    with store_of(request).read() as snapshot:
+        lines = "".join(f"{one}\n" for one in log_keys(snapshot))
     return Response(lines, media_type=_TEXT)
 
 
@@ -88,9 +88,9 @@ def tile(request: Request, path: str, _caller: AnyCaller) -> Response:
         raise _not_there(f"'{path}' is not the path of a tile, as 0/x001/234 or 0/000.p/17")
     number = int(asked["number"].replace("x", "").replace("/", ""))
     width = int(asked["width"] or TILE_WIDTH)
-    with store_of(request).read() as view:
+    with store_of(request).read() as snapshot:
         try:
-            hashes = Tree(view.connection).tile(int(asked["level"]), number, width)
+            hashes = Tree(snapshot.connection).tile(int(asked["level"]), number, width)
         except IndexError as fault:
             raise _not_there(str(fault)) from None
     # A tile never changes once it is there, whole or in part.
@@ -117,12 +117,12 @@ def inclusion(
     """
     note = newest_note(request) if form == "tlog-proof" else ""
     size = int(note.split("\n")[1]) if note else size
-    with store_of(request).read() as view:
-        entry = _entry_of_event(view, event_id, caller) if event_id else None
+    with store_of(request).read() as snapshot:
+        entry = _entry_of_event(snapshot, event_id, caller) if event_id else None
         place = entry.idx if entry else index
         if place is None:
             raise Problem(400, "Which entry?", "name one of index and event")
-        tree = Tree(view.connection)
+        tree = Tree(snapshot.connection)
         size = tree.size if size is None else size
         try:
             path = tree.inclusion(place, size)
@@ -152,8 +152,8 @@ def consistency(
     new: Place = None,
 ) -> Response:
     """That the log of `new` entries begins with the very entries it had at `old`."""
-    with store_of(request).read() as view:
-        tree = Tree(view.connection)
+    with store_of(request).read() as snapshot:
+        tree = Tree(snapshot.connection)
         new = tree.size if new is None else new
         try:
             path = tree.consistency(old, new)
@@ -184,8 +184,8 @@ async def witness(request: Request, caller: AnyCaller) -> Response:
 
 def _take(request: Request, body: bytes, name: str) -> Response:
     try:
-        with store_of(request).write(now_of(request)) as act:
-            seen = take_witness(act, body.decode(), name)
+        with store_of(request).write(now_of(request)) as tx:
+            seen = take_witness(tx, body.decode(), name)
     except (NoteRefused, UnicodeDecodeError) as fault:
         raise Problem(422, "Not a checkpoint of this log", str(fault)) from None
     if not seen.agrees:
@@ -202,14 +202,14 @@ def _take(request: Request, body: bytes, name: str) -> Response:
 @router.get("/status")
 def status(request: Request, _caller: Annotated[Caller, Depends(needs("admin"))]) -> Response:
     """How the log does: entries, how long the oldest waits for its place, forks seen."""
-    with store_of(request).read() as view:
-        waiting = sequencer.delay(view, now=now_of(request))
+    with store_of(request).read() as snapshot:
+        waiting = sequencer.delay(snapshot, now=now_of(request))
         said = {
-            "entries": Tree(view.connection).size,
+            "entries": Tree(snapshot.connection).size,
             "delay_s": waiting.total_seconds(),
             "delay_alarm": waiting >= sequencer.DELAY_ALARM,
             "delay_promised_s": sequencer.DELAY_PROMISED.total_seconds(),
-            "forks": [{"witness": who, "size": size} for who, size in forks(view)],
+            "forks": [{"witness": who, "size": size} for who, size in forks(snapshot)],
         }
     return JSONResponse(said)
 
@@ -222,8 +222,8 @@ def newest_note(request: Request) -> str:
     seal = getattr(request.app.state, "seal_log", None)
     if seal is not None:
         return str(seal())
-    with store_of(request).read() as view:
-        note = view.connection.scalar(
+    with store_of(request).read() as snapshot:
+        note = snapshot.connection.scalar(
             select(ledger_checkpoint.c.note)
             .where(ledger_checkpoint.c.note.is_not(None))
             .order_by(ledger_checkpoint.c.size.desc())
@@ -240,9 +240,9 @@ class _EventEntry:
     preimage: bytes
 
 
-def _entry_of_event(view: View, event_id: str, caller: Caller) -> _EventEntry:
+def _entry_of_event(snapshot: Snapshot, event_id: str, caller: Caller) -> _EventEntry:
     """The entry of an event the caller may see."""
-    rows = view.connection.execute(
+    rows = snapshot.connection.execute(
         select(
             event.c.seq,
             ledger_entry.c.idx,
@@ -258,7 +258,7 @@ def _entry_of_event(view: View, event_id: str, caller: Caller) -> _EventEntry:
         .limit(_SAME_ID_MAX)
     )
     for row in rows:
-        if caller.party is None or _may_see(view, row.seq, caller.party):
+        if caller.party is None or _may_see(snapshot, row.seq, caller.party):
             said = Entry(
                 LeafKind(row.kind),
                 row.subject,
@@ -270,8 +270,8 @@ def _entry_of_event(view: View, event_id: str, caller: Caller) -> _EventEntry:
     raise _not_there(f"no event {event_id} stands in the log")
 
 
-def _may_see(view: View, seq: int, party: str) -> bool:
-    found = view.connection.scalar(
+def _may_see(snapshot: Snapshot, seq: int, party: str) -> bool:
+    found = snapshot.connection.scalar(
         select(event_party.c.seq).where(event_party.c.party == party, event_party.c.seq == seq)
     )
     return found is not None

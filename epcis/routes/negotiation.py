@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from epcis.codec.document import CbvFormat, EpcFormat, Syntax, WriteOptions
-from epcis.desk import settings_of
+from epcis.http_context import settings_of
 from epcis.query.names import Names
 from epcis.routes.problems import refusal
 

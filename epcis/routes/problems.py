@@ -20,12 +20,12 @@ from starlette.exceptions import HTTPException
 
 from epcis.archive.reading import ArchiveAway
 from epcis.codec.refusal import DocumentRefused
-from epcis.desk import Problem, problem_response
+from epcis.database.transactions import StoreAway, StoreFull
+from epcis.http_context import Problem, problem_response
 from epcis.query.names import UnknownName
 from epcis.query.paging import BadToken, ForeignToken
 from epcis.query.parameters import QueryRefused
 from epcis.query.schedule import ScheduleError
-from epcis.store.database import StoreAway, StoreFull
 from schemas.finding import Finding, Severity, Where
 
 if TYPE_CHECKING:

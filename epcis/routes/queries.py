@@ -9,7 +9,7 @@ import orjson
 from fastapi import Request
 from fastapi.responses import Response
 
-from epcis.desk import Caller, now_of, store_of
+from epcis.http_context import Caller, now_of, store_of
 from epcis.query import named, paging, search
 from epcis.query.paging import BadToken
 from epcis.routes.addresses import address
@@ -91,9 +91,9 @@ def _contexts(query: dict[str, Any]) -> list[Any]:
 
 
 def _keep(request: Request, caller: Caller, name: str, query: dict[str, Any]) -> None:
-    with store_of(request).write(now_of(request)) as act:
+    with store_of(request).write(now_of(request)) as tx:
         try:
-            named.add(act, name, query, owner=caller.name, party=caller.party)
+            named.add(tx, name, query, owner=caller.name, party=caller.party)
         except named.NameTaken:
             raise refusal(
                 "ResourceAlreadyExistsException", f"there is a query '{name}' already"
@@ -107,11 +107,11 @@ def list_queries(request: Request, caller: MayQuery) -> Response:
     agreement = agree(request)
     rows_max, now = per_page(request), now_of(request)
     mark = paging.fingerprint(request.url.path, caller.name, caller.party)
-    with store_of(request).read(party=caller.party) as view:
+    with store_of(request).read(party=caller.party) as snapshot:
         stated = request.query_params.get("nextPageToken")
-        cursor = paging.read_token(view, stated, mark, now) if stated is not None else None
+        cursor = paging.read_token(snapshot, stated, mark, now) if stated is not None else None
         after = cursor.text() if cursor else None
-        found = named.listing(view, party=caller.party, rows_max=rows_max + 1, after=after)
+        found = named.listing(snapshot, party=caller.party, rows_max=rows_max + 1, after=after)
     headers = dict(agreement.headers)
     if len(found) > rows_max:
         last = found[rows_max - 1].name
@@ -126,8 +126,8 @@ def _told(one: NamedQuery) -> dict[str, Any]:
 
 def named_query(request: Request, caller: Caller, name: str) -> NamedQuery:
     """The query of this name; 404 where there is none for this caller."""
-    with store_of(request).read(party=caller.party) as view:
-        found = named.get(view, name, party=caller.party)
+    with store_of(request).read(party=caller.party) as snapshot:
+        found = named.get(snapshot, name, party=caller.party)
     if found is None:
         raise refusal("NoSuchNameException", f"there is no query '{name[:200]}'")
     return found
@@ -146,8 +146,8 @@ def show_query(request: Request, query_name: str, caller: MayQuery) -> Response:
 def drop_query(request: Request, query_name: str, caller: MayQuery) -> Response:
     """Forget a named query; its subscriptions end with it."""
     found = named_query(request, caller, query_name)
-    with store_of(request).write(now_of(request)) as act:
-        named.remove(act, found.name)
+    with store_of(request).write(now_of(request)) as tx:
+        named.remove(tx, found.name)
     return Response(status_code=204)
 
 
@@ -176,9 +176,9 @@ def end_token(request: Request, token: str, _caller: MayQuery) -> Response:
     """Give a page token back: it cannot be followed any more."""
     asked(request)
     now = now_of(request)
-    with store_of(request).write(now) as act:
+    with store_of(request).write(now) as tx:
         try:
-            paging.end_token(act, token, now)
+            paging.end_token(tx, token, now)
         except BadToken as fault:
             raise not_found(f"the token {fault}") from None
     return Response(status_code=204)

@@ -15,10 +15,10 @@ from fastapi.responses import Response
 
 from epcis.codec.document import EpcFormat
 from epcis.codec.words import Words
-from epcis.desk import Caller, now_of, store_of
+from epcis.http_context import Caller, now_of, store_of
 from epcis.query import paging, seen
-from epcis.query.hearsay import told_state
 from epcis.query.parameters import EVENT_TYPES, event_type
+from epcis.query.partner_view import told_state
 from epcis.routes.addresses import identifier
 from epcis.routes.answers import capable, collection, new_router, next_page, per_page
 from epcis.routes.callers import MayQuery
@@ -32,7 +32,7 @@ from epcis.routes.described import (
 from epcis.routes.events import asked, event_page, question
 from epcis.routes.negotiation import Agreement, agree, extensions
 from epcis.routes.problems import not_found, refusal
-from epcis.store.items import ItemState
+from epcis.store.items import StoredItem
 from epcis.store.items import item as item_state
 from schemas.cbv import bare
 from schemas.gs1.digital_link import RESOLVER
@@ -41,7 +41,7 @@ from schemas.gs1.epc import canonical_key
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from epcis.store.database import View
+    from epcis.database.transactions import Snapshot
 
 TOP_LEVEL: Final = (
     "capture",
@@ -104,15 +104,15 @@ def _list(resource: Resource, request: Request, caller: Caller) -> Response:
     agreement = agree(request)
     rows_max, now = per_page(request), now_of(request)
     mark = paging.fingerprint(request.url.path, caller.name, caller.party)
-    with store_of(request).read(party=caller.party) as view:
+    with store_of(request).read(party=caller.party) as snapshot:
         stated = request.query_params.get("nextPageToken")
-        cursor = paging.read_token(view, stated, mark, now) if stated is not None else None
+        cursor = paging.read_token(snapshot, stated, mark, now) if stated is not None else None
         after = cursor.text() if cursor else None
         found = seen.values(
-            view, resource.name, party=caller.party, after=after, rows_max=rows_max + 1
+            snapshot, resource.name, party=caller.party, after=after, rows_max=rows_max + 1
         )
         shown = found[:rows_max]
-        members = [_given_out(view, resource, one, agreement, caller) for one in shown]
+        members = [_given_out(snapshot, resource, one, agreement, caller) for one in shown]
     if resource.name == "eventTypes" and cursor is None and len(found) <= rows_max:
         members = _with_standard_types(members)
     headers = {}
@@ -131,13 +131,13 @@ def _with_standard_types(members: list[str]) -> list[str]:
 
 
 def _given_out(
-    view: View, resource: Resource, value: str, agreement: Agreement, caller: Caller
+    snapshot: Snapshot, resource: Resource, value: str, agreement: Agreement, caller: Caller
 ) -> str:
     """A stored value as the caller wants it written."""
     if not resource.is_identifier or not value.startswith("/"):
         return value
     if agreement.options.epc_format is EpcFormat.AS_WRITTEN:
-        event = seen.example(view, resource.name, value, party=caller.party)
+        event = seen.example(snapshot, resource.name, value, party=caller.party)
         place = None
         if event is not None:
             place = event.read_point if resource.name == "readPoints" else event.biz_location
@@ -175,8 +175,8 @@ def _events(resource: Resource, request: Request, caller: Caller) -> Response:
 def _must_be_seen(resource: Resource, request: Request, caller: Caller, value: str) -> None:
     if resource.name == "eventTypes" and resource.key(value) in EVENT_TYPES:
         return
-    with store_of(request).read(party=caller.party) as view:
-        if seen.is_seen(view, resource.name, resource.key(value), party=caller.party):
+    with store_of(request).read(party=caller.party) as snapshot:
+        if seen.is_seen(snapshot, resource.name, resource.key(value), party=caller.party):
             return
     raise not_found(f"no {resource.name} '{value[:200]}' in any event")
 
@@ -228,23 +228,25 @@ def epcs(request: Request, caller: MayQuery) -> Response:
     agreement = agree(request)
     rows_max, now = per_page(request), now_of(request)
     mark = paging.fingerprint(request.url.path, caller.name, caller.party)
-    with store_of(request).read(party=caller.party) as view:
+    with store_of(request).read(party=caller.party) as snapshot:
         stated = request.query_params.get("nextPageToken")
-        cursor = paging.read_token(view, stated, mark, now) if stated is not None else None
+        cursor = paging.read_token(snapshot, stated, mark, now) if stated is not None else None
         after = cursor.number() if cursor else 0
-        found = seen.item_keys(view, party=caller.party, after=after, rows_max=rows_max + 1)
+        found = seen.item_keys(snapshot, party=caller.party, after=after, rows_max=rows_max + 1)
         shown = found[:rows_max]
-        members = [_item_given_out(view, *one, agreement, caller) for one in shown]
+        members = [_item_given_out(snapshot, *one, agreement, caller) for one in shown]
     headers = {}
     if len(found) > rows_max:
         headers = next_page(request, paging.Cursor(mark, paging.expiry(now), (shown[-1][0],)))
     return collection(agreement, members, headers)
 
 
-def _item_given_out(view: View, number: int, key: str, agreement: Agreement, caller: Caller) -> str:
+def _item_given_out(
+    snapshot: Snapshot, number: int, key: str, agreement: Agreement, caller: Caller
+) -> str:
     """An item's id as the caller wants it written."""
     if agreement.options.epc_format is EpcFormat.AS_WRITTEN:
-        as_written = seen.item_as_written(view, number, key, party=caller.party)
+        as_written = seen.item_as_written(snapshot, number, key, party=caller.party)
         if as_written is not None:
             return as_written
     return written(key, agreement)
@@ -272,9 +274,9 @@ def epc_state(request: Request, epc: str, caller: MayQuery) -> Response:
     refuse_parameters(request)
     agreement = agree(request)
     value = _seen_epc(request, caller, "/state")
-    with store_of(request).read(party=caller.party) as view:
+    with store_of(request).read(party=caller.party) as snapshot:
         key, party = canonical_key(value), caller.party
-        state = item_state(view, key) if party is None else told_state(view, key, party)
+        state = item_state(snapshot, key) if party is None else told_state(snapshot, key, party)
     if state is None:
         raise not_found(f"nothing holds of '{value[:200]}': its events were declared wrong")
     told = orjson.dumps(_told(state, agreement))
@@ -300,13 +302,13 @@ def epc_resources(request: Request, epc: str, caller: MayQuery) -> Response:
 def _seen_epc(request: Request, caller: Caller, tail: str) -> str:
     """The EPC of the address; 404 where the caller may see no event that names it."""
     value = extensions(request).word(identifier(request, "epcs", tail))
-    with store_of(request).read(party=caller.party) as view:
-        if not seen.item_is_seen(view, canonical_key(value), party=caller.party):
+    with store_of(request).read(party=caller.party) as snapshot:
+        if not seen.item_is_seen(snapshot, canonical_key(value), party=caller.party):
             raise not_found(f"no event names '{value[:200]}'")
     return value
 
 
-def _told(state: ItemState, agreement: Agreement) -> dict[str, str | None]:
+def _told(state: StoredItem, agreement: Agreement) -> dict[str, str | None]:
     """An item's state for JSON; identifiers in the agreed format, what nobody told is null."""
 
     def place(key: str | None) -> str | None:

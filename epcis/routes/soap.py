@@ -11,7 +11,8 @@ from fastapi.responses import Response
 from lxml import etree
 
 from epcis.codec.document import CbvFormat, EpcFormat, Syntax, WriteOptions, write_document
-from epcis.desk import Problem, caller_of, now_of, settings_of, store_of
+from epcis.database.transactions import StoreAway, StoreFull
+from epcis.http_context import Problem, caller_of, now_of, settings_of, store_of
 from epcis.model import Header
 from epcis.query import envelope, masterdata, named, parameters, search
 from epcis.query.envelope import Fault, Message, Operation, Wrapping
@@ -24,7 +25,6 @@ from epcis.routes.described import SOAP_ANSWER, SOAP_MESSAGE, body_described
 from epcis.routes.negotiation import vendor_version
 from epcis.routes.problems import problem_of
 from epcis.routes.wsdl import wsdl
-from epcis.store.database import StoreAway, StoreFull
 from epcis.subscribe import subscription
 from epcis.subscribe.destination import BadDestination, Destination, check
 from epcis.subscribe.subscription import Subscription, SubscriptionTaken, TooManySubscriptions
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
-    from epcis.desk import Caller
+    from epcis.database.transactions import Snapshot
+    from epcis.http_context import Caller
     from epcis.model import Event, Vocabulary
     from epcis.query.conditions import Query
-    from epcis.store.database import View
 
 RESULTS_MAX: Final = 20_000
 """Most events of one Poll: the interface has no pages."""
@@ -162,26 +162,28 @@ class _Desk:
         return element
 
     def _query_names(self, _: Message) -> etree._Element:
-        with self._store.read(party=self._caller.party) as view:
-            own = named.listing(view, party=self._caller.party, rows_max=named.NAMED_QUERIES_MAX)
+        with self._store.read(party=self._caller.party) as snapshot:
+            own = named.listing(
+                snapshot, party=self._caller.party, rows_max=named.NAMED_QUERIES_MAX
+            )
         names = (*STANDARD, *(one.name for one in own))
         return self._wrapping.texts("GetQueryNamesResult", names)
 
     def _poll(self, message: Message) -> etree._Element:
-        with self._store.read(party=self._caller.party) as view:
+        with self._store.read(party=self._caller.party) as snapshot:
             if message.query_name == _MASTER_QUERY:
                 query = masterdata.parse(message.parameters)
-                found = masterdata.ask(view, query, party=self._caller.party)
+                found = masterdata.ask(snapshot, query, party=self._caller.party)
                 return self._results(message.query_name, (), found)
-            asked = self._event_query(view, message)
-            found_events = _all_events(view, asked, search.Selection(party=self._caller.party))
+            asked = self._event_query(snapshot, message)
+            found_events = _all_events(snapshot, asked, search.Selection(party=self._caller.party))
             events = (one.written_for(self._syntax) for one in found_events)
             return self._results(message.query_name, events)
 
-    def _event_query(self, view: View, message: Message) -> Query:
+    def _event_query(self, snapshot: Snapshot, message: Message) -> Query:
         if message.query_name == _EVENT_QUERY:
             return parameters.parse(self._parameters(message))
-        found = named.get(view, message.query_name, party=self._caller.party)
+        found = named.get(snapshot, message.query_name, party=self._caller.party)
         if found is None:
             raise Fault("NoSuchNameException", f"there is no query '{message.query_name[:200]}'")
         if message.parameters:
@@ -224,17 +226,17 @@ class _Desk:
     def _subscribe(self, message: Message) -> etree._Element:
         if message.query_name == _MASTER_QUERY:
             raise Fault("SubscribeNotPermittedException", "this query can only be polled")
-        with self._store.read(party=self._caller.party) as view:
-            query = self._event_query(view, message)
+        with self._store.read(party=self._caller.party) as snapshot:
+            query = self._event_query(snapshot, message)
         if query.event_count_limit is not None or query.max_event_count is not None:
             raise Fault(
                 "SubscribeNotPermittedException",
                 "a query with eventCountLimit or maxEventCount can only be polled",
             )
         made = self._subscription(message)
-        with self._store.write(self._now) as act:
+        with self._store.write(self._now) as tx:
             try:
-                subscription.add(act, made)
+                subscription.add(tx, made)
             except SubscriptionTaken:
                 what = f"there is a subscription '{made.id[:200]}' already"
                 raise Fault("DuplicateSubscriptionException", what) from None
@@ -300,20 +302,20 @@ class _Desk:
 
     def _unsubscribe(self, message: Message) -> etree._Element:
         wanted = message.subscription_id
-        with self._store.write(self._now) as act:
-            known = subscription.get(act, wanted, party=self._caller.party)
-            if known is None or not subscription.remove(act, wanted):
+        with self._store.write(self._now) as tx:
+            known = subscription.get(tx, wanted, party=self._caller.party)
+            if known is None or not subscription.remove(tx, wanted):
                 raise Fault("NoSuchSubscriptionException", f"no subscription '{wanted[:200]}'")
         return self._wrapping.element("UnsubscribeResult")
 
     def _subscription_ids(self, message: Message) -> etree._Element:
         name = message.query_name
-        with self._store.read(party=self._caller.party) as view:
-            is_known = name in STANDARD or named.get(view, name, party=self._caller.party)
+        with self._store.read(party=self._caller.party) as snapshot:
+            is_known = name in STANDARD or named.get(snapshot, name, party=self._caller.party)
             if not is_known:
                 raise Fault("NoSuchNameException", f"there is no query '{name[:200]}'")
             ones = subscription.of_query(
-                view,
+                snapshot,
                 name,
                 party=self._caller.party,
                 rows_max=subscription.SUBSCRIPTIONS_MAX,
@@ -321,18 +323,20 @@ class _Desk:
         return self._wrapping.texts("GetSubscriptionIDsResult", (one.id for one in ones))
 
 
-def _all_events(view: View, asked: Query, selection: search.Selection) -> list[search.Found]:
+def _all_events(
+    snapshot: Snapshot, asked: Query, selection: search.Selection
+) -> list[search.Found]:
     """Every event of a result; raises QueryTooLargeException where they are too many."""
     limit = asked.event_count_limit
     if limit is None or limit > RESULTS_MAX:
         maximum = min(asked.max_event_count or RESULTS_MAX, RESULTS_MAX)
-        search.refuse_if_too_many(view, asked, selection, maximum)
+        search.refuse_if_too_many(snapshot, asked, selection, maximum)
     wanted = limit or RESULTS_MAX
     events: list[search.Found] = []
     after: tuple[int | float | str, ...] | None = None
     while len(events) < wanted:
         rows_max = min(_BATCH, wanted - len(events))
-        page = search.page(view, asked, selection, rows_max=rows_max, after=after)
+        page = search.page(snapshot, asked, selection, rows_max=rows_max, after=after)
         events.extend(page.events)
         after = page.after
         if after is None:

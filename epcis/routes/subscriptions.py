@@ -10,7 +10,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from epcis.codec.document import CbvFormat, EpcFormat
-from epcis.desk import now_of, settings_of, store_of
+from epcis.http_context import now_of, settings_of, store_of
 from epcis.query import named, paging
 from epcis.query.schedule import Schedule, ScheduleError
 from epcis.query.values import BadValue, moment
@@ -37,7 +37,7 @@ from epcis.subscribe.subscription import Subscription, TooManySubscriptions
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from epcis.desk import Caller
+    from epcis.http_context import Caller
     from epcis.query.named import NamedQuery
 
 TOKEN_LENGTH_MAX = 1024
@@ -179,11 +179,11 @@ def _boolean(stated: object, name: str) -> bool:
 
 
 def _keep(request: Request, made: Subscription) -> None:
-    with store_of(request).write(now_of(request)) as act:
-        if named.get(act, made.query, party=None) is None:
+    with store_of(request).write(now_of(request)) as tx:
+        if named.get(tx, made.query, party=None) is None:
             raise refusal("NoSuchNameException", "the query was deleted meanwhile")
         try:
-            subscription.add(act, made)
+            subscription.add(tx, made)
         except TooManySubscriptions:
             raise refusal(
                 "QueryTooComplexException", "the repository has as many subscriptions as it may"
@@ -228,12 +228,12 @@ def list_subscriptions(request: Request, query_name: str, caller: MayQuery) -> R
     found = named_query(request, caller, query_name)
     rows_max, now = per_page(request), now_of(request)
     mark = paging.fingerprint(request.url.path, caller.name, caller.party)
-    with store_of(request).read(party=caller.party) as view:
+    with store_of(request).read(party=caller.party) as snapshot:
         stated = request.query_params.get("nextPageToken")
-        cursor = paging.read_token(view, stated, mark, now) if stated is not None else None
+        cursor = paging.read_token(snapshot, stated, mark, now) if stated is not None else None
         after = cursor.text() if cursor else None
         ones = subscription.of_query(
-            view, found.name, party=caller.party, rows_max=rows_max + 1, after=after
+            snapshot, found.name, party=caller.party, rows_max=rows_max + 1, after=after
         )
     headers = dict(agreement.headers)
     if len(ones) > rows_max:
@@ -247,8 +247,8 @@ def _of_address(
     request: Request, query_name: str, subscription_id: str, caller: Caller
 ) -> Subscription:
     found = named_query(request, caller, query_name)
-    with store_of(request).read(party=caller.party) as view:
-        one = subscription.get(view, subscription_id, party=caller.party)
+    with store_of(request).read(party=caller.party) as snapshot:
+        one = subscription.get(snapshot, subscription_id, party=caller.party)
     if one is None or one.query != found.name:
         raise not_found(f"no subscription '{subscription_id[:200]}' to this query")
     return one
@@ -279,8 +279,8 @@ def unsubscribe(
 ) -> Response:
     """End a subscription."""
     one = _of_address(request, query_name, subscription_id, caller)
-    with store_of(request).write(now_of(request)) as act:
-        subscription.remove(act, one.id)
+    with store_of(request).write(now_of(request)) as tx:
+        subscription.remove(tx, one.id)
     return Response(status_code=204)
 
 

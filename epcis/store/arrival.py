@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Text, cast, func, true, tuple_
 
-from epcis.store.tables import event
+from epcis.store.event_tables import event
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
-    from epcis.store.database import View
+    from epcis.database.transactions import Snapshot
 
 
-def settled(view: View) -> ColumnElement[bool]:
+def settled(snapshot: Snapshot) -> ColumnElement[bool]:
     """A condition on `event`: no event can still appear before this one."""
-    if view.is_sqlite:
+    if snapshot.is_sqlite:
         return true()
     oldest_open = func.pg_snapshot_xmin(func.pg_current_snapshot())
     return event.c.txid < cast(cast(oldest_open, Text), BigInteger)

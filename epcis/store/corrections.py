@@ -14,8 +14,8 @@ from schemas.wording import brief
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from epcis.database.raw_driver import RawDriver
     from epcis.model import Event
-    from epcis.store.bulk import Hand
 
 CORRECTIONS_MAX: Final = 10_000
 """Corrective ids of one document that are looked up."""
@@ -37,7 +37,7 @@ class Corrections:
             if len(self._named) < CORRECTIONS_MAX:
                 self._named.setdefault(identifier, position)
 
-    def missing(self, hand: Hand) -> Iterator[Finding]:
+    def missing(self, hand: RawDriver) -> Iterator[Finding]:
         """A warning for each id that no stored event has."""
         stored = {row[0] for row in hand.all_in(_STORED, list(self._named))}
         for identifier, position in self._named.items():

@@ -12,21 +12,21 @@ import msgspec
 from zstandard import ZstdError
 
 from epcis.archive.reading import Shelves
+from epcis.database.columns import moment_of, pack_key
 from epcis.query.index import FIELD_COLUMNS, SENSOR_COLUMNS, WORD_COLUMNS
-from epcis.store.columns import moment_of, pack_key
 from epcis.store.digest import event_digest
+from epcis.store.event_tables import Relation, Role
 from epcis.store.intake import seal
-from epcis.store.life import named_items
+from epcis.store.item_state import named_items
 from epcis.store.payload import unpack_event
 from epcis.store.rows import EVENT, event_row, write_index
-from epcis.store.tables import Relation, Role
 from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from epcis.database.raw_driver import RawDriver, Row
     from epcis.model import Event
-    from epcis.store.bulk import Hand, Row
 
 _INDEXES = {
     "event_quantity": ("seq", "role", "position", "key", "quantity", "uom"),
@@ -41,7 +41,7 @@ _ROWS = f"SELECT {', '.join(EVENT)} FROM event WHERE seq"  # noqa: S608  # our o
 _CAPTURERS = "SELECT e.seq, d.party FROM event e JOIN document d ON d.id = e.document WHERE e.seq"
 
 
-def row_faults(hand: Hand, seqs: Sequence[int]) -> Iterator[tuple[int, str]]:
+def row_faults(hand: RawDriver, seqs: Sequence[int]) -> Iterator[tuple[int, str]]:
     """(event.seq, what is wrong) for every event whose rows are not what its payload gives.
 
     A payload that cannot be read is left to whoever checks payloads.
@@ -98,9 +98,9 @@ class _Paper:
         self.rows[table].update(rows)
 
 
-def _differing_indexes(hand: Hand, events: dict[int, Event]) -> Iterator[tuple[int, str]]:
+def _differing_indexes(hand: RawDriver, events: dict[int, Event]) -> Iterator[tuple[int, str]]:
     paper = _Paper()
-    write_index(cast("Hand", paper), list(events.items()), None)
+    write_index(cast("RawDriver", paper), list(events.items()), None)
     capturers = [
         (party, seq, int(Relation.CAPTURER))
         for seq, party in hand.all_in(_CAPTURERS, list(events))

@@ -1,7 +1,7 @@
 """Events into the tables: rows, search index, item state and entries of the log, in one act.
 
 Events arrive in the order of their document and happen in the order of their moments. What came
-late for an item is told anew by `retell` before the act ends.
+late for an item is told anew by `recompute` before the act ends.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
+from epcis.database.columns import microseconds
+from epcis.database.raw_driver import RawDriver
 from epcis.ledger.record import commit_events
 from epcis.model import AggregationEvent, instant_of
-from epcis.store import life, rows
-from epcis.store.bulk import Hand
-from epcis.store.columns import microseconds
+from epcis.store import item_state, rows
 from epcis.store.digest import Places, hash_id, is_meant
+from epcis.store.event_tables import Role
+from epcis.store.item_states import ItemStates, Meeting
 from epcis.store.keys import by_product, packed_keys
-from epcis.store.lives import Lives, Meeting
 from epcis.store.payload import pack_event
-from epcis.store.retell import retell
-from epcis.store.standings import Lots, Standings
-from epcis.store.tables import Role
+from epcis.store.recompute import recompute
+from epcis.store.state_dictionary import Lots, Standings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from epcis.database.transactions import Transaction
     from epcis.model import Event
-    from epcis.store.database import Act
-    from epcis.store.lives import Life, Masks
+    from epcis.store.item_states import Life, Masks
 
 _KNOWN = "SELECT identity FROM event WHERE identity"
 _SAME_ID = "SELECT event_id, identity FROM event WHERE declared_error IS NULL AND event_id"
@@ -81,7 +81,7 @@ class _Told:
         self.seq = seq
         self.voided = False
         self.keys = {
-            role: packed_keys(epcs) for role, epcs in life.named_items(sealed.event) if epcs
+            role: packed_keys(epcs) for role, epcs in item_state.named_items(sealed.event) if epcs
         }
         self.masks: dict[Role, Masks] = {}
 
@@ -105,7 +105,7 @@ def seal(event: Event, digest: bytes, position: int | None = None) -> Sealed:
         _identity(event, digest, event_id),
         event_id,
         pack_event(event),
-        life.moment(event, digest),
+        item_state.moment(event, digest),
         None if wrong is None else microseconds(instant_of(wrong.declaration_time)),
     )
 
@@ -128,14 +128,16 @@ def _identity(event: Event, digest: bytes, event_id: str) -> bytes:
 class Intake:
     """Takes events into an act, batch by batch; `finish` before the act ends."""
 
-    def __init__(self, act: Act, *, document: int | None = None, party: str | None = None) -> None:
-        self._act = act
-        self._hand = Hand(act)
+    def __init__(
+        self, tx: Transaction, *, document: int | None = None, party: str | None = None
+    ) -> None:
+        self._tx = tx
+        self._hand = RawDriver(tx)
         self._document = document
         self._party = party
-        self._standings = Standings(self._hand, act.words)
-        self._lots = Lots(self._hand, act.words)
-        self._lives = Lives(self._hand, self._standings)
+        self._standings = Standings(self._hand, tx.words)
+        self._lots = Lots(self._hand, tx.words)
+        self._lives = ItemStates(self._hand, self._standings)
         self._txid = self._transaction()
         self.taken = Taken()
 
@@ -157,7 +159,7 @@ class Intake:
 
     def finish(self) -> Taken:
         """Tell late lives anew; after it the state is that of all events in order."""
-        retell(self._hand, self._standings, self._lots, self._lives.late, self._lives.emptied)
+        recompute(self._hand, self._standings, self._lots, self._lives.late, self._lives.emptied)
         self._lives.late.clear()
         self._lives.emptied.clear()
         return self.taken
@@ -216,7 +218,7 @@ class Intake:
     def _meet(self, told: Sequence[_Told]) -> None:
         self._lives.meet(
             [
-                Meeting(keys, life.time_of_moment(one.sealed.moment), role is Role.PARENT)
+                Meeting(keys, item_state.time_of_moment(one.sealed.moment), role is Role.PARENT)
                 for one in told
                 for role, keys in one.keys.items()
             ]
@@ -230,16 +232,18 @@ class Intake:
         if isinstance(event, AggregationEvent):
             self._aggregate(one, event)
             return
-        lot = life.told_lot(event)
+        lot = item_state.told_lot(event)
         for role, keys in one.keys.items():
-            what = life.happening(event, role)
+            what = item_state.happening(event, role)
             if lot is None or role not in (Role.EPC, Role.OUTPUT):
                 self._lives.move_on(self._lives.gather(one.masks[role]), what, moment)
                 continue
             for number, masks in self._by_lot(keys, lot):
                 self._lives.move_on(self._lives.gather(masks), what, moment, (number,))
 
-    def _by_lot(self, keys: tuple[bytes, ...], lot: life.Lot) -> Iterator[tuple[int | None, Masks]]:
+    def _by_lot(
+        self, keys: tuple[bytes, ...], lot: item_state.Lot
+    ) -> Iterator[tuple[int | None, Masks]]:
         """Items with the number of their lot: each product has lots of its own."""
         for gtin, named in by_product(keys).items():
             number = None if gtin is None else self._lots.number(gtin, lot)
@@ -261,11 +265,11 @@ class Intake:
         if parent is not None and parent.is_late:
             return
         before = parent.horizon if parent is not None else 0
-        moved = lives.move_on(children, life.happening(event, Role.CHILD), moment)
+        moved = lives.move_on(children, item_state.happening(event, Role.CHILD), moment)
         self._move_between(moved, parent_id, event.action, moment)
         if parent is not None:
             parent.horizon = before  # its children leaned on it at its own event: not late for it
-            lives.move_on([parent], life.happening(event, Role.PARENT), moment)
+            lives.move_on([parent], item_state.happening(event, Role.PARENT), moment)
             parent.horizon = max(parent.horizon, moment)
             lives.touch(parent)
 
@@ -283,7 +287,7 @@ class Intake:
     def _write(self, told: Sequence[_Told]) -> None:
         """All rows of a batch; the last thing that touches the large tables."""
         self._lives.write()
-        now = self._act.now
+        now = self._tx.now
         events = [
             rows.event_row(
                 one.sealed, one.seq, now, self._txid, self._document,
@@ -306,8 +310,8 @@ class Intake:
         self._hand.insert("event_epc", rows.EVENT_EPC, named)
         rows.write_index(self._hand, [(one.seq, one.sealed.event) for one in told], self._party)
         numbered = ((one.sealed.event, one.sealed.digest, one.seq) for one in told)
-        self._act.commitments.extend(commit_events(numbered))
-        self._act.enter_log()
+        self._tx.commitments.extend(commit_events(numbered))
+        self._tx.enter_log()
 
     def _void_meant(self, told: Sequence[_Told]) -> None:
         """Mark the events that a batch's error declarations say were wrong."""

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import DDL, BigInteger, column, event, table
 
-from epcis.store.columns import ItemKey
-from epcis.store.tables import item_key_even, item_key_odd, metadata
+from epcis.database.columns import ItemKey
+from epcis.store.event_tables import item_key_even, item_key_odd, metadata
 
 if TYPE_CHECKING:
     from sqlalchemy.schema import ExecutableDDLElement
 
-    from epcis.store.bulk import Hand
+    from epcis.database.raw_driver import RawDriver
 
 item_key = table("item_key", column("key", ItemKey), column("id", BigInteger))
 """The door: every item's key and id."""
@@ -51,7 +51,7 @@ _SETTLE = (
 _LEAVE = "DELETE FROM {} WHERE key <= ?"
 
 
-def enter_keys(hand: Hand, first: int, last: int) -> None:
+def enter_keys(hand: RawDriver, first: int, last: int) -> None:
     """Make items that were just added, with ids from `first` to `last`, known by their keys.
 
     A key that is known already raises the driver's IntegrityError, here or when it settles.
@@ -66,7 +66,7 @@ def enter_keys(hand: Hand, first: int, last: int) -> None:
         settle(hand, YOUNG[1 - parity], steps * SETTLE_IDS_MIN)
 
 
-def settle(hand: Hand, young: str, keys_max: int) -> None:
+def settle(hand: RawDriver, young: str, keys_max: int) -> None:
     """Let the first keys of a table of `YOUNG`, in their order, move; SQLite only."""
     last = hand.one(_LAST_TO_SETTLE.format(young), (keys_max,))
     if last is not None and last[0] is not None:

@@ -12,14 +12,14 @@ from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 
 from epcis.store.item_keys import enter_keys
-from epcis.store.life import time_of_moment
+from epcis.store.item_state import time_of_moment
 from epcis.store.named import ids_of, signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from epcis.store.bulk import Hand, Row
-    from epcis.store.lives import Life
+    from epcis.database.raw_driver import RawDriver, Row
+    from epcis.store.item_states import Life
 
 COLUMNS = "id, key, lot, standing, parent, age, moment, moment + lead"
 _KEYS_AT_ONCE_MAX = 256
@@ -52,7 +52,7 @@ WHERE item.id BETWEEN v.low AND v.high AND v.mask & (1::int8 << (item.id & 63)::
 """
 
 
-def rows_by_key(hand: Hand, keys: Sequence[bytes]) -> list[Row]:
+def rows_by_key(hand: RawDriver, keys: Sequence[bytes]) -> list[Row]:
     """The rows (`COLUMNS`) of the items with these packed keys; locked for the act."""
     rows: list[Row] = []
     # In the order of the index, so that a page of a large one is needed once.
@@ -67,12 +67,12 @@ def rows_by_key(hand: Hand, keys: Sequence[bytes]) -> list[Row]:
     return rows
 
 
-def rows_by_id(hand: Hand, ids: Sequence[int]) -> list[Row]:
+def rows_by_id(hand: RawDriver, ids: Sequence[int]) -> list[Row]:
     """The rows (`COLUMNS`) of the items with these ids; locked for the act."""
     return hand.all_in(_BY_ID, ids, "" if hand.is_sqlite else _LOCKED)
 
 
-def add_rows(hand: Hand, lives: Sequence[Life], keys: Mapping[int, Sequence[bytes]]) -> None:
+def add_rows(hand: RawDriver, lives: Sequence[Life], keys: Mapping[int, Sequence[bytes]]) -> None:
     """Add the rows of new items; `keys` are those of a block, by their place in it."""
     runs = [(*run, _state(life)) for life in lives for run in _runs(life, keys[life.block])]
     if hand.is_sqlite:
@@ -92,7 +92,7 @@ def add_rows(hand: Hand, lives: Sequence[Life], keys: Mapping[int, Sequence[byte
         hand.run(_ADD_POSTGRESQL, (joined, *map(list, zip(*rows, strict=True))))
 
 
-def change_rows(hand: Hand, lives: Sequence[Life]) -> None:
+def change_rows(hand: RawDriver, lives: Sequence[Life]) -> None:
     """Change the rows of known items."""
     rows = [(*_state(life), *_span(life), signed(life.mask)) for life in lives]
     if hand.is_sqlite:

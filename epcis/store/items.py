@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from epcis.store.bulk import Hand, for_postgresql
-from epcis.store.columns import moment_of, pack_key, unpack_key, unpack_keys
+from epcis.database.columns import moment_of, pack_key, unpack_key, unpack_keys
+from epcis.database.raw_driver import RawDriver, for_postgresql
 from epcis.store.item_keys import ID_OF_KEY
-from epcis.store.life import MOMENT_BITS, ItemStatus, Standing, share, time_of_moment
+from epcis.store.item_state import MOMENT_BITS, ItemState, ItemStatus, share, time_of_moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from epcis.store.bulk import Row
-    from epcis.store.database import View
+    from epcis.database.raw_driver import Row
+    from epcis.database.transactions import Snapshot
 
 REMEMBERED_MAX = 100_000
 """Standings and lots kept in memory."""
@@ -52,12 +52,12 @@ _LOT = "SELECT code, expiry FROM lot WHERE id = ?"
 _LOT_IDS = "SELECT id FROM lot WHERE gtin = ? AND code = ?"
 
 
-class ItemState(msgspec.Struct, frozen=True):
+class StoredItem(msgspec.Struct, frozen=True):
     """The state of one item now. Texts that nobody told are empty."""
 
     key: str
     """Canonical key, e.g. `/01/{gtin14}/21/{serial}`."""
-    standing: Standing
+    standing: ItemState
     lot: str
     expiry_text: str
     parent_packed: bytes | None
@@ -118,28 +118,28 @@ class Now(NamedTuple):
     """How things stand with an item or container, its containers taken into account."""
 
     moment: int
-    standing: Standing
+    standing: ItemState
     packed: bytes
     """Its key."""
     top: bytes
     """The packed key of the outermost container."""
 
 
-def item(view: View, key: str) -> ItemState | None:
+def item(snapshot: Snapshot, key: str) -> StoredItem | None:
     """The item with this canonical key; None where no valid event names it."""
-    look = _ITEM_BY_KEY if view.is_sqlite else _ITEM_BY_KEY_POSTGRESQL
-    row = view.driver.execute(look, (pack_key(key),)).fetchone()
+    look = _ITEM_BY_KEY if snapshot.is_sqlite else _ITEM_BY_KEY_POSTGRESQL
+    row = snapshot.driver.execute(look, (pack_key(key),)).fetchone()
     if row is None:
         return None
-    remembered: _Remembered | None = view.remembered.get("items")
+    remembered: _Remembered | None = snapshot.remembered.get("items")
     quick = _remembered_state(row, key, remembered) if remembered is not None else None
-    return quick or _state(row, key, Shared(view, Hand(view)))
+    return quick or _state(row, key, Shared(snapshot, RawDriver(snapshot)))
 
 
-def items(view: View, keys: Iterable[str]) -> dict[str, ItemState]:
+def items(snapshot: Snapshot, keys: Iterable[str]) -> dict[str, StoredItem]:
     """Many items at once, by key; keys that no event names are left out."""
-    hand = Hand(view)
-    shared = Shared(view, hand)
+    hand = RawDriver(snapshot)
+    shared = Shared(snapshot, hand)
     found = {}
     for row in hand.all_in(_OWN_BY_KEY, [pack_key(key) for key in keys], ")"):
         state = _state(row, unpack_key(row[9]), shared)
@@ -148,10 +148,10 @@ def items(view: View, keys: Iterable[str]) -> dict[str, ItemState]:
     return found
 
 
-def items_of_lot(view: View, gtin: str, lot: str) -> Iterator[ItemState]:
+def items_of_lot(snapshot: Snapshot, gtin: str, lot: str) -> Iterator[StoredItem]:
     """Every item of a lot, in order of commissioning; streams, with its containers' state."""
-    hand = Hand(view)
-    shared = Shared(view, hand)
+    hand = RawDriver(snapshot)
+    shared = Shared(snapshot, hand)
     for (lot_id,) in hand.all(_LOT_IDS, (gtin, lot)):
         for row in hand.stream(_OWN + " WHERE i.lot = ? ORDER BY i.id", (lot_id,)):
             state = _state(row, unpack_key(row[9]), shared)
@@ -159,18 +159,18 @@ def items_of_lot(view: View, gtin: str, lot: str) -> Iterator[ItemState]:
                 yield state
 
 
-def serials_of_lot(view: View, gtin: str, lot: str) -> Iterator[str]:
+def serials_of_lot(snapshot: Snapshot, gtin: str, lot: str) -> Iterator[str]:
     """The canonical key of every item of a lot, in order of commissioning; streams."""
-    hand = Hand(view)
+    hand = RawDriver(snapshot)
     keys = "SELECT key FROM item WHERE lot = ? ORDER BY id"
     lots = hand.all(_LOT_IDS, (gtin, lot))
     return chain.from_iterable(unpack_keys(hand.stream(keys, lot_id)) for lot_id in lots)
 
 
-def contents(view: View, key: str) -> list[ItemState]:
+def contents(snapshot: Snapshot, key: str) -> list[StoredItem]:
     """What is directly inside an item now, by its key."""
-    hand = Hand(view)
-    shared = Shared(view, hand)
+    hand = RawDriver(snapshot)
+    shared = Shared(snapshot, hand)
     states = (
         _state(row, unpack_key(row[9]), shared) for row in hand.all(_CONTENTS, (pack_key(key),))
     )
@@ -180,9 +180,9 @@ def contents(view: View, key: str) -> list[ItemState]:
 class _Remembered(NamedTuple):
     """Rows that never change, and what follows from them."""
 
-    standings: dict[int, Standing]
+    standings: dict[int, ItemState]
     lots: dict[int, tuple[str, str]]
-    sharing: dict[tuple[int, int], Standing]
+    sharing: dict[tuple[int, int], ItemState]
     """By the numbers of an item's own standing and its container's."""
 
 
@@ -191,11 +191,11 @@ class Shared:
 
     __slots__ = ("_containers", "_hand", "_lots", "_rows", "_sharing", "_standings")
 
-    def __init__(self, view: View, hand: Hand) -> None:
+    def __init__(self, snapshot: Snapshot, hand: RawDriver) -> None:
         self._hand = hand
-        remembered: _Remembered | None = view.remembered.get("items")
+        remembered: _Remembered | None = snapshot.remembered.get("items")
         if remembered is None:
-            remembered = view.remembered["items"] = _Remembered({}, {}, {})
+            remembered = snapshot.remembered["items"] = _Remembered({}, {}, {})
         self._standings, self._lots, self._sharing = remembered
         self._containers: dict[int, Now] = {}
         self._rows: dict[int, Row] = {}
@@ -210,7 +210,7 @@ class Shared:
             self._rows.update((row[0], row[1:]) for row in rows)
             numbers = {row[4] for row in rows if row[4] is not None}
 
-    def share(self, row: Row, outer: Now) -> Standing:
+    def share(self, row: Row, outer: Now) -> ItemState:
         """How things stand with the item of a row whose container went on without it."""
         standing = share(self.standing(row[2]), outer.standing)
         if row[8] is None:
@@ -219,7 +219,7 @@ class Shared:
             self._sharing[row[2], row[7]] = standing
         return standing
 
-    def standing(self, number: int) -> Standing:
+    def standing(self, number: int) -> ItemState:
         """The standing with this number."""
         known = self._standings.get(number)
         if known is None:
@@ -227,7 +227,7 @@ class Shared:
                 self._standings.clear()
             row = self._hand.one(_STANDING, (number,))
             assert row is not None, "a standing that an item has is stored"
-            known = self._standings[number] = Standing(_STATUS[row[0]], *row[1:])
+            known = self._standings[number] = ItemState(_STATUS[row[0]], *row[1:])
         return known
 
     def lot(self, number: int | None) -> tuple[str, str]:
@@ -272,7 +272,7 @@ class Shared:
         return known
 
 
-def _remembered_state(row: Row, key: str, remembered: _Remembered) -> ItemState | None:
+def _remembered_state(row: Row, key: str, remembered: _Remembered) -> StoredItem | None:
     """The state where all it needs was seen before and its container is in nothing; else None.
 
     It is `_state` without a look at the store: the path of most verifications.
@@ -289,10 +289,10 @@ def _remembered_state(row: Row, key: str, remembered: _Remembered) -> ItemState 
         if standing is None:
             return None
     first = (moment >> MOMENT_BITS) - age
-    return ItemState(key, standing, told[0], told[1], parent, parent, first, latest >> MOMENT_BITS)
+    return StoredItem(key, standing, told[0], told[1], parent, parent, first, latest >> MOMENT_BITS)
 
 
-def _state(row: Row, key: str, shared: Shared) -> ItemState | None:
+def _state(row: Row, key: str, shared: Shared) -> StoredItem | None:
     moment = row[0]
     standing = shared.standing(row[2])
     if not standing.status:
@@ -306,4 +306,4 @@ def _state(row: Row, key: str, shared: Shared) -> ItemState | None:
         if outer.moment > moment:
             moment = outer.moment
             standing = shared.share(row, outer)
-    return ItemState(key, standing, code, expiry, parent, top, first, time_of_moment(moment))
+    return StoredItem(key, standing, code, expiry, parent, top, first, time_of_moment(moment))

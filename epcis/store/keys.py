@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from epcis.store.columns import pack_key
+from epcis.database.columns import pack_key
 from epcis.store.payload import run_of
 from schemas.gs1.epc import canonical_key
 

@@ -12,34 +12,34 @@ from sqlalchemy import delete, insert, select
 
 from epcis.ledger.entry import LeafKind
 from epcis.model import Node, instant_of
-from epcis.store.tables import master_data, master_data_attribute, master_data_child
+from epcis.store.event_tables import master_data, master_data_attribute, master_data_child
 from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from epcis.database.transactions import Snapshot, Transaction
     from epcis.model import Header, VocabularyElement
-    from epcis.store.database import Act, View
 
 NAME_ATTRIBUTE = "urn:epcglobal:cbv:mda#name"
 _ENCODER = msgspec.msgpack.Encoder()
 
 
-def tell_master_data(act: Act, header: Header, document: int) -> int:
+def tell_master_data(tx: Transaction, header: Header, document: int) -> int:
     """Store what a header tells, where nothing later is known; returns how many entries.
 
     The creation time of the document decides what is later, not when it arrived.
     """
-    told = told_at(header) or act.now
+    told = told_at(header) or tx.now
     stored = 0
     for vocabulary in header.master_data:
         for element in vocabulary.elements:
-            if _is_latest(act, vocabulary.type, element.id, told):
-                _replace(act, vocabulary.type, element, told, document)
+            if _is_latest(tx, vocabulary.type, element.id, told):
+                _replace(tx, vocabulary.type, element, told, document)
                 stored += 1
     if header.master_data:
-        act.log(LeafKind.MASTER_DATA, _ENCODER.encode(header.master_data))
+        tx.log(LeafKind.MASTER_DATA, _ENCODER.encode(header.master_data))
     return stored
 
 
@@ -55,9 +55,9 @@ def told_at(header: Header) -> datetime | None:
     return None
 
 
-def names_of(view: View, keys: list[str]) -> dict[str, str]:
+def names_of(snapshot: Snapshot, keys: list[str]) -> dict[str, str]:
     """The names of places or parties by canonical key, where master data tells one."""
-    found = view.connection.execute(
+    found = snapshot.connection.execute(
         select(master_data.c.key, master_data_attribute.c.value)
         .join(
             master_data_attribute,
@@ -82,24 +82,24 @@ def _sbdh_creation(sbdh: Node | None) -> str:
     return ""
 
 
-def _is_latest(act: Act, kind: str, element_id: str, told: datetime) -> bool:
-    known = act.connection.scalar(
+def _is_latest(tx: Transaction, kind: str, element_id: str, told: datetime) -> bool:
+    known = tx.connection.scalar(
         select(master_data.c.told).where(master_data.c.type == kind, master_data.c.id == element_id)
     )
     return known is None or known <= told
 
 
 def _replace(
-    act: Act, kind: str, element: VocabularyElement, told: datetime, document: int
+    tx: Transaction, kind: str, element: VocabularyElement, told: datetime, document: int
 ) -> None:
     for table in (master_data, master_data_attribute, master_data_child):
-        act.connection.execute(delete(table).where(table.c.type == kind, table.c.id == element.id))
+        tx.connection.execute(delete(table).where(table.c.type == kind, table.c.id == element.id))
     entry, attributes, children = rows_of(kind, element)
-    act.connection.execute(insert(master_data).values(**entry, told=told, document=document))
+    tx.connection.execute(insert(master_data).values(**entry, told=told, document=document))
     if attributes:
-        act.connection.execute(insert(master_data_attribute), attributes)
+        tx.connection.execute(insert(master_data_attribute), attributes)
     if children:
-        act.connection.execute(insert(master_data_child), children)
+        tx.connection.execute(insert(master_data_child), children)
 
 
 def rows_of(

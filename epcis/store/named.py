@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Integer, and_, cast, false, literal, or_, select
 
-from epcis.store.bulk import Hand
-from epcis.store.columns import pack_key
-from epcis.store.tables import event_epc, item
+from epcis.database.columns import pack_key
+from epcis.database.raw_driver import RawDriver
+from epcis.store.event_tables import event_epc, item
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy import ColumnElement, Select
 
-    from epcis.store.database import View
-    from epcis.store.tables import Role
+    from epcis.database.transactions import Snapshot
+    from epcis.store.event_tables import Role
 
 ALL_BITS = (1 << 64) - 1
 _SIGN = 1 << 63
@@ -104,6 +104,6 @@ def names_item() -> ColumnElement[bool]:
     return and_(in_block, event_epc.c.mask.op(">>")(place).op("&")(literal(1)) != 0)
 
 
-def events_naming(view: View, key: str) -> list[int]:
+def events_naming(snapshot: Snapshot, key: str) -> list[int]:
     """The numbers (`event.seq`) of all events that name the item with this canonical key."""
-    return [row[0] for row in Hand(view).all(_NAMING, (pack_key(key),))]
+    return [row[0] for row in RawDriver(snapshot).all(_NAMING, (pack_key(key),))]

@@ -6,22 +6,22 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from epcis.database.columns import microseconds, pack_key
 from epcis.model import TransformationEvent
 from epcis.query.index import FIELD_COLUMNS, SENSOR_COLUMNS, WORD_COLUMNS, index_rows
-from epcis.store.columns import microseconds, pack_key
-from epcis.store.life import named_classes, party_key, place_key
+from epcis.store.event_tables import Relation, Role
+from epcis.store.item_state import named_classes, party_key, place_key
 from epcis.store.named import ids_of, signed
-from epcis.store.tables import Relation, Role
 from schemas.cbv import bare
 from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from epcis.database.raw_driver import RawDriver, Row
     from epcis.model import Event
-    from epcis.store.bulk import Hand, Row
     from epcis.store.intake import Sealed
-    from epcis.store.lives import Masks
+    from epcis.store.item_states import Masks
 
 EVENT = (
     "seq", "txid", "document", "position", "identity", "hash", "event_id", "type", "action",
@@ -91,7 +91,7 @@ def items_of_rows(named: Iterable[Row]) -> Iterator[tuple[int, Role]]:
             yield item_id, Role(role)
 
 
-def write_index(hand: Hand, events: Sequence[tuple[int, Event]], party: str | None) -> None:
+def write_index(hand: RawDriver, events: Sequence[tuple[int, Event]], party: str | None) -> None:
     """Everything by which events are found or may be seen: quantities, parties, search index."""
     quantities: list[Row] = []
     parties: list[Row] = []

@@ -16,7 +16,7 @@ from epcis.store.named import ALL_BITS, ids_of, masks_of, signed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from epcis.store.bulk import Hand, Row
+    from epcis.database.raw_driver import RawDriver, Row
 
 ALWAYS = 1 << 62
 """The end of a stay that lasts: a moment after all others."""
@@ -52,7 +52,7 @@ class Stay(NamedTuple):
 class Stays:
     """The stays that an act begins and ends; item ids come as block -> mask."""
 
-    def __init__(self, hand: Hand) -> None:
+    def __init__(self, hand: RawDriver) -> None:
         self._hand = hand
         self._begun: dict[int, dict[tuple[int, int], int]] = defaultdict(dict)
         """block -> (since, parent) -> mask"""
@@ -110,7 +110,7 @@ class Stays:
         return cleared
 
 
-def replace_stays(hand: Hand, items: Iterable[int], stays: Iterable[Stay]) -> None:
+def replace_stays(hand: RawDriver, items: Iterable[int], stays: Iterable[Stay]) -> None:
     """Forget all stays of these items and keep those given instead."""
     masks = masks_of(items)
     cleared = {
@@ -125,7 +125,7 @@ def replace_stays(hand: Hand, items: Iterable[int], stays: Iterable[Stay]) -> No
     _change(hand, cleared, added)
 
 
-def stays_of(hand: Hand, items: Iterable[int]) -> Iterator[Stay]:
+def stays_of(hand: RawDriver, items: Iterable[int]) -> Iterator[Stay]:
     """What each of these items was and is in, in no order."""
     masks = masks_of(items)
     for block, since, parent, until, mask in hand.all_in(_OF_BLOCKS, list(masks)):
@@ -133,14 +133,14 @@ def stays_of(hand: Hand, items: Iterable[int]) -> Iterator[Stay]:
             yield Stay(child, since, until, parent)
 
 
-def stays_in(hand: Hand, containers: Sequence[int]) -> Iterator[Stay]:
+def stays_in(hand: RawDriver, containers: Sequence[int]) -> Iterator[Stay]:
     """What was and is directly in each of these containers, in no order."""
     for block, since, parent, until, mask in hand.all_in(_IN_CONTAINERS, containers):
         for child in ids_of(block, mask):
             yield Stay(child, since, until, parent)
 
 
-def _change(hand: Hand, cleared: dict[Row, int], added: dict[Row, int]) -> None:
+def _change(hand: RawDriver, cleared: dict[Row, int], added: dict[Row, int]) -> None:
     """Clear bits of stored rows, and set bits of others; each row's in one order for all acts."""
     both = [row for row in cleared if row in added]
     for row in both:  # what is taken out and put back at once stays as it is

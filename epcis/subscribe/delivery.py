@@ -17,9 +17,9 @@ import httpx
 import structlog
 
 from epcis.codec.document import Syntax, WriteOptions, write_document
+from epcis.database.transactions import StoreAway, StoreFull
 from epcis.model import Header
 from epcis.query.parameters import QueryRefused
-from epcis.store.database import StoreAway, StoreFull
 from epcis.subscribe import subscription
 from epcis.subscribe.destination import BadDestination, Destination, resolve
 from epcis.subscribe.news import BATCH_EVENTS, News, latest, newest_arrival, query_of
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
     from datetime import datetime
 
-    from epcis.desk import Clock
+    from epcis.database.transactions import Store
+    from epcis.http_context import Clock
     from epcis.model import Event
-    from epcis.store.database import Store
     from epcis.subscribe.subscription import Subscription
 
 LOOK_S: Final = 0.25
@@ -196,8 +196,10 @@ class Courier:
         return any(await asyncio.gather(*(in_turn(one) for one in found)))
 
     def _due(self) -> list[Subscription]:
-        with self._store.read() as view:
-            return subscription.due(view, self._clock(), newest_arrival(view), DELIVERIES_MAX * 8)
+        with self._store.read() as snapshot:
+            return subscription.due(
+                snapshot, self._clock(), newest_arrival(snapshot), DELIVERIES_MAX * 8
+            )
 
     async def _serve(self, one: Subscription) -> bool:
         """Deliver all that is new to one subscriber, batch by batch."""
@@ -227,11 +229,13 @@ class Courier:
 
     def _news(self, one: Subscription, rows_max: int) -> News | None:
         """What is new; None where the subscription ended meanwhile or cannot be asked any more."""
-        with self._store.read() as view:
-            if subscription.get(view, one.id, party=None) is None:
+        with self._store.read() as snapshot:
+            if subscription.get(snapshot, one.id, party=None) is None:
                 return None
         try:
-            return latest(self._store, lambda view: query_of(view, one), one, rows_max=rows_max)
+            return latest(
+                self._store, lambda snapshot: query_of(snapshot, one), one, rows_max=rows_max
+            )
         except (LookupError, QueryRefused) as fault:
             reason = f"the query can no longer be asked: {fault}"
         self._failed(one, Answer(_GONE, reason))
@@ -243,18 +247,18 @@ class Courier:
         if not notified and told.up_to == one.cursor and one.schedule is None and not one.attempts:
             return
         latest = told.events[-1].record_time if told.events else one.acknowledged_record_time
-        with self._store.write(now) as act:
-            subscription.acknowledge(act, one, told.up_to, latest, notified=notified)
+        with self._store.write(now) as tx:
+            subscription.acknowledge(tx, one, told.up_to, latest, notified=notified)
             if told.is_all:
                 again = one.schedule.after(began) if one.schedule else now
-                subscription.look_again(act, one, again)
+                subscription.look_again(tx, one, again)
             # A crash before this commit delivers the batch again: at least once.
 
     def _failed(self, one: Subscription, answer: Answer) -> None:
         now = self._clock()
-        with self._store.write(now) as act:
+        with self._store.write(now) as tx:
             for_good = answer.status == _GONE
-            subscription.failed(act, one, answer.reason, now, for_good=for_good)
+            subscription.failed(tx, one, answer.reason, now, for_good=for_good)
         _log.info("delivery failed", subscription=one.id, reason=answer.reason)
 
     async def _deliver(self, one: Subscription, told: News) -> Answer:

@@ -12,7 +12,7 @@ from epcis.query.bounded import bounded
 from epcis.query.named import get as named_query
 from epcis.query.parameters import parse
 from epcis.store import arrival
-from epcis.store.tables import event
+from epcis.store.event_tables import event
 from epcis.subscribe.subscription import Cursor
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
+    from epcis.database.transactions import Snapshot, Store
     from epcis.query.conditions import Query
     from epcis.query.search import Found
-    from epcis.store.database import Store, View
     from epcis.subscribe.subscription import Subscription
 
 BATCH_EVENTS: Final = 100
@@ -43,18 +43,18 @@ class News:
     """Whether there is nothing more at the moment."""
 
 
-def query_of(view: View, one: Subscription) -> Query:
+def query_of(snapshot: Snapshot, one: Subscription) -> Query:
     """The query a subscription stands for; LookupError where it is gone."""
     if one.parameters is not None:
         return parse(one.parameters)
-    found = named_query(view, one.query, party=None)
+    found = named_query(snapshot, one.query, party=None)
     if found is None:
         raise LookupError(one.query)
     return found.query
 
 
 def news(
-    view: View,
+    snapshot: Snapshot,
     query: Query,
     selection: search.Selection,
     since: Cursor,
@@ -67,23 +67,23 @@ def news(
 
     `newest` is the newest arrival of an earlier snapshot, where this one may not see all events.
     """
-    settled = arrival.settled(view)
+    settled = arrival.settled(snapshot)
     if newest is None:
-        newest = _newest(view, settled, since)
+        newest = _newest(snapshot, settled, since)
     statement = (
         select(*search.COLUMNS, event.c.txid)
         .where(
-            *search.conditions(view, query, selection),
+            *search.conditions(snapshot, query, selection),
             event.c.record_time >= from_record_time,
             settled,
-            _after(view, since),
+            _after(snapshot, since),
         )
-        .order_by(*((event.c.seq,) if view.is_sqlite else arrival.ARRIVAL))
+        .order_by(*((event.c.seq,) if snapshot.is_sqlite else arrival.ARRIVAL))
         .limit(rows_max + 1)
     )
-    with bounded(view):
-        rows = view.connection.execute(statement).fetchall()
-    events = search.given_out(view, rows[:rows_max], size_bytes_max=search.PAGE_BYTES_MAX)
+    with bounded(snapshot):
+        rows = snapshot.connection.execute(statement).fetchall()
+    events = search.given_out(snapshot, rows[:rows_max], size_bytes_max=search.PAGE_BYTES_MAX)
     cursors = tuple(Cursor(row.txid, row.seq) for row in rows[: len(events)])
     is_all = len(events) == len(rows)
     return News(
@@ -96,7 +96,7 @@ def news(
 
 def latest(
     store: Store,
-    query: Callable[[View], Query],
+    query: Callable[[Snapshot], Query],
     one: Subscription,
     *,
     rows_max: int = BATCH_EVENTS,
@@ -110,10 +110,10 @@ def latest(
     if one.party is not None and not store.is_sqlite:
         with store.read() as everything:
             newest = newest_arrival(everything)
-    with store.read(party=one.party) as view:
+    with store.read(party=one.party) as snapshot:
         return news(
-            view,
-            query(view),
+            snapshot,
+            query(snapshot),
             search.Selection(party=one.party),
             one.cursor,
             from_record_time=one.initial_record_time,
@@ -126,26 +126,28 @@ def _place(cursor: Cursor) -> tuple[int, int]:
     return cursor.txid, cursor.seq
 
 
-def _after(view: View, since: Cursor) -> ColumnElement[bool]:
-    if view.is_sqlite:
+def _after(snapshot: Snapshot, since: Cursor) -> ColumnElement[bool]:
+    if snapshot.is_sqlite:
         return event.c.seq > since.seq
     return arrival.after(since.txid, since.seq)
 
 
-def newest_arrival(view: View) -> Cursor:
+def newest_arrival(snapshot: Snapshot) -> Cursor:
     """The newest event that nothing can still appear before."""
-    return _newest(view, arrival.settled(view), Cursor())
+    return _newest(snapshot, arrival.settled(snapshot), Cursor())
 
 
-def _newest(view: View, settled: ColumnElement[bool], since: Cursor) -> Cursor:
+def _newest(snapshot: Snapshot, settled: ColumnElement[bool], since: Cursor) -> Cursor:
     """The newest settled event of the snapshot, or `since` where there is none after it."""
-    if view.is_sqlite:
-        return Cursor(0, max(since.seq, view.connection.scalar(select(func.max(event.c.seq))) or 0))
+    if snapshot.is_sqlite:
+        return Cursor(
+            0, max(since.seq, snapshot.connection.scalar(select(func.max(event.c.seq))) or 0)
+        )
     statement = (
         select(event.c.txid, event.c.seq)
-        .where(settled, _after(view, since))
+        .where(settled, _after(snapshot, since))
         .order_by(event.c.txid.desc(), event.c.seq.desc())
         .limit(1)
     )
-    row: Any = view.connection.execute(statement).first()
+    row: Any = snapshot.connection.execute(statement).first()
     return since if row is None else Cursor(row.txid, row.seq)

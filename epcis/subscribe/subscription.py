@@ -11,15 +11,15 @@ import orjson
 from sqlalchemy import and_, delete, func, insert, or_, select, update
 
 from epcis.codec.document import CbvFormat, EpcFormat, Syntax
+from epcis.query.query_tables import subscription as table
 from epcis.query.schedule import Schedule
-from epcis.query.tables import subscription as table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sqlalchemy import Row
 
-    from epcis.store.database import Act, View
+    from epcis.database.transactions import Snapshot, Transaction
 
 SUBSCRIPTIONS_MAX: Final = 10_000
 """Most subscriptions of one repository."""
@@ -81,13 +81,13 @@ def new_id() -> str:
     return secrets.token_urlsafe(18)
 
 
-def add(act: Act, one: Subscription) -> None:
+def add(tx: Transaction, one: Subscription) -> None:
     """Keep a subscription; raises `SubscriptionTaken` and `TooManySubscriptions`."""
-    if act.connection.execute(select(table.c.id).where(table.c.id == one.id)).first():
+    if tx.connection.execute(select(table.c.id).where(table.c.id == one.id)).first():
         raise SubscriptionTaken(one.id)
-    if (act.connection.scalar(select(func.count()).select_from(table)) or 0) >= SUBSCRIPTIONS_MAX:
+    if (tx.connection.scalar(select(func.count()).select_from(table)) or 0) >= SUBSCRIPTIONS_MAX:
         raise TooManySubscriptions
-    act.connection.execute(
+    tx.connection.execute(
         insert(table).values(
             id=one.id,
             query=one.query,
@@ -112,17 +112,17 @@ def add(act: Act, one: Subscription) -> None:
     )
 
 
-def get(view: View, subscription_id: str, *, party: str | None) -> Subscription | None:
+def get(snapshot: Snapshot, subscription_id: str, *, party: str | None) -> Subscription | None:
     """The subscription with this id, where the party may know of it."""
     statement = select(table).where(table.c.id == subscription_id)
     if party is not None:
         statement = statement.where(table.c.party == party)
-    row = view.connection.execute(statement).first()
+    row = snapshot.connection.execute(statement).first()
     return None if row is None else _told(row)
 
 
 def of_query(
-    view: View, query: str, *, party: str | None, rows_max: int, after: str | None = None
+    snapshot: Snapshot, query: str, *, party: str | None, rows_max: int, after: str | None = None
 ) -> list[Subscription]:
     """Subscriptions to a query, by id."""
     statement = select(table).where(table.c.query == query).order_by(table.c.id).limit(rows_max)
@@ -130,10 +130,10 @@ def of_query(
         statement = statement.where(table.c.party == party)
     if after is not None:
         statement = statement.where(table.c.id > after)
-    return [_told(row) for row in view.connection.execute(statement)]
+    return [_told(row) for row in snapshot.connection.execute(statement)]
 
 
-def due(view: View, now: datetime, newest: Cursor, rows_max: int) -> list[Subscription]:
+def due(snapshot: Snapshot, now: datetime, newest: Cursor, rows_max: int) -> list[Subscription]:
     """Subscriptions whose time has come and that may find something, longest waiting first."""
     rows = table.c
     behind = or_(
@@ -146,17 +146,17 @@ def due(view: View, now: datetime, newest: Cursor, rows_max: int) -> list[Subscr
         .order_by(table.c.due)
         .limit(rows_max)
     )
-    return [_told(row) for row in view.connection.execute(statement)]
+    return [_told(row) for row in snapshot.connection.execute(statement)]
 
 
-def remove(act: Act, subscription_id: str) -> bool:
+def remove(tx: Transaction, subscription_id: str) -> bool:
     """End a subscription; whether there was one."""
-    gone = act.connection.execute(delete(table).where(table.c.id == subscription_id))
+    gone = tx.connection.execute(delete(table).where(table.c.id == subscription_id))
     return gone.rowcount > 0
 
 
 def acknowledge(
-    act: Act, one: Subscription, cursor: Cursor, record_time: datetime, *, notified: bool
+    tx: Transaction, one: Subscription, cursor: Cursor, record_time: datetime, *, notified: bool
 ) -> None:
     """Everything up to the cursor was taken, or did not concern the subscriber."""
     values: dict[str, Any] = {
@@ -167,19 +167,21 @@ def acknowledge(
         "error": None,
     }
     if notified:
-        values["last_notified"] = act.now
-    act.connection.execute(update(table).where(table.c.id == one.id).values(**values))
+        values["last_notified"] = tx.now
+    tx.connection.execute(update(table).where(table.c.id == one.id).values(**values))
 
 
-def look_again(act: Act, one: Subscription, at: datetime) -> None:
+def look_again(tx: Transaction, one: Subscription, at: datetime) -> None:
     """When to look at the subscription next."""
-    act.connection.execute(update(table).where(table.c.id == one.id).values(due=at))
+    tx.connection.execute(update(table).where(table.c.id == one.id).values(due=at))
 
 
-def failed(act: Act, one: Subscription, reason: str, now: datetime, *, for_good: bool) -> None:
+def failed(
+    tx: Transaction, one: Subscription, reason: str, now: datetime, *, for_good: bool
+) -> None:
     """A delivery failed: try later and later, and in the end no more."""
     attempts = one.attempts + 1
-    act.connection.execute(
+    tx.connection.execute(
         update(table)
         .where(table.c.id == one.id)
         .values(

@@ -17,7 +17,7 @@ from schemas.epcis.parts import VERSIONS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from schemas.epcis.grammar import Attribute, Content, Record, SchemaFile, Word
+    from schemas.epcis.grammar import Attribute, Content, RecordType, SchemaFile, WordType
 
 XSD: Final = "http://www.w3.org/2001/XMLSchema"
 _PLAIN: Final = {
@@ -136,7 +136,7 @@ class _Writer:
             )
         return _xsd("element", name=part.name, type=self._name(part.holds))
 
-    def _record(self, record: Record) -> Element:
+    def _record(self, record: RecordType) -> Element:
         if record.mixed:
             return self._mixed(record)
         if record.text:
@@ -153,17 +153,17 @@ class _Writer:
             name=record.name,
         )
 
-    def _mixed(self, record: Record) -> Element:
+    def _mixed(self, record: RecordType) -> Element:
         extension = _xsd("extension", *self._attributes(record), base="xsd:anyType")
         return _xsd(
             "complexType", _xsd("complexContent", extension, mixed="true"), name=record.name
         )
 
-    def _simple(self, record: Record) -> Element:
+    def _simple(self, record: RecordType) -> Element:
         extension = _xsd("extension", *self._attributes(record), base=self._name(record.text))
         return _xsd("complexType", _xsd("simpleContent", extension), name=record.name)
 
-    def _attributes(self, record: Record) -> list[Element]:
+    def _attributes(self, record: RecordType) -> list[Element]:
         written = [self._attribute(attribute) for attribute in record.attributes]
         return written + ([_any_attribute()] if record.any_attribute else [])
 
@@ -195,7 +195,7 @@ class _Writer:
         nil = {"nillable": "true"} if part.may_be_nil else {}
         return _xsd("element", name=part.name, type=self._name(part.holds), **times, **nil)
 
-    def _word(self, word: Word) -> Element:
+    def _word(self, word: WordType) -> Element:
         facets = [_xsd("enumeration", value=value) for value in word.words]
         if word.pattern:
             facets.append(_xsd("pattern", value=word.pattern))

@@ -17,9 +17,9 @@ from schemas.epcis.grammar import (
     Namespace,
     Open,
     Part,
-    Record,
+    RecordType,
     SchemaFile,
-    Word,
+    WordType,
 )
 
 SBDH_URI: Final = "http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader"
@@ -60,7 +60,7 @@ EPCGLOBAL_FILE: Final = SchemaFile(
     EPCGLOBAL,
     (),
     (),
-    (Record("EPC", text="text"),),
+    (RecordType("EPC", text="text"),),
     about="The Electronic Product Code as EPCIS lists hold it.",
 )
 
@@ -95,7 +95,7 @@ SBDH_FILE: Final = SchemaFile(
         Part("BusinessService", "substitutes:ScopeInformation"),
     ),
     (
-        Record(
+        RecordType(
             "StandardBusinessDocumentHeader",
             (
                 Part("HeaderVersion", "text"),
@@ -106,19 +106,21 @@ SBDH_FILE: Final = SchemaFile(
                 Part("BusinessScope", "BusinessScope", 0),
             ),
         ),
-        Record(
+        RecordType(
             "StandardBusinessDocument",
             (Part("", "ref:StandardBusinessDocumentHeader", 0), Part("", "foreign")),
         ),
-        Record(
+        RecordType(
             "Partner",
             (
                 Part("Identifier", "PartnerIdentification"),
                 Part("ContactInformation", "ContactInformation", 0, MANY),
             ),
         ),
-        Record("PartnerIdentification", text="text", attributes=(Attribute("Authority", "text"),)),
-        Record(
+        RecordType(
+            "PartnerIdentification", text="text", attributes=(Attribute("Authority", "text"),)
+        ),
+        RecordType(
             "ContactInformation",
             (
                 *_texts("Contact"),
@@ -127,7 +129,7 @@ SBDH_FILE: Final = SchemaFile(
                 ),
             ),
         ),
-        Record(
+        RecordType(
             "DocumentIdentification",
             (
                 *_texts("Standard", "TypeVersion", "InstanceIdentifier", "Type"),
@@ -135,11 +137,11 @@ SBDH_FILE: Final = SchemaFile(
                 Part("CreationDateAndTime", "dateTime"),
             ),
         ),
-        Record(
+        RecordType(
             "Manifest",
             (Part("NumberOfItems", "integer"), Part("ManifestItem", "ManifestItem", 1, MANY)),
         ),
-        Record(
+        RecordType(
             "ManifestItem",
             (
                 Part("MimeTypeQualifierCode", "text"),
@@ -147,9 +149,9 @@ SBDH_FILE: Final = SchemaFile(
                 *_optional_texts("Description", "LanguageCode"),
             ),
         ),
-        Record("BusinessScope", (Part("Scope", "Scope", 0, MANY),)),
-        Record("Scope", _SCOPE),
-        Record(
+        RecordType("BusinessScope", (Part("Scope", "Scope", 0, MANY),)),
+        RecordType("Scope", _SCOPE),
+        RecordType(
             "CorrelationInformation",
             (
                 Part("RequestingDocumentCreationDateTime", "dateTime", 0),
@@ -157,14 +159,14 @@ SBDH_FILE: Final = SchemaFile(
                 Part("ExpectedResponseDateTime", "dateTime", 0),
             ),
         ),
-        Record(
+        RecordType(
             "BusinessService",
             (
                 Part("BusinessServiceName", "text", 0),
                 Part("ServiceTransaction", "ServiceTransaction", 0),
             ),
         ),
-        Record(
+        RecordType(
             "ServiceTransaction",
             attributes=(
                 Attribute("TypeOfServiceTransaction", "TypeOfServiceTransaction"),
@@ -173,7 +175,7 @@ SBDH_FILE: Final = SchemaFile(
         ),
     ),
     (
-        Word(
+        WordType(
             "TypeOfServiceTransaction",
             words=("RequestingServiceTransaction", "RespondingServiceTransaction"),
         ),
@@ -182,7 +184,7 @@ SBDH_FILE: Final = SchemaFile(
 )
 
 _CAPTURE_JOB: Final = (
-    Record(
+    RecordType(
         "EPCISCaptureJobType",
         (
             Part("captureErrorBehaviour", "EPCISCaptureErrorBehaviourType"),
@@ -201,11 +203,11 @@ _CAPTURE_JOB: Final = (
         open=Open.TAIL,
         any_attribute=True,
     ),
-    Record(
+    RecordType(
         "EPCISCaptureDocumentErrorListType",
         (Part("error", "RFC7807ProblemResponseBodyType", 1, MANY),),
     ),
-    Record(
+    RecordType(
         "RFC7807ProblemResponseBodyType",
         (
             Part("type", "uri"),
@@ -221,7 +223,7 @@ _CAPTURE_ROOTS: Final = (
     Part("EPCISCaptureJob", "EPCISCaptureJobType"),
     Part("EPCISException", "RFC7807ProblemResponseBodyType"),
 )
-_BEHAVIOUR: Final = Word("EPCISCaptureErrorBehaviourType", words=("rollback", "proceed"))
+_BEHAVIOUR: Final = WordType("EPCISCaptureErrorBehaviourType", words=("rollback", "proceed"))
 
 
 def _document_file(version: str) -> SchemaFile:
@@ -253,7 +255,7 @@ def _master_data_file(version: str) -> SchemaFile:
         (Part("EPCISMasterDataDocument", "EPCISMasterDataDocumentType"),),
         (
             parts.document("EPCISMasterDataDocumentType", "EPCISMasterDataBodyType"),
-            Record(
+            RecordType(
                 "EPCISMasterDataBodyType",
                 (Part("VocabularyList", "epcis:VocabularyListType", 0),),
                 open=Open.LOCAL,
@@ -302,7 +304,7 @@ QUERY_MESSAGES: Final = {
 
 _SCHEDULE: Final = _optional_texts("second", "minute", "hour", "dayOfMonth", "month", "dayOfWeek")
 _QUERY_RECORDS: Final = (
-    Record(
+    RecordType(
         "EPCISQueryBodyType",
         (
             AnyOrder(
@@ -312,10 +314,10 @@ _QUERY_RECORDS: Final = (
             ),
         ),
     ),
-    Record("EmptyParms"),
-    Record("VoidHolder"),
-    Record("ArrayOfString", (Part("string", "text", 0, MANY),)),
-    Record(
+    RecordType("EmptyParms"),
+    RecordType("VoidHolder"),
+    RecordType("ArrayOfString", (Part("string", "text", 0, MANY),)),
+    RecordType(
         "Subscribe",
         (
             Part("queryName", "text"),
@@ -325,12 +327,12 @@ _QUERY_RECORDS: Final = (
             Part("subscriptionID", "text"),
         ),
     ),
-    Record("Unsubscribe", _texts("subscriptionID")),
-    Record("GetSubscriptionIDs", _texts("queryName")),
-    Record("Poll", (Part("queryName", "text"), Part("params", "QueryParams"))),
-    Record("QueryParams", (Part("param", "QueryParam", 0, MANY),)),
-    Record("QueryParam", (Part("name", "text"), Part("value", "anything"))),
-    Record(
+    RecordType("Unsubscribe", _texts("subscriptionID")),
+    RecordType("GetSubscriptionIDs", _texts("queryName")),
+    RecordType("Poll", (Part("queryName", "text"), Part("params", "QueryParams"))),
+    RecordType("QueryParams", (Part("param", "QueryParam", 0, MANY),)),
+    RecordType("QueryParam", (Part("name", "text"), Part("value", "anything"))),
+    RecordType(
         "SubscriptionControls",
         (
             Part("schedule", "QuerySchedule", 0),
@@ -340,8 +342,8 @@ _QUERY_RECORDS: Final = (
         ),
         open=Open.LOCAL,
     ),
-    Record("QuerySchedule", _SCHEDULE, open=Open.LOCAL),
-    Record(
+    RecordType("QuerySchedule", _SCHEDULE, open=Open.LOCAL),
+    RecordType(
         "QueryResults",
         (
             Part("queryName", "text"),
@@ -350,7 +352,7 @@ _QUERY_RECORDS: Final = (
         ),
         open=Open.LOCAL,
     ),
-    Record(
+    RecordType(
         "QueryResultsBody",
         (
             AnyOrder(
@@ -363,9 +365,9 @@ _QUERY_RECORDS: Final = (
             ),
         ),
     ),
-    *(Record(name, (_REASON,)) for name in ("EPCISException", *_PLAIN_EXCEPTIONS)),
-    Record("QueryTooLargeException", (_REASON, *_WHICH_QUERY)),
-    Record(
+    *(RecordType(name, (_REASON,)) for name in ("EPCISException", *_PLAIN_EXCEPTIONS)),
+    RecordType("QueryTooLargeException", (_REASON, *_WHICH_QUERY)),
+    RecordType(
         "ImplementationException",
         (_REASON, Part("severity", "ImplementationExceptionSeverity"), *_WHICH_QUERY),
     ),
@@ -385,7 +387,7 @@ def _query_file(version: str) -> SchemaFile:
         tuple(Part(name, holds) for name, holds in roots.items()),
         (parts.document("EPCISQueryDocumentType", "EPCISQueryBodyType"), *_QUERY_RECORDS),
         (
-            Word(
+            WordType(
                 "ImplementationExceptionSeverity",
                 words=("ERROR", "SEVERE"),
                 of="NCName",

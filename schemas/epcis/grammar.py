@@ -76,7 +76,7 @@ Content: TypeAlias = Part | AnyOrder | Tied
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RecordType:
     """A kind of element: what stands in it, in order."""
 
     name: str
@@ -91,7 +91,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class WordType:
     """A text of a fixed list of words, or of a fixed form."""
 
     name: str
@@ -119,6 +119,6 @@ class SchemaFile:
     imports: tuple[Namespace, ...]
     roots: tuple[Part, ...]
     """Elements a document, or an open place in one, may begin with."""
-    records: tuple[Record, ...]
-    words: tuple[Word, ...] = ()
+    records: tuple[RecordType, ...]
+    words: tuple[WordType, ...] = ()
     about: str = ""

@@ -19,7 +19,7 @@ from schemas.epcis.parts import home_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from schemas.epcis.grammar import Record
+    from schemas.epcis.grammar import RecordType
 
 
 def _local(holds: str) -> str:
@@ -27,7 +27,7 @@ def _local(holds: str) -> str:
 
 
 @cache
-def _records(version: str) -> dict[str, Record]:
+def _records(version: str) -> dict[str, RecordType]:
     # The document file is asked before the others where two name a record alike.
     files = (*schema_files(version), *SHARED_FILES)
     return {record.name: record for file in reversed(files) for record in file.records}
@@ -39,7 +39,7 @@ def _roots(version: str) -> dict[str, str]:
     return {part.name: _local(part.holds) for file in files for part in file.roots}
 
 
-def parts_of(record: Record) -> tuple[Part, ...]:
+def parts_of(record: RecordType) -> tuple[Part, ...]:
     """All elements a record may hold, in order, whatever ties them."""
     found: list[Part] = []
     for content in record.content:
@@ -71,7 +71,7 @@ def part_at(version: str, names: Sequence[str]) -> Part | None:
     return part
 
 
-def record_at(version: str, names: Sequence[str]) -> Record | None:
+def record_at(version: str, names: Sequence[str]) -> RecordType | None:
     """The record of the element that local names lead to; None where none is known."""
     part = part_at(version, names)
     return None if part is None else _records(version).get(_local(part.holds))

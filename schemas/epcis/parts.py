@@ -16,9 +16,9 @@ from schemas.epcis.grammar import (
     Content,
     Open,
     Part,
-    Record,
+    RecordType,
     Tied,
-    Word,
+    WordType,
 )
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 VERSIONS: Final = ("1.2", "2.0")
 
-ACTIONS: Final = Word("ActionType", words=("ADD", "OBSERVE", "DELETE"))
-TIME_WITH_ZONE: Final = Word(
+ACTIONS: Final = WordType("ActionType", words=("ADD", "OBSERVE", "DELETE"))
+TIME_WITH_ZONE: Final = WordType(
     "DateTimeStamp",
     of="dateTime",
     pattern=(
@@ -40,12 +40,12 @@ OFFSET_PATTERN: Final = r"^[+-]((0[0-9]|1[0-3]):[0-5][0-9]|14:00)$"
 """The lexical form of eventTimeZoneOffset (2.0 section 7.4.1)."""
 
 
-def _list(name: str, item: str, holds: str, least: int = 0) -> Record:
-    return Record(name, (Part(item, holds, least, MANY),))
+def _list(name: str, item: str, holds: str, least: int = 0) -> RecordType:
+    return RecordType(name, (Part(item, holds, least, MANY),))
 
 
-def _place(name: str) -> Record:
-    return Record(name, (Part("id", "uri"),), open=Open.LOCAL)
+def _place(name: str) -> RecordType:
+    return RecordType(name, (Part("id", "uri"),), open=Open.LOCAL)
 
 
 LISTS: Final = (
@@ -57,18 +57,18 @@ LISTS: Final = (
     _list("CorrectiveEventIDsType", "correctiveEventID", "uri"),
 )
 ENTRIES: Final = (
-    Record(
+    RecordType(
         "QuantityElementType",
         (
             Part("epcClass", "uri"),
             Tied((Part("quantity", "decimal", may_be_nil=True), Part("uom", "text", 0))),
         ),
     ),
-    Record("BusinessTransactionType", text="uri", attributes=(Attribute("type", "uri"),)),
-    Record("SourceDestType", text="uri", attributes=(Attribute("type", "uri", required=True),)),
+    RecordType("BusinessTransactionType", text="uri", attributes=(Attribute("type", "uri"),)),
+    RecordType("SourceDestType", text="uri", attributes=(Attribute("type", "uri", required=True),)),
     _place("ReadPointType"),
     _place("BusinessLocationType"),
-    Record("ILMDType", open=Open.LOCAL, any_attribute=True),
+    RecordType("ILMDType", open=Open.LOCAL, any_attribute=True),
 )
 
 _DECLARATION: Final = (
@@ -76,11 +76,11 @@ _DECLARATION: Final = (
     Part("reason", "uri", 0),
     Part("correctiveEventIDs", "CorrectiveEventIDsType", 0),
 )
-ERROR_DECLARATION_1_2: Final = Record(
+ERROR_DECLARATION_1_2: Final = RecordType(
     "ErrorDeclarationType", _DECLARATION, open=Open.LOCAL, any_attribute=True
 )
 # EPCIS 2.0 lets these stand in any order and number, and none of them at all.
-ERROR_DECLARATION_2_0: Final = Record(
+ERROR_DECLARATION_2_0: Final = RecordType(
     "ErrorDeclarationType",
     (AnyOrder((*_DECLARATION, Part("extension", "LocalExtension", 0)), with_foreign=True),),
     any_attribute=True,
@@ -128,9 +128,9 @@ SENSOR_REPORT: Final = tuple(
     )
 )
 SENSORS: Final = (
-    Record("SensorMetadataType", text="text", attributes=SENSOR_METADATA, any_attribute=True),
-    Record("SensorReportType", text="text", attributes=SENSOR_REPORT, any_attribute=True),
-    Record(
+    RecordType("SensorMetadataType", text="text", attributes=SENSOR_METADATA, any_attribute=True),
+    RecordType("SensorReportType", text="text", attributes=SENSOR_REPORT, any_attribute=True),
+    RecordType(
         "SensorElementType",
         (
             Part("sensorMetadata", "SensorMetadataType", 0),
@@ -138,25 +138,25 @@ SENSORS: Final = (
         ),
         open=Open.LOCAL,
     ),
-    Record(
+    RecordType(
         "SensorElementListType",
         (Part("sensorElement", "SensorElementType", 1, MANY),),
         open=Open.NESTED,
     ),
-    Record(
+    RecordType(
         "PersistentDispositionType",
         (Part("unset", "uri", 0, MANY), Part("set", "uri", 0, MANY)),
     ),
 )
 
 MASTER_DATA: Final = (
-    Record(
+    RecordType(
         "EPCISMasterDataType",
         (Part("VocabularyList", "VocabularyListType"),),
         open=Open.NESTED_PLAIN,
     ),
     _list("VocabularyListType", "Vocabulary", "VocabularyType"),
-    Record(
+    RecordType(
         "VocabularyType",
         (Part("VocabularyElementList", "VocabularyElementListType", 0),),
         (Attribute("type", "uri", required=True),),
@@ -164,14 +164,14 @@ MASTER_DATA: Final = (
         any_attribute=True,
     ),
     _list("VocabularyElementListType", "VocabularyElement", "VocabularyElementType", least=1),
-    Record(
+    RecordType(
         "VocabularyElementType",
         (Part("attribute", "AttributeType", 0, MANY), Part("children", "IDListType", 0)),
         (Attribute("id", "uri", required=True),),
         open=Open.LOCAL,
         any_attribute=True,
     ),
-    Record(
+    RecordType(
         "AttributeType",
         attributes=(Attribute("id", "uri", required=True),),
         any_attribute=True,
@@ -181,18 +181,18 @@ MASTER_DATA: Final = (
 )
 
 _SBDH: Final = "ref:sbdh:StandardBusinessDocumentHeader"
-HEADER_1_2: Final = Record(
+HEADER_1_2: Final = RecordType(
     "EPCISHeaderType",
     (Part("", _SBDH), Part("extension", "EPCISHeaderExtensionType", 0)),
     open=Open.TAIL,
     any_attribute=True,
 )
-HEADER_2_0: Final = Record(
+HEADER_2_0: Final = RecordType(
     "EPCISHeaderType",
     (Part("", _SBDH, 0), Part("extension", "EPCISHeaderExtensionType", 0)),
     any_attribute=True,
 )
-HEADER_EXTENSION: Final = Record(
+HEADER_EXTENSION: Final = RecordType(
     "EPCISHeaderExtensionType",
     (Part("EPCISMasterData", "EPCISMasterDataType", 0),),
     open=Open.NESTED,
@@ -204,9 +204,9 @@ DOCUMENT_ATTRIBUTES: Final = (
 )
 
 
-def document(name: str, body: str) -> Record:
+def document(name: str, body: str) -> RecordType:
     """The record of a document: a header, a body, and room for others."""
-    return Record(
+    return RecordType(
         name,
         (Part("EPCISHeader", "epcis:EPCISHeaderType", 0), Part("EPCISBody", body)),
         DOCUMENT_ATTRIBUTES,
@@ -218,7 +218,7 @@ def document(name: str, body: str) -> Record:
 DOCUMENT: Final = (
     document("EPCISDocumentType", "EPCISBodyType"),
     HEADER_EXTENSION,
-    Record(
+    RecordType(
         "EPCISBodyType",
         (Part("EventList", "EventListType", 0),),
         open=Open.LOCAL,
@@ -227,7 +227,7 @@ DOCUMENT: Final = (
 )
 
 
-def event_list(version: str) -> tuple[Record, ...]:
+def event_list(version: str) -> tuple[RecordType, ...]:
     """The records of `EventList` in one XML version."""
     events = tuple(
         Part(kind.name, f"{kind.name}Type", 0, MANY)
@@ -236,7 +236,7 @@ def event_list(version: str) -> tuple[Record, ...]:
     )
     if version == "2.0":
         extension = Part("extension", "ForeignExtension")
-        return (Record("EventListType", (AnyOrder((*events, extension)),), any_attribute=True),)
+        return (RecordType("EventListType", (AnyOrder((*events, extension)),), any_attribute=True),)
     extension = Part("extension", "EPCISEventListExtensionType")
     nested = AnyOrder(
         (
@@ -247,8 +247,8 @@ def event_list(version: str) -> tuple[Record, ...]:
         least=1,
     )
     return (
-        Record("EventListType", (AnyOrder((*events, extension)),), any_attribute=True),
-        Record("EPCISEventListExtensionType", (nested,)),
+        RecordType("EventListType", (AnyOrder((*events, extension)),), any_attribute=True),
+        RecordType("EPCISEventListExtensionType", (nested,)),
     )
 
 
@@ -257,9 +257,11 @@ def _is_nested_in_1_2(kind: EventType) -> bool:
     return kind.name == "TransformationEvent"
 
 
-def event_records(version: str) -> tuple[Record, ...]:
+def event_records(version: str) -> tuple[RecordType, ...]:
     """One record for each event type that exists in this XML version, and what they nest."""
-    records: list[Record] = [ERROR_DECLARATION_1_2 if version == "1.2" else ERROR_DECLARATION_2_0]
+    records: list[RecordType] = [
+        ERROR_DECLARATION_1_2 if version == "1.2" else ERROR_DECLARATION_2_0
+    ]
     if version == "1.2":
         records.append(_nested("EPCISEventExtensionType", COMMON_FIELDS, "baseExtension"))
     for kind in EVENT_TYPES:
@@ -270,13 +272,13 @@ def event_records(version: str) -> tuple[Record, ...]:
     return tuple(records)
 
 
-def _event_2_0(kind: EventType) -> Record:
+def _event_2_0(kind: EventType) -> RecordType:
     base = (*_parts(COMMON_FIELDS, "2.0"), Part("baseExtension", "ForeignExtension", 0))
     own = _parts(kind.fields, "2.0")
-    return Record(f"{kind.name}Type", (*base, *own), open=Open.FOREIGN, any_attribute=True)
+    return RecordType(f"{kind.name}Type", (*base, *own), open=Open.FOREIGN, any_attribute=True)
 
 
-def _event_1_2(kind: EventType) -> tuple[Record, ...]:
+def _event_1_2(kind: EventType) -> tuple[RecordType, ...]:
     base: tuple[Content, ...] = (
         *_parts(COMMON_FIELDS, "1.2"),
         Part("baseExtension", "EPCISEventExtensionType", 0),
@@ -284,10 +286,10 @@ def _event_1_2(kind: EventType) -> tuple[Record, ...]:
     own = _parts(kind.fields, "1.2")
     name = f"{kind.name}Type"
     if not any(field.xml_1_2 and field.xml_1_2.below for field in kind.fields):
-        return (Record(name, (*base, *own), open=Open.LOCAL, any_attribute=True),)
+        return (RecordType(name, (*base, *own), open=Open.LOCAL, any_attribute=True),)
     extension = f"{kind.name}ExtensionType"
     return (
-        Record(
+        RecordType(
             name,
             (*base, *own, Part("extension", extension, 0)),
             open=Open.TAIL,
@@ -297,8 +299,8 @@ def _event_1_2(kind: EventType) -> tuple[Record, ...]:
     )
 
 
-def _nested(name: str, fields: tuple[Field, ...], below: str) -> Record:
-    return Record(name, _parts(fields, "1.2", below), open=Open.NESTED, any_attribute=True)
+def _nested(name: str, fields: tuple[Field, ...], below: str) -> RecordType:
+    return RecordType(name, _parts(fields, "1.2", below), open=Open.NESTED, any_attribute=True)
 
 
 def _parts(fields: tuple[Field, ...], version: str, below: str = "") -> tuple[Part, ...]:

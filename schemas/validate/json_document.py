@@ -9,7 +9,7 @@ import orjson
 
 from schemas.finding import Finding, Severity, Where
 from schemas.validate.compiled import json_validator
-from schemas.validate.json_reasons import Reason, reason_of
+from schemas.validate.json_reasons import JsonReason, reason_of
 from schemas.validate.pointer_lines import as_pointer, lines_of
 from schemas.wording import PATH_MAX, brief
 
@@ -50,7 +50,7 @@ def validate_json(
     return findings if len(faults) <= findings_max else [*findings, _more(findings_max)]
 
 
-def _placed(reasons: list[Reason], text: bytes) -> list[Finding]:
+def _placed(reasons: list[JsonReason], text: bytes) -> list[Finding]:
     lines = lines_of(text, {reason.path for reason in reasons})
     return [
         Finding(

@@ -72,7 +72,7 @@ _TYPES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class JsonReason:
     """One thing that is wrong, and the path of the value it concerns."""
 
     code: str
@@ -81,18 +81,18 @@ class Reason:
     path: Pointer
 
 
-def reason_of(fault: ValidationError, document: Any) -> Reason:  # noqa: ANN401  # any JSON value
+def reason_of(fault: ValidationError, document: Any) -> JsonReason:  # noqa: ANN401  # any JSON value
     """The reason for one fault the validator found in `document`."""
     path: Pointer = tuple(fault.instance_path)
     keyword = str(fault.schema_path[-1]) if fault.schema_path else ""
     if "propertyNames" in fault.schema_path:
         keyword = "propertyNames"
     explain = _EXPLAIN.get(keyword, _other)
-    return explain(_Fault(fault, path, _value_at(document, path), document))
+    return explain(_JsonFault(fault, path, _value_at(document, path), document))
 
 
 @dataclass(frozen=True, slots=True)
-class _Fault:
+class _JsonFault:
     error: ValidationError
     path: Pointer
     value: Any
@@ -116,8 +116,8 @@ class _Fault:
         kind = self.value.get("type") if isinstance(self.value, dict) else None
         return kind if isinstance(kind, str) and kind in _OWNERS else self.name or "the document"
 
-    def reason(self, code: str, what: str, hint: str, *below: str) -> Reason:
-        return Reason(code, what, hint, (*self.path, *below))
+    def reason(self, code: str, what: str, hint: str, *below: str) -> JsonReason:
+        return JsonReason(code, what, hint, (*self.path, *below))
 
 
 _OWNERS: Final = frozenset({*_EVENT_NAMES, "EPCISDocument", "EPCISQueryDocument"})
@@ -134,22 +134,22 @@ def _shown(value: Any) -> str:  # noqa: ANN401  # any JSON value
     return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…"
 
 
-def _required(fault: _Fault) -> Reason:
+def _required(fault: _JsonFault) -> JsonReason:
     missing = str(fault.error.kind.value)
     return fault.reason("field-missing", f"{fault.owner} has no '{missing}'", f'Add "{missing}".')
 
 
-def _property_name(fault: _Fault) -> Reason:
+def _property_name(fault: _JsonFault) -> JsonReason:
     name, _ = json.JSONDecoder().raw_decode(fault.error.message)
     return _unknown(fault, str(name))
 
 
-def _additional(fault: _Fault) -> Reason:
+def _additional(fault: _JsonFault) -> JsonReason:
     names = list(fault.error.kind.value)
     return _unknown(fault, str(names[0]))
 
 
-def _unknown(fault: _Fault, name: str) -> Reason:
+def _unknown(fault: _JsonFault, name: str) -> JsonReason:
     known = [field.name for field in COMMON_FIELDS]
     if fault.owner in _EVENT_NAMES:
         known += [field.name for field in event(fault.owner).fields]
@@ -161,7 +161,7 @@ def _unknown(fault: _Fault, name: str) -> Reason:
     return fault.reason("field-unknown", what, hint, name)
 
 
-def _any_of(fault: _Fault) -> Reason:
+def _any_of(fault: _JsonFault) -> JsonReason:
     if fault.owner in _EVENT_NAMES and isinstance(fault.value, dict):
         ways = ", or ".join(_way(needs) for needs in event(fault.owner).what)
         hint = f"Give {ways}."
@@ -185,7 +185,7 @@ def _word_kind(path: Pointer) -> tuple[str, str] | None:
     return _ENTRY_KINDS.get(holder)
 
 
-def _wrong_word(fault: _Fault, kind: str, called: str) -> Reason:
+def _wrong_word(fault: _JsonFault, kind: str, called: str) -> JsonReason:
     word = fault.value if isinstance(fault.value, str) else ""
     what = f"'{_shown(fault.value)}' is no {called} of CBV, and no URI"
     if cbv.is_standard(kind, word):
@@ -212,7 +212,7 @@ def _way(needs: Needs) -> str:
     return " and ".join(parts)
 
 
-def _format(fault: _Fault) -> Reason:
+def _format(fault: _JsonFault) -> JsonReason:
     if fault.name == "type" and "sensorReport" not in fault.path:
         return fault.reason(
             "type-unknown",
@@ -223,12 +223,12 @@ def _format(fault: _Fault) -> Reason:
     return fault.reason("value", f"{fault.called}: '{_shown(fault.value)}' is not {wanted}", hint)
 
 
-def _pattern(fault: _Fault) -> Reason:
+def _pattern(fault: _JsonFault) -> JsonReason:
     wanted, hint = _PATTERNS.get(fault.name, ("of its form", "See the EPCIS standard."))
     return fault.reason("value", f"{fault.called}: '{_shown(fault.value)}' is not {wanted}", hint)
 
 
-def _enum(fault: _Fault) -> Reason:
+def _enum(fault: _JsonFault) -> JsonReason:
     return fault.reason(
         "value",
         f"{fault.name}: '{_shown(fault.value)}' is not one of the words that may stand there",
@@ -236,7 +236,7 @@ def _enum(fault: _Fault) -> Reason:
     )
 
 
-def _type(fault: _Fault) -> Reason:
+def _type(fault: _JsonFault) -> JsonReason:
     kinds = fault.error.kind.value
     wanted = " or ".join(
         _TYPES.get(str(kind), str(kind)) for kind in ([kinds] if isinstance(kinds, str) else kinds)
@@ -246,7 +246,7 @@ def _type(fault: _Fault) -> Reason:
     return fault.reason("type", what, f"Write {wanted}.")
 
 
-def _const(fault: _Fault) -> Reason:
+def _const(fault: _JsonFault) -> JsonReason:
     return fault.reason(
         "ilmd-outside-add",
         f"ilmd stands in an event whose action is {_shown(fault.value)}",
@@ -254,21 +254,21 @@ def _const(fault: _Fault) -> Reason:
     )
 
 
-def _min_items(fault: _Fault) -> Reason:
+def _min_items(fault: _JsonFault) -> JsonReason:
     return fault.reason("list-empty", f"{fault.name} is empty", "Give at least one entry.")
 
 
-def _unique_items(fault: _Fault) -> Reason:
+def _unique_items(fault: _JsonFault) -> JsonReason:
     return fault.reason(
         "list-repeats", f"{fault.name} holds an entry more than once", "Keep each entry once."
     )
 
 
-def _min_properties(fault: _Fault) -> Reason:
+def _min_properties(fault: _JsonFault) -> JsonReason:
     return fault.reason("field-missing", f"{fault.name} says nothing", "Give 'set' or 'unset'.")
 
 
-def _other(fault: _Fault) -> Reason:
+def _other(fault: _JsonFault) -> JsonReason:
     return fault.reason(
         "schema",
         f"{fault.called} does not hold against the JSON Schema of EPCIS 2.0",
@@ -276,7 +276,7 @@ def _other(fault: _Fault) -> Reason:
     )
 
 
-_EXPLAIN: Final[dict[str, Callable[[_Fault], Reason]]] = {
+_EXPLAIN: Final[dict[str, Callable[[_JsonFault], JsonReason]]] = {
     "required": _required,
     "propertyNames": _property_name,
     "additionalProperties": _additional,

@@ -18,7 +18,7 @@ from schemas.epcis.files import SBDH_URI, namespace
 from schemas.epcis.parts import VERSIONS
 from schemas.finding import Finding, Severity, Where
 from schemas.validate.compiled import event_xml_schema, xml_schema
-from schemas.validate.xml_reasons import Place, line_of, local_name, namespace_of, reasons
+from schemas.validate.xml_reasons import JudgedPlace, line_of, local_name, namespace_of, reasons
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +54,7 @@ def validate_xml(
     >>> print(validate_xml(b"<ObjectEvent/>")[0])
     error xml.element-missing: ObjectEvent has no 'eventTime'
     """
-    stream = _Source(io.BytesIO(source) if isinstance(source, bytes) else source, encoding)
+    stream = _XmlSource(io.BytesIO(source) if isinstance(source, bytes) else source, encoding)
     try:
         root = stream.root()
         if _declares_entities(root):
@@ -74,7 +74,7 @@ def validate_xml(
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class _XmlSource:
     """A file that can be read from its beginning as often as needed."""
 
     file: BinaryIO
@@ -173,7 +173,7 @@ def _malformed(fault: etree.XMLSyntaxError) -> Finding:
     )
 
 
-def _holds(source: _Source, schema: etree.XMLSchema) -> bool:
+def _holds(source: _XmlSource, schema: etree.XMLSchema) -> bool:
     """Whether the document is well-formed and valid."""
     try:
         for _, element in source.elements(("end",), schema):
@@ -198,14 +198,14 @@ def _free(element: etree._Element) -> None:
         parent.remove(before)
 
 
-def _single_event(source: _Source, version: str, published: Path | None) -> list[Finding]:
+def _single_event(source: _XmlSource, version: str, published: Path | None) -> list[Finding]:
     event = source.tree()
     event.tag = local_name(event)
     older = any(event.find(wrapper) is not None for wrapper in ("baseExtension", "extension"))
     for candidate in dict.fromkeys(("1.2" if older else version, *VERSIONS)):
         if event_xml_schema(candidate, published).validate(event):
             return []
-    place = Place("1.2" if older else version, f"/{event.tag}", published)
+    place = JudgedPlace("1.2" if older else version, f"/{event.tag}", published)
     return reasons(event, place)
 
 
@@ -219,7 +219,7 @@ class _Reasons:
     found: list[Finding] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
 
-    def of(self, source: _Source) -> list[Finding]:
+    def of(self, source: _XmlSource) -> list[Finding]:
         root = None
         for element in _listed_events(source):
             if root is None:
@@ -239,13 +239,13 @@ class _Reasons:
         schema = event_xml_schema(self.version, self.published)
         wanted = len(self.found) <= self.findings_max and _is_home(element, self.version)
         if wanted and not schema.validate(element):
-            self.found.extend(reasons(element, Place(self.version, path, self.published)))
+            self.found.extend(reasons(element, JudgedPlace(self.version, path, self.published)))
         _empty(element)
         _drop_before(element)
 
     def _frame(self, root: etree._Element) -> list[Finding]:
         """What is wrong outside the events, which have been emptied."""
-        place = Place(self.version, f"/{local_name(root)}", self.published, is_frame=True)
+        place = JudgedPlace(self.version, f"/{local_name(root)}", self.published, is_frame=True)
         return reasons(root, place)
 
     def _capped(self) -> list[Finding]:
@@ -262,7 +262,7 @@ class _Reasons:
         return [*self.found[: self.findings_max], more]
 
 
-def _listed_events(source: _Source) -> Iterator[etree._Element]:
+def _listed_events(source: _XmlSource) -> Iterator[etree._Element]:
     for _, element in source.elements(("end",)):
         if local_name(element) in _EVENT_NAMES and _is_listed(element):
             yield element

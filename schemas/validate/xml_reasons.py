@@ -54,7 +54,7 @@ _VALUES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class JudgedPlace:
     """Where the judged element stands: the version that applies and its path."""
 
     version: str
@@ -65,12 +65,12 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fault:
+class _XmlFault:
     """One fault the pure-Python validator found, with the names that lead to its element."""
 
     element: etree._Element
     names: tuple[str, ...]
-    place: Place
+    place: JudgedPlace
 
     def finding(self, code: str, what: str, hint: str, line: int | None = None) -> Finding:
         path = self.place.path + "".join(f"/{step}" for step in _steps(self.element))
@@ -108,14 +108,14 @@ def line_of(element: etree._Element) -> int | None:
     return cast("int | None", element.sourceline) or None
 
 
-def reasons(element: etree._Element, place: Place) -> list[Finding]:
+def reasons(element: etree._Element, place: JudgedPlace) -> list[Finding]:
     """All that is wrong below one element that the fast validator refused."""
     judged = _without_types(element)
     found: dict[Finding, None] = {}
     try:
         for error, at in _faults(judged, place):
             if not (place.is_frame and _is_in_event(at)):
-                fault = _Fault(at, tuple(_names_down_to(at)), place)
+                fault = _XmlFault(at, tuple(_names_down_to(at)), place)
                 found[_finding(error, fault)] = None
     except XMLSchemaException:
         found.clear()
@@ -132,7 +132,7 @@ def _without_types(element: etree._Element) -> etree._Element:
 
 
 def _faults(
-    element: etree._Element, place: Place
+    element: etree._Element, place: JudgedPlace
 ) -> Iterator[tuple[XMLSchemaValidationError, etree._Element]]:
     kind = "all" if place.is_frame or local_name(element) not in _EVENT_NAMES else "event"
     schema = explaining_schema(kind, place.version, place.published)
@@ -163,7 +163,7 @@ def _steps(element: etree._Element) -> list[str]:
     return steps
 
 
-def _finding(error: XMLSchemaValidationError, fault: _Fault) -> Finding:
+def _finding(error: XMLSchemaValidationError, fault: _XmlFault) -> Finding:
     if isinstance(error, XMLSchemaChildrenValidationError):
         return _child(error, fault)
     reason = error.reason or "it does not hold"
@@ -174,7 +174,7 @@ def _finding(error: XMLSchemaValidationError, fault: _Fault) -> Finding:
     return _content(error, fault, reason)
 
 
-def _content(error: XMLSchemaValidationError, fault: _Fault, reason: str) -> Finding:
+def _content(error: XMLSchemaValidationError, fault: _XmlFault, reason: str) -> Finding:
     name = local_name(fault.element)
     if "character data" in reason:
         return fault.finding(
@@ -195,19 +195,19 @@ def _content(error: XMLSchemaValidationError, fault: _Fault, reason: str) -> Fin
     )
 
 
-def _value(fault: _Fault, value: str) -> Finding:
+def _value(fault: _XmlFault, value: str) -> Finding:
     part = part_at(fault.place.version, fault.names)
     kind = part.holds if part else ""
     return _wrong_value(fault, local_name(fault.element), kind, value)
 
 
-def _attribute_value(fault: _Fault, name: str, value: str) -> Finding:
+def _attribute_value(fault: _XmlFault, name: str, value: str) -> Finding:
     record = record_at(fault.place.version, fault.names)
     kinds = {each.name: each.holds for each in record.attributes} if record else {}
     return _wrong_value(fault, f"attribute {name}", kinds.get(name, ""), value)
 
 
-def _wrong_value(fault: _Fault, name: str, kind: str, value: str) -> Finding:
+def _wrong_value(fault: _XmlFault, name: str, kind: str, value: str) -> Finding:
     wanted, hint = _VALUES.get(kind, ("a value of its type", "See the EPCIS standard."))
     shown = value.strip()
     if len(shown) > _SHOWN_MAX:
@@ -223,7 +223,7 @@ def _wrong_value(fault: _Fault, name: str, kind: str, value: str) -> Finding:
 _LOCAL_TIME: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?"
 
 
-def _attribute(fault: _Fault, name: str, *, is_missing: bool) -> Finding:
+def _attribute(fault: _XmlFault, name: str, *, is_missing: bool) -> Finding:
     element = local_name(fault.element)
     if is_missing:
         return fault.finding(
@@ -238,7 +238,7 @@ def _attribute(fault: _Fault, name: str, *, is_missing: bool) -> Finding:
     )
 
 
-def _child(error: XMLSchemaChildrenValidationError, fault: _Fault) -> Finding:
+def _child(error: XMLSchemaChildrenValidationError, fault: _XmlFault) -> Finding:
     expected = [name for each in error.expected or () if (name := each.local_name)]
     children = list(fault.element)
     if error.invalid_tag is None or error.index >= len(children):
@@ -256,13 +256,13 @@ def _child(error: XMLSchemaChildrenValidationError, fault: _Fault) -> Finding:
     return _misordered(fault, child, allowed)
 
 
-def _allowed(fault: _Fault) -> list[str]:
+def _allowed(fault: _XmlFault) -> list[str]:
     record = record_at(fault.place.version, fault.names)
     names = [part.name for part in parts_of(record)] if record else []
     return [*names, "extension"] if record and "extension" not in names else names
 
 
-def _missing(fault: _Fault, names: list[str], before: etree._Element | None = None) -> Finding:
+def _missing(fault: _XmlFault, names: list[str], before: etree._Element | None = None) -> Finding:
     element = local_name(fault.element)
     wanted = " or ".join(f"'{name}'" for name in names) or "what it must hold"
     hint = f"Add <{names[0]}>" if names else "Add it"
@@ -272,7 +272,7 @@ def _missing(fault: _Fault, names: list[str], before: etree._Element | None = No
     return fault.finding("element-missing", f"{element} has no {wanted}", f"{hint}.", line)
 
 
-def _foreign_child(fault: _Fault, child: etree._Element) -> Finding:
+def _foreign_child(fault: _XmlFault, child: etree._Element) -> Finding:
     parent, name = local_name(fault.element), local_name(child)
     if namespace_of(child) in _EPCIS_URIS:
         return fault.finding(
@@ -296,7 +296,7 @@ def _foreign_child(fault: _Fault, child: etree._Element) -> Finding:
     )
 
 
-def _unknown_child(fault: _Fault, child: etree._Element, allowed: list[str]) -> Finding:
+def _unknown_child(fault: _XmlFault, child: etree._Element, allowed: list[str]) -> Finding:
     parent, name = local_name(fault.element), local_name(child)
     version, line = fault.place.version, line_of(child)
     if home := _home(fault, name):
@@ -318,11 +318,11 @@ def _unknown_child(fault: _Fault, child: etree._Element, allowed: list[str]) -> 
     return fault.finding("element-unknown", f"{parent} knows no element '{name}'", hint, line)
 
 
-def _event_name(fault: _Fault) -> str:
+def _event_name(fault: _XmlFault) -> str:
     return next((name for name in fault.names if name in _EVENT_NAMES), "")
 
 
-def _home(fault: _Fault, name: str) -> str:
+def _home(fault: _XmlFault, name: str) -> str:
     """Where this version keeps an element instead; empty where it has no home in the event."""
     version = fault.place.version
     if name in _EVENT_NAMES and name in homes(version):
@@ -337,7 +337,7 @@ def _home(fault: _Fault, name: str) -> str:
     return f"Put it directly into {_event_name(fault)}."
 
 
-def _misordered(fault: _Fault, child: etree._Element, allowed: list[str]) -> Finding:
+def _misordered(fault: _XmlFault, child: etree._Element, allowed: list[str]) -> Finding:
     name, line = local_name(child), line_of(child)
     before = [local_name(each) for each in child.itersiblings(preceding=True)]
     if name in before and not _may_repeat(fault, name):
@@ -363,12 +363,12 @@ def _misordered(fault: _Fault, child: etree._Element, allowed: list[str]) -> Fin
     )
 
 
-def _may_repeat(fault: _Fault, name: str) -> bool:
+def _may_repeat(fault: _XmlFault, name: str) -> bool:
     part = part_at(fault.place.version, (*fault.names, name))
     return part is not None and part.most is None
 
 
-def _as_the_fast_one_says(element: etree._Element, place: Place) -> list[Finding]:
+def _as_the_fast_one_says(element: etree._Element, place: JudgedPlace) -> list[Finding]:
     """The fast validator's own words, where the slow one finds nothing wrong.
 
     They differ over white space around times, which XML Schema allows and the fast one does not,
@@ -383,14 +383,14 @@ def _as_the_fast_one_says(element: etree._Element, place: Place) -> list[Finding
     ]
 
 
-def _outside_events(log: Iterable[etree._LogEntry], place: Place) -> Iterator[Any]:
+def _outside_events(log: Iterable[etree._LogEntry], place: JudgedPlace) -> Iterator[Any]:
     for entry in log:
         steps = re.findall(r"[^/\[\]:]+(?=\[|/|$)", entry.path or "")
         if not (place.is_frame and any(step in _EVENT_NAMES for step in steps)):
             yield entry
 
 
-def _as_said(entry: Any, place: Place) -> Finding:  # noqa: ANN401  # lxml does not type it
+def _as_said(entry: Any, place: JudgedPlace) -> Finding:  # noqa: ANN401  # lxml does not type it
     message = brief(" ".join(re.sub(r"\{[^}]*\}", "", entry.message).split()))
     below = re.sub(r"(?<=/)[^/:\[]+:", "", entry.path or "").lstrip("/").partition("/")[2]
     where = Where(line=entry.line or None, path=f"{place.path}/{below}".rstrip("/"))

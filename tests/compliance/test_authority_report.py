@@ -8,20 +8,20 @@ from datetime import date, timedelta
 
 import pytest
 
-from compliance.audits import close_audit, plan_audit
 from compliance.dossier import AuthorityReport
-from compliance.recall import open_recall
+from compliance.partners.audits import close_audit, plan_audit
+from compliance.recall.recall import open_recall
+from compliance.reports.service_times import add_times
 from compliance.service.access import Grant, new_key
-from compliance.service_times import add_times
-from epcis.store.database import Store
+from epcis.database.transactions import Store
 from tests.compliance.test_dossier import NOW
 from tests.compliance.test_dossier_kinds import Dossier
-from verification.fmd import alert
+from verification.alerts import alert
 from verification.fmd.operation import Operation, PackRequest, Role, Who
 from verification.fmd.perform import perform
 from verification.fmd.rulepack import shipped
 from verification.fmd.upload import Batch, Market, Product, upload_batch, upload_product
-from verification.participants import register
+from verification.registry.participants import register
 
 GTIN = "00355555678908"
 MAKER = Who(client="maker", role=Role.MAH, location="Plant", authorisation="MAH-1", market="DE")
@@ -58,34 +58,34 @@ def ask(store: Store, who: Who, operation: str, serial: str, **more):
         operation=Operation(operation), code=GTIN, serial=serial, lot="L7",
         expiry=date(2028, 5, 31), **more,
     )  # fmt: skip
-    with store.write(NOW) as act:
-        return perform(act, [(request, who)], shipped())[0]
+    with store.write(NOW) as tx:
+        return perform(tx, [(request, who)], shipped())[0]
 
 
 @pytest.fixture
 def month(store: Store) -> Store:
     """A maker uploads, a pharmacy verifies and supplies, one serial is not genuine."""
-    with store.write(NOW - timedelta(hours=2)) as act:
+    with store.write(NOW - timedelta(hours=2)) as tx:
         for who in (MAKER, SHOP, QUIET):
-            register(act, who, by="Registrar")
-        new_key(act, Grant("corner-shop", frozenset({"verify"}), None), now=act.now)
-        assert upload_product(act, PRODUCT, MAKER).accepted
+            register(tx, who, by="Registrar")
+        new_key(tx, Grant("corner-shop", frozenset({"verify"}), None), now=tx.now)
+        assert upload_product(tx, PRODUCT, MAKER).accepted
         for lot, released in (("L7", NOW.date()), ("L8", None)):
             serials = SERIALS if lot == "L7" else tuple(one[::-1] for one in SERIALS)
             made = Batch(code=GTIN, lot=lot, expiry=date(2028, 5, 31), markets=("DE",),
                          serials=serials, released=released)  # fmt: skip
-            assert upload_batch(act, made, MAKER, shipped()).accepted
+            assert upload_batch(tx, made, MAKER, shipped()).accepted
     ask(store, SHOP, "verify", SERIALS[0])
     ask(store, SHOP, "supply", SERIALS[0], manual=True)
     ask(store, SHOP, "supply", SERIALS[1], scanned=NOW - timedelta(hours=2))
     ask(store, SHOP, "undo", SERIALS[1])
     false = ask(store, SHOP, "verify", "NOTISSUED9")
     assert false.alert
-    with store.write(NOW + timedelta(hours=5)) as act:
-        alert.move(act, false.alert, alert.Status.CLOSED, by="Nora", reason="scanner fault")
-        add_times(act, NOW.date(), {("fmd", 25): 97, ("fmd", 500): 3})
-        planned = plan_audit(act, date(2026, 4, 1), scope="all of it", auditor="TÜV", by="Ada")
-        close_audit(act, planned.id, date(2026, 4, 2), outcome="no findings", by="Ada")
+    with store.write(NOW + timedelta(hours=5)) as tx:
+        alert.move(tx, false.alert, alert.Status.CLOSED, by="Nora", reason="scanner fault")
+        add_times(tx, NOW.date(), {("fmd", 25): 97, ("fmd", 500): 3})
+        planned = plan_audit(tx, date(2026, 4, 1), scope="all of it", auditor="TÜV", by="Ada")
+        close_audit(tx, planned.id, date(2026, 4, 2), outcome="no findings", by="Ada")
     open_recall(store, GTIN, "L8", reason="wrong leaflet", by="Ada", now=NOW)
     return store
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lxml import etree
 
-from compliance.custody import STOPS_SHOWN_MAX, Stop, custody_svg
+from compliance.reports.custody_line import STOPS_SHOWN_MAX, Stop, custody_svg
 
 
 def test_names_are_shown_as_text_whatever_they_contain() -> None:

@@ -26,10 +26,10 @@ from compliance.dossier import (
 from compliance.dossier.redaction import shipped
 from compliance.seal import Keys
 from epcis.capture import record
+from epcis.database.transactions import Store
 from epcis.ledger.audit import audit_log
 from epcis.ledger.entry import LeafKind
 from epcis.model import AggregationEvent, BizTransaction, Node, ObjectEvent
-from epcis.store.database import Store
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 GTIN = "00355555678908"
@@ -71,9 +71,9 @@ STORY = (
 @pytest.fixture
 def told(store: Store) -> Store:
     """A lot of ten packs: five of them in a case that was shipped."""
-    with store.write(NOW - timedelta(days=1)) as act:
-        record(act, STORY)
-        act.log(LeafKind.ACCESS, b'{"act":"signed-in"}', b'{"address":"192.0.2.7"}')
+    with store.write(NOW - timedelta(days=1)) as tx:
+        record(tx, STORY)
+        tx.log(LeafKind.ACCESS, b'{"act":"signed-in"}', b'{"address":"192.0.2.7"}')
     return store
 
 
@@ -234,8 +234,8 @@ def test_an_export_is_itself_an_entry_of_the_log(told, keys, tmp_path):
 
 
 def test_a_store_that_was_falsified_gives_no_dossier(told, keys, tmp_path):
-    with told.write(NOW) as act:
-        act.driver.cursor().execute(
+    with told.write(NOW) as tx:
+        tx.driver.cursor().execute(
             "UPDATE event SET payload = (SELECT payload FROM event WHERE seq = 1) WHERE seq = 3"
         )
     with pytest.raises(ExportRefused, match="not what was logged"):

@@ -17,13 +17,13 @@ from compliance.dossier.jobs import make_next
 from compliance.routes import exports
 from compliance.seal.checkpoint import log_key, seal_log, sign
 from epcis.capture import record
-from epcis.desk import Caller, Problem, problem_response
+from epcis.database.transactions import Store
+from epcis.http_context import Caller, Problem, problem_response
 from epcis.ledger.checkpoint import Checkpoint, LogKey, Note
 from epcis.ledger.entry import Entry, LeafKind
 from epcis.ledger.merkle import check_consistency, root_from_inclusion
 from epcis.ledger.tree import Tree
 from epcis.routes import log
-from epcis.store.database import Store
 from tests.compliance.test_dossier import GTIN, NOW, STORY
 
 ALL = frozenset({"capture", "query", "verify", "recall", "export", "admin"})
@@ -57,8 +57,8 @@ class Client:
 @pytest.fixture
 def desk(store: Store, keys, tmp_path) -> SimpleNamespace:
     """A front desk with the routes of the log and of exports, and whoever asks."""
-    with store.write(NOW - timedelta(days=1)) as act:
-        record(act, STORY)
+    with store.write(NOW - timedelta(days=1)) as tx:
+        record(tx, STORY)
     app = FastAPI()
     app.state.store, app.state.clock = store, lambda: NOW
     app.state.settings = SimpleNamespace(data_dir=tmp_path)
@@ -145,8 +145,8 @@ def test_anybody_can_hold_the_log_to_its_word(desk):
     path = [base64.b64decode(one) for one in told["path"]]
     leaf = base64.b64decode(told["leaf"])
     assert root_from_inclusion(leaf, 2, told["size"], path) == seen.root
-    with desk.store.write(NOW) as act:
-        act.log(LeafKind.SETTING, b"{}")
+    with desk.store.write(NOW) as tx:
+        tx.log(LeafKind.SETTING, b"{}")
     desk.client.get("/log/checkpoint")
     grown = desk.client.get("/log/proof/consistency", params={"old": seen.size}).json()
     new_root = base64.b64decode(grown["new_root"])
@@ -157,8 +157,10 @@ def test_anybody_can_hold_the_log_to_its_word(desk):
 
 
 def test_an_event_is_proved_by_its_id(desk):
-    with desk.store.read() as view:
-        event_id = view.driver.cursor().execute("SELECT event_id FROM event ORDER BY seq LIMIT 1")
+    with desk.store.read() as snapshot:
+        event_id = snapshot.driver.cursor().execute(
+            "SELECT event_id FROM event ORDER BY seq LIMIT 1"
+        )
         event_id = event_id.fetchone()[0]
     desk.client.get("/log/checkpoint")
     told = desk.client.get("/log/proof/inclusion", params={"event": event_id}).json()
@@ -194,8 +196,8 @@ def test_what_the_log_does_not_have_is_said(desk, path, status):
 def test_a_witness_who_was_shown_another_history_is_heard(desk):
     note = desk.client.get("/log/checkpoint").text
     assert desk.client.post("/log/witness", content=note).json()["agrees"]
-    with desk.store.read() as view:
-        tree = Tree(view.connection)
+    with desk.store.read() as snapshot:
+        tree = Tree(snapshot.connection)
         other = Checkpoint(tree.origin, 2, bytes(32))
     fork = sign(other, desk.keys)
     answer = desk.client.post("/log/witness", content=fork)
@@ -210,7 +212,7 @@ def test_a_witness_who_was_shown_another_history_is_heard(desk):
 
 
 def test_every_kind_is_made_over_http_and_offered_on_the_page(desk):
-    from compliance.recall import open_recall
+    from compliance.recall.recall import open_recall
     from compliance.service.dossier_pages import KINDS
 
     recall = open_recall(desk.store, GTIN, "L7", reason="wrong strength", by="Ada", now=NOW)

@@ -25,22 +25,22 @@ from compliance.dossier import (
 )
 from compliance.dossier.index import HEADER, RECORD, Shown
 from compliance.dossier.redaction import shipped
-from compliance.recall import open_recall
+from compliance.recall.recall import open_recall
 from epcis.capture import record
+from epcis.database.transactions import Store
 from epcis.ledger.entry import LeafKind
-from epcis.store.database import Store
 from tests.compliance.test_dossier import GTIN, NOW, STORY
-from verification.verdict import Asked
-from verification.verify import verify_and_log
+from verification.decision.verdict import Asked
+from verification.decision.verify import verify_and_log
 
 
 @pytest.fixture
 def busy(store: Store) -> Store:
     """A day: goods come, somebody signs in, a pack is asked for, a lot is recalled."""
-    with store.write(NOW - timedelta(days=1)) as act:
-        record(act, STORY)
-        act.log(LeafKind.ACCESS, b'{"act":"signed-in","name":"Ada"}')
-        act.log(LeafKind.ACCESS, b'{"act":"signed-in","name":"Bo"}')
+    with store.write(NOW - timedelta(days=1)) as tx:
+        record(tx, STORY)
+        tx.log(LeafKind.ACCESS, b'{"act":"signed-in","name":"Ada"}')
+        tx.log(LeafKind.ACCESS, b'{"act":"signed-in","name":"Bo"}')
     verify_and_log(store, Asked(GTIN, "101"), now=NOW, client="pharmacy")
     open_recall(store, GTIN, "L7", reason="wrong strength", by="Ada", now=NOW)
     return store
@@ -84,10 +84,10 @@ def test_a_shipment_is_everything_under_its_order(busy, keys, tmp_path):
 
 
 def test_a_recall_is_told_with_the_history_of_its_lot(busy, keys, tmp_path):
-    with busy.read() as view:
-        from compliance.recall import list_recalls
+    with busy.read() as snapshot:
+        from compliance.recall.recall import list_recalls
 
-        recall = list_recalls(view)[0]
+        recall = list_recalls(snapshot)[0]
     found = Dossier(busy, RecallOf(recall.id), keys, tmp_path)
     assert len(found.events) == 4
     assert recall.id in json.dumps(found.records)

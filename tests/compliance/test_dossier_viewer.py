@@ -14,7 +14,7 @@ import pytest
 
 from compliance.dossier import export
 from epcis.capture import record
-from epcis.store.database import Store
+from epcis.database.transactions import Store
 from tests.compliance.test_dossier import ALWAYS, NOW, STORY
 
 PAGE = Path(__file__).parents[2] / "compliance/dossier/viewer.html"
@@ -59,8 +59,8 @@ def test_the_page_may_run_only_its_own_script_and_reach_nothing():
 def dossier(tmp_path, keys) -> Path:
     store = Store.open(str(tmp_path / "packtrail.db"))
     store.create_all()
-    with store.write(NOW) as act:
-        record(act, STORY)
+    with store.write(NOW) as tx:
+        record(tx, STORY)
     export(store, ALWAYS, tmp_path / "all.asice", keys, now=NOW, by="inspector")
     store.close()
     return tmp_path / "all.asice"

@@ -7,8 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from compliance.audits import AuditRefused, close_audit, due_after, list_audits, plan_audit
-from compliance.cases import (
+from compliance.cases.cases import (
     CaseKind,
     CaseRefused,
     NewCase,
@@ -19,25 +18,27 @@ from compliance.cases import (
     open_case,
     take_step,
 )
+from compliance.cases.form_3911 import EDITIONS, form_3911
 from compliance.dossier import AuthorityReport, Inspection
-from compliance.form_3911 import EDITIONS, form_3911
-from compliance.licences import (
+from compliance.partners.audits import AuditRefused, close_audit, due_after, list_audits, plan_audit
+from compliance.partners.licences import (
     LicenceRefused,
     end_licence,
     enter_licence,
     licence_from,
     licences,
 )
-from compliance.names import product_attributes
-from compliance.service_times import LONGER, add_times, times_between
+from compliance.partners.names import product_attributes
+from compliance.reports import licences as licence_report
+from compliance.reports.service_times import LONGER, add_times, times_between
 from epcis.capture import capture, record
+from epcis.database.transactions import Store
 from epcis.ledger.audit import audit_log
 from epcis.model import ErrorDeclaration
-from epcis.store.database import Store
 from tests.compliance.test_dossier import GTIN, NOW, STORY, at, pack
 from tests.compliance.test_dossier_kinds import Dossier
-from verification.verdict import Asked
-from verification.verify import verify_and_log
+from verification.decision.verdict import Asked
+from verification.decision.verify import verify_and_log
 
 SUSPICION = NewCase(
     CaseKind.SUSPECT, "counterfeit", GTIN, "print differs from the maker's", lot="L7",
@@ -52,8 +53,8 @@ LICENCE = {
 
 @pytest.fixture
 def told(store: Store) -> Store:
-    with store.write(NOW - timedelta(days=1)) as act:
-        record(act, STORY)
+    with store.write(NOW - timedelta(days=1)) as tx:
+        record(tx, STORY)
     return store
 
 
@@ -63,8 +64,8 @@ def moved(store: Store, case_id: str, act: str, *, hours: float = 0, **how):
 
 
 def opened(store: Store, wanted: NewCase = SUSPICION):
-    with store.write(NOW) as act:
-        return open_case(act, wanted, by="Ada")
+    with store.write(NOW) as tx:
+        return open_case(tx, wanted, by="Ada")
 
 
 def word(store: Store, serial: str = "101") -> str:
@@ -110,6 +111,23 @@ def test_a_case_goes_only_where_the_law_lets_it_and_says_where_it_can(told):
 
 
 @pytest.mark.parametrize(
+    ("day", "good"),
+    [
+        (date(2025, 12, 31), False),
+        (date(2026, 1, 1), True),
+        (date(2026, 12, 31), True),
+        (date(2027, 1, 1), False),
+    ],
+)
+def test_a_licence_is_good_from_its_first_day_to_its_last(day, good):
+    held = licence_from(LICENCE)
+    assert held.is_valid_on(day) is good
+    assert held.authorizes_on(day) is good
+    word = licence_report._rows(day, held.gln, [held])[0][-1]
+    assert (word == "yes") is good
+
+
+@pytest.mark.parametrize(
     ("change", "says"),
     [
         ({"category": "rumour"}, "is one of: counterfeit"),
@@ -128,9 +146,9 @@ def test_an_exception_stops_nothing_and_is_resolved(told):
     case = opened(told, NewCase(CaseKind.EXCEPTION, "overage", GTIN, "two packs too many"))
     assert word(told) == "OK"
     assert moved(told, case.id, "resolved", note="supplier sent data").state is State.RESOLVED
-    with told.read() as view:
-        assert [one.id for one in list_cases(view)] == [case.id]
-        assert find_case(view, "C-none") is None
+    with told.read() as snapshot:
+        assert [one.id for one in list_cases(snapshot)] == [case.id]
+        assert find_case(snapshot, "C-none") is None
 
 
 def test_form_3911_is_filled_from_the_case_and_the_partners_master_data(store, examples):
@@ -140,12 +158,12 @@ def test_form_3911_is_filled_from_the_case_and_the_partners_master_data(store, e
         CaseKind.SUSPECT, "stolen", "00355555678908", "lorry stolen", lot="L77",
         facts={"contact": "Ada, +1 555 0100", "product_name": ""},
     )  # fmt: skip
-    with store.write(NOW) as act:
-        case = open_case(act, wanted, by="Ada")
+    with store.write(NOW) as tx:
+        case = open_case(tx, wanted, by="Ada")
     case = moved(store, case.id, "investigating")
     case = moved(store, case.id, "illegitimate", note="police report")
-    with store.read() as view:
-        master = product_attributes(view, "00355555678908")
+    with store.read() as snapshot:
+        master = product_attributes(snapshot, "00355555678908")
     said = {one.name: one for one in form_3911(case, master)}
     assert (said["report_type"].number, said["report_type"].value) == (1, "Initial")
     assert said["illegitimate"].value == NOW.date().isoformat()
@@ -173,17 +191,17 @@ def test_every_edition_of_the_form_numbers_its_fields_once_and_in_order():
 
 
 def test_a_licence_answers_for_the_day_of_the_trade(told):
-    with told.write(NOW) as act:
-        entered = enter_licence(act, licence_from(LICENCE), by="Ada")
-        end_licence(act, entered.id, date(2026, 6, 1), by="Ada")
-    with told.read() as view:
-        (found,) = licences(view, ["0355555000013"])
-        assert licences(view, ["0399999000024"]) == []
+    with told.write(NOW) as tx:
+        entered = enter_licence(tx, licence_from(LICENCE), by="Ada")
+        end_licence(tx, entered.id, date(2026, 6, 1), by="Ada")
+    with told.read() as snapshot:
+        (found,) = licences(snapshot, ["0355555000013"])
+        assert licences(snapshot, ["0399999000024"]) == []
     assert found.authorizes_on(date(2026, 5, 31))
     assert not found.authorizes_on(date(2026, 6, 1))
     assert not licence_from({**LICENCE, "kind": "DEA registration"}).authorizes_on(date(2026, 5, 1))
-    with told.write(NOW) as act, pytest.raises(LicenceRefused, match="ended on 2026-06-01"):
-        end_licence(act, entered.id, date(2026, 7, 1), by="Ada")
+    with told.write(NOW) as tx, pytest.raises(LicenceRefused, match="ended on 2026-06-01"):
+        end_licence(tx, entered.id, date(2026, 7, 1), by="Ada")
 
 
 @pytest.mark.parametrize(
@@ -203,24 +221,24 @@ def test_a_licence_that_cannot_be_is_refused_with_a_word(change, says):
 
 
 def test_audits_are_planned_done_and_due_by_law(told):
-    with told.write(NOW) as act:
-        planned = plan_audit(act, date(2026, 9, 1), scope="access", auditor="TÜV", by="Ada")
-        close_audit(act, planned.id, date(2026, 9, 2), outcome="no findings", by="Ada")
-    with told.write(NOW) as act, pytest.raises(AuditRefused, match="done on 2026-09-02 already"):
-        close_audit(act, planned.id, date(2026, 9, 3), outcome="again", by="Ada")
-    with told.read() as view:
-        assert [one.outcome for one in list_audits(view)] == ["no findings"]
+    with told.write(NOW) as tx:
+        planned = plan_audit(tx, date(2026, 9, 1), scope="access", auditor="TÜV", by="Ada")
+        close_audit(tx, planned.id, date(2026, 9, 2), outcome="no findings", by="Ada")
+    with told.write(NOW) as tx, pytest.raises(AuditRefused, match="done on 2026-09-02 already"):
+        close_audit(tx, planned.id, date(2026, 9, 3), outcome="again", by="Ada")
+    with told.read() as snapshot:
+        assert [one.outcome for one in list_audits(snapshot)] == ["no findings"]
     assert due_after([date(2031, 6, 1)], date(2026, 5, 3)) == date(2034, 6, 1)
     assert due_after([date(2028, 2, 29)], date(2026, 5, 3)) == date(2029, 2, 28)
 
 
 def test_service_times_are_added_up_by_day_and_area(told):
     day = NOW.date()
-    with told.write(NOW) as act:
-        add_times(act, day, {("fmd", 10): 90, ("fmd", 500): 3, ("page", 10): 7})
-        add_times(act, day, {("fmd", 10): 5, ("fmd", LONGER): 2})
-    with told.read() as view:
-        (found,) = times_between(view, day, day)
+    with told.write(NOW) as tx:
+        add_times(tx, day, {("fmd", 10): 90, ("fmd", 500): 3, ("page", 10): 7})
+        add_times(tx, day, {("fmd", 10): 5, ("fmd", LONGER): 2})
+    with told.read() as snapshot:
+        (found,) = times_between(snapshot, day, day)
     assert (found.answers, found.within()) == (100, 95)
     assert (found.quantile_ms(0.95), found.quantile_ms(0.999)) == (10, None)
 
@@ -239,8 +257,8 @@ def test_the_inspection_packet_tells_whether_partners_were_authorized(
     example = examples / "shipment.xml"
     capture(store, example.read_bytes(), now=NOW)
     seller = {**LICENCE, "gln": "0355555000013", "valid_from": "2010-01-01", "valid_to": ""}
-    with store.write(NOW) as act:
-        enter_licence(act, licence_from(seller), by="Ada")
+    with store.write(NOW) as tx:
+        enter_licence(tx, licence_from(seller), by="Ada")
     ever = Inspection(datetime(2000, 1, 1, tzinfo=UTC), NOW + timedelta(days=30))
     found = Dossier(store, ever, keys, tmp_path)
     said = section(found, "Trading partners and their licences")
@@ -260,8 +278,8 @@ def test_the_inspection_packet_has_cases_their_form_and_corrections(told, keys, 
     moved(told, case.id, "fda notified", hours=30)
     opened(told, NewCase(CaseKind.EXCEPTION, "clerical error", GTIN, "wrong day on the ASN"))
     wrong = ErrorDeclaration(declaration_time=NOW.isoformat(), reason="incorrect_data")
-    with told.write(NOW) as act:
-        record(act, (STORY[4].__class__(**at(3), action="OBSERVE", biz_step="inspecting",
+    with told.write(NOW) as tx:
+        record(tx, (STORY[4].__class__(**at(3), action="OBSERVE", biz_step="inspecting",
                      epcs=(pack(107),), error_declaration=wrong),))  # fmt: skip
     found = Dossier(told, Inspection(*LONG), keys, tmp_path)
     suspect = section(found, "Suspect and illegitimate product")

@@ -12,9 +12,9 @@ from sqlalchemy import make_url
 
 from compliance.fsck import fsck
 from compliance.seal import Keys
-from epcis.store.database import Store
+from epcis.database.transactions import Store
+from epcis.store.event_tables import metadata
 from epcis.store.proved import Outside, Told, proof_of
-from epcis.store.tables import metadata
 from tests import falsified
 
 ROUNDS, ROUNDS_SLOW, ROUNDS_ON_POSTGRESQL = 6, 50, 1
@@ -116,9 +116,9 @@ def test_a_database_set_back_to_yesterday_is_found_by_the_checkpoint_beside_the_
     folder = shutil.copytree(whole, tmp_path / "copy")
     store = Store.open(str(folder / "whole.db"))
     yesterday = shutil.copy(folder / "whole.db", tmp_path / "yesterday.db")
-    with store.write(falsified.NOW) as act:
+    with store.write(falsified.NOW) as tx:
         falsified.registry.set_lot_state(
-            act, falsified.GTIN, "L9", falsified.LotState.RECALLED, "glass", now=falsified.NOW,
+            tx, falsified.GTIN, "L9", falsified.LotState.RECALLED, "glass", now=falsified.NOW,
             by="Ada",
         )  # fmt: skip
     falsified.seal_log(store, Keys.open(folder / "keys"), now=falsified.NOW)

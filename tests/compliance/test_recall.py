@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import compliance.service.migrations.tables  # noqa: F401  # so that all tables are made
-from compliance.recall import (
+from compliance.recall.recall import (
     RecallRefused,
     close_recall,
     find_recall,
@@ -18,9 +18,9 @@ from compliance.recall import (
     reach,
 )
 from epcis.capture import capture
-from epcis.store.database import Store
-from verification.verdict import Reason, Word
-from verification.verify import verify
+from epcis.database.transactions import Store
+from verification.decision.verdict import Reason, Word
+from verification.decision.verify import verify
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 GTIN, LOT = "00355555678908", "L77"
@@ -38,8 +38,8 @@ def recall_it(store: Store, reason: str = "glass particles"):
 
 
 def word(store: Store, serial: str = "U1") -> tuple[Word, Reason]:
-    with store.read() as view:
-        answer = verify(view, GTIN, serial, now=NOW)
+    with store.read() as snapshot:
+        answer = verify(snapshot, GTIN, serial, now=NOW)
     return answer.word, answer.reason
 
 
@@ -55,9 +55,9 @@ def test_every_pack_and_every_holder_is_on_the_list(shipped: Store) -> None:
 
 
 def test_looking_at_the_reach_changes_nothing(shipped: Store) -> None:
-    with shipped.read() as view:
-        assert sum(holder.packs for holder in reach(view, GTIN, LOT)) == 4
-        assert list_recalls(view) == []
+    with shipped.read() as snapshot:
+        assert sum(holder.packs for holder in reach(snapshot, GTIN, LOT)) == 4
+        assert list_recalls(snapshot) == []
     assert word(shipped)[0] is Word.OK
 
 
@@ -79,9 +79,9 @@ def test_opening_twice_is_one_recall_and_closing_twice_keeps_the_first_time(ship
     early = close_recall(shipped, first.id, by="ben", now=NOW)
     late = close_recall(shipped, first.id, by="cat", now=NOW + timedelta(days=1))
     assert late == early
-    with shipped.read() as view:
-        assert open_recall_of(view, GTIN, LOT) is None
-        assert find_recall(view, first.id) == late
+    with shipped.read() as snapshot:
+        assert open_recall_of(snapshot, GTIN, LOT) is None
+        assert find_recall(snapshot, first.id) == late
 
 
 def test_a_lot_nobody_has_seen_can_be_recalled_first(shipped: Store) -> None:
@@ -101,8 +101,8 @@ def test_a_lot_nobody_has_seen_can_be_recalled_first(shipped: Store) -> None:
 def test_a_recall_that_cannot_be_one_is_refused(shipped, lot: str, reason: str, says: str) -> None:
     with pytest.raises(RecallRefused, match=says):
         open_recall(shipped, GTIN, lot, reason=reason, by="ann", now=NOW)
-    with shipped.read() as view:
-        assert list_recalls(view) == []
+    with shipped.read() as snapshot:
+        assert list_recalls(snapshot) == []
 
 
 def test_closing_what_was_never_opened_says_so(shipped: Store) -> None:

@@ -39,15 +39,15 @@ from compliance.dossier.redaction import (
     shipped,
 )
 from compliance.dossier.words import DataClass
-from compliance.recall import open_recall
+from compliance.recall.recall import open_recall
 from epcis.capture import record
+from epcis.database.transactions import Store
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.record import Parts
 from epcis.model import BizTransaction, Node, ObjectEvent, Party, Place
-from epcis.store.database import Store
 from tests.compliance.test_dossier import GTIN, NOW, at, pack
-from verification.verdict import Asked
-from verification.verify import verify_and_log
+from verification.decision.verdict import Asked
+from verification.decision.verify import verify_and_log
 
 SHIPPED = sorted(path.stem for path in PROFILES.glob("*.json"))
 SELLER, BUYER = "urn:epc:id:sgln:0355555.00001.0", "urn:epc:id:sgln:0399999.00002.0"
@@ -92,9 +92,9 @@ KINDS = {
 
 def tell(store: Store) -> Store:
     """Packs are made, sold at a price and asked for; a lot is recalled; somebody signs in."""
-    with store.write(NOW - timedelta(days=1)) as act:
-        record(act, STORY)
-        act.log(LeafKind.ACCESS, b'{"act":"signed-in","name":"Quentin-Clerk"}')
+    with store.write(NOW - timedelta(days=1)) as tx:
+        record(tx, STORY)
+        tx.log(LeafKind.ACCESS, b'{"act":"signed-in","name":"Quentin-Clerk"}')
     verify_and_log(
         store, Asked(GTIN, "101"), now=NOW, client="Quentin-Clerk", location="Dover-premises"
     )

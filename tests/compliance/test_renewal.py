@@ -16,7 +16,7 @@ from compliance.dossier.verify_dossier import OpenSsl, check, time_of
 from compliance.seal import Keys
 from compliance.service.cli import app
 from epcis.capture import record
-from epcis.store.database import Store
+from epcis.database.transactions import Store
 from tests.compliance.test_dossier import NOW, STORY
 
 PERIOD = Period(NOW - timedelta(days=30), NOW + timedelta(days=30), by_record_time=True)
@@ -30,8 +30,8 @@ def house(tmp_path_factory) -> Path:
     keys = Keys.open(folder / "keys")
     store = Store.open(str(folder / "packtrail.db"))
     store.create_all()
-    with store.write(NOW) as act:
-        record(act, STORY)
+    with store.write(NOW) as tx:
+        record(tx, STORY)
     export(store, PERIOD, folder / "all.asice", keys, now=NOW, by="inspector")
     store.close()
     return folder

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pypdfium2 import PdfDocument
 
-from compliance.recall import open_recall
+from compliance.recall.recall import open_recall
 from compliance.reports import Report, Section, print_report
 from compliance.reports.custody import custody_section
 from compliance.reports.questions import (
@@ -19,10 +19,10 @@ from compliance.reports.recalls import recalls_section
 from compliance.reports.sheet import ROWS_MAX
 from compliance.reports.transactions import shipped_between, transaction_sections
 from epcis.capture import capture, record
-from epcis.store.database import Store
+from epcis.database.transactions import Store
 from tests.compliance.test_dossier import GTIN, NOW, STORY
-from verification.verdict import Asked
-from verification.verify import verify_and_log
+from verification.decision.verdict import Asked
+from verification.decision.verify import verify_and_log
 
 LONG = (NOW - timedelta(days=30), NOW + timedelta(days=30))
 ALL_TIME = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
@@ -30,8 +30,8 @@ ALL_TIME = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 
 @pytest.fixture
 def busy(store: Store) -> Store:
-    with store.write(NOW - timedelta(days=1)) as act:
-        record(act, STORY)
+    with store.write(NOW - timedelta(days=1)) as tx:
+        record(tx, STORY)
     for serial in ("101", "101", "999"):
         verify_and_log(store, Asked(GTIN, serial), now=NOW, client="pharmacy", location="Dover")
     open_recall(store, GTIN, "L7", reason="wrong strength", by="Ada", now=NOW)
@@ -39,10 +39,10 @@ def busy(store: Store) -> Store:
 
 
 def test_questions_are_counted_by_place_and_answer(busy: Store):
-    with busy.read() as view:
-        section = questions_section(view, *LONG)
-        daily = daily_section(view, *LONG)
-        pack = pack_questions_section(view, GTIN, "101")
+    with busy.read() as snapshot:
+        section = questions_section(snapshot, *LONG)
+        daily = daily_section(snapshot, *LONG)
+        pack = pack_questions_section(snapshot, GTIN, "101")
     assert ("operations", "3") in section.facts
     assert {row[0] for row in section.rows} == {"Dover"}
     assert sum(int(row[4]) for row in section.rows) == 3
@@ -51,22 +51,22 @@ def test_questions_are_counted_by_place_and_answer(busy: Store):
 
 
 def test_nothing_asked_is_said_too(busy: Store):
-    with busy.read() as view:
-        section = questions_section(view, LONG[1], LONG[1] + timedelta(days=1))
+    with busy.read() as snapshot:
+        section = questions_section(snapshot, LONG[1], LONG[1] + timedelta(days=1))
     assert ("alerts", "0 (none asked)") in section.facts
     assert section.rows == ()
 
 
 def test_recalls_name_reason_and_packs(busy: Store):
-    with busy.read() as view:
-        (row,) = recalls_section(view, *LONG).rows
+    with busy.read() as snapshot:
+        (row,) = recalls_section(snapshot, *LONG).rows
     assert row[1:4] == (GTIN, "L7", "wrong strength")
     assert row[6:8] == ("open", "10")
 
 
 def test_custody_of_a_pack_is_told_in_order(busy: Store):
-    with busy.read() as view:
-        section = custody_section(view, f"/01/{GTIN}/21/101")
+    with busy.read() as snapshot:
+        section = custody_section(snapshot, f"/01/{GTIN}/21/101")
     assert section.title == "Custody"
     assert section.facts[0][0] == "held by now"
 
@@ -75,8 +75,10 @@ def test_a_shipment_lists_transaction_information_through_cases(store: Store, ex
     """The example shipment: packs inside cases on a pallet, and the seller's statement."""
     example = examples / "shipment.xml"
     capture(store, example.read_bytes(), now=NOW)
-    with store.read() as view:
-        information, statement = transaction_sections(view, shipped_between(view, *ALL_TIME))
+    with store.read() as snapshot:
+        information, statement = transaction_sections(
+            snapshot, shipped_between(snapshot, *ALL_TIME)
+        )
     said = dict(information.facts)
     assert said["from"].endswith("GLN 0355555000013")
     assert said["to"].endswith("GLN 0366666000014")
@@ -88,8 +90,10 @@ def test_a_shipment_lists_transaction_information_through_cases(store: Store, ex
 
 
 def test_a_shipment_without_statement_says_so(busy: Store):
-    with busy.read() as view:
-        information, statement = transaction_sections(view, shipped_between(view, *ALL_TIME))
+    with busy.read() as snapshot:
+        information, statement = transaction_sections(
+            snapshot, shipped_between(snapshot, *ALL_TIME)
+        )
     assert dict(information.facts)["from"] == "not told"
     assert information.rows[0][-1] == "5"
     assert "no transaction statement" in statement.sentences[0]

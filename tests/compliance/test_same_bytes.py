@@ -12,18 +12,18 @@ from zipfile import ZipFile
 import pytest
 from openpyxl import load_workbook
 
-from compliance.audits import plan_audit
-from compliance.cases import CaseKind, NewCase, open_case
+from compliance.cases.cases import CaseKind, NewCase, open_case
 from compliance.dossier import AuthorityReport, Inspection, Lot, Period, export
 from compliance.dossier.redaction import shipped
-from compliance.licences import enter_licence, licence_from
-from compliance.recall import open_recall
+from compliance.partners.audits import plan_audit
+from compliance.partners.licences import enter_licence, licence_from
+from compliance.recall.recall import open_recall
 from epcis.capture import capture, record
-from epcis.store.database import Store
+from epcis.database.transactions import Store
 from tests.compliance.test_dossier import GTIN, NOW, STORY
 from tests.compliance.test_duties import LICENCE
-from verification.verdict import Asked
-from verification.verify import verify_and_log
+from verification.decision.verdict import Asked
+from verification.decision.verify import verify_and_log
 
 SPAN = (NOW - timedelta(days=9000), NOW + timedelta(days=9000))
 SAME = ("events.ndjson", "events.csv", "records.ndjson", "report.json", "manifest.json",
@@ -39,11 +39,11 @@ SELECTIONS = {
 
 def tell(store: Store, examples: Path) -> None:
     """A history with everything in it that dossiers tell of."""
-    with store.write(NOW - timedelta(days=1)) as act:
-        record(act, STORY)
-        enter_licence(act, licence_from(LICENCE), by="Ada")
-        plan_audit(act, NOW.date(), scope="all", auditor="TÜV", by="Ada")
-        open_case(act, NewCase(CaseKind.EXCEPTION, "overage", GTIN, "too many"), by="Ada")
+    with store.write(NOW - timedelta(days=1)) as tx:
+        record(tx, STORY)
+        enter_licence(tx, licence_from(LICENCE), by="Ada")
+        plan_audit(tx, NOW.date(), scope="all", auditor="TÜV", by="Ada")
+        open_case(tx, NewCase(CaseKind.EXCEPTION, "overage", GTIN, "too many"), by="Ada")
     capture(
         store,
         (examples / "shipment.xml").read_bytes(),

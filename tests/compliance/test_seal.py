@@ -33,16 +33,16 @@ from compliance.seal.checkpoint import (
     stamp_checkpoint,
     stamp_is_due,
 )
-from compliance.seal.house import open_keys
+from compliance.seal.operator_keys import open_keys
 from compliance.seal.remote import KeyInService, Service
 from compliance.seal.signer import KeyInFile, finish
 from compliance.seal.timestamp import Authority, stamp
+from epcis.database.transactions import Store
 from epcis.ledger.append import LogForked
 from epcis.ledger.checkpoint import Checkpoint, LogKey, Note, NoteRefused
 from epcis.ledger.entry import LeafKind
-from epcis.ledger.tables import ledger_entry
+from epcis.ledger.ledger_tables import ledger_entry
 from epcis.ledger.tree import Tree
-from epcis.store.database import Store
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 SOFTHSM = Path("/usr/lib/softhsm/libsofthsm2.so")
@@ -383,8 +383,8 @@ def test_a_second_signature_stands_for_the_time_after_quantum_computers(tmp_path
 
 
 def test_the_log_is_sealed_once_per_size_and_stamped_once_a_day(store: Store, keys):
-    with store.write(NOW) as act:
-        act.log(LeafKind.SETTING, b"{}")
+    with store.write(NOW) as tx:
+        tx.log(LeafKind.SETTING, b"{}")
     assert stamp_is_due(store, now=NOW)
     first = seal_log(store, keys, now=NOW)
     assert seal_log(store, keys, now=NOW + timedelta(hours=1)) == first
@@ -392,14 +392,14 @@ def test_the_log_is_sealed_once_per_size_and_stamped_once_a_day(store: Store, ke
     assert stamp_checkpoint(store, keys, first, now=NOW) == token
     assert not stamp_is_due(store, now=NOW + timedelta(hours=23))
     assert stamp_is_due(store, now=NOW + timedelta(hours=24))
-    with store.read() as view:
-        assert Tree(view.connection).checkpoint() == first.checkpoint
+    with store.read() as snapshot:
+        assert Tree(snapshot.connection).checkpoint() == first.checkpoint
 
 
 def test_who_signs_at_the_same_moment_signs_the_same(store: Store, keys):
     for number in range(6):
-        with store.write(NOW) as act:
-            act.log(LeafKind.SETTING, b"{}")
+        with store.write(NOW) as tx:
+            tx.log(LeafKind.SETTING, b"{}")
         with ThreadPoolExecutor(max_workers=4) as signers:
             sealed = [signers.submit(seal_log, store, keys, now=NOW) for _ in range(4)]
             sizes = {one.result().checkpoint.size for one in sealed}
@@ -409,11 +409,11 @@ def test_who_signs_at_the_same_moment_signs_the_same(store: Store, keys):
 
 
 def test_a_log_that_lost_or_changed_what_was_signed_is_not_signed_again(store: Store, keys):
-    with store.write(NOW) as act:
-        act.log(LeafKind.SETTING, b"{}")
+    with store.write(NOW) as tx:
+        tx.log(LeafKind.SETTING, b"{}")
     seal_log(store, keys, now=NOW)
-    with store.write(NOW) as act:
-        act.driver.cursor().execute("UPDATE ledger_head SET size = 1, frontier = (SELECT leaf"
+    with store.write(NOW) as tx:
+        tx.driver.cursor().execute("UPDATE ledger_head SET size = 1, frontier = (SELECT leaf"
                                     " FROM ledger_entry WHERE idx = 0)")  # fmt: skip
     with pytest.raises(LogForked, match="lost entries"):
         seal_log(store, keys, now=NOW)
@@ -422,8 +422,8 @@ def test_a_log_that_lost_or_changed_what_was_signed_is_not_signed_again(store: S
 def test_a_change_of_keys_is_an_entry_of_the_log(store: Store, keys):
     log_key_change(store, "key-revoked", keys.root, by="Ada", now=NOW)
     seal_log(store, keys, now=NOW)
-    with store.read() as view:
-        said = view.connection.scalars(
+    with store.read() as snapshot:
+        said = snapshot.connection.scalars(
             select(ledger_entry.c.public).where(ledger_entry.c.kind == int(LeafKind.KEY))
         ).all()
     assert any(b'"key-revoked"' in one for one in said)

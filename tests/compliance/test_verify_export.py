@@ -22,7 +22,7 @@ from compliance.dossier.verify_dossier import CannotTell, OpenSsl, Tampered, che
 from compliance.seal import Keys
 from compliance.seal.cades import sign_beside
 from epcis.capture import record
-from epcis.store.database import Store
+from epcis.database.transactions import Store
 from tests.compliance.test_dossier import NOW, STORY
 
 SCRIPT = Path(__file__).parents[2] / "compliance/dossier/verify_dossier.py"
@@ -35,8 +35,8 @@ def sealed(tmp_path_factory, keys: Keys) -> bytes:
     folder = tmp_path_factory.mktemp("sealed")
     store = Store.open(str(folder / "packtrail.db"))
     store.create_all()
-    with store.write(NOW) as act:
-        record(act, STORY)
+    with store.write(NOW) as tx:
+        record(tx, STORY)
     export(store, PERIOD, folder / "all.asice", keys, now=NOW, by="inspector")
     store.close()
     return (folder / "all.asice").read_bytes()

@@ -13,13 +13,13 @@ from msgspec.structs import replace
 from sqlalchemy import func, select, text
 
 from epcis.capture import capture, record
-from epcis.codec.document import DocumentRefused, Limits, Syntax, write_document
+from epcis.codec.document import DocumentLimits, DocumentRefused, Syntax, write_document
 from epcis.fsck import check_state
 from epcis.model import Header, Vocabulary, VocabularyElement
-from epcis.store import tables
+from epcis.store import event_tables
 from epcis.store.arrival import ARRIVAL, after, settled
+from epcis.store.item_state import ItemStatus
 from epcis.store.items import item
-from epcis.store.life import ItemStatus
 from epcis.store.masterdata import names_of
 from epcis.store.named import names_item, naming
 from epcis.store.payload import unpack_event, unsqueeze
@@ -38,8 +38,8 @@ def document(events, header=None, syntax=Syntax.JSON_LD):
 
 
 def rows(store, table):
-    with store.read() as view:
-        return view.connection.scalar(select(func.count()).select_from(table))
+    with store.read() as snapshot:
+        return snapshot.connection.scalar(select(func.count()).select_from(table))
 
 
 def test_a_file_is_kept_as_received_and_its_packs_are_known(store):
@@ -47,19 +47,19 @@ def test_a_file_is_kept_as_received_and_its_packs_are_known(store):
     receipt = capture(store, data, now=NOW, sender="maker", party="/414/9521321000018")
     assert (receipt.document, receipt.events) == (sha256(data).hexdigest(), 3)
     assert (receipt.new, receipt.duplicates, receipt.findings) == (3, 0, ())
-    with store.read() as view:
-        parts = view.connection.scalars(
-            select(tables.document_part.c.content).order_by(tables.document_part.c.part)
+    with store.read() as snapshot:
+        parts = snapshot.connection.scalars(
+            select(event_tables.document_part.c.content).order_by(event_tables.document_part.c.part)
         )
         assert b"".join(unsqueeze(part) for part in parts) == data
-        known = item(view, canonical_key(PACKS[0]))
+        known = item(snapshot, canonical_key(PACKS[0]))
         assert known is not None
         assert (known.lot, str(known.expiry)) == ("L1", "2028-05-31")
         assert known.status is ItemStatus.IN_TRANSIT
         assert known.holder == "/414/9521321000025"
         assert known.parent == known.top == canonical_key(CASE)
-        waiting = view.connection.execute(
-            select(tables.outbox.c.topic, tables.outbox.c.subject)
+        waiting = snapshot.connection.execute(
+            select(event_tables.outbox.c.topic, event_tables.outbox.c.subject)
         ).all()
         assert waiting == [("document", "1")]
 
@@ -70,7 +70,7 @@ def test_the_same_file_again_stores_nothing(store):
     again = capture(store, io.BytesIO(data), now=NOW)
     assert (again.events, again.new, again.duplicates) == (1, 0, 1)
     assert [finding.code for finding in again.findings] == ["document.known"]
-    assert rows(store, tables.document) == rows(store, tables.event) == 1
+    assert rows(store, event_tables.document) == rows(store, event_tables.event) == 1
 
 
 def test_the_same_event_in_another_file_and_syntax_is_a_duplicate(store):
@@ -78,7 +78,7 @@ def test_the_same_event_in_another_file_and_syntax_is_a_duplicate(store):
     capture(store, document(events), now=NOW)
     other = capture(store, document([*events, see(5, PACKS[:1], "storing")]), now=NOW)
     assert (other.events, other.new, other.duplicates) == (2, 1, 1)
-    assert rows(store, tables.event) == 2
+    assert rows(store, event_tables.event) == 2
 
 
 def test_an_error_declaration_has_the_id_and_hash_of_its_event_and_is_no_duplicate(store):
@@ -86,16 +86,16 @@ def test_an_error_declaration_has_the_id_and_hash_of_its_event_and_is_no_duplica
         see(5, PACKS[:1], "dispensing", "dispensed"), event_id="urn:uuid:5e33c2a8-0000-4000-8000-1"
     )
     capture(store, document([commission(0, PACKS), sold]), now=NOW)
-    with store.read() as view:
-        assert item(view, canonical_key(PACKS[0])).status is ItemStatus.DISPENSED
+    with store.read() as snapshot:
+        assert item(snapshot, canonical_key(PACKS[0])).status is ItemStatus.DISPENSED
     receipt = capture(store, document([wrong(sold, 9)]), now=NOW)
     assert (receipt.new, receipt.duplicates) == (1, 0)
-    with store.read() as view:
-        assert item(view, canonical_key(PACKS[0])).status is ItemStatus.ACTIVE
-        told = view.connection.execute(
-            select(tables.event.c.voided, tables.event.c.declared_error.is_not(None))
-            .where(tables.event.c.event_id == sold.event_id)
-            .order_by(tables.event.c.seq)
+    with store.read() as snapshot:
+        assert item(snapshot, canonical_key(PACKS[0])).status is ItemStatus.ACTIVE
+        told = snapshot.connection.execute(
+            select(event_tables.event.c.voided, event_tables.event.c.declared_error.is_not(None))
+            .where(event_tables.event.c.event_id == sold.event_id)
+            .order_by(event_tables.event.c.seq)
         ).all()
         assert [tuple(map(bool, row)) for row in told] == [(True, False), (False, True)]
 
@@ -120,10 +120,12 @@ def test_the_same_content_under_two_ids_is_two_events_and_each_again_is_none(sto
     taken = replace(commission(2, PACKS), event_id="urn:uuid:2")
     other = capture(store, document([taken]), now=NOW)
     assert (other.new, [f.code for f in other.findings]) == (0, ["event.id-taken"])
-    with store.read() as view:
-        kept = view.connection.scalars(select(tables.event.c.event_id).order_by("seq")).all()
+    with store.read() as snapshot:
+        kept = snapshot.connection.scalars(
+            select(event_tables.event.c.event_id).order_by("seq")
+        ).all()
         assert kept[:2] == ["urn:uuid:1", "urn:uuid:2"]
-        assert item(view, canonical_key(PACKS[0])).lot == "L1"
+        assert item(snapshot, canonical_key(PACKS[0])).lot == "L1"
     assert list(check_state(store, now=NOW)) == []
 
 
@@ -134,12 +136,12 @@ def test_a_declaration_with_an_id_leaves_its_twin_under_another_id_alone(store):
     ]
     capture(store, document([commission(0, PACKS), *sold]), now=NOW)
     capture(store, document([wrong(sold[0], 9)]), now=NOW)
-    with store.read() as view:
-        assert item(view, canonical_key(PACKS[0])).status is ItemStatus.DISPENSED
+    with store.read() as snapshot:
+        assert item(snapshot, canonical_key(PACKS[0])).status is ItemStatus.DISPENSED
     receipt = capture(store, document([wrong(sold[1], 9)]), now=NOW)
     assert (receipt.new, receipt.duplicates) == (1, 0)
-    with store.read() as view:
-        assert item(view, canonical_key(PACKS[0])).status is ItemStatus.ACTIVE
+    with store.read() as snapshot:
+        assert item(snapshot, canonical_key(PACKS[0])).status is ItemStatus.ACTIVE
     assert list(check_state(store, now=NOW)) == []
 
 
@@ -148,7 +150,12 @@ def test_a_strict_capture_takes_all_events_or_none(store):
     other = replace(commission(1, PACKS), event_id="urn:uuid:same")
     with pytest.raises(DocumentRefused, match="already has the id"):
         capture(store, document([one, other]), now=NOW, strict=True)
-    for table in (tables.document, tables.event, tables.item, tables.outbox):
+    for table in (
+        event_tables.document,
+        event_tables.event,
+        event_tables.item,
+        event_tables.outbox,
+    ):
         assert rows(store, table) == 0
 
 
@@ -159,11 +166,11 @@ def test_what_is_no_document_is_refused_and_leaves_nothing(store, data):
     with pytest.raises(DocumentRefused) as refused:
         capture(store, data, now=NOW)
     assert refused.value.findings
-    assert rows(store, tables.document) == 0
+    assert rows(store, event_tables.document) == 0
 
 
 def test_a_document_over_the_limit_is_refused_while_it_arrives(store):
-    limits = Limits(document_bytes_max=1000)
+    limits = DocumentLimits(document_bytes_max=1000)
     with pytest.raises(DocumentRefused, match="larger than 1000 bytes"):
         capture(store, io.BytesIO(b" " * 3000), now=NOW, limits=limits)
 
@@ -174,10 +181,10 @@ def test_a_large_document_is_stored_in_pieces_within_one_act(store, monkeypatch)
     monkeypatch.setattr("epcis.capture.BATCH_EVENTS", 2)
     data = document([see(minute, [pack(minute)], "storing") for minute in range(9)])
     receipt = capture(store, io.BytesIO(data), now=NOW)
-    assert (receipt.new, rows(store, tables.event)) == (9, 9)
-    with store.read() as view:
-        parts = view.connection.scalars(
-            select(tables.document_part.c.content).order_by(tables.document_part.c.part)
+    assert (receipt.new, rows(store, event_tables.event)) == (9, 9)
+    with store.read() as snapshot:
+        parts = snapshot.connection.scalars(
+            select(event_tables.document_part.c.content).order_by(event_tables.document_part.c.part)
         ).all()
     assert len(parts) > 2
     assert b"".join(map(unsqueeze, parts)) == data
@@ -195,49 +202,53 @@ def test_master_data_of_the_latest_document_counts_however_it_arrives(store):
 
     capture(store, telling("New name", at(60)), now=NOW)
     capture(store, telling("Old name", at(0)), now=NOW)
-    with store.read() as view:
+    with store.read() as snapshot:
         key = canonical_key("urn:epc:id:sgln:9521321.00001.0")
-        assert names_of(view, [key]) == {key: "New name"}
+        assert names_of(snapshot, [key]) == {key: "New name"}
 
 
 def test_who_may_see_an_event(store):
     event = replace(ship(2, PACKS), event_id="urn:uuid:seen")
     capture(store, document([event]), now=NOW, party="/414/9521321000049")
-    with store.read() as view:
-        seen = view.connection.execute(
-            select(tables.event_party.c.party, tables.event_party.c.relation)
+    with store.read() as snapshot:
+        seen = snapshot.connection.execute(
+            select(event_tables.event_party.c.party, event_tables.event_party.c.relation)
         ).all()
     assert sorted(map(tuple, seen)) == [
-        ("/414/9521321000018", tables.Relation.SOURCE),
-        ("/414/9521321000018", tables.Relation.OWNER),
-        ("/414/9521321000025", tables.Relation.DESTINATION),
-        ("/414/9521321000049", tables.Relation.CAPTURER),
+        ("/414/9521321000018", event_tables.Relation.SOURCE),
+        ("/414/9521321000018", event_tables.Relation.OWNER),
+        ("/414/9521321000025", event_tables.Relation.DESTINATION),
+        ("/414/9521321000049", event_tables.Relation.CAPTURER),
     ]
 
 
 def test_events_are_found_by_the_items_they_name_and_keep_what_was_written(store):
     events = [commission(0, PACKS), put(1, CASE, PACKS[:2]), receive(2, PACKS[2:3])]
     capture(store, document(events), now=NOW)
-    with store.read() as view:
-        ids = dict(view.connection.execute(select(tables.item.c.key, tables.item.c.id)).all())
-        of_first = view.connection.scalars(
-            naming([ids[canonical_key(PACKS[0])]]).order_by(tables.event_epc.c.seq)
+    with store.read() as snapshot:
+        ids = dict(
+            snapshot.connection.execute(
+                select(event_tables.item.c.key, event_tables.item.c.id)
+            ).all()
+        )
+        of_first = snapshot.connection.scalars(
+            naming([ids[canonical_key(PACKS[0])]]).order_by(event_tables.event_epc.c.seq)
         ).all()
-        only_child = view.connection.scalars(
-            naming([ids[canonical_key(PACKS[0])]], [tables.Role.CHILD])
+        only_child = snapshot.connection.scalars(
+            naming([ids[canonical_key(PACKS[0])]], [event_tables.Role.CHILD])
         ).all()
         joined = (
-            view.connection.execute(
-                select(tables.event_epc.c.seq)
-                .join(tables.item, names_item())
-                .where(tables.item.c.key == canonical_key(PACKS[2]))
-                .order_by(tables.event_epc.c.seq)
+            snapshot.connection.execute(
+                select(event_tables.event_epc.c.seq)
+                .join(event_tables.item, names_item())
+                .where(event_tables.item.c.key == canonical_key(PACKS[2]))
+                .order_by(event_tables.event_epc.c.seq)
             )
             .scalars()
             .all()
         )
-        payload = view.connection.scalar(
-            select(tables.event.c.payload).where(tables.event.c.seq == of_first[0])
+        payload = snapshot.connection.scalar(
+            select(event_tables.event.c.payload).where(event_tables.event.c.seq == of_first[0])
         )
     assert (of_first, only_child, joined) == ([1, 2], [2], [1, 3])
     assert unpack_event(payload).epcs == tuple(PACKS)
@@ -265,10 +276,12 @@ def test_many_captures_at_a_time_lose_and_double_nothing(store):
     for sender in senders:
         sender.join()
     assert faults == []
-    with store.read() as view:
-        hashes = view.connection.scalars(select(tables.event.c.identity)).all()
-        packs = view.connection.scalars(select(tables.item.c.key)).all()
-        entries = view.connection.scalar(text("SELECT count(*) FROM ledger_entry WHERE kind = 1"))
+    with store.read() as snapshot:
+        hashes = snapshot.connection.scalars(select(event_tables.event.c.identity)).all()
+        packs = snapshot.connection.scalars(select(event_tables.item.c.key)).all()
+        entries = snapshot.connection.scalar(
+            text("SELECT count(*) FROM ledger_entry WHERE kind = 1")
+        )
     assert sum(receipt.new for receipt in receipts) == len(hashes) == len(set(hashes)) == entries
     assert sorted(packs) == sorted(canonical_key(one) for one in [*PACKS, CASE])
 
@@ -280,20 +293,20 @@ def test_a_reader_that_follows_arrivals_misses_no_event_that_commits_late(store)
 
     def read_on():
         nonlocal cursor
-        with store.read() as view:
-            arrived = view.connection.execute(
-                select(*ARRIVAL).where(settled(view), after(*cursor)).order_by(*ARRIVAL)
+        with store.read() as snapshot:
+            arrived = snapshot.connection.execute(
+                select(*ARRIVAL).where(settled(snapshot), after(*cursor)).order_by(*ARRIVAL)
             ).all()
         seen.extend(row.seq for row in arrived)
         if arrived:
             cursor = tuple(arrived[-1])
 
     if store.is_sqlite:
-        with store.write(NOW) as act:
-            record(act, [see(1, PACKS[:1], "storing")])
+        with store.write(NOW) as tx:
+            record(tx, [see(1, PACKS[:1], "storing")])
         read_on()
-        with store.write(NOW) as act:
-            record(act, [see(2, PACKS[:1], "storing")])
+        with store.write(NOW) as tx:
+            record(tx, [see(2, PACKS[:1], "storing")])
     else:
         with store.write(NOW) as slow:
             record(slow, [see(1, PACKS[:1], "storing")])

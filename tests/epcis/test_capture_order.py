@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from sqlalchemy import delete, select
 
 from epcis.capture import record
+from epcis.database.raw_driver import RawDriver
+from epcis.database.transactions import Store
 from epcis.fsck import check_state
 from epcis.fsck.item_keys import check_item_keys
-from epcis.store import tables
-from epcis.store.bulk import Hand
-from epcis.store.database import Store
+from epcis.store import event_tables
 from epcis.store.digest import event_digest, hash_id, is_meant
 from epcis.store.items import items
 from epcis.store.stays import stays_of
@@ -92,21 +92,21 @@ def in_order(events):
 
 def state_after(store, events, acts):
     """What the store says of everything after these events came in so many acts each."""
-    with store.write(NOW) as act:
+    with store.write(NOW) as tx:
         for table in WIPED:
-            act.connection.execute(delete(tables.metadata.tables[table]))
+            tx.connection.execute(delete(event_tables.metadata.tables[table]))
     for first in range(0, len(events), acts):
-        with store.write(NOW) as act:
-            record(act, events[first : first + acts])
+        with store.write(NOW) as tx:
+            record(tx, events[first : first + acts])
     assert [*check_state(store, now=NOW), *check_item_keys(store, now=NOW)] == []
-    with store.read() as view:
-        named = select(tables.item.c.id, tables.item.c.key)
-        keys = dict(view.connection.execute(named).all())
+    with store.read() as snapshot:
+        named = select(event_tables.item.c.id, event_tables.item.c.key)
+        keys = dict(snapshot.connection.execute(named).all())
         stays = sorted(
             (keys[stay.child], stay.since, stay.until, keys[stay.parent])
-            for stay in stays_of(Hand(view), keys)
+            for stay in stays_of(RawDriver(snapshot), keys)
         )
-        return items(view, [canonical_key(thing) for thing in (*THINGS, *MANY)]), stays
+        return items(snapshot, [canonical_key(thing) for thing in (*THINGS, *MANY)]), stays
 
 
 @given(arrivals())

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, text, update
 from epcis.capture import capture, record
 from epcis.codec.document import write_event_json
 from epcis.fsck import fsck
-from epcis.store import tables
+from epcis.store import event_tables
 from epcis.store.items import item
 from epcis.store.payload import pack_event
 from schemas.gs1.epc import canonical_key
@@ -29,8 +29,8 @@ STORY = [
 
 @pytest.fixture
 def sound(store):
-    with store.write(NOW) as act:
-        record(act, [*STORY, wrong(STORY[4], 9)])
+    with store.write(NOW) as tx:
+        record(tx, [*STORY, wrong(STORY[4], 9)])
     capture(store, write_event_json(see(8, PACKS[1:2], "storing")), now=NOW)
     return store
 
@@ -47,10 +47,10 @@ def test_a_sound_store_has_nothing_to_say_and_tells_progress(sound):
 
 def test_a_rebuild_of_a_sound_store_changes_nothing(sound):
     def dump():
-        with sound.read() as view:
+        with sound.read() as snapshot:
             return [
-                sorted(map(tuple, view.connection.execute(select(table))))
-                for table in (tables.item, tables.containment)
+                sorted(map(tuple, snapshot.connection.execute(select(table))))
+                for table in (event_tables.item, event_tables.containment)
             ]
 
     before = dump()
@@ -61,49 +61,51 @@ def test_a_rebuild_of_a_sound_store_changes_nothing(sound):
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        (update(tables.item).values(parent=None), "store.state-differs"),
-        (update(tables.item).values(lot=None), "store.state-differs"),
-        (delete(tables.containment), "store.containment-differs"),
-        (update(tables.containment).values(until=1 << 61), "store.containment-differs"),
+        (update(event_tables.item).values(parent=None), "store.state-differs"),
+        (update(event_tables.item).values(lot=None), "store.state-differs"),
+        (delete(event_tables.containment), "store.containment-differs"),
+        (update(event_tables.containment).values(until=1 << 61), "store.containment-differs"),
     ],
 )
 def test_changed_state_is_found_and_rebuilt(sound, change, code):
-    with sound.read() as view:
-        before = item(view, canonical_key(PACKS[1]))
-    with sound.write(NOW) as act:
-        act.connection.execute(change)
+    with sound.read() as snapshot:
+        before = item(snapshot, canonical_key(PACKS[1]))
+    with sound.write(NOW) as tx:
+        tx.connection.execute(change)
     assert {one for one, _ in found(sound)} == {code}
     assert {severity for _, severity in found(sound, rebuild=True)} == {"warning"}
     assert found(sound) == []
-    with sound.read() as view:
-        assert item(view, canonical_key(PACKS[1])) == before
+    with sound.read() as snapshot:
+        assert item(snapshot, canonical_key(PACKS[1])) == before
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        update(tables.event).where(tables.event.c.seq == 5).values(voided=False),
-        update(tables.event).where(tables.event.c.seq == 1).values(
+        update(event_tables.event).where(event_tables.event.c.seq == 5).values(voided=False),
+        update(event_tables.event).where(event_tables.event.c.seq == 1).values(
             payload=pack_event(commission(0, PACKS[:3]))
         ),
-        update(tables.event).where(tables.event.c.seq == 1).values(payload=b"\x00\x01"),
-        update(tables.event).where(tables.event.c.seq == 1).values(event_id="urn:uuid:other"),
-        delete(tables.event_epc).where(tables.event_epc.c.seq == 1),
+        update(event_tables.event).where(event_tables.event.c.seq == 1).values(payload=b"\x00\x01"),
+        update(event_tables.event)
+        .where(event_tables.event.c.seq == 1)
+        .values(event_id="urn:uuid:other"),
+        delete(event_tables.event_epc).where(event_tables.event_epc.c.seq == 1),
     ],
 )  # fmt: skip
 def test_a_changed_event_is_found_and_no_stack_trace_is_shown(sound, change):
-    with sound.write(NOW) as act:
-        act.connection.execute(change)
+    with sound.write(NOW) as tx:
+        tx.connection.execute(change)
     assert ("store.event-differs", "critical") in found(sound)
 
 
 def test_changed_document_bytes_are_found(sound):
-    with sound.write(NOW) as act:
-        act.connection.execute(update(tables.document_part).values(content=b"broken"))
+    with sound.write(NOW) as tx:
+        tx.connection.execute(update(event_tables.document_part).values(content=b"broken"))
     assert found(sound) == [("store.document-differs", "critical")]
 
 
 def test_a_deleted_event_is_found_by_the_state_that_leaned_on_it(sound):
-    with sound.write(NOW) as act:
-        act.connection.execute(text("DELETE FROM event WHERE seq = 2"))
+    with sound.write(NOW) as tx:
+        tx.connection.execute(text("DELETE FROM event WHERE seq = 2"))
     assert "store.state-differs" in {code for code, _ in found(sound)}

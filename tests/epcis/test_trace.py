@@ -21,8 +21,8 @@ from chain import (
 )
 
 from epcis.capture import record
+from epcis.store.item_state import ItemStatus
 from epcis.store.items import contents, item, items_of_lot, serials_of_lot
-from epcis.store.life import ItemStatus
 from epcis.store.named import events_naming
 from epcis.trace import Holder, holders_of_lot, trace
 from schemas.gs1.epc import canonical_key
@@ -48,8 +48,8 @@ STORY = [
 
 @pytest.fixture
 def told(store):
-    with store.write(NOW) as act:
-        record(act, STORY)
+    with store.write(NOW) as tx:
+        record(tx, STORY)
     return store
 
 
@@ -58,17 +58,17 @@ def minutes(story):
 
 
 def test_events_of_case_and_pallet_count_while_the_pack_is_inside(told):
-    with told.read() as view:
-        sold = trace(view, PACKS[0])
-        kept = trace(view, PACKS[2])
+    with told.read() as snapshot:
+        sold = trace(snapshot, PACKS[0])
+        kept = trace(snapshot, PACKS[2])
         assert minutes(sold) == [0, 1, 2, 10, 20, 30, 40, 50, 60, 70]
         assert [event.level for event in sold.events] == [0, 0, 1, 2, 2, 1, 1, 1, 1, 0]
         assert minutes(kept) == [0, 1, 2, 10, 20, 30]
 
 
 def test_containment_over_time_and_custody(told):
-    with told.read() as view:
-        story = trace(view, PACKS[0]).as_dict()
+    with told.read() as snapshot:
+        story = trace(snapshot, PACKS[0]).as_dict()
     inside = [(stay["parent"], stay["from"][11:16], (stay["to"] or "")[11:16])
               for stay in story["containment"]]  # fmt: skip
     assert inside == [
@@ -83,9 +83,9 @@ def test_containment_over_time_and_custody(told):
 
 
 def test_state_follows_the_container_until_the_pack_leaves_it(told):
-    with told.read() as view:
+    with told.read() as snapshot:
         sold, beside, waiting, empty = (
-            item(view, canonical_key(thing)) for thing in (PACKS[0], PACKS[1], PACKS[2], CASE)
+            item(snapshot, canonical_key(thing)) for thing in (PACKS[0], PACKS[1], PACKS[2], CASE)
         )
     assert (sold.status, sold.disposition, sold.parent) == (ItemStatus.DISPENSED, "dispensed", None)
     assert (beside.status, beside.holder) == (ItemStatus.ACTIVE, f"/414/{PHARMACY}")
@@ -95,73 +95,75 @@ def test_state_follows_the_container_until_the_pack_leaves_it(told):
 
 
 def test_a_case_shows_its_packs(told):
-    with told.read() as view:
-        assert trace(view, OTHER_CASE).contents == tuple(canonical_key(one) for one in PACKS[2:])
-        assert [one.key for one in contents(view, canonical_key(OTHER_CASE))] == [
+    with told.read() as snapshot:
+        assert trace(snapshot, OTHER_CASE).contents == tuple(
+            canonical_key(one) for one in PACKS[2:]
+        )
+        assert [one.key for one in contents(snapshot, canonical_key(OTHER_CASE))] == [
             canonical_key(one) for one in PACKS[2:]
         ]
-        assert trace(view, OTHER_CASE).holders == (Holder(WHOLESALER, "", 2),)
+        assert trace(snapshot, OTHER_CASE).holders == (Holder(WHOLESALER, "", 2),)
 
 
 def test_a_lot_shows_its_holders_with_counts(told):
-    with told.read() as view:
-        assert holders_of_lot(view, GTIN, "L1") == [
+    with told.read() as snapshot:
+        assert holders_of_lot(snapshot, GTIN, "L1") == [
             Holder(WHOLESALER, "", 2), Holder(PHARMACY, "", 2)
         ]  # fmt: skip
-        lot = trace(view, f"/01/{GTIN}/10/L1")
+        lot = trace(snapshot, f"/01/{GTIN}/10/L1")
         assert minutes(lot) == [0, 1, 1, 2, 10, 20, 30, 40, 50, 60, 70]
         assert sum(holder.packs for holder in lot.holders) == 4
         keys = [canonical_key(one) for one in PACKS]
-        assert list(serials_of_lot(view, GTIN, "L1")) == keys
-        assert [one.key for one in items_of_lot(view, GTIN, "L1")] == keys
-        assert holders_of_lot(view, GTIN, "L9") == []
+        assert list(serials_of_lot(snapshot, GTIN, "L1")) == keys
+        assert [one.key for one in items_of_lot(snapshot, GTIN, "L1")] == keys
+        assert holders_of_lot(snapshot, GTIN, "L9") == []
 
 
 def test_what_was_declared_wrong_is_not_part_of_the_story(told):
-    with told.write(NOW) as act:
-        record(act, [wrong(STORY[-2], 90)])
-    with told.read() as view:
-        assert 70 not in minutes(trace(view, PACKS[0]))
-        assert item(view, canonical_key(PACKS[0])).status is ItemStatus.ACTIVE
-        assert len(events_naming(view, canonical_key(PACKS[0]))) == 4
+    with told.write(NOW) as tx:
+        record(tx, [wrong(STORY[-2], 90)])
+    with told.read() as snapshot:
+        assert 70 not in minutes(trace(snapshot, PACKS[0]))
+        assert item(snapshot, canonical_key(PACKS[0])).status is ItemStatus.ACTIVE
+        assert len(events_naming(snapshot, canonical_key(PACKS[0]))) == 4
 
 
 def test_a_party_sees_only_the_events_it_took_part_in(told):
-    with told.read() as view:
-        story = trace(view, PACKS[0], party=f"/414/{PHARMACY}")
+    with told.read() as snapshot:
+        story = trace(snapshot, PACKS[0], party=f"/414/{PHARMACY}")
         assert minutes(story) == [40, 50, 60, 70]
         assert story.containment == ()
         assert [turn.gln for turn in story.custody] == [PHARMACY]
-        assert not trace(view, PACKS[0], party="/414/9521321000049").is_known
-        assert trace(view, f"/01/{GTIN}/10/L1", party=f"/414/{PHARMACY}").holders == ()
+        assert not trace(snapshot, PACKS[0], party="/414/9521321000049").is_known
+        assert trace(snapshot, f"/01/{GTIN}/10/L1", party=f"/414/{PHARMACY}").holders == ()
 
 
 def test_what_nobody_named_is_unknown(told):
-    with told.read() as view:
+    with told.read() as snapshot:
         for thing in ("urn:epc:id:sgtin:9521321.000001.999", f"/01/{GTIN}/10/L9", "nonsense", ""):
-            story = trace(view, thing)
+            story = trace(snapshot, thing)
             assert not story.is_known
             assert story.as_dict()["holder"] is None
 
 
 def test_an_event_on_a_pack_that_arrives_after_its_case_went_on(store):
     """The case was shipped meanwhile; the pack's own late event is told at its own time."""
-    with store.write(NOW) as act:
-        record(act, [commission(0, PACKS[:1]), put(1, CASE, PACKS[:1]), ship(10, [CASE])])
-    with store.write(NOW) as act:
-        record(act, [see(5, PACKS[:1], "inspecting", "damaged")])
-    with store.write(NOW) as act:
-        record(act, [put(20, CASE, PACKS[:1], "DELETE", WHOLESALER)])
-    with store.read() as view:
-        known = item(view, canonical_key(PACKS[0]))
-        custody = trace(view, PACKS[0]).custody
+    with store.write(NOW) as tx:
+        record(tx, [commission(0, PACKS[:1]), put(1, CASE, PACKS[:1]), ship(10, [CASE])])
+    with store.write(NOW) as tx:
+        record(tx, [see(5, PACKS[:1], "inspecting", "damaged")])
+    with store.write(NOW) as tx:
+        record(tx, [put(20, CASE, PACKS[:1], "DELETE", WHOLESALER)])
+    with store.read() as snapshot:
+        known = item(snapshot, canonical_key(PACKS[0]))
+        custody = trace(snapshot, PACKS[0]).custody
     assert (known.disposition, known.holder) == ("in_transit", f"/414/{WHOLESALER}")
     assert [turn.gln for turn in custody] == [MAKER, WHOLESALER]
 
 
 def test_things_in_each_other_end_the_search_instead_of_going_round(store):
-    with store.write(NOW) as act:
-        record(act, [put(1, CASE, [OTHER_CASE]), put(2, OTHER_CASE, [CASE]), ship(3, [CASE])])
-    with store.read() as view:
-        assert item(view, canonical_key(CASE)) is not None
-        assert len(trace(view, CASE).events) == 3
+    with store.write(NOW) as tx:
+        record(tx, [put(1, CASE, [OTHER_CASE]), put(2, OTHER_CASE, [CASE]), ship(3, [CASE])])
+    with store.read() as snapshot:
+        assert item(snapshot, canonical_key(CASE)) is not None
+        assert len(trace(snapshot, CASE).events) == 3

@@ -16,7 +16,7 @@ from epcis.archive import deposit
 from epcis.archive.documents import deposit_documents
 from epcis.archive.erase import erase, sweep
 from epcis.archive.reading import files
-from epcis.store.database import Store
+from epcis.database.transactions import Store
 
 NOW = datetime(2028, 1, 1, tzinfo=UTC)
 BEFORE = datetime(2027, 1, 1, tzinfo=UTC)
@@ -41,8 +41,8 @@ def archive(store: Store, folder: Path, point: str = "never") -> None:
 def erase_all(store: Store) -> None:
     """Every file of events."""
     sweep(store)
-    with store.read() as view:
-        found = [file for file in files(view, holds="events") if file.erased is None]
+    with store.read() as snapshot:
+        found = [file for file in files(snapshot, holds="events") if file.erased is None]
     for file in found:
         erase(store, file, held, by="archivist", now=NOW)
 

@@ -20,9 +20,9 @@ from sqlalchemy import select
 from epcis.archive.reading import Shelves, files
 from epcis.capture import capture, record
 from epcis.codec.document import write_event_json
+from epcis.database.raw_driver import RawDriver
 from epcis.fsck import fsck
-from epcis.store import tables
-from epcis.store.bulk import Hand
+from epcis.store import event_tables
 from tests.fault.archivist import archive, erase_all
 
 ARCHIVIST = Path(__file__).with_name("archivist.py")
@@ -41,8 +41,8 @@ STORY = [
 
 @pytest.fixture
 def old(store):
-    with store.write(NOW) as act:
-        record(act, STORY)
+    with store.write(NOW) as tx:
+        record(tx, STORY)
     for n in range(3):
         capture(store, write_event_json(see(20 + n, PACKS[n : n + 1], "storing")), now=NOW)
     return store
@@ -65,10 +65,12 @@ def begun(store, folder, point):
 
 
 def contents(store):
-    with store.read() as view:
-        shelves = Shelves(Hand(view))
-        rows = view.connection.execute(
-            select(tables.event.c.seq, tables.event.c.payload).order_by(tables.event.c.seq)
+    with store.read() as snapshot:
+        shelves = Shelves(RawDriver(snapshot))
+        rows = snapshot.connection.execute(
+            select(event_tables.event.c.seq, event_tables.event.c.payload).order_by(
+                event_tables.event.c.seq
+            )
         )
         return [shelves.event(row.seq, row.payload) for row in rows]
 
@@ -92,8 +94,8 @@ def test_killed_at_any_point_nothing_is_lost_and_the_next_run_ends_it(old, tmp_p
     archive(old, tmp_path)
     assert contents(old) == before
     assert list(fsck(old, now=NOW)) == []
-    with old.read() as view:
-        named = {file.name for file in files(view)}
+    with old.read() as snapshot:
+        named = {file.name for file in files(snapshot)}
     assert {path.name for path in tmp_path.glob("*.parquet") if path.name[0] != "."} == named
 
 

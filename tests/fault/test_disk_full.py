@@ -12,8 +12,8 @@ from chain import pack, see
 
 from epcis.capture import capture
 from epcis.codec.document import write_event_json
+from epcis.database.transactions import Store, StoreFull
 from epcis.fsck import fsck
-from epcis.store.database import Store, StoreFull
 from epcis.store.items import item
 from schemas.gs1.epc import canonical_key
 
@@ -39,8 +39,8 @@ def fill(store, first=0):
 
 
 def all_there(store, epcs):
-    with store.read() as view:
-        return all(item(view, canonical_key(epc)) for epc in epcs)
+    with store.read() as snapshot:
+        return all(item(snapshot, canonical_key(epc)) for epc in epcs)
 
 
 @pytest.fixture
@@ -79,12 +79,12 @@ def test_a_database_at_its_limit_refuses_the_whole_group_and_goes_on_with_room(t
     store.create_all()
 
     def limit(pages):
-        with store.write(NOW) as act:
-            act.driver.execute(f"PRAGMA max_page_count = {pages}")
+        with store.write(NOW) as tx:
+            tx.driver.execute(f"PRAGMA max_page_count = {pages}")
 
     limit(1)  # SQLite keeps the limit at what there is already
-    with store.read() as view:
-        pages = view.driver.execute("PRAGMA page_count").fetchone()[0]
+    with store.read() as snapshot:
+        pages = snapshot.driver.execute("PRAGMA page_count").fetchone()[0]
     limit(pages + 60)
     kept, refused, lock = [], [], threading.Lock()
 
@@ -107,8 +107,8 @@ def test_a_database_at_its_limit_refuses_the_whole_group_and_goes_on_with_room(t
     assert kept
     assert refused
     assert all_there(store, kept)
-    with store.read() as view:
-        assert not any(item(view, canonical_key(epc)) for epc in refused)
+    with store.read() as snapshot:
+        assert not any(item(snapshot, canonical_key(epc)) for epc in refused)
     limit(1 << 20)
     capture(store, event(90_000)[1], now=NOW)
     assert list(fsck(store, now=NOW)) == []

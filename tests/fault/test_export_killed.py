@@ -17,7 +17,7 @@ import pytest
 from hands import environment, home, serving  # noqa: F401  # fixtures
 
 from compliance.dossier import Period, export, verify_export
-from compliance.seal.house import open_keys
+from compliance.seal.operator_keys import open_keys
 from compliance.service.migrate import open_migrated
 from compliance.service.settings import Settings
 from epcis.capture import record
@@ -36,8 +36,8 @@ def settings(environment: dict[str, str]) -> Settings:  # noqa: F811  # the fixt
     store = open_migrated(found)
     day = (NOW - timedelta(days=1)).isoformat()
     for start in range(0, EVENTS, 5_000):
-        with store.write(NOW - timedelta(days=1)) as act:
-            record(act, [
+        with store.write(NOW - timedelta(days=1)) as tx:
+            record(tx, [
                 ObjectEvent(event_time=day, event_time_zone_offset="+00:00", action="OBSERVE",
                             biz_step="inspecting",
                             epcs=(f"urn:epc:id:sgtin:0355555.067890.{number}",))

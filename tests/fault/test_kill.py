@@ -19,11 +19,11 @@ from service import Service, document, eventually
 from sqlalchemy import func, select
 
 from epcis.codec.document import write_event_json
+from epcis.database.transactions import Store
 from epcis.fsck import fsck
 from epcis.ledger.entry import LeafKind
-from epcis.ledger.tables import ledger_entry
-from epcis.store import tables
-from epcis.store.database import Store
+from epcis.ledger.ledger_tables import ledger_entry
+from epcis.store import event_tables
 
 CLIENTS = 4
 SEED = int(os.environ.get("PACKTRAIL_SEED", "20261122"))
@@ -107,9 +107,9 @@ def taken(clients: list[Client]) -> int:
 def waiting(url: str) -> int:
     """How many capture jobs are not done."""
     store = Store.open(url)
-    with store.read() as view:
-        jobs = select(func.count()).where(tables.capture_job.c.running)
-        found = view.connection.scalar(jobs)
+    with store.read() as snapshot:
+        jobs = select(func.count()).where(event_tables.capture_job.c.running)
+        found = snapshot.connection.scalar(jobs)
     store.close()
     return found
 
@@ -119,13 +119,15 @@ def check(url: str, clients: list[Client]) -> str:
     acknowledged = [epc for client in clients for epc in client.acknowledged]
     assert all(client.acknowledged for client in clients), f"nothing was taken (seed {SEED})"
     kind = ledger_entry.c.kind == int(LeafKind.DOCUMENT)
-    with store.read() as view:
-        stored = view.connection.scalar(select(func.count()).select_from(tables.event))
-        items = set(view.connection.scalars(select(tables.item.c.key)))
-        named = view.connection.scalar(select(func.count()).select_from(tables.event_epc))
-        logged = view.connection.scalar(select(func.count()).select_from(ledger_entry).where(kind))
-        failed = view.connection.scalar(
-            select(func.count()).where(tables.capture_job.c.success.is_(False))
+    with store.read() as snapshot:
+        stored = snapshot.connection.scalar(select(func.count()).select_from(event_tables.event))
+        items = set(snapshot.connection.scalars(select(event_tables.item.c.key)))
+        named = snapshot.connection.scalar(select(func.count()).select_from(event_tables.event_epc))
+        logged = snapshot.connection.scalar(
+            select(func.count()).select_from(ledger_entry).where(kind)
+        )
+        failed = snapshot.connection.scalar(
+            select(func.count()).where(event_tables.capture_job.c.success.is_(False))
         )
     keys = {epc.removeprefix("https://id.gs1.org") for epc in acknowledged}
     assert keys <= items, f"acknowledged and lost (seed {SEED}): {sorted(keys - items)[:5]}"

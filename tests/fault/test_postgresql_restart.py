@@ -11,8 +11,8 @@ from databases import new_cluster
 
 from epcis.capture import capture
 from epcis.codec.document import write_event_json
+from epcis.database.transactions import Store, StoreAway
 from epcis.fsck import fsck
-from epcis.store.database import Store, StoreAway
 from epcis.store.items import item
 from schemas.gs1.epc import canonical_key
 
@@ -63,8 +63,8 @@ def test_a_restart_is_told_as_away_and_the_pool_heals(own_cluster, mode):
         sender.join()
     assert other == []
     assert away
-    with store.read() as view:
-        assert all(item(view, canonical_key(epc)) for epc in kept)
+    with store.read() as snapshot:
+        assert all(item(snapshot, canonical_key(epc)) for epc in kept)
     assert list(fsck(store, now=NOW)) == []
     store.close()
 

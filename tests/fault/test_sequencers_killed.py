@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from epcis.database.transactions import Store
 from epcis.ledger.audit import audit_log
 from epcis.ledger.entry import LeafKind
+from epcis.ledger.ledger_tables import ledger_entry
 from epcis.ledger.merkle import check_consistency
 from epcis.ledger.sequencer import catch_up
-from epcis.ledger.tables import ledger_entry
 from epcis.ledger.tree import Tree
-from epcis.store.database import Store
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 ROUNDS = int(os.environ.get("PACKTRAIL_KILL_ROUNDS", "4"))
@@ -45,9 +45,9 @@ def sequencer(database: str) -> subprocess.Popen[bytes]:
 def write(store: Store, kill_after: int, killed: subprocess.Popen[bytes]) -> None:
     """Acts one after the other; after so many of them somebody pulls the plug."""
     for number in range(ACTS_PER_ROUND):
-        with store.write(NOW) as act:
+        with store.write(NOW) as tx:
             for entry in range(3):
-                act.log(LeafKind.SETTING, b"%d.%d" % (number, entry))
+                tx.log(LeafKind.SETTING, b"%d.%d" % (number, entry))
         if number == kill_after:
             killed.kill()
 
@@ -71,14 +71,14 @@ def test_two_sequencers_killed_in_mid_round_leave_one_log_without_gaps(postgresq
             process.wait()
             assert process.stdout is not None
             process.stdout.close()
-        with store.read() as view:
-            held.append(Tree(view.connection).checkpoint())
+        with store.read() as snapshot:
+            held.append(Tree(snapshot.connection).checkpoint())
     catch_up(store, now=NOW)
     assert list(audit_log(store)) == []
-    with store.read() as view:
-        tree = Tree(view.connection)
+    with store.read() as snapshot:
+        tree = Tree(snapshot.connection)
         waiting = select(func.count()).where(ledger_entry.c.idx.is_(None))
-        assert view.connection.scalar(waiting) == 0
+        assert snapshot.connection.scalar(waiting) == 0
         assert tree.size == ROUNDS * SEQUENCERS * ACTS_PER_ROUND * 3
         for seen in held:
             proof = tree.consistency(seen.size) if seen.size else []

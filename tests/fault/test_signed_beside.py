@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from chain import pack, see
 
 from compliance.seal import checkpoint
-from compliance.seal.house import open_keys
+from compliance.seal.operator_keys import open_keys
 from compliance.service.settings import Settings
 from epcis.capture import capture
 from epcis.codec.document import write_event_json

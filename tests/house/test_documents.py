@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -112,9 +114,10 @@ def test_a_second_start_installs_nothing(environment: dict, tmp_path: Path) -> N
         process.communicate(timeout=30)
 
 
-def test_the_reference_pages_are_those_of_the_code() -> None:
+@pytest.mark.parametrize("script", ["make_reference", "make_decisions", "draw_architecture"])
+def test_the_made_pages_are_those_of_the_code(script: str) -> None:
     ran = subprocess.run(
-        [sys.executable, "scripts/make_reference.py", "--check"],
+        [sys.executable, f"scripts/{script}.py", "--check"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -124,7 +127,7 @@ def test_the_reference_pages_are_those_of_the_code() -> None:
 
 
 def test_links_between_pages_lead_somewhere() -> None:
-    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
     lost = [
         f"{page.relative_to(ROOT)}: {target}"
         for page in pages
@@ -135,9 +138,36 @@ def test_links_between_pages_lead_somewhere() -> None:
 
 
 def test_decisions_are_numbered_and_short() -> None:
-    decisions = sorted((ROOT / "docs/decisions").glob("*.md"))
+    decisions = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
     assert decisions
     numbers = [path.name.split("-", 1)[0] for path in decisions]
     assert len(set(numbers)) == len(numbers)
     long = [p.name for p in decisions if len(p.read_text().split()) > 900]
     assert not long
+
+
+def test_every_class_in_the_glossary_exists() -> None:
+    named = set(re.findall(r"`([A-Z]\w+)`", (ROOT / "docs/glossary.md").read_text()))
+    assert len(named) > 10
+    classes = {
+        node.name
+        for floor in ("schemas", "epcis", "verification", "compliance")
+        for path in (ROOT / floor).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+    }
+    assert named - classes == set()
+
+
+def test_the_glossary_gives_each_word_one_meaning() -> None:
+    rows = re.findall(r"^\| ([^|]+) \|", (ROOT / "docs/glossary.md").read_text(), re.MULTILINE)
+    words = Counter(word.strip(" `").lower() for row in rows for word in row.split(","))
+    del words["term"], words["---"]  # the heads of its tables
+    assert [word for word, times in words.items() if times > 1] == []
+
+
+def test_an_entry_of_the_changelog_is_one_line() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text()
+    entries = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert len(entries) > 10
+    assert [line for line in entries[1:] if not line.startswith("- ")] == []

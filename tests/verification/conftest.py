@@ -11,9 +11,9 @@ from urllib.parse import unquote
 import pytest
 from fastapi import FastAPI
 
-import verification.tables  # noqa: F401  # declares this floor's tables
-from epcis.desk import Caller, Problem, problem_response
-from epcis.store.database import Store
+import verification.registry.pack_tables  # noqa: F401  # declares this floor's tables
+from epcis.database.transactions import Store
+from epcis.http_context import Caller, Problem, problem_response
 from verification.routes import FastLane, router
 from verification.routes.counter import close_counter
 from verification.settings import VerificationSettings
@@ -47,19 +47,19 @@ def store(tmp_path):
     store.close()
 
 
-def _put_pack(act, serial, *, gtin=GTIN, lot="A123", expiry=EXPIRY, state="Active", **more):
+def _put_pack(tx, serial, *, gtin=GTIN, lot="A123", expiry=EXPIRY, state="Active", **more):
     """A pack as an upload leaves it."""
-    from epcis.store.columns import microseconds
-    from verification.tables import pack
+    from epcis.database.columns import microseconds
+    from verification.registry.pack_tables import pack
 
-    act.connection.execute(
+    tx.connection.execute(
         pack.insert().values(
             code=gtin,
             serial=serial,
             lot=lot,
             expiry=expiry.isoformat() if expiry else None,
             state=state,
-            since_us=microseconds(more.get("since", act.now)),
+            since_us=microseconds(more.get("since", tx.now)),
             location=more.get("location", ""),
             authorisation=more.get("authorisation", ""),
             repeats=0,
@@ -76,12 +76,12 @@ def put_pack():
     return _put_pack
 
 
-def _put_product(act, gtin=GTIN, *, owner="/414/5901234000009"):
+def _put_product(tx, gtin=GTIN, *, owner="/414/5901234000009"):
     """A product as an upload leaves it."""
-    from epcis.store.columns import microseconds
-    from verification.tables import product
+    from epcis.database.columns import microseconds
+    from verification.registry.pack_tables import product
 
-    act.connection.execute(
+    tx.connection.execute(
         product.insert().values(
             code=gtin,
             scheme="GTIN",
@@ -89,7 +89,7 @@ def _put_product(act, gtin=GTIN, *, owner="/414/5901234000009"):
             name="Trailol 20 mg",
             details=dumps({"code": gtin, "name": "Trailol 20 mg"}),
             owner=owner,
-            uploaded_us=microseconds(act.now),
+            uploaded_us=microseconds(tx.now),
         )
     )
 
@@ -103,13 +103,13 @@ def put_product():
 @pytest.fixture
 def exempt(store):
     """Puts a lot on the list of exemptions."""
-    from verification.stops import changed
-    from verification.tables import exempt_lot
+    from verification.decision.restrictions import changed
+    from verification.registry.pack_tables import exempt_lot
 
     def put(code, lot, market=""):
-        with store.write(NOW) as act:
-            act.connection.execute(exempt_lot.insert().values(code=code, lot=lot, market=market))
-            changed(act)
+        with store.write(NOW) as tx:
+            tx.connection.execute(exempt_lot.insert().values(code=code, lot=lot, market=market))
+            changed(tx)
 
     return put
 
@@ -117,10 +117,10 @@ def exempt(store):
 @pytest.fixture
 def packs(store):
     """The store with one product and the active packs S1 to S5 of lot A123."""
-    with store.write(NOW) as act:
-        _put_product(act)
+    with store.write(NOW) as tx:
+        _put_product(tx)
         for number in range(1, 6):
-            _put_pack(act, f"S{number}")
+            _put_pack(tx, f"S{number}")
     return store
 
 

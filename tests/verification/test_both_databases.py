@@ -7,17 +7,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from epcis.desk import Caller
-from epcis.store.database import Store, hang_up
+from epcis.database.transactions import Store, close_for_good
+from epcis.http_context import Caller
+from verification.alerts.alert import Status, alerts, move
+from verification.decision.recorded import ON_POSTGRESQL
+from verification.decision.verdict import Doubt, LotState
+from verification.decision.verify import verify
 from verification.fmd import bulk
-from verification.fmd.alert import Status, alerts, move
 from verification.fmd.operation import Operation, PackRequest, Who
 from verification.fmd.rulepack import shipped
-from verification.history import history
-from verification.recorded import ON_POSTGRESQL
-from verification.registry import set_doubt, set_lot_state
-from verification.verdict import Doubt, LotState
-from verification.verify import verify
+from verification.registry.history import history
+from verification.registry.pack_registry import set_doubt, set_lot_state
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 GTIN = "05901234123457"
@@ -51,30 +51,30 @@ def test_a_whole_day(client, packs, clock):
         for number in range(22)
     ]
     assert statuses == [200] * 20 + [403] * 2
-    with packs.write(clock.now) as act:
-        set_lot_state(act, GTIN, "A123", LotState.RECALLED, "x", now=clock.now, by="qa")
-        set_doubt(act, GTIN, Doubt.SUSPECT, case_id="C", now=clock.now, serial="S3")
+    with packs.write(clock.now) as tx:
+        set_lot_state(tx, GTIN, "A123", LotState.RECALLED, "x", now=clock.now, by="qa")
+        set_doubt(tx, GTIN, Doubt.SUSPECT, case_id="C", now=clock.now, serial="S3")
     said = client.post("/packs/verify", json=PACK | {"serial": "S3"}).json()
     assert (said["reason"], said["also"]) == ("recalled", ["suspect"])
-    with packs.read() as view:
-        raised = list(alerts(view, since=NOW, until=clock.now + timedelta(days=1)))
+    with packs.read() as snapshot:
+        raised = list(alerts(snapshot, since=NOW, until=clock.now + timedelta(days=1)))
         assert len(raised) == 40
-        assert len(list(history(view, GTIN, "S1"))) == 43
-    with packs.write(clock.now) as act:
-        moved = move(act, raised[0].id, Status.CLOSED, by="qa", reason="double scan")
+        assert len(list(history(snapshot, GTIN, "S1"))) == 43
+    with packs.write(clock.now) as tx:
+        moved = move(tx, raised[0].id, Status.CLOSED, by="qa", reason="double scan")
     assert moved.status is Status.CLOSED
 
 
 def test_a_bulk_goes_on_where_it_was_interrupted(packs, clock, put_pack):
     who = Who(client="till-1", location="P1", authorisation="A1")
     serials = [f"B{number}" for number in range(bulk.PART_PACKS + 20)]
-    with packs.write(NOW) as act:
+    with packs.write(NOW) as tx:
         for serial in serials:
-            put_pack(act, serial)
+            put_pack(tx, serial)
         wanted = [
             PackRequest(operation=Operation.SUPPLY, code=GTIN, serial=serial) for serial in serials
         ]
-        bulk_id = bulk.submit(act, wanted, who, shipped())
+        bulk_id = bulk.submit(tx, wanted, who, shipped())
     stopped_after = bulk.PART_PACKS
     ticks = iter([NOW] * 1)
 
@@ -83,17 +83,17 @@ def test_a_bulk_goes_on_where_it_was_interrupted(packs, clock, put_pack):
 
     with pytest.raises(StopIteration):
         bulk.work_off(packs, bulk_id, clock_that_stops, shipped())
-    with packs.read() as view:
-        assert bulk.progress(view, bulk_id).done == stopped_after
-        assert list(bulk.unfinished(view)) == [bulk_id]
+    with packs.read() as snapshot:
+        assert bulk.progress(snapshot, bulk_id).done == stopped_after
+        assert list(bulk.unfinished(snapshot)) == [bulk_id]
     assert bulk.resume(packs, clock, shipped()) == 1
     assert bulk.resume(packs, clock, shipped()) == 0
     bulk.work_off(packs, bulk_id, clock, shipped())
-    with packs.read() as view:
-        results = [answer.result.value for answer in bulk.answers_of(view, bulk_id)]
+    with packs.read() as snapshot:
+        results = [answer.result.value for answer in bulk.answers_of(snapshot, bulk_id)]
         assert results == ["done"] * len(serials)
-        assert bulk.progress(view, bulk_id).finished is not None
-        assert list(bulk.unfinished(view)) == []
+        assert bulk.progress(snapshot, bulk_id).finished is not None
+        assert list(bulk.unfinished(snapshot)) == []
 
 
 def test_operations_of_one_bulk_see_what_was_done_before_them(packs, clock):
@@ -110,16 +110,16 @@ def test_operations_of_one_bulk_see_what_was_done_before_them(packs, clock):
     wanted = [
         PackRequest(operation=operation, code=GTIN, serial=serial) for serial, operation in acts
     ]
-    with packs.write(NOW) as act:
-        bulk_id = bulk.submit(act, wanted, who, shipped())
+    with packs.write(NOW) as tx:
+        bulk_id = bulk.submit(tx, wanted, who, shipped())
     bulk.work_off(packs, bulk_id, clock, shipped())
-    with packs.read() as view:
-        results = [answer.result.value for answer in bulk.answers_of(view, bulk_id)]
+    with packs.read() as snapshot:
+        results = [answer.result.value for answer in bulk.answers_of(snapshot, bulk_id)]
         assert results == [
             "done", "not-allowed", "already-in-state", "done", "done", "serial-unknown", "done"
         ]  # fmt: skip
-        assert len(list(history(view, GTIN, "S1"))) == 5
-        assert verify(view, GTIN, "S1", now=NOW).reason == "dispensed"
+        assert len(list(history(snapshot, GTIN, "S1"))) == 5
+        assert verify(snapshot, GTIN, "S1", now=NOW).reason == "dispensed"
 
 
 def test_a_pack_named_in_several_parts_is_dealt_with_in_their_order(packs, clock, monkeypatch):
@@ -127,11 +127,11 @@ def test_a_pack_named_in_several_parts_is_dealt_with_in_their_order(packs, clock
     who = Who(client="till-1", location="P1", authorisation="A1")
     acts = [Operation.SUPPLY, Operation.UNDO] * 4
     wanted = [PackRequest(operation=operation, code=GTIN, serial="S1") for operation in acts]
-    with packs.write(NOW) as act:
-        bulk_id = bulk.submit(act, wanted, who, shipped())
+    with packs.write(NOW) as tx:
+        bulk_id = bulk.submit(tx, wanted, who, shipped())
     bulk.work_off(packs, bulk_id, clock, shipped())
-    with packs.read() as view:
-        results = [answer.result.value for answer in bulk.answers_of(view, bulk_id)]
+    with packs.read() as snapshot:
+        results = [answer.result.value for answer in bulk.answers_of(snapshot, bulk_id)]
     assert results == ["done"] * len(acts)
 
 
@@ -141,24 +141,24 @@ def test_a_transaction_id_under_two_packs_of_a_bulk_is_refused_for_the_second(
     monkeypatch.setattr(bulk, "PART_PACKS", 1)
     who = Who(client="till-1", location="P1", authorisation="A1")
     serials = [f"B{number}" for number in range(6)]
-    with packs.write(NOW) as act:
+    with packs.write(NOW) as tx:
         for serial in serials:
-            put_pack(act, serial)
+            put_pack(tx, serial)
         wanted = [
             PackRequest(operation=Operation.SUPPLY, code=GTIN, serial=serial, transaction="T-9")
             for serial in serials
         ]
-        bulk_id = bulk.submit(act, wanted, who, shipped())
+        bulk_id = bulk.submit(tx, wanted, who, shipped())
     bulk.work_off(packs, bulk_id, clock, shipped())
-    with packs.read() as view:
-        results = [answer.result.value for answer in bulk.answers_of(view, bulk_id)]
+    with packs.read() as snapshot:
+        results = [answer.result.value for answer in bulk.answers_of(snapshot, bulk_id)]
     assert results == ["done"] + ["transaction-reused"] * 5
 
 
 def test_one_transaction_id_sent_for_many_packs_at_once_is_used_once(client, packs, put_pack):
-    with packs.write(NOW) as act:
+    with packs.write(NOW) as tx:
         for number in range(20):
-            put_pack(act, f"T{number}")
+            put_pack(tx, f"T{number}")
     asked = [
         ("POST", "/packs/supply", PACK | {"serial": f"T{number}", "transaction": "T-1"})
         for number in range(20)
@@ -173,29 +173,29 @@ def test_two_servers_that_take_up_one_bulk_do_every_pack_once(packs, clock, put_
     monkeypatch.setattr(bulk, "PART_PACKS", 3)
     who = Who(client="till-1", location="P1", authorisation="A1")
     serials = [f"B{number}" for number in range(40)]
-    with packs.write(NOW) as act:
+    with packs.write(NOW) as tx:
         for serial in serials:
-            put_pack(act, serial)
+            put_pack(tx, serial)
         wanted = [
             PackRequest(operation=Operation.SUPPLY, code=GTIN, serial=serial) for serial in serials
         ]
-        bulk_id = bulk.submit(act, wanted, who, shipped())
+        bulk_id = bulk.submit(tx, wanted, who, shipped())
     with ThreadPoolExecutor(2) as servers:
         for one in [servers.submit(bulk.resume, packs, clock, shipped()) for _ in range(2)]:
             one.result()
-    with packs.read() as view:
-        done = bulk.progress(view, bulk_id)
+    with packs.read() as snapshot:
+        done = bulk.progress(snapshot, bulk_id)
         assert (done.done, done.finished is not None) == (40, True)
-        answers = list(bulk.answers_of(view, bulk_id))
+        answers = list(bulk.answers_of(snapshot, bulk_id))
         assert [answer.serial for answer in answers] == serials
         assert {answer.result.value for answer in answers} == {"done"}
-        assert [len(list(history(view, GTIN, serial))) for serial in serials] == [1] * 40
+        assert [len(list(history(snapshot, GTIN, serial))) for serial in serials] == [1] * 40
 
 
 def test_a_bulk_has_its_limits(packs):
     who = Who(client="till-1")
-    with packs.write(NOW) as act, pytest.raises(bulk.TooManyError):
-        bulk.submit(act, [], who, shipped())
+    with packs.write(NOW) as tx, pytest.raises(bulk.TooManyError):
+        bulk.submit(tx, [], who, shipped())
 
 
 def test_queries_of_the_same_moment_each_get_their_own_pack(client, packs):
@@ -225,11 +225,11 @@ def test_what_was_planned_before_there_were_packs_does_not_read_all_of_them_late
     store.create_all()
     keys = ([b"\x01"], [GTIN], ["S7"])
     for statement in ("SELECT 1", "ANALYZE"):
-        with store.write(NOW) as act:
-            act.connection.exec_driver_sql(statement)
+        with store.write(NOW) as tx:
+            tx.connection.exec_driver_sql(statement)
         line = store.line()
         plan = line.exec_driver_sql("EXPLAIN " + ON_POSTGRESQL, keys).scalars().all()
-        hang_up(line)
+        close_for_good(line)
         assert any("pack_pkey" in step for step in plan)
         assert [step for step in plan if "Seq Scan on pack" in step] == []
     store.close()

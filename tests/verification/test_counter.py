@@ -6,26 +6,26 @@ from datetime import timedelta
 
 import pytest
 
-from epcis.desk import Caller
-from verification.fmd.alert import alerts
+from epcis.http_context import Caller
+from verification.alerts.alert import alerts
+from verification.decision.verdict import LotState
 from verification.fmd.operation import CHANGES, Role, Who
 from verification.fmd.perform import replay
 from verification.fmd.rulepack import shipped
-from verification.history import history
-from verification.participants import register
-from verification.registry import set_lot_state
+from verification.registry.history import history
+from verification.registry.pack_registry import set_lot_state
+from verification.registry.participants import register
 from verification.routes.described import hot_paths
 from verification.settings import VerificationSettings
-from verification.verdict import LotState
 
 GTIN = "05901234123457"
 PACK = {"gtin": GTIN, "serial": "S1", "lot": "A123", "expiry": "270531"}
 
 
 def raised(store, clock):
-    with store.read() as view:
+    with store.read() as snapshot:
         since, until = clock.now - timedelta(days=1), clock.now + timedelta(days=1)
-        return list(alerts(view, since=since, until=until))
+        return list(alerts(snapshot, since=since, until=until))
 
 
 def test_a_pack_is_verified_supplied_once_and_taken_back_in_time(client, packs, clock):
@@ -88,8 +88,8 @@ def test_what_was_scanned_offline_is_replayed_late_and_its_alert_says_so(client,
     said = client.post("/packs/supply", json=PACK | {"scanned": early, "manual": True}).json()
     (alert,) = raised(packs, clock)
     assert (alert.id, alert.late) == (said["alert"], True)
-    with packs.read() as view:
-        *_, last = history(view, GTIN, "S1")
+    with packs.read() as snapshot:
+        *_, last = history(snapshot, GTIN, "S1")
     assert last.scanned == clock.now - timedelta(hours=5)
     assert last.record["request"]["manual"] is True
 
@@ -100,13 +100,13 @@ def test_the_status_query_never_alerts_counts_or_keeps(client, packs, clock):
     assert (said["hub"], said["severity"]) == ("A3", 2)
     assert "alert" not in said
     assert raised(packs, clock) == []
-    with packs.read() as view:
-        assert list(history(view, GTIN, "S999")) == []
+    with packs.read() as snapshot:
+        assert list(history(snapshot, GTIN, "S999")) == []
 
 
 def test_a_recalled_lot_stops_at_once_and_without_an_alert(client, packs, clock):
-    with packs.write(clock.now) as act:
-        set_lot_state(act, GTIN, "A123", LotState.RECALLED, "particles", now=clock.now, by="qa")
+    with packs.write(clock.now) as tx:
+        set_lot_state(tx, GTIN, "A123", LotState.RECALLED, "particles", now=clock.now, by="qa")
     verdict = client.post("/packs/verify", json=PACK).json()
     assert (verdict["verdict"], verdict["reason"]) == ("STOP", "recalled")
     refused = client.post("/packs/supply", json=PACK)
@@ -133,9 +133,9 @@ def test_a_scanners_text_is_enough(client):
 def test_roles_decide_who_may_export(client, packs, clock):
     refused = client.post("/packs/export", json=PACK)
     assert (refused.status_code, refused.json()["soap"]) == (403, "NMVS_FE_BR_01")
-    with packs.write(clock.now) as act:
+    with packs.write(clock.now) as tx:
         who = Who(client="till-1", role=Role.WHOLESALER, location="W1", authorisation="W")
-        register(act, who, by="admin")
+        register(tx, who, by="admin")
     assert client.post("/packs/export", json=PACK).json()["state"] == "Exported"
     assert client.post("/packs/verify", json=PACK).json()["reason"] == "exported"
 
@@ -145,12 +145,12 @@ def test_every_decision_can_be_taken_again_years_later(client, packs, clock):
     client.post("/packs/supply", json=PACK)
     client.post("/packs/undo", json=PACK)
     clock.now += timedelta(days=2000)
-    with packs.read() as view:
-        done = list(history(view, GTIN, "S1"))
+    with packs.read() as snapshot:
+        done = list(history(snapshot, GTIN, "S1"))
         assert [one.result for one in done] == ["done", "already-in-state", "done"]
         for past in done:
             assert past.rules == shipped().sha256
-            then, again = replay(view, past)
+            then, again = replay(snapshot, past)
             assert then == again
 
 

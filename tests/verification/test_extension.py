@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from epcis.ledger.entry import LeafKind
-from epcis.ledger.tables import ledger_entry
-from verification.tables import batch
+from epcis.ledger.ledger_tables import ledger_entry
+from verification.registry.pack_tables import batch
 
 GTIN, LOT, SERIAL = "05901234123457", "A123", "S1"
 LATER = datetime(2027, 8, 1, 12, tzinfo=UTC)
@@ -71,8 +71,8 @@ def test_each_change_is_an_entry_of_the_log(desk, packs):
     later = {"expiry": "2028-01-31", "reference": "Notice 2027/20"}
     for one in (ONE, ONE | later):
         desk.post("/verify/extensions", json=[one])
-    with packs.read() as view:
-        rows = view.connection.execute(
+    with packs.read() as snapshot:
+        rows = snapshot.connection.execute(
             ledger_entry.select().where(ledger_entry.c.kind == int(LeafKind.REGISTER))
         )
         told = [json.loads(bytes(row.confidential))["row"] for row in rows]
@@ -99,9 +99,9 @@ def test_what_makes_no_sense_changes_nothing(desk, more, word):
 def test_an_earlier_day_is_no_extension(desk, packs, clock):
     row = dict.fromkeys(("code", "lot", "expiry", "markets", "serial_shape", "owner"), "")
     numbers = dict.fromkeys(("product_version", "packs", "uploaded_us"), 1)
-    with packs.write(clock.now - timedelta(days=1)) as act:
+    with packs.write(clock.now - timedelta(days=1)) as tx:
         told = {"code": GTIN, "lot": LOT, "expiry": "2028-05-31"}
-        act.connection.execute(batch.insert().values(**row | numbers | told))
+        tx.connection.execute(batch.insert().values(**row | numbers | told))
     answer = desk.post("/verify/extensions", json=[ONE])
     assert (answer.status_code, "recall it" in answer.json()["detail"]) == (422, True)
 

@@ -13,11 +13,11 @@ import httpx
 import pytest
 import uvicorn
 
-from epcis.store.database import Store
+from epcis.database.transactions import Store
+from verification.decision.verdict import Word
 from verification.fmd.operation import Operation, PackRequest
-from verification.peers import Found, Patience, Peer, Peers
+from verification.fmd.peers import Found, Patience, Peer, Peers
 from verification.settings import VerificationSettings
-from verification.verdict import Word
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 FOREIGN = {"gtin": "04150037528643", "serial": "F1", "lot": "X1", "expiry": "270531"}
@@ -56,9 +56,9 @@ def abroad(tmp_path, clock, put_pack, put_product, make_app, make_holder):  # no
     """Another country's repository, running, which knows the foreign pack."""
     store = Store.open(str(tmp_path / "abroad.db"))
     store.create_all()
-    with store.write(NOW) as act:
-        put_product(act, FOREIGN["gtin"])
-        put_pack(act, "F1", gtin=FOREIGN["gtin"], lot="X1")
+    with store.write(NOW) as tx:
+        put_product(tx, FOREIGN["gtin"])
+        put_pack(tx, "F1", gtin=FOREIGN["gtin"], lot="X1")
     with Running(make_app(store, clock, make_holder())) as url:
         yield url
     store.close()

@@ -8,12 +8,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from verification import offline, returns
-from verification.anomalies import of_client, of_pack
-from verification.history import Past
-from verification.registry import set_lot_state
-from verification.returns import Decision
-from verification.verdict import Asked, Facts, KnownPack, LotState, PackState, verdict
+from verification.alerts.anomalies import of_client, of_pack
+from verification.decision.verdict import Asked, Facts, KnownPack, LotState, PackState, verdict
+from verification.offline import offline_snapshot
+from verification.registry.history import Past
+from verification.registry.pack_registry import set_lot_state
+from verification.returns import saleable_return
+from verification.returns.saleable_return import Decision
 from verification.vrs.ask import Heard
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -43,18 +44,18 @@ def own(state=PackState.ACTIVE, expiry=date(2027, 5, 31), **more):
     ],
 )
 def test_a_return_is_resold_only_when_everything_says_yes(ours, partner, sold, decision):
-    assert returns.decide(ours, partner, we_sold_it=sold)[0] is decision
+    assert saleable_return.decide(ours, partner, we_sold_it=sold)[0] is decision
 
 
 def test_the_proof_is_kept_for_the_resale(store):
-    with store.write(NOW) as act:
-        kept = returns.keep(act, own(), YES, we_sold_it=True)
-    with store.read() as view:
-        found, proof = returns.proof_for_resale(view, GTIN, "S1")
+    with store.write(NOW) as tx:
+        kept = saleable_return.keep(tx, own(), YES, we_sold_it=True)
+    with store.read() as snapshot:
+        found, proof = saleable_return.proof_for_resale(snapshot, GTIN, "S1")
         assert found == kept
         assert proof["partner"]["verified"] is True
         with pytest.raises(LookupError):
-            returns.proof_for_resale(view, GTIN, "S2")
+            saleable_return.proof_for_resale(snapshot, GTIN, "S2")
 
 
 def row(minutes=0, serial="S1", operation="verify", result="genuine", place="P1"):
@@ -95,13 +96,13 @@ def test_bursts_and_probing():
 def test_a_till_without_a_line_stops_what_was_stopped(packs, put_pack):
     key = Ed25519PrivateKey.generate()
     pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    with packs.write(NOW) as act:
+    with packs.write(NOW) as tx:
         for number in range(500):
-            put_pack(act, f"X{number}", state="Supplied")
-        set_lot_state(act, GTIN, "BAD", LotState.RECALLED, "x", now=NOW, by="qa")
-    with packs.read() as view:
-        sealed = offline.seal(offline.take(view, NOW), key)
-    snapshot = offline.open_snapshot(sealed, pem)
+            put_pack(tx, f"X{number}", state="Supplied")
+        set_lot_state(tx, GTIN, "BAD", LotState.RECALLED, "x", now=NOW, by="qa")
+    with packs.read() as snapshot:
+        sealed = offline_snapshot.seal(offline_snapshot.take(snapshot, NOW), key)
+    snapshot = offline_snapshot.open_snapshot(sealed, pem)
     assert all(snapshot.stops(GTIN, f"X{number}", None, NOW) == "pack" for number in range(500))
     assert snapshot.stops(GTIN, "S1", "BAD", NOW) == "lot"
     assert snapshot.stops(GTIN, "S1", "A123", NOW + timedelta(days=4)) == "stale"
@@ -111,8 +112,8 @@ def test_a_till_without_a_line_stops_what_was_stopped(packs, put_pack):
     for at in (10, len(sealed) // 2, len(sealed) - 5):
         broken = bytearray(sealed)
         broken[at] ^= 1
-        with pytest.raises(offline.SnapshotRefusedError):
-            offline.open_snapshot(bytes(broken), pem)
+        with pytest.raises(offline_snapshot.SnapshotRefusedError):
+            offline_snapshot.open_snapshot(bytes(broken), pem)
 
 
 def test_the_snapshot_over_http(client, app):

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from epcis.desk import Problem
-from verification.rounds import Rounds
+from epcis.http_context import Problem
+from verification.answering.batch_queue import BatchQueue
 
 ANSWER_S_MAX = 20
 
@@ -40,7 +40,7 @@ class Doubling:
 
 def ask(lanes, questions, **limits):
     """Run an asynchronous story with rounds over these lanes."""
-    rounds = Rounds(lanes, **limits)
+    rounds = BatchQueue(lanes, **limits)
 
     async def story():
         return await asyncio.wait_for(questions(rounds), ANSWER_S_MAX)

@@ -9,16 +9,16 @@ from urllib.parse import urlencode
 
 import pytest
 
-from epcis.desk import Caller
+from epcis.http_context import Caller
+from verification.decision.restrictions import current_restrictions
+from verification.decision.verdict import LotState
 from verification.fmd.operation import Operation, PackRequest
 from verification.fmd.perform import query
-from verification.participants import who_is
-from verification.registry import set_lot_state
+from verification.registry.pack_registry import set_lot_state
+from verification.registry.participants import who_is
 from verification.routes import status
 from verification.routes.reply import told_json
 from verification.settings import VerificationSettings
-from verification.stops import current_stops
-from verification.verdict import LotState
 
 GTIN, EXPIRY = "05901234123457", date(2027, 5, 31)
 PHARMACY = Caller("till-1", frozenset({"verify"}), None, "10.0.0.1")
@@ -31,10 +31,10 @@ CALLERS = (PHARMACY, Caller("till-2", frozenset({"verify"}), "/414/0366666000014
 @pytest.fixture
 def stock(packs, put_pack, clock):
     """Packs S1 to S5 and some whose serial numbers are hard to write."""
-    with packs.write(clock.now) as act:
+    with packs.write(clock.now) as tx:
         for number, serial in enumerate(SERIALS[2:-1]):
             more = {"lot": "B7"} if number % 2 else {"expiry": None if number else EXPIRY}
-            put_pack(act, serial, **more)
+            put_pack(tx, serial, **more)
     return packs
 
 
@@ -49,9 +49,9 @@ def engines_answer(store, asked, caller, now):
         expiry=day[asked["expiry"]],
     )
     settings = VerificationSettings()
-    with store.read() as view:
-        who = who_is(current_stops(view), caller, settings)
-        return told_json(query(view, request, who, settings.rule_pack, now))
+    with store.read() as snapshot:
+        who = who_is(current_restrictions(snapshot), caller, settings)
+        return told_json(query(snapshot, request, who, settings.rule_pack, now))
 
 
 def something_happens(chance, client, store, clock):
@@ -63,8 +63,8 @@ def something_happens(chance, client, store, clock):
             client.post("/packs/" + chance.choice(("supply", "lock", "undo", "stolen")), json=pack)
         case 2:
             state = chance.choice((LotState.HELD, LotState.ACTIVE))
-            with store.write(clock.now) as act:
-                set_lot_state(act, GTIN, "A123", state, "?", now=clock.now, by="qa")
+            with store.write(clock.now) as tx:
+                set_lot_state(tx, GTIN, "A123", state, "?", now=clock.now, by="qa")
 
 
 @pytest.fixture(params=[1, status.SITUATIONS_MAX])

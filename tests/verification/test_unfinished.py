@@ -8,26 +8,26 @@ from datetime import UTC, date, datetime, timedelta
 
 import httpx
 
-from verification import returns
+from verification.decision.verdict import Asked, verdict
+from verification.decision.verify import facts
 from verification.fmd import bulk
 from verification.fmd.operation import Operation, PackRequest, Who
 from verification.fmd.rulepack import shipped
-from verification.returns import Decision
+from verification.returns import saleable_return
+from verification.returns.saleable_return import Decision
 from verification.settings import VerificationSettings
-from verification.unfinished import run_unfinished
-from verification.verdict import Asked, verdict
-from verification.verify import facts
 from verification.vrs import ask
 from verification.vrs.ask import Heard, Outgoing
 from verification.vrs.directory import hand_out, take_over
+from verification.vrs.unfinished import run_unfinished
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 def test_an_interrupted_bulk_is_finished_at_the_next_start(packs, clock):
     wanted = [PackRequest(operation=Operation.SUPPLY, code="05901234123457", serial="S1")]
-    with packs.write(NOW) as act:
-        bulk_id = bulk.submit(act, wanted, Who(client="till-1", location="P1"), shipped())
+    with packs.write(NOW) as tx:
+        bulk_id = bulk.submit(tx, wanted, Who(client="till-1", location="P1"), shipped())
 
     async def start_and_stop():
         stop = asyncio.Event()
@@ -35,8 +35,8 @@ def test_an_interrupted_bulk_is_finished_at_the_next_start(packs, clock):
         await run_unfinished(packs, clock, stop, VerificationSettings())
 
     asyncio.run(start_and_stop())
-    with packs.read() as view:
-        assert bulk.progress(view, bulk_id).finished is not None
+    with packs.read() as snapshot:
+        assert bulk.progress(snapshot, bulk_id).finished is not None
 
 
 def test_a_return_that_waited_is_settled_by_the_partners_late_answer(packs, clock):
@@ -50,11 +50,11 @@ def test_a_return_that_waited_is_settled_by_the_partners_late_answer(packs, cloc
     )
     asked = Asked("05901234123457", "S1", "A123", date(2027, 5, 31))
     silent = Heard(answered=False, status=504, why_not="no answer")
-    with packs.write(NOW) as act:
-        ask.keep(act, question, silent)
-        own = verdict(facts(act, asked), NOW)
-        first = returns.keep(act, own, silent, we_sold_it=True, question=question.corr_uuid)
-        take_over(act, directory(question.gtin), "hub")
+    with packs.write(NOW) as tx:
+        ask.keep(tx, question, silent)
+        own = verdict(facts(tx, asked), NOW)
+        first = saleable_return.keep(tx, own, silent, we_sold_it=True, question=question.corr_uuid)
+        take_over(tx, directory(question.gtin), "hub")
     assert waiting(packs) == [first.id]
     clock.now += timedelta(minutes=11)
     responder = httpx.MockTransport(lambda request: httpx.Response(200, json=yes(request)))
@@ -64,16 +64,16 @@ def test_a_return_that_waited_is_settled_by_the_partners_late_answer(packs, cloc
             return await ask.ask_again(packs, ask.Requester(http), clock.now)
 
     assert asyncio.run(ask_once_more()) == 1
-    with packs.write(clock.now) as act:
-        (settled,) = returns.settle(act, "")
-        assert returns.settle(act, "") == []
+    with packs.write(clock.now) as tx:
+        (settled,) = saleable_return.settle(tx, "")
+        assert saleable_return.settle(tx, "") == []
     assert (settled.decision, settled.follows) == (Decision.RESELL, first.id)
     assert waiting(packs) == []
 
 
 def waiting(store):
-    with store.read() as view:
-        return [one.id for one in returns.returns_since(view, NOW, only_waiting=True)]
+    with store.read() as snapshot:
+        return [one.id for one in saleable_return.returns_since(snapshot, NOW, only_waiting=True)]
 
 
 def directory(gtin):
@@ -106,5 +106,5 @@ def test_a_directory_file_is_taken_over_when_it_changes(packs, clock, tmp_path):
     for content, known in (("{", 0), (directory("05901234123457").decode(), 1)):
         file.write_text(content)
         asyncio.run(one_turn())
-        with packs.read() as view:
-            assert len(json.loads(hand_out(view))) == known
+        with packs.read() as snapshot:
+            assert len(json.loads(hand_out(snapshot))) == known

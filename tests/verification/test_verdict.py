@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verification.verdict import (
+from verification.decision.verdict import (
     Asked,
     Doubt,
     Facts,

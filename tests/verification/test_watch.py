@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from epcis.desk import Caller
+from epcis.http_context import Caller
 from epcis.ledger.entry import LeafKind
-from epcis.ledger.tables import ledger_entry
-from verification import watch
-from verification.anomalies import DEFAULT_LIMITS
+from epcis.ledger.ledger_tables import ledger_entry
+from verification.alerts import watch
+from verification.alerts.anomalies import DEFAULT_LIMITS
+from verification.alerts.watch import ROWS_A_LOOK_MAX, look
 from verification.fmd.operation import Who
-from verification.participants import register
-from verification.watch import ROWS_A_LOOK_MAX, look
+from verification.registry.participants import register
 
 GTIN = "05901234123457"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -25,9 +25,9 @@ LATER = timedelta(minutes=1)
 @pytest.fixture
 def two_pharmacies(packs):
     """Two clients, each with premises of its own."""
-    with packs.write(NOW) as act:
+    with packs.write(NOW) as tx:
         for name in ("north", "south"):
-            register(act, Who(client=name, location=f"{name} street", authorisation=name), by="qa")
+            register(tx, Who(client=name, location=f"{name} street", authorisation=name), by="qa")
     return packs
 
 
@@ -48,9 +48,9 @@ def looked(store, clock):
 
 
 def kinds(store):
-    with store.read() as view:
+    with store.read() as snapshot:
         span = {"since": NOW - timedelta(days=1), "until": NOW + timedelta(days=30)}
-        return sorted(one.kind for one in watch.anomalies(view, **span))
+        return sorted(one.kind for one in watch.anomalies(snapshot, **span))
 
 
 def test_a_copy_is_found_and_told_once(two_pharmacies, as_, clock):
@@ -62,9 +62,9 @@ def test_a_copy_is_found_and_told_once(two_pharmacies, as_, clock):
     as_("south", "/packs/verify", serial="S2")
     assert looked(two_pharmacies, clock) == (1, 0)
     assert kinds(two_pharmacies) == ["anomaly.two-places"]
-    with two_pharmacies.read() as view:
+    with two_pharmacies.read() as snapshot:
         entries = select(ledger_entry.c.public).where(ledger_entry.c.kind == int(LeafKind.REGISTER))
-        told = [bytes(one) for one in view.connection.execute(entries).scalars()]
+        told = [bytes(one) for one in snapshot.connection.execute(entries).scalars()]
     assert sum(b'"anomaly"' in one for one in told) == 1
 
 

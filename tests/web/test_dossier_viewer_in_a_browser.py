@@ -13,7 +13,7 @@ from compliance.dossier import Period, export
 from compliance.dossier.redaction import shipped
 from compliance.seal import Keys
 from epcis.capture import record
-from epcis.store.database import Store
+from epcis.database.transactions import Store
 from tests.compliance.test_dossier import NOW, STORY
 
 pytestmark = pytest.mark.browser
@@ -26,8 +26,8 @@ def dossier(tmp_path: Path) -> Path:
     """A dossier for the public, and its page unpacked beside it."""
     store = Store.open(str(tmp_path / "packtrail.db"))
     store.create_all()
-    with store.write(NOW) as act:
-        record(act, STORY)
+    with store.write(NOW) as tx:
+        record(tx, STORY)
     path = tmp_path / "day.asice"
     keys = Keys.open(tmp_path / "keys", "open sesame")
     export(store, RECORDED, path, keys, now=NOW, by="inspector", profile=shipped("public"))

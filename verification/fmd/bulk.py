@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy import exists, select, update
 
-from epcis.store.columns import microseconds, moment_of
+from epcis.database.columns import microseconds, moment_of
 from verification.fmd.operation import PackRequest, Who
 from verification.fmd.perform import Answer, perform
-from verification.tables import bulk, bulk_part
+from verification.registry.pack_tables import bulk, bulk_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from epcis.store.database import Act, Store, View
+    from epcis.database.transactions import Snapshot, Store, Transaction
     from verification.fmd.rulepack import RulePack
 
 PART_PACKS = 500
@@ -61,24 +61,24 @@ class Progress:
         return self.finished or self.received + timedelta(seconds=left + 1)
 
 
-def submit(act: Act, requests: Sequence[PackRequest], who: Who, rules: RulePack) -> str:
+def submit(tx: Transaction, requests: Sequence[PackRequest], who: Who, rules: RulePack) -> str:
     """Take in a bulk; returns the id its results are fetched by. Raises `TooManyError`."""
     if not 1 <= len(requests) <= rules.bulk_items_max:
         raise TooManyError(
             f"a bulk has 1 to {rules.bulk_items_max} packs, this has {len(requests)}"
         )
-    if len(list(unfinished(act, client=who.client))) >= WAITING_MAX:
+    if len(list(unfinished(tx, client=who.client))) >= WAITING_MAX:
         raise TooManyError(f"{WAITING_MAX} bulks of yours are not finished; wait for one of them")
     bulk_id = secrets.token_hex(16)
-    act.connection.execute(
+    tx.connection.execute(
         bulk.insert().values(
             id=bulk_id,
             client=who.client,
             who=msgspec.json.encode(who).decode(),
             total=len(requests),
             done=0,
-            received_us=microseconds(act.now),
-            expires_us=microseconds(act.now + timedelta(days=KEPT_DAYS)),
+            received_us=microseconds(tx.now),
+            expires_us=microseconds(tx.now + timedelta(days=KEPT_DAYS)),
         )
     )
     rows = [
@@ -94,7 +94,7 @@ def submit(act: Act, requests: Sequence[PackRequest], who: Who, rules: RulePack)
         }
         for part, start in enumerate(range(0, len(requests), PART_PACKS))
     ]
-    act.connection.execute(bulk_part.insert(), rows)
+    tx.connection.execute(bulk_part.insert(), rows)
     return bulk_id
 
 
@@ -121,8 +121,8 @@ def work_off(store: Store, bulk_id: str, clock: Callable[[], datetime], rules: R
 def _must_keep_order(store: Store, bulk_id: str) -> bool:
     """Whether what is left of a bulk names a pack or a client's transaction twice."""
     said: list[object] = []
-    with store.read() as view:
-        parts = view.connection.execute(
+    with store.read() as snapshot:
+        parts = snapshot.connection.execute(
             select(bulk_part.c.requests).where(
                 bulk_part.c.bulk == bulk_id, bulk_part.c.answers.is_(None)
             )
@@ -152,8 +152,8 @@ def _work_off_part(
     in_order: bool,
 ) -> bool:
     """Perform the next part that nobody else performs; False where none is left."""
-    with store.write(clock()) as act:
-        row = act.connection.execute(
+    with store.write(clock()) as tx:
+        row = tx.connection.execute(
             select(bulk_part.c.part, bulk_part.c.requests)
             .where(bulk_part.c.bulk == bulk_id, bulk_part.c.answers.is_(None))
             .order_by(bulk_part.c.part)
@@ -162,16 +162,16 @@ def _work_off_part(
         ).first()
         if row is None:
             return False
-        text = act.connection.execute(select(bulk.c.who).where(bulk.c.id == bulk_id)).scalar_one()
+        text = tx.connection.execute(select(bulk.c.who).where(bulk.c.id == bulk_id)).scalar_one()
         who = msgspec.json.decode(text, type=Who)
         requests = msgspec.json.decode(bytes(row.requests), type=list[PackRequest])
-        answers = perform(act, [(request, who) for request in requests], rules)
-        act.connection.execute(
+        answers = perform(tx, [(request, who) for request in requests], rules)
+        tx.connection.execute(
             update(bulk_part)
             .where(bulk_part.c.bulk == bulk_id, bulk_part.c.part == row.part)
             .values(answers=msgspec.json.encode(answers))
         )
-        act.connection.execute(
+        tx.connection.execute(
             update(bulk).where(bulk.c.id == bulk_id).values(done=bulk.c.done + len(requests))
         )
         # A crash before the commit leaves the part undone, after it answered: never half.
@@ -181,25 +181,25 @@ def _work_off_part(
 def _finish(store: Store, bulk_id: str, clock: Callable[[], datetime]) -> None:
     """Mark a bulk as finished, unless somebody else still works on a part of it."""
     left = exists().where(bulk_part.c.bulk == bulk_id, bulk_part.c.answers.is_(None))
-    with store.write(clock()) as act:
-        act.connection.execute(
+    with store.write(clock()) as tx:
+        tx.connection.execute(
             update(bulk)
             .where(bulk.c.id == bulk_id, bulk.c.finished_us.is_(None), ~left)
-            .values(finished_us=microseconds(act.now))
+            .values(finished_us=microseconds(tx.now))
         )
 
 
-def unfinished(view: View, *, client: str | None = None) -> Iterator[str]:
+def unfinished(snapshot: Snapshot, *, client: str | None = None) -> Iterator[str]:
     """Ids of bulks that are not finished, oldest first; what to resume after a restart."""
     wanted = select(bulk.c.id).where(bulk.c.finished_us.is_(None)).order_by(bulk.c.received_us)
     if client is not None:
         wanted = wanted.where(bulk.c.client == client)
-    yield from view.connection.execute(wanted).scalars()
+    yield from snapshot.connection.execute(wanted).scalars()
 
 
-def progress(view: View, bulk_id: str) -> Progress | None:
+def progress(snapshot: Snapshot, bulk_id: str) -> Progress | None:
     """How far a bulk is; None where there is none with this id."""
-    row = view.connection.execute(select(bulk).where(bulk.c.id == bulk_id)).first()
+    row = snapshot.connection.execute(select(bulk).where(bulk.c.id == bulk_id)).first()
     if row is None:
         return None
     return Progress(
@@ -213,9 +213,9 @@ def progress(view: View, bulk_id: str) -> Progress | None:
     )
 
 
-def answers_of(view: View, bulk_id: str) -> Iterator[Answer]:
+def answers_of(snapshot: Snapshot, bulk_id: str) -> Iterator[Answer]:
     """The answers of a bulk so far, in the order of its packs."""
-    parts = view.connection.execute(
+    parts = snapshot.connection.execute(
         select(bulk_part.c.answers)
         .where(bulk_part.c.bulk == bulk_id, bulk_part.c.answers.is_not(None))
         .order_by(bulk_part.c.part)
@@ -226,8 +226,8 @@ def answers_of(view: View, bulk_id: str) -> Iterator[Answer]:
 
 def resume(store: Store, clock: Callable[[], datetime], rules: RulePack) -> int:
     """Finish every bulk that an end of the server interrupted; returns how many there were."""
-    with store.read() as view:
-        waiting = list(unfinished(view))
+    with store.read() as snapshot:
+        waiting = list(unfinished(snapshot))
     for bulk_id in waiting:
         work_off(store, bulk_id, clock, rules)
     return len(waiting)

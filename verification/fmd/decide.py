@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from verification.decision.verdict import PackState
 from verification.fmd import cause
-from verification.fmd.operation import Operation, Standing, standing
+from verification.fmd.operation import MatrixRow, Operation, standing
 from verification.fmd.result import SPELLINGS, Result, rest_code, soap_code
 from verification.fmd.rulepack import Ruling
-from verification.verdict import PackState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +58,7 @@ def decide(request: PackRequest, who: Who, known: Known, rules: RulePack, now: d
     return msgspec.structs.replace(outcome, alert=True) if alert else outcome
 
 
-_UPPER = (Standing.EXPIRED, Standing.RECALLED, Standing.WITHDRAWN, Standing.HELD)
+_UPPER = (MatrixRow.EXPIRED, MatrixRow.RECALLED, MatrixRow.WITHDRAWN, MatrixRow.HELD)
 _STATE_RESULTS = frozenset(
     {
         Result.ALREADY_IN_STATE,
@@ -69,10 +69,10 @@ _STATE_RESULTS = frozenset(
     }
 )
 _BLOCKED = {
-    Standing.EXPIRED: Result.EXPIRED,
-    Standing.RECALLED: Result.RECALLED,
-    Standing.WITHDRAWN: Result.WITHDRAWN,
-    Standing.HELD: Result.HELD,
+    MatrixRow.EXPIRED: Result.EXPIRED,
+    MatrixRow.RECALLED: Result.RECALLED,
+    MatrixRow.WITHDRAWN: Result.WITHDRAWN,
+    MatrixRow.HELD: Result.HELD,
 }
 
 
@@ -132,7 +132,7 @@ def _change(case: _Case, pack: PackRecord, wish: PackState) -> Outcome:
     above = standing(case.known, case.now)
     if above in _UPPER and rules.ruling(above, wish) is Ruling.BLOCKED:
         return Outcome(result=_BLOCKED[above])
-    ruling = rules.ruling(Standing(pack.state.value), wish)
+    ruling = rules.ruling(MatrixRow(pack.state.value), wish)
     if ruling in _CONDITIONAL:
         return _CONDITIONAL[ruling](case, pack)
     if ruling is Ruling.OK:

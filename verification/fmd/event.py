@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from epcis.model import ObjectEvent, Place
-from verification import history
 from verification.fmd.operation import Operation
+from verification.registry import history
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

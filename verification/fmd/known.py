@@ -6,39 +6,41 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from epcis.store.columns import moment_of
-from epcis.store.columns import pack_key as packed
-from epcis.store.life import time_of_moment
-from verification import history
+from epcis.database.columns import moment_of
+from epcis.database.columns import pack_key as packed
+from epcis.store.item_state import time_of_moment
+from verification.decision.recorded import look
+from verification.decision.verdict import LotState
+from verification.decision.verify import day_of, is_known_product, state_by_events, state_of
 from verification.fmd import cause
 from verification.fmd.cause import Cause
 from verification.fmd.operation import Known, PackRecord
-from verification.recorded import look
-from verification.tables import batch, pack
-from verification.verdict import LotState
-from verification.verify import day_of, is_known_product, state_by_events, state_of
+from verification.registry import history
+from verification.registry.pack_tables import batch, pack
 
 if TYPE_CHECKING:
-    from epcis.store.database import View
+    from epcis.database.transactions import Snapshot
+    from verification.decision.recorded import Recorded
+    from verification.decision.restrictions import Restrictions
     from verification.fmd.operation import PackRequest
-    from verification.recorded import Recorded
-    from verification.stops import Stops
 
 
-def known_of(view: View, request: PackRequest, market: str) -> Known:
+def known_of(snapshot: Snapshot, request: PackRequest, market: str) -> Known:
     """The facts of one request in one market."""
-    stops, (row,) = look(view, [(request.code, request.serial)])
-    return known_from(view, request, market, stops, row)
+    stops, (row,) = look(snapshot, [(request.code, request.serial)])
+    return known_from(snapshot, request, market, stops, row)
 
 
-def known_from(view: View, request: PackRequest, market: str, stops: Stops, row: Recorded) -> Known:
+def known_from(
+    snapshot: Snapshot, request: PackRequest, market: str, stops: Restrictions, row: Recorded
+) -> Known:
     """The facts of one request about a pack that was looked up."""
     code = request.code
     record = _record(row) if row.is_known else None
     lot = request.lot or (record.lot if record else None)
     exempt = stops.is_exempt(code, lot, market)
     if record is None:
-        return _without_pack(view, request, exempt=exempt)
+        return _without_pack(snapshot, request, exempt=exempt)
     lot_state = stops.lot(code, record.lot, market)
     if lot_state is LotState.ACTIVE and row.disposition == "recalled":
         lot_state = LotState.RECALLED
@@ -53,53 +55,53 @@ def known_from(view: View, request: PackRequest, market: str, stops: Stops, row:
     )
 
 
-def meant_serial(view: View, request: PackRequest) -> Cause:
+def meant_serial(snapshot: Snapshot, request: PackRequest) -> Cause:
     """How an unknown serial came about, where a known one is its likely original."""
     by_text = {other: why for why, other in cause.candidates(request.serial)}
     if not by_text:
         return Cause.NONE
     keys = {packed(history.pack_key(request.code, other)): other for other in by_text}
-    marks = ",".join(["?" if view.is_sqlite else "%s"] * len(keys))
+    marks = ",".join(["?" if snapshot.is_sqlite else "%s"] * len(keys))
     found = [
         keys[bytes(row[0])]
-        for row in view.driver.execute(
+        for row in snapshot.driver.execute(
             f"SELECT key FROM item_key WHERE key IN ({marks})",  # noqa: S608  # marks only
             tuple(keys),
         )
     ]
-    rows = view.connection.execute(
+    rows = snapshot.connection.execute(
         select(pack.c.serial).where(pack.c.code == request.code, pack.c.serial.in_(by_text))
     )
     found += [serial for (serial,) in rows]
     return next((why for other, why in by_text.items() if other in found), Cause.NONE)
 
 
-def _without_pack(view: View, request: PackRequest, *, exempt: bool) -> Known:
-    lot_row = _batch(view, request.code, request.lot)
-    lot_known = lot_row is not None or _is_lot_told(view, request.code, request.lot)
+def _without_pack(snapshot: Snapshot, request: PackRequest, *, exempt: bool) -> Known:
+    lot_row = _batch(snapshot, request.code, request.lot)
+    lot_known = lot_row is not None or _is_lot_told(snapshot, request.code, request.lot)
     return Known(
-        product=is_known_product(view, request.code),
+        product=is_known_product(snapshot, request.code),
         exempt=exempt,
         lot=lot_known,
         serial_shape=lot_row.serial_shape if lot_row is not None else "",
     )
 
 
-def _batch(view: View, code: str, lot: str | None) -> Any:  # noqa: ANN401  # a row of batch
+def _batch(snapshot: Snapshot, code: str, lot: str | None) -> Any:  # noqa: ANN401  # a row of batch
     if lot is None:
         return None
     where = (batch.c.code == code, batch.c.lot == lot)
-    return view.connection.execute(select(batch.c.serial_shape).where(*where)).first()
+    return snapshot.connection.execute(select(batch.c.serial_shape).where(*where)).first()
 
 
-def _is_lot_told(view: View, code: str, lot: str | None) -> bool:
-    mark = "?" if view.is_sqlite else "%s"
+def _is_lot_told(snapshot: Snapshot, code: str, lot: str | None) -> bool:
+    mark = "?" if snapshot.is_sqlite else "%s"
     statement = (
         f"SELECT 1 FROM lot WHERE gtin = {mark} AND code = {mark}"  # noqa: S608  # marks only
         f" UNION ALL SELECT 1 FROM pack WHERE code = {mark} AND lot = {mark} LIMIT 1"
     )
     values = (code, lot, code, lot)
-    return lot is not None and view.driver.execute(statement, values).fetchone() is not None
+    return lot is not None and snapshot.driver.execute(statement, values).fetchone() is not None
 
 
 def _record(row: Recorded) -> PackRecord:

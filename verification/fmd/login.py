@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
 
-from epcis.desk import Caller
-from epcis.store.columns import microseconds
-from verification.tables import national_login
+from epcis.database.columns import microseconds
+from epcis.http_context import Caller
+from verification.registry.pack_tables import national_login
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from epcis.store.database import Act, Store, View
+    from epcis.database.transactions import Snapshot, Store, Transaction
 
 FAILURES_MAX = 5
 """Wrong passwords in a row; the last of them locks the user."""
@@ -55,12 +55,19 @@ class RefusedError(Exception):
 
 
 def set_login(  # what a login is made of
-    act: Act, login: str, user: str, password: str, *, client: str, party: str | None, by: str
+    tx: Transaction,
+    login: str,
+    user: str,
+    password: str,
+    *,
+    client: str,
+    party: str | None,
+    by: str,
 ) -> None:
     """Make a login, or give it a new first password; raises `RefusedError`."""
     _need_strength(password)
-    act.connection.execute(delete(national_login).where(*_here(login, user)))
-    act.connection.execute(
+    tx.connection.execute(delete(national_login).where(*_here(login, user)))
+    tx.connection.execute(
         insert(national_login).values(
             login_id=login,
             user_id=user,
@@ -69,15 +76,15 @@ def set_login(  # what a login is made of
             password=_hashed(password),
             is_initial=1,
             failures=0,
-            changed_us=microseconds(act.now),
+            changed_us=microseconds(tx.now),
             by=by,
         )
     )
 
 
-def end_login(act: Act, login: str, user: str) -> bool:
+def end_login(tx: Transaction, login: str, user: str) -> bool:
     """Take a login away; whether there was one."""
-    gone = act.connection.execute(delete(national_login).where(*_here(login, user)))
+    gone = tx.connection.execute(delete(national_login).where(*_here(login, user)))
     return gone.rowcount > 0
 
 
@@ -88,10 +95,10 @@ class Door:
         self._key = secrets.token_bytes(32)
         self._right: OrderedDict[tuple[str, str, str], bytes] = OrderedDict()
 
-    def knows(self, view: View, login: str) -> bool:
+    def knows(self, snapshot: Snapshot, login: str) -> bool:
         """Whether any user of this login may enter."""
         found = select(national_login.c.user_id).where(national_login.c.login_id == login)
-        return view.connection.execute(found.limit(1)).first() is not None
+        return snapshot.connection.execute(found.limit(1)).first() is not None
 
     def enter(
         self, store: Store, now: datetime, given: Credentials, *, changing: bool = False
@@ -100,21 +107,21 @@ class Door:
 
         `changing` lets a first password in, for the one operation that changes it.
         """
-        with store.read() as view:
-            row = _row(view, given)
-            if row is None and not self.knows(view, given.login):
+        with store.read() as snapshot:
+            row = _row(snapshot, given)
+            if row is None and not self.knows(snapshot, given.login):
                 raise RefusedError("NMVS_FE_AU_04", "this client login is not known")
         if row is None:
             raise RefusedError("NMVS_FE_AU_01", "login and user do not match")
         if row.failures >= FAILURES_MAX:
             raise RefusedError("NMVS_FE_AU_02", "this user is locked: ask the operator")
         if not self._is_right(given, row.password):
-            with store.write(now) as act:
-                refused = _failed(act, given)
+            with store.write(now) as tx:
+                refused = _failed(tx, given)
             raise refused
         if row.failures:
-            with store.write(now) as act:
-                _set(act, given, failures=0)
+            with store.write(now) as tx:
+                _set(tx, given, failures=0)
         if row.is_initial and not changing:
             raise RefusedError("NMVS_FE_AU_11", "change the first password before anything else")
         return Caller(row.client, frozenset({"verify"}), row.party, "")
@@ -132,19 +139,19 @@ class Door:
         return True
 
 
-def change_password(act: Act, given: Credentials, new: str) -> None:
+def change_password(tx: Transaction, given: Credentials, new: str) -> None:
     """Operation G445: replace the password that let the caller in; raises `RefusedError`."""
     _need_strength(new)
     if hmac.compare_digest(new.encode(), given.password.encode()):
         raise RefusedError("NMVS_FE_PMS_02", "choose a password that was not used before")
-    _set(act, given, password=_hashed(new), is_initial=0, changed_us=microseconds(act.now))
+    _set(tx, given, password=_hashed(new), is_initial=0, changed_us=microseconds(tx.now))
 
 
-def _failed(act: Act, given: Credentials) -> RefusedError:
+def _failed(tx: Transaction, given: Credentials) -> RefusedError:
     """Count a wrong password; what the caller is told."""
-    row = _row(act, given)
+    row = _row(tx, given)
     failures = (row.failures if row is not None else 0) + 1
-    _set(act, given, failures=failures)
+    _set(tx, given, failures=failures)
     if failures >= FAILURES_MAX:
         return RefusedError("NMVS_FE_AU_05", "too many wrong passwords: this user is locked now")
     return RefusedError("NMVS_FE_AU_10", "the password is wrong")
@@ -158,14 +165,14 @@ def _need_strength(password: str) -> None:
         )
 
 
-def _row(view: View, given: Credentials) -> Any:  # noqa: ANN401  # a row of national_login
+def _row(snapshot: Snapshot, given: Credentials) -> Any:  # noqa: ANN401  # a row of national_login
     where = _here(given.login, given.user)
-    return view.connection.execute(select(national_login).where(*where)).first()
+    return snapshot.connection.execute(select(national_login).where(*where)).first()
 
 
-def _set(act: Act, given: Credentials, **values: Any) -> None:  # noqa: ANN401  # columns
+def _set(tx: Transaction, given: Credentials, **values: Any) -> None:  # noqa: ANN401  # columns
     where = _here(given.login, given.user)
-    act.connection.execute(update(national_login).where(*where).values(**values))
+    tx.connection.execute(update(national_login).where(*where).values(**values))
 
 
 def _here(login: str, user: str) -> tuple[Any, Any]:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-from verification.verdict import LotState, PackState, ProductState
+from verification.decision.verdict import LotState, PackState, ProductState
 
 
 class Role(StrEnum):
@@ -144,7 +144,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The facts came from another market's repository."""
 
 
-class Standing(StrEnum):
+class MatrixRow(StrEnum):
     """The row of the transition matrix: the pack's state, or what stands above it."""
 
     ACTIVE = "Active"
@@ -164,7 +164,7 @@ class Standing(StrEnum):
     WITHDRAWN = "Withdrawn"
 
 
-def standing(known: Known, now: datetime) -> Standing:
+def standing(known: Known, now: datetime) -> MatrixRow:
     """What stands above the pack, else its own state: product, then lot, then expiry, then pack.
 
     >>> from datetime import UTC
@@ -174,15 +174,15 @@ def standing(known: Known, now: datetime) -> Standing:
     """
     assert known.pack is not None, "an unknown pack has no standing"
     if known.product_state is ProductState.WITHDRAWN:
-        return Standing.WITHDRAWN
+        return MatrixRow.WITHDRAWN
     if known.lot_state in (LotState.RECALLED, LotState.CLOSED):
-        return Standing.RECALLED
+        return MatrixRow.RECALLED
     last = known.pack.expiry
     if last is not None and now.date() > max(last, known.extended or last):
-        return Standing.EXPIRED
+        return MatrixRow.EXPIRED
     if known.lot_state is LotState.HELD and known.pack.state is PackState.ACTIVE:
-        return Standing.HELD
+        return MatrixRow.HELD
     return _STANDING[known.pack.state]
 
 
-_STANDING = {state: Standing(state.value) for state in PackState}
+_STANDING = {state: MatrixRow(state.value) for state in PackState}

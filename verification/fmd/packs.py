@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from verification import history
+from verification.decision.recorded import look
 from verification.fmd.known import known_from
-from verification.recorded import look
+from verification.registry import history
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from epcis.store.database import Act
+    from epcis.database.transactions import Transaction
     from verification.fmd.operation import Known, PackRequest
 
 Row = tuple[str | int | None, ...]
@@ -49,15 +49,15 @@ class Packs:
     """
 
     def __init__(
-        self, act: Act, packs: Iterable[tuple[str, str]], transactions: Iterable[str] = ()
+        self, tx: Transaction, packs: Iterable[tuple[str, str]], transactions: Iterable[str] = ()
     ) -> None:
         """Lock and look up packs; `transactions` are names that no other act may answer either."""
-        self._act = act
+        self._tx = tx
         names = list(dict.fromkeys(packs))
-        if not act.is_sqlite:
+        if not tx.is_sqlite:
             keys = [history.pack_key(*name) for name in names]
-            act.driver.execute(_LOCK, ([*keys, *transactions],))
-        self._stops, rows = look(act, names)
+            tx.driver.execute(_LOCK, ([*keys, *transactions],))
+        self._stops, rows = look(tx, names)
         self._rows = dict(zip(names, rows, strict=True))
         self._changed: dict[tuple[str, str], Row] = {}
 
@@ -66,8 +66,8 @@ class Packs:
         name = (request.code, request.serial)
         if name in self._changed:
             self.write()
-            self._stops, (self._rows[name],) = look(self._act, [name])
-        return known_from(self._act, request, market, self._stops, self._rows[name])
+            self._stops, (self._rows[name],) = look(self._tx, [name])
+        return known_from(self._tx, request, market, self._stops, self._rows[name])
 
     def put(self, row: Row) -> None:
         """Give a pack a new row; `write` before the act ends."""
@@ -78,9 +78,9 @@ class Packs:
         if not self._changed:
             return
         rows = self._changed.values()
-        if self._act.is_sqlite:
-            self._act.driver.executemany(_PUT, rows)
+        if self._tx.is_sqlite:
+            self._tx.driver.executemany(_PUT, rows)
         else:
             said = msgspec.json.encode([dict(zip(COLUMNS, row, strict=True)) for row in rows])
-            self._act.driver.execute(_PUT_POSTGRESQL, (said.decode(),))
+            self._tx.driver.execute(_PUT_POSTGRESQL, (said.decode(),))
         self._changed.clear()

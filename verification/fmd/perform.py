@@ -14,10 +14,11 @@ import msgspec
 from sqlalchemy import select
 
 from epcis.capture import record
+from epcis.database.columns import microseconds
 from epcis.ledger.entry import LeafKind
-from epcis.store.columns import microseconds
-from verification import history
-from verification.fmd import alert, cause
+from verification.alerts import alert
+from verification.decision.verdict import PackState, Word
+from verification.fmd import cause
 from verification.fmd.cause import Cause, Hint
 from verification.fmd.decide import Outcome, decide, spell
 from verification.fmd.event import event_of
@@ -26,13 +27,13 @@ from verification.fmd.operation import Known, Operation, PackRequest, Who, stand
 from verification.fmd.packs import Packs
 from verification.fmd.result import SPELLINGS, Result
 from verification.fmd.rulepack import parse
-from verification.tables import client_transaction, rule_pack
-from verification.verdict import PackState, Word
+from verification.registry import history
+from verification.registry.pack_tables import client_transaction, rule_pack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from epcis.store.database import Act, View
+    from epcis.database.transactions import Snapshot, Transaction
     from verification.fmd.packs import Row
     from verification.fmd.rulepack import RulePack
 
@@ -96,33 +97,37 @@ class _Done(NamedTuple):
     answer: Answer
 
 
-def perform(act: Act, requests: Sequence[tuple[PackRequest, Who]], rules: RulePack) -> list[Answer]:
+def perform(
+    tx: Transaction, requests: Sequence[tuple[PackRequest, Who]], rules: RulePack
+) -> list[Answer]:
     """Perform operations one after the other; an answer for each, in order.
 
     All or none is written: a caller that wants each to stand for itself gives each its own act.
     """
     transactions = [f"{who.client} {one.transaction}" for one, who in requests if one.transaction]
-    packs = Packs(act, ((one.code, one.serial) for one, _ in requests), transactions)
+    packs = Packs(tx, ((one.code, one.serial) for one, _ in requests), transactions)
     done: list[_Done] = []
     answers: list[Answer] = []
     for request, who in requests:
-        earlier = _answered_before(act, request, who)
+        earlier = _answered_before(tx, request, who)
         if earlier is not None:
             answers.append(earlier)
             continue
-        one = _perform_one(act, packs, request, who, rules)
+        one = _perform_one(tx, packs, request, who, rules)
         done.append(one)
         answers.append(one.answer)
-        _remember(act, one)
+        _remember(tx, one)
     packs.write()
-    _keep(act, done, rules)
+    _keep(tx, done, rules)
     return answers
 
 
-def query(view: View, request: PackRequest, who: Who, rules: RulePack, now: datetime) -> Answer:
+def query(
+    snapshot: Snapshot, request: PackRequest, who: Who, rules: RulePack, now: datetime
+) -> Answer:
     """The status of a pack without alert, entry or change (Art. 36(f))."""
     quiet = msgspec.structs.replace(request, operation=Operation.VERIFY, alerting=False)
-    return status_of(quiet, who, known_of(view, quiet, who.market), rules, now)
+    return status_of(quiet, who, known_of(snapshot, quiet, who.market), rules, now)
 
 
 def status_of(
@@ -133,19 +138,21 @@ def status_of(
     return answer_of(request, who, known, outcome, rules=rules, now=now)
 
 
-def _perform_one(act: Act, packs: Packs, request: PackRequest, who: Who, rules: RulePack) -> _Done:
+def _perform_one(
+    tx: Transaction, packs: Packs, request: PackRequest, who: Who, rules: RulePack
+) -> _Done:
     known = packs.known(request, who.market)
-    outcome = decide(request, who, known, rules, act.now)
-    hint = hint_of(act, request, who, known, outcome)
-    answer = answer_of(request, who, known, outcome, rules=rules, now=act.now, hint=hint)
+    outcome = decide(request, who, known, rules, tx.now)
+    hint = hint_of(tx, request, who, known, outcome)
+    answer = answer_of(request, who, known, outcome, rules=rules, now=tx.now, hint=hint)
     if outcome.alert:
-        late = is_late(request, act.now, rules)
+        late = is_late(request, tx.now, rules)
         alert_id = alert.raise_alert(
-            act, request, who, result=outcome.result, hub=answer.hub, hint=hint, late=late
+            tx, request, who, result=outcome.result, hub=answer.hub, hint=hint, late=late
         )
         answer = msgspec.structs.replace(answer, alert=alert_id)
     if outcome.becomes or outcome.counts_repeat or outcome.marks_stolen:
-        packs.put(row_after(request, who, known, outcome, act.now))
+        packs.put(row_after(request, who, known, outcome, tx.now))
     return _Done(request, who, known, outcome, answer)
 
 
@@ -156,13 +163,15 @@ def is_late(request: PackRequest, now: datetime, rules: RulePack) -> bool:
     )
 
 
-def hint_of(view: View, request: PackRequest, who: Who, known: Known, outcome: Outcome) -> Hint:
+def hint_of(
+    snapshot: Snapshot, request: PackRequest, who: Who, known: Known, outcome: Outcome
+) -> Hint:
     """What probably lies behind an outcome that is not as wished."""
     if outcome.is_success and outcome.result is Result.DONE:
         return Hint()
     meant = Cause.NONE
     if outcome.result in _UNKNOWN and outcome.alert:
-        meant = meant_serial(view, request)
+        meant = meant_serial(snapshot, request)
     return cause.hint(request, who, known, outcome.result, meant)
 
 
@@ -225,19 +234,19 @@ def row_after(request: PackRequest, who: Who, known: Known, outcome: Outcome, no
     )
 
 
-def _keep(act: Act, done: Sequence[_Done], rules: RulePack) -> None:
+def _keep(tx: Transaction, done: Sequence[_Done], rules: RulePack) -> None:
     """History, log and events of everything that was done in this act."""
     if not done:
         return
-    keep_rules(act, rules)
+    keep_rules(tx, rules)
     for kind in (LeafKind.VERDICT, LeafKind.PACK_OPERATION):
         entries = [_entry(one, rules) for one in done if _leaf_kind(one) is kind]
         if entries:
-            history.keep(act, entries, kind)
+            history.keep(tx, entries, kind)
     groups: dict[tuple[Operation, str, datetime], list[_Done]] = {}
     for one in done:
         if one.outcome.becomes or one.outcome.marks_stolen:
-            at = one.request.scanned or act.now
+            at = one.request.scanned or tx.now
             groups.setdefault((one.request.operation, one.who.location, at), []).append(one)
     events = []
     for (operation, _, at), group in groups.items():
@@ -246,7 +255,7 @@ def _keep(act: Act, done: Sequence[_Done], rules: RulePack) -> None:
             packs = [(one.request.code, one.request.serial) for one in part]
             events.append(event_of(operation, packs, part[0].who, at))
     if events:
-        record(act, events)
+        record(tx, events)
 
 
 def _leaf_kind(one: _Done) -> LeafKind:
@@ -280,13 +289,13 @@ class Record(msgspec.Struct):
     outcome: Outcome
 
 
-def replay(view: View, past: history.Past) -> tuple[Outcome, Outcome]:
+def replay(snapshot: Snapshot, past: history.Past) -> tuple[Outcome, Outcome]:
     """Decide an old operation again under the rules it was decided by: (then, now).
 
     The two are equal, or the record or the rules were tampered with. Raises LookupError where
     the rule pack is not kept here.
     """
-    content = view.connection.execute(
+    content = snapshot.connection.execute(
         select(rule_pack.c.content).where(rule_pack.c.sha256 == past.rules)
     ).scalar()
     if content is None:
@@ -299,22 +308,22 @@ def replay(view: View, past: history.Past) -> tuple[Outcome, Outcome]:
     return kept.outcome, again
 
 
-def keep_rules(act: Act, rules: RulePack) -> None:
+def keep_rules(tx: Transaction, rules: RulePack) -> None:
     """Keep the rule pack's bytes under its name, once."""
-    mark = "?" if act.is_sqlite else "%s"
-    act.driver.execute(
+    mark = "?" if tx.is_sqlite else "%s"
+    tx.driver.execute(
         "INSERT INTO rule_pack (sha256, id, version, content, first_used_us)"  # noqa: S608  # marks only
         f" VALUES ({', '.join([mark] * 5)}) ON CONFLICT DO NOTHING",
-        (rules.sha256, rules.id, rules.version, rules.content, microseconds(act.now)),
+        (rules.sha256, rules.id, rules.version, rules.content, microseconds(tx.now)),
     )
 
 
-def _answered_before(act: Act, request: PackRequest, who: Who) -> Answer | None:
+def _answered_before(tx: Transaction, request: PackRequest, who: Who) -> Answer | None:
     """The answer this client got for this transaction id; another request under it is refused."""
     if request.transaction is None:
         return None
     table = client_transaction.c
-    row = act.connection.execute(
+    row = tx.connection.execute(
         select(table.request_sha256, table.answer).where(
             table.client == who.client, table.id == request.transaction
         )
@@ -336,21 +345,21 @@ def _answered_before(act: Act, request: PackRequest, who: Who) -> Answer | None:
         soap=spelling.soap,
         rest=spelling.rest,
         say=spelling.say,
-        at=act.now,
+        at=tx.now,
         alert=None,
     )
 
 
-def _remember(act: Act, one: _Done) -> None:
+def _remember(tx: Transaction, one: _Done) -> None:
     if one.request.transaction is None:
         return
-    act.connection.execute(
+    tx.connection.execute(
         client_transaction.insert().values(
             client=one.who.client,
             id=one.request.transaction,
             request_sha256=_digest(one.request),
             answer=msgspec.json.encode(one.answer),
-            at_us=microseconds(act.now),
+            at_us=microseconds(tx.now),
         )
     )
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from verification.decision.verdict import PackState
 from verification.fmd.operation import Operation
-from verification.verdict import PackState
 
 
 class Result(StrEnum):

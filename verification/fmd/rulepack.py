@@ -20,8 +20,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from verification.fmd.operation import Operation, Role, Standing
-from verification.verdict import PackState  # noqa: TC001  # msgspec reads the annotations at run time
+from verification.decision.verdict import PackState  # noqa: TC001  # msgspec reads the annotations at run time
+from verification.fmd.operation import MatrixRow, Operation, Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,10 +104,10 @@ class RulePack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
     roles: dict[str, frozenset[Role]]
     """Who may ask for each operation, and for `status`, the query without alert."""
     alerts: dict[str, AlertRule]
-    matrix: dict[Standing, dict[PackState, Ruling]]
+    matrix: dict[MatrixRow, dict[PackState, Ruling]]
     extends: str | None = None
 
-    def ruling(self, standing: Standing, wish: PackState) -> Ruling:
+    def ruling(self, standing: MatrixRow, wish: PackState) -> Ruling:
         """What the matrix says.
 
         >>> shipped().ruling(Standing.DESTROYED, PackState.ACTIVE)

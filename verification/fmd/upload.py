@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy import func, insert, select, update
 
+from epcis.database.columns import microseconds
 from epcis.ledger.entry import LeafKind
-from epcis.store.columns import microseconds
 from schemas.finding import Finding, Severity, Where, is_acceptable
+from verification.decision.verdict import LotState, PackState, ProductState
 from verification.fmd import cause
-from verification.registry import set_lot_state, set_product_state
-from verification.tables import batch, pack, product, product_version, repack_link
-from verification.verdict import LotState, PackState, ProductState
+from verification.registry.pack_registry import set_lot_state, set_product_state
+from verification.registry.pack_tables import batch, pack, product, product_version, repack_link
 from verification.vrs.question import MalformedError, gtin_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from epcis.store.database import Act
+    from epcis.database.transactions import Transaction
     from verification.fmd.operation import Who
     from verification.fmd.rulepack import RulePack
 
@@ -105,13 +105,13 @@ class Uploaded(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[dict[str, object], ...] = ()
 
 
-def upload_product(act: Act, wanted: Product, who: Who) -> Uploaded:
+def upload_product(tx: Transaction, wanted: Product, who: Who) -> Uploaded:
     """Store a new version of a product's master data."""
-    found = [*_product_faults(wanted), *_market_faults(act, wanted, who)]
+    found = [*_product_faults(wanted), *_market_faults(tx, wanted, who)]
     if not is_acceptable(found):
         return _receipt(found)
     table = product.c
-    held = act.connection.execute(select(table.version).where(table.code == wanted.code)).scalar()
+    held = tx.connection.execute(select(table.version).where(table.code == wanted.code)).scalar()
     version = (held or 0) + 1
     details = msgspec.json.encode(wanted).decode()
     values = {
@@ -119,64 +119,66 @@ def upload_product(act: Act, wanted: Product, who: Who) -> Uploaded:
         "version": version,
         "name": wanted.name,
         "details": details,
-        "uploaded_us": microseconds(act.now),
+        "uploaded_us": microseconds(tx.now),
     }
     if held is None:
         owner = who.authorisation
-        act.connection.execute(insert(product).values(code=wanted.code, owner=owner, **values))
+        tx.connection.execute(insert(product).values(code=wanted.code, owner=owner, **values))
     else:
-        act.connection.execute(update(product).where(table.code == wanted.code).values(**values))
-    act.connection.execute(
+        tx.connection.execute(update(product).where(table.code == wanted.code).values(**values))
+    tx.connection.execute(
         insert(product_version).values(
             code=wanted.code,
             version=version,
             details=details,
-            uploaded_us=microseconds(act.now),
+            uploaded_us=microseconds(tx.now),
             by=who.client,
         )
     )
-    _log(act, {"upload": "product", "code": wanted.code, "version": version}, who)
+    _log(tx, {"upload": "product", "code": wanted.code, "version": version}, who)
     return _receipt(found, stored=1, version=version)
 
 
-def upload_batch(act: Act, wanted: Batch, who: Who, rules: RulePack) -> Uploaded:
+def upload_batch(tx: Transaction, wanted: Batch, who: Who, rules: RulePack) -> Uploaded:
     """Store a lot and those of its serial numbers that are new."""
-    found = list(_batch_faults(act, wanted, who, rules))
+    found = list(_batch_faults(tx, wanted, who, rules))
     if not is_acceptable(found):
         return _receipt(found)
-    known = _known_serials(act, wanted)
+    known = _known_serials(tx, wanted)
     fresh = [serial for serial in dict.fromkeys(wanted.serials) if serial not in known]
     counted = len(wanted.serials) - len(fresh)
     if counted:
         found.append(
             _fault("serial-known", f"{counted} serial numbers exist already", "serials", "warning")
         )
-    _store_batch(act, wanted, who, len(fresh))
-    _store_packs(act, wanted, fresh)
+    _store_batch(tx, wanted, who, len(fresh))
+    _store_packs(tx, wanted, fresh)
     for code, lot, doses in wanted.source:
-        found += _link(act, wanted, code, lot, doses)
+        found += _link(tx, wanted, code, lot, doses)
     told = {"upload": "lot", "code": wanted.code, "lot": wanted.lot, "packs": len(fresh)}
-    expiry, at_us = wanted.expiry.isoformat(), microseconds(act.now)
+    expiry, at_us = wanted.expiry.isoformat(), microseconds(tx.now)
     total = packs_sum((serial, wanted.lot, expiry, at_us) for serial in fresh)
-    _log(act, told | {"sum": f"{total:x}"}, who, subject=lot_subject(wanted.code, wanted.lot))
+    _log(tx, told | {"sum": f"{total:x}"}, who, subject=lot_subject(wanted.code, wanted.lot))
     return _receipt(found, stored=len(fresh), rejected=tuple(sorted(known)))
 
 
 def recall_batch(
-    act: Act, code: str, lot: str, *, markets: Sequence[str], reason: str, who: Who
+    tx: Transaction, code: str, lot: str, *, markets: Sequence[str], reason: str, who: Who
 ) -> None:
     """Recall a lot in markets, or everywhere where none is named; it cannot be taken back."""
     for market in markets or ("",):
         set_lot_state(
-            act, code, lot, LotState.RECALLED, reason, now=act.now, by=who.client, market=market
+            tx, code, lot, LotState.RECALLED, reason, now=tx.now, by=who.client, market=market
         )
 
 
-def withdraw_product(act: Act, code: str, *, markets: Sequence[str], reason: str, who: Who) -> None:
+def withdraw_product(
+    tx: Transaction, code: str, *, markets: Sequence[str], reason: str, who: Who
+) -> None:
     """Withdraw a product from markets, or everywhere; it cannot be taken back."""
     for market in markets or ("",):
         set_product_state(
-            act, code, ProductState.WITHDRAWN, reason, market=market, now=act.now, by=who.client
+            tx, code, ProductState.WITHDRAWN, reason, market=market, now=tx.now, by=who.client
         )
 
 
@@ -231,7 +233,7 @@ def _product_faults(wanted: Product) -> Iterator[Finding]:
         yield _fault("missing", "at least one market is needed (A16)", "markets")
 
 
-def _market_faults(act: Act, wanted: Product, who: Who) -> Iterator[Finding]:
+def _market_faults(tx: Transaction, wanted: Product, who: Who) -> Iterator[Finding]:
     countries = {market.country for market in wanted.markets}
     for market in wanted.markets:
         where = f"markets/{market.country}"
@@ -241,10 +243,10 @@ def _market_faults(act: Act, wanted: Product, who: Who) -> Iterator[Finding]:
             yield _fault("missing", "name and address of the holder are missing (A16)", where)
         as_of = market.wholesalers_as_of
         months = WHOLESALERS_FRESH_MONTHS
-        if market.wholesalers and as_of and (act.now.date() - as_of).days > months * 31:
+        if market.wholesalers and as_of and (tx.now.date() - as_of).days > months * 31:
             old = f"the list of wholesalers is older than {months} months"
             yield _fault("wholesalers", old, where, "warning")
-    row = act.connection.execute(
+    row = tx.connection.execute(
         select(product.c.details, product.c.owner).where(product.c.code == wanted.code)
     ).first()
     if row is None:
@@ -256,8 +258,8 @@ def _market_faults(act: Act, wanted: Product, who: Who) -> Iterator[Finding]:
         yield _fault("market-removed", f"market {gone} cannot be removed", "markets")
 
 
-def _batch_faults(act: Act, wanted: Batch, who: Who, rules: RulePack) -> Iterator[Finding]:
-    row = act.connection.execute(select(product).where(product.c.code == wanted.code)).first()
+def _batch_faults(tx: Transaction, wanted: Batch, who: Who, rules: RulePack) -> Iterator[Finding]:
+    row = tx.connection.execute(select(product).where(product.c.code == wanted.code)).first()
     if row is None:
         yield _fault("product-unknown", "upload the product's master data first", "code")
         return
@@ -271,16 +273,16 @@ def _batch_faults(act: Act, wanted: Batch, who: Who, rules: RulePack) -> Iterato
         yield _fault("market", "name at least one market", "markets")
     if not _TEXT_82.match(wanted.lot):
         yield _fault("lot", "a lot has 1 to 20 characters of GS1 charset 82", "lot")
-    if wanted.released is not None and wanted.released < act.now.date():
+    if wanted.released is not None and wanted.released < tx.now.date():
         yield _fault("after-release", "the lot was released before this upload", "released")
-    if wanted.expiry <= (wanted.released or act.now.date()):
+    if wanted.expiry <= (wanted.released or tx.now.date()):
         yield _fault("expiry", "the lot expires before its release", "expiry")
-    yield from _held_batch_faults(act, wanted)
-    yield from _serial_faults(act, wanted, rules)
+    yield from _held_batch_faults(tx, wanted)
+    yield from _serial_faults(tx, wanted, rules)
 
 
-def _held_batch_faults(act: Act, wanted: Batch) -> Iterator[Finding]:
-    held = act.connection.execute(
+def _held_batch_faults(tx: Transaction, wanted: Batch) -> Iterator[Finding]:
+    held = tx.connection.execute(
         select(batch).where(batch.c.code == wanted.code, batch.c.lot == wanted.lot)
     ).first()
     if held is None:
@@ -292,7 +294,7 @@ def _held_batch_faults(act: Act, wanted: Batch) -> Iterator[Finding]:
         yield _fault("market-immutable", "the lot's markets cannot be changed", "markets")
 
 
-def _serial_faults(act: Act, wanted: Batch, rules: RulePack) -> Iterator[Finding]:
+def _serial_faults(tx: Transaction, wanted: Batch, rules: RulePack) -> Iterator[Finding]:
     serials = wanted.serials
     if not 1 <= len(serials) <= SERIALS_MAX:
         yield _fault("serials", f"an upload has 1 to {SERIALS_MAX} serial numbers", "serials")
@@ -307,7 +309,7 @@ def _serial_faults(act: Act, wanted: Batch, rules: RulePack) -> Iterator[Finding
         yield _fault("serial-length", "the serials of a lot have one length", "serials")
     if longest_run(serials) > RUN_MAX:
         yield _fault("sequential", "the serials run in sequence and can be guessed", "serials")
-    issued = act.connection.execute(
+    issued = tx.connection.execute(
         select(func.count())
         .select_from(pack)
         .where(pack.c.code == wanted.code, pack.c.state == PackState.ACTIVE.value)
@@ -321,61 +323,61 @@ def _serial_faults(act: Act, wanted: Batch, rules: RulePack) -> Iterator[Finding
         yield _fault("guessable", what, "serials")
 
 
-def _known_serials(act: Act, wanted: Batch) -> set[str]:
+def _known_serials(tx: Transaction, wanted: Batch) -> set[str]:
     known: set[str] = set()
     serials = list(wanted.serials)
     for start in range(0, len(serials), 500):
         some = serials[start : start + 500]
-        rows = act.connection.execute(
+        rows = tx.connection.execute(
             select(pack.c.serial).where(pack.c.code == wanted.code, pack.c.serial.in_(some))
         )
         known.update(serial for (serial,) in rows)
     return known
 
 
-def _store_batch(act: Act, wanted: Batch, who: Who, packs: int) -> None:
+def _store_batch(tx: Transaction, wanted: Batch, who: Who, packs: int) -> None:
     here = (batch.c.code == wanted.code, batch.c.lot == wanted.lot)
     more = update(batch).where(*here).values(packs=batch.c.packs + packs)
-    if act.connection.execute(more).rowcount:
+    if tx.connection.execute(more).rowcount:
         return
     version = select(product.c.version).where(product.c.code == wanted.code)
-    act.connection.execute(
+    tx.connection.execute(
         insert(batch).values(
             code=wanted.code,
             lot=wanted.lot,
             expiry=wanted.expiry.isoformat(),
-            product_version=act.connection.execute(version).scalar_one(),
+            product_version=tx.connection.execute(version).scalar_one(),
             markets=",".join(sorted(set(wanted.markets))),
             serial_shape=cause.shape(wanted.serials[0]),
             released=wanted.released.isoformat() if wanted.released else None,
             packs=packs,
             owner=who.authorisation,
-            uploaded_us=microseconds(act.now),
+            uploaded_us=microseconds(tx.now),
         )
     )
 
 
-def _store_packs(act: Act, wanted: Batch, serials: Sequence[str]) -> None:
-    since_us, expiry = microseconds(act.now), wanted.expiry.isoformat()
-    statement = _PUT_PACK if act.is_sqlite else _PUT_PACK_POSTGRESQL
+def _store_packs(tx: Transaction, wanted: Batch, serials: Sequence[str]) -> None:
+    since_us, expiry = microseconds(tx.now), wanted.expiry.isoformat()
+    statement = _PUT_PACK if tx.is_sqlite else _PUT_PACK_POSTGRESQL
     rows = [(wanted.code, serial, wanted.lot, expiry, since_us) for serial in serials]
-    act.driver.cursor().executemany(statement, rows)
+    tx.driver.cursor().executemany(statement, rows)
 
 
-def _link(act: Act, wanted: Batch, code: str, lot: str, doses: int) -> Iterator[Finding]:
+def _link(tx: Transaction, wanted: Batch, code: str, lot: str, doses: int) -> Iterator[Finding]:
     """Tie a repack to its source; packs that are still active there are worth a warning (A67)."""
-    act.connection.execute(
+    tx.connection.execute(
         insert(repack_link).values(
             code=wanted.code,
             lot=wanted.lot,
             from_code=code,
             from_lot=lot,
             doses=doses,
-            at_us=microseconds(act.now),
+            at_us=microseconds(tx.now),
         )
     )
     gone = (PackState.CHECKED_OUT.value, PackState.DESTROYED.value)
-    used = act.connection.execute(
+    used = tx.connection.execute(
         select(func.count())
         .select_from(pack)
         .where(pack.c.code == code, pack.c.lot == lot, pack.c.state.in_(gone))
@@ -426,6 +428,6 @@ def packs_sum(packs: Iterable[tuple[str, str | None, str | None, int]]) -> int:
     return total % (1 << 8 * SUM_BYTES)
 
 
-def _log(act: Act, public: dict[str, object], who: Who, subject: bytes = b"") -> None:
+def _log(tx: Transaction, public: dict[str, object], who: Who, subject: bytes = b"") -> None:
     said, by = msgspec.json.encode(public), msgspec.json.encode(who)
-    act.log(LeafKind.MASTER_DATA, said, by, subject=subject)
+    tx.log(LeafKind.MASTER_DATA, said, by, subject=subject)

@@ -57,7 +57,7 @@ class Hypothesis:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ScaledPage:
     """A page at one size, freed of uneven light."""
 
     flat: Levels
@@ -65,7 +65,7 @@ class View:
     """Pixels of the view per pixel of the page."""
 
     @classmethod
-    def of(cls, grey: Grey, scale: float) -> View:
+    def of(cls, grey: Grey, scale: float) -> ScaledPage:
         """The page reduced to `scale`."""
         small = grey
         if scale < 1:
@@ -209,7 +209,7 @@ def scales_for(grey: Grey) -> tuple[float, ...]:
 
 def places_seen(grey: Grey, doubts: list[Corners]) -> list[Hypothesis]:
     """Likely places on a page: where zxing-cpp saw a symbol it could not read, and dense blobs."""
-    views = [View.of(grey, scale) for scale in scales_for(grey)]
+    views = [ScaledPage.of(grey, scale) for scale in scales_for(grey)]
     found = [h for corners in doubts for h in views[0].hypotheses(corners, count=2)]
     for view in views:
         for corners in view.blobs():

@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
-from epcis.desk import Problem, caller_of, store_of
-from verification.answers import OperationWanted
+from epcis.http_context import Problem, caller_of, store_of
+from verification.answering.answers import OperationWanted
+from verification.answering.autocommit_read import autocommit_read
+from verification.decision.restrictions import current_restrictions
 from verification.fmd.perform import Answer
-from verification.glance import glance
 from verification.routes.counter import counter_of
-from verification.stops import current_stops
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.requests import Request
 
+    from verification.decision.restrictions import Restrictions
     from verification.fmd.operation import PackRequest
-    from verification.stops import Stops
 
 BACKGROUND_MAX = 8
 """Bulks worked off at once; more wait for their results to be asked for."""
@@ -37,10 +37,10 @@ async def ask(request: Request, wanted: PackRequest) -> Answer:
     return cast("Answer", told)
 
 
-def stops_of(request: Request) -> Stops:
+def stops_of(request: Request) -> Restrictions:
     """The stops as of now."""
-    with glance(store_of(request)) as view:
-        return current_stops(view)
+    with autocommit_read(store_of(request)) as snapshot:
+        return current_restrictions(snapshot)
 
 
 def in_background(request: Request, work: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401  # passed on

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from epcis.desk import Caller, Problem
-from epcis.store.database import StoreAway, StoreFull
-from verification.answers import (
+from epcis.database.transactions import StoreAway, StoreFull
+from epcis.http_context import Caller, Problem
+from verification.alerts.guessing import until_veiled
+from verification.answering.answers import (
     NotOurs,
     OperationWanted,
     PartnerQuestion,
@@ -22,13 +23,13 @@ from verification.answers import (
     Wanted,
     answer_round,
 )
-from verification.elsewhere import maybe_elsewhere
+from verification.answering.autocommit_read import let_go
+from verification.answering.batch_queue import BatchQueue, TransactionWorker
+from verification.decision.verdict import Reason, Verdict
+from verification.decision.verify import is_known_product
 from verification.fmd.operation import Operation
-from verification.glance import let_go
-from verification.guessing import until_veiled
-from verification.history import utc_text
-from verification.lines import close_lines, lines_of
-from verification.rounds import ActLane, Rounds
+from verification.fmd.peer_lookup import maybe_elsewhere
+from verification.registry.history import utc_text
 from verification.routes.reply import (
     JSON,
     NOT_KEPT,
@@ -41,17 +42,16 @@ from verification.routes.reply import (
 from verification.routes.status import StatusQueries
 from verification.routes.wanted import PackBody, asked_of, request_of
 from verification.settings import settings_of
-from verification.verdict import Reason, Verdict
-from verification.verify import is_known_product
 from verification.vrs.credential import HEADERS, Checked, Outcome, Policy
+from verification.vrs.partner_connections import close_lines, lines_of
 from verification.vrs.question import MalformedError, gln_of, gtin_of, parameters_of, question_of
 from verification.vrs.respond import FailureReason, Response, body_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from epcis.desk import Clock
-    from epcis.store.database import Act, Store
+    from epcis.database.transactions import Store, Transaction
+    from epcis.http_context import Clock
     from verification.vrs.question import Question
 
 _OPERATIONS = {f"/packs/{one.value}": one for one in Operation if one is not Operation.VERIFY}
@@ -70,14 +70,14 @@ class Counter:
         self._clock: Clock = state.clock
         self._settings = settings = settings_of(state)
         lanes = 1 if self._store.is_sqlite else LANES_POSTGRESQL
-        self._rounds: Rounds[Wanted, Told] = Rounds(
-            [ActLane(self._store, self._clock, self._work) for _ in range(lanes)],
+        self._rounds: BatchQueue[Wanted, Told] = BatchQueue(
+            [TransactionWorker(self._store, self._clock, self._work) for _ in range(lanes)],
             waiting_max=settings.waiting_max,
         )
         self._statuses = StatusQueries(self._store, self._clock, settings)
 
-    def _work(self, act: Act, round_: list[Wanted]) -> list[Told]:
-        return answer_round(act, round_, self._settings)
+    def _work(self, tx: Transaction, round_: list[Wanted]) -> list[Told]:
+        return answer_round(tx, round_, self._settings)
 
     async def ask(self, wanted: Wanted) -> Told:
         """The answer to one request, once it is durable."""
@@ -187,8 +187,8 @@ class Counter:
         except MalformedError:
             return Reply(400)
         try:
-            with self._store.read() as view:
-                known = is_known_product(view, gtin)
+            with self._store.read() as snapshot:
+                known = is_known_product(snapshot, gtin)
         except StoreAway as fault:
             return refusal_at(scope["path"], fault)
         body = msgspec.json.encode({"responderGLN": self._settings.responder_gln})

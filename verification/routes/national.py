@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 
-from epcis.desk import Caller, Problem, needs, now_of, store_of
+from epcis.http_context import Caller, Problem, needs, now_of, store_of
 from schemas.finding import Finding, Severity, Where
-from verification import guessing, offline
-from verification.fmd import alert, upload
-from verification.fmd.alert import Status
+from verification.alerts import alert, guessing
+from verification.alerts.alert import Status
+from verification.decision.restrictions import current_restrictions
+from verification.fmd import upload
 from verification.fmd.login import RefusedError, end_login, set_login
 from verification.fmd.operation import Who
-from verification.participants import register, who_is
-from verification.registry import IrreversibleError
+from verification.offline import offline_snapshot
+from verification.registry.pack_registry import IrreversibleError
+from verification.registry.pack_tables import product
+from verification.registry.participants import register, who_is
 from verification.settings import settings_of
-from verification.stops import current_stops
-from verification.tables import product
 
 if TYPE_CHECKING:
-    from epcis.store.database import Act
+    from epcis.database.transactions import Transaction
 
 T = TypeVar("T")
 
@@ -58,8 +59,8 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def product_upload(request: Request, caller: Uploader) -> dict[str, Any]:
     """Upload a product's master data; a new version each time."""
     wanted = await _body(request, upload.Product)
-    with store_of(request).write(now_of(request)) as act:
-        return _receipt(upload.upload_product(act, wanted, _who(act, request, caller)))
+    with store_of(request).write(now_of(request)) as tx:
+        return _receipt(upload.upload_product(tx, wanted, _who(tx, request, caller)))
 
 
 @router.post("/uploads/batch")
@@ -67,9 +68,9 @@ async def batch_upload(request: Request, caller: Uploader) -> dict[str, Any]:
     """Upload a lot with its serial numbers, before its release."""
     wanted = await _body(request, upload.Batch)
     rules = settings_of(request.app.state).rule_pack
-    with store_of(request).write(now_of(request)) as act:
-        who = _who(act, request, caller)
-        return _receipt(upload.upload_batch(act, wanted, who, rules))
+    with store_of(request).write(now_of(request)) as tx:
+        who = _who(tx, request, caller)
+        return _receipt(upload.upload_batch(tx, wanted, who, rules))
 
 
 @router.post("/uploads/recall")
@@ -77,13 +78,13 @@ async def recall_upload(request: Request, caller: Recaller) -> dict[str, Any]:
     """Recall a lot, or withdraw a product, in markets; final."""
     wanted = await _body(request, Recall)
     try:
-        with store_of(request).write(now_of(request)) as act:
-            who = _who(act, request, caller)
+        with store_of(request).write(now_of(request)) as tx:
+            who = _who(tx, request, caller)
             more = {"markets": wanted.markets, "reason": wanted.reason, "who": who}
             if wanted.lot is None:
-                upload.withdraw_product(act, wanted.code, **more)  # type: ignore[arg-type]  # a mapping
+                upload.withdraw_product(tx, wanted.code, **more)  # type: ignore[arg-type]  # a mapping
             else:
-                upload.recall_batch(act, wanted.code, wanted.lot, **more)  # type: ignore[arg-type]  # a mapping
+                upload.recall_batch(tx, wanted.code, wanted.lot, **more)  # type: ignore[arg-type]  # a mapping
     except IrreversibleError as error:
         raise Problem(409, "Cannot be taken back", str(error)) from None
     return {"accepted": True}
@@ -101,19 +102,19 @@ def alert_list(
     if since.tzinfo is None or until.tzinfo is None or not 0 <= (until - since).days <= 31:
         raise Problem(400, "Range not valid", f"name a range of at most {LIST_DAYS_MAX} days, UTC")
     mine = None if "admin" in caller.scopes else caller.name
-    with store_of(request).read() as view:
-        found = alert.alerts(view, since=since, until=until, client=mine, status=status)
+    with store_of(request).read() as snapshot:
+        found = alert.alerts(snapshot, since=since, until=until, client=mine, status=status)
         return [one.as_dict() for one in found]
 
 
 @router.get("/alerts/{alert_id}")
 def alert_one(request: Request, caller: Verifier, alert_id: str) -> dict[str, object]:
     """One alert, to whoever knows its id; its steps to the administrator."""
-    with store_of(request).read() as view:
-        found = alert.alert_of(view, alert_id)
+    with store_of(request).read() as snapshot:
+        found = alert.alert_of(snapshot, alert_id)
         if found is None:
             raise Problem(404, "No such alert", f"there is no alert {alert_id[:40]}")
-        steps = alert.steps_of(view, alert_id) if "admin" in caller.scopes else []
+        steps = alert.steps_of(snapshot, alert_id) if "admin" in caller.scopes else []
         return {**found.as_dict(), "steps": steps}
 
 
@@ -122,9 +123,9 @@ async def alert_step(request: Request, caller: Admin, alert_id: str) -> dict[str
     """Take an alert to its next status."""
     step = await _body(request, Step)
     try:
-        with store_of(request).write(now_of(request)) as act:
+        with store_of(request).write(now_of(request)) as tx:
             return alert.move(
-                act,
+                tx,
                 alert_id,
                 step.status,
                 by=caller.name,
@@ -140,8 +141,8 @@ async def participant(request: Request, caller: Admin, client: str) -> dict[str,
     """Put down the role, premises, licence and market of a client."""
     body = await _body(request, dict[str, Any])
     who = _converted({**body, "client": client}, Who)
-    with store_of(request).write(now_of(request)) as act:
-        register(act, who, by=caller.name)
+    with store_of(request).write(now_of(request)) as tx:
+        register(tx, who, by=caller.name)
     return dict(msgspec.to_builtins(who))
 
 
@@ -158,9 +159,9 @@ async def login_put(request: Request, caller: Admin, login: str, user: str) -> d
     """Give a user of the SOAP family a first password; it must be changed at first use (G445)."""
     body = await _body(request, Login)
     try:
-        with store_of(request).write(now_of(request)) as act:
+        with store_of(request).write(now_of(request)) as tx:
             set_login(
-                act,
+                tx,
                 login,
                 user,
                 body.password,
@@ -177,8 +178,8 @@ async def login_put(request: Request, caller: Admin, login: str, user: str) -> d
 def login_delete(request: Request, caller: Admin, login: str, user: str) -> dict[str, bool]:
     """End a login at once."""
     del caller
-    with store_of(request).write(now_of(request)) as act:
-        if not end_login(act, login, user):
+    with store_of(request).write(now_of(request)) as tx:
+        if not end_login(tx, login, user):
             raise Problem(404, "No such login", f"there is no user {user[:40]} of {login[:40]}")
     return {"ended": True}
 
@@ -186,8 +187,8 @@ def login_delete(request: Request, caller: Admin, login: str, user: str) -> dict
 @router.post("/participants/{client}/step-up")
 def step_up(request: Request, caller: Admin, client: str) -> dict[str, Any]:
     """Renew a client's budget of unknown serial numbers, after its identity was confirmed."""
-    with store_of(request).write(now_of(request)) as act:
-        guessing.step_up(act, client=client, by=caller.name)
+    with store_of(request).write(now_of(request)) as tx:
+        guessing.step_up(tx, client=client, by=caller.name)
     return {"client": client, "renewed": True}
 
 
@@ -197,8 +198,8 @@ def must_verify(
 ) -> dict[str, bool]:
     """Whether packs from a supplier must be verified on receipt (Art. 20(b))."""
     del caller
-    with store_of(request).read() as view:
-        row = view.connection.execute(
+    with store_of(request).read() as snapshot:
+        row = snapshot.connection.execute(
             product.select().with_only_columns(product.c.details).where(product.c.code == code)
         ).first()
     if row is None:
@@ -207,8 +208,8 @@ def must_verify(
     return {"must_verify": upload.must_verify(details, supplier, market)}
 
 
-def _who(act: Act, request: Request, caller: Caller) -> Who:
-    return who_is(current_stops(act), caller, settings_of(request.app.state))
+def _who(tx: Transaction, request: Request, caller: Caller) -> Who:
+    return who_is(current_restrictions(tx), caller, settings_of(request.app.state))
 
 
 def _receipt(uploaded: upload.Uploaded) -> dict[str, Any]:
@@ -255,4 +256,4 @@ def _converted(value: dict[str, Any], kind: type[T]) -> T:
 def snapshot(request: Request, caller: Verifier) -> Any:  # noqa: ANN401  # a response
     """The signed snapshot of stopped packs and lots, for tills without a line."""
     del caller
-    return offline.response(request)
+    return offline_snapshot.response(request)

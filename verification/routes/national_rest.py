@@ -13,16 +13,16 @@ from sqlalchemy import select
 from starlette.responses import Response
 from starlette.routing import Route
 
-from epcis.desk import Problem, caller_of, store_of
+from epcis.http_context import Problem, caller_of, store_of
+from verification.answering.autocommit_read import autocommit_read
+from verification.decision.verdict import PackState
 from verification.fmd import bulk
 from verification.fmd.operation import Operation, PackRequest, Who
-from verification.glance import glance
-from verification.participants import who_is
+from verification.registry.pack_tables import product
+from verification.registry.participants import who_is
 from verification.routes.asking import ask, in_background, stops_of
 from verification.routes.identity import FieldError, printed_expiry, printed_text, product_code
 from verification.settings import settings_of
-from verification.tables import product
-from verification.verdict import PackState
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -85,8 +85,8 @@ async def packs(request: Request) -> Response:
     who = who_of(request)
     rules = settings.rule_pack
     try:
-        with store.write(clock()) as act:
-            bulk_id = bulk.submit(act, wanted, who, rules)
+        with store.write(clock()) as tx:
+            bulk_id = bulk.submit(tx, wanted, who, rules)
     except bulk.TooManyError as error:
         return _malformed(FieldError("body", str(error)))
     in_background(request, bulk.work_off, store, bulk_id, clock, rules)
@@ -97,12 +97,12 @@ async def packs_result(request: Request) -> Response:
     """The results of a bulk, 202 while it is worked off."""
     bulk_id = request.path_params["bulk"]
     store, clock = store_of(request), request.app.state.clock
-    with store.read() as view:
-        state = bulk.progress(view, bulk_id)
+    with store.read() as snapshot:
+        state = bulk.progress(snapshot, bulk_id)
         if state is None or state.client != caller_of(request).name or state.expires < clock():
             return _response(404, {"operationCode": "41000001", "warning": "no such bulk"})
         if state.finished is not None:
-            results = [_bulk_pack(answer) for answer in bulk.answers_of(view, bulk_id)]
+            results = [_bulk_pack(answer) for answer in bulk.answers_of(snapshot, bulk_id)]
             return _response(200, {"operationCode": "11100000", "packs": results})
     rules = settings_of(request.app.state).rule_pack
     in_background(request, bulk.work_off, store, bulk_id, clock, rules)
@@ -111,8 +111,8 @@ async def packs_result(request: Request) -> Response:
 
 def _product(request: Request, code: str) -> dict[str, object]:
     """Name and national number of the product, where it was uploaded here."""
-    with glance(store_of(request)) as view:
-        found = view.connection.execute(select(product.c.details).where(product.c.code == code))
+    with autocommit_read(store_of(request)) as snapshot:
+        found = snapshot.connection.execute(select(product.c.details).where(product.c.code == code))
         details = found.scalar()
     if details is None:
         return {}
@@ -253,8 +253,8 @@ def who_of(request: Request) -> Who:
 
 
 def _bulk_state(request: Request, bulk_id: str, status: int) -> Response:
-    with store_of(request).read() as view:
-        state = bulk.progress(view, bulk_id)
+    with store_of(request).read() as snapshot:
+        state = bulk.progress(snapshot, bulk_id)
     assert state is not None, "it was submitted before"
     body = {
         "operationCode": "11100000",

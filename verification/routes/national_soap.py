@@ -15,7 +15,7 @@ from lxml import etree
 from starlette.responses import Response
 from starlette.routing import Route
 
-from epcis.desk import Problem, caller_of, store_of
+from epcis.http_context import Problem, caller_of, store_of
 from verification.fmd import bulk
 from verification.fmd.login import Credentials, Door, RefusedError, change_password
 from verification.fmd.operation import Operation, PackRequest
@@ -58,7 +58,7 @@ _CODE_OF_FIELD = {
 SUCCESS = "NMVS_SUCCESS"
 
 
-class Act(NamedTuple):
+class SoapAct(NamedTuple):
     """What a G code asks for."""
 
     operation: Operation
@@ -74,7 +74,7 @@ class FaultError(Exception):
     what: str
 
 
-def act_of(name: str) -> Act | None:
+def act_of(name: str) -> SoapAct | None:
     """The operation of a code such as `G120`; None where it is no pack operation.
 
     >>> act_of("G121")
@@ -90,7 +90,7 @@ def act_of(name: str) -> Act | None:
     undo = last in (1, 7)
     if undo and operation in _WITHOUT_UNDO:
         return None
-    return Act(
+    return SoapAct(
         Operation.UNDO if undo else operation,
         operation if undo else None,
         is_bulk=last in (5, 7),
@@ -126,12 +126,12 @@ async def _answer(request: Request, name: str, message: _Element) -> list[_Eleme
         return _fetch(request, message)
     if name == "G195":
         return _submit(request, list(_mixed(message)))
-    act = act_of(name)
-    if act is None:
+    tx = act_of(name)
+    if tx is None:
         raise FaultError("NMVS_TE_REQ_02", f"there is no operation {name[:40]}")
-    if act.is_bulk:
-        return _submit(request, list(_of_one_product(message, act)))
-    packs = list(_of_one_product(message, act))
+    if tx.is_bulk:
+        return _submit(request, list(_of_one_product(message, tx)))
+    packs = list(_of_one_product(message, tx))
     if len(packs) != 1:
         raise FaultError("NMVS_TE_XM_02", "name one product and one pack")
     answer = await ask(request, packs[0])
@@ -158,8 +158,8 @@ def _let_in(request: Request, given: Credentials | None, *, changing: bool) -> N
         if anonymous or changing:
             raise RefusedError("NMVS_FE_AU_03", "the Auth block is missing")
         return
-    with store.read() as view:
-        known = door.knows(view, given.login)
+    with store.read() as snapshot:
+        known = door.knows(snapshot, given.login)
     if not anonymous and not known and not changing:
         return
     entered = door.enter(store, request.app.state.clock(), given, changing=changing)
@@ -180,12 +180,12 @@ def _change_password(
 ) -> list[_Element]:
     """G445: a new password for the user of the Auth block."""
     assert given is not None, "nobody changes a password without having shown the old one"
-    with store_of(request).write(request.app.state.clock()) as act:
-        change_password(act, given, _text(message, "NewPassword"))
+    with store_of(request).write(request.app.state.clock()) as tx:
+        change_password(tx, given, _text(message, "NewPassword"))
     return _return_code(SUCCESS, "the password is changed")
 
 
-def _of_one_product(message: _Element, act: Act) -> Iterator[PackRequest]:
+def _of_one_product(message: _Element, tx: SoapAct) -> Iterator[PackRequest]:
     """The packs of a request that names one product and one batch."""
     product = _first(message, "Product")
     if product is None:
@@ -196,19 +196,19 @@ def _of_one_product(message: _Element, act: Act) -> Iterator[PackRequest]:
         sub_user=_text(message, "SubUserId"),
     )
     for pack in _all(message, "Pack"):
-        yield _request(product, pack, act, sent)
+        yield _request(product, pack, tx, sent)
 
 
 def _mixed(message: _Element) -> Iterator[PackRequest]:
     """The items of a mixed bulk, in order: each with its own operation, product, pack and id."""
     for item in message.iter("{*}Item", "{*}ItemUndo"):
-        act = act_of(item.get("reqType", "") or _text(item, "reqType"))
+        tx = act_of(item.get("reqType", "") or _text(item, "reqType"))
         product, pack = _first(item, "Product"), _first(item, "Pack")
-        if act is None or product is None or pack is None:
+        if tx is None or product is None or pack is None:
             raise FaultError("NMVS_TE_XM_02", "an item needs reqType, Product and Pack")
         sub_user = _text(message, "SubUserId")
         sent = _Sent(False, _text(item, "ClientTrxId") or None, sub_user)
-        yield _request(product, pack, act, sent)
+        yield _request(product, pack, tx, sent)
 
 
 class _Sent(NamedTuple):
@@ -219,13 +219,13 @@ class _Sent(NamedTuple):
     sub_user: str
 
 
-def _request(product: _Element, pack: _Element, act: Act, sent: _Sent) -> PackRequest:
+def _request(product: _Element, pack: _Element, tx: SoapAct, sent: _Sent) -> PackRequest:
     code = _first(product, "ProductCode")
     lot = _text(product, "Id") if _first(product, "Batch") is not None else ""
     expiry = _text(product, "ExpDate")
     try:
         return PackRequest(
-            operation=act.operation,
+            operation=tx.operation,
             code=product_code(
                 code.get("scheme", "GTIN") if code is not None else "GTIN",
                 _own_text(code) if code is not None else "",
@@ -233,10 +233,10 @@ def _request(product: _Element, pack: _Element, act: Act, sent: _Sent) -> PackRe
             serial=printed_text("serial", pack.get("sn", "")),
             lot=printed_text("lot", lot) if lot else None,
             expiry=printed_expiry(expiry) if expiry else None,
-            undo_of=act.undo_of,
+            undo_of=tx.undo_of,
             manual=sent.manual,
-            is_bulk=act.is_bulk,
-            transaction=None if act.is_bulk else sent.transaction,
+            is_bulk=tx.is_bulk,
+            transaction=None if tx.is_bulk else sent.transaction,
             sub_user=sent.sub_user[:SUB_USER_CHARACTERS_MAX],
         )
     except FieldError as error:
@@ -250,8 +250,8 @@ def _submit(request: Request, wanted: list[PackRequest]) -> list[_Element]:
     rules = settings_of(request.app.state).rule_pack
     who = who_of(request)
     try:
-        with store.write(clock()) as act:
-            bulk_id = bulk.submit(act, wanted, who, rules)
+        with store.write(clock()) as tx:
+            bulk_id = bulk.submit(tx, wanted, who, rules)
     except bulk.TooManyError as error:
         raise FaultError("NMVS_TE_XM_02", str(error)) from None
     in_background(request, bulk.work_off, store, bulk_id, clock, rules)
@@ -262,13 +262,13 @@ def _fetch(request: Request, message: _Element) -> list[_Element]:
     bulk_id = _text(message, "RefNMVSTrxId")
     store, clock = store_of(request), request.app.state.clock
     who = who_of(request)
-    with store.read() as view:
-        state = bulk.progress(view, bulk_id)
+    with store.read() as snapshot:
+        state = bulk.progress(snapshot, bulk_id)
         if state is None or state.client != who.client or state.expires < clock():
             raise FaultError("NMVS_FE_TX_02", "there is no bulk with this transaction id")
         if state.finished is not None:
             results = _element("Packs")
-            for answer in bulk.answers_of(view, bulk_id):
+            for answer in bulk.answers_of(snapshot, bulk_id):
                 results.extend(_pack(answer))
             return [*_return_code(SUCCESS, ""), results]
     rules = settings_of(request.app.state).rule_pack

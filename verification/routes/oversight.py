@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 
-from epcis.desk import Caller, Problem, needs, now_of, store_of
-from verification import extension, watch
-from verification.extension import ExtensionRefusedError
+from epcis.http_context import Caller, Problem, needs, now_of, store_of
+from verification.alerts import watch
+from verification.registry import expiry_extension
+from verification.registry.expiry_extension import ExtensionRefusedError
 
 router = APIRouter(tags=["verification"])
 
@@ -37,8 +38,8 @@ def anomaly_list(
     del caller
     if since.tzinfo is None or until.tzinfo is None:
         raise Problem(400, "Range not valid", "name since and until with a time zone")
-    with store_of(request).read() as view:
-        found = list(watch.anomalies(view, since=since, until=until, only_open=only_open))
+    with store_of(request).read() as snapshot:
+        found = list(watch.anomalies(snapshot, since=since, until=until, only_open=only_open))
     return msgspec.to_builtins(found)
 
 
@@ -47,8 +48,8 @@ async def anomaly_close(request: Request, caller: Admin, anomaly_id: str) -> Any
     """Close an anomaly with what came of it."""
     try:
         said = msgspec.json.decode(await request.body(), type=Closing)
-        with store_of(request).write(now_of(request)) as act:
-            closed = watch.close(act, anomaly_id, by=caller.name, comment=said.comment)
+        with store_of(request).write(now_of(request)) as tx:
+            closed = watch.close(tx, anomaly_id, by=caller.name, comment=said.comment)
     except watch.NotOpenError as fault:
         raise Problem(404, "No such anomaly", str(fault)) from None
     except (msgspec.DecodeError, ValueError) as fault:
@@ -60,17 +61,17 @@ async def anomaly_close(request: Request, caller: Admin, anomaly_id: str) -> Any
 def extension_list(request: Request, caller: Verifier) -> Any:  # noqa: ANN401  # JSON
     """Lots whose expiry the manufacturer has extended."""
     del caller
-    with store_of(request).read() as view:
-        return msgspec.to_builtins(extension.extensions(view))
+    with store_of(request).read() as snapshot:
+        return msgspec.to_builtins(expiry_extension.extensions(snapshot))
 
 
 @router.post("/verify/extensions")
 async def extension_import(request: Request, caller: Recaller) -> dict[str, int]:
     """Extend the expiry of lots; all of them or none."""
     try:
-        told = extension.extensions_of(await request.body())
-        with store_of(request).write(now_of(request)) as act:
-            return {"extensions": extension.extend(act, told, by=caller.name)}
+        told = expiry_extension.extensions_of(await request.body())
+        with store_of(request).write(now_of(request)) as tx:
+            return {"extensions": expiry_extension.extend(tx, told, by=caller.name)}
     except ExtensionRefusedError as fault:
         raise Problem(422, "Extensions refused", str(fault)) from None
 
@@ -79,7 +80,7 @@ async def extension_import(request: Request, caller: Recaller) -> dict[str, int]
 def extension_end(request: Request, caller: Recaller, gtin: str, lot: str) -> dict[str, bool]:
     """Take back an extension that was put down in error."""
     del caller
-    with store_of(request).write(now_of(request)) as act:
-        if not extension.take_back(act, gtin, lot):
+    with store_of(request).write(now_of(request)) as tx:
+        if not expiry_extension.take_back(tx, gtin, lot):
             raise Problem(404, "No such extension", f"the expiry of {gtin} {lot} is not extended")
     return {"taken_back": True}

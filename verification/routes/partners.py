@@ -10,18 +10,18 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from epcis.desk import Caller, Problem, needs, now_of, store_of
-from verification import returns
-from verification.answers import Verification
-from verification.lines import lines_of
-from verification.returns import Returned
+from epcis.http_context import Caller, Problem, needs, now_of, store_of
+from verification.answering.answers import Verification
+from verification.decision.verdict import Asked, Verdict
+from verification.returns import saleable_return
+from verification.returns.saleable_return import Returned
 from verification.routes.counter import counter_of
 from verification.routes.wanted import PackBody, asked_of
 from verification.settings import settings_of
-from verification.verdict import Asked, Verdict
 from verification.vrs import ask
 from verification.vrs.ask import Heard, Outgoing
 from verification.vrs.directory import DirectoryRefusedError, hand_out, responders, take_over
+from verification.vrs.partner_connections import lines_of
 
 router = APIRouter(tags=["verification"])
 
@@ -47,8 +47,8 @@ async def directory_put(request: Request, caller: Admin, source: str) -> dict[st
     del caller
     content = await request.body()
     try:
-        with store_of(request).write(now_of(request)) as act:
-            return {"entries": take_over(act, content, source)}
+        with store_of(request).write(now_of(request)) as tx:
+            return {"entries": take_over(tx, content, source)}
     except DirectoryRefusedError as error:
         raise Problem(422, "Directory refused", str(error)) from None
 
@@ -57,12 +57,12 @@ async def directory_put(request: Request, caller: Admin, source: str) -> dict[st
 def directory_get(request: Request, caller: Verifier) -> Response:
     """The lookup directory, as another installation can take it over."""
     del caller
-    with store_of(request).read() as view:
-        return Response(hand_out(view), media_type="application/json")
+    with store_of(request).read() as snapshot:
+        return Response(hand_out(snapshot), media_type="application/json")
 
 
 @router.post("/packs/returns")
-async def saleable_return(request: Request, caller: Verifier) -> dict[str, Any]:
+async def decide_return(request: Request, caller: Verifier) -> dict[str, Any]:
     """Verify a returned pack here, at peers and at its manufacturer, decide, and keep the proof."""
     try:
         body = msgspec.json.decode(await request.body(), type=ReturnBody)
@@ -87,8 +87,10 @@ async def take_back(
     if not isinstance(own, Verdict):
         raise Problem(429, "Too many unknown serial numbers", "come back tomorrow")
     question, heard = await _ask_partner(request, asked)
-    with store_of(request).write(now_of(request)) as act:
-        kept = returns.keep(act, own, heard, we_sold_it=we_sold_it, question=question.corr_uuid)
+    with store_of(request).write(now_of(request)) as tx:
+        kept = saleable_return.keep(
+            tx, own, heard, we_sold_it=we_sold_it, question=question.corr_uuid
+        )
         # A crash before the commit leaves question and verdict kept, and the pack undecided.
     return kept, own, heard
 
@@ -103,8 +105,10 @@ def return_list(
     """Returns of the last days and what was decided about them, newest first."""
     _whole_view(caller)
     since = now_of(request) - timedelta(days=days)
-    with store_of(request).read() as view:
-        return msgspec.to_builtins(returns.returns_since(view, since, only_waiting=only_waiting))
+    with store_of(request).read() as snapshot:
+        return msgspec.to_builtins(
+            saleable_return.returns_since(snapshot, since, only_waiting=only_waiting)
+        )
 
 
 @router.get("/packs/returns/{gtin}/{serial:path}")
@@ -112,8 +116,8 @@ def return_proof(request: Request, caller: Verifier, gtin: str, serial: str) -> 
     """The latest decision about a returned pack and all it rests on; it goes with the resale."""
     _whole_view(caller)
     try:
-        with store_of(request).read() as view:
-            decided, proof = returns.proof_for_resale(view, gtin, serial)
+        with store_of(request).read() as snapshot:
+            decided, proof = saleable_return.proof_for_resale(snapshot, gtin, serial)
     except LookupError as fault:
         raise Problem(404, "No such return", str(fault)) from None
     return {"return": msgspec.to_builtins(decided), "proof": proof}
@@ -128,8 +132,8 @@ def _whole_view(caller: Caller) -> None:
 def request_state(request: Request, caller: Verifier, corr_uuid: str) -> Any:  # noqa: ANN401  # JSON
     """What is known by now of a question that was put to a partner."""
     del caller
-    with store_of(request).read() as view:
-        heard = ask.answer_of(view, corr_uuid)
+    with store_of(request).read() as snapshot:
+        heard = ask.answer_of(snapshot, corr_uuid)
     if heard is None:
         raise Problem(404, "No such question", f"no question {corr_uuid[:40]} was asked")
     return _json(heard)
@@ -148,11 +152,11 @@ async def _ask_partner(request: Request, asked: Asked) -> tuple[Outgoing, Heard]
         context="dscsaSaleableReturn",
         in_possession=True,
     )
-    with store_of(request).read() as view:
-        entries = responders(view, asked.gtin, now_of(request), question.context)
+    with store_of(request).read() as snapshot:
+        entries = responders(snapshot, asked.gtin, now_of(request), question.context)
     heard = await lines_of(request.app.state).requester.ask(question, entries)
-    with store_of(request).write(now_of(request)) as act:
-        ask.keep(act, question, heard)
+    with store_of(request).write(now_of(request)) as tx:
+        ask.keep(tx, question, heard)
     return question, heard
 
 

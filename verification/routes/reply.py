@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from epcis.desk import Problem, problem_response
-from epcis.store.database import StoreAway, StoreFull
+from epcis.database.transactions import StoreAway, StoreFull
+from epcis.http_context import Problem, problem_response
 from schemas.finding import Finding, Severity, Where
+from verification.decision.verdict import Verdict
 from verification.fmd.perform import Answer
-from verification.verdict import Verdict
 
 if TYPE_CHECKING:
     from starlette.types import Send
 
-    from verification.answers import Told
-    from verification.verdict import Word
+    from verification.answering.answers import Told
+    from verification.decision.verdict import Word
 
 JSON = (b"content-type", b"application/json")
 NOT_KEPT = (b"cache-control", b"private, no-cache")

@@ -10,29 +10,29 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from verification.answering.autocommit_read import autocommit_read
+from verification.answering.batch_queue import BatchQueue
+from verification.answering.together import LookLane
+from verification.decision.recorded import look_at
+from verification.decision.verify import state_by_events
 from verification.fmd.known import known_from
 from verification.fmd.operation import Operation, PackRequest
 from verification.fmd.perform import status_of
-from verification.glance import glance
-from verification.participants import who_is
-from verification.recorded import look_at
-from verification.rounds import Rounds
+from verification.registry.participants import who_is
 from verification.routes.reply import JSON, NOT_KEPT, Reply, bad_request, told_json
 from verification.routes.wanted import PackBody, asked_of
-from verification.together import LookLane
-from verification.verify import state_by_events
 from verification.vrs.question import MalformedError, parameters_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from epcis.desk import Caller, Clock
-    from epcis.store.database import Store
-    from verification.recorded import Recorded
+    from epcis.database.transactions import Store
+    from epcis.http_context import Caller, Clock
+    from verification.answering.together import Seen
+    from verification.decision.recorded import Recorded
+    from verification.decision.restrictions import Restrictions
+    from verification.decision.verdict import Asked
     from verification.settings import VerificationSettings
-    from verification.stops import Stops
-    from verification.together import Seen
-    from verification.verdict import Asked
 
 LANES_POSTGRESQL = 2
 """Looks under way at once; on SQLite each is made at once, in less time than a thread takes."""
@@ -50,7 +50,7 @@ class StatusQueries:
         self._store = store
         self._clock = clock
         self._settings = settings
-        self._looks: Rounds[tuple[str, str], Seen] = Rounds(
+        self._looks: BatchQueue[tuple[str, str], Seen] = BatchQueue(
             [LookLane(store) for _ in range(LANES_POSTGRESQL)],
             waiting_max=settings.waiting_max,
             gather_turns=0,  # a look has no commit to share
@@ -61,8 +61,8 @@ class StatusQueries:
         """The answer to the query string of a caller; raises `Problem` and `StoreAway`."""
         asked = _asked(query)
         if self._store.is_sqlite:
-            with glance(self._store) as view:
-                stops, row = look_at(view, asked.gtin, asked.serial)
+            with autocommit_read(self._store) as snapshot:
+                stops, row = look_at(snapshot, asked.gtin, asked.serial)
         else:
             stops, row = await self._looks.ask((asked.gtin, asked.serial))
         return self._answer(asked, caller, stops, row)
@@ -71,7 +71,7 @@ class StatusQueries:
         """Let go of the lanes."""
         self._looks.close()
 
-    def _answer(self, asked: Asked, caller: Caller, stops: Stops, row: Recorded) -> Reply:
+    def _answer(self, asked: Asked, caller: Caller, stops: Restrictions, row: Recorded) -> Reply:
         """The answer from what was just looked up."""
         now = self._clock()
         if not row.is_known:
@@ -91,7 +91,7 @@ class StatusQueries:
         return around.reply(asked.serial, now)
 
     def _decided(
-        self, asked: Asked, caller: Caller, stops: Stops, row: Recorded, now: datetime
+        self, asked: Asked, caller: Caller, stops: Restrictions, row: Recorded, now: datetime
     ) -> _Around:
         request = PackRequest(
             operation=Operation.VERIFY,
@@ -102,8 +102,8 @@ class StatusQueries:
             alerting=False,
         )
         who = who_is(stops, caller, self._settings)
-        with glance(self._store) as view:
-            known = known_from(view, request, who.market, stops, row)
+        with autocommit_read(self._store) as snapshot:
+            known = known_from(snapshot, request, who.market, stops, row)
         answer = status_of(request, who, known, self._settings.rule_pack, now)
         return _Around.of(*told_json(answer), request.serial, now)
 

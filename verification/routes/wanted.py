@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from epcis.desk import Problem
+from epcis.http_context import Problem
 from schemas.finding import Finding, Severity, Where
 from schemas.gs1.reading import read
+from verification.decision.verdict import Asked
 from verification.fmd.operation import Operation, PackRequest
-from verification.verdict import Asked
 from verification.vrs.question import MalformedError, PrintedExpiry, gtin_of
 
 if TYPE_CHECKING:

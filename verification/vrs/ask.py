@@ -17,11 +17,11 @@ import httpx
 import msgspec
 from sqlalchemy import insert, select, update
 
+from epcis.database.columns import microseconds, moment_of
 from epcis.ledger.entry import LeafKind
-from epcis.store.columns import microseconds, moment_of
-from verification.breaker import Breaker
-from verification.history import subject
-from verification.tables import verification_request
+from verification.registry.history import subject
+from verification.registry.pack_tables import verification_request
+from verification.vrs.circuit_breaker import Breaker
 from verification.vrs.credential import WalletRefusedError
 from verification.vrs.directory import Entry, responders
 from verification.vrs.question import LINK_TYPE
@@ -29,7 +29,7 @@ from verification.vrs.question import LINK_TYPE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from epcis.store.database import Act, Store, View
+    from epcis.database.transactions import Snapshot, Store, Transaction
     from verification.vrs.credential import CredentialProvider
 
 VERSION = "1.3.0"
@@ -223,28 +223,28 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def keep(act: Act, question: Outgoing, answer: Heard) -> None:
+def keep(tx: Transaction, question: Outgoing, answer: Heard) -> None:
     """Keep a question and what came of it; one that was not answered is asked again."""
     again = not answer.answered and answer.status in (502, 504)
-    next_ = act.now + timedelta(minutes=QUEUE_PAUSE_MINUTES)
-    act.connection.execute(
+    next_ = tx.now + timedelta(minutes=QUEUE_PAUSE_MINUTES)
+    tx.connection.execute(
         insert(verification_request).values(
             corr_uuid=question.corr_uuid,
-            asked_us=microseconds(act.now),
-            due_us=microseconds(act.now + timedelta(hours=QUEUE_HOURS)),
+            asked_us=microseconds(tx.now),
+            due_us=microseconds(tx.now + timedelta(hours=QUEUE_HOURS)),
             next_us=microseconds(next_) if again else None,
             tries=answer.tries,
             question=msgspec.json.encode(question),
             answer=msgspec.json.encode(answer),
         )
     )
-    _log(act, question, answer)
+    _log(tx, question, answer)
 
 
-def waiting(view: View, now: datetime) -> Iterator[Outgoing]:
+def waiting(snapshot: Snapshot, now: datetime) -> Iterator[Outgoing]:
     """Questions to be asked again now."""
     table = verification_request.c
-    rows = view.connection.execute(
+    rows = snapshot.connection.execute(
         select(table.question).where(table.next_us <= microseconds(now)).order_by(table.next_us)
     )
     yield from (msgspec.json.decode(bytes(row.question), type=Outgoing) for row in rows)
@@ -253,25 +253,25 @@ def waiting(view: View, now: datetime) -> Iterator[Outgoing]:
 async def ask_again(store: Store, requester: Requester, now: datetime) -> int:
     """Ask everything that waits once more; returns how many were answered."""
     answered = 0
-    with store.read() as view:
-        due = list(waiting(view, now))
+    with store.read() as snapshot:
+        due = list(waiting(snapshot, now))
     for question in due:
-        with store.read() as view:
-            entries = responders(view, question.gtin, now, question.context)
+        with store.read() as snapshot:
+            entries = responders(snapshot, question.gtin, now, question.context)
         answer = await requester.ask(question, entries)
-        with store.write(now) as act:
-            _keep_again(act, question, answer)
+        with store.write(now) as tx:
+            _keep_again(tx, question, answer)
         answered += answer.answered
     return answered
 
 
-def _keep_again(act: Act, question: Outgoing, answer: Heard) -> None:
+def _keep_again(tx: Transaction, question: Outgoing, answer: Heard) -> None:
     table = verification_request.c
     here = table.corr_uuid == question.corr_uuid
-    due_us = act.connection.execute(select(table.due_us).where(here)).scalar_one()
-    next_ = act.now + timedelta(minutes=QUEUE_PAUSE_MINUTES)
+    due_us = tx.connection.execute(select(table.due_us).where(here)).scalar_one()
+    next_ = tx.now + timedelta(minutes=QUEUE_PAUSE_MINUTES)
     again = not answer.answered and next_ < moment_of(due_us)
-    act.connection.execute(
+    tx.connection.execute(
         update(verification_request)
         .where(here)
         .values(
@@ -280,19 +280,21 @@ def _keep_again(act: Act, question: Outgoing, answer: Heard) -> None:
             answer=msgspec.json.encode(answer),
         )
     )
-    _log(act, question, answer)
+    _log(tx, question, answer)
 
 
-def answer_of(view: View, corr_uuid: str) -> Heard | None:
+def answer_of(snapshot: Snapshot, corr_uuid: str) -> Heard | None:
     """The latest that is known of a question."""
     table = verification_request.c
-    row = view.connection.execute(select(table.answer).where(table.corr_uuid == corr_uuid)).scalar()
+    row = snapshot.connection.execute(
+        select(table.answer).where(table.corr_uuid == corr_uuid)
+    ).scalar()
     return msgspec.json.decode(bytes(row), type=Heard) if row is not None else None
 
 
-def _log(act: Act, question: Outgoing, answer: Heard) -> None:
+def _log(tx: Transaction, question: Outgoing, answer: Heard) -> None:
     public = {"answered": answer.answered, "verified": answer.verified, "status": answer.status}
-    act.log(
+    tx.log(
         LeafKind.VERDICT,
         msgspec.json.encode(public),
         msgspec.json.encode({"question": question, "answer": answer}),

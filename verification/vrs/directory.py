@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy import delete, insert, select
 
+from epcis.database.columns import microseconds, moment_of
 from epcis.ledger.entry import LeafKind
-from epcis.store.columns import microseconds, moment_of
-from verification.tables import lookup_entry
+from verification.registry.pack_tables import lookup_entry
 from verification.vrs.question import MalformedError, gln_of, gtin_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from epcis.store.database import Act, Store, View
+    from epcis.database.transactions import Snapshot, Store, Transaction
 
 ENTRIES_MAX = 1_000_000
 """Entries in one import."""
@@ -70,15 +70,15 @@ def entries_of(content: bytes) -> list[Entry]:
     return entries
 
 
-def take_over(act: Act, content: bytes, source: str) -> int:
+def take_over(tx: Transaction, content: bytes, source: str) -> int:
     """Replace all entries of a source by those of a JSON list; returns how many there are."""
     entries = entries_of(content)
-    act.connection.execute(delete(lookup_entry).where(lookup_entry.c.source == source))
+    tx.connection.execute(delete(lookup_entry).where(lookup_entry.c.source == source))
     for entry in entries:
         key = (lookup_entry.c.gtin == entry.gtin, lookup_entry.c.base_url == entry.base_url)
-        act.connection.execute(delete(lookup_entry).where(*key))
-        act.connection.execute(insert(lookup_entry).values(**_row(entry, source, act.now)))
-    act.log(
+        tx.connection.execute(delete(lookup_entry).where(*key))
+        tx.connection.execute(insert(lookup_entry).values(**_row(entry, source, tx.now)))
+    tx.log(
         LeafKind.SETTING,
         msgspec.json.encode({"act": "directory", "source": source, "entries": len(entries)}),
     )
@@ -96,22 +96,24 @@ def take_over_file(store: Store, path: Path, known: str, now: datetime) -> str:
         raise DirectoryRefusedError(f"{path}: {fault.strerror or fault}") from None
     digest = hashlib.sha256(content).hexdigest()
     if digest != known:
-        with store.write(now) as act:
-            take_over(act, content, "file")
+        with store.write(now) as tx:
+            take_over(tx, content, "file")
     return digest
 
 
-def hand_out(view: View) -> bytes:
+def hand_out(snapshot: Snapshot) -> bytes:
     """The whole directory as JSON, as `take_over` reads it."""
-    rows = view.connection.execute(
+    rows = snapshot.connection.execute(
         select(lookup_entry).order_by(lookup_entry.c.gtin, lookup_entry.c.base_url)
     )
     return msgspec.json.encode([_entry(row) for row in rows])
 
 
-def responders(view: View, gtin: str, now: datetime, context: str | None = None) -> list[Entry]:
+def responders(
+    snapshot: Snapshot, gtin: str, now: datetime, context: str | None = None
+) -> list[Entry]:
     """Who answers for a product now, latest entry first; empty means status 404."""
-    rows = view.connection.execute(select(lookup_entry).where(lookup_entry.c.gtin == gtin))
+    rows = snapshot.connection.execute(select(lookup_entry).where(lookup_entry.c.gtin == gtin))
     entries = [_entry(row) for row in rows]
     valid = [
         entry

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from verification.verdict import Doubt, LotState, PackState, ProductState
+from verification.decision.verdict import Doubt, LotState, PackState, ProductState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date, datetime
 
-    from verification.verdict import Facts, KnownPack
+    from verification.decision.verdict import Facts, KnownPack
     from verification.vrs.question import Question
 
 

@@ -58,7 +58,7 @@ def open_(
     json: Json = False,
 ) -> None:
     """Open a case; verification of suspect product answers CHECK from this moment on."""
-    from compliance.cases import CaseKind, NewCase, open_case
+    from compliance.cases.cases import CaseKind, NewCase, open_case
 
     pairs = [one.partition("=") for one in fact or ()]
     if not all(mark for _, mark, _ in pairs):
@@ -69,8 +69,8 @@ def open_(
         CaseKind(kind), category, gtin14(gtin), what, lot, serial, partner,
         {name: value for name, _, value in pairs},
     )  # fmt: skip
-    with acting(database, now) as act:
-        opened = open_case(act, wanted, by="command").as_dict()
+    with acting(database, now) as tx:
+        opened = open_case(tx, wanted, by="command").as_dict()
     show(opened, f"{opened['id']}  {opened['state']}", json=json)
 
 
@@ -91,7 +91,7 @@ def step(
     json: Json = False,
 ) -> None:
     """Take a case to its next state, or note whom was told."""
-    from compliance.cases import take_step
+    from compliance.cases.cases import take_step
 
     with acting(database, now) as writing:
         moved = take_step(writing, case, act, by="command", note=note, incident=incident).as_dict()
@@ -101,10 +101,10 @@ def step(
 @cases.command(name="list")
 def list_cases_(database: Database = "", json: Json = False) -> None:
     """The newest cases, newest first."""
-    from compliance.cases import list_cases
+    from compliance.cases.cases import list_cases
 
-    with opened_store(database) as store, store.read() as view:
-        found = [one.as_dict() for one in list_cases(view)]
+    with opened_store(database) as store, store.read() as snapshot:
+        found = [one.as_dict() for one in list_cases(snapshot)]
     lines = "\n".join(
         f"{one['id']}  {one['kind']}  {one['state']}  {one['gtin']} {one['lot']} {one['serial']}"
         for one in found
@@ -123,15 +123,15 @@ def form_3911_(
     json: Json = False,
 ) -> None:
     """Form FDA 3911 about a case, filled as far as the case and the master data go."""
-    from compliance.cases import find_case
-    from compliance.form_3911 import form_3911
-    from compliance.names import product_attributes
+    from compliance.cases.cases import find_case
+    from compliance.cases.form_3911 import form_3911
+    from compliance.partners.names import product_attributes
 
-    with opened_store(database) as store, store.read() as view:
-        found = find_case(view, case)
+    with opened_store(database) as store, store.read() as snapshot:
+        found = find_case(snapshot, case)
         if found is None:
             stop(BAD, f"no case {case}; `packtrail case list` lists them")
-        master = product_attributes(view, found.gtin)
+        master = product_attributes(snapshot, found.gtin)
     try:
         filled = form_3911(found, master, edition=edition, report_type=report)
     except LookupError as fault:
@@ -164,14 +164,14 @@ def enter(
     json: Json = False,
 ) -> None:
     """Enter a partner's licence that you have checked."""
-    from compliance.licences import enter_licence, licence_from
+    from compliance.partners.licences import enter_licence, licence_from
 
     said = {
         "gln": gln, "role": role, "kind": kind, "number": number, "name": name,
         "authority": authority, "valid_from": valid_from, "valid_to": valid_to, "source": source,
     }  # fmt: skip
-    with acting(database, now) as act:
-        entered = enter_licence(act, licence_from(said), by="command").as_dict()
+    with acting(database, now) as tx:
+        entered = enter_licence(tx, licence_from(said), by="command").as_dict()
     show(entered, f"{entered['id']}  {entered['name']}", json=json)
 
 
@@ -184,10 +184,10 @@ def end(
     json: Json = False,
 ) -> None:
     """Mark that a licence was revoked or suspended; it stays for what happened before."""
-    from compliance.licences import end_licence
+    from compliance.partners.licences import end_licence
 
-    with acting(database, now) as act:
-        ended = end_licence(act, licence, _day(day), by="command").as_dict()
+    with acting(database, now) as tx:
+        ended = end_licence(tx, licence, _day(day), by="command").as_dict()
     show(ended, f"{ended['id']}  ended {ended['ended']}", json=json)
 
 
@@ -198,10 +198,10 @@ def list_licences(
     json: Json = False,
 ) -> None:
     """The licences of all partners, or of one."""
-    from compliance.licences import licences
+    from compliance.partners.licences import licences
 
-    with opened_store(database) as store, store.read() as view:
-        found = [one.as_dict() for one in licences(view, [gln] if gln else None)]
+    with opened_store(database) as store, store.read() as snapshot:
+        found = [one.as_dict() for one in licences(snapshot, [gln] if gln else None)]
     lines = "\n".join(
         f"{one['id']}  {one['gln']}  {one['name']}  {one['kind']} {one['number']}"
         f"  {one['valid_from']} to {one['ended'] or one['valid_to'] or 'no end'}"
@@ -220,11 +220,11 @@ def plan(
     json: Json = False,
 ) -> None:
     """Put an audit of this repository into the calendar."""
-    from compliance.audits import plan_audit
+    from compliance.partners.audits import plan_audit
 
-    with acting(database, now) as act:
+    with acting(database, now) as tx:
         said = {"scope": scope, "auditor": auditor, "by": "command"}
-        planned = plan_audit(act, _day(day), **said).as_dict()
+        planned = plan_audit(tx, _day(day), **said).as_dict()
     show(planned, f"{planned['id']}  planned for {planned['planned']}", json=json)
 
 
@@ -238,20 +238,20 @@ def done(
     json: Json = False,
 ) -> None:
     """Note that an audit was done, and what came of it."""
-    from compliance.audits import close_audit
+    from compliance.partners.audits import close_audit
 
-    with acting(database, now) as act:
-        closed = close_audit(act, audit, _day(day), outcome=outcome, by="command").as_dict()
+    with acting(database, now) as tx:
+        closed = close_audit(tx, audit, _day(day), outcome=outcome, by="command").as_dict()
     show(closed, f"{closed['id']}  done on {closed['done']}", json=json)
 
 
 @audit_commands.command(name="list")
 def list_audits_(database: Database = "", json: Json = False) -> None:
     """All audits, in the order of the calendar."""
-    from compliance.audits import list_audits
+    from compliance.partners.audits import list_audits
 
-    with opened_store(database) as store, store.read() as view:
-        found = [one.as_dict() for one in list_audits(view)]
+    with opened_store(database) as store, store.read() as snapshot:
+        found = [one.as_dict() for one in list_audits(snapshot)]
     lines = "\n".join(
         f"{one['id']}  planned {one['planned']}  done {one['done'] or 'not yet'}  {one['scope']}"
         for one in found

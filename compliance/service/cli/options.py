@@ -17,7 +17,7 @@ from schemas.refusal import Refused
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from epcis.store.database import Act, Store
+    from epcis.database.transactions import Store, Transaction
 
 FINE = 0
 """The input is good or the answer is yes."""
@@ -79,10 +79,10 @@ def opened_store(database: str) -> Iterator[Store]:
 
 
 @contextmanager
-def acting(database: str, now: datetime | None) -> Iterator[Act]:
+def acting(database: str, now: datetime | None) -> Iterator[Transaction]:
     """One act on the store: done as a whole, or refused and nothing done."""
-    with opened_store(database) as store, store.write(moment(now)) as act:
-        yield act
+    with opened_store(database) as store, store.write(moment(now)) as tx:
+        yield tx
 
 
 def show(answer: object, lines: str, *, json: bool) -> None:

@@ -41,16 +41,16 @@ def verify(
 ) -> None:
     """Say whether a pack is genuine and sellable, and what to do next."""
     from compliance.service.practice import practice_of
-    from epcis.desk import Caller
-    from verification.answers import Verification, verify_for
-    from verification.verdict import Asked
+    from epcis.http_context import Caller
+    from verification.answering.answers import Verification, verify_for
+    from verification.decision.verdict import Asked
 
     printed = (_printed("serial", serial), None if lot is None else _printed("lot", lot))
     asked = Asked(gtin14(gtin), *printed, _expiry(expiry))
     practice = practice_of(settings_for(database))
     caller = Caller("command", frozenset({"verify"}), None, "")
-    with opened_store(database) as store, store.write(moment(now)) as act:
-        verdict = verify_for(act, Verification(asked, caller, as_of=moment(now)), practice)
+    with opened_store(database) as store, store.write(moment(now)) as tx:
+        verdict = verify_for(tx, Verification(asked, caller, as_of=moment(now)), practice)
     answer = verdict.as_dict()
     if json:
         print_json(answer)
@@ -74,8 +74,8 @@ def trace(
     """Show a pack's, case's or lot's events, containment and holders."""
     from epcis.trace import trace as trace_story
 
-    with opened_store(database) as store, store.read() as view:
-        story = trace_story(view, id_)
+    with opened_store(database) as store, store.read() as snapshot:
+        story = trace_story(snapshot, id_)
         told, known = story.as_dict(), story.is_known
     if json:
         print_json(told)

@@ -45,8 +45,8 @@ def directory_import(
     from verification.vrs.directory import DirectoryRefusedError, take_over
 
     try:
-        with opened_store(database) as store, store.write(moment(now)) as act:
-            entries = take_over(act, read_file(file), source)
+        with opened_store(database) as store, store.write(moment(now)) as tx:
+            entries = take_over(tx, read_file(file), source)
     except DirectoryRefusedError as refused:
         stop(BAD, f"{file}: {refused}")
     typer.echo(f"{entries} entries")
@@ -57,19 +57,19 @@ def directory_export(database: Database = "") -> None:
     """Print the lookup directory as JSON."""
     from verification.vrs.directory import hand_out
 
-    with opened_store(database) as store, store.read() as view:
-        typer.echo(hand_out(view).decode())
+    with opened_store(database) as store, store.read() as snapshot:
+        typer.echo(hand_out(snapshot).decode())
 
 
 @extensions.command(name="import")
 def extensions_import(file: FileName, database: Database = "", now: Now = None) -> None:
     """Extend the expiry of lots: a list of gtin, lot, expiry, reference; all or none."""
-    from verification.extension import ExtensionRefusedError, extend, extensions_of
+    from verification.registry.expiry_extension import ExtensionRefusedError, extend, extensions_of
 
     try:
         told = extensions_of(read_file(file))
-        with opened_store(database) as store, store.write(moment(now)) as act:
-            count = extend(act, told, by="command")
+        with opened_store(database) as store, store.write(moment(now)) as tx:
+            count = extend(tx, told, by="command")
     except ExtensionRefusedError as refused:
         stop(BAD, f"{file}: {refused}")
     typer.echo(f"{count} lots extended")
@@ -80,10 +80,10 @@ def extensions_list(database: Database = "", json: Json = False) -> None:
     """List extended lots."""
     import msgspec
 
-    from verification.extension import extensions as of_store
+    from verification.registry.expiry_extension import extensions as of_store
 
-    with opened_store(database) as store, store.read() as view:
-        found = of_store(view)
+    with opened_store(database) as store, store.read() as snapshot:
+        found = of_store(snapshot)
     if json:
         print_json(msgspec.to_builtins(found))
     else:
@@ -99,10 +99,10 @@ def extensions_end(
     now: Now = None,
 ) -> None:
     """Take back an extension that was put down in error."""
-    from verification.extension import take_back
+    from verification.registry.expiry_extension import take_back
 
-    with opened_store(database) as store, store.write(moment(now)) as act:
-        gone = take_back(act, gtin14(gtin), lot)
+    with opened_store(database) as store, store.write(moment(now)) as tx:
+        gone = take_back(tx, gtin14(gtin), lot)
     if not gone:
         stop(BAD, f"the expiry of {gtin} {lot} is not extended")
 
@@ -118,11 +118,11 @@ def returns_list(
     """List returned packs and what was decided about them."""
     import msgspec
 
-    from verification.returns import returns_since
+    from verification.returns.saleable_return import returns_since
 
     since = moment(now) - timedelta(days=days)
-    with opened_store(database) as store, store.read() as view:
-        found = returns_since(view, since, only_waiting=waiting)
+    with opened_store(database) as store, store.read() as snapshot:
+        found = returns_since(snapshot, since, only_waiting=waiting)
     if json:
         print_json(msgspec.to_builtins(found))
     else:
@@ -140,11 +140,11 @@ def proof(
     """Print the latest decision about a returned pack and all it rests on, as JSON."""
     import msgspec
 
-    from verification.returns import proof_for_resale
+    from verification.returns.saleable_return import proof_for_resale
 
     try:
-        with opened_store(database) as store, store.read() as view:
-            decided, rests_on = proof_for_resale(view, gtin14(gtin), serial)
+        with opened_store(database) as store, store.read() as snapshot:
+            decided, rests_on = proof_for_resale(snapshot, gtin14(gtin), serial)
     except LookupError as fault:
         stop(BAD, str(fault))
     print_json({"return": msgspec.to_builtins(decided), "proof": rests_on})

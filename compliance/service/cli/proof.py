@@ -118,7 +118,7 @@ def _write(
 ) -> Exported:
     from compliance.dossier import CannotSeal, ExportRefused
     from compliance.dossier import export as write_dossier
-    from compliance.seal.house import open_keys
+    from compliance.seal.operator_keys import open_keys
     from compliance.seal.signer import SealRefused
 
     settings = settings_for(database)
@@ -241,7 +241,7 @@ def _progress() -> Iterator[Callable[[int, int], None] | None]:
 @keys_commands.command()
 def root(database: Database = "") -> None:
     """Print the root certificate that exports are checked against, as PEM."""
-    from compliance.seal.house import open_keys
+    from compliance.seal.operator_keys import open_keys
 
     settings = settings_for(database)
     keys = open_keys(settings)
@@ -252,7 +252,7 @@ def root(database: Database = "") -> None:
 def rotate(database: Database = "") -> None:
     """Make a new sealing key; what older ones sealed stays valid."""
     from compliance.seal.checkpoint import log_key_change
-    from compliance.seal.house import open_keys
+    from compliance.seal.operator_keys import open_keys
 
     settings = settings_for(database)
     keys = open_keys(settings)
@@ -270,7 +270,7 @@ def revoke(
 ) -> None:
     """Trust a certificate no more: its key seals nothing from now on."""
     from compliance.seal.checkpoint import log_key_change
-    from compliance.seal.house import open_keys
+    from compliance.seal.operator_keys import open_keys
 
     settings = settings_for(database)
     keys = open_keys(settings)
@@ -297,7 +297,7 @@ def certify(
     from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 
     from compliance.seal.checkpoint import log_key_change
-    from compliance.seal.house import open_keys
+    from compliance.seal.operator_keys import open_keys
 
     try:
         key = load_pem_public_key(read_file(public_key))
@@ -315,7 +315,7 @@ def certify(
 @keys_commands.command(name="list")
 def list_(database: Database = "") -> None:
     """Every certificate issued here: serial number, name, until when, and whether it is revoked."""
-    from compliance.seal.house import open_keys
+    from compliance.seal.operator_keys import open_keys
 
     settings = settings_for(database)
     keys = open_keys(settings)
@@ -364,7 +364,7 @@ def restamp(
     json: Json = False,
 ) -> None:
     """Put a new time stamp beside dossiers before the old one can no longer be trusted."""
-    from compliance.seal.house import open_keys
+    from compliance.seal.operator_keys import open_keys
     from compliance.seal.signer import SealRefused
 
     try:

@@ -37,7 +37,7 @@ def open_(
     json: Json = False,
 ) -> None:
     """Recall a lot: from this moment every verification of its packs answers STOP."""
-    from compliance.recall import open_recall
+    from compliance.recall.recall import open_recall
 
     code = gtin14(gtin)
     with opened_store(database) as store:
@@ -52,17 +52,17 @@ def status(
     json: Json = False,
 ) -> None:
     """Show recalls: packs, where they are now and whom to tell."""
-    from compliance.recall import find_recall, list_recalls
+    from compliance.recall.recall import find_recall, list_recalls
 
-    with opened_store(database) as store, store.read() as view:
+    with opened_store(database) as store, store.read() as snapshot:
         if recall is None:
-            found = [r.as_dict() for r in list_recalls(view)]
+            found = [r.as_dict() for r in list_recalls(snapshot)]
             if json:
                 print_json(found)
             for one in [] if json else found:
                 _print(one)
             raise typer.Exit(FINE)
-        one_recall = find_recall(view, recall)
+        one_recall = find_recall(snapshot, recall)
     if one_recall is None:
         stop(BAD, f"no recall {recall}; `packtrail recall status` lists them")
     _show(one_recall.as_dict(), json=json)
@@ -76,7 +76,7 @@ def close(
     json: Json = False,
 ) -> None:
     """Close a recall; its record stays, and its packs stay out of trade."""
-    from compliance.recall import close_recall
+    from compliance.recall.recall import close_recall
 
     with opened_store(database) as store:
         closed = close_recall(store, recall, by="command", now=moment(now))

@@ -116,8 +116,8 @@ def list_files(database: Database = "", json: Json = False) -> None:
     """Show the files of the archive: what they hold and where they lie."""
     from epcis.archive.reading import files
 
-    with opened_store(database) as store, store.read() as view:
-        found = files(view)
+    with opened_store(database) as store, store.read() as snapshot:
+        found = files(snapshot)
     if json:
         print_json([file.as_dict() for file in found])
         return
@@ -189,8 +189,8 @@ def list_(database: Database = "", json: Json = False) -> None:
     """Show all holds, open and released, newest first."""
     from compliance.retention.hold import list_holds
 
-    with opened_store(database) as store, store.read() as view:
-        found = list_holds(view)
+    with opened_store(database) as store, store.read() as snapshot:
+        found = list_holds(snapshot)
     if json:
         print_json([hold.as_dict() for hold in found])
         return

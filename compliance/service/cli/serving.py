@@ -84,8 +84,8 @@ def new_key(
     now = datetime.now(UTC)
     grant = _grant(name, scopes, party)
     expires = now + timedelta(days=days) if days else None
-    with opened_store(database) as store, store.write(now) as act:
-        key = access.new_key(act, grant, now=now, expires=expires)
+    with opened_store(database) as store, store.write(now) as tx:
+        key = access.new_key(tx, grant, now=now, expires=expires)
     if json:
         print_json({"key": key, "name": name, "scopes": sorted(grant.scopes)})
     else:
@@ -101,8 +101,8 @@ def revoke_key(
     from compliance.service import access
 
     now = datetime.now(UTC)
-    with opened_store(database) as store, store.write(now) as act:
-        done = access.revoke_key(act, key_id, now=now)
+    with opened_store(database) as store, store.write(now) as tx:
+        done = access.revoke_key(tx, key_id, now=now)
     if not done:
         stop(BAD, f"no living key {key_id}")
 
@@ -118,9 +118,9 @@ def sign_in(
 
     now = datetime.now(UTC)
     settings = settings_for(database)
-    with opened_store(database) as store, store.write(now) as act:
+    with opened_store(database) as store, store.write(now) as tx:
         token = access.new_sign_in_link(
-            act, _grant(name, scopes, None), now=now, minutes=settings.sign_in_link_minutes_max
+            tx, _grant(name, scopes, None), now=now, minutes=settings.sign_in_link_minutes_max
         )
     typer.echo(f"/sign-in/{token}")
 

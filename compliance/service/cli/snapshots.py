@@ -24,7 +24,7 @@ from compliance.service.cli.options import (
 from compliance.service.cli.packs import gtin14
 
 if TYPE_CHECKING:
-    from verification.offline import Snapshot
+    from verification.offline.offline_snapshot import OfflineSnapshot
 
 snapshot = typer.Typer(no_args_is_help=True, help="Signed snapshots for tills without a line.")
 FileName = Annotated[Path, typer.Argument(metavar="FILE", help="The snapshot.")]
@@ -43,14 +43,14 @@ def make(
     now: Now = None,
 ) -> None:
     """Write a signed snapshot of every stopped pack, lot and product."""
-    from compliance.seal.house import open_keys
-    from verification import offline
+    from compliance.seal.operator_keys import open_keys
+    from verification.offline import offline_snapshot
 
     settings = settings_for(database)
     keys = open_keys(settings)
-    with opened_store(database) as store, store.read() as view:
-        content = offline.take(view, moment(now), market=settings.market)
-    sealed = offline.seal(content, keys.log)
+    with opened_store(database) as store, store.read() as snapshot:
+        content = offline_snapshot.take(snapshot, moment(now), market=settings.market)
+    sealed = offline_snapshot.seal(content, keys.log)
     out.write_bytes(sealed)
     typer.echo(f"{out}: {len(sealed)} bytes")
 
@@ -58,8 +58,8 @@ def make(
 @snapshot.command()
 def key(database: Database = "") -> None:
     """Print the public key that tills check snapshots with, PEM."""
-    from compliance.seal.house import open_keys
-    from verification.offline import public_pem
+    from compliance.seal.operator_keys import open_keys
+    from verification.offline.offline_snapshot import public_pem
 
     typer.echo(public_pem(open_keys(settings_for(database)).log).decode().strip())
 
@@ -67,7 +67,7 @@ def key(database: Database = "") -> None:
 @snapshot.command()
 def check(file: FileName, key: Key, now: Now = None, json: Json = False) -> None:
     """Say whether a snapshot is whole, ours and young enough."""
-    from verification.offline import AGE_MAX
+    from verification.offline.offline_snapshot import AGE_MAX
 
     told = _opened(file, key)
     age = told.age(moment(now))
@@ -119,8 +119,8 @@ _SAYS = {
 }
 
 
-def _opened(file: Path, key: Path) -> Snapshot:
-    from verification.offline import SnapshotRefusedError, open_snapshot
+def _opened(file: Path, key: Path) -> OfflineSnapshot:
+    from verification.offline.offline_snapshot import SnapshotRefusedError, open_snapshot
 
     try:
         return open_snapshot(read_file(file), read_file(key))

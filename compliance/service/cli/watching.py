@@ -40,15 +40,17 @@ def alerts_list(
     json: Json = False,
 ) -> None:
     """List alerts, newest first."""
-    from verification.fmd.alert import Status
-    from verification.fmd.alert import alerts as of_store
+    from verification.alerts.alert import Status
+    from verification.alerts.alert import alerts as of_store
 
     if status and status not in set(Status):
         stop(BAD, f"{status} is none of: {', '.join(Status)}")
     since, until = _span(moment(now), days)
     wanted = Status(status) if status else None
-    with opened_store(database) as store, store.read() as view:
-        found = [one.as_dict() for one in of_store(view, since=since, until=until, status=wanted)]
+    with opened_store(database) as store, store.read() as snapshot:
+        found = [
+            one.as_dict() for one in of_store(snapshot, since=since, until=until, status=wanted)
+        ]
     if json:
         print_json(found)
         return
@@ -68,13 +70,13 @@ def move(
     json: Json = False,
 ) -> None:
     """Take an alert to its next status."""
-    from verification.fmd import alert as work
-    from verification.fmd.alert import NotPossibleError, Status
+    from verification.alerts import alert as work
+    from verification.alerts.alert import NotPossibleError, Status
 
     try:
-        with opened_store(database) as store, store.write(moment(now)) as act:
+        with opened_store(database) as store, store.write(moment(now)) as tx:
             more = {"by": "command", "reason": reason, "comment": comment}
-            moved = work.move(act, alert, Status(status), **more).as_dict()
+            moved = work.move(tx, alert, Status(status), **more).as_dict()
     except (NotPossibleError, ValueError) as refused:
         stop(BAD, str(refused))
     if json:
@@ -94,11 +96,11 @@ def anomalies_list(
     """List anomalies, newest first; exit code 1 where any is open."""
     import msgspec
 
-    from verification.watch import anomalies as of_store
+    from verification.alerts.watch import anomalies as of_store
 
     since, until = _span(moment(now), days)
-    with opened_store(database) as store, store.read() as view:
-        found = list(of_store(view, since=since, until=until, only_open=only_open))
+    with opened_store(database) as store, store.read() as snapshot:
+        found = list(of_store(snapshot, since=since, until=until, only_open=only_open))
     if json:
         print_json(msgspec.to_builtins(found))
     else:
@@ -111,7 +113,7 @@ def anomalies_list(
 def look(database: Database = "", now: Now = None, json: Json = False) -> None:
     """Look through the history now, up to its end, as the service does in the background."""
     from compliance.service.practice import practice_of
-    from verification.watch import look as look_once
+    from verification.alerts.watch import look as look_once
 
     limits = practice_of(settings_for(database)).anomaly_limits
     rows = found = 0
@@ -132,11 +134,11 @@ def close(
     now: Now = None,
 ) -> None:
     """Close an anomaly with what came of it."""
-    from verification.watch import close as close_one
+    from verification.alerts.watch import close as close_one
 
     try:
-        with opened_store(database) as store, store.write(moment(now)) as act:
-            close_one(act, anomaly, by="command", comment=comment)
+        with opened_store(database) as store, store.write(moment(now)) as tx:
+            close_one(tx, anomaly, by="command", comment=comment)
     except (LookupError, ValueError) as refused:
         stop(BAD, str(refused))
 

@@ -1,22 +1,22 @@
 """Every floor's tables: imported, so that the one `metadata` knows them all."""
 
-import compliance.dossier.tables
-import compliance.retention.tables
-import compliance.tables
-import epcis.archive.tables
-import epcis.ledger.tables
-import epcis.query.tables
-import epcis.store.tables
-import verification.tables
+import compliance.dossier.dossier_tables
+import compliance.duty_tables
+import compliance.retention.retention_tables
+import epcis.archive.archive_tables
+import epcis.ledger.ledger_tables
+import epcis.query.query_tables
+import epcis.store.event_tables
+import verification.registry.pack_tables
 
 FLOORS = (
-    epcis.store.tables,
-    epcis.ledger.tables,
-    epcis.archive.tables,
-    epcis.query.tables,
-    verification.tables,
-    compliance.tables,
-    compliance.retention.tables,
-    compliance.dossier.tables,
-    compliance.dossier.tables,
+    epcis.store.event_tables,
+    epcis.ledger.ledger_tables,
+    epcis.archive.archive_tables,
+    epcis.query.query_tables,
+    verification.registry.pack_tables,
+    compliance.duty_tables,
+    compliance.retention.retention_tables,
+    compliance.dossier.dossier_tables,
+    compliance.dossier.dossier_tables,
 )

@@ -7,9 +7,9 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from epcis.codec.cores import Berths, Job, Span, Worked, work_on
+from epcis.codec.cores import Berths, PortionJob, Span, Worked, work_on
 from epcis.codec.jsonld.event_list import PORTION_BYTES, EventList, EventTooLargeError
-from epcis.codec.jsonld.portions import EVENTS, Frame, PortionReader
+from epcis.codec.jsonld.portions import EVENTS, JsonFrame, JsonPortionReader
 from epcis.codec.jsonld.read import JsonReader
 
 if TYPE_CHECKING:
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 _POSITION: Final = re.compile(r"(/eventList/)(\d+)")
 
 
-class ParallelReader(JsonReader):
+class ParallelJsonReader(JsonReader):
     """Iterates what workers made of portions, and the events outside of any portion."""
 
-    job: Job
+    job: PortionJob
 
     @classmethod
-    def of(cls, reader: JsonReader, job: Job) -> ParallelReader:
+    def of(cls, reader: JsonReader, job: PortionJob) -> ParallelJsonReader:
         """The same reader, not begun yet, for several cores."""
         parallel = cls.__new__(cls)
         parallel.__dict__.update(reader.__dict__)
         parallel.job = job
         return parallel
 
-    def _in_portions(self, listed: EventList, frame: Frame) -> Iterator[Any]:
-        reader = PortionReader(frame, self._gathering)
+    def _in_portions(self, listed: EventList, frame: JsonFrame) -> Iterator[Any]:
+        reader = JsonPortionReader(frame, self._gathering)
         start = listed.start
         if listed.end - start > PORTION_BYTES:
             start = yield from self._handed_on(listed, frame, reader)
         yield from self._from(start, listed, reader)
 
     def _handed_on(
-        self, listed: EventList, frame: Frame, reader: PortionReader
+        self, listed: EventList, frame: JsonFrame, reader: JsonPortionReader
     ) -> Generator[Worked, None, int]:
         """Hand on results; returns the offset from which there are none."""
         out: deque[Span] = deque()
@@ -74,7 +74,7 @@ class ParallelReader(JsonReader):
                 yield worked
         return out[0].at if out else end
 
-    def _take(self, worked: Worked, position: int, reader: PortionReader) -> None:
+    def _take(self, worked: Worked, position: int, reader: JsonPortionReader) -> None:
         for finding in worked.findings:
             self._gathering.add(_moved(finding, reader.count))
         reader.count += worked.counts[EVENTS]

@@ -1,4 +1,4 @@
-"""The events of one portion of a JSON-LD event list: judged, then read swiftly or with care."""
+"""The events of one portion of a JSON-LD list, held to the schema and read, fast or in full."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import orjson
 
 from epcis.codec.cores import Portion
 from epcis.codec.jsonld.context import Context
-from epcis.codec.jsonld.events import EventReader
-from epcis.codec.jsonld.swift import SwiftReader
+from epcis.codec.jsonld.fast import FastJsonReader
+from epcis.codec.jsonld.full import FullJsonReader
 from epcis.codec.jsonld.values import LEVELS_OF_ELEMENT, MALFORMED, ValueReader
 from schemas.finding import Severity, Where
 from schemas.validate import json_event_validator
-from schemas.validate.json_reasons import Reason, reason_of
+from schemas.validate.json_reasons import JsonReason, reason_of
 from schemas.validate.pointer_lines import as_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from epcis.codec.limits import Limits
-    from epcis.codec.refusal import Gathering
+    from epcis.codec.limits import DocumentLimits
+    from epcis.codec.refusal import FindingCollector
     from epcis.model import Event
 
 _ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
@@ -43,7 +43,7 @@ class NotWholeError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class JsonFrame:
     """How portions of one document are read; can be pickled."""
 
     context: Any
@@ -51,13 +51,13 @@ class Frame:
     contexts: Mapping[str, Any]
     """Contexts by address, beside the standard one."""
     list_path: str
-    limits: Limits
+    limits: DocumentLimits
     validate: bool = True
     published: Path | None = None
 
-    def read_with(self, gathering: Gathering) -> Callable[[bytes], Portion | None]:
+    def read_with(self, gathering: FindingCollector) -> Callable[[bytes], Portion | None]:
         """A function that reads portions one by one; None where one is not well-formed."""
-        reader = PortionReader(self, gathering)
+        reader = JsonPortionReader(self, gathering)
 
         def read(portion: bytes) -> Portion | None:
             try:
@@ -68,18 +68,18 @@ class Frame:
         return read
 
 
-class PortionReader:
+class JsonPortionReader:
     """Reads portions of one event list, one after the other."""
 
-    def __init__(self, frame: Frame, gathering: Gathering) -> None:
+    def __init__(self, frame: JsonFrame, gathering: FindingCollector) -> None:
         self._limits = frame.limits
         self._list_path = frame.list_path
         self._published = frame.published
         self._gathering = gathering
         self._context = Context.of(frame.context, frame.contexts)
         self._values = ValueReader(frame.limits, gathering)
-        self._careful = EventReader(gathering)
-        self._swift = SwiftReader(self._context)
+        self._full = FullJsonReader(gathering)
+        self._fast = FastJsonReader(self._context)
         self._holds = json_event_validator(frame.published).is_valid if frame.validate else None
         self._explained_left = _EXPLAINED_MAX
         self._expects_plain = True
@@ -116,7 +116,7 @@ class PortionReader:
                 return None
             if not all(map(self._holds, members)):
                 return None
-        events = self._swift.read(portion, members)
+        events = self._fast.read(portion, members)
         is_within = events is not None and self.count + len(events) <= self._limits.events_max
         return events if is_within else None
 
@@ -145,7 +145,7 @@ class PortionReader:
             is_valid = False
         if not is_valid:
             self._explain(text)
-        plain = self._swift.read(text, members and [members]) if is_valid else None
+        plain = self._fast.read(text, members and [members]) if is_valid else None
         if plain:
             return plain[0]
         # A portion that is not plain throughout is rarely followed by one that is.
@@ -167,7 +167,7 @@ class PortionReader:
         if len(text) > self._limits.extension_nodes_max:
             self._values.refuse_wide(members, at)
         return self._values.not_too_deep(
-            lambda: self._careful.read(members, self._context, at, None), text, at
+            lambda: self._full.read(members, self._context, at, None), text, at
         )
 
     def _refuse_large(self, text: bytes) -> None:
@@ -177,7 +177,7 @@ class PortionReader:
 
     def _explain(self, text: bytes) -> None:
         """Note why an event does not hold against the schema."""
-        faults: list[Reason] = []
+        faults: list[JsonReason] = []
         try:
             event = orjson.loads(text)
             if self._explained_left > 0:

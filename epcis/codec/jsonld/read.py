@@ -16,9 +16,9 @@ from epcis.codec.at_rest import PlainFile
 from epcis.codec.fields import SHAPES
 from epcis.codec.jsonld.context import Context
 from epcis.codec.jsonld.event_list import EventList, EventTooLargeError, UnendedListError
-from epcis.codec.jsonld.events import EventReader
+from epcis.codec.jsonld.full import FullJsonReader
 from epcis.codec.jsonld.header import read_header
-from epcis.codec.jsonld.portions import Frame, NotWholeError, PortionReader
+from epcis.codec.jsonld.portions import JsonFrame, JsonPortionReader, NotWholeError
 from epcis.codec.jsonld.values import LEVELS_OF_ELEMENT, ValueReader
 from epcis.model import Event, Header
 from schemas.finding import Finding, Severity, Where
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from epcis.codec.limits import Limits
-    from epcis.codec.refusal import DocumentRefused, Gathering
+    from epcis.codec.limits import DocumentLimits
+    from epcis.codec.refusal import DocumentRefused, FindingCollector
     from epcis.codec.unpack import PlainStream
 
 _EMPTY: Final = msgspec.Raw(b"{}")
@@ -45,8 +45,8 @@ class JsonReader:
     def __init__(
         self,
         stream: PlainStream,
-        limits: Limits,
-        gathering: Gathering,
+        limits: DocumentLimits,
+        gathering: FindingCollector,
         contexts: Mapping[str, Any] | None = None,
         *,
         validate: bool = True,
@@ -60,7 +60,7 @@ class JsonReader:
         self._published = published
         self._values = ValueReader(limits, gathering)
         self._header = Header()
-        self._portions: PortionReader | None = None
+        self._portions: JsonPortionReader | None = None
 
     @property
     def where(self) -> Where:
@@ -145,7 +145,7 @@ class JsonReader:
         if self._validate:
             self._judge_frame(text)
         members.pop("@context", None)
-        reader = EventReader(self._gathering)
+        reader = FullJsonReader(self._gathering)
         event = self._values.not_too_deep(lambda: reader.read(members, context, "", 1), text, "")
         if event is not None:
             yield event
@@ -162,7 +162,7 @@ class JsonReader:
             self._judge_frame(frame)
         yield from self._in_portions(
             listed,
-            Frame(
+            JsonFrame(
                 context=written,
                 contexts=self._contexts,
                 list_path=listed.path,
@@ -172,10 +172,10 @@ class JsonReader:
             ),
         )
 
-    def _in_portions(self, listed: EventList, frame: Frame) -> Iterator[Event]:
-        yield from self._from(listed.start, listed, PortionReader(frame, self._gathering))
+    def _in_portions(self, listed: EventList, frame: JsonFrame) -> Iterator[Event]:
+        yield from self._from(listed.start, listed, JsonPortionReader(frame, self._gathering))
 
-    def _from(self, start: int, listed: EventList, reader: PortionReader) -> Iterator[Event]:
+    def _from(self, start: int, listed: EventList, reader: JsonPortionReader) -> Iterator[Event]:
         """The events that stand from an offset on."""
         self._portions = reader
         while start < listed.end:

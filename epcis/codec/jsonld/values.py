@@ -14,8 +14,8 @@ from schemas.finding import Severity
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from epcis.codec.limits import Limits
-    from epcis.codec.refusal import DocumentRefused, Gathering
+    from epcis.codec.limits import DocumentLimits
+    from epcis.codec.refusal import DocumentRefused, FindingCollector
     from epcis.model import Event
 
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -33,7 +33,7 @@ MALFORMED: Final = (msgspec.DecodeError, ValueError, RecursionError)
 class ValueReader:
     """Reads the values of one document; what cannot be read refuses it."""
 
-    def __init__(self, limits: Limits, gathering: Gathering) -> None:
+    def __init__(self, limits: DocumentLimits, gathering: FindingCollector) -> None:
         self._limits = limits
         self._gathering = gathering
 

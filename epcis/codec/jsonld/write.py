@@ -11,7 +11,7 @@ import msgspec
 
 from epcis.codec.fields import SHAPES
 from epcis.codec.jsonld.context import STANDARD_URL
-from epcis.codec.jsonld.events import NIL
+from epcis.codec.jsonld.full import NIL
 from epcis.codec.jsonld.header import (
     KIND,
     RESERVED,

@@ -14,7 +14,7 @@ from schemas.finding import Severity
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-    from epcis.codec.refusal import Gathering
+    from epcis.codec.refusal import FindingCollector
     from epcis.codec.xml.judge import Judge
     from epcis.codec.xml.nodes import Bindings
 
@@ -34,7 +34,7 @@ _CONTAINERS: Final = frozenset(
 class Around:
     """The root, header, body and list of one document, without the events."""
 
-    def __init__(self, root: _Element, bindings: Bindings, gathering: Gathering) -> None:
+    def __init__(self, root: _Element, bindings: Bindings, gathering: FindingCollector) -> None:
         self.root = root
         self._bindings = bindings
         self._gathering = gathering

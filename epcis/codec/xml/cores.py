@@ -7,8 +7,8 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from epcis.codec.cores import Berths, Job, Span, Worked, work_on
-from epcis.codec.xml.portions import PORTION_BYTES_MAX, Frame, spans
+from epcis.codec.cores import Berths, PortionJob, Span, Worked, work_on
+from epcis.codec.xml.portions import PORTION_BYTES_MAX, XmlFrame, spans
 from epcis.codec.xml.read import BLOCK_BYTES, XmlReader
 
 if TYPE_CHECKING:
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 _POSITION: Final = re.compile(r"(/EventList/(\w+)\[)(\d+)\]")
 
 
-class ParallelReader(XmlReader):
+class ParallelXmlReader(XmlReader):
     """Iterates what workers made of portions, and the events outside of any portion."""
 
-    job: Job
+    job: PortionJob
 
     @classmethod
-    def of(cls, reader: XmlReader, job: Job) -> ParallelReader:
+    def of(cls, reader: XmlReader, job: PortionJob) -> ParallelXmlReader:
         """The same reader, not begun yet, for several cores."""
         parallel = cls.__new__(cls)
         parallel.__dict__.update(reader.__dict__)
         parallel.job = job
         return parallel
 
-    def _in_portions(self, frame: Frame, rest: bytes) -> Generator[Any, None, bytes]:
+    def _in_portions(self, frame: XmlFrame, rest: bytes) -> Generator[Any, None, bytes]:
         position = self._stream.position - len(rest)
         file = self._stream.as_it_lies()
         found = file.on_disk() if file else None
@@ -47,14 +47,14 @@ class ParallelReader(XmlReader):
         self._stream.go_on_from(position)
         return self._stream.read(BLOCK_BYTES)
 
-    def _in_berths(self, frame: Frame, rest: bytes) -> Generator[Any, None, bytes]:
+    def _in_berths(self, frame: XmlFrame, rest: bytes) -> Generator[Any, None, bytes]:
         with Berths(2 * PORTION_BYTES_MAX, self.job.processes) as berths:
             laid = map(berths.lay, self._cut_portions(frame.version, rest))
             left, _ = yield from self._handed_on(laid, berths.path, frame)
             return b"".join([*map(berths.take, left), self._unread])
 
     def _handed_on(
-        self, spans: Iterable[Span], path: Path, frame: Frame
+        self, spans: Iterable[Span], path: Path, frame: XmlFrame
     ) -> Generator[Worked, None, tuple[deque[Span], int]]:
         """Hand on results; returns what was handed out in vain, and the end of what was not."""
         out: deque[Span] = deque()

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Final
 from epcis.codec.xml.nodes import line_of
 from schemas.finding import Finding, Severity, Where
 from schemas.validate import event_xml_schema, xml_schema
-from schemas.validate.xml_reasons import Place, reasons
+from schemas.validate.xml_reasons import JudgedPlace, reasons
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from lxml.etree import _Element
 
-    from epcis.codec.refusal import Gathering
+    from epcis.codec.refusal import FindingCollector
 
 EXPLAINED_MAX: Final = 25
 """Events of one document whose faults are explained; of further ones it is only said."""
@@ -28,7 +28,7 @@ class Judge:
     """Judges the parts of one document; in lenient reading its findings are warnings."""
 
     def __init__(
-        self, version: str, gathering: Gathering, published: Path | None, explained_max: int
+        self, version: str, gathering: FindingCollector, published: Path | None, explained_max: int
     ) -> None:
         self.version = version
         self._gathering = gathering
@@ -51,13 +51,13 @@ class Judge:
             self._unexplained(event, path, line_shift)
             return
         self._left -= 1
-        place = Place(self.version, path, self._published)
+        place = JudgedPlace(self.version, path, self._published)
         for finding in reasons(event, place):
             self._add(finding, line_shift)
 
     def explain_frame(self, document: _Element, path: str) -> None:
         """Note why what stands around the events does not hold."""
-        place = Place(self.version, path, self._published, is_frame=True)
+        place = JudgedPlace(self.version, path, self._published, is_frame=True)
         for finding in reasons(document, place):
             self._add(finding, 0)
 

@@ -20,11 +20,11 @@ from epcis.codec.cores import Portion, Span
 from epcis.codec.fields import SHAPES
 from epcis.codec.namespaces import EPCIS_1, EPCIS_2, OWN, XSI
 from epcis.codec.times import has_usable_time, is_plain_instant
-from epcis.codec.xml.events import EventReader
+from epcis.codec.xml.fast import FastXmlReader
+from epcis.codec.xml.full import FullXmlReader
 from epcis.codec.xml.judge import EXPLAINED_MAX, Judge
 from epcis.codec.xml.markup import attribute
 from epcis.codec.xml.nodes import BeyondLimit, Bindings, line_of
-from epcis.codec.xml.swift import SwiftReader
 from schemas.finding import Where
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
     from epcis.codec.at_rest import PlainFile
-    from epcis.codec.refusal import Gathering
+    from epcis.codec.refusal import FindingCollector
     from epcis.model import Event
 
 PORTION_BYTES: Final = 384 * 2**10
@@ -54,7 +54,7 @@ _HIDING: Final = (b"!", b"?")
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class XmlFrame:
     """What a portion needs around it to be a document, and how it is read; can be pickled."""
 
     opening: bytes
@@ -64,16 +64,16 @@ class Frame:
     namespaces: tuple[tuple[str, str], ...]
     list_path: str
     telling: tuple[bytes, ...]
-    """Prefixes with their colon, of namespaces whose attributes only the careful reader knows."""
+    """Prefixes with their colon, of namespaces whose attributes only the full reader knows."""
     validate: bool = True
     published: Path | None = None
     depth_max: int = 100
     nodes_max: int = 200_000
 
-    def read_with(self, gathering: Gathering) -> Callable[[bytes], Portion | None]:
+    def read_with(self, gathering: FindingCollector) -> Callable[[bytes], Portion | None]:
         """A function that reads portions one by one; None where one is not what it looks like."""
         judge = Judge(self.version, gathering, self.published, EXPLAINED_MAX)
-        reader = PortionReader(self, gathering, judge if self.validate else None)
+        reader = XmlPortionReader(self, gathering, judge if self.validate else None)
 
         def read(portion: bytes) -> Portion | None:
             event_list = None if hides(portion) else reader.parse(portion)
@@ -87,7 +87,7 @@ class Frame:
         return read
 
 
-def frame_of(event_list: _Element, version: str, encoding: str, list_path: str) -> Frame | None:
+def frame_of(event_list: _Element, version: str, encoding: str, list_path: str) -> XmlFrame | None:
     """The frame for portions of this event list; None where elements inherit a namespace."""
     nsmap = event_list.nsmap
     if None in nsmap:
@@ -103,7 +103,7 @@ def frame_of(event_list: _Element, version: str, encoding: str, list_path: str) 
         ' creationDate="2000-01-01T00:00:00Z"><EPCISBody><EventList>'
     )
     try:
-        return Frame(
+        return XmlFrame(
             opening=opening.encode(encoding),
             closing=f"</EventList></EPCISBody></{prefix}:EPCISDocument>".encode(encoding),
             version=version,
@@ -164,17 +164,17 @@ def hides(portion: bytes) -> bool:
     return any(sign in portion and b"<" + sign in portion for sign in _HIDING)
 
 
-class PortionReader:
+class XmlPortionReader:
     """Reads portions of one event list, one after the other."""
 
-    def __init__(self, frame: Frame, gathering: Gathering, judge: Judge | None) -> None:
+    def __init__(self, frame: XmlFrame, gathering: FindingCollector, judge: Judge | None) -> None:
         self._frame = frame
         self._gathering = gathering
         self._judge = judge
         in_scope: dict[str | None, str] = dict(frame.namespaces)
         self._bindings = Bindings(in_scope, frame.depth_max, frame.nodes_max)
-        self._careful = EventReader(gathering, self._bindings)
-        self._swift = SwiftReader(self._careful, self._bindings)
+        self._full = FullXmlReader(gathering, self._bindings)
+        self._fast = FastXmlReader(self._full, self._bindings)
         self.counts: Counter[str] = Counter()
         self._line_shift = 0
         self._at: tuple[str, int | None] = ("", None)
@@ -220,29 +220,29 @@ class PortionReader:
         is_valid = self._judge is None or self._judge.holds(event_list.getroottree().getroot())
         is_plain = XSI.encode() not in portion and OWN.encode() not in portion
         is_plain = is_plain and not any(prefix in portion for prefix in self._frame.telling)
-        # Without a judge nobody has passed the events, so each is read with care.
+        # Without a judge nobody has passed the events, so each is read in full.
         is_plain = is_plain and self._judge is not None
         self._bindings.is_quiet = b"xmlns" not in portion
-        swift = self._swift.read if is_valid and is_plain else None
+        read_fast = self._fast.read if is_valid and is_plain else None
         for element in event_list:
             name = element.tag
-            if swift is not None and name in SHAPES:
+            if read_fast is not None and name in SHAPES:
                 self.counts[name] += 1
                 self._at = (name, line_of(element))
-                event = self._usable(swift(element), element)
+                event = self._usable(read_fast(element), element)
                 if event is not None:
                     yield event
             else:
-                yield from self._carefully(element, is_valid=is_valid)
+                yield from self._in_full(element, is_valid=is_valid)
 
-    def _carefully(self, element: _Element, *, is_valid: bool) -> Iterator[Event]:
+    def _in_full(self, element: _Element, *, is_valid: bool) -> Iterator[Event]:
         for event_element in _event_elements(element):
             name = event_element.tag
             self.counts[name] += 1
             self._at = (name, line_of(event_element))
             if not is_valid:
                 self._explain(event_element)
-            event = self._careful.read(event_element, self._path(name), self._line_shift)
+            event = self._full.read(event_element, self._path(name), self._line_shift)
             if event is not None:
                 yield event
 
@@ -252,9 +252,9 @@ class PortionReader:
             self._judge.explain_event(element, path, self._line_shift)
 
     def _usable(self, event: Event | None, element: _Element) -> Event | None:
-        """The event, if it has a usable time; read carefully if it could not be read swiftly."""
+        """The event, if it has a usable time; read in full if the fast reader declines."""
         if event is None:
-            return self._careful.read(element, self._path(element.tag), self._line_shift)
+            return self._full.read(element, self._path(element.tag), self._line_shift)
         if is_plain_instant(event.event_time):
             return event
         where = self.where

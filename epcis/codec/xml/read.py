@@ -17,15 +17,15 @@ from lxml import etree
 
 from epcis.codec.fields import SHAPES
 from epcis.codec.xml.around import KINDS, Around, is_event_list
-from epcis.codec.xml.events import EventReader
+from epcis.codec.xml.full import FullXmlReader
 from epcis.codec.xml.judge import EXPLAINED_MAX, Judge
 from epcis.codec.xml.left_out import LeftOut
 from epcis.codec.xml.nodes import BeyondLimit, Bindings, line_of, split_name
 from epcis.codec.xml.portions import (
     PORTION_BYTES,
     PORTION_BYTES_MAX,
-    Frame,
-    PortionReader,
+    XmlFrame,
+    XmlPortionReader,
     cut,
     frame_of,
 )
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from lxml.etree import _Element
 
-    from epcis.codec.limits import Limits
-    from epcis.codec.refusal import Gathering
+    from epcis.codec.limits import DocumentLimits
+    from epcis.codec.refusal import FindingCollector
     from epcis.codec.unpack import PlainStream
 
 _TAGS: Final = tuple(
@@ -65,7 +65,7 @@ _LIST_START: Final = re.compile(rb"<EventList(?:\s[^<>]*)?>")
 _PORTION_ENCODINGS: Final = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1", "iso-8859-15"})
 
 
-def end_of_prolog(stream: PlainStream, limits: Limits, gathering: Gathering) -> int:
+def end_of_prolog(stream: PlainStream, limits: DocumentLimits, gathering: FindingCollector) -> int:
     """Where the root element begins; refuses internal subsets and endless prologs."""
     first = stream.peek(limits.prolog_bytes_max)
     at = 0
@@ -94,8 +94,8 @@ class XmlReader:
     def __init__(
         self,
         stream: PlainStream,
-        limits: Limits,
-        gathering: Gathering,
+        limits: DocumentLimits,
+        gathering: FindingCollector,
         *,
         validate: bool = True,
         published: Path | None = None,
@@ -106,12 +106,12 @@ class XmlReader:
         self._validate = validate
         self._published = published
         self._bindings = Bindings({}, limits.depth_max, limits.extension_nodes_max)
-        self._careful = EventReader(gathering, self._bindings)
+        self._full = FullXmlReader(gathering, self._bindings)
         self._count: Counter[str] = Counter()
         self._around: Around | None = None
         self._judge: Judge | None = None
         self._open_list: _Element | None = None
-        self._portions: PortionReader | None = None
+        self._portions: XmlPortionReader | None = None
         self._line_shift = 0
         self._list_line = 0
         self._unread = b""
@@ -176,7 +176,7 @@ class XmlReader:
             carried = window[at:]
         return carried
 
-    def _frame(self, encoding: str) -> Frame | None:
+    def _frame(self, encoding: str) -> XmlFrame | None:
         """How portions of the event list that was just opened are to be read, if they can be."""
         around = self._around
         if self._open_list is None or encoding not in _PORTION_ENCODINGS or around is None:
@@ -191,9 +191,9 @@ class XmlReader:
             nodes_max=self._limits.extension_nodes_max,
         )
 
-    def _in_portions(self, frame: Frame, rest: bytes) -> Generator[Event, None, bytes]:
+    def _in_portions(self, frame: XmlFrame, rest: bytes) -> Generator[Event, None, bytes]:
         """Read the event list in portions; returns what is left for the parser."""
-        portions = PortionReader(frame, self._gathering, self._judge)
+        portions = XmlPortionReader(frame, self._gathering, self._judge)
         self._portions = portions
         portions.counts = self._count
         first_line = self._list_line
@@ -288,7 +288,7 @@ class XmlReader:
         path = self._path(name)
         if self._judge is not None and not self._judge.event_holds(element):
             self._judge.explain_event(element, path, self._line_shift)
-        return self._careful.read(element, path, self._line_shift)
+        return self._full.read(element, path, self._line_shift)
 
     def _path(self, name: str) -> str:
         if self._around is None or self._around.name == name:

@@ -27,8 +27,8 @@ def shown(store, keys, path, selection):
 
 
 def test_a_dossier_is_the_same_before_and_while_archived(store, keys, tmp_path):
-    with store.write(NOW) as act:
-        record(act, STORY)
+    with store.write(NOW) as tx:
+        record(tx, STORY)
     selections = [Lot(GTIN, "L7"), Pack(GTIN, "101")]
     before = [shown(store, keys, tmp_path / f"{n}.asice", one) for n, one in enumerate(selections)]
     folder = tmp_path / "archive"

@@ -50,7 +50,27 @@ def test_what_is_not_called_shorter_never_ends_earlier(one, other, days):
 def test_so_many_months_ago_is_that_day_or_the_months_last(now, months):
     before = Period(months=months).before(now)
     assert (now.year - before.year) * 12 + now.month - before.month == months
-    assert before.day == now.day or (before.day < now.day and before.day >= 28)
+    next_month = (before.replace(day=28) + timedelta(days=4)).replace(day=1)
+    last_day = (next_month - timedelta(days=1)).day
+    assert before.day == min(now.day, last_day)
+
+
+@pytest.mark.parametrize(
+    ("now", "period", "before"),
+    [
+        ("2026-03-31", "1 month", "2026-02-28"),
+        ("2028-03-31", "1 month", "2028-02-29"),
+        ("2026-07-31", "1 month", "2026-06-30"),
+        ("2026-05-30", "3 months", "2026-02-28"),
+        ("2026-01-31", "1 month", "2025-12-31"),
+        ("2026-12-31", "12 months", "2025-12-31"),
+        ("2028-02-29", "6 years", "2022-02-28"),
+        ("2028-02-29", "4 years", "2024-02-29"),
+    ],
+)
+def test_a_period_that_began_at_a_months_end_is_over_at_a_months_end(now, period, before):
+    day = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    assert Period.parse(period).before(day).date().isoformat() == before
 
 
 @pytest.mark.parametrize("text", ["", "6", "years", "0 days", "-1 day", "6 weeks", "1.5 years"])

@@ -10,26 +10,26 @@ from chain import GTIN, MAKER, PHARMACY, WHOLESALER, case, commission, pack, put
 from msgspec.structs import replace
 from sqlalchemy import func, insert, select
 
-from compliance.recall import open_recall
+from compliance.duty_tables import browser_session
+from compliance.recall.recall import open_recall
 from compliance.retention.duty import Duty
 from compliance.retention.hold import HoldRefused, Matter, list_holds, open_hold, release_hold
 from compliance.retention.policy import Policy, Record, parse_policy
-from compliance.retention.tables import erasure
+from compliance.retention.retention_tables import erasure
 from compliance.service.migrate import open_migrated
 from compliance.service.settings import Settings
-from compliance.tables import browser_session
 from epcis.archive.deposit import ArchiveInterrupted
 from epcis.archive.reading import files
 from epcis.capture import capture, record
 from epcis.codec.document import write_event_json
 from epcis.fsck import fsck
+from epcis.ledger.ledger_tables import ledger_entry
 from epcis.ledger.register import subject_of
-from epcis.ledger.tables import ledger_entry
 from epcis.model import QuantityElement
 from epcis.query import search
 from epcis.query.parameters import parse
-from epcis.store import tables
-from verification.tables import alert, alert_step, verification_request
+from epcis.store import event_tables
+from verification.registry.pack_tables import alert, alert_step, verification_request
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 LATER = datetime(2033, 1, 1, tzinfo=UTC)
@@ -50,8 +50,8 @@ STORY = [
 @pytest.fixture
 def store(tmp_path, database):
     opened = open_migrated(Settings(data_dir=tmp_path, database=database))
-    with opened.write(NOW) as act:
-        record(act, STORY)
+    with opened.write(NOW) as tx:
+        record(tx, STORY)
     yield opened
     opened.close()
 
@@ -78,9 +78,9 @@ def hold(store, **matter):
 
 def still_here(store):
     """0-based places in the story of events that are not archived."""
-    with store.read() as view:
-        found = select(tables.event.c.seq).where(tables.event.c.archive.is_(None))
-        return [seq - 1 for seq in sorted(view.connection.scalars(found))]
+    with store.read() as snapshot:
+        found = select(event_tables.event.c.seq).where(event_tables.event.c.archive.is_(None))
+        return [seq - 1 for seq in sorted(snapshot.connection.scalars(found))]
 
 
 @pytest.mark.parametrize(
@@ -119,8 +119,8 @@ def test_a_recall_can_be_held_by_its_number(store, tmp_path):
 
 def test_an_amount_of_a_held_lot_is_held(store, tmp_path):
     loose = QuantityElement(epc_class=f"https://id.gs1.org/01/{GTIN}/10/L5", quantity="7")
-    with store.write(NOW) as act:
-        record(act, [replace(receive(9, []), quantities=(loose,))])
+    with store.write(NOW) as tx:
+        record(tx, [replace(receive(9, []), quantities=(loose,))])
     for matter in ({"gtin": GTIN, "lot": "L5"}, {"gtin": GTIN}):
         opened = hold(store, **matter)
         assert 9 in still_here(store)
@@ -160,8 +160,8 @@ def test_a_plan_counts_what_a_run_does_and_a_second_run_does_nothing(store, tmp_
 def test_a_hold_that_says_nothing_is_refused(store, matter):
     with pytest.raises(HoldRefused):
         hold(store, **matter)
-    with store.read() as view:
-        assert list_holds(view) == []
+    with store.read() as snapshot:
+        assert list_holds(snapshot) == []
 
 
 def test_a_hold_is_released_once_and_its_record_stays(store):
@@ -171,9 +171,9 @@ def test_a_hold_is_released_once_and_its_record_stays(store):
     for name in (opened.id, "H-none"):
         with pytest.raises(HoldRefused):
             release_hold(store, name, why="again", by="bob", now=LATER)
-    with store.read() as view:
-        assert list_holds(view) == [released]
-        said = view.connection.scalars(
+    with store.read() as snapshot:
+        assert list_holds(snapshot) == [released]
+        said = snapshot.connection.scalars(
             select(ledger_entry.c.public).where(ledger_entry.c.kind == 11)
         ).all()
     assert [orjson.loads(one)["act"] for one in said] == ["hold-opened", "hold-released"]
@@ -195,8 +195,8 @@ def test_events_are_erased_by_file_and_not_before_their_packs_expired_a_year_ago
     assert (kept["entries"], kept["held"][opened.id]) == (0, 5)
     release_hold(store, opened.id, why="settled", by="ann", now=at)
     assert line(run(store, tmp_path, SEVEN, at), "events", "erase")["entries"] == len(STORY)
-    with store.read() as view:
-        assert [file.erased for file in files(view)] == [at]
+    with store.read() as snapshot:
+        assert [file.erased for file in files(snapshot)] == [at]
     assert not list((tmp_path / "archive").glob("*.parquet"))
     assert list(fsck(store, now=at)) == []
     assert line(run(store, tmp_path, SEVEN, at), "events", "erase")["entries"] == 0
@@ -207,8 +207,8 @@ def test_a_hold_opened_while_a_file_is_erased_stops_it(store, tmp_path, monkeypa
     at = datetime(2036, 2, 1, tzinfo=UTC)
     over = Duty._files_over
 
-    def then_held(self, view, rule, after):
-        found = over(self, view, rule, after)
+    def then_held(self, snapshot, rule, after):
+        found = over(self, snapshot, rule, after)
         hold(store, gtin=GTIN)
         return found
 
@@ -220,9 +220,9 @@ def test_a_hold_opened_while_a_file_is_erased_stops_it(store, tmp_path, monkeypa
 
 def test_traces_of_work_end_and_each_batch_has_its_certificate(store, tmp_path):
     days = [NOW - timedelta(days=1), LATER - timedelta(days=1)]
-    with store.write(NOW) as act:
+    with store.write(NOW) as tx:
         for number, day in enumerate(days):
-            act.connection.execute(
+            tx.connection.execute(
                 insert(browser_session).values(
                     token_sha256=str(number), name="ann", scopes="query",
                     expires_us=int(day.timestamp() * 1_000_000),
@@ -231,9 +231,9 @@ def test_traces_of_work_end_and_each_batch_has_its_certificate(store, tmp_path):
     assert line(planned(store, tmp_path), "sessions", "erase")["entries"] == 1
     hold(store, gtin=GTIN)
     assert line(run(store, tmp_path), "sessions", "erase")["entries"] == 1
-    with store.read() as view:
-        assert view.connection.scalars(select(browser_session.c.token_sha256)).all() == ["1"]
-        (said,) = view.connection.execute(select(erasure)).all()
+    with store.read() as snapshot:
+        assert snapshot.connection.scalars(select(browser_session.c.token_sha256)).all() == ["1"]
+        (said,) = snapshot.connection.execute(select(erasure)).all()
     assert (said.record, said.entries, said.by, len(said.digest)) == ("sessions", 1, "tester", 64)
 
 
@@ -249,20 +249,20 @@ def test_alerts_go_by_the_law_unless_open_or_held(store, tmp_path):
     rows = [an_alert(0, "L1"), an_alert(1, "L2"), an_alert(2, "L1", status="Active")]
     step = {"alert": "A0", "step": 1, "at_us": 0, "by": "b", "status": "Closed", "reason": "r",
             "comment": "c"}  # fmt: skip
-    with store.write(NOW) as act:
-        act.connection.execute(insert(alert), rows)
-        act.connection.execute(insert(alert_step), [step])
+    with store.write(NOW) as tx:
+        tx.connection.execute(insert(alert), rows)
+        tx.connection.execute(insert(alert_step), [step])
     policy = parse_policy('[alerts]\nerase_after = "6 years"\n')
     opened = hold(store, gtin=GTIN, lot="L2")
     done = line(run(store, tmp_path, policy), "alerts", "erase")
     assert (done["entries"], done["held"]) == (1, {opened.id: 1})
-    with store.read() as view:
-        assert view.connection.scalars(select(alert.c.id).order_by(alert.c.id)).all() == [
+    with store.read() as snapshot:
+        assert snapshot.connection.scalars(select(alert.c.id).order_by(alert.c.id)).all() == [
             "A1",
             "A2",
         ]
-        assert view.connection.scalar(select(func.count()).select_from(alert_step)) == 0
-        left = view.connection.scalars(
+        assert snapshot.connection.scalar(select(func.count()).select_from(alert_step)) == 0
+        left = snapshot.connection.scalars(
             select(ledger_entry.c.confidential)
             .where(ledger_entry.c.subject == subject_of(alert, ("A0",)))
             .order_by(ledger_entry.c.id)
@@ -274,8 +274,8 @@ def test_alerts_go_by_the_law_unless_open_or_held(store, tmp_path):
 
 def test_what_cannot_be_told_apart_is_held(store, tmp_path):
     row = {"corr_uuid": "u", "asked_us": 0, "due_us": 0, "tries": 1, "question": b"{}"}
-    with store.write(NOW) as act:
-        act.connection.execute(insert(verification_request), [row])
+    with store.write(NOW) as tx:
+        tx.connection.execute(insert(verification_request), [row])
     policy = parse_policy('[verifications]\nerase_after = "6 years"\n')
     opened = hold(store, gtin=GTIN, lot="L9")
     assert line(run(store, tmp_path, policy), "verifications", "erase")["held"] == {opened.id: 1}
@@ -292,9 +292,9 @@ def test_every_class_of_record_can_be_planned_and_run(store, tmp_path):
 
 def test_the_maker_sees_what_he_saw(store, tmp_path):
     def seen():
-        with store.read() as view:
+        with store.read() as snapshot:
             selection = search.Selection(party=f"/414/{MAKER}")
-            page = search.page(view, parse({}), selection, rows_max=50)
+            page = search.page(snapshot, parse({}), selection, rows_max=50)
             return [one.event for one in page.events]
 
     before = seen()

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import io
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from material import EXAMPLES
 
-from compliance.rules import lives, shipped_file
+from compliance.rules import item_lives, shipped_file
 from compliance.rules.catalogue import RULES, Profile
 from compliance.rules.file import check_file
 from compliance.rules.shipped_file import GS1US
@@ -364,6 +364,30 @@ def test_a_return_that_came_back_may_be_shipped_again():
     assert RULES["S17"].code not in codes
 
 
+def made_at(time):
+    """Codes of the right file whose packages were commissioned at that time; it is made 20 Nov."""
+    text = in_event(UNITS, line_of_time(UNITS), f"<eventTime>{time}</eventTime>")
+    return {finding.code for finding in checked(text)}
+
+
+def line_of_time(which):
+    return re.search(r"<eventTime>[^<]*</eventTime>", events(RIGHT)[which]).group()
+
+
+def test_an_event_is_old_from_the_second_after_365_days():
+    created = re.search(r'creationDate="([^"]*)"', RIGHT).group(1)
+    limit = datetime.fromisoformat(created) - timedelta(days=365)
+    old = RULES["T03"].code
+    assert old not in made_at(limit.isoformat())
+    assert old in made_at((limit - timedelta(seconds=1)).isoformat())
+
+
+def test_a_package_told_twice_in_the_same_case_is_not_in_two():
+    again = copied(FILL_1, ("12:10:00", "12:25:00"))
+    codes = {finding.code for finding in checked(with_event(again, after=FILL_1))}
+    assert RULES["G04"].code not in codes
+
+
 def chain(levels):
     """Containers within each other, from the outside in: the worst order to follow."""
     sscc = "urn:epc:id:sscc:0355555.1{:09d}".format
@@ -382,7 +406,7 @@ def test_a_chain_of_thousands_of_containers_ends_in_bounded_time():
 
 
 def test_a_pallet_shipped_over_and_over_ends_in_bounded_time(monkeypatch):
-    monkeypatch.setattr(lives, "VISITS_MAX", 20)
+    monkeypatch.setattr(item_lives, "VISITS_MAX", 20)
     found = checked(with_event(copied(SHIP, LATER) * 10))
     assert found[-1].code == "dscsa.followed-in-part"
 

@@ -7,54 +7,54 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from compliance.duty_tables import api_key
 from compliance.service import access
 from compliance.service.access import Grant, UnknownScopeError
-from compliance.tables import api_key
 
 TILL = Grant("till", frozenset({"verify"}), "/414/0366666000014")
 
 
 def test_a_key_gives_what_it_was_made_for(store, now) -> None:
-    with store.write(now) as act:
-        key = access.new_key(act, TILL, now=now)
-    with store.read() as view:
-        assert access.grant_of_key(view, key, now) == TILL
-        stored = view.connection.execute(select(api_key)).one()
+    with store.write(now) as tx:
+        key = access.new_key(tx, TILL, now=now)
+    with store.read() as snapshot:
+        assert access.grant_of_key(snapshot, key, now) == TILL
+        stored = snapshot.connection.execute(select(api_key)).one()
     assert key.split("_", 2)[2] not in str(tuple(stored))
 
 
 @pytest.mark.parametrize("spoil", [lambda k: k + "x", lambda k: "pt_0_" + k, lambda k: k[:12]])
 def test_a_spoilt_key_opens_nothing(store, now, spoil) -> None:
-    with store.write(now) as act:
-        key = access.new_key(act, TILL, now=now)
-    with store.read() as view:
-        assert access.grant_of_key(view, spoil(key), now) is None
+    with store.write(now) as tx:
+        key = access.new_key(tx, TILL, now=now)
+    with store.read() as snapshot:
+        assert access.grant_of_key(snapshot, spoil(key), now) is None
 
 
 def test_a_key_ends_when_it_expires_or_is_revoked(store, now) -> None:
-    with store.write(now) as act:
-        short = access.new_key(act, TILL, now=now, expires=now + timedelta(days=1))
-        other = access.new_key(act, TILL, now=now)
-    with store.read() as view:
-        assert access.grant_of_key(view, short, now + timedelta(days=1)) is None
-    with store.write(now) as act:
-        assert access.revoke_key(act, other.split("_")[1], now=now)
-        assert not access.revoke_key(act, other.split("_")[1], now=now)
-    with store.read() as view:
-        assert access.grant_of_key(view, other, now) is None
+    with store.write(now) as tx:
+        short = access.new_key(tx, TILL, now=now, expires=now + timedelta(days=1))
+        other = access.new_key(tx, TILL, now=now)
+    with store.read() as snapshot:
+        assert access.grant_of_key(snapshot, short, now + timedelta(days=1)) is None
+    with store.write(now) as tx:
+        assert access.revoke_key(tx, other.split("_")[1], now=now)
+        assert not access.revoke_key(tx, other.split("_")[1], now=now)
+    with store.read() as snapshot:
+        assert access.grant_of_key(snapshot, other, now) is None
 
 
 def test_a_sign_in_link_works_once_and_not_for_ever(store, now) -> None:
-    with store.write(now) as act:
-        link = access.new_sign_in_link(act, TILL, now=now, minutes=10)
-        late = access.new_sign_in_link(act, TILL, now=now, minutes=10)
-    with store.write(now) as act:
-        session = access.sign_in(act, link, now=now, hours=1)
-        assert access.sign_in(act, link, now=now, hours=1) is None
-        assert access.sign_in(act, late, now=now + timedelta(minutes=11), hours=1) is None
-    with store.read() as view:
-        assert access.grant_of_session(view, session, now) == TILL
-        assert access.grant_of_session(view, session, now + timedelta(hours=1)) is None
+    with store.write(now) as tx:
+        link = access.new_sign_in_link(tx, TILL, now=now, minutes=10)
+        late = access.new_sign_in_link(tx, TILL, now=now, minutes=10)
+    with store.write(now) as tx:
+        session = access.sign_in(tx, link, now=now, hours=1)
+        assert access.sign_in(tx, link, now=now, hours=1) is None
+        assert access.sign_in(tx, late, now=now + timedelta(minutes=11), hours=1) is None
+    with store.read() as snapshot:
+        assert access.grant_of_session(snapshot, session, now) == TILL
+        assert access.grant_of_session(snapshot, session, now + timedelta(hours=1)) is None
 
 
 def test_scopes_that_do_not_exist_are_named() -> None:

@@ -47,9 +47,9 @@ def packs(store, now):
         markets=(market,),
     )
     batch = Batch(code=GTIN, lot=LOT, expiry=date(2031, 5, 31), markets=("FI",), serials=(SERIAL,))
-    with store.write(now) as act:
-        assert upload_product(act, product, maker).accepted
-        assert upload_batch(act, batch, maker, shipped()).accepted
+    with store.write(now) as tx:
+        assert upload_product(tx, product, maker).accepted
+        assert upload_batch(tx, batch, maker, shipped()).accepted
     return store
 
 
@@ -101,8 +101,8 @@ async def test_an_unknown_alert_and_a_wrong_step_are_told(client) -> None:
 
 async def test_an_alert_is_worked_by_those_it_concerns(client, packs, now) -> None:
     alert = await raised(client)
-    with packs.write(now) as act:
-        key = access.new_key(act, Grant("other", frozenset({"verify"})), now=now)
+    with packs.write(now) as tx:
+        key = access.new_key(tx, Grant("other", frozenset({"verify"})), now=now)
     other = {"Authorization": f"Bearer {key}"}
     page = await client.get(f"/alerts/{alert}", headers=other)
     assert (page.status_code, "Next step" in page.text) == (200, False)

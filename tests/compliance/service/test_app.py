@@ -100,8 +100,8 @@ async def test_metrics_are_for_administrators_and_name_no_pack(client, store, no
     told = (await client.get("/metrics")).text
     assert 'packtrail_answers_total{area="page"' in told
     assert "SECRET" not in told
-    with store.write(now) as act:
-        key = access.new_key(act, Grant("till", frozenset({"verify"})), now=now)
+    with store.write(now) as tx:
+        key = access.new_key(tx, Grant("till", frozenset({"verify"})), now=now)
     refused = await client.get("/metrics", headers={"Authorization": f"Bearer {key}"})
     assert refused.status_code == 403
 

@@ -67,9 +67,9 @@ async def both(ways, method, url, **more):
 
 async def test_both_ways_answer_alike_whoever_asks(ways, store, now) -> None:
     assert (await both(ways, "GET", STATUS)).status_code == 404
-    with store.write(now) as act:
-        key = access.new_key(act, Grant("till", frozenset({"verify"})), now=now)
-        reader = access.new_key(act, Grant("reader", frozenset({"query"})), now=now)
+    with store.write(now) as tx:
+        key = access.new_key(tx, Grant("till", frozenset({"verify"})), now=now)
+        reader = access.new_key(tx, Grant("reader", frozenset({"query"})), now=now)
     assert (await both(ways, "GET", STATUS)).status_code == 401
     for bearer, status in ((key, 404), (reader, 403), ("pt_x_y", 401), ("x", 401)):
         answer = await both(ways, "GET", STATUS, headers={"Authorization": f"Bearer {bearer}"})

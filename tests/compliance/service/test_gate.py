@@ -45,8 +45,8 @@ pytestmark = pytest.mark.anyio
 
 
 def key_for(store, now: datetime) -> str:
-    with store.write(now) as act:
-        return access.new_key(act, Grant("till", frozenset({"verify"})), now=now)
+    with store.write(now) as tx:
+        return access.new_key(tx, Grant("till", frozenset({"verify"})), now=now)
 
 
 async def test_this_machine_may_do_all_until_the_first_key_is_made(client, store, now) -> None:
@@ -91,9 +91,9 @@ async def test_below_epcis_a_refusal_comes_as_xml_to_who_asked_for_xml(client) -
 
 
 async def test_a_session_cookie_names_its_owner(client, store, now) -> None:
-    with store.write(now) as act:
-        link = access.new_sign_in_link(act, Grant("ann", frozenset({"query"})), now=now, minutes=5)
-        session = access.sign_in(act, link, now=now, hours=1)
+    with store.write(now) as tx:
+        link = access.new_sign_in_link(tx, Grant("ann", frozenset({"query"})), now=now, minutes=5)
+        session = access.sign_in(tx, link, now=now, hours=1)
     async with client() as browser:
         browser.cookies.set(SESSION_COOKIE, session)
         assert (await browser.get("/")).json()["name"] == "ann"

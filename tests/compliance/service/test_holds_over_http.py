@@ -31,8 +31,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 async def client(store, settings, now) -> AsyncIterator[httpx.AsyncClient]:
-    with store.write(now) as act:
-        record(act, [commission(0, [pack(1)])])
+    with store.write(now) as tx:
+        record(tx, [commission(0, [pack(1)])])
     app = create_app(Parts(settings, store, Keys.open(settings.keys_folder), lambda: LATER))
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 5))
     async with (
@@ -76,9 +76,9 @@ async def test_a_hold_that_says_nothing_is_a_problem(client) -> None:
 
 
 async def test_only_an_administrator_may(client, store, now) -> None:
-    with store.write(now) as act:
+    with store.write(now) as tx:
         grant = Grant("reader", frozenset({"query", "export"}))
-        key = access.new_key(act, grant, now=now)
+        key = access.new_key(tx, grant, now=now)
     client.headers["Authorization"] = f"Bearer {key}"
     for method, path in (
         ("GET", "/holds"),

@@ -8,12 +8,12 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Histogram
 
+from compliance.reports.service_times import LONGER, times_between
 from compliance.seal import Keys
 from compliance.service.app import create_app
 from compliance.service.measured import Measured
 from compliance.service.parts import Parts
-from compliance.service_times import LONGER, times_between
-from epcis.store.database import Store
+from epcis.database.transactions import Store
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 
@@ -31,8 +31,8 @@ def test_counts_are_added_once_however_often_they_are_kept(store: Store) -> None
     measured.keep(store, lambda: NOW)
     seconds.labels("fmd").observe(0.004)
     measured.keep(store, lambda: NOW)
-    with store.read() as view:
-        (day,) = times_between(view, NOW.date(), NOW.date())
+    with store.read() as snapshot:
+        (day,) = times_between(snapshot, NOW.date(), NOW.date())
     assert day.counts == {10: 3, 300: 1, LONGER: 1}
     assert (day.answers, day.within(300)) == (5, 4)
 
@@ -48,8 +48,8 @@ async def test_a_server_keeps_its_counts_at_the_latest_when_it_stops(store, sett
         asked = {"exp": "270531", "linkType": "verificationService", "reqGLN": "0355555000013"}
         await client.get("/verify/gtin/00355555678908/lot/L/ser/1", params=asked)
         await client.get("/health")
-    with store.read() as view:
-        (day,) = times_between(view, now.date(), now.date())
+    with store.read() as snapshot:
+        (day,) = times_between(snapshot, now.date(), now.date())
     assert (day.area, day.answers) == ("verify", 1)
 
 

@@ -24,13 +24,13 @@ from compliance.service.migrate import (
     open_migrated,
 )
 from epcis.capture import record
+from epcis.database.raw_driver import RawDriver
+from epcis.database.transactions import Store
 from epcis.fsck.registers import check_registers
-from epcis.ledger.tables import ledger_checkpoint
+from epcis.ledger.ledger_tables import ledger_checkpoint
 from epcis.model import ObjectEvent
-from epcis.store.bulk import Hand
-from epcis.store.database import Store
+from epcis.store.event_tables import metadata
 from epcis.store.stays import ALWAYS, stays_of
-from epcis.store.tables import metadata
 
 
 def test_a_fresh_database_gets_every_table_that_is_declared(store) -> None:
@@ -97,8 +97,8 @@ def test_stays_told_one_by_one_are_kept_when_they_move_into_blocks(database) -> 
                 f" VALUES ({child}, {since}, {lasting}, {parent})"  # numbers of ours
             )
     migrate(store.engine)
-    with store.read() as view:
-        assert {tuple(stay) for stay in stays_of(Hand(view), [63, 64, 65])} == told
+    with store.read() as snapshot:
+        assert {tuple(stay) for stay in stays_of(RawDriver(snapshot), [63, 64, 65])} == told
     store.close()
 
 
@@ -123,12 +123,12 @@ def test_an_event_with_an_id_from_before_is_still_known_when_it_is_sent_again(st
     event = ObjectEvent(
         event_time="2026-01-02T03:04:05Z", action="ADD", epcs=(), event_id="urn:uuid:1"
     )
-    with store.write(now) as act:
-        assert record(act, [event]).new == 1
+    with store.write(now) as tx:
+        assert record(tx, [event]).new == 1
     with store.engine.begin() as connection:
         connection.execute(text("UPDATE event SET identity = hash"))
         with Operations.context(MigrationContext.configure(connection)):
             script = ScriptDirectory.from_config(alembic_config(connection))
             script.get_revision("0008").module.upgrade()
-    with store.write(now) as act:
-        assert record(act, [event]).duplicates == 1
+    with store.write(now) as tx:
+        assert record(tx, [event]).duplicates == 1

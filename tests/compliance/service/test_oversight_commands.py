@@ -47,9 +47,9 @@ def run(settings, store, now):
         markets=(Market(country="FI", **told),),
     )
     batch = Batch(code=GTIN, lot=LOT, expiry=date(2031, 5, 31), markets=("FI",), serials=(SERIAL,))
-    with store.write(now) as act:
-        upload_product(act, product, maker)
-        assert upload_batch(act, batch, maker, shipped()).accepted
+    with store.write(now) as tx:
+        upload_product(tx, product, maker)
+        assert upload_batch(tx, batch, maker, shipped()).accepted
     environment = {"PACKTRAIL_DATA_DIR": str(settings.data_dir), "PACKTRAIL_DATABASE": ""}
 
     def command(*words):

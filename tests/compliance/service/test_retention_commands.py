@@ -12,15 +12,15 @@ from typer.testing import CliRunner
 
 from compliance.service.cli import app
 from epcis.capture import record
-from epcis.store.database import Store
+from epcis.database.transactions import Store
 
 LATER = ("--now", "2033-01-01")
 
 
 @pytest.fixture
 def packtrail(tmp_path, store: Store, now, database, monkeypatch):
-    with store.write(now) as act:
-        record(act, [commission(0, [pack(1), pack(2)]), put(1, case(1), [pack(1)])])
+    with store.write(now) as tx:
+        record(tx, [commission(0, [pack(1), pack(2)]), put(1, case(1), [pack(1)])])
     monkeypatch.setenv("PACKTRAIL_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("PACKTRAIL_DATABASE", database)
     return lambda *words: CliRunner().invoke(app, [str(word) for word in words])

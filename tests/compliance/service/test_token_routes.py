@@ -24,8 +24,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def key(store, now) -> str:
-    with store.write(now) as act:
-        return access.new_key(act, Grant("till-1", frozenset({"verify"})), now=now)
+    with store.write(now) as tx:
+        return access.new_key(tx, Grant("till-1", frozenset({"verify"})), now=now)
 
 
 @pytest.fixture

@@ -20,12 +20,12 @@ from epcis.archive.reading import ArchiveAway, files, find_file
 from epcis.archive.restore import RestoreRefused, restore
 from epcis.capture import capture, record
 from epcis.codec.document import write_event_json
+from epcis.database.raw_driver import RawDriver
 from epcis.fsck import fsck
-from epcis.ledger.tables import ledger_entry
+from epcis.ledger.ledger_tables import ledger_entry
 from epcis.query import search
 from epcis.query.parameters import parse
-from epcis.store import tables
-from epcis.store.bulk import Hand
+from epcis.store import event_tables
 from epcis.store.items import item
 from epcis.store.payload import pack_outline
 from epcis.trace import trace
@@ -55,8 +55,8 @@ QUERIES = [
 @pytest.fixture
 def old(store):
     """A store with a story of 2026, part of which came in documents."""
-    with store.write(NOW) as act:
-        record(act, [*STORY, wrong(STORY[4], 9)])
+    with store.write(NOW) as tx:
+        record(tx, [*STORY, wrong(STORY[4], 9)])
     capture(store, write_event_json(see(8, PACKS[2:3], "storing")), now=NOW)
     return store
 
@@ -75,18 +75,18 @@ def archived(store, folder, **more):
 
 def answers(store):
     """Everything somebody may ask: queries, ids, traces, state."""
-    with store.read() as view:
+    with store.read() as snapshot:
         told = []
         for raw in QUERIES:
-            page = search.page(view, parse(raw), search.Selection(), rows_max=100)
+            page = search.page(snapshot, parse(raw), search.Selection(), rows_max=100)
             told.append([(one.event, one.event_id, one.record_time) for one in page.events])
-        for event_id in view.connection.scalars(
-            select(tables.event.c.event_id).order_by(tables.event.c.seq)
+        for event_id in snapshot.connection.scalars(
+            select(event_tables.event.c.event_id).order_by(event_tables.event.c.seq)
         ).all():
-            told.extend(one.event for one in search.by_id(view, event_id, search.Selection()))
+            told.extend(one.event for one in search.by_id(snapshot, event_id, search.Selection()))
         for epc in (*PACKS, case(1)):
-            told.append(trace(view, canonical_key(epc)).as_dict())
-            told.append(item(view, canonical_key(epc)))
+            told.append(trace(snapshot, canonical_key(epc)).as_dict())
+            told.append(item(snapshot, canonical_key(epc)))
         return told
 
 
@@ -103,17 +103,19 @@ def test_every_answer_is_the_same_before_while_and_after(old, tmp_path):
     for name in names:
         restore(old, name, by="tester", now=LATER)
     assert answers(old) == before
-    with old.read() as view:
+    with old.read() as snapshot:
         assert (
-            view.connection.scalar(select(func.count()).where(tables.event.c.archive.is_not(None)))
+            snapshot.connection.scalar(
+                select(func.count()).where(event_tables.event.c.archive.is_not(None))
+            )
             == 0
         )
 
 
 def test_the_proof_stands_while_archived_and_restored_bytes_are_the_same(old, tmp_path):
     def payloads():
-        with old.read() as view:
-            return dict(Hand(view).all("SELECT seq, payload FROM event"))
+        with old.read() as snapshot:
+            return dict(RawDriver(snapshot).all("SELECT seq, payload FROM event"))
 
     before = payloads()
     assert problems(old) == []
@@ -128,12 +130,12 @@ def test_the_proof_stands_while_archived_and_restored_bytes_are_the_same(old, tm
 
 def test_late_and_corrected_events_still_tell_every_life_right(old, tmp_path):
     archived(old, tmp_path)
-    with old.write(LATER) as act:
-        record(act, [wrong(STORY[2], 70), see(2, PACKS[3:], "storing", "damaged")])
+    with old.write(LATER) as tx:
+        record(tx, [wrong(STORY[2], 70), see(2, PACKS[3:], "storing", "damaged")])
     assert problems(old) == []
-    with old.read() as view:
-        assert [one.event_id for one in trace(view, canonical_key(PACKS[3])).events]
-        assert item(view, canonical_key(case(1))).holder == "/414/9521321000025"
+    with old.read() as snapshot:
+        assert [one.event_id for one in trace(snapshot, canonical_key(PACKS[3])).events]
+        assert item(snapshot, canonical_key(case(1))).holder == "/414/9521321000025"
 
 
 def test_a_file_that_is_away_is_told_by_name_and_hides_nothing(old, tmp_path):
@@ -142,12 +144,12 @@ def test_a_file_that_is_away_is_told_by_name_and_hides_nothing(old, tmp_path):
     name, other = archived(old, folder)
     shutil.move(folder, elsewhere)
     with (
-        old.read() as view,
+        old.read() as snapshot,
         pytest.raises(ArchiveAway, match=r"archived on 2033-01-01.*events-2026"),
     ):
-        search.page(view, parse({}), search.Selection(), rows_max=100)
-    with old.read() as view:
-        assert len(trace(view, canonical_key(PACKS[0])).events) == 4
+        search.page(snapshot, parse({}), search.Selection(), rows_max=100)
+    with old.read() as snapshot:
+        assert len(trace(snapshot, canonical_key(PACKS[0])).events) == 4
     away = list(fsck(old, now=LATER))
     assert {finding.code for finding in away} == {"archive.file-away"}
     assert {finding.severity.value for finding in away} == {"warning"}
@@ -174,8 +176,8 @@ def test_a_changed_file_is_found_and_never_restored(old, tmp_path):
 def test_another_file_in_its_place_is_not_believed(old, tmp_path):
     name, other = archived(old, tmp_path)
     shutil.copy(tmp_path / other, tmp_path / name)
-    with old.read() as view, pytest.raises(ArchiveAway, match="does not hold it"):
-        search.page(view, parse({}), search.Selection(), rows_max=100)
+    with old.read() as snapshot, pytest.raises(ArchiveAway, match="does not hold it"):
+        search.page(snapshot, parse({}), search.Selection(), rows_max=100)
 
 
 @pytest.mark.parametrize(
@@ -209,9 +211,9 @@ def test_what_is_held_stays_and_a_hold_in_between_stops_the_file(old, tmp_path):
         archived(old, tmp_path, held=holds_later)
     assert [path.name for path in tmp_path.glob("*.parquet")] == []
     archived(old, tmp_path, held=holds_first)
-    with old.read() as view:
-        here = view.connection.scalars(
-            select(tables.event.c.seq).where(tables.event.c.archive.is_(None))
+    with old.read() as snapshot:
+        here = snapshot.connection.scalars(
+            select(event_tables.event.c.seq).where(event_tables.event.c.archive.is_(None))
         ).all()
     assert here == [1]
 
@@ -225,15 +227,15 @@ def test_files_hold_so_many_and_a_run_goes_on_where_it_stopped(old, tmp_path):
         "events-2026-03-0003.parquet",
         "events-2026-04-0001.parquet",
     ]
-    with old.read() as view:
-        assert [file.records for file in files(view)] == [3, 3, 1, 1]
+    with old.read() as snapshot:
+        assert [file.records for file in files(snapshot)] == [3, 3, 1, 1]
 
 
 def test_each_act_is_in_the_log(old, tmp_path):
     name, _ = archived(old, tmp_path)
     restore(old, name, by="tester", now=LATER)
-    with old.read() as view:
-        said = view.connection.scalars(
+    with old.read() as snapshot:
+        said = snapshot.connection.scalars(
             select(ledger_entry.c.public).where(ledger_entry.c.kind == 11)
         ).all()
     assert [b"archive-archived" in bytes(one) for one in said] == [True, True, False]
@@ -272,18 +274,18 @@ def test_documents_leave_after_their_events_and_come_back_byte_for_byte(store, t
 
 def test_an_erased_file_leaves_the_proof_and_no_content(old, tmp_path):
     name, _ = archived(old, tmp_path)
-    with old.read() as view:
-        file = find_file(view, name)
-        state = [item(view, canonical_key(epc)) for epc in PACKS]
+    with old.read() as snapshot:
+        file = find_file(snapshot, name)
+        state = [item(snapshot, canonical_key(epc)) for epc in PACKS]
     assert erase(old, file, nothing_held, by="tester", now=LATER) == 7
     assert not (tmp_path / name).exists()
     assert problems(old) == []
-    with old.read() as view:
-        assert [item(view, canonical_key(epc)) for epc in PACKS] == state
+    with old.read() as snapshot:
+        assert [item(snapshot, canonical_key(epc)) for epc in PACKS] == state
         with pytest.raises(ArchiveAway, match="destroyed on 2033-01-01") as away:
-            search.page(view, parse({}), search.Selection(), rows_max=100)
+            search.page(snapshot, parse({}), search.Selection(), rows_max=100)
         assert away.value.problem.status == 410
-        salts = Hand(view).all(
+        salts = RawDriver(snapshot).all(
             "SELECT count(*) FROM ledger_entry l JOIN event e ON e.seq = l.event"
             " WHERE e.archive = 1 AND l.salt IS NOT NULL"
         )
@@ -293,29 +295,32 @@ def test_an_erased_file_leaves_the_proof_and_no_content(old, tmp_path):
 
 
 def test_only_what_happened_and_was_recorded_long_ago_goes(old, tmp_path):
-    with old.write(LATER - timedelta(days=1)) as act:
-        record(act, [see(5, PACKS[3:], "storing")])
+    with old.write(LATER - timedelta(days=1)) as tx:
+        record(tx, [see(5, PACKS[3:], "storing")])
     archived(old, tmp_path)
-    with old.read() as view:
-        here = view.connection.execute(
-            select(tables.event.c.record_time).where(tables.event.c.archive.is_(None))
+    with old.read() as snapshot:
+        here = snapshot.connection.execute(
+            select(event_tables.event.c.record_time).where(event_tables.event.c.archive.is_(None))
         ).all()
     assert [row.record_time for row in here] == [LATER - timedelta(days=1)]
 
 
 def test_the_file_holds_exactly_what_the_database_held(old, tmp_path):
-    with old.read() as view:
-        rows = {row[0]: row[1:] for row in Hand(view).all("SELECT seq, hash, payload FROM event")}
+    with old.read() as snapshot:
+        rows = {
+            row[0]: row[1:]
+            for row in RawDriver(snapshot).all("SELECT seq, hash, payload FROM event")
+        }
     read = [event for name in archived(old, tmp_path) for event in read_events(tmp_path / name)]
     assert {one.seq: (one.hash, one.payload) for one in read} == rows
 
 
 def test_a_forged_outline_is_no_event(old, tmp_path):
     archived(old, tmp_path)
-    with old.write(LATER) as act:
-        act.connection.execute(
-            update(tables.event)
-            .where(tables.event.c.seq == 1)
+    with old.write(LATER) as tx:
+        tx.connection.execute(
+            update(event_tables.event)
+            .where(event_tables.event.c.seq == 1)
             .values(payload=pack_outline(outline(commission(0, PACKS, lot="L9"))))
         )
     assert {finding.severity.value for finding in fsck(old, now=LATER)} >= {"critical"}
@@ -325,8 +330,10 @@ def pages(store, rows_max=100):
     """The ids of each page of everything, as the paging goes."""
     found, after = [], None
     while True:
-        with store.read() as view:
-            page = search.page(view, parse({}), search.Selection(), rows_max=rows_max, after=after)
+        with store.read() as snapshot:
+            page = search.page(
+                snapshot, parse({}), search.Selection(), rows_max=rows_max, after=after
+            )
         found.append([one.seq for one in page.events])
         after = page.after
         if after is None:

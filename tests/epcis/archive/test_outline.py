@@ -23,7 +23,8 @@ from epcis.model import (
     TransactionEvent,
     TransformationEvent,
 )
-from epcis.store.life import happening, told_lot
+from epcis.store.event_tables import Role
+from epcis.store.item_state import happening, told_lot
 from epcis.store.payload import (
     EventArchived,
     pack_event,
@@ -31,7 +32,6 @@ from epcis.store.payload import (
     unpack_event,
     unpack_outline,
 )
-from epcis.store.tables import Role
 
 STEPS = ["commissioning", "urn:epcglobal:cbv:bizstep:shipping", "receiving", "void_shipping",
          "dispensing", "transporting", "http://own.example/step", None]  # fmt: skip

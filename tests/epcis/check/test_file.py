@@ -13,7 +13,7 @@ import pytest
 from material import own
 
 from epcis.check import check
-from epcis.codec.document import Limits
+from epcis.codec.document import DocumentLimits
 from schemas.finding import Severity, is_acceptable
 
 EVENT = """<ObjectEvent>
@@ -240,7 +240,7 @@ def test_whatever_is_sent_is_answered_with_a_reason(data):
 
 def test_a_packed_bomb_is_refused():
     bomb = gzip.compress(b"<a>" + b" " * 100_000_000)
-    assert codes(bomb, limits=Limits(document_bytes_max=10_000_000)) in (
+    assert codes(bomb, limits=DocumentLimits(document_bytes_max=10_000_000)) in (
         ["document.packed-bomb"],
         ["document.too-large"],
     )

@@ -10,8 +10,8 @@ import zipfile
 import pytest
 
 from epcis.codec.document import (
+    DocumentLimits,
     DocumentRefused,
-    Limits,
     Syntax,
     convert,
     open_document,
@@ -306,13 +306,13 @@ def test_what_is_no_epcis_document_is_refused(document, code):
 
 def test_limits_have_names_and_hold():
     many = (START + EVENT.format("") * 30 + END).encode()
-    assert refusal(many, limits=Limits(events_max=20)) == "document.too-many-events"
-    assert refusal(many, limits=Limits(document_bytes_max=1000)) == "document.too-large"
+    assert refusal(many, limits=DocumentLimits(events_max=20)) == "document.too-many-events"
+    assert refusal(many, limits=DocumentLimits(document_bytes_max=1000)) == "document.too-large"
     long = (START + EVENT.format(f"<!--{'x' * 300_000}-->") + END).encode()
-    limits = Limits(event_bytes_max=100_000)
+    limits = DocumentLimits(event_bytes_max=100_000)
     assert refusal(long, limits=limits) == "document.part-too-large"
     listed = (JSON_START + ",".join([JSON_EVENT.format("")] * 30) + "]}}").encode()
-    assert refusal(listed, limits=Limits(events_max=20)) == "document.too-many-events"
+    assert refusal(listed, limits=DocumentLimits(events_max=20)) == "document.too-many-events"
 
 
 def test_a_crowd_of_tiny_elements_is_refused_before_it_fills_the_memory():
@@ -331,7 +331,7 @@ def test_a_crowd_of_tiny_elements_is_refused_before_it_fills_the_memory():
 
 def test_findings_are_counted_beyond_the_limit():
     many = (START + EVENT.format("<odd/>") * 50 + END).encode()
-    findings = read_document(many, limits=Limits(findings_max=10)).findings
+    findings = read_document(many, limits=DocumentLimits(findings_max=10)).findings
     assert len(findings) == 10
     assert "further findings" in findings[-1].what
 

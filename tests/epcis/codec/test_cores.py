@@ -11,9 +11,9 @@ import pytest
 from benchmarks.documents import write_json, write_xml
 from epcis.codec.cores import Worked
 from epcis.codec.document import (
+    DocumentLimits,
     DocumentRefused,
     EpcFormat,
-    Limits,
     Syntax,
     WriteOptions,
     convert,
@@ -110,14 +110,14 @@ def test_a_comment_or_a_deep_extension_is_read_by_one_process_from_there_on(xml,
     nested = b'"urn:x:y": ' + b"[" * 120 + b"]" * 120 + b", "
     assert_same(jsonld[:at] + nested + jsonld[at:], Syntax.XML_1_2, tmp_path)
     large = b'"urn:x:y": "' + b"x" * 3_000_000 + b'", '
-    limits = Limits(event_bytes_max=2_000_000)
+    limits = DocumentLimits(event_bytes_max=2_000_000)
     assert_same(jsonld[:at] + large + jsonld[at:], Syntax.XML_1_2, tmp_path, limits=limits)
     assert_same(jsonld[:at] + large + jsonld[at:], Syntax.XML_1_2, tmp_path)
 
 
 def test_limits_hold_for_all_processes_together(xml, jsonld):
     for document in (xml, jsonld):
-        reader = open_document(document, limits=Limits(events_max=300))
+        reader = open_document(document, limits=DocumentLimits(events_max=300))
         with pytest.raises(DocumentRefused) as refused:
             list(reader.worked_on(counting, (), 2))
         assert refused.value.findings[-1].code == "document.too-many-events"

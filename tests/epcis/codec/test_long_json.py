@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from benchmarks.documents import write_json
 from epcis.codec.document import (
+    DocumentLimits,
     DocumentRefused,
-    Limits,
     Syntax,
     convert,
     open_document,
@@ -194,8 +194,8 @@ def test_limits_hold_in_portions_too():
     text = json.dumps(document(events(40))).encode()
     with portions_of(700):
         for limits, code in (
-            (Limits(events_max=20), "document.too-many-events"),
-            (Limits(document_bytes_max=5000), "document.too-large"),
+            (DocumentLimits(events_max=20), "document.too-many-events"),
+            (DocumentLimits(document_bytes_max=5000), "document.too-large"),
         ):
             with pytest.raises(DocumentRefused) as refused:
                 read_document(text, limits=limits)
@@ -203,20 +203,22 @@ def test_limits_hold_in_portions_too():
         large = events(40)
         large[20]["x:text"] = "x" * 5000
         with pytest.raises(DocumentRefused) as refused:
-            read_document(json.dumps(document(large)).encode(), limits=Limits(event_bytes_max=2000))
+            read_document(
+                json.dumps(document(large)).encode(), limits=DocumentLimits(event_bytes_max=2000)
+            )
         assert refused.value.findings[-1].code == "document.part-too-large"
         assert refused.value.findings[-1].where.path == "/epcisBody/eventList/20"
 
 
-def refusal(text: bytes, limits: Limits | None = None) -> tuple[str, str | None]:
+def refusal(text: bytes, limits: DocumentLimits | None = None) -> tuple[str, str | None]:
     with pytest.raises(DocumentRefused) as refused:
-        read_document(text, limits=limits or Limits())
+        read_document(text, limits=limits or DocumentLimits())
     last = refused.value.findings[-1]
     return last.code, last.where.path
 
 
 def test_what_is_long_and_no_document_of_events_is_refused_without_reading_it_all():
-    small = Limits(event_bytes_max=2**20, event_values_max=1000)
+    small = DocumentLimits(event_bytes_max=2**20, event_values_max=1000)
     text = json.dumps(document(events(3000))).encode()
     at_list = "/epcisBody/eventList"
     assert refusal(text[: 3 * len(text) // 4], small) == ("json.malformed", at_list)

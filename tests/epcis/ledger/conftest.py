@@ -8,10 +8,10 @@ import pytest
 
 from compliance.seal import Keys
 from epcis.capture import record
+from epcis.database.transactions import Store
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.sequencer import catch_up
 from epcis.model import BizTransaction, ObjectEvent
-from epcis.store.database import Store
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -30,15 +30,15 @@ def shipped(serial: int) -> ObjectEvent:
 
 def tell(store: Store, events: range, *, now: datetime = NOW) -> None:
     """Record events and, beside every tenth, who asked for something."""
-    with store.write(now) as act:
+    with store.write(now) as tx:
         together: list[ObjectEvent] = []
         for serial in events:
             together.append(shipped(serial))
             if serial % 10 == 0:
-                record(act, together)
+                record(tx, together)
                 together.clear()
-                act.log(LeafKind.ACCESS, b'{"act":"signed-in"}', b'{"address":"192.0.2.7"}')
-        record(act, together)
+                tx.log(LeafKind.ACCESS, b'{"act":"signed-in"}', b'{"address":"192.0.2.7"}')
+        record(tx, together)
     catch_up(store, now=now)
 
 

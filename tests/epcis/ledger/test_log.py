@@ -12,12 +12,14 @@ from sqlalchemy.exc import DBAPIError
 
 from compliance.seal.checkpoint import seal_log, stamp_checkpoint
 from epcis.capture import record
+from epcis.database.transactions import Store
 from epcis.fsck import fsck
 from epcis.ledger import sequencer
 from epcis.ledger.append import LogForked, Writer, grow, read_head
 from epcis.ledger.audit import audit_log
 from epcis.ledger.checkpoint import Checkpoint
 from epcis.ledger.entry import LeafKind
+from epcis.ledger.ledger_tables import ledger_entry
 from epcis.ledger.merkle import (
     check_consistency,
     leaf_hash,
@@ -26,18 +28,16 @@ from epcis.ledger.merkle import (
     root_of,
 )
 from epcis.ledger.sequencer import catch_up, delay, sequence
-from epcis.ledger.tables import ledger_entry
 from epcis.ledger.tree import Tree
-from epcis.store.database import Store
 from epcis.store.digest import event_digest
 from tests.epcis.ledger.conftest import NOW, shipped, tell
 
 
 def leaves(store: Store) -> list[bytes]:
-    with store.read() as view:
+    with store.read() as snapshot:
         return [
             bytes(leaf)
-            for leaf in view.connection.scalars(
+            for leaf in snapshot.connection.scalars(
                 select(ledger_entry.c.leaf).order_by(ledger_entry.c.idx)
             )
         ]
@@ -46,8 +46,8 @@ def leaves(store: Store) -> list[bytes]:
 def test_every_act_grows_the_tree_by_its_entries(told: Store):
     stored = leaves(told)
     assert len(stored) == 330
-    with told.read() as view:
-        tree = Tree(view.connection)
+    with told.read() as snapshot:
+        tree = Tree(snapshot.connection)
         assert tree.checkpoint() == Checkpoint(tree.origin, 330, root_of(stored))
         for size in (0, 1, 255, 256, 257, 329):
             assert tree.checkpoint(size).root == root_of(stored[:size])
@@ -55,8 +55,8 @@ def test_every_act_grows_the_tree_by_its_entries(told: Store):
 
 def test_an_act_that_fails_leaves_nothing_in_the_log(told: Store):
     def fail() -> None:
-        with told.write(NOW) as act:
-            act.log(LeafKind.SETTING, b"{}")
+        with told.write(NOW) as tx:
+            tx.log(LeafKind.SETTING, b"{}")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -67,8 +67,8 @@ def test_an_act_that_fails_leaves_nothing_in_the_log(told: Store):
 
 def test_proofs_convince_whoever_kept_a_checkpoint(told: Store):
     stored = leaves(told)
-    with told.read() as view:
-        tree = Tree(view.connection)
+    with told.read() as snapshot:
+        tree = Tree(snapshot.connection)
         for index in (0, 17, 255, 256, 329):
             path = tree.inclusion(index)
             assert root_from_inclusion(stored[index], index, 330, path) == root_of(stored)
@@ -84,8 +84,8 @@ def test_proofs_convince_whoever_kept_a_checkpoint(told: Store):
 
 def test_a_tile_of_the_log_is_what_its_leaves_give(told: Store):
     stored = leaves(told)
-    with told.read() as view:
-        tree = Tree(view.connection)
+    with told.read() as snapshot:
+        tree = Tree(snapshot.connection)
         assert tree.tile(0, 0, 256) == b"".join(stored[:256])
         assert tree.tile(0, 1, 74) == b"".join(stored[256:])
         assert tree.tile(1, 0, 1) == root_of(stored[:256])
@@ -99,15 +99,15 @@ def test_events_of_one_act_stand_in_the_log_in_their_order(store: Store, count: 
     events = [shipped(serial) for serial in range(count)]
     open_events = [structs.replace(event, biz_transactions=None) for event in events[::3]]
     events[::3] = open_events
-    with store.write(NOW) as act:
-        record(act, events)
+    with store.write(NOW) as tx:
+        record(tx, events)
     catch_up(store, now=NOW)
-    with store.read() as view:
+    with store.read() as snapshot:
         entry = ledger_entry.c
-        rows = view.connection.execute(
+        rows = snapshot.connection.execute(
             select(entry.subject, entry.kind, entry.event, entry.salt).order_by(entry.idx)
         ).all()
-        tree = Tree(view.connection)
+        tree = Tree(snapshot.connection)
         full = [tree.tile(0, number, 256) for number in range(count // 256)]
     assert [row.subject for row in rows] == [event_digest(event) for event in events]
     assert {row.kind for row in rows} == {LeafKind.EVENT}
@@ -122,9 +122,11 @@ def test_events_of_one_act_stand_in_the_log_in_their_order(store: Store, count: 
 
 def test_the_clock_going_back_does_not_take_the_log_back(told: Store):
     tell(told, range(300, 302), now=NOW - timedelta(days=400))
-    with told.read() as view:
+    with told.read() as snapshot:
         times = list(
-            view.connection.scalars(select(ledger_entry.c.record_time).order_by(ledger_entry.c.idx))
+            snapshot.connection.scalars(
+                select(ledger_entry.c.record_time).order_by(ledger_entry.c.idx)
+            )
         )
     assert times == sorted(times)
 
@@ -138,13 +140,13 @@ def test_the_clock_going_back_does_not_take_the_log_back(told: Store):
     ],
 )
 def test_the_database_itself_refuses_to_change_an_entry(told: Store, statement: str):
-    with pytest.raises(DBAPIError, match="never"), told.write(NOW) as act:
-        act.connection.execute(text(statement))
+    with pytest.raises(DBAPIError, match="never"), told.write(NOW) as tx:
+        tx.connection.execute(text(statement))
 
 
 def test_erasing_a_salt_erases_the_content_and_the_proof_stands(told: Store):
-    with told.write(NOW) as act:
-        act.connection.execute(
+    with told.write(NOW) as tx:
+        tx.connection.execute(
             text("UPDATE ledger_entry SET salt = NULL, confidential = NULL WHERE kind = 9")
         )
     assert list(audit_log(told)) == []
@@ -243,21 +245,21 @@ def test_an_event_slipped_in_past_the_log_is_found(falsify, told: Store):
 
 
 def test_a_rewritten_log_is_caught_by_a_checkpoint_somebody_kept(told: Store):
-    with told.read() as view:
-        kept = Tree(view.connection).checkpoint(300)
-    with told.write(NOW) as act:  # the forger appends honestly, but to another history
-        writer = Writer(act.connection)
+    with told.read() as snapshot:
+        kept = Tree(snapshot.connection).checkpoint(300)
+    with told.write(NOW) as tx:  # the forger appends honestly, but to another history
+        writer = Writer(tx.connection)
         head = read_head(writer)
         grow(writer, head, [leaf_hash(b"forged")], head.record_time_us)
-    with told.read() as view:
-        tree = Tree(view.connection)
+    with told.read() as snapshot:
+        tree = Tree(snapshot.connection)
         assert tree.checkpoint(300) == kept
     assert "log.head-differs" in {finding.code for finding in audit_log(told)}
 
 
 def test_two_writers_of_the_head_never_fork_the_log(told: Store):
-    with told.write(NOW) as act:
-        writer = Writer(act.connection)
+    with told.write(NOW) as tx:
+        writer = Writer(tx.connection)
         stale = read_head(writer)
         grow(writer, stale, [leaf_hash(b"first")], stale.record_time_us)
         with pytest.raises(LogForked):
@@ -274,13 +276,13 @@ def test_a_transaction_held_open_across_a_round_is_not_passed_over(postgresql):
         with store.write(NOW + timedelta(seconds=1)) as early:
             early.log(LeafKind.SETTING, b'{"early":1}')
         assert sequence(store, now=NOW) == 0
-        with store.read() as view:
-            assert delay(view, now=NOW + timedelta(seconds=12)) >= sequencer.DELAY_ALARM
+        with store.read() as snapshot:
+            assert delay(snapshot, now=NOW + timedelta(seconds=12)) >= sequencer.DELAY_ALARM
     assert sequence(store, now=NOW) == 2
     assert len(leaves(store)) == 2
     assert list(audit_log(store)) == []
-    with store.read() as view:
-        assert delay(view, now=NOW + timedelta(days=1)) == timedelta(0)
+    with store.read() as snapshot:
+        assert delay(snapshot, now=NOW + timedelta(days=1)) == timedelta(0)
     store.close()
 
 
@@ -293,8 +295,8 @@ def test_two_sequencers_and_many_writers_make_one_log(postgresql):
 
     def write(number: int) -> None:
         for act_number in range(acts):
-            with store.write(NOW) as act:
-                act.log(LeafKind.SETTING, b'{"writer":%d,"act":%d}' % (number, act_number))
+            with store.write(NOW) as tx:
+                tx.log(LeafKind.SETTING, b'{"writer":%d,"act":%d}' % (number, act_number))
 
     def place() -> None:
         while not done.is_set():
@@ -319,8 +321,8 @@ def test_tables_and_guards_can_be_asked_for_again(tmp_path):
     store = Store.open(str(tmp_path / "twice.db"))
     store.create_all()
     store.create_all()
-    with store.write(NOW) as act:
-        act.log(LeafKind.SETTING, b"{}")
-    with pytest.raises(DBAPIError, match="never"), store.write(NOW) as act:
-        act.connection.execute(text("DELETE FROM ledger_entry WHERE idx = 0"))
+    with store.write(NOW) as tx:
+        tx.log(LeafKind.SETTING, b"{}")
+    with pytest.raises(DBAPIError, match="never"), store.write(NOW) as tx:
+        tx.connection.execute(text("DELETE FROM ledger_entry WHERE idx = 0"))
     store.close()

@@ -20,9 +20,9 @@ def about(number):
 
 
 def ask_about(store, packs, kind=LeafKind.VERDICT):
-    with store.write(NOW) as act:
+    with store.write(NOW) as tx:
         for number in packs:
-            act.log(kind, b"{}", b"asked", subject=about(number))
+            tx.log(kind, b"{}", b"asked", subject=about(number))
 
 
 @pytest.fixture
@@ -36,16 +36,16 @@ def short_runs(monkeypatch):
 def test_entries_are_found_over_batches_runs_and_the_newest_places(store, short_runs):
     for start in range(0, 100, 7):
         ask_about(store, [*range(start, start + 7), 3])
-        with store.write(NOW) as act:
-            act.log(LeafKind.SETTING, b"{}", subject=about(3))
+        with store.write(NOW) as tx:
+            tx.log(LeafKind.SETTING, b"{}", subject=about(3))
     catch_up(store, now=NOW)
     ask_about(store, [3, 1], LeafKind.PACK_OPERATION)
-    with store.read() as view:
-        assert len(entries_about(view, [about(3)])) == 17
-        assert len(entries_about(view, [about(1), about(2)])) == 3
-        assert entries_about(view, [about(999)]) == []
-        assert entries_about(view, []) == []
-        found = entries_about(view, [about(3)])
+    with store.read() as snapshot:
+        assert len(entries_about(snapshot, [about(3)])) == 17
+        assert len(entries_about(snapshot, [about(1), about(2)])) == 3
+        assert entries_about(snapshot, [about(999)]) == []
+        assert entries_about(snapshot, []) == []
+        found = entries_about(snapshot, [about(3)])
     assert found == sorted(set(found))
 
 
@@ -53,20 +53,20 @@ def test_many_subjects_are_found_as_few_are(store, short_runs, monkeypatch):
     ask_about(store, range(60))
     catch_up(store, now=NOW)
     wanted = [about(number) for number in range(50)]
-    with store.read() as view:
-        one_by_one = entries_about(view, wanted)
+    with store.read() as snapshot:
+        one_by_one = entries_about(snapshot, wanted)
         monkeypatch.setattr(subjects, "SUBJECTS_ASKED_MAX", 10)
-        assert entries_about(view, wanted) == one_by_one
+        assert entries_about(snapshot, wanted) == one_by_one
     assert len(one_by_one) == 50
 
 
 def test_a_subject_that_only_begins_alike_is_another(store, short_runs):
     like = about(1)[:8] + bytes(24)
-    with store.write(NOW) as act:
+    with store.write(NOW) as tx:
         for _ in range(20):
-            act.log(LeafKind.VERDICT, b"{}", subject=like)
+            tx.log(LeafKind.VERDICT, b"{}", subject=like)
     ask_about(store, [1])
     catch_up(store, now=NOW)
-    with store.read() as view:
-        assert len(entries_about(view, [about(1)])) == 1
-        assert len(entries_about(view, [like])) == 20
+    with store.read() as snapshot:
+        assert len(entries_about(snapshot, [about(1)])) == 1
+        assert len(entries_about(snapshot, [like])) == 20

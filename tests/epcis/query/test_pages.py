@@ -19,12 +19,12 @@ def pages(memory, query, *, rows_max, between=None, selection=None):
     selection = selection or search.Selection()
     found, after = [], None
     while True:
-        with memory.store.read() as view:
+        with memory.store.read() as snapshot:
             if selection.top is None:
                 selection = search.Selection(
-                    selection.party, selection.effective, search.newest(view)
+                    selection.party, selection.effective, search.newest(snapshot)
                 )
-            page = search.page(view, query, selection, rows_max=rows_max, after=after)
+            page = search.page(snapshot, query, selection, rows_max=rows_max, after=after)
         found.append([one.event_id.removeprefix("urn:event:") for one in page.events])
         after = page.after
         if after is None:
@@ -85,10 +85,10 @@ def test_pages_follow_each_other_in_order_while_captures_go_on(memory, asked, ex
 
 def test_exactly_as_many_as_allowed_is_fine_and_one_more_is_too_large(memory):
     memory.take(*(named(letter) for letter in "abc"))
-    with memory.store.read() as view:
-        search.refuse_if_too_many(view, parse({}), search.Selection(), 3)
+    with memory.store.read() as snapshot:
+        search.refuse_if_too_many(snapshot, parse({}), search.Selection(), 3)
         with pytest.raises(QueryRefused) as refused:
-            search.refuse_if_too_many(view, parse({}), search.Selection(), 2)
+            search.refuse_if_too_many(snapshot, parse({}), search.Selection(), 2)
     assert refused.value.name == "QueryTooLargeException"
 
 
@@ -110,10 +110,10 @@ def test_a_partner_sees_its_own_events_only_and_pages_through_them(memory, monke
     assert memory.ask({"EQ_eventID": "urn:event:a"}, party=party) == []
     shown = pages(memory, parse({}), rows_max=2, selection=search.Selection(party=party))
     assert shown == [["b", "d"], ["f"]]
-    with memory.store.read() as view:
-        keys = seen.item_keys(view, party=party, after=0, rows_max=10)
+    with memory.store.read() as snapshot:
+        keys = seen.item_keys(snapshot, party=party, after=0, rows_max=10)
         assert [key[-1] for _, key in keys] == ["b", "d", "f"]
-        assert not seen.item_is_seen(view, "/01/10614141073464/21/a", party=party)
+        assert not seen.item_is_seen(snapshot, "/01/10614141073464/21/a", party=party)
 
 
 @given(

@@ -126,8 +126,12 @@ def test_a_question_that_takes_too_long_is_given_up_and_the_next_one_answered(me
     monkeypatch.setattr(bounded, "STEPS", 1)
     monkeypatch.setattr(bounded, "QUERY_S_MAX", 0.0)
     slow = "(SELECT count(*) FROM event a, event b, event c, event d, event e, event f, event g)"
-    with memory.store.read() as view, pytest.raises(QueryRefused) as refused, bounded.bounded(view):
-        view.connection.exec_driver_sql(f"SELECT {slow}").fetchall()
+    with (
+        memory.store.read() as snapshot,
+        pytest.raises(QueryRefused) as refused,
+        bounded.bounded(snapshot),
+    ):
+        snapshot.connection.exec_driver_sql(f"SELECT {slow}").fetchall()
     assert refused.value.name == "QueryTooComplexException"
     monkeypatch.undo()
     assert memory.ask({"EQ_ex:f": "b"}) == ["b"]

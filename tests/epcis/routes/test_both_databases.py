@@ -11,8 +11,8 @@ from repository import event, eventually, repository_over, send, serving
 
 from epcis import capture_job
 from epcis.capture_job import Behaviour
-from epcis.codec.document import Limits
-from epcis.desk import Caller
+from epcis.codec.document import DocumentLimits
+from epcis.http_context import Caller
 
 PARTY = "/414/0614141000012"
 
@@ -82,7 +82,7 @@ def test_many_workers_do_every_job_once(store):
 
     def work(_):
         done = 0
-        while capture_job.do_next(store, repository.clock, Limits()):
+        while capture_job.do_next(store, repository.clock, DocumentLimits()):
             done += 1
         return done
 

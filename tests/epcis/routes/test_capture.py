@@ -14,7 +14,7 @@ from repository import DEADLINE_S, new_repository, serving
 from epcis import capture_job
 from epcis.capture_job import Behaviour
 from epcis.capture_turn import claimed
-from epcis.codec.document import Limits
+from epcis.codec.document import DocumentLimits
 
 PROCEED = {"GS1-Capture-Error-Behaviour": "proceed"}
 
@@ -310,9 +310,9 @@ def test_a_job_done_twice_stores_once(tmp_path):
     opened = {"now": repository.now, "behaviour": Behaviour.PROCEED, "media_type": JSON}
     capture_job.open_job(repository.store, "j1", body, caller="all", party=None, **opened)
     with claimed(repository.store, repository.now) as row:
-        assert capture_job._do(repository.store, row, repository.clock, Limits()) == []
-    assert capture_job.do_next(repository.store, repository.clock, Limits())
-    assert not capture_job.do_next(repository.store, repository.clock, Limits())
+        assert capture_job._do(repository.store, row, repository.clock, DocumentLimits()) == []
+    assert capture_job.do_next(repository.store, repository.clock, DocumentLimits())
+    assert not capture_job.do_next(repository.store, repository.clock, DocumentLimits())
     with serving(repository):
         assert ids(repository) == ["a"]
     repository.store.close()

@@ -11,7 +11,7 @@ from asking import CONTEXT
 from lxml import etree
 from repository import new_repository, send, serving
 
-from epcis.desk import Caller
+from epcis.http_context import Caller
 from epcis.query import paging
 from epcis.query.names import Names
 

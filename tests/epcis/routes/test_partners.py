@@ -11,9 +11,9 @@ from chain import MAKER, PHARMACY, WHOLESALER, commission, pack, receive, ship
 from repository import event, eventually, repository_over, send, serving
 
 from epcis.capture import record
-from epcis.desk import Caller
+from epcis.database.transactions import Store
+from epcis.http_context import Caller
 from epcis.query import masterdata, search, seen
-from epcis.store.database import Store
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 PACK = pack(1)
@@ -78,8 +78,8 @@ def test_what_lies_in_others_places_is_not_told_by_what_is_found_there(store):
 def test_the_master_data_query_tells_what_is_ours_or_was_told_with_our_events(told):
     def cities(party, **more):
         asked = {"includeAttributes": "true", "includeChildren": "true", **more}
-        with told.store.read(party=party) as view:
-            found = masterdata.ask(view, masterdata.parse(asked), party=party)
+        with told.store.read(party=party) as snapshot:
+            found = masterdata.ask(snapshot, masterdata.parse(asked), party=party)
         return {"".join(text) for one in found for e in one.elements for _, text in e.attributes}
 
     assert cities(None) == {"Basel", "Ulm"}
@@ -98,9 +98,9 @@ def test_a_place_of_our_own_is_ours_whoever_told_of_it(store):
 
 def test_a_state_is_told_by_what_the_partner_was_told_and_no_more(store):
     """The maker ships to the wholesaler; that it went on to a pharmacy is not the maker's."""
-    with store.write(NOW) as act:
-        record(act, [commission(0, [PACK]), ship(1, [PACK]), receive(2, [PACK])])
-        record(act, [ship(60, [PACK], WHOLESALER, PHARMACY), receive(90, [PACK], PHARMACY)])
+    with store.write(NOW) as tx:
+        record(tx, [commission(0, [PACK]), ship(1, [PACK]), receive(2, [PACK])])
+        record(tx, [ship(60, [PACK], WHOLESALER, PHARMACY), receive(90, [PACK], PHARMACY)])
     everyone = repository_over(store)
     for name, gln in (("maker", MAKER), ("pharmacy", PHARMACY)):
         everyone.callers[name] = Caller(name, frozenset({"query"}), f"/414/{gln}")
@@ -139,8 +139,8 @@ def ordinary(postgresql):
 @pytest.mark.postgresql
 def test_tables_are_made_twice_without_harm(ordinary):
     ordinary.create_all()
-    with ordinary.read(party=OURS) as view:
-        assert search.newest(view) == 0
+    with ordinary.read(party=OURS) as snapshot:
+        assert search.newest(snapshot) == 0
 
 
 @pytest.mark.postgresql

@@ -11,7 +11,7 @@ from repository import eventually, new_repository, repository_over, serving
 from epcis import capture_job, capture_turn
 from epcis.capture_job import Behaviour
 from epcis.capture_turn import claimed
-from epcis.codec.document import Limits
+from epcis.codec.document import DocumentLimits
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -39,8 +39,8 @@ def order_of_work(store, **bounds) -> list[str]:
             if job is None:
                 return done
             done.append(job.id)
-            with store.write(NOW) as act:
-                capture_job._finish(act, job.id, [], NOW)
+            with store.write(NOW) as tx:
+                capture_job._finish(tx, job.id, [], NOW)
 
 
 def test_a_sender_of_many_does_not_make_one_of_few_wait(store):
@@ -103,7 +103,7 @@ def test_a_body_that_lies_on_another_machine_is_left_to_it_for_a_day(store):
 @pytest.mark.postgresql
 def test_a_small_document_is_stored_while_a_large_one_is_under_way(postgresql, monkeypatch):
     """On PostgreSQL, where acts do not wait for each other."""
-    from epcis.store.database import Store
+    from epcis.database.transactions import Store
 
     store = Store.open(postgresql.new_database())
     store.create_all()
@@ -132,5 +132,5 @@ def test_a_small_document_is_stored_while_a_large_one_is_under_way(postgresql, m
 def test_one_worker_alone_takes_documents_of_any_size(tmp_path):
     repository = new_repository(tmp_path)
     queue(repository.store, "large", "a", size_bytes=capture_turn.SMALL_BYTES_MAX + 1)
-    assert capture_job.do_next(repository.store, repository.clock, Limits())
+    assert capture_job.do_next(repository.store, repository.clock, DocumentLimits())
     repository.store.close()

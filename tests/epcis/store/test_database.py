@@ -8,48 +8,48 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, insert, select, text
 
+from epcis.database.transactions import Store, StoreAway
 from epcis.ledger.entry import LeafKind
-from epcis.store import tables
-from epcis.store.database import Store, StoreAway
+from epcis.store import event_tables
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def note(act, subject):
-    act.connection.execute(
-        insert(tables.outbox).values(topic="test", subject=subject, made=act.now)
+def note(tx, subject):
+    tx.connection.execute(
+        insert(event_tables.outbox).values(topic="test", subject=subject, made=tx.now)
     )
 
 
 def noted(store):
-    with store.read() as view:
-        return set(view.connection.scalars(select(tables.outbox.c.subject)))
+    with store.read() as snapshot:
+        return set(snapshot.connection.scalars(select(event_tables.outbox.c.subject)))
 
 
 def test_an_act_that_fails_leaves_nothing_behind(store):
-    with store.write(NOW) as act:
-        note(act, "kept")
-        act.log(LeafKind.SETTING, b"kept")
+    with store.write(NOW) as tx:
+        note(tx, "kept")
+        tx.log(LeafKind.SETTING, b"kept")
 
     def failing():
-        with store.write(NOW) as act:
-            note(act, "lost")
-            act.log(LeafKind.SETTING, b"lost")
+        with store.write(NOW) as tx:
+            note(tx, "lost")
+            tx.log(LeafKind.SETTING, b"lost")
             raise KeyError("changed my mind")
 
     with pytest.raises(KeyError, match="changed my mind"):
         failing()
     assert noted(store) == {"kept"}
-    with store.read() as view:
-        assert view.connection.scalar(text("SELECT count(*) FROM ledger_entry")) == 1
+    with store.read() as snapshot:
+        assert snapshot.connection.scalar(text("SELECT count(*) FROM ledger_entry")) == 1
 
 
 def test_acts_of_many_threads_are_all_kept_and_failing_ones_fail_alone(store):
     def many(worker):
         for number in range(25):
             try:
-                with store.write(NOW) as act:
-                    note(act, f"{worker}-{number}")
+                with store.write(NOW) as tx:
+                    note(tx, f"{worker}-{number}")
                     assert number % 5 != 3
             except AssertionError:
                 pass
@@ -66,13 +66,13 @@ def test_a_long_act_keeps_nobody_waiting_for_an_acknowledgement(store):
     begun, may_end = threading.Event(), threading.Event()
 
     def long():
-        with store.write(NOW, long=True) as act:
-            note(act, "long")
+        with store.write(NOW, long=True) as tx:
+            note(tx, "long")
             begun.set()
             assert may_end.wait(20)
 
-    with store.write(NOW) as act:
-        note(act, "before")
+    with store.write(NOW) as tx:
+        note(tx, "before")
         worker = threading.Thread(target=long)
         worker.start()
     assert noted(store) == {"before"}
@@ -83,20 +83,20 @@ def test_a_long_act_keeps_nobody_waiting_for_an_acknowledgement(store):
 
 
 def test_a_snapshot_does_not_see_what_is_written_meanwhile(store):
-    with store.read() as view:
-        count = select(func.count()).select_from(tables.outbox)
-        assert view.connection.scalar(count) == 0
-        with store.write(NOW) as act:
-            note(act, "later")
-        assert view.connection.scalar(count) == 0
+    with store.read() as snapshot:
+        count = select(func.count()).select_from(event_tables.outbox)
+        assert snapshot.connection.scalar(count) == 0
+        with store.write(NOW) as tx:
+            note(tx, "later")
+        assert snapshot.connection.scalar(count) == 0
     assert noted(store) == {"later"}
 
 
 def test_record_times_never_run_backwards(store):
-    with store.write(NOW) as act:
-        assert act.now == NOW
-    with store.write(NOW - timedelta(days=1)) as act:
-        assert act.now == NOW
+    with store.write(NOW) as tx:
+        assert tx.now == NOW
+    with store.write(NOW - timedelta(days=1)) as tx:
+        assert tx.now == NOW
 
 
 def test_only_sqlite_and_postgresql_are_taken():
@@ -107,25 +107,25 @@ def test_only_sqlite_and_postgresql_are_taken():
 
 
 def test_an_act_does_not_wait_for_ever_behind_a_large_document(tmp_path, monkeypatch):
-    monkeypatch.setattr("epcis.store.database.WRITER_WAIT_S", 0.05)
+    monkeypatch.setattr("epcis.database.transactions.WRITER_WAIT_S", 0.05)
     store = Store.open(str(tmp_path / "packtrail.db"))
     store.create_all()
     told = []
 
     def small():
         try:
-            with store.write(NOW) as act:
-                note(act, "small")
+            with store.write(NOW) as tx:
+                note(tx, "small")
         except StoreAway as away:
             told.append(str(away))
 
-    with store.write(NOW, long=True) as act:
-        note(act, "large")
+    with store.write(NOW, long=True) as tx:
+        note(tx, "large")
         worker = threading.Thread(target=small)
         worker.start()
         worker.join()
     assert told == ["a large document is being stored"]
-    with store.write(NOW) as act:
-        note(act, "next")
+    with store.write(NOW) as tx:
+        note(tx, "next")
     assert noted(store) == {"large", "next"}
     store.close()

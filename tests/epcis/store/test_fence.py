@@ -10,13 +10,13 @@ from chain import MAKER, PHARMACY, WHOLESALER, commission, pack, receive, ship
 from sqlalchemy import func, select, text
 
 from epcis.capture import record
-from epcis.store import tables
-from epcis.store.database import Store
+from epcis.database.transactions import Store
+from epcis.store import event_tables
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 PACKS = [pack(n) for n in range(12)]
 pytestmark = pytest.mark.postgresql
-EVENTS = select(func.count()).select_from(tables.event)
+EVENTS = select(func.count()).select_from(event_tables.event)
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ def fenced(postgresql):
         admin.execute("GRANT ALL ON SCHEMA public TO ordinary")
     store = Store.open(url.replace("packtrail@", "ordinary@"))
     store.create_all()
-    with store.write(NOW) as act:
-        record(act, [commission(0, PACKS), ship(1, PACKS), receive(2, PACKS)])
+    with store.write(NOW) as tx:
+        record(tx, [commission(0, PACKS), ship(1, PACKS), receive(2, PACKS)])
     yield store
     store.close()
     with psycopg.connect(url, autocommit=True) as admin:
@@ -40,8 +40,8 @@ def fenced(postgresql):
 
 def test_a_party_sees_its_events_only_even_where_the_query_forgets(fenced):
     def seen(party):
-        with fenced.read(party=party) as view:
-            return view.connection.scalar(EVENTS)
+        with fenced.read(party=party) as snapshot:
+            return snapshot.connection.scalar(EVENTS)
 
     assert seen(None) == 3
     assert seen(f"/414/{MAKER}") == 2
@@ -58,8 +58,8 @@ def test_a_connection_that_says_nothing_sees_and_stores_nothing(fenced):
 
 
 def test_the_setting_of_a_snapshot_ends_with_it_on_the_same_connection(fenced):
-    with fenced.read(party=f"/414/{PHARMACY}") as view:
-        pid = view.connection.scalar(text("SELECT pg_backend_pid()"))
-    with fenced.read() as view:
-        assert view.connection.scalar(text("SELECT pg_backend_pid()")) == pid
-        assert view.connection.scalar(EVENTS) == 3
+    with fenced.read(party=f"/414/{PHARMACY}") as snapshot:
+        pid = snapshot.connection.scalar(text("SELECT pg_backend_pid()"))
+    with fenced.read() as snapshot:
+        assert snapshot.connection.scalar(text("SELECT pg_backend_pid()")) == pid
+        assert snapshot.connection.scalar(EVENTS) == 3

@@ -16,23 +16,23 @@ from sqlalchemy.exc import IntegrityError
 
 from compliance.service.migrate import alembic_config, migrate
 from epcis.capture import record
+from epcis.database.columns import pack_key
+from epcis.database.raw_driver import RawDriver
+from epcis.database.transactions import Store
 from epcis.fsck.item_keys import check_item_keys
 from epcis.query import patterns
 from epcis.query.compile import clause
 from epcis.query.conditions import NamesItem
-from epcis.store import item_keys, tables
-from epcis.store.bulk import Hand
-from epcis.store.columns import pack_key
-from epcis.store.database import Store
+from epcis.store import event_tables, item_keys
+from epcis.store.event_tables import Role
 from epcis.store.item_keys import item_key
 from epcis.store.items import contents, item, items
 from epcis.store.named import events_naming
-from epcis.store.tables import Role
 from epcis.trace import path
 from schemas.gs1.epc import canonical_key
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-LEVELS = (tables.item_key_settled, tables.item_key_even, tables.item_key_odd)
+LEVELS = (event_tables.item_key_settled, event_tables.item_key_even, event_tables.item_key_odd)
 WIPED = (
     "event", "event_epc", "event_party", "event_word", "event_field", "item", "item_key_settled",
     "item_key_even", "item_key_odd", "containment",
@@ -67,14 +67,14 @@ def filled(tmp_path):
 
 
 def add(store, packs):
-    with store.write(NOW) as act:
-        record(act, [commission(0, packs), put(1, case(len(packs)), packs)])
+    with store.write(NOW) as tx:
+        record(tx, [commission(0, packs), put(1, case(len(packs)), packs)])
 
 
 def counted(store):
-    with store.read() as view:
+    with store.read() as snapshot:
         return tuple(
-            view.connection.scalar(select(func.count()).select_from(level)) for level in LEVELS
+            snapshot.connection.scalar(select(func.count()).select_from(level)) for level in LEVELS
         )
 
 
@@ -86,9 +86,9 @@ def differing(store, **how):
 @settings(max_examples=60, deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 def test_whatever_comes_in_any_portions_is_found_by_its_key_and_only_once(kept_store, portions):
-    with kept_store.write(NOW) as act:
+    with kept_store.write(NOW) as tx:
         for table in WIPED:
-            act.connection.execute(delete(tables.metadata.tables[table]))
+            tx.connection.execute(delete(event_tables.metadata.tables[table]))
     told = set()
     for numbers in portions:
         add(kept_store, [pack(number) for number in numbers])
@@ -96,11 +96,11 @@ def test_whatever_comes_in_any_portions_is_found_by_its_key_and_only_once(kept_s
         told.add(case(len(numbers)))
         assert differing(kept_store) == []
     keys = {canonical_key(one) for one in told}
-    with kept_store.read() as view:
-        assert sorted(view.connection.scalars(select(item_key.c.key))) == sorted(keys)
-        assert set(items(view, keys)) == keys
-        assert all(item(view, key) is not None for key in keys)
-        assert item(view, canonical_key(pack(401))) is None
+    with kept_store.read() as snapshot:
+        assert sorted(snapshot.connection.scalars(select(item_key.c.key))) == sorted(keys)
+        assert set(items(snapshot, keys)) == keys
+        assert all(item(snapshot, key) is not None for key in keys)
+        assert item(snapshot, canonical_key(pack(401))) is None
 
 
 def test_keys_of_earlier_generations_settle_and_the_newest_stay_young(filled):
@@ -113,34 +113,34 @@ def test_a_question_for_many_packs_looks_into_both_levels(filled):
     settled, *young = counted(filled)
     assert settled
     assert any(young)
-    with filled.read() as view:
-        told = [events_naming(view, canonical_key(pack(number)))[0] for number in (0, 2999)]
+    with filled.read() as snapshot:
+        told = [events_naming(snapshot, canonical_key(pack(number)))[0] for number in (0, 2999)]
         every = NamesItem((Role.EPC,), patterns.read("urn:epc:idpat:sgtin:9521321.000001.*"))
-        found = view.connection.scalars(select(tables.event.c.seq).where(clause(every)))
+        found = snapshot.connection.scalars(select(event_tables.event.c.seq).where(clause(every)))
         assert set(told) <= set(found)
 
 
 def test_packs_whose_lives_part_in_the_act_that_tells_of_them_first_are_all_found(store):
     packs = [pack(number) for number in range(5)]
-    with store.write(NOW) as act:
-        record(act, [commission(0, packs), see(1, packs[1:3], "storing"), see(2, packs[2:3], "x")])
+    with store.write(NOW) as tx:
+        record(tx, [commission(0, packs), see(1, packs[1:3], "storing"), see(2, packs[2:3], "x")])
     assert differing(store) == []
-    with store.read() as view:
-        assert len(items(view, map(canonical_key, packs))) == 5
+    with store.read() as snapshot:
+        assert len(items(snapshot, map(canonical_key, packs))) == 5
 
 
 def test_a_key_that_is_known_is_refused(store):
     add(store, [pack(1)])
-    with store.read() as view:
-        row = view.connection.execute(select(tables.item)).mappings().first()
-    with pytest.raises((IntegrityError, sqlite3.IntegrityError)), store.write(NOW) as act:
-        _add_again(act, {**row, "id": row["id"] + 4096})
+    with store.read() as snapshot:
+        row = snapshot.connection.execute(select(event_tables.item)).mappings().first()
+    with pytest.raises((IntegrityError, sqlite3.IntegrityError)), store.write(NOW) as tx:
+        _add_again(tx, {**row, "id": row["id"] + 4096})
     assert differing(store) == []
 
 
-def _add_again(act, row):
-    act.connection.execute(insert(tables.item).values(row))
-    item_keys.enter_keys(Hand(act), row["id"], row["id"])
+def _add_again(tx, row):
+    tx.connection.execute(insert(event_tables.item).values(row))
+    item_keys.enter_keys(RawDriver(tx), row["id"], row["id"])
 
 
 def test_no_question_for_a_pack_reads_all_packs(tmp_path):
@@ -149,18 +149,20 @@ def test_no_question_for_a_pack_reads_all_packs(tmp_path):
     add(store, [pack(1), pack(2)])
     key = canonical_key(pack(1))
     asked = set()
-    with store.read() as view:
-        view.driver.set_trace_callback(asked.add)
-        assert item(view, key) is not None
-        assert path(view, key)
-        assert contents(view, canonical_key(case(2)))
-        assert items(view, [key])
-        assert events_naming(view, key)
+    with store.read() as snapshot:
+        snapshot.driver.set_trace_callback(asked.add)
+        assert item(snapshot, key) is not None
+        assert path(snapshot, key)
+        assert contents(snapshot, canonical_key(case(2)))
+        assert items(snapshot, [key])
+        assert events_naming(snapshot, key)
         every = NamesItem((Role.EPC,), patterns.read(pack(1)))
-        assert view.connection.scalars(select(tables.event.c.seq).where(clause(every))).all()
-        view.driver.set_trace_callback(None)
+        assert snapshot.connection.scalars(
+            select(event_tables.event.c.seq).where(clause(every))
+        ).all()
+        snapshot.driver.set_trace_callback(None)
         assert len(asked) > 6
-        plans = [view.driver.execute(f"EXPLAIN QUERY PLAN {one}").fetchall() for one in asked]
+        plans = [snapshot.driver.execute(f"EXPLAIN QUERY PLAN {one}").fetchall() for one in asked]
     steps = [row[3] for plan in plans for row in plan]
     assert any("SEARCH item_key_settled USING PRIMARY KEY" in step for step in steps)
     assert not [step for step in steps if re.match("SCAN (item|item_key_.*|event)( |$)", step)]
@@ -173,20 +175,22 @@ FAR = {"key": canonical_key(pack(7777)), "id": 77}
 @pytest.mark.parametrize(
     "change",
     [
-        delete(tables.item_key_even),
-        delete(tables.item_key_odd),
-        delete(tables.item_key_settled),
-        update(tables.item_key_even).values(id=tables.item_key_even.c.id + 1),
-        update(tables.item_key_settled).values(id=5),
-        insert(tables.item_key_even).values(FAR),
-        insert(tables.item_key_settled).values(FAR),
-        insert(tables.item_key_odd).from_select(["key", "id"], select(tables.item_key_settled)),
+        delete(event_tables.item_key_even),
+        delete(event_tables.item_key_odd),
+        delete(event_tables.item_key_settled),
+        update(event_tables.item_key_even).values(id=event_tables.item_key_even.c.id + 1),
+        update(event_tables.item_key_settled).values(id=5),
+        insert(event_tables.item_key_even).values(FAR),
+        insert(event_tables.item_key_settled).values(FAR),
+        insert(event_tables.item_key_odd).from_select(
+            ["key", "id"], select(event_tables.item_key_settled)
+        ),
         text("UPDATE item_key_even SET id = 'x'"),
     ],
 )
 def test_a_changed_key_is_found_and_written_anew(filled, change):
-    with filled.write(NOW) as act:
-        assert act.connection.execute(change).rowcount
+    with filled.write(NOW) as tx:
+        assert tx.connection.execute(change).rowcount
     assert differing(filled) != []
     assert differing(filled, rebuild_in=filled) != []
     assert differing(filled) == []
@@ -197,8 +201,8 @@ def test_a_changed_key_is_found_and_written_anew(filled, change):
 def test_on_postgresql_one_index_serves_and_what_lies_in_the_levels_is_told(store):
     add(store, [pack(1), pack(2)])
     assert not any(counted(store))
-    with store.write(NOW) as act:
-        act.connection.execute(insert(tables.item_key_odd).values(FAR))
+    with store.write(NOW) as tx:
+        tx.connection.execute(insert(event_tables.item_key_odd).values(FAR))
     assert differing(store, rebuild_in=store) == ["item_key_odd"]
     assert differing(store) == []
 
@@ -218,14 +222,16 @@ def test_items_from_before_are_found_after_the_update(database):
                 {"id": 64_000 + number, "key": pack_key(key)},
             )
     migrate(store.engine)
-    with store.read() as view:
-        found = view.connection.execute(select(item_key.c.key, item_key.c.id)).all()
+    with store.read() as snapshot:
+        found = snapshot.connection.execute(select(item_key.c.key, item_key.c.id)).all()
         assert sorted(found) == [(key, 64_000 + number) for number, key in enumerate(keys)]
-        rows = view.connection.execute(select(tables.item).order_by(tables.item.c.id)).all()
+        rows = snapshot.connection.execute(
+            select(event_tables.item).order_by(event_tables.item.c.id)
+        ).all()
         state = (None, 12, 1, 2, None, 1000)
         assert [row[:7] for row in rows] == [(64_000 + n, *state) for n in range(3)]
     assert differing(store) == []
     add(store, [pack(2), pack(3)])
-    with store.read() as view:
-        assert view.connection.scalar(select(func.count()).select_from(item_key)) == 5
+    with store.read() as snapshot:
+        assert snapshot.connection.scalar(select(func.count()).select_from(item_key)) == 5
     store.close()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epcis.store.columns import pack_key, unpack_key, unpack_keys
+from epcis.database.columns import pack_key, unpack_key, unpack_keys
 from epcis.store.keys import LIST_REMEMBERED_EPCS_MAX, packed_keys, product_of
 from epcis.store.payload import epcs_of, run_of
 from schemas.gs1.epc import canonical_key

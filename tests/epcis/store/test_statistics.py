@@ -8,8 +8,8 @@ import pytest
 from chain import case, commission, pack, put
 
 from epcis.capture import record
-from epcis.store.database import Store
-from epcis.store.statistics import analyse_grown
+from epcis.database.statistics import analyse_grown
+from epcis.database.transactions import Store
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 LARGE = {"event", "item", "ledger_entry"}
@@ -30,16 +30,16 @@ def store(postgresql):
 
 def capture_cases(store, cases, *, long):
     packs = {number: [pack(number * 10 + n) for n in range(10)] for number in cases}
-    with store.write(NOW, long=long) as act:
+    with store.write(NOW, long=long) as tx:
         for number, inside in packs.items():
-            record(act, [commission(0, inside), put(1, case(number), inside)])
+            record(tx, [commission(0, inside), put(1, case(number), inside)])
 
 
 def never_analysed(store):
     names = ", ".join(f"'{name}'" for name in LARGE)
     unknown = f"SELECT relname FROM pg_class WHERE reltuples < 0 AND relname IN ({names})"
-    with store.read() as view:
-        return {row[0] for row in view.driver.execute(unknown)}
+    with store.read() as snapshot:
+        return {row[0] for row in snapshot.driver.execute(unknown)}
 
 
 def test_a_large_act_leaves_no_table_to_guesses(store):

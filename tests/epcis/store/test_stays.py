@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, select
 
-from epcis.store import tables
-from epcis.store.bulk import Hand
-from epcis.store.database import Store
+from epcis.database.raw_driver import RawDriver
+from epcis.database.transactions import Store
+from epcis.store import event_tables
 from epcis.store.named import masks_of
 from epcis.store.stays import ALWAYS, Stay, Stays, replace_stays, stays_in, stays_of
 
@@ -60,13 +60,13 @@ def play(stays, moves):
 @settings(max_examples=150, deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 def test_stays_by_the_block_are_the_stays_of_each(kept_store, moves):
-    with kept_store.write(NOW) as act:
-        act.connection.execute(delete(tables.containment))
-        told = play(Stays(Hand(act)), moves)
-        assert sorted(stays_of(Hand(act), ITEMS)) == sorted(told)
-        assert sorted(stays_in(Hand(act), CASES)) == sorted(told)
-        empty = select(func.count()).where(tables.containment.c.mask == 0)
-        assert act.connection.scalar(empty) == 0
+    with kept_store.write(NOW) as tx:
+        tx.connection.execute(delete(event_tables.containment))
+        told = play(Stays(RawDriver(tx)), moves)
+        assert sorted(stays_of(RawDriver(tx), ITEMS)) == sorted(told)
+        assert sorted(stays_in(RawDriver(tx), CASES)) == sorted(told)
+        empty = select(func.count()).where(event_tables.containment.c.mask == 0)
+        assert tx.connection.scalar(empty) == 0
 
 
 @given(st.lists(moves, max_size=8), st.lists(moves, max_size=8), some_items)
@@ -75,11 +75,11 @@ def test_stays_by_the_block_are_the_stays_of_each(kept_store, moves):
 def test_stays_are_replaced_for_some_items_and_kept_for_their_neighbours(
     kept_store, before, after, items
 ):
-    with kept_store.write(NOW) as act:
-        hand = Hand(act)
-        act.connection.execute(delete(tables.containment))
+    with kept_store.write(NOW) as tx:
+        hand = RawDriver(tx)
+        tx.connection.execute(delete(event_tables.containment))
         wanted = play(Stays(hand), after)
-        act.connection.execute(delete(tables.containment))
+        tx.connection.execute(delete(event_tables.containment))
         kept = [stay for stay in play(Stays(hand), before) if stay.child not in items]
         instead = [stay for stay in wanted if stay.child in items]
         replace_stays(hand, items, instead)
@@ -89,18 +89,18 @@ def test_stays_are_replaced_for_some_items_and_kept_for_their_neighbours(
 def test_the_packs_of_a_case_are_few_rows_in_every_database(store):
     """Packed, unpacked in part, and the rest together: three rows of two blocks."""
     packs = list(range(64, 164))
-    with store.write(NOW) as act:
-        stays = Stays(Hand(act))
+    with store.write(NOW) as tx:
+        stays = Stays(RawDriver(tx))
         stays.begin(masks_of(packs), 640, 1)
         stays.write()
         stays.end(masks_of(packs[:1]), 640, 5)
         stays.write()
         stays.end(masks_of(packs[1:]), 640, 9)
-    with store.write(NOW) as act:
-        stays = Stays(Hand(act))
+    with store.write(NOW) as tx:
+        stays = Stays(RawDriver(tx))
         stays.end(masks_of(packs[1:]), 640, 9)
         stays.write()
-        rows = act.connection.scalar(select(func.count()).select_from(tables.containment))
-        ends = {stay.child: stay.until for stay in stays_of(Hand(act), packs)}
+        rows = tx.connection.scalar(select(func.count()).select_from(event_tables.containment))
+        ends = {stay.child: stay.until for stay in stays_of(RawDriver(tx), packs)}
     assert rows == 3
     assert ends == {64: 5, **dict.fromkeys(packs[1:], 9)}

@@ -8,7 +8,7 @@ from repository import DEADLINE_S, send
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from epcis.desk import Caller
+from epcis.http_context import Caller
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 import pytest
 
+from verification.decision.verdict import LotState, PackState, ProductState
 from verification.fmd.decide import decide, spell
 from verification.fmd.operation import (
     CHANGES,
@@ -20,7 +21,6 @@ from verification.fmd.operation import (
 )
 from verification.fmd.result import SPELLINGS, Result
 from verification.fmd.rulepack import Ruling, shipped
-from verification.verdict import LotState, PackState, ProductState
 
 EU = shipped()
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -8,13 +8,13 @@ from urllib.parse import quote
 import pytest
 from lxml import etree
 
-from epcis.desk import Caller
+from epcis.http_context import Caller
+from verification.decision.verdict import LotState
 from verification.fmd.login import FAILURES_MAX
 from verification.fmd.operation import Role, Who
 from verification.fmd.result import SPELLINGS, Result, soap_code
-from verification.participants import register
-from verification.registry import set_lot_state
-from verification.verdict import LotState
+from verification.registry.pack_registry import set_lot_state
+from verification.registry.participants import register
 
 GTIN = "05901234123457"
 PASSWORD, BETTER = "first-password-1", "second-password-2"
@@ -56,9 +56,9 @@ def call(client):
 def wholesale(packs, holder, everything):
     """The caller is a wholesaler that is also manufacturer: every operation is open to it."""
     holder.caller = everything
-    with packs.write(packs_now()) as act:
+    with packs.write(packs_now()) as tx:
         who = Who(client="root", role=Role.MAH, location="plant", authorisation="m")
-        register(act, who, by="qa")
+        register(tx, who, by="qa")
     return packs
 
 
@@ -231,8 +231,8 @@ def prepared(packs, clock, holder):
         elif step == "move":
             holder.caller = Caller("till-9", frozenset({"verify"}), None, "10.0.0.9")
         else:
-            with packs.write(clock.now) as act:
-                set_lot_state(act, GTIN, "A123", states[step], "x", now=clock.now, by="qa")
+            with packs.write(clock.now) as tx:
+                set_lot_state(tx, GTIN, "A123", states[step], "x", now=clock.now, by="qa")
 
     return prepare
 
@@ -257,17 +257,17 @@ def test_every_result_has_its_rest_status_code_and_alert(client, prepared, case)
     headers = {"emvs-data-entry-mode": "non-manual"}
     url = f"/fmd/product/gs1/{GTIN}/pack/{quote(serial)}?batch={lot}&expiry={expiry}"
 
-    def act(operation):
+    def tx(operation):
         state = REST_STATE[operation]
         method, body = ("PATCH", {"state": state}) if state else ("GET", None)
         return client.request(method, url, json=body, headers=headers)
 
     for step in case.before:
         if step.startswith("G"):
-            assert act(step).status_code == 200
+            assert tx(step).status_code == 200
         else:
             prepared(step)
-    answer = act(case.operation)
+    answer = tx(case.operation)
     said, spelling = answer.json(), SPELLINGS[case.result]
     assert answer.status_code == spelling.http
     first = {200: "1", 403: "3", 404: "4", 409: "5"}[spelling.http]
@@ -278,11 +278,11 @@ def test_every_result_has_its_rest_status_code_and_alert(client, prepared, case)
 
 
 def test_a_rest_answer_names_the_product(client, packs):
-    from verification.tables import product as table
+    from verification.registry.pack_tables import product as table
 
-    with packs.write(packs_now()) as act:
+    with packs.write(packs_now()) as tx:
         details = '{"name": "Trailol 20 mg", "markets": [{"country": "FI", "national_code": "N1"}]}'
-        act.connection.execute(table.update().values(details=details))
+        tx.connection.execute(table.update().values(details=details))
     headers = {"emvs-data-entry-mode": "non-manual"}
     said = client.get(f"/fmd/product/gs1/{GTIN}/pack/S1", headers=headers).json()
     assert (said["productName"], said["nhrn"]) == ("Trailol 20 mg", "N1")
@@ -340,13 +340,13 @@ def test_wrong_passwords_lock_the_user(call, logins, client, holder, everything)
 
 
 def test_the_login_acts_as_its_client_and_names_the_person(call, logins, packs, client, holder):
-    from verification.history import history
+    from verification.registry.history import history
 
     new = f"<NewPassword>{BETTER}</NewPassword>"
     assert call("G445", new, auth())[0] == "NMVS_SUCCESS"
     assert call("G120", VERIFY, auth(password=BETTER))[0] == "NMVS_SUCCESS"
-    with packs.read() as view:
-        (past,) = history(view, GTIN, "S1")
+    with packs.read() as snapshot:
+        (past,) = history(snapshot, GTIN, "S1")
     assert (past.client, past.record["request"]["sub_user"]) == ("till-1", "anna")
     holder.caller = Caller("root", frozenset({"admin"}), None, "")
     assert client.request("DELETE", "/fmd/logins/pharmacy/till").status_code == 200

@@ -10,13 +10,13 @@ from xml.sax.saxutils import quoteattr
 import pytest
 from lxml import etree
 
-from verification.fmd.alert import alerts
+from verification.alerts.alert import alerts
+from verification.decision.verdict import LotState
 from verification.fmd.operation import Role, Who
 from verification.fmd.rulepack import shipped
-from verification.participants import register
-from verification.registry import set_lot_state
+from verification.registry.pack_registry import set_lot_state
+from verification.registry.participants import register
 from verification.settings import VerificationSettings
-from verification.verdict import LotState
 
 GTIN, PPN, NTIN = "05901234123457", "110375286414", "04150037528643"
 LOT, EXPIRY = "A123", "270531"
@@ -163,9 +163,9 @@ def system(request, client, packs):
 @pytest.fixture
 def as_role(packs, clock):
     def become(role):
-        with packs.write(clock.now) as act:
+        with packs.write(clock.now) as tx:
             who = Who(client="till-1", role=role, location="P1", authorisation="A1", market="FR")
-            register(act, who, by="admin")
+            register(tx, who, by="admin")
 
     return become
 
@@ -229,10 +229,10 @@ def test_08_single_decommission(system, as_role):
 def test_09_alerts(system, packs, clock, as_role, put_pack):
     """Fifteen steps: each wrong value or state, with its code and whether it alerts."""
     as_role(Role.WHOLESALER)
-    with packs.write(clock.now) as act:
-        put_pack(act, "R1", lot="REC")
-        set_lot_state(act, GTIN, "REC", LotState.RECALLED, "x", now=clock.now, by="mah")
-        put_pack(act, "E1", lot="OLD", expiry=clock.now.date() - timedelta(days=1))
+    with packs.write(clock.now) as tx:
+        put_pack(tx, "R1", lot="REC")
+        set_lot_state(tx, GTIN, "REC", LotState.RECALLED, "x", now=clock.now, by="mah")
+        put_pack(tx, "E1", lot="OLD", expiry=clock.now.date() - timedelta(days=1))
     old = (clock.now - timedelta(days=1)).strftime("%y%m%d")
     codes = set()
 
@@ -277,19 +277,21 @@ def test_09_alerts(system, packs, clock, as_role, put_pack):
     )
     system.change("S4", "Stolen")
     step(system.change("S4", "Supplied"), alert=True, codes_of={"51220701", "NMVS_NC_PCK_22"})
-    with packs.read() as view:
+    with packs.read() as snapshot:
         since, until = clock.now - timedelta(days=1), clock.now + timedelta(days=1)
-        kept = {one.id for one in alerts(view, since=since, until=until)}
+        kept = {one.id for one in alerts(snapshot, since=since, until=until)}
     assert kept == codes
 
 
 def test_10_manual_entry_is_flagged(system, packs):
-    from verification.history import history
+    from verification.registry.history import history
 
     system.verify("S1", manual=True)
     system.verify("S1", manual=False)
-    with packs.read() as view:
-        kept = [past.record["request"].get("manual", False) for past in history(view, GTIN, "S1")]
+    with packs.read() as snapshot:
+        kept = [
+            past.record["request"].get("manual", False) for past in history(snapshot, GTIN, "S1")
+        ]
     assert kept == [True, False]
 
 
@@ -297,11 +299,11 @@ HARD = "!\"%&'()*+,-./", "0:;<=>?A_az", "17270531", "01X21Y10Z"
 
 
 def test_11_character_set_82_and_a_ppn(system, packs, clock, put_pack, put_product):
-    with packs.write(clock.now) as act:
-        put_product(act, NTIN)
+    with packs.write(clock.now) as tx:
+        put_product(tx, NTIN)
         for serial in HARD:
-            put_pack(act, serial, lot="L&<%/+")
-            put_pack(act, serial, gtin=NTIN, lot="L&<%/+")
+            put_pack(tx, serial, lot="L&<%/+")
+            put_pack(tx, serial, gtin=NTIN, lot="L&<%/+")
     for serial in HARD:
         assert system.verify(serial, lot="L&<%/+")["state"] == "Active"
         assert system.verify(serial, lot="L&<%/+", code=PPN)["state"] == "Active"

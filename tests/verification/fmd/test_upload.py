@@ -8,7 +8,9 @@ from datetime import UTC, date, datetime
 import msgspec
 import pytest
 
-from epcis.desk import Caller
+from epcis.http_context import Caller
+from verification.decision.verdict import LotState, Reason
+from verification.decision.verify import verify
 from verification.fmd.operation import Role, Who
 from verification.fmd.rulepack import shipped
 from verification.fmd.upload import (
@@ -23,9 +25,7 @@ from verification.fmd.upload import (
     upload_product,
     withdraw_product,
 )
-from verification.registry import IrreversibleError, set_lot_state
-from verification.verdict import LotState, Reason
-from verification.verify import verify
+from verification.registry.pack_registry import IrreversibleError, set_lot_state
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 GTIN = "05901234123457"
@@ -67,16 +67,16 @@ def codes(receipt):
 
 @pytest.fixture
 def uploaded(store):
-    with store.write(NOW) as act:
-        assert upload_product(act, PRODUCT, MAH).accepted
-        receipt = upload_batch(act, lot(), MAH, RULES)
+    with store.write(NOW) as tx:
+        assert upload_product(tx, PRODUCT, MAH).accepted
+        receipt = upload_batch(tx, lot(), MAH, RULES)
     assert (receipt.accepted, receipt.stored) == (True, 50)
     return store
 
 
 def test_uploaded_packs_can_be_verified_at_once(uploaded):
-    with uploaded.read() as view:
-        answer = verify(view, GTIN, serials(50)[3], "L1", date(2028, 5, 31), now=NOW)
+    with uploaded.read() as snapshot:
+        answer = verify(snapshot, GTIN, serials(50)[3], "L1", date(2028, 5, 31), now=NOW)
     assert answer.reason is Reason.GENUINE
 
 
@@ -85,20 +85,20 @@ def test_uploaded_packs_can_be_verified_at_once(uploaded):
 )
 def test_every_mandatory_element_of_master_data_is_demanded(store, field):
     empty = {"pack_size": None, "markets": ()}.get(field, " ")
-    with store.write(NOW) as act:
-        receipt = upload_product(act, msgspec.structs.replace(PRODUCT, **{field: empty}), MAH)
+    with store.write(NOW) as tx:
+        receipt = upload_product(tx, msgspec.structs.replace(PRODUCT, **{field: empty}), MAH)
     assert (receipt.accepted, codes(receipt)) == (False, {"missing"})
 
 
 def test_master_data_is_versioned_and_loses_no_market(uploaded):
     other = Market(country="FI", mah_name="x", mah_address="y")
-    with uploaded.write(NOW) as act:
-        moved = upload_product(act, msgspec.structs.replace(PRODUCT, markets=(other,)), MAH)
+    with uploaded.write(NOW) as tx:
+        moved = upload_product(tx, msgspec.structs.replace(PRODUCT, markets=(other,)), MAH)
         assert codes(moved) == {"market-removed"}
         both = msgspec.structs.replace(PRODUCT, markets=(*PRODUCT.markets, other))
-        assert upload_product(act, both, MAH).version == 2
+        assert upload_product(tx, both, MAH).version == 2
         stranger = Who(client="x", authorisation="other")
-        assert codes(upload_product(act, both, stranger)) == {"owner"}
+        assert codes(upload_product(tx, both, stranger)) == {"owner"}
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_master_data_is_versioned_and_loses_no_market(uploaded):
 )
 def test_what_the_law_forbids_is_refused_and_stores_nothing(uploaded, changed, code):
     wanted = lot(**({"lot": "L2", "serials": serials(20, 9)} | changed))
-    with uploaded.write(NOW) as act:
-        receipt = upload_batch(act, wanted, MAH, RULES)
+    with uploaded.write(NOW) as tx:
+        receipt = upload_batch(tx, wanted, MAH, RULES)
     assert not receipt.accepted
     assert code in codes(receipt)
     assert receipt.stored == 0
@@ -129,32 +129,32 @@ def test_what_the_law_forbids_is_refused_and_stores_nothing(uploaded, changed, c
 
 def test_known_serials_are_rejected_one_by_one(uploaded):
     mixed = (*serials(50)[:5], *serials(20, 11))
-    with uploaded.write(NOW) as act:
-        receipt = upload_batch(act, lot(serials=mixed), MAH, RULES)
+    with uploaded.write(NOW) as tx:
+        receipt = upload_batch(tx, lot(serials=mixed), MAH, RULES)
     assert (receipt.accepted, receipt.stored) == (True, 20)
     assert set(receipt.rejected_serials) == set(serials(50)[:5])
 
 
 def test_a_repack_is_tied_to_its_source_and_warns_where_nothing_was_taken_out(uploaded):
     wanted = lot(lot="RP1", serials=serials(5, 21), source=((GTIN, "L1", 150),))
-    with uploaded.write(NOW) as act:
-        receipt = upload_batch(act, wanted, MAH, RULES)
+    with uploaded.write(NOW) as tx:
+        receipt = upload_batch(tx, wanted, MAH, RULES)
     assert receipt.accepted
     assert codes(receipt) == {"repack-source"}
 
 
 def test_recall_and_withdrawal_hold_at_once_and_for_ever(uploaded):
-    with uploaded.write(NOW) as act:
-        recall_batch(act, GTIN, "L1", markets=(), reason="x", who=MAH)
-    with uploaded.read() as view:
-        assert verify(view, GTIN, serials(50)[0], now=NOW).reason is Reason.RECALLED
-    with pytest.raises(IrreversibleError), uploaded.write(NOW) as act:
-        set_lot_state(act, GTIN, "L1", LotState.ACTIVE, "x", now=NOW, by="mah")
-    with uploaded.write(NOW) as act:
-        withdraw_product(act, GTIN, markets=("IE",), reason="x", who=MAH)
-    with uploaded.read() as view:
-        assert verify(view, GTIN, "x", now=NOW, market="IE").reason is Reason.UNKNOWN_SERIAL
-        answer = verify(view, GTIN, serials(50)[0], now=NOW, market="IE")
+    with uploaded.write(NOW) as tx:
+        recall_batch(tx, GTIN, "L1", markets=(), reason="x", who=MAH)
+    with uploaded.read() as snapshot:
+        assert verify(snapshot, GTIN, serials(50)[0], now=NOW).reason is Reason.RECALLED
+    with pytest.raises(IrreversibleError), uploaded.write(NOW) as tx:
+        set_lot_state(tx, GTIN, "L1", LotState.ACTIVE, "x", now=NOW, by="mah")
+    with uploaded.write(NOW) as tx:
+        withdraw_product(tx, GTIN, markets=("IE",), reason="x", who=MAH)
+    with uploaded.read() as snapshot:
+        assert verify(snapshot, GTIN, "x", now=NOW, market="IE").reason is Reason.UNKNOWN_SERIAL
+        answer = verify(snapshot, GTIN, serials(50)[0], now=NOW, market="IE")
         assert answer.reason is Reason.WITHDRAWN
 
 

@@ -11,7 +11,7 @@ import jsonschema_rs
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from verification.history import history
+from verification.registry.history import history
 from verification.settings import VerificationSettings
 from verification.vrs.credential import (
     Checked,
@@ -177,6 +177,6 @@ def test_each_partner_has_its_policy(  # noqa: PLR0917  # one row of the table
     headers = {"ATP-Authorization": presentation} if with_header else {}
     answer = client.get(url, headers=headers)
     assert answer.status_code == status
-    with packs.read() as view:
-        kept = [past.record["credential"] for past in history(view, "05901234123457", "S1")]
+    with packs.read() as snapshot:
+        kept = [past.record["credential"] for past in history(snapshot, "05901234123457", "S1")]
     assert kept == ([noted] if noted else [])

@@ -57,8 +57,8 @@ def asking(app, entries, question=QUESTION, **more):
 
 
 def test_our_own_responder_understands_our_question(app, put_pack, packs):
-    with packs.write(NOW) as act:
-        put_pack(act, "a/b%+&()", lot="L/%")
+    with packs.write(NOW) as tx:
+        put_pack(tx, "a/b%+&()", lot="L/%")
     here = [entry("http://127.0.0.1/verify")]
     assert asking(app, here).verified is True
     hard = Outgoing(
@@ -140,12 +140,12 @@ def test_unanswered_questions_are_asked_again_for_a_day(store):
             }
         ]
     ).encode()
-    with store.write(NOW) as act:
-        take_over(act, directory, "hub")
-        keep(act, QUESTION, Heard(answered=False, status=504, tries=3))
-    with store.read() as view:
-        assert list(waiting(view, NOW)) == []
-        assert list(waiting(view, NOW + timedelta(minutes=10))) == [QUESTION]
+    with store.write(NOW) as tx:
+        take_over(tx, directory, "hub")
+        keep(tx, QUESTION, Heard(answered=False, status=504, tries=3))
+    with store.read() as snapshot:
+        assert list(waiting(snapshot, NOW)) == []
+        assert list(waiting(snapshot, NOW + timedelta(minutes=10))) == [QUESTION]
 
     def again(app, hours):
         async def ask():
@@ -157,25 +157,25 @@ def test_unanswered_questions_are_asked_again_for_a_day(store):
 
     assert again(down, 1) == 0
     assert again(up, 2) == 1
-    with store.read() as view:
-        assert answer_of(view, UUID).verified is False
-        assert list(waiting(view, NOW + timedelta(hours=3))) == []
+    with store.read() as snapshot:
+        assert answer_of(snapshot, UUID).verified is False
+        assert list(waiting(snapshot, NOW + timedelta(hours=3))) == []
 
 
 def test_after_a_day_nobody_is_asked_any_more(store):
-    with store.write(NOW) as act:
-        keep(act, QUESTION, Heard(answered=False, status=504, tries=3))
+    with store.write(NOW) as tx:
+        keep(tx, QUESTION, Heard(answered=False, status=504, tries=3))
 
     async def ask(moment):
         async with httpx.AsyncClient(transport=httpx.ASGITransport(Scripted())) as http:
             return await ask_again(store, Requester(http), moment)
 
-    with store.write(NOW) as act:
-        take_over(act, json_entry(), "hub")
+    with store.write(NOW) as tx:
+        take_over(tx, json_entry(), "hub")
     asyncio.run(ask(NOW + timedelta(hours=24)))
-    with store.read() as view:
-        assert list(waiting(view, NOW + timedelta(days=9))) == []
-        assert answer_of(view, UUID).verified is None
+    with store.read() as snapshot:
+        assert list(waiting(snapshot, NOW + timedelta(days=9))) == []
+        assert answer_of(snapshot, UUID).verified is None
 
 
 def json_entry(**more):
@@ -190,18 +190,18 @@ def json_entry(**more):
 
 def test_the_directory_keeps_validity_and_purpose_and_can_be_handed_on(store):
     content = json_entry(valid_to="2026-12-01T00:00:00Z", contexts=["dscsaSaleableReturn"])
-    with store.write(NOW) as act:
-        assert take_over(act, content, "hub") == 1
-    with store.read() as view:
-        assert len(responders(view, GTIN, NOW)) == 1
-        assert responders(view, GTIN, NOW, "dscsaSuspect") == []
-        assert responders(view, GTIN, NOW + timedelta(days=30)) == []
-        out = hand_out(view)
-    with store.write(NOW) as act:
-        assert take_over(act, out, "copy") == 1
-        assert take_over(act, b"[]", "copy") == 0
-    with store.read() as view:
-        assert responders(view, GTIN, NOW) == []
+    with store.write(NOW) as tx:
+        assert take_over(tx, content, "hub") == 1
+    with store.read() as snapshot:
+        assert len(responders(snapshot, GTIN, NOW)) == 1
+        assert responders(snapshot, GTIN, NOW, "dscsaSuspect") == []
+        assert responders(snapshot, GTIN, NOW + timedelta(days=30)) == []
+        out = hand_out(snapshot)
+    with store.write(NOW) as tx:
+        assert take_over(tx, out, "copy") == 1
+        assert take_over(tx, b"[]", "copy") == 0
+    with store.read() as snapshot:
+        assert responders(snapshot, GTIN, NOW) == []
 
 
 @pytest.mark.parametrize(
@@ -217,5 +217,5 @@ def test_the_directory_keeps_validity_and_purpose_and_can_be_handed_on(store):
     ],
 )
 def test_a_wrong_directory_is_refused_whole(store, content):
-    with pytest.raises(DirectoryRefusedError), store.write(NOW) as act:
-        take_over(act, content, "hub")
+    with pytest.raises(DirectoryRefusedError), store.write(NOW) as tx:
+        take_over(tx, content, "hub")

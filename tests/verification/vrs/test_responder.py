@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from epcis.desk import Caller
-from verification.registry import set_doubt, set_lot_state
-from verification.verdict import Doubt, LotState
+from epcis.http_context import Caller
+from verification.decision.verdict import Doubt, LotState
+from verification.registry.pack_registry import set_doubt, set_lot_state
 from verification.vrs.question import (
     MalformedError,
     PrintedExpiry,
@@ -77,15 +77,15 @@ def test_day_00_means_the_months_last_day(client):
     ],
 )
 def test_a_recalled_lot_is_genuine_and_says_so(client, packs, state, data):
-    with packs.write(NOW) as act:
-        set_lot_state(act, GTIN, "A123", state, "found particles", now=NOW, by="qa")
+    with packs.write(NOW) as tx:
+        set_lot_state(tx, GTIN, "A123", state, "found particles", now=NOW, by="qa")
     assert client.get(url()).json()["data"] == data
 
 
 def test_suspect_is_true_with_a_warning_and_illegitimate_is_false(client, packs):
-    with packs.write(NOW) as act:
-        set_doubt(act, GTIN, Doubt.SUSPECT, case_id="C1", now=NOW, serial="S1")
-        set_doubt(act, GTIN, Doubt.ILLEGITIMATE, case_id="C2", now=NOW, serial="S2")
+    with packs.write(NOW) as tx:
+        set_doubt(tx, GTIN, Doubt.SUSPECT, case_id="C1", now=NOW, serial="S1")
+        set_doubt(tx, GTIN, Doubt.ILLEGITIMATE, case_id="C2", now=NOW, serial="S2")
     assert client.get(url()).json()["data"] == {"verified": True, "additionalInfo": "Suspect"}
     assert client.get(url("S2")).json()["data"] == {
         "verified": False,
@@ -160,11 +160,11 @@ def test_connectivity(client, holder):
 
 
 def test_every_answer_is_in_the_log_with_the_rule_that_decided(client, packs):
-    from verification.history import history
+    from verification.registry.history import history
 
     client.get(url(email="a+b@example.org", ctrlPossessAtt="true"))
-    with packs.read() as view:
-        (past,) = history(view, GTIN, "S1")
+    with packs.read() as snapshot:
+        (past,) = history(snapshot, GTIN, "S1")
     assert past.operation == "vrs"
     assert past.record["rule"] == "R7-match"
     assert past.record["credential"] == "not_checked"
@@ -184,9 +184,9 @@ def test_any_serial_and_lot_of_charset_82_comes_through_the_url_unharmed(serial,
 
 def test_serials_with_the_hardest_characters_are_found(client, packs, put_pack):
     hard = ["a/b", "%41", "a+b", "(21)", "x&y=z", "?#"[:1], "..", "%2F"]
-    with packs.write(NOW) as act:
+    with packs.write(NOW) as tx:
         for serial in hard:
-            put_pack(act, serial, lot="L/%+&()")
+            put_pack(tx, serial, lot="L/%+&()")
     for serial in hard:
         assert client.get(url(serial, "L/%+&()")).json()["data"] == {"verified": True}, serial
 

@@ -6,9 +6,9 @@ Revision: 0001, after None
 import sqlalchemy as sa
 from alembic import op
 
-import epcis.store.columns
-from epcis.ledger.tables import GUARDS
-from epcis.store import fence
+import epcis.database.columns
+from epcis.ledger.ledger_tables import GUARDS
+from epcis.database import row_security
 
 
 revision = "0001"
@@ -108,8 +108,8 @@ def upgrade() -> None:
         "capture_job",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("tenant", sa.SmallInteger(), server_default="0", nullable=False),
-        sa.Column("created", epcis.store.columns.Instant(), nullable=False),
-        sa.Column("finished", epcis.store.columns.Instant(), nullable=True),
+        sa.Column("created", epcis.database.columns.Instant(), nullable=False),
+        sa.Column("finished", epcis.database.columns.Instant(), nullable=True),
         sa.Column("running", sa.Boolean(), nullable=False),
         sa.Column("success", sa.Boolean(), nullable=False),
         sa.Column("behaviour", sa.Text(), nullable=False, comment="rollback or proceed"),
@@ -164,7 +164,7 @@ def upgrade() -> None:
         ),
         sa.Column("tenant", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("sha256", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("received", epcis.store.columns.Instant(), nullable=False),
+        sa.Column("received", epcis.database.columns.Instant(), nullable=False),
         sa.Column(
             "sender", sa.Text(), nullable=True, comment="as the mailbox, API key or SBDH names it"
         ),
@@ -218,7 +218,7 @@ def upgrade() -> None:
     op.create_table(
         "ended_page_token",
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("expires", epcis.store.columns.Instant(), nullable=False),
+        sa.Column("expires", epcis.database.columns.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("digest"),
     )
     op.create_table(
@@ -256,9 +256,9 @@ def upgrade() -> None:
         sa.Column("action", sa.Text(), nullable=True),
         sa.Column("biz_step", sa.Text(), nullable=True, comment="bare word"),
         sa.Column("disposition", sa.Text(), nullable=True, comment="bare word"),
-        sa.Column("event_time", epcis.store.columns.Instant(), nullable=False),
+        sa.Column("event_time", epcis.database.columns.Instant(), nullable=False),
         sa.Column("event_time_zone_offset", sa.Text(), nullable=True),
-        sa.Column("record_time", epcis.store.columns.Instant(), nullable=False),
+        sa.Column("record_time", epcis.database.columns.Instant(), nullable=False),
         sa.Column(
             "read_point", sa.Text(), nullable=True, comment="canonical key, or the URI as it is"
         ),
@@ -270,7 +270,7 @@ def upgrade() -> None:
         sa.Column("moment", sa.BigInteger(), nullable=False, comment="order of life, see life.py"),
         sa.Column(
             "declared_error",
-            epcis.store.columns.Instant(),
+            epcis.database.columns.Instant(),
             nullable=True,
             comment="declarationTime where it is an error declaration",
         ),
@@ -333,7 +333,7 @@ def upgrade() -> None:
         sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("tenant", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("number", sa.Float(), nullable=True),
-        sa.Column("instant", epcis.store.columns.Instant(), nullable=True),
+        sa.Column("instant", epcis.database.columns.Instant(), nullable=True),
         sa.Column("text", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("field", "seq", "position"),
         comment="extension fields: that they are there, their order and their ranges",
@@ -362,7 +362,7 @@ def upgrade() -> None:
         sa.Column("tenant", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column(
             "key",
-            epcis.store.columns.ItemKey(),
+            epcis.database.columns.ItemKey(),
             nullable=False,
             comment="class key: /01/{gtin} or /01/{gtin}/10/{lot}",
         ),
@@ -399,10 +399,10 @@ def upgrade() -> None:
         sa.Column("boolean_value", sa.Boolean(), nullable=True),
         sa.Column("hex_value", sa.Text(), nullable=True, comment="upper case"),
         sa.Column("uri_value", sa.Text(), nullable=True),
-        sa.Column("time", epcis.store.columns.Instant(), nullable=True),
-        sa.Column("element_time", epcis.store.columns.Instant(), nullable=True),
-        sa.Column("start_time", epcis.store.columns.Instant(), nullable=True),
-        sa.Column("end_time", epcis.store.columns.Instant(), nullable=True),
+        sa.Column("time", epcis.database.columns.Instant(), nullable=True),
+        sa.Column("element_time", epcis.database.columns.Instant(), nullable=True),
+        sa.Column("start_time", epcis.database.columns.Instant(), nullable=True),
+        sa.Column("end_time", epcis.database.columns.Instant(), nullable=True),
         sa.Column("uom", sa.Text(), nullable=True),
         sa.Column("value", sa.Float(), nullable=True, comment="numbers as written, in `uom`"),
         sa.Column("min_value", sa.Float(), nullable=True),
@@ -451,7 +451,7 @@ def upgrade() -> None:
             comment="whose view of the events it is; None is everybody's",
         ),
         sa.Column("by", sa.String(length=100), nullable=False),
-        sa.Column("asked", epcis.store.columns.Instant(), nullable=False),
+        sa.Column("asked", epcis.database.columns.Instant(), nullable=False),
         sa.Column(
             "state",
             sa.String(length=20),
@@ -460,7 +460,7 @@ def upgrade() -> None:
         ),
         sa.Column("done", sa.BigInteger(), nullable=False),
         sa.Column("total", sa.BigInteger(), nullable=False),
-        sa.Column("finished", epcis.store.columns.Instant(), nullable=True),
+        sa.Column("finished", epcis.database.columns.Instant(), nullable=True),
         sa.Column("sha256", sa.String(length=64), nullable=True),
         sa.Column("error", sa.Text(), nullable=True, comment="why it was refused"),
         sa.PrimaryKeyConstraint("id"),
@@ -490,7 +490,7 @@ def upgrade() -> None:
         sa.Column("lot", sa.Integer(), nullable=True),
         sa.Column("standing", sa.Integer(), nullable=False),
         sa.Column("tenant", sa.SmallInteger(), server_default="0", nullable=False),
-        sa.Column("key", epcis.store.columns.ItemKey(), nullable=False),
+        sa.Column("key", epcis.database.columns.ItemKey(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("key"),
     )
@@ -501,7 +501,7 @@ def upgrade() -> None:
         "ledger_checkpoint",
         sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("root", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("made", epcis.store.columns.Instant(), nullable=False),
+        sa.Column("made", epcis.database.columns.Instant(), nullable=False),
         sa.Column(
             "note", sa.Text(), nullable=True, comment="the signed note, C2SP tlog-checkpoint"
         ),
@@ -552,7 +552,7 @@ def upgrade() -> None:
             comment="None for an event, nothing, or erased",
         ),
         sa.Column("event", sa.BigInteger(), nullable=True, comment="event.seq"),
-        sa.Column("record_time", epcis.store.columns.Instant(), nullable=False),
+        sa.Column("record_time", epcis.database.columns.Instant(), nullable=False),
         sa.Column("leaf", sa.LargeBinary(length=32), nullable=True, comment="None until sequenced"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("idx"),
@@ -581,7 +581,7 @@ def upgrade() -> None:
             "origin", sa.Text(), nullable=False, comment="the name of this log in its checkpoints"
         ),
         sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("record_time", epcis.store.columns.Instant(), nullable=False),
+        sa.Column("record_time", epcis.database.columns.Instant(), nullable=False),
         sa.Column(
             "frontier", sa.LargeBinary(), nullable=False, comment="merkle.Frontier, hashes joined"
         ),
@@ -592,7 +592,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False, comment="the name on the signature line"),
         sa.Column("key_id", sa.LargeBinary(length=4), nullable=False),
         sa.Column("public_key", sa.LargeBinary(), nullable=False, comment="type byte and key"),
-        sa.Column("added", epcis.store.columns.Instant(), nullable=False),
+        sa.Column("added", epcis.database.columns.Instant(), nullable=False),
         sa.PrimaryKeyConstraint("name", "key_id"),
         comment="the public keys that checkpoints of this log were signed with",
     )
@@ -620,7 +620,7 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("root", sa.LargeBinary(length=32), nullable=False),
         sa.Column("witness", sa.Text(), nullable=False, comment="who says it saw this checkpoint"),
-        sa.Column("told", epcis.store.columns.Instant(), nullable=False),
+        sa.Column("told", epcis.database.columns.Instant(), nullable=False),
         sa.Column("agrees", sa.SmallInteger(), nullable=False, comment="1 with this log, 0 a fork"),
         sa.Column("note", sa.Text(), nullable=False, comment="as posted"),
         sa.PrimaryKeyConstraint("id"),
@@ -670,7 +670,7 @@ def upgrade() -> None:
         sa.Column("key", sa.Text(), nullable=False, comment="canonical key of id"),
         sa.Column(
             "told",
-            epcis.store.columns.Instant(),
+            epcis.database.columns.Instant(),
             nullable=False,
             comment="creation time of the latest document",
         ),
@@ -711,7 +711,7 @@ def upgrade() -> None:
         "named_query",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("tenant", sa.SmallInteger(), server_default="0", nullable=False),
-        sa.Column("made", epcis.store.columns.Instant(), nullable=False),
+        sa.Column("made", epcis.database.columns.Instant(), nullable=False),
         sa.Column("owner", sa.Text(), nullable=False, comment="the caller who made it"),
         sa.Column(
             "party",
@@ -735,15 +735,15 @@ def upgrade() -> None:
         sa.Column("tenant", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("topic", sa.Text(), nullable=False, comment="document, recall, …: who reads it"),
         sa.Column("subject", sa.Text(), nullable=False, comment="e.g. the document id"),
-        sa.Column("made", epcis.store.columns.Instant(), nullable=False),
+        sa.Column("made", epcis.database.columns.Instant(), nullable=False),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column(
             "not_before",
-            epcis.store.columns.Instant(),
+            epcis.database.columns.Instant(),
             nullable=True,
             comment="a failed one waits until then",
         ),
-        sa.Column("done", epcis.store.columns.Instant(), nullable=True),
+        sa.Column("done", epcis.database.columns.Instant(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True, comment="why the last attempt failed"),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -894,7 +894,7 @@ def upgrade() -> None:
     op.create_table(
         "standing",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
-        sa.Column("status", sa.Text(), nullable=False, comment="epcis.store.life.ItemStatus"),
+        sa.Column("status", sa.Text(), nullable=False, comment="epcis.store.item_state.ItemStatus"),
         sa.Column("disposition", sa.Text(), nullable=False, comment="bare word, or empty"),
         sa.Column("location", sa.Text(), nullable=False, comment="canonical key, or empty"),
         sa.Column("holder", sa.Text(), nullable=False, comment="canonical GLN key, or empty"),
@@ -943,22 +943,22 @@ def upgrade() -> None:
         sa.Column("syntax", sa.Text(), nullable=False),
         sa.Column("epc_format", sa.Text(), nullable=False),
         sa.Column("cbv_format", sa.Text(), nullable=False),
-        sa.Column("made", epcis.store.columns.Instant(), nullable=False),
-        sa.Column("initial_record_time", epcis.store.columns.Instant(), nullable=False),
+        sa.Column("made", epcis.database.columns.Instant(), nullable=False),
+        sa.Column("initial_record_time", epcis.database.columns.Instant(), nullable=False),
         sa.Column(
             "acknowledged_seq", sa.BigInteger(), nullable=False, comment="all up to here was taken"
         ),
         sa.Column("acknowledged_txid", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("acknowledged_record_time", epcis.store.columns.Instant(), nullable=False),
+        sa.Column("acknowledged_record_time", epcis.database.columns.Instant(), nullable=False),
         sa.Column(
-            "due", epcis.store.columns.Instant(), nullable=False, comment="when to look next"
+            "due", epcis.database.columns.Instant(), nullable=False, comment="when to look next"
         ),
         sa.Column(
             "attempts", sa.Integer(), server_default="0", nullable=False, comment="failed in a row"
         ),
         sa.Column(
             "last_notified",
-            epcis.store.columns.Instant(),
+            epcis.database.columns.Instant(),
             nullable=True,
             comment="last delivery answered with success",
         ),
@@ -1033,7 +1033,7 @@ def upgrade() -> None:
     if dialect == "postgresql":
         op.create_index("event_by_arrival", "event", ["txid", "seq"])
         op.execute(sa.schema.CreateSequence(sa.Sequence("item_block")))
-        for statement in fence.STATEMENTS:
+        for statement in row_security.STATEMENTS:
             op.execute(sa.DDL(statement))
     # Not written out here: their text is theirs, and they may be asked for twice.
     for statement in GUARDS[dialect]:

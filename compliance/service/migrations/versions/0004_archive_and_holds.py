@@ -6,7 +6,7 @@ Revision: 0004, after 0003
 import sqlalchemy as sa
 from alembic import op
 
-from epcis.store.columns import Instant
+from epcis.database.columns import Instant
 
 
 revision = "0004"

@@ -6,7 +6,7 @@ Revision: 0009, after 0008
 import sqlalchemy as sa
 from alembic import op
 
-from epcis.store.columns import ItemKey
+from epcis.database.columns import ItemKey
 from epcis.store.item_keys import VIEWS
 
 revision = "0009"

@@ -1,0 +1,1 @@
+"""Cases: suspect and illegitimate product, exceptions, Form FDA 3911."""

@@ -1,0 +1,118 @@
+"""Form FDA 3911, drug notification: its fields by name, printed with the numbers of an edition.
+
+The form's numbering changes between editions, so a case keeps facts by name and an edition says
+where each stands. Numbers are those of the edition of August 2015; the draft of 2025 asks for the
+place of the incident besides and counts on from there. Fields 21 and 22 of the paper form are the
+filer's own and are filled in by hand.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from compliance.cases.cases import CaseFile
+
+REPORT_TYPES = ("Initial", "Follow-up", "Request for Termination")
+_FIELDS: Final = (
+    ("report_type", "Type of report"),
+    ("incident", "Incident number assigned by FDA"),
+    ("initial_notification", "Date of initial notification to FDA"),
+    ("illegitimate", "Date company determined product was illegitimate"),
+    ("classification", "Classification of notification"),
+    ("product_name", "Name of product as it appears on the label"),
+    ("ingredients", "Primary ingredients"),
+    ("drug_use", "Drug use"),
+    ("drug_description", "Drug description"),
+    ("strength", "Strength of drug"),
+    ("dosage_form", "Dosage form"),
+    ("quantity", "Quantity of drug (number and unit)"),
+    ("ndc", "NDC number"),
+    ("serial", "Serial number"),
+    ("lot", "Lot number"),
+    ("expiry", "Expiration date"),
+    ("event", "Description of event or issue"),
+    ("termination_reason", "If a request for termination: why notification is no longer needed"),
+    ("other_reports", "Other submissions to FDA (BPDR, MedWatch 3500, 3500A, FAR, none, other)"),
+    ("company", "Company name and address"),
+    ("contact", "Contact information"),
+)
+_PLACE = ("place", "Geographic location of incident")
+EDITIONS: Final[Mapping[str, tuple[tuple[int, str, str], ...]]] = {
+    "2015": tuple(
+        (number if number < 21 else 23, name, label)
+        for number, (name, label) in enumerate(_FIELDS, 1)
+    ),
+    "2025-draft": tuple(
+        (number if number < 22 else 24, name, label)
+        for number, (name, label) in enumerate((*_FIELDS[:2], _PLACE, *_FIELDS[2:]), 1)
+    ),
+}
+"""(number, name, label) of every field, by edition."""
+FACTS: Final = tuple(
+    name
+    for name, _ in (*_FIELDS, _PLACE)
+    if name not in {"report_type", "incident", "illegitimate", "event", "serial", "lot"}
+)
+"""What a case may be told for the form besides what it knows itself."""
+_MASTER = {
+    "product_name": "regulatedProductName",
+    "strength": "strengthDescription",
+    "dosage_form": "dosageFormType",
+    "ndc": "additionalTradeItemIdentification",
+}
+"""Which attribute of master data fills a field that nobody filled."""
+
+
+class Filled(NamedTuple):
+    """One field of a filled form."""
+
+    number: int
+    name: str
+    label: str
+    value: str
+    """Empty where the case does not know it: to be filled in before the form is sent."""
+
+
+def form_3911(
+    case: CaseFile, master: Mapping[str, str], *, edition: str = "2015", report_type: str = ""
+) -> tuple[Filled, ...]:
+    """The form about a case, filled as far as the case and the product's master data go.
+
+    `master` are the product's attributes by their last word (`regulatedProductName`). Raises
+    LookupError for an edition or a type of report there is none of.
+    """
+    if edition not in EDITIONS:
+        raise LookupError(f"no edition '{edition}' of the form; there are {', '.join(EDITIONS)}")
+    if report_type and report_type not in REPORT_TYPES:
+        raise LookupError(f"a report is one of: {', '.join(REPORT_TYPES)}")
+    told = {
+        **{name: master[word] for name, word in _MASTER.items() if word in master},
+        "classification": case.category,
+        **{name: value for name, value in case.facts.items() if value},
+        "report_type": report_type or _report_type(case),
+        "incident": case.incident,
+        "illegitimate": case.illegitimate.date().isoformat() if case.illegitimate else "",
+        "serial": case.serial,
+        "lot": case.lot,
+        "event": case.what,
+    }
+    if "initial_notification" not in told:
+        first = next((one.at for one in case.steps if one.act == "fda notified"), None)
+        told["initial_notification"] = first.date().isoformat() if first else ""
+    if told["report_type"] == "Request for Termination" and "termination_reason" not in told:
+        asked = [one.note for one in case.steps if one.act == "termination requested"]
+        told["termination_reason"] = asked[-1] if asked else ""
+    return tuple(
+        Filled(number, name, label, told.get(name, "")) for number, name, label in EDITIONS[edition]
+    )
+
+
+def _report_type(case: CaseFile) -> str:
+    """The report that is due next: the first, one more, or the request to end the notice."""
+    if case.state in ("termination requested", "terminated"):
+        return "Request for Termination"
+    told = any(step.act == "fda notified" for step in case.steps)
+    return "Follow-up" if told else "Initial"

@@ -1,0 +1,168 @@
+"""The tables of the top floor: who may enter, and recalls."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text
+
+from epcis.store.event_tables import metadata
+from epcis.store.proved import Outside, Register, proof
+
+_Id = BigInteger().with_variant(Integer, "sqlite")
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("secret_sha256", String(64), nullable=False),
+    Column("scopes", String(200), nullable=False),
+    Column("party", String(100)),
+    Column("created_us", BigInteger, nullable=False),
+    Column("expires_us", BigInteger),
+    Column("revoked_us", BigInteger),
+    info=proof(Register()),
+)
+
+browser_session = Table(
+    "browser_session",
+    metadata,
+    Column("token_sha256", String(64), primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("scopes", String(200), nullable=False),
+    Column("party", String(100)),
+    Column("expires_us", BigInteger, nullable=False),
+    info=proof(Outside("sessions, which end by themselves")),
+)
+
+sign_in_link = Table(
+    "sign_in_link",
+    metadata,
+    Column("token_sha256", String(64), primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("scopes", String(200), nullable=False),
+    Column("party", String(100)),
+    Column("expires_us", BigInteger, nullable=False),
+    Column("used_us", BigInteger),
+    info=proof(Outside("links that open a session once")),
+)
+
+recall = Table(
+    "recall",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("gtin", String(14), nullable=False),
+    Column("lot", String(20), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("opened_us", BigInteger, nullable=False),
+    Column("opened_by", String(100), nullable=False),
+    Column("closed_us", BigInteger),
+    Column("closed_by", String(100)),
+    Column("packs", Integer, nullable=False),
+    Index("recall_lot", "gtin", "lot"),
+    info=proof(Register()),
+)
+
+recall_pack = Table(
+    "recall_pack",
+    metadata,
+    Column("recall", String(40), ForeignKey("recall.id"), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Column("status", String(30), nullable=False),
+    Column("holder", String(100)),
+    Column("location", String(100)),
+    info=proof(Register(by=("recall",))),
+)
+
+recall_notice = Table(
+    "recall_notice",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("recall", String(40), ForeignKey("recall.id"), nullable=False),
+    Column("party", String(100), nullable=False),
+    Column("name", String(200)),
+    Column("packs", Integer, nullable=False),
+    Column("acknowledged_us", BigInteger),
+    Index("recall_notice_recall", "recall"),
+    info=proof(Register(by=("recall",))),
+)
+
+partner_licence = Table(
+    "partner_licence",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("gln", String(13), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("role", String(20), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("authority", String(200), nullable=False),
+    Column("number", String(100), nullable=False),
+    Column("valid_from", String(10), nullable=False),
+    Column("valid_to", String(10)),
+    Column("ended", String(10)),
+    Column("source", Text, nullable=False),
+    Column("checked_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+    Index("partner_licence_gln", "gln"),
+    info=proof(Register()),
+)
+"""What shows that a trading partner was authorized (FD&C Act 581(2)); days are ISO 8601."""
+
+case_file = Table(
+    "case_file",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("category", String(40), nullable=False),
+    Column("state", String(30), nullable=False),
+    Column("opened_us", BigInteger, nullable=False),
+    Column("opened_by", String(100), nullable=False),
+    Column("gtin", String(14), nullable=False),
+    Column("lot", String(20), nullable=False),
+    Column("serial", String(20), nullable=False),
+    Column("partner", String(13), nullable=False),
+    Column("what", Text, nullable=False),
+    Column("illegitimate_us", BigInteger),
+    Column("incident", String(40), nullable=False),
+    Column("facts", Text, nullable=False),
+    Index("case_file_opened", "opened_us"),
+    info=proof(Register()),
+)
+"""Suspect product and exceptions; `facts` is a JSON object of what Form FDA 3911 asks besides."""
+
+case_step = Table(
+    "case_step",
+    metadata,
+    Column("case", String(40), ForeignKey("case_file.id"), primary_key=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+    Column("act", String(30), nullable=False),
+    Column("note", Text, nullable=False),
+    info=proof(Register()),
+)
+
+system_audit = Table(
+    "system_audit",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("planned", String(10), nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("auditor", String(200), nullable=False),
+    Column("done", String(10)),
+    Column("outcome", Text, nullable=False),
+    Column("entered_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+    info=proof(Register()),
+)
+"""The audits of this repository, planned and done (2016/161 Art. 37(e))."""
+
+service_time = Table(
+    "service_time",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("area", String(20), primary_key=True),
+    Column("limit_ms", Integer, primary_key=True, autoincrement=False),
+    Column("answers", BigInteger, nullable=False),
+    info=proof(Outside("what the server measured about itself, added up a minute at a time")),
+)
+"""How many answers a day took at most `limit_ms` and more than the next lower limit; 0: longer."""

@@ -1,0 +1,1 @@
+"""Trading partners: names, licences, audits."""

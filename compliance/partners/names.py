@@ -1,0 +1,54 @@
+"""What products are called: as the partners' master data says, else as they were uploaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, select
+
+from epcis.store.event_tables import master_data, master_data_attribute
+from verification.registry.pack_tables import product
+
+if TYPE_CHECKING:
+    from epcis.database.transactions import Snapshot
+
+_MDA = "urn:epcglobal:cbv:mda#"
+_PRODUCT_NAMES = (
+    "regulatedProductName",
+    "descriptionShort",
+    "tradeItemDescription",
+    "labelDescription",
+)
+
+
+def product_name(snapshot: Snapshot, gtin: str) -> str | None:
+    """The name of a product, with its strength; None where nobody told it."""
+    told = _attributes(snapshot, f"/01/{gtin}")
+    name = next((told[key] for key in _PRODUCT_NAMES if key in told), None) or _uploaded(
+        snapshot, gtin
+    )
+    strength = told.get("strengthDescription")
+    return f"{name} {strength}" if name and strength and strength not in name else name
+
+
+def _uploaded(snapshot: Snapshot, gtin: str) -> str | None:
+    found = select(product.c.name).where(product.c.code == gtin)
+    return snapshot.connection.execute(found).scalar() or None
+
+
+def product_attributes(snapshot: Snapshot, gtin: str) -> dict[str, str]:
+    """What partners' master data says of a product, by the last word of each attribute's name."""
+    return _attributes(snapshot, f"/01/{gtin}")
+
+
+def _attributes(snapshot: Snapshot, key: str) -> dict[str, str]:
+    """The attributes told of a key, without their namespace; the latest word wins."""
+    about, told = master_data.c, master_data_attribute.c
+    rows = snapshot.connection.execute(
+        select(told.name, told.value)
+        .select_from(master_data)
+        .join(master_data_attribute, and_(told.type == about.type, told.id == about.id))
+        .where(about.key == key)
+        .order_by(about.told, told.position)
+    )
+    return {name.removeprefix(_MDA): value for name, value in rows}

@@ -1,0 +1,297 @@
+"""Recalling a lot: every pack of it, where it is now, whom to tell, and STOP from this moment on.
+
+Opening writes the lot's state, the recall with its packs and notices, and the ledger leaf in one
+act; the next verification anywhere answers recalled. A recall never ends in trade again: closing
+keeps the record and the stop (2016/161 Art. 40; 21 CFR 7.41-7.59).
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from sqlalchemy import func, insert, select, update
+
+from compliance.duty_tables import recall, recall_notice, recall_pack
+from epcis.ledger.entry import LeafKind
+from epcis.store.items import StoredItem, items_of_lot
+from epcis.trace import holders_of_lot
+from schemas.refusal import Refused
+from verification.decision.verdict import LotState
+from verification.registry.pack_registry import set_lot_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from epcis.database.transactions import Snapshot, Store, Transaction
+
+LOT_CHARS_MAX = 20
+REASON_CHARS_MAX = 500
+ROWS_PER_INSERT = 5_000
+
+
+class RecallRefused(Refused):
+    """The recall cannot be opened or closed; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """Somebody to tell, and how many packs of the lot they hold."""
+
+    gln: str | None
+    """GLN-13, None where the holder of some packs is not known."""
+    name: str | None
+    packs: int
+
+    def as_dict(self) -> dict[str, object]:
+        """The entry as ``recall --json`` shows it."""
+        return {"gln": self.gln, "name": self.name, "packs": self.packs}
+
+
+@dataclass(frozen=True, slots=True)
+class RecalledPack:
+    """A pack of the lot and where it stood when the recall was opened."""
+
+    key: str
+    """Canonical key, `/01/{gtin}/21/{serial}`."""
+    status: str
+    holder: str | None
+    location: str | None
+
+    def as_dict(self) -> dict[str, object]:
+        """The pack as ``recall --json`` shows it."""
+        return {
+            "id": self.key,
+            "status": self.status,
+            "holder": self.holder,
+            "location": self.location,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """The recall of a lot, open or closed."""
+
+    id: str
+    gtin: str
+    lot: str
+    reason: str
+    opened: datetime
+    opened_by: str
+    closed: datetime | None
+    closed_by: str | None
+    packs: int
+    holders: tuple[Notified, ...]
+    pack_list: tuple[RecalledPack, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The recall as ``recall --json`` and `/recalls` show it."""
+        return {
+            "id": self.id,
+            "gtin": self.gtin,
+            "lot": self.lot,
+            "reason": self.reason,
+            "opened": self.opened.isoformat(),
+            "openedBy": self.opened_by,
+            "closed": self.closed.isoformat() if self.closed else None,
+            "closedBy": self.closed_by,
+            "packs": [pack.as_dict() for pack in self.pack_list],
+            "holders": [holder.as_dict() for holder in self.holders],
+        }
+
+
+def reach(snapshot: Snapshot, gtin: str, lot: str) -> tuple[Notified, ...]:
+    """Whom a recall of the lot would have to tell, most packs first."""
+    found = holders_of_lot(snapshot, gtin, lot)
+    return tuple(Notified(h.gln or None, h.name or None, h.packs) for h in found)
+
+
+def open_recall(
+    store: Store, gtin: str, lot: str, *, reason: str, by: str, now: datetime
+) -> Recall:
+    """Recall a lot. Opening it again while it is open gives the recall that is open.
+
+    A lot of which no pack was ever seen can be recalled too: its packs may still arrive. Raises
+    `RecallRefused` for a lot or reason that cannot be one.
+    """
+    _check(lot, reason)
+    with store.write(now) as tx:
+        if (open_one := open_recall_of(tx, gtin, lot)) is not None:
+            return _with_packs(tx, open_one)
+        recall_id = f"R-{now:%Y%m%d}-{secrets.token_hex(4)}"
+        holders = reach(tx, gtin, lot)
+        packs = _keep_packs(
+            tx,
+            recall_id,
+            items_of_lot(tx, gtin, lot),
+            by=by,
+            now=now,
+            gtin=gtin,
+            lot=lot,
+            reason=reason,
+        )
+        _keep_notices(tx, recall_id, holders)
+        set_lot_state(tx, gtin, lot, LotState.RECALLED, reason, now=now, by=by)
+        _log(tx, "opened", recall_id, gtin=gtin, lot=lot, packs=packs, reason=reason, by=by)
+    with store.read() as snapshot:
+        opened = find_recall(snapshot, recall_id)
+    assert opened is not None, "an opened recall can be read"
+    return opened
+
+
+def close_recall(store: Store, recall_id: str, *, by: str, now: datetime) -> Recall:
+    """Close a recall: the record stays and so does the stop. Raises `RecallRefused`."""
+    with store.write(now) as tx:
+        found = find_recall(tx, recall_id)
+        if found is None:
+            raise RecallRefused(f"no recall {recall_id}")
+        if found.closed is None:
+            tx.connection.execute(
+                update(recall)
+                .where(recall.c.id == recall_id)
+                .values(closed_us=_us(now), closed_by=by)
+            )
+            set_lot_state(tx, found.gtin, found.lot, LotState.CLOSED, found.reason, now=now, by=by)
+            _log(tx, "closed", recall_id, by=by)
+    with store.read() as snapshot:
+        closed = find_recall(snapshot, recall_id)
+    assert closed is not None, "a closed recall keeps its record"
+    return closed
+
+
+def find_recall(snapshot: Snapshot, recall_id: str) -> Recall | None:
+    """A recall by its id, with its packs."""
+    row = snapshot.connection.execute(select(recall).where(recall.c.id == recall_id)).first()
+    return None if row is None else _with_packs(snapshot, _of_row(snapshot, row))
+
+
+def open_recall_of(snapshot: Snapshot, gtin: str, lot: str) -> Recall | None:
+    """The recall that is open for a lot, without its packs."""
+    row = snapshot.connection.execute(
+        select(recall)
+        .where(recall.c.gtin == gtin, recall.c.lot == lot, recall.c.closed_us.is_(None))
+        .order_by(recall.c.opened_us.desc())
+    ).first()
+    return None if row is None else _of_row(snapshot, row)
+
+
+def list_recalls(snapshot: Snapshot, *, only_open: bool = False) -> list[Recall]:
+    """All recalls, newest first, without their packs."""
+    query = select(recall).order_by(recall.c.opened_us.desc())
+    if only_open:
+        query = query.where(recall.c.closed_us.is_(None))
+    return [_of_row(snapshot, row) for row in snapshot.connection.execute(query).all()]
+
+
+def _check(lot: str, reason: str) -> None:
+    if not 1 <= len(lot) <= LOT_CHARS_MAX:
+        raise RecallRefused(f"a lot has 1 to {LOT_CHARS_MAX} characters, not {len(lot)}")
+    if not reason.strip():
+        raise RecallRefused("say why the lot is recalled: everyone told will read it")
+    if len(reason) > REASON_CHARS_MAX:
+        raise RecallRefused(f"the reason has {len(reason)} characters, at most {REASON_CHARS_MAX}")
+
+
+def _keep_packs(
+    tx: Transaction,
+    recall_id: str,
+    items: Iterable[StoredItem],
+    *,
+    gtin: str,
+    lot: str,
+    reason: str,
+    by: str,
+    now: datetime,
+) -> int:
+    tx.connection.execute(
+        insert(recall).values(
+            id=recall_id,
+            gtin=gtin,
+            lot=lot,
+            reason=reason,
+            opened_us=_us(now),
+            opened_by=by,
+            packs=0,
+        )
+    )
+    for rows in _batches(items):
+        tx.connection.execute(insert(recall_pack), [_pack_row(recall_id, i) for i in rows])
+    counted = select(func.count()).where(recall_pack.c.recall == recall_id)
+    packs = tx.connection.execute(counted).scalar_one()
+    tx.connection.execute(update(recall).where(recall.c.id == recall_id).values(packs=packs))
+    return packs
+
+
+def _batches(items: Iterable[StoredItem]) -> Iterator[list[StoredItem]]:
+    batch: list[StoredItem] = []
+    for one in items:
+        batch.append(one)
+        if len(batch) == ROWS_PER_INSERT:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _pack_row(recall_id: str, pack: StoredItem) -> dict[str, object]:
+    return {
+        "recall": recall_id,
+        "key": pack.key,
+        "status": str(pack.status),
+        "holder": pack.holder or None,
+        "location": pack.location or None,
+    }
+
+
+def _keep_notices(tx: Transaction, recall_id: str, holders: Iterable[Notified]) -> None:
+    rows = [
+        {"recall": recall_id, "party": h.gln or "", "name": h.name, "packs": h.packs}
+        for h in holders
+    ]
+    if rows:
+        tx.connection.execute(insert(recall_notice), rows)
+
+
+def _of_row(snapshot: Snapshot, row: Any) -> Recall:  # noqa: ANN401  # a row of the table above
+    notices = snapshot.connection.execute(
+        select(recall_notice)
+        .where(recall_notice.c.recall == row.id)
+        .order_by(recall_notice.c.packs.desc(), recall_notice.c.party)
+    )
+    return Recall(
+        id=row.id,
+        gtin=row.gtin,
+        lot=row.lot,
+        reason=row.reason,
+        opened=_instant(row.opened_us),
+        opened_by=row.opened_by,
+        closed=_instant(row.closed_us) if row.closed_us is not None else None,
+        closed_by=row.closed_by,
+        packs=row.packs,
+        holders=tuple(Notified(n.party or None, n.name, n.packs) for n in notices),
+    )
+
+
+def _with_packs(snapshot: Snapshot, found: Recall) -> Recall:
+    rows = snapshot.connection.execute(
+        select(recall_pack).where(recall_pack.c.recall == found.id).order_by(recall_pack.c.key)
+    )
+    packs = tuple(RecalledPack(r.key, r.status, r.holder, r.location) for r in rows)
+    named = {name: getattr(found, name) for name in Recall.__dataclass_fields__}
+    return Recall(**{**named, "pack_list": packs})
+
+
+def _log(tx: Transaction, what: str, recall_id: str, **facts: object) -> None:
+    entry = {"act": f"recall-{what}", "recall": recall_id, **facts}
+    tx.log(LeafKind.RECALL, orjson.dumps(entry, option=orjson.OPT_SORT_KEYS))
+
+
+def _us(moment: datetime) -> int:
+    return int(moment.astimezone(UTC).timestamp() * 1_000_000)
+
+
+def _instant(us: int) -> datetime:
+    return datetime.fromtimestamp(us / 1_000_000, tz=UTC)

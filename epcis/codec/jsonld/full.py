@@ -1,0 +1,372 @@
+"""One JSON-LD event, any of its members in any order, as an event.
+
+This is the full reading; `epcis.codec.jsonld.fast` reads the plain majority faster.
+Standard: EPCIS 2.0 section 10.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import structs
+
+from epcis.codec.fields import EVENT_CLASSES, SHAPES
+from epcis.codec.jsonld.nodes import Number, members_to_nodes
+from epcis.codec.namespaces import OWN, STANDARD_PREFIXES
+from epcis.codec.quantity_event import restored
+from epcis.codec.sensors import NUMBERS, SENSOR_METADATA, SENSOR_REPORT
+from epcis.codec.times import has_usable_time
+from epcis.model import (
+    BizTransaction,
+    ErrorDeclaration,
+    Event,
+    Node,
+    Party,
+    PersistentDisposition,
+    Place,
+    QuantityElement,
+    SensorElement,
+    SensorMetadata,
+    SensorReport,
+)
+from schemas.finding import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from epcis.codec.jsonld.context import Context
+    from epcis.codec.refusal import FindingCollector
+
+NIL: Final = f"{OWN}nil"
+"""Lists the classes of quantities that XML wrote as `xsi:nil`: JSON has no such thing."""
+_EPCIS: Final = STANDARD_PREFIXES["epcis"]
+
+
+class WrongType(Exception):  # noqa: N818  # caught where the event is read, never shown
+    """A member has a value of a type it cannot have."""
+
+    def __init__(self, path: str, wanted: str) -> None:
+        super().__init__(f"{path} must be {wanted}")
+        self.path = path
+        self.wanted = wanted
+
+
+class FullJsonReader:
+    """Reads the events of one document."""
+
+    def __init__(self, gathering: FindingCollector) -> None:
+        self._gathering = gathering
+        self._context: Context
+        self._own_context = False
+        self._at = ""
+        self._line: int | None = None
+        self._readers: dict[str, Callable[[str, Any], Any]] = {
+            "EPCListType": _texts,
+            "QuantityListType": self._quantities,
+            "ReadPointType": self._place,
+            "BusinessLocationType": self._place,
+            "BusinessTransactionListType": self._transactions,
+            "SourceListType": self._parties,
+            "DestinationListType": self._parties,
+            "SensorElementListType": self._sensors,
+            "PersistentDispositionType": self._persistent_disposition,
+            "ILMDType": self._ilmd,
+            "ErrorDeclarationType": self._error_declaration,
+        }
+
+    def read(
+        self, members: dict[str, Any], context: Context, at: str, line: int | None
+    ) -> Event | None:
+        """The event of a JSON object; None, with an error noted, where it cannot be one.
+
+        `at` is the JSON pointer of the object, for findings.
+        """
+        self._at, self._line = at, line
+        written = members.get("@context")
+        self._own_context = written is not None
+        self._context = context if written is None else context.extended(written)
+        try:
+            return self._event(members)
+        except WrongType as wrong:
+            self._note(
+                "json.wrong-type",
+                Severity.ERROR,
+                f"{wrong.path} must be {wrong.wanted}",
+                "Have the sender check the event against the EPCIS JSON Schema.",
+                wrong.path,
+            )
+            return None
+
+    def _event(self, members: dict[str, Any]) -> Event | None:
+        name = self._event_name(members)
+        if name is None:
+            return None
+        shape = SHAPES[name]
+        values: dict[str, Any] = {}
+        foreign: dict[str, Any] = {}
+        for key, value in members.items():
+            if key in ("type", "@context", NIL):
+                continue
+            field = shape.by_name.get(key) or shape.by_name.get(self._standard_name(key))
+            if field is None or field.attribute in values:
+                foreign[key] = value
+            elif field.attribute == "certification_info":
+                values[field.attribute] = (value,) if type(value) is str else _texts(key, value)
+            else:
+                read = self._readers.get(field.holds)
+                values[field.attribute] = read(key, value) if read else _text(key, value)
+        missing = [name for name in shape.required if shape.by_name[name].attribute not in values]
+        if missing:
+            self._note(
+                "event.field-missing",
+                Severity.ERROR,
+                f"{name} has no {' and no '.join(missing)}",
+                "Ask the sender for the event with this field; without it, it cannot be taken in.",
+            )
+            return None
+        if not has_usable_time(
+            values["event_time"],
+            values.get("event_time_zone_offset"),
+            self._gathering,
+            line=self._line,
+            path=self._at,
+        ):
+            return None
+        if NIL in members:
+            _mark_nil(values, members[NIL])
+        self._extend(values, foreign)
+        return restored(EVENT_CLASSES[name](**values))
+
+    def _extend(self, values: dict[str, Any], foreign: dict[str, Any]) -> None:
+        extensions = []
+        for node in self._foreign(foreign):
+            if (node.namespace, node.name) == (OWN, "eventAttributes"):
+                values["attributes"] = node.attributes
+            else:
+                extensions.append(node)
+        if extensions:
+            values["extensions"] = tuple(extensions)
+        if self._own_context and self._context.added:
+            values["namespaces"] = tuple(self._context.added.items())
+
+    def _event_name(self, members: dict[str, Any]) -> str | None:
+        written = members.get("type")
+        name = written.removeprefix("epcis:") if type(written) is str else ""
+        name = name.removeprefix(_EPCIS)
+        if name in SHAPES:
+            return name
+        self._note(
+            "document.event-unknown",
+            Severity.ERROR,
+            f"{written!r} is no event type of the standard" if written else "the event has no type",
+            "It stays in the document as received, but cannot be taken in as an event.",
+            "type",
+        )
+        return None
+
+    def _standard_name(self, key: str) -> str:
+        """The standard member a custom term or a full IRI stands for."""
+        namespace, name = self._context.resolve(key)
+        return name if namespace == _EPCIS else ""
+
+    def _note(self, code: str, severity: Severity, what: str, hint: str, below: str = "") -> None:
+        path = f"{self._at}/{below}" if below else self._at
+        self._gathering.note(code, severity, what, hint, line=self._line, path=path)
+
+    def _foreign(self, members: dict[str, Any]) -> tuple[Node, ...]:
+        for key in members:
+            if self._context.names_nothing(key):
+                self._note(
+                    "context.prefix-unknown",
+                    Severity.WARNING,
+                    f"no context says what the prefix of {key!r} means",
+                    "Bind the prefix in the document's @context.",
+                    key,
+                )
+            elif ":" not in key and not self._context.resolve(key)[0] and not key.startswith("@"):
+                self._note(
+                    "event.field-unknown",
+                    Severity.WARNING,
+                    f"{key} is not a field of this event",
+                    "It is kept as an extension; user fields need a namespace of their own.",
+                    key,
+                )
+        return tuple(members_to_nodes(members, self._context))
+
+    def _quantities(self, key: str, value: Any) -> tuple[QuantityElement, ...]:  # noqa: ANN401  # JSON
+        return tuple(self._quantity(key, part) for part in _objects(key, value))
+
+    def _quantity(self, key: str, members: dict[str, Any]) -> QuantityElement:
+        self._drop_unknown(key, members, ("epcClass", "quantity", "uom"))
+        amount = members.get("quantity")
+        if amount is not None and not isinstance(amount, str):
+            raise WrongType(f"{key}/quantity", "a number")
+        return QuantityElement(
+            epc_class=_text(f"{key}/epcClass", members.get("epcClass")),
+            quantity=None if amount is None else str(amount),
+            uom=_optional(f"{key}/uom", members.get("uom")),
+            is_nil="quantity" in members and amount is None,
+        )
+
+    def _drop_unknown(self, key: str, members: dict[str, Any], known: tuple[str, ...]) -> None:
+        unknown = sorted(members.keys() - set(known))
+        if unknown:
+            self._note(
+                "event.element-not-kept",
+                Severity.WARNING,
+                f"{', '.join(unknown)} is not known inside {key}",
+                "It stays in the document as received, but not in the event.",
+                key,
+            )
+
+    def _place(self, key: str, value: Any) -> Place:  # noqa: ANN401  # JSON
+        if type(value) is str:
+            self._note(
+                "event.place-without-object",
+                Severity.WARNING,
+                f"{key} is a string, it should be an object with an id",
+                'Write {"id": …}.',
+                key,
+            )
+            return Place(id=value)
+        members = _object(key, value)
+        rest = {name: part for name, part in members.items() if name != "id"}
+        identifier = _text(f"{key}/id", members.get("id", ""))
+        return Place(id=identifier, extensions=self._foreign(rest))
+
+    def _transactions(self, key: str, value: Any) -> tuple[BizTransaction, ...]:  # noqa: ANN401  # JSON
+        found = []
+        for members in _objects(key, value):
+            self._drop_unknown(key, members, ("bizTransaction", "type"))
+            found.append(
+                BizTransaction(
+                    id=_text(f"{key}/bizTransaction", members.get("bizTransaction")),
+                    type=_optional(f"{key}/type", members.get("type")),
+                )
+            )
+        return tuple(found)
+
+    def _parties(self, key: str, value: Any) -> tuple[Party, ...]:  # noqa: ANN401  # JSON
+        role = key.rpartition(":")[2].removesuffix("List")
+        found = []
+        for members in _objects(key, value):
+            self._drop_unknown(key, members, (role, "type"))
+            found.append(
+                Party(
+                    id=_text(f"{key}/{role}", members.get(role)),
+                    type=_text(f"{key}/type", members.get("type", "")),
+                )
+            )
+        return tuple(found)
+
+    def _persistent_disposition(self, key: str, value: Any) -> PersistentDisposition:  # noqa: ANN401  # JSON
+        members = _object(key, value)
+        self._drop_unknown(key, members, ("set", "unset"))
+        return PersistentDisposition(
+            set=_texts(f"{key}/set", members["set"]) if "set" in members else None,
+            unset=_texts(f"{key}/unset", members["unset"]) if "unset" in members else None,
+        )
+
+    def _ilmd(self, key: str, value: Any) -> tuple[Node, ...]:  # noqa: ANN401  # JSON
+        return self._foreign(_object(key, value))
+
+    def _error_declaration(self, key: str, value: Any) -> ErrorDeclaration:  # noqa: ANN401  # JSON
+        members = dict(_object(key, value))
+        corrective = members.pop("correctiveEventIDs", None)
+        declared = members.pop("declarationTime", "")
+        reason = members.pop("reason", None)
+        attributes: tuple[tuple[str, str, str], ...] = ()
+        extensions = []
+        for node in self._foreign(members):
+            if (node.namespace, node.name) == (OWN, "eventAttributes"):
+                attributes = node.attributes
+            else:
+                extensions.append(node)
+        return ErrorDeclaration(
+            declaration_time=_text(f"{key}/declarationTime", declared),
+            reason=_optional(f"{key}/reason", reason),
+            corrective_event_ids=(
+                None if corrective is None else _texts(f"{key}/correctiveEventIDs", corrective)
+            ),
+            extensions=tuple(extensions),
+            attributes=attributes,
+        )
+
+    def _sensors(self, key: str, value: Any) -> tuple[SensorElement, ...]:  # noqa: ANN401  # JSON
+        return tuple(self._sensor(key, part) for part in _objects(key, value))
+
+    def _sensor(self, key: str, members: dict[str, Any]) -> SensorElement:
+        members = dict(members)
+        metadata = members.pop("sensorMetadata", None)
+        reports = members.pop("sensorReport", [])
+        return SensorElement(
+            metadata=(
+                None
+                if metadata is None
+                else SensorMetadata(
+                    **self._sensor_values(f"{key}/sensorMetadata", metadata, SENSOR_METADATA)
+                )
+            ),
+            reports=tuple(
+                SensorReport(**self._sensor_values(f"{key}/sensorReport", part, SENSOR_REPORT))
+                for part in _objects(f"{key}/sensorReport", reports)
+            ),
+            extensions=self._foreign(members),
+        )
+
+    def _sensor_values(self, key: str, value: Any, fields: dict[str, str]) -> dict[str, Any]:  # noqa: ANN401  # JSON
+        values: dict[str, Any] = {}
+        foreign: dict[str, Any] = {}
+        for name, part in _object(key, value).items():
+            if name not in fields:
+                foreign[name] = part
+            elif isinstance(part, bool):
+                values[fields[name]] = "true" if part else "false"
+            elif isinstance(part, Number) and name in NUMBERS:
+                values[fields[name]] = str(part)
+            else:
+                values[fields[name]] = _text(f"{key}/{name}", part)
+        if foreign:
+            values["extensions"] = self._foreign(foreign)
+        return values
+
+
+def _mark_nil(values: dict[str, Any], written: Any) -> None:  # noqa: ANN401  # JSON
+    """Give quantities back the `xsi:nil` they had in XML."""
+    classes = set(_texts("nil", written))
+    for attribute, value in values.items():
+        if attribute.endswith("quantities"):
+            values[attribute] = tuple(
+                structs.replace(amount, is_nil=True)
+                if amount.quantity is None and amount.epc_class in classes
+                else amount
+                for amount in value
+            )
+
+
+def _object(path: str, value: Any) -> dict[str, Any]:  # noqa: ANN401  # JSON
+    if not isinstance(value, dict):
+        raise WrongType(path, "an object")
+    return value
+
+
+def _objects(path: str, value: Any) -> list[dict[str, Any]]:  # noqa: ANN401  # JSON
+    if not isinstance(value, list) or not all(isinstance(part, dict) for part in value):
+        raise WrongType(path, "an array of objects")
+    return value
+
+
+def _text(path: str, value: Any) -> str:  # noqa: ANN401  # JSON
+    if type(value) is not str:
+        raise WrongType(path, "a string")
+    return value
+
+
+def _optional(path: str, value: Any) -> str | None:  # noqa: ANN401  # JSON
+    return None if value is None else _text(path, value)
+
+
+def _texts(path: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401  # JSON
+    if not isinstance(value, list):
+        raise WrongType(path, "an array of strings")
+    return tuple(_text(path, part) for part in value)

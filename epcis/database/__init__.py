@@ -1,0 +1,1 @@
+"""The database: engine, connections, transactions; the one room with dialects."""

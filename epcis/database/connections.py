@@ -1,0 +1,101 @@
+"""How the store connects: one file for SQLite, a pool for PostgreSQL, and what each is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import QueuePool
+
+from epcis.database import row_security
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from sqlalchemy import URL, Connection, Engine
+
+READERS_MAX = 16
+"""Connections for snapshots, and on PostgreSQL for acts, beyond which callers wait."""
+READER_WAIT_S = 10
+WORD_WRITERS_MAX = 4
+"""Connections on PostgreSQL that store shared words beside the acts that need them."""
+WRITER_WAIT_S = 30
+"""How long an act waits for the writer, of this or another process, before the store is away."""
+PAGE_BYTES = 8192
+CACHE_KIB = 65536
+WAL_PAGES_MAX = 4096
+"""Pages of write-ahead log after which SQLite folds it into the database."""
+
+
+def engine_of(url: str) -> Engine:
+    """The connections to a SQLAlchemy URL or a file name; makes the file's folder.
+
+    Raises ValueError for a database other than SQLite and PostgreSQL.
+    """
+    parsed = make_url(url if "://" in url else f"sqlite:///{url}")
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise ValueError("the store needs a file: what is only in memory cannot be proved")
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        return _sqlite_engine(parsed)
+    if backend == "postgresql":
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_size=READERS_MAX,
+            max_overflow=0,
+            pool_timeout=READER_WAIT_S,
+            pool_pre_ping=True,
+            connect_args={"options": f"-c {row_security.SETTING}={row_security.EVERYBODY}"},
+        )
+    raise ValueError(f"the store runs on SQLite and PostgreSQL, not on {backend}")
+
+
+def words_engine(engine: Engine) -> Engine:
+    """Connections to the same PostgreSQL on which each statement commits by itself."""
+    return create_engine(
+        engine.url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=WORD_WRITERS_MAX,
+        max_overflow=0,
+        pool_timeout=READER_WAIT_S,
+        pool_pre_ping=True,
+    )
+
+
+def _sqlite_engine(address: URL) -> Engine:
+    engine = create_engine(
+        address,
+        poolclass=QueuePool,
+        pool_size=READERS_MAX,
+        max_overflow=1,
+        pool_timeout=READER_WAIT_S,
+        connect_args={
+            "check_same_thread": False,
+            "timeout": WRITER_WAIT_S,
+            "isolation_level": None,
+            "cached_statements": 512,
+        },
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(driver: sqlite3.Connection, _record: object) -> None:
+        for pragma in (
+            f"page_size = {PAGE_BYTES}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            f"cache_size = -{CACHE_KIB}",
+            f"wal_autocheckpoint = {WAL_PAGES_MAX}",
+            "temp_store = MEMORY",
+        ):
+            driver.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # By the driver itself: SQLAlchemy's own way costs ten times the statement.
+        driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+        driver.execute(connection.get_execution_options().get("begin", "BEGIN"))
+
+    return engine

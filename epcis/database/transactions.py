@@ -1,0 +1,451 @@
+"""The store: one door to SQLite and PostgreSQL, acts that are whole or did not happen, snapshots.
+
+`Store.write` is one act: one transaction with its entries of the log in it. On SQLite acts that
+queue behind each other share one flush to disk (group commit); none is acknowledged before it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+import psycopg
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
+
+import epcis.archive.archive_tables  # declares them, so that create_all makes them
+import epcis.query.query_tables
+import epcis.store.item_keys  # noqa: F401  # declares the view
+from epcis.database import row_security
+from epcis.database.connections import WRITER_WAIT_S, engine_of, words_engine
+from epcis.database.statistics import analyse_grown
+from epcis.ledger.append import append
+from epcis.ledger.entry import NO_SUBJECT, Commitment, LeafKind, commit
+from epcis.ledger.register import TOUCHED, Key, enter_registers, watch_registers
+from epcis.store import event_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection, Engine, Table
+
+GROUP_ACTS_MAX = 64
+"""Acts that may share one flush to disk."""
+
+_LINE_SETTINGS = ("plan_cache_mode = force_generic_plan", "enable_seqscan = off", "jit = off")
+_POSTGRESQL_FULL = ("53100", "53200")
+_POSTGRESQL_ROLLED_BACK = "40"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class StoreFull(Exception):  # noqa: N818  # a state of the store, told as 507
+    """There is no room on the disk; nothing of the act was kept."""
+
+
+class StoreAway(Exception):  # noqa: N818  # a state of the store, told as 503
+    """The database cannot be reached or is busy; the act can be tried again."""
+
+    retry_after_s = 2
+
+
+class StoreContended(StoreAway):
+    """Another act stored or changed the same things at the same moment; try again at once."""
+
+    retry_after_s = 1
+
+
+_SQLITE_SAID: dict[int, tuple[type[StoreFull | StoreAway], str]] = {
+    sqlite3.SQLITE_FULL: (StoreFull, "the disk is full"),
+    sqlite3.SQLITE_IOERR: (StoreFull, "the disk refuses to write"),
+    sqlite3.SQLITE_BUSY: (StoreAway, "another process is writing to the database"),
+    sqlite3.SQLITE_LOCKED: (StoreAway, "another process is writing to the database"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A snapshot of everything, to read from."""
+
+    connection: Connection
+    driver: Any = field(init=False, repr=False)
+    """The driver's own connection, for prepared statements on the hot paths."""
+    is_sqlite: bool = field(init=False)
+    """Whether this is SQLite; else PostgreSQL."""
+
+    remembered: dict[str, Any] = field(init=False, repr=False)
+    """Rows that never change, remembered between snapshots on the same connection."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "driver", self.connection.connection.driver_connection)
+        object.__setattr__(self, "is_sqlite", self.connection.dialect.name == "sqlite")
+        # What an act reads may be undone, so nothing of it is remembered.
+        kept = {} if isinstance(self, Transaction) else self.connection.info
+        object.__setattr__(self, "remembered", kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction(Snapshot):
+    """A transaction under way; what it logs is part of it."""
+
+    now: datetime = _EPOCH
+    """The act's record time: the caller's clock, but never earlier than an act before."""
+    commitments: list[Commitment] = field(default_factory=list)
+    words: Engine | None = None
+    """Where shared words (standings, lots) are stored at once, so that acts do not wait for each
+    other's; None where they are part of the act."""
+    touched: dict[Table, set[Key]] = field(default_factory=dict)
+    """Rows of registers that it wrote and that are not in the log yet."""
+
+    def log(
+        self, kind: LeafKind, public: bytes, confidential: bytes = b"", *, subject: bytes = b""
+    ) -> None:
+        """Add an entry to the log, in this transaction.
+
+        `public` shows in every export, `confidential` may be left out or erased; `subject` is 32
+        bytes naming what the entry is about, or nothing.
+        """
+        self.commitments.append(commit(kind, public, confidential, subject=subject or NO_SUBJECT))
+
+    def enter_log(self) -> None:
+        """Write the collected entries; the last thing an act does before its commit."""
+        if self.touched:
+            enter_registers(self, self.touched)
+        if self.commitments:
+            append(self, self.commitments)
+            self.commitments.clear()
+
+
+class Store:
+    """One database. Make it by `Store.open`; safe to use from many threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.is_sqlite = engine.dialect.name == "sqlite"
+        self.signed = ""
+        """The newest signed checkpoint, `origin size root`, as answers name it; see `/log`."""
+        self._latest = _EPOCH
+        self._latest_lock = threading.Lock()
+        self._group = _GroupCommit(engine) if self.is_sqlite else None
+        self._words = None if self.is_sqlite else words_engine(engine)
+        watch_registers(engine)
+        self._snapshots = (
+            engine
+            if self.is_sqlite
+            else engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+        )
+
+    @classmethod
+    def open(cls, url: str) -> Store:
+        """Open a SQLAlchemy URL or a file name; makes the file, never the tables.
+
+        Raises ValueError for a database other than SQLite and PostgreSQL, StoreAway where it
+        does not answer at first use.
+        """
+        return cls(engine_of(url))
+
+    def create_all(self) -> None:
+        """Make all declared tables; for tests and demonstrations, the service migrates."""
+        event_tables.metadata.create_all(self.engine)
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        if self._group:
+            self._group.close()
+        if self._words:
+            self._words.dispose()
+        self.engine.dispose()
+
+    @contextmanager
+    def write(
+        self, now: datetime, *, long: bool = False, line: Connection | None = None
+    ) -> Iterator[Transaction]:
+        """One act: one transaction, committed at the end of the block, undone on any exception.
+
+        A `long` act (a large file) never makes others wait for their acknowledgement. On
+        PostgreSQL an act may have a `line` of its own (`Store.line`). Raises StoreFull and
+        StoreAway; both leave nothing behind.
+        """
+        try:
+            if self._group:
+                with self._group.act(long=long) as connection:
+                    act = Transaction(connection, self._record_time(connection, now))
+                    connection.info[TOUCHED] = act.touched
+                    yield act
+                    act.enter_log()
+                return
+            with _transaction(self.engine, line) as connection:
+                act = Transaction(connection, self._record_time(connection, now), words=self._words)
+                connection.info[TOUCHED] = act.touched
+                yield act
+                act.enter_log()
+                # A crash up to here leaves nothing, after it everything of the act.
+            if long and self._words:
+                analyse_grown(self._words)
+        except (DBAPIError, sqlite3.Error, psycopg.Error) as fault:
+            raise _said_of(fault) from fault
+
+    def line(self) -> Connection | None:
+        """A connection for acts that follow each other on one thread; `close_for_good` ends it.
+
+        None on SQLite, where all acts share one. Raises StoreAway.
+        """
+        try:
+            return None if self.is_sqlite else _line(self.engine)
+        except (DBAPIError, psycopg.Error) as fault:
+            raise _said_of(fault) from fault
+
+    @contextmanager
+    def read(self, *, party: str | None = None) -> Iterator[Snapshot]:
+        """A snapshot: everything read in the block is of one moment.
+
+        With `party` (canonical GLN key) PostgreSQL hides the events it may not see, whatever a
+        query asks for; see `epcis.database.row_security`. On SQLite the query alone decides.
+        """
+        try:
+            with self._snapshots.begin() as connection:
+                if party is not None and not self.is_sqlite:
+                    row_security.serve(connection, party)
+                yield Snapshot(connection)
+        except (DBAPIError, sqlite3.Error, psycopg.Error) as fault:
+            raise _said_of(fault) from fault
+
+    def _record_time(self, connection: Connection, now: datetime) -> datetime:
+        """`now`, or the latest record time if the clock went back."""
+        with self._latest_lock:
+            if self._latest is _EPOCH:
+                newest = connection.scalar(
+                    select(event_tables.event.c.record_time)
+                    .order_by(event_tables.event.c.seq.desc())
+                    .limit(1)
+                )
+                self._latest = newest or datetime.min.replace(tzinfo=UTC)
+            self._latest = max(self._latest, now)
+            return self._latest
+
+
+def _line(engine: Engine) -> Connection:
+    """A connection apart from the others, whose statements are planned once and ask by index only.
+
+    A plan for each list of packs would cost as much as the look; a table that was counted while it
+    was empty would be read through for each pack, until the server counts it again.
+    """
+    connection = engine.connect()
+    try:
+        for setting in _LINE_SETTINGS:
+            connection.exec_driver_sql(f"SET {setting}")
+        connection.commit()
+    except BaseException:
+        close_for_good(connection)
+        raise
+    return connection
+
+
+def close_for_good(line: Connection) -> None:
+    """End a line for good: nobody else is to have its settings, or what may be wrong with it."""
+    line.invalidate()
+    line.close()
+
+
+@contextmanager
+def _transaction(engine: Engine, line: Connection | None) -> Iterator[Connection]:
+    if line is None:
+        with engine.begin() as connection:
+            yield connection
+        return
+    with line.begin():
+        yield line
+
+
+@dataclass(slots=True)
+class _Group:
+    """Acts that share one commit."""
+
+    acts: int = 0
+    error: BaseException | None = None
+    flushed: threading.Event | None = None
+    """What those wait for who left the commit to the next; None while nobody did."""
+
+    def tell(self) -> None:
+        """Let those go on who wait."""
+        if self.flushed is not None:
+            self.flushed.set()
+
+
+class _GroupCommit:
+    """The one writer of a SQLite database.
+
+    An act that finds others waiting for the writer leaves its work in the open transaction and
+    waits; the last of the queue, or the one that fills the group, commits for all. A later act
+    runs in a savepoint, so that its failure is its own.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._turn = threading.Lock()
+        self._waiting = 0
+        self._waiting_lock = threading.Lock()
+        self._connection: Connection | None = None
+        self._group: _Group | None = None
+
+    @contextmanager
+    def act(self, *, long: bool) -> Iterator[Connection]:
+        """The writer's connection within a transaction, for one act."""
+        self._take_turn(long=long)
+        group: _Group | None = None
+        try:
+            if long:
+                self._flush()
+            connection = self._writer()
+            group = self._group
+            if group is None:
+                connection.begin()
+                group = self._group = _Group()
+            group.acts += 1
+            with self._savepoint(group, connection):
+                yield connection
+        except BaseException as fault:
+            self._undo(group, fault)
+            raise
+        finally:
+            handed_on = self._end_turn(group, long=long)
+        if handed_on and group is not None and group.flushed is not None:
+            group.flushed.wait()
+        if group is not None and group.error is not None:
+            raise group.error
+
+    @staticmethod
+    @contextmanager
+    def _savepoint(group: _Group, connection: Connection) -> Iterator[None]:
+        """Where a group has begun, its next act can be undone alone.
+
+        SQLite itself gives up the whole transaction on some faults, such as a full disk; then
+        there is no savepoint left to go back to.
+        """
+        if group.acts == 1:
+            yield
+            return
+        driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+        driver.execute("SAVEPOINT act")
+        try:
+            yield
+        except BaseException:
+            if driver.in_transaction:
+                driver.execute("ROLLBACK TO act")
+                driver.execute("RELEASE act")
+            raise
+        driver.execute("RELEASE act")
+
+    def close(self) -> None:
+        """Commit nothing more and let go of the connection."""
+        with self._turn:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _take_turn(self, *, long: bool) -> None:
+        """Wait for the writer; raises StoreAway where another act has it for too long."""
+        with self._waiting_lock:
+            self._waiting += not long
+        has_turn = self._turn.acquire(timeout=WRITER_WAIT_S)
+        with self._waiting_lock:
+            self._waiting -= not long
+            if has_turn:
+                return
+            # An act may have left its commit to this one at the last moment.
+            must_flush = not self._waiting and self._turn.acquire(blocking=False)
+        if must_flush:
+            try:
+                self._flush()
+            finally:
+                self._turn.release()
+        raise StoreAway("a large document is being stored")
+
+    def _writer(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._engine.connect().execution_options(begin="BEGIN IMMEDIATE")
+        return self._connection
+
+    def _undo(self, group: _Group | None, fault: BaseException) -> None:
+        """Undo the failed act; the whole group where the database itself gave up."""
+        connection = self._connection
+        if connection is None or group is None:
+            self._forget_connection()
+            return
+        driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+        group.acts -= 1
+        if driver.in_transaction and group.acts:
+            return  # the savepoint is undone, the acts before it stand
+        if group.acts:
+            group.error = fault  # SQLite rolled everything back, as on a full disk
+        connection.rollback()
+        self._group = None
+        group.tell()
+
+    def _forget_connection(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._group = None
+
+    def _end_turn(self, group: _Group | None, *, long: bool) -> bool:
+        """Commit, or leave it to the next in the queue; says whether it was left."""
+        if group is None or self._group is not group:
+            self._turn.release()
+            return False
+        if not long and group.acts < GROUP_ACTS_MAX:
+            with self._waiting_lock:
+                if self._waiting:
+                    group.flushed = group.flushed or threading.Event()
+                    self._turn.release()
+                    return True
+        try:
+            self._flush()
+        finally:
+            self._turn.release()
+        return False
+
+    def _flush(self) -> None:
+        """Commit the open transaction and tell all of its acts how it went."""
+        group, connection = self._group, self._connection
+        if group is None or connection is None:
+            return
+        self._group = None
+        try:
+            # A crash before this leaves nothing of the group, after it all; nobody was told yet.
+            connection.commit()
+        except BaseException as fault:  # noqa: BLE001  # handed to every act of the group
+            group.error = fault
+            connection.rollback()
+        finally:
+            group.tell()
+
+
+def _said_of(fault: BaseException) -> BaseException:
+    """What a driver's fault means for the caller; a fault of ours stays what it is."""
+    cause = fault.orig if isinstance(fault, DBAPIError) else fault
+    if isinstance(cause, sqlite3.Error):
+        said = _SQLITE_SAID.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF)
+        return said[0](said[1]) if said else fault
+    if isinstance(cause, psycopg.Error) and cause.sqlstate in _POSTGRESQL_FULL:
+        return StoreFull("the database server has no room")
+    if cause is fault and isinstance(cause, psycopg.errors.UniqueViolation):
+        return StoreContended("another act stored the same at the same moment")
+    if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
+        if (cause.sqlstate or "").startswith(_POSTGRESQL_ROLLED_BACK):
+            return StoreContended("another act changed the same at the same moment")
+        return StoreAway("the database server cannot be reached")
+    return fault
+
+
+def newest_record_time(snapshot: Snapshot) -> datetime | None:
+    """The record time of the newest event, None where there is none."""
+    newest: datetime | None = snapshot.connection.scalar(
+        select(func.max(event_tables.event.c.record_time))
+    )
+    return newest

@@ -1,0 +1,319 @@
+"""Items under way in an act: loaded or made once, moved on by events, written at the end.
+
+Items that have been through the same are one `Life`: the packs of a case are commissioned, packed
+and shipped together. What an event names is block -> mask, as in named.py, so an event of a
+hundred packs is two or three steps.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from epcis.store.item_rows import add_rows, change_rows, rows_by_id, rows_by_key
+from epcis.store.item_state import time_of_moment
+from epcis.store.items import LEVELS_MAX
+from epcis.store.named import ids_of, masks_of
+from epcis.store.stays import Stays
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from epcis.database.raw_driver import RawDriver, Row
+    from epcis.store.item_state import Happening
+    from epcis.store.state_dictionary import Standings
+
+NEVER = -(1 << 62)
+"""The moment of an item that no valid event names."""
+_NEVER_US = time_of_moment(NEVER)
+BLOCK = 64
+"""Item ids in one row of `event_epc`, see named.py."""
+ITEMS_KEPT_MAX = 50_000
+LISTS_KEPT_MAX = 2_000
+"""Items, and lists of them, held in memory between the batches of one document."""
+
+Masks: TypeAlias = dict[int, int]
+"""Some items: block -> mask."""
+
+
+class Meeting(NamedTuple):
+    """One list of an event, before its items are at hand."""
+
+    keys: tuple[bytes, ...]
+    """Packed, each once."""
+    first_us: int
+    """When the event happened: an item new to the store was first seen then."""
+    holds_others: bool
+    """Whether they are containers."""
+
+
+class Life:
+    """What some items of one block have been through, and so the rows of all of them.
+
+    `horizon` is the latest moment at which another life leaned on this one; an event up to there
+    comes late. A life that is late is told anew before the act ends.
+    """
+
+    __slots__ = (
+        "block", "changed", "first", "horizon", "is_late", "is_new", "lot", "mask", "moment",
+        "parent", "standing",
+    )  # fmt: skip
+
+    def __init__(self, block: int, mask: int, state: Row, *, is_late: bool = False) -> None:
+        self.block = block
+        self.mask = mask
+        self.lot, self.standing, self.parent, age, self.moment, self.horizon = state
+        self.first = time_of_moment(self.moment) - age
+        self.is_late = is_late
+        self.is_new = self.changed = False
+
+    def part(self, mask: int) -> Life:
+        """Some of the items, which from now on have a life of their own."""
+        age = time_of_moment(self.moment) - self.first
+        state = (self.lot, self.standing, self.parent, age, self.moment, self.horizon)
+        other = Life(self.block, mask, state, is_late=self.is_late)
+        other.is_new = self.is_new
+        self.mask &= ~mask
+        return other
+
+
+class ItemStates:
+    """The items of an act. Whatever others are in is alone in its life."""
+
+    def __init__(self, hand: RawDriver, standings: Standings) -> None:
+        self._hand = hand
+        self._standings = standings
+        self._ids: dict[bytes, int] = {}
+        self._masks: dict[tuple[bytes, ...], Masks] = {}
+        self._by_block: dict[int, list[Life]] = defaultdict(list)
+        self._made: dict[int, list[bytes]] = {}
+        self._changed: list[Life] = []
+        self._stays = Stays(hand)
+        self.late: dict[int, int] = {}
+        """Item id -> earliest moment from which its life must be told anew."""
+        self.emptied: set[int] = set()
+        """Containers of which everything was taken out at a late moment, or by not naming it."""
+
+    def meet(self, meetings: Sequence[Meeting]) -> None:
+        """Have the items of these lists at hand, with all they are in; new ones get their ids.
+
+        The lists come in the order of commissioning.
+        """
+        if len(self._ids) > ITEMS_KEPT_MAX:
+            self._ids.clear()
+            self._masks.clear()
+            self._by_block.clear()
+        known = self._ids
+        unknown = list(dict.fromkeys(k for one in meetings for k in one.keys if k not in known))
+        loaded = self._load(rows_by_key(self._hand, unknown))
+        made = [key for key in unknown if key not in known]
+        if made:
+            self._make(made, meetings)
+        self._load_containers(loaded)
+
+    def masks(self, keys: tuple[bytes, ...]) -> Masks:
+        """These items by block; they are at hand."""
+        known = self._masks.get(keys)
+        if known is None:
+            if len(self._masks) >= LISTS_KEPT_MAX:
+                self._masks.clear()
+            known = self._masks[keys] = masks_of([self._ids[key] for key in keys])
+        return known
+
+    def id_of(self, key: bytes) -> int:
+        """The id of an item that is at hand."""
+        return self._ids[key]
+
+    def gather(self, masks: Masks) -> list[Life]:
+        """The lives of exactly these items."""
+        found = []
+        for block, mask in masks.items():
+            for life in tuple(self._by_block[block]):
+                named = life.mask & mask
+                if named:
+                    found.append(life if named == life.mask else self._part(life, named))
+        return found
+
+    def alone(self, item_id: int) -> Life:
+        """The life of one item that is at hand, which no other shares any more."""
+        return self.gather({item_id >> 6: 1 << (item_id & 63)})[0]
+
+    def touch(self, life: Life) -> None:
+        """Remember that the rows of a life have changed."""
+        if not life.changed:
+            life.changed = True
+            self._changed.append(life)
+
+    def tell_anew(self, life: Life, moment: int) -> None:
+        """An event came late for these items: their lives are told anew before the act ends."""
+        life.is_late = True
+        for item_id in ids_of(life.block, life.mask):
+            self.late[item_id] = min(moment, self.late.get(item_id, moment))
+
+    def doubt(self, item_id: int, moment: int) -> None:
+        """Tell an item anew, whether it is at hand or not."""
+        self.late[item_id] = min(moment, self.late.get(item_id, moment))
+        if self._has(item_id):
+            self.alone(item_id).is_late = True
+
+    def move_on(
+        self, lives: Iterable[Life], what: Happening, moment: int, lots: Sequence[int | None] = ()
+    ) -> list[Life]:
+        """Let an event happen to items; returns those it was not late for.
+
+        `lots` holds the number of the lot that it tells, if it tells one.
+        """
+        after: dict[int, int] = {}
+        moved = []
+        for life in lives:
+            if moment <= life.horizon or life.is_late:
+                self.tell_anew(life, moment)
+                continue
+            if life.parent is not None and not self._share(life, moment):
+                continue
+            standing = after.get(life.standing)
+            if standing is None:
+                standing = self._standings.after(life.standing, what)
+                after[life.standing] = standing
+            if life.moment == NEVER:
+                life.first = time_of_moment(moment)
+            life.standing = standing
+            life.moment = life.horizon = moment
+            if lots:
+                life.lot = lots[0]
+            self.touch(life)
+            moved.append(life)
+        return moved
+
+    def put_into(self, lives: Iterable[Life], parent: int, moment: int) -> None:
+        """The items are in the container with this id from this moment on."""
+        moving = [life for life in lives if life.parent != parent]
+        self.take_out([life for life in moving if life.parent is not None], moment)
+        for life in moving:
+            life.parent = parent
+            self._stays.begin({life.block: life.mask}, parent, moment)
+
+    def take_out(self, lives: Iterable[Life], moment: int) -> None:
+        """The items, each of which is in something, are in nothing from this moment on."""
+        for life in lives:
+            assert life.parent is not None, "only what is in something is taken out"
+            self._stays.end({life.block: life.mask}, life.parent, moment)
+            life.parent = None
+
+    def write(self) -> None:
+        """Bring all changes into the tables."""
+        changed = sorted(self._changed, key=lambda life: (life.block, life.mask & -life.mask))
+        add_rows(self._hand, [life for life in changed if life.is_new], self._made)
+        change_rows(self._hand, [life for life in changed if not life.is_new])
+        for life in changed:
+            life.is_new = life.changed = False
+        self._changed.clear()
+        self._made.clear()
+        self._stays.write()
+
+    def effective(self, life: Life, level: int = 0) -> tuple[int, int]:
+        """Last moment and standing number of items, their containers taken into account."""
+        if life.parent is None or level >= LEVELS_MAX:
+            return life.moment, life.standing
+        moment, standing = self.effective(self.alone(life.parent), level + 1)
+        if moment > life.moment:
+            return moment, self._standings.shared(life.standing, standing)
+        return life.moment, life.standing
+
+    def _share(self, life: Life, moment: int) -> bool:
+        """Let items share what happened to their container; False where that is told anew."""
+        assert life.parent is not None, "what is in nothing shares nothing"
+        told = self._lean_on(life.parent, moment)
+        if told is None:
+            self.tell_anew(life, moment)
+            return False
+        if told[0] > life.moment:
+            life.standing = self._standings.shared(life.standing, told[1])
+        return True
+
+    def _lean_on(self, container: int, moment: int) -> tuple[int, int] | None:
+        """The container's effective state at a moment, None where it is told anew itself."""
+        told = self.effective(self.alone(container))
+        number: int | None = container
+        for _ in range(LEVELS_MAX):
+            if number is None:
+                break
+            life = self.alone(number)
+            if life.is_late or life.moment >= moment:
+                return None
+            if life.horizon < moment:
+                life.horizon = moment
+                self.touch(life)
+            number = life.parent
+        return told
+
+    def _make(self, made: list[bytes], meetings: Sequence[Meeting]) -> None:
+        """Ids and lives for new items: neighbours share a block of 64, a container has its own.
+
+        Most events name either many neighbours or one container, so both are found by reading
+        few rows of `event_epc`.
+        """
+        containers = {key for one in meetings if one.holds_others for key in one.keys}
+        holding = [key for key in made if key in containers]
+        plain = [key for key in made if key not in containers]
+        filled = -(-len(plain) // BLOCK)
+        blocks = self._hand.next_blocks(filled + len(holding))
+        numbers = chain.from_iterable(range(b * BLOCK, (b + 1) * BLOCK) for b in blocks)
+        self._ids.update(zip(plain, numbers, strict=False))
+        own = [block * BLOCK for block in blocks[filled:]]
+        self._ids.update(zip(holding, own, strict=True))
+        groups = [plain[at : at + BLOCK] for at in range(0, len(plain), BLOCK)]
+        groups.extend([key] for key in holding)
+        waiting = {}
+        for block, group in zip(blocks, groups, strict=True):
+            self._made[block] = group
+            waiting[block] = (1 << len(group)) - 1
+        nothing = self._standings.nothing
+        for one in meetings:
+            for block, mask in self.masks(one.keys).items():
+                new = mask & waiting.get(block, 0)
+                if new:
+                    waiting[block] &= ~new
+                    state = (None, nothing, None, _NEVER_US - one.first_us, NEVER, NEVER)
+                    life = Life(block, new, state)
+                    life.is_new = True
+                    self._by_block[block].append(life)
+                    self.touch(life)
+
+    def _part(self, life: Life, mask: int) -> Life:
+        other = life.part(mask)
+        self._by_block[life.block].append(other)
+        if life.changed:
+            self.touch(other)
+        return other
+
+    def _has(self, item_id: int) -> bool:
+        bit = 1 << (item_id & 63)
+        return any(life.mask & bit for life in self._by_block.get(item_id >> 6, ()))
+
+    def _load(self, rows: Iterable[Row]) -> list[Life]:
+        """Lives of rows; those of a block that say the same are one."""
+        shared: dict[Row, Life] = {}
+        for row in rows:
+            number = row[0]
+            self._ids[bytes(row[1])] = number
+            block, bit, is_late = number >> 6, 1 << (number & 63), number in self.late
+            state = (block, is_late, *row[2:])
+            life = shared.get(state)
+            if life is None:
+                life = shared[state] = Life(block, bit, row[2:], is_late=is_late)
+                self._by_block[block].append(life)
+            else:
+                life.mask |= bit
+        return list(shared.values())
+
+    def _load_containers(self, lives: list[Life]) -> None:
+        for _ in range(LEVELS_MAX):
+            parents = {life.parent for life in lives if life.parent is not None}
+            if not parents:
+                return
+            missing = sorted(parent for parent in parents if not self._has(parent))
+            lives = self._load(rows_by_id(self._hand, missing))
+            for parent in parents:
+                self.alone(parent)

@@ -1,0 +1,1 @@
+"""Alerts, anomalies in the history of questions, and the budget against guessing."""

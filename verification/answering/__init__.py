@@ -1,0 +1,1 @@
+"""How many requests at a time are answered: batches, one transaction each."""

@@ -1,0 +1,312 @@
+"""Answer what was asked in one round: verdicts, pack operations, partners' questions; one act."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from verification.alerts.alert import raise_alert
+from verification.alerts.guessing import Budget, Guesser, veiled
+from verification.alerts.suspicion import NOT_AUTHENTIC, suspicion_of
+from verification.decision.restrictions import current_restrictions
+from verification.decision.verdict import Asked, Verdict, verdict
+from verification.decision.verify import entry_of, facts_of
+from verification.fmd.cause import Hint
+from verification.fmd.operation import Operation
+from verification.fmd.perform import Answer, perform
+from verification.registry import history
+from verification.registry.participants import place_of, who_is
+from verification.vrs.respond import Response, respond
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from epcis.database.transactions import Transaction
+    from epcis.http_context import Caller
+    from verification.decision.restrictions import Restrictions
+    from verification.decision.verdict import Facts
+    from verification.fmd.operation import PackRequest
+    from verification.settings import VerificationSettings
+    from verification.vrs.question import Question
+
+_OWNER = "SELECT owner FROM product WHERE code = ?"
+_OWNER_POSTGRESQL = _OWNER.replace("?", "%s")
+
+
+class Verification(msgspec.Struct, frozen=True):
+    """A pack to be verified for a caller."""
+
+    asked: Asked
+    caller: Caller
+    manual: bool = False
+    """Typed by hand, not scanned."""
+    alerting: bool = True
+    """False: the pack is not at hand, or is asked about for another reason than to supply it."""
+    as_of: datetime | None = None
+    """The moment to judge by, where it is not the act's own: records never go back in time."""
+
+
+class OperationWanted(msgspec.Struct, frozen=True):
+    """A pack operation that a caller wants."""
+
+    request: PackRequest
+    caller: Caller
+
+
+class PartnerQuestion(msgspec.Struct, frozen=True):
+    """A trading partner's verification question."""
+
+    question: Question
+    caller: Caller
+    credential: str = "not_checked"
+    """What was found out about the requester's credential."""
+
+
+class HeardFromPeer(msgspec.Struct, frozen=True):
+    """An operation on a pack that another repository answered for; it is only kept here."""
+
+    request: PackRequest
+    caller: Caller
+    answer: Answer
+    verdict: Verdict | None = None
+    """The answer in the words of a verification, where that was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSpent:
+    """No answer: the caller has guessed too often today and must prove who it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotOurs:
+    """No answer: this product is not answered for here."""
+
+
+Wanted = Verification | OperationWanted | PartnerQuestion | HeardFromPeer
+Told = Verdict | Answer | Response | BudgetSpent | NotOurs
+
+
+def answer_round(
+    tx: Transaction, round_: list[Wanted], settings: VerificationSettings
+) -> list[Told]:
+    """An answer for each request, in order; what was answered is kept in the act."""
+    return _Round(tx, round_, settings).told()
+
+
+def verify_for(tx: Transaction, wanted: Verification, settings: VerificationSettings) -> Verdict:
+    """One verification by a caller, kept with its alert: what the page and the command ask."""
+    return _Round(tx, [wanted], settings).verify_only()
+
+
+class _Round:
+    """Requests that are answered in one act; what is known of their packs is looked up at once."""
+
+    def __init__(
+        self, tx: Transaction, round_: Sequence[Wanted], settings: VerificationSettings
+    ) -> None:
+        self._tx = tx
+        self._round = round_
+        self._settings = settings
+        self._entries: list[history.Entry] = []
+        self._owners: dict[str, str | None] = {}
+        questions = [one for one in round_ if isinstance(one, Verification | PartnerQuestion)]
+        asked = [(_asked(one), self._market_of(one)) for one in questions]
+        self._stops, self._facts = facts_of(tx, asked)
+        self._budget = Budget(
+            tx,
+            (_guesser(one) for one in questions if not _is_own(one)),
+            answers_max=settings.unknown_answers_a_day,
+        )
+
+    def told(self) -> list[Told]:
+        """Answers in the order of the requests; kept where they are of that kind."""
+        told: list[Told | None] = []
+        facts = iter(self._facts)
+        for wanted in self._round:
+            if isinstance(wanted, OperationWanted):
+                told.append(None)
+            elif isinstance(wanted, HeardFromPeer):
+                told.append(self._hear(wanted))
+            else:
+                told.append(self._answer(wanted, next(facts)))
+        self._keep()
+        operations = iter(self._operate())
+        return [next(operations) if one is None else one for one in told]
+
+    def verify_only(self) -> Verdict:
+        """The verdict on the one pack, whatever the caller's budget."""
+        (wanted,) = self._round
+        assert isinstance(wanted, Verification), "only a verification gets a verdict"
+        self._is_within_budget(wanted, self._facts[0])
+        answer = self._verify(wanted, self._facts[0])
+        self._keep()
+        return answer
+
+    def _market_of(self, wanted: Verification | PartnerQuestion) -> str:
+        return self._settings.market if isinstance(wanted, Verification) else ""
+
+    def _answer(self, wanted: Verification | PartnerQuestion, facts: Facts) -> Told:
+        if not self._is_within_budget(wanted, facts) and not _is_own(wanted):
+            return BudgetSpent()
+        if isinstance(wanted, Verification):
+            return self._verify(wanted, facts)
+        return self._respond(wanted, facts)
+
+    def _is_within_budget(self, wanted: Verification | PartnerQuestion, facts: Facts) -> bool:
+        """Whether an answer may be given; one about an unknown serial number is counted."""
+        if not _is_own(wanted) and self._budget.is_spent(_guesser(wanted)):
+            return False
+        is_guess = facts.pack is None and facts.product_known
+        return not is_guess or self._budget.count(_guesser(wanted))
+
+    def _verify(self, wanted: Verification, facts: Facts) -> Verdict:
+        tx = self._tx
+        answer = verdict(facts, wanted.as_of or tx.now)
+        if answer.reason in NOT_AUTHENTIC and wanted.alerting:
+            answer = _with_alert(tx, answer, wanted, self._settings)
+        if not self._owns(wanted.caller, facts.asked.gtin):
+            answer = veiled(answer)
+        place = place_of(self._stops, wanted.caller)
+        self._entries.append(entry_of(answer, wanted.caller.name, place))
+        return answer
+
+    def _respond(self, wanted: PartnerQuestion, facts: Facts) -> Response | NotOurs:
+        question = wanted.question
+        if not facts.product_known:
+            return NotOurs()
+        response = respond(question, facts, self._tx.now, policy=self._settings.vrs_policy)
+        self._entries.append(_entry(wanted, response))
+        return response
+
+    def _hear(self, wanted: HeardFromPeer) -> Told:
+        heard = _with_peers_alert(self._tx, wanted, self._settings)
+        self._entries.append(_peer_entry(self._stops, heard))
+        return heard.verdict or heard.answer
+
+    def _keep(self) -> None:
+        if self._entries:
+            history.keep(self._tx, self._entries)
+
+    def _operate(self) -> list[Answer]:
+        operations = [one for one in self._round if isinstance(one, OperationWanted)]
+        if not operations:
+            return []
+        requests = [
+            (one.request, who_is(self._stops, one.caller, self._settings)) for one in operations
+        ]
+        return perform(self._tx, requests, self._settings.rule_pack)
+
+    def _owns(self, caller: Caller, gtin: str) -> bool:
+        """Whether a caller may learn what is recorded: the house itself, or the product's owner."""
+        if caller.party is None:
+            return True
+        if gtin not in self._owners:
+            statement = _OWNER if self._tx.is_sqlite else _OWNER_POSTGRESQL
+            row = self._tx.driver.execute(statement, (gtin,)).fetchone()
+            self._owners[gtin] = row[0] if row is not None else None
+        return self._owners[gtin] == caller.party
+
+
+def _asked(wanted: Verification | PartnerQuestion) -> Asked:
+    if isinstance(wanted, Verification):
+        return wanted.asked
+    question = wanted.question
+    expiry = question.expiry.last_day if question.expiry else None
+    return Asked(question.gtin, question.serial, question.lot, expiry)
+
+
+def _is_own(wanted: Verification | PartnerQuestion) -> bool:
+    """Whether the house itself asks, which need not guess."""
+    return isinstance(wanted, Verification) and wanted.caller.party is None
+
+
+def _guesser(wanted: Verification | PartnerQuestion) -> Guesser:
+    """Who is counted: behind one router's key stand many requesters."""
+    caller = wanted.caller
+    if isinstance(wanted, Verification):
+        return Guesser(caller.name, wanted.asked.gtin, caller.client)
+    question = wanted.question
+    return Guesser(f"{caller.name} {question.requester}", question.gtin, caller.client)
+
+
+def _with_alert(
+    tx: Transaction, answer: Verdict, wanted: Verification, settings: VerificationSettings
+) -> Verdict:
+    """The verdict with the alert that the rule pack wants for it, if any."""
+    who = who_is(current_restrictions(tx), wanted.caller, settings)
+    raised = suspicion_of(tx, wanted.asked, who, settings.rule_pack, manual=wanted.manual)
+    if raised is None:
+        return answer
+    return msgspec.structs.replace(answer, alert=raised.alert, cause=raised.hint.say)
+
+
+def _entry(wanted: PartnerQuestion, response: Response) -> history.Entry:
+    question = wanted.question
+    result = response.reason or (response.info or "verified")
+    record = msgspec.json.encode(
+        {
+            "question": {
+                "corrUUID": question.corr_uuid,
+                "gtin": question.gtin,
+                "serial": question.serial,
+                "lot": question.lot,
+                "exp": question.expiry.text if question.expiry else None,
+                "reqGLN": question.requester,
+                "context": question.context,
+                "ctrlPossessAtt": question.in_possession,
+                "email": question.email,
+                "telephone": question.telephone,
+                "version": question.version,
+            },
+            "verified": response.verified,
+            "reason": response.reason,
+            "info": response.info,
+            "rule": response.rule,
+            "credential": wanted.credential,
+        }
+    )
+    return history.Entry(
+        question.gtin,
+        question.serial,
+        "vrs",
+        str(result),
+        wanted.caller.name,
+        f"/414/{question.requester}",
+        record,
+        rules=None,
+    )
+
+
+def _with_peers_alert(
+    tx: Transaction, wanted: HeardFromPeer, settings: VerificationSettings
+) -> HeardFromPeer:
+    """The alert for a pack that a peer does not confirm: we asked there without raising one."""
+    request, answer = wanted.request, wanted.answer
+    asked = request.operation is Operation.VERIFY and request.alerting
+    if not asked or not settings.rule_pack.alerts_on(answer.result, intermarket=True):
+        return wanted
+    who = who_is(current_restrictions(tx), wanted.caller, settings)
+    raised = raise_alert(
+        tx, request, who, result=answer.result, hub=answer.hub, hint=Hint(), late=False
+    )
+    told = wanted.verdict and msgspec.structs.replace(wanted.verdict, alert=raised)
+    answer = msgspec.structs.replace(answer, alert=raised)
+    return msgspec.structs.replace(wanted, answer=answer, verdict=told)
+
+
+def _peer_entry(stops: Restrictions, wanted: HeardFromPeer) -> history.Entry:
+    request, answer = wanted.request, wanted.answer
+    return history.Entry(
+        request.code,
+        request.serial,
+        request.operation.value,
+        answer.result.value,
+        wanted.caller.name,
+        place_of(stops, wanted.caller),
+        msgspec.json.encode({"request": request, "peer": answer}),
+        scanned=request.scanned,
+        alert=answer.alert,
+    )

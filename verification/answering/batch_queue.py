@@ -1,0 +1,175 @@
+"""Requests that arrive together are answered in one round: one transaction, one flush to disk.
+
+An answer is given only after the round's commit, so that its audit record is durable by then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from epcis.database.transactions import close_for_good
+from epcis.http_context import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import Connection
+
+    from epcis.database.transactions import Store, Transaction
+    from epcis.http_context import Clock
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+WAITING_MAX = 4096
+"""Requests that may wait; the next one is told to come back (503)."""
+ROUND_MAX = 128
+"""Requests answered in one transaction."""
+GATHER_TURNS = 3
+"""Turns of the event loop before a round begins: who was just answered may ask again by then, and
+share its commit."""
+OVERLAP_WAITING_MIN = 4
+"""So many must wait before another lane is taken beside those under way."""
+LINE_IDLE_S_MAX = 30.0
+"""How long a connection may rest before another is taken, which the store has tried out."""
+
+
+class BatchWorker(Protocol[Q, A]):
+    """Answers one round after the other, on a thread that `BatchQueue` gives it."""
+
+    def answer(self, requests: list[Q]) -> list[A | BaseException]:
+        """An answer, or the fault, for each request, in order."""
+
+    def close(self) -> None:
+        """Let go of what it holds."""
+
+
+class BatchQueue(Generic[Q, A]):
+    """Answers requests in rounds, each in the next free lane; belongs to one event loop.
+
+    With more than one lane a round can be worked on while another waits for the database.
+    """
+
+    def __init__(
+        self,
+        lanes: Sequence[BatchWorker[Q, A]],
+        *,
+        waiting_max: int = WAITING_MAX,
+        round_max: int = ROUND_MAX,
+        gather_turns: int = GATHER_TURNS,
+    ) -> None:
+        self._lanes = lanes
+        self._free = list(lanes)
+        self._waiting_max = waiting_max
+        self._round_max = round_max
+        self._gather_turns = gather_turns
+        self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
+        self._runners: set[asyncio.Task[None]] = set()
+        self._threads = ThreadPoolExecutor(max_workers=len(lanes), thread_name_prefix="rounds")
+
+    async def ask(self, request: Q) -> A:
+        """The answer of a lane; raises `Problem` 503 where too many wait."""
+        if len(self._waiting) >= self._waiting_max:
+            raise Problem(
+                503, "Busy", "too many requests wait; try again", headers={"Retry-After": "1"}
+            )
+        future: asyncio.Future[A] = asyncio.get_running_loop().create_future()
+        self._waiting.append((request, future))
+        is_idle = len(self._free) == len(self._lanes)
+        if is_idle or (self._free and len(self._waiting) >= OVERLAP_WAITING_MIN):
+            runner = asyncio.create_task(self._run(self._free.pop()))
+            self._runners.add(runner)
+            runner.add_done_callback(self._runners.discard)
+        return await future
+
+    def close(self) -> None:
+        """Let go of threads and lanes; rounds under way are finished first."""
+        self._threads.shutdown(wait=True)
+        for lane in self._lanes:
+            lane.close()
+
+    async def _next_round(self) -> list[tuple[Q, asyncio.Future[A]]]:
+        """Those who wait; empty where nobody does, or another lane was quicker."""
+        if self._waiting:
+            for _ in range(self._gather_turns):
+                await asyncio.sleep(0)
+        round_ = self._waiting[: self._round_max]
+        del self._waiting[: self._round_max]
+        return round_
+
+    async def _run(self, lane: BatchWorker[Q, A]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while round_ := await self._next_round():
+                requests = [request for request, _ in round_]
+                answers = await loop.run_in_executor(self._threads, lane.answer, requests)
+                for (_, future), answer in zip(round_, answers, strict=True):
+                    _settle(future, answer)
+        finally:
+            self._free.append(lane)
+
+
+class TransactionWorker(Generic[Q, A]):
+    """Answers each round in one act.
+
+    `work` gets the act and the requests of a round and gives an answer for each, in order. Where
+    it fails, each request of the round is tried in an act of its own, so that only the one at
+    fault fails.
+    """
+
+    def __init__(
+        self, store: Store, clock: Clock, work: Callable[[Transaction, list[Q]], list[A]]
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._work = work
+        self._line: Connection | None = None
+        self._used_s = 0.0
+
+    def answer(self, requests: list[Q]) -> list[A | BaseException]:
+        """An answer for each request, once all of them are durable, or its fault."""
+        try:
+            return [*self._in_one_act(requests)]
+        except Exception as fault:  # noqa: BLE001  # handed to whoever asked
+            if len(requests) == 1:
+                return [fault]
+        answers: list[A | BaseException] = []
+        for request in requests:
+            try:
+                answers += self._in_one_act([request])
+            except Exception as fault:  # noqa: BLE001  # handed to whoever asked
+                answers.append(fault)
+        return answers
+
+    def close(self) -> None:
+        """Let go of a line that may be broken; the next round takes another."""
+        line, self._line = self._line, None
+        if line is not None:
+            close_for_good(line)
+
+    def _in_one_act(self, requests: list[Q]) -> list[A]:
+        if time.monotonic() - self._used_s > LINE_IDLE_S_MAX:
+            self.close()
+        try:
+            if self._line is None:
+                self._line = self._store.line()
+            with self._store.write(self._clock(), line=self._line) as tx:
+                return self._work(tx, requests)
+            # A crash in the block leaves nothing; after it every answer of the round is on disk.
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            self._used_s = time.monotonic()
+
+
+def _settle(future: asyncio.Future[A], answer: A | BaseException) -> None:
+    if future.cancelled():
+        return
+    if isinstance(answer, BaseException):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)

@@ -1,0 +1,1 @@
+"""The one judgement about a pack: facts, decision, renderings."""

@@ -1,0 +1,154 @@
+"""What stands above single packs, held in memory: stopped lots, withdrawn products and doubts.
+
+Exempt lots, expiry extensions and participants too. They are few and change seldom, while each
+verification asks for them. Every write puts a new random mark in the same transaction; every look
+at a pack reads the mark along, and what is held counts only while the mark is the same. So a recall
+holds for the next look, in any process.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import select
+
+from verification.decision.verdict import Doubt, LotState, ProductState
+from verification.registry.pack_tables import (
+    doubt,
+    exempt_lot,
+    expiry_extension,
+    lot_state,
+    participant,
+    product_market,
+    stop_mark,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from epcis.database.transactions import Snapshot, Transaction
+
+EVERYWHERE = ""
+"""The market of a state that holds in all markets."""
+
+MARK = "(SELECT mark FROM stop_mark WHERE id = 1)"
+"""The SQL that a look at a pack reads along."""
+
+_WEIGHT = {LotState.ACTIVE: 0, LotState.HELD: 1, LotState.CLOSED: 2, LotState.RECALLED: 3}
+_PUT_MARK = (
+    "INSERT INTO stop_mark (id, mark) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET mark ="
+    " excluded.mark"
+)
+_PUT_MARK_POSTGRESQL = _PUT_MARK.replace("?", "%s")
+
+
+@dataclass(frozen=True, slots=True)
+class Restrictions:
+    """All stops as of one mark."""
+
+    mark: int | None
+    lots: dict[tuple[str, str], dict[str, LotState]] = field(default_factory=dict)
+    withdrawn: dict[str, frozenset[str]] = field(default_factory=dict)
+    doubts: dict[str, tuple[tuple[str, str, Doubt], ...]] = field(default_factory=dict)
+    exempt: frozenset[tuple[str, str, str]] = frozenset()
+    participants: dict[str, Any] = field(default_factory=dict)
+    """Rows of `participant` by client."""
+    extensions: dict[tuple[str, str], date] = field(default_factory=dict)
+    """The later expiry of lots that were given one, by GTIN and lot."""
+
+    def lot(self, gtin: str, lot: str | None, market: str) -> LotState:
+        """The gravest state of a lot in a market or everywhere."""
+        by_market = self.lots.get((gtin, lot or ""))
+        if by_market is None:
+            return LotState.ACTIVE
+        states = (by_market.get(place, LotState.ACTIVE) for place in (market, EVERYWHERE))
+        return max(states, key=_WEIGHT.__getitem__)
+
+    def product(self, code: str, market: str) -> ProductState:
+        """Whether a product is withdrawn in a market or everywhere."""
+        markets = self.withdrawn.get(code)
+        if markets and (market in markets or EVERYWHERE in markets):
+            return ProductState.WITHDRAWN
+        return ProductState.ACTIVE
+
+    def doubt(self, gtin: str, lot: str | None, serial: str) -> Doubt | None:
+        """The gravest open doubt about a pack or its lot."""
+        doubts = self.doubts.get(gtin)
+        if doubts is None:
+            return None
+        kinds = {
+            kind
+            for of_lot, of_serial, kind in doubts
+            if of_serial == serial or (not of_serial and of_lot == lot)
+        }
+        if Doubt.ILLEGITIMATE in kinds:
+            return Doubt.ILLEGITIMATE
+        return Doubt.SUSPECT if kinds else None
+
+    def extended(self, gtin: str, lot: str | None) -> date | None:
+        """The later expiry that a lot was given, if any."""
+        return self.extensions.get((gtin, lot or "")) if self.extensions else None
+
+    def is_exempt(self, code: str, lot: str | None, market: str) -> bool:
+        """Whether a lot needs no safety features in a market."""
+        if not self.exempt or lot is None:
+            return False
+        return (code, lot, market) in self.exempt or (code, lot, EVERYWHERE) in self.exempt
+
+
+_held: WeakKeyDictionary[Engine, Restrictions] = WeakKeyDictionary()
+
+
+def restrictions_at(snapshot: Snapshot, mark: int | None) -> Restrictions:
+    """The stops that go with a mark that was just read from the same view."""
+    engine = snapshot.connection.engine
+    held = _held.get(engine)
+    if held is None or held.mark != mark:
+        held = _held[engine] = _read(snapshot)
+    return held
+
+
+def current_restrictions(snapshot: Snapshot) -> Restrictions:
+    """The stops as this view sees them."""
+    return restrictions_at(snapshot, snapshot.driver.execute(f"SELECT {MARK}").fetchone()[0])
+
+
+def changed(tx: Transaction) -> None:
+    """Say, in the act that writes any of these tables, that what is held is out of date.
+
+    The mark is random and not a count: a count could come again after an act that was undone.
+    """
+    statement = _PUT_MARK if tx.is_sqlite else _PUT_MARK_POSTGRESQL
+    tx.driver.execute(statement, (secrets.randbits(62),))
+
+
+def _read(snapshot: Snapshot) -> Restrictions:
+    """Everything from the store; the mark first, so that a change meanwhile shows next time."""
+    run = snapshot.connection.execute
+    mark = run(select(stop_mark.c.mark)).scalar()
+    lots: dict[tuple[str, str], dict[str, LotState]] = {}
+    for row in run(select(lot_state)):
+        lots.setdefault((row.gtin, row.lot), {})[row.market] = LotState(row.state)
+    withdrawn: dict[str, set[str]] = {}
+    for row in run(select(product_market)):
+        if row.state == ProductState.WITHDRAWN:
+            withdrawn.setdefault(row.code, set()).add(row.market)
+    doubts: dict[str, list[tuple[str, str, Doubt]]] = {}
+    for row in run(select(doubt)):
+        doubts.setdefault(row.gtin, []).append((row.lot, row.serial, Doubt(row.kind)))
+    return Restrictions(
+        mark,
+        lots,
+        {code: frozenset(markets) for code, markets in withdrawn.items()},
+        {gtin: tuple(those) for gtin, those in doubts.items()},
+        frozenset((row.code, row.lot, row.market) for row in run(select(exempt_lot))),
+        {row.client: row for row in run(select(participant))},
+        {
+            (row.gtin, row.lot): date.fromisoformat(row.expiry)
+            for row in run(select(expiry_extension))
+        },
+    )

@@ -1,0 +1,127 @@
+"""A pack that is not known here, as another repository answers for it: flagged, never a guess.
+
+Peers are asked outside of any act. A peer that is silent makes "cannot tell" of an answer that
+would else have been "unknown", and never an alert.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from verification.answering.answers import HeardFromPeer, OperationWanted, Verification
+from verification.answering.autocommit_read import autocommit_read
+from verification.decision.restrictions import current_restrictions
+from verification.decision.verdict import (
+    SAY,
+    Asked,
+    Facts,
+    KnownPack,
+    PackState,
+    Reason,
+    Verdict,
+    reason_of_state,
+    word_of,
+)
+from verification.decision.verify import day_of
+from verification.fmd.operation import Operation, PackRequest
+from verification.fmd.peers import Found
+from verification.fmd.perform import Answer, query
+from verification.fmd.result import SPELLINGS, Result, soap_code
+from verification.registry.participants import who_is
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from epcis.database.transactions import Store
+    from verification.answering.answers import Wanted
+    from verification.fmd.peers import PeerAnswer, Peers
+    from verification.settings import VerificationSettings
+
+_PERHAPS = frozenset({Result.PRODUCT_UNKNOWN, Result.SERIAL_UNKNOWN, Result.LOT_AND_SERIAL_UNKNOWN})
+_OF_STANDING = {
+    "Expired": Reason.EXPIRED,
+    "Recalled": Reason.RECALLED,
+    "Withdrawn": Reason.WITHDRAWN,
+    "Held": Reason.HELD,
+}
+_OF_RESULT = {
+    Result.LOT_DIFFERS: Reason.LOT_DIFFERS,
+    Result.EXPIRY_DIFFERS: Reason.EXPIRY_DIFFERS,
+    Result.CANNOT_TELL: Reason.CANNOT_TELL,
+}
+
+
+async def maybe_elsewhere(
+    wanted: Wanted, peers: Peers, store: Store, settings: VerificationSettings, now: datetime
+) -> Wanted:
+    """What a peer says of a pack that is not known here; else the request as it was."""
+    if not isinstance(wanted, OperationWanted | Verification):
+        return wanted
+    request = _request(wanted)
+    rules = settings.rule_pack
+    with autocommit_read(store) as snapshot:
+        who = who_is(current_restrictions(snapshot), wanted.caller, settings)
+        here = query(snapshot, request, who, rules, now)
+    may = rules.allows(who.role, request.operation, alerting=request.alerting)
+    if not may or here.result not in _PERHAPS:
+        return wanted
+    heard = await peers.ask(request, change=request.operation is not Operation.VERIFY)
+    if heard.found is Found.UNKNOWN:
+        return wanted
+    answer = _as_ours(here, request, heard)
+    if isinstance(wanted, OperationWanted):
+        return HeardFromPeer(request, wanted.caller, answer)
+    return HeardFromPeer(request, wanted.caller, answer, verdict_of(answer, wanted.asked, heard))
+
+
+def verdict_of(answer: Answer, asked: Asked, heard: PeerAnswer) -> Verdict:
+    """A peer's answer as the person at the counter is told it."""
+    pack = None
+    if answer.state is not None:
+        pack = KnownPack(answer.state, answer.lot, day_of(answer.expiry))
+    reason = _OF_RESULT.get(answer.result) or _OF_STANDING.get(answer.standing or "")
+    if reason is None:
+        reason = reason_of_state(answer.state or PackState.UNCOMMISSIONED)
+    if reason is Reason.GENUINE and answer.expiry is None:
+        reason = Reason.EXPIRY_NOT_RECORDED
+    return Verdict(
+        word_of(reason), reason, SAY[reason], Facts(asked, pack), peer=heard.peer or "silent"
+    )
+
+
+def _request(wanted: OperationWanted | Verification) -> PackRequest:
+    if isinstance(wanted, OperationWanted):
+        return wanted.request
+    asked = wanted.asked
+    return PackRequest(
+        operation=Operation.VERIFY,
+        code=asked.gtin,
+        serial=asked.serial,
+        lot=asked.lot,
+        expiry=asked.expiry,
+        manual=wanted.manual,
+    )
+
+
+def _as_ours(here: Answer, request: PackRequest, heard: PeerAnswer) -> Answer:
+    """A peer's answer as one of ours, flagged; where a peer was silent, that it cannot be told."""
+    if heard.found is Found.SILENT or heard.said is None:
+        result, said = Result.CANNOT_TELL, here
+    else:
+        said = msgspec.convert(heard.said, type=Answer)
+        result = said.result
+    spelling = SPELLINGS[result]
+    return msgspec.structs.replace(
+        said,
+        operation=request.operation,
+        result=result,
+        http=spelling.http,
+        hub=spelling.hub,
+        soap=soap_code(result, intermarket=True),
+        rest=said.rest if said is not here else spelling.rest,
+        say=spelling.say,
+        intermarket=True,
+        transaction=request.transaction,
+    )

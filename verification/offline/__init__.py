@@ -1,0 +1,1 @@
+"""The signed snapshot for verification without a line."""

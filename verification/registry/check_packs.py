@@ -1,0 +1,315 @@
+"""Packs and what was asked about them, against the log: part of `packtrail fsck`.
+
+A pack's row is what its upload made it, or what its newest operation left. Uploads are proved as a
+set (`fmd.upload.packs_sum`), because an entry for each of a million packs would be too dear.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from datetime import datetime  # noqa: TC003  # msgspec reads the annotations at run time
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from epcis.database.columns import microseconds, moment_of
+from epcis.database.raw_driver import RawDriver
+from epcis.ledger.entry import LeafKind
+from epcis.ledger.subjects import SUBJECTS_ASKED_MAX, entries_about
+from epcis.store.place import differing, odd
+from verification.fmd.perform import Record, row_after
+from verification.fmd.rulepack import parse
+from verification.fmd.upload import SUM_BYTES, lot_subject, packs_sum
+from verification.registry.history import subject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from epcis.database.transactions import Snapshot, Store
+    from schemas.finding import Finding
+
+ROWS_PER_READ = SUBJECTS_ASKED_MAX
+_OPERATION = (
+    "at_us", "scanned_us", "code", "serial", "operation", "result", "client", "location", "alert",
+    "rules",
+)  # fmt: skip
+_PACK = (
+    "code", "serial", "lot", "expiry", "state", "since_us", "location", "authorisation",
+    "repeats", "version", "stolen", "public",
+)  # fmt: skip
+_OPERATIONS = (
+    f"SELECT id, {', '.join(_OPERATION)} FROM pack_operation WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608  # our own names
+)
+_SAME = f"SELECT {', '.join(_OPERATION)} FROM pack_operation WHERE client = ? AND at_us = ?"  # noqa: S608  # our own names
+_PACKS = f"SELECT {', '.join(_PACK)} FROM pack WHERE (code, serial) > (?, ?) ORDER BY code, serial LIMIT ?"  # noqa: S608, E501  # our own names
+_HAS_PACK = "SELECT 1 FROM pack WHERE code = ? AND serial = ?"
+_BY_ID = (
+    "SELECT id, public, confidential, record_time FROM ledger_entry"
+    " WHERE event IS NULL AND confidential IS NOT NULL AND id"
+)
+_ENTRIES = (
+    "SELECT id, public, confidential, record_time FROM ledger_entry WHERE id > ?"
+    " AND kind IN (?, ?) AND confidential IS NOT NULL ORDER BY id LIMIT ?"
+)
+_UPLOADS = (
+    "SELECT public FROM ledger_entry WHERE subject = ? AND event IS NULL AND kind = ? ORDER BY id"
+)
+_LOTS = "SELECT code, lot FROM batch ORDER BY code, lot"
+_PACKS_OF_LOT = (
+    f"SELECT {', '.join(_PACK)} FROM pack"  # noqa: S608  # our own names
+    " WHERE code = ? AND lot = ? AND serial > ? ORDER BY serial LIMIT ?"
+)
+_STRAYS = (
+    "SELECT p.code, p.serial FROM pack p WHERE NOT EXISTS (SELECT 1 FROM batch b"
+    " WHERE b.code = p.code AND b.lot = p.lot) ORDER BY p.code, p.serial"
+)
+_RULES = "SELECT sha256, id, version, content FROM rule_pack ORDER BY sha256"
+_USED_RULES = (
+    "SELECT o.rules, min(o.id) FROM pack_operation o WHERE o.rules IS NOT NULL"
+    " AND NOT EXISTS (SELECT 1 FROM rule_pack r WHERE r.sha256 = o.rules) GROUP BY o.rules"
+)
+_New = tuple[str, str | None, str | None, int]
+"""A pack as it was uploaded: serial, lot, expiry, since_us."""
+_KINDS = (int(LeafKind.VERDICT), int(LeafKind.PACK_OPERATION))
+
+
+class _Logged(NamedTuple):
+    """An operation as its entry of the log tells it."""
+
+    row: tuple[Any, ...]
+    """Columns as in `_OPERATION`."""
+    record: msgspec.Raw
+
+
+class _Confidential(msgspec.Struct):
+    code: str
+    serial: str
+    client: str
+    location: str
+    scanned: datetime | None
+    alert: str | None
+    record: msgspec.Raw
+    at_us: int | None = None
+
+
+def check_packs(store: Store, progress: Callable[[str, int], None]) -> Iterator[Finding]:
+    """Operations, packs and rule packs, one after the other."""
+    yield from _check_operations(store, progress)
+    yield from _check_operations_logged(store)
+    yield from _check_rows(store, progress)
+    yield from _check_uploads(store)
+    yield from _check_rules(store)
+
+
+def _check_operations(store: Store, progress: Callable[[str, int], None]) -> Iterator[Finding]:
+    """Every row of `pack_operation` is told by an entry about its pack, each by one of its own."""
+    last, checked = -(1 << 63), 0
+    while True:
+        with store.read() as snapshot:
+            hand = RawDriver(snapshot)
+            rows = hand.all(_OPERATIONS, (last, ROWS_PER_READ))
+            if not rows:
+                return
+            logged = _logged_about(snapshot, {(row[3], row[4]) for row in rows})
+            for number, *row in rows:
+                told = [one.row for one in logged[row[2], row[3]]]
+                if tuple(row) not in told:
+                    near = [one for one in told if one[0] == row[0]]
+                    wrong = differing(_OPERATION, row, near[0]) if len(near) == 1 else ""
+                    yield odd("pack_operation", number, wrong or "is told by no entry of the log")
+                elif _kept(hand, row)[tuple(row)] > told.count(tuple(row)):
+                    yield odd("pack_operation", number, "is there more often than the log tells")
+        last = rows[-1][0]
+        checked += len(rows)
+        progress("pack operations", checked)
+
+
+def _check_operations_logged(store: Store) -> Iterator[Finding]:
+    """Every operation of the log has its row."""
+    last = 0
+    while True:
+        with store.read() as snapshot:
+            hand = RawDriver(snapshot)
+            entries = hand.all(_ENTRIES, (last, *_KINDS, ROWS_PER_READ))
+            if not entries:
+                return
+            logged = Counter(one.row for one in map(_read, entries) if one is not None)
+            for row, count in logged.items():
+                if _kept(hand, row)[row] < count:
+                    yield odd("pack_operation", row[2:4], f"the {row[4]} of {row[6]} is gone")
+        last = entries[-1][0]
+
+
+def _kept(hand: RawDriver, row: Sequence[Any]) -> Counter[tuple[Any, ...]]:
+    """The rows of the same client at the same moment."""
+    return Counter(tuple(one) for one in hand.all(_SAME, (row[6], row[0])))
+
+
+def _check_rows(store: Store, progress: Callable[[str, int], None]) -> Iterator[Finding]:
+    """Every row of `pack` is what its newest operation left, or as it was uploaded."""
+    last: tuple[Any, ...] = ("", "")
+    checked = 0
+    while True:
+        with store.read() as snapshot:
+            hand = RawDriver(snapshot)
+            rows = hand.all(_PACKS, (*last, ROWS_PER_READ))
+            if not rows:
+                break
+            logged = _logged_about(snapshot, {row[:2] for row in rows})
+            for row in rows:
+                changes = _changes(logged[row[:2]])
+                told = _after(changes[-1]) if changes else _as_uploaded(row)
+                if wrong := differing(_PACK, row, told):
+                    by = "its newest operation left" if changes else "its upload made"
+                    yield odd("pack", row[:2], f"{wrong} than {by}")
+        last = tuple(rows[-1][:2])
+        checked += len(rows)
+        progress("packs", checked)
+    yield from _check_gone(store)
+
+
+def _check_gone(store: Store) -> Iterator[Finding]:
+    last = 0
+    while True:
+        with store.read() as snapshot:
+            hand = RawDriver(snapshot)
+            entries = hand.all(_ENTRIES, (last, *_KINDS, ROWS_PER_READ))
+            if not entries:
+                return
+            packs = {
+                one.row[2:4]
+                for one in map(_read, entries)
+                if one is not None and _change(one) is not None
+            }
+            for pack in sorted(packs):
+                if hand.one(_HAS_PACK, pack) is None:
+                    yield odd("pack", pack, "is gone, and the log tells what was done to it")
+        last = entries[-1][0]
+
+
+def _check_uploads(store: Store) -> Iterator[Finding]:
+    """The packs of every lot are, as a set, those that were uploaded."""
+    with store.read() as snapshot:
+        hand = RawDriver(snapshot)
+        for code, lot in hand.all(_LOTS):
+            uploads = hand.all(_UPLOADS, (lot_subject(code, lot), int(LeafKind.MASTER_DATA)))
+            sums = [int(said["sum"], 16) for said in map(_json, uploads) if "sum" in said]
+            if len(sums) != len(uploads) or not uploads:
+                continue  # uploaded before sums were logged
+            there = packs_sum(_uploaded(snapshot, code, lot))
+            if there != sum(sums) % (1 << 8 * SUM_BYTES):
+                yield odd("pack", (code, lot), "the packs of the lot are not those uploaded")
+    yield from _check_strays(store)
+
+
+def _check_strays(store: Store) -> Iterator[Finding]:
+    """No pack was uploaded under a lot that is none."""
+    with store.read() as snapshot:
+        strays = RawDriver(snapshot).all(_STRAYS)
+        logged = _logged_about(snapshot, {row[:2] for row in strays})
+        for row in strays:
+            if not _changes(logged[row[:2]]):
+                yield odd("pack", row, "was uploaded with no lot")
+
+
+def _uploaded(snapshot: Snapshot, code: str, lot: str) -> Iterator[_New]:
+    """The packs of a lot as they were uploaded; those that events told of are left out."""
+    last = ""
+    while rows := RawDriver(snapshot).all(_PACKS_OF_LOT, (code, lot, last, ROWS_PER_READ)):
+        logged = _logged_about(snapshot, {row[:2] for row in rows})
+        for row in rows:
+            yield from _as_first_told(row, _changes(logged[row[:2]]))
+        last = rows[-1][1]
+
+
+def _as_first_told(row: tuple[Any, ...], changes: list[tuple[Record, int]]) -> Iterator[_New]:
+    if not changes:
+        yield row[1], row[2], row[3], row[5]
+        return
+    before = changes[0][0].known.pack
+    if before is not None and before.version:
+        expiry = before.expiry.isoformat() if before.expiry else None
+        since = microseconds(before.since) if before.since else 0
+        yield row[1], before.lot, expiry, since
+
+
+def _as_uploaded(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A row that nothing was done to; the set of its lot proves the rest of it."""
+    return (*row[:4], "Active", row[5], "", "", 0, 1, 0, 0)
+
+
+def _changes(logged: list[_Logged]) -> list[tuple[Record, int]]:
+    """The operations that changed a pack, oldest first, with their times."""
+    found = (_change(one) for one in logged)
+    return [change for change in found if change is not None]
+
+
+def _change(one: _Logged) -> tuple[Record, int] | None:
+    try:
+        record = msgspec.json.decode(one.record, type=Record)
+    except msgspec.MsgspecError:
+        return None  # a look at a pack that could change nothing
+    outcome = record.outcome
+    changed = outcome.becomes or outcome.counts_repeat or outcome.marks_stolen
+    return (record, one.row[0]) if changed and record.known.pack is not None else None
+
+
+def _after(change: tuple[Record, int]) -> tuple[Any, ...]:
+    record, at_us = change
+    now = moment_of(at_us)
+    return row_after(record.request, record.who, record.known, record.outcome, now)
+
+
+def _logged_about(snapshot: Snapshot, packs: Iterable[tuple[Any, ...]]) -> dict[Any, list[_Logged]]:
+    """What the log tells of packs (code, serial), oldest first."""
+    logged: dict[Any, list[_Logged]] = defaultdict(list)
+    wanted = {subject(str(code), str(serial)) for code, serial in packs}
+    hand = RawDriver(snapshot)
+    ids = entries_about(snapshot, wanted)
+    for at in range(0, len(ids), ROWS_PER_READ):
+        for entry in sorted(hand.all_in(_BY_ID, ids[at : at + ROWS_PER_READ])):
+            if (one := _read(entry)) is not None:
+                logged[one.row[2:4]].append(one)
+    return logged
+
+
+def _read(entry: tuple[Any, ...]) -> _Logged | None:
+    """An entry as a row; None for one of another kind, or damaged, which the log's audit says."""
+    _, public, confidential, time_us = entry
+    try:
+        said = json.loads(public)
+        more = msgspec.json.decode(confidential, type=_Confidential)
+        row = (
+            time_us if more.at_us is None else more.at_us,
+            microseconds(more.scanned) if more.scanned else None,
+            *(more.code, more.serial, said["operation"], said["result"]),
+            *(more.client, more.location, more.alert, said["rules"]),
+        )
+    except (ValueError, KeyError, TypeError, msgspec.MsgspecError):
+        return None
+    return _Logged(row, more.record)
+
+
+def _json(row: tuple[Any, ...]) -> dict[str, Any]:
+    try:
+        said = json.loads(row[0])
+    except (ValueError, TypeError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _check_rules(store: Store) -> Iterator[Finding]:
+    """Every rule pack is the one of its name, and none that decided is missing."""
+    with store.read() as snapshot:
+        hand = RawDriver(snapshot)
+        for name, id_, version, content in hand.all(_RULES):
+            if not isinstance(content, bytes) or sha256(content).hexdigest() != name:
+                yield odd("rule_pack", name, "has another content than its name says")
+                continue
+            rules = parse(content)
+            if (rules.id, rules.version) != (id_, version):
+                yield odd("rule_pack", name, "has another id or version than its content")
+        for name, number in hand.all(_USED_RULES):
+            yield odd("rule_pack", name, f"is gone; pack operation {number} was decided by it")

@@ -1,0 +1,249 @@
+"""What was asked about packs and what was answered: kept with its entry of the log, per act."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import msgspec
+from sqlalchemy import select
+
+from epcis.database.columns import microseconds, moment_of
+from epcis.ledger.entry import LeafKind
+from epcis.ledger.ledger_tables import ledger_entry
+from epcis.ledger.subjects import entries_about
+from verification.registry.pack_tables import pack_operation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from epcis.database.transactions import Snapshot, Transaction
+
+_COLUMNS = "at_us, scanned_us, code, serial, operation, result, client, location, alert, rules"
+_ON_SQLITE = f"INSERT INTO pack_operation ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"  # noqa: S608  # names of ours only
+_ON_POSTGRESQL = f"""
+INSERT INTO pack_operation ({_COLUMNS}) SELECT {_COLUMNS} FROM json_to_recordset(%s::json) AS r(
+ at_us bigint, scanned_us bigint, code text, serial text, operation text, result text,
+ client text, location text, alert text, rules text)
+"""  # noqa: S608  # names of ours only
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One question or act about one pack, and its answer."""
+
+    code: str
+    serial: str
+    operation: str
+    result: str
+    client: str
+    location: str
+    record: bytes
+    """JSON with request, facts and outcome: enough to decide again."""
+    scanned: datetime | None = None
+    alert: str | None = None
+    rules: str | None = None
+    """SHA-256 of the rule pack that decided."""
+
+
+class _Row(msgspec.Struct):
+    """A row of `pack_operation`."""
+
+    at_us: int
+    scanned_us: int | None
+    code: str
+    serial: str
+    operation: str
+    result: str
+    client: str
+    location: str
+    alert: str | None
+    rules: str | None
+
+
+class _Public(msgspec.Struct):
+    """The part of an entry that shows in every export."""
+
+    operation: str
+    result: str
+    rules: str | None
+
+
+class _Confidential(msgspec.Struct):
+    """The part that may be left out of an export, or erased."""
+
+    code: str
+    serial: str
+    client: str
+    location: str
+    scanned: datetime | None
+    alert: str | None
+    record: msgspec.Raw
+    at_us: int | None = None
+    """The time of the row; the entry's own may be a little later (decision 0071)."""
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def keep(tx: Transaction, entries: Iterable[Entry], kind: LeafKind = LeafKind.VERDICT) -> None:
+    """Write entries and their leaves, inside the act."""
+    at_us = microseconds(tx.now)
+    rows = []
+    for entry in entries:
+        rows.append(
+            _Row(
+                at_us,
+                microseconds(entry.scanned) if entry.scanned else None,
+                entry.code,
+                entry.serial,
+                entry.operation,
+                entry.result,
+                entry.client,
+                entry.location,
+                entry.alert,
+                entry.rules,
+            )
+        )
+        tx.log(
+            kind,
+            _encoder.encode(_Public(entry.operation, entry.result, entry.rules)),
+            _encoder.encode(
+                _Confidential(
+                    entry.code,
+                    entry.serial,
+                    entry.client,
+                    entry.location,
+                    entry.scanned,
+                    entry.alert,
+                    msgspec.Raw(entry.record),
+                    at_us,
+                )
+            ),
+            subject=subject(entry.code, entry.serial),
+        )
+    if tx.is_sqlite:
+        tx.driver.executemany(_ON_SQLITE, map(msgspec.structs.astuple, rows))
+    else:
+        # One statement for all of them, its rows as JSON: read by the server, not by the driver.
+        tx.driver.execute(_ON_POSTGRESQL, (_encoder.encode(rows).decode(),))
+
+
+def pack_key(code: str, serial: str) -> str:
+    """The canonical key of a pack.
+
+    >>> pack_key("00355555678908", "A/1")
+    '/01/00355555678908/21/A%2F1'
+    """
+    plain = serial.isalnum() and serial.isascii()
+    return f"/01/{code}/21/{serial if plain else quote(serial, safe='')}"
+
+
+def subject(code: str, serial: str) -> bytes:
+    """The 32 bytes by which the log knows a pack."""
+    return hashlib.sha256(pack_key(code, serial).encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One row of a pack's history."""
+
+    at: datetime
+    scanned: datetime | None
+    code: str
+    serial: str
+    operation: str
+    result: str
+    client: str
+    location: str
+    alert: str | None
+    rules: str | None
+    record: dict[str, Any]
+
+
+HISTORY_ROWS_MAX = 10_000
+
+
+def history(
+    snapshot: Snapshot, code: str, serial: str, *, rows_max: int = HISTORY_ROWS_MAX
+) -> Iterator[Past]:
+    """What was asked and done about one pack, oldest first, as its entries of the log say.
+
+    An entry whose confidential part was erased is left out: nothing is known of it but its proof.
+    """
+    entry = ledger_entry.c
+    rows = snapshot.connection.execute(
+        select(entry.record_time, entry.public, entry.confidential)
+        .where(
+            entry.id.in_(entries_about(snapshot, [subject(code, serial)])[:rows_max]),
+            entry.confidential.is_not(None),
+        )
+        .order_by(entry.id)
+    )
+    for row in rows:
+        public = msgspec.json.decode(bytes(row.public))
+        if "operation" in public:
+            yield _past(row.record_time, public, bytes(row.confidential))
+
+
+def _past(at: datetime, public: dict[str, Any], confidential: bytes) -> Past:
+    told = msgspec.json.decode(confidential, type=_Confidential)
+    return Past(
+        at,
+        told.scanned,
+        told.code,
+        told.serial,
+        public["operation"],
+        public["result"],
+        told.client,
+        told.location,
+        told.alert,
+        public["rules"],
+        msgspec.json.decode(told.record),
+    )
+
+
+def asked_by(snapshot: Snapshot, client: str, since: datetime, until: datetime) -> Iterator[Past]:
+    """What a client asked and did in a range of time, oldest first, without the full records."""
+    table = pack_operation.c
+    rows = snapshot.connection.execute(
+        select(pack_operation)
+        .where(
+            table.client == client,
+            table.at_us >= microseconds(since),
+            table.at_us < microseconds(until),
+        )
+        .order_by(table.at_us, table.id)
+        .limit(HISTORY_ROWS_MAX)
+    )
+    for row in rows:
+        yield Past(
+            moment_of(row.at_us),
+            moment_of(row.scanned_us) if row.scanned_us is not None else None,
+            row.code,
+            row.serial,
+            row.operation,
+            row.result,
+            row.client,
+            row.location,
+            row.alert,
+            row.rules,
+            {},
+        )
+
+
+def utc_text(moment: datetime) -> str:
+    """A moment as every answer spells it: `2026-11-22T09:15:02Z`.
+
+    >>> utc_text(datetime(2026, 1, 2, tzinfo=UTC))
+    '2026-01-02T00:00:00Z'
+    """
+    return _second_text(int(moment.timestamp()))
+
+
+@lru_cache(maxsize=64)
+def _second_text(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,1 @@
+"""Saleable returns."""
