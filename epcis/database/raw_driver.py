@@ -29,7 +29,7 @@ _POSTGRESQL_TYPES = {
     "hash": "bytea", "event_time": "int8", "record_time": "int8", "parent": "int8",
     "moment": "int8", "declared_error": "int8", "epcs": "int4", "payload": "bytea",
     "block": "int8", "role": "int2", "mask": "int8", "key": "bytea", "quantity": "float8",
-    "relation": "int2", "id": "int8", "lot": "int4", "standing": "int4", "age": "int8",
+    "relation": "int2", "id": "int8", "lot": "int4", "state_id": "int4", "age": "int8",
     "lead": "int8", "child": "int8", "since": "int8", "until": "int8", "voided": "bool",
     "word": "int8", "field": "int8", "number": "float8", "instant": "int8",
     "boolean_value": "bool", "time": "int8", "element_time": "int8", "start_time": "int8",

@@ -95,7 +95,7 @@ class Transaction(Snapshot):
     """The act's record time: the caller's clock, but never earlier than an act before."""
     commitments: list[Commitment] = field(default_factory=list)
     words: Engine | None = None
-    """Where shared words (standings, lots) are stored at once, so that acts do not wait for each
+    """Where shared words (states, lots) are stored at once, so that acts do not wait for each
     other's; None where they are part of the act."""
     touched: dict[Table, set[Key]] = field(default_factory=dict)
     """Rows of registers that it wrote and that are not in the log yet."""

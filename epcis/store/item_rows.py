@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from epcis.database.raw_driver import RawDriver, Row
     from epcis.store.item_states import Life
 
-COLUMNS = "id, key, lot, standing, parent, age, moment, moment + lead"
+COLUMNS = "id, key, lot, state_id, parent, age, moment, moment + lead"
 _KEYS_AT_ONCE_MAX = 256
 _BY_ID = f"SELECT {COLUMNS} FROM item WHERE id"  # noqa: S608  # our own names
 _LOCKED = " ORDER BY id FOR UPDATE"
@@ -31,23 +31,23 @@ SELECT {COLUMNS} FROM item WHERE key = ANY(ARRAY(
 ORDER BY id FOR UPDATE
 """  # noqa: S608  # our own names
 _ADD_POSTGRESQL = """
-INSERT INTO item (id, key, lot, standing, parent, age, moment, lead)
+INSERT INTO item (id, key, lot, state_id, parent, age, moment, lead)
 SELECT v.low + n, substring(%b::bytea FROM v.place + n * v.size FOR v.size),
-  v.lot, v.standing, v.parent, v.age, v.moment, v.lead
+  v.lot, v.state_id, v.parent, v.age, v.moment, v.lead
 FROM unnest(%s::int8[], %s::int4[], %s::int4[], %s::int8[], %s::int8[], %s::int8[], %s::int8[],
   %s::int4[], %s::int4[], %s::int4[])
-  AS v(low, lot, standing, parent, age, moment, lead, place, size, many),
+  AS v(low, lot, state_id, parent, age, moment, lead, place, size, many),
   generate_series(0, v.many - 1) AS n
 """
 _CHANGE = (
-    "UPDATE item SET lot = ?, standing = ?, parent = ?, age = ?, moment = ?, lead = ?"
+    "UPDATE item SET lot = ?, state_id = ?, parent = ?, age = ?, moment = ?, lead = ?"
     " WHERE id BETWEEN ? AND ? AND ? & (CAST(1 AS BIGINT) << CAST(id & 63 AS INTEGER)) <> 0"
 )
 _CHANGE_POSTGRESQL = """
-UPDATE item SET lot = v.lot, standing = v.standing, parent = v.parent, age = v.age,
+UPDATE item SET lot = v.lot, state_id = v.state_id, parent = v.parent, age = v.age,
   moment = v.moment, lead = v.lead
 FROM unnest(%s::int4[], %s::int4[], %s::int8[], %s::int8[], %s::int8[], %s::int8[], %s::int8[],
-  %s::int8[], %s::int8[]) AS v(lot, standing, parent, age, moment, lead, low, high, mask)
+  %s::int8[], %s::int8[]) AS v(lot, state_id, parent, age, moment, lead, low, high, mask)
 WHERE item.id BETWEEN v.low AND v.high AND v.mask & (1::int8 << (item.id & 63)::int4) <> 0
 """
 
@@ -114,7 +114,7 @@ def _runs(life: Life, keys: Sequence[bytes]) -> Iterator[tuple[int, Sequence[byt
 
 def _state(life: Life) -> Row:
     age = time_of_moment(life.moment) - life.first
-    return life.lot, life.standing, life.parent, age, life.moment, life.horizon - life.moment
+    return life.lot, life.state_id, life.parent, age, life.moment, life.horizon - life.moment
 
 
 def _span(life: Life) -> tuple[int, int]:
@@ -139,7 +139,7 @@ def _find_of(width: int) -> str:
 @lru_cache(maxsize=16)
 def _add_of(width: int) -> str:
     return (
-        "INSERT INTO item (id, key, lot, standing, parent, age, moment, lead)"  # noqa: S608  # our own names
+        "INSERT INTO item (id, key, lot, state_id, parent, age, moment, lead)"  # noqa: S608  # our own names
         " SELECT ?1 + n, substr(?8, n * ?9 + 1, ?9), ?2, ?3, ?4, ?5, ?6, ?7"
         f" FROM {_counting(width)} WHERE n < ?10"
     )

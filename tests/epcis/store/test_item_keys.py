@@ -212,11 +212,13 @@ def test_items_from_before_are_found_after_the_update(database):
     keys = [canonical_key(pack(number)) for number in range(3)]
     with store.engine.begin() as connection:
         command.upgrade(alembic_config(connection), "0008")
-        connection.exec_driver_sql("INSERT INTO standing VALUES (1000, 'active', '', '', '')")
+        connection.exec_driver_sql(
+            "INSERT INTO item_state VALUES (1000, 'active', '', '', '', '', '', '', '')"
+        )
         for number, key in enumerate(keys):
             connection.execute(
                 text(
-                    "INSERT INTO item (id, parent, moment, age, lead, lot, standing, key)"
+                    "INSERT INTO item (id, parent, moment, age, lead, lot, state_id, key)"
                     " VALUES (:id, NULL, 12, 1, 2, NULL, 1000, :key)"
                 ),
                 {"id": 64_000 + number, "key": pack_key(key)},

@@ -488,7 +488,7 @@ def upgrade() -> None:
             "lead", sa.BigInteger(), nullable=False, comment="others leaned on it so long after"
         ),
         sa.Column("lot", sa.Integer(), nullable=True),
-        sa.Column("standing", sa.Integer(), nullable=False),
+        sa.Column("state_id", sa.Integer(), nullable=False),
         sa.Column("tenant", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("key", epcis.database.columns.ItemKey(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
@@ -892,15 +892,40 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("token_sha256"),
     )
     op.create_table(
-        "standing",
+        "item_state",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("status", sa.Text(), nullable=False, comment="epcis.store.item_state.ItemStatus"),
         sa.Column("disposition", sa.Text(), nullable=False, comment="bare word, or empty"),
         sa.Column("location", sa.Text(), nullable=False, comment="canonical key, or empty"),
         sa.Column("holder", sa.Text(), nullable=False, comment="canonical GLN key, or empty"),
+        sa.Column(
+            "conditions", sa.Text(), nullable=False, comment="in force: bare words, space between"
+        ),
+        sa.Column(
+            "borrowed",
+            sa.Text(),
+            nullable=False,
+            comment="conditions of the container, while inside",
+        ),
+        sa.Column(
+            "persistent", sa.Text(), nullable=False, comment="conditions that only unsetting lifts"
+        ),
+        sa.Column(
+            "shipper", sa.Text(), nullable=False, comment="canonical GLN key, until it is received"
+        ),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("status", "disposition", "location", "holder", name="standing_once"),
-        comment="combinations of status, disposition, location and holder that items share",
+        sa.UniqueConstraint(
+            "status",
+            "disposition",
+            "location",
+            "holder",
+            "conditions",
+            "borrowed",
+            "persistent",
+            "shipper",
+            name="item_state_once",
+        ),
+        comment="each distinct state once; items share them",
     )
     op.create_table(
         "stop_mark",

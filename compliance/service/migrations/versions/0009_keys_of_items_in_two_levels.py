@@ -14,7 +14,7 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
-_ITEM = "id, parent, moment, age, lead, lot, standing, tenant, key"
+_ITEM = "id, parent, moment, age, lead, lot, state_id, tenant, key"
 
 
 def upgrade() -> None:
@@ -57,7 +57,7 @@ def _settle_keys() -> None:
         sa.Column("age", sa.BigInteger(), nullable=False),
         sa.Column("lead", sa.BigInteger(), nullable=False),
         sa.Column("lot", sa.Integer(), nullable=True),
-        sa.Column("standing", sa.Integer(), nullable=False),
+        sa.Column("state_id", sa.Integer(), nullable=False),
         sa.Column("tenant", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("key", ItemKey(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
