@@ -33,10 +33,14 @@ def upgrade() -> None:
         sa.Column("confidence", sa.String(length=10), nullable=False),
         sa.Column("late", sa.Integer(), nullable=False),
         sa.Column("status", sa.String(length=24), nullable=False),
+        sa.Column("market", sa.String(length=2), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("last_us", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("alert", schema=None) as batch_op:
         batch_op.create_index("alert_at", ["at_us"], unique=False)
+        batch_op.create_index("alert_pack", ["code", "serial"], unique=False)
 
     op.create_table(
         "alert_step",
@@ -121,7 +125,7 @@ def upgrade() -> None:
         sa.Column("party", sa.Text(), nullable=True),
         sa.Column("sha256", sa.LargeBinary(length=32), nullable=True),
         sa.Column(
-            "errors", sa.LargeBinary(), nullable=True, comment="list of problems, JSON, zstd"
+            "errors", sa.LargeBinary(), nullable=True, comment="events, errors and findings: JSON, zstd"
         ),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -183,7 +187,7 @@ def upgrade() -> None:
             comment="epcis.model.Header, MessagePack, zstd",
         ),
         sa.Column(
-            "findings", sa.LargeBinary(), nullable=True, comment="what was odd about it: JSON, zstd"
+            "findings", sa.LargeBinary(), nullable=True, comment="epcis.capture.Kept: JSON, zstd"
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("sha256"),
