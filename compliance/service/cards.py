@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from epcis.store.masterdata import names_of
 from epcis.trace import trace
 from verification.answering.answers import Verification, verify_for
 from verification.decision.verdict import Asked
+from verification.scan import is_ambiguous
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,9 +126,11 @@ def cards_of_scan(
     for reading in scan.readings[:PACKS_PER_SCAN_MAX]:
         if reading.gtin and reading.serial and reading.is_valid:
             asked = Asked(reading.gtin, reading.serial, reading.lot, reading.expiry)
-            wanted = Verification(asked, caller)
+            # A reading that may not be meant is of a pack that nobody may have in hand.
+            wanted = Verification(asked, caller, alerting=not is_ambiguous(reading))
             shown = _shown(reading.findings)
-            cards.append(_full(store, wanted, shown, now=now, practice=practice))
+            card = _full(store, wanted, shown, now=now, practice=practice)
+            cards.append(_unsure(card) if is_ambiguous(reading) else card)
         elif reading.gtin and reading.is_valid:
             cards.append(_without_serial(reading))
         else:
@@ -146,6 +149,14 @@ def card_of_pack(
     """The card of a pack that somebody names; nobody has it in hand, so no alert."""
     wanted = Verification(asked, caller, alerting=False)
     return _full(store, wanted, (), now=now, practice=practice)
+
+
+def _unsure(card: Card) -> Card:
+    """The card of a reading that may not be the one meant: never OK."""
+    if card.word != "OK":
+        return card
+    say = "The scanned text can be read in several ways: compare this one with the printed text."
+    return replace(card, word="CHECK", say=say, reason="scan.ambiguous")
 
 
 def _without_serial(reading: Reading) -> Card:

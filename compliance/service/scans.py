@@ -16,7 +16,7 @@ from epcis.store.event_tables import lot as lot_table
 from epcis.store.items import item
 from schemas.finding import Finding, Severity
 from verification.decision.verify import is_known_product
-from verification.scan import Layout, recover
+from verification.scan import Layout, decided, recover
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from compliance.service.settings import Settings
     from epcis.database.transactions import Snapshot, Store
     from schemas.gs1.reading import Reading
-    from verification.image.worker import PictureReader
+    from verification.image.pool import PicturePool
 
 LAYOUT_COOKIE = "packtrail_layout"
 """Where a browser keeps what its workstation's calibration gave."""
@@ -60,7 +60,7 @@ async def scan_picture(app: FastAPI, data: bytes, name: str | None) -> Scan:
             "Picture too large",
             f"the picture has {len(data)} bytes, at most {settings.picture_bytes_max} are taken",
         )
-    reader: PictureReader = app.state.picture_reader
+    reader: PicturePool = app.state.picture_reader
     found = await run_in_threadpool(reader.read, data, timeout_s=settings.picture_timeout_s)
     return Scan(
         readings=tuple(symbol.reading for symbol in found.symbols),
@@ -103,7 +103,9 @@ def scan_text(app: FastAPI, text: str, layout: Layout | None = None) -> Scan:
         return Scan((), (_too_long(len(text), settings.scan_text_chars_max),), ())
     store: Store = app.state.store
     with store.read() as snapshot:
-        candidates = recover(text, KnownHere(snapshot), layout)
+        # What the store proves is decided; rivals that nothing tells apart are all shown, and
+        # each carries the finding `scan.ambiguous`.
+        candidates = decided(recover(text, KnownHere(snapshot), layout))
     readings = tuple(candidate.reading for candidate in candidates)
     symbols = tuple(
         {"symbology": candidate.reading.format, "raw": text, **candidate.as_dict()}
