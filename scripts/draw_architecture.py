@@ -63,11 +63,9 @@ Imports = dict[str, set[str]]
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """The rooms of the code."""
+    """The rooms of the code, and which of them each imports."""
 
     imports: Imports
-    modules: dict[str, int]
-    """Files in each room."""
 
     def rows(self, floor: str) -> list[list[str]]:
         """The rooms of a floor in rows; who imports stands above whom it imports."""
@@ -112,16 +110,14 @@ def survey() -> House:
     """The rooms as the imports of the code show them, TYPE_CHECKING imports counted."""
     graph = grimp.build_graph(*FLOORS, cache_dir=None)
     imports: Imports = {}
-    modules: dict[str, int] = defaultdict(int)
     for module in graph.modules:
         if module.count(".") == 0 or ".migrations" in module:
             continue
         room = room_of(module)
-        modules[room] += 1
         found = imports.setdefault(room, set())
         found |= {room_of(one) for one in graph.find_modules_directly_imported_by(module)}
     between = {room: found & (imports.keys() - {room}) for room, found in imports.items()}
-    return House(between, dict(modules))
+    return House(between)
 
 
 def journey_faults(house: House) -> list[str]:
@@ -162,8 +158,7 @@ def _floor(floor: str, house: House, top: int) -> tuple[list[str], int]:
     for row in house.rows(floor):
         x = MARGIN + GAP
         for room in row:
-            word = room.split(".")[1]
-            label = f"{word} {house.modules[room]}" if house.modules[room] > 1 else word
+            label = room.split(".")[1]
             width = _width(label)
             if x + width > WIDTH - MARGIN - GAP:
                 x, y = MARGIN + 3 * GAP, y + BOX_HEIGHT + GAP // 2

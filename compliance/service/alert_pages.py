@@ -6,7 +6,7 @@ Pages show what the same floors answer to programs; nothing is decided here.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.concurrency import run_in_threadpool
@@ -146,7 +146,7 @@ def _asked_of_scan(request: Request, text: str) -> Asked | str:
 
 
 def _returns_page(
-    request: Request, *, told: dict[str, Any] | None = None, fault: str = ""
+    request: Request, *, told: dict[str, object] | None = None, fault: str = ""
 ) -> Response:
     since = now_of(request) - timedelta(days=LISTED_DAYS)
     own = caller_of(request).party is None

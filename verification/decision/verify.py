@@ -91,7 +91,7 @@ def verify_and_log(
     return answer
 
 
-def entry_of(answer: Verdict, client: str, location: str) -> history.Entry:
+def entry_of(answer: Verdict, client: str, location: str) -> history.HistoryEntry:
     """What is kept of an answer to a client at a place."""
     asked = answer.facts.asked
     record = msgspec.json.encode(
@@ -105,7 +105,7 @@ def entry_of(answer: Verdict, client: str, location: str) -> history.Entry:
             "client": client,
         }
     )
-    return history.Entry(
+    return history.HistoryEntry(
         asked.gtin,
         asked.serial,
         "verify",
