@@ -6,7 +6,7 @@ Pages show what the same floors answer to programs; nothing is decided here.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.concurrency import run_in_threadpool
@@ -19,15 +19,17 @@ from compliance.service.scans import layout_of, scan_text
 from epcis.http_context import Caller, Problem, caller_of, needs, now_of, store_of
 from verification.alerts import alert, watch
 from verification.alerts.alert import NotPossibleError, Status, next_of
-from verification.decision.verdict import Asked
-from verification.fmd.result import SPELLINGS, Result
+from verification.alerts.concern import alert_for
+from verification.decision.act import Asked
+from verification.decision.sentences import say_of
 from verification.returns import saleable_return
+from verification.routes.national_alerts import viewer_of
 from verification.routes.partners import take_back
+from verification.scan import is_ambiguous
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from verification.alerts.alert import Alert
 
 router = APIRouter(include_in_schema=False)
 
@@ -46,7 +48,7 @@ class StepForm(BaseModel):
 
 @router.get("/alerts")
 def alerts_page(request: Request, status: str = "") -> Response:
-    """Alerts of the last month: one's own, to an administrator all, and anomalies with them."""
+    """Alerts of the last month that concern the caller; to an administrator all, and anomalies."""
     if must_sign_in(request):
         return sign_in_page(request, "Sign in to see alerts.", 401)
     caller, now = caller_of(request), now_of(request)
@@ -54,9 +56,10 @@ def alerts_page(request: Request, status: str = "") -> Response:
     wanted = Status(status) if status in set(Status) else None
     until = now + timedelta(seconds=1)
     with store_of(request).read() as snapshot:
-        client = None if _is_admin(caller) else caller.name
+        viewer = viewer_of(snapshot, request, caller)
         span = {"since": since, "until": until}
-        found = list(alert.alerts(snapshot, **span, client=client, status=wanted))
+        listed = list(alert.alerts(snapshot, **span, only=viewer.sees, status=wanted))
+        found = [viewer.veiled(snapshot, one) for one in listed]
         odd = list(watch.anomalies(snapshot, **span, only_open=True)) if _is_admin(caller) else []
     return render(
         "alerts.html", request, alerts=found, odd=odd, statuses=list(Status), chosen=wanted
@@ -81,9 +84,8 @@ def alert_step(
     """Take an alert to its next status."""
     try:
         with store_of(request).write(now_of(request)) as tx:
-            found = alert.alert_of(tx, alert_id)
-            if found is None or not _may_work(caller, found):
-                raise Problem(403, "Not allowed", "this alert is worked by those it concerns")
+            if alert_for(tx, viewer_of(tx, request, caller), alert_id) is None:
+                raise _no_alert(alert_id)
             more = {"by": caller.name, "reason": step.reason, "comment": step.comment}
             alert.move(tx, alert_id, Status(step.status), **more)
     except (NotPossibleError, ValueError) as refused:
@@ -136,13 +138,15 @@ def _asked_of_scan(request: Request, text: str) -> Asked | str:
     reading = readings[0] if readings else None
     if reading is None or not (reading.is_valid and reading.gtin and reading.serial):
         return "This text names no pack: scan the 2D code again."
+    if is_ambiguous(reading):
+        return "This text can be read in several ways: scan the 2D code again, with separators."
     if reading.lot is None or reading.expiry is None:
         return "The code tells no lot or no expiry: both are needed to verify a return."
     return Asked(reading.gtin, reading.serial, reading.lot, reading.expiry)
 
 
 def _returns_page(
-    request: Request, *, told: dict[str, Any] | None = None, fault: str = ""
+    request: Request, *, told: dict[str, object] | None = None, fault: str = ""
 ) -> Response:
     since = now_of(request) - timedelta(days=LISTED_DAYS)
     own = caller_of(request).party is None
@@ -154,27 +158,28 @@ def _returns_page(
 def _alert_page(request: Request, alert_id: str, refusal: str) -> Response:
     caller = caller_of(request)
     with store_of(request).read() as snapshot:
-        found = alert.alert_of(snapshot, alert_id)
-        if found is None:
-            raise Problem(404, "No such alert", f"there is no alert {alert_id[:40]}")
-        worked = _may_work(caller, found)
-        steps = alert.steps_of(snapshot, alert_id) if worked else []
+        viewer = viewer_of(snapshot, request, caller)
+        known = alert_for(snapshot, viewer, alert_id)
+        if known is None:
+            raise _no_alert(alert_id)
+        steps = viewer.steps(snapshot, known)
+        found = viewer.veiled(snapshot, known)
         product = product_name(snapshot, found.code)
     return render(
         "alert.html",
         request,
         alert=found,
-        says=SPELLINGS[Result(found.result)].say,
+        says=say_of(found.result),
         steps=steps,
         product=product,
-        choices=sorted(next_of(found.status)) if worked else [],
+        choices=sorted(next_of(found.status)),
         refusal=refusal,
     )
 
 
-def _may_work(caller: Caller, found: Alert) -> bool:
-    """Whoever raised it, and the administrator."""
-    return _is_admin(caller) or found.client == caller.name
+def _no_alert(alert_id: str) -> Problem:
+    """Said of an alert that is not the caller's as of one that is not there."""
+    return Problem(404, "No such alert", f"there is no alert {alert_id[:40]} of yours")
 
 
 def _is_admin(caller: Caller) -> bool:

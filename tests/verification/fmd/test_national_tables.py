@@ -9,10 +9,10 @@ import pytest
 from lxml import etree
 
 from epcis.http_context import Caller
-from verification.decision.verdict import LotState
+from verification.decision.act import ParticipantRole, Who
+from verification.decision.words import LotState, Result
 from verification.fmd.login import FAILURES_MAX
-from verification.fmd.operation import Role, Who
-from verification.fmd.result import SPELLINGS, Result, soap_code
+from verification.fmd.result import SPELLINGS, soap_code
 from verification.registry.pack_registry import set_lot_state
 from verification.registry.participants import register
 
@@ -57,7 +57,7 @@ def wholesale(packs, holder, everything):
     """The caller is a wholesaler that is also manufacturer: every operation is open to it."""
     holder.caller = everything
     with packs.write(packs_now()) as tx:
-        who = Who(client="root", role=Role.MAH, location="plant", authorisation="m")
+        who = Who(client="root", role=ParticipantRole.MAH, location="plant", authorisation="m")
         register(tx, who, by="qa")
     return packs
 
@@ -220,7 +220,7 @@ ALERTS = frozenset(
 
 
 @pytest.fixture
-def prepared(packs, clock, holder):
+def prepared(packs, clock, holder, as_participant):
     """Brings a pack into the state a case needs."""
     days = {"wait": 11, "expire": 300}
     states = {"recall": LotState.RECALLED, "hold": LotState.HELD}
@@ -229,6 +229,7 @@ def prepared(packs, clock, holder):
         if step in days:
             clock.now += timedelta(days=days[step])
         elif step == "move":
+            as_participant("till-9")
             holder.caller = Caller("till-9", frozenset({"verify"}), None, "10.0.0.9")
         else:
             with packs.write(clock.now) as tx:
