@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from epcis.archive.outline import is_faithful, outline
 from epcis.codec.document import read_document
 from epcis.codec.refusal import DocumentRefused
+from epcis.lot_facts import lot_facts
 from epcis.model import (
     AggregationEvent,
     AssociationEvent,
@@ -23,8 +24,6 @@ from epcis.model import (
     TransactionEvent,
     TransformationEvent,
 )
-from epcis.store.event_tables import Role
-from epcis.lot_facts import lot_facts
 from epcis.store.effect import effects_of
 from epcis.store.payload import (
     EventArchived,
