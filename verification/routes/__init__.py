@@ -9,8 +9,6 @@ from verification.fmd.operation import CHANGES
 from verification.routes import (
     national,
     national_alerts,
-    national_rest,
-    national_soap,
     national_uploads,
     oversight,
     partners,
@@ -23,6 +21,7 @@ from verification.routes.counter import (
     hot_route,
     is_hot,
 )
+from verification.routes.national_interfaces import INTERFACES
 from verification.routes.reply import Reply, refusal_at
 
 __all__ = [
@@ -54,7 +53,8 @@ _HOT_PATHS = (
 
 router = APIRouter()
 router.routes.extend(Route(path, _Hot(), include_in_schema=False) for path in _HOT_PATHS)
-router.routes.extend((*national_rest.ROUTES, *national_soap.ROUTES))
+for interface in INTERFACES:
+    router.routes.extend(interface.routes)
 router.include_router(national.router)
 router.include_router(national_uploads.router)
 router.include_router(national_alerts.router)

@@ -22,7 +22,7 @@ from verification.registry.pack_tables import product
 from verification.registry.participants import who_is
 from verification.routes.asking import ask, in_background, stops_of
 from verification.routes.identity import FieldError, printed_expiry, printed_text, product_code
-from verification.routes.national_common import NOT_REGISTERED
+from verification.routes.national_common import NOT_REGISTERED, NationalInterface
 from verification.settings import settings_of
 
 if TYPE_CHECKING:
@@ -280,8 +280,19 @@ def _response(status: int, body: object, headers: dict[str, str] | None = None) 
     )
 
 
-ROUTES = (
-    Route(f"{PREFIX}/packs", packs, methods=["POST"]),
-    Route(f"{PREFIX}/packs/{{bulk}}", packs_result, methods=["GET"]),
-    Route(f"{PREFIX}/{{rest:path}}", pack, methods=["GET", "PATCH"]),
+INTERFACE = NationalInterface(
+    name="rest",
+    title="REST family",
+    about="GET and PATCH on product and pack with an eight-digit code, bulk with polling.",
+    path=PREFIX,
+    acts=(
+        (f"GET {PREFIX}/{{gs1|ppn}}/{{code}}/pack/{{serial}}", "verify"),
+        *((f'PATCH … {{"state": "{state.value}"}}', act.value) for state, act in _OF_STATE.items()),
+    ),
+    code_of=lambda answer: answer.rest,
+    routes=(
+        Route(f"{PREFIX}/packs", packs, methods=["POST"]),
+        Route(f"{PREFIX}/packs/{{bulk}}", packs_result, methods=["GET"]),
+        Route(f"{PREFIX}/{{rest:path}}", pack, methods=["GET", "PATCH"]),
+    ),
 )
