@@ -11,8 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from compliance.rules.lots import day_of
-from compliance.rules.shipped_file import is_sgtin, is_sscc
+from compliance.rules.shipped_file import day_of, is_sgtin, is_sscc
 from schemas.finding import Severity
 
 if TYPE_CHECKING:
@@ -152,7 +151,7 @@ class ItemHistories:
                 )
 
     def _again(self, key: str, first: Step, step: Step) -> None:
-        same = (first.lot, first.expiry) == (step.lot, step.expiry)
+        same = (first.lot, first.expires) == (step.lot, step.expires)
         lots = "" if same else f" with lot {first.lot} and lot {step.lot}"
         self._tally.add(
             "L06",
@@ -393,7 +392,7 @@ class ItemHistories:
             if not is_sgtin(parent):
                 continue
             lots = {
-                (origin.lot, origin.expiry)
+                (origin.lot, origin.expires)
                 for child in children
                 if (origin := self._lives[child].commissioned) is not None
                 and origin.lot
@@ -410,7 +409,7 @@ class ItemHistories:
                     f"holds packages of {len(lots)} lots or expiries",
                     "A case with a GTIN holds one lot; mixed cases carry an SSCC.",
                 )
-            elif own is not None and own.lot and lots and (own.lot, own.expiry) not in lots:
+            elif own is not None and own.lot and lots and (own.lot, own.expires) not in lots:
                 self._tally.add(
                     "L09",
                     parent,

@@ -52,13 +52,14 @@ _INNER_PRODUCT: Final = "03"
 
 def judge_master_data(file: ShippedFile, header: Header, say: Findings) -> Iterator[Finding]:
     """Everything the master data of a file must say about what its events name."""
-    products = dict(_elements(header, "EPCClass"))
+    told_products = list(_elements(header, "EPCClass"))
+    products = dict(told_products)
     places = dict(_elements(header, "Location")) | dict(_elements(header, "Party"))
-    for uri, element in products.items():
+    for uri, element in told_products:
         yield from _product(uri, element, say)
     for uri, element in places.items():
         yield from _address_form(uri, element, say)
-    yield from _products_named(file, products, say)
+    yield from _products_named(file, told_products, say)
     yield from _places_named(file, places, say)
     yield from _unused(file, products, places, say)
 
@@ -167,17 +168,18 @@ def gtin_of(uri: str) -> str | None:
 
 
 def _products_named(
-    file: ShippedFile, products: dict[str, VocabularyElement], say: Findings
+    file: ShippedFile, products: list[tuple[str, VocabularyElement]], say: Findings
 ) -> Iterator[Finding]:
     by_gtin: dict[str, dict[str, str]] = {}
-    for uri, element in products.items():
+    for uri, element in products:
         gtin = gtin_of(uri) or uri
         facts = told(element)
         if gtin in by_gtin and by_gtin[gtin] != facts:
             yield say.found(
                 "M07",
-                f"GTIN {gtin} is described in two ways",
-                "Keep one entry.",
+                f"GTIN {gtin} is described in two ways, which differ in"
+                f" {', '.join(_differing(by_gtin[gtin], facts))}",
+                "Keep the entry that is right.",
                 _at(uri),
             )
         by_gtin[gtin] = facts
@@ -189,6 +191,23 @@ def _products_named(
                 "Add one to the EPCClass vocabulary, or have it in your own records.",
                 where,
             )
+
+
+def _differing(one: dict[str, str], other: dict[str, str]) -> list[str]:
+    return sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
+
+
+def products_told(header: Header) -> Iterator[tuple[str, dict[str, str]]]:
+    """Every product that the master data describes, with its attributes."""
+    for uri, element in _elements(header, "EPCClass"):
+        yield uri, told(element)
+
+
+def places_told(header: Header) -> Iterator[tuple[str, dict[str, str]]]:
+    """Every place and party that the master data describes, with its attributes."""
+    for kind in ("Location", "Party"):
+        for uri, element in _elements(header, kind):
+            yield uri, told(element)
 
 
 def _places_named(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from compliance.rules.catalogue import Profile
 from compliance.rules.header import gln_of
+from compliance.rules.products import places_told, products_told
 from compliance.rules.shipped_file import named
 from schemas import cbv
 from schemas.finding import Where
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from compliance.rules.catalogue import Findings
-    from compliance.rules.shipped_file import Step, Trade
-    from epcis.model import Event, Node
+    from compliance.rules.shipped_file import ShippedFile, Step, Trade
+    from epcis.model import Event, Header, Node
     from schemas.finding import Finding
 
 _DOCUMENT: Final = re.compile(r"urn:epcglobal:cbv:bt:(?P<gln>[^:]*):(?P<number>.+)\Z")
@@ -33,6 +34,7 @@ def judge_trade(event: Event, step: Step, trade: Trade, say: Findings) -> Iterat
     yield from _papers(event, step, trade, say)
     yield from _drop_shipment(event, step, trade, say)
     yield from _direct_purchase(event, step, say)
+    yield from _left_from(step, trade, say)
 
 
 def _parties(trade: Trade, say: Findings) -> Iterator[Finding]:
@@ -61,6 +63,51 @@ def _parties(trade: Trade, say: Findings) -> Iterator[Finding]:
                 "Name the company, with the extension 0; docks belong to locations.",
                 trade.where,
             )
+
+
+def judge_sellers(file: ShippedFile, header: Header, say: Findings) -> Iterator[Finding]:
+    """Whether a wholesaler says how it bought the goods; who made them need not.
+
+    A seller counts as the maker where the GTINs carry its company prefix or its name.
+    """
+    names = {gln_of(uri): facts.get("name", "") for uri, facts in places_told(header)}
+    makers = {
+        _plain(facts["manufacturerOfTradeItemPartyName"])
+        for _, facts in products_told(header)
+        if facts.get("manufacturerOfTradeItemPartyName")
+    }
+    prefixes = {head.split(":")[-1].split(".")[0] for head in file.heads if ":sgtin:" in head}
+    for trade in file.trades:
+        seller = trade.sources.get("owning_party", "")
+        if trade.tells_direct_purchase or not seller.startswith("urn:epc:id:") or not prefixes:
+            continue
+        name = _plain(names.get(gln_of(seller), ""))
+        is_named = any(name and (name in maker or maker in name) for maker in makers)
+        if seller.split(":")[-1].split(".")[0] not in prefixes and not is_named:
+            yield say.found(
+                "S14",
+                f"{seller} sells goods of another maker and does not say how it bought them",
+                "A wholesaler adds gs1ushc:directPurchase, or states that it bought indirectly.",
+                trade.where,
+            )
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name.casefold()))
+
+
+def _left_from(step: Step, trade: Trade, say: Findings) -> Iterator[Finding]:
+    """Goods leave from a place of the seller, or from the location he names as their source."""
+    place = gln_of(step.read_point)
+    own = {gln_of(party) for party in trade.sources.values()}
+    others = {gln_of(party) for party in trade.destinations.values()} - own
+    if place in others:
+        yield say.found(
+            "S25",
+            f"the goods leave from {step.read_point}, a place of the receiving side",
+            "Name the seller's own place as readPoint.",
+            Where(line=step.where.line, path=f"{step.where.path}/readPoint"),
+        )
 
 
 def _papers(event: Event, step: Step, trade: Trade, say: Findings) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from fastapi.responses import Response
 from lxml import etree
 
 from epcis import capture_job
+from epcis.capture import Receipt
 from epcis.capture import capture as capture_document
 from epcis.capture_job import Behaviour, Job, TooManyJobs
 from epcis.codec.document import DocumentLimits, Syntax, open_document
@@ -346,6 +347,8 @@ def _job_object(found: Job) -> dict[str, Any]:
         "captureErrorBehaviour": found.behaviour.value,
         "errors": list(found.errors),
     }
+    if found.events is not None:
+        told |= {"events": dict(found.events), "findings": list(found.findings)}
     if found.finished is not None:
         told["finishedAt"] = _written(found.finished)
     return told
@@ -371,6 +374,15 @@ def _job_element(found: Job) -> etree._Element:
             error = etree.SubElement(errors, "error")
             for name in ("type", "title", "status", "detail"):
                 etree.SubElement(error, name).text = writable(str(one[name]))
+    if found.events is not None:
+        counts = {name: str(count) for name, count in found.events.items()}
+        etree.SubElement(root, "events", attrib=counts)
+    if found.findings:
+        findings = etree.SubElement(root, "findings")
+        for one in found.findings:
+            finding = etree.SubElement(findings, "finding")
+            for name in ("code", "severity", "what", "hint"):
+                etree.SubElement(finding, name).text = writable(str(one[name]))
     return root
 
 
@@ -388,14 +400,24 @@ def _written(moment: datetime) -> str:
     openapi_extra=body_described("One event, as JSON-LD or XML.", *STATED, json=JSON_EVENT),
 )
 async def post_event(request: Request, caller: MayCapture) -> Response:
-    """Store one event before answering; the same event again is the same answer."""
+    """Store one event before answering; the same event again is the same answer.
+
+    The answer names what is odd about the event, which is stored as it was sent.
+    """
     refuse_parameters(request)
     headers = agree_to_write(request)
     media_type = content_type(request)
     body = await _event_body(request)
-    event_id = await asyncio.to_thread(_store_event, request, caller, body, media_type)
+    event_id, receipt = await asyncio.to_thread(_store_event, request, caller, body, media_type)
     headers["Location"] = address(request, "events", event_id)
-    return Response(status_code=201, headers=headers)
+    told = {
+        "eventID": event_id,
+        "events": capture_job.counts(receipt),
+        "findings": [finding.as_dict() for finding in receipt.findings],
+    }
+    return Response(
+        orjson.dumps(told), status_code=201, headers=headers, media_type="application/json"
+    )
 
 
 async def _event_body(request: Request) -> bytes:
@@ -412,8 +434,10 @@ async def _event_body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _store_event(request: Request, caller: Caller, body: bytes, media_type: str) -> str:
-    """Capture the one event of a body; its id."""
+def _store_event(
+    request: Request, caller: Caller, body: bytes, media_type: str
+) -> tuple[str, Receipt]:
+    """Capture the one event of a body; its id and what became of it."""
     reader = open_document(body, strict=True)
     _must_agree(reader.stream.sniffed.syntax, media_type)
     events: list[Event] = []
@@ -426,7 +450,7 @@ def _store_event(request: Request, caller: Caller, body: bytes, media_type: str)
             "ValidationException", "the body must hold one event; send more to /epcis/capture"
         )
     try:
-        capture_document(
+        receipt = capture_document(
             store_of(request),
             body,
             now=now_of(request),
@@ -440,7 +464,7 @@ def _store_event(request: Request, caller: Caller, body: bytes, media_type: str)
                 "ResourceAlreadyExistsException", str(refused), refused.findings
             ) from None
         raise
-    return events[0].event_id or event_hash(events[0])
+    return events[0].event_id or event_hash(events[0]), receipt
 
 
 @router.options("/capture", response_class=Response, status_code=204)

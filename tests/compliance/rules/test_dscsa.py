@@ -72,11 +72,22 @@ def line(start):
     return next(each for each in RIGHT.splitlines(keepends=True) if each.lstrip().startswith(start))
 
 
-def element(name):
-    return re.search(rf" *<{name}>.*?</{name}>\n", RIGHT, re.DOTALL).group()
+def element(head, name=""):
+    """The first element that begins so, with all its lines."""
+    return re.search(rf" *<{head}>.*?</{name or head}>\n", RIGHT, re.DOTALL).group()
+
+
+def quantities(name, epc_class, count):
+    return (
+        f"<{name}><quantityElement><epcClass>{epc_class}</epcClass><quantity>{count}</quantity>"
+        f"</quantityElement></{name}>\n"
+    )
 
 
 ROLE = '<{0} type="urn:epcglobal:cbv:sdt:{1}">'
+PRODUCT = element(
+    'VocabularyElement id="urn:epc:idpat:sgtin:0355555.067890.\\*"', "VocabularyElement"
+)
 STATEMENT = element("gs1ushc:dscsaTransactionStatement")
 DROP_SHIPMENT = line("<gs1ushc:dropShipment>")
 LATER = ("2026-11-20T14:30", "2026-11-20T14:40")
@@ -128,11 +139,14 @@ MISTAKES = [
     ("H09", "a statement that is not affirmed", swap("Statement>true<", "Statement>false<")),
     ("H09", "a statement left blank", swap("Statement>true<", "Statement><")),
     ("H10", "another legal notice", swap("FDCA Sec. 581(27)(A)-(G)", "all laws")),
+    ("H10", "a legal notice that leaves duties out", swap("(A)-(G)", "(A)-(C)")),
     ("H11", "the statement in the shipping event", in_event(
         SHIP, DROP_SHIPMENT, DROP_SHIPMENT + STATEMENT)),
     ("H12", "no guideline version", drop(line("<gs1ushc:guidelineVersion>"))),
     ("H13", "the namespace of somebody else", swap(GS1US, "http://epcis.gs1us.org/hc/v1")),
     ("H14", "dropShipment in the header", swap(STATEMENT, STATEMENT + DROP_SHIPMENT)),
+    ("H15", "a file for somebody who gets none of the goods", swap(
+        "sgln:0366666.00001.0</sbdh", "sgln:0377777.00001.0</sbdh")),
     ("M01", "no master data of the unit", swap('id="urn:epc:idpat:sgtin:0355555.067890.*"',
                                                'id="urn:epc:idpat:sgtin:0355555.067891.*"')),
     ("M02", "no NDC", swap(line('<attribute id="urn:epcglobal:cbv:mda#additionalTradeItemIde'
@@ -149,6 +163,8 @@ MISTAKES = [
         + '<VocabularyElement id="https://id.gs1.org/01/00355555678908">'
           '<attribute id="urn:epcglobal:cbv:mda#regulatedProductName">Otherol</attribute>'
           "</VocabularyElement>\n")),
+    ("M07", "one entry twice, with another name", swap(
+        PRODUCT, PRODUCT + PRODUCT.replace(">Examplol<", ">Otherol<"))),
     ("M09", "a buyer without a street", drop(line('<attribute id="urn:epcglobal:cbv:mda#str'
                                                   'eetAddressOne">1 Sample Way'))),
     ("M10", "a ship-to nobody describes", swap('id="urn:epc:id:sgln:0366666.00002.0"',
@@ -164,6 +180,9 @@ MISTAKES = [
                                                    "sscc:035555.05000000123", times=-1)),
     ("I06", "a returnable asset on the pallet", in_event(
         LOAD, CASE, "urn:epc:id:grai:0355555.12345.A1")),
+    ("I06", "a lot shipped by quantity", in_event(
+        SHIP, "        <extension>\n", "        <extension>\n" + quantities(
+            "quantityList", "urn:epc:class:lgtin:0355555.067890.L77", 2))),
     ("I07", "a package named twice", in_event(UNITS, f"<epc>{UNIT}</epc>",
                                               f"<epc>{UNIT}</epc><epc>{UNIT}</epc>")),
     ("I08", "a serial in lower case", in_event(FILL_1, "067890.U1", "067890.u1")),
@@ -177,6 +196,9 @@ MISTAKES = [
     ("T01", "a time without zone", in_event(SHIP, "14:30:00Z", "14:30:00")),
     ("T02", "a shipment of tomorrow", in_event(SHIP, "2026-11-20T", "2026-11-25T")),
     ("T03", "a year that cannot be", in_event(UNITS, "2026-11-18T", "2024-11-18T")),
+    ("T04", "summer time in November", in_event(
+        SHIP, "<eventTimeZoneOffset>-05:00", "<eventTimeZoneOffset>-04:00")),
+    ("T04", "two zones in one event", in_event(SHIP, "14:30:00Z", "15:30:00+01:00")),
     ("T05", "commissioned after packing", in_event(UNITS, "2026-11-18T12:00", "2026-11-18T12:30")),
     ("T06", "a case on the pallet before it is filled", in_event(
         FILL_1, "2026-11-18T12:10", "2026-11-18T13:20")),
@@ -213,6 +235,8 @@ MISTAKES = [
         UNITS, "<cbvmda:itemExpirationDate>2028-10-31</cbvmda:itemExpirationDate>", "")),
     ("L03", "an expiry as the barcode has it", in_event(UNITS, ">2028-10-31<", ">281031<")),
     ("L03", "an expiry on no day", in_event(UNITS, ">2028-10-31<", ">2028-02-30<")),
+    ("L03", "an expiry with an hour", swap(
+        "2028-10-31</cbvmda", "2028-10-31T00:00:00Z</cbvmda")),
     ("L04", "lot in the old namespace", in_event(
         UNITS, ILMD, "            <gs1ushc:lotNumber>L77</gs1ushc:lotNumber>\n")),
     ("L05", "one lot, two expiries", with_event(
@@ -243,6 +267,10 @@ MISTAKES = [
     ("G10", "a pallet left empty", without_event(LOAD)),
     ("G11", "a case shipped off its pallet", in_event(SHIP, SSCC, CASE)),
     ("G12", "a case nobody commissioned", without_event(CASES)),
+    ("G13", "seven declared and two named", in_event(
+        FILL_1, "      </AggregationEvent>\n", "        <extension>\n" + quantities(
+            "childQuantityList", "urn:epc:idpat:sgtin:0355555.067890.*", 7)
+        + "        </extension>\n      </AggregationEvent>\n")),
     ("G14", "unpacked before packed", with_event(
         swap("12:20:00", "12:07:00", UNPACK), after=CASES)),
     ("S01", "a pallet nobody knows", in_event(SHIP, SSCC, "urn:epc:id:sscc:0355555.0000000999")),
@@ -271,9 +299,15 @@ MISTAKES = [
     ("S14", "a direct purchase of no kind", in_event(
         SHIP, DROP_SHIPMENT,
         DROP_SHIPMENT + "<gs1ushc:directPurchase>true</gs1ushc:directPurchase>\n")),
+    ("S14", "a wholesaler that does not say how it bought", (
+        RIGHT.replace("sgln:0355555", "sgln:0344444")
+        .replace("bt:0355555000013", "bt:0344444000014")
+        .replace(">Example Pharma Inc<", ">Trade Corp<", 2))),
     ("S15", "an indirect EPC that is not shipped", in_event(
         SHIP, DROP_SHIPMENT, DROP_SHIPMENT + PARTLY)),
     ("S17", "shipped twice", with_event(copied(SHIP, LATER))),
+    ("S25", "goods that leave from the buyer's dock", in_event(
+        SHIP, "<id>urn:epc:id:sgln:0355555.00002.0", "<id>urn:epc:id:sgln:0366666.00002.0")),
     ("S21", "a pallet without contents", without_event(UNITS, CASES, FILL_1, FILL_2, LOAD)),
 ]  # fmt: skip
 
@@ -362,6 +396,37 @@ def test_a_return_that_came_back_may_be_shipped_again():
                   flags=re.DOTALL)  # fmt: skip
     codes = {finding.code for finding in checked(with_event(back + copied(SHIP, LATER)))}
     assert RULES["S17"].code not in codes
+
+
+FIELD_CASES = [
+    ("a01", "H15"), ("a04", "I06"), ("a18", "G13"), ("a34", "H10"), ("a64", "L03"), ("a67", "S25"),
+    ("a77", "T04"), ("a88", "M07"), ("b01", "S14"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "rule"), FIELD_CASES, ids=[case[0] for case in FIELD_CASES])
+def test_a_file_that_was_let_pass_in_the_field_is_named_by_its_rule(shared, file, rule):
+    (path,) = (shared / "field-cases/dscsa").glob(f"{file}-*.xml")
+    codes = {finding.code for finding in check_file(path.read_bytes(), "dscsa-r1.3", now=NOW)}
+    assert codes == {RULES[rule].code}
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        swap("Sec. 581(27)(A)-(G).", "Section 581(27)(A)\u2013(G)"),
+        swap("2028-10-31</cbvmda", "2028-10-31Z</cbvmda"),
+        in_event(FILL_1, "      </AggregationEvent>\n", "        <extension>\n" + quantities(
+            "childQuantityList", "urn:epc:idpat:sgtin:0355555.067890.*", "2.0")
+            + "        </extension>\n      </AggregationEvent>\n"),
+        in_event(SHIP, "14:30:00Z", "09:30:00-05:00"),
+        swap("sgln:0366666.00001.0</sbdh", "sgln:0366666.00002.0</sbdh"),
+    ],
+    ids=["a notice set otherwise", "a day with a zone", "a count that is right", "a local time",
+         "a file for the depot that gets the goods"],
+)  # fmt: skip
+def test_what_is_only_written_otherwise_is_no_mistake(story):
+    assert checked(story) == []
 
 
 def made_at(time):

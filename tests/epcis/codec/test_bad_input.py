@@ -197,13 +197,20 @@ def test_repeated_json_members_are_errors_wherever_they_stand():
     for document in (
         JSON_PLAIN.replace('"action": "ADD"', '"action": "DELETE", "action": "ADD"'),
         JSON_PLAIN.replace('"schemaVersion"', '"schemaVersion": "1.2", "schemaVersion"'),
-        JSON_PLAIN.replace('"eventList": [', '"eventList": [], "eventList": ['),
         JSON_PLAIN.replace('"type": "EPCISDocument"', '"type": "x", "type": "EPCISDocument"'),
     ):
         read = read_document(document.encode())
         assert len(read.events) == 1
         (found,) = [f for f in read.findings if f.code == "json.member-repeated"]
         assert found.severity is Severity.ERROR
+
+
+def test_two_event_lists_refuse_a_json_document_for_nobody_knows_which_was_meant():
+    for member, twice in (
+        ('"eventList": [', '"eventList": [], "eventList": ['),
+        ('"epcisBody": {', '"epcisBody": {}, "epcisBody": {'),
+    ):
+        assert refusal(JSON_PLAIN.replace(member, twice).encode()) == "json.member-repeated"
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "01", "+1", ".5", "0x1"])
