@@ -29,7 +29,7 @@ from schemas.finding import Severity
 from schemas.gs1.digital_link import RESOLVER
 from schemas.gs1.digital_link import parse as parse_link
 from schemas.gs1.expiry import expiry_date
-from verification.decision.verdict import Asked
+from verification.decision.act import Asked
 from verification.settings import settings_of as verification_of
 
 if TYPE_CHECKING:

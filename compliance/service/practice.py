@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from compliance.service.parts import utc_now
 from verification.alerts.anomalies import Limits
+from verification.decision.rule_pack import RulePackRefusedError
 from verification.fmd.peers import Patience, Peer
-from verification.fmd.rulepack import RulePackRefusedError
 from verification.settings import VerificationSettings
 from verification.vrs.credential import HttpWallet, LocalTestWallet, Policy
 from verification.vrs.directory import DirectoryRefusedError, entries_of

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from verification.answering.autocommit_read import autocommit_read
-from verification.decision.recorded import Recorded, look
+from verification.decision.facts import RecordedPack, look
 from verification.decision.restrictions import Restrictions
 
 if TYPE_CHECKING:
     from epcis.database.transactions import Store
 
-Seen = tuple[Restrictions, Recorded]
+Seen = tuple[Restrictions, RecordedPack]
 """The stops, and what is recorded of one pack."""
 
 

@@ -32,7 +32,7 @@ INSERT INTO pack_operation ({_COLUMNS}) SELECT {_COLUMNS} FROM json_to_recordset
 """  # noqa: S608  # names of ours only
 
 
-class Entry(msgspec.Struct, frozen=True):
+class HistoryEntry(msgspec.Struct, frozen=True):
     """One question or act about one pack, and its answer."""
 
     code: str
@@ -89,7 +89,9 @@ class _Confidential(msgspec.Struct):
 _encoder = msgspec.json.Encoder()
 
 
-def keep(tx: Transaction, entries: Iterable[Entry], kind: LeafKind = LeafKind.VERDICT) -> None:
+def keep(
+    tx: Transaction, entries: Iterable[HistoryEntry], kind: LeafKind = LeafKind.VERDICT
+) -> None:
     """Write entries and their leaves, inside the act."""
     at_us = microseconds(tx.now)
     rows = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.routing import Route
 
-from verification.fmd.operation import CHANGES
+from verification.decision.act import CHANGES
 from verification.routes import (
     national,
     national_alerts,

@@ -9,7 +9,7 @@ from epcis.http_context import Problem, caller_of, store_of
 from verification.answering.answers import OperationWanted
 from verification.answering.autocommit_read import autocommit_read
 from verification.decision.restrictions import current_restrictions
-from verification.fmd.perform import Answer
+from verification.fmd.perform import OperationAnswer
 from verification.routes.counter import counter_of
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from verification.decision.act import PackRequest
     from verification.decision.restrictions import Restrictions
-    from verification.fmd.operation import PackRequest
 
 BACKGROUND_MAX = 8
 """Bulks worked off at once; more wait for their results to be asked for."""
 
 
-async def ask(request: Request, wanted: PackRequest) -> Answer:
+async def ask(request: Request, wanted: PackRequest) -> OperationAnswer:
     """Perform one operation for the caller of a request."""
     caller = caller_of(request)
     if caller.is_anonymous:
@@ -37,7 +37,7 @@ async def ask(request: Request, wanted: PackRequest) -> Answer:
     if "verify" not in caller.scopes:
         raise Problem(403, "Not allowed", f"{caller.name} does not have the scope 'verify'")
     told = await counter_of(request.app.state).ask(OperationWanted(wanted, caller))
-    return cast("Answer", told)
+    return cast("OperationAnswer", told)
 
 
 def stops_of(request: Request) -> Restrictions:

@@ -25,9 +25,10 @@ from verification.answering.answers import (
 )
 from verification.answering.autocommit_read import let_go
 from verification.answering.batch_queue import BatchQueue, TransactionWorker
-from verification.decision.verdict import Reason, Verdict
-from verification.decision.verify import is_known_product
-from verification.fmd.operation import Operation
+from verification.decision.act import PackAct
+from verification.decision.facts import is_known_product
+from verification.decision.render import FailureReason, Verdict, VrsResponse, vrs_body
+from verification.decision.words import Reason
 from verification.fmd.peer_lookup import maybe_elsewhere
 from verification.registry.history import utc_text
 from verification.routes.reply import (
@@ -45,7 +46,6 @@ from verification.settings import settings_of
 from verification.vrs.credential import HEADERS, Checked, Outcome, Policy
 from verification.vrs.partner_connections import close_lines, lines_of
 from verification.vrs.question import MalformedError, gln_of, gtin_of, parameters_of, question_of
-from verification.vrs.respond import FailureReason, Response, body_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from epcis.http_context import Clock
     from verification.vrs.question import Question
 
-_OPERATIONS = {f"/packs/{one.value}": one for one in Operation if one is not Operation.VERIFY}
+_OPERATIONS = {f"/packs/{one.value}": one for one in PackAct if one is not PackAct.VERIFY}
 LANES_POSTGRESQL = 2
 """Rounds under way at once: while one waits for the server's disk, another is worked on. SQLite
 has one writer."""
@@ -153,11 +153,11 @@ class Counter:
             )
         except (Problem, StoreAway, StoreFull):
             return Reply(503, ((b"retry-after", b"2"),))
-        if isinstance(told, Response):
+        if isinstance(told, VrsResponse):
             if told.reason is FailureReason.NO_REASON:
                 await until_veiled(begun_s)
             at = utc_text(self._clock())
-            body = body_of(told, question, self._settings.responder_gln, at)
+            body = vrs_body(told, question.corr_uuid, self._settings.responder_gln, at)
             return Reply(200, (JSON, NOT_KEPT, correlation), body)
         return Reply(404 if isinstance(told, NotOurs) else 403, (correlation,))
 

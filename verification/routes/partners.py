@@ -12,7 +12,8 @@ from fastapi.responses import Response
 
 from epcis.http_context import Caller, Problem, needs, now_of, store_of
 from verification.answering.answers import Verification
-from verification.decision.verdict import Asked, Verdict
+from verification.decision.act import Asked
+from verification.decision.render import Verdict
 from verification.returns import saleable_return
 from verification.returns.saleable_return import Returned
 from verification.routes.counter import counter_of

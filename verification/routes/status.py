@@ -13,10 +13,8 @@ import msgspec
 from verification.answering.autocommit_read import autocommit_read
 from verification.answering.batch_queue import BatchQueue
 from verification.answering.together import LookLane
-from verification.decision.recorded import look_at
-from verification.decision.verify import state_by_events
-from verification.fmd.known import known_from
-from verification.fmd.operation import Operation, PackRequest
+from verification.decision.act import PackAct, PackRequest
+from verification.decision.facts import facts_from, look_at, state_by_events
 from verification.fmd.perform import status_of
 from verification.registry.participants import who_is
 from verification.routes.reply import JSON, NOT_KEPT, Reply, bad_request, told_json
@@ -29,9 +27,9 @@ if TYPE_CHECKING:
     from epcis.database.transactions import Store
     from epcis.http_context import Caller, Clock
     from verification.answering.together import Seen
-    from verification.decision.recorded import Recorded
+    from verification.decision.act import Asked
+    from verification.decision.facts import RecordedPack
     from verification.decision.restrictions import Restrictions
-    from verification.decision.verdict import Asked
     from verification.settings import VerificationSettings
 
 LANES_POSTGRESQL = 2
@@ -71,10 +69,12 @@ class StatusQueries:
         """Let go of the lanes."""
         self._looks.close()
 
-    def _answer(self, asked: Asked, caller: Caller, stops: Restrictions, row: Recorded) -> Reply:
+    def _answer(
+        self, asked: Asked, caller: Caller, stops: Restrictions, row: RecordedPack
+    ) -> Reply:
         """The answer from what was just looked up."""
         now = self._clock()
-        if not row.is_known:
+        if not row.is_known or row.is_contradicted:
             return self._decided(asked, caller, stops, row, now).reply(asked.serial, now)
         # All that the answer depends on, but for the serial number and the time of day. The mark
         # in the row stands for all stops.
@@ -91,10 +91,10 @@ class StatusQueries:
         return around.reply(asked.serial, now)
 
     def _decided(
-        self, asked: Asked, caller: Caller, stops: Restrictions, row: Recorded, now: datetime
+        self, asked: Asked, caller: Caller, stops: Restrictions, row: RecordedPack, now: datetime
     ) -> _Around:
         request = PackRequest(
-            operation=Operation.VERIFY,
+            operation=PackAct.VERIFY,
             code=asked.gtin,
             serial=asked.serial,
             lot=asked.lot,
@@ -103,8 +103,8 @@ class StatusQueries:
         )
         who = who_is(stops, caller, self._settings)
         with autocommit_read(self._store) as snapshot:
-            known = known_from(snapshot, request, who.market, stops, row)
-        answer = status_of(request, who, known, self._settings.rule_pack, now)
+            facts = facts_from(snapshot, asked, who, stops, row)
+        answer = status_of(request, facts, self._settings.rule_pack, now)
         return _Around.of(*told_json(answer), request.serial, now)
 
 
