@@ -9,6 +9,7 @@ from verification.decision.act import CHANGES
 from verification.routes import (
     national,
     national_alerts,
+    national_peers,
     national_uploads,
     oversight,
     partners,
@@ -58,5 +59,6 @@ for interface in INTERFACES:
 router.include_router(national.router)
 router.include_router(national_uploads.router)
 router.include_router(national_alerts.router)
+router.include_router(national_peers.router)
 router.include_router(partners.router)
 router.include_router(oversight.router)

@@ -42,6 +42,7 @@ class NationalInterface:
     """The code that tells a client of the family what came of its request."""
     routes: tuple[BaseRoute, ...]
 
+
 NOT_REGISTERED = "this client is not registered as a participant: ask the operator of the system"
 
 

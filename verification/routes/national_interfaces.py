@@ -1,6 +1,6 @@
 """The table of national interfaces: routers, the reference page and tests are made from it.
 
-To add one, write its module and name it here; docs/how-to/add-a-national-interface.md has the steps.
+To add one, write its module and name it here: docs/how-to/add-a-national-interface.md.
 """
 
 from __future__ import annotations

@@ -143,6 +143,9 @@ def answer_json(answer: OperationAnswer) -> dict[str, object]:
         "state": answer.state.value if answer.state else None,
         "batchState": _BATCH_STATE.get(answer.standing or "", "Active"),
         "isIntermarket": answer.intermarket,
+        "verdict": answer.word.value,
+        "colour": answer.colour,
+        "reasons": [reason.value for reason in answer.reasons] or None,
         "warning" if answer.severity else "information": said,
     }
     if answer.alert:
@@ -287,7 +290,7 @@ INTERFACE = NationalInterface(
     path=PREFIX,
     acts=(
         (f"GET {PREFIX}/{{gs1|ppn}}/{{code}}/pack/{{serial}}", "verify"),
-        *((f'PATCH … {{"state": "{state.value}"}}', act.value) for state, act in _OF_STATE.items()),
+        *((f'PATCH … {{"state": "{act.target}"}}', act.value) for act in _OF_STATE.values()),
     ),
     code_of=lambda answer: answer.rest,
     routes=(

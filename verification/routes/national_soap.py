@@ -283,8 +283,11 @@ def _pack(answer: OperationAnswer) -> list[_Element]:
     pack.set("sn", answer.serial)
     pack.set("code", answer.code)
     pack.set("returnCode", answer.soap)
+    pack.set("verdict", answer.word.value)
+    pack.set("colour", answer.colour)
     if answer.state:
         pack.set("state", answer.state.value)
+    pack.extend(_element("Reason", reason.value) for reason in answer.reasons)
     if answer.alert:
         pack.append(_element("UniqueAlertId", answer.alert))
     if answer.cause_say:
