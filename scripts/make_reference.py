@@ -20,8 +20,8 @@ from typer.main import get_command
 from compliance.seal import Keys
 from compliance.service.app import create_app
 from compliance.service.cli import app as command_line
+from compliance.service.context import ServiceContext
 from compliance.service.migrate import open_migrated
-from compliance.service.parts import Parts, utc_now
 from compliance.service.settings import Settings
 from verification.decision.words import Result
 from verification.routes.national_interfaces import INTERFACES
@@ -115,7 +115,7 @@ def http_page() -> str:
         settings = Settings(data_dir=Path(folder))
         store = open_migrated(settings)
         keys = Keys.open(settings.keys_folder)
-        paths = create_app(Parts(settings, store, keys, utc_now)).openapi()["paths"]
+        paths = create_app(ServiceContext.of(settings, store, keys)).openapi()["paths"]
         store.close()
     for path in sorted(paths):
         for method, route in sorted(paths[path].items()):
@@ -130,8 +130,8 @@ def national_page() -> str:
     lines = [
         "# National interfaces",
         "",
-        "Clients classify by HTTP status, by the colour and by whether there is an alert id. A pack",
-        "that was verified and must not be supplied is told by its gravest reason.",
+        "Clients classify by HTTP status, by colour and by whether there is an alert id. A pack that",
+        "was verified and must not be supplied is told by its gravest reason.",
     ]
     for one in INTERFACES:
         lines += ["", f"## {one.title}", "", f"{one.about} Addresses begin with `{one.path}`.", ""]

@@ -10,8 +10,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from epcis.http_context import Caller, Problem, needs, now_of, store_of
+from verification.context import verification_settings_of
 from verification.decision.rule_pack import RulePackRefusedError, of_house
-from verification.fmd.intermarket import (
+from verification.peers.intermarket import (
     InterMarketRequest,
     NotEntitledError,
     Origin,
@@ -19,7 +20,6 @@ from verification.fmd.intermarket import (
     client_abroad,
 )
 from verification.routes.national_common import body_as, participant_of
-from verification.settings import settings_of
 
 if TYPE_CHECKING:
     from verification.decision.rule_pack import RulePack
@@ -39,7 +39,7 @@ async def intermarket(request: Request, caller: Verifier) -> Response:
 
 
 def _answered(request: Request, caller: Caller, wanted: InterMarketRequest) -> bytes:
-    store, settings = store_of(request), settings_of(request.app.state)
+    store, settings = store_of(request), verification_settings_of(request)
     with store.read() as snapshot:
         repository = participant_of(snapshot, request, caller)
     try:

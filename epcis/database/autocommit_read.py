@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 import psycopg
 
@@ -20,24 +19,26 @@ if TYPE_CHECKING:
 
     from epcis.database.transactions import Store
 
-_held: WeakKeyDictionary[Store, list[Snapshot]] = WeakKeyDictionary()
-"""Views that wait for their next use, by store; a used one goes back, so threads never share."""
+
+class _IdleSnapshots(list[Snapshot]):
+    """Snapshots that wait for their next use; a used one goes back, so threads never share."""
 
 
 class autocommit_read:  # noqa: N801  # read as a function; a class because a generator costs twice as much
-    """A view for a few statements of the driver; raises `StoreAway` where there is no database."""
+    """A snapshot for a few statements of the driver; raises `StoreAway` without a database."""
 
-    __slots__ = ("_store", "_view")
+    __slots__ = ("_idle", "_snapshot", "_store")
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._idle = store.companion(_IdleSnapshots)
 
     def __enter__(self) -> Snapshot:
         try:
-            self._view = _held[self._store].pop()
-        except (KeyError, IndexError):  # none waits; another thread may have taken the last one
-            self._view = Snapshot(_connect(self._store))
-        return self._view
+            self._snapshot = self._idle.pop()
+        except IndexError:  # none waits, or another thread has just taken the last one
+            self._snapshot = Snapshot(_connect(self._store))
+        return self._snapshot
 
     def __exit__(
         self,
@@ -45,26 +46,27 @@ class autocommit_read:  # noqa: N801  # read as a function; a class because a ge
         fault: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        view = self._view
+        snapshot = self._snapshot
         if fault is None:
-            if view.is_sqlite and view.driver.in_transaction:
-                view.connection.rollback()
-            _held.setdefault(self._store, []).append(view)
+            if snapshot.is_sqlite and snapshot.driver.in_transaction:
+                snapshot.connection.rollback()
+            self._idle.append(snapshot)
             return
-        close_for_good(view.connection)
+        close_for_good(snapshot.connection)
         if isinstance(fault, psycopg.Error | sqlite3.Error):
             raise StoreAway("the database does not answer") from fault
 
 
-def let_go(store: Store) -> None:
-    """Close the views that wait for a store's next look; before the store itself is closed."""
-    for view in _held.pop(store, []):
-        close_for_good(view.connection)
+def close_idle_snapshots(store: Store) -> None:
+    """Close the snapshots that wait for the next look; before the store itself is closed."""
+    idle = store.companion(_IdleSnapshots)
+    while idle:
+        close_for_good(idle.pop().connection)
 
 
 def _connect(store: Store) -> Connection:
-    line = store.line()
-    if line is None:
+    connection = store.line()
+    if connection is None:
         return store.engine.connect()
     # One round trip for each statement, instead of three.
-    return line.execution_options(isolation_level="AUTOCOMMIT")
+    return connection.execution_options(isolation_level="AUTOCOMMIT")

@@ -17,13 +17,13 @@ import msgspec
 
 from verification.decision.act import PackAct
 from verification.decision.words import Result
-from verification.fmd.intermarket import InterMarketRequest
 from verification.fmd.perform import OperationAnswer
+from verification.peers.intermarket import InterMarketRequest
 from verification.vrs.circuit_breaker import Breaker
 
 if TYPE_CHECKING:
     from verification.decision.act import PackRequest
-    from verification.fmd.intermarket import Origin
+    from verification.peers.intermarket import Origin
 
 BUDGET_S = 0.9
 """National system, hub and the other national system, 300 ms each."""

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from verification.answering.answers import HeardFromPeer, OperationWanted, Verification
-from verification.answering.autocommit_read import autocommit_read
+from epcis.database.autocommit_read import autocommit_read
 from verification.decision.act import (
     CHANGES,
     TAKING_OUT,
@@ -26,20 +25,21 @@ from verification.decision.render import Verdict
 from verification.decision.restrictions import current_restrictions
 from verification.decision.sentences import SAY, SAY_RESULT
 from verification.decision.words import WEIGHT, LotState, ProductState, Reason, Result
-from verification.fmd.intermarket import origin_of
-from verification.fmd.peers import PeerFound
 from verification.fmd.perform import OperationAnswer, is_answered, query
 from verification.fmd.result import SPELLINGS, rest_code, soap_code
+from verification.messages.wanted import HeardFromPeer, OperationWanted, Verification
+from verification.peers.intermarket import origin_of
+from verification.peers.peers import PeerFound
 from verification.registry.participants import who_is
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from epcis.database.transactions import Store
-    from verification.answering.answers import Wanted
     from verification.decision.act import Who
     from verification.decision.restrictions import Restrictions
-    from verification.fmd.peers import PeerAnswer, Peers
+    from verification.messages.wanted import Wanted
+    from verification.peers.peers import PeerAnswer, Peers
     from verification.settings import VerificationSettings
 
 _PERHAPS = frozenset({Result.PRODUCT_UNKNOWN, Result.SERIAL_UNKNOWN, Result.LOT_AND_SERIAL_UNKNOWN})
