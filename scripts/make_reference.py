@@ -130,8 +130,8 @@ def national_page() -> str:
     lines = [
         "# National interfaces",
         "",
-        "Clients classify by HTTP status, by colour and by whether there is an alert id. A pack that",
-        "was verified and must not be supplied is told by its gravest reason.",
+        "Clients classify by HTTP status, by colour and by whether there is an alert id. A pack",
+        "that was verified and must not be supplied is told by its gravest reason.",
     ]
     for one in INTERFACES:
         lines += ["", f"## {one.title}", "", f"{one.about} Addresses begin with `{one.path}`.", ""]
