@@ -10,18 +10,17 @@ import msgspec
 from epcis.database.transactions import StoreAway, StoreFull
 from epcis.http_context import Problem, problem_response
 from schemas.finding import Finding, Severity, Where
-from verification.decision.verdict import Verdict
-from verification.fmd.perform import Answer
+from verification.decision.render import Verdict
+from verification.fmd.perform import OperationAnswer
 
 if TYPE_CHECKING:
     from starlette.types import Send
 
-    from verification.decision.verdict import Word
+    from verification.decision.words import Word
     from verification.messages.wanted import Told
 
 JSON = (b"content-type", b"application/json")
 NOT_KEPT = (b"cache-control", b"private, no-cache")
-_COLOURS = ("green", "amber", "amber", "red")
 _encoder = msgspec.json.Encoder()
 
 
@@ -74,9 +73,9 @@ def told_json(told: Told) -> tuple[int, bytes]:
     """Status and body of an answer to `/packs/…`; `Problem` 429 where the budget is spent."""
     if isinstance(told, Verdict):
         return 200, _encoder.encode(told.as_dict())
-    if isinstance(told, Answer):
+    if isinstance(told, OperationAnswer):
         # Written as it is but for its beginning: made a dictionary first, it would cost twice.
-        return told.http, _head(told.word, told.severity) + _encoder.encode(told)[1:]
+        return told.http, _head(told.word, told.severity, told.colour) + _encoder.encode(told)[1:]
     raise Problem(
         429,
         "Too many unknown serial numbers",
@@ -87,9 +86,9 @@ def told_json(told: Told) -> tuple[int, bytes]:
 
 
 @cache
-def _head(word: Word, severity: int) -> bytes:
+def _head(word: Word, severity: int, colour: str) -> bytes:
     """How the JSON of an operation's answer begins."""
-    said = {"verdict": word.value, "colour": _COLOURS[severity], "severity": severity}
+    said = {"verdict": word.value, "colour": colour, "severity": severity}
     return msgspec.json.encode(said)[:-1] + b","
 
 
