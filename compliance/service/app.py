@@ -28,7 +28,7 @@ from epcis.routes.described import REFUSED, path_described
 from epcis.routes.problems import answer_anywhere
 from schemas.finding import Finding, Severity, Where
 from verification.image.limits import Limits
-from verification.image.pool import PicturePool
+from verification.image.reader import PictureReader
 from verification.routes import FastLane, close_counter
 from verification.routes.described import hot_paths, hot_schemas
 
@@ -66,7 +66,7 @@ def create_app(parts: Parts) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         stop = asyncio.Event()
-        with PicturePool(limits=_picture_limits(parts.settings)) as reader:
+        with PictureReader(limits=_picture_limits(parts.settings)) as reader:
             app.state.picture_reader = reader
             async with background_work(parts, stop, app.state.registry):
                 yield

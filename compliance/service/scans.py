@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from compliance.service.settings import Settings
     from epcis.database.transactions import Snapshot, Store
     from schemas.gs1.reading import Reading
-    from verification.image.pool import PicturePool
+    from verification.image.reader import PictureReader
 
 LAYOUT_COOKIE = "packtrail_layout"
 """Where a browser keeps what its workstation's calibration gave."""
@@ -60,7 +60,7 @@ async def scan_picture(app: FastAPI, data: bytes, name: str | None) -> Scan:
             "Picture too large",
             f"the picture has {len(data)} bytes, at most {settings.picture_bytes_max} are taken",
         )
-    reader: PicturePool = app.state.picture_reader
+    reader: PictureReader = app.state.picture_reader
     found = await run_in_threadpool(reader.read, data, timeout_s=settings.picture_timeout_s)
     return Scan(
         readings=tuple(symbol.reading for symbol in found.symbols),
