@@ -65,8 +65,6 @@ SMALL_PAGE_FILTERS = (
     Filter("enlarged", enlarged, 2.0),
     Filter("enlarged, even light", enlarged_even_light, 2.0, for_bars=False),
 )
-CROWD_FILTERS = SMALL_PAGE_FILTERS[:2]
-"""For a whole crowded page, of which a part was read: light and ink differ from code to code."""
 LARGE_PAGE_FILTERS = (
     Filter("reduced to a quarter", reduced(4), 0.25),
     Filter("reduced to a half", reduced(2), 0.5),

@@ -20,7 +20,7 @@ from verification.image.decoder import (
     name_of,
 )
 from verification.image.dmtx import read_with_libdmtx
-from verification.image.filters import CROWD_FILTERS, SMALL_PAGE_FILTERS, Filter, filters_for
+from verification.image.filters import SMALL_PAGE_FILTERS, Filter, filters_for
 from verification.image.grid import read_grid
 from verification.image.lattice import lattice_hypotheses
 from verification.image.locate import (
@@ -139,31 +139,10 @@ def overlooked(sheet: Sheet, found: list[Mark], limits: Limits, budget: Budget) 
     """Symbols at spots that look like those found."""
     marks: list[Mark] = []
     likely = spots(sheet.grey, found)
-    if likely and len(found) > 1:
-        marks += beside(sheet, found)
-        likely = spots(sheet.grey, found + marks)
     kinds = kinds_of(found) if likely else []
     for number, spot in enumerate(budget.while_left(likely)):
         deep = len(found) > 1 and spot.likely and number < limits.spots_repaired_max
         marks += cut_out(sheet, spot.box, deep=deep, limits=limits, kinds=kinds, budget=budget)
-    return marks
-
-
-def beside(sheet: Sheet, found: list[Mark]) -> list[Mark]:
-    """Codes that a filter over the whole page shows beside those found."""
-    marks: list[Mark] = []
-    for step in CROWD_FILTERS:
-        seen = decode(
-            step.apply(sheet.grey),
-            stage="filter",
-            page=sheet.page,
-            scale=step.scale,
-            formats=DATA_MATRIX,
-        )
-        for mark in seen:
-            place = corners_of(mark.position)
-            if not any(covers(other, place) for other in (*found, *marks)):
-                marks.append(mark)
     return marks
 
 
