@@ -71,7 +71,7 @@ class PictureReader:
         idle_kept: int = IDLE_KEPT,
     ) -> None:
         self._limits = limits or Limits()
-        self._nursery = _Nursery(memory_bytes_max)
+        self._fork_server = _ForkServer(memory_bytes_max)
         self._free = threading.Semaphore(workers_max)
         self._lock = threading.Lock()
         self._idle: list[_Worker] = []
@@ -116,7 +116,7 @@ class PictureReader:
             waiting, self._idle = self._idle, []
         for worker in waiting:
             worker.end()
-        self._nursery.end()
+        self._fork_server.end()
 
     @property
     def idle_count(self) -> int:
@@ -129,7 +129,7 @@ class PictureReader:
         if worker is not None and worker.has_ended:
             worker.end()
             worker = None
-        worker = worker or self._nursery.worker(until)
+        worker = worker or self._fork_server.worker(until)
         keep = False
         try:
             answer = worker.ask(data, self._limits, until)
@@ -143,7 +143,7 @@ class PictureReader:
         return answer
 
 
-class _Nursery:
+class _ForkServer:
     """The process whose children are the workers; it starts with the first of them."""
 
     def __init__(self, memory_bytes_max: int) -> None:

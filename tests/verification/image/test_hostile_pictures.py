@@ -156,8 +156,8 @@ class TestInAProcessOfItsOwn:
     def test_the_process_of_the_workers_that_is_killed_is_replaced(self, pack_picture):
         with PictureReader(idle_kept=0) as reader:
             reader.read(pack_picture)
-            reader._nursery.process.kill()
-            reader._nursery.process.wait()
+            reader._fork_server.process.kill()
+            reader._fork_server.process.wait()
             assert len(reader.read(pack_picture).symbols) == 1
 
     @pytest.mark.parametrize(
@@ -173,11 +173,11 @@ class TestInAProcessOfItsOwn:
             f"{act}\nos.read(link, 8)"
         )
         with PictureReader() as reader:
-            right = reader._nursery.program
-            reader._nursery.program = [sys.executable, "-c", failing]
+            right = reader._fork_server.program
+            reader._fork_server.program = [sys.executable, "-c", failing]
             assert _codes(reader.read(pack_picture)) == {"image.unreadable"}
-            reader._nursery.end()
-            reader._nursery.program = right
+            reader._fork_server.end()
+            reader._fork_server.program = right
             assert len(reader.read(pack_picture).symbols) == 1
 
     @pytest.mark.skipif(sys.platform == "darwin", reason="macOS keeps no ceiling on address space")
@@ -191,4 +191,4 @@ class TestInAProcessOfItsOwn:
     def test_a_file_beyond_the_limit_never_reaches_the_worker(self, pack_picture):
         with PictureReader(limits=Limits(size_bytes_max=10)) as reader:
             assert _codes(reader.read(pack_picture)) == {"image.too-large"}
-            assert reader._nursery.process is None
+            assert reader._fork_server.process is None
