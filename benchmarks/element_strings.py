@@ -6,18 +6,14 @@ fresh serials always. Both sides get the same texts, prefix and separators inclu
 Then labels of packs and cases without separators, and codes scanned twice: what is read must be
 right or say that it is ambiguous.
 
-    python benchmarks/element_strings.py [--texts 4000]
+    python -m benchmarks.element_strings [--texts 4000]
 """
 
 from __future__ import annotations
 
 import argparse
 import random
-import sys
 import time
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from schemas.gs1 import element_string
 from schemas.gs1.content_rules import check_digit

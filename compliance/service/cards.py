@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from markupsafe import Markup
 
 from compliance.partners.names import product_name
-from compliance.recall.recall import Notified, Recall, open_recall_of, reach
+from compliance.recall.recall import LotRecall, Notified, open_recall_of, reach
 from compliance.reports.custody_line import Stop, custody_svg
 from epcis.store.masterdata import names_of
 from epcis.trace import trace
-from verification.answering.answers import Verification, verify_for
-from verification.decision.verdict import Asked
+from verification.answering.answers import verify_for
+from verification.decision.act import Asked
+from verification.messages.wanted import Verification
 from verification.scan import is_ambiguous
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from epcis.trace import Story
     from schemas.finding import Finding
     from schemas.gs1.reading import Reading
-    from verification.decision.verdict import Verdict
+    from verification.decision.render import Verdict
     from verification.settings import VerificationSettings
 
 PACKS_PER_SCAN_MAX = 50
@@ -69,7 +70,7 @@ class Reach:
 
     packs: int
     holders: tuple[Notified, ...]
-    recall: Recall | None
+    recall: LotRecall | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class Card:
     custody: Markup = Markup()  # noqa: RUF009  # an empty text cannot be changed
     reach: Reach | None = None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The card for programs: `/01/{gtin}/21/{serial}.json`."""
         return {
             "verdict": self.word,
@@ -110,7 +111,7 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ScanCards:
     """The cards of one scan and what is to be said beside them."""
 
     cards: tuple[Card, ...]
@@ -119,7 +120,7 @@ class Answer:
 
 def cards_of_scan(
     store: Store, scan: Scan, *, now: datetime, caller: Caller, practice: VerificationSettings
-) -> Answer:
+) -> ScanCards:
     """A card for each pack in the scan; a code that is no pack gives findings only."""
     cards: list[Card] = []
     findings = list(_shown(scan.findings))
@@ -135,7 +136,7 @@ def cards_of_scan(
             cards.append(_without_serial(reading))
         else:
             findings += _shown(reading.findings)
-    return Answer(tuple(cards), tuple(findings))
+    return ScanCards(tuple(cards), tuple(findings))
 
 
 def card_of_pack(

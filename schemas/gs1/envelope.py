@@ -38,7 +38,7 @@ SEVERAL_ALLOWED: Final = frozenset({"8P"})
 _TEXT_LENGTH_MAX: Final = {"1T": 20, "S": 20}
 
 
-class Message(msgspec.Struct, frozen=True):
+class EnvelopeMessage(msgspec.Struct, frozen=True):
     """The content of an envelope."""
 
     format: str
@@ -67,7 +67,7 @@ def write(parts: Iterable[str]) -> str:
     return f"[)>{RS}06" + "".join(GS + part for part in parts) + RS + EOT
 
 
-def parse(text: str, today: date | None = None) -> Message:
+def parse(text: str, today: date | None = None) -> EnvelopeMessage:
     r"""Open an envelope that `is_envelope`; control pictures are taken for controls.
 
     The PPN (9N) names the product where there is one; a GTIN (8P) may stand beside it for each
@@ -87,14 +87,14 @@ def parse(text: str, today: date | None = None) -> Message:
         findings.append(_no_trailer(len(text)))
     kind, data = body[:2], body[2:].removeprefix(GS)
     if kind == "05":
-        return Message("05", data, {}, tuple(findings))
+        return EnvelopeMessage("05", data, {}, tuple(findings))
     if kind != "06":
-        return Message(kind, data, {}, (*findings, _unknown_format(kind)))
+        return EnvelopeMessage(kind, data, {}, (*findings, _unknown_format(kind)))
     parts = _Parts(findings)
     parts.read(data, plain.index(data, 3 + len(kind)) if data else len(plain))
     gtin = _product(parts)
     expiry = _expiry(parts, today)
-    return Message("06", data, parts.elements, tuple(findings), gtin, expiry)
+    return EnvelopeMessage("06", data, parts.elements, tuple(findings), gtin, expiry)
 
 
 class _Parts:
