@@ -26,6 +26,7 @@ _STANDARD: Final = re.compile(
     r"https?://(?:www\.)?(?:ref\.gs1\.org/(?:standards|docs)/epcis|gs1\.github\.io/EPCIS)/"
     r"(?:2\.\d+(?:\.\d+)?/)?epcis-context(?:-simple)?\.jsonld"
 )
+_TIDY: Final = {f"{CBV_MDA}:": CBV_MDA, f"{CBV_MDA}::": f"{CBV_MDA}:", f"{XSD}#": XSD}
 _IRI: Final = re.compile(r"(?s)(.*[#/:])([^#/:]+)")
 
 
@@ -44,7 +45,7 @@ def tidy_namespace(namespace: str) -> str:
     >>> tidy_namespace("urn:epcglobal:cbv:mda:")
     'urn:epcglobal:cbv:mda'
     """
-    return {f"{CBV_MDA}:": CBV_MDA, f"{XSD}#": XSD}.get(namespace, namespace)
+    return _TIDY.get(namespace, namespace)
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from epcis.codec.namespaces import CBV_MDA, OF_EPCIS, OWN, STANDARD_PREFIXES, XS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_AS_IRI = {CBV_MDA: f"{CBV_MDA}:", f"{CBV_MDA}:": f"{CBV_MDA}::", XSD: f"{XSD}#"}
 _STANDARD = {namespace: prefix for prefix, namespace in STANDARD_PREFIXES.items()}
 
 
@@ -83,7 +84,9 @@ class Prefixes:
 def as_iri(namespace: str) -> str:
     """The namespace as a JSON-LD context writes it.
 
-    >>> as_iri("urn:epcglobal:cbv:mda")
-    'urn:epcglobal:cbv:mda:'
+    One that XML wrote with the colon that JSON-LD adds gets a second one: it is another namespace.
+
+    >>> as_iri("urn:epcglobal:cbv:mda"), as_iri("urn:epcglobal:cbv:mda:")
+    ('urn:epcglobal:cbv:mda:', 'urn:epcglobal:cbv:mda::')
     """
-    return {CBV_MDA: f"{CBV_MDA}:", XSD: f"{XSD}#"}.get(namespace, namespace)
+    return _AS_IRI.get(namespace, namespace)
