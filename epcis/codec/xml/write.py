@@ -133,9 +133,10 @@ class XmlWriter:
                 foreign.append(node)
         is_2_0 = self._version == "2.0"
         homeless = [node for node in foreign if is_2_0 and node.namespace]
+        housed = [node for node in foreign if not (is_2_0 and node.namespace)]
         masterdata = header.master_data if header.kind == "document" else ()
         parts += self._header_extension(masterdata, extension, homeless)
-        parts += "".join(self._scope.node(node) for node in foreign if node not in homeless)
+        parts += "".join(map(self._scope.node, housed))
         if not parts and not attributes:
             return ""
         if sbdh is None and not is_2_0:
