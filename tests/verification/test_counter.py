@@ -8,10 +8,10 @@ import pytest
 
 from epcis.http_context import Caller
 from verification.alerts.alert import alerts
-from verification.decision.verdict import LotState
-from verification.fmd.operation import CHANGES, Role, Who
+from verification.decision.act import CHANGES, ParticipantRole, Who
+from verification.decision.rule_pack import shipped
+from verification.decision.words import LotState
 from verification.fmd.perform import replay
-from verification.fmd.rulepack import shipped
 from verification.registry.history import history
 from verification.registry.pack_registry import set_lot_state
 from verification.registry.participants import register
@@ -136,7 +136,9 @@ def test_roles_decide_who_may_export(client, packs, clock):
     refused = client.post("/packs/export", json=PACK)
     assert (refused.status_code, refused.json()["soap"]) == (403, "NMVS_FE_BR_01")
     with packs.write(clock.now) as tx:
-        who = Who(client="till-1", role=Role.WHOLESALER, location="W1", authorisation="W")
+        who = Who(
+            client="till-1", role=ParticipantRole.WHOLESALER, location="W1", authorisation="W"
+        )
         register(tx, who, by="admin")
     assert client.post("/packs/export", json=PACK).json()["state"] == "Exported"
     assert client.post("/packs/verify", json=PACK).json()["reason"] == "exported"
@@ -234,9 +236,3 @@ def test_every_hot_route_is_described_for_the_openapi_document():
     assert {f"/packs/{one.value}" for one in CHANGES} <= set(paths)
     asked = paths["/verify/gtin/{gtin}/lot/{lot}/ser/{serial}"]["get"]["parameters"]
     assert {"exp", "reqGLN", "corrUUID", "linkType"} <= {one["name"] for one in asked}
-
-
-def test_without_a_fast_lane_the_same_routes_answer(packs, clock, holder, make_app, make_client):
-    client = make_client(make_app(packs, clock, holder, fast=False))
-    assert client.post("/packs/supply", json=PACK).json()["state"] == "Supplied"
-    assert client.post("/packs/supply", json={}).status_code == 422

@@ -1,92 +1,91 @@
-"""Answer what was asked in one round: verdicts, pack operations, partners' questions; one act."""
+"""Answers what was asked at the same time: verdicts, pack operations, partners' questions.
+
+Requests that wait together are answered in one transaction.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from verification.alerts.alert import raise_alert
 from verification.alerts.guessing import Budget, Guesser, veiled
-from verification.alerts.suspicion import NOT_AUTHENTIC, suspicion_of
-from verification.decision.restrictions import current_restrictions
-from verification.decision.verdict import Asked, Verdict, verdict
-from verification.decision.verify import entry_of, facts_of
-from verification.fmd.cause import Hint
-from verification.fmd.operation import Operation
-from verification.fmd.perform import Answer, perform
+from verification.alerts.suspicion import suspicion_of
+from verification.answering.batch_queue import BatchQueue, TransactionWorker
+from verification.decision.act import TO_LOOK_UP, TO_VERIFY, Asked, ParticipantRole
+from verification.decision.decide import decide
+from verification.decision.facts import facts_from, look
+from verification.decision.render import Verdict, VrsResponse, respond
+from verification.fmd.cause import Cause, Hint
+from verification.fmd.perform import OperationAnswer, perform, remember
+from verification.messages.wanted import (
+    BudgetSpent,
+    HeardFromPeer,
+    NotOurs,
+    OperationWanted,
+    PartnerQuestion,
+    Told,
+    Verification,
+    Wanted,
+)
+from verification.peers.peer_lookup import maybe_elsewhere
 from verification.registry import history
 from verification.registry.participants import place_of, who_is
-from verification.vrs.respond import Response, respond
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
-    from epcis.database.transactions import Transaction
-    from epcis.http_context import Caller
+    from epcis.database.transactions import Store, Transaction
+    from epcis.http_context import Caller, Clock
+    from verification.decision.act import Who
+    from verification.decision.facts import Facts
     from verification.decision.restrictions import Restrictions
-    from verification.decision.verdict import Facts
-    from verification.fmd.operation import PackRequest
+    from verification.peers.partner_connections import PartnerConnections
     from verification.settings import VerificationSettings
-    from verification.vrs.question import Question
 
 _OWNER = "SELECT owner FROM product WHERE code = ?"
 _OWNER_POSTGRESQL = _OWNER.replace("?", "%s")
 
 
-class Verification(msgspec.Struct, frozen=True):
-    """A pack to be verified for a caller."""
-
-    asked: Asked
-    caller: Caller
-    manual: bool = False
-    """Typed by hand, not scanned."""
-    alerting: bool = True
-    """False: the pack is not at hand, or is asked about for another reason than to supply it."""
-    as_of: datetime | None = None
-    """The moment to judge by, where it is not the act's own: records never go back in time."""
+WORKERS_POSTGRESQL = 2
+"""Batches under way at once: while one waits for the server's disk, another is worked on. SQLite
+has one writer."""
 
 
-class OperationWanted(msgspec.Struct, frozen=True):
-    """A pack operation that a caller wants."""
+class Answering:
+    """Answers all questions about packs in one application; belongs to one event loop."""
 
-    request: PackRequest
-    caller: Caller
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        settings: VerificationSettings,
+        connections: PartnerConnections,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._settings = settings
+        self._connections = connections
+        workers = 1 if store.is_sqlite else WORKERS_POSTGRESQL
+        self._batches: BatchQueue[Wanted, Told] = BatchQueue(
+            [TransactionWorker(store, clock, self._work) for _ in range(workers)],
+            waiting_max=settings.waiting_max,
+        )
 
+    async def ask(self, wanted: Wanted) -> Told:
+        """The answer to one request, once it is durable; peers are asked for an unknown pack."""
+        if self._settings.peers:
+            peers, now = self._connections.peers, self._clock()
+            wanted = await maybe_elsewhere(wanted, peers, self._store, self._settings, now)
+        return await self._batches.ask(wanted)
 
-class PartnerQuestion(msgspec.Struct, frozen=True):
-    """A trading partner's verification question."""
+    def close(self) -> None:
+        """Finish the batches under way; whoever asks later is answered again."""
+        self._batches.close()
 
-    question: Question
-    caller: Caller
-    credential: str = "not_checked"
-    """What was found out about the requester's credential."""
-
-
-class HeardFromPeer(msgspec.Struct, frozen=True):
-    """An operation on a pack that another repository answered for; it is only kept here."""
-
-    request: PackRequest
-    caller: Caller
-    answer: Answer
-    verdict: Verdict | None = None
-    """The answer in the words of a verification, where that was asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetSpent:
-    """No answer: the caller has guessed too often today and must prove who it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class NotOurs:
-    """No answer: this product is not answered for here."""
-
-
-Wanted = Verification | OperationWanted | PartnerQuestion | HeardFromPeer
-Told = Verdict | Answer | Response | BudgetSpent | NotOurs
+    def _work(self, tx: Transaction, batch: list[Wanted]) -> list[Told]:
+        return answer_round(tx, batch, self._settings)
 
 
 def answer_round(
@@ -110,16 +109,26 @@ class _Round:
         self._tx = tx
         self._round = round_
         self._settings = settings
-        self._entries: list[history.Entry] = []
+        self._rules = settings.rule_pack
+        self._entries: list[history.HistoryEntry] = []
         self._owners: dict[str, str | None] = {}
         questions = [one for one in round_ if isinstance(one, Verification | PartnerQuestion)]
-        asked = [(_asked(one), self._market_of(one)) for one in questions]
-        self._stops, self._facts = facts_of(tx, asked)
+        asked = [_asked(one) for one in questions]
+        self._stops, rows = look(tx, [(one.gtin, one.serial) for one in asked])
+        self._facts = [
+            facts_from(tx, one, self._anybody(question.caller), self._stops, row)
+            for one, question, row in zip(asked, questions, rows, strict=True)
+        ]
         self._budget = Budget(
             tx,
             (_guesser(one) for one in questions if not _is_own(one)),
             answers_max=settings.unknown_answers_a_day,
         )
+
+    def _anybody(self, caller: Caller) -> Who:
+        """The caller as one who may ask: a verdict does not hang on who scanned the pack."""
+        who = who_is(self._stops, caller, self._settings)
+        return msgspec.structs.replace(who, role=ParticipantRole.PHARMACY)
 
     def told(self) -> list[Told]:
         """Answers in the order of the requests; kept where they are of that kind."""
@@ -145,9 +154,6 @@ class _Round:
         self._keep()
         return answer
 
-    def _market_of(self, wanted: Verification | PartnerQuestion) -> str:
-        return self._settings.market if isinstance(wanted, Verification) else ""
-
     def _answer(self, wanted: Verification | PartnerQuestion, facts: Facts) -> Told:
         if not self._is_within_budget(wanted, facts) and not _is_own(wanted):
             return BudgetSpent()
@@ -164,40 +170,45 @@ class _Round:
 
     def _verify(self, wanted: Verification, facts: Facts) -> Verdict:
         tx = self._tx
-        answer = verdict(facts, wanted.as_of or tx.now)
-        if answer.reason in NOT_AUTHENTIC and wanted.alerting:
-            answer = _with_alert(tx, answer, wanted, self._settings)
+        wish = TO_VERIFY if wanted.alerting else TO_LOOK_UP
+        judgement = decide(facts, wish, self._rules, wanted.as_of or tx.now)
+        answer = Verdict.of(judgement, facts)
+        if judgement.alert:
+            raised = suspicion_of(tx, facts, judgement, manual=wanted.manual)
+            answer = msgspec.structs.replace(answer, alert=raised.alert, cause=raised.hint.say)
         if not self._owns(wanted.caller, facts.asked.gtin):
             answer = veiled(answer)
         place = place_of(self._stops, wanted.caller)
-        self._entries.append(entry_of(answer, wanted.caller.name, place))
+        self._entries.append(verdict_entry(answer, wanted.caller.name, place))
         return answer
 
-    def _respond(self, wanted: PartnerQuestion, facts: Facts) -> Response | NotOurs:
-        question = wanted.question
+    def _respond(self, wanted: PartnerQuestion, facts: Facts) -> VrsResponse | NotOurs:
         if not facts.product_known:
             return NotOurs()
-        response = respond(question, facts, self._tx.now, policy=self._settings.vrs_policy)
-        self._entries.append(_entry(wanted, response))
+        judgement = decide(facts, TO_LOOK_UP, self._rules, self._tx.now)
+        response = respond(judgement, facts, self._settings.vrs_policy)
+        self._entries.append(_vrs_entry(wanted, response))
         return response
 
     def _hear(self, wanted: HeardFromPeer) -> Told:
-        heard = _with_peers_alert(self._tx, wanted, self._settings)
-        self._entries.append(_peer_entry(self._stops, heard))
-        return heard.verdict or heard.answer
+        who = who_is(self._stops, wanted.caller, self._settings)
+        _keep_peers_alert(self._tx, wanted, who)
+        remember(self._tx, wanted.request, who, wanted.answer)
+        self._entries.append(_peer_entry(self._stops, wanted))
+        return wanted.verdict or wanted.answer
 
     def _keep(self) -> None:
         if self._entries:
             history.keep(self._tx, self._entries)
 
-    def _operate(self) -> list[Answer]:
+    def _operate(self) -> list[OperationAnswer]:
         operations = [one for one in self._round if isinstance(one, OperationWanted)]
         if not operations:
             return []
         requests = [
             (one.request, who_is(self._stops, one.caller, self._settings)) for one in operations
         ]
-        return perform(self._tx, requests, self._settings.rule_pack)
+        return perform(self._tx, requests, self._rules)
 
     def _owns(self, caller: Caller, gtin: str) -> bool:
         """Whether a caller may learn what is recorded: the house itself, or the product's owner."""
@@ -232,18 +243,33 @@ def _guesser(wanted: Verification | PartnerQuestion) -> Guesser:
     return Guesser(f"{caller.name} {question.requester}", question.gtin, caller.client)
 
 
-def _with_alert(
-    tx: Transaction, answer: Verdict, wanted: Verification, settings: VerificationSettings
-) -> Verdict:
-    """The verdict with the alert that the rule pack wants for it, if any."""
-    who = who_is(current_restrictions(tx), wanted.caller, settings)
-    raised = suspicion_of(tx, wanted.asked, who, settings.rule_pack, manual=wanted.manual)
-    if raised is None:
-        return answer
-    return msgspec.structs.replace(answer, alert=raised.alert, cause=raised.hint.say)
+def verdict_entry(answer: Verdict, client: str, location: str) -> history.HistoryEntry:
+    """What is kept of a verdict given to a client at a place."""
+    asked = answer.facts.asked
+    record = msgspec.json.encode(
+        {
+            "verdict": answer.word,
+            "reason": answer.reason,
+            "gtin": asked.gtin,
+            "serial": asked.serial,
+            "lot": asked.lot,
+            "expiry": asked.expiry,
+            "client": client,
+        }
+    )
+    return history.HistoryEntry(
+        asked.gtin,
+        asked.serial,
+        "verify",
+        answer.reason.value,
+        client,
+        location,
+        record,
+        alert=answer.alert,
+    )
 
 
-def _entry(wanted: PartnerQuestion, response: Response) -> history.Entry:
+def _vrs_entry(wanted: PartnerQuestion, response: VrsResponse) -> history.HistoryEntry:
     question = wanted.question
     result = response.reason or (response.info or "verified")
     record = msgspec.json.encode(
@@ -268,7 +294,7 @@ def _entry(wanted: PartnerQuestion, response: Response) -> history.Entry:
             "credential": wanted.credential,
         }
     )
-    return history.Entry(
+    return history.HistoryEntry(
         question.gtin,
         question.serial,
         "vrs",
@@ -280,26 +306,26 @@ def _entry(wanted: PartnerQuestion, response: Response) -> history.Entry:
     )
 
 
-def _with_peers_alert(
-    tx: Transaction, wanted: HeardFromPeer, settings: VerificationSettings
-) -> HeardFromPeer:
-    """The alert for a pack that a peer does not confirm: we asked there without raising one."""
-    request, answer = wanted.request, wanted.answer
-    asked = request.operation is Operation.VERIFY and request.alerting
-    if not asked or not settings.rule_pack.alerts_on(answer.result, intermarket=True):
-        return wanted
-    who = who_is(current_restrictions(tx), wanted.caller, settings)
-    raised = raise_alert(
-        tx, request, who, result=answer.result, hub=answer.hub, hint=Hint(), late=False
+def _keep_peers_alert(tx: Transaction, wanted: HeardFromPeer, who: Who) -> None:
+    """Keep the alert that a peer raised for our client, under the same id."""
+    answer = wanted.answer
+    if answer.alert is None:
+        return
+    raise_alert(
+        tx,
+        wanted.request,
+        who,
+        result=answer.result.value,
+        hub=answer.hub,
+        hint=Hint(Cause(answer.cause), "medium" if answer.cause else ""),
+        late=False,
+        known_as=answer.alert,
     )
-    told = wanted.verdict and msgspec.structs.replace(wanted.verdict, alert=raised)
-    answer = msgspec.structs.replace(answer, alert=raised)
-    return msgspec.structs.replace(wanted, answer=answer, verdict=told)
 
 
-def _peer_entry(stops: Restrictions, wanted: HeardFromPeer) -> history.Entry:
+def _peer_entry(stops: Restrictions, wanted: HeardFromPeer) -> history.HistoryEntry:
     request, answer = wanted.request, wanted.answer
-    return history.Entry(
+    return history.HistoryEntry(
         request.code,
         request.serial,
         request.operation.value,

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from verification.fmd.result import Result
+from verification.decision.words import PackState, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from verification.fmd.operation import Known, PackRequest, Who
+    from verification.decision.act import PackRequest, Who
+    from verification.decision.facts import Facts
 
 
 class Cause(StrEnum):
@@ -30,6 +31,7 @@ class Cause(StrEnum):
     LOOK_ALIKE = "look-alike"
     LATE_UPLOAD = "late-upload"
     OWN_DOUBLE_SCAN = "own-double-scan"
+    UPSTREAM = "decommissioned-upstream"
     CLONE = "clone"
     NONE = ""
 
@@ -56,6 +58,7 @@ _SAY = {
     Cause.LOOK_ALIKE: "Letters and digits that look alike were mixed up: compare with the print.",
     Cause.LATE_UPLOAD: "The manufacturer's data of this lot may not have arrived: tell them.",
     Cause.OWN_DOUBLE_SCAN: "This pack was taken out of use at your own premises before.",
+    Cause.UPSTREAM: "Somebody before you took this pack out of use: ask your supplier who did.",
     Cause.CLONE: "The same identity was used at other premises: keep the pack and report it.",
 }
 
@@ -118,7 +121,7 @@ def between(asked: str, recorded: str) -> Cause:
     return Cause.NONE
 
 
-def hint(request: PackRequest, who: Who, known: Known, result: Result, meant: Cause) -> Hint:
+def hint(request: PackRequest, who: Who, facts: Facts, result: Result, meant: Cause) -> Hint:
     """The probable cause of a result.
 
     `meant` is the cause under which a pack was found for an unknown serial number, if one was.
@@ -128,12 +131,14 @@ def hint(request: PackRequest, who: Who, known: Known, result: Result, meant: Ca
         return (
             Hint(meant, "high") if meant else Hint(Cause.LATE_UPLOAD, "medium" if late else "low")
         )
-    pack = known.pack
+    pack = facts.pack
     if pack is None:
         return Hint()
     if result in (Result.ALREADY_IN_STATE, Result.IMPOSSIBLE, Result.REPEAT, Result.REPEAT_LAST):
-        own = pack.location == who.location
-        return Hint(Cause.OWN_DOUBLE_SCAN, "high") if own else Hint(Cause.CLONE, "medium")
+        if who.location and pack.location == who.location:
+            return Hint(Cause.OWN_DOUBLE_SCAN, "high")
+        supplied_twice = result is not Result.IMPOSSIBLE and pack.state is PackState.SUPPLIED
+        return Hint(Cause.CLONE if supplied_twice else Cause.UPSTREAM, "medium")
     found = Cause.NONE
     if result is Result.LOT_DIFFERS and request.lot and pack.lot:
         found = between(request.lot, pack.lot)

@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from epcis.http_context import Caller, Problem
+from verification.context import verification_settings_of
+from verification.decision.act import ParticipantRole, Who
 from verification.decision.restrictions import current_restrictions
-from verification.fmd.operation import Role, Who
 from verification.registry.participants import who_is
-from verification.settings import settings_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fastapi import Request
+    from starlette.routing import BaseRoute
 
     from epcis.database.transactions import Snapshot
+    from verification.fmd.perform import OperationAnswer
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class NationalInterface:
+    """One family of national interfaces: how its clients ask, and how it spells an answer."""
+
+    name: str
+    """One word, as in its module `national_{name}`."""
+    title: str
+    about: str
+    """One sentence for the reference page."""
+    path: str
+    """What its addresses begin with."""
+    acts: tuple[tuple[str, str], ...]
+    """How a client asks for each act: its words, and the act."""
+    code_of: Callable[[OperationAnswer], str]
+    """The code that tells a client of the family what came of its request."""
+    routes: tuple[BaseRoute, ...]
+
 
 NOT_REGISTERED = "this client is not registered as a participant: ask the operator of the system"
 
 
 async def body_as(request: Request, kind: type[T]) -> T:
     """The JSON body of a request; raises `Problem` 400 or 413."""
-    settings = settings_of(request.app.state)
+    settings = verification_settings_of(request)
     parts: list[bytes] = []
     size_bytes = 0
     async for part in request.stream():
@@ -48,13 +72,13 @@ def converted(value: dict[str, Any], kind: type[T]) -> T:
 
 def who_stands(snapshot: Snapshot, request: Request, caller: Caller) -> Who:
     """The participant behind a caller, an unregistered one too."""
-    return who_is(current_restrictions(snapshot), caller, settings_of(request.app.state))
+    return who_is(current_restrictions(snapshot), caller, verification_settings_of(request))
 
 
 def participant_of(snapshot: Snapshot, request: Request, caller: Caller) -> Who:
     """The registered participant behind a caller; raises `Problem` 403 where there is none."""
     stops = current_restrictions(snapshot)
-    who = who_is(stops, caller, settings_of(request.app.state))
-    if caller.name not in stops.participants or who.role is Role.UNREGISTERED:
+    who = who_is(stops, caller, verification_settings_of(request))
+    if caller.name not in stops.participants or who.role is ParticipantRole.UNREGISTERED:
         raise Problem(403, "Not registered", NOT_REGISTERED)
     return who

@@ -13,29 +13,29 @@ from sqlalchemy import select
 from starlette.responses import Response
 from starlette.routing import Route
 
-from epcis.http_context import Problem, caller_of, store_of
-from verification.answering.autocommit_read import autocommit_read
-from verification.decision.verdict import PackState
+from epcis.database.autocommit_read import autocommit_read
+from epcis.http_context import Problem, caller_of, context_of, store_of
+from verification.context import verification_context_of, verification_settings_of
+from verification.decision.act import PackAct, PackRequest, Who
+from verification.decision.words import PackState
 from verification.fmd import bulk
-from verification.fmd.operation import Operation, PackRequest, Who
 from verification.registry.pack_tables import product
 from verification.registry.participants import who_is
-from verification.routes.asking import ask, in_background, stops_of
+from verification.routes.asking import ask, stops_of
 from verification.routes.identity import FieldError, printed_expiry, printed_text, product_code
-from verification.routes.national_common import NOT_REGISTERED
-from verification.settings import settings_of
+from verification.routes.national_common import NOT_REGISTERED, NationalInterface
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from verification.fmd.perform import Answer
+    from verification.fmd.perform import OperationAnswer
 
 PREFIX = "/fmd/product"
 ENTRY_MODE = "emvs-data-entry-mode"
 _OF_STATE = {
     one.target: one
-    for one in Operation
-    if one not in (Operation.VERIFY, Operation.PARTIAL_SUPPLY, Operation.CHECK_OUT)
+    for one in PackAct
+    if one not in (PackAct.VERIFY, PackAct.PARTIAL_SUPPLY, PackAct.CHECK_OUT)
 }
 _MALFORMED = {
     "lot": "61020006",
@@ -77,8 +77,8 @@ async def pack(request: Request) -> Response:
 
 async def packs(request: Request) -> Response:
     """A bulk: 202 with the place where its results will be."""
-    store, clock = store_of(request), request.app.state.clock
-    settings = settings_of(request.app.state)
+    store, clock = store_of(request), context_of(request).clock
+    settings = verification_settings_of(request)
     try:
         manual = _is_manual(request)
         wanted = _bulk_wanted(await request.body(), manual=manual)
@@ -91,14 +91,14 @@ async def packs(request: Request) -> Response:
             bulk_id = bulk.submit(tx, wanted, who, rules)
     except bulk.TooManyError as error:
         return _malformed(FieldError("body", str(error)))
-    in_background(request, bulk.work_off, store, bulk_id, clock, rules)
+    verification_context_of(request).work_off_bulk(bulk_id)
     return _bulk_state(request, bulk_id, 202)
 
 
 async def packs_result(request: Request) -> Response:
     """The results of a bulk, 202 while it is worked off."""
     bulk_id = request.path_params["bulk"]
-    store, clock = store_of(request), request.app.state.clock
+    store, clock = store_of(request), context_of(request).clock
     with store.read() as snapshot:
         state = bulk.progress(snapshot, bulk_id)
         if state is None or state.client != caller_of(request).name or state.expires < clock():
@@ -106,8 +106,7 @@ async def packs_result(request: Request) -> Response:
         if state.finished is not None:
             results = [_bulk_pack(answer) for answer in bulk.answers_of(snapshot, bulk_id)]
             return _response(200, {"operationCode": "11100000", "packs": results})
-    rules = settings_of(request.app.state).rule_pack
-    in_background(request, bulk.work_off, store, bulk_id, clock, rules)
+    verification_context_of(request).work_off_bulk(bulk_id)
     return _bulk_state(request, bulk_id, 202)
 
 
@@ -118,8 +117,8 @@ def _product(request: Request, code: str) -> dict[str, object]:
         details = found.scalar()
     if details is None:
         return {}
-    told = msgspec.json.decode(details, type=_Named)
-    market = settings_of(request.app.state).market
+    told = msgspec.json.decode(details, type=_ProductNames)
+    market = verification_settings_of(request).market
     numbers = [one.national_code for one in told.markets if market in ("", one.country)]
     said = {"productName": told.name, "nhrn": next(filter(None, numbers), "")}
     return {name: text for name, text in said.items() if text}
@@ -130,12 +129,12 @@ class _InMarket(msgspec.Struct):
     national_code: str = ""
 
 
-class _Named(msgspec.Struct):
+class _ProductNames(msgspec.Struct):
     name: str = ""
     markets: tuple[_InMarket, ...] = ()
 
 
-def answer_json(answer: Answer) -> dict[str, object]:
+def answer_json(answer: OperationAnswer) -> dict[str, object]:
     """An answer in the words of the REST family."""
     said = f"{answer.say} {answer.cause_say}".strip()
     body: dict[str, object] = {
@@ -143,6 +142,9 @@ def answer_json(answer: Answer) -> dict[str, object]:
         "state": answer.state.value if answer.state else None,
         "batchState": _BATCH_STATE.get(answer.standing or "", "Active"),
         "isIntermarket": answer.intermarket,
+        "verdict": answer.word.value,
+        "colour": answer.colour,
+        "reasons": [reason.value for reason in answer.reasons] or None,
         "warning" if answer.severity else "information": said,
     }
     if answer.alert:
@@ -153,7 +155,7 @@ def answer_json(answer: Answer) -> dict[str, object]:
 _BATCH_STATE = {"Recalled": "Recalled", "Withdrawn": "Withdrawn", "Expired": "Expired"}
 
 
-def _bulk_pack(answer: Answer) -> dict[str, object]:
+def _bulk_pack(answer: OperationAnswer) -> dict[str, object]:
     pack_ = {"productCode": answer.code, "serialNumber": answer.serial, "batchId": answer.lot}
     return {"pack": pack_, "result": answer_json(answer)}
 
@@ -166,7 +168,7 @@ async def _wanted(request: Request, *, manual: bool) -> PackRequest:
     code = product_code(segments[1], unquote(segments[2]))
     query = _query(request.url.query)
     lot, expiry = query.get("batch"), query.get("expiry")
-    operation = Operation.VERIFY
+    operation = PackAct.VERIFY
     if request.method == "PATCH":
         operation = _operation(_body(await request.body()).get("state"))
     return PackRequest(
@@ -198,7 +200,7 @@ def _bulk_wanted(body: bytes, *, manual: bool) -> list[PackRequest]:
         asked = msgspec.json.decode(body, type=_BulkBody)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FieldError("body", str(error)) from None
-    operation = _operation(asked.state) if asked.state is not None else Operation.VERIFY
+    operation = _operation(asked.state) if asked.state is not None else PackAct.VERIFY
     wanted = []
     for number, one in enumerate(asked.packs):
         try:
@@ -208,7 +210,7 @@ def _bulk_wanted(body: bytes, *, manual: bool) -> list[PackRequest]:
     return wanted
 
 
-def _of_bulk(one: _BulkPack, operation: Operation, *, manual: bool) -> PackRequest:
+def _of_bulk(one: _BulkPack, operation: PackAct, *, manual: bool) -> PackRequest:
     return PackRequest(
         operation=operation,
         code=product_code(one.productCodeScheme, one.productCode),
@@ -220,7 +222,7 @@ def _of_bulk(one: _BulkPack, operation: Operation, *, manual: bool) -> PackReque
     )
 
 
-def _operation(state: object) -> Operation:
+def _operation(state: object) -> PackAct:
     try:
         return _OF_STATE[PackState(cast("str", state))]
     except (KeyError, ValueError):
@@ -228,7 +230,7 @@ def _operation(state: object) -> Operation:
         raise FieldError("state", f"the state is one of: {known}") from None
 
 
-def _body(content: bytes) -> dict[str, Any]:
+def _body(content: bytes) -> dict[str, object]:
     try:
         return msgspec.json.decode(content, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -252,7 +254,7 @@ def who_of(request: Request) -> Who:
     if "verify" not in caller.scopes:
         raise Problem(403, "Not allowed", f"{caller.name} does not have the scope 'verify'")
     stops = stops_of(request)
-    who = who_is(stops, caller, settings_of(request.app.state))
+    who = who_is(stops, caller, verification_settings_of(request))
     if caller.name not in stops.participants:
         raise Problem(403, "Not registered", NOT_REGISTERED)
     return who
@@ -280,8 +282,19 @@ def _response(status: int, body: object, headers: dict[str, str] | None = None) 
     )
 
 
-ROUTES = (
-    Route(f"{PREFIX}/packs", packs, methods=["POST"]),
-    Route(f"{PREFIX}/packs/{{bulk}}", packs_result, methods=["GET"]),
-    Route(f"{PREFIX}/{{rest:path}}", pack, methods=["GET", "PATCH"]),
+INTERFACE = NationalInterface(
+    name="rest",
+    title="REST family",
+    about="GET and PATCH on product and pack with an eight-digit code, bulk with polling.",
+    path=PREFIX,
+    acts=(
+        (f"GET {PREFIX}/{{gs1|ppn}}/{{code}}/pack/{{serial}}", "verify"),
+        *((f'PATCH … {{"state": "{act.target}"}}', act.value) for act in _OF_STATE.values()),
+    ),
+    code_of=lambda answer: answer.rest,
+    routes=(
+        Route(f"{PREFIX}/packs", packs, methods=["POST"]),
+        Route(f"{PREFIX}/packs/{{bulk}}", packs_result, methods=["GET"]),
+        Route(f"{PREFIX}/{{rest:path}}", pack, methods=["GET", "PATCH"]),
+    ),
 )
