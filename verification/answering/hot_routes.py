@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
     from epcis.database.transactions import Store
     from epcis.http_context import Clock
-    from verification.context import VerificationContext
+    from verification.answering.answers import Answering
     from verification.decision.verdict import Asked
     from verification.settings import VerificationSettings
     from verification.vrs.question import VrsQuestion
@@ -67,6 +67,26 @@ SITUATIONS_MAX = 4096
 """Status answers remembered at once; beyond that all are forgotten."""
 _encoder = msgspec.json.Encoder()
 Headers = tuple[tuple[bytes, bytes], ...]
+
+
+class HotParts(Protocol):
+    """What the hot routes need of an application; a `VerificationContext` has it."""
+
+    @property
+    def store(self) -> Store:
+        """Where packs are looked up."""
+
+    @property
+    def clock(self) -> Clock:
+        """The application's clock."""
+
+    @property
+    def verification(self) -> VerificationSettings:
+        """How packs are verified here."""
+
+    @property
+    def answering(self) -> Answering:
+        """Answers what is asked about packs."""
 
 
 class Entrance(Protocol):
@@ -96,14 +116,14 @@ def is_hot(path: str) -> bool:
 class HotRoutes:
     """ASGI middleware in front of everything: answers the hot routes, passes on the rest."""
 
-    def __init__(self, app: ASGIApp, *, context: VerificationContext, entrance: Entrance) -> None:
+    def __init__(self, app: ASGIApp, *, parts: HotParts, entrance: Entrance) -> None:
         self._app = app
         self._entrance = entrance
-        self._store = context.store
-        self._clock = context.clock
-        self._settings = context.verification
-        self._answering = context.answering
-        self._statuses = _StatusQueries(context.store, context.clock, context.verification)
+        self._store = parts.store
+        self._clock = parts.clock
+        self._settings = parts.verification
+        self._answering = parts.answering
+        self._statuses = _StatusQueries(parts.store, parts.clock, parts.verification)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a hot route; pass on any other."""

@@ -377,29 +377,6 @@ COMMENT ON COLUMN capture_job.body_path IS 'file the body waits in; None when do
 -- next
 COMMENT ON COLUMN capture_job.errors IS 'events, errors and findings: JSON, zstd';
 -- next
-CREATE TABLE outbox (
-	id BIGSERIAL NOT NULL,
-	tenant SMALLINT DEFAULT '0' NOT NULL,
-	topic TEXT NOT NULL,
-	subject TEXT NOT NULL,
-	made BIGINT NOT NULL,
-	attempts INTEGER DEFAULT '0' NOT NULL,
-	not_before BIGINT,
-	done BIGINT,
-	error TEXT,
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX outbox_waiting ON outbox (topic, done, id);
--- next
-COMMENT ON COLUMN outbox.topic IS 'document, recall, …: who reads it';
--- next
-COMMENT ON COLUMN outbox.subject IS 'e.g. the document id';
--- next
-COMMENT ON COLUMN outbox.not_before IS 'a failed one waits until then';
--- next
-COMMENT ON COLUMN outbox.error IS 'why the last attempt failed';
--- next
 CREATE TABLE api_key (
 	id VARCHAR(16) NOT NULL,
 	name VARCHAR(100) NOT NULL,
@@ -931,6 +908,45 @@ COMMENT ON COLUMN ledger_key.name IS 'the name on the signature line';
 -- next
 COMMENT ON COLUMN ledger_key.public_key IS 'type byte and key';
 -- next
+CREATE TABLE archive_file (
+	id BIGSERIAL NOT NULL,
+	holds TEXT NOT NULL,
+	month TEXT NOT NULL,
+	name TEXT NOT NULL,
+	folder TEXT NOT NULL,
+	records INTEGER NOT NULL,
+	size_bytes BIGINT NOT NULL,
+	sha256 BYTEA NOT NULL,
+	oldest BIGINT NOT NULL,
+	newest BIGINT NOT NULL,
+	made BIGINT NOT NULL,
+	made_by TEXT NOT NULL,
+	restored BIGINT,
+	restored_by TEXT,
+	erased BIGINT,
+	erased_by TEXT,
+	PRIMARY KEY (id),
+	UNIQUE (name)
+);
+-- next
+CREATE INDEX archive_file_by_month ON archive_file (holds, month);
+-- next
+COMMENT ON COLUMN archive_file.holds IS 'events or documents';
+-- next
+COMMENT ON COLUMN archive_file.month IS 'YYYY-MM of the event or receipt times';
+-- next
+COMMENT ON COLUMN archive_file.folder IS 'where the file lies';
+-- next
+COMMENT ON COLUMN archive_file.records IS 'how many events or documents';
+-- next
+COMMENT ON COLUMN archive_file.sha256 IS 'of the whole file';
+-- next
+COMMENT ON COLUMN archive_file.oldest IS 'event or receipt time';
+-- next
+COMMENT ON COLUMN archive_file.restored IS 'its records are in the database again';
+-- next
+COMMENT ON COLUMN archive_file.erased IS 'its records were destroyed';
+-- next
 CREATE TABLE event_word (
 	word BIGINT NOT NULL,
 	seq BIGINT NOT NULL,
@@ -1080,45 +1096,6 @@ CREATE TABLE ended_page_token (
 	expires BIGINT NOT NULL,
 	PRIMARY KEY (digest)
 );
--- next
-CREATE TABLE archive_file (
-	id BIGSERIAL NOT NULL,
-	holds TEXT NOT NULL,
-	month TEXT NOT NULL,
-	name TEXT NOT NULL,
-	folder TEXT NOT NULL,
-	records INTEGER NOT NULL,
-	size_bytes BIGINT NOT NULL,
-	sha256 BYTEA NOT NULL,
-	oldest BIGINT NOT NULL,
-	newest BIGINT NOT NULL,
-	made BIGINT NOT NULL,
-	made_by TEXT NOT NULL,
-	restored BIGINT,
-	restored_by TEXT,
-	erased BIGINT,
-	erased_by TEXT,
-	PRIMARY KEY (id),
-	UNIQUE (name)
-);
--- next
-CREATE INDEX archive_file_by_month ON archive_file (holds, month);
--- next
-COMMENT ON COLUMN archive_file.holds IS 'events or documents';
--- next
-COMMENT ON COLUMN archive_file.month IS 'YYYY-MM of the event or receipt times';
--- next
-COMMENT ON COLUMN archive_file.folder IS 'where the file lies';
--- next
-COMMENT ON COLUMN archive_file.records IS 'how many events or documents';
--- next
-COMMENT ON COLUMN archive_file.sha256 IS 'of the whole file';
--- next
-COMMENT ON COLUMN archive_file.oldest IS 'event or receipt time';
--- next
-COMMENT ON COLUMN archive_file.restored IS 'its records are in the database again';
--- next
-COMMENT ON COLUMN archive_file.erased IS 'its records were destroyed';
 -- next
 CREATE TABLE export_job (
 	id VARCHAR(40) NOT NULL,
