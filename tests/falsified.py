@@ -58,11 +58,12 @@ from tests import chain
 from verification.alerts import alert
 from verification.decision.verdict import Doubt, LotState, ProductState
 from verification.decision.verify import verify
+from verification.fmd import participants
 from verification.fmd.operation import Operation, PackRequest, Role, Who
 from verification.fmd.perform import perform
 from verification.fmd.rulepack import shipped
 from verification.fmd.upload import Batch, Market, Product, upload_batch, upload_product
-from verification.registry import pack_registry, participants
+from verification.registry import pack_registry
 from verification.returns import saleable_return
 from verification.vrs.directory import take_over
 

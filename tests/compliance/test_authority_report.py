@@ -18,10 +18,10 @@ from tests.compliance.test_dossier import NOW
 from tests.compliance.test_dossier_kinds import Dossier
 from verification.alerts import alert
 from verification.fmd.operation import Operation, PackRequest, Role, Who
+from verification.fmd.participants import register
 from verification.fmd.perform import perform
 from verification.fmd.rulepack import shipped
 from verification.fmd.upload import Batch, Market, Product, upload_batch, upload_product
-from verification.registry.participants import register
 
 GTIN = "00355555678908"
 MAKER = Who(client="maker", role=Role.MAH, location="Plant", authorisation="MAH-1", market="DE")

@@ -119,7 +119,7 @@ def exempt(store):
 
 def _register(store, client, role="pharmacy", location="", **more):
     from verification.fmd.operation import Role, Who
-    from verification.registry.participants import register
+    from verification.fmd.participants import register
 
     who = Who(client=client, role=Role(role), location=location or f"{client} street", **more)
     with store.write(NOW) as tx:

@@ -10,11 +10,11 @@ from epcis.http_context import Caller
 from verification.alerts.alert import alerts
 from verification.decision.verdict import LotState
 from verification.fmd.operation import CHANGES, Role, Who
+from verification.fmd.participants import register
 from verification.fmd.perform import replay
 from verification.fmd.rulepack import shipped
 from verification.registry.history import history
 from verification.registry.pack_registry import set_lot_state
-from verification.registry.participants import register
 from verification.routes.described import hot_paths
 from verification.settings import VerificationSettings
 

@@ -14,10 +14,10 @@ from verification.answering import hot_routes
 from verification.decision.restrictions import current_restrictions
 from verification.decision.verdict import LotState
 from verification.fmd.operation import Operation, PackRequest
+from verification.fmd.participants import who_is
 from verification.fmd.perform import query
 from verification.messages.reply import told_json
 from verification.registry.pack_registry import set_lot_state
-from verification.registry.participants import who_is
 from verification.settings import VerificationSettings
 
 GTIN, EXPIRY = "05901234123457", date(2027, 5, 31)

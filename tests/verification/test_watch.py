@@ -14,7 +14,7 @@ from verification.alerts import watch
 from verification.alerts.anomalies import DEFAULT_LIMITS
 from verification.alerts.watch import ROWS_A_LOOK_MAX, look
 from verification.fmd.operation import Role, Who
-from verification.registry.participants import register
+from verification.fmd.participants import register
 
 GTIN = "05901234123457"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

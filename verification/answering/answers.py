@@ -18,6 +18,7 @@ from verification.decision.verdict import Asked, Verdict, verdict
 from verification.decision.verify import entry_of, facts_of
 from verification.fmd.cause import Hint
 from verification.fmd.operation import Operation
+from verification.fmd.participants import place_of, who_is
 from verification.fmd.perform import Answer, perform
 from verification.messages.wanted import (
     BudgetSpent,
@@ -31,7 +32,6 @@ from verification.messages.wanted import (
 )
 from verification.peers.peer_lookup import maybe_elsewhere
 from verification.registry import history
-from verification.registry.participants import place_of, who_is
 from verification.vrs.respond import Response, respond
 
 if TYPE_CHECKING:

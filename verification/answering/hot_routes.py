@@ -22,6 +22,7 @@ from verification.decision.verdict import Reason, Verdict
 from verification.decision.verify import is_known_product, state_by_events
 from verification.fmd.known import known_from
 from verification.fmd.operation import Operation, PackRequest
+from verification.fmd.participants import who_is
 from verification.fmd.perform import status_of
 from verification.messages.pack_request import PackBody, asked_of, request_of
 from verification.messages.reply import (
@@ -41,7 +42,6 @@ from verification.messages.wanted import (
     Wanted,
 )
 from verification.registry.history import utc_text
-from verification.registry.participants import who_is
 from verification.vrs.credential import HEADERS, Checked, CredentialOutcome, CredentialPolicy
 from verification.vrs.question import MalformedError, gln_of, gtin_of, parameters_of, question_of
 from verification.vrs.respond import FailureReason, Response, body_of

@@ -25,11 +25,11 @@ from verification.decision.verdict import (
 )
 from verification.decision.verify import day_of
 from verification.fmd.operation import Operation, PackRequest
+from verification.fmd.participants import who_is
 from verification.fmd.perform import Answer, query
 from verification.fmd.result import SPELLINGS, Result, soap_code
 from verification.messages.wanted import HeardFromPeer, OperationWanted, Verification
 from verification.peers.peers import PeerFound
-from verification.registry.participants import who_is
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -10,7 +10,7 @@ from epcis.http_context import Caller, Problem
 from verification.context import verification_settings_of
 from verification.decision.restrictions import current_restrictions
 from verification.fmd.operation import Role, Who
-from verification.registry.participants import who_is
+from verification.fmd.participants import who_is
 
 if TYPE_CHECKING:
     from fastapi import Request

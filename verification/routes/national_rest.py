@@ -19,8 +19,8 @@ from verification.context import verification_context_of, verification_settings_
 from verification.decision.verdict import PackState
 from verification.fmd import bulk
 from verification.fmd.operation import Operation, PackRequest, Who
+from verification.fmd.participants import who_is
 from verification.registry.pack_tables import product
-from verification.registry.participants import who_is
 from verification.routes.asking import ask, stops_of
 from verification.routes.identity import FieldError, printed_expiry, printed_text, product_code
 from verification.routes.national_common import NOT_REGISTERED

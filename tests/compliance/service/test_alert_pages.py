@@ -15,9 +15,9 @@ from compliance.service.access import Grant
 from compliance.service.app import create_app
 from compliance.service.context import ServiceContext
 from verification.fmd.operation import Role, Who
+from verification.fmd.participants import register
 from verification.fmd.rulepack import shipped
 from verification.fmd.upload import Batch, Market, Product, upload_batch, upload_product
-from verification.registry.participants import register
 
 pytestmark = pytest.mark.anyio
 GTIN, LOT = "05901234123457", "A1"

@@ -12,9 +12,9 @@ from epcis.http_context import Caller
 from verification.decision.verdict import LotState
 from verification.fmd.login import FAILURES_MAX
 from verification.fmd.operation import Role, Who
+from verification.fmd.participants import register
 from verification.fmd.result import SPELLINGS, Result, soap_code
 from verification.registry.pack_registry import set_lot_state
-from verification.registry.participants import register
 
 GTIN = "05901234123457"
 PASSWORD, BETTER = "first-password-1", "second-password-2"

@@ -13,9 +13,9 @@ from lxml import etree
 from verification.alerts.alert import alerts
 from verification.decision.verdict import LotState
 from verification.fmd.operation import Role, Who
+from verification.fmd.participants import register
 from verification.fmd.rulepack import shipped
 from verification.registry.pack_registry import set_lot_state
-from verification.registry.participants import register
 from verification.settings import VerificationSettings
 
 GTIN, PPN, NTIN = "05901234123457", "110375286414", "04150037528643"
