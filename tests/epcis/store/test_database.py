@@ -16,7 +16,9 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def note(tx, subject):
-    tx.connection.execute(insert(event_tables.lot).values(gtin="09521321000017", code=subject))
+    tx.connection.execute(
+        insert(event_tables.lot).values(gtin="09521321000017", code=subject, expiry="")
+    )
 
 
 def noted(store):
