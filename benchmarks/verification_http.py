@@ -460,13 +460,13 @@ def say_bulk(url: str, opts, supply: Figures) -> None:
     """A bulk supply through the same engine, against single supplies over HTTP."""
     import verification.registry.pack_tables  # noqa: F401
     from epcis.database.transactions import Store
+    from verification.decision.act import PackAct, PackRequest, Who
+    from verification.decision.rule_pack import shipped
     from verification.fmd import bulk
-    from verification.fmd.operation import Operation, PackRequest, Who
-    from verification.fmd.rulepack import shipped
 
     count = min(opts.bulk, opts.packs // 3)
     wanted = [
-        PackRequest(operation=Operation.SUPPLY, code=GTIN, serial=serial_of(number), lot=LOT)
+        PackRequest(operation=PackAct.SUPPLY, code=GTIN, serial=serial_of(number), lot=LOT)
         for number in range(opts.packs - count, opts.packs)
     ]
     store = Store.open(url)

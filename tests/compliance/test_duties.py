@@ -37,8 +37,8 @@ from epcis.ledger.audit import audit_log
 from epcis.model import ErrorDeclaration
 from tests.compliance.test_dossier import GTIN, NOW, STORY, at, pack
 from tests.compliance.test_dossier_kinds import Dossier
-from verification.decision.verdict import Asked
-from verification.decision.verify import verify_and_log
+from tests.verdicts import verify_and_log
+from verification.decision.act import Asked
 
 SUSPICION = NewCase(
     CaseKind.SUSPECT, "counterfeit", GTIN, "print differs from the maker's", lot="L7",

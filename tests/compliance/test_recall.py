@@ -19,8 +19,8 @@ from compliance.recall.recall import (
 )
 from epcis.capture import capture
 from epcis.database.transactions import Store
-from verification.decision.verdict import Reason, Word
-from verification.decision.verify import verify
+from tests.verdicts import verify
+from verification.decision.words import Reason, Word
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 GTIN, LOT = "00355555678908", "L77"

@@ -21,8 +21,8 @@ from compliance.reports.transactions import shipped_between, transaction_section
 from epcis.capture import capture, record
 from epcis.database.transactions import Store
 from tests.compliance.test_dossier import GTIN, NOW, STORY
-from verification.decision.verdict import Asked
-from verification.decision.verify import verify_and_log
+from tests.verdicts import verify_and_log
+from verification.decision.act import Asked
 
 LONG = (NOW - timedelta(days=30), NOW + timedelta(days=30))
 ALL_TIME = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))

@@ -29,8 +29,8 @@ from epcis.capture import capture, record
 from epcis.database.transactions import Store
 from tests.compliance.test_dossier import GTIN, NOW, STORY
 from tests.compliance.test_duties import LICENCE
-from verification.decision.verdict import Asked
-from verification.decision.verify import verify_and_log
+from tests.verdicts import verify_and_log
+from verification.decision.act import Asked
 
 SPAN = (NOW - timedelta(days=9000), NOW + timedelta(days=9000))
 SAME = ("events.ndjson", "events.csv", "records.ndjson", "report.json", "manifest.json",

@@ -8,8 +8,9 @@ import pytest
 
 from epcis.capture import capture, record
 from epcis.model import Node, ObjectEvent
-from verification.decision.verdict import Asked, Doubt, LotState, ProductState, Reason, Word
-from verification.decision.verify import verify, verify_and_log
+from tests.verdicts import verify, verify_and_log
+from verification.decision.act import Asked
+from verification.decision.words import Doubt, LotState, ProductState, Reason, Word
 from verification.registry.history import history
 from verification.registry.pack_registry import (
     IrreversibleError,
@@ -71,7 +72,7 @@ def test_a_shipped_pack_is_ok_in_date_and_expired_after_it(shipment):
         ("destroying", "destroyed", Reason.DESTROYED),
         (None, "stolen", Reason.STOLEN),
         ("holding", "recalled", Reason.RECALLED),
-        ("holding", "damaged", Reason.LOCKED),
+        ("holding", "damaged", Reason.DAMAGED),
     ],
 )
 def test_what_partners_report_of_a_pack_counts(shipment, step, disposition, reason):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
     from epcis.database.transactions import Snapshot, Transaction
-    from verification.fmd.operation import PackRequest, Who
+    from verification.decision.act import PackRequest, Who
 
 COMMENT_CHARACTERS_MAX = 500
 LISTED_MAX = 1000

@@ -10,13 +10,15 @@ import msgspec
 from sqlalchemy import delete
 
 from epcis.ledger.entry import LeafKind
-from verification.decision.verdict import SAY, Reason, Verdict, Word
+from verification.decision.sentences import SAY
+from verification.decision.words import Reason, Word
 from verification.registry.pack_tables import unknown_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from epcis.database.transactions import Transaction
+    from verification.decision.render import Verdict
 
 _TELLING = frozenset({Reason.UNKNOWN_SERIAL, Reason.LOT_DIFFERS, Reason.EXPIRY_DIFFERS})
 _COUNT = (

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from epcis.database.transactions import Transaction
-    from verification.fmd.operation import Who
+    from verification.decision.act import Who
     from verification.fmd.upload import Uploaded
 
 router = APIRouter(prefix="/fmd", tags=["national system"])
