@@ -332,6 +332,28 @@ def test_the_place_of_what_is_under_way_is_not_known_whatever_it_is_in(store):
     assert state(store).location == state(store, PALLET).location == "/414/" + WHOLESALER
 
 
+def codes(store, epc):
+    with store.read() as snapshot:
+        return [finding.code for finding in trace(snapshot, epc).findings]
+
+
+def test_the_trace_says_what_nobody_recorded(store):
+    told(store, *PACKED, see(30, [ONE], "receiving", where=PHARMACY))
+    told(store, commission(31, [TWO], lot="L9"))
+    told(store, see(40, [CASE], "decommissioning", "inactive"))
+    told(store, see(50, [CASE], "shipping"))
+    assert codes(store, ONE) == ["item.left-unrecorded"]
+    assert codes(store, CASE) == [
+        "item.left-unrecorded", "item.ended-full", "item.seen-after-end",
+    ]  # fmt: skip
+    assert codes(store, TWO) == ["item.lot-conflict"]
+    assert codes(store, PACKS[2]) == codes(store, PALLET) == []
+    with store.read() as snapshot:
+        (conflict,) = trace(snapshot, TWO).findings
+    assert "lot L1, expiry 2028-05-31" in conflict.what
+    assert "lot L9, expiry 2028-05-31" in conflict.what
+
+
 def _document(events):
     out = io.BytesIO()
     header = Header(schema_version="2.0", creation_date="2026-03-01T08:00:00Z")
