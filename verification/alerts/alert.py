@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
     from verification.fmd.operation import PackRequest, Who
 
 COMMENT_CHARACTERS_MAX = 500

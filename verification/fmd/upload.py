@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy import func, insert, select, update
 
 from epcis.database.columns import microseconds
+from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
 from schemas.finding import Finding, Severity, Where, is_acceptable
 from verification.decision.verdict import LotState, PackState, ProductState
@@ -28,7 +29,7 @@ from verification.vrs.question import MalformedError, gtin_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from epcis.database.transactions import Transaction
+    from epcis.ledger.store import Transaction
     from verification.fmd.operation import Who
     from verification.fmd.rulepack import RulePack
 
@@ -44,11 +45,12 @@ FINDINGS_MAX = 100
 _TEXT_82 = re.compile(r"[!-\"%-?A-Z_a-z]{1,20}\Z")
 _MARKET = re.compile(r"[A-Z]{2}\Z")
 _ALPHABETS = (string.digits, string.ascii_uppercase, string.ascii_lowercase)
-_PUT_PACK = (
-    "INSERT INTO pack (code, serial, lot, expiry, state, since_us, location, authorisation,"
-    " repeats, version, stolen, public) VALUES (?, ?, ?, ?, 'Active', ?, '', '', 0, 1, 0, 0)"
-)
-_PUT_PACK_POSTGRESQL = _PUT_PACK.replace("?", "%s")
+_PACK = (
+    "code", "serial", "lot", "expiry", "state", "since_us", "location", "authorisation", "repeats",
+    "version", "stolen", "public",
+)  # fmt: skip
+_FRESH = ("", "", 0, 1, 0, 0)
+"""Of a pack that nobody has done anything to: the columns from `location` on."""
 _SIGNS = 20
 """Characters of GS1 charset 82 that are neither letters nor digits."""
 
@@ -359,9 +361,9 @@ def _store_batch(tx: Transaction, wanted: Batch, who: Who, packs: int) -> None:
 
 def _store_packs(tx: Transaction, wanted: Batch, serials: Sequence[str]) -> None:
     since_us, expiry = microseconds(tx.now), wanted.expiry.isoformat()
-    statement = _PUT_PACK if tx.is_sqlite else _PUT_PACK_POSTGRESQL
-    rows = [(wanted.code, serial, wanted.lot, expiry, since_us) for serial in serials]
-    tx.driver.cursor().executemany(statement, rows)
+    alike = (wanted.lot, expiry, PackState.ACTIVE.value, since_us, *_FRESH)
+    rows = [(wanted.code, serial, *alike) for serial in serials]
+    RawDriver(tx).insert("pack", _PACK, rows)
 
 
 def _link(tx: Transaction, wanted: Batch, code: str, lot: str, doses: int) -> Iterator[Finding]:

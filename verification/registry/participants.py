@@ -14,8 +14,8 @@ from verification.fmd.operation import Role, Who
 from verification.registry.pack_tables import participant
 
 if TYPE_CHECKING:
-    from epcis.database.transactions import Transaction
     from epcis.http_context import Caller
+    from epcis.ledger.store import Transaction
     from verification.decision.restrictions import Restrictions
     from verification.settings import VerificationSettings
 

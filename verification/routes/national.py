@@ -23,7 +23,7 @@ from verification.registry.participants import register, who_is
 from verification.settings import settings_of
 
 if TYPE_CHECKING:
-    from epcis.database.transactions import Transaction
+    from epcis.ledger.store import Transaction
 
 T = TypeVar("T")
 
