@@ -297,7 +297,7 @@ def test_a_reader_that_follows_arrivals_misses_no_event_that_commits_late(store)
             arrived = snapshot.connection.execute(
                 select(*order(snapshot))
                 .where(settled(snapshot), after(snapshot, *cursor))
-                .order_by(*ARRIVAL)
+                .order_by(*order(snapshot))
             ).all()
         seen.extend(row.seq for row in arrived)
         if arrived:
