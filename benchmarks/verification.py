@@ -97,7 +97,7 @@ def bare_sqlite(path: str):
 
     db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
     look = (
-        "SELECT i.id, s.status FROM item i JOIN standing s ON s.id = i.standing"
+        "SELECT i.id, s.status FROM item i JOIN item_state s ON s.id = i.state_id"
         " WHERE i.id = (SELECT id FROM item_key WHERE key = ?)"
     )
 
@@ -131,7 +131,9 @@ def bare_asyncpg(url: str):
 
     pool = None
     making = asyncio.Lock()
-    look = "SELECT i.id, s.status FROM item i JOIN standing s ON s.id = i.standing WHERE i.key = $1"
+    look = (
+        "SELECT i.id, s.status FROM item i JOIN item_state s ON s.id = i.state_id WHERE i.key = $1"
+    )
 
     async def app(scope, receive, send):
         nonlocal pool

@@ -84,8 +84,8 @@ _EVENTS_IN = "SELECT " + _COLUMNS + _OF_EVENTS
 _PAYLOADS = "SELECT seq, payload FROM event WHERE seq"
 _SEEN = "SELECT seq FROM event_party WHERE party = ? AND seq"
 _LOT_GROUPS = (
-    "SELECT i.parent, i.standing, i.moment, count(*) FROM item i JOIN lot l ON l.id = i.lot"
-    " WHERE l.gtin = ? AND l.code = ? GROUP BY i.parent, i.standing, i.moment"
+    "SELECT i.parent, i.state_id, i.moment, count(*) FROM item i JOIN lot l ON l.id = i.lot"
+    " WHERE l.gtin = ? AND l.code = ? GROUP BY i.parent, i.state_id, i.moment"
 )
 _LOT_ITEMS = "SELECT i.id FROM item i JOIN lot l ON l.id = i.lot WHERE l.gtin = ? AND l.code = ?"
 _CLASS_EVENTS = "SELECT seq FROM event_quantity WHERE key = ?"
@@ -334,11 +334,11 @@ def holders_of_lot(snapshot: Snapshot, gtin: str, lot: str) -> list[Holder]:
     packs: Counter[str] = Counter()
     groups = hand.all(_LOT_GROUPS, (gtin, lot))
     shared.fetch({parent for parent, *_ in groups if parent is not None})
-    for parent, standing, moment, count in groups:
-        now = shared.standing(standing)
+    for parent, state, moment, count in groups:
+        now = shared.state(state)
         outer = shared.container(parent) if parent is not None else None
         if outer is not None and outer.moment > moment:
-            now = share(now, outer.standing)
+            now = share(now, outer.state)
         if now.status not in _GONE:
             packs[now.holder] += count
     names = names_of(snapshot, [holder for holder in packs if holder])
@@ -419,13 +419,13 @@ def _turns(snapshot: Snapshot, events: Sequence[Told]) -> list[tuple[str, dateti
     payloads: dict[int, bytes] = dict(
         RawDriver(snapshot).all_in(_PAYLOADS, sorted({event.seq for event in own}))
     )
-    standing = ItemState()
+    state = ItemState()
     turns: list[tuple[str, datetime]] = []
     for told in own:
         assert told.role is not None, "events without a role were left out"
-        standing = advance(standing, happening(unpack_outline(payloads[told.seq]), Role(told.role)))
-        if standing.holder and (not turns or turns[-1][0] != standing.holder):
-            turns.append((standing.holder, told.event_time))
+        state = advance(state, happening(unpack_outline(payloads[told.seq]), Role(told.role)))
+        if state.holder and (not turns or turns[-1][0] != state.holder):
+            turns.append((state.holder, told.event_time))
     return turns
 
 

@@ -450,9 +450,9 @@ class Falsifier:
 
 
 _USED = {
-    "standing": "SELECT DISTINCT standing FROM item",
+    "item_state": "SELECT DISTINCT state_id FROM item",
 }
-"""A standing that no item has any more says nothing, and is in no proof."""
+"""An item state that no item has any more says nothing, and is in no proof."""
 _OF_DOCUMENTS = "SELECT idx FROM ledger_entry WHERE kind = 3"
 LOG_PLACES_MAX = 1_500
 _PLACES: dict[str, tuple[str, ...]] = {
@@ -476,7 +476,7 @@ _FOUND_BY: dict[str, tuple[tuple[str, str, str], ...]] = {
     "document_part": ((_OF_DOCUMENTS, "/log/{}", ""),),
     "item": (("SELECT id FROM item WHERE id = ?", "item/{}", "id"),),
     "lot": (("SELECT id FROM item WHERE lot = ?", "item/{}", "id"),),
-    "standing": (("SELECT id FROM item WHERE standing = ?", "item/{}", "id"),),
+    "item_state": (("SELECT id FROM item WHERE state_id = ?", "item/{}", "id"),),
 }
 """And those that a question to the store finds: the question, the path, its column."""
 

@@ -38,8 +38,8 @@ class VerificationSettings:
     """ISO 3166 country of this repository; empty where only one is served."""
     responder_gln: str = ""
     """GLN-13 that answers carry; empty takes the owner's of the house settings."""
-    default_role: Role = Role.PHARMACY
-    """The role of a client that is not registered as a participant."""
+    operator_role: Role = Role.PHARMACY
+    """The role of the operator's own keys until the first participant is registered."""
     vrs_policy: AnswerPolicy = field(default_factory=AnswerPolicy)
     vrs_contexts: tuple[str, ...] = CONTEXTS
     credential_policy: Policy = Policy.OFF

@@ -19,15 +19,16 @@ from compliance.service.scans import layout_of, scan_text
 from epcis.http_context import Caller, Problem, caller_of, needs, now_of, store_of
 from verification.alerts import alert, watch
 from verification.alerts.alert import NotPossibleError, Status, next_of
+from verification.alerts.concern import alert_for
 from verification.decision.verdict import Asked
 from verification.fmd.result import SPELLINGS, Result
 from verification.returns import saleable_return
+from verification.routes.national_alerts import viewer_of
 from verification.routes.partners import take_back
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from verification.alerts.alert import Alert
 
 router = APIRouter(include_in_schema=False)
 
@@ -46,7 +47,7 @@ class StepForm(BaseModel):
 
 @router.get("/alerts")
 def alerts_page(request: Request, status: str = "") -> Response:
-    """Alerts of the last month: one's own, to an administrator all, and anomalies with them."""
+    """Alerts of the last month that concern the caller; to an administrator all, and anomalies."""
     if must_sign_in(request):
         return sign_in_page(request, "Sign in to see alerts.", 401)
     caller, now = caller_of(request), now_of(request)
@@ -54,9 +55,10 @@ def alerts_page(request: Request, status: str = "") -> Response:
     wanted = Status(status) if status in set(Status) else None
     until = now + timedelta(seconds=1)
     with store_of(request).read() as snapshot:
-        client = None if _is_admin(caller) else caller.name
+        viewer = viewer_of(snapshot, request, caller)
         span = {"since": since, "until": until}
-        found = list(alert.alerts(snapshot, **span, client=client, status=wanted))
+        listed = list(alert.alerts(snapshot, **span, only=viewer.sees, status=wanted))
+        found = [viewer.veiled(snapshot, one) for one in listed]
         odd = list(watch.anomalies(snapshot, **span, only_open=True)) if _is_admin(caller) else []
     return render(
         "alerts.html", request, alerts=found, odd=odd, statuses=list(Status), chosen=wanted
@@ -81,9 +83,8 @@ def alert_step(
     """Take an alert to its next status."""
     try:
         with store_of(request).write(now_of(request)) as tx:
-            found = alert.alert_of(tx, alert_id)
-            if found is None or not _may_work(caller, found):
-                raise Problem(403, "Not allowed", "this alert is worked by those it concerns")
+            if alert_for(tx, viewer_of(tx, request, caller), alert_id) is None:
+                raise _no_alert(alert_id)
             more = {"by": caller.name, "reason": step.reason, "comment": step.comment}
             alert.move(tx, alert_id, Status(step.status), **more)
     except (NotPossibleError, ValueError) as refused:
@@ -154,11 +155,12 @@ def _returns_page(
 def _alert_page(request: Request, alert_id: str, refusal: str) -> Response:
     caller = caller_of(request)
     with store_of(request).read() as snapshot:
-        found = alert.alert_of(snapshot, alert_id)
-        if found is None:
-            raise Problem(404, "No such alert", f"there is no alert {alert_id[:40]}")
-        worked = _may_work(caller, found)
-        steps = alert.steps_of(snapshot, alert_id) if worked else []
+        viewer = viewer_of(snapshot, request, caller)
+        known = alert_for(snapshot, viewer, alert_id)
+        if known is None:
+            raise _no_alert(alert_id)
+        steps = viewer.steps(snapshot, known)
+        found = viewer.veiled(snapshot, known)
         product = product_name(snapshot, found.code)
     return render(
         "alert.html",
@@ -167,14 +169,14 @@ def _alert_page(request: Request, alert_id: str, refusal: str) -> Response:
         says=SPELLINGS[Result(found.result)].say,
         steps=steps,
         product=product,
-        choices=sorted(next_of(found.status)) if worked else [],
+        choices=sorted(next_of(found.status)),
         refusal=refusal,
     )
 
 
-def _may_work(caller: Caller, found: Alert) -> bool:
-    """Whoever raised it, and the administrator."""
-    return _is_admin(caller) or found.client == caller.name
+def _no_alert(alert_id: str) -> Problem:
+    """Said of an alert that is not the caller's as of one that is not there."""
+    return Problem(404, "No such alert", f"there is no alert {alert_id[:40]} of yours")
 
 
 def _is_admin(caller: Caller) -> bool:

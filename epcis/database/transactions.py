@@ -89,7 +89,7 @@ class Database:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
         self.words = None if self.is_sqlite else words_engine(engine)
-        """Where shared words (standings, lots) are stored at once, so that acts do not wait for
+        """Where shared words (states, lots) are stored at once, so that acts do not wait for
         each other's; None where they are part of the act."""
         self._group = _GroupCommit(engine) if self.is_sqlite else None
         self._snapshots = (

@@ -12,7 +12,7 @@ from epcis.ledger.place import odd, written
 from epcis.store.item_state import time_of_moment
 from epcis.store.item_states import NEVER
 from epcis.store.recompute import EventDamaged, Teller, item_row, write_tellings
-from epcis.store.state_dictionary import Lots, Standings
+from epcis.store.state_dictionary import LotDictionary, StateDictionary
 from epcis.store.stays import stays_of
 from schemas.finding import Finding, Severity, Where
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 ITEMS_PER_ACT = 5_000
 NOT_THERE = -1
-"""The number of a standing or a lot that no row tells."""
+"""The number of a state or a lot that no row tells."""
 
 _ITEMS = (
-    "SELECT id, key, age, moment, moment + lead, lot, standing, parent FROM item"
+    "SELECT id, key, age, moment, moment + lead, lot, state_id, parent FROM item"
     " WHERE id > ? ORDER BY id LIMIT ?"
 )
 _HORIZON = "SELECT moment + lead FROM item WHERE id = ?"
@@ -45,7 +45,7 @@ class _Stored(NamedTuple):
     moment: int
     horizon: int
     lot: int | None
-    standing: int
+    state_id: int
     parent: int | None
 
 
@@ -59,15 +59,15 @@ class _Wrong(NamedTuple):
     beside: tuple[str, int | None] | None = None
 
 
-class _StandingsTold(Standings):
-    """Standings as they are stored; none is added."""
+class _StoredStates(StateDictionary):
+    """StateDictionary as they are stored; none is added."""
 
-    def _find(self, standing: ItemState) -> int:
-        return self.stored_number(standing, otherwise=NOT_THERE)
+    def _find(self, state: ItemState) -> int:
+        return self.stored_number(state, otherwise=NOT_THERE)
 
 
-class _LotsTold(Lots):
-    """Lots as they are stored; none is added."""
+class _StoredLots(LotDictionary):
+    """LotDictionary as they are stored; none is added."""
 
     def _find(self, gtin: str, lot: Lot) -> int:
         return self.stored_number(gtin, lot, otherwise=NOT_THERE)
@@ -106,8 +106,8 @@ def _write_anew(store: Store, items: Sequence[int], now: datetime) -> None:
         return
     with store.write(now, long=True) as tx:
         hand = RawDriver(tx)
-        standings, lots = Standings(hand, tx.words), Lots(hand, tx.words)
-        write_tellings(hand, standings, lots, Teller(hand), items)
+        states, lots = StateDictionary(hand, tx.words), LotDictionary(hand, tx.words)
+        write_tellings(hand, states, lots, Teller(hand), items)
 
 
 @dataclass
@@ -119,8 +119,8 @@ class _Check:
 
     def __post_init__(self) -> None:
         self.hand = RawDriver(self.snapshot)
-        self.standings = _StandingsTold(self.hand)
-        self.lots = _LotsTold(self.hand)
+        self.states = _StoredStates(self.hand)
+        self.lots = _StoredLots(self.hand)
         self.teller = Teller(self.hand)
 
     def run(self, rows: Sequence[_Stored]) -> Iterator[_Wrong]:
@@ -132,7 +132,7 @@ class _Check:
         for row in rows:
             try:
                 telling = self.teller.tell(row.id)
-                told = item_row(self.standings, self.lots, tuple(row[:5]), telling)
+                told = item_row(self.states, self.lots, tuple(row[:5]), telling)
             except (EventDamaged, ValueError, TypeError, IndexError, OverflowError):
                 yield _Wrong(row, "damaged")
                 continue
@@ -143,12 +143,12 @@ class _Check:
         yield from self._leaned_on(by_id)
 
     def _differing(self, row: _Stored, told: Row) -> _Wrong | None:
-        lot, standing, parent, age, moment, _, _ = told
+        lot, state_id, parent, age, moment, _, _ = told
         columns = [
             name
             for name, stored, expected in (
                 ("lot", row.lot, lot),
-                ("standing", row.standing, standing),
+                ("state_id", row.state_id, state_id),
                 ("parent", row.parent, parent),
                 ("moment", row.moment, moment),
                 ("age", row.age, age),
@@ -162,8 +162,8 @@ class _Check:
         if not columns:
             return None
         place = ("lot", row.lot) if lot == NOT_THERE else None
-        if standing == NOT_THERE:
-            place = ("standing", row.standing)
+        if state_id == NOT_THERE:
+            place = ("item_state", row.state_id)
         return _Wrong(row, "state", ", ".join(columns), place)
 
     def _began(self, row: _Stored) -> bool:

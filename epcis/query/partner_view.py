@@ -43,7 +43,7 @@ _UNTIED: Final = b"\x00"
 class _Tale:
     """What was told of one item so far."""
 
-    standing: ItemState
+    state: ItemState
     lot: str = ""
     expiry: str = ""
     parent: str | None = None
@@ -59,7 +59,7 @@ def told_state(snapshot: Snapshot, key: str, party: str) -> StoredItem | None:
         return None
     return StoredItem(
         key,
-        tale.standing,
+        tale.state,
         tale.lot,
         tale.expiry,
         pack_key(tale.parent) if tale.parent else None,
@@ -103,7 +103,7 @@ def _hear(tale: _Tale, event: Event, key: str) -> None:
     for role, epcs in named_items(event):
         if key not in map(canonical_key, epcs):
             continue
-        tale.standing = advance(tale.standing, happening(event, role))
+        tale.state = advance(tale.state, happening(event, role))
         if role in (Role.EPC, Role.OUTPUT) and (lot := told_lot(event)):
             tale.lot, tale.expiry = lot.code or tale.lot, lot.expiry or tale.expiry
         if role is Role.CHILD and isinstance(event, AggregationEvent | AssociationEvent):
@@ -117,5 +117,5 @@ def _go_along(tale: _Tale, container: _Tale) -> None:
     """What happened to the container since happened to what is in it."""
     tale.top = container.top or tale.top
     if container.last_us > tale.last_us:
-        tale.standing = share(tale.standing, container.standing)
+        tale.state = share(tale.state, container.state)
         tale.last_us = container.last_us

@@ -197,18 +197,25 @@ lot = Table(
 item_block = Sequence("item_block", metadata=metadata)
 """PostgreSQL: numbers of blocks of 64 item ids, so that writers at a time share no block."""
 
-standing = Table(
-    "standing",
+item_state = Table(
+    "item_state",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("status", Text, nullable=False, comment="epcis.store.item_state.ItemStatus"),
     Column("disposition", Text, nullable=False, comment="bare word, or empty"),
     Column("location", Text, nullable=False, comment="canonical key, or empty"),
     Column("holder", Text, nullable=False, comment="canonical GLN key, or empty"),
-    UniqueConstraint("status", "disposition", "location", "holder", name="standing_once"),
-    comment="combinations of status, disposition, location and holder that items share",
-    info=proof(Told("the lives of the items that stand so")),
-)
+    Column("conditions", Text, nullable=False, comment="in force: bare words, space between"),
+    Column("borrowed", Text, nullable=False, comment="conditions of the container, while inside"),
+    Column("persistent", Text, nullable=False, comment="conditions that only unsetting lifts"),
+    Column("shipper", Text, nullable=False, comment="canonical GLN key, until it is received"),
+    UniqueConstraint(
+        "status", "disposition", "location", "holder", "conditions", "borrowed", "persistent",
+        "shipper", name="item_state_once",
+    ),
+    comment="each distinct state once; items share them",
+    info=proof(Told("the events of the items that are in this state")),
+)  # fmt: skip
 
 item = Table(
     "item",
@@ -219,7 +226,7 @@ item = Table(
     Column("age", BigInteger, nullable=False, comment="µs from the first event to `moment`"),
     Column("lead", BigInteger, nullable=False, comment="others leaned on it so long after"),
     Column("lot", Integer),
-    Column("standing", Integer, nullable=False),
+    Column("state_id", Integer, nullable=False),
     _tenant(),
     Column("key", ItemKey, nullable=False),
     many_writers_only(UniqueConstraint("key", name="item_key_key")),

@@ -21,7 +21,7 @@ from epcis.store.item_states import ItemStates, Meeting
 from epcis.store.keys import by_product, packed_keys
 from epcis.store.payload import pack_event
 from epcis.store.recompute import recompute
-from epcis.store.state_dictionary import Lots, Standings
+from epcis.store.state_dictionary import LotDictionary, StateDictionary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -135,9 +135,9 @@ class Intake:
         self._hand = RawDriver(tx)
         self._document = document
         self._party = party
-        self._standings = Standings(self._hand, tx.words)
-        self._lots = Lots(self._hand, tx.words)
-        self._lives = ItemStates(self._hand, self._standings)
+        self._states = StateDictionary(self._hand, tx.words)
+        self._lots = LotDictionary(self._hand, tx.words)
+        self._lives = ItemStates(self._hand, self._states)
         self._txid = self._hand.transaction_number()
         self.taken = Taken()
 
@@ -159,7 +159,7 @@ class Intake:
 
     def finish(self) -> Taken:
         """Tell late lives anew; after it the state is that of all events in order."""
-        recompute(self._hand, self._standings, self._lots, self._lives.late, self._lives.emptied)
+        recompute(self._hand, self._states, self._lots, self._lives.late, self._lives.emptied)
         self._lives.late.clear()
         self._lives.emptied.clear()
         return self.taken

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from epcis.database.raw_driver import RawDriver, Row
     from epcis.store.item_states import Life
 
-COLUMNS = "id, key, lot, standing, parent, age, moment, moment + lead"
+COLUMNS = "id, key, lot, state_id, parent, age, moment, moment + lead"
 _BY_ID = f"SELECT {COLUMNS} FROM item WHERE id"  # noqa: S608  # our own names
-_ITEM = BlockTable("item", "item_key", ("lot", "standing", "parent", "age", "moment", "lead"))
+_ITEM = BlockTable("item", "item_key", ("lot", "state_id", "parent", "age", "moment", "lead"))
 
 
 def rows_by_key(hand: RawDriver, keys: Sequence[bytes]) -> list[Row]:
@@ -62,7 +62,7 @@ def _runs(life: Life, keys: Sequence[bytes]) -> Iterator[tuple[int, Sequence[byt
 
 def _state(life: Life) -> Row:
     age = time_of_moment(life.moment) - life.first
-    return life.lot, life.standing, life.parent, age, life.moment, life.horizon - life.moment
+    return life.lot, life.state_id, life.parent, age, life.moment, life.horizon - life.moment
 
 
 def _span(life: Life) -> tuple[int, int]:

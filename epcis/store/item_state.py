@@ -47,7 +47,7 @@ class ItemStatus(StrEnum):
     CONSUMED = "consumed"
     """Used up in a transformation, as in repackaging."""
 
-    __hash__ = str.__hash__  # standings are looked up by the million; Enum's own is slower
+    __hash__ = str.__hash__  # states are looked up by the million; Enum's own is slower
 
     @property
     def is_final(self) -> bool:
@@ -118,6 +118,14 @@ class ItemState(NamedTuple):
     """Canonical key of the place."""
     holder: str = ""
     """Canonical GLN key of who has it."""
+    conditions: tuple[str, ...] = ()
+    """`schemas.dispositions.Condition` in force, as bare words, sorted."""
+    borrowed: tuple[str, ...] = ()
+    """Those of `conditions` that hold only while the item is in its container."""
+    persistent: tuple[str, ...] = ()
+    """Those of `conditions` that were set as persistentDisposition: only unsetting lifts them."""
+    shipper: str = ""
+    """Canonical GLN key of who last shipped it, until somebody has received it."""
 
 
 class Lot(NamedTuple):
@@ -203,7 +211,7 @@ def advance(before: ItemState, what: Happening) -> ItemState:
     """How things stand after it happened.
 
     >>> sold = Happening(ItemStatus.DISPENSED, False, "dispensed", "", False, "")
-    >>> advance(Standing(ItemStatus.ACTIVE), sold).status
+    >>> advance(ItemState(ItemStatus.ACTIVE), sold).status
     <ItemStatus.DISPENSED: 'dispensed'>
     """
     status = before.status
@@ -215,8 +223,11 @@ def advance(before: ItemState, what: Happening) -> ItemState:
     elif status is ItemStatus.NONE or status.is_final:
         status = ItemStatus.ACTIVE
     location = what.location or ("" if what.leaves else before.location)
-    return ItemState(
-        status, what.disposition or before.disposition, location, what.holder or before.holder
+    return before._replace(
+        status=status,
+        disposition=what.disposition or before.disposition,
+        location=location,
+        holder=what.holder or before.holder,
     )
 
 
@@ -230,11 +241,11 @@ def share(own: ItemState, container: ItemState) -> ItemState:
     if not status.is_final and container.status is not ItemStatus.NONE:
         status = container.status
     moved = container.location or container.status is ItemStatus.IN_TRANSIT
-    return ItemState(
-        status,
-        container.disposition or own.disposition,
-        container.location if moved else own.location,
-        container.holder or own.holder,
+    return own._replace(
+        status=status,
+        disposition=container.disposition or own.disposition,
+        location=container.location if moved else own.location,
+        holder=container.holder or own.holder,
     )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from epcis.database.raw_driver import RawDriver, Row
     from epcis.store.item_state import Happening
-    from epcis.store.state_dictionary import Standings
+    from epcis.store.state_dictionary import StateDictionary
 
 NEVER = -(1 << 62)
 """The moment of an item that no valid event names."""
@@ -57,13 +57,13 @@ class Life:
 
     __slots__ = (
         "block", "changed", "first", "horizon", "is_late", "is_new", "lot", "mask", "moment",
-        "parent", "standing",
+        "parent", "state_id",
     )  # fmt: skip
 
     def __init__(self, block: int, mask: int, state: Row, *, is_late: bool = False) -> None:
         self.block = block
         self.mask = mask
-        self.lot, self.standing, self.parent, age, self.moment, self.horizon = state
+        self.lot, self.state_id, self.parent, age, self.moment, self.horizon = state
         self.first = time_of_moment(self.moment) - age
         self.is_late = is_late
         self.is_new = self.changed = False
@@ -71,7 +71,7 @@ class Life:
     def part(self, mask: int) -> Life:
         """Some of the items, which from now on have a life of their own."""
         age = time_of_moment(self.moment) - self.first
-        state = (self.lot, self.standing, self.parent, age, self.moment, self.horizon)
+        state = (self.lot, self.state_id, self.parent, age, self.moment, self.horizon)
         other = Life(self.block, mask, state, is_late=self.is_late)
         other.is_new = self.is_new
         self.mask &= ~mask
@@ -81,9 +81,9 @@ class Life:
 class ItemStates:
     """The items of an act. Whatever others are in is alone in its life."""
 
-    def __init__(self, hand: RawDriver, standings: Standings) -> None:
+    def __init__(self, hand: RawDriver, states: StateDictionary) -> None:
         self._hand = hand
-        self._standings = standings
+        self._states = states
         self._ids: dict[bytes, int] = {}
         self._masks: dict[tuple[bytes, ...], Masks] = {}
         self._by_block: dict[int, list[Life]] = defaultdict(list)
@@ -172,13 +172,13 @@ class ItemStates:
                 continue
             if life.parent is not None and not self._share(life, moment):
                 continue
-            standing = after.get(life.standing)
-            if standing is None:
-                standing = self._standings.after(life.standing, what)
-                after[life.standing] = standing
+            state = after.get(life.state_id)
+            if state is None:
+                state = self._states.after(life.state_id, what)
+                after[life.state_id] = state
             if life.moment == NEVER:
                 life.first = time_of_moment(moment)
-            life.standing = standing
+            life.state_id = state
             life.moment = life.horizon = moment
             if lots:
                 life.lot = lots[0]
@@ -213,13 +213,13 @@ class ItemStates:
         self._stays.write()
 
     def effective(self, life: Life, level: int = 0) -> tuple[int, int]:
-        """Last moment and standing number of items, their containers taken into account."""
+        """Last moment and state number of items, their containers taken into account."""
         if life.parent is None or level >= LEVELS_MAX:
-            return life.moment, life.standing
-        moment, standing = self.effective(self.alone(life.parent), level + 1)
+            return life.moment, life.state_id
+        moment, state = self.effective(self.alone(life.parent), level + 1)
         if moment > life.moment:
-            return moment, self._standings.shared(life.standing, standing)
-        return life.moment, life.standing
+            return moment, self._states.shared(life.state_id, state)
+        return life.moment, life.state_id
 
     def _share(self, life: Life, moment: int) -> bool:
         """Let items share what happened to their container; False where that is told anew."""
@@ -229,7 +229,7 @@ class ItemStates:
             self.tell_anew(life, moment)
             return False
         if told[0] > life.moment:
-            life.standing = self._standings.shared(life.standing, told[1])
+            life.state_id = self._states.shared(life.state_id, told[1])
         return True
 
     def _lean_on(self, container: int, moment: int) -> tuple[int, int] | None:
@@ -269,7 +269,7 @@ class ItemStates:
         for block, group in zip(blocks, groups, strict=True):
             self._made[block] = group
             waiting[block] = (1 << len(group)) - 1
-        nothing = self._standings.nothing
+        nothing = self._states.nothing
         for one in meetings:
             for block, mask in self.masks(one.keys).items():
                 new = mask & waiting.get(block, 0)

@@ -15,23 +15,24 @@ import msgspec
 from epcis.database.columns import moment_of, pack_key, unpack_key, unpack_keys
 from epcis.database.item_keys import ID_OF_KEY
 from epcis.database.raw_driver import RawDriver
-from epcis.store.item_state import MOMENT_BITS, ItemState, ItemStatus, share, time_of_moment
+from epcis.store.item_state import MOMENT_BITS, share, time_of_moment
+from epcis.store.state_dictionary import STATE_BY_NUMBER, state_of_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from epcis.database.raw_driver import Row
     from epcis.database.transactions import Snapshot
+    from epcis.store.item_state import ItemState, ItemStatus
 
 REMEMBERED_MAX = 100_000
-"""Standings and lots kept in memory."""
+"""States and lots kept in memory."""
 _NO_LOT = ("", "")
 LEVELS_MAX = 16
 """Containers inside each other beyond which data is taken for a circle."""
 
-_STATUS = {status.value: status for status in ItemStatus}
 _COLUMNS = (
-    "SELECT i.moment, i.age, i.standing, i.lot, i.parent, c.key, c.moment, c.standing, c.parent"
+    "SELECT i.moment, i.age, i.state_id, i.lot, i.parent, c.key, c.moment, c.state_id, c.parent"
 )
 _JOINED = " FROM item i LEFT JOIN item c ON c.id = i.parent"
 _OWN = _COLUMNS + ", i.key" + _JOINED
@@ -44,9 +45,8 @@ _CONTENTS = (
     + f" WHERE k.parent = {ID_OF_KEY} AND k.until = 4611686018427387904"
     + " ORDER BY i.id"
 )
-_CONTAINER = "SELECT key, moment, standing, parent FROM item WHERE id = ?"
-_CONTAINERS = "SELECT id, key, moment, standing, parent FROM item WHERE id"
-_STANDING = "SELECT status, disposition, location, holder FROM standing WHERE id = ?"
+_CONTAINER = "SELECT key, moment, state_id, parent FROM item WHERE id = ?"
+_CONTAINERS = "SELECT id, key, moment, state_id, parent FROM item WHERE id"
 _LOT = "SELECT code, expiry FROM lot WHERE id = ?"
 _LOT_IDS = "SELECT id FROM lot WHERE gtin = ? AND code = ?"
 
@@ -56,7 +56,7 @@ class StoredItem(msgspec.Struct, frozen=True):
 
     key: str
     """Canonical key, e.g. `/01/{gtin14}/21/{serial}`."""
-    standing: ItemState
+    state: ItemState
     lot: str
     expiry_text: str
     parent_packed: bytes | None
@@ -77,22 +77,27 @@ class StoredItem(msgspec.Struct, frozen=True):
     @property
     def status(self) -> ItemStatus:
         """Where it stands in its life."""
-        return self.standing.status
+        return self.state.status
 
     @property
     def disposition(self) -> str:
         """Bare word."""
-        return self.standing.disposition
+        return self.state.disposition
 
     @property
     def location(self) -> str:
         """Canonical key of the place where it is, empty on the way."""
-        return self.standing.location
+        return self.state.location
 
     @property
     def holder(self) -> str:
         """Canonical GLN key of who has it, or to whom it was sent."""
-        return self.standing.holder
+        return self.state.holder
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Why it may not simply be sold: `schemas.dispositions.Condition`, sorted."""
+        return self.state.conditions
 
     @property
     def expiry(self) -> date | None:
@@ -117,7 +122,7 @@ class Now(NamedTuple):
     """How things stand with an item or container, its containers taken into account."""
 
     moment: int
-    standing: ItemState
+    state: ItemState
     packed: bytes
     """Its key."""
     top: bytes
@@ -179,23 +184,23 @@ def contents(snapshot: Snapshot, key: str) -> list[StoredItem]:
 class _Remembered(NamedTuple):
     """Rows that never change, and what follows from them."""
 
-    standings: dict[int, ItemState]
+    states: dict[int, ItemState]
     lots: dict[int, tuple[str, str]]
     sharing: dict[tuple[int, int], ItemState]
-    """By the numbers of an item's own standing and its container's."""
+    """By the numbers of an item's own state and its container's."""
 
 
 class Shared:
-    """What items share: standings, lots and containers; each is looked up once."""
+    """What items share: states, lots and containers; each is looked up once."""
 
-    __slots__ = ("_containers", "_hand", "_lots", "_rows", "_sharing", "_standings")
+    __slots__ = ("_containers", "_hand", "_lots", "_rows", "_sharing", "_states")
 
     def __init__(self, snapshot: Snapshot, hand: RawDriver) -> None:
         self._hand = hand
         remembered: _Remembered | None = snapshot.remembered.get("items")
         if remembered is None:
             remembered = snapshot.remembered["items"] = _Remembered({}, {}, {})
-        self._standings, self._lots, self._sharing = remembered
+        self._states, self._lots, self._sharing = remembered
         self._containers: dict[int, Now] = {}
         self._rows: dict[int, Row] = {}
 
@@ -211,22 +216,22 @@ class Shared:
 
     def share(self, row: Row, outer: Now) -> ItemState:
         """How things stand with the item of a row whose container went on without it."""
-        standing = share(self.standing(row[2]), outer.standing)
+        state = share(self.state(row[2]), outer.state)
         if row[8] is None:
             if len(self._sharing) >= REMEMBERED_MAX:
                 self._sharing.clear()
-            self._sharing[row[2], row[7]] = standing
-        return standing
+            self._sharing[row[2], row[7]] = state
+        return state
 
-    def standing(self, number: int) -> ItemState:
-        """The standing with this number."""
-        known = self._standings.get(number)
+    def state(self, number: int) -> ItemState:
+        """The state with this number."""
+        known = self._states.get(number)
         if known is None:
-            if len(self._standings) >= REMEMBERED_MAX:
-                self._standings.clear()
-            row = self._hand.one(_STANDING, (number,))
-            assert row is not None, "a standing that an item has is stored"
-            known = self._standings[number] = ItemState(_STATUS[row[0]], *row[1:])
+            if len(self._states) >= REMEMBERED_MAX:
+                self._states.clear()
+            row = self._hand.one(STATE_BY_NUMBER, (number,))
+            assert row is not None, "a state that an item has is stored"
+            known = self._states[number] = state_of_row(row)
         return known
 
     def lot(self, number: int | None) -> tuple[str, str]:
@@ -252,14 +257,14 @@ class Shared:
         return known
 
     def now(self, row: Sequence[Any], level: int = 0) -> Now:
-        """How things stand with a container by its row (key, moment, standing, parent)."""
+        """How things stand with a container by its row (key, moment, state, parent)."""
         packed, moment, number, parent = row
-        own = self.standing(number)
+        own = self.state(number)
         if parent is None or level >= LEVELS_MAX:
             return Now(moment, own, packed, packed)
         outer = self.container(parent, level + 1)
         if outer.moment > moment:
-            return Now(outer.moment, share(own, outer.standing), packed, outer.top)
+            return Now(outer.moment, share(own, outer.state), packed, outer.top)
         return Now(moment, own, packed, outer.top)
 
     def around(self, row: Row) -> Now:
@@ -277,24 +282,24 @@ def _remembered_state(row: Row, key: str, remembered: _Remembered) -> StoredItem
     It is `_state` without a look at the store: the path of most verifications.
     """
     moment, age, number, lot, _, parent, outer_moment, outer_number, outer_parent = row
-    standing = remembered.standings.get(number)
+    state = remembered.states.get(number)
     told = remembered.lots.get(lot, _NO_LOT if lot is None else None)
-    if not standing or not standing[0] or told is None or outer_parent is not None:
+    if not state or not state[0] or told is None or outer_parent is not None:
         return None
     latest = moment
     if parent is not None and outer_moment > moment:
         latest = outer_moment
-        standing = remembered.sharing.get((number, outer_number))
-        if standing is None:
+        state = remembered.sharing.get((number, outer_number))
+        if state is None:
             return None
     first = (moment >> MOMENT_BITS) - age
-    return StoredItem(key, standing, told[0], told[1], parent, parent, first, latest >> MOMENT_BITS)
+    return StoredItem(key, state, told[0], told[1], parent, parent, first, latest >> MOMENT_BITS)
 
 
 def _state(row: Row, key: str, shared: Shared) -> StoredItem | None:
     moment = row[0]
-    standing = shared.standing(row[2])
-    if not standing.status:
+    state = shared.state(row[2])
+    if not state.status:
         return None
     code, expiry = shared.lot(row[3])
     parent = top = None
@@ -304,5 +309,5 @@ def _state(row: Row, key: str, shared: Shared) -> StoredItem | None:
         parent, top = outer.packed, outer.top
         if outer.moment > moment:
             moment = outer.moment
-            standing = shared.share(row, outer)
-    return StoredItem(key, standing, code, expiry, parent, top, first, time_of_moment(moment))
+            state = shared.share(row, outer)
+    return StoredItem(key, state, code, expiry, parent, top, first, time_of_moment(moment))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from epcis.database.raw_driver import RawDriver, Row
     from epcis.model import Event
     from epcis.store.item_state import Happening, Lot
-    from epcis.store.state_dictionary import Lots, Standings
+    from epcis.store.state_dictionary import LotDictionary, StateDictionary
 
 TELLINGS_KEPT_MAX = 100_000
 """Lives held in memory while others are told anew."""
@@ -50,7 +50,7 @@ _INSIDE = (
 )
 _ROW = "SELECT id, key, age, moment, moment + lead FROM item WHERE id"
 _LEAN = "UPDATE item SET lead = ? - moment WHERE id = ? AND moment + lead < ?"
-_CHANGING = ("lot", "standing", "parent", "age", "moment", "lead")
+_CHANGING = ("lot", "state_id", "parent", "age", "moment", "lead")
 
 
 class EventDamaged(LookupError):  # noqa: N818  # a state of the store, as StoreFull is
@@ -88,7 +88,7 @@ class Telling(NamedTuple):
     """A whole life."""
 
     moments: tuple[int, ...]
-    standings: tuple[ItemState, ...]
+    states: tuple[ItemState, ...]
     """After each moment."""
     stays: tuple[Inside, ...]
     lot: Lot | None
@@ -102,7 +102,11 @@ class Telling(NamedTuple):
 
 
 def recompute(
-    hand: RawDriver, standings: Standings, lots: Lots, late: dict[int, int], emptied: set[int]
+    hand: RawDriver,
+    states: StateDictionary,
+    lots: LotDictionary,
+    late: dict[int, int],
+    emptied: set[int],
 ) -> int:
     """Tell the lives of late items, and of all whose life leaned on theirs, anew.
 
@@ -114,17 +118,21 @@ def recompute(
     doubtful = sorted(_all_in_doubt(hand, late, emptied))
     teller = Teller(hand)
     for at in range(0, len(doubtful), BATCH_ITEMS):
-        write_tellings(hand, standings, lots, teller, doubtful[at : at + BATCH_ITEMS])
+        write_tellings(hand, states, lots, teller, doubtful[at : at + BATCH_ITEMS])
     return len(doubtful)
 
 
 def write_tellings(
-    hand: RawDriver, standings: Standings, lots: Lots, teller: Teller, items: Sequence[int]
+    hand: RawDriver,
+    states: StateDictionary,
+    lots: LotDictionary,
+    teller: Teller,
+    items: Sequence[int],
 ) -> None:
     """Bring rows of items and their stays to what their events tell."""
     found = hand.all_in(_ROW, list(items), lock=True)
     told = [(row, teller.tell(row[0])) for row in found]
-    rows = [item_row(standings, lots, row, telling) for row, telling in told]
+    rows = [item_row(states, lots, row, telling) for row, telling in told]
     hand.update("item", "id", _CHANGING, rows)
     stays = [
         Stay(row[0], inside.since, inside.until, inside.parent)
@@ -136,18 +144,18 @@ def write_tellings(
     hand.run_many(_LEAN, [(m, container, m) for container, m in teller.take_leanings()])
 
 
-def item_row(standings: Standings, lots: Lots, row: Row, telling: Telling) -> Row:
+def item_row(states: StateDictionary, lots: LotDictionary, row: Row, telling: Telling) -> Row:
     """What a row (id, key, age, moment, horizon) of `item` becomes: `_CHANGING` and id."""
     item_id, key, age, moment, horizon = row
     if not telling.moments:
         forgotten = item_state.time_of_moment(NEVER) - item_state.time_of_moment(moment) + age
-        return None, standings.nothing, None, forgotten, NEVER, horizon - NEVER, item_id
+        return None, states.nothing, None, forgotten, NEVER, horizon - NEVER, item_id
     text = unpack_key(bytes(key))
     has_lot = telling.lot is not None and text.startswith("/01/")
     lot = lots.number(text[4:18], telling.lot) if telling.lot is not None and has_lot else None
     return (
         lot,
-        standings.number(telling.standings[-1]),
+        states.number(telling.states[-1]),
         telling.parent,
         item_state.time_of_moment(telling.moments[-1])
         - item_state.time_of_moment(telling.moments[0]),
@@ -193,27 +201,27 @@ class Teller:
 
     def _tell(self, item_id: int) -> Telling:
         moments: list[int] = []
-        standings: list[ItemState] = []
+        states: list[ItemState] = []
         stays: list[Inside] = []
         lot: Lot | None = None
-        standing, latest, inside = ItemState(), NEVER, _OUTSIDE
+        state, latest, inside = ItemState(), NEVER, _OUTSIDE
         own = deque(self._steps_of(item_id))
         while (step := self._next(own, inside)) is not None:
             if inside.parent is not None:
                 outer = self._before(inside.parent, step.moment)
                 if outer[0] > latest:
-                    standing = share(standing, outer[1])
+                    state = share(state, outer[1])
             what, told_lot = self._happening(step)
-            standing = advance(standing, what)
+            state = advance(state, what)
             latest = step.moment
             moments.append(latest)
-            standings.append(standing)
+            states.append(state)
             inside = _moved(step, inside, stays)
             if told_lot is not None and step.role in (Role.EPC, Role.OUTPUT):
                 lot = told_lot
         if inside.parent is not None:
             stays.append(inside)
-        return Telling(tuple(moments), tuple(standings), tuple(stays), lot)
+        return Telling(tuple(moments), tuple(states), tuple(stays), lot)
 
     def _next(self, own: deque[Step], inside: Inside) -> Step | None:
         """The next event that names the item, or that empties what it is in."""
@@ -236,16 +244,16 @@ class Teller:
         self._leanings[container] = max(moment, self._leanings.get(container, moment))
         telling = self.tell(container)
         at = bisect_left(telling.moments, moment)
-        latest, standing = NEVER, ItemState()
+        latest, state = NEVER, ItemState()
         if at:
-            latest, standing = telling.moments[at - 1], telling.standings[at - 1]
+            latest, state = telling.moments[at - 1], telling.states[at - 1]
         for stay in telling.stays:
             is_inside = stay.since < moment <= stay.until
             if is_inside and stay.parent is not None:
                 outer = self._before(stay.parent, moment, level + 1)
                 if outer[0] > latest:
-                    return outer[0], share(standing, outer[1])
-        return latest, standing
+                    return outer[0], share(state, outer[1])
+        return latest, state
 
     def _steps_of(self, item_id: int) -> list[Step]:
         known = self._steps.get(item_id)

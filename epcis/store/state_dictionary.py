@@ -1,4 +1,4 @@
-"""The shared words of items: standings and lots get a small number when first told."""
+"""Dictionary tables: each distinct item state and each lot gets a small number."""
 
 from __future__ import annotations
 
@@ -10,24 +10,53 @@ from epcis.store.item_state import ItemState, ItemStatus, Lot, advance, share
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from epcis.database.raw_driver import RawDriver
+    from epcis.database.raw_driver import RawDriver, Row
     from epcis.store.item_state import Happening
 
-_ADD_STANDING = (
-    "INSERT INTO standing (status, disposition, location, holder) VALUES (?, ?, ?, ?)"
-    " ON CONFLICT DO NOTHING"
+_COLUMNS = "status, disposition, location, holder, conditions, borrowed, persistent, shipper"
+_ADD_STATE = (
+    f"INSERT INTO item_state ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608  # our own names
 )
-_FIND_STANDING = (
-    "SELECT id FROM standing WHERE status = ? AND disposition = ? AND location = ? AND holder = ?"
+_FIND_STATE = (
+    "SELECT id FROM item_state WHERE status = ? AND disposition = ? AND location = ?"
+    " AND holder = ? AND conditions = ? AND borrowed = ? AND persistent = ? AND shipper = ?"
 )
-_STANDING = "SELECT status, disposition, location, holder FROM standing WHERE id = ?"
+STATE_BY_NUMBER = f"SELECT {_COLUMNS} FROM item_state WHERE id = ?"  # noqa: S608  # our own names
 _ADD_LOT = "INSERT INTO lot (gtin, code, expiry) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _FIND_LOT = "SELECT id FROM lot WHERE gtin = ? AND code = ? AND expiry = ?"
 CACHED_MAX = 100_000
 
 
-class Standings:
-    """Numbers of standings, within one act."""
+_STATUS = {status.value: status for status in ItemStatus}
+
+
+def state_of_row(row: Row) -> ItemState:
+    """The state in a row of `STATE_BY_NUMBER`."""
+    status, disposition, location, holder, conditions, borrowed, persistent, shipper = row
+    return ItemState(
+        _STATUS[status],
+        disposition,
+        location,
+        holder,
+        tuple(conditions.split()),
+        tuple(borrowed.split()),
+        tuple(persistent.split()),
+        shipper,
+    )
+
+
+def row_of_state(state: ItemState) -> tuple[str, ...]:
+    """What `state_of_row` reads.
+
+    >>> row_of_state(ItemState(ItemStatus.ACTIVE, conditions=("damaged", "recalled")))[4]
+    'damaged recalled'
+    """
+    conditions, borrowed, persistent = map(" ".join, state[4:7])
+    return (state.status.value, *state[1:4], conditions, borrowed, persistent, state.shipper)
+
+
+class StateDictionary:
+    """Numbers of states, within one act."""
 
     def __init__(self, hand: RawDriver, words: Engine | None = None) -> None:
         self._hand = hand
@@ -38,31 +67,31 @@ class Standings:
         self.nothing = self.number(ItemState())
         """Of an item that no valid event names."""
 
-    def number(self, standing: ItemState) -> int:
-        """The number of a standing; a new one is stored."""
-        known = self._ids.get(standing)
+    def number(self, state: ItemState) -> int:
+        """The number of a state; a new one is stored."""
+        known = self._ids.get(state)
         if known is None:
-            known = self._find(standing)
-            self._keep(known, standing)
+            known = self._find(state)
+            self._keep(known, state)
         return known
 
     def told(self, number: int) -> ItemState:
-        """The standing with that number."""
-        standing = self._by_id.get(number)
-        if standing is None:
-            row = self._hand.one(_STANDING, (number,))
+        """The state with that number."""
+        state = self._by_id.get(number)
+        if state is None:
+            row = self._hand.one(STATE_BY_NUMBER, (number,))
             if row is None:
-                raise LookupError(f"standing {number} has no row")
-            standing = ItemState(ItemStatus(row[0]), row[1], row[2], row[3])
-            self._keep(number, standing)
-        return standing
+                raise LookupError(f"state {number} has no row")
+            state = state_of_row(row)
+            self._keep(number, state)
+        return state
 
     def after(self, number: int, what: Happening) -> int:
-        """The number of what a standing becomes by a happening."""
+        """The number of what a state becomes by a happening."""
         return self.number(advance(self.told(number), what))
 
     def shared(self, own: int, container: int) -> int:
-        """The number of what an item's standing becomes by its container's."""
+        """The number of what an item's state becomes by its container's."""
         pair = (own, container)
         known = self._shared.get(pair)
         if known is None:
@@ -70,25 +99,25 @@ class Standings:
             self._shared[pair] = known
         return known
 
-    def stored_number(self, standing: ItemState, *, otherwise: int) -> int:
-        """The number of a standing that is stored, `otherwise` where it is not."""
-        row = self._hand.one(_FIND_STANDING, (standing.status.value, *standing[1:]))
+    def stored_number(self, state: ItemState, *, otherwise: int) -> int:
+        """The number of a state that is stored, `otherwise` where it is not."""
+        row = self._hand.one(_FIND_STATE, row_of_state(state))
         return row[0] if row is not None else otherwise
 
-    def _find(self, standing: ItemState) -> int:
-        values = (standing.status.value, *standing[1:])
-        return _number(self._hand, self._words, _FIND_STANDING, _ADD_STANDING, values)
+    def _find(self, state: ItemState) -> int:
+        values = row_of_state(state)
+        return _number(self._hand, self._words, _FIND_STATE, _ADD_STATE, values)
 
-    def _keep(self, number: int, standing: ItemState) -> None:
+    def _keep(self, number: int, state: ItemState) -> None:
         if len(self._by_id) >= CACHED_MAX:
             self._by_id.clear()
             self._ids.clear()
             self._shared.clear()
-        self._by_id[number] = standing
-        self._ids[standing] = number
+        self._by_id[number] = state
+        self._ids[state] = number
 
 
-class Lots:
+class LotDictionary:
     """Numbers of lots, within one act."""
 
     def __init__(self, hand: RawDriver, words: Engine | None = None) -> None:

@@ -114,6 +114,29 @@ def exempt(store):
     return put
 
 
+def _register(store, client, role="pharmacy", location="", **more):
+    from verification.fmd.operation import Role, Who
+    from verification.registry.participants import register
+
+    who = Who(client=client, role=Role(role), location=location or f"{client} street", **more)
+    with store.write(NOW) as tx:
+        register(tx, who, by="qa")
+    return who
+
+
+@pytest.fixture
+def as_participant(store):
+    """Registers a client of `store`: name, role, premises, and what else `Who` holds."""
+    return lambda client, role="pharmacy", **more: _register(store, client, role, **more)
+
+
+@pytest.fixture
+def registered(packs):
+    """The store whose only till is a registered pharmacy."""
+    _register(packs, PHARMACY.name)
+    return packs
+
+
 @pytest.fixture
 def packs(store):
     """The store with one product and the active packs S1 to S5 of lot A123."""

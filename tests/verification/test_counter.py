@@ -56,7 +56,9 @@ def test_the_second_supply_alerts_with_one_id_for_everybody_and_a_hint(client, p
     assert alert.id == said["alert"]
 
 
-def test_supply_at_another_pharmacy_looks_like_a_clone(client, packs, holder):
+def test_supply_at_another_pharmacy_looks_like_a_clone(client, packs, holder, as_participant):
+    as_participant("till-1")
+    as_participant("till-2", location="/414/0366666000014")
     client.post("/packs/supply", json=PACK)
     holder.caller = Caller("till-2", frozenset({"verify"}), "/414/0366666000014", "10.0.0.2")
     said = client.post("/packs/supply", json=PACK).json()

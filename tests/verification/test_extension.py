@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from epcis.http_context import Caller
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.ledger_tables import ledger_entry
 from verification.registry.pack_tables import batch
@@ -108,3 +109,15 @@ def test_an_earlier_day_is_no_extension(desk, packs, clock):
 
 def test_only_who_may_recall_may_extend(client):
     assert client.post("/verify/extensions", json=[ONE]).status_code == 403
+
+
+def test_only_the_owner_of_the_product_may_extend_it(client, holder, as_participant):
+    scopes = frozenset({"recall", "verify"})
+    as_participant("owner", "mah", authorisation="/414/5901234000009")
+    as_participant("other", "mah", authorisation="/414/0366666000014")
+    for name, status in (("other", 403), ("nobody", 403), ("owner", 200)):
+        holder.caller = Caller(name, scopes, None, "10.0.0.1")
+        assert client.post("/verify/extensions", json=[ONE]).status_code == status
+    holder.caller = Caller("other", scopes, None, "10.0.0.1")
+    assert client.request("DELETE", f"/verify/extensions/{GTIN}/{LOT}").status_code == 403
+    assert client.get("/verify/extensions").json() == [ONE]

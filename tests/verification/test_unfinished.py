@@ -11,7 +11,7 @@ import httpx
 from verification.decision.verdict import Asked, verdict
 from verification.decision.verify import facts
 from verification.fmd import bulk
-from verification.fmd.operation import Operation, PackRequest, Who
+from verification.fmd.operation import Operation, PackRequest, Role, Who
 from verification.fmd.rulepack import shipped
 from verification.returns import saleable_return
 from verification.returns.saleable_return import Decision
@@ -27,7 +27,9 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 def test_an_interrupted_bulk_is_finished_at_the_next_start(packs, clock):
     wanted = [PackRequest(operation=Operation.SUPPLY, code="05901234123457", serial="S1")]
     with packs.write(NOW) as tx:
-        bulk_id = bulk.submit(tx, wanted, Who(client="till-1", location="P1"), shipped())
+        bulk_id = bulk.submit(
+            tx, wanted, Who(client="till-1", role=Role.PHARMACY, location="P1"), shipped()
+        )
 
     async def start_and_stop():
         stop = asyncio.Event()

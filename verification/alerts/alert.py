@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from sqlalchemy import ColumnElement
+
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Transaction
     from verification.fmd.operation import PackRequest, Who
@@ -81,6 +83,11 @@ class Alert:
     late: bool
     """Raised by a request that was sent long after it was scanned: the pack may be gone."""
     status: Status
+    market: str
+    """Country where the pack was scanned; empty where only one market is served."""
+    count: int
+    """How often the client met the same cause while the alert was open."""
+    last: datetime
 
     def as_dict(self) -> dict[str, object]:
         """The alert, ready for JSON."""
@@ -99,6 +106,9 @@ class Alert:
             "say": self.hint.say,
             "late": self.late,
             "status": self.status.value,
+            "market": self.market,
+            "count": self.count,
+            "last": self.last.isoformat(),
         }
 
 
@@ -145,9 +155,16 @@ def raise_alert(
     hub: str,
     hint: Hint,
     late: bool,
+    known_as: str = "",
 ) -> str:
-    """Open an alert inside the act; returns its id."""
-    alert_id = new_id(who.market)
+    """Open an alert inside the act, or count up the open one of the same cause; returns its id.
+
+    `known_as` is the id that another repository gave the same alert: both sides look it up by one.
+    """
+    open_id = _count_up(tx, request, who, result)
+    if open_id is not None and known_as in ("", open_id):
+        return open_id
+    alert_id = known_as or new_id(who.market)
     tx.connection.execute(
         alert.insert().values(
             id=alert_id,
@@ -163,9 +180,33 @@ def raise_alert(
             confidence=hint.confidence,
             late=int(late),
             status=Status.NEW.value,
+            market=who.market,
+            times=1,
+            last_us=microseconds(tx.now),
         )
     )
     return alert_id
+
+
+def _count_up(tx: Transaction, request: PackRequest, who: Who, result: str) -> str | None:
+    """Count up the alert that this client has open about this pack for this cause, if any."""
+    table = alert.c
+    open_id: str | None = tx.connection.execute(
+        select(table.id).where(
+            table.code == request.code,
+            table.serial == request.serial,
+            table.client == who.client,
+            table.result == result,
+            table.status != Status.CLOSED.value,
+        )
+    ).scalar()
+    if open_id is not None:
+        tx.connection.execute(
+            update(alert)
+            .where(table.id == open_id)
+            .values(times=table.times + 1, last_us=microseconds(tx.now))
+        )
+    return open_id
 
 
 def alert_of(snapshot: Snapshot, alert_id: str) -> Alert | None:
@@ -179,15 +220,15 @@ def alerts(
     *,
     since: datetime,
     until: datetime,
-    client: str | None = None,
+    only: ColumnElement[bool] | None = None,
     status: Status | None = None,
 ) -> Iterator[Alert]:
-    """Alerts of a time range, newest first, at most `LISTED_MAX`; of one client where given."""
+    """Alerts raised in a time range, newest first, at most `LISTED_MAX`; `only` some of them."""
     wanted = select(alert).where(
         alert.c.at_us >= microseconds(since), alert.c.at_us < microseconds(until)
     )
-    if client is not None:
-        wanted = wanted.where(alert.c.client == client)
+    if only is not None:
+        wanted = wanted.where(only)
     if status is not None:
         wanted = wanted.where(alert.c.status == status.value)
     rows = snapshot.connection.execute(wanted.order_by(alert.c.at_us.desc()).limit(LISTED_MAX))
@@ -264,4 +305,7 @@ def _alert(row: Any) -> Alert:  # noqa: ANN401  # a row of alert
         Hint(Cause(row.cause), row.confidence),
         bool(row.late),
         Status(row.status),
+        row.market,
+        row.times,
+        moment_of(row.last_us),
     )

@@ -27,7 +27,7 @@ _COLUMNS = f"""
 """
 _JOINS = """
 LEFT JOIN item i ON i.id = (SELECT k.id FROM item_key k WHERE k.key = q.key)
-LEFT JOIN standing s ON s.id = i.standing
+LEFT JOIN item_state s ON s.id = i.state_id
 LEFT JOIN lot l ON l.id = i.lot
 LEFT JOIN pack p ON p.code = q.code AND p.serial = q.serial
 """

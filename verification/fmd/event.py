@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from epcis.model import ObjectEvent, Place
+from epcis.model import Node, ObjectEvent, Place
 from verification.fmd.operation import Operation
 from verification.registry import history
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
     from verification.fmd.operation import Who
 
@@ -32,6 +32,9 @@ _WORDS = {
     Operation.UNDO: (None, _DISPOSITION + "active"),
 }
 _RESOLVER = "https://id.gs1.org"
+_MDA = "urn:epcglobal:cbv:mda"
+EVENT_PACKS_MAX = 1000
+"""Packs in one recorded event."""
 
 
 def event_of(
@@ -47,15 +50,58 @@ def event_of(
     ('https://id.gs1.org/01/05901234123457/21/S1',)
     """
     step, disposition = _WORDS[operation]
-    known_place = who.location.startswith("/414/")
-    place = Place(id=_RESOLVER + who.location) if known_place else None
+    place = _place(who)
     return ObjectEvent(
-        event_time=at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        event_time=_utc(at),
         event_time_zone_offset="+00:00",
         action="OBSERVE",
         biz_step=step,
         disposition=disposition,
-        epcs=tuple(_RESOLVER + history.pack_key(code, serial) for code, serial in packs),
+        epcs=_epcs(packs),
         read_point=place,
         biz_location=place,
     )
+
+
+def commissioning_of(
+    packs: Sequence[tuple[str, str]], who: Who, at: datetime, *, lot: str, expiry: date
+) -> ObjectEvent:
+    """The event that uploaded packs of a lot come into being by (CBV section 7.1, commissioning).
+
+    >>> from datetime import UTC, date, datetime
+    >>> from verification.fmd.operation import Who
+    >>> made = datetime(2026, 1, 2, tzinfo=UTC)
+    >>> packs, day = [("05901234123457", "S1")], date(2028, 5, 31)
+    >>> event = commissioning_of(packs, Who(client="x"), made, lot="L1", expiry=day)
+    >>> event.action, [node.name for node in event.ilmd]
+    ('ADD', ['lotNumber', 'itemExpirationDate'])
+    """
+    place = _place(who)
+    return ObjectEvent(
+        event_time=_utc(at),
+        event_time_zone_offset="+00:00",
+        action="ADD",
+        biz_step=_STEP + "commissioning",
+        disposition=_DISPOSITION + "active",
+        epcs=_epcs(packs),
+        ilmd=(
+            Node(namespace=_MDA, name="lotNumber", children=(lot,)),
+            Node(namespace=_MDA, name="itemExpirationDate", children=(expiry.isoformat(),)),
+        ),
+        read_point=place,
+        biz_location=place,
+    )
+
+
+def _epcs(packs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    return tuple(_RESOLVER + history.pack_key(code, serial) for code, serial in packs)
+
+
+def _place(who: Who) -> Place | None:
+    """The premises of a client as a place, where they are a GLN, in whatever market."""
+    _, at, gln = who.location.rpartition("/414/")
+    return Place(id=f"{_RESOLVER}{at}{gln}") if at else None
+
+
+def _utc(at: datetime) -> str:
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")

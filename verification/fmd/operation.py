@@ -23,6 +23,30 @@ class Role(StrEnum):
     """National competent authority."""
     NMVO = "nmvo"
     """The organisation that runs the national system."""
+    REPOSITORY = "repository"
+    """Another market's repository, which asks for its own clients and never for itself."""
+    UNREGISTERED = "unregistered"
+    """Nobody confirmed who the client is: no rule pack may let it do anything (Art. 37(b))."""
+
+
+class CustomerCategory(StrEnum):
+    """Whom a wholesaler supplies in place of a pharmacy (2016/161 Art. 23(a) to (k))."""
+
+    OTHER_SUPPLIER = "other-supplier"
+    """Authorised to supply the public, outside of healthcare institutions and pharmacies."""
+    VETERINARIAN = "veterinarian"
+    DENTIST = "dentist"
+    OPTICIAN = "optician"
+    PARAMEDIC = "paramedic"
+    """And practitioners of emergency medicine."""
+    CIVIL_PROTECTION = "civil-protection"
+    """Armed forces, police and stocks of the state for disasters."""
+    UNIVERSITY = "university"
+    """For research and education, healthcare institutions excepted."""
+    PRISON = "prison"
+    SCHOOL = "school"
+    HOSPICE = "hospice"
+    NURSING_HOME = "nursing-home"
 
 
 class Operation(StrEnum):
@@ -71,9 +95,10 @@ class Who(msgspec.Struct, frozen=True, kw_only=True):
     """The client that asks: its role, and the premises and authorisation it acts under."""
 
     client: str
-    role: Role = Role.PHARMACY
+    role: Role = Role.UNREGISTERED
     location: str = ""
-    """Premises, as a GLN key or the client's own location id."""
+    """Premises, as a GLN key or the client's own location id; those of another market's client
+    begin with that market and a colon, so that two markets never mean one place."""
     authorisation: str = ""
     """The legal entity whose licence covers the act; two clients may share it."""
     market: str = ""
@@ -105,6 +130,8 @@ class PackRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     reason: str = ""
     sub_user: str = ""
     """The person at the client, where the client names one."""
+    customer: CustomerCategory | None = None
+    """Whom a wholesaler supplies, where it is not a pharmacy (Art. 23)."""
 
 
 class PackRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -170,7 +197,7 @@ def standing(known: Known, now: datetime) -> MatrixRow:
     >>> from datetime import UTC
     >>> known = Known(product=True, pack=PackRecord(state=PackState.SUPPLIED))
     >>> standing(known, datetime(2026, 1, 1, tzinfo=UTC))
-    <Standing.SUPPLIED: 'Supplied'>
+    <MatrixRow.SUPPLIED: 'Supplied'>
     """
     assert known.pack is not None, "an unknown pack has no standing"
     if known.product_state is ProductState.WITHDRAWN:

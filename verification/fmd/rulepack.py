@@ -110,7 +110,7 @@ class RulePack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
     def ruling(self, standing: MatrixRow, wish: PackState) -> Ruling:
         """What the matrix says.
 
-        >>> shipped().ruling(Standing.DESTROYED, PackState.ACTIVE)
+        >>> shipped().ruling(MatrixRow.DESTROYED, PackState.ACTIVE)
         <Ruling.FINAL: 'final'>
         """
         return self.matrix[standing][wish]

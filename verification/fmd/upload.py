@@ -1,34 +1,41 @@
 """What a manufacturer uploads before release: products, lots with their serial numbers, repacks.
 
 Every fault is a finding; a document with an error stores nothing, while serial numbers that exist
-already are rejected one by one (2016/161 Art. 4, 33 to 35, 40, 42).
+already are rejected one by one (2016/161 Art. 4, 33 to 35, 40, 42). Uploaded packs are commissioned
+by an EPCIS event in the same act, so that trace, recall, stock and dossiers know them.
 """
 
 from __future__ import annotations
 
 import re
-import string
 from datetime import date  # noqa: TC003  # msgspec reads the annotations at run time
 from hashlib import sha256, shake_256
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
+from epcis.capture import record
 from epcis.database.columns import microseconds
 from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
+from epcis.store.item_state import ItemStatus
+from epcis.store.items import items
 from schemas.finding import Finding, Severity, Where, is_acceptable
+from verification.decision.restrictions import current_restrictions
 from verification.decision.verdict import LotState, PackState, ProductState
 from verification.fmd import cause
-from verification.registry.pack_registry import set_lot_state, set_product_state
+from verification.fmd.event import EVENT_PACKS_MAX, commissioning_of
+from verification.fmd.operation import Role
+from verification.fmd.serial_numbers import TEXT_82, serial_faults
+from verification.registry.history import pack_key
 from verification.registry.pack_tables import batch, pack, product, product_version, repack_link
 from verification.vrs.question import MalformedError, gtin_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Transaction
     from verification.fmd.operation import Who
     from verification.fmd.rulepack import RulePack
@@ -36,23 +43,15 @@ if TYPE_CHECKING:
 WHOLESALERS_FRESH_MONTHS = 13
 SUM_BYTES = 256
 """Of `packs_sum`: so long that no other set of packs can be made to have the same sum."""
-SERIALS_MAX = 1_000_000
-"""Serial numbers in one upload."""
-RUN_MAX = 16
-"""Consecutive numbers among the serials beyond which they are not random (Art. 4(b)(ii))."""
-FINDINGS_MAX = 100
-"""Findings of one kind; more are counted in the last one."""
-_TEXT_82 = re.compile(r"[!-\"%-?A-Z_a-z]{1,20}\Z")
 _MARKET = re.compile(r"[A-Z]{2}\Z")
-_ALPHABETS = (string.digits, string.ascii_uppercase, string.ascii_lowercase)
 _PACK = (
     "code", "serial", "lot", "expiry", "state", "since_us", "location", "authorisation", "repeats",
     "version", "stolen", "public",
 )  # fmt: skip
 _FRESH = ("", "", 0, 1, 0, 0)
 """Of a pack that nobody has done anything to: the columns from `location` on."""
-_SIGNS = 20
-"""Characters of GS1 charset 82 that are neither letters nor digits."""
+UPLOADERS = (Role.MAH, Role.PARALLEL_DISTRIBUTOR)
+"""Who may upload anything: marketing authorisation holders and those who repack for a market."""
 
 
 class Market(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,14 +106,49 @@ class Uploaded(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[dict[str, object], ...] = ()
 
 
+class HeldProduct(NamedTuple):
+    """A product as it is recorded now."""
+
+    owner: str
+    version: int
+    details: Product
+
+    @property
+    def markets(self) -> frozenset[str]:
+        """The countries it is sold in."""
+        return frozenset(market.country for market in self.details.markets)
+
+
+def held_product(snapshot: Snapshot, code: str) -> HeldProduct | None:
+    """The uploaded product with this code; None where nobody uploaded it."""
+    table = product.c
+    row = snapshot.connection.execute(
+        select(table.owner, table.version, table.details).where(table.code == code)
+    ).first()
+    if row is None:
+        return None
+    return HeldProduct(row.owner, row.version, msgspec.json.decode(row.details, type=Product))
+
+
+def right_faults(held: HeldProduct | None, who: Who) -> Iterator[Finding]:
+    """Why a client may not upload anything about a product: its role, or another's product."""
+    if who.role not in UPLOADERS:
+        may = " and ".join(role.value for role in UPLOADERS)
+        yield fault("role", f"a client registered as {who.role} uploads nothing, {may} do", "code")
+    elif held is not None and held.owner != who.authorisation:
+        yield fault("owner", "the product belongs to another company", "code")
+
+
 def upload_product(tx: Transaction, wanted: Product, who: Who) -> Uploaded:
     """Store a new version of a product's master data."""
-    found = [*_product_faults(wanted), *_market_faults(tx, wanted, who)]
+    known = held_product(tx, wanted.code)
+    found = list(right_faults(known, who))
+    if not found:
+        found = [*_product_faults(wanted), *_market_faults(tx, wanted, known)]
     if not is_acceptable(found):
-        return _receipt(found)
+        return receipt_of(found)
     table = product.c
-    held = tx.connection.execute(select(table.version).where(table.code == wanted.code)).scalar()
-    version = (held or 0) + 1
+    version = (known.version if known else 0) + 1
     details = msgspec.json.encode(wanted).decode()
     values = {
         "scheme": wanted.scheme,
@@ -123,7 +157,7 @@ def upload_product(tx: Transaction, wanted: Product, who: Who) -> Uploaded:
         "details": details,
         "uploaded_us": microseconds(tx.now),
     }
-    if held is None:
+    if known is None:
         owner = who.authorisation
         tx.connection.execute(insert(product).values(code=wanted.code, owner=owner, **values))
     else:
@@ -138,50 +172,35 @@ def upload_product(tx: Transaction, wanted: Product, who: Who) -> Uploaded:
         )
     )
     _log(tx, {"upload": "product", "code": wanted.code, "version": version}, who)
-    return _receipt(found, stored=1, version=version)
+    return receipt_of(found, stored=1, version=version)
 
 
 def upload_batch(tx: Transaction, wanted: Batch, who: Who, rules: RulePack) -> Uploaded:
     """Store a lot and those of its serial numbers that are new."""
-    found = list(_batch_faults(tx, wanted, who, rules))
+    held = held_product(tx, wanted.code)
+    found = list(right_faults(held, who)) or list(_batch_faults(tx, wanted, held, rules))
     if not is_acceptable(found):
-        return _receipt(found)
+        return receipt_of(found)
     known = _known_serials(tx, wanted)
-    fresh = [serial for serial in dict.fromkeys(wanted.serials) if serial not in known]
-    counted = len(wanted.serials) - len(fresh)
-    if counted:
-        found.append(
-            _fault("serial-known", f"{counted} serial numbers exist already", "serials", "warning")
-        )
+    made, other = _told_by_events(tx, wanted, known)
+    if known:
+        what = f"{len(known)} serial numbers exist already"
+        found.append(fault("serial-known", what, "serials", "warning"))
+    if other:
+        what = f"{len(other)} packs were commissioned with another lot or expiry"
+        found.append(fault("serial-conflict", what, "serials", "warning"))
+    rejected = known | other
+    fresh = [serial for serial in dict.fromkeys(wanted.serials) if serial not in rejected]
     _store_batch(tx, wanted, who, len(fresh))
     _store_packs(tx, wanted, fresh)
+    _commission(tx, wanted, [serial for serial in fresh if serial not in made], who)
     for code, lot, doses in wanted.source:
         found += _link(tx, wanted, code, lot, doses)
-    told = {"upload": "lot", "code": wanted.code, "lot": wanted.lot, "packs": len(fresh)}
+    said = {"upload": "lot", "code": wanted.code, "lot": wanted.lot, "packs": len(fresh)}
     expiry, at_us = wanted.expiry.isoformat(), microseconds(tx.now)
     total = packs_sum((serial, wanted.lot, expiry, at_us) for serial in fresh)
-    _log(tx, told | {"sum": f"{total:x}"}, who, subject=lot_subject(wanted.code, wanted.lot))
-    return _receipt(found, stored=len(fresh), rejected=tuple(sorted(known)))
-
-
-def recall_batch(
-    tx: Transaction, code: str, lot: str, *, markets: Sequence[str], reason: str, who: Who
-) -> None:
-    """Recall a lot in markets, or everywhere where none is named; it cannot be taken back."""
-    for market in markets or ("",):
-        set_lot_state(
-            tx, code, lot, LotState.RECALLED, reason, now=tx.now, by=who.client, market=market
-        )
-
-
-def withdraw_product(
-    tx: Transaction, code: str, *, markets: Sequence[str], reason: str, who: Who
-) -> None:
-    """Withdraw a product from markets, or everywhere; it cannot be taken back."""
-    for market in markets or ("",):
-        set_product_state(
-            tx, code, ProductState.WITHDRAWN, reason, market=market, now=tx.now, by=who.client
-        )
+    _log(tx, said | {"sum": f"{total:x}"}, who, subject=lot_subject(wanted.code, wanted.lot))
+    return receipt_of(found, stored=len(fresh), rejected=tuple(sorted(rejected)))
 
 
 def must_verify(details: Product, supplier: str, market: str) -> bool:
@@ -195,134 +214,107 @@ def must_verify(details: Product, supplier: str, market: str) -> bool:
     return True
 
 
-def serial_space(serials: Sequence[str]) -> int:
-    """How many serial numbers of that length and those characters are possible.
-
-    >>> serial_space(["12345", "54321"])
-    100000
-    """
-    used = set("".join(serials))
-    letters = sum(len(alphabet) for alphabet in _ALPHABETS if used & set(alphabet))
-    signs = _SIGNS if used - set("".join(_ALPHABETS)) else 0
-    return int((letters + signs) ** min((len(one) for one in serials), default=0))
-
-
-def longest_run(serials: Sequence[str]) -> int:
-    """The longest run of consecutive numbers among the serials.
-
-    >>> longest_run(["10", "11", "12", "99"])
-    3
-    """
-    numbers = sorted(int(one) for one in serials if one.isdigit() and one.isascii())
-    longest = run = min(len(numbers), 1)
-    for before, after in pairwise(numbers):
-        run = run + 1 if after == before + 1 else 1
-        longest = max(longest, run)
-    return longest
-
-
 def _product_faults(wanted: Product) -> Iterator[Finding]:
     try:
         gtin_of(wanted.code)
     except MalformedError as error:
-        yield _fault("code", str(error), "code")
+        yield fault("code", str(error), "code")
     for field in ("name", "common_name", "form", "strength", "pack_type"):
         if not getattr(wanted, field).strip():
-            yield _fault("missing", f"{field} is missing (A16)", field)
+            yield fault("missing", f"{field} is missing (A16)", field)
     if wanted.pack_size is None or wanted.pack_size < 1:
-        yield _fault("missing", "pack_size is missing (A16)", "pack_size")
+        yield fault("missing", "pack_size is missing (A16)", "pack_size")
     if not wanted.markets:
-        yield _fault("missing", "at least one market is needed (A16)", "markets")
+        yield fault("missing", "at least one market is needed (A16)", "markets")
 
 
-def _market_faults(tx: Transaction, wanted: Product, who: Who) -> Iterator[Finding]:
+def _market_faults(tx: Transaction, wanted: Product, held: HeldProduct | None) -> Iterator[Finding]:
     countries = {market.country for market in wanted.markets}
     for market in wanted.markets:
         where = f"markets/{market.country}"
         if not _MARKET.match(market.country):
-            yield _fault("market", "a market is an ISO 3166 country of two letters", where)
+            yield fault("market", "a market is an ISO 3166 country of two letters", where)
         if not market.mah_name or not market.mah_address:
-            yield _fault("missing", "name and address of the holder are missing (A16)", where)
+            yield fault("missing", "name and address of the holder are missing (A16)", where)
         as_of = market.wholesalers_as_of
         months = WHOLESALERS_FRESH_MONTHS
         if market.wholesalers and as_of and (tx.now.date() - as_of).days > months * 31:
             old = f"the list of wholesalers is older than {months} months"
-            yield _fault("wholesalers", old, where, "warning")
-    row = tx.connection.execute(
-        select(product.c.details, product.c.owner).where(product.c.code == wanted.code)
-    ).first()
-    if row is None:
-        return
-    if row.owner != who.authorisation:
-        yield _fault("owner", "the product belongs to another company", "code")
-    held = msgspec.json.decode(row.details, type=Product)
-    for gone in sorted({market.country for market in held.markets} - countries):
-        yield _fault("market-removed", f"market {gone} cannot be removed", "markets")
-
-
-def _batch_faults(tx: Transaction, wanted: Batch, who: Who, rules: RulePack) -> Iterator[Finding]:
-    row = tx.connection.execute(select(product).where(product.c.code == wanted.code)).first()
-    if row is None:
-        yield _fault("product-unknown", "upload the product's master data first", "code")
-        return
-    if row.owner != who.authorisation:
-        yield _fault("owner", "the product belongs to another company", "code")
-    sold_in = {market.country for market in msgspec.json.decode(row.details, type=Product).markets}
-    for market in wanted.markets:
-        if market not in sold_in:
-            yield _fault("market", f"the product has no market {market}", "markets")
-    if not wanted.markets:
-        yield _fault("market", "name at least one market", "markets")
-    if not _TEXT_82.match(wanted.lot):
-        yield _fault("lot", "a lot has 1 to 20 characters of GS1 charset 82", "lot")
-    if wanted.released is not None and wanted.released < tx.now.date():
-        yield _fault("after-release", "the lot was released before this upload", "released")
-    if wanted.expiry <= (wanted.released or tx.now.date()):
-        yield _fault("expiry", "the lot expires before its release", "expiry")
-    yield from _held_batch_faults(tx, wanted)
-    yield from _serial_faults(tx, wanted, rules)
-
-
-def _held_batch_faults(tx: Transaction, wanted: Batch) -> Iterator[Finding]:
-    held = tx.connection.execute(
-        select(batch).where(batch.c.code == wanted.code, batch.c.lot == wanted.lot)
-    ).first()
+            yield fault("wholesalers", old, where, "warning")
     if held is None:
         return
-    if held.expiry != wanted.expiry.isoformat():
-        what = f"the lot is known with expiry {held.expiry} (NMVS_FE_LOT_02)"
-        yield _fault("expiry-immutable", what, "expiry")
-    if set(held.markets.split(",")) != set(wanted.markets):
-        yield _fault("market-immutable", "the lot's markets cannot be changed", "markets")
+    for gone in sorted(held.markets - countries):
+        yield fault("market-removed", f"market {gone} cannot be removed", "markets")
+    if all(is_withdrawn(tx, wanted.code, market) for market in countries):
+        yield fault("withdrawn", "the product is withdrawn from all its markets", "code")
 
 
-def _serial_faults(tx: Transaction, wanted: Batch, rules: RulePack) -> Iterator[Finding]:
-    serials = wanted.serials
-    if not 1 <= len(serials) <= SERIALS_MAX:
-        yield _fault("serials", f"an upload has 1 to {SERIALS_MAX} serial numbers", "serials")
+def is_withdrawn(tx: Transaction, code: str, market: str) -> bool:
+    """Whether a product is withdrawn from a market, for good."""
+    return current_restrictions(tx).product(code, market) is ProductState.WITHDRAWN
+
+
+def _batch_faults(
+    tx: Transaction, wanted: Batch, held: HeldProduct | None, rules: RulePack
+) -> Iterator[Finding]:
+    if held is None:
+        yield fault("product-unknown", "upload the product's master data first", "code")
         return
-    bad = [at for at, one in enumerate(serials) if not _TEXT_82.match(one)]
-    for at in bad[:FINDINGS_MAX]:
-        what = "a serial has 1 to 20 characters of GS1 charset 82"
-        yield _fault("serial", what, f"serials/{at}")
-    if bad:
-        return
-    if len({len(one) for one in serials}) > 1:
-        yield _fault("serial-length", "the serials of a lot have one length", "serials")
-    if longest_run(serials) > RUN_MAX:
-        yield _fault("sequential", "the serials run in sequence and can be guessed", "serials")
+    for market in wanted.markets:
+        if market not in held.markets:
+            yield fault("market", f"the product has no market {market[:20]!r}", "markets")
+        elif is_withdrawn(tx, wanted.code, market):
+            yield fault("withdrawn", f"the product is withdrawn from {market}", "markets")
+    if not wanted.markets:
+        yield fault("market", "name at least one market", "markets")
+    if not TEXT_82.match(wanted.lot):
+        yield fault("lot", "a lot has 1 to 20 characters of GS1 charset 82", "lot")
+    if wanted.released is not None and wanted.released < tx.now.date():
+        yield fault("after-release", "the lot was released before this upload", "released")
+    if wanted.expiry <= (wanted.released or tx.now.date()):
+        yield fault("expiry", "the lot expires before its release", "expiry")
+    yield from _held_batch_faults(tx, wanted)
     issued = tx.connection.execute(
         select(func.count())
         .select_from(pack)
         .where(pack.c.code == wanted.code, pack.c.state == PackState.ACTIVE.value)
     ).scalar_one()
-    space = serial_space(serials)
-    if (issued + len(serials)) * rules.serial_space_min > space:
-        what = (
-            f"{issued + len(serials)} serials of {space} possible ones: the chance of guessing one"
-            f" is above 1 in {rules.serial_space_min} (Art. 4(c))"
-        )
-        yield _fault("guessable", what, "serials")
+    for code, what, path in serial_faults(wanted.serials, issued, rules.serial_space_min):
+        yield fault(code, what, path)
+
+
+def _held_batch_faults(tx: Transaction, wanted: Batch) -> Iterator[Finding]:
+    stops = current_restrictions(tx)
+    states = {stops.lot(wanted.code, wanted.lot, market) for market in (*wanted.markets, "")}
+    if states & {LotState.RECALLED, LotState.CLOSED}:
+        yield fault("recalled", "the lot is recalled: no more packs of it are taken in", "lot")
+    lots = known_lots(tx, wanted.code, wanted.lot)
+    twins = sorted(lots - {wanted.lot})
+    if twins and wanted.lot not in lots:
+        what = f"the product has a lot {twins[0]} that differs by upper and lower case only"
+        yield fault("lot-case", what, "lot")
+    here = (batch.c.code == wanted.code, batch.c.lot == wanted.lot)
+    held = tx.connection.execute(select(batch).where(*here)).first()
+    if held is None:
+        return
+    if held.expiry != wanted.expiry.isoformat():
+        what = f"the lot is known with expiry {held.expiry} (NMVS_FE_LOT_02)"
+        yield fault("expiry-immutable", what, "expiry")
+    if set(held.markets.split(",")) != set(wanted.markets):
+        yield fault("market-immutable", "the lot's markets cannot be changed", "markets")
+
+
+_LOTS = (
+    "SELECT lot FROM batch WHERE code = {0} AND lower(lot) = {0}"
+    " UNION SELECT code FROM lot WHERE gtin = {0} AND lower(code) = {0}"
+)
+
+
+def known_lots(snapshot: Snapshot, code: str, lot: str) -> set[str]:
+    """The lots of a product, uploaded or told by events, that read like `lot` in any case."""
+    statement = _LOTS.format("?" if snapshot.is_sqlite else "%s")
+    rows = snapshot.driver.execute(statement, (code, lot.lower(), code, lot.lower()))
+    return {str(row[0]) for row in rows}
 
 
 def _known_serials(tx: Transaction, wanted: Batch) -> set[str]:
@@ -335,6 +327,30 @@ def _known_serials(tx: Transaction, wanted: Batch) -> set[str]:
         )
         known.update(serial for (serial,) in rows)
     return known
+
+
+def _told_by_events(tx: Transaction, wanted: Batch, known: set[str]) -> tuple[set[str], set[str]]:
+    """Serials that events commissioned before this upload, and those with another lot or expiry."""
+    made: set[str] = set()
+    other: set[str] = set()
+    lots, days = ("", wanted.lot), (None, wanted.expiry)
+    new = [serial for serial in dict.fromkeys(wanted.serials) if serial not in known]
+    for start in range(0, len(new), EVENT_PACKS_MAX):
+        by_key = {pack_key(wanted.code, one): one for one in new[start : start + EVENT_PACKS_MAX]}
+        for key, item in items(tx, list(by_key)).items():
+            if item.status is not ItemStatus.NONE:
+                made.add(by_key[key])
+            if item.lot not in lots or item.expiry not in days:
+                other.add(by_key[key])
+    return made, other
+
+
+def _commission(tx: Transaction, wanted: Batch, serials: Sequence[str], who: Who) -> None:
+    """Record the packs as commissioned; those that an event commissioned before are left alone."""
+    for start in range(0, len(serials), EVENT_PACKS_MAX):
+        packs = [(wanted.code, one) for one in serials[start : start + EVENT_PACKS_MAX]]
+        event = commissioning_of(packs, who, tx.now, lot=wanted.lot, expiry=wanted.expiry)
+        record(tx, [event])
 
 
 def _store_batch(tx: Transaction, wanted: Batch, who: Who, packs: int) -> None:
@@ -368,15 +384,14 @@ def _store_packs(tx: Transaction, wanted: Batch, serials: Sequence[str]) -> None
 
 def _link(tx: Transaction, wanted: Batch, code: str, lot: str, doses: int) -> Iterator[Finding]:
     """Tie a repack to its source; packs that are still active there are worth a warning (A67)."""
+    link = {"code": wanted.code, "lot": wanted.lot, "from_code": code, "from_lot": lot}
+    before = tx.connection.execute(
+        delete(repack_link)
+        .where(*(repack_link.c[name] == value for name, value in link.items()))
+        .returning(repack_link.c.doses)
+    ).scalar()
     tx.connection.execute(
-        insert(repack_link).values(
-            code=wanted.code,
-            lot=wanted.lot,
-            from_code=code,
-            from_lot=lot,
-            doses=doses,
-            at_us=microseconds(tx.now),
-        )
+        insert(repack_link).values(**link, doses=doses + (before or 0), at_us=microseconds(tx.now))
     )
     gone = (PackState.CHECKED_OUT.value, PackState.DESTROYED.value)
     used = tx.connection.execute(
@@ -386,20 +401,33 @@ def _link(tx: Transaction, wanted: Batch, code: str, lot: str, doses: int) -> It
     ).scalar_one()
     if not used:
         what = f"no pack of {code} lot {lot} was decommissioned before (A67)"
-        yield _fault("repack-source", what, "source", "warning")
+        yield fault("repack-source", what, "source", "warning")
 
 
-def _fault(code: str, what: str, path: str, severity: str = "error") -> Finding:
+def repacks_of(snapshot: Snapshot, code: str, lot: str) -> list[tuple[str, str, int]]:
+    """The lots that were repacked from a lot, as (product code, lot, doses)."""
+    table = repack_link.c
+    rows = snapshot.connection.execute(
+        select(table.code, table.lot, table.doses)
+        .where(table.from_code == code, table.from_lot == lot)
+        .order_by(table.code, table.lot)
+    )
+    return [(row.code, row.lot, row.doses) for row in rows]
+
+
+def fault(code: str, what: str, path: str, severity: str = "error") -> Finding:
+    """A finding of an upload."""
     return Finding(f"upload.{code}", Severity(severity), what, "", Where(path=path))
 
 
-def _receipt(
+def receipt_of(
     found: Sequence[Finding],
     *,
     stored: int = 0,
     version: int | None = None,
     rejected: tuple[str, ...] = (),
 ) -> Uploaded:
+    """The receipt that says these findings."""
     return Uploaded(
         accepted=is_acceptable(found),
         stored=stored,

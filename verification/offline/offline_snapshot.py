@@ -25,7 +25,7 @@ from sqlalchemy import select
 from starlette.responses import Response
 
 from epcis.http_context import Problem, now_of, store_of
-from epcis.store.event_tables import item, standing
+from epcis.store.event_tables import item, item_state
 from verification.decision.restrictions import current_restrictions
 from verification.decision.verdict import LotState, PackState
 from verification.decision.verify import STATE_OF_ITEM
@@ -176,8 +176,8 @@ def _stopped_packs(snapshot: Snapshot) -> Iterator[str]:
     ended = [status for status in STATE_OF_ITEM if status not in ("active", "")]
     yield from snapshot.connection.execute(
         select(item.c.key)
-        .join(standing, standing.c.id == item.c.standing)
-        .where(standing.c.status.in_(ended))
+        .join(item_state, item_state.c.id == item.c.state_id)
+        .where(item_state.c.status.in_(ended))
     ).scalars()
 
 

@@ -189,9 +189,15 @@ alert = Table(
     Column("confidence", String(10), nullable=False),
     Column("late", Integer, nullable=False),
     Column("status", String(24), nullable=False),
+    Column("market", String(2), nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("last_us", BigInteger, nullable=False),
     Index("alert_at", "at_us"),
+    Index("alert_pack", "code", "serial"),
     info=proof(Register()),
 )
+"""`market` is where the pack was scanned; `times` says how often the same client met the same cause
+while the alert was open, `last_us` when it last did."""
 
 alert_step = Table(
     "alert_step",

@@ -14,10 +14,38 @@ from verification.fmd.operation import Role, Who
 from verification.registry.pack_tables import participant
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from epcis.http_context import Caller
     from epcis.ledger.store import Transaction
     from verification.decision.restrictions import Restrictions
     from verification.settings import VerificationSettings
+
+TEXT_CHARACTERS_MAX = 100
+_WITHOUT_PREMISES = (Role.NCA, Role.NMVO, Role.REPOSITORY)
+"""Roles that never change a pack, so that nothing is undone at premises of theirs."""
+
+
+def faults_of(who: Who) -> Iterator[str]:
+    """Why a client cannot be registered like this, one sentence each.
+
+    >>> list(faults_of(Who(client="till", role=Role.PHARMACY)))
+    ['location is missing: an act can only be undone at the premises where it was done']
+    """
+    if who.role is Role.UNREGISTERED:
+        roles = ", ".join(role.value for role in Role if role is not Role.UNREGISTERED)
+        yield f"role is one of: {roles}"
+    if not who.location.strip() and who.role not in _WITHOUT_PREMISES:
+        yield "location is missing: an act can only be undone at the premises where it was done"
+    if who.role is Role.REPOSITORY and not who.market:
+        yield "market is missing: a repository speaks for the clients of one market"
+    if who.market and not (len(who.market) == 2 and who.market.isascii() and who.market.isupper()):
+        yield "market is an ISO 3166 country of two upper-case letters"
+    for name in ("client", "location", "authorisation"):
+        if len(getattr(who, name)) > TEXT_CHARACTERS_MAX:
+            yield f"{name} has {TEXT_CHARACTERS_MAX} characters at most"
+    if ":" in who.location.partition("/414/")[0]:
+        yield "location has no colon: what stands before one is another market"
 
 
 def register(tx: Transaction, who: Who, *, by: str) -> None:
@@ -45,13 +73,18 @@ def place_of(stops: Restrictions, caller: Caller) -> str:
 
 
 def who_is(stops: Restrictions, caller: Caller, settings: VerificationSettings) -> Who:
-    """The participant behind a caller; one who is not registered acts from its own party."""
+    """The participant behind a caller.
+
+    Until the first participant is registered, the operator's own keys act in the operator's role;
+    after that, and for a partner's key always, a client that is not registered may change nothing.
+    """
     row = stops.participants.get(caller.name)
     if row is None:
         own = caller.party or caller.name
+        is_operator = caller.party is None and not stops.participants
         return Who(
             client=caller.name,
-            role=settings.default_role,
+            role=settings.operator_role if is_operator else Role.UNREGISTERED,
             location=own,
             authorisation=own,
             market=settings.market,
@@ -59,7 +92,8 @@ def who_is(stops: Restrictions, caller: Caller, settings: VerificationSettings) 
     return Who(
         client=caller.name,
         role=Role(row.role),
-        location=row.location,
-        authorisation=row.authorisation,
+        location=row.location or caller.party or caller.name,
+        # Without a licence a client stands for itself: two of them are never one company.
+        authorisation=row.authorisation or caller.name,
         market=row.market or settings.market,
     )

@@ -6,7 +6,15 @@ from fastapi import APIRouter
 from starlette.routing import Route
 
 from verification.fmd.operation import CHANGES
-from verification.routes import national, national_rest, national_soap, oversight, partners
+from verification.routes import (
+    national,
+    national_alerts,
+    national_rest,
+    national_soap,
+    national_uploads,
+    oversight,
+    partners,
+)
 from verification.routes.counter import (
     Counter,
     FastLane,
@@ -48,5 +56,7 @@ router = APIRouter()
 router.routes.extend(Route(path, _Hot(), include_in_schema=False) for path in _HOT_PATHS)
 router.routes.extend((*national_rest.ROUTES, *national_soap.ROUTES))
 router.include_router(national.router)
+router.include_router(national_uploads.router)
+router.include_router(national_alerts.router)
 router.include_router(partners.router)
 router.include_router(oversight.router)

@@ -29,7 +29,10 @@ async def ask(request: Request, wanted: PackRequest) -> Answer:
     caller = caller_of(request)
     if caller.is_anonymous:
         raise Problem(
-            401, "Who are you?", "send a bearer token", headers={"WWW-Authenticate": "Bearer"}
+            401,
+            "Authentication required",
+            "send a bearer token",
+            headers={"WWW-Authenticate": "Bearer"},
         )
     if "verify" not in caller.scopes:
         raise Problem(403, "Not allowed", f"{caller.name} does not have the scope 'verify'")

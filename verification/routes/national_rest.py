@@ -22,6 +22,7 @@ from verification.registry.pack_tables import product
 from verification.registry.participants import who_is
 from verification.routes.asking import ask, in_background, stops_of
 from verification.routes.identity import FieldError, printed_expiry, printed_text, product_code
+from verification.routes.national_common import NOT_REGISTERED
 from verification.settings import settings_of
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ async def pack(request: Request) -> Response:
     try:
         manual = _is_manual(request)
         wanted = await _wanted(request, manual=manual)
+        who_of(request)
     except FieldError as error:
         return _malformed(error)
     answer = await ask(request, wanted)
@@ -243,13 +245,17 @@ def _is_manual(request: Request) -> bool:
 
 
 def who_of(request: Request) -> Who:
-    """The participant behind the request; raises `Problem` where it may not verify at all."""
+    """The registered participant behind the request; raises `Problem` 401 or 403 for others."""
     caller = caller_of(request)
     if caller.is_anonymous:
-        raise Problem(401, "Who are you?", "send a bearer token")
+        raise Problem(401, "Authentication required", "send a bearer token")
     if "verify" not in caller.scopes:
         raise Problem(403, "Not allowed", f"{caller.name} does not have the scope 'verify'")
-    return who_is(stops_of(request), caller, settings_of(request.app.state))
+    stops = stops_of(request)
+    who = who_is(stops, caller, settings_of(request.app.state))
+    if caller.name not in stops.participants:
+        raise Problem(403, "Not registered", NOT_REGISTERED)
+    return who
 
 
 def _bulk_state(request: Request, bulk_id: str, status: int) -> Response:

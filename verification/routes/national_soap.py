@@ -134,6 +134,7 @@ async def _answer(request: Request, name: str, message: _Element) -> list[_Eleme
     packs = list(_of_one_product(message, tx))
     if len(packs) != 1:
         raise FaultError("NMVS_TE_XM_02", "name one product and one pack")
+    who_of(request)
     answer = await ask(request, packs[0])
     return [*_return_code(answer.soap, answer.say), *_pack(answer)]
 

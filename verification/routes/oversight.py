@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime  # the framework reads the annotations at run time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
@@ -11,7 +11,11 @@ from fastapi import APIRouter, Depends, Query, Request
 from epcis.http_context import Caller, Problem, needs, now_of, store_of
 from verification.alerts import watch
 from verification.registry import expiry_extension
-from verification.registry.expiry_extension import ExtensionRefusedError
+from verification.registry.expiry_extension import ExtensionRefusedError, NotOwnerError
+from verification.routes.national_common import who_stands
+
+if TYPE_CHECKING:
+    from epcis.ledger.store import Transaction
 
 router = APIRouter(tags=["verification"])
 
@@ -71,7 +75,11 @@ async def extension_import(request: Request, caller: Recaller) -> dict[str, int]
     try:
         told = expiry_extension.extensions_of(await request.body())
         with store_of(request).write(now_of(request)) as tx:
-            return {"extensions": expiry_extension.extend(tx, told, by=caller.name)}
+            owner = _owner(tx, request, caller)
+            count = expiry_extension.extend(tx, told, by=caller.name, owner=owner)
+            return {"extensions": count}
+    except NotOwnerError as fault:
+        raise Problem(403, "Not the owner", str(fault)) from None
     except ExtensionRefusedError as fault:
         raise Problem(422, "Extensions refused", str(fault)) from None
 
@@ -79,8 +87,19 @@ async def extension_import(request: Request, caller: Recaller) -> dict[str, int]
 @router.delete("/verify/extensions/{gtin}/{lot:path}")
 def extension_end(request: Request, caller: Recaller, gtin: str, lot: str) -> dict[str, bool]:
     """Take back an extension that was put down in error."""
-    del caller
-    with store_of(request).write(now_of(request)) as tx:
-        if not expiry_extension.take_back(tx, gtin, lot):
-            raise Problem(404, "No such extension", f"the expiry of {gtin} {lot} is not extended")
+    try:
+        with store_of(request).write(now_of(request)) as tx:
+            owner = _owner(tx, request, caller)
+            found = expiry_extension.take_back(tx, gtin, lot, owner=owner)
+    except NotOwnerError as fault:
+        raise Problem(403, "Not the owner", str(fault)) from None
+    if not found:
+        raise Problem(404, "No such extension", f"the expiry of {gtin} {lot} is not extended")
     return {"taken_back": True}
+
+
+def _owner(tx: Transaction, request: Request, caller: Caller) -> str | None:
+    """The company a caller may extend for; None for the operator, who may for any."""
+    if "admin" in caller.scopes:
+        return None
+    return who_stands(tx, request, caller).authorisation

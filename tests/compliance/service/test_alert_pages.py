@@ -17,6 +17,7 @@ from compliance.service.parts import Parts
 from verification.fmd.operation import Role, Who
 from verification.fmd.rulepack import shipped
 from verification.fmd.upload import Batch, Market, Product, upload_batch, upload_product
+from verification.registry.participants import register
 
 pytestmark = pytest.mark.anyio
 GTIN, LOT = "05901234123457", "A1"
@@ -102,13 +103,19 @@ async def test_an_unknown_alert_and_a_wrong_step_are_told(client) -> None:
 async def test_an_alert_is_worked_by_those_it_concerns(client, packs, now) -> None:
     alert = await raised(client)
     with packs.write(now) as tx:
-        key = access.new_key(tx, Grant("other", frozenset({"verify"})), now=now)
-    other = {"Authorization": f"Bearer {key}"}
-    page = await client.get(f"/alerts/{alert}", headers=other)
-    assert (page.status_code, "Next step" in page.text) == (200, False)
+        verify = frozenset({"verify"})
+        keys = {name: access.new_key(tx, Grant(name, verify), now=now) for name in ("other", "m")}
+        register(tx, Who(client="m", role=Role.MAH, location="plant", authorisation="m"), by="qa")
+    other, owner = ({"Authorization": f"Bearer {keys[name]}"} for name in ("other", "m"))
+    assert (await client.get(f"/alerts/{alert}", headers=other)).status_code == 404
     refused = await client.post(f"/alerts/{alert}", data={"status": "Active"}, headers=other)
-    assert refused.status_code == 403
+    assert refused.status_code == 404
     assert alert not in (await client.get("/alerts", headers=other)).text
+    assert alert in (await client.get("/alerts", headers=owner)).text
+    page = await client.get(f"/alerts/{alert}", headers=owner)
+    assert "Next step" in page.text
+    worked = await client.post(f"/alerts/{alert}", data={"status": "Active"}, headers=owner)
+    assert worked.status_code == 303
     assert (await client.get("/alerts")).status_code == 401
 
 

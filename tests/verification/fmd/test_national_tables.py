@@ -220,7 +220,7 @@ ALERTS = frozenset(
 
 
 @pytest.fixture
-def prepared(packs, clock, holder):
+def prepared(packs, clock, holder, as_participant):
     """Brings a pack into the state a case needs."""
     days = {"wait": 11, "expire": 300}
     states = {"recall": LotState.RECALLED, "hold": LotState.HELD}
@@ -229,6 +229,7 @@ def prepared(packs, clock, holder):
         if step in days:
             clock.now += timedelta(days=days[step])
         elif step == "move":
+            as_participant("till-9")
             holder.caller = Caller("till-9", frozenset({"verify"}), None, "10.0.0.9")
         else:
             with packs.write(clock.now) as tx:

@@ -8,22 +8,34 @@ from datetime import UTC, date, datetime
 import msgspec
 import pytest
 
+from epcis.capture import record
 from epcis.http_context import Caller
-from verification.decision.verdict import LotState, Reason
+from epcis.store.items import items_of_lot
+from epcis.trace import trace
+from verification.decision.verdict import LotState, PackState, Reason
 from verification.decision.verify import verify
-from verification.fmd.operation import Role, Who
+from verification.fmd.event import commissioning_of
+from verification.fmd.operation import Operation, PackRequest, Role, Who
+from verification.fmd.perform import query
 from verification.fmd.rulepack import shipped
+from verification.fmd.serial_numbers import longest_run, serial_space
+from verification.fmd.stop_upload import (
+    Exemption,
+    StateUpload,
+    StopUpload,
+    change_states,
+    exempt,
+    exemptions,
+    stop,
+)
 from verification.fmd.upload import (
     Batch,
     Market,
     Product,
-    longest_run,
     must_verify,
-    recall_batch,
-    serial_space,
+    repacks_of,
     upload_batch,
     upload_product,
-    withdraw_product,
 )
 from verification.registry.pack_registry import IrreversibleError, set_lot_state
 
@@ -97,7 +109,7 @@ def test_master_data_is_versioned_and_loses_no_market(uploaded):
         assert codes(moved) == {"market-removed"}
         both = msgspec.structs.replace(PRODUCT, markets=(*PRODUCT.markets, other))
         assert upload_product(tx, both, MAH).version == 2
-        stranger = Who(client="x", authorisation="other")
+        stranger = Who(client="x", role=Role.MAH, authorisation="other")
         assert codes(upload_product(tx, both, stranger)) == {"owner"}
 
 
@@ -145,13 +157,14 @@ def test_a_repack_is_tied_to_its_source_and_warns_where_nothing_was_taken_out(up
 
 def test_recall_and_withdrawal_hold_at_once_and_for_ever(uploaded):
     with uploaded.write(NOW) as tx:
-        recall_batch(tx, GTIN, "L1", markets=(), reason="x", who=MAH)
+        assert stop(tx, StopUpload(code=GTIN, lot="L1", reason="particles"), MAH).accepted
     with uploaded.read() as snapshot:
         assert verify(snapshot, GTIN, serials(50)[0], now=NOW).reason is Reason.RECALLED
     with pytest.raises(IrreversibleError), uploaded.write(NOW) as tx:
         set_lot_state(tx, GTIN, "L1", LotState.ACTIVE, "x", now=NOW, by="mah")
     with uploaded.write(NOW) as tx:
-        withdraw_product(tx, GTIN, markets=("IE",), reason="x", who=MAH)
+        withdrawal = StopUpload(code=GTIN, markets=("IE",), reason="risk")
+        assert stop(tx, withdrawal, MAH).accepted
     with uploaded.read() as snapshot:
         assert verify(snapshot, GTIN, "x", now=NOW, market="IE").reason is Reason.UNKNOWN_SERIAL
         answer = verify(snapshot, GTIN, serials(50)[0], now=NOW, market="IE")
@@ -173,8 +186,158 @@ def test_designated_wholesalers_need_not_be_verified():
     assert must_verify(product, "W1", "FI")
 
 
-def test_uploads_over_http(client, holder):
+STRANGER = Who(client="x", role=Role.MAH, authorisation="MAH-2")
+TILL = Who(client="till", role=Role.PHARMACY, location="P1", authorisation="A1")
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"markets": ("FI",)}, "market"),
+        ({"markets": ("ie",)}, "market"),
+        ({"code": "00355555678908"}, "product-unknown"),
+        ({"lot": "L9"}, "lot-unknown"),
+        ({"lot": "l1"}, "lot-case"),
+        ({"lot": ""}, "lot-unknown"),
+        ({"reason": " "}, "reason"),
+        ({"reason": "x" * 501}, "reason"),
+    ],
+)
+def test_a_recall_that_names_nothing_known_is_refused_and_holds_nothing(uploaded, changed, code):
+    wanted = {"code": GTIN, "lot": "L1", "markets": ("IE",), "reason": "particles"} | changed
+    with uploaded.write(NOW) as tx:
+        receipt = stop(tx, StopUpload(**wanted), MAH)
+    assert (receipt.accepted, codes(receipt)) == (False, {code})
+    with uploaded.read() as snapshot:
+        answer = verify(snapshot, GTIN, serials(50)[0], now=NOW, market="IE")
+    assert answer.reason is Reason.GENUINE
+
+
+@pytest.mark.parametrize(("who", "code"), [(STRANGER, "owner"), (TILL, "role")])
+def test_only_the_owner_uploads_anything(uploaded, who, code):
+    with uploaded.write(NOW) as tx:
+        receipts = [
+            upload_product(tx, PRODUCT, who),
+            upload_batch(tx, lot(lot="L2", serials=serials(5, 3)), who, RULES),
+            stop(tx, StopUpload(code=GTIN, lot="L1", reason="x"), who),
+            stop(tx, StopUpload(code=GTIN, reason="x"), who),
+            exempt(tx, Exemption(code=GTIN, lot="L0", reason="x", markets=("IE",)), who),
+            change_states(tx, state(), who, RULES),
+        ]
+    assert [(one.accepted, codes(one)) for one in receipts] == [(False, {code})] * 6
+
+
+def state(**changed):
+    values = {
+        "code": GTIN,
+        "lot": "L1",
+        "serials": serials(50)[:2],
+        "state": PackState.STOLEN,
+        "reason": "lorry robbed",
+    }
+    return StateUpload(**(values | changed))
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"lot": "l1"}, "lot-case"),
+        ({"lot": "L2"}, "lot-unknown"),
+        ({"reason": ""}, "reason"),
+        ({"state": PackState.SUPPLIED}, "state"),
+        ({"serials": ()}, "serials"),
+        ({"serials": ("a b",)}, "serial"),
+        ({"code": "00355555678908"}, "product-unknown"),
+    ],
+)
+def test_a_state_upload_that_names_nothing_known_is_refused(uploaded, changed, code):
+    with uploaded.write(NOW) as tx:
+        receipt = change_states(tx, state(**changed), MAH, RULES)
+    assert (receipt.accepted, codes(receipt)) == (False, {code})
+
+
+def test_a_state_upload_changes_each_pack_and_names_those_it_could_not(uploaded):
+    first, second = serials(50)[:2]
+    with uploaded.write(NOW) as tx:
+        receipt = change_states(tx, state(serials=(first, "NOSUCHSERIAL")), MAH, RULES)
+    assert (receipt.stored, receipt.rejected_serials) == (1, ("NOSUCHSERIAL",))
+    assert codes(receipt) == {"pack-serial-unknown"}
+    with uploaded.read() as snapshot:
+        assert verify(snapshot, GTIN, first, now=NOW).reason is Reason.STOLEN
+        assert verify(snapshot, GTIN, second, now=NOW).reason is Reason.GENUINE
+
+
+def test_nothing_is_uploaded_for_a_withdrawn_product_or_a_recalled_lot(uploaded):
+    with uploaded.write(NOW) as tx:
+        stop(tx, StopUpload(code=GTIN, lot="L1", reason="particles"), MAH)
+        more = upload_batch(tx, lot(serials=serials(5, 77)), MAH, RULES)
+        assert codes(more) == {"recalled"}
+        stop(tx, StopUpload(code=GTIN, markets=("IE",), reason="risk"), MAH)
+        fresh = lot(lot="L2", serials=serials(5, 78))
+        assert codes(upload_batch(tx, fresh, MAH, RULES)) == {"withdrawn"}
+        assert codes(upload_product(tx, PRODUCT, MAH)) == {"withdrawn"}
+
+
+def test_a_second_lot_that_differs_by_case_only_is_refused(uploaded):
+    with uploaded.write(NOW) as tx:
+        receipt = upload_batch(tx, lot(lot="l1", serials=serials(5, 4)), MAH, RULES)
+    assert codes(receipt) == {"lot-case"}
+
+
+def test_uploaded_packs_are_commissioned_as_events_too(uploaded):
+    key = f"/01/{GTIN}/21/{serials(50)[3]}"
+    with uploaded.read() as snapshot:
+        story = trace(snapshot, key).as_dict()
+        lot_items = list(items_of_lot(snapshot, GTIN, "L1"))
+    (event,) = story["events"]
+    assert event["bizStep"] == "commissioning"
+    assert len(lot_items) == 50
+    assert {item.expiry for item in lot_items} == {date(2028, 5, 31)}
+
+
+def test_packs_that_events_made_before_are_not_made_twice_and_a_conflict_is_told(uploaded):
+    same, other = serials(4, 31)[:2], serials(4, 31)[2:]
+    with uploaded.write(NOW) as tx:
+        for lot_, some in (("L5", same), ("L6", other)):
+            packs = [(GTIN, one) for one in some]
+            day = date(2028, 5, 31)
+            record(tx, [commissioning_of(packs, MAH, NOW, lot=lot_, expiry=day)])
+        receipt = upload_batch(tx, lot(lot="L5", serials=serials(4, 31)), MAH, RULES)
+    assert (receipt.stored, set(receipt.rejected_serials)) == (2, set(other))
+    assert codes(receipt) == {"serial-conflict"}
+    with uploaded.read() as snapshot:
+        assert len(trace(snapshot, f"/01/{GTIN}/21/{same[0]}").as_dict()["events"]) == 1
+
+
+def test_a_recall_names_the_lots_that_were_repacked_from_the_recalled_one(uploaded):
+    with uploaded.write(NOW) as tx:
+        for seed in (21, 22):  # in two uploads: the doses add up
+            wanted = lot(lot="RP1", serials=serials(5, seed), source=((GTIN, "L1", 150),))
+            assert upload_batch(tx, wanted, MAH, RULES).accepted
+        receipt = stop(tx, StopUpload(code=GTIN, lot="L1", reason="particles"), MAH)
+        assert repacks_of(tx, GTIN, "L1") == [(GTIN, "RP1", 300)]
+    assert (receipt.accepted, codes(receipt)) == (True, {"repacked"})
+
+
+def test_the_authority_exempts_a_lot_in_its_own_market(uploaded):
+    nca = Who(client="hpra", role=Role.NCA, market="IE")
+    wanted = Exemption(code=GTIN, lot="OLD1", reason="made before", markets=("IE",))
+    with uploaded.write(NOW) as tx:
+        foreign = msgspec.structs.replace(nca, market="FI")
+        assert codes(exempt(tx, wanted, foreign)) == {"market"}
+        assert exempt(tx, wanted, nca).accepted
+        assert exempt(tx, wanted, nca).accepted
+        assert exemptions(tx) == [{"code": GTIN, "lot": "OLD1", "market": "IE"}]
+        asked = PackRequest(operation=Operation.VERIFY, code=GTIN, serial="1", lot="OLD1")
+        pharmacy = msgspec.structs.replace(TILL, market="IE")
+        assert query(tx, asked, pharmacy, RULES, NOW).hub == "A74"
+
+
+def test_uploads_over_http(client, holder, as_participant):
     holder.caller = Caller("mah", frozenset({"capture", "recall", "verify"}), None)
+    unregistered = client.post("/fmd/uploads/product", json=msgspec.to_builtins(PRODUCT))
+    assert unregistered.status_code == 403
+    as_participant("mah", "mah")
     wanted = msgspec.to_builtins(msgspec.structs.replace(PRODUCT, code="04150037528643"))
     assert client.post("/fmd/uploads/product", json=wanted).json()["version"] == 1
     packs = msgspec.to_builtins(lot(code="04150037528643"))
@@ -184,7 +347,13 @@ def test_uploads_over_http(client, holder):
     assert refused.status_code == 422
     assert refused.json()["findings"][0]["code"] == "upload.after-release"
     recall = {"code": "04150037528643", "lot": "L1", "reason": "particles"}
+    unknown = client.post("/fmd/uploads/recall", json=recall | {"lot": "l1", "reason": ""})
+    assert unknown.status_code == 422
+    found = {one["code"] for one in unknown.json()["findings"]}
+    assert found == {"upload.lot-case", "upload.reason"}
     assert client.post("/fmd/uploads/recall", json=recall).status_code == 200
+    repacks = client.get("/fmd/lots/04150037528643/L1/repacks")
+    assert repacks.json() == []
     pack = {"gtin": "04150037528643", "serial": packs["serials"][0]}
     assert client.post("/packs/verify", json=pack).json()["reason"] == "recalled"
     assert client.post("/fmd/uploads/batch", json={"x": 1}).status_code == 400

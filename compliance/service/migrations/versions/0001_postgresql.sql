@@ -187,25 +187,37 @@ COMMENT ON COLUMN lot.code IS 'empty where only an expiry was told';
 -- next
 COMMENT ON COLUMN lot.expiry IS 'ISO 8601 day, or empty';
 -- next
-CREATE TABLE standing (
+CREATE TABLE item_state (
 	id SERIAL NOT NULL,
 	status TEXT NOT NULL,
 	disposition TEXT NOT NULL,
 	location TEXT NOT NULL,
 	holder TEXT NOT NULL,
+	conditions TEXT NOT NULL,
+	borrowed TEXT NOT NULL,
+	persistent TEXT NOT NULL,
+	shipper TEXT NOT NULL,
 	PRIMARY KEY (id),
-	CONSTRAINT standing_once UNIQUE (status, disposition, location, holder)
+	CONSTRAINT item_state_once UNIQUE (status, disposition, location, holder, conditions, borrowed, persistent, shipper)
 );
 -- next
-COMMENT ON TABLE standing IS 'combinations of status, disposition, location and holder that items share';
+COMMENT ON TABLE item_state IS 'each distinct state once; items share them';
 -- next
-COMMENT ON COLUMN standing.status IS 'epcis.store.item_state.ItemStatus';
+COMMENT ON COLUMN item_state.status IS 'epcis.store.item_state.ItemStatus';
 -- next
-COMMENT ON COLUMN standing.disposition IS 'bare word, or empty';
+COMMENT ON COLUMN item_state.disposition IS 'bare word, or empty';
 -- next
-COMMENT ON COLUMN standing.location IS 'canonical key, or empty';
+COMMENT ON COLUMN item_state.location IS 'canonical key, or empty';
 -- next
-COMMENT ON COLUMN standing.holder IS 'canonical GLN key, or empty';
+COMMENT ON COLUMN item_state.holder IS 'canonical GLN key, or empty';
+-- next
+COMMENT ON COLUMN item_state.conditions IS 'in force: bare words, space between';
+-- next
+COMMENT ON COLUMN item_state.borrowed IS 'conditions of the container, while inside';
+-- next
+COMMENT ON COLUMN item_state.persistent IS 'conditions that only unsetting lifts';
+-- next
+COMMENT ON COLUMN item_state.shipper IS 'canonical GLN key, until it is received';
 -- next
 CREATE TABLE item (
 	id BIGINT NOT NULL,
@@ -214,7 +226,7 @@ CREATE TABLE item (
 	age BIGINT NOT NULL,
 	lead BIGINT NOT NULL,
 	lot INTEGER,
-	standing INTEGER NOT NULL,
+	state_id INTEGER NOT NULL,
 	tenant SMALLINT DEFAULT '0' NOT NULL,
 	key BYTEA NOT NULL,
 	PRIMARY KEY (id),
@@ -640,10 +652,15 @@ CREATE TABLE alert (
 	confidence VARCHAR(10) NOT NULL,
 	late INTEGER NOT NULL,
 	status VARCHAR(24) NOT NULL,
+	market VARCHAR(2) NOT NULL,
+	times INTEGER NOT NULL,
+	last_us BIGINT NOT NULL,
 	PRIMARY KEY (id)
 );
 -- next
 CREATE INDEX alert_at ON alert (at_us);
+-- next
+CREATE INDEX alert_pack ON alert (code, serial);
 -- next
 CREATE TABLE alert_step (
 	alert VARCHAR(40) NOT NULL,

@@ -121,14 +121,18 @@ CREATE TABLE lot (
 	CONSTRAINT lot_once UNIQUE (gtin, code, expiry)
 );
 -- next
-CREATE TABLE standing (
+CREATE TABLE item_state (
 	id INTEGER NOT NULL,
 	status TEXT NOT NULL,
 	disposition TEXT NOT NULL,
 	location TEXT NOT NULL,
 	holder TEXT NOT NULL,
+	conditions TEXT NOT NULL,
+	borrowed TEXT NOT NULL,
+	persistent TEXT NOT NULL,
+	shipper TEXT NOT NULL,
 	PRIMARY KEY (id),
-	CONSTRAINT standing_once UNIQUE (status, disposition, location, holder)
+	CONSTRAINT item_state_once UNIQUE (status, disposition, location, holder, conditions, borrowed, persistent, shipper)
 );
 -- next
 CREATE TABLE item (
@@ -138,7 +142,7 @@ CREATE TABLE item (
 	age BIGINT NOT NULL,
 	lead BIGINT NOT NULL,
 	lot INTEGER,
-	standing INTEGER NOT NULL,
+	state_id INTEGER NOT NULL,
 	tenant SMALLINT DEFAULT '0' NOT NULL,
 	"key" BLOB NOT NULL,
 	PRIMARY KEY (id)
@@ -503,10 +507,15 @@ CREATE TABLE alert (
 	confidence VARCHAR(10) NOT NULL,
 	late INTEGER NOT NULL,
 	status VARCHAR(24) NOT NULL,
+	market VARCHAR(2) NOT NULL,
+	times INTEGER NOT NULL,
+	last_us BIGINT NOT NULL,
 	PRIMARY KEY (id)
 );
 -- next
 CREATE INDEX alert_at ON alert (at_us);
+-- next
+CREATE INDEX alert_pack ON alert (code, serial);
 -- next
 CREATE TABLE alert_step (
 	alert VARCHAR(40) NOT NULL,

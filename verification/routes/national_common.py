@@ -1,0 +1,60 @@
+"""What the desks of the national system share: their bodies, and who stands before them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from epcis.http_context import Caller, Problem
+from verification.decision.restrictions import current_restrictions
+from verification.fmd.operation import Role, Who
+from verification.registry.participants import who_is
+from verification.settings import settings_of
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+    from epcis.database.transactions import Snapshot
+
+T = TypeVar("T")
+
+NOT_REGISTERED = "this client is not registered as a participant: ask the operator of the system"
+
+
+async def body_as(request: Request, kind: type[T]) -> T:
+    """The JSON body of a request; raises `Problem` 400 or 413."""
+    settings = settings_of(request.app.state)
+    parts: list[bytes] = []
+    size_bytes = 0
+    async for part in request.stream():
+        size_bytes += len(part)
+        if size_bytes > settings.bulk_bytes_max:
+            raise Problem(413, "Too large", f"at most {settings.bulk_bytes_max} bytes")
+        parts.append(part)
+    try:
+        return msgspec.json.decode(b"".join(parts), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Problem(400, "Request not understood", str(error)) from None
+
+
+def converted(value: dict[str, Any], kind: type[T]) -> T:
+    """A JSON object as a value of ours; raises `Problem` 400."""
+    try:
+        return msgspec.convert(value, type=kind)
+    except msgspec.ValidationError as error:
+        raise Problem(400, "Request not understood", str(error)) from None
+
+
+def who_stands(snapshot: Snapshot, request: Request, caller: Caller) -> Who:
+    """The participant behind a caller, an unregistered one too."""
+    return who_is(current_restrictions(snapshot), caller, settings_of(request.app.state))
+
+
+def participant_of(snapshot: Snapshot, request: Request, caller: Caller) -> Who:
+    """The registered participant behind a caller; raises `Problem` 403 where there is none."""
+    stops = current_restrictions(snapshot)
+    who = who_is(stops, caller, settings_of(request.app.state))
+    if caller.name not in stops.participants or who.role is Role.UNREGISTERED:
+        raise Problem(403, "Not registered", NOT_REGISTERED)
+    return who
