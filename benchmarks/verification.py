@@ -53,7 +53,7 @@ def fill(url: str, packs: int) -> None:
     import verification.registry.pack_tables  # noqa: F401
     from compliance.service import access
     from epcis.capture import record
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
     from epcis.model import Node, ObjectEvent
 
     store = Store.open(url)
@@ -159,7 +159,7 @@ def packtrail(url: str):
     from compliance.service.express import Express
     from compliance.service.parts import Parts, utc_now
     from compliance.service.settings import Settings
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
 
     scratch = Path(tempfile.mkdtemp())
     settings = Settings(database=url, data_dir=scratch, unknown_answers_a_day=1_000_000)
@@ -454,7 +454,7 @@ def say_ratios(figures: dict[str, Figures], *, is_sqlite: bool) -> None:
 def say_bulk(url: str, opts, supply: Figures) -> None:
     """A bulk supply through the same engine, against single supplies over HTTP."""
     import verification.registry.pack_tables  # noqa: F401
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
     from verification.fmd import bulk
     from verification.fmd.operation import Operation, PackRequest, Who
     from verification.fmd.rulepack import shipped

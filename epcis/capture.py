@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from epcis.codec.document import DocumentReader
-    from epcis.database.transactions import Snapshot, Store, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store, Transaction
     from epcis.model import Event
 
 MEMORY_BYTES_MAX = 2 * 2**20

@@ -15,7 +15,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 
 if TYPE_CHECKING:
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
     from schemas.finding import Finding
 
 Clock = Callable[[], datetime]

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import unquote
 
 from epcis.database.columns import moment_of, pack_key, unpack_key
+from epcis.database.item_keys import ID_OF_KEY
 from epcis.database.raw_driver import RawDriver
 from epcis.store.event_tables import Role
-from epcis.store.item_keys import ID_OF_KEY
 from epcis.store.item_state import ItemState, ItemStatus, advance, happening, share, time_of_moment
 from epcis.store.items import Shared, item
 from epcis.store.masterdata import names_of

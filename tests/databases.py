@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 
 BINARIES = Path(os.environ.get("PACKTRAIL_POSTGRESQL", "/usr/lib/postgresql/15/bin"))
 START_S_MAX = 60

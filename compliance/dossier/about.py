@@ -15,8 +15,8 @@ from compliance.recall.recall import find_recall
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.ledger_tables import ledger_entry
 from epcis.ledger.subjects import entries_about
-from epcis.query.index import word
 from epcis.query.query_tables import event_word
+from epcis.store.event_index import word
 from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:

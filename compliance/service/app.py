@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from compliance.service.parts import Parts
     from compliance.service.settings import Settings
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
 
 _log = structlog.get_logger(__name__)
 STATIC = Path(__file__).parent / "static"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import Receive, Scope, Send
 
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
 
 
 class _House(NamedTuple):

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from compliance.service.oidc import TokenReader
     from compliance.service.settings import Settings
-    from epcis.database.transactions import Store
     from epcis.http_context import Clock
+    from epcis.ledger.store import Store
 
 SESSION_COOKIE = "packtrail_session"
 BODY_BYTES_S_MIN = 1_000

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from compliance.seal import Keys
     from compliance.service.settings import Settings
-    from epcis.database.transactions import Store
     from epcis.http_context import Clock
+    from epcis.ledger.store import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
     from compliance.service.settings import Settings
-    from epcis.database.transactions import Snapshot, Store
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store
     from schemas.gs1.reading import Reading
     from verification.image.worker import PictureReader
 

@@ -11,10 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from epcis.database.after_create import make_after_tables
-from epcis.store.event_tables import metadata
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, MetaData
 
 SETTING = "packtrail.party"
 EVERYBODY = "*"
@@ -28,7 +27,11 @@ _STATEMENTS = (
       OR EXISTS (SELECT 1 FROM event_party p WHERE p.seq = event.seq
         AND p.party = (SELECT current_setting('packtrail.party', true))))""",
 )
-make_after_tables(metadata, "row security", postgresql=_STATEMENTS)
+
+
+def hide_from_others(metadata: MetaData) -> None:
+    """Have tables `event` and `event_party` of `metadata` made with this fence."""
+    make_after_tables(metadata, "row security", postgresql=_STATEMENTS)
 
 
 def serve(connection: Connection, party: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from epcis.store.event_tables import metadata
+from epcis.database.metadata import metadata
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

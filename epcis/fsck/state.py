@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from epcis.database.columns import unpack_key
 from epcis.database.raw_driver import RawDriver
+from epcis.ledger.place import odd, written
 from epcis.store.item_state import time_of_moment
 from epcis.store.item_states import NEVER
-from epcis.store.place import odd, written
 from epcis.store.recompute import EventDamaged, Teller, item_row, write_tellings
 from epcis.store.state_dictionary import LotDictionary, StateDictionary
 from epcis.store.stays import stays_of
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from epcis.database.raw_driver import Row
-    from epcis.database.transactions import Snapshot, Store
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store
     from epcis.store.item_state import ItemState, Lot
 
 ITEMS_PER_ACT = 5_000

@@ -28,8 +28,8 @@ from epcis.subscribe.subscription import Subscription, new_id
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from epcis.database.transactions import Store
     from epcis.http_context import Clock
+    from epcis.ledger.store import Store
     from epcis.query.conditions import Query
 
 CONNECTIONS_MAX: Final = 256

@@ -26,7 +26,7 @@ from epcis.store.state_dictionary import LotDictionary, StateDictionary
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from epcis.database.transactions import Transaction
+    from epcis.ledger.store import Transaction
     from epcis.model import Event
     from epcis.store.item_states import Life, Masks
 
@@ -138,7 +138,7 @@ class Intake:
         self._states = StateDictionary(self._hand, tx.words)
         self._lots = LotDictionary(self._hand, tx.words)
         self._lives = ItemStates(self._hand, self._states)
-        self._txid = self._transaction()
+        self._txid = self._hand.transaction_number()
         self.taken = Taken()
 
     def add(self, batch: Sequence[Sealed]) -> None:
@@ -163,14 +163,6 @@ class Intake:
         self._lives.late.clear()
         self._lives.emptied.clear()
         return self.taken
-
-    def _transaction(self) -> int:
-        if self._hand.is_sqlite:
-            return 0
-        row = self._hand.one("SELECT pg_current_xact_id()::text::bigint")
-        assert row is not None, "a transaction has a number"
-        number: int = row[0]
-        return number
 
     def _without_duplicates(self, batch: Sequence[Sealed]) -> list[Sealed]:
         by_identity = {sealed.identity: sealed for sealed in reversed(batch)}

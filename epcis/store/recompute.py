@@ -130,8 +130,7 @@ def write_tellings(
     items: Sequence[int],
 ) -> None:
     """Bring rows of items and their stays to what their events tell."""
-    lock = "" if hand.is_sqlite else " ORDER BY id FOR UPDATE"
-    found = hand.all_in(_ROW, list(items), lock)
+    found = hand.all_in(_ROW, list(items), lock=True)
     told = [(row, teller.tell(row[0])) for row in found]
     rows = [item_row(states, lots, row, telling) for row, telling in told]
     hand.update("item", "id", _CHANGING, rows)

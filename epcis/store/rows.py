@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from epcis.database.columns import microseconds, pack_key
 from epcis.model import TransformationEvent
-from epcis.query.index import FIELD_COLUMNS, SENSOR_COLUMNS, WORD_COLUMNS, index_rows
+from epcis.store.event_index import FIELD_COLUMNS, SENSOR_COLUMNS, WORD_COLUMNS, index_rows
 from epcis.store.event_tables import Relation, Role
 from epcis.store.item_state import named_classes, party_key, place_key
 from epcis.store.named import ids_of, signed

@@ -27,8 +27,8 @@ from compliance.dossier.index import HEADER, RECORD, Shown
 from compliance.dossier.redaction import shipped
 from compliance.recall.recall import open_recall
 from epcis.capture import record
-from epcis.database.transactions import Store
 from epcis.ledger.entry import LeafKind
+from epcis.ledger.store import Store
 from tests.compliance.test_dossier import GTIN, NOW, STORY
 from verification.decision.verdict import Asked
 from verification.decision.verify import verify_and_log

@@ -18,7 +18,7 @@ from compliance.recall.recall import (
     reach,
 )
 from epcis.capture import capture
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 from verification.decision.verdict import Reason, Word
 from verification.decision.verify import verify
 

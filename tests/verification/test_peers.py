@@ -13,7 +13,7 @@ import httpx
 import pytest
 import uvicorn
 
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 from verification.decision.verdict import Word
 from verification.fmd.operation import Operation, PackRequest
 from verification.fmd.peers import Found, Patience, Peer, Peers

@@ -19,7 +19,7 @@ from verification.fmd.perform import hint_of
 from verification.fmd.result import SPELLINGS
 
 if TYPE_CHECKING:
-    from epcis.database.transactions import Transaction
+    from epcis.ledger.store import Transaction
     from verification.decision.verdict import Asked
     from verification.fmd.cause import Hint
     from verification.fmd.operation import Who

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from epcis.database.raw_driver import RawDriver
 from verification.alerts.alert import raise_alert
 from verification.alerts.guessing import Budget, Guesser, veiled
 from verification.alerts.suspicion import NOT_AUTHENTIC, suspicion_of
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from epcis.database.transactions import Transaction
     from epcis.http_context import Caller
+    from epcis.ledger.store import Transaction
     from verification.decision.restrictions import Restrictions
     from verification.decision.verdict import Facts
     from verification.fmd.operation import PackRequest
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from verification.vrs.question import Question
 
 _OWNER = "SELECT owner FROM product WHERE code = ?"
-_OWNER_POSTGRESQL = _OWNER.replace("?", "%s")
 
 
 class Verification(msgspec.Struct, frozen=True):
@@ -204,8 +204,7 @@ class _Round:
         if caller.party is None:
             return True
         if gtin not in self._owners:
-            statement = _OWNER if self._tx.is_sqlite else _OWNER_POSTGRESQL
-            row = self._tx.driver.execute(statement, (gtin,)).fetchone()
+            row = RawDriver(self._tx).one(_OWNER, (gtin,))
             self._owners[gtin] = row[0] if row is not None else None
         return self._owners[gtin] == caller.party
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
 
 _held: WeakKeyDictionary[Store, list[Snapshot]] = WeakKeyDictionary()
 """Views that wait for their next use, by store; a used one goes back, so threads never share."""

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from epcis.database.transactions import Store, Transaction
     from epcis.http_context import Clock
+    from epcis.ledger.store import Store, Transaction
 
 Q = TypeVar("Q")
 A = TypeVar("A")

@@ -9,7 +9,7 @@ from verification.decision.recorded import Recorded, look
 from verification.decision.restrictions import Restrictions
 
 if TYPE_CHECKING:
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
 
 Seen = tuple[Restrictions, Recorded]
 """The stops, and what is recorded of one pack."""

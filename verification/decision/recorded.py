@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from epcis.database.columns import pack_key as packed
+from epcis.database.lists import ListQuestion
 from epcis.store.items import items
-from verification.decision.restrictions import MARK, restrictions_at
+from verification.decision.restrictions import MARK, mark_now, restrictions_at
 from verification.registry import history
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from epcis.database.raw_driver import Row
     from epcis.database.transactions import Snapshot
     from verification.decision.restrictions import Restrictions
 
@@ -30,9 +31,11 @@ LEFT JOIN item_state s ON s.id = i.state_id
 LEFT JOIN lot l ON l.id = i.lot
 LEFT JOIN pack p ON p.code = q.code AND p.serial = q.serial
 """
-ON_POSTGRESQL = (
-    f"SELECT {_COLUMNS} FROM unnest(%s::bytea[], %s::text[], %s::text[])"  # noqa: S608  # no value is put in
-    f" WITH ORDINALITY AS q(key, code, serial, n) {_JOINS}"
+_LOOK = ListQuestion(
+    f"SELECT {_COLUMNS} FROM q {_JOINS}",  # noqa: S608  # no value is put in
+    key="bytea",
+    code="text",
+    serial="text",
 )
 
 
@@ -93,7 +96,7 @@ def look(
         some = packs[start : start + LOOK_PACKS_MAX]
         found = _rows(snapshot, some)
         rows += map(Recorded._make, found if len(found) == 1 else sorted(found, key=_place))
-    stops = restrictions_at(snapshot, rows[0].mark if rows else _mark(snapshot))
+    stops = restrictions_at(snapshot, rows[0].mark if rows else mark_now(snapshot))
     inside = [at for at, row in enumerate(rows) if row.parent is not None]
     if inside:
         keys = [history.pack_key(*packs[at]) for at in inside]
@@ -108,9 +111,9 @@ def look(
 
 
 def look_at(snapshot: Snapshot, code: str, serial: str) -> tuple[Restrictions, Recorded]:
-    """The stops, and what is recorded of one pack, on SQLite; as `look` in fewer steps."""
-    values = (packed(history.pack_key(code, serial)), code, serial)
-    row = Recorded._make(snapshot.driver.execute(_ON_SQLITE_ALONE, values).fetchone())
+    """The stops, and what is recorded of one pack; as `look` in fewer steps."""
+    key = packed(history.pack_key(code, serial))
+    row = Recorded._make(_LOOK.row(snapshot, key, code, serial))
     if row.parent is not None:
         stops, (row,) = look(snapshot, [(code, serial)])
         return stops, row
@@ -122,33 +125,6 @@ def _place(row: Sequence[Any]) -> int:
     return place
 
 
-def _mark(snapshot: Snapshot) -> int | None:
-    mark: int | None = snapshot.driver.execute(f"SELECT {MARK}").fetchone()[0]
-    return mark
-
-
-def _rows(snapshot: Snapshot, packs: Sequence[tuple[str, str]]) -> list[Sequence[Any]]:
-    keys = [packed(history.pack_key(code, serial)) for code, serial in packs]
-    values: Sequence[object]
-    if snapshot.is_sqlite:
-        values = [
-            value
-            for key, (code, serial) in zip(keys, packs, strict=True)
-            for value in (key, code, serial)
-        ]
-        statement = _on_sqlite(len(packs))
-    else:
-        values = (keys, [code for code, _ in packs], [serial for _, serial in packs])
-        statement = ON_POSTGRESQL
-    found: list[Sequence[Any]] = snapshot.driver.execute(statement, values).fetchall()
-    return found
-
-
-@lru_cache(maxsize=LOOK_PACKS_MAX)
-def _on_sqlite(packs: int) -> str:
-    """The statement for so many packs; one text for each number, so that SQLite can keep it."""
-    marks = ", ".join(f"({number}, ?, ?, ?)" for number in range(packs))
-    return f"WITH q(n, key, code, serial) AS (VALUES {marks}) SELECT {_COLUMNS} FROM q {_JOINS}"  # noqa: S608  # no value is put in
-
-
-_ON_SQLITE_ALONE = _on_sqlite(1)
+def _rows(snapshot: Snapshot, packs: Sequence[tuple[str, str]]) -> list[Row]:
+    things = [(packed(history.pack_key(code, serial)), code, serial) for code, serial in packs]
+    return _LOOK.rows(snapshot, things)

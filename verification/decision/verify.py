@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from epcis.database.raw_driver import RawDriver
 from epcis.store.item_state import time_of_moment
 from verification.decision.recorded import look
 from verification.decision.verdict import (
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from epcis.database.transactions import Snapshot, Store
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store
     from verification.decision.recorded import Recorded
     from verification.decision.restrictions import Restrictions
 
@@ -36,7 +38,6 @@ SELECT EXISTS (SELECT 1 FROM product WHERE code = ?)
  OR EXISTS (SELECT 1 FROM item_key WHERE key >= ? AND key < ?)
  OR EXISTS (SELECT 1 FROM item_key WHERE key >= ? AND key < ?)
 """
-_KNOWN_POSTGRESQL = _KNOWN.replace("?", "%s")
 
 _ACTIVE = PackState.ACTIVE.value
 _DIGIT_SERIALS, _TEXT_SERIALS = b"\x01", b"\x02"
@@ -163,9 +164,8 @@ def is_known_product(snapshot: Snapshot, gtin: str) -> bool:
     ranges: list[bytes] = []
     for shape in (_DIGIT_SERIALS, _TEXT_SERIALS):
         ranges += [shape + head, shape + (int.from_bytes(head, "big") + 1).to_bytes(6, "big")]
-    statement = _KNOWN if snapshot.is_sqlite else _KNOWN_POSTGRESQL
-    row = snapshot.driver.execute(statement, (gtin, gtin, gtin, *ranges)).fetchone()
-    return bool(row[0])
+    row = RawDriver(snapshot).one(_KNOWN, (gtin, gtin, gtin, *ranges))
+    return row is not None and bool(row[0])
 
 
 def _gtin_head(gtin: str) -> bytes:

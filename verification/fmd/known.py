@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from epcis.database.columns import moment_of
 from epcis.database.columns import pack_key as packed
+from epcis.database.raw_driver import RawDriver
 from epcis.store.item_state import time_of_moment
 from verification.decision.recorded import look
 from verification.decision.verdict import LotState
@@ -55,20 +56,20 @@ def known_from(
     )
 
 
+_LOT_TOLD = (
+    "SELECT 1 FROM lot WHERE gtin = ? AND code = ?"
+    " UNION ALL SELECT 1 FROM pack WHERE code = ? AND lot = ? LIMIT 1"
+)
+
+
 def meant_serial(snapshot: Snapshot, request: PackRequest) -> Cause:
     """How an unknown serial came about, where a known one is its likely original."""
     by_text = {other: why for why, other in cause.candidates(request.serial)}
     if not by_text:
         return Cause.NONE
     keys = {packed(history.pack_key(request.code, other)): other for other in by_text}
-    marks = ",".join(["?" if snapshot.is_sqlite else "%s"] * len(keys))
-    found = [
-        keys[bytes(row[0])]
-        for row in snapshot.driver.execute(
-            f"SELECT key FROM item_key WHERE key IN ({marks})",  # noqa: S608  # marks only
-            tuple(keys),
-        )
-    ]
+    told = RawDriver(snapshot).all_in("SELECT key FROM item_key WHERE key", list(keys))
+    found = [keys[bytes(key)] for (key,) in told]
     rows = snapshot.connection.execute(
         select(pack.c.serial).where(pack.c.code == request.code, pack.c.serial.in_(by_text))
     )
@@ -95,13 +96,8 @@ def _batch(snapshot: Snapshot, code: str, lot: str | None) -> Any:  # noqa: ANN4
 
 
 def _is_lot_told(snapshot: Snapshot, code: str, lot: str | None) -> bool:
-    mark = "?" if snapshot.is_sqlite else "%s"
-    statement = (
-        f"SELECT 1 FROM lot WHERE gtin = {mark} AND code = {mark}"  # noqa: S608  # marks only
-        f" UNION ALL SELECT 1 FROM pack WHERE code = {mark} AND lot = {mark} LIMIT 1"
-    )
     values = (code, lot, code, lot)
-    return lot is not None and snapshot.driver.execute(statement, values).fetchone() is not None
+    return lot is not None and RawDriver(snapshot).one(_LOT_TOLD, values) is not None
 
 
 def _record(row: Recorded) -> PackRecord:

@@ -34,7 +34,7 @@ from verification.registry.participants import who_is
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
     from verification.answering.answers import Wanted
     from verification.fmd.peers import PeerAnswer, Peers
     from verification.settings import VerificationSettings

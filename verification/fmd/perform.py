@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from epcis.capture import record
 from epcis.database.columns import microseconds
+from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
 from verification.alerts import alert
 from verification.decision.verdict import PackState, Word
@@ -33,7 +34,8 @@ from verification.registry.pack_tables import client_transaction, rule_pack
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
     from verification.fmd.packs import Row
     from verification.fmd.rulepack import RulePack
 
@@ -310,10 +312,9 @@ def replay(snapshot: Snapshot, past: history.Past) -> tuple[Outcome, Outcome]:
 
 def keep_rules(tx: Transaction, rules: RulePack) -> None:
     """Keep the rule pack's bytes under its name, once."""
-    mark = "?" if tx.is_sqlite else "%s"
-    tx.driver.execute(
-        "INSERT INTO rule_pack (sha256, id, version, content, first_used_us)"  # noqa: S608  # marks only
-        f" VALUES ({', '.join([mark] * 5)}) ON CONFLICT DO NOTHING",
+    RawDriver(tx).run(
+        "INSERT INTO rule_pack (sha256, id, version, content, first_used_us)"
+        " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (rules.sha256, rules.id, rules.version, rules.content, microseconds(tx.now)),
     )
 

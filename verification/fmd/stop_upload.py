@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
     from schemas.finding import Finding
     from verification.fmd.operation import Who
     from verification.fmd.rulepack import RulePack

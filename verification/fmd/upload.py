@@ -17,6 +17,7 @@ from sqlalchemy import delete, func, insert, select, update
 
 from epcis.capture import record
 from epcis.database.columns import microseconds
+from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
 from epcis.store.item_state import ItemStatus
 from epcis.store.items import items
@@ -34,7 +35,8 @@ from verification.vrs.question import MalformedError, gtin_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
     from verification.fmd.operation import Who
     from verification.fmd.rulepack import RulePack
 
@@ -42,11 +44,12 @@ WHOLESALERS_FRESH_MONTHS = 13
 SUM_BYTES = 256
 """Of `packs_sum`: so long that no other set of packs can be made to have the same sum."""
 _MARKET = re.compile(r"[A-Z]{2}\Z")
-_PUT_PACK = (
-    "INSERT INTO pack (code, serial, lot, expiry, state, since_us, location, authorisation,"
-    " repeats, version, stolen, public) VALUES (?, ?, ?, ?, 'Active', ?, '', '', 0, 1, 0, 0)"
-)
-_PUT_PACK_POSTGRESQL = _PUT_PACK.replace("?", "%s")
+_PACK = (
+    "code", "serial", "lot", "expiry", "state", "since_us", "location", "authorisation", "repeats",
+    "version", "stolen", "public",
+)  # fmt: skip
+_FRESH = ("", "", 0, 1, 0, 0)
+"""Of a pack that nobody has done anything to: the columns from `location` on."""
 UPLOADERS = (Role.MAH, Role.PARALLEL_DISTRIBUTOR)
 """Who may upload anything: marketing authorisation holders and those who repack for a market."""
 
@@ -374,9 +377,9 @@ def _store_batch(tx: Transaction, wanted: Batch, who: Who, packs: int) -> None:
 
 def _store_packs(tx: Transaction, wanted: Batch, serials: Sequence[str]) -> None:
     since_us, expiry = microseconds(tx.now), wanted.expiry.isoformat()
-    statement = _PUT_PACK if tx.is_sqlite else _PUT_PACK_POSTGRESQL
-    rows = [(wanted.code, serial, wanted.lot, expiry, since_us) for serial in serials]
-    tx.driver.cursor().executemany(statement, rows)
+    alike = (wanted.lot, expiry, PackState.ACTIVE.value, since_us, *_FRESH)
+    rows = [(wanted.code, serial, *alike) for serial in serials]
+    RawDriver(tx).insert("pack", _PACK, rows)
 
 
 def _link(tx: Transaction, wanted: Batch, code: str, lot: str, doses: int) -> Iterator[Finding]:

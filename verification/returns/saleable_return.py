@@ -26,7 +26,8 @@ from verification.vrs.ask import answer_of
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
 
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
     from verification.vrs.ask import Heard
 
 

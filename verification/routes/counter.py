@@ -50,14 +50,14 @@ from verification.vrs.respond import FailureReason, Response, body_of
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from epcis.database.transactions import Store, Transaction
     from epcis.http_context import Clock
+    from epcis.ledger.store import Store, Transaction
     from verification.vrs.question import Question
 
 _OPERATIONS = {f"/packs/{one.value}": one for one in Operation if one is not Operation.VERIFY}
-LANES_POSTGRESQL = 2
-"""Rounds under way at once: while one waits for the server's disk, another is worked on. SQLite
-has one writer."""
+LANES = 2
+"""Rounds under way at once where many can write: while one waits for the server's disk, another is
+worked on."""
 _CONNECTIVITY_PARAMETERS = frozenset({"gtin", "reqGLN", "context"})
 
 
@@ -69,7 +69,7 @@ class Counter:
         self._store: Store = state.store
         self._clock: Clock = state.clock
         self._settings = settings = settings_of(state)
-        lanes = 1 if self._store.is_sqlite else LANES_POSTGRESQL
+        lanes = 1 if self._store.has_one_writer else LANES
         self._rounds: BatchQueue[Wanted, Told] = BatchQueue(
             [TransactionWorker(self._store, self._clock, self._work) for _ in range(lanes)],
             waiting_max=settings.waiting_max,

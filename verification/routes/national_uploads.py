@@ -17,7 +17,7 @@ from verification.settings import settings_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from epcis.database.transactions import Transaction
+    from epcis.ledger.store import Transaction
     from verification.fmd.operation import Who
     from verification.fmd.upload import Uploaded
 

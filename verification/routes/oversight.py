@@ -15,7 +15,7 @@ from verification.registry.expiry_extension import ExtensionRefusedError, NotOwn
 from verification.routes.national_common import who_stands
 
 if TYPE_CHECKING:
-    from epcis.database.transactions import Transaction
+    from epcis.ledger.store import Transaction
 
 router = APIRouter(tags=["verification"])
 

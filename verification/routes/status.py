@@ -26,16 +26,17 @@ from verification.vrs.question import MalformedError, parameters_of
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from epcis.database.transactions import Store
     from epcis.http_context import Caller, Clock
+    from epcis.ledger.store import Store
     from verification.answering.together import Seen
     from verification.decision.recorded import Recorded
     from verification.decision.restrictions import Restrictions
     from verification.decision.verdict import Asked
     from verification.settings import VerificationSettings
 
-LANES_POSTGRESQL = 2
-"""Looks under way at once; on SQLite each is made at once, in less time than a thread takes."""
+LANES = 2
+"""Looks under way at once where a server is asked; in a file of our own each is made in less time
+than a thread takes."""
 SITUATIONS_MAX = 4096
 """Answers remembered at once; beyond that all are forgotten."""
 _PARAMETERS = frozenset({"gtin", "serial", "lot", "expiry"})
@@ -51,7 +52,7 @@ class StatusQueries:
         self._clock = clock
         self._settings = settings
         self._looks: BatchQueue[tuple[str, str], Seen] = BatchQueue(
-            [LookLane(store) for _ in range(LANES_POSTGRESQL)],
+            [LookLane(store) for _ in range(LANES)],
             waiting_max=settings.waiting_max,
             gather_turns=0,  # a look has no commit to share
         )
@@ -60,7 +61,7 @@ class StatusQueries:
     async def reply(self, query: bytes, caller: Caller) -> Reply:
         """The answer to the query string of a caller; raises `Problem` and `StoreAway`."""
         asked = _asked(query)
-        if self._store.is_sqlite:
+        if self._store.file is not None:
             with autocommit_read(self._store) as snapshot:
                 stops, row = look_at(snapshot, asked.gtin, asked.serial)
         else:

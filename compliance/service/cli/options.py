@@ -17,7 +17,7 @@ from schemas.refusal import Refused
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from epcis.database.transactions import Store, Transaction
+    from epcis.ledger.store import Store, Transaction
 
 FINE = 0
 """The input is good or the answer is yes."""
