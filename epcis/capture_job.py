@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
+    from epcis.clock import Clock
     from epcis.database.transactions import Snapshot
-    from epcis.http_context import Clock
     from epcis.ledger.store import Store, Transaction
 
 ERRORS_MAX: Final = 1000

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import func, select
 
-from epcis.database.locks import is_first
+from epcis.database.many_writers import is_first
 from epcis.store.event_tables import capture_job
 
 if TYPE_CHECKING:

@@ -6,19 +6,20 @@ application and the caller on the request; routes take them from here, so that n
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from fastapi import Request
 from fastapi.responses import JSONResponse
 
-if TYPE_CHECKING:
-    from epcis.ledger.store import Store
-    from schemas.finding import Finding
+from epcis.problem import Problem
 
-Clock = Callable[[], datetime]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from epcis.clock import Clock
+    from epcis.ledger.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,37 +42,6 @@ class Caller:
         True
         """
         return not self.name
-
-
-@dataclass
-class Problem(Exception):  # noqa: N818  # RFC 9457 calls it a problem
-    """A refusal, told as RFC 9457 problem+json.
-
-    `type` is the EPCIS exception (`epcisException:ValidationException`) where the standard has one.
-    """
-
-    status: int
-    title: str
-    detail: str
-    type: str = "about:blank"
-    findings: tuple[Finding, ...] = ()
-    headers: dict[str, str] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, object]:
-        """The problem as a JSON object.
-
-        >>> Problem(404, "Not found", "no such pack").as_dict()["status"]
-        404
-        """
-        body: dict[str, object] = {
-            "type": self.type,
-            "title": self.title,
-            "status": self.status,
-            "detail": self.detail,
-        }
-        if self.findings:
-            body["findings"] = [finding.as_dict() for finding in self.findings]
-        return body
 
 
 def problem_response(problem: Problem) -> JSONResponse:

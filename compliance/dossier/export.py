@@ -26,7 +26,7 @@ from compliance.seal.pades import sign_pdf
 from compliance.seal.signer import SealRefused
 from epcis.archive.reading import ArchiveAway
 from epcis.database.columns import microseconds
-from epcis.database.memory import little_memory
+from epcis.database.reading import little_memory
 from epcis.ledger.append import LogForked
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.tree import Tree

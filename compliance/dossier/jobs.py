@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from compliance.dossier.selection import Selection
     from compliance.seal.keys import Keys
+    from epcis.clock import Clock
     from epcis.database.transactions import Snapshot
-    from epcis.http_context import Clock
     from epcis.ledger.store import Store, Transaction
 
 WAITING_MAX = 100

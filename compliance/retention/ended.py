@@ -21,7 +21,7 @@ from compliance.retention.hold import lock_holds, open_holds, packs_of_case
 from compliance.retention.policy import Record
 from compliance.retention.retention_tables import erasure
 from epcis.database.columns import Instant, microseconds
-from epcis.database.locks import alone_in
+from epcis.database.many_writers import alone_in
 from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.proved import Register, proof_of

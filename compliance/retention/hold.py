@@ -14,7 +14,7 @@ from sqlalchemy import insert, select, update
 
 from compliance.duty_tables import case_file, recall
 from compliance.retention.retention_tables import legal_hold
-from epcis.database.locks import as_it_stands
+from epcis.database.many_writers import as_it_stands
 from epcis.ledger.entry import LeafKind
 from schemas.gs1.keys import Gln, Gtin
 from schemas.refusal import Refused

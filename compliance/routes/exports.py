@@ -14,7 +14,8 @@ from compliance.dossier.jobs import ExportJob, ask, file_of, find_job, forget, l
 from compliance.dossier.redaction import Profile, find_profile, profiles_in
 from compliance.dossier.refusal import ExportRefused
 from compliance.dossier.selection import Selection, profile_for, selection_from
-from epcis.http_context import Caller, Problem, needs, now_of, settings_of, store_of
+from epcis.http_context import Caller, needs, now_of, settings_of, store_of
+from epcis.problem import Problem
 from schemas.gs1.keys import Gtin
 
 _log = structlog.get_logger(__name__)

@@ -14,7 +14,7 @@ from sqlalchemy import func, insert, select, update
 from compliance.seal.keys import held_file
 from compliance.seal.signer import SealRefused
 from compliance.seal.timestamp import stamp
-from epcis.database.locks import one_at_a_time
+from epcis.database.many_writers import one_at_a_time
 from epcis.ledger.append import LogForked
 from epcis.ledger.checkpoint import ED25519, ML_DSA_44, OWN_KIND, Checkpoint, LogKey
 from epcis.ledger.entry import LeafKind

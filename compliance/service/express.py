@@ -14,7 +14,7 @@ from compliance.service.app import NOT_SNIFFED, checkpoint_named
 from compliance.service.gate import BodyLimit, Gate
 from compliance.service.telemetry import Telemetry
 from epcis.database.transactions import StoreAway
-from epcis.http_context import Problem
+from epcis.problem import Problem
 from verification.routes import Counter, counter_of, is_hot, refusal_at
 
 if TYPE_CHECKING:

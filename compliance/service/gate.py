@@ -16,7 +16,8 @@ from starlette.requests import Request
 
 from compliance.service import access
 from compliance.service.keyring import KeyRing
-from epcis.http_context import Caller, Problem
+from epcis.http_context import Caller
+from epcis.problem import Problem
 from epcis.routes.problems import answer_anywhere
 from verification.routes import is_hot, refusal_at
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from compliance.service.oidc import TokenReader
     from compliance.service.settings import Settings
-    from epcis.http_context import Clock
+    from epcis.clock import Clock
     from epcis.ledger.store import Store
 
 SESSION_COOKIE = "packtrail_session"

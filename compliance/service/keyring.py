@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from compliance.service.access import Grant
+    from epcis.clock import Clock
     from epcis.database.transactions import Snapshot
-    from epcis.http_context import Caller, Clock
+    from epcis.http_context import Caller
     from epcis.ledger.store import Store
 
 REMEMBERED_MAX = 1024

@@ -11,7 +11,7 @@ from compliance.reports.service_times import LONGER, add_times
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-    from epcis.http_context import Clock
+    from epcis.clock import Clock
     from epcis.ledger.store import Store
 
 KEEP_EVERY_S = 60.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from compliance.seal import Keys
     from compliance.service.settings import Settings
-    from epcis.http_context import Clock
+    from epcis.clock import Clock
     from epcis.ledger.store import Store
 
 

@@ -29,7 +29,7 @@ from epcis.archive.parquet import (
     write_rows,
 )
 from epcis.database.columns import microseconds, moment_of
-from epcis.database.locks import alone_in
+from epcis.database.many_writers import alone_in
 from epcis.database.raw_driver import RawDriver
 from epcis.database.transactions import Snapshot
 from epcis.ledger.entry import LeafKind

@@ -16,7 +16,7 @@ from epcis.archive.archive_tables import archive_file
 from epcis.archive.deposit import ArchiveInterrupted, Held, log_act
 from epcis.archive.parquet import EVENTS
 from epcis.archive.reading import files
-from epcis.database.locks import alone_in
+from epcis.database.many_writers import alone_in
 from epcis.database.raw_driver import RawDriver
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from epcis.archive.archive_tables import archive_file
 from epcis.archive.deposit import log_act
 from epcis.archive.parquet import EVENTS, DamagedFile, file_digest, read_events, read_pieces
 from epcis.archive.reading import find_file
-from epcis.database.locks import alone_in
+from epcis.database.many_writers import alone_in
 from epcis.database.raw_driver import RawDriver
 from epcis.store.digest import event_digest
 from epcis.store.event_tables import document, document_part

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, column, table
 
-from epcis.database.after_create import make_after_tables
 from epcis.database.columns import ItemKey
+from epcis.database.metadata import make_after_tables
 
 if TYPE_CHECKING:
     from sqlalchemy import MetaData

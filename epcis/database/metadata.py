@@ -1,13 +1,16 @@
-"""The one `metadata` on which every floor declares its tables, and what both databases share."""
+"""The one `metadata` on which every floor declares its tables, and what is made with them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from sqlalchemy import BigInteger, Index, Integer, MetaData, text
+from sqlalchemy import DDL, BigInteger, Index, Integer, MetaData, event, text
 
 if TYPE_CHECKING:
-    from sqlalchemy import UniqueConstraint
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, UniqueConstraint
+    from sqlalchemy.schema import ExecutableDDLElement
 
 _Of = TypeVar("_Of", Index, "UniqueConstraint")
 metadata = MetaData()
@@ -31,3 +34,31 @@ def many_writers_only(index: _Of) -> _Of:
     """An index or constraint that PostgreSQL alone needs; SQLite finds the same another way."""
     index.ddl_if(dialect="postgresql")
     return index
+
+
+_NAME = "packtrail.after_create"
+
+
+def make_after_tables(
+    metadata: MetaData,
+    name: str,
+    *,
+    sqlite: Sequence[str] = (),
+    postgresql: Sequence[str] = (),
+) -> None:
+    """Have these statements run whenever `metadata` was created; done again, they change nothing.
+
+    They run in the order of their names, whichever file is imported first: the first migration is
+    written from them and has to come out the same each time.
+    """
+    if _NAME not in metadata.info:
+        metadata.info[_NAME] = {}
+        event.listen(metadata, "after_create", _make)
+    metadata.info[_NAME][name] = {"sqlite": sqlite, "postgresql": postgresql}
+
+
+def _make(metadata: MetaData, connection: Connection, **_options: object) -> None:
+    for _, statements in sorted(metadata.info[_NAME].items()):
+        for statement in statements[connection.dialect.name]:
+            ddl: ExecutableDDLElement = DDL(statement.replace("%", "%%"))  # type: ignore[no-untyped-call]  # SQLAlchemy's
+            connection.execute(ddl)

@@ -2,7 +2,8 @@
 
 The hot paths (capture, item, trace, verification) speak to the database through a `RawDriver`. What
 the databases do in different ways (many rows at once, lists of values, fresh numbers) is a method
-here; a statement is prepared or planned once for each text, so texts are few and fixed.
+here; a statement is prepared or planned once for each text, so texts are few and fixed. What a
+column is to the driver of PostgreSQL, the declared table says.
 """
 
 from __future__ import annotations
@@ -11,16 +12,45 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
+from sqlalchemy import BigInteger, Boolean, Float, Integer, LargeBinary, SmallInteger
+from sqlalchemy.types import TypeDecorator
 
-from epcis.database.column_types import array_of, kind_of
+from epcis.database.metadata import metadata
 from epcis.database.register_guard import refuse_unlogged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Engine
+    from sqlalchemy.types import TypeEngine
 
     from epcis.database.transactions import Snapshot
+
+_KINDS: tuple[tuple[type[TypeEngine[Any]], str], ...] = (
+    (SmallInteger, "int2"),  # before the class it inherits from
+    (BigInteger, "int8"),
+    (Integer, "int4"),
+    (Float, "float8"),
+    (Boolean, "bool"),
+    (LargeBinary, "bytea"),
+)
+
+
+@lru_cache(maxsize=1024)
+def kind_of(table: str, column: str) -> str:
+    """PostgreSQL's name for the type of a declared column.
+
+    Raises KeyError for a table or column that nobody declared.
+    """
+    declared = metadata.tables[table].columns[column].type
+    kind = declared.impl_instance if isinstance(declared, TypeDecorator) else declared
+    return next((name for one, name in _KINDS if isinstance(kind, one)), "text")
+
+
+def array_of(kind: str) -> str:
+    """The mark of an array; bytes go as they are, which spares escaping each of them."""
+    return f"%b::{kind}[]" if kind == "bytea" else f"%s::{kind}[]"
+
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -283,3 +313,45 @@ def _in_list(statement: str, width: int, tail: str) -> str:
 def _insert_of(table: str, columns: tuple[str, ...], on_conflict: str = "") -> str:
     marks = ", ".join("?" * len(columns))
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) {on_conflict}"  # noqa: S608  # names are ours
+
+
+class ListQuestion:
+    """A SELECT from `q`, a table of the things that are asked for, and what it joins.
+
+    `q` has a column `n`, the place of each thing in the list, and the columns named here with their
+    kinds (`text`, `bytea`, `int8`). The statement has one text for each number of things on SQLite
+    and one in all on PostgreSQL, so that both keep it prepared.
+    """
+
+    def __init__(self, select: str, **kinds: str) -> None:
+        self._select = select
+        self._columns = tuple(kinds)
+        arrays = ", ".join(map(array_of, kinds.values()))
+        names = ", ".join(kinds)
+        self.of_arrays = for_postgresql(
+            f"WITH q({names}, n) AS (SELECT * FROM unnest({arrays}) WITH ORDINALITY) {select}"  # noqa: S608  # our own names
+        )
+        self._of_values = lru_cache(maxsize=256)(self._values)
+        self._alone = self._values(1)
+
+    def rows(self, snapshot: Snapshot, things: Sequence[Sequence[object]]) -> list[Row]:
+        """The rows that answer for `things`, each with a value for every column."""
+        if snapshot.is_sqlite:
+            values = [value for thing in things for value in thing]
+            found: list[Row] = snapshot.driver.execute(self._of_values(len(things)), values)
+            return list(found)
+        arrays = [list(column) for column in zip(*things, strict=True)]
+        answered: list[Row] = snapshot.driver.execute(self.of_arrays, arrays).fetchall()
+        return answered
+
+    def row(self, snapshot: Snapshot, *thing: object) -> Row:
+        """The one row that answers for one thing; as `rows` in fewer steps."""
+        if not snapshot.is_sqlite:
+            return self.rows(snapshot, [thing])[0]
+        row: Row = snapshot.driver.execute(self._alone, thing).fetchone()
+        return row
+
+    def _values(self, things: int) -> str:
+        marks = ", ".join("?" * len(self._columns))
+        rows = ", ".join(f"({number}, {marks})" for number in range(things))
+        return f"WITH q(n, {', '.join(self._columns)}) AS (VALUES {rows}) {self._select}"

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any, cast
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
-from epcis.database import row_security
-from epcis.database.connections import WRITER_WAIT_S, words_engine
+from epcis.database import guards
+from epcis.database.connections import WRITER_WAIT_S, analyse_grown, words_engine
 from epcis.database.metadata import metadata
-from epcis.database.statistics import analyse_grown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,12 +158,12 @@ class Database:
         """A snapshot: everything read in the block is of one moment.
 
         With `party` (canonical GLN key) PostgreSQL hides the events it may not see, whatever a
-        query asks for; see `epcis.database.row_security`. On SQLite the query alone decides.
+        query asks for; see `epcis.database.guards`. On SQLite the query alone decides.
         """
         try:
             with self._snapshots.begin() as connection:
                 if party is not None and not self.is_sqlite:
-                    row_security.serve(connection, party)
+                    guards.serve(connection, party)
                 yield Snapshot(connection)
         except (DBAPIError, sqlite3.Error, psycopg.Error) as fault:
             raise _said_of(fault) from fault

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from zstandard import ZstdError
 
 from epcis.archive.check import check_archive
-from epcis.database.odd_values import DRIVER_FAULTS, forgiving
+from epcis.database.reading import DRIVER_FAULTS, forgiving
 from epcis.fsck.documents import check_documents
 from epcis.fsck.events import check_events
 from epcis.fsck.forms import check_forms

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from epcis.database.metadata import metadata
-from epcis.database.odd_values import of_another_kind
 from epcis.database.raw_driver import RawDriver
+from epcis.database.reading import of_another_kind
 from epcis.ledger.place import odd
 from epcis.ledger.proved import Outside, proof_of
 from epcis.ledger.register import quoted

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import epcis.ledger.ledger_tables  # noqa: F401  # declares them, so that create_all makes them
+from epcis.database.bulk_rows import Pieces, insert_in_order, insert_joined
 from epcis.database.columns import microseconds
-from epcis.database.log_rows import Pieces, insert_in_order, insert_joined
 from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import SALT_BYTES
 from epcis.ledger.merkle import HASH_BYTES, Frontier

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 from epcis.database.columns import Instant
-from epcis.database.ledger_guards import guard_log
+from epcis.database.guards import guard_log
 from epcis.database.metadata import BigId, index_where, metadata
 from epcis.ledger.proved import Register, Told, proof
 from epcis.ledger.subjects import UNNOTED_KINDS
@@ -27,7 +27,13 @@ ledger_entry = Table(
     metadata,
     Column("id", BigId, primary_key=True, autoincrement=True),
     Column("tenant", SmallInteger, nullable=False, server_default="0"),
-    Column("txid", BigInteger, nullable=False, server_default="0", comment="PostgreSQL: writer"),
+    Column(
+        "txid",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="writer, where there are many",
+    ),
     Column("idx", BigInteger, unique=True, comment="place in the log; None until sequenced"),
     Column("kind", SmallInteger, nullable=False, comment="epcis.ledger.entry.LeafKind"),
     Column("subject", LargeBinary(32), nullable=False),

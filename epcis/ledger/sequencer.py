@@ -16,17 +16,16 @@ from typing import TYPE_CHECKING
 import structlog
 
 from epcis.database.columns import microseconds
-from epcis.database.locks import is_first
+from epcis.database.many_writers import OLDEST_OPEN, is_first
 from epcis.database.raw_driver import RawDriver
-from epcis.database.settled import OLDEST_OPEN
 from epcis.ledger.append import LogForked, grow, read_head
 from epcis.ledger.entry import Entry, LeafKind
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from epcis.clock import Clock
     from epcis.database.transactions import Snapshot
-    from epcis.http_context import Clock
     from epcis.ledger.store import Store
 
 ENTRIES_PER_ROUND_MAX = 50_000

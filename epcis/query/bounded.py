@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from epcis.database.time_limit import TookTooLong, time_limit
+from epcis.database.reading import TookTooLong, time_limit
 from epcis.query.parameters import QueryRefused
 from schemas.finding import Finding, Severity
 

@@ -28,7 +28,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from epcis.database.collation import by_bytes
+from epcis.database.columns import by_bytes
 from epcis.database.item_keys import item_key
 from epcis.query.conditions import (
     Amount,

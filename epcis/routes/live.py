@@ -16,7 +16,8 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from epcis.codec.document import EpcFormat
 from epcis.database.transactions import StoreAway
-from epcis.http_context import Caller, Problem, problem_response
+from epcis.http_context import Caller, problem_response
+from epcis.problem import Problem
 from epcis.query import named
 from epcis.query.values import BadValue, flag
 from epcis.routes.problems import problem_of, refusal
@@ -28,7 +29,7 @@ from epcis.subscribe.subscription import Subscription, new_id
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from epcis.http_context import Clock
+    from epcis.clock import Clock
     from epcis.ledger.store import Store
     from epcis.query.conditions import Query
 

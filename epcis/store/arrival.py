@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import tuple_
 
-from epcis.database.settled import is_settled
+from epcis.database.many_writers import is_settled
 from epcis.store.event_tables import event
 
 if TYPE_CHECKING:

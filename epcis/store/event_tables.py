@@ -24,7 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from epcis.database import item_keys, row_security
+from epcis.database import guards, item_keys
 from epcis.database.columns import Instant, ItemKey
 from epcis.database.metadata import (
     BY_KEY,
@@ -240,7 +240,7 @@ item_key_settled = Table(
     Column("key", ItemKey, primary_key=True),
     Column("id", BigInteger, nullable=False, comment="of the item"),
     **BY_KEY,
-    comment="SQLite: the items by their keys; see epcis.database.item_keys",
+    comment="the items by their keys, in levels; see epcis.database.item_keys",
     info=proof(Told("table item")),
 )
 
@@ -250,7 +250,7 @@ item_key_even = Table(
     Column("key", ItemKey, primary_key=True),
     Column("id", BigInteger, nullable=False, comment="of the item"),
     **BY_KEY,
-    comment="SQLite: keys of an even generation until they settle",
+    comment="keys of an even generation until they settle",
     info=proof(Told("table item")),
 )
 
@@ -260,7 +260,7 @@ item_key_odd = Table(
     Column("key", ItemKey, primary_key=True),
     Column("id", BigInteger, nullable=False, comment="of the item"),
     **BY_KEY,
-    comment="SQLite: keys of an odd generation until they settle",
+    comment="keys of an odd generation until they settle",
     info=proof(Told("table item")),
 )
 
@@ -354,5 +354,5 @@ outbox = Table(
     info=proof(Outside("what is still to be looked at; looking again changes nothing")),
 )
 
-row_security.hide_from_others(metadata)
+guards.hide_from_others(metadata)
 item_keys.view_keys(metadata)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from epcis.database.columns import microseconds
 from epcis.database.raw_driver import RawDriver
@@ -21,6 +21,7 @@ from epcis.store.item_states import ItemStates, Meeting
 from epcis.store.keys import by_product, packed_keys
 from epcis.store.payload import pack_event
 from epcis.store.recompute import recompute
+from epcis.store.rows import Sealed
 from epcis.store.state_dictionary import LotDictionary, StateDictionary
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
     from epcis.ledger.store import Transaction
     from epcis.model import Event
-    from epcis.store.item_states import Life, Masks
+    from epcis.store.item_states import Masks
+    from epcis.store.life import Life
 
 _KNOWN = "SELECT identity FROM event WHERE identity"
 _SAME_ID = "SELECT event_id, identity FROM event WHERE declared_error IS NULL AND event_id"
@@ -39,23 +41,6 @@ _MEANT = (
     "SELECT seq, moment, hash, event_id FROM event WHERE declared_error IS NULL AND NOT voided"
     " AND (hash = ? OR event_id = ?)"
 )
-
-
-class Sealed(NamedTuple):
-    """An event made ready outside of the act: hashed, packed, its place among its like."""
-
-    event: Event
-    position: int | None
-    """0-based place in its document."""
-    digest: bytes
-    """CBV event hash, 32 bytes."""
-    identity: bytes
-    """The hash, or one that takes in the event's own id and its error declaration as well."""
-    event_id: str
-    payload: bytes
-    moment: int
-    declared_us: int | None
-    """When it was declared wrong, for an error declaration: microseconds since 1970 UTC."""
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from epcis.database.blocks import BlockTable, ChangedRows, NewRows
+from epcis.database.bulk_rows import BlockTable, ChangedRows, NewRows
 from epcis.database.item_keys import enter_keys
 from epcis.store.item_state import time_of_moment
 from epcis.store.named import ids_of, signed
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from epcis.database.raw_driver import RawDriver, Row
-    from epcis.store.item_states import Life
+    from epcis.store.life import Life
 
 COLUMNS = "id, key, lot, state_id, parent, age, moment, moment + lead"
 _BY_ID = f"SELECT {COLUMNS} FROM item WHERE id"  # noqa: S608  # our own names

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
     from datetime import datetime
 
-    from epcis.http_context import Clock
+    from epcis.clock import Clock
     from epcis.ledger.store import Store
     from epcis.model import Event
     from epcis.subscribe.subscription import Subscription

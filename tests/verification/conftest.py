@@ -12,8 +12,9 @@ import pytest
 from fastapi import FastAPI
 
 import verification.registry.pack_tables  # noqa: F401  # declares this floor's tables
-from epcis.http_context import Caller, Problem, problem_response
+from epcis.http_context import Caller, problem_response
 from epcis.ledger.store import Store
+from epcis.problem import Problem
 from verification.routes import FastLane, router
 from verification.routes.counter import close_counter
 from verification.settings import VerificationSettings

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 from sqlalchemy import delete
 
-from epcis.database.lists import ListQuestion
-from epcis.database.locks import one_at_a_time
-from epcis.database.raw_driver import RawDriver
+from epcis.database.many_writers import one_at_a_time
+from epcis.database.raw_driver import ListQuestion, RawDriver
 from epcis.ledger.entry import LeafKind
 from verification.decision.verdict import SAY, Reason, Verdict, Word
 from verification.registry.pack_tables import unknown_answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from epcis.database.columns import pack_key as packed
-from epcis.database.lists import ListQuestion
+from epcis.database.raw_driver import ListQuestion
 from epcis.store.items import items
 from verification.decision.restrictions import MARK, mark_now, restrictions_at
 from verification.registry import history

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from epcis.database.locks import hold_names
+from epcis.database.many_writers import hold_names
 from epcis.database.raw_driver import RawDriver
 from verification.decision.recorded import look
 from verification.fmd.known import known_from

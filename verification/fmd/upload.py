@@ -305,16 +305,15 @@ def _held_batch_faults(tx: Transaction, wanted: Batch) -> Iterator[Finding]:
 
 
 _LOTS = (
-    "SELECT lot FROM batch WHERE code = {0} AND lower(lot) = {0}"
-    " UNION SELECT code FROM lot WHERE gtin = {0} AND lower(code) = {0}"
+    "SELECT lot FROM batch WHERE code = ? AND lower(lot) = ?"
+    " UNION SELECT code FROM lot WHERE gtin = ? AND lower(code) = ?"
 )
 
 
 def known_lots(snapshot: Snapshot, code: str, lot: str) -> set[str]:
     """The lots of a product, uploaded or told by events, that read like `lot` in any case."""
-    statement = _LOTS.format("?" if snapshot.is_sqlite else "%s")
-    rows = snapshot.driver.execute(statement, (code, lot.lower(), code, lot.lower()))
-    return {str(row[0]) for row in rows}
+    values = (code, lot.lower(), code, lot.lower())
+    return {str(known) for (known,) in RawDriver(snapshot).all(_LOTS, values)}
 
 
 def _known_serials(tx: Transaction, wanted: Batch) -> set[str]:

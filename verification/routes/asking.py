@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
-from epcis.http_context import Problem, caller_of, store_of
+from epcis.http_context import caller_of, store_of
+from epcis.problem import Problem
 from verification.answering.answers import OperationWanted
 from verification.answering.autocommit_read import autocommit_read
 from verification.decision.restrictions import current_restrictions

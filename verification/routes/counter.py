@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from epcis.database.transactions import StoreAway, StoreFull
-from epcis.http_context import Caller, Problem
+from epcis.http_context import Caller
+from epcis.problem import Problem
 from verification.alerts.guessing import until_veiled
 from verification.answering.answers import (
     NotOurs,
@@ -50,7 +51,7 @@ from verification.vrs.respond import FailureReason, Response, body_of
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from epcis.http_context import Clock
+    from epcis.clock import Clock
     from epcis.ledger.store import Store, Transaction
     from verification.vrs.question import Question
 

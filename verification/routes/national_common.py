@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from epcis.http_context import Caller, Problem
+from epcis.http_context import Caller
+from epcis.problem import Problem
 from verification.decision.restrictions import current_restrictions
 from verification.fmd.operation import Role, Who
 from verification.registry.participants import who_is

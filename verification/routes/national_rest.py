@@ -13,7 +13,8 @@ from sqlalchemy import select
 from starlette.responses import Response
 from starlette.routing import Route
 
-from epcis.http_context import Problem, caller_of, store_of
+from epcis.http_context import caller_of, store_of
+from epcis.problem import Problem
 from verification.answering.autocommit_read import autocommit_read
 from verification.decision.verdict import PackState
 from verification.fmd import bulk

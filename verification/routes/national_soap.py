@@ -15,7 +15,8 @@ from lxml import etree
 from starlette.responses import Response
 from starlette.routing import Route
 
-from epcis.http_context import Problem, caller_of, store_of
+from epcis.http_context import caller_of, store_of
+from epcis.problem import Problem
 from verification.fmd import bulk
 from verification.fmd.login import Credentials, Door, RefusedError, change_password
 from verification.fmd.operation import Operation, PackRequest

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from fastapi import APIRouter, Depends, Request
 
-from epcis.http_context import Caller, Problem, needs, now_of, store_of
+from epcis.http_context import Caller, needs, now_of, store_of
+from epcis.problem import Problem
 from schemas.finding import Finding, Severity, Where
 from verification.fmd import stop_upload, upload
 from verification.registry.pack_registry import IrreversibleError

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 
-from epcis.http_context import Caller, Problem, needs, now_of, store_of
+from epcis.http_context import Caller, needs, now_of, store_of
+from epcis.problem import Problem
 from verification.alerts import watch
 from verification.registry import expiry_extension
 from verification.registry.expiry_extension import ExtensionRefusedError, NotOwnerError

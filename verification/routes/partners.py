@@ -10,7 +10,8 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from epcis.http_context import Caller, Problem, needs, now_of, store_of
+from epcis.http_context import Caller, needs, now_of, store_of
+from epcis.problem import Problem
 from verification.answering.answers import Verification
 from verification.decision.verdict import Asked, Verdict
 from verification.returns import saleable_return

@@ -26,7 +26,8 @@ from verification.vrs.question import MalformedError, parameters_of
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from epcis.http_context import Caller, Clock
+    from epcis.clock import Clock
+    from epcis.http_context import Caller
     from epcis.ledger.store import Store
     from verification.answering.together import Seen
     from verification.decision.recorded import Recorded

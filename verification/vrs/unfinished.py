@@ -15,7 +15,7 @@ from verification.vrs.ask import Requester, ask_again
 from verification.vrs.directory import DirectoryRefusedError, take_over_file
 
 if TYPE_CHECKING:
-    from epcis.http_context import Clock
+    from epcis.clock import Clock
     from epcis.ledger.store import Store
     from verification.settings import VerificationSettings
 

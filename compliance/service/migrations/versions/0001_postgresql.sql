@@ -251,7 +251,7 @@ CREATE TABLE item_key_settled (
 	PRIMARY KEY (key)
 );
 -- next
-COMMENT ON TABLE item_key_settled IS 'SQLite: the items by their keys; see epcis.store.item_keys';
+COMMENT ON TABLE item_key_settled IS 'the items by their keys, in levels; see epcis.database.item_keys';
 -- next
 COMMENT ON COLUMN item_key_settled.id IS 'of the item';
 -- next
@@ -261,7 +261,7 @@ CREATE TABLE item_key_even (
 	PRIMARY KEY (key)
 );
 -- next
-COMMENT ON TABLE item_key_even IS 'SQLite: keys of an even generation until they settle';
+COMMENT ON TABLE item_key_even IS 'keys of an even generation until they settle';
 -- next
 COMMENT ON COLUMN item_key_even.id IS 'of the item';
 -- next
@@ -271,7 +271,7 @@ CREATE TABLE item_key_odd (
 	PRIMARY KEY (key)
 );
 -- next
-COMMENT ON TABLE item_key_odd IS 'SQLite: keys of an odd generation until they settle';
+COMMENT ON TABLE item_key_odd IS 'keys of an odd generation until they settle';
 -- next
 COMMENT ON COLUMN item_key_odd.id IS 'of the item';
 -- next
@@ -845,7 +845,7 @@ CREATE INDEX ledger_entry_by_subject ON ledger_entry (subject) WHERE event IS NU
 -- next
 CREATE INDEX ledger_entry_waiting ON ledger_entry (id) WHERE idx IS NULL;
 -- next
-COMMENT ON COLUMN ledger_entry.txid IS 'PostgreSQL: writer';
+COMMENT ON COLUMN ledger_entry.txid IS 'writer, where there are many';
 -- next
 COMMENT ON COLUMN ledger_entry.idx IS 'place in the log; None until sequenced';
 -- next

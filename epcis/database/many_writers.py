@@ -1,18 +1,20 @@
-"""Keeping other acts off what one act is about to change.
+"""What it takes where many acts write at a time: locks, and knowing which rows are settled.
 
-SQLite has one writer, so there is nothing to keep off; PostgreSQL has many.
+SQLite has one writer: there is nothing to keep off, and everything is settled. PostgreSQL has many.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy import BigInteger, Text, cast, func, true
+
 from epcis.database.raw_driver import RawDriver
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import Table
+    from sqlalchemy import ColumnElement, Table
 
     from epcis.database.transactions import Snapshot
 
@@ -55,3 +57,15 @@ def as_it_stands(tx: Snapshot, table: Table) -> None:
     """Let no other transaction write to a table until this one is over; others may hold it too."""
     if not tx.is_sqlite:
         tx.connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE MODE")
+
+
+OLDEST_OPEN = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+"""In SQL for PostgreSQL: the oldest transaction that may still be under way."""
+
+
+def is_settled(snapshot: Snapshot, txid: ColumnElement[int]) -> ColumnElement[bool]:
+    """A condition: the transaction with this number, and all before it, are over."""
+    if snapshot.is_sqlite:
+        return true()
+    oldest_open = func.pg_snapshot_xmin(func.pg_current_snapshot())
+    return txid < cast(cast(oldest_open, Text), BigInteger)

@@ -1,13 +1,21 @@
-"""Triggers that let nobody rewrite the log by way of SQL; see `epcis.ledger.ledger_tables`."""
+"""What the database itself refuses: rewriting the log, and showing a party what is not its own.
+
+Triggers let nobody rewrite the log by way of SQL; see `epcis.ledger.ledger_tables`.
+
+Queries ask for what a caller may see; should one forget, row-level security on PostgreSQL still
+hides the rest. Connections of the store say that they serve the house (`*`); a snapshot for a party
+says the party; a connection that says nothing sees no event. The role of the service must be
+neither superuser nor BYPASSRLS, for those pass any fence.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from epcis.database.after_create import make_after_tables
+from epcis.database.metadata import make_after_tables
 
 if TYPE_CHECKING:
-    from sqlalchemy import MetaData
+    from sqlalchemy import Connection, MetaData
 
 _SQLITE_GUARDS = (
     """CREATE TRIGGER IF NOT EXISTS ledger_entry_stays BEFORE DELETE ON ledger_entry
@@ -64,3 +72,27 @@ def guard_log(metadata: MetaData) -> None:
     make_after_tables(
         metadata, "ledger guards", sqlite=_SQLITE_GUARDS, postgresql=_POSTGRESQL_GUARDS
     )
+
+
+SETTING = "packtrail.party"
+EVERYBODY = "*"
+
+_STATEMENTS = (
+    "ALTER TABLE event ENABLE ROW LEVEL SECURITY",
+    "ALTER TABLE event FORCE ROW LEVEL SECURITY",
+    "DROP POLICY IF EXISTS event_is_for_its_parties ON event",
+    """CREATE POLICY event_is_for_its_parties ON event USING (
+      (SELECT current_setting('packtrail.party', true)) = '*'
+      OR EXISTS (SELECT 1 FROM event_party p WHERE p.seq = event.seq
+        AND p.party = (SELECT current_setting('packtrail.party', true))))""",
+)
+
+
+def hide_from_others(metadata: MetaData) -> None:
+    """Have tables `event` and `event_party` of `metadata` made with this fence."""
+    make_after_tables(metadata, "row security", postgresql=_STATEMENTS)
+
+
+def serve(connection: Connection, party: str) -> None:
+    """Show only this party's events (canonical GLN key) until the transaction ends."""
+    connection.exec_driver_sql(f"SELECT set_config('{SETTING}', %s, true)", (party,))
