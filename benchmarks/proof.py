@@ -32,7 +32,7 @@ from unittest.mock import patch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from compliance.dossier import Period, export, verify_export
+from compliance.dossier import EventPeriod, export, verify_export
 from compliance.dossier.chosen import Chosen
 from compliance.dossier.table import row_of, writer_of
 from compliance.fsck import fsck
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 WRITER_ROUNDS_MIN = 7
 """Rounds of captures by many writers; the middle of fewer says little."""
-EVERYTHING = Period(NOW - timedelta(days=5000), NOW + timedelta(days=5000))
+EVERYTHING = EventPeriod(NOW - timedelta(days=5000), NOW + timedelta(days=5000))
 EPCS_PER_EVENT = 58
 EVENTS_PER_DOCUMENT = 200
 NOTE = """<epcis:EPCISDocument xmlns:epcis="urn:epcglobal:epcis:xsd:1" schemaVersion="1.2"

@@ -21,7 +21,7 @@ sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
 
 from proof import EVERYTHING, NOW, fill, fresh, merely_write, row
 
-from compliance.dossier import export
+from compliance.dossier import Recipient, export
 from compliance.dossier.redaction import PROFILES, shipped
 from compliance.seal import Keys
 
@@ -42,7 +42,7 @@ def main() -> None:
             for profile in names:
                 begin = time.process_time()
                 export(store, EVERYTHING, folder / "one.asice", keys, now=NOW, by="benchmark",
-                       profile=shipped(profile))  # fmt: skip
+                       recipient=Recipient(shipped(profile)))  # fmt: skip
                 best[profile] = min(best[profile], time.process_time() - begin)
         store.close()
     for profile in names:

@@ -156,15 +156,14 @@ def packtrail(url: str):
     """The application itself, as `packtrail serve` makes it, on this store."""
     from compliance.seal import Keys
     from compliance.service.app import create_app
-    from compliance.service.express import Express
-    from compliance.service.parts import Parts, utc_now
+    from compliance.service.context import ServiceContext
     from compliance.service.settings import Settings
     from epcis.ledger.store import Store
 
     scratch = Path(tempfile.mkdtemp())
     settings = Settings(database=url, data_dir=scratch, unknown_answers_a_day=1_000_000)
     keys = Keys.open(scratch / "keys", None)
-    return Express(create_app(Parts(settings, Store.open(url), keys, utc_now)))
+    return create_app(ServiceContext.of(settings, Store.open(url), keys))
 
 
 def serve(kind: str, opts) -> None:

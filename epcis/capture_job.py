@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakKeyDictionary
 
 import orjson
 import structlog
@@ -57,8 +56,11 @@ JOBS_WAITING_MAX: Final = 10_000
 LEFT_OVER_S: Final = 3600.0
 """Age at which a body without a job is taken for left over."""
 
-_bells: WeakKeyDictionary[Store, list[asyncio.Event]] = WeakKeyDictionary()
 _log = structlog.get_logger(worker="capture")
+
+
+class _Bells(list[asyncio.Event]):
+    """What the workers of a store wait for; each rings when there is a new job."""
 
 
 class Behaviour(StrEnum):
@@ -156,7 +158,7 @@ def open_job(
 
 def ring(store: Store) -> None:
     """Tell the workers of this process that there is a job; call it on their event loop."""
-    for bell in _bells.get(store, ()):
+    for bell in store.companion(_Bells):
         bell.set()
 
 
@@ -233,7 +235,8 @@ async def _work(
 ) -> None:
     """One worker: job after job, and a rest where there is none."""
     bell = asyncio.Event()
-    _bells.setdefault(store, []).append(bell)
+    bells = store.companion(_Bells)
+    bells.append(bell)
     try:
         while not stop.is_set():
             bell.clear()
@@ -246,7 +249,7 @@ async def _work(
             if pause_s:
                 await _first_of(bell, stop, pause_s)
     finally:
-        _bells[store].remove(bell)
+        bells.remove(bell)
 
 
 async def _first_of(bell: asyncio.Event, stop: asyncio.Event, timeout_s: float) -> None:

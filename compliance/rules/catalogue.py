@@ -19,7 +19,7 @@ from schemas.finding import Finding, Severity, Where
 from schemas.wording import brief
 
 
-class Profile(StrEnum):
+class GuidelineRelease(StrEnum):
     """Which release of the guideline a file is held against."""
 
     R1_2 = "dscsa-r1.2"
@@ -41,9 +41,9 @@ class CatalogueRule:
         """The code of its findings."""
         return f"dscsa.{self.id.lower()}-{self.slug}"
 
-    def weight(self, profile: Profile) -> Severity:
+    def weight(self, profile: GuidelineRelease) -> Severity:
         """Its severity under a profile."""
-        if profile is Profile.R1_2 and self.severity_1_2 is not None:
+        if profile is GuidelineRelease.R1_2 and self.severity_1_2 is not None:
             return self.severity_1_2
         return self.severity
 
@@ -152,7 +152,7 @@ RULES: Final = {rule.id: rule for rule in _ALL}
 class Findings:
     """Makes findings of the catalogue under one profile."""
 
-    profile: Profile
+    profile: GuidelineRelease
 
     def found(
         self,

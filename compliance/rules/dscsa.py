@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from compliance.rules.catalogue import Findings, Profile
+from compliance.rules.catalogue import Findings, GuidelineRelease
 from compliance.rules.header import judge_header
 from compliance.rules.item_lives import ItemHistories
 from compliance.rules.lots import judge_lot, judge_lots
@@ -36,7 +36,7 @@ SUPERSEDED: Final = {
 class DscsaWatcher:
     """Follows the events of one file and judges it by one release of the guideline."""
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: GuidelineRelease) -> None:
         self._say = Findings(profile)
         self._file = ShippedFile()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from compliance.rules.catalogue import Profile
+from compliance.rules.catalogue import GuidelineRelease
 from compliance.rules.shipped_file import GS1US, named
 from schemas.finding import Where
 from schemas.gs1.content_rules import has_check_digit
@@ -169,7 +169,7 @@ def _letters(notice: str) -> str:
 def _guideline(header: Header, say: Findings) -> Iterator[Finding]:
     version = next((n.text for n in named(header.header_extensions, "guidelineVersion")), "")
     where = Where(path=f"{HEADER}/guidelineVersion")
-    wanted = "R1.3" if say.profile is Profile.R1_3 else "R1.2"
+    wanted = "R1.3" if say.profile is GuidelineRelease.R1_3 else "R1.2"
     if not version:
         yield say.found(
             "H12",

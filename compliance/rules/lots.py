@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from compliance.rules.catalogue import Findings
-    from compliance.rules.shipped_file import ShippedFile, Step
+    from compliance.rules.shipped_file import ShippedFile, ShippedStep
     from epcis.model import Event
     from schemas.finding import Finding
 
@@ -26,7 +26,7 @@ _LOT: Final = "lotNumber"
 _EXPIRY: Final = "itemExpirationDate"
 
 
-def judge_lot(event: Event, step: Step, say: Findings) -> Iterator[Finding]:
+def judge_lot(event: Event, step: ShippedStep, say: Findings) -> Iterator[Finding]:
     """What a commissioning event must say about lot and expiry."""
     nodes = [n for n in getattr(event, "ilmd", None) or () if n.name in (_LOT, _EXPIRY)]
     for node in nodes:
@@ -57,7 +57,7 @@ def judge_lot(event: Event, step: Step, say: Findings) -> Iterator[Finding]:
         yield from _expiry(step, say)
 
 
-def _expiry(step: Step, say: Findings) -> Iterator[Finding]:
+def _expiry(step: ShippedStep, say: Findings) -> Iterator[Finding]:
     day = day_of(step.expiry)
     if day is not None and not _DAY.fullmatch(step.expiry.strip()):
         yield say.found(
@@ -87,7 +87,7 @@ def _is_lot(lot: str) -> bool:
     return identifier is None or identifier.accepts(lot)
 
 
-def _in(step: Step) -> Where:
+def _in(step: ShippedStep) -> Where:
     return Where(line=step.where.line, path=f"{step.where.path}/extension/ilmd")
 
 

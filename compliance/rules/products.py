@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from compliance.rules.catalogue import Profile
+from compliance.rules.catalogue import GuidelineRelease
 from compliance.rules.header import gln_of
 from epcis.check.document import MASTER_DATA
 from epcis.model import Node
@@ -42,7 +42,7 @@ _PLACEHOLDER: Final = re.compile(
 )
 _NDC_10: Final = re.compile(r"(?:\d{4}-\d{4}-\d{2}|\d{5}-\d{3}-\d{2}|\d{5}-\d{4}-\d)\Z")
 _NDC_11: Final = re.compile(r"\d{11}\Z|\d{5}-\d{4}-\d{2}\Z")
-_TYPE_CODE: Final = {Profile.R1_3: "US_FDA_NDC", Profile.R1_2: "FDA_NDC_11"}
+_TYPE_CODE: Final = {GuidelineRelease.R1_3: "US_FDA_NDC", GuidelineRelease.R1_2: "FDA_NDC_11"}
 _STATE: Final = re.compile(r"[A-Z]{2}\Z")
 _ZIP: Final = re.compile(r"\d{5}(?:-?\d{4})?\Z")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}\Z")
@@ -134,7 +134,7 @@ def _ndc(uri: str, facts: dict[str, str], say: Findings) -> Iterator[Finding]:
             f"{say.profile.value.removeprefix('dscsa-').upper()} writes {wanted}.",
             _at(uri, "additionalTradeItemIdentificationTypeCode"),
         )
-    if say.profile is Profile.R1_3 and code == "FDA_NDC_11":
+    if say.profile is GuidelineRelease.R1_3 and code == "FDA_NDC_11":
         yield say.found(
             "D11",
             "a file of R1.3 writes the NDC as R1.2 does",

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from compliance.rules.catalogue import Findings
-    from compliance.rules.shipped_file import Step
+    from compliance.rules.shipped_file import ShippedStep
     from epcis.model import Event, QuantityElement
     from schemas.finding import Finding
 
 
-def judge_quantities(event: Event, step: Step, say: Findings) -> Iterator[Finding]:
+def judge_quantities(event: Event, step: ShippedStep, say: Findings) -> Iterator[Finding]:
     """What the quantity lists of one event must say beside its EPC lists.
 
     Lists of inputs and outputs are left alone: what is made of bulk goods has no serials yet.
@@ -39,7 +39,7 @@ def judge_quantities(event: Event, step: Step, say: Findings) -> Iterator[Findin
 
 
 def _quantity(
-    one: QuantityElement, serials: Counter[str], name: str, step: Step, say: Findings
+    one: QuantityElement, serials: Counter[str], name: str, step: ShippedStep, say: Findings
 ) -> Iterator[Finding]:
     where = Where(line=step.where.line, path=f"{step.where.path}/{name}")
     key = canonical_key(one.epc_class)

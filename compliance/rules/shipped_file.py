@@ -41,7 +41,7 @@ EPCS_MAX: Final = 500_000
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 
 
-class Step(NamedTuple):
+class ShippedStep(NamedTuple):
     """One event, reduced."""
 
     at: datetime
@@ -83,7 +83,7 @@ class Trade(NamedTuple):
 class ShippedFile:
     """Gathers the events of one file."""
 
-    steps: list[Step] = field(default_factory=list)
+    steps: list[ShippedStep] = field(default_factory=list)
     trades: list[Trade] = field(default_factory=list)
     urns: dict[str, dict[str, Where]] = field(default_factory=lambda: defaultdict(dict))
     """GTIN, SSCC and GLN keys to the URN heads that were written for them."""
@@ -95,7 +95,7 @@ class ShippedFile:
     """Identifiers as written, up to the serial."""
     is_cut: bool = False
 
-    def add(self, event: Event, where: Where) -> Step | None:
+    def add(self, event: Event, where: Where) -> ShippedStep | None:
         """Take note of an event; None where the file is longer than is followed."""
         ids = _ids(event)
         self.followed += len(ids)
@@ -105,7 +105,7 @@ class ShippedFile:
         keys = tuple(self._key(uri, where) for uri in ids)
         lot, expiry = lot_and_expiry(getattr(event, "ilmd", None) or ())
         parent = getattr(event, "parent_id", None) or ""
-        step = Step(
+        step = ShippedStep(
             at=instant(event.event_time, event.event_time_zone_offset) or _FIRST,
             seq=len(self.steps),
             where=where,
@@ -150,14 +150,14 @@ class ShippedFile:
         for uri in (*places, *parties):
             self.places.setdefault(uri, where)
 
-    def _note_trade(self, event: Event, step: Step) -> None:
+    def _note_trade(self, event: Event, step: ShippedStep) -> None:
         sources = {cbv.bare("sdt", party.type): party.id for party in event.sources or ()}
         goals = {cbv.bare("sdt", party.type): party.id for party in event.destinations or ()}
         at = None if step.at == _FIRST else step.at
         told = any(node.name in DIRECT_PURCHASE for node in event.extensions)
         self.trades.append(Trade(step.where, at, sources, goals, step.ids, told))
 
-    def in_time(self) -> list[Step]:
+    def in_time(self) -> list[ShippedStep]:
         """The events in the order they happened, by document order where times are equal."""
         return sorted(self.steps, key=lambda step: (step.at, step.seq))
 

@@ -11,7 +11,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import psycopg
 from sqlalchemy.exc import DBAPIError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
+C = TypeVar("C")
 GROUP_ACTS_MAX = 64
 """Acts that may share one flush to disk."""
 
@@ -75,6 +76,11 @@ class Snapshot:
         """Whether acts write one after the other; else many write at a time."""
         return self.is_sqlite
 
+    def end_statement(self) -> None:
+        """Let go of the moment that statements outside of a transaction saw, should they hold it."""
+        if self.is_sqlite and self.driver.in_transaction:
+            self.connection.rollback()
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "driver", self.connection.connection.driver_connection)
         object.__setattr__(self, "is_sqlite", self.connection.dialect.name == "sqlite")
@@ -90,6 +96,8 @@ class Database:
         self.words = None if self.is_sqlite else words_engine(engine)
         """Where shared words (states, lots) are stored at once, so that acts do not wait for
         each other's; None where they are part of the act."""
+        self._companions: dict[type[object], object] = {}
+        self._companions_lock = threading.Lock()
         self._group = _GroupCommit(engine) if self.is_sqlite else None
         self._snapshots = (
             engine
@@ -113,6 +121,17 @@ class Database:
     def create_all(self) -> None:
         """Make all declared tables; for tests and demonstrations, the service migrates."""
         metadata.create_all(self.engine)
+
+    def companion(self, kind: type[C]) -> C:
+        """The one `kind` that another room keeps in memory beside this store; made at first use.
+
+        It lives as long as the store, which knows nothing of it.
+        """
+        found = self._companions.get(kind)
+        if found is None:
+            with self._companions_lock:
+                found = self._companions.setdefault(kind, kind())
+        return cast("C", found)
 
     def close(self) -> None:
         """Let go of all connections."""

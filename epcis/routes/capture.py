@@ -50,7 +50,7 @@ from epcis.routes.resources import refuse_parameters
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from epcis.http_context import Caller
+    from epcis.http_context import Caller, EpcisSettings
     from epcis.model import Event
     from epcis.routes.negotiation import Agreement
     from schemas.finding import Finding
@@ -59,8 +59,6 @@ EVENT_BYTES_MAX: Final = 16 * 1024 * 1024
 """Largest single event for `POST /events`."""
 CHECKED_AT_ONCE_BYTES_MAX: Final = 1024 * 1024
 """Bodies up to this size are read once before 202, so that syntax errors are told at once."""
-BODY_BYTES_MAX: Final = 1 << 30
-"""Largest body where no setting says otherwise."""
 _EPCIS_2: Final = "urn:epcglobal:epcis:xsd:2"
 _ROOTS: Final = ("EPCISDocument", "EPCISQueryDocument", "EPCISMasterDataDocument")
 _TOO_LARGE: Final = ("document.too-many-events", "document.too-large")
@@ -73,14 +71,12 @@ router = new_router("capture")
 
 def body_bytes_max(request: Request) -> int:
     """The largest document this installation takes, in bytes."""
-    return int(getattr(settings_of(request), "upload_bytes_max", BODY_BYTES_MAX))
+    return settings_of(request).upload_bytes_max
 
 
-def limits_of(settings: Any) -> DocumentLimits:  # noqa: ANN401  # the settings class lives upstairs
+def limits_of(settings: EpcisSettings) -> DocumentLimits:
     """The codec's bounds under these settings."""
-    return DocumentLimits(
-        events_max=int(getattr(settings, "events_per_capture_max", DocumentLimits().events_max))
-    )
+    return DocumentLimits(events_max=settings.events_per_capture_max)
 
 
 def capture_headers(request: Request) -> dict[str, str]:
@@ -148,8 +144,8 @@ def _behaviour(request: Request) -> Behaviour:
 
 
 def _body_path(request: Request, job_id: str) -> Path:
-    data_dir = getattr(settings_of(request), "data_dir", None)
-    return capture_job.incoming(store_of(request), data_dir) / f"{job_id}.body"
+    folder = capture_job.incoming(store_of(request), settings_of(request).data_dir)
+    return folder / f"{job_id}.body"
 
 
 async def _receive(request: Request, body: Path) -> None:

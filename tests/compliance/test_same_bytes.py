@@ -13,7 +13,14 @@ import pytest
 from openpyxl import load_workbook
 
 from compliance.cases.cases import CaseKind, NewCase, open_case
-from compliance.dossier import AuthorityReport, Inspection, Lot, Period, export
+from compliance.dossier import (
+    AuthorityReport,
+    EventPeriod,
+    Inspection,
+    LotHistory,
+    Recipient,
+    export,
+)
 from compliance.dossier.redaction import shipped
 from compliance.partners.audits import plan_audit
 from compliance.partners.licences import enter_licence, licence_from
@@ -29,11 +36,11 @@ SPAN = (NOW - timedelta(days=9000), NOW + timedelta(days=9000))
 SAME = ("events.ndjson", "events.csv", "records.ndjson", "report.json", "manifest.json",
         "events.xlsx", "log/index.bin", "log/proof.bin")  # fmt: skip
 SELECTIONS = {
-    "recorded": (Period(*SPAN, by_record_time=True), "internal"),
-    "lot": (Lot(GTIN, "L7"), "partner"),
+    "recorded": (EventPeriod(*SPAN, by_record_time=True), "internal"),
+    "lot": (LotHistory(GTIN, "L7"), "partner"),
     "inspection": (Inspection(*SPAN), "regulator-us"),
     "authority": (AuthorityReport(*SPAN), "regulator-eu"),
-    "public": (Period(*SPAN), "public"),
+    "public": (EventPeriod(*SPAN), "public"),
 }
 
 
@@ -56,7 +63,9 @@ def tell(store: Store, shared: Path) -> None:
 
 def members(store: Store, keys, path: Path, name: str) -> dict[str, bytes]:
     selection, profile = SELECTIONS[name]
-    export(store, selection, path, keys, now=NOW, by="inspector", profile=shipped(profile))
+    export(
+        store, selection, path, keys, now=NOW, by="inspector", recipient=Recipient(shipped(profile))
+    )
     with ZipFile(path) as archive:
         present = set(archive.namelist())
         return {one: archive.read(one) for one in (*SAME, "extracts.ndjson") if one in present}

@@ -92,7 +92,7 @@ def verify_and_log(
     return answer
 
 
-def entry_of(answer: Verdict, client: str, location: str) -> history.Entry:
+def entry_of(answer: Verdict, client: str, location: str) -> history.HistoryEntry:
     """What is kept of an answer to a client at a place."""
     asked = answer.facts.asked
     record = msgspec.json.encode(
@@ -106,7 +106,7 @@ def entry_of(answer: Verdict, client: str, location: str) -> history.Entry:
             "client": client,
         }
     )
-    return history.Entry(
+    return history.HistoryEntry(
         asked.gtin,
         asked.serial,
         "verify",

@@ -265,8 +265,8 @@ def _leaf_kind(one: _Done) -> LeafKind:
     return LeafKind.VERDICT if verify else LeafKind.PACK_OPERATION
 
 
-def _entry(one: _Done, rules: RulePack) -> history.Entry:
-    return history.Entry(
+def _entry(one: _Done, rules: RulePack) -> history.HistoryEntry:
+    return history.HistoryEntry(
         one.request.code,
         one.request.serial,
         one.request.operation.value,

@@ -31,7 +31,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-class Entry(msgspec.Struct, frozen=True):
+class HistoryEntry(msgspec.Struct, frozen=True):
     """One question or act about one pack, and its answer."""
 
     code: str
@@ -48,7 +48,7 @@ class Entry(msgspec.Struct, frozen=True):
     """SHA-256 of the rule pack that decided."""
 
 
-class _Row(msgspec.Struct):
+class _HistoryRow(msgspec.Struct):
     """A row of `pack_operation`."""
 
     at_us: int
@@ -71,7 +71,7 @@ class _Public(msgspec.Struct):
     rules: str | None
 
 
-class _Confidential(msgspec.Struct):
+class _EntryPlace(msgspec.Struct):
     """The part that may be left out of an export, or erased."""
 
     code: str
@@ -88,13 +88,15 @@ class _Confidential(msgspec.Struct):
 _encoder = msgspec.json.Encoder()
 
 
-def keep(tx: Transaction, entries: Iterable[Entry], kind: LeafKind = LeafKind.VERDICT) -> None:
+def keep(
+    tx: Transaction, entries: Iterable[HistoryEntry], kind: LeafKind = LeafKind.VERDICT
+) -> None:
     """Write entries and their leaves, inside the act."""
     at_us = microseconds(tx.now)
     rows = []
     for entry in entries:
         rows.append(
-            _Row(
+            _HistoryRow(
                 at_us,
                 microseconds(entry.scanned) if entry.scanned else None,
                 entry.code,
@@ -111,7 +113,7 @@ def keep(tx: Transaction, entries: Iterable[Entry], kind: LeafKind = LeafKind.VE
             kind,
             _encoder.encode(_Public(entry.operation, entry.result, entry.rules)),
             _encoder.encode(
-                _Confidential(
+                _EntryPlace(
                     entry.code,
                     entry.serial,
                     entry.client,
@@ -185,7 +187,7 @@ def history(
 
 
 def _past(at: datetime, public: dict[str, Any], confidential: bytes) -> Past:
-    told = msgspec.json.decode(confidential, type=_Confidential)
+    told = msgspec.json.decode(confidential, type=_EntryPlace)
     return Past(
         at,
         told.scanned,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from verification.decision.verdict import Facts, KnownPack
-    from verification.vrs.question import Question
+    from verification.vrs.question import VrsQuestion
 
 
 class FailureReason(StrEnum):
@@ -45,7 +45,7 @@ class AdditionalInfo(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class AnswerPolicy:
     """What a manufacturer wants said; the defaults are the standard's scenario table."""
 
     detail: bool = True
@@ -65,7 +65,7 @@ class Response(msgspec.Struct, frozen=True):
     rule: str
 
 
-DEFAULT_POLICY = Policy()
+DEFAULT_POLICY = AnswerPolicy()
 _ENDED = frozenset(PackState) - {
     PackState.ACTIVE,
     PackState.LOCKED,
@@ -74,11 +74,11 @@ _ENDED = frozenset(PackState) - {
 
 
 def respond(
-    question: Question,
+    question: VrsQuestion,
     facts: Facts,
     now: datetime,
     *,
-    policy: Policy = DEFAULT_POLICY,
+    policy: AnswerPolicy = DEFAULT_POLICY,
 ) -> Response:
     """Answer a question about a GTIN that is answered for here."""
     pack, extended = facts.pack, facts.extended
@@ -98,11 +98,11 @@ def respond(
     return Response(True, None, info, f"R6-{info.value.lower()}" if info else "R7-match")
 
 
-def _mismatch(reason: FailureReason, rule: str, policy: Policy) -> Response:
+def _mismatch(reason: FailureReason, rule: str, policy: AnswerPolicy) -> Response:
     return Response(False, reason if policy.detail else FailureReason.NO_REASON, None, rule)
 
 
-def _compare(question: Question, pack: KnownPack, extended: date | None) -> FailureReason | None:
+def _compare(question: VrsQuestion, pack: KnownPack, extended: date | None) -> FailureReason | None:
     """Which of lot and expiry differ; what is not recorded cannot match."""
     lot_differs = question.lot != pack.lot
     expiry_differs = question.expiry is not None and not any(
@@ -151,7 +151,7 @@ class _Body(msgspec.Struct, frozen=True):
 _encoder = msgspec.json.Encoder()
 
 
-def body_of(response: Response, question: Question, responder: str, at: str) -> bytes:
+def body_of(response: Response, question: VrsQuestion, responder: str, at: str) -> bytes:
     """The JSON body of status 200; `responder` is a GLN, `at` an ISO 8601 time in UTC."""
     data = _Data(
         response.verified,

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from compliance.rules import item_lives, shipped_file
-from compliance.rules.catalogue import RULES, Profile
+from compliance.rules.catalogue import RULES, GuidelineRelease
 from compliance.rules.file import check_file
 from compliance.rules.shipped_file import GS1US
 from epcis.codec.document import Syntax, convert
@@ -312,7 +312,7 @@ MISTAKES = [
 ]  # fmt: skip
 
 
-def checked(text, profile=Profile.R1_3):
+def checked(text, profile=GuidelineRelease.R1_3):
     return check_file(text.encode(), profile.value, now=NOW)
 
 
@@ -326,7 +326,7 @@ def test_the_same_file_of_r1_2_only_lacks_what_r1_2_writes():
         .replace("US_FDA_NDC", "FDA_NDC_11")
         .replace("55555-678-90", "55555067890")
     )
-    assert checked(text, Profile.R1_2) == []
+    assert checked(text, GuidelineRelease.R1_2) == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from compliance.seal import Keys
 from compliance.service import access
 from compliance.service.access import Grant
 from compliance.service.app import create_app
-from compliance.service.parts import Parts
+from compliance.service.context import ServiceContext
 from epcis.capture import capture
 
 pytestmark = pytest.mark.anyio
@@ -27,7 +27,7 @@ def anyio_backend() -> str:
 @pytest.fixture
 async def client(store, settings, now) -> AsyncIterator[httpx.AsyncClient]:
     keys = Keys.open(settings.keys_folder)
-    app = create_app(Parts(settings, store, keys, lambda: now))
+    app = create_app(ServiceContext.of(settings, store, keys, lambda: now))
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 5))
     async with (
         app.router.lifespan_context(app),

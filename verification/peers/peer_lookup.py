@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from verification.answering.answers import HeardFromPeer, OperationWanted, Verification
-from verification.answering.autocommit_read import autocommit_read
+from epcis.database.autocommit_read import autocommit_read
 from verification.decision.restrictions import current_restrictions
 from verification.decision.verdict import (
     SAY,
@@ -26,17 +25,18 @@ from verification.decision.verdict import (
 )
 from verification.decision.verify import day_of
 from verification.fmd.operation import Operation, PackRequest
-from verification.fmd.peers import Found
 from verification.fmd.perform import Answer, query
 from verification.fmd.result import SPELLINGS, Result, soap_code
+from verification.messages.wanted import HeardFromPeer, OperationWanted, Verification
+from verification.peers.peers import PeerFound
 from verification.registry.participants import who_is
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from epcis.ledger.store import Store
-    from verification.answering.answers import Wanted
-    from verification.fmd.peers import PeerAnswer, Peers
+    from verification.messages.wanted import Wanted
+    from verification.peers.peers import PeerAnswer, Peers
     from verification.settings import VerificationSettings
 
 _PERHAPS = frozenset({Result.PRODUCT_UNKNOWN, Result.SERIAL_UNKNOWN, Result.LOT_AND_SERIAL_UNKNOWN})
@@ -68,7 +68,7 @@ async def maybe_elsewhere(
     if not may or here.result not in _PERHAPS:
         return wanted
     heard = await peers.ask(request, change=request.operation is not Operation.VERIFY)
-    if heard.found is Found.UNKNOWN:
+    if heard.found is PeerFound.UNKNOWN:
         return wanted
     answer = _as_ours(here, request, heard)
     if isinstance(wanted, OperationWanted):
@@ -107,7 +107,7 @@ def _request(wanted: OperationWanted | Verification) -> PackRequest:
 
 def _as_ours(here: Answer, request: PackRequest, heard: PeerAnswer) -> Answer:
     """A peer's answer as one of ours, flagged; where a peer was silent, that it cannot be told."""
-    if heard.found is Found.SILENT or heard.said is None:
+    if heard.found is PeerFound.SILENT or heard.said is None:
         result, said = Result.CANNOT_TELL, here
     else:
         said = msgspec.convert(heard.said, type=Answer)

@@ -17,8 +17,8 @@ from verification.fmd.perform import Answer
 if TYPE_CHECKING:
     from starlette.types import Send
 
-    from verification.answering.answers import Told
     from verification.decision.verdict import Word
+    from verification.messages.wanted import Told
 
 JSON = (b"content-type", b"application/json")
 NOT_KEPT = (b"cache-control", b"private, no-cache")

@@ -37,7 +37,7 @@ class Peer:
     markets: tuple[str, ...] = ()
 
 
-class Found(StrEnum):
+class PeerFound(StrEnum):
     """What asking the peers came to."""
 
     KNOWN = "known"
@@ -50,7 +50,7 @@ class Found(StrEnum):
 class PeerAnswer:
     """The peers' answer; `said` is the answer of the one that knows the pack."""
 
-    found: Found
+    found: PeerFound
     peer: str = ""
     status: int = 0
     said: dict[str, Any] | None = None
@@ -92,7 +92,7 @@ class Peers:
         """
         until_s = asyncio.get_running_loop().time() + self._patience.budget_s
         known = await self._who_knows(request, until_s)
-        if known.found is not Found.KNOWN or not change:
+        if known.found is not PeerFound.KNOWN or not change:
             return known
         return await self._change(self._peers[known.peer], request, until_s)
 
@@ -105,13 +105,13 @@ class Peers:
         try:
             for next_answer in asyncio.as_completed(asked):
                 answer = await next_answer
-                if answer.found is Found.KNOWN:
+                if answer.found is PeerFound.KNOWN:
                     return answer
-                silent = silent or answer.found is Found.SILENT
+                silent = silent or answer.found is PeerFound.SILENT
         finally:
             for task in asked:
                 task.cancel()
-        return PeerAnswer(Found.SILENT if silent else Found.UNKNOWN)
+        return PeerAnswer(PeerFound.SILENT if silent else PeerFound.UNKNOWN)
 
     async def _status(self, peer: Peer, request: PackRequest, until_s: float) -> PeerAnswer:
         given = {
@@ -146,7 +146,7 @@ class Peers:
     ) -> PeerAnswer:
         breaker = self._breakers[peer.name]
         if breaker.is_open(time.monotonic()):
-            return PeerAnswer(Found.SILENT, peer.name)
+            return PeerAnswer(PeerFound.SILENT, peer.name)
         headers = {"Authorization": f"Bearer {peer.key}"} if peer.key else {}
         url = peer.base_url.rstrip("/") + path
         try:
@@ -157,13 +157,13 @@ class Peers:
                 said = _said(await _content(answer))
         except (httpx.HTTPError, TimeoutError):
             breaker.failed(time.monotonic())
-            return PeerAnswer(Found.SILENT, peer.name)
+            return PeerAnswer(PeerFound.SILENT, peer.name)
         if said is None:
             breaker.failed(time.monotonic())
-            return PeerAnswer(Found.SILENT, peer.name, answer.status_code)
+            return PeerAnswer(PeerFound.SILENT, peer.name, answer.status_code)
         breaker.succeeded()
         unknown = said.get("result") in _NOT_HERE
-        found = Found.UNKNOWN if unknown else Found.KNOWN
+        found = PeerFound.UNKNOWN if unknown else PeerFound.KNOWN
         return PeerAnswer(found, peer.name, answer.status_code, said)
 
 
