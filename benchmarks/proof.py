@@ -32,6 +32,7 @@ from unittest.mock import patch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "tests"))
 
+import epcis.tables  # noqa: F401  # so that create_all makes them
 from compliance.dossier import EventPeriod, export, verify_export
 from compliance.dossier.chosen import Chosen
 from compliance.dossier.table import row_of, writer_of

@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import epcis.tables  # noqa: F401  # so that create_all makes them
 from benchmarks.bare_store import BareStore, plain_events
 from benchmarks.quartet import quartet_rate
 from benchmarks.supply_chain import HEAD, PALLETS_PER_DOCUMENT, TAIL, Chain

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+import epcis.tables  # noqa: F401  # so that create_all makes them
 from epcis.ledger.store import Store
 
 BINARIES = Path(os.environ.get("PACKTRAIL_POSTGRESQL", "/usr/lib/postgresql/15/bin"))

@@ -77,7 +77,7 @@ class Snapshot:
         return self.is_sqlite
 
     def end_statement(self) -> None:
-        """Let go of the moment that statements outside of a transaction saw, should they hold it."""
+        """Let go of the moment that statements outside of a transaction saw, if they hold it."""
         if self.is_sqlite and self.driver.in_transaction:
             self.connection.rollback()
 
@@ -119,7 +119,7 @@ class Database:
         return Path(name) if self.is_sqlite and name else None
 
     def create_all(self) -> None:
-        """Make all declared tables; for tests and demonstrations, the service migrates."""
+        """Make the tables declared so far (`epcis.tables`); for tests, the service migrates."""
         metadata.create_all(self.engine)
 
     def companion(self, kind: type[C]) -> C:

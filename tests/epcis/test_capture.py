@@ -295,7 +295,7 @@ def test_a_reader_that_follows_arrivals_misses_no_event_that_commits_late(store)
         nonlocal cursor
         with store.read() as snapshot:
             arrived = snapshot.connection.execute(
-                select(*order(snapshot))
+                select(event_tables.event.c.txid, event_tables.event.c.seq)
                 .where(settled(snapshot), after(snapshot, *cursor))
                 .order_by(*order(snapshot))
             ).all()
