@@ -1,6 +1,6 @@
 """Figures of the log and of dossiers, as ratios measured in one run.
 
-    python benchmarks/proof.py [--events 50000] [--leaves 1000000] [--rounds 5] [--only NAME]
+    python -m benchmarks.proof [--events 50000] [--leaves 1000000] [--rounds 5] [--only NAME]
 
 CPU is process time, the best of several rounds taken in turn; memory is the peak of a process of
 its own. The row with PostgreSQL needs its Debian package and is left out where that is absent.
@@ -29,10 +29,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "tests"))
-
-import epcis.tables  # noqa: F401  # so that create_all makes them
 from compliance.dossier import EventPeriod, export, verify_export
 from compliance.dossier.chosen import Chosen
 from compliance.dossier.table import row_of, writer_of
@@ -363,8 +359,8 @@ def dossiers(folder: Path, events: int) -> None:
             plain = merely_write(store, folder)
         store.close()
         out = folder / f"{count}.asice"
-        command = [sys.executable, __file__, "--export", str(database), str(folder / "keys"),
-                   str(out)]  # fmt: skip
+        command = [sys.executable, "-m", "benchmarks.proof", "--export"]
+        command += [str(database), str(folder / "keys"), str(out)]
         done = subprocess.run(command, check=True, capture_output=True)
         said[count] = json.loads(done.stdout)
     peak, small = said[events]["peak_mb"], said[1000]["peak_mb"]

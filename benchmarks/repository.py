@@ -1,8 +1,8 @@
 """Figures of the store: capture, space, lookups, trace, recall, growth and memory, as ratios.
 
-    python benchmarks/repository.py --rows 1000000 --quartet
-    python benchmarks/repository.py --rows 10000000 --document-mb 1000
-    python benchmarks/repository.py --rows 1000000 --database postgresql://…/an_empty_one --quartet
+    python -m benchmarks.repository --rows 1000000 --quartet
+    python -m benchmarks.repository --rows 10000000 --document-mb 1000
+    python -m benchmarks.repository --rows 1000000 --database postgresql://…/an_empty_one --quartet
 
 Every figure is a ratio between two things measured in the same run on the same data. Serials are
 random, as in Europe, unless `--sequential` is given. CPU seconds are those of this process and,
@@ -293,7 +293,7 @@ def peak_memory(size_mb: int, folder: Path) -> None:
         out.write(TAIL.encode())
     program = (
         "import resource, sys; from datetime import UTC, datetime\n"
-        "from epcis.capture import capture; from epcis.database.transactions import Store\n"
+        "from epcis.capture import capture; from epcis.ledger.store import Store; import epcis.tables\n"
         "store = Store.open(sys.argv[2]); store.create_all()\n"
         "peak = lambda: int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])\n"
         "before = peak()\n"

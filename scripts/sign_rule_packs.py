@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from verification.fmd.rulepack import sign
+from verification.decision.rule_pack import sign
 
-RULES = Path(__file__).resolve().parent.parent / "verification" / "fmd" / "rules"
+RULES = Path(__file__).resolve().parent.parent / "verification" / "decision" / "rules"
 PUBLIC = "release.pub.pem"
 
 

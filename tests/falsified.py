@@ -55,12 +55,12 @@ from epcis.model import (
 from epcis.query import named
 from epcis.subscribe import subscription
 from tests import chain
+from tests.verdicts import verify
 from verification.alerts import alert
-from verification.decision.verdict import Doubt, LotState, ProductState
-from verification.decision.verify import verify
-from verification.fmd.operation import Operation, PackRequest, Role, Who
+from verification.decision.act import PackAct, PackRequest, ParticipantRole, Who
+from verification.decision.rule_pack import shipped
+from verification.decision.words import Doubt, LotState, ProductState
 from verification.fmd.perform import perform
-from verification.fmd.rulepack import shipped
 from verification.fmd.upload import Batch, Market, Product, upload_batch, upload_product
 from verification.registry import pack_registry, participants
 from verification.returns import saleable_return
@@ -76,8 +76,10 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 GTIN = "05901234123457"
-HOLDER = Who(client="mah", role=Role.MAH, authorisation="MAH-1")
-PHARMACY = Who(client="pharmacy", role=Role.PHARMACY, location="P1", authorisation="PH-1")
+HOLDER = Who(client="mah", role=ParticipantRole.MAH, authorisation="MAH-1")
+PHARMACY = Who(
+    client="pharmacy", role=ParticipantRole.PHARMACY, location="P1", authorisation="PH-1"
+)
 PACKS = [chain.pack(n) for n in range(12)]
 
 
@@ -212,13 +214,13 @@ def _uploads_and_operations(tx: Transaction) -> None:
         assert upload_batch(tx, batch, HOLDER, rules).accepted
         for serial, operation in zip(serials, ("supply", "verify", "supply"), strict=False):
             asked = PackRequest(
-                operation=Operation(operation), code=GTIN, serial=serial, lot=lot,
+                operation=PackAct(operation), code=GTIN, serial=serial, lot=lot,
                 expiry=date(2028, 5, 31),
             )  # fmt: skip
             perform(tx, [(asked, PHARMACY)], rules)
     for serial in ("NOSUCH1", "NOSUCH2"):
         asked = PackRequest(
-            operation=Operation.VERIFY, code=GTIN, serial=serial, lot="U1", expiry=date(2028, 5, 31)
+            operation=PackAct.VERIFY, code=GTIN, serial=serial, lot="U1", expiry=date(2028, 5, 31)
         )
         (answer,) = perform(tx, [(asked, PHARMACY)], rules)
         if answer.alert:

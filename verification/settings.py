@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from verification.alerts.anomalies import DEFAULT_LIMITS, Limits
-from verification.fmd.operation import Role
-from verification.fmd.rulepack import DEFAULT, RulePack, of_house
+from verification.decision.act import ParticipantRole
+from verification.decision.render import AnswerPolicy
+from verification.decision.rule_pack import DEFAULT, RulePack, of_house
 from verification.peers.peers import PATIENT, Patience
 from verification.vrs.ask import BUDGET_S
 from verification.vrs.credential import CredentialPolicy
 from verification.vrs.question import CONTEXTS
-from verification.vrs.respond import AnswerPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ class VerificationSettings:
     """ISO 3166 country of this repository; empty where only one is served."""
     responder_gln: str = ""
     """GLN-13 that answers carry; empty takes the owner's of the house settings."""
-    operator_role: Role = Role.PHARMACY
+    operator_role: ParticipantRole = ParticipantRole.PHARMACY
     """The role of the operator's own keys until the first participant is registered."""
     vrs_policy: AnswerPolicy = field(default_factory=AnswerPolicy)
     vrs_contexts: tuple[str, ...] = CONTEXTS

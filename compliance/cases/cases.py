@@ -24,7 +24,7 @@ from compliance.duty_tables import case_file, case_step
 from epcis.database.columns import microseconds, moment_of
 from epcis.ledger.entry import LeafKind
 from schemas.refusal import Refused
-from verification.decision.verdict import Doubt
+from verification.decision.words import Doubt
 from verification.registry.pack_registry import set_doubt
 
 if TYPE_CHECKING:

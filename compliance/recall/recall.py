@@ -20,7 +20,7 @@ from epcis.ledger.entry import LeafKind
 from epcis.store.items import StoredItem, items_of_lot
 from epcis.trace import holders_of_lot
 from schemas.refusal import Refused
-from verification.decision.verdict import LotState
+from verification.decision.words import LotState
 from verification.registry.pack_registry import set_lot_state
 
 if TYPE_CHECKING:

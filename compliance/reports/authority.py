@@ -17,7 +17,7 @@ from epcis.database.columns import microseconds, moment_of
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.ledger_tables import ledger_entry
 from verification.alerts.alert import Status, alerts, steps_of
-from verification.fmd.result import Result
+from verification.decision.words import Result
 from verification.registry.pack_tables import (
     batch,
     lot_state,

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from compliance.reports.sheet import Section
 from epcis.database.columns import microseconds, moment_of
-from verification.decision.verdict import LotState
+from verification.decision.words import LotState
 from verification.registry.pack_tables import (
     doubt,
     lot_state,

@@ -21,8 +21,8 @@ from epcis.problem import Problem
 from verification.alerts import alert, watch
 from verification.alerts.alert import NotPossibleError, Status, next_of
 from verification.alerts.concern import alert_for
-from verification.decision.verdict import Asked
-from verification.fmd.result import SPELLINGS, Result
+from verification.decision.act import Asked
+from verification.decision.sentences import say_of
 from verification.returns import saleable_return
 from verification.routes.national_alerts import viewer_of
 from verification.routes.partners import take_back
@@ -170,7 +170,7 @@ def _alert_page(request: Request, alert_id: str, refusal: str) -> Response:
         "alert.html",
         request,
         alert=found,
-        says=SPELLINGS[Result(found.result)].say,
+        says=say_of(found.result),
         steps=steps,
         product=product,
         choices=sorted(next_of(found.status)),

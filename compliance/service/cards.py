@@ -15,7 +15,7 @@ from compliance.reports.custody_line import Stop, custody_svg
 from epcis.store.masterdata import names_of
 from epcis.trace import trace
 from verification.answering.answers import verify_for
-from verification.decision.verdict import Asked
+from verification.decision.act import Asked
 from verification.messages.wanted import Verification
 from verification.scan import is_ambiguous
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from epcis.trace import Story
     from schemas.finding import Finding
     from schemas.gs1.reading import Reading
-    from verification.decision.verdict import Verdict
+    from verification.decision.render import Verdict
     from verification.settings import VerificationSettings
 
 PACKS_PER_SCAN_MAX = 50

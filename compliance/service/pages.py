@@ -32,7 +32,7 @@ from schemas.gs1.digital_link import RESOLVER
 from schemas.gs1.digital_link import parse as parse_link
 from schemas.gs1.expiry import expiry_date
 from verification.context import verification_settings_of
-from verification.decision.verdict import Asked
+from verification.decision.act import Asked
 
 if TYPE_CHECKING:
     from starlette.responses import Response

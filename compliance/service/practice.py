@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from epcis.http_context import utc_now
 from verification.alerts.anomalies import Limits
-from verification.fmd.rulepack import RulePackRefusedError
+from verification.decision.rule_pack import RulePackRefusedError
 from verification.peers.peers import Patience, Peer
 from verification.settings import VerificationSettings
 from verification.vrs.credential import CredentialPolicy, HttpWallet, LocalTestWallet

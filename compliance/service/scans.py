@@ -16,7 +16,7 @@ from epcis.problem import Problem
 from epcis.store.event_tables import lot as lot_table
 from epcis.store.items import item
 from schemas.finding import Finding, Severity
-from verification.decision.verify import is_known_product
+from verification.decision.facts import is_known_product
 from verification.scan import Layout, decided, recover
 
 if TYPE_CHECKING:

@@ -17,24 +17,26 @@ from epcis.ledger.store import Store
 from tests.compliance.test_dossier import NOW
 from tests.compliance.test_dossier_kinds import Dossier
 from verification.alerts import alert
-from verification.fmd.operation import Operation, PackRequest, Role, Who
+from verification.decision.act import PackAct, PackRequest, ParticipantRole, Who
+from verification.decision.rule_pack import shipped
 from verification.fmd.perform import perform
-from verification.fmd.rulepack import shipped
 from verification.fmd.upload import Batch, Market, Product, upload_batch, upload_product
 from verification.registry.participants import register
 
 GTIN = "00355555678908"
-MAKER = Who(client="maker", role=Role.MAH, location="Plant", authorisation="MAH-1", market="DE")
+MAKER = Who(
+    client="maker", role=ParticipantRole.MAH, location="Plant", authorisation="MAH-1", market="DE"
+)
 SHOP = Who(
     client="corner-shop",
-    role=Role.PHARMACY,
+    role=ParticipantRole.PHARMACY,
     location="Market St 1",
     authorisation="PH-77",
     market="DE",
 )
 QUIET = Who(
     client="quiet-shop",
-    role=Role.PHARMACY,
+    role=ParticipantRole.PHARMACY,
     location="Hill St 9",
     authorisation="PH-78",
     market="DE",
@@ -55,7 +57,7 @@ SPAN = (NOW - timedelta(days=1), NOW + timedelta(days=1))
 
 def ask(store: Store, who: Who, operation: str, serial: str, **more):
     request = PackRequest(
-        operation=Operation(operation), code=GTIN, serial=serial, lot="L7",
+        operation=PackAct(operation), code=GTIN, serial=serial, lot="L7",
         expiry=date(2028, 5, 31), **more,
     )  # fmt: skip
     with store.write(NOW) as tx:

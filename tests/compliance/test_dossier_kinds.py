@@ -31,8 +31,8 @@ from epcis.capture import record
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.store import Store
 from tests.compliance.test_dossier import GTIN, NOW, STORY
-from verification.decision.verdict import Asked
-from verification.decision.verify import verify_and_log
+from tests.verdicts import verify_and_log
+from verification.decision.act import Asked
 
 
 @pytest.fixture

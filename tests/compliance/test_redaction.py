@@ -47,8 +47,8 @@ from epcis.ledger.record import Parts
 from epcis.ledger.store import Store
 from epcis.model import BizTransaction, Node, ObjectEvent, Party, Place
 from tests.compliance.test_dossier import GTIN, NOW, at, pack
-from verification.decision.verdict import Asked
-from verification.decision.verify import verify_and_log
+from tests.verdicts import verify_and_log
+from verification.decision.act import Asked
 
 SHIPPED = sorted(path.stem for path in PROFILES.glob("*.json"))
 SELLER, BUYER = "urn:epc:id:sgln:0355555.00001.0", "urn:epc:id:sgln:0399999.00002.0"

@@ -119,10 +119,12 @@ def exempt(store):
 
 
 def _register(store, client, role="pharmacy", location="", **more):
-    from verification.fmd.operation import Role, Who
+    from verification.decision.act import ParticipantRole, Who
     from verification.registry.participants import register
 
-    who = Who(client=client, role=Role(role), location=location or f"{client} street", **more)
+    who = Who(
+        client=client, role=ParticipantRole(role), location=location or f"{client} street", **more
+    )
     with store.write(NOW) as tx:
         register(tx, who, by="qa")
     return who

@@ -10,13 +10,13 @@ import pytest
 from epcis.database.transactions import close_for_good
 from epcis.http_context import Caller
 from epcis.ledger.store import Store
+from tests.verdicts import verify
 from verification.alerts.alert import Status, alerts, move
-from verification.decision.recorded import _LOOK
-from verification.decision.verdict import Doubt, LotState
-from verification.decision.verify import verify
+from verification.decision.act import PackAct, PackRequest, ParticipantRole, Who
+from verification.decision.facts import LOOK
+from verification.decision.rule_pack import shipped
+from verification.decision.words import Doubt, LotState
 from verification.fmd import bulk
-from verification.fmd.operation import Operation, PackRequest, Role, Who
-from verification.fmd.rulepack import shipped
 from verification.registry.history import history
 from verification.registry.pack_registry import set_doubt, set_lot_state
 
@@ -67,13 +67,13 @@ def test_a_whole_day(client, packs, clock):
 
 
 def test_a_bulk_goes_on_where_it_was_interrupted(packs, clock, put_pack):
-    who = Who(client="till-1", role=Role.PHARMACY, location="P1", authorisation="A1")
+    who = Who(client="till-1", role=ParticipantRole.PHARMACY, location="P1", authorisation="A1")
     serials = [f"B{number}" for number in range(bulk.PART_PACKS + 20)]
     with packs.write(NOW) as tx:
         for serial in serials:
             put_pack(tx, serial)
         wanted = [
-            PackRequest(operation=Operation.SUPPLY, code=GTIN, serial=serial) for serial in serials
+            PackRequest(operation=PackAct.SUPPLY, code=GTIN, serial=serial) for serial in serials
         ]
         bulk_id = bulk.submit(tx, wanted, who, shipped())
     stopped_after = bulk.PART_PACKS
@@ -98,15 +98,15 @@ def test_a_bulk_goes_on_where_it_was_interrupted(packs, clock, put_pack):
 
 
 def test_operations_of_one_bulk_see_what_was_done_before_them(packs, clock):
-    who = Who(client="till-1", role=Role.PHARMACY, location="P1", authorisation="A1")
+    who = Who(client="till-1", role=ParticipantRole.PHARMACY, location="P1", authorisation="A1")
     acts = [
-        ("S1", Operation.SUPPLY),
-        ("S2", Operation.EXPORT),
-        ("S1", Operation.SUPPLY),
-        ("S1", Operation.UNDO),
-        ("S1", Operation.SUPPLY),
-        ("S9", Operation.SUPPLY),
-        ("S1", Operation.VERIFY),
+        ("S1", PackAct.SUPPLY),
+        ("S2", PackAct.EXPORT),
+        ("S1", PackAct.SUPPLY),
+        ("S1", PackAct.UNDO),
+        ("S1", PackAct.SUPPLY),
+        ("S9", PackAct.SUPPLY),
+        ("S1", PackAct.VERIFY),
     ]
     wanted = [
         PackRequest(operation=operation, code=GTIN, serial=serial) for serial, operation in acts
@@ -117,7 +117,8 @@ def test_operations_of_one_bulk_see_what_was_done_before_them(packs, clock):
     with packs.read() as snapshot:
         results = [answer.result.value for answer in bulk.answers_of(snapshot, bulk_id)]
         assert results == [
-            "done", "not-allowed", "already-in-state", "done", "done", "serial-unknown", "done"
+            "done", "not-allowed", "already-in-state", "done", "done", "serial-unknown",
+            "not-to-supply",
         ]  # fmt: skip
         assert len(list(history(snapshot, GTIN, "S1"))) == 5
         assert verify(snapshot, GTIN, "S1", now=NOW).reason == "dispensed"
@@ -125,8 +126,8 @@ def test_operations_of_one_bulk_see_what_was_done_before_them(packs, clock):
 
 def test_a_pack_named_in_several_parts_is_dealt_with_in_their_order(packs, clock, monkeypatch):
     monkeypatch.setattr(bulk, "PART_PACKS", 1)
-    who = Who(client="till-1", role=Role.PHARMACY, location="P1", authorisation="A1")
-    acts = [Operation.SUPPLY, Operation.UNDO] * 4
+    who = Who(client="till-1", role=ParticipantRole.PHARMACY, location="P1", authorisation="A1")
+    acts = [PackAct.SUPPLY, PackAct.UNDO] * 4
     wanted = [PackRequest(operation=operation, code=GTIN, serial="S1") for operation in acts]
     with packs.write(NOW) as tx:
         bulk_id = bulk.submit(tx, wanted, who, shipped())
@@ -140,13 +141,13 @@ def test_a_transaction_id_under_two_packs_of_a_bulk_is_refused_for_the_second(
     packs, clock, put_pack, monkeypatch
 ):
     monkeypatch.setattr(bulk, "PART_PACKS", 1)
-    who = Who(client="till-1", role=Role.PHARMACY, location="P1", authorisation="A1")
+    who = Who(client="till-1", role=ParticipantRole.PHARMACY, location="P1", authorisation="A1")
     serials = [f"B{number}" for number in range(6)]
     with packs.write(NOW) as tx:
         for serial in serials:
             put_pack(tx, serial)
         wanted = [
-            PackRequest(operation=Operation.SUPPLY, code=GTIN, serial=serial, transaction="T-9")
+            PackRequest(operation=PackAct.SUPPLY, code=GTIN, serial=serial, transaction="T-9")
             for serial in serials
         ]
         bulk_id = bulk.submit(tx, wanted, who, shipped())
@@ -172,13 +173,13 @@ def test_one_transaction_id_sent_for_many_packs_at_once_is_used_once(client, pac
 
 def test_two_servers_that_take_up_one_bulk_do_every_pack_once(packs, clock, put_pack, monkeypatch):
     monkeypatch.setattr(bulk, "PART_PACKS", 3)
-    who = Who(client="till-1", role=Role.PHARMACY, location="P1", authorisation="A1")
+    who = Who(client="till-1", role=ParticipantRole.PHARMACY, location="P1", authorisation="A1")
     serials = [f"B{number}" for number in range(40)]
     with packs.write(NOW) as tx:
         for serial in serials:
             put_pack(tx, serial)
         wanted = [
-            PackRequest(operation=Operation.SUPPLY, code=GTIN, serial=serial) for serial in serials
+            PackRequest(operation=PackAct.SUPPLY, code=GTIN, serial=serial) for serial in serials
         ]
         bulk_id = bulk.submit(tx, wanted, who, shipped())
     with ThreadPoolExecutor(2) as servers:
@@ -194,7 +195,7 @@ def test_two_servers_that_take_up_one_bulk_do_every_pack_once(packs, clock, put_
 
 
 def test_a_bulk_has_its_limits(packs):
-    who = Who(client="till-1", role=Role.PHARMACY)
+    who = Who(client="till-1", role=ParticipantRole.PHARMACY)
     with packs.write(NOW) as tx, pytest.raises(bulk.TooManyError):
         bulk.submit(tx, [], who, shipped())
 
@@ -229,7 +230,7 @@ def test_what_was_planned_before_there_were_packs_does_not_read_all_of_them_late
         with store.write(NOW) as tx:
             tx.connection.exec_driver_sql(statement)
         line = store.line()
-        plan = line.exec_driver_sql("EXPLAIN " + _LOOK.of_arrays, keys).scalars().all()
+        plan = line.exec_driver_sql("EXPLAIN " + LOOK.of_arrays, keys).scalars().all()
         close_for_good(line)
         assert any("pack_pkey" in step for step in plan)
         assert [step for step in plan if "Seq Scan on pack" in step] == []

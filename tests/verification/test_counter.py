@@ -8,10 +8,10 @@ import pytest
 
 from epcis.http_context import Caller
 from verification.alerts.alert import alerts
-from verification.decision.verdict import LotState
-from verification.fmd.operation import CHANGES, Role, Who
+from verification.decision.act import CHANGES, ParticipantRole, Who
+from verification.decision.rule_pack import shipped
+from verification.decision.words import LotState
 from verification.fmd.perform import replay
-from verification.fmd.rulepack import shipped
 from verification.registry.history import history
 from verification.registry.pack_registry import set_lot_state
 from verification.registry.participants import register
@@ -136,7 +136,9 @@ def test_roles_decide_who_may_export(client, packs, clock):
     refused = client.post("/packs/export", json=PACK)
     assert (refused.status_code, refused.json()["soap"]) == (403, "NMVS_FE_BR_01")
     with packs.write(clock.now) as tx:
-        who = Who(client="till-1", role=Role.WHOLESALER, location="W1", authorisation="W")
+        who = Who(
+            client="till-1", role=ParticipantRole.WHOLESALER, location="W1", authorisation="W"
+        )
         register(tx, who, by="admin")
     assert client.post("/packs/export", json=PACK).json()["state"] == "Exported"
     assert client.post("/packs/verify", json=PACK).json()["reason"] == "exported"

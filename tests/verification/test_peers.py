@@ -14,8 +14,8 @@ import pytest
 import uvicorn
 
 from epcis.ledger.store import Store
-from verification.decision.verdict import Word
-from verification.fmd.operation import Operation, PackRequest
+from verification.decision.act import PackAct, PackRequest
+from verification.decision.words import Word
 from verification.peers.peers import Patience, Peer, PeerFound, Peers
 from verification.settings import VerificationSettings
 
@@ -114,8 +114,8 @@ def test_what_no_peer_knows_is_unknown(with_peers, abroad):
 
 TICK_S = 0.02
 BUDGET_S = 0.4
-SUPPLY = PackRequest(operation=Operation.SUPPLY, code="04150037528643", serial="F1")
-VERIFY = PackRequest(operation=Operation.VERIFY, code="04150037528643", serial="F1")
+SUPPLY = PackRequest(operation=PackAct.SUPPLY, code="04150037528643", serial="F1")
+VERIFY = PackRequest(operation=PackAct.VERIFY, code="04150037528643", serial="F1")
 
 
 class Dripping:

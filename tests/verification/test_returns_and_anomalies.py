@@ -8,8 +8,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.verdicts import verdict
 from verification.alerts.anomalies import of_client, of_pack
-from verification.decision.verdict import Asked, Facts, KnownPack, LotState, PackState, verdict
+from verification.decision.act import Asked
+from verification.decision.facts import Facts, KnownPack
+from verification.decision.words import LotState, PackState
 from verification.offline import offline_snapshot
 from verification.registry.history import Past
 from verification.registry.pack_registry import set_lot_state
@@ -44,7 +47,7 @@ def own(state=PackState.ACTIVE, expiry=date(2027, 5, 31), **more):
     ],
 )
 def test_a_return_is_resold_only_when_everything_says_yes(ours, partner, sold, decision):
-    assert saleable_return.decide(ours, partner, we_sold_it=sold)[0] is decision
+    assert saleable_return.decide_return(ours, partner, we_sold_it=sold)[0] is decision
 
 
 def test_the_proof_is_kept_for_the_resale(store):

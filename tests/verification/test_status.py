@@ -11,9 +11,9 @@ import pytest
 
 from epcis.http_context import Caller
 from verification.answering import hot_routes
+from verification.decision.act import PackAct, PackRequest
 from verification.decision.restrictions import current_restrictions
-from verification.decision.verdict import LotState
-from verification.fmd.operation import Operation, PackRequest
+from verification.decision.words import LotState
 from verification.fmd.perform import query
 from verification.messages.reply import told_json
 from verification.registry.pack_registry import set_lot_state
@@ -42,7 +42,7 @@ def engines_answer(store, asked, caller, now):
     """What the engine decides, without anything that the route may remember."""
     day = {None: None, "270531": EXPIRY, "270500": EXPIRY, "280101": EXPIRY.replace(2028, 1, 1)}
     request = PackRequest(
-        operation=Operation.VERIFY,
+        operation=PackAct.VERIFY,
         code=GTIN,
         serial=asked["serial"],
         lot=asked["lot"],

@@ -8,11 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import httpx
 
-from verification.decision.verdict import Asked, verdict
-from verification.decision.verify import facts
+from tests.verdicts import verdict
+from verification.decision.act import Asked, PackAct, PackRequest, ParticipantRole, Who
+from verification.decision.facts import facts_of
+from verification.decision.rule_pack import shipped
 from verification.fmd import bulk
-from verification.fmd.operation import Operation, PackRequest, Role, Who
-from verification.fmd.rulepack import shipped
 from verification.returns import saleable_return
 from verification.returns.saleable_return import Decision
 from verification.settings import VerificationSettings
@@ -25,10 +25,13 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 def test_an_interrupted_bulk_is_finished_at_the_next_start(packs, clock):
-    wanted = [PackRequest(operation=Operation.SUPPLY, code="05901234123457", serial="S1")]
+    wanted = [PackRequest(operation=PackAct.SUPPLY, code="05901234123457", serial="S1")]
     with packs.write(NOW) as tx:
         bulk_id = bulk.submit(
-            tx, wanted, Who(client="till-1", role=Role.PHARMACY, location="P1"), shipped()
+            tx,
+            wanted,
+            Who(client="till-1", role=ParticipantRole.PHARMACY, location="P1"),
+            shipped(),
         )
 
     async def start_and_stop():
@@ -54,7 +57,7 @@ def test_a_return_that_waited_is_settled_by_the_partners_late_answer(packs, cloc
     silent = Heard(answered=False, status=504, why_not="no answer")
     with packs.write(NOW) as tx:
         ask.keep(tx, question, silent)
-        own = verdict(facts(tx, asked), NOW)
+        own = verdict(facts_of(tx, asked), NOW)
         first = saleable_return.keep(tx, own, silent, we_sold_it=True, question=question.corr_uuid)
         take_over(tx, directory(question.gtin), "hub")
     assert waiting(packs) == [first.id]
@@ -67,8 +70,8 @@ def test_a_return_that_waited_is_settled_by_the_partners_late_answer(packs, cloc
 
     assert asyncio.run(ask_once_more()) == 1
     with packs.write(clock.now) as tx:
-        (settled,) = saleable_return.settle(tx, "")
-        assert saleable_return.settle(tx, "") == []
+        (settled,) = saleable_return.settle(tx, "", shipped())
+        assert saleable_return.settle(tx, "", shipped()) == []
     assert (settled.decision, settled.follows) == (Decision.RESELL, first.id)
     assert waiting(packs) == []
 

@@ -8,17 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verification.decision.verdict import (
-    Asked,
+from tests.verdicts import verdict
+from verification.decision.act import Asked
+from verification.decision.facts import Facts, KnownPack
+from verification.decision.words import (
     Doubt,
-    Facts,
-    KnownPack,
     LotState,
     PackState,
     ProductState,
     Reason,
     Word,
-    verdict,
     word_of,
 )
 

@@ -13,7 +13,7 @@ from epcis.ledger.ledger_tables import ledger_entry
 from verification.alerts import watch
 from verification.alerts.anomalies import DEFAULT_LIMITS
 from verification.alerts.watch import ROWS_A_LOOK_MAX, look
-from verification.fmd.operation import Role, Who
+from verification.decision.act import ParticipantRole, Who
 from verification.registry.participants import register
 
 GTIN = "05901234123457"
@@ -29,7 +29,12 @@ def two_pharmacies(packs):
         for name in ("north", "south"):
             register(
                 tx,
-                Who(client=name, role=Role.PHARMACY, location=f"{name} street", authorisation=name),
+                Who(
+                    client=name,
+                    role=ParticipantRole.PHARMACY,
+                    location=f"{name} street",
+                    authorisation=name,
+                ),
                 by="qa",
             )
     return packs

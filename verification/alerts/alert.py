@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Transaction
-    from verification.fmd.operation import PackRequest, Who
+    from verification.decision.act import PackRequest, Who
 
 COMMENT_CHARACTERS_MAX = 500
 LISTED_MAX = 1000

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import or_, select, true
 
 from verification.alerts.alert import alert_of, steps_of
-from verification.fmd.operation import Role
+from verification.decision.act import ParticipantRole
 from verification.registry.pack_tables import alert, product
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from epcis.database.transactions import Snapshot
     from verification.alerts.alert import Alert
-    from verification.fmd.operation import Who
+    from verification.decision.act import Who
 
-OWNERS = (Role.MAH, Role.PARALLEL_DISTRIBUTOR)
-AUTHORITIES = (Role.NCA, Role.NMVO)
+OWNERS = (ParticipantRole.MAH, ParticipantRole.PARALLEL_DISTRIBUTOR)
+AUTHORITIES = (ParticipantRole.NCA, ParticipantRole.NMVO)
 
 
 class Concern(StrEnum):
@@ -60,7 +60,7 @@ class Viewer(NamedTuple):
             either.append(alert.c.code.in_(own))
         if who.role in AUTHORITIES:
             either.append(alert.c.market == who.market)
-        if who.role is Role.REPOSITORY and who.market:
+        if who.role is ParticipantRole.REPOSITORY and who.market:
             either.append(alert.c.client.startswith(f"{who.market}:", autoescape=True))
         return or_(*either)
 
@@ -75,7 +75,7 @@ class Viewer(NamedTuple):
             return Concern.AUTHORITY
         if who.role in OWNERS and _owner(snapshot, found.code) == who.authorisation:
             return Concern.OWNER
-        of_peer = who.role is Role.REPOSITORY and who.market
+        of_peer = who.role is ParticipantRole.REPOSITORY and who.market
         if of_peer and found.client.startswith(f"{who.market}:"):
             return Concern.REPOSITORY
         return None

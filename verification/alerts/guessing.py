@@ -12,13 +12,15 @@ from sqlalchemy import delete
 from epcis.database.many_writers import one_at_a_time
 from epcis.database.raw_driver import ListQuestion, RawDriver
 from epcis.ledger.entry import LeafKind
-from verification.decision.verdict import SAY, Reason, Verdict, Word
+from verification.decision.sentences import SAY
+from verification.decision.words import Reason, Word
 from verification.registry.pack_tables import unknown_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from epcis.ledger.store import Transaction
+    from verification.decision.render import Verdict
 
 _TELLING = frozenset({Reason.UNKNOWN_SERIAL, Reason.LOT_DIFFERS, Reason.EXPIRY_DIFFERS})
 _COUNT = (

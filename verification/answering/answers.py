@@ -12,14 +12,15 @@ import msgspec
 from epcis.database.raw_driver import RawDriver
 from verification.alerts.alert import raise_alert
 from verification.alerts.guessing import Budget, Guesser, veiled
-from verification.alerts.suspicion import NOT_AUTHENTIC, suspicion_of
+from verification.alerts.suspicion import suspicion_of
 from verification.answering.batch_queue import BatchQueue, TransactionWorker
+from verification.decision.act import TO_LOOK_UP, TO_VERIFY, Asked, PackAct, ParticipantRole
+from verification.decision.decide import decide
+from verification.decision.facts import facts_from, look
+from verification.decision.render import Verdict, VrsResponse, respond
 from verification.decision.restrictions import current_restrictions
-from verification.decision.verdict import Asked, Verdict, verdict
-from verification.decision.verify import entry_of, facts_of
 from verification.fmd.cause import Hint
-from verification.fmd.operation import Operation
-from verification.fmd.perform import Answer, perform
+from verification.fmd.perform import OperationAnswer, perform
 from verification.messages.wanted import (
     BudgetSpent,
     HeardFromPeer,
@@ -33,7 +34,6 @@ from verification.messages.wanted import (
 from verification.peers.peer_lookup import maybe_elsewhere
 from verification.registry import history
 from verification.registry.participants import place_of, who_is
-from verification.vrs.respond import Response, respond
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,8 +41,9 @@ if TYPE_CHECKING:
     from epcis.clock import Clock
     from epcis.http_context import Caller
     from epcis.ledger.store import Store, Transaction
+    from verification.decision.act import Who
+    from verification.decision.facts import Facts
     from verification.decision.restrictions import Restrictions
-    from verification.decision.verdict import Facts
     from verification.peers.partner_connections import PartnerConnections
     from verification.settings import VerificationSettings
 
@@ -110,16 +111,26 @@ class _Round:
         self._tx = tx
         self._round = round_
         self._settings = settings
+        self._rules = settings.rule_pack
         self._entries: list[history.HistoryEntry] = []
         self._owners: dict[str, str | None] = {}
         questions = [one for one in round_ if isinstance(one, Verification | PartnerQuestion)]
-        asked = [(_asked(one), self._market_of(one)) for one in questions]
-        self._stops, self._facts = facts_of(tx, asked)
+        asked = [_asked(one) for one in questions]
+        self._stops, rows = look(tx, [(one.gtin, one.serial) for one in asked])
+        self._facts = [
+            facts_from(tx, one, self._anybody(question.caller), self._stops, row)
+            for one, question, row in zip(asked, questions, rows, strict=True)
+        ]
         self._budget = Budget(
             tx,
             (_guesser(one) for one in questions if not _is_own(one)),
             answers_max=settings.unknown_answers_a_day,
         )
+
+    def _anybody(self, caller: Caller) -> Who:
+        """The caller as one who may ask: a verdict does not hang on who scanned the pack."""
+        who = who_is(self._stops, caller, self._settings)
+        return msgspec.structs.replace(who, role=ParticipantRole.PHARMACY)
 
     def told(self) -> list[Told]:
         """Answers in the order of the requests; kept where they are of that kind."""
@@ -145,9 +156,6 @@ class _Round:
         self._keep()
         return answer
 
-    def _market_of(self, wanted: Verification | PartnerQuestion) -> str:
-        return self._settings.market if isinstance(wanted, Verification) else ""
-
     def _answer(self, wanted: Verification | PartnerQuestion, facts: Facts) -> Told:
         if not self._is_within_budget(wanted, facts) and not _is_own(wanted):
             return BudgetSpent()
@@ -164,21 +172,24 @@ class _Round:
 
     def _verify(self, wanted: Verification, facts: Facts) -> Verdict:
         tx = self._tx
-        answer = verdict(facts, wanted.as_of or tx.now)
-        if answer.reason in NOT_AUTHENTIC and wanted.alerting:
-            answer = _with_alert(tx, answer, wanted, self._settings)
+        wish = TO_VERIFY if wanted.alerting else TO_LOOK_UP
+        judgement = decide(facts, wish, self._rules, wanted.as_of or tx.now)
+        answer = Verdict.of(judgement, facts)
+        if judgement.alert:
+            raised = suspicion_of(tx, facts, judgement, manual=wanted.manual)
+            answer = msgspec.structs.replace(answer, alert=raised.alert, cause=raised.hint.say)
         if not self._owns(wanted.caller, facts.asked.gtin):
             answer = veiled(answer)
         place = place_of(self._stops, wanted.caller)
-        self._entries.append(entry_of(answer, wanted.caller.name, place))
+        self._entries.append(verdict_entry(answer, wanted.caller.name, place))
         return answer
 
-    def _respond(self, wanted: PartnerQuestion, facts: Facts) -> Response | NotOurs:
-        question = wanted.question
+    def _respond(self, wanted: PartnerQuestion, facts: Facts) -> VrsResponse | NotOurs:
         if not facts.product_known:
             return NotOurs()
-        response = respond(question, facts, self._tx.now, policy=self._settings.vrs_policy)
-        self._entries.append(_entry(wanted, response))
+        judgement = decide(facts, TO_LOOK_UP, self._rules, self._tx.now)
+        response = respond(judgement, facts, self._settings.vrs_policy)
+        self._entries.append(_vrs_entry(wanted, response))
         return response
 
     def _hear(self, wanted: HeardFromPeer) -> Told:
@@ -190,14 +201,14 @@ class _Round:
         if self._entries:
             history.keep(self._tx, self._entries)
 
-    def _operate(self) -> list[Answer]:
+    def _operate(self) -> list[OperationAnswer]:
         operations = [one for one in self._round if isinstance(one, OperationWanted)]
         if not operations:
             return []
         requests = [
             (one.request, who_is(self._stops, one.caller, self._settings)) for one in operations
         ]
-        return perform(self._tx, requests, self._settings.rule_pack)
+        return perform(self._tx, requests, self._rules)
 
     def _owns(self, caller: Caller, gtin: str) -> bool:
         """Whether a caller may learn what is recorded: the house itself, or the product's owner."""
@@ -231,18 +242,33 @@ def _guesser(wanted: Verification | PartnerQuestion) -> Guesser:
     return Guesser(f"{caller.name} {question.requester}", question.gtin, caller.client)
 
 
-def _with_alert(
-    tx: Transaction, answer: Verdict, wanted: Verification, settings: VerificationSettings
-) -> Verdict:
-    """The verdict with the alert that the rule pack wants for it, if any."""
-    who = who_is(current_restrictions(tx), wanted.caller, settings)
-    raised = suspicion_of(tx, wanted.asked, who, settings.rule_pack, manual=wanted.manual)
-    if raised is None:
-        return answer
-    return msgspec.structs.replace(answer, alert=raised.alert, cause=raised.hint.say)
+def verdict_entry(answer: Verdict, client: str, location: str) -> history.HistoryEntry:
+    """What is kept of a verdict given to a client at a place."""
+    asked = answer.facts.asked
+    record = msgspec.json.encode(
+        {
+            "verdict": answer.word,
+            "reason": answer.reason,
+            "gtin": asked.gtin,
+            "serial": asked.serial,
+            "lot": asked.lot,
+            "expiry": asked.expiry,
+            "client": client,
+        }
+    )
+    return history.HistoryEntry(
+        asked.gtin,
+        asked.serial,
+        "verify",
+        answer.reason.value,
+        client,
+        location,
+        record,
+        alert=answer.alert,
+    )
 
 
-def _entry(wanted: PartnerQuestion, response: Response) -> history.HistoryEntry:
+def _vrs_entry(wanted: PartnerQuestion, response: VrsResponse) -> history.HistoryEntry:
     question = wanted.question
     result = response.reason or (response.info or "verified")
     record = msgspec.json.encode(
@@ -284,7 +310,7 @@ def _with_peers_alert(
 ) -> HeardFromPeer:
     """The alert for a pack that a peer does not confirm: we asked there without raising one."""
     request, answer = wanted.request, wanted.answer
-    asked = request.operation is Operation.VERIFY and request.alerting
+    asked = request.operation is PackAct.VERIFY and request.alerting
     if not asked or not settings.rule_pack.alerts_on(answer.result, intermarket=True):
         return wanted
     who = who_is(current_restrictions(tx), wanted.caller, settings)

@@ -16,12 +16,18 @@ from epcis.database.transactions import StoreAway, StoreFull
 from epcis.problem import Problem
 from verification.alerts.guessing import until_veiled
 from verification.answering.batch_queue import BatchQueue
-from verification.decision.recorded import Recorded, look, look_at
+from verification.decision.act import PackAct, PackRequest
+from verification.decision.facts import (
+    RecordedPack,
+    facts_from,
+    is_known_product,
+    look,
+    look_at,
+    state_by_events,
+)
+from verification.decision.render import FailureReason, Verdict, VrsResponse, vrs_body
 from verification.decision.restrictions import Restrictions
-from verification.decision.verdict import Reason, Verdict
-from verification.decision.verify import is_known_product, state_by_events
-from verification.fmd.known import known_from
-from verification.fmd.operation import Operation, PackRequest
+from verification.decision.words import Reason
 from verification.fmd.perform import status_of
 from verification.messages.pack_request import PackBody, asked_of, request_of
 from verification.messages.reply import (
@@ -44,7 +50,6 @@ from verification.registry.history import utc_text
 from verification.registry.participants import who_is
 from verification.vrs.credential import HEADERS, Checked, CredentialOutcome, CredentialPolicy
 from verification.vrs.question import MalformedError, gln_of, gtin_of, parameters_of, question_of
-from verification.vrs.respond import FailureReason, Response, body_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -55,11 +60,11 @@ if TYPE_CHECKING:
     from epcis.http_context import Caller
     from epcis.ledger.store import Store
     from verification.context import VerificationContext
-    from verification.decision.verdict import Asked
+    from verification.decision.act import Asked
     from verification.settings import VerificationSettings
     from verification.vrs.question import VrsQuestion
 
-_OPERATIONS = {f"/packs/{one.value}": one for one in Operation if one is not Operation.VERIFY}
+_OPERATIONS = {f"/packs/{one.value}": one for one in PackAct if one is not PackAct.VERIFY}
 _CONNECTIVITY_PARAMETERS = frozenset({"gtin", "reqGLN", "context"})
 _STATUS_PARAMETERS = frozenset({"gtin", "serial", "lot", "expiry"})
 LOOK_WORKERS = 2
@@ -188,11 +193,11 @@ class HotRoutes:
             )
         except (Problem, StoreAway, StoreFull):
             return Reply(503, ((b"retry-after", b"2"),))
-        if isinstance(told, Response):
+        if isinstance(told, VrsResponse):
             if told.reason is FailureReason.NO_REASON:
                 await until_veiled(begun_s)
             at = utc_text(self._clock())
-            body = body_of(told, question, self._settings.responder_gln, at)
+            body = vrs_body(told, question.corr_uuid, self._settings.responder_gln, at)
             return Reply(200, (JSON, NOT_KEPT, correlation), body)
         return Reply(404 if isinstance(told, NotOurs) else 403, (correlation,))
 
@@ -230,7 +235,7 @@ class HotRoutes:
         return Reply(200 if known else 404, (JSON, NOT_KEPT), body if known else b"")
 
 
-_Seen = tuple[Restrictions, Recorded]
+_Seen = tuple[Restrictions, RecordedPack]
 """What restricts packs at this moment, and what is recorded of one pack."""
 
 
@@ -288,10 +293,12 @@ class _StatusQueries:
         """Let go of the threads."""
         self._looks.close()
 
-    def _answer(self, asked: Asked, caller: Caller, stops: Restrictions, row: Recorded) -> Reply:
+    def _answer(
+        self, asked: Asked, caller: Caller, stops: Restrictions, row: RecordedPack
+    ) -> Reply:
         """The answer from what was just looked up."""
         now = self._clock()
-        if not row.is_known:
+        if not row.is_known or row.is_contradicted:
             return self._decided(asked, caller, stops, row, now).reply(asked.serial, now)
         # All that the answer depends on, but for the serial number and the time of day. The mark
         # in the row stands for all stops.
@@ -308,10 +315,10 @@ class _StatusQueries:
         return around.reply(asked.serial, now)
 
     def _decided(
-        self, asked: Asked, caller: Caller, stops: Restrictions, row: Recorded, now: datetime
+        self, asked: Asked, caller: Caller, stops: Restrictions, row: RecordedPack, now: datetime
     ) -> _Around:
         request = PackRequest(
-            operation=Operation.VERIFY,
+            operation=PackAct.VERIFY,
             code=asked.gtin,
             serial=asked.serial,
             lot=asked.lot,
@@ -320,8 +327,8 @@ class _StatusQueries:
         )
         who = who_is(stops, caller, self._settings)
         with autocommit_read(self._store) as snapshot:
-            known = known_from(snapshot, request, who.market, stops, row)
-        answer = status_of(request, who, known, self._settings.rule_pack, now)
+            facts = facts_from(snapshot, asked, who, stops, row)
+        answer = status_of(request, facts, self._settings.rule_pack, now)
         return _Around.of(*told_json(answer), request.serial, now)
 
 

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import select
 
 from epcis.database.raw_driver import RawDriver
-from verification.decision.verdict import Doubt, LotState, ProductState
+from verification.decision.words import Doubt, LotState, ProductState
 from verification.registry.pack_tables import (
     doubt,
     exempt_lot,

@@ -18,8 +18,8 @@ import msgspec
 from sqlalchemy import exists, select, update
 
 from epcis.database.columns import microseconds, moment_of
-from verification.fmd.operation import PackRequest, Who
-from verification.fmd.perform import Answer, perform
+from verification.decision.act import PackRequest, Who
+from verification.fmd.perform import OperationAnswer, perform
 from verification.registry.pack_tables import bulk, bulk_part
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Store, Transaction
-    from verification.fmd.rulepack import RulePack
+    from verification.decision.rule_pack import RulePack
 
 PART_PACKS = 500
 LANES = 2
@@ -214,7 +214,7 @@ def progress(snapshot: Snapshot, bulk_id: str) -> Progress | None:
     )
 
 
-def answers_of(snapshot: Snapshot, bulk_id: str) -> Iterator[Answer]:
+def answers_of(snapshot: Snapshot, bulk_id: str) -> Iterator[OperationAnswer]:
     """The answers of a bulk so far, in the order of its packs."""
     parts = snapshot.connection.execute(
         select(bulk_part.c.answers)
@@ -222,7 +222,7 @@ def answers_of(snapshot: Snapshot, bulk_id: str) -> Iterator[Answer]:
         .order_by(bulk_part.c.part)
     )
     for (answers,) in parts:
-        yield from msgspec.json.decode(bytes(answers), type=list[Answer])
+        yield from msgspec.json.decode(bytes(answers), type=list[OperationAnswer])
 
 
 def resume(store: Store, clock: Callable[[], datetime], rules: RulePack) -> int:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from verification.fmd.result import Result
+from verification.decision.words import Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from verification.fmd.operation import Known, PackRequest, Who
+    from verification.decision.act import PackRequest, Who
+    from verification.decision.facts import Facts
 
 
 class Cause(StrEnum):
@@ -118,7 +119,7 @@ def between(asked: str, recorded: str) -> Cause:
     return Cause.NONE
 
 
-def hint(request: PackRequest, who: Who, known: Known, result: Result, meant: Cause) -> Hint:
+def hint(request: PackRequest, who: Who, facts: Facts, result: Result, meant: Cause) -> Hint:
     """The probable cause of a result.
 
     `meant` is the cause under which a pack was found for an unknown serial number, if one was.
@@ -128,7 +129,7 @@ def hint(request: PackRequest, who: Who, known: Known, result: Result, meant: Ca
         return (
             Hint(meant, "high") if meant else Hint(Cause.LATE_UPLOAD, "medium" if late else "low")
         )
-    pack = known.pack
+    pack = facts.pack
     if pack is None:
         return Hint()
     if result in (Result.ALREADY_IN_STATE, Result.IMPOSSIBLE, Result.REPEAT, Result.REPEAT_LAST):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from epcis.model import Node, ObjectEvent, Place
-from verification.fmd.operation import Operation
+from verification.decision.act import PackAct
 from verification.registry import history
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, datetime
 
-    from verification.fmd.operation import Who
+    from verification.decision.act import Who
 
 _STEP = "urn:epcglobal:cbv:bizstep:"
 _DISPOSITION = "urn:epcglobal:cbv:disp:"
@@ -20,16 +20,16 @@ _OWN_DISPOSITION = "urn:packtrail:disp:"
 """The vocabulary has no word for these; a private URI is what it asks for (CBV section 5.2)."""
 
 _WORDS = {
-    Operation.SUPPLY: (_STEP + "dispensing", _DISPOSITION + "dispensed"),
-    Operation.PARTIAL_SUPPLY: (_STEP + "dispensing", _DISPOSITION + "partially_dispensed"),
-    Operation.DESTROY: (_STEP + "destroying", _DISPOSITION + "destroyed"),
-    Operation.EXPORT: (_STEP + "decommissioning", _OWN_DISPOSITION + "exported"),
-    Operation.SAMPLE: (_STEP + "sampling", _OWN_DISPOSITION + "sampled"),
-    Operation.FREE_SAMPLE: (_STEP + "decommissioning", _DISPOSITION + "inactive"),
-    Operation.LOCK: (_STEP + "holding", _OWN_DISPOSITION + "locked"),
-    Operation.STOLEN: (None, _DISPOSITION + "stolen"),
-    Operation.CHECK_OUT: (_STEP + "repackaging", _DISPOSITION + "inactive"),
-    Operation.UNDO: (None, _DISPOSITION + "active"),
+    PackAct.SUPPLY: (_STEP + "dispensing", _DISPOSITION + "dispensed"),
+    PackAct.PARTIAL_SUPPLY: (_STEP + "dispensing", _DISPOSITION + "partially_dispensed"),
+    PackAct.DESTROY: (_STEP + "destroying", _DISPOSITION + "destroyed"),
+    PackAct.EXPORT: (_STEP + "decommissioning", _OWN_DISPOSITION + "exported"),
+    PackAct.SAMPLE: (_STEP + "sampling", _OWN_DISPOSITION + "sampled"),
+    PackAct.FREE_SAMPLE: (_STEP + "decommissioning", _DISPOSITION + "inactive"),
+    PackAct.LOCK: (_STEP + "holding", _OWN_DISPOSITION + "locked"),
+    PackAct.STOLEN: (None, _DISPOSITION + "stolen"),
+    PackAct.CHECK_OUT: (_STEP + "repackaging", _DISPOSITION + "inactive"),
+    PackAct.UNDO: (None, _DISPOSITION + "active"),
 }
 _RESOLVER = "https://id.gs1.org"
 _MDA = "urn:epcglobal:cbv:mda"
@@ -38,14 +38,14 @@ EVENT_PACKS_MAX = 1000
 
 
 def event_of(
-    operation: Operation, packs: Sequence[tuple[str, str]], who: Who, at: datetime
+    operation: PackAct, packs: Sequence[tuple[str, str]], who: Who, at: datetime
 ) -> ObjectEvent:
     """The event that an operation on packs, as (product code, serial), is recorded as.
 
     >>> from datetime import UTC, datetime
-    >>> from verification.fmd.operation import Who
+    >>> from verification.decision.act import Who
     >>> made = datetime(2026, 1, 2, tzinfo=UTC)
-    >>> event = event_of(Operation.SUPPLY, [("05901234123457", "S1")], Who(client="x"), made)
+    >>> event = event_of(PackAct.SUPPLY, [("05901234123457", "S1")], Who(client="x"), made)
     >>> event.epcs
     ('https://id.gs1.org/01/05901234123457/21/S1',)
     """
@@ -69,7 +69,7 @@ def commissioning_of(
     """The event that uploaded packs of a lot come into being by (CBV section 7.1, commissioning).
 
     >>> from datetime import UTC, date, datetime
-    >>> from verification.fmd.operation import Who
+    >>> from verification.decision.act import Who
     >>> made = datetime(2026, 1, 2, tzinfo=UTC)
     >>> packs, day = [("05901234123457", "S1")], date(2028, 5, 31)
     >>> event = commissioning_of(packs, Who(client="x"), made, lot="L1", expiry=day)

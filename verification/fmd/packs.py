@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from epcis.database.many_writers import hold_names
 from epcis.database.raw_driver import RawDriver
-from verification.decision.recorded import look
-from verification.fmd.known import known_from
+from verification.decision.facts import facts_from, look
 from verification.registry import history
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from epcis.ledger.store import Transaction
-    from verification.fmd.operation import Known, PackRequest
+    from verification.decision.act import PackRequest, Who
+    from verification.decision.facts import Facts
 
 Row = tuple[str | int | None, ...]
 """A row of table `pack`, its columns in the order of `COLUMNS`."""
@@ -45,13 +45,13 @@ class Packs:
         self._rows = dict(zip(names, rows, strict=True))
         self._changed: dict[tuple[str, str], Row] = {}
 
-    def known(self, request: PackRequest, market: str) -> Known:
+    def facts(self, request: PackRequest, who: Who) -> Facts:
         """The facts of one request, with all that was put before it in this act."""
         name = (request.code, request.serial)
         if name in self._changed:
             self.write()
             self._stops, (self._rows[name],) = look(self._tx, [name])
-        return known_from(self._tx, request, market, self._stops, self._rows[name])
+        return facts_from(self._tx, request.asked, who, self._stops, self._rows[name])
 
     def put(self, row: Row) -> None:
         """Give a pack a new row; `write` before the act ends."""

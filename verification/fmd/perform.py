@@ -15,29 +15,31 @@ from sqlalchemy import select
 
 from epcis.capture import record
 from epcis.database.columns import microseconds
+from epcis.database.columns import pack_key as packed
 from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
 from verification.alerts import alert
-from verification.decision.verdict import PackState, Word
+from verification.decision.act import PackAct, PackRequest, Who
+from verification.decision.decide import Judgement, decide, matrix_row
+from verification.decision.facts import Facts, facts_of
+from verification.decision.rule_pack import parse
+from verification.decision.sentences import SAY_RESULT
+from verification.decision.words import PackState, Reason, Result, Word, word_of
 from verification.fmd import cause
 from verification.fmd.cause import Cause, Hint
-from verification.fmd.decide import Outcome, decide, spell
 from verification.fmd.event import event_of
-from verification.fmd.known import known_of, meant_serial
-from verification.fmd.operation import Known, Operation, PackRequest, Who, standing
 from verification.fmd.packs import Packs
-from verification.fmd.result import SPELLINGS, Result
-from verification.fmd.rulepack import parse
+from verification.fmd.result import SPELLINGS, spell
 from verification.registry import history
-from verification.registry.pack_tables import client_transaction, rule_pack
+from verification.registry.pack_tables import client_transaction, pack, rule_pack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Transaction
+    from verification.decision.rule_pack import RulePack
     from verification.fmd.packs import Row
-    from verification.fmd.rulepack import RulePack
 
 EVENT_PACKS_MAX = 1000
 """Packs in one recorded event."""
@@ -45,12 +47,12 @@ EVENT_PACKS_MAX = 1000
 _UNKNOWN = (Result.SERIAL_UNKNOWN, Result.LOT_AND_SERIAL_UNKNOWN)
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class OperationAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer to one operation, before it is put in a client's words."""
 
     code: str
     serial: str
-    operation: Operation
+    operation: PackAct
     result: Result
     http: int
     hub: str
@@ -61,6 +63,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Id and version of the rule pack."""
     rules_sha256: str
     at: datetime
+    reason: Reason
+    """The gravest reason of the judgement; `genuine` where nothing speaks against the pack."""
+    also: tuple[Reason, ...] = ()
+    """Further reasons, gravest first."""
     state: PackState | None = None
     standing: str | None = None
     lot: str | None = None
@@ -74,34 +80,38 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def severity(self) -> int:
         """0 success, 1 success with a warning, 2 failure, 3 failure with an alert."""
-        if self.http == 200:
-            return 1 if self.result in (Result.REPEAT, Result.REPEAT_LAST) else 0
-        return 3 if self.alert else 2
+        if self.alert:
+            return 3
+        if self.http != 200:
+            return 2
+        return 0 if self.word is Word.OK else 1
 
     @property
     def word(self) -> Word:
-        """The word for the person at the counter."""
-        if self.http == 200 or self.result is Result.EXEMPT:
-            sellable = self.state in (PackState.ACTIVE, None) and self.standing in ("Active", None)
-            checked = self.operation is Operation.VERIFY
-            return Word.OK if sellable or not checked else Word.STOP
-        cannot_tell = self.result in (Result.PRODUCT_UNKNOWN, Result.CANNOT_TELL)
-        return Word.UNKNOWN if cannot_tell else Word.STOP
+        """The word for the person at the counter: the pack's verdict, and never OK on a refusal."""
+        word = word_of(self.reason)
+        refused = self.http != 200 and self.result is not Result.EXEMPT
+        return Word.STOP if refused and word is Word.OK else word
 
 
 class _Done(NamedTuple):
     """One operation that was decided and written, on its way to log and event."""
 
     request: PackRequest
-    who: Who
-    known: Known
-    outcome: Outcome
-    answer: Answer
+    facts: Facts
+    judgement: Judgement
+    answer: OperationAnswer
+
+    @property
+    def who(self) -> Who:
+        """Who asked."""
+        assert self.facts.who is not None, "an operation has somebody who asks for it"
+        return self.facts.who
 
 
 def perform(
     tx: Transaction, requests: Sequence[tuple[PackRequest, Who]], rules: RulePack
-) -> list[Answer]:
+) -> list[OperationAnswer]:
     """Perform operations one after the other; an answer for each, in order.
 
     All or none is written: a caller that wants each to stand for itself gives each its own act.
@@ -109,7 +119,7 @@ def perform(
     transactions = [f"{who.client} {one.transaction}" for one, who in requests if one.transaction]
     packs = Packs(tx, ((one.code, one.serial) for one, _ in requests), transactions)
     done: list[_Done] = []
-    answers: list[Answer] = []
+    answers: list[OperationAnswer] = []
     for request, who in requests:
         earlier = _answered_before(tx, request, who)
         if earlier is not None:
@@ -126,36 +136,36 @@ def perform(
 
 def query(
     snapshot: Snapshot, request: PackRequest, who: Who, rules: RulePack, now: datetime
-) -> Answer:
+) -> OperationAnswer:
     """The status of a pack without alert, entry or change (Art. 36(f))."""
-    quiet = msgspec.structs.replace(request, operation=Operation.VERIFY, alerting=False)
-    return status_of(quiet, who, known_of(snapshot, quiet, who.market), rules, now)
+    quiet = msgspec.structs.replace(request, operation=PackAct.VERIFY, alerting=False)
+    return status_of(quiet, facts_of(snapshot, quiet.asked, who), rules, now)
 
 
 def status_of(
-    request: PackRequest, who: Who, known: Known, rules: RulePack, now: datetime
-) -> Answer:
-    """The answer to a query about a pack that is known: a verification that does not alert."""
-    outcome = decide(request, who, known, rules, now)
-    return answer_of(request, who, known, outcome, rules=rules, now=now)
+    request: PackRequest, facts: Facts, rules: RulePack, now: datetime
+) -> OperationAnswer:
+    """The answer to a query about a pack that was looked up: a verification that does not alert."""
+    judgement = decide(facts, request.wish, rules, now)
+    return answer_of(request, facts, judgement, rules=rules, now=now)
 
 
 def _perform_one(
     tx: Transaction, packs: Packs, request: PackRequest, who: Who, rules: RulePack
 ) -> _Done:
-    known = packs.known(request, who.market)
-    outcome = decide(request, who, known, rules, tx.now)
-    hint = hint_of(tx, request, who, known, outcome)
-    answer = answer_of(request, who, known, outcome, rules=rules, now=tx.now, hint=hint)
-    if outcome.alert:
+    facts = packs.facts(request, who)
+    judgement = decide(facts, request.wish, rules, tx.now)
+    hint = hint_of(tx, request, facts, judgement)
+    answer = answer_of(request, facts, judgement, rules=rules, now=tx.now, hint=hint)
+    if judgement.alert:
         late = is_late(request, tx.now, rules)
         alert_id = alert.raise_alert(
-            tx, request, who, result=outcome.result, hub=answer.hub, hint=hint, late=late
+            tx, request, who, result=alerted_as(judgement), hub=answer.hub, hint=hint, late=late
         )
         answer = msgspec.structs.replace(answer, alert=alert_id)
-    if outcome.becomes or outcome.counts_repeat or outcome.marks_stolen:
-        packs.put(row_after(request, who, known, outcome, tx.now))
-    return _Done(request, who, known, outcome, answer)
+    if judgement.becomes or judgement.counts_repeat or judgement.marks_stolen:
+        packs.put(row_after(request, facts, judgement, tx.now))
+    return _Done(request, facts, judgement, answer)
 
 
 def is_late(request: PackRequest, now: datetime, rules: RulePack) -> bool:
@@ -165,59 +175,79 @@ def is_late(request: PackRequest, now: datetime, rules: RulePack) -> bool:
     )
 
 
-def hint_of(
-    snapshot: Snapshot, request: PackRequest, who: Who, known: Known, outcome: Outcome
-) -> Hint:
-    """What probably lies behind an outcome that is not as wished."""
-    if outcome.is_success and outcome.result is Result.DONE:
+def hint_of(snapshot: Snapshot, request: PackRequest, facts: Facts, judgement: Judgement) -> Hint:
+    """What probably lies behind a result that is not as wished."""
+    if judgement.result in (Result.DONE, Result.NOT_TO_SUPPLY) or facts.who is None:
         return Hint()
     meant = Cause.NONE
-    if outcome.result in _UNKNOWN and outcome.alert:
-        meant = meant_serial(snapshot, request)
-    return cause.hint(request, who, known, outcome.result, meant)
+    if judgement.result in _UNKNOWN and judgement.alert:
+        meant = _meant_serial(snapshot, request)
+    return cause.hint(request, facts.who, facts, judgement.result, meant)
+
+
+def _meant_serial(snapshot: Snapshot, request: PackRequest) -> Cause:
+    """How an unknown serial came about, where a known one is its likely original."""
+    by_text = {other: why for why, other in cause.candidates(request.serial)}
+    if not by_text:
+        return Cause.NONE
+    keys = {packed(history.pack_key(request.code, other)): other for other in by_text}
+    told = RawDriver(snapshot).all_in("SELECT key FROM item_key WHERE key", list(keys))
+    found = [keys[bytes(key)] for (key,) in told]
+    rows = snapshot.connection.execute(
+        select(pack.c.serial).where(pack.c.code == request.code, pack.c.serial.in_(by_text))
+    )
+    found += [serial for (serial,) in rows]
+    return next((why for other, why in by_text.items() if other in found), Cause.NONE)
+
+
+def alerted_as(judgement: Judgement) -> str:
+    """The result that an alert is raised under; records that contradict each other by reason."""
+    contradicted = judgement.result in (Result.NOT_TO_SUPPLY, Result.STOPPED)
+    return judgement.reason.value if contradicted else judgement.result.value
 
 
 def answer_of(
     request: PackRequest,
-    who: Who,
-    known: Known,
-    outcome: Outcome,
+    facts: Facts,
+    judgement: Judgement,
     *,
     rules: RulePack,
     now: datetime,
     hint: Hint | None = None,
-) -> Answer:
+) -> OperationAnswer:
     """What came out, with its codes in every family's words."""
-    spelling = SPELLINGS[outcome.result]
-    codes = spell(request, who, known, outcome)
-    record_ = known.pack
-    return Answer(
+    codes = spell(request, facts, judgement)
+    known = facts.pack
+    return OperationAnswer(
         code=request.code,
         serial=request.serial,
         operation=request.operation,
-        result=outcome.result,
-        http=spelling.http,
+        result=judgement.result,
+        http=SPELLINGS[judgement.result].http,
         **codes,
-        say=spelling.say,
+        say=judgement.say,
         rules=rules.title,
         rules_sha256=rules.sha256,
         at=now,
-        state=outcome.becomes or (record_.state if record_ else None),
-        standing=standing(known, now).value if record_ and not outcome.becomes else None,
-        lot=record_.lot if record_ else None,
-        expiry=record_.expiry.isoformat() if record_ and record_.expiry else None,
+        reason=judgement.reason,
+        also=judgement.also,
+        state=judgement.becomes or (known.state if known else None),
+        standing=matrix_row(facts, now).value if known and not judgement.becomes else None,
+        lot=known.lot if known else None,
+        expiry=known.expiry.isoformat() if known and known.expiry else None,
         cause=hint.cause.value if hint else "",
         cause_say=hint.say if hint else "",
-        intermarket=known.intermarket,
+        intermarket=facts.intermarket,
         transaction=request.transaction,
     )
 
 
-def row_after(request: PackRequest, who: Who, known: Known, outcome: Outcome, now: datetime) -> Row:
+def row_after(request: PackRequest, facts: Facts, judgement: Judgement, now: datetime) -> Row:
     """The pack's row as an operation leaves it, columns as in table `pack`."""
-    before = known.pack
+    before, who = facts.pack, facts.who
     assert before is not None, "only a known pack is changed"
-    changes = outcome.becomes is not None
+    assert who is not None, "somebody changed it"
+    changes = judgement.becomes is not None
     at = request.scanned if request.scanned and request.scanned < now else now
     since = at if changes or before.since is None else before.since
     return (
@@ -225,13 +255,13 @@ def row_after(request: PackRequest, who: Who, known: Known, outcome: Outcome, no
         request.serial,
         before.lot,
         before.expiry.isoformat() if before.expiry else None,
-        (outcome.becomes or before.state).value,
+        (judgement.becomes or before.state).value,
         microseconds(since),
         who.location if changes else before.location,
         who.authorisation if changes else before.authorisation,
-        0 if changes else before.repeats + int(outcome.counts_repeat),
+        0 if changes else before.repeats + int(judgement.counts_repeat),
         before.version + 1,
-        int(before.stolen or outcome.marks_stolen or outcome.becomes is PackState.STOLEN),
+        int(before.stolen or judgement.marks_stolen or judgement.becomes is PackState.STOLEN),
         int(request.handed_over or (before.handed_over and not changes)),
     )
 
@@ -245,9 +275,9 @@ def _keep(tx: Transaction, done: Sequence[_Done], rules: RulePack) -> None:
         entries = [_entry(one, rules) for one in done if _leaf_kind(one) is kind]
         if entries:
             history.keep(tx, entries, kind)
-    groups: dict[tuple[Operation, str, datetime], list[_Done]] = {}
+    groups: dict[tuple[PackAct, str, datetime], list[_Done]] = {}
     for one in done:
-        if one.outcome.becomes or one.outcome.marks_stolen:
+        if one.judgement.becomes or one.judgement.marks_stolen:
             at = one.request.scanned or tx.now
             groups.setdefault((one.request.operation, one.who.location, at), []).append(one)
     events = []
@@ -261,7 +291,7 @@ def _keep(tx: Transaction, done: Sequence[_Done], rules: RulePack) -> None:
 
 
 def _leaf_kind(one: _Done) -> LeafKind:
-    verify = one.request.operation is Operation.VERIFY
+    verify = one.request.operation is PackAct.VERIFY
     return LeafKind.VERDICT if verify else LeafKind.PACK_OPERATION
 
 
@@ -270,11 +300,11 @@ def _entry(one: _Done, rules: RulePack) -> history.HistoryEntry:
         one.request.code,
         one.request.serial,
         one.request.operation.value,
-        one.outcome.result.value,
+        one.judgement.result.value,
         one.who.client,
         one.who.location,
         msgspec.json.encode(
-            {"request": one.request, "who": one.who, "known": one.known, "outcome": one.outcome}
+            {"request": one.request, "facts": one.facts, "judgement": one.judgement}
         ),
         scanned=one.request.scanned,
         alert=one.answer.alert,
@@ -282,16 +312,15 @@ def _entry(one: _Done, rules: RulePack) -> history.HistoryEntry:
     )
 
 
-class Record(msgspec.Struct):
+class OperationRecord(msgspec.Struct):
     """What a history entry of an operation holds."""
 
     request: PackRequest
-    who: Who
-    known: Known
-    outcome: Outcome
+    facts: Facts
+    judgement: Judgement
 
 
-def replay(snapshot: Snapshot, past: history.Past) -> tuple[Outcome, Outcome]:
+def replay(snapshot: Snapshot, past: history.Past) -> tuple[Judgement, Judgement]:
     """Decide an old operation again under the rules it was decided by: (then, now).
 
     The two are equal, or the record or the rules were tampered with. Raises LookupError where
@@ -305,9 +334,8 @@ def replay(snapshot: Snapshot, past: history.Past) -> tuple[Outcome, Outcome]:
     rules = parse(bytes(content))
     if rules.sha256 != past.rules:
         raise LookupError(f"the kept rule pack {past.rules} was altered")
-    kept = msgspec.convert(past.record, type=Record)
-    again = decide(kept.request, kept.who, kept.known, rules, past.at)
-    return kept.outcome, again
+    kept = msgspec.convert(past.record, type=OperationRecord)
+    return kept.judgement, decide(kept.facts, kept.request.wish, rules, past.at)
 
 
 def keep_rules(tx: Transaction, rules: RulePack) -> None:
@@ -319,7 +347,7 @@ def keep_rules(tx: Transaction, rules: RulePack) -> None:
     )
 
 
-def _answered_before(tx: Transaction, request: PackRequest, who: Who) -> Answer | None:
+def _answered_before(tx: Transaction, request: PackRequest, who: Who) -> OperationAnswer | None:
     """The answer this client got for this transaction id; another request under it is refused."""
     if request.transaction is None:
         return None
@@ -331,7 +359,7 @@ def _answered_before(tx: Transaction, request: PackRequest, who: Who) -> Answer 
     ).first()
     if row is None:
         return None
-    first = msgspec.json.decode(bytes(row.answer), type=Answer)
+    first = msgspec.json.decode(bytes(row.answer), type=OperationAnswer)
     if row.request_sha256 == _digest(request):
         return first
     spelling = SPELLINGS[Result.TRANSACTION_REUSED]
@@ -345,7 +373,7 @@ def _answered_before(tx: Transaction, request: PackRequest, who: Who) -> Answer 
         hub=spelling.hub,
         soap=spelling.soap,
         rest=spelling.rest,
-        say=spelling.say,
+        say=SAY_RESULT[Result.TRANSACTION_REUSED],
         at=tx.now,
         alert=None,
     )

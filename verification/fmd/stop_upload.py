@@ -13,9 +13,9 @@ import msgspec
 from sqlalchemy import delete, insert, select
 
 from schemas.finding import is_acceptable
+from verification.decision.act import CHANGES, PackAct, PackRequest, ParticipantRole
 from verification.decision.restrictions import EVERYWHERE, changed
-from verification.decision.verdict import LotState, PackState, ProductState
-from verification.fmd.operation import CHANGES, Operation, PackRequest, Role
+from verification.decision.words import LotState, PackState, ProductState
 from verification.fmd.perform import perform
 from verification.fmd.serial_numbers import FINDINGS_MAX, SERIALS_MAX, TEXT_82
 from verification.fmd.upload import (
@@ -40,16 +40,16 @@ if TYPE_CHECKING:
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Transaction
     from schemas.finding import Finding
-    from verification.fmd.operation import Who
-    from verification.fmd.rulepack import RulePack
+    from verification.decision.act import Who
+    from verification.decision.rule_pack import RulePack
 
 REASON_CHARACTERS_MAX = 500
-NATIONAL = (Role.NCA, Role.NMVO)
+NATIONAL = (ParticipantRole.NCA, ParticipantRole.NMVO)
 """Who may exempt a lot beside the owner of its product: the authority and the system's operator."""
 _OPERATION_TO = {
     one.target: one
     for one in CHANGES
-    if one not in (Operation.UNDO, Operation.PARTIAL_SUPPLY, Operation.SUPPLY)
+    if one not in (PackAct.UNDO, PackAct.PARTIAL_SUPPLY, PackAct.SUPPLY)
 }
 
 

@@ -22,11 +22,11 @@ from epcis.ledger.entry import LeafKind
 from epcis.store.item_state import ItemStatus
 from epcis.store.items import items
 from schemas.finding import Finding, Severity, Where, is_acceptable
+from verification.decision.act import ParticipantRole
 from verification.decision.restrictions import current_restrictions
-from verification.decision.verdict import LotState, PackState, ProductState
+from verification.decision.words import LotState, PackState, ProductState
 from verification.fmd import cause
 from verification.fmd.event import EVENT_PACKS_MAX, commissioning_of
-from verification.fmd.operation import Role
 from verification.fmd.serial_numbers import TEXT_82, serial_faults
 from verification.registry.history import pack_key
 from verification.registry.pack_tables import batch, pack, product, product_version, repack_link
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Transaction
-    from verification.fmd.operation import Who
-    from verification.fmd.rulepack import RulePack
+    from verification.decision.act import Who
+    from verification.decision.rule_pack import RulePack
 
 WHOLESALERS_FRESH_MONTHS = 13
 SUM_BYTES = 256
@@ -50,7 +50,7 @@ _PACK = (
 )  # fmt: skip
 _FRESH = ("", "", 0, 1, 0, 0)
 """Of a pack that nobody has done anything to: the columns from `location` on."""
-UPLOADERS = (Role.MAH, Role.PARALLEL_DISTRIBUTOR)
+UPLOADERS = (ParticipantRole.MAH, ParticipantRole.PARALLEL_DISTRIBUTOR)
 """Who may upload anything: marketing authorisation holders and those who repack for a market."""
 
 

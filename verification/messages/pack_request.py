@@ -11,8 +11,7 @@ import msgspec
 from epcis.problem import Problem
 from schemas.finding import Finding, Severity, Where
 from schemas.gs1.reading import read
-from verification.decision.verdict import Asked
-from verification.fmd.operation import Operation, PackRequest
+from verification.decision.act import Asked, PackAct, PackRequest
 from verification.vrs.question import MalformedError, PrintedExpiry, gtin_of
 
 if TYPE_CHECKING:
@@ -36,10 +35,12 @@ class PackBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     manual: bool = False
     scanned: datetime | None = None
     transaction: str | None = None
-    undo_of: Operation | None = None
+    undo_of: PackAct | None = None
     handed_over: bool = False
     alerting: bool = True
     reason: str = ""
+    confirmed: bool = False
+    """The pack was checked as the verdict asked; `reason` says how (decision 0096)."""
 
 
 def asked_of(body: PackBody) -> Asked:
@@ -52,7 +53,7 @@ def asked_of(body: PackBody) -> Asked:
 
 
 def request_of(
-    operation: Operation, body: PackBody, now: datetime, settings: VerificationSettings
+    operation: PackAct, body: PackBody, now: datetime, settings: VerificationSettings
 ) -> PackRequest:
     """The operation asked for; raises `Problem` 422 naming every field that is wrong."""
     faults: list[Finding] = []
@@ -62,13 +63,15 @@ def request_of(
         faults.append(_fault("scanned", "has no time zone", "add Z or an offset"))
     elif scanned is not None and scanned > now:
         faults.append(_fault("scanned", "lies in the future", "set the client's clock"))
-    if body.undo_of is not None and operation is not Operation.UNDO:
+    if body.undo_of is not None and operation is not PackAct.UNDO:
         faults.append(_fault("undo_of", "belongs to undo only", "leave it out"))
     characters_max = settings.transaction_characters_max
     if body.transaction is not None and not 0 < len(body.transaction) <= characters_max:
         faults.append(_fault("transaction", f"has 1 to {characters_max} characters", "shorten it"))
     if len(body.reason) > _REASON_CHARACTERS_MAX:
         faults.append(_fault("reason", f"has {_REASON_CHARACTERS_MAX} characters at most", ""))
+    if body.confirmed and not body.reason.strip():
+        faults.append(_fault("reason", "is missing", "say how the pack was checked"))
     if faults:
         raise refused(faults)
     return PackRequest(
@@ -79,11 +82,12 @@ def request_of(
         expiry=asked.expiry,
         undo_of=body.undo_of,
         manual=body.manual,
-        alerting=body.alerting or operation is not Operation.VERIFY,
+        alerting=body.alerting or operation is not PackAct.VERIFY,
         handed_over=body.handed_over,
         scanned=scanned.astimezone(UTC) if scanned else None,
         transaction=body.transaction,
         reason=body.reason,
+        confirmed=body.confirmed,
     )
 
 

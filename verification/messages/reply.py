@@ -11,13 +11,13 @@ from epcis.database.transactions import StoreAway, StoreFull
 from epcis.http_context import problem_response
 from epcis.problem import Problem
 from schemas.finding import Finding, Severity, Where
-from verification.decision.verdict import Verdict
-from verification.fmd.perform import Answer
+from verification.decision.render import Verdict
+from verification.fmd.perform import OperationAnswer
 
 if TYPE_CHECKING:
     from starlette.types import Send
 
-    from verification.decision.verdict import Word
+    from verification.decision.words import Word
     from verification.messages.wanted import Told
 
 JSON = (b"content-type", b"application/json")
@@ -75,7 +75,7 @@ def told_json(told: Told) -> tuple[int, bytes]:
     """Status and body of an answer to `/packs/…`; `Problem` 429 where the budget is spent."""
     if isinstance(told, Verdict):
         return 200, _encoder.encode(told.as_dict())
-    if isinstance(told, Answer):
+    if isinstance(told, OperationAnswer):
         # Written as it is but for its beginning: made a dictionary first, it would cost twice.
         return told.http, _head(told.word, told.severity) + _encoder.encode(told)[1:]
     raise Problem(

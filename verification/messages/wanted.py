@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from verification.decision.verdict import Verdict
-from verification.fmd.perform import Answer
-from verification.vrs.respond import Response
+from verification.decision.render import Verdict, VrsResponse
+from verification.fmd.perform import OperationAnswer
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from epcis.http_context import Caller
-    from verification.decision.verdict import Asked
-    from verification.fmd.operation import PackRequest
+    from verification.decision.act import Asked, PackRequest
     from verification.vrs.question import VrsQuestion
 
 
@@ -54,7 +52,7 @@ class HeardFromPeer(msgspec.Struct, frozen=True):
 
     request: PackRequest
     caller: Caller
-    answer: Answer
+    answer: OperationAnswer
     verdict: Verdict | None = None
     """The answer in the words of a verification, where that was asked."""
 
@@ -70,4 +68,4 @@ class NotOurs:
 
 
 Wanted = Verification | OperationWanted | PartnerQuestion | HeardFromPeer
-Told = Verdict | Answer | Response | BudgetSpent | NotOurs
+Told = Verdict | OperationAnswer | VrsResponse | BudgetSpent | NotOurs

@@ -28,9 +28,9 @@ from epcis.http_context import now_of, store_of
 from epcis.problem import Problem
 from epcis.store.event_tables import item, item_state
 from verification.context import verification_context_of, verification_settings_of
+from verification.decision.facts import STATE_OF_ITEM
 from verification.decision.restrictions import current_restrictions
-from verification.decision.verdict import LotState, PackState
-from verification.decision.verify import STATE_OF_ITEM
+from verification.decision.words import LotState, PackState
 from verification.registry import history
 from verification.registry.pack_tables import pack
 

@@ -11,22 +11,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from epcis.database.autocommit_read import autocommit_read
+from verification.decision.act import Asked, PackAct, PackRequest
+from verification.decision.facts import Facts, KnownPack, day_of
+from verification.decision.render import Verdict
 from verification.decision.restrictions import current_restrictions
-from verification.decision.verdict import (
-    SAY,
-    Asked,
-    Facts,
-    KnownPack,
-    PackState,
-    Reason,
-    Verdict,
-    reason_of_state,
-    word_of,
-)
-from verification.decision.verify import day_of
-from verification.fmd.operation import Operation, PackRequest
-from verification.fmd.perform import Answer, query
-from verification.fmd.result import SPELLINGS, Result, soap_code
+from verification.decision.sentences import SAY, SAY_RESULT
+from verification.decision.words import Reason, Result
+from verification.fmd.perform import OperationAnswer, query
+from verification.fmd.result import SPELLINGS, soap_code
 from verification.messages.wanted import HeardFromPeer, OperationWanted, Verification
 from verification.peers.peers import PeerFound
 from verification.registry.participants import who_is
@@ -40,17 +32,6 @@ if TYPE_CHECKING:
     from verification.settings import VerificationSettings
 
 _PERHAPS = frozenset({Result.PRODUCT_UNKNOWN, Result.SERIAL_UNKNOWN, Result.LOT_AND_SERIAL_UNKNOWN})
-_OF_STANDING = {
-    "Expired": Reason.EXPIRED,
-    "Recalled": Reason.RECALLED,
-    "Withdrawn": Reason.WITHDRAWN,
-    "Held": Reason.HELD,
-}
-_OF_RESULT = {
-    Result.LOT_DIFFERS: Reason.LOT_DIFFERS,
-    Result.EXPIRY_DIFFERS: Reason.EXPIRY_DIFFERS,
-    Result.CANNOT_TELL: Reason.CANNOT_TELL,
-}
 
 
 async def maybe_elsewhere(
@@ -67,7 +48,7 @@ async def maybe_elsewhere(
     may = rules.allows(who.role, request.operation, alerting=request.alerting)
     if not may or here.result not in _PERHAPS:
         return wanted
-    heard = await peers.ask(request, change=request.operation is not Operation.VERIFY)
+    heard = await peers.ask(request, change=request.operation is not PackAct.VERIFY)
     if heard.found is PeerFound.UNKNOWN:
         return wanted
     answer = _as_ours(here, request, heard)
@@ -76,19 +57,15 @@ async def maybe_elsewhere(
     return HeardFromPeer(request, wanted.caller, answer, verdict_of(answer, wanted.asked, heard))
 
 
-def verdict_of(answer: Answer, asked: Asked, heard: PeerAnswer) -> Verdict:
+def verdict_of(answer: OperationAnswer, asked: Asked, heard: PeerAnswer) -> Verdict:
     """A peer's answer as the person at the counter is told it."""
     pack = None
     if answer.state is not None:
-        pack = KnownPack(answer.state, answer.lot, day_of(answer.expiry))
-    reason = _OF_RESULT.get(answer.result) or _OF_STANDING.get(answer.standing or "")
-    if reason is None:
-        reason = reason_of_state(answer.state or PackState.UNCOMMISSIONED)
-    if reason is Reason.GENUINE and answer.expiry is None:
-        reason = Reason.EXPIRY_NOT_RECORDED
-    return Verdict(
-        word_of(reason), reason, SAY[reason], Facts(asked, pack), peer=heard.peer or "silent"
-    )
+        pack = KnownPack(state=answer.state, lot=answer.lot, expiry=day_of(answer.expiry))
+    facts = Facts(asked=asked, pack=pack, intermarket=True)
+    say = SAY[answer.reason].format(values="")
+    peer = heard.peer or "silent"
+    return Verdict(answer.word, answer.reason, say, facts, answer.also, peer=peer)
 
 
 def _request(wanted: OperationWanted | Verification) -> PackRequest:
@@ -96,7 +73,7 @@ def _request(wanted: OperationWanted | Verification) -> PackRequest:
         return wanted.request
     asked = wanted.asked
     return PackRequest(
-        operation=Operation.VERIFY,
+        operation=PackAct.VERIFY,
         code=asked.gtin,
         serial=asked.serial,
         lot=asked.lot,
@@ -105,12 +82,13 @@ def _request(wanted: OperationWanted | Verification) -> PackRequest:
     )
 
 
-def _as_ours(here: Answer, request: PackRequest, heard: PeerAnswer) -> Answer:
+def _as_ours(here: OperationAnswer, request: PackRequest, heard: PeerAnswer) -> OperationAnswer:
     """A peer's answer as one of ours, flagged; where a peer was silent, that it cannot be told."""
     if heard.found is PeerFound.SILENT or heard.said is None:
-        result, said = Result.CANNOT_TELL, here
+        silent = msgspec.structs.replace(here, reason=Reason.CANNOT_TELL, also=())
+        result, said = Result.CANNOT_TELL, silent
     else:
-        said = msgspec.convert(heard.said, type=Answer)
+        said = msgspec.convert(heard.said, type=OperationAnswer)
         result = said.result
     spelling = SPELLINGS[result]
     return msgspec.structs.replace(
@@ -120,8 +98,8 @@ def _as_ours(here: Answer, request: PackRequest, heard: PeerAnswer) -> Answer:
         http=spelling.http,
         hub=spelling.hub,
         soap=soap_code(result, intermarket=True),
-        rest=said.rest if said is not here else spelling.rest,
-        say=spelling.say,
+        rest=spelling.rest if result is Result.CANNOT_TELL else said.rest,
+        say=SAY_RESULT.get(result, said.say),
         intermarket=True,
         transaction=request.transaction,
     )

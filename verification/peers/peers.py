@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import msgspec
 
-from verification.fmd.perform import Answer
+from verification.fmd.perform import OperationAnswer
 from verification.vrs.circuit_breaker import Breaker
 
 if TYPE_CHECKING:
-    from verification.fmd.operation import PackRequest
+    from verification.decision.act import PackRequest
 
 BUDGET_S = 0.9
 """National system, hub and the other national system, 300 ms each."""
@@ -193,7 +193,7 @@ def _said(content: bytes) -> dict[str, Any] | None:
     if said.get("result") in _NOT_SAID:
         return None
     try:
-        msgspec.convert(said, type=Answer)
+        msgspec.convert(said, type=OperationAnswer)
     except msgspec.ValidationError:
         return None
     return said

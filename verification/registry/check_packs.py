@@ -19,8 +19,8 @@ from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.place import differing, odd
 from epcis.ledger.subjects import SUBJECTS_ASKED_MAX, entries_about
-from verification.fmd.perform import Record, row_after
-from verification.fmd.rulepack import parse
+from verification.decision.rule_pack import parse
+from verification.fmd.perform import OperationRecord, row_after
 from verification.fmd.upload import SUM_BYTES, lot_subject, packs_sum
 from verification.registry.history import subject
 
@@ -225,11 +225,13 @@ def _uploaded(snapshot: Snapshot, code: str, lot: str) -> Iterator[_New]:
         last = rows[-1][1]
 
 
-def _as_first_told(row: tuple[Any, ...], changes: list[tuple[Record, int]]) -> Iterator[_New]:
+def _as_first_told(
+    row: tuple[Any, ...], changes: list[tuple[OperationRecord, int]]
+) -> Iterator[_New]:
     if not changes:
         yield row[1], row[2], row[3], row[5]
         return
-    before = changes[0][0].known.pack
+    before = changes[0][0].facts.pack
     if before is not None and before.version:
         expiry = before.expiry.isoformat() if before.expiry else None
         since = microseconds(before.since) if before.since else 0
@@ -241,26 +243,26 @@ def _as_uploaded(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return (*row[:4], "Active", row[5], "", "", 0, 1, 0, 0)
 
 
-def _changes(logged: list[_Logged]) -> list[tuple[Record, int]]:
+def _changes(logged: list[_Logged]) -> list[tuple[OperationRecord, int]]:
     """The operations that changed a pack, oldest first, with their times."""
     found = (_change(one) for one in logged)
     return [change for change in found if change is not None]
 
 
-def _change(one: _Logged) -> tuple[Record, int] | None:
+def _change(one: _Logged) -> tuple[OperationRecord, int] | None:
     try:
-        record = msgspec.json.decode(one.record, type=Record)
+        record = msgspec.json.decode(one.record, type=OperationRecord)
     except msgspec.MsgspecError:
         return None  # a look at a pack that could change nothing
-    outcome = record.outcome
-    changed = outcome.becomes or outcome.counts_repeat or outcome.marks_stolen
-    return (record, one.row[0]) if changed and record.known.pack is not None else None
+    found = record.judgement
+    changed = found.becomes or found.counts_repeat or found.marks_stolen
+    return (record, one.row[0]) if changed and record.facts.pack is not None else None
 
 
-def _after(change: tuple[Record, int]) -> tuple[Any, ...]:
+def _after(change: tuple[OperationRecord, int]) -> tuple[Any, ...]:
     record, at_us = change
     now = moment_of(at_us)
-    return row_after(record.request, record.who, record.known, record.outcome, now)
+    return row_after(record.request, record.facts, record.judgement, now)
 
 
 def _logged_about(snapshot: Snapshot, packs: Iterable[tuple[Any, ...]]) -> dict[Any, list[_Logged]]:

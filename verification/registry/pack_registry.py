@@ -15,7 +15,7 @@ from sqlalchemy import and_, delete, select
 
 from epcis.ledger.entry import LeafKind
 from verification.decision.restrictions import EVERYWHERE, changed, current_restrictions
-from verification.decision.verdict import Doubt, LotState, ProductState
+from verification.decision.words import Doubt, LotState, ProductState
 from verification.registry.pack_tables import doubt as doubt_table
 from verification.registry.pack_tables import lot_state, product, product_market
 

@@ -9,8 +9,8 @@ from sqlalchemy import delete
 
 from epcis.database.columns import microseconds
 from epcis.ledger.entry import LeafKind
+from verification.decision.act import ParticipantRole, Who
 from verification.decision.restrictions import changed
-from verification.fmd.operation import Role, Who
 from verification.registry.pack_tables import participant
 
 if TYPE_CHECKING:
@@ -22,22 +22,24 @@ if TYPE_CHECKING:
     from verification.settings import VerificationSettings
 
 TEXT_CHARACTERS_MAX = 100
-_WITHOUT_PREMISES = (Role.NCA, Role.NMVO, Role.REPOSITORY)
+_WITHOUT_PREMISES = (ParticipantRole.NCA, ParticipantRole.NMVO, ParticipantRole.REPOSITORY)
 """Roles that never change a pack, so that nothing is undone at premises of theirs."""
 
 
 def faults_of(who: Who) -> Iterator[str]:
     """Why a client cannot be registered like this, one sentence each.
 
-    >>> list(faults_of(Who(client="till", role=Role.PHARMACY)))
+    >>> list(faults_of(Who(client="till", role=ParticipantRole.PHARMACY)))
     ['location is missing: an act can only be undone at the premises where it was done']
     """
-    if who.role is Role.UNREGISTERED:
-        roles = ", ".join(role.value for role in Role if role is not Role.UNREGISTERED)
+    if who.role is ParticipantRole.UNREGISTERED:
+        roles = ", ".join(
+            role.value for role in ParticipantRole if role is not ParticipantRole.UNREGISTERED
+        )
         yield f"role is one of: {roles}"
     if not who.location.strip() and who.role not in _WITHOUT_PREMISES:
         yield "location is missing: an act can only be undone at the premises where it was done"
-    if who.role is Role.REPOSITORY and not who.market:
+    if who.role is ParticipantRole.REPOSITORY and not who.market:
         yield "market is missing: a repository speaks for the clients of one market"
     if who.market and not (len(who.market) == 2 and who.market.isascii() and who.market.isupper()):
         yield "market is an ISO 3166 country of two upper-case letters"
@@ -84,14 +86,14 @@ def who_is(stops: Restrictions, caller: Caller, settings: VerificationSettings) 
         is_operator = caller.party is None and not stops.participants
         return Who(
             client=caller.name,
-            role=settings.operator_role if is_operator else Role.UNREGISTERED,
+            role=settings.operator_role if is_operator else ParticipantRole.UNREGISTERED,
             location=own,
             authorisation=own,
             market=settings.market,
         )
     return Who(
         client=caller.name,
-        role=Role(row.role),
+        role=ParticipantRole(row.role),
         location=row.location or caller.party or caller.name,
         # Without a licence a client stands for itself: two of them are never one company.
         authorisation=row.authorisation or caller.name,

@@ -17,8 +17,11 @@ from sqlalchemy import exists, insert, select
 
 from epcis.database.columns import microseconds, moment_of
 from epcis.ledger.entry import LeafKind
-from verification.decision.verdict import Asked, Reason, Verdict, Word, verdict
-from verification.decision.verify import facts
+from verification.decision.act import TO_LOOK_UP, Asked, ParticipantRole, Who
+from verification.decision.decide import decide
+from verification.decision.facts import facts_of
+from verification.decision.render import Verdict
+from verification.decision.words import Reason, Word
 from verification.registry.history import subject
 from verification.registry.pack_tables import saleable_return
 from verification.vrs.ask import answer_of
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Transaction
+    from verification.decision.rule_pack import RulePack
     from verification.vrs.ask import Heard
 
 
@@ -61,17 +65,21 @@ class Returned:
 
 RETURNS_LISTED_MAX = 1000
 _SCRAP = (Reason.EXPIRED, Reason.RECALLED, Reason.WITHDRAWN)
-_MANUFACTURER_KNOWS = (
-    Reason.UNKNOWN_PRODUCT,
-    Reason.CANNOT_TELL,
-    Reason.NOT_COMMISSIONED,
-    Reason.LOT_NOT_RECORDED,
-    Reason.EXPIRY_NOT_RECORDED,
+_SETTLED_BY_PARTNER = frozenset(
+    {
+        Reason.GENUINE,
+        Reason.EXEMPT,
+        Reason.UNKNOWN_PRODUCT,
+        Reason.CANNOT_TELL,
+        Reason.NOT_COMMISSIONED,
+        Reason.LOT_NOT_RECORDED,
+        Reason.EXPIRY_NOT_RECORDED,
+    }
 )
 """Gaps of our own records that the manufacturer's answer closes: it compares lot and expiry."""
 
 
-def decide(own: Verdict, partner: Heard | None, *, we_sold_it: bool) -> tuple[Decision, str]:
+def decide_return(own: Verdict, partner: Heard | None, *, we_sold_it: bool) -> tuple[Decision, str]:
     """Decide about a returned pack.
 
     `own` is our verdict, `partner` what the manufacturer answered (None where it was not asked),
@@ -85,8 +93,9 @@ def decide(own: Verdict, partner: Heard | None, *, we_sold_it: bool) -> tuple[De
     theirs = _by_partner(partner)
     if theirs is not None:
         return theirs
-    if own.word is not Word.OK and own.reason not in _MANUFACTURER_KNOWS:
-        return Decision.WAIT, own.reason.value
+    open_ = [one for one in (own.reason, *own.also) if one not in _SETTLED_BY_PARTNER]
+    if open_:
+        return Decision.WAIT, open_[0].value
     return Decision.RESELL, "verified"
 
 
@@ -118,7 +127,7 @@ def keep(
     follows: str | None = None,
 ) -> Returned:
     """Decide and keep the decision with everything it rests on."""
-    decision, why = decide(own, partner, we_sold_it=we_sold_it)
+    decision, why = decide_return(own, partner, we_sold_it=we_sold_it)
     asked = own.facts.asked
     proof = msgspec.json.encode(
         {
@@ -151,7 +160,7 @@ def keep(
     return Returned(return_id, asked.gtin, asked.serial, tx.now, decision, why, question, follows)
 
 
-def settle(tx: Transaction, market: str) -> list[Returned]:
+def settle(tx: Transaction, market: str, rules: RulePack) -> list[Returned]:
     """Decide again about every return that waits and whose question was answered meanwhile."""
     settled = []
     for row in tx.connection.execute(_waiting().limit(RETURNS_LISTED_MAX)).all():
@@ -160,7 +169,9 @@ def settle(tx: Transaction, market: str) -> list[Returned]:
             continue
         proof = msgspec.json.decode(bytes(row.proof), type=_Proof)
         asked = Asked(row.gtin, row.serial, proof.asked.lot, proof.asked.expiry)
-        own = verdict(facts(tx, asked, market), tx.now)
+        who = Who(client="", role=ParticipantRole.WHOLESALER, market=market)
+        facts = facts_of(tx, asked, who)
+        own = Verdict.of(decide(facts, TO_LOOK_UP, rules, tx.now), facts)
         more = {"question": row.question, "follows": row.id}
         settled.append(keep(tx, own, heard, we_sold_it=proof.we_sold_it, **more))
     return settled

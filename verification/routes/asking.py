@@ -9,22 +9,22 @@ from epcis.http_context import caller_of, store_of
 from verification.answering.hot_routes import need_verify
 from verification.context import verification_context_of
 from verification.decision.restrictions import current_restrictions
-from verification.fmd.perform import Answer
+from verification.fmd.perform import OperationAnswer
 from verification.messages.wanted import OperationWanted
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from verification.decision.act import PackRequest
     from verification.decision.restrictions import Restrictions
-    from verification.fmd.operation import PackRequest
 
 
-async def ask(request: Request, wanted: PackRequest) -> Answer:
+async def ask(request: Request, wanted: PackRequest) -> OperationAnswer:
     """Perform one operation for the caller of a request."""
     caller = caller_of(request)
     need_verify(caller)
     told = await verification_context_of(request).answering.ask(OperationWanted(wanted, caller))
-    return cast("Answer", told)
+    return cast("OperationAnswer", told)
 
 
 def stops_of(request: Request) -> Restrictions:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import msgspec
 
-from verification.fmd.operation import Operation
+from verification.decision.act import PackAct
 from verification.messages.pack_request import PackBody
 
 _SAYS = {
-    Operation.VERIFY: "Say whether a pack is genuine and sellable, and keep the answer",
-    Operation.UNDO: "Make a pack active again, where the law allows it",
+    PackAct.VERIFY: "Say whether a pack is genuine and sellable, and keep the answer",
+    PackAct.UNDO: "Make a pack active again, where the law allows it",
 }
 _PROBLEM = {
     "description": "What is wrong, where, and what to do (RFC 9457)",
@@ -30,7 +30,7 @@ def hot_paths() -> dict[str, object]:
     >>> sorted(hot_paths())[0]
     '/checkConnectivity'
     """
-    packs = {f"/packs/{one.value}": {"post": _operation(one)} for one in Operation}
+    packs = {f"/packs/{one.value}": {"post": _operation(one)} for one in PackAct}
     return {
         **packs,
         "/packs/status": {"get": _status()},
@@ -47,7 +47,7 @@ def hot_schemas() -> dict[str, object]:
     return dict(schemas)
 
 
-def _operation(operation: Operation) -> dict[str, object]:
+def _operation(operation: PackAct) -> dict[str, object]:
     word = operation.value.replace("-", " ")
     return {
         "tags": ["packs"],

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Depends, Request
 from epcis.http_context import Caller, needs, now_of, store_of
 from epcis.problem import Problem
 from verification.alerts import guessing
+from verification.decision.act import Who
 from verification.fmd import upload
 from verification.fmd.login import RefusedError, end_login, set_login
-from verification.fmd.operation import Who
 from verification.offline import offline_snapshot
 from verification.registry.participants import faults_of, register
 from verification.routes.national_common import body_as, converted, participant_of

@@ -9,8 +9,8 @@ import msgspec
 from epcis.http_context import Caller
 from epcis.problem import Problem
 from verification.context import verification_settings_of
+from verification.decision.act import ParticipantRole, Who
 from verification.decision.restrictions import current_restrictions
-from verification.fmd.operation import Role, Who
 from verification.registry.participants import who_is
 
 if TYPE_CHECKING:
@@ -56,6 +56,6 @@ def participant_of(snapshot: Snapshot, request: Request, caller: Caller) -> Who:
     """The registered participant behind a caller; raises `Problem` 403 where there is none."""
     stops = current_restrictions(snapshot)
     who = who_is(stops, caller, verification_settings_of(request))
-    if caller.name not in stops.participants or who.role is Role.UNREGISTERED:
+    if caller.name not in stops.participants or who.role is ParticipantRole.UNREGISTERED:
         raise Problem(403, "Not registered", NOT_REGISTERED)
     return who

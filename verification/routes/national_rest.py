@@ -17,9 +17,9 @@ from epcis.database.autocommit_read import autocommit_read
 from epcis.http_context import caller_of, context_of, store_of
 from epcis.problem import Problem
 from verification.context import verification_context_of, verification_settings_of
-from verification.decision.verdict import PackState
+from verification.decision.act import PackAct, PackRequest, Who
+from verification.decision.words import PackState
 from verification.fmd import bulk
-from verification.fmd.operation import Operation, PackRequest, Who
 from verification.registry.pack_tables import product
 from verification.registry.participants import who_is
 from verification.routes.asking import ask, stops_of
@@ -29,14 +29,14 @@ from verification.routes.national_common import NOT_REGISTERED
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from verification.fmd.perform import Answer
+    from verification.fmd.perform import OperationAnswer
 
 PREFIX = "/fmd/product"
 ENTRY_MODE = "emvs-data-entry-mode"
 _OF_STATE = {
     one.target: one
-    for one in Operation
-    if one not in (Operation.VERIFY, Operation.PARTIAL_SUPPLY, Operation.CHECK_OUT)
+    for one in PackAct
+    if one not in (PackAct.VERIFY, PackAct.PARTIAL_SUPPLY, PackAct.CHECK_OUT)
 }
 _MALFORMED = {
     "lot": "61020006",
@@ -135,7 +135,7 @@ class _ProductNames(msgspec.Struct):
     markets: tuple[_InMarket, ...] = ()
 
 
-def answer_json(answer: Answer) -> dict[str, object]:
+def answer_json(answer: OperationAnswer) -> dict[str, object]:
     """An answer in the words of the REST family."""
     said = f"{answer.say} {answer.cause_say}".strip()
     body: dict[str, object] = {
@@ -153,7 +153,7 @@ def answer_json(answer: Answer) -> dict[str, object]:
 _BATCH_STATE = {"Recalled": "Recalled", "Withdrawn": "Withdrawn", "Expired": "Expired"}
 
 
-def _bulk_pack(answer: Answer) -> dict[str, object]:
+def _bulk_pack(answer: OperationAnswer) -> dict[str, object]:
     pack_ = {"productCode": answer.code, "serialNumber": answer.serial, "batchId": answer.lot}
     return {"pack": pack_, "result": answer_json(answer)}
 
@@ -166,7 +166,7 @@ async def _wanted(request: Request, *, manual: bool) -> PackRequest:
     code = product_code(segments[1], unquote(segments[2]))
     query = _query(request.url.query)
     lot, expiry = query.get("batch"), query.get("expiry")
-    operation = Operation.VERIFY
+    operation = PackAct.VERIFY
     if request.method == "PATCH":
         operation = _operation(_body(await request.body()).get("state"))
     return PackRequest(
@@ -198,7 +198,7 @@ def _bulk_wanted(body: bytes, *, manual: bool) -> list[PackRequest]:
         asked = msgspec.json.decode(body, type=_BulkBody)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FieldError("body", str(error)) from None
-    operation = _operation(asked.state) if asked.state is not None else Operation.VERIFY
+    operation = _operation(asked.state) if asked.state is not None else PackAct.VERIFY
     wanted = []
     for number, one in enumerate(asked.packs):
         try:
@@ -208,7 +208,7 @@ def _bulk_wanted(body: bytes, *, manual: bool) -> list[PackRequest]:
     return wanted
 
 
-def _of_bulk(one: _BulkPack, operation: Operation, *, manual: bool) -> PackRequest:
+def _of_bulk(one: _BulkPack, operation: PackAct, *, manual: bool) -> PackRequest:
     return PackRequest(
         operation=operation,
         code=product_code(one.productCodeScheme, one.productCode),
@@ -220,7 +220,7 @@ def _of_bulk(one: _BulkPack, operation: Operation, *, manual: bool) -> PackReque
     )
 
 
-def _operation(state: object) -> Operation:
+def _operation(state: object) -> PackAct:
     try:
         return _OF_STATE[PackState(cast("str", state))]
     except (KeyError, ValueError):

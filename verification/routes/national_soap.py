@@ -18,9 +18,9 @@ from starlette.routing import Route
 from epcis.http_context import caller_of, context_of, now_of, store_of
 from epcis.problem import Problem
 from verification.context import verification_context_of, verification_settings_of
+from verification.decision.act import PackAct, PackRequest
 from verification.fmd import bulk
 from verification.fmd.login import Credentials, Door, RefusedError, change_password
-from verification.fmd.operation import Operation, PackRequest
 from verification.routes.asking import ask
 from verification.routes.identity import FieldError, printed_expiry, printed_text, product_code
 from verification.routes.national_rest import who_of
@@ -31,23 +31,23 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
     from starlette.requests import Request
 
-    from verification.fmd.perform import Answer
+    from verification.fmd.perform import OperationAnswer
 
 PATH = "/fmd/soap"
 SOAP = "http://www.w3.org/2003/05/soap-envelope"
 SUB_USER_CHARACTERS_MAX = 100
 
 _BY_TENS = {
-    1: Operation.VERIFY,
-    2: Operation.SUPPLY,
-    3: Operation.DESTROY,
-    4: Operation.EXPORT,
-    5: Operation.SAMPLE,
-    6: Operation.FREE_SAMPLE,
-    7: Operation.LOCK,
-    8: Operation.STOLEN,
+    1: PackAct.VERIFY,
+    2: PackAct.SUPPLY,
+    3: PackAct.DESTROY,
+    4: PackAct.EXPORT,
+    5: PackAct.SAMPLE,
+    6: PackAct.FREE_SAMPLE,
+    7: PackAct.LOCK,
+    8: PackAct.STOLEN,
 }
-_WITHOUT_UNDO = (Operation.VERIFY, Operation.DESTROY, Operation.STOLEN)
+_WITHOUT_UNDO = (PackAct.VERIFY, PackAct.DESTROY, PackAct.STOLEN)
 _CODE_OF_FIELD = {
     "code": "NMVS_FE_GR_01",
     "ppn": "NMVS_FE_GR_02",
@@ -62,8 +62,8 @@ SUCCESS = "NMVS_SUCCESS"
 class SoapAct(NamedTuple):
     """What a G code asks for."""
 
-    operation: Operation
-    undo_of: Operation | None
+    operation: PackAct
+    undo_of: PackAct | None
     is_bulk: bool
 
 
@@ -79,7 +79,7 @@ def act_of(name: str) -> SoapAct | None:
     """The operation of a code such as `G120`; None where it is no pack operation.
 
     >>> act_of("G121")
-    Act(operation=<Operation.UNDO: 'undo'>, undo_of=<Operation.SUPPLY: 'supply'>, is_bulk=False)
+    Act(operation=<PackAct.UNDO: 'undo'>, undo_of=<PackAct.SUPPLY: 'supply'>, is_bulk=False)
     >>> act_of("G147").is_bulk, act_of("G131") is None
     (True, True)
     """
@@ -92,7 +92,7 @@ def act_of(name: str) -> SoapAct | None:
     if undo and operation in _WITHOUT_UNDO:
         return None
     return SoapAct(
-        Operation.UNDO if undo else operation,
+        PackAct.UNDO if undo else operation,
         operation if undo else None,
         is_bulk=last in (5, 7),
     )
@@ -273,7 +273,7 @@ def _fetch(request: Request, message: _Element) -> list[_Element]:
     raise FaultError("NMVS_WF_NC_01", f"{state.done} of {state.total} packs are done; ask again")
 
 
-def _pack(answer: Answer) -> list[_Element]:
+def _pack(answer: OperationAnswer) -> list[_Element]:
     pack = _element("Pack")
     pack.set("sn", answer.serial)
     pack.set("code", answer.code)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from epcis.ledger.store import Transaction
-    from verification.fmd.operation import Who
+    from verification.decision.act import Who
     from verification.fmd.upload import Uploaded
 
 router = APIRouter(prefix="/fmd", tags=["national system"])

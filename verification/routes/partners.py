@@ -13,7 +13,8 @@ from fastapi.responses import Response
 from epcis.http_context import Caller, needs, now_of, store_of
 from epcis.problem import Problem
 from verification.context import verification_context_of, verification_settings_of
-from verification.decision.verdict import Asked, Verdict
+from verification.decision.act import Asked
+from verification.decision.render import Verdict
 from verification.messages.pack_request import PackBody, asked_of
 from verification.messages.wanted import Verification
 from verification.returns import saleable_return

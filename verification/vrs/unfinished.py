@@ -59,5 +59,5 @@ def _directory(store: Store, clock: Clock, settings: VerificationSettings, known
 
 def _settle(store: Store, clock: Clock, settings: VerificationSettings) -> None:
     with store.write(clock()) as tx:
-        saleable_return.settle(tx, settings.market)
+        saleable_return.settle(tx, settings.market, settings.rule_pack)
         # A crash before the commit leaves the returns waiting; the next answer settles them.

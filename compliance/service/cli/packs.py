@@ -43,7 +43,7 @@ def verify(
     from compliance.service.practice import practice_of
     from epcis.http_context import Caller
     from verification.answering.answers import verify_for
-    from verification.decision.verdict import Asked
+    from verification.decision.act import Asked
     from verification.messages.wanted import Verification
 
     printed = (_printed("serial", serial), None if lot is None else _printed("lot", lot))

@@ -1,7 +1,7 @@
 """A shipment of four packages in two cases on a pallet, and every mistake a partner makes in it.
 
-The file `shipment-r1.3.xml` is right. Each mistake below is one that partners really make; the
-check must name it, say where, and not be distracted from it.
+The file `docs/examples/shipment.xml` is right. Each mistake below is one that partners really
+make; the check must name it, say where, and not be distracted from it.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import io
 import re
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
+from material import EXAMPLES
 
 from compliance.rules import item_lives, shipped_file
 from compliance.rules.catalogue import RULES, GuidelineRelease
@@ -20,8 +20,8 @@ from compliance.rules.shipped_file import GS1US
 from epcis.codec.document import Syntax, convert
 from schemas.finding import Severity, is_acceptable
 
-RIGHT = (Path(__file__).parent / "shipment-r1.3.xml").read_text(encoding="utf-8")
-NOW = datetime(2026, 11, 21, tzinfo=UTC)
+RIGHT = (EXAMPLES / "shipment.xml").read_text(encoding="utf-8")
+NOW = datetime(2026, 2, 21, tzinfo=UTC)
 EVENT = re.compile(r" {6}<(ObjectEvent|AggregationEvent)>.*?</\1>\n", re.DOTALL)
 UNITS, CASES, FILL_1, FILL_2, PALLET, LOAD, SHIP = range(7)
 UNIT = "urn:epc:id:sgtin:0355555.067890.U1"
@@ -90,8 +90,8 @@ PRODUCT = element(
 )
 STATEMENT = element("gs1ushc:dscsaTransactionStatement")
 DROP_SHIPMENT = line("<gs1ushc:dropShipment>")
-LATER = ("2026-11-20T14:30", "2026-11-20T14:40")
-EARLIER = ("2026-11-20T14:30", "2026-11-17T14:30")
+LATER = ("2026-02-20T14:30", "2026-02-20T14:40")
+EARLIER = ("2026-02-20T14:30", "2026-02-17T14:30")
 UNPACK = copied(
     FILL_1,
     ("<action>ADD", "<action>DELETE"),
@@ -110,7 +110,7 @@ RECEIVE = copied(
     ("bizstep:shipping", "bizstep:receiving"),
     ("disp:in_transit", "disp:in_progress"),
     EARLIER,
-    ("2026-11-17T14:30", "2026-11-19T14:30"),
+    ("2026-02-17T14:30", "2026-02-19T14:30"),
 )
 PARTLY = (
     '<gs1ushc:directPurchase qualifier="PARTIALLY_DIRECT"><gs1ushc:indirectPurchaseEPCs>'
@@ -194,24 +194,24 @@ MISTAKES = [
     ("I11", "packages and a pallet commissioned at once", in_event(
         UNITS, f"<epc>{UNIT}</epc>", f"<epc>{UNIT}</epc><epc>{SSCC}</epc>")),
     ("T01", "a time without zone", in_event(SHIP, "14:30:00Z", "14:30:00")),
-    ("T02", "a shipment of tomorrow", in_event(SHIP, "2026-11-20T", "2026-11-25T")),
-    ("T03", "a year that cannot be", in_event(UNITS, "2026-11-18T", "2024-11-18T")),
-    ("T04", "summer time in November", in_event(
+    ("T02", "a shipment of tomorrow", in_event(SHIP, "2026-02-20T", "2026-02-25T")),
+    ("T03", "a year that cannot be", in_event(UNITS, "2026-02-18T", "2024-11-18T")),
+    ("T04", "summer time in February", in_event(
         SHIP, "<eventTimeZoneOffset>-05:00", "<eventTimeZoneOffset>-04:00")),
     ("T04", "two zones in one event", in_event(SHIP, "14:30:00Z", "15:30:00+01:00")),
-    ("T05", "commissioned after packing", in_event(UNITS, "2026-11-18T12:00", "2026-11-18T12:30")),
+    ("T05", "commissioned after packing", in_event(UNITS, "2026-02-18T12:00", "2026-02-18T12:30")),
     ("T06", "a case on the pallet before it is filled", in_event(
-        FILL_1, "2026-11-18T12:10", "2026-11-18T13:20")),
+        FILL_1, "2026-02-18T12:10", "2026-02-18T13:20")),
     ("T07", "packed and commissioned in one moment", in_event(
         FILL_1, "12:10:00Z", "12:00:00Z")),
     ("T08", "events in disorder", with_event(
         events(RIGHT)[UNITS], after=LOAD, text=without_event(UNITS))),
     ("T09", "received before it is shipped", with_event(RECEIVE, after=LOAD)),
     ("T10", "one time for everything", re.sub(
-        r"<eventTime>[^<]*", "<eventTime>2026-11-18T12:00:00Z", RIGHT)),
+        r"<eventTime>[^<]*", "<eventTime>2026-02-18T12:00:00Z", RIGHT)),
     ("T11", "shipped long after the sale", in_event(
         SHIP, DROP_SHIPMENT,
-        DROP_SHIPMENT + "<gs1ushc:transactionDate>2026-11-10</gs1ushc:transactionDate>\n")),
+        DROP_SHIPMENT + "<gs1ushc:transactionDate>2026-02-10</gs1ushc:transactionDate>\n")),
     ("V03", "shipping that leaves goods active", in_event(SHIP, "disp:in_transit", "disp:active")),
     ("V04", "commissioning that observes", in_event(UNITS, "<action>ADD", "<action>OBSERVE")),
     ("V05", "packing that observes", in_event(FILL_1, "<action>ADD", "<action>OBSERVE")),
@@ -227,25 +227,25 @@ MISTAKES = [
         SHIP, DROP_SHIPMENT, DROP_SHIPMENT + "<gs1ushc:rush>true</gs1ushc:rush>\n")),
     ("V13", "a voided shipment without parties", with_event(
         copied(CASES, ("bizstep:commissioning", "bizstep:void_shipping"),
-               ("<action>ADD", "<action>OBSERVE"), ("2026-11-18T12:05", "2026-11-20T16:05")))),
+               ("<action>ADD", "<action>OBSERVE"), ("2026-02-18T12:05", "2026-02-20T16:05")))),
     ("V14", "recalled goods that are packed", in_event(
         LOAD, "disp:in_progress", "disp:recalled")),
     ("L01", "no lot", in_event(UNITS, ILMD, "")),
     ("L01", "no expiry", in_event(
-        UNITS, "<cbvmda:itemExpirationDate>2028-10-31</cbvmda:itemExpirationDate>", "")),
-    ("L03", "an expiry as the barcode has it", in_event(UNITS, ">2028-10-31<", ">281031<")),
-    ("L03", "an expiry on no day", in_event(UNITS, ">2028-10-31<", ">2028-02-30<")),
+        UNITS, "<cbvmda:itemExpirationDate>2035-10-31</cbvmda:itemExpirationDate>", "")),
+    ("L03", "an expiry as the barcode has it", in_event(UNITS, ">2035-10-31<", ">351031<")),
+    ("L03", "an expiry on no day", in_event(UNITS, ">2035-10-31<", ">2035-02-30<")),
     ("L03", "an expiry with an hour", swap(
-        "2028-10-31</cbvmda", "2028-10-31T00:00:00Z</cbvmda")),
+        "2035-10-31</cbvmda", "2035-10-31T00:00:00Z</cbvmda")),
     ("L04", "lot in the old namespace", in_event(
         UNITS, ILMD, "            <gs1ushc:lotNumber>L77</gs1ushc:lotNumber>\n")),
     ("L05", "one lot, two expiries", with_event(
-        copied(UNITS, (".U", ".W"), ("2028-10-31", "2029-10-31"), ("12:00", "12:02")),
+        copied(UNITS, (".U", ".W"), ("2035-10-31", "2034-10-31"), ("12:00", "12:02")),
         after=UNITS)),
     ("L06", "a serial commissioned twice", with_event(
         copied(UNITS, ("L77", "L78"), ("12:00", "12:02")), after=UNITS)),
-    ("L07", "expired on the day before", in_event(UNITS, "2028-10-31", "2026-11-19")),
-    ("L08", "an expiry in thirty years", swap("2028-10-31", "2058-10-31", times=-1)),
+    ("L07", "expired on the day before", in_event(UNITS, "2035-10-31", "2026-02-19")),
+    ("L08", "an expiry in thirty years", swap("2035-10-31", "2065-10-31", times=-1)),
     ("L09", "a case labelled with another lot", in_event(CASES, ">L77<", ">L78<")),
     ("L10", "two lots in one case", in_event(
         FILL_1 + 1, "067890.U2", "067890.W2", with_event(
@@ -390,7 +390,7 @@ def test_a_return_that_came_back_may_be_shipped_again():
         SHIP,
         ("bizstep:shipping", "bizstep:receiving"),
         ("disp:in_transit", "disp:in_progress"),
-        ("2026-11-20T14:30", "2026-11-20T14:35"),
+        ("2026-02-20T14:30", "2026-02-20T14:35"),
     )
     back = re.sub(r" *<(gs1ushc:dropShipment|extension|bizTransactionList)>.*?</\1>\n", "", back,
                   flags=re.DOTALL)  # fmt: skip
@@ -402,12 +402,14 @@ FIELD_CASES = [
     ("a01", "H15"), ("a04", "I06"), ("a18", "G13"), ("a34", "H10"), ("a64", "L03"), ("a67", "S25"),
     ("a77", "T04"), ("a88", "M07"), ("b01", "S14"),
 ]  # fmt: skip
+SENT = datetime(2026, 11, 21, tzinfo=UTC)
+"""The day after the files of the field were sent."""
 
 
 @pytest.mark.parametrize(("file", "rule"), FIELD_CASES, ids=[case[0] for case in FIELD_CASES])
 def test_a_file_that_was_let_pass_in_the_field_is_named_by_its_rule(shared, file, rule):
     (path,) = (shared / "field-cases/dscsa").glob(f"{file}-*.xml")
-    codes = {finding.code for finding in check_file(path.read_bytes(), "dscsa-r1.3", now=NOW)}
+    codes = {finding.code for finding in check_file(path.read_bytes(), "dscsa-r1.3", now=SENT)}
     assert codes == {RULES[rule].code}
 
 
@@ -415,7 +417,7 @@ def test_a_file_that_was_let_pass_in_the_field_is_named_by_its_rule(shared, file
     "story",
     [
         swap("Sec. 581(27)(A)-(G).", "Section 581(27)(A)\u2013(G)"),
-        swap("2028-10-31</cbvmda", "2028-10-31Z</cbvmda"),
+        swap("2035-10-31</cbvmda", "2035-10-31Z</cbvmda"),
         in_event(FILL_1, "      </AggregationEvent>\n", "        <extension>\n" + quantities(
             "childQuantityList", "urn:epc:idpat:sgtin:0355555.067890.*", "2.0")
             + "        </extension>\n      </AggregationEvent>\n"),

@@ -14,8 +14,8 @@ from compliance.service import access
 from compliance.service.access import Grant
 from compliance.service.app import create_app
 from compliance.service.context import ServiceContext
-from verification.fmd.operation import Role, Who
-from verification.fmd.rulepack import shipped
+from verification.decision.act import ParticipantRole, Who
+from verification.decision.rule_pack import shipped
 from verification.fmd.upload import Batch, Market, Product, upload_batch, upload_product
 from verification.registry.participants import register
 
@@ -33,7 +33,7 @@ def anyio_backend() -> str:
 @pytest.fixture
 def packs(store, now):
     """A store with one uploaded pack."""
-    maker = Who(client="maker", role=Role.MAH, location="plant", authorisation="m")
+    maker = Who(client="maker", role=ParticipantRole.MAH, location="plant", authorisation="m")
     market = Market(
         country="FI", mah_name="Trail", mah_address="Road 1", manufacturer_address="Road 2"
     )
@@ -107,7 +107,11 @@ async def test_an_alert_is_worked_by_those_it_concerns(client, packs, now) -> No
     with packs.write(now) as tx:
         verify = frozenset({"verify"})
         keys = {name: access.new_key(tx, Grant(name, verify), now=now) for name in ("other", "m")}
-        register(tx, Who(client="m", role=Role.MAH, location="plant", authorisation="m"), by="qa")
+        register(
+            tx,
+            Who(client="m", role=ParticipantRole.MAH, location="plant", authorisation="m"),
+            by="qa",
+        )
     other, owner = ({"Authorization": f"Bearer {keys[name]}"} for name in ("other", "m"))
     assert (await client.get(f"/alerts/{alert}", headers=other)).status_code == 404
     refused = await client.post(f"/alerts/{alert}", data={"status": "Active"}, headers=other)

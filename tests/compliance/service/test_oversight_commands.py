@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from compliance.service.cli import app
-from verification.fmd.operation import Role, Who
-from verification.fmd.rulepack import shipped
+from verification.decision.act import ParticipantRole, Who
+from verification.decision.rule_pack import shipped
 from verification.fmd.upload import Batch, Market, Product, upload_batch, upload_product
 
 GTIN, LOT, SERIAL = "05901234123457", "A1", "H7K2M9Q4R8TX"
@@ -34,7 +34,7 @@ def database(request):
 @pytest.fixture
 def run(settings, store, now):
     """Runs a command in this process, on a store with one uploaded pack."""
-    maker = Who(client="maker", role=Role.MAH, location="plant", authorisation="m")
+    maker = Who(client="maker", role=ParticipantRole.MAH, location="plant", authorisation="m")
     told = {"mah_name": "Trail", "mah_address": "Road 1", "manufacturer_address": "Road 2"}
     product = Product(
         code=GTIN,

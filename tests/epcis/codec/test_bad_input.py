@@ -18,7 +18,6 @@ from epcis.codec.document import (
     read_document,
 )
 from schemas.finding import Severity, is_acceptable
-from tests.epcis.codec.documents import published_json, published_xml
 from tests.epcis.codec.mutants import json_mutants, xml_mutants
 
 EVENT = (
@@ -102,14 +101,14 @@ def survives(document: bytes) -> None:
 
 
 @pytest.fixture(scope="module")
-def small_xml(shared) -> list[bytes]:
-    found = [path.read_bytes() for path in published_xml(shared)]
+def small_xml(xml_documents) -> list[bytes]:
+    found = [path.read_bytes() for path in xml_documents]
     return [document for document in found if len(document) < 30_000]
 
 
 @pytest.fixture(scope="module")
-def small_json(shared) -> list[bytes]:
-    return [path.read_bytes() for path in published_json(shared)]
+def small_json(json_documents) -> list[bytes]:
+    return [path.read_bytes() for path in json_documents]
 
 
 def test_damaged_xml_never_escapes(small_xml):

@@ -9,10 +9,10 @@ import pytest
 from lxml import etree
 
 from epcis.http_context import Caller
-from verification.decision.verdict import LotState
+from verification.decision.act import ParticipantRole, Who
+from verification.decision.words import LotState, Result
 from verification.fmd.login import FAILURES_MAX
-from verification.fmd.operation import Role, Who
-from verification.fmd.result import SPELLINGS, Result, soap_code
+from verification.fmd.result import SPELLINGS, soap_code
 from verification.registry.pack_registry import set_lot_state
 from verification.registry.participants import register
 
@@ -57,7 +57,7 @@ def wholesale(packs, holder, everything):
     """The caller is a wholesaler that is also manufacturer: every operation is open to it."""
     holder.caller = everything
     with packs.write(packs_now()) as tx:
-        who = Who(client="root", role=Role.MAH, location="plant", authorisation="m")
+        who = Who(client="root", role=ParticipantRole.MAH, location="plant", authorisation="m")
         register(tx, who, by="qa")
     return packs
 

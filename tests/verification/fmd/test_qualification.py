@@ -11,9 +11,9 @@ import pytest
 from lxml import etree
 
 from verification.alerts.alert import alerts
-from verification.decision.verdict import LotState
-from verification.fmd.operation import Role, Who
-from verification.fmd.rulepack import shipped
+from verification.decision.act import ParticipantRole, Who
+from verification.decision.rule_pack import shipped
+from verification.decision.words import LotState
 from verification.registry.pack_registry import set_lot_state
 from verification.registry.participants import register
 from verification.settings import VerificationSettings
@@ -222,13 +222,13 @@ def test_08_single_decommission(system, as_role):
     assert system.change("S1", "Destroyed")["state"] == "Destroyed"
     refused = system.change("S2", "FreeSample")
     assert refused["code"] in ("31000001", "NMVS_FE_BR_01")
-    as_role(Role.MAH)
+    as_role(ParticipantRole.MAH)
     assert system.change("S2", "FreeSample")["state"] == "FreeSample"
 
 
 def test_09_alerts(system, packs, clock, as_role, put_pack):
     """Fifteen steps: each wrong value or state, with its code and whether it alerts."""
-    as_role(Role.WHOLESALER)
+    as_role(ParticipantRole.WHOLESALER)
     with packs.write(clock.now) as tx:
         put_pack(tx, "R1", lot="REC")
         set_lot_state(tx, GTIN, "REC", LotState.RECALLED, "x", now=clock.now, by="mah")

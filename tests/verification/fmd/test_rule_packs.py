@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from verification.fmd.rulepack import (
+from verification.decision.rule_pack import (
     RULES,
     RulePackRefusedError,
     load,

@@ -12,12 +12,12 @@ from epcis.capture import record
 from epcis.http_context import Caller
 from epcis.store.items import items_of_lot
 from epcis.trace import trace
-from verification.decision.verdict import LotState, PackState, Reason
-from verification.decision.verify import verify
+from tests.verdicts import verify
+from verification.decision.act import PackAct, PackRequest, ParticipantRole, Who
+from verification.decision.rule_pack import shipped
+from verification.decision.words import LotState, PackState, Reason
 from verification.fmd.event import commissioning_of
-from verification.fmd.operation import Operation, PackRequest, Role, Who
 from verification.fmd.perform import query
-from verification.fmd.rulepack import shipped
 from verification.fmd.serial_numbers import longest_run, serial_space
 from verification.fmd.stop_upload import (
     Exemption,
@@ -41,7 +41,7 @@ from verification.registry.pack_registry import IrreversibleError, set_lot_state
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 GTIN = "05901234123457"
-MAH = Who(client="mah", role=Role.MAH, authorisation="MAH-1")
+MAH = Who(client="mah", role=ParticipantRole.MAH, authorisation="MAH-1")
 RULES = shipped()
 PRODUCT = Product(
     code=GTIN,
@@ -109,7 +109,7 @@ def test_master_data_is_versioned_and_loses_no_market(uploaded):
         assert codes(moved) == {"market-removed"}
         both = msgspec.structs.replace(PRODUCT, markets=(*PRODUCT.markets, other))
         assert upload_product(tx, both, MAH).version == 2
-        stranger = Who(client="x", role=Role.MAH, authorisation="other")
+        stranger = Who(client="x", role=ParticipantRole.MAH, authorisation="other")
         assert codes(upload_product(tx, both, stranger)) == {"owner"}
 
 
@@ -186,8 +186,8 @@ def test_designated_wholesalers_need_not_be_verified():
     assert must_verify(product, "W1", "FI")
 
 
-STRANGER = Who(client="x", role=Role.MAH, authorisation="MAH-2")
-TILL = Who(client="till", role=Role.PHARMACY, location="P1", authorisation="A1")
+STRANGER = Who(client="x", role=ParticipantRole.MAH, authorisation="MAH-2")
+TILL = Who(client="till", role=ParticipantRole.PHARMACY, location="P1", authorisation="A1")
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_a_recall_names_the_lots_that_were_repacked_from_the_recalled_one(upload
 
 
 def test_the_authority_exempts_a_lot_in_its_own_market(uploaded):
-    nca = Who(client="hpra", role=Role.NCA, market="IE")
+    nca = Who(client="hpra", role=ParticipantRole.NCA, market="IE")
     wanted = Exemption(code=GTIN, lot="OLD1", reason="made before", markets=("IE",))
     with uploaded.write(NOW) as tx:
         foreign = msgspec.structs.replace(nca, market="FI")
@@ -328,7 +328,7 @@ def test_the_authority_exempts_a_lot_in_its_own_market(uploaded):
         assert exempt(tx, wanted, nca).accepted
         assert exempt(tx, wanted, nca).accepted
         assert exemptions(tx) == [{"code": GTIN, "lot": "OLD1", "market": "IE"}]
-        asked = PackRequest(operation=Operation.VERIFY, code=GTIN, serial="1", lot="OLD1")
+        asked = PackRequest(operation=PackAct.VERIFY, code=GTIN, serial="1", lot="OLD1")
         pharmacy = msgspec.structs.replace(TILL, market="IE")
         assert query(tx, asked, pharmacy, RULES, NOW).hub == "A74"
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epcis.http_context import Caller
-from verification.decision.verdict import Doubt, LotState
+from verification.decision.words import Doubt, LotState
 from verification.registry.pack_registry import set_doubt, set_lot_state
 from verification.vrs.question import (
     MalformedError,

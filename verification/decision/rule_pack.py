@@ -20,8 +20,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from verification.decision.verdict import PackState  # noqa: TC001  # msgspec reads the annotations at run time
-from verification.fmd.operation import MatrixRow, Operation, Role
+from verification.decision.act import MatrixRow, PackAct, ParticipantRole
+from verification.decision.words import PackState  # noqa: TC001  # msgspec reads the annotations at run time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 DEFAULT = "EU-2016/161"
 EXTENDS_MAX = 4
 """How many packs may stand on top of each other."""
-RULES = files("verification.fmd") / "rules"
+RULES = files("verification.decision") / "rules"
 """The rule packs that ship with Packtrail."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
@@ -101,7 +101,7 @@ class RulePack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
     bulk_items_max: int
     serial_space_min: int
     """How many serials must be possible for each one issued (Art. 4(c))."""
-    roles: dict[str, frozenset[Role]]
+    roles: dict[str, frozenset[ParticipantRole]]
     """Who may ask for each operation, and for `status`, the query without alert."""
     alerts: dict[str, AlertRule]
     matrix: dict[MatrixRow, dict[PackState, Ruling]]
@@ -115,13 +115,13 @@ class RulePack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
         """
         return self.matrix[standing][wish]
 
-    def allows(self, role: Role, operation: Operation, *, alerting: bool = True) -> bool:
+    def allows(self, role: ParticipantRole, operation: PackAct, *, alerting: bool = True) -> bool:
         """Whether a role may ask for an operation at all.
 
-        >>> shipped().allows(Role.NCA, Operation.VERIFY, alerting=False)
+        >>> shipped().allows(ParticipantRole.NCA, PackAct.VERIFY, alerting=False)
         True
         """
-        name = operation.value if alerting or operation is not Operation.VERIFY else "status"
+        name = operation.value if alerting or operation is not PackAct.VERIFY else "status"
         return role in self.roles.get(name, frozenset())
 
     def alerts_on(self, result: str, *, intermarket: bool) -> bool:

@@ -1,4 +1,4 @@
-"""What a client may ask about a pack, who asks, and what is known: the values of the engine."""
+"""The acts on packs, who may ask for them, and one act as it was asked for."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from enum import StrEnum
 
 import msgspec
 
-from verification.decision.verdict import LotState, PackState, ProductState
+from verification.decision.words import PackState
 
 
-class Role(StrEnum):
+class ParticipantRole(StrEnum):
     """Who may stand at a counter, a dock or a desk (2016/161 Art. 3, 22, 25, 39, 40)."""
 
     MAH = "mah"
@@ -49,10 +49,10 @@ class CustomerCategory(StrEnum):
     NURSING_HOME = "nursing-home"
 
 
-class Operation(StrEnum):
+class PackAct(StrEnum):
     """The acts on a pack; each but verify leads to a state.
 
-    >>> Operation.SUPPLY.target
+    >>> PackAct.SUPPLY.target
     <PackState.SUPPLIED: 'Supplied'>
     """
 
@@ -75,27 +75,61 @@ class Operation(StrEnum):
 
 
 _TARGET = {
-    Operation.SUPPLY: PackState.SUPPLIED,
-    Operation.PARTIAL_SUPPLY: PackState.SUPPLIED,
-    Operation.DESTROY: PackState.DESTROYED,
-    Operation.EXPORT: PackState.EXPORTED,
-    Operation.SAMPLE: PackState.SAMPLE,
-    Operation.FREE_SAMPLE: PackState.FREE_SAMPLE,
-    Operation.LOCK: PackState.LOCKED,
-    Operation.STOLEN: PackState.STOLEN,
-    Operation.CHECK_OUT: PackState.CHECKED_OUT,
-    Operation.UNDO: PackState.ACTIVE,
+    PackAct.SUPPLY: PackState.SUPPLIED,
+    PackAct.PARTIAL_SUPPLY: PackState.SUPPLIED,
+    PackAct.DESTROY: PackState.DESTROYED,
+    PackAct.EXPORT: PackState.EXPORTED,
+    PackAct.SAMPLE: PackState.SAMPLE,
+    PackAct.FREE_SAMPLE: PackState.FREE_SAMPLE,
+    PackAct.LOCK: PackState.LOCKED,
+    PackAct.STOLEN: PackState.STOLEN,
+    PackAct.CHECK_OUT: PackState.CHECKED_OUT,
+    PackAct.UNDO: PackState.ACTIVE,
 }
 
-CHANGES = tuple(operation for operation in Operation if operation is not Operation.VERIFY)
+CHANGES = tuple(operation for operation in PackAct if operation is not PackAct.VERIFY)
 """The operations that may change a pack."""
+
+
+TAKING_OUT = frozenset({PackAct.DESTROY, PackAct.SAMPLE, PackAct.LOCK, PackAct.STOLEN})
+"""Acts that take a pack out of trade; whatever speaks against selling it does not forbid them."""
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What is printed on the pack, as the caller read it.
+
+    >>> Asked("00355555678908", "S1").lot is None
+    True
+    """
+
+    gtin: str
+    """GTIN-14."""
+    serial: str
+    lot: str | None = None
+    expiry: date | None = None
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """The act that is asked for, and what decides about it besides the pack."""
+
+    act: PackAct
+    undo_of: PackAct | None = None
+    """Which act is undone; None lets the pack's state say."""
+    alerting: bool = True
+    """False: a status query that must never raise an alert (Art. 36(f))."""
+    confirmed: bool = False
+    """A person has checked the pack and says so with a reason (decision 0096)."""
+
+
+TO_VERIFY = Wish(PackAct.VERIFY)
+TO_LOOK_UP = Wish(PackAct.VERIFY, alerting=False)
 
 
 class Who(msgspec.Struct, frozen=True, kw_only=True):
     """The client that asks: its role, and the premises and authorisation it acts under."""
 
     client: str
-    role: Role = Role.UNREGISTERED
+    role: ParticipantRole = ParticipantRole.UNREGISTERED
     location: str = ""
     """Premises, as a GLN key or the client's own location id; those of another market's client
     begin with that market and a colon, so that two markets never mean one place."""
@@ -108,13 +142,13 @@ class Who(msgspec.Struct, frozen=True, kw_only=True):
 class PackRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One operation on one pack, as the client sent it."""
 
-    operation: Operation
+    operation: PackAct
     code: str
     """Product code: GTIN-14 or PPN."""
     serial: str
     lot: str | None = None
     expiry: date | None = None
-    undo_of: Operation | None = None
+    undo_of: PackAct | None = None
     """Which operation is undone; None lets the pack's state say."""
     manual: bool = False
     """Typed by hand, not scanned."""
@@ -128,47 +162,23 @@ class PackRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     transaction: str | None = None
     """The client's own id of this request; the same id gets the same answer."""
     reason: str = ""
+    confirmed: bool = False
+    """The person at the pack has checked what the verdict asks to check; `reason` says how."""
     sub_user: str = ""
     """The person at the client, where the client names one."""
     customer: CustomerCategory | None = None
     """Whom a wholesaler supplies, where it is not a pharmacy (Art. 23)."""
 
+    @property
+    def asked(self) -> Asked:
+        """What is printed on the pack."""
+        return Asked(self.code, self.serial, self.lot, self.expiry)
 
-class PackRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is recorded of one pack."""
-
-    state: PackState
-    lot: str | None = None
-    expiry: date | None = None
-    since: datetime | None = None
-    location: str = ""
-    authorisation: str = ""
-    repeats: int = 0
-    """How often a supply was repeated and tolerated."""
-    handed_over: bool = False
-    stolen: bool = False
-    version: int = 0
-
-
-class Known(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """All that a decision depends on besides request, client, rules and time."""
-
-    product: bool
-    """Whether the product code is known at all."""
-    product_state: ProductState = ProductState.ACTIVE
-    exempt: bool = False
-    """Product and lot stand on the market's list of exemptions."""
-    lot: bool = False
-    """Whether the lot that the client named is known for the product."""
-    serial_shape: str = ""
-    """Length and characters of the serial numbers uploaded for that lot, as `20an`."""
-    lot_state: LotState = LotState.ACTIVE
-    """State of the pack's own lot."""
-    pack: PackRecord | None = None
-    extended: date | None = None
-    """The later expiry that the manufacturer has given the pack's lot."""
-    intermarket: bool = False
-    """The facts came from another market's repository."""
+    @property
+    def wish(self) -> Wish:
+        """What decides about the act besides the pack; a confirmation counts with its reason."""
+        confirmed = self.confirmed and bool(self.reason.strip())
+        return Wish(self.operation, self.undo_of, self.alerting, confirmed)
 
 
 class MatrixRow(StrEnum):
@@ -189,27 +199,3 @@ class MatrixRow(StrEnum):
     RECALLED = "Recalled"
     HELD = "Held"
     WITHDRAWN = "Withdrawn"
-
-
-def standing(known: Known, now: datetime) -> MatrixRow:
-    """What stands above the pack, else its own state: product, then lot, then expiry, then pack.
-
-    >>> from datetime import UTC
-    >>> known = Known(product=True, pack=PackRecord(state=PackState.SUPPLIED))
-    >>> standing(known, datetime(2026, 1, 1, tzinfo=UTC))
-    <MatrixRow.SUPPLIED: 'Supplied'>
-    """
-    assert known.pack is not None, "an unknown pack has no standing"
-    if known.product_state is ProductState.WITHDRAWN:
-        return MatrixRow.WITHDRAWN
-    if known.lot_state in (LotState.RECALLED, LotState.CLOSED):
-        return MatrixRow.RECALLED
-    last = known.pack.expiry
-    if last is not None and now.date() > max(last, known.extended or last):
-        return MatrixRow.EXPIRED
-    if known.lot_state is LotState.HELD and known.pack.state is PackState.ACTIVE:
-        return MatrixRow.HELD
-    return _STANDING[known.pack.state]
-
-
-_STANDING = {state: MatrixRow(state.value) for state in PackState}

@@ -1,6 +1,6 @@
 """How fast verification answers over HTTP, against bare servers measured in the same run.
 
-    python benchmarks/verification.py [--packs 250000] [--turns 5] [--postgresql URL] [--peer]
+    python -m benchmarks.verification_http [--packs 250000] [--turns 5] [--postgresql URL] [--peer]
 
 Needs Debian's `wrk`, and asyncpg for the calibration on PostgreSQL. Every figure is a ratio within
 one run; the calibration servers are the smallest that can answer at all: plain ASGI, one key
@@ -27,15 +27,13 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.verification_peer import EVENT_PACKS as PEER_EVENTS
+from benchmarks.verification_peer import EXPIRY as PEER_EXPIRY
+from benchmarks.verification_peer import PACKS as PEER_PACKS
+from benchmarks.verification_peer import PeerServer
+from benchmarks.verification_stranger import say_times
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from benchmarks.verification_peer import EVENT_PACKS as PEER_EVENTS  # noqa: E402  # as above
-from benchmarks.verification_peer import EXPIRY as PEER_EXPIRY  # noqa: E402  # the path comes first
-from benchmarks.verification_peer import PACKS as PEER_PACKS  # noqa: E402  # the path comes first
-from benchmarks.verification_peer import PeerServer  # noqa: E402  # the path comes first
-from benchmarks.verification_stranger import say_times  # noqa: E402  # the path comes first
-
 GTIN, LOT, EXPIRY = "05901234123457", "A123", "2030-05-31"
 UUID = "2f7f2f7e-5d0b-4a0e-9a34-7a9d6f0f3f10"
 EVENT_PACKS = 1000
@@ -275,7 +273,15 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        command = [sys.executable, __file__, "--serve", kind, "--database", url]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.verification_http",
+            "--serve",
+            kind,
+            "--database",
+            url,
+        ]
         self.process = subprocess.Popen(
             [*command, "--port", str(self.port), "--http", http], cwd=ROOT
         )
@@ -454,13 +460,13 @@ def say_bulk(url: str, opts, supply: Figures) -> None:
     """A bulk supply through the same engine, against single supplies over HTTP."""
     import verification.registry.pack_tables  # noqa: F401
     from epcis.ledger.store import Store
+    from verification.decision.act import PackAct, PackRequest, Who
+    from verification.decision.rule_pack import shipped
     from verification.fmd import bulk
-    from verification.fmd.operation import Operation, PackRequest, Who
-    from verification.fmd.rulepack import shipped
 
     count = min(opts.bulk, opts.packs // 3)
     wanted = [
-        PackRequest(operation=Operation.SUPPLY, code=GTIN, serial=serial_of(number), lot=LOT)
+        PackRequest(operation=PackAct.SUPPLY, code=GTIN, serial=serial_of(number), lot=LOT)
         for number in range(opts.packs - count, opts.packs)
     ]
     store = Store.open(url)
