@@ -293,8 +293,8 @@ def peak_memory(size_mb: int, folder: Path) -> None:
         out.write(TAIL.encode())
     program = (
         "import resource, sys; from datetime import UTC, datetime\n"
-        "import epcis.tables; from epcis.capture import capture; from epcis.ledger.store import Store"
-        "\n"
+        "import epcis.tables\n"
+        "from epcis.capture import capture; from epcis.ledger.store import Store\n"
         "store = Store.open(sys.argv[2]); store.create_all()\n"
         "peak = lambda: int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])\n"
         "before = peak()\n"
