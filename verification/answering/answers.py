@@ -14,13 +14,12 @@ from verification.alerts.alert import raise_alert
 from verification.alerts.guessing import Budget, Guesser, veiled
 from verification.alerts.suspicion import suspicion_of
 from verification.answering.batch_queue import BatchQueue, TransactionWorker
-from verification.decision.act import TO_LOOK_UP, TO_VERIFY, Asked, PackAct, ParticipantRole
+from verification.decision.act import TO_LOOK_UP, TO_VERIFY, Asked, ParticipantRole
 from verification.decision.decide import decide
 from verification.decision.facts import facts_from, look
 from verification.decision.render import Verdict, VrsResponse, respond
-from verification.decision.restrictions import current_restrictions
-from verification.fmd.cause import Hint
-from verification.fmd.perform import OperationAnswer, perform
+from verification.fmd.cause import Cause, Hint
+from verification.fmd.perform import OperationAnswer, perform, remember
 from verification.messages.wanted import (
     BudgetSpent,
     HeardFromPeer,
@@ -193,9 +192,11 @@ class _Round:
         return response
 
     def _hear(self, wanted: HeardFromPeer) -> Told:
-        heard = _with_peers_alert(self._tx, wanted, self._settings)
-        self._entries.append(_peer_entry(self._stops, heard))
-        return heard.verdict or heard.answer
+        who = who_is(self._stops, wanted.caller, self._settings)
+        _keep_peers_alert(self._tx, wanted, who)
+        remember(self._tx, wanted.request, who, wanted.answer)
+        self._entries.append(_peer_entry(self._stops, wanted))
+        return wanted.verdict or wanted.answer
 
     def _keep(self) -> None:
         if self._entries:
@@ -305,21 +306,21 @@ def _vrs_entry(wanted: PartnerQuestion, response: VrsResponse) -> history.Histor
     )
 
 
-def _with_peers_alert(
-    tx: Transaction, wanted: HeardFromPeer, settings: VerificationSettings
-) -> HeardFromPeer:
-    """The alert for a pack that a peer does not confirm: we asked there without raising one."""
-    request, answer = wanted.request, wanted.answer
-    asked = request.operation is PackAct.VERIFY and request.alerting
-    if not asked or not settings.rule_pack.alerts_on(answer.result, intermarket=True):
-        return wanted
-    who = who_is(current_restrictions(tx), wanted.caller, settings)
-    raised = raise_alert(
-        tx, request, who, result=answer.result, hub=answer.hub, hint=Hint(), late=False
+def _keep_peers_alert(tx: Transaction, wanted: HeardFromPeer, who: Who) -> None:
+    """Keep the alert that a peer raised for our client, under the same id."""
+    answer = wanted.answer
+    if answer.alert is None:
+        return
+    raise_alert(
+        tx,
+        wanted.request,
+        who,
+        result=answer.result.value,
+        hub=answer.hub,
+        hint=Hint(Cause(answer.cause), "medium" if answer.cause else ""),
+        late=False,
+        known_as=answer.alert,
     )
-    told = wanted.verdict and msgspec.structs.replace(wanted.verdict, alert=raised)
-    answer = msgspec.structs.replace(answer, alert=raised)
-    return msgspec.structs.replace(wanted, answer=answer, verdict=told)
 
 
 def _peer_entry(stops: Restrictions, wanted: HeardFromPeer) -> history.HistoryEntry:

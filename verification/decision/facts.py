@@ -84,6 +84,10 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
     expiries_told: tuple[str, ...] = ()
     intermarket: bool = False
     """The facts came from another market's repository."""
+    owned: bool = True
+    """False where a holder acts on the product of another one."""
+    time_plausible: bool = True
+    """False where an act says that it was done before the upload or release, or too long ago."""
     is_peer_silent: bool = False
     """A repository that may know the pack did not answer."""
 
