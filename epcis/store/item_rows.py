@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from epcis.database.bulk_rows import BlockTable, ChangedRows, NewRows
 from epcis.database.item_keys import enter_keys
-from epcis.store.item_state import time_of_moment
+from epcis.store.moments import time_of_moment
 from epcis.store.named import ids_of, signed
 
 if TYPE_CHECKING:

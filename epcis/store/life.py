@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from epcis.store.item_state import time_of_moment
+from epcis.store.moments import time_of_moment
 
 if TYPE_CHECKING:
     from epcis.database.raw_driver import Row

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from epcis.database.columns import microseconds, pack_key
 from epcis.model import TransformationEvent
+from epcis.store.effect import party_key, place_key
 from epcis.store.event_index import FIELD_COLUMNS, SENSOR_COLUMNS, WORD_COLUMNS, index_rows
+from epcis.store.event_items import named_classes
 from epcis.store.event_tables import Relation, Role
-from epcis.store.item_state import named_classes, party_key, place_key
 from epcis.store.named import ids_of, signed
 from schemas.cbv import bare
 from schemas.gs1.epc import canonical_key

@@ -19,7 +19,7 @@ from epcis.capture import record
 from epcis.database.columns import microseconds
 from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
-from epcis.store.item_state import ItemStatus
+from epcis.store.item_status import ItemStatus
 from epcis.store.items import items
 from schemas.finding import Finding, Severity, Where, is_acceptable
 from verification.decision.act import ParticipantRole

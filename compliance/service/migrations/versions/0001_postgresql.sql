@@ -218,7 +218,7 @@ COMMENT ON COLUMN event.biz_location IS 'canonical key, or the URI as it is';
 -- next
 COMMENT ON COLUMN event.parent IS 'item id of parentID';
 -- next
-COMMENT ON COLUMN event.moment IS 'order of life, see life.py';
+COMMENT ON COLUMN event.moment IS 'order in which events count, see moments.py';
 -- next
 COMMENT ON COLUMN event.declared_error IS 'declarationTime where it is an error declaration';
 -- next
@@ -282,8 +282,9 @@ CREATE TABLE lot (
 	gtin TEXT NOT NULL,
 	code TEXT NOT NULL,
 	expiry TEXT NOT NULL,
+	also INTEGER DEFAULT '0' NOT NULL,
 	PRIMARY KEY (id),
-	CONSTRAINT lot_once UNIQUE (gtin, code, expiry)
+	CONSTRAINT lot_once UNIQUE (gtin, code, expiry, also)
 );
 -- next
 COMMENT ON TABLE lot IS 'what senders said of lots; two expiry dates told for one lot are two rows';
@@ -291,6 +292,8 @@ COMMENT ON TABLE lot IS 'what senders said of lots; two expiry dates told for on
 COMMENT ON COLUMN lot.code IS 'empty where only an expiry was told';
 -- next
 COMMENT ON COLUMN lot.expiry IS 'ISO 8601 day, or empty';
+-- next
+COMMENT ON COLUMN lot.also IS 'lot.id of what else was told of the same items, a conflict; 0: nothing';
 -- next
 CREATE TABLE item_state (
 	id SERIAL NOT NULL,
@@ -308,7 +311,7 @@ CREATE TABLE item_state (
 -- next
 COMMENT ON TABLE item_state IS 'each distinct state once; items share them';
 -- next
-COMMENT ON COLUMN item_state.status IS 'epcis.store.item_state.ItemStatus';
+COMMENT ON COLUMN item_state.status IS 'epcis.store.item_status.ItemStatus';
 -- next
 COMMENT ON COLUMN item_state.disposition IS 'bare word, or empty';
 -- next
@@ -340,7 +343,7 @@ CREATE TABLE item (
 -- next
 CREATE INDEX item_by_lot ON item (lot);
 -- next
-COMMENT ON COLUMN item.id IS 'see lives.py';
+COMMENT ON COLUMN item.id IS 'see item_states.py';
 -- next
 COMMENT ON COLUMN item.parent IS 'item id of what it is in';
 -- next

@@ -222,8 +222,9 @@ CREATE TABLE lot (
 	gtin TEXT NOT NULL,
 	code TEXT NOT NULL,
 	expiry TEXT NOT NULL,
+	also INTEGER DEFAULT '0' NOT NULL,
 	PRIMARY KEY (id),
-	CONSTRAINT lot_once UNIQUE (gtin, code, expiry)
+	CONSTRAINT lot_once UNIQUE (gtin, code, expiry, also)
 );
 -- next
 CREATE TABLE item_state (
