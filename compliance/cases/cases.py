@@ -115,7 +115,7 @@ class NewCase:
     partner: str = ""
     """GLN-13 of the partner it came from or went to; empty where there is none."""
     facts: Mapping[str, str] = field(default_factory=dict)
-    """What Form FDA 3911 asks besides, by the names of `form_3911_fields.FACTS`."""
+    """What Form FDA 3911 asks besides, by the names of `FACTS`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The fields of Form FDA 3911 by name, and where each stands in an edition."""
+"""The fields of Form FDA 3911 by edition, and which of them a case may be told."""
 
 from __future__ import annotations
 

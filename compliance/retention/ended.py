@@ -27,7 +27,7 @@ from epcis.ledger.entry import LeafKind
 from epcis.ledger.proved import Register, proof_of
 from epcis.ledger.register import subject_of
 from epcis.query.query_tables import ended_page_token
-from epcis.store.event_tables import capture_job, outbox
+from epcis.store.event_tables import capture_job
 from verification.alerts.alert import Status
 from verification.registry.pack_tables import (
     alert,
@@ -102,7 +102,6 @@ TABLES: dict[RecordClass, tuple[Kept, ...]] = {
         Kept(bulk, "expires_us", over=bulk.c.finished_us.is_not(None), parts=bulk_part.c.bulk),
     ),
     RecordClass.GUESSES: (Kept(unknown_answer, "day"),),
-    RecordClass.OUTBOX: (Kept(outbox, "done"),),
     RecordClass.EXPORTS: (Kept(export_job, "finished"),),
     RecordClass.SESSIONS: (Kept(browser_session, "expires_us"), Kept(sign_in_link, "expires_us")),
     RecordClass.PAGE_TOKENS: (Kept(ended_page_token, "expires"),),
