@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from epcis.database.columns import moment_of, pack_key, unpack_key
-from epcis.database.raw_driver import RawDriver
 from epcis.database.item_keys import ID_OF_KEY
+from epcis.database.raw_driver import RawDriver
 from epcis.store.lots_told import lots_told
 from epcis.store.moments import time_of_moment
 from epcis.store.recompute import Replay
