@@ -104,9 +104,8 @@ def test_the_page_on_proofs_lists_every_table_as_the_code_has_it():
             outside.append(f"| `{name}` | {how.why} |")
             continue
         by = how.by if isinstance(how, ToldBy) else " by ".join(("its newest entry", *how.by))
-        expected.append(
-            f"| `{name}` | {'told' if isinstance(how, ToldBy) else type(how).__name__.lower()} | {by} |"
-        )
+        kind = "told" if isinstance(how, ToldBy) else "register"
+        expected.append(f"| `{name}` | {kind} | {by} |")
         beside += [f"| `{name}.{column}` | {why} |" for column, why in how.beside.items()]
     rows = [row for row in PROOF_PAGE.read_text().splitlines() if row.startswith("| `")]
     assert rows == [*expected, *outside, *beside]
