@@ -1,4 +1,4 @@
-"""Write docs/reference/{commands,settings,http}.md from the code.
+"""Write docs/reference/{commands,settings,http,judgement}.md from the code.
 
 `python scripts/make_reference.py` writes the pages, `--check` says which are out of date and exits
 with 1; a test runs the check.
@@ -22,6 +22,7 @@ from compliance.service.cli import app as command_line
 from compliance.service.migrate import open_migrated
 from compliance.service.parts import Parts, utc_now
 from compliance.service.settings import Settings
+from verification.decision.as_page import page as judgement_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,7 +123,12 @@ def http_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"commands.md": commands_page, "settings.md": settings_page, "http.md": http_page}
+PAGES = {
+    "commands.md": commands_page,
+    "settings.md": settings_page,
+    "http.md": http_page,
+    "judgement.md": judgement_page,
+}
 
 
 def main(arguments: list[str]) -> int:

@@ -338,6 +338,16 @@ def _conditions(row: RecordedPack) -> tuple[str, ...]:
     return found
 
 
+def speaks_against(status: str, conditions: str, disposition: str) -> bool:
+    """Whether an item state alone keeps a pack from being sold.
+
+    >>> speaks_against("active", "", ""), speaks_against("active", "damaged", "")
+    (False, True)
+    """
+    ended = STATE_OF_ITEM.get(status, PackState.ACTIVE) is not PackState.ACTIVE
+    return ended or bool(conditions) or bool(_of_disposition(disposition))
+
+
 @lru_cache(maxsize=256)
 def _of_disposition(word: str | None) -> tuple[str, ...]:
     """The condition that the last disposition alone says, until item states carry all of them."""

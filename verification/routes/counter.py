@@ -143,6 +143,8 @@ class Counter:
         except MalformedError:
             return Reply(400)
         correlation = (b"x-correlation-id", question.corr_uuid.encode())
+        if not _may_ask_as(caller, question.requester):
+            return Reply(403, (correlation,))
         checked = await self._checked(question, headers)
         if not checked.allows(self._policy_for(question)):
             return Reply(403, (correlation,))
@@ -157,7 +159,7 @@ class Counter:
             if told.reason is FailureReason.NO_REASON:
                 await until_veiled(begun_s)
             at = utc_text(self._clock())
-            body = vrs_body(told, question.corr_uuid, self._settings.responder_gln, at)
+            body = vrs_body(told, question.corr_uuid, self._settings.answering_gln, at)
             return Reply(200, (JSON, NOT_KEPT, correlation), body)
         return Reply(404 if isinstance(told, NotOurs) else 403, (correlation,))
 
@@ -183,15 +185,17 @@ class Counter:
             return refused
         try:
             given = parameters_of(scope["query_string"], _CONNECTIVITY_PARAMETERS)
-            gtin, _ = gtin_of(given.get("gtin", "")), gln_of(given.get("reqGLN", ""))
+            gtin, asking = gtin_of(given.get("gtin", "")), gln_of(given.get("reqGLN", ""))
         except MalformedError:
             return Reply(400)
+        if not _may_ask_as(caller, asking):
+            return Reply(403)
         try:
             with self._store.read() as snapshot:
                 known = is_known_product(snapshot, gtin)
         except StoreAway as fault:
             return refusal_at(scope["path"], fault)
-        body = msgspec.json.encode({"responderGLN": self._settings.responder_gln})
+        body = msgspec.json.encode({"responderGLN": self._settings.answering_gln})
         return Reply(200 if known else 404, (JSON, NOT_KEPT), body if known else b"")
 
 
@@ -247,6 +251,14 @@ def counter_of(state: Any) -> Counter:  # noqa: ANN401  # Starlette's State
     if held is None:
         held = state.counter = Counter(state)
     return cast("Counter", held)
+
+
+def _may_ask_as(caller: Caller, gln: str) -> bool:
+    """Whether a caller may ask in the name of a GLN: a partner's key only in its own.
+
+    A key of the operator, which acts for no party, may ask for anybody: a router's key is one.
+    """
+    return caller.party is None or caller.party == f"/414/{gln}"
 
 
 def _credential_text(checked: Checked) -> str:
