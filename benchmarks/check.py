@@ -3,7 +3,7 @@
 XML: to lxml's plain DOM parse of the same file. JSON Schema: to the published schema, where its
 folder is named. The file is a shipment of our own, made larger: cases of 50 packages on a pallet.
 
-    python benchmarks/check.py [--cases 400] [--published FOLDER]
+    python -m benchmarks.check [--cases 400] [--published FOLDER]
 """
 
 from __future__ import annotations
@@ -11,11 +11,8 @@ from __future__ import annotations
 import argparse
 import io
 import re
-import sys
 import time
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import orjson
 from lxml import etree
@@ -24,7 +21,7 @@ from compliance.rules.file import check_file
 from epcis.codec.document import Syntax, convert
 from schemas.validate import json_validator, validate_xml
 
-SHIPMENT = Path(__file__).parent.parent / "tests/compliance/rules/shipment-r1.3.xml"
+SHIPMENT = Path(__file__).parent.parent / "docs/examples/shipment.xml"
 EVENT = re.compile(r" {6}<(ObjectEvent|AggregationEvent)>.*?</\1>\n", re.DOTALL)
 CASE_SIZE = 50
 ROUNDS = 3

@@ -3,7 +3,7 @@
 The documents are made here: ObjectEvents that commission and ship packs, AggregationEvents that
 pack cases, as one partner's day looks. By default 24,000 events with 1.4 million EPCs.
 
-    python benchmarks/documents.py [--events 24000] [--only xml cores json convert memory hostile]
+    python -m benchmarks.documents [--events 24000] [--only xml cores json convert memory hostile]
 """
 
 from __future__ import annotations

@@ -3,18 +3,14 @@
 A production line's texts are made here: one product each second, its own GTIN now and then,
 fresh serials always. Both sides get the same texts, prefix and separators included.
 
-    python benchmarks/element_strings.py [--texts 4000]
+    python -m benchmarks.element_strings [--texts 4000]
 """
 
 from __future__ import annotations
 
 import argparse
 import random
-import sys
 import time
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from schemas.gs1 import element_string
 from schemas.gs1.content_rules import check_digit

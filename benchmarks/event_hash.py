@@ -3,18 +3,14 @@
 Both sides read the same EPCIS document and hash every event of it; the hashes are compared. The
 document is a day of one partner, as in `benchmarks/documents.py`.
 
-    python benchmarks/event_hash.py [--events 1600]
+    python -m benchmarks.event_hash [--events 1600]
 """
 
 from __future__ import annotations
 
 import argparse
 import io
-import sys
 import time
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.documents import write_xml
 from epcis.codec.document import open_document

@@ -1,6 +1,6 @@
 """Figures of the log and of dossiers, as ratios measured in one run.
 
-    python benchmarks/proof.py [--events 50000] [--leaves 1000000] [--rounds 5] [--only NAME]
+    python -m benchmarks.proof [--events 50000] [--leaves 1000000] [--rounds 5] [--only NAME]
 
 CPU is process time, the best of several rounds taken in turn; memory is the peak of a process of
 its own. The row with PostgreSQL needs its Debian package and is left out where that is absent.
@@ -29,10 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(1, str(Path(__file__).resolve().parents[1] / "tests"))
-
-from compliance.dossier import Period, export, verify_export
+from compliance.dossier import EventPeriod, export, verify_export
 from compliance.dossier.chosen import Chosen
 from compliance.dossier.table import row_of, writer_of
 from compliance.fsck import fsck
@@ -55,7 +52,7 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 WRITER_ROUNDS_MIN = 7
 """Rounds of captures by many writers; the middle of fewer says little."""
-EVERYTHING = Period(NOW - timedelta(days=5000), NOW + timedelta(days=5000))
+EVERYTHING = EventPeriod(NOW - timedelta(days=5000), NOW + timedelta(days=5000))
 EPCS_PER_EVENT = 58
 EVENTS_PER_DOCUMENT = 200
 NOTE = """<epcis:EPCISDocument xmlns:epcis="urn:epcglobal:epcis:xsd:1" schemaVersion="1.2"
@@ -362,8 +359,8 @@ def dossiers(folder: Path, events: int) -> None:
             plain = merely_write(store, folder)
         store.close()
         out = folder / f"{count}.asice"
-        command = [sys.executable, __file__, "--export", str(database), str(folder / "keys"),
-                   str(out)]  # fmt: skip
+        command = [sys.executable, "-m", "benchmarks.proof", "--export"]
+        command += [str(database), str(folder / "keys"), str(out)]
         done = subprocess.run(command, check=True, capture_output=True)
         said[count] = json.loads(done.stdout)
     peak, small = said[events]["peak_mb"], said[1000]["peak_mb"]

@@ -1,6 +1,6 @@
 """What redaction costs: dossiers under each shipped profile against merely writing and hashing.
 
-    python benchmarks/redaction.py [--events 30000] [--rounds 3]
+    python -m benchmarks.redaction [--events 30000] [--rounds 3]
 
 Up to 20,000 events a dossier has a workbook too, which costs more than all the rest; the figure is
 about larger ones.
@@ -11,17 +11,12 @@ CPU is process time, the best of several rounds taken in turn over the same stor
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
-
-from proof import EVERYTHING, NOW, fill, fresh, merely_write, row
-
-from compliance.dossier import export
+from benchmarks.proof import EVERYTHING, NOW, fill, fresh, merely_write, row
+from compliance.dossier import Recipient, export
 from compliance.dossier.redaction import PROFILES, shipped
 from compliance.seal import Keys
 
@@ -42,7 +37,7 @@ def main() -> None:
             for profile in names:
                 begin = time.process_time()
                 export(store, EVERYTHING, folder / "one.asice", keys, now=NOW, by="benchmark",
-                       profile=shipped(profile))  # fmt: skip
+                       recipient=Recipient(shipped(profile)))  # fmt: skip
                 best[profile] = min(best[profile], time.process_time() - begin)
         store.close()
     for profile in names:

@@ -1,8 +1,8 @@
 """Figures of the store: capture, space, lookups, trace, recall, growth and memory, as ratios.
 
-    python benchmarks/repository.py --rows 1000000 --quartet
-    python benchmarks/repository.py --rows 10000000 --document-mb 1000
-    python benchmarks/repository.py --rows 1000000 --database postgresql://…/an_empty_one --quartet
+    python -m benchmarks.repository --rows 1000000 --quartet
+    python -m benchmarks.repository --rows 10000000 --document-mb 1000
+    python -m benchmarks.repository --rows 1000000 --database postgresql://…/an_empty_one --quartet
 
 Every figure is a ratio between two things measured in the same run on the same data. Serials are
 random, as in Europe, unless `--sequential` is given. CPU seconds are those of this process and,

@@ -1,6 +1,6 @@
 """How much is read from damaged codes, and at what price, beside bare zxing-cpp in the same run.
 
-    python benchmarks/scanning.py [--seed 1] [--per-level 5] [--only degraded samples tote text]
+    python -m benchmarks.scanning [--seed 1] [--per-level 5] [--only degraded samples tote text]
 
 `degraded` draws our own pictures in 22 families and, where the published material lies beside the
 checkout (../shared, or PACKTRAIL_SHARED), those of its generator too. `samples` reads the published
@@ -23,24 +23,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+import cv2
+import numpy as np
+import zxingcpp
 
-import cv2  # noqa: E402  # the checkout is on the path from here on
-import numpy as np  # noqa: E402
-import zxingcpp  # noqa: E402
-
-from benchmarks.degraded.families import draw  # noqa: E402
-from benchmarks.degraded.tote import draw_tote  # noqa: E402
-from verification.image.limits import Limits  # noqa: E402
-from verification.image.page import filtered, marks_on  # noqa: E402
-from verification.image.sheet import Refused, Sheet, open_picture  # noqa: E402
+from benchmarks.degraded.families import draw
+from benchmarks.degraded.tote import draw_tote
+from verification.image.limits import Limits
+from verification.image.page import filtered, marks_on
+from verification.image.sheet import Refused, Sheet, open_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from verification.image.symbol import Mark
 
+ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("PACKTRAIL_SHARED", ROOT.parent / "shared"))
 LIMITS = Limits()
 PROMISED_90 = {

@@ -183,4 +183,4 @@ class PeerServer:
 
 
 if __name__ == "__main__":
-    sys.exit("this is a part of benchmarks/verification.py")
+    sys.exit("this is a part of benchmarks/verification_http.py")

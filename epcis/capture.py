@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
@@ -18,6 +18,7 @@ import orjson
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from epcis.check import CAPTURE_RULES, RuleCheck
 from epcis.codec.document import DocumentLimits, DocumentRefused, open_document
 from epcis.database.columns import microseconds
 from epcis.database.raw_driver import RawDriver
@@ -30,7 +31,7 @@ from epcis.store.corrections import Corrections
 from epcis.store.digest import event_digest
 from epcis.store.intake import Intake, Sealed, Taken, seal
 from epcis.store.masterdata import tell_master_data
-from epcis.store.payload import pack_header, squeeze
+from epcis.store.payload import pack_header, squeeze, unsqueeze
 from schemas.finding import Finding, Severity, Where, is_acceptable
 
 if TYPE_CHECKING:
@@ -62,12 +63,52 @@ class Receipt:
     document: str
     """SHA-256 of the bytes received, hexadecimal."""
     events: int
-    """How many it holds that can be read."""
+    """How many were seen in it, wherever they stood: the sum of the next three."""
     new: int
+    """How many are stored now."""
     duplicates: int
+    """How many had been stored before."""
+    refused: int
+    """How many could not be taken in; each has an error among the findings."""
     findings: tuple[Finding, ...]
+    """Why events were refused, and as warnings what is odd about the stored ones."""
     event_ids: tuple[str, ...] = ()
     """Of its events, in document order; the first thousand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept beside a document about its reading, to be said again when it comes again."""
+
+    refused: int
+    """Events that were not stored."""
+    refused_unread: int
+    """Those of them that `document.events` does not count, as they could not be read."""
+    findings: tuple[Finding, ...]
+
+    def packed(self) -> bytes | None:
+        """The column `document.findings`; None where there is nothing to say."""
+        if not self.refused and not self.findings:
+            return None
+        said = {
+            "refused": self.refused,
+            "unread": self.refused_unread,
+            "findings": [finding.as_dict() for finding in self.findings],
+        }
+        return squeeze(orjson.dumps(said))
+
+    @classmethod
+    def unpacked(cls, column: bytes | None) -> Kept:
+        """What a column says.
+
+        >>> Kept.unpacked(Kept(2, 1, ()).packed())
+        Kept(refused=2, refused_unread=1, findings=())
+        """
+        if column is None:
+            return cls(0, 0, ())
+        said = orjson.loads(unsqueeze(column))
+        found = tuple(Finding.from_dict(one) for one in said["findings"])
+        return cls(said["refused"], said["unread"], found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +186,7 @@ class _Capture:
 
     def __post_init__(self) -> None:
         self.read = 0
+        self.unsealed = 0
         self.event_ids: list[str] = []
         self.findings: list[Finding] = []
         self.corrections = Corrections()
@@ -155,38 +197,56 @@ class _Capture:
             if known := self._known(snapshot):
                 return known
         reader = self._reader()
+        rules = RuleCheck(reader, rules=CAPTURE_RULES)
         is_small = self.received.size_bytes <= MEMORY_BYTES_MAX
-        sealed: Iterable[Sealed] = self._sealed(reader)
-        if is_small:
-            sealed = list(sealed)
-        with self.store.write(self.now, long=not is_small) as tx:
-            if known := self._known(tx):
-                return known
-            return self._store(tx, reader, sealed)
+        sealed: Iterable[Sealed] = self._sealed(reader, rules)
+        try:
+            if is_small:
+                sealed = list(sealed)
+            with self.store.write(self.now, long=not is_small) as tx:
+                if known := self._known(tx):
+                    return known
+                return self._store(tx, reader, rules, sealed)
+        except DocumentRefused as refused:
+            refused.events_seen = self.read + self.unsealed + reader.events_refused
+            raise
 
     def _reader(self) -> DocumentReader:
         self.received.file.seek(0)
         return open_document(self.received.file, strict=self.strict, limits=self.limits)
 
     def _known(self, snapshot: Snapshot) -> Receipt | None:
-        """The receipt of a document that was captured before."""
-        known = select(event_tables.document.c.events).where(
-            event_tables.document.c.sha256 == self.received.digest
-        )
-        events = snapshot.connection.scalar(known)
-        if events is None:
+        """The receipt of a document that was captured before, with what was found then."""
+        document = event_tables.document.c
+        row = snapshot.connection.execute(
+            select(document.events, document.findings).where(
+                document.sha256 == self.received.digest
+            )
+        ).first()
+        if row is None:
             return None
         again = Finding(
             "document.known", Severity.INFO, "this document was captured before",
             "Nothing was stored again.",
         )  # fmt: skip
-        return Receipt(self.received.digest.hex(), events, 0, events, (again,))
+        kept = Kept.unpacked(row.findings)
+        events = row.events + kept.refused_unread
+        return Receipt(
+            document=self.received.digest.hex(),
+            events=events,
+            new=0,
+            duplicates=events - kept.refused,
+            refused=kept.refused,
+            findings=(again, *kept.findings),
+        )
 
-    def _sealed(self, reader: DocumentReader) -> Iterator[Sealed]:
+    def _sealed(self, reader: DocumentReader, rules: RuleCheck) -> Iterator[Sealed]:
         for position, event in enumerate(detached(reader)):
+            rules.see(event)
             try:
                 one = seal(event, event_digest(event), position)
             except (ValueError, OverflowError) as fault:
+                self.unsealed += 1
                 self._refuse(position, "event.unreadable", str(fault), "Correct the event.")
                 continue
             self.read += 1
@@ -195,27 +255,43 @@ class _Capture:
                 self.event_ids.append(one.event_id)
             yield one
 
-    def _store(self, tx: Transaction, reader: DocumentReader, sealed: Iterable[Sealed]) -> Receipt:
+    def _store(
+        self,
+        tx: Transaction,
+        reader: DocumentReader,
+        rules: RuleCheck,
+        sealed: Iterable[Sealed],
+    ) -> Receipt:
         number = self._begin_document(tx)
         intake = Intake(tx, document=number, party=self.party)
         for batch in _batches(sealed):
             intake.add(batch)
         taken = intake.finish()
         self._tell_conflicts(taken)
-        unknown = self.corrections.missing(RawDriver(tx))
-        findings = (*reader.findings, *self.findings, *unknown)
+        findings = (
+            *reader.findings,
+            *self.findings,
+            *_as_warnings(rules.beside((), reader.findings)),
+            *self.corrections.missing(RawDriver(tx)),
+        )
         # Of a document in which nothing can be read, nothing is kept either.
         if (self.strict or self.whole or not self.read) and not is_acceptable(findings):
             raise DocumentRefused(findings)
-        self._end_document(tx, number, reader, findings, taken)
-        return Receipt(
-            self.received.digest.hex(),
-            self.read,
-            len(taken.seqs),
-            taken.duplicates,
-            findings,
-            tuple(self.event_ids),
+        unread = reader.events_refused + self.unsealed
+        kept = Kept(unread + len(taken.conflicts), unread, findings)
+        self._end_document(tx, number, reader, kept, taken)
+        receipt = Receipt(
+            document=self.received.digest.hex(),
+            events=self.read + unread,
+            new=len(taken.seqs),
+            duplicates=taken.duplicates,
+            refused=kept.refused,
+            findings=findings,
+            event_ids=tuple(self.event_ids),
         )
+        told = receipt.new + receipt.duplicates + receipt.refused
+        assert told == receipt.events, "every event seen is stored, known or refused"
+        return receipt
 
     def _begin_document(self, tx: Transaction) -> int:
         result = tx.connection.execute(
@@ -254,7 +330,7 @@ class _Capture:
         tx: Transaction,
         number: int,
         reader: DocumentReader,
-        findings: tuple[Finding, ...],
+        kept: Kept,
         taken: Taken,
     ) -> None:
         header = reader.header
@@ -262,7 +338,7 @@ class _Capture:
             "syntax": str(reader.stream.sniffed.syntax or ""),
             "events": self.read,
             "header": pack_header(header),
-            "findings": _packed(findings),
+            "findings": kept.packed(),
         }
         tx.connection.execute(
             update(event_tables.document)
@@ -350,6 +426,8 @@ def _batches(sealed: Iterable[Sealed]) -> Iterator[list[Sealed]]:
 _PAYLOAD_BYTES_PER_EPC = 8
 
 
-def _packed(findings: Iterable[Finding]) -> bytes | None:
-    told = [finding.as_dict() for finding in findings]
-    return squeeze(orjson.dumps(told)) if told else None
+def _as_warnings(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """What the rules found about events that are stored all the same; remarks are left out."""
+    for finding in findings:
+        if finding.severity is not Severity.INFO:
+            yield replace(finding, severity=Severity.WARNING)

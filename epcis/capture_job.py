@@ -13,17 +13,16 @@ import secrets
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakKeyDictionary
 
 import orjson
 import structlog
 from sqlalchemy import insert, select, update
 
-from epcis.capture import capture
+from epcis.capture import Receipt, capture
 from epcis.capture_turn import SMALL_BYTES_MAX, claimed
 from epcis.codec.document import DocumentLimits, DocumentRefused, Syntax, open_document
 from epcis.database.transactions import StoreAway, StoreFull
@@ -32,7 +31,7 @@ from epcis.store.payload import squeeze, unsqueeze
 from schemas.finding import Finding, Severity, is_acceptable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Row
@@ -42,6 +41,8 @@ if TYPE_CHECKING:
 
 ERRORS_MAX: Final = 1000
 """Most errors a job lists."""
+FINDINGS_MAX: Final = 1000
+"""Most findings about stored events that it lists beside them."""
 LOOK_AGAIN_S: Final = 1.0
 """How often the worker looks for jobs that nobody rang for, such as another process's."""
 RETRY_PAUSE_S: Final = 2.0
@@ -54,8 +55,11 @@ JOBS_WAITING_MAX: Final = 10_000
 LEFT_OVER_S: Final = 3600.0
 """Age at which a body without a job is taken for left over."""
 
-_bells: WeakKeyDictionary[Store, list[asyncio.Event]] = WeakKeyDictionary()
 _log = structlog.get_logger(worker="capture")
+
+
+class _Bells(list[asyncio.Event]):
+    """What the workers of a store wait for; each rings when there is a new job."""
 
 
 class Behaviour(StrEnum):
@@ -77,8 +81,12 @@ class Job:
     running: bool
     success: bool
     behaviour: Behaviour
-    errors: tuple[dict[str, Any], ...] = field(default=())
+    events: Mapping[str, int] | None = None
+    """How many events were seen, and of these stored, refused and duplicates; None until then."""
+    errors: tuple[dict[str, Any], ...] = ()
     """Problems (RFC 9457), one per fault."""
+    findings: tuple[dict[str, Any], ...] = ()
+    """What is odd about the events that were stored."""
 
 
 class TooManyJobs(Exception):  # noqa: N818  # says what it is
@@ -149,7 +157,7 @@ def open_job(
 
 def ring(store: Store) -> None:
     """Tell the workers of this process that there is a job; call it on their event loop."""
-    for bell in _bells.get(store, ()):
+    for bell in store.companion(_Bells):
         bell.set()
 
 
@@ -179,7 +187,7 @@ def jobs(
 
 
 def _told(row: Row[Any]) -> Job:
-    errors = orjson.loads(unsqueeze(row.errors)) if row.errors else []
+    outcome = orjson.loads(unsqueeze(row.errors)) if row.errors else {}
     return Job(
         row.id,
         row.created,
@@ -187,7 +195,9 @@ def _told(row: Row[Any]) -> Job:
         row.running,
         row.success,
         Behaviour(row.behaviour),
-        tuple(errors),
+        outcome.get("events"),
+        tuple(outcome.get("errors", ())),
+        tuple(outcome.get("findings", ())),
     )
 
 
@@ -224,7 +234,8 @@ async def _work(
 ) -> None:
     """One worker: job after job, and a rest where there is none."""
     bell = asyncio.Event()
-    _bells.setdefault(store, []).append(bell)
+    bells = store.companion(_Bells)
+    bells.append(bell)
     try:
         while not stop.is_set():
             bell.clear()
@@ -237,7 +248,7 @@ async def _work(
             if pause_s:
                 await _first_of(bell, stop, pause_s)
     finally:
-        _bells[store].remove(bell)
+        bells.remove(bell)
 
 
 async def _first_of(bell: asyncio.Event, stop: asyncio.Event, timeout_s: float) -> None:
@@ -262,18 +273,49 @@ def do_next(
     with claimed(store, clock(), size_bytes_max=size_bytes_max) as row:
         if row is None:
             return False
-        errors = _do(store, row, clock, limits)
+        outcome = _do(store, row, clock, limits)
         with store.write(clock()) as tx:
-            _finish(tx, row.id, errors, clock())
+            _finish(tx, row.id, outcome, clock())
             # A crash before this commit does the job again, which changes nothing.
         Path(row.body_path).unlink(missing_ok=True)
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What came of a job."""
+
+    errors: list[dict[str, Any]]
+    events: dict[str, int]
+    findings: list[dict[str, object]]
+
+    @classmethod
+    def of_receipt(cls, receipt: Receipt) -> _Outcome:
+        told = [one.as_dict() for one in receipt.findings if is_acceptable([one])]
+        return cls(_problems(_errors(receipt.findings)), counts(receipt), told)
+
+    @classmethod
+    def of_refusal(cls, findings: Sequence[Finding], events_seen: int) -> _Outcome:
+        """Nothing of the document was stored."""
+        told = [one.as_dict() for one in findings if is_acceptable([one])]
+        events = {"seen": events_seen, "stored": 0, "refused": events_seen, "duplicates": 0}
+        return cls(_problems(_errors(findings)), events, told)
+
+
+def counts(receipt: Receipt) -> dict[str, int]:
+    """What became of the events of a document, by the names that callers are told."""
+    return {
+        "seen": receipt.events,
+        "stored": receipt.new,
+        "refused": receipt.refused,
+        "duplicates": receipt.duplicates,
+    }
+
+
 def _do(
     store: Store, row: Row[Any], clock: Callable[[], datetime], limits: DocumentLimits
-) -> list[dict[str, Any]]:
-    """Capture one job's body; the problems that came of it."""
+) -> _Outcome:
+    """Capture one job's body, and tell what came of it."""
     body = Path(row.body_path)
     whole = row.behaviour == Behaviour.ROLLBACK
     strict = False
@@ -291,17 +333,19 @@ def _do(
                 limits=limits,
             )
     except DocumentRefused as refused:
-        more = all_findings(body, limits) if strict else ()
-        found = dict.fromkeys((*_errors(refused.findings), *more))
-        return _problems(tuple(found))
+        more, events_seen = all_findings(body, limits) if strict else ((), refused.events_seen)
+        found = dict.fromkeys((*refused.findings, *more))
+        return _Outcome.of_refusal(tuple(found), events_seen)
     except FileNotFoundError:
-        return _problems([_GONE])
+        return _Outcome.of_refusal([_GONE], 0)
     except (StoreFull, StoreAway):
         raise
     except Exception:  # noqa: BLE001  # a fault of ours must not stop the jobs behind this one
         _log.exception("capture job failed", job=row.id)
-        return [{**_problems([_OUR_FAULT])[0], "type": _IMPLEMENTATION, "status": 500}]
-    return _problems(_errors(receipt.findings))
+        outcome = _Outcome.of_refusal([_OUR_FAULT], 0)
+        outcome.errors[0] |= {"type": _IMPLEMENTATION, "status": 500}
+        return outcome
+    return _Outcome.of_receipt(receipt)
 
 
 _IMPLEMENTATION: Final = "epcisException:ImplementationException"
@@ -328,21 +372,20 @@ def _is_1_x(body: Path, limits: DocumentLimits) -> bool:
         return open_document(source, limits=limits).stream.sniffed.syntax is Syntax.XML_1_2
 
 
-def all_findings(body: Path, limits: DocumentLimits) -> tuple[Finding, ...]:
-    """All that a refused document has against its schema, for a caller who mends it at once."""
+def all_findings(body: Path, limits: DocumentLimits) -> tuple[tuple[Finding, ...], int]:
+    """All that a refused document has against it, and how many events it holds.
+
+    For a caller who mends it at once. What a schema finds counts as an error here.
+    """
     with body.open("rb") as source:
+        events = 0
         try:
-            reader = open_document(source, limits=limits)
+            reader = open_document(source, limits=limits, strict=True, refuses=False)
             for _ in reader:
-                pass
+                events += 1
         except DocumentRefused as refused:
-            return _errors(refused.findings)
-        schema = ("json.", "xml.")
-        return tuple(
-            one
-            for one in reader.findings
-            if not is_acceptable([one]) or one.code.startswith(schema)
-        )
+            return refused.findings, events
+        return tuple(reader.findings), events + reader.events_refused
 
 
 def _errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -364,16 +407,21 @@ def _problems(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     ][:ERRORS_MAX]
 
 
-def _finish(tx: Transaction, job_id: str, errors: list[dict[str, Any]], now: datetime) -> None:
+def _finish(tx: Transaction, job_id: str, outcome: _Outcome, now: datetime) -> None:
+    told = {
+        "events": outcome.events,
+        "errors": outcome.errors,
+        "findings": outcome.findings[:FINDINGS_MAX],
+    }
     tx.connection.execute(
         update(capture_job)
         .where(capture_job.c.id == job_id)
         .values(
             running=False,
             finished=now,
-            success=not errors,
+            success=not outcome.errors,
             body_path=None,
-            errors=squeeze(orjson.dumps(errors)) if errors else None,
+            errors=squeeze(orjson.dumps(told)),
         )
     )
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakKeyDictionary
 
 from sqlalchemy import func, select
 
@@ -76,10 +75,6 @@ class _Turns:
         )
 
 
-_houses: WeakKeyDictionary[Store, _Turns] = WeakKeyDictionary()
-_houses_lock = threading.Lock()
-
-
 @contextmanager
 def claimed(
     store: Store, now: datetime, *, size_bytes_max: int | None = None
@@ -88,7 +83,7 @@ def claimed(
 
     `size_bytes_max` leaves out larger bodies. None where nothing waits that may be taken.
     """
-    turns = _turns_of(store)
+    turns = store.companion(_Turns)
     for job in turns.in_order(_waiting(store)):
         if not _fits(job, now, size_bytes_max) or not turns.take(job):
             continue
@@ -102,11 +97,6 @@ def claimed(
         finally:
             turns.give_back(job, was_served=served)
     yield None
-
-
-def _turns_of(store: Store) -> _Turns:
-    with _houses_lock:
-        return _houses.setdefault(store, _Turns())
 
 
 def _waiting(store: Store) -> list[Row[Any]]:

@@ -150,8 +150,7 @@ def _identifiers(label: str) -> _Writer:
     def write(canon: Canon, epcs: tuple[str, ...]) -> str:
         if canon.compatible:
             return label + "".join(sorted(f"epc={canon.text(epc)}" for epc in epcs))
-        of_few = len(epcs) <= LIST_REMEMBERED_EPCS_MAX
-        written = _remembered(tuple(epcs)) if of_few else _of_one_product(epcs)
+        written = links_of_one_product(tuple(epcs))
         if written is None:
             written = "".join([f"epc={link}" for link in sorted(map(constrained_link, epcs))])
         return label + written
@@ -177,6 +176,22 @@ def _of_one_product(epcs: tuple[str, ...]) -> str | None:
 
 
 _remembered = lru_cache(LISTS_REMEMBERED_MAX)(_of_one_product)
+
+
+def links_of_one_product(epcs: tuple[str, ...]) -> str | None:
+    """The sorted Digital Links of SGTINs of one product, each behind `epc=`; remembered a while.
+
+    None for an empty list, and where any of them is something else or has a serial number with
+    other characters than letters and digits.
+
+    >>> links_of_one_product(("urn:epc:id:sgtin:9506000.013435.A1",))
+    'epc=https://id.gs1.org/01/09506000134352/21/A1'
+    >>> links_of_one_product(("urn:epc:id:sscc:9506000.0123456789",)) is None
+    True
+    """
+    if not epcs:
+        return None
+    return _remembered(epcs) if len(epcs) <= LIST_REMEMBERED_EPCS_MAX else _of_one_product(epcs)
 
 
 def _quantities(label: str) -> _Writer:

@@ -1,24 +1,67 @@
 """What every HTTP route on any floor may ask of the front desk, and how it says no.
 
-The front desk (`compliance.service.app`) puts the store, the clock and the settings on the
-application and the caller on the request; routes take them from here, so that no floor reaches up.
+The front desk (`compliance.service.app`) puts one context on the application and the caller on each
+request; routes take both from here. Each floor adds its own part to the context by inheritance.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol, cast
 
 from fastapi import Request
 from fastapi.responses import JSONResponse
+from starlette.requests import HTTPConnection
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from epcis.database.transactions import Store
     from schemas.finding import Finding
 
 Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The clock of a real server."""
+    return datetime.now(UTC)
+
+
+class EpcisSettings(Protocol):
+    """What this floor's routes read of the operator's settings."""
+
+    @property
+    def upload_bytes_max(self) -> int:
+        """Largest request body, in bytes."""
+
+    @property
+    def events_per_capture_max(self) -> int:
+        """Most events in one captured document."""
+
+    @property
+    def company_prefixes(self) -> tuple[str, ...]:
+        """GS1 company prefixes beside GS1's table: a URN needs their length."""
+
+    @property
+    def webhooks_to_private_addresses(self) -> bool:
+        """Whether subscriptions may deliver to private and loopback addresses."""
+
+    @property
+    def data_dir(self) -> Path | None:
+        """Folder of everything on disk; None: beside the database."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpcisContext:
+    """What an application carries for its routes, as far as this floor knows."""
+
+    store: Store
+    clock: Clock
+    settings: EpcisSettings
+    sign_checkpoint: Callable[[], str] | None = None
+    """Signs the log as it stands and gives the checkpoint's note; None where nobody signs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +127,27 @@ def problem_response(problem: Problem) -> JSONResponse:
     )
 
 
-def store_of(request: Request) -> Store:
+def context_of(request: HTTPConnection) -> EpcisContext:
+    """What the application of a request or WebSocket carries."""
+    return cast("EpcisContext", request.app.state.context)
+
+
+def store_of(request: HTTPConnection) -> Store:
     """The store this application serves."""
-    return cast("Store", request.app.state.store)
+    return context_of(request).store
 
 
-def now_of(request: Request) -> datetime:
+def now_of(request: HTTPConnection) -> datetime:
     """The current time by the application's clock, in UTC."""
-    return cast("Clock", request.app.state.clock)()
+    return context_of(request).clock()
 
 
-def settings_of(request: Request) -> Any:  # noqa: ANN401  # the settings class lives upstairs
-    """The application's settings, `compliance.service.settings.Settings`."""
-    return request.app.state.settings
+def settings_of(request: HTTPConnection) -> EpcisSettings:
+    """The operator's settings, as far as this floor reads them."""
+    return context_of(request).settings
 
 
-def caller_of(request: Request) -> Caller:
+def caller_of(request: HTTPConnection) -> Caller:
     """Who asks; the front desk has authenticated every request before a route sees it."""
     return cast("Caller", request.state.caller)
 
@@ -112,7 +160,7 @@ def needs(scope: str) -> Callable[[Request], Caller]:
         if caller.is_anonymous:
             raise Problem(
                 401,
-                "Who are you?",
+                "Authentication required",
                 "send an API key or token as 'Authorization: Bearer …'",
                 type="epcisException:SecurityException",
                 headers={"WWW-Authenticate": "Bearer"},

@@ -34,7 +34,7 @@ _GS1_VOC_SEEN: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Vocabulary:
+class CbvVocabulary:
     """One standard vocabulary: its words and how each spelling is made."""
 
     kind: str
@@ -56,7 +56,7 @@ def _words(listing: str) -> tuple[str, ...]:
     return tuple(listing.split())
 
 
-BUSINESS_STEPS: Final = Vocabulary(
+BUSINESS_STEPS: Final = CbvVocabulary(
     "bizstep",
     "BizStep-",
     _words(
@@ -70,7 +70,7 @@ BUSINESS_STEPS: Final = Vocabulary(
         """
     ),
 )
-DISPOSITIONS: Final = Vocabulary(
+DISPOSITIONS: Final = CbvVocabulary(
     "disp",
     "Disp-",
     _words(
@@ -83,7 +83,7 @@ DISPOSITIONS: Final = Vocabulary(
         """
     ),
 )
-TRANSACTION_TYPES: Final = Vocabulary(
+TRANSACTION_TYPES: Final = CbvVocabulary(
     "btt",
     "BTT-",
     _words(
@@ -92,9 +92,9 @@ TRANSACTION_TYPES: Final = Vocabulary(
         """
     ),
 )
-PARTY_ROLES: Final = Vocabulary("sdt", "SDT-", ("owning_party", "possessing_party", "location"))
-ERROR_REASONS: Final = Vocabulary("er", "ER-", ("did_not_occur", "incorrect_data"))
-COMPONENTS: Final = Vocabulary(
+PARTY_ROLES: Final = CbvVocabulary("sdt", "SDT-", ("owning_party", "possessing_party", "location"))
+ERROR_REASONS: Final = CbvVocabulary("er", "ER-", ("did_not_occur", "incorrect_data"))
+COMPONENTS: Final = CbvVocabulary(
     "comp",
     "Comp-",
     _words(
@@ -105,10 +105,10 @@ COMPONENTS: Final = Vocabulary(
     ),
     has_urn=False,
 )
-SENSOR_ALERTS: Final = Vocabulary(
+SENSOR_ALERTS: Final = CbvVocabulary(
     "alert", "", ("ALARM_CONDITION", "ERROR_CONDITION"), host=GS1_VOC, has_urn=False
 )
-MEASUREMENTS: Final = Vocabulary(
+MEASUREMENTS: Final = CbvVocabulary(
     "measurement",
     "",
     _words(
@@ -155,7 +155,7 @@ _SUCCESSORS: Final = {
 """CBV 1.0 words still seen in 1.2 traffic, and the word that says the same today."""
 
 
-def _spellings(vocabulary: Vocabulary, word: str) -> tuple[str, ...]:
+def _spellings(vocabulary: CbvVocabulary, word: str) -> tuple[str, ...]:
     tail = vocabulary.stem + word
     hosts = _CBV_WEB_SEEN if vocabulary.host == CBV_WEB else _GS1_VOC_SEEN
     return (
@@ -166,7 +166,7 @@ def _spellings(vocabulary: Vocabulary, word: str) -> tuple[str, ...]:
     )
 
 
-def _readings(vocabulary: Vocabulary) -> dict[str, str]:
+def _readings(vocabulary: CbvVocabulary) -> dict[str, str]:
     old = tuple(word for kind, word in _SUCCESSORS if kind == vocabulary.kind)
     return {
         spelling: word

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 class Severity(StrEnum):
@@ -77,6 +77,17 @@ class Finding:
             "what": self.what,
             "hint": self.hint,
         }
+
+    @classmethod
+    def from_dict(cls, said: Mapping[str, Any]) -> Finding:  # JSON, as `as_dict` wrote it
+        """The finding that `as_dict` describes.
+
+        >>> finding = Finding("x", Severity.INFO, "seen", where=Where(line=3))
+        >>> Finding.from_dict(finding.as_dict()) == finding
+        True
+        """
+        severity, where = Severity(said["severity"]), Where(**said["where"])
+        return cls(said["code"], severity, said["what"], said["hint"], where)
 
 
 def is_acceptable(findings: Iterable[Finding]) -> bool:

@@ -19,8 +19,8 @@ from typer.main import get_command
 from compliance.seal import Keys
 from compliance.service.app import create_app
 from compliance.service.cli import app as command_line
+from compliance.service.context import ServiceContext
 from compliance.service.migrate import open_migrated
-from compliance.service.parts import Parts, utc_now
 from compliance.service.settings import Settings
 from verification.decision.as_page import page as judgement_page
 
@@ -113,7 +113,7 @@ def http_page() -> str:
         settings = Settings(data_dir=Path(folder))
         store = open_migrated(settings)
         keys = Keys.open(settings.keys_folder)
-        paths = create_app(Parts(settings, store, keys, utc_now)).openapi()["paths"]
+        paths = create_app(ServiceContext.of(settings, store, keys)).openapi()["paths"]
         store.close()
     for path in sorted(paths):
         for method, route in sorted(paths[path].items()):

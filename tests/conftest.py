@@ -1,4 +1,4 @@
-"""What every test may lean on: the published examples and a network that ends at loopback."""
+"""What every test may lean on: example documents and a network that ends at loopback."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-
-HERE = Path(__file__).resolve().parent
+from material import EXAMPLES, NO_PUBLISHED, PUBLISHED
 
 pytest_plugins = ("databases",)
 
@@ -23,18 +22,18 @@ settings.register_profile(
 settings.load_profile("packtrail")
 
 
-def _shared() -> Path:
-    """The folder of published schemas, examples and vectors; beside the checkout by default."""
-    return Path(os.environ.get("PACKTRAIL_SHARED", HERE.parent.parent / "shared"))
+@pytest.fixture(scope="session")
+def examples() -> Path:
+    """The folder of the example shipment, its master data and pictures."""
+    return EXAMPLES
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The `data` folder of published material; a test that needs it skips where it is absent."""
-    data = _shared() / "data"
-    if not data.is_dir():
-        pytest.skip("published schemas and examples are not beside the checkout (../shared/data)")
-    return data
+    """The `data` folder of published documents; a test that needs it skips where it is absent."""
+    if not PUBLISHED.is_dir():
+        pytest.skip(NO_PUBLISHED)
+    return PUBLISHED
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -52,16 +51,28 @@ def _network_ends_at_loopback() -> None:
     socket.socket.connect = guarded  # type: ignore[method-assign,assignment]
 
 
+def _skipped(reporter: pytest.TerminalReporter) -> tuple[int, int]:
+    """How many tests skipped for want of the published documents, and how many for other reasons.
+
+    A report that skipped carries (path, line, "Skipped: reason").
+    """
+    reports = reporter.stats.get("skipped", [])
+    conformance = sum(NO_PUBLISHED in str(report.longrepr) for report in reports)
+    return conformance, len(reports) - conformance
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say why a run that must not skip has failed."""
-    skipped = terminalreporter.stats.get("skipped", [])
-    if skipped and os.environ.get("PACKTRAIL_SKIPS_FAIL"):
-        terminalreporter.write_line(f"{len(skipped)} tests skipped where none may", red=True)
+    """Say how many conformance tests did not run, and why a run that must not skip has failed."""
+    conformance, others = _skipped(terminalreporter)
+    if conformance:
+        terminalreporter.write_line(f"{conformance} conformance tests did not run: {NO_PUBLISHED}")
+    if others and os.environ.get("PACKTRAIL_SKIPS_FAIL"):
+        terminalreporter.write_line(f"{others} tests skipped where none may", red=True)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """In a run that must not skip, a skip is a failure."""
+    """In a run that must not skip, a skip is a failure, but for the conformance tests."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     must_run = os.environ.get("PACKTRAIL_SKIPS_FAIL") and not hasattr(session.config, "workerinput")
-    if must_run and exitstatus == 0 and reporter and reporter.stats.get("skipped"):
+    if must_run and exitstatus == 0 and reporter and _skipped(reporter)[1]:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -24,7 +24,7 @@ from starlette.exceptions import HTTPException
 
 from epcis.capture_job import run_jobs
 from epcis.database.transactions import Store
-from epcis.http_context import Caller, Problem, problem_response
+from epcis.http_context import Caller, EpcisContext, Problem, problem_response
 from epcis.routes.all import routers
 from epcis.subscribe.delivery import run_subscriptions
 
@@ -125,9 +125,9 @@ def make_app(repository: Repository) -> FastAPI:
         await asyncio.gather(*tasks)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.state.store = repository.store
-    app.state.clock = repository.clock
-    app.state.settings = repository.settings
+    app.state.context = EpcisContext(
+        store=repository.store, clock=repository.clock, settings=repository.settings
+    )
     for router in routers():
         app.include_router(router)
 
@@ -166,6 +166,7 @@ def repository_over(store: Store) -> Repository:
         events_per_capture_max=10_000,
         webhooks_to_private_addresses=True,
         company_prefixes=(),
+        data_dir=None,
     )
     made = Repository(store, settings)
     made.callers = {

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from verification.alerts.anomalies import DEFAULT_LIMITS, Limits
 from verification.decision.act import ParticipantRole
 from verification.decision.render import AnswerPolicy
 from verification.decision.rule_pack import DEFAULT, RulePack, of_house
-from verification.fmd.peers import PATIENT, Patience
+from verification.peers.peers import PATIENT, Patience
 from verification.vrs.ask import BUDGET_S
-from verification.vrs.credential import Policy
+from verification.vrs.credential import CredentialPolicy
 from verification.vrs.question import CONTEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from starlette.datastructures import State
-
-    from verification.fmd.peers import Peer
+    from verification.peers.peers import Peer
     from verification.vrs.credential import CredentialProvider
 
 NO_GLN = "0000000000000"
@@ -45,9 +43,9 @@ class VerificationSettings:
     """The role of the operator's own keys until the first participant is registered."""
     vrs_policy: AnswerPolicy = field(default_factory=AnswerPolicy)
     vrs_contexts: tuple[str, ...] = CONTEXTS
-    credential_policy: Policy = Policy.OFF
+    credential_policy: CredentialPolicy = CredentialPolicy.OFF
     """What a partner's missing or bad credential leads to, where no other is set for it."""
-    credential_policies: Mapping[str, Policy] = field(default_factory=dict)
+    credential_policies: Mapping[str, CredentialPolicy] = field(default_factory=dict)
     """Policies of single partners, by their GLN."""
     credentials: CredentialProvider | None = None
     """The wallet that checks partners' presentations; None leaves them not checked."""
@@ -85,13 +83,3 @@ class VerificationSettings:
     def rule_pack(self) -> RulePack:
         """The rule pack, its signature checked."""
         return of_house(self.rules, self.rules_folder, self.rules_keys)
-
-
-def settings_of(state: State) -> VerificationSettings:
-    """The settings an application carries, or the defaults with its owner's GLN."""
-    held = getattr(state, "verification", None)
-    if held is None:
-        house = getattr(state, "settings", None)
-        held = VerificationSettings(responder_gln=getattr(house, "owner_gln", ""))
-        state.verification = held
-    return cast("VerificationSettings", held)

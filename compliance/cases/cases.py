@@ -118,7 +118,7 @@ class NewCase:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CaseStep:
     """One thing that was done about a case."""
 
     at: datetime
@@ -148,7 +148,7 @@ class CaseFile:
     incident: str
     """FDA's incident number; empty until FDA gave one."""
     facts: dict[str, str]
-    steps: tuple[Step, ...] = ()
+    steps: tuple[CaseStep, ...] = ()
 
     @property
     def due(self) -> datetime | None:
@@ -159,7 +159,7 @@ class CaseFile:
         """When somebody was told first; None where not yet."""
         return next((step.at for step in self.steps if step.act == whom), None)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The case as `case show --json` and `/cases` show it."""
         return {
             "id": self.id,
@@ -330,7 +330,7 @@ def _of_row(snapshot: Snapshot, row: Any) -> CaseFile:  # noqa: ANN401  # a row 
         illegitimate=moment_of(row.illegitimate_us) if row.illegitimate_us is not None else None,
         incident=row.incident,
         facts=orjson.loads(row.facts),
-        steps=tuple(Step(moment_of(one.at_us), one.by, one.act, one.note) for one in steps),
+        steps=tuple(CaseStep(moment_of(one.at_us), one.by, one.act, one.note) for one in steps),
     )
 
 

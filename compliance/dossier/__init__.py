@@ -1,43 +1,44 @@
 """Dossiers for regulators: signed exports that prove themselves without us.
 
-`selection` says what one is about, `export` makes it, `verify` checks one.
+`kinds` says what one can be about, `export` makes it, `verify` checks one.
 """
 
-from compliance.dossier.export import Exported, export
-from compliance.dossier.redaction import Profile
-from compliance.dossier.refusal import CannotSeal, ExportRefused
-from compliance.dossier.selection import (
+from compliance.dossier.export import Exported, Recipient, export
+from compliance.dossier.kinds import (
     AuditTrail,
     AuthorityReport,
     Case,
+    DossierSelection,
+    EventPeriod,
     Inspection,
-    Lot,
+    LotHistory,
     Pack,
-    Period,
     RecallOf,
-    Selection,
     Shipment,
     Verifications,
 )
-from compliance.dossier.verify import Outcome, verify_export
+from compliance.dossier.redaction import RedactionProfile
+from compliance.dossier.refusal import CannotSeal, ExportRefused
+from compliance.dossier.verify import VerifiedDossier, verify_export
 
 __all__ = [
     "AuditTrail",
     "AuthorityReport",
     "CannotSeal",
     "Case",
+    "DossierSelection",
+    "EventPeriod",
     "ExportRefused",
     "Exported",
     "Inspection",
-    "Lot",
-    "Outcome",
+    "LotHistory",
     "Pack",
-    "Period",
-    "Profile",
     "RecallOf",
-    "Selection",
+    "Recipient",
+    "RedactionProfile",
     "Shipment",
     "Verifications",
+    "VerifiedDossier",
     "export",
     "verify_export",
 ]

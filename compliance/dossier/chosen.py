@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import BigInteger, and_, func, literal, or_, select, type_coerce
 
 from compliance.dossier.about import places_of
-from compliance.dossier.selection import (
-    AuditTrail,
-    AuthorityReport,
-    Inspection,
-    Period,
-    Verifications,
-)
+from compliance.dossier.kinds import AuditTrail, EventPeriod, History, RecordedEntries
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.ledger_tables import ledger_entry
 from epcis.store.event_tables import event, event_party
@@ -25,21 +19,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Select
 
-    from compliance.dossier.selection import Selection
+    from compliance.dossier.kinds import DossierSelection
     from epcis.database.transactions import Snapshot
 
 ROWS_PER_READ = 500
 """Rows fetched at a time; what a dossier of any size holds in memory."""
-_QUESTIONS = (LeafKind.VERDICT, LeafKind.PACK_OPERATION)
-_INSPECTED = (
-    *_QUESTIONS, LeafKind.RECALL, LeafKind.CASE, LeafKind.MASTER_DATA, LeafKind.DOCUMENT,
-    LeafKind.SETTING,
-)  # fmt: skip
-_SUPERVISED = (
-    *_QUESTIONS, LeafKind.RECALL, LeafKind.CASE, LeafKind.ACCESS, LeafKind.SETTING,
-    LeafKind.EXPORT, LeafKind.KEY,
-)  # fmt: skip
-_SUPPLIED = (*_QUESTIONS, LeafKind.RECALL)
 
 
 class LogRow(NamedTuple):
@@ -70,7 +54,12 @@ class Chosen:
     """
 
     def __init__(
-        self, snapshot: Snapshot, selection: Selection, size: int, *, party: str | None = None
+        self,
+        snapshot: Snapshot,
+        selection: DossierSelection,
+        size: int,
+        *,
+        party: str | None = None,
     ) -> None:
         self.view = snapshot
         self._party = party
@@ -79,13 +68,14 @@ class Chosen:
         """The run of places of which nothing is missing."""
         self._condition: ColumnElement[bool] | None = None
         self._places: array[int] = array("q")
-        if isinstance(selection, Period) and selection.by_record_time:
+        if isinstance(selection, EventPeriod) and selection.by_record_time:
             self._choose_run(selection)
-        elif isinstance(selection, Period | Verifications | Inspection | AuthorityReport):
+        elif isinstance(selection, EventPeriod | RecordedEntries):
             self._condition = self._seen(_condition(selection))
         elif isinstance(selection, AuditTrail):
             self._places = self._trail(selection)
         else:
+            assert isinstance(selection, History), "every kind is of a period or of something"
             self._places = places_of(snapshot, selection, size)
         self.total = self._count() if self._condition is not None else len(self._places)
 
@@ -98,7 +88,7 @@ class Chosen:
         while some := list(islice(wanted, ROWS_PER_READ)):
             yield from self._read(self._seen(ledger_entry.c.idx.in_(some)))
 
-    def _choose_run(self, period: Period) -> None:
+    def _choose_run(self, period: EventPeriod) -> None:
         """All entries recorded in the period, and the neighbours that show where it ends."""
         time, place = ledger_entry.c.record_time, ledger_entry.c.idx
         first, last = self.view.connection.execute(
@@ -146,22 +136,17 @@ class Chosen:
         )
 
 
-def _condition(
-    selection: Period | Verifications | Inspection | AuthorityReport,
-) -> ColumnElement[bool]:
+def _condition(selection: EventPeriod | RecordedEntries) -> ColumnElement[bool]:
     happened = and_(event.c.event_time >= selection.from_, event.c.event_time < selection.to)
-    if isinstance(selection, Period):
+    if isinstance(selection, EventPeriod):
         return happened
+    time = ledger_entry.c.record_time
     recorded = and_(
-        ledger_entry.c.record_time >= selection.from_, ledger_entry.c.record_time < selection.to
+        time >= selection.from_,
+        time < selection.to,
+        ledger_entry.c.kind.in_(selection.logged),
     )
-    kind = ledger_entry.c.kind
-    if isinstance(selection, Verifications):
-        return and_(recorded, kind.in_(_QUESTIONS))
-    if isinstance(selection, AuthorityReport):
-        kinds = _SUPERVISED if selection.purpose == "39(a)" else _SUPPLIED
-        return and_(recorded, kind.in_(kinds))
-    return or_(happened, and_(recorded, kind.in_(_INSPECTED)))
+    return or_(happened, recorded) if selection.has_events else recorded
 
 
 def _visible(party: str) -> ColumnElement[bool]:

@@ -9,22 +9,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from compliance.dossier.gather import Gathered
+    from compliance.dossier.kinds import DossierSelection
     from compliance.dossier.redaction import Redactor
-    from compliance.dossier.selection import Selection
     from compliance.reports import Section
-    from compliance.seal.checkpoint import Sealed
+    from compliance.seal.checkpoint import SignedCheckpoint
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class DossierContents:
     """What was collected for a dossier, in the files of `folder`."""
 
-    selection: Selection
+    selection: DossierSelection
     redactor: Redactor
     gathered: Gathered
     complete: range | None
     """The run of places in the log of which nothing is missing."""
-    sealed: Sealed
+    sealed: SignedCheckpoint
     folder: Path
     sections: tuple[Section, ...]
 

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from compliance.dossier.chosen import Chosen
-from compliance.dossier.contents import Contents
+from compliance.dossier.contents import DossierContents
 from compliance.dossier.gather import EVENTS, EXTRACTS, INDEX, RECORDS, TABLE, Gathering
 from compliance.dossier.index import HEADER, RECORD
+from compliance.dossier.kinds import EventPeriod, History
 from compliance.dossier.package import Package
-from compliance.dossier.paper import paper_of, readme_of, report_of, sections_of
-from compliance.dossier.redaction import Profile, Redactor, secret_of, shipped
+from compliance.dossier.paper import paper_of, readme_of, report_of
+from compliance.dossier.redaction import RedactionProfile, Redactor, secret_of, shipped
 from compliance.dossier.refusal import CannotSeal, ExportRefused
-from compliance.dossier.selection import About, Period, profile_for
 from compliance.dossier.table import EXCEL_EVENTS_MAX, write_excel
 from compliance.seal.cades import sign_beside
 from compliance.seal.checkpoint import log_key_pem, seal_log, stamp_checkpoint
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from compliance.dossier.kinds import DossierSelection
     from compliance.dossier.package import Member
-    from compliance.dossier.selection import Selection
-    from compliance.seal.checkpoint import Sealed
+    from compliance.seal.checkpoint import SignedCheckpoint
     from compliance.seal.keys import Keys
     from epcis.database.transactions import Snapshot, Store
 
@@ -71,22 +71,33 @@ class Exported:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """For whom a dossier is made, which says what it shows."""
+
+    profile: RedactionProfile | None = None
+    """How much of each entry is shown; None: as for whom this kind of dossier is."""
+    party: str | None = None
+    """Canonical GLN key: only the events this party may see; None: all."""
+
+
+OPERATOR: Final = Recipient()
+
+
 def export(
     store: Store,
-    selection: Selection,
+    selection: DossierSelection,
     out_path: str | Path,
     keys: Keys,
     *,
     now: datetime,
     by: str,
-    profile: Profile | None = None,
-    party: str | None = None,
+    recipient: Recipient = OPERATOR,
     progress: Callable[[int, int], None] | None = None,
 ) -> Exported:
     """Write the signed dossier of a selection to `out_path`; `progress` gets (done, total).
 
-    `profile` says how much of each entry the recipient is shown, None that of whom this kind of
-    dossier is for; with `party` (canonical GLN key) only the events this party may see. The file
+    The file
     appears under its name only when it is complete; an interrupted export goes on where it stopped
     when it is asked for again. Raises
     ExportRefused where there is nothing to export, no seal can be made, or the store is not what
@@ -96,7 +107,9 @@ def export(
     if out.exists() and not out.is_file():
         raise ExportRefused(f"{out} is there already and is no ordinary file")
     folder = out.with_name(f".{out.name}.part")
-    redactor = Redactor(profile or shipped(profile_for(selection)), secret_of(keys), own=party)
+    party = recipient.party
+    profile = recipient.profile or shipped(selection.profile)
+    redactor = Redactor(profile, secret_of(keys), own=party)
     try:
         sealed = seal_log(store, keys, now=now)
         with store.read() as snapshot, _little_memory(snapshot):
@@ -140,17 +153,17 @@ def _little_memory(snapshot: Snapshot) -> Iterator[None]:
 
 def _make(
     snapshot: Snapshot,
-    selection: Selection,
+    selection: DossierSelection,
     redactor: Redactor,
-    sealed: Sealed,
+    sealed: SignedCheckpoint,
     *,
     folder: Path,
     party: str | None,
     progress: Callable[[int, int], None] | None,
-) -> Contents:
+) -> DossierContents:
     size = sealed.checkpoint.size
     chosen = Chosen(snapshot, selection, size, party=party)
-    if not chosen.total and isinstance(selection, About):
+    if not chosen.total and isinstance(selection, History):
         raise ExportRefused(f"nothing is known about {_said(selection)}")
     request = {
         "selection": selection.as_dict(),
@@ -160,11 +173,11 @@ def _make(
     }
     gathered = Gathering(folder, request).run(chosen, redactor, progress)
     # A party sees its own events only; what the house counts over all of them is not its.
-    told = () if party else sections_of(snapshot, selection)
+    told = () if party else selection.sections(snapshot)
     sections = tuple(redactor.section(one) for one in told)
     with (folder / PROOF).open("wb") as proof:
         proof.writelines(Tree(snapshot.connection).selection(_indices(folder / INDEX), size))
-    return Contents(selection, redactor, gathered, chosen.complete, sealed, folder, sections)
+    return DossierContents(selection, redactor, gathered, chosen.complete, sealed, folder, sections)
 
 
 def _indices(path: Path) -> Iterator[int]:
@@ -175,7 +188,7 @@ def _indices(path: Path) -> Iterator[int]:
 
 
 def _pack(
-    package_path: Path, made: Contents, stamp: bytes, keys: Keys, *, now: datetime, by: str
+    package_path: Path, made: DossierContents, stamp: bytes, keys: Keys, *, now: datetime, by: str
 ) -> None:
     with package_path.open("w+b") as file, Package(file) as package:
         data = [package.add_file(name, made.folder / name) for name in (EVENTS, TABLE, RECORDS)]
@@ -199,7 +212,7 @@ def _pack(
         package.seal(lambda manifest: sign_beside(manifest, keys))
 
 
-def _manifest(made: Contents, data: list[Member]) -> bytes:
+def _manifest(made: DossierContents, data: list[Member]) -> bytes:
     """What was asked and what was found; the same request gives the same bytes."""
     gathered = made.gathered
     said: dict[str, Any] = {
@@ -220,7 +233,7 @@ def _manifest(made: Contents, data: list[Member]) -> bytes:
             if one.name != PROOF
         ],
     }
-    if made.complete is not None and isinstance(made.selection, Period):
+    if made.complete is not None and isinstance(made.selection, EventPeriod):
         said["complete"] = {
             "first": made.complete.start,
             "last": made.complete.stop - 1,
@@ -230,7 +243,7 @@ def _manifest(made: Contents, data: list[Member]) -> bytes:
     return (json.dumps(said, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def _described(package: Path, out: Path, made: Contents) -> Exported:
+def _described(package: Path, out: Path, made: DossierContents) -> Exported:
     digest = sha256()
     with package.open("rb") as file:
         while piece := file.read(1 << 18):
@@ -247,7 +260,7 @@ def _described(package: Path, out: Path, made: Contents) -> Exported:
 
 
 def _log_export(
-    store: Store, exported: Exported, selection: Selection, *, by: str, now: datetime
+    store: Store, exported: Exported, selection: DossierSelection, *, by: str, now: datetime
 ) -> None:
     said = {"act": "export", "by": by, "sha256": exported.sha256, "events": exported.events}
     with store.write(now) as tx:
@@ -258,7 +271,7 @@ def _log_export(
         )
 
 
-def _said(selection: Selection) -> str:
+def _said(selection: DossierSelection) -> str:
     """The selection in words: `pack 09521321000017 A1`."""
     return " ".join(selection.as_dict().values())
 

@@ -28,7 +28,7 @@ from epcis.ledger.record import Parts, parts_of
 from epcis.store.payload import is_outline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from compliance.dossier.chosen import Chosen, LogRow
@@ -69,7 +69,7 @@ class Gathered:
 class Gathering:
     """The waiting files of one dossier, in a folder of their own."""
 
-    def __init__(self, folder: Path, request: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, request: Mapping[str, object]) -> None:
         self.folder = folder
         self.so_far = Gathered()
         self._request = request

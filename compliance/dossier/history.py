@@ -8,11 +8,10 @@ from __future__ import annotations
 from array import array
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
-from urllib.parse import quote
 
 from sqlalchemy import select
 
-from compliance.dossier.selection import Case, Lot, Pack
+from compliance.dossier.kinds import Case, LotHistory, Pack
 from epcis.database.raw_driver import RawDriver
 from epcis.store.event_tables import event, item, lot
 from epcis.store.item_keys import item_key
@@ -23,7 +22,7 @@ from schemas.gs1.epc import canonical_key
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from compliance.dossier.selection import Selection
+    from compliance.dossier.kinds import DossierSelection
     from epcis.database.transactions import Snapshot
 
 ITEMS_PER_QUESTION = 400
@@ -34,25 +33,16 @@ Spans: TypeAlias = dict[int, set[tuple[int, int]]]
 """Items, and between which moments of life they matter."""
 
 
-def link_of(pack: Pack) -> str:
-    """The GS1 Digital Link of a pack.
-
-    >>> link_of(Pack("09521321000017", "A/1"))
-    'https://id.gs1.org/01/09521321000017/21/A%2F1'
-    """
-    return f"https://id.gs1.org/01/{pack.gtin}/21/{quote(pack.serial, safe='')}"
-
-
-def items_of_selection(snapshot: Snapshot, selection: Selection) -> array[int]:
+def items_of_selection(snapshot: Snapshot, selection: DossierSelection) -> array[int]:
     """The item ids a selection is about."""
     connection = snapshot.connection
     if isinstance(selection, Pack):
-        key = canonical_key(link_of(selection))
+        key = canonical_key(selection.link)
         found = connection.scalars(select(item_key.c.id).where(item_key.c.key == key))
     elif isinstance(selection, Case):
         key = f"/00/{selection.sscc}"
         found = connection.scalars(select(item_key.c.id).where(item_key.c.key == key))
-    elif isinstance(selection, Lot):
+    elif isinstance(selection, LotHistory):
         lots = select(lot.c.id).where(lot.c.gtin == selection.gtin, lot.c.code == selection.lot)
         found = connection.scalars(
             select(item.c.id).where(item.c.lot.in_(lots)).order_by(item.c.id)

@@ -16,17 +16,17 @@ import structlog
 from sqlalchemy import delete, func, insert, select, update
 
 from compliance.dossier.dossier_tables import export_job
-from compliance.dossier.export import export
+from compliance.dossier.export import Recipient, export
+from compliance.dossier.kinds import selection_from
 from compliance.dossier.redaction import find_profile
 from compliance.dossier.refusal import ExportRefused
-from compliance.dossier.selection import selection_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
 
-    from compliance.dossier.selection import Selection
+    from compliance.dossier.kinds import DossierSelection
     from compliance.seal.keys import Keys
     from epcis.database.transactions import Snapshot, Store, Transaction
     from epcis.http_context import Clock
@@ -57,7 +57,7 @@ class ExportJob:
     sha256: str | None
     error: str | None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The job as `/exports/{id}` shows it."""
         return {
             "id": self.id,
@@ -75,7 +75,7 @@ class ExportJob:
 
 
 def ask(
-    tx: Transaction, selection: Selection, *, by: str, profile: str, party: str | None
+    tx: Transaction, selection: DossierSelection, *, by: str, profile: str, party: str | None
 ) -> ExportJob:
     """Ask for a dossier. Raises ExportRefused where too many wait already."""
     waiting = select(func.count()).where(export_job.c.state.in_(("waiting", "running")))
@@ -175,8 +175,7 @@ def make_next(
             keys,
             now=job.asked,
             by=job.by,
-            profile=find_profile(job.redaction, profiles),
-            party=job.party,
+            recipient=Recipient(find_profile(job.redaction, profiles), job.party),
             progress=_progress(store, job.id, clock, stop),
         )
     except _Stopped:

@@ -7,56 +7,17 @@ from dataclasses import asdict
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from compliance.dossier.about import under_transaction
-from compliance.dossier.history import link_of
 from compliance.dossier.redaction import Treatment
-from compliance.dossier.selection import (
-    AuthorityReport,
-    Case,
-    Inspection,
-    Lot,
-    Pack,
-    RecallOf,
-    Shipment,
-    Verifications,
-)
-from compliance.recall.recall import find_recall
 from compliance.reports import Report, Section, print_report
-from compliance.reports.authority import (
-    alerts_section,
-    lots_section,
-    participants_section,
-    states_section,
-    supplied_section,
-)
-from compliance.reports.cases import case_sections
-from compliance.reports.custody import custody_section
-from compliance.reports.licences import partners_section
-from compliance.reports.questions import (
-    daily_section,
-    pack_questions_section,
-    questions_section,
-)
-from compliance.reports.recalls import lot_recalls_section, recalls_section
-from compliance.reports.repository import repository_sections
-from compliance.reports.transactions import (
-    INFORMATION,
-    shipments_section,
-    shipped_between,
-    transaction_sections,
-)
-from compliance.reports.verifications import inspection_sections
-from schemas.gs1.epc import canonical_key
+from compliance.reports.transactions import INFORMATION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from compliance.dossier.contents import Contents
+    from compliance.dossier.contents import DossierContents
     from compliance.dossier.gather import Gathered
-    from compliance.dossier.selection import Period, Recorded, Selection
     from compliance.seal.keys import Keys
-    from epcis.database.transactions import Snapshot
 
 README_CHARACTERS = 98
 README = """\
@@ -116,7 +77,7 @@ What is inside
 """
 
 
-def readme_of(keys: Keys, contents: Contents) -> bytes:
+def readme_of(keys: Keys, contents: DossierContents) -> bytes:
     """The README of a dossier."""
     return README.format(
         subject=contents.subject,
@@ -127,79 +88,17 @@ def readme_of(keys: Keys, contents: Contents) -> bytes:
     ).encode()
 
 
-def sections_of(snapshot: Snapshot, selection: Selection) -> tuple[Section, ...]:
-    """What a report about a selection tells, beyond what every report does."""
-    if isinstance(selection, Pack):
-        key = canonical_key(link_of(selection))
-        asked = pack_questions_section(snapshot, selection.gtin, selection.serial)
-        return (custody_section(snapshot, key), asked)
-    if isinstance(selection, Case):
-        return (custody_section(snapshot, f"/00/{selection.sscc}"),)
-    if isinstance(selection, Lot):
-        return (lot_recalls_section(snapshot, selection.gtin, selection.lot),)
-    if isinstance(selection, RecallOf):
-        recall = find_recall(snapshot, selection.id)
-        return (lot_recalls_section(snapshot, recall.gtin, recall.lot),) if recall else ()
-    if isinstance(selection, Shipment):
-        return transaction_sections(snapshot, under_transaction(snapshot, selection.transaction))
-    return _sections_of_period(snapshot, selection)
-
-
-def _sections_of_period(snapshot: Snapshot, selection: Period | Recorded) -> tuple[Section, ...]:
-    since, until = selection.from_, selection.to
-    if isinstance(selection, Verifications):
-        return (questions_section(snapshot, since, until),)
-    if isinstance(selection, Inspection):
-        return _sections_of_inspection(snapshot, since, until)
-    if isinstance(selection, AuthorityReport):
-        return _sections_of_authority(snapshot, selection)
-    return ()
-
-
-def _sections_of_inspection(
-    snapshot: Snapshot, since: datetime, until: datetime
-) -> tuple[Section, ...]:
-    """What a DSCSA inspector asks for, in the order he asks."""
-    return (
-        shipments_section(snapshot, since, until),
-        partners_section(snapshot, since, until),
-        *case_sections(snapshot, since, until),
-        *inspection_sections(snapshot, since, until),
-        questions_section(snapshot, since, until),
-        recalls_section(snapshot, since, until),
-        *transaction_sections(snapshot, shipped_between(snapshot, since, until)),
-    )
-
-
-def _sections_of_authority(snapshot: Snapshot, selection: AuthorityReport) -> tuple[Section, ...]:
-    """What an authority may ask for by the purpose of its access (2016/161 Art. 39)."""
-    since, until = selection.from_, selection.to
-    supplied = (supplied_section(snapshot, since, until), states_section(snapshot))
-    if selection.purpose != "39(a)":
-        return (*supplied, recalls_section(snapshot, since, until))
-    return (
-        alerts_section(snapshot, since, until),
-        participants_section(snapshot, since, until),
-        lots_section(snapshot),
-        *supplied,
-        recalls_section(snapshot, since, until),
-        questions_section(snapshot, since, until),
-        daily_section(snapshot, since, until),
-        *repository_sections(snapshot, since, until),
-    )
-
-
 def report_of(asked: Mapping[str, str], sections: tuple[Section, ...]) -> bytes:
     """The sections for machines; the same selection gives the same bytes."""
     said = {"selection": asked, "sections": [asdict(one) for one in sections]}
     return (json.dumps(said, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def paper_of(contents: Contents, keys: Keys, *, now: datetime, by: str) -> bytes:
+def paper_of(contents: DossierContents, keys: Keys, *, now: datetime, by: str) -> bytes:
     """The report of a dossier as PDF, unsigned."""
     return print_report(
         Report(
-            title=f"Dossier: {contents.selection.as_dict()['kind']}",
+            title=f"Dossier: {contents.selection.kind}",
             made=now,
             made_by=by,
             sections=(
@@ -212,7 +111,7 @@ def paper_of(contents: Contents, keys: Keys, *, now: datetime, by: str) -> bytes
     )
 
 
-def _in_short(contents: Contents, keys: Keys) -> Section:
+def _in_short(contents: DossierContents, keys: Keys) -> Section:
     """What an inspector asks first: about what, since when, how much, all of it, what is hidden."""
     gathered, profile = contents.gathered, contents.redactor.profile
     return Section(
@@ -240,7 +139,7 @@ def _at_a_glance(sections: tuple[Section, ...]) -> tuple[Section, ...]:
     return (Section("At a glance", facts=lines),) if len(lines) > 1 else ()
 
 
-def _proof(contents: Contents, keys: Keys) -> Section:
+def _proof(contents: DossierContents, keys: Keys) -> Section:
     checkpoint = contents.sealed.checkpoint
     return Section(
         "What it is proved by",
@@ -263,7 +162,7 @@ def _span(gathered: Gathered) -> str:
     return f"{gathered.events}, from {gathered.first_event} to {gathered.last_event}"
 
 
-def _completeness(contents: Contents) -> str:
+def _completeness(contents: DossierContents) -> str:
     """Whether the dossier shows that nothing is missing, and how a reader sees that."""
     run = contents.complete
     if run is None:
@@ -283,7 +182,7 @@ def _completeness(contents: Contents) -> str:
     )
 
 
-def _hidden(contents: Contents) -> str:
+def _hidden(contents: DossierContents) -> str:
     """What the profile hides, and how that is seen."""
     gathered, profile = contents.gathered, contents.redactor.profile
     by_treatment = {

@@ -69,7 +69,7 @@ class Treatment(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class RedactionProfile:
     """How much a kind of recipient is shown.
 
     >>> shipped("public").treats(DataClass.PLACES), shipped("internal").is_open
@@ -84,7 +84,7 @@ class Profile:
     classes: tuple[tuple[DataClass, Treatment], ...]
 
     @classmethod
-    def parse(cls, content: bytes) -> Profile:
+    def parse(cls, content: bytes) -> RedactionProfile:
         """The profile a file says. Raises ExportRefused, telling everything that is wrong."""
         try:
             said = orjson.loads(content)
@@ -111,7 +111,7 @@ class Profile:
         kept = all(one is Treatment.KEEP for _, one in self.classes)
         return kept and self.kinds == frozenset(LeafKind)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The profile as its file says it."""
         return {
             "name": self.name,
@@ -135,7 +135,7 @@ def _listed(kinds: object) -> list[object]:
     return kinds if isinstance(kinds, list) else [None]
 
 
-def _faults(said: Mapping[str, Any]) -> list[str]:
+def _faults(said: Mapping[str, object]) -> list[str]:
     """Everything that keeps a JSON object from being a profile; closed, so that nothing leaks."""
     found = [
         f"'{name}' must be a text"
@@ -156,12 +156,12 @@ def _faults(said: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def shipped(name: str) -> Profile:
+def shipped(name: str) -> RedactionProfile:
     """A profile that comes with Packtrail. Raises ExportRefused for a name there is none of."""
     return find_profile(name, None)
 
 
-def find_profile(name: str, folder: Path | None) -> Profile:
+def find_profile(name: str, folder: Path | None) -> RedactionProfile:
     """A profile by its name: the operator's own in `folder`, else one that comes with Packtrail.
 
     Raises ExportRefused for an unknown name, or a file that is no profile.
@@ -183,13 +183,13 @@ def profiles_in(folder: Path | None) -> dict[str, Path]:
     return found
 
 
-def read_profile(path: Path) -> Profile:
+def read_profile(path: Path) -> RedactionProfile:
     """The profile in a file. Raises ExportRefused where it is none, OSError if unreadable."""
     with path.open("rb") as file:
         content = file.read(FILE_BYTES_MAX + 1)
     if len(content) > FILE_BYTES_MAX:
         raise ExportRefused(f"{path.name} is too large for a redaction profile")
-    return Profile.parse(content)
+    return RedactionProfile.parse(content)
 
 
 def secret_of(keys: Keys) -> bytes:
@@ -227,7 +227,7 @@ class Redactor:
     from it.
     """
 
-    def __init__(self, profile: Profile, secret: bytes, *, own: str | None = None) -> None:
+    def __init__(self, profile: RedactionProfile, secret: bytes, *, own: str | None = None) -> None:
         self.profile = profile
         self.is_open = profile.is_open
         self._own = own
@@ -317,12 +317,12 @@ class Redactor:
 
     def _members(
         self,
-        said: dict[str, Any],
+        said: dict[str, object],
         classes: Mapping[str, DataClass | None],
         *,
         is_event: bool,
         outer: DataClass | None = None,
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         left: dict[str, Any] = {}
         for name, value in said.items():
             data = classes[name] if name in classes else _class_beside(name, DataClass.OTHER)
@@ -341,7 +341,7 @@ class Redactor:
         classes: Mapping[str, DataClass | None],
         *,
         is_event: bool,
-    ) -> Any:  # noqa: ANN401  # any JSON, or gone
+    ) -> object:  # any JSON, or gone
         if self._treated(data) is Treatment.LEAVE_OUT and not self._may_be_own(data):
             return _GONE
         if isinstance(value, list):
@@ -359,7 +359,7 @@ class Redactor:
             return inner if inner or not value else _GONE
         return self._scalar(value, data)
 
-    def _within(self, said: dict[str, Any], data: DataClass | None) -> dict[str, Any]:
+    def _within(self, said: dict[str, object], data: DataClass | None) -> dict[str, object]:
         """The members inside a member of an event: of its class, but for extensions."""
         left: dict[str, Any] = {}
         for name, value in said.items():
@@ -372,7 +372,7 @@ class Redactor:
             left["type"] = said["type"]
         return left
 
-    def _scalar(self, value: Any, data: DataClass | None) -> Any:  # noqa: ANN401  # any JSON
+    def _scalar(self, value: Any, data: DataClass | None) -> object:  # noqa: ANN401  # any JSON
         treated = self._treated(data)
         if treated is Treatment.KEEP or value is None or self._is_own(value, data):
             return value
@@ -431,7 +431,7 @@ def _class_beside(name: str, otherwise: DataClass | None) -> DataClass | None:
     return DataClass.OTHER
 
 
-def said_line(place: int, kind: int, stated: Mapping[str, Any]) -> bytes:
+def said_line(place: int, kind: int, stated: Mapping[str, object]) -> bytes:
     r"""A line of `extracts.ndjson`.
 
     >>> said_line(7, 1, {"type": "ObjectEvent"})

@@ -52,7 +52,7 @@ _GET_ROOT = "get the maker's root certificate by a way you trust and name it wit
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class VerifiedDossier:
     """What a check of a dossier found."""
 
     exit_code: int
@@ -63,7 +63,7 @@ class Outcome:
     """When it was stamped last: as it was sealed, or anew (`compliance.dossier.renewal`)."""
 
 
-def verify_export(path: str | PathLike[str], trust_pem: bytes | None) -> Outcome:
+def verify_export(path: str | PathLike[str], trust_pem: bytes | None) -> VerifiedDossier:
     """Check a dossier against root certificates (PEM), without network, with the stamps beside it.
 
     Tampered is also what is damaged or no dossier at all; without the right root nobody can tell.
@@ -84,7 +84,9 @@ def verify_export(path: str | PathLike[str], trust_pem: bytes | None) -> Outcome
     if renewed:
         stamped_at = datetime.fromtimestamp(renewed[-1], UTC)
         what += f"; stamped anew {len(renewed)} times, last on {stamped_at:%Y-%m-%d}"
-    return Outcome(INTACT, (Finding("dossier.intact", Severity.INFO, what),), signed_at, stamped_at)
+    return VerifiedDossier(
+        INTACT, (Finding("dossier.intact", Severity.INFO, what),), signed_at, stamped_at
+    )
 
 
 def _check_renewals(dossier: Path, root_pem: bytes, signed_at: int) -> list[int]:
@@ -108,8 +110,8 @@ def _check_renewals(dossier: Path, root_pem: bytes, signed_at: int) -> list[int]
     return times[1:]
 
 
-def _outcome(code: int, severity: Severity, said: tuple[Any, ...], hint: str) -> Outcome:
-    return Outcome(code, (Finding(f"dossier.{said[0]}", severity, str(said[1]), hint),))
+def _outcome(code: int, severity: Severity, said: tuple[Any, ...], hint: str) -> VerifiedDossier:
+    return VerifiedDossier(code, (Finding(f"dossier.{said[0]}", severity, str(said[1]), hint),))
 
 
 class _InProcess:

@@ -278,7 +278,7 @@ def check_entries(
 ) -> int:
     """Every line stands in the log: leaves and proof lead to the signed root."""
     counts = {"events": 0, "records": 0, "withheld": 0}
-    run = Run(told.get("complete"), size)
+    run = CompleteRun(told.get("complete"), size)
     with (
         archive.open(members["events.ndjson"]) as events,
         archive.open(members["records.ndjson"]) as records,
@@ -332,7 +332,7 @@ def check_extracts(archive: ZipFile, members: dict[str, ZipInfo], told: dict[str
         raise Tampered("extracts.count", "there are more or fewer statements than told")
 
 
-class Run:
+class CompleteRun:
     """The run of neighbouring entries that a complete dossier has, and what stands around it."""
 
     def __init__(self, complete: dict[str, int] | None, size: int) -> None:
@@ -367,7 +367,7 @@ def leaves_of(
     events: IO[bytes],
     records: IO[bytes],
     counts: dict[str, int],
-    run: Run,
+    run: CompleteRun,
 ) -> Iterator[tuple[int, bytes]]:
     """(place, leaf hash) of every entry, computed from the lines where there are any."""
     last_time = 0

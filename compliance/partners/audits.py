@@ -44,7 +44,7 @@ class Audit:
     outcome: str
     by: str
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The audit as `audit list --json` and `/audits` show it."""
         return {
             "id": self.id,

@@ -23,7 +23,7 @@ from schemas.gs1.keys import Gln
 from schemas.refusal import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from epcis.database.transactions import Snapshot, Transaction
 
@@ -33,7 +33,7 @@ SOURCE_CHARACTERS_MAX = 1_000
 LISTED_MAX = 10_000
 
 
-class Role(StrEnum):
+class PartnerRole(StrEnum):
     """What a partner is authorized as; each has its own ground in 581(2)."""
 
     MANUFACTURER = "manufacturer"
@@ -57,15 +57,15 @@ class LicenceKind(StrEnum):
 
 
 AUTHORIZES = {
-    Role.MANUFACTURER: {LicenceKind.REGISTRATION, LicenceKind.CREDENTIAL},
-    Role.REPACKAGER: {LicenceKind.REGISTRATION, LicenceKind.CREDENTIAL},
-    Role.WHOLESALER: {
+    PartnerRole.MANUFACTURER: {LicenceKind.REGISTRATION, LicenceKind.CREDENTIAL},
+    PartnerRole.REPACKAGER: {LicenceKind.REGISTRATION, LicenceKind.CREDENTIAL},
+    PartnerRole.WHOLESALER: {
         LicenceKind.STATE_LICENCE,
         LicenceKind.FEDERAL_LICENCE,
         LicenceKind.CREDENTIAL,
     },
-    Role.DISPENSER: {LicenceKind.STATE_LICENCE, LicenceKind.CREDENTIAL},
-    Role.LOGISTICS: {
+    PartnerRole.DISPENSER: {LicenceKind.STATE_LICENCE, LicenceKind.CREDENTIAL},
+    PartnerRole.LOGISTICS: {
         LicenceKind.STATE_LICENCE,
         LicenceKind.FEDERAL_LICENCE,
         LicenceKind.CREDENTIAL,
@@ -82,7 +82,7 @@ class LicenceRefused(Refused):
 class Licence:
     """One licence of one partner; days are inclusive.
 
-    >>> held = Licence("0366666000014", "South", Role.WHOLESALER, LicenceKind.STATE_LICENCE,
+    >>> held = Licence("0366666000014", "South", PartnerRole.WHOLESALER, LicenceKind.STATE_LICENCE,
     ...     "NJ Department of Health", "5003", date(2026, 1, 1), date(2026, 12, 31))
     >>> held.authorizes_on(date(2026, 12, 31)), held.authorizes_on(date(2027, 1, 1))
     (True, False)
@@ -91,7 +91,7 @@ class Licence:
     gln: str
     """GLN-13 of the partner."""
     name: str
-    role: Role
+    role: PartnerRole
     kind: LicenceKind
     authority: str
     """Who gave it."""
@@ -117,7 +117,7 @@ class Licence:
         """Whether it made its holder an authorized trading partner on a day."""
         return self.kind in AUTHORIZES[self.role] and self.is_valid_on(day)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The licence as `licence list --json` and `/partners/licences` show it."""
         said = {name: value for name, value in asdict(self).items() if name != "checked_us"}
         days = {
@@ -136,7 +136,7 @@ def licence_from(said: dict[str, str]) -> Licence:
         made = Licence(
             gln=Gln.parse(said.get("gln", "")).number,
             name=said.get("name", ""),
-            role=Role(said.get("role", "")),
+            role=PartnerRole(said.get("role", "")),
             kind=LicenceKind(said.get("kind", "")),
             authority=said.get("authority", ""),
             number=said.get("number", ""),
@@ -219,7 +219,7 @@ def _of_row(row: dict[str, Any]) -> Licence:
     return Licence(
         gln=row["gln"],
         name=row["name"],
-        role=Role(row["role"]),
+        role=PartnerRole(row["role"]),
         kind=LicenceKind(row["kind"]),
         authority=row["authority"],
         number=row["number"],
@@ -233,7 +233,7 @@ def _of_row(row: dict[str, Any]) -> Licence:
     )
 
 
-def _log(tx: Transaction, what: str, row: dict[str, Any], by: str) -> None:
+def _log(tx: Transaction, what: str, row: Mapping[str, object], by: str) -> None:
     public = {"act": what, "licence": row["id"], "gln": row["gln"], "role": row["role"]}
     told = {"number": row["number"], "authority": row["authority"], "by": by}
     tx.log(LeafKind.CASE, orjson.dumps(public), orjson.dumps(told))

@@ -72,7 +72,7 @@ class RecalledPack:
 
 
 @dataclass(frozen=True, slots=True)
-class Recall:
+class LotRecall:
     """The recall of a lot, open or closed."""
 
     id: str
@@ -87,7 +87,7 @@ class Recall:
     holders: tuple[Notified, ...]
     pack_list: tuple[RecalledPack, ...] = ()
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The recall as ``recall --json`` and `/recalls` show it."""
         return {
             "id": self.id,
@@ -111,7 +111,7 @@ def reach(snapshot: Snapshot, gtin: str, lot: str) -> tuple[Notified, ...]:
 
 def open_recall(
     store: Store, gtin: str, lot: str, *, reason: str, by: str, now: datetime
-) -> Recall:
+) -> LotRecall:
     """Recall a lot. Opening it again while it is open gives the recall that is open.
 
     A lot of which no pack was ever seen can be recalled too: its packs may still arrive. Raises
@@ -142,7 +142,7 @@ def open_recall(
     return opened
 
 
-def close_recall(store: Store, recall_id: str, *, by: str, now: datetime) -> Recall:
+def close_recall(store: Store, recall_id: str, *, by: str, now: datetime) -> LotRecall:
     """Close a recall: the record stays and so does the stop. Raises `RecallRefused`."""
     with store.write(now) as tx:
         found = find_recall(tx, recall_id)
@@ -162,13 +162,13 @@ def close_recall(store: Store, recall_id: str, *, by: str, now: datetime) -> Rec
     return closed
 
 
-def find_recall(snapshot: Snapshot, recall_id: str) -> Recall | None:
+def find_recall(snapshot: Snapshot, recall_id: str) -> LotRecall | None:
     """A recall by its id, with its packs."""
     row = snapshot.connection.execute(select(recall).where(recall.c.id == recall_id)).first()
     return None if row is None else _with_packs(snapshot, _of_row(snapshot, row))
 
 
-def open_recall_of(snapshot: Snapshot, gtin: str, lot: str) -> Recall | None:
+def open_recall_of(snapshot: Snapshot, gtin: str, lot: str) -> LotRecall | None:
     """The recall that is open for a lot, without its packs."""
     row = snapshot.connection.execute(
         select(recall)
@@ -178,7 +178,7 @@ def open_recall_of(snapshot: Snapshot, gtin: str, lot: str) -> Recall | None:
     return None if row is None else _of_row(snapshot, row)
 
 
-def list_recalls(snapshot: Snapshot, *, only_open: bool = False) -> list[Recall]:
+def list_recalls(snapshot: Snapshot, *, only_open: bool = False) -> list[LotRecall]:
     """All recalls, newest first, without their packs."""
     query = select(recall).order_by(recall.c.opened_us.desc())
     if only_open:
@@ -255,13 +255,13 @@ def _keep_notices(tx: Transaction, recall_id: str, holders: Iterable[Notified]) 
         tx.connection.execute(insert(recall_notice), rows)
 
 
-def _of_row(snapshot: Snapshot, row: Any) -> Recall:  # noqa: ANN401  # a row of the table above
+def _of_row(snapshot: Snapshot, row: Any) -> LotRecall:  # noqa: ANN401  # a row of the table above
     notices = snapshot.connection.execute(
         select(recall_notice)
         .where(recall_notice.c.recall == row.id)
         .order_by(recall_notice.c.packs.desc(), recall_notice.c.party)
     )
-    return Recall(
+    return LotRecall(
         id=row.id,
         gtin=row.gtin,
         lot=row.lot,
@@ -275,13 +275,13 @@ def _of_row(snapshot: Snapshot, row: Any) -> Recall:  # noqa: ANN401  # a row of
     )
 
 
-def _with_packs(snapshot: Snapshot, found: Recall) -> Recall:
+def _with_packs(snapshot: Snapshot, found: LotRecall) -> LotRecall:
     rows = snapshot.connection.execute(
         select(recall_pack).where(recall_pack.c.recall == found.id).order_by(recall_pack.c.key)
     )
     packs = tuple(RecalledPack(r.key, r.status, r.holder, r.location) for r in rows)
-    named = {name: getattr(found, name) for name in Recall.__dataclass_fields__}
-    return Recall(**{**named, "pack_list": packs})
+    named = {name: getattr(found, name) for name in LotRecall.__dataclass_fields__}
+    return LotRecall(**{**named, "pack_list": packs})
 
 
 def _log(tx: Transaction, what: str, recall_id: str, **facts: object) -> None:

@@ -13,7 +13,7 @@ from compliance.reports.sheet import Section
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from compliance.recall.recall import Recall
+    from compliance.recall.recall import LotRecall
     from epcis.database.transactions import Snapshot
 
 
@@ -30,7 +30,7 @@ def lot_recalls_section(snapshot: Snapshot, gtin: str, lot: str) -> Section:
     return _section(snapshot, found)
 
 
-def _section(snapshot: Snapshot, recalls: list[Recall]) -> Section:
+def _section(snapshot: Snapshot, recalls: list[LotRecall]) -> Section:
     return Section(
         title="Recalls",
         columns=(
@@ -42,7 +42,7 @@ def _section(snapshot: Snapshot, recalls: list[Recall]) -> Section:
     )  # fmt: skip
 
 
-def _row(snapshot: Snapshot, one: Recall) -> tuple[str, ...]:
+def _row(snapshot: Snapshot, one: LotRecall) -> tuple[str, ...]:
     told, answered = snapshot.connection.execute(
         select(func.count(), func.count(recall_notice.c.acknowledged_us)).where(
             recall_notice.c.recall == one.id

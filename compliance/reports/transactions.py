@@ -17,6 +17,8 @@ from compliance.reports.sheet import Section
 from epcis.archive.reading import Shelves
 from epcis.database.raw_driver import RawDriver
 from epcis.model import Node
+from epcis.query.index import word
+from epcis.query.query_tables import event_word
 from epcis.store.event_tables import (
     Role,
     document,
@@ -53,6 +55,11 @@ _PRODUCT_FACTS = (
     ("container size", "netContentDescription"),
 )
 _PLACE_FACTS = ("name", "streetAddressOne", "city", "state", "postalCode", "countryCode")
+TRANSACTION_TYPES = (
+    "", "bol", "cert", "desadv", "inv", "pedigree", "po", "poc", "prodorder", "recadv", "rma",
+    "testprd", "testres", "upevt",
+)  # fmt: skip
+"""Business transaction types of CBV 2.0 section 7.3, and none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,3 +263,11 @@ def _attributes(snapshot: Snapshot, keys: list[str]) -> dict[tuple[str, str], st
         )
         told.update({(key, name.rpartition("#")[2]): value for key, name, value in rows})
     return told
+
+
+def under_transaction(snapshot: Snapshot, transaction: str) -> list[int]:
+    """The events under a business transaction, whatever type it has."""
+    key = canonical_key(transaction)
+    words = [word("bizTransaction", key, kind) for kind in TRANSACTION_TYPES]
+    found = select(event_word.c.seq).where(event_word.c.word.in_(words)).distinct()
+    return list(snapshot.connection.scalars(found))

@@ -16,7 +16,7 @@ from compliance.dossier.jobs import file_of
 from compliance.retention.ended import erase_rows, tally
 from compliance.retention.held import Held
 from compliance.retention.hold import lock_holds
-from compliance.retention.policy import ARCHIVABLE, LAW, Period, Policy, Record, Rule
+from compliance.retention.policy import ARCHIVABLE, LAW, Period, RecordClass, RetentionPolicy, Rule
 from epcis.archive.deposit import Depositor, due_events
 from epcis.archive.documents import deposit_documents, due_documents
 from epcis.archive.erase import erase, records_of, sweep
@@ -53,7 +53,7 @@ BESIDE = "beside what is held"
 class Line:
     """What becomes of a class of record: how many go, and what keeps how many."""
 
-    record: Record
+    record: RecordClass
     deed: str
     """`archive` or `erase`."""
     before: datetime
@@ -79,7 +79,7 @@ class Duty:
     """A policy over a store at a moment, and where its files go."""
 
     store: Store
-    policy: Policy
+    policy: RetentionPolicy
     archive: Path
     exports: Path
     now: datetime
@@ -121,11 +121,11 @@ class Duty:
     def _to_archive(self, snapshot: Snapshot, rule: Rule, after: Period) -> Line:
         line = Line(rule.record, "archive", after.before(self.now))
         held = Held()
-        if rule.record is Record.EVENTS:
+        if rule.record is RecordClass.EVENTS:
             for seqs in due_events(snapshot, line.before):
                 self._count(line, len(seqs), held.events(snapshot, seqs))
             return line
-        events_after = self.policy.rule(Record.EVENTS).archive_after
+        events_after = self.policy.rule(RecordClass.EVENTS).archive_after
         events_before = events_after.before(self.now) if events_after else _NEVER
         for ids in due_documents(snapshot, line.before, events_before):
             self._count(line, len(ids), held.documents(snapshot, ids))
@@ -146,7 +146,7 @@ class Duty:
             line.entries += count if what.endswith("archived") else 0
             progress(what, count)
 
-        is_events = rule.record is Record.EVENTS
+        is_events = rule.record is RecordClass.EVENTS
         covers = held.events if is_events else held.documents
         depositor = Depositor(self.store, self.archive, covers, self.by, self.now, tell)
         if is_events:

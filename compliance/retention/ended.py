@@ -18,7 +18,7 @@ from sqlalchemy import BigInteger, Column, ColumnElement, Table, delete, insert,
 from compliance.dossier.dossier_tables import export_job
 from compliance.duty_tables import browser_session, service_time, sign_in_link
 from compliance.retention.hold import lock_holds, open_holds, packs_of_case
-from compliance.retention.policy import Record
+from compliance.retention.policy import RecordClass
 from compliance.retention.retention_tables import erasure
 from epcis.database.columns import Instant, microseconds
 from epcis.database.raw_driver import RawDriver
@@ -69,8 +69,8 @@ class Kept:
     """Whether legal holds are about it; traces of work are not evidence of anything."""
 
 
-TABLES: dict[Record, tuple[Kept, ...]] = {
-    Record.VERIFICATIONS: (
+TABLES: dict[RecordClass, tuple[Kept, ...]] = {
+    RecordClass.VERIFICATIONS: (
         Kept(
             verification_request,
             "asked_us",
@@ -78,7 +78,7 @@ TABLES: dict[Record, tuple[Kept, ...]] = {
             is_evidence=True,
         ),
     ),
-    Record.ALERTS: (
+    RecordClass.ALERTS: (
         Kept(
             alert,
             "at_us",
@@ -88,20 +88,22 @@ TABLES: dict[Record, tuple[Kept, ...]] = {
             is_evidence=True,
         ),
     ),
-    Record.RETURNS: (
+    RecordClass.RETURNS: (
         Kept(saleable_return, "at_us", packs=("gtin", "", "serial"), is_evidence=True),
     ),
-    Record.SERVICE_TIMES: (Kept(service_time, "day", is_evidence=True),),
-    Record.CAPTURE_JOBS: (Kept(capture_job, "finished", over=capture_job.c.running.is_(False)),),
-    Record.RETRIES: (
+    RecordClass.SERVICE_TIMES: (Kept(service_time, "day", is_evidence=True),),
+    RecordClass.CAPTURE_JOBS: (
+        Kept(capture_job, "finished", over=capture_job.c.running.is_(False)),
+    ),
+    RecordClass.RETRIES: (
         Kept(client_transaction, "at_us"),
         Kept(bulk, "expires_us", over=bulk.c.finished_us.is_not(None), parts=bulk_part.c.bulk),
     ),
-    Record.GUESSES: (Kept(unknown_answer, "day"),),
-    Record.OUTBOX: (Kept(outbox, "done"),),
-    Record.EXPORTS: (Kept(export_job, "finished"),),
-    Record.SESSIONS: (Kept(browser_session, "expires_us"), Kept(sign_in_link, "expires_us")),
-    Record.PAGE_TOKENS: (Kept(ended_page_token, "expires"),),
+    RecordClass.GUESSES: (Kept(unknown_answer, "day"),),
+    RecordClass.OUTBOX: (Kept(outbox, "done"),),
+    RecordClass.EXPORTS: (Kept(export_job, "finished"),),
+    RecordClass.SESSIONS: (Kept(browser_session, "expires_us"), Kept(sign_in_link, "expires_us")),
+    RecordClass.PAGE_TOKENS: (Kept(ended_page_token, "expires"),),
 }
 """Events and documents are not here: they leave by the archive."""
 
@@ -146,7 +148,7 @@ class _Covering:
         return None
 
 
-def tally(snapshot: Snapshot, record: Record, before: datetime) -> Tally:
+def tally(snapshot: Snapshot, record: RecordClass, before: datetime) -> Tally:
     """How many rows of a class are over; nothing is changed."""
     found, covering = Tally(), _Covering(snapshot)
     for kept in TABLES[record]:

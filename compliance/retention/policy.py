@@ -14,7 +14,7 @@ from calendar import monthrange
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from schemas.finding import Finding, Severity, Where
 
@@ -85,7 +85,7 @@ def _months_earlier(now: datetime, months: int, days: int) -> datetime:
     return now.replace(year=year, month=month + 1, day=day) - timedelta(days=days)
 
 
-class Record(StrEnum):
+class RecordClass(StrEnum):
     """A class of record that has a time to be kept."""
 
     EVENTS = "events"
@@ -128,24 +128,26 @@ class Minimum:
 
 _TRADE = "FD&C Act 582(b)(1)(A), (c)(1)(A), (d)(1)(A), (e)(1)(A); (EU) 2016/161 Art. 15, 33(4)"
 _SIX, _FIVE, _ONE = (Period(months=12 * years) for years in (6, 5, 1))
-LAW: Mapping[Record, Minimum] = {
-    Record.EVENTS: Minimum(_SIX, _ONE, _TRADE),
-    Record.DOCUMENTS: Minimum(_SIX, _ONE, _TRADE),
-    Record.VERIFICATIONS: Minimum(_SIX, None, "FD&C Act 582(b)(4)(C), (d)(4)(C)"),
-    Record.ALERTS: Minimum(_SIX, None, "(EU) 2016/161 Art. 35(1)(g), 37(d); FD&C Act 582(b)(4)(A)"),
-    Record.RETURNS: Minimum(_SIX, None, "FD&C Act 582(b)(4)(C), (c)(4)(D)"),
-    Record.SERVICE_TIMES: Minimum(_FIVE, None, "(EU) 2016/161 Art. 35(1)(f), 37(e)"),
+LAW: Mapping[RecordClass, Minimum] = {
+    RecordClass.EVENTS: Minimum(_SIX, _ONE, _TRADE),
+    RecordClass.DOCUMENTS: Minimum(_SIX, _ONE, _TRADE),
+    RecordClass.VERIFICATIONS: Minimum(_SIX, None, "FD&C Act 582(b)(4)(C), (d)(4)(C)"),
+    RecordClass.ALERTS: Minimum(
+        _SIX, None, "(EU) 2016/161 Art. 35(1)(g), 37(d); FD&C Act 582(b)(4)(A)"
+    ),
+    RecordClass.RETURNS: Minimum(_SIX, None, "FD&C Act 582(b)(4)(C), (c)(4)(D)"),
+    RecordClass.SERVICE_TIMES: Minimum(_FIVE, None, "(EU) 2016/161 Art. 35(1)(f), 37(e)"),
 }
 """Classes that are not here are not kept because a law asks for it."""
 
-ARCHIVABLE = frozenset({Record.EVENTS, Record.DOCUMENTS})
+ARCHIVABLE = frozenset({RecordClass.EVENTS, RecordClass.DOCUMENTS})
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """What becomes of a class of record, and when."""
 
-    record: Record
+    record: RecordClass
     archive_after: Period | None = None
     """None: stays in the database."""
     erase_after: Period | None = None
@@ -167,33 +169,34 @@ class Rule:
 
 
 _DEFAULTS = (
-    Rule(Record.EVENTS, archive_after=_SIX),
-    Rule(Record.DOCUMENTS, archive_after=_SIX),
-    Rule(Record.VERIFICATIONS),
-    Rule(Record.ALERTS),
-    Rule(Record.RETURNS),
-    Rule(Record.SERVICE_TIMES),
-    Rule(Record.CAPTURE_JOBS, erase_after=Period(days=90)),
-    Rule(Record.RETRIES, erase_after=Period(days=90)),
-    Rule(Record.GUESSES, erase_after=Period(days=90)),
-    Rule(Record.OUTBOX, erase_after=Period(days=30)),
-    Rule(Record.EXPORTS),
-    Rule(Record.SESSIONS, erase_after=Period(days=30)),
-    Rule(Record.PAGE_TOKENS, erase_after=Period(days=1)),
+    Rule(RecordClass.EVENTS, archive_after=_SIX),
+    Rule(RecordClass.DOCUMENTS, archive_after=_SIX),
+    Rule(RecordClass.VERIFICATIONS),
+    Rule(RecordClass.ALERTS),
+    Rule(RecordClass.RETURNS),
+    Rule(RecordClass.SERVICE_TIMES),
+    Rule(RecordClass.CAPTURE_JOBS, erase_after=Period(days=90)),
+    Rule(RecordClass.RETRIES, erase_after=Period(days=90)),
+    Rule(RecordClass.GUESSES, erase_after=Period(days=90)),
+    Rule(RecordClass.OUTBOX, erase_after=Period(days=30)),
+    Rule(RecordClass.EXPORTS),
+    Rule(RecordClass.SESSIONS, erase_after=Period(days=30)),
+    Rule(RecordClass.PAGE_TOKENS, erase_after=Period(days=1)),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class RetentionPolicy:
     """A rule for every class of record.
 
-    >>> [rule.record.value for rule in Policy().rules if rule.erase_after and rule.record in LAW]
+    >>> rules = RetentionPolicy().rules
+    >>> [one.record.value for one in rules if one.erase_after and one.record in LAW]
     []
     """
 
     rules: tuple[Rule, ...] = field(default=_DEFAULTS)
 
-    def rule(self, record: Record) -> Rule:
+    def rule(self, record: RecordClass) -> Rule:
         """The rule of one class of record."""
         return next(rule for rule in self.rules if rule.record is record)
 
@@ -206,13 +209,13 @@ class PolicyRefused(ValueError):  # noqa: N818  # it is a refusal, not an error
         self.findings = findings
 
 
-def parse_policy(text: str) -> Policy:
+def parse_policy(text: str) -> RetentionPolicy:
     r"""A policy from TOML: one table a class of record; what it leaves out is as by default.
 
     Keys: `archive_after`, `erase_after` (a period, or "never") and `shorter_than_law_because`.
     Raises PolicyRefused.
 
-    >>> parse_policy('[events]\narchive_after = "2 years"').rule(Record.EVENTS).archive_after
+    >>> parse_policy('[events]\narchive_after = "2 years"').rule(RecordClass.EVENTS).archive_after
     Period(months=24, days=0)
     """
     if len(text) > POLICY_BYTES_MAX:
@@ -224,22 +227,22 @@ def parse_policy(text: str) -> Policy:
     findings: list[Finding] = []
     rules = {rule.record: rule for rule in _DEFAULTS}
     for name, table in told.items():
-        if name not in {record.value for record in Record} or not isinstance(table, dict):
-            known = ", ".join(Record)
+        if name not in {record.value for record in RecordClass} or not isinstance(table, dict):
+            known = ", ".join(RecordClass)
             findings.append(_finding(name, "is no class of record", f"One of: {known}."))
             continue
-        rule = _rule(Record(name), table, findings)
+        rule = _rule(RecordClass(name), table, findings)
         rules[rule.record] = rule
         findings.extend(_against_law(rule))
     if findings:
         raise PolicyRefused(findings)
-    return Policy(tuple(rules.values()))
+    return RetentionPolicy(tuple(rules.values()))
 
 
-def read_policy(path: Path | None) -> Policy:
+def read_policy(path: Path | None) -> RetentionPolicy:
     """The policy in a file, the default where there is none. Raises OSError, PolicyRefused."""
     if path is None:
-        return Policy()
+        return RetentionPolicy()
     with path.open("rb") as file:
         data = file.read(POLICY_BYTES_MAX + 1)
     try:
@@ -248,8 +251,8 @@ def read_policy(path: Path | None) -> Policy:
         raise PolicyRefused([_finding("policy", "is not UTF-8 text")]) from None
 
 
-def _rule(record: Record, table: dict[str, Any], findings: list[Finding]) -> Rule:
-    default = Policy().rule(record)
+def _rule(record: RecordClass, table: dict[str, object], findings: list[Finding]) -> Rule:
+    default = RetentionPolicy().rule(record)
     periods = {"archive_after": default.archive_after, "erase_after": default.erase_after}
     for key, value in table.items():
         where = f"{record}.{key}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
@@ -29,7 +29,7 @@ MayStop = Annotated[Caller, Depends(needs("recall"))]
 Words = Annotated[str, Field(max_length=WORDS_CHARACTERS_MAX)]
 
 
-class Wanted(BaseModel):
+class CaseWanted(BaseModel):
     """What opening a case needs."""
 
     kind: Literal["suspect", "exception"]
@@ -42,7 +42,7 @@ class Wanted(BaseModel):
     facts: dict[str, str] = Field(default_factory=dict, max_length=40)
 
 
-class Taken(BaseModel):
+class StepWanted(BaseModel):
     """One step: a state the case goes to, or a notice that was given."""
 
     act: str = Field(max_length=30)
@@ -51,7 +51,7 @@ class Taken(BaseModel):
 
 
 @router.post("", status_code=201)
-def open_(request: Request, caller: MayStop, body: Wanted) -> dict[str, Any]:
+def open_(request: Request, caller: MayStop, body: CaseWanted) -> dict[str, object]:
     """Open a case; verification of suspect product answers CHECK from this moment on."""
     _house_only(caller)
     try:
@@ -68,7 +68,7 @@ def open_(request: Request, caller: MayStop, body: Wanted) -> dict[str, Any]:
 
 
 @router.get("")
-def list_(request: Request, caller: MayRead) -> list[dict[str, Any]]:
+def list_(request: Request, caller: MayRead) -> list[dict[str, object]]:
     """The newest cases, newest first."""
     _house_only(caller)
     with store_of(request).read() as snapshot:
@@ -76,7 +76,7 @@ def list_(request: Request, caller: MayRead) -> list[dict[str, Any]]:
 
 
 @router.get("/{case_id}")
-def show(request: Request, caller: MayRead, case_id: str) -> dict[str, Any]:
+def show(request: Request, caller: MayRead, case_id: str) -> dict[str, object]:
     """One case with its steps."""
     _house_only(caller)
     with store_of(request).read() as snapshot:
@@ -87,7 +87,7 @@ def show(request: Request, caller: MayRead, case_id: str) -> dict[str, Any]:
 
 
 @router.post("/{case_id}/steps", status_code=201)
-def step(request: Request, caller: MayStop, case_id: str, body: Taken) -> dict[str, Any]:
+def step(request: Request, caller: MayStop, case_id: str, body: StepWanted) -> dict[str, object]:
     """Take a case further: quarantined, investigating, cleared, illegitimate, notices given."""
     _house_only(caller)
     try:
@@ -105,7 +105,7 @@ def step(request: Request, caller: MayStop, case_id: str, body: Taken) -> dict[s
 @router.get("/{case_id}/form-3911")
 def form(
     request: Request, caller: MayRead, case_id: str, edition: str = "2015", report: str = ""
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """Form FDA 3911 about a case, filled as far as the case and the master data go."""
     _house_only(caller)
     with store_of(request).read() as snapshot:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
@@ -63,7 +63,7 @@ class DoneAudit(BaseModel):
 
 
 @router.post("/partners/licences", status_code=201)
-def enter(request: Request, caller: MayEnter, body: WantedLicence) -> dict[str, Any]:
+def enter(request: Request, caller: MayEnter, body: WantedLicence) -> dict[str, object]:
     """Enter a partner's licence."""
     try:
         wanted = licence_from(body.model_dump())
@@ -74,7 +74,7 @@ def enter(request: Request, caller: MayEnter, body: WantedLicence) -> dict[str, 
 
 
 @router.get("/partners/licences")
-def list_licences(request: Request, caller: MayRead, gln: str = "") -> list[dict[str, Any]]:
+def list_licences(request: Request, caller: MayRead, gln: str = "") -> list[dict[str, object]]:
     """The licences of all partners, or of one."""
     _house_only(caller)
     with store_of(request).read() as snapshot:
@@ -82,7 +82,7 @@ def list_licences(request: Request, caller: MayRead, gln: str = "") -> list[dict
 
 
 @router.post("/partners/licences/{licence_id}/end")
-def end(request: Request, caller: MayEnter, licence_id: str, body: Ended) -> dict[str, Any]:
+def end(request: Request, caller: MayEnter, licence_id: str, body: Ended) -> dict[str, object]:
     """Mark that a licence ended early."""
     try:
         with store_of(request).write(now_of(request)) as tx:
@@ -92,7 +92,7 @@ def end(request: Request, caller: MayEnter, licence_id: str, body: Ended) -> dic
 
 
 @router.post("/audits", status_code=201)
-def plan(request: Request, caller: MayEnter, body: WantedAudit) -> dict[str, Any]:
+def plan(request: Request, caller: MayEnter, body: WantedAudit) -> dict[str, object]:
     """Put an audit of this repository into the calendar."""
     try:
         with store_of(request).write(now_of(request)) as tx:
@@ -103,7 +103,7 @@ def plan(request: Request, caller: MayEnter, body: WantedAudit) -> dict[str, Any
 
 
 @router.get("/audits")
-def audits(request: Request, caller: MayRead) -> list[dict[str, Any]]:
+def audits(request: Request, caller: MayRead) -> list[dict[str, object]]:
     """All audits, in the order of the calendar."""
     _house_only(caller)
     with store_of(request).read() as snapshot:
@@ -111,7 +111,7 @@ def audits(request: Request, caller: MayRead) -> list[dict[str, Any]]:
 
 
 @router.post("/audits/{audit_id}/done")
-def done(request: Request, caller: MayEnter, audit_id: str, body: DoneAudit) -> dict[str, Any]:
+def done(request: Request, caller: MayEnter, audit_id: str, body: DoneAudit) -> dict[str, object]:
     """Note that an audit was done, and what came of it."""
     try:
         with store_of(request).write(now_of(request)) as tx:

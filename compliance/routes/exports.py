@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import structlog
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
+from compliance.context import compliance_settings_of
 from compliance.dossier.jobs import ExportJob, ask, file_of, find_job, forget, list_jobs
-from compliance.dossier.redaction import Profile, find_profile, profiles_in
+from compliance.dossier.kinds import KINDS, DossierSelection, selection_from
+from compliance.dossier.redaction import RedactionProfile, find_profile, profiles_in
 from compliance.dossier.refusal import ExportRefused
-from compliance.dossier.selection import Selection, profile_for, selection_from
-from epcis.http_context import Caller, Problem, needs, now_of, settings_of, store_of
+from epcis.http_context import Caller, Problem, needs, now_of, store_of
 from schemas.gs1.keys import Gtin
 
 _log = structlog.get_logger(__name__)
@@ -22,23 +23,22 @@ router = APIRouter(prefix="/exports", tags=["exports"])
 
 MayExport = Annotated[Caller, Depends(needs("export"))]
 Word = Annotated[str, Field(max_length=512)]
-Kind = Literal[
-    "pack", "case", "lot", "shipment", "recall", "period", "audit trail", "verification log",
-    "dscsa inspection", "authority report",
-]  # fmt: skip
 
 
-_OF_THE_HOUSE = ("audit trail", "verification log", "authority report")
+def _known_kind(name: str) -> str:
+    if name not in KINDS:
+        raise ValueError(f"a dossier is of one of these kinds: {', '.join(KINDS)}")
+    return name
 
 
 PARTNERS = "partner"
 """The profile that every partner's own request is made under."""
 
 
-class Wanted(BaseModel):
+class DossierWanted(BaseModel):
     """What a dossier is about: its kind, and what that kind needs."""
 
-    kind: Kind
+    kind: Annotated[str, AfterValidator(_known_kind), Field(json_schema_extra={"enum": [*KINDS]})]
     gtin: Word = ""
     serial: Word = ""
     lot: Word = ""
@@ -54,25 +54,27 @@ class Wanted(BaseModel):
 
 
 @router.post("", status_code=202)
-def ask_(request: Request, response: Response, caller: MayExport, body: Wanted) -> dict[str, Any]:
+def ask_(
+    request: Request, response: Response, caller: MayExport, body: DossierWanted
+) -> dict[str, object]:
     """Ask for a dossier; it is made in the background, see the address in `Location`."""
     job = order(request, caller, _selection(body), body.profile)
     response.headers["Location"] = f"/exports/{job.id}"
     return job.as_dict()
 
 
-def order(request: Request, caller: Caller, selection: Selection, profile: str = "") -> ExportJob:
-    """Ask for a dossier as this caller; a partner gets none about the house itself.
+def order(
+    request: Request, caller: Caller, selection: DossierSelection, profile: str = ""
+) -> ExportJob:
+    """Ask for a dossier as this caller; a partner gets none about the operator itself.
 
     What a partner asks for is made under the profile for partners.
 
     Raises Problem 403, 422 or 429.
     """
-    if caller.party and selection.as_dict()["kind"] in _OF_THE_HOUSE:
-        raise Problem(
-            403, "Not allowed", f"a {selection.as_dict()['kind']} is for the house itself"
-        )
-    name = PARTNERS if caller.party else profile or profile_for(selection)
+    if caller.party and selection.is_for_operator:
+        raise Problem(403, "Not allowed", f"a {selection.kind} is for the operator itself")
+    name = PARTNERS if caller.party else profile or selection.profile
     try:
         find_profile(name, own_profiles(request))
     except (ExportRefused, OSError) as refused:
@@ -87,21 +89,21 @@ def order(request: Request, caller: Caller, selection: Selection, profile: str =
 
 
 @router.get("")
-def list_(request: Request, caller: MayExport) -> list[dict[str, Any]]:
+def list_(request: Request, caller: MayExport) -> list[dict[str, object]]:
     """The dossiers that were asked for, newest first; a partner sees its own."""
     with store_of(request).read() as snapshot:
         return [job.as_dict() for job in list_jobs(snapshot) if _may_see(job, caller)]
 
 
 @router.get("/profiles")
-def profiles(request: Request, caller: MayExport) -> list[dict[str, Any]]:
+def profiles(request: Request, caller: MayExport) -> list[dict[str, object]]:
     """The redaction profiles there are, and what each keeps, hashes and leaves out."""
     found = all_profiles(request)
     return [one.as_dict() for one in found if not caller.party or one.name == PARTNERS]
 
 
 @router.get("/{job_id}")
-def status(request: Request, caller: MayExport, job_id: str) -> dict[str, Any]:
+def status(request: Request, caller: MayExport, job_id: str) -> dict[str, object]:
     """How far a dossier is."""
     return _job(request, caller, job_id).as_dict()
 
@@ -131,11 +133,10 @@ def forget_(request: Request, caller: MayExport, job_id: str) -> Response:
 
 def own_profiles(request: Request) -> Path | None:
     """Where the operator's own redaction profiles lie."""
-    folder: Path | None = getattr(settings_of(request), "redaction_profiles", None)
-    return folder
+    return compliance_settings_of(request).redaction_profiles
 
 
-def all_profiles(request: Request) -> list[Profile]:
+def all_profiles(request: Request) -> list[RedactionProfile]:
     """Every redaction profile that can be used here, by name."""
     own = own_profiles(request)
     found = []
@@ -149,7 +150,7 @@ def all_profiles(request: Request) -> list[Profile]:
 
 def folder_of(request: Request) -> Path:
     """Where finished dossiers wait."""
-    return Path(settings_of(request).data_dir) / "exports"
+    return compliance_settings_of(request).exports_folder
 
 
 def _job(request: Request, caller: Caller, job_id: str) -> ExportJob:
@@ -164,7 +165,7 @@ def _may_see(job: ExportJob, caller: Caller) -> bool:
     return caller.party is None or job.party == caller.party
 
 
-def _selection(body: Wanted) -> Selection:
+def _selection(body: DossierWanted) -> DossierSelection:
     said = {key: str(value) for key, value in body.model_dump(by_alias=True).items() if value}
     try:
         if body.gtin:

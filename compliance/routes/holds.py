@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
+from compliance.context import compliance_settings_of
 from compliance.retention.duty import Duty
 from compliance.retention.hold import (
     CASE_CHARS_MAX,
@@ -23,7 +23,7 @@ from compliance.retention.hold import (
 )
 from compliance.retention.policy import PolicyRefused, read_policy
 from epcis.archive.reading import files
-from epcis.http_context import Caller, Problem, needs, now_of, settings_of, store_of
+from epcis.http_context import Caller, Problem, needs, now_of, store_of
 
 router = APIRouter(tags=["retention"])
 
@@ -50,7 +50,7 @@ class Release(BaseModel):
 
 
 @router.post("/holds", status_code=201)
-def open_(request: Request, caller: MayAdminister, body: NewHold) -> dict[str, Any]:
+def open_(request: Request, caller: MayAdminister, body: NewHold) -> dict[str, object]:
     """Hold a matter: nothing it covers is archived or erased until it is released."""
     try:
         matter = Matter.parse(
@@ -71,7 +71,7 @@ def open_(request: Request, caller: MayAdminister, body: NewHold) -> dict[str, A
 
 
 @router.get("/holds")
-def list_(request: Request, caller: MayAdminister) -> list[dict[str, Any]]:
+def list_(request: Request, caller: MayAdminister) -> list[dict[str, object]]:
     """All holds, open and released, newest first."""
     del caller
     with store_of(request).read() as snapshot:
@@ -79,7 +79,7 @@ def list_(request: Request, caller: MayAdminister) -> list[dict[str, Any]]:
 
 
 @router.get("/holds/{hold_id}")
-def one(request: Request, caller: MayAdminister, hold_id: str) -> dict[str, Any]:
+def one(request: Request, caller: MayAdminister, hold_id: str) -> dict[str, object]:
     """One hold."""
     del caller
     with store_of(request).read() as snapshot:
@@ -90,7 +90,9 @@ def one(request: Request, caller: MayAdminister, hold_id: str) -> dict[str, Any]
 
 
 @router.post("/holds/{hold_id}/release")
-def release(request: Request, caller: MayAdminister, hold_id: str, body: Release) -> dict[str, Any]:
+def release(
+    request: Request, caller: MayAdminister, hold_id: str, body: Release
+) -> dict[str, object]:
     """Release a hold; its record stays."""
     store = store_of(request)
     with store.read() as snapshot:
@@ -104,9 +106,9 @@ def release(request: Request, caller: MayAdminister, hold_id: str, body: Release
 
 
 @router.get("/retention")
-def retention(request: Request, caller: MayAdminister) -> dict[str, Any]:
+def retention(request: Request, caller: MayAdminister) -> dict[str, object]:
     """The policy, and what it would archive and erase now; changes nothing."""
-    settings = settings_of(request)
+    settings = compliance_settings_of(request)
     try:
         policy = read_policy(settings.retention_policy)
     except OSError as fault:
@@ -119,7 +121,7 @@ def retention(request: Request, caller: MayAdminister) -> dict[str, Any]:
         store_of(request),
         policy,
         settings.archive_folder,
-        Path(settings.data_dir) / "exports",
+        settings.exports_folder,
         now_of(request),
         caller.name,
     )
@@ -130,7 +132,7 @@ def retention(request: Request, caller: MayAdminister) -> dict[str, Any]:
 
 
 @router.get("/archive")
-def archive(request: Request, caller: MayAdminister) -> list[dict[str, Any]]:
+def archive(request: Request, caller: MayAdminister) -> list[dict[str, object]]:
     """The files of the archive: what they hold and where they lie."""
     del caller
     with store_of(request).read() as snapshot:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
@@ -35,7 +35,7 @@ class NewRecall(BaseModel):
 
 
 @router.post("", status_code=201)
-def open_(request: Request, caller: MayRecall, body: NewRecall) -> dict[str, Any]:
+def open_(request: Request, caller: MayRecall, body: NewRecall) -> dict[str, object]:
     """Recall a lot; from this moment every verification of its packs answers STOP."""
     try:
         opened = open_recall(
@@ -52,7 +52,7 @@ def open_(request: Request, caller: MayRecall, body: NewRecall) -> dict[str, Any
 
 
 @router.get("")
-def list_(request: Request, caller: MayRead) -> list[dict[str, Any]]:
+def list_(request: Request, caller: MayRead) -> list[dict[str, object]]:
     """All recalls, newest first, without their packs."""
     _whole_view(caller)
     with store_of(request).read() as snapshot:
@@ -60,7 +60,7 @@ def list_(request: Request, caller: MayRead) -> list[dict[str, Any]]:
 
 
 @router.get("/reach/{gtin}/{lot:path}")
-def reach_(request: Request, caller: MayRead, gtin: str, lot: str) -> dict[str, Any]:
+def reach_(request: Request, caller: MayRead, gtin: str, lot: str) -> dict[str, object]:
     """Whom a recall of the lot would tell, and how many packs they hold."""
     _whole_view(caller)
     with store_of(request).read() as snapshot:
@@ -74,7 +74,7 @@ def reach_(request: Request, caller: MayRead, gtin: str, lot: str) -> dict[str, 
 
 
 @router.get("/{recall_id}")
-def status(request: Request, caller: MayRead, recall_id: str) -> dict[str, Any]:
+def status(request: Request, caller: MayRead, recall_id: str) -> dict[str, object]:
     """One recall: its packs, where they were, and whom to tell."""
     _whole_view(caller)
     with store_of(request).read() as snapshot:
@@ -85,7 +85,7 @@ def status(request: Request, caller: MayRead, recall_id: str) -> dict[str, Any]:
 
 
 @router.post("/{recall_id}/close")
-def close(request: Request, caller: MayRecall, recall_id: str) -> dict[str, Any]:
+def close(request: Request, caller: MayRecall, recall_id: str) -> dict[str, object]:
     """Close a recall; its record stays and its packs stay out of trade."""
     try:
         closed = close_recall(store_of(request), recall_id, by=caller.name, now=now_of(request))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from compliance.rules.catalogue import RULES, Profile
+from compliance.rules.catalogue import RULES, GuidelineRelease
 
 GROUPS: Final = {
     "D": "Document",
@@ -72,5 +72,7 @@ def rules_page() -> str:
 
 def _row(rule_id: str) -> str:
     rule = RULES[rule_id]
-    weights = (rule.weight(profile).value for profile in (Profile.R1_3, Profile.R1_2))
+    weights = (
+        rule.weight(profile).value for profile in (GuidelineRelease.R1_3, GuidelineRelease.R1_2)
+    )
     return f"| {rule.id} | `{rule.code}` | {' | '.join(weights)} | {rule.asks} |\n"

@@ -19,7 +19,7 @@ from schemas.finding import Finding, Severity, Where
 from schemas.wording import brief
 
 
-class Profile(StrEnum):
+class GuidelineRelease(StrEnum):
     """Which release of the guideline a file is held against."""
 
     R1_2 = "dscsa-r1.2"
@@ -41,9 +41,9 @@ class CatalogueRule:
         """The code of its findings."""
         return f"dscsa.{self.id.lower()}-{self.slug}"
 
-    def weight(self, profile: Profile) -> Severity:
+    def weight(self, profile: GuidelineRelease) -> Severity:
         """Its severity under a profile."""
-        if profile is Profile.R1_2 and self.severity_1_2 is not None:
+        if profile is GuidelineRelease.R1_2 and self.severity_1_2 is not None:
             return self.severity_1_2
         return self.severity
 
@@ -67,6 +67,7 @@ _ALL: Final = (
     CatalogueRule("H12", "guideline-version", _W, "the file says which release it follows", _I),
     CatalogueRule("H13", "namespace", _W, "extensions are in the namespace of the guideline"),
     CatalogueRule("H14", "drop-shipment-in-header", _W, "dropShipment stands in the event"),
+    CatalogueRule("H15", "receiver-not-buyer", _W, "the receiver is a party of each shipment"),
     CatalogueRule("M01", "product-missing", _W, "every GTIN has an entry of master data"),
     CatalogueRule("M02", "ndc", _E, "the NDC is there and laid out as its type code says"),
     CatalogueRule("M03", "ndc-gtin", _E, "NDC and GTIN agree"),
@@ -89,6 +90,7 @@ _ALL: Final = (
     CatalogueRule("T01", "no-zone", _E, "event times carry their zone"),
     CatalogueRule("T02", "future", _E, "no event lies in the future"),
     CatalogueRule("T03", "old", _W, "no event is older than a year"),
+    CatalogueRule("T04", "zone", _W, "the zone agrees with the event time and the season"),
     CatalogueRule("T05", "commissioned-late", _C, "objects are commissioned before they move"),
     CatalogueRule("T06", "packed-before-filled", _E, "a container is filled before it is packed"),
     CatalogueRule("T07", "same-time", _W, "one object's events have different times"),
@@ -125,6 +127,7 @@ _ALL: Final = (
     CatalogueRule("G10", "empty-container", _W, "a commissioned SSCC is filled"),
     CatalogueRule("G11", "shipped-inside", _E, "what is shipped alone has been unpacked"),
     CatalogueRule("G12", "parent-unknown", _W, "a container that is no SSCC is commissioned"),
+    CatalogueRule("G13", "miscounted", _E, "declared quantities are those that are named"),
     CatalogueRule("G14", "unpacked-early", _E, "unpacking follows packing"),
     CatalogueRule("S01", "never-commissioned", _E, "what is shipped has been commissioned"),
     CatalogueRule("S02", "gone", _C, "what is shipped has not left the supply chain"),
@@ -138,6 +141,7 @@ _ALL: Final = (
     CatalogueRule("S14", "direct-purchase", _W, "a direct purchase is told in full"),
     CatalogueRule("S15", "indirect-epcs", _E, "indirectly bought EPCs are among the shipped"),
     CatalogueRule("S17", "shipped-twice", _E, "nothing is shipped twice without coming back"),
+    CatalogueRule("S25", "shipped-elsewhere", _W, "goods leave from a place of the seller"),
     CatalogueRule("S21", "no-contents", _W, "what is shipped leads to packages"),
 )
 
@@ -148,7 +152,7 @@ RULES: Final = {rule.id: rule for rule in _ALL}
 class Findings:
     """Makes findings of the catalogue under one profile."""
 
-    profile: Profile
+    profile: GuidelineRelease
 
     def found(
         self,

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from compliance.rules.catalogue import Findings, Profile
+from compliance.rules.catalogue import Findings, GuidelineRelease
 from compliance.rules.header import judge_header
 from compliance.rules.item_lives import ItemHistories
 from compliance.rules.lots import judge_lot, judge_lots
 from compliance.rules.numbers import judge_numbers
 from compliance.rules.products import judge_master_data
+from compliance.rules.quantities import judge_quantities
 from compliance.rules.shipped_file import EPCS_MAX, ShippedFile
 from compliance.rules.steps import judge_event
 from compliance.rules.times import judge_times
-from compliance.rules.trade import judge_trade
+from compliance.rules.trade import judge_sellers, judge_trade
+from compliance.rules.zones import judge_zones
 from schemas.finding import Finding, Severity
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ SUPERSEDED: Final = {
 class DscsaWatcher:
     """Follows the events of one file and judges it by one release of the guideline."""
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: GuidelineRelease) -> None:
         self._say = Findings(profile)
         self._file = ShippedFile()
 
@@ -45,6 +47,7 @@ class DscsaWatcher:
             return
         yield from judge_event(event, step, self._say)
         yield from judge_lot(event, step, self._say)
+        yield from judge_quantities(event, step, self._say)
         if step.biz_step == "shipping":
             yield from judge_trade(event, step, self._file.trades[-1], self._say)
 
@@ -55,7 +58,9 @@ class DscsaWatcher:
         yield from judge_header(file, header, say)
         yield from judge_master_data(file, header, say)
         yield from judge_numbers(file, header, say)
+        yield from judge_sellers(file, header, say)
         yield from judge_times(file, header, now, say)
+        yield from judge_zones(file, header, say)
         yield from judge_lots(file, say)
         lives = ItemHistories(file, say)
         yield from lives.judge()

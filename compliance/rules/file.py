@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from compliance.rules.catalogue import Profile
+from compliance.rules.catalogue import GuidelineRelease
 from compliance.rules.dscsa import SUPERSEDED, DscsaWatcher
 from epcis.check import check
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from schemas.finding import Finding
 
-PROFILES: Final = ("epcis", *(profile.value for profile in Profile))
+PROFILES: Final = ("epcis", *(profile.value for profile in GuidelineRelease))
 """Names of profiles; `epcis` asks nothing beyond the standard."""
 
 
@@ -38,7 +38,7 @@ def check_file(
     """
     if profile == "epcis":
         return check(data, now=now, published=published)
-    watcher = DscsaWatcher(Profile(profile))
+    watcher = DscsaWatcher(GuidelineRelease(profile))
     findings = check(data, now=now, watchers=[watcher], published=published)
     return list(_without_superseded(findings))
 

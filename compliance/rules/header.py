@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from compliance.rules.catalogue import Profile
+from compliance.rules.catalogue import GuidelineRelease
 from compliance.rules.shipped_file import GS1US, named
 from schemas.finding import Where
 from schemas.gs1.content_rules import has_check_digit
@@ -23,8 +23,10 @@ HEADER: Final = "/EPCISDocument/EPCISHeader"
 SBDH: Final = f"{HEADER}/StandardBusinessDocumentHeader"
 STATEMENT: Final = f"{HEADER}/dscsaTransactionStatement"
 AUTHORITIES: Final = frozenset({"GS1", "GLN", "SGLN", "EAN.UCC", ""})
-LEGAL_NOTICE: Final = re.compile(r"581\s*\(\s*27\s*\)")
-"""The citation every wording of the legal notice holds."""
+LEGAL_NOTICES: Final = (
+    "Seller has complied with each applicable subsection of FDCA Sec. 581(27)(A)-(G).",
+)
+"""The legal notices of the guideline's releases (GS1 US R1.2 and R1.3 write the same)."""
 _TRUE: Final = frozenset({"true", "1"})
 _OWN_WORDS: Final = frozenset(
     {
@@ -47,6 +49,7 @@ def judge_header(file: ShippedFile, header: Header, say: Findings) -> Iterator[F
     yield from _guideline(header, say)
     yield from _namespaces(header.header_extensions, say)
     yield from _sender_sells(file, header, say)
+    yield from _receiver_is_named(file, header, say)
     for node in named(header.header_extensions, "dropShipment"):
         yield say.found(
             "H14",
@@ -149,19 +152,24 @@ def _statement(header: Header, say: Findings) -> Iterator[Finding]:
             Where(path=f"{STATEMENT}/affirmTransactionStatement"),
         )
     notice = next((n.text for n in named(statement.children, "legalNotice")), "")
-    if not LEGAL_NOTICE.search(notice):
+    if _letters(notice) not in map(_letters, LEGAL_NOTICES):
         yield say.found(
             "H10",
-            "the legal notice is missing or does not cite section 581(27)",
-            "Use the wording of the guideline.",
+            f"the legal notice is '{notice}'" if notice else "the legal notice is missing",
+            f"Write: {LEGAL_NOTICES[-1]}",
             Where(path=f"{STATEMENT}/legalNotice"),
         )
+
+
+def _letters(notice: str) -> str:
+    """A notice without what only its typesetting decides: spaces, dashes, full stops, case."""
+    return re.sub(r"[\s.\u2010-\u2015-]+", "", notice).casefold().replace("section", "sec")
 
 
 def _guideline(header: Header, say: Findings) -> Iterator[Finding]:
     version = next((n.text for n in named(header.header_extensions, "guidelineVersion")), "")
     where = Where(path=f"{HEADER}/guidelineVersion")
-    wanted = "R1.3" if say.profile is Profile.R1_3 else "R1.2"
+    wanted = "R1.3" if say.profile is GuidelineRelease.R1_3 else "R1.2"
     if not version:
         yield say.found(
             "H12",
@@ -202,6 +210,25 @@ def _sender_sells(file: ShippedFile, header: Header, say: Findings) -> Iterator[
                 "H07",
                 f"{identifier.text} sends the file, {owner} sells the goods",
                 "Make sure that the sender acts for the seller.",
+                trade.where,
+            )
+            return
+
+
+def _receiver_is_named(file: ShippedFile, header: Header, say: Findings) -> Iterator[Finding]:
+    receiver = next(named(header.sbdh.children, "Receiver"), None) if header.sbdh else None
+    identifier = next(named(receiver.children, "Identifier"), None) if receiver else None
+    if identifier is None or not is_party(identifier.text):
+        return
+    own = gln_of(identifier.text)
+    for trade in file.trades:
+        goals = {gln_of(party) for party in trade.destinations.values()}
+        if goals and own not in goals:
+            yield say.found(
+                "H15",
+                f"{identifier.text} receives the file, and the shipment goes to"
+                f" {', '.join(sorted(trade.destinations.values()))}",
+                "Send each partner the shipments that are its own, in a file of their own.",
                 trade.where,
             )
             return

@@ -11,15 +11,14 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from compliance.rules.lots import day_of
-from compliance.rules.shipped_file import is_sgtin, is_sscc
+from compliance.rules.shipped_file import day_of, is_sgtin, is_sscc
 from schemas.finding import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from compliance.rules.catalogue import Findings
-    from compliance.rules.shipped_file import ShippedFile, Step
+    from compliance.rules.shipped_file import ShippedFile, ShippedStep
     from schemas.finding import Finding, Where
 
 DEPTH_MAX: Final = 6
@@ -38,18 +37,18 @@ _BACK_STEPS: Final = frozenset({"receiving", "accepting", "void_shipping"})
 class _Life:
     """What one object went through so far."""
 
-    commissioned: Step | None = None
-    moved: Step | None = None
+    commissioned: ShippedStep | None = None
+    moved: ShippedStep | None = None
     """First packed, filled or shipped."""
-    filled: Step | None = None
-    packed: Step | None = None
+    filled: ShippedStep | None = None
+    packed: ShippedStep | None = None
     parent: str = ""
-    shipped: Step | None = None
+    shipped: ShippedStep | None = None
     """Shipped and not come back since."""
     left: bool = False
     """Shipped at some time."""
-    received: Step | None = None
-    gone: Step | None = None
+    received: ShippedStep | None = None
+    gone: ShippedStep | None = None
 
 
 @dataclass
@@ -64,7 +63,7 @@ class _Tally:
         self,
         rule: str,
         key: str,
-        step: Step,
+        step: ShippedStep,
         what: str,
         hint: str,
         *,
@@ -133,7 +132,7 @@ class ItemHistories:
         """Whether the containers were too many to look into all of them."""
         return self._visits_left <= 0
 
-    def _commission(self, step: Step) -> None:
+    def _commission(self, step: ShippedStep) -> None:
         for key in step.ids:
             life = self._lives[key]
             if life.commissioned is step:
@@ -151,8 +150,8 @@ class ItemHistories:
                     "What moves exists: check the times of both events.",
                 )
 
-    def _again(self, key: str, first: Step, step: Step) -> None:
-        same = (first.lot, first.expiry) == (step.lot, step.expiry)
+    def _again(self, key: str, first: ShippedStep, step: ShippedStep) -> None:
+        same = (first.lot, first.expires) == (step.lot, step.expires)
         lots = "" if same else f" with lot {first.lot} and lot {step.lot}"
         self._tally.add(
             "L06",
@@ -162,7 +161,7 @@ class ItemHistories:
             "A serial is given once: find out which package carries it.",
         )
 
-    def _pack(self, step: Step) -> None:
+    def _pack(self, step: ShippedStep) -> None:
         parent = self._lives[step.parent]
         if parent.filled is None and parent.packed is not None:
             self._tally.add(
@@ -185,7 +184,7 @@ class ItemHistories:
         for child in step.ids:
             self._put(child, step)
 
-    def _put(self, child: str, step: Step) -> None:
+    def _put(self, child: str, step: ShippedStep) -> None:
         life = self._lives[child]
         if child == step.parent or child in self._above(step.parent):
             self._tally.add(
@@ -250,7 +249,7 @@ class ItemHistories:
                         "Check whether a container is named twice on the way.",
                     )
 
-    def _unpack(self, step: Step) -> None:
+    def _unpack(self, step: ShippedStep) -> None:
         for child in step.ids or tuple(self._children[step.parent]):
             life = self._lives[child]
             if life.parent == step.parent:
@@ -275,7 +274,7 @@ class ItemHistories:
                     severity=None if known else Severity.WARNING,
                 )
 
-    def _ship(self, step: Step) -> None:
+    def _ship(self, step: ShippedStep) -> None:
         together = set(step.ids)
         for key in step.ids:
             life = self._lives[key]
@@ -295,7 +294,7 @@ class ItemHistories:
                 shipped.shipped, shipped.left = step, True
                 shipped.moved = shipped.moved or step
 
-    def _before_shipping(self, key: str, life: _Life, step: Step) -> None:
+    def _before_shipping(self, key: str, life: _Life, step: ShippedStep) -> None:
         if life.shipped is not None:
             self._tally.add(
                 "S17",
@@ -323,7 +322,7 @@ class ItemHistories:
                 severity=None if known else Severity.WARNING,
             )
 
-    def _contents(self, key: str, inside: set[str], step: Step) -> None:
+    def _contents(self, key: str, inside: set[str], step: ShippedStep) -> None:
         everything = {key} | inside
         if not any(is_sgtin(each) for each in everything):
             self._tally.add(
@@ -354,14 +353,14 @@ class ItemHistories:
                     "Expired product may not be sold: stop the shipment.",
                 )
 
-    def _come_back(self, step: Step) -> None:
+    def _come_back(self, step: ShippedStep) -> None:
         for key in step.ids:
             for each in (key, *self._below(key)):
                 self._lives[each].shipped = None
             if step.biz_step != "void_shipping":
                 self._lives[key].received = step
 
-    def _go(self, step: Step) -> None:
+    def _go(self, step: ShippedStep) -> None:
         for key in step.ids:
             self._lives[key].gone = step
 
@@ -393,7 +392,7 @@ class ItemHistories:
             if not is_sgtin(parent):
                 continue
             lots = {
-                (origin.lot, origin.expiry)
+                (origin.lot, origin.expires)
                 for child in children
                 if (origin := self._lives[child].commissioned) is not None
                 and origin.lot
@@ -410,7 +409,7 @@ class ItemHistories:
                     f"holds packages of {len(lots)} lots or expiries",
                     "A case with a GTIN holds one lot; mixed cases carry an SSCC.",
                 )
-            elif own is not None and own.lot and lots and (own.lot, own.expiry) not in lots:
+            elif own is not None and own.lot and lots and (own.lot, own.expires) not in lots:
                 self._tally.add(
                     "L09",
                     parent,

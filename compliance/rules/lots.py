@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from compliance.rules.shipped_file import CBVMDA, is_sgtin
+from compliance.rules.shipped_file import CBVMDA, day_of, is_sgtin
 from schemas.finding import Where
 from schemas.gs1 import ai
 
@@ -13,17 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from compliance.rules.catalogue import Findings
-    from compliance.rules.shipped_file import ShippedFile, Step
+    from compliance.rules.shipped_file import ShippedFile, ShippedStep
     from epcis.model import Event
     from schemas.finding import Finding
 
 SHORT: Final = timedelta(days=30)
 LONG: Final = timedelta(days=3653)
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d(?:Z|[+-]\d\d:\d\d)?")
+"""A date of XML Schema, which may have a zone (XML Schema part 2, section 3.2.9)."""
 _LOT: Final = "lotNumber"
 _EXPIRY: Final = "itemExpirationDate"
 
 
-def judge_lot(event: Event, step: Step, say: Findings) -> Iterator[Finding]:
+def judge_lot(event: Event, step: ShippedStep, say: Findings) -> Iterator[Finding]:
     """What a commissioning event must say about lot and expiry."""
     nodes = [n for n in getattr(event, "ilmd", None) or () if n.name in (_LOT, _EXPIRY)]
     for node in nodes:
@@ -54,9 +57,16 @@ def judge_lot(event: Event, step: Step, say: Findings) -> Iterator[Finding]:
         yield from _expiry(step, say)
 
 
-def _expiry(step: Step, say: Findings) -> Iterator[Finding]:
+def _expiry(step: ShippedStep, say: Findings) -> Iterator[Finding]:
     day = day_of(step.expiry)
-    if day is None:
+    if day is not None and not _DAY.fullmatch(step.expiry.strip()):
+        yield say.found(
+            "L03",
+            f"the expiry '{step.expiry}' has more than a day",
+            f"Write {day.isoformat()}: an expiry is a date without a time.",
+            _in(step),
+        )
+    elif day is None:
         yield say.found(
             "L03",
             f"'{step.expiry}' is no day of the calendar",
@@ -77,22 +87,7 @@ def _is_lot(lot: str) -> bool:
     return identifier is None or identifier.accepts(lot)
 
 
-def day_of(text: str) -> date | None:
-    """An expiry as written, as a day; None where it is none.
-
-    >>> day_of("2027-05-31"), day_of("270531"), day_of("2027-05-31Z")
-    (datetime.date(2027, 5, 31), None, datetime.date(2027, 5, 31))
-    """
-    written = text.strip()
-    if len(written) < 10 or written[4] != "-":
-        return None
-    try:
-        return date.fromisoformat(written[:10])
-    except ValueError:
-        return None
-
-
-def _in(step: Step) -> Where:
+def _in(step: ShippedStep) -> Where:
     return Where(line=step.where.line, path=f"{step.where.path}/extension/ilmd")
 
 
@@ -103,11 +98,11 @@ def judge_lots(file: ShippedFile, say: Findings) -> Iterator[Finding]:
         if not (step.lot and step.expiry):
             continue
         for gtin in {key[4:18] for key in step.ids if is_sgtin(key)}:
-            first = expiries.setdefault((gtin, step.lot), step.expiry)
-            if first != step.expiry:
+            first = expiries.setdefault((gtin, step.lot), step.expires)
+            if first != step.expires:
                 yield say.found(
                     "L05",
-                    f"lot {step.lot} of GTIN {gtin} expires {first} and {step.expiry}",
+                    f"lot {step.lot} of GTIN {gtin} expires {first} and {step.expires}",
                     "A lot has one expiry: ask the sender which.",
                     _in(step),
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from compliance.rules.catalogue import Profile
+from compliance.rules.catalogue import GuidelineRelease
 from compliance.rules.header import gln_of
 from epcis.check.document import MASTER_DATA
 from epcis.model import Node
@@ -42,7 +42,7 @@ _PLACEHOLDER: Final = re.compile(
 )
 _NDC_10: Final = re.compile(r"(?:\d{4}-\d{4}-\d{2}|\d{5}-\d{3}-\d{2}|\d{5}-\d{4}-\d)\Z")
 _NDC_11: Final = re.compile(r"\d{11}\Z|\d{5}-\d{4}-\d{2}\Z")
-_TYPE_CODE: Final = {Profile.R1_3: "US_FDA_NDC", Profile.R1_2: "FDA_NDC_11"}
+_TYPE_CODE: Final = {GuidelineRelease.R1_3: "US_FDA_NDC", GuidelineRelease.R1_2: "FDA_NDC_11"}
 _STATE: Final = re.compile(r"[A-Z]{2}\Z")
 _ZIP: Final = re.compile(r"\d{5}(?:-?\d{4})?\Z")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}\Z")
@@ -52,13 +52,14 @@ _INNER_PRODUCT: Final = "03"
 
 def judge_master_data(file: ShippedFile, header: Header, say: Findings) -> Iterator[Finding]:
     """Everything the master data of a file must say about what its events name."""
-    products = dict(_elements(header, "EPCClass"))
+    told_products = list(_elements(header, "EPCClass"))
+    products = dict(told_products)
     places = dict(_elements(header, "Location")) | dict(_elements(header, "Party"))
-    for uri, element in products.items():
+    for uri, element in told_products:
         yield from _product(uri, element, say)
     for uri, element in places.items():
         yield from _address_form(uri, element, say)
-    yield from _products_named(file, products, say)
+    yield from _products_named(file, told_products, say)
     yield from _places_named(file, places, say)
     yield from _unused(file, products, places, say)
 
@@ -133,7 +134,7 @@ def _ndc(uri: str, facts: dict[str, str], say: Findings) -> Iterator[Finding]:
             f"{say.profile.value.removeprefix('dscsa-').upper()} writes {wanted}.",
             _at(uri, "additionalTradeItemIdentificationTypeCode"),
         )
-    if say.profile is Profile.R1_3 and code == "FDA_NDC_11":
+    if say.profile is GuidelineRelease.R1_3 and code == "FDA_NDC_11":
         yield say.found(
             "D11",
             "a file of R1.3 writes the NDC as R1.2 does",
@@ -167,17 +168,18 @@ def gtin_of(uri: str) -> str | None:
 
 
 def _products_named(
-    file: ShippedFile, products: dict[str, VocabularyElement], say: Findings
+    file: ShippedFile, products: list[tuple[str, VocabularyElement]], say: Findings
 ) -> Iterator[Finding]:
     by_gtin: dict[str, dict[str, str]] = {}
-    for uri, element in products.items():
+    for uri, element in products:
         gtin = gtin_of(uri) or uri
         facts = told(element)
         if gtin in by_gtin and by_gtin[gtin] != facts:
             yield say.found(
                 "M07",
-                f"GTIN {gtin} is described in two ways",
-                "Keep one entry.",
+                f"GTIN {gtin} is described in two ways, which differ in"
+                f" {', '.join(_differing(by_gtin[gtin], facts))}",
+                "Keep the entry that is right.",
                 _at(uri),
             )
         by_gtin[gtin] = facts
@@ -189,6 +191,23 @@ def _products_named(
                 "Add one to the EPCClass vocabulary, or have it in your own records.",
                 where,
             )
+
+
+def _differing(one: dict[str, str], other: dict[str, str]) -> list[str]:
+    return sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
+
+
+def products_told(header: Header) -> Iterator[tuple[str, dict[str, str]]]:
+    """Every product that the master data describes, with its attributes."""
+    for uri, element in _elements(header, "EPCClass"):
+        yield uri, told(element)
+
+
+def places_told(header: Header) -> Iterator[tuple[str, dict[str, str]]]:
+    """Every place and party that the master data describes, with its attributes."""
+    for kind in ("Location", "Party"):
+        for uri, element in _elements(header, kind):
+            yield uri, told(element)
 
 
 def _places_named(

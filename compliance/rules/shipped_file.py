@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from epcis.check.when import instant
@@ -26,13 +26,22 @@ if TYPE_CHECKING:
 
 GS1US: Final = "http://epcis.gs1us.org/hc/ns"
 CBVMDA: Final = "urn:epcglobal:cbv:mda"
+DIRECT_PURCHASE: Final = frozenset(
+    {
+        "directPurchase",
+        "directPurchaseStatement",
+        "receivedDirectPurchaseFromPrevWhlsDist",
+        "receivedDirectPurchaseFromPrevWhlsDistStatement",
+    }
+)
+"""Elements of the guideline by which a wholesaler says how the goods were bought."""
 EPCS_MAX: Final = 500_000
 """Objects that are followed through a file; the history of further ones is not judged."""
 
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 
 
-class Step(NamedTuple):
+class ShippedStep(NamedTuple):
     """One event, reduced."""
 
     at: datetime
@@ -47,6 +56,14 @@ class Step(NamedTuple):
     parent: str
     lot: str
     expiry: str
+    """The expiry as it is written."""
+    expires: str
+    """Its day as ISO 8601, by which expiries are compared; as written where it is no day."""
+    time_text: str
+    """`eventTime` as it is written."""
+    zone: str
+    """`eventTimeZoneOffset` as it is written."""
+    read_point: str
 
 
 class Trade(NamedTuple):
@@ -58,13 +75,15 @@ class Trade(NamedTuple):
     """Role in bare words to id."""
     destinations: dict[str, str]
     ids: tuple[str, ...]
+    tells_direct_purchase: bool
+    """Whether the event says how its goods were bought (section 581(27), 582(c)(1)(A))."""
 
 
 @dataclass
 class ShippedFile:
     """Gathers the events of one file."""
 
-    steps: list[Step] = field(default_factory=list)
+    steps: list[ShippedStep] = field(default_factory=list)
     trades: list[Trade] = field(default_factory=list)
     urns: dict[str, dict[str, Where]] = field(default_factory=lambda: defaultdict(dict))
     """GTIN, SSCC and GLN keys to the URN heads that were written for them."""
@@ -72,10 +91,11 @@ class ShippedFile:
     """Every read point, location and party, with the first event that names it."""
     gtins: dict[str, Where] = field(default_factory=dict)
     followed: int = 0
-    _heads: set[str] = field(default_factory=set)
+    heads: set[str] = field(default_factory=set)
+    """Identifiers as written, up to the serial."""
     is_cut: bool = False
 
-    def add(self, event: Event, where: Where) -> Step | None:
+    def add(self, event: Event, where: Where) -> ShippedStep | None:
         """Take note of an event; None where the file is longer than is followed."""
         ids = _ids(event)
         self.followed += len(ids)
@@ -85,7 +105,7 @@ class ShippedFile:
         keys = tuple(self._key(uri, where) for uri in ids)
         lot, expiry = lot_and_expiry(getattr(event, "ilmd", None) or ())
         parent = getattr(event, "parent_id", None) or ""
-        step = Step(
+        step = ShippedStep(
             at=instant(event.event_time, event.event_time_zone_offset) or _FIRST,
             seq=len(self.steps),
             where=where,
@@ -97,6 +117,10 @@ class ShippedFile:
             parent=self._key(parent, where) if parent else "",
             lot=lot,
             expiry=expiry,
+            expires=day.isoformat() if (day := day_of(expiry)) else expiry,
+            time_text=event.event_time,
+            zone=event.event_time_zone_offset or "",
+            read_point=event.read_point.id if event.read_point else "",
         )
         self.steps.append(step)
         self._note_places(event, where)
@@ -111,10 +135,10 @@ class ShippedFile:
         head = uri
         if is_item:
             head = ".".join(uri.split(".", 2)[:2]) if uri.startswith("urn:") else key[:18]
-        if head in self._heads:
+        if head in self.heads:
             return key
         if is_item:
-            self._heads.add(head)
+            self.heads.add(head)
             self.gtins.setdefault(key[4:18], where)
         if uri.startswith("urn:epc:id:"):
             self.urns[key[:18] if is_item else key].setdefault(head, where)
@@ -126,13 +150,14 @@ class ShippedFile:
         for uri in (*places, *parties):
             self.places.setdefault(uri, where)
 
-    def _note_trade(self, event: Event, step: Step) -> None:
+    def _note_trade(self, event: Event, step: ShippedStep) -> None:
         sources = {cbv.bare("sdt", party.type): party.id for party in event.sources or ()}
         goals = {cbv.bare("sdt", party.type): party.id for party in event.destinations or ()}
         at = None if step.at == _FIRST else step.at
-        self.trades.append(Trade(step.where, at, sources, goals, step.ids))
+        told = any(node.name in DIRECT_PURCHASE for node in event.extensions)
+        self.trades.append(Trade(step.where, at, sources, goals, step.ids, told))
 
-    def in_time(self) -> list[Step]:
+    def in_time(self) -> list[ShippedStep]:
         """The events in the order they happened, by document order where times are equal."""
         return sorted(self.steps, key=lambda step: (step.at, step.seq))
 
@@ -157,6 +182,21 @@ def lot_and_expiry(ilmd: Iterable[Node]) -> tuple[str, str]:
     """
     found = {node.name: node.text for node in ilmd}
     return found.get("lotNumber", ""), found.get("itemExpirationDate", "")
+
+
+def day_of(text: str) -> date | None:
+    """An expiry as written, as a day; None where it is none.
+
+    >>> day_of("2027-05-31"), day_of("270531"), day_of("2027-05-31Z")
+    (datetime.date(2027, 5, 31), None, datetime.date(2027, 5, 31))
+    """
+    written = text.strip()
+    if len(written) < 10 or written[4] != "-":
+        return None
+    try:
+        return date.fromisoformat(written[:10])
+    except ValueError:
+        return None
 
 
 def named(nodes: Iterable[Node | str], name: str) -> Iterator[Node]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from compliance.rules.catalogue import Findings
-    from compliance.rules.shipped_file import Step
+    from compliance.rules.shipped_file import ShippedStep
     from epcis.model import Event, Node
     from schemas.finding import Finding
 
@@ -58,7 +58,7 @@ _ZONED: Final = re.compile(r"(?:Z|[+-]\d\d:\d\d)\Z")
 DAY: Final = timedelta(days=1)
 
 
-def judge_event(event: Event, step: Step, say: Findings) -> Iterator[Finding]:
+def judge_event(event: Event, step: ShippedStep, say: Findings) -> Iterator[Finding]:
     """Everything one event must say."""
     if not _ZONED.search(event.event_time.strip()):
         yield say.found(
@@ -80,7 +80,7 @@ def judge_event(event: Event, step: Step, say: Findings) -> Iterator[Finding]:
     yield from _extensions(event.extensions, step, say)
 
 
-def _names(event: Event, step: Step, say: Findings) -> Iterator[Finding]:
+def _names(event: Event, step: ShippedStep, say: Findings) -> Iterator[Finding]:
     for name, ids in id_lists(event):
         if len(set(ids)) < len(ids):
             yield say.found(
@@ -107,7 +107,7 @@ def _names(event: Event, step: Step, say: Findings) -> Iterator[Finding]:
         )
 
 
-def _disposition(step: Step, say: Findings) -> Iterator[Finding]:
+def _disposition(step: ShippedStep, say: Findings) -> Iterator[Finding]:
     fitting = FITTING.get(step.biz_step)
     if fitting is not None and step.disposition not in fitting:
         yield say.found(
@@ -125,7 +125,7 @@ def _disposition(step: Step, say: Findings) -> Iterator[Finding]:
         )
 
 
-def _commissioning(event: Event, step: Step, say: Findings) -> Iterator[Finding]:
+def _commissioning(event: Event, step: ShippedStep, say: Findings) -> Iterator[Finding]:
     lacks = _lacking(event, ObjectEvent, "ADD")
     if lacks:
         yield say.found(
@@ -136,7 +136,7 @@ def _commissioning(event: Event, step: Step, say: Findings) -> Iterator[Finding]
         )
 
 
-def _packing(event: Event, step: Step, say: Findings) -> Iterator[Finding]:
+def _packing(event: Event, step: ShippedStep, say: Findings) -> Iterator[Finding]:
     lacks = _lacking(event, AggregationEvent, "ADD")
     if lacks:
         yield say.found(
@@ -159,7 +159,7 @@ def _lacking(event: Event, kind: type, action: str) -> list[str]:
     return lacks
 
 
-def _shipping(event: Event, step: Step, say: Findings) -> Iterator[Finding]:
+def _shipping(event: Event, step: ShippedStep, say: Findings) -> Iterator[Finding]:
     if not isinstance(event, ObjectEvent):
         yield say.found(
             "V08",
@@ -192,7 +192,7 @@ def _shipping(event: Event, step: Step, say: Findings) -> Iterator[Finding]:
             )
 
 
-def _transaction_date(event: Event, step: Step, say: Findings) -> Iterator[Finding]:
+def _transaction_date(event: Event, step: ShippedStep, say: Findings) -> Iterator[Finding]:
     text = next((node.text for node in named(event.extensions, "transactionDate")), "")
     at = instant(text[:10] + "T00:00:00", event.event_time_zone_offset) if text else None
     if at is not None and abs(step.at - at) > 2 * DAY:
@@ -204,7 +204,7 @@ def _transaction_date(event: Event, step: Step, say: Findings) -> Iterator[Findi
         )
 
 
-def _voiding(event: Event, step: Step, say: Findings) -> Iterator[Finding]:
+def _voiding(event: Event, step: ShippedStep, say: Findings) -> Iterator[Finding]:
     if not (event.disposition and event.sources and event.destinations):
         yield say.found(
             "V13",
@@ -214,7 +214,7 @@ def _voiding(event: Event, step: Step, say: Findings) -> Iterator[Finding]:
         )
 
 
-def _extensions(nodes: tuple[Node, ...], step: Step, say: Findings) -> Iterator[Finding]:
+def _extensions(nodes: tuple[Node, ...], step: ShippedStep, say: Findings) -> Iterator[Finding]:
     for node in nodes:
         if node.name in _EXTENSIONS and node.namespace != GS1US:
             yield say.found(
@@ -236,5 +236,5 @@ def _extensions(nodes: tuple[Node, ...], step: Step, say: Findings) -> Iterator[
             )
 
 
-def _in(step: Step, name: str) -> Where:
+def _in(step: ShippedStep, name: str) -> Where:
     return Where(line=step.where.line, path=f"{step.where.path}/{name}")

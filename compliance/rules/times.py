@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from compliance.rules.catalogue import Findings
-    from compliance.rules.shipped_file import ShippedFile, Step
+    from compliance.rules.shipped_file import ShippedFile, ShippedStep
     from epcis.model import Header
     from schemas.finding import Finding
 
@@ -34,7 +34,7 @@ def judge_times(
     yield from _alike(timed, say)
 
 
-def _order(steps: list[Step], say: Findings) -> Iterator[Finding]:
+def _order(steps: list[ShippedStep], say: Findings) -> Iterator[Finding]:
     for before, after in pairwise(steps):
         if after.at < before.at:
             yield say.found(
@@ -47,7 +47,7 @@ def _order(steps: list[Step], say: Findings) -> Iterator[Finding]:
 
 
 def _range(
-    steps: list[Step], header: Header, now: datetime | None, say: Findings
+    steps: list[ShippedStep], header: Header, now: datetime | None, say: Findings
 ) -> Iterator[Finding]:
     created = instant(header.creation_date) if header.creation_date else None
     latest = created or now
@@ -68,7 +68,7 @@ def _range(
             )
 
 
-def _alike(steps: list[Step], say: Findings) -> Iterator[Finding]:
+def _alike(steps: list[ShippedStep], say: Findings) -> Iterator[Finding]:
     if len(steps) >= _ALIKE_MIN and len({step.at for step in steps}) == 1:
         yield say.found(
             "T10",
@@ -76,7 +76,7 @@ def _alike(steps: list[Step], say: Findings) -> Iterator[Finding]:
             "Ask the sender for the times at which things happened.",
             steps[0].where,
         )
-    seen: dict[tuple[str, datetime], Step] = {}
+    seen: dict[tuple[str, datetime], ShippedStep] = {}
     for step in steps:
         for key in step.ids:
             first = seen.setdefault((key, step.at), step)

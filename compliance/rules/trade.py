@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from compliance.rules.catalogue import Profile
+from compliance.rules.catalogue import GuidelineRelease
 from compliance.rules.header import gln_of
+from compliance.rules.products import places_told, products_told
 from compliance.rules.shipped_file import named
 from schemas import cbv
 from schemas.finding import Where
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from compliance.rules.catalogue import Findings
-    from compliance.rules.shipped_file import Step, Trade
-    from epcis.model import Event, Node
+    from compliance.rules.shipped_file import ShippedFile, ShippedStep, Trade
+    from epcis.model import Event, Header, Node
     from schemas.finding import Finding
 
 _DOCUMENT: Final = re.compile(r"urn:epcglobal:cbv:bt:(?P<gln>[^:]*):(?P<number>.+)\Z")
@@ -27,12 +28,13 @@ _YES_NO: Final = frozenset({"true", "false", "1", "0"})
 _QUALIFIERS: Final = frozenset({"ENTIRELY_DIRECT", "PARTIALLY_DIRECT"})
 
 
-def judge_trade(event: Event, step: Step, trade: Trade, say: Findings) -> Iterator[Finding]:
+def judge_trade(event: Event, step: ShippedStep, trade: Trade, say: Findings) -> Iterator[Finding]:
     """Everything a shipping event must say about the change of ownership."""
     yield from _parties(trade, say)
     yield from _papers(event, step, trade, say)
     yield from _drop_shipment(event, step, trade, say)
     yield from _direct_purchase(event, step, say)
+    yield from _left_from(step, trade, say)
 
 
 def _parties(trade: Trade, say: Findings) -> Iterator[Finding]:
@@ -63,7 +65,52 @@ def _parties(trade: Trade, say: Findings) -> Iterator[Finding]:
             )
 
 
-def _papers(event: Event, step: Step, trade: Trade, say: Findings) -> Iterator[Finding]:
+def judge_sellers(file: ShippedFile, header: Header, say: Findings) -> Iterator[Finding]:
+    """Whether a wholesaler says how it bought the goods; who made them need not.
+
+    A seller counts as the maker where the GTINs carry its company prefix or its name.
+    """
+    names = {gln_of(uri): facts.get("name", "") for uri, facts in places_told(header)}
+    makers = {
+        _plain(facts["manufacturerOfTradeItemPartyName"])
+        for _, facts in products_told(header)
+        if facts.get("manufacturerOfTradeItemPartyName")
+    }
+    prefixes = {head.split(":")[-1].split(".")[0] for head in file.heads if ":sgtin:" in head}
+    for trade in file.trades:
+        seller = trade.sources.get("owning_party", "")
+        if trade.tells_direct_purchase or not seller.startswith("urn:epc:id:") or not prefixes:
+            continue
+        name = _plain(names.get(gln_of(seller), ""))
+        is_named = any(name and (name in maker or maker in name) for maker in makers)
+        if seller.split(":")[-1].split(".")[0] not in prefixes and not is_named:
+            yield say.found(
+                "S14",
+                f"{seller} sells goods of another maker and does not say how it bought them",
+                "A wholesaler adds gs1ushc:directPurchase, or states that it bought indirectly.",
+                trade.where,
+            )
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name.casefold()))
+
+
+def _left_from(step: ShippedStep, trade: Trade, say: Findings) -> Iterator[Finding]:
+    """Goods leave from a place of the seller, or from the location he names as their source."""
+    place = gln_of(step.read_point)
+    own = {gln_of(party) for party in trade.sources.values()}
+    others = {gln_of(party) for party in trade.destinations.values()} - own
+    if place in others:
+        yield say.found(
+            "S25",
+            f"the goods leave from {step.read_point}, a place of the receiving side",
+            "Name the seller's own place as readPoint.",
+            Where(line=step.where.line, path=f"{step.where.path}/readPoint"),
+        )
+
+
+def _papers(event: Event, step: ShippedStep, trade: Trade, say: Findings) -> Iterator[Finding]:
     kinds: dict[str, list[str]] = {}
     for paper in event.biz_transactions or ():
         kinds.setdefault(cbv.bare("btt", paper.type or ""), []).append(paper.id)
@@ -92,7 +139,7 @@ def _papers(event: Event, step: Step, trade: Trade, say: Findings) -> Iterator[F
         yield from _written_by(kinds.get(kind, []), side, parties, step, say)
 
 
-def _paper_number(paper: str, step: Step, say: Findings) -> Iterator[Finding]:
+def _paper_number(paper: str, step: ShippedStep, say: Findings) -> Iterator[Finding]:
     parts = _DOCUMENT.match(paper)
     if parts is None or not parts["gln"].isdigit():
         return
@@ -106,7 +153,7 @@ def _paper_number(paper: str, step: Step, say: Findings) -> Iterator[Finding]:
 
 
 def _written_by(
-    papers: list[str], side: str, parties: dict[str, str], step: Step, say: Findings
+    papers: list[str], side: str, parties: dict[str, str], step: ShippedStep, say: Findings
 ) -> Iterator[Finding]:
     glns = {gln_of(party) for party in parties.values()}
     for paper in papers:
@@ -120,11 +167,13 @@ def _written_by(
             )
 
 
-def _papers_of(step: Step) -> Where:
+def _papers_of(step: ShippedStep) -> Where:
     return Where(line=step.where.line, path=f"{step.where.path}/bizTransactionList")
 
 
-def _drop_shipment(event: Event, step: Step, trade: Trade, say: Findings) -> Iterator[Finding]:
+def _drop_shipment(
+    event: Event, step: ShippedStep, trade: Trade, say: Findings
+) -> Iterator[Finding]:
     told = [node.text.lower() for node in named(event.extensions, "dropShipment")]
     if not told:
         yield say.found(
@@ -147,10 +196,10 @@ def _drop_shipment(event: Event, step: Step, trade: Trade, say: Findings) -> Ite
         )
 
 
-def _direct_purchase(event: Event, step: Step, say: Findings) -> Iterator[Finding]:
+def _direct_purchase(event: Event, step: ShippedStep, say: Findings) -> Iterator[Finding]:
     for node in named(event.extensions, "directPurchase"):
         qualifier = next((v for _, name, v in node.attributes if name == "qualifier"), "")
-        if say.profile is Profile.R1_3 and qualifier not in _QUALIFIERS:
+        if say.profile is GuidelineRelease.R1_3 and qualifier not in _QUALIFIERS:
             yield say.found(
                 "S14",
                 f"directPurchase has the qualifier '{qualifier}'",
@@ -161,7 +210,7 @@ def _direct_purchase(event: Event, step: Step, say: Findings) -> Iterator[Findin
             yield from _indirect(node, event, step, say)
 
 
-def _indirect(node: Node, event: Event, step: Step, say: Findings) -> Iterator[Finding]:
+def _indirect(node: Node, event: Event, step: ShippedStep, say: Findings) -> Iterator[Finding]:
     holders = [*named(node.children, "indirectPurchaseEPCs")]
     holders += named(event.extensions, "indirectPurchaseEPCs")
     epcs = [epc.text for holder in holders for epc in named(holder.children, "epc")]

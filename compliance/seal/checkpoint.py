@@ -36,7 +36,7 @@ STAMP_EVERY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class SignedCheckpoint:
     """A checkpoint and the note that says it."""
 
     checkpoint: Checkpoint
@@ -70,7 +70,7 @@ def sign(checkpoint: Checkpoint, keys: Keys) -> str:
     return "\n".join([text, *lines, ""])
 
 
-def seal_log(store: Store, keys: Keys, *, now: datetime) -> Sealed:
+def seal_log(store: Store, keys: Keys, *, now: datetime) -> SignedCheckpoint:
     """Sign the log as it stands and keep the note; the same note where nothing was added.
 
     Each checkpoint covers an entry that says what was signed before; the newest is also held in
@@ -97,7 +97,7 @@ def seal_log(store: Store, keys: Keys, *, now: datetime) -> Sealed:
             raise LogForked(f"another root was signed for {checkpoint.size} entries")
         if kept and kept.note:
             store.signed = checkpoint.in_a_line
-            return Sealed(checkpoint, kept.note)
+            return SignedCheckpoint(checkpoint, kept.note)
         note = sign(checkpoint, keys)
         tx.connection.execute(
             insert(ledger_checkpoint).values(
@@ -106,10 +106,10 @@ def seal_log(store: Store, keys: Keys, *, now: datetime) -> Sealed:
         )
     _hold(store, keys)
     store.signed = checkpoint.in_a_line
-    return Sealed(checkpoint, note)
+    return SignedCheckpoint(checkpoint, note)
 
 
-def stamp_checkpoint(store: Store, keys: Keys, sealed: Sealed, *, now: datetime) -> bytes:
+def stamp_checkpoint(store: Store, keys: Keys, sealed: SignedCheckpoint, *, now: datetime) -> bytes:
     """The time stamp over a checkpoint's note, asked for once and kept.
 
     Raises SealRefused where the authority does not stamp; the checkpoint stands without.

@@ -13,7 +13,7 @@ import json
 import os
 import secrets
 import shutil
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -39,6 +39,7 @@ from compliance.seal.issuing import (
 )
 from compliance.seal.signer import DigestSigner, KeyInFile, SealRefused
 from compliance.seal.timestamp import Authority, AuthorityTimeStamper, OwnTimeStamper
+from epcis.http_context import utc_now
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -49,10 +50,6 @@ if TYPE_CHECKING:
 
 ORGANISATION = "Packtrail"
 _REGISTER = "keys.json"
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Keys:
@@ -82,7 +79,7 @@ class Keys:
         folder: str | os.PathLike[str],
         passphrase: str | None = None,
         *,
-        clock: Clock = _utc_now,
+        clock: Clock = utc_now,
         organisation: str = ORGANISATION,
         authority: Authority | None = None,
         seal: DigestSigner | None = None,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import httpx
 from cryptography.exceptions import InvalidSignature
@@ -55,7 +55,7 @@ class KeyInService:
             raise SealRefused("the signing service gave a signature by another key") from fault
         return signature
 
-    def _ask(self, digest: bytes) -> Any:  # noqa: ANN401  # whatever the service answers
+    def _ask(self, digest: bytes) -> object:  # whatever the service answers
         asked = {
             "key": self._service.key,
             "algorithm": "ecdsa-p256-sha256",

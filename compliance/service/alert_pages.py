@@ -6,7 +6,7 @@ Pages show what the same floors answer to programs; nothing is decided here.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.concurrency import run_in_threadpool
@@ -25,6 +25,7 @@ from verification.decision.sentences import say_of
 from verification.returns import saleable_return
 from verification.routes.national_alerts import viewer_of
 from verification.routes.partners import take_back
+from verification.scan import is_ambiguous
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -137,13 +138,15 @@ def _asked_of_scan(request: Request, text: str) -> Asked | str:
     reading = readings[0] if readings else None
     if reading is None or not (reading.is_valid and reading.gtin and reading.serial):
         return "This text names no pack: scan the 2D code again."
+    if is_ambiguous(reading):
+        return "This text can be read in several ways: scan the 2D code again, with separators."
     if reading.lot is None or reading.expiry is None:
         return "The code tells no lot or no expiry: both are needed to verify a return."
     return Asked(reading.gtin, reading.serial, reading.lot, reading.expiry)
 
 
 def _returns_page(
-    request: Request, *, told: dict[str, Any] | None = None, fault: str = ""
+    request: Request, *, told: dict[str, object] | None = None, fault: str = ""
 ) -> Response:
     since = now_of(request) - timedelta(days=LISTED_DAYS)
     own = caller_of(request).party is None

@@ -11,25 +11,22 @@ import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
-from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
 
-from compliance.seal.checkpoint import seal_log
-from compliance.service.gate import BodyLimit, Gate
+from compliance.service.answer_headers import AnswerHeaders
+from compliance.service.entrance import HotEntrance
+from compliance.service.gate import Admission, BodyBounds, BodyLimit, Gate
 from compliance.service.jobs import background_work
 from compliance.service.oidc import TokenReader
-from compliance.service.practice import practice_of
 from compliance.service.routers import include_floors
-from compliance.service.telemetry import Telemetry
+from compliance.service.telemetry import AnswerCounts, Telemetry
 from epcis.archive.reading import ArchiveAway
 from epcis.database.transactions import StoreAway, StoreFull
 from epcis.http_context import Problem
 from epcis.routes.described import REFUSED, path_described
 from epcis.routes.problems import answer_anywhere
 from schemas.finding import Finding, Severity, Where
-from verification.image.limits import Limits
-from verification.image.worker import PictureReader
-from verification.routes import FastLane, close_counter
+from verification.answering.hot_routes import HotRoutes
 from verification.routes.described import hot_paths, hot_schemas
 
 if TYPE_CHECKING:
@@ -37,40 +34,24 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from compliance.service.parts import Parts
-    from compliance.service.settings import Settings
-    from epcis.database.transactions import Store
+    from compliance.service.context import ServiceContext
+
 
 _log = structlog.get_logger(__name__)
 STATIC = Path(__file__).parent / "static"
-_CSP = (
-    "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; "
-    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-NOT_SNIFFED = (b"x-content-type-options", b"nosniff")
-"""What every answer says besides."""
-_HEADERS = (
-    NOT_SNIFFED,
-    (b"content-security-policy", _CSP.encode()),
-    # Not no-referrer: browsers then send "Origin: null" with our own forms, which the gate refuses.
-    (b"referrer-policy", b"same-origin"),
-)
-"""What whatever a browser may show says besides."""
 
 
-def create_app(parts: Parts) -> FastAPI:
+def create_app(context: ServiceContext) -> FastAPI:
     """The application over a store that is open and migrated."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         stop = asyncio.Event()
-        with PictureReader(limits=_picture_limits(parts.settings)) as reader:
-            app.state.picture_reader = reader
-            async with background_work(parts, stop, app.state.registry):
+        with context.picture_reader:
+            async with background_work(context, stop):
                 yield
-        await close_counter(app.state)
+        await context.close()
 
     app = FastAPI(
         title="Packtrail",
@@ -79,25 +60,17 @@ def create_app(parts: Parts) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.state.settings = parts.settings
-    app.state.store = parts.store
-    app.state.keys = parts.keys
-    app.state.clock = parts.clock
-    app.state.verification = practice_of(parts.settings)
-    app.state.snapshot_key = parts.keys.log
-    app.state.seal_log = lambda: seal_log(parts.store, parts.keys, now=parts.clock()).note
-    app.state.registry = CollectorRegistry()
-    app.state.pages_need_sign_in = parts.pages_need_sign_in
+    app.state.context = context
     include_floors(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _describe_hot_routes(app)
     _add_problem_handlers(app)
-    _add_middleware(app, parts)
+    _add_middleware(app, context)
     return app
 
 
 def _describe_hot_routes(app: FastAPI) -> None:
-    """Put the routes of the fast lane into the OpenAPI document beside the framework's own."""
+    """Put the hot routes into the OpenAPI document beside the framework's own."""
     of_framework = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -137,59 +110,18 @@ _SECURITY_SCHEMES = {
 }
 
 
-def _picture_limits(settings: Settings) -> Limits:
-    return Limits(size_bytes_max=settings.picture_bytes_max, pixels_max=settings.picture_pixels_max)
-
-
-def _add_middleware(app: FastAPI, parts: Parts) -> None:
-    """Outermost last: answer headers, the body's limits, the gate, the hot routes' own lane."""
-    settings = parts.settings
-    app.add_middleware(FastLane)
-    app.add_middleware(
-        Gate,
-        store=parts.store,
-        clock=parts.clock,
-        settings=settings,
-        tokens=TokenReader.of(settings),
-    )
-    app.add_middleware(
-        BodyLimit,
-        bytes_max=settings.upload_bytes_max,
-        pause_s_max=settings.body_deadline_s,
-    )
-    app.add_middleware(AnswerHeaders, store=parts.store)
-    app.add_middleware(Telemetry, registry=app.state.registry)
-
-
-def checkpoint_named(store: Store) -> tuple[tuple[bytes, bytes], ...]:
-    """The header that names the newest signed checkpoint; none before one was signed.
-
-    Whoever keeps it can later have the log proved to continue it: two parties that were told
-    different checkpoints of one size hold the proof of a fork.
-    """
-    return ((b"packtrail-checkpoint", store.signed.encode()),) if store.signed else ()
-
-
-class AnswerHeaders:
-    """ASGI middleware: the newest checkpoint, and what keeps a browser from doing too much."""
-
-    def __init__(self, app: ASGIApp, store: Store) -> None:
-        self.app = app
-        self.store = store
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, adding headers to the answer."""
-
-        async def adding(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                present = dict(message["headers"])
-                is_json = b"json" in present.get(b"content-type", b"json")
-                told = (*checkpoint_named(self.store), *((NOT_SNIFFED,) if is_json else _HEADERS))
-                extra = [pair for pair in told if pair[0] not in present]
-                message["headers"] = [*message["headers"], *extra]
-            await send(message)
-
-        await self.app(scope, receive, adding)
+def _add_middleware(app: FastAPI, context: ServiceContext) -> None:
+    """Outermost last: the gate, the body's limits, answer headers, counts, the hot routes."""
+    settings, store = context.settings, context.store
+    admission = Admission(store, context.clock, settings, TokenReader.of(settings))
+    bounds = BodyBounds(settings.upload_bytes_max, settings.body_deadline_s)
+    counts = AnswerCounts(context.registry)
+    app.add_middleware(Gate, admission=admission)
+    app.add_middleware(BodyLimit, bounds=bounds)
+    app.add_middleware(AnswerHeaders, store=store)
+    app.add_middleware(Telemetry, counts=counts)
+    entrance = HotEntrance(admission, bounds, counts, store)
+    app.add_middleware(HotRoutes, context=context, entrance=entrance)
 
 
 def _add_problem_handlers(app: FastAPI) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from markupsafe import Markup
 
 from compliance.partners.names import product_name
-from compliance.recall.recall import Notified, Recall, open_recall_of, reach
+from compliance.recall.recall import LotRecall, Notified, open_recall_of, reach
 from compliance.reports.custody_line import Stop, custody_svg
 from epcis.store.masterdata import names_of
 from epcis.trace import trace
-from verification.answering.answers import Verification, verify_for
+from verification.answering.answers import verify_for
 from verification.decision.act import Asked
+from verification.messages.wanted import Verification
+from verification.scan import is_ambiguous
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +70,7 @@ class Reach:
 
     packs: int
     holders: tuple[Notified, ...]
-    recall: Recall | None
+    recall: LotRecall | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Card:
     custody: Markup = Markup()  # noqa: RUF009  # an empty text cannot be changed
     reach: Reach | None = None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The card for programs: `/01/{gtin}/21/{serial}.json`."""
         return {
             "verdict": self.word,
@@ -109,7 +111,7 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ScanCards:
     """The cards of one scan and what is to be said beside them."""
 
     cards: tuple[Card, ...]
@@ -118,21 +120,23 @@ class Answer:
 
 def cards_of_scan(
     store: Store, scan: Scan, *, now: datetime, caller: Caller, practice: VerificationSettings
-) -> Answer:
+) -> ScanCards:
     """A card for each pack in the scan; a code that is no pack gives findings only."""
     cards: list[Card] = []
     findings = list(_shown(scan.findings))
     for reading in scan.readings[:PACKS_PER_SCAN_MAX]:
         if reading.gtin and reading.serial and reading.is_valid:
             asked = Asked(reading.gtin, reading.serial, reading.lot, reading.expiry)
-            wanted = Verification(asked, caller)
+            # A reading that may not be meant is of a pack that nobody may have in hand.
+            wanted = Verification(asked, caller, alerting=not is_ambiguous(reading))
             shown = _shown(reading.findings)
-            cards.append(_full(store, wanted, shown, now=now, practice=practice))
+            card = _full(store, wanted, shown, now=now, practice=practice)
+            cards.append(_unsure(card) if is_ambiguous(reading) else card)
         elif reading.gtin and reading.is_valid:
             cards.append(_without_serial(reading))
         else:
             findings += _shown(reading.findings)
-    return Answer(tuple(cards), tuple(findings))
+    return ScanCards(tuple(cards), tuple(findings))
 
 
 def card_of_pack(
@@ -146,6 +150,14 @@ def card_of_pack(
     """The card of a pack that somebody names; nobody has it in hand, so no alert."""
     wanted = Verification(asked, caller, alerting=False)
     return _full(store, wanted, (), now=now, practice=practice)
+
+
+def _unsure(card: Card) -> Card:
+    """The card of a reading that may not be the one meant: never OK."""
+    if card.word != "OK":
+        return card
+    say = "The scanned text can be read in several ways: compare this one with the printed text."
+    return replace(card, word="CHECK", say=say, reason="scan.ambiguous")
 
 
 def _without_serial(reading: Reading) -> Card:

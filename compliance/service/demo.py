@@ -59,7 +59,7 @@ class Company:
 
 
 @dataclass(frozen=True, slots=True)
-class Lot:
+class DemoLot:
     """A production lot: which product, its code, expiry and age when the demo starts."""
 
     product: int
@@ -98,12 +98,12 @@ PRODUCTS = (
     ("Glucofine 500 mg", "000103", "500 mg", "TABLET", "60 tablets"),
 )
 LOTS = (
-    Lot(0, "CA2601", "2028-06-30", 200),
-    Lot(0, "CA2602", "2028-09-30", 150),
-    Lot(1, "RE7714", "2027-12-31", 180),
-    Lot(1, "RE7715", "2028-01-31", 120),
-    Lot(2, "GL0450", "2029-03-31", 160),
-    Lot(2, "GL0451", "2029-04-30", 100),
+    DemoLot(0, "CA2601", "2028-06-30", 200),
+    DemoLot(0, "CA2602", "2028-09-30", 150),
+    DemoLot(1, "RE7714", "2027-12-31", 180),
+    DemoLot(1, "RE7715", "2028-01-31", 120),
+    DemoLot(2, "GL0450", "2029-03-31", 160),
+    DemoLot(2, "GL0451", "2029-04-30", 100),
 )
 RECALLED = LOTS[3]
 GENUINE = (LOTS[0], 7)
@@ -148,7 +148,7 @@ def gtin14(product: int) -> str:
     return canonical_key(f"urn:epc:idpat:sgtin:9521321.{PRODUCTS[product][1]}.*").split("/")[2]
 
 
-def pack_serial(lot: Lot, number: int) -> str:
+def pack_serial(lot: DemoLot, number: int) -> str:
     """The serial of pack `number` of a lot: not guessable from its neighbours.
 
     >>> pack_serial(LOTS[0], 7) != pack_serial(LOTS[0], 8)
@@ -158,27 +158,27 @@ def pack_serial(lot: Lot, number: int) -> str:
     return f"{mixed:013d}"
 
 
-def pack_urn(lot: Lot, number: int) -> str:
+def pack_urn(lot: DemoLot, number: int) -> str:
     """The EPC of pack `number` of a lot."""
     return f"urn:epc:id:sgtin:9521321.{PRODUCTS[lot.product][1]}.{pack_serial(lot, number)}"
 
 
-def case_urn(lot: Lot, number: int) -> str:
+def case_urn(lot: DemoLot, number: int) -> str:
     """The SSCC of case `number` of a lot."""
     return f"urn:epc:id:sscc:9521321.1{LOTS.index(lot) * 1000 + number:09d}"
 
 
-def pallet_urn(lot: Lot, number: int) -> str:
+def pallet_urn(lot: DemoLot, number: int) -> str:
     """The SSCC of pallet `number` of a lot."""
     return f"urn:epc:id:sscc:9521321.2{LOTS.index(lot) * 1000 + number:09d}"
 
 
-def _packs_of(lot: Lot, case: int) -> tuple[str, ...]:
+def _packs_of(lot: DemoLot, case: int) -> tuple[str, ...]:
     first = case * PACKS_PER_CASE
     return tuple(pack_urn(lot, number) for number in range(first, first + PACKS_PER_CASE))
 
 
-def _cases_of(lot: Lot, pallet: int) -> tuple[str, ...]:
+def _cases_of(lot: DemoLot, pallet: int) -> tuple[str, ...]:
     first = pallet * CASES_PER_PALLET
     return tuple(case_urn(lot, number) for number in range(first, first + CASES_PER_PALLET))
 
@@ -186,7 +186,7 @@ def _cases_of(lot: Lot, pallet: int) -> tuple[str, ...]:
 _PALLETS = range(CASES_PER_LOT // CASES_PER_PALLET)
 
 
-def _production(lot: Lot, made: datetime) -> Iterator[Event]:
+def _production(lot: DemoLot, made: datetime) -> Iterator[Event]:
     here = Place(id=MAKER.sgln)
     packs = tuple(urn for case in range(CASES_PER_LOT) for urn in _packs_of(lot, case))
     cases = tuple(case_urn(lot, case) for case in range(CASES_PER_LOT))
@@ -206,12 +206,12 @@ def _production(lot: Lot, made: datetime) -> Iterator[Event]:
         yield _aggregation("ADD", pallet_urn(lot, pallet), _cases_of(lot, pallet), when, here)
 
 
-def _shipment_of_pallets(lot: Lot, made: datetime) -> Iterator[Event]:
+def _shipment_of_pallets(lot: DemoLot, made: datetime) -> Iterator[Event]:
     pallets = tuple(pallet_urn(lot, pallet) for pallet in _PALLETS)
     yield _shipping(pallets, made + timedelta(days=8), MAKER, WHOLESALER, f"PO-{lot.code}")
 
 
-def _distribution(lot: Lot, arrived: datetime) -> Iterator[Event]:
+def _distribution(lot: DemoLot, arrived: datetime) -> Iterator[Event]:
     here = Place(id=WHOLESALER.sgln)
     pallets = tuple(pallet_urn(lot, pallet) for pallet in _PALLETS)
     yield _receiving(pallets, arrived, MAKER, WHOLESALER)
@@ -230,7 +230,7 @@ def _cases_at(pharmacy: int) -> range:
     return range(pharmacy * share, (pharmacy + 1) * share - (pharmacy == len(PHARMACIES) - 1))
 
 
-def _pharmacy(lot: Lot, number: int, pharmacy: Company, opened: datetime) -> Iterator[Event]:
+def _pharmacy(lot: DemoLot, number: int, pharmacy: Company, opened: datetime) -> Iterator[Event]:
     here = Place(id=pharmacy.sgln)
     cases = _cases_at(number)
     yield _receiving(tuple(case_urn(lot, case) for case in cases), opened, WHOLESALER, pharmacy)

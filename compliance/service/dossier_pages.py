@@ -9,39 +9,13 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 
 from compliance.dossier.jobs import list_jobs
-from compliance.dossier.selection import selection_from
+from compliance.dossier.kinds import FIELDS, KINDS, selection_from
 from compliance.routes.exports import all_profiles, order
 from compliance.service.pages import must_sign_in, render, sign_in_page
 from epcis.http_context import Caller, Problem, caller_of, needs, store_of
 from schemas.gs1.keys import Gtin
 
 router = APIRouter(include_in_schema=False)
-
-KINDS = {
-    "pack": ("gtin", "serial"),
-    "lot": ("gtin", "lot"),
-    "case": ("sscc",),
-    "shipment": ("transaction",),
-    "recall": ("id",),
-    "period": ("from", "to", "by"),
-    "audit trail": ("from", "to", "who"),
-    "verification log": ("from", "to"),
-    "dscsa inspection": ("from", "to"),
-    "authority report": ("from", "to", "purpose"),
-}
-"""What each kind of dossier asks for."""
-CHOICES = {
-    "by": ("event time", "record time"),
-    "purpose": ("39(a)", "39(b)", "39(c)"),
-}
-"""Fields with few possible words; by record time a dossier proves that nothing is missing."""
-LABELS = {
-    "gtin": "GTIN",
-    "sscc": "SSCC",
-    "dscsa inspection": "DSCSA inspection",
-    "by": "Counted by (record time proves that nothing is missing)",
-}
-"""How kinds and fields are written where not simply with a capital."""
 
 
 @router.get("/dossiers")
@@ -81,8 +55,7 @@ def _page(request: Request, refusal: str) -> Response:
         request,
         jobs=jobs,
         kinds=KINDS,
-        choices=CHOICES,
-        labels=LABELS,
+        fields=FIELDS,
         profiles=[] if party else all_profiles(request),
         busy=busy,
         refusal=refusal,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import time
+from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
@@ -18,7 +19,6 @@ from compliance.service import access
 from compliance.service.keyring import KeyRing
 from epcis.http_context import Caller, Problem
 from epcis.routes.problems import answer_anywhere
-from verification.routes import is_hot, refusal_at
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -37,8 +37,8 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK_NAMES = frozenset({"localhost", "testserver"})
 
 
-class Gate:
-    """ASGI middleware: authenticates each request and puts its `Caller` on the request state.
+class Admission:
+    """Says who asks, from the credentials of a request, and refuses who may not.
 
     While nobody has been given a key, callers on this very machine may do everything, and no one
     else can connect (the start refuses other addresses then). The `Host` must be a loopback name
@@ -46,35 +46,13 @@ class Gate:
     """
 
     def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        store: Store,
-        clock: Clock,
-        settings: Settings,
-        tokens: TokenReader | None = None,
+        self, store: Store, clock: Clock, settings: Settings, tokens: TokenReader | None = None
     ) -> None:
-        self.app = app
         self._store = store
         self._clock = clock
         self._settings = settings
         self._tokens = tokens
         self._keys = KeyRing(store, clock)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request through with its caller, or answer 401, 403 or 421."""
-        if scope["type"] not in ("http", "websocket"):
-            await self.app(scope, receive, send)
-            return
-        try:
-            caller, by_browser = self.admit(scope)
-        except Problem as problem:
-            await _refuse(problem, scope, receive, send)
-            return
-        state = scope.setdefault("state", {})
-        state["caller"] = caller
-        state["signed_in"] = by_browser and caller.name != "local"
-        await self.app(scope, receive, send)
 
     def admit(self, scope: Scope) -> tuple[Caller, bool]:
         """Who asks, and whether by a browser's own credentials; raises `Problem` for who may not.
@@ -128,29 +106,35 @@ class Gate:
         return caller
 
 
-class BodyLimit:
-    """ASGI middleware: no body larger than allowed, none that pauses for ever.
+class Gate:
+    """ASGI middleware: puts the `Caller` of each request on the request state."""
 
-    A stalled upload is answered 408 and its connection let go, so that half-open uploads cannot
-    pile up.
-    """
-
-    def __init__(self, app: ASGIApp, *, bytes_max: int, pause_s_max: float) -> None:
+    def __init__(self, app: ASGIApp, *, admission: Admission) -> None:
         self.app = app
-        self.bytes_max = bytes_max
-        self.pause_s_max = pause_s_max
+        self._admission = admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with its body counted and timed."""
-        if scope["type"] != "http":
+        """Let the request through with its caller, or answer 401, 403 or 421."""
+        if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
         try:
-            self._need_size(scope)
+            caller, by_browser = self._admission.admit(scope)
         except Problem as problem:
             await _refuse(problem, scope, receive, send)
             return
-        await _Counted(self, receive, send).run(scope)
+        state = scope.setdefault("state", {})
+        state["caller"] = caller
+        state["signed_in"] = by_browser and caller.name != "local"
+        await self.app(scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class BodyBounds:
+    """How large a body may be, and how long it may pause."""
+
+    bytes_max: int
+    pause_s_max: float
 
     def within(self, scope: Scope, receive: Receive) -> Receive:
         """`receive` with its pauses limited, for a route that counts the bytes itself.
@@ -160,8 +144,7 @@ class BodyLimit:
         """
         if scope["method"] == "GET":
             return receive
-        self._need_size(scope)
-
+        self.need_size(scope)
         pace = _Pace(self.pause_s_max)
 
         async def next_part() -> Message:
@@ -170,7 +153,8 @@ class BodyLimit:
 
         return next_part
 
-    def _need_size(self, scope: Scope) -> None:
+    def need_size(self, scope: Scope) -> None:
+        """Raises `Problem` 413 where the body says that it is too large."""
         for name, value in scope["headers"]:
             if name == b"content-length" and not (value.isdigit() and int(value) <= self.bytes_max):
                 raise self.too_large()
@@ -187,6 +171,30 @@ class BodyLimit:
                 "GS1-EPCIS-Capture-File-Size-Limit": str(self.bytes_max),
             },
         )
+
+
+class BodyLimit:
+    """ASGI middleware: no body larger than allowed, none that pauses for ever.
+
+    A stalled upload is answered 408 and its connection let go, so that half-open uploads cannot
+    pile up.
+    """
+
+    def __init__(self, app: ASGIApp, *, bounds: BodyBounds) -> None:
+        self.app = app
+        self._bounds = bounds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its body counted and timed."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            self._bounds.need_size(scope)
+        except Problem as problem:
+            await _refuse(problem, scope, receive, send)
+            return
+        await _Counted(self.app, self._bounds, receive, send).run(scope)
 
 
 def _at_once(receive: Receive) -> Message | None:
@@ -234,18 +242,19 @@ class _Pace:
 class _Counted:
     """One request under the limits; once they are broken, its answer is the refusal."""
 
-    def __init__(self, limit: BodyLimit, receive: Receive, send: Send) -> None:
-        self._limit = limit
+    def __init__(self, app: ASGIApp, bounds: BodyBounds, receive: Receive, send: Send) -> None:
+        self._app = app
+        self._bounds = bounds
         self._receive = receive
         self._send = send
-        self._pace = _Pace(limit.pause_s_max)
+        self._pace = _Pace(bounds.pause_s_max)
         self._body_over = False
         self._answering = False
         self._breach: Problem | None = None
 
     async def run(self, scope: Scope) -> None:
         try:
-            await self._limit.app(scope, self._next_part, self._answer)
+            await self._app(scope, self._next_part, self._answer)
         except Problem:
             if self._breach is None:
                 raise
@@ -259,8 +268,8 @@ class _Counted:
             message = await self._pace.next(self._receive)
         except Problem as stalled:
             raise self._broken(stalled) from None
-        if self._pace.seen_bytes > self._limit.bytes_max:
-            raise self._broken(self._limit.too_large())
+        if self._pace.seen_bytes > self._bounds.bytes_max:
+            raise self._broken(self._bounds.too_large())
         self._body_over = not message.get("more_body", False)
         return message
 
@@ -328,8 +337,5 @@ def _refuse_foreign_pages(scope: Scope, headers: dict[bytes, bytes]) -> None:
 async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": problem.title})
-        return
-    if is_hot(scope["path"]):
-        await refusal_at(scope["path"], problem).send(send)
         return
     await answer_anywhere(Request(scope), problem)(scope, receive, send)

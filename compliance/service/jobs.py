@@ -15,7 +15,6 @@ import structlog
 from compliance.dossier.jobs import run_exports
 from compliance.seal.checkpoint import seal_log, stamp_checkpoint, stamp_is_due
 from compliance.service.measured import keep_measured
-from compliance.service.practice import practice_of
 from epcis.capture_job import run_jobs
 from epcis.codec.document import DocumentLimits
 from epcis.ledger.sequencer import run_sequencer
@@ -26,9 +25,8 @@ from verification.vrs.unfinished import run_unfinished
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from prometheus_client import CollectorRegistry
+    from compliance.service.context import ServiceContext
 
-    from compliance.service.parts import Parts
 
 RESTART_PAUSE_S = 5.0
 STOP_DEADLINE_S = 10.0
@@ -37,13 +35,11 @@ Worker = tuple[str, "Callable[[asyncio.Event], Awaitable[None]]"]
 
 
 @asynccontextmanager
-async def background_work(
-    parts: Parts, stop: asyncio.Event, registry: CollectorRegistry
-) -> AsyncIterator[None]:
+async def background_work(context: ServiceContext, stop: asyncio.Event) -> AsyncIterator[None]:
     """Run every worker while the block runs; at its end they get `STOP_DEADLINE_S` to finish."""
     tasks = [
         asyncio.create_task(_keep_running(name, work, stop), name=name)
-        for name, work in _workers(parts, registry)
+        for name, work in _workers(context)
     ]
     try:
         yield
@@ -55,9 +51,9 @@ async def background_work(
                 task.cancel()
 
 
-def _workers(parts: Parts, registry: CollectorRegistry) -> list[Worker]:
+def _workers(context: ServiceContext) -> list[Worker]:
     """Every worker of this application, by name."""
-    settings, store, clock = parts.settings, parts.store, parts.clock
+    settings, store, clock = context.settings, context.store, context.clock
     limits = DocumentLimits(events_max=settings.events_per_capture_max)
     private = settings.webhooks_to_private_addresses
 
@@ -84,20 +80,20 @@ def _workers(parts: Parts, registry: CollectorRegistry) -> list[Worker]:
         await run_sequencer(store, clock, stop)
 
     async def checkpoints(stop: asyncio.Event) -> None:
-        await _sign_checkpoints(parts, stop)
+        await _sign_checkpoints(context, stop)
 
     async def exports(stop: asyncio.Event) -> None:
-        folder, profiles = settings.data_dir / "exports", settings.redaction_profiles
-        await run_exports(store, parts.keys, folder, clock, stop, profiles=profiles)
+        folder, profiles = settings.exports_folder, settings.redaction_profiles
+        await run_exports(store, context.keys, folder, clock, stop, profiles=profiles)
 
     async def unfinished(stop: asyncio.Event) -> None:
-        await run_unfinished(store, clock, stop, practice_of(settings))
+        await run_unfinished(store, clock, stop, context.verification)
 
     async def service_times(stop: asyncio.Event) -> None:
-        await keep_measured(registry, store, clock, stop)
+        await keep_measured(context.registry, store, clock, stop)
 
     async def anomalies(stop: asyncio.Event) -> None:
-        await run_watch(store, clock, stop, practice_of(settings))
+        await run_watch(store, clock, stop, context.verification)
 
     return [
         ("anomalies", anomalies),
@@ -111,18 +107,18 @@ def _workers(parts: Parts, registry: CollectorRegistry) -> list[Worker]:
     ]
 
 
-async def _sign_checkpoints(parts: Parts, stop: asyncio.Event) -> None:
+async def _sign_checkpoints(context: ServiceContext, stop: asyncio.Event) -> None:
     """Sign the log at a steady pace, and have it stamped once a day where that is due."""
     while not stop.is_set():
-        await asyncio.to_thread(_sign_checkpoint, parts)
+        await asyncio.to_thread(_sign_checkpoint, context)
         try:
-            await asyncio.wait_for(stop.wait(), parts.settings.checkpoint_every_s)
+            await asyncio.wait_for(stop.wait(), context.settings.checkpoint_every_s)
         except TimeoutError:
             continue
 
 
-def _sign_checkpoint(parts: Parts) -> None:
-    store, keys, now = parts.store, parts.keys, parts.clock()
+def _sign_checkpoint(context: ServiceContext) -> None:
+    store, keys, now = context.store, context.keys, context.clock()
     sealed = seal_log(store, keys, now=now)
     if stamp_is_due(store, now=now):
         stamp_checkpoint(store, keys, sealed, now=now)

@@ -3,20 +3,21 @@
 A command that finds the newest revision in place does not load Alembic at all: that keeps
 `packtrail verify` quick. Two processes that start at once are safe: PostgreSQL migrates under an
 advisory lock, SQLite inside one immediate transaction.
+
+Until the first release there is one migration, 0001. Who changes a table runs
+`python scripts/first_migration.py`, which writes its statements anew, and commits them with it.
 """
 
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from epcis.database.transactions import Store, Transaction
-from epcis.ledger.register import adopt_registers
+from epcis.database.transactions import Store
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x7061636B  # any constant will do; all Packtrail processes use the same
 _ALEMBIC = threading.Lock()
-_LOG_WITHOUT_REGISTERS = "0001"
-"""The revision of databases whose log does not tell of settings and decisions."""
 
 
 class NewerDatabaseError(Exception):
@@ -100,10 +99,6 @@ def _upgrade(engine: Engine) -> None:
             )
         if current != newest_revision():
             command.upgrade(alembic_config(connection), "head")
-        if current == _LOG_WITHOUT_REGISTERS:
-            act = Transaction(connection, now=datetime.now(UTC))
-            adopt_registers(act)
-            act.enter_log()
 
 
 def _revision_in(connection: Connection) -> str | None:

@@ -22,15 +22,16 @@ from compliance.dossier import export as write_dossier
 from compliance.recall import recall
 from compliance.service import access
 from compliance.service.cards import card_of_pack, cards_of_scan
+from compliance.service.context import service_context_of
 from compliance.service.gate import SESSION_COOKIE
 from compliance.service.scans import layout_of, scan_picture, scan_text
-from epcis.http_context import Caller, Problem, caller_of, needs, now_of, settings_of, store_of
+from epcis.http_context import Caller, Problem, caller_of, needs, now_of, store_of
 from schemas.finding import Severity
 from schemas.gs1.digital_link import RESOLVER
 from schemas.gs1.digital_link import parse as parse_link
 from schemas.gs1.expiry import expiry_date
+from verification.context import verification_settings_of
 from verification.decision.act import Asked
-from verification.settings import settings_of as verification_of
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -69,7 +70,7 @@ def render(template: str, request: Request, **values: Any) -> HTMLResponse:  # n
 
 def must_sign_in(request: Request) -> bool:
     """Whether whoever looks has to sign in before a page shows anything."""
-    asked_for = request.app.state.pages_need_sign_in and not request.state.signed_in
+    asked_for = service_context_of(request).pages_need_sign_in and not request.state.signed_in
     return bool(asked_for) or caller_of(request).is_anonymous
 
 
@@ -93,7 +94,7 @@ def home(request: Request) -> Response:
 @router.get("/sign-in/{token}")
 def sign_in(token: str, request: Request) -> Response:
     """Use up a sign-in link."""
-    settings = settings_of(request)
+    settings = service_context_of(request).settings
     now = now_of(request)
     with store_of(request).write(now) as tx:
         session = access.sign_in(tx, token, now=now, hours=settings.session_hours_max)
@@ -129,7 +130,7 @@ async def scan_card(
         scan,
         now=now_of(request),
         caller=caller,
-        practice=verification_of(request.app.state),
+        practice=verification_settings_of(request),
     )
     return render("answer.html", request, findings=found.findings, cards=found.cards)
 
@@ -146,7 +147,7 @@ def pack_page(request: Request, link: str) -> Response:
         _linked(path.removesuffix(".json"), request.url.query),
         now=now_of(request),
         caller=caller_of(request),
-        practice=verification_of(request.app.state),
+        practice=verification_settings_of(request),
     )
     if path.endswith(".json"):
         return JSONResponse(card.as_dict())
@@ -202,7 +203,7 @@ def proof(
     """The signed dossier of one pack, as a download that leaves nothing behind here."""
     folder = tempfile.TemporaryDirectory(prefix="packtrail-")
     path = Path(folder.name) / "proof.asice"
-    keys = request.app.state.keys
+    keys = service_context_of(request).keys
     try:
         write_dossier(
             store_of(request), Pack(gtin, serial), path, keys, now=now_of(request), by=caller.name

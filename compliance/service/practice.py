@@ -9,12 +9,12 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from compliance.service.parts import utc_now
+from epcis.http_context import utc_now
 from verification.alerts.anomalies import Limits
 from verification.decision.rule_pack import RulePackRefusedError
-from verification.fmd.peers import Patience, Peer
+from verification.peers.peers import Patience, Peer
 from verification.settings import VerificationSettings
-from verification.vrs.credential import HttpWallet, LocalTestWallet, Policy
+from verification.vrs.credential import CredentialPolicy, HttpWallet, LocalTestWallet
 from verification.vrs.directory import DirectoryRefusedError, entries_of
 
 if TYPE_CHECKING:
@@ -69,9 +69,9 @@ def practice_of(settings: Settings) -> VerificationSettings:
         market=settings.market,
         responder_gln=settings.owner_gln,
         unknown_answers_a_day=settings.unknown_answers_a_day,
-        credential_policy=Policy(settings.credential_policy),
+        credential_policy=CredentialPolicy(settings.credential_policy),
         credential_policies={
-            gln: Policy(policy) for gln, policy in settings.credential_policies.items()
+            gln: CredentialPolicy(policy) for gln, policy in settings.credential_policies.items()
         },
         credentials=_wallet(settings),
         wallet_holder=settings.wallet_holder,
@@ -100,7 +100,10 @@ def _refuse_what_cannot_be(made: VerificationSettings) -> None:
         made.rule_pack  # noqa: B018  # reading it checks its signature
     except RulePackRefusedError as refused:
         raise PracticeRefusedError(str(refused)) from None
-    required = Policy.REQUIRE in (made.credential_policy, *made.credential_policies.values())
+    required = CredentialPolicy.REQUIRE in (
+        made.credential_policy,
+        *made.credential_policies.values(),
+    )
     if required and made.credentials is None:
         raise PracticeRefusedError(
             "credentials are required of partners but there is no wallet to check them with: set"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI, Request
 from sqlalchemy import text
@@ -29,7 +29,7 @@ health_router = APIRouter(tags=["health"])
 
 
 @health_router.get("/health")
-def health(request: Request) -> dict[str, Any]:
+def health(request: Request) -> dict[str, object]:
     """Whether the server and its database answer."""
     with store_of(request).read() as snapshot:
         snapshot.connection.execute(text("SELECT 1"))

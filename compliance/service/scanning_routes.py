@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import unquote
 
 from fastapi import APIRouter, Depends, Request
@@ -25,7 +24,7 @@ class ScannedText(BaseModel):
 
 
 @router.post("/scan")
-async def scan(request: Request, caller: Caller = Depends(needs("verify"))) -> dict[str, Any]:  # noqa: B008, FAST002  # FastAPI reads the default
+async def scan(request: Request, caller: Caller = Depends(needs("verify"))) -> dict[str, object]:  # noqa: B008, FAST002  # FastAPI reads the default
     """Read a picture (as the body or a form's file) or a scanner text (JSON, text or a form)."""
     del caller
     found = await _scanned(request)
@@ -82,7 +81,7 @@ def _refuse_unreadable(found: Scan) -> None:
 
 
 @router.get("/{pack:path}/trace")
-async def trace_(request: Request, caller: Caller = Depends(needs("query"))) -> dict[str, Any]:  # noqa: B008, FAST002  # FastAPI reads the default
+async def trace_(request: Request, caller: Caller = Depends(needs("query"))) -> dict[str, object]:  # noqa: B008, FAST002  # FastAPI reads the default
     """The story of a pack, case or lot: events, containment, custody and holders.
 
     The id in the path is an EPC URN, a Digital Link, or a canonical key without its first slash
@@ -95,7 +94,7 @@ async def trace_(request: Request, caller: Caller = Depends(needs("query"))) -> 
     return found
 
 
-def _story(request: Request, id_: str, caller: Caller) -> dict[str, Any] | None:
+def _story(request: Request, id_: str, caller: Caller) -> dict[str, object] | None:
     with store_of(request).read() as snapshot:
         story = trace(snapshot, id_, party=caller.party)
         return story.as_dict() if story.is_known else None

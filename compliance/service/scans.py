@@ -11,20 +11,19 @@ from urllib.parse import quote
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import select
 
+from compliance.service.context import service_context
 from epcis.http_context import Problem
 from epcis.store.event_tables import lot as lot_table
 from epcis.store.items import item
 from schemas.finding import Finding, Severity
 from verification.decision.facts import is_known_product
-from verification.scan import Layout, recover
+from verification.scan import Layout, decided, recover
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
-    from compliance.service.settings import Settings
-    from epcis.database.transactions import Snapshot, Store
+    from epcis.database.transactions import Snapshot
     from schemas.gs1.reading import Reading
-    from verification.image.worker import PictureReader
 
 LAYOUT_COOKIE = "packtrail_layout"
 """Where a browser keeps what its workstation's calibration gave."""
@@ -40,7 +39,7 @@ class Scan:
     """Each code as `packtrail scan --json` shows it."""
     file: str | None = None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The scan as `POST /packs/scan` answers it."""
         refusing = (f for f in self.findings if f.severity in (Severity.ERROR, Severity.CRITICAL))
         return {
@@ -53,14 +52,14 @@ class Scan:
 
 async def scan_picture(app: FastAPI, data: bytes, name: str | None) -> Scan:
     """Read a picture in the decoder process, which may die without anyone here noticing."""
-    settings: Settings = app.state.settings
+    settings = service_context(app).settings
     if len(data) > settings.picture_bytes_max:
         raise Problem(
             413,
             "Picture too large",
             f"the picture has {len(data)} bytes, at most {settings.picture_bytes_max} are taken",
         )
-    reader: PictureReader = app.state.picture_reader
+    reader = service_context(app).picture_reader
     found = await run_in_threadpool(reader.read, data, timeout_s=settings.picture_timeout_s)
     return Scan(
         readings=tuple(symbol.reading for symbol in found.symbols),
@@ -96,14 +95,15 @@ def scan_text(app: FastAPI, text: str, layout: Layout | None = None) -> Scan:
 
     `layout` is what the workstation's calibration gave.
     """
-    settings: Settings = app.state.settings
+    settings = service_context(app).settings
     if not text.strip():
         return Scan((), (_nothing(),), ())
     if len(text) > settings.scan_text_chars_max:
         return Scan((), (_too_long(len(text), settings.scan_text_chars_max),), ())
-    store: Store = app.state.store
-    with store.read() as snapshot:
-        candidates = recover(text, KnownHere(snapshot), layout)
+    with service_context(app).store.read() as snapshot:
+        # What the store proves is decided; rivals that nothing tells apart are all shown, and
+        # each carries the finding `scan.ambiguous`.
+        candidates = decided(recover(text, KnownHere(snapshot), layout))
     readings = tuple(candidate.reading for candidate in candidates)
     symbols = tuple(
         {"symbology": candidate.reading.format, "raw": text, **candidate.as_dict()}

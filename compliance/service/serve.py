@@ -13,12 +13,12 @@ import uvicorn
 from compliance.seal.operator_keys import open_keys
 from compliance.service import access
 from compliance.service.app import create_app
+from compliance.service.context import ServiceContext
 from compliance.service.doctor import missing_owner, missing_zbar
-from compliance.service.express import Express
 from compliance.service.head_deadline import punctual
 from compliance.service.migrate import open_migrated
-from compliance.service.parts import Parts, utc_now
 from compliance.service.practice import PracticeRefusedError, practice_of
+from epcis.http_context import utc_now
 
 if TYPE_CHECKING:
     from compliance.service.settings import Settings
@@ -124,9 +124,9 @@ def _demo_lines(settings: Settings, store: Store, address: str) -> list[str]:
 
 def _serve(settings: Settings, store: Store, listener: socket.socket, *, demo: bool) -> None:
     keys = open_keys(settings)
-    app = create_app(Parts(settings, store, keys, utc_now, pages_need_sign_in=demo))
+    app = create_app(ServiceContext.of(settings, store, keys, pages_need_sign_in=demo))
     config = uvicorn.Config(
-        Express(app),
+        app,
         http=punctual(settings.head_deadline_s),
         log_config=None,
         access_log=False,

@@ -174,6 +174,11 @@ class Settings(BaseSettings):
         return self.archive_dir or self.data_dir / "archive"
 
     @property
+    def exports_folder(self) -> Path:
+        """The folder where finished dossiers wait."""
+        return self.data_dir / "exports"
+
+    @property
     def keys_folder(self) -> Path:
         """The folder the signing keys are kept in."""
         return self.keys_dir or self.data_dir / "keys"

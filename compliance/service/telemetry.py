@@ -19,6 +19,7 @@ from prometheus_client import generate_latest as written
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from compliance.service.context import service_context_of
 from epcis.http_context import Caller, needs
 
 if TYPE_CHECKING:
@@ -44,11 +45,10 @@ class _Times:
     seconds: float = 0.0
 
 
-class Telemetry(Collector):
-    """ASGI middleware: counts answers and times them, by area of the address space."""
+class AnswerCounts(Collector):
+    """Answers and their times, counted by area of the address space."""
 
-    def __init__(self, app: ASGIApp, *, registry: CollectorRegistry) -> None:
-        self.app = app
+    def __init__(self, registry: CollectorRegistry) -> None:
         self._answers: Counter[tuple[str, str, int]] = Counter()
         self._times: dict[str, _Times] = {}
         registry.register(self)
@@ -77,6 +77,14 @@ class Telemetry(Collector):
             seconds.add_metric([area], [*counts], times.seconds)
         yield seconds
 
+
+class Telemetry:
+    """ASGI middleware: counts answers and times them."""
+
+    def __init__(self, app: ASGIApp, *, counts: AnswerCounts) -> None:
+        self.app = app
+        self._counts = counts
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, counting the answer."""
         if scope["type"] != "http":
@@ -86,7 +94,7 @@ class Telemetry(Collector):
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self.count(scope, message["status"], time.perf_counter() - begun_s)
+                self._counts.count(scope, message["status"], time.perf_counter() - begun_s)
             await send(message)
 
         await self.app(scope, receive, counted)
@@ -110,4 +118,4 @@ def _area(path: str) -> str:
 def metrics(request: Request, caller: Annotated[Caller, Depends(needs("admin"))]) -> Response:
     """Counters and timings in Prometheus' text format."""
     del caller
-    return Response(written(request.app.state.registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(written(service_context_of(request).registry), media_type=CONTENT_TYPE_LATEST)

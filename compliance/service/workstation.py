@@ -7,7 +7,7 @@ the browser, because it belongs to the computer that the scanner is plugged into
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import zxingcpp
 from fastapi import APIRouter, Depends, Form, Request
@@ -79,7 +79,7 @@ def code() -> Response:
     return Response(svg, media_type="image/svg+xml")
 
 
-def _told(layout: Layout | None) -> dict[str, Any] | None:
+def _told(layout: Layout | None) -> dict[str, object] | None:
     """What the page says of a layout: which characters come otherwise, and the separator."""
     if layout is None:
         return None

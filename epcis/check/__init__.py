@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from epcis.check.file import Watcher, check
+from epcis.check.file import check
+from epcis.check.rules import CAPTURE_RULES, RuleCheck, Watcher
 
-__all__ = ["Watcher", "check"]
+__all__ = ["CAPTURE_RULES", "RuleCheck", "Watcher", "check"]

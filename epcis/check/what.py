@@ -130,14 +130,25 @@ def has_parent_and_children(event: Event) -> Iterator[RuleFault]:
             "Name them in childEPCs or childQuantityList; only DELETE may mean all of them.",
             "childEPCs",
         )
-    children = event.child_epcs or ()
-    if event.parent_id and canonical_key(event.parent_id) in map(canonical_key, children):
+    if event.parent_id and _is_among(event.parent_id, event.child_epcs or ()):
         yield error(
             "parent-is-child",
             f"{event.parent_id} is named as its own child",
             "Nothing holds itself: check parentID.",
             "parentID",
         )
+
+
+def _is_among(uri: str, uris: tuple[str, ...]) -> bool:
+    """Whether one of some ids is this one, in any way of writing it."""
+    if not _has_links((uri, *uris)):
+        return uri in uris
+    return canonical_key(uri) in map(canonical_key, uris)
+
+
+def _has_links(uris: tuple[str, ...]) -> bool:
+    """Whether web addresses are among some ids, so that one thing may be written in two ways."""
+    return "\nhttp" in "\n".join(("", *uris))
 
 
 def adds_ilmd_only_once(event: Event) -> Iterator[RuleFault]:
@@ -154,8 +165,7 @@ def adds_ilmd_only_once(event: Event) -> Iterator[RuleFault]:
 def names_each_once(event: Event) -> Iterator[RuleFault]:
     """An object stands at most once in a list."""
     for name, ids in id_lists(event):
-        has_links = any(one.startswith("http") for one in ids)
-        keys = tuple(map(canonical_key, ids)) if has_links else ids
+        keys = tuple(map(canonical_key, ids)) if _has_links(ids) else ids
         if len(set(keys)) == len(keys):
             continue
         ((again, _),) = Counter(keys).most_common(1)

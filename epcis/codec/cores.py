@@ -53,7 +53,7 @@ class Portion(NamedTuple):
 class PortionFrame(Protocol):
     """How the portions of a document are read; can be pickled."""
 
-    def read_with(self, gathering: FindingCollector) -> Callable[[bytes], Portion | None]:
+    def read_with(self, collector: FindingCollector) -> Callable[[bytes], Portion | None]:
         """A function that reads portions; None where one cannot be read by itself."""
 
 
@@ -68,6 +68,8 @@ class Worked:
     lines: int
     findings: tuple[Finding, ...]
     """What was found in reading."""
+    refused: int
+    """Events that were left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +133,13 @@ def work_on(
     file: Path,
     frame: PortionFrame,
     job: PortionJob,
-    gathering: FindingCollector,
+    collector: FindingCollector,
 ) -> Generator[Worked | None, None, None]:
     """The results of portions that lie in a file, in order; None for what cannot be read so.
 
     Whoever stops after a None gets no more, and the workers end.
     """
-    setting = _Setting(file, frame, job, gathering.strict, gathering.listed_max)
+    setting = _Setting(file, frame, job, collector.strict, collector.listed_max)
     pool = ProcessPoolExecutor(
         job.processes, mp_context=_context(), initializer=_begin, initargs=(setting,)
     )
@@ -182,15 +184,22 @@ def _read_portion(span: Span) -> Worked | None:
     setting = _Worker.setting
     _Worker.file.seek(span.at)
     portion = _Worker.file.read(span.size_bytes)
-    gathering = FindingCollector(
+    collector = FindingCollector(
         listed_max=setting.findings_max, strict=setting.strict, raises=False
     )
     try:
-        read = setting.frame.read_with(gathering)(portion)
+        read = setting.frame.read_with(collector)(portion)
     except DocumentRefused:  # whoever reads on from here says why, and where
         return None
     if read is None:
         return None
     result, told = _Worker.work(read.events)
     lines = portion.count(b"\n")
-    return Worked(result, tuple(told), read.counts, lines, tuple(gathering.listed))
+    return Worked(
+        result,
+        tuple(told),
+        read.counts,
+        lines,
+        tuple(collector.listed),
+        collector.events_refused,
+    )

@@ -71,21 +71,21 @@ class DocumentReader:
         published: Path | None,
     ) -> None:
         listed_max = limits.findings_max
-        self._gathering = FindingCollector(listed_max=listed_max, strict=strict, raises=refuses)
-        self.stream = PlainStream(limits, self._gathering).open(source)
+        self._collector = FindingCollector(listed_max=listed_max, strict=strict, raises=refuses)
+        self.stream = PlainStream(limits, self._collector).open(source)
         syntax = self.stream.sniffed.syntax
         self._reader: XmlReader | JsonReader = (
             JsonReader(
                 self.stream,
                 limits,
-                self._gathering,
+                self._collector,
                 contexts,
                 validate=validate,
                 published=published,
             )
             if syntax is Syntax.JSON_LD
             else XmlReader(
-                self.stream, limits, self._gathering, validate=validate, published=published
+                self.stream, limits, self._collector, validate=validate, published=published
             )
         )
 
@@ -120,7 +120,12 @@ class DocumentReader:
     @property
     def findings(self) -> list[Finding]:
         """What was found so far."""
-        return self._gathering.listed
+        return self._collector.listed
+
+    @property
+    def events_refused(self) -> int:
+        """How many events so far could not be taken in; each has an error among the findings."""
+        return self._collector.events_refused
 
     @property
     def left_out(self) -> list[Finding]:

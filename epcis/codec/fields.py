@@ -9,6 +9,7 @@ import msgspec
 
 from epcis import model
 from schemas.epcis.events import COMMON_FIELDS, EVENT_TYPES, EventType, Field
+from schemas.wording import near
 
 EVENT_CLASSES: Final[dict[str, type[model.Event]]] = {
     "ObjectEvent": model.ObjectEvent,
@@ -42,3 +43,25 @@ def _shape(kind: EventType) -> EventShape:
 
 
 SHAPES: Final = {kind.name: _shape(kind) for kind in EVENT_TYPES}
+
+_BY_ANY_CASE: Final = {name.casefold(): name for name in SHAPES}
+
+
+def meant_event(name: str) -> str:
+    """The event type that a name stands for in another case; empty where it stands for none.
+
+    >>> meant_event("objectEvent"), meant_event("ObjectEvents")
+    ('ObjectEvent', '')
+    """
+    return _BY_ANY_CASE.get(name.casefold(), "")
+
+
+def unknown_event_hint(name: str) -> str:
+    """What to do about an event whose type the standard does not have.
+
+    >>> unknown_event_hint("objectEvent")
+    "Did you mean 'ObjectEvent'? Capital and small letters differ."
+    """
+    if meant := meant_event(name) or near(name, SHAPES):
+        return f"Did you mean '{meant}'? Capital and small letters differ."
+    return "It stays in the document as received, but cannot be taken in as an event."

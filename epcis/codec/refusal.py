@@ -1,4 +1,4 @@
-"""How a document is refused, and how findings about it are gathered while it is read."""
+"""How a document or one of its events is refused, and how findings are collected while reading."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _REFUSING = (Severity.ERROR, Severity.CRITICAL)
+_NOWHERE = Where()
 
 
 class DocumentRefused(Exception):  # noqa: N818  # a refusal is the field's word for it
@@ -22,8 +23,18 @@ class DocumentRefused(Exception):  # noqa: N818  # a refusal is the field's word
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings = tuple(findings)
+        self.events_seen = 0
+        """Events that were seen before the document was refused, where somebody counted them."""
         worst = [finding for finding in self.findings if finding.severity in _REFUSING]
         super().__init__((worst or list(self.findings))[-1].what)
+
+
+class EventRefused(Exception):  # noqa: N818  # as above
+    """One event cannot be taken in. Raised where it is read; `FindingCollector` counts it."""
+
+    def __init__(self, code: str, what: str, hint: str = "", where: Where = _NOWHERE) -> None:
+        super().__init__(what)
+        self.finding = Finding(code, Severity.ERROR, what, hint, where)
 
 
 class FindingCollector:
@@ -38,6 +49,16 @@ class FindingCollector:
         self._raises = strict and raises
         self.listed_max = listed_max
         self._unlisted = 0
+        self.events_refused = 0
+        """Events that were left out so far."""
+
+    def leave_out(self, refused: EventRefused) -> None:
+        """Count one event that is not taken in, and add the error that says why.
+
+        Every event that a reader sees is either given to whoever reads, or counted here.
+        """
+        self.events_refused += 1
+        self.add(refused.finding)
 
     def note(
         self,

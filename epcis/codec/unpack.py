@@ -32,10 +32,10 @@ _UNPACKING_FAULTS: Final = (OSError, EOFError, zlib.error, zipfile.BadZipFile)
 class PlainStream(io.RawIOBase):
     """The plain bytes of a document; reading more than the limits allow refuses it."""
 
-    def __init__(self, limits: DocumentLimits, gathering: FindingCollector) -> None:
+    def __init__(self, limits: DocumentLimits, collector: FindingCollector) -> None:
         super().__init__()
         self._limits = limits
-        self._gathering = gathering
+        self._collector = collector
         self._source: BinaryIO = io.BytesIO()
         self._ahead = b""
         self._start: int | None = None
@@ -53,14 +53,14 @@ class PlainStream(io.RawIOBase):
             self._ahead = self._fetch(SNIFF_BYTES)
             found = sniff(self._ahead)
             if isinstance(found, Finding):
-                raise self._gathering.refuse(found.code, found.what, found.hint)
+                raise self._collector.refuse(found.code, found.what, found.hint)
             self.sniffed = found
             if found.packing is Packing.PLAIN:
                 return self._plain(found)
             inner = _Rewound(self._ahead, self._source)
             self._start = None
             self._source = self._unpacked(inner, found.packing)
-        raise self._gathering.refuse(
+        raise self._collector.refuse(
             "document.packed-too-deep",
             "the file is packed several times over",
             "Pack the document once, with gzip or zip.",
@@ -74,7 +74,7 @@ class PlainStream(io.RawIOBase):
                 missing -= len(part)
             return b"".join(parts)
         except _UNPACKING_FAULTS as fault:
-            raise self._gathering.refuse(
+            raise self._collector.refuse(
                 "document.packed-damaged",
                 f"the packed file cannot be unpacked: {fault}",
                 "Pack and send the document again.",
@@ -91,7 +91,7 @@ class PlainStream(io.RawIOBase):
             self.is_transcoded = True
             self._ahead = self._transcode(self._ahead)
             if found.syntax is Syntax.JSON_LD:
-                self._gathering.note(
+                self._collector.note(
                     "json.not-utf-8",
                     Severity.WARNING,
                     f"the JSON is written in {encoding}, it should be in UTF-8",
@@ -104,7 +104,7 @@ class PlainStream(io.RawIOBase):
             plain: BinaryIO = cast("BinaryIO", gzip.GzipFile(fileobj=packed))
         else:
             plain = self._zip_member(packed)
-        return cast("BinaryIO", _Measured(plain, packed, self._limits, self._gathering))
+        return cast("BinaryIO", _Measured(plain, packed, self._limits, self._collector))
 
     def _zip_member(self, packed: _Rewound) -> BinaryIO:
         spool = tempfile.SpooledTemporaryFile(_SPOOL_MEMORY_BYTES)  # noqa: SIM115  # the archive's
@@ -118,7 +118,7 @@ class PlainStream(io.RawIOBase):
             archive = zipfile.ZipFile(spool)
             members = [member for member in archive.infolist() if not member.is_dir()]
             if len(members) != 1 or members[0].flag_bits & 1:
-                raise self._gathering.refuse(
+                raise self._collector.refuse(
                     "document.zip-members",
                     f"the zip file holds {len(members)} files"
                     if len(members) != 1
@@ -127,14 +127,14 @@ class PlainStream(io.RawIOBase):
                 )
             return cast("BinaryIO", archive.open(members[0]))
         except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as fault:
-            raise self._gathering.refuse(
+            raise self._collector.refuse(
                 "document.packed-damaged",
                 f"the zip file cannot be read: {fault}",
                 "Pack and send the document again.",
             ) from fault
 
     def _too_large(self) -> Exception:
-        return self._gathering.refuse(
+        return self._collector.refuse(
             "document.too-large",
             f"the document is larger than {self._limits.document_bytes_max} bytes",
             "Send it in several documents.",
@@ -145,7 +145,7 @@ class PlainStream(io.RawIOBase):
         try:
             return self._decoder.decode(part, final).encode("utf-8", "strict")
         except UnicodeError as fault:
-            raise self._gathering.refuse(
+            raise self._collector.refuse(
                 "document.encoding",
                 f"the bytes are not what the file's encoding allows: {fault}",
                 "Write the document in UTF-8.",
@@ -249,13 +249,13 @@ class _Measured(io.RawIOBase):
     """An unpacked stream that stops a bomb: too many plain bytes for the packed ones."""
 
     def __init__(
-        self, plain: BinaryIO, packed: _Rewound, limits: DocumentLimits, gathering: FindingCollector
+        self, plain: BinaryIO, packed: _Rewound, limits: DocumentLimits, collector: FindingCollector
     ) -> None:
         super().__init__()
         self._plain = plain
         self._packed = packed
         self._limits = limits
-        self._gathering = gathering
+        self._collector = collector
         self._count = 0
 
     def readable(self) -> bool:
@@ -268,7 +268,7 @@ class _Measured(io.RawIOBase):
             self._limits.packed_free_bytes, self._packed.count * self._limits.packed_ratio_max
         )
         if self._count > allowed:
-            raise self._gathering.refuse(
+            raise self._collector.refuse(
                 "document.packed-bomb",
                 f"the file unpacks to more than {self._limits.packed_ratio_max} times its size",
                 "Send the document plain, or packed as usual.",

@@ -10,18 +10,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import DDL, event
-
+from epcis.database.after_create import make_after_tables
 from epcis.store.event_tables import metadata
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-    from sqlalchemy.schema import ExecutableDDLElement
 
 SETTING = "packtrail.party"
 EVERYBODY = "*"
 
-STATEMENTS = (
+_STATEMENTS = (
     "ALTER TABLE event ENABLE ROW LEVEL SECURITY",
     "ALTER TABLE event FORCE ROW LEVEL SECURITY",
     "DROP POLICY IF EXISTS event_is_for_its_parties ON event",
@@ -30,18 +28,9 @@ STATEMENTS = (
       OR EXISTS (SELECT 1 FROM event_party p WHERE p.seq = event.seq
         AND p.party = (SELECT current_setting('packtrail.party', true))))""",
 )
-"""For `create_all` and for migrations alike; done again, they change nothing."""
+make_after_tables(metadata, "row security", postgresql=_STATEMENTS)
 
 
 def serve(connection: Connection, party: str) -> None:
     """Show only this party's events (canonical GLN key) until the transaction ends."""
     connection.exec_driver_sql(f"SELECT set_config('{SETTING}', %s, true)", (party,))
-
-
-def _raise_when_created() -> None:
-    for statement in STATEMENTS:
-        ddl: ExecutableDDLElement = DDL(statement)  # type: ignore[no-untyped-call]  # SQLAlchemy's
-        event.listen(metadata, "after_create", ddl.execute_if(dialect="postgresql"))
-
-
-_raise_when_created()

@@ -11,7 +11,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import psycopg
 from sqlalchemy import func, select
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine, Table
 
+C = TypeVar("C")
 GROUP_ACTS_MAX = 64
 """Acts that may share one flush to disk."""
 
@@ -127,6 +128,8 @@ class Store:
         self.is_sqlite = engine.dialect.name == "sqlite"
         self.signed = ""
         """The newest signed checkpoint, `origin size root`, as answers name it; see `/log`."""
+        self._companions: dict[type[object], object] = {}
+        self._companions_lock = threading.Lock()
         self._latest = _EPOCH
         self._latest_lock = threading.Lock()
         self._group = _GroupCommit(engine) if self.is_sqlite else None
@@ -152,6 +155,17 @@ class Store:
     def create_all(self) -> None:
         """Make all declared tables; for tests and demonstrations, the service migrates."""
         event_tables.metadata.create_all(self.engine)
+
+    def companion(self, kind: type[C]) -> C:
+        """The one `kind` that another room keeps in memory beside this store; made at first use.
+
+        It lives as long as the store, which knows nothing of it.
+        """
+        found = self._companions.get(kind)
+        if found is None:
+            with self._companions_lock:
+                found = self._companions.setdefault(kind, kind())
+        return cast("C", found)
 
     def close(self) -> None:
         """Let go of all connections."""

@@ -6,10 +6,7 @@ caught by the proofs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sqlalchemy import (
-    DDL,
     BigInteger,
     Column,
     Index,
@@ -17,17 +14,14 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
-    event,
     text,
 )
 
+from epcis.database.after_create import make_after_tables
 from epcis.database.columns import Instant
 from epcis.ledger.subjects import UNNOTED_KINDS
 from epcis.store.event_tables import BigId, metadata
 from epcis.store.proved import Register, Told, proof
-
-if TYPE_CHECKING:
-    from sqlalchemy.schema import ExecutableDDLElement
 
 ledger_entry = Table(
     "ledger_entry",
@@ -173,16 +167,4 @@ _POSTGRESQL_GUARDS = (
     FOR EACH ROW EXECUTE FUNCTION ledger_checkpoint_guard()""",
 )
 
-GUARDS = {"sqlite": _SQLITE_GUARDS, "postgresql": _POSTGRESQL_GUARDS}
-"""Statements by dialect, for `create_all` and for migrations alike."""
-
-
-def _guard_when_created() -> None:
-    for dialect, statements in GUARDS.items():
-        for statement in statements:
-            ddl: ExecutableDDLElement = DDL(statement)  # type: ignore[no-untyped-call]  # SQLAlchemy's
-            guard = ddl.execute_if(dialect=dialect)
-            event.listen(metadata, "after_create", guard)
-
-
-_guard_when_created()
+make_after_tables(metadata, "ledger guards", sqlite=_SQLITE_GUARDS, postgresql=_POSTGRESQL_GUARDS)

@@ -119,19 +119,6 @@ def enter_registers(tx: Transaction, touched: dict[Table, set[Key]]) -> None:
     touched.clear()
 
 
-def adopt_registers(tx: Transaction) -> None:
-    """Have every row of every register entered as it is, where its newest entry says otherwise.
-
-    For a database of a release whose log did not have registers yet: what it holds at the
-    upgrade is vouched for from then on.
-    """
-    hand = RawDriver(tx)
-    for table in registers():
-        how: Register = table.info["proof"]
-        keys = hand.all(f"SELECT DISTINCT {quoted(how.key_of(table))} FROM {table.name}")  # noqa: S608  # our own names
-        tx.touched.setdefault(table, set()).update(tuple(key) for key in keys)
-
-
 def subject_of(table: Table, key: Iterable[object]) -> bytes:
     """The 32 bytes by which the log knows a row of a register."""
     return sha256(_json(["register", table.name, [plain(value) for value in key]])).digest()

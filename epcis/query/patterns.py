@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from epcis.database.columns import pack_key
-from schemas.gs1.epc import SHAPES, Shape, canonical_key, identify
+from schemas.gs1.epc import SHAPES, EpcShape, canonical_key, identify
 
 _IDENTITY: Final = re.compile(r"urn:epc:(?:id|idpat|pat|class):([a-z]+):(.+)", re.DOTALL)
 _RANGE: Final = re.compile(r"\[(\d+)-(\d+)\]")
@@ -176,7 +176,7 @@ def _packed_sscc(number: int) -> bytes:
     return b"\x03" + number.to_bytes(8, "big")
 
 
-def _general(scheme: str, shape: Shape | None, fields: list[str]) -> tuple[Pattern, ...]:
+def _general(scheme: str, shape: EpcShape | None, fields: list[str]) -> tuple[Pattern, ...]:
     """A pattern of another scheme: its fixed fields, then anything."""
     first = next(i for i, one in enumerate(fields) if _is_pattern(one))
     if first == len(fields) - 1 and fields[first] != "*":
@@ -201,7 +201,7 @@ def _general(scheme: str, shape: Shape | None, fields: list[str]) -> tuple[Patte
     return _all_of(class_key)
 
 
-def _begins(shape: Shape, digits: str) -> Pattern:
+def _begins(shape: EpcShape, digits: str) -> Pattern:
     """Every thing of a scheme whose number begins so."""
     if shape.ai != "414":
         return TextBegins(f"/{shape.ai}/{shape.head}{digits}")

@@ -19,6 +19,7 @@ from fastapi.responses import Response
 from lxml import etree
 
 from epcis import capture_job
+from epcis.capture import Receipt
 from epcis.capture import capture as capture_document
 from epcis.capture_job import Behaviour, Job, TooManyJobs
 from epcis.codec.document import DocumentLimits, Syntax, open_document
@@ -48,7 +49,7 @@ from epcis.routes.resources import refuse_parameters
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from epcis.http_context import Caller
+    from epcis.http_context import Caller, EpcisSettings
     from epcis.model import Event
     from epcis.routes.negotiation import Agreement
     from schemas.finding import Finding
@@ -57,8 +58,6 @@ EVENT_BYTES_MAX: Final = 16 * 1024 * 1024
 """Largest single event for `POST /events`."""
 CHECKED_AT_ONCE_BYTES_MAX: Final = 1024 * 1024
 """Bodies up to this size are read once before 202, so that syntax errors are told at once."""
-BODY_BYTES_MAX: Final = 1 << 30
-"""Largest body where no setting says otherwise."""
 _EPCIS_2: Final = "urn:epcglobal:epcis:xsd:2"
 _ROOTS: Final = ("EPCISDocument", "EPCISQueryDocument", "EPCISMasterDataDocument")
 _TOO_LARGE: Final = ("document.too-many-events", "document.too-large")
@@ -71,14 +70,12 @@ router = new_router("capture")
 
 def body_bytes_max(request: Request) -> int:
     """The largest document this installation takes, in bytes."""
-    return int(getattr(settings_of(request), "upload_bytes_max", BODY_BYTES_MAX))
+    return settings_of(request).upload_bytes_max
 
 
-def limits_of(settings: Any) -> DocumentLimits:  # noqa: ANN401  # the settings class lives upstairs
+def limits_of(settings: EpcisSettings) -> DocumentLimits:
     """The codec's bounds under these settings."""
-    return DocumentLimits(
-        events_max=int(getattr(settings, "events_per_capture_max", DocumentLimits().events_max))
-    )
+    return DocumentLimits(events_max=settings.events_per_capture_max)
 
 
 def capture_headers(request: Request) -> dict[str, str]:
@@ -146,8 +143,8 @@ def _behaviour(request: Request) -> Behaviour:
 
 
 def _body_path(request: Request, job_id: str) -> Path:
-    data_dir = getattr(settings_of(request), "data_dir", None)
-    return capture_job.incoming(store_of(request), data_dir) / f"{job_id}.body"
+    folder = capture_job.incoming(store_of(request), settings_of(request).data_dir)
+    return folder / f"{job_id}.body"
 
 
 async def _receive(request: Request, body: Path) -> None:
@@ -346,6 +343,8 @@ def _job_object(found: Job) -> dict[str, Any]:
         "captureErrorBehaviour": found.behaviour.value,
         "errors": list(found.errors),
     }
+    if found.events is not None:
+        told |= {"events": dict(found.events), "findings": list(found.findings)}
     if found.finished is not None:
         told["finishedAt"] = _written(found.finished)
     return told
@@ -371,6 +370,15 @@ def _job_element(found: Job) -> etree._Element:
             error = etree.SubElement(errors, "error")
             for name in ("type", "title", "status", "detail"):
                 etree.SubElement(error, name).text = writable(str(one[name]))
+    if found.events is not None:
+        counts = {name: str(count) for name, count in found.events.items()}
+        etree.SubElement(root, "events", attrib=counts)
+    if found.findings:
+        findings = etree.SubElement(root, "findings")
+        for one in found.findings:
+            finding = etree.SubElement(findings, "finding")
+            for name in ("code", "severity", "what", "hint"):
+                etree.SubElement(finding, name).text = writable(str(one[name]))
     return root
 
 
@@ -388,14 +396,24 @@ def _written(moment: datetime) -> str:
     openapi_extra=body_described("One event, as JSON-LD or XML.", *STATED, json=JSON_EVENT),
 )
 async def post_event(request: Request, caller: MayCapture) -> Response:
-    """Store one event before answering; the same event again is the same answer."""
+    """Store one event before answering; the same event again is the same answer.
+
+    The answer names what is odd about the event, which is stored as it was sent.
+    """
     refuse_parameters(request)
     headers = agree_to_write(request)
     media_type = content_type(request)
     body = await _event_body(request)
-    event_id = await asyncio.to_thread(_store_event, request, caller, body, media_type)
+    event_id, receipt = await asyncio.to_thread(_store_event, request, caller, body, media_type)
     headers["Location"] = address(request, "events", event_id)
-    return Response(status_code=201, headers=headers)
+    told = {
+        "eventID": event_id,
+        "events": capture_job.counts(receipt),
+        "findings": [finding.as_dict() for finding in receipt.findings],
+    }
+    return Response(
+        orjson.dumps(told), status_code=201, headers=headers, media_type="application/json"
+    )
 
 
 async def _event_body(request: Request) -> bytes:
@@ -412,8 +430,10 @@ async def _event_body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _store_event(request: Request, caller: Caller, body: bytes, media_type: str) -> str:
-    """Capture the one event of a body; its id."""
+def _store_event(
+    request: Request, caller: Caller, body: bytes, media_type: str
+) -> tuple[str, Receipt]:
+    """Capture the one event of a body; its id and what became of it."""
     reader = open_document(body, strict=True)
     _must_agree(reader.stream.sniffed.syntax, media_type)
     events: list[Event] = []
@@ -426,7 +446,7 @@ def _store_event(request: Request, caller: Caller, body: bytes, media_type: str)
             "ValidationException", "the body must hold one event; send more to /epcis/capture"
         )
     try:
-        capture_document(
+        receipt = capture_document(
             store_of(request),
             body,
             now=now_of(request),
@@ -440,7 +460,7 @@ def _store_event(request: Request, caller: Caller, body: bytes, media_type: str)
                 "ResourceAlreadyExistsException", str(refused), refused.findings
             ) from None
         raise
-    return events[0].event_id or event_hash(events[0])
+    return events[0].event_id or event_hash(events[0]), receipt
 
 
 @router.options("/capture", response_class=Response, status_code=204)

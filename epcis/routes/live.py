@@ -16,7 +16,14 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from epcis.codec.document import EpcFormat
 from epcis.database.transactions import StoreAway
-from epcis.http_context import Caller, Problem, problem_response
+from epcis.http_context import (
+    Problem,
+    caller_of,
+    now_of,
+    problem_response,
+    settings_of,
+    store_of,
+)
 from epcis.query import named
 from epcis.query.values import BadValue, flag
 from epcis.routes.problems import problem_of, refusal
@@ -29,7 +36,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from epcis.database.transactions import Store
-    from epcis.http_context import Clock
     from epcis.query.conditions import Query
 
 CONNECTIONS_MAX: Final = 256
@@ -57,10 +63,10 @@ class _Line:
 
     @property
     def store(self) -> Store:
-        return cast("Store", self.socket.app.state.store)
+        return store_of(self.socket)
 
     def now(self) -> datetime:
-        return cast("Clock", self.socket.app.state.clock)()
+        return now_of(self.socket)
 
 
 @router.websocket("/queries/{query_name}/events")
@@ -85,7 +91,7 @@ async def live(socket: WebSocket, query_name: str) -> None:
 
 def _line(socket: WebSocket, query_name: str) -> _Line:
     """Check who asks for what; raises what `problem_of` understands."""
-    caller = cast("Caller", socket.state.caller)
+    caller = caller_of(socket)
     if "query" not in caller.scopes:
         raise refusal("SecurityException", "this needs the scope 'query'")
     if len(_open) >= CONNECTIONS_MAX:
@@ -94,12 +100,12 @@ def _line(socket: WebSocket, query_name: str) -> _Line:
     for name in given:
         if name not in (*_PARAMETERS, *_SCHEDULE):
             raise refusal("SubscriptionControlsException", f"'{name}' is not a parameter here")
-    store = cast("Store", socket.app.state.store)
+    store = store_of(socket)
     with store.read(party=caller.party) as snapshot:
         found = named.get(snapshot, query_name, party=caller.party)
     if found is None:
         raise refusal("NoSuchNameException", f"there is no query '{query_name[:200]}'")
-    now = cast("Clock", socket.app.state.clock)()
+    now = now_of(socket)
     fields = {name: value for name, value in given.items() if name in _SCHEDULE}
     stream = _flag(given["stream"], "stream") if "stream" in given else None
     schedule = schedule_of(stream, fields or None)
@@ -204,6 +210,5 @@ def _news(line: _Line, one: Subscription) -> News:
 
 def _document(line: _Line, one: Subscription, told: News) -> str:
     events = [found.written_for(one.syntax) for found in told.events]
-    settings = getattr(line.socket.app.state, "settings", None)
-    prefixes = tuple(getattr(settings, "company_prefixes", ()))
+    prefixes = settings_of(line.socket).company_prefixes
     return results(one, events, line.now(), company_prefixes=prefixes).decode()

@@ -23,7 +23,7 @@ from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
 from epcis.database.columns import microseconds
-from epcis.http_context import Caller, Problem, caller_of, needs, now_of, store_of
+from epcis.http_context import Caller, Problem, caller_of, context_of, needs, now_of, store_of
 from epcis.ledger import sequencer
 from epcis.ledger.append import TILE_WIDTH
 from epcis.ledger.checkpoint import NOTE_CHARACTERS_MAX, NoteRefused
@@ -219,9 +219,9 @@ def newest_note(request: Request) -> str:
 
     Raises Problem 404 where none was ever signed.
     """
-    seal = getattr(request.app.state, "seal_log", None)
-    if seal is not None:
-        return str(seal())
+    sign = context_of(request).sign_checkpoint
+    if sign is not None:
+        return sign()
     with store_of(request).read() as snapshot:
         note = snapshot.connection.scalar(
             select(ledger_checkpoint.c.note)

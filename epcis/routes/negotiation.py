@@ -77,7 +77,7 @@ def agree(request: Request) -> Agreement:
     options = WriteOptions(
         epc_format=epc_format,
         cbv_format=cbv_format,
-        company_prefixes=tuple(getattr(settings_of(request), "company_prefixes", ())),
+        company_prefixes=settings_of(request).company_prefixes,
     )
     return Agreement(syntax, media_type, options, headers, names)
 

@@ -211,7 +211,7 @@ class _Desk:
         options = WriteOptions(
             epc_format=epc_format,
             cbv_format=cbv_format,
-            company_prefixes=tuple(getattr(settings_of(self._request), "company_prefixes", ())),
+            company_prefixes=settings_of(self._request).company_prefixes,
         )
         write_document(header, events, out, self._syntax, options)
         parser = etree.XMLParser(huge_tree=True, resolve_entities=False, no_network=True)
@@ -291,8 +291,7 @@ class _Desk:
             raise Fault("SubscriptionControlsException", f"initialRecordTime {fault}") from None
 
     def _dest(self, stated: str) -> str:
-        settings = settings_of(self._request)
-        allowed = bool(getattr(settings, "webhooks_to_private_addresses", False))
+        allowed = settings_of(self._request).webhooks_to_private_addresses
         try:
             destination = Destination.parse(stated)
             check(destination, private_allowed=allowed)

@@ -146,7 +146,7 @@ def since(stated: object, now: datetime) -> datetime:
 
 
 def _dest(request: Request, stated: object) -> str:
-    allowed = bool(getattr(settings_of(request), "webhooks_to_private_addresses", False))
+    allowed = settings_of(request).webhooks_to_private_addresses
     if not isinstance(stated, str):
         raise refusal("ValidationException", "dest must be the address of a webhook")
     try:

@@ -81,7 +81,7 @@ document = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("events", Integer, nullable=False, server_default="0"),
     Column("header", LargeBinary, comment="epcis.model.Header, MessagePack, zstd"),
-    Column("findings", LargeBinary, comment="what was odd about it: JSON, zstd"),
+    Column("findings", LargeBinary, comment="epcis.capture.Kept: JSON, zstd"),
     Column("archive", BigInteger, comment="archive_file.id where its bytes are; None: here"),
     info=proof(Told("its entry of the log", {"archive": "its file says so too"})),
 )
@@ -335,7 +335,7 @@ capture_job = Table(
     Column("caller", Text),
     Column("party", Text),
     Column("sha256", LargeBinary(32)),
-    Column("errors", LargeBinary, comment="list of problems, JSON, zstd"),
+    Column("errors", LargeBinary, comment="events, errors and findings: JSON, zstd"),
     Index("capture_job_by_created", "created"),
     Index(
         "capture_job_waiting",

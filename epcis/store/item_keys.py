@@ -12,14 +12,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import DDL, BigInteger, column, event, table
+from sqlalchemy import BigInteger, column, table
 
+from epcis.database.after_create import make_after_tables
 from epcis.database.columns import ItemKey
 from epcis.store.event_tables import item_key_even, item_key_odd, metadata
 
 if TYPE_CHECKING:
-    from sqlalchemy.schema import ExecutableDDLElement
-
     from epcis.database.raw_driver import RawDriver
 
 item_key = table("item_key", column("key", ItemKey), column("id", BigInteger))
@@ -28,13 +27,17 @@ item_key = table("item_key", column("key", ItemKey), column("id", BigInteger))
 ID_OF_KEY = "(SELECT id FROM item_key WHERE key = ?)"
 """The id of the item with this packed key, to be put into a statement."""
 
-VIEWS = {
+_VIEW_OF_LEVELS = (
+    "CREATE VIEW IF NOT EXISTS item_key AS SELECT key, id FROM item_key_settled"
+    " UNION ALL SELECT key, id FROM item_key_even UNION ALL SELECT key, id FROM item_key_odd"
+)
+make_after_tables(
+    metadata,
+    "view item_key",
     # Most keys are settled; where one is asked for, the other tables are not looked at.
-    "sqlite": "CREATE VIEW IF NOT EXISTS item_key AS SELECT key, id FROM item_key_settled"
-    " UNION ALL SELECT key, id FROM item_key_even UNION ALL SELECT key, id FROM item_key_odd",
-    "postgresql": "CREATE OR REPLACE VIEW item_key AS SELECT key, id FROM item",
-}
-"""By dialect, for `create_all` and for migrations alike."""
+    sqlite=(_VIEW_OF_LEVELS,),
+    postgresql=("CREATE OR REPLACE VIEW item_key AS SELECT key, id FROM item",),
+)
 
 GENERATION_IDS = 1 << 19
 """Item ids in a generation."""
@@ -72,12 +75,3 @@ def settle(hand: RawDriver, young: str, keys_max: int) -> None:
     if last is not None and last[0] is not None:
         hand.run(_SETTLE.format(young), last)
         hand.run(_LEAVE.format(young), last)
-
-
-def _view_when_created() -> None:
-    for dialect, statement in VIEWS.items():
-        ddl: ExecutableDDLElement = DDL(statement)  # type: ignore[no-untyped-call]  # SQLAlchemy's
-        event.listen(metadata, "after_create", ddl.execute_if(dialect=dialect))
-
-
-_view_when_created()

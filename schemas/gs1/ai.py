@@ -217,23 +217,23 @@ def _acceptor(pattern: str, beyond: Callable[[str], bool] | None) -> Callable[[s
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FieldFault:
     """Why a data field is refused: the rule's code and where in the field it bites."""
 
     code: str
     position: int
 
 
-def explain(identifier: ApplicationIdentifier, value: str) -> Fault | None:
+def explain(identifier: ApplicationIdentifier, value: str) -> FieldFault | None:
     """The first reason why `value` is no data field of the identifier; None where it is one.
 
     >>> explain(lookup("17"), "271331")
-    Fault(code='illegal_month', position=0)
+    FieldFault(code='illegal_month', position=0)
     >>> explain(lookup("10"), "A B")
-    Fault(code='invalid_cset82_character', position=1)
+    FieldFault(code='invalid_cset82_character', position=1)
     """
     if not value:
-        return Fault("empty_value", 0)
+        return FieldFault("empty_value", 0)
     start = 0
     for part in identifier.components:
         text = value[start : start + part.length_max]
@@ -241,22 +241,22 @@ def explain(identifier: ApplicationIdentifier, value: str) -> Fault | None:
             break
         fault = _explain_component(part, text)
         if fault is not None:
-            return Fault(fault.code, start + fault.position)
+            return FieldFault(fault.code, start + fault.position)
         start += len(text)
-    return Fault("too_long", start) if start < len(value) else None
+    return FieldFault("too_long", start) if start < len(value) else None
 
 
-def _explain_component(part: Component, text: str) -> Fault | None:
+def _explain_component(part: Component, text: str) -> FieldFault | None:
     character_rule = content_rules.RULES[_CHARACTER_RULES[part.kind]]
     code = character_rule(text)
     if code is not None:
-        return Fault(code, content_rules.first_stranger(text, _CHARACTERS[part.kind]))
+        return FieldFault(code, content_rules.first_stranger(text, _CHARACTERS[part.kind]))
     if len(text) < part.length_min:
-        return Fault("too_short", len(text))
+        return FieldFault("too_short", len(text))
     for name in part.rules:
         code = content_rules.RULES[name](text)
         if code is not None:
-            return Fault(code, 0)
+            return FieldFault(code, 0)
     return None
 
 

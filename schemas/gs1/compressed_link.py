@@ -69,7 +69,7 @@ class _Field(msgspec.Struct, frozen=True):
     variable: bool
 
 
-class _Bits:
+class _BitReader:
     """Bits of a segment, taken from the left."""
 
     def __init__(self, segment: str) -> None:
@@ -99,7 +99,7 @@ def decompress(segment: str) -> list[tuple[str, str]]:
     """
     if len(segment) > SEGMENT_LENGTH_MAX or not _is_segment(segment):
         raise ValueError("not a compressed Digital Link segment")
-    bits = _Bits(segment)
+    bits = _BitReader(segment)
     found: list[tuple[str, str]] = []
     while bits.left > 7:
         found += [(code, _value(code, bits)) for code in _identifiers(bits)]
@@ -108,7 +108,7 @@ def decompress(segment: str) -> list[tuple[str, str]]:
     return found
 
 
-def _identifiers(bits: _Bits) -> tuple[str, ...]:
+def _identifiers(bits: _BitReader) -> tuple[str, ...]:
     first = f"{bits.take(8):02X}"
     if first in COMBINATIONS:
         return COMBINATIONS[first]
@@ -119,13 +119,13 @@ def _identifiers(bits: _Bits) -> tuple[str, ...]:
     return (code,)
 
 
-def _value(code: str, bits: _Bits) -> str:
+def _value(code: str, bits: _BitReader) -> str:
     return "".join(
         _digits(field, bits) if field.numeric else _text(field, bits) for field in _fields(code)
     )
 
 
-def _digits(field: _Field, bits: _Bits) -> str:
+def _digits(field: _Field, bits: _BitReader) -> str:
     length = bits.take(_length_bits(field.length)) if field.variable else field.length
     return _padded(bits.take(_digit_bits(length)), length)
 
@@ -137,7 +137,7 @@ def _padded(number: int, length: int) -> str:
     return digits
 
 
-def _text(field: _Field, bits: _Bits) -> str:
+def _text(field: _Field, bits: _BitReader) -> str:
     alphabet = bits.take(3)
     length = bits.take(_length_bits(field.length)) if field.variable else field.length
     if length > field.length:

@@ -31,7 +31,9 @@ SIGHTINGS_MIN: Final = 4
 SIGHTINGS_MAX: Final = 1024
 """Sequences that are counted at a time."""
 SHAPE_ELEMENTS_MAX: Final = 12
-_BRACKET = re.compile(r"(?<!\\)\((\d{2,4})\)", re.ASCII)
+_BRACKET = re.compile(r"(?<!\\)\(\s*(\d{2,4})\s*\)", re.ASCII)
+_SPACED_BRACKET = re.compile(r"\(\s*(\d{2,4})\s*\)(?=\s)", re.ASCII)
+"""As labels print it, with a blank behind: no data holds a blank, so nothing needs escaping."""
 _SERIALISED_FROM = {"253": 14, "255": 14, "8003": 15}
 """Keys whose serial is part of the field, and the length at which it is present."""
 
@@ -195,30 +197,40 @@ def parse_bracketed(text: str) -> ElementString:
     r"""Read the spelling for people, `(01)09506000134352(10)A1`.
 
     An opening bracket belongs to the data unless an Application Identifier in brackets follows; a
-    backslash before it makes it data in any case.
+    backslash before it makes it data in any case. Blanks and line ends around the data are print,
+    as on labels: `(01) 09506000134352`, an element a line.
 
     >>> parse_bracketed("(01)09506000134352(10)A(1)").as_dict()
     {'01': '09506000134352', '10': 'A(1)'}
     """
+    if _SPACED_BRACKET.match(text):
+        spaced = _parse_bracketed(text, _SPACED_BRACKET)
+        if all(finding.severity != Severity.ERROR for finding in spaced.findings):
+            return spaced
+    return _parse_bracketed(text, _BRACKET)
+
+
+def _parse_bracketed(text: str, bracket: re.Pattern[str]) -> ElementString:
     elements: list[Element] = []
     findings: list[Finding] = []
-    first = _BRACKET.match(text)
+    first = bracket.match(text)
     if first is None:
         return ElementString((), (_no_bracket(),))
-    marks = [m for m in _BRACKET.finditer(text) if m[1] == first[1] or ai.lookup(m[1])]
+    marks = [m for m in bracket.finditer(text) if m[1] == first[1] or ai.lookup(m[1])]
     if len(marks) > ELEMENTS_MAX:
         findings.append(_too_many(marks[ELEMENTS_MAX].start()))
         marks = marks[:ELEMENTS_MAX]
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
     for mark, end in zip(marks, ends, strict=True):
-        code, value = mark[1], text[mark.end() : end].replace("\\(", "(")
+        code, value = mark[1], text[mark.end() : end].strip().replace("\\(", "(")
         elements.append(Element(code, value, mark.start()))
         identifier = ai.lookup(code)
         if identifier is None:
             findings.append(_unknown(text, mark.start() + 1))
         elif not identifier.accepts(value):
             findings.append(refusal(identifier, value, mark.end()))
-    findings += associations(elements, whole_item=True)
+    # Label lines are of one symbol, whose sister may hold the partner.
+    findings += associations(elements, whole_item=bracket is _BRACKET)
     return ElementString(tuple(elements), tuple(findings))
 
 

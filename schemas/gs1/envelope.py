@@ -6,6 +6,7 @@ IFA coding specification for pharmacy products.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -16,6 +17,7 @@ from schemas.gs1.content_rules import CSET_82, date_yymmd0, date_yyyymmdd, has_c
 from schemas.gs1.expiry import expiry_date
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import date
 
 PARTS_MAX: Final = 50
@@ -26,11 +28,17 @@ EOT: Final = "\x04"
 _PICTURES: Final = str.maketrans({"\u241e": RS, "\u241d": GS, "\u2404": EOT})
 """Control pictures that decoders print for the control characters."""
 DATA_IDENTIFIERS: Final = ("9N", "8P", "1T", "16D", "27Q", "1P", "S", "D", "Q")
-"""Data identifiers of pharmacy products, the longer before those they begin like."""
+"""Data identifiers of pharmacy products that are known; others are kept and not judged."""
+_HEAD_WITHOUT_RS: Final = re.compile(r"\[\)>0[56]\x1d", re.ASCII)
+"""How an envelope begins that lost its record separator and kept the others."""
+_IDENTIFIER: Final = re.compile(r"\d{0,3}[A-Z]", re.ASCII)
+"""The form of every data identifier (ISO/IEC 15418, ANS MH10.8.2)."""
+SEVERAL_ALLOWED: Final = frozenset({"8P"})
+"""Data identifiers that may stand several times: a pack has one PPN and a GTIN for each market."""
 _TEXT_LENGTH_MAX: Final = {"1T": 20, "S": 20}
 
 
-class Message(msgspec.Struct, frozen=True):
+class EnvelopeMessage(msgspec.Struct, frozen=True):
     """The content of an envelope."""
 
     format: str
@@ -44,8 +52,26 @@ class Message(msgspec.Struct, frozen=True):
     expiry: date | None = None
 
 
-def parse(text: str, today: date | None = None) -> Message:
-    r"""Open an envelope that begins with `[)>` and RS; control pictures are taken for controls.
+def is_envelope(text: str) -> bool:
+    """Whether a text begins like an envelope, its record separator kept or lost."""
+    head = text[:6].translate(_PICTURES)
+    return head.startswith("[)>" + RS) or _HEAD_WITHOUT_RS.match(head) is not None
+
+
+def write(parts: Iterable[str]) -> str:
+    r"""The envelope of format 06 that holds these parts.
+
+    >>> write(["9N110375286414", "SA1"])
+    '[)>\x1e06\x1d9N110375286414\x1dSA1\x1e\x04'
+    """
+    return f"[)>{RS}06" + "".join(GS + part for part in parts) + RS + EOT
+
+
+def parse(text: str, today: date | None = None) -> EnvelopeMessage:
+    r"""Open an envelope that `is_envelope`; control pictures are taken for controls.
+
+    The PPN (9N) names the product where there is one; a GTIN (8P) may stand beside it for each
+    market. Identifiers that are not known are kept as they are.
 
     >>> message = parse("[)>\x1e06\x1d9N110375286414\x1d1T12345ABCD\x1dD150617\x1dS1\x1e\x04")
     >>> message.elements["9N"], message.gtin, message.expiry.isoformat()
@@ -53,20 +79,22 @@ def parse(text: str, today: date | None = None) -> Message:
     """
     plain = text.translate(_PICTURES)
     findings: list[Finding] = []
+    if _HEAD_WITHOUT_RS.match(plain):
+        findings.append(_no_record_separator())
     # The trailer is RS EOT; some decoders give only one of them, or none.
-    body = plain[4:].removesuffix(EOT).removesuffix(RS)
+    body = plain[3:].removeprefix(RS).removesuffix(EOT).removesuffix(RS)
     if not plain.endswith(RS + EOT):
         findings.append(_no_trailer(len(text)))
     kind, data = body[:2], body[2:].removeprefix(GS)
     if kind == "05":
-        return Message("05", data, {}, tuple(findings))
+        return EnvelopeMessage("05", data, {}, tuple(findings))
     if kind != "06":
-        return Message(kind, data, {}, (*findings, _unknown_format(kind)))
+        return EnvelopeMessage(kind, data, {}, (*findings, _unknown_format(kind)))
     parts = _Parts(findings)
-    parts.read(data, plain.index(data, 4 + len(kind)) if data else len(plain))
+    parts.read(data, plain.index(data, 3 + len(kind)) if data else len(plain))
     gtin = _product(parts)
     expiry = _expiry(parts, today)
-    return Message("06", data, parts.elements, tuple(findings), gtin, expiry)
+    return EnvelopeMessage("06", data, parts.elements, tuple(findings), gtin, expiry)
 
 
 class _Parts:
@@ -75,7 +103,10 @@ class _Parts:
     def __init__(self, findings: list[Finding]) -> None:
         self.elements: dict[str, str] = {}
         self.findings = findings
+        self.further_gtins: list[str] = []
+        """GTINs and NTINs of other markets, behind the first."""
         self._places: dict[str, int] = {}
+        self._unknown: list[tuple[str, int]] = []
 
     def read(self, data: str, offset: int) -> None:
         parts = data.split(GS, PARTS_MAX)
@@ -83,22 +114,35 @@ class _Parts:
             self.findings.append(_too_many(offset))
             parts.pop()
         for part in parts:
-            code = next((c for c in DATA_IDENTIFIERS if part.startswith(c)), None)
-            if code is None:
-                self.findings.append(_unknown_identifier(part, offset))
-            elif self.elements.setdefault(code, part[len(code) :]) != part[len(code) :]:
-                self.findings.append(_repeated(code, offset))
-            else:
-                self._places.setdefault(code, offset)
+            match = _IDENTIFIER.match(part)
+            if match is None or match[0] not in DATA_IDENTIFIERS:
+                self._unknown.append((part, offset))
+            if match is not None:
+                self._keep(match[0], part[match.end() :], offset)
             offset += len(part) + 1
         for code, length_max in _TEXT_LENGTH_MAX.items():
             value = self.elements.get(code)
             if value is not None and not _is_text(value, length_max):
                 self.refuse(code)
 
-    def refuse(self, code: str) -> None:
+        has_product = not self.elements.keys().isdisjoint({"9N", "8P"})
+        weight = Severity.INFO if has_product else Severity.ERROR
+        self.findings += [_unknown_identifier(part, at, weight) for part, at in self._unknown]
+
+    def _keep(self, code: str, value: str, offset: int) -> None:
+        first = self.elements.setdefault(code, value)
+        self._places.setdefault(code, offset)
+        if first == value:
+            return
+        if code in SEVERAL_ALLOWED:
+            self.further_gtins.append(value)
+        elif code in DATA_IDENTIFIERS:
+            self.findings.append(_repeated(code, offset))
+
+    def refuse(self, code: str, value: str | None = None) -> None:
         """Say that the data of an identifier is not what it must be."""
-        self.findings.append(_refused(code, self.elements[code], self._places[code]))
+        wrong = self.elements[code] if value is None else value
+        self.findings.append(_refused(code, wrong, self._places[code]))
 
 
 def _is_text(value: str, length_max: int) -> bool:
@@ -106,22 +150,31 @@ def _is_text(value: str, length_max: int) -> bool:
 
 
 def _product(parts: _Parts) -> str | None:
-    """GTIN-14 of the NTIN or GTIN, or of the PPN where only that stands."""
+    """GTIN-14 of the product: the NTIN of the PPN, or the GTIN where no PPN gives one."""
     gtin = None
-    if "8P" in parts.elements:
-        number = parts.elements["8P"].zfill(14)
-        if number.isascii() and number.isdigit() and len(number) == 14 and has_check_digit(number):
-            gtin = number
+    numbers = [parts.elements["8P"], *parts.further_gtins] if "8P" in parts.elements else []
+    for number in numbers:
+        if _is_gtin(number):
+            gtin = gtin or number.zfill(14)
         else:
-            parts.refuse("8P")
+            parts.refuse("8P", number)
     if "9N" in parts.elements:
         ppn = national.parse_ppn(parts.elements["9N"])
         if ppn is None:
             parts.refuse("9N")
-        elif ppn.ntin is not None and gtin is None:
+            return None
+        if ppn.ntin is not None:
             gtin = ppn.ntin.zfill(14)
             parts.findings.append(_as_ntin(parts.elements["9N"], gtin))
+    others = [number for number in numbers if _is_gtin(number) and number.zfill(14) != gtin]
+    if others:
+        parts.findings.append(_other_markets(others))
     return gtin
+
+
+def _is_gtin(number: str) -> bool:
+    digits = number.zfill(14)
+    return digits.isascii() and digits.isdigit() and len(digits) == 14 and has_check_digit(digits)
 
 
 def _expiry(parts: _Parts, today: date | None) -> date | None:
@@ -168,10 +221,28 @@ def _unknown_format(kind: str) -> Finding:
     )
 
 
-def _unknown_identifier(part: str, offset: int) -> Finding:
+def _other_markets(numbers: list[str]) -> Finding:
+    return Finding(
+        "envelope.further-gtin",
+        Severity.INFO,
+        f"the pack has further product numbers, for other markets: {', '.join(numbers[:10])}",
+    )
+
+
+def _no_record_separator() -> Finding:
+    return Finding(
+        "envelope.header",
+        Severity.WARNING,
+        "the record separator (ASCII 30) behind [)> is missing; the envelope was read without it",
+        "Let the scanner transmit control characters.",
+        Where(position=3),
+    )
+
+
+def _unknown_identifier(part: str, offset: int, weight: Severity) -> Finding:
     return Finding(
         "envelope.identifier",
-        Severity.ERROR,
+        weight,
         f"no known data identifier begins {part[:10]!r}",
         "Known are " + ", ".join(DATA_IDENTIFIERS) + ".",
         Where(position=offset),

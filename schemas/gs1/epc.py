@@ -31,7 +31,7 @@ _URN: Final = re.compile(r"urn:epc:(id|idpat|class):([a-z]+):(.+)", re.DOTALL)
 _URN_UNSAFE: Final = {ord(c): f"%{ord(c):02X}" for c in '"%&/<>?#'}
 
 
-class Shape(msgspec.Struct, frozen=True):
+class EpcShape(msgspec.Struct, frozen=True):
     """How the parts of a URN scheme join to a key."""
 
     ai: str
@@ -49,23 +49,23 @@ class Shape(msgspec.Struct, frozen=True):
     """Parts before the serial."""
 
 
-SHAPES: Final[dict[str, Shape]] = {
-    "sgtin": Shape("01", 13, indicator=True, serial="21"),
-    "lgtin": Shape("01", 13, indicator=True, serial="10"),
-    "upui": Shape("01", 13, indicator=True, serial="235"),
-    "itip": Shape("8006", 13, indicator=True, serial="21", parts=4),
-    "sscc": Shape("00", 17, indicator=True),
-    "sgln": Shape("414", 12, serial="254", serial_optional=True),
-    "pgln": Shape("417", 12),
-    "grai": Shape("8003", 12, serial="+", head="0"),
-    "giai": Shape("8004", 0, check=False),
-    "gsrn": Shape("8018", 17),
-    "gsrnp": Shape("8017", 17),
-    "gdti": Shape("253", 12, serial="+"),
-    "sgcn": Shape("255", 12, serial="+"),
-    "cpi": Shape("8010", 0, serial="8011", check=False),
-    "ginc": Shape("401", 0, check=False),
-    "gsin": Shape("402", 16),
+SHAPES: Final[dict[str, EpcShape]] = {
+    "sgtin": EpcShape("01", 13, indicator=True, serial="21"),
+    "lgtin": EpcShape("01", 13, indicator=True, serial="10"),
+    "upui": EpcShape("01", 13, indicator=True, serial="235"),
+    "itip": EpcShape("8006", 13, indicator=True, serial="21", parts=4),
+    "sscc": EpcShape("00", 17, indicator=True),
+    "sgln": EpcShape("414", 12, serial="254", serial_optional=True),
+    "pgln": EpcShape("417", 12),
+    "grai": EpcShape("8003", 12, serial="+", head="0"),
+    "giai": EpcShape("8004", 0, check=False),
+    "gsrn": EpcShape("8018", 17),
+    "gsrnp": EpcShape("8017", 17),
+    "gdti": EpcShape("253", 12, serial="+"),
+    "sgcn": EpcShape("255", 12, serial="+"),
+    "cpi": EpcShape("8010", 0, serial="8011", check=False),
+    "ginc": EpcShape("401", 0, check=False),
+    "gsin": EpcShape("402", 16),
 }
 """Every EPC scheme of GS1 keys."""
 
@@ -186,7 +186,7 @@ def _from_urn(uri: str) -> Identifier | None:
 
 
 def _from_pattern(
-    uri: str, scheme: str, shape: Shape, parts: list[str], serial: str | None
+    uri: str, scheme: str, shape: EpcShape, parts: list[str], serial: str | None
 ) -> Identifier | None:
     number = _number(shape, parts)
     if number is None:
@@ -199,14 +199,14 @@ def _from_pattern(
     return Identifier(uri, kind, key, is_class, is_pattern=True, prefix_length=len(parts[0]))
 
 
-def _tail(shape: Shape, serial: str | None) -> str:
+def _tail(shape: EpcShape, serial: str | None) -> str:
     if serial is None or (shape.serial_optional and serial == "0"):
         return ""
     text = serial if serial.isalnum() and serial.isascii() else _recoded(serial)
     return text if shape.serial == "+" else f"/{shape.serial}/{text}"
 
 
-def _number(shape: Shape, parts: list[str]) -> str | None:
+def _number(shape: EpcShape, parts: list[str]) -> str | None:
     """The key's number from a URN's parts, check digit and all; None where they do not fit."""
     prefix, reference, *pieces = [*parts, ""] if len(parts) == 1 else parts
     if not shape.digits:
@@ -250,7 +250,7 @@ def _urn_of(thing: Identifier, prefix_length: PrefixLength | None) -> str | None
     return f"urn:epc:{kind}:{scheme}:{_urn_number(shape, number, length)}{tail}"
 
 
-def _urn_number(shape: Shape, number: str, length: int) -> str:
+def _urn_number(shape: EpcShape, number: str, length: int) -> str:
     if not shape.digits:
         return f"{number[:length]}.{number[length:].translate(_URN_UNSAFE)}"
     if not shape.indicator:
@@ -259,7 +259,7 @@ def _urn_number(shape: Shape, number: str, length: int) -> str:
     return parts if shape.parts == 2 else f"{parts}.{number[14:16]}.{number[16:18]}"
 
 
-def _urn_serial(thing: Identifier, shape: Shape, number: str, segments: list[str]) -> str:
+def _urn_serial(thing: Identifier, shape: EpcShape, number: str, segments: list[str]) -> str:
     if shape.serial == "+":
         serial = number[shape.digits + 1 :]
     elif shape.serial:

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from schemas.gs1.epc import SHAPES, Shape, canonical_key, identify
+from schemas.gs1.epc import SHAPES, EpcShape, canonical_key, identify
 
 _RANGE: Final = re.compile(r"\[(\d+)-(\d+)\]")
 _URN: Final = re.compile(r"urn:epc:idpat:([a-z]+):(.+)")
@@ -83,7 +83,7 @@ def _of_one_thing(uri: str) -> EpcPattern:
     return EpcPattern(uri, thing.key, re.escape(thing.key))
 
 
-def _of_company(uri: str, shape: Shape, prefix: str) -> EpcPattern | None:
+def _of_company(uri: str, shape: EpcShape, prefix: str) -> EpcPattern | None:
     """All things of one company prefix; an indicator digit before it may be any."""
     if not (prefix.isascii() and prefix.isdigit() and len(prefix) <= _DIGIT_RUN_MAX):
         return None
@@ -98,7 +98,7 @@ def _of_company(uri: str, shape: Shape, prefix: str) -> EpcPattern | None:
     )
 
 
-def _of_class(uri: str, shape: Shape, parts: list[str]) -> EpcPattern | None:
+def _of_class(uri: str, shape: EpcShape, parts: list[str]) -> EpcPattern | None:
     serial = parts[-1] if shape.serial else ""
     limits = _RANGE.fullmatch(serial)
     exact = uri.replace(":idpat:", ":id:", 1)

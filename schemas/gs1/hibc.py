@@ -17,7 +17,7 @@ CHARACTERS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-. $/+%"
 _PRIMARY: Final = re.compile(r"\+([A-Z][A-Z0-9]{3})([A-Z0-9]{1,18})(\d)")
 
 
-class Label(msgspec.Struct, frozen=True):
+class HibcLabel(msgspec.Struct, frozen=True):
     """A HIBC primary label: who made it, which product, which unit of measure."""
 
     elements: dict[str, str]
@@ -34,7 +34,7 @@ def check_character(payload: str) -> str | None:
     return None if -1 in values else CHARACTERS[sum(values) % 43]
 
 
-def parse(text: str) -> Label:
+def parse(text: str) -> HibcLabel:
     """Name the parts of a primary label, alone or joined with a secondary one.
 
     >>> parse("+A123BJC5D6E71G").elements
@@ -48,11 +48,11 @@ def parse(text: str) -> Label:
     shape = _PRIMARY.fullmatch(primary)
     if shape is None:
         findings.append(_unnamed())
-        return Label({}, tuple(findings))
+        return HibcLabel({}, tuple(findings))
     elements = {"labeler": shape[1], "product": shape[2], "unit": shape[3]}
     if slash:
         elements["secondary"] = secondary
-    return Label(elements, tuple(findings))
+    return HibcLabel(elements, tuple(findings))
 
 
 def _information() -> Finding:

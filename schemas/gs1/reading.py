@@ -1,9 +1,9 @@
 """Any text a scanner gives, read for what it is.
 
 Recognised: GS1 element strings with and without symbology identifier, bracketed text, Digital Link
-URIs, EPC URNs, ISO/IEC 15434 envelopes (formats 05 and 06), HIBC, plain EAN/UPC numbers, German
-Code 39 PZN. What is damaged is not mended here, only named; mending is
-`verification.scan.recover`'s work.
+URIs, EPC URNs, ISO/IEC 15434 envelopes (formats 05 and 06), the XML that some scanners write for
+German packs, HIBC, EAN, UPC, PZN and NDC numbers. What is damaged is not mended here, only named;
+mending is `verification.scan.recover`'s work.
 """
 
 from __future__ import annotations
@@ -15,23 +15,35 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from schemas.finding import Finding, Severity, Where
-from schemas.gs1 import ai, digital_link, element_string, envelope, epc, hibc, national
+from schemas.gs1 import (
+    ai,
+    digital_link,
+    element_string,
+    envelope,
+    epc,
+    hibc,
+    scanner_xml,
+    typed_number,
+)
 from schemas.gs1.content_rules import has_check_digit
 from schemas.gs1.expiry import expiry_date
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import date
 
 TEXT_LENGTH_MAX: Final = 100_000
 """Longest text that is looked at; the largest symbol holds some 7,000 characters."""
 SYMBOLOGY: Final = re.compile(r"\][A-Za-z][0-9A-Za-z]")
 """A symbology identifier in front of the data (ISO/IEC 15424)."""
-GS1_SYMBOLOGIES: Final = frozenset({"]C1", "]e0", "]e1", "]e2", "]d2", "]Q3", "]J1"})
-"""Symbology identifiers that promise a GS1 element string (General Specifications 7.8)."""
-_RETAIL_LENGTHS: Final = (8, 12, 13, 14)
+GS1_SYMBOLOGIES: Final = frozenset({"]C1", "]e0", "]e1", "]e2", "]d2", "]d8", "]Q3", "]J1"})
+"""Symbology identifiers that promise a GS1 element string (General Specifications 7.8).
+
+`]d8` is the Data Matrix Rectangular Extension (ISO/IEC 21471) with FNC1 in first place.
+"""
 _RETAIL_SYMBOLOGIES: Final = ("]E", "]I")
-_ENVELOPE_STARTS: Final = ("[)>\x1e", "[)>\u241e")
+_IDENTIFIED_DATA: Final = re.compile(r"\(\s*(\d{0,3}[A-Z])\s*\)", re.ASCII)
+"""A data identifier in brackets, as `(9N)`."""
 
 
 class Reading(msgspec.Struct, frozen=True, dict=True):
@@ -46,7 +58,7 @@ class Reading(msgspec.Struct, frozen=True, dict=True):
     """As given."""
     format: str
     """gs1-element-string, gs1-bracketed, gs1-digital-link, epc-urn, iso-15434-05, iso-15434-06,
-    hibc, ean-upc, pzn, or unknown."""
+    scanner-xml, hibc, ean-upc, pzn, ndc, or unknown."""
     elements: dict[str, str] = {}
     """Data by Application Identifier; by data identifier in ISO 15434 format 06 and HIBC."""
     findings: tuple[Finding, ...] = ()
@@ -87,6 +99,21 @@ class Reading(msgspec.Struct, frozen=True, dict=True):
         }
 
 
+def spelled(form: str, text: str, elements: Mapping[str, str]) -> str:
+    """The elements of a reading, written for people so that `read` takes them again.
+
+    >>> spelled("gs1-element-string", "", {"01": "09506000134352", "10": "A1"})
+    '(01) 09506000134352 (10) A1'
+    >>> spelled("pzn", "-03752864", {"pzn": "03752864"})
+    'PZN 03752864'
+    """
+    if form in ("pzn", "ndc"):
+        return " ".join(f"{name.upper()} {value}" for name, value in elements.items())
+    if form == "hibc":
+        return text.strip()
+    return " ".join(f"({name}) {value}" for name, value in elements.items())
+
+
 def read(text: str, *, today: date | None = None) -> Reading:
     """Read any text a scanner gives.
 
@@ -118,7 +145,7 @@ def read(text: str, *, today: date | None = None) -> Reading:
             return reader(scan)
     if symbology and symbology[:2] not in _RETAIL_SYMBOLOGIES:
         return _refused(scan, "unknown", _not_gs1(symbology))
-    return _digits_or_elements(scan)
+    return _number_or_elements(scan)
 
 
 class _Scan(msgspec.Struct, frozen=True):
@@ -143,20 +170,41 @@ def _digital_link(scan: _Scan) -> Reading:
     return _gs1(scan, "gs1-digital-link", digital_link.parse(scan.body))
 
 
-def _digits_or_elements(scan: _Scan) -> Reading:
+def _number_or_elements(scan: _Scan) -> Reading:
+    """A product number where the digits are one, else an element string."""
     body = scan.body
-    if _is_digits(body) and len(body) in _RETAIL_LENGTHS:
-        number = body if has_check_digit(body) else national.upc_of_short(body)
-        if number is not None:
-            gtin = number.zfill(14)
-            return Reading(scan.text, "ean-upc", {"01": gtin}, scan.found, scan.symbology, gtin)
-        if scan.symbology[:2] in _RETAIL_SYMBOLOGIES:
-            return _refused(scan, "ean-upc", _bad_check(body))
+    number = typed_number.number_in(body, scan.symbology)
+    if number is not None and (number.gtin is None or _is_digits(body)):
+        number = _unless_elements(body, number)
+    if number is not None:
+        return Reading(
+            scan.text,
+            number.format,
+            number.elements,
+            scan.found + number.findings,
+            scan.symbology,
+            number.gtin,
+        )
     # GS1's own tools write ^ for FNC1; the character is in no GS1 character set.
     data = body.replace("^", element_string.GS) if body.startswith("^") else body
     if _is_digits(data[:2]) or data[:1] == element_string.GS:
         return _gs1(scan, "gs1-element-string", element_string.parse(data))
     return _refused(scan, "unknown", _unrecognised(body))
+
+
+def _unless_elements(digits: str, number: typed_number.Number) -> typed_number.Number | None:
+    """The number, unless it is doubtful and its digits make a faultless element string.
+
+    A date in them shows the element string; a lone lot or serial may be any digits that begin
+    with 10 or 21, and no scan of a medicine gives it without its product.
+    """
+    if number.gtin is not None and all(f.severity == Severity.INFO for f in number.findings):
+        return number
+    parsed = element_string.parse(digits)
+    if any(finding.severity == Severity.ERROR for finding in parsed.findings):
+        return number
+    known = [ai.lookup(element.ai) for element in parsed.elements]
+    return None if any(found is not None and found.predefined for found in known) else number
 
 
 def _is_digits(text: str) -> bool:
@@ -245,21 +293,35 @@ def _hibc(scan: _Scan) -> Reading:
     return Reading(scan.text, "hibc", label.elements, scan.found + label.findings, scan.symbology)
 
 
-def _pzn(scan: _Scan) -> Reading:
-    pzn = scan.body[1:].zfill(8)
-    if not national.has_pzn_check_digit(pzn):
-        return _refused(scan, "pzn", _bad_check(scan.body))
-    ntin = national.ntin_of_pzn(pzn).zfill(14)
-    return Reading(scan.text, "pzn", {"pzn": pzn}, scan.found, scan.symbology, ntin)
+def _xml(scan: _Scan) -> Reading:
+    """What a scanner wrote as XML: the same fields under other names."""
+    written = scanner_xml.parse(scan.body)
+    inner = msgspec.structs.replace(scan, body=written, symbology="")
+    if written.startswith("[)>"):
+        reading = _envelope(inner)
+    else:
+        reading = _gs1(inner, "scanner-xml", element_string.parse(written))
+    return msgspec.structs.replace(reading, format="scanner-xml")
+
+
+def _data_identifiers(scan: _Scan) -> Reading:
+    """Data identifiers in brackets, `(9N)110375286414(S)A1`: format 06 as people write it."""
+    marks = list(_IDENTIFIED_DATA.finditer(scan.body))
+    ends = [mark.start() for mark in marks[1:]] + [len(scan.body)]
+    both = zip(marks, ends, strict=True)
+    parts = [mark[1] + scan.body[mark.end() : end].strip() for mark, end in both]
+    return _envelope(msgspec.structs.replace(scan, body=envelope.write(parts)))
 
 
 _READERS: Final[tuple[tuple[Callable[[str], bool], Callable[[_Scan], Reading]], ...]] = (
-    (lambda body: body[:1] == "(" and _is_digits(body[1:3]), _bracketed),
+    (lambda body: body[:1] == "(" and _is_digits(body[1:].lstrip()[:2]), _bracketed),
+    (lambda body: _IDENTIFIED_DATA.match(body) is not None, _data_identifiers),
     (lambda body: body[:8].lower().startswith(("http://", "https://")), _digital_link),
     (lambda body: body.startswith("urn:epc:"), _urn),
-    (lambda body: body.startswith(_ENVELOPE_STARTS), _envelope),
+    (envelope.is_envelope, _envelope),
+    (scanner_xml.is_scanner_xml, _xml),
     (lambda body: body.startswith("+"), _hibc),
-    (lambda body: body.startswith("-") and _is_digits(body[1:]), _pzn),
+    (lambda body: body[:1] == "-" and _is_digits(body[1:]), _number_or_elements),
 )
 """How each kind of text begins, and who reads it."""
 
@@ -298,16 +360,6 @@ def _too_long(length: int) -> Finding:
     )
 
 
-def _bad_check(body: str) -> Finding:
-    return Finding(
-        "ai.incorrect-check-digit",
-        Severity.ERROR,
-        f"the check digit of {body} is wrong",
-        "A digit was misread or mistyped; scan again.",
-        Where(position=0),
-    )
-
-
 def _bad_urn(body: str) -> Finding:
     return Finding(
         "urn.no-key",
@@ -323,7 +375,7 @@ def _not_gs1(symbology: str) -> Finding:
         "symbology.not-gs1",
         Severity.ERROR,
         f"the symbol's identifier {symbology} says that it holds no GS1 data",
-        "Scan the GS1 code of the pack; its identifier is ]d2, ]C1, ]Q3, ]J1 or ]e0.",
+        "Scan the GS1 code of the pack; its identifier is ]d2, ]d8, ]C1, ]Q3, ]J1 or ]e0.",
         Where(position=0),
     )
 
@@ -332,7 +384,7 @@ def _unrecognised(body: str) -> Finding:
     return Finding(
         "text.unrecognised",
         Severity.ERROR,
-        f"{body[:40]!r} is neither GS1, ISO 15434, HIBC nor a retail number",
+        f"{body[:40]!r} is neither GS1, ISO 15434, HIBC nor a product number",
         "Scan the two-dimensional code of the pack; the text of any other code names no medicine.",
         Where(position=0),
     )

@@ -16,10 +16,11 @@ import pytest
 
 from compliance.dossier import (
     Case,
+    EventPeriod,
     ExportRefused,
-    Lot,
+    LotHistory,
     Pack,
-    Period,
+    Recipient,
     export,
     verify_export,
 )
@@ -34,7 +35,7 @@ from epcis.model import AggregationEvent, BizTransaction, Node, ObjectEvent
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 GTIN = "00355555678908"
 CASE = "urn:epc:id:sscc:0355555.0000000123"
-ALWAYS = Period(NOW - timedelta(days=9000), NOW + timedelta(days=9000))
+ALWAYS = EventPeriod(NOW - timedelta(days=9000), NOW + timedelta(days=9000))
 CBVMDA = "urn:epcglobal:cbv:mda"
 
 
@@ -176,7 +177,7 @@ def test_the_same_request_gives_the_same_bytes(told: Store, keys: Keys, tmp_path
     members = ("events.ndjson", "events.csv", "events.xlsx", "manifest.json", "log/index.bin")
     made = []
     for name in ("one.asice", "two.asice"):
-        export(told, Lot(GTIN, "L7"), tmp_path / name, keys, now=NOW, by="inspector")
+        export(told, LotHistory(GTIN, "L7"), tmp_path / name, keys, now=NOW, by="inspector")
         with ZipFile(tmp_path / name) as archive:
             made.append([archive.read(member) for member in members])
     assert made[0] == made[1]
@@ -184,7 +185,7 @@ def test_the_same_request_gives_the_same_bytes(told: Store, keys: Keys, tmp_path
 
 def exported(told: Store, keys: Keys, selection, folder: Path, **how) -> list[dict]:
     out = folder / "dossier.asice"
-    export(told, selection, out, keys, now=NOW, by="inspector", **how)
+    export(told, selection, out, keys, now=NOW, by="inspector", recipient=Recipient(**how))
     outcome = verify_export(out, keys.root_pem())
     assert outcome.exit_code == 0, outcome.findings
     with ZipFile(out) as archive:
@@ -201,7 +202,7 @@ def test_a_packs_history_has_what_happened_to_the_case_it_was_in(told, keys, tmp
 
 
 def test_a_lots_history_has_all_of_its_packs_and_cases(told, keys, tmp_path):
-    assert len(exported(told, keys, Lot(GTIN, "L7"), tmp_path)) == 4
+    assert len(exported(told, keys, LotHistory(GTIN, "L7"), tmp_path)) == 4
 
 
 def test_a_cases_history_has_the_events_of_the_case(told, keys, tmp_path):
@@ -225,7 +226,7 @@ def test_what_is_not_known_is_not_exported(told, keys, tmp_path):
 
 def test_an_export_is_itself_an_entry_of_the_log(told, keys, tmp_path):
     export(told, ALWAYS, tmp_path / "one.asice", keys, now=NOW, by="inspector")
-    recorded = Period(NOW - timedelta(hours=1), NOW + timedelta(hours=1), by_record_time=True)
+    recorded = EventPeriod(NOW - timedelta(hours=1), NOW + timedelta(hours=1), by_record_time=True)
     export(told, recorded, tmp_path / "two.asice", keys, now=NOW + timedelta(minutes=1), by="x")
     with ZipFile(tmp_path / "two.asice") as archive:
         records = archive.read("records.ndjson").decode()

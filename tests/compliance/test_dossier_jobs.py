@@ -18,7 +18,7 @@ from compliance.routes import exports
 from compliance.seal.checkpoint import log_key, seal_log, sign
 from epcis.capture import record
 from epcis.database.transactions import Store
-from epcis.http_context import Caller, Problem, problem_response
+from epcis.http_context import Caller, EpcisContext, Problem, problem_response
 from epcis.ledger.checkpoint import Checkpoint, LogKey, Note
 from epcis.ledger.entry import Entry, LeafKind
 from epcis.ledger.merkle import check_consistency, root_from_inclusion
@@ -60,9 +60,12 @@ def desk(store: Store, keys, tmp_path) -> SimpleNamespace:
     with store.write(NOW - timedelta(days=1)) as tx:
         record(tx, STORY)
     app = FastAPI()
-    app.state.store, app.state.clock = store, lambda: NOW
-    app.state.settings = SimpleNamespace(data_dir=tmp_path)
-    app.state.seal_log = lambda: seal_log(store, keys, now=NOW).note
+    app.state.context = EpcisContext(
+        store=store,
+        clock=lambda: NOW,
+        settings=SimpleNamespace(exports_folder=tmp_path / "exports", redaction_profiles=None),
+        sign_checkpoint=lambda: seal_log(store, keys, now=NOW).note,
+    )
     desk = SimpleNamespace(store=store, keys=keys, caller=Caller("Ada", ALL), folder=tmp_path)
 
     @app.middleware("http")
@@ -212,8 +215,8 @@ def test_a_witness_who_was_shown_another_history_is_heard(desk):
 
 
 def test_every_kind_is_made_over_http_and_offered_on_the_page(desk):
+    from compliance.dossier.kinds import KINDS
     from compliance.recall.recall import open_recall
-    from compliance.service.dossier_pages import KINDS
 
     recall = open_recall(desk.store, GTIN, "L7", reason="wrong strength", by="Ada", now=NOW)
     span = {"from": "2026-01-01", "to": "2027-01-01"}
@@ -231,7 +234,7 @@ def test_every_kind_is_made_over_http_and_offered_on_the_page(desk):
     }
     assert set(KINDS) == set(wanted)
     for kind, said in wanted.items():
-        assert set(said) <= set(KINDS[kind])
+        assert set(said) <= set(KINDS[kind].asks)
         asked = desk.client.post("/exports", json={"kind": kind, **said})
         assert asked.status_code == 202, asked.text
     while make_next(desk.store, desk.keys, desk.folder / "exports", lambda: NOW):

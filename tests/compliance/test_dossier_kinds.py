@@ -12,12 +12,13 @@ import pytest
 from compliance.dossier import (
     AuditTrail,
     AuthorityReport,
+    EventPeriod,
     ExportRefused,
     Inspection,
-    Lot,
+    LotHistory,
     Pack,
-    Period,
     RecallOf,
+    Recipient,
     Shipment,
     Verifications,
     export,
@@ -51,7 +52,15 @@ class Dossier:
 
     def __init__(self, store, selection, keys, folder: Path, **how) -> None:
         path = folder / "dossier.asice"
-        export(store, selection, path, keys, now=NOW + timedelta(hours=1), by="inspector", **how)
+        export(
+            store,
+            selection,
+            path,
+            keys,
+            now=NOW + timedelta(hours=1),
+            by="inspector",
+            recipient=Recipient(**how),
+        )
         outcome = verify_export(path, keys.root_pem())
         assert outcome.exit_code == 0, outcome.findings
         with ZipFile(path) as archive:
@@ -74,7 +83,7 @@ def test_a_pack_comes_with_the_questions_asked_about_it(busy, keys, tmp_path):
 
 
 def test_a_lot_comes_with_its_recall(busy, keys, tmp_path):
-    found = Dossier(busy, Lot(GTIN, "L7"), keys, tmp_path)
+    found = Dossier(busy, LotHistory(GTIN, "L7"), keys, tmp_path)
     assert "wrong strength" in json.dumps(found.records)
 
 
@@ -121,7 +130,7 @@ def test_an_authority_gets_its_packet(busy, keys, tmp_path, selection):
 
 def test_a_period_of_recording_is_complete_by_proof(busy, keys, tmp_path):
     hour = timedelta(hours=1)
-    period = Period(NOW - hour, NOW + hour, by_record_time=True)
+    period = EventPeriod(NOW - hour, NOW + hour, by_record_time=True)
     found = Dossier(busy, period, keys, tmp_path)
     places = [one[0] for one in found.index]
     assert places == list(range(places[0], places[-1] + 1))
@@ -130,13 +139,13 @@ def test_a_period_of_recording_is_complete_by_proof(busy, keys, tmp_path):
 
 
 def test_an_empty_period_is_shown_to_be_empty(busy, keys, tmp_path):
-    period = Period(NOW - timedelta(hours=2), NOW - timedelta(hours=1), by_record_time=True)
+    period = EventPeriod(NOW - timedelta(hours=2), NOW - timedelta(hours=1), by_record_time=True)
     found = Dossier(busy, period, keys, tmp_path)
     assert found.shown == [Shown.ENTRY, Shown.ENTRY]
 
 
 def test_what_a_party_may_not_see_is_only_counted(busy, keys, tmp_path):
-    period = Period(*LONG, by_record_time=True)
+    period = EventPeriod(*LONG, by_record_time=True)
     found = Dossier(
         busy, period, keys, tmp_path, party="/414/0312345000002", profile=shipped("partner")
     )

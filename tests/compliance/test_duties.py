@@ -151,11 +151,11 @@ def test_an_exception_stops_nothing_and_is_resolved(told):
         assert find_case(snapshot, "C-none") is None
 
 
-def test_form_3911_is_filled_from_the_case_and_the_partners_master_data(store, shared):
-    example = shared / "epcis/examples/dscsa/gs1-us-r1.3-direct-purchase.xml"
+def test_form_3911_is_filled_from_the_case_and_the_partners_master_data(store, examples):
+    example = examples / "shipment.xml"
     capture(store, example.read_bytes(), now=NOW)
     wanted = NewCase(
-        CaseKind.SUSPECT, "stolen", "00300010123455", "lorry stolen", lot="A123",
+        CaseKind.SUSPECT, "stolen", "00355555678908", "lorry stolen", lot="L77",
         facts={"contact": "Ada, +1 555 0100", "product_name": ""},
     )  # fmt: skip
     with store.write(NOW) as tx:
@@ -163,7 +163,7 @@ def test_form_3911_is_filled_from_the_case_and_the_partners_master_data(store, s
     case = moved(store, case.id, "investigating")
     case = moved(store, case.id, "illegitimate", note="police report")
     with store.read() as snapshot:
-        master = product_attributes(snapshot, "00300010123455")
+        master = product_attributes(snapshot, "00355555678908")
     said = {one.name: one for one in form_3911(case, master)}
     assert (said["report_type"].number, said["report_type"].value) == (1, "Initial")
     assert said["illegitimate"].value == NOW.date().isoformat()
@@ -171,7 +171,7 @@ def test_form_3911_is_filled_from_the_case_and_the_partners_master_data(store, s
         assert said[name].value == master[{"product_name": "regulatedProductName",
             "strength": "strengthDescription", "dosage_form": "dosageFormType",
             "ndc": "additionalTradeItemIdentification"}[name]]  # fmt: skip
-    assert (said["classification"].value, said["lot"].value) == ("stolen", "A123")
+    assert (said["classification"].value, said["lot"].value) == ("stolen", "L77")
     assert said["event"].value == "lorry stolen"
     assert (said["contact"].number, said["contact"].value) == (23, "Ada, +1 555 0100")
     assert said["drug_use"].value == ""
@@ -252,19 +252,19 @@ def section(found: Dossier, title: str) -> dict:
 
 
 def test_the_inspection_packet_tells_whether_partners_were_authorized(
-    store, keys, tmp_path, shared
+    store, keys, tmp_path, examples
 ):
-    example = shared / "epcis/examples/dscsa/gs1-us-r1.3-direct-purchase.xml"
+    example = examples / "shipment.xml"
     capture(store, example.read_bytes(), now=NOW)
-    seller = {**LICENCE, "gln": "0300011111116", "valid_from": "2010-01-01", "valid_to": ""}
+    seller = {**LICENCE, "gln": "0355555000013", "valid_from": "2010-01-01", "valid_to": ""}
     with store.write(NOW) as tx:
         enter_licence(tx, licence_from(seller), by="Ada")
     ever = Inspection(datetime(2000, 1, 1, tzinfo=UTC), NOW + timedelta(days=30))
     found = Dossier(store, ever, keys, tmp_path)
     said = section(found, "Trading partners and their licences")
     by_gln = {row[1]: row for row in said["rows"]}
-    assert by_gln["0300011111116"][-1] == "yes"
-    assert by_gln["0399999999991"][-1] == "NO: no licence on file"
+    assert by_gln["0355555000013"][-1] == "yes"
+    assert by_gln["0366666000014"][-1] == "NO: no licence on file"
     assert said["facts"]["of them not shown to be authorized"] == "1"
     assert section(found, "Shipments")["facts"]["shipments"] == "1"
     assert section(found, "Transaction information")["rows"]

@@ -22,13 +22,13 @@ from epcis.database.transactions import Store
 from tests.verdicts import verify
 from verification.decision.words import Reason, Word
 
-NOW = datetime(2024, 6, 1, tzinfo=UTC)
-GTIN, LOT = "00300010123455", "A123"
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+GTIN, LOT = "00355555678908", "L77"
 
 
 @pytest.fixture
-def shipped(store: Store, shared: Path) -> Store:
-    file = shared / "epcis/examples/dscsa/gs1-us-r1.3-direct-purchase.xml"
+def shipped(store: Store, examples: Path) -> Store:
+    file = examples / "shipment.xml"
     capture(store, file.read_bytes(), now=NOW)
     return store
 
@@ -37,7 +37,7 @@ def recall_it(store: Store, reason: str = "glass particles"):
     return open_recall(store, GTIN, LOT, reason=reason, by="ann", now=NOW)
 
 
-def word(store: Store, serial: str = "11") -> tuple[Word, Reason]:
+def word(store: Store, serial: str = "U1") -> tuple[Word, Reason]:
     with store.read() as snapshot:
         answer = verify(snapshot, GTIN, serial, now=NOW)
     return answer.word, answer.reason
@@ -45,18 +45,18 @@ def word(store: Store, serial: str = "11") -> tuple[Word, Reason]:
 
 def test_every_pack_and_every_holder_is_on_the_list(shipped: Store) -> None:
     opened = recall_it(shipped)
-    assert opened.packs == len(opened.pack_list) == 12
+    assert opened.packs == len(opened.pack_list) == 4
     assert {pack.key for pack in opened.pack_list} == {
-        f"/01/{GTIN}/21/{serial}" for serial in range(11, 23)
+        f"/01/{GTIN}/21/U{number}" for number in range(1, 5)
     }
     assert [(h.gln, h.name, h.packs) for h in opened.holders] == [
-        ("0399999999991", "GS1 Drug Distributor", 12)
+        ("0366666000014", "Example Wholesale Corp", 4)
     ]
 
 
 def test_looking_at_the_reach_changes_nothing(shipped: Store) -> None:
     with shipped.read() as snapshot:
-        assert sum(holder.packs for holder in reach(snapshot, GTIN, LOT)) == 12
+        assert sum(holder.packs for holder in reach(snapshot, GTIN, LOT)) == 4
         assert list_recalls(snapshot) == []
     assert word(shipped)[0] is Word.OK
 
@@ -65,7 +65,7 @@ def test_from_the_opening_on_every_pack_is_stopped_for_good(shipped: Store) -> N
     opened = recall_it(shipped)
     assert word(shipped) == (Word.STOP, Reason.RECALLED)
     closed = close_recall(shipped, opened.id, by="ben", now=NOW + timedelta(days=30))
-    assert (closed.closed_by, closed.packs) == ("ben", 12)
+    assert (closed.closed_by, closed.packs) == ("ben", 4)
     assert word(shipped)[0] is Word.STOP
 
 

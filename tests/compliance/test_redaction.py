@@ -21,10 +21,11 @@ from pypdfium2 import PdfDocument
 from compliance.dossier import (
     AuditTrail,
     AuthorityReport,
+    EventPeriod,
     ExportRefused,
     Inspection,
-    Lot,
-    Period,
+    LotHistory,
+    Recipient,
     Shipment,
     export,
     verify_export,
@@ -32,7 +33,7 @@ from compliance.dossier import (
 from compliance.dossier.index import HEADER, RECORD
 from compliance.dossier.redaction import (
     PROFILES,
-    Profile,
+    RedactionProfile,
     Redactor,
     Treatment,
     find_profile,
@@ -78,11 +79,11 @@ STORY = (
                             Node(namespace=SHOP, name="truck", children=("colour-of-the-truck",)))),
     ObjectEvent(**at(3), action="OBSERVE", biz_step="inspecting", epcs=(pack(100),)),
 )  # fmt: skip
-ALL_RECORDED = Period(NOW - timedelta(days=30), NOW + timedelta(days=30), by_record_time=True)
+ALL_RECORDED = EventPeriod(NOW - timedelta(days=30), NOW + timedelta(days=30), by_record_time=True)
 SPAN = (ALL_RECORDED.from_, ALL_RECORDED.to)
 KINDS = {
     "recorded": ALL_RECORDED,
-    "lot": Lot(GTIN, "LOT-SECRET-7"),
+    "lot": LotHistory(GTIN, "LOT-SECRET-7"),
     "shipment": Shipment("urn:x:ORDER-4711"),
     "trail": AuditTrail(*SPAN, who="Quentin-Clerk"),
     "inspection": Inspection(*SPAN),
@@ -129,7 +130,15 @@ class Copy:
     def made(cls, store, selection, keys, folder: Path, **how) -> Copy:
         out = folder / "copy.asice"
         out.unlink(missing_ok=True)
-        export(store, selection, out, keys, now=NOW + timedelta(hours=1), by="Ada-Inspector", **how)
+        export(
+            store,
+            selection,
+            out,
+            keys,
+            now=NOW + timedelta(hours=1),
+            by="Ada-Inspector",
+            recipient=Recipient(**how),
+        )
         outcome = verify_export(out, keys.root_pem())
         assert outcome.exit_code == 0, outcome.findings
         with ZipFile(out) as archive:
@@ -235,7 +244,7 @@ def test_an_operators_own_profile_goes_before_ours(tmp_path):
     found = find_profile("partner", tmp_path)
     assert found.treats(DataClass.LOTS) is Treatment.LEAVE_OUT
     assert found.sha256() != shipped("partner").sha256()
-    assert Profile.parse(json.dumps(found.as_dict()).encode()) == found
+    assert RedactionProfile.parse(json.dumps(found.as_dict()).encode()) == found
 
 
 @pytest.mark.parametrize(
@@ -298,7 +307,7 @@ def test_a_price_is_found_however_it_is_written():
 
 def test_a_run_with_hidden_entries_still_shows_that_nothing_is_missing(told, keys, tmp_path):
     """Complete by proof: each place of the period is there, with its content or its leaf hash."""
-    day = Period(NOW - timedelta(hours=30), NOW + timedelta(minutes=1), by_record_time=True)
+    day = EventPeriod(NOW - timedelta(hours=30), NOW + timedelta(minutes=1), by_record_time=True)
     copy = Copy.made(told, day, keys, tmp_path, profile=shipped("public"))
     run = copy.manifest["complete"]
     inside = [place for place in copy.places if run["first"] <= place <= run["last"]]
@@ -333,7 +342,7 @@ def resealed(folder: Path, keys, change) -> tuple[int, str]:
 
 
 def test_even_the_house_cannot_leave_a_gap_or_misplace_a_statement(told, keys, tmp_path):
-    day = Period(NOW - timedelta(hours=30), NOW + timedelta(minutes=1), by_record_time=True)
+    day = EventPeriod(NOW - timedelta(hours=30), NOW + timedelta(minutes=1), by_record_time=True)
     Copy.made(told, day, keys, tmp_path, profile=shipped("public"))
 
     def shorter(members: dict[str, bytes]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from compliance.dossier import ExportRefused, Period, export, verify_export
+from compliance.dossier import EventPeriod, ExportRefused, export, verify_export
 from compliance.dossier.renewal import RENEWAL_BYTES_MAX, RENEWALS_MAX, renew, renewals_of
 from compliance.dossier.verify_dossier import OpenSsl, check, time_of
 from compliance.seal import Keys
@@ -19,7 +19,7 @@ from epcis.capture import record
 from epcis.database.transactions import Store
 from tests.compliance.test_dossier import NOW, STORY
 
-PERIOD = Period(NOW - timedelta(days=30), NOW + timedelta(days=30), by_record_time=True)
+PERIOD = EventPeriod(NOW - timedelta(days=30), NOW + timedelta(days=30), by_record_time=True)
 YEAR = timedelta(days=365)
 
 

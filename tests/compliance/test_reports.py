@@ -71,20 +71,20 @@ def test_custody_of_a_pack_is_told_in_order(busy: Store):
     assert section.facts[0][0] == "held by now"
 
 
-def test_a_shipment_lists_transaction_information_through_cases(store: Store, shared):
-    """The published DSCSA example: two lots' packs inside cases, and the seller's statement."""
-    example = shared / "epcis/examples/dscsa/gs1-us-r1.3-direct-purchase.xml"
+def test_a_shipment_lists_transaction_information_through_cases(store: Store, examples):
+    """The example shipment: packs inside cases on a pallet, and the seller's statement."""
+    example = examples / "shipment.xml"
     capture(store, example.read_bytes(), now=NOW)
     with store.read() as snapshot:
         information, statement = transaction_sections(
             snapshot, shipped_between(snapshot, *ALL_TIME)
         )
     said = dict(information.facts)
-    assert said["from"].endswith("GLN 0300011111116")
-    assert said["to"].endswith("GLN 0399999999991")
+    assert said["from"].endswith("GLN 0355555000013")
+    assert said["to"].endswith("GLN 0366666000014")
     by_gtin = {row[0]: dict(zip(information.columns, row, strict=True)) for row in information.rows}
-    pack = by_gtin["00300010123455"]
-    assert (pack["lot"], pack["containers"]) == ("A123", "12")
+    pack = by_gtin["00355555678908"]
+    assert (pack["lot"], pack["containers"]) == ("L77", "4")
     assert all(pack[name] for name in ("name", "strength", "form", "NDC", "container size"))
     assert any("affirmTransactionStatement" in one for one in statement.sentences)
 

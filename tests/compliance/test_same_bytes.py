@@ -13,7 +13,14 @@ import pytest
 from openpyxl import load_workbook
 
 from compliance.cases.cases import CaseKind, NewCase, open_case
-from compliance.dossier import AuthorityReport, Inspection, Lot, Period, export
+from compliance.dossier import (
+    AuthorityReport,
+    EventPeriod,
+    Inspection,
+    LotHistory,
+    Recipient,
+    export,
+)
 from compliance.dossier.redaction import shipped
 from compliance.partners.audits import plan_audit
 from compliance.partners.licences import enter_licence, licence_from
@@ -29,15 +36,15 @@ SPAN = (NOW - timedelta(days=9000), NOW + timedelta(days=9000))
 SAME = ("events.ndjson", "events.csv", "records.ndjson", "report.json", "manifest.json",
         "events.xlsx", "log/index.bin", "log/proof.bin")  # fmt: skip
 SELECTIONS = {
-    "recorded": (Period(*SPAN, by_record_time=True), "internal"),
-    "lot": (Lot(GTIN, "L7"), "partner"),
+    "recorded": (EventPeriod(*SPAN, by_record_time=True), "internal"),
+    "lot": (LotHistory(GTIN, "L7"), "partner"),
     "inspection": (Inspection(*SPAN), "regulator-us"),
     "authority": (AuthorityReport(*SPAN), "regulator-eu"),
-    "public": (Period(*SPAN), "public"),
+    "public": (EventPeriod(*SPAN), "public"),
 }
 
 
-def tell(store: Store, shared: Path) -> None:
+def tell(store: Store, examples: Path) -> None:
     """A history with everything in it that dossiers tell of."""
     with store.write(NOW - timedelta(days=1)) as tx:
         record(tx, STORY)
@@ -46,7 +53,7 @@ def tell(store: Store, shared: Path) -> None:
         open_case(tx, NewCase(CaseKind.EXCEPTION, "overage", GTIN, "too many"), by="Ada")
     capture(
         store,
-        (shared / "epcis/examples/dscsa/gs1-us-r1.3-direct-purchase.xml").read_bytes(),
+        (examples / "shipment.xml").read_bytes(),
         now=NOW - timedelta(hours=3),
     )
     for client, place in (("b-shop", "Ärzteweg"), ("A-shop", "dover"), ("a-shop", "Dover")):
@@ -56,7 +63,9 @@ def tell(store: Store, shared: Path) -> None:
 
 def members(store: Store, keys, path: Path, name: str) -> dict[str, bytes]:
     selection, profile = SELECTIONS[name]
-    export(store, selection, path, keys, now=NOW, by="inspector", profile=shipped(profile))
+    export(
+        store, selection, path, keys, now=NOW, by="inspector", recipient=Recipient(shipped(profile))
+    )
     with ZipFile(path) as archive:
         present = set(archive.namelist())
         return {one: archive.read(one) for one in (*SAME, "extracts.ndjson") if one in present}
@@ -86,21 +95,21 @@ def test_both_databases_give_the_same_bytes(databases_told, keys, tmp_path, name
 
 
 @pytest.fixture
-def databases_told(no_chance, postgresql, tmp_path, shared) -> Iterator[list[Store]]:
+def databases_told(no_chance, postgresql, tmp_path, examples) -> Iterator[list[Store]]:
     """The same history in a file and in a PostgreSQL."""
     stores = []
     for url in (str(tmp_path / "one.db"), postgresql.new_database()):
         stores.append(Store.open(url))
         stores[-1].create_all()
-        tell(stores[-1], shared)
+        tell(stores[-1], examples)
     yield stores
     for store in stores:
         store.close()
 
 
 @pytest.mark.parametrize("name", ["inspection", "lot", "public"])
-def test_the_same_request_again_gives_the_same_bytes(store, keys, tmp_path, shared, name):
-    tell(store, shared)
+def test_the_same_request_again_gives_the_same_bytes(store, keys, tmp_path, examples, name):
+    tell(store, examples)
     first = members(store, keys, tmp_path / "one.asice", name)
     again = members(store, keys, tmp_path / "two.asice", name)
     # The first export is itself an entry of the log, so the proof is one of a larger tree.
@@ -108,8 +117,8 @@ def test_the_same_request_again_gives_the_same_bytes(store, keys, tmp_path, shar
     assert first == again
 
 
-def test_the_workbook_opens_and_holds_the_table_as_text(store, keys, tmp_path, shared):
-    tell(store, shared)
+def test_the_workbook_opens_and_holds_the_table_as_text(store, keys, tmp_path, examples):
+    tell(store, examples)
     made = members(store, keys, tmp_path / "one.asice", "recorded")
     book = load_workbook(io.BytesIO(made["events.xlsx"]), read_only=True)
     rows = list(book["events"].iter_rows(values_only=True))

@@ -16,7 +16,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 import pytest
 from asn1crypto import cms
 
-from compliance.dossier import Period, export, verify_export
+from compliance.dossier import EventPeriod, export, verify_export
 from compliance.dossier.package import COMMENT, SIGNATURE, Package
 from compliance.dossier.verify_dossier import CannotTell, OpenSsl, Tampered, check
 from compliance.seal import Keys
@@ -26,7 +26,7 @@ from epcis.database.transactions import Store
 from tests.compliance.test_dossier import NOW, STORY
 
 SCRIPT = Path(__file__).parents[2] / "compliance/dossier/verify_dossier.py"
-PERIOD = Period(NOW - timedelta(days=30), NOW + timedelta(days=30), by_record_time=True)
+PERIOD = EventPeriod(NOW - timedelta(days=30), NOW + timedelta(days=30), by_record_time=True)
 
 
 @pytest.fixture(scope="session")

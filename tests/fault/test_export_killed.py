@@ -16,7 +16,7 @@ import httpx
 import pytest
 from hands import environment, home, serving  # noqa: F401  # fixtures
 
-from compliance.dossier import Period, export, verify_export
+from compliance.dossier import EventPeriod, export, verify_export
 from compliance.seal.operator_keys import open_keys
 from compliance.service.migrate import open_migrated
 from compliance.service.settings import Settings
@@ -78,7 +78,7 @@ def test_a_command_killed_midway_goes_on_where_it_was(settings, environment, tmp
     assert not out.exists()
     store, keys = open_migrated(settings), open_keys(settings)
     seen: list[int] = []
-    period = Period(datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
+    period = EventPeriod(datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
     export(store, period, out, keys, now=NOW, by="command", progress=lambda n, _: seen.append(n))
     assert seen[0] > noted
     assert verify_export(out, keys.root_pem()).exit_code == 0

@@ -1,4 +1,4 @@
-"""A US trading partner's day on the command line, with the GS1 US example shipment."""
+"""A US trading partner's day on the command line, with the example shipment."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from pathlib import Path
 import pytest
 from hands import hand
 
-GTIN = "00300010123455"
-LOT = "A123"
-PACK = "urn:epc:id:sgtin:030001.0012345.11"
-WHEN_FRESH = "2024-06-01"
+GTIN = "00355555678908"
+LOT = "L77"
+PACK = "urn:epc:id:sgtin:0355555.067890.U1"
+WHEN_FRESH, WHEN_EXPIRED = "2026-06-01", "2035-11-01"
 
 
 @pytest.fixture
-def shipment(shared: Path) -> Path:
-    return shared / "epcis/examples/dscsa/gs1-us-r1.3-direct-purchase.xml"
+def shipment(examples: Path) -> Path:
+    return examples / "shipment.xml"
 
 
 @pytest.fixture(scope="module")
-def first_capture(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+def first_capture(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     """The shipment captured once; each test works on a copy of what that left behind."""
     home = tmp_path_factory.mktemp("captured") / "home"
-    file = shared / "epcis/examples/dscsa/gs1-us-r1.3-direct-purchase.xml"
+    file = examples / "shipment.xml"
     ran = hand({**os.environ, "PACKTRAIL_DATA_DIR": str(home)})("capture", file, "--json")
     assert ran.code == 0, ran.err
     return home, ran.json[0]
@@ -38,9 +38,9 @@ def captured(first_capture: tuple[Path, dict], home: Path) -> dict:
 
 
 def test_a_shipment_is_captured_once(packtrail, shipment, captured) -> None:
-    assert (captured["events"], captured["new"], captured["duplicates"]) == (8, 8, 0)
+    assert (captured["events"], captured["new"], captured["duplicates"]) == (7, 7, 0)
     again = packtrail("capture", shipment, "--json").json[0]
-    assert (again["document"], again["new"], again["duplicates"]) == (captured["document"], 0, 8)
+    assert (again["document"], again["new"], again["duplicates"]) == (captured["document"], 0, 7)
 
 
 def test_a_pack_is_judged_by_what_was_captured(packtrail, captured) -> None:
@@ -49,17 +49,17 @@ def test_a_pack_is_judged_by_what_was_captured(packtrail, captured) -> None:
         return ran.json["verdict"], ran.json["reason"], ran.code
 
     then = ("--now", WHEN_FRESH)
-    whole = ("--lot", LOT, "--expiry", "250327")
-    assert asked(GTIN, "11", *whole, *then) == ("OK", "genuine", 0)
-    assert asked(GTIN, "11", *whole) == ("STOP", "expired", 1)
+    whole = ("--lot", LOT, "--expiry", "351031")
+    assert asked(GTIN, "U1", *whole, *then) == ("OK", "genuine", 0)
+    assert asked(GTIN, "U1", *whole, "--now", WHEN_EXPIRED) == ("STOP", "expired", 1)
     assert asked(GTIN, "99", *whole, *then) == ("STOP", "unknown-serial", 1)
-    assert asked(GTIN, "11", "--lot", "B9", *then) == ("STOP", "lot-differs", 1)
-    assert asked(GTIN, "11", "--expiry", "260327", *then) == ("STOP", "expiry-differs", 1)
+    assert asked(GTIN, "U1", "--lot", "B9", *then) == ("STOP", "lot-differs", 1)
+    assert asked(GTIN, "U1", "--expiry", "260327", *then) == ("STOP", "expiry-differs", 1)
     assert asked("09506000134352", "11", *then) == ("UNKNOWN", "unknown-product", 2)
 
 
 def test_the_answer_says_what_to_do_in_one_sentence(packtrail, captured) -> None:
-    ran = packtrail("verify", GTIN, "11", "--now", WHEN_FRESH)
+    ran = packtrail("verify", GTIN, "U1", "--now", WHEN_FRESH)
     assert ran.out.startswith("OK")
     assert ran.out.strip().endswith(".")
 
@@ -69,39 +69,39 @@ def test_a_pack_is_traced_through_its_case_and_pallet(packtrail, captured) -> No
     steps = [event["bizStep"] for event in story["events"]]
     assert steps == ["commissioning", "packing", "packing", "shipping"]
     assert [stay["parent"] for stay in story["containment"]] == [
-        "/01/10300010123452/21/110",
-        "/00/403000112345678901",
+        "/01/10355555678905/21/C1",
+        "/00/003555550000001232",
     ]
-    assert story["holder"] == "0399999999991"
+    assert story["holder"] == "0366666000014"
 
 
 def test_a_case_shows_its_packs_and_a_lot_its_holders(packtrail, captured) -> None:
-    case = packtrail("trace", "urn:epc:id:sgtin:030001.1012345.110", "--json").json
-    assert case["contents"] == [f"/01/{GTIN}/21/{serial}" for serial in (11, 12, 13, 14)]
+    case = packtrail("trace", "urn:epc:id:sgtin:0355555.167890.C1", "--json").json
+    assert case["contents"] == [f"/01/{GTIN}/21/{serial}" for serial in ("U1", "U2")]
     lot = packtrail("trace", f"/01/{GTIN}/10/{LOT}", "--json").json
-    assert [(h["gln"], h["packs"]) for h in lot["holders"]] == [("0399999999991", 12)]
-    assert lot["holders"][0]["name"] == "GS1 Drug Distributor"
+    assert [(h["gln"], h["packs"]) for h in lot["holders"]] == [("0366666000014", 4)]
+    assert lot["holders"][0]["name"] == "Example Wholesale Corp"
 
 
 def test_a_recall_stops_every_pack_from_that_moment_on(packtrail, captured) -> None:
     opened = packtrail(
         "recall", "open", GTIN, LOT, "--reason", "glass particles", "--json", "--now", WHEN_FRESH
     ).json
-    assert len(opened["packs"]) == 12
-    assert [h["packs"] for h in opened["holders"]] == [12]
-    stopped = packtrail("verify", GTIN, "22", "--now", WHEN_FRESH, "--json")
+    assert len(opened["packs"]) == 4
+    assert [h["packs"] for h in opened["holders"]] == [4]
+    stopped = packtrail("verify", GTIN, "U4", "--now", WHEN_FRESH, "--json")
     assert (stopped.json["verdict"], stopped.json["reason"]) == ("STOP", "recalled")
     closed = packtrail("recall", "close", opened["id"], "--json").json
     assert closed["closed"]
     kept = packtrail("recall", "status", opened["id"], "--json").json
-    assert len(kept["packs"]) == 12
-    assert packtrail("verify", GTIN, "22", "--now", WHEN_FRESH, "--json").json["verdict"] == "STOP"
+    assert len(kept["packs"]) == 4
+    assert packtrail("verify", GTIN, "U4", "--now", WHEN_FRESH, "--json").json["verdict"] == "STOP"
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
 def test_an_export_proves_itself_without_us(packtrail, captured, tmp_path: Path) -> None:
     dossier, root = tmp_path / "pack.asice", tmp_path / "root.pem"
-    assert packtrail("export", "--pack", GTIN, "11", "-o", dossier).code == 0
+    assert packtrail("export", "--pack", GTIN, "U1", "-o", dossier).code == 0
     root.write_text(packtrail("keys", "root").out)
     assert packtrail("verify-export", dossier, "--trust", root).code == 0
     assert packtrail("verify-export", dossier).code == 2
@@ -147,12 +147,12 @@ def test_a_keyboard_scanner_is_understood(packtrail) -> None:
     assert report["elements"] == {"01": "09506000134352", "21": "A1", "17": "270531", "10": "L1"}
 
 
-def test_a_picture_gives_its_pack(packtrail, shared: Path) -> None:
-    picture = shared / "images/datamatrix/set-1/gs1-figure-4.15.1-2-32x32.png"
-    ran = packtrail("scan", picture, "--json")
-    symbol = ran.json[0]["symbols"][0]
+def test_a_picture_gives_its_packs(packtrail, examples: Path) -> None:
+    one, shelf = packtrail("scan", examples / "pack.png", examples / "shelf.png", "--json").json
+    (symbol,) = one["symbols"]
     assert symbol["symbology"] == "GS1 DataMatrix"
-    assert symbol["elements"]
+    assert symbol["elements"] == {"01": GTIN, "21": "U1", "17": "351031", "10": LOT}
+    assert sorted(symbol["serial"] for symbol in shelf["symbols"]) == ["U1", "U2", "U3", "U4"]
 
 
 @pytest.mark.parametrize(

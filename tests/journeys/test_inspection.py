@@ -7,19 +7,19 @@ from zipfile import ZipFile
 import httpx
 from hands import environment, home, packtrail, serving  # noqa: F401  # fixtures
 
-GTIN = "00300010123455"
+GTIN = "00355555678908"
 
 
-def test_a_packet_for_fda_is_made_on_the_command_line(packtrail, shared, tmp_path):  # noqa: F811
-    example = shared / "epcis/examples/dscsa/gs1-us-r1.3-direct-purchase.xml"
+def test_a_packet_for_fda_is_made_on_the_command_line(packtrail, examples, tmp_path):  # noqa: F811
+    example = examples / "shipment.xml"
     assert packtrail("capture", example).code == 0
     entered = packtrail(
-        "licence", "enter", "0300011111116", "manufacturer", "registration", "510-1", "--name",
-        "GS1 Pharma", "--authority", "FDA", "--valid-from", "2010-01-01", "--json",
+        "licence", "enter", "0355555000013", "manufacturer", "registration", "510-1", "--name",
+        "Example Pharma Inc", "--authority", "FDA", "--valid-from", "2010-01-01", "--json",
     )  # fmt: skip
     assert entered.json["kind"] == "registration"
     case = packtrail(
-        "case", "open", "suspect", "stolen", GTIN, "--lot", "A123", "--what", "lorry stolen",
+        "case", "open", "suspect", "stolen", GTIN, "--lot", "L77", "--what", "lorry stolen",
         "--fact", "contact=Ada", "--json",
     ).json["id"]  # fmt: skip
     assert packtrail("case", "step", case, "investigating").code == 0
@@ -28,7 +28,7 @@ def test_a_packet_for_fda_is_made_on_the_command_line(packtrail, shared, tmp_pat
     form = {
         one["name"]: one["value"] for one in packtrail("case", "form-3911", case, "--json").json
     }
-    assert (form["classification"], form["contact"], form["lot"]) == ("stolen", "Ada", "A123")
+    assert (form["classification"], form["contact"], form["lot"]) == ("stolen", "Ada", "L77")
     assert case in packtrail("case", "list").out
     audit = packtrail(
         "audit", "plan", "2027-01-01", "--scope", "all", "--auditor", "TÜV", "--json"
@@ -69,23 +69,23 @@ def test_what_is_asked_wrongly_is_told_in_a_sentence(packtrail, tmp_path):  # no
     assert not out.exists()
 
 
-def test_the_same_over_http_and_on_the_page(packtrail, serving, shared):  # noqa: F811
-    example = shared / "epcis/examples/dscsa/gs1-us-r1.3-direct-purchase.xml"
+def test_the_same_over_http_and_on_the_page(packtrail, serving, examples):  # noqa: F811
+    example = examples / "shipment.xml"
     assert packtrail("capture", example).code == 0
     with serving() as server, httpx.Client(base_url=server.address) as client:
-        licence = {"gln": "0300011111116", "name": "GS1 Pharma", "role": "manufacturer",
+        licence = {"gln": "0355555000013", "name": "Example Pharma Inc", "role": "manufacturer",
                    "kind": "registration", "authority": "FDA", "number": "510-1",
                    "valid_from": "2010-01-01"}  # fmt: skip
         entered = client.post("/partners/licences", json=licence)
         assert entered.status_code == 201, entered.text
         assert client.post("/partners/licences", json={**licence, "role": "x"}).status_code == 422
-        of_partner = client.get("/partners/licences", params={"gln": "0300011111116"})
+        of_partner = client.get("/partners/licences", params={"gln": "0355555000013"})
         assert [one["number"] for one in of_partner.json()] == ["510-1"]
         end = f"/partners/licences/{entered.json()['id']}/end"
         assert client.post(end, json={"day": "2026-01-01"}).json()["ended"] == "2026-01-01"
         assert client.post(end, json={"day": "2026-01-01"}).status_code == 409
         opened = client.post("/cases", json={"kind": "suspect", "category": "stolen",
-            "gtin": GTIN, "lot": "A123", "what": "lorry stolen"})  # fmt: skip
+            "gtin": GTIN, "lot": "L77", "what": "lorry stolen"})  # fmt: skip
         place = f"/cases/{opened.json()['id']}"
         assert client.post(f"{place}/steps", json={"act": "investigating"}).status_code == 201
         assert client.post(f"{place}/steps", json={"act": "terminated"}).status_code == 409

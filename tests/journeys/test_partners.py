@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from hands import hand, serve_in
 
-from verification.vrs.credential import LocalTestWallet, Outcome
+from verification.vrs.credential import CredentialOutcome, LocalTestWallet
 
 GTIN = "05901234123457"
 GLN = "0355555000013"
@@ -79,7 +79,7 @@ class WalletServer:
             return {"success": True, "verifablePresentation": made}
         uuid = json.loads(_body(body["verifablePresentation"]))["nonce"]
         checked = asyncio.run(self.local.check(body["verifablePresentation"], uuid, ""))
-        if checked.outcome is Outcome.VALID:
+        if checked.outcome is CredentialOutcome.VALID:
             return {"success": True}
         return {"success": False, "errors": ["bad"], "errorCodes": list(checked.codes)}
 

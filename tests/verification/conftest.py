@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from json import dumps
+from types import SimpleNamespace
 from urllib.parse import unquote
 
 import pytest
@@ -14,8 +16,9 @@ from fastapi import FastAPI
 import verification.registry.pack_tables  # noqa: F401  # declares this floor's tables
 from epcis.database.transactions import Store
 from epcis.http_context import Caller, Problem, problem_response
-from verification.routes import FastLane, router
-from verification.routes.counter import close_counter
+from verification.answering.hot_routes import HotRoutes
+from verification.context import VerificationContext
+from verification.routes import router
 from verification.settings import VerificationSettings
 
 GTIN = "05901234123457"
@@ -179,7 +182,6 @@ class Client:
 
     def __init__(self, app):
         self.app = app
-        self.app_state = app.state
         self._runner = asyncio.Runner()
 
     def __enter__(self):
@@ -187,8 +189,20 @@ class Client:
         return self
 
     def __exit__(self, *fault):
-        self._runner.run(close_counter(self.app_state))
+        self._runner.run(self._shut_down())
         self._runner.__exit__(*fault)
+
+    async def _shut_down(self):
+        """Start and stop the application, as a server does at its end."""
+        messages = iter(["lifespan.startup", "lifespan.shutdown"])
+
+        async def receive():
+            return {"type": next(messages)}
+
+        async def send(message):
+            assert message["type"] in ("lifespan.startup.complete", "lifespan.shutdown.complete")
+
+        await self.app({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send)
 
     def get(self, url, **more):
         return self.request("GET", url, **more)
@@ -246,20 +260,43 @@ class Holder:
         self.caller = caller
 
 
-def _make_app(store, clock, holder, settings=None, *, fast=True):
-    app = FastAPI()
-    app.state.store = store
-    app.state.clock = clock
-    app.state.verification = settings or VerificationSettings(responder_gln="0355555000013")
+class HolderEntrance:
+    """The entrance of the hot routes: everybody is `caller`, and nothing is counted."""
+
+    def __init__(self, holder):
+        self._holder = holder
+
+    def admit(self, scope, receive):
+        return self._holder.caller, receive
+
+    def answered(self, scope, status, seconds):
+        return ()
+
+
+def _make_app(store, clock, holder, settings=None, **parts):
+    context = VerificationContext(
+        store=store,
+        clock=clock,
+        settings=SimpleNamespace(),
+        verification=settings or VerificationSettings(responder_gln="0355555000013"),
+        **parts,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_):
+        yield
+        await context.close()
+
+    app = FastAPI(lifespan=lifespan)
+    app.state.context = context
     app.include_router(router)
 
     @app.exception_handler(Problem)
     async def problem(_, exc):
         return problem_response(exc)
 
-    if fast:
-        app.add_middleware(FastLane)
     app.add_middleware(AsCaller, holder=holder)
+    app.add_middleware(HotRoutes, context=context, entrance=HolderEntrance(holder))
     return app
 
 

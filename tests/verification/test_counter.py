@@ -236,9 +236,3 @@ def test_every_hot_route_is_described_for_the_openapi_document():
     assert {f"/packs/{one.value}" for one in CHANGES} <= set(paths)
     asked = paths["/verify/gtin/{gtin}/lot/{lot}/ser/{serial}"]["get"]["parameters"]
     assert {"exp", "reqGLN", "corrUUID", "linkType"} <= {one["name"] for one in asked}
-
-
-def test_without_a_fast_lane_the_same_routes_answer(packs, clock, holder, make_app, make_client):
-    client = make_client(make_app(packs, clock, holder, fast=False))
-    assert client.post("/packs/supply", json=PACK).json()["state"] == "Supplied"
-    assert client.post("/packs/supply", json={}).status_code == 422

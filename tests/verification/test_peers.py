@@ -16,7 +16,7 @@ import uvicorn
 from epcis.database.transactions import Store
 from verification.decision.act import PackAct, PackRequest
 from verification.decision.words import Word
-from verification.fmd.peers import Found, Patience, Peer, Peers
+from verification.peers.peers import Patience, Peer, PeerFound, Peers
 from verification.settings import VerificationSettings
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -179,13 +179,13 @@ def asked_of(peer, request, *, change):
 
 def test_a_body_that_drips_costs_the_budget_and_no_more():
     peer = Dripping()
-    assert asked_of(peer, VERIFY, change=False).found is Found.SILENT
+    assert asked_of(peer, VERIFY, change=False).found is PeerFound.SILENT
     assert peer.ticks <= BUDGET_S / TICK_S + 1
 
 
 def test_finding_and_changing_a_pack_share_one_budget():
     peer = Dripping(status_after=14)
-    assert asked_of(peer, SUPPLY, change=True).found is Found.SILENT
+    assert asked_of(peer, SUPPLY, change=True).found is PeerFound.SILENT
     assert 14 <= peer.ticks <= BUDGET_S / TICK_S + 1
 
 
@@ -203,7 +203,7 @@ def test_a_peer_that_accepts_nobody_is_silent():
                 peers = Peers((Peer("p", url),), http, Patience(0.05))
                 return await peers.ask(VERIFY, change=False)
 
-        assert asyncio.run(ask()).found is Found.SILENT
+        assert asyncio.run(ask()).found is PeerFound.SILENT
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_what_is_no_answer_is_silence(said):
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(said) + said)
         writer.close()
 
-    assert asked_of(peer, VERIFY, change=False).found is Found.SILENT
+    assert asked_of(peer, VERIFY, change=False).found is PeerFound.SILENT
 
 
 def test_a_verification_at_the_counter_asks_peers_too(with_peers, abroad):

@@ -119,7 +119,10 @@ def test_a_till_without_a_line_stops_what_was_stopped(packs, put_pack):
             offline_snapshot.open_snapshot(bytes(broken), pem)
 
 
-def test_the_snapshot_over_http(client, app):
+def test_the_snapshot_over_http(client, app, holder, make_app, make_client):
     assert client.get("/fmd/snapshot").status_code == 503
-    app.state.snapshot_key = Ed25519PrivateKey.generate()
+    key = Ed25519PrivateKey.generate()
+    context = app.state.context
+    signing = make_app(context.store, context.clock, holder, snapshot_key=key)
+    client = make_client(signing)
     assert client.get("/fmd/snapshot").status_code == 200

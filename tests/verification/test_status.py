@@ -10,14 +10,14 @@ from urllib.parse import urlencode
 import pytest
 
 from epcis.http_context import Caller
+from verification.answering import hot_routes
 from verification.decision.act import PackAct, PackRequest
 from verification.decision.restrictions import current_restrictions
 from verification.decision.words import LotState
 from verification.fmd.perform import query
+from verification.messages.reply import told_json
 from verification.registry.pack_registry import set_lot_state
 from verification.registry.participants import who_is
-from verification.routes import status
-from verification.routes.reply import told_json
 from verification.settings import VerificationSettings
 
 GTIN, EXPIRY = "05901234123457", date(2027, 5, 31)
@@ -67,10 +67,10 @@ def something_happens(chance, client, store, clock):
                 set_lot_state(tx, GTIN, "A123", state, "?", now=clock.now, by="qa")
 
 
-@pytest.fixture(params=[1, status.SITUATIONS_MAX])
+@pytest.fixture(params=[1, hot_routes.SITUATIONS_MAX])
 def counter(request, client, monkeypatch):
     """A counter that remembers few answers, and one that remembers many."""
-    monkeypatch.setattr(status, "SITUATIONS_MAX", request.param)
+    monkeypatch.setattr(hot_routes, "SITUATIONS_MAX", request.param)
     return client
 
 

@@ -9,7 +9,7 @@ from zipfile import ZipFile
 import pytest
 from selenium.webdriver.support.ui import WebDriverWait
 
-from compliance.dossier import Period, export
+from compliance.dossier import EventPeriod, export
 from compliance.dossier.redaction import shipped
 from compliance.seal import Keys
 from epcis.capture import record
@@ -18,7 +18,7 @@ from tests.compliance.test_dossier import NOW, STORY
 
 pytestmark = pytest.mark.browser
 
-RECORDED = Period(NOW - timedelta(days=1), NOW + timedelta(days=1), by_record_time=True)
+RECORDED = EventPeriod(NOW - timedelta(days=1), NOW + timedelta(days=1), by_record_time=True)
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ pytestmark = pytest.mark.browser
 
 
 def test_a_dossier_for_the_public_is_asked_for_and_downloaded(
-    browser, serving, packtrail, shared, tmp_path
+    browser, serving, packtrail, examples, tmp_path
 ):
-    example = shared / "epcis/examples/dscsa/gs1-us-r1.3-direct-purchase.xml"
+    example = examples / "shipment.xml"
     assert packtrail("capture", example).code == 0
     (tmp_path / "root.pem").write_text(packtrail("keys", "root").out)
     with serving() as server:
@@ -25,8 +25,8 @@ def test_a_dossier_for_the_public_is_asked_for_and_downloaded(
         assert not wide, "the page is as wide as its window"
         form = browser.find('form:has(input[value="lot"])')
         browser.driver.execute_script("arguments[0].closest('details').open = true", form)
-        form.find_element(By.NAME, "gtin").send_keys("00300010123455")
-        form.find_element(By.NAME, "lot").send_keys("A123")
+        form.find_element(By.NAME, "gtin").send_keys("00355555678908")
+        form.find_element(By.NAME, "lot").send_keys("L77")
         Select(form.find_element(By.NAME, "profile")).select_by_visible_text("public")
         form.find_element(By.TAG_NAME, "button").click()
         browser.until("tbody tr", "for public")

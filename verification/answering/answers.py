@@ -1,8 +1,10 @@
-"""Answer what was asked in one round: verdicts, pack operations, partners' questions; one act."""
+"""Answers what was asked at the same time: verdicts, pack operations, partners' questions.
+
+Requests that wait together are answered in one transaction.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,6 +12,7 @@ import msgspec
 from verification.alerts.alert import raise_alert
 from verification.alerts.guessing import Budget, Guesser, veiled
 from verification.alerts.suspicion import suspicion_of
+from verification.answering.batch_queue import BatchQueue, TransactionWorker
 from verification.decision.act import TO_LOOK_UP, TO_VERIFY, Asked, PackAct, ParticipantRole
 from verification.decision.decide import decide
 from verification.decision.facts import facts_from, look
@@ -17,76 +20,73 @@ from verification.decision.render import Verdict, VrsResponse, respond
 from verification.decision.restrictions import current_restrictions
 from verification.fmd.cause import Hint
 from verification.fmd.perform import OperationAnswer, perform
+from verification.messages.wanted import (
+    BudgetSpent,
+    HeardFromPeer,
+    NotOurs,
+    OperationWanted,
+    PartnerQuestion,
+    Told,
+    Verification,
+    Wanted,
+)
+from verification.peers.peer_lookup import maybe_elsewhere
 from verification.registry import history
 from verification.registry.participants import place_of, who_is
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
-    from epcis.database.transactions import Transaction
-    from epcis.http_context import Caller
-    from verification.decision.act import PackRequest, Who
+    from epcis.database.transactions import Store, Transaction
+    from epcis.http_context import Caller, Clock
+    from verification.decision.act import Who
     from verification.decision.facts import Facts
     from verification.decision.restrictions import Restrictions
+    from verification.peers.partner_connections import PartnerConnections
     from verification.settings import VerificationSettings
-    from verification.vrs.question import Question
 
 _OWNER = "SELECT owner FROM product WHERE code = ?"
 _OWNER_POSTGRESQL = _OWNER.replace("?", "%s")
 
 
-class Verification(msgspec.Struct, frozen=True):
-    """A pack to be verified for a caller."""
-
-    asked: Asked
-    caller: Caller
-    manual: bool = False
-    """Typed by hand, not scanned."""
-    alerting: bool = True
-    """False: the pack is not at hand, or is asked about for another reason than to supply it."""
-    as_of: datetime | None = None
-    """The moment to judge by, where it is not the act's own: records never go back in time."""
+WORKERS_POSTGRESQL = 2
+"""Batches under way at once: while one waits for the server's disk, another is worked on. SQLite
+has one writer."""
 
 
-class OperationWanted(msgspec.Struct, frozen=True):
-    """A pack operation that a caller wants."""
+class Answering:
+    """Answers all questions about packs in one application; belongs to one event loop."""
 
-    request: PackRequest
-    caller: Caller
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        settings: VerificationSettings,
+        connections: PartnerConnections,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._settings = settings
+        self._connections = connections
+        workers = 1 if store.is_sqlite else WORKERS_POSTGRESQL
+        self._batches: BatchQueue[Wanted, Told] = BatchQueue(
+            [TransactionWorker(store, clock, self._work) for _ in range(workers)],
+            waiting_max=settings.waiting_max,
+        )
 
+    async def ask(self, wanted: Wanted) -> Told:
+        """The answer to one request, once it is durable; peers are asked for an unknown pack."""
+        if self._settings.peers:
+            peers, now = self._connections.peers, self._clock()
+            wanted = await maybe_elsewhere(wanted, peers, self._store, self._settings, now)
+        return await self._batches.ask(wanted)
 
-class PartnerQuestion(msgspec.Struct, frozen=True):
-    """A trading partner's verification question."""
+    def close(self) -> None:
+        """Finish the batches under way; whoever asks later is answered again."""
+        self._batches.close()
 
-    question: Question
-    caller: Caller
-    credential: str = "not_checked"
-    """What was found out about the requester's credential."""
-
-
-class HeardFromPeer(msgspec.Struct, frozen=True):
-    """An operation on a pack that another repository answered for; it is only kept here."""
-
-    request: PackRequest
-    caller: Caller
-    answer: OperationAnswer
-    verdict: Verdict | None = None
-    """The answer in the words of a verification, where that was asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetSpent:
-    """No answer: the caller has guessed too often today and must prove who it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class NotOurs:
-    """No answer: this product is not answered for here."""
-
-
-Wanted = Verification | OperationWanted | PartnerQuestion | HeardFromPeer
-Told = Verdict | OperationAnswer | VrsResponse | BudgetSpent | NotOurs
+    def _work(self, tx: Transaction, batch: list[Wanted]) -> list[Told]:
+        return answer_round(tx, batch, self._settings)
 
 
 def answer_round(

@@ -68,7 +68,7 @@ class BatchQueue(Generic[Q, A]):
         self._gather_turns = gather_turns
         self._waiting: list[tuple[Q, asyncio.Future[A]]] = []
         self._runners: set[asyncio.Task[None]] = set()
-        self._threads = ThreadPoolExecutor(max_workers=len(lanes), thread_name_prefix="rounds")
+        self._threads: ThreadPoolExecutor | None = None
 
     async def ask(self, request: Q) -> A:
         """The answer of a lane; raises `Problem` 503 where too many wait."""
@@ -86,8 +86,13 @@ class BatchQueue(Generic[Q, A]):
         return await future
 
     def close(self) -> None:
-        """Let go of threads and lanes; rounds under way are finished first."""
-        self._threads.shutdown(wait=True)
+        """Let go of threads and lanes; rounds under way are finished first.
+
+        Whoever asks later gets new ones.
+        """
+        if self._threads is not None:
+            self._threads.shutdown(wait=True)
+            self._threads = None
         for lane in self._lanes:
             lane.close()
 
@@ -102,10 +107,13 @@ class BatchQueue(Generic[Q, A]):
 
     async def _run(self, lane: BatchWorker[Q, A]) -> None:
         loop = asyncio.get_running_loop()
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(len(self._lanes), thread_name_prefix="rounds")
+        threads = self._threads
         try:
             while round_ := await self._next_round():
                 requests = [request for request, _ in round_]
-                answers = await loop.run_in_executor(self._threads, lane.answer, requests)
+                answers = await loop.run_in_executor(threads, lane.answer, requests)
                 for (_, future), answer in zip(round_, answers, strict=True):
                     _settle(future, answer)
         finally:

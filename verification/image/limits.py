@@ -29,5 +29,9 @@ class Limits:
     """Places of doubt that are repaired beside symbols already read."""
     spots_repaired_max: int = 6
     """Spots of a crowded page that the repair stages look at."""
+    time_s: float = 3.0
+    """Processor time for one picture, in seconds; then what was read so far is the answer."""
+    further_page_s: float = 0.5
+    """Processor time that every page behind the first adds, in seconds."""
     libdmtx_ms: int = 0
     """Time for libdmtx on a page that nothing else read, in milliseconds; 0: it is not asked."""

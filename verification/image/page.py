@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -9,6 +10,7 @@ import numpy as np
 
 from schemas.finding import Finding, Severity
 from verification.image.alike import Kind, alike, kinds_of
+from verification.image.budget import Budget
 from verification.image.crowd import spots
 from verification.image.decoder import (
     DATA_MATRIX,
@@ -31,12 +33,12 @@ from verification.image.locate import (
 )
 from verification.image.place import flattened, without_shadow
 from verification.image.quality import rated
-from verification.image.second_opinion import contradicted, last_resort
+from verification.image.second_opinion import confirmed, contradicted, last_resort
 from verification.image.sheet import Sheet
 from verification.image.symbol import Mark, corners_of, quad_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import zxingcpp
 
@@ -56,6 +58,8 @@ WELL_PRINTED = 0.8
 """Likeness of a well-printed symbol; a small one cannot give more evidence than its pattern."""
 SHARE_STRONG = 1.0
 """Share of such evidence a place needs to be read before costlier places are sought."""
+CONTRAST_MIN = 4
+"""Grey levels between the darkest and the lightest pixel of a page that may hold a code."""
 SIDE_PX_MIN = 12
 """Smallest side of a page that can hold a code."""
 SHARE_WEAK = 0.55
@@ -69,20 +73,23 @@ LATTICE_SIDE_PX = 700
 """Longest side of the page as its lattice is sought."""
 
 
-def marks_on(sheet: Sheet, limits: Limits) -> tuple[list[Mark], list[Finding]]:
-    """Every symbol on one page that some stage reads, and what was refused."""
+def marks_on(
+    sheet: Sheet, limits: Limits, budget: Budget | None = None
+) -> tuple[list[Mark], list[Finding]]:
+    """Every symbol on one page that some stage reads, and what was refused.
+
+    `budget` is the time left for the picture; by default the page has all that the limits allow.
+    """
+    if not has_contrast(sheet.grey):
+        return [], []
+    budget = budget or Budget(limits.time_s)
     found, doubts = decode_with_doubts(sheet.grey, page=sheet.page)
     if not found:
-        found = (
-            filtered(sheet)
-            or repaired(sheet, doubts, limits)
-            or last_resort(sheet.grey, sheet.page)
-            or (read_with_libdmtx(sheet, limits.libdmtx_ms) if limits.libdmtx_ms else [])
-        )
+        found = hard_to_read(sheet, doubts, limits, budget)
     elif doubts:
-        found += doubted(sheet, found, doubts, limits)
+        found += doubted(sheet, found, doubts, limits, budget)
     if found:
-        found += overlooked(sheet, found, limits)
+        found += overlooked(sheet, found, limits, budget)
     agreed, findings = without_conflicts(found)
     refused = contradicted(sheet.grey, agreed)
     findings += [_conflict(mark) for mark in refused]
@@ -90,26 +97,49 @@ def marks_on(sheet: Sheet, limits: Limits) -> tuple[list[Mark], list[Finding]]:
     return rated(sheet.grey, agreed[: limits.symbols_max]), findings
 
 
-def doubted(sheet: Sheet, found: list[Mark], doubts: list[Corners], limits: Limits) -> list[Mark]:
+def has_contrast(grey: Grey) -> bool:
+    """Whether anything stands out from the page: a blank one holds no code."""
+    darkest, lightest, _, _ = cv2.minMaxLoc(grey)
+    return lightest - darkest >= CONTRAST_MIN
+
+
+def hard_to_read(sheet: Sheet, doubts: list[Corners], limits: Limits, budget: Budget) -> list[Mark]:
+    """What the costlier stages read on a page on which zxing-cpp reads nothing, cheapest first."""
+    stages: tuple[Callable[[], list[Mark]], ...] = (
+        lambda: filtered(sheet, budget=budget),
+        lambda: repaired(sheet, doubts, limits, budget),
+        lambda: last_resort(sheet.grey, sheet.page),
+        lambda: read_with_libdmtx(sheet, limits.libdmtx_ms) if limits.libdmtx_ms else [],
+    )
+    for stage in budget.while_left(stages):
+        if found := stage():
+            return found
+    return []
+
+
+def doubted(
+    sheet: Sheet, found: list[Mark], doubts: list[Corners], limits: Limits, budget: Budget
+) -> list[Mark]:
     """Symbols at places where zxing-cpp saw one beside those that it read."""
     free = [corners for corners in doubts if not any(covers(mark, corners) for mark in found)]
     marks: list[Mark] = []
-    for corners in free[: limits.doubts_max]:
+    for corners in budget.while_left(free[: limits.doubts_max]):
         margin = 0.3 * float(np.linalg.norm(corners[2] - corners[0]))
         left, top = np.maximum(corners.min(0) - margin, 0).astype(int).tolist()
         right, bottom = (corners.max(0) + margin).astype(int).tolist()
-        marks += cut_out(sheet, (left, top, right, bottom), deep=True, limits=limits)
+        box = (left, top, right, bottom)
+        marks += cut_out(sheet, box, deep=True, limits=limits, budget=budget)
     return marks
 
 
-def overlooked(sheet: Sheet, found: list[Mark], limits: Limits) -> list[Mark]:
+def overlooked(sheet: Sheet, found: list[Mark], limits: Limits, budget: Budget) -> list[Mark]:
     """Symbols at spots that look like those found."""
     marks: list[Mark] = []
     likely = spots(sheet.grey, found)
     kinds = kinds_of(found) if likely else []
-    for number, spot in enumerate(likely):
+    for number, spot in enumerate(budget.while_left(likely)):
         deep = len(found) > 1 and spot.likely and number < limits.spots_repaired_max
-        marks += cut_out(sheet, spot.box, deep=deep, limits=limits, kinds=kinds)
+        marks += cut_out(sheet, spot.box, deep=deep, limits=limits, kinds=kinds, budget=budget)
     return marks
 
 
@@ -119,6 +149,7 @@ def cut_out(
     *,
     deep: bool,
     limits: Limits,
+    budget: Budget,
     kinds: Iterable[Kind] = (),
 ) -> list[Mark]:
     """The symbols in a small part of the page, in coordinates of the page."""
@@ -130,7 +161,7 @@ def cut_out(
     found = found or filtered(part, DATA_MATRIX, SPOT_FILTERS)
     if not found and deep:
         similar = (place for kind in kinds for place in alike(part.grey, kind, count=3))
-        found = repaired(part, doubts, limits, similar)
+        found = repaired(part, doubts, limits, budget, similar)
     return [mark.moved(left, top) for mark in found]
 
 
@@ -175,9 +206,16 @@ def filtered(
     sheet: Sheet,
     formats: zxingcpp.BarcodeFormats = WANTED,
     filters: tuple[Filter, ...] | None = None,
+    budget: Budget | None = None,
 ) -> list[Mark]:
-    """What the first filter that helps lets zxing-cpp read."""
-    for step in filters or filters_for(sheet.grey):
+    """What the first filter that helps lets zxing-cpp read.
+
+    Bars have one check digit, which a filter that shifts an edge satisfies once in ten times: they
+    are believed only where another filter or another decoder reads the same number.
+    """
+    bars: list[Mark] = []
+    steps = filters or filters_for(sheet.grey)
+    for step in budget.while_left(steps) if budget else steps:
         found = decode(
             step.apply(sheet.grey),
             stage="filter",
@@ -185,23 +223,40 @@ def filtered(
             scale=step.scale,
             formats=formats if step.for_bars else DATA_MATRIX,
         )
-        if found:
-            return found
-    return []
+        matrices = [mark for mark in found if mark.is_matrix]
+        again = [mark for mark in found if not mark.is_matrix and is_among(mark, bars)]
+        if matrices or again:
+            return matrices + again
+        bars += [mark for mark in found if not mark.is_matrix]
+    return confirmed(sheet.grey, bars) if agree(bars) else []
+
+
+def is_among(mark: Mark, others: list[Mark]) -> bool:
+    """Whether another stage read the same number in the same symbology."""
+    return any(mark.data == other.data and mark.symbology == other.symbology for other in others)
+
+
+def agree(bars: list[Mark]) -> bool:
+    """Whether no two stages read different numbers at one place."""
+    return without_conflicts([replace(mark, symbology="QR Code") for mark in bars])[1] == []
 
 
 def repaired(
-    sheet: Sheet, doubts: list[Corners], limits: Limits, similar: Iterable[Hypothesis] = ()
+    sheet: Sheet,
+    doubts: list[Corners],
+    limits: Limits,
+    budget: Budget,
+    similar: Iterable[Hypothesis] = (),
 ) -> list[Mark]:
     """The symbol our own grid reads, at the likeliest places first."""
     if min(sheet.grey.shape) < SIDE_PX_MIN:
         return []
     read: list[Hypothesis] = []
     pool: list[Hypothesis] = []
-    for candidates, share_min in candidate_rounds(sheet.grey, doubts, similar):
+    for candidates, share_min in budget.while_left(candidate_rounds(sheet.grey, doubts, similar)):
         pool += [settled(sheet.grey, h) for h in likeliest(candidates, FITTED_PER_ROUND)]
         best = max(map(evidence, pool), default=0.0)
-        for place in likeliest(pool, READ_PER_ROUND):
+        for place in budget.while_left(likeliest(pool, READ_PER_ROUND)):
             needed = max(EVIDENCE_SHARE * best, min(EVIDENCE_STRONG, _most(place)) * share_min)
             if evidence(place) < needed or any(same_place(place, other) for other in read):
                 continue

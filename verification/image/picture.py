@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.finding import Finding, Severity
+from verification.image.budget import Budget
 from verification.image.limits import Limits
 from verification.image.page import marks_on
 from verification.image.sheet import Refused, open_picture
@@ -33,16 +34,22 @@ def marks_of(data: bytes, limits: Limits) -> tuple[list[Mark], list[Finding], in
     marks: list[Mark] = []
     pages = 0
     findings: list[Finding] = []
+    budget = Budget(limits.time_s)
     try:
         opened = open_picture(data, limits)
         findings = opened.findings
         for sheet in opened.sheets:
+            budget.limit_s += limits.further_page_s if pages else 0.0
             pages += 1
-            seen, refused = marks_on(sheet, limits)
+            seen, refused = marks_on(sheet, limits, budget)
             marks += seen
             findings += refused
+            if not budget.is_left:
+                break
     except Refused as refused:
         findings.append(refused.finding)
+    if budget.was_short:
+        findings.append(budget.finding())
     return marks, findings, pages
 
 

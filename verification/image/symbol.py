@@ -30,6 +30,7 @@ def corners_of(quad: Quad) -> npt.NDArray[np.float32]:
 
 GS1_NAMES = {
     "]d2": "GS1 DataMatrix",
+    "]d8": "GS1 DataMatrix",
     "]C1": "GS1-128",
     "]Q3": "GS1 QR Code",
     "]e0": "GS1 DataBar",

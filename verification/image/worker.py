@@ -30,6 +30,10 @@ MEMORY_BYTES_MAX = 2 * 1024**3
 """Address space of a worker: a page of 40 megapixels and every stage fit in it."""
 TIMEOUT_S = 20.0
 """How long one picture may take unless the caller says otherwise."""
+SOON_S = 0.4
+"""How long a worker has its full priority; most pictures take a tenth of that."""
+SLOW_NICENESS = 15
+"""Priority of a worker that takes longer; a tenth of the share of one that does not."""
 ANSWER_BYTES_MAX = 64 * 1024**2
 """Longest answer accepted from a worker."""
 _LENGTH_BYTES = 8
@@ -72,6 +76,8 @@ class PictureReader:
         self._memory_bytes_max = memory_bytes_max
         self._worker: subprocess.Popen[bytes] | None = None
         self._turn = threading.Lock()
+        self.was_slow = False
+        """Whether the last picture took so long that the worker gave way to others."""
 
     def __enter__(self) -> Self:
         return self
@@ -91,6 +97,7 @@ class PictureReader:
         if len(data) > self._limits.size_bytes_max:
             return PictureReading(findings=(_too_large(len(data), self._limits),))
         with self._turn:
+            self.was_slow = False
             try:
                 answer = self._ask(Task(data, self._limits), timeout_s)
             except Died as death:
@@ -108,9 +115,22 @@ class PictureReader:
         until = time.monotonic() + timeout_s
         try:
             _write_all(worker, msgspec.msgpack.encode(task), until)
+            self._give_way_if_slow(worker, until)
             return msgspec.msgpack.decode(_read_frame(worker, until), type=Answer)
         except (BrokenPipeError, msgspec.DecodeError):
             raise Died("the decoder gave up on it") from None
+
+    def _give_way_if_slow(self, worker: subprocess.Popen[bytes], until: float) -> None:
+        """Lower the worker's priority where it does not answer soon: shorter pictures go first.
+
+        A process may not raise its priority again, so such a worker should read no other picture.
+        """
+        left_s = min(SOON_S, until - time.monotonic())
+        if select.select([_fileno(worker.stdout)], [], [], max(left_s, 0))[0]:
+            return
+        self.was_slow = True
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, worker.pid, SLOW_NICENESS)
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._worker is not None and self._worker.poll() is None:

@@ -27,6 +27,7 @@ from starlette.responses import Response
 
 from epcis.http_context import Problem, now_of, store_of
 from epcis.store.event_tables import item, item_state, lot
+from verification.context import verification_context_of, verification_settings_of
 from verification.decision.facts import (
     LOOK_PACKS_MAX,
     day_of,
@@ -38,7 +39,6 @@ from verification.decision.restrictions import current_restrictions
 from verification.decision.words import LotState, PackState
 from verification.registry import history
 from verification.registry.pack_tables import batch, pack
-from verification.settings import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -186,11 +186,11 @@ def open_snapshot(sealed: bytes, trusted_pem: bytes) -> OfflineSnapshot:
 
 def response(request: Request) -> Response:
     """The snapshot over HTTP, signed by the key the front desk has put up for it."""
-    signer = getattr(request.app.state, "snapshot_key", None)
-    if not isinstance(signer, Ed25519PrivateKey):
+    signer = verification_context_of(request).snapshot_key
+    if signer is None:
         raise Problem(503, "No key", "this server has no key to sign snapshots with")
     with store_of(request).read() as snapshot:
-        market = settings_of(request.app.state).market
+        market = verification_settings_of(request).market
         content = take(snapshot, now_of(request), market=market)
     headers = {"x-snapshot-key": hashlib.sha256(public_pem(signer)).hexdigest()}
     return Response(seal(content, signer), media_type="application/json", headers=headers)

@@ -83,7 +83,7 @@ class _Logged(NamedTuple):
     record: msgspec.Raw
 
 
-class _Confidential(msgspec.Struct):
+class _LoggedPlace(msgspec.Struct):
     code: str
     serial: str
     client: str
@@ -282,7 +282,7 @@ def _read(entry: tuple[Any, ...]) -> _Logged | None:
     _, public, confidential, time_us = entry
     try:
         said = json.loads(public)
-        more = msgspec.json.decode(confidential, type=_Confidential)
+        more = msgspec.json.decode(confidential, type=_LoggedPlace)
         row = (
             time_us if more.at_us is None else more.at_us,
             microseconds(more.scanned) if more.scanned else None,

@@ -49,7 +49,7 @@ class HistoryEntry(msgspec.Struct, frozen=True):
     """SHA-256 of the rule pack that decided."""
 
 
-class _Row(msgspec.Struct):
+class _HistoryRow(msgspec.Struct):
     """A row of `pack_operation`."""
 
     at_us: int
@@ -72,7 +72,7 @@ class _Public(msgspec.Struct):
     rules: str | None
 
 
-class _Confidential(msgspec.Struct):
+class _EntryPlace(msgspec.Struct):
     """The part that may be left out of an export, or erased."""
 
     code: str
@@ -97,7 +97,7 @@ def keep(
     rows = []
     for entry in entries:
         rows.append(
-            _Row(
+            _HistoryRow(
                 at_us,
                 microseconds(entry.scanned) if entry.scanned else None,
                 entry.code,
@@ -114,7 +114,7 @@ def keep(
             kind,
             _encoder.encode(_Public(entry.operation, entry.result, entry.rules)),
             _encoder.encode(
-                _Confidential(
+                _EntryPlace(
                     entry.code,
                     entry.serial,
                     entry.client,
@@ -192,7 +192,7 @@ def history(
 
 
 def _past(at: datetime, public: dict[str, Any], confidential: bytes) -> Past:
-    told = msgspec.json.decode(confidential, type=_Confidential)
+    told = msgspec.json.decode(confidential, type=_EntryPlace)
     return Past(
         at,
         told.scanned,

@@ -1,11 +1,9 @@
-"""The routes of this floor: `router` for the front desk, `FastLane` for the hot ones."""
+"""The routes of this floor but for the hot ones, which `HotRoutes` answers in front of them."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
-from starlette.routing import Route
 
-from verification.decision.act import CHANGES
 from verification.routes import (
     national,
     national_alerts,
@@ -15,45 +13,8 @@ from verification.routes import (
     oversight,
     partners,
 )
-from verification.routes.counter import (
-    Counter,
-    FastLane,
-    close_counter,
-    counter_of,
-    hot_route,
-    is_hot,
-)
-from verification.routes.reply import Reply, refusal_at
-
-__all__ = [
-    "Counter",
-    "FastLane",
-    "Reply",
-    "close_counter",
-    "counter_of",
-    "is_hot",
-    "refusal_at",
-    "router",
-]
-
-
-class _Hot:
-    """Starlette takes an object, not a function, as a plain ASGI endpoint."""
-
-    __call__ = staticmethod(hot_route)
-
-
-_HOT_PATHS = (
-    "/verify/gtin/{rest:path}",
-    "/verify/checkConnectivity",
-    "/checkConnectivity",
-    "/packs/verify",
-    "/packs/status",
-    *(f"/packs/{operation.value}" for operation in CHANGES),
-)
 
 router = APIRouter()
-router.routes.extend(Route(path, _Hot(), include_in_schema=False) for path in _HOT_PATHS)
 router.routes.extend((*national_rest.ROUTES, *national_soap.ROUTES))
 router.include_router(national.router)
 router.include_router(national_uploads.router)

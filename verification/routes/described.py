@@ -5,12 +5,10 @@ The body's schema is made from the type that decodes it, so that the two cannot 
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from verification.decision.act import PackAct
-from verification.routes.wanted import PackBody
+from verification.messages.pack_request import PackBody
 
 _SAYS = {
     PackAct.VERIFY: "Say whether a pack is genuine and sellable, and keep the answer",
@@ -26,8 +24,8 @@ _ANSWER = {
 }
 
 
-def hot_paths() -> dict[str, Any]:
-    """The path items of the routes that `FastLane` answers.
+def hot_paths() -> dict[str, object]:
+    """The path items of the routes that `HotRoutes` answers.
 
     >>> sorted(hot_paths())[0]
     '/checkConnectivity'
@@ -41,7 +39,7 @@ def hot_paths() -> dict[str, Any]:
     }
 
 
-def hot_schemas() -> dict[str, Any]:
+def hot_schemas() -> dict[str, object]:
     """The schemas that `hot_paths` refers to."""
     _, schemas = msgspec.json.schema_components(
         [PackBody], ref_template="#/components/schemas/{name}"
@@ -49,7 +47,7 @@ def hot_schemas() -> dict[str, Any]:
     return dict(schemas)
 
 
-def _operation(operation: PackAct) -> dict[str, Any]:
+def _operation(operation: PackAct) -> dict[str, object]:
     word = operation.value.replace("-", " ")
     return {
         "tags": ["packs"],
@@ -63,7 +61,7 @@ def _operation(operation: PackAct) -> dict[str, Any]:
     }
 
 
-def _status() -> dict[str, Any]:
+def _status() -> dict[str, object]:
     names = ("gtin", "serial", "lot", "expiry")
     return {
         "tags": ["packs"],
@@ -74,7 +72,7 @@ def _status() -> dict[str, Any]:
     }
 
 
-def _question() -> dict[str, Any]:
+def _question() -> dict[str, object]:
     steps = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in ("gtin", "lot", "serial")
@@ -95,7 +93,7 @@ def _question() -> dict[str, Any]:
 _QUESTION_REFUSED = ("400", "401", "403", "404", "405", "503")
 
 
-def _connectivity() -> dict[str, Any]:
+def _connectivity() -> dict[str, object]:
     return {
         "tags": ["verification"],
         "operationId": "check_connectivity",
@@ -108,9 +106,9 @@ def _connectivity() -> dict[str, Any]:
     }
 
 
-def _query(name: str, *, required: bool = False) -> dict[str, Any]:
+def _query(name: str, *, required: bool = False) -> dict[str, object]:
     return {"name": name, "in": "query", "required": required, "schema": {"type": "string"}}
 
 
-def _refusals(*statuses: str) -> dict[str, Any]:
+def _refusals(*statuses: str) -> dict[str, object]:
     return dict.fromkeys(statuses, _PROBLEM)

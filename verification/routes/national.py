@@ -23,7 +23,7 @@ Admin = Annotated[Caller, Depends(needs("admin"))]
 
 
 @router.put("/participants/{client}")
-async def participant(request: Request, caller: Admin, client: str) -> dict[str, Any]:
+async def participant(request: Request, caller: Admin, client: str) -> dict[str, object]:
     """Put down the role, premises, licence and market of a client."""
     body = await body_as(request, dict[str, Any])
     who = converted({**body, "client": client}, Who)
@@ -44,7 +44,7 @@ class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @router.put("/logins/{login}/{user}")
-async def login_put(request: Request, caller: Admin, login: str, user: str) -> dict[str, Any]:
+async def login_put(request: Request, caller: Admin, login: str, user: str) -> dict[str, object]:
     """Give a user of the SOAP family a first password; it must be changed at first use (G445)."""
     body = await body_as(request, Login)
     try:
@@ -74,7 +74,7 @@ def login_delete(request: Request, caller: Admin, login: str, user: str) -> dict
 
 
 @router.post("/participants/{client}/step-up")
-def step_up(request: Request, caller: Admin, client: str) -> dict[str, Any]:
+def step_up(request: Request, caller: Admin, client: str) -> dict[str, object]:
     """Renew a client's budget of unknown serial numbers, after its identity was confirmed."""
     with store_of(request).write(now_of(request)) as tx:
         guessing.step_up(tx, client=client, by=caller.name)
@@ -93,7 +93,7 @@ def must_verify(
 
 
 @router.get("/snapshot")
-def snapshot(request: Request, caller: Verifier) -> Any:  # noqa: ANN401  # a response
+def snapshot(request: Request, caller: Verifier) -> object:  # a response
     """The signed snapshot of stopped packs and lots, for tills without a line."""
     del caller
     return offline_snapshot.response(request)

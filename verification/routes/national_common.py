@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from epcis.http_context import Caller, Problem
+from verification.context import verification_settings_of
 from verification.decision.act import ParticipantRole, Who
 from verification.decision.restrictions import current_restrictions
 from verification.registry.participants import who_is
-from verification.settings import settings_of
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -24,7 +24,7 @@ NOT_REGISTERED = "this client is not registered as a participant: ask the operat
 
 async def body_as(request: Request, kind: type[T]) -> T:
     """The JSON body of a request; raises `Problem` 400 or 413."""
-    settings = settings_of(request.app.state)
+    settings = verification_settings_of(request)
     parts: list[bytes] = []
     size_bytes = 0
     async for part in request.stream():
@@ -48,13 +48,13 @@ def converted(value: dict[str, Any], kind: type[T]) -> T:
 
 def who_stands(snapshot: Snapshot, request: Request, caller: Caller) -> Who:
     """The participant behind a caller, an unregistered one too."""
-    return who_is(current_restrictions(snapshot), caller, settings_of(request.app.state))
+    return who_is(current_restrictions(snapshot), caller, verification_settings_of(request))
 
 
 def participant_of(snapshot: Snapshot, request: Request, caller: Caller) -> Who:
     """The registered participant behind a caller; raises `Problem` 403 where there is none."""
     stops = current_restrictions(snapshot)
-    who = who_is(stops, caller, settings_of(request.app.state))
+    who = who_is(stops, caller, verification_settings_of(request))
     if caller.name not in stops.participants or who.role is ParticipantRole.UNREGISTERED:
         raise Problem(403, "Not registered", NOT_REGISTERED)
     return who

@@ -13,17 +13,17 @@ from sqlalchemy import select
 from starlette.responses import Response
 from starlette.routing import Route
 
-from epcis.http_context import Problem, caller_of, store_of
-from verification.answering.autocommit_read import autocommit_read
+from epcis.database.autocommit_read import autocommit_read
+from epcis.http_context import Problem, caller_of, context_of, store_of
+from verification.context import verification_context_of, verification_settings_of
 from verification.decision.act import PackAct, PackRequest, Who
 from verification.decision.words import PackState
 from verification.fmd import bulk
 from verification.registry.pack_tables import product
 from verification.registry.participants import who_is
-from verification.routes.asking import ask, in_background, stops_of
+from verification.routes.asking import ask, stops_of
 from verification.routes.identity import FieldError, printed_expiry, printed_text, product_code
 from verification.routes.national_common import NOT_REGISTERED
-from verification.settings import settings_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -77,8 +77,8 @@ async def pack(request: Request) -> Response:
 
 async def packs(request: Request) -> Response:
     """A bulk: 202 with the place where its results will be."""
-    store, clock = store_of(request), request.app.state.clock
-    settings = settings_of(request.app.state)
+    store, clock = store_of(request), context_of(request).clock
+    settings = verification_settings_of(request)
     try:
         manual = _is_manual(request)
         wanted = _bulk_wanted(await request.body(), manual=manual)
@@ -91,14 +91,14 @@ async def packs(request: Request) -> Response:
             bulk_id = bulk.submit(tx, wanted, who, rules)
     except bulk.TooManyError as error:
         return _malformed(FieldError("body", str(error)))
-    in_background(request, bulk.work_off, store, bulk_id, clock, rules)
+    verification_context_of(request).work_off_bulk(bulk_id)
     return _bulk_state(request, bulk_id, 202)
 
 
 async def packs_result(request: Request) -> Response:
     """The results of a bulk, 202 while it is worked off."""
     bulk_id = request.path_params["bulk"]
-    store, clock = store_of(request), request.app.state.clock
+    store, clock = store_of(request), context_of(request).clock
     with store.read() as snapshot:
         state = bulk.progress(snapshot, bulk_id)
         if state is None or state.client != caller_of(request).name or state.expires < clock():
@@ -106,8 +106,7 @@ async def packs_result(request: Request) -> Response:
         if state.finished is not None:
             results = [_bulk_pack(answer) for answer in bulk.answers_of(snapshot, bulk_id)]
             return _response(200, {"operationCode": "11100000", "packs": results})
-    rules = settings_of(request.app.state).rule_pack
-    in_background(request, bulk.work_off, store, bulk_id, clock, rules)
+    verification_context_of(request).work_off_bulk(bulk_id)
     return _bulk_state(request, bulk_id, 202)
 
 
@@ -118,8 +117,8 @@ def _product(request: Request, code: str) -> dict[str, object]:
         details = found.scalar()
     if details is None:
         return {}
-    told = msgspec.json.decode(details, type=_Named)
-    market = settings_of(request.app.state).market
+    told = msgspec.json.decode(details, type=_ProductNames)
+    market = verification_settings_of(request).market
     numbers = [one.national_code for one in told.markets if market in ("", one.country)]
     said = {"productName": told.name, "nhrn": next(filter(None, numbers), "")}
     return {name: text for name, text in said.items() if text}
@@ -130,7 +129,7 @@ class _InMarket(msgspec.Struct):
     national_code: str = ""
 
 
-class _Named(msgspec.Struct):
+class _ProductNames(msgspec.Struct):
     name: str = ""
     markets: tuple[_InMarket, ...] = ()
 
@@ -228,7 +227,7 @@ def _operation(state: object) -> PackAct:
         raise FieldError("state", f"the state is one of: {known}") from None
 
 
-def _body(content: bytes) -> dict[str, Any]:
+def _body(content: bytes) -> dict[str, object]:
     try:
         return msgspec.json.decode(content, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -252,7 +251,7 @@ def who_of(request: Request) -> Who:
     if "verify" not in caller.scopes:
         raise Problem(403, "Not allowed", f"{caller.name} does not have the scope 'verify'")
     stops = stops_of(request)
-    who = who_is(stops, caller, settings_of(request.app.state))
+    who = who_is(stops, caller, verification_settings_of(request))
     if caller.name not in stops.participants:
         raise Problem(403, "Not registered", NOT_REGISTERED)
     return who

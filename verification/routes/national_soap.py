@@ -15,14 +15,14 @@ from lxml import etree
 from starlette.responses import Response
 from starlette.routing import Route
 
-from epcis.http_context import Problem, caller_of, store_of
+from epcis.http_context import Problem, caller_of, context_of, now_of, store_of
+from verification.context import verification_context_of, verification_settings_of
 from verification.decision.act import PackAct, PackRequest
 from verification.fmd import bulk
 from verification.fmd.login import Credentials, Door, RefusedError, change_password
-from verification.routes.asking import ask, in_background
+from verification.routes.asking import ask
 from verification.routes.identity import FieldError, printed_expiry, printed_text, product_code
 from verification.routes.national_rest import who_of
-from verification.settings import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +78,7 @@ def act_of(name: str) -> SoapAct | None:
     """The operation of a code such as `G120`; None where it is no pack operation.
 
     >>> act_of("G121")
-    SoapAct(operation=<PackAct.UNDO: 'undo'>, undo_of=<PackAct.SUPPLY: 'supply'>, is_bulk=False)
+    Act(operation=<PackAct.UNDO: 'undo'>, undo_of=<PackAct.SUPPLY: 'supply'>, is_bulk=False)
     >>> act_of("G147").is_bulk, act_of("G131") is None
     (True, True)
     """
@@ -163,17 +163,13 @@ def _let_in(request: Request, given: Credentials | None, *, changing: bool) -> N
         known = door.knows(snapshot, given.login)
     if not anonymous and not known and not changing:
         return
-    entered = door.enter(store, request.app.state.clock(), given, changing=changing)
+    entered = door.enter(store, now_of(request), given, changing=changing)
     address = request.client.host if request.client else ""
     request.scope["state"]["caller"] = replace(entered, client=address)
 
 
 def _door_of(request: Request) -> Door:
-    state = request.app.state
-    if not hasattr(state, "national_door"):
-        state.national_door = Door()
-    door: Door = state.national_door
-    return door
+    return verification_context_of(request).national_door
 
 
 def _change_password(
@@ -181,7 +177,7 @@ def _change_password(
 ) -> list[_Element]:
     """G445: a new password for the user of the Auth block."""
     assert given is not None, "nobody changes a password without having shown the old one"
-    with store_of(request).write(request.app.state.clock()) as tx:
+    with store_of(request).write(now_of(request)) as tx:
         change_password(tx, given, _text(message, "NewPassword"))
     return _return_code(SUCCESS, "the password is changed")
 
@@ -247,21 +243,21 @@ def _request(product: _Element, pack: _Element, tx: SoapAct, sent: _Sent) -> Pac
 def _submit(request: Request, wanted: list[PackRequest]) -> list[_Element]:
     if not wanted:
         raise FaultError("NMVS_TE_XM_02", "a bulk has one pack at least")
-    store, clock = store_of(request), request.app.state.clock
-    rules = settings_of(request.app.state).rule_pack
+    store, clock = store_of(request), context_of(request).clock
+    rules = verification_settings_of(request).rule_pack
     who = who_of(request)
     try:
         with store.write(clock()) as tx:
             bulk_id = bulk.submit(tx, wanted, who, rules)
     except bulk.TooManyError as error:
         raise FaultError("NMVS_TE_XM_02", str(error)) from None
-    in_background(request, bulk.work_off, store, bulk_id, clock, rules)
+    verification_context_of(request).work_off_bulk(bulk_id)
     return [*_return_code(SUCCESS, "accepted"), _element("RefNMVSTrxId", bulk_id)]
 
 
 def _fetch(request: Request, message: _Element) -> list[_Element]:
     bulk_id = _text(message, "RefNMVSTrxId")
-    store, clock = store_of(request), request.app.state.clock
+    store, clock = store_of(request), context_of(request).clock
     who = who_of(request)
     with store.read() as snapshot:
         state = bulk.progress(snapshot, bulk_id)
@@ -272,8 +268,7 @@ def _fetch(request: Request, message: _Element) -> list[_Element]:
             for answer in bulk.answers_of(snapshot, bulk_id):
                 results.extend(_pack(answer))
             return [*_return_code(SUCCESS, ""), results]
-    rules = settings_of(request.app.state).rule_pack
-    in_background(request, bulk.work_off, store, bulk_id, clock, rules)
+    verification_context_of(request).work_off_bulk(bulk_id)
     raise FaultError("NMVS_WF_NC_01", f"{state.done} of {state.total} packs are done; ask again")
 
 

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Request
 
 from epcis.http_context import Caller, Problem, needs, now_of, store_of
 from schemas.finding import Finding, Severity, Where
+from verification.context import verification_settings_of
 from verification.fmd import stop_upload, upload
 from verification.registry.pack_registry import IrreversibleError
 from verification.routes.national_common import body_as, participant_of
-from verification.settings import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ async def product_upload(request: Request, caller: Uploader) -> dict[str, Any]:
 async def batch_upload(request: Request, caller: Uploader) -> dict[str, Any]:
     """Upload a lot with its serial numbers, before its release."""
     wanted = await body_as(request, upload.Batch)
-    rules = settings_of(request.app.state).rule_pack
+    rules = verification_settings_of(request).rule_pack
     return _uploaded(request, caller, lambda tx, who: upload.upload_batch(tx, wanted, who, rules))
 
 
@@ -57,7 +57,7 @@ async def recall_upload(request: Request, caller: Recaller) -> dict[str, Any]:
 async def state_upload(request: Request, caller: Recaller) -> dict[str, Any]:
     """Give packs of one lot a state, as stolen or free sample; each pack stands for itself."""
     wanted = await body_as(request, stop_upload.StateUpload)
-    rules = settings_of(request.app.state).rule_pack
+    rules = verification_settings_of(request).rule_pack
     return _uploaded(
         request, caller, lambda tx, who: stop_upload.change_states(tx, wanted, who, rules)
     )

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import uuid
 from datetime import date, timedelta  # msgspec reads the annotations at run time
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from epcis.http_context import Caller, Problem, needs, now_of, store_of
-from verification.answering.answers import Verification
+from verification.context import verification_context_of, verification_settings_of
 from verification.decision.act import Asked
 from verification.decision.render import Verdict
+from verification.messages.pack_request import PackBody, asked_of
+from verification.messages.wanted import Verification
 from verification.returns import saleable_return
 from verification.returns.saleable_return import Returned
-from verification.routes.counter import counter_of
-from verification.routes.wanted import PackBody, asked_of
-from verification.settings import settings_of
 from verification.vrs import ask
 from verification.vrs.ask import Heard, Outgoing
 from verification.vrs.directory import DirectoryRefusedError, hand_out, responders, take_over
-from verification.vrs.partner_connections import lines_of
 
 router = APIRouter(tags=["verification"])
 
@@ -63,7 +61,7 @@ def directory_get(request: Request, caller: Verifier) -> Response:
 
 
 @router.post("/packs/returns")
-async def decide_return(request: Request, caller: Verifier) -> dict[str, Any]:
+async def decide_return(request: Request, caller: Verifier) -> dict[str, object]:
     """Verify a returned pack here, at peers and at its manufacturer, decide, and keep the proof."""
     try:
         body = msgspec.json.decode(await request.body(), type=ReturnBody)
@@ -84,7 +82,7 @@ async def take_back(
     """Verify a returned pack everywhere, decide and keep: what the page and programs ask."""
     if asked.lot is None or asked.expiry is None:
         raise Problem(422, "Values not valid", "a return is verified with its lot and expiry too")
-    own = await counter_of(request.app.state).ask(Verification(asked, caller))
+    own = await verification_context_of(request).answering.ask(Verification(asked, caller))
     if not isinstance(own, Verdict):
         raise Problem(429, "Too many unknown serial numbers", "come back tomorrow")
     question, heard = await _ask_partner(request, asked)
@@ -102,7 +100,7 @@ def return_list(
     caller: Verifier,
     days: Annotated[int, Query(ge=1, le=366)] = 31,
     only_waiting: Annotated[bool, Query()] = False,  # noqa: FBT002  # a query parameter
-) -> Any:  # noqa: ANN401  # JSON
+) -> object:  # JSON
     """Returns of the last days and what was decided about them, newest first."""
     _whole_view(caller)
     since = now_of(request) - timedelta(days=days)
@@ -113,7 +111,7 @@ def return_list(
 
 
 @router.get("/packs/returns/{gtin}/{serial:path}")
-def return_proof(request: Request, caller: Verifier, gtin: str, serial: str) -> dict[str, Any]:
+def return_proof(request: Request, caller: Verifier, gtin: str, serial: str) -> dict[str, object]:
     """The latest decision about a returned pack and all it rests on; it goes with the resale."""
     _whole_view(caller)
     try:
@@ -130,7 +128,7 @@ def _whole_view(caller: Caller) -> None:
 
 
 @router.get("/verify/requests/{corr_uuid}")
-def request_state(request: Request, caller: Verifier, corr_uuid: str) -> Any:  # noqa: ANN401  # JSON
+def request_state(request: Request, caller: Verifier, corr_uuid: str) -> object:  # JSON
     """What is known by now of a question that was put to a partner."""
     del caller
     with store_of(request).read() as snapshot:
@@ -142,7 +140,7 @@ def request_state(request: Request, caller: Verifier, corr_uuid: str) -> Any:  #
 
 async def _ask_partner(request: Request, asked: Asked) -> tuple[Outgoing, Heard]:
     """Put the question to whoever answers for the product, and keep what came of it."""
-    settings = settings_of(request.app.state)
+    settings = verification_settings_of(request)
     question = Outgoing(
         corr_uuid=str(uuid.uuid4()),
         gtin=asked.gtin,
@@ -155,7 +153,7 @@ async def _ask_partner(request: Request, asked: Asked) -> tuple[Outgoing, Heard]
     )
     with store_of(request).read() as snapshot:
         entries = responders(snapshot, asked.gtin, now_of(request), question.context)
-    heard = await lines_of(request.app.state).requester.ask(question, entries)
+    heard = await verification_context_of(request).connections.requester.ask(question, entries)
     with store_of(request).write(now_of(request)) as tx:
         ask.keep(tx, question, heard)
     return question, heard
@@ -165,5 +163,5 @@ def _printed(day: date | None) -> str:
     return day.strftime("%y%m%d") if day else ""
 
 
-def _json(heard: Heard) -> Any:  # noqa: ANN401  # JSON
+def _json(heard: Heard) -> object:  # JSON
     return msgspec.to_builtins(heard)

@@ -4,8 +4,10 @@
 ['A1']
 """
 
-from verification.scan.keyboard import KNOWN_LAYOUTS, Layout, calibrate, calibration_text
-from verification.scan.recovery import Lookup, Recovered, Repair, recover
+from verification.scan.calibration import Layout, calibrate, calibration_text
+from verification.scan.candidate import Lookup, Recovered, Repair, decided, is_ambiguous
+from verification.scan.keyboard import KNOWN_LAYOUTS
+from verification.scan.recovery import recover
 
 __all__ = [
     "KNOWN_LAYOUTS",
@@ -15,5 +17,7 @@ __all__ = [
     "Repair",
     "calibrate",
     "calibration_text",
+    "decided",
+    "is_ambiguous",
     "recover",
 ]

@@ -1,39 +1,41 @@
 """Keyboards between a scanner and its text: layouts that differ, caps lock, and their undoing.
 
-A keyboard scanner sends the keys of an American keyboard; the computer writes what its own layout
-has on them. Each layout here lists what the same keys give, without and with shift.
+A keyboard scanner presses the keys of an American keyboard; the computer writes what its own
+layout has on them. What was typed proves some keyboards and rules out others.
 """
 
+# ruff: noqa: RUF001, RUF002  # accents look alike; telling them apart is what this is about
 from __future__ import annotations
 
+import unicodedata
 from functools import cache
 from typing import Final
 
 import msgspec
 
-from schemas.gs1.content_rules import CSET_82
-from schemas.gs1.element_string import GS
+from verification.scan.layouts import LAYOUTS, SHIFT_LOCKED, US_KEYS
 
-_US: Final = (
-    "`1234567890-=qwertyuiop[]\\asdfghjkl;'zxcvbnm,./",
-    '~!@#$%^&*()_+QWERTYUIOP{}|ASDFGHJKL:"ZXCVBNM<>?',
-)
-_KEYS: Final[dict[str, tuple[str, str]]] = {
-    "us": _US,
-    "qwertz": (
-        "^1234567890ß\u00b4qwertzuiopü+#asdfghjklöäyxcvbnm,.-",
-        "°!\"§$%&/()=?`QWERTZUIOPÜ*'ASDFGHJKLÖÄYXCVBNM;:_",
-    ),
-    "azerty": (
-        "²&é\"'(-è_çà)=azertyuiop^$*qsdfghjklmùwxcvbn,;:!",
-        "\x001234567890°+AZERTYUIOP¨£µQSDFGHJKLM%WXCVBN?./§",
-    ),
-}
-KNOWN_LAYOUTS: Final = ("us", "qwertz", "azerty")
+KNOWN_LAYOUTS: Final = tuple(LAYOUTS)
 """Layouts that are undone without calibration."""
-SEPARATOR_LENGTH_MAX: Final = 8
-"""Characters that a workstation may write for one separator."""
-_HALF: Final = len(CSET_82) // 2
+SYMBOLOGIES: Final = (
+    *("]d2", "]d8", "]C1", "]Q3", "]J1", "]e0"),
+    *("]d1", "]d7", "]Q1", "]E0", "]E4", "]C0", "]I1", "]A0"),
+)
+"""Symbology identifiers that scanners put before the codes of packs, cases and shelves."""
+_MARKS: Final = {
+    "\u0300": "`",
+    "\u0301": "´'΄",
+    "\u0302": "^",
+    "\u0303": "~",
+    "\u0308": '¨"',
+    "\u030c": "ˇ",
+    "\u0327": "¸",
+    "\u0328": "˛",
+}
+"""Combining mark -> the accents on keys that wait for a letter and join with it."""
+
+
+_QUOTES: Final = "'\""
 
 
 class Keyboard(msgspec.Struct, frozen=True):
@@ -54,120 +56,115 @@ class Keyboard(msgspec.Struct, frozen=True):
         >>> Keyboard("qwertz").types("]d2"), Keyboard("azerty").types("]d2")
         ('+d2', '$dé')
         """
-        return text.translate({ord(v): chr(k) for k, v in _undoing(self).items()})
+        return text.translate(_typing(self))
+
+    def can_type(self, text: str) -> bool:
+        """Whether every character of a text is on some key; control characters may be sent past.
+
+        >>> Keyboard("russian").can_type("ABC"), Keyboard("russian").can_type("123")
+        (False, True)
+        """
+        keys = _undoing(self)
+        return all(ord(sign) in keys or ord(sign) <= 0x20 for sign in text)
+
+
+@cache
+def _typing(keyboard: Keyboard) -> dict[int, str]:
+    """What is written for each key, by the character an American keyboard has there."""
+    plain, shifted = LAYOUTS[keyboard.layout]
+    if keyboard.shift_lock:
+        plain, shifted = shifted, plain
+    elif keyboard.caps_lock:
+        plain, shifted = _letters_swapped(plain, shifted)
+    both = zip(US_KEYS[0] + US_KEYS[1], plain + shifted, strict=True)
+    return {ord(key): written for key, written in both}
 
 
 @cache
 def _undoing(keyboard: Keyboard) -> dict[int, str]:
     """What each written character stands for."""
-    plain, shifted = _KEYS[keyboard.layout]
-    if keyboard.shift_lock:
-        plain, shifted = shifted, plain
-    elif keyboard.caps_lock:
-        plain, shifted = _letters_swapped(plain), _letters_swapped(shifted)
-    table = dict(zip(map(ord, plain), _US[0], strict=True))
-    table.update(zip(map(ord, shifted), _US[1], strict=True))
+    keys = {written: chr(key) for key, written in _typing(keyboard).items()}
+    # Quotes wait for a letter on the American international layout only.
+    return with_joined_accents(keys, quotes=keyboard.layout == "us")
+
+
+def with_joined_accents(keys: dict[str, str], *, quotes: bool = True) -> dict[int, str]:
+    """A table for `str.translate` that takes `keys` back, accents joined with letters included.
+
+    A Spanish keyboard writes é where the scanner pressed ' and then e. `quotes` says whether ' and
+    " join with letters, too.
+
+    >>> "é".translate(with_joined_accents({"´": "'", "e": "e"}))
+    "'e"
+    """
+    table = {ord(written): key for written, key in keys.items()}
+    for mark, accents in _MARKS.items():
+        for accent in accents:
+            if accent not in keys or (accent in _QUOTES and not quotes):
+                continue
+            for letter, key in keys.items():
+                joined = unicodedata.normalize("NFC", letter + mark)
+                if len(joined) == 1 and joined not in keys:
+                    table[ord(joined)] = keys[accent] + key
     return table
 
 
-def _letters_swapped(row: str) -> str:
-    # ß has no upper-case key; swapping it would give two characters.
-    return "".join(c.swapcase() if len(c.swapcase()) == 1 else c for c in row)
+def _letters_swapped(plain: str, shifted: str) -> tuple[str, str]:
+    """Both rows as caps lock writes them: the two letters of a key change places.
+
+    A letter whose key has no capital (ě under a digit) gets one, where it is one sign (not ß).
+    """
+    rows = []
+    for low, high in zip(plain, shifted, strict=True):
+        if low.isalpha() and (low.upper() == high or high.lower().startswith(low)):
+            rows.append((high, low))
+        else:
+            rows.append((_swapped(low), _swapped(high)))
+    return "".join(low for low, _ in rows), "".join(high for _, high in rows)
+
+
+def _swapped(sign: str) -> str:
+    other = sign.swapcase()
+    # The Greek final sigma has no capital of its own.
+    return other if len(other) == 1 and other.swapcase() == sign else sign
 
 
 KEYBOARDS: Final = (
-    Keyboard("us"),
-    Keyboard("us", caps_lock=True),
-    Keyboard("qwertz"),
-    Keyboard("qwertz", caps_lock=True),
-    Keyboard("azerty"),
-    Keyboard("azerty", caps_lock=True),
-    Keyboard("azerty", caps_lock=True, shift_lock=True),
+    *(Keyboard(layout) for layout in LAYOUTS),
+    *(Keyboard(layout, caps_lock=True) for layout in LAYOUTS),
+    *(Keyboard(layout, caps_lock=True, shift_lock=True) for layout in SHIFT_LOCKED),
 )
 """Every keyboard that is tried, the most likely first."""
 
 
-def calibration_text() -> str:
-    """The content of the code that is scanned once to learn a workstation's layout.
+@cache
+def _typed_symbologies() -> dict[str, tuple[Keyboard, ...]]:
+    """The keyboards that write each beginning which stands for a symbology identifier."""
+    told: dict[str, tuple[Keyboard, ...]] = {}
+    for keyboard in KEYBOARDS:
+        for symbology in SYMBOLOGIES:
+            typed = keyboard.types(symbology)
+            for start in {typed, unicodedata.normalize("NFC", typed), _joined(typed)}:
+                told[start] = (*told.get(start, ()), keyboard)
+    return told
 
-    All characters of GS1 data, with one separator in the middle. Characters whose key is a dead
-    accent on some keyboards stand before a digit, with which no accent joins.
 
-    >>> len(calibration_text()), calibration_text().count(GS)
-    (83, 1)
+def _joined(typed: str) -> str:
+    """The text with accents joined to the letters behind them, as some systems write it."""
+    for mark, accents in _MARKS.items():
+        for accent in accents:
+            if typed.startswith(accent):
+                return unicodedata.normalize("NFC", typed[1:2] + mark) + typed[2:]
+    return typed
+
+
+def keyboards_told(text: str) -> tuple[Keyboard, ...]:
+    """The keyboards that would have written the beginning of a text for a symbology identifier.
+
+    Empty where the text begins with none.
+
+    >>> [keyboard.layout for keyboard in keyboards_told("$dé01")]
+    ['azerty', 'belgian']
     """
-    accents, others = "+=", [c for c in CSET_82 if c not in "+="]
-    digits = [others.pop(others.index(d)) for d in "12"]
-    joined = "".join(a + d for a, d in zip(accents, digits, strict=True)) + "".join(others)
-    return joined[:_HALF] + GS + joined[_HALF:]
-
-
-class Layout(msgspec.Struct, frozen=True):
-    """What one workstation writes, learnt by calibration.
-
-    >>> layout = calibrate(Keyboard("qwertz").types(calibration_text()).replace(GS, ""))
-    >>> layout.undo("ABCYZ/-"), layout.separator
-    ('ABCZY&/', '')
-    >>> Layout.parse(str(layout)) == layout
-    True
-    """
-
-    typed: str
-    """What came for each character of the calibration text, in its order, without separator."""
-    separator: str
-    """What came for the separator; empty where the workstation loses it."""
-
-    def __str__(self) -> str:
-        return f"{self.typed}{GS}{self.separator}"
-
-    @classmethod
-    def parse(cls, text: str) -> Layout:
-        """The layout a setting holds, as `str` wrote it; ValueError where it is none."""
-        typed, mark, separator = text.partition(GS)
-        if not mark:
-            raise ValueError("not a workstation layout: calibrate again")
-        return _checked(typed, separator)
-
-    def undo(self, text: str) -> str:
-        """The scanner's text behind what the workstation wrote."""
-        true = calibration_text().replace(GS, "")
-        table = {ord(t): c for t, c in zip(self.typed, true, strict=True)}
-        # A separator of several characters, or of one that is no data, is put back first.
-        parts = text.split(self.separator) if self.separator else [text]
-        return GS.join(part.translate(table) for part in parts)
-
-
-def calibrate(typed: str) -> Layout:
-    """The layout of the workstation that wrote `typed` for the calibration code.
-
-    Raises ValueError, saying why, where it is not that code's text or two characters came out
-    alike, so that the layout cannot be undone.
-
-    >>> calibrate("hello")
-    Traceback (most recent call last):
-    ...
-    ValueError: this is not the calibration code: 82 characters are expected, 5 came
-    """
-    body = typed.rstrip("\r\n\t")
-    surplus = len(body) - 2 * _HALF
-    if not 0 <= surplus <= SEPARATOR_LENGTH_MAX:
-        raise ValueError(
-            f"this is not the calibration code: {2 * _HALF} characters are expected,"
-            f" {len(body)} came"
-        )
-    middle = body[_HALF : _HALF + surplus]
-    return _checked(body[:_HALF] + body[_HALF + surplus :], middle)
-
-
-def _checked(typed: str, separator: str) -> Layout:
-    if len(typed) != 2 * _HALF:
-        raise ValueError("not a workstation layout: calibrate again")
-    twice = sorted({c for c in typed if typed.count(c) > 1})
-    if twice:
-        raise ValueError(
-            f"the workstation writes different characters alike: {''.join(twice)!r};"
-            " turn caps lock off, check the scanner's keyboard setting, and scan again"
-        )
-    if separator and len(separator) == 1 and separator in typed:
-        raise ValueError("the workstation writes the separator like a character of the data")
-    return Layout(typed, separator)
+    by_start = _typed_symbologies()
+    return by_start.get(text[:3]) or by_start.get(text[:2]) or ()

@@ -1,77 +1,53 @@
-"""Separators that scanners and people write for GS, and the ways to read a text that lost them."""
+"""What stands for GS in texts, where a second scan begins, and zeros that were dropped."""
 
 from __future__ import annotations
 
 import re
-from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
-from schemas.gs1 import ai, national
-from schemas.gs1.content_rules import cset_82, date_yymmd0, has_check_digit
+from schemas.gs1.content_rules import CSET_82, has_check_digit
 from schemas.gs1.element_string import GS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-READINGS_MAX: Final = 64
-"""Ways to read one text without separators that are returned at most."""
-STEPS_MAX: Final = 3_000
-"""Attempts after which the search for readings ends."""
 STAND_INS: Final = (
-    "<GS>",
-    "<gs>",
-    "{GS}",
-    "{gs}",
-    "[GS]",
-    "<FNC1>",
-    "{FNC1}",
-    "[FNC1]",
-    "\\u001d",
-    "\\u001D",
-    "\\x1d",
-    "\\x1D",
-    "\\F",
-    "\\f",
-    "(029)",
-    "\u241d",
-    "^]",
-    "|",
-    "~",
-    "^",
-    " ",
+    *("<GS>", "<gs>", "{GS}", "{gs}", "[GS]", "<FNC1>", "{FNC1}", "[FNC1]"),
+    *("\\u001d", "\\u001D", "\\x1d", "\\x1D", "\\F", "\\f"),
+    *("<Alt029>", "{Alt029}", "[Alt029]", "Alt+0029", "Alt+029", "Alt0029", "Alt029"),
+    *("ALT029", "alt029"),
+    *("(029)", "\u241d", "\u2194", "^]", "|", "~", "^", "#", " "),
 )
-"""What stands for GS in texts; longer ones before those they contain."""
+"""What stands for GS in texts; longer ones before those they contain.
+
+U+2194 is what code page 437 has at 29; Alt029 is what is left of a key combination.
+"""
 _ENVELOPE: Final = (
-    ("<RS>", "\x1e"),
-    ("{RS}", "\x1e"),
-    ("\\x1e", "\x1e"),
-    ("\\u001e", "\x1e"),
-    ("(030)", "\x1e"),
-    ("^^", "\x1e"),
-    ("\u241e", "\x1e"),
-    ("<EOT>", "\x04"),
-    ("{EOT}", "\x04"),
-    ("\\x04", "\x04"),
-    ("\\u0004", "\x04"),
-    ("(004)", "\x04"),
-    ("^D", "\x04"),
-    ("\u2404", "\x04"),
+    *(("<RS>", "\x1e"), ("{RS}", "\x1e"), ("\\x1e", "\x1e"), ("\\u001e", "\x1e")),
+    *(("(030)", "\x1e"), ("Alt030", "\x1e"), ("^^", "\x1e"), ("\u241e", "\x1e")),
+    *(("<EOT>", "\x04"), ("{EOT}", "\x04"), ("\\x04", "\x04"), ("\\u0004", "\x04")),
+    *(("(004)", "\x04"), ("Alt004", "\x04"), ("^D", "\x04"), ("\u2404", "\x04")),
 )
-PACK_IDENTIFIERS: Final = (
-    "01", "17", "21", "10", "11", "240", "710", "711", "712", "713", "714", "715", "716", "717",
-)  # fmt: skip
-"""Identifiers that medicine packs carry; others are not sought in a text without separators."""
-_ENVELOPE_HEAD: Final = re.compile(r"\[\)>\x1e?06")
-_GTIN_AHEAD: Final = re.compile(r"01\d{14}", re.ASCII)
+_PLAIN: Final = frozenset(CSET_82 + "]")
+_SYMBOLOGY: Final = r"(?:\][A-Za-z]\w)"
+_SECOND: Final = re.compile(rf"{_SYMBOLOGY}?(?:01\d{{14}}|00\d{{18}})|{_SYMBOLOGY}\d", re.ASCII)
+"""How a code that names a product or a case begins."""
+BETWEEN_SCANS: Final = ("\r\n", "\r", "\n", "\t", GS, " ")
+"""What a scanner may put between two codes."""
+SCANS_MAX: Final = 8
+"""Codes that are told apart in one text."""
 
 
 def put_back(text: str) -> Iterator[tuple[str, str]]:
     r"""(text with separators, what stood for them), for each stand-in that the text holds.
 
+    A single sign that is no GS1 data and no letter may stand for it as well, whatever it is.
+
     >>> list(put_back("21A|10B"))
     [('21A\x1d10B', '|')]
+    >>> list(put_back("21A§10B"))
+    [('21A\x1d10B', '§')]
     """
     if text.startswith("[)>"):
         plain = text
@@ -86,154 +62,92 @@ def put_back(text: str) -> Iterator[tuple[str, str]]:
             yield text.replace(stand_in, GS), stand_in
             # What a longer stand-in explains is no sign of a shorter one.
             rest = rest.replace(stand_in, "")
+    strange = {sign for sign in rest if sign not in _PLAIN and ord(sign) > 0x20}
+    if len(strange) == 1 and not (sign := strange.pop()).isalnum():
+        yield text.replace(sign, GS), sign
 
 
-class _Grammar(msgspec.Struct, frozen=True):
-    """What the elements of a pack may be, and what a pack must have."""
-
-    fields: tuple[tuple[str, range, Callable[[str], bool]], ...]
-    """Identifier, lengths of its data from the longest, and whether data is right."""
-    product: frozenset[str]
-    """Identifiers of which one names the product."""
-    complete: frozenset[str]
-    """What the laws of the EU and the US ask of a pack."""
+def is_data(stand_in: str) -> bool:
+    """Whether a stand-in could be data itself, so that putting GS in its place is a guess."""
+    return set(stand_in) <= set(CSET_82)
 
 
-@cache
-def _gs1() -> _Grammar:
-    known = [identifier for code in PACK_IDENTIFIERS if (identifier := ai.lookup(code))]
-    fields = tuple(
-        (found.code, range(found.length_max, found.length_min - 1, -1), found.accepts)
-        for found in known
-    )
-    return _Grammar(fields, frozenset({"01"}), frozenset({"01", "10", "17", "21"}))
+def same_again(text: str) -> str | None:
+    r"""The one code in a text that holds it twice or more; None where there is none.
 
-
-@cache
-def _format_06() -> _Grammar:
-    text = range(20, 0, -1)
-    fields: tuple[tuple[str, range, Callable[[str], bool]], ...] = (
-        ("9N", range(12, 11, -1), lambda v: national.parse_ppn(v) is not None),
-        ("8P", range(14, 13, -1), lambda v: v.isdigit() and has_check_digit(v)),
-        ("1T", text, lambda v: cset_82(v) is None),
-        ("S", text, lambda v: cset_82(v) is None),
-        ("D", range(6, 5, -1), lambda v: date_yymmd0(v) is None),
-    )
-    return _Grammar(fields, frozenset({"9N", "8P"}), frozenset({"1T", "S", "D"}))
-
-
-def without_separators(text: str) -> list[str]:
-    r"""Every way to read a pack's text whose separators are lost, with them put back.
-
-    Each identifier stands once, check digits and dates hold, and a product is named. Readings with
-    all that a pack must carry come first; where there are any, the others are left out.
-
-    >>> without_separators("010950600013435221A11727053110L1")
-    ['010950600013435221A1\x1d1727053110L1']
-    >>> without_separators("[)>069N1103752864141TL1D270531SA1")[0]
-    '[)>\x1e06\x1d9N110375286414\x1d1TL1\x1dD270531\x1dSA1\x1e\x04'
+    >>> same_again("0109506000134352210109506000134352") is None
+    True
+    >>> same_again("010950600013435221A1\r\n010950600013435221A1")
+    '010950600013435221A1'
     """
-    head = _ENVELOPE_HEAD.match(text)
-    if head is not None:
-        body = text[head.end() :].rstrip("\x1e\x04")
-        return [
-            "[)>\x1e06" + "".join(f"{GS}{code}{value}" for code, value in parts) + "\x1e\x04"
-            for parts in _cuttings(body, _format_06())
-        ]
-    return [_spelled(parts) for parts in _cuttings(text, _gs1())]
+    for between in BETWEEN_SCANS:
+        parts = [part for part in text.split(between) if part]
+        if 2 <= len(parts) <= SCANS_MAX and len(set(parts)) == 1:
+            return parts[0]
+    for times in range(SCANS_MAX, 1, -1):
+        size, rest = divmod(len(text), times)
+        if not rest and size > 7 and text[:size] * times == text:
+            return text[:size]
+    return None
 
 
-def _cuttings(text: str, grammar: _Grammar) -> list[tuple[tuple[str, str], ...]]:
-    search = _Search(text, grammar)
-    search.run(0, (), frozenset())
-    full = [parts for parts in search.found if {c for c, _ in parts} >= grammar.complete]
-    return full or search.found
+def scans_in(text: str) -> Iterator[tuple[tuple[str, ...], bool]]:
+    """Ways to cut a text into several codes, and whether something between them shows the cut.
 
-
-class _Search:
-    """A walk over all ways to cut a text into a pack's elements, within fixed limits."""
-
-    def __init__(self, text: str, grammar: _Grammar) -> None:
-        self._text = text
-        self._grammar = grammar
-        self._steps = 0
-        self._hopeless: set[tuple[int, frozenset[str]]] = set()
-        self.found: list[tuple[tuple[str, str], ...]] = []
-
-    def run(self, at: int, taken: tuple[tuple[str, str], ...], used: frozenset[str]) -> bool:
-        """Read on from `at`; whether that led to any reading."""
-        if at == len(self._text):
-            if not used & self._grammar.product:
-                return False
-            self.found.append(taken)
-            return True
-        self._steps += 1
-        exhausted = len(self.found) >= READINGS_MAX or self._steps > STEPS_MAX
-        if exhausted or (at, used) in self._hopeless:
-            return False
-        fruitful = False
-        for code, lengths, accepts in self._grammar.fields:
-            if code not in used and self._text.startswith(code, at):
-                start = at + len(code)
-                for value in self._values(start, lengths, accepts):
-                    end = start + len(value)
-                    fruitful |= self.run(end, (*taken, (code, value)), used | {code})
-        if not fruitful:
-            self._hopeless.add((at, used))
-        return fruitful
-
-    def _values(self, start: int, lengths: range, accepts: Callable[[str], bool]) -> Iterator[str]:
-        for length in lengths:
-            value = self._text[start : start + length]
-            if len(value) == length and accepts(value):
-                yield value
-
-
-def _spelled(parts: tuple[tuple[str, str], ...]) -> str:
-    text = ""
-    for code, value in parts:
-        identifier = ai.lookup(code)
-        text += code + value
-        text += "" if identifier is not None and identifier.predefined else GS
-    return text.removesuffix(GS)
-
-
-def cuts(text: str) -> list[int]:
-    """Where a second scan may begin in a text that holds two.
-
-    >>> cuts("010950600013435221A1" + "]d2010950600013435221A2")
-    [20]
+    >>> list(scans_in("010950600013435221A1" + "]d2010950600013435221A2"))
+    [(('010950600013435221A1', ']d2010950600013435221A2'), True)]
     """
+    # Not splitlines: for it, the separators of an element string end a line too.
+    lines = tuple(line for line in re.split(r"[\r\n]+", text) if line)
+    if 2 <= len(lines) <= SCANS_MAX:
+        yield lines, True
+    starts = _starts(text)
+    if not 0 < len(starts) < SCANS_MAX:
+        return
+    if len(starts) > 1:
+        yield _cut(text, starts)
+    for start in starts:
+        yield _cut(text, [start])
+
+
+def _starts(text: str) -> list[int]:
+    """Where a further code may begin: a product or case whose check digit is right."""
     found = []
-    for match in _GTIN_AHEAD.finditer(text, 16):
-        if has_check_digit(match[0][2:]):
-            start = match.start()
-            for prefix in (3, 1):
-                head = text[start - prefix : start]
-                if (prefix == 3 and head[:1] == "]") or (prefix == 1 and head == GS):
-                    start -= prefix
-                    break
-            found.append(start)
+    at = 8
+    while match := _SECOND.search(text, at):
+        number = match[0][-14:] if match[0][-16:-14] == "01" else match[0][-18:]
+        marked = match[0][0] == "]"
+        if (marked and len(match[0]) < 16) or has_check_digit(number):
+            found.append(match.start())
+        at = match.start() + (4 if marked else 1)
     return found
 
 
-def with_zeros(text: str) -> Iterator[str]:
+def _cut(text: str, starts: list[int]) -> tuple[tuple[str, ...], bool]:
+    edges = [0, *starts, len(text)]
+    parts = tuple(text[a:b].strip(GS) for a, b in pairwise(edges))
+    return parts, all(text[at] == "]" for at in starts)
+
+
+def with_zeros(text: str) -> Iterator[tuple[str, bool]]:
     """The text with the leading zeros put back that a number cell or scanner dropped.
 
+    With each, whether brackets show that the number was cut, so that nothing is guessed.
+
     >>> list(with_zeros("1095060001343522117"))
-    ['01095060001343522117']
+    [('01095060001343522117', False)]
     """
     if re.match(r"1\d{14}", text, re.ASCII) and has_check_digit(text[1:15]):
-        yield "0" + text
+        yield "0" + text, False
     for missing in (1, 2, 6):
         number = re.match(rf"01(\d{{{14 - missing}}})", text, re.ASCII)
         if number and has_check_digit(number[1]):
-            yield "01" + number[1].zfill(14) + text[number.end() :]
-        bracketed = re.match(rf"\(01\)(\d{{{14 - missing}}})(?!\d)", text, re.ASCII)
-        if bracketed and has_check_digit(bracketed[1]):
-            yield "(01)" + bracketed[1].zfill(14) + text[bracketed.end() :]
+            yield "01" + number[1].zfill(14) + text[number.end() :], False
+        bracketed = re.match(rf"\(01\)(\s*)(\d{{{14 - missing}}})(?!\d)", text, re.ASCII)
+        if bracketed and has_check_digit(bracketed[2]):
+            yield "(01)" + bracketed[1] + bracketed[2].zfill(14) + text[bracketed.end() :], True
     if text.isascii() and text.isdigit():
         if len(text) == 19 and has_check_digit(text[1:]):
-            yield "0" + text
+            yield "0" + text, False
         if len(text) in (10, 11) and has_check_digit(text):
-            yield text.zfill(12)
+            yield text.zfill(12), False

@@ -23,7 +23,7 @@ from verification.registry.history import subject
 from verification.registry.pack_tables import verification_request
 from verification.vrs.circuit_breaker import Breaker
 from verification.vrs.credential import WalletRefusedError
-from verification.vrs.directory import Entry, responders
+from verification.vrs.directory import DirectoryEntry, responders
 from verification.vrs.question import LINK_TYPE
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Requester:
         self._keys = keys or {}
         self._breakers: dict[str, Breaker] = {}
 
-    async def ask(self, question: Outgoing, entries: list[Entry]) -> Heard:
+    async def ask(self, question: Outgoing, entries: list[DirectoryEntry]) -> Heard:
         """Put a question to the first responder that answers, within the budget."""
         if not entries:
             return Heard(answered=False, status=404, why_not="nobody is known to answer for it")
@@ -130,7 +130,9 @@ class Requester:
             why = f"no answer within {self._budget_s:g} seconds"
             return Heard(answered=False, status=504, why_not=why, tries=len(tries))
 
-    async def _ask_all(self, question: Outgoing, entries: list[Entry], tries: list[str]) -> Heard:
+    async def _ask_all(
+        self, question: Outgoing, entries: list[DirectoryEntry], tries: list[str]
+    ) -> Heard:
         last = Heard(answered=False, status=504, why_not="every responder is resting")
         pause_s = PAUSE_S
         for turn in range(TRIES_MAX):
@@ -148,7 +150,7 @@ class Requester:
                 pause_s *= 2
         return last
 
-    async def _ask_one(self, question: Outgoing, entry: Entry, breaker: Breaker) -> Heard:
+    async def _ask_one(self, question: Outgoing, entry: DirectoryEntry, breaker: Breaker) -> Heard:
         headers = {"GS1US-Version": VERSION, "Accept": "application/json"}
         key = self._keys.get(entry.base_url.rstrip("/"))
         if key:
@@ -185,7 +187,7 @@ class Requester:
                     break
         return answer.status_code, b"".join(parts)
 
-    def _breaker(self, entry: Entry) -> Breaker:
+    def _breaker(self, entry: DirectoryEntry) -> Breaker:
         return self._breakers.setdefault(urlsplit(entry.base_url).netloc, Breaker())
 
 

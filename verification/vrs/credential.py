@@ -36,7 +36,7 @@ _SECP256K1 = b"\xe7\x01"
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
-class Policy(StrEnum):
+class CredentialPolicy(StrEnum):
     """What a missing or bad credential leads to, per partner."""
 
     OFF = "off"
@@ -44,7 +44,7 @@ class Policy(StrEnum):
     REQUIRE = "require"
 
 
-class Outcome(StrEnum):
+class CredentialOutcome(StrEnum):
     """What was found out about a presentation."""
 
     VALID = "valid"
@@ -56,16 +56,16 @@ class Outcome(StrEnum):
 class Checked(msgspec.Struct, frozen=True):
     """The check of one presentation, with the error codes of the OCI wallet API."""
 
-    outcome: Outcome
+    outcome: CredentialOutcome
     codes: tuple[str, ...] = ()
     holder: str = ""
     proof: str = "not_checked"
     """The embedded credential's own proof needs RDF canonicalisation, which is not done here."""
     revocation: str = "not_checked"
 
-    def allows(self, policy: Policy) -> bool:
+    def allows(self, policy: CredentialPolicy) -> bool:
         """Whether the question may be answered under a policy."""
-        return policy is not Policy.REQUIRE or self.outcome is Outcome.VALID
+        return policy is not CredentialPolicy.REQUIRE or self.outcome is CredentialOutcome.VALID
 
 
 class CredentialProvider(Protocol):
@@ -112,14 +112,14 @@ class HttpWallet:
         try:
             said = await self._post("verify", body)
         except WalletRefusedError:
-            return Checked(Outcome.NOT_CHECKED)
+            return Checked(CredentialOutcome.NOT_CHECKED)
         if not _is_bound(presentation, corr_uuid):
-            return Checked(Outcome.INVALID, ("vp_nonce_invalid",))
+            return Checked(CredentialOutcome.INVALID, ("vp_nonce_invalid",))
         if said.get("success") is True:
-            return Checked(Outcome.VALID, proof="by_wallet", revocation="by_wallet")
+            return Checked(CredentialOutcome.VALID, proof="by_wallet", revocation="by_wallet")
         if said.get("success") is False:
-            return Checked(Outcome.INVALID, tuple(map(str, said.get("errorCodes") or ())))
-        return Checked(Outcome.NOT_CHECKED)
+            return Checked(CredentialOutcome.INVALID, tuple(map(str, said.get("errorCodes") or ())))
+        return Checked(CredentialOutcome.NOT_CHECKED)
 
     async def _post(self, act: str, body: dict[str, str]) -> dict[str, Any]:
         url = f"{self._base}/api/v1/verifiablePresentation/{act}"
@@ -199,7 +199,7 @@ def check_presentation(
     try:
         claims, signing_input, signature = _parts(presentation)
     except ValueError:
-        return Checked(Outcome.INVALID, ("jwt_invalid",))
+        return Checked(CredentialOutcome.INVALID, ("jwt_invalid",))
     holder = str(claims.get("iss", ""))
     codes = [*_presentation_codes(claims, corr_uuid, now), *_credential_codes(claims, now, trusted)]
     key = key_of(holder, documents)
@@ -207,7 +207,7 @@ def check_presentation(
         codes.append("vp_iss_invalid")
     elif not _is_signed(signing_input, signature, key):
         codes.append("jwt_invalid")
-    outcome = Outcome.INVALID if codes else Outcome.VALID
+    outcome = CredentialOutcome.INVALID if codes else CredentialOutcome.VALID
     return Checked(outcome, tuple(dict.fromkeys(codes)), holder)
 
 

@@ -24,7 +24,7 @@ ENTRIES_MAX = 1_000_000
 """Entries in one import."""
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DirectoryEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One responder of one product.
 
     `base_url` is what stands before `/gtin/…`: some responders have no `/verify` in their paths.
@@ -56,10 +56,10 @@ class DirectoryRefusedError(ValueError):
     """An import is not a directory, or entries of it are wrong; nothing was taken over."""
 
 
-def entries_of(content: bytes) -> list[Entry]:
+def entries_of(content: bytes) -> list[DirectoryEntry]:
     """The entries of a JSON list; raises `DirectoryRefusedError` naming what is wrong."""
     try:
-        entries = msgspec.json.decode(content, type=list[Entry])
+        entries = msgspec.json.decode(content, type=list[DirectoryEntry])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DirectoryRefusedError(str(error)) from None
     faults = [fault for entry in entries for fault in entry.faults()]
@@ -111,7 +111,7 @@ def hand_out(snapshot: Snapshot) -> bytes:
 
 def responders(
     snapshot: Snapshot, gtin: str, now: datetime, context: str | None = None
-) -> list[Entry]:
+) -> list[DirectoryEntry]:
     """Who answers for a product now, latest entry first; empty means status 404."""
     rows = snapshot.connection.execute(select(lookup_entry).where(lookup_entry.c.gtin == gtin))
     entries = [_entry(row) for row in rows]
@@ -125,7 +125,7 @@ def responders(
     return sorted(valid, key=lambda entry: entry.valid_from, reverse=True)
 
 
-def _row(entry: Entry, source: str, now: datetime) -> dict[str, object]:
+def _row(entry: DirectoryEntry, source: str, now: datetime) -> dict[str, object]:
     return {
         "gtin": entry.gtin,
         "base_url": entry.base_url,
@@ -138,9 +138,9 @@ def _row(entry: Entry, source: str, now: datetime) -> dict[str, object]:
     }
 
 
-def _entry(row: object) -> Entry:
+def _entry(row: object) -> DirectoryEntry:
     get = row._mapping  # type: ignore[attr-defined]  # noqa: SLF001  # SQLAlchemy's public name
-    return Entry(
+    return DirectoryEntry(
         gtin=get["gtin"],
         base_url=get["base_url"],
         responder_gln=get["responder_gln"],

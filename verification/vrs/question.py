@@ -93,7 +93,7 @@ def _printed(text: str) -> PrintedExpiry:
     return PrintedExpiry(text, last)
 
 
-class Question(msgspec.Struct, frozen=True):
+class VrsQuestion(msgspec.Struct, frozen=True):
     """One verification request, checked."""
 
     gtin: str
@@ -113,7 +113,7 @@ class Question(msgspec.Struct, frozen=True):
 
 def question_of(
     raw_path: bytes, query: bytes, *, version: str | None = None, contexts: Iterable[str] = CONTEXTS
-) -> Question:
+) -> VrsQuestion:
     """The question in a raw path `/verify/gtin/…/lot/…/ser/…` and raw query string.
 
     Raises `MalformedError`.
@@ -139,7 +139,7 @@ def question_of(
     if context is not None and context not in contexts:
         raise MalformedError("the context is not one that is answered here")
     exp = given.get("exp")
-    return Question(
+    return VrsQuestion(
         gtin=gtin,
         serial=serial,
         lot=lot,

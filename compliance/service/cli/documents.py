@@ -26,9 +26,11 @@ from compliance.service.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
+    from epcis.capture import Receipt
+    from epcis.codec.document import Syntax
     from epcis.model import Event
     from schemas.finding import Finding
 
@@ -123,7 +125,7 @@ def convert(
 
 def _converted(
     file: Path,
-    syntax: Any,  # noqa: ANN401  # Syntax, loaded late
+    syntax: Syntax,
     out: Path | None,
     processes: int,
 ) -> list[Finding]:
@@ -265,7 +267,7 @@ def capture(
                     receipt = capture_document(store, source, now=moment(now), sender="command")
             except DocumentRefused as refused:
                 good = False
-                reports.append(_refusal(path, list(refused.findings)))
+                reports.append(_refusal(path, refused.findings, refused.events_seen))
                 continue
             good = good and is_acceptable(receipt.findings)
             reports.append({"file": str(path), **_receipt(receipt)})
@@ -277,23 +279,25 @@ def capture(
     raise typer.Exit(FINE if good else BAD)
 
 
-def _receipt(receipt: Any) -> dict[str, Any]:  # noqa: ANN401  # epcis.capture.Receipt, loaded late
+def _receipt(receipt: Receipt) -> dict[str, Any]:
     return {
         "document": receipt.document,
         "events": receipt.events,
         "new": receipt.new,
         "duplicates": receipt.duplicates,
+        "refused": receipt.refused,
         "findings": [finding.as_dict() for finding in receipt.findings],
     }
 
 
-def _refusal(path: Path, findings: list[Finding]) -> dict[str, Any]:
+def _refusal(path: Path, findings: Sequence[Finding], events: int) -> dict[str, Any]:
     return {
         "file": str(path),
         "document": None,
-        "events": 0,
+        "events": events,
         "new": 0,
         "duplicates": 0,
+        "refused": events,
         "findings": [finding.as_dict() for finding in findings],
     }
 
@@ -301,12 +305,13 @@ def _refusal(path: Path, findings: list[Finding]) -> dict[str, Any]:
 def _print_receipt(report: dict[str, Any]) -> None:
     if report["document"] is None:
         typer.echo(f"{report['file']}: refused, nothing was stored")
-    elif report["new"] == 0 and report["events"]:
-        typer.echo(f"{report['file']}: captured before, nothing was stored twice")
     else:
+        known = report["events"] > 0 and report["duplicates"] == report["events"]
         typer.echo(
-            f"{report['file']}: {report['new']} new of {report['events']} events, "
-            f"{report['duplicates']} known before"
+            f"{report['file']}: captured before, nothing was stored twice"
+            if known
+            else f"{report['file']}: {report['new']} new of {report['events']} events, "
+            f"{report['duplicates']} known before, {report['refused']} refused"
         )
     for finding in report["findings"]:
         _print_finding(finding)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from compliance.service.cli.options import (
     Json,
     Now,
     acting,
+    grouped,
     opened_store,
     show,
     stop,
@@ -32,42 +34,50 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(audit_commands, name="audit")
 
 
-@cases.command(name="open")
-def open_(
-    kind: Annotated[str, typer.Argument(help="suspect or exception.")],
+@dataclass(frozen=True, kw_only=True)
+class CaseOptions:
+    """What a new case is about."""
+
+    kind: Annotated[str, typer.Argument(help="suspect or exception.")]
     category: Annotated[
         str,
         typer.Argument(
             help="Suspect: counterfeit, diverted, stolen, adulterated, fraudulent transaction, "
             "unfit. Exception: data issue, product no data, data no product, overage, shortage, …"
         ),
-    ],
-    gtin: Annotated[str, typer.Argument(help="GTIN of the product.")],
-    what: Annotated[str, typer.Option(help="What was seen.")],
-    lot: Annotated[str, typer.Option(help="Lot; suspect is all of it.")] = "",
-    serial: Annotated[str, typer.Option(help="Serial number; suspect is this pack.")] = "",
-    partner: Annotated[str, typer.Option(help="GLN of the partner concerned.")] = "",
+    ]
+    gtin: Annotated[str, typer.Argument(help="GTIN of the product.")]
+    what: Annotated[str, typer.Option(help="What was seen.")]
+    lot: Annotated[str, typer.Option(help="Lot; suspect is all of it.")] = ""
+    serial: Annotated[str, typer.Option(help="Serial number; suspect is this pack.")] = ""
+    partner: Annotated[str, typer.Option(help="GLN of the partner concerned.")] = ""
     fact: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE", help="What Form FDA 3911 asks besides; may be repeated."
         ),
-    ] = None,
-    database: Database = "",
-    now: Now = None,
-    json: Json = False,
-) -> None:
+    ] = None
+
+    def facts(self) -> dict[str, str]:
+        """The facts by name; one that is not NAME=VALUE ends the command."""
+        pairs = [one.partition("=") for one in self.fact or ()]
+        if not all(mark for _, mark, _ in pairs):
+            stop(CANNOT_TELL, "write a fact as NAME=VALUE")
+        return {name: value for name, _, value in pairs}
+
+
+@cases.command(name="open")
+@grouped
+def open_(about: CaseOptions, database: Database = "", now: Now = None, json: Json = False) -> None:
     """Open a case; verification of suspect product answers CHECK from this moment on."""
     from compliance.cases.cases import CaseKind, NewCase, open_case
 
-    pairs = [one.partition("=") for one in fact or ()]
-    if not all(mark for _, mark, _ in pairs):
-        stop(CANNOT_TELL, "write a fact as NAME=VALUE")
-    if kind not in set(CaseKind):
+    facts = about.facts()
+    if about.kind not in set(CaseKind):
         stop(CANNOT_TELL, f"a case is of kind {' or '.join(CaseKind)}")
     wanted = NewCase(
-        CaseKind(kind), category, gtin14(gtin), what, lot, serial, partner,
-        {name: value for name, _, value in pairs},
+        CaseKind(about.kind), about.category, gtin14(about.gtin), about.what, about.lot,
+        about.serial, about.partner, facts,
     )  # fmt: skip
     with acting(database, now) as tx:
         opened = open_case(tx, wanted, by="command").as_dict()
@@ -140,38 +150,39 @@ def form_3911_(
     show([one._asdict() for one in filled], lines, json=json)
 
 
-@licence_commands.command()
-def enter(
-    gln: Annotated[str, typer.Argument(help="GLN of the partner.")],
+@dataclass(frozen=True, kw_only=True)
+class LicenceOptions:
+    """A licence as the command line says it; the names are those of `licence_from`."""
+
+    gln: Annotated[str, typer.Argument(help="GLN of the partner.")]
     role: Annotated[
         str, typer.Argument(help="manufacturer, repackager, wholesaler, dispenser or 3pl.")
-    ],
+    ]
     kind: Annotated[
         str,
         typer.Argument(
             help="registration, 'state licence', 'federal licence', 'DEA registration' or "
             "'ATP credential'."
         ),
-    ],
-    number: Annotated[str, typer.Argument(help="Number of the licence.")],
-    name: Annotated[str, typer.Option(help="Name of the partner.")],
-    authority: Annotated[str, typer.Option(help="Who gave it.")],
-    valid_from: Annotated[str, typer.Option(help="First day, as 2026-01-31.")],
-    valid_to: Annotated[str, typer.Option(help="Last day; empty: no end.")] = "",
-    source: Annotated[str, typer.Option(help="Where it was checked.")] = "",
-    database: Database = "",
-    now: Now = None,
-    json: Json = False,
+    ]
+    number: Annotated[str, typer.Argument(help="Number of the licence.")]
+    name: Annotated[str, typer.Option(help="Name of the partner.")]
+    authority: Annotated[str, typer.Option(help="Who gave it.")]
+    valid_from: Annotated[str, typer.Option(help="First day, as 2026-01-31.")]
+    valid_to: Annotated[str, typer.Option(help="Last day; empty: no end.")] = ""
+    source: Annotated[str, typer.Option(help="Where it was checked.")] = ""
+
+
+@licence_commands.command()
+@grouped
+def enter(
+    licence: LicenceOptions, database: Database = "", now: Now = None, json: Json = False
 ) -> None:
     """Enter a partner's licence that you have checked."""
     from compliance.partners.licences import enter_licence, licence_from
 
-    said = {
-        "gln": gln, "role": role, "kind": kind, "number": number, "name": name,
-        "authority": authority, "valid_from": valid_from, "valid_to": valid_to, "source": source,
-    }  # fmt: skip
     with acting(database, now) as tx:
-        entered = enter_licence(tx, licence_from(said), by="command").as_dict()
+        entered = enter_licence(tx, licence_from(asdict(licence)), by="command").as_dict()
     show(entered, f"{entered['id']}  {entered['name']}", json=json)
 
 

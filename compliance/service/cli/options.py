@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, get_type_hints
 
 import orjson
 import typer
@@ -15,7 +18,9 @@ from compliance.service.settings import Settings
 from schemas.refusal import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from _typeshed import DataclassInstance
 
     from epcis.database.transactions import Store, Transaction
 
@@ -43,6 +48,38 @@ Now = Annotated[
         help="Answer as of this moment (UTC unless it names a zone) instead of the clock's.",
     ),
 ]
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take its options in dataclasses; typer sees each field as a parameter.
+
+    A field is written as a parameter would be: `Annotated` with its option, and its default.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, type[DataclassInstance]] = {
+        name: kind for name, kind in hints.items() if isinstance(kind, type) and is_dataclass(kind)
+    }
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        group = groups.get(name)
+        parameters += (
+            [parameter.replace(annotation=hints[name], kind=parameter.KEYWORD_ONLY)]
+            if group is None
+            else inspect.signature(group, eval_str=True).parameters.values()
+        )
+
+    @wraps(command)
+    def with_groups(**given: object) -> None:
+        made = {
+            name: group(**{field.name: given.pop(field.name) for field in fields(group)})
+            for name, group in groups.items()
+        }
+        command(**made, **given)
+
+    del with_groups.__wrapped__  # typer would look through it
+    with_groups.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by typer
+    with_groups.__annotations__ = {one.name: one.annotation for one in parameters}
+    return with_groups
 
 
 def moment(now: datetime | None) -> datetime:

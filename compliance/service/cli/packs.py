@@ -42,8 +42,9 @@ def verify(
     """Say whether a pack is genuine and sellable, and what to do next."""
     from compliance.service.practice import practice_of
     from epcis.http_context import Caller
-    from verification.answering.answers import Verification, verify_for
+    from verification.answering.answers import verify_for
     from verification.decision.act import Asked
+    from verification.messages.wanted import Verification
 
     printed = (_printed("serial", serial), None if lot is None else _printed("lot", lot))
     asked = Asked(gtin14(gtin), *printed, expiry_of(expiry))

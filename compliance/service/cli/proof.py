@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +18,7 @@ from compliance.service.cli.options import (
     Database,
     Json,
     Now,
+    grouped,
     moment,
     opened_store,
     print_json,
@@ -29,7 +31,7 @@ from compliance.service.cli.packs import gtin14
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from compliance.dossier import Exported, Profile, Selection
+    from compliance.dossier import DossierSelection, Exported, RedactionProfile
     from compliance.seal import Keys
     from compliance.service.settings import Settings
 
@@ -45,36 +47,74 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(keys_commands, name="keys")
 
 
-def export(
-    out: Annotated[Path, typer.Option("-o", help="The .asice file to write.")],
+@dataclass(frozen=True, kw_only=True)
+class SelectionOptions:
+    """What a dossier is about: one thing, or a period."""
+
     pack: Annotated[
         tuple[str, str] | None, typer.Option(metavar="GTIN SERIAL", help="One pack's history.")
-    ] = None,
+    ] = None
     lot: Annotated[
         tuple[str, str] | None, typer.Option(metavar="GTIN LOT", help="A lot's history.")
-    ] = None,
-    case: Annotated[str | None, typer.Option(metavar="SSCC", help="A case's history.")] = None,
+    ] = None
+    case: Annotated[str | None, typer.Option(metavar="SSCC", help="A case's history.")] = None
     shipment: Annotated[
         str | None, typer.Option(metavar="TRANSACTION", help="TI and TS of a shipment.")
-    ] = None,
-    recall: Annotated[str | None, typer.Option(metavar="ID", help="A recall.")] = None,
-    from_: Annotated[str | None, typer.Option("--from", help="From this time on.")] = None,
-    to: Annotated[str | None, typer.Option(help="Before this time.")] = None,
+    ] = None
+    recall: Annotated[str | None, typer.Option(metavar="ID", help="A recall.")] = None
+    from_: Annotated[str | None, typer.Option("--from", help="From this time on.")] = None
+    to: Annotated[str | None, typer.Option(help="Before this time.")] = None
     kind: Annotated[
         str,
-        typer.Option(
-            help="With --from and --to: period, audit trail, verification log, dscsa inspection "
-            "or authority report."
-        ),
-    ] = "period",
+        typer.Option(help="With --from and --to: the kind of dossier; a wrong one lists them all."),
+    ] = "period"
     complete: Annotated[
         bool,
         typer.Option(help="Of a period: by time of recording, proving that nothing is missing."),
-    ] = False,
-    who: Annotated[str | None, typer.Option(help="Of an audit trail: whose acts.")] = None,
-    purpose: Annotated[
-        str, typer.Option(help="Of an authority report: 39(a), 39(b) or 39(c).")
-    ] = "39(a)",
+    ] = False
+    who: Annotated[str | None, typer.Option(help="Of an audit trail: whose acts.")] = None
+    purpose: Annotated[str, typer.Option(help="Of an authority report: 39(a), 39(b) or 39(c).")] = (
+        "39(a)"
+    )
+
+    def selection(self) -> DossierSelection:
+        """The one selection; none, several or nonsense end the command."""
+        from compliance.dossier.kinds import selection_from
+
+        about = {
+            "pack": self.pack and {"gtin": gtin14(self.pack[0]), "serial": self.pack[1]},
+            "lot": self.lot and {"gtin": gtin14(self.lot[0]), "lot": self.lot[1]},
+            "case": self.case and {"sscc": self.case},
+            "shipment": self.shipment and {"transaction": self.shipment},
+            "recall": self.recall and {"id": self.recall},
+            self.kind: (self.from_ or self.to) and self._period(),
+        }
+        said = [{"kind": kind, **fields} for kind, fields in about.items() if fields]
+        if len(said) != 1:
+            stop(
+                CANNOT_TELL,
+                "name one of --pack GTIN SERIAL, --lot GTIN LOT, --case SSCC, "
+                "--shipment TRANSACTION, --recall ID, or --from T --to T",
+            )
+        try:
+            return selection_from(said[0])
+        except ValueError as fault:
+            stop(CANNOT_TELL, str(fault))
+
+    def _period(self) -> dict[str, str]:
+        return {
+            "by": "record time" if self.complete else "event time",
+            "from": _time(self.from_, "1970-01-01").isoformat(),
+            "to": _time(self.to, "9999-12-31").isoformat(),
+            "who": self.who or "everybody",
+            "purpose": self.purpose,
+        }
+
+
+@grouped
+def export(
+    out: Annotated[Path, typer.Option("-o", help="The .asice file to write.")],
+    about: SelectionOptions,
     profile: Annotated[
         str,
         typer.Option(
@@ -90,16 +130,9 @@ def export(
     json: Json = False,
 ) -> None:
     """Write a signed dossier that anyone can check without trusting us."""
-    about = {
-        "pack": pack and {"gtin": gtin14(pack[0]), "serial": pack[1]},
-        "lot": lot and {"gtin": gtin14(lot[0]), "lot": lot[1]},
-        "case": case and {"sscc": case},
-        "shipment": shipment and {"transaction": shipment},
-        "recall": recall and {"id": recall},
-        kind: (from_ or to) and _period(from_, to, who=who, purpose=purpose, complete=complete),
-    }
-    selection = _selection({name: said for name, said in about.items() if said})
-    written = _write(selection, out, profile, party=party, database=database, now=moment(now))
+    written = _write(
+        about.selection(), out, profile, party=party, database=database, now=moment(now)
+    )
     answer = {"file": str(out), **written.as_dict()}
     if json:
         print_json(answer)
@@ -108,7 +141,7 @@ def export(
 
 
 def _write(
-    selection: Selection,
+    selection: DossierSelection,
     out: Path,
     profile: str,
     *,
@@ -116,14 +149,14 @@ def _write(
     database: str,
     now: datetime,
 ) -> Exported:
-    from compliance.dossier import CannotSeal, ExportRefused
+    from compliance.dossier import CannotSeal, ExportRefused, Recipient
     from compliance.dossier import export as write_dossier
     from compliance.seal.operator_keys import open_keys
     from compliance.seal.signer import SealRefused
 
     settings = settings_for(database)
     shown = _profile(profile or ("partner" if party else ""), settings)
-    whose = _party(party)
+    recipient = Recipient(shown, _party(party))
     try:
         keys = open_keys(settings)
     except SealRefused as refused:
@@ -137,8 +170,7 @@ def _write(
                 keys,
                 now=now,
                 by="command",
-                profile=shown,
-                party=whose,
+                recipient=recipient,
                 progress=progress,
             )
         except CannotSeal as refused:
@@ -149,7 +181,7 @@ def _write(
             stop(CANNOT_TELL, f"{out}: {fault.strerror or fault}; nothing was written")
 
 
-def _profile(name: str, settings: Settings) -> Profile | None:
+def _profile(name: str, settings: Settings) -> RedactionProfile | None:
     from compliance.dossier import ExportRefused
     from compliance.dossier.redaction import find_profile, read_profile
 
@@ -172,37 +204,9 @@ def _party(gln: str | None) -> str | None:
         stop(CANNOT_TELL, f"{gln}: {fault}")
 
 
-def _selection(about: dict[str, dict[str, str]]) -> Selection:
-    from compliance.dossier.selection import selection_from
-
-    if len(about) != 1:
-        stop(
-            CANNOT_TELL,
-            "name one of --pack GTIN SERIAL, --lot GTIN LOT, --case SSCC, --shipment TRANSACTION, "
-            "--recall ID, or --from T --to T",
-        )
-    ((kind, said),) = about.items()
-    try:
-        return selection_from({"kind": kind, **said})
-    except ValueError as fault:
-        stop(CANNOT_TELL, str(fault))
-
-
-def _told(finding: Mapping[str, Any]) -> str:
+def _told(finding: Mapping[str, object]) -> str:
     """What was found and what to do about it."""
     return f"{finding['what']}; {finding['hint']}" if finding["hint"] else str(finding["what"])
-
-
-def _period(
-    from_: str | None, to: str | None, *, who: str | None, purpose: str, complete: bool
-) -> dict[str, str]:
-    return {
-        "by": "record time" if complete else "event time",
-        "from": _time(from_, "1970-01-01").isoformat(),
-        "to": _time(to, "9999-12-31").isoformat(),
-        "who": who or "everybody",
-        "purpose": purpose,
-    }
 
 
 def _time(text: str | None, default: str) -> datetime:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from compliance.retention.hold import Matter
 from compliance.service.cli.options import (
     BAD,
     CANNOT_TELL,
@@ -16,6 +18,7 @@ from compliance.service.cli.options import (
     Database,
     Json,
     Now,
+    grouped,
     moment,
     opened_store,
     print_json,
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 
     from compliance.retention.duty import Duty, Line
     from compliance.retention.hold import Hold
-    from compliance.retention.policy import Policy
+    from compliance.retention.policy import RetentionPolicy
     from epcis.archive.reading import ArchiveFile
 
 retention = typer.Typer(no_args_is_help=True, help="How long records are kept, and what would go.")
@@ -150,16 +153,38 @@ def restore(
         _print_file(back)
 
 
+@dataclass(frozen=True, kw_only=True)
+class MatterOptions:
+    """What a hold covers; all that is said must fit."""
+
+    gtin: Annotated[str | None, typer.Option(help="GTIN of the product.")] = None
+    lot: Annotated[str | None, typer.Option(help="Only this lot of the GTIN.")] = None
+    serial: Annotated[str | None, typer.Option(help="Only this pack of the GTIN.")] = None
+    case: Annotated[str | None, typer.Option(help="A case, recall or investigation.")] = None
+    party: Annotated[str | None, typer.Option(help="GLN: what this party may see.")] = None
+    since: Day = None
+    until: Day = None
+
+    def matter(self) -> Matter:
+        """The matter; raises `HoldRefused` where nothing or nonsense is said."""
+        from compliance.retention.hold import Matter
+
+        return Matter.parse(
+            gtin=self.gtin,
+            lot=self.lot,
+            serial=self.serial,
+            case_id=self.case,
+            party=self.party,
+            since=self.since.replace(tzinfo=UTC) if self.since else None,
+            until=self.until.replace(tzinfo=UTC) if self.until else None,
+        )
+
+
 @holds.command(name="open")
+@grouped
 def open_(
     reason: Annotated[str, typer.Option(help="Why; an auditor will read it.")],
-    gtin: Annotated[str | None, typer.Option(help="GTIN of the product.")] = None,
-    lot: Annotated[str | None, typer.Option(help="Only this lot of the GTIN.")] = None,
-    serial: Annotated[str | None, typer.Option(help="Only this pack of the GTIN.")] = None,
-    case: Annotated[str | None, typer.Option(help="A case, recall or investigation.")] = None,
-    party: Annotated[str | None, typer.Option(help="GLN: what this party may see.")] = None,
-    since: Day = None,
-    until: Day = None,
+    about: MatterOptions,
     database: Database = "",
     now: Now = None,
     json: Json = False,
@@ -168,19 +193,10 @@ def open_(
 
     Everything that is said must fit; holds beside each other each count.
     """
-    from compliance.retention.hold import Matter, open_hold
+    from compliance.retention.hold import open_hold
 
     with opened_store(database) as store:
-        matter = Matter.parse(
-            gtin=gtin,
-            lot=lot,
-            serial=serial,
-            case_id=case,
-            party=party,
-            since=since.replace(tzinfo=UTC) if since else None,
-            until=until.replace(tzinfo=UTC) if until else None,
-        )
-        opened = open_hold(store, matter, reason=reason, by=BY, now=moment(now))
+        opened = open_hold(store, about.matter(), reason=reason, by=BY, now=moment(now))
     _show_hold(opened, json=json)
 
 
@@ -214,7 +230,7 @@ def release(
     _show_hold(released, json=json)
 
 
-def _policy(path: Path | None) -> Policy:
+def _policy(path: Path | None) -> RetentionPolicy:
     from compliance.retention.policy import PolicyRefused, read_policy
 
     try:

@@ -153,10 +153,11 @@ def _plain(value: object) -> str:
 
 
 def _print_text(report: dict[str, Any]) -> None:
+    """The text and its readings, each as a line that `packtrail parse` takes again."""
+    from schemas.gs1.reading import spelled
+
     typer.echo(f"{report['format']}: {report['text']!r}")
     for reading in report.get("readings", [report]):
-        typer.echo(
-            "  " + " ".join(f"({name}) {value}" for name, value in reading["elements"].items())
-        )
+        typer.echo("  " + spelled(reading["format"], reading["text"], reading["elements"]))
     for finding in report["findings"]:
         typer.echo(f"  {finding['severity']}: {finding['what']}. {finding['hint']}")

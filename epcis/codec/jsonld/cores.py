@@ -34,7 +34,7 @@ class ParallelJsonReader(JsonReader):
         return parallel
 
     def _in_portions(self, listed: EventList, frame: JsonFrame) -> Iterator[Any]:
-        reader = JsonPortionReader(frame, self._gathering)
+        reader = JsonPortionReader(frame, self._collector)
         start = listed.start
         if listed.end - start > PORTION_BYTES:
             start = yield from self._handed_on(listed, frame, reader)
@@ -65,7 +65,7 @@ class ParallelJsonReader(JsonReader):
                 if found
                 else (lambda span: berths.lay(listed.take(span)))
             )
-            results = work_on(map(lie, noted()), path, frame, job, self._gathering)
+            results = work_on(map(lie, noted()), path, frame, job, self._collector)
             for worked in results:
                 if worked is None:
                     results.close()
@@ -75,11 +75,12 @@ class ParallelJsonReader(JsonReader):
         return out[0].at if out else end
 
     def _take(self, worked: Worked, position: int, reader: JsonPortionReader) -> None:
+        self._collector.events_refused += worked.refused
         for finding in worked.findings:
-            self._gathering.add(_moved(finding, reader.count))
+            self._collector.add(_moved(finding, reader.count))
         reader.count += worked.counts[EVENTS]
         if reader.count > self._limits.events_max:
-            raise self._gathering.too_many_events(self._limits.events_max)
+            raise self._collector.too_many_events(self._limits.events_max)
         self._stream.bytes_read = max(self._stream.bytes_read, position)
 
 

@@ -11,7 +11,7 @@ holds strings only, or msgspec would not have taken it.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -52,7 +52,7 @@ class _DestinationEntry(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 class _PlainEvent(msgspec.Struct, gc=False, tag_field="type", forbid_unknown_fields=True):
     eventTime: str  # noqa: N815  # as in JSON
-    action: str
+    action: Literal["ADD", "OBSERVE", "DELETE"]
     eventTimeZoneOffset: str | None = None  # noqa: N815  # as in JSON
     bizStep: str | None = None  # noqa: N815  # as in JSON
     disposition: str | None = None

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import structs
 
-from epcis.codec.fields import EVENT_CLASSES, SHAPES
+from epcis.codec.fields import EVENT_CLASSES, SHAPES, unknown_event_hint
 from epcis.codec.jsonld.nodes import Number, members_to_nodes
 from epcis.codec.namespaces import OWN, STANDARD_PREFIXES
 from epcis.codec.quantity_event import restored
+from epcis.codec.refusal import EventRefused
+from epcis.codec.required import require
 from epcis.codec.sensors import NUMBERS, SENSOR_METADATA, SENSOR_REPORT
-from epcis.codec.times import has_usable_time
 from epcis.model import (
     BizTransaction,
     ErrorDeclaration,
@@ -29,7 +30,8 @@ from epcis.model import (
     SensorMetadata,
     SensorReport,
 )
-from schemas.finding import Severity
+from schemas.finding import Severity, Where
+from schemas.wording import brief
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +42,16 @@ if TYPE_CHECKING:
 NIL: Final = f"{OWN}nil"
 """Lists the classes of quantities that XML wrote as `xsi:nil`: JSON has no such thing."""
 _EPCIS: Final = STANDARD_PREFIXES["epcis"]
+
+
+def event_name(written: Any) -> str:  # noqa: ANN401  # any JSON value
+    """The name of an event type without the standard's prefix; empty where it is no text.
+
+    >>> event_name("epcis:ObjectEvent"), event_name(["ObjectEvent"])
+    ('ObjectEvent', '')
+    """
+    name = written if type(written) is str else ""
+    return name.removeprefix("epcis:").removeprefix(_EPCIS)
 
 
 class WrongType(Exception):  # noqa: N818  # caught where the event is read, never shown
@@ -54,8 +66,8 @@ class WrongType(Exception):  # noqa: N818  # caught where the event is read, nev
 class FullJsonReader:
     """Reads the events of one document."""
 
-    def __init__(self, gathering: FindingCollector) -> None:
-        self._gathering = gathering
+    def __init__(self, collector: FindingCollector) -> None:
+        self._collector = collector
         self._context: Context
         self._own_context = False
         self._at = ""
@@ -74,10 +86,8 @@ class FullJsonReader:
             "ErrorDeclarationType": self._error_declaration,
         }
 
-    def read(
-        self, members: dict[str, Any], context: Context, at: str, line: int | None
-    ) -> Event | None:
-        """The event of a JSON object; None, with an error noted, where it cannot be one.
+    def read(self, members: dict[str, Any], context: Context, at: str, line: int | None) -> Event:
+        """The event of a JSON object. Raises EventRefused where it cannot be one.
 
         `at` is the JSON pointer of the object, for findings.
         """
@@ -88,19 +98,15 @@ class FullJsonReader:
         try:
             return self._event(members)
         except WrongType as wrong:
-            self._note(
+            raise EventRefused(
                 "json.wrong-type",
-                Severity.ERROR,
                 f"{wrong.path} must be {wrong.wanted}",
                 "Have the sender check the event against the EPCIS JSON Schema.",
-                wrong.path,
-            )
-            return None
+                Where(line=self._line, path=f"{self._at}/{wrong.path}"),
+            ) from None
 
-    def _event(self, members: dict[str, Any]) -> Event | None:
+    def _event(self, members: dict[str, Any]) -> Event:
         name = self._event_name(members)
-        if name is None:
-            return None
         shape = SHAPES[name]
         values: dict[str, Any] = {}
         foreign: dict[str, Any] = {}
@@ -115,23 +121,7 @@ class FullJsonReader:
             else:
                 read = self._readers.get(field.holds)
                 values[field.attribute] = read(key, value) if read else _text(key, value)
-        missing = [name for name in shape.required if shape.by_name[name].attribute not in values]
-        if missing:
-            self._note(
-                "event.field-missing",
-                Severity.ERROR,
-                f"{name} has no {' and no '.join(missing)}",
-                "Ask the sender for the event with this field; without it, it cannot be taken in.",
-            )
-            return None
-        if not has_usable_time(
-            values["event_time"],
-            values.get("event_time_zone_offset"),
-            self._gathering,
-            line=self._line,
-            path=self._at,
-        ):
-            return None
+        require(shape, values, self._collector, Where(line=self._line, path=self._at))
         if NIL in members:
             _mark_nil(values, members[NIL])
         self._extend(values, foreign)
@@ -149,20 +139,18 @@ class FullJsonReader:
         if self._own_context and self._context.added:
             values["namespaces"] = tuple(self._context.added.items())
 
-    def _event_name(self, members: dict[str, Any]) -> str | None:
+    def _event_name(self, members: dict[str, Any]) -> str:
         written = members.get("type")
-        name = written.removeprefix("epcis:") if type(written) is str else ""
-        name = name.removeprefix(_EPCIS)
+        name = event_name(written)
         if name in SHAPES:
             return name
-        self._note(
+        what = f"{written!r} is no event type of the standard" if written else "it has no type"
+        raise EventRefused(
             "document.event-unknown",
-            Severity.ERROR,
-            f"{written!r} is no event type of the standard" if written else "the event has no type",
-            "It stays in the document as received, but cannot be taken in as an event.",
-            "type",
+            f"an event cannot be taken in: {brief(what)}",
+            unknown_event_hint(name),
+            Where(line=self._line, path=f"{self._at}/type"),
         )
-        return None
 
     def _standard_name(self, key: str) -> str:
         """The standard member a custom term or a full IRI stands for."""
@@ -171,7 +159,7 @@ class FullJsonReader:
 
     def _note(self, code: str, severity: Severity, what: str, hint: str, below: str = "") -> None:
         path = f"{self._at}/{below}" if below else self._at
-        self._gathering.note(code, severity, what, hint, line=self._line, path=path)
+        self._collector.note(code, severity, what, hint, line=self._line, path=path)
 
     def _foreign(self, members: dict[str, Any]) -> tuple[Node, ...]:
         for key in members:

@@ -14,6 +14,7 @@ from epcis.codec.jsonld.context import Context
 from epcis.codec.jsonld.fast import FastJsonReader
 from epcis.codec.jsonld.full import FullJsonReader
 from epcis.codec.jsonld.values import LEVELS_OF_ELEMENT, MALFORMED, ValueReader
+from epcis.codec.refusal import EventRefused
 from schemas.finding import Severity, Where
 from schemas.validate import json_event_validator
 from schemas.validate.json_reasons import JsonReason, reason_of
@@ -55,9 +56,9 @@ class JsonFrame:
     validate: bool = True
     published: Path | None = None
 
-    def read_with(self, gathering: FindingCollector) -> Callable[[bytes], Portion | None]:
+    def read_with(self, collector: FindingCollector) -> Callable[[bytes], Portion | None]:
         """A function that reads portions one by one; None where one is not well-formed."""
-        reader = JsonPortionReader(self, gathering)
+        reader = JsonPortionReader(self, collector)
 
         def read(portion: bytes) -> Portion | None:
             try:
@@ -71,14 +72,14 @@ class JsonFrame:
 class JsonPortionReader:
     """Reads portions of one event list, one after the other."""
 
-    def __init__(self, frame: JsonFrame, gathering: FindingCollector) -> None:
+    def __init__(self, frame: JsonFrame, collector: FindingCollector) -> None:
         self._limits = frame.limits
         self._list_path = frame.list_path
         self._published = frame.published
-        self._gathering = gathering
+        self._collector = collector
         self._context = Context.of(frame.context, frame.contexts)
-        self._values = ValueReader(frame.limits, gathering)
-        self._full = FullJsonReader(gathering)
+        self._values = ValueReader(frame.limits, collector)
+        self._full = FullJsonReader(collector)
         self._fast = FastJsonReader(self._context)
         self._holds = json_event_validator(frame.published).is_valid if frame.validate else None
         self._explained_left = _EXPLAINED_MAX
@@ -130,13 +131,14 @@ class JsonPortionReader:
         self._expects_plain = True
         for item in items:
             if self.count >= self._limits.events_max:
-                raise self._gathering.too_many_events(self._limits.events_max)
+                raise self._collector.too_many_events(self._limits.events_max)
             self.count += 1
-            event = self._event(bytes(item))
-            if event is not None:
-                yield event
+            try:
+                yield self._event(bytes(item))
+            except EventRefused as refused:
+                self._collector.leave_out(refused)
 
-    def _event(self, text: bytes) -> Event | None:
+    def _event(self, text: bytes) -> Event:
         members: Any = None
         try:
             members = None if self._holds is None else orjson.loads(text)
@@ -152,18 +154,16 @@ class JsonPortionReader:
         self._expects_plain = False
         return self._fully(text)
 
-    def _fully(self, text: bytes) -> Event | None:
+    def _fully(self, text: bytes) -> Event:
         at = self._path()
         members = self._values.value(text, at, LEVELS_OF_ELEMENT)
         if not isinstance(members, dict):
-            self._gathering.note(
+            raise EventRefused(
                 "json.wrong-type",
-                Severity.ERROR,
                 "an event must be an object",
                 "Write each event as an object with its type.",
-                path=at,
+                Where(path=at),
             )
-            return None
         if len(text) > self._limits.extension_nodes_max:
             self._values.refuse_wide(members, at)
         return self._values.not_too_deep(
@@ -198,5 +198,5 @@ class JsonPortionReader:
             )
 
     def _note_invalid(self, code: str, what: str, hint: str, path: str) -> None:
-        severity = Severity.ERROR if self._gathering.strict else Severity.WARNING
-        self._gathering.note(code, severity, what, hint, path=path)
+        severity = Severity.ERROR if self._collector.strict else Severity.WARNING
+        self._collector.note(code, severity, what, hint, path=path)

@@ -14,12 +14,14 @@ import msgspec
 
 from epcis.codec.at_rest import PlainFile
 from epcis.codec.fields import SHAPES
+from epcis.codec.jsonld.around import without_strays
 from epcis.codec.jsonld.context import Context
 from epcis.codec.jsonld.event_list import EventList, EventTooLargeError, UnendedListError
 from epcis.codec.jsonld.full import FullJsonReader
 from epcis.codec.jsonld.header import read_header
 from epcis.codec.jsonld.portions import JsonFrame, JsonPortionReader, NotWholeError
 from epcis.codec.jsonld.values import LEVELS_OF_ELEMENT, ValueReader
+from epcis.codec.refusal import EventRefused
 from epcis.model import Event, Header
 from schemas.finding import Finding, Severity, Where
 from schemas.validate import validate_json
@@ -46,7 +48,7 @@ class JsonReader:
         self,
         stream: PlainStream,
         limits: DocumentLimits,
-        gathering: FindingCollector,
+        collector: FindingCollector,
         contexts: Mapping[str, Any] | None = None,
         *,
         validate: bool = True,
@@ -54,11 +56,11 @@ class JsonReader:
     ) -> None:
         self._stream = stream
         self._limits = limits
-        self._gathering = gathering
+        self._collector = collector
         self._contexts = contexts or {}
         self._validate = validate
         self._published = published
-        self._values = ValueReader(limits, gathering)
+        self._values = ValueReader(limits, collector)
         self._header = Header()
         self._portions: JsonPortionReader | None = None
 
@@ -130,7 +132,7 @@ class JsonReader:
 
     def _not_epcis(self, what: str, path: str) -> DocumentRefused:
         hint = "Send an EPCISDocument, an EPCISQueryDocument or one event."
-        return self._gathering.refuse("json.not-epcis", what, hint, path=path)
+        return self._collector.refuse("json.not-epcis", what, hint, path=path)
 
     def _bare_event(self, text: bytes, document: dict[str, msgspec.Raw]) -> Iterator[Event]:
         written = document.get("@context", b"")
@@ -145,15 +147,17 @@ class JsonReader:
         if self._validate:
             self._judge_frame(text)
         members.pop("@context", None)
-        reader = FullJsonReader(self._gathering)
-        event = self._values.not_too_deep(lambda: reader.read(members, context, "", 1), text, "")
-        if event is not None:
-            yield event
+        reader = FullJsonReader(self._collector)
+        try:
+            yield self._values.not_too_deep(lambda: reader.read(members, context, "", 1), text, "")
+        except EventRefused as refused:
+            self._collector.leave_out(refused)
 
     def _listed(self, frame: bytes, listed: EventList) -> Iterator[Event]:
         """The events of a document by its list and the text around it."""
-        members = self._values.value(frame, "")
+        members = self._values.frame(frame)
         self._refuse_unless_document(members.get("type"))
+        members = without_strays(members, frame, self._collector)
         written = members.get("@context")
         context = self._context(written)
         as_written = self._values.members(frame, "").get("@context", b"")
@@ -173,7 +177,7 @@ class JsonReader:
         )
 
     def _in_portions(self, listed: EventList, frame: JsonFrame) -> Iterator[Event]:
-        yield from self._from(listed.start, listed, JsonPortionReader(frame, self._gathering))
+        yield from self._from(listed.start, listed, JsonPortionReader(frame, self._collector))
 
     def _from(self, start: int, listed: EventList, reader: JsonPortionReader) -> Iterator[Event]:
         """The events that stand from an offset on."""
@@ -207,7 +211,7 @@ class JsonReader:
         return path, events
 
     def _note_no_list(self, path: str) -> None:
-        self._gathering.note(
+        self._collector.note(
             "document.no-event-list",
             Severity.WARNING,
             "the document has no event list",
@@ -229,14 +233,14 @@ class JsonReader:
     def _judge_frame(self, frame: bytes) -> None:
         """Note what does not hold in what stands around the events."""
         for finding in validate_json(frame, published=self._published):
-            severity = finding.severity if self._gathering.strict else Severity.WARNING
+            severity = finding.severity if self._collector.strict else Severity.WARNING
             where = Where(path=finding.where.path)
-            self._gathering.add(replace(finding, severity=severity, where=where))
+            self._collector.add(replace(finding, severity=severity, where=where))
 
     def _context(self, written: Any) -> Context:  # noqa: ANN401  # JSON
         context = Context.of(written, self._contexts)
         if written is None:
-            self._gathering.note(
+            self._collector.note(
                 "context.missing",
                 Severity.WARNING,
                 "the document has no @context",
@@ -244,7 +248,7 @@ class JsonReader:
                 path="/@context",
             )
         for url in context.unknown:
-            self._gathering.note(
+            self._collector.note(
                 "context.unknown",
                 Severity.WARNING,
                 f"the context {url} is not known here and is not fetched",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _IDENTIFIER_LISTS: Final = frozenset({"epcList", "childEPCs", "inputEPCList", "outputEPCList"})
+_HOLDING_THE_EVENTS: Final = frozenset({"epcisBody", "queryResults", "resultsBody", "eventList"})
 LEVELS_OF_ELEMENT: Final = 3
 """An element with mixed content is an object, which holds an array, which holds objects."""
 _LEVELS_OF_NODE: Final = 2
@@ -33,9 +34,9 @@ MALFORMED: Final = (msgspec.DecodeError, ValueError, RecursionError)
 class ValueReader:
     """Reads the values of one document; what cannot be read refuses it."""
 
-    def __init__(self, limits: DocumentLimits, gathering: FindingCollector) -> None:
+    def __init__(self, limits: DocumentLimits, collector: FindingCollector) -> None:
         self._limits = limits
-        self._gathering = gathering
+        self._collector = collector
 
     def members(self, text: bytes | msgspec.Raw, path: str) -> dict[str, msgspec.Raw]:
         """The members of an object, not read yet."""
@@ -44,16 +45,44 @@ class ValueReader:
         except MALFORMED as fault:
             raise self.malformed(fault, path) from fault
 
-    def value(self, raw: bytes | msgspec.Raw, path: str, levels: int = 1) -> Any:  # noqa: ANN401  # JSON
-        """A JSON value with its numbers as written; notes members that stand there twice.
+    def frame(self, text: bytes) -> dict[str, Any]:
+        """The members of a document whose event list has been emptied.
 
-        `levels` is how many levels of JSON one level of the limit on nesting may take.
+        Other members that stand twice are noted. Two that could hold the event list refuse the
+        document: nobody can tell which of them was meant.
+        """
+        found: list[str] = []
+        members: dict[str, Any] = self.value(text, "", repeated=found.extend)
+        if lists := sorted(_HOLDING_THE_EVENTS.intersection(found)):
+            raise self._collector.refuse(
+                "json.member-repeated",
+                f"{', '.join(lists)} stands twice in one object",
+                "Have the sender write each member once (RFC 8259 section 4).",
+                path="/",
+            )
+        if found:
+            self._note_repeated_at("")(found)
+        return members
+
+    def value(
+        self,
+        raw: bytes | msgspec.Raw,
+        path: str,
+        levels: int = 1,
+        repeated: Callable[[list[str]], None] | None = None,
+    ) -> Any:  # noqa: ANN401  # JSON
+        """A JSON value with its numbers as written.
+
+        `levels` is how many levels of JSON one level of the limit on nesting may take. `repeated`
+        is told the names of members that stand twice in one object; else they are noted.
         """
 
         def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             found = dict(pairs)
             if len(found) < len(pairs):
-                self._note_repeated(pairs, path)
+                counts = Counter(name for name, _ in pairs)
+                twice = sorted(name for name, count in counts.items() if count > 1)
+                (repeated or self._note_repeated_at(path))(twice)
             return found
 
         try:
@@ -73,15 +102,13 @@ class ValueReader:
             raise self.malformed(fault, path) from fault
         return value
 
-    def not_too_deep(
-        self, read: Callable[[], Event | None], text: bytes, path: str
-    ) -> Event | None:
+    def not_too_deep(self, read: Callable[[], Event], text: bytes, path: str) -> Event:
         """The event that is read from a text, unless its trees nest deeper than in XML."""
         try:
             event = read()
         except RecursionError as fault:
             raise self._too_deep(path) from fault
-        if event is not None and text.count(b"{") + text.count(b"[") > self._limits.depth_max:
+        if text.count(b"{") + text.count(b"[") > self._limits.depth_max:
             self._refuse_deep(msgspec.to_builtins(event), path, _LEVELS_OF_NODE)
         return event
 
@@ -99,7 +126,7 @@ class ValueReader:
                 raise self._too_deep(path)
 
     def _too_deep(self, path: str) -> DocumentRefused:
-        return self._gathering.refuse(
+        return self._collector.refuse(
             "document.too-deep",
             f"values nest more than {self._limits.depth_max} deep",
             "Have the sender check the file; no EPCIS document nests like this.",
@@ -116,7 +143,7 @@ class ValueReader:
                 count += len(inner)
                 left.extend(one for one in inner if isinstance(one, (dict, list)))
             if count > self._limits.extension_nodes_max:
-                raise self._gathering.refuse(
+                raise self._collector.refuse(
                     "document.extension-too-large",
                     f"the event holds more than {self._limits.extension_nodes_max} values "
                     "beside its identifiers",
@@ -126,7 +153,7 @@ class ValueReader:
 
     def too_large(self, path: str) -> DocumentRefused:
         """The refusal of an event, or of what stands beside the events, that is too large."""
-        return self._gathering.refuse(
+        return self._collector.refuse(
             "document.part-too-large",
             f"one event, or what stands beside the events, is larger than "
             f"{self._limits.event_bytes_max} bytes or {self._limits.event_values_max} values",
@@ -137,23 +164,24 @@ class ValueReader:
     def malformed(self, fault: Exception | str, path: str) -> DocumentRefused:
         """The refusal of what is no JSON."""
         reason = "it nests too deep" if isinstance(fault, RecursionError) else str(fault)
-        return self._gathering.refuse(
+        return self._collector.refuse(
             "json.malformed",
             f"the JSON cannot be read: {reason}",
             "Have the sender check the file with a JSON parser and send it again.",
             path=path or "/",
         )
 
-    def _note_repeated(self, pairs: list[tuple[str, Any]], path: str) -> None:
-        counts = Counter(name for name, _ in pairs)
-        twice = sorted(name for name, count in counts.items() if count > 1)
-        self._gathering.note(
-            "json.member-repeated",
-            Severity.ERROR,
-            f"{', '.join(twice)[:200]} stands twice in one object; only the last one counts",
-            "Have the sender write each member once (RFC 8259 section 4).",
-            path=path or "/",
-        )
+    def _note_repeated_at(self, path: str) -> Callable[[list[str]], None]:
+        def note(twice: list[str]) -> None:
+            self._collector.note(
+                "json.member-repeated",
+                Severity.ERROR,
+                f"{', '.join(twice)[:200]} stands twice in one object; only the last one counts",
+                "Have the sender write each member once (RFC 8259 section 4).",
+                path=path or "/",
+            )
+
+        return note
 
 
 def _no_constant(name: str) -> Any:  # noqa: ANN401  # never returns

@@ -8,6 +8,17 @@ from epcis.codec.fields import SHAPES
 from epcis.codec.namespaces import OF_EPCIS, OWN, QUERY_1, QUERY_2, VERSION_2
 from epcis.codec.xml.header import HeaderParts
 from epcis.codec.xml.nodes import attributes_of, line_of, node_of, split_name
+from epcis.codec.xml.strays import (
+    CONTAINERS,
+    container_name,
+    container_of,
+    is_event_list,
+    is_shell,
+    misplaced_event,
+    note_stray_text,
+    strays_in,
+    unknown_event,
+)
 from epcis.model import Header, Node
 from schemas.finding import Severity
 
@@ -26,28 +37,27 @@ KINDS: Final = {
     **dict.fromkeys(SHAPES, "event"),
 }
 _STANDARD_ATTRIBUTES: Final = frozenset({("", "schemaVersion"), ("", "creationDate")})
-_CONTAINERS: Final = frozenset(
-    {"EPCISHeader", "EPCISBody", "EventList", "QueryResults", "resultsBody", "VocabularyList"}
-)
 
 
 class Around:
     """The root, header, body and list of one document, without the events."""
 
-    def __init__(self, root: _Element, bindings: Bindings, gathering: FindingCollector) -> None:
+    def __init__(self, root: _Element, bindings: Bindings, collector: FindingCollector) -> None:
         self.root = root
         self._bindings = bindings
-        self._gathering = gathering
+        self._collector = collector
         self._parts = HeaderParts(bindings)
         self._results: dict[str, str] = {}
         self._document_extensions: tuple[Node, ...] = ()
+        self._event_list: _Element | None = None
+        self._wrong_containers: list[_Element] = []
         self._refuse_strangers()
         bindings.of_document = dict(root.nsmap)
 
     def _refuse_strangers(self) -> None:
         namespace, name = split_name(self.root.tag)
         if name not in KINDS or (namespace and namespace not in OF_EPCIS):
-            raise self._gathering.refuse(
+            raise self._collector.refuse(
                 "xml.not-epcis",
                 f"the root element is {name}, which is no EPCIS document",
                 "Send an EPCISDocument, EPCISQueryDocument, EPCISMasterDataDocument or one event.",
@@ -73,79 +83,122 @@ class Around:
         """The path of the event list."""
         return f"/{self.name}/EPCISBody/EventList"
 
-    def is_event(self, element: _Element) -> bool:
-        """Whether an element of an event's name is one, not a piece of somebody's extension."""
-        namespace = split_name(element.tag)[0]
-        if namespace and namespace not in OF_EPCIS:
-            return False
-        above = element.getparent()
-        if above is None:
-            return True
-        for _ in range(2):
-            if above is not None and split_name(above.tag)[1] == "extension":
-                above = above.getparent()
-        return above is not None and is_event_list(above)
+    def note_place(self, event: _Element, path: str, line: int | None) -> None:
+        """Note that events stand in the wrong container, once for each; they are read all the same.
+
+        `path` and `line` are those of the event.
+        """
+        above = container_of(event)
+        if above is None or above is self._event_list or above in self._wrong_containers:
+            return
+        self._wrong_containers.append(above)
+        name = split_name(above.tag)[1]
+        what = "a second EventList" if is_event_list(above) else name
+        self._collector.note(
+            "document.event-misplaced",
+            Severity.WARNING,
+            f"events stand in {what}, outside the first EventList of the EPCISBody",
+            "They are read all the same; have the sender put all events into one EventList.",
+            line=line,
+            path=path,
+        )
+
+    def begin_list(self, element: _Element) -> bool:
+        """Take note of an event list that begins; whether it is the first of the document."""
+        is_first = self._event_list is None and is_event_list(element)
+        if is_first:
+            self._event_list = element
+        return is_first
 
     def forget(self, element: _Element, line_shift: int) -> None:
         """Free a finished part, and what stands before it; `line_shift` lines went elsewhere."""
+        self._take_text(element, element.tail, line_shift)
         element.clear()
         parent = element.getparent()
-        while parent is not None and parent[0] is not element:
-            self._note_unknown(parent[0], line_shift)
-            del parent[0]
-
-    def _note_unknown(self, element: _Element, line_shift: int) -> None:
-        name = split_name(element.tag)[1]
-        if name in SHAPES or name == "extension":
+        if parent is None:
             return
-        self._gathering.note(
-            "document.event-unknown",
-            Severity.ERROR,
-            f"{name} is no event of the standard",
-            "It stays in the document as received, but cannot be taken in as an event.",
-            line=(line_of(element) or 0) + line_shift,
-            path=self.list_path,
-        )
+        self._take_text(parent, parent.text, line_shift)
+        parent.text = None
+        if container_name(parent) in ("EventList", "extension"):
+            while parent[0] is not element:
+                self._release(parent[0], line_shift)
+                del parent[0]
+        elif (before := element.getprevious()) is not None and is_shell(before):
+            self._take_text(before, before.tail, line_shift)
+            parent.remove(before)
+
+    def _release(self, element: _Element, line_shift: int) -> None:
+        """Refuse a part of the event list unless it is what is left of an event or a wrapper."""
+        self._take_text(element, element.tail, line_shift)
+        if is_shell(element):
+            return
+        if element.tag == "extension":
+            self._take_text(element, element.text, line_shift)
+            for inner in element:
+                self._release(inner, line_shift)
+            return
+        self._collector.leave_out(unknown_event(element, line_shift, self.list_path))
+
+    def _take_text(self, near: _Element, text: str | None, line_shift: int) -> None:
+        """Note text between events, which is not kept."""
+        if text and not text.isspace():
+            line = line_of(near)
+            note_stray_text(self._collector, text, line and line + line_shift, self.list_path)
 
     def take(self, element: _Element, name: str, line_shift: int) -> None:
         """Take in a part that is complete, as the header or the list without its events."""
         parent = element.getparent()
         above = "" if parent is None else split_name(parent.tag)[1]
         if name == "EPCISHeader" and parent is self.root:
+            self._refuse_strays(element, line_shift)
             self._parts.read(element)
         elif name == "VocabularyList" and above in ("EPCISBody", "resultsBody"):
             self._parts.read_vocabularies(element)
-        elif name == "extension" and parent is not None and is_event_list(parent):
-            for left in element:
-                self._note_unknown(left, line_shift)
-            self.forget(element, line_shift)
         elif name in ("queryName", "subscriptionID") and above == "QueryResults":
             self._results[name] = (element.text or "").strip()
         elif name == "EventList" and is_event_list(element):
-            for left in element:
-                self._note_unknown(left, line_shift)
-            del element[:]
+            self._empty(element, line_shift)
 
-    def finish(self, judge: Judge | None) -> None:
+    def _empty(self, event_list: _Element, line_shift: int) -> None:
+        """Refuse what an event list holds beside its events, and free what is left of them."""
+        self._take_text(event_list, event_list.text, line_shift)
+        event_list.text = None
+        for left in event_list:
+            self._release(left, line_shift)
+        del event_list[:]
+
+    def _refuse_strays(self, container: _Element, line_shift: int) -> None:
+        """Refuse every event that stands where none may, and take it out of the document."""
+        for stray in strays_in(container):
+            self._collector.leave_out(misplaced_event(stray, line_shift))
+            if (parent := stray.getparent()) is not None:
+                parent.remove(stray)
+
+    def finish(self, judge: Judge | None, line_shift: int) -> None:
         """Take in what is left when the document has ended, and have it judged."""
         if self.name in SHAPES:
             return
-        self._document_extensions = tuple(self._left_in(self.root))
+        self._refuse_strays(self.root, line_shift)
+        self._document_extensions = tuple(self._left_in(self.root, line_shift))
         self._parts.namespaces += self._bindings.take()
         if judge is not None and not judge.holds(self.root):
             judge.explain_frame(self.root, f"/{self.name}")
 
-    def _left_in(self, container: _Element) -> list[Node]:
+    def _left_in(self, container: _Element, line_shift: int) -> list[Node]:
         """What a standard container holds beside its standard content."""
         left: list[Node] = []
+        self._take_text(container, container.text, line_shift)
         for child in container:
-            name = split_name(child.tag)[1]
-            if name in ("queryName", "subscriptionID", "EPCISHeader"):
+            self._take_text(child, child.tail, line_shift)
+            name = container_name(child)
+            if name in ("queryName", "subscriptionID", "EPCISHeader") or is_shell(child):
                 continue
-            if name not in _CONTAINERS:
+            if name not in CONTAINERS:
                 left.append(node_of(child, self._bindings))
                 continue
-            inside = [] if name == "VocabularyList" else self._left_in(child)
+            if name == "EventList":
+                self._empty(child, line_shift)
+            inside = [] if name == "VocabularyList" else self._left_in(child, line_shift)
             if inside or child.attrib:
                 attributes = attributes_of(child)
                 left.append(Node(name=name, attributes=attributes, children=tuple(inside)))
@@ -173,16 +226,6 @@ class Around:
             query_name=self._results.get("queryName"),
             subscription_id=self._results.get("subscriptionID"),
         )
-
-
-def is_event_list(element: _Element) -> bool:
-    """Whether an element is the event list of its document, not a piece of an extension."""
-    parent = element.getparent()
-    return (
-        split_name(element.tag)[1] == "EventList"
-        and parent is not None
-        and split_name(parent.tag)[1] in ("EPCISBody", "resultsBody")
-    )
 
 
 def _implied_version(namespace: str) -> str:

@@ -66,7 +66,7 @@ class ParallelXmlReader(XmlReader):
                 yield span
 
         job = replace(self.job, argument=(self.header(), *self.job.argument))
-        results = work_on(noted(), path, frame, job, self._gathering)
+        results = work_on(noted(), path, frame, job, self._collector)
         for worked in results:
             if worked is None:
                 results.close()
@@ -79,8 +79,9 @@ class ParallelXmlReader(XmlReader):
 
     def _take(self, worked: Worked) -> None:
         lines_before = self._list_line + self._line_shift
+        self._collector.events_refused += worked.refused
         for finding in worked.findings:
-            self._gathering.add(_moved(finding, self._count, lines_before))
+            self._collector.add(_moved(finding, self._count, lines_before))
         self._count.update(worked.counts)
         self._line_shift += worked.lines
         self._stop_at_limit()

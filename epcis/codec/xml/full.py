@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from epcis.codec.fields import EVENT_CLASSES, SHAPES, EventShape
 from epcis.codec.namespaces import OF_EPCIS, OWN, XSI
 from epcis.codec.quantity_event import restored
+from epcis.codec.required import require
 from epcis.codec.sensors import SENSOR_METADATA, SENSOR_REPORT
-from epcis.codec.times import has_usable_time
 from epcis.codec.xml.nodes import (
     Bindings,
     attributes_of,
@@ -36,7 +36,7 @@ from epcis.model import (
     SensorMetadata,
     SensorReport,
 )
-from schemas.finding import Severity
+from schemas.finding import Severity, Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,8 +52,8 @@ _NIL: Final = f"{{{XSI}}}nil"
 class FullXmlReader:
     """Reads the event elements of one document."""
 
-    def __init__(self, gathering: FindingCollector, bindings: Bindings) -> None:
-        self._gathering = gathering
+    def __init__(self, collector: FindingCollector, bindings: Bindings) -> None:
+        self._collector = collector
         self._bindings = bindings
         self._at = ""
         self._line_shift = 0
@@ -71,8 +71,8 @@ class FullXmlReader:
             "ErrorDeclarationType": self._error_declaration,
         }
 
-    def read(self, element: _Element, at: str, line_shift: int = 0) -> Event | None:
-        """The event of an element; None, with an error noted, where it says too little.
+    def read(self, element: _Element, at: str, line_shift: int = 0) -> Event:
+        """The event of an element. Raises EventRefused where it says too little.
 
         `at` is the element's path and `line_shift` the lines before the portion it was parsed in,
         for findings.
@@ -82,25 +82,7 @@ class FullXmlReader:
         shape = SHAPES[split_name(element.tag)[1]]
         values: dict[str, Any] = {}
         foreign = self._fill(element, shape, values)
-        missing = [name for name in shape.required if shape.by_name[name].attribute not in values]
-        if missing:
-            self._gathering.note(
-                "event.field-missing",
-                Severity.ERROR,
-                f"{shape.name} has no {' and no '.join(missing)}",
-                "Ask the sender for the event with this field; without it, it cannot be taken in.",
-                line=self._line(element),
-                path=at,
-            )
-            return None
-        if not has_usable_time(
-            values["event_time"],
-            values.get("event_time_zone_offset"),
-            self._gathering,
-            line=self._line(element),
-            path=at,
-        ):
-            return None
+        require(shape, values, self._collector, Where(line=self._line(element), path=at))
         if element.keys():
             values["attributes"] = attributes_of(element)
             self._bindings.see(element)
@@ -174,7 +156,7 @@ class FullXmlReader:
         parent = child.getparent()
         if not repeated and parent is not None and parent.tag in _WRAPPERS:
             return  # elements without a namespace are the standard's way to extend a wrapper
-        self._gathering.note(
+        self._collector.note(
             "event.field-repeated" if repeated else "event.field-unknown",
             Severity.WARNING,
             what,
@@ -184,7 +166,7 @@ class FullXmlReader:
         )
 
     def _note_stray_text(self, before: _Element, stray: str) -> None:
-        self._gathering.note(
+        self._collector.note(
             "event.text-not-kept",
             Severity.WARNING,
             f"text stands between the elements of the event: {stray.strip()[:40]!r}",
@@ -196,7 +178,7 @@ class FullXmlReader:
     def _lost_attributes(self, element: _Element) -> None:
         names = ", ".join(split_name(name)[1] for name in names_of(element)[:20])
         local = split_name(element.tag)[1]
-        self._gathering.note(
+        self._collector.note(
             "event.attribute-not-kept",
             Severity.WARNING,
             f"{local} carries attributes the standard does not allow there: {names}",
@@ -209,7 +191,7 @@ class FullXmlReader:
         local = split_name(element.tag)[1]
         parent = element.getparent()
         above = split_name(parent.tag)[1] if parent is not None else ""
-        self._gathering.note(
+        self._collector.note(
             "event.element-not-kept",
             Severity.WARNING,
             f"{local} is not known inside {above}",

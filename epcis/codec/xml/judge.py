@@ -28,10 +28,10 @@ class Judge:
     """Judges the parts of one document; in lenient reading its findings are warnings."""
 
     def __init__(
-        self, version: str, gathering: FindingCollector, published: Path | None, explained_max: int
+        self, version: str, collector: FindingCollector, published: Path | None, explained_max: int
     ) -> None:
         self.version = version
-        self._gathering = gathering
+        self._collector = collector
         self._published = published
         self._left = explained_max
 
@@ -73,9 +73,9 @@ class Judge:
         self._add(finding, 0)
 
     def _add(self, finding: Finding, line_shift: int) -> None:
-        if not self._gathering.strict and finding.severity is Severity.ERROR:
+        if not self._collector.strict and finding.severity is Severity.ERROR:
             finding = replace(finding, severity=Severity.WARNING)
         if line_shift and finding.where.line is not None:
             where = replace(finding.where, line=finding.where.line + line_shift)
             finding = replace(finding, where=where)
-        self._gathering.add(finding)
+        self._collector.add(finding)

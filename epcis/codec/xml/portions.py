@@ -19,12 +19,14 @@ from lxml import etree
 from epcis.codec.cores import Portion, Span
 from epcis.codec.fields import SHAPES
 from epcis.codec.namespaces import EPCIS_1, EPCIS_2, OWN, XSI
-from epcis.codec.times import has_usable_time, is_plain_instant
+from epcis.codec.refusal import EventRefused
+from epcis.codec.required import is_plain_instant, require_time
 from epcis.codec.xml.fast import FastXmlReader
 from epcis.codec.xml.full import FullXmlReader
 from epcis.codec.xml.judge import EXPLAINED_MAX, Judge
 from epcis.codec.xml.markup import attribute
 from epcis.codec.xml.nodes import BeyondLimit, Bindings, line_of
+from epcis.codec.xml.strays import note_stray_text, unknown_event
 from schemas.finding import Where
 
 if TYPE_CHECKING:
@@ -70,10 +72,10 @@ class XmlFrame:
     depth_max: int = 100
     nodes_max: int = 200_000
 
-    def read_with(self, gathering: FindingCollector) -> Callable[[bytes], Portion | None]:
+    def read_with(self, collector: FindingCollector) -> Callable[[bytes], Portion | None]:
         """A function that reads portions one by one; None where one is not what it looks like."""
-        judge = Judge(self.version, gathering, self.published, EXPLAINED_MAX)
-        reader = XmlPortionReader(self, gathering, judge if self.validate else None)
+        judge = Judge(self.version, collector, self.published, EXPLAINED_MAX)
+        reader = XmlPortionReader(self, collector, judge if self.validate else None)
 
         def read(portion: bytes) -> Portion | None:
             event_list = None if hides(portion) else reader.parse(portion)
@@ -167,13 +169,13 @@ def hides(portion: bytes) -> bool:
 class XmlPortionReader:
     """Reads portions of one event list, one after the other."""
 
-    def __init__(self, frame: XmlFrame, gathering: FindingCollector, judge: Judge | None) -> None:
+    def __init__(self, frame: XmlFrame, collector: FindingCollector, judge: Judge | None) -> None:
         self._frame = frame
-        self._gathering = gathering
+        self._collector = collector
         self._judge = judge
         in_scope: dict[str | None, str] = dict(frame.namespaces)
         self._bindings = Bindings(in_scope, frame.depth_max, frame.nodes_max)
-        self._full = FullXmlReader(gathering, self._bindings)
+        self._full = FullXmlReader(collector, self._bindings)
         self._fast = FastXmlReader(self._full, self._bindings)
         self.counts: Counter[str] = Counter()
         self._line_shift = 0
@@ -209,8 +211,12 @@ class XmlPortionReader:
         return event_list if self._holds_events_only(event_list) else None
 
     def _holds_events_only(self, event_list: _Element) -> bool:
-        parent = event_list.getparent()
-        if parent is None or len(parent) != 1 or event_list.tag != "EventList":
+        # A portion that closes the list and opens another one is a document, too.
+        body = event_list.getparent()
+        root = None if body is None else body.getparent()
+        if body is None or root is None or len(root) != 1 or len(body) != 1:
+            return False
+        if event_list.tag != "EventList" or body.tag != "EPCISBody":
             return False
         return all(child.tag in SHAPES or child.tag == "extension" for child in event_list)
 
@@ -224,54 +230,57 @@ class XmlPortionReader:
         is_plain = is_plain and self._judge is not None
         self._bindings.is_quiet = b"xmlns" not in portion
         read_fast = self._fast.read if is_valid and is_plain else None
+        if self._judge is None or not is_valid:
+            self._take_text(event_list)
         for element in event_list:
             name = element.tag
-            if read_fast is not None and name in SHAPES:
-                self.counts[name] += 1
-                self._at = (name, line_of(element))
-                event = self._usable(read_fast(element), element)
-                if event is not None:
-                    yield event
-            else:
+            if read_fast is None or name not in SHAPES:
                 yield from self._in_full(element, is_valid=is_valid)
+                continue
+            self.counts[name] += 1
+            self._at = (name, line_of(element))
+            try:
+                yield self._usable(read_fast(element), element)
+            except EventRefused as refused:
+                self._collector.leave_out(refused)
+
+    def _take_text(self, event_list: _Element) -> None:
+        """Note text between the events of a portion, which is not kept."""
+        beside = [(event_list, event_list.text), *((one, one.tail) for one in event_list)]
+        for element, text in beside:
+            if text and not text.isspace():
+                line = line_of(element)
+                line = line and line + self._line_shift
+                note_stray_text(self._collector, text, line, self._frame.list_path)
 
     def _in_full(self, element: _Element, *, is_valid: bool) -> Iterator[Event]:
-        for event_element in _event_elements(element):
-            name = event_element.tag
+        """The event an element of the list is, or those it wraps."""
+        name = element.tag
+        if name == "extension":
+            for inner in element:
+                yield from self._in_full(inner, is_valid=is_valid)
+            return
+        try:
+            if name not in SHAPES:
+                raise unknown_event(element, self._line_shift, self._frame.list_path)
             self.counts[name] += 1
-            self._at = (name, line_of(event_element))
+            self._at = (name, line_of(element))
             if not is_valid:
-                self._explain(event_element)
-            event = self._full.read(event_element, self._path(name), self._line_shift)
-            if event is not None:
-                yield event
+                self._explain(element)
+            yield self._full.read(element, self._path(name), self._line_shift)
+        except EventRefused as refused:
+            self._collector.leave_out(refused)
 
     def _explain(self, element: _Element) -> None:
         if self._judge is not None and not self._judge.event_holds(element):
             path = self._path(element.tag)
             self._judge.explain_event(element, path, self._line_shift)
 
-    def _usable(self, event: Event | None, element: _Element) -> Event | None:
-        """The event, if it has a usable time; read in full if the fast reader declines."""
+    def _usable(self, event: Event | None, element: _Element) -> Event:
+        """The event, read in full where the fast reader declined. Raises EventRefused."""
         if event is None:
             return self._full.read(element, self._path(element.tag), self._line_shift)
-        if is_plain_instant(event.event_time):
-            return event
-        where = self.where
-        is_usable = has_usable_time(
-            event.event_time,
-            event.event_time_zone_offset,
-            self._gathering,
-            line=where.line,
-            path=where.path or "",
-        )
-        return event if is_usable else None
-
-
-def _event_elements(element: _Element) -> Iterator[_Element]:
-    """The event an element of the list is, or those it wraps."""
-    if element.tag in SHAPES:
-        yield element
-    elif element.tag == "extension":
-        for child in element:
-            yield from _event_elements(child)
+        if not is_plain_instant(event.event_time):
+            offset = event.event_time_zone_offset
+            require_time(event.event_time, offset, self._collector, self.where)
+        return event

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from lxml import etree
 
 from epcis.codec.fields import SHAPES
-from epcis.codec.xml.around import KINDS, Around, is_event_list
+from epcis.codec.refusal import EventRefused
+from epcis.codec.xml.around import KINDS, Around
 from epcis.codec.xml.full import FullXmlReader
 from epcis.codec.xml.judge import EXPLAINED_MAX, Judge
 from epcis.codec.xml.left_out import LeftOut
@@ -29,6 +30,7 @@ from epcis.codec.xml.portions import (
     cut,
     frame_of,
 )
+from epcis.codec.xml.strays import stands_in_containers
 from epcis.model import Event, Header
 from schemas.finding import Finding, Where
 
@@ -65,21 +67,21 @@ _LIST_START: Final = re.compile(rb"<EventList(?:\s[^<>]*)?>")
 _PORTION_ENCODINGS: Final = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1", "iso-8859-15"})
 
 
-def end_of_prolog(stream: PlainStream, limits: DocumentLimits, gathering: FindingCollector) -> int:
+def end_of_prolog(stream: PlainStream, limits: DocumentLimits, collector: FindingCollector) -> int:
     """Where the root element begins; refuses internal subsets and endless prologs."""
     first = stream.peek(limits.prolog_bytes_max)
     at = 0
     while (part := _PROLOG.match(first, at)) is not None:
         at = part.end()
     if first.startswith(b"<!DOCTYPE", at):
-        raise gathering.refuse(
+        raise collector.refuse(
             "xml.doctype-subset",
             "the DOCTYPE declares things of its own (an internal subset)",
             "Send the document without DOCTYPE; entities are never resolved.",
             line=first.count(b"\n", 0, at) + 1,
         )
     if not re.match(rb"<[^!?\s]", first[at : at + 2]):
-        raise gathering.refuse(
+        raise collector.refuse(
             "xml.no-root-element",
             "no root element is found where it should begin",
             "Send a well-formed XML document.",
@@ -95,18 +97,18 @@ class XmlReader:
         self,
         stream: PlainStream,
         limits: DocumentLimits,
-        gathering: FindingCollector,
+        collector: FindingCollector,
         *,
         validate: bool = True,
         published: Path | None = None,
     ) -> None:
         self._stream = stream
         self._limits = limits
-        self._gathering = gathering
+        self._collector = collector
         self._validate = validate
         self._published = published
         self._bindings = Bindings({}, limits.depth_max, limits.extension_nodes_max)
-        self._full = FullXmlReader(gathering, self._bindings)
+        self._full = FullXmlReader(collector, self._bindings)
         self._count: Counter[str] = Counter()
         self._around: Around | None = None
         self._judge: Judge | None = None
@@ -140,7 +142,7 @@ class XmlReader:
         return Where(line=line, path=self._path(name))
 
     def __iter__(self) -> Iterator[Event]:
-        prolog_end = end_of_prolog(self._stream, self._limits, self._gathering)
+        prolog_end = end_of_prolog(self._stream, self._limits, self._collector)
         declared = _ENCODING.search(self._stream.peek(prolog_end))
         encoding = declared[1].decode().lower() if declared else "utf-8"
         if self._stream.is_transcoded:
@@ -155,7 +157,7 @@ class XmlReader:
                 rest = self._stream.read(BLOCK_BYTES)
             root = self._parser.close()
             yield from self._drain()
-            (self._around or self._begin(root)).finish(self._judge)
+            (self._around or self._begin(root)).finish(self._judge, self._line_shift)
         except etree.XMLSyntaxError as fault:
             raise self._malformed(fault) from fault
         except BeyondLimit as fault:
@@ -193,7 +195,7 @@ class XmlReader:
 
     def _in_portions(self, frame: XmlFrame, rest: bytes) -> Generator[Event, None, bytes]:
         """Read the event list in portions; returns what is left for the parser."""
-        portions = XmlPortionReader(frame, self._gathering, self._judge)
+        portions = XmlPortionReader(frame, self._collector, self._judge)
         self._portions = portions
         portions.counts = self._count
         first_line = self._list_line
@@ -238,7 +240,7 @@ class XmlReader:
         self._fed_values += part.count(b"<") + part.count(b"=")
         is_large = self._fed_bytes > self._limits.event_bytes_max
         if is_large or self._fed_values > self._limits.event_values_max:
-            raise self._gathering.refuse(
+            raise self._collector.refuse(
                 "document.part-too-large",
                 f"one event, or what stands beside the events, is larger than "
                 f"{self._limits.event_bytes_max} bytes or {self._limits.event_values_max} values",
@@ -255,37 +257,40 @@ class XmlReader:
             around = self._around or self._begin(element)
             name = split_name(element.tag)[1]
             if action == "start":
-                if name == "EventList" and is_event_list(element):
+                if name == "EventList" and around.begin_list(element):
                     self._open_list = element
                     self._list_line = (line_of(element) or 1) - 1
                 continue
             if name not in SHAPES:
                 around.take(element, name, self._line_shift)
-            elif around.is_event(element):
+            elif stands_in_containers(element):
                 self._count[name] += 1
                 self._fed_bytes = self._fed_values = 0
                 self._stop_at_limit()
-                event = self._read_event(element, name)
-                if event is not None:
-                    yield event
+                try:
+                    yield self._read_event(element, name)
+                except EventRefused as refused:
+                    self._collector.leave_out(refused)
                 around.forget(element, self._line_shift)
 
     def _begin(self, element: _Element) -> Around:
-        around = Around(element.getroottree().getroot(), self._bindings, self._gathering)
+        around = Around(element.getroottree().getroot(), self._bindings, self._collector)
         self._around = around
         if self._validate:
             explained = EXPLAINED_MAX
-            self._judge = Judge(around.version, self._gathering, self._published, explained)
+            self._judge = Judge(around.version, self._collector, self._published, explained)
         return around
 
     def _stop_at_limit(self) -> None:
         if self._count.total() > self._limits.events_max:
-            raise self._gathering.too_many_events(self._limits.events_max)
+            raise self._collector.too_many_events(self._limits.events_max)
 
-    def _read_event(self, element: _Element, name: str) -> Event | None:
+    def _read_event(self, element: _Element, name: str) -> Event:
         line = line_of(element)
         self._at = (name, line and line + self._line_shift)
         path = self._path(name)
+        if self._around is not None:
+            self._around.note_place(element, path, self._at[1])
         if self._judge is not None and not self._judge.event_holds(element):
             self._judge.explain_event(element, path, self._line_shift)
         return self._full.read(element, path, self._line_shift)
@@ -305,7 +310,7 @@ class XmlReader:
 
     def _malformed(self, fault: etree.XMLSyntaxError) -> Exception:
         line = fault.lineno if isinstance(fault.lineno, int) else None
-        return self._gathering.refuse(
+        return self._collector.refuse(
             "xml.malformed",
             f"the XML is not well-formed: {_plain(fault)}",
             "Have the sender check the file with an XML parser and send it again.",
@@ -314,7 +319,7 @@ class XmlReader:
 
     def _beyond_limit(self, fault: BeyondLimit) -> Exception:
         where = self.where
-        return self._gathering.refuse(
+        return self._collector.refuse(
             _BEYOND.get(str(fault).split()[1], "document.too-many-attributes"),
             str(fault),
             "Have the sender check the file; no EPCIS document looks like this.",

@@ -8,9 +8,9 @@ from zipfile import ZipFile
 
 import pytest
 
-from compliance.dossier import ExportRefused, Lot, Pack, export, verify_export
+from compliance.dossier import ExportRefused, LotHistory, Pack, export, verify_export
 from compliance.retention.duty import Duty
-from compliance.retention.policy import Policy
+from compliance.retention.policy import RetentionPolicy
 from epcis.capture import record
 from epcis.fsck import fsck
 from tests.compliance.test_dossier import GTIN, NOW, STORY
@@ -29,10 +29,10 @@ def shown(store, keys, path, selection):
 def test_a_dossier_is_the_same_before_and_while_archived(store, keys, tmp_path):
     with store.write(NOW) as tx:
         record(tx, STORY)
-    selections = [Lot(GTIN, "L7"), Pack(GTIN, "101")]
+    selections = [LotHistory(GTIN, "L7"), Pack(GTIN, "101")]
     before = [shown(store, keys, tmp_path / f"{n}.asice", one) for n, one in enumerate(selections)]
     folder = tmp_path / "archive"
-    lines = Duty(store, Policy(), folder, tmp_path, LATER, "tester").run(lambda *_: None)
+    lines = Duty(store, RetentionPolicy(), folder, tmp_path, LATER, "tester").run(lambda *_: None)
     assert lines[0].entries == len(STORY)
     after = [shown(store, keys, tmp_path / f"{n}a.asice", one) for n, one in enumerate(selections)]
     assert after == before

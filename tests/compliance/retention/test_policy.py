@@ -12,9 +12,9 @@ from compliance.retention.policy import (
     LAW,
     POLICY_BYTES_MAX,
     Period,
-    Policy,
     PolicyRefused,
-    Record,
+    RecordClass,
+    RetentionPolicy,
     parse_policy,
     read_policy,
 )
@@ -80,10 +80,10 @@ def test_what_is_no_period_is_said(text):
 
 
 def test_the_default_destroys_nothing_that_a_law_asks_for():
-    for rule in Policy().rules:
+    for rule in RetentionPolicy().rules:
         if rule.record in LAW:
             assert rule.erase_after is None
-    assert {rule.record for rule in Policy().rules} == set(Record)
+    assert {rule.record for rule in RetentionPolicy().rules} == set(RecordClass)
 
 
 @pytest.mark.parametrize("record", sorted(LAW))
@@ -119,7 +119,7 @@ def test_what_is_no_policy_is_said_and_not_guessed(text):
 @given(st.text(max_size=200))
 def test_any_text_is_a_policy_or_is_refused(text):
     try:
-        assert len(parse_policy(text).rules) == len(Record)
+        assert len(parse_policy(text).rules) == len(RecordClass)
     except PolicyRefused as fault:
         told = fault.findings
         assert told
@@ -128,8 +128,8 @@ def test_any_text_is_a_policy_or_is_refused(text):
 def test_a_policy_is_read_from_a_file(tmp_path):
     path = tmp_path / "policy.toml"
     path.write_text('[sessions]\nerase_after = "7 days"\n')
-    assert read_policy(path).rule(Record.SESSIONS).erase_after == Period(days=7)
-    assert read_policy(None) == Policy()
+    assert read_policy(path).rule(RecordClass.SESSIONS).erase_after == Period(days=7)
+    assert read_policy(None) == RetentionPolicy()
     path.write_bytes(b"\xff")
     with pytest.raises(PolicyRefused, match="UTF-8"):
         read_policy(path)

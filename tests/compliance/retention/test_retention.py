@@ -14,7 +14,7 @@ from compliance.duty_tables import browser_session
 from compliance.recall.recall import open_recall
 from compliance.retention.duty import Duty
 from compliance.retention.hold import HoldRefused, Matter, list_holds, open_hold, release_hold
-from compliance.retention.policy import Policy, Record, parse_policy
+from compliance.retention.policy import RecordClass, RetentionPolicy, parse_policy
 from compliance.retention.retention_tables import erasure
 from compliance.service.migrate import open_migrated
 from compliance.service.settings import Settings
@@ -57,7 +57,9 @@ def store(tmp_path, database):
 
 
 def duty(store, folder, policy=None, now=LATER):
-    return Duty(store, policy or Policy(), folder / "archive", folder / "exports", now, "tester")
+    return Duty(
+        store, policy or RetentionPolicy(), folder / "archive", folder / "exports", now, "tester"
+    )
 
 
 def run(store, folder, policy=None, now=LATER):
@@ -284,9 +286,11 @@ def test_what_cannot_be_told_apart_is_held(store, tmp_path):
 
 
 def test_every_class_of_record_can_be_planned_and_run(store, tmp_path):
-    text = "".join(f'[{name}]\nerase_after = "20 years"\n' for name in Record if name != "events")
+    text = "".join(
+        f'[{name}]\nerase_after = "20 years"\n' for name in RecordClass if name != "events"
+    )
     policy = parse_policy(text)
-    assert {one["record"] for one in planned(store, tmp_path, policy)} == set(Record)
+    assert {one["record"] for one in planned(store, tmp_path, policy)} == set(RecordClass)
     run(store, tmp_path, policy)
 
 

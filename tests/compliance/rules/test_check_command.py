@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
+from material import EXAMPLES
 from typer.testing import CliRunner
 
 from compliance.service.cli import app
 
-RIGHT = Path(__file__).parent / "shipment-r1.3.xml"
+RIGHT = EXAMPLES / "shipment.xml"
 
 
 @pytest.fixture
@@ -27,12 +27,12 @@ def run(*arguments, **environment):
 
 
 def test_a_right_file_ends_well():
-    ended = run(RIGHT, "--profile", "dscsa-r1.3", "--now", "2026-11-21")
+    ended = run(RIGHT, "--profile", "dscsa-r1.3", "--now", "2026-02-21")
     assert ended.exit_code == 0, ended.output
 
 
 def test_a_wrong_file_is_told_as_json(wrong):
-    ended = run(RIGHT, wrong, "--profile", "dscsa-r1.3", "--now", "2026-11-21", "--json")
+    ended = run(RIGHT, wrong, "--profile", "dscsa-r1.3", "--now", "2026-02-21", "--json")
     assert ended.exit_code == 1
     right, told = json.loads(ended.stdout)
     assert right == {"file": str(RIGHT), "profile": "dscsa-r1.3", "findings": []}

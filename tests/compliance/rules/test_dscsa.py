@@ -1,7 +1,7 @@
 """A shipment of four packages in two cases on a pallet, and every mistake a partner makes in it.
 
-The file `shipment-r1.3.xml` is right. Each mistake below is one that partners really make; the
-check must name it, say where, and not be distracted from it.
+The file `docs/examples/shipment.xml` is right. Each mistake below is one that partners really
+make; the check must name it, say where, and not be distracted from it.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from __future__ import annotations
 import io
 import re
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
+from material import EXAMPLES
 
 from compliance.rules import item_lives, shipped_file
-from compliance.rules.catalogue import RULES, Profile
+from compliance.rules.catalogue import RULES, GuidelineRelease
 from compliance.rules.file import check_file
 from compliance.rules.shipped_file import GS1US
 from epcis.codec.document import Syntax, convert
 from schemas.finding import Severity, is_acceptable
 
-RIGHT = (Path(__file__).parent / "shipment-r1.3.xml").read_text(encoding="utf-8")
-NOW = datetime(2026, 11, 21, tzinfo=UTC)
+RIGHT = (EXAMPLES / "shipment.xml").read_text(encoding="utf-8")
+NOW = datetime(2026, 2, 21, tzinfo=UTC)
 EVENT = re.compile(r" {6}<(ObjectEvent|AggregationEvent)>.*?</\1>\n", re.DOTALL)
 UNITS, CASES, FILL_1, FILL_2, PALLET, LOAD, SHIP = range(7)
 UNIT = "urn:epc:id:sgtin:0355555.067890.U1"
@@ -72,15 +72,26 @@ def line(start):
     return next(each for each in RIGHT.splitlines(keepends=True) if each.lstrip().startswith(start))
 
 
-def element(name):
-    return re.search(rf" *<{name}>.*?</{name}>\n", RIGHT, re.DOTALL).group()
+def element(head, name=""):
+    """The first element that begins so, with all its lines."""
+    return re.search(rf" *<{head}>.*?</{name or head}>\n", RIGHT, re.DOTALL).group()
+
+
+def quantities(name, epc_class, count):
+    return (
+        f"<{name}><quantityElement><epcClass>{epc_class}</epcClass><quantity>{count}</quantity>"
+        f"</quantityElement></{name}>\n"
+    )
 
 
 ROLE = '<{0} type="urn:epcglobal:cbv:sdt:{1}">'
+PRODUCT = element(
+    'VocabularyElement id="urn:epc:idpat:sgtin:0355555.067890.\\*"', "VocabularyElement"
+)
 STATEMENT = element("gs1ushc:dscsaTransactionStatement")
 DROP_SHIPMENT = line("<gs1ushc:dropShipment>")
-LATER = ("2026-11-20T14:30", "2026-11-20T14:40")
-EARLIER = ("2026-11-20T14:30", "2026-11-17T14:30")
+LATER = ("2026-02-20T14:30", "2026-02-20T14:40")
+EARLIER = ("2026-02-20T14:30", "2026-02-17T14:30")
 UNPACK = copied(
     FILL_1,
     ("<action>ADD", "<action>DELETE"),
@@ -99,7 +110,7 @@ RECEIVE = copied(
     ("bizstep:shipping", "bizstep:receiving"),
     ("disp:in_transit", "disp:in_progress"),
     EARLIER,
-    ("2026-11-17T14:30", "2026-11-19T14:30"),
+    ("2026-02-17T14:30", "2026-02-19T14:30"),
 )
 PARTLY = (
     '<gs1ushc:directPurchase qualifier="PARTIALLY_DIRECT"><gs1ushc:indirectPurchaseEPCs>'
@@ -128,11 +139,14 @@ MISTAKES = [
     ("H09", "a statement that is not affirmed", swap("Statement>true<", "Statement>false<")),
     ("H09", "a statement left blank", swap("Statement>true<", "Statement><")),
     ("H10", "another legal notice", swap("FDCA Sec. 581(27)(A)-(G)", "all laws")),
+    ("H10", "a legal notice that leaves duties out", swap("(A)-(G)", "(A)-(C)")),
     ("H11", "the statement in the shipping event", in_event(
         SHIP, DROP_SHIPMENT, DROP_SHIPMENT + STATEMENT)),
     ("H12", "no guideline version", drop(line("<gs1ushc:guidelineVersion>"))),
     ("H13", "the namespace of somebody else", swap(GS1US, "http://epcis.gs1us.org/hc/v1")),
     ("H14", "dropShipment in the header", swap(STATEMENT, STATEMENT + DROP_SHIPMENT)),
+    ("H15", "a file for somebody who gets none of the goods", swap(
+        "sgln:0366666.00001.0</sbdh", "sgln:0377777.00001.0</sbdh")),
     ("M01", "no master data of the unit", swap('id="urn:epc:idpat:sgtin:0355555.067890.*"',
                                                'id="urn:epc:idpat:sgtin:0355555.067891.*"')),
     ("M02", "no NDC", swap(line('<attribute id="urn:epcglobal:cbv:mda#additionalTradeItemIde'
@@ -149,6 +163,8 @@ MISTAKES = [
         + '<VocabularyElement id="https://id.gs1.org/01/00355555678908">'
           '<attribute id="urn:epcglobal:cbv:mda#regulatedProductName">Otherol</attribute>'
           "</VocabularyElement>\n")),
+    ("M07", "one entry twice, with another name", swap(
+        PRODUCT, PRODUCT + PRODUCT.replace(">Examplol<", ">Otherol<"))),
     ("M09", "a buyer without a street", drop(line('<attribute id="urn:epcglobal:cbv:mda#str'
                                                   'eetAddressOne">1 Sample Way'))),
     ("M10", "a ship-to nobody describes", swap('id="urn:epc:id:sgln:0366666.00002.0"',
@@ -164,6 +180,9 @@ MISTAKES = [
                                                    "sscc:035555.05000000123", times=-1)),
     ("I06", "a returnable asset on the pallet", in_event(
         LOAD, CASE, "urn:epc:id:grai:0355555.12345.A1")),
+    ("I06", "a lot shipped by quantity", in_event(
+        SHIP, "        <extension>\n", "        <extension>\n" + quantities(
+            "quantityList", "urn:epc:class:lgtin:0355555.067890.L77", 2))),
     ("I07", "a package named twice", in_event(UNITS, f"<epc>{UNIT}</epc>",
                                               f"<epc>{UNIT}</epc><epc>{UNIT}</epc>")),
     ("I08", "a serial in lower case", in_event(FILL_1, "067890.U1", "067890.u1")),
@@ -175,21 +194,24 @@ MISTAKES = [
     ("I11", "packages and a pallet commissioned at once", in_event(
         UNITS, f"<epc>{UNIT}</epc>", f"<epc>{UNIT}</epc><epc>{SSCC}</epc>")),
     ("T01", "a time without zone", in_event(SHIP, "14:30:00Z", "14:30:00")),
-    ("T02", "a shipment of tomorrow", in_event(SHIP, "2026-11-20T", "2026-11-25T")),
-    ("T03", "a year that cannot be", in_event(UNITS, "2026-11-18T", "2024-11-18T")),
-    ("T05", "commissioned after packing", in_event(UNITS, "2026-11-18T12:00", "2026-11-18T12:30")),
+    ("T02", "a shipment of tomorrow", in_event(SHIP, "2026-02-20T", "2026-02-25T")),
+    ("T03", "a year that cannot be", in_event(UNITS, "2026-02-18T", "2024-11-18T")),
+    ("T04", "summer time in February", in_event(
+        SHIP, "<eventTimeZoneOffset>-05:00", "<eventTimeZoneOffset>-04:00")),
+    ("T04", "two zones in one event", in_event(SHIP, "14:30:00Z", "15:30:00+01:00")),
+    ("T05", "commissioned after packing", in_event(UNITS, "2026-02-18T12:00", "2026-02-18T12:30")),
     ("T06", "a case on the pallet before it is filled", in_event(
-        FILL_1, "2026-11-18T12:10", "2026-11-18T13:20")),
+        FILL_1, "2026-02-18T12:10", "2026-02-18T13:20")),
     ("T07", "packed and commissioned in one moment", in_event(
         FILL_1, "12:10:00Z", "12:00:00Z")),
     ("T08", "events in disorder", with_event(
         events(RIGHT)[UNITS], after=LOAD, text=without_event(UNITS))),
     ("T09", "received before it is shipped", with_event(RECEIVE, after=LOAD)),
     ("T10", "one time for everything", re.sub(
-        r"<eventTime>[^<]*", "<eventTime>2026-11-18T12:00:00Z", RIGHT)),
+        r"<eventTime>[^<]*", "<eventTime>2026-02-18T12:00:00Z", RIGHT)),
     ("T11", "shipped long after the sale", in_event(
         SHIP, DROP_SHIPMENT,
-        DROP_SHIPMENT + "<gs1ushc:transactionDate>2026-11-10</gs1ushc:transactionDate>\n")),
+        DROP_SHIPMENT + "<gs1ushc:transactionDate>2026-02-10</gs1ushc:transactionDate>\n")),
     ("V03", "shipping that leaves goods active", in_event(SHIP, "disp:in_transit", "disp:active")),
     ("V04", "commissioning that observes", in_event(UNITS, "<action>ADD", "<action>OBSERVE")),
     ("V05", "packing that observes", in_event(FILL_1, "<action>ADD", "<action>OBSERVE")),
@@ -205,23 +227,25 @@ MISTAKES = [
         SHIP, DROP_SHIPMENT, DROP_SHIPMENT + "<gs1ushc:rush>true</gs1ushc:rush>\n")),
     ("V13", "a voided shipment without parties", with_event(
         copied(CASES, ("bizstep:commissioning", "bizstep:void_shipping"),
-               ("<action>ADD", "<action>OBSERVE"), ("2026-11-18T12:05", "2026-11-20T16:05")))),
+               ("<action>ADD", "<action>OBSERVE"), ("2026-02-18T12:05", "2026-02-20T16:05")))),
     ("V14", "recalled goods that are packed", in_event(
         LOAD, "disp:in_progress", "disp:recalled")),
     ("L01", "no lot", in_event(UNITS, ILMD, "")),
     ("L01", "no expiry", in_event(
-        UNITS, "<cbvmda:itemExpirationDate>2028-10-31</cbvmda:itemExpirationDate>", "")),
-    ("L03", "an expiry as the barcode has it", in_event(UNITS, ">2028-10-31<", ">281031<")),
-    ("L03", "an expiry on no day", in_event(UNITS, ">2028-10-31<", ">2028-02-30<")),
+        UNITS, "<cbvmda:itemExpirationDate>2035-10-31</cbvmda:itemExpirationDate>", "")),
+    ("L03", "an expiry as the barcode has it", in_event(UNITS, ">2035-10-31<", ">351031<")),
+    ("L03", "an expiry on no day", in_event(UNITS, ">2035-10-31<", ">2035-02-30<")),
+    ("L03", "an expiry with an hour", swap(
+        "2035-10-31</cbvmda", "2035-10-31T00:00:00Z</cbvmda")),
     ("L04", "lot in the old namespace", in_event(
         UNITS, ILMD, "            <gs1ushc:lotNumber>L77</gs1ushc:lotNumber>\n")),
     ("L05", "one lot, two expiries", with_event(
-        copied(UNITS, (".U", ".W"), ("2028-10-31", "2029-10-31"), ("12:00", "12:02")),
+        copied(UNITS, (".U", ".W"), ("2035-10-31", "2034-10-31"), ("12:00", "12:02")),
         after=UNITS)),
     ("L06", "a serial commissioned twice", with_event(
         copied(UNITS, ("L77", "L78"), ("12:00", "12:02")), after=UNITS)),
-    ("L07", "expired on the day before", in_event(UNITS, "2028-10-31", "2026-11-19")),
-    ("L08", "an expiry in thirty years", swap("2028-10-31", "2058-10-31", times=-1)),
+    ("L07", "expired on the day before", in_event(UNITS, "2035-10-31", "2026-02-19")),
+    ("L08", "an expiry in thirty years", swap("2035-10-31", "2065-10-31", times=-1)),
     ("L09", "a case labelled with another lot", in_event(CASES, ">L77<", ">L78<")),
     ("L10", "two lots in one case", in_event(
         FILL_1 + 1, "067890.U2", "067890.W2", with_event(
@@ -243,6 +267,10 @@ MISTAKES = [
     ("G10", "a pallet left empty", without_event(LOAD)),
     ("G11", "a case shipped off its pallet", in_event(SHIP, SSCC, CASE)),
     ("G12", "a case nobody commissioned", without_event(CASES)),
+    ("G13", "seven declared and two named", in_event(
+        FILL_1, "      </AggregationEvent>\n", "        <extension>\n" + quantities(
+            "childQuantityList", "urn:epc:idpat:sgtin:0355555.067890.*", 7)
+        + "        </extension>\n      </AggregationEvent>\n")),
     ("G14", "unpacked before packed", with_event(
         swap("12:20:00", "12:07:00", UNPACK), after=CASES)),
     ("S01", "a pallet nobody knows", in_event(SHIP, SSCC, "urn:epc:id:sscc:0355555.0000000999")),
@@ -271,14 +299,20 @@ MISTAKES = [
     ("S14", "a direct purchase of no kind", in_event(
         SHIP, DROP_SHIPMENT,
         DROP_SHIPMENT + "<gs1ushc:directPurchase>true</gs1ushc:directPurchase>\n")),
+    ("S14", "a wholesaler that does not say how it bought", (
+        RIGHT.replace("sgln:0355555", "sgln:0344444")
+        .replace("bt:0355555000013", "bt:0344444000014")
+        .replace(">Example Pharma Inc<", ">Trade Corp<", 2))),
     ("S15", "an indirect EPC that is not shipped", in_event(
         SHIP, DROP_SHIPMENT, DROP_SHIPMENT + PARTLY)),
     ("S17", "shipped twice", with_event(copied(SHIP, LATER))),
+    ("S25", "goods that leave from the buyer's dock", in_event(
+        SHIP, "<id>urn:epc:id:sgln:0355555.00002.0", "<id>urn:epc:id:sgln:0366666.00002.0")),
     ("S21", "a pallet without contents", without_event(UNITS, CASES, FILL_1, FILL_2, LOAD)),
 ]  # fmt: skip
 
 
-def checked(text, profile=Profile.R1_3):
+def checked(text, profile=GuidelineRelease.R1_3):
     return check_file(text.encode(), profile.value, now=NOW)
 
 
@@ -292,7 +326,7 @@ def test_the_same_file_of_r1_2_only_lacks_what_r1_2_writes():
         .replace("US_FDA_NDC", "FDA_NDC_11")
         .replace("55555-678-90", "55555067890")
     )
-    assert checked(text, Profile.R1_2) == []
+    assert checked(text, GuidelineRelease.R1_2) == []
 
 
 @pytest.mark.parametrize(
@@ -356,12 +390,45 @@ def test_a_return_that_came_back_may_be_shipped_again():
         SHIP,
         ("bizstep:shipping", "bizstep:receiving"),
         ("disp:in_transit", "disp:in_progress"),
-        ("2026-11-20T14:30", "2026-11-20T14:35"),
+        ("2026-02-20T14:30", "2026-02-20T14:35"),
     )
     back = re.sub(r" *<(gs1ushc:dropShipment|extension|bizTransactionList)>.*?</\1>\n", "", back,
                   flags=re.DOTALL)  # fmt: skip
     codes = {finding.code for finding in checked(with_event(back + copied(SHIP, LATER)))}
     assert RULES["S17"].code not in codes
+
+
+FIELD_CASES = [
+    ("a01", "H15"), ("a04", "I06"), ("a18", "G13"), ("a34", "H10"), ("a64", "L03"), ("a67", "S25"),
+    ("a77", "T04"), ("a88", "M07"), ("b01", "S14"),
+]  # fmt: skip
+SENT = datetime(2026, 11, 21, tzinfo=UTC)
+"""The day after the files of the field were sent."""
+
+
+@pytest.mark.parametrize(("file", "rule"), FIELD_CASES, ids=[case[0] for case in FIELD_CASES])
+def test_a_file_that_was_let_pass_in_the_field_is_named_by_its_rule(shared, file, rule):
+    (path,) = (shared / "field-cases/dscsa").glob(f"{file}-*.xml")
+    codes = {finding.code for finding in check_file(path.read_bytes(), "dscsa-r1.3", now=SENT)}
+    assert codes == {RULES[rule].code}
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        swap("Sec. 581(27)(A)-(G).", "Section 581(27)(A)\u2013(G)"),
+        swap("2035-10-31</cbvmda", "2035-10-31Z</cbvmda"),
+        in_event(FILL_1, "      </AggregationEvent>\n", "        <extension>\n" + quantities(
+            "childQuantityList", "urn:epc:idpat:sgtin:0355555.067890.*", "2.0")
+            + "        </extension>\n      </AggregationEvent>\n"),
+        in_event(SHIP, "14:30:00Z", "09:30:00-05:00"),
+        swap("sgln:0366666.00001.0</sbdh", "sgln:0366666.00002.0</sbdh"),
+    ],
+    ids=["a notice set otherwise", "a day with a zone", "a count that is right", "a local time",
+         "a file for the depot that gets the goods"],
+)  # fmt: skip
+def test_what_is_only_written_otherwise_is_no_mistake(story):
+    assert checked(story) == []
 
 
 def made_at(time):

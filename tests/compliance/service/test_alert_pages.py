@@ -13,7 +13,7 @@ from compliance.seal import Keys
 from compliance.service import access
 from compliance.service.access import Grant
 from compliance.service.app import create_app
-from compliance.service.parts import Parts
+from compliance.service.context import ServiceContext
 from verification.decision.act import ParticipantRole, Who
 from verification.decision.rule_pack import shipped
 from verification.fmd.upload import Batch, Market, Product, upload_batch, upload_product
@@ -56,7 +56,9 @@ def packs(store, now):
 
 @pytest.fixture
 async def client(packs, settings, now) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(Parts(settings, packs, Keys.open(settings.keys_folder), lambda: now))
+    app = create_app(
+        ServiceContext.of(settings, packs, Keys.open(settings.keys_folder), lambda: now)
+    )
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 5))
     async with (
         app.router.lifespan_context(app),

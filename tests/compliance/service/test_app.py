@@ -12,11 +12,11 @@ from compliance.seal import Keys
 from compliance.service import access
 from compliance.service.access import Grant
 from compliance.service.app import create_app
-from compliance.service.parts import Parts
+from compliance.service.context import ServiceContext
 from epcis.capture import capture
 
 pytestmark = pytest.mark.anyio
-GTIN = "00300010123455"
+GTIN = "00355555678908"
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def anyio_backend() -> str:
 @pytest.fixture
 async def client(store, settings, now) -> AsyncIterator[httpx.AsyncClient]:
     keys = Keys.open(settings.keys_folder)
-    app = create_app(Parts(settings, store, keys, lambda: now))
+    app = create_app(ServiceContext.of(settings, store, keys, lambda: now))
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 5))
     async with (
         app.router.lifespan_context(app),
@@ -37,9 +37,9 @@ async def client(store, settings, now) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-def shipped(store, now, shared: Path) -> None:
+def shipped(store, now, examples: Path) -> None:
     """The shipment of the pack is known."""
-    file = shared / "epcis/examples/dscsa/gs1-us-r1.3-direct-purchase.xml"
+    file = examples / "shipment.xml"
     capture(store, file.read_bytes(), now=now)
 
 
@@ -57,13 +57,13 @@ async def test_an_unknown_address_and_method_are_problems(client) -> None:
 
 
 async def test_rival_readings_are_told_apart_by_what_the_store_knows(
-    client, store, now, shared: Path
+    client, store, now, examples: Path
 ) -> None:
-    file = shared / "epcis/examples/dscsa/gs1-us-r1.3-direct-purchase.xml"
+    file = examples / "shipment.xml"
     capture(store, file.read_bytes(), now=now)
-    found = (await client.post("/packs/scan", json={"text": f"01{GTIN}211117250327"})).json()
+    found = (await client.post("/packs/scan", json={"text": f"01{GTIN}21U117351031"})).json()
     best = found["symbols"][0]
-    assert (best["serial"], best["expiry"]) == ("11", "2025-03-27")
+    assert (best["serial"], best["expiry"]) == ("U1", "2035-10-31")
     assert "pack" in best["known"]
     assert len(found["symbols"]) > 1
 
@@ -71,12 +71,12 @@ async def test_rival_readings_are_told_apart_by_what_the_store_knows(
 @pytest.mark.parametrize(
     ("link", "reason"),
     [
-        ("/01/00300010123455/21/11.json", "expired"),
-        ("/01/300010123455/21/11.json", "expired"),
-        ("/01/00300010123455/10/A123/21/11.json?17=250327", "expired"),
-        ("/01/00300010123455/10/B999/21/11.json", "lot-differs"),
-        ("/01/00300010123455/21/11.json?17=260327", "expiry-differs"),
-        ("/01/00300010123455/21/a%2Fb.json", "unknown-serial"),
+        ("/01/00355555678908/21/U1.json", "genuine"),
+        ("/01/355555678908/21/U1.json", "genuine"),
+        ("/01/00355555678908/10/L77/21/U1.json?17=351031", "genuine"),
+        ("/01/00355555678908/10/B999/21/U1.json", "lot-differs"),
+        ("/01/00355555678908/21/U1.json?17=260327", "expiry-differs"),
+        ("/01/00355555678908/21/a%2Fb.json", "unknown-serial"),
     ],
 )
 @pytest.mark.usefixtures("shipped")
@@ -87,7 +87,7 @@ async def test_the_link_on_a_pack_leads_to_its_page(client, link, reason) -> Non
 
 @pytest.mark.parametrize(
     "link",
-    ["/01/00300010123456/21/11", "/01/00300010123455", "/01/00300010123455/21/%00", "/01/x/21/1"],
+    ["/01/00355555678907/21/U1", "/01/00355555678908", "/01/00355555678908/21/%00", "/01/x/21/1"],
 )
 async def test_an_address_that_names_no_pack_is_no_page(client, link) -> None:
     refused = await client.get(link)
@@ -114,14 +114,14 @@ async def test_the_description_of_the_api_names_every_public_address(client) -> 
         assert path in paths
 
 
-async def test_a_dossier_is_asked_for_on_its_page(client, store, now, shared: Path) -> None:
-    file = shared / "epcis/examples/dscsa/gs1-us-r1.3-direct-purchase.xml"
+async def test_a_dossier_is_asked_for_on_its_page(client, store, now, examples: Path) -> None:
+    file = examples / "shipment.xml"
     capture(store, file.read_bytes(), now=now)
-    said = {"kind": "lot", "gtin": GTIN, "lot": "A123"}
+    said = {"kind": "lot", "gtin": GTIN, "lot": "L77"}
     asked = await client.post("/dossiers", data=said)
     assert asked.status_code == 303
     page = await client.get("/dossiers")
-    assert "A123" in page.text
+    assert "L77" in page.text
     wrong = await client.post("/dossiers", data={**said, "gtin": "1"})
     assert wrong.status_code == 422
     assert 'class="finding error"' in wrong.text

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from compliance.service import access
 from compliance.service.access import Grant
-from compliance.service.gate import SESSION_COOKIE, BodyLimit, Gate
+from compliance.service.gate import SESSION_COOKIE, Admission, BodyBounds, BodyLimit, Gate
 
 ANY = ["GET", "POST"]
 
@@ -28,8 +28,8 @@ async def who(request: Request) -> JSONResponse:
 def client(store, settings, now):
     def make(**more):
         app = Starlette(routes=[Route("/", who, methods=ANY)])
-        gate = Gate(app, store=store, clock=lambda: now, settings=settings, **more)
-        limited = BodyLimit(gate, bytes_max=100, pause_s_max=0.2)
+        gate = Gate(app, admission=Admission(store, lambda: now, settings, **more))
+        limited = BodyLimit(gate, bounds=BodyBounds(100, 0.2))
         transport = httpx.ASGITransport(limited, client=("127.0.0.1", 5))
         return httpx.AsyncClient(transport=transport, base_url="http://localhost")
 
@@ -113,7 +113,7 @@ async def test_too_large_a_body_is_refused_by_its_length_or_while_it_comes(clien
 
 async def test_a_stalled_upload_is_let_go(store, settings) -> None:
     app = Starlette(routes=[Route("/", who, methods=ANY)])
-    gate = Gate(app, store=store, clock=lambda: datetime.now(UTC), settings=settings)
+    gate = Gate(app, admission=Admission(store, lambda: datetime.now(UTC), settings))
     sent: list[dict] = []
 
     async def receive() -> dict:
@@ -134,5 +134,5 @@ async def test_a_stalled_upload_is_let_go(store, settings) -> None:
         "headers": [(b"host", b"localhost")],
         "client": ("127.0.0.1", 5),
     }
-    await BodyLimit(gate, bytes_max=100, pause_s_max=0.05)(scope, receive, send)
+    await BodyLimit(gate, bounds=BodyBounds(100, 0.05))(scope, receive, send)
     assert sent[0]["status"] == 408

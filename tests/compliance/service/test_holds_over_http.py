@@ -11,12 +11,12 @@ import pytest
 from chain import GTIN, commission, pack
 
 from compliance.retention.duty import Duty
-from compliance.retention.policy import Policy
+from compliance.retention.policy import RetentionPolicy
 from compliance.seal import Keys
 from compliance.service import access
 from compliance.service.access import Grant
 from compliance.service.app import create_app
-from compliance.service.parts import Parts
+from compliance.service.context import ServiceContext
 from epcis.capture import record
 
 pytestmark = pytest.mark.anyio
@@ -33,7 +33,9 @@ def anyio_backend() -> str:
 async def client(store, settings, now) -> AsyncIterator[httpx.AsyncClient]:
     with store.write(now) as tx:
         record(tx, [commission(0, [pack(1)])])
-    app = create_app(Parts(settings, store, Keys.open(settings.keys_folder), lambda: LATER))
+    app = create_app(
+        ServiceContext.of(settings, store, Keys.open(settings.keys_folder), lambda: LATER)
+    )
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 5))
     async with (
         app.router.lifespan_context(app),
@@ -104,7 +106,7 @@ async def test_an_archived_event_is_given_out_of_its_file_or_its_file_is_named(
     events = "/epcis/events?MATCH_anyEPC=" + pack(1)
     before = (await client.get(events)).json()["epcisBody"]
     folder = settings.archive_folder
-    Duty(store, Policy(), folder, tmp_path, LATER, "tester").run(lambda *_: None)
+    Duty(store, RetentionPolicy(), folder, tmp_path, LATER, "tester").run(lambda *_: None)
     (file,) = (await client.get("/archive")).json()
     assert (file["holds"], file["records"]) == ("events", 1)
     assert (await client.get(events)).json()["epcisBody"] == before

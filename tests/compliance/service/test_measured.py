@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry, Histogram
 from compliance.reports.service_times import LONGER, times_between
 from compliance.seal import Keys
 from compliance.service.app import create_app
+from compliance.service.context import ServiceContext
 from compliance.service.measured import Measured
-from compliance.service.parts import Parts
 from epcis.database.transactions import Store
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
@@ -39,7 +39,9 @@ def test_counts_are_added_once_however_often_they_are_kept(store: Store) -> None
 
 @pytest.mark.anyio
 async def test_a_server_keeps_its_counts_at_the_latest_when_it_stops(store, settings, now) -> None:
-    app = create_app(Parts(settings, store, Keys.open(settings.keys_folder), lambda: now))
+    app = create_app(
+        ServiceContext.of(settings, store, Keys.open(settings.keys_folder), lambda: now)
+    )
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 5))
     async with (
         app.router.lifespan_context(app),

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from alembic.operations import Operations
-from alembic.script import ScriptDirectory
 from sqlalchemy import delete, text
 from sqlalchemy.exc import DBAPIError
 
 import compliance.service.migrations.tables  # noqa: F401  # so that metadata knows all tables
 from compliance.service.migrate import (
+    MIGRATIONS,
     NewerDatabaseError,
-    alembic_config,
     current_revision,
     migrate,
     newest_revision,
     open_migrated,
 )
-from epcis.capture import record
-from epcis.database.raw_driver import RawDriver
 from epcis.database.transactions import Store
-from epcis.fsck.registers import check_registers
 from epcis.ledger.ledger_tables import ledger_checkpoint
-from epcis.model import ObjectEvent
 from epcis.store.event_tables import metadata
-from epcis.store.stays import ALWAYS, stays_of
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_a_fresh_database_gets_every_table_that_is_declared(store) -> None:
@@ -84,51 +80,98 @@ def test_a_migrated_log_cannot_be_changed(store, now) -> None:
         connection.execute(delete(ledger_checkpoint))
 
 
-def test_stays_told_one_by_one_are_kept_when_they_move_into_blocks(database) -> None:
-    """Packs 63 (the sign bit of its mask) and 64 stand on either side of a block's end."""
-    told = {(63, 5, 9, 700), (63, 9, ALWAYS, 701), (64, 5, ALWAYS, 700), (65, 5, ALWAYS, 700)}
-    store = Store.open(database)
-    with store.engine.begin() as connection:
-        command.upgrade(alembic_config(connection), "0005")
-        for child, since, until, parent in told:
-            lasting = "NULL" if until == ALWAYS else str(until)
-            connection.exec_driver_sql(
-                "INSERT INTO containment (child, since, until, parent)"
-                f" VALUES ({child}, {since}, {lasting}, {parent})"  # numbers of ours
-            )
-    migrate(store.engine)
-    with store.read() as snapshot:
-        assert {tuple(stay) for stay in stays_of(RawDriver(snapshot), [63, 64, 65])} == told
+def test_the_first_migration_is_what_the_tables_say() -> None:
+    ran = subprocess.run(
+        [sys.executable, "scripts/first_migration.py", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_migrated_database_is_the_one_that_tests_create(database, settings, tmp_path) -> None:
+    """Also where `compare_metadata` does not look: views, triggers, functions, policies."""
+    store = open_migrated(settings)
+    migrated = _schema(store)
+    if not store.is_sqlite:
+        with store.engine.begin() as connection:
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+            connection.exec_driver_sql("CREATE SCHEMA public")
+    created = Store.open(f"sqlite:///{tmp_path / 'created.db'}" if store.is_sqlite else database)
+    created.create_all()
+    assert _schema(created) == migrated
+    assert len(migrated) > len(metadata.tables)
+    created.close()
     store.close()
 
 
-def test_what_a_database_of_the_first_release_holds_is_in_the_log_from_then_on(database) -> None:
-    store = Store.open(database)
+_SQLITE_SCHEMA = ("SELECT type, name, sql FROM sqlite_master",)
+_POSTGRESQL_SCHEMA = (
+    (
+        "SELECT table_name, column_name, ordinal_position, data_type, character_maximum_length,"
+        " is_nullable, column_default FROM information_schema.columns WHERE table_schema = 'public'"
+    ),
+    "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'",
+    (
+        "SELECT conrelid::regclass, pg_get_constraintdef(oid) FROM pg_constraint"
+        " WHERE connamespace = 'public'::regnamespace"
+    ),
+    "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public'",
+    "SELECT tablename, policyname, cmd, qual FROM pg_policies",
+    (
+        "SELECT relname, relkind, relrowsecurity, relforcerowsecurity, obj_description(oid)"
+        " FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+    ),
+    (
+        "SELECT attrelid::regclass, attname, col_description(attrelid, attnum) FROM pg_attribute"
+        " WHERE attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)"
+    ),
+    "SELECT tgrelid::regclass, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
+    "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
+)
+
+
+def _schema(store: Store) -> set[tuple[str, ...]]:
+    asked = _SQLITE_SCHEMA if store.is_sqlite else _POSTGRESQL_SCHEMA
+    with store.engine.connect() as connection:
+        return {
+            tuple(" ".join(str(part).split()) for part in row)
+            for statement in asked
+            for row in connection.exec_driver_sql(statement)
+            if "alembic_version" not in str(row)
+        }
+
+
+_SECOND = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = "0002", "0001"
+branch_labels = depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("lot_state", sa.Column("toy", sa.Text(), nullable=False, server_default="bear"))
+"""
+
+
+def test_a_second_migration_keeps_what_a_database_of_the_first_holds(
+    store, settings, tmp_path, monkeypatch
+) -> None:
     with store.engine.begin() as connection:
-        command.upgrade(alembic_config(connection), "0001")
         connection.exec_driver_sql(
             "INSERT INTO lot_state (gtin, lot, market, state, reason, since_us, by)"
             " VALUES ('09521321000016', 'L1', '', 'recalled', 'glass', 1, 'A')"
         )
-    migrate(store.engine)
-    assert list(check_registers(store, lambda _what, _count: None)) == []
-    with store.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE lot_state SET state = 'active'")
-    (finding,) = check_registers(store, lambda _what, _count: None)
-    assert "another state than was logged last" in str(finding)
-    store.close()
-
-
-def test_an_event_with_an_id_from_before_is_still_known_when_it_is_sent_again(store, now) -> None:
-    event = ObjectEvent(
-        event_time="2026-01-02T03:04:05Z", action="ADD", epcs=(), event_id="urn:uuid:1"
-    )
-    with store.write(now) as tx:
-        assert record(tx, [event]).new == 1
-    with store.engine.begin() as connection:
-        connection.execute(text("UPDATE event SET identity = hash"))
-        with Operations.context(MigrationContext.configure(connection)):
-            script = ScriptDirectory.from_config(alembic_config(connection))
-            script.get_revision("0008").module.upgrade()
-    with store.write(now) as tx:
-        assert record(tx, [event]).duplicates == 1
+    later = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, later)
+    (later / "versions" / "0002_toy.py").write_text(_SECOND)
+    monkeypatch.setattr("compliance.service.migrate.MIGRATIONS", later)
+    upgraded = open_migrated(settings)
+    with upgraded.engine.connect() as connection:
+        kept = connection.exec_driver_sql("SELECT lot, state, toy FROM lot_state").all()
+    assert [tuple(row) for row in kept] == [("L1", "recalled", "bear")]
+    assert current_revision(upgraded.engine) == "0002"
+    upgraded.close()

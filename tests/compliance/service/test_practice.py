@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from compliance.service.practice import PracticeRefusedError, practice_of
 from compliance.service.settings import Settings
-from verification.vrs.credential import LocalTestWallet, Outcome, Policy
+from verification.vrs.credential import CredentialOutcome, CredentialPolicy, LocalTestWallet
 
 UUID = "2f7f2f7e-5d0b-4a0e-9a34-7a9d6f0f3f10"
 CREDENTIAL = {
@@ -44,8 +44,8 @@ def test_everything_set_arrives(tmp_path):
     made = practice_of(settings)
     assert made.peers[0].key == "pt_secret"
     assert (made.peer_patience.budget_s, made.peer_patience.failures_max) == (0.5, 2)
-    assert made.credential_policy is Policy.WARN
-    assert made.credential_policies == {"0355555000013": Policy.OFF}
+    assert made.credential_policy is CredentialPolicy.WARN
+    assert made.credential_policies == {"0355555000013": CredentialPolicy.OFF}
     assert made.partner_keys == {"https://r.example/verify": "pt_secret"}
     assert made.anomaly_limits.burst_requests == 7
 
@@ -68,7 +68,7 @@ def test_a_wallet_for_trials_presents_and_checks(tmp_path):
     async def there_and_back():
         return await wallet.check(await wallet.present(UUID, ""), UUID, "")
 
-    assert asyncio.run(there_and_back()).outcome is Outcome.VALID
+    assert asyncio.run(there_and_back()).outcome is CredentialOutcome.VALID
 
 
 PEER = {"name": "p", "base_url": "https://p.example"}

@@ -11,7 +11,7 @@ from compliance.seal import Keys
 from compliance.service import access
 from compliance.service.access import Grant
 from compliance.service.app import create_app
-from compliance.service.parts import Parts
+from compliance.service.context import ServiceContext
 
 pytestmark = pytest.mark.anyio
 PACK = "/fmd/product/gs1/05901234123457/pack/X1"
@@ -30,7 +30,9 @@ def key(store, now) -> str:
 
 @pytest.fixture
 async def client(store, settings, now) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(Parts(settings, store, Keys.open(settings.keys_folder), lambda: now))
+    app = create_app(
+        ServiceContext.of(settings, store, Keys.open(settings.keys_folder), lambda: now)
+    )
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 5))
     async with (
         app.router.lifespan_context(app),

@@ -11,7 +11,7 @@ import zxingcpp
 
 from compliance.seal import Keys
 from compliance.service.app import create_app
-from compliance.service.parts import Parts
+from compliance.service.context import ServiceContext
 from verification.scan import calibration_text
 from verification.scan.keyboard import Keyboard
 
@@ -27,7 +27,9 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 async def client(store, settings, now) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(Parts(settings, store, Keys.open(settings.keys_folder), lambda: now))
+    app = create_app(
+        ServiceContext.of(settings, store, Keys.open(settings.keys_folder), lambda: now)
+    )
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 5))
     async with (
         app.router.lifespan_context(app),

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epcis.check.file import EVENT_RULES
 from epcis.check.identifiers import epc_fault
+from epcis.check.rules import EVENT_RULES
 from epcis.model import (
     AggregationEvent,
     AssociationEvent,

@@ -18,7 +18,6 @@ from epcis.codec.document import (
     read_document,
 )
 from schemas.finding import Severity, is_acceptable
-from tests.epcis.codec.documents import published_json, published_xml
 from tests.epcis.codec.mutants import json_mutants, xml_mutants
 
 EVENT = (
@@ -102,14 +101,14 @@ def survives(document: bytes) -> None:
 
 
 @pytest.fixture(scope="module")
-def small_xml(shared) -> list[bytes]:
-    found = [path.read_bytes() for path in published_xml(shared)]
+def small_xml(xml_documents) -> list[bytes]:
+    found = [path.read_bytes() for path in xml_documents]
     return [document for document in found if len(document) < 30_000]
 
 
 @pytest.fixture(scope="module")
-def small_json(shared) -> list[bytes]:
-    return [path.read_bytes() for path in published_json(shared)]
+def small_json(json_documents) -> list[bytes]:
+    return [path.read_bytes() for path in json_documents]
 
 
 def test_damaged_xml_never_escapes(small_xml):
@@ -197,13 +196,20 @@ def test_repeated_json_members_are_errors_wherever_they_stand():
     for document in (
         JSON_PLAIN.replace('"action": "ADD"', '"action": "DELETE", "action": "ADD"'),
         JSON_PLAIN.replace('"schemaVersion"', '"schemaVersion": "1.2", "schemaVersion"'),
-        JSON_PLAIN.replace('"eventList": [', '"eventList": [], "eventList": ['),
         JSON_PLAIN.replace('"type": "EPCISDocument"', '"type": "x", "type": "EPCISDocument"'),
     ):
         read = read_document(document.encode())
         assert len(read.events) == 1
         (found,) = [f for f in read.findings if f.code == "json.member-repeated"]
         assert found.severity is Severity.ERROR
+
+
+def test_two_event_lists_refuse_a_json_document_for_nobody_knows_which_was_meant():
+    for member, twice in (
+        ('"eventList": [', '"eventList": [], "eventList": ['),
+        ('"epcisBody": {', '"epcisBody": {}, "epcisBody": {'),
+    ):
+        assert refusal(JSON_PLAIN.replace(member, twice).encode()) == "json.member-repeated"
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "01", "+1", ".5", "0x1"])

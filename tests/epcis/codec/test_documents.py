@@ -6,6 +6,7 @@ import io
 import json
 
 import pytest
+from material import DOCUMENTS
 
 from epcis.codec.document import (
     CbvFormat,
@@ -21,23 +22,23 @@ from epcis.codec.sniff import Packing, sniff
 from epcis.model import TransformationEvent
 from schemas.finding import is_acceptable
 from schemas.validate import validate_json, validate_xml
-from tests.epcis.codec.documents import canonical, converted, published_json, published_xml
+from tests.epcis.codec.documents import canonical, converted
 
 
 @pytest.fixture
-def shipment(shared) -> bytes:
-    """The shipment of GS1 US: SBDH, master data, transaction statement, eight events."""
-    return (shared / "epcis/examples/dscsa/gs1-us-r1.3-direct-purchase.xml").read_bytes()
+def shipment(examples) -> bytes:
+    """The example shipment: SBDH, master data, transaction statement, seven events."""
+    return (examples / "shipment.xml").read_bytes()
 
 
 def test_the_header_holds_all_a_document_says_beside_its_events(shipment):
     header = read_document(shipment).header
     assert header.schema_version == "1.2"
-    assert header.creation_date == "2023-04-01T08:45:16Z"
-    assert "1100220001" in header.sbdh.text
+    assert header.creation_date == "2026-02-20T15:00:00Z"
+    assert "5c1f9c1e-0b1d-4a53-8f57-3e1b9b1f6a01" in header.sbdh.text
     assert [vocabulary.type[-8:] for vocabulary in header.master_data] == ["EPCClass", "Location"]
     seller = header.master_data[1].elements[0]
-    assert dict(seller.attributes)["urn:epcglobal:cbv:mda#city"] == ("Thousand Oaks",)
+    assert dict(seller.attributes)["urn:epcglobal:cbv:mda#city"] == ("Dover",)
     statement = header.header_extensions[1]
     assert (statement.namespace, statement.name) == (
         "http://epcis.gs1us.org/hc/ns",
@@ -53,17 +54,16 @@ def test_events_come_in_order_with_times_lots_and_parties(shipment):
         "Object",
         "Aggreg",
         "Aggreg",
-        "Aggreg",
         "Object",
         "Aggreg",
         "Object",
     ]
     made, sent = events[0], events[-1]
-    assert made.event_time == "2023-03-27T06:45:16Z"
+    assert made.event_time == "2026-02-18T12:00:00Z"
     assert made.event_time_zone_offset == "-05:00"
-    assert {node.name: node.text for node in made.ilmd}["lotNumber"] == "A123"
-    assert len(made.epcs) == 12
-    assert sent.sources[1].id == "urn:epc:id:sgln:030001.111121.0"
+    assert {node.name: node.text for node in made.ilmd}["lotNumber"] == "L77"
+    assert len(made.epcs) == 4
+    assert sent.sources[1].id == "urn:epc:id:sgln:0355555.00002.0"
     assert sent.extensions[0].name == "dropShipment"
 
 
@@ -130,16 +130,19 @@ def test_fields_in_the_wrong_nesting_are_read_all_the_same():
     assert event.persistent_disposition.set == ("urn:x:set",)
 
 
-def test_several_transformations_in_one_extension_are_all_read(shared):
-    path = shared / "epcis/examples/openepcis-1.2-xml/TransformationEvent.xml"
-    document = path.read_bytes()
-    start, end = (
-        document.index(b"<TransformationEvent>"),
-        document.index(b"</extension>\n    </EventList"),
-    )
+def test_several_transformations_in_one_extension_are_all_read():
+    document = (DOCUMENTS / "distribution-1.2.xml").read_bytes()
+    start = document.index(b"<TransformationEvent>")
+    end = document.index(b"</TransformationEvent>") + len(b"</TransformationEvent>")
     twice = document[:end] + document[start:end] + document[end:]
-    events = read_document(twice).events
-    assert [type(event) for event in events] == [TransformationEvent] * 2
+    kinds = [type(event) for event in read_document(twice).events]
+    assert kinds.count(TransformationEvent) == 2
+
+
+def test_a_master_data_document_has_vocabularies_and_no_events(examples):
+    read = read_document((examples / "master-data.xml").read_bytes())
+    assert (read.header.kind, read.events) == ("masterdata", ())
+    assert [len(vocabulary.elements) for vocabulary in read.header.master_data] == [2, 4]
 
 
 def test_master_data_documents_and_query_results_are_documents_too(shared):
@@ -155,13 +158,13 @@ def test_master_data_documents_and_query_results_are_documents_too(shared):
     assert (header.kind, bool(header.query_name)) == ("query", True)
 
 
-def test_query_documents_are_written_in_every_syntax(shared):
-    document = (shared / "epcis/examples/gs1-json/EPCISQueryDocument.jsonld").read_bytes()
+def test_query_documents_are_written_in_every_syntax():
+    document = (DOCUMENTS / "answer.jsonld").read_bytes()
     for syntax in (Syntax.XML_2_0, Syntax.XML_1_2):
         written = converted(document, syntax)
         assert validate_xml(written) == []
         back = read_document(converted(written, Syntax.JSON_LD))
-        assert back.header.subscription_id == "32d2aec1-a6d2-46d9-900a-24124288cce1"
+        assert back.header.subscription_id == "7d1b1d6e-0c55-4a5f-9a64-3f7a2f0c3301"
         assert len(back.events) == 2
     assert validate_json(converted(document, Syntax.JSON_LD)) == []
 
@@ -178,8 +181,8 @@ def test_a_bare_event_stays_a_bare_event():
     assert canonical(converted(in_json, Syntax.XML_2_0)) == canonical(bare)
 
 
-def test_one_event_as_a_json_line_reads_back_as_itself(shared):
-    for path in published_json(shared):
+def test_one_event_as_a_json_line_reads_back_as_itself(json_documents):
+    for path in json_documents:
         for event in read_document(path.read_bytes()).events:
             line = write_event_json(event)
             assert b"\n" not in line
@@ -274,19 +277,22 @@ def test_words_take_the_form_that_is_asked_for(shipment):
 def test_identifiers_take_the_form_that_is_asked_for(shipment):
     links = WriteOptions(epc_format=EpcFormat.DIGITAL_LINK)
     event = json.loads(converted(shipment, Syntax.JSON_LD, links))["epcisBody"]["eventList"][0]
-    assert event["epcList"][0] == "https://id.gs1.org/01/00300010123455/21/11"
-    assert event["readPoint"]["id"] == "https://id.gs1.org/414/0300011111116"
+    assert event["epcList"][0] == "https://id.gs1.org/01/00355555678908/21/U1"
+    assert event["readPoint"]["id"] == "https://id.gs1.org/414/0355555000013"
     kept = json.loads(converted(shipment, Syntax.JSON_LD))["epcisBody"]["eventList"][0]
-    assert kept["epcList"][0] == "urn:epc:id:sgtin:030001.0012345.11"
+    assert kept["epcList"][0] == "urn:epc:id:sgtin:0355555.067890.U1"
 
 
-def test_sniffing_tells_syntax_version_and_packing(shared):
-    for path in published_xml(shared):
+def test_sniffing_tells_syntax_version_and_packing(xml_documents):
+    for path in xml_documents:
         found = sniff(path.read_bytes()[:4096])
         assert found.packing is Packing.PLAIN
         is_2 = read_document(path.read_bytes()).header.schema_version.startswith("2")
         assert found.syntax is (Syntax.XML_2_0 if is_2 else Syntax.XML_1_2), path.name
-    for path in published_json(shared):
+
+
+def test_sniffing_knows_json(json_documents):
+    for path in json_documents:
         assert sniff(path.read_bytes()[:4096]).syntax is Syntax.JSON_LD
 
 
@@ -307,17 +313,22 @@ def test_progress_is_told_while_converting(shipment):
     assert seen == sorted(seen)
 
 
-def test_strict_reading_takes_every_valid_document(shared):
+def test_strict_reading_takes_every_valid_xml_document(xml_documents):
     taken = 0
-    for path in published_xml(shared):
+    for path in xml_documents:
         document = path.read_bytes()
         if is_acceptable(validate_xml(document)):
             strictly = read_document(document, strict=True)
             assert strictly.events == read_document(document).events, path.name
             taken += 1
-    for path in published_json(shared):
+    assert taken > len(xml_documents) * 0.7
+
+
+def test_strict_reading_takes_every_valid_json_document(json_documents):
+    taken = 0
+    for path in json_documents:
         document = path.read_bytes()
         if is_acceptable(validate_json(document)):
             assert read_document(document, strict=True).events
             taken += 1
-    assert taken > 60
+    assert taken > len(json_documents) * 0.7

@@ -23,7 +23,6 @@ from epcis.codec.document import (
     read_document,
 )
 from epcis.codec.jsonld import event_list, read
-from tests.epcis.codec.documents import published_json
 
 CONTEXT = ["https://ref.gs1.org/standards/epcis/epcis-context.jsonld", {"x": "urn:x:"}]
 
@@ -75,8 +74,8 @@ def behind_the_events() -> dict:
     return dict(sorted(made.items()))
 
 
-def test_every_published_document_reads_the_same_in_portions(shared):
-    for path in published_json(shared):
+def test_every_document_reads_the_same_in_portions(json_documents):
+    for path in json_documents:
         assert_same_both_ways(path.read_bytes())
 
 

@@ -310,7 +310,9 @@ def test_a_job_done_twice_stores_once(tmp_path):
     opened = {"now": repository.now, "behaviour": Behaviour.PROCEED, "media_type": JSON}
     capture_job.open_job(repository.store, "j1", body, caller="all", party=None, **opened)
     with claimed(repository.store, repository.now) as row:
-        assert capture_job._do(repository.store, row, repository.clock, DocumentLimits()) == []
+        assert (
+            capture_job._do(repository.store, row, repository.clock, DocumentLimits()).errors == []
+        )
     assert capture_job.do_next(repository.store, repository.clock, DocumentLimits())
     assert not capture_job.do_next(repository.store, repository.clock, DocumentLimits())
     with serving(repository):

@@ -7,16 +7,13 @@ import sqlite3
 from datetime import UTC, datetime
 
 import pytest
-from alembic import command
 from chain import case, commission, pack, put, see
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from compliance.service.migrate import alembic_config, migrate
 from epcis.capture import record
-from epcis.database.columns import pack_key
 from epcis.database.raw_driver import RawDriver
 from epcis.database.transactions import Store
 from epcis.fsck.item_keys import check_item_keys
@@ -205,35 +202,3 @@ def test_on_postgresql_one_index_serves_and_what_lies_in_the_levels_is_told(stor
         tx.connection.execute(insert(event_tables.item_key_odd).values(FAR))
     assert differing(store, rebuild_in=store) == ["item_key_odd"]
     assert differing(store) == []
-
-
-def test_items_from_before_are_found_after_the_update(database):
-    store = Store.open(database)
-    keys = [canonical_key(pack(number)) for number in range(3)]
-    with store.engine.begin() as connection:
-        command.upgrade(alembic_config(connection), "0008")
-        connection.exec_driver_sql(
-            "INSERT INTO item_state VALUES (1000, 'active', '', '', '', '', '', '', '')"
-        )
-        for number, key in enumerate(keys):
-            connection.execute(
-                text(
-                    "INSERT INTO item (id, parent, moment, age, lead, lot, state_id, key)"
-                    " VALUES (:id, NULL, 12, 1, 2, NULL, 1000, :key)"
-                ),
-                {"id": 64_000 + number, "key": pack_key(key)},
-            )
-    migrate(store.engine)
-    with store.read() as snapshot:
-        found = snapshot.connection.execute(select(item_key.c.key, item_key.c.id)).all()
-        assert sorted(found) == [(key, 64_000 + number) for number, key in enumerate(keys)]
-        rows = snapshot.connection.execute(
-            select(event_tables.item).order_by(event_tables.item.c.id)
-        ).all()
-        state = (None, 12, 1, 2, None, 1000)
-        assert [row[:7] for row in rows] == [(64_000 + n, *state) for n in range(3)]
-    assert differing(store) == []
-    add(store, [pack(2), pack(3)])
-    with store.read() as snapshot:
-        assert snapshot.connection.scalar(select(func.count()).select_from(item_key)) == 5
-    store.close()

@@ -217,3 +217,73 @@ def test_a_ppn_prints_as_it_parses(text):
     if text.isalnum() and 3 <= len(text) <= 20 and not text.startswith("11"):
         whole = text + national.ppn_check_digits(text)
         assert str(national.parse_ppn(whole)) == whole
+
+
+class TestGermanPacks:
+    head = "[)>\x1e06\x1d9N111234567842\x1d"
+
+    def test_the_ppn_is_the_product_whatever_gtins_stand_beside_it(self):
+        text = self.head + "SA1\x1d8P08701234567896\x1d8P03400912345676\x1e\x04"
+        reading = read(text)
+        assert reading.is_valid
+        assert reading.gtin == "04150123456782"
+        (further,) = [f for f in reading.findings if f.code == "envelope.further-gtin"]
+        assert "08701234567896, 03400912345676" in further.what
+
+    def test_one_of_several_gtins_is_wrong(self):
+        reading = read(self.head + "8P08701234567896\x1d8P03400912345677\x1e\x04")
+        assert [f.code for f in reading.findings if f.severity == "error"] == ["envelope.data"]
+
+    @pytest.mark.parametrize("part", ["27QABC", "25PXYZ", "30T9", "1P77", "12345", "?"])
+    def test_identifiers_that_nobody_knows_are_tolerated(self, part):
+        reading = read(self.head + f"SA1\x1d{part}\x1d1TL1\x1e\x04")
+        assert reading.is_valid
+        assert (reading.gtin, reading.serial, reading.lot) == ("04150123456782", "A1", "L1")
+
+    @pytest.mark.parametrize("tail", ["\x1e\x04", "\x1e", ""])
+    @pytest.mark.parametrize("record", ["\x1e", ""])
+    def test_record_separators_that_were_lost(self, record, tail):
+        reading = read(f"[)>{record}06\x1d9N110375286414\x1d1TL1\x1dSA1{tail}")
+        assert reading.is_valid
+        assert (reading.gtin, reading.serial, reading.lot) == ("04150037528643", "A1", "L1")
+        assert ("envelope.header" in [f.code for f in reading.findings]) == (not record)
+
+    @pytest.mark.parametrize(
+        ("fields", "gtin"),
+        [
+            ("<PPN>111234567842</PPN>", "04150123456782"),
+            ("<GTIN>4150123456782</GTIN>", "04150123456782"),
+            ("<PPN>111234567842</PPN><GTIN>08701234567896</GTIN>", "04150123456782"),
+        ],
+    )
+    @pytest.mark.parametrize("expiry", ["271231", "20271231", "2027-12-31"])
+    def test_a_scanner_that_writes_xml(self, fields, gtin, expiry):
+        rest = f"<LOT>A&amp;B</LOT>\n <EXP>{expiry}</EXP><SN>X1</SN><NEW>1</NEW>"
+        reading = read(f'<Content dfi="IFA">{fields}{rest}</Content>')
+        assert (reading.format, reading.gtin) == ("scanner-xml", gtin)
+        assert (reading.serial, reading.lot, reading.expiry) == ("X1", "A&B", date(2027, 12, 31))
+        assert reading.is_valid
+
+    @pytest.mark.parametrize("text", ["<Content>", "<Content><SN>" + "A" * 30 + "</SN></Content>"])
+    def test_xml_that_names_no_pack(self, text):
+        assert not read(text).is_valid
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(01) 09506000134352 (21) A1 (17) 270531 (10) L1",
+        "(01) 09506000134352\n(21) A1\n(17) 270531\n(10) L1",
+        "( 01 )09506000134352(21) A1(17)270531 (10)L1",
+        "(9N) 110375286414 (S) A1 (1T) L1 (D) 270531",
+    ],
+)
+def test_print_with_blanks_is_read(text):
+    reading = read(text)
+    assert reading.is_valid
+    assert (reading.serial, reading.lot, reading.expiry) == ("A1", "L1", date(2027, 5, 31))
+
+
+def test_a_rectangular_code_is_gs1_by_its_identifier():
+    assert read("]d8" + PACK).serial == "A1"
+    assert not read("]d7" + PACK).is_valid

@@ -15,10 +15,10 @@ from verification.registry.history import history
 from verification.settings import VerificationSettings
 from verification.vrs.credential import (
     Checked,
+    CredentialOutcome,
+    CredentialPolicy,
     HttpWallet,
     LocalTestWallet,
-    Outcome,
-    Policy,
     WalletRefusedError,
     did_key,
     key_of,
@@ -47,7 +47,7 @@ def check(one, presentation, corr_uuid=UUID):
 def test_a_fresh_presentation_is_valid_and_says_what_was_not_checked(clock):
     one = wallet(clock)
     checked = check(one, asyncio.run(one.present(UUID, "")))
-    assert checked == Checked(Outcome.VALID, (), one.did, "not_checked", "not_checked")
+    assert checked == Checked(CredentialOutcome.VALID, (), one.did, "not_checked", "not_checked")
 
 
 def test_every_fault_has_its_code(clock):
@@ -108,7 +108,7 @@ class WalletServer:
         else:
             self.validate("Verify", body)
             checked = await self.local.check(body["verifiablePresentation"], UUID, "")
-            ok = checked.outcome is Outcome.VALID
+            ok = checked.outcome is CredentialOutcome.VALID
             said = {"success": ok, "errors": [], "errorCodes": list(checked.codes)}
         content = json.dumps(said).encode()
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -135,7 +135,7 @@ def test_a_wallet_over_http_speaks_the_published_api(clock, shared):
             return good, bad
 
     good, bad = asyncio.run(both())
-    assert (good.outcome, good.proof) == (Outcome.VALID, "by_wallet")
+    assert (good.outcome, good.proof) == (CredentialOutcome.VALID, "by_wallet")
     assert bad.codes == ("vp_nonce_invalid",)
 
 
@@ -152,17 +152,17 @@ def test_a_silent_wallet_checks_nothing_and_says_so():
                 await remote.present(UUID, "did:web:us")
             return checked
 
-    assert asyncio.run(ask()).outcome is Outcome.NOT_CHECKED
+    assert asyncio.run(ask()).outcome is CredentialOutcome.NOT_CHECKED
 
 
 @pytest.mark.parametrize(
     ("policy", "with_header", "status", "noted"),
     [
-        (Policy.OFF, False, 200, "not_checked"),
-        (Policy.WARN, False, 200, "missing"),
-        (Policy.WARN, True, 200, "valid"),
-        (Policy.REQUIRE, False, 403, None),
-        (Policy.REQUIRE, True, 200, "valid"),
+        (CredentialPolicy.OFF, False, 200, "not_checked"),
+        (CredentialPolicy.WARN, False, 200, "missing"),
+        (CredentialPolicy.WARN, True, 200, "valid"),
+        (CredentialPolicy.REQUIRE, False, 403, None),
+        (CredentialPolicy.REQUIRE, True, 200, "valid"),
     ],
 )
 def test_each_partner_has_its_policy(  # noqa: PLR0917  # one row of the table

@@ -22,8 +22,8 @@ from verification.vrs.ask import (
     waiting,
 )
 from verification.vrs.directory import (
+    DirectoryEntry,
     DirectoryRefusedError,
-    Entry,
     hand_out,
     responders,
     take_over,
@@ -44,7 +44,7 @@ QUESTION = Outgoing(
 
 def entry(base_url, **more):
     values = {"gtin": GTIN, "base_url": base_url, "responder_gln": "0355555000013"}
-    return Entry(**(values | {"valid_from": NOW - timedelta(days=1)} | more))
+    return DirectoryEntry(**(values | {"valid_from": NOW - timedelta(days=1)} | more))
 
 
 def asking(app, entries, question=QUESTION, **more):

@@ -1,0 +1,46 @@
+"""What an application carries for the routes of this floor, and for the floors below."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, cast
+
+from epcis.http_context import EpcisSettings
+from verification.context import VerificationContext
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from starlette.requests import HTTPConnection
+
+
+class ComplianceSettings(EpcisSettings, Protocol):
+    """What this floor's routes read of the operator's settings."""
+
+    @property
+    def exports_folder(self) -> Path:
+        """Where finished dossiers wait."""
+
+    @property
+    def archive_folder(self) -> Path:
+        """The folder of the archive's files."""
+
+    @property
+    def retention_policy(self) -> Path | None:
+        """File of the operator's own retention policy; None: the one we ship."""
+
+    @property
+    def redaction_profiles(self) -> Path | None:
+        """Folder of the operator's own redaction profiles."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComplianceContext(VerificationContext):
+    """The parts of an application that compliance needs."""
+
+    settings: ComplianceSettings
+
+
+def compliance_settings_of(request: HTTPConnection) -> ComplianceSettings:
+    """The operator's settings, as far as this floor reads them."""
+    return cast("ComplianceContext", request.app.state.context).settings

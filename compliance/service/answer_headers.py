@@ -1,0 +1,55 @@
+"""The headers that answers carry besides their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from epcis.database.transactions import Store
+
+_CSP = (
+    "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+NOT_SNIFFED = (b"x-content-type-options", b"nosniff")
+"""What every answer says besides."""
+_HEADERS = (
+    NOT_SNIFFED,
+    (b"content-security-policy", _CSP.encode()),
+    # Not no-referrer: browsers then send "Origin: null" with our own forms, which the gate refuses.
+    (b"referrer-policy", b"same-origin"),
+)
+"""What whatever a browser may show says besides."""
+
+
+def checkpoint_named(store: Store) -> tuple[tuple[bytes, bytes], ...]:
+    """The header that names the newest signed checkpoint; none before one was signed.
+
+    Whoever keeps it can later have the log proved to continue it: two parties that were told
+    different checkpoints of one size hold the proof of a fork.
+    """
+    return ((b"packtrail-checkpoint", store.signed.encode()),) if store.signed else ()
+
+
+class AnswerHeaders:
+    """ASGI middleware: the newest checkpoint, and what keeps a browser from doing too much."""
+
+    def __init__(self, app: ASGIApp, store: Store) -> None:
+        self.app = app
+        self.store = store
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, adding headers to the answer."""
+
+        async def adding(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = dict(message["headers"])
+                is_json = b"json" in present.get(b"content-type", b"json")
+                told = (*checkpoint_named(self.store), *((NOT_SNIFFED,) if is_json else _HEADERS))
+                extra = [pair for pair in told if pair[0] not in present]
+                message["headers"] = [*message["headers"], *extra]
+            await send(message)
+
+        await self.app(scope, receive, adding)

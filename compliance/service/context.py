@@ -1,0 +1,72 @@
+"""What an application is made of: the one context that its routes and workers share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self, cast
+
+from prometheus_client import CollectorRegistry
+
+from compliance.context import ComplianceContext
+from compliance.seal.checkpoint import seal_log
+from compliance.service.practice import practice_of
+from epcis.http_context import utc_now
+from verification.image.limits import Limits
+from verification.image.pool import PicturePool
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.requests import HTTPConnection
+
+    from compliance.seal import Keys
+    from compliance.service.settings import Settings
+    from epcis.database.transactions import Store
+    from epcis.http_context import Clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceContext(ComplianceContext):
+    """The parts of one application; the clock is one of them so that tests can turn it."""
+
+    settings: Settings
+    keys: Keys
+    picture_reader: PicturePool
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    """What telemetry counts; one for each application, so that two do not mix."""
+    pages_need_sign_in: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        store: Store,
+        keys: Keys,
+        clock: Clock = utc_now,
+        *,
+        pages_need_sign_in: bool = False,
+    ) -> Self:
+        """The context of an application over a store that is open and migrated."""
+        limits = Limits(
+            size_bytes_max=settings.picture_bytes_max, pixels_max=settings.picture_pixels_max
+        )
+        return cls(
+            store=store,
+            clock=clock,
+            settings=settings,
+            sign_checkpoint=lambda: seal_log(store, keys, now=clock()).note,
+            verification=practice_of(settings),
+            snapshot_key=keys.log,
+            keys=keys,
+            picture_reader=PicturePool(limits=limits),
+            pages_need_sign_in=pages_need_sign_in,
+        )
+
+
+def service_context(app: FastAPI) -> ServiceContext:
+    """What an application carries."""
+    return cast("ServiceContext", app.state.context)
+
+
+def service_context_of(request: HTTPConnection) -> ServiceContext:
+    """What the application of a request carries."""
+    return cast("ServiceContext", request.app.state.context)

@@ -1,0 +1,1279 @@
+CREATE SEQUENCE item_block;
+-- next
+CREATE TABLE document (
+	id BIGSERIAL NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	sha256 BYTEA NOT NULL,
+	received BIGINT NOT NULL,
+	sender TEXT,
+	party TEXT,
+	syntax TEXT NOT NULL,
+	size_bytes BIGINT NOT NULL,
+	events INTEGER DEFAULT '0' NOT NULL,
+	header BYTEA,
+	findings BYTEA,
+	archive BIGINT,
+	PRIMARY KEY (id),
+	UNIQUE (sha256)
+);
+-- next
+COMMENT ON COLUMN document.sender IS 'as the mailbox, API key or SBDH names it';
+-- next
+COMMENT ON COLUMN document.party IS 'canonical GLN key of the capturing party';
+-- next
+COMMENT ON COLUMN document.syntax IS 'xml-1.2, xml-2.0, json-ld or internal';
+-- next
+COMMENT ON COLUMN document.header IS 'epcis.model.Header, MessagePack, zstd';
+-- next
+COMMENT ON COLUMN document.findings IS 'epcis.capture.Kept: JSON, zstd';
+-- next
+COMMENT ON COLUMN document.archive IS 'archive_file.id where its bytes are; None: here';
+-- next
+CREATE TABLE document_part (
+	document BIGINT NOT NULL,
+	part INTEGER NOT NULL,
+	content BYTEA NOT NULL,
+	PRIMARY KEY (document, part)
+);
+-- next
+COMMENT ON COLUMN document_part.content IS 'a piece of the bytes received, zstd';
+-- next
+CREATE TABLE event (
+	seq BIGSERIAL NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	txid BIGINT DEFAULT '0' NOT NULL,
+	document BIGINT,
+	position INTEGER,
+	identity BYTEA NOT NULL,
+	hash BYTEA NOT NULL,
+	event_id TEXT NOT NULL,
+	type TEXT NOT NULL,
+	action TEXT,
+	biz_step TEXT,
+	disposition TEXT,
+	event_time BIGINT NOT NULL,
+	event_time_zone_offset TEXT,
+	record_time BIGINT NOT NULL,
+	read_point TEXT,
+	biz_location TEXT,
+	parent BIGINT,
+	transformation_id TEXT,
+	moment BIGINT NOT NULL,
+	declared_error BIGINT,
+	error_reason TEXT,
+	voided BOOLEAN DEFAULT '0' NOT NULL,
+	epcs INTEGER NOT NULL,
+	payload BYTEA NOT NULL,
+	archive BIGINT,
+	PRIMARY KEY (seq),
+	UNIQUE (identity)
+);
+-- next
+CREATE INDEX event_by_arrival ON event (txid, seq);
+-- next
+CREATE INDEX event_by_biz_location ON event (biz_location, seq);
+-- next
+CREATE INDEX event_by_biz_step ON event (biz_step, seq);
+-- next
+CREATE INDEX event_by_disposition ON event (disposition, seq);
+-- next
+CREATE INDEX event_by_document ON event (document);
+-- next
+CREATE INDEX event_by_event_id ON event (event_id);
+-- next
+CREATE INDEX event_by_event_time ON event (event_time);
+-- next
+CREATE INDEX event_by_hash ON event (hash);
+-- next
+CREATE INDEX event_by_read_point ON event (read_point, seq);
+-- next
+CREATE INDEX event_by_record_time ON event (record_time, seq);
+-- next
+CREATE INDEX event_by_type ON event (type, seq);
+-- next
+CREATE INDEX event_declared ON event (declared_error) WHERE declared_error IS NOT NULL;
+-- next
+COMMENT ON COLUMN event.txid IS 'see arrival.py';
+-- next
+COMMENT ON COLUMN event.document IS 'None for events Packtrail made itself';
+-- next
+COMMENT ON COLUMN event.position IS '0-based place among the document''s events';
+-- next
+COMMENT ON COLUMN event.hash IS 'CBV event hash, SHA-256';
+-- next
+COMMENT ON COLUMN event.event_id IS 'as sent, or the ni: URI of the hash';
+-- next
+COMMENT ON COLUMN event.biz_step IS 'bare word';
+-- next
+COMMENT ON COLUMN event.disposition IS 'bare word';
+-- next
+COMMENT ON COLUMN event.read_point IS 'canonical key, or the URI as it is';
+-- next
+COMMENT ON COLUMN event.biz_location IS 'canonical key, or the URI as it is';
+-- next
+COMMENT ON COLUMN event.parent IS 'item id of parentID';
+-- next
+COMMENT ON COLUMN event.moment IS 'order of life, see life.py';
+-- next
+COMMENT ON COLUMN event.declared_error IS 'declarationTime where it is an error declaration';
+-- next
+COMMENT ON COLUMN event.error_reason IS 'bare word';
+-- next
+COMMENT ON COLUMN event.voided IS 'declared wrong';
+-- next
+COMMENT ON COLUMN event.epcs IS 'how many EPCs it names, parent apart';
+-- next
+COMMENT ON COLUMN event.payload IS 'epcis.model.Event, MessagePack, zstd';
+-- next
+COMMENT ON COLUMN event.archive IS 'archive_file.id where its payload is; None: here';
+-- next
+CREATE TABLE event_epc (
+	block BIGINT NOT NULL,
+	seq BIGINT NOT NULL,
+	role SMALLINT NOT NULL,
+	mask BIGINT NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	PRIMARY KEY (block, seq, role)
+);
+-- next
+CREATE INDEX event_epc_by_seq ON event_epc (seq);
+-- next
+COMMENT ON TABLE event_epc IS 'which items an event names; ask through epcis.store.named';
+-- next
+COMMENT ON COLUMN event_epc.block IS 'item id // 64';
+-- next
+COMMENT ON COLUMN event_epc.mask IS 'bit item id % 64 set: the item is named';
+-- next
+CREATE TABLE event_quantity (
+	seq BIGINT NOT NULL,
+	role SMALLINT NOT NULL,
+	position INTEGER NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	key BYTEA NOT NULL,
+	quantity FLOAT,
+	uom TEXT,
+	PRIMARY KEY (seq, role, position)
+);
+-- next
+CREATE INDEX event_quantity_by_key ON event_quantity (key, seq);
+-- next
+COMMENT ON COLUMN event_quantity.key IS 'class key: /01/{gtin} or /01/{gtin}/10/{lot}';
+-- next
+CREATE TABLE event_party (
+	party TEXT NOT NULL,
+	seq BIGINT NOT NULL,
+	relation SMALLINT NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	PRIMARY KEY (party, seq, relation)
+);
+-- next
+CREATE INDEX event_party_by_seq ON event_party (seq);
+-- next
+COMMENT ON COLUMN event_party.party IS 'canonical GLN key, /414/{gln13}';
+-- next
+CREATE TABLE lot (
+	id SERIAL NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	gtin TEXT NOT NULL,
+	code TEXT NOT NULL,
+	expiry TEXT NOT NULL,
+	PRIMARY KEY (id),
+	CONSTRAINT lot_once UNIQUE (gtin, code, expiry)
+);
+-- next
+COMMENT ON TABLE lot IS 'what senders said of lots; two expiry dates told for one lot are two rows';
+-- next
+COMMENT ON COLUMN lot.code IS 'empty where only an expiry was told';
+-- next
+COMMENT ON COLUMN lot.expiry IS 'ISO 8601 day, or empty';
+-- next
+CREATE TABLE item_state (
+	id SERIAL NOT NULL,
+	status TEXT NOT NULL,
+	disposition TEXT NOT NULL,
+	location TEXT NOT NULL,
+	holder TEXT NOT NULL,
+	conditions TEXT NOT NULL,
+	borrowed TEXT NOT NULL,
+	persistent TEXT NOT NULL,
+	shipper TEXT NOT NULL,
+	PRIMARY KEY (id),
+	CONSTRAINT item_state_once UNIQUE (status, disposition, location, holder, conditions, borrowed, persistent, shipper)
+);
+-- next
+COMMENT ON TABLE item_state IS 'each distinct state once; items share them';
+-- next
+COMMENT ON COLUMN item_state.status IS 'epcis.store.item_state.ItemStatus';
+-- next
+COMMENT ON COLUMN item_state.disposition IS 'bare word, or empty';
+-- next
+COMMENT ON COLUMN item_state.location IS 'canonical key, or empty';
+-- next
+COMMENT ON COLUMN item_state.holder IS 'canonical GLN key, or empty';
+-- next
+COMMENT ON COLUMN item_state.conditions IS 'in force: bare words, space between';
+-- next
+COMMENT ON COLUMN item_state.borrowed IS 'conditions of the container, while inside';
+-- next
+COMMENT ON COLUMN item_state.persistent IS 'conditions that only unsetting lifts';
+-- next
+COMMENT ON COLUMN item_state.shipper IS 'canonical GLN key, until it is received';
+-- next
+CREATE TABLE item (
+	id BIGINT NOT NULL,
+	parent BIGINT,
+	moment BIGINT NOT NULL,
+	age BIGINT NOT NULL,
+	lead BIGINT NOT NULL,
+	lot INTEGER,
+	state_id INTEGER NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	key BYTEA NOT NULL,
+	PRIMARY KEY (id),
+	CONSTRAINT item_key_key UNIQUE (key)
+);
+-- next
+CREATE INDEX item_by_lot ON item (lot);
+-- next
+COMMENT ON COLUMN item.id IS 'see lives.py';
+-- next
+COMMENT ON COLUMN item.parent IS 'item id of what it is in';
+-- next
+COMMENT ON COLUMN item.moment IS 'of the last event that names it';
+-- next
+COMMENT ON COLUMN item.age IS 'µs from the first event to `moment`';
+-- next
+COMMENT ON COLUMN item.lead IS 'others leaned on it so long after';
+-- next
+CREATE TABLE item_key_settled (
+	key BYTEA NOT NULL,
+	id BIGINT NOT NULL,
+	PRIMARY KEY (key)
+);
+-- next
+COMMENT ON TABLE item_key_settled IS 'SQLite: the items by their keys; see epcis.store.item_keys';
+-- next
+COMMENT ON COLUMN item_key_settled.id IS 'of the item';
+-- next
+CREATE TABLE item_key_even (
+	key BYTEA NOT NULL,
+	id BIGINT NOT NULL,
+	PRIMARY KEY (key)
+);
+-- next
+COMMENT ON TABLE item_key_even IS 'SQLite: keys of an even generation until they settle';
+-- next
+COMMENT ON COLUMN item_key_even.id IS 'of the item';
+-- next
+CREATE TABLE item_key_odd (
+	key BYTEA NOT NULL,
+	id BIGINT NOT NULL,
+	PRIMARY KEY (key)
+);
+-- next
+COMMENT ON TABLE item_key_odd IS 'SQLite: keys of an odd generation until they settle';
+-- next
+COMMENT ON COLUMN item_key_odd.id IS 'of the item';
+-- next
+CREATE TABLE containment (
+	block BIGINT NOT NULL,
+	since BIGINT NOT NULL,
+	parent BIGINT NOT NULL,
+	until BIGINT NOT NULL,
+	mask BIGINT NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	PRIMARY KEY (block, since, parent, until)
+);
+-- next
+CREATE INDEX containment_by_parent ON containment (parent);
+-- next
+COMMENT ON TABLE containment IS 'what was in what, and until stays.ALWAYS what is; see epcis.store.stays';
+-- next
+COMMENT ON COLUMN containment.block IS 'item id // 64';
+-- next
+COMMENT ON COLUMN containment.since IS 'a moment';
+-- next
+COMMENT ON COLUMN containment.parent IS 'item id';
+-- next
+COMMENT ON COLUMN containment.until IS 'a moment';
+-- next
+COMMENT ON COLUMN containment.mask IS 'bit item id % 64 set: it is inside';
+-- next
+CREATE TABLE master_data (
+	type TEXT NOT NULL,
+	id TEXT NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	key TEXT NOT NULL,
+	told BIGINT NOT NULL,
+	document BIGINT,
+	payload BYTEA NOT NULL,
+	PRIMARY KEY (type, id)
+);
+-- next
+CREATE INDEX master_data_by_key ON master_data (key);
+-- next
+COMMENT ON COLUMN master_data.type IS 'vocabulary type URI';
+-- next
+COMMENT ON COLUMN master_data.id IS 'as sent';
+-- next
+COMMENT ON COLUMN master_data.key IS 'canonical key of id';
+-- next
+COMMENT ON COLUMN master_data.told IS 'creation time of the latest document';
+-- next
+COMMENT ON COLUMN master_data.payload IS 'VocabularyElement, MessagePack';
+-- next
+CREATE TABLE master_data_attribute (
+	type TEXT NOT NULL,
+	id TEXT NOT NULL,
+	position INTEGER NOT NULL,
+	name TEXT NOT NULL,
+	value TEXT NOT NULL,
+	PRIMARY KEY (type, id, position)
+);
+-- next
+CREATE INDEX master_data_attribute_by_name ON master_data_attribute (name, value);
+-- next
+CREATE TABLE master_data_child (
+	type TEXT NOT NULL,
+	id TEXT NOT NULL,
+	child TEXT NOT NULL,
+	key TEXT NOT NULL,
+	child_key TEXT NOT NULL,
+	PRIMARY KEY (type, id, child)
+);
+-- next
+CREATE INDEX master_data_child_by_key ON master_data_child (key);
+-- next
+COMMENT ON COLUMN master_data_child.child IS 'as sent';
+-- next
+COMMENT ON COLUMN master_data_child.key IS 'canonical key of id';
+-- next
+COMMENT ON COLUMN master_data_child.child_key IS 'canonical key of child';
+-- next
+CREATE TABLE capture_job (
+	id TEXT NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	created BIGINT NOT NULL,
+	finished BIGINT,
+	running BOOLEAN NOT NULL,
+	success BOOLEAN NOT NULL,
+	behaviour TEXT NOT NULL,
+	media_type TEXT,
+	body_path TEXT,
+	caller TEXT,
+	party TEXT,
+	sha256 BYTEA,
+	errors BYTEA,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX capture_job_by_created ON capture_job (created);
+-- next
+CREATE INDEX capture_job_waiting ON capture_job (caller, created, id) WHERE running;
+-- next
+COMMENT ON COLUMN capture_job.behaviour IS 'rollback or proceed';
+-- next
+COMMENT ON COLUMN capture_job.body_path IS 'file the body waits in; None when done';
+-- next
+COMMENT ON COLUMN capture_job.errors IS 'events, errors and findings: JSON, zstd';
+-- next
+CREATE TABLE outbox (
+	id BIGSERIAL NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	topic TEXT NOT NULL,
+	subject TEXT NOT NULL,
+	made BIGINT NOT NULL,
+	attempts INTEGER DEFAULT '0' NOT NULL,
+	not_before BIGINT,
+	done BIGINT,
+	error TEXT,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX outbox_waiting ON outbox (topic, done, id);
+-- next
+COMMENT ON COLUMN outbox.topic IS 'document, recall, …: who reads it';
+-- next
+COMMENT ON COLUMN outbox.subject IS 'e.g. the document id';
+-- next
+COMMENT ON COLUMN outbox.not_before IS 'a failed one waits until then';
+-- next
+COMMENT ON COLUMN outbox.error IS 'why the last attempt failed';
+-- next
+CREATE TABLE api_key (
+	id VARCHAR(16) NOT NULL,
+	name VARCHAR(100) NOT NULL,
+	secret_sha256 VARCHAR(64) NOT NULL,
+	scopes VARCHAR(200) NOT NULL,
+	party VARCHAR(100),
+	created_us BIGINT NOT NULL,
+	expires_us BIGINT,
+	revoked_us BIGINT,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE TABLE browser_session (
+	token_sha256 VARCHAR(64) NOT NULL,
+	name VARCHAR(100) NOT NULL,
+	scopes VARCHAR(200) NOT NULL,
+	party VARCHAR(100),
+	expires_us BIGINT NOT NULL,
+	PRIMARY KEY (token_sha256)
+);
+-- next
+CREATE TABLE sign_in_link (
+	token_sha256 VARCHAR(64) NOT NULL,
+	name VARCHAR(100) NOT NULL,
+	scopes VARCHAR(200) NOT NULL,
+	party VARCHAR(100),
+	expires_us BIGINT NOT NULL,
+	used_us BIGINT,
+	PRIMARY KEY (token_sha256)
+);
+-- next
+CREATE TABLE recall (
+	id VARCHAR(40) NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	reason TEXT NOT NULL,
+	opened_us BIGINT NOT NULL,
+	opened_by VARCHAR(100) NOT NULL,
+	closed_us BIGINT,
+	closed_by VARCHAR(100),
+	packs INTEGER NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX recall_lot ON recall (gtin, lot);
+-- next
+CREATE TABLE partner_licence (
+	id VARCHAR(40) NOT NULL,
+	gln VARCHAR(13) NOT NULL,
+	name VARCHAR(200) NOT NULL,
+	role VARCHAR(20) NOT NULL,
+	kind VARCHAR(40) NOT NULL,
+	authority VARCHAR(200) NOT NULL,
+	number VARCHAR(100) NOT NULL,
+	valid_from VARCHAR(10) NOT NULL,
+	valid_to VARCHAR(10),
+	ended VARCHAR(10),
+	source TEXT NOT NULL,
+	checked_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX partner_licence_gln ON partner_licence (gln);
+-- next
+CREATE TABLE case_file (
+	id VARCHAR(40) NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	category VARCHAR(40) NOT NULL,
+	state VARCHAR(30) NOT NULL,
+	opened_us BIGINT NOT NULL,
+	opened_by VARCHAR(100) NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	partner VARCHAR(13) NOT NULL,
+	what TEXT NOT NULL,
+	illegitimate_us BIGINT,
+	incident VARCHAR(40) NOT NULL,
+	facts TEXT NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX case_file_opened ON case_file (opened_us);
+-- next
+CREATE TABLE system_audit (
+	id VARCHAR(40) NOT NULL,
+	planned VARCHAR(10) NOT NULL,
+	scope TEXT NOT NULL,
+	auditor VARCHAR(200) NOT NULL,
+	done VARCHAR(10),
+	outcome TEXT NOT NULL,
+	entered_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE TABLE service_time (
+	day VARCHAR(10) NOT NULL,
+	area VARCHAR(20) NOT NULL,
+	limit_ms INTEGER NOT NULL,
+	answers BIGINT NOT NULL,
+	PRIMARY KEY (day, area, limit_ms)
+);
+-- next
+CREATE TABLE product (
+	code VARCHAR(50) NOT NULL,
+	scheme VARCHAR(4) NOT NULL,
+	version INTEGER NOT NULL,
+	name VARCHAR(500) NOT NULL,
+	details TEXT NOT NULL,
+	owner VARCHAR(100) NOT NULL,
+	uploaded_us BIGINT NOT NULL,
+	PRIMARY KEY (code)
+);
+-- next
+CREATE TABLE product_version (
+	code VARCHAR(50) NOT NULL,
+	version INTEGER NOT NULL,
+	details TEXT NOT NULL,
+	uploaded_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	PRIMARY KEY (code, version)
+);
+-- next
+CREATE TABLE product_market (
+	code VARCHAR(50) NOT NULL,
+	market VARCHAR(2) NOT NULL,
+	state VARCHAR(20) NOT NULL,
+	since_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	reason TEXT NOT NULL,
+	PRIMARY KEY (code, market)
+);
+-- next
+CREATE TABLE batch (
+	code VARCHAR(50) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	expiry VARCHAR(10) NOT NULL,
+	product_version INTEGER NOT NULL,
+	markets VARCHAR(400) NOT NULL,
+	serial_shape VARCHAR(40) NOT NULL,
+	released VARCHAR(10),
+	packs INTEGER NOT NULL,
+	owner VARCHAR(100) NOT NULL,
+	uploaded_us BIGINT NOT NULL,
+	PRIMARY KEY (code, lot)
+);
+-- next
+CREATE TABLE lot_state (
+	gtin VARCHAR(50) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	market VARCHAR(2) NOT NULL,
+	state VARCHAR(20) NOT NULL,
+	reason TEXT NOT NULL,
+	since_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	PRIMARY KEY (gtin, lot, market)
+);
+-- next
+CREATE TABLE stop_mark (
+	id INTEGER NOT NULL,
+	mark BIGINT NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE TABLE exempt_lot (
+	code VARCHAR(50) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	market VARCHAR(2) NOT NULL,
+	PRIMARY KEY (code, lot, market)
+);
+-- next
+CREATE TABLE pack (
+	code VARCHAR(50) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	lot VARCHAR(20),
+	expiry VARCHAR(10),
+	state VARCHAR(20) NOT NULL,
+	since_us BIGINT NOT NULL,
+	location VARCHAR(100) NOT NULL,
+	authorisation VARCHAR(100) NOT NULL,
+	repeats INTEGER NOT NULL,
+	version INTEGER NOT NULL,
+	stolen INTEGER NOT NULL,
+	public INTEGER NOT NULL,
+	PRIMARY KEY (code, serial)
+);
+-- next
+CREATE INDEX pack_by_lot ON pack (lot, code);
+-- next
+CREATE TABLE doubt (
+	gtin VARCHAR(50) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	case_id VARCHAR(40) NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	since_us BIGINT NOT NULL,
+	PRIMARY KEY (gtin, lot, serial, case_id)
+);
+-- next
+CREATE TABLE pack_operation (
+	id BIGSERIAL NOT NULL,
+	at_us BIGINT NOT NULL,
+	scanned_us BIGINT,
+	code VARCHAR(50) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	operation VARCHAR(20) NOT NULL,
+	result VARCHAR(40) NOT NULL,
+	client VARCHAR(100) NOT NULL,
+	location VARCHAR(100) NOT NULL,
+	alert VARCHAR(40),
+	rules VARCHAR(64),
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX pack_operation_client ON pack_operation (client, at_us);
+-- next
+CREATE TABLE participant (
+	client VARCHAR(100) NOT NULL,
+	role VARCHAR(20) NOT NULL,
+	location VARCHAR(100) NOT NULL,
+	authorisation VARCHAR(100) NOT NULL,
+	market VARCHAR(2) NOT NULL,
+	since_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	PRIMARY KEY (client)
+);
+-- next
+CREATE TABLE client_transaction (
+	client VARCHAR(100) NOT NULL,
+	id VARCHAR(100) NOT NULL,
+	request_sha256 VARCHAR(64) NOT NULL,
+	answer BYTEA NOT NULL,
+	at_us BIGINT NOT NULL,
+	PRIMARY KEY (client, id)
+);
+-- next
+CREATE TABLE alert (
+	id VARCHAR(40) NOT NULL,
+	at_us BIGINT NOT NULL,
+	hub VARCHAR(4) NOT NULL,
+	result VARCHAR(40) NOT NULL,
+	code VARCHAR(50) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	lot VARCHAR(20),
+	client VARCHAR(100) NOT NULL,
+	location VARCHAR(100) NOT NULL,
+	cause VARCHAR(40) NOT NULL,
+	confidence VARCHAR(10) NOT NULL,
+	late INTEGER NOT NULL,
+	status VARCHAR(24) NOT NULL,
+	market VARCHAR(2) NOT NULL,
+	times INTEGER NOT NULL,
+	last_us BIGINT NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX alert_at ON alert (at_us);
+-- next
+CREATE INDEX alert_pack ON alert (code, serial);
+-- next
+CREATE TABLE alert_step (
+	alert VARCHAR(40) NOT NULL,
+	step INTEGER NOT NULL,
+	at_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	status VARCHAR(24) NOT NULL,
+	reason VARCHAR(100) NOT NULL,
+	comment VARCHAR(500) NOT NULL,
+	PRIMARY KEY (alert, step)
+);
+-- next
+CREATE TABLE rule_pack (
+	sha256 VARCHAR(64) NOT NULL,
+	id VARCHAR(40) NOT NULL,
+	version VARCHAR(20) NOT NULL,
+	content BYTEA NOT NULL,
+	first_used_us BIGINT NOT NULL,
+	PRIMARY KEY (sha256)
+);
+-- next
+CREATE TABLE bulk (
+	id VARCHAR(40) NOT NULL,
+	client VARCHAR(100) NOT NULL,
+	who TEXT NOT NULL,
+	total INTEGER NOT NULL,
+	done INTEGER NOT NULL,
+	received_us BIGINT NOT NULL,
+	finished_us BIGINT,
+	expires_us BIGINT NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE TABLE bulk_part (
+	bulk VARCHAR(40) NOT NULL,
+	part INTEGER NOT NULL,
+	requests BYTEA NOT NULL,
+	answers BYTEA,
+	PRIMARY KEY (bulk, part)
+);
+-- next
+CREATE TABLE repack_link (
+	code VARCHAR(50) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	from_code VARCHAR(50) NOT NULL,
+	from_lot VARCHAR(20) NOT NULL,
+	doses INTEGER NOT NULL,
+	at_us BIGINT NOT NULL,
+	PRIMARY KEY (code, lot, from_code, from_lot)
+);
+-- next
+CREATE TABLE unknown_answer (
+	client VARCHAR(100) NOT NULL,
+	gtin VARCHAR(50) NOT NULL,
+	address VARCHAR(64) NOT NULL,
+	day VARCHAR(10) NOT NULL,
+	answers INTEGER NOT NULL,
+	PRIMARY KEY (client, gtin, address, day)
+);
+-- next
+CREATE TABLE lookup_entry (
+	gtin VARCHAR(14) NOT NULL,
+	base_url VARCHAR(500) NOT NULL,
+	responder_gln VARCHAR(13) NOT NULL,
+	contexts VARCHAR(300) NOT NULL,
+	valid_from_us BIGINT NOT NULL,
+	valid_to_us BIGINT,
+	source VARCHAR(200) NOT NULL,
+	fetched_us BIGINT NOT NULL,
+	PRIMARY KEY (gtin, base_url)
+);
+-- next
+CREATE TABLE verification_request (
+	corr_uuid VARCHAR(36) NOT NULL,
+	asked_us BIGINT NOT NULL,
+	due_us BIGINT NOT NULL,
+	next_us BIGINT,
+	tries INTEGER NOT NULL,
+	question BYTEA NOT NULL,
+	answer BYTEA,
+	PRIMARY KEY (corr_uuid)
+);
+-- next
+CREATE INDEX verification_request_next ON verification_request (next_us);
+-- next
+CREATE TABLE saleable_return (
+	id VARCHAR(40) NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	at_us BIGINT NOT NULL,
+	decision VARCHAR(20) NOT NULL,
+	proof BYTEA NOT NULL,
+	question VARCHAR(36),
+	follows VARCHAR(40),
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX saleable_return_follows ON saleable_return (follows);
+-- next
+CREATE INDEX saleable_return_pack ON saleable_return (gtin, serial);
+-- next
+CREATE INDEX saleable_return_waiting ON saleable_return (decision);
+-- next
+CREATE TABLE expiry_extension (
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	expiry VARCHAR(10) NOT NULL,
+	reference VARCHAR(200) NOT NULL,
+	since_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	PRIMARY KEY (gtin, lot)
+);
+-- next
+CREATE TABLE anomaly (
+	id VARCHAR(40) NOT NULL,
+	at_us BIGINT NOT NULL,
+	kind VARCHAR(40) NOT NULL,
+	severity VARCHAR(10) NOT NULL,
+	code VARCHAR(50) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	client VARCHAR(100) NOT NULL,
+	what TEXT NOT NULL,
+	hint TEXT NOT NULL,
+	closed_us BIGINT,
+	closed_by VARCHAR(100),
+	comment VARCHAR(500),
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX anomaly_at ON anomaly (at_us);
+-- next
+CREATE TABLE anomaly_watch (
+	name VARCHAR(20) NOT NULL,
+	seen BIGINT NOT NULL,
+	PRIMARY KEY (name)
+);
+-- next
+CREATE TABLE national_login (
+	login_id VARCHAR(100) NOT NULL,
+	user_id VARCHAR(100) NOT NULL,
+	client VARCHAR(100) NOT NULL,
+	party VARCHAR(100),
+	password VARCHAR(200) NOT NULL,
+	is_initial INTEGER NOT NULL,
+	failures INTEGER NOT NULL,
+	changed_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	PRIMARY KEY (login_id, user_id)
+);
+-- next
+CREATE TABLE ledger_subject (
+	run BIGINT NOT NULL,
+	subject BYTEA NOT NULL,
+	place BIGINT NOT NULL,
+	PRIMARY KEY (run, subject, place)
+);
+-- next
+COMMENT ON TABLE ledger_subject IS 'where the log speaks of a pack: places by the first 8 bytes of their subject';
+-- next
+CREATE TABLE ledger_entry (
+	id BIGSERIAL NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	txid BIGINT DEFAULT '0' NOT NULL,
+	idx BIGINT,
+	kind SMALLINT NOT NULL,
+	subject BYTEA NOT NULL,
+	public_hash BYTEA NOT NULL,
+	confidential_hash BYTEA NOT NULL,
+	salt BYTEA,
+	public BYTEA,
+	confidential BYTEA,
+	event BIGINT,
+	record_time BIGINT NOT NULL,
+	leaf BYTEA,
+	PRIMARY KEY (id),
+	UNIQUE (idx)
+);
+-- next
+CREATE INDEX ledger_entry_by_event ON ledger_entry (event) WHERE event IS NOT NULL;
+-- next
+CREATE INDEX ledger_entry_by_subject ON ledger_entry (subject) WHERE event IS NULL AND kind NOT IN (4, 5);
+-- next
+CREATE INDEX ledger_entry_waiting ON ledger_entry (id) WHERE idx IS NULL;
+-- next
+COMMENT ON COLUMN ledger_entry.txid IS 'PostgreSQL: writer';
+-- next
+COMMENT ON COLUMN ledger_entry.idx IS 'place in the log; None until sequenced';
+-- next
+COMMENT ON COLUMN ledger_entry.kind IS 'epcis.ledger.entry.LeafKind';
+-- next
+COMMENT ON COLUMN ledger_entry.salt IS 'None: nothing confidential, or erased';
+-- next
+COMMENT ON COLUMN ledger_entry.public IS 'None for an event: its own row has it';
+-- next
+COMMENT ON COLUMN ledger_entry.confidential IS 'None for an event, nothing, or erased';
+-- next
+COMMENT ON COLUMN ledger_entry.event IS 'event.seq';
+-- next
+COMMENT ON COLUMN ledger_entry.leaf IS 'None until sequenced';
+-- next
+CREATE TABLE ledger_tile (
+	level SMALLINT NOT NULL,
+	number BIGINT NOT NULL,
+	hashes BYTEA NOT NULL,
+	PRIMARY KEY (level, number)
+);
+-- next
+COMMENT ON TABLE ledger_tile IS 'C2SP tlog-tiles; level 0 full tiles only, above also the one being filled';
+-- next
+COMMENT ON COLUMN ledger_tile.hashes IS 'up to 256 hashes, one after the other';
+-- next
+CREATE TABLE ledger_head (
+	tenant SMALLINT NOT NULL,
+	origin TEXT NOT NULL,
+	size BIGINT NOT NULL,
+	record_time BIGINT NOT NULL,
+	frontier BYTEA NOT NULL,
+	PRIMARY KEY (tenant)
+);
+-- next
+COMMENT ON COLUMN ledger_head.origin IS 'the name of this log in its checkpoints';
+-- next
+COMMENT ON COLUMN ledger_head.frontier IS 'merkle.Frontier, hashes joined';
+-- next
+CREATE TABLE ledger_checkpoint (
+	size BIGINT NOT NULL,
+	root BYTEA NOT NULL,
+	made BIGINT NOT NULL,
+	note TEXT,
+	timestamp BYTEA,
+	PRIMARY KEY (size)
+);
+-- next
+COMMENT ON COLUMN ledger_checkpoint.note IS 'the signed note, C2SP tlog-checkpoint';
+-- next
+COMMENT ON COLUMN ledger_checkpoint.timestamp IS 'RFC 3161 token over the note';
+-- next
+CREATE TABLE ledger_witness (
+	id BIGSERIAL NOT NULL,
+	size BIGINT NOT NULL,
+	root BYTEA NOT NULL,
+	witness TEXT NOT NULL,
+	told BIGINT NOT NULL,
+	agrees SMALLINT NOT NULL,
+	note TEXT NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX ledger_witness_by_size ON ledger_witness (size);
+-- next
+COMMENT ON COLUMN ledger_witness.witness IS 'who says it saw this checkpoint';
+-- next
+COMMENT ON COLUMN ledger_witness.agrees IS '1 with this log, 0 a fork';
+-- next
+COMMENT ON COLUMN ledger_witness.note IS 'as posted';
+-- next
+CREATE TABLE ledger_key (
+	name TEXT NOT NULL,
+	key_id BYTEA NOT NULL,
+	public_key BYTEA NOT NULL,
+	added BIGINT NOT NULL,
+	PRIMARY KEY (name, key_id)
+);
+-- next
+COMMENT ON TABLE ledger_key IS 'the public keys that checkpoints of this log were signed with';
+-- next
+COMMENT ON COLUMN ledger_key.name IS 'the name on the signature line';
+-- next
+COMMENT ON COLUMN ledger_key.public_key IS 'type byte and key';
+-- next
+CREATE TABLE event_word (
+	word BIGINT NOT NULL,
+	seq BIGINT NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	PRIMARY KEY (word, seq)
+);
+-- next
+CREATE INDEX event_word_by_seq ON event_word (seq);
+-- next
+COMMENT ON TABLE event_word IS 'what an event can be found by through equality: transactions, parties, fields';
+-- next
+COMMENT ON COLUMN event_word.word IS 'see index.word';
+-- next
+CREATE TABLE event_field (
+	field BIGINT NOT NULL,
+	seq BIGINT NOT NULL,
+	position INTEGER NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	number FLOAT,
+	instant BIGINT,
+	text TEXT,
+	PRIMARY KEY (field, seq, position)
+);
+-- next
+CREATE INDEX event_field_by_seq ON event_field (seq);
+-- next
+COMMENT ON TABLE event_field IS 'extension fields: that they are there, their order and their ranges';
+-- next
+COMMENT ON COLUMN event_field.field IS 'see index.field';
+-- next
+CREATE TABLE event_sensor (
+	seq BIGINT NOT NULL,
+	position INTEGER NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	type TEXT,
+	device TEXT,
+	element_device TEXT,
+	method TEXT,
+	element_method TEXT,
+	rules TEXT,
+	element_rules TEXT,
+	microorganism TEXT,
+	substance TEXT,
+	string_value TEXT,
+	boolean_value BOOLEAN,
+	hex_value TEXT,
+	uri_value TEXT,
+	time BIGINT,
+	element_time BIGINT,
+	start_time BIGINT,
+	end_time BIGINT,
+	uom TEXT,
+	value FLOAT,
+	min_value FLOAT,
+	max_value FLOAT,
+	mean_value FLOAT,
+	s_dev FLOAT,
+	perc_rank FLOAT,
+	perc_value FLOAT,
+	PRIMARY KEY (seq, position)
+);
+-- next
+CREATE INDEX event_sensor_by_type ON event_sensor (type, seq);
+-- next
+COMMENT ON TABLE event_sensor IS 'one row per sensor report, so that conditions meet in one report';
+-- next
+COMMENT ON COLUMN event_sensor.position IS 'of the report';
+-- next
+COMMENT ON COLUMN event_sensor.type IS 'bare word, or the URI as it is';
+-- next
+COMMENT ON COLUMN event_sensor.element_device IS 'the same attribute in sensorMetadata';
+-- next
+COMMENT ON COLUMN event_sensor.hex_value IS 'upper case';
+-- next
+COMMENT ON COLUMN event_sensor.value IS 'numbers as written, in `uom`';
+-- next
+CREATE TABLE named_query (
+	name TEXT NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	made BIGINT NOT NULL,
+	owner TEXT NOT NULL,
+	party TEXT,
+	query BYTEA NOT NULL,
+	PRIMARY KEY (name)
+);
+-- next
+COMMENT ON COLUMN named_query.owner IS 'the caller who made it';
+-- next
+COMMENT ON COLUMN named_query.party IS 'the owner''s party: whose view the query is; None sees all';
+-- next
+COMMENT ON COLUMN named_query.query IS 'the query body as sent, JSON';
+-- next
+CREATE TABLE subscription (
+	id TEXT NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	query TEXT NOT NULL,
+	parameters BYTEA,
+	version TEXT NOT NULL,
+	owner TEXT NOT NULL,
+	party TEXT,
+	dest TEXT NOT NULL,
+	token TEXT,
+	schedule TEXT,
+	report_if_empty BOOLEAN DEFAULT '0' NOT NULL,
+	syntax TEXT NOT NULL,
+	epc_format TEXT NOT NULL,
+	cbv_format TEXT NOT NULL,
+	made BIGINT NOT NULL,
+	initial_record_time BIGINT NOT NULL,
+	acknowledged_seq BIGINT NOT NULL,
+	acknowledged_txid BIGINT DEFAULT '0' NOT NULL,
+	acknowledged_record_time BIGINT NOT NULL,
+	due BIGINT NOT NULL,
+	attempts INTEGER DEFAULT '0' NOT NULL,
+	last_notified BIGINT,
+	error TEXT,
+	suspended BOOLEAN DEFAULT '0' NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX subscription_by_due ON subscription (suspended, due);
+-- next
+CREATE INDEX subscription_by_query ON subscription (query);
+-- next
+COMMENT ON COLUMN subscription.query IS 'named_query.name, or SimpleEventQuery';
+-- next
+COMMENT ON COLUMN subscription.parameters IS 'of a 1.2 subscription: its own parameters, JSON';
+-- next
+COMMENT ON COLUMN subscription.version IS '2.0 (webhook) or 1.2 (SOAP subscribe)';
+-- next
+COMMENT ON COLUMN subscription.token IS 'the subscriber''s secret for signatures; never shown again';
+-- next
+COMMENT ON COLUMN subscription.schedule IS 'JSON object of the schedule''s fields; None is a stream';
+-- next
+COMMENT ON COLUMN subscription.acknowledged_seq IS 'all up to here was taken';
+-- next
+COMMENT ON COLUMN subscription.due IS 'when to look next';
+-- next
+COMMENT ON COLUMN subscription.attempts IS 'failed in a row';
+-- next
+COMMENT ON COLUMN subscription.last_notified IS 'last delivery answered with success';
+-- next
+COMMENT ON COLUMN subscription.error IS 'why the last delivery failed';
+-- next
+CREATE TABLE ended_page_token (
+	digest BYTEA NOT NULL,
+	expires BIGINT NOT NULL,
+	PRIMARY KEY (digest)
+);
+-- next
+CREATE TABLE archive_file (
+	id BIGSERIAL NOT NULL,
+	holds TEXT NOT NULL,
+	month TEXT NOT NULL,
+	name TEXT NOT NULL,
+	folder TEXT NOT NULL,
+	records INTEGER NOT NULL,
+	size_bytes BIGINT NOT NULL,
+	sha256 BYTEA NOT NULL,
+	oldest BIGINT NOT NULL,
+	newest BIGINT NOT NULL,
+	made BIGINT NOT NULL,
+	made_by TEXT NOT NULL,
+	restored BIGINT,
+	restored_by TEXT,
+	erased BIGINT,
+	erased_by TEXT,
+	PRIMARY KEY (id),
+	UNIQUE (name)
+);
+-- next
+CREATE INDEX archive_file_by_month ON archive_file (holds, month);
+-- next
+COMMENT ON COLUMN archive_file.holds IS 'events or documents';
+-- next
+COMMENT ON COLUMN archive_file.month IS 'YYYY-MM of the event or receipt times';
+-- next
+COMMENT ON COLUMN archive_file.folder IS 'where the file lies';
+-- next
+COMMENT ON COLUMN archive_file.records IS 'how many events or documents';
+-- next
+COMMENT ON COLUMN archive_file.sha256 IS 'of the whole file';
+-- next
+COMMENT ON COLUMN archive_file.oldest IS 'event or receipt time';
+-- next
+COMMENT ON COLUMN archive_file.restored IS 'its records are in the database again';
+-- next
+COMMENT ON COLUMN archive_file.erased IS 'its records were destroyed';
+-- next
+CREATE TABLE export_job (
+	id VARCHAR(40) NOT NULL,
+	selection TEXT NOT NULL,
+	redaction VARCHAR(20) NOT NULL,
+	party VARCHAR(100),
+	by VARCHAR(100) NOT NULL,
+	asked BIGINT NOT NULL,
+	state VARCHAR(20) NOT NULL,
+	done BIGINT NOT NULL,
+	total BIGINT NOT NULL,
+	finished BIGINT,
+	sha256 VARCHAR(64),
+	error TEXT,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX export_job_by_state ON export_job (state, asked);
+-- next
+COMMENT ON COLUMN export_job.selection IS 'JSON, as in the manifest';
+-- next
+COMMENT ON COLUMN export_job.party IS 'whose view of the events it is; None is everybody''s';
+-- next
+COMMENT ON COLUMN export_job.state IS 'waiting, running, ready or refused';
+-- next
+COMMENT ON COLUMN export_job.error IS 'why it was refused';
+-- next
+CREATE TABLE legal_hold (
+	id VARCHAR(40) NOT NULL,
+	reason TEXT NOT NULL,
+	gtin VARCHAR(14),
+	lot VARCHAR(20),
+	serial VARCHAR(20),
+	case_id VARCHAR(40),
+	party VARCHAR(100),
+	since BIGINT,
+	until BIGINT,
+	opened BIGINT NOT NULL,
+	opened_by VARCHAR(100) NOT NULL,
+	released BIGINT,
+	released_by VARCHAR(100),
+	released_why TEXT,
+	PRIMARY KEY (id)
+);
+-- next
+COMMENT ON COLUMN legal_hold.gtin IS 'GTIN-14; with lot or serial that lot or pack only';
+-- next
+COMMENT ON COLUMN legal_hold.case_id IS 'a case or a recall: the packs it is about';
+-- next
+COMMENT ON COLUMN legal_hold.party IS 'canonical GLN key, /414/{gln13}';
+-- next
+COMMENT ON COLUMN legal_hold.since IS 'only what happened from then on';
+-- next
+COMMENT ON COLUMN legal_hold.until IS 'only what happened before';
+-- next
+CREATE TABLE erasure (
+	id BIGSERIAL NOT NULL,
+	at BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	record VARCHAR(40) NOT NULL,
+	entries BIGINT NOT NULL,
+	before BIGINT NOT NULL,
+	rule TEXT NOT NULL,
+	digest VARCHAR(64) NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+COMMENT ON TABLE erasure IS 'certificates of destruction';
+-- next
+COMMENT ON COLUMN erasure.record IS 'the class of record, see policy.py';
+-- next
+COMMENT ON COLUMN erasure.entries IS 'how many went';
+-- next
+COMMENT ON COLUMN erasure.before IS 'all of them were older';
+-- next
+COMMENT ON COLUMN erasure.rule IS 'JSON of the rule they went by';
+-- next
+COMMENT ON COLUMN erasure.digest IS 'SHA-256 over what went';
+-- next
+CREATE TABLE recall_pack (
+	recall VARCHAR(40) NOT NULL,
+	key VARCHAR(200) NOT NULL,
+	status VARCHAR(30) NOT NULL,
+	holder VARCHAR(100),
+	location VARCHAR(100),
+	PRIMARY KEY (recall, key),
+	FOREIGN KEY(recall) REFERENCES recall (id)
+);
+-- next
+CREATE TABLE recall_notice (
+	id BIGSERIAL NOT NULL,
+	recall VARCHAR(40) NOT NULL,
+	party VARCHAR(100) NOT NULL,
+	name VARCHAR(200),
+	packs INTEGER NOT NULL,
+	acknowledged_us BIGINT,
+	PRIMARY KEY (id),
+	FOREIGN KEY(recall) REFERENCES recall (id)
+);
+-- next
+CREATE INDEX recall_notice_recall ON recall_notice (recall);
+-- next
+CREATE TABLE case_step (
+	"case" VARCHAR(40) NOT NULL,
+	step INTEGER NOT NULL,
+	at_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	act VARCHAR(30) NOT NULL,
+	note TEXT NOT NULL,
+	PRIMARY KEY ("case", step),
+	FOREIGN KEY("case") REFERENCES case_file (id)
+);
+-- next
+CREATE OR REPLACE FUNCTION ledger_entry_guard() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'entries of the log are never deleted';
+      END IF;
+      IF (NEW.kind, NEW.subject, NEW.public_hash, NEW.confidential_hash)
+        IS DISTINCT FROM (OLD.kind, OLD.subject, OLD.public_hash, OLD.confidential_hash)
+        OR NEW.public IS DISTINCT FROM OLD.public OR NEW.event IS DISTINCT FROM OLD.event
+        OR (OLD.idx IS NOT NULL AND (NEW.idx, NEW.leaf, NEW.record_time)
+          IS DISTINCT FROM (OLD.idx, OLD.leaf, OLD.record_time))
+        OR (NEW.salt IS NOT NULL AND NEW.salt IS DISTINCT FROM OLD.salt)
+        OR (NEW.confidential IS NOT NULL AND NEW.confidential IS DISTINCT FROM OLD.confidential)
+      THEN
+        RAISE EXCEPTION 'entries of the log are never changed';
+      END IF;
+      RETURN NEW;
+    END $$;
+-- next
+CREATE OR REPLACE TRIGGER ledger_entry_is_fixed BEFORE UPDATE OR DELETE ON ledger_entry
+    FOR EACH ROW EXECUTE FUNCTION ledger_entry_guard();
+-- next
+CREATE OR REPLACE FUNCTION ledger_checkpoint_guard() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      IF TG_OP = 'DELETE' OR (NEW.size, NEW.root) IS DISTINCT FROM (OLD.size, OLD.root) THEN
+        RAISE EXCEPTION 'checkpoints are never changed or deleted';
+      END IF;
+      RETURN NEW;
+    END $$;
+-- next
+CREATE OR REPLACE TRIGGER ledger_checkpoint_is_fixed
+    BEFORE UPDATE OR DELETE ON ledger_checkpoint
+    FOR EACH ROW EXECUTE FUNCTION ledger_checkpoint_guard();
+-- next
+ALTER TABLE event ENABLE ROW LEVEL SECURITY;
+-- next
+ALTER TABLE event FORCE ROW LEVEL SECURITY;
+-- next
+DROP POLICY IF EXISTS event_is_for_its_parties ON event;
+-- next
+CREATE POLICY event_is_for_its_parties ON event USING (
+      (SELECT current_setting('packtrail.party', true)) = '*'
+      OR EXISTS (SELECT 1 FROM event_party p WHERE p.seq = event.seq
+        AND p.party = (SELECT current_setting('packtrail.party', true))));
+-- next
+CREATE OR REPLACE VIEW item_key AS SELECT key, id FROM item;

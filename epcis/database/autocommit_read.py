@@ -1,0 +1,72 @@
+"""A quick look at the store for questions that keep nothing: no transaction is opened for it.
+
+Each statement sees the latest commit; opening a snapshot would cost several times the look itself.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from epcis.database.transactions import Snapshot, StoreAway, close_for_good
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from sqlalchemy import Connection
+
+    from epcis.database.transactions import Store
+
+
+class _IdleSnapshots(list[Snapshot]):
+    """Snapshots that wait for their next use; a used one goes back, so threads never share."""
+
+
+class autocommit_read:  # noqa: N801  # read as a function; a class because a generator costs twice as much
+    """A snapshot for a few statements of the driver; raises `StoreAway` without a database."""
+
+    __slots__ = ("_idle", "_snapshot", "_store")
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._idle = store.companion(_IdleSnapshots)
+
+    def __enter__(self) -> Snapshot:
+        try:
+            self._snapshot = self._idle.pop()
+        except IndexError:  # none waits, or another thread has just taken the last one
+            self._snapshot = Snapshot(_connect(self._store))
+        return self._snapshot
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        snapshot = self._snapshot
+        if fault is None:
+            if snapshot.is_sqlite and snapshot.driver.in_transaction:
+                snapshot.connection.rollback()
+            self._idle.append(snapshot)
+            return
+        close_for_good(snapshot.connection)
+        if isinstance(fault, psycopg.Error | sqlite3.Error):
+            raise StoreAway("the database does not answer") from fault
+
+
+def close_idle_snapshots(store: Store) -> None:
+    """Close the snapshots that wait for the next look; before the store itself is closed."""
+    idle = store.companion(_IdleSnapshots)
+    while idle:
+        close_for_good(idle.pop().connection)
+
+
+def _connect(store: Store) -> Connection:
+    connection = store.line()
+    if connection is None:
+        return store.engine.connect()
+    # One round trip for each statement, instead of three.
+    return connection.execution_options(isolation_level="AUTOCOMMIT")

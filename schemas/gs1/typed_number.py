@@ -1,0 +1,174 @@
+"""Numbers that people type or retail codes carry: EAN and UPC, PZN, NDC, each named as what it is.
+
+None of them names a single pack; all name a product, so that the answer can say what to scan.
+Sources: General Specifications section 7.9 (check digits), IFA (PZN), 21 CFR 207.33 (NDC).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+
+from schemas.finding import Finding, Severity, Where
+from schemas.gs1 import national
+from schemas.gs1.content_rules import check_digit, has_check_digit
+
+RETAIL_NAMES: Final = {8: "EAN-8", 12: "UPC-A", 13: "EAN-13", 14: "GTIN-14"}
+"""What a retail number of so many digits is called."""
+_PZN: Final = re.compile(r"(?:-|PZN\s*[:.-]?\s*)(\d[\d ]{0,9})", re.ASCII | re.IGNORECASE)
+_NDC: Final = re.compile(
+    r"(?:NDC\s*[:#-]?\s*)?(\d{4,5}-\d{3,4}-\d{1,2})|NDC\s*[:#-]?\s*(\d{10,11})",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+class Number(msgspec.Struct, frozen=True):
+    """A product number: which kind it is, and the GTIN that stands for it.
+
+    >>> number_in("PZN 03752864").gtin
+    '04150037528643'
+    """
+
+    format: str
+    """ean-upc, pzn or ndc."""
+    elements: dict[str, str] = {}
+    gtin: str | None = None
+    """GTIN-14; None where the number is wrong or stands for several."""
+    findings: tuple[Finding, ...] = ()
+
+
+def number_in(text: str, symbology: str = "") -> Number | None:
+    """The product number that a text is; None where it is none, and may be anything else.
+
+    `symbology` is the symbology identifier in front of the text, if there was one.
+
+    >>> number_in("3400930000120").gtin, number_in("0777-3105-02").gtin
+    ('03400930000120', '00307773105025')
+    >>> print(number_in("3400930000126").findings[0].what)
+    the check digit of the EAN-13 number 3400930000126 is wrong: 0 is expected
+    """
+    if match := _PZN.fullmatch(text):
+        return _pzn(match[1].replace(" ", ""))
+    if match := _NDC.fullmatch(text):
+        return _ndc(match[1] or match[2], Severity.INFO)
+    if not (text.isascii() and text.isdigit()):
+        return None
+    if len(text) in RETAIL_NAMES:
+        return _retail(text, symbology)
+    # Bare digits may be another number that lost its zeros: more than a note is due.
+    return _ndc(text, Severity.WARNING) if len(text) in (10, 11) else None
+
+
+def _retail(digits: str, symbology: str) -> Number:
+    meanings = _meanings(digits, symbology)
+    if not meanings:
+        return Number("ean-upc", findings=(_wrong_retail(digits),))
+    (name, number), *others = meanings
+    if name == "PZN":
+        return _pzn(number)
+    findings = (_also(name, [other for other, _ in others]),) if others else ()
+    gtin = number.zfill(14)
+    return Number("ean-upc", {"01": gtin}, gtin, findings)
+
+
+def _meanings(digits: str, symbology: str) -> list[tuple[str, str]]:
+    """Name and digits of each number these digits are, the likeliest first."""
+    found = []
+    if has_check_digit(digits):
+        found.append((RETAIL_NAMES[len(digits)], digits))
+    if len(digits) != 8 or symbology == "]E4":
+        return found
+    long = national.upc_of_short(digits)
+    if long is not None:
+        # An EAN-8 that begins with 0 is for use inside a shop only; ]E0 is never an EAN-8.
+        first = digits[0] == "0" or symbology == "]E0"
+        found.insert(0 if first else len(found), ("UPC-E", long))
+    if not symbology and national.has_pzn_check_digit(digits):
+        found.append(("PZN", digits))
+    return found
+
+
+def _pzn(digits: str) -> Number:
+    pzn = digits.zfill(8)
+    if not national.has_pzn_check_digit(pzn):
+        return Number("pzn", findings=(_wrong_pzn(digits),))
+    gtin = national.ntin_of_pzn(pzn).zfill(14)
+    return Number("pzn", {"pzn": pzn}, gtin, (_named("pzn", f"a PZN, the German number {pzn}"),))
+
+
+def _ndc(text: str, weight: Severity) -> Number:
+    """An NDC with hyphens, or its ten or eleven digits.
+
+    Ten digits are the same in every split, and so is the GTIN that holds them.
+    """
+    try:
+        if "-" in text:
+            found: tuple[national.Ndc, ...] = (national.parse_ndc(text),)
+        elif len(text) == 10:
+            found = national.ndc_candidates(text)
+        else:
+            found = national.ndc_of_eleven_digits(text)
+    except ValueError as fault:
+        return Number("ndc", findings=(_wrong_ndc(str(fault)),))
+    gtins = {ndc.gtin for ndc in found}
+    if len(gtins) != 1:
+        why = f"{text} may be any of {', '.join(map(str, found))}" if found else f"{text!r} is none"
+        return Number("ndc", findings=(_wrong_ndc(why),))
+    gtin = found[0].gtin
+    written = str(found[0]) if len(found) == 1 else text
+    named = _named("ndc", f"an NDC, the US number {written}", weight)
+    return Number("ndc", {"ndc": written}, gtin, (named,))
+
+
+def _named(kind: str, what: str, weight: Severity = Severity.INFO) -> Finding:
+    return Finding(
+        f"number.{kind}",
+        weight,
+        f"this is {what}: it names a product, no single pack",
+        "Scan the two-dimensional code of the pack.",
+    )
+
+
+def _also(name: str, others: list[str]) -> Finding:
+    return Finding(
+        "number.ambiguous",
+        Severity.WARNING,
+        f"the number was taken for {name}; it may also be {' or '.join(others)}",
+        "Scan the code, or write the kind before the number, as PZN 03752864.",
+        Where(position=0),
+    )
+
+
+def _wrong_retail(digits: str) -> Finding:
+    name = RETAIL_NAMES[len(digits)]
+    also = "; it is no UPC-E and no PZN either" if len(digits) == 8 else ""
+    expected = check_digit(digits[:-1])
+    return Finding(
+        "ai.incorrect-check-digit",
+        Severity.ERROR,
+        f"the check digit of the {name} number {digits} is wrong: {expected} is expected{also}",
+        "A digit was misread or mistyped; scan again.",
+        Where(position=0),
+    )
+
+
+def _wrong_pzn(digits: str) -> Finding:
+    return Finding(
+        "ai.incorrect-check-digit",
+        Severity.ERROR,
+        f"the check digit of the PZN {digits} is wrong",
+        "A digit was misread or mistyped; scan again.",
+        Where(position=0),
+    )
+
+
+def _wrong_ndc(why: str) -> Finding:
+    return Finding(
+        "number.ndc",
+        Severity.ERROR,
+        f"this looks like an NDC (a US number), but names no product: {why}",
+        "Write the NDC with its hyphens, as 0777-3105-02.",
+        Where(position=0),
+    )

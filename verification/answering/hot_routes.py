@@ -1,0 +1,436 @@
+"""The few routes that carry nearly all requests: one pack verified, changed or asked about.
+
+They are answered in front of the framework, whose routing costs more than the look at the database.
+The gate hands in an `Entrance`, so that these requests pass the same checks as all others.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import msgspec
+
+from epcis.database.autocommit_read import autocommit_read, close_idle_snapshots
+from epcis.database.transactions import StoreAway, StoreFull
+from epcis.http_context import Caller, Problem
+from verification.alerts.guessing import until_veiled
+from verification.answering.batch_queue import BatchQueue
+from verification.decision.act import PackAct, PackRequest
+from verification.decision.facts import (
+    RecordedPack,
+    facts_from,
+    is_known_product,
+    look,
+    look_at,
+    state_by_events,
+)
+from verification.decision.render import FailureReason, Verdict, VrsResponse, vrs_body
+from verification.decision.restrictions import Restrictions
+from verification.decision.words import Reason
+from verification.fmd.perform import status_of
+from verification.messages.pack_request import PackBody, asked_of, request_of
+from verification.messages.reply import (
+    JSON,
+    NOT_KEPT,
+    Reply,
+    bad_request,
+    refusal,
+    refusal_at,
+    told_json,
+)
+from verification.messages.wanted import (
+    NotOurs,
+    OperationWanted,
+    PartnerQuestion,
+    Verification,
+    Wanted,
+)
+from verification.registry.history import utc_text
+from verification.registry.participants import who_is
+from verification.vrs.credential import HEADERS, Checked, CredentialOutcome, CredentialPolicy
+from verification.vrs.question import MalformedError, gln_of, gtin_of, parameters_of, question_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from epcis.database.transactions import Store
+    from epcis.http_context import Clock
+    from verification.context import VerificationContext
+    from verification.decision.act import Asked
+    from verification.settings import VerificationSettings
+    from verification.vrs.question import VrsQuestion
+
+_OPERATIONS = {f"/packs/{one.value}": one for one in PackAct if one is not PackAct.VERIFY}
+_CONNECTIVITY_PARAMETERS = frozenset({"gtin", "reqGLN", "context"})
+_STATUS_PARAMETERS = frozenset({"gtin", "serial", "lot", "expiry"})
+LOOK_WORKERS_POSTGRESQL = 2
+"""Looks under way at once; on SQLite each is made at once, in less time than a thread takes."""
+SITUATIONS_MAX = 4096
+"""Status answers remembered at once; beyond that all are forgotten."""
+_encoder = msgspec.json.Encoder()
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+class Entrance(Protocol):
+    """What stands between the network and the hot routes: who asks, limits, counts."""
+
+    def admit(self, scope: Scope, receive: Receive) -> tuple[Caller, Receive]:
+        """Who asks, and `receive` under the limits of a body; raises `Problem`."""
+
+    def answered(self, scope: Scope, status: int, seconds: float) -> Headers:
+        """Count an answer; the headers that every answer carries."""
+
+
+def is_hot(path: str) -> bool:
+    """Whether a path is answered here.
+
+    >>> is_hot("/packs/supply"), is_hot("/packs/scan")
+    (True, False)
+    """
+    if path.startswith("/packs/"):
+        return path in _OPERATIONS or path in ("/packs/verify", "/packs/status")
+    return path.startswith("/verify/gtin/") or path in (
+        "/checkConnectivity",
+        "/verify/checkConnectivity",
+    )
+
+
+class HotRoutes:
+    """ASGI middleware in front of everything: answers the hot routes, passes on the rest."""
+
+    def __init__(self, app: ASGIApp, *, context: VerificationContext, entrance: Entrance) -> None:
+        self._app = app
+        self._entrance = entrance
+        self._store = context.store
+        self._clock = context.clock
+        self._settings = context.verification
+        self._answering = context.answering
+        self._statuses = _StatusQueries(context.store, context.clock, context.verification)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a hot route; pass on any other."""
+        if scope["type"] != "http" or not is_hot(scope["path"]):
+            await self._app(scope, receive, send)
+            if scope["type"] == "lifespan":
+                self.close()
+            return
+        begun_s = time.perf_counter()
+        try:
+            caller, timed = self._entrance.admit(scope, receive)
+            reply = await self._reply(scope, timed, caller)
+        except (Problem, StoreAway) as fault:
+            reply = refusal_at(scope["path"], fault)
+        headers = self._entrance.answered(scope, reply.status, time.perf_counter() - begun_s)
+        await reply.send(send, *headers)
+
+    def close(self) -> None:
+        """Let go of threads and snapshots, after the last request; the next one gets new ones."""
+        self._statuses.close()
+        close_idle_snapshots(self._store)
+
+    async def _reply(self, scope: Scope, receive: Receive, caller: Caller) -> Reply:
+        path = scope["path"]
+        if path.startswith("/packs/"):
+            try:
+                need_verify(caller)
+                if path == "/packs/status":
+                    _need_method(scope, "GET")
+                    return await self._statuses.reply(scope["query_string"], caller)
+                return await self._pack(scope, receive, caller)
+            except (Problem, StoreAway, StoreFull) as fault:
+                return refusal(fault)
+        if path.endswith("/checkConnectivity"):
+            return self._connectivity(scope, caller)
+        return await self._question(scope, caller)
+
+    async def _pack(self, scope: Scope, receive: Receive, caller: Caller) -> Reply:
+        path = scope["path"]
+        _need_method(scope, "POST")
+        body = await _body(scope, receive, self._settings.body_bytes_max)
+        wanted: Wanted
+        if path == "/packs/verify":
+            wanted = Verification(asked_of(body), caller, body.manual, body.alerting)
+        else:
+            wanted = OperationWanted(
+                request_of(_OPERATIONS[path], body, self._clock(), self._settings), caller
+            )
+        begun_s = time.monotonic()
+        told = await self._answering.ask(wanted)
+        if isinstance(told, Verdict) and told.reason is Reason.NOT_CONFIRMED:
+            await until_veiled(begun_s)
+        status, said = told_json(told)
+        return Reply(status, (JSON, NOT_KEPT), said)
+
+    async def _question(self, scope: Scope, caller: Caller) -> Reply:
+        """A partner's question, with the standard's statuses and its empty error bodies."""
+        headers = dict(scope["headers"])
+        refused = _refusal(scope, caller)
+        if refused:
+            return refused
+        version = headers.get(b"gs1us-version", b"").decode("latin-1") or None
+        try:
+            question = question_of(
+                scope["raw_path"],
+                scope["query_string"],
+                version=version,
+                contexts=self._settings.vrs_contexts,
+            )
+        except MalformedError:
+            return Reply(400)
+        correlation = (b"x-correlation-id", question.corr_uuid.encode())
+        checked = await self._checked(question, headers)
+        may_ask = _may_ask_as(caller, question.requester)
+        if not may_ask or not checked.allows(self._policy_for(question)):
+            return Reply(403, (correlation,))
+        begun_s = time.monotonic()
+        try:
+            told = await self._answering.ask(
+                PartnerQuestion(question, caller, _credential_text(checked))
+            )
+        except (Problem, StoreAway, StoreFull):
+            return Reply(503, ((b"retry-after", b"2"),))
+        if isinstance(told, VrsResponse):
+            if told.reason is FailureReason.NO_REASON:
+                await until_veiled(begun_s)
+            at = utc_text(self._clock())
+            body = vrs_body(told, question.corr_uuid, self._settings.answering_gln, at)
+            return Reply(200, (JSON, NOT_KEPT, correlation), body)
+        return Reply(404 if isinstance(told, NotOurs) else 403, (correlation,))
+
+    async def _checked(self, question: VrsQuestion, headers: dict[bytes, bytes]) -> Checked:
+        """What the requester's presentation is worth; not checked where nobody asks for it."""
+        if self._policy_for(question) is CredentialPolicy.OFF or self._settings.credentials is None:
+            return Checked(CredentialOutcome.NOT_CHECKED)
+        presentation = next((headers[name] for name in HEADERS if name in headers), b"")
+        if not presentation:
+            return Checked(CredentialOutcome.MISSING)
+        text = presentation.decode("latin-1").removeprefix("Bearer ")
+        ours = self._settings.wallet_holder
+        return await self._settings.credentials.check(text, question.corr_uuid, ours)
+
+    def _policy_for(self, question: VrsQuestion) -> CredentialPolicy:
+        settings = self._settings
+        return settings.credential_policies.get(question.requester, settings.credential_policy)
+
+    def _connectivity(self, scope: Scope, caller: Caller) -> Reply:
+        """`/checkConnectivity`: whether questions about a product would be answered here."""
+        refused = _refusal(scope, caller)
+        if refused:
+            return refused
+        try:
+            given = parameters_of(scope["query_string"], _CONNECTIVITY_PARAMETERS)
+            gtin, asking = gtin_of(given.get("gtin", "")), gln_of(given.get("reqGLN", ""))
+        except MalformedError:
+            return Reply(400)
+        if not _may_ask_as(caller, asking):
+            return Reply(403)
+        try:
+            with self._store.read() as snapshot:
+                known = is_known_product(snapshot, gtin)
+        except StoreAway as fault:
+            return refusal_at(scope["path"], fault)
+        body = msgspec.json.encode({"responderGLN": self._settings.answering_gln})
+        return Reply(200 if known else 404, (JSON, NOT_KEPT), body if known else b"")
+
+
+_Seen = tuple[Restrictions, RecordedPack]
+"""What restricts packs at this moment, and what is recorded of one pack."""
+
+
+class _LookWorker:
+    """Looks up the packs of a batch, as (product code, serial), in one statement.
+
+    It works beside the event loop, where every other request would wait for the database's answer.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def answer(self, packs: list[tuple[str, str]]) -> list[_Seen | BaseException]:
+        """What is seen of each pack; the fault for all where there is no database."""
+        try:
+            with autocommit_read(self._store) as snapshot:
+                stops, rows = look(snapshot, packs)
+        except Exception as fault:  # noqa: BLE001  # handed to whoever asked
+            return [fault] * len(packs)
+        return [(stops, row) for row in rows]
+
+    def close(self) -> None:
+        """It holds nothing: its snapshots wait with the store's others."""
+
+
+class _StatusQueries:
+    """Status queries: what is known of a pack, without alert, count or record (Art. 36(f)).
+
+    Most packs of a lot are in the same situation, and the decision about them is pure. So an answer
+    is remembered by all that it depends on; only the serial number and the time are put in anew.
+    """
+
+    def __init__(self, store: Store, clock: Clock, settings: VerificationSettings) -> None:
+        self._store = store
+        self._clock = clock
+        self._settings = settings
+        self._looks: BatchQueue[tuple[str, str], _Seen] = BatchQueue(
+            [_LookWorker(store) for _ in range(LOOK_WORKERS_POSTGRESQL)],
+            waiting_max=settings.waiting_max,
+            gather_turns=0,  # a look has no commit to share
+        )
+        self._remembered: dict[tuple[object, ...], _Around] = {}
+
+    async def reply(self, query: bytes, caller: Caller) -> Reply:
+        """The answer to the query string of a caller; raises `Problem` and `StoreAway`."""
+        asked = _asked_by_query(query)
+        if self._store.is_sqlite:
+            with autocommit_read(self._store) as snapshot:
+                stops, row = look_at(snapshot, asked.gtin, asked.serial)
+        else:
+            stops, row = await self._looks.ask((asked.gtin, asked.serial))
+        return self._answer(asked, caller, stops, row)
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._looks.close()
+
+    def _answer(
+        self, asked: Asked, caller: Caller, stops: Restrictions, row: RecordedPack
+    ) -> Reply:
+        """The answer from what was just looked up."""
+        now = self._clock()
+        if not row.is_known or row.is_contradicted:
+            return self._decided(asked, caller, stops, row, now).reply(asked.serial, now)
+        # All that the answer depends on, but for the serial number and the time of day. The mark
+        # in the row stands for all stops.
+        situation = (
+            *(asked.gtin, asked.lot, asked.expiry, caller.name, caller.party, now.date()),
+            *(state_by_events(row), row.situation),
+        )
+        around = self._remembered.get(situation)
+        if around is None:
+            if len(self._remembered) >= SITUATIONS_MAX:
+                self._remembered.clear()
+            around = self._decided(asked, caller, stops, row, now)
+            self._remembered[situation] = around
+        return around.reply(asked.serial, now)
+
+    def _decided(
+        self, asked: Asked, caller: Caller, stops: Restrictions, row: RecordedPack, now: datetime
+    ) -> _Around:
+        request = PackRequest(
+            operation=PackAct.VERIFY,
+            code=asked.gtin,
+            serial=asked.serial,
+            lot=asked.lot,
+            expiry=asked.expiry,
+            alerting=False,
+        )
+        who = who_is(stops, caller, self._settings)
+        with autocommit_read(self._store) as snapshot:
+            facts = facts_from(snapshot, asked, who, stops, row)
+        answer = status_of(request, facts, self._settings.rule_pack, now)
+        return _Around.of(*told_json(answer), request.serial, now)
+
+
+class _Around(NamedTuple):
+    """An answer but for what it says of one pack alone."""
+
+    status: int
+    before_serial: bytes
+    before_time: bytes
+    after: bytes
+
+    @classmethod
+    def of(cls, status: int, body: bytes, serial: str, at: datetime) -> _Around:
+        """Taken out of a whole answer.
+
+        Quotation marks within values are escaped, so that the names are found where they stand.
+        """
+        before, name, rest = body.partition(b'"serial":')
+        between, time, after = rest.removeprefix(_encoder.encode(serial)).partition(b'"at":')
+        after = after.removeprefix(_encoder.encode(at))
+        return cls(status, before + name, between + time, after)
+
+    def reply(self, serial: str, at: datetime) -> Reply:
+        """The whole answer about a pack."""
+        encode = _encoder.encode
+        parts = (self.before_serial, encode(serial), self.before_time, encode(at), self.after)
+        return Reply(self.status, (JSON, NOT_KEPT), b"".join(parts))
+
+
+def _asked_by_query(query: bytes) -> Asked:
+    try:
+        given = parameters_of(query, _STATUS_PARAMETERS)
+    except MalformedError as error:
+        raise bad_request(str(error)) from None
+    named = given.get
+    return asked_of(PackBody(None, named("gtin"), named("serial"), named("lot"), named("expiry")))
+
+
+def _may_ask_as(caller: Caller, gln: str) -> bool:
+    """Whether a caller may ask in the name of a GLN: a partner's key only in its own.
+
+    A key of the operator, which acts for no party, may ask for anybody: a router's key is one.
+    """
+    return caller.party is None or caller.party == f"/414/{gln}"
+
+
+def _credential_text(checked: Checked) -> str:
+    """What the log says of a credential."""
+    return " ".join((checked.outcome.value, *checked.codes))
+
+
+def need_verify(caller: Caller) -> None:
+    """Refuse who may not verify packs; raises `Problem` 401 and 403."""
+    if caller.is_anonymous:
+        raise Problem(
+            401,
+            "Authentication required",
+            "send an API key or token as 'Authorization: Bearer …'",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    if "verify" not in caller.scopes:
+        raise Problem(403, "Not allowed", f"{caller.name} does not have the scope 'verify'")
+
+
+def _refusal(scope: Scope, caller: Caller) -> Reply | None:
+    """What a partner is told whose request is refused before it is read."""
+    if scope["method"] != "GET":
+        return Reply(405, ((b"allow", b"GET"),))
+    if caller.is_anonymous:
+        return Reply(401, ((b"www-authenticate", b"Bearer"),))
+    return None if "verify" in caller.scopes else Reply(403)
+
+
+def _need_method(scope: Scope, method: str) -> None:
+    if scope["method"] != method:
+        raise Problem(
+            405, "Wrong method", f"this route takes {method} only", headers={"Allow": method}
+        )
+
+
+async def _body(scope: Scope, receive: Receive, bytes_max: int) -> PackBody:
+    """The JSON body about one pack; raises `Problem` 400, 413 or 415."""
+    kind = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    if kind.partition(b";")[0].strip().lower() != b"application/json":
+        raise Problem(415, "Wrong content type", "send the pack as application/json")
+    parts: list[bytes] = []
+    size = 0
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise bad_request("the body was not sent to its end")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > bytes_max:
+            raise Problem(413, "Too large", f"a body about one pack has {bytes_max} bytes at most")
+        more = message.get("more_body", False)
+    try:
+        return _decoder.decode(b"".join(parts))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise bad_request(str(error)) from None
+
+
+_decoder = msgspec.json.Decoder(PackBody)

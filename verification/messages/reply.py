@@ -1,0 +1,105 @@
+"""A whole answer to a hot route, before any server has it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from epcis.database.transactions import StoreAway, StoreFull
+from epcis.http_context import Problem, problem_response
+from schemas.finding import Finding, Severity, Where
+from verification.decision.render import Verdict
+from verification.fmd.perform import OperationAnswer
+
+if TYPE_CHECKING:
+    from starlette.types import Send
+
+    from verification.decision.words import Word
+    from verification.messages.wanted import Told
+
+JSON = (b"content-type", b"application/json")
+NOT_KEPT = (b"cache-control", b"private, no-cache")
+_COLOURS = ("green", "amber", "amber", "red")
+_encoder = msgspec.json.Encoder()
+
+
+class Reply(NamedTuple):
+    """Status, headers without the length, body."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: bytes = b""
+
+    async def send(self, send: Send, *more: tuple[bytes, bytes]) -> None:
+        """Send it over ASGI, with `more` headers."""
+        headers = [*self.headers, (b"content-length", b"%d" % len(self.body)), *more]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def refusal(fault: Problem | StoreAway | StoreFull) -> Reply:
+    """The answer where there is none: RFC 9457."""
+    problem = fault if isinstance(fault, Problem) else _of_store(fault)
+    response = problem_response(problem)
+    headers = (pair for pair in response.raw_headers if pair[0] != b"content-length")
+    return Reply(response.status_code, tuple(headers), bytes(response.body))
+
+
+def refusal_at(path: str, fault: Problem | StoreAway | StoreFull) -> Reply:
+    """The answer of a hot route where there is none; a partner's question is refused without words.
+
+    Standard: GS1 Lightweight Messaging, statuses with an empty body.
+    """
+    told = refusal(fault)
+    if path.startswith("/packs/"):
+        return told
+    kept = tuple(pair for pair in told.headers if pair[0] != b"content-type")
+    return Reply(told.status, kept)
+
+
+def _of_store(fault: StoreAway | StoreFull) -> Problem:
+    if isinstance(fault, StoreFull):
+        return Problem(507, "No space left", "nothing was stored; free space and send it again")
+    return Problem(
+        503,
+        "Database not available",
+        "nothing was stored; send it again in a moment",
+        headers={"Retry-After": "2"},
+    )
+
+
+def told_json(told: Told) -> tuple[int, bytes]:
+    """Status and body of an answer to `/packs/…`; `Problem` 429 where the budget is spent."""
+    if isinstance(told, Verdict):
+        return 200, _encoder.encode(told.as_dict())
+    if isinstance(told, OperationAnswer):
+        # Written as it is but for its beginning: made a dictionary first, it would cost twice.
+        return told.http, _head(told.word, told.severity) + _encoder.encode(told)[1:]
+    raise Problem(
+        429,
+        "Too many unknown serial numbers",
+        "your budget of unknown serial numbers for this product is used up for today; ask the "
+        "operator to confirm who you are, or come back tomorrow",
+        headers={"Retry-After": "86400"},
+    )
+
+
+@cache
+def _head(word: Word, severity: int) -> bytes:
+    """How the JSON of an operation's answer begins."""
+    said = {"verdict": word.value, "colour": _COLOURS[severity], "severity": severity}
+    return msgspec.json.encode(said)[:-1] + b","
+
+
+def bad_request(what: str) -> Problem:
+    """400 with what could not be read."""
+    finding = Finding(
+        "request.malformed",
+        Severity.ERROR,
+        what,
+        "see /openapi.json for what this route takes",
+        Where(path="body"),
+    )
+    return Problem(400, "Request not understood", what, findings=(finding,))

@@ -1,0 +1,71 @@
+"""What can be asked about one pack, and what is told: the values between routes and answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from verification.decision.render import Verdict, VrsResponse
+from verification.fmd.perform import OperationAnswer
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from epcis.http_context import Caller
+    from verification.decision.act import Asked, PackRequest
+    from verification.vrs.question import VrsQuestion
+
+
+class Verification(msgspec.Struct, frozen=True):
+    """A pack to be verified for a caller."""
+
+    asked: Asked
+    caller: Caller
+    manual: bool = False
+    """Typed by hand, not scanned."""
+    alerting: bool = True
+    """False: the pack is not at hand, or is asked about for another reason than to supply it."""
+    as_of: datetime | None = None
+    """The moment to judge by, where it is not the act's own: records never go back in time."""
+
+
+class OperationWanted(msgspec.Struct, frozen=True):
+    """A pack operation that a caller wants."""
+
+    request: PackRequest
+    caller: Caller
+
+
+class PartnerQuestion(msgspec.Struct, frozen=True):
+    """A trading partner's verification question."""
+
+    question: VrsQuestion
+    caller: Caller
+    credential: str = "not_checked"
+    """What was found out about the requester's credential."""
+
+
+class HeardFromPeer(msgspec.Struct, frozen=True):
+    """An operation on a pack that another repository answered for; it is only kept here."""
+
+    request: PackRequest
+    caller: Caller
+    answer: OperationAnswer
+    verdict: Verdict | None = None
+    """The answer in the words of a verification, where that was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSpent:
+    """No answer: the caller has guessed too often today and must prove who it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotOurs:
+    """No answer: this product is not answered for here."""
+
+
+Wanted = Verification | OperationWanted | PartnerQuestion | HeardFromPeer
+Told = Verdict | OperationAnswer | VrsResponse | BudgetSpent | NotOurs

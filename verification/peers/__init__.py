@@ -1,0 +1,1 @@
+"""Other repositories: asked for packs that are not known here."""
