@@ -19,7 +19,7 @@ from epcis.database.columns import pack_key as packed
 from epcis.store.item_state import time_of_moment
 from epcis.store.items import items
 from epcis.store.lots_told import lots_told
-from schemas.dispositions import Condition, condition_of, meaning
+from schemas.dispositions import Condition, Kind, condition_of, meaning
 from verification.decision.act import Asked, Who  # noqa: TC001  # msgspec reads them at run time
 from verification.decision.restrictions import EVERYWHERE, MARK, restrictions_at
 from verification.decision.words import Doubt, LotState, PackState, ProductState
@@ -113,6 +113,7 @@ STATE_OF_ITEM = {
 }
 """What the item states of the memory mean here; any other is still in trade."""
 
+_IN_TRADE = ("active", "in_transit")
 LOT_CONFLICT, EXPIRY_CONFLICT = Condition.LOT_CONFLICT.value, Condition.EXPIRY_CONFLICT.value
 
 LOOK_PACKS_MAX = 128
@@ -330,7 +331,9 @@ def known_pack(row: RecordedPack) -> KnownPack | None:
 
 def _conditions(row: RecordedPack) -> tuple[str, ...]:
     """The lasting conditions, and the contradictions between the registry and the events."""
-    found = tuple(row.conditions.split()) if row.conditions else _of_disposition(row.disposition)
+    found = tuple(row.conditions.split()) if row.conditions else ()
+    if not found and row.status in _IN_TRADE:
+        found = _of_disposition(row.disposition)
     if row.lot and row.event_lot and row.lot != row.event_lot:
         found += (LOT_CONFLICT,)
     if row.expiry and row.event_expiry and row.expiry != row.event_expiry:
@@ -351,7 +354,12 @@ def speaks_against(status: str, conditions: str, disposition: str) -> bool:
 @lru_cache(maxsize=256)
 def _of_disposition(word: str | None) -> tuple[str, ...]:
     """The condition that the last disposition alone says, until item states carry all of them."""
-    said = condition_of(meaning(word)) if word else None
+    if not word:
+        return ()
+    told = meaning(word)
+    said = condition_of(told)
+    if said is None and told.kind in (Kind.ENDED, Kind.LOCKED):
+        said = Condition.NOT_SELLABLE.value
     return () if said is None else (said,)
 
 

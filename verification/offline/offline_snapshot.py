@@ -235,30 +235,40 @@ def _stopped_packs(snapshot: Snapshot) -> Iterator[str]:
         if speaks_against(row.status, row.conditions, row.disposition)
     ]
     # What a container is in holds for all that is in it, to any depth.
-    found = select(item.c.id, item.c.key).where(item.c.state_id.in_(states)).cte(recursive=True)
+    first = select(item.c.id, item.c.key).where(item.c.state_id.in_(states))
+    found = first.cte(recursive=True)
     inside = select(item.c.id, item.c.key).join(found, item.c.parent == found.c.id)
     found = found.union(inside)
     for key in snapshot.connection.execute(select(found.c.key)).scalars():
         if _is_pack(key):
             yield key
-    yield from _without_expiry(snapshot)
+    yield from _told_too_little_or_otherwise(snapshot)
 
 
-def _without_expiry(snapshot: Snapshot) -> Iterator[str]:
-    """Packs whose events tell no expiry, nor does the registry."""
-    undated = [
+def _told_too_little_or_otherwise(snapshot: Snapshot) -> Iterator[str]:
+    """Packs with no expiry on record, or whose events tell another lot than the registry."""
+    run = snapshot.connection.execute
+    uploaded = {
+        tuple(row) for row in run(select(pack.c.code, pack.c.lot, pack.c.expiry).distinct())
+    }
+    codes = {code for code, _, _ in uploaded}
+    lots = [
         row.id
-        for row in snapshot.connection.execute(select(lot.c.id, lot.c.expiry))
+        for row in run(select(lot.c.id, lot.c.gtin, lot.c.code, lot.c.expiry))
         if day_of(row.expiry) is None
+        or (row.gtin in codes and (row.gtin, row.code, row.expiry) not in uploaded)
     ]
-    wanted = select(item.c.key).where(or_(item.c.lot.is_(None), item.c.lot.in_(undated)))
-    keys = [key for key in snapshot.connection.execute(wanted).scalars() if _is_pack(key)]
+    keys = [*run(select(item.c.key).where(item.c.lot.is_(None))).scalars()]
+    for start in range(0, len(lots), LOOK_PACKS_MAX):
+        some_lots = lots[start : start + LOOK_PACKS_MAX]
+        keys += run(select(item.c.key).where(item.c.lot.in_(some_lots))).scalars()
+    keys = [key for key in keys if _is_pack(key)]
     for start in range(0, len(keys), LOOK_PACKS_MAX):
         some = keys[start : start + LOOK_PACKS_MAX]
         _, rows = look(snapshot, [_code_and_serial(key) for key in some])
         for key, row in zip(some, rows, strict=True):
             known = known_pack(row)
-            if known is not None and known.expiry is None:
+            if known is not None and (known.expiry is None or known.conditions):
                 yield key
 
 
