@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from national_samples import sample_answer
 from typer.core import TyperArgument, TyperGroup, TyperOption
 from typer.main import get_command
 
@@ -23,6 +24,8 @@ from compliance.service.context import ServiceContext
 from compliance.service.migrate import open_migrated
 from compliance.service.settings import Settings
 from verification.decision.as_page import page as judgement_page
+from verification.decision.words import Result
+from verification.routes.national_interfaces import INTERFACES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,11 +126,35 @@ def http_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def national_page() -> str:
+    """Every national interface: how its clients ask, and its code for every result."""
+    lines = [
+        "# National interfaces",
+        "",
+        "Clients classify by HTTP status, by colour and by whether there is an alert id. A pack",
+        "that was verified and must not be supplied is told by its gravest reason.",
+    ]
+    for one in INTERFACES:
+        lines += ["", f"## {one.title}", "", f"{one.about} Addresses begin with `{one.path}`.", ""]
+        lines += ["| request | act |", "|---|---|"]
+        lines += [f"| `{asked}` | {act} |" for asked, act in one.acts]
+    names = " | ".join(one.name for one in INTERFACES)
+    lines += ["", "## Results", "", f"| result | HTTP | colour | hub | {names} | what is said |"]
+    lines.append("|---" * (5 + len(INTERFACES)) + "|")
+    for result in Result:
+        answer = sample_answer(result)
+        codes = " | ".join(f"`{one.code_of(answer)}`" for one in INTERFACES)
+        told = f"{result.value} | {answer.http} | {answer.colour} | {answer.hub or '-'}"
+        lines.append(f"| {told} | {codes} | {answer.say} |")
+    return "\n".join(lines) + "\n"
+
+
 PAGES = {
     "commands.md": commands_page,
     "settings.md": settings_page,
     "http.md": http_page,
     "judgement.md": judgement_page,
+    "national-interfaces.md": national_page,
 }
 
 

@@ -137,6 +137,8 @@ def manufacturer(bare, folder, wallet, serials):
     (folder / "partner.key").write_text(partner)
     with serve_in(settings) as server, _as(server, admin) as client:
         _ok(client.put("/fmd/participants/maker", json={"role": "mah", "location": "plant"}))
+        repository = {"role": "repository", "market": "US"}
+        _ok(client.put("/fmd/participants/wholesaler", json=repository))
         _ok(client.post("/fmd/uploads/product", json=PRODUCT))
         batch = {"code": GTIN, "lot": "A1", "expiry": "2031-05-31", "markets": ["US"]}
         _ok(client.post("/fmd/uploads/batch", json=batch | {"serials": serials}))

@@ -14,9 +14,12 @@ import pytest
 import uvicorn
 
 from epcis.database.transactions import Store
-from verification.decision.act import PackAct, PackRequest
+from epcis.http_context import Caller
+from verification.decision.act import PackAct, PackRequest, ParticipantRole, Who
 from verification.decision.words import Word
+from verification.peers.intermarket import Origin
 from verification.peers.peers import Patience, Peer, PeerFound, Peers
+from verification.registry.participants import register
 from verification.settings import VerificationSettings
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -27,6 +30,11 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+class Holder:
+    def __init__(self, caller):
+        self.caller = caller
 
 
 class Running:
@@ -59,6 +67,7 @@ def abroad(tmp_path, clock, put_pack, put_product, make_app, make_holder):  # no
     with store.write(NOW) as tx:
         put_product(tx, FOREIGN["gtin"])
         put_pack(tx, "F1", gtin=FOREIGN["gtin"], lot="X1")
+        register(tx, Who(client="till-1", role=ParticipantRole.REPOSITORY, market="FI"), by="qa")
     with Running(make_app(store, clock, make_holder())) as url:
         yield url
     store.close()
@@ -68,7 +77,7 @@ def abroad(tmp_path, clock, put_pack, put_product, make_app, make_holder):  # no
 def with_peers(packs, clock, holder, make_app, make_client):
     def make(*urls):
         peers = tuple(Peer(f"peer{number}", url) for number, url in enumerate(urls))
-        app = make_app(packs, clock, holder, VerificationSettings(peers=peers))
+        app = make_app(packs, clock, holder, VerificationSettings(peers=peers, market="FI"))
         return make_client(app)
 
     return make
@@ -100,6 +109,35 @@ def test_a_silent_peer_is_no_answer_and_soon_left_alone(with_peers):
         assert "alert" not in said
 
 
+def test_a_peer_where_we_are_not_registered_tells_nothing(with_peers, make_app, clock, tmp_path):
+    store = Store.open(str(tmp_path / "strict.db"))
+    store.create_all()
+    with Running(make_app(store, clock, Holder(Caller("x", frozenset({"verify"}))))) as url:
+        said = with_peers(url).post("/packs/supply", json=FOREIGN).json()
+    store.close()
+    assert (said["result"], said["verdict"], said["colour"]) == ("cannot-tell", "UNKNOWN", "amber")
+
+
+def test_a_silent_peer_outweighs_one_that_does_not_confirm(with_peers, abroad):
+    client = with_peers(f"http://127.0.0.1:{free_port()}", abroad)
+    said = client.post("/packs/supply", json=FOREIGN | {"serial": "F9"}).json()
+    assert (said["result"], "alert" in said) == ("cannot-tell", False)
+
+
+def test_a_transaction_id_used_here_is_not_used_again_abroad(with_peers, abroad):
+    client = with_peers(abroad)
+    own = {"gtin": "05901234123457", "serial": "S1", "transaction": "T-1"}
+    assert client.post("/packs/supply", json=own).json()["state"] == "Supplied"
+    again = client.post("/packs/supply", json=FOREIGN | {"transaction": "T-1"})
+    assert (again.status_code, again.json()["result"]) == (409, "transaction-reused")
+    first = client.post("/packs/supply", json=FOREIGN | {"transaction": "T-2"}).json()
+    assert client.post("/packs/supply", json=FOREIGN | {"transaction": "T-2"}).json() == first
+    other = client.post("/packs/supply", json=own | {"serial": "S2", "transaction": "T-2"})
+    said = other.json()
+    assert (said["result"], said["serial"]) == ("transaction-reused", "S2")
+    assert not {"state", "lot", "expiry", "standing", "alert", "cause", "intermarket"} & set(said)
+
+
 def test_one_peer_that_knows_is_enough(with_peers, abroad):
     closed = f"http://127.0.0.1:{free_port()}"
     client = with_peers(closed, abroad)
@@ -115,6 +153,9 @@ def test_what_no_peer_knows_is_unknown(with_peers, abroad):
 TICK_S = 0.02
 BUDGET_S = 0.4
 SUPPLY = PackRequest(operation=PackAct.SUPPLY, code="04150037528643", serial="F1")
+TILL = Origin(
+    client="till-1", role=ParticipantRole.PHARMACY, location="P1", authorisation="A1", market="FI"
+)
 VERIFY = PackRequest(operation=PackAct.VERIFY, code="04150037528643", serial="F1")
 
 
@@ -124,6 +165,7 @@ class Dripping:
     def __init__(self, *, status_after=0):
         self.status_after = status_after
         self.ticks = 0
+        self.requests = 0
 
     async def tick(self, times=1):
         for _ in range(times):
@@ -133,7 +175,8 @@ class Dripping:
     async def __call__(self, reader, writer):
         try:
             first = await reader.readline()
-            if b"/packs/status" in first and self.status_after:
+            self.requests += b"/fmd/intermarket" in first
+            if self.requests == 1 and self.status_after:
                 await self.tick(self.status_after)
                 await self.whole(writer)
             else:
@@ -149,6 +192,7 @@ class Dripping:
             "serial": "F1",
             "operation": "verify",
             "result": "done",
+            "reason": "genuine",
             "state": "Active",
             "at": "2026-11-22T12:00:00Z",
         } | dict.fromkeys(("hub", "soap", "rest", "say", "rules", "rules_sha256"), "")
@@ -172,7 +216,11 @@ def asked_of(peer, request, *, change):
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         async with asyncio.timeout(30), server, httpx.AsyncClient() as http:
             peers = Peers((Peer("p", url),), http, Patience(BUDGET_S))
-            return await peers.ask(request, change=change)
+            until_s = peers.deadline_s()
+            heard = await peers.find(request, TILL, until_s)
+            if change and heard.found is PeerFound.KNOWN:
+                heard = await peers.perform(heard.peer, request, TILL, until_s)
+            return heard
 
     return asyncio.run(ask())
 
@@ -201,7 +249,7 @@ def test_a_peer_that_accepts_nobody_is_silent():
             async with asyncio.timeout(30), httpx.AsyncClient() as http:
                 url = f"http://127.0.0.1:{full.getsockname()[1]}"
                 peers = Peers((Peer("p", url),), http, Patience(0.05))
-                return await peers.ask(VERIFY, change=False)
+                return await peers.find(VERIFY, TILL, peers.deadline_s())
 
         assert asyncio.run(ask()).found is PeerFound.SILENT
 
@@ -234,6 +282,9 @@ def test_a_verification_at_the_counter_asks_peers_too(with_peers, abroad):
     wrong = client.post("/packs/verify", json=FOREIGN | {"expiry": "270530"}).json()
     assert (wrong["verdict"], wrong["reason"]) == ("STOP", "expiry-differs")
     assert client.get(f"/fmd/alerts/{wrong['alert']}").json()["result"] == "expiry-differs"
+    made_up = client.post("/packs/verify", json=FOREIGN | {"serial": "F9"}).json()
+    assert (made_up["verdict"], made_up["reason"]) == ("STOP", "unknown-serial")
+    assert client.get(f"/fmd/alerts/{made_up['alert']}").json()["hub"] == "A3"
     unknown = client.post("/packs/verify", json=FOREIGN | {"gtin": "00355555678908"}).json()
     assert (unknown["verdict"], unknown["reason"]) == ("UNKNOWN", "unknown-product")
 

@@ -160,8 +160,9 @@ def raise_alert(
 
     `known_as` is the id that another repository gave the same alert: both sides look it up by one.
     """
-    open_id = _count_up(tx, request, who, result)
-    if open_id is not None and known_as in ("", open_id):
+    open_id = _open_id(tx, request, who, result, known_as)
+    if open_id is not None:
+        _count_up(tx, open_id)
         return open_id
     alert_id = known_as or new_id(who.market)
     tx.connection.execute(
@@ -187,25 +188,28 @@ def raise_alert(
     return alert_id
 
 
-def _count_up(tx: Transaction, request: PackRequest, who: Who, result: str) -> str | None:
-    """Count up the alert that this client has open about this pack for this cause, if any."""
+def _open_id(
+    tx: Transaction, request: PackRequest, who: Who, result: str, known_as: str
+) -> str | None:
+    """The alert that is to count up: the one of that id, or this client's open one of the cause."""
     table = alert.c
-    open_id: str | None = tx.connection.execute(
-        select(table.id).where(
+    if known_as:
+        wanted = select(table.id).where(table.id == known_as)
+    else:
+        wanted = select(table.id).where(
             table.code == request.code,
             table.serial == request.serial,
             table.client == who.client,
             table.result == result,
             table.status != Status.CLOSED.value,
         )
-    ).scalar()
-    if open_id is not None:
-        tx.connection.execute(
-            update(alert)
-            .where(table.id == open_id)
-            .values(times=table.times + 1, last_us=microseconds(tx.now))
-        )
+    open_id: str | None = tx.connection.execute(wanted.limit(1)).scalar()
     return open_id
+
+
+def _count_up(tx: Transaction, alert_id: str) -> None:
+    more = update(alert).where(alert.c.id == alert_id)
+    tx.connection.execute(more.values(times=alert.c.times + 1, last_us=microseconds(tx.now)))
 
 
 def alert_of(snapshot: Snapshot, alert_id: str) -> Alert | None:

@@ -137,6 +137,8 @@ class Who(msgspec.Struct, frozen=True, kw_only=True):
     """The legal entity whose licence covers the act; two clients may share it."""
     market: str = ""
     """ISO 3166 country; empty where only one market is served."""
+    abroad: bool = False
+    """A client of another market, for whom that market's repository asks."""
 
 
 class PackRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -289,11 +289,10 @@ def _lifted(facts: Facts) -> frozenset[Reason]:
 
 
 def _ruled(case: _Case) -> _Ruled:
-    facts, wish = case.facts, case.wish
-    if facts.who is not None and not case.rules.allows(
-        facts.who.role, wish.act, alerting=wish.alerting
-    ):
-        return _Ruled(Result.NOT_ALLOWED)
+    wish = case.wish
+    refused = _refused(case)
+    if refused is not None:
+        return _Ruled(refused)
     confirmed = _identified(case)
     if confirmed is not None:
         return _Ruled(confirmed)
@@ -304,6 +303,18 @@ def _ruled(case: _Case) -> _Ruled:
         return ruled
     forbidding = _forbidding(case, ruled)
     return ruled if forbidding is None else _Ruled(_result_of(forbidding))
+
+
+def _refused(case: _Case) -> Result | None:
+    """Why the request is refused whatever the pack is; None where it is looked at."""
+    facts, wish = case.facts, case.wish
+    if facts.who is not None and not case.rules.allows(
+        facts.who.role, wish.act, alerting=wish.alerting
+    ):
+        return Result.NOT_ALLOWED
+    if not facts.owned and wish.act is not PackAct.VERIFY:
+        return Result.NOT_OWNER
+    return None if facts.time_plausible else Result.TIME_NOT_PLAUSIBLE
 
 
 def _identified(case: _Case) -> Result | None:
@@ -378,9 +389,17 @@ def _result_of(reason: Reason) -> Result:
 def _alerts(case: _Case, result: Result) -> bool:
     """Whether the result is one that others must hear of.
 
-    Nothing that product, lot or expiry forbids is a suspected falsification (Art. 36(b)).
+    No pack of a recalled lot or withdrawn product is a suspected falsification, and no state that
+    expiry or a hold forbids (Art. 36(b)).
     """
     facts = case.facts
+    conditions = facts.pack.conditions if facts.pack is not None else ()
+    if (
+        facts.product_state is ProductState.WITHDRAWN
+        or facts.lot_state in (LotState.RECALLED, LotState.CLOSED)
+        or "recalled" in conditions
+    ):
+        return False
     above = facts.pack is not None and matrix_row(facts, case.now) in _ABOVE
     if above and result in _STATE_RESULTS:
         return False
@@ -422,24 +441,30 @@ def _undo(case: _Case, pack: KnownPack) -> _Ruled:
         return _Ruled(Result.UNDO_OTHER_TYPE)
     if pack.handed_over or pack.stolen:
         return _Ruled(Result.UNDO_REFUSED)
-    elsewhere = undo.same_location and (who is None or who.location != pack.location)
     other = undo.same_authorisation and (who is None or who.authorisation != pack.authorisation)
-    if elsewhere or other:
+    if other or not _is_here(case, pack):
         return _Ruled(Result.UNDO_ELSEWHERE)
+    if pack.since is not None and pack.since > case.now:
+        return _Ruled(Result.UNDO_OTHER_TYPE)  # an act sent late cannot undo what came after it
     if pack.since is None or case.now - pack.since > timedelta(hours=undo.window_h):
         return _Ruled(Result.UNDO_TOO_LATE)
     return _Ruled(Result.DONE, becomes=PackState.ACTIVE)
 
 
 def _unlock(case: _Case, pack: KnownPack) -> _Ruled:
-    who = case.facts.who
     if not _names_state(case.wish, pack):
         return _Ruled(Result.UNDO_OTHER_TYPE)
     if pack.stolen:
         return _Ruled(Result.UNDO_REFUSED)
-    if case.rules.unlock.same_location and (who is None or who.location != pack.location):
+    if not _is_here(case, pack):
         return _Ruled(Result.UNDO_ELSEWHERE)
     return _Ruled(Result.DONE, becomes=PackState.ACTIVE)
+
+
+def _is_here(case: _Case, pack: KnownPack) -> bool:
+    """Whether the client stands where the pack's state was set: at a place, not in a country."""
+    who = case.facts.who
+    return who is not None and bool(who.location) and who.location == pack.location
 
 
 def _names_state(wish: Wish, pack: KnownPack) -> bool:
@@ -447,8 +472,8 @@ def _names_state(wish: Wish, pack: KnownPack) -> bool:
 
 
 def _repeat(case: _Case, pack: KnownPack) -> _Ruled:
-    who, limit = case.facts.who, case.rules.double_supply
-    here = who is not None and who.location == pack.location
+    limit = case.rules.double_supply
+    here = _is_here(case, pack)
     window = timedelta(hours=limit.window_h)
     in_time = pack.since is not None and case.now - pack.since <= window
     if not here or not in_time or pack.repeats >= limit.repeats_max:

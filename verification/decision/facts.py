@@ -16,9 +16,9 @@ from sqlalchemy import select
 
 from epcis.database.columns import moment_of
 from epcis.database.columns import pack_key as packed
-from epcis.store.item_state import time_of_moment
 from epcis.store.items import items
 from epcis.store.lots_told import lots_told
+from epcis.store.moments import time_of_moment
 from schemas.dispositions import Condition, Kind, condition_of, meaning
 from verification.decision.act import Asked, Who  # noqa: TC001  # msgspec reads them at run time
 from verification.decision.restrictions import EVERYWHERE, MARK, restrictions_at
@@ -82,6 +82,10 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
     expiries_told: tuple[str, ...] = ()
     intermarket: bool = False
     """The facts came from another market's repository."""
+    owned: bool = True
+    """False where a holder acts on the product of another one."""
+    time_plausible: bool = True
+    """False where an act says that it was done before the upload or release, or too long ago."""
     is_peer_silent: bool = False
     """A repository that may know the pack did not answer."""
 

@@ -106,6 +106,8 @@ class RulePack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
     alerts: dict[str, AlertRule]
     matrix: dict[MatrixRow, dict[PackState, Ruling]]
     extends: str | None = None
+    offline_h_max: int = 336
+    """How long ago an act may have been done that was kept while the line was down (Art. 29)."""
 
     def ruling(self, standing: MatrixRow, wish: PackState) -> Ruling:
         """What the matrix says.

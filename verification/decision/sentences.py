@@ -171,6 +171,11 @@ SAY_RESULT = {
     Result.WITHDRAWN: "The product is withdrawn; set the pack aside for return.",
     Result.EXPIRED: "The pack is past its expiry date; set it aside for disposal.",
     Result.NOT_ALLOWED: "Your role may not do this; ask the operator of the system.",
+    Result.NOT_OWNER: "The product belongs to another company; nothing was changed.",
+    Result.TIME_NOT_PLAUSIBLE: (
+        "The time of the scan lies before the upload or release of the pack, or too long ago; "
+        "nothing was changed: correct the clock or report the act to the operator."
+    ),
     Result.CANNOT_TELL: (
         "Cannot tell now: another market's system does not answer; wait and ask again."
     ),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from verification.decision.words import Result
+from verification.decision.words import PackState, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,7 @@ class Cause(StrEnum):
     LOOK_ALIKE = "look-alike"
     LATE_UPLOAD = "late-upload"
     OWN_DOUBLE_SCAN = "own-double-scan"
+    UPSTREAM = "decommissioned-upstream"
     CLONE = "clone"
     NONE = ""
 
@@ -57,6 +58,7 @@ _SAY = {
     Cause.LOOK_ALIKE: "Letters and digits that look alike were mixed up: compare with the print.",
     Cause.LATE_UPLOAD: "The manufacturer's data of this lot may not have arrived: tell them.",
     Cause.OWN_DOUBLE_SCAN: "This pack was taken out of use at your own premises before.",
+    Cause.UPSTREAM: "Somebody before you took this pack out of use: ask your supplier who did.",
     Cause.CLONE: "The same identity was used at other premises: keep the pack and report it.",
 }
 
@@ -133,8 +135,10 @@ def hint(request: PackRequest, who: Who, facts: Facts, result: Result, meant: Ca
     if pack is None:
         return Hint()
     if result in (Result.ALREADY_IN_STATE, Result.IMPOSSIBLE, Result.REPEAT, Result.REPEAT_LAST):
-        own = pack.location == who.location
-        return Hint(Cause.OWN_DOUBLE_SCAN, "high") if own else Hint(Cause.CLONE, "medium")
+        if who.location and pack.location == who.location:
+            return Hint(Cause.OWN_DOUBLE_SCAN, "high")
+        supplied_twice = result is not Result.IMPOSSIBLE and pack.state is PackState.SUPPLIED
+        return Hint(Cause.CLONE if supplied_twice else Cause.UPSTREAM, "medium")
     found = Cause.NONE
     if result is Result.LOT_DIFFERS and request.lot and pack.lot:
         found = between(request.lot, pack.lot)

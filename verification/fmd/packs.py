@@ -67,7 +67,8 @@ class Packs:
         if name in self._changed:
             self.write()
             self._stops, (self._rows[name],) = look(self._tx, [name])
-        return facts_from(self._tx, request.asked, who, self._stops, self._rows[name])
+        facts = facts_from(self._tx, request.asked, who, self._stops, self._rows[name])
+        return msgspec.structs.replace(facts, intermarket=True) if who.abroad else facts
 
     def put(self, row: Row) -> None:
         """Give a pack a new row; `write` before the act ends."""

@@ -18,19 +18,20 @@ from epcis.database.columns import microseconds
 from epcis.database.columns import pack_key as packed
 from epcis.ledger.entry import LeafKind
 from verification.alerts import alert
-from verification.decision.act import PackAct, PackRequest, Who
+from verification.decision.act import CHANGES, PackAct, PackRequest, ParticipantRole, Who
 from verification.decision.decide import Judgement, decide, matrix_row
 from verification.decision.facts import Facts, facts_of
 from verification.decision.rule_pack import parse
 from verification.decision.sentences import SAY_RESULT
 from verification.decision.words import PackState, Reason, Result, Word, word_of
 from verification.fmd import cause
+from verification.fmd.as_of import facts_as_of, judged_at
 from verification.fmd.cause import Cause, Hint
-from verification.fmd.event import event_of
+from verification.fmd.event import EVENT_PACKS_MAX, event_of
 from verification.fmd.packs import Packs
 from verification.fmd.result import SPELLINGS, spell
 from verification.registry import history
-from verification.registry.pack_tables import client_transaction, pack, rule_pack
+from verification.registry.pack_tables import client_transaction, pack, product, rule_pack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,8 +40,10 @@ if TYPE_CHECKING:
     from verification.decision.rule_pack import RulePack
     from verification.fmd.packs import Row
 
-EVENT_PACKS_MAX = 1000
-"""Packs in one recorded event."""
+OWNERS = (ParticipantRole.MAH, ParticipantRole.PARALLEL_DISTRIBUTOR)
+"""Who acts by owning the product; everybody else acts by having the pack in hand."""
+_OWNERS_ACTS = frozenset(CHANGES) - {PackAct.CHECK_OUT}
+"""What an owner does to its own products only; repacking begins with somebody else's."""
 
 _UNKNOWN = (Result.SERIAL_UNKNOWN, Result.LOT_AND_SERIAL_UNKNOWN)
 
@@ -85,6 +88,20 @@ class OperationAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
         return 0 if self.word is Word.OK else 1
 
     @property
+    def colour(self) -> str:
+        """Red, amber or green: never green beside a word that is not OK."""
+        if self.result in (Result.REPEAT, Result.REPEAT_LAST):
+            return "amber"
+        if self.severity == 0:
+            return "green"
+        return "red" if self.word is Word.STOP or self.alert else "amber"
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Every state in force against the pack, gravest first; none where nothing is."""
+        return tuple(one for one in (self.reason, *self.also) if one is not Reason.GENUINE)
+
+    @property
     def word(self) -> Word:
         """The word for the person at the counter: the pack's verdict, and never OK on a refusal."""
         word = word_of(self.reason)
@@ -126,7 +143,7 @@ def perform(
         one = _perform_one(tx, packs, request, who, rules)
         done.append(one)
         answers.append(one.answer)
-        _remember(tx, one)
+        remember(tx, request, who, one.answer)
     packs.write()
     _keep(tx, done, rules)
     return answers
@@ -137,7 +154,10 @@ def query(
 ) -> OperationAnswer:
     """The status of a pack without alert, entry or change (Art. 36(f))."""
     quiet = msgspec.structs.replace(request, operation=PackAct.VERIFY, alerting=False)
-    return status_of(quiet, facts_of(snapshot, quiet.asked, who), rules, now)
+    facts = facts_of(snapshot, quiet.asked, who)
+    if who.abroad:
+        facts = msgspec.structs.replace(facts, intermarket=True)
+    return status_of(quiet, facts, rules, now)
 
 
 def status_of(
@@ -152,7 +172,10 @@ def _perform_one(
     tx: Transaction, packs: Packs, request: PackRequest, who: Who, rules: RulePack
 ) -> _Done:
     facts = packs.facts(request, who)
-    judgement = decide(facts, request.wish, rules, tx.now)
+    if who.role in OWNERS and request.operation in _OWNERS_ACTS:
+        facts = msgspec.structs.replace(facts, owned=is_owner(tx, request.code, who))
+    facts = facts_as_of(tx, facts, request, rules, tx.now)
+    judgement = decide(facts, request.wish, rules, judged_at(request, tx.now))
     hint = hint_of(tx, request, facts, judgement)
     answer = answer_of(request, facts, judgement, rules=rules, now=tx.now, hint=hint)
     if judgement.alert:
@@ -164,6 +187,14 @@ def _perform_one(
     if judgement.becomes or judgement.counts_repeat or judgement.marks_stolen:
         packs.put(row_after(request, facts, judgement, tx.now))
     return _Done(request, facts, judgement, answer)
+
+
+def is_owner(snapshot: Snapshot, code: str, who: Who) -> bool:
+    """Whether a client's company owns a product, as its upload says."""
+    owner = snapshot.connection.execute(
+        select(product.c.owner).where(product.c.code == code)
+    ).scalar()
+    return owner == who.authorisation
 
 
 def is_late(request: PackRequest, now: datetime, rules: RulePack) -> bool:
@@ -252,7 +283,8 @@ def row_after(request: PackRequest, facts: Facts, judgement: Judgement, now: dat
     assert before is not None, "only a known pack is changed"
     assert who is not None, "somebody changed it"
     changes = judgement.becomes is not None
-    at = request.scanned if request.scanned and request.scanned < now else now
+    opened = request.operation is PackAct.PARTIAL_SUPPLY
+    at = judged_at(request, now)
     since = at if changes or before.since is None else before.since
     return (
         request.code,
@@ -266,7 +298,8 @@ def row_after(request: PackRequest, facts: Facts, judgement: Judgement, now: dat
         0 if changes else before.repeats + int(judgement.counts_repeat),
         before.version + 1,
         int(before.stolen or judgement.marks_stolen or judgement.becomes is PackState.STOLEN),
-        int(request.handed_over or (before.handed_over and not changes)),
+        # What was opened cannot come back any more than what was handed over (Art. 13, 28).
+        int(opened or request.handed_over or (before.handed_over and not changes)),
     )
 
 
@@ -282,7 +315,7 @@ def _keep(tx: Transaction, done: Sequence[_Done], rules: RulePack) -> None:
     groups: dict[tuple[PackAct, str, datetime], list[_Done]] = {}
     for one in done:
         if one.judgement.becomes or one.judgement.marks_stolen:
-            at = one.request.scanned or tx.now
+            at = judged_at(one.request, tx.now)
             groups.setdefault((one.request.operation, one.who.location, at), []).append(one)
     events = []
     for (operation, _, at), group in groups.items():
@@ -339,7 +372,8 @@ def replay(snapshot: Snapshot, past: history.Past) -> tuple[Judgement, Judgement
     if rules.sha256 != past.rules:
         raise LookupError(f"the kept rule pack {past.rules} was altered")
     kept = msgspec.convert(past.record, type=OperationRecord)
-    return kept.judgement, decide(kept.facts, kept.request.wish, rules, past.at)
+    at = judged_at(kept.request, past.at)
+    return kept.judgement, decide(kept.facts, kept.request.wish, rules, at)
 
 
 def keep_rules(tx: Transaction, rules: RulePack) -> None:
@@ -380,19 +414,39 @@ def _answered_before(tx: Transaction, request: PackRequest, who: Who) -> Operati
         rest=spelling.rest,
         say=SAY_RESULT[Result.TRANSACTION_REUSED],
         at=tx.now,
+        # Nothing of what the other request was about.
+        reason=Reason.CANNOT_TELL,
+        also=(),
+        state=None,
+        standing=None,
+        lot=None,
+        expiry=None,
         alert=None,
+        cause="",
+        cause_say="",
+        intermarket=False,
     )
 
 
-def _remember(tx: Transaction, one: _Done) -> None:
-    if one.request.transaction is None:
+def is_answered(snapshot: Snapshot, request: PackRequest, who: Who) -> bool:
+    """Whether this client got an answer under this transaction id before, whatever it asked."""
+    if request.transaction is None:
+        return False
+    table = client_transaction.c
+    known = select(table.id).where(table.client == who.client, table.id == request.transaction)
+    return snapshot.connection.execute(known).first() is not None
+
+
+def remember(tx: Transaction, request: PackRequest, who: Who, answer: OperationAnswer) -> None:
+    """Keep an answer under the client's transaction id, where the client gave one."""
+    if request.transaction is None or is_answered(tx, request, who):
         return
     tx.connection.execute(
         client_transaction.insert().values(
-            client=one.who.client,
-            id=one.request.transaction,
-            request_sha256=_digest(one.request),
-            answer=msgspec.json.encode(one.answer),
+            client=who.client,
+            id=request.transaction,
+            request_sha256=_digest(request),
+            answer=msgspec.json.encode(answer),
             at_us=microseconds(tx.now),
         )
     )

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from verification.decision.act import PackAct
-from verification.decision.words import PackState, Result
+from verification.decision.words import PackState, Reason, Result
 from verification.fmd import cause
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Spelling:
 
 SPELLINGS = {
     Result.DONE: Spelling(200, "NMVS_SUCCESS"),
-    Result.NOT_TO_SUPPLY: Spelling(200, "NMVS_SUCCESS"),
+    Result.NOT_TO_SUPPLY: Spelling(200, "NMVS_NC_PCK_01"),
     Result.NOOP: Spelling(200, "NMVS_SUCCESS"),
     Result.REPEAT: Spelling(200, "NMVS_NC_PCK_23", "A10"),
     Result.REPEAT_LAST: Spelling(200, "NMVS_NC_PCK_23", "A10"),
@@ -57,9 +57,24 @@ SPELLINGS = {
     Result.STOPPED: Spelling(409, "NMVS_NC_PCK_22"),
     Result.TO_CHECK: Spelling(409, "NMVS_NC_PCK_22"),
     Result.NOT_ALLOWED: Spelling(403, "NMVS_FE_BR_01", rest="31000001"),
+    Result.NOT_OWNER: Spelling(403, "NMVS_NC_PC_03", rest="31000002"),
+    Result.TIME_NOT_PLAUSIBLE: Spelling(422, "NMVS_FE_REQ_02", rest="61020014"),
     Result.CANNOT_TELL: Spelling(504, "NMVS_TI_RT_02", rest="81000000"),
     Result.TRANSACTION_REUSED: Spelling(409, "NMVS_TE_TX_01", rest="51000001"),
 }
+_SOAP_OF_REASON = {
+    Reason.WITHDRAWN: "NMVS_FE_LOT_08",
+    Reason.RECALLED: "NMVS_FE_LOT_01",
+    Reason.HELD: "NMVS_FE_LOT_01",
+    Reason.EXPIRED: "NMVS_NC_PCK_02",
+    Reason.DISPENSED: "NMVS_NC_PCK_11",
+    Reason.EXPORTED: "NMVS_NC_PCK_11",
+    Reason.DESTROYED: "NMVS_NC_PCK_11",
+    Reason.LOCKED: "NMVS_NC_PCK_08",
+}
+"""What the SOAP family says of a pack that was verified and must not be supplied, by its gravest
+reason: clients colour by the code, and no code of success may stand beside STOP."""
+_NOT_DISPENSABLE = "NMVS_NC_PCK_01"
 _INTERMARKET_SOAP = {Result.ALREADY_IN_STATE: "NMVS_NC_PCK_19", Result.IMPOSSIBLE: "NMVS_NC_PCK_27"}
 
 _SHAPED = {
@@ -88,12 +103,14 @@ _STATE_DIGITS = {
 }
 
 
-def soap_code(result: Result, *, intermarket: bool = False) -> str:
-    """The return code of the SOAP family.
+def soap_code(result: Result, reason: Reason | None = None, *, intermarket: bool = False) -> str:
+    """The return code of the SOAP family; `reason` is the gravest against a pack only verified.
 
     >>> soap_code(Result.ALREADY_IN_STATE, intermarket=True)
     'NMVS_NC_PCK_19'
     """
+    if result is Result.NOT_TO_SUPPLY and reason is not None:
+        return _SOAP_OF_REASON.get(reason, _NOT_DISPENSABLE)
     if intermarket and result in _INTERMARKET_SOAP:
         return _INTERMARKET_SOAP[result]
     return SPELLINGS[result].soap
@@ -126,7 +143,7 @@ def rest_code(
         return spelling.rest
     outcome = {200: 1, 403: 3, 404: 4, 409: 5}[spelling.http]
     digit = _OPERATION_DIGIT.get(operation, _DECOMMISSION_DIGIT)
-    weight = 0 if result in (Result.DONE, Result.NOT_TO_SUPPLY, Result.NOOP) else 2
+    weight = 0 if result in (Result.DONE, Result.NOOP) else 2
     variant = "01" if same_location else "00"
     if result is Result.REPEAT_LAST:
         variant = "02"
@@ -140,7 +157,7 @@ def spell(request: PackRequest, facts: Facts, judgement: Judgement) -> dict[str,
     own = pack is not None and who is not None and pack.location == who.location
     return {
         "hub": SPELLINGS[result].hub,
-        "soap": soap_code(result, intermarket=facts.intermarket),
+        "soap": soap_code(result, judgement.reason, intermarket=facts.intermarket),
         "rest": rest_code(
             result,
             request.operation,

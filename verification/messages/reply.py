@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 JSON = (b"content-type", b"application/json")
 NOT_KEPT = (b"cache-control", b"private, no-cache")
-_COLOURS = ("green", "amber", "amber", "red")
 _encoder = msgspec.json.Encoder()
 
 
@@ -76,7 +75,7 @@ def told_json(told: Told) -> tuple[int, bytes]:
         return 200, _encoder.encode(told.as_dict())
     if isinstance(told, OperationAnswer):
         # Written as it is but for its beginning: made a dictionary first, it would cost twice.
-        return told.http, _head(told.word, told.severity) + _encoder.encode(told)[1:]
+        return told.http, _head(told.word, told.severity, told.colour) + _encoder.encode(told)[1:]
     raise Problem(
         429,
         "Too many unknown serial numbers",
@@ -87,9 +86,9 @@ def told_json(told: Told) -> tuple[int, bytes]:
 
 
 @cache
-def _head(word: Word, severity: int) -> bytes:
+def _head(word: Word, severity: int, colour: str) -> bytes:
     """How the JSON of an operation's answer begins."""
-    said = {"verdict": word.value, "colour": _COLOURS[severity], "severity": severity}
+    said = {"verdict": word.value, "colour": colour, "severity": severity}
     return msgspec.json.encode(said)[:-1] + b","
 
 

@@ -10,20 +10,25 @@ import asyncio
 import time
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import msgspec
 
+from verification.decision.act import PackAct
+from verification.decision.words import Result
 from verification.fmd.perform import OperationAnswer
+from verification.peers.intermarket import InterMarketRequest
 from verification.vrs.circuit_breaker import Breaker
 
 if TYPE_CHECKING:
     from verification.decision.act import PackRequest
+    from verification.peers.intermarket import Origin
 
 BUDGET_S = 0.9
 """National system, hub and the other national system, 300 ms each."""
 ANSWER_BYTES_MAX = 64 * 1024
+PATH = "/fmd/intermarket"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class Peer:
     name: str
     base_url: str
     key: str = ""
-    """API key, sent as bearer token."""
+    """API key, sent as bearer token; registered there with the role `repository`."""
     markets: tuple[str, ...] = ()
 
 
@@ -41,19 +46,30 @@ class PeerFound(StrEnum):
     """What asking the peers came to."""
 
     KNOWN = "known"
+    NOT_CONFIRMED = "not-confirmed"
+    """A peer knows the product, and has no pack of it with this serial number."""
     UNKNOWN = "unknown"
     SILENT = "silent"
     """None knows it, and at least one did not answer."""
 
 
+_WEIGHT = {
+    PeerFound.UNKNOWN: 0,
+    PeerFound.NOT_CONFIRMED: 1,
+    PeerFound.SILENT: 2,
+    PeerFound.KNOWN: 3,
+}
+"""Of several peers' answers the weightiest is the answer: no silence turns into a "no"."""
+
+
 @dataclass(frozen=True, slots=True)
 class PeerAnswer:
-    """The peers' answer; `said` is the answer of the one that knows the pack."""
+    """The peers' answer; `said` is the answer of the one that knows the pack or its product."""
 
     found: PeerFound
     peer: str = ""
     status: int = 0
-    said: dict[str, Any] | None = None
+    said: OperationAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,75 +100,56 @@ class Peers:
             peer.name: Breaker(patience.failures_max, patience.rest_s) for peer in peers
         }
 
-    async def ask(self, request: PackRequest, *, change: bool) -> PeerAnswer:
-        """Ask all peers for a pack; with `change`, perform the operation at the one that knows it.
+    def deadline_s(self) -> float:
+        """When the budget of a request that begins now is spent, by the event loop's clock."""
+        return asyncio.get_running_loop().time() + self._patience.budget_s
 
-        One budget covers both: names looked up, lines opened, answers read to their end. The first
-        peer that knows the pack is the answer. Bulk requests are never passed on.
+    async def find(self, request: PackRequest, origin: Origin, until_s: float) -> PeerAnswer:
+        """Ask all peers what they know of a pack; the first that knows it is the answer.
+
+        Nothing is written and nothing alerts there. Bulk requests are never passed on.
         """
-        until_s = asyncio.get_running_loop().time() + self._patience.budget_s
-        known = await self._who_knows(request, until_s)
-        if known.found is not PeerFound.KNOWN or not change:
-            return known
-        return await self._change(self._peers[known.peer], request, until_s)
-
-    async def _who_knows(self, request: PackRequest, until_s: float) -> PeerAnswer:
+        quiet = msgspec.structs.replace(
+            request, operation=PackAct.VERIFY, undo_of=None, alerting=False, transaction=None
+        )
         asked = [
-            asyncio.create_task(self._status(peer, request, until_s))
+            asyncio.create_task(self._call(peer, quiet, origin, until_s))
             for peer in self._peers.values()
         ]
-        silent = False
+        best = PeerAnswer(PeerFound.UNKNOWN)
         try:
             for next_answer in asyncio.as_completed(asked):
                 answer = await next_answer
-                if answer.found is PeerFound.KNOWN:
-                    return answer
-                silent = silent or answer.found is PeerFound.SILENT
+                if _WEIGHT[answer.found] > _WEIGHT[best.found]:
+                    best = answer
+                if best.found is PeerFound.KNOWN:
+                    break
         finally:
             for task in asked:
                 task.cancel()
-        return PeerAnswer(PeerFound.SILENT if silent else PeerFound.UNKNOWN)
+        return best if best.found is not PeerFound.SILENT else PeerAnswer(PeerFound.SILENT)
 
-    async def _status(self, peer: Peer, request: PackRequest, until_s: float) -> PeerAnswer:
-        given = {
-            "gtin": request.code,
-            "serial": request.serial,
-            "lot": request.lot,
-            "expiry": request.expiry.isoformat() if request.expiry else None,
-        }
-        params = {name: value for name, value in given.items() if value is not None}
-        return await self._call(peer, until_s, "GET", "/packs/status", params=params)
-
-    async def _change(self, peer: Peer, request: PackRequest, until_s: float) -> PeerAnswer:
-        body = {
-            "gtin": request.code,
-            "serial": request.serial,
-            "lot": request.lot,
-            "expiry": request.expiry.isoformat() if request.expiry else None,
-            "transaction": request.transaction,
-            "manual": request.manual,
-        }
-        content = {name: value for name, value in body.items() if value is not None}
-        path = f"/packs/{request.operation.value}"
-        return await self._call(peer, until_s, "POST", path, json=content)
+    async def perform(
+        self, at: str, request: PackRequest, origin: Origin, until_s: float
+    ) -> PeerAnswer:
+        """Perform an operation at the peer that knows the pack or its product."""
+        return await self._call(self._peers[at], request, origin, until_s)
 
     async def _call(
-        self,
-        peer: Peer,
-        until_s: float,
-        method: str,
-        path: str,
-        **more: Any,  # noqa: ANN401  # httpx's arguments
+        self, peer: Peer, request: PackRequest, origin: Origin, until_s: float
     ) -> PeerAnswer:
         breaker = self._breakers[peer.name]
         if breaker.is_open(time.monotonic()):
             return PeerAnswer(PeerFound.SILENT, peer.name)
-        headers = {"Authorization": f"Bearer {peer.key}"} if peer.key else {}
-        url = peer.base_url.rstrip("/") + path
+        headers = {"Content-Type": "application/json"}
+        if peer.key:
+            headers["Authorization"] = f"Bearer {peer.key}"
+        content = msgspec.json.encode(InterMarketRequest(request=request, origin=origin))
+        url = peer.base_url.rstrip("/") + PATH
         try:
             async with (
                 asyncio.timeout_at(until_s),
-                self._http.stream(method, url, headers=headers, **more) as answer,
+                self._http.stream("POST", url, headers=headers, content=content) as answer,
             ):
                 said = _said(await _content(answer))
         except (httpx.HTTPError, TimeoutError):
@@ -162,8 +159,7 @@ class Peers:
             breaker.failed(time.monotonic())
             return PeerAnswer(PeerFound.SILENT, peer.name, answer.status_code)
         breaker.succeeded()
-        unknown = said.get("result") in _NOT_HERE
-        found = PeerFound.UNKNOWN if unknown else PeerFound.KNOWN
+        found = _FOUND.get(said.result, PeerFound.KNOWN)
         return PeerAnswer(found, peer.name, answer.status_code, said)
 
 
@@ -179,21 +175,20 @@ async def _content(answer: httpx.Response) -> bytes:
     return b"".join(parts)
 
 
-_NOT_HERE = frozenset({"product-unknown", "serial-unknown", "lot-and-serial-unknown"})
-_NOT_SAID = frozenset({"not-allowed", "cannot-tell"})
+_FOUND = {
+    Result.PRODUCT_UNKNOWN: PeerFound.UNKNOWN,
+    Result.SERIAL_UNKNOWN: PeerFound.NOT_CONFIRMED,
+    Result.LOT_AND_SERIAL_UNKNOWN: PeerFound.NOT_CONFIRMED,
+}
+"""What an answer says of the pack's being known there; every other result knows it."""
+_NOT_SAID = frozenset({Result.NOT_ALLOWED, Result.CANNOT_TELL})
 """Answers that say nothing of the pack: we may not ask there, or that peer cannot tell either."""
 
 
-def _said(content: bytes) -> dict[str, Any] | None:
+def _said(content: bytes) -> OperationAnswer | None:
     """A peer's answer; None where it is none, as an error page, or tells nothing of the pack."""
     try:
-        said = msgspec.json.decode(content, type=dict[str, Any])
+        said = msgspec.json.decode(content, type=OperationAnswer)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    if said.get("result") in _NOT_SAID:
-        return None
-    try:
-        msgspec.convert(said, type=OperationAnswer)
-    except msgspec.ValidationError:
-        return None
-    return said
+    return None if said.result in _NOT_SAID else said

@@ -7,17 +7,19 @@ from fastapi import APIRouter
 from verification.routes import (
     national,
     national_alerts,
-    national_rest,
-    national_soap,
+    national_peers,
     national_uploads,
     oversight,
     partners,
 )
+from verification.routes.national_interfaces import INTERFACES
 
 router = APIRouter()
-router.routes.extend((*national_rest.ROUTES, *national_soap.ROUTES))
+for interface in INTERFACES:
+    router.routes.extend(interface.routes)
 router.include_router(national.router)
 router.include_router(national_uploads.router)
 router.include_router(national_alerts.router)
+router.include_router(national_peers.router)
 router.include_router(partners.router)
 router.include_router(oversight.router)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -13,11 +14,34 @@ from verification.decision.restrictions import current_restrictions
 from verification.registry.participants import who_is
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fastapi import Request
+    from starlette.routing import BaseRoute
 
     from epcis.database.transactions import Snapshot
+    from verification.fmd.perform import OperationAnswer
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class NationalInterface:
+    """One family of national interfaces: how its clients ask, and how it spells an answer."""
+
+    name: str
+    """One word, as in its module `national_{name}`."""
+    title: str
+    about: str
+    """One sentence for the reference page."""
+    path: str
+    """What its addresses begin with."""
+    acts: tuple[tuple[str, str], ...]
+    """How a client asks for each act: its words, and the act."""
+    code_of: Callable[[OperationAnswer], str]
+    """The code that tells a client of the family what came of its request."""
+    routes: tuple[BaseRoute, ...]
+
 
 NOT_REGISTERED = "this client is not registered as a participant: ask the operator of the system"
 

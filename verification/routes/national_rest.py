@@ -23,7 +23,7 @@ from verification.registry.pack_tables import product
 from verification.registry.participants import who_is
 from verification.routes.asking import ask, stops_of
 from verification.routes.identity import FieldError, printed_expiry, printed_text, product_code
-from verification.routes.national_common import NOT_REGISTERED
+from verification.routes.national_common import NOT_REGISTERED, NationalInterface
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -142,6 +142,9 @@ def answer_json(answer: OperationAnswer) -> dict[str, object]:
         "state": answer.state.value if answer.state else None,
         "batchState": _BATCH_STATE.get(answer.standing or "", "Active"),
         "isIntermarket": answer.intermarket,
+        "verdict": answer.word.value,
+        "colour": answer.colour,
+        "reasons": [reason.value for reason in answer.reasons] or None,
         "warning" if answer.severity else "information": said,
     }
     if answer.alert:
@@ -279,8 +282,19 @@ def _response(status: int, body: object, headers: dict[str, str] | None = None) 
     )
 
 
-ROUTES = (
-    Route(f"{PREFIX}/packs", packs, methods=["POST"]),
-    Route(f"{PREFIX}/packs/{{bulk}}", packs_result, methods=["GET"]),
-    Route(f"{PREFIX}/{{rest:path}}", pack, methods=["GET", "PATCH"]),
+INTERFACE = NationalInterface(
+    name="rest",
+    title="REST family",
+    about="GET and PATCH on product and pack with an eight-digit code, bulk with polling.",
+    path=PREFIX,
+    acts=(
+        (f"GET {PREFIX}/{{gs1|ppn}}/{{code}}/pack/{{serial}}", "verify"),
+        *((f'PATCH … {{"state": "{act.target}"}}', act.value) for act in _OF_STATE.values()),
+    ),
+    code_of=lambda answer: answer.rest,
+    routes=(
+        Route(f"{PREFIX}/packs", packs, methods=["POST"]),
+        Route(f"{PREFIX}/packs/{{bulk}}", packs_result, methods=["GET"]),
+        Route(f"{PREFIX}/{{rest:path}}", pack, methods=["GET", "PATCH"]),
+    ),
 )

@@ -22,6 +22,7 @@ from verification.fmd import bulk
 from verification.fmd.login import Credentials, Door, RefusedError, change_password
 from verification.routes.asking import ask
 from verification.routes.identity import FieldError, printed_expiry, printed_text, product_code
+from verification.routes.national_common import NationalInterface
 from verification.routes.national_rest import who_of
 
 if TYPE_CHECKING:
@@ -277,8 +278,11 @@ def _pack(answer: OperationAnswer) -> list[_Element]:
     pack.set("sn", answer.serial)
     pack.set("code", answer.code)
     pack.set("returnCode", answer.soap)
+    pack.set("verdict", answer.word.value)
+    pack.set("colour", answer.colour)
     if answer.state:
         pack.set("state", answer.state.value)
+    pack.extend(_element("Reason", reason.value) for reason in answer.reasons)
     if answer.alert:
         pack.append(_element("UniqueAlertId", answer.alert))
     if answer.cause_say:
@@ -356,4 +360,21 @@ def _envelope(name: str, namespace: str, transaction: str, parts: list[_Element]
     return Response(content, media_type="application/soap+xml")
 
 
-ROUTES = (Route(PATH, soap, methods=["POST"]),)
+def _acts() -> Iterator[tuple[str, str]]:
+    """Every G code of one pack or of many, and the act it asks for."""
+    for number in range(100, 200):
+        act = act_of(f"G{number}")
+        if act is not None:
+            undone = f" of {act.undo_of.value}" if act.undo_of else ""
+            yield f"G{number}", act.operation.value + undone + (", bulk" if act.is_bulk else "")
+
+
+INTERFACE = NationalInterface(
+    name="soap",
+    title="SOAP family",
+    about="Operations G110 to G196 on one address, with return codes NMVS_…",
+    path=PATH,
+    acts=(*_acts(), ("G195", "acts of a mixed bulk"), ("G188, G196", "fetch a bulk's results")),
+    code_of=lambda answer: answer.soap,
+    routes=(Route(PATH, soap, methods=["POST"]),),
+)

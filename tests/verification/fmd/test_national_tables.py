@@ -17,6 +17,7 @@ from verification.registry.pack_registry import set_lot_state
 from verification.registry.participants import register
 
 GTIN = "05901234123457"
+OWNER = "/414/5901234000009"
 PASSWORD, BETTER = "first-password-1", "second-password-2"
 NOBODY = Caller("", frozenset(), None, "10.0.0.1")
 
@@ -57,7 +58,7 @@ def wholesale(packs, holder, everything):
     """The caller is a wholesaler that is also manufacturer: every operation is open to it."""
     holder.caller = everything
     with packs.write(packs_now()) as tx:
-        who = Who(client="root", role=ParticipantRole.MAH, location="plant", authorisation="m")
+        who = Who(client="root", role=ParticipantRole.MAH, location="plant", authorisation=OWNER)
         register(tx, who, by="qa")
     return packs
 

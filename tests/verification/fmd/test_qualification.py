@@ -20,6 +20,7 @@ from verification.settings import VerificationSettings
 
 GTIN, PPN, NTIN = "05901234123457", "110375286414", "04150037528643"
 LOT, EXPIRY = "A123", "270531"
+OWNER = "/414/5901234000009"
 RULES = "EU-2016/161-FR"
 
 
@@ -164,7 +165,7 @@ def system(request, client, packs):
 def as_role(packs, clock):
     def become(role):
         with packs.write(clock.now) as tx:
-            who = Who(client="till-1", role=role, location="P1", authorisation="A1", market="FR")
+            who = Who(client="till-1", role=role, location="P1", authorisation=OWNER, market="FR")
             register(tx, who, by="admin")
 
     return become
@@ -254,7 +255,7 @@ def test_09_alerts(system, packs, clock, as_role, put_pack):
     step(system.verify("S1", expiry="270430"), alert=True, codes_of={"41020005", "NMVS_FE_LOT_12"})
     step(system.verify("S1", expiry="270500"), alert=False, codes_of={"11100100", "NMVS_SUCCESS"})
     system.change("S1", "Exported")
-    step(system.verify("S1"), alert=False, codes_of={"11100500", "NMVS_SUCCESS"})
+    step(system.verify("S1"), alert=False, codes_of={"11120500", "NMVS_NC_PCK_11"})
     step(system.change("S1", "Supplied"), alert=True, codes_of={"51220501", "NMVS_NC_PCK_22"})
     step(system.change("S1", "Exported"), alert=True, codes_of={"51320501", "NMVS_NC_PCK_22"})
     system.change("S2", "Destroyed")

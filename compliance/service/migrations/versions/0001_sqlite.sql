@@ -117,8 +117,9 @@ CREATE TABLE lot (
 	gtin TEXT NOT NULL,
 	code TEXT NOT NULL,
 	expiry TEXT NOT NULL,
+	also INTEGER DEFAULT '0' NOT NULL,
 	PRIMARY KEY (id),
-	CONSTRAINT lot_once UNIQUE (gtin, code, expiry)
+	CONSTRAINT lot_once UNIQUE (gtin, code, expiry, also)
 );
 -- next
 CREATE TABLE item_state (
@@ -239,21 +240,6 @@ CREATE TABLE capture_job (
 CREATE INDEX capture_job_by_created ON capture_job (created);
 -- next
 CREATE INDEX capture_job_waiting ON capture_job (caller, created, id) WHERE running;
--- next
-CREATE TABLE outbox (
-	id INTEGER NOT NULL,
-	tenant SMALLINT DEFAULT '0' NOT NULL,
-	topic TEXT NOT NULL,
-	subject TEXT NOT NULL,
-	made BIGINT NOT NULL,
-	attempts INTEGER DEFAULT '0' NOT NULL,
-	not_before BIGINT,
-	done BIGINT,
-	error TEXT,
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX outbox_waiting ON outbox (topic, done, id);
 -- next
 CREATE TABLE api_key (
 	id VARCHAR(16) NOT NULL,
@@ -745,6 +731,29 @@ CREATE TABLE ledger_key (
 	PRIMARY KEY (name, key_id)
 );
 -- next
+CREATE TABLE archive_file (
+	id INTEGER NOT NULL,
+	holds TEXT NOT NULL,
+	month TEXT NOT NULL,
+	name TEXT NOT NULL,
+	folder TEXT NOT NULL,
+	records INTEGER NOT NULL,
+	size_bytes BIGINT NOT NULL,
+	sha256 BLOB NOT NULL,
+	oldest BIGINT NOT NULL,
+	newest BIGINT NOT NULL,
+	made BIGINT NOT NULL,
+	made_by TEXT NOT NULL,
+	restored BIGINT,
+	restored_by TEXT,
+	erased BIGINT,
+	erased_by TEXT,
+	PRIMARY KEY (id),
+	UNIQUE (name)
+);
+-- next
+CREATE INDEX archive_file_by_month ON archive_file (holds, month);
+-- next
 CREATE TABLE event_word (
 	word BIGINT NOT NULL,
 	seq BIGINT NOT NULL,
@@ -851,29 +860,6 @@ CREATE TABLE ended_page_token (
 	expires BIGINT NOT NULL,
 	PRIMARY KEY (digest)
 );
--- next
-CREATE TABLE archive_file (
-	id INTEGER NOT NULL,
-	holds TEXT NOT NULL,
-	month TEXT NOT NULL,
-	name TEXT NOT NULL,
-	folder TEXT NOT NULL,
-	records INTEGER NOT NULL,
-	size_bytes BIGINT NOT NULL,
-	sha256 BLOB NOT NULL,
-	oldest BIGINT NOT NULL,
-	newest BIGINT NOT NULL,
-	made BIGINT NOT NULL,
-	made_by TEXT NOT NULL,
-	restored BIGINT,
-	restored_by TEXT,
-	erased BIGINT,
-	erased_by TEXT,
-	PRIMARY KEY (id),
-	UNIQUE (name)
-);
--- next
-CREATE INDEX archive_file_by_month ON archive_file (holds, month);
 -- next
 CREATE TABLE export_job (
 	id VARCHAR(40) NOT NULL,

@@ -1,0 +1,121 @@
+"""Acts done while the line was down: they keep their time, and are judged as of then (Art. 29).
+
+The time must be plausible: not before the pack was uploaded or its lot released, not in the future,
+and no longer ago than the rule pack's limit.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+from sqlalchemy import select
+
+from epcis.database.columns import microseconds, moment_of
+from verification.decision.restrictions import EVERYWHERE
+from verification.decision.words import Doubt, LotState, ProductState
+from verification.registry.pack_tables import batch, doubt, lot_state, product_market
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from epcis.database.transactions import Snapshot
+    from verification.decision.act import PackRequest
+    from verification.decision.facts import Facts
+    from verification.decision.rule_pack import RulePack
+
+_LOT_WEIGHT = {LotState.ACTIVE: 0, LotState.HELD: 1, LotState.CLOSED: 2, LotState.RECALLED: 3}
+
+
+def judged_at(request: PackRequest, now: datetime) -> datetime:
+    """The time an act is judged at: when it was scanned, where that was before it was sent."""
+    scanned = request.scanned
+    return scanned if scanned is not None and scanned < now else now
+
+
+def facts_as_of(
+    snapshot: Snapshot, facts: Facts, request: PackRequest, rules: RulePack, now: datetime
+) -> Facts:
+    """The facts as they were when a pack was scanned; as they are where that is now.
+
+    What stopped the lot, the product or the pack later did not stop it then.
+    """
+    at = judged_at(request, now)
+    if at == now:
+        return facts
+    if not _is_plausible(snapshot, facts, at, rules, now):
+        return msgspec.structs.replace(facts, time_plausible=False)
+    changes: dict[str, object] = {}
+    if facts.lot_state is not LotState.ACTIVE:
+        changes["lot_state"] = _lot_state_at(snapshot, facts, at)
+    if facts.product_state is ProductState.WITHDRAWN:
+        changes["product_state"] = _product_state_at(snapshot, facts, at)
+    if facts.doubt is not None:
+        changes["doubt"] = _doubt_at(snapshot, facts, at)
+    return msgspec.structs.replace(facts, **changes) if changes else facts
+
+
+def _is_plausible(
+    snapshot: Snapshot, facts: Facts, at: datetime, rules: RulePack, now: datetime
+) -> bool:
+    if now - at > timedelta(hours=rules.offline_h_max):
+        return False
+    lot = facts.pack.lot if facts.pack is not None else None
+    if lot is None:
+        return True
+    row = snapshot.connection.execute(
+        select(batch.c.uploaded_us, batch.c.released).where(
+            batch.c.code == facts.asked.gtin, batch.c.lot == lot
+        )
+    ).first()
+    if row is None:
+        return True
+    is_uploaded = at >= moment_of(row.uploaded_us)
+    return is_uploaded and (row.released is None or at.date().isoformat() >= row.released)
+
+
+def _markets(facts: Facts) -> tuple[str, str]:
+    return EVERYWHERE, facts.who.market if facts.who is not None else EVERYWHERE
+
+
+def _lot_state_at(snapshot: Snapshot, facts: Facts, at: datetime) -> LotState:
+    lot = (facts.pack.lot if facts.pack is not None else None) or facts.asked.lot
+    rows = snapshot.connection.execute(
+        select(lot_state.c.state).where(
+            lot_state.c.gtin == facts.asked.gtin,
+            lot_state.c.lot == lot,
+            lot_state.c.market.in_(_markets(facts)),
+            lot_state.c.since_us <= microseconds(at),
+        )
+    ).scalars()
+    return max(map(LotState, rows), key=_LOT_WEIGHT.__getitem__, default=LotState.ACTIVE)
+
+
+def _product_state_at(snapshot: Snapshot, facts: Facts, at: datetime) -> ProductState:
+    row = snapshot.connection.execute(
+        select(product_market.c.state).where(
+            product_market.c.code == facts.asked.gtin,
+            product_market.c.state == ProductState.WITHDRAWN.value,
+            product_market.c.market.in_(_markets(facts)),
+            product_market.c.since_us <= microseconds(at),
+        )
+    ).first()
+    return ProductState.ACTIVE if row is None else ProductState.WITHDRAWN
+
+
+def _doubt_at(snapshot: Snapshot, facts: Facts, at: datetime) -> Doubt | None:
+    lot = (facts.pack.lot if facts.pack is not None else None) or facts.asked.lot
+    rows = snapshot.connection.execute(
+        select(doubt.c.lot, doubt.c.serial, doubt.c.kind).where(
+            doubt.c.gtin == facts.asked.gtin, doubt.c.since_us <= microseconds(at)
+        )
+    )
+    kinds = {
+        Doubt(row.kind)
+        for row in rows
+        if row.serial == facts.asked.serial or (not row.serial and row.lot == lot)
+    }
+    if Doubt.ILLEGITIMATE in kinds:
+        return Doubt.ILLEGITIMATE
+    return Doubt.SUSPECT if kinds else None
