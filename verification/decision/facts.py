@@ -19,7 +19,7 @@ from epcis.database.columns import pack_key as packed
 from epcis.store.items import items
 from epcis.store.lots_told import lots_told
 from epcis.store.moments import time_of_moment
-from schemas.dispositions import Condition, Kind, condition_of, meaning
+from schemas.dispositions import Condition
 from verification.decision.act import Asked, Who  # noqa: TC001  # msgspec reads them at run time
 from verification.decision.restrictions import EVERYWHERE, MARK, restrictions_at
 from verification.decision.words import Doubt, LotState, PackState, ProductState
@@ -117,14 +117,13 @@ STATE_OF_ITEM = {
 }
 """What the item states of the memory mean here; any other is still in trade."""
 
-_IN_TRADE = ("active", "in_transit")
 LOT_CONFLICT, EXPIRY_CONFLICT = Condition.LOT_CONFLICT.value, Condition.EXPIRY_CONFLICT.value
 
 LOOK_PACKS_MAX = 128
 """Packs in one statement."""
 
 _COLUMNS = f"""
- s.status, s.conditions, s.disposition, s.location, l.code, l.expiry,
+ s.status, s.conditions, s.location, l.code, l.expiry,
  p.state, p.lot, p.expiry, p.location, p.authorisation, p.repeats, p.stolen, p.public, {MARK},
  i.moment, p.since_us, p.version, i.parent, q.n
 """
@@ -147,7 +146,6 @@ class RecordedPack(NamedTuple):
     """By its events, as the next four."""
     conditions: str | None
     """Lasting ones, its containers' included: bare words, a space between."""
-    disposition: str | None
     place: str | None
     event_lot: str | None
     event_expiry: str | None
@@ -212,14 +210,10 @@ def look(
         states = items(snapshot, keys)
         for at, key in zip(inside, keys, strict=True):
             state = states.get(key)
-            if state is None:
-                rows[at] = rows[at]._replace(status=None, conditions=None)
-                continue
-            rows[at] = rows[at]._replace(
-                status=state.status.value,
-                conditions=" ".join(state.conditions),
-                disposition=state.disposition,
+            status, conditions = (
+                (None, None) if state is None else (state.status.value, " ".join(state.conditions))
             )
+            rows[at] = rows[at]._replace(status=status, conditions=conditions)
     return stops, rows
 
 
@@ -336,8 +330,6 @@ def known_pack(row: RecordedPack) -> KnownPack | None:
 def _conditions(row: RecordedPack) -> tuple[str, ...]:
     """The lasting conditions, and the contradictions between the registry and the events."""
     found = tuple(row.conditions.split()) if row.conditions else ()
-    if not found and row.status in _IN_TRADE:
-        found = _of_disposition(row.disposition)
     if row.lot and row.event_lot and row.lot != row.event_lot:
         found += (LOT_CONFLICT,)
     if row.expiry and row.event_expiry and row.expiry != row.event_expiry:
@@ -345,26 +337,14 @@ def _conditions(row: RecordedPack) -> tuple[str, ...]:
     return found
 
 
-def speaks_against(status: str, conditions: str, disposition: str) -> bool:
+def speaks_against(status: str, conditions: str) -> bool:
     """Whether an item state alone keeps a pack from being sold.
 
-    >>> speaks_against("active", "", ""), speaks_against("active", "damaged", "")
+    >>> speaks_against("active", ""), speaks_against("active", "damaged")
     (False, True)
     """
     ended = STATE_OF_ITEM.get(status, PackState.ACTIVE) is not PackState.ACTIVE
-    return ended or bool(conditions) or bool(_of_disposition(disposition))
-
-
-@lru_cache(maxsize=256)
-def _of_disposition(word: str | None) -> tuple[str, ...]:
-    """The condition that the last disposition alone says, until item states carry all of them."""
-    if not word:
-        return ()
-    told = meaning(word)
-    said = condition_of(told)
-    if said is None and told.kind in (Kind.ENDED, Kind.LOCKED):
-        said = Condition.NOT_SELLABLE.value
-    return () if said is None else (said,)
+    return ended or bool(conditions)
 
 
 def _contradictions(

@@ -232,7 +232,7 @@ def _stopped_packs(snapshot: Snapshot) -> Iterator[str]:
     states = [
         row.id
         for row in snapshot.connection.execute(select(item_state))
-        if speaks_against(row.status, row.conditions, row.disposition)
+        if speaks_against(row.status, row.conditions)
     ]
     # What a container is in holds for all that is in it, to any depth.
     first = select(item.c.id, item.c.key).where(item.c.state_id.in_(states))
