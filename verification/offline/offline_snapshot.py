@@ -25,7 +25,8 @@ from cryptography.hazmat.primitives.serialization import (
 from sqlalchemy import or_, select, union
 from starlette.responses import Response
 
-from epcis.http_context import Problem, now_of, store_of
+from epcis.http_context import now_of, store_of
+from epcis.problem import Problem
 from epcis.store.event_tables import item, item_state, lot
 from verification.context import verification_context_of, verification_settings_of
 from verification.decision.facts import (
