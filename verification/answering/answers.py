@@ -18,7 +18,7 @@ from verification.decision.decide import decide
 from verification.decision.facts import facts_from, look
 from verification.decision.render import Verdict, VrsResponse, respond
 from verification.fmd.cause import Cause, Hint
-from verification.fmd.perform import OperationAnswer, perform, remember
+from verification.fmd.perform import OperationAnswer, is_answered, perform, remember
 from verification.messages.wanted import (
     BudgetSpent,
     HeardFromPeer,
@@ -193,7 +193,8 @@ class _Round:
     def _hear(self, wanted: HeardFromPeer) -> Told:
         who = who_is(self._stops, wanted.caller, self._settings)
         _keep_peers_alert(self._tx, wanted, who)
-        remember(self._tx, wanted.request, who, wanted.answer)
+        if not is_answered(self._tx, wanted.request, who):
+            remember(self._tx, wanted.request, who, wanted.answer)
         self._entries.append(_peer_entry(self._stops, wanted))
         return wanted.verdict or wanted.answer
 
