@@ -339,7 +339,7 @@ def script(kind: str, opts, offset: int = 0, packs: int = 0) -> Path:
 
 
 def wait_for(port: int) -> None:
-    for _ in range(200):
+    for _ in range(1200):  # two minutes: a machine with other work starts slowly
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:

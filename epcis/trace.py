@@ -15,14 +15,17 @@ from urllib.parse import unquote
 
 from epcis.database.columns import moment_of, pack_key, unpack_key
 from epcis.database.raw_driver import RawDriver
+from epcis.store.effect import effects_of
 from epcis.store.event_tables import Role
 from epcis.store.item_keys import ID_OF_KEY
-from epcis.store.item_state import ItemState, ItemStatus, advance, happening, share, time_of_moment
-from epcis.store.items import Shared, item
+from epcis.store.item_state import ItemState, placed, share
+from epcis.store.item_status import ItemStatus
+from epcis.store.items import Shared, item, lot_numbers
 from epcis.store.masterdata import names_of
+from epcis.store.moments import ALWAYS, time_of_moment
 from epcis.store.named import blocks_of, ids_of
 from epcis.store.payload import unpack_outline
-from epcis.store.stays import ALWAYS, stays_of
+from epcis.store.stays import stays_of
 from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
@@ -84,10 +87,10 @@ _EVENTS_IN = "SELECT " + _COLUMNS + _OF_EVENTS
 _PAYLOADS = "SELECT seq, payload FROM event WHERE seq"
 _SEEN = "SELECT seq FROM event_party WHERE party = ? AND seq"
 _LOT_GROUPS = (
-    "SELECT i.parent, i.state_id, i.moment, count(*) FROM item i JOIN lot l ON l.id = i.lot"
-    " WHERE l.gtin = ? AND l.code = ? GROUP BY i.parent, i.state_id, i.moment"
+    "SELECT i.parent, i.state_id, i.moment, count(*) FROM item i"
+    " WHERE i.lot = ? GROUP BY i.parent, i.state_id, i.moment"
 )
-_LOT_ITEMS = "SELECT i.id FROM item i JOIN lot l ON l.id = i.lot WHERE l.gtin = ? AND l.code = ?"
+_LOT_ITEMS = "SELECT id FROM item WHERE lot = ?"
 _CLASS_EVENTS = "SELECT seq FROM event_quantity WHERE key = ?"
 _NAMED = "SELECT block, seq, mask FROM event_epc WHERE block"
 _WITHIN = f"""
@@ -332,7 +335,8 @@ def holders_of_lot(snapshot: Snapshot, gtin: str, lot: str) -> list[Holder]:
     hand = RawDriver(snapshot)
     shared = Shared(snapshot, hand)
     packs: Counter[str] = Counter()
-    groups = hand.all(_LOT_GROUPS, (gtin, lot))
+    numbers = lot_numbers(hand, gtin, lot)
+    groups = [group for number in numbers for group in hand.all(_LOT_GROUPS, (number,))]
     shared.fetch({parent for parent, *_ in groups if parent is not None})
     for parent, state, moment, count in groups:
         now = shared.state(state)
@@ -372,7 +376,8 @@ def _events_of_lot(snapshot: Snapshot, key: str, gtin: str, lot: str) -> list[To
     """The latest events that name a lot, its packs, or what they were in."""
     hand = RawDriver(snapshot)
     levels = {row[0]: 0 for row in hand.all(_CLASS_EVENTS, (pack_key(key),))}
-    items = [row[0] for row in hand.all(_LOT_ITEMS, (gtin, lot))]
+    numbers = lot_numbers(hand, gtin, lot)
+    items = [row[0] for number in numbers for row in hand.all(_LOT_ITEMS, (number,))]
     levels.update((seq, 0) for seq, _ in _naming(hand, items))
     spans: dict[int, tuple[int, int]] = dict.fromkeys(items, (-ALWAYS, ALWAYS))
     meanwhile: dict[int, list[tuple[int, int]]] = {}
@@ -423,7 +428,8 @@ def _turns(snapshot: Snapshot, events: Sequence[Told]) -> list[tuple[str, dateti
     turns: list[tuple[str, datetime]] = []
     for told in own:
         assert told.role is not None, "events without a role were left out"
-        state = advance(state, happening(unpack_outline(payloads[told.seq]), Role(told.role)))
+        effects = effects_of(unpack_outline(payloads[told.seq]))
+        state = placed(state, effects[Role(told.role)])
         if state.holder and (not turns or turns[-1][0] != state.holder):
             turns.append((state.holder, told.event_time))
     return turns

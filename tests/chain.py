@@ -12,7 +12,10 @@ from epcis.model import (
     Node,
     ObjectEvent,
     Party,
+    PersistentDisposition,
     Place,
+    SensorElement,
+    SensorReport,
     TransformationEvent,
 )
 from schemas.gs1.content_rules import check_digit
@@ -124,6 +127,19 @@ def repackage(minute, inputs, outputs, lot="L2"):
         output_epcs=tuple(outputs),
         ilmd=(Node(namespace=mda, name="lotNumber", children=(lot,)),),
     )
+
+
+def lasting(minute, epcs, set_=(), unset=()):
+    """An inspection that sets or unsets persistent dispositions."""
+    words = PersistentDisposition(set=tuple(set_), unset=tuple(unset))
+    return replace(see(minute, epcs, "inspecting"), persistent_disposition=words)
+
+
+def alarm(minute, epcs, exception="gs1:ALARM_CONDITION"):
+    """A logger that travels with some things reports a temperature."""
+    report = SensorReport(type="gs1:Temperature", value="11.5", uom="CEL", exception=exception)
+    element = SensorElement(reports=(report,))
+    return replace(see(minute, epcs, "sensor_reporting"), sensor_elements=(element,))
 
 
 def wrong(event, minute, reason="did_not_occur"):

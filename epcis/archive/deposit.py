@@ -34,7 +34,7 @@ from epcis.database.transactions import Snapshot
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.record import parts_of
 from epcis.store.digest import event_digest
-from epcis.store.item_state import named_items
+from epcis.store.event_items import named_items
 from epcis.store.payload import pack_outline, unpack_event
 from epcis.store.rows import parties_of
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from zstandard import ZstdError
 
+from epcis.lot_facts import fact_nodes, lot_facts
 from epcis.model import AggregationEvent, Node
-from epcis.store.event_tables import Role
-from epcis.store.item_state import happening, told_lot
+from epcis.store.effect import effects_of, is_alarm
 from epcis.store.payload import is_outline, unpack_outline
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ _KEPT = frozenset(
         "event_time_zone_offset",
         "biz_step",
         "disposition",
+        "persistent_disposition",
         "sources",
         "destinations",
         "action",
@@ -33,7 +34,6 @@ _KEPT = frozenset(
         "quantity",
     }
 )
-_OF_LOTS = frozenset({"lotNumber", "itemExpirationDate"})
 
 
 def outline(event: Event) -> Event:
@@ -51,6 +51,8 @@ def outline(event: Event) -> Event:
     bare = {f.name: f.default for f in fields if f.name not in _KEPT}
     bare["read_point"] = _bare_place(event.read_point)
     bare["biz_location"] = _bare_place(event.biz_location)
+    if event.sensor_elements and is_alarm(event.sensor_elements):
+        bare["sensor_elements"] = event.sensor_elements
     if "ilmd" in bare:
         bare["ilmd"] = _of_lots(getattr(event, "ilmd", None))
     if isinstance(event, AggregationEvent):
@@ -71,8 +73,11 @@ def is_outline_of(payload: bytes, event: Event) -> bool:
 
 def is_faithful(kept: Event, event: Event) -> bool:
     """Whether an outline does to every item what its event does."""
-    same = all(happening(kept, role) == happening(event, role) for role in Role)
-    return same and told_lot(kept) == told_lot(event)
+    same = all(
+        effects_of(kept, is_own=is_own) == effects_of(event, is_own=is_own)
+        for is_own in (False, True)
+    )
+    return same and lot_facts(kept) == lot_facts(event)
 
 
 def _bare_place(place: Place | None) -> Place | None:
@@ -80,4 +85,4 @@ def _bare_place(place: Place | None) -> Place | None:
 
 
 def _of_lots(ilmd: tuple[Node, ...] | None) -> tuple[Node, ...] | None:
-    return tuple(node for node in ilmd or () if node.name in _OF_LOTS) or None
+    return tuple(fact_nodes(ilmd or ())) or None

@@ -11,11 +11,12 @@ from epcis.archive.outline import is_outline_of
 from epcis.archive.reading import Shelves
 from epcis.database.columns import pack_key
 from epcis.database.raw_driver import RawDriver
+from epcis.lot_facts import lot_facts
 from epcis.store.digest import event_digest, is_meant
+from epcis.store.event_items import named_items
 from epcis.store.event_rows import row_faults
 from epcis.store.event_tables import Role
 from epcis.store.intake import seal
-from epcis.store.item_state import named_items, told_lot
 from epcis.store.payload import is_outline, unpack_event
 from epcis.store.place import odd
 from epcis.store.rows import items_of_rows
@@ -43,6 +44,7 @@ _DECLARING = (
 _LEFT_OVER_LOTS = (
     "SELECT id, gtin, code, expiry FROM lot l"
     " WHERE NOT EXISTS (SELECT 1 FROM item i WHERE i.lot = l.id)"
+    " AND NOT EXISTS (SELECT 1 FROM lot o WHERE o.also = l.id)"
 )
 
 
@@ -65,7 +67,7 @@ def check_events(store: Store, progress: Callable[[str, int], None]) -> Iterator
     """Every event, one after the other; then the lots that no event tells of."""
     last, checked = -(1 << 63), 0
     with store.read() as snapshot:
-        left_over = {tuple(row[1:]): row[0] for row in RawDriver(snapshot).all(_LEFT_OVER_LOTS)}
+        left_over = {row[0]: list(row[1:]) for row in RawDriver(snapshot).all(_LEFT_OVER_LOTS)}
     while True:
         with store.read() as snapshot:
             hand = RawDriver(snapshot)
@@ -76,12 +78,12 @@ def check_events(store: Store, progress: Callable[[str, int], None]) -> Iterator
         last = rows[-1].seq
         checked += len(rows)
         progress("events", checked)
-    for lot in left_over.values():
+    for lot in left_over:
         yield odd("lot", lot, "is told by no event")
 
 
 def _check_some(
-    hand: RawDriver, rows: Sequence[_Stored], left_over: dict[tuple[Any, ...], int]
+    hand: RawDriver, rows: Sequence[_Stored], left_over: dict[int, list[str]]
 ) -> Iterator[Finding]:
     named = _named_in(hand, [row.seq for row in rows])
     by_seq = {row.seq: row for row in rows}
@@ -205,12 +207,19 @@ def _blob(value: object) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode()
 
 
-def _take_told(event: Event, left_over: dict[tuple[Any, ...], int]) -> None:
-    """Forget the left-over lots that this event tells of."""
-    lot = told_lot(event)
-    if lot is None:
+def _take_told(event: Event, left_over: dict[int, list[str]]) -> None:
+    """Forget the left-over lots (GTIN, code, expiry) whose code and expiry this event tells.
+
+    One event may tell the code and another the expiry.
+    """
+    told = lot_facts(event)
+    if told is None:
         return
-    for role, epcs in named_items(event):
-        if role in (Role.EPC, Role.OUTPUT):
-            for epc in epcs:
-                left_over.pop((canonical_key(epc)[4:18], *lot), None)
+    named = [epcs for role, epcs in named_items(event) if role in (Role.EPC, Role.OUTPUT)]
+    products = {canonical_key(epc)[4:18] for epcs in named for epc in epcs}
+    for number, (gtin, code, expiry) in list(left_over.items()):
+        if gtin in products:
+            rest = ["" if code == told.code else code, "" if expiry == told.expiry else expiry]
+            left_over[number] = [gtin, *rest]
+            if rest == ["", ""]:
+                del left_over[number]

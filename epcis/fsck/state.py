@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from epcis.database.columns import unpack_key
 from epcis.database.raw_driver import RawDriver
-from epcis.store.item_state import time_of_moment
-from epcis.store.item_states import NEVER
+from epcis.store.moments import NEVER, time_of_moment
 from epcis.store.place import odd, written
-from epcis.store.recompute import EventDamaged, Teller, item_row, write_tellings
+from epcis.store.recompute import Replay, item_row, leanings, write_anew
 from epcis.store.state_dictionary import LotDictionary, StateDictionary
 from epcis.store.stays import stays_of
 from schemas.finding import Finding, Severity, Where
@@ -22,7 +21,9 @@ if TYPE_CHECKING:
 
     from epcis.database.raw_driver import Row
     from epcis.database.transactions import Snapshot, Store
-    from epcis.store.item_state import ItemState, Lot
+    from epcis.lot_facts import LotFacts
+    from epcis.store.fold import ItemLife
+    from epcis.store.item_state import ItemState
 
 ITEMS_PER_ACT = 5_000
 NOT_THERE = -1
@@ -68,8 +69,8 @@ class _StoredStates(StateDictionary):
 class _StoredLots(LotDictionary):
     """LotDictionary as they are stored; none is added."""
 
-    def _find(self, gtin: str, lot: Lot) -> int:
-        return self.stored_number(gtin, lot, otherwise=NOT_THERE)
+    def _find(self, gtin: str, lot: LotFacts, also: int) -> int:
+        return self.stored_number(gtin, lot, also, otherwise=NOT_THERE)
 
 
 def check_state(
@@ -106,7 +107,7 @@ def _write_anew(store: Store, items: Sequence[int], now: datetime) -> None:
     with store.write(now, long=True) as tx:
         hand = RawDriver(tx)
         states, lots = StateDictionary(hand, tx.words), LotDictionary(hand, tx.words)
-        write_tellings(hand, states, lots, Teller(hand), items)
+        write_anew(hand, states, lots, Replay(hand), items)
 
 
 @dataclass
@@ -120,7 +121,8 @@ class _Check:
         self.hand = RawDriver(self.snapshot)
         self.states = _StoredStates(self.hand)
         self.lots = _StoredLots(self.hand)
-        self.teller = Teller(self.hand)
+        self.damaged: set[int] = set()
+        self.replay = Replay(self.hand, self.damaged)
 
     def run(self, rows: Sequence[_Stored]) -> Iterator[_Wrong]:
         """What differs, item by item."""
@@ -128,18 +130,20 @@ class _Check:
         for child, *stay in stays_of(self.hand, [row.id for row in rows]):
             stays[child].append(tuple(stay))
         by_id = {row.id: row for row in rows}
+        lives = self.replay.lives_of(list(by_id))
         for row in rows:
+            life = lives[row.id]
             try:
-                telling = self.teller.tell(row.id)
-                told = item_row(self.states, self.lots, tuple(row[:5]), telling)
-            except (EventDamaged, ValueError, TypeError, IndexError, OverflowError):
+                told = item_row(self.states, self.lots, tuple(row[:5]), life)
+            except (ValueError, TypeError, IndexError, OverflowError):
+                self.damaged.add(row.id)
+            if row.id in self.damaged:
                 yield _Wrong(row, "damaged")
-                continue
-            if wrong := self._differing(row, told):
+            elif wrong := self._differing(row, told):
                 yield wrong
-            elif _sorted(stays[row.id]) != _sorted(telling.stays):
+            elif _sorted(stays[row.id]) != _sorted(life.all_stays()):
                 yield _Wrong(row, "containment")
-        yield from self._leaned_on(by_id)
+        yield from self._leaned_on(by_id, lives)
 
     def _differing(self, row: _Stored, told: Row) -> _Wrong | None:
         lot, state_id, parent, age, moment, _, _ = told
@@ -176,9 +180,9 @@ class _Check:
         asked = (time_of_moment(row.horizon), row.horizon)
         return row.horizon > row.moment and self.hand.one(_HAPPENED, asked) is not None
 
-    def _leaned_on(self, by_id: dict[int, _Stored]) -> Iterator[_Wrong]:
-        """Containers whose `lead` is too short for the lives that leaned on them."""
-        for container, moment in self.teller.take_leanings():
+    def _leaned_on(self, by_id: dict[int, _Stored], lives: dict[int, ItemLife]) -> Iterator[_Wrong]:
+        """Containers whose `lead` is too short for the items whose state was taken from theirs."""
+        for container, moment in leanings(lives):
             row = by_id.get(container)
             found = self.hand.one(_HORIZON, (container,)) if row is None else (row.horizon,)
             if found is not None and found[0] < moment:

@@ -15,9 +15,9 @@ from epcis.archive.reading import Shelves
 from epcis.database.columns import moment_of, pack_key
 from epcis.query.index import FIELD_COLUMNS, SENSOR_COLUMNS, WORD_COLUMNS
 from epcis.store.digest import event_digest
+from epcis.store.event_items import named_items
 from epcis.store.event_tables import Relation, Role
 from epcis.store.intake import seal
-from epcis.store.item_state import named_items
 from epcis.store.payload import unpack_event
 from epcis.store.rows import EVENT, event_row, write_index
 from schemas.gs1.epc import canonical_key

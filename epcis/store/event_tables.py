@@ -117,7 +117,9 @@ event = Table(
     Column("biz_location", Text, comment="canonical key, or the URI as it is"),
     Column("parent", BigInteger, comment="item id of parentID"),
     Column("transformation_id", Text),
-    Column("moment", BigInteger, nullable=False, comment="order of life, see life.py"),
+    Column(
+        "moment", BigInteger, nullable=False, comment="order in which events count, see moments.py"
+    ),
     Column("declared_error", Instant, comment="declarationTime where it is an error declaration"),
     Column("error_reason", Text, comment="bare word"),
     Column("voided", Boolean, nullable=False, server_default="0", comment="declared wrong"),
@@ -192,7 +194,14 @@ lot = Table(
     Column("gtin", Text, nullable=False),
     Column("code", Text, nullable=False, comment="empty where only an expiry was told"),
     Column("expiry", Text, nullable=False, comment="ISO 8601 day, or empty"),
-    UniqueConstraint("gtin", "code", "expiry", name="lot_once"),
+    Column(
+        "also",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="lot.id of what else was told of the same items, a conflict; 0: nothing",
+    ),
+    UniqueConstraint("gtin", "code", "expiry", "also", name="lot_once"),
     comment="what senders said of lots; two expiry dates told for one lot are two rows",
     info=proof(Told("the payloads of events")),
 )
@@ -204,7 +213,7 @@ item_state = Table(
     "item_state",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("status", Text, nullable=False, comment="epcis.store.item_state.ItemStatus"),
+    Column("status", Text, nullable=False, comment="epcis.store.item_status.ItemStatus"),
     Column("disposition", Text, nullable=False, comment="bare word, or empty"),
     Column("location", Text, nullable=False, comment="canonical key, or empty"),
     Column("holder", Text, nullable=False, comment="canonical GLN key, or empty"),
@@ -223,7 +232,7 @@ item_state = Table(
 item = Table(
     "item",
     metadata,
-    Column("id", BigId, primary_key=True, autoincrement=False, comment="see lives.py"),
+    Column("id", BigId, primary_key=True, autoincrement=False, comment="see item_states.py"),
     Column("parent", BigInteger, comment="item id of what it is in"),
     Column("moment", BigInteger, nullable=False, comment="of the last event that names it"),
     Column("age", BigInteger, nullable=False, comment="µs from the first event to `moment`"),

@@ -10,17 +10,23 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
+from zstandard import ZstdError
+
 from epcis.database.columns import microseconds
 from epcis.database.raw_driver import RawDriver
 from epcis.ledger.record import commit_events
+from epcis.lot_facts import LotFacts, lot_facts
 from epcis.model import AggregationEvent, instant_of
-from epcis.store import item_state, rows
+from epcis.store import rows
 from epcis.store.digest import Places, hash_id, is_meant
+from epcis.store.effect import effects_of, removes_all
+from epcis.store.event_items import named_items
 from epcis.store.event_tables import Role
-from epcis.store.item_states import ItemStates, Meeting
+from epcis.store.item_states import ItemStates, Meeting, holds
 from epcis.store.keys import by_product, packed_keys
-from epcis.store.payload import pack_event
-from epcis.store.recompute import recompute
+from epcis.store.moments import moment, time_of_moment
+from epcis.store.payload import pack_event, unpack_outline
+from epcis.store.recompute import Doubts, recompute
 from epcis.store.state_dictionary import LotDictionary, StateDictionary
 
 if TYPE_CHECKING:
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
 
     from epcis.database.transactions import Transaction
     from epcis.model import Event
+    from epcis.store.effect import Effect
     from epcis.store.item_states import Life, Masks
 
 _KNOWN = "SELECT identity FROM event WHERE identity"
@@ -36,8 +43,8 @@ _ANY_DECLARED = "SELECT min(declared_error) FROM event WHERE declared_error IS N
 """Always one step along an index; for LIMIT 1 a database may read all events to find none."""
 _DECLARED = "SELECT hash, event_id FROM event WHERE declared_error IS NOT NULL"
 _MEANT = (
-    "SELECT seq, moment, hash, event_id FROM event WHERE declared_error IS NULL AND NOT voided"
-    " AND (hash = ? OR event_id = ?)"
+    "SELECT seq, moment, hash, event_id, payload FROM event"
+    " WHERE declared_error IS NULL AND NOT voided AND (hash = ? OR event_id = ?)"
 )
 
 
@@ -80,9 +87,7 @@ class _Told:
         self.sealed = sealed
         self.seq = seq
         self.voided = False
-        self.keys = {
-            role: packed_keys(epcs) for role, epcs in item_state.named_items(sealed.event) if epcs
-        }
+        self.keys = {role: packed_keys(epcs) for role, epcs in named_items(sealed.event) if epcs}
         self.masks: dict[Role, Masks] = {}
 
     @property
@@ -105,7 +110,7 @@ def seal(event: Event, digest: bytes, position: int | None = None) -> Sealed:
         _identity(event, digest, event_id),
         event_id,
         pack_event(event),
-        item_state.moment(event, digest),
+        moment(event, digest),
         None if wrong is None else microseconds(instant_of(wrong.declaration_time)),
     )
 
@@ -158,10 +163,12 @@ class Intake:
         self.taken.seqs.extend(numbers)
 
     def finish(self) -> Taken:
-        """Tell late lives anew; after it the state is that of all events in order."""
-        recompute(self._hand, self._states, self._lots, self._lives.late, self._lives.emptied)
-        self._lives.late.clear()
-        self._lives.emptied.clear()
+        """Recompute what came late; after it the state is that of all events in order."""
+        lives = self._lives
+        doubts = Doubts(lives.late, lives.emptied, lives.shaken)
+        recompute(self._hand, self._states, self._lots, doubts)
+        for done in doubts:
+            done.clear()
         return self.taken
 
     def _transaction(self) -> int:
@@ -218,7 +225,7 @@ class Intake:
     def _meet(self, told: Sequence[_Told]) -> None:
         self._lives.meet(
             [
-                Meeting(keys, item_state.time_of_moment(one.sealed.moment), role is Role.PARENT)
+                Meeting(keys, time_of_moment(one.sealed.moment), role is Role.PARENT)
                 for one in told
                 for role, keys in one.keys.items()
             ]
@@ -227,51 +234,69 @@ class Intake:
             one.masks = {role: self._lives.masks(keys) for role, keys in one.keys.items()}
 
     def _happen(self, one: _Told) -> None:
-        """Let one event happen to its items."""
-        event, moment = one.sealed.event, one.sealed.moment
+        """Apply one event to the state of the items it names."""
+        event, at, lives = one.sealed.event, one.sealed.moment, self._lives
+        effects = effects_of(event, is_own=self._document is None)
         if isinstance(event, AggregationEvent):
-            self._aggregate(one, event)
+            self._aggregate(one, event, effects[Role.CHILD])
             return
-        lot = item_state.told_lot(event)
+        lot = lot_facts(event)
         for role, keys in one.keys.items():
-            what = item_state.happening(event, role)
+            what = effects[role]
             if lot is None or role not in (Role.EPC, Role.OUTPUT):
-                self._lives.move_on(self._lives.gather(one.masks[role]), what, moment)
-                continue
-            for number, masks in self._by_lot(keys, lot):
-                self._lives.move_on(self._lives.gather(masks), what, moment, (number,))
+                moved = lives.move_on(lives.gather(one.masks[role]), what, at)
+            else:
+                moved = []
+                for lots, masks in self._by_lot(keys, lot):
+                    moved += lives.move_on(lives.gather(masks), what, at, lots)
+            if what.takes_out:
+                lives.leave_alone(moved, _all_named(one), at)
 
     def _by_lot(
-        self, keys: tuple[bytes, ...], lot: item_state.Lot
-    ) -> Iterator[tuple[int | None, Masks]]:
+        self, keys: tuple[bytes, ...], lot: LotFacts
+    ) -> Iterator[tuple[tuple[int, ...], Masks]]:
         """Items with the number of their lot: each product has lots of its own."""
         for gtin, named in by_product(keys).items():
-            number = None if gtin is None else self._lots.number(gtin, lot)
-            yield number, self._lives.masks(named)
+            lots = () if gtin is None else (self._lots.number(gtin, (lot,)),)
+            yield lots, self._lives.masks(named)
 
-    def _aggregate(self, one: _Told, event: AggregationEvent) -> None:
-        moment, lives = one.sealed.moment, self._lives
+    def _aggregate(self, one: _Told, event: AggregationEvent, what: Effect) -> None:
+        at, lives = one.sealed.moment, self._lives
         named = one.keys.get(Role.PARENT)
         parent_id = lives.id_of(named[0]) if named else None
         parent = lives.alone(parent_id) if parent_id is not None else None
         children = lives.gather(one.masks.get(Role.CHILD, {}))
-        if parent is not None and (moment <= parent.horizon or parent.is_late):
-            for each in (parent, *children):
-                lives.tell_anew(each, moment)
-        takes_all = event.action == "DELETE" and not children and not event.child_quantities
-        if parent is not None and parent_id is not None and takes_all:
-            lives.emptied.add(parent_id)
-            lives.tell_anew(parent, moment)
-        if parent is not None and parent.is_late:
+        if parent is None or parent_id is None:
+            moved = lives.move_on(children, what, at)
+            self._move_between(moved, None, event.action, at)
             return
-        before = parent.horizon if parent is not None else 0
-        moved = lives.move_on(children, item_state.happening(event, Role.CHILD), moment)
-        self._move_between(moved, parent_id, event.action, moment)
-        if parent is not None:
-            parent.horizon = before  # its children leaned on it at its own event: not late for it
-            lives.move_on([parent], item_state.happening(event, Role.PARENT), moment)
-            parent.horizon = max(parent.horizon, moment)
-            lives.touch(parent)
+        is_late = at <= parent.horizon or parent.is_late
+        if is_late or self._is_circle(parent, parent_id, one, event.action):
+            for each in (parent, *children):
+                lives.postpone(each, what, at)
+        if removes_all(event):
+            lives.emptied.add(parent_id)
+            lives.postpone(parent, what, at)
+        if parent.is_late:
+            return
+        before = parent.horizon
+        moved = lives.move_on(children, what, at)
+        self._move_between(moved, parent_id, event.action, at)
+        parent.horizon = before  # its children leaned on it at its own event: not late for it
+        lives.move_on([parent], what, at)
+        parent.horizon = max(parent.horizon, at)
+        lives.touch(parent)
+
+    def _is_circle(self, parent: Life, parent_id: int, one: _Told, action: str) -> bool:
+        """Whether an aggregation puts a container into itself or into what it holds: rare."""
+        children = one.masks.get(Role.CHILD, {})
+        if action == "DELETE" or not (parent.parent is not None or holds(children, parent_id)):
+            return False
+        outer = (parent_id, *self._lives.containers_of(parent))
+        if not any(holds(children, number) for number in outer):
+            return False
+        self._lives.shake(parent, one.sealed.moment)
+        return True
 
     def _move_between(
         self, children: Sequence[Life], parent: int | None, action: str, moment: int
@@ -319,14 +344,36 @@ class Intake:
             if one.sealed.event.error_declaration is None:
                 continue
             this = (one.sealed.digest, one.sealed.event_id)
-            for seq, moment, digest, event_id in self._hand.all(_MEANT, this):
+            for seq, at, digest, event_id, payload in self._hand.all(_MEANT, this):
                 if is_meant(this, (bytes(digest), event_id)):
-                    self._void(seq, moment)
+                    self._void(seq, at, reaches_inside=_may_reach_inside(payload))
 
-    def _void(self, seq: int, moment: int) -> None:
+    def _void(self, seq: int, at: int, *, reaches_inside: bool) -> None:
         self._hand.run("UPDATE event SET voided = ? WHERE seq = ?", (True, seq))
         named = self._hand.all("SELECT block, mask, role FROM event_epc WHERE seq = ?", (seq,))
         for item_id, role in rows.items_of_rows(named):
-            self._lives.doubt(item_id, moment)
+            self._lives.doubt(item_id, at)
             if role is Role.PARENT:
                 self._lives.emptied.add(item_id)
+            if reaches_inside:
+                self._lives.shaken[item_id] = min(at, self._lives.shaken.get(item_id, at))
+
+
+def _all_named(one: _Told) -> Masks:
+    """Every item that an event names, in whichever list."""
+    if len(one.masks) == 1:
+        return next(iter(one.masks.values()))
+    named: Masks = {}
+    for masks in one.masks.values():
+        for block, mask in masks.items():
+            named[block] = named.get(block, 0) | mask
+    return named
+
+
+def _may_reach_inside(payload: bytes) -> bool:
+    """Whether an event may change conditions or the end of what is inside the items it names."""
+    try:
+        effects = effects_of(unpack_outline(payload), is_own=True)
+    except (ValueError, ZstdError):
+        return True
+    return any(one.reaches_inside or one.may_lift for one in effects.values())

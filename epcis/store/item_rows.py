@@ -12,7 +12,7 @@ from itertools import accumulate, groupby
 from typing import TYPE_CHECKING
 
 from epcis.store.item_keys import enter_keys
-from epcis.store.item_state import time_of_moment
+from epcis.store.moments import time_of_moment
 from epcis.store.named import ids_of, signed
 
 if TYPE_CHECKING:

@@ -12,20 +12,18 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from epcis.store.item_rows import add_rows, change_rows, rows_by_id, rows_by_key
-from epcis.store.item_state import time_of_moment
 from epcis.store.items import LEVELS_MAX
+from epcis.store.moments import NEVER, time_of_moment
 from epcis.store.named import ids_of, masks_of
 from epcis.store.stays import Stays
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from epcis.database.raw_driver import RawDriver, Row
-    from epcis.store.item_state import Happening
+    from epcis.store.effect import Effect
     from epcis.store.state_dictionary import StateDictionary
 
-NEVER = -(1 << 62)
-"""The moment of an item that no valid event names."""
 _NEVER_US = time_of_moment(NEVER)
 BLOCK = 64
 """Item ids in one row of `event_epc`, see named.py."""
@@ -35,6 +33,11 @@ LISTS_KEPT_MAX = 2_000
 
 Masks: TypeAlias = dict[int, int]
 """Some items: block -> mask."""
+
+
+def holds(masks: Masks, item_id: int) -> bool:
+    """Whether an item is among some items."""
+    return bool(masks.get(item_id >> 6, 0) >> (item_id & 63) & 1)
 
 
 class Meeting(NamedTuple):
@@ -94,6 +97,8 @@ class ItemStates:
         """Item id -> earliest moment from which its life must be told anew."""
         self.emptied: set[int] = set()
         """Containers of which everything was taken out at a late moment, or by not naming it."""
+        self.shaken: dict[int, int] = {}
+        """Item id -> earliest moment at which what is inside got or lost conditions or ended."""
 
     def meet(self, meetings: Sequence[Meeting]) -> None:
         """Have the items of these lists at hand, with all they are in; new ones get their ids.
@@ -157,20 +162,35 @@ class ItemStates:
         if self._has(item_id):
             self.alone(item_id).is_late = True
 
+    def postpone(self, life: Life, what: Effect, moment: int) -> None:
+        """Leave items to `recompute`, and what is inside where the event may reach there."""
+        self.tell_anew(life, moment)
+        if what.reaches_inside or what.may_lift:
+            self.shake(life, moment)
+
+    def shake(self, life: Life, moment: int) -> None:
+        """An event changed conditions or the end of what is inside of these items."""
+        for item_id in ids_of(life.block, life.mask):
+            self.shaken[item_id] = min(moment, self.shaken.get(item_id, moment))
+
     def move_on(
-        self, lives: Iterable[Life], what: Happening, moment: int, lots: Sequence[int | None] = ()
+        self, lives: Iterable[Life], what: Effect, moment: int, lots: Sequence[int | None] = ()
     ) -> list[Life]:
-        """Let an event happen to items; returns those it was not late for.
+        """Apply an event to items; returns those it was not late for.
 
         `lots` holds the number of the lot that it tells, if it tells one.
         """
         after: dict[int, int] = {}
         moved = []
         for life in lives:
-            if moment <= life.horizon or life.is_late:
-                self.tell_anew(life, moment)
+            is_late = moment <= life.horizon or life.is_late
+            if is_late or (lots and life.lot not in (None, *lots)):
+                self.postpone(life, what, moment)
                 continue
+            if what.reaches_inside or self._states.told(life.state_id).reaches_inside:
+                self.shake(life, moment)
             if life.parent is not None and not self._share(life, moment):
+                self.postpone(life, what, moment)
                 continue
             state = after.get(life.state_id)
             if state is None:
@@ -186,11 +206,30 @@ class ItemStates:
             moved.append(life)
         return moved
 
+    def leave_alone(self, lives: Iterable[Life], named: Masks, moment: int) -> None:
+        """Take items out of their containers where the event names neither of these."""
+        for life in lives:
+            if life.parent is None or any(holds(named, one) for one in self.containers_of(life)):
+                continue
+            self.take_out([life], moment)
+
+    def containers_of(self, life: Life) -> Iterator[int]:
+        """The ids of what items are in, from the inside out."""
+        number = life.parent
+        for _ in range(LEVELS_MAX):
+            if number is None:
+                return
+            yield number
+            number = self.alone(number).parent
+
     def put_into(self, lives: Iterable[Life], parent: int, moment: int) -> None:
         """The items are in the container with this id from this moment on."""
         moving = [life for life in lives if life.parent != parent]
         self.take_out([life for life in moving if life.parent is not None], moment)
+        lasting = self._states.told(self.alone(parent).state_id).conditions
         for life in moving:
+            if lasting:
+                self._leave_to_recompute(life, moment)
             life.parent = parent
             self._stays.begin({life.block: life.mask}, parent, moment)
 
@@ -200,6 +239,13 @@ class ItemStates:
             assert life.parent is not None, "only what is in something is taken out"
             self._stays.end({life.block: life.mask}, life.parent, moment)
             life.parent = None
+            if self._states.told(life.state_id).borrowed:
+                self._leave_to_recompute(life, moment)
+
+    def _leave_to_recompute(self, life: Life, moment: int) -> None:
+        """Conditions of a container begin or end to hold for items and what is in them: rare."""
+        self.tell_anew(life, moment)
+        self.shake(life, moment)
 
     def write(self) -> None:
         """Bring all changes into the tables."""
@@ -222,11 +268,10 @@ class ItemStates:
         return life.moment, life.state_id
 
     def _share(self, life: Life, moment: int) -> bool:
-        """Let items share what happened to their container; False where that is told anew."""
+        """Let items share what happened to their container; False where that is recomputed."""
         assert life.parent is not None, "what is in nothing shares nothing"
         told = self._lean_on(life.parent, moment)
         if told is None:
-            self.tell_anew(life, moment)
             return False
         if told[0] > life.moment:
             life.state_id = self._states.shared(life.state_id, told[1])

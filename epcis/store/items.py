@@ -15,7 +15,8 @@ import msgspec
 from epcis.database.columns import moment_of, pack_key, unpack_key, unpack_keys
 from epcis.database.raw_driver import RawDriver, for_postgresql
 from epcis.store.item_keys import ID_OF_KEY
-from epcis.store.item_state import MOMENT_BITS, share, time_of_moment
+from epcis.store.item_state import share
+from epcis.store.moments import MOMENT_BITS, time_of_moment
 from epcis.store.state_dictionary import STATE_BY_NUMBER, state_of_row
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
     from epcis.database.raw_driver import Row
     from epcis.database.transactions import Snapshot
-    from epcis.store.item_state import ItemState, ItemStatus
+    from epcis.store.item_state import ItemState
+    from epcis.store.item_status import ItemStatus
 
 REMEMBERED_MAX = 100_000
 """States and lots kept in memory."""
@@ -49,7 +51,13 @@ _CONTENTS = (
 _CONTAINER = "SELECT key, moment, state_id, parent FROM item WHERE id = ?"
 _CONTAINERS = "SELECT id, key, moment, state_id, parent FROM item WHERE id"
 _LOT = "SELECT code, expiry FROM lot WHERE id = ?"
-_LOT_IDS = "SELECT id FROM lot WHERE gtin = ? AND code = ?"
+_LOT_NUMBERS = """
+WITH RECURSIVE told(id) AS (
+  SELECT id FROM lot WHERE gtin = ? AND code = ?
+  UNION SELECT l.id FROM lot l JOIN told t ON l.also = t.id
+)
+SELECT id FROM told ORDER BY id
+"""
 
 
 class StoredItem(msgspec.Struct, frozen=True):
@@ -157,7 +165,7 @@ def items_of_lot(snapshot: Snapshot, gtin: str, lot: str) -> Iterator[StoredItem
     """Every item of a lot, in order of commissioning; streams, with its containers' state."""
     hand = RawDriver(snapshot)
     shared = Shared(snapshot, hand)
-    for (lot_id,) in hand.all(_LOT_IDS, (gtin, lot)):
+    for lot_id in lot_numbers(hand, gtin, lot):
         for row in hand.stream(_OWN + " WHERE i.lot = ? ORDER BY i.id", (lot_id,)):
             state = _state(row, unpack_key(row[9]), shared)
             if state is not None:
@@ -168,8 +176,13 @@ def serials_of_lot(snapshot: Snapshot, gtin: str, lot: str) -> Iterator[str]:
     """The canonical key of every item of a lot, in order of commissioning; streams."""
     hand = RawDriver(snapshot)
     keys = "SELECT key FROM item WHERE lot = ? ORDER BY id"
-    lots = hand.all(_LOT_IDS, (gtin, lot))
-    return chain.from_iterable(unpack_keys(hand.stream(keys, lot_id)) for lot_id in lots)
+    lots = lot_numbers(hand, gtin, lot)
+    return chain.from_iterable(unpack_keys(hand.stream(keys, (lot_id,))) for lot_id in lots)
+
+
+def lot_numbers(hand: RawDriver, gtin: str, lot: str) -> list[int]:
+    """`item.lot` of the items for which any event told this lot, whatever else was told."""
+    return [row[0] for row in hand.all(_LOT_NUMBERS, (gtin, lot))]
 
 
 def contents(snapshot: Snapshot, key: str) -> list[StoredItem]:

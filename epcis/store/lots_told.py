@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from epcis.database.columns import pack_key
 from epcis.database.raw_driver import RawDriver
+from epcis.lot_facts import lot_facts
 from epcis.store.event_tables import Role
 from epcis.store.item_keys import ID_OF_KEY
-from epcis.store.item_state import told_lot
 from epcis.store.payload import unpack_outline
 
 if TYPE_CHECKING:
@@ -38,5 +38,5 @@ class LotTold(NamedTuple):
 def lots_told(snapshot: Snapshot, key: str) -> list[LotTold]:
     """Every lot and expiry that valid events tell for an item, by event time; cold path."""
     rows = RawDriver(snapshot).all(_TELLING, (pack_key(key),))
-    told = ((told_lot(unpack_outline(payload)), event_id) for _, _, event_id, payload in rows)
+    told = ((lot_facts(unpack_outline(payload)), event_id) for _, _, event_id, payload in rows)
     return [LotTold(lot.code, lot.expiry, event_id) for lot, event_id in told if lot is not None]

@@ -1,329 +1,284 @@
-"""Lives told anew: item state and containment from the events themselves.
+"""Recompute item state and containment from the events.
 
-Used where an event came late, was corrected or declared wrong, and by a rebuild of everything.
-The result is the same fold that in-order capture makes one step at a time.
+Used where an event came late, was corrected or declared wrong, where a rare event reaches what is
+inside of a container, and by a rebuild of everything. The result is the same fold (`fold.py`) that
+in-order capture makes one step at a time.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import deque
+from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from zstandard import ZstdError
 
 from epcis.database.columns import unpack_key
+from epcis.lot_facts import lot_facts
 from epcis.model import AggregationEvent
-from epcis.store import item_state
+from epcis.store.effect import effects_of, removes_all
 from epcis.store.event_tables import Role
-from epcis.store.item_state import ItemState, advance, share
-from epcis.store.item_states import NEVER
-from epcis.store.items import LEVELS_MAX
-from epcis.store.named import bit
+from epcis.store.fold import Fold, ItemEvent, ItemLife
+from epcis.store.moments import NEVER, time_of_moment
+from epcis.store.named import ids_of, masks_of
 from epcis.store.payload import unpack_outline
-from epcis.store.stays import ALWAYS, Stay, replace_stays
+from epcis.store.stays import Stay, replace_stays
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from epcis.database.raw_driver import RawDriver, Row
-    from epcis.model import Event
-    from epcis.store.item_state import Happening, Lot
+    from epcis.lot_facts import LotFacts
+    from epcis.store.effect import Effect
     from epcis.store.state_dictionary import LotDictionary, StateDictionary
 
-TELLINGS_KEPT_MAX = 100_000
-"""Lives held in memory while others are told anew."""
-HAPPENINGS_KEPT_MAX = 100_000
+EFFECTS_KEPT_MAX = 100_000
+"""Events whose effects are held in memory while items are recomputed."""
 BATCH_ITEMS = 2_000
+PAYLOADS_AT_ONCE = 500
 
-_NAMED = (
-    "SELECT e.seq, e.moment, e.hash, x.role, e.parent, e.action, e.type, e.epcs"
+_NAMING = (
+    "SELECT x.block, x.mask, x.role, e.seq, e.moment, e.hash, e.parent, e.action, e.type"
     " FROM event_epc x JOIN event e ON e.seq = x.seq"
-    " WHERE x.block = ? AND x.mask & ? <> 0 AND NOT e.voided AND e.declared_error IS NULL"
+    " WHERE NOT e.voided AND e.declared_error IS NULL AND x.block"
 )
-_PAYLOAD = "SELECT payload FROM event WHERE seq = ?"
+_PAYLOADS = "SELECT seq, payload, document FROM event WHERE seq"
 _INSIDE = (
-    "SELECT i.id, i.moment, i.moment + i.lead FROM containment c"
+    "SELECT c.parent, c.until, i.id, i.moment, i.moment + i.lead, i.state_id FROM containment c"
     " JOIN item i ON i.id BETWEEN c.block * 64 AND c.block * 64 + 63"
     " AND c.mask & (CAST(1 AS BIGINT) << CAST(i.id & 63 AS INTEGER)) <> 0"
-    " WHERE c.parent = ? AND c.until >= ?"
+    " WHERE c.until >= ? AND c.parent"
 )
+_STATES = "SELECT id, state_id FROM item WHERE id"
 _ROW = "SELECT id, key, age, moment, moment + lead FROM item WHERE id"
 _LEAN = "UPDATE item SET lead = ? - moment WHERE id = ? AND moment + lead < ?"
 _CHANGING = ("lot", "state_id", "parent", "age", "moment", "lead")
 
 
 class EventDamaged(LookupError):  # noqa: N818  # a state of the store, as StoreFull is
-    """An event that a life needs cannot be read; `fsck` says more."""
+    """An event that an item's state needs cannot be read; `fsck` says more."""
 
     def __init__(self, seq: int) -> None:
         super().__init__(f"the payload of event {seq} is missing or damaged")
 
 
-class Step(NamedTuple):
-    """A point in a life: an event that names the item, or that empties its container."""
+class Doubts(NamedTuple):
+    """Which items an act has to recompute, each with the earliest moment that is in doubt."""
 
-    moment: int
-    digest: bytes
-    role: Role
-    seq: int
-    parent: int | None
-    is_aggregation: bool
-    is_removal: bool
-    takes_all: bool
+    late: dict[int, int]
+    """Items by id."""
+    emptied: set[int]
+    """Those of `late` whose contents were taken out at a moment in doubt."""
+    shaken: dict[int, int]
+    """Items at which an event changed conditions or the end of everything inside."""
 
 
-class Inside(NamedTuple):
-    """A time in a container, from and until a moment."""
+def recompute(hand: RawDriver, states: StateDictionary, lots: LotDictionary, doubts: Doubts) -> int:
+    """Recompute the items in doubt, and all whose state was taken from theirs.
 
-    since: int
-    until: int
-    parent: int | None
-
-
-_OUTSIDE = Inside(NEVER, ALWAYS, None)
-
-
-class Telling(NamedTuple):
-    """A whole life."""
-
-    moments: tuple[int, ...]
-    states: tuple[ItemState, ...]
-    """After each moment."""
-    stays: tuple[Inside, ...]
-    lot: Lot | None
-
-    @property
-    def parent(self) -> int | None:
-        """What it is in at the end."""
-        if self.stays and self.stays[-1].until == ALWAYS:
-            return self.stays[-1].parent
-        return None
-
-
-def recompute(
-    hand: RawDriver,
-    states: StateDictionary,
-    lots: LotDictionary,
-    late: dict[int, int],
-    emptied: set[int],
-) -> int:
-    """Tell the lives of late items, and of all whose life leaned on theirs, anew.
-
-    `late` maps item ids to the earliest moment in doubt; `emptied` are those of them whose
-    contents are in doubt too. Returns how many lives were told.
+    Returns how many items were recomputed. Raises EventDamaged.
     """
-    if not late:
+    if not (doubts.late or doubts.shaken):
         return 0
-    doubtful = sorted(_all_in_doubt(hand, late, emptied))
-    teller = Teller(hand)
+    doubtful = sorted(_all_in_doubt(hand, states, doubts))
+    replay = Replay(hand)
     for at in range(0, len(doubtful), BATCH_ITEMS):
-        write_tellings(hand, states, lots, teller, doubtful[at : at + BATCH_ITEMS])
+        write_anew(hand, states, lots, replay, doubtful[at : at + BATCH_ITEMS])
     return len(doubtful)
 
 
-def write_tellings(
+def write_anew(
     hand: RawDriver,
     states: StateDictionary,
     lots: LotDictionary,
-    teller: Teller,
+    replay: Replay,
     items: Sequence[int],
 ) -> None:
     """Bring rows of items and their stays to what their events tell."""
     lock = "" if hand.is_sqlite else " ORDER BY id FOR UPDATE"
     found = hand.all_in(_ROW, list(items), lock)
-    told = [(row, teller.tell(row[0])) for row in found]
-    rows = [item_row(states, lots, row, telling) for row, telling in told]
+    lives = replay.lives_of([row[0] for row in found])
+    rows = [item_row(states, lots, row, lives[row[0]]) for row in found]
     hand.update("item", "id", _CHANGING, rows)
     stays = [
-        Stay(row[0], inside.since, inside.until, inside.parent)
-        for row, telling in told
-        for inside in telling.stays
-        if inside.parent is not None
+        Stay(row[0], stay.since, stay.until, int(stay.parent))
+        for row in found
+        for stay in lives[row[0]].all_stays()
     ]
     replace_stays(hand, [row[0] for row in found], stays)
-    hand.run_many(_LEAN, [(m, container, m) for container, m in teller.take_leanings()])
+    hand.run_many(_LEAN, [(m, container, m) for container, m in leanings(lives)])
 
 
-def item_row(states: StateDictionary, lots: LotDictionary, row: Row, telling: Telling) -> Row:
+def leanings(lives: dict[int, ItemLife]) -> list[tuple[int, int]]:
+    """(container, latest moment at which the state of something inside was taken from its own)."""
+    return sorted((item, life.leaned) for item, life in lives.items() if life.leaned != NEVER)
+
+
+def item_row(states: StateDictionary, lots: LotDictionary, row: Row, life: ItemLife) -> Row:
     """What a row (id, key, age, moment, horizon) of `item` becomes: `_CHANGING` and id."""
     item_id, key, age, moment, horizon = row
-    if not telling.moments:
-        forgotten = item_state.time_of_moment(NEVER) - item_state.time_of_moment(moment) + age
+    if life.moment == NEVER:
+        forgotten = time_of_moment(NEVER) - time_of_moment(moment) + age
         return None, states.nothing, None, forgotten, NEVER, horizon - NEVER, item_id
     text = unpack_key(bytes(key))
-    has_lot = telling.lot is not None and text.startswith("/01/")
-    lot = lots.number(text[4:18], telling.lot) if telling.lot is not None and has_lot else None
+    lot = lots.number(text[4:18], life.lots) if life.lots and text.startswith("/01/") else None
     return (
         lot,
-        states.number(telling.states[-1]),
-        telling.parent,
-        item_state.time_of_moment(telling.moments[-1])
-        - item_state.time_of_moment(telling.moments[0]),
-        telling.moments[-1],
-        max(horizon - telling.moments[-1], 0),
+        states.number(life.state),
+        life.parent,
+        time_of_moment(life.moment) - time_of_moment(life.first),
+        life.moment,
+        max(horizon - life.moment, 0),
         item_id,
     )
 
 
-class Teller:
-    """Tells lives from the events in the store."""
+class _Effects(NamedTuple):
+    """What an event does, by role."""
 
-    def __init__(self, hand: RawDriver) -> None:
+    by_role: dict[Role, Effect]
+    takes_all: bool
+    lot: LotFacts | None
+
+    def effect(self, role: Role) -> Effect:
+        """What it does to the items in that role."""
+        return self.by_role[role]
+
+
+class Replay:
+    """Folds the events of items, read from the store.
+
+    With `damaged` given, items whose events cannot be read are put there instead of raising.
+    """
+
+    def __init__(self, hand: RawDriver, damaged: set[int] | None = None) -> None:
         self._hand = hand
-        self._tellings: dict[int, Telling] = {}
-        self._steps: dict[int, list[Step]] = {}
-        self._happenings: dict[tuple[int, Role], tuple[Happening, Lot | None]] = {}
-        self._leanings: dict[int, int] = {}
-        self._under_way: set[int] = set()
+        self._effects: dict[int, _Effects] = {}
+        self._damaged = damaged
 
-    def tell(self, item_id: int) -> Telling:
-        """The life of an item, from its first event to its last.
+    def lives_of(self, items: Iterable[int]) -> dict[int, ItemLife]:
+        """These items and everything they were ever in, after all their events.
 
         Raises EventDamaged.
         """
-        known = self._tellings.get(item_id)
-        if known is None:
-            if len(self._tellings) >= TELLINGS_KEPT_MAX:
-                self._tellings.clear()
-                self._steps.clear()
-            self._under_way.add(item_id)
-            try:
-                known = self._tellings[item_id] = self._tell(item_id)
-            finally:
-                self._under_way.discard(item_id)
-        return known
+        rows: dict[int, Row] = {}
+        named: dict[int, dict[Role, set[int]]] = defaultdict(lambda: defaultdict(set))
+        containers: dict[int, set[int]] = defaultdict(set)
+        known: set[int] = set()
+        waiting = set(items)
+        wanted = frozenset(waiting)
+        while waiting:
+            known |= waiting
+            found: set[int] = set()
+            masks = masks_of(waiting)
+            for block, mask, role, seq, *rest in self._hand.all_in(_NAMING, list(masks)):
+                ids = set(ids_of(block, mask & masks[block]))
+                if not ids:
+                    continue
+                rows[seq] = tuple(rest)
+                named[seq][Role(role)] |= ids
+                parent, action, kind = rest[2:]
+                if role == Role.CHILD and kind == _AGGREGATION and action != "DELETE" and parent:
+                    found.add(parent)
+                    for one in ids:
+                        containers[one].add(parent)
+            waiting = found - known
+        events = self._item_events(rows, named, containers)
+        fold = Fold()
+        fold.run(events)
+        for item in wanted:
+            fold.lives[item]  # one that no event names any more
+        return {int(item): life for item, life in fold.lives.items()}
 
-    def take_leanings(self) -> list[tuple[int, int]]:
-        """(container, latest moment at which a life leaned on it), ascending; forgets them."""
-        leanings = sorted(self._leanings.items())
-        self._leanings.clear()
-        return leanings
+    def _item_events(
+        self,
+        rows: dict[int, Row],
+        named: dict[int, dict[Role, set[int]]],
+        containers: dict[int, set[int]],
+    ) -> list[ItemEvent]:
+        self._load(sorted(seq for seq in rows if seq not in self._effects))
+        events = []
+        for seq, (moment, digest, parent, action, kind) in rows.items():
+            effects = self._effects.get(seq)
+            if effects is None:
+                self._note_damage(seq, named[seq], containers)
+                continue
+            is_aggregation = kind == _AGGREGATION
+            events.append(
+                ItemEvent(
+                    moment,
+                    (bytes(digest), seq),
+                    {role: tuple(sorted(ids)) for role, ids in named[seq].items()},
+                    parent,
+                    is_aggregation,
+                    is_aggregation and action == "DELETE",
+                    effects.takes_all,
+                    effects.effect,
+                    effects.lot,
+                )
+            )
+        return events
 
-    def _tell(self, item_id: int) -> Telling:
-        moments: list[int] = []
-        states: list[ItemState] = []
-        stays: list[Inside] = []
-        lot: Lot | None = None
-        state, latest, inside = ItemState(), NEVER, _OUTSIDE
-        own = deque(self._steps_of(item_id))
-        while (step := self._next(own, inside)) is not None:
-            if inside.parent is not None:
-                outer = self._before(inside.parent, step.moment)
-                if outer[0] > latest:
-                    state = share(state, outer[1])
-            what, told_lot = self._happening(step)
-            state = advance(state, what)
-            latest = step.moment
-            moments.append(latest)
-            states.append(state)
-            inside = _moved(step, inside, stays)
-            if told_lot is not None and step.role in (Role.EPC, Role.OUTPUT):
-                lot = told_lot
-        if inside.parent is not None:
-            stays.append(inside)
-        return Telling(tuple(moments), tuple(states), tuple(stays), lot)
+    def _note_damage(
+        self, seq: int, named: dict[Role, set[int]], containers: dict[int, set[int]]
+    ) -> None:
+        """The items of a damaged event cannot be told, nor what was ever in them."""
+        if self._damaged is None:
+            raise EventDamaged(seq)
+        hurt = {item for ids in named.values() for item in ids}
+        while hurt:
+            self._damaged |= hurt
+            hurt = {one for one, outer in containers.items() if outer & hurt} - self._damaged
 
-    def _next(self, own: deque[Step], inside: Inside) -> Step | None:
-        """The next event that names the item, or that empties what it is in."""
-        emptying = self._emptied_after(inside) if inside.parent is not None else None
-        if emptying is None or (own and own[0][:2] <= emptying[:2]):
-            return own.popleft() if own else None
-        return emptying
+    def _load(self, seqs: Sequence[int]) -> None:
+        if len(self._effects) >= EFFECTS_KEPT_MAX:
+            self._effects.clear()
+        for at in range(0, len(seqs), PAYLOADS_AT_ONCE):
+            some = self._hand.all_in(_PAYLOADS, list(seqs[at : at + PAYLOADS_AT_ONCE]))
+            self._effects.update(_read_effects(some))
 
-    def _emptied_after(self, inside: Inside) -> Step | None:
-        assert inside.parent is not None, "only a container can be emptied"
-        for step in self._steps_of(inside.parent):
-            if step.takes_all and step.moment > inside.since:
-                return step._replace(role=Role.CHILD)
-        return None
 
-    def _before(self, container: int, moment: int, level: int = 0) -> tuple[int, ItemState]:
-        """How things stood with a container just before a moment; its own containers count."""
-        if container in self._under_way or level >= LEVELS_MAX:
-            return NEVER, ItemState()
-        self._leanings[container] = max(moment, self._leanings.get(container, moment))
-        telling = self.tell(container)
-        at = bisect_left(telling.moments, moment)
-        latest, state = NEVER, ItemState()
-        if at:
-            latest, state = telling.moments[at - 1], telling.states[at - 1]
-        for stay in telling.stays:
-            is_inside = stay.since < moment <= stay.until
-            if is_inside and stay.parent is not None:
-                outer = self._before(stay.parent, moment, level + 1)
-                if outer[0] > latest:
-                    return outer[0], share(state, outer[1])
-        return latest, state
+_AGGREGATION = AggregationEvent.__name__
 
-    def _steps_of(self, item_id: int) -> list[Step]:
-        known = self._steps.get(item_id)
-        if known is None:
-            rows = self._hand.all(_NAMED, (item_id >> 6, bit(item_id)))
-            known = self._steps[item_id] = sorted(self._step(row) for row in rows)
-        return known
 
-    def _step(self, row: Row) -> Step:
-        seq, moment, digest, role, parent, action, kind, epcs = row
-        is_aggregation = kind == AggregationEvent.__name__
-        is_removal = is_aggregation and action == "DELETE"
-        takes_all = is_removal and not epcs and role == Role.PARENT and self._takes_all(seq)
-        return Step(
-            moment, bytes(digest), Role(role), seq, parent, is_aggregation, is_removal, takes_all
-        )
-
-    def _takes_all(self, seq: int) -> bool:
-        event = self._event(seq)
-        return isinstance(event, AggregationEvent) and not event.child_quantities
-
-    def _happening(self, step: Step) -> tuple[Happening, Lot | None]:
-        known = self._happenings.get((step.seq, step.role))
-        if known is None:
-            if len(self._happenings) >= HAPPENINGS_KEPT_MAX:
-                self._happenings.clear()
-            event = self._event(step.seq)
-            known = item_state.happening(event, step.role), item_state.told_lot(event)
-            self._happenings[step.seq, step.role] = known
-        return known
-
-    def _event(self, seq: int) -> Event:
-        row = self._hand.one(_PAYLOAD, (seq,))
+def _read_effects(rows: Sequence[Row]) -> Iterator[tuple[int, _Effects]]:
+    for seq, payload, document in rows:
         try:
-            return unpack_outline(row[0] if row is not None else b"")
-        except (ValueError, ZstdError) as fault:
-            raise EventDamaged(seq) from fault
+            event = unpack_outline(payload)
+            by_role = effects_of(event, is_own=document is None)
+            yield seq, _Effects(by_role, removes_all(event), lot_facts(event))
+        except (ValueError, ZstdError, TypeError, OverflowError):
+            continue
 
 
-def _moved(step: Step, inside: Inside, stays: list[Inside]) -> Inside:
-    """Where the item is after a step; a stay that ends joins `stays`."""
-    if not step.is_aggregation or step.role is not Role.CHILD:
-        return inside
-    if step.is_removal:
-        if inside.parent is None or step.parent not in (None, inside.parent):
-            return inside
-        after = _OUTSIDE
-    else:
-        if step.parent is None or step.parent == inside.parent:
-            return inside
-        after = Inside(step.moment, ALWAYS, step.parent)
-    if inside.parent is not None and inside.since < step.moment:
-        stays.append(inside._replace(until=step.moment))
-    return after
-
-
-def _all_in_doubt(hand: RawDriver, late: dict[int, int], emptied: set[int]) -> set[int]:
-    """The late items and all whose state leaned on theirs from that moment on."""
-    doubt = set(late)
-    reached = dict(late)
-    waiting = list(late)
+def _all_in_doubt(hand: RawDriver, states: StateDictionary, doubts: Doubts) -> set[int]:
+    """The late items, what is inside of shaken ones, and all whose state was taken from theirs."""
+    doubt = set(doubts.late)
+    shaken = set(doubts.shaken)
+    for item, number in hand.all_in(_STATES, sorted(doubt - shaken)):
+        if states.told(number).reaches_inside:
+            shaken.add(item)
+    reached = dict(doubts.late)
+    for item, moment in doubts.shaken.items():
+        reached[item] = min(moment, reached.get(item, moment))
+    waiting = set(reached)
     while waiting:
-        container = waiting.pop()
-        moment = reached[container]
-        for child, child_moment, horizon in hand.all(_INSIDE, (container, moment)):
-            if child_moment >= moment or container in emptied:
+        inside = hand.all_in_with(
+            _INSIDE, (min(reached[item] for item in waiting),), sorted(waiting)
+        )
+        waiting = set()
+        for container, until, child, child_moment, horizon, number in inside:
+            moment = reached[container]
+            if until < moment:
+                continue
+            is_shaken = container in shaken
+            if child_moment >= moment or is_shaken or container in doubts.emptied:
                 doubt.add(child)
+                is_shaken = is_shaken or states.told(number).reaches_inside
             # A child that nothing happened to since may still hold things that went on.
-            if horizon >= moment and reached.get(child, moment + 1) > moment:
-                reached[child] = moment
-                waiting.append(child)
+            is_new = reached.get(child, moment + 1) > moment or (is_shaken and child not in shaken)
+            if is_new and (horizon >= moment or is_shaken):
+                reached[child] = min(moment, reached.get(child, moment))
+                waiting.add(child)
+            if is_shaken:
+                shaken.add(child)
     return doubt

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from epcis.database.columns import microseconds, pack_key
 from epcis.model import TransformationEvent
 from epcis.query.index import FIELD_COLUMNS, SENSOR_COLUMNS, WORD_COLUMNS, index_rows
+from epcis.store.effect import party_key, place_key
+from epcis.store.event_items import named_classes
 from epcis.store.event_tables import Relation, Role
-from epcis.store.item_state import named_classes, party_key, place_key
 from epcis.store.named import ids_of, signed
 from schemas.cbv import bare
 from schemas.gs1.epc import canonical_key

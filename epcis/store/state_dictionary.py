@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from epcis.database.raw_driver import for_postgresql
-from epcis.store.item_state import ItemState, ItemStatus, Lot, advance, share
+from epcis.store.item_state import ItemState, advance, share
+from epcis.store.item_status import ItemStatus
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from epcis.database.raw_driver import RawDriver, Row
-    from epcis.store.item_state import Happening
+    from epcis.lot_facts import LotFacts
+    from epcis.store.effect import Effect
 
 _COLUMNS = "status, disposition, location, holder, conditions, borrowed, persistent, shipper"
 _ADD_STATE = (
@@ -22,9 +24,11 @@ _FIND_STATE = (
     " AND holder = ? AND conditions = ? AND borrowed = ? AND persistent = ? AND shipper = ?"
 )
 STATE_BY_NUMBER = f"SELECT {_COLUMNS} FROM item_state WHERE id = ?"  # noqa: S608  # our own names
-_ADD_LOT = "INSERT INTO lot (gtin, code, expiry) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-_FIND_LOT = "SELECT id FROM lot WHERE gtin = ? AND code = ? AND expiry = ?"
+_ADD_LOT = "INSERT INTO lot (gtin, code, expiry, also) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_FIND_LOT = "SELECT id FROM lot WHERE gtin = ? AND code = ? AND expiry = ? AND also = ?"
 CACHED_MAX = 100_000
+NO_OTHER_LOT = 0
+"""In `lot.also`: nothing else was told of the items."""
 
 
 _STATUS = {status.value: status for status in ItemStatus}
@@ -86,8 +90,8 @@ class StateDictionary:
             self._keep(number, state)
         return state
 
-    def after(self, number: int, what: Happening) -> int:
-        """The number of what a state becomes by a happening."""
+    def after(self, number: int, what: Effect) -> int:
+        """The number of what a state becomes by an event."""
         return self.number(advance(self.told(number), what))
 
     def shared(self, own: int, container: int) -> int:
@@ -118,34 +122,39 @@ class StateDictionary:
 
 
 class LotDictionary:
-    """Numbers of lots, within one act."""
+    """Numbers of lots, within one act. Several lots told of one item are a chain of rows."""
 
     def __init__(self, hand: RawDriver, words: Engine | None = None) -> None:
         self._hand = hand
         self._words = words
-        self._ids: dict[tuple[str, Lot], int] = {}
+        self._ids: dict[tuple[str, tuple[LotFacts, ...]], int] = {}
 
-    def number(self, gtin: str, lot: Lot) -> int:
-        """The number of a product's lot; a new one is stored."""
-        known = self._ids.get((gtin, lot))
+    def number(self, gtin: str, lots: tuple[LotFacts, ...]) -> int:
+        """The number of a product's lot and of what else was told; new ones are stored."""
+        known = self._ids.get((gtin, lots))
         if known is None:
             if len(self._ids) >= CACHED_MAX:
                 self._ids.clear()
-            known = self._ids[gtin, lot] = self._find(gtin, lot)
+            also = self.number(gtin, lots[1:]) if len(lots) > 1 else NO_OTHER_LOT
+            known = self._ids[gtin, lots] = self._find(gtin, lots[0], also)
         return known
 
-    def stored_number(self, gtin: str, lot: Lot, *, otherwise: int) -> int:
+    def stored_number(self, gtin: str, lot: LotFacts, also: int, *, otherwise: int) -> int:
         """The number of a lot that is stored, `otherwise` where it is not."""
-        row = self._hand.one(_FIND_LOT, (gtin, lot.code, lot.expiry))
+        row = self._hand.one(_FIND_LOT, (gtin, lot.code, lot.expiry, also))
         return row[0] if row is not None else otherwise
 
-    def _find(self, gtin: str, lot: Lot) -> int:
-        values = (gtin, lot.code, lot.expiry)
+    def _find(self, gtin: str, lot: LotFacts, also: int) -> int:
+        values = (gtin, lot.code, lot.expiry, also)
         return _number(self._hand, self._words, _FIND_LOT, _ADD_LOT, values)
 
 
 def _number(
-    hand: RawDriver, words: Engine | None, find: str, add: str, values: tuple[str, ...]
+    hand: RawDriver,
+    words: Engine | None,
+    find: str,
+    add: str,
+    values: tuple[str | int, ...],
 ) -> int:
     """The number of a word; a new one is stored, and stays even where the act is undone."""
     row = hand.one(find, values)

@@ -11,15 +11,13 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from epcis.store.moments import ALWAYS
 from epcis.store.named import ALL_BITS, ids_of, masks_of, signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from epcis.database.raw_driver import RawDriver, Row
-
-ALWAYS = 1 << 62
-"""The end of a stay that lasts: a moment after all others."""
 
 _OF_BLOCKS = "SELECT block, since, parent, until, mask FROM containment WHERE block"
 _LASTING = f"SELECT block, since, parent, mask FROM containment WHERE until = {ALWAYS} AND block"  # noqa: S608  # our own number

@@ -18,7 +18,7 @@ from epcis.fsck import check_state
 from epcis.model import Header, Vocabulary, VocabularyElement
 from epcis.store import event_tables
 from epcis.store.arrival import ARRIVAL, after, settled
-from epcis.store.item_state import ItemStatus
+from epcis.store.item_status import ItemStatus
 from epcis.store.items import item
 from epcis.store.masterdata import names_of
 from epcis.store.named import names_item, naming

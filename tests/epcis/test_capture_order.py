@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from chain import case, commission, pack, put, receive, repackage, see, ship, wrong
+from chain import alarm, case, commission, lasting, pack, put, receive, repackage, see, ship, wrong
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -27,7 +27,8 @@ PACKS = [pack(n) for n in range(5)]
 CASES = [case(n) for n in range(3)]
 THINGS = PACKS + CASES
 WIPED = (
-    "event", "event_epc", "event_party", "event_word", "event_field", "item", "item_key_settled",
+    "event", "event_epc", "event_party", "event_word", "event_field", "event_sensor", "item",
+    "item_key_settled",
     "item_key_even", "item_key_odd", "containment",
 )  # fmt: skip
 
@@ -45,6 +46,13 @@ def some(things):
 
 
 minutes = st.integers(0, 12)
+dispositions = st.sampled_from(
+    [
+        None, "in_progress", "damaged", "recalled", "sellable_accessible", "returned", "stolen",
+        "urn:packtrail:disp:undone", "urn:packtrail:disp:locked", "active", "http://x.org/odd",
+    ]
+)  # fmt: skip
+marks = st.lists(st.sampled_from(["damaged", "recalled", "destroyed"]), max_size=1)
 happenings = st.one_of(
     st.builds(commission, minutes, some(PACKS), st.sampled_from(["L1", "L2"])),
     st.builds(put, minutes, st.sampled_from(CASES), some(PACKS)),
@@ -57,6 +65,13 @@ happenings = st.one_of(
     st.builds(receive, minutes, some(THINGS)),
     st.builds(see, minutes, some(THINGS), st.just("dispensing"), st.just("dispensed")),
     st.builds(see, minutes, some(THINGS), st.just("storing"), st.just("damaged")),
+    st.builds(see, minutes, some(THINGS), st.just("inspecting"), dispositions),
+    st.builds(see, minutes, some(THINGS), st.sampled_from(["storing", "picking"]), dispositions),
+    st.builds(see, minutes, some(THINGS), st.just("decommissioning"), st.just("inactive")),
+    st.builds(see, minutes, some(THINGS), st.just("void_shipping")),
+    st.builds(lasting, minutes, some(THINGS), marks, marks),
+    st.builds(alarm, minutes, some(THINGS)),
+    st.builds(put, minutes, st.sampled_from(CASES), some(THINGS)),
     st.builds(repackage, minutes, some(PACKS[:2]), some(PACKS[2:])),
 )
 

@@ -21,7 +21,7 @@ from chain import (
 )
 
 from epcis.capture import record
-from epcis.store.item_state import ItemStatus
+from epcis.store.item_status import ItemStatus
 from epcis.store.items import contents, item, items_of_lot, serials_of_lot
 from epcis.store.named import events_naming
 from epcis.trace import Holder, holders_of_lot, trace

@@ -16,9 +16,9 @@ from sqlalchemy import select
 
 from epcis.database.columns import moment_of
 from epcis.database.columns import pack_key as packed
-from epcis.store.item_state import time_of_moment
 from epcis.store.items import items
 from epcis.store.lots_told import lots_told
+from epcis.store.moments import time_of_moment
 from schemas.dispositions import Condition, condition_of, meaning
 from verification.decision.act import Asked, Who  # noqa: TC001  # msgspec reads them at run time
 from verification.decision.restrictions import EVERYWHERE, MARK, restrictions_at

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from epcis.model import Node, ObjectEvent, Place
+from schemas.dispositions import OWN_DISPOSITION
 from verification.decision.act import PackAct
 from verification.registry import history
 
@@ -16,20 +17,18 @@ if TYPE_CHECKING:
 
 _STEP = "urn:epcglobal:cbv:bizstep:"
 _DISPOSITION = "urn:epcglobal:cbv:disp:"
-_OWN_DISPOSITION = "urn:packtrail:disp:"
-"""The vocabulary has no word for these; a private URI is what it asks for (CBV section 5.2)."""
 
 _WORDS = {
     PackAct.SUPPLY: (_STEP + "dispensing", _DISPOSITION + "dispensed"),
     PackAct.PARTIAL_SUPPLY: (_STEP + "dispensing", _DISPOSITION + "partially_dispensed"),
     PackAct.DESTROY: (_STEP + "destroying", _DISPOSITION + "destroyed"),
-    PackAct.EXPORT: (_STEP + "decommissioning", _OWN_DISPOSITION + "exported"),
-    PackAct.SAMPLE: (_STEP + "sampling", _OWN_DISPOSITION + "sampled"),
+    PackAct.EXPORT: (_STEP + "decommissioning", OWN_DISPOSITION + "exported"),
+    PackAct.SAMPLE: (_STEP + "sampling", OWN_DISPOSITION + "sampled"),
     PackAct.FREE_SAMPLE: (_STEP + "decommissioning", _DISPOSITION + "inactive"),
-    PackAct.LOCK: (_STEP + "holding", _OWN_DISPOSITION + "locked"),
+    PackAct.LOCK: (_STEP + "holding", OWN_DISPOSITION + "locked"),
     PackAct.STOLEN: (None, _DISPOSITION + "stolen"),
     PackAct.CHECK_OUT: (_STEP + "repackaging", _DISPOSITION + "inactive"),
-    PackAct.UNDO: (None, _DISPOSITION + "active"),
+    PackAct.UNDO: (None, OWN_DISPOSITION + "undone"),
 }
 _RESOLVER = "https://id.gs1.org"
 _MDA = "urn:epcglobal:cbv:mda"

@@ -18,7 +18,7 @@ from sqlalchemy import delete, func, insert, select, update
 from epcis.capture import record
 from epcis.database.columns import microseconds
 from epcis.ledger.entry import LeafKind
-from epcis.store.item_state import ItemStatus
+from epcis.store.item_status import ItemStatus
 from epcis.store.items import items
 from schemas.finding import Finding, Severity, Where, is_acceptable
 from verification.decision.act import ParticipantRole

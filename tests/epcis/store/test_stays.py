@@ -12,8 +12,9 @@ from sqlalchemy import delete, func, select
 from epcis.database.raw_driver import RawDriver
 from epcis.database.transactions import Store
 from epcis.store import event_tables
+from epcis.store.moments import ALWAYS
 from epcis.store.named import masks_of
-from epcis.store.stays import ALWAYS, Stay, Stays, replace_stays, stays_in, stays_of
+from epcis.store.stays import Stay, Stays, replace_stays, stays_in, stays_of
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 ITEMS = (0, 1, 62, 63, 64, 65, 127, 128)

@@ -113,7 +113,7 @@ COMMENT ON COLUMN event.biz_location IS 'canonical key, or the URI as it is';
 -- next
 COMMENT ON COLUMN event.parent IS 'item id of parentID';
 -- next
-COMMENT ON COLUMN event.moment IS 'order of life, see life.py';
+COMMENT ON COLUMN event.moment IS 'order in which events count, see moments.py';
 -- next
 COMMENT ON COLUMN event.declared_error IS 'declarationTime where it is an error declaration';
 -- next
@@ -177,8 +177,9 @@ CREATE TABLE lot (
 	gtin TEXT NOT NULL,
 	code TEXT NOT NULL,
 	expiry TEXT NOT NULL,
+	also INTEGER DEFAULT '0' NOT NULL,
 	PRIMARY KEY (id),
-	CONSTRAINT lot_once UNIQUE (gtin, code, expiry)
+	CONSTRAINT lot_once UNIQUE (gtin, code, expiry, also)
 );
 -- next
 COMMENT ON TABLE lot IS 'what senders said of lots; two expiry dates told for one lot are two rows';
@@ -186,6 +187,8 @@ COMMENT ON TABLE lot IS 'what senders said of lots; two expiry dates told for on
 COMMENT ON COLUMN lot.code IS 'empty where only an expiry was told';
 -- next
 COMMENT ON COLUMN lot.expiry IS 'ISO 8601 day, or empty';
+-- next
+COMMENT ON COLUMN lot.also IS 'lot.id of what else was told of the same items, a conflict; 0: nothing';
 -- next
 CREATE TABLE item_state (
 	id SERIAL NOT NULL,
@@ -203,7 +206,7 @@ CREATE TABLE item_state (
 -- next
 COMMENT ON TABLE item_state IS 'each distinct state once; items share them';
 -- next
-COMMENT ON COLUMN item_state.status IS 'epcis.store.item_state.ItemStatus';
+COMMENT ON COLUMN item_state.status IS 'epcis.store.item_status.ItemStatus';
 -- next
 COMMENT ON COLUMN item_state.disposition IS 'bare word, or empty';
 -- next
@@ -235,7 +238,7 @@ CREATE TABLE item (
 -- next
 CREATE INDEX item_by_lot ON item (lot);
 -- next
-COMMENT ON COLUMN item.id IS 'see lives.py';
+COMMENT ON COLUMN item.id IS 'see item_states.py';
 -- next
 COMMENT ON COLUMN item.parent IS 'item id of what it is in';
 -- next
@@ -931,6 +934,45 @@ COMMENT ON COLUMN ledger_key.name IS 'the name on the signature line';
 -- next
 COMMENT ON COLUMN ledger_key.public_key IS 'type byte and key';
 -- next
+CREATE TABLE archive_file (
+	id BIGSERIAL NOT NULL,
+	holds TEXT NOT NULL,
+	month TEXT NOT NULL,
+	name TEXT NOT NULL,
+	folder TEXT NOT NULL,
+	records INTEGER NOT NULL,
+	size_bytes BIGINT NOT NULL,
+	sha256 BYTEA NOT NULL,
+	oldest BIGINT NOT NULL,
+	newest BIGINT NOT NULL,
+	made BIGINT NOT NULL,
+	made_by TEXT NOT NULL,
+	restored BIGINT,
+	restored_by TEXT,
+	erased BIGINT,
+	erased_by TEXT,
+	PRIMARY KEY (id),
+	UNIQUE (name)
+);
+-- next
+CREATE INDEX archive_file_by_month ON archive_file (holds, month);
+-- next
+COMMENT ON COLUMN archive_file.holds IS 'events or documents';
+-- next
+COMMENT ON COLUMN archive_file.month IS 'YYYY-MM of the event or receipt times';
+-- next
+COMMENT ON COLUMN archive_file.folder IS 'where the file lies';
+-- next
+COMMENT ON COLUMN archive_file.records IS 'how many events or documents';
+-- next
+COMMENT ON COLUMN archive_file.sha256 IS 'of the whole file';
+-- next
+COMMENT ON COLUMN archive_file.oldest IS 'event or receipt time';
+-- next
+COMMENT ON COLUMN archive_file.restored IS 'its records are in the database again';
+-- next
+COMMENT ON COLUMN archive_file.erased IS 'its records were destroyed';
+-- next
 CREATE TABLE event_word (
 	word BIGINT NOT NULL,
 	seq BIGINT NOT NULL,
@@ -1080,45 +1122,6 @@ CREATE TABLE ended_page_token (
 	expires BIGINT NOT NULL,
 	PRIMARY KEY (digest)
 );
--- next
-CREATE TABLE archive_file (
-	id BIGSERIAL NOT NULL,
-	holds TEXT NOT NULL,
-	month TEXT NOT NULL,
-	name TEXT NOT NULL,
-	folder TEXT NOT NULL,
-	records INTEGER NOT NULL,
-	size_bytes BIGINT NOT NULL,
-	sha256 BYTEA NOT NULL,
-	oldest BIGINT NOT NULL,
-	newest BIGINT NOT NULL,
-	made BIGINT NOT NULL,
-	made_by TEXT NOT NULL,
-	restored BIGINT,
-	restored_by TEXT,
-	erased BIGINT,
-	erased_by TEXT,
-	PRIMARY KEY (id),
-	UNIQUE (name)
-);
--- next
-CREATE INDEX archive_file_by_month ON archive_file (holds, month);
--- next
-COMMENT ON COLUMN archive_file.holds IS 'events or documents';
--- next
-COMMENT ON COLUMN archive_file.month IS 'YYYY-MM of the event or receipt times';
--- next
-COMMENT ON COLUMN archive_file.folder IS 'where the file lies';
--- next
-COMMENT ON COLUMN archive_file.records IS 'how many events or documents';
--- next
-COMMENT ON COLUMN archive_file.sha256 IS 'of the whole file';
--- next
-COMMENT ON COLUMN archive_file.oldest IS 'event or receipt time';
--- next
-COMMENT ON COLUMN archive_file.restored IS 'its records are in the database again';
--- next
-COMMENT ON COLUMN archive_file.erased IS 'its records were destroyed';
 -- next
 CREATE TABLE export_job (
 	id VARCHAR(40) NOT NULL,

@@ -117,8 +117,9 @@ CREATE TABLE lot (
 	gtin TEXT NOT NULL,
 	code TEXT NOT NULL,
 	expiry TEXT NOT NULL,
+	also INTEGER DEFAULT '0' NOT NULL,
 	PRIMARY KEY (id),
-	CONSTRAINT lot_once UNIQUE (gtin, code, expiry)
+	CONSTRAINT lot_once UNIQUE (gtin, code, expiry, also)
 );
 -- next
 CREATE TABLE item_state (
@@ -745,6 +746,29 @@ CREATE TABLE ledger_key (
 	PRIMARY KEY (name, key_id)
 );
 -- next
+CREATE TABLE archive_file (
+	id INTEGER NOT NULL,
+	holds TEXT NOT NULL,
+	month TEXT NOT NULL,
+	name TEXT NOT NULL,
+	folder TEXT NOT NULL,
+	records INTEGER NOT NULL,
+	size_bytes BIGINT NOT NULL,
+	sha256 BLOB NOT NULL,
+	oldest BIGINT NOT NULL,
+	newest BIGINT NOT NULL,
+	made BIGINT NOT NULL,
+	made_by TEXT NOT NULL,
+	restored BIGINT,
+	restored_by TEXT,
+	erased BIGINT,
+	erased_by TEXT,
+	PRIMARY KEY (id),
+	UNIQUE (name)
+);
+-- next
+CREATE INDEX archive_file_by_month ON archive_file (holds, month);
+-- next
 CREATE TABLE event_word (
 	word BIGINT NOT NULL,
 	seq BIGINT NOT NULL,
@@ -851,29 +875,6 @@ CREATE TABLE ended_page_token (
 	expires BIGINT NOT NULL,
 	PRIMARY KEY (digest)
 );
--- next
-CREATE TABLE archive_file (
-	id INTEGER NOT NULL,
-	holds TEXT NOT NULL,
-	month TEXT NOT NULL,
-	name TEXT NOT NULL,
-	folder TEXT NOT NULL,
-	records INTEGER NOT NULL,
-	size_bytes BIGINT NOT NULL,
-	sha256 BLOB NOT NULL,
-	oldest BIGINT NOT NULL,
-	newest BIGINT NOT NULL,
-	made BIGINT NOT NULL,
-	made_by TEXT NOT NULL,
-	restored BIGINT,
-	restored_by TEXT,
-	erased BIGINT,
-	erased_by TEXT,
-	PRIMARY KEY (id),
-	UNIQUE (name)
-);
--- next
-CREATE INDEX archive_file_by_month ON archive_file (holds, month);
 -- next
 CREATE TABLE export_job (
 	id VARCHAR(40) NOT NULL,

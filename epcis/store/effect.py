@@ -1,0 +1,328 @@
+"""What one event does to the items that it names in one of its lists.
+
+Pure, and the same for every item in the list; `item_state` applies it to the state of one item.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from epcis.model import AggregationEvent, ObjectEvent, TransactionEvent, TransformationEvent
+from epcis.store.event_tables import Role
+from epcis.store.item_status import ItemStatus
+from schemas.cbv import bare
+from schemas.dispositions import Condition, End, Kind, condition_of, meaning
+from schemas.gs1.epc import canonical_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from epcis.model import Event, Party, Place, SensorElement
+
+STATUS_OF_STEP = {
+    "commissioning": ItemStatus.ACTIVE,
+    "dispensing": ItemStatus.DISPENSED,
+    "retail_selling": ItemStatus.DISPENSED,
+    "decommissioning": ItemStatus.DECOMMISSIONED,
+    "killing": ItemStatus.DECOMMISSIONED,
+    "destroying": ItemStatus.DESTROYED,
+    "sampling": ItemStatus.SAMPLED,
+    "shipping": ItemStatus.IN_TRANSIT,
+    "departing": ItemStatus.IN_TRANSIT,
+    "transporting": ItemStatus.IN_TRANSIT,
+    "void_shipping": ItemStatus.ACTIVE,
+    "receiving": ItemStatus.ACTIVE,
+    "accepting": ItemStatus.ACTIVE,
+    "storing": ItemStatus.ACTIVE,
+    "stocking": ItemStatus.ACTIVE,
+    "unpacking": ItemStatus.ACTIVE,
+    "packing": ItemStatus.ACTIVE,
+    "picking": ItemStatus.ACTIVE,
+    "holding": ItemStatus.ACTIVE,
+    "staging_outbound": ItemStatus.ACTIVE,
+}
+MOVING_STEPS = frozenset(
+    {
+        "accepting", "arriving", "collecting", "consigning", "departing", "holding", "loading",
+        "picking", "receiving", "removing", "returning", "shipping", "staging_outbound",
+        "stocking", "storing", "transporting", "unloading",
+    }
+)  # fmt: skip
+"""Steps that move goods: a pack that one names without its container is no longer inside."""
+_LEAVING = frozenset({"shipping", "departing"})
+_ON_THE_WAY = frozenset({"transporting", "loading", "unloading", "entering_exiting", "arriving"})
+_VOIDING = "void_shipping"
+_OF_ITEM_ALONE = frozenset({Condition.NOT_COMMISSIONED.value})
+"""Conditions that say nothing about what is inside."""
+
+
+class Effect(NamedTuple):
+    """What an event does to the items in one of its lists."""
+
+    status: ItemStatus | None = None
+    disposition: str = ""
+    """Bare word."""
+    location: str = ""
+    holder: str = ""
+    shipper: str = ""
+    """Who ships it, where the event ships it."""
+    read_at: str = ""
+    """The party of the read point, who has it where nobody better is known."""
+    leaves: bool = False
+    """The place is no longer known afterwards."""
+    is_void: bool = False
+    """It takes a shipping back: whoever shipped the item has it again."""
+    is_undo: bool = False
+    """The legal undo of an act of ours."""
+    is_made: bool = False
+    """It commissions the item, or makes it out of others."""
+    is_sighting: bool = True
+    """Somebody had the item at hand; unpacking may be recorded long after the fact."""
+    takes_out: bool = False
+    """An item named without its container is no longer inside."""
+    is_active: bool = False
+    """The sender says that the item is active or sellable."""
+    is_return: bool = False
+    is_partial: bool = False
+    """A part of the pack was dispensed; more may follow."""
+    lifts: bool = False
+    """It says by name that the item may be sold."""
+    sets: tuple[str, ...] = ()
+    """Conditions."""
+    persists: tuple[str, ...] = ()
+    """Conditions that only unsetting lifts; they are among `sets`."""
+    unsets: tuple[str, ...] = ()
+
+    @property
+    def reaches_inside(self) -> bool:
+        """Whether it changes the conditions or the end of what is inside the items."""
+        return bool(self.sets) or (self.status is not None and self.status.is_ended)
+
+    @property
+    def may_lift(self) -> bool:
+        """Whether it may take conditions back."""
+        return self.lifts or bool(self.unsets) or self.is_undo or self.is_active or self.is_made
+
+
+def effect_of(event: Event, role: Role, *, is_own: bool = False) -> Effect:
+    """What this event does to the items it names in that role.
+
+    `is_own`: it records an act of this repository's own users; only such an event can undo.
+
+    >>> event = ObjectEvent(event_time="2026-01-02T03:04:05Z", action="OBSERVE",
+    ...     biz_step="inspecting", disposition="urn:epcglobal:cbv:disp:damaged")
+    >>> effect_of(event, Role.EPC).sets
+    ('damaged',)
+    """
+    step = bare("bizstep", event.biz_step or "")
+    said = meaning(event.disposition) if event.disposition else None
+    is_undo = is_own and said is not None and said.kind is Kind.UNDONE
+    status = _status(event, role, step, is_undo=is_undo)
+    ends = status is not None and status.is_ended
+    kind = said.kind if said is not None else Kind.NEUTRAL
+    sets, persists, unsets = _conditions(event, is_undo=is_undo)
+    is_aggregation = isinstance(event, AggregationEvent)
+    return Effect(
+        status,
+        disposition=bare("disp", event.disposition or ""),
+        location=_location(event, step),
+        holder=_holder(event, step),
+        shipper=_shipper(event) if step in _LEAVING else "",
+        read_at=_party_at(event.read_point),
+        leaves=step in _LEAVING,
+        is_void=step == _VOIDING,
+        is_undo=is_undo,
+        is_made=role is Role.OUTPUT or (isinstance(event, ObjectEvent) and event.action == "ADD"),
+        is_sighting=_is_sighting(event, step),
+        takes_out=not is_aggregation and (ends or step in MOVING_STEPS),
+        is_active=kind in (Kind.ACTIVE, Kind.SELLABLE),
+        is_return=said is not None and said.says is Condition.RETURNED,
+        is_partial=said is not None and said.word == "partially_dispensed",
+        lifts=kind is Kind.SELLABLE or _sets_sellable(event),
+        sets=sets,
+        persists=persists,
+        unsets=unsets,
+    )
+
+
+def effects_of(event: Event, *, is_own: bool = False) -> dict[Role, Effect]:
+    """What an event does to the items in each list that it may have.
+
+    >>> event = AggregationEvent(event_time="2026-01-02T03:04:05Z", action="ADD")
+    >>> effects_of(event)[Role.CHILD] == effects_of(event)[Role.PARENT]
+    True
+    """
+    if isinstance(event, TransformationEvent):
+        return {role: effect_of(event, role, is_own=is_own) for role in (Role.INPUT, Role.OUTPUT)}
+    return dict.fromkeys(_NAMING_ROLES, effect_of(event, Role.EPC, is_own=is_own))
+
+
+_NAMING_ROLES = (Role.EPC, Role.CHILD, Role.PARENT)
+
+
+def _status(event: Event, role: Role, step: str, *, is_undo: bool) -> ItemStatus | None:
+    if role is Role.INPUT:
+        return ItemStatus.CONSUMED
+    if role is Role.OUTPUT or is_undo:
+        return ItemStatus.ACTIVE
+    status = _status_of_words(event)
+    by_step = STATUS_OF_STEP.get(step)
+    if step == _VOIDING:
+        return status if status is not None and status.is_ended else by_step
+    if status is None or (status is ItemStatus.IN_TRANSIT and by_step is not None):
+        status = by_step
+    if isinstance(event, ObjectEvent) and event.action == "DELETE":
+        return status if status is not None and status.is_ended else ItemStatus.DECOMMISSIONED
+    return status
+
+
+def _status_of_words(event: Event) -> ItemStatus | None:
+    """The status by the disposition, else by the first persistent one that ends the item."""
+    lasting = event.persistent_disposition
+    words = (event.disposition or "", *((lasting.set or ()) if lasting is not None else ()))
+    for at, word in enumerate(words):
+        said = meaning(word) if word else None
+        if said is None:
+            continue
+        if isinstance(said.says, End):
+            return ItemStatus(said.says.value)
+        if at == 0 and said.kind is Kind.LOCKED:
+            return ItemStatus.LOCKED
+        if at == 0 and said.word == "in_transit":
+            return ItemStatus.IN_TRANSIT
+    return None
+
+
+def _conditions(
+    event: Event, *, is_undo: bool
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Conditions that the event sets, those of them that persist, and those it unsets; sorted."""
+    sets = _of_words((event.disposition,)) if event.disposition and not is_undo else frozenset()
+    persists = unsets = frozenset[str]()
+    lasting = event.persistent_disposition
+    if lasting is not None:
+        persists = _of_words(lasting.set or ())
+        unsets = _of_words(lasting.unset or ())
+    if event.sensor_elements and is_alarm(event.sensor_elements):
+        sets |= {Condition.SENSOR_ALARM.value}
+    if not (sets or persists or unsets):
+        return (), (), ()
+    return tuple(sorted(sets | persists)), tuple(sorted(persists)), tuple(sorted(unsets))
+
+
+@lru_cache(maxsize=4096)
+def _of_words(words: tuple[str, ...]) -> frozenset[str]:
+    found = (condition_of(meaning(word)) for word in words if word)
+    return frozenset(one for one in found if one is not None)
+
+
+def _sets_sellable(event: Event) -> bool:
+    lasting = event.persistent_disposition
+    if lasting is None:
+        return False
+    return any(meaning(word).kind is Kind.SELLABLE for word in lasting.set or ())
+
+
+def is_alarm(elements: Iterable[SensorElement]) -> bool:
+    """Whether a sensor raises an alarm (EPCIS 2.0 section 7.3.7.3.3).
+
+    >>> from epcis.model import SensorElement, SensorReport
+    >>> report = SensorReport(type="Temperature", exception="gs1:ALARM_CONDITION")
+    >>> is_alarm((SensorElement(reports=(report,)),))
+    True
+    """
+    return any(
+        report.exception is not None and bare("alert", report.exception) == "ALARM_CONDITION"
+        for element in elements
+        for report in element.reports
+    )
+
+
+def _is_sighting(event: Event, step: str) -> bool:
+    if isinstance(event, AggregationEvent):
+        return event.action != "DELETE"
+    return not isinstance(event, TransactionEvent) or step in MOVING_STEPS
+
+
+def inside(conditions: Iterable[str]) -> tuple[str, ...]:
+    """Those conditions of a container that hold for what is inside."""
+    return tuple(one for one in conditions if one not in _OF_ITEM_ALONE | _MARKS)
+
+
+_MARKS = frozenset(
+    {
+        Condition.SEEN_AFTER_END.value,
+        Condition.RETURNED_AFTER_END.value,
+        Condition.LOT_CONFLICT.value,
+        Condition.EXPIRY_CONFLICT.value,
+        Condition.COMMISSIONED_TWICE.value,
+    }
+)
+"""What the history of one serial number shows; it says nothing about what is inside."""
+
+
+def removes_all(event: Event) -> bool:
+    """Whether an event empties its parent: a removal that names nothing."""
+    return (
+        isinstance(event, AggregationEvent)
+        and event.action == "DELETE"
+        and not event.child_epcs
+        and not event.child_quantities
+    )
+
+
+@lru_cache(maxsize=4096)
+def party_key(identifier: str) -> str:
+    """The canonical GLN key of a party or place; what has no GLN is its own key.
+
+    >>> party_key("urn:epc:id:sgln:0614141.00777.0")
+    '/414/0614141007776'
+    """
+    key = canonical_key(identifier)
+    if key[:5] in ("/414/", "/417/"):
+        return f"/414/{key[5:18]}"
+    return key
+
+
+def place_key(place: Place | None) -> str:
+    """The canonical key of a read point or business location, empty where there is none."""
+    return canonical_key(place.id) if place is not None else ""
+
+
+def party_of(parties: tuple[Party, ...] | None) -> str:
+    """Who of a source or destination list has the goods: possessor, else owner, else place."""
+    by_kind = {bare("sdt", party.type): party.id for party in reversed(parties or ())}
+    for kind in ("possessing_party", "owning_party", "location"):
+        if kind in by_kind:
+            return party_key(by_kind[kind])
+    return ""
+
+
+def _location(event: Event, step: str) -> str:
+    place = place_key(event.biz_location)
+    if place or step in _LEAVING:
+        return place
+    return place_key(event.read_point)
+
+
+def _party_at(place: Place | None) -> str:
+    key = party_key(place.id) if place is not None else ""
+    return key if key.startswith("/414/") else ""
+
+
+def _shipper(event: Event) -> str:
+    return party_of(event.sources) or _party_at(event.biz_location) or _party_at(event.read_point)
+
+
+def _holder(event: Event, step: str) -> str:
+    if step == _VOIDING:
+        return _party_at(event.biz_location) or party_of(event.sources)
+    receiver = party_of(event.destinations)
+    if receiver:
+        return receiver
+    if step in _LEAVING:
+        return party_of(event.sources)
+    if step in _ON_THE_WAY:
+        return ""
+    return _party_at(event.biz_location or event.read_point)
