@@ -119,6 +119,17 @@ def _fault_of_serial(uri: str, scheme: str) -> tuple[str, str] | None:
     return f"'{serial}': {why}", f"Only what AI {code} allows may stand there."
 
 
+def has_a_uri_for_an_id(event: Event) -> Iterator[RuleFault]:
+    """The event's own id is a URI."""
+    if event.event_id is not None and not _URI.match(event.event_id):
+        yield error(
+            "id-no-uri",
+            f"eventID is '{brief(event.event_id, ID_SHOWN_MAX)}', no URI",
+            "Write a UUID as urn:uuid:…, or a hash as ni:///sha-256;….",
+            "eventID",
+        )
+
+
 def names_real_things(event: Event) -> Iterator[RuleFault]:
     """Ids are URIs and well-formed EPCs; lists of ids hold instances, quantities classes."""
     parent = getattr(event, "parent_id", None)

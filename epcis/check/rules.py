@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from epcis.check.containers import Containers
-from epcis.check.identifiers import names_real_things
+from epcis.check.identifiers import has_a_uri_for_an_id, names_real_things
 from epcis.check.sensors import senses_something
 from epcis.check.what import (
     adds_ilmd_only_once,
@@ -45,6 +45,7 @@ EVENT_RULES: Final[tuple[Rule, ...]] = (
     adds_ilmd_only_once,
     names_each_once,
     counts_sensibly,
+    has_a_uri_for_an_id,
     names_real_things,
     happened_at_a_time,
     was_declared_wrong_properly,

@@ -68,7 +68,8 @@ def was_declared_wrong_properly(event: Event) -> Iterator[RuleFault]:
     declared = event.error_declaration
     if declared is None:
         return
-    at = instant(declared.declaration_time) if declared.declaration_time else None
+    offset = event.event_time_zone_offset
+    at = instant(declared.declaration_time, offset) if declared.declaration_time else None
     if at is None:
         yield error(
             "declaration-time-missing",

@@ -27,6 +27,8 @@ class DocumentLimits:
     """Elements, attributes or JSON values in one event: a few bytes each, much memory."""
     extension_nodes_max: int = 200_000
     """Elements or values in the user extensions of one event."""
+    namespaces_max: int = 200
+    """Prefixes in scope at one element, of one event, or bound by one `@context`."""
     depth_max: int = 100
     """Nesting of elements or JSON values inside an event or header."""
     events_max: int = 10_000_000

@@ -44,11 +44,12 @@ class FindingCollector:
     """
 
     def __init__(self, *, listed_max: int, strict: bool = False, raises: bool = True) -> None:
-        self.listed: list[Finding] = []
+        self._listed: list[Finding] = []
         self.strict = strict
         self._raises = strict and raises
         self.listed_max = listed_max
         self._unlisted = 0
+        self._unlisted_worst = Severity.INFO
         self.events_refused = 0
         """Events that were left out so far."""
 
@@ -75,18 +76,27 @@ class FindingCollector:
 
     def add(self, finding: Finding) -> None:
         """Add a finding made elsewhere; raises DocumentRefused for an error in strict reading."""
-        if len(self.listed) < self.listed_max:
-            self.listed.append(finding)
+        if len(self._listed) < self.listed_max:
+            self._listed.append(finding)
         else:
             self._unlisted += 1
-            self.listed[self.listed_max - 1] = Finding(
-                "document.more-findings",
-                max_severity(self.listed[self.listed_max - 1].severity, finding.severity),
-                f"{self._unlisted + 1} further findings are not listed",
-                "Mend what is listed and send the document again.",
-            )
+            self._unlisted_worst = max_severity(self._unlisted_worst, finding.severity)
         if self._raises and finding.severity in _REFUSING:
             raise DocumentRefused(self.listed)
+
+    @property
+    def listed(self) -> list[Finding]:
+        """The findings so far; where they are too many, the last says how many are left out."""
+        if not self._unlisted:
+            return self._listed
+        *shown, last = self._listed
+        more = Finding(
+            "document.more-findings",
+            max_severity(last.severity, self._unlisted_worst),
+            f"{self._unlisted + 1} further findings are not listed",
+            "Mend what is listed and send the document again.",
+        )
+        return [*shown, more]
 
     def too_many_events(self, events_max: int) -> DocumentRefused:
         """The refusal of a document with more events than the limit."""

@@ -9,7 +9,7 @@ from schemas.validate.compiled import (
     query_validator,
     xml_schema,
 )
-from schemas.validate.json_document import validate_json
+from schemas.validate.json_document import narrowed, validate_json
 from schemas.validate.published import PublishedFilesMissingError
 from schemas.validate.xml_document import validate_xml
 
@@ -18,6 +18,7 @@ __all__ = [
     "event_xml_schema",
     "json_event_validator",
     "json_validator",
+    "narrowed",
     "query_validator",
     "validate_json",
     "validate_xml",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from schemas.epcis.events import COMMON_FIELDS, EVENT_TYPES
 from schemas.finding import Finding, Severity, Where
 from schemas.validate.compiled import json_validator
 from schemas.validate.json_reasons import JsonReason, reason_of
@@ -18,6 +19,18 @@ if TYPE_CHECKING:
 
 FINDINGS_MAX: Final = 200
 """Reasons that are listed one by one; whoever mends that many sends the file again."""
+
+MEMBERS_MAX: Final = 50
+"""Members of one object, beside those of the standard, whose faults are explained."""
+LEVELS_MAX: Final = 40
+"""Levels of nesting that are looked through for wide objects."""
+_KNOWN: Final = frozenset(
+    {
+        *("@context", "id", "type", "schemaVersion", "creationDate", "epcisHeader", "epcisBody"),
+        *(field.name for field in COMMON_FIELDS),
+        *(field.name for kind in EVENT_TYPES for field in kind.fields),
+    }
+)
 
 
 def validate_json(
@@ -42,12 +55,43 @@ def validate_json(
     try:
         if validator.is_valid(document):
             return []
-        faults = list(islice(validator.iter_errors(document), findings_max + 1))
+        faults = list(islice(validator.iter_errors(narrowed(document)), findings_max + 1))
     except ValueError:
         return [_too_deep()]
+    if not faults:
+        return [_unexplained()]
     reasons = list(dict.fromkeys(reason_of(fault, document) for fault in faults))
     findings = _placed(reasons[:findings_max], text)
     return findings if len(faults) <= findings_max else [*findings, _more(findings_max)]
+
+
+def narrowed(value: Any, levels: int = LEVELS_MAX) -> Any:  # noqa: ANN401  # any JSON value
+    """A JSON value without most members of very wide objects, to have its faults explained.
+
+    The validator copies the whole object for each fault in it, so that the time to explain grows
+    with the square of its width. Standard members, and those without a prefix first, are kept.
+
+    >>> len(narrowed({f"k{number}": 1 for number in range(1000)})), narrowed([{"a": 1}])
+    (50, [{'a': 1}])
+    """
+    if levels == 0 or not isinstance(value, (dict, list)):
+        return value
+    if isinstance(value, list):
+        return [narrowed(part, levels - 1) for part in value]
+    names = list(value)
+    if len(names) > MEMBERS_MAX:
+        others = sorted((n for n in names if n not in _KNOWN), key=lambda name: ":" in name)
+        names = [*(n for n in names if n in _KNOWN), *others[:MEMBERS_MAX]]
+    return {name: narrowed(value[name], levels - 1) for name in names}
+
+
+def _unexplained() -> Finding:
+    return Finding(
+        "json.invalid",
+        Severity.ERROR,
+        "the document does not hold against the schema of EPCIS 2.0",
+        "Check it with the published schema files for details.",
+    )
 
 
 def _placed(reasons: list[JsonReason], text: bytes) -> list[Finding]:

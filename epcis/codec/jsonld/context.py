@@ -16,7 +16,10 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from epcis.codec.limits import DocumentLimits
 from epcis.codec.namespaces import CBV_MDA, STANDARD_PREFIXES, XSD
+from epcis.codec.refusal import DocumentRefused
+from schemas.finding import Finding, Severity, Where
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +29,11 @@ _STANDARD: Final = re.compile(
     r"https?://(?:www\.)?(?:ref\.gs1\.org/(?:standards|docs)/epcis|gs1\.github\.io/EPCIS)/"
     r"(?:2\.\d+(?:\.\d+)?/)?epcis-context(?:-simple)?\.jsonld"
 )
+_TIDY: Final = {f"{CBV_MDA}:": CBV_MDA, f"{CBV_MDA}::": f"{CBV_MDA}:", f"{XSD}#": XSD}
 _IRI: Final = re.compile(r"(?s)(.*[#/:])([^#/:]+)")
+
+
+NAMESPACES_MAX: Final = DocumentLimits().namespaces_max
 
 
 def is_standard(url: str) -> bool:
@@ -44,7 +51,7 @@ def tidy_namespace(namespace: str) -> str:
     >>> tidy_namespace("urn:epcglobal:cbv:mda:")
     'urn:epcglobal:cbv:mda'
     """
-    return {f"{CBV_MDA}:": CBV_MDA, f"{XSD}#": XSD}.get(namespace, namespace)
+    return _TIDY.get(namespace, namespace)
 
 
 @dataclass(slots=True)
@@ -100,6 +107,8 @@ class Context:
             return
         if self.prefixes.get(name) == tidy_namespace(iri):
             return
+        if len(self.prefixes) >= NAMESPACES_MAX:
+            raise DocumentRefused([_too_many()])
         self.prefixes[name] = tidy_namespace(iri)
         self.added[name] = tidy_namespace(iri)
         split = _IRI.fullmatch(iri)
@@ -126,6 +135,16 @@ class Context:
     def names_nothing(self, key: str) -> bool:
         """Whether a member name has a prefix that nobody bound."""
         return ":" in key and self.resolve(key)[0] == ""
+
+
+def _too_many() -> Finding:
+    return Finding(
+        "document.too-many-namespaces",
+        Severity.ERROR,
+        f"a @context binds more than {NAMESPACES_MAX} prefixes",
+        "Have the sender check the file; no EPCIS document looks like this.",
+        Where(path="/@context"),
+    )
 
 
 _REMOTE_DEPTH_MAX: Final = 4

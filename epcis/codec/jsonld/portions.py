@@ -16,7 +16,7 @@ from epcis.codec.jsonld.full import FullJsonReader
 from epcis.codec.jsonld.values import LEVELS_OF_ELEMENT, MALFORMED, ValueReader
 from epcis.codec.refusal import EventRefused
 from schemas.finding import Severity, Where
-from schemas.validate import json_event_validator
+from schemas.validate import json_event_validator, narrowed
 from schemas.validate.json_reasons import JsonReason, reason_of
 from schemas.validate.pointer_lines import as_pointer
 
@@ -179,7 +179,7 @@ class JsonPortionReader:
         """Note why an event does not hold against the schema."""
         faults: list[JsonReason] = []
         try:
-            event = orjson.loads(text)
+            event = narrowed(orjson.loads(text))
             if self._explained_left > 0:
                 self._explained_left -= 1
                 validator = json_event_validator(self._published)

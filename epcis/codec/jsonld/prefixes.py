@@ -9,6 +9,7 @@ from epcis.codec.namespaces import CBV_MDA, OF_EPCIS, OWN, STANDARD_PREFIXES, XS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_AS_IRI = {CBV_MDA: f"{CBV_MDA}:", f"{CBV_MDA}:": f"{CBV_MDA}::", XSD: f"{XSD}#"}
 _STANDARD = {namespace: prefix for prefix, namespace in STANDARD_PREFIXES.items()}
 
 
@@ -32,6 +33,9 @@ class Prefixes:
                 self._by_namespace.setdefault(namespace, prefix)
         self._hints: dict[str, str] = {}
         self._extra: dict[str, str] = {}
+        self._taken = set(STANDARD_PREFIXES)
+        """Prefixes that the standard or `_extra` binds."""
+        self._numbered = 0
 
     def _may_bind(self, prefix: str, namespace: str) -> bool:
         return (
@@ -60,12 +64,11 @@ class Prefixes:
 
     def _bind(self, namespace: str) -> str:
         wanted = self._hints.get(namespace, "")
-        taken = {*self.of_document, *STANDARD_PREFIXES, *self._extra.values()}
-        count = 1
-        while not wanted or wanted in taken:
-            wanted = f"ns{count}"
-            count += 1
+        while not wanted or wanted in self._taken or wanted in self.of_document:
+            self._numbered += 1
+            wanted = f"ns{self._numbered}"
         self._extra[namespace] = wanted
+        self._taken.add(wanted)
         return wanted
 
     def take(self) -> dict[str, str]:
@@ -76,6 +79,8 @@ class Prefixes:
             self.key(namespace, "x")  # a prefix may stand in a value, as xsd in xsi:type
         extra = {prefix: as_iri(namespace) for namespace, prefix in self._extra.items()}
         self._extra.clear()
+        self._taken = set(STANDARD_PREFIXES)
+        self._numbered = 0
         self._hints = {}
         return extra
 
@@ -83,7 +88,9 @@ class Prefixes:
 def as_iri(namespace: str) -> str:
     """The namespace as a JSON-LD context writes it.
 
-    >>> as_iri("urn:epcglobal:cbv:mda")
-    'urn:epcglobal:cbv:mda:'
+    One that XML wrote with the colon that JSON-LD adds gets a second one: it is another namespace.
+
+    >>> as_iri("urn:epcglobal:cbv:mda"), as_iri("urn:epcglobal:cbv:mda:")
+    ('urn:epcglobal:cbv:mda:', 'urn:epcglobal:cbv:mda::')
     """
-    return {CBV_MDA: f"{CBV_MDA}:", XSD: f"{XSD}#"}.get(namespace, namespace)
+    return _AS_IRI.get(namespace, namespace)

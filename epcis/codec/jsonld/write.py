@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
@@ -28,7 +28,8 @@ from epcis.codec.quantity_event import modern
 from epcis.codec.sbdh import said_by
 from epcis.codec.sensors import NUMBERS, SENSOR_METADATA, SENSOR_REPORT, WORD_KINDS
 from epcis.codec.words import Words
-from schemas.cbv import bare
+from epcis.codec.zones import creation_date, with_zones
+from schemas.cbv import CBV_URN, VOCABULARIES, bare, is_standard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     )
     from schemas.finding import Finding
 
+_WORDS_CACHED_MAX: Final = 1024
+"""Vocabulary words whose form in JSON-LD is remembered."""
 _encode: Final = msgspec.json.Encoder().encode
 _FieldWriter: TypeAlias = Callable[[Any], Any]
 
@@ -73,6 +76,7 @@ class JsonWriter:
     def __init__(self, options: WriteOptions, apart: Callable[[str], bool] | None = None) -> None:
         self._apart = apart or _never
         self._words = Words(options)
+        self._own_findings: list[Finding] = []
         self._prefixes = Prefixes(())
         self._count = 0
         self._is_bare = False
@@ -91,8 +95,8 @@ class JsonWriter:
             "SensorElementListType": self._sensors,
             "PersistentDispositionType": self._persistent_disposition,
             "ILMDType": self._ilmd,
-            "bizStep": partial(bare, "bizstep"),
-            "disposition": partial(bare, "disp"),
+            "bizStep": partial(_word, "bizstep"),
+            "disposition": partial(_word, "disp"),
             "certificationInfo": _one_or_more,
             "parentID": self._words.epc,
             "transformationID": self._words.epc,
@@ -102,7 +106,7 @@ class JsonWriter:
     @property
     def findings(self) -> list[Finding]:
         """What could not be written as it was."""
-        return self._words.findings
+        return [*self._own_findings, *self._words.findings]
 
     def begin(self, header: Header) -> bytes:
         """Everything up to the first event."""
@@ -117,7 +121,7 @@ class JsonWriter:
         members["type"] = "EPCISQueryDocument" if is_query else "EPCISDocument"
         members["schemaVersion"] = "2.0"
         if header.creation_date is not None:
-            members["creationDate"] = header.creation_date
+            members["creationDate"] = creation_date(header.creation_date, self._own_findings)
         members.update(said_by(header))
         if header.kind == "masterdata":
             members[KIND] = header.kind
@@ -211,7 +215,7 @@ class JsonWriter:
         """Add all that an event says to the first of two objects, or the second if it is apart."""
         if event.namespaces:
             self._prefixes.hint(event.namespaces)
-        event = modern(event)
+        event = with_zones(modern(event))
         name = type(event).__name__
         plan = self._plans.get(name) or self._plan(name)
         objects[0]["type"] = name
@@ -260,7 +264,7 @@ class JsonWriter:
         for transaction in transactions:
             members: dict[str, Any] = {}
             if transaction.type is not None:
-                members["type"] = bare("btt", transaction.type)
+                members["type"] = _word("btt", transaction.type)
             members["bizTransaction"] = self._words.epc(transaction.id)
             written.append(members)
         return written
@@ -272,14 +276,14 @@ class JsonWriter:
         return [self._party("destination", party) for party in parties]
 
     def _party(self, role: str, party: Party) -> dict[str, Any]:
-        return {"type": bare("sdt", party.type), role: self._words.epc(party.id)}
+        return {"type": _word("sdt", party.type), role: self._words.epc(party.id)}
 
     def _persistent_disposition(self, persistent: PersistentDisposition) -> dict[str, Any]:
         members: dict[str, Any] = {}
         if persistent.set is not None:
-            members["set"] = [bare("disp", word) for word in persistent.set]
+            members["set"] = [_word("disp", word) for word in persistent.set]
         if persistent.unset is not None:
-            members["unset"] = [bare("disp", word) for word in persistent.unset]
+            members["unset"] = [_word("disp", word) for word in persistent.unset]
         return members
 
     def _ilmd(self, ilmd: tuple[Node, ...]) -> dict[str, Any]:
@@ -288,7 +292,7 @@ class JsonWriter:
     def _error_declaration(self, declaration: ErrorDeclaration) -> dict[str, Any]:
         members: dict[str, Any] = {"declarationTime": declaration.declaration_time}
         if declaration.reason is not None:
-            members["reason"] = bare("er", declaration.reason)
+            members["reason"] = _word("er", declaration.reason)
         if declaration.corrective_event_ids is not None:
             members["correctiveEventIDs"] = declaration.corrective_event_ids
         beside = beside_members(declaration.extensions, declaration.attributes, self._prefixes)
@@ -320,6 +324,18 @@ class JsonWriter:
         return members
 
 
+@lru_cache(maxsize=_WORDS_CACHED_MAX)
+def _word(kind: str, word: str) -> str:
+    """A word of CBV 2.0 by its bare name; of the URN of any other the web URI, or it as written.
+
+    JSON-LD has no URNs of CBV, so that those of CBV 1.0 would be refused.
+    """
+    if is_standard(kind, word):
+        return bare(kind, word)
+    head, vocabulary = f"{CBV_URN}:{kind}:", VOCABULARIES[kind]
+    return word.replace(head, f"{vocabulary.host}{vocabulary.stem}", 1)
+
+
 def _never(_member: str) -> bool:
     return False
 
@@ -334,5 +350,5 @@ def _sensor_value(name: str, value: str) -> Any:  # noqa: ANN401  # JSON
     if name == "booleanValue" and value in ("true", "false", "1", "0"):
         return value in ("true", "1")
     if name in WORD_KINDS:
-        return bare(WORD_KINDS[name], value)
+        return _word(WORD_KINDS[name], value)
     return value

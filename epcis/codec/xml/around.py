@@ -53,6 +53,7 @@ class Around:
         self._wrong_containers: list[_Element] = []
         self._refuse_strangers()
         bindings.of_document = dict(root.nsmap)
+        bindings.bound(len(bindings.of_document))
 
     def _refuse_strangers(self) -> None:
         namespace, name = split_name(self.root.tag)

@@ -102,6 +102,9 @@ class Scope:
         for prefix, namespace in declared:
             self.declare(prefix, namespace)
         self._local: dict[str, str] = {}
+        self._taken: set[str] = set()
+        """Prefixes of `_local`."""
+        self._numbered = 0
 
     def declare(self, prefix: str, namespace: str) -> None:
         """Bind a prefix on the root element, unless it is bound or not for use."""
@@ -113,12 +116,12 @@ class Scope:
 
     def prefer(self, declared: Iterable[tuple[str, str]]) -> None:
         """Declare these prefixes on the next element, as its sender did."""
-        taken = {*self.of_document, *self._local.values()}
         for prefix, namespace in declared:
-            is_free = is_name(prefix) and prefix not in taken
+            taken = prefix in self.of_document or prefix in self._taken
+            is_free = is_name(prefix) and not taken
             if is_free and namespace not in self._local and is_namespace(namespace):
                 self._local[namespace] = prefix
-                taken.add(prefix)
+                self._taken.add(prefix)
 
     def name(self, namespace: str, local: str) -> str:
         """The qualified name; binds a new prefix where none stands for the namespace."""
@@ -131,12 +134,12 @@ class Scope:
         return namespace in self._by_namespace or is_namespace(namespace)
 
     def _bind(self, namespace: str) -> str:
-        taken = {*self.of_document, *self._local.values()}
-        prefix, count = {OWN: OWN_PREFIX, XSI: "xsi"}.get(namespace, ""), 1
-        while not prefix or prefix in taken:
-            prefix = f"ns{count}"
-            count += 1
+        prefix = {OWN: OWN_PREFIX, XSI: "xsi"}.get(namespace, "")
+        while not prefix or prefix in self.of_document or prefix in self._taken:
+            self._numbered += 1
+            prefix = f"ns{self._numbered}"
         self._local[namespace] = prefix
+        self._taken.add(prefix)
         return prefix
 
     def take(self) -> str:
@@ -144,14 +147,19 @@ class Scope:
         if not self._local:
             return ""
         bound = "".join(attribute(f"xmlns:{p}", uri) for uri, p in self._local.items())
-        self._local.clear()
+        self._forget()
         return bound
 
     def keep(self) -> None:
         """Declare what was bound since the last call on the root element instead."""
         for namespace, prefix in self._local.items():
             self.declare(prefix, namespace)
+        self._forget()
+
+    def _forget(self) -> None:
         self._local.clear()
+        self._taken.clear()
+        self._numbered = 0
 
     def attributes(self, attributes: Sequence[tuple[str, str, str]]) -> str:
         """Attributes as markup; one whose namespace XML cannot name goes into ours."""
@@ -168,7 +176,7 @@ class Scope:
         prefix, colon, _ = qualified.partition(":")
         namespace = STANDARD_PREFIXES.get(prefix)
         if colon and namespace is not None and prefix not in self.of_document:
-            self._local.setdefault(namespace, prefix)
+            self._taken.add(self._local.setdefault(namespace, prefix))
 
     def node(self, node: Node) -> str:
         """A tree as markup."""

@@ -41,7 +41,11 @@ def names_of(element: _Element) -> list[str]:
 
 
 class BeyondLimit(Exception):  # noqa: N818  # caught where the document is read, never shown
-    """An element nests deeper or has more attributes than anything sensible."""
+    """An element nests deeper, holds more or has more around it than anything sensible."""
+
+    def __init__(self, code: str, what: str) -> None:
+        super().__init__(what)
+        self.code = f"document.{code}"
 
 
 class Bindings:
@@ -52,28 +56,42 @@ class Bindings:
         of_document: dict[str | None, str],
         depth_max: int = 100,
         nodes_max: int = 200_000,
+        namespaces_max: int = 200,
     ) -> None:
         self.of_document = of_document
         self.depth_max = depth_max
         self._nodes_max = nodes_max
+        self._namespaces_max = namespaces_max
         self._nodes = 0
         self.is_quiet = False
         """Nothing now being read declares a prefix, so that none need be looked for."""
         self._own: dict[str, str] = {}
 
     def see(self, element: _Element) -> None:
-        """Take note of the prefixes in scope at an element."""
-        if self.is_quiet or element.nsmap == self.of_document:
+        """Take note of the prefixes in scope at an element. Raises BeyondLimit at too many."""
+        if self.is_quiet:
             return
-        for prefix, namespace in element.nsmap.items():
+        in_scope = element.nsmap
+        self.bound(len(in_scope))
+        if in_scope == self.of_document:
+            return
+        for prefix, namespace in in_scope.items():
             if prefix is not None and self.of_document.get(prefix) != namespace:
                 self._own.setdefault(prefix, namespace)
+        self.bound(len(self._own))
+
+    def bound(self, prefixes: int) -> None:
+        """Raise BeyondLimit where there are more prefixes than allowed."""
+        if prefixes > self._namespaces_max:
+            what = f"more than {self._namespaces_max} prefixes are bound to namespaces"
+            raise BeyondLimit("too-many-namespaces", what)
 
     def count(self) -> None:
         """Count one more tree of an event; raises BeyondLimit where they are too many."""
         self._nodes += 1
         if self._nodes > self._nodes_max:
-            raise BeyondLimit(f"user extensions hold more than {self._nodes_max} elements")
+            what = f"user extensions hold more than {self._nodes_max} elements"
+            raise BeyondLimit("extension-too-large", what)
 
     def take(self) -> tuple[tuple[str, str], ...]:
         """The prefixes seen since the last call, which ends an event or a part of a header."""
@@ -92,7 +110,7 @@ def attributes_of(element: _Element) -> tuple[tuple[str, str, str], ...]:
     """
     names = names_of(element)
     if len(names) > ATTRIBUTES_MAX:
-        raise BeyondLimit(f"an element has {len(names)} attributes")
+        raise BeyondLimit("too-many-attributes", f"an element has {len(names)} attributes")
     return tuple((*split_name(name), element.get(name, "")) for name in names)
 
 
@@ -102,7 +120,7 @@ def node_of(element: _Element, bindings: Bindings, depth: int = 0) -> Node:
     Raises BeyondLimit where it nests deeper than the bindings allow.
     """
     if depth > bindings.depth_max:
-        raise BeyondLimit(f"elements nest more than {bindings.depth_max} deep")
+        raise BeyondLimit("too-deep", f"elements nest more than {bindings.depth_max} deep")
     bindings.count()
     bindings.see(element)
     namespace, name = split_name(element.tag)

@@ -71,6 +71,7 @@ class XmlFrame:
     published: Path | None = None
     depth_max: int = 100
     nodes_max: int = 200_000
+    namespaces_max: int = 200
 
     def read_with(self, collector: FindingCollector) -> Callable[[bytes], Portion | None]:
         """A function that reads portions one by one; None where one is not what it looks like."""
@@ -174,7 +175,7 @@ class XmlPortionReader:
         self._collector = collector
         self._judge = judge
         in_scope: dict[str | None, str] = dict(frame.namespaces)
-        self._bindings = Bindings(in_scope, frame.depth_max, frame.nodes_max)
+        self._bindings = Bindings(in_scope, frame.depth_max, frame.nodes_max, frame.namespaces_max)
         self._full = FullXmlReader(collector, self._bindings)
         self._fast = FastXmlReader(self._full, self._bindings)
         self.counts: Counter[str] = Counter()

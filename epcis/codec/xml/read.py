@@ -107,7 +107,9 @@ class XmlReader:
         self._collector = collector
         self._validate = validate
         self._published = published
-        self._bindings = Bindings({}, limits.depth_max, limits.extension_nodes_max)
+        self._bindings = Bindings(
+            {}, limits.depth_max, limits.extension_nodes_max, limits.namespaces_max
+        )
         self._full = FullXmlReader(collector, self._bindings)
         self._count: Counter[str] = Counter()
         self._around: Around | None = None
@@ -191,6 +193,7 @@ class XmlReader:
             published=self._published,
             depth_max=self._limits.depth_max,
             nodes_max=self._limits.extension_nodes_max,
+            namespaces_max=self._limits.namespaces_max,
         )
 
     def _in_portions(self, frame: XmlFrame, rest: bytes) -> Generator[Event, None, bytes]:
@@ -320,15 +323,12 @@ class XmlReader:
     def _beyond_limit(self, fault: BeyondLimit) -> Exception:
         where = self.where
         return self._collector.refuse(
-            _BEYOND.get(str(fault).split()[1], "document.too-many-attributes"),
+            fault.code,
             str(fault),
             "Have the sender check the file; no EPCIS document looks like this.",
             line=where.line,
             path=where.path,
         )
-
-
-_BEYOND: Final = {"nest": "document.too-deep", "extensions": "document.extension-too-large"}
 
 
 def _plain(fault: Any) -> str:  # noqa: ANN401  # lxml's exception carries its message untyped

@@ -16,6 +16,7 @@ from epcis.codec.xml.markup import (
     without_control_characters,
 )
 from epcis.codec.xml.write_events import EventWriter
+from epcis.codec.zones import creation_date
 from epcis.model import Node
 from schemas.finding import Finding, Severity
 
@@ -51,6 +52,7 @@ class XmlWriter:
         self._events = EventWriter(version, self._scope, self._words)
         self._kind = "document"
         self._is_bare = False
+        self._own_prefixes: tuple[tuple[str, str], ...] = ()
         self._close = ""
         self._prefix = "epcis"
         self._own_findings: list[Finding] = []
@@ -62,11 +64,14 @@ class XmlWriter:
 
     def begin(self, header: Header) -> bytes:
         """Everything up to the first event."""
+        self._kind = header.kind
+        if header.kind == "event":  # it declares its prefixes itself
+            self._own_prefixes = header.namespaces
+            self._scope = Scope()
+            self._events = EventWriter(self._version, self._scope, self._words)
+            return _DECLARATION.encode()
         self._scope = Scope(header.namespaces)
         self._events = EventWriter(self._version, self._scope, self._words)
-        self._kind = header.kind
-        if header.kind == "event":
-            return _DECLARATION.encode()
         name, prefix, versions = _ROOTS.get(header.kind, _ROOTS["document"])
         while prefix in self._scope.of_document:
             prefix += "_"
@@ -103,7 +108,10 @@ class XmlWriter:
             kept[_KEPT_ID] = header.document_id
         markup = attribute("schemaVersion", version)
         if header.creation_date is not None:
-            markup += attribute("creationDate", header.creation_date)
+            written = header.creation_date
+            if self._version == "2.0":
+                written = creation_date(written, self._own_findings)
+            markup += attribute("creationDate", written)
         else:
             self._note(
                 "xml.no-creation-date",
@@ -125,9 +133,10 @@ class XmlWriter:
                 foreign.append(node)
         is_2_0 = self._version == "2.0"
         homeless = [node for node in foreign if is_2_0 and node.namespace]
+        housed = [node for node in foreign if not (is_2_0 and node.namespace)]
         masterdata = header.master_data if header.kind == "document" else ()
         parts += self._header_extension(masterdata, extension, homeless)
-        parts += "".join(self._scope.node(node) for node in foreign if node not in homeless)
+        parts += "".join(map(self._scope.node, housed))
         if not parts and not attributes:
             return ""
         if sbdh is None and not is_2_0:
@@ -215,6 +224,8 @@ class XmlWriter:
 
     def event(self, event: Event) -> bytes:
         """One event."""
+        # Prefixes of its document that an event needs, where there is no document around it.
+        self._scope.prefer(event.namespaces or self._own_prefixes)
         return self._encode(self._events.write(event) + "\n")
 
     def joined(self, events: Iterable[Event]) -> bytes:

@@ -13,6 +13,7 @@ from epcis.codec.namespaces import OWN, XSI
 from epcis.codec.quantity_event import modern
 from epcis.codec.sensors import SENSOR_METADATA, SENSOR_REPORT, WORD_KINDS
 from epcis.codec.xml.markup import attribute, element, is_name, leaf, text
+from epcis.codec.zones import with_zones
 from epcis.model import Node
 from schemas.cbv import compact
 from schemas.epcis.events import COMMON_FIELDS
@@ -66,7 +67,7 @@ class EventWriter:
     def write(self, event: Event) -> str:
         """The event's element; in 1.2, types younger than it in the wrapper for strangers."""
         self._scope.prefer(event.namespaces)
-        event = event if self._is_1_2 else modern(event)
+        event = event if self._is_1_2 else with_zones(modern(event))
         name = type(event).__name__
         nested = self._is_1_2 and SHAPES[name].in_1_2
         content = self._nested(event, name) if nested else self._flat(event, name)

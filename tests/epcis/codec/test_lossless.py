@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import pytest
 from lxml import etree
@@ -49,6 +50,12 @@ def test_every_xml_document_is_written_as_it_was_read(xml_documents):
     assert compared > len(xml_documents) // 2
 
 
+def zoned(document):
+    """A document with the zones that EPCIS 2.0 demands and `convert` writes."""
+    document = re.sub(rb'(creationDate="[\d:.T-]+)"', rb'\1Z"', document)
+    return re.sub(rb"(<declarationTime>[\d:.T-]+)(\s*<)", rb"\1+00:00\2", document)
+
+
 def test_a_stray_letter_between_elements_is_told_not_swallowed(examples):
     right = (examples / "shipment.xml").read_bytes()
     document = right.replace(b"</readPoint>\n", b"</readPoint>x\n", 1)
@@ -61,14 +68,16 @@ def test_four_conversions_lose_no_value_of_any_document(xml_documents):
         document = path.read_bytes()
         chain = TO_2_AND_BACK if syntax_of(document) is Syntax.XML_1_2 else TO_1_AND_BACK
         back = through(document, chain)
-        assert leaf_values(document) - leaf_values(back) == {}, path.name
+        assert leaf_values(zoned(document)) - leaf_values(back) == {}, path.name
 
 
 def test_four_conversions_of_a_1_2_document_give_the_same_document(xml_documents):
     for path in xml_documents:
         document = path.read_bytes()
         if syntax_of(document) is Syntax.XML_1_2 and path.name not in STRAY_TEXT:
-            assert canonical(through(document, TO_2_AND_BACK)) == canonical(document), path.name
+            assert canonical(through(document, TO_2_AND_BACK)) == canonical(zoned(document)), (
+                path.name
+            )
 
 
 def test_the_dscsa_shipment_keeps_all_its_values_in_every_syntax(examples):
