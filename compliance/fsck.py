@@ -1,6 +1,6 @@
 """`packtrail fsck`: whether everything that is stored agrees with itself and with the log.
 
-The memory checks itself (`epcis.fsck`), `verification.registry.check_packs` checks the packs, and
+The memory checks itself (`epcis.fsck`), `verification.fmd.check_packs` checks the packs, and
 the newest signed checkpoint is kept beside the keys, where a change of the database does not reach
 it.
 """
@@ -16,7 +16,7 @@ from compliance.seal.checkpoint import held_checkpoints
 from epcis.fsck import forgiving, told
 from epcis.fsck import fsck as check_memory
 from epcis.store.place import to_nobody
-from verification.registry.check_packs import check_packs
+from verification.fmd.check_packs import check_packs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

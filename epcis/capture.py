@@ -356,9 +356,6 @@ class _Capture:
         )
         tx.log(LeafKind.DOCUMENT, said.public(), said.confidential(), subject=said.sha256)
         tell_master_data(tx, header, number)
-        tx.connection.execute(
-            insert(event_tables.outbox).values(topic="document", subject=str(number), made=tx.now)
-        )
 
     def _tell_conflicts(self, taken: Taken) -> None:
         for one in taken.conflicts:

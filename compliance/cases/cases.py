@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from sqlalchemy import insert, select, update
 
-from compliance.cases.form_3911 import FACTS
+from compliance.cases.form_3911_fields import FACTS
 from compliance.duty_tables import case_file, case_step
 from epcis.database.columns import microseconds, moment_of
 from epcis.ledger.entry import LeafKind
@@ -114,7 +114,7 @@ class NewCase:
     partner: str = ""
     """GLN-13 of the partner it came from or went to; empty where there is none."""
     facts: Mapping[str, str] = field(default_factory=dict)
-    """What Form FDA 3911 asks besides, by the names of `form_3911.FACTS`."""
+    """What Form FDA 3911 asks besides, by the names of `FACTS`."""
 
 
 @dataclass(frozen=True, slots=True)

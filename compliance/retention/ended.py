@@ -25,7 +25,7 @@ from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.register import subject_of
 from epcis.query.query_tables import ended_page_token
-from epcis.store.event_tables import capture_job, outbox
+from epcis.store.event_tables import capture_job
 from epcis.store.proved import Register, proof_of
 from verification.alerts.alert import Status
 from verification.registry.pack_tables import (
@@ -100,7 +100,6 @@ TABLES: dict[RecordClass, tuple[Kept, ...]] = {
         Kept(bulk, "expires_us", over=bulk.c.finished_us.is_not(None), parts=bulk_part.c.bulk),
     ),
     RecordClass.GUESSES: (Kept(unknown_answer, "day"),),
-    RecordClass.OUTBOX: (Kept(outbox, "done"),),
     RecordClass.EXPORTS: (Kept(export_job, "finished"),),
     RecordClass.SESSIONS: (Kept(browser_session, "expires_us"), Kept(sign_in_link, "expires_us")),
     RecordClass.PAGE_TOKENS: (Kept(ended_page_token, "expires"),),

@@ -106,8 +106,6 @@ class RecordClass(StrEnum):
     """Answers kept so that a repeated request is answered the same; finished bulks."""
     GUESSES = "guesses"
     """How often a client asked for serials that do not exist."""
-    OUTBOX = "outbox"
-    """Work that was done."""
     EXPORTS = "exports"
     """Orders of dossiers; the dossiers themselves are the operator's."""
     SESSIONS = "sessions"
@@ -178,7 +176,6 @@ _DEFAULTS = (
     Rule(RecordClass.CAPTURE_JOBS, erase_after=Period(days=90)),
     Rule(RecordClass.RETRIES, erase_after=Period(days=90)),
     Rule(RecordClass.GUESSES, erase_after=Period(days=90)),
-    Rule(RecordClass.OUTBOX, erase_after=Period(days=30)),
     Rule(RecordClass.EXPORTS),
     Rule(RecordClass.SESSIONS, erase_after=Period(days=30)),
     Rule(RecordClass.PAGE_TOKENS, erase_after=Period(days=1)),

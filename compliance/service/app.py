@@ -121,7 +121,7 @@ def _add_middleware(app: FastAPI, context: ServiceContext) -> None:
     app.add_middleware(AnswerHeaders, store=store)
     app.add_middleware(Telemetry, counts=counts)
     entrance = HotEntrance(admission, bounds, counts, store)
-    app.add_middleware(HotRoutes, context=context, entrance=entrance)
+    app.add_middleware(HotRoutes, parts=context, entrance=entrance)
 
 
 def _add_problem_handlers(app: FastAPI) -> None:

@@ -20,7 +20,7 @@ from epcis.codec.document import DocumentLimits
 from epcis.ledger.sequencer import run_sequencer
 from epcis.subscribe.delivery import run_subscriptions
 from verification.alerts.watch import run_watch
-from verification.vrs.unfinished import run_unfinished
+from verification.peers.unfinished import run_unfinished
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

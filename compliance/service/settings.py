@@ -65,8 +65,6 @@ class Settings(BaseSettings):
     """Name of this log in its checkpoints (C2SP: host and path, no scheme)."""
     checkpoint_every_s: float = Field(default=60.0, gt=0)
     """How often the log's checkpoint is signed, in seconds; exports sign one at once."""
-    timestamp_url: str = ""
-    """RFC 3161 time-stamp authority; empty: the own key stamps, which proves less."""
     owner_gln: str = ""
     """GLN-13 of the company that runs this installation; the responder's GLN in verification."""
     company_prefixes: tuple[str, ...] = ()

@@ -356,19 +356,3 @@ capture_job = Table(
     ),
     info=proof(Outside("how far work is; what was captured is in document and event")),
 )
-
-outbox = Table(
-    "outbox",
-    metadata,
-    Column("id", BigId, primary_key=True, autoincrement=True),
-    _tenant(),
-    Column("topic", Text, nullable=False, comment="document, recall, …: who reads it"),
-    Column("subject", Text, nullable=False, comment="e.g. the document id"),
-    Column("made", Instant, nullable=False),
-    Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("not_before", Instant, comment="a failed one waits until then"),
-    Column("done", Instant),
-    Column("error", Text, comment="why the last attempt failed"),
-    Index("outbox_waiting", "topic", "done", "id"),
-    info=proof(Outside("what is still to be looked at; looking again changes nothing")),
-)

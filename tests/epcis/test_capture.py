@@ -58,10 +58,6 @@ def test_a_file_is_kept_as_received_and_its_packs_are_known(store):
         assert known.status is ItemStatus.IN_TRANSIT
         assert known.holder == "/414/9521321000025"
         assert known.parent == known.top == canonical_key(CASE)
-        waiting = snapshot.connection.execute(
-            select(event_tables.outbox.c.topic, event_tables.outbox.c.subject)
-        ).all()
-        assert waiting == [("document", "1")]
 
 
 def test_the_same_file_again_stores_nothing(store):
@@ -154,7 +150,6 @@ def test_a_strict_capture_takes_all_events_or_none(store):
         event_tables.document,
         event_tables.event,
         event_tables.item,
-        event_tables.outbox,
     ):
         assert rows(store, table) == 0
 

@@ -296,7 +296,7 @@ def _make_app(store, clock, holder, settings=None, **parts):
         return problem_response(exc)
 
     app.add_middleware(AsCaller, holder=holder)
-    app.add_middleware(HotRoutes, context=context, entrance=HolderEntrance(holder))
+    app.add_middleware(HotRoutes, parts=context, entrance=HolderEntrance(holder))
     return app
 
 

@@ -13,13 +13,13 @@ from verification.decision.act import Asked, PackAct, PackRequest, ParticipantRo
 from verification.decision.facts import facts_of
 from verification.decision.rule_pack import shipped
 from verification.fmd import bulk
+from verification.peers.unfinished import run_unfinished
 from verification.returns import saleable_return
 from verification.returns.saleable_return import Decision
 from verification.settings import VerificationSettings
 from verification.vrs import ask
 from verification.vrs.ask import Heard, Outgoing
 from verification.vrs.directory import hand_out, take_over
-from verification.vrs.unfinished import run_unfinished
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

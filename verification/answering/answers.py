@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from epcis.database.autocommit_read import autocommit_read, close_idle_snapshots
 from verification.alerts.alert import raise_alert
 from verification.alerts.guessing import Budget, Guesser, veiled
 from verification.alerts.suspicion import suspicion_of
 from verification.answering.batch_queue import BatchQueue, TransactionWorker
 from verification.decision.act import TO_LOOK_UP, TO_VERIFY, Asked, ParticipantRole
 from verification.decision.decide import decide
-from verification.decision.facts import facts_from, look
+from verification.decision.facts import RecordedPack, facts_from, look
 from verification.decision.render import Verdict, VrsResponse, respond
+from verification.decision.restrictions import Restrictions
 from verification.fmd.cause import Cause, Hint
 from verification.fmd.perform import OperationAnswer, is_answered, perform, remember
 from verification.messages.wanted import (
@@ -40,17 +42,18 @@ if TYPE_CHECKING:
     from epcis.http_context import Caller, Clock
     from verification.decision.act import Who
     from verification.decision.facts import Facts
-    from verification.decision.restrictions import Restrictions
     from verification.peers.partner_connections import PartnerConnections
     from verification.settings import VerificationSettings
 
 _OWNER = "SELECT owner FROM product WHERE code = ?"
 _OWNER_POSTGRESQL = _OWNER.replace("?", "%s")
-
-
 WORKERS_POSTGRESQL = 2
 """Batches under way at once: while one waits for the server's disk, another is worked on. SQLite
 has one writer."""
+
+
+Seen = tuple[Restrictions, RecordedPack]
+"""What restricts packs at this moment, and what is recorded of one pack."""
 
 
 class Answering:
@@ -72,6 +75,15 @@ class Answering:
             [TransactionWorker(store, clock, self._work) for _ in range(workers)],
             waiting_max=settings.waiting_max,
         )
+        self._looks: BatchQueue[tuple[str, str], Seen] = BatchQueue(
+            [_LookWorker(store) for _ in range(WORKERS_POSTGRESQL)],
+            waiting_max=settings.waiting_max,
+            gather_turns=0,  # a look has no commit to share
+        )
+
+    async def look(self, gtin: str, serial: str) -> Seen:
+        """What is recorded of a pack, read on a thread beside the event loop."""
+        return await self._looks.ask((gtin, serial))
 
     async def ask(self, wanted: Wanted) -> Told:
         """The answer to one request, once it is durable; peers are asked for an unknown pack."""
@@ -83,9 +95,33 @@ class Answering:
     def close(self) -> None:
         """Finish the batches under way; whoever asks later is answered again."""
         self._batches.close()
+        self._looks.close()
+        close_idle_snapshots(self._store)
 
     def _work(self, tx: Transaction, batch: list[Wanted]) -> list[Told]:
         return answer_round(tx, batch, self._settings)
+
+
+class _LookWorker:
+    """Looks up the packs of a batch, as (product code, serial), in one statement.
+
+    It works beside the event loop, where every other request would wait for the database's answer.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def answer(self, packs: list[tuple[str, str]]) -> list[Seen | BaseException]:
+        """What is seen of each pack; the fault for all where there is no database."""
+        try:
+            with autocommit_read(self._store) as snapshot:
+                stops, rows = look(snapshot, packs)
+        except Exception as fault:  # noqa: BLE001  # handed to whoever asked
+            return [fault] * len(packs)
+        return [(stops, row) for row in rows]
+
+    def close(self) -> None:
+        """It holds nothing: its snapshots wait with the store's others."""
 
 
 def answer_round(

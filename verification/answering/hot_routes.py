@@ -11,22 +11,19 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
-from epcis.database.autocommit_read import autocommit_read, close_idle_snapshots
+from epcis.database.autocommit_read import autocommit_read
 from epcis.database.transactions import StoreAway, StoreFull
 from epcis.http_context import Caller, Problem
 from verification.alerts.guessing import until_veiled
-from verification.answering.batch_queue import BatchQueue
 from verification.decision.act import PackAct, PackRequest
 from verification.decision.facts import (
     RecordedPack,
     facts_from,
     is_known_product,
-    look,
     look_at,
     state_by_events,
 )
 from verification.decision.render import FailureReason, Verdict, VrsResponse, vrs_body
-from verification.decision.restrictions import Restrictions
 from verification.decision.words import Reason
 from verification.fmd.perform import status_of
 from verification.messages.pack_request import PackBody, asked_of, request_of
@@ -58,20 +55,39 @@ if TYPE_CHECKING:
 
     from epcis.database.transactions import Store
     from epcis.http_context import Clock
-    from verification.context import VerificationContext
+    from verification.answering.answers import Answering
     from verification.decision.act import Asked
+    from verification.decision.restrictions import Restrictions
     from verification.settings import VerificationSettings
     from verification.vrs.question import VrsQuestion
 
 _OPERATIONS = {f"/packs/{one.value}": one for one in PackAct if one is not PackAct.VERIFY}
 _CONNECTIVITY_PARAMETERS = frozenset({"gtin", "reqGLN", "context"})
 _STATUS_PARAMETERS = frozenset({"gtin", "serial", "lot", "expiry"})
-LOOK_WORKERS_POSTGRESQL = 2
-"""Looks under way at once; on SQLite each is made at once, in less time than a thread takes."""
 SITUATIONS_MAX = 4096
 """Status answers remembered at once; beyond that all are forgotten."""
 _encoder = msgspec.json.Encoder()
 Headers = tuple[tuple[bytes, bytes], ...]
+
+
+class HotParts(Protocol):
+    """What the hot routes need of an application; a `VerificationContext` has it."""
+
+    @property
+    def store(self) -> Store:
+        """Where packs are looked up."""
+
+    @property
+    def clock(self) -> Clock:
+        """The application's clock."""
+
+    @property
+    def verification(self) -> VerificationSettings:
+        """How packs are verified here."""
+
+    @property
+    def answering(self) -> Answering:
+        """Answers what is asked about packs."""
 
 
 class Entrance(Protocol):
@@ -101,21 +117,19 @@ def is_hot(path: str) -> bool:
 class HotRoutes:
     """ASGI middleware in front of everything: answers the hot routes, passes on the rest."""
 
-    def __init__(self, app: ASGIApp, *, context: VerificationContext, entrance: Entrance) -> None:
+    def __init__(self, app: ASGIApp, *, parts: HotParts, entrance: Entrance) -> None:
         self._app = app
         self._entrance = entrance
-        self._store = context.store
-        self._clock = context.clock
-        self._settings = context.verification
-        self._answering = context.answering
-        self._statuses = _StatusQueries(context.store, context.clock, context.verification)
+        self._store = parts.store
+        self._clock = parts.clock
+        self._settings = parts.verification
+        self._answering = parts.answering
+        self._statuses = _StatusQueries(parts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a hot route; pass on any other."""
         if scope["type"] != "http" or not is_hot(scope["path"]):
             await self._app(scope, receive, send)
-            if scope["type"] == "lifespan":
-                self.close()
             return
         begun_s = time.perf_counter()
         try:
@@ -125,11 +139,6 @@ class HotRoutes:
             reply = refusal_at(scope["path"], fault)
         headers = self._entrance.answered(scope, reply.status, time.perf_counter() - begun_s)
         await reply.send(send, *headers)
-
-    def close(self) -> None:
-        """Let go of threads and snapshots, after the last request; the next one gets new ones."""
-        self._statuses.close()
-        close_idle_snapshots(self._store)
 
     async def _reply(self, scope: Scope, receive: Receive, caller: Caller) -> Reply:
         path = scope["path"]
@@ -233,32 +242,6 @@ class HotRoutes:
         return Reply(200 if known else 404, (JSON, NOT_KEPT), body if known else b"")
 
 
-_Seen = tuple[Restrictions, RecordedPack]
-"""What restricts packs at this moment, and what is recorded of one pack."""
-
-
-class _LookWorker:
-    """Looks up the packs of a batch, as (product code, serial), in one statement.
-
-    It works beside the event loop, where every other request would wait for the database's answer.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def answer(self, packs: list[tuple[str, str]]) -> list[_Seen | BaseException]:
-        """What is seen of each pack; the fault for all where there is no database."""
-        try:
-            with autocommit_read(self._store) as snapshot:
-                stops, rows = look(snapshot, packs)
-        except Exception as fault:  # noqa: BLE001  # handed to whoever asked
-            return [fault] * len(packs)
-        return [(stops, row) for row in rows]
-
-    def close(self) -> None:
-        """It holds nothing: its snapshots wait with the store's others."""
-
-
 class _StatusQueries:
     """Status queries: what is known of a pack, without alert, count or record (Art. 36(f)).
 
@@ -266,15 +249,11 @@ class _StatusQueries:
     is remembered by all that it depends on; only the serial number and the time are put in anew.
     """
 
-    def __init__(self, store: Store, clock: Clock, settings: VerificationSettings) -> None:
-        self._store = store
-        self._clock = clock
-        self._settings = settings
-        self._looks: BatchQueue[tuple[str, str], _Seen] = BatchQueue(
-            [_LookWorker(store) for _ in range(LOOK_WORKERS_POSTGRESQL)],
-            waiting_max=settings.waiting_max,
-            gather_turns=0,  # a look has no commit to share
-        )
+    def __init__(self, parts: HotParts) -> None:
+        self._store = parts.store
+        self._clock = parts.clock
+        self._settings = parts.verification
+        self._answering = parts.answering
         self._remembered: dict[tuple[object, ...], _Around] = {}
 
     async def reply(self, query: bytes, caller: Caller) -> Reply:
@@ -284,12 +263,8 @@ class _StatusQueries:
             with autocommit_read(self._store) as snapshot:
                 stops, row = look_at(snapshot, asked.gtin, asked.serial)
         else:
-            stops, row = await self._looks.ask((asked.gtin, asked.serial))
+            stops, row = await self._answering.look(asked.gtin, asked.serial)
         return self._answer(asked, caller, stops, row)
-
-    def close(self) -> None:
-        """Let go of the threads."""
-        self._looks.close()
 
     def _answer(
         self, asked: Asked, caller: Caller, stops: Restrictions, row: RecordedPack

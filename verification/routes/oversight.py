@@ -10,8 +10,8 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from epcis.http_context import Caller, Problem, needs, now_of, store_of
 from verification.alerts import watch
-from verification.registry import expiry_extension
-from verification.registry.expiry_extension import ExtensionRefusedError, NotOwnerError
+from verification.fmd import expiry_extension
+from verification.fmd.expiry_extension import ExtensionRefusedError, NotOwnerError
 from verification.routes.national_common import who_stands
 
 if TYPE_CHECKING:

@@ -64,7 +64,7 @@ def directory_export(database: Database = "") -> None:
 @extensions.command(name="import")
 def extensions_import(file: FileName, database: Database = "", now: Now = None) -> None:
     """Extend the expiry of lots: a list of gtin, lot, expiry, reference; all or none."""
-    from verification.registry.expiry_extension import ExtensionRefusedError, extend, extensions_of
+    from verification.fmd.expiry_extension import ExtensionRefusedError, extend, extensions_of
 
     try:
         told = extensions_of(read_file(file))
@@ -80,7 +80,7 @@ def extensions_list(database: Database = "", json: Json = False) -> None:
     """List extended lots."""
     import msgspec
 
-    from verification.registry.expiry_extension import extensions as of_store
+    from verification.fmd.expiry_extension import extensions as of_store
 
     with opened_store(database) as store, store.read() as snapshot:
         found = of_store(snapshot)
@@ -99,7 +99,7 @@ def extensions_end(
     now: Now = None,
 ) -> None:
     """Take back an extension that was put down in error."""
-    from verification.registry.expiry_extension import take_back
+    from verification.fmd.expiry_extension import take_back
 
     with opened_store(database) as store, store.write(moment(now)) as tx:
         gone = take_back(tx, gtin14(gtin), lot)

@@ -17,13 +17,13 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 def note(tx, subject):
     tx.connection.execute(
-        insert(event_tables.outbox).values(topic="test", subject=subject, made=tx.now)
+        insert(event_tables.lot).values(gtin="09521321000017", code=subject, expiry="")
     )
 
 
 def noted(store):
     with store.read() as snapshot:
-        return set(snapshot.connection.scalars(select(event_tables.outbox.c.subject)))
+        return set(snapshot.connection.scalars(select(event_tables.lot.c.code)))
 
 
 def test_an_act_that_fails_leaves_nothing_behind(store):
@@ -84,7 +84,7 @@ def test_a_long_act_keeps_nobody_waiting_for_an_acknowledgement(store):
 
 def test_a_snapshot_does_not_see_what_is_written_meanwhile(store):
     with store.read() as snapshot:
-        count = select(func.count()).select_from(event_tables.outbox)
+        count = select(func.count()).select_from(event_tables.lot)
         assert snapshot.connection.scalar(count) == 0
         with store.write(NOW) as tx:
             note(tx, "later")

@@ -380,29 +380,6 @@ COMMENT ON COLUMN capture_job.body_path IS 'file the body waits in; None when do
 -- next
 COMMENT ON COLUMN capture_job.errors IS 'events, errors and findings: JSON, zstd';
 -- next
-CREATE TABLE outbox (
-	id BIGSERIAL NOT NULL,
-	tenant SMALLINT DEFAULT '0' NOT NULL,
-	topic TEXT NOT NULL,
-	subject TEXT NOT NULL,
-	made BIGINT NOT NULL,
-	attempts INTEGER DEFAULT '0' NOT NULL,
-	not_before BIGINT,
-	done BIGINT,
-	error TEXT,
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX outbox_waiting ON outbox (topic, done, id);
--- next
-COMMENT ON COLUMN outbox.topic IS 'document, recall, …: who reads it';
--- next
-COMMENT ON COLUMN outbox.subject IS 'e.g. the document id';
--- next
-COMMENT ON COLUMN outbox.not_before IS 'a failed one waits until then';
--- next
-COMMENT ON COLUMN outbox.error IS 'why the last attempt failed';
--- next
 CREATE TABLE api_key (
 	id VARCHAR(16) NOT NULL,
 	name VARCHAR(100) NOT NULL,

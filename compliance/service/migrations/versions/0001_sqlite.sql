@@ -241,21 +241,6 @@ CREATE INDEX capture_job_by_created ON capture_job (created);
 -- next
 CREATE INDEX capture_job_waiting ON capture_job (caller, created, id) WHERE running;
 -- next
-CREATE TABLE outbox (
-	id INTEGER NOT NULL,
-	tenant SMALLINT DEFAULT '0' NOT NULL,
-	topic TEXT NOT NULL,
-	subject TEXT NOT NULL,
-	made BIGINT NOT NULL,
-	attempts INTEGER DEFAULT '0' NOT NULL,
-	not_before BIGINT,
-	done BIGINT,
-	error TEXT,
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX outbox_waiting ON outbox (topic, done, id);
--- next
 CREATE TABLE api_key (
 	id VARCHAR(16) NOT NULL,
 	name VARCHAR(100) NOT NULL,
