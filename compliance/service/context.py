@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from compliance.seal import Keys
     from compliance.service.settings import Settings
-    from epcis.database.transactions import Store
-    from epcis.http_context import Clock
+    from epcis.clock import Clock
+    from epcis.ledger.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import select
 
 from compliance.service.context import service_context
-from epcis.http_context import Problem
+from epcis.problem import Problem
 from epcis.store.event_tables import lot as lot_table
 from epcis.store.items import item
 from schemas.finding import Finding, Severity

@@ -13,8 +13,8 @@ import httpx
 import pytest
 import uvicorn
 
-from epcis.database.transactions import Store
 from epcis.http_context import Caller
+from epcis.ledger.store import Store
 from verification.decision.act import PackAct, PackRequest, ParticipantRole, Who
 from verification.decision.words import Word
 from verification.peers.intermarket import Origin
@@ -77,7 +77,12 @@ def abroad(tmp_path, clock, put_pack, put_product, make_app, make_holder):  # no
 def with_peers(packs, clock, holder, make_app, make_client):
     def make(*urls):
         peers = tuple(Peer(f"peer{number}", url) for number, url in enumerate(urls))
-        app = make_app(packs, clock, holder, VerificationSettings(peers=peers, market="FI"))
+        app = make_app(
+            packs,
+            clock,
+            holder,
+            VerificationSettings(peers=peers, market="FI", peer_patience=Patience(20)),
+        )
         return make_client(app)
 
     return make

@@ -14,7 +14,7 @@ from compliance.dossier.export import Recipient
 from compliance.dossier.redaction import shipped
 from compliance.seal import Keys
 from epcis.capture import record
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 from tests.compliance.test_dossier import NOW, STORY
 
 pytestmark = pytest.mark.browser
