@@ -103,7 +103,7 @@ BENCHMARKS = (
         ),
     ),
     Benchmark(
-        "scanning", "--per-level 1 --only degraded tote text",
+        "scanning", "--per-level 1 --only degraded rack tote text",
         (
             Figure("damaged codes read", rf"ours: {NUMBER} % read", "%"),
             Figure("of them read wrongly", r"wrong payloads: (\d+)"),

@@ -3,6 +3,9 @@
 A production line's texts are made here: one product each second, its own GTIN now and then,
 fresh serials always. Both sides get the same texts, prefix and separators included.
 
+Then labels of packs and cases without separators, and codes scanned twice: what is read must be
+right or say that it is ambiguous.
+
     python -m benchmarks.element_strings [--texts 4000]
 """
 
@@ -15,6 +18,7 @@ import time
 from schemas.gs1 import element_string
 from schemas.gs1.content_rules import check_digit
 from schemas.gs1.reading import read
+from verification.scan import recover
 
 GS = "\x1d"
 ALPHANUMERIC = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -49,6 +53,47 @@ def mixed_texts(count: int, seed: int = 2) -> list[str]:
         body = "".join(p + (GS if variable else "") for p, variable in parts)
         texts.append("]d2" + gtin + body.removesuffix(GS))
     return texts
+
+
+FORMS = ("01 10 30", "01 10 91", "00 37", "01 10 16 21", "01 10 99")
+"""Labels whose separators are lost, by their identifiers."""
+SPOILT_PER_FORM = 300
+
+
+def spoilt(form: str, dice: random.Random, *, twice: bool = False) -> tuple[str, dict[str, str]]:
+    """A label without separators, once or twice, and what it says."""
+    truth = {code: _data(code, dice) for code in form.split()}
+    text = "".join(code + value for code, value in truth.items())
+    return text * (2 if twice else 1), truth
+
+
+def _data(code: str, dice: random.Random) -> str:
+    if code in ("00", "01"):
+        payload = "".join(dice.choices("0123456789", k=17 if code == "00" else 13))
+        return payload + check_digit(payload)
+    if code == "16":
+        return f"{dice.randint(26, 35)}{dice.randint(1, 12):02}{dice.randint(1, 28):02}"
+    if code in ("30", "37"):
+        return str(dice.randint(1, 9_999))
+    alphabet = dice.choice((ALPHANUMERIC, "0123456789"))
+    return "".join(dice.choices(alphabet, k=dice.randint(4, 16)))
+
+
+def without_separators(seed: int = 3) -> None:
+    """What is read of labels without separators and of double scans."""
+    kinds = [(form, False) for form in FORMS] + [("01 21", True), ("01 10 21", True)]
+    for form, twice in kinds:
+        dice = random.Random(f"{seed} {form}")
+        silent = among = 0
+        for _ in range(SPOILT_PER_FORM):
+            text, truth = spoilt(form, dice, twice=twice)
+            found = recover(text)
+            among += truth in [one.reading.elements for one in found]
+            right = found[0].reading.elements == truth
+            silent += not right and not any(one.is_ambiguous for one in found)
+        name = f"({form.replace(' ', ')(')})" + (" scanned twice" if twice else "")
+        share = 100 * among / SPOILT_PER_FORM
+        print(f"{name:<28} silently wrong {silent} (goal 0), truth told {share:.1f} % (goal 95)")
 
 
 def per_second(work, texts) -> float:
@@ -104,6 +149,7 @@ def main(texts: int = 4_000) -> dict[str, float]:
     print(f"element-string parse+validate: {wanted:.1f} x biip (goal 15)")
     ratio, what = growth()
     print(f"2 kB against 200 bytes, worst: {ratio:.1f} x, for {what} (goal 10)")
+    without_separators()
     return ratios
 
 

@@ -36,10 +36,10 @@ from compliance.fsck import fsck
 from compliance.seal import Keys
 from epcis.capture import capture
 from epcis.database.columns import moment_of
-from epcis.database.transactions import Store, Transaction
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.record import commit_events, parts_of
 from epcis.ledger.sequencer import catch_up, sequence
+from epcis.ledger.store import Store, Transaction
 from epcis.ledger.tree import Tree
 from epcis.model import BizTransaction, ObjectEvent, Place
 from epcis.store.event_tables import event as event_table

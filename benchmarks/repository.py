@@ -25,12 +25,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import epcis.tables  # noqa: F401  # so that create_all makes them
 from benchmarks.bare_store import BareStore, plain_events
 from benchmarks.quartet import quartet_rate
 from benchmarks.supply_chain import HEAD, PALLETS_PER_DOCUMENT, TAIL, Chain
 from epcis.capture import capture
 from epcis.database.columns import unpack_key
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 from epcis.store.items import item, items_of_lot, serials_of_lot
 from epcis.store.named import events_naming
 from epcis.trace import holders_of_lot, path
@@ -249,7 +250,7 @@ def grow(store: Store, folder: Path, rows: int, chain: Chain) -> float:
 def compare_inserts(store: Store, million: Path, chain: Chain, rows: int) -> None:
     """The same documents into the large store and into a copy made at a million rows, in turn.
 
-    As many as a generation of keys takes (`epcis.store.item_keys`), so that all of it settles once.
+    As many as a generation of keys takes (`epcis.database.item_keys`), so that all settles once.
     """
     small = Store.open(str(million))
     cpu = Meter(store)
@@ -292,7 +293,8 @@ def peak_memory(size_mb: int, folder: Path) -> None:
         out.write(TAIL.encode())
     program = (
         "import resource, sys; from datetime import UTC, datetime\n"
-        "from epcis.capture import capture; from epcis.database.transactions import Store\n"
+        "import epcis.tables\n"
+        "from epcis.capture import capture; from epcis.ledger.store import Store\n"
         "store = Store.open(sys.argv[2]); store.create_all()\n"
         "peak = lambda: int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])\n"
         "before = peak()\n"

@@ -1,10 +1,13 @@
 """How much is read from damaged codes, and at what price, beside bare zxing-cpp in the same run.
 
-    python -m benchmarks.scanning [--seed 1] [--per-level 5] [--only degraded samples tote text]
+    python -m benchmarks.scanning [--seed 1] [--per-level 5]
+                                  [--only degraded marked samples rack tote text]
 
 `degraded` draws our own pictures in 22 families and, where the published material lies beside the
-checkout (../shared, or PACKTRAIL_SHARED), those of its generator too. `samples` reads the published
-photographs, `tote` draws 12 megapixels with 40 codes, `text` parses element strings beside biip.
+checkout (../shared, or PACKTRAIL_SHARED), those of its generator too; `marked` draws 50 pictures of
+each level that has a mark of its own. `samples` reads the published photographs, `rack` those of
+racks drawn again with blur, tilt and glare, `tote` draws 12 megapixels with 40 codes, `text` parses
+element strings beside biip.
 Times are processor time of this process; every ratio is taken within the run.
 """
 
@@ -28,6 +31,7 @@ import numpy as np
 import zxingcpp
 
 from benchmarks.degraded.families import draw
+from benchmarks.degraded.rack import DAMAGES, drawn_again
 from benchmarks.degraded.tote import draw_tote
 from verification.image.limits import Limits
 from verification.image.page import filtered, marks_on
@@ -48,6 +52,10 @@ PROMISED_90 = {
     "quiet": {0.25, 0.0},
 }
 """Levels of which nine in ten must be read."""
+MARKED_PER_LEVEL = 50
+"""Pictures drawn of such a level: five could not tell 85 % from 95 %."""
+RACK_MARK = 98
+"""Percent of the codes readable in the undamaged photographs that must be read when damaged."""
 
 
 @dataclass
@@ -106,11 +114,16 @@ class Tally:
         print(f"wrong payloads: {len(self.wrong)}")
         for wrong in self.wrong:
             print("  WRONG", wrong)
+
+    def report_marks(self, title: str) -> None:
+        """Each level that has a mark of its own, beside its mark."""
+        print(f"\n{title}, levels with a mark: wrong payloads: {len(self.wrong)}")
         for name, levels in PROMISED_90.items():
             for level in sorted(levels):
                 if self.pictures[name, level]:
-                    share = 100 * self.ours[name, level] / self.pictures[name, level]
-                    print(f"{name} {level:g}: {share:.0f} % (must be 90 %)")
+                    total = self.pictures[name, level]
+                    share = 100 * self.ours[name, level] / total
+                    print(f"{name} {level:g}: {share:.0f} % of {total} (must be 90 %)")
 
     def _print_times(self) -> None:
         raw, ours = np.array(self.raw_s), np.array(self.ours_s)
@@ -138,19 +151,76 @@ def degraded(seed: int, per_level: int) -> None:
     for sample in draw(seed, per_level):
         tally.add(sample.family, sample.level, sample.grey, sample.data)
     tally.report(f"our generator, seed {seed}")
+    tally = Tally()
+    for name, level, grey, truth in published(seed, per_level):
+        tally.add(name, level, grey, truth)
+    if tally.pictures:
+        tally.report(f"the published generator, seed {seed}")
+
+
+def published(
+    seed: int, per_level: int, families: Iterable[str] = ()
+) -> Iterator[tuple[str, float, np.ndarray, bytes]]:
+    """Family, level, picture and truth of what the published generator draws."""
     generator = SHARED / "tools" / "degraded_codes.py"
     if not generator.is_file():
         print("the published generator is not beside the checkout: skipped")
         return
-    tally = Tally()
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, str(generator), folder, str(per_level), str(seed)]
+        command = [sys.executable, str(generator), folder, str(per_level), str(seed), *families]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         for item in json.loads((Path(folder) / "items.json").read_text()):
             grey = cv2.imread(item["path"], cv2.IMREAD_GRAYSCALE)
             truth = bytes.fromhex(item["data"])
-            tally.add(item["set"].split("/")[1], float(item["level"]), grey, truth)
-    tally.report(f"the published generator, seed {seed}")
+            yield item["set"].split("/")[1], float(item["level"]), grey, truth
+
+
+def marked(seed: int) -> None:
+    """The levels that have a mark of their own, drawn often enough to judge them."""
+    tally = Tally()
+    for sample in draw(seed, MARKED_PER_LEVEL, ("contrast", "noise", "quiet zone")):
+        if sample.level in PROMISED_90[sample.family]:
+            tally.add(sample.family, sample.level, sample.grey, sample.data)
+    tally.report_marks(f"our generator, seed {seed}")
+    tally = Tally()
+    for name, level, grey, truth in published(
+        seed, MARKED_PER_LEVEL, ("contrast", "noise", "quiet")
+    ):
+        if level in PROMISED_90[name]:
+            tally.add(name, level, grey, truth)
+    if tally.pictures:
+        tally.report_marks(f"the published generator, seed {seed}")
+
+
+def rack(seed: int) -> None:
+    """The photographs of racks, drawn again with blur, tilt and glare."""
+    folder = SHARED / "data" / "images" / "rack"
+    if not folder.is_dir():
+        print("the published photographs are not beside the checkout: skipped")
+        return
+    print()
+    all_read = all_readable = 0
+    for damage in DAMAGES:
+        read = readable = wrong = 0
+        for number, (name, truth) in enumerate(_expected(folder).items()):
+            grey = cv2.imread(str(folder / name), cv2.IMREAD_GRAYSCALE)
+            # What any decoder reads of the photograph as it was taken.
+            before = {code.text for code in zxingcpp.read_barcodes(grey)}
+            before |= {mark.raw for mark in marks_on(Sheet(0, grey), LIMITS)[0]}
+            again = drawn_again(grey, damage, np.random.default_rng([seed, number]))
+            said = {mark.raw for mark in marks_on(Sheet(0, again), LIMITS)[0]}
+            readable += len(before & set(truth))
+            read += len(said & before & set(truth))
+            wrong += len(said - set(truth))
+        print(f"rack again, {damage}: {read}/{readable} codes, {wrong} wrong")
+        all_read, all_readable = all_read + read, all_readable + readable
+    share = 100 * all_read / all_readable
+    print(f"rack again, all: {share:.1f} % of {all_readable} (must be {RACK_MARK} %)")
+
+
+def _expected(folder: Path) -> dict[str, list[str]]:
+    expected: dict[str, list[str]] = json.loads((folder / "expected.json").read_text())
+    return expected
 
 
 def samples() -> None:
@@ -182,7 +252,7 @@ def samples() -> None:
 def _photographs(folder: Path) -> None:
     read = total = wrong = 0
     raw_s = ours_s = 0.0
-    for name, truth in json.loads((folder / "expected.json").read_text()).items():
+    for name, truth in _expected(folder).items():
         grey = cv2.imread(str(folder / name), cv2.IMREAD_GRAYSCALE)
         raw_s += timed(lambda grey=grey: zxingcpp.read_barcodes(grey))[1]
         (marks, _), seconds = timed(lambda grey=grey: marks_on(Sheet(0, grey), LIMITS))
@@ -260,13 +330,17 @@ def main() -> None:
     chosen = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     chosen.add_argument("--seed", type=int, default=1)
     chosen.add_argument("--per-level", type=int, default=5)
-    every = ("degraded", "samples", "tote", "text")
+    every = ("degraded", "marked", "samples", "rack", "tote", "text")
     chosen.add_argument("--only", nargs="+", choices=every, default=every)
     asked = chosen.parse_args()
     if "degraded" in asked.only:
         degraded(asked.seed, asked.per_level)
+    if "marked" in asked.only:
+        marked(asked.seed)
     if "samples" in asked.only:
         samples()
+    if "rack" in asked.only:
+        rack(asked.seed)
     if "tote" in asked.only:
         tote(asked.seed)
     if "text" in asked.only:

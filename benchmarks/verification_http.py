@@ -51,7 +51,7 @@ def fill(url: str, packs: int) -> None:
     import verification.registry.pack_tables  # noqa: F401
     from compliance.service import access
     from epcis.capture import record
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
     from epcis.model import Node, ObjectEvent
 
     store = Store.open(url)
@@ -156,7 +156,7 @@ def packtrail(url: str):
     from compliance.service.app import create_app
     from compliance.service.context import ServiceContext
     from compliance.service.settings import Settings
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
 
     scratch = Path(tempfile.mkdtemp())
     settings = Settings(database=url, data_dir=scratch, unknown_answers_a_day=1_000_000)
@@ -459,7 +459,7 @@ def say_ratios(figures: dict[str, Figures], *, is_sqlite: bool) -> None:
 def say_bulk(url: str, opts, supply: Figures) -> None:
     """A bulk supply through the same engine, against single supplies over HTTP."""
     import verification.registry.pack_tables  # noqa: F401
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
     from verification.decision.act import PackAct, PackRequest, Who
     from verification.decision.rule_pack import shipped
     from verification.fmd import bulk

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text
 
-from epcis.store.event_tables import metadata
-from epcis.store.proved import Outside, Register, proof
-
-_Id = BigInteger().with_variant(Integer, "sqlite")
+from epcis.database.metadata import BigId, metadata
+from epcis.ledger.proved import Outside, Register, proof
 
 api_key = Table(
     "api_key",
@@ -76,7 +74,7 @@ recall_pack = Table(
 recall_notice = Table(
     "recall_notice",
     metadata,
-    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("id", BigId, primary_key=True, autoincrement=True),
     Column("recall", String(40), ForeignKey("recall.id"), nullable=False),
     Column("party", String(100), nullable=False),
     Column("name", String(200)),

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import compliance.dossier.dossier_tables
 import compliance.duty_tables  # noqa: F401  # so that the registers of this floor are known too
 from compliance.seal.checkpoint import held_checkpoints
-from epcis.fsck import forgiving, told
+from epcis.fsck import forgiving_store, told
 from epcis.fsck import fsck as check_memory
-from epcis.store.place import to_nobody
+from epcis.ledger.place import to_nobody
 from verification.fmd.check_packs import check_packs
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
     from schemas.finding import Finding
 
 
@@ -42,5 +42,5 @@ def fsck(
     """
     held = held_checkpoints(store, keys_folder) if keys_folder is not None else []
     yield from check_memory(store, now=now, rebuild=rebuild, held=held, progress=progress)
-    with forgiving(store) as read:
+    with forgiving_store(store) as read:
         yield from told("packs", partial(check_packs, read, progress or to_nobody))

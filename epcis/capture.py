@@ -29,7 +29,7 @@ from epcis.ledger.record import DocumentSaid
 from epcis.store import event_tables
 from epcis.store.corrections import Corrections
 from epcis.store.digest import event_digest
-from epcis.store.intake import Intake, Sealed, Taken, seal
+from epcis.store.intake import Intake, Taken, seal
 from epcis.store.masterdata import tell_master_data
 from epcis.store.payload import pack_header, squeeze, unsqueeze
 from schemas.finding import Finding, Severity, Where, is_acceptable
@@ -39,8 +39,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from epcis.codec.document import DocumentReader
-    from epcis.database.transactions import Snapshot, Store, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store, Transaction
     from epcis.model import Event
+    from epcis.store.rows import Sealed
 
 MEMORY_BYTES_MAX = 2 * 2**20
 """Documents up to this size are read whole before their act begins; larger ones within it."""

@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
-    from epcis.database.transactions import Snapshot, Store, Transaction
-    from epcis.http_context import Clock
+    from epcis.clock import Clock
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store, Transaction
 
 ERRORS_MAX: Final = 1000
 """Most errors a job lists."""
@@ -96,8 +97,8 @@ class TooManyJobs(Exception):  # noqa: N818  # says what it is
 def incoming(store: Store, data_dir: Path | None = None) -> Path:
     """The folder where bodies wait: beside a database file, else in `data_dir` or the spool."""
     database = store.engine.url.database
-    if store.is_sqlite and database:
-        folder = Path(database).with_suffix(".incoming")
+    if store.file is not None:
+        folder = store.file.with_suffix(".incoming")
     elif data_dir is not None:
         folder = data_dir / "incoming"
     else:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, select
 
+from epcis.database.many_writers import is_first
 from epcis.store.event_tables import capture_job
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
 
 CLAIMS_MAX: Final = 1000
 """How many jobs a worker tries to claim before it looks again."""
@@ -124,12 +125,11 @@ def _fits(job: Row[Any], now: datetime, size_bytes_max: int | None) -> bool:
 @contextmanager
 def _held(store: Store, job: Row[Any]) -> Iterator[bool]:
     """Keep other processes off the job for the block; whether none had it."""
-    if store.is_sqlite:
+    if store.has_one_writer:
         yield True
         return
     with store.read() as snapshot:
-        number = func.hashtextextended(job.id, 0)
-        yield bool(snapshot.connection.scalar(select(func.pg_try_advisory_xact_lock(number))))
+        yield is_first(snapshot, job.id)
 
 
 def _still_waits(store: Store, job: Row[Any]) -> bool:

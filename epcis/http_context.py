@@ -6,8 +6,7 @@ request; routes take both from here. Each floor adds its own part to the context
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -15,13 +14,14 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 from starlette.requests import HTTPConnection
 
+from epcis.problem import Problem
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from epcis.database.transactions import Store
-    from schemas.finding import Finding
-
-Clock = Callable[[], datetime]
+    from epcis.clock import Clock
+    from epcis.ledger.store import Store
 
 
 def utc_now() -> datetime:
@@ -84,37 +84,6 @@ class Caller:
         True
         """
         return not self.name
-
-
-@dataclass
-class Problem(Exception):  # noqa: N818  # RFC 9457 calls it a problem
-    """A refusal, told as RFC 9457 problem+json.
-
-    `type` is the EPCIS exception (`epcisException:ValidationException`) where the standard has one.
-    """
-
-    status: int
-    title: str
-    detail: str
-    type: str = "about:blank"
-    findings: tuple[Finding, ...] = ()
-    headers: dict[str, str] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, object]:
-        """The problem as a JSON object.
-
-        >>> Problem(404, "Not found", "no such pack").as_dict()["status"]
-        404
-        """
-        body: dict[str, object] = {
-            "type": self.type,
-            "title": self.title,
-            "status": self.status,
-            "detail": self.detail,
-        }
-        if self.findings:
-            body["findings"] = [finding.as_dict() for finding in self.findings]
-        return body
 
 
 def problem_response(problem: Problem) -> JSONResponse:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import unquote
 
 from epcis.database.columns import moment_of, pack_key, unpack_key
+from epcis.database.item_keys import ID_OF_KEY
 from epcis.database.raw_driver import RawDriver
 from epcis.store.effect import effects_of
 from epcis.store.event_tables import Role
-from epcis.store.item_keys import ID_OF_KEY
 from epcis.store.item_state import ItemState, placed, share
 from epcis.store.item_status import ItemStatus
 from epcis.store.items import Shared, item, lot_numbers

@@ -22,7 +22,7 @@ from sqlalchemy import create_mock_engine
 
 import compliance.service.migrations.tables  # noqa: F401  # so that metadata knows every table
 from compliance.service.migrate import MIGRATIONS
-from epcis.store.event_tables import metadata
+from epcis.database.metadata import metadata
 
 if TYPE_CHECKING:
     from sqlalchemy.schema import ExecutableDDLElement

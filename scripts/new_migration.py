@@ -15,7 +15,7 @@ from alembic import command
 
 import compliance.service.migrations.tables  # noqa: F401  # so that metadata knows every table
 from compliance.service.migrate import MIGRATIONS, alembic_config, migrate
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 
 
 def main(title: str) -> None:

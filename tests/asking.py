@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from epcis.capture import capture
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 from epcis.query import search
 from epcis.query.names import Names
 from epcis.query.parameters import parse, piped

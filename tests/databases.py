@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from epcis.database.transactions import Store
+import epcis.tables  # noqa: F401  # so that create_all makes them
+from epcis.ledger.store import Store
 
 BINARIES = Path(os.environ.get("PACKTRAIL_POSTGRESQL", "/usr/lib/postgresql/15/bin"))
 START_S_MAX = 60

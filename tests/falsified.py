@@ -33,8 +33,11 @@ from compliance.service.access import Grant, new_key
 from epcis.capture import capture, record
 from epcis.codec.document import Syntax, write_document
 from epcis.database.columns import Instant, ItemKey
+from epcis.database.item_keys import settle
+from epcis.database.metadata import metadata
 from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
+from epcis.ledger.proved import Outside, Register, proof_of
 from epcis.ledger.sequencer import catch_up
 from epcis.ledger.witness import take_witness
 from epcis.model import (
@@ -50,9 +53,6 @@ from epcis.model import (
     VocabularyElement,
 )
 from epcis.query import named
-from epcis.store.event_tables import metadata
-from epcis.store.item_keys import settle
-from epcis.store.proved import Outside, Register, proof_of
 from epcis.subscribe import subscription
 from tests import chain
 from tests.verdicts import verify
@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Column, Connection, Table
 
     from compliance.seal import Keys
-    from epcis.database.transactions import Store, Transaction
+    from epcis.ledger.store import Store, Transaction
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 GTIN = "05901234123457"

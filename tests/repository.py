@@ -23,8 +23,9 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
 from epcis.capture_job import run_jobs
-from epcis.database.transactions import Store
-from epcis.http_context import Caller, EpcisContext, Problem, problem_response
+from epcis.http_context import Caller, EpcisContext, problem_response
+from epcis.ledger.store import Store
+from epcis.problem import Problem
 from epcis.routes.all import routers
 from epcis.subscribe.delivery import run_subscriptions
 

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
 
 NOTICE_DUE = timedelta(hours=24)
 """FDA and immediate partners are told within this time of the decision (582(b)(4)(B)(ii))."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Index, String, Table, Text
 
 from epcis.database.columns import Instant
-from epcis.store.event_tables import metadata
-from epcis.store.proved import Outside, proof
+from epcis.database.metadata import metadata
+from epcis.ledger.proved import Outside, proof
 
 export_job = Table(
     "export_job",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
@@ -27,6 +26,7 @@ from compliance.seal.pades import sign_pdf
 from compliance.seal.signer import SealRefused
 from epcis.archive.reading import ArchiveAway
 from epcis.database.columns import microseconds
+from epcis.database.reading import little_memory
 from epcis.ledger.append import LogForked
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.tree import Tree
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from compliance.dossier.package import Member
     from compliance.seal.checkpoint import SignedCheckpoint
     from compliance.seal.keys import Keys
-    from epcis.database.transactions import Snapshot, Store
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store
 
 FORMAT = "packtrail-dossier-1"
 PROOF, WORKBOOK = "log/proof.bin", "events.xlsx"
@@ -112,7 +113,7 @@ def export(
     redactor = Redactor(profile, secret_of(keys), own=party)
     try:
         sealed = seal_log(store, keys, now=now)
-        with store.read() as snapshot, _little_memory(snapshot):
+        with store.read() as snapshot, little_memory(snapshot, PAGES_KIB):
             made = _make(
                 snapshot, selection, redactor, sealed, folder=folder, party=party, progress=progress
             )
@@ -134,21 +135,6 @@ def export(
         raise
     shutil.rmtree(folder, ignore_errors=True)
     return exported
-
-
-@contextmanager
-def _little_memory(snapshot: Snapshot) -> Iterator[None]:
-    """Let SQLite keep few pages while everything is read once: they would only fill memory."""
-    if not snapshot.is_sqlite:
-        yield
-        return
-    driver = snapshot.driver
-    usual = driver.execute("PRAGMA cache_size").fetchone()[0]
-    driver.execute(f"PRAGMA cache_size = -{PAGES_KIB}")
-    try:
-        yield
-    finally:
-        driver.execute(f"PRAGMA cache_size = {usual}")
 
 
 def _make(

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from sqlalchemy import select
 
 from compliance.dossier.kinds import Case, LotHistory, Pack
+from epcis.database.item_keys import item_key
 from epcis.database.raw_driver import RawDriver
 from epcis.store.event_tables import event, item, lot
-from epcis.store.item_keys import item_key
 from epcis.store.named import naming
 from epcis.store.stays import stays_of
 from schemas.gs1.epc import canonical_key

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
     from compliance.dossier.kinds import DossierSelection
     from compliance.seal.keys import Keys
-    from epcis.database.transactions import Snapshot, Store, Transaction
-    from epcis.http_context import Clock
+    from epcis.clock import Clock
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store, Transaction
 
 WAITING_MAX = 100
 """Dossiers that may wait; further ones are refused."""

@@ -19,7 +19,8 @@ from epcis.ledger.entry import LeafKind
 from schemas.refusal import Refused
 
 if TYPE_CHECKING:
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
 
 YEARLY_FOR_YEARS = 5
 YEARS_BETWEEN_LATER = 3

@@ -25,7 +25,8 @@ from schemas.refusal import Refused
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
 
 TEXT_CHARACTERS_MAX = 200
 NUMBER_CHARACTERS_MAX = 100

@@ -26,7 +26,8 @@ from verification.registry.pack_registry import set_lot_state
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from epcis.database.transactions import Snapshot, Store, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store, Transaction
 
 LOT_CHARS_MAX = 20
 REASON_CHARS_MAX = 500

@@ -17,8 +17,8 @@ from compliance.reports.sheet import Section
 from epcis.archive.reading import Shelves
 from epcis.database.raw_driver import RawDriver
 from epcis.model import Node
-from epcis.query.index import word
 from epcis.query.query_tables import event_word
+from epcis.store.event_index import word
 from epcis.store.event_tables import (
     Role,
     document,

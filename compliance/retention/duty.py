@@ -24,7 +24,7 @@ from epcis.archive.parquet import EVENTS
 from epcis.archive.reading import files
 from epcis.database.columns import microseconds
 from epcis.database.raw_driver import RawDriver
-from epcis.database.transactions import Transaction
+from epcis.ledger.store import Transaction
 from epcis.store.named import ids_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
     from epcis.archive.reading import ArchiveFile
-    from epcis.database.transactions import Snapshot, Store
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store
 
 _RECORDED = "SELECT max(record_time) FROM event WHERE archive = ?"
 _EXPIRY = "SELECT max(l.expiry) FROM item i JOIN lot l ON l.id = i.lot WHERE i.id BETWEEN ? AND ?"

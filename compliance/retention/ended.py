@@ -21,12 +21,13 @@ from compliance.retention.hold import lock_holds, open_holds, packs_of_case
 from compliance.retention.policy import RecordClass
 from compliance.retention.retention_tables import erasure
 from epcis.database.columns import Instant, microseconds
+from epcis.database.many_writers import alone_in
 from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
+from epcis.ledger.proved import Register, proof_of
 from epcis.ledger.register import subject_of
 from epcis.query.query_tables import ended_page_token
 from epcis.store.event_tables import capture_job
-from epcis.store.proved import Register, proof_of
 from verification.alerts.alert import Status
 from verification.registry.pack_tables import (
     alert,
@@ -44,7 +45,8 @@ if TYPE_CHECKING:
 
     from compliance.retention.hold import Hold
     from compliance.retention.policy import Rule
-    from epcis.database.transactions import Snapshot, Store, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store, Transaction
 
 ROWS_PER_ACT = 1_000
 _CONTENT = (
@@ -199,8 +201,7 @@ def erase_rows(
 
 def _one_at_a_time(tx: Transaction) -> None:
     """Let no other run destroy the same rows, nor a hold be opened, beside this act."""
-    if not tx.is_sqlite:
-        tx.connection.exec_driver_sql("LOCK TABLE erasure IN SHARE ROW EXCLUSIVE MODE")
+    alone_in(tx, erasure)
     lock_holds(tx)
 
 

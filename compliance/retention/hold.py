@@ -14,6 +14,7 @@ from sqlalchemy import insert, select, update
 
 from compliance.duty_tables import case_file, recall
 from compliance.retention.retention_tables import legal_hold
+from epcis.database.many_writers import as_it_stands
 from epcis.ledger.entry import LeafKind
 from schemas.gs1.keys import Gln, Gtin
 from schemas.refusal import Refused
@@ -22,7 +23,8 @@ from verification.registry.pack_tables import doubt
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from epcis.database.transactions import Snapshot, Store, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store, Transaction
 
 REASON_CHARS_MAX = 2000
 LOT_CHARS_MAX = SERIAL_CHARS_MAX = 20
@@ -183,8 +185,7 @@ def release_hold(store: Store, hold_id: str, *, why: str, by: str, now: datetime
 
 def lock_holds(tx: Transaction) -> None:
     """Let no hold be opened beside this act: what it destroys was not held when it ended."""
-    if not tx.is_sqlite:
-        tx.connection.exec_driver_sql("LOCK TABLE legal_hold IN SHARE MODE")
+    as_it_stands(tx, legal_hold)
 
 
 def find_hold(snapshot: Snapshot, hold_id: str) -> Hold | None:

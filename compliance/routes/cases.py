@@ -19,7 +19,8 @@ from compliance.cases.cases import (
 )
 from compliance.cases.form_3911 import form_3911
 from compliance.partners.names import product_attributes
-from epcis.http_context import Caller, Problem, needs, now_of, store_of
+from epcis.http_context import Caller, needs, now_of, store_of
+from epcis.problem import Problem
 from schemas.gs1.keys import Gtin
 
 router = APIRouter(prefix="/cases", tags=["cases"])

@@ -16,7 +16,8 @@ from compliance.partners.licences import (
     licence_from,
     licences,
 )
-from epcis.http_context import Caller, Problem, needs, now_of, store_of
+from epcis.http_context import Caller, needs, now_of, store_of
+from epcis.problem import Problem
 
 router = APIRouter(tags=["duties"])
 

@@ -15,7 +15,8 @@ from compliance.dossier.jobs import ExportJob, ask, file_of, find_job, forget, l
 from compliance.dossier.kinds import KINDS, DossierSelection, selection_from
 from compliance.dossier.redaction import RedactionProfile, find_profile, profiles_in
 from compliance.dossier.refusal import ExportRefused
-from epcis.http_context import Caller, Problem, needs, now_of, store_of
+from epcis.http_context import Caller, needs, now_of, store_of
+from epcis.problem import Problem
 from schemas.gs1.keys import Gtin
 
 _log = structlog.get_logger(__name__)

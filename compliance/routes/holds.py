@@ -23,7 +23,8 @@ from compliance.retention.hold import (
 )
 from compliance.retention.policy import PolicyRefused, read_policy
 from epcis.archive.reading import files
-from epcis.http_context import Caller, Problem, needs, now_of, store_of
+from epcis.http_context import Caller, needs, now_of, store_of
+from epcis.problem import Problem
 
 router = APIRouter(tags=["retention"])
 

@@ -17,7 +17,8 @@ from compliance.recall.recall import (
     open_recall,
     reach,
 )
-from epcis.http_context import Caller, Problem, needs, now_of, store_of
+from epcis.http_context import Caller, needs, now_of, store_of
+from epcis.problem import Problem
 from schemas.gs1.keys import Gtin
 
 router = APIRouter(prefix="/recalls", tags=["recalls"])

@@ -14,6 +14,7 @@ from sqlalchemy import func, insert, select, update
 from compliance.seal.keys import held_file
 from compliance.seal.signer import SealRefused
 from compliance.seal.timestamp import stamp
+from epcis.database.many_writers import one_at_a_time
 from epcis.ledger.append import LogForked
 from epcis.ledger.checkpoint import ED25519, ML_DSA_44, OWN_KIND, Checkpoint, LogKey
 from epcis.ledger.entry import LeafKind
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from compliance.seal.keys import Keys
-    from epcis.database.transactions import Store, Transaction
+    from epcis.ledger.store import Store, Transaction
 
 STAMP_EVERY = timedelta(days=1)
 
@@ -82,9 +83,8 @@ def seal_log(store: Store, keys: Keys, *, now: datetime) -> SignedCheckpoint:
     _log_what_was_signed(store, now=now)
     catch_up(store, now=now)
     with store.write(now) as tx:
-        if not tx.is_sqlite:
-            # Whoever else is signing goes first, and what it signed is found here.
-            tx.driver.execute(f"SELECT pg_advisory_xact_lock({int.from_bytes(b'signing')})")
+        # Whoever else is signing goes first, and what it signed is found here.
+        one_at_a_time(tx, "signing")
         tree = Tree(tx.connection)
         checkpoint = tree.checkpoint()
         _continues_what_was_signed(tx, tree)

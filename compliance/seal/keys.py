@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
     from pyhanko.sign.timestamps import TimeStamper
 
-    from epcis.http_context import Clock
+    from epcis.clock import Clock
 
 ORGANISATION = "Packtrail"
 _REGISTER = "keys.json"

@@ -24,7 +24,7 @@ from compliance.seal.signer import DigestSigner, LibrarySigner, SealRefused, asn
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-    from epcis.http_context import Clock
+    from epcis.clock import Clock
 
 POLICY = "2.25.291164537217014327690371064021364092671"
 """Our own policy, time by the signing machine's clock: an identifier made of a UUID (X.667)."""

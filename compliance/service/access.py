@@ -21,7 +21,8 @@ from epcis.http_context import Caller
 from epcis.ledger.entry import LeafKind
 
 if TYPE_CHECKING:
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
 
 SCOPES = ("capture", "query", "verify", "recall", "export", "admin")
 """Everything a caller may be allowed to do."""

@@ -16,7 +16,8 @@ from pydantic import BaseModel, Field
 from compliance.partners.names import product_name
 from compliance.service.pages import must_sign_in, render, sign_in_page
 from compliance.service.scans import layout_of, scan_text
-from epcis.http_context import Caller, Problem, caller_of, needs, now_of, store_of
+from epcis.http_context import Caller, caller_of, needs, now_of, store_of
+from epcis.problem import Problem
 from verification.alerts import alert, watch
 from verification.alerts.alert import NotPossibleError, Status, next_of
 from verification.alerts.concern import alert_for

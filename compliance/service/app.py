@@ -22,7 +22,7 @@ from compliance.service.routers import include_floors
 from compliance.service.telemetry import AnswerCounts, Telemetry
 from epcis.archive.reading import ArchiveAway
 from epcis.database.transactions import StoreAway, StoreFull
-from epcis.http_context import Problem
+from epcis.problem import Problem
 from epcis.routes.described import REFUSED, path_described
 from epcis.routes.problems import answer_anywhere
 from schemas.finding import Finding, Severity, Where

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from compliance.service.scans import Scan
-    from epcis.database.transactions import Snapshot, Store
+    from epcis.database.transactions import Snapshot
     from epcis.http_context import Caller
+    from epcis.ledger.store import Store
     from epcis.trace import Story
     from schemas.finding import Finding
     from schemas.gs1.reading import Reading

@@ -12,7 +12,7 @@ from compliance.seal.checkpoint import seal_log
 from compliance.service.practice import practice_of
 from epcis.http_context import utc_now
 from verification.image.limits import Limits
-from verification.image.pool import PicturePool
+from verification.image.reader import PictureReader
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from compliance.seal import Keys
     from compliance.service.settings import Settings
-    from epcis.database.transactions import Store
-    from epcis.http_context import Clock
+    from epcis.clock import Clock
+    from epcis.ledger.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class ServiceContext(ComplianceContext):
 
     settings: Settings
     keys: Keys
-    picture_reader: PicturePool
+    picture_reader: PictureReader
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     """What telemetry counts; one for each application, so that two do not mix."""
     pages_need_sign_in: bool = False
@@ -57,7 +57,7 @@ class ServiceContext(ComplianceContext):
             verification=practice_of(settings),
             snapshot_key=keys.log,
             keys=keys,
-            picture_reader=PicturePool(limits=limits),
+            picture_reader=PictureReader(limits=limits),
             pages_need_sign_in=pages_need_sign_in,
         )
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
 
 PACKS_PER_CASE = 25
 CASES_PER_PALLET = 10

@@ -12,7 +12,8 @@ from compliance.dossier.jobs import list_jobs
 from compliance.dossier.kinds import FIELDS, KINDS, selection_from
 from compliance.routes.exports import all_profiles, order
 from compliance.service.pages import must_sign_in, render, sign_in_page
-from epcis.http_context import Caller, Problem, caller_of, needs, store_of
+from epcis.http_context import Caller, caller_of, needs, store_of
+from epcis.problem import Problem
 from schemas.gs1.keys import Gtin
 
 router = APIRouter(include_in_schema=False)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from compliance.service.gate import Admission, BodyBounds
     from compliance.service.telemetry import AnswerCounts
-    from epcis.database.transactions import Store
     from epcis.http_context import Caller
+    from epcis.ledger.store import Store
     from verification.answering.hot_routes import Headers
 
 

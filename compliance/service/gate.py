@@ -17,7 +17,8 @@ from starlette.requests import Request
 
 from compliance.service import access
 from compliance.service.keyring import KeyRing
-from epcis.http_context import Caller, Problem
+from epcis.http_context import Caller
+from epcis.problem import Problem
 from epcis.routes.problems import answer_anywhere
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
     from compliance.service.oidc import TokenReader
     from compliance.service.settings import Settings
-    from epcis.database.transactions import Store
-    from epcis.http_context import Clock
+    from epcis.clock import Clock
+    from epcis.ledger.store import Store
 
 SESSION_COOKIE = "packtrail_session"
 BODY_BYTES_S_MIN = 1_000

@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from compliance.service import access
 from epcis.database.columns import microseconds
+from epcis.database.raw_driver import RawDriver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from compliance.service.access import Grant
-    from epcis.database.transactions import Snapshot, Store
-    from epcis.http_context import Caller, Clock
+    from epcis.clock import Clock
+    from epcis.database.transactions import Snapshot
+    from epcis.http_context import Caller
+    from epcis.ledger.store import Store
 
 REMEMBERED_MAX = 1024
 """Keys held at once, and addresses that one comes from; beyond that all are forgotten."""
-SECONDS_UNSEEN_MAX = {"sqlite": 0.05, "postgresql": 1.0}
+UNSEEN_IN_A_FILE_S_MAX, UNSEEN_ON_A_SERVER_S_MAX = 0.05, 1.0
 """How long it may go unseen that a key was revoked; its expiry is seen at once."""
 _END = "SELECT revoked_us, expires_us FROM api_key WHERE id = ?"
-_END_POSTGRESQL = _END.replace("?", "%s")
 
 
 @dataclass(slots=True)
@@ -37,7 +39,7 @@ class KeyRing:
     """What keys give, remembered between requests.
 
     The grant of a key never changes, so only its end is looked for again: once in
-    `SECONDS_UNSEEN_MAX` by `timer`, however many requests there are.
+    a while by `timer`, however many requests there are.
     """
 
     def __init__(
@@ -46,7 +48,8 @@ class KeyRing:
         self._store = store
         self._clock = clock
         self._timer = timer
-        self._unseen_s_max = SECONDS_UNSEEN_MAX["sqlite" if store.is_sqlite else "postgresql"]
+        is_file = store.file is not None
+        self._unseen_s_max = UNSEEN_IN_A_FILE_S_MAX if is_file else UNSEEN_ON_A_SERVER_S_MAX
         self._held: dict[str, _Held] = {}
 
     def grant(self, text: str) -> Grant | None:
@@ -110,6 +113,5 @@ class _End(NamedTuple):
 
 
 def _end_of(snapshot: Snapshot, text: str) -> _End | None:
-    statement = _END if snapshot.is_sqlite else _END_POSTGRESQL
-    row = snapshot.driver.execute(statement, (text.split("_", 2)[1],)).fetchone()
+    row = RawDriver(snapshot).one(_END, (text.split("_", 2)[1],))
     return None if row is None else _End(*row)

@@ -11,8 +11,8 @@ from compliance.reports.service_times import LONGER, add_times
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-    from epcis.database.transactions import Store
-    from epcis.http_context import Clock
+    from epcis.clock import Clock
+    from epcis.ledger.store import Store
 
 KEEP_EVERY_S = 60.0
 _METRIC = "packtrail_answer_seconds"

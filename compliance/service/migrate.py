@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from epcis.database.transactions import Store
+from epcis.database.many_writers import one_at_a_time
+from epcis.database.transactions import Snapshot
+from epcis.ledger.store import Store
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from compliance.service.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-_LOCK = 0x7061636B  # any constant will do; all Packtrail processes use the same
 _ALEMBIC = threading.Lock()
 
 
@@ -40,8 +41,6 @@ def open_migrated(settings: Settings) -> Store:
     Raises `NewerDatabaseError` where the database is ahead of this program.
     """
     url = settings.database_url
-    if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).absolute().parent.mkdir(parents=True, exist_ok=True)
     store = Store.open(url)
     try:
         migrate(store.engine)
@@ -89,8 +88,7 @@ def _upgrade(engine: Engine) -> None:
     # Alembic keeps its context in module globals, so one thread at a time.
     options = engine.execution_options(begin="BEGIN IMMEDIATE")
     with _ALEMBIC, options.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        one_at_a_time(Snapshot(connection), "migration")
         current = _revision_in(connection)
         if current is not None and current > newest_revision():
             raise NewerDatabaseError(

@@ -25,7 +25,8 @@ from compliance.service.cards import card_of_pack, cards_of_scan
 from compliance.service.context import service_context_of
 from compliance.service.gate import SESSION_COOKIE
 from compliance.service.scans import layout_of, scan_picture, scan_text
-from epcis.http_context import Caller, Problem, caller_of, needs, now_of, store_of
+from epcis.http_context import Caller, caller_of, needs, now_of, store_of
+from epcis.problem import Problem
 from schemas.finding import Severity
 from schemas.gs1.digital_link import RESOLVER
 from schemas.gs1.digital_link import parse as parse_link

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 
 from compliance.service.scans import Scan, scan_picture, scan_text
-from epcis.http_context import Caller, Problem, needs, store_of
+from epcis.http_context import Caller, needs, store_of
+from epcis.problem import Problem
 from epcis.trace import trace
 from schemas.finding import Severity
 

@@ -12,7 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import select
 
 from compliance.service.context import service_context
-from epcis.http_context import Problem
+from epcis.problem import Problem
 from epcis.store.event_tables import lot as lot_table
 from epcis.store.items import item
 from schemas.finding import Finding, Severity
@@ -101,10 +101,10 @@ def scan_text(app: FastAPI, text: str, layout: Layout | None = None) -> Scan:
     if len(text) > settings.scan_text_chars_max:
         return Scan((), (_too_long(len(text), settings.scan_text_chars_max),), ())
     with service_context(app).store.read() as snapshot:
-        # What the store proves is decided; rivals that nothing tells apart are all shown, and
-        # each carries the finding `scan.ambiguous`.
-        candidates = decided(recover(text, KnownHere(snapshot), layout))
-    readings = tuple(candidate.reading for candidate in candidates)
+        candidates = recover(text, KnownHere(snapshot), layout)
+    # What the store proves is acted on alone; rivals that nothing tells apart are all acted on,
+    # each with its finding `scan.ambiguous`. Programs see every reading.
+    readings = tuple(candidate.reading for candidate in decided(candidates))
     symbols = tuple(
         {"symbology": candidate.reading.format, "raw": text, **candidate.as_dict()}
         for candidate in candidates

@@ -22,7 +22,7 @@ from epcis.http_context import utc_now
 
 if TYPE_CHECKING:
     from compliance.service.settings import Settings
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
 
 DEMO_GRANT = access.Grant(
     "demo pharmacist", frozenset({"verify", "query", "recall", "export", "capture"})

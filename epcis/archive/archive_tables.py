@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
 
 from epcis.database.columns import Instant
-from epcis.store.event_tables import BigId, metadata
-from epcis.store.proved import Register, proof
+from epcis.database.metadata import BigId, metadata
+from epcis.ledger.proved import Register, proof
 
 archive_file = Table(
     "archive_file",

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from epcis.archive.reading import ArchiveFile
-    from epcis.database.transactions import Snapshot, Store
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store
 
 _EVENTS_OUT = "SELECT archive, count(*) FROM event WHERE archive IS NOT NULL GROUP BY archive"
 _DOCUMENTS_OUT = "SELECT archive, count(*) FROM document WHERE archive IS NOT NULL GROUP BY archive"

@@ -29,6 +29,7 @@ from epcis.archive.parquet import (
     write_rows,
 )
 from epcis.database.columns import microseconds, moment_of
+from epcis.database.many_writers import alone_in
 from epcis.database.raw_driver import RawDriver
 from epcis.database.transactions import Snapshot
 from epcis.ledger.entry import LeafKind
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
     from epcis.archive.reading import ArchiveFile
     from epcis.database.raw_driver import Row
-    from epcis.database.transactions import Store, Transaction
+    from epcis.ledger.store import Store, Transaction
 
 Held: TypeAlias = Callable[[Snapshot, Sequence[int]], Mapping[int, str]]
 """Which of these must stay, and what holds them; see `compliance.retention.held`."""
@@ -167,8 +168,7 @@ class Depositor:
         seqs = [one.row.seq for one in chosen]
         if self.held(tx, seqs):
             raise ArchiveInterrupted("a legal hold was opened meanwhile; start again")
-        lock = "" if hand.is_sqlite else " FOR UPDATE"
-        here = {row[0]: row[1] for row in hand.all_in(_HERE, seqs, lock)}
+        here = {row[0]: row[1] for row in hand.all_in(_HERE, seqs, lock=True)}
         if any(here.get(one.row.seq) != one.row.payload for one in chosen):
             raise ArchiveInterrupted("another run archives the same events; start again")
         rows = [(one.outline, number, one.row.seq) for one in chosen]
@@ -186,8 +186,7 @@ class Depositor:
 
     def enter(self, tx: Transaction, file: Path, what: Contents) -> New:
         """The row of a new file and its entry of the log; one act at a time gives out names."""
-        if not tx.is_sqlite:
-            tx.connection.exec_driver_sql("LOCK TABLE archive_file IN SHARE ROW EXCLUSIVE MODE")
+        alone_in(tx, archive_file)
         table = archive_file.c
         of_month = select(func.count()).where(table.holds == what.holds, table.month == what.month)
         number = (tx.connection.scalar(of_month) or 0) + 1

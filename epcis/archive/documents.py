@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from epcis.archive.deposit import Depositor
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
 
 _OLD = (
     "SELECT d.id, d.sha256, d.received, d.sender, d.syntax, d.size_bytes FROM document d"

@@ -16,6 +16,7 @@ from epcis.archive.archive_tables import archive_file
 from epcis.archive.deposit import ArchiveInterrupted, Held, log_act
 from epcis.archive.parquet import EVENTS
 from epcis.archive.reading import files
+from epcis.database.many_writers import alone_in
 from epcis.database.raw_driver import RawDriver
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
     from epcis.archive.reading import ArchiveFile
     from epcis.database.raw_driver import Row
-    from epcis.database.transactions import Snapshot, Store, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store, Transaction
 
 _FOUND_BY = ("event_word", "event_field", "event_sensor", "event_quantity", "event_party")
 _SALT_OF_EVENT = "UPDATE ledger_entry SET salt = NULL WHERE event = ?"
@@ -43,8 +45,7 @@ def erase(store: Store, file: ArchiveFile, held: Held, *, by: str, now: datetime
     Raises ArchiveInterrupted where a hold covers any of it, StoreAway, StoreFull.
     """
     with store.write(now, long=True) as tx:
-        if not tx.is_sqlite:
-            tx.connection.exec_driver_sql("LOCK TABLE archive_file IN SHARE ROW EXCLUSIVE MODE")
+        alone_in(tx, archive_file)
         records = records_of(tx, file)
         if held(tx, records):
             raise ArchiveInterrupted(f"a legal hold covers {file.name}; it stays")

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from epcis.database.raw_driver import RawDriver
     from epcis.database.transactions import Snapshot
-    from epcis.http_context import Problem
     from epcis.model import Event
+    from epcis.problem import Problem
 
 _WHERE = "SELECT seq, archive, hash FROM event WHERE seq"
 _NAMES = (
@@ -58,7 +58,7 @@ class ArchiveAway(StoreAway):
     @property
     def problem(self) -> Problem:
         """What a caller is told: 503 while the file is away, 410 where it was destroyed."""
-        from epcis.http_context import Problem  # noqa: PLC0415  # 16 MB that no export or fsck needs
+        from epcis.problem import Problem  # noqa: PLC0415  # 16 MB that no export or fsck needs
 
         what = "an event that this asks for was"
         kind = "epcisException:ImplementationException"

@@ -11,6 +11,7 @@ from epcis.archive.archive_tables import archive_file
 from epcis.archive.deposit import log_act
 from epcis.archive.parquet import EVENTS, DamagedFile, file_digest, read_events, read_pieces
 from epcis.archive.reading import find_file
+from epcis.database.many_writers import alone_in
 from epcis.database.raw_driver import RawDriver
 from epcis.store.digest import event_digest
 from epcis.store.event_tables import document, document_part
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from epcis.archive.reading import ArchiveFile
     from epcis.database.raw_driver import Row
-    from epcis.database.transactions import Store, Transaction
+    from epcis.ledger.store import Store, Transaction
 
 _OUT = "SELECT seq, hash FROM event WHERE archive = ?"
 _OUT_DOCUMENTS = "SELECT id, sha256 FROM document WHERE archive = ?"
@@ -54,8 +55,7 @@ def restore(
     path = (folder / name) if folder is not None else file.path
     _need_same(path, file)
     with store.write(now, long=True) as tx:
-        if not tx.is_sqlite:
-            tx.connection.exec_driver_sql("LOCK TABLE archive_file IN SHARE ROW EXCLUSIVE MODE")
+        alone_in(tx, archive_file)
         try:
             bring_back = _events_back if file.holds == EVENTS else _documents_back
             count = bring_back(tx, path, file)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from epcis.check.fault import error, warning
 from epcis.check.when import instant
-from epcis.query.units import UNITS, comparable, unit
+from epcis.units import UNITS, comparable, unit
 from schemas import cbv
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from epcis.check.fault import RuleFault
     from epcis.model import Event, SensorElement, SensorReport
-    from epcis.query.units import Unit
+    from epcis.units import Unit
 
 _IN_EITHER: Final = {
     "time": "time",

@@ -5,11 +5,9 @@ Each statement sees the latest commit; opening a snapshot would cost several tim
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING
 
-import psycopg
-
+from epcis.database.reading import DRIVER_FAULTS
 from epcis.database.transactions import Snapshot, StoreAway, close_for_good
 
 if TYPE_CHECKING:
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from epcis.database.transactions import Store
+    from epcis.database.transactions import Database
 
 
 class _IdleSnapshots(list[Snapshot]):
@@ -29,7 +27,7 @@ class autocommit_read:  # noqa: N801  # read as a function; a class because a ge
 
     __slots__ = ("_idle", "_snapshot", "_store")
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Database) -> None:
         self._store = store
         self._idle = store.companion(_IdleSnapshots)
 
@@ -48,23 +46,22 @@ class autocommit_read:  # noqa: N801  # read as a function; a class because a ge
     ) -> None:
         snapshot = self._snapshot
         if fault is None:
-            if snapshot.is_sqlite and snapshot.driver.in_transaction:
-                snapshot.connection.rollback()
+            snapshot.end_statement()
             self._idle.append(snapshot)
             return
         close_for_good(snapshot.connection)
-        if isinstance(fault, psycopg.Error | sqlite3.Error):
+        if isinstance(fault, DRIVER_FAULTS):
             raise StoreAway("the database does not answer") from fault
 
 
-def close_idle_snapshots(store: Store) -> None:
+def close_idle_snapshots(store: Database) -> None:
     """Close the snapshots that wait for the next look; before the store itself is closed."""
     idle = store.companion(_IdleSnapshots)
     while idle:
         close_for_good(idle.pop().connection)
 
 
-def _connect(store: Store) -> Connection:
+def _connect(store: Database) -> Connection:
     connection = store.line()
     if connection is None:
         return store.engine.connect()

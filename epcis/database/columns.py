@@ -16,7 +16,9 @@ from sqlalchemy.types import TypeDecorator
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sqlalchemy import Dialect
+    from sqlalchemy import ColumnElement, Dialect
+
+    from epcis.database.transactions import Snapshot
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -183,3 +185,8 @@ class Instant(TypeDecorator[datetime]):
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy's signature
         """A datetime in UTC on the way out."""
         return None if value is None else moment_of(value)
+
+
+def by_bytes(snapshot: Snapshot, text: ColumnElement[str]) -> ColumnElement[str]:
+    """A text to sort by: by the bytes of its UTF-8."""
+    return text if snapshot.is_sqlite else text.collate("C")

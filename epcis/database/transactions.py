@@ -1,7 +1,7 @@
-"""The store: one door to SQLite and PostgreSQL, acts that are whole or did not happen, snapshots.
+"""The door to SQLite and PostgreSQL: transactions that are whole or did not happen, snapshots.
 
-`Store.write` is one act: one transaction with its entries of the log in it. On SQLite acts that
-queue behind each other share one flush to disk (group commit); none is acknowledged before it.
+On SQLite transactions that queue behind each other share one flush to disk (group commit); none is
+acknowledged before it.
 """
 
 from __future__ import annotations
@@ -10,28 +10,20 @@ import sqlite3
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import psycopg
-from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
-import epcis.archive.archive_tables  # declares them, so that create_all makes them
-import epcis.query.query_tables
-import epcis.store.item_keys  # noqa: F401  # declares the view
-from epcis.database import row_security
-from epcis.database.connections import WRITER_WAIT_S, engine_of, words_engine
-from epcis.database.statistics import analyse_grown
-from epcis.ledger.append import append
-from epcis.ledger.entry import NO_SUBJECT, Commitment, LeafKind, commit
-from epcis.ledger.register import TOUCHED, Key, enter_registers, watch_registers
-from epcis.store import event_tables
+from epcis.database import guards
+from epcis.database.connections import WRITER_WAIT_S, analyse_grown, words_engine
+from epcis.database.metadata import metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy import Connection, Engine
 
 C = TypeVar("C")
 GROUP_ACTS_MAX = 64
@@ -40,7 +32,6 @@ GROUP_ACTS_MAX = 64
 _LINE_SETTINGS = ("plan_cache_mode = force_generic_plan", "enable_seqscan = off", "jit = off")
 _POSTGRESQL_FULL = ("53100", "53200")
 _POSTGRESQL_ROLLED_BACK = "40"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class StoreFull(Exception):  # noqa: N818  # a state of the store, told as 507
@@ -80,61 +71,34 @@ class Snapshot:
     remembered: dict[str, Any] = field(init=False, repr=False)
     """Rows that never change, remembered between snapshots on the same connection."""
 
+    @property
+    def has_one_writer(self) -> bool:
+        """Whether acts write one after the other; else many write at a time."""
+        return self.is_sqlite
+
+    def end_statement(self) -> None:
+        """Let go of the moment that statements outside of a transaction saw, if they hold it."""
+        if self.is_sqlite and self.driver.in_transaction:
+            self.connection.rollback()
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "driver", self.connection.connection.driver_connection)
         object.__setattr__(self, "is_sqlite", self.connection.dialect.name == "sqlite")
-        # What an act reads may be undone, so nothing of it is remembered.
-        kept = {} if isinstance(self, Transaction) else self.connection.info
-        object.__setattr__(self, "remembered", kept)
+        object.__setattr__(self, "remembered", self.connection.info)
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction(Snapshot):
-    """A transaction under way; what it logs is part of it."""
-
-    now: datetime = _EPOCH
-    """The act's record time: the caller's clock, but never earlier than an act before."""
-    commitments: list[Commitment] = field(default_factory=list)
-    words: Engine | None = None
-    """Where shared words (states, lots) are stored at once, so that acts do not wait for each
-    other's; None where they are part of the act."""
-    touched: dict[Table, set[Key]] = field(default_factory=dict)
-    """Rows of registers that it wrote and that are not in the log yet."""
-
-    def log(
-        self, kind: LeafKind, public: bytes, confidential: bytes = b"", *, subject: bytes = b""
-    ) -> None:
-        """Add an entry to the log, in this transaction.
-
-        `public` shows in every export, `confidential` may be left out or erased; `subject` is 32
-        bytes naming what the entry is about, or nothing.
-        """
-        self.commitments.append(commit(kind, public, confidential, subject=subject or NO_SUBJECT))
-
-    def enter_log(self) -> None:
-        """Write the collected entries; the last thing an act does before its commit."""
-        if self.touched:
-            enter_registers(self, self.touched)
-        if self.commitments:
-            append(self, self.commitments)
-            self.commitments.clear()
-
-
-class Store:
-    """One database. Make it by `Store.open`; safe to use from many threads."""
+class Database:
+    """One database; safe to use from many threads. `epcis.ledger.store.Store` adds the log."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
-        self.signed = ""
-        """The newest signed checkpoint, `origin size root`, as answers name it; see `/log`."""
+        self.words = None if self.is_sqlite else words_engine(engine)
+        """Where shared words (states, lots) are stored at once, so that acts do not wait for
+        each other's; None where they are part of the act."""
         self._companions: dict[type[object], object] = {}
         self._companions_lock = threading.Lock()
-        self._latest = _EPOCH
-        self._latest_lock = threading.Lock()
         self._group = _GroupCommit(engine) if self.is_sqlite else None
-        self._words = None if self.is_sqlite else words_engine(engine)
-        watch_registers(engine)
         self._snapshots = (
             engine
             if self.is_sqlite
@@ -143,18 +107,20 @@ class Store:
             )
         )
 
-    @classmethod
-    def open(cls, url: str) -> Store:
-        """Open a SQLAlchemy URL or a file name; makes the file, never the tables.
+    @property
+    def has_one_writer(self) -> bool:
+        """Whether acts write one after the other; else many write at a time."""
+        return self.is_sqlite
 
-        Raises ValueError for a database other than SQLite and PostgreSQL, StoreAway where it
-        does not answer at first use.
-        """
-        return cls(engine_of(url))
+    @property
+    def file(self) -> Path | None:
+        """The file that the database is; None where a server has it."""
+        name = self.engine.url.database
+        return Path(name) if self.is_sqlite and name else None
 
     def create_all(self) -> None:
-        """Make all declared tables; for tests and demonstrations, the service migrates."""
-        event_tables.metadata.create_all(self.engine)
+        """Make the tables declared so far (`epcis.tables`); for tests, the service migrates."""
+        metadata.create_all(self.engine)
 
     def companion(self, kind: type[C]) -> C:
         """The one `kind` that another room keeps in memory beside this store; made at first use.
@@ -171,36 +137,28 @@ class Store:
         """Let go of all connections."""
         if self._group:
             self._group.close()
-        if self._words:
-            self._words.dispose()
+        if self.words:
+            self.words.dispose()
         self.engine.dispose()
 
     @contextmanager
-    def write(
-        self, now: datetime, *, long: bool = False, line: Connection | None = None
-    ) -> Iterator[Transaction]:
-        """One act: one transaction, committed at the end of the block, undone on any exception.
+    def transaction(
+        self, *, long: bool = False, line: Connection | None = None
+    ) -> Iterator[Connection]:
+        """One transaction, committed at the end of the block, undone on any exception.
 
-        A `long` act (a large file) never makes others wait for their acknowledgement. On
-        PostgreSQL an act may have a `line` of its own (`Store.line`). Raises StoreFull and
-        StoreAway; both leave nothing behind.
+        As `Store.write`, which everybody but the log itself writes by.
         """
         try:
             if self._group:
                 with self._group.act(long=long) as connection:
-                    act = Transaction(connection, self._record_time(connection, now))
-                    connection.info[TOUCHED] = act.touched
-                    yield act
-                    act.enter_log()
+                    yield connection
                 return
             with _transaction(self.engine, line) as connection:
-                act = Transaction(connection, self._record_time(connection, now), words=self._words)
-                connection.info[TOUCHED] = act.touched
-                yield act
-                act.enter_log()
+                yield connection
                 # A crash up to here leaves nothing, after it everything of the act.
-            if long and self._words:
-                analyse_grown(self._words)
+            if long and self.words:
+                analyse_grown(self.words)
         except (DBAPIError, sqlite3.Error, psycopg.Error) as fault:
             raise _said_of(fault) from fault
 
@@ -219,28 +177,15 @@ class Store:
         """A snapshot: everything read in the block is of one moment.
 
         With `party` (canonical GLN key) PostgreSQL hides the events it may not see, whatever a
-        query asks for; see `epcis.database.row_security`. On SQLite the query alone decides.
+        query asks for; see `epcis.database.guards`. On SQLite the query alone decides.
         """
         try:
             with self._snapshots.begin() as connection:
                 if party is not None and not self.is_sqlite:
-                    row_security.serve(connection, party)
+                    guards.serve(connection, party)
                 yield Snapshot(connection)
         except (DBAPIError, sqlite3.Error, psycopg.Error) as fault:
             raise _said_of(fault) from fault
-
-    def _record_time(self, connection: Connection, now: datetime) -> datetime:
-        """`now`, or the latest record time if the clock went back."""
-        with self._latest_lock:
-            if self._latest is _EPOCH:
-                newest = connection.scalar(
-                    select(event_tables.event.c.record_time)
-                    .order_by(event_tables.event.c.seq.desc())
-                    .limit(1)
-                )
-                self._latest = newest or datetime.min.replace(tzinfo=UTC)
-            self._latest = max(self._latest, now)
-            return self._latest
 
 
 def _line(engine: Engine) -> Connection:
@@ -455,11 +400,3 @@ def _said_of(fault: BaseException) -> BaseException:
             return StoreContended("another act changed the same at the same moment")
         return StoreAway("the database server cannot be reached")
     return fault
-
-
-def newest_record_time(snapshot: Snapshot) -> datetime | None:
-    """The record time of the newest event, None where there is none."""
-    newest: datetime | None = snapshot.connection.scalar(
-        select(func.max(event_tables.event.c.record_time))
-    )
-    return newest

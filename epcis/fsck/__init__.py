@@ -1,32 +1,30 @@
 """Whether what the store keeps agrees with itself and with the log, table by table.
 
-Every table says how it is proved (`epcis.store.proved`); docs/reference/proof.md lists it. Streams:
-memory does not grow with the store.
+Every table says how it is proved (`epcis.ledger.proved`); docs/reference/proof.md lists it.
+Streams: memory does not grow with the store.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError
 from zstandard import ZstdError
 
 from epcis.archive.check import check_archive
-from epcis.database.transactions import Store
+from epcis.database.reading import DRIVER_FAULTS, forgiving
 from epcis.fsck.documents import check_documents
 from epcis.fsck.events import check_events
 from epcis.fsck.forms import check_forms
 from epcis.fsck.item_keys import check_item_keys
+from epcis.fsck.log import audit_log
 from epcis.fsck.master_data import check_master_data
 from epcis.fsck.registers import check_registers
 from epcis.fsck.state import check_state
 from epcis.fsck.subjects import check_subjects
-from epcis.ledger.audit import audit_log
-from epcis.store.place import to_nobody
+from epcis.ledger.place import to_nobody
+from epcis.ledger.store import Store
 from schemas.finding import Finding, Severity
 
 if TYPE_CHECKING:
@@ -38,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["check_state", "fsck"]
 
 _UNREADABLE = (
-    ValueError, TypeError, LookupError, OverflowError, DBAPIError, sqlite3.Error, ZstdError,
+    ValueError, TypeError, LookupError, OverflowError, ZstdError, *DRIVER_FAULTS,
 )  # fmt: skip
 """What reading a damaged row may raise where no check expected that kind of damage."""
 
@@ -58,7 +56,7 @@ def fsck(
     """
     tell = progress or to_nobody
     anew = store if rebuild else None
-    with forgiving(store) as read:
+    with forgiving_store(store) as read:
         for what, check in {
             "the form of the rows": partial(check_forms, read, tell),
             "the log": partial(audit_log, read, held=held, progress=tell),
@@ -75,25 +73,14 @@ def fsck(
 
 
 @contextmanager
-def forgiving(store: Store) -> Iterator[Store]:
+def forgiving_store(store: Store) -> Iterator[Store]:
     """The same database; text that is no UTF-8 is read, so that it can be told where it stands."""
-    if not store.is_sqlite:
-        yield store
-        return
     same = Store.open(store.engine.url.render_as_string(hide_password=False))
-    event.listen(same.engine, "connect", _forgive)
     try:
-        yield same
+        with forgiving(same.engine):
+            yield same
     finally:
         same.close()
-
-
-def _forgive(driver: sqlite3.Connection, _record: object) -> None:
-    driver.text_factory = _text
-
-
-def _text(stored: bytes) -> str:
-    return stored.decode("utf-8", "surrogateescape")
 
 
 def told(what: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:

@@ -10,16 +10,16 @@ from zstandard import ZstdError
 
 from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
+from epcis.ledger.place import differing, odd, written
 from epcis.ledger.record import DocumentSaid
 from epcis.store.digest import Places
 from epcis.store.payload import unsqueeze
-from epcis.store.place import differing, odd, written
 from schemas.finding import Finding, Severity, Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
 
 _NEXT = (
     "SELECT id, sha256, received, sender, party, syntax, size_bytes, events, header, findings,"

@@ -11,14 +11,14 @@ from epcis.archive.outline import is_outline_of
 from epcis.archive.reading import Shelves
 from epcis.database.columns import pack_key
 from epcis.database.raw_driver import RawDriver
+from epcis.fsck.event_rows import row_faults
+from epcis.ledger.place import odd
 from epcis.lot_facts import lot_facts
 from epcis.store.digest import event_digest, is_meant
 from epcis.store.event_items import named_items
-from epcis.store.event_rows import row_faults
 from epcis.store.event_tables import Role
 from epcis.store.intake import seal
 from epcis.store.payload import is_outline, unpack_event
-from epcis.store.place import odd
 from epcis.store.rows import items_of_rows
 from schemas.finding import Finding, Severity, Where
 from schemas.gs1.epc import canonical_key
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from epcis.database.raw_driver import Row
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
     from epcis.model import Event
 
 EVENTS_PER_READ = 500

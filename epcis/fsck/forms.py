@@ -8,26 +8,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Boolean, Float, Integer, LargeBinary, SmallInteger
-
-from epcis.database.columns import Instant, ItemKey
+from epcis.database.metadata import metadata
 from epcis.database.raw_driver import RawDriver
+from epcis.database.reading import of_another_kind
+from epcis.ledger.place import odd
+from epcis.ledger.proved import Outside, proof_of
 from epcis.ledger.register import quoted
-from epcis.store.event_tables import metadata
-from epcis.store.place import odd
-from epcis.store.proved import Outside, proof_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy import Column, Table
+    from sqlalchemy import Table
 
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
     from schemas.finding import Finding
 
 FINDINGS_MAX = 1_000
 """Rows told one by one of each table."""
-_NUMBERS = (Integer, BigInteger, SmallInteger, Boolean, Instant)
 _OWNED = {
     "document_part": ("document", "document", "id"),
     "event_epc": ("seq", "event", "seq"),
@@ -69,12 +66,12 @@ def check_forms(store: Store, progress: Callable[[str, int], None]) -> Iterator[
 
 
 def _check_table(hand: RawDriver, table: Table) -> Iterator[Finding]:
-    if hand.is_sqlite:
-        wrong = " OR ".join(_of_another_kind(column) for column in table.columns)
+    wrong = of_another_kind(hand, table)
+    if wrong is not None:
         yield from _rows_where(hand, table, wrong, "holds a value of another kind than its column")
     if "tenant" in table.c:
         yield from _rows_where(hand, table, "tenant <> 0", "has another tenant")
-    if "txid" in table.c and hand.is_sqlite:
+    if "txid" in table.c and hand.has_one_writer:
         yield from _rows_where(hand, table, "txid <> 0", "has another txid")
     if table.name in _OWNED:
         column, owner, key = _OWNED[table.name]
@@ -87,18 +84,3 @@ def _rows_where(hand: RawDriver, table: Table, condition: str, what: str) -> Ite
     statement = f"SELECT {keys} FROM {table.name} WHERE {condition} LIMIT {FINDINGS_MAX}"  # noqa: S608  # our own names
     for row in hand.all(statement):
         yield odd(table.name, row, what)
-
-
-def _of_another_kind(column: Column[object]) -> str:
-    nothing = "'null', " if column.nullable else ""
-    return f"""typeof("{column.name}") NOT IN ({nothing}{_kinds(column)})"""
-
-
-def _kinds(column: Column[object]) -> str:
-    if isinstance(column.type, _NUMBERS):
-        return "'integer'"
-    if isinstance(column.type, Float):
-        return "'real', 'integer'"
-    if isinstance(column.type, LargeBinary | ItemKey):
-        return "'blob'"
-    return "'text'"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from epcis.database.item_keys import keeps_levels
 from epcis.database.raw_driver import RawDriver
-from epcis.store.place import written
+from epcis.ledger.place import written
 from schemas.finding import Finding, Severity, Where
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from epcis.database.raw_driver import Row
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
 
 FINDINGS_MAX = 1_000
 """Rows told one by one of each kind."""
@@ -25,7 +26,7 @@ _STRAY = {
     "item_key_even": f"{_OF_NO_ITEM} OR {_SETTLED}",
     "item_key_odd": f"{_OF_NO_ITEM} OR {_SETTLED} OR {_EVEN}",
 }
-"""By table: which rows `t` should not be there on SQLite; on PostgreSQL none should."""
+"""By table: which rows `t` should not be there with keys in levels; elsewhere none should."""
 _NOT_FOUND = (
     "SELECT t.id FROM item t WHERE NOT EXISTS"
     " (SELECT 1 FROM item_key k WHERE k.key = t.key AND k.id = t.id) LIMIT ?"
@@ -61,7 +62,7 @@ def check_item_keys(
 
 def _differing(hand: RawDriver) -> Iterator[tuple[str, Row, str]]:
     for table, condition in _STRAY.items():
-        where = condition if hand.is_sqlite else "true"
+        where = condition if keeps_levels(hand) else "true"
         stray = f"SELECT t.key FROM {table} t WHERE {where} LIMIT ?"  # noqa: S608  # our own names
         for row in hand.all(stray, (FINDINGS_MAX,)):
             yield table, row, "is not the key of this item, or is told twice"
@@ -71,7 +72,7 @@ def _differing(hand: RawDriver) -> Iterator[tuple[str, Row, str]]:
 
 def _write_anew(hand: RawDriver) -> None:
     for table, condition in _STRAY.items():
-        where = condition if hand.is_sqlite else "true"
+        where = condition if keeps_levels(hand) else "true"
         hand.run(f"DELETE FROM {table} AS t WHERE {where}")  # noqa: S608  # our own names
-    if hand.is_sqlite:
+    if keeps_levels(hand):
         hand.run(_ENTER)

@@ -9,14 +9,14 @@ from zstandard import ZstdError
 
 from epcis.database.columns import microseconds
 from epcis.database.raw_driver import RawDriver
+from epcis.ledger.place import differing, odd
 from epcis.store.masterdata import rows_of, told_at
 from epcis.store.payload import unpack_header
-from epcis.store.place import differing, odd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
     from epcis.model import Header, VocabularyElement
     from schemas.finding import Finding
 

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import LargeBinary
 
+from epcis.database.metadata import metadata
 from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
+from epcis.ledger.place import odd
 from epcis.ledger.register import Key, newest, quoted, registers, row_now, subject_of
-from epcis.store.event_tables import metadata
-from epcis.store.place import odd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sqlalchemy import Table
 
-    from epcis.database.transactions import Store
-    from epcis.store.proved import Register
+    from epcis.ledger.proved import Register
+    from epcis.ledger.store import Store
     from schemas.finding import Finding
 
 ROWS_PER_READ = 1_000

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from epcis.database.columns import unpack_key
 from epcis.database.raw_driver import RawDriver
+from epcis.ledger.place import odd, written
 from epcis.store.moments import NEVER, time_of_moment
-from epcis.store.place import odd, written
 from epcis.store.recompute import Replay, item_row, leanings, write_anew
 from epcis.store.state_dictionary import LotDictionary, StateDictionary
 from epcis.store.stays import stays_of
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from epcis.database.raw_driver import Row
-    from epcis.database.transactions import Snapshot, Store
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store
     from epcis.lot_facts import LotFacts
     from epcis.store.fold import ItemLife
     from epcis.store.item_state import ItemState

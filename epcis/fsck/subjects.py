@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from epcis.database.raw_driver import RawDriver
+from epcis.ledger.place import odd
 from epcis.ledger.subjects import ABOUT_PACKS, BATCH_PLACES, PREFIX_BYTES, RUN_PLACES
-from epcis.store.place import odd
 from schemas.finding import Finding, Severity, Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
 
 FINDINGS_MAX = 1_000
 _KINDS = ", ".join(map(str, ABOUT_PACKS))

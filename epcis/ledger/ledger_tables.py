@@ -14,21 +14,26 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
-    text,
 )
 
-from epcis.database.after_create import make_after_tables
 from epcis.database.columns import Instant
+from epcis.database.guards import guard_log
+from epcis.database.metadata import BigId, index_where, metadata
+from epcis.ledger.proved import Register, Told, proof
 from epcis.ledger.subjects import UNNOTED_KINDS
-from epcis.store.event_tables import BigId, metadata
-from epcis.store.proved import Register, Told, proof
 
 ledger_entry = Table(
     "ledger_entry",
     metadata,
     Column("id", BigId, primary_key=True, autoincrement=True),
     Column("tenant", SmallInteger, nullable=False, server_default="0"),
-    Column("txid", BigInteger, nullable=False, server_default="0", comment="PostgreSQL: writer"),
+    Column(
+        "txid",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="writer, where there are many",
+    ),
     Column("idx", BigInteger, unique=True, comment="place in the log; None until sequenced"),
     Column("kind", SmallInteger, nullable=False, comment="epcis.ledger.entry.LeafKind"),
     Column("subject", LargeBinary(32), nullable=False),
@@ -40,24 +45,9 @@ ledger_entry = Table(
     Column("event", BigInteger, comment="event.seq"),
     Column("record_time", Instant, nullable=False),
     Column("leaf", LargeBinary(32), comment="None until sequenced"),
-    Index(
-        "ledger_entry_by_event",
-        "event",
-        postgresql_where=text("event IS NOT NULL"),
-        sqlite_where=text("event IS NOT NULL"),
-    ),
-    Index(
-        "ledger_entry_by_subject",
-        "subject",
-        postgresql_where=text(UNNOTED_KINDS),
-        sqlite_where=text(UNNOTED_KINDS),
-    ),
-    Index(
-        "ledger_entry_waiting",
-        "id",
-        postgresql_where=text("idx IS NULL"),
-        sqlite_where=text("idx IS NULL"),
-    ),
+    index_where("ledger_entry_by_event", "event", where="event IS NOT NULL"),
+    index_where("ledger_entry_by_subject", "subject", where=UNNOTED_KINDS),
+    index_where("ledger_entry_waiting", "id", where="idx IS NULL"),
     info=proof(Told("its own leaf, and its place between the others")),
 )
 
@@ -118,53 +108,4 @@ ledger_key = Table(
     info=proof(Register()),
 )
 
-_SQLITE_GUARDS = (
-    """CREATE TRIGGER IF NOT EXISTS ledger_entry_stays BEFORE DELETE ON ledger_entry
-    BEGIN SELECT RAISE(ABORT, 'entries of the log are never deleted'); END""",
-    """CREATE TRIGGER IF NOT EXISTS ledger_entry_is_fixed BEFORE UPDATE ON ledger_entry
-    WHEN NOT (
-      new.kind = old.kind AND new.subject = old.subject AND new.public_hash = old.public_hash
-      AND new.confidential_hash = old.confidential_hash AND new.public IS old.public
-      AND new.event IS old.event AND new.idx IS old.idx AND new.leaf IS old.leaf
-      AND new.record_time = old.record_time AND new.salt IS NULL AND new.confidential IS NULL)
-    BEGIN SELECT RAISE(ABORT, 'entries of the log are never changed'); END""",
-    """CREATE TRIGGER IF NOT EXISTS ledger_checkpoint_stays BEFORE DELETE ON ledger_checkpoint
-    BEGIN SELECT RAISE(ABORT, 'checkpoints are never deleted'); END""",
-    """CREATE TRIGGER IF NOT EXISTS ledger_checkpoint_is_fixed BEFORE UPDATE ON ledger_checkpoint
-    WHEN new.size <> old.size OR new.root <> old.root
-    BEGIN SELECT RAISE(ABORT, 'checkpoints are never changed'); END""",
-)
-
-_POSTGRESQL_GUARDS = (
-    """CREATE OR REPLACE FUNCTION ledger_entry_guard() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-      IF TG_OP = 'DELETE' THEN
-        RAISE EXCEPTION 'entries of the log are never deleted';
-      END IF;
-      IF (NEW.kind, NEW.subject, NEW.public_hash, NEW.confidential_hash)
-        IS DISTINCT FROM (OLD.kind, OLD.subject, OLD.public_hash, OLD.confidential_hash)
-        OR NEW.public IS DISTINCT FROM OLD.public OR NEW.event IS DISTINCT FROM OLD.event
-        OR (OLD.idx IS NOT NULL AND (NEW.idx, NEW.leaf, NEW.record_time)
-          IS DISTINCT FROM (OLD.idx, OLD.leaf, OLD.record_time))
-        OR (NEW.salt IS NOT NULL AND NEW.salt IS DISTINCT FROM OLD.salt)
-        OR (NEW.confidential IS NOT NULL AND NEW.confidential IS DISTINCT FROM OLD.confidential)
-      THEN
-        RAISE EXCEPTION 'entries of the log are never changed';
-      END IF;
-      RETURN NEW;
-    END $$""",
-    """CREATE OR REPLACE TRIGGER ledger_entry_is_fixed BEFORE UPDATE OR DELETE ON ledger_entry
-    FOR EACH ROW EXECUTE FUNCTION ledger_entry_guard()""",
-    """CREATE OR REPLACE FUNCTION ledger_checkpoint_guard() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-      IF TG_OP = 'DELETE' OR (NEW.size, NEW.root) IS DISTINCT FROM (OLD.size, OLD.root) THEN
-        RAISE EXCEPTION 'checkpoints are never changed or deleted';
-      END IF;
-      RETURN NEW;
-    END $$""",
-    """CREATE OR REPLACE TRIGGER ledger_checkpoint_is_fixed
-    BEFORE UPDATE OR DELETE ON ledger_checkpoint
-    FOR EACH ROW EXECUTE FUNCTION ledger_checkpoint_guard()""",
-)
-
-make_after_tables(metadata, "ledger guards", sqlite=_SQLITE_GUARDS, postgresql=_POSTGRESQL_GUARDS)
+guard_log(metadata)

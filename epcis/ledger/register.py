@@ -1,6 +1,6 @@
 """Registers: every change of a setting or a decision is an entry of the log, whoever writes it.
 
-A table says that it is one (`epcis.store.proved`). What an act writes to it through SQLAlchemy is
+A table says that it is one (`epcis.ledger.proved`). What an act writes to it through SQLAlchemy is
 noted, and before the act commits the rows are entered as they then are: their columns, or that
 they are gone. So a row that was changed past Packtrail differs from its newest entry.
 """
@@ -11,20 +11,22 @@ import json
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Delete, Insert, Update, event, select
+from sqlalchemy import Delete, Insert, Table, Update, event, select
 
+from epcis.database.metadata import metadata
 from epcis.database.raw_driver import RawDriver
+from epcis.database.register_guard import UnloggedWrite, refuse_unlogged
 from epcis.ledger.entry import LeafKind
+from epcis.ledger.proved import Register
 from epcis.ledger.subjects import UNNOTED_KINDS
-from epcis.store.event_tables import metadata
-from epcis.store.proved import Register
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from sqlalchemy import Connection, CursorResult, Engine, Table
+    from sqlalchemy import Connection, CursorResult, Engine
+    from sqlalchemy.engine.interfaces import ExecutionContext
 
-    from epcis.database.transactions import Transaction
+    from epcis.database.transactions import Snapshot
 
 TOUCHED = "packtrail.touched"
 """Where a connection notes what the act under way wrote."""
@@ -47,9 +49,14 @@ class Version(NamedTuple):
 
 
 def watch_registers(engine: Engine) -> None:
-    """Note, on the connection of an act, which rows of registers its statements touch."""
+    """Note, on the connection of an act, which rows of registers its statements touch.
+
+    A statement that writes to a register in any other way than by `insert`, `update` or `delete` of
+    SQLAlchemy, so that its rows cannot be noted, raises `UnloggedWrite` and does not run.
+    """
     event.listen(engine, "before_execute", _note)
     event.listen(engine, "after_execute", _note_numbered)
+    event.listen(engine, "before_cursor_execute", _refuse_others)
 
 
 def _note(
@@ -59,21 +66,40 @@ def _note(
     one: Mapping[str, Any],
     _options: object,
 ) -> None:
-    if not isinstance(statement, Insert | Update | Delete):
+    written = _register_written(connection, statement)
+    if written is None:
         return
-    table: Any = statement.table
-    how = table.info.get("proof")
-    touched = connection.info.get(TOUCHED)
-    if not isinstance(how, Register) or touched is None:
-        return
-    names = how.key_of(table)
-    keys = touched.setdefault(table, set())
+    table, names = written
+    keys = _touched(connection).setdefault(table, set())
     if isinstance(statement, Insert):
-        rows = many or [one or statement.compile().params]
-        keys.update(tuple(row[name] for name in names) for row in rows if names[0] in row)
-        return
-    columns = select(*(table.c[name] for name in names)).where(*statement._where_criteria)  # noqa: SLF001  # SQLAlchemy has no public name for all of them
-    keys.update(tuple(row) for row in connection.execute(columns))
+        keys.update(_inserted(table, names, statement, many, one))
+    elif isinstance(statement, Update | Delete):
+        columns = select(*(table.c[name] for name in names))
+        if statement.whereclause is not None:
+            columns = columns.where(statement.whereclause)
+        # With the statement's own values, should its condition name some of them apart.
+        for values in many or [one]:
+            keys.update(tuple(row) for row in connection.execute(columns, values))
+        if isinstance(statement, Update) and set(names) & statement.compile().params.keys():
+            raise UnloggedWrite(f"a row of register {table.name} keeps its key")
+
+
+def _inserted(
+    table: Table,
+    names: tuple[str, ...],
+    statement: Insert,
+    many: Sequence[Mapping[str, Any]],
+    one: Mapping[str, Any],
+) -> Iterator[Key]:
+    """The keys of new rows, but for a number that the database will give."""
+    if statement.select is not None:
+        raise UnloggedWrite(f"what a SELECT puts into register {table.name} cannot be logged")
+    numbered = table.autoincrement_column
+    for row in many or [{**statement.compile().params, **one}]:
+        if all(name in row for name in names):
+            yield tuple(row[name] for name in names)
+        elif numbered is None or names != (numbered.name,):
+            raise UnloggedWrite(f"a new row of register {table.name} needs {', '.join(names)}")
 
 
 def _note_numbered(
@@ -85,20 +111,56 @@ def _note_numbered(
     result: CursorResult[Any],
 ) -> None:
     """As `_note`, for a row that got its number from the database."""
-    if not isinstance(statement, Insert):
+    written = _register_written(connection, statement)
+    if written is None or not isinstance(statement, Insert):
         return
-    table: Any = statement.table
-    touched = connection.info.get(TOUCHED)
-    if isinstance(table.info.get("proof"), Register) and touched is not None:
-        names = table.info["proof"].key_of(table)
-        numbered = table.autoincrement_column
-        if numbered is not None and names == (numbered.name,):
-            assert not result.context.executemany, "numbered rows of a register come one by one"
-            touched.setdefault(table, set()).add(tuple(result.inserted_primary_key or ()))
+    table, names = written
+    numbered = table.autoincrement_column
+    if numbered is not None and names == (numbered.name,):
+        assert not result.context.executemany, "numbered rows of a register come one by one"
+        _touched(connection).setdefault(table, set()).add(tuple(result.inserted_primary_key or ()))
 
 
-def enter_registers(tx: Transaction, touched: dict[Table, set[Key]]) -> None:
-    """Log every touched row as it is now, where that is not what was logged last."""
+def _refuse_others(
+    connection: Connection,
+    _cursor: object,
+    statement: str,
+    _parameters: object,
+    context: ExecutionContext | None,
+    _is_many: bool,  # noqa: FBT001  # SQLAlchemy's signature
+) -> None:
+    """Let no statement write to a register that `_note` did not see."""
+    compiled = getattr(context, "compiled", None)
+    told = None if compiled is None else compiled.statement
+    if TOUCHED in connection.info and _register_written(connection, told) is None:
+        refuse_unlogged(statement)
+
+
+def _register_written(
+    connection: Connection, statement: object
+) -> tuple[Table, tuple[str, ...]] | None:
+    """The register that a statement of an act changes, and its key."""
+    if not isinstance(statement, Insert | Update | Delete) or TOUCHED not in connection.info:
+        return None
+    table: object = statement.table
+    if not isinstance(table, Table):
+        return None
+    how = table.info.get("proof")
+    return (table, how.key_of(table)) if isinstance(how, Register) else None
+
+
+def _touched(connection: Connection) -> dict[Table, set[Key]]:
+    touched: dict[Table, set[Key]] = connection.info[TOUCHED]
+    return touched
+
+
+def changed_rows(
+    tx: Snapshot, touched: dict[Table, set[Key]]
+) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Of every touched row, where the log does not say what it is now: what to log.
+
+    Public part, confidential part and subject; `touched` is empty afterwards.
+    """
     hand = RawDriver(tx)
     for table, keys in touched.items():
         how: Register = table.info["proof"]
@@ -110,11 +172,10 @@ def enter_registers(tx: Transaction, touched: dict[Table, set[Key]]) -> None:
             if before is None and now is None:
                 continue
             number = before.number + 1 if before is not None else 1
-            tx.log(
-                LeafKind.REGISTER,
+            yield (
                 _json({"register": table.name, "version": number}),
                 _json({"key": _plain_key(table, how, key), "row": now}),
-                subject=said,
+                said,
             )
     touched.clear()
 

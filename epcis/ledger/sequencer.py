@@ -16,33 +16,26 @@ from typing import TYPE_CHECKING
 import structlog
 
 from epcis.database.columns import microseconds
-from epcis.ledger.append import LogForked, Writer, grow, read_head
+from epcis.database.many_writers import OLDEST_OPEN, is_first
+from epcis.database.raw_driver import RawDriver
+from epcis.ledger.append import LogForked, grow, read_head
 from epcis.ledger.entry import Entry, LeafKind
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from epcis.database.transactions import Snapshot, Store
-    from epcis.http_context import Clock
+    from epcis.clock import Clock
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store
 
 ENTRIES_PER_ROUND_MAX = 50_000
 PERIOD_S = 0.3
 DELAY_PROMISED = timedelta(seconds=60)
 DELAY_ALARM = timedelta(seconds=10)
 _log = structlog.get_logger(__name__)
-_LOCK = 0x7061636B747261
-"""Key of the advisory lock: "packtra"."""
-
-_TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
 _WAITING = (
-    "SELECT id, kind, subject, public_hash, confidential_hash, record_time FROM ledger_entry"
-    " WHERE idx IS NULL AND txid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-    " ORDER BY id LIMIT %s"
-)
-_PLACE = (
-    "UPDATE ledger_entry AS e SET idx = u.idx, leaf = u.leaf, record_time = u.t"
-    " FROM unnest(%s::bigint[], %s::bigint[], %s::bytea[], %s::bigint[]) AS u(id, idx, leaf, t)"
-    " WHERE e.id = u.id AND e.idx IS NULL"
+    "SELECT id, kind, subject, public_hash, confidential_hash, record_time FROM ledger_entry"  # noqa: S608  # our own names
+    f" WHERE idx IS NULL AND txid < {OLDEST_OPEN} ORDER BY id LIMIT ?"
 )
 _OLDEST = "SELECT min(record_time) FROM ledger_entry WHERE idx IS NULL"
 
@@ -60,43 +53,33 @@ class Placed:
 def sequence(store: Store, *, now: datetime, entries_max: int = ENTRIES_PER_ROUND_MAX) -> int:
     """One round: give places to what is safely committed; returns how many.
 
-    Does nothing on SQLite, where entries have their place at once, and nothing while another
-    sequencer works. A crash anywhere leaves the round undone as a whole.
+    Does nothing where there is one writer, whose entries have their place at once, and nothing
+    while another sequencer works. A crash anywhere leaves the round undone as a whole.
     """
-    if store.is_sqlite:
+    if store.has_one_writer:
         return 0
     with store.write(now) as tx:
-        writer = Writer(tx.connection)
-        if not writer.rows(_TRY_LOCK, (_LOCK,))[0][0]:
-            return 0
-        return _round(writer, entries_max)
+        return _round(RawDriver(tx), entries_max) if is_first(tx, "sequencer") else 0
 
 
-def _round(writer: Writer, entries_max: int) -> int:
-    rows = writer.rows(_WAITING, (entries_max,))
-    if not rows:
+def _round(hand: RawDriver, entries_max: int) -> int:
+    waiting = hand.all(_WAITING, (entries_max,))
+    if not waiting:
         return 0
-    head = read_head(writer)
+    head = read_head(hand)
     placed: list[Placed] = []
     time_us = head.record_time_us
     for index, (id_, kind, subject, public, confidential, recorded_us) in enumerate(
-        rows, head.size
+        waiting, head.size
     ):
         time_us = max(time_us, recorded_us)
         entry = Entry(LeafKind(kind), bytes(subject), bytes(public), bytes(confidential), time_us)
         placed.append(Placed(id_, index, entry.leaf(), time_us))
-    touched = writer.run(
-        _PLACE,
-        (
-            [one.id for one in placed],
-            [one.index for one in placed],
-            [one.leaf for one in placed],
-            [one.time_us for one in placed],
-        ),
-    )
+    rows = [(one.index, one.leaf, one.time_us, one.id) for one in placed]
+    touched = hand.update("ledger_entry", "id", ("idx", "leaf", "record_time"), rows, unset="idx")
     if touched != len(placed):
         raise LogForked("another sequencer gave places to the same entries")
-    grow(writer, head, [one.leaf for one in placed], time_us)
+    grow(hand, head, [one.leaf for one in placed], time_us)
     return len(placed)
 
 
@@ -108,9 +91,9 @@ def catch_up(store: Store, *, now: datetime) -> None:
 
 def delay(snapshot: Snapshot, *, now: datetime) -> timedelta:
     """How long the oldest entry has been waiting for its place; at most `DELAY_PROMISED`."""
-    if snapshot.is_sqlite:
+    if snapshot.has_one_writer:
         return timedelta(0)
-    oldest = Writer(snapshot.connection).rows(_OLDEST)[0][0]
+    ((oldest,),) = RawDriver(snapshot).all(_OLDEST)
     return timedelta(microseconds=max(0, microseconds(now) - oldest) if oldest is not None else 0)
 
 
@@ -123,12 +106,12 @@ def _watch(store: Store, now: datetime) -> None:
 
 
 async def run_sequencer(store: Store, clock: Clock, stop: asyncio.Event) -> None:
-    """Rounds every `PERIOD_S` until `stop` is set; on SQLite it only waits."""
+    """Rounds every `PERIOD_S` until `stop` is set; where there is one writer it only waits."""
     while not stop.is_set():
-        if not store.is_sqlite:
+        if not store.has_one_writer:
             await asyncio.to_thread(sequence, store, now=clock())
             await asyncio.to_thread(_watch, store, clock())
         try:
-            await asyncio.wait_for(stop.wait(), PERIOD_S if not store.is_sqlite else None)
+            await asyncio.wait_for(stop.wait(), PERIOD_S if not store.has_one_writer else None)
         except TimeoutError:
             continue

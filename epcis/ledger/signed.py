@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, select, type_coerce
 
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.ledger_tables import ledger_checkpoint, ledger_entry
-from epcis.store.place import odd
+from epcis.ledger.place import odd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

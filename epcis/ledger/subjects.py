@@ -8,16 +8,17 @@ Entries of other kinds have the index `ledger_entry_by_subject`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Column, LargeBinary, Table
 
+from epcis.database.metadata import BY_KEY, metadata
+from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
-from epcis.store.event_tables import metadata
-from epcis.store.proved import Told, proof
+from epcis.ledger.proved import Told, proof
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from epcis.database.transactions import Snapshot
 
@@ -40,7 +41,7 @@ ledger_subject = Table(
     Column("run", BigInteger, primary_key=True, autoincrement=False),
     Column("subject", LargeBinary(PREFIX_BYTES), primary_key=True),
     Column("place", BigInteger, primary_key=True, autoincrement=False),
-    sqlite_with_rowid=False,
+    **BY_KEY,
     comment="where the log speaks of a pack: places by the first 8 bytes of their subject",
     info=proof(Told("the entries")),
 )
@@ -59,18 +60,11 @@ _WAITING = f"SELECT id, subject FROM ledger_entry WHERE idx IS NULL AND kind IN 
 _PLACED = "SELECT id, subject FROM ledger_entry WHERE idx = ?"
 
 
-class Runner(Protocol):
-    """Runs a statement in an act's transaction, as `epcis.ledger.append.Writer` does."""
-
-    def run(self, statement: str, values: Sequence[object] = ()) -> int:
-        """Execute and say how many rows it touched."""
-
-
-def note_subjects(writer: Runner, size_before: int, size: int) -> None:
+def note_subjects(hand: RawDriver, size_before: int, size: int) -> None:
     """Note the subjects of the batches that the log completed as it grew to `size` entries."""
     first, last = size_before // BATCH_PLACES, size // BATCH_PLACES
     if last > first:
-        writer.run(_NOTE, (first * BATCH_PLACES, last * BATCH_PLACES))
+        hand.run(_NOTE, (first * BATCH_PLACES, last * BATCH_PLACES))
 
 
 def entries_about(snapshot: Snapshot, subjects: Iterable[bytes]) -> list[int]:
@@ -79,34 +73,26 @@ def entries_about(snapshot: Snapshot, subjects: Iterable[bytes]) -> list[int]:
     Entries that have no place in the log yet are among them.
     """
     wanted = set(subjects)
-    row = _run(snapshot, _SIZE).fetchone()
+    hand = RawDriver(snapshot)
+    row = hand.one(_SIZE)
     size = row[0] if row else 0
     found: set[int] = set()
-    for place in _noted(snapshot, wanted, size):
-        found.update(
-            id_ for id_, full in _run(snapshot, _PLACED, (place,)) if bytes(full) in wanted
-        )
+    for place in _noted(hand, wanted, size):
+        found.update(id_ for id_, full in hand.all(_PLACED, (place,)) if bytes(full) in wanted)
     for statement, values in ((_TAIL, (size - size % BATCH_PLACES,)), (_WAITING, ())):
-        found.update(
-            id_ for id_, full in _run(snapshot, statement, values) if bytes(full) in wanted
-        )
+        found.update(id_ for id_, full in hand.all(statement, values) if bytes(full) in wanted)
     return sorted(found)
 
 
-def _noted(snapshot: Snapshot, wanted: set[bytes], size: int) -> Iterator[int]:
+def _noted(hand: RawDriver, wanted: set[bytes], size: int) -> Iterator[int]:
     """Places that the index gives for subjects; a few of them may be of others."""
     if len(wanted) > SUBJECTS_ASKED_MAX:
         prefixes = {subject[:PREFIX_BYTES] for subject in wanted}
-        yield from (place for prefix, place in _run(snapshot, _ALL) if bytes(prefix) in prefixes)
+        yield from (place for prefix, place in hand.stream(_ALL) if bytes(prefix) in prefixes)
         return
     # Named one by one, the runs are looked up each; as a range they would be read through.
     runs = ", ".join(map(str, range(size // RUN_PLACES + 1)))
     statement = _NOTED.replace("{runs}", runs)
     for subject in wanted:
-        rows = _run(snapshot, statement, (subject[:PREFIX_BYTES],))
+        rows = hand.all(statement, (subject[:PREFIX_BYTES],))
         yield from [place for (place,) in rows]
-
-
-def _run(snapshot: Snapshot, statement: str, values: Sequence[object] = ()) -> Any:  # noqa: ANN401  # a cursor of the driver
-    marked = statement if snapshot.is_sqlite else statement.replace("?", "%s")
-    return snapshot.driver.execute(marked, values)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from epcis.ledger.append import TILE_WIDTH, Head, Writer, read_head
+from epcis.database.raw_driver import RawDriver
+from epcis.database.transactions import Snapshot
+from epcis.ledger.append import TILE_WIDTH, Head, read_head
 from epcis.ledger.checkpoint import Checkpoint
 from epcis.ledger.ledger_tables import ledger_entry, ledger_head, ledger_tile
 from epcis.ledger.merkle import (
@@ -133,4 +135,4 @@ def _pyramid(hashes: list[bytes]) -> list[list[bytes]]:
 
 def head_of(connection: Connection) -> Head:
     """The end of the log, named at the first look; needs a transaction that may write."""
-    return read_head(Writer(connection))
+    return read_head(RawDriver(Snapshot(connection)))

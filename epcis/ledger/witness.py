@@ -19,7 +19,8 @@ from epcis.ledger.ledger_tables import ledger_key, ledger_witness
 from epcis.ledger.tree import Tree
 
 if TYPE_CHECKING:
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
 
 NOTES_PER_WITNESS_MAX = 10_000
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy.exc import DBAPIError
-
+from epcis.database.reading import TookTooLong, time_limit
 from epcis.query.parameters import QueryRefused
 from schemas.finding import Finding, Severity
 
@@ -19,44 +16,16 @@ if TYPE_CHECKING:
 
 QUERY_S_MAX: Final = 30.0
 """Longest a single question may keep the database busy."""
-STEPS: Final = 20_000
-"""Steps of SQLite's machine between two looks at the clock."""
-_CANCELLED: Final = "57014"
-"""PostgreSQL's code for a statement that was cancelled."""
 
 
 @contextmanager
 def bounded(snapshot: Snapshot) -> Iterator[None]:
     """Raise `QueryRefused` (QueryTooComplexException) where the block asks for too long."""
     try:
-        if snapshot.is_sqlite:
-            with _watched(snapshot.driver):
-                yield
-        else:
-            timeout_ms = max(1, int(QUERY_S_MAX * 1000))
-            snapshot.connection.exec_driver_sql(f"SET LOCAL statement_timeout = {timeout_ms}")
+        with time_limit(snapshot, QUERY_S_MAX):
             yield
-    except DBAPIError as fault:
-        if _gave_up(fault):
-            raise _too_complex() from None
-        raise
-
-
-@contextmanager
-def _watched(driver: sqlite3.Connection) -> Iterator[None]:
-    deadline = time.monotonic() + QUERY_S_MAX
-    driver.set_progress_handler(lambda: time.monotonic() > deadline, STEPS)
-    try:
-        yield
-    finally:
-        driver.set_progress_handler(None, 0)
-
-
-def _gave_up(fault: DBAPIError) -> bool:
-    cause = fault.orig
-    if isinstance(cause, sqlite3.Error):
-        return getattr(cause, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT
-    return getattr(cause, "sqlstate", None) == _CANCELLED
+    except TookTooLong:
+        raise _too_complex() from None
 
 
 def _too_complex() -> QueryRefused:

@@ -28,6 +28,8 @@ from sqlalchemy import (
     type_coerce,
 )
 
+from epcis.database.columns import by_bytes
+from epcis.database.item_keys import item_key
 from epcis.query.conditions import (
     Amount,
     Condition,
@@ -54,7 +56,6 @@ from epcis.query.conditions import (
 )
 from epcis.query.patterns import KeyIs, PackedBetween, Pattern, TextBegins
 from epcis.query.query_tables import event_field, event_sensor, event_word
-from epcis.query.units import comparable, plain, unit
 from epcis.query.visible import below, master_data_of
 from epcis.store.event_tables import (
     event,
@@ -63,12 +64,14 @@ from epcis.store.event_tables import (
     master_data,
     master_data_attribute,
 )
-from epcis.store.item_keys import item_key
+from epcis.units import comparable, plain, unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from sqlalchemy import Column, ColumnClause, ColumnElement, Select, Subquery
+
+    from epcis.database.transactions import Snapshot
 
 _OPS: Final[dict[Op, Callable[[Any, Any], Any]]] = {
     Op.EQ: operator.eq,
@@ -342,7 +345,7 @@ def _of_report(condition: SensorCondition) -> ColumnElement[bool]:
 # --- order ----------------------------------------------------------------------------------------
 
 
-def sort_keys(order: OrderBy | None, *, is_sqlite: bool) -> list[ColumnElement[Any]]:
+def sort_keys(order: OrderBy | None, snapshot: Snapshot) -> list[ColumnElement[Any]]:
     """What rows are sorted by before their number; events without the field come as the lowest."""
     if order is None:
         return []
@@ -365,4 +368,4 @@ def sort_keys(order: OrderBy | None, *, is_sqlite: bool) -> list[ColumnElement[A
     by_text = func.coalesce(
         select(text).where(at).correlate(event).limit(1).scalar_subquery(), literal("")
     )
-    return [by_number, by_text if is_sqlite else by_text.collate("C")]
+    return [by_number, by_bytes(snapshot, by_text)]

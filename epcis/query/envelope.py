@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lxml import etree
 
-from epcis.query.units import number
+from epcis.units import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -23,10 +23,10 @@ from epcis.query.conditions import (
     QuantityIs,
     SensorAmount,
 )
-from epcis.query.index import field as field_key
-from epcis.query.index import instant, word
-from epcis.query.units import number
 from epcis.query.values import BadValue, amount, amounts, moment, texts
+from epcis.store.event_index import field as field_key
+from epcis.store.event_index import instant, word
+from epcis.units import number
 from schemas.cbv import bare
 from schemas.gs1.epc import canonical_key
 

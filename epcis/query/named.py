@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
     from epcis.query.conditions import Query
 
 STANDARD: Final = ("SimpleEventQuery", "SimpleMasterDataQuery")

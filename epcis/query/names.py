@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from epcis.query.index import field_name
+from epcis.store.event_index import field_name
 
 WELL_KNOWN: Final = {
     "epcis": "https://ref.gs1.org/epcis/",

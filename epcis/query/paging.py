@@ -20,7 +20,8 @@ from sqlalchemy import delete, select
 from epcis.query.query_tables import ended_page_token
 
 if TYPE_CHECKING:
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
 
 PER_PAGE: Final = 30
 """Rows of a page where the caller does not say."""

@@ -31,8 +31,6 @@ from epcis.query.conditions import (
     When,
 )
 from epcis.query.families import FAMILIES
-from epcis.query.index import field as field_key
-from epcis.query.index import word
 from epcis.query.names import WELL_KNOWN, Names, UnknownName
 from epcis.query.patterns import PatternError, read, read_class
 from epcis.query.values import (
@@ -48,6 +46,8 @@ from epcis.query.values import (
     one_text,
     texts,
 )
+from epcis.store.event_index import field as field_key
+from epcis.store.event_index import word
 from epcis.store.event_tables import Role
 from schemas.cbv import bare
 from schemas.finding import Finding, Severity, Where

@@ -19,8 +19,9 @@ from sqlalchemy import (
 )
 
 from epcis.database.columns import Instant
-from epcis.store.event_tables import event, metadata
-from epcis.store.proved import Outside, Register, Told, proof
+from epcis.database.metadata import BY_KEY, many_writers_only, metadata
+from epcis.ledger.proved import Outside, Register, Told, proof
+from epcis.store.event_tables import event
 
 
 def _tenant() -> Column[int]:
@@ -34,7 +35,7 @@ event_word = Table(
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     _tenant(),
     Index("event_word_by_seq", "seq"),
-    sqlite_with_rowid=False,
+    **BY_KEY,
     comment="what an event can be found by through equality: transactions, parties, fields",
     info=proof(Told("the payload of its event")),
 )
@@ -50,7 +51,7 @@ event_field = Table(
     Column("instant", Instant),
     Column("text", Text),
     Index("event_field_by_seq", "seq"),
-    sqlite_with_rowid=False,
+    **BY_KEY,
     comment="extension fields: that they are there, their order and their ranges",
     info=proof(Told("the payload of its event")),
 )
@@ -87,7 +88,7 @@ event_sensor = Table(
     Column("perc_rank", Float),
     Column("perc_value", Float),
     Index("event_sensor_by_type", "type", "seq"),
-    sqlite_with_rowid=False,
+    **BY_KEY,
     comment="one row per sensor report, so that conditions meet in one report",
     info=proof(Told("the payload of its event")),
 )
@@ -160,4 +161,4 @@ Index("event_by_read_point", event.c.read_point, event.c.seq)
 Index("event_by_biz_location", event.c.biz_location, event.c.seq)
 Index("event_by_record_time", event.c.record_time, event.c.seq)
 # On SQLite arrival is the order of numbers; PostgreSQL's transactions need their own.
-Index("event_by_arrival", event.c.txid, event.c.seq).ddl_if(dialect="postgresql")
+many_writers_only(Index("event_by_arrival", event.c.txid, event.c.seq))

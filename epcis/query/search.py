@@ -99,7 +99,7 @@ def page(
 ) -> Page:
     """The next page of a query's result: at most `rows_max` events after the row `after`."""
     order = query.order
-    keys = sort_keys(order, is_sqlite=snapshot.is_sqlite)
+    keys = sort_keys(order, snapshot)
     clauses = conditions(snapshot, query, selection)
     if after is not None:
         clauses.append(_beyond(order, keys, after))

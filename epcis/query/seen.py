@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import func, select
 
+from epcis.database.item_keys import item_key
 from epcis.query.visible import events_of, items_of
 from epcis.store.event_items import named_items
 from epcis.store.event_tables import event, item
-from epcis.store.item_keys import item_key
 from epcis.store.named import naming
 from epcis.store.payload import unpack_outline
 from schemas.gs1.epc import canonical_key

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from epcis.model import instant_of
-from epcis.query.units import number
+from epcis.units import number
 
 if TYPE_CHECKING:
     from datetime import datetime

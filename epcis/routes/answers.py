@@ -15,8 +15,8 @@ from fastapi.responses import Response
 from lxml import etree
 
 from epcis.codec.document import write_document
-from epcis.http_context import Problem
 from epcis.model import Header
+from epcis.problem import Problem
 from epcis.query import paging
 from epcis.query.values import BadValue, count
 from epcis.routes.addresses import raw_path

@@ -26,7 +26,8 @@ from epcis.codec.document import DocumentLimits, Syntax, open_document
 from epcis.codec.refusal import DocumentRefused
 from epcis.detached import detached
 from epcis.hash import event_hash
-from epcis.http_context import Problem, now_of, settings_of, store_of
+from epcis.http_context import now_of, settings_of, store_of
+from epcis.problem import Problem
 from epcis.query import paging
 from epcis.routes.addresses import address, identifier
 from epcis.routes.answers import capable, new_router, next_page, per_page

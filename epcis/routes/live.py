@@ -16,14 +16,8 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from epcis.codec.document import EpcFormat
 from epcis.database.transactions import StoreAway
-from epcis.http_context import (
-    Problem,
-    caller_of,
-    now_of,
-    problem_response,
-    settings_of,
-    store_of,
-)
+from epcis.http_context import caller_of, now_of, problem_response, settings_of, store_of
+from epcis.problem import Problem
 from epcis.query import named
 from epcis.query.values import BadValue, flag
 from epcis.routes.problems import problem_of, refusal
@@ -35,7 +29,7 @@ from epcis.subscribe.subscription import Subscription, new_id
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
     from epcis.query.conditions import Query
 
 CONNECTIONS_MAX: Final = 256

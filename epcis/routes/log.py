@@ -23,7 +23,7 @@ from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
 from epcis.database.columns import microseconds
-from epcis.http_context import Caller, Problem, caller_of, context_of, needs, now_of, store_of
+from epcis.http_context import Caller, caller_of, context_of, needs, now_of, store_of
 from epcis.ledger import sequencer
 from epcis.ledger.append import TILE_WIDTH
 from epcis.ledger.checkpoint import NOTE_CHARACTERS_MAX, NoteRefused
@@ -31,6 +31,7 @@ from epcis.ledger.entry import Entry, LeafKind
 from epcis.ledger.ledger_tables import ledger_checkpoint, ledger_entry
 from epcis.ledger.tree import Tree
 from epcis.ledger.witness import forks, log_keys, take_witness
+from epcis.problem import Problem
 from epcis.store.event_tables import event, event_party
 
 if TYPE_CHECKING:

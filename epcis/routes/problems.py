@@ -21,7 +21,8 @@ from starlette.exceptions import HTTPException
 from epcis.archive.reading import ArchiveAway
 from epcis.codec.refusal import DocumentRefused
 from epcis.database.transactions import StoreAway, StoreFull
-from epcis.http_context import Problem, problem_response
+from epcis.http_context import problem_response
+from epcis.problem import Problem
 from epcis.query.names import UnknownName
 from epcis.query.paging import BadToken, ForeignToken
 from epcis.query.parameters import QueryRefused

@@ -12,8 +12,9 @@ from lxml import etree
 
 from epcis.codec.document import CbvFormat, EpcFormat, Syntax, WriteOptions, write_document
 from epcis.database.transactions import StoreAway, StoreFull
-from epcis.http_context import Problem, caller_of, now_of, settings_of, store_of
+from epcis.http_context import caller_of, now_of, settings_of, store_of
 from epcis.model import Header
+from epcis.problem import Problem
 from epcis.query import envelope, masterdata, named, parameters, search
 from epcis.query.envelope import Fault, Message, Operation, Wrapping
 from epcis.query.named import STANDARD

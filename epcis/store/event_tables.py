@@ -17,22 +17,24 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Sequence,
     SmallInteger,
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 
+from epcis.database import guards, item_keys
 from epcis.database.columns import Instant, ItemKey
-from epcis.store.proved import Outside, Told, proof
-
-metadata = MetaData()
-
-BigId = BigInteger().with_variant(Integer(), "sqlite")
-"""64-bit on both databases; SQLite counts rows only in a column called INTEGER."""
+from epcis.database.metadata import (
+    BY_KEY,
+    COUNTED_ONCE,
+    BigId,
+    index_where,
+    many_writers_only,
+    metadata,
+)
+from epcis.ledger.proved import Outside, Told, proof
 
 
 class Role(IntEnum):
@@ -130,13 +132,8 @@ event = Table(
     Index("event_by_event_id", "event_id"),
     Index("event_by_event_time", "event_time"),
     Index("event_by_document", "document"),
-    Index(
-        "event_declared",
-        "declared_error",
-        sqlite_where=text("declared_error IS NOT NULL"),
-        postgresql_where=text("declared_error IS NOT NULL"),
-    ),
-    sqlite_autoincrement=True,
+    index_where("event_declared", "declared_error", where="declared_error IS NOT NULL"),
+    **COUNTED_ONCE,
     info=proof(
         Told(
             "its payload, its document's entry and the declarations",
@@ -154,7 +151,7 @@ event_epc = Table(
     Column("mask", BigInteger, nullable=False, comment="bit item id % 64 set: the item is named"),
     _tenant(),
     Index("event_epc_by_seq", "seq"),
-    sqlite_with_rowid=False,
+    **BY_KEY,
     comment="which items an event names; ask through epcis.store.named",
     info=proof(Told("the payload of its event")),
 )
@@ -170,7 +167,7 @@ event_quantity = Table(
     Column("quantity", Float),
     Column("uom", Text),
     Index("event_quantity_by_key", "key", "seq"),
-    sqlite_with_rowid=False,
+    **BY_KEY,
     info=proof(Told("the payload of its event")),
 )
 
@@ -182,7 +179,7 @@ event_party = Table(
     Column("relation", SmallInteger, primary_key=True, autoincrement=False),
     _tenant(),
     Index("event_party_by_seq", "seq"),
-    sqlite_with_rowid=False,
+    **BY_KEY,
     info=proof(Told("the payload and the document of its event")),
 )
 
@@ -241,7 +238,7 @@ item = Table(
     Column("state_id", Integer, nullable=False),
     _tenant(),
     Column("key", ItemKey, nullable=False),
-    UniqueConstraint("key", name="item_key_key").ddl_if(dialect="postgresql"),
+    many_writers_only(UniqueConstraint("key", name="item_key_key")),
     Index("item_by_lot", "lot"),
     info=proof(Told("the events that name it")),
 )
@@ -251,8 +248,8 @@ item_key_settled = Table(
     metadata,
     Column("key", ItemKey, primary_key=True),
     Column("id", BigInteger, nullable=False, comment="of the item"),
-    sqlite_with_rowid=False,
-    comment="SQLite: the items by their keys; see epcis.store.item_keys",
+    **BY_KEY,
+    comment="the items by their keys, in levels; see epcis.database.item_keys",
     info=proof(Told("table item")),
 )
 
@@ -261,8 +258,8 @@ item_key_even = Table(
     metadata,
     Column("key", ItemKey, primary_key=True),
     Column("id", BigInteger, nullable=False, comment="of the item"),
-    sqlite_with_rowid=False,
-    comment="SQLite: keys of an even generation until they settle",
+    **BY_KEY,
+    comment="keys of an even generation until they settle",
     info=proof(Told("table item")),
 )
 
@@ -271,8 +268,8 @@ item_key_odd = Table(
     metadata,
     Column("key", ItemKey, primary_key=True),
     Column("id", BigInteger, nullable=False, comment="of the item"),
-    sqlite_with_rowid=False,
-    comment="SQLite: keys of an odd generation until they settle",
+    **BY_KEY,
+    comment="keys of an odd generation until they settle",
     info=proof(Told("table item")),
 )
 
@@ -286,7 +283,7 @@ containment = Table(
     Column("mask", BigInteger, nullable=False, comment="bit item id % 64 set: it is inside"),
     _tenant(),
     Index("containment_by_parent", "parent"),
-    sqlite_with_rowid=False,
+    **BY_KEY,
     comment="what was in what, and until stays.ALWAYS what is; see epcis.store.stays",
     info=proof(Told("the events that name what is inside")),
 )
@@ -346,13 +343,9 @@ capture_job = Table(
     Column("sha256", LargeBinary(32)),
     Column("errors", LargeBinary, comment="events, errors and findings: JSON, zstd"),
     Index("capture_job_by_created", "created"),
-    Index(
-        "capture_job_waiting",
-        "caller",
-        "created",
-        "id",
-        sqlite_where=text("running"),
-        postgresql_where=text("running"),
-    ),
+    index_where("capture_job_waiting", "caller", "created", "id", where="running"),
     info=proof(Outside("how far work is; what was captured is in document and event")),
 )
+
+guards.hide_from_others(metadata)
+item_keys.view_keys(metadata)

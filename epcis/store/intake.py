@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from zstandard import ZstdError
 
@@ -27,15 +27,17 @@ from epcis.store.keys import by_product, packed_keys
 from epcis.store.moments import moment, time_of_moment
 from epcis.store.payload import pack_event, unpack_outline
 from epcis.store.recompute import Doubts, recompute
+from epcis.store.rows import Sealed
 from epcis.store.state_dictionary import LotDictionary, StateDictionary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from epcis.database.transactions import Transaction
+    from epcis.ledger.store import Transaction
     from epcis.model import Event
     from epcis.store.effect import Effect
-    from epcis.store.item_states import Life, Masks
+    from epcis.store.item_states import Masks
+    from epcis.store.life import Life
 
 _KNOWN = "SELECT identity FROM event WHERE identity"
 _SAME_ID = "SELECT event_id, identity FROM event WHERE declared_error IS NULL AND event_id"
@@ -46,23 +48,6 @@ _MEANT = (
     "SELECT seq, moment, hash, event_id, payload FROM event"
     " WHERE declared_error IS NULL AND NOT voided AND (hash = ? OR event_id = ?)"
 )
-
-
-class Sealed(NamedTuple):
-    """An event made ready outside of the act: hashed, packed, its place among its like."""
-
-    event: Event
-    position: int | None
-    """0-based place in its document."""
-    digest: bytes
-    """CBV event hash, 32 bytes."""
-    identity: bytes
-    """The hash, or one that takes in the event's own id and its error declaration as well."""
-    event_id: str
-    payload: bytes
-    moment: int
-    declared_us: int | None
-    """When it was declared wrong, for an error declaration: microseconds since 1970 UTC."""
 
 
 @dataclass(slots=True)
@@ -143,7 +128,7 @@ class Intake:
         self._states = StateDictionary(self._hand, tx.words)
         self._lots = LotDictionary(self._hand, tx.words)
         self._lives = ItemStates(self._hand, self._states)
-        self._txid = self._transaction()
+        self._txid = self._hand.transaction_number()
         self.taken = Taken()
 
     def add(self, batch: Sequence[Sealed]) -> None:
@@ -170,14 +155,6 @@ class Intake:
         for done in doubts:
             done.clear()
         return self.taken
-
-    def _transaction(self) -> int:
-        if self._hand.is_sqlite:
-            return 0
-        row = self._hand.one("SELECT pg_current_xact_id()::text::bigint")
-        assert row is not None, "a transaction has a number"
-        number: int = row[0]
-        return number
 
     def _without_duplicates(self, batch: Sequence[Sealed]) -> list[Sealed]:
         by_identity = {sealed.identity: sealed for sealed in reversed(batch)}

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from epcis.database.columns import moment_of, pack_key, unpack_key, unpack_keys
-from epcis.database.raw_driver import RawDriver, for_postgresql
-from epcis.store.item_keys import ID_OF_KEY
+from epcis.database.item_keys import ID_OF_KEY
+from epcis.database.raw_driver import RawDriver
 from epcis.store.item_state import share
 from epcis.store.moments import MOMENT_BITS, time_of_moment
 from epcis.store.state_dictionary import STATE_BY_NUMBER, state_of_row
@@ -39,7 +39,6 @@ _COLUMNS = (
 _JOINED = " FROM item i LEFT JOIN item c ON c.id = i.parent"
 _OWN = _COLUMNS + ", i.key" + _JOINED
 _ITEM_BY_KEY = _COLUMNS + _JOINED + " WHERE i.id = " + ID_OF_KEY
-_ITEM_BY_KEY_POSTGRESQL = for_postgresql(_ITEM_BY_KEY)
 _OWN_BY_KEY = _OWN + " WHERE i.id IN (SELECT id FROM item_key WHERE key"  # noqa: S608  # our own names
 _CONTENTS = (
     _OWN  # our own names
@@ -140,13 +139,13 @@ class Now(NamedTuple):
 
 def item(snapshot: Snapshot, key: str) -> StoredItem | None:
     """The item with this canonical key; None where no valid event names it."""
-    look = _ITEM_BY_KEY if snapshot.is_sqlite else _ITEM_BY_KEY_POSTGRESQL
-    row = snapshot.driver.execute(look, (pack_key(key),)).fetchone()
+    hand = RawDriver(snapshot)
+    row = hand.one(_ITEM_BY_KEY, (pack_key(key),))
     if row is None:
         return None
     remembered: _Remembered | None = snapshot.remembered.get("items")
     quick = _remembered_state(row, key, remembered) if remembered is not None else None
-    return quick or _state(row, key, Shared(snapshot, RawDriver(snapshot)))
+    return quick or _state(row, key, Shared(snapshot, hand))
 
 
 def items(snapshot: Snapshot, keys: Iterable[str]) -> dict[str, StoredItem]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from epcis.database.columns import pack_key
+from epcis.database.item_keys import ID_OF_KEY
 from epcis.database.raw_driver import RawDriver
 from epcis.lot_facts import lot_facts
 from epcis.store.event_tables import Role
-from epcis.store.item_keys import ID_OF_KEY
 from epcis.store.payload import unpack_outline
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
     from epcis.model import Header, VocabularyElement
 
 NAME_ATTRIBUTE = "urn:epcglobal:cbv:mda#name"

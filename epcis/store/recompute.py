@@ -94,8 +94,7 @@ def write_anew(
     items: Sequence[int],
 ) -> None:
     """Bring rows of items and their stays to what their events tell."""
-    lock = "" if hand.is_sqlite else " ORDER BY id FOR UPDATE"
-    found = hand.all_in(_ROW, list(items), lock)
+    found = hand.all_in(_ROW, list(items), lock=True)
     lives = replay.lives_of([row[0] for row in found])
     rows = [item_row(states, lots, row, lives[row[0]]) for row in found]
     hand.update("item", "id", _CHANGING, rows)

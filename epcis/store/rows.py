@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from epcis.database.columns import microseconds, pack_key
 from epcis.model import TransformationEvent
-from epcis.query.index import FIELD_COLUMNS, SENSOR_COLUMNS, WORD_COLUMNS, index_rows
 from epcis.store.effect import party_key, place_key
+from epcis.store.event_index import FIELD_COLUMNS, SENSOR_COLUMNS, WORD_COLUMNS, index_rows
 from epcis.store.event_items import named_classes
 from epcis.store.event_tables import Relation, Role
 from epcis.store.named import ids_of, signed
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from epcis.database.raw_driver import RawDriver, Row
     from epcis.model import Event
-    from epcis.store.intake import Sealed
     from epcis.store.item_states import Masks
 
 EVENT = (
@@ -34,6 +33,23 @@ EVENT_EPC = ("block", "seq", "role", "mask")
 _QUANTITY = ("seq", "role", "position", "key", "quantity", "uom")
 _PARTY = ("party", "seq", "relation")
 _TRANSACTION_GLN = re.compile(r"urn:epcglobal:cbv:bt:(\d{13}):")
+
+
+class Sealed(NamedTuple):
+    """An event made ready outside of the act: hashed, packed, its place among its like."""
+
+    event: Event
+    position: int | None
+    """0-based place in its document."""
+    digest: bytes
+    """CBV event hash, 32 bytes."""
+    identity: bytes
+    """The hash, or one that takes in the event's own id and its error declaration as well."""
+    event_id: str
+    payload: bytes
+    moment: int
+    declared_us: int | None
+    """When it was declared wrong, for an error declaration: microseconds since 1970 UTC."""
 
 
 def event_row(

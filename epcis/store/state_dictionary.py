@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from epcis.database.raw_driver import for_postgresql
+from epcis.database.raw_driver import store_at_once
 from epcis.store.item_state import ItemState, advance, share
 from epcis.store.item_status import ItemStatus
 
@@ -162,8 +162,7 @@ def _number(
         if words is None:
             hand.run(add, values)
         else:
-            with words.connect() as connection:
-                connection.exec_driver_sql(for_postgresql(add), values)
+            store_at_once(words, add, values)
         row = hand.one(find, values)
     assert row is not None, "a word just stored can be read"
     number: int = row[0]

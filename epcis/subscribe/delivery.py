@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
     from datetime import datetime
 
-    from epcis.database.transactions import Store
-    from epcis.http_context import Clock
+    from epcis.clock import Clock
+    from epcis.ledger.store import Store
     from epcis.model import Event
     from epcis.subscribe.subscription import Subscription
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from epcis.query import search
 from epcis.query.bounded import bounded
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
-    from epcis.database.transactions import Snapshot, Store
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store
     from epcis.query.conditions import Query
     from epcis.query.search import Found
     from epcis.subscribe.subscription import Subscription
@@ -76,9 +77,9 @@ def news(
             *search.conditions(snapshot, query, selection),
             event.c.record_time >= from_record_time,
             settled,
-            _after(snapshot, since),
+            arrival.after(snapshot, since.txid, since.seq),
         )
-        .order_by(*((event.c.seq,) if snapshot.is_sqlite else arrival.ARRIVAL))
+        .order_by(*arrival.order(snapshot))
         .limit(rows_max + 1)
     )
     with bounded(snapshot):
@@ -107,7 +108,7 @@ def latest(
     the newest arrival is taken before, from a snapshot of everything.
     """
     newest = None
-    if one.party is not None and not store.is_sqlite:
+    if one.party is not None and not store.has_one_writer:
         with store.read() as everything:
             newest = newest_arrival(everything)
     with store.read(party=one.party) as snapshot:
@@ -126,12 +127,6 @@ def _place(cursor: Cursor) -> tuple[int, int]:
     return cursor.txid, cursor.seq
 
 
-def _after(snapshot: Snapshot, since: Cursor) -> ColumnElement[bool]:
-    if snapshot.is_sqlite:
-        return event.c.seq > since.seq
-    return arrival.after(since.txid, since.seq)
-
-
 def newest_arrival(snapshot: Snapshot) -> Cursor:
     """The newest event that nothing can still appear before."""
     return _newest(snapshot, arrival.settled(snapshot), Cursor())
@@ -139,14 +134,10 @@ def newest_arrival(snapshot: Snapshot) -> Cursor:
 
 def _newest(snapshot: Snapshot, settled: ColumnElement[bool], since: Cursor) -> Cursor:
     """The newest settled event of the snapshot, or `since` where there is none after it."""
-    if snapshot.is_sqlite:
-        return Cursor(
-            0, max(since.seq, snapshot.connection.scalar(select(func.max(event.c.seq))) or 0)
-        )
     statement = (
         select(event.c.txid, event.c.seq)
-        .where(settled, _after(snapshot, since))
-        .order_by(event.c.txid.desc(), event.c.seq.desc())
+        .where(settled, arrival.after(snapshot, since.txid, since.seq))
+        .order_by(*(column.desc() for column in arrival.order(snapshot)))
         .limit(1)
     )
     row: Any = snapshot.connection.execute(statement).first()

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
 
 SUBSCRIPTIONS_MAX: Final = 10_000
 """Most subscriptions of one repository."""

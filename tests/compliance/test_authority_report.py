@@ -13,7 +13,7 @@ from compliance.partners.audits import close_audit, plan_audit
 from compliance.recall.recall import open_recall
 from compliance.reports.service_times import add_times
 from compliance.service.access import Grant, new_key
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 from tests.compliance.test_dossier import NOW
 from tests.compliance.test_dossier_kinds import Dossier
 from verification.alerts import alert

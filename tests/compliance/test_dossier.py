@@ -27,9 +27,9 @@ from compliance.dossier import (
 from compliance.dossier.redaction import shipped
 from compliance.seal import Keys
 from epcis.capture import record
-from epcis.database.transactions import Store
-from epcis.ledger.audit import audit_log
+from epcis.fsck.log import audit_log
 from epcis.ledger.entry import LeafKind
+from epcis.ledger.store import Store
 from epcis.model import AggregationEvent, BizTransaction, Node, ObjectEvent
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)

@@ -17,12 +17,13 @@ from compliance.dossier.jobs import make_next
 from compliance.routes import exports
 from compliance.seal.checkpoint import log_key, seal_log, sign
 from epcis.capture import record
-from epcis.database.transactions import Store
-from epcis.http_context import Caller, EpcisContext, Problem, problem_response
+from epcis.http_context import Caller, EpcisContext, problem_response
 from epcis.ledger.checkpoint import Checkpoint, LogKey, Note
 from epcis.ledger.entry import Entry, LeafKind
 from epcis.ledger.merkle import check_consistency, root_from_inclusion
+from epcis.ledger.store import Store
 from epcis.ledger.tree import Tree
+from epcis.problem import Problem
 from epcis.routes import log
 from tests.compliance.test_dossier import GTIN, NOW, STORY
 

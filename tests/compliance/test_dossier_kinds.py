@@ -28,8 +28,8 @@ from compliance.dossier.index import HEADER, RECORD, Shown
 from compliance.dossier.redaction import shipped
 from compliance.recall.recall import open_recall
 from epcis.capture import record
-from epcis.database.transactions import Store
 from epcis.ledger.entry import LeafKind
+from epcis.ledger.store import Store
 from tests.compliance.test_dossier import GTIN, NOW, STORY
 from tests.verdicts import verify_and_log
 from verification.decision.act import Asked

@@ -14,7 +14,7 @@ import pytest
 
 from compliance.dossier import export
 from epcis.capture import record
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 from tests.compliance.test_dossier import ALWAYS, NOW, STORY
 
 PAGE = Path(__file__).parents[2] / "compliance/dossier/viewer.html"

@@ -32,8 +32,8 @@ from compliance.partners.names import product_attributes
 from compliance.reports import licences as licence_report
 from compliance.reports.service_times import LONGER, add_times, times_between
 from epcis.capture import capture, record
-from epcis.database.transactions import Store
-from epcis.ledger.audit import audit_log
+from epcis.fsck.log import audit_log
+from epcis.ledger.store import Store
 from epcis.model import ErrorDeclaration
 from tests.compliance.test_dossier import GTIN, NOW, STORY, at, pack
 from tests.compliance.test_dossier_kinds import Dossier

@@ -12,9 +12,9 @@ from sqlalchemy import make_url
 
 from compliance.fsck import fsck
 from compliance.seal import Keys
-from epcis.database.transactions import Store
-from epcis.store.event_tables import metadata
-from epcis.store.proved import Outside, Told, proof_of
+from epcis.database.metadata import metadata
+from epcis.ledger.proved import Outside, Told, proof_of
+from epcis.ledger.store import Store
 from tests import falsified
 
 ROUNDS, ROUNDS_SLOW, ROUNDS_ON_POSTGRESQL = 6, 50, 1

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import compliance.duty_tables  # noqa: F401  # declares the table of keys
 from compliance.service.access import Grant, new_key, revoke_key
-from compliance.service.keyring import SECONDS_UNSEEN_MAX, KeyRing
+from compliance.service.keyring import UNSEEN_IN_A_FILE_S_MAX, UNSEEN_ON_A_SERVER_S_MAX, KeyRing
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 def test_a_key_ends(store):
     now, seconds = [NOW], [0.0]
-    unseen_s = SECONDS_UNSEEN_MAX["sqlite" if store.is_sqlite else "postgresql"]
+    unseen_s = UNSEEN_IN_A_FILE_S_MAX if store.file else UNSEEN_ON_A_SERVER_S_MAX
     assert unseen_s <= 1
     ring = KeyRing(store, lambda: now[0], lambda: seconds[0])
     grant = Grant("till", frozenset({"verify"}), None)

@@ -18,7 +18,7 @@ from compliance.recall.recall import (
     reach,
 )
 from epcis.capture import capture
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 from tests.verdicts import verify
 from verification.decision.words import Reason, Word
 

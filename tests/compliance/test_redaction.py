@@ -42,9 +42,9 @@ from compliance.dossier.redaction import (
 from compliance.dossier.words import DataClass
 from compliance.recall.recall import open_recall
 from epcis.capture import record
-from epcis.database.transactions import Store
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.record import Parts
+from epcis.ledger.store import Store
 from epcis.model import BizTransaction, Node, ObjectEvent, Party, Place
 from tests.compliance.test_dossier import GTIN, NOW, at, pack
 from tests.verdicts import verify_and_log

@@ -16,7 +16,7 @@ from compliance.dossier.verify_dossier import OpenSsl, check, time_of
 from compliance.seal import Keys
 from compliance.service.cli import app
 from epcis.capture import record
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 from tests.compliance.test_dossier import NOW, STORY
 
 PERIOD = EventPeriod(NOW - timedelta(days=30), NOW + timedelta(days=30), by_record_time=True)

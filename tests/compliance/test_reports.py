@@ -19,7 +19,7 @@ from compliance.reports.recalls import recalls_section
 from compliance.reports.sheet import ROWS_MAX
 from compliance.reports.transactions import shipped_between, transaction_sections
 from epcis.capture import capture, record
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 from tests.compliance.test_dossier import GTIN, NOW, STORY
 from tests.verdicts import verify_and_log
 from verification.decision.act import Asked

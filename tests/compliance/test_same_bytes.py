@@ -26,7 +26,7 @@ from compliance.partners.audits import plan_audit
 from compliance.partners.licences import enter_licence, licence_from
 from compliance.recall.recall import open_recall
 from epcis.capture import capture, record
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 from tests.compliance.test_dossier import GTIN, NOW, STORY
 from tests.compliance.test_duties import LICENCE
 from tests.verdicts import verify_and_log

@@ -37,11 +37,11 @@ from compliance.seal.operator_keys import open_keys
 from compliance.seal.remote import KeyInService, Service
 from compliance.seal.signer import KeyInFile, finish
 from compliance.seal.timestamp import Authority, stamp
-from epcis.database.transactions import Store
 from epcis.ledger.append import LogForked
 from epcis.ledger.checkpoint import Checkpoint, LogKey, Note, NoteRefused
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.ledger_tables import ledger_entry
+from epcis.ledger.store import Store
 from epcis.ledger.tree import Tree
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)

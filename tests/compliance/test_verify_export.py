@@ -22,7 +22,7 @@ from compliance.dossier.verify_dossier import CannotTell, OpenSsl, Tampered, che
 from compliance.seal import Keys
 from compliance.seal.cades import sign_beside
 from epcis.capture import record
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 from tests.compliance.test_dossier import NOW, STORY
 
 SCRIPT = Path(__file__).parents[2] / "compliance/dossier/verify_dossier.py"

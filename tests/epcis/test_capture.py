@@ -17,7 +17,7 @@ from epcis.codec.document import DocumentLimits, DocumentRefused, Syntax, write_
 from epcis.fsck import check_state
 from epcis.model import Header, Vocabulary, VocabularyElement
 from epcis.store import event_tables
-from epcis.store.arrival import ARRIVAL, after, settled
+from epcis.store.arrival import after, order, settled
 from epcis.store.item_status import ItemStatus
 from epcis.store.items import item
 from epcis.store.masterdata import names_of
@@ -290,7 +290,9 @@ def test_a_reader_that_follows_arrivals_misses_no_event_that_commits_late(store)
         nonlocal cursor
         with store.read() as snapshot:
             arrived = snapshot.connection.execute(
-                select(*ARRIVAL).where(settled(snapshot), after(*cursor)).order_by(*ARRIVAL)
+                select(event_tables.event.c.txid, event_tables.event.c.seq)
+                .where(settled(snapshot), after(snapshot, *cursor))
+                .order_by(*order(snapshot))
             ).all()
         seen.extend(row.seq for row in arrived)
         if arrived:

@@ -13,9 +13,9 @@ from sqlalchemy import delete, select
 
 from epcis.capture import record
 from epcis.database.raw_driver import RawDriver
-from epcis.database.transactions import Store
 from epcis.fsck import check_state
 from epcis.fsck.item_keys import check_item_keys
+from epcis.ledger.store import Store
 from epcis.store import event_tables
 from epcis.store.digest import event_digest, hash_id, is_meant
 from epcis.store.items import items

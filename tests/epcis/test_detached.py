@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from compliance.service.cli import app
 from epcis.codec.document import Syntax, open_document, write_event_json
-from epcis.database.transactions import Store
 from epcis.detached import detached
 from epcis.hash import event_hash, value_prefixes
+from epcis.ledger.store import Store
 
 OURS, THEIRS = "https://ours.example/ns/", "https://theirs.example/words#"
 

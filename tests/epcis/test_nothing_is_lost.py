@@ -12,7 +12,7 @@ from epcis.capture import capture
 from epcis.check import check
 from epcis.codec.document import DocumentRefused, Syntax, convert, open_document
 from epcis.codec.jsonld import read
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 from schemas.finding import is_acceptable
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

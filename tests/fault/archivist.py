@@ -16,7 +16,7 @@ from epcis.archive import deposit
 from epcis.archive.documents import deposit_documents
 from epcis.archive.erase import erase, sweep
 from epcis.archive.reading import files
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 
 NOW = datetime(2028, 1, 1, tzinfo=UTC)
 BEFORE = datetime(2027, 1, 1, tzinfo=UTC)

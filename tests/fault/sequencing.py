@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 
-from epcis.database.transactions import Store
 from epcis.ledger.sequencer import sequence
+from epcis.ledger.store import Store
 
 ENTRIES_PER_ROUND = 5
 """Few, so that a kill mostly falls into a round."""

@@ -12,8 +12,9 @@ from chain import pack, see
 
 from epcis.capture import capture
 from epcis.codec.document import write_event_json
-from epcis.database.transactions import Store, StoreFull
+from epcis.database.transactions import StoreFull
 from epcis.fsck import fsck
+from epcis.ledger.store import Store
 from epcis.store.items import item
 from schemas.gs1.epc import canonical_key
 

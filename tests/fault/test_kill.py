@@ -19,10 +19,10 @@ from service import Service, document, eventually
 from sqlalchemy import func, select
 
 from epcis.codec.document import write_event_json
-from epcis.database.transactions import Store
 from epcis.fsck import fsck
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.ledger_tables import ledger_entry
+from epcis.ledger.store import Store
 from epcis.store import event_tables
 
 CLIENTS = 4

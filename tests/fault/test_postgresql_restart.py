@@ -11,8 +11,9 @@ from databases import new_cluster
 
 from epcis.capture import capture
 from epcis.codec.document import write_event_json
-from epcis.database.transactions import Store, StoreAway
+from epcis.database.transactions import StoreAway
 from epcis.fsck import fsck
+from epcis.ledger.store import Store
 from epcis.store.items import item
 from schemas.gs1.epc import canonical_key
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from epcis.database.transactions import Store
-from epcis.ledger.audit import audit_log
+from epcis.fsck.log import audit_log
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.ledger_tables import ledger_entry
 from epcis.ledger.merkle import check_consistency
 from epcis.ledger.sequencer import catch_up
+from epcis.ledger.store import Store
 from epcis.ledger.tree import Tree
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

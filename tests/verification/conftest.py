@@ -14,8 +14,9 @@ import pytest
 from fastapi import FastAPI
 
 import verification.registry.pack_tables  # noqa: F401  # declares this floor's tables
-from epcis.database.transactions import Store
-from epcis.http_context import Caller, Problem, problem_response
+from epcis.http_context import Caller, problem_response
+from epcis.ledger.store import Store
+from epcis.problem import Problem
 from verification.answering.hot_routes import HotRoutes
 from verification.context import VerificationContext
 from verification.routes import router

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from epcis.database.transactions import Store, close_for_good
+from epcis.database.transactions import close_for_good
 from epcis.http_context import Caller
+from epcis.ledger.store import Store
 from tests.verdicts import verify
 from verification.alerts.alert import Status, alerts, move
 from verification.decision.act import PackAct, PackRequest, ParticipantRole, Who
-from verification.decision.facts import ON_POSTGRESQL
+from verification.decision.facts import LOOK
 from verification.decision.rule_pack import shipped
 from verification.decision.words import Doubt, LotState
 from verification.fmd import bulk
@@ -229,7 +230,7 @@ def test_what_was_planned_before_there_were_packs_does_not_read_all_of_them_late
         with store.write(NOW) as tx:
             tx.connection.exec_driver_sql(statement)
         line = store.line()
-        plan = line.exec_driver_sql("EXPLAIN " + ON_POSTGRESQL, keys).scalars().all()
+        plan = line.exec_driver_sql("EXPLAIN " + LOOK.of_arrays, keys).scalars().all()
         close_for_good(line)
         assert any("pack_pkey" in step for step in plan)
         assert [step for step in plan if "Seq Scan on pack" in step] == []

@@ -13,8 +13,8 @@ import httpx
 import pytest
 import uvicorn
 
-from epcis.database.transactions import Store
 from epcis.http_context import Caller
+from epcis.ledger.store import Store
 from verification.decision.act import PackAct, PackRequest, ParticipantRole, Who
 from verification.decision.words import Word
 from verification.peers.intermarket import Origin

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from epcis.http_context import Problem
+from epcis.problem import Problem
 from verification.answering.batch_queue import BatchQueue
 
 ANSWER_S_MAX = 20

@@ -10,10 +10,11 @@ import pytest
 from selenium.webdriver.support.ui import WebDriverWait
 
 from compliance.dossier import EventPeriod, export
+from compliance.dossier.export import Recipient
 from compliance.dossier.redaction import shipped
 from compliance.seal import Keys
 from epcis.capture import record
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 from tests.compliance.test_dossier import NOW, STORY
 
 pytestmark = pytest.mark.browser
@@ -30,7 +31,9 @@ def dossier(tmp_path: Path) -> Path:
         record(tx, STORY)
     path = tmp_path / "day.asice"
     keys = Keys.open(tmp_path / "keys", "open sesame")
-    export(store, RECORDED, path, keys, now=NOW, by="inspector", profile=shipped("public"))
+    export(
+        store, RECORDED, path, keys, now=NOW, by="inspector", recipient=Recipient(shipped("public"))
+    )
     store.close()
     with ZipFile(path) as archive:
         archive.extract("viewer.html", tmp_path)

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
     from verification.decision.act import PackRequest, Who
 
 COMMENT_CHARACTERS_MAX = 500

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 from sqlalchemy import delete
 
+from epcis.database.many_writers import one_at_a_time
+from epcis.database.raw_driver import ListQuestion, RawDriver
 from epcis.ledger.entry import LeafKind
 from verification.decision.sentences import SAY
 from verification.decision.words import Reason, Word
@@ -17,7 +19,7 @@ from verification.registry.pack_tables import unknown_answer
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from epcis.database.transactions import Transaction
+    from epcis.ledger.store import Transaction
     from verification.decision.render import Verdict
 
 _TELLING = frozenset({Reason.UNKNOWN_SERIAL, Reason.LOT_DIFFERS, Reason.EXPIRY_DIFFERS})
@@ -26,13 +28,14 @@ _COUNT = (
     " ON CONFLICT (client, gtin, address, day)"
     " DO UPDATE SET answers = unknown_answer.answers + 1 RETURNING answers"
 )
-_ONE_AT_A_TIME = f"SELECT pg_advisory_xact_lock({int.from_bytes(b'guessing')})"
-_COUNT_POSTGRESQL = _COUNT.replace("?", "%s")
-_READ = """
-SELECT u.client, u.gtin, u.address, u.answers FROM {asked} JOIN unknown_answer u
-ON u.client = q.client AND u.gtin = q.gtin AND u.address = q.address AND u.day = {mark}
-"""
-_ASKED_POSTGRESQL = "unnest(%s::text[], %s::text[], %s::text[]) AS q(client, gtin, address)"
+_READ = ListQuestion(
+    "SELECT u.client, u.gtin, u.address, u.answers FROM q JOIN unknown_answer u"
+    " ON u.client = q.client AND u.gtin = q.gtin AND u.address = q.address AND u.day = q.day",
+    client="text",
+    gtin="text",
+    address="text",
+    day="text",
+)
 
 
 class Guesser(NamedTuple):
@@ -62,12 +65,9 @@ class Budget:
         The one that spends the budget is logged as an alert.
         """
         tx, values = self._tx, (*guesser, self._day)
-        if not tx.is_sqlite:
-            # One act at a time: two that count the same guessers in another order would wait for
-            # each other.
-            tx.driver.execute(_ONE_AT_A_TIME)
-        statement = _COUNT if tx.is_sqlite else _COUNT_POSTGRESQL
-        (answers,) = tx.driver.execute(statement, values).fetchone()
+        # Two that count the same guessers in another order would wait for each other.
+        one_at_a_time(tx, "guessing")
+        ((answers,),) = RawDriver(tx).all(_COUNT, values)
         self._answers[guesser] = answers
         if answers == self._answers_max:
             client, gtin, address = guesser
@@ -81,16 +81,7 @@ class Budget:
     def _read(self, guessers: list[Guesser]) -> dict[Guesser, int]:
         if not guessers:
             return {}
-        values: list[object]
-        if self._tx.is_sqlite:
-            marks = ", ".join(["(?, ?, ?)"] * len(guessers))
-            asked = f"(WITH q(client, gtin, address) AS (VALUES {marks}) SELECT * FROM q) AS q"  # noqa: S608  # marks only
-            values = [value for guesser in guessers for value in guesser]
-            statement = _READ.format(asked=asked, mark="?")
-        else:
-            values = [list(column) for column in zip(*guessers, strict=True)]
-            statement = _READ.format(asked=_ASKED_POSTGRESQL, mark="%s")
-        rows = self._tx.driver.execute(statement, [*values, self._day])
+        rows = _READ.rows(self._tx, [(*guesser, self._day) for guesser in guessers])
         return {Guesser(*row[:3]): row[3] for row in rows}
 
 

@@ -14,7 +14,7 @@ from verification.fmd.perform import alerted_as, hint_of
 from verification.fmd.result import SPELLINGS
 
 if TYPE_CHECKING:
-    from epcis.database.transactions import Transaction
+    from epcis.ledger.store import Transaction
     from verification.decision.decide import Judgement
     from verification.decision.facts import Facts
     from verification.fmd.cause import Hint

@@ -28,8 +28,9 @@ from verification.registry.pack_tables import anomaly, anomaly_watch, bulk, pack
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from epcis.database.transactions import Snapshot, Store, Transaction
-    from epcis.http_context import Clock
+    from epcis.clock import Clock
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store, Transaction
     from verification.alerts.anomalies import Coordinates, Limits
     from verification.settings import VerificationSettings
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from epcis.database.autocommit_read import autocommit_read, close_idle_snapshots
+from epcis.database.raw_driver import RawDriver
 from verification.alerts.alert import raise_alert
 from verification.alerts.guessing import Budget, Guesser, veiled
 from verification.alerts.suspicion import suspicion_of
@@ -38,18 +39,18 @@ from verification.registry.participants import place_of, who_is
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from epcis.database.transactions import Store, Transaction
-    from epcis.http_context import Caller, Clock
+    from epcis.clock import Clock
+    from epcis.http_context import Caller
+    from epcis.ledger.store import Store, Transaction
     from verification.decision.act import Who
     from verification.decision.facts import Facts
     from verification.peers.partner_connections import PartnerConnections
     from verification.settings import VerificationSettings
 
 _OWNER = "SELECT owner FROM product WHERE code = ?"
-_OWNER_POSTGRESQL = _OWNER.replace("?", "%s")
-WORKERS_POSTGRESQL = 2
-"""Batches under way at once: while one waits for the server's disk, another is worked on. SQLite
-has one writer."""
+WORKERS = 2
+"""Batches under way at once where many can write: while one waits for the server's disk, another is
+worked on."""
 
 
 Seen = tuple[Restrictions, RecordedPack]
@@ -70,13 +71,13 @@ class Answering:
         self._clock = clock
         self._settings = settings
         self._connections = connections
-        workers = 1 if store.is_sqlite else WORKERS_POSTGRESQL
+        workers = 1 if store.has_one_writer else WORKERS
         self._batches: BatchQueue[Wanted, Told] = BatchQueue(
             [TransactionWorker(store, clock, self._work) for _ in range(workers)],
             waiting_max=settings.waiting_max,
         )
         self._looks: BatchQueue[tuple[str, str], Seen] = BatchQueue(
-            [_LookWorker(store) for _ in range(WORKERS_POSTGRESQL)],
+            [_LookWorker(store) for _ in range(WORKERS)],
             waiting_max=settings.waiting_max,
             gather_turns=0,  # a look has no commit to share
         )
@@ -251,8 +252,7 @@ class _Round:
         if caller.party is None:
             return True
         if gtin not in self._owners:
-            statement = _OWNER if self._tx.is_sqlite else _OWNER_POSTGRESQL
-            row = self._tx.driver.execute(statement, (gtin,)).fetchone()
+            row = RawDriver(self._tx).one(_OWNER, (gtin,))
             self._owners[gtin] = row[0] if row is not None else None
         return self._owners[gtin] == caller.party
 

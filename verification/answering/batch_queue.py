@@ -11,15 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from epcis.database.transactions import close_for_good
-from epcis.http_context import Problem
+from epcis.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection
 
-    from epcis.database.transactions import Store, Transaction
-    from epcis.http_context import Clock
+    from epcis.clock import Clock
+    from epcis.ledger.store import Store, Transaction
 
 Q = TypeVar("Q")
 A = TypeVar("A")

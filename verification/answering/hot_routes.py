@@ -13,7 +13,7 @@ import msgspec
 
 from epcis.database.autocommit_read import autocommit_read
 from epcis.database.transactions import StoreAway, StoreFull
-from epcis.http_context import Caller, Problem
+from epcis.problem import Problem
 from verification.alerts.guessing import until_veiled
 from verification.decision.act import PackAct, PackRequest
 from verification.decision.facts import (
@@ -53,8 +53,9 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from epcis.database.transactions import Store
-    from epcis.http_context import Clock
+    from epcis.clock import Clock
+    from epcis.http_context import Caller
+    from epcis.ledger.store import Store
     from verification.answering.answers import Answering
     from verification.decision.act import Asked
     from verification.decision.restrictions import Restrictions
@@ -259,7 +260,7 @@ class _StatusQueries:
     async def reply(self, query: bytes, caller: Caller) -> Reply:
         """The answer to the query string of a caller; raises `Problem` and `StoreAway`."""
         asked = _asked_by_query(query)
-        if self._store.is_sqlite:
+        if self._store.file is not None:
             with autocommit_read(self._store) as snapshot:
                 stops, row = look_at(snapshot, asked.gtin, asked.serial)
         else:

@@ -16,12 +16,13 @@ from sqlalchemy import select
 
 from epcis.database.columns import moment_of
 from epcis.database.columns import pack_key as packed
+from epcis.database.raw_driver import ListQuestion, RawDriver
 from epcis.store.items import items
 from epcis.store.lots_told import lots_told
 from epcis.store.moments import time_of_moment
 from schemas.dispositions import Condition, condition_of, meaning
 from verification.decision.act import Asked, Who  # noqa: TC001  # msgspec reads them at run time
-from verification.decision.restrictions import EVERYWHERE, MARK, restrictions_at
+from verification.decision.restrictions import EVERYWHERE, MARK, mark_now, restrictions_at
 from verification.decision.words import Doubt, LotState, PackState, ProductState
 from verification.registry import history
 from verification.registry.pack_tables import batch
@@ -29,6 +30,7 @@ from verification.registry.pack_tables import batch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from epcis.database.raw_driver import Row
     from epcis.database.transactions import Snapshot
     from verification.decision.restrictions import Restrictions
 
@@ -97,7 +99,10 @@ SELECT EXISTS (SELECT 1 FROM product WHERE code = ?)
  OR EXISTS (SELECT 1 FROM item_key WHERE key >= ? AND key < ?)
  OR EXISTS (SELECT 1 FROM item_key WHERE key >= ? AND key < ?)
 """
-_KNOWN_POSTGRESQL = _KNOWN.replace("?", "%s")
+_LOT_TOLD = (
+    "SELECT 1 FROM lot WHERE gtin = ? AND code = ?"
+    " UNION ALL SELECT 1 FROM pack WHERE code = ? AND lot = ? LIMIT 1"
+)
 
 _ACTIVE = PackState.ACTIVE.value
 _DIGIT_SERIALS, _TEXT_SERIALS = b"\x01", b"\x02"
@@ -133,9 +138,11 @@ LEFT JOIN item_state s ON s.id = i.state_id
 LEFT JOIN lot l ON l.id = i.lot
 LEFT JOIN pack p ON p.code = q.code AND p.serial = q.serial
 """
-ON_POSTGRESQL = (
-    f"SELECT {_COLUMNS} FROM unnest(%s::bytea[], %s::text[], %s::text[])"  # noqa: S608  # no value is put in
-    f" WITH ORDINALITY AS q(key, code, serial, n) {_JOINS}"
+LOOK = ListQuestion(
+    f"SELECT {_COLUMNS} FROM q {_JOINS}",  # noqa: S608  # no value is put in
+    key="bytea",
+    code="text",
+    serial="text",
 )
 
 
@@ -204,7 +211,7 @@ def look(
         some = packs[start : start + LOOK_PACKS_MAX]
         found = _rows(snapshot, some)
         rows += map(RecordedPack._make, found if len(found) == 1 else sorted(found, key=_place))
-    stops = restrictions_at(snapshot, rows[0].mark if rows else _mark(snapshot))
+    stops = restrictions_at(snapshot, rows[0].mark if rows else mark_now(snapshot))
     inside = [at for at, row in enumerate(rows) if row.parent is not None]
     if inside:
         keys = [history.pack_key(*packs[at]) for at in inside]
@@ -223,9 +230,9 @@ def look(
 
 
 def look_at(snapshot: Snapshot, code: str, serial: str) -> tuple[Restrictions, RecordedPack]:
-    """The stops, and what is recorded of one pack, on SQLite; as `look` in fewer steps."""
-    values = (packed(history.pack_key(code, serial)), code, serial)
-    row = RecordedPack._make(snapshot.driver.execute(_ON_SQLITE_ALONE, values).fetchone())
+    """The stops, and what is recorded of one pack; as `look` in fewer steps."""
+    key = packed(history.pack_key(code, serial))
+    row = RecordedPack._make(LOOK.row(snapshot, key, code, serial))
     if row.parent is not None:
         stops, (row,) = look(snapshot, [(code, serial)])
         return stops, row
@@ -237,36 +244,9 @@ def _place(row: Sequence[Any]) -> int:
     return place
 
 
-def _mark(snapshot: Snapshot) -> int | None:
-    mark: int | None = snapshot.driver.execute(f"SELECT {MARK}").fetchone()[0]
-    return mark
-
-
-def _rows(snapshot: Snapshot, packs: Sequence[tuple[str, str]]) -> list[Sequence[Any]]:
-    keys = [packed(history.pack_key(code, serial)) for code, serial in packs]
-    values: Sequence[object]
-    if snapshot.is_sqlite:
-        values = [
-            value
-            for key, (code, serial) in zip(keys, packs, strict=True)
-            for value in (key, code, serial)
-        ]
-        statement = _on_sqlite(len(packs))
-    else:
-        values = (keys, [code for code, _ in packs], [serial for _, serial in packs])
-        statement = ON_POSTGRESQL
-    found: list[Sequence[Any]] = snapshot.driver.execute(statement, values).fetchall()
-    return found
-
-
-@lru_cache(maxsize=LOOK_PACKS_MAX)
-def _on_sqlite(packs: int) -> str:
-    """The statement for so many packs; one text for each number, so that SQLite can keep it."""
-    marks = ", ".join(f"({number}, ?, ?, ?)" for number in range(packs))
-    return f"WITH q(n, key, code, serial) AS (VALUES {marks}) SELECT {_COLUMNS} FROM q {_JOINS}"  # noqa: S608  # no value is put in
-
-
-_ON_SQLITE_ALONE = _on_sqlite(1)
+def _rows(snapshot: Snapshot, packs: Sequence[tuple[str, str]]) -> list[Row]:
+    things = [(packed(history.pack_key(code, serial)), code, serial) for code, serial in packs]
+    return LOOK.rows(snapshot, things)
 
 
 def facts_from(
@@ -369,9 +349,8 @@ def is_known_product(snapshot: Snapshot, gtin: str) -> bool:
     ranges: list[bytes] = []
     for shape in (_DIGIT_SERIALS, _TEXT_SERIALS):
         ranges += [shape + head, shape + (int.from_bytes(head, "big") + 1).to_bytes(6, "big")]
-    statement = _KNOWN if snapshot.is_sqlite else _KNOWN_POSTGRESQL
-    row = snapshot.driver.execute(statement, (gtin, gtin, gtin, *ranges)).fetchone()
-    return bool(row[0])
+    row = RawDriver(snapshot).one(_KNOWN, (gtin, gtin, gtin, *ranges))
+    return row is not None and bool(row[0])
 
 
 def _gtin_head(gtin: str) -> bytes:
@@ -418,10 +397,5 @@ def _lot_of_unknown(snapshot: Snapshot, code: str, lot: str | None) -> tuple[boo
 
 
 def _is_lot_told(snapshot: Snapshot, code: str, lot: str) -> bool:
-    mark = "?" if snapshot.is_sqlite else "%s"
-    statement = (
-        f"SELECT 1 FROM lot WHERE gtin = {mark} AND code = {mark}"  # noqa: S608  # marks only
-        f" UNION ALL SELECT 1 FROM pack WHERE code = {mark} AND lot = {mark} LIMIT 1"
-    )
     values = (code, lot, code, lot)
-    return snapshot.driver.execute(statement, values).fetchone() is not None
+    return RawDriver(snapshot).one(_LOT_TOLD, values) is not None

@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import select
 
+from epcis.database.raw_driver import RawDriver
 from verification.decision.words import Doubt, LotState, ProductState
 from verification.registry.pack_tables import (
     doubt,
@@ -30,7 +31,8 @@ from verification.registry.pack_tables import (
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
 
 EVERYWHERE = ""
 """The market of a state that holds in all markets."""
@@ -43,7 +45,6 @@ _PUT_MARK = (
     "INSERT INTO stop_mark (id, mark) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET mark ="
     " excluded.mark"
 )
-_PUT_MARK_POSTGRESQL = _PUT_MARK.replace("?", "%s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,13 @@ def restrictions_at(snapshot: Snapshot, mark: int | None) -> Restrictions:
 
 def current_restrictions(snapshot: Snapshot) -> Restrictions:
     """The stops as this view sees them."""
-    return restrictions_at(snapshot, snapshot.driver.execute(f"SELECT {MARK}").fetchone()[0])
+    return restrictions_at(snapshot, mark_now(snapshot))
+
+
+def mark_now(snapshot: Snapshot) -> int | None:
+    """The mark as this view sees it."""
+    row = RawDriver(snapshot).one(f"SELECT {MARK}")
+    return None if row is None else row[0]
 
 
 def changed(tx: Transaction) -> None:
@@ -122,8 +129,7 @@ def changed(tx: Transaction) -> None:
 
     The mark is random and not a count: a count could come again after an act that was undone.
     """
-    statement = _PUT_MARK if tx.is_sqlite else _PUT_MARK_POSTGRESQL
-    tx.driver.execute(statement, (secrets.randbits(62),))
+    RawDriver(tx).run(_PUT_MARK, (secrets.randbits(62),))
 
 
 def _read(snapshot: Snapshot) -> Restrictions:

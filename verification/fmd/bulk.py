@@ -25,7 +25,8 @@ from verification.registry.pack_tables import bulk, bulk_part
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from epcis.database.transactions import Snapshot, Store, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store, Transaction
     from verification.decision.rule_pack import RulePack
 
 PART_PACKS = 500
@@ -100,7 +101,7 @@ def submit(tx: Transaction, requests: Sequence[PackRequest], who: Who, rules: Ru
 
 def work_off(store: Store, bulk_id: str, clock: Callable[[], datetime], rules: RulePack) -> None:
     """Perform every part that has no answers yet; safe to call again at any time."""
-    in_order = store.is_sqlite or _must_keep_order(store, bulk_id)
+    in_order = store.has_one_writer or _must_keep_order(store, bulk_id)
 
     def lane() -> None:
         while _work_off_part(store, bulk_id, clock, rules, in_order=in_order):

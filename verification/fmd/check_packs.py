@@ -17,8 +17,8 @@ import msgspec
 from epcis.database.columns import microseconds, moment_of
 from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
+from epcis.ledger.place import differing, odd
 from epcis.ledger.subjects import SUBJECTS_ASKED_MAX, entries_about
-from epcis.store.place import differing, odd
 from verification.decision.rule_pack import parse
 from verification.fmd.perform import OperationRecord, row_after
 from verification.fmd.upload import SUM_BYTES, lot_subject, packs_sum
@@ -27,7 +27,8 @@ from verification.registry.history import subject
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from epcis.database.transactions import Snapshot, Store
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store
     from schemas.finding import Finding
 
 ROWS_PER_READ = SUBJECTS_ASKED_MAX

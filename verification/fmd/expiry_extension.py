@@ -21,7 +21,8 @@ from verification.vrs.question import MalformedError, gtin_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
 
 EXTENSIONS_MAX = 100_000
 """Extensions in one import, and held in memory by every process."""

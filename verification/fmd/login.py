@@ -23,7 +23,8 @@ from verification.registry.pack_tables import national_login
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from epcis.database.transactions import Snapshot, Store, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store, Transaction
 
 FAILURES_MAX = 5
 """Wrong passwords in a row; the last of them locks the user."""

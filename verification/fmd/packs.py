@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from epcis.database.many_writers import hold_names
+from epcis.database.raw_driver import RawDriver
 from verification.decision.facts import facts_from, look
 from verification.registry import history
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from epcis.database.transactions import Transaction
+    from epcis.ledger.store import Transaction
     from verification.decision.act import PackRequest, Who
     from verification.decision.facts import Facts
 
@@ -23,28 +25,14 @@ COLUMNS = (
     "code", "serial", "lot", "expiry", "state", "since_us", "location", "authorisation", "repeats",
     "version", "stolen", "public",
 )  # fmt: skip
-_NAMES = ", ".join(COLUMNS)
-_MARKS = ", ".join("?" * len(COLUMNS))
 _CHANGED = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[4:])
 _ON_CONFLICT = f"ON CONFLICT (code, serial) DO UPDATE SET {_CHANGED}"
-_PUT = f"INSERT INTO pack ({_NAMES}) VALUES ({_MARKS}) {_ON_CONFLICT}"  # noqa: S608  # names of ours only
-_PUT_POSTGRESQL = f"""
-INSERT INTO pack ({_NAMES}) SELECT {_NAMES} FROM json_to_recordset(%s::json) AS r(
- code text, serial text, lot text, expiry text, state text, since_us bigint, location text,
- authorisation text, repeats integer, version integer, stolen integer, public integer)
-{_ON_CONFLICT}
-"""  # noqa: S608  # names of ours only
-_LOCK = """
-SELECT count(pg_advisory_xact_lock(number)) FROM (
- SELECT DISTINCT hashtextextended(key, 0) AS number FROM unnest(%s::text[]) AS k(key) ORDER BY 1
-) AS numbers
-"""
 
 
 class Packs:
     """Packs, as (product code, serial), that no other act can change until this one is over.
 
-    SQLite has one writer anyway; on PostgreSQL the locks also cover packs without a row, and are
+    The locks also cover packs without a row, and are
     taken in one order whatever the order of the packs, so that two acts never wait for each other.
     """
 
@@ -54,9 +42,7 @@ class Packs:
         """Lock and look up packs; `transactions` are names that no other act may answer either."""
         self._tx = tx
         names = list(dict.fromkeys(packs))
-        if not tx.is_sqlite:
-            keys = [history.pack_key(*name) for name in names]
-            tx.driver.execute(_LOCK, ([*keys, *transactions],))
+        hold_names(tx, [*(history.pack_key(*name) for name in names), *transactions])
         self._stops, rows = look(tx, names)
         self._rows = dict(zip(names, rows, strict=True))
         self._changed: dict[tuple[str, str], Row] = {}
@@ -78,10 +64,6 @@ class Packs:
         """Write the new rows."""
         if not self._changed:
             return
-        rows = self._changed.values()
-        if self._tx.is_sqlite:
-            self._tx.driver.executemany(_PUT, rows)
-        else:
-            said = msgspec.json.encode([dict(zip(COLUMNS, row, strict=True)) for row in rows])
-            self._tx.driver.execute(_PUT_POSTGRESQL, (said.decode(),))
+        rows = list(self._changed.values())
+        RawDriver(self._tx).insert_mixed("pack", COLUMNS, rows, _ON_CONFLICT)
         self._changed.clear()

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from epcis.capture import record
 from epcis.database.columns import microseconds
 from epcis.database.columns import pack_key as packed
+from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
 from verification.alerts import alert
 from verification.decision.act import CHANGES, PackAct, PackRequest, ParticipantRole, Who
@@ -36,7 +37,8 @@ from verification.registry.pack_tables import client_transaction, pack, product,
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
     from verification.decision.rule_pack import RulePack
     from verification.fmd.packs import Row
 
@@ -220,14 +222,8 @@ def _meant_serial(snapshot: Snapshot, request: PackRequest) -> Cause:
     if not by_text:
         return Cause.NONE
     keys = {packed(history.pack_key(request.code, other)): other for other in by_text}
-    marks = ",".join(["?" if snapshot.is_sqlite else "%s"] * len(keys))
-    found = [
-        keys[bytes(row[0])]
-        for row in snapshot.driver.execute(
-            f"SELECT key FROM item_key WHERE key IN ({marks})",  # noqa: S608  # marks only
-            tuple(keys),
-        )
-    ]
+    told = RawDriver(snapshot).all_in("SELECT key FROM item_key WHERE key", list(keys))
+    found = [keys[bytes(key)] for (key,) in told]
     rows = snapshot.connection.execute(
         select(pack.c.serial).where(pack.c.code == request.code, pack.c.serial.in_(by_text))
     )
@@ -378,10 +374,9 @@ def replay(snapshot: Snapshot, past: history.Past) -> tuple[Judgement, Judgement
 
 def keep_rules(tx: Transaction, rules: RulePack) -> None:
     """Keep the rule pack's bytes under its name, once."""
-    mark = "?" if tx.is_sqlite else "%s"
-    tx.driver.execute(
-        "INSERT INTO rule_pack (sha256, id, version, content, first_used_us)"  # noqa: S608  # marks only
-        f" VALUES ({', '.join([mark] * 5)}) ON CONFLICT DO NOTHING",
+    RawDriver(tx).run(
+        "INSERT INTO rule_pack (sha256, id, version, content, first_used_us)"
+        " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (rules.sha256, rules.id, rules.version, rules.content, microseconds(tx.now)),
     )
 

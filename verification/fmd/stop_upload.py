@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
     from schemas.finding import Finding
     from verification.decision.act import Who
     from verification.decision.rule_pack import RulePack

@@ -17,6 +17,7 @@ from sqlalchemy import delete, func, insert, select, update
 
 from epcis.capture import record
 from epcis.database.columns import microseconds
+from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
 from epcis.store.item_status import ItemStatus
 from epcis.store.items import items
@@ -34,7 +35,8 @@ from verification.vrs.question import MalformedError, gtin_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
     from verification.decision.act import Who
     from verification.decision.rule_pack import RulePack
 
@@ -42,11 +44,12 @@ WHOLESALERS_FRESH_MONTHS = 13
 SUM_BYTES = 256
 """Of `packs_sum`: so long that no other set of packs can be made to have the same sum."""
 _MARKET = re.compile(r"[A-Z]{2}\Z")
-_PUT_PACK = (
-    "INSERT INTO pack (code, serial, lot, expiry, state, since_us, location, authorisation,"
-    " repeats, version, stolen, public) VALUES (?, ?, ?, ?, 'Active', ?, '', '', 0, 1, 0, 0)"
-)
-_PUT_PACK_POSTGRESQL = _PUT_PACK.replace("?", "%s")
+_PACK = (
+    "code", "serial", "lot", "expiry", "state", "since_us", "location", "authorisation", "repeats",
+    "version", "stolen", "public",
+)  # fmt: skip
+_FRESH = ("", "", 0, 1, 0, 0)
+"""Of a pack that nobody has done anything to: the columns from `location` on."""
 UPLOADERS = (ParticipantRole.MAH, ParticipantRole.PARALLEL_DISTRIBUTOR)
 """Who may upload anything: marketing authorisation holders and those who repack for a market."""
 
@@ -302,16 +305,15 @@ def _held_batch_faults(tx: Transaction, wanted: Batch) -> Iterator[Finding]:
 
 
 _LOTS = (
-    "SELECT lot FROM batch WHERE code = {0} AND lower(lot) = {0}"
-    " UNION SELECT code FROM lot WHERE gtin = {0} AND lower(code) = {0}"
+    "SELECT lot FROM batch WHERE code = ? AND lower(lot) = ?"
+    " UNION SELECT code FROM lot WHERE gtin = ? AND lower(code) = ?"
 )
 
 
 def known_lots(snapshot: Snapshot, code: str, lot: str) -> set[str]:
     """The lots of a product, uploaded or told by events, that read like `lot` in any case."""
-    statement = _LOTS.format("?" if snapshot.is_sqlite else "%s")
-    rows = snapshot.driver.execute(statement, (code, lot.lower(), code, lot.lower()))
-    return {str(row[0]) for row in rows}
+    values = (code, lot.lower(), code, lot.lower())
+    return {str(known) for (known,) in RawDriver(snapshot).all(_LOTS, values)}
 
 
 def _known_serials(tx: Transaction, wanted: Batch) -> set[str]:
@@ -374,9 +376,9 @@ def _store_batch(tx: Transaction, wanted: Batch, who: Who, packs: int) -> None:
 
 def _store_packs(tx: Transaction, wanted: Batch, serials: Sequence[str]) -> None:
     since_us, expiry = microseconds(tx.now), wanted.expiry.isoformat()
-    statement = _PUT_PACK if tx.is_sqlite else _PUT_PACK_POSTGRESQL
-    rows = [(wanted.code, serial, wanted.lot, expiry, since_us) for serial in serials]
-    tx.driver.cursor().executemany(statement, rows)
+    alike = (wanted.lot, expiry, PackState.ACTIVE.value, since_us, *_FRESH)
+    rows = [(wanted.code, serial, *alike) for serial in serials]
+    RawDriver(tx).insert("pack", _PACK, rows)
 
 
 def _link(tx: Transaction, wanted: Batch, code: str, lot: str, doses: int) -> Iterator[Finding]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from schemas.finding import Finding, Severity
+from verification.image.reader import PictureReader
 from verification.image.symbol import PictureReading
-from verification.image.worker import PictureReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,15 +32,12 @@ def read_pictures(
     caller's pace bounds what is held in memory.
     """
     count = min(processes or _cores(), PROCESSES_MAX)
-    readers = [PictureReader(limits=limits) for _ in range(count)]
-    idle: SimpleQueue[PictureReader] = SimpleQueue()
-    for reader in readers:
-        idle.put(reader)
+    reader = PictureReader(limits=limits, workers_max=count, idle_kept=count)
     underway: deque[tuple[Path, Future[PictureReading]]] = deque()
     with ThreadPoolExecutor(count) as pool:
         try:
             for path in paths:
-                underway.append((path, pool.submit(_read, path, idle)))
+                underway.append((path, pool.submit(_read, path, reader)))
                 if len(underway) > count * AHEAD_PER_PROCESS:
                     yield _first(underway)
             while underway:
@@ -49,8 +45,7 @@ def read_pictures(
         finally:
             # Only when no thread reads any more: a reader that is asked again starts a new worker.
             pool.shutdown(cancel_futures=True)
-            for reader in readers:
-                reader.close()
+            reader.close()
 
 
 def _first(
@@ -64,17 +59,12 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _read(path: Path, idle: SimpleQueue[PictureReader]) -> PictureReading:
-    """Read one picture with whichever worker is free: there are as many as threads."""
+def _read(path: Path, reader: PictureReader) -> PictureReading:
     try:
         data = path.read_bytes()
     except OSError as fault:
         return PictureReading(findings=(_unreadable(path, fault),))
-    reader = idle.get()
-    try:
-        return reader.read(data)
-    finally:
-        idle.put(reader)
+    return reader.read(data)
 
 
 def _unreadable(path: Path, fault: OSError) -> Finding:

@@ -65,8 +65,6 @@ SMALL_PAGE_FILTERS = (
     Filter("enlarged", enlarged, 2.0),
     Filter("enlarged, even light", enlarged_even_light, 2.0, for_bars=False),
 )
-SPOT_FILTERS = (SMALL_PAGE_FILTERS[0], SMALL_PAGE_FILTERS[2])
-"""For the spots of a crowded page, of which there are many."""
 LARGE_PAGE_FILTERS = (
     Filter("reduced to a quarter", reduced(4), 0.25),
     Filter("reduced to a half", reduced(2), 0.5),

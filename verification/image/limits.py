@@ -25,8 +25,8 @@ class Limits:
     """Symbols reported for one page."""
     candidates_max: int = 24
     """Places of one page that the repair stages look at, best first."""
-    doubts_max: int = 8
-    """Places of doubt that are repaired beside symbols already read."""
+    doubts_max: int = 24
+    """Places of doubt that are looked at by themselves."""
     spots_repaired_max: int = 6
     """Spots of a crowded page that the repair stages look at."""
     time_s: float = 3.0

@@ -20,7 +20,7 @@ from verification.image.decoder import (
     name_of,
 )
 from verification.image.dmtx import read_with_libdmtx
-from verification.image.filters import SPOT_FILTERS, Filter, filters_for
+from verification.image.filters import SMALL_PAGE_FILTERS, Filter, filters_for
 from verification.image.grid import read_grid
 from verification.image.lattice import lattice_hypotheses
 from verification.image.locate import (
@@ -105,7 +105,10 @@ def has_contrast(grey: Grey) -> bool:
 
 def hard_to_read(sheet: Sheet, doubts: list[Corners], limits: Limits, budget: Budget) -> list[Mark]:
     """What the costlier stages read on a page on which zxing-cpp reads nothing, cheapest first."""
+    # Several places of doubt are several codes: a filter that helps one must not hide the others.
+    crowd = doubts if len(doubts) > 1 else []
     stages: tuple[Callable[[], list[Mark]], ...] = (
+        lambda: doubted(sheet, [], crowd, limits, budget),
         lambda: filtered(sheet, budget=budget),
         lambda: repaired(sheet, doubts, limits, budget),
         lambda: last_resort(sheet.grey, sheet.page),
@@ -158,7 +161,7 @@ def cut_out(
     if min(part.grey.shape) < SIDE_PX_MIN:
         return []
     found, doubts = decode_with_doubts(part.grey, page=sheet.page, formats=DATA_MATRIX)
-    found = found or filtered(part, DATA_MATRIX, SPOT_FILTERS)
+    found = found or filtered(part, DATA_MATRIX, SMALL_PAGE_FILTERS)
     if not found and deep:
         similar = (place for kind in kinds for place in alike(part.grey, kind, count=3))
         found = repaired(part, doubts, limits, budget, similar)

@@ -19,7 +19,7 @@ def read_picture(data: bytes, *, limits: Limits | None = None) -> PictureReading
     """Every symbol in a picture file: PNG, JPEG, WebP, TIFF, GIF, BMP, PNM, PDF, HEIC.
 
     Never raises for what is wrong with the file: that is told in `findings`. Native decoders run in
-    this process; a service calls `worker.PictureReader` instead.
+    this process; a service calls `reader.PictureReader` instead.
 
     >>> read_picture(b"").error
     'the file is empty'

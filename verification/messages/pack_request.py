@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from epcis.http_context import Problem
+from epcis.problem import Problem
 from schemas.finding import Finding, Severity, Where
 from schemas.gs1.reading import read
 from verification.decision.act import Asked, PackAct, PackRequest

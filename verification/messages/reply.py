@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from epcis.database.transactions import StoreAway, StoreFull
-from epcis.http_context import Problem, problem_response
+from epcis.http_context import problem_response
+from epcis.problem import Problem
 from schemas.finding import Finding, Severity, Where
 from verification.decision.render import Verdict
 from verification.fmd.perform import OperationAnswer

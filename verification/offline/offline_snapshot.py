@@ -24,7 +24,8 @@ from cryptography.hazmat.primitives.serialization import (
 from sqlalchemy import select
 from starlette.responses import Response
 
-from epcis.http_context import Problem, now_of, store_of
+from epcis.http_context import now_of, store_of
+from epcis.problem import Problem
 from epcis.store.event_tables import item, item_state
 from verification.context import verification_context_of, verification_settings_of
 from verification.decision.facts import STATE_OF_ITEM

@@ -19,7 +19,7 @@ from verification.fmd.perform import OperationAnswer, perform, query
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
     from verification.decision.rule_pack import RulePack
 
 TEXT_CHARACTERS_MAX = 90

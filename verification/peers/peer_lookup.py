@@ -35,7 +35,7 @@ from verification.registry.participants import who_is
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
     from verification.decision.act import Who
     from verification.decision.restrictions import Restrictions
     from verification.messages.wanted import Wanted

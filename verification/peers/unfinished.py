@@ -15,8 +15,8 @@ from verification.vrs.ask import Requester, ask_again
 from verification.vrs.directory import DirectoryRefusedError, take_over_file
 
 if TYPE_CHECKING:
-    from epcis.database.transactions import Store
-    from epcis.http_context import Clock
+    from epcis.clock import Clock
+    from epcis.ledger.store import Store
     from verification.settings import VerificationSettings
 
 PAUSE_S = 60.0

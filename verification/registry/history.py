@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import select
 
 from epcis.database.columns import microseconds, moment_of
+from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.ledger_tables import ledger_entry
 from epcis.ledger.subjects import entries_about
@@ -21,15 +22,13 @@ from verification.registry.pack_tables import pack_operation
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
 
-_COLUMNS = "at_us, scanned_us, code, serial, operation, result, client, location, alert, rules"
-_ON_SQLITE = f"INSERT INTO pack_operation ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"  # noqa: S608  # names of ours only
-_ON_POSTGRESQL = f"""
-INSERT INTO pack_operation ({_COLUMNS}) SELECT {_COLUMNS} FROM json_to_recordset(%s::json) AS r(
- at_us bigint, scanned_us bigint, code text, serial text, operation text, result text,
- client text, location text, alert text, rules text)
-"""  # noqa: S608  # names of ours only
+_COLUMNS = (
+    "at_us", "scanned_us", "code", "serial", "operation", "result", "client", "location", "alert",
+    "rules",
+)  # fmt: skip
 
 
 class HistoryEntry(msgspec.Struct, frozen=True):
@@ -127,11 +126,7 @@ def keep(
             ),
             subject=subject(entry.code, entry.serial),
         )
-    if tx.is_sqlite:
-        tx.driver.executemany(_ON_SQLITE, map(msgspec.structs.astuple, rows))
-    else:
-        # One statement for all of them, its rows as JSON: read by the server, not by the driver.
-        tx.driver.execute(_ON_POSTGRESQL, (_encoder.encode(rows).decode(),))
+    RawDriver(tx).insert_mixed("pack_operation", _COLUMNS, list(map(msgspec.structs.astuple, rows)))
 
 
 def pack_key(code: str, serial: str) -> str:

@@ -22,7 +22,8 @@ from verification.registry.pack_tables import lot_state, product, product_market
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
 
 
 class IrreversibleError(Exception):

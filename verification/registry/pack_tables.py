@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text
 
-from epcis.store.event_tables import metadata
-from epcis.store.proved import Outside, Register, Told, proof
-
-_Id = BigInteger().with_variant(Integer, "sqlite")
+from epcis.database.metadata import BigId, metadata
+from epcis.ledger.proved import Outside, Register, Told, proof
 
 product = Table(
     "product",
@@ -134,7 +132,7 @@ doubt = Table(
 pack_operation = Table(
     "pack_operation",
     metadata,
-    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("id", BigId, primary_key=True, autoincrement=True),
     Column("at_us", BigInteger, nullable=False),
     Column("scanned_us", BigInteger),
     Column("code", String(50), nullable=False),

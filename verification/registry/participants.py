@@ -16,8 +16,8 @@ from verification.registry.pack_tables import participant
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from epcis.database.transactions import Transaction
     from epcis.http_context import Caller
+    from epcis.ledger.store import Transaction
     from verification.decision.restrictions import Restrictions
     from verification.settings import VerificationSettings
 

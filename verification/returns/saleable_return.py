@@ -29,7 +29,8 @@ from verification.vrs.ask import answer_of
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
 
-    from epcis.database.transactions import Snapshot, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
     from verification.decision.rule_pack import RulePack
     from verification.vrs.ask import Heard
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from epcis.http_context import Caller, Problem
+from epcis.http_context import Caller
+from epcis.problem import Problem
 from verification.context import verification_settings_of
 from verification.decision.act import ParticipantRole, Who
 from verification.decision.restrictions import current_restrictions

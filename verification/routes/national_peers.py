@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
-from epcis.http_context import Caller, Problem, needs, now_of, store_of
+from epcis.http_context import Caller, needs, now_of, store_of
+from epcis.problem import Problem
 from verification.context import verification_settings_of
 from verification.decision.rule_pack import RulePackRefusedError, of_house
 from verification.peers.intermarket import (

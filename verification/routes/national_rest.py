@@ -14,7 +14,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from epcis.database.autocommit_read import autocommit_read
-from epcis.http_context import Problem, caller_of, context_of, store_of
+from epcis.http_context import caller_of, context_of, store_of
+from epcis.problem import Problem
 from verification.context import verification_context_of, verification_settings_of
 from verification.decision.act import PackAct, PackRequest, Who
 from verification.decision.words import PackState

@@ -15,7 +15,8 @@ from lxml import etree
 from starlette.responses import Response
 from starlette.routing import Route
 
-from epcis.http_context import Problem, caller_of, context_of, now_of, store_of
+from epcis.http_context import caller_of, context_of, now_of, store_of
+from epcis.problem import Problem
 from verification.context import verification_context_of, verification_settings_of
 from verification.decision.act import PackAct, PackRequest
 from verification.fmd import bulk

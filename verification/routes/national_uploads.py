@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from fastapi import APIRouter, Depends, Request
 
-from epcis.http_context import Caller, Problem, needs, now_of, store_of
+from epcis.http_context import Caller, needs, now_of, store_of
+from epcis.problem import Problem
 from schemas.finding import Finding, Severity, Where
 from verification.context import verification_settings_of
 from verification.fmd import stop_upload, upload
@@ -17,7 +18,7 @@ from verification.routes.national_common import body_as, participant_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from epcis.database.transactions import Transaction
+    from epcis.ledger.store import Transaction
     from verification.decision.act import Who
     from verification.fmd.upload import Uploaded
 

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 
-from epcis.http_context import Caller, Problem, needs, now_of, store_of
+from epcis.http_context import Caller, needs, now_of, store_of
+from epcis.problem import Problem
 from verification.alerts import watch
 from verification.fmd import expiry_extension
 from verification.fmd.expiry_extension import ExtensionRefusedError, NotOwnerError
 from verification.routes.national_common import who_stands
 
 if TYPE_CHECKING:
-    from epcis.database.transactions import Transaction
+    from epcis.ledger.store import Transaction
 
 router = APIRouter(tags=["verification"])
 

@@ -10,7 +10,8 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from epcis.http_context import Caller, Problem, needs, now_of, store_of
+from epcis.http_context import Caller, needs, now_of, store_of
+from epcis.problem import Problem
 from verification.context import verification_context_of, verification_settings_of
 from verification.decision.act import Asked
 from verification.decision.render import Verdict

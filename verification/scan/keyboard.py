@@ -140,13 +140,13 @@ KEYBOARDS: Final = (
 @cache
 def _typed_symbologies() -> dict[str, tuple[Keyboard, ...]]:
     """The keyboards that write each beginning which stands for a symbology identifier."""
-    told: dict[str, tuple[Keyboard, ...]] = {}
+    proven: dict[str, tuple[Keyboard, ...]] = {}
     for keyboard in KEYBOARDS:
         for symbology in SYMBOLOGIES:
             typed = keyboard.types(symbology)
             for start in {typed, unicodedata.normalize("NFC", typed), _joined(typed)}:
-                told[start] = (*told.get(start, ()), keyboard)
-    return told
+                proven[start] = (*proven.get(start, ()), keyboard)
+    return proven
 
 
 def _joined(typed: str) -> str:
@@ -158,12 +158,12 @@ def _joined(typed: str) -> str:
     return typed
 
 
-def keyboards_told(text: str) -> tuple[Keyboard, ...]:
+def keyboards_proven(text: str) -> tuple[Keyboard, ...]:
     """The keyboards that would have written the beginning of a text for a symbology identifier.
 
     Empty where the text begins with none.
 
-    >>> [keyboard.layout for keyboard in keyboards_told("$dé01")]
+    >>> [keyboard.layout for keyboard in keyboards_proven("$dé01")]
     ['azerty', 'belgian']
     """
     by_start = _typed_symbologies()

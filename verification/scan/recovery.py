@@ -16,7 +16,7 @@ from schemas.gs1.element_string import GS
 from schemas.gs1.reading import SYMBOLOGY, read
 from verification.scan import lost, separators
 from verification.scan.candidate import Draft, Lookup, Recovered, Repair, doubt, judged
-from verification.scan.keyboard import KEYBOARDS, keyboards_told
+from verification.scan.keyboard import KEYBOARDS, keyboards_proven
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -74,15 +74,16 @@ class _Recovery:
 
     def result(self) -> tuple[Recovered, ...]:
         """The readings, judged; that of the text as it came where none is without an error."""
-        told = self._keyboards()
-        bases = [self._start, *_retyped(self._start, told)]
+        proven = self._keyboards()
+        bases = [self._start, *_retyped(self._start, proven)]
         found = self._scans(bases) or self._whole(bases)
         doubted = False
-        if not told and not self._is_calibrated:
+        if not proven and not self._is_calibrated:
             found, doubted = self._with_other_keyboards(found)
         if not found:
-            base = bases[-1] if told else self._start
-            return (self._recovered(base),)
+            # What is wrong is said of the text that the scanner sent, if that can be told.
+            as_sent = self._start.text.startswith("]") or len(bases) == 1
+            return (self._recovered(self._start if as_sent else bases[1]),)
         answer = judged(found)[:CANDIDATES_MAX]
         if doubted and not answer[0].is_ambiguous and "pack" not in answer[0].known:
             answer = (answer[0].saying(_unproven()), *answer[1:])
@@ -90,7 +91,7 @@ class _Recovery:
 
     def _keyboards(self) -> tuple[Keyboard, ...]:
         """The keyboards that what was typed for a symbology identifier proves."""
-        return () if self._is_calibrated else keyboards_told(self._start.text)
+        return () if self._is_calibrated else keyboards_proven(self._start.text)
 
     def _recovered(self, draft: Draft) -> Recovered:
         return Recovered.of(read(draft.text, today=self._today), self._text, draft, self._known)

@@ -29,7 +29,8 @@ from verification.vrs.question import LINK_TYPE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from epcis.database.transactions import Snapshot, Store, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store, Transaction
     from verification.vrs.credential import CredentialProvider
 
 VERSION = "1.3.0"

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from epcis.database.transactions import Snapshot, Store, Transaction
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store, Transaction
 
 ENTRIES_MAX = 1_000_000
 """Entries in one import."""

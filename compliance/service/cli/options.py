@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from _typeshed import DataclassInstance
 
-    from epcis.database.transactions import Store, Transaction
+    from epcis.ledger.store import Store, Transaction
 
 FINE = 0
 """The input is good or the answer is yes."""

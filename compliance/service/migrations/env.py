@@ -3,7 +3,7 @@
 from alembic import context
 
 import compliance.service.migrations.tables  # noqa: F401  # so that metadata knows every table
-from epcis.store.event_tables import metadata
+from epcis.database.metadata import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

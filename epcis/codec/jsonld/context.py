@@ -64,6 +64,8 @@ class Context:
     """Addresses of contexts that are not known here."""
     added: dict[str, str] = field(default_factory=dict)
     """The prefixes the document itself bound, in order."""
+    spelled_out: set[str] = field(default_factory=set)
+    """Namespaces of member names written as whole IRIs: each needs a prefix in XML."""
 
     @classmethod
     def of(cls, written: Any, known: Mapping[str, Any] | None = None) -> Context:  # noqa: ANN401  # JSON
@@ -74,7 +76,7 @@ class Context:
 
     def extended(self, written: Any, known: Mapping[str, Any] | None = None) -> Context:  # noqa: ANN401  # JSON
         """The same context with another one put on top, as an event's own `@context`."""
-        context = Context(dict(self.prefixes), dict(self.terms))
+        context = Context(dict(self.prefixes), dict(self.terms), spelled_out=self.spelled_out)
         context._take(written, known or {}, depth=0)
         return context
 
@@ -108,7 +110,7 @@ class Context:
         if self.prefixes.get(name) == tidy_namespace(iri):
             return
         if len(self.prefixes) >= NAMESPACES_MAX:
-            raise DocumentRefused([_too_many()])
+            raise DocumentRefused([_too_many("a @context binds")])
         self.prefixes[name] = tidy_namespace(iri)
         self.added[name] = tidy_namespace(iri)
         split = _IRI.fullmatch(iri)
@@ -129,6 +131,9 @@ class Context:
         if local.startswith("//") or prefix == "urn":
             split = _IRI.fullmatch(key)
             if split is not None:
+                self.spelled_out.add(split[1])
+                if len(self.spelled_out) > NAMESPACES_MAX:
+                    raise DocumentRefused([_too_many("member names of the document hold")])
                 return tidy_namespace(split[1]), split[2]
         return "", key
 
@@ -137,11 +142,11 @@ class Context:
         return ":" in key and self.resolve(key)[0] == ""
 
 
-def _too_many() -> Finding:
+def _too_many(whose: str) -> Finding:
     return Finding(
         "document.too-many-namespaces",
         Severity.ERROR,
-        f"a @context binds more than {NAMESPACES_MAX} prefixes",
+        f"{whose} more than {NAMESPACES_MAX} namespaces",
         "Have the sender check the file; no EPCIS document looks like this.",
         Where(path="/@context"),
     )

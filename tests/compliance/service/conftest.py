@@ -10,7 +10,7 @@ import pytest
 
 from compliance.service.migrate import open_migrated
 from compliance.service.settings import Settings
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

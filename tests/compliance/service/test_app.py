@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from compliance.seal import Keys
 from compliance.service import access
@@ -14,6 +15,7 @@ from compliance.service.access import Grant
 from compliance.service.app import create_app
 from compliance.service.context import ServiceContext
 from epcis.capture import capture
+from verification.registry.pack_tables import alert
 
 pytestmark = pytest.mark.anyio
 GTIN = "00355555678908"
@@ -66,6 +68,23 @@ async def test_rival_readings_are_told_apart_by_what_the_store_knows(
     assert (best["serial"], best["expiry"]) == ("U1", "2035-10-31")
     assert "pack" in best["known"]
     assert len(found["symbols"]) > 1
+    said = [{finding["code"] for finding in one["findings"]} for one in found["symbols"]]
+    assert "scan.ambiguous" not in said[0]
+    assert all("scan.ambiguous" in one for one in said[1:])
+    # A person sees the card of the pack that the store proves, and no other.
+    page = (await client.post("/scan-card", data={"text": f"01{GTIN}21U117351031"})).text
+    assert page.count("<article") == 1
+
+
+async def test_readings_that_nothing_tells_apart_raise_no_alert(
+    client, store, now, examples: Path
+) -> None:
+    file = examples / "shipment.xml"
+    capture(store, file.read_bytes(), now=now)
+    page = (await client.post("/scan-card", data={"text": f"01{GTIN}219999817250327"})).text
+    assert page.count("can be read in") > 1
+    with store.read() as snapshot:
+        assert snapshot.connection.execute(select(alert)).all() == []
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from compliance.seal import Keys
 from compliance.service.app import create_app
 from compliance.service.context import ServiceContext
 from compliance.service.measured import Measured
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 

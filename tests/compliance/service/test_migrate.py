@@ -22,9 +22,9 @@ from compliance.service.migrate import (
     newest_revision,
     open_migrated,
 )
-from epcis.database.transactions import Store
+from epcis.database.metadata import metadata
 from epcis.ledger.ledger_tables import ledger_checkpoint
-from epcis.store.event_tables import metadata
+from epcis.ledger.store import Store
 
 ROOT = Path(__file__).resolve().parents[3]
 

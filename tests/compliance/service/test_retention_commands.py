@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from compliance.service.cli import app
 from epcis.capture import record
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 
 LATER = ("--now", "2033-01-01")
 

@@ -10,8 +10,8 @@ import pytest
 from epcis.capture import capture
 from epcis.check import check
 from epcis.codec.document import DocumentRefused, Syntax, convert, open_document
-from epcis.database.transactions import Store
 from epcis.hash import event_hash, value_prefixes
+from epcis.ledger.store import Store
 from schemas.finding import is_acceptable
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

@@ -53,6 +53,7 @@ def xml(inside, on_root="", on_event=""):
         xml(f'<x:w xmlns:x="urn:x"{DECLARED}><x:a/></x:w>'),
         xml(OWN),
         jsonld({f"n{n}": f"urn:n:{n}:" for n in range(300)}, {}),
+        jsonld({}, {f"urn:n:{n}:k": "1" for n in range(300)}),
         jsonld({}, {"@context": {f"n{n}": f"urn:n:{n}:" for n in range(300)}}),
     ],
 )
@@ -70,16 +71,12 @@ def test_the_field_case_with_thousands_of_namespaces_is_refused(shared):
 
 
 def test_an_event_of_fifty_thousand_keys_is_read_and_written_whole():
-    for fields in (
-        {f"x:k{n}": "1" for n in range(50_000)},
-        {f"urn:n:{n}:k": "1" for n in range(5_000)},
-    ):
-        document = jsonld({"x": "urn:x:"}, fields)
-        for syntax in Syntax:
-            out = io.BytesIO()
-            convert(document, out, syntax)
-            (event,) = open_document(out.getvalue(), validate=False)
-            assert len(event.extensions) == len(fields)
+    document = jsonld({"x": "urn:x:"}, {f"x:k{n}": "1" for n in range(50_000)})
+    for syntax in Syntax:
+        out = io.BytesIO()
+        convert(document, out, syntax)
+        (event,) = open_document(out.getvalue(), validate=False)
+        assert len(event.extensions) == 50_000
 
 
 def test_faults_of_a_wide_object_are_explained_by_a_part_of_it():

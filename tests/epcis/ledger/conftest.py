@@ -8,9 +8,9 @@ import pytest
 
 from compliance.seal import Keys
 from epcis.capture import record
-from epcis.database.transactions import Store
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.sequencer import catch_up
+from epcis.ledger.store import Store
 from epcis.model import BizTransaction, ObjectEvent
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

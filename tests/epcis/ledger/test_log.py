@@ -12,11 +12,11 @@ from sqlalchemy.exc import DBAPIError
 
 from compliance.seal.checkpoint import seal_log, stamp_checkpoint
 from epcis.capture import record
-from epcis.database.transactions import Store
+from epcis.database.raw_driver import RawDriver
 from epcis.fsck import fsck
+from epcis.fsck.log import audit_log
 from epcis.ledger import sequencer
-from epcis.ledger.append import LogForked, Writer, grow, read_head
-from epcis.ledger.audit import audit_log
+from epcis.ledger.append import LogForked, grow, read_head
 from epcis.ledger.checkpoint import Checkpoint
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.ledger_tables import ledger_entry
@@ -28,6 +28,7 @@ from epcis.ledger.merkle import (
     root_of,
 )
 from epcis.ledger.sequencer import catch_up, delay, sequence
+from epcis.ledger.store import Store
 from epcis.ledger.tree import Tree
 from epcis.store.digest import event_digest
 from tests.epcis.ledger.conftest import NOW, shipped, tell
@@ -248,9 +249,9 @@ def test_a_rewritten_log_is_caught_by_a_checkpoint_somebody_kept(told: Store):
     with told.read() as snapshot:
         kept = Tree(snapshot.connection).checkpoint(300)
     with told.write(NOW) as tx:  # the forger appends honestly, but to another history
-        writer = Writer(tx.connection)
-        head = read_head(writer)
-        grow(writer, head, [leaf_hash(b"forged")], head.record_time_us)
+        hand = RawDriver(tx)
+        head = read_head(hand)
+        grow(hand, head, [leaf_hash(b"forged")], head.record_time_us)
     with told.read() as snapshot:
         tree = Tree(snapshot.connection)
         assert tree.checkpoint(300) == kept
@@ -259,11 +260,11 @@ def test_a_rewritten_log_is_caught_by_a_checkpoint_somebody_kept(told: Store):
 
 def test_two_writers_of_the_head_never_fork_the_log(told: Store):
     with told.write(NOW) as tx:
-        writer = Writer(tx.connection)
-        stale = read_head(writer)
-        grow(writer, stale, [leaf_hash(b"first")], stale.record_time_us)
+        hand = RawDriver(tx)
+        stale = read_head(hand)
+        grow(hand, stale, [leaf_hash(b"first")], stale.record_time_us)
         with pytest.raises(LogForked):
-            grow(writer, stale, [leaf_hash(b"second")], stale.record_time_us)
+            grow(hand, stale, [leaf_hash(b"second")], stale.record_time_us)
 
 
 @pytest.mark.postgresql

@@ -336,3 +336,45 @@ def test_2_0_must_be_what_its_schema_says_and_1_x_is_taken_as_partners_send_it(s
         job = served.capture(file.read_bytes())
         assert job["success"], (file.name, job)
     assert ids(served)
+
+
+def test_what_is_odd_about_stored_events_is_kept_with_the_job_and_in_the_answer(served):
+    malformed = {"epcList": ["https://id.gs1.org/01/00614141073461/21/1"]}
+    inside = {"type": "AggregationEvent", "epcList": None}
+    box, crate = "urn:epc:id:sscc:0614141.0123456789", "urn:epc:id:sscc:0614141.1123456789"
+    packed = [
+        {**event(letter), **inside, "parentID": parent, "childEPCs": [child]}
+        for letter, parent, child in (("p", box, crate), ("q", crate, box), ("r", box, box))
+    ]
+    for one in packed:
+        del one["epcList"]
+    data = document(event("a", **malformed), *packed)
+    for _ in range(2):
+        job = served.capture(data, JSON, **PROCEED)
+        codes = {finding["code"] for finding in job["findings"]}
+        assert {"event.id-malformed", "event.container-circle", "event.parent-is-child"} <= codes
+        assert (job["success"], job["errors"]) == (True, [])
+        assert job["events"]["seen"] == 4
+        assert job["events"]["stored"] + job["events"]["duplicates"] == 4
+    with served.client() as client:
+        root = etree.fromstring(
+            client.get(
+                f"/epcis/capture/{job['captureID']}", headers={"Accept": "application/xml"}
+            ).content
+        )
+        assert root.find("events").attrib["seen"] == "4"
+        assert "event.parent-is-child" in root.xpath("findings/finding/code/text()")
+        alone = {"@context": CONTEXT, **event("b", **malformed)}
+        answer = client.post("/epcis/events", json=alone)
+    assert answer.status_code == 201
+    assert [one["code"] for one in answer.json()["findings"]] == ["event.id-malformed"]
+    assert answer.json()["events"] == {"seen": 1, "stored": 1, "refused": 0, "duplicates": 0}
+
+
+def test_a_job_whose_events_stand_in_the_wrong_place_counts_them(served):
+    stray = orjson.loads(document(event("a")))
+    stray["epcisHeader"] = {"urn:x:y": [event("b")]}
+    job = served.capture(orjson.dumps(stray), JSON, **PROCEED)
+    assert not job["success"]
+    assert job["events"] == {"seen": 2, "stored": 1, "refused": 1, "duplicates": 0}
+    assert "document.event-misplaced" in {one["code"] for one in job["errors"]}

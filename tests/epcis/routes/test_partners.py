@@ -11,8 +11,8 @@ from chain import MAKER, PHARMACY, WHOLESALER, commission, pack, receive, ship
 from repository import event, eventually, repository_over, send, serving
 
 from epcis.capture import record
-from epcis.database.transactions import Store
 from epcis.http_context import Caller
+from epcis.ledger.store import Store
 from epcis.query import masterdata, search, seen
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)

@@ -103,7 +103,7 @@ def test_a_body_that_lies_on_another_machine_is_left_to_it_for_a_day(store):
 @pytest.mark.postgresql
 def test_a_small_document_is_stored_while_a_large_one_is_under_way(postgresql, monkeypatch):
     """On PostgreSQL, where acts do not wait for each other."""
-    from epcis.database.transactions import Store
+    from epcis.ledger.store import Store
 
     store = Store.open(postgresql.new_database())
     store.create_all()

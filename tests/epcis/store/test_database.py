@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, insert, select, text
 
-from epcis.database.transactions import Store, StoreAway
+from epcis.database.transactions import StoreAway
 from epcis.ledger.entry import LeafKind
+from epcis.ledger.store import Store
 from epcis.store import event_tables
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -10,7 +10,7 @@ from chain import MAKER, PHARMACY, WHOLESALER, commission, pack, receive, ship
 from sqlalchemy import func, select, text
 
 from epcis.capture import record
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 from epcis.store import event_tables
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

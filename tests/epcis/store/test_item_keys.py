@@ -14,15 +14,16 @@ from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from epcis.capture import record
+from epcis.database import item_keys
+from epcis.database.item_keys import item_key
 from epcis.database.raw_driver import RawDriver
-from epcis.database.transactions import Store
 from epcis.fsck.item_keys import check_item_keys
+from epcis.ledger.store import Store
 from epcis.query import patterns
 from epcis.query.compile import clause
 from epcis.query.conditions import NamesItem
-from epcis.store import event_tables, item_keys
+from epcis.store import event_tables
 from epcis.store.event_tables import Role
-from epcis.store.item_keys import item_key
 from epcis.store.items import contents, item, items
 from epcis.store.named import events_naming
 from epcis.trace import path

@@ -8,8 +8,8 @@ import pytest
 from chain import case, commission, pack, put
 
 from epcis.capture import record
-from epcis.database.statistics import analyse_grown
-from epcis.database.transactions import Store
+from epcis.database.connections import analyse_grown
+from epcis.ledger.store import Store
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 LARGE = {"event", "item", "ledger_entry"}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, func, select
 
 from epcis.database.raw_driver import RawDriver
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 from epcis.store import event_tables
 from epcis.store.moments import ALWAYS
 from epcis.store.named import masks_of

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[3]
 FLOORS = ("schemas", "epcis", "verification", "compliance", "scripts", "docs")
 TRIED = """
 from conftest import Client, Holder, _make_app, _register, _put_product, _put_pack, NOW, PHARMACY
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 from verification.routes.national_interfaces import INTERFACES
 
 store = Store.open("toy.db")

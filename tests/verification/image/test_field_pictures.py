@@ -15,7 +15,7 @@ from verification.image.budget import Budget
 from verification.image.limits import Limits
 from verification.image.page import filtered, marks_on
 from verification.image.picture import read_picture
-from verification.image.pool import PicturePool
+from verification.image.reader import PictureReader
 from verification.image.second_opinion import _seen, _zbar, contradicted, last_resort
 from verification.image.sheet import Sheet
 from verification.image.symbol import Mark
@@ -162,7 +162,7 @@ class TestPool:
     def test_a_genuine_scan_is_answered_while_hostile_pictures_are_at_work(self, pack_picture):
         slow = saved(_noise(3000), "BMP")
         answers = []
-        with PicturePool(limits=Limits(time_s=2.0)) as pool:
+        with PictureReader(limits=Limits(time_s=2.0)) as pool:
             threads = [
                 threading.Thread(target=lambda: answers.append(pool.read(slow, 60)))
                 for _ in range(3)
@@ -179,7 +179,7 @@ class TestPool:
         assert len(answers) == 3
 
     def test_one_worker_stays_for_the_next_picture(self, pack_picture):
-        with PicturePool() as pool:
+        with PictureReader() as pool:
             assert pool.idle_count == 0
             threads = [threading.Thread(target=pool.read, args=(pack_picture,)) for _ in range(3)]
             for thread in threads:
@@ -189,7 +189,7 @@ class TestPool:
             assert pool.idle_count <= 1
 
     def test_too_many_at_once_are_told_to_come_again(self, pack_picture):
-        with PicturePool(workers_max=1) as pool:
+        with PictureReader(workers_max=1) as pool:
             pool._free.acquire()
             assert codes(pool.read(pack_picture, 0.01)) == ["image.busy"]
             pool._free.release()

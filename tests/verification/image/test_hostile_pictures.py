@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import select
+import signal
 import struct
-import subprocess
 import sys
 import zlib
 
@@ -17,7 +19,7 @@ from PIL import Image
 from tests.verification.image.conftest import MESSAGE, drawn, saved
 from verification.image.limits import Limits
 from verification.image.picture import read_picture
-from verification.image.worker import PictureReader
+from verification.image.reader import PictureReader
 
 KINDS = ("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP", "PPM")
 
@@ -146,28 +148,37 @@ class TestInAProcessOfItsOwn:
     def test_a_worker_that_is_killed_is_replaced(self, pack_picture):
         with PictureReader() as reader:
             reader.read(pack_picture)
-            reader._worker.kill()
-            reader._worker.wait()
+            (waiting,) = reader._idle
+            os.kill(waiting._pid, signal.SIGKILL)
+            select.select([waiting._link], [], [])
             assert len(reader.read(pack_picture).symbols) == 1
 
-    def test_a_worker_that_aborts_at_its_work_is_a_finding_and_the_next_picture_is_read(
-        self, pack_picture
-    ):
-        aborting = "import os, sys; sys.stdin.buffer.read(8); os.abort()"
-        with PictureReader() as reader:
-            reader._worker = subprocess.Popen(
-                [sys.executable, "-c", aborting], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-            )
-            assert _codes(reader.read(pack_picture)) == {"image.unreadable"}
+    def test_the_process_of_the_workers_that_is_killed_is_replaced(self, pack_picture):
+        with PictureReader(idle_kept=0) as reader:
+            reader.read(pack_picture)
+            reader._fork_server.process.kill()
+            reader._fork_server.process.wait()
             assert len(reader.read(pack_picture).symbols) == 1
 
-    def test_a_worker_that_babbles_is_a_finding(self, pack_picture):
-        babbling = "import sys; sys.stdout.buffer.write(b'\\xff' * 99); sys.stdin.buffer.read()"
+    @pytest.mark.parametrize(
+        "act",
+        ["os.abort()", "os.write(link, b'x' * 99)", "os.write(link, bytes(8) + b'\\xff' * 99)"],
+        ids=["aborts", "babbles", "sends a length without end"],
+    )
+    def test_a_worker_that_fails_is_a_finding_and_the_next_picture_is_read(self, pack_picture, act):
+        failing = (
+            "import os, socket, sys\n"
+            "control = socket.socket(fileno=int(sys.argv[1]))\n"
+            "link = socket.recv_fds(control, 1, 1)[1][0]\n"
+            f"{act}\nos.read(link, 8)"
+        )
         with PictureReader() as reader:
-            reader._worker = subprocess.Popen(
-                [sys.executable, "-c", babbling], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-            )
+            right = reader._fork_server.program
+            reader._fork_server.program = [sys.executable, "-c", failing]
             assert _codes(reader.read(pack_picture)) == {"image.unreadable"}
+            reader._fork_server.end()
+            reader._fork_server.program = right
+            assert len(reader.read(pack_picture).symbols) == 1
 
     @pytest.mark.skipif(sys.platform == "darwin", reason="macOS keeps no ceiling on address space")
     def test_a_ceiling_on_memory_is_a_finding(self):
@@ -180,4 +191,4 @@ class TestInAProcessOfItsOwn:
     def test_a_file_beyond_the_limit_never_reaches_the_worker(self, pack_picture):
         with PictureReader(limits=Limits(size_bytes_max=10)) as reader:
             assert _codes(reader.read(pack_picture)) == {"image.too-large"}
-            assert reader._worker is None
+            assert reader._fork_server.process is None

@@ -1,5 +1,110 @@
 CREATE SEQUENCE item_block;
 -- next
+CREATE TABLE api_key (
+	id VARCHAR(16) NOT NULL,
+	name VARCHAR(100) NOT NULL,
+	secret_sha256 VARCHAR(64) NOT NULL,
+	scopes VARCHAR(200) NOT NULL,
+	party VARCHAR(100),
+	created_us BIGINT NOT NULL,
+	expires_us BIGINT,
+	revoked_us BIGINT,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE TABLE browser_session (
+	token_sha256 VARCHAR(64) NOT NULL,
+	name VARCHAR(100) NOT NULL,
+	scopes VARCHAR(200) NOT NULL,
+	party VARCHAR(100),
+	expires_us BIGINT NOT NULL,
+	PRIMARY KEY (token_sha256)
+);
+-- next
+CREATE TABLE sign_in_link (
+	token_sha256 VARCHAR(64) NOT NULL,
+	name VARCHAR(100) NOT NULL,
+	scopes VARCHAR(200) NOT NULL,
+	party VARCHAR(100),
+	expires_us BIGINT NOT NULL,
+	used_us BIGINT,
+	PRIMARY KEY (token_sha256)
+);
+-- next
+CREATE TABLE recall (
+	id VARCHAR(40) NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	reason TEXT NOT NULL,
+	opened_us BIGINT NOT NULL,
+	opened_by VARCHAR(100) NOT NULL,
+	closed_us BIGINT,
+	closed_by VARCHAR(100),
+	packs INTEGER NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX recall_lot ON recall (gtin, lot);
+-- next
+CREATE TABLE partner_licence (
+	id VARCHAR(40) NOT NULL,
+	gln VARCHAR(13) NOT NULL,
+	name VARCHAR(200) NOT NULL,
+	role VARCHAR(20) NOT NULL,
+	kind VARCHAR(40) NOT NULL,
+	authority VARCHAR(200) NOT NULL,
+	number VARCHAR(100) NOT NULL,
+	valid_from VARCHAR(10) NOT NULL,
+	valid_to VARCHAR(10),
+	ended VARCHAR(10),
+	source TEXT NOT NULL,
+	checked_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX partner_licence_gln ON partner_licence (gln);
+-- next
+CREATE TABLE case_file (
+	id VARCHAR(40) NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	category VARCHAR(40) NOT NULL,
+	state VARCHAR(30) NOT NULL,
+	opened_us BIGINT NOT NULL,
+	opened_by VARCHAR(100) NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	partner VARCHAR(13) NOT NULL,
+	what TEXT NOT NULL,
+	illegitimate_us BIGINT,
+	incident VARCHAR(40) NOT NULL,
+	facts TEXT NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX case_file_opened ON case_file (opened_us);
+-- next
+CREATE TABLE system_audit (
+	id VARCHAR(40) NOT NULL,
+	planned VARCHAR(10) NOT NULL,
+	scope TEXT NOT NULL,
+	auditor VARCHAR(200) NOT NULL,
+	done VARCHAR(10),
+	outcome TEXT NOT NULL,
+	entered_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE TABLE service_time (
+	day VARCHAR(10) NOT NULL,
+	area VARCHAR(20) NOT NULL,
+	limit_ms INTEGER NOT NULL,
+	answers BIGINT NOT NULL,
+	PRIMARY KEY (day, area, limit_ms)
+);
+-- next
 CREATE TABLE document (
 	id BIGSERIAL NOT NULL,
 	tenant SMALLINT DEFAULT '0' NOT NULL,
@@ -254,7 +359,7 @@ CREATE TABLE item_key_settled (
 	PRIMARY KEY (key)
 );
 -- next
-COMMENT ON TABLE item_key_settled IS 'SQLite: the items by their keys; see epcis.store.item_keys';
+COMMENT ON TABLE item_key_settled IS 'the items by their keys, in levels; see epcis.database.item_keys';
 -- next
 COMMENT ON COLUMN item_key_settled.id IS 'of the item';
 -- next
@@ -264,7 +369,7 @@ CREATE TABLE item_key_even (
 	PRIMARY KEY (key)
 );
 -- next
-COMMENT ON TABLE item_key_even IS 'SQLite: keys of an even generation until they settle';
+COMMENT ON TABLE item_key_even IS 'keys of an even generation until they settle';
 -- next
 COMMENT ON COLUMN item_key_even.id IS 'of the item';
 -- next
@@ -274,7 +379,7 @@ CREATE TABLE item_key_odd (
 	PRIMARY KEY (key)
 );
 -- next
-COMMENT ON TABLE item_key_odd IS 'SQLite: keys of an odd generation until they settle';
+COMMENT ON TABLE item_key_odd IS 'keys of an odd generation until they settle';
 -- next
 COMMENT ON COLUMN item_key_odd.id IS 'of the item';
 -- next
@@ -379,111 +484,6 @@ COMMENT ON COLUMN capture_job.behaviour IS 'rollback or proceed';
 COMMENT ON COLUMN capture_job.body_path IS 'file the body waits in; None when done';
 -- next
 COMMENT ON COLUMN capture_job.errors IS 'events, errors and findings: JSON, zstd';
--- next
-CREATE TABLE api_key (
-	id VARCHAR(16) NOT NULL,
-	name VARCHAR(100) NOT NULL,
-	secret_sha256 VARCHAR(64) NOT NULL,
-	scopes VARCHAR(200) NOT NULL,
-	party VARCHAR(100),
-	created_us BIGINT NOT NULL,
-	expires_us BIGINT,
-	revoked_us BIGINT,
-	PRIMARY KEY (id)
-);
--- next
-CREATE TABLE browser_session (
-	token_sha256 VARCHAR(64) NOT NULL,
-	name VARCHAR(100) NOT NULL,
-	scopes VARCHAR(200) NOT NULL,
-	party VARCHAR(100),
-	expires_us BIGINT NOT NULL,
-	PRIMARY KEY (token_sha256)
-);
--- next
-CREATE TABLE sign_in_link (
-	token_sha256 VARCHAR(64) NOT NULL,
-	name VARCHAR(100) NOT NULL,
-	scopes VARCHAR(200) NOT NULL,
-	party VARCHAR(100),
-	expires_us BIGINT NOT NULL,
-	used_us BIGINT,
-	PRIMARY KEY (token_sha256)
-);
--- next
-CREATE TABLE recall (
-	id VARCHAR(40) NOT NULL,
-	gtin VARCHAR(14) NOT NULL,
-	lot VARCHAR(20) NOT NULL,
-	reason TEXT NOT NULL,
-	opened_us BIGINT NOT NULL,
-	opened_by VARCHAR(100) NOT NULL,
-	closed_us BIGINT,
-	closed_by VARCHAR(100),
-	packs INTEGER NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX recall_lot ON recall (gtin, lot);
--- next
-CREATE TABLE partner_licence (
-	id VARCHAR(40) NOT NULL,
-	gln VARCHAR(13) NOT NULL,
-	name VARCHAR(200) NOT NULL,
-	role VARCHAR(20) NOT NULL,
-	kind VARCHAR(40) NOT NULL,
-	authority VARCHAR(200) NOT NULL,
-	number VARCHAR(100) NOT NULL,
-	valid_from VARCHAR(10) NOT NULL,
-	valid_to VARCHAR(10),
-	ended VARCHAR(10),
-	source TEXT NOT NULL,
-	checked_us BIGINT NOT NULL,
-	by VARCHAR(100) NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX partner_licence_gln ON partner_licence (gln);
--- next
-CREATE TABLE case_file (
-	id VARCHAR(40) NOT NULL,
-	kind VARCHAR(20) NOT NULL,
-	category VARCHAR(40) NOT NULL,
-	state VARCHAR(30) NOT NULL,
-	opened_us BIGINT NOT NULL,
-	opened_by VARCHAR(100) NOT NULL,
-	gtin VARCHAR(14) NOT NULL,
-	lot VARCHAR(20) NOT NULL,
-	serial VARCHAR(20) NOT NULL,
-	partner VARCHAR(13) NOT NULL,
-	what TEXT NOT NULL,
-	illegitimate_us BIGINT,
-	incident VARCHAR(40) NOT NULL,
-	facts TEXT NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX case_file_opened ON case_file (opened_us);
--- next
-CREATE TABLE system_audit (
-	id VARCHAR(40) NOT NULL,
-	planned VARCHAR(10) NOT NULL,
-	scope TEXT NOT NULL,
-	auditor VARCHAR(200) NOT NULL,
-	done VARCHAR(10),
-	outcome TEXT NOT NULL,
-	entered_us BIGINT NOT NULL,
-	by VARCHAR(100) NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE TABLE service_time (
-	day VARCHAR(10) NOT NULL,
-	area VARCHAR(20) NOT NULL,
-	limit_ms INTEGER NOT NULL,
-	answers BIGINT NOT NULL,
-	PRIMARY KEY (day, area, limit_ms)
-);
 -- next
 CREATE TABLE product (
 	code VARCHAR(50) NOT NULL,
@@ -825,7 +825,7 @@ CREATE INDEX ledger_entry_by_subject ON ledger_entry (subject) WHERE event IS NU
 -- next
 CREATE INDEX ledger_entry_waiting ON ledger_entry (id) WHERE idx IS NULL;
 -- next
-COMMENT ON COLUMN ledger_entry.txid IS 'PostgreSQL: writer';
+COMMENT ON COLUMN ledger_entry.txid IS 'writer, where there are many';
 -- next
 COMMENT ON COLUMN ledger_entry.idx IS 'place in the log; None until sequenced';
 -- next

@@ -1,3 +1,108 @@
+CREATE TABLE api_key (
+	id VARCHAR(16) NOT NULL,
+	name VARCHAR(100) NOT NULL,
+	secret_sha256 VARCHAR(64) NOT NULL,
+	scopes VARCHAR(200) NOT NULL,
+	party VARCHAR(100),
+	created_us BIGINT NOT NULL,
+	expires_us BIGINT,
+	revoked_us BIGINT,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE TABLE browser_session (
+	token_sha256 VARCHAR(64) NOT NULL,
+	name VARCHAR(100) NOT NULL,
+	scopes VARCHAR(200) NOT NULL,
+	party VARCHAR(100),
+	expires_us BIGINT NOT NULL,
+	PRIMARY KEY (token_sha256)
+);
+-- next
+CREATE TABLE sign_in_link (
+	token_sha256 VARCHAR(64) NOT NULL,
+	name VARCHAR(100) NOT NULL,
+	scopes VARCHAR(200) NOT NULL,
+	party VARCHAR(100),
+	expires_us BIGINT NOT NULL,
+	used_us BIGINT,
+	PRIMARY KEY (token_sha256)
+);
+-- next
+CREATE TABLE recall (
+	id VARCHAR(40) NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	reason TEXT NOT NULL,
+	opened_us BIGINT NOT NULL,
+	opened_by VARCHAR(100) NOT NULL,
+	closed_us BIGINT,
+	closed_by VARCHAR(100),
+	packs INTEGER NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX recall_lot ON recall (gtin, lot);
+-- next
+CREATE TABLE partner_licence (
+	id VARCHAR(40) NOT NULL,
+	gln VARCHAR(13) NOT NULL,
+	name VARCHAR(200) NOT NULL,
+	role VARCHAR(20) NOT NULL,
+	kind VARCHAR(40) NOT NULL,
+	authority VARCHAR(200) NOT NULL,
+	number VARCHAR(100) NOT NULL,
+	valid_from VARCHAR(10) NOT NULL,
+	valid_to VARCHAR(10),
+	ended VARCHAR(10),
+	source TEXT NOT NULL,
+	checked_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX partner_licence_gln ON partner_licence (gln);
+-- next
+CREATE TABLE case_file (
+	id VARCHAR(40) NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	category VARCHAR(40) NOT NULL,
+	state VARCHAR(30) NOT NULL,
+	opened_us BIGINT NOT NULL,
+	opened_by VARCHAR(100) NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	partner VARCHAR(13) NOT NULL,
+	what TEXT NOT NULL,
+	illegitimate_us BIGINT,
+	incident VARCHAR(40) NOT NULL,
+	facts TEXT NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX case_file_opened ON case_file (opened_us);
+-- next
+CREATE TABLE system_audit (
+	id VARCHAR(40) NOT NULL,
+	planned VARCHAR(10) NOT NULL,
+	scope TEXT NOT NULL,
+	auditor VARCHAR(200) NOT NULL,
+	done VARCHAR(10),
+	outcome TEXT NOT NULL,
+	entered_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE TABLE service_time (
+	day VARCHAR(10) NOT NULL,
+	area VARCHAR(20) NOT NULL,
+	limit_ms INTEGER NOT NULL,
+	answers BIGINT NOT NULL,
+	PRIMARY KEY (day, area, limit_ms)
+);
+-- next
 CREATE TABLE document (
 	id INTEGER NOT NULL,
 	tenant SMALLINT DEFAULT '0' NOT NULL,
@@ -240,111 +345,6 @@ CREATE TABLE capture_job (
 CREATE INDEX capture_job_by_created ON capture_job (created);
 -- next
 CREATE INDEX capture_job_waiting ON capture_job (caller, created, id) WHERE running;
--- next
-CREATE TABLE api_key (
-	id VARCHAR(16) NOT NULL,
-	name VARCHAR(100) NOT NULL,
-	secret_sha256 VARCHAR(64) NOT NULL,
-	scopes VARCHAR(200) NOT NULL,
-	party VARCHAR(100),
-	created_us BIGINT NOT NULL,
-	expires_us BIGINT,
-	revoked_us BIGINT,
-	PRIMARY KEY (id)
-);
--- next
-CREATE TABLE browser_session (
-	token_sha256 VARCHAR(64) NOT NULL,
-	name VARCHAR(100) NOT NULL,
-	scopes VARCHAR(200) NOT NULL,
-	party VARCHAR(100),
-	expires_us BIGINT NOT NULL,
-	PRIMARY KEY (token_sha256)
-);
--- next
-CREATE TABLE sign_in_link (
-	token_sha256 VARCHAR(64) NOT NULL,
-	name VARCHAR(100) NOT NULL,
-	scopes VARCHAR(200) NOT NULL,
-	party VARCHAR(100),
-	expires_us BIGINT NOT NULL,
-	used_us BIGINT,
-	PRIMARY KEY (token_sha256)
-);
--- next
-CREATE TABLE recall (
-	id VARCHAR(40) NOT NULL,
-	gtin VARCHAR(14) NOT NULL,
-	lot VARCHAR(20) NOT NULL,
-	reason TEXT NOT NULL,
-	opened_us BIGINT NOT NULL,
-	opened_by VARCHAR(100) NOT NULL,
-	closed_us BIGINT,
-	closed_by VARCHAR(100),
-	packs INTEGER NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX recall_lot ON recall (gtin, lot);
--- next
-CREATE TABLE partner_licence (
-	id VARCHAR(40) NOT NULL,
-	gln VARCHAR(13) NOT NULL,
-	name VARCHAR(200) NOT NULL,
-	role VARCHAR(20) NOT NULL,
-	kind VARCHAR(40) NOT NULL,
-	authority VARCHAR(200) NOT NULL,
-	number VARCHAR(100) NOT NULL,
-	valid_from VARCHAR(10) NOT NULL,
-	valid_to VARCHAR(10),
-	ended VARCHAR(10),
-	source TEXT NOT NULL,
-	checked_us BIGINT NOT NULL,
-	"by" VARCHAR(100) NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX partner_licence_gln ON partner_licence (gln);
--- next
-CREATE TABLE case_file (
-	id VARCHAR(40) NOT NULL,
-	kind VARCHAR(20) NOT NULL,
-	category VARCHAR(40) NOT NULL,
-	state VARCHAR(30) NOT NULL,
-	opened_us BIGINT NOT NULL,
-	opened_by VARCHAR(100) NOT NULL,
-	gtin VARCHAR(14) NOT NULL,
-	lot VARCHAR(20) NOT NULL,
-	serial VARCHAR(20) NOT NULL,
-	partner VARCHAR(13) NOT NULL,
-	what TEXT NOT NULL,
-	illegitimate_us BIGINT,
-	incident VARCHAR(40) NOT NULL,
-	facts TEXT NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX case_file_opened ON case_file (opened_us);
--- next
-CREATE TABLE system_audit (
-	id VARCHAR(40) NOT NULL,
-	planned VARCHAR(10) NOT NULL,
-	scope TEXT NOT NULL,
-	auditor VARCHAR(200) NOT NULL,
-	done VARCHAR(10),
-	outcome TEXT NOT NULL,
-	entered_us BIGINT NOT NULL,
-	"by" VARCHAR(100) NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE TABLE service_time (
-	day VARCHAR(10) NOT NULL,
-	area VARCHAR(20) NOT NULL,
-	limit_ms INTEGER NOT NULL,
-	answers BIGINT NOT NULL,
-	PRIMARY KEY (day, area, limit_ms)
-);
 -- next
 CREATE TABLE product (
 	code VARCHAR(50) NOT NULL,

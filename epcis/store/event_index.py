@@ -21,7 +21,7 @@ from epcis.model import (
     TransformationEvent,
     instant_of,
 )
-from epcis.query.units import number
+from epcis.units import number
 from schemas.cbv import bare
 from schemas.gs1.epc import canonical_key
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from epcis.database.register_guard import IS_LOGGED
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -68,7 +70,7 @@ def proof(how: Proof) -> dict[Any, Any]:
     >>> proof(Outside("sessions end by themselves"))
     {'proof': Outside(why='sessions end by themselves')}
     """
-    return {"proof": how}
+    return {"proof": how, IS_LOGGED: True} if isinstance(how, Register) else {"proof": how}
 
 
 def proof_of(table: Table) -> Proof:

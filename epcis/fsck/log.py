@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-    from epcis.database.transactions import Snapshot, Store
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Store
 
 ROWS_PER_READ = 1_000
 FINDINGS_MAX = 1_000
@@ -171,7 +172,7 @@ class _Audit:
         yield from (_found(stored.idx, what) for what in _faults(stored))
         if (stored.event_record_time_us or 0) > stored.record_time_us:
             yield _found(stored.idx, "is about an event that claims to be recorded later")
-        writer = 0 if self.snapshot.is_sqlite else stored.txid
+        writer = 0 if self.snapshot.has_one_writer else stored.txid
         if writer == self.before[0] and stored.id <= self.before[1]:
             yield _found(stored.idx - 1, "does not have its id, or the entry after does not")
             yield _found(stored.idx, "does not have its id, or the entry before does not")
@@ -242,9 +243,9 @@ class _Audit:
         return 0 <= number < tiles
 
     def _check_without_place(self) -> Iterator[Finding]:
-        """On PostgreSQL new entries wait for their place; others have one, from 0 on."""
+        """Where many write at a time new entries wait for a place; others have one, from 0 on."""
         entry = ledger_entry.c
-        may_wait = false() if self.snapshot.is_sqlite else true()
+        may_wait = false() if self.snapshot.has_one_writer else true()
         waits = and_(entry.idx.is_(None), entry.leaf.is_(None), may_wait)
         no_place = and_(or_(entry.idx.is_(None), entry.idx < 0), not_(waits))
         rows = self.connection.scalars(select(entry.id).where(no_place).limit(FINDINGS_MAX))

@@ -13,8 +13,8 @@ from zstandard import ZstdError
 
 from epcis.archive.reading import Shelves
 from epcis.database.columns import moment_of, pack_key
-from epcis.query.index import FIELD_COLUMNS, SENSOR_COLUMNS, WORD_COLUMNS
 from epcis.store.digest import event_digest
+from epcis.store.event_index import FIELD_COLUMNS, SENSOR_COLUMNS, WORD_COLUMNS
 from epcis.store.event_items import named_items
 from epcis.store.event_tables import Relation, Role
 from epcis.store.intake import seal

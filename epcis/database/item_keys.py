@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, column, table
 
-from epcis.database.after_create import make_after_tables
 from epcis.database.columns import ItemKey
-from epcis.store.event_tables import item_key_even, item_key_odd, metadata
+from epcis.database.metadata import make_after_tables
 
 if TYPE_CHECKING:
+    from sqlalchemy import MetaData
+
     from epcis.database.raw_driver import RawDriver
 
 item_key = table("item_key", column("key", ItemKey), column("id", BigInteger))
@@ -31,20 +32,12 @@ _VIEW_OF_LEVELS = (
     "CREATE VIEW IF NOT EXISTS item_key AS SELECT key, id FROM item_key_settled"
     " UNION ALL SELECT key, id FROM item_key_even UNION ALL SELECT key, id FROM item_key_odd"
 )
-make_after_tables(
-    metadata,
-    "view item_key",
-    # Most keys are settled; where one is asked for, the other tables are not looked at.
-    sqlite=(_VIEW_OF_LEVELS,),
-    postgresql=("CREATE OR REPLACE VIEW item_key AS SELECT key, id FROM item",),
-)
-
 GENERATION_IDS = 1 << 19
 """Item ids in a generation."""
 SETTLE_IDS_MIN = 1 << 12
 """Small acts settle nothing until together they have given out so many ids."""
 
-YOUNG = (item_key_even.name, item_key_odd.name)
+YOUNG = ("item_key_even", "item_key_odd")
 """By the parity of the generation: where its keys are until they settle."""
 _ENTER = "INSERT INTO {} (key, id) SELECT key, id FROM item WHERE id BETWEEN ? AND ? ORDER BY key"
 _LAST_TO_SETTLE = "SELECT max(key) FROM (SELECT key FROM {} ORDER BY key LIMIT ?)"
@@ -52,6 +45,22 @@ _SETTLE = (
     "INSERT INTO item_key_settled (key, id) SELECT key, id FROM {} WHERE key <= ? ORDER BY key"
 )
 _LEAVE = "DELETE FROM {} WHERE key <= ?"
+
+
+def view_keys(metadata: MetaData) -> None:
+    """Have the view `item_key` made with the tables of `metadata`."""
+    make_after_tables(
+        metadata,
+        "view item_key",
+        # Most keys are settled; where one is asked for, the other tables are not looked at.
+        sqlite=(_VIEW_OF_LEVELS,),
+        postgresql=("CREATE OR REPLACE VIEW item_key AS SELECT key, id FROM item",),
+    )
+
+
+def keeps_levels(hand: RawDriver) -> bool:
+    """Whether keys are kept in two levels here; else these tables stay empty."""
+    return hand.is_sqlite
 
 
 def enter_keys(hand: RawDriver, first: int, last: int) -> None:
