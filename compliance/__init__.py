@@ -1,1 +1,1 @@
-"""The duties: partners, rules, cases, recalls, signatures, dossiers and reports."""
+"""Legal duties: partners, rules, cases, recalls, signatures, dossiers, retention and reports."""

@@ -1,4 +1,4 @@
-"""What an application carries for the routes of this floor, and for the floors below."""
+"""The application's context for the routes of this package and of the packages below it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class ComplianceSettings(EpcisSettings, Protocol):
-    """What this floor's routes read of the operator's settings."""
+    """The operator's settings that this package's routes read."""
 
     @property
     def exports_folder(self) -> Path:
-        """Where finished dossiers wait."""
+        """The folder of finished dossiers."""
 
     @property
     def archive_folder(self) -> Path:
@@ -42,5 +42,5 @@ class ComplianceContext(VerificationContext):
 
 
 def compliance_settings_of(request: HTTPConnection) -> ComplianceSettings:
-    """The operator's settings, as far as this floor reads them."""
+    """The operator's settings that this package reads."""
     return cast("ComplianceContext", request.app.state.context).settings

@@ -1,4 +1,4 @@
-"""The tables of the top floor: who may enter, and recalls."""
+"""The tables of `compliance`: access, recalls, licences, cases, audits and service times."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ case_file = Table(
     Index("case_file_opened", "opened_us"),
     info=proof(Register()),
 )
-"""Suspect product and exceptions; `facts` is a JSON object of what Form FDA 3911 asks besides."""
+"""Suspect product and exceptions; `facts` is a JSON object of further data for Form FDA 3911."""
 
 case_step = Table(
     "case_step",
@@ -163,4 +163,4 @@ service_time = Table(
     Column("answers", BigInteger, nullable=False),
     info=proof(Outside("what the server measured about itself, added up a minute at a time")),
 )
-"""How many answers a day took at most `limit_ms` and more than the next lower limit; 0: longer."""
+"""Answers of a day that took at most `limit_ms` and more than the next lower limit; 0: longer."""

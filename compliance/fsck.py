@@ -1,8 +1,8 @@
-"""`packtrail fsck`: whether everything that is stored agrees with itself and with the log.
+"""`packtrail fsck`: check that all stored data is consistent and agrees with the log.
 
-The memory checks itself (`epcis.fsck`), `verification.fmd.check_packs` checks the packs, and
-the newest signed checkpoint is kept beside the keys, where a change of the database does not reach
-it.
+`epcis.fsck` checks events, items and log, and `verification.fmd.check_packs` checks the packs. The
+newest signed checkpoint comes from the folder of the keys, where a change of the database does not
+reach it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def fsck(
     rebuild: bool = False,
     progress: Callable[[str, int], None] | None = None,
 ) -> Iterator[Finding]:
-    """Everything that disagrees, as findings; nothing where all is sound.
+    """A finding for every disagreement; none where all is consistent.
 
     `progress` is told what is being checked and how many were. Raises StoreAway, StoreFull, and
     SealRefused where the checkpoint held in `keys_folder` is damaged.

@@ -1,1 +1,1 @@
-"""The words: GS1 keys, EPC identifiers, vocabularies, schema files and findings; no I/O."""
+"""GS1 keys, EPC identifiers, vocabularies, schema files and findings; no I/O."""

@@ -1,9 +1,9 @@
-"""The words of the Core Business Vocabulary, in every spelling that documents use.
+"""The terms of the Core Business Vocabulary (CBV), in every spelling that documents use.
 
 One word has five spellings: the URN of EPCIS 1.x (`urn:epcglobal:cbv:bizstep:shipping`), the web
 URI (`https://ref.gs1.org/cbv/BizStep-shipping`), its older host `ns.gs1.org`, the compact form of
-JSON-LD (`cbv:BizStep-shipping`) and the bare word (`shipping`). Whoever compares words compares
-bare ones. Standard: CBV 2.0 section 7.
+JSON-LD (`cbv:BizStep-shipping`) and the bare word (`shipping`). Code that compares words compares
+the bare ones. Standard: CBV 2.0 section 7.
 
 >>> bare("bizstep", "urn:epcglobal:cbv:bizstep:shipping")
 'shipping'
@@ -35,16 +35,16 @@ _GS1_VOC_SEEN: Final = (
 
 @dataclass(frozen=True, slots=True)
 class CbvVocabulary:
-    """One standard vocabulary: its words and how each spelling is made."""
+    """One standard vocabulary: its words and how to write each spelling."""
 
     kind: str
-    """The name in URNs: `bizstep`, `disp`, `btt`, `sdt`, `er`; ours for `comp` and the rest."""
+    """The name in URNs: `bizstep`, `disp`, `btt`, `sdt`, `er`; our own for `comp` and the rest."""
     stem: str
-    """What stands before the word in a web URI: `BizStep-`; empty in the GS1 Web Vocabulary."""
+    """Prefix of the word in a web URI: `BizStep-`; empty in the GS1 Web Vocabulary."""
     words: tuple[str, ...]
     host: str = CBV_WEB
     has_urn: bool = True
-    """Sensor words came with 2.0 and never had a URN."""
+    """False for sensor words: they came with EPCIS 2.0 and never had a URN."""
 
     @property
     def prefix(self) -> str:
@@ -152,7 +152,7 @@ _SUCCESSORS: Final = {
     ("disp", "non_sellable_no_pedigree_match"): "no_pedigree_match",
     ("disp", "non_sellable_recalled"): "recalled",
 }
-"""CBV 1.0 words still seen in 1.2 traffic, and the word that says the same today."""
+"""CBV 1.0 words that EPCIS 1.2 files still use, and the CBV 2.0 word of the same meaning."""
 
 
 def _spellings(vocabulary: CbvVocabulary, word: str) -> tuple[str, ...]:
@@ -202,9 +202,9 @@ def is_standard(kind: str, word: str) -> bool:
 
 
 def successor(kind: str, word: str) -> str | None:
-    """The bare word CBV 2.0 uses for a word of CBV 1.0, or None where the word still stands.
+    """The bare word CBV 2.0 uses for a word of CBV 1.0, or None where the word is still valid.
 
-    Stored words are never rewritten; this is for showing and for hints.
+    Stored words are never rewritten; this serves display and hints only.
 
     >>> successor("disp", "urn:epcglobal:cbv:disp:non_sellable_expired")
     'expired'

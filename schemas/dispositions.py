@@ -1,4 +1,4 @@
-"""What each disposition says about a pack: it may be sold, it may not, or its life has ended.
+"""What each disposition means for a pack: it may be sold, it may not, or it left trade for good.
 
 One table for CBV 1.0 to 2.0 in every spelling, and for the words that files use beside the
 standard. A test checks it against the published ontology. Standard: CBV 2.0 section 7.2.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Condition(StrEnum):
-    """Why a pack may not simply be sold; it lasts until something lifts it."""
+    """Why a pack may not simply be sold; a condition lasts until an event lifts it."""
 
     RECALLED = "recalled"
     EXPIRED = "expired"
@@ -38,21 +38,21 @@ class Condition(StrEnum):
     UNAVAILABLE = "unavailable"
     RETURNED = "returned"
     NOT_COMMISSIONED = "not_commissioned"
-    """Its serial was only reserved or encoded; commissioning lifts it."""
+    """The serial number was only reserved or encoded; commissioning lifts the condition."""
     CONDITION_UNKNOWN = "unknown"
-    """The sender says that the condition is not known: CBV's own word `unknown`."""
+    """The sender states that the condition is not known (the CBV disposition `unknown`)."""
     SENSOR_ALARM = "sensor_alarm"
     SEEN_AFTER_END = "seen_after_end"
     RETURNED_AFTER_END = "returned_after_end"
     LOT_CONFLICT = "lot_conflict"
-    """Events tell different lots for it."""
+    """Events give different lots for the pack."""
     EXPIRY_CONFLICT = "expiry_conflict"
     COMMISSIONED_TWICE = "commissioned_twice"
-    """A second commissioning tells another lot or expiry."""
+    """A second commissioning event gives another lot or expiry."""
 
 
 class End(StrEnum):
-    """How the life of a pack ended; the values are those of the status of an item."""
+    """How a pack left trade for good; the values equal those of an item's status."""
 
     DISPENSED = "dispensed"
     DECOMMISSIONED = "decommissioned"
@@ -64,35 +64,35 @@ class End(StrEnum):
 
 
 class Kind(StrEnum):
-    """What sort of thing a disposition says."""
+    """Effect of a disposition on whether a pack may be sold."""
 
     NEUTRAL = "neutral"
-    """Nothing about whether the pack may be sold: `in_progress`, `in_transit` …"""
+    """No effect on whether the pack may be sold: `in_progress`, `in_transit` …"""
     ACTIVE = "active"
     SELLABLE = "sellable"
-    """It may be sold; said of the pack by name, this lifts what `LIFTED_BY_NAME` lists."""
+    """It may be sold; in an event that names the pack itself, this lifts `LIFTED_BY_NAME`."""
     NOT_SELLABLE = "not sellable"
     ENDED = "ended"
     LOCKED = "locked"
-    """Held back until somebody says that it is active or sellable again."""
+    """Held back until an event makes it active or sellable again."""
     UNDONE = "undone"
-    """Our own: the legal undo of an act (Delegated Regulation 2016/161, Article 13)."""
+    """Packtrail's own: the legal reversal of a decommissioning (2016/161, Article 13)."""
     UNKNOWN = "unknown"
-    """Nobody knows the word."""
+    """The word is in no table here."""
 
 
 class Meaning(NamedTuple):
-    """What one disposition says."""
+    """Meaning of one disposition."""
 
     word: str
-    """The bare word of today; a word that nobody knows as it was written."""
+    """The bare CBV 2.0 word; an unknown word unchanged."""
     kind: Kind
     says: Condition | End | None = None
-    """Which condition, or which end."""
+    """The condition it sets, or how the pack left trade."""
 
 
 UNKNOWN_PREFIX: Final = "unknown_disposition:"
-"""Before a word that nobody knows, where it stands among conditions."""
+"""Prefix of an unknown word that is stored as a condition."""
 UNKNOWN_CHARS_MAX: Final = 200
 """A longer unknown word is cut."""
 OWN_DISPOSITION: Final = "urn:packtrail:disp:"
@@ -113,7 +113,7 @@ LIFTED_BY_NAME: Final = frozenset(
         Condition.SENSOR_ALARM,
     }
 )
-"""Conditions that a sellable word about the pack itself lifts, as it lifts unknown words.
+"""Conditions that a sellable disposition lifts in an event that names the pack itself.
 
 Recalled, expired, conflicts and marks of an ended pack stay: only a correction takes them back.
 """
@@ -136,7 +136,7 @@ _NEUTRAL: Final = """
 _SELLABLE: Final = """
     available conformant sellable_accessible sellable_not_accessible sellable_available
 """
-"""The last one is no word of CBV, and common in files of wholesalers."""
+"""The last one is not in CBV, but common in the files of wholesalers."""
 _CONDITIONS: Final = {
     "damaged": Condition.DAMAGED,
     "encoded": Condition.NOT_COMMISSIONED,
@@ -189,24 +189,24 @@ _OTHER_WORDS: Final = {
     "sample": "sampled",
     "suspended": "quarantined",
 }
-"""Words of CBV 1.0 and of files beside the standard, and the word that says the same."""
+"""Words of CBV 1.0 and non-standard words of real files, with the CBV word of the same meaning."""
 
 MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(_table())
-"""Every word that is known, bare."""
+"""Meaning of every known bare word."""
 _STANDARD_HEAD: Final = re.compile(
     r"(?:urn:epcglobal:[a-z0-9]+(?::[a-z0-9]+)*:disp(?:osition)?:(?:[a-z0-9]+:)?"
     r"|https?://(?:[a-z]+\.)?gs1\.org/(?:[a-z]+/)*(?:disp-)?"
     r"|(?:cbv:)?disp-|cbv:)",
     re.IGNORECASE,
 )
-"""What stands before the word in the spellings of GS1, whatever the host, scheme and version."""
+"""Prefix of the word in every GS1 spelling, whatever the host, scheme and version."""
 _SPACE: Final = re.compile(r"\s+")
 _SAYS_NOTHING_GOOD: Final = (Kind.NOT_SELLABLE, Kind.ENDED, Kind.LOCKED)
 
 
 @lru_cache(maxsize=4096)
 def meaning(written: str) -> Meaning:
-    """What a disposition says, in whichever spelling.
+    """Meaning of a disposition in any spelling.
 
     A word of somebody else's vocabulary counts where its last part warns (`…/disp/damaged`); one
     that sounds good is not taken at its word.
@@ -231,7 +231,7 @@ def meaning(written: str) -> Meaning:
 
 
 def unknown_condition(word: str) -> str:
-    """How a word that nobody knows stands among the conditions of a pack.
+    """The condition that stands for a word nobody knows.
 
     >>> unknown_condition("on hold by QA")
     'unknown_disposition:on%20hold%20by%20QA'
@@ -251,7 +251,7 @@ def condition_of(said: Meaning) -> str | None:
 
 
 def is_lifted_by_name(condition: str) -> bool:
-    """Whether a sellable word about the pack itself lifts a condition.
+    """Whether a sellable disposition that names the pack itself lifts a condition.
 
     >>> is_lifted_by_name("damaged"), is_lifted_by_name("recalled")
     (True, False)

@@ -1,4 +1,4 @@
-"""What is wrong with an input, said to a person: the one form every floor uses."""
+"""Findings: the one form in which every package tells a person what is wrong with an input."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Severity(StrEnum):
-    """How much a finding weighs, heaviest first.
+    """How serious a finding is, the most serious first.
 
     >>> Severity("error") is Severity.ERROR
     True
@@ -25,7 +25,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """The place a finding speaks of; whatever is known of it."""
+    """The place that a finding is about, as far as it is known."""
 
     line: int | None = None
     """1-based line of the file."""
@@ -53,7 +53,7 @@ class Finding:
     """
 
     code: str
-    """Stable, dotted, lower case: what programs match on."""
+    """Stable, dotted, lower case; programs match on it."""
     severity: Severity
     what: str
     """One sentence: what is wrong."""

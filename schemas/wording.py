@@ -1,4 +1,4 @@
-"""How findings put things: long values cut short, and the word that was probably meant."""
+"""Helpers for the text of findings: shorten long values, suggest the word probably meant."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SENTENCE_MAX: Final = 400
-"""Characters of a finding's sentence; whoever writes more quotes a file back at its sender."""
+"""Most characters of a finding's sentence; a longer one would only quote the sender's file."""
 PATH_MAX: Final = 600
 _WORD_MAX: Final = 64
-"""Longer words are not misspelt ones."""
+"""Longer words are not compared: they are no misspellings."""
 
 
 def brief(text: str, characters_max: int = SENTENCE_MAX) -> str:
-    """A text cut to a length, the cut shown.
+    """A text cut to a length, with an ellipsis where it was cut.
 
     >>> brief("abcdefgh", 5)
     'abcd…'
@@ -25,7 +25,7 @@ def brief(text: str, characters_max: int = SENTENCE_MAX) -> str:
 
 
 def near(word: str, words: Iterable[str]) -> str:
-    """The one of some words that was probably meant; empty where none is near.
+    """The most similar of some words; empty where none is similar enough.
 
     >>> near("shiping", ["shipping", "receiving"]), near("x", ["shipping"])
     ('shipping', '')

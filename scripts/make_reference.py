@@ -1,4 +1,4 @@
-"""Write docs/reference/{commands,settings,http}.md from the code.
+"""Write docs/reference/{commands,settings,http,judgement}.md from the code.
 
 `python scripts/make_reference.py` writes the pages, `--check` says which are out of date and exits
 with 1; a test runs the check.
@@ -23,6 +23,7 @@ from compliance.service.cli import app as command_line
 from compliance.service.context import ServiceContext
 from compliance.service.migrate import open_migrated
 from compliance.service.settings import Settings
+from verification.decision.as_page import page as judgement_page
 from verification.decision.words import Result
 from verification.routes.national_interfaces import INTERFACES
 
@@ -152,6 +153,7 @@ PAGES = {
     "commands.md": commands_page,
     "settings.md": settings_page,
     "http.md": http_page,
+    "judgement.md": judgement_page,
     "national-interfaces.md": national_page,
 }
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from verification.peers.peers import Peer
     from verification.vrs.credential import CredentialProvider
 
+NO_GLN = "0000000000000"
+"""Stands for the operator in messages until `PACKTRAIL_OWNER_GLN` is set; nobody's GLN."""
+
 
 @dataclass(frozen=True, slots=True)
 class VerificationSettings:
@@ -35,7 +38,7 @@ class VerificationSettings:
     market: str = ""
     """ISO 3166 country of this repository; empty where only one is served."""
     responder_gln: str = ""
-    """GLN-13 that answers carry; empty takes the owner's of the house settings."""
+    """GLN-13 of whoever answers and asks; empty where the operator has named none."""
     operator_role: ParticipantRole = ParticipantRole.PHARMACY
     """The role of the operator's own keys until the first participant is registered."""
     vrs_policy: AnswerPolicy = field(default_factory=AnswerPolicy)
@@ -70,6 +73,11 @@ class VerificationSettings:
     """Requests that may wait for their round."""
     transaction_characters_max: int = 100
     """Longest client transaction id."""
+
+    @property
+    def answering_gln(self) -> str:
+        """The GLN that answers and questions carry: never empty, as the standard needs one."""
+        return self.responder_gln or NO_GLN
 
     @property
     def rule_pack(self) -> RulePack:

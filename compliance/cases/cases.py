@@ -1,11 +1,11 @@
-"""Cases: suspect product from the first doubt to its end, and exceptions between goods and data.
+"""Cases: suspect product from the first doubt to its end, and differences between goods and data.
 
 Suspect product is quarantined, investigated, and cleared or declared illegitimate; then FDA and
 the immediate partners are told within 24 hours, and the case ends when FDA agrees to terminate
 the notice (FD&C Act 582(b)(4), (c)(4), (d)(4), (e)(4)). An exception is a difference between
-goods and data that is not suspect by itself. From the act that opens a case about suspect product
+goods and data that is not suspect by itself. From the moment a case about suspect product is open,
 no verification answers OK for it (CHECK while it is suspect, STOP once it is illegitimate): the
-doubt is set, made worse or lifted in the same act.
+transaction that changes the case also sets, raises or lifts the doubt about the product.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class CaseKind(StrEnum):
 
 
 class State(StrEnum):
-    """Where a case stands."""
+    """State of a case."""
 
     OPEN = "open"
     QUARANTINED = "quarantined"
@@ -65,7 +65,7 @@ class State(StrEnum):
 
 
 class Notice(StrEnum):
-    """What is told to whom; it changes no state, and its time counts."""
+    """A notice that was given to somebody; it changes no state, and its time is recorded."""
 
     FDA = "fda notified"
     PARTNERS = "partners notified"
@@ -78,7 +78,7 @@ EXCEPTIONS = (
     "data issue", "product no data", "data no product", "packaging and labeling",
     "unavailable for distribution", "overage", "shortage", "clerical error",
 )  # fmt: skip
-"""What goods and data may differ in, in the trade's words."""
+"""How goods and data may differ, in the trade's words."""
 _NEXT = {
     State.OPEN: {State.QUARANTINED, State.INVESTIGATING},
     State.QUARANTINED: {State.INVESTIGATING},
@@ -92,11 +92,11 @@ _NEXT_OF_EXCEPTION = {
     State.INVESTIGATING: {State.RESOLVED},
 }
 _DOUBTS = {State.CLEARED: None, State.ILLEGITIMATE: Doubt.ILLEGITIMATE}
-"""Illegitimate product stays stopped also when the notice about it is terminated."""
+"""Illegitimate product stays stopped even after the notice about it is terminated."""
 
 
 class CaseRefused(Refused):
-    """The case cannot be opened or cannot go there; the message says why and what to do."""
+    """The case cannot be opened or change to that state; the text says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class NewCase:
     partner: str = ""
     """GLN-13 of the partner it came from or went to; empty where there is none."""
     facts: Mapping[str, str] = field(default_factory=dict)
-    """What Form FDA 3911 asks besides, by the names of `FACTS`."""
+    """Further data for Form FDA 3911, by the names of `FACTS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class CaseStep:
     at: datetime
     by: str
     act: str
-    """A state it went to, or a notice."""
+    """The new state, or a notice."""
     note: str
 
 
@@ -145,7 +145,7 @@ class CaseFile:
     partner: str
     what: str
     illegitimate: datetime | None
-    """When it was declared illegitimate; the notices' clock runs from here."""
+    """When it was declared illegitimate; the 24 hours for the notices begin here."""
     incident: str
     """FDA's incident number; empty until FDA gave one."""
     facts: dict[str, str]
@@ -153,11 +153,11 @@ class CaseFile:
 
     @property
     def due(self) -> datetime | None:
-        """Until when FDA and partners are to be told."""
+        """The time by which FDA and partners must be notified."""
         return self.illegitimate + NOTICE_DUE if self.illegitimate else None
 
     def notified(self, whom: Notice) -> datetime | None:
-        """When somebody was told first; None where not yet."""
+        """Time of the first notice; None where there is none yet."""
         return next((step.at for step in self.steps if step.act == whom), None)
 
     def as_dict(self) -> dict[str, object]:
@@ -186,7 +186,7 @@ class CaseFile:
 
 
 def open_case(tx: Transaction, wanted: NewCase, *, by: str) -> CaseFile:
-    """Open a case; suspect product is set aside from this act on. Raises CaseRefused."""
+    """Open a case; from then on verification does not answer OK for it. Raises CaseRefused."""
     _check(wanted)
     case_id = f"C-{tx.now:%Y%m%d}-{secrets.token_hex(4)}"
     tx.connection.execute(
@@ -218,7 +218,7 @@ def open_case(tx: Transaction, wanted: NewCase, *, by: str) -> CaseFile:
 def take_step(
     tx: Transaction, case_id: str, what: str, *, by: str, note: str = "", incident: str = ""
 ) -> CaseFile:
-    """Take a case to a state, or note a notice. Raises CaseRefused.
+    """Change the state of a case, or record a notice. Raises CaseRefused.
 
     `incident` is FDA's incident number, given with the notice to FDA or later.
     """
@@ -291,7 +291,7 @@ def _next_state(before: CaseFile, what: str, note: str) -> State:
 
 
 def _doubt(tx: Transaction, about: CaseFile, doubt: Doubt | None) -> None:
-    # A pack is named by its serial alone: its lot may be what is wrong with it.
+    # The serial alone identifies the pack: its lot may be the very thing in doubt.
     lot = "" if about.serial else about.lot
     set_doubt(tx, about.gtin, doubt, case_id=about.id, now=tx.now, lot=lot, serial=about.serial)
 

@@ -1,9 +1,9 @@
 """Form FDA 3911, drug notification: its fields by name, printed with the numbers of an edition.
 
 The form's numbering changes between editions, so a case keeps facts by name and an edition says
-where each stands. Numbers are those of the edition of August 2015; the draft of 2025 asks for the
-place of the incident besides and counts on from there. Fields 21 and 22 of the paper form are the
-filer's own and are filled in by hand.
+the number of each. The edition of August 2015 is the default; the draft of 2025 adds the place of
+the incident, which shifts the numbers after it. Fields 21 and 22 of the paper form belong to the
+filer, who fills them in by hand.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MASTER = {
     "dosage_form": "dosageFormType",
     "ndc": "additionalTradeItemIdentification",
 }
-"""Which attribute of master data fills a field that nobody filled."""
+"""The attribute of master data that fills a field left empty."""
 
 
 class Filled(NamedTuple):
@@ -40,10 +40,10 @@ class Filled(NamedTuple):
 def form_3911(
     case: CaseFile, master: Mapping[str, str], *, edition: str = "2015", report_type: str = ""
 ) -> tuple[Filled, ...]:
-    """The form about a case, filled as far as the case and the product's master data go.
+    """The form about a case, filled from the case and the product's master data.
 
     `master` are the product's attributes by their last word (`regulatedProductName`). Raises
-    LookupError for an edition or a type of report there is none of.
+    LookupError for an unknown edition or type of report.
     """
     if edition not in EDITIONS:
         raise LookupError(f"no edition '{edition}' of the form; there are {', '.join(EDITIONS)}")

@@ -1,4 +1,4 @@
-"""The fields of Form FDA 3911 by edition, and which of them a case may be told."""
+"""The fields of Form FDA 3911 by edition, and those of them that a case accepts as input."""
 
 from __future__ import annotations
 
@@ -47,4 +47,4 @@ FACTS: Final = tuple(
     for name, _ in (*_FIELDS, _PLACE)
     if name not in {"report_type", "incident", "illegitimate", "event", "serial", "lot"}
 )
-"""What a case may be told for the form besides what it knows itself."""
+"""Fields of the form that a case accepts as input; the others follow from the case itself."""

@@ -1,6 +1,6 @@
-"""Dossiers for regulators: signed exports that prove themselves without us.
+"""Dossiers for regulators: signed exports that anybody can check without Packtrail.
 
-`kinds` says what one can be about, `export` makes it, `verify` checks one.
+`kinds` lists what a dossier can be about, `export` makes one, `verify` checks one.
 """
 
 from compliance.dossier.export import Exported, Recipient, export

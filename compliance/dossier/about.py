@@ -1,4 +1,4 @@
-"""Where in the log the history of something stands: its events and the entries about it."""
+"""Find the places in the log of the history of something: its events and the entries about it."""
 
 from __future__ import annotations
 

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from epcis.database.transactions import Snapshot
 
 ROWS_PER_READ = 500
-"""Rows fetched at a time; what a dossier of any size holds in memory."""
+"""Rows fetched at a time, so that a dossier of any size needs the same memory."""
 
 
 class LogRow(NamedTuple):
-    """An entry of the log with what it commits to, as stored."""
+    """An entry of the log and the content it commits to, as stored."""
 
     place: int
     kind: int
@@ -47,10 +47,10 @@ class LogRow(NamedTuple):
 
 
 class Chosen:
-    """The entries of a selection among the first `size` of the log; streams them.
+    """Streams the entries of a selection among the first `size` of the log.
 
-    With `party`, events that this party may not see are left out; from a complete run of the log
-    they cannot be left out, and only their leaf hash is shown.
+    With `party`, events that this party may not see are left out. In a complete run of the log
+    nothing may be left out, so only their leaf hash is shown.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Chosen:
         self._party = party
         self.size = size
         self.complete: range | None = None
-        """The run of places of which nothing is missing."""
+        """The places of which every entry is in the dossier."""
         self._condition: ColumnElement[bool] | None = None
         self._places: array[int] = array("q")
         if isinstance(selection, EventPeriod) and selection.by_record_time:
@@ -121,7 +121,7 @@ class Chosen:
         return self.view.connection.scalar(counted) or 0
 
     def _trail(self, trail: AuditTrail) -> array[int]:
-        """Places of what somebody did: his name stands in the entry."""
+        """Places of what a person did: the entries that name the person."""
         time = ledger_entry.c.record_time
         acts = ledger_entry.c.kind.not_in((LeafKind.EVENT, LeafKind.REGISTER))
         inside = and_(acts, time >= trail.from_, time < trail.to)

@@ -1,4 +1,4 @@
-"""Everything of a dossier that does not depend on who signs it and when."""
+"""The content of a dossier that does not depend on who signs it and when."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class DossierContents:
     redactor: Redactor
     gathered: Gathered
     complete: range | None
-    """The run of places in the log of which nothing is missing."""
+    """The places in the log of which every entry is in the dossier."""
     sealed: SignedCheckpoint
     folder: Path
     sections: tuple[Section, ...]

@@ -1,4 +1,4 @@
-"""Dossiers that were asked for, and how far they are."""
+"""The table of requested dossiers and their progress."""
 
 from __future__ import annotations
 

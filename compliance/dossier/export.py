@@ -1,4 +1,4 @@
-"""Making a dossier: collect, prove, print, seal, and only then give it its name."""
+"""Making a dossier: collect, prove, print, seal, and only then rename it to its final name."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Exported:
     log_root: str
 
     def as_dict(self) -> dict[str, object]:
-        """The dossier as `packtrail export --json` tells it."""
+        """The dossier as `packtrail export --json` shows it."""
         return {
             "events": self.events,
             "records": self.records,
@@ -74,10 +74,10 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """For whom a dossier is made, which says what it shows."""
+    """The recipient of a dossier, who determines what it shows."""
 
     profile: RedactionProfile | None = None
-    """How much of each entry is shown; None: as for whom this kind of dossier is."""
+    """How much of each entry is shown; None: the default of this kind of dossier."""
     party: str | None = None
     """Canonical GLN key: only the events this party may see; None: all."""
 
@@ -158,7 +158,7 @@ def _make(
         "log": [sealed.checkpoint.origin, size, sealed.checkpoint.root.hex()],
     }
     gathered = Gathering(folder, request).run(chosen, redactor, progress)
-    # A party sees its own events only; what the house counts over all of them is not its.
+    # A party sees its own events only, so it gets no figures counted over all events.
     told = () if party else selection.sections(snapshot)
     sections = tuple(redactor.section(one) for one in told)
     with (folder / PROOF).open("wb") as proof:
@@ -199,7 +199,7 @@ def _pack(
 
 
 def _manifest(made: DossierContents, data: list[Member]) -> bytes:
-    """What was asked and what was found; the same request gives the same bytes."""
+    """The manifest: what was requested and found; the same request gives the same bytes."""
     gathered = made.gathered
     said: dict[str, Any] = {
         "format": FORMAT,

@@ -1,7 +1,7 @@
-"""Collecting what goes into a dossier: one pass over the log, line by line, into waiting files.
+"""Collecting the content of a dossier: one pass over the log, line by line, into temporary files.
 
-An interrupted collection is taken up where it stopped: every `ROWS_PER_MARK` entries the lengths
-of the files are noted, and the next attempt cuts the files back to the last note.
+An interrupted collection continues where it stopped: every `ROWS_PER_MARK` entries it saves the
+lengths of its files (a mark), and the next attempt cuts the files back to the last mark.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ _NO_CONFIDENTIAL = sha256(b"").digest()
 
 @dataclass(slots=True)
 class Gathered:
-    """What was collected so far; written down at every mark."""
+    """Counts of what was collected so far; saved at every mark."""
 
     last_index: int = -1
     events: int = 0
     records: int = 0
     withheld: int = 0
-    """Entries of which the log proves only that they stand there."""
+    """Entries of which the log proves only that they exist."""
     extracts: int = 0
-    """Entries of which the maker states what the log cannot prove without the rest."""
+    """Entries of which the operator states a part that the log can only prove as a whole."""
     rows: int = 0
     """Rows of the table."""
     first_event: str = ""
@@ -67,7 +67,7 @@ class Gathered:
 
 
 class Gathering:
-    """The waiting files of one dossier, in a folder of their own."""
+    """The temporary files of one dossier, in a folder of their own."""
 
     def __init__(self, folder: Path, request: Mapping[str, object]) -> None:
         self.folder = folder
@@ -85,8 +85,8 @@ class Gathering:
     ) -> Gathered:
         """Collect all chosen entries.
 
-        Raises ExportRefused where a stored thing is not what was logged, and ArchiveAway where an
-        archived event's file is not at hand.
+        Raises ExportRefused where stored content differs from what was logged, and ArchiveAway
+        where the file of an archived event cannot be read.
         """
         (self.folder / "log").mkdir(parents=True, exist_ok=True)
         self._complete = chosen.complete
@@ -104,7 +104,7 @@ class Gathering:
         return self.so_far
 
     def _resume(self) -> Gathered:
-        """The last mark of the same request, or a fresh start."""
+        """The last mark of the same request, or an empty one."""
         mark = self.folder / _MARK
         if mark.exists():
             noted = json.loads(mark.read_bytes())
@@ -120,7 +120,7 @@ class Gathering:
         return (",".join(f'"{name}"' for name in COLUMNS) + "\r\n").encode()
 
     def _mark(self) -> None:
-        """Note how far we are; a crash before the rename leaves the mark before."""
+        """Save the progress; a crash before the rename leaves the previous mark."""
         index = self._files[3]
         index.seek(0)
         index.write(HEADER.pack(MAGIC, self.so_far.entries))
@@ -218,7 +218,7 @@ class Gathering:
     def _line(
         self, row: LogRow, parts: Parts, redactor: Redactor, left_of: Callable[[Parts], Left]
     ) -> Shown:
-        """In which form the log proves an entry; states beside it what else may be seen."""
+        """Write an entry in the form that the log proves, and state what else may be seen."""
         open_parts = parts if _is_open(row) else Parts(parts.public, b"")
         if redactor.is_open:
             return Shown.EVENT if open_parts is parts else Shown.EVENT_PUBLIC
@@ -231,7 +231,7 @@ class Gathering:
         return Shown.EVENT if left.is_whole and open_parts is parts else Shown.EVENT_PUBLIC
 
     def _hide(self, row: LogRow) -> None:
-        """Write that something stands here, and not what."""
+        """Write that an entry exists here, without its content."""
         self._files[3].write(
             RECORD.pack(row.place, Shown.NOTHING, 0, 0, 0, row.leaf, NOTHING, NOTHING, NO_SALT)
         )
@@ -264,7 +264,7 @@ def _is_open(row: LogRow) -> bool:
 
 
 def _as_committed(parts: Parts, row: LogRow) -> Parts:
-    """The parts, if they are what the log committed to."""
+    """The parts; raises ExportRefused where they are not what the log committed to."""
     honest = sha256(parts.public).digest() == row.public_hash
     if honest and _is_open(row):
         honest = sha256((row.salt or b"") + parts.confidential).digest() == row.confidential_hash

@@ -30,7 +30,7 @@ LEVELS_MAX = 16
 """Containers inside each other."""
 ALWAYS = (-(1 << 62), 1 << 62)
 Spans: TypeAlias = dict[int, set[tuple[int, int]]]
-"""Items, and between which moments of life they matter."""
+"""Item id -> the spans of moments in which the item belongs to the history."""
 
 
 def items_of_selection(snapshot: Snapshot, selection: DossierSelection) -> array[int]:
@@ -59,7 +59,7 @@ def keys_of_items(snapshot: Snapshot, items: Iterable[int]) -> Iterator[str]:
 
 
 def events_of_items(snapshot: Snapshot, items: Iterable[int]) -> array[int]:
-    """The numbers (`event.seq`) of all events that name the items, or what they were in then.
+    """`event.seq` of all events that name the items, or a container they were in at the time.
 
     Events declared wrong and their declarations are among them: a history hides nothing.
     """
@@ -89,7 +89,7 @@ def _naming(snapshot: Snapshot, spans: Spans) -> Iterator[int]:
 
 
 def _containers(snapshot: Snapshot, spans: Spans) -> Spans:
-    """What the items were in, and from when until when."""
+    """The containers of the items, and from when until when."""
     outer: Spans = {}
     hand = RawDriver(snapshot)
     for some in _some(spans):

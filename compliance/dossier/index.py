@@ -4,7 +4,7 @@
     record   index 8, shown 1, kind 1, time 8, cut 4, subject 32, public hash 32,
              confidential hash 32, salt 16                           (134 bytes)
 
-What a reader can compute himself from the line he is given is left zero.
+Fields that a reader can compute from the entry's line are left zero.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Shown(IntEnum):
     """How much of an entry a dossier shows."""
 
     NOTHING = 0
-    """Only the leaf hash, in the place of the subject: that something stands here."""
+    """Only the leaf hash, in the field of the subject: an entry exists here."""
     EVENT = 1
     """All of an event: the next line of events.ndjson."""
     EVENT_PUBLIC = 2

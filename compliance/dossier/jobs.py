@@ -1,6 +1,6 @@
-"""Dossiers asked for over HTTP: made one after the other, in the order they were asked for.
+"""Dossiers requested over HTTP: made one after the other, in the order of the requests.
 
-What was asked for is a row; a job that was interrupted, even by a crash, goes on where it stopped.
+Each request is a row; a job that was interrupted, even by a crash, continues where it stopped.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ExportJob:
-    """A dossier that was asked for."""
+    """A requested dossier."""
 
     id: str
     selection: dict[str, str]
@@ -78,7 +78,7 @@ class ExportJob:
 def ask(
     tx: Transaction, selection: DossierSelection, *, by: str, profile: str, party: str | None
 ) -> ExportJob:
-    """Ask for a dossier. Raises ExportRefused where too many wait already."""
+    """Request a dossier. Raises ExportRefused where too many wait already."""
     waiting = select(func.count()).where(export_job.c.state.in_(("waiting", "running")))
     if (tx.connection.scalar(waiting) or 0) >= WAITING_MAX:
         raise ExportRefused(f"{WAITING_MAX} dossiers wait already; ask again later")
@@ -120,7 +120,7 @@ def forget(tx: Transaction, job_id: str, folder: Path) -> None:
 
 
 def file_of(folder: Path, job_id: str) -> Path:
-    """Where the dossier of a job lies when it is ready."""
+    """Path of the finished dossier of a job."""
     return folder / f"{job_id}.asice"
 
 
@@ -152,9 +152,9 @@ def make_next(
     *,
     profiles: Path | None = None,
 ) -> bool:
-    """Make the dossier that waits longest; says whether there was one.
+    """Make the dossier that waits longest; returns whether there was one.
 
-    A running one was interrupted and comes first.
+    A job that is still `running` was interrupted and comes first.
     """
     with store.read() as snapshot:
         row = snapshot.connection.execute(
@@ -198,7 +198,7 @@ def make_next(
 
 
 class _Stopped(BaseException):
-    """The service ends; the job goes on when it starts again."""
+    """The service is stopping; the job continues after the next start."""
 
 
 def _progress(

@@ -1,8 +1,8 @@
-"""Every kind of dossier: what it asks for, which entries of the log it has, what its report says.
+"""Every kind of dossier: its input fields, its entries of the log, the sections of its report.
 
 `KINDS` is the one table. The command line, the API, the page and the reference are made from it,
-so a new kind is one class here, and a section under `compliance/reports` where its report says
-something that no other does.
+so a new kind is one class here, and a section under `compliance/reports` where its report needs a
+new one.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ QUESTIONS: Final = (LeafKind.VERDICT, LeafKind.PACK_OPERATION)
 
 @dataclass(frozen=True, slots=True)
 class AskedField:
-    """A field that a kind of dossier asks for, as forms and refusals name it."""
+    """An input field of a kind of dossier, with its name in forms and error texts."""
 
     label: str
     choices: tuple[str, ...] = ()
-    """The only words it may have; the first where none is said."""
+    """The only words allowed; the first is the default."""
     is_time: bool = False
     is_optional: bool = False
 
@@ -87,11 +87,11 @@ class DossierSelection(ABC):
     asks: ClassVar[tuple[str, ...]]
     """Names of `FIELDS`."""
     entries: ClassVar[str]
-    """For the reference: which entries of the log it has."""
+    """For the reference page: which entries of the log it has."""
     tables: ClassVar[str] = ""
-    """For the reference: what its report says."""
+    """For the reference page: what its report shows."""
     is_for_operator: ClassVar[bool] = False
-    """About the operator itself: no partner gets one."""
+    """Whether it is about the operator itself, so that no partner gets one."""
 
     @abstractmethod
     def as_dict(self) -> dict[str, str]:
@@ -104,11 +104,11 @@ class DossierSelection(ABC):
 
     @property
     def profile(self) -> str:
-        """The redaction profile of whom it is for, where none was named."""
+        """The redaction profile that applies where none was named."""
         return "internal"
 
     def sections(self, snapshot: Snapshot) -> tuple[Section, ...]:
-        """What its report says beyond what every report does."""
+        """The sections of its report beyond those of every report."""
         del snapshot
         return ()
 
@@ -133,7 +133,7 @@ class History(DossierSelection):
 
 @dataclass(frozen=True, slots=True)
 class Pack(History):
-    """The history of one pack: its own events and those of what it was in.
+    """The history of one pack: its own events and those of the containers it was in.
 
     >>> Pack("09521321000017", "A1").as_dict()
     {'kind': 'pack', 'gtin': '09521321000017', 'serial': 'A1'}
@@ -158,7 +158,7 @@ class Pack(History):
         return f"https://id.gs1.org/01/{self.gtin}/21/{quote(self.serial, safe='')}"
 
     def sections(self, snapshot: Snapshot) -> tuple[Section, ...]:
-        """Who had it, and what was asked about it."""
+        """Who held it, and the verifications of it."""
         asked = pack_questions_section(snapshot, self.gtin, self.serial)
         return custody_section(snapshot, canonical_key(self.link)), asked
 
@@ -183,7 +183,7 @@ class LotHistory(History):
 
 @dataclass(frozen=True, slots=True)
 class Case(History):
-    """The history of a logistic unit and of what was in it."""
+    """The history of a logistic unit and of its contents."""
 
     kind = "case"
     asks = ("sscc",)
@@ -194,7 +194,7 @@ class Case(History):
     """SSCC, 18 digits."""
 
     def sections(self, snapshot: Snapshot) -> tuple[Section, ...]:
-        """Who had it."""
+        """Who held it."""
         return (custody_section(snapshot, f"/00/{self.sscc}"),)
 
 
@@ -238,7 +238,7 @@ class RecallOf(History):
 
 @dataclass(frozen=True, slots=True)
 class TimeSpan(DossierSelection):
-    """What happened, or was recorded, from one time until before another."""
+    """What happened, or was recorded, from one time up to, but not including, another."""
 
     asks: ClassVar[tuple[str, ...]] = ("from", "to")
 
@@ -303,7 +303,7 @@ class RecordedEntries(TimeSpan):
 
 @dataclass(frozen=True, slots=True)
 class AuditTrail(TimeSpan):
-    """What a user or partner did, was granted or refused, in a period of recording."""
+    """What a user or partner did or was refused, recorded in a period."""
 
     kind = "audit trail"
     asks = ("from", "to", "who")
@@ -416,7 +416,7 @@ class AuthorityReport(RecordedEntries):
         )  # fmt: skip
 
     def sections(self, snapshot: Snapshot) -> tuple[Section, ...]:
-        """What an authority may ask for by the purpose of its access (2016/161 Art. 39)."""
+        """What an authority may see for the purpose of its access (2016/161 Art. 39)."""
         since, until = self.from_, self.to
         supplied = (supplied_section(snapshot, since, until), states_section(snapshot))
         if self.purpose != "39(a)":
@@ -440,13 +440,13 @@ KINDS: Final[dict[str, type[DossierSelection]]] = {
         EventPeriod, AuditTrail, Verifications, Inspection, AuthorityReport,
     )
 }  # fmt: skip
-"""The kinds of dossiers, in the order in which people are offered them."""
+"""The kinds of dossiers, in the order in which forms offer them."""
 
 
 def selection_from(said: Mapping[str, str]) -> DossierSelection:
-    """The selection that `as_dict` of one said.
+    """The selection from the output of `as_dict`.
 
-    Raises ValueError where it says none.
+    Raises ValueError where the fields describe no selection.
 
     >>> selection_from(LotHistory("09521321000017", "L1").as_dict())
     LotHistory(gtin='09521321000017', lot='L1')

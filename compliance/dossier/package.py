@@ -1,7 +1,7 @@
 """The dossier as one file: ASiC-E (ETSI EN 319 162-1) with one CAdES signature over all of it.
 
-The ZIP has one form only: fixed order, fixed times, and a comment with the SHA-256 of everything
-before it. A changed byte that means nothing to a ZIP program is noticed by that.
+The ZIP has exactly one form: fixed order, fixed times, and a comment with the SHA-256 of everything
+before it. The comment exposes even a changed byte that ZIP programs ignore.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ COMMENT = b"packtrail sha256="
 PIECE_BYTES = 1 << 18
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _DEFLATE_LEVEL = 1
-"""Lines of events differ little from each other: the fastest level does."""
+"""Lines of events are so alike that the fastest level compresses enough."""
 _REGULAR_FILE = 0o100644 << 16
 _UNIX = 3
 
@@ -47,7 +47,7 @@ MIME_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file of the dossier as it stands in it."""
+    """A file inside the dossier."""
 
     name: str
     size_bytes: int
@@ -67,7 +67,7 @@ class Package:
         return self
 
     def __exit__(self, *_fault: object) -> None:
-        """Let go of the file; a package that was not sealed is of no use."""
+        """Close the file; a package that was not sealed is worthless."""
         self._zip.close()
 
     def add(self, name: str, content: bytes) -> Member:
@@ -103,7 +103,7 @@ class Package:
         self._sign_off()
 
     def _sign_off(self) -> None:
-        """Put the SHA-256 of all before into the last 64 bytes."""
+        """Write the SHA-256 of everything before into the last 64 bytes."""
         digest = sha256()
         self._file.flush()
         left = self._file.seek(0, os.SEEK_END) - 64

@@ -1,4 +1,4 @@
-"""The parts of a dossier that people read: the report and the way to check it."""
+"""The parts of a dossier that people read: the report and the instructions for checking it."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def paper_of(contents: DossierContents, keys: Keys, *, now: datetime, by: str) -
 
 
 def _in_short(contents: DossierContents, keys: Keys) -> Section:
-    """What an inspector asks first: about what, since when, how much, all of it, what is hidden."""
+    """The summary an inspector reads first: subject, period, amount, completeness, redaction."""
     gathered, profile = contents.gathered, contents.redactor.profile
     return Section(
         "In short",
@@ -163,7 +163,7 @@ def _span(gathered: Gathered) -> str:
 
 
 def _completeness(contents: DossierContents) -> str:
-    """Whether the dossier shows that nothing is missing, and how a reader sees that."""
+    """Whether the dossier proves that nothing is missing, and how a reader checks that."""
     run = contents.complete
     if run is None:
         return (
@@ -183,7 +183,7 @@ def _completeness(contents: DossierContents) -> str:
 
 
 def _hidden(contents: DossierContents) -> str:
-    """What the profile hides, and how that is seen."""
+    """What the profile hides, and how that shows."""
     gathered, profile = contents.gathered, contents.redactor.profile
     by_treatment = {
         treatment: ", ".join(one.value for one, its in profile.classes if its is treatment)

@@ -1,10 +1,10 @@
-"""What a recipient is shown of an entry: profiles, and what is left of an entry under one.
+"""Redaction: what a dossier's recipient is shown of an entry, by profile.
 
-A profile says for every class of data whether it is kept, replaced by a sign that tells equal
-values from different ones, or left out. The log commits to two parts of an entry, so an entry is
-shown in the most that the profile allows of three forms: whole, its public part, or its leaf hash
-alone; these are proved by the log. What else the profile keeps is stated in `extracts.ndjson`,
-under the maker's signature. docs/decisions/0077 says why.
+A profile says for every class of data whether it is kept, left out, or replaced by a sign (a keyed
+hash: equal values get equal signs). The log commits to two parts of an entry, so the log can prove
+three forms of it: whole, its public part, or its leaf hash alone; the dossier shows the fullest
+that the profile allows. Other data that the profile keeps is stated in `extracts.ndjson`, under the
+operator's signature only. docs/decisions/0077 gives the reasons.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ EVERY = "every"
 _SIGN_DIGITS = 24
 NAMES_CACHED_MAX = 4_096
 SIGNS_KEPT_MAX = 10_000
-"""Signs that one dossier keeps at hand: places and parties come again and again."""
+"""Most signs that one dossier caches: places and parties repeat often."""
 _PRICE_WORDS = ("price", "amount", "cost", "currency", "discount")
 _PRICE_WORDS_AS_BYTES = tuple(word.encode() for word in _PRICE_WORDS)
 _GLN = re.compile(r"/41[47]/(\d{13})(?:/|$)")
@@ -60,7 +60,7 @@ _NAMES: Final = {int(kind): name for name, kind in _KINDS.items()}
 
 
 class Treatment(StrEnum):
-    """What becomes of a value."""
+    """What a profile does with a value."""
 
     KEEP = "keep"
     HASH = "hash"
@@ -80,12 +80,12 @@ class RedactionProfile:
     version: str
     about: str
     kinds: frozenset[LeafKind]
-    """Kinds of entries whose content is shown at all; of others stands the leaf hash."""
+    """Kinds of entries whose content is shown at all; others show only their leaf hash."""
     classes: tuple[tuple[DataClass, Treatment], ...]
 
     @classmethod
     def parse(cls, content: bytes) -> RedactionProfile:
-        """The profile a file says. Raises ExportRefused, telling everything that is wrong."""
+        """The profile in a file's text. Raises ExportRefused, listing everything that is wrong."""
         try:
             said = orjson.loads(content)
         except orjson.JSONDecodeError as fault:
@@ -102,7 +102,7 @@ class RedactionProfile:
         )
 
     def treats(self, data: DataClass | None) -> Treatment:
-        """What becomes of data of a class; what has no class is open to everybody."""
+        """The treatment of a class of data; data without a class is open to everybody."""
         return Treatment.KEEP if data is None else dict(self.classes)[data]
 
     @property
@@ -112,7 +112,7 @@ class RedactionProfile:
         return kept and self.kinds == frozenset(LeafKind)
 
     def as_dict(self) -> dict[str, object]:
-        """The profile as its file says it."""
+        """The profile as its file has it."""
         return {
             "name": self.name,
             "version": self.version,
@@ -129,14 +129,14 @@ class RedactionProfile:
 
 
 def _listed(kinds: object) -> list[object]:
-    """The kinds of entries a profile names; what cannot be one where it names none."""
+    """The kinds of entries a profile names; `[None]`, which is no kind, where it is no list."""
     if kinds == EVERY:
         return [*_KINDS]
     return kinds if isinstance(kinds, list) else [None]
 
 
 def _faults(said: Mapping[str, object]) -> list[str]:
-    """Everything that keeps a JSON object from being a profile; closed, so that nothing leaks."""
+    """Every fault of a profile in JSON; unknown members are faults, so a typo leaks nothing."""
     found = [
         f"'{name}' must be a text"
         for name in ("name", "version", "about")
@@ -157,7 +157,7 @@ def _faults(said: Mapping[str, object]) -> list[str]:
 
 
 def shipped(name: str) -> RedactionProfile:
-    """A profile that comes with Packtrail. Raises ExportRefused for a name there is none of."""
+    """A profile that comes with Packtrail. Raises ExportRefused for an unknown name."""
     return find_profile(name, None)
 
 
@@ -176,7 +176,7 @@ def find_profile(name: str, folder: Path | None) -> RedactionProfile:
 
 
 def profiles_in(folder: Path | None) -> dict[str, Path]:
-    """The files of all profiles by name; the operator's own stand before those shipped."""
+    """The files of all profiles by name; the operator's own override those shipped."""
     found = {path.stem: path for path in sorted(PROFILES.glob("*.json"))}
     if folder is not None:
         found.update({path.stem: path for path in sorted(folder.glob("*.json"))})
@@ -193,13 +193,13 @@ def read_profile(path: Path) -> RedactionProfile:
 
 
 def secret_of(keys: Keys) -> bytes:
-    """The secret that signs for hidden values are made with: only this house can make them."""
+    """The secret key of the signs for hidden values; without it nobody can compute a sign."""
     made = HKDF(SHA256(), 32, salt=None, info=b"packtrail signs of hidden values 1")
     return made.derive(keys.log.private_bytes_raw())
 
 
 class _Gone(Enum):
-    """Stands for a value that was left out."""
+    """Marker for a value that was left out."""
 
     GONE = 0
 
@@ -209,7 +209,7 @@ _GONE = _Gone.GONE
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What is left of an entry: which form the log proves, and what is stated beside it."""
+    """A redacted entry: the form that the log proves, and what is stated in addition."""
 
     is_whole: bool
     is_public: bool
@@ -239,15 +239,15 @@ class Redactor:
         self._hides_prices_only = kept
 
     def event(self, parts: Parts) -> Left:
-        """What is left of an event."""
+        """Redact an event."""
         return self._left(parts, EVENT_MEMBERS, is_event=True)
 
     def record(self, parts: Parts) -> Left:
-        """What is left of another entry of the log."""
+        """Redact another entry of the log."""
         return self._left(parts, RECORD_MEMBERS, is_event=False)
 
     def places_of(self, event: Event) -> Event:
-        """The event for the table: its places as the recipient may read them."""
+        """The event for the table, its places redacted for the recipient."""
         return msgspec.structs.replace(
             event,
             read_point=self._place(event.read_point),
@@ -273,7 +273,7 @@ class Redactor:
         return self._text(name, DataClass.PEOPLE)
 
     def section(self, section: Section) -> Section:
-        """A section of a report without what is hidden; a column nobody has classed is dropped."""
+        """A section of a report without hidden data; a column that has no class is dropped."""
         if self.is_open:
             return section
         treats = [self._of_column(name) for name in section.columns]
@@ -360,7 +360,7 @@ class Redactor:
         return self._scalar(value, data)
 
     def _within(self, said: dict[str, object], data: DataClass | None) -> dict[str, object]:
-        """The members inside a member of an event: of its class, but for extensions."""
+        """The members inside a member of an event: they share its class, except extensions."""
         left: dict[str, Any] = {}
         for name, value in said.items():
             if name in ("type", "@context"):
@@ -414,7 +414,7 @@ def gln_of(text: str) -> str:
 
 
 def _names_a_price(parts: Parts) -> bool:
-    """Whether any name, or any other word, of an entry sounds like a price."""
+    """Whether any name or word in an entry suggests a price."""
     line = parts.public.lower() + parts.confidential.lower()
     return any(word in line for word in _PRICE_WORDS_AS_BYTES)
 

@@ -1,9 +1,9 @@
 """New time stamps for dossiers that are kept for years.
 
-The keys and algorithms under a time stamp grow old. While they are still good, a new stamp over
-the whole file, and over the stamps it got before, carries the proof on, as in RFC 4998. The dossier
-stays as it is, byte for byte: stamps stand beside it, `NAME.1.tsr`, `NAME.2.tsr` and so on, each
-over the dossier followed by the stamps before it. `openssl ts -verify` alone checks them.
+The keys and algorithms under a time stamp become weak with age. While they are still good, a new
+stamp over the whole file and its earlier stamps prolongs the proof, as in RFC 4998. The dossier
+is not changed: the stamps are files beside it, `NAME.1.tsr`, `NAME.2.tsr` and so on, each
+over the dossier followed by the earlier stamps. `openssl ts -verify` alone checks them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PIECE_BYTES = 1 << 20
 
 
 def renewals_of(dossier: Path) -> list[Path]:
-    """The stamps beside a dossier, the oldest first, up to the first number that is missing.
+    """The renewal stamps of a dossier, the oldest first, up to the first number that is missing.
 
     >>> from pathlib import Path
     >>> renewals_of(Path("nowhere/a.asice"))
@@ -44,7 +44,7 @@ def renewals_of(dossier: Path) -> list[Path]:
 
 
 def renewed_digest(dossier: Path, before: Sequence[Path], algorithm: str = "sha256") -> bytes:
-    """What a stamp is over: the dossier, then the stamps before it. Raises OSError."""
+    """The digest to stamp: over the dossier, then the earlier stamps. Raises OSError."""
     digest = hashlib.new(algorithm)
     for path in (dossier, *before):
         with path.open("rb") as file:
@@ -54,10 +54,10 @@ def renewed_digest(dossier: Path, before: Sequence[Path], algorithm: str = "sha2
 
 
 def renew(dossier: Path, stamper: TimeStamper) -> Path:
-    """Stamp a dossier anew; whoever asks has checked it and its stamps (`verify_export`).
+    """Stamp a dossier anew; the caller has checked it and its stamps (`verify_export`).
 
-    The stamp appears under its name only when it is complete. Raises SealRefused where nobody
-    stamps, ExportRefused after `RENEWALS_MAX` stamps, and OSError.
+    The stamp appears under its name only when it is complete. Raises SealRefused where no stamp
+    can be had, ExportRefused after `RENEWALS_MAX` stamps, and OSError.
     """
     before = renewals_of(dossier)
     if len(before) == RENEWALS_MAX:

@@ -35,14 +35,14 @@ COLUMNS = (
     "event_hash",
 )
 EXCEL_EVENTS_MAX = 20_000
-"""A dossier with more events has no workbook: spreadsheet programs take the CSV too."""
+"""A dossier with more events has no workbook: spreadsheet programs open the CSV too."""
 CELL_CHARACTERS_MAX = 32_767
 _NO_TIME = datetime(1980, 1, 1, tzinfo=UTC)
 _STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def safe(text: str) -> str:
-    """The text so that no spreadsheet program takes it for a formula.
+    """The text, escaped so that no spreadsheet program runs it as a formula.
 
     >>> safe("=1+1"), safe("12"), safe("-3")
     ("'=1+1", '12', "'-3")
@@ -74,7 +74,7 @@ def row_of(event: Event, *, index: int, record_time: str, event_hash: str) -> li
 
 
 def writer_of(file: IO[str]) -> csv._writer:  # type: ignore[name-defined]  # typeshed hides its name
-    """A CSV writer as Excel and RFC 4180 want it: all fields quoted, CRLF."""
+    """A CSV writer for Excel and RFC 4180: all fields quoted, CRLF."""
     return csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
 
 
@@ -91,7 +91,7 @@ def write_excel(table: Path, workbook: Path) -> None:
 
 
 def _fitting(cell: str) -> str:
-    """A text as Excel can hold it; the CSV has all of it."""
+    """A text cut to the length of an Excel cell; the CSV has all of it."""
     if len(cell) <= CELL_CHARACTERS_MAX:
         return cell
     return cell[: CELL_CHARACTERS_MAX - 1] + "\u2026"

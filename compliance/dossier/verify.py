@@ -1,4 +1,4 @@
-"""Checking a dossier: the checks it ships itself, with signatures verified in this process."""
+"""Check a dossier with the program inside it, but with signatures verified in this process."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 for _library in ("pyhanko", "pyhanko_certvalidator"):
-    # They print what is wrong with a traceback; the outcome says it already.
+    # These libraries log a failed check with a traceback; the result reports it already.
     logging.getLogger(_library).addHandler(logging.NullHandler())
 
 INTACT, TAMPERED, CANNOT_TELL = 0, 1, 2
@@ -53,20 +53,21 @@ _GET_ROOT = "get the maker's root certificate by a way you trust and name it wit
 
 @dataclass(frozen=True, slots=True)
 class VerifiedDossier:
-    """What a check of a dossier found."""
+    """Result of checking a dossier."""
 
     exit_code: int
     """0 intact, 1 tampered, 2 cannot tell."""
     findings: tuple[Finding, ...]
     signed_at: datetime | None = None
     stamped_at: datetime | None = None
-    """When it was stamped last: as it was sealed, or anew (`compliance.dossier.renewal`)."""
+    """Time of its latest stamp: the seal's, or a renewal's (`compliance.dossier.renewal`)."""
 
 
 def verify_export(path: str | PathLike[str], trust_pem: bytes | None) -> VerifiedDossier:
-    """Check a dossier against root certificates (PEM), without network, with the stamps beside it.
+    """Check a dossier and the stamps beside it against root certificates (PEM), without network.
 
-    Tampered is also what is damaged or no dossier at all; without the right root nobody can tell.
+    A damaged file or one that is no dossier counts as tampered; with the wrong root certificate the
+    result is "cannot tell".
     """
     try:
         found = check(path, trust_pem, _InProcess())
@@ -90,9 +91,10 @@ def verify_export(path: str | PathLike[str], trust_pem: bytes | None) -> Verifie
 
 
 def _check_renewals(dossier: Path, root_pem: bytes, signed_at: int) -> list[int]:
-    """The times of the stamps beside a dossier, seconds since 1970, each later than the one before.
+    """Check the renewal stamps of a dossier, each later than the one before; returns their times.
 
-    Raises Tampered, CannotTell and OSError as the check of the dossier itself does.
+    Times are seconds since 1970. Raises Tampered, CannotTell and OSError as the check of the
+    dossier itself does.
     """
     renewals, times = renewals_of(dossier), [signed_at]
     for number, path in enumerate(renewals):
@@ -132,7 +134,7 @@ class _InProcess:
         return _stamped_at(token, lambda name: hashlib.new(name, data).digest(), root_pem)
 
     def signature(self, manifest: bytes, signature: bytes, root_pem: bytes) -> int:
-        """The manifest is signed, and was at a time when the signer was valid and not revoked."""
+        """The manifest was signed while the signer's certificate was valid and not revoked."""
         value, token = stamp_in(signature)
         at = self.stamp(value, token, root_pem)
         signed = _signed_data(signature)
@@ -179,7 +181,7 @@ def _stamped_at(token: bytes, over: Callable[[str], bytes], root_pem: bytes) -> 
 
 
 def _check_issuer(signed: cms.SignedData, roots: list[asn1_x509.Certificate]) -> None:
-    """Somebody in the signer's chain claims to be issued by one of the roots."""
+    """A certificate in the signer's chain names one of the roots as its issuer."""
     certificates = [one.chosen for one in signed["certificates"]]
     claimed = {one.authority_key_identifier for one in certificates}
     if not any(root.key_identifier in claimed or root in certificates for root in roots):

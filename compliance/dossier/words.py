@@ -1,7 +1,7 @@
-"""The classes of data in events, entries of the log and reports: what a profile speaks of.
+"""The classes of data in events, entries of the log and reports, to which redaction profiles refer.
 
-Members of entries and columns of reports that stand in no table here are of the class `other`:
-what nobody has thought about is not shown to strangers.
+Members of entries and columns of reports that are in no table here have the class `other`, so
+that data nobody has classified is not shown to strangers.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class DataClass(StrEnum):
-    """What a value tells a stranger."""
+    """What a value reveals to a stranger."""
 
     CERTIFICATES = "certificates"
     DOCUMENTS = "documents"
-    """Orders, invoices, despatch advices, and what partners' files say of a transaction."""
+    """Orders, invoices, despatch advices, and other data of partners' files on a transaction."""
     LOTS = "lots"
     """Lot, expiry and the other master data of a lot."""
     NOTES = "notes"
@@ -28,7 +28,7 @@ class DataClass(StrEnum):
     PARTIES = "parties"
     """Owners and possessors: who sold, bought or holds something."""
     PEOPLE = "people"
-    """Users by name, and what leads to them."""
+    """Names of users, and data that identifies them."""
     PLACES = "places"
     """Read points, business locations, premises."""
     PRICES = "prices"
@@ -88,7 +88,7 @@ SELECTION_MEMBERS: Final[Mapping[str, DataClass]] = {
     "who": DataClass.PEOPLE,
     "lot": DataClass.LOTS,
 }
-"""What a request names that may be hidden from whom its answer goes to."""
+"""Fields of a request that may be hidden from the dossier's recipient."""
 
 
 def _titled(data: DataClass | None, titles: str) -> dict[str, DataClass | None]:
@@ -120,4 +120,4 @@ COLUMNS: Final[Mapping[str, DataClass | None]] = {
     **_titled(DataClass.NOTES, "reason|why|answer"),
     **_titled(DataClass.LOTS, "lot|expiry"),
 }
-"""Columns and facts of reports; one that is not here is shown in the house only."""
+"""Columns and facts of reports; one that is not here is shown to the operator only."""

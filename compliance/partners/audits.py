@@ -1,6 +1,6 @@
 """Audits of this repository: planned, done, and when the next one is due by law.
 
-Every year in the first five years, every three years after that (2016/161 Art. 37(e)).
+Due every year in the first five years, then every three years (2016/161 Art. 37(e)).
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def plan_audit(tx: Transaction, planned: date, *, scope: str, auditor: str, by: 
 
 
 def close_audit(tx: Transaction, audit_id: str, done: date, *, outcome: str, by: str) -> Audit:
-    """Note that an audit was done, and what came of it. Raises AuditRefused."""
+    """Record that an audit was done, and its result. Raises AuditRefused."""
     before = _found(tx, audit_id)
     if before.done is not None:
         raise AuditRefused(f"audit {audit_id} was done on {before.done} already")
@@ -103,7 +103,7 @@ def list_audits(snapshot: Snapshot) -> list[Audit]:
 
 
 def due_after(done: list[date], begun: date) -> date:
-    """When the next audit is due, of a repository that works since `begun`.
+    """When the next audit is due of a repository in operation since `begun`.
 
     >>> due_after([], date(2026, 1, 1)), due_after([date(2026, 6, 1)], date(2019, 2, 9))
     (datetime.date(2027, 1, 1), datetime.date(2029, 6, 1))

@@ -1,8 +1,8 @@
-"""Licences of trading partners: what shows that a partner was authorized when goods changed hands.
+"""Licences of trading partners: evidence that a partner was authorized when goods changed hands.
 
-Whom one may trade with, and by what one is authorized: FD&C Act 581(2), 582(b)(3), (c)(3), (d)(3)
-and (e)(3). A licence is a register entry of the log like every decision; one that ends early is
-marked, never removed, so that the question "was it good on that day" keeps its answer.
+Law on who may trade and by which licence: FD&C Act 581(2), 582(b)(3), (c)(3), (d)(3) and (e)(3).
+Every change of a licence is an entry of the log. A licence that ends early is marked, never
+removed, so it can always be shown whether it was valid on a given day.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LISTED_MAX = 10_000
 
 
 class PartnerRole(StrEnum):
-    """What a partner is authorized as; each has its own ground in 581(2)."""
+    """The role in which a partner is authorized; each has its own paragraph in 581(2)."""
 
     MANUFACTURER = "manufacturer"
     REPACKAGER = "repackager"
@@ -45,7 +45,7 @@ class PartnerRole(StrEnum):
 
 
 class LicenceKind(StrEnum):
-    """What kind of paper it is."""
+    """Kind of licence."""
 
     REGISTRATION = "registration"
     """Of an establishment with FDA, section 510."""
@@ -72,7 +72,7 @@ AUTHORIZES = {
         LicenceKind.CREDENTIAL,
     },
 }
-"""Which papers authorize whom (581(2)); a DEA registration alone authorizes nobody."""
+"""The licences that authorize each role (581(2)); a DEA registration alone authorizes nobody."""
 
 
 class LicenceRefused(Refused):
@@ -95,21 +95,21 @@ class Licence:
     role: PartnerRole
     kind: LicenceKind
     authority: str
-    """Who gave it."""
+    """Who issued it."""
     number: str
     valid_from: date
     valid_to: date | None = None
     """Last day; None where it has no end."""
     ended: date | None = None
-    """First day on which it was no longer good although its term ran: revoked, suspended."""
+    """Date of revocation or suspension: the first day on which it was no longer valid."""
     source: str = ""
-    """Where it was checked, and how."""
+    """Where and how it was checked."""
     id: str = ""
     checked_us: int = 0
     by: str = ""
 
     def is_valid_on(self, day: date) -> bool:
-        """Whether it was good on a day."""
+        """Whether it was valid on a day."""
         begun = self.valid_from <= day
         running = self.valid_to is None or day <= self.valid_to
         return begun and running and (self.ended is None or day < self.ended)
@@ -129,7 +129,7 @@ class Licence:
 
 
 def licence_from(said: dict[str, str]) -> Licence:
-    """The licence that texts say, as a form or a file has them.
+    """The licence from the text fields of a form or file.
 
     Raises LicenceRefused, naming the field.
     """
@@ -167,7 +167,7 @@ _LIMITS = {
 
 
 def enter_licence(tx: Transaction, wanted: Licence, *, by: str) -> Licence:
-    """Keep a licence that somebody has checked now."""
+    """Store a licence that the caller has just checked."""
     row = {
         "id": f"L-{secrets.token_hex(6)}",
         "gln": wanted.gln,
@@ -189,7 +189,7 @@ def enter_licence(tx: Transaction, wanted: Licence, *, by: str) -> Licence:
 
 
 def end_licence(tx: Transaction, licence_id: str, day: date, *, by: str) -> Licence:
-    """Mark that a licence was no longer good from a day on. Raises LicenceRefused."""
+    """Mark a licence as no longer valid from a day on. Raises LicenceRefused."""
     table = partner_licence.c
     here = table.id == licence_id
     row = tx.connection.execute(select(partner_licence).where(here)).mappings().first()

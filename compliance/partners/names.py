@@ -1,4 +1,4 @@
-"""What products are called: as the partners' master data says, else as they were uploaded."""
+"""Names of products: from the partners' master data, else from the upload."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PRODUCT_NAMES = (
 
 
 def product_name(snapshot: Snapshot, gtin: str) -> str | None:
-    """The name of a product, with its strength; None where nobody told it."""
+    """The name of a product, with its strength; None where it is unknown."""
     told = _attributes(snapshot, f"/01/{gtin}")
     name = next((told[key] for key in _PRODUCT_NAMES if key in told), None) or _uploaded(
         snapshot, gtin
@@ -37,12 +37,12 @@ def _uploaded(snapshot: Snapshot, gtin: str) -> str | None:
 
 
 def product_attributes(snapshot: Snapshot, gtin: str) -> dict[str, str]:
-    """What partners' master data says of a product, by the last word of each attribute's name."""
+    """A product's attributes in partners' master data, by the last word of the attribute's name."""
     return _attributes(snapshot, f"/01/{gtin}")
 
 
 def _attributes(snapshot: Snapshot, key: str) -> dict[str, str]:
-    """The attributes told of a key, without their namespace; the latest word wins."""
+    """The attributes of a key, without their namespace; the latest value wins."""
     about, told = master_data.c, master_data_attribute.c
     rows = snapshot.connection.execute(
         select(told.name, told.value)

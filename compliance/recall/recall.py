@@ -1,8 +1,8 @@
-"""Recalling a lot: every pack of it, where it is now, whom to tell, and STOP from this moment on.
+"""Recall a lot: find every pack of it and its holders, and answer STOP from this moment on.
 
-Opening writes the lot's state, the recall with its packs and notices, and the ledger leaf in one
-act; the next verification anywhere answers recalled. A recall never ends in trade again: closing
-keeps the record and the stop (2016/161 Art. 40; 21 CFR 7.41-7.59).
+One transaction writes the lot's state, the recall with its packs and notices, and the entry of the
+log; from its commit on every verification answers "recalled". Recalled packs never return to trade:
+closing a recall keeps the record and the stop (2016/161 Art. 40; 21 CFR 7.41-7.59).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class RecallRefused(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Notified:
-    """Somebody to tell, and how many packs of the lot they hold."""
+    """A holder to notify, and how many packs of the lot they hold."""
 
     gln: str | None
     """GLN-13, None where the holder of some packs is not known."""
@@ -54,7 +54,7 @@ class Notified:
 
 @dataclass(frozen=True, slots=True)
 class RecalledPack:
-    """A pack of the lot and where it stood when the recall was opened."""
+    """A pack of the lot and where it was when the recall was opened."""
 
     key: str
     """Canonical key, `/01/{gtin}/21/{serial}`."""
@@ -105,7 +105,7 @@ class LotRecall:
 
 
 def reach(snapshot: Snapshot, gtin: str, lot: str) -> tuple[Notified, ...]:
-    """Whom a recall of the lot would have to tell, most packs first."""
+    """The holders whom a recall of the lot would have to notify, most packs first."""
     found = holders_of_lot(snapshot, gtin, lot)
     return tuple(Notified(h.gln or None, h.name or None, h.packs) for h in found)
 
@@ -113,10 +113,10 @@ def reach(snapshot: Snapshot, gtin: str, lot: str) -> tuple[Notified, ...]:
 def open_recall(
     store: Store, gtin: str, lot: str, *, reason: str, by: str, now: datetime
 ) -> LotRecall:
-    """Recall a lot. Opening it again while it is open gives the recall that is open.
+    """Recall a lot; returns the recall that is already open, if there is one.
 
     A lot of which no pack was ever seen can be recalled too: its packs may still arrive. Raises
-    `RecallRefused` for a lot or reason that cannot be one.
+    `RecallRefused` for an invalid lot or reason.
     """
     _check(lot, reason)
     with store.write(now) as tx:

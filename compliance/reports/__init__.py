@@ -1,6 +1,6 @@
-"""Reports: what the store says about packs, places, recalls and shipments, for people to read.
+"""Reports for people about packs, places, recalls and shipments.
 
-`sheet` prints them, `questions`, `recalls` and `transactions` find out what stands in them.
+`sheet` prints them; the other modules compute their sections.
 """
 
 from compliance.reports.sheet import Report, Section, print_report

@@ -1,7 +1,7 @@
-"""What a national authority may ask of a repository (2016/161 Art. 36(j), 37 and 39).
+"""Report sections for a national authority (2016/161 Art. 36(j), 37 and 39).
 
-Whether each participant, manufacturer and marketing authorisation holder keeps its duties; whether
-the repository keeps its own; and, for reimbursement and pharmacovigilance, what was supplied.
+They show whether each participant, manufacturer and marketing authorisation holder fulfils its
+duties, and, for reimbursement and pharmacovigilance, what was supplied.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _DECOMMISSIONS = ("supply", "partial-supply", "destroy", "export", "sample", "fr
 
 
 def participants_section(snapshot: Snapshot, since: datetime, until: datetime) -> Section:
-    """Each wholesaler and each person supplying the public: connected, verifying, how well."""
+    """Each wholesaler and person supplying the public: whether connected, and how it verifies."""
     row = pack_operation.c
     done = and_(row.operation.in_(_DECOMMISSIONS), row.result == Result.DONE.value)
     typed = _typed_by_hand(snapshot, since, until)
@@ -90,13 +90,13 @@ def participants_section(snapshot: Snapshot, since: datetime, until: datetime) -
 
 
 class _Typed(msgspec.Struct):
-    """Of an entry of the log, who typed a pack's number instead of scanning it."""
+    """The fields of a log entry that show who typed a pack's number instead of scanning it."""
 
     client: str
 
 
 def _typed_by_hand(snapshot: Snapshot, since: datetime, until: datetime) -> Counter[str]:
-    """How often each client typed numbers by hand; only the entries of the log say so."""
+    """How often each client typed numbers by hand; only the entries of the log record it."""
     entry = ledger_entry.c
     rows = snapshot.connection.execution_options(yield_per=ROWS_PER_READ).scalars(
         select(entry.confidential).where(
@@ -112,7 +112,7 @@ def _typed_by_hand(snapshot: Snapshot, since: datetime, until: datetime) -> Coun
 
 
 def lots_section(snapshot: Snapshot) -> Section:
-    """Each lot of each holder: uploaded before its release or not, and recalled in every market."""
+    """Each lot of each holder: if it was uploaded before release, and recalled in every market."""
     owners = {one.code: one.name for one in snapshot.connection.execute(select(product))}
     recalled: dict[tuple[str, str], list[str]] = {}
     for one in snapshot.connection.execute(

@@ -1,4 +1,4 @@
-"""Cases as inspectors ask for them: suspect product with its notices, Form FDA 3911, exceptions."""
+"""Report sections about cases: suspect product with its notices, Form FDA 3911, exceptions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from epcis.database.transactions import Snapshot
 
 FORMS_MAX = 50
-"""Forms printed in one report; the cases are all listed."""
+"""Most forms printed in one report; all cases are listed."""
 CORRECTIONS_MAX = 2_000
 
 
@@ -37,7 +37,7 @@ def case_sections(snapshot: Snapshot, since: datetime, until: datetime) -> tuple
 
 
 def form_section(snapshot: Snapshot, case: CaseFile) -> Section:
-    """The content of Form FDA 3911 about a case; what is empty is to be filled in by hand."""
+    """The content of Form FDA 3911 about a case; empty fields are to be filled in by hand."""
     filled = form_3911(case, product_attributes(snapshot, case.gtin))
     return Section(
         title=f"Form FDA 3911 for case {case.id}",

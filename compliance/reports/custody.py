@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def custody_section(snapshot: Snapshot, key: str) -> Section:
-    """The stations of a thing, and who has it now."""
+    """Every holder of a pack, case or lot, and who holds it now."""
     story = trace(snapshot, key)
     stations = story.custody
     return Section(

@@ -1,4 +1,4 @@
-"""The custody line: who held a pack, in order, as one picture for page, report and dossier."""
+"""The custody line: one drawing of who held a pack, in order, for page, report and dossier."""
 
 from __future__ import annotations
 

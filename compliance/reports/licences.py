@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from epcis.database.transactions import Snapshot
 
 PARTNER_DAYS_MAX = 5_000
-"""Partners and days that are shown; how many there are more is said."""
+"""Most pairs of partner and day that are shown; the section states how many more there are."""
 ROWS_PER_READ = 500
 
 
@@ -63,7 +63,7 @@ def _partner_days(snapshot: Snapshot, since: datetime, until: datetime) -> list[
     )
     found: set[tuple[date, str]] = set()
     for time, payload in rows:
-        said = unpack_outline(payload)  # parties stay also of an archived event
+        said = unpack_outline(payload)  # the parties of an archived event stay in the database
         for owner in (owner_among(said.sources), owner_among(said.destinations)):
             key = canonical_key(owner) if owner else ""
             if key.startswith(("/414/", "/417/")):
@@ -72,7 +72,7 @@ def _partner_days(snapshot: Snapshot, since: datetime, until: datetime) -> list[
 
 
 def _rows(day: date, gln: str, held: Iterable[Licence]) -> list[tuple[str, ...]]:
-    """The licences that authorized a partner on a day; else the one word why none did."""
+    """The licences that authorized a partner on a day, or one row that says why none did."""
     good = [one for one in held if one.authorizes_on(day)]
     if good:
         return [_row(day, gln, one, "yes") for one in good]

@@ -1,4 +1,4 @@
-"""Questions about packs and what was answered: per place, with the shares an inspector asks for.
+"""Report sections about verifications: questions and answers by place, with error rates.
 
 Law: 2016/161 Art. 36(j), 37, 39; FD&C Act 582 (verification requests).
 """
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 ROWS_MAX = 2_000
 _DAY_US = 86_400_000_000
 LATE_US = 60 * 1_000_000
-"""An operation that arrives later than this after its scan was kept offline."""
+"""An operation that arrives later than this after its scan counts as kept offline."""
 
 
 def questions_section(snapshot: Snapshot, since: datetime, until: datetime) -> Section:
-    """Operations per place, operation and result, with alerts and late ones."""
+    """Counts by place, operation and result, with alerts and late operations."""
     row = pack_operation.c
     late = func.sum(case((row.at_us - row.scanned_us > LATE_US, 1), else_=0))
     alerts = func.sum(case((row.alert.is_not(None), 1), else_=0))
@@ -72,7 +72,7 @@ def questions_section(snapshot: Snapshot, since: datetime, until: datetime) -> S
 
 
 def pack_questions_section(snapshot: Snapshot, code: str, serial: str) -> Section:
-    """Every operation on one pack, oldest first, as the log has it."""
+    """Every operation on one pack from the log, oldest first."""
     found = list(history(snapshot, code, serial, rows_max=ROWS_MAX))
     return Section(
         title="Questions about the pack",
@@ -94,7 +94,7 @@ def pack_questions_section(snapshot: Snapshot, code: str, serial: str) -> Sectio
 
 
 def daily_section(snapshot: Snapshot, since: datetime, until: datetime) -> Section:
-    """How many operations each place did each day: whether it is connected at all."""
+    """How many operations each place did each day, which shows whether it is connected."""
     row = pack_operation.c
     day = row.at_us - row.at_us % _DAY_US
     rows = snapshot.connection.execute(
@@ -115,7 +115,7 @@ def daily_section(snapshot: Snapshot, since: datetime, until: datetime) -> Secti
 
 
 def _per_thousand(part: int, whole: int) -> str:
-    """A share as inspectors compare it.
+    """A share per thousand, the way inspectors compare it.
 
     >>> _per_thousand(3, 1500)
     '2.0 in 1,000'

@@ -1,4 +1,4 @@
-"""Recalls as authorities want them told: what, why, how many packs, whom, and who answered."""
+"""Report sections about recalls: lot, reason, number of packs, who was notified, who answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a repository keeps its own duties: speed, users, audits, and who looked at what.
+"""Report sections on a repository's own duties: speed, users, audits, and who read what.
 
 Law: 2016/161 Art. 35(1)(f) and (g), 36(j), 37(b) and (e), 39.
 """
@@ -32,7 +32,7 @@ ROWS_PER_READ = 1_000
 def repository_sections(
     snapshot: Snapshot, since: datetime, until: datetime
 ) -> tuple[Section, ...]:
-    """Everything an authority that supervises the repository itself is told."""
+    """All sections for an authority that supervises the repository itself."""
     return (
         speed_section(snapshot, since, until),
         users_section(snapshot),
@@ -79,7 +79,7 @@ def _limit(limit_ms: int | None) -> str:
 
 
 def users_section(snapshot: Snapshot) -> Section:
-    """Everybody who may enter: in which role, for whom, since when, verified by whom."""
+    """Every user: role, organisation, since when, and who verified the identity."""
     known = {one.client: one for one in snapshot.connection.execute(select(participant))}
     rows = []
     for key in snapshot.connection.execute(select(api_key)):
@@ -158,7 +158,7 @@ def _json(part: bytes | None) -> dict[str, object]:
 
 
 def audits_section(snapshot: Snapshot) -> Section:
-    """The audits that were planned and done, and when the next one is due by law."""
+    """The planned and finished audits, and when the next one is due by law."""
     found = list_audits(snapshot)
     begun_at = snapshot.connection.scalar(select(func.min(ledger_entry.c.record_time)))
     due = "unknown: nothing is recorded yet"

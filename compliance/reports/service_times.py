@@ -1,8 +1,8 @@
-"""How long answers took, added up by day: what a repository is measured by.
+"""Response times of the service, added up by day.
 
-95 % of the answers within 300 ms, without the time on the internet (2016/161 Art. 35(1)(f)).
-The server counts in memory and adds its counts to the table once a minute: nothing is written
-while somebody waits for an answer, and a crash loses the counts of a minute at most.
+The law demands 95 % of the answers within 300 ms, without the time on the internet (2016/161
+Art. 35(1)(f)). The server counts in memory and adds its counts to the table once a minute, so no
+request waits for a write, and a crash loses the counts of a minute at most.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 LIMIT_MS = 300
 SHARE_MIN = 0.95
 LONGER = 0
-"""The limit under which answers longer than every limit are kept."""
+"""Key of the count of answers that took longer than every limit."""
 JUDGED = ("fmd", "packs", "verify")
-"""Areas of the address space whose answers are queries and operations on packs."""
+"""First path segments of the routes that answer queries and operations on packs."""
 _ADD = (
     "INSERT INTO service_time (day, area, limit_ms, answers) VALUES (:day, :area, :limit_ms, :n)"
     " ON CONFLICT (day, area, limit_ms)"
@@ -39,7 +39,7 @@ class DayTimes(NamedTuple):
     day: str
     area: str
     counts: dict[int, int]
-    """Answers by the lowest limit they kept, ms; those that kept none under `LONGER`."""
+    """Number of answers by the lowest limit (ms) they met; `LONGER` for those that met none."""
 
     @property
     def answers(self) -> int:
@@ -47,11 +47,11 @@ class DayTimes(NamedTuple):
         return sum(self.counts.values())
 
     def within(self, limit_ms: int = LIMIT_MS) -> int:
-        """How many answers took at most so long."""
+        """How many answers took at most `limit_ms`."""
         return sum(n for limit, n in self.counts.items() if LONGER < limit <= limit_ms)
 
     def quantile_ms(self, share: float) -> int | None:
-        """The limit that this share of the answers kept; None where it is above every limit.
+        """The limit that this share of the answers met; None where it is above every limit.
 
         >>> DayTimes("2026-01-02", "fmd", {10: 90, 300: 8, LONGER: 2}).quantile_ms(0.95)
         300
@@ -76,7 +76,7 @@ def add_times(tx: Transaction, day: date, counts: Mapping[tuple[str, int], int])
 
 
 def times_between(snapshot: Snapshot, first: date, last: date) -> list[DayTimes]:
-    """The days from `first` to `last`, both with them, in order."""
+    """The days from `first` to `last`, both included, in order."""
     table = service_time.c
     rows = snapshot.connection.execute(
         select(service_time).where(

@@ -1,4 +1,4 @@
-"""Printed reports: what a dossier says, on paper."""
+"""Print the report of a dossier as PDF."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from reportlab.pdfgen.canvas import Canvas
 
 ROWS_MAX = 500
-"""Rows of a table that are printed; the CSV has all of them."""
+"""Most rows of a table that are printed; the CSV has all of them."""
 CELL_CHARACTERS_MAX = 160
 FACT_CHARACTERS_MAX = 1_000
 NARROW_COLUMNS_MIN = 10
-"""From so many columns on, a table is printed smaller."""
+"""A table with at least so many columns is printed smaller."""
 _WIDTH = A4[0] - 36 * mm
 _COLUMN_CHARACTERS_MIN = 6
 _WORD_CHARACTERS_MAX = 18
@@ -43,7 +43,7 @@ class Section:
     rows_total: int = 0
     """How many rows there are, printed or not."""
     is_quoted: bool = False
-    """Whether the sentences are somebody else's, from a partner's file."""
+    """Whether the sentences are quoted from a partner's file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def _printed(
 
 
 def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[float]:
-    """Widths of columns by what stands in them: room for its longest word, more for long text."""
+    """Widths of columns by their content: room for the longest word, more for long text."""
     needs = []
     for at, name in enumerate(columns):
         cells = [row[at] for row in rows]

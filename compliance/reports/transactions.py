@@ -1,8 +1,8 @@
 """Transaction information and statement of a shipment (FD&C Act 581(26) and 581(27)).
 
-What partners sent, laid out as inspectors ask for it: from whom to whom, and for each product and
-lot its name, strength, form, NDC, container size and the number of containers, counted through
-cases and pallets as they were packed at the time of shipping.
+The layout follows the questions of inspectors: from whom to whom, and for each product and lot its
+name, strength, form, NDC, container size and the number of containers. Packs inside cases and
+pallets are counted as they were packed at the time of shipping.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ TRANSACTION_TYPES = (
 
 @dataclass(frozen=True, slots=True)
 class _Shipped:
-    """A shipping event and what is needed to follow it down to packs."""
+    """A shipping event with the data needed to find its packs."""
 
     seq: int
     moment: int
@@ -95,7 +95,7 @@ def shipped_between(snapshot: Snapshot, since: datetime, until: datetime) -> lis
 
 
 def shipments_section(snapshot: Snapshot, since: datetime, until: datetime) -> Section:
-    """How many shipments there were, and of how many the transaction information follows."""
+    """How many shipments there were, and for how many the transaction information follows."""
     time = event.c.event_time
     counted = snapshot.connection.scalar(
         select(func.count())
@@ -239,7 +239,7 @@ def _party(snapshot: Snapshot, parties: Iterable[Party] | None) -> str:
 
 
 def owner_among(parties: Iterable[Party] | None) -> str | None:
-    """The owning party among sources or destinations; else whoever is named first."""
+    """The owning party among sources or destinations; else the first party named."""
     by_type = {bare("sdt", one.type): one.id for one in parties or ()}
     return by_type.get("owning_party") or next(iter(by_type.values()), None)
 

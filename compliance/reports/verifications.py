@@ -1,4 +1,4 @@
-"""What a DSCSA inspection asks of verification: questions in time, returns resold only if good."""
+"""Report sections for a DSCSA inspection: verification requests, saleable returns, quarantine."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ROWS_MAX = 2_000
 def inspection_sections(
     snapshot: Snapshot, since: datetime, until: datetime
 ) -> tuple[Section, ...]:
-    """Questions put to partners, saleable returns, and what stands in quarantine now."""
+    """Verification requests to partners, saleable returns, and what is in quarantine now."""
     return (
         requests_section(snapshot, since, until),
         returns_section(snapshot, since, until),
@@ -38,7 +38,7 @@ def inspection_sections(
 
 
 def requests_section(snapshot: Snapshot, since: datetime, until: datetime) -> Section:
-    """Questions put to manufacturers and repackagers, who owe an answer within 24 hours."""
+    """Verification requests to manufacturers and repackagers, who must answer within 24 hours."""
     table = verification_request.c
     rows = snapshot.connection.execute(
         select(verification_request)

@@ -1,6 +1,6 @@
-"""How long what is kept here is kept: policies, legal holds, and the acts that follow from them.
+"""Retention: policies, legal holds, and the archiving and erasing that follow from them.
 
-`policy` says what the operator wants and what the law demands, `hold` what must not be touched,
-`held` finds what a hold covers, `plan` what would go, `duty` carries it out. Decision 0059 says
-why it is so.
+`policy` holds the operator's periods against those of the law, `hold` manages legal holds, `held`
+finds the records a hold covers, `ended` the ordinary records past their period, and `duty` plans
+and runs a policy. Decision 0059 gives the reasons.
 """

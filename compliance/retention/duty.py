@@ -1,7 +1,7 @@
-"""A policy carried out: what would go and what keeps the rest, and then the acts themselves.
+"""Plan and run a retention policy.
 
-A plan changes nothing and counts what the same run would do at the same moment. A run that was
-interrupted is simply run again; a run after a run has nothing left to do.
+A plan changes nothing and counts what a run at the same moment would archive and erase, and what
+keeps the rest. An interrupted run is simply run again; a second run has nothing left to do.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ _INSIDE = "SELECT block FROM containment WHERE parent"
 _ITEMS_PER_BLOCK = 64
 _NEVER = datetime.min.replace(tzinfo=UTC)
 TOO_YOUNG = "expiry"
-"""Why a file stays whose packs expired less than the law's time ago."""
+"""Reason to keep a file whose packs expired more recently than the law's period."""
 
 BESIDE = "beside what is held"
-"""Why the rest of a file stays that holds something held: a file goes as a whole."""
+"""Reason to keep records only because their file holds others under a legal hold."""
 
 
 @dataclass(slots=True)
 class Line:
-    """What becomes of a class of record: how many go, and what keeps how many."""
+    """Plan for one class of record: how many go, and what keeps how many."""
 
     record: RecordClass
     deed: str
@@ -60,7 +60,7 @@ class Line:
     before: datetime
     entries: int = 0
     held: Counter[str] = field(default_factory=Counter)
-    """Id of a hold, or `expiry`, and how many it keeps."""
+    """Id of a hold, or another reason -> how many records it keeps."""
     files: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, object]:
@@ -77,7 +77,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """A policy over a store at a moment, and where its files go."""
+    """A policy applied to a store at a moment, with the folder of the archive."""
 
     store: Store
     policy: RetentionPolicy
@@ -103,10 +103,10 @@ class Duty:
         return lines
 
     def run(self, progress: Callable[[str, int], None]) -> list[Line]:
-        """Do it; `progress` is told what was done and how often.
+        """Carry out the plan; `progress` is called with each thing done and its count.
 
-        Raises ArchiveUnavailable, ArchiveInterrupted, OSError, StoreAway, StoreFull; what was
-        finished until then stays finished.
+        Raises ArchiveUnavailable, ArchiveInterrupted, OSError, StoreAway, StoreFull; batches
+        finished before the error stay finished.
         """
         lines: list[Line] = []
         sweep(self.store)
@@ -159,7 +159,7 @@ class Duty:
     def _files_over(
         self, snapshot: Snapshot, rule: Rule, after: Period
     ) -> tuple[Line, list[ArchiveFile]]:
-        """The files of the archive whose whole content is over and not held."""
+        """The files of the archive whose whole content is past its period and under no hold."""
         line = Line(rule.record, "erase", after.before(self.now))
         over = []
         held = Held()
@@ -225,17 +225,17 @@ class Duty:
         return line
 
     def _take_dossiers(self, table: Table, rows: Sequence[Any]) -> None:
-        """Take away the files of orders of dossiers that went."""
+        """Delete the files of dossiers whose orders were erased."""
         if table is export_job:
             for row in rows:
                 file_of(self.exports, row.id).unlink(missing_ok=True)
 
 
 def latest_expiry(hand: RawDriver, seqs: Sequence[int]) -> str:
-    """The latest expiry day (ISO 8601) of the packs that events name or that were inside of that.
+    """The latest expiry day (ISO 8601) of the packs that events name, directly or by a container.
 
-    Neighbours in the dictionary of items may count too: rather too late than too early. Empty
-    where none is known.
+    Neighbours in the dictionary of items may count too, so the day may be too late but never too
+    early. Empty where none is known.
     """
     blocks: set[int] = set()
     fresh: dict[int, int] = {}

@@ -1,7 +1,7 @@
-"""Ordinary records whose time is over: found, held against the open holds, and destroyed.
+"""Find ordinary records past their retention period and destroy those that no open hold covers.
 
-Rows go in batches, each one act with its certificate; a run that is interrupted goes on where it
-stopped.
+Rows are deleted in batches, each in one transaction with its certificate; the next run continues
+an interrupted one.
 """
 
 from __future__ import annotations
@@ -56,19 +56,19 @@ _CONTENT = (
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A table of a class of record, and when a row of it ends."""
+    """A table of a class of record, and when the retention period of its rows begins."""
 
     table: Table
     ends: str
-    """The column with the time from which on it is kept."""
+    """The column with the time at which the row's retention period begins."""
     over: ColumnElement[bool] | None = None
-    """Only such rows ever end."""
+    """Only rows that meet this condition are ever destroyed; None: all."""
     parts: Column[Any] | None = None
-    """The column of another table that names these rows; its rows go along."""
+    """The column of another table that refers to these rows; its rows are deleted with them."""
     packs: tuple[str, ...] = ()
     """Columns with GTIN, lot and serial, empty where it has none."""
     is_evidence: bool = False
-    """Whether legal holds are about it; traces of work are not evidence of anything."""
+    """Whether legal holds cover it; traces of work are no evidence."""
 
 
 TABLES: dict[RecordClass, tuple[Kept, ...]] = {
@@ -111,11 +111,11 @@ TABLES: dict[RecordClass, tuple[Kept, ...]] = {
 
 @dataclass(slots=True)
 class Tally:
-    """What of a class of record is over, and what holds the rest."""
+    """How many records of a class are past their period, and what keeps the others."""
 
     due: int = 0
     held: Counter[str] = field(default_factory=Counter)
-    """Id of a hold, or another reason, and how many it keeps."""
+    """Id of a hold, or another reason -> how many records it keeps."""
 
 
 class _Order(NamedTuple):
@@ -133,7 +133,7 @@ class _Covering:
         self._holds = [(hold, _packs_of(snapshot, hold)) for hold in open_holds(snapshot)]
 
     def hold_on(self, kept: Kept, row: Any) -> str | None:  # noqa: ANN401  # a row of its table
-        """The id of the first hold that covers it; what cannot be told apart is covered."""
+        """The id of the first hold that covers it; a row without lot or serial may be covered."""
         if not kept.is_evidence:
             return None
         at = _comparable(getattr(row, kept.ends))
@@ -150,7 +150,7 @@ class _Covering:
 
 
 def tally(snapshot: Snapshot, record: RecordClass, before: datetime) -> Tally:
-    """How many rows of a class are over; nothing is changed."""
+    """How many rows of a class are past their period; changes nothing."""
     found, covering = Tally(), _Covering(snapshot)
     for kept in TABLES[record]:
         for row in snapshot.connection.execution_options(yield_per=ROWS_PER_ACT).execute(
@@ -173,9 +173,9 @@ def erase_rows(
     now: datetime,
     gone: Callable[[Table, Sequence[Any]], None],
 ) -> Iterator[int]:
-    """Destroy the rows of a class that are over and not held; yields how many each act took.
+    """Destroy the rows of a class that are past their period and not held; yields batch counts.
 
-    `gone` is told of each batch after its commit. Raises StoreAway, StoreFull.
+    `gone` is called with each batch after its commit. Raises StoreAway, StoreFull.
     """
     for kept in TABLES[rule.record]:
         held = 0
@@ -190,7 +190,7 @@ def erase_rows(
                 if free:
                     _certify(tx, _Order(rule, before, by), kept.table, free)
                     _delete(tx, kept, free)
-                # A crash up to here leaves all of them, after it their certificate.
+                # A crash before this commit leaves all rows; after it they are gone and certified.
             held += len(rows) - len(free)
             if free:
                 gone(kept.table, free)
@@ -200,7 +200,7 @@ def erase_rows(
 
 
 def _one_at_a_time(tx: Transaction) -> None:
-    """Let no other run destroy the same rows, nor a hold be opened, beside this act."""
+    """Lock out other runs and the opening of holds until this transaction ends."""
     alone_in(tx, erasure)
     lock_holds(tx)
 
@@ -238,7 +238,7 @@ def _packs_of(snapshot: Snapshot, hold: Hold) -> set[tuple[str, str, str]]:
 
 
 def _names(kept: Kept, row: Any, packs: set[tuple[str, str, str]]) -> bool:  # noqa: ANN401  # a row
-    """Whether a row is about one of these packs; a lot or serial it does not tell may be it."""
+    """Whether a row may be about one of these packs; a missing lot or serial matches any."""
     told = [getattr(row, name) or "" if name else "" for name in kept.packs]
     return any(
         all(
@@ -250,7 +250,7 @@ def _names(kept: Kept, row: Any, packs: set[tuple[str, str, str]]) -> bool:  # n
 
 
 def _certify(tx: Transaction, order: _Order, table: Table, rows: Sequence[Any]) -> None:
-    """Write the certificate of what goes, and its entry of the log."""
+    """Write the certificate of the rows to be destroyed, and its entry of the log."""
     digest = sha256()
     for row in rows:
         digest.update(json.dumps(list(row), default=_plain).encode() + b"\n")
@@ -286,6 +286,6 @@ def _delete(tx: Transaction, kept: Kept, rows: Sequence[Any]) -> None:
 
 
 def _forget(tx: Transaction, table: Any, keys: Sequence[Any]) -> None:  # noqa: ANN401  # a Table
-    """Erase what the log holds of the content of a register's rows; its hashes stay."""
+    """Erase the content of a register's rows from the log; their hashes stay."""
     if isinstance(proof_of(table), Register):
         RawDriver(tx).run_many(_CONTENT, [(subject_of(table, key),) for key in keys])

@@ -1,7 +1,7 @@
-"""What the open holds cover: packs with all they were ever in, lots, parties, times.
+"""What the open holds cover: packs with every container they were in, lots, parties, times.
 
-The packs of a hold and every case and pallet that one of them was ever in are found once for a
-run, as blocks of item ids; an event is held that names one of them.
+The packs of a hold, and every case and pallet that one of them was ever in, are found once for a
+run, as blocks of item ids; each event that names one of them is held.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _SERIAL_SHAPES = (b"\x01", b"\x02")
 
 @dataclass(frozen=True, slots=True)
 class _Covered:
-    """A hold with what it covers, as far as that can be found beforehand."""
+    """A hold and the items and classes it covers, as far as they can be found beforehand."""
 
     hold: Hold
     items: Mapping[int, int]
@@ -48,9 +48,9 @@ class _Covered:
 
 
 class Held:
-    """What the open holds cover; `events` and `documents` say it of records.
+    """Tells which events and documents the open holds cover.
 
-    Holds that were opened or released since are seen at the next question.
+    Each call takes into account the holds opened or released since the last one.
     """
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class Held:
         for number, received, party, told, own in hand.all_in(_DOCUMENTS, list(ids)):
             for hold in self.holds:
                 matter = hold.matter
-                # Events that other documents told first are not looked up: such a one stays.
+                # Events that another document brought first are not looked up: the document stays.
                 is_of_packs = matter.is_about_packs and told > own
                 is_of_time = _is_within(matter, received) and not matter.is_about_packs
                 if is_of_packs or (is_of_time and matter.party in (None, party)):
@@ -138,7 +138,7 @@ def _with_containers(hand: RawDriver, ids: Iterable[int]) -> dict[int, int]:
 
 
 def _events_of(hand: RawDriver, covered: _Covered, seqs: list[int]) -> set[int]:
-    """Which of these events a hold covers: all that it says must fit."""
+    """Which of these events a hold covers: an event must meet all of its conditions."""
     matter = covered.hold.matter
     found = set(seqs)
     if matter.since is not None or matter.until is not None:

@@ -1,6 +1,6 @@
 """Legal holds: while one is open, nothing it covers is archived or destroyed.
 
-Opening and releasing are acts of their own with an entry of the log; a hold is never deleted.
+Opening and releasing a hold each make an entry of the log; a hold is never deleted.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ REASON_CHARS_MAX = 2000
 LOT_CHARS_MAX = SERIAL_CHARS_MAX = 20
 CASE_CHARS_MAX = 40
 HOLDS_MAX = 1000
-"""Open holds at a time: each is looked at for every batch."""
+"""Most open holds at a time: every batch is compared with each."""
 
 
 class HoldRefused(Refused):
@@ -39,7 +39,7 @@ class HoldRefused(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matter:
-    """What a hold covers: everything that fits all that is said here.
+    """What a hold covers: everything that meets all of the conditions given here.
 
     >>> Matter.parse(gtin="9521321000018", lot="L1").gtin
     '09521321000018'
@@ -70,7 +70,7 @@ class Matter:
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Matter:
-        """A matter as a person says it; `party` is a GLN. Raises HoldRefused."""
+        """A matter from a person's input; `party` is a GLN. Raises HoldRefused."""
         try:
             code = str(Gtin.parse(gtin)) if gtin else None
             gln = f"/414/{Gln.parse(party.removeprefix('/414/')).number}" if party else None
@@ -102,11 +102,11 @@ class Matter:
 
     @property
     def is_about_packs(self) -> bool:
-        """Whether it names packs, and so their events and those of what they were in."""
+        """Whether it names packs, and so covers their events and those of their containers."""
         return self.gtin is not None or self.case_id is not None
 
     def as_dict(self) -> dict[str, str]:
-        """What is said, ready for JSON."""
+        """The conditions given, ready for JSON."""
         said = {one.name: getattr(self, one.name) for one in fields(self)}
         return {
             name: value if isinstance(value, str) else value.isoformat()
@@ -184,7 +184,7 @@ def release_hold(store: Store, hold_id: str, *, why: str, by: str, now: datetime
 
 
 def lock_holds(tx: Transaction) -> None:
-    """Let no hold be opened beside this act: what it destroys was not held when it ended."""
+    """Lock out the opening of holds until this transaction, which destroys records, ends."""
     as_it_stands(tx, legal_hold)
 
 
@@ -211,7 +211,7 @@ def open_holds(snapshot: Snapshot) -> list[Hold]:
 
 
 def packs_of_case(snapshot: Snapshot, case_id: str) -> set[tuple[str, str, str]]:
-    """(GTIN-14, lot, serial) of what a case, recall or investigation is about; empty is any."""
+    """(GTIN-14, lot, serial) of the packs a case, recall or investigation is about; empty: any."""
     found: set[tuple[str, str, str]] = set()
     for table, key, names in (
         (case_file, case_file.c.id, ("gtin", "lot", "serial")),

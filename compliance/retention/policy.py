@@ -1,7 +1,7 @@
-"""How long each class of record is kept: what the operator wants, held against the law.
+"""How long each class of record is kept: the operator's policy, checked against the law.
 
-A policy is a value. The default destroys nothing that any law asks for: records of trade are kept
-for good and old events move to the archive; only traces of work (sessions, finished jobs) end.
+The default policy destroys nothing that any law asks for: records of trade are kept for good and
+old events move to the archive; only traces of work (sessions, finished jobs) are erased.
 Periods of the law: FD&C Act 582(b)-(e) (six years), Delegated Regulation (EU) 2016/161 Articles 15
 and 33(4) (one year after expiry, or five after release, whichever is longer).
 """
@@ -31,7 +31,7 @@ _DAYS_PER_MONTH_MIN = 28
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A time to keep something: whole calendar months, or days.
+    """A retention period: whole calendar months, or days.
 
     >>> str(Period.parse("6 years")), str(Period.parse("1 month")), str(Period.parse("90 days"))
     ('6 years', '1 month', '90 days')
@@ -57,7 +57,7 @@ class Period:
         return f"{count} {unit}" + ("s" if count != 1 else "")
 
     def before(self, now: datetime) -> datetime:
-        """What is older than this point in time has been kept for so long.
+        """The point in time one period earlier; older records are past the period.
 
         >>> from datetime import UTC, datetime
         >>> Period.parse("1 year").before(datetime(2028, 2, 29, tzinfo=UTC)).date().isoformat()
@@ -86,7 +86,7 @@ def _months_earlier(now: datetime, months: int, days: int) -> datetime:
 
 
 class RecordClass(StrEnum):
-    """A class of record that has a time to be kept."""
+    """A class of record that has a retention period."""
 
     EVENTS = "events"
     """What happened to packs: the payload of each event."""
@@ -101,26 +101,26 @@ class RecordClass(StrEnum):
     SERVICE_TIMES = "service-times"
     """How fast this service answered."""
     CAPTURE_JOBS = "capture-jobs"
-    """How captures went; the events and documents are records of their own."""
+    """Outcomes of captures; the events and documents are records of their own."""
     RETRIES = "retries"
-    """Answers kept so that a repeated request is answered the same; finished bulks."""
+    """Answers kept so that a repeated request gets the same one; finished bulk jobs."""
     GUESSES = "guesses"
     """How often a client asked for serials that do not exist."""
     EXPORTS = "exports"
     """Orders of dossiers; the dossiers themselves are the operator's."""
     SESSIONS = "sessions"
-    """Who was signed in, and one-time links."""
+    """Sign-in sessions and one-time links."""
     PAGE_TOKENS = "page-tokens"
-    """Pages of answers that were ended early."""
+    """Tokens of result pages that callers gave back early."""
 
 
 @dataclass(frozen=True, slots=True)
 class Minimum:
-    """What a law asks for at least."""
+    """The least period that a law demands."""
 
     keep: Period
     after_expiry: Period | None
-    """Also so long after the expiry date of the packs it is about."""
+    """Also the period after the expiry date of the packs that the record is about."""
     source: str
 
 
@@ -136,20 +136,20 @@ LAW: Mapping[RecordClass, Minimum] = {
     RecordClass.RETURNS: Minimum(_SIX, None, "FD&C Act 582(b)(4)(C), (c)(4)(D)"),
     RecordClass.SERVICE_TIMES: Minimum(_FIVE, None, "(EU) 2016/161 Art. 35(1)(f), 37(e)"),
 }
-"""Classes that are not here are not kept because a law asks for it."""
+"""No law demands a period for the classes that are not here."""
 
 ARCHIVABLE = frozenset({RecordClass.EVENTS, RecordClass.DOCUMENTS})
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What becomes of a class of record, and when."""
+    """When a class of record is archived and erased."""
 
     record: RecordClass
     archive_after: Period | None = None
-    """None: stays in the database."""
+    """None: it stays in the database."""
     erase_after: Period | None = None
-    """None: kept for good."""
+    """None: it is kept for good."""
     because: str = ""
     """The operator's reason where it is kept shorter than the law asks for."""
 
@@ -199,7 +199,7 @@ class RetentionPolicy:
 
 
 class PolicyRefused(ValueError):  # noqa: N818  # it is a refusal, not an error
-    """The text is not a policy, or it is shorter than the law; the findings say where."""
+    """The text is no policy, or a period is shorter than the law's; the findings say where."""
 
     def __init__(self, findings: list[Finding]) -> None:
         super().__init__("; ".join(str(finding.what) for finding in findings))
@@ -207,7 +207,7 @@ class PolicyRefused(ValueError):  # noqa: N818  # it is a refusal, not an error
 
 
 def parse_policy(text: str) -> RetentionPolicy:
-    r"""A policy from TOML: one table a class of record; what it leaves out is as by default.
+    r"""A policy from TOML: one table for each class of record; omitted classes keep the default.
 
     Keys: `archive_after`, `erase_after` (a period, or "never") and `shorter_than_law_because`.
     Raises PolicyRefused.
@@ -266,7 +266,7 @@ def _rule(record: RecordClass, table: dict[str, object], findings: list[Finding]
 
 
 def _against_law(rule: Rule) -> list[Finding]:
-    """What is wrong with a rule that could be read."""
+    """Findings where a rule is shorter than the law or cannot work."""
     found = []
     archive, erase, law = rule.archive_after, rule.erase_after, LAW.get(rule.record)
     if archive is not None and rule.record not in ARCHIVABLE:

@@ -1,1 +1,1 @@
-"""The duties over HTTP: recalls and exports."""
+"""HTTP routes for recalls, cases, exports, holds, licences and audits."""

@@ -107,7 +107,7 @@ def step(request: Request, caller: MayStop, case_id: str, body: StepWanted) -> d
 def form(
     request: Request, caller: MayRead, case_id: str, edition: str = "2015", report: str = ""
 ) -> list[dict[str, object]]:
-    """Form FDA 3911 about a case, filled as far as the case and the master data go."""
+    """Form FDA 3911 about a case, filled from the case and the master data."""
     _house_only(caller)
     with store_of(request).read() as snapshot:
         found = find_case(snapshot, case_id)
@@ -122,6 +122,6 @@ def form(
 
 
 def _house_only(caller: Caller) -> None:
-    """A case names other partners: not for a key that may see one party's events only."""
+    """A case names other partners, so a key that may see one party's events only is refused."""
     if caller.party is not None:
         raise Problem(404, "Not found", "there is nothing here for this key")

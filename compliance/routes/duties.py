@@ -1,4 +1,4 @@
-"""`/partners/licences` and `/audits`: evidence that partners and the house keep their duties."""
+"""`/partners/licences` and `/audits`: evidence that partners and operator fulfil their duties."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class WantedLicence(BaseModel):
 
 
 class Ended(BaseModel):
-    """The first day on which a licence was no longer good."""
+    """The first day on which a licence was no longer valid."""
 
     day: date
 
@@ -113,7 +113,7 @@ def audits(request: Request, caller: MayRead) -> list[dict[str, object]]:
 
 @router.post("/audits/{audit_id}/done")
 def done(request: Request, caller: MayEnter, audit_id: str, body: DoneAudit) -> dict[str, object]:
-    """Note that an audit was done, and what came of it."""
+    """Record that an audit was done, and its result."""
     try:
         with store_of(request).write(now_of(request)) as tx:
             closed = close_audit(tx, audit_id, body.done, outcome=body.outcome, by=caller.name)

@@ -1,4 +1,4 @@
-"""`/exports`: ask for a dossier, watch it being made, fetch it."""
+"""`/exports`: request a dossier, follow its progress, download it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _known_kind(name: str) -> str:
 
 
 PARTNERS = "partner"
-"""The profile that every partner's own request is made under."""
+"""The redaction profile of every request by a partner."""
 
 
 class DossierWanted(BaseModel):
@@ -58,7 +58,7 @@ class DossierWanted(BaseModel):
 def ask_(
     request: Request, response: Response, caller: MayExport, body: DossierWanted
 ) -> dict[str, object]:
-    """Ask for a dossier; it is made in the background, see the address in `Location`."""
+    """Request a dossier; it is made in the background, follow its state at the `Location`."""
     job = order(request, caller, _selection(body), body.profile)
     response.headers["Location"] = f"/exports/{job.id}"
     return job.as_dict()
@@ -67,9 +67,9 @@ def ask_(
 def order(
     request: Request, caller: Caller, selection: DossierSelection, profile: str = ""
 ) -> ExportJob:
-    """Ask for a dossier as this caller; a partner gets none about the operator itself.
+    """Request a dossier as this caller; a partner gets none about the operator itself.
 
-    What a partner asks for is made under the profile for partners.
+    A partner's dossier is always made under the profile for partners.
 
     Raises Problem 403, 422 or 429.
     """
@@ -98,7 +98,7 @@ def list_(request: Request, caller: MayExport) -> list[dict[str, object]]:
 
 @router.get("/profiles")
 def profiles(request: Request, caller: MayExport) -> list[dict[str, object]]:
-    """The redaction profiles there are, and what each keeps, hashes and leaves out."""
+    """All redaction profiles, and what each keeps, hashes and leaves out."""
     found = all_profiles(request)
     return [one.as_dict() for one in found if not caller.party or one.name == PARTNERS]
 
@@ -123,7 +123,7 @@ def fetch(request: Request, caller: MayExport, job_id: str) -> FileResponse:
 
 @router.delete("/{job_id}", status_code=204)
 def forget_(request: Request, caller: MayExport, job_id: str) -> Response:
-    """Remove a dossier that nobody needs any more; that it was made stays in the log."""
+    """Remove a dossier that nobody needs any more; the log still records that it was made."""
     job = _job(request, caller, job_id)
     if job.state == "running":
         raise Problem(409, "Being made", "a dossier can be removed when it is ready or refused")
@@ -133,7 +133,7 @@ def forget_(request: Request, caller: MayExport, job_id: str) -> Response:
 
 
 def own_profiles(request: Request) -> Path | None:
-    """Where the operator's own redaction profiles lie."""
+    """Folder of the operator's own redaction profiles."""
     return compliance_settings_of(request).redaction_profiles
 
 
@@ -150,7 +150,7 @@ def all_profiles(request: Request) -> list[RedactionProfile]:
 
 
 def folder_of(request: Request) -> Path:
-    """Where finished dossiers wait."""
+    """The folder of finished dossiers."""
     return compliance_settings_of(request).exports_folder
 
 

@@ -1,4 +1,4 @@
-"""`/holds`, `/retention` and `/archive`: legal holds, what would go, and where old things lie."""
+"""`/holds`, `/retention` and `/archive`: legal holds, the retention plan, and archived files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MayAdminister = Annotated[Caller, Depends(needs("admin"))]
 
 
 class NewHold(BaseModel):
-    """What opening a hold needs; everything that is said must fit."""
+    """What opening a hold needs; the hold covers records that meet all conditions given."""
 
     reason: str = Field(min_length=1, max_length=REASON_CHARS_MAX)
     gtin: str | None = Field(None, max_length=14, description="GTIN-8 to GTIN-14")

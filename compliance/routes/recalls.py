@@ -1,4 +1,4 @@
-"""`/recalls`: open, list, look at and close recalls."""
+"""`/recalls`: open, list, show and close recalls."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def list_(request: Request, caller: MayRead) -> list[dict[str, object]]:
 
 @router.get("/reach/{gtin}/{lot:path}")
 def reach_(request: Request, caller: MayRead, gtin: str, lot: str) -> dict[str, object]:
-    """Whom a recall of the lot would tell, and how many packs they hold."""
+    """The holders whom a recall of the lot would notify, and how many packs they hold."""
     _whole_view(caller)
     with store_of(request).read() as snapshot:
         holders = reach(snapshot, _gtin14(gtin), lot)
@@ -96,7 +96,7 @@ def close(request: Request, caller: MayRecall, recall_id: str) -> dict[str, obje
 
 
 def _whole_view(caller: Caller) -> None:
-    """A recall names all holders of a lot: not for a key that may see one party's events only."""
+    """A recall names all holders of a lot, so a key that may see one party's events is refused."""
     if caller.party is not None:
         raise Problem(404, "Not found", "there is nothing here for this key")
 

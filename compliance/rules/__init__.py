@@ -1,1 +1,1 @@
-"""Checks over a file, a shipment or a trace; each gives findings."""
+"""Rules over an EPCIS file beyond the standard; each violation is a finding."""

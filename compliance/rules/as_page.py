@@ -1,4 +1,4 @@
-"""Writes the catalogue of rules as a page for people.
+"""Writes the catalogue of rules as a documentation page.
 
 >>> "| M02 |" in rules_page()
 True

@@ -1,8 +1,8 @@
-"""The rules over EPCIS files in the US supply chain: id, weight and what each asks.
+"""The rules over EPCIS files in the US supply chain: id, severity and what each demands.
 
 Groups: D document, H header, M master data, I identifiers, T time, V events and vocabulary,
 L lot and expiry, G aggregation, S shipment and ownership. Rules that need a history, a partner
-list or a clock beyond the file are not listed here: they are run where those are known.
+list or a clock beyond the file are not listed here; they run where that data is known.
 Guideline: GS1 US, Applying GS1 Standards for DSCSA and Traceability, R1.2 and R1.3.
 
 >>> RULES["M02"].code
@@ -20,7 +20,7 @@ from schemas.wording import brief
 
 
 class GuidelineRelease(StrEnum):
-    """Which release of the guideline a file is held against."""
+    """The release of the guideline a file is checked against."""
 
     R1_2 = "dscsa-r1.2"
     R1_3 = "dscsa-r1.3"
@@ -28,7 +28,7 @@ class GuidelineRelease(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CatalogueRule:
-    """One rule; `severity_1_2` is its weight where R1.2 asks less."""
+    """One rule; `severity_1_2` is its severity where R1.2 demands less."""
 
     id: str
     slug: str

@@ -1,4 +1,4 @@
-"""A shipment file under the US Drug Supply Chain Security Act: everything a receiver looks at."""
+"""Check a shipment file under the US Drug Supply Chain Security Act, as its receiver would."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ SUPERSEDED: Final = {
     "event.time-without-zone": "dscsa.t01-no-zone",
     "document.no-events": "dscsa.d09-no-events",
 }
-"""Findings of EPCIS that this profile makes too, with the weight it gives them."""
+"""Findings of the EPCIS checks that this profile makes too, with its own severity for them."""
 
 
 class DscsaWatcher:
-    """Follows the events of one file and judges it by one release of the guideline."""
+    """Follows the events of one file and checks it against one release of the guideline."""
 
     def __init__(self, profile: GuidelineRelease) -> None:
         self._say = Findings(profile)
         self._file = ShippedFile()
 
     def see(self, event: Event, where: Where) -> Iterator[Finding]:
-        """What one event alone must say."""
+        """Check one event by itself."""
         step = self._file.add(event, where)
         if step is None:
             return
@@ -52,7 +52,7 @@ class DscsaWatcher:
             yield from judge_trade(event, step, self._file.trades[-1], self._say)
 
     def judge(self, header: Header, now: datetime | None = None) -> Iterator[Finding]:
-        """What header, master data and all events together must say."""
+        """Check header, master data and all events together."""
         file, say = self._file, self._say
         yield from self._whole()
         yield from judge_header(file, header, say)

@@ -1,6 +1,6 @@
-"""A file against a profile: EPCIS alone, or a guideline on top of it.
+"""Check a file against a profile: EPCIS alone, or a guideline in addition.
 
-The rules of a profile see the same events as the checks of EPCIS, in one reading.
+The rules of a profile and the EPCIS checks get the same events from one pass over the file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from schemas.finding import Finding
 
 PROFILES: Final = ("epcis", *(profile.value for profile in GuidelineRelease))
-"""Names of profiles; `epcis` asks nothing beyond the standard."""
+"""Names of profiles; `epcis` demands nothing beyond the standard."""
 
 
 def check_file(
@@ -30,7 +30,7 @@ def check_file(
 ) -> list[Finding]:
     """All that is wrong with a file by a profile; raises ValueError for one not in `PROFILES`.
 
-    `now` finds what lies in the future; `published` is a folder of schema files to use instead of
+    Times after `now` are in the future; `published` is a folder of schema files to use instead of
     Packtrail's own.
 
     >>> [finding.code for finding in check_file(b"", "epcis")]

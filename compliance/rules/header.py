@@ -42,7 +42,7 @@ _OWN_WORDS: Final = frozenset(
 
 
 def judge_header(file: ShippedFile, header: Header, say: Findings) -> Iterator[Finding]:
-    """Everything the header must say."""
+    """Check the business header."""
     yield from _business_header(header.sbdh, say)
     if file.trades:
         yield from _statement(header, say)
@@ -162,7 +162,7 @@ def _statement(header: Header, say: Findings) -> Iterator[Finding]:
 
 
 def _letters(notice: str) -> str:
-    """A notice without what only its typesetting decides: spaces, dashes, full stops, case."""
+    """A notice without typographic differences: spaces, dashes, full stops, case."""
     return re.sub(r"[\s.\u2010-\u2015-]+", "", notice).casefold().replace("section", "sec")
 
 

@@ -1,8 +1,8 @@
-"""Rules G, and those of S, T and L over objects: what each went through, in the order of time.
+"""Rules G, and those of S, T and L over the history of each object, in the order of event time.
 
-One pass over the events of a file follows every object: commissioned, put into and taken out of
-containers, shipped, received, gone. Where the file cannot tell because an object's story begins
-elsewhere, the finding is a warning.
+One pass over the events of a file follows every object: commissioned, packed, unpacked, shipped,
+received, ended. Where the file cannot decide because the object's history begins in another file,
+the finding is a warning.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 DEPTH_MAX: Final = 6
 CHAIN_MAX: Final = 1000
-"""Containers that are climbed to see whether something contains itself."""
+"""Most nested containers followed upwards to see whether something contains itself."""
 VISITS_MAX: Final = 5_000_000
-"""Objects that are looked at inside shipped containers, over the whole file."""
+"""Most objects visited inside shipped containers, over the whole file."""
 _GONE_STEPS: Final = frozenset(
     {"decommissioning", "destroying", "dispensing", "retail_selling", "killing"}
 )
@@ -35,7 +35,7 @@ _BACK_STEPS: Final = frozenset({"receiving", "accepting", "void_shipping"})
 
 @dataclass(slots=True)
 class _Life:
-    """What one object went through so far."""
+    """State of one object after the events so far."""
 
     commissioned: ShippedStep | None = None
     moved: ShippedStep | None = None
@@ -53,7 +53,7 @@ class _Life:
 
 @dataclass
 class _Tally:
-    """Findings of one rule at one event become one finding with a count."""
+    """Merges the findings of one rule at one event into one finding with a count."""
 
     say: Findings
     found: dict[tuple[str, Where, Severity | None], list[str]] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class _Tally:
         *,
         severity: Severity | None = None,
     ) -> None:
-        """Note one object; `what` follows its key in the sentence."""
+        """Count one object; `what` follows its key in the finding's sentence."""
         place = (rule, step.where, severity)
         self.found.setdefault(place, []).append(key)
         self.texts.setdefault(place, (what, hint))
@@ -94,7 +94,7 @@ class ItemHistories:
             key for step in self._steps if step.biz_step == "commissioning" for key in step.ids
         }
         self._classes = {_class_of(key) for key in self._commissioned}
-        """Products, and SSCCs as such, that this file commissions some of."""
+        """Products of which this file commissions some objects; all SSCCs count as one product."""
         self._tally = _Tally(say)
         self._visits_left = VISITS_MAX
 
@@ -107,7 +107,7 @@ class ItemHistories:
         }
 
     def judge(self) -> Iterator[Finding]:
-        """Follow all events, then look at how things ended."""
+        """Follow all events, then check the final states."""
         for step in self._steps:
             if step.biz_step == "commissioning":
                 self._commission(step)
@@ -129,7 +129,7 @@ class ItemHistories:
 
     @property
     def is_cut(self) -> bool:
-        """Whether the containers were too many to look into all of them."""
+        """Whether a limit kept some containers from being followed."""
         return self._visits_left <= 0
 
     def _commission(self, step: ShippedStep) -> None:
@@ -216,14 +216,14 @@ class ItemHistories:
         self._children[step.parent].add(child)
 
     def _above(self, key: str) -> list[str]:
-        """What holds an object, from the inside out, as far as is climbed."""
+        """The containers of an object, from the inside out, up to `CHAIN_MAX`."""
         found: list[str] = []
         while (key := self._lives[key].parent) and len(found) < CHAIN_MAX:
             found.append(key)
         return found
 
     def _below(self, key: str) -> set[str]:
-        """Everything inside a container, however deep; empty once too much was looked at."""
+        """Everything inside a container, however deep; empty once `VISITS_MAX` is reached."""
         found: set[str] = set()
         open_ = [key]
         while open_ and self._visits_left > 0:
@@ -235,7 +235,7 @@ class ItemHistories:
         return found
 
     def _depths(self) -> None:
-        """Containers nested too deep, told at the innermost of them."""
+        """Containers nested too deep, reported at the innermost one."""
         for key, life in self._lives.items():
             innermost = key not in self._children or not self._children[key]
             if life.parent and innermost and life.packed is not None:
@@ -387,7 +387,7 @@ class ItemHistories:
                 )
 
     def _cases(self) -> None:
-        """Cases whose contents or own words do not agree."""
+        """Cases whose lot and expiry differ from those of their contents."""
         for parent, children in self._children.items():
             if not is_sgtin(parent):
                 continue

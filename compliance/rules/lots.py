@@ -1,4 +1,4 @@
-"""Rules L over lot and expiry, as the events that commission packages tell them."""
+"""Rules L over lot and expiry in the events that commission packages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _EXPIRY: Final = "itemExpirationDate"
 
 
 def judge_lot(event: Event, step: ShippedStep, say: Findings) -> Iterator[Finding]:
-    """What a commissioning event must say about lot and expiry."""
+    """Check lot and expiry of a commissioning event."""
     nodes = [n for n in getattr(event, "ilmd", None) or () if n.name in (_LOT, _EXPIRY)]
     for node in nodes:
         if node.namespace != CBVMDA:
@@ -92,7 +92,7 @@ def _in(step: ShippedStep) -> Where:
 
 
 def judge_lots(file: ShippedFile, say: Findings) -> Iterator[Finding]:
-    """Whether a lot of a product has one expiry throughout the file."""
+    """Check that a lot of a product has one expiry throughout the file."""
     expiries: dict[tuple[str, str], str] = {}
     for step in file.steps:
         if not (step.lot and step.expiry):

@@ -1,4 +1,4 @@
-"""Rules I over the numbers of a file taken together: prefixes, and serials too much alike."""
+"""Rules I over all numbers of a file together: company prefixes, and serials too much alike."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def judge_numbers(file: ShippedFile, header: Header, say: Findings) -> Iterator[Finding]:
-    """What only shows when all numbers of a file lie side by side."""
+    """Check what only the comparison of all numbers of a file shows."""
     yield from _places(file, header, say)
     yield from _prefixes(file, say)
     yield from _variants(file, say)
@@ -57,7 +57,7 @@ def _against_table(
 ) -> Iterator[Finding]:
     prefix = head.split(":")[4].partition(".")[0] if head.count(":") >= 4 else ""
     number = thing.split("/")[2] if thing.count("/") >= 2 else ""
-    # In GTIN and SSCC a digit of the reference stands before the company prefix.
+    # In GTIN and SSCC a digit of the reference comes before the company prefix.
     digits = number[1:] if thing.startswith(("/01/", "/00/")) else number
     length = known(digits) if digits.isdigit() else None
     if length and prefix and length != len(prefix):

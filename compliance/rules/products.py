@@ -51,7 +51,7 @@ _INNER_PRODUCT: Final = "03"
 
 
 def judge_master_data(file: ShippedFile, header: Header, say: Findings) -> Iterator[Finding]:
-    """Everything the master data of a file must say about what its events name."""
+    """Check the master data of a file about everything its events name."""
     told_products = list(_elements(header, "EPCClass"))
     products = dict(told_products)
     places = dict(_elements(header, "Location")) | dict(_elements(header, "Party"))

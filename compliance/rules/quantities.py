@@ -1,7 +1,7 @@
-"""Rules I06 and G13 over the quantities of an event: what has no serial, and what is miscounted.
+"""Rules I06 and G13 over the quantities of an event: goods without serials, and wrong counts.
 
 Since 27 November 2023 only packages with serials change hands (582(g)(1)); a quantity of a class
-may stand beside the serials as their count, never in place of them.
+may accompany the serials as their count, but never replace them.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def judge_quantities(event: Event, step: ShippedStep, say: Findings) -> Iterator[Finding]:
-    """What the quantity lists of one event must say beside its EPC lists.
+    """Check the quantity lists of one event against its EPC lists.
 
-    Lists of inputs and outputs are left alone: what is made of bulk goods has no serials yet.
+    Inputs and outputs are not checked: bulk goods in production have no serials yet.
     """
     lists = {
         "quantityList": getattr(event, "quantities", None) or (),
@@ -61,7 +61,7 @@ def _quantity(
 
 
 def _number(text: str | None) -> Decimal | None:
-    """The declared number; None where none is declared or it is no number (told elsewhere)."""
+    """The declared number; None if absent, or no number, which another rule reports."""
     try:
         return Decimal(text) if text is not None else None
     except InvalidOperation:

@@ -1,4 +1,4 @@
-"""What a file says, reduced to what the rules ask: events in time, parties, things and places."""
+"""The content of a file, reduced to what the rules need: events, parties, things, places."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ DIRECT_PURCHASE: Final = frozenset(
         "receivedDirectPurchaseFromPrevWhlsDistStatement",
     }
 )
-"""Elements of the guideline by which a wholesaler says how the goods were bought."""
+"""Elements of the guideline in which a wholesaler declares how the goods were bought."""
 EPCS_MAX: Final = 500_000
-"""Objects that are followed through a file; the history of further ones is not judged."""
+"""Most objects that are followed through a file; the history of further ones is not checked."""
 
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -58,7 +58,7 @@ class ShippedStep(NamedTuple):
     expiry: str
     """The expiry as it is written."""
     expires: str
-    """Its day as ISO 8601, by which expiries are compared; as written where it is no day."""
+    """Its day as ISO 8601, for comparisons; as written where it is no day."""
     time_text: str
     """`eventTime` as it is written."""
     zone: str
@@ -72,7 +72,7 @@ class Trade(NamedTuple):
     where: Where
     at: datetime | None
     sources: dict[str, str]
-    """Role in bare words to id."""
+    """Role as a bare word -> id."""
     destinations: dict[str, str]
     ids: tuple[str, ...]
     tells_direct_purchase: bool
@@ -86,7 +86,7 @@ class ShippedFile:
     steps: list[ShippedStep] = field(default_factory=list)
     trades: list[Trade] = field(default_factory=list)
     urns: dict[str, dict[str, Where]] = field(default_factory=lambda: defaultdict(dict))
-    """GTIN, SSCC and GLN keys to the URN heads that were written for them."""
+    """GTIN, SSCC and GLN keys -> the URNs up to the serial that the file uses for them."""
     places: dict[str, Where] = field(default_factory=dict)
     """Every read point, location and party, with the first event that names it."""
     gtins: dict[str, Where] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class ShippedFile:
     is_cut: bool = False
 
     def add(self, event: Event, where: Where) -> ShippedStep | None:
-        """Take note of an event; None where the file is longer than is followed."""
+        """Add an event; None where the file exceeds `EPCS_MAX`."""
         ids = _ids(event)
         self.followed += len(ids)
         if self.followed > EPCS_MAX:
@@ -130,7 +130,7 @@ class ShippedFile:
 
     def _key(self, uri: str, where: Where) -> str:
         key = canonical_key(uri)
-        # The part before the serial is looked at once per product: files hold many serials.
+        # The part before the serial is processed once for each product: files hold many serials.
         is_item = key.startswith("/01/")
         head = uri
         if is_item:

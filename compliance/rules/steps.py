@@ -1,4 +1,4 @@
-"""Rules V, and those of I and T over one event: its step, its form, its ids and its time."""
+"""Rules V, and those of I and T over one event: its business step, form, ids and time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FITTING: Final = {
     "destroying": frozenset({"destroyed"}),
     "dispensing": frozenset({"dispensed", "partially_dispensed", "retail_sold"}),
 }
-"""Dispositions that a step leaves objects in."""
+"""Dispositions that fit each business step."""
 _STEPS_OF_RECALL: Final = frozenset(
     {
         "holding",
@@ -59,7 +59,7 @@ DAY: Final = timedelta(days=1)
 
 
 def judge_event(event: Event, step: ShippedStep, say: Findings) -> Iterator[Finding]:
-    """Everything one event must say."""
+    """Check one event by itself."""
     if not _ZONED.search(event.event_time.strip()):
         yield say.found(
             "T01",

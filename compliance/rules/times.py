@@ -1,4 +1,4 @@
-"""Rules T over the times of a file: their order, their range, whether they can be true."""
+"""Rules T over the times of a file: order, range and plausibility."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from schemas.finding import Finding
 
 SKEW: Final = timedelta(minutes=5)
-"""How far clocks of honest partners may be apart."""
+"""Tolerated difference between the clocks of two companies."""
 YEAR: Final = timedelta(days=365)
 _ALIKE_MIN: Final = 3
-"""So many events at one time are told by one clock, or by none."""
+"""At least so many events with one time suggest that nobody measured it."""
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def judge_times(
     file: ShippedFile, header: Header, now: datetime | None, say: Findings
 ) -> Iterator[Finding]:
-    """Everything the times of the events show together."""
+    """Check the times of all events together."""
     timed = [step for step in file.steps if step.at != _NEVER]
     yield from _order(timed, say)
     yield from _range(timed, header, now, say)

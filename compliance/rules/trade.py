@@ -1,4 +1,4 @@
-"""Rules S over a shipping event: who sells what to whom, by which papers, on which way."""
+"""Rules S over a shipping event: parties, ownership, locations and business documents."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _QUALIFIERS: Final = frozenset({"ENTIRELY_DIRECT", "PARTIALLY_DIRECT"})
 
 
 def judge_trade(event: Event, step: ShippedStep, trade: Trade, say: Findings) -> Iterator[Finding]:
-    """Everything a shipping event must say about the change of ownership."""
+    """Check what a shipping event says about the change of ownership."""
     yield from _parties(trade, say)
     yield from _papers(event, step, trade, say)
     yield from _drop_shipment(event, step, trade, say)
@@ -66,9 +66,9 @@ def _parties(trade: Trade, say: Findings) -> Iterator[Finding]:
 
 
 def judge_sellers(file: ShippedFile, header: Header, say: Findings) -> Iterator[Finding]:
-    """Whether a wholesaler says how it bought the goods; who made them need not.
+    """Check that a wholesaler declares how it bought the goods; their manufacturer need not.
 
-    A seller counts as the maker where the GTINs carry its company prefix or its name.
+    A seller counts as the manufacturer where the GTINs carry its company prefix or its name.
     """
     names = {gln_of(uri): facts.get("name", "") for uri, facts in places_told(header)}
     makers = {
@@ -97,7 +97,7 @@ def _plain(name: str) -> str:
 
 
 def _left_from(step: ShippedStep, trade: Trade, say: Findings) -> Iterator[Finding]:
-    """Goods leave from a place of the seller, or from the location he names as their source."""
+    """Check that goods leave from a place of the seller, or from the named source location."""
     place = gln_of(step.read_point)
     own = {gln_of(party) for party in trade.sources.values()}
     others = {gln_of(party) for party in trade.destinations.values()} - own

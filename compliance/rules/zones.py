@@ -1,9 +1,9 @@
 """Rule T04: whether the time zone of an event agrees with itself and with the season of the place.
 
 A site in Delaware is five hours behind UTC in November and four in July. A sender whose clock or
-software has the wrong season reports times an hour away from those of everybody else. A zone of
-another part of the country is let be: many companies report all sites in the zone of their
-headquarters, as GS1 US does in its own example.
+software has the wrong season reports times that are an hour off. A zone of another part of the
+country is accepted: many companies report all sites in the zone of their headquarters, as GS1 US
+does in its own example.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _OFFSET: Final = re.compile(r"(?P<sign>[+-])(?P<hours>\d\d):(?P<minutes>\d\d)\Z"
 
 
 def judge_zones(file: ShippedFile, header: Header, say: Findings) -> Iterator[Finding]:
-    """Events whose zone contradicts their own time, or belongs to the other season."""
+    """Find events whose zone contradicts their own time, or belongs to the other season."""
     states = {
         canonical_key(uri): facts.get("state", "")
         for uri, facts in places_told(header)
@@ -113,7 +113,7 @@ def text_of(offset: timedelta) -> str:
 
 
 def offsets_in(state: str, at: datetime) -> frozenset[timedelta]:
-    """Offsets that clocks in a state of the United States had then; empty where it is unknown.
+    """UTC offsets in force in a US state at a time; empty where the state is unknown.
 
     >>> from datetime import UTC
     >>> sorted(map(text_of, offsets_in("TN", datetime(2026, 11, 20, tzinfo=UTC))))

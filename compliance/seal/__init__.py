@@ -1,7 +1,7 @@
 """Seals: the keys of this installation and what they sign.
 
-`keys` makes, rotates and revokes them; `signer` says where a key may live; `cades` signs files,
-`timestamp` stamps the time, `checkpoint` signs the head of the log.
+`keys` makes, rotates and revokes them; `signer` defines where a key may be held; `cades` signs
+files, `timestamp` stamps the time, `checkpoint` signs the head of the log.
 """
 
 from compliance.seal.keys import Keys

@@ -1,4 +1,4 @@
-"""CAdES signatures (ETSI EN 319 122-1) beside what they sign, with all that a later check needs."""
+"""Detached CAdES signatures (ETSI EN 319 122-1) that hold everything a later check needs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def sign_beside(content: bytes, keys: Keys) -> bytes:
     """A detached CAdES-B-LT signature (DER) of `content`.
 
-    It carries its time stamp, the certificates and the revocation list, so that it can be checked
-    without any network. Raises SealRefused.
+    It contains its time stamp, the certificates and the revocation list, so a check needs no
+    network. Raises SealRefused.
     """
     hand = LibrarySigner(keys.seal, [keys.root])
     signed: cms.ContentInfo = finish(
@@ -32,7 +32,7 @@ def sign_beside(content: bytes, keys: Keys) -> bytes:
             signed_attr_settings=PdfCMSSignedAttributes(signing_time=keys.clock()),
         )
     )
-    # The list stands outside of what is signed, so it can join after the signature.
+    # The revocation list is not among the signed data, so it can be added after signing.
     crl = asn1_crl.CertificateList.load(keys.crl.public_bytes(Encoding.DER))
     signed["content"]["crls"] = cms.RevocationInfoChoices([crl])
     return bytes(signed.dump())

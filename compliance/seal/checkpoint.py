@@ -1,4 +1,4 @@
-"""Signing the head of the log, and remembering what was signed."""
+"""Sign the head of the log, and record what was signed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ STAMP_EVERY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class SignedCheckpoint:
-    """A checkpoint and the note that says it."""
+    """A checkpoint and its signed note."""
 
     checkpoint: Checkpoint
     note: str
@@ -51,7 +51,7 @@ def log_key(keys: Keys, origin: str) -> LogKey:
 
 
 def late_log_key(key: MLDSA44PrivateKey, origin: str) -> LogKey:
-    """The key that still signs checkpoints when quantum computers have broken Ed25519."""
+    """The public ML-DSA key of a log, safe from quantum computers; it signs checkpoints too."""
     raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     return LogKey(origin, OWN_KIND, ML_DSA_44 + raw)
 
@@ -72,10 +72,10 @@ def sign(checkpoint: Checkpoint, keys: Keys) -> str:
 
 
 def seal_log(store: Store, keys: Keys, *, now: datetime) -> SignedCheckpoint:
-    """Sign the log as it stands and keep the note; the same note where nothing was added.
+    """Sign the log's present head and keep the note; the same note where nothing was added.
 
-    Each checkpoint covers an entry that says what was signed before; the newest is also held in
-    the folder of the keys, so that none can go without anybody knowing.
+    Each checkpoint covers an entry with the checkpoint before it, and the newest is also kept in
+    the folder of the keys, so that no checkpoint can disappear unnoticed.
     Raises epcis.ledger.append.LogForked where the log does not continue what was signed before.
     """
     introduce(store, keys, now=now)
@@ -83,7 +83,7 @@ def seal_log(store: Store, keys: Keys, *, now: datetime) -> SignedCheckpoint:
     _log_what_was_signed(store, now=now)
     catch_up(store, now=now)
     with store.write(now) as tx:
-        # Whoever else is signing goes first, and what it signed is found here.
+        # Another process that is signing finishes first; this one then sees its checkpoint.
         one_at_a_time(tx, "signing")
         tree = Tree(tx.connection)
         checkpoint = tree.checkpoint()
@@ -110,9 +110,9 @@ def seal_log(store: Store, keys: Keys, *, now: datetime) -> SignedCheckpoint:
 
 
 def stamp_checkpoint(store: Store, keys: Keys, sealed: SignedCheckpoint, *, now: datetime) -> bytes:
-    """The time stamp over a checkpoint's note, asked for once and kept.
+    """The time stamp over a checkpoint's note, requested once and kept.
 
-    Raises SealRefused where the authority does not stamp; the checkpoint stands without.
+    Raises SealRefused where the authority does not stamp; the checkpoint is valid without.
     """
     where = ledger_checkpoint.c.size == sealed.checkpoint.size
     with store.read() as snapshot:
@@ -138,7 +138,7 @@ def stamp_is_due(store: Store, *, now: datetime) -> bool:
 
 
 def introduce(store: Store, keys: Keys, *, now: datetime) -> LogKey:
-    """Make the log's public key known to its readers, itself as an entry of the log."""
+    """Publish the log's public key to its readers, as an entry of the log."""
     with store.read() as snapshot:
         origin = snapshot.connection.scalar(select(ledger_head.c.origin))
         if origin:
@@ -154,7 +154,7 @@ def introduce(store: Store, keys: Keys, *, now: datetime) -> LogKey:
 def log_key_change(
     store: Store, what: str, certificate: Certificate, *, by: str, now: datetime
 ) -> None:
-    """Put into the log that a key was made or revoked."""
+    """Record in the log that a key was made or revoked."""
     said = {
         "act": what,
         "by": by,
@@ -185,9 +185,9 @@ def _introduce(tx: Transaction, keys: Keys) -> LogKey:
 
 
 def _log_what_was_signed(store: Store, *, now: datetime) -> None:
-    """Where the log grew since the last checkpoint: an entry with that checkpoint.
+    """Add an entry with the last checkpoint, if the log grew since.
 
-    Also one with each that came late, from a process beside this one or killed before it.
+    Adds further ones for checkpoints that another process signed but did not log.
     """
     with store.write(now) as tx:
         signed = newest_signed(tx)
@@ -200,7 +200,7 @@ def _log_what_was_signed(store: Store, *, now: datetime) -> None:
 
 
 def _hold(store: Store, keys: Keys) -> None:
-    """Keep the newest checkpoint beside the keys, out of reach of who changes the database."""
+    """Keep the newest checkpoint beside the keys: changes of the database do not reach it."""
     with store.read() as snapshot:
         signed = newest_signed(snapshot)
         origin = snapshot.connection.scalar(select(ledger_head.c.origin)) or ""
@@ -209,9 +209,9 @@ def _hold(store: Store, keys: Keys) -> None:
 
 
 def held_checkpoints(store: Store, folder: Path) -> list[Signed]:
-    """The newest checkpoint of this log as the folder of the keys has it, for `epcis.fsck`.
+    """The newest checkpoint of this log that is kept in the folder of the keys, for `epcis.fsck`.
 
-    Nothing where these keys never signed it. Raises SealRefused for a file that is damaged.
+    Empty where these keys never signed one. Raises SealRefused for a file that is damaged.
     """
     with store.read() as snapshot:
         origin = snapshot.connection.scalar(select(ledger_head.c.origin)) or ""

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 BACKDATED = timedelta(days=1)
-"""Certificates begin a day early: other machines' clocks are not ours."""
+"""Certificates begin a day early, because other machines' clocks may be behind ours."""
 ROOT_LASTS = timedelta(days=365 * 25)
 SEAL_LASTS = timedelta(days=365 * 3)
 TIME_LASTS = timedelta(days=365 * 10)
@@ -29,7 +29,7 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """That a certificate must no longer be trusted, and since when."""
+    """The certificate that must no longer be trusted, and since when."""
 
     serial: int
     since: datetime
@@ -45,7 +45,7 @@ def new_key() -> ec.EllipticCurvePrivateKey:
 def issue_root(
     key: ec.EllipticCurvePrivateKey, organisation: str, now: datetime
 ) -> x509.Certificate:
-    """The self-signed certificate all trust begins at; its name tells it from other roots."""
+    """The self-signed root certificate (the trust anchor); its name differs from other roots'."""
     serial = x509.random_serial_number()
     name = _name(organisation, f"Packtrail root {serial % (1 << 32):08X}")
     return (
@@ -107,8 +107,8 @@ def issue_crl(
 ) -> x509.CertificateRevocationList:
     """The list of revoked certificates.
 
-    It is embedded in every seal and must still be usable when the seal is checked years later, so
-    it is valid as long as the root; whoever wants news fetches the newest list.
+    Every seal embeds it, and it must still be usable when the seal is checked years later, so it
+    is valid as long as the root. For later revocations a verifier fetches the newest list.
     """
     builder = (
         x509.CertificateRevocationListBuilder()

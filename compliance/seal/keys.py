@@ -1,6 +1,6 @@
 """The keys Packtrail seals with: made on first use, rotated, revoked, kept in one folder.
 
-root.pem, root.key          the root certificate everybody is given, and its key
+root.pem, root.key          the root certificate for verifiers (the trust anchor), and its key
 seal-1.pem, seal-1.key      sign dossiers and reports; the highest number is the current one
 time-1.pem, time-1.key      sign time stamps where no authority is configured
 log.key                     Ed25519, signs the checkpoints of the log
@@ -84,7 +84,7 @@ class Keys:
         authority: Authority | None = None,
         seal: DigestSigner | None = None,
     ) -> Keys:
-        """The keys in a folder, made at first use; files are for their owner only.
+        """The keys in a folder, made at first use; only their owner may read the files.
 
         `authority` stamps time instead of our own key; `seal` signs instead of the key in the
         folder, from a token or a service. Raises SealRefused for a wrong passphrase or a folder
@@ -103,11 +103,11 @@ class Keys:
 
     @property
     def root(self) -> x509.Certificate:
-        """The certificate all trust begins at."""
+        """The root certificate, the trust anchor."""
         return self._certificate("root")
 
     def root_pem(self) -> bytes:
-        """The root certificate, PEM: what a verifier is given once, by a way he trusts."""
+        """The trust anchor (root certificate, PEM); hand it to verifiers over a trusted channel."""
         return (self.folder / "root.pem").read_bytes()
 
     def trusted_pem(self) -> bytes:
@@ -123,7 +123,7 @@ class Keys:
     def seal(self) -> DigestSigner:
         """The key that signs dossiers now.
 
-        Raises SealRefused where its certificate is revoked, over, not yet valid or not ours.
+        Raises SealRefused where its certificate is revoked, expired, not yet valid or not ours.
         """
         signer = self._elsewhere or self._key_in_file(self._register()["seal"])
         self._may_sign(signer.certificate)
@@ -147,13 +147,13 @@ class Keys:
 
     @property
     def log_after_quantum(self) -> MLDSA44PrivateKey | None:
-        """The ML-DSA-44 key that signs checkpoints beside `log`, where one was made."""
+        """The ML-DSA-44 key that signs checkpoints too; None where none was made."""
         if not (self.folder / "log-late.key").exists():
             return None
         return cast("MLDSA44PrivateKey", self._private("log-late"))
 
     def prepare_for_quantum(self) -> None:
-        """From now on sign checkpoints with ML-DSA-44 too.
+        """Make a key that signs future checkpoints with ML-DSA-44 as well.
 
         Raises SealRefused where the installed cryptography library does not have it.
         """
@@ -176,7 +176,7 @@ class Keys:
         return [self._certificate(name) for name in names]
 
     def rotate(self) -> x509.Certificate:
-        """Make a new sealing key; what older ones signed stays valid."""
+        """Make a new sealing key; signatures by older ones stay valid."""
         register = self._register()
         name = f"seal-{int(register['seal'].partition('-')[2]) + 1}"
         certificate = self._issue(self.folder, name, Purpose.SEAL)
@@ -232,8 +232,8 @@ class Keys:
     def _make(self, organisation: str) -> None:
         """Make all keys beside the folder and move them in at once.
 
-        A crash before the move leaves only a folder nobody looks at; two first uses at one
-        moment make two sets, of which one is moved in and the other thrown away.
+        A crash before the move leaves only an unused folder; two first uses at the same time make
+        two sets, of which one is moved in and the other deleted.
         """
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         made = self.folder.with_name(f".{self.folder.name}.{secrets.token_hex(4)}")
@@ -338,7 +338,7 @@ def held_file(folder: Path, origin: str) -> Path:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Replace a file as a whole; a crash leaves the old one or the new one."""
+    """Replace a file atomically; a crash leaves the old one or the new one."""
     made = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:

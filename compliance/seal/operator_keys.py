@@ -1,4 +1,4 @@
-"""The keys of this installation, where its settings say they are."""
+"""Open the keys of this installation according to its settings."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class KeySettings(Protocol):
 
 
 def open_keys(settings: KeySettings) -> Keys:
-    """The keys, with whoever seals and stamps for this house.
+    """The keys, with the configured token or service for sealing and authority for time stamps.
 
     Raises SealRefused where a setting is missing or a file cannot be read.
     """
@@ -63,7 +63,7 @@ def _authority(settings: KeySettings) -> Authority | None:
 
 
 def _elsewhere(settings: KeySettings) -> DigestSigner | None:
-    """The sealing key on a token or in a service; None where it is in the folder."""
+    """The sealing key on a token or in a service; None where it is in the keys folder."""
     if not (settings.seal_token_module or settings.seal_service):
         return None
     if settings.seal_certificate is None:

@@ -1,10 +1,10 @@
-"""A signing key in a service far away, asked by a protocol small enough for any key management.
+"""A signing key in a remote service, with a protocol small enough for any key management system.
 
     POST {address}      Authorization: Bearer {token}
     {"key": "seal-2027", "algorithm": "ecdsa-p256-sha256", "digest": "<32 bytes, base64>"}
     200 {"signature": "<DER, base64>"}
 
-The answer is verified before it is used, so a service that errs makes no broken seal.
+The signature is verified before it is used, so a faulty service cannot cause a broken seal.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ANSWER_BYTES_MAX = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Where the key is: the service's address, our token there, the key's name."""
+    """Location of the key: the service's address, our bearer token, the key's name."""
 
     address: str
     token: str
@@ -46,7 +46,7 @@ class KeyInService:
         self.certificate = certificate
 
     def sign_digest(self, digest: bytes) -> bytes:
-        """Let the service sign, and check what it gives. Raises SealRefused."""
+        """Let the service sign, and verify the signature. Raises SealRefused."""
         signature = _signature_in(self._ask(digest))
         key = cast("ec.EllipticCurvePublicKey", self.certificate.public_key())
         try:

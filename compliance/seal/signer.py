@@ -1,4 +1,4 @@
-"""Who holds a signing key: a file, a token, or a service far away. All sign a SHA-256 digest."""
+"""Where a signing key is held: a file, a token, or a remote service. All sign a SHA-256 digest."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class KeyInFile:
 
 
 class LibrarySigner(PyHankoSigner):
-    """A DigestSigner as the CMS library wants it."""
+    """Adapts a DigestSigner to the interface of the CMS library."""
 
     def __init__(self, key: DigestSigner, chain: Sequence[Certificate]) -> None:
         registry = SimpleCertificateStore()  # type: ignore[no-untyped-call]  # the library's
@@ -73,7 +73,7 @@ class LibrarySigner(PyHankoSigner):
         digest_algorithm: str,
         dry_run: bool = False,  # noqa: FBT001, FBT002  # the library's signature
     ) -> bytes:
-        """Sign the bytes; a dry run only tells how long a signature can be."""
+        """Sign the bytes; a dry run returns a placeholder as long as the longest signature."""
         if digest_algorithm != "sha256":
             raise SealRefused(f"seals are made over SHA-256, not {digest_algorithm}")
         if dry_run:
@@ -82,10 +82,10 @@ class LibrarySigner(PyHankoSigner):
 
 
 def finish(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine of the CMS library to its end, from code that is not asynchronous.
+    """Run a coroutine of the CMS library to its end, from synchronous code.
 
-    A loop of its own and not `asyncio.run`: that one prints the finished task for a signal handler,
-    and printing a CMS structure takes up to a minute.
+    It uses a loop of its own and not `asyncio.run`, which formats the finished task for a signal
+    handler; formatting a CMS structure takes up to a minute.
     """
     loop = asyncio.new_event_loop()
     try:
@@ -95,5 +95,5 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
 
 
 def asn1_of(certificate: Certificate) -> x509.Certificate:
-    """The same certificate as the CMS library holds it."""
+    """The same certificate as an object of the CMS library."""
     return x509.Certificate.load(certificate.public_bytes(Encoding.DER))

@@ -1,7 +1,7 @@
-"""RFC 3161 time stamps: from our own key where nobody else is configured, or from an authority.
+"""RFC 3161 time stamps: from a configured authority, else from our own key.
 
-Our own stamp says when we signed, by our own clock. An authority's stamp says it by a clock that
-is not ours, which is what a court wants; it is configured by its address and its roots.
+Our own stamp gives the time of signing by our own clock. An authority's stamp gives it by an
+independent clock, which a court prefers; settings name its address and root certificates.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from epcis.clock import Clock
 
 POLICY = "2.25.291164537217014327690371064021364092671"
-"""Our own policy, time by the signing machine's clock: an identifier made of a UUID (X.667)."""
+"""OID of our own policy (time by the signing machine's clock), made from a UUID (X.667)."""
 CLOCK_SKEW_MAX = timedelta(minutes=5)
-"""An authority whose time is further from ours is not believed."""
+"""A stamp whose time differs more from our clock is refused."""
 ANSWER_WAIT_S = 10.0
 ANSWER_BYTES_MAX = 64 * 1024
 
 
 class OwnTimeStamper(TimeStamper):
-    """Time stamps by our own key and clock."""
+    """Makes time stamps with our own key and clock."""
 
     def __init__(self, key: DigestSigner, root: Certificate, clock: Clock) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # the library's
@@ -69,14 +69,14 @@ class OwnTimeStamper(TimeStamper):
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """A time stamping authority: where it is, and whom its certificate must come from."""
+    """A time stamping authority: its address, and the roots that must issue its certificate."""
 
     url: str
     roots: tuple[Certificate, ...]
 
 
 class AuthorityTimeStamper(TimeStamper):
-    """Time stamps from an authority, believed only when they check out."""
+    """Gets time stamps from an authority and accepts them only after checking them."""
 
     def __init__(self, authority: Authority, clock: Clock) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # the library's
@@ -84,9 +84,10 @@ class AuthorityTimeStamper(TimeStamper):
         self._clock = clock
 
     async def async_request_tsa_response(self, req: tsp.TimeStampReq) -> tsp.TimeStampResp:
-        """Ask the authority and check what it says.
+        """Ask the authority and check its answer.
 
-        Raises SealRefused where it is down, refuses, or lies about time, digest or itself.
+        Raises SealRefused where it is down, refuses, or answers with a wrong time, digest or
+        signer.
         """
         answer = await self._ask(req.dump())
         try:

@@ -1,4 +1,4 @@
-"""A signing key on a PKCS#11 token, from which it never comes out.
+"""A signing key on a PKCS#11 token; the key never leaves the token.
 
 Needs the extra `hsm`. The token signs digests (CKM_ECDSA), which every token can.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where the key is: the driver's library, the token, its PIN, the key."""
+    """Location of the key: the driver's library, the token, its PIN, the key's label."""
 
     module: str
     """Path of the PKCS#11 library, as /usr/lib/softhsm/libsofthsm2.so."""

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from compliance.service.migrate import NewerDatabaseError, open_migrated
 from compliance.service.practice import PracticeRefusedError, practice_of
+from verification.settings import NO_GLN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,6 +84,7 @@ def examine(settings: Settings) -> list[Check]:
         _database(settings),
         _keys(settings),
         *_practice(settings),
+        _owner(settings),
         _assets(),
         _space(settings),
     ]
@@ -180,6 +182,21 @@ def _practice(settings: Settings) -> Iterator[Check]:
             says="a test wallet: its credentials prove nothing to anybody",
             needed=False,
         )
+
+
+def missing_owner(settings: Settings) -> str | None:
+    """One sentence where the operator's GLN is not set; None where it is."""
+    if settings.owner_gln:
+        return None
+    return (
+        f"Note: PACKTRAIL_OWNER_GLN is not set. Verification answers carry responderGLN {NO_GLN}, "
+        "which is nobody's, and partners may refuse questions that carry it."
+    )
+
+
+def _owner(settings: Settings) -> Check:
+    note = missing_owner(settings)
+    return Check("operator's GLN", well=note is None, says=note or settings.owner_gln, needed=False)
 
 
 def _reached(name: str, url: str) -> Check:

@@ -14,7 +14,7 @@ from compliance.seal.operator_keys import open_keys
 from compliance.service import access
 from compliance.service.app import create_app
 from compliance.service.context import ServiceContext
-from compliance.service.doctor import missing_zbar
+from compliance.service.doctor import missing_owner, missing_zbar
 from compliance.service.head_deadline import punctual
 from compliance.service.migrate import open_migrated
 from compliance.service.practice import PracticeRefusedError, practice_of
@@ -98,7 +98,7 @@ def _address(settings: Settings, listener: socket.socket) -> str:
 
 def _greet(settings: Settings, store: Store, address: str, *, demo: bool) -> None:
     """Say on standard output what a newcomer needs; flushed, so that a program can wait for it."""
-    if note := missing_zbar():
+    for note in filter(None, (missing_zbar(), missing_owner(settings))):
         print(note, flush=True)  # noqa: T201  # the greeting is this command's output
     lines = [f"Packtrail listens on {address}/"]
     if demo:

@@ -1,1 +1,1 @@
-"""What EPCIS documents are made of, described once; schema files and pages are written from it."""
+"""One description of what EPCIS documents hold; schema files and pages are generated from it."""

@@ -65,7 +65,7 @@ def list_of(items: Schema, least: int = 0, *, unique: bool = False) -> Schema:
 
 
 def words_or_uri(kind: str) -> Schema:
-    """A bare CBV word, or a word of somebody else as a URI."""
+    """A bare CBV word, or a URI for a word of another vocabulary."""
     vocabulary = cbv.VOCABULARIES[kind]
     own = _CBV_OWN if vocabulary.prefix == "cbv" else _GS1_OWN
     return {"anyOf": [{"enum": list(vocabulary.words)}, {**_URI, "not": {"pattern": own}}]}
@@ -206,7 +206,7 @@ def _needs(needs: Needs) -> Schema:
 
 
 def _extended_event() -> Schema:
-    """An event type of somebody else: a URI names it, and only the common fields are known."""
+    """An event type outside the standard: a URI names it, and only the common fields are known."""
     common = {field.name: _field(field) for field in COMMON_FIELDS}
     return {
         "type": "object",
@@ -216,7 +216,7 @@ def _extended_event() -> Schema:
 
 
 def _one_of_types(choices: dict[str, Schema], otherwise: Schema) -> Schema:
-    """The definition that fits the value of `type`, asked one after the other."""
+    """Selects the definition by the value of `type`, with one if/then for each."""
     schema = otherwise
     for name, chosen in reversed(choices.items()):
         is_it = {"properties": {"type": {"const": name}}}
@@ -317,7 +317,7 @@ def document_schema() -> Schema:
 
 
 def event_schema() -> Schema:
-    """The schema of one event inside a document, where `@context` stands on the document."""
+    """The schema of one event inside a document, where `@context` belongs to the document."""
     whole = document_schema()
     return {
         "$schema": DRAFT,

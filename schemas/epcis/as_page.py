@@ -1,4 +1,4 @@
-"""Writes the description of the event types as a page for people.
+"""Writes the description of the event types as a documentation page.
 
 >>> "## ObjectEvent" in events_page()
 True

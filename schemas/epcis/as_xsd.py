@@ -61,7 +61,7 @@ def xsd_files() -> dict[str, str]:
 
 
 def _all(version: str) -> str:
-    """The file that brings every root element of one version together."""
+    """The file that includes every root element of one version."""
     spaces = (namespace(kind, version) for kind in ("epcis", "epcismd", "epcisq"))
     children = (
         _about(f"Everything that EPCIS {version} says in XML."),

@@ -19,11 +19,11 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Where a field stands in one XML version, and whether it must."""
+    """Where a field appears in one XML version, and whether it is mandatory."""
 
     required: bool = False
     below: str = ""
-    """The nested element it stands in: `extension` or `baseExtension`; empty for the event."""
+    """The nested element that holds it: `extension` or `baseExtension`; empty for the event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,11 @@ class Field:
     xml_1_2: Home | None = None
     xml_2_0: Home | None = None
     json: str = ""
-    """The JSON type; empty where JSON has no such field, `any` where its type is not told."""
+    """The JSON type; empty where JSON has no such field, `any` where any type is allowed."""
     json_required: bool = False
 
     def needed(self) -> Field:
-        """The same field where every event must have it, in all versions it exists in."""
+        """A copy of the field that is mandatory in every version that has the field."""
         return replace(
             self,
             xml_1_2=self.xml_1_2 and replace(self.xml_1_2, required=True),
@@ -53,33 +53,33 @@ class Field:
         )
 
     def needed_in_1_2(self) -> Field:
-        """The same field where only EPCIS 1.2 insists on it, even empty."""
+        """A copy that only EPCIS 1.2 makes mandatory, though it may be empty."""
         return replace(self, xml_1_2=self.xml_1_2 and replace(self.xml_1_2, required=True))
 
     def below_extension(self) -> Field:
-        """The same field where EPCIS 1.2 nests it in the event's `extension`."""
+        """A copy that EPCIS 1.2 nests in the event's `extension`."""
         return replace(self, xml_1_2=Home(below="extension"))
 
     def typed(self, json: str) -> Field:
-        """The same field with another JSON type."""
+        """A copy with another JSON type."""
         return replace(self, json=json)
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """One way to say enough: all of these hold."""
+    """One sufficient set of contents for an event; all of its conditions hold together."""
 
     some: tuple[str, ...] = ()
     """Lists of which each has at least one entry."""
     has: tuple[str, ...] = ()
-    """Fields that are there, even empty."""
+    """Fields that are present, even empty."""
     action: str = ""
-    """The action is this one."""
+    """The action the event has."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """One event type: its fields in document order and what it must at least say."""
+    """One event type: its fields in document order and what it must contain at least."""
 
     name: str
     meaning: str
@@ -88,7 +88,7 @@ class EventType:
     in_1_2: bool = True
     in_2_0: bool = True
     what: tuple[Needs, ...] = ()
-    """JSON: at least one of these ways to tell what the event is about (2.0 section 7.4)."""
+    """JSON: an event meets at least one of these sets (2.0 section 7.4)."""
     ilmd_only_on_add: bool = False
 
 

@@ -398,7 +398,7 @@ def _query_file(version: str) -> SchemaFile:
 
 
 def _event_file(version: str) -> SchemaFile:
-    """Single events without a document, as `POST /events` takes them and as findings need."""
+    """Single events without a document: for `POST /events` and for findings about one event."""
     kinds = (k for k in EVENT_TYPES if (k.in_2_0 if version == "2.0" else k.in_1_2))
     return SchemaFile(
         namespace("event", version),

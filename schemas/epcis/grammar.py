@@ -1,4 +1,4 @@
-"""The words in which documents are described: records, their parts and their attributes.
+"""Classes that describe documents: records, their parts and their attributes.
 
 A description is independent of XML Schema and JSON Schema; `schemas.epcis.as_xsd` and
 `schemas.epcis.as_json` write those from it.
@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final, TypeAlias
 
 MANY: Final = None
-"""As a `most`: any number."""
+"""Value of `most` for any number of parts."""
 
 
 class Open(StrEnum):
@@ -32,7 +32,7 @@ class Open(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """An element inside a record: its name, what it holds, and how often it stands there.
+    """An element inside a record: its name, what it holds, and how often it may occur.
 
     `holds` is a plain type (`uri`, `time`, `text`, …) or the name of a record; a name with a
     colon (`epcis:EventListType`) belongs to another file's namespace, and one that begins with
@@ -57,7 +57,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class AnyOrder:
-    """Parts that may stand in any order and number, or, as `once`, of which one may stand."""
+    """Parts that may occur in any order and number, or, with `once`, of which one may occur."""
 
     parts: tuple[Part, ...]
     once: bool = False
@@ -67,7 +67,7 @@ class AnyOrder:
 
 @dataclass(frozen=True, slots=True)
 class Tied:
-    """Parts that stand together or not at all."""
+    """Parts that occur together or not at all."""
 
     parts: tuple[Part, ...]
 
@@ -77,7 +77,7 @@ Content: TypeAlias = Part | AnyOrder | Tied
 
 @dataclass(frozen=True, slots=True)
 class RecordType:
-    """A kind of element: what stands in it, in order."""
+    """A type of element: its content, in order."""
 
     name: str
     content: tuple[Content, ...] = ()
@@ -87,7 +87,7 @@ class RecordType:
     text: str = ""
     """The plain type of its text where it holds text and no elements."""
     mixed: bool = False
-    """Anything may stand in it, text and elements mixed."""
+    """It may hold anything, text and elements mixed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class SchemaFile:
     namespace: Namespace
     imports: tuple[Namespace, ...]
     roots: tuple[Part, ...]
-    """Elements a document, or an open place in one, may begin with."""
+    """Root elements, and elements allowed where a document is open for others."""
     records: tuple[RecordType, ...]
     words: tuple[WordType, ...] = ()
     about: str = ""

@@ -1,4 +1,4 @@
-"""What may stand where: the description, asked by the names of elements from the root down.
+"""Look up the description of an element by the names that lead to it from the root.
 
 >>> record_at("1.2", ("ObjectEvent", "extension")).name
 'ObjectEventExtensionType'
@@ -28,7 +28,7 @@ def _local(holds: str) -> str:
 
 @cache
 def _records(version: str) -> dict[str, RecordType]:
-    # The document file is asked before the others where two name a record alike.
+    # Where two files use the same name for a record, the document file wins.
     files = (*schema_files(version), *SHARED_FILES)
     return {record.name: record for file in reversed(files) for record in file.records}
 
@@ -40,7 +40,7 @@ def _roots(version: str) -> dict[str, str]:
 
 
 def parts_of(record: RecordType) -> tuple[Part, ...]:
-    """All elements a record may hold, in order, whatever ties them."""
+    """All elements a record may hold, in order, those of groups and choices included."""
     found: list[Part] = []
     for content in record.content:
         parts = (content,) if isinstance(content, Part) else content.parts

@@ -1,4 +1,4 @@
-"""The records that stand inside events and documents, beside the event types themselves.
+"""The records inside events and documents, other than the event types themselves.
 
 Standard: EPCIS 1.2 and 2.0 section 7.3 (parts of events) and section 9 (documents); SBDH 1.3.
 """
@@ -79,7 +79,7 @@ _DECLARATION: Final = (
 ERROR_DECLARATION_1_2: Final = RecordType(
     "ErrorDeclarationType", _DECLARATION, open=Open.LOCAL, any_attribute=True
 )
-# EPCIS 2.0 lets these stand in any order and number, and none of them at all.
+# EPCIS 2.0 allows these in any order and number, including none.
 ERROR_DECLARATION_2_0: Final = RecordType(
     "ErrorDeclarationType",
     (AnyOrder((*_DECLARATION, Part("extension", "LocalExtension", 0)), with_foreign=True),),
@@ -205,7 +205,7 @@ DOCUMENT_ATTRIBUTES: Final = (
 
 
 def document(name: str, body: str) -> RecordType:
-    """The record of a document: a header, a body, and room for others."""
+    """The record of a document: a header, a body, and a place for extension elements."""
     return RecordType(
         name,
         (Part("EPCISHeader", "epcis:EPCISHeaderType", 0), Part("EPCISBody", body)),
@@ -258,7 +258,7 @@ def _is_nested_in_1_2(kind: EventType) -> bool:
 
 
 def event_records(version: str) -> tuple[RecordType, ...]:
-    """One record for each event type that exists in this XML version, and what they nest."""
+    """One record for each event type of this XML version, and the records nested in them."""
     records: list[RecordType] = [
         ERROR_DECLARATION_1_2 if version == "1.2" else ERROR_DECLARATION_2_0
     ]
@@ -312,5 +312,5 @@ def _parts(fields: tuple[Field, ...], version: str, below: str = "") -> tuple[Pa
 
 
 def home_of(field: Field, version: str) -> Home | None:
-    """Where a field stands in one XML version; None where that version has no such field."""
+    """Where a field appears in one XML version; None where that version has no such field."""
     return field.xml_1_2 if version == "1.2" else field.xml_2_0

@@ -1,7 +1,7 @@
 """The parameters of a SimpleEventQuery in JSON, and the schedule of a subscription.
 
 Standard: EPCIS 2.0 section 8.2.7.1 (query language) and 8.2.5.3 (schedules). Where the published
-query schema and the published REST interface spell a parameter differently, both are taken; the
+query schema and the published REST interface spell a parameter differently, both are accepted; the
 page `docs/reference/schemas.md` lists them.
 
 >>> "MATCH_epc" in query_schema()["properties"]
@@ -47,7 +47,7 @@ _NUMBERS: Final = list_of(_NUMBER)
 _TIME_OR_NUMBER: Final[Schema] = {"oneOf": [_NUMBER, ref("time")]}
 _ANY_VALUE: Final[Schema] = {"oneOf": [_TEXTS, _NUMBER, ref("time")]}
 _PRESENCE: Final[Schema] = {"type": ["integer", "boolean"]}
-"""An integer in the query schema, a boolean in the REST interface; the value says nothing."""
+"""An integer in the query schema, a boolean in the REST interface; only its presence counts."""
 
 
 def _each(names: Iterable[str], schema: Schema) -> dict[str, Schema]:
@@ -135,7 +135,7 @@ def _families() -> dict[str, Schema]:
 
 
 def query_schema() -> Schema:
-    """The schema of the `query` of a named query, which is closed: nothing else may stand there."""
+    """The schema of the `query` of a named query; it allows no other members."""
     wanted = ("uri", "time", "context", "action", "bizStep", "disposition", "errorReason")
     plain = plain_definitions()
     return {
@@ -161,7 +161,7 @@ _SCHEDULE_RANGES: Final = {
 
 
 def schedule_schema() -> Schema:
-    """The schema of a schedule: numbers and `[low-high]` ranges, parted by commas."""
+    """The schema of a schedule: numbers and `[low-high]` ranges, separated by commas."""
     properties = {}
     for name, number in _SCHEDULE_RANGES.items():
         element = f"(({number})|\\[({number})-({number})\\])"

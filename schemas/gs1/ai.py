@@ -1,4 +1,4 @@
-"""GS1 Application Identifiers: what each one may hold, and with which others it may stand.
+"""GS1 Application Identifiers: what data each one takes, and which others may accompany it.
 
 The facts come from `ai_table`; a rule is compiled when an identifier is first met.
 Standard: GS1 General Specifications section 3.
@@ -62,7 +62,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationIdentifier:
-    """An Application Identifier and all that is known of it.
+    """An Application Identifier and its rules.
 
     >>> lookup("17").title
     'USE BY or EXPIRY'
@@ -73,14 +73,14 @@ class ApplicationIdentifier:
     code: str
     title: str
     predefined: bool
-    """Its length is fixed by its first two digits, so that no separator must follow."""
+    """Its first two digits fix the length of the data, so no separator needs to follow."""
     attribute: bool
-    """It may stand in the query part of a Digital Link."""
+    """It may appear in the query part of a Digital Link."""
     components: tuple[Component, ...]
     requires: tuple[tuple[tuple[str, ...], ...], ...]
     """Conditions; each is a choice of groups of identifiers that must be present together."""
     excludes: tuple[str, ...]
-    """Identifiers, or patterns with `n` for a digit, that may not stand beside it."""
+    """Identifiers, or patterns with `n` for a digit, that may not accompany it."""
     qualifiers: tuple[tuple[str, ...], ...] | None
     """Sequences of Digital Link qualifiers, where it is a primary key."""
     length_min: int
@@ -88,7 +88,7 @@ class ApplicationIdentifier:
     pattern: str
     """A regular expression for lengths, characters and, where cheap, content."""
     beyond_pattern: Callable[[str], bool] | None
-    """What the pattern cannot tell of a value that matches it; None if nothing."""
+    """A test for values that match the pattern, where the pattern alone does not decide."""
     accepts: Callable[[str], bool]
     """Whether a text is a valid data field."""
 
@@ -130,7 +130,7 @@ WIDTH_OF: Final = {code[:2]: len(code) for code in _ROW_OF}
 
 
 COMPILED: Final[dict[str, ApplicationIdentifier]] = {}
-"""The identifiers met so far; ask `lookup` for any."""
+"""The identifiers compiled so far; call `lookup` for any other."""
 
 
 def _compiled(code: str) -> ApplicationIdentifier:
@@ -176,7 +176,7 @@ def _pattern(components: tuple[Component, ...]) -> str:
 
 
 def _beyond(components: tuple[Component, ...]) -> Callable[[str], bool] | None:
-    """One test for all content rules that the pattern leaves open, as quick as they allow."""
+    """One fast test for all content rules that the pattern does not cover."""
     checks = _checks(components)
     if not checks:
         return None
@@ -199,7 +199,7 @@ def _checks(
         end = None if index == len(components) - 1 else start + part.length_max
         names = [name for name in part.rules if name not in _FAST_PATTERNS]
         if part.kind == "N":
-            # Digits, and enough of them, are all that can be asked of a prefix without a list.
+            # Without a list of prefixes, only the digits and their number can be checked.
             names = [name for name in names if not name.startswith("gcppos")]
         if part.kind == "Z":
             names.insert(0, "cset64")
@@ -209,7 +209,7 @@ def _checks(
 
 
 def _acceptor(pattern: str, beyond: Callable[[str], bool] | None) -> Callable[[str], bool]:
-    """A test that says yes or no fast; why not is `explain`'s business."""
+    """A fast test for validity; `explain` gives the reason for a refusal."""
     matches = re.compile(pattern, re.ASCII).fullmatch
     if beyond is None:
         return lambda value: matches(value) is not None
@@ -218,7 +218,7 @@ def _acceptor(pattern: str, beyond: Callable[[str], bool] | None) -> Callable[[s
 
 @dataclass(frozen=True, slots=True)
 class FieldFault:
-    """Why a data field is refused: the rule's code and where in the field it bites."""
+    """Why a data field is refused: the rule's code and the position in the field."""
 
     code: str
     position: int
@@ -262,7 +262,7 @@ def _explain_component(part: Component, text: str) -> FieldFault | None:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Identifiers that may not stand together, or one that lacks its partner."""
+    """Two identifiers that exclude each other, or one whose required partner is missing."""
 
     code: str
     """`excluded` or `missing-partner`."""
@@ -276,7 +276,7 @@ def conflicts(present: tuple[str, ...]) -> tuple[Conflict, ...]:
     """What is wrong with the combination of identifiers, regardless of their values.
 
     GS1 judges missing partners over all symbols of an item together (General Specifications
-    section 4.13); what to make of one missing in a single symbol is the caller's decision.
+    section 4.13); whether a partner may be missing from a single symbol is the caller's decision.
 
     >>> conflicts(("21",))
     (Conflict(code='missing-partner', identifier='21', others='01, 03, 8006'),)

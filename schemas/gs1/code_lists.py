@@ -1,6 +1,6 @@
-"""Code lists that GS1 content rules look into: countries, currencies, packages, media.
+"""Code lists that GS1 content rules use: countries, currencies, packages, media.
 
-The lists are facts of the bodies that keep them; a new country or currency is a line here.
+Each list copies the codes its issuing body publishes; a new country or currency is added here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Length of GS1 Company Prefixes: looked up, told by an operator, or proven by URNs; never guessed.
+"""Length of GS1 Company Prefixes: from GS1's table, the operator, or captured URNs; never guessed.
 
 A GTIN does not show where its company prefix ends, an EPC URN does. GS1 publishes a table of
-ranges; an operator may lay own entries over it; every captured URN proves one more prefix.
+ranges; an operator may override it with own entries; each captured URN proves one more prefix.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _URN_SCHEMES_WITH_PREFIX: Final = ("urn:epc:id:", "urn:epc:class:", "urn:epc:idp
 
 
 class CompanyPrefixes:
-    """What is known of company prefixes, asked by `length`.
+    """All known company prefixes; `length` looks one up.
 
     An object of this class serves as the `prefix_length` of `schemas.gs1.epc`.
 
@@ -45,7 +45,7 @@ class CompanyPrefixes:
         return self.length(number)
 
     def learn(self, urn: str) -> None:
-        """Remember the company prefix that a URN of a GS1 key shows; other URIs tell nothing."""
+        """Remember the company prefix that a URN of a GS1 key shows; other URIs are ignored."""
         if not urn.startswith(_URN_SCHEMES_WITH_PREFIX) or len(self._proven) >= PROVEN_MAX:
             return
         prefix = urn.split(":", 4)[-1].partition(".")[0]
@@ -59,8 +59,8 @@ class CompanyPrefixes:
     def length(self, number: str) -> int | None:
         """Length of the company prefix that `number` (without indicator digit) begins with.
 
-        The operator's word comes first, then proof, then GS1's table. None where nothing is known
-        or the proofs contradict each other.
+        The operator's entries come first, then the captured URNs, then GS1's table. None where
+        the length is unknown or URNs contradict each other.
         """
         for known in (self._overlay, self._proven):
             lengths = _matching(number, known)
@@ -86,7 +86,7 @@ def _matching(number: str, prefixes: frozenset[str] | set[str]) -> list[int]:
 
 
 def _published_length(number: str) -> int | None:
-    # The table takes some hundredth of a second to unpack, which only its users should wait for.
+    # Unpacking the table takes about 10 ms, so it is only done when somebody needs it.
     from biip import ParseError  # noqa: PLC0415  # loaded on first use, see above
     from biip.gs1_prefixes import GS1CompanyPrefix  # noqa: PLC0415  # loaded on first use
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 SEGMENT_LENGTH_MAX: Final = 2000
-"""Longest compressed segment that is opened."""
+"""Characters of the longest compressed segment that is decompressed."""
 SEGMENT_LENGTH_MIN: Final = 8
-"""A key and its number need more bits than a shorter segment has."""
+"""A shorter segment has too few bits for a key and its number."""
 _BASE64: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _DECIMAL, _LOWER_HEX, _UPPER_HEX, _SAFE_64, _ASCII = range(5)
 _is_segment = re.compile(r"[A-Za-z0-9_\-]+").fullmatch
@@ -58,7 +58,7 @@ COMBINATIONS: Final[dict[str, tuple[str, ...]]] = {
     **{f"C{n}": ("255", f"390{n}") for n in range(10)},
     **{f"C{'ABCD'[n]}": ("255", f"394{n}") for n in range(4)},
 }
-"""Identifiers that go together under two hexadecimal digits."""
+"""Combinations of identifiers that two hexadecimal digits stand for."""
 
 
 class _Field(msgspec.Struct, frozen=True):
@@ -73,7 +73,7 @@ class _BitReader:
     """Bits of a segment, taken from the left."""
 
     def __init__(self, segment: str) -> None:
-        # Filled up to whole groups of four; the bits of the filling are cut off again.
+        # Padded to whole groups of four characters; the padding bits are cut off again.
         data = urlsafe_b64decode(segment + "A" * (-len(segment) % 4))
         self._bits = f"{int.from_bytes(data):0{8 * len(data)}b}"[: 6 * len(segment)]
         self._taken = 0
@@ -92,7 +92,7 @@ class _BitReader:
 def decompress(segment: str) -> list[tuple[str, str]]:
     """(Application Identifier, value) pairs of a compressed path segment.
 
-    Raises ValueError where the segment is none.
+    Raises ValueError where the segment is not compressed data.
 
     >>> decompress(compress({"01": "09506000134352", "10": "AB12"}))
     [('01', '09506000134352'), ('10', 'AB12')]

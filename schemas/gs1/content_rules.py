@@ -1,7 +1,7 @@
 """The content rules of GS1 data fields: check digits, dates, codes of lists.
 
-Each rule takes a field, or the part of one it is bound to, and gives the code of what is wrong with
-it, or None. Standard: GS1 General Specifications sections 3 and 7.9-7.14.
+Each rule takes a field, or its part of one, and returns the code of what is wrong with it, or
+None. Standard: GS1 General Specifications sections 3 and 7.9-7.14.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from schemas.gs1.coupons import coupon_code, coupon_offer
 
 ContentRule: TypeAlias = Callable[[str], str | None]
 PrefixKnown: TypeAlias = Callable[[str], bool | None]
-"""Whether a number begins with an allocated company prefix; None where that cannot be told."""
+"""Whether a number begins with an allocated company prefix; None where that is unknown."""
 
 CSET_82: Final = (
     "!\"%&'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
@@ -139,7 +139,7 @@ def check_pair_right(value: str) -> str | None:
 
 
 def company_prefix(value: str, known: PrefixKnown | None = None) -> str | None:
-    """The number begins with a GS1 Company Prefix: digits, and an allocated one if `known` tells.
+    """The number begins with a GS1 Company Prefix: digits, and allocated if `known` is given.
 
     >>> company_prefix("9506000")
     >>> company_prefix("12A4")

@@ -1,6 +1,6 @@
 """North American coupon codes: the paper coupon of AI 8110 and the digital one of AI 8112.
 
-A coupon is a row of digits whose fields tell their own length by a digit in front (VLI).
+A coupon is a row of digits; a digit before each field gives its length (the VLI).
 Standard: GS1 US North American Coupon Application Guideline Using GS1 DataBar.
 """
 
@@ -20,7 +20,7 @@ _is_date = re.compile(
 _REQUIREMENT_CODES: Final = "012349"
 _SAVE_CODES: Final = "01256"
 _OWN_PREFIX: Final = "9"
-"""Length digit that says: the prefix of the coupon's owner holds."""
+"""Length digit that means: use the company prefix of the coupon's owner."""
 
 
 class _CouponFaultError(Exception):
@@ -38,7 +38,7 @@ class _Digits:
         return not self._rest
 
     def starts(self, field: str) -> bool:
-        """Take the optional field's number, where it comes next."""
+        """Consume the number of the optional field if it comes next."""
         if not self._rest.startswith(field):
             return False
         self._rest = self._rest[1:]
@@ -57,7 +57,7 @@ class _Digits:
         return digit
 
     def sized(self, name: str, allowed: str, extra: int = 0) -> str:
-        """A field behind a digit that tells its length less `extra`."""
+        """A field whose preceding digit gives its length minus `extra`."""
         digit = self.take(1, f"coupon_missing_{name}_vli")
         if digit not in allowed:
             raise _CouponFaultError(f"coupon_invalid_{name}_length")
@@ -124,7 +124,7 @@ def _read_paper(digits: _Digits) -> None:
         _read_requirement(digits, "3rd")
         digits.company_prefix("3rd_purchase_gcp", optional=True)
     if digits.starts("3"):
-        # The published tests spell the fault's name so.
+        # The published GS1 tests use this spelling of the fault's name.
         _read_date(digits, "expiration", "coupon_invalid_exipiration_date")
     if digits.starts("4"):
         _read_date(digits, "start", "coupon_invalid_start_date")

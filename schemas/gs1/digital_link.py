@@ -22,9 +22,9 @@ RESOLVER: Final = "https://id.gs1.org"
 """The domain of canonical Digital Links."""
 URI_LENGTH_MAX: Final = 8000
 SEGMENTS_MAX: Final = 100
-"""Parts of a path that is looked at; a key with all qualifiers has eight."""
+"""Most segments of a path that is parsed; a key with all qualifiers has eight."""
 ATTRIBUTES_MAX: Final = 200
-"""Parameters of a query that is looked at."""
+"""Most parameters of a query that is parsed."""
 CONVENIENCE_NAMES: Final = {
     "gtin": "01",
     "itip": "8006",
@@ -51,7 +51,7 @@ CONVENIENCE_NAMES: Final = {
     "refno": "8020",
     "srin": "8019",
 }
-"""Names that stood for Application Identifiers in paths until release 1.2 of the standard."""
+"""Names that the standard allowed in paths for Application Identifiers until release 1.2."""
 _NOT_OF_URIS: Final = re.compile(
     r"[^A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]|%(?![0-9A-Fa-f]{2})", re.ASCII
 )
@@ -107,7 +107,7 @@ def _refusals(elements: list[Element]) -> list[Finding]:
 def _key_pairs(path: str) -> list[tuple[str, str]] | None:
     """(AI, value as written) from the primary key on; None where the path has no key.
 
-    The key is sought from the right, because what stands before it is the owner's own path.
+    The search goes from the right, because the path before the key is the owner's own.
     """
     segments = path.rstrip("/").split("/")
     start = len(segments) - 2
@@ -134,7 +134,7 @@ def _named(path: str) -> list[tuple[str, str]] | None:
     if pairs is not None:
         return [(code, _padded(code, unquote(value))) for code, value in pairs]
     before, _, segment = path.rstrip("/").rpartition("/")
-    # The key may stand uncompressed before the compressed rest.
+    # The key may come uncompressed before the compressed rest.
     key = _key_pairs(before)
     if key is None and len(segment) < compressed_link.SEGMENT_LENGTH_MIN:
         return None

@@ -1,8 +1,8 @@
 r"""GS1 element strings: Application Identifiers with their data, as a scanner transmits them.
 
 Read and written in both spellings: with separators (`0109506000134352\x1d21…`), and bracketed as
-printed for people (`(01)09506000134352(21)…`). Nothing is guessed here: what does not follow the
-General Specifications to the letter is a finding with its position.
+printed for people (`(01)09506000134352(21)…`). Nothing is guessed: any departure from the General
+Specifications is a finding with its position.
 Standard: GS1 General Specifications sections 3, 4.14 and 7.8.
 """
 
@@ -27,13 +27,13 @@ ELEMENTS_MAX: Final = 200
 SHAPES_MAX: Final = 256
 """Sequences of identifiers whose regular expression is kept."""
 SIGHTINGS_MIN: Final = 4
-"""How often a sequence is met before it gets one."""
+"""How often a sequence must occur before it gets a regular expression."""
 SIGHTINGS_MAX: Final = 1024
 """Sequences that are counted at a time."""
 SHAPE_ELEMENTS_MAX: Final = 12
 _BRACKET = re.compile(r"(?<!\\)\(\s*(\d{2,4})\s*\)", re.ASCII)
 _SPACED_BRACKET = re.compile(r"\(\s*(\d{2,4})\s*\)(?=\s)", re.ASCII)
-"""As labels print it, with a blank behind: no data holds a blank, so nothing needs escaping."""
+"""As labels print it, followed by a blank: no data holds a blank, so nothing needs escaping."""
 _SERIALISED_FROM = {"253": 14, "255": 14, "8003": 15}
 """Keys whose serial is part of the field, and the length at which it is present."""
 
@@ -55,7 +55,7 @@ class Element(msgspec.Struct, frozen=True):
 
 
 class ElementString(msgspec.Struct, frozen=True):
-    """The elements of one text, with what is wrong with them."""
+    """The elements of one text, with the findings about them."""
 
     elements: tuple[Element, ...]
     findings: tuple[Finding, ...] = ()
@@ -78,9 +78,9 @@ class ElementString(msgspec.Struct, frozen=True):
 def parse(data: str, *, whole_item: bool = False) -> ElementString:
     r"""Read transmitted data: identifiers and values, GS where a value may vary in length.
 
-    A symbology identifier must have been taken off. `whole_item` says that the text tells all
-    there is to know of the item, so that a missing partner is an error; a single symbol may have
-    a sister that holds it, which makes it a warning.
+    The caller has removed a symbology identifier. With `whole_item` the text holds all symbols
+    of the item, so a missing partner is an error; otherwise another symbol of the item may hold
+    it, and it is a warning.
 
     >>> [str(e) for e in parse("010950600013435221ABC\x1d17270531").elements]
     ['(01)09506000134352', '(21)ABC', '(17)270531']
@@ -133,9 +133,9 @@ def _parse_step_by_step(data: str, *, whole_item: bool) -> ElementString:
 class _Shape:
     """A faultless sequence of identifiers met before, as one regular expression.
 
-    Symbols of one production line differ in their values only. A text that matches is what the
-    step-by-step reading would accept, because identifiers have no common prefixes and no value
-    holds a separator; a text that does not match says nothing and is read step by step.
+    Symbols of one production line differ in their values only. The step-by-step parser accepts
+    every text that matches, because no identifier is a prefix of another and no value holds a
+    separator; a text that does not match goes to the step-by-step parser.
     """
 
     __slots__ = ("_checks", "_codes", "_match")
@@ -170,13 +170,13 @@ class _Shape:
 
 
 _SHAPES: Final[dict[str, _Shape]] = {}
-"""The shape met last, by the first identifier and what stands where one follows a GTIN."""
+"""The latest shape for each first identifier and the two characters after a GTIN."""
 _SHAPE_OF: Final[dict[tuple[str, ...], _Shape]] = {}
 _SIGHTINGS: Final[dict[tuple[str, ...], int]] = {}
 
 
 def _remember_shape(data: str, elements: tuple[Element, ...]) -> None:
-    """Keep the text's shape once it was met often enough to be worth a regular expression."""
+    """Keep the text's shape once it has occurred often enough to be worth a regular expression."""
     codes = tuple([element.ai for element in elements])
     shape = _SHAPE_OF.get(codes)
     if shape is None:
@@ -184,7 +184,7 @@ def _remember_shape(data: str, elements: tuple[Element, ...]) -> None:
             return
         if len(_SIGHTINGS) >= SIGHTINGS_MAX:
             _SIGHTINGS.clear()
-        # Threads may count past each other; a shape kept a little later or twice does no harm.
+        # Threads may lose a count to each other; a shape kept a little later or twice does no harm.
         seen = _SIGHTINGS.get(codes, 0) + 1
         _SIGHTINGS[codes] = seen
         if seen < SIGHTINGS_MIN:
@@ -197,8 +197,8 @@ def parse_bracketed(text: str) -> ElementString:
     r"""Read the spelling for people, `(01)09506000134352(10)A1`.
 
     An opening bracket belongs to the data unless an Application Identifier in brackets follows; a
-    backslash before it makes it data in any case. Blanks and line ends around the data are print,
-    as on labels: `(01) 09506000134352`, an element a line.
+    backslash before it makes it data in any case. Blanks and line ends around the data are layout,
+    as on labels (`(01) 09506000134352`, one element in each line), and are ignored.
 
     >>> parse_bracketed("(01)09506000134352(10)A(1)").as_dict()
     {'01': '09506000134352', '10': 'A(1)'}
@@ -229,7 +229,7 @@ def _parse_bracketed(text: str, bracket: re.Pattern[str]) -> ElementString:
             findings.append(_unknown(text, mark.start() + 1))
         elif not identifier.accepts(value):
             findings.append(refusal(identifier, value, mark.end()))
-    # Label lines are of one symbol, whose sister may hold the partner.
+    # A label prints the text of one symbol; another symbol of the item may hold the partner.
     findings += associations(elements, whole_item=bracket is _BRACKET)
     return ElementString(tuple(elements), tuple(findings))
 
@@ -302,7 +302,7 @@ def _unserialised_signature(elements: list[Element]) -> list[Finding]:
 
 
 def refusal(identifier: ai.ApplicationIdentifier, value: str, start: int) -> Finding:
-    """The finding for a data field that the identifier does not accept."""
+    """The finding about a data field that the identifier does not accept."""
     fault = ai.explain(identifier, value)
     code, position = (fault.code, fault.position) if fault else ("refused", 0)
     reason = code.replace("_", " ")
@@ -378,7 +378,7 @@ def _escaped(bracket: re.Match[str]) -> str:
 
 
 def transmitted(elements: Iterable[tuple[str, str]] | Mapping[str, str]) -> str:
-    r"""The data as a scanner would transmit it: GS behind values of variable length, but the last.
+    r"""The data as a scanner transmits it: GS after values of variable length, except the last.
 
     Raises ValueError where an identifier does not exist or does not accept its value.
 

@@ -28,13 +28,13 @@ EOT: Final = "\x04"
 _PICTURES: Final = str.maketrans({"\u241e": RS, "\u241d": GS, "\u2404": EOT})
 """Control pictures that decoders print for the control characters."""
 DATA_IDENTIFIERS: Final = ("9N", "8P", "1T", "16D", "27Q", "1P", "S", "D", "Q")
-"""Data identifiers of pharmacy products that are known; others are kept and not judged."""
+"""Known data identifiers of pharmacy products; others are kept and not checked."""
 _HEAD_WITHOUT_RS: Final = re.compile(r"\[\)>0[56]\x1d", re.ASCII)
-"""How an envelope begins that lost its record separator and kept the others."""
+"""Start of an envelope that lost its record separator but kept its other separators."""
 _IDENTIFIER: Final = re.compile(r"\d{0,3}[A-Z]", re.ASCII)
 """The form of every data identifier (ISO/IEC 15418, ANS MH10.8.2)."""
 SEVERAL_ALLOWED: Final = frozenset({"8P"})
-"""Data identifiers that may stand several times: a pack has one PPN and a GTIN for each market."""
+"""Data identifiers that may occur several times: a pack has one PPN and a GTIN for each market."""
 _TEXT_LENGTH_MAX: Final = {"1T": 20, "S": 20}
 
 
@@ -42,9 +42,9 @@ class EnvelopeMessage(msgspec.Struct, frozen=True):
     """The content of an envelope."""
 
     format: str
-    """`05`, `06`, or what the envelope names."""
+    """`05`, `06`, or another format indicator of the envelope."""
     data: str = ""
-    """What stands between format indicator and trailer."""
+    """The text between format indicator and trailer."""
     elements: dict[str, str] = {}
     """Format 06: data by data identifier."""
     findings: tuple[Finding, ...] = ()
@@ -68,10 +68,10 @@ def write(parts: Iterable[str]) -> str:
 
 
 def parse(text: str, today: date | None = None) -> EnvelopeMessage:
-    r"""Open an envelope that `is_envelope`; control pictures are taken for controls.
+    r"""Parse a text for which `is_envelope` holds; control pictures count as control characters.
 
-    The PPN (9N) names the product where there is one; a GTIN (8P) may stand beside it for each
-    market. Identifiers that are not known are kept as they are.
+    The PPN (9N) names the product where there is one; a GTIN (8P) may accompany it for each
+    market. Unknown identifiers are kept unchanged.
 
     >>> message = parse("[)>\x1e06\x1d9N110375286414\x1d1T12345ABCD\x1dD150617\x1dS1\x1e\x04")
     >>> message.elements["9N"], message.gtin, message.expiry.isoformat()
@@ -98,7 +98,7 @@ def parse(text: str, today: date | None = None) -> EnvelopeMessage:
 
 
 class _Parts:
-    """The data of an envelope, cut at its separators, with the place of each part."""
+    """The data of an envelope, split at its separators, with the position of each part."""
 
     def __init__(self, findings: list[Finding]) -> None:
         self.elements: dict[str, str] = {}
@@ -140,7 +140,7 @@ class _Parts:
             self.findings.append(_repeated(code, offset))
 
     def refuse(self, code: str, value: str | None = None) -> None:
-        """Say that the data of an identifier is not what it must be."""
+        """Add a finding: the data of an identifier is not in the required form."""
         wrong = self.elements[code] if value is None else value
         self.findings.append(_refused(code, wrong, self._places[code]))
 

@@ -2,8 +2,8 @@
 
 The canonical key is the path of the thing's Digital Link, `/01/{gtin14}/21/{serial}`: it is the
 same whichever way a partner wrote the identifier and needs no company-prefix length, because a
-URN's parts join to the number that a Digital Link shows. Back to a URN the length is needed; where
-nobody knows it, no URN is invented.
+URN's parts join to the number that a Digital Link shows. Writing a URN needs the length; where it
+is unknown, no URN is made up.
 Standard: GS1 EPC Tag Data Standard sections 6 to 8, GS1 Digital Link URI Syntax.
 """
 
@@ -24,9 +24,9 @@ PrefixLength: TypeAlias = Callable[[str], int | None]
 """Length of the GS1 Company Prefix that a number begins with; None where unknown."""
 
 HEADS_CACHED_MAX: Final = 100_000
-"""Classes of things (the URN or link up to the serial) whose key part is remembered."""
+"""Most URNs and links up to the serial for which the canonical key's part is cached."""
 IDENTIFIERS_CACHED_MAX: Final = 16_384
-"""URIs whose identifier is remembered; places and classes return in event after event."""
+"""Most URIs whose identifier is cached; places and classes repeat in event after event."""
 _URN: Final = re.compile(r"urn:epc:(id|idpat|class):([a-z]+):(.+)", re.DOTALL)
 _URN_UNSAFE: Final = {ord(c): f"%{ord(c):02X}" for c in '"%&/<>?#'}
 
@@ -36,7 +36,7 @@ class EpcShape(msgspec.Struct, frozen=True):
 
     ai: str
     digits: int
-    """Digits of company prefix and reference together; 0 where they are no fixed number."""
+    """Digits of company prefix and reference together; 0 where their number varies."""
     indicator: bool = False
     """The reference begins with a digit that moves before the company prefix."""
     serial: str = ""
@@ -46,7 +46,7 @@ class EpcShape(msgspec.Struct, frozen=True):
     """Digits before the number, as the 0 of a GRAI."""
     check: bool = True
     parts: int = 2
-    """Parts before the serial."""
+    """Number of parts before the serial."""
 
 
 SHAPES: Final[dict[str, EpcShape]] = {
@@ -71,9 +71,9 @@ SHAPES: Final[dict[str, EpcShape]] = {
 
 _CLASS_SCHEMES = frozenset({"lgtin"})
 _heads: dict[str, str] = {}
-"""URNs up to the serial, and the key's part that stands for them."""
+"""URN up to the serial: the matching part of the canonical key."""
 _link_heads: dict[str, str] = {}
-"""Digital Links up to the serial, likewise."""
+"""Digital Link up to the serial: the matching part of the canonical key."""
 
 
 class Identifier(msgspec.Struct, frozen=True):
@@ -114,7 +114,7 @@ class Identifier(msgspec.Struct, frozen=True):
 
 
 def canonical_key(uri: str) -> str:
-    """One key for every way of writing the identifier of one thing.
+    """The one key of a thing, however its identifier is written.
 
     >>> canonical_key("urn:epc:id:sgtin:9506000.013435.A%2F1")
     '/01/09506000134352/21/A%2F1'
@@ -126,7 +126,7 @@ def canonical_key(uri: str) -> str:
     'urn:uuid:9a…'
     """
     if uri.startswith("urn:epc:id:sgtin:"):
-        # The common case by far; the class part is worked out once per product.
+        # By far the most common case; the class part is computed once for each product.
         prefix, _, rest = uri.partition(".")
         reference, _, serial = rest.partition(".")
         head = _heads.get(f"{prefix}.{reference}")
@@ -207,7 +207,7 @@ def _tail(shape: EpcShape, serial: str | None) -> str:
 
 
 def _number(shape: EpcShape, parts: list[str]) -> str | None:
-    """The key's number from a URN's parts, check digit and all; None where they do not fit."""
+    """The key's number from a URN's parts, with its check digit; None where they do not fit."""
     prefix, reference, *pieces = [*parts, ""] if len(parts) == 1 else parts
     if not shape.digits:
         text = prefix + unquote(reference)

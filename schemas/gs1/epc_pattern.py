@@ -1,6 +1,6 @@
 """EPC patterns: many things named by one URI, as queries and subscriptions name them.
 
-A pattern is compared with canonical keys, so that it finds what was captured as a URN and what was
+A pattern is compared with canonical keys, so it finds things captured as a URN and things
 captured as a Digital Link alike. Standard: EPC Tag Data Standard section 8, EPCIS 8.2.7.1.1.
 """
 
@@ -19,7 +19,7 @@ _DIGIT_RUN_MAX: Final = 13
 
 
 class EpcPattern(msgspec.Struct, frozen=True):
-    """What a pattern URI asks of a canonical key.
+    """The canonical keys that a pattern URI matches.
 
     >>> pattern = parse("urn:epc:idpat:sgtin:9506000.013435.*")
     >>> pattern.key_prefix, pattern.matches("/01/09506000134352/21/A1")
@@ -46,7 +46,7 @@ class EpcPattern(msgspec.Struct, frozen=True):
 
 
 def parse(uri: str) -> EpcPattern | None:
-    """The pattern that a URI of a query stands for; None where its grammar is not kept.
+    """The pattern that a URI of a query stands for; None where the URI breaks the grammar.
 
     A pure pattern (`urn:epc:idpat:`) may have `*` from some part on and `[low-high]` for a serial.
     Any other URI is the pattern of its one thing; a GTIN stands for all its serials too.
@@ -105,7 +105,7 @@ def _of_class(uri: str, shape: EpcShape, parts: list[str]) -> EpcPattern | None:
     if not shape.serial or not (serial == "*" or limits):
         key = canonical_key(exact)
         return EpcPattern(uri, key, re.escape(key)) if key.startswith("/") else None
-    # A serial that cannot occur otherwise marks where the class's part of the key ends.
+    # A serial that no real key has marks where the class part of the key ends.
     key = canonical_key(exact[: -len(serial)] + "1")
     if not key.startswith("/"):
         return None

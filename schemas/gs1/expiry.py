@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 DAYS_CACHED_MAX: Final = 4096
-"""Written dates that are remembered; packs of one lot share theirs."""
+"""Most written dates that are cached; packs of one lot share theirs."""
 
 
 def full_year(two_digits: int, today: date | None = None) -> int:
@@ -33,7 +33,7 @@ def full_year(two_digits: int, today: date | None = None) -> int:
 
 
 def expiry_date(yymmdd: str, today: date | None = None) -> date | None:
-    """The last day of use, the month's last where the day is 00; None where it is no date.
+    """The last day of use, the month's last where the day is 00; None where the text is no date.
 
     >>> expiry_date("270200", date(2026, 1, 1)), expiry_date("270230", date(2026, 1, 1))
     (datetime.date(2027, 2, 28), None)
@@ -42,8 +42,8 @@ def expiry_date(yymmdd: str, today: date | None = None) -> date | None:
 
 
 def _year_of(today: date | None) -> int:
-    # The one look at a clock on this floor: which century is meant changes once in many years,
-    # and whoever must control it passes `today`.
+    # The only use of a clock in this package: the century changes once in many years, and a
+    # caller that must control it passes `today`.
     return (today or date.today()).year  # noqa: DTZ011  # a century needs no time zone
 
 

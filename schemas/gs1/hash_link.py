@@ -16,10 +16,10 @@ from schemas.gs1.digital_link import CONVENIENCE_NAMES, RESOLVER, URI_LENGTH_MAX
 from schemas.gs1.epc import identify
 
 HEADS_CACHED_MAX: Final = 100_000
-"""Products whose part of the link is remembered."""
+"""Most products whose part of the link is cached."""
 LINKS_CACHED_MAX: Final = 16_384
 _SAFE: Final = "'.;=-_"
-"""Characters beside letters and digits that stand unescaped."""
+"""Characters other than letters and digits that are not escaped."""
 _KEYS: Final = frozenset(
     {"00", "01", "253", "255", "401", "402", "414", "417"}
     | {"8003", "8004", "8006", "8010", "8017", "8018"}
@@ -33,7 +33,7 @@ _FINER: Final = {
 """Qualifiers that remain, the finest first; all others go (22) or forbid the form."""
 _heads: dict[str, str] = {}
 _is_plain_pack = re.compile(re.escape(RESOLVER) + r"/01/[0-9]{14}/21/[0-9A-Za-z]+").fullmatch
-"""Whether a link is written as the hash wants it already; nearly all that are not URNs are."""
+"""Matches a link that already has the form the hash needs, as nearly all links do."""
 _begins_like_a_key = re.compile(r"[0-9]{4}[^/]*").fullmatch
 
 
@@ -58,7 +58,7 @@ def constrained_link(uri: str) -> str:
 
 
 def product_head(uri: str) -> tuple[str, str] | None:
-    """What a URN and its link show before the serial; None where they are no such pair.
+    """The parts of a URN and of its link before the serial; None where they are no such pair.
 
     >>> product_head("urn:epc:id:sgtin:4012345.011111.9876")
     ('urn:epc:id:sgtin:4012345.011111.', 'https://id.gs1.org/01/04012345111118/21/')

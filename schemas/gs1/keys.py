@@ -1,4 +1,4 @@
-"""GS1 keys as values: what exists is valid, prints as it parses, and links every way.
+"""GS1 keys as values: always valid, and convertible between all their spellings.
 
 Each key is read from its digits, bracketed text, a Digital Link or an EPC URN alike.
 Standard: GS1 General Specifications section 1.3.3, EPC Tag Data Standard section 6.
@@ -14,7 +14,7 @@ from schemas.gs1 import ai, digital_link, element_string, epc
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Key:
-    """What all keys can do; a subclass names its fields and their Application Identifiers."""
+    """Methods of all keys; a subclass names its fields and their Application Identifiers."""
 
     identifiers: ClassVar[tuple[str, ...]] = ()
     """One Application Identifier for each field."""

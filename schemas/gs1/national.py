@@ -168,8 +168,8 @@ def ndc_candidates(ten_digits: str) -> tuple[Ndc, ...]:
 def parse_ndc(text: str) -> Ndc:
     """An NDC written with hyphens, in one of the 10-digit splits or as 5-4-2.
 
-    The 11-digit form loses where its filling zero stood when written without hyphens; so written
-    it is refused. Raises ValueError.
+    Without hyphens the 11-digit form does not show which zero was filled in, so it is refused.
+    Raises ValueError.
 
     >>> parse_ndc("0777-3105-02").gtin
     '00307773105025'
@@ -188,7 +188,7 @@ def parse_ndc(text: str) -> Ndc:
 def ndc_of_eleven_digits(text: str) -> tuple[Ndc, ...]:
     """The NDCs that an 11-digit billing number (5-4-2) may stand for.
 
-    One of its groups was filled up with a zero; which, only the zeros it has can tell.
+    One of its groups was filled up with a zero; each group that begins with a zero is a candidate.
 
     >>> [str(ndc) for ndc in ndc_of_eleven_digits("12345067890")]
     ['12345-678-90']
@@ -230,7 +230,7 @@ def ndc_of_gtin(gtin: str) -> tuple[Ndc, ...]:
 def upc_of_short(upc_e: str) -> str | None:
     """The UPC-A that eight digits of UPC-E stand for; None where they are no UPC-E.
 
-    The sixth payload digit tells where the zeros stood (General Specifications 5.2.2.4.2).
+    The sixth payload digit encodes where the zeros were (General Specifications 5.2.2.4.2).
 
     >>> upc_of_short("04252614"), upc_of_short("04252615")
     ('042100005264', None)
@@ -270,7 +270,7 @@ def cn_of_gtin(gtin: str) -> str | None:
 
 
 def national_number(ai: str, value: str) -> str:
-    """A national number under AI 710 to 717, told as its country tells it.
+    """A national number under AI 710 to 717, written with its national name and country.
 
     >>> national_number("710", "03752864")
     'PZN 03752864 (DE)'

@@ -1,9 +1,9 @@
-"""Any text a scanner gives, read for what it is.
+"""Read any text a scanner transmits: recognise its format and parse it.
 
 Recognised: GS1 element strings with and without symbology identifier, bracketed text, Digital Link
 URIs, EPC URNs, ISO/IEC 15434 envelopes (formats 05 and 06), the XML that some scanners write for
-German packs, HIBC, EAN, UPC, PZN and NDC numbers. What is damaged is not mended here, only named;
-mending is `verification.scan.recover`'s work.
+German packs, HIBC, EAN, UPC, PZN and NDC numbers. Damage is only reported here;
+`verification.scan.recover` repairs it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 TEXT_LENGTH_MAX: Final = 100_000
-"""Longest text that is looked at; the largest symbol holds some 7,000 characters."""
+"""Characters of the longest text that is read; the largest symbol holds some 7,000."""
 SYMBOLOGY: Final = re.compile(r"\][A-Za-z][0-9A-Za-z]")
 """A symbology identifier in front of the data (ISO/IEC 15424)."""
 GS1_SYMBOLOGIES: Final = frozenset({"]C1", "]e0", "]e1", "]e2", "]d2", "]d8", "]Q3", "]J1"})
@@ -47,7 +47,7 @@ _IDENTIFIED_DATA: Final = re.compile(r"\(\s*(\d{0,3}[A-Z])\s*\)", re.ASCII)
 
 
 class Reading(msgspec.Struct, frozen=True, dict=True):
-    r"""What a text says, and what is wrong with it.
+    r"""The parsed text, and the findings about it.
 
     >>> pack = read("]d2010950600013435221A1\x1d1727053110L1")
     >>> pack.format, pack.gtin, pack.serial, pack.lot, pack.expiry.isoformat()
@@ -100,7 +100,7 @@ class Reading(msgspec.Struct, frozen=True, dict=True):
 
 
 def spelled(form: str, text: str, elements: Mapping[str, str]) -> str:
-    """The elements of a reading, written for people so that `read` takes them again.
+    """The elements of a reading, written for people in a form that `read` accepts.
 
     >>> spelled("gs1-element-string", "", {"01": "09506000134352", "10": "A1"})
     '(01) 09506000134352 (10) A1'
@@ -117,8 +117,8 @@ def spelled(form: str, text: str, elements: Mapping[str, str]) -> str:
 def read(text: str, *, today: date | None = None) -> Reading:
     """Read any text a scanner gives.
 
-    `today` places two-digit years; by default the machine's date does. Nothing raises: what cannot
-    be read has the format `unknown` and a finding.
+    `today` (by default the machine's date) decides the century of two-digit years. Never raises: a
+    text that cannot be read has the format `unknown` and a finding.
 
     >>> read("(01)09506000134352(21)A1").gtin
     '09506000134352'
@@ -149,7 +149,7 @@ def read(text: str, *, today: date | None = None) -> Reading:
 
 
 class _Scan(msgspec.Struct, frozen=True):
-    """A text on its way to a reading."""
+    """The state of reading one text."""
 
     text: str
     body: str
@@ -161,7 +161,7 @@ class _Scan(msgspec.Struct, frozen=True):
 
 def _bracketed(scan: _Scan) -> Reading:
     if scan.symbology:
-        # Brackets are print for people; a symbol that holds them was made without GS1's rules.
+        # Brackets are only for print; a symbol that encodes them breaks GS1's rules.
         return _refused(scan, "unknown", _not_gs1(scan.symbology))
     return _gs1(scan, "gs1-bracketed", element_string.parse_bracketed(scan.body))
 
@@ -193,7 +193,7 @@ def _number_or_elements(scan: _Scan) -> Reading:
 
 
 def _unless_elements(digits: str, number: typed_number.Number) -> typed_number.Number | None:
-    """The number, unless it is doubtful and its digits make a faultless element string.
+    """The number, unless it is doubtful and its digits form a faultless element string.
 
     A date in them shows the element string; a lone lot or serial may be any digits that begin
     with 10 or 21, and no scan of a medicine gives it without its product.
@@ -239,7 +239,7 @@ def _gs1(scan: _Scan, form: str, parsed: element_string.ElementString) -> Readin
 
 
 def _text(elements: dict[str, str], code: str, *, sound: bool) -> str | None:
-    """A serial or lot; none that breaks its rule, for it may have swallowed what follows."""
+    """A serial or lot; None for one that breaks its rule, as it may contain the next element."""
     value = elements.get(code)
     if value is None or sound:
         return value
@@ -294,7 +294,7 @@ def _hibc(scan: _Scan) -> Reading:
 
 
 def _xml(scan: _Scan) -> Reading:
-    """What a scanner wrote as XML: the same fields under other names."""
+    """Read the XML form: the same fields under other names."""
     written = scanner_xml.parse(scan.body)
     inner = msgspec.structs.replace(scan, body=written, symbology="")
     if written.startswith("[)>"):
@@ -323,7 +323,7 @@ _READERS: Final[tuple[tuple[Callable[[str], bool], Callable[[_Scan], Reading]], 
     (lambda body: body.startswith("+"), _hibc),
     (lambda body: body[:1] == "-" and _is_digits(body[1:]), _number_or_elements),
 )
-"""How each kind of text begins, and who reads it."""
+"""How each kind of text begins, and the method that reads it."""
 
 
 def day_unknown(written: str, expiry: date) -> Finding:

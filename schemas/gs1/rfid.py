@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HEX_LENGTH_MAX: Final = 64
-"""Hexadecimal digits looked at; the longest scheme has 52."""
+"""Most hexadecimal digits that are decoded; the longest scheme has 52."""
 _PREFIX_BITS: Final = (40, 37, 34, 30, 27, 24, 20)
 """Bits of a company prefix of 12, 11, … 6 digits: partition 0, 1, … 6."""
 _URN_SAFE: Final = {ord(c): f"%{ord(c):02X}" for c in '"%&/<>?#'}
@@ -52,11 +52,11 @@ SCHEMES: Final = (
     TagScheme("giai-96", "giai", 0x34, 96, (42, 45, 48, 52, 55, 58, 62), 0),
     TagScheme("giai-202", "giai", 0x38, 202, (148, 151, 154, 158, 161, 164, 168), 0, 0, True),
 )
-"""The tag encodings that are read and written."""
+"""The supported tag encodings."""
 
 
 class Tag(msgspec.Struct, frozen=True):
-    """What a tag says: a kind of encoding, a filter value, an EPC.
+    """Content of a tag: the encoding, a filter value, an EPC.
 
     >>> tag = decode("3074257BF7194E4000001A85")
     >>> tag.name, tag.filter_value, tag.uri
@@ -151,7 +151,7 @@ def _text(bits: _Bits, width: int) -> str:
 def encode(uri: str, *, filter_value: int = 0, name: str | None = None) -> str:
     """The tag memory for a pure identity EPC URI, in upper-case hexadecimal digits.
 
-    The shortest encoding that can hold the serial is chosen unless `name` tells one. Raises
+    The shortest encoding that can hold the serial is chosen unless `name` names one. Raises
     ValueError where none can, or the URI is not of a known scheme.
 
     >>> encode("urn:epc:id:sgtin:0614141.812345.6789", filter_value=3)

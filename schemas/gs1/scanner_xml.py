@@ -2,7 +2,7 @@
 
 `<Content dfi="IFA"><PPN>…</PPN><LOT>…</LOT><EXP>…</EXP><SN>…</SN></Content>`, and the same with a
 GTIN for packs in GS1 format. Source: IFA coding specification, appendix C.
-No XML parser is needed or used: the elements hold plain text and stand side by side.
+No XML parser is needed or used: the elements hold plain text and do not nest.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _BY_APPLICATION_IDENTIFIER: Final = {
     "MFD": "11",
 }
 FIELDS_MAX: Final = 50
-"""Elements read from one text."""
+"""Most elements that are read from one text."""
 
 
 def is_scanner_xml(text: str) -> bool:

@@ -1,6 +1,6 @@
-"""Numbers that people type or retail codes carry: EAN and UPC, PZN, NDC, each named as what it is.
+"""Numbers that people type or retail codes carry: EAN and UPC, PZN, NDC; recognises which.
 
-None of them names a single pack; all name a product, so that the answer can say what to scan.
+None of them names a single pack; each names a product, so the finding says what to scan instead.
 Sources: General Specifications section 7.9 (check digits), IFA (PZN), 21 CFR 207.33 (NDC).
 """
 
@@ -57,7 +57,7 @@ def number_in(text: str, symbology: str = "") -> Number | None:
         return None
     if len(text) in RETAIL_NAMES:
         return _retail(text, symbology)
-    # Bare digits may be another number that lost its zeros: more than a note is due.
+    # Bare digits may be another number that lost its zeros, so this is a warning, not a note.
     return _ndc(text, Severity.WARNING) if len(text) in (10, 11) else None
 
 

@@ -1,4 +1,4 @@
-"""Whether a document is what EPCIS says it must be, and, where it is not, why, in plain words."""
+"""Validate documents against the EPCIS schemas and explain in plain words what is wrong."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Validators for EPCIS documents, compiled once: XML Schema by lxml, JSON Schema by jsonschema-rs.
 
-The files are Packtrail's own (`schemas/xsd`, `schemas/json`); an operator who wants the published
-ones names their folder as `published`.
+The files are Packtrail's own (`schemas/xsd`, `schemas/json`); to use the published ones, an
+operator names their folder as `published`.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ def event_xml_schema(version: str, published: Path | None = None) -> etree.XMLSc
 def explaining_schema(
     kind: str, version: str, published: Path | None = None
 ) -> xmlschema.XMLSchema10:
-    """The same schema in pure Python: slow, but it says which part expected what.
+    """The same schema in pure Python: slow, but it reports which element expected which content.
 
     `kind` is `all` for documents or `event` for one event.
     """
     tree = _xsd(kind, version, published)
-    # Stepping through the files by name needs no network: all of them lie beside each other.
+    # Resolving the files by name needs no network: all of them are in one folder.
     return xmlschema.XMLSchema10(
         etree.tostring(tree, encoding="unicode"), base_url=_folder_of(tree), allow="local"
     )
@@ -95,7 +95,7 @@ def json_validator(published: Path | None = None) -> Draft7Validator:
 
 @cache
 def json_event_validator(published: Path | None = None) -> Draft7Validator:
-    """One event inside a document, where `@context` stands on the document.
+    """One event inside a document, where `@context` belongs to the document.
 
     >>> event = {"type": "ObjectEvent", "action": "ADD", "epcList": ["urn:x:y"],
     ...          "eventTime": "2026-01-02T03:04:05Z", "eventTimeZoneOffset": "+00:00"}

@@ -1,4 +1,4 @@
-"""JSON-LD documents and events against the schema: the verdict, and the reasons where it is no."""
+"""Validate JSON-LD documents and events against the schema, with reasons where they fail."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FINDINGS_MAX: Final = 200
-"""Reasons that are listed one by one; whoever mends that many sends the file again."""
+"""Most reasons listed one by one; a sender who corrects that many checks the file again anyway."""
 
 MEMBERS_MAX: Final = 50
-"""Members of one object, beside those of the standard, whose faults are explained."""
+"""Members of one object, other than those of the standard, whose faults are explained."""
 LEVELS_MAX: Final = 40
-"""Levels of nesting that are looked through for wide objects."""
+"""Levels of nesting that are searched for wide objects."""
 _KNOWN: Final = frozenset(
     {
         *("@context", "id", "type", "schemaVersion", "creationDate", "epcisHeader", "epcisBody"),
@@ -39,9 +39,9 @@ def validate_json(
     published: Path | None = None,
     findings_max: int = FINDINGS_MAX,
 ) -> list[Finding]:
-    """What the JSON Schema finds wrong in a document or bare event; empty where it holds.
+    """What the JSON Schema finds wrong in a document or bare event; empty where it is valid.
 
-    `source` is UTF-8 text, or what it stands for; only text gives findings lines.
+    `source` is UTF-8 text or the parsed JSON; findings have line numbers only for text.
 
     >>> print(validate_json(b'{"type": "EPCISDocument"}')[0])
     error json.field-missing: EPCISDocument has no '@context'
@@ -66,7 +66,7 @@ def validate_json(
 
 
 def narrowed(value: Any, levels: int = LEVELS_MAX) -> Any:  # noqa: ANN401  # any JSON value
-    """A JSON value without most members of very wide objects, to have its faults explained.
+    """A JSON value without most members of very wide objects, so its faults are explained quickly.
 
     The validator copies the whole object for each fault in it, so that the time to explain grows
     with the square of its width. Standard members, and those without a prefix first, are kept.

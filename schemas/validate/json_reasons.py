@@ -1,4 +1,4 @@
-"""Why a JSON-LD document does not hold, in plain words."""
+"""Explain in plain words why a JSON-LD document is not valid."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _EVENT_NAMES: Final = frozenset(kind.name for kind in JSON_EVENT_TYPES)
 _SHOWN_MAX: Final = 60
-"""Characters of a wrong value that are shown."""
+"""Most characters of a wrong value that are shown."""
 
 _WORD_KINDS: Final = {
     "bizStep": ("bizstep", "business step"),
@@ -105,14 +105,14 @@ class _JsonFault:
 
     @property
     def called(self) -> str:
-        """What the value is called: its field, or an entry of it, or the document."""
+        """The value's name in a finding: its field, an entry of it, or the document."""
         if not self.name:
             return "the document"
         return self.name if self.path[-1] == self.name else f"an entry of {self.name}"
 
     @property
     def owner(self) -> str:
-        """What an object is called: its type, or the field it stands in."""
+        """An object's name in a finding: its type, or the field that holds it."""
         kind = self.value.get("type") if isinstance(self.value, dict) else None
         return kind if isinstance(kind, str) and kind in _OWNERS else self.name or "the document"
 

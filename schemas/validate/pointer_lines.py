@@ -1,4 +1,4 @@
-r"""The lines of a JSON text on which values stand, found without building the values.
+r"""Find the lines of values in a JSON text without building the values.
 
 >>> lines_of(b'{"a": 1,\n "b": [2,\n 3]}', {("b", 1)})
 {('b', 1): 3}
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Pointer: TypeAlias = tuple[str | int, ...]
 
 TEXT_BYTES_MAX: Final = 16 * 2**20
-"""In larger texts findings name the path alone: looking for lines would take too long."""
+"""In larger texts findings name the path alone: finding lines would take too long."""
 
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 
@@ -32,7 +32,7 @@ def as_pointer(path: Iterable[str | int]) -> str:
 
 
 def lines_of(text: bytes, wanted: AbstractSet[Pointer]) -> dict[Pointer, int]:
-    """The 1-based line on which each wanted value begins, as far as it is found.
+    """The 1-based line on which each wanted value begins, as far as it can be found.
 
     `text` is well-formed JSON in UTF-8.
     """

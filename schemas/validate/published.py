@@ -1,4 +1,4 @@
-"""The published schema files in an operator's folder, found by what they declare, not by name.
+"""Find the published schema files in an operator's folder by what they declare, not by name.
 
 Standard: the XSD of EPCIS 1.2 and 2.0 and the JSON Schema of 2.0, as GS1 publishes them.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FILES_MAX: Final = 2000
-"""More files than that is not a folder of schemas."""
+"""A folder with more files is not a folder of schemas."""
 _SPACES: Final = ("epcis", "epcismd", "epcisq")
 _ROOTS: Final = {
     "epcis": "EPCISDocument",
@@ -64,7 +64,7 @@ def _file(folder: Path, space: str, version: str) -> Path:
 
 
 def xsd(kind: str, version: str, folder: Path) -> etree._ElementTree:
-    """A schema that brings the published files of one version together.
+    """A schema that includes the published files of one version.
 
     `kind` is `all` for documents or `event` for single events. Raises PublishedFilesMissingError.
     """
@@ -80,7 +80,7 @@ def xsd(kind: str, version: str, folder: Path) -> etree._ElementTree:
         )
     if kind == "event":
         _declare_events(root, version)
-    # Read back, so that prefixes inside attribute values are bound by the text alone.
+    # Serialised and parsed again, so that prefixes inside attribute values are bound.
     return etree.ElementTree(etree.fromstring(etree.tostring(root)))
 
 

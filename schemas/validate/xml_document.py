@@ -1,8 +1,8 @@
-"""XML documents of any size against the schema: a fast verdict, then reasons where it is no.
+"""Validate XML documents of any size against the schema, with reasons where they fail.
 
-Two readings. The first lets lxml validate while it reads and tells only whether the document
-holds. Only where it does not, a second reading takes one event after the other, finds the ones
-that fail and asks the slow validator why. Neither keeps more than one event in memory.
+There are two passes. In the first, lxml validates while it parses and reports only whether the
+document is valid. Only if it is not, a second pass takes one event after the other, finds those
+that fail and has the slow validator explain why. Neither keeps more than one event in memory.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FINDINGS_MAX: Final = 200
-"""Reasons that are listed one by one; whoever mends that many sends the file again."""
+"""Most reasons listed one by one; a sender who corrects that many checks the file again anyway."""
 
 _EVENT_NAMES: Final = frozenset(kind.name for kind in EVENT_TYPES)
 _SOAP_URIS: Final = frozenset(
@@ -45,10 +45,10 @@ def validate_xml(
     published: Path | None = None,
     findings_max: int = FINDINGS_MAX,
 ) -> list[Finding]:
-    """What the schema of the document's own version finds wrong; an empty list where it holds.
+    """What the schema of the document's own version finds wrong; an empty list where it is valid.
 
-    `source` is a seekable plain XML file, its `encoding` the one it names unless told otherwise.
-    A single event, with or without a namespace, is taken too. Entities are never resolved, no
+    `source` is a seekable plain XML file; `encoding` overrides the encoding it declares. A single
+    event, with or without a namespace, is accepted too. Entities are never resolved, and no
     network is used.
 
     >>> print(validate_xml(b"<ObjectEvent/>")[0])
@@ -61,7 +61,7 @@ def validate_xml(
             return [_entities(root)]
         version = _version(root)
         if version is None:
-            # An undeclared prefix looks like a strange name until the whole is read.
+            # An undeclared prefix looks like an unknown name until the whole document is parsed.
             return [_not_epcis(stream.tree() if ":" in str(root.tag) else root)]
         name = local_name(root)
         if name in _EVENT_NAMES:
@@ -89,7 +89,7 @@ class _XmlSource:
             events=events,
             schema=schema,
             encoding=self.encoding,
-            # A schema and `False` together make lxml take ill-formed files for whole ones. There
+            # With a schema, `False` makes lxml accept files that are not well-formed. There
             # are no entities to resolve: a document that declares some is refused before.
             resolve_entities="internal",
             no_network=True,
@@ -100,14 +100,14 @@ class _XmlSource:
         )
 
     def root(self) -> etree._Element:
-        """The root element as far as its start tag tells."""
+        """The root element with only what its start tag holds."""
         for _, element in self.elements(("start",)):
             root: etree._Element = element
             return root
         raise AssertionError("an XML document without elements is not well-formed")
 
     def tree(self) -> etree._Element:
-        """The root element with all that stands below it; for small documents."""
+        """The root element with everything below it; for small documents."""
         self.file.seek(0)
         parser = etree.XMLParser(
             encoding=self.encoding,
@@ -124,7 +124,7 @@ def _version(root: etree._Element) -> str | None:
     uri = namespace_of(root)
     if uri:
         return _VERSION_OF.get(uri)
-    # A bare event names no version: what EPCIS 1.2 alone writes tells it.
+    # A bare event names no version: elements that only EPCIS 1.2 has show it.
     return "2.0" if local_name(root) in _EVENT_NAMES else None
 
 
@@ -191,7 +191,7 @@ def _empty(element: etree._Element) -> None:
 
 
 def _free(element: etree._Element) -> None:
-    """Drop what a finished event holds, and the finished ones before it."""
+    """Free the content of a finished event, and the finished ones before it."""
     _empty(element)
     parent = element.getparent()
     while parent is not None and (before := element.getprevious()) is not None:
@@ -211,7 +211,7 @@ def _single_event(source: _XmlSource, version: str, published: Path | None) -> l
 
 @dataclass
 class _Reasons:
-    """Gathers why one document does not hold, event by event."""
+    """Collects the reasons why one document is not valid, event by event."""
 
     version: str
     published: Path | None
@@ -232,7 +232,7 @@ class _Reasons:
         return self._capped()
 
     def _event(self, element: etree._Element) -> None:
-        """Look into one event; what it holds is dropped afterwards."""
+        """Check one event, then free its content."""
         name = local_name(element)
         self.counts[name] = self.counts.get(name, 0) + 1
         path = f"{_path_of_list(element)}/{name}[{self.counts[name]}]"
@@ -269,7 +269,7 @@ def _listed_events(source: _XmlSource) -> Iterator[etree._Element]:
 
 
 def _is_listed(element: etree._Element) -> bool:
-    """Whether an element of an event's name stands where events stand."""
+    """Whether an element with an event's name is in a place for events."""
     above = element.getparent()
     for _ in range(2):
         if above is not None and local_name(above) == "extension":
@@ -278,7 +278,7 @@ def _is_listed(element: etree._Element) -> bool:
 
 
 def _is_home(element: etree._Element, version: str) -> bool:
-    """Whether the version lets this event type stand just here."""
+    """Whether the version allows this event type exactly here."""
     parent = element.getparent()
     nested = parent is not None and parent.tag == "extension"
     if version == "2.0":
@@ -287,7 +287,7 @@ def _is_home(element: etree._Element, version: str) -> bool:
 
 
 def _drop_before(element: etree._Element) -> None:
-    """Remove emptied events before this one, unless text beside them is still to be judged."""
+    """Remove emptied events before this one, unless text beside them is still to be checked."""
     parent = element.getparent()
     before = element.getprevious()
     if parent is None or before is None or before.tag != element.tag:

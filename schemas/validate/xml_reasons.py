@@ -1,7 +1,7 @@
-"""Why an XML element does not hold, in plain words: what, where, and what to do about it.
+"""Explain in plain words why an XML element is not valid: what, where, and what to do.
 
-The pure-Python validator says which part expected what; the description of the event types says
-where that part belongs instead.
+The pure-Python validator reports which element expected which content; the description of the
+event types (`schemas.epcis`) says where that content belongs instead.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _EPCIS_URIS: Final = frozenset(
 _ATTRIBUTE_FAULT: Final = re.compile(r"attribute (?P<name>[^=\s]+)='(?P<value>.*?)': ", re.DOTALL)
 _NAMED: Final = re.compile(r"'(?P<name>[^']+)'")
 _SHOWN_MAX: Final = 60
-"""Characters of a wrong value that are shown."""
+"""Most characters of a wrong value that are shown."""
 
 _VALUES: Final = {
     "time": ("a date and time", "Write it as 2026-01-31T12:00:00+01:00."),
@@ -55,13 +55,13 @@ _VALUES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class JudgedPlace:
-    """Where the judged element stands: the version that applies and its path."""
+    """Position of the validated element: the version that applies and its path."""
 
     version: str
     path: str
     published: Path | None = None
     is_frame: bool = False
-    """The element is the root of a document whose events have been judged and emptied before."""
+    """The element is the root of a document whose events have been checked and emptied before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def reasons(element: etree._Element, place: JudgedPlace) -> list[Finding]:
 
 
 def _without_types(element: etree._Element) -> etree._Element:
-    # The slow validator stumbles over xsi:type names whose prefix stands further up.
+    # The slow validator fails on xsi:type names whose prefix is declared further up.
     judged = copy.deepcopy(element)
     for each in judged.iter():
         if _XSI_TYPE in each.attrib:
@@ -152,7 +152,7 @@ def _is_in_event(element: etree._Element) -> bool:
 
 
 def _steps(element: etree._Element) -> list[str]:
-    """The path below the judged element, with positions where a name repeats."""
+    """The path below the validated element, with positions where a name repeats."""
     steps: list[str] = []
     parent = element.getparent()
     while parent is not None:
@@ -323,7 +323,7 @@ def _event_name(fault: _XmlFault) -> str:
 
 
 def _home(fault: _XmlFault, name: str) -> str:
-    """Where this version keeps an element instead; empty where it has no home in the event."""
+    """Where this version has an element instead; empty where the event has no place for it."""
     version = fault.place.version
     if name in _EVENT_NAMES and name in homes(version):
         if version == "1.2" and name == "TransformationEvent":
@@ -369,9 +369,9 @@ def _may_repeat(fault: _XmlFault, name: str) -> bool:
 
 
 def _as_the_fast_one_says(element: etree._Element, place: JudgedPlace) -> list[Finding]:
-    """The fast validator's own words, where the slow one finds nothing wrong.
+    """The fast validator's own message, for what the slow one accepts.
 
-    They differ over white space around times, which XML Schema allows and the fast one does not,
+    The two differ over white space around times, which XML Schema allows and the fast one does not,
     and over xsi:type on extensions.
     """
     is_event = local_name(element) in _EVENT_NAMES

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+import epcis.tables  # noqa: F401  # so that create_all makes them
 from epcis.capture import capture
 from epcis.check import check
 from epcis.codec.document import DocumentRefused, Syntax, convert, open_document

@@ -5,20 +5,32 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from epcis.database.transactions import close_for_good
 from epcis.http_context import Caller
 from epcis.ledger.store import Store
+from epcis.store.items import items_of_lot
 from tests.verdicts import verify
 from verification.alerts.alert import Status, alerts, move
 from verification.decision.act import PackAct, PackRequest, ParticipantRole, Who
 from verification.decision.facts import LOOK
 from verification.decision.rule_pack import shipped
-from verification.decision.words import Doubt, LotState
+from verification.decision.words import Doubt, LotState, PackState
 from verification.fmd import bulk
+from verification.fmd.stop_upload import StateUpload, StopUpload, change_states, stop
+from verification.fmd.upload import (
+    Batch,
+    Market,
+    Product,
+    repacks_of,
+    upload_batch,
+    upload_product,
+)
 from verification.registry.history import history
 from verification.registry.pack_registry import set_doubt, set_lot_state
+from verification.registry.participants import register
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 GTIN = "05901234123457"
@@ -235,3 +247,56 @@ def test_what_was_planned_before_there_were_packs_does_not_read_all_of_them_late
         assert any("pack_pkey" in step for step in plan)
         assert [step for step in plan if "Seq Scan on pack" in step] == []
     store.close()
+
+
+def test_uploads_stops_and_alerts_hold_on_both(client, packs, clock, holder):
+    made, twin = "H7K2M9Q4R8TX", "H7K2M9Q4R8TY"
+    ireland = Market(country="IE", mah_name="Trail", mah_address="Road 1")
+    product = Product(
+        code="04150037528643",
+        name="Trailol 20 mg",
+        common_name="trailolum",
+        form="tablet",
+        strength="20 mg",
+        pack_type="box",
+        pack_size=30,
+        markets=(ireland,),
+    )
+    maker = Who(client="maker", role=ParticipantRole.MAH, location="plant", authorisation="m")
+    lot = Batch(
+        code=product.code,
+        lot="L1",
+        expiry=NOW.date() + timedelta(days=900),
+        markets=("IE",),
+        serials=(made, twin),
+        source=((product.code, "L0", 30),),
+    )
+    with packs.write(NOW) as tx:
+        register(tx, maker, by="qa")
+        register(tx, Who(client="till-1", role=ParticipantRole.PHARMACY, location="P1"), by="qa")
+        assert upload_product(tx, product, maker).accepted
+        for serials in ((made,), (made, twin)):
+            one = msgspec.structs.replace(lot, serials=serials)
+            assert upload_batch(tx, one, maker, shipped()).accepted
+        assert repacks_of(tx, product.code, "L0") == [(product.code, "L1", 60)]
+        wrong = StopUpload(code=product.code, lot="l1", reason="x")
+        assert not stop(tx, wrong, maker).accepted
+    with packs.read() as snapshot:
+        assert len(list(items_of_lot(snapshot, product.code, "L1"))) == 2
+    asked = {"gtin": product.code, "serial": "NOSUCHSERIAL", "lot": "L1"}
+    for _ in range(2):
+        alert = client.post("/packs/verify", json=asked).json()["alert"]
+    holder.caller = Caller("maker", frozenset({"verify"}), None, "")
+    told = client.get(f"/fmd/alerts/{alert}").json()
+    assert (told["count"], told["client"], told["steps"]) == (2, "", [])
+    with packs.write(clock.now) as tx:
+        assert stop(tx, StopUpload(code=product.code, lot="L1", reason="x"), maker).accepted
+        stolen = StateUpload(
+            code=product.code, lot="L1", serials=(made,), state=PackState.STOLEN, reason="x"
+        )
+        assert change_states(tx, stolen, maker, shipped()).stored == 1
+    seen = client.post("/packs/verify", json={"gtin": product.code, "serial": made}).json()
+    assert (seen["reason"], seen["also"]) == ("recalled", ["stolen"])
+    late = {"gtin": product.code, "serial": twin, "scanned": NOW.isoformat()}
+    holder.caller = Caller("till-1", frozenset({"verify"}), None, "")
+    assert client.post("/packs/supply", json=late).json()["result"] == "recalled"

@@ -77,7 +77,12 @@ def abroad(tmp_path, clock, put_pack, put_product, make_app, make_holder):  # no
 def with_peers(packs, clock, holder, make_app, make_client):
     def make(*urls):
         peers = tuple(Peer(f"peer{number}", url) for number, url in enumerate(urls))
-        app = make_app(packs, clock, holder, VerificationSettings(peers=peers, market="FI"))
+        app = make_app(
+            packs,
+            clock,
+            holder,
+            VerificationSettings(peers=peers, market="FI", peer_patience=Patience(20)),
+        )
         return make_client(app)
 
     return make
@@ -319,3 +324,18 @@ def test_a_return_is_verified_at_its_manufacturer_and_decided(  # noqa: PLR0917 
     assert client.post("/packs/returns", json={}).status_code == 400
     assert client.request("PUT", "/verify/directory/hub", json=[{}]).status_code == 422
     assert client.get("/verify/requests/none").status_code == 404
+
+
+def test_a_stranger_learns_no_more_at_a_peer_than_here(with_peers, abroad, holder):
+    client = with_peers(abroad)
+    holder.caller = Caller("stranger", frozenset({"verify"}), "/414/0366666000014", "10.9.9.9")
+    told = {
+        client.post("/packs/verify", json=FOREIGN | wrong).json()["reason"]
+        for wrong in ({"serial": "F9"}, {"lot": "B"}, {"expiry": "270530"})
+    }
+    assert told == {"not-confirmed"}
+    statuses = [
+        client.post("/packs/verify", json=FOREIGN | {"serial": f"X{n}"}).status_code
+        for n in range(22)
+    ]
+    assert statuses == [200] * 19 + [429] * 3

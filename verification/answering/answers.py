@@ -20,8 +20,9 @@ from verification.decision.decide import decide
 from verification.decision.facts import RecordedPack, facts_from, look
 from verification.decision.render import Verdict, VrsResponse, respond
 from verification.decision.restrictions import Restrictions
+from verification.decision.words import Reason
 from verification.fmd.cause import Cause, Hint
-from verification.fmd.perform import OperationAnswer, perform, remember
+from verification.fmd.perform import OperationAnswer, is_answered, perform, remember
 from verification.messages.wanted import (
     BudgetSpent,
     HeardFromPeer,
@@ -230,9 +231,22 @@ class _Round:
     def _hear(self, wanted: HeardFromPeer) -> Told:
         who = who_is(self._stops, wanted.caller, self._settings)
         _keep_peers_alert(self._tx, wanted, who)
-        remember(self._tx, wanted.request, who, wanted.answer)
+        if not is_answered(self._tx, wanted.request, who):
+            remember(self._tx, wanted.request, who, wanted.answer)
         self._entries.append(_peer_entry(self._stops, wanted))
-        return wanted.verdict or wanted.answer
+        return self._told_of_peer(wanted, wanted.verdict) if wanted.verdict else wanted.answer
+
+    def _told_of_peer(self, wanted: HeardFromPeer, verdict: Verdict) -> Told:
+        """A peer's verdict; a stranger to the product guesses no better there than here."""
+        caller = wanted.caller
+        if caller.party is None:
+            return verdict
+        guesser = Guesser(caller.name, wanted.request.code, caller.client)
+        budget = Budget(self._tx, [guesser], answers_max=self._settings.unknown_answers_a_day)
+        is_guess = verdict.reason is Reason.UNKNOWN_SERIAL
+        if budget.is_spent(guesser) or (is_guess and not budget.count(guesser)):
+            return BudgetSpent()
+        return veiled(verdict)
 
     def _keep(self) -> None:
         if self._entries:

@@ -192,7 +192,8 @@ class HotRoutes:
             return Reply(400)
         correlation = (b"x-correlation-id", question.corr_uuid.encode())
         checked = await self._checked(question, headers)
-        if not checked.allows(self._policy_for(question)):
+        may_ask = _may_ask_as(caller, question.requester)
+        if not may_ask or not checked.allows(self._policy_for(question)):
             return Reply(403, (correlation,))
         begun_s = time.monotonic()
         try:
@@ -205,7 +206,7 @@ class HotRoutes:
             if told.reason is FailureReason.NO_REASON:
                 await until_veiled(begun_s)
             at = utc_text(self._clock())
-            body = vrs_body(told, question.corr_uuid, self._settings.responder_gln, at)
+            body = vrs_body(told, question.corr_uuid, self._settings.answering_gln, at)
             return Reply(200, (JSON, NOT_KEPT, correlation), body)
         return Reply(404 if isinstance(told, NotOurs) else 403, (correlation,))
 
@@ -231,15 +232,17 @@ class HotRoutes:
             return refused
         try:
             given = parameters_of(scope["query_string"], _CONNECTIVITY_PARAMETERS)
-            gtin, _ = gtin_of(given.get("gtin", "")), gln_of(given.get("reqGLN", ""))
+            gtin, asking = gtin_of(given.get("gtin", "")), gln_of(given.get("reqGLN", ""))
         except MalformedError:
             return Reply(400)
+        if not _may_ask_as(caller, asking):
+            return Reply(403)
         try:
             with self._store.read() as snapshot:
                 known = is_known_product(snapshot, gtin)
         except StoreAway as fault:
             return refusal_at(scope["path"], fault)
-        body = msgspec.json.encode({"responderGLN": self._settings.responder_gln})
+        body = msgspec.json.encode({"responderGLN": self._settings.answering_gln})
         return Reply(200 if known else 404, (JSON, NOT_KEPT), body if known else b"")
 
 
@@ -339,6 +342,14 @@ def _asked_by_query(query: bytes) -> Asked:
         raise bad_request(str(error)) from None
     named = given.get
     return asked_of(PackBody(None, named("gtin"), named("serial"), named("lot"), named("expiry")))
+
+
+def _may_ask_as(caller: Caller, gln: str) -> bool:
+    """Whether a caller may ask in the name of a GLN: a partner's key only in its own.
+
+    A key of the operator, which acts for no party, may ask for anybody: a router's key is one.
+    """
+    return caller.party is None or caller.party == f"/414/{gln}"
 
 
 def _credential_text(checked: Checked) -> str:

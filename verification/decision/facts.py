@@ -20,7 +20,7 @@ from epcis.database.raw_driver import ListQuestion, RawDriver
 from epcis.store.items import items
 from epcis.store.lots_told import lots_told
 from epcis.store.moments import time_of_moment
-from schemas.dispositions import Condition, condition_of, meaning
+from schemas.dispositions import Condition
 from verification.decision.act import Asked, Who  # noqa: TC001  # msgspec reads them at run time
 from verification.decision.restrictions import EVERYWHERE, MARK, mark_now, restrictions_at
 from verification.decision.words import Doubt, LotState, PackState, ProductState
@@ -128,7 +128,7 @@ LOOK_PACKS_MAX = 128
 """Packs in one statement."""
 
 _COLUMNS = f"""
- s.status, s.conditions, s.disposition, s.location, l.code, l.expiry,
+ s.status, s.conditions, s.location, l.code, l.expiry,
  p.state, p.lot, p.expiry, p.location, p.authorisation, p.repeats, p.stolen, p.public, {MARK},
  i.moment, p.since_us, p.version, i.parent, q.n
 """
@@ -153,7 +153,6 @@ class RecordedPack(NamedTuple):
     """By its events, as the next four."""
     conditions: str | None
     """Lasting ones, its containers' included: bare words, a space between."""
-    disposition: str | None
     place: str | None
     event_lot: str | None
     event_expiry: str | None
@@ -218,14 +217,10 @@ def look(
         states = items(snapshot, keys)
         for at, key in zip(inside, keys, strict=True):
             state = states.get(key)
-            if state is None:
-                rows[at] = rows[at]._replace(status=None, conditions=None)
-                continue
-            rows[at] = rows[at]._replace(
-                status=state.status.value,
-                conditions=" ".join(state.conditions),
-                disposition=state.disposition,
+            status, conditions = (
+                (None, None) if state is None else (state.status.value, " ".join(state.conditions))
             )
+            rows[at] = rows[at]._replace(status=status, conditions=conditions)
     return stops, rows
 
 
@@ -314,7 +309,7 @@ def known_pack(row: RecordedPack) -> KnownPack | None:
 
 def _conditions(row: RecordedPack) -> tuple[str, ...]:
     """The lasting conditions, and the contradictions between the registry and the events."""
-    found = tuple(row.conditions.split()) if row.conditions else _of_disposition(row.disposition)
+    found = tuple(row.conditions.split()) if row.conditions else ()
     if row.lot and row.event_lot and row.lot != row.event_lot:
         found += (LOT_CONFLICT,)
     if row.expiry and row.event_expiry and row.expiry != row.event_expiry:
@@ -322,11 +317,14 @@ def _conditions(row: RecordedPack) -> tuple[str, ...]:
     return found
 
 
-@lru_cache(maxsize=256)
-def _of_disposition(word: str | None) -> tuple[str, ...]:
-    """The condition that the last disposition alone says, until item states carry all of them."""
-    said = condition_of(meaning(word)) if word else None
-    return () if said is None else (said,)
+def speaks_against(status: str, conditions: str) -> bool:
+    """Whether an item state alone keeps a pack from being sold.
+
+    >>> speaks_against("active", ""), speaks_against("active", "damaged")
+    (False, True)
+    """
+    ended = STATE_OF_ITEM.get(status, PackState.ACTIVE) is not PackState.ACTIVE
+    return ended or bool(conditions)
 
 
 def _contradictions(

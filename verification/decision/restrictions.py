@@ -84,7 +84,7 @@ class Restrictions:
         kinds = {
             kind
             for of_lot, of_serial, kind in doubts
-            if of_serial == serial or (not of_serial and of_lot == lot)
+            if of_serial == serial or (not of_serial and of_lot in ("", lot))
         }
         if Doubt.ILLEGITIMATE in kinds:
             return Doubt.ILLEGITIMATE

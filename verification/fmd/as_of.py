@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from verification.decision.facts import Facts
     from verification.decision.rule_pack import RulePack
 
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""How much later than ours a client's clock may go."""
 _LOT_WEIGHT = {LotState.ACTIVE: 0, LotState.HELD: 1, LotState.CLOSED: 2, LotState.RECALLED: 3}
 
 
@@ -42,6 +44,8 @@ def facts_as_of(
     What stopped the lot, the product or the pack later did not stop it then.
     """
     at = judged_at(request, now)
+    if request.scanned is not None and request.scanned > now + CLOCKS_DIFFER:
+        return msgspec.structs.replace(facts, time_plausible=False)
     if at == now:
         return facts
     if not _is_plausible(snapshot, facts, at, rules, now):

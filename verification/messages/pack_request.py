@@ -11,7 +11,7 @@ import msgspec
 from epcis.problem import Problem
 from schemas.finding import Finding, Severity, Where
 from schemas.gs1.reading import read
-from verification.decision.act import Asked, PackAct, PackRequest
+from verification.decision.act import Asked, CustomerCategory, PackAct, PackRequest
 from verification.vrs.question import MalformedError, PrintedExpiry, gtin_of
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class PackBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     handed_over: bool = False
     alerting: bool = True
     reason: str = ""
+    customer: CustomerCategory | None = None
+    """Whom a wholesaler supplies, where it is not a pharmacy (2016/161 Art. 23)."""
     confirmed: bool = False
     """The pack was checked as the verdict asked; `reason` says how (decision 0096)."""
 
@@ -70,6 +72,8 @@ def request_of(
         faults.append(_fault("transaction", f"has 1 to {characters_max} characters", "shorten it"))
     if len(body.reason) > _REASON_CHARACTERS_MAX:
         faults.append(_fault("reason", f"has {_REASON_CHARACTERS_MAX} characters at most", ""))
+    if body.customer is not None and operation is not PackAct.SUPPLY:
+        faults.append(_fault("customer", "belongs to supply only", "leave it out"))
     if body.confirmed and not body.reason.strip():
         faults.append(_fault("reason", "is missing", "say how the pack was checked"))
     if faults:
@@ -88,6 +92,7 @@ def request_of(
         transaction=body.transaction,
         reason=body.reason,
         confirmed=body.confirmed,
+        customer=body.customer,
     )
 
 

@@ -10,8 +10,9 @@ import base64
 import hashlib
 import math
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta  # msgspec reads the annotations at run time
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -21,18 +22,24 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     load_pem_public_key,
 )
-from sqlalchemy import select
+from sqlalchemy import or_, select, union
 from starlette.responses import Response
 
 from epcis.http_context import now_of, store_of
 from epcis.problem import Problem
-from epcis.store.event_tables import item, item_state
+from epcis.store.event_tables import item, item_state, lot
 from verification.context import verification_context_of, verification_settings_of
-from verification.decision.facts import STATE_OF_ITEM
+from verification.decision.facts import (
+    LOOK_PACKS_MAX,
+    day_of,
+    known_pack,
+    look,
+    speaks_against,
+)
 from verification.decision.restrictions import current_restrictions
 from verification.decision.words import LotState, PackState
 from verification.registry import history
-from verification.registry.pack_tables import pack
+from verification.registry.pack_tables import batch, pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,12 +47,13 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from epcis.database.transactions import Snapshot
+    from verification.decision.restrictions import Restrictions
 
 FALSE_POSITIVES = 0.001
 """Share of packs in trade that a till would ask about without need."""
 AGE_MAX = timedelta(days=3)
 """A snapshot older than this is not to be trusted at all."""
-VERSION = 1
+VERSION = 2
 
 
 class Signer(Protocol):
@@ -56,7 +64,7 @@ class Signer(Protocol):
         ...
 
 
-class Content(msgspec.Struct, frozen=True):
+class SnapshotContent(msgspec.Struct, frozen=True):
     """What the snapshot says."""
 
     version: int
@@ -66,60 +74,81 @@ class Content(msgspec.Struct, frozen=True):
     hashes: int
     filter: bytes
     lots: tuple[tuple[str, str], ...]
-    """GTIN and lot of every stopped lot."""
+    """GTIN and lot of every lot that is stopped, or in a case; the lot is empty for all of them."""
     withdrawn: tuple[str, ...]
     """GTINs withdrawn from the market."""
+    last_days: tuple[tuple[str, str, date], ...] = ()
+    """GTIN, lot and last day of lots that are over, or will be while the snapshot is fresh."""
 
 
 @dataclass(frozen=True, slots=True)
 class OfflineSnapshot:
     """A snapshot that was checked."""
 
-    content: Content
+    content: SnapshotContent
 
     def age(self, now: datetime) -> timedelta:
         """How long ago it was made."""
         return now - self.content.made
 
-    def stops(self, gtin: str, serial: str, lot: str | None, now: datetime) -> str:
-        """Why a pack must wait: `stale`, `withdrawn`, `lot`, `pack`, or empty where nothing does.
+    def stops(
+        self, gtin: str, serial: str, lot: str | None, now: datetime, expiry: date | None = None
+    ) -> str:
+        """Why a pack must wait: `stale`, `withdrawn`, `expired`, `lot`, `pack`; else empty.
 
-        `pack` may be wrong for one pack in a thousand: it means ask, not stop.
+        `pack` may be wrong for one pack in a thousand: it means ask, not stop. Where the lot is not
+        given and any lot of the product is stopped, the pack may be of that lot.
         """
         if self.age(now) > AGE_MAX:
             return "stale"
-        if gtin in self.content.withdrawn:
+        content = self.content
+        if gtin in content.withdrawn:
             return "withdrawn"
-        if lot is not None and (gtin, lot) in self.content.lots:
-            return "lot"
+        if expiry is not None and now.date() > expiry and not self._is_extended(gtin, lot, now):
+            return "expired"
         key = history.pack_key(gtin, serial)
-        bits, table = self.content.bits, self.content.filter
-        hit = all(table[at >> 3] >> (at & 7) & 1 for at in _places(key, bits, self.content.hashes))
-        return "pack" if bits and hit else ""
+        places = _places(key, content.bits, content.hashes) if content.bits else iter(())
+        if content.bits and all(content.filter[at >> 3] >> (at & 7) & 1 for at in places):
+            return "pack"
+        stopped = {of for code, of in content.lots if code == gtin}
+        over = {of for code, of, last in content.last_days if code == gtin and now.date() > last}
+        if (lot is None and stopped | over) or stopped & {lot, ""}:
+            return "lot"
+        return "expired" if lot in over else ""
+
+    def _is_extended(self, gtin: str, lot: str | None, now: datetime) -> bool:
+        """Whether the manufacturer gave the lot a later day than the printed one."""
+        last = [day for code, of, day in self.content.last_days if (code, of) == (gtin, lot)]
+        return bool(last) and now.date() <= max(last)
 
 
 def take(snapshot: Snapshot, now: datetime, *, market: str = "") -> bytes:
     """The unsigned bytes of a snapshot as of now."""
-    keys = list(_stopped_packs(snapshot))
     stops = current_restrictions(snapshot)
-    lots = tuple(
-        sorted(key for key in stops.lots if stops.lot(*key, market) is not LotState.ACTIVE)
-    )
+    keys = sorted({*_stopped_packs(snapshot), *_packs_in_cases(stops)})
+    lots = {key for key in stops.lots if stops.lot(*key, market) is not LotState.ACTIVE}
+    lots |= {
+        (gtin, lot)
+        for gtin, doubts in stops.doubts.items()
+        for lot, serial, _ in doubts
+        if not serial
+    }
     withdrawn = tuple(
         sorted(code for code, places in stops.withdrawn.items() if places & {market, ""})
     )
     bits = max(8, math.ceil(-len(keys) * math.log(FALSE_POSITIVES) / math.log(2) ** 2))
     hashes = max(1, round(bits / max(len(keys), 1) * math.log(2)))
     hashes = min(hashes, 16)
-    content = Content(
+    content = SnapshotContent(
         version=VERSION,
         made=now,
         stopped_packs=len(keys),
         bits=bits,
         hashes=hashes,
         filter=_filter(keys, bits, hashes),
-        lots=lots,
+        lots=tuple(sorted(lots)),
         withdrawn=withdrawn,
+        last_days=tuple(_last_days(snapshot, stops, (now + AGE_MAX).date())),
     )
     return msgspec.json.encode(content)
 
@@ -151,7 +180,7 @@ def open_snapshot(sealed: bytes, trusted_pem: bytes) -> OfflineSnapshot:
         if not isinstance(key, Ed25519PublicKey):
             raise SnapshotRefusedError("the trusted key must be Ed25519")
         key.verify(base64.b64decode(parts["sig"], validate=True), content)
-        return OfflineSnapshot(msgspec.json.decode(content, type=Content))
+        return OfflineSnapshot(msgspec.json.decode(content, type=SnapshotContent))
     except (KeyError, ValueError, InvalidSignature) as error:
         raise SnapshotRefusedError("the snapshot is damaged or not signed by this key") from error
 
@@ -168,18 +197,89 @@ def response(request: Request) -> Response:
     return Response(seal(content, signer), media_type="application/json", headers=headers)
 
 
+def _packs_in_cases(stops: Restrictions) -> Iterator[str]:
+    for gtin, doubts in stops.doubts.items():
+        for _, serial, _ in doubts:
+            if serial:
+                yield history.pack_key(gtin, serial)
+
+
+def _last_days(
+    snapshot: Snapshot, stops: Restrictions, until: date
+) -> Iterator[tuple[str, str, date]]:
+    """Lots whose last day, extensions counted, is before a day; by upload or by events."""
+    uploaded = select(batch.c.code, batch.c.lot, batch.c.expiry)
+    told = select(lot.c.gtin, lot.c.code, lot.c.expiry)
+    days: dict[tuple[str, str], date] = {}
+    for gtin, code, text in snapshot.connection.execute(union(uploaded, told)):
+        day = day_of(text)
+        if day is not None:
+            # Of two days that were told the earlier one counts: a till must rather ask.
+            days[gtin, code] = min(day, days.get((gtin, code), day))
+    for (gtin, code), day in sorted(days.items()):
+        extended = stops.extended(gtin, code)
+        last = max(day, extended) if extended is not None else day
+        if last < until or extended is not None:
+            yield gtin, code, last
+
+
 def _stopped_packs(snapshot: Snapshot) -> Iterator[str]:
-    """Keys of all packs that must not be supplied, by registry or by event."""
-    rows = snapshot.connection.execute(
-        select(pack.c.code, pack.c.serial).where(pack.c.state != PackState.ACTIVE.value)
+    """Keys of all packs that must not be supplied, or not yet, by registry or by event."""
+    against = or_(
+        pack.c.state != PackState.ACTIVE.value, pack.c.stolen != 0, pack.c.expiry.is_(None)
     )
+    rows = snapshot.connection.execute(select(pack.c.code, pack.c.serial).where(against))
     yield from (history.pack_key(code, serial) for code, serial in rows)
-    ended = [status for status in STATE_OF_ITEM if status not in ("active", "")]
-    yield from snapshot.connection.execute(
-        select(item.c.key)
-        .join(item_state, item_state.c.id == item.c.state_id)
-        .where(item_state.c.status.in_(ended))
-    ).scalars()
+    states = [
+        row.id
+        for row in snapshot.connection.execute(select(item_state))
+        if speaks_against(row.status, row.conditions)
+    ]
+    # What a container is in holds for all that is in it, to any depth.
+    first = select(item.c.id, item.c.key).where(item.c.state_id.in_(states))
+    found = first.cte(recursive=True)
+    inside = select(item.c.id, item.c.key).join(found, item.c.parent == found.c.id)
+    found = found.union(inside)
+    for key in snapshot.connection.execute(select(found.c.key)).scalars():
+        if _is_pack(key):
+            yield key
+    yield from _told_too_little_or_otherwise(snapshot)
+
+
+def _told_too_little_or_otherwise(snapshot: Snapshot) -> Iterator[str]:
+    """Packs with no expiry on record, or whose events tell another lot than the registry."""
+    run = snapshot.connection.execute
+    uploaded = {
+        tuple(row) for row in run(select(pack.c.code, pack.c.lot, pack.c.expiry).distinct())
+    }
+    codes = {code for code, _, _ in uploaded}
+    lots = [
+        row.id
+        for row in run(select(lot.c.id, lot.c.gtin, lot.c.code, lot.c.expiry))
+        if day_of(row.expiry) is None
+        or (row.gtin in codes and (row.gtin, row.code, row.expiry) not in uploaded)
+    ]
+    keys = [*run(select(item.c.key).where(item.c.lot.is_(None))).scalars()]
+    for start in range(0, len(lots), LOOK_PACKS_MAX):
+        some_lots = lots[start : start + LOOK_PACKS_MAX]
+        keys += run(select(item.c.key).where(item.c.lot.in_(some_lots))).scalars()
+    keys = [key for key in keys if _is_pack(key)]
+    for start in range(0, len(keys), LOOK_PACKS_MAX):
+        some = keys[start : start + LOOK_PACKS_MAX]
+        _, rows = look(snapshot, [_code_and_serial(key) for key in some])
+        for key, row in zip(some, rows, strict=True):
+            known = known_pack(row)
+            if known is not None and (known.expiry is None or known.conditions):
+                yield key
+
+
+def _is_pack(key: str) -> bool:
+    return key.startswith("/01/") and "/21/" in key
+
+
+def _code_and_serial(key: str) -> tuple[str, str]:
+    _, _, code, _, serial = key.split("/")
+    return code, unquote(serial)
 
 
 def _filter(keys: Iterable[str], bits: int, hashes: int) -> bytes:

@@ -22,23 +22,19 @@ if TYPE_CHECKING:
     from verification.settings import VerificationSettings
 
 TEXT_CHARACTERS_MAX = 100
-_WITHOUT_PREMISES = (ParticipantRole.NCA, ParticipantRole.NMVO, ParticipantRole.REPOSITORY)
-"""Roles that never change a pack, so that nothing is undone at premises of theirs."""
 
 
 def faults_of(who: Who) -> Iterator[str]:
     """Why a client cannot be registered like this, one sentence each.
 
-    >>> list(faults_of(Who(client="till", role=ParticipantRole.PHARMACY)))
-    ['location is missing: an act can only be undone at the premises where it was done']
+    >>> list(faults_of(Who(client="fimea", role=ParticipantRole.REPOSITORY)))
+    ['market is missing: a repository speaks for the clients of one market']
     """
     if who.role is ParticipantRole.UNREGISTERED:
         roles = ", ".join(
             role.value for role in ParticipantRole if role is not ParticipantRole.UNREGISTERED
         )
         yield f"role is one of: {roles}"
-    if not who.location.strip() and who.role not in _WITHOUT_PREMISES:
-        yield "location is missing: an act can only be undone at the premises where it was done"
     if who.role is ParticipantRole.REPOSITORY and not who.market:
         yield "market is missing: a repository speaks for the clients of one market"
     if who.market and not (len(who.market) == 2 and who.market.isascii() and who.market.isupper()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 from schemas.gs1.content_rules import check_digit
@@ -10,7 +11,7 @@ from schemas.gs1.national import ntin_of_pzn, parse_ppn
 from verification.vrs.question import MalformedError, PrintedExpiry, gtin_of
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, datetime
 
 CHARSET_82 = re.compile(r"[!-\"%-?A-Z_a-z]{1,20}\Z")
 
@@ -52,6 +53,15 @@ def printed_text(field: str, text: str) -> str:
     if not CHARSET_82.match(text):
         raise FieldError(field, f"{field} has not 1 to 20 characters of GS1 charset 82")
     return text
+
+
+def scan_time(scanned: datetime | None) -> datetime | None:
+    """When a pack was scanned, in UTC; `FieldError` for a time without zone."""
+    if scanned is None:
+        return None
+    if scanned.tzinfo is None:
+        raise FieldError("scanned", "the time of the scan has no time zone: add Z or an offset")
+    return scanned.astimezone(UTC)
 
 
 def printed_expiry(text: str) -> date:

@@ -5,7 +5,8 @@ Clients classify by HTTP status and by the presence of a warning or an alert id.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from datetime import datetime  # msgspec reads the annotations at run time
+from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
@@ -17,13 +18,19 @@ from epcis.database.autocommit_read import autocommit_read
 from epcis.http_context import caller_of, context_of, store_of
 from epcis.problem import Problem
 from verification.context import verification_context_of, verification_settings_of
-from verification.decision.act import PackAct, PackRequest, Who
+from verification.decision.act import CustomerCategory, PackAct, PackRequest, Who
 from verification.decision.words import PackState
 from verification.fmd import bulk
 from verification.registry.pack_tables import product
 from verification.registry.participants import who_is
 from verification.routes.asking import ask, stops_of
-from verification.routes.identity import FieldError, printed_expiry, printed_text, product_code
+from verification.routes.identity import (
+    FieldError,
+    printed_expiry,
+    printed_text,
+    product_code,
+    scan_time,
+)
 from verification.routes.national_common import NOT_REGISTERED, NationalInterface
 
 if TYPE_CHECKING:
@@ -48,7 +55,18 @@ _MALFORMED = {
     "mode": "61020013",
     "state": "61020001",
     "body": "61020000",
+    "scanned": "61020014",
 }
+
+
+class _Change(msgspec.Struct, frozen=True):
+    """The body of a PATCH."""
+
+    state: object = None
+    scanned: datetime | None = None
+    """When it was scanned, where the line was down then (Art. 29)."""
+    customer: CustomerCategory | None = None
+    """Whom a wholesaler supplies (Art. 23)."""
 
 
 class _BulkPack(msgspec.Struct, frozen=True):
@@ -57,6 +75,8 @@ class _BulkPack(msgspec.Struct, frozen=True):
     productCodeScheme: str = "gs1"  # noqa: N815  # the interface's name
     batchId: str | None = None  # noqa: N815  # the interface's name
     expiryDate: str | None = None  # noqa: N815  # the interface's name
+    scanned: datetime | None = None
+    """When it was scanned, where the line was down then (Art. 29)."""
 
 
 class _BulkBody(msgspec.Struct, frozen=True):
@@ -169,9 +189,10 @@ async def _wanted(request: Request, *, manual: bool) -> PackRequest:
     code = product_code(segments[1], unquote(segments[2]))
     query = _query(request.url.query)
     lot, expiry = query.get("batch"), query.get("expiry")
-    operation = PackAct.VERIFY
+    operation, change = PackAct.VERIFY, _Change()
     if request.method == "PATCH":
-        operation = _operation(_body(await request.body()).get("state"))
+        change = _change(await request.body())
+        operation = _operation(change.state)
     return PackRequest(
         operation=operation,
         code=code,
@@ -179,6 +200,8 @@ async def _wanted(request: Request, *, manual: bool) -> PackRequest:
         lot=printed_text("lot", lot) if lot is not None else None,
         expiry=printed_expiry(expiry) if expiry is not None else None,
         manual=manual,
+        scanned=scan_time(change.scanned),
+        customer=change.customer,
     )
 
 
@@ -220,6 +243,7 @@ def _of_bulk(one: _BulkPack, operation: PackAct, *, manual: bool) -> PackRequest
         expiry=printed_expiry(one.expiryDate) if one.expiryDate is not None else None,
         manual=manual,
         is_bulk=True,
+        scanned=scan_time(one.scanned),
     )
 
 
@@ -231,9 +255,9 @@ def _operation(state: object) -> PackAct:
         raise FieldError("state", f"the state is one of: {known}") from None
 
 
-def _body(content: bytes) -> dict[str, object]:
+def _change(content: bytes) -> _Change:
     try:
-        return msgspec.json.decode(content, type=dict[str, Any])
+        return msgspec.json.decode(content, type=_Change)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FieldError("body", str(error)) from None
 

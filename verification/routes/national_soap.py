@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastapi.concurrency import run_in_threadpool
@@ -18,11 +19,17 @@ from starlette.routing import Route
 from epcis.http_context import caller_of, context_of, now_of, store_of
 from epcis.problem import Problem
 from verification.context import verification_context_of, verification_settings_of
-from verification.decision.act import PackAct, PackRequest
+from verification.decision.act import CustomerCategory, PackAct, PackRequest
 from verification.fmd import bulk
 from verification.fmd.login import Credentials, Door, RefusedError, change_password
 from verification.routes.asking import ask
-from verification.routes.identity import FieldError, printed_expiry, printed_text, product_code
+from verification.routes.identity import (
+    FieldError,
+    printed_expiry,
+    printed_text,
+    product_code,
+    scan_time,
+)
 from verification.routes.national_common import NationalInterface
 from verification.routes.national_rest import who_of
 
@@ -56,6 +63,7 @@ _CODE_OF_FIELD = {
     "lot": "NMVS_FE_LOT_07",
     "expiry": "NMVS_FE_LOT_07",
     "body": "NMVS_TE_XM_02",
+    "scanned": "NMVS_FE_REQ_02",
 }
 SUCCESS = "NMVS_SUCCESS"
 
@@ -237,9 +245,28 @@ def _request(product: _Element, pack: _Element, tx: SoapAct, sent: _Sent) -> Pac
             is_bulk=tx.is_bulk,
             transaction=None if tx.is_bulk else sent.transaction,
             sub_user=sent.sub_user[:SUB_USER_CHARACTERS_MAX],
+            scanned=_scanned(pack.get("scanned")),
+            customer=_customer(pack.get("customer")),
         )
     except FieldError as error:
         raise FaultError(_CODE_OF_FIELD[error.field], str(error)) from None
+
+
+def _scanned(text: str | None) -> datetime | None:
+    """When a pack was scanned, where its element says so (Art. 29)."""
+    try:
+        return scan_time(datetime.fromisoformat(text) if text else None)
+    except ValueError as error:
+        raise FieldError("scanned", f"scanned: {error}") from None
+
+
+def _customer(text: str | None) -> CustomerCategory | None:
+    """Whom a wholesaler supplied, where the pack's element says so (Art. 23)."""
+    try:
+        return CustomerCategory(text) if text else None
+    except ValueError:
+        known = ", ".join(CustomerCategory)
+        raise FieldError("body", f"the customer is one of: {known}") from None
 
 
 def _submit(request: Request, wanted: list[PackRequest]) -> list[_Element]:

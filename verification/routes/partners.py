@@ -148,7 +148,7 @@ async def _ask_partner(request: Request, asked: Asked) -> tuple[Outgoing, Heard]
         serial=asked.serial,
         lot=asked.lot or "",
         expiry=_printed(asked.expiry),
-        requester=settings.responder_gln,
+        requester=settings.answering_gln,
         context="dscsaSaleableReturn",
         in_possession=True,
     )

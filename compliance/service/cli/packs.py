@@ -47,7 +47,7 @@ def verify(
     from verification.messages.wanted import Verification
 
     printed = (_printed("serial", serial), None if lot is None else _printed("lot", lot))
-    asked = Asked(gtin14(gtin), *printed, _expiry(expiry))
+    asked = Asked(gtin14(gtin), *printed, expiry_of(expiry))
     practice = practice_of(settings_for(database))
     caller = Caller("command", frozenset({"verify"}), None, "")
     with opened_store(database) as store, store.write(moment(now)) as tx:
@@ -109,7 +109,8 @@ def _printed(name: str, text: str) -> str:
         stop(CANNOT_TELL, str(fault))
 
 
-def _expiry(text: str | None) -> date | None:
+def expiry_of(text: str | None) -> date | None:
+    """The expiry printed on a pack; a wrong one ends the command with what is wrong."""
     from schemas.gs1.expiry import expiry_date
 
     day = expiry_date(text) if text is not None else None

@@ -21,7 +21,7 @@ from compliance.service.cli.options import (
     settings_for,
     stop,
 )
-from compliance.service.cli.packs import gtin14
+from compliance.service.cli.packs import expiry_of, gtin14
 
 if TYPE_CHECKING:
     from verification.offline.offline_snapshot import OfflineSnapshot
@@ -95,12 +95,13 @@ def ask(
     serial: Annotated[str, typer.Argument(help="Serial number.")],
     key: Key,
     lot: Annotated[str | None, typer.Option(help="Lot on the pack.")] = None,
+    expiry: Annotated[str | None, typer.Option(help="Expiry on the pack, YYMMDD.")] = None,
     now: Now = None,
     json: Json = False,
 ) -> None:
     """Ask a snapshot about a pack; it can say stop, never that a pack is genuine."""
     told = _opened(file, key)
-    why = told.stops(gtin14(gtin), serial, lot, moment(now))
+    why = told.stops(gtin14(gtin), serial, lot, moment(now), expiry_of(expiry))
     say = _SAYS[why]
     if json:
         print_json({"stops": why or None, "say": say, "made": told.content.made.isoformat()})
@@ -110,11 +111,12 @@ def ask(
 
 
 _SAYS = {
-    "": "Nothing is known against it: check the seal, record the pack and send it when the line is"
-    " back.",
+    "": "Not among the stopped packs; whether it is genuine cannot be told here: check seal and"
+    " print, record the pack and send it when the line is back.",
     "stale": "Cannot tell: the snapshot is too old; fetch a new one.",
     "withdrawn": "Do not supply: the product is withdrawn.",
-    "lot": "Do not supply: the lot is stopped.",
+    "expired": "Do not supply: the pack is past its expiry date.",
+    "lot": "Do not supply: the lot is stopped, or it was not given and another lot is.",
     "pack": "Wait: this pack may be stopped (one in a thousand is not); ask when the line is back.",
 }
 

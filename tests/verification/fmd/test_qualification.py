@@ -14,6 +14,7 @@ from verification.alerts.alert import alerts
 from verification.decision.act import ParticipantRole, Who
 from verification.decision.rule_pack import shipped
 from verification.decision.words import LotState
+from verification.registry.history import history
 from verification.registry.pack_registry import set_lot_state
 from verification.registry.participants import register
 from verification.settings import VerificationSettings
@@ -54,6 +55,10 @@ class Rest:
     def change(self, serial, state, **more):
         return self._one("PATCH", serial, {"state": state}, **more)
 
+    def late(self, serial, scanned, customer):
+        body = {"state": "Supplied", "scanned": scanned, "customer": customer}
+        return self._one("PATCH", serial, body)
+
     def bulk(self, serials, state=None, **more):
         pack = {"productCode": GTIN, "batchId": LOT, "expiryDate": EXPIRY}
         body = {"packs": [pack | {"serialNumber": serial} for serial in serials]}
@@ -87,11 +92,12 @@ class Soap:
     def __init__(self, client):
         self.client = client
         self.serial_states = {}
+        self.beside = ""
 
     def call(self, operation, packs, *, lot=LOT, expiry=EXPIRY, code=GTIN, manual=False, more=""):
         scheme = "PPN" if len(code) == 12 else "GTIN"
         batch = f"<Id>{escape(lot)}</Id><ExpDate>{expiry}</ExpDate>" if lot else ""
-        serials = "".join(f"<Pack sn={quoteattr(serial)}/>" for serial in packs)
+        serials = "".join(f"<Pack sn={quoteattr(serial)}{self.beside}/>" for serial in packs)
         body = f"""<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"
           xmlns:t="urn:types.nmvs.eu:v5.0"><s:Body><t:{operation}Request>
           <Header><Transaction><ManualEntry>{str(manual).lower()}</ManualEntry></Transaction></Header>
@@ -122,6 +128,10 @@ class Soap:
         if answer["ok"]:
             self.serial_states[serial] = state
         return answer
+
+    def late(self, serial, scanned, customer):
+        self.beside = f' scanned="{scanned}" customer="{customer}"'
+        return self._one("G120", serial)
 
     def undo_of(self, serial):
         return G[self.serial_states.get(serial, "Supplied")][:3] + "1"
@@ -285,8 +295,6 @@ def test_09_alerts(system, packs, clock, as_role, put_pack):
 
 
 def test_10_manual_entry_is_flagged(system, packs):
-    from verification.registry.history import history
-
     system.verify("S1", manual=True)
     system.verify("S1", manual=False)
     with packs.read() as snapshot:
@@ -421,3 +429,19 @@ def test_a_malformed_pack_of_a_bulk_is_named(client):
 
 def test_the_rules_of_the_country_decide():
     assert shipped(RULES).double_supply.repeats_max == 2
+
+
+def test_an_act_done_while_the_line_was_down_keeps_its_time(system, packs, clock, as_role):
+    """A wholesaler's act of yesterday: its time, and whom it supplied, go with it."""
+    as_role(ParticipantRole.WHOLESALER)
+    yesterday = (clock.now - timedelta(days=1)).isoformat()
+    told = system.late("S1", yesterday, "prison")
+    assert told["ok"], told
+    with packs.read() as snapshot:
+        (past,) = history(snapshot, GTIN, "S1")
+    assert past.scanned == clock.now - timedelta(days=1)
+    assert past.record["request"]["customer"] == "prison"
+    naive = system.late("S2", yesterday.removesuffix("+00:00"), "prison")
+    assert naive["code"] in ("61020014", "NMVS_FE_REQ_02")
+    ahead = (clock.now + timedelta(days=1)).isoformat()
+    assert system.late("S2", ahead, "prison")["code"] in ("61020014", "NMVS_FE_REQ_02")

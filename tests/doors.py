@@ -1,0 +1,287 @@
+"""Every door that answers about packs, asked from outside: what it says, and whether it passes.
+
+`DOORS` names each door by its route or command. `SILENT` names, with a reason, every other route
+and command; `test_doors` fails where one stands in neither.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from datetime import date
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
+from xml.sax.saxutils import escape, quoteattr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import httpx
+
+REQUESTER = "0366666000014"
+
+
+class PrintedPack(NamedTuple):
+    """What stands on a pack."""
+
+    gtin: str
+    serial: str
+    lot: str
+    expiry: date
+
+    @property
+    def yymmdd(self) -> str:
+        return self.expiry.strftime("%y%m%d")
+
+    @property
+    def values(self) -> dict[str, str]:
+        return {
+            "gtin": self.gtin,
+            "serial": self.serial,
+            "lot": self.lot,
+            "expiry": self.expiry.isoformat(),
+        }
+
+
+class Said(NamedTuple):
+    """What a door said about one pack."""
+
+    passed: bool
+    """It said OK, verified with nothing beside it, not stopped, resell; or did the act."""
+    word: str | None = None
+    """The verdict, where the door names one."""
+    what: str = ""
+    """The answer as it came, for whoever reads the failure."""
+
+
+def verify(http: httpx.Client, pack: PrintedPack) -> Said:
+    told = http.post("/packs/verify", json=pack.values).json()
+    return Said(told["verdict"] == "OK", told["verdict"], str(told))
+
+
+def status(http: httpx.Client, pack: PrintedPack) -> Said:
+    told = http.get("/packs/status", params=pack.values).json()
+    passed = told["verdict"] == "OK" or told["result"] == "done" or told["colour"] == "green"
+    return Said(passed, told["verdict"], str(told))
+
+
+def act(kind: str) -> Callable[[httpx.Client, PrintedPack], Said]:
+    """The door of one act on one pack."""
+
+    def ask(http: httpx.Client, pack: PrintedPack) -> Said:
+        told = http.post(f"/packs/{kind}", json=pack.values).json()
+        passed = told["result"] == "done" or told["colour"] == "green"
+        return Said(passed, told["verdict"], str(told))
+
+    return ask
+
+
+def partner(http: httpx.Client, pack: PrintedPack) -> Said:
+    """A trading partner's question: verified, and nothing beside it."""
+    lot, serial = quote(pack.lot, safe=""), quote(pack.serial, safe="")
+    path = f"/verify/gtin/{pack.gtin}/lot/{lot}/ser/{serial}"
+    query = f"exp={pack.yymmdd}&linkType=verificationService"
+    query += f"&reqGLN={REQUESTER}&corrUUID={uuid.uuid4()}"
+    answer = http.get(f"{path}?{query}")
+    if answer.status_code == 404:
+        return Said(passed=False, what="404")
+    told = answer.json()
+    assert told["responderGLN"], told
+    assert told["corrUUID"], told
+    data = told["data"]
+    quiet = not {"additionalInfo", "notCompared"} & data.keys()
+    return Said(data["verified"] and quiet, what=str(data))
+
+
+def page_json(http: httpx.Client, pack: PrintedPack) -> Said:
+    told = http.get(f"{_link(pack)}.json", params={"10": pack.lot, "17": pack.yymmdd}).json()
+    return Said(told["verdict"] == "OK", told["verdict"], str(told))
+
+
+def page(http: httpx.Client, pack: PrintedPack) -> Said:
+    return _card(http.get(_link(pack), params={"10": pack.lot, "17": pack.yymmdd}).text)
+
+
+def scan_card(http: httpx.Client, pack: PrintedPack) -> Said:
+    return _card(http.post("/scan-card", data={"text": _scanned(pack)}).text)
+
+
+def returned(http: httpx.Client, pack: PrintedPack) -> Said:
+    told = http.post("/packs/returns", json=pack.values | {"we_sold_it": True}).json()
+    return Said(told["return"]["decision"] == "resell", told["own"]["verdict"], str(told))
+
+
+def returns_page(http: httpx.Client, pack: PrintedPack) -> Said:
+    html = http.post("/returns", data={"text": _scanned(pack), "we_sold_it": "yes"}).text
+    decision = re.search(r'data-decision="(\w+)"', html)
+    assert decision, html[:2000]
+    word = re.search(r"<dt>Here</dt><dd>(\w+):", html)
+    return Said(decision[1] == "resell", word[1] if word else None, decision[1])
+
+
+def rest(state: str | None) -> Callable[[httpx.Client, PrintedPack], Said]:
+    """The national REST family: GET verifies, PATCH changes the state."""
+
+    def ask(http: httpx.Client, pack: PrintedPack) -> Said:
+        url = f"/fmd/product/gs1/{pack.gtin}/pack/{quote(pack.serial, safe='')}"
+        query = f"batch={quote(pack.lot, safe='')}&expiry={pack.yymmdd}"
+        answer = http.request(
+            "GET" if state is None else "PATCH",
+            f"{url}?{query}",
+            json=None if state is None else {"state": state},
+            headers={"emvs-data-entry-mode": "non-manual"},
+        )
+        told = answer.json()
+        return Said(answer.status_code == 200 and "warning" not in told, what=answer.text)
+
+    return ask
+
+
+def soap(code: str) -> Callable[[httpx.Client, PrintedPack], Said]:
+    """The national SOAP family: `G110` verifies, `G120` supplies; a success says nothing else."""
+
+    def ask(http: httpx.Client, pack: PrintedPack) -> Said:
+        text = http.post("/fmd/soap", content=_envelope(code, [pack])).text
+        codes = set(re.findall(r'(?:code|returnCode)="(NMVS_\w+)"', text))
+        did = codes == {"NMVS_SUCCESS"}
+        # A verification succeeds for any pack on record: its state and its text carry the warning.
+        is_fine = 'state="Active"' in text and "Done" in text
+        return Said(did and (is_fine if code == "G110" else True), what=text)
+
+    return ask
+
+
+def rest_bulk(http: httpx.Client, packs: Sequence[PrintedPack], state: str | None) -> list[Said]:
+    """A bulk of the REST family, its results fetched."""
+    listed = [
+        {
+            "productCode": one.gtin,
+            "serialNumber": one.serial,
+            "batchId": one.lot,
+            "expiryDate": one.yymmdd,
+        }
+        for one in packs
+    ]
+    body = {"packs": listed} | ({"state": state} if state else {})
+    sent = http.post(
+        "/fmd/product/packs", json=body, headers={"emvs-data-entry-mode": "non-manual"}
+    )
+    assert sent.status_code == 202, sent.text
+    until_s = time.monotonic() + 60
+    while (got := http.get(sent.headers["location"])).status_code == 202:
+        assert time.monotonic() < until_s, "the bulk is not worked off"
+    said = []
+    for one in got.json()["packs"]:
+        told = one["result"]
+        said.append(Said("warning" not in told, what=str(told)))
+    return said
+
+
+def _scanned(pack: PrintedPack) -> str:
+    """What a scanner types."""
+    return f"]d201{pack.gtin}17{pack.yymmdd}10{pack.lot}\x1d21{pack.serial}"
+
+
+def _link(pack: PrintedPack) -> str:
+    return f"/01/{pack.gtin}/21/{quote(pack.serial, safe='')}"
+
+
+def _card(html: str) -> Said:
+    words = re.findall(r'data-word="(\w+)"', html)
+    assert len(words) == 1, html[:2000]
+    return Said(words[0] == "OK", words[0], words[0])
+
+
+def _envelope(code: str, packs: Sequence[PrintedPack]) -> bytes:
+    first = packs[0]
+    serials = "".join(f"<Pack sn={quoteattr(one.serial)}/>" for one in packs)
+    return f"""<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"
+      xmlns:t="urn:types.nmvs.eu:v5.0"><s:Body><t:{code}Request>
+      <Header><Transaction><ManualEntry>false</ManualEntry></Transaction></Header>
+      <Body><Product><ProductCode scheme="GTIN">{first.gtin}</ProductCode>
+      <Batch><Id>{escape(first.lot)}</Id><ExpDate>{first.yymmdd}</ExpDate></Batch></Product>{serials}
+      </Body></t:{code}Request></s:Body></s:Envelope>""".encode()
+
+
+VERIFYING: dict[str, Callable[[httpx.Client, PrintedPack], Said]] = {
+    "POST /packs/verify": verify,
+    "GET /packs/status": status,
+    "GET /verify/gtin/{gtin}/lot/{lot}/ser/{serial}": partner,
+    "GET /01/{link:path} .json": page_json,
+    "GET /01/{link:path}": page,
+    "POST /scan-card": scan_card,
+    "POST /packs/returns": returned,
+    "POST /returns": returns_page,
+    "GET /fmd/product/{scheme}/{code}/pack/{serial}": rest(None),
+    "POST /fmd/soap": soap("G110"),
+}
+"""Doors that judge a pack and change nothing about it."""
+
+SELLING: dict[str, Callable[[httpx.Client, PrintedPack], Said]] = {
+    "POST /packs/supply": act("supply"),
+    "POST /packs/partial-supply": act("partial-supply"),
+    "POST /packs/export": act("export"),
+    "POST /packs/free-sample": act("free-sample"),
+    "POST /packs/check-out": act("check-out"),
+    "PATCH /fmd/product/{scheme}/{code}/pack/{serial}": rest("Supplied"),
+    "POST /fmd/soap G120": soap("G120"),
+}
+"""Doors that sell or give away a pack: never unless the verdict is OK."""
+
+UNDOING = {"POST /packs/undo": act("undo")}
+TAKING_OUT = {f"POST /packs/{kind}": act(kind) for kind in ("destroy", "sample", "lock", "stolen")}
+"""Doors that take a pack out of trade, which what speaks against selling does not forbid."""
+
+ELSEWHERE = {
+    "POST /fmd/product/packs",
+    "GET /fmd/product/packs/{bulk}",
+    "GET /fmd/snapshot",
+    "packtrail verify",
+    "packtrail snapshot make",
+    "packtrail snapshot ask",
+}
+"""Doors that are asked in a way of their own (bulk, files, commands)."""
+
+SILENT = {
+    r"(GET|POST|PUT|DELETE|OPTIONS|HEAD) /epcis": "events as they were captured, no judgement",
+    r"\w+ /(log|health|live|ready|metrics|openapi|connect|identity|sign-in|workstation)": (
+        "nothing about packs"
+    ),
+    r"\w+ /(exports|dossiers|proof)": "a signed copy of records: what was answered, not an answer",
+    r"\w+ /(recalls|recall)": "names packs that are stopped, clears none",
+    r"\w+ /(archive|cases|holds|requests|audits|partners|retention|access|alerts|anomalies)": (
+        "work about packs, no answer about one"
+    ),
+    r"\w+ /fmd/(alerts|logins|participants|uploads|must-verify|anomalies|exemptions|lots)": (
+        "the desks of the national system"
+    ),
+    r"\w+ /verify/(directory|extensions|requests)": "what partners told, and answers kept",
+    r"\w+ /(verify/)?checkConnectivity": "about a product, not a pack",
+    r"GET /packs/returns": "decisions kept, made at POST /packs/returns",
+    r"GET /returns": "the empty form and decisions kept",
+    r"POST /packs/scan": "reads a code, says nothing about the pack",
+    r"GET /packs/\{pack\}/trace": "events and places, no judgement",
+    r"GET /$": "the page to scan on",
+    r"packtrail (access|alerts|anomalies|archive|audit|capture|case|check|convert|directory)": (
+        "no answer about a pack"
+    ),
+    r"packtrail (doctor|export|extensions|fsck|hash|hold|keys|licence|parse|recall|restamp)": (
+        "no answer about a pack"
+    ),
+    r"packtrail (retention|returns|scan|serve|snapshot (check|key)|trace|verify-export)": (
+        "no answer about a pack"
+    ),
+}
+"""Routes and commands that do not judge packs, by pattern, and why they need not."""
+
+
+def silent_because(door: str) -> str | None:
+    """Why a route or command need not be asked; None where nothing says so."""
+    return next((why for pattern, why in SILENT.items() if re.match(pattern, door)), None)
+
+
+def known_doors() -> set[str]:
+    """All doors that are asked, by the name of their route or command."""
+    named = {*VERIFYING, *SELLING, *UNDOING, *TAKING_OUT, *ELSEWHERE}
+    return {re.sub(r" (\.json|G\d+)$", "", name) for name in named}
