@@ -129,9 +129,9 @@ class Depositor:
 
     def _choose(
         self, place: tuple[int, int], end_us: int, limit_us: int
-    ) -> tuple[list[_Leaving], tuple[int, int], bool]:
+    ) -> tuple[list[_LeavingEvent], tuple[int, int], bool]:
         """The next events of a month that are not held, enough for a file, and where they end."""
-        chosen: list[_Leaving] = []
+        chosen: list[_LeavingEvent] = []
         size_bytes = 0
         with self.store.read() as snapshot:
             while len(chosen) < self.records_max and size_bytes < FILE_BYTES_MAX:
@@ -147,7 +147,7 @@ class Depositor:
                 self.progress("events looked at", len(rows))
         return chosen, place, False
 
-    def _deposit(self, month: str, chosen: list[_Leaving]) -> str:
+    def _deposit(self, month: str, chosen: list[_LeavingEvent]) -> str:
         with self.unfinished() as file:
             write_rows(file, EVENTS, (one.row for one in chosen))
             _compare(file, chosen)
@@ -155,14 +155,14 @@ class Depositor:
             times = [one.row.event_time for one in chosen]
             with self.store.write(self.now, long=True) as tx:
                 new = self.enter(
-                    tx, file, Contents(EVENTS, month, min(times), max(times), len(chosen))
+                    tx, file, FileContents(EVENTS, month, min(times), max(times), len(chosen))
                 )
                 self._take_out(tx, new.id, chosen)
                 self.settle(file, new)
         self.progress("events archived", len(chosen))
         return new.name
 
-    def _take_out(self, tx: Transaction, number: int, chosen: Sequence[_Leaving]) -> None:
+    def _take_out(self, tx: Transaction, number: int, chosen: Sequence[_LeavingEvent]) -> None:
         """Leave only the outlines, of exactly what was read back from the file."""
         hand = RawDriver(tx)
         seqs = [one.row.seq for one in chosen]
@@ -184,7 +184,7 @@ class Depositor:
         finally:
             Path(name).unlink(missing_ok=True)
 
-    def enter(self, tx: Transaction, file: Path, what: Contents) -> New:
+    def enter(self, tx: Transaction, file: Path, what: FileContents) -> New:
         """The row of a new file and its entry of the log; one act at a time gives out names."""
         alone_in(tx, archive_file)
         table = archive_file.c
@@ -235,7 +235,7 @@ def due_events(snapshot: Snapshot, before: datetime) -> Iterator[list[int]]:
         yield [row[0] for row in rows]
 
 
-class Contents(NamedTuple):
+class FileContents(NamedTuple):
     """What a file holds."""
 
     holds: str
@@ -254,7 +254,7 @@ class New(NamedTuple):
     sha256: bytes
 
 
-class _Leaving(NamedTuple):
+class _LeavingEvent(NamedTuple):
     """An event on its way into a file, and what stays of it."""
 
     row: ArchivedEvent
@@ -294,7 +294,7 @@ def month_of(time_us: int) -> tuple[str, int]:
     return f"{at:%Y-%m}", microseconds(datetime(year, month, 1, tzinfo=UTC))
 
 
-def _leaving(row: Row) -> _Leaving:
+def _leaving(row: Row) -> _LeavingEvent:
     """A row of `_OLD` as it goes into the file."""
     payload, document, capturer = row[12:15]
     event = unpack_event(payload)
@@ -319,7 +319,7 @@ def _leaving(row: Row) -> _Leaving:
         event=parts_of(event).line.decode(errors="replace"),
         payload=payload,
     )
-    return _Leaving(archived, pack_outline(outline(event)))
+    return _LeavingEvent(archived, pack_outline(outline(event)))
 
 
 def _writable(text: T) -> T:
@@ -327,7 +327,7 @@ def _writable(text: T) -> T:
     return text.encode(errors="replace").decode() if isinstance(text, str) else text
 
 
-def _compare(file: Path, chosen: Sequence[_Leaving]) -> None:
+def _compare(file: Path, chosen: Sequence[_LeavingEvent]) -> None:
     """Read a file back: every event must be there, the same, under the hash it was logged with."""
     count = 0
     for written, read in zip(chosen, read_events(file), strict=False):
