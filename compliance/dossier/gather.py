@@ -24,7 +24,7 @@ from epcis.archive.reading import Shelves
 from epcis.database.columns import moment_of
 from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
-from epcis.ledger.record import Parts, parts_of
+from epcis.ledger.record import EventParts, parts_of
 from epcis.store.payload import is_outline
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ class Gathering:
         self.so_far.rows += 1
 
     def _show_record(self, row: LogRow, redactor: Redactor) -> None:
-        parts = _as_committed(Parts(row.public or b"", row.confidential or b""), row)
+        parts = _as_committed(EventParts(row.public or b"", row.confidential or b""), row)
         if not parts.is_line or not parts.public.startswith(b"{"):
             if redactor.is_open:
                 self._index(row, Shown.ENTRY, 0)
@@ -216,10 +216,14 @@ class Gathering:
         self.so_far.records += 1
 
     def _line(
-        self, row: LogRow, parts: Parts, redactor: Redactor, left_of: Callable[[Parts], Left]
+        self,
+        row: LogRow,
+        parts: EventParts,
+        redactor: Redactor,
+        left_of: Callable[[EventParts], Left],
     ) -> Shown:
         """Write an entry in the form that the log proves, and state what else may be seen."""
-        open_parts = parts if _is_open(row) else Parts(parts.public, b"")
+        open_parts = parts if _is_open(row) else EventParts(parts.public, b"")
         if redactor.is_open:
             return Shown.EVENT if open_parts is parts else Shown.EVENT_PUBLIC
         left = left_of(open_parts)
@@ -254,7 +258,7 @@ class Gathering:
         )
 
 
-def _line_of(parts: Parts, shown: Shown) -> bytes:
+def _line_of(parts: EventParts, shown: Shown) -> bytes:
     return (parts.line if shown is Shown.EVENT else parts.public) + b"\n"
 
 
@@ -263,7 +267,7 @@ def _is_open(row: LogRow) -> bool:
     return row.salt is not None or row.confidential_hash == _NO_CONFIDENTIAL
 
 
-def _as_committed(parts: Parts, row: LogRow) -> Parts:
+def _as_committed(parts: EventParts, row: LogRow) -> EventParts:
     """The parts; raises ExportRefused where they are not what the log committed to."""
     honest = sha256(parts.public).digest() == row.public_hash
     if honest and _is_open(row):

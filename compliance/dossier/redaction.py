@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from compliance.reports import Section
     from compliance.seal.keys import Keys
-    from epcis.ledger.record import Parts
+    from epcis.ledger.record import EventParts
     from epcis.model import Event
 
 PROFILES = Path(__file__).parent / "profiles"
@@ -238,11 +238,11 @@ class Redactor:
         kept = all(one is Treatment.KEEP for data, one in profile.classes if data != "prices")
         self._hides_prices_only = kept
 
-    def event(self, parts: Parts) -> Left:
+    def event(self, parts: EventParts) -> Left:
         """Redact an event."""
         return self._left(parts, EVENT_MEMBERS, is_event=True)
 
-    def record(self, parts: Parts) -> Left:
+    def record(self, parts: EventParts) -> Left:
         """Redact another entry of the log."""
         return self._left(parts, RECORD_MEMBERS, is_event=False)
 
@@ -302,7 +302,7 @@ class Redactor:
         return self._treated(COLUMNS[title]) if known else Treatment.LEAVE_OUT
 
     def _left(
-        self, parts: Parts, classes: Mapping[str, DataClass | None], *, is_event: bool
+        self, parts: EventParts, classes: Mapping[str, DataClass | None], *, is_event: bool
     ) -> Left:
         if self._hides_prices_only and not _names_a_price(parts):
             return _WHOLE
@@ -413,7 +413,7 @@ def gln_of(text: str) -> str:
     return found[1] if found else text
 
 
-def _names_a_price(parts: Parts) -> bool:
+def _names_a_price(parts: EventParts) -> bool:
     """Whether any name or word in an entry suggests a price."""
     line = parts.public.lower() + parts.confidential.lower()
     return any(word in line for word in _PRICE_WORDS_AS_BYTES)

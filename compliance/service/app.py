@@ -34,12 +34,30 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import Receive, Scope, Send
 
     from compliance.service.context import ServiceContext
 
 
 _log = structlog.get_logger(__name__)
 STATIC = Path(__file__).parent / "static"
+
+
+class Application(FastAPI):
+    """The framework behind the hot routes.
+
+    Its own outer layers cost 20 microseconds a request, a third of what a status query takes.
+    """
+
+    hot_routes: HotRoutes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a hot route, or leave the request to the framework."""
+        await self.hot_routes(scope, receive, send)
+
+    async def framework(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """All that the framework answers."""
+        await super().__call__(scope, receive, send)
 
 
 def create_app(context: ServiceContext) -> FastAPI:
@@ -53,7 +71,7 @@ def create_app(context: ServiceContext) -> FastAPI:
                 yield
         await context.close()
 
-    app = FastAPI(
+    app = Application(
         title="Packtrail",
         summary="Track-and-trace compliance for medicines",
         docs_url=None,
@@ -110,8 +128,8 @@ _SECURITY_SCHEMES = {
 }
 
 
-def _add_middleware(app: FastAPI, context: ServiceContext) -> None:
-    """Outermost last: the gate, the body's limits, answer headers, counts, the hot routes."""
+def _add_middleware(app: Application, context: ServiceContext) -> None:
+    """Outermost last: the gate, the body's limits, answer headers, counts; then the hot routes."""
     settings, store = context.settings, context.store
     admission = Admission(store, context.clock, settings, TokenReader.of(settings))
     bounds = BodyBounds(settings.upload_bytes_max, settings.body_deadline_s)
@@ -121,7 +139,7 @@ def _add_middleware(app: FastAPI, context: ServiceContext) -> None:
     app.add_middleware(AnswerHeaders, store=store)
     app.add_middleware(Telemetry, counts=counts)
     entrance = HotEntrance(admission, bounds, counts, store)
-    app.add_middleware(HotRoutes, parts=context, entrance=entrance)
+    app.hot_routes = HotRoutes(app.framework, parts=context, entrance=entrance)
 
 
 def _add_problem_handlers(app: FastAPI) -> None:

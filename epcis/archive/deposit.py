@@ -130,9 +130,9 @@ class Depositor:
 
     def _choose(
         self, place: tuple[int, int], end_us: int, limit_us: int
-    ) -> tuple[list[_Leaving], tuple[int, int], bool]:
+    ) -> tuple[list[_LeavingEvent], tuple[int, int], bool]:
         """The next events of one month that are not held, up to a full file, and where they end."""
-        chosen: list[_Leaving] = []
+        chosen: list[_LeavingEvent] = []
         size_bytes = 0
         with self.store.read() as snapshot:
             while len(chosen) < self.records_max and size_bytes < FILE_BYTES_MAX:
@@ -148,7 +148,7 @@ class Depositor:
                 self.progress("events looked at", len(rows))
         return chosen, place, False
 
-    def _deposit(self, month: str, chosen: list[_Leaving]) -> str:
+    def _deposit(self, month: str, chosen: list[_LeavingEvent]) -> str:
         with self.unfinished() as file:
             write_rows(file, EVENTS, (one.row for one in chosen))
             _compare(file, chosen)
@@ -156,14 +156,14 @@ class Depositor:
             times = [one.row.event_time for one in chosen]
             with self.store.write(self.now, long=True) as tx:
                 new = self.enter(
-                    tx, file, Contents(EVENTS, month, min(times), max(times), len(chosen))
+                    tx, file, FileContents(EVENTS, month, min(times), max(times), len(chosen))
                 )
                 self._take_out(tx, new.id, chosen)
                 self.settle(file, new)
         self.progress("events archived", len(chosen))
         return new.name
 
-    def _take_out(self, tx: Transaction, number: int, chosen: Sequence[_Leaving]) -> None:
+    def _take_out(self, tx: Transaction, number: int, chosen: Sequence[_LeavingEvent]) -> None:
         """Replace payloads by outlines, for exactly the events read back from the file."""
         hand = RawDriver(tx)
         seqs = [one.row.seq for one in chosen]
@@ -185,7 +185,7 @@ class Depositor:
         finally:
             Path(name).unlink(missing_ok=True)
 
-    def enter(self, tx: Transaction, file: Path, what: Contents) -> New:
+    def enter(self, tx: Transaction, file: Path, what: FileContents) -> New:
         """Write the row of a new file and its entry of the log; a lock keeps names unique."""
         alone_in(tx, archive_file)
         table = archive_file.c
@@ -236,7 +236,7 @@ def due_events(snapshot: Snapshot, before: datetime) -> Iterator[list[int]]:
         yield [row[0] for row in rows]
 
 
-class Contents(NamedTuple):
+class FileContents(NamedTuple):
     """Content of a new file."""
 
     holds: str
@@ -255,7 +255,7 @@ class New(NamedTuple):
     sha256: bytes
 
 
-class _Leaving(NamedTuple):
+class _LeavingEvent(NamedTuple):
     """An event to archive, and the outline that stays of it."""
 
     row: ArchivedEvent
@@ -295,7 +295,7 @@ def month_of(time_us: int) -> tuple[str, int]:
     return f"{at:%Y-%m}", microseconds(datetime(year, month, 1, tzinfo=UTC))
 
 
-def _leaving(row: Row) -> _Leaving:
+def _leaving(row: Row) -> _LeavingEvent:
     """Convert a row of `_OLD` to a row of the file."""
     payload, document, capturer = row[12:15]
     event = unpack_event(payload)
@@ -320,7 +320,7 @@ def _leaving(row: Row) -> _Leaving:
         event=parts_of(event).line.decode(errors="replace"),
         payload=payload,
     )
-    return _Leaving(archived, pack_outline(outline(event)))
+    return _LeavingEvent(archived, pack_outline(outline(event)))
 
 
 def _writable(text: T) -> T:
@@ -328,7 +328,7 @@ def _writable(text: T) -> T:
     return text.encode(errors="replace").decode() if isinstance(text, str) else text
 
 
-def _compare(file: Path, chosen: Sequence[_Leaving]) -> None:
+def _compare(file: Path, chosen: Sequence[_LeavingEvent]) -> None:
     """Read a file back: it must hold every event unchanged, with the hash in the log."""
     count = 0
     for written, read in zip(chosen, read_events(file), strict=False):

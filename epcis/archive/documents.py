@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import delete, update
 
-from epcis.archive.deposit import FILE_BYTES_MAX, ArchiveInterrupted, Contents, month_of
+from epcis.archive.deposit import FILE_BYTES_MAX, ArchiveInterrupted, FileContents, month_of
 from epcis.archive.parquet import (
     DOCUMENTS,
     ArchivedPiece,
@@ -51,7 +51,7 @@ _PARTS = "SELECT part, content FROM document_part WHERE document = ? ORDER BY pa
 _ROWS_PER_READ = 200
 
 
-class _Leaving(NamedTuple):
+class _LeavingDocument(NamedTuple):
     """A document to archive."""
 
     id: int
@@ -96,16 +96,16 @@ def deposit_documents(depositor: Depositor, before: datetime) -> Iterator[str]:
 
 def _choose(
     depositor: Depositor, last: int, limit_us: int
-) -> tuple[str, list[_Leaving], int, bool]:
+) -> tuple[str, list[_LeavingDocument], int, bool]:
     """The next documents of one month for a file; the last one considered; whether none is left."""
-    chosen: list[_Leaving] = []
+    chosen: list[_LeavingDocument] = []
     month, size_bytes = "", 0
     with depositor.store.read() as snapshot:
         while len(chosen) < depositor.records_max and size_bytes < FILE_BYTES_MAX:
             rows = RawDriver(snapshot).all(_OLD, (last, limit_us, _ROWS_PER_READ))
             staying = depositor.held(snapshot, [row[0] for row in rows]) if rows else {}
             for row in rows:
-                one = _Leaving(row[0], bytes(row[1]), *row[2:])
+                one = _LeavingDocument(row[0], bytes(row[1]), *row[2:])
                 of_month = month_of(one.received_us)[0]
                 is_full = len(chosen) == depositor.records_max or size_bytes >= FILE_BYTES_MAX
                 if is_full or (chosen and of_month != month):
@@ -121,14 +121,14 @@ def _choose(
     return month, chosen, last, False
 
 
-def _deposit(depositor: Depositor, month: str, chosen: Sequence[_Leaving]) -> str:
+def _deposit(depositor: Depositor, month: str, chosen: Sequence[_LeavingDocument]) -> str:
     with depositor.unfinished() as file:
         with depositor.store.read() as snapshot:
             write_rows(file, DOCUMENTS, _pieces(snapshot, chosen))
         _compare(file, chosen)
         depositor.progress("documents written", len(chosen))
         times = [moment_of(one.received_us) for one in chosen]
-        what = Contents(DOCUMENTS, month, min(times), max(times), len(chosen))
+        what = FileContents(DOCUMENTS, month, min(times), max(times), len(chosen))
         with depositor.store.write(depositor.now, long=True) as tx:
             new = depositor.enter(tx, file, what)
             _take_out(depositor, tx, new.id, [one.id for one in chosen])
@@ -137,7 +137,7 @@ def _deposit(depositor: Depositor, month: str, chosen: Sequence[_Leaving]) -> st
     return new.name
 
 
-def _pieces(snapshot: Snapshot, chosen: Sequence[_Leaving]) -> Iterator[ArchivedPiece]:
+def _pieces(snapshot: Snapshot, chosen: Sequence[_LeavingDocument]) -> Iterator[ArchivedPiece]:
     hand = RawDriver(snapshot)
     for one in chosen:
         for part, content in hand.stream(_PARTS, (one.id,)):
@@ -152,7 +152,7 @@ def _pieces(snapshot: Snapshot, chosen: Sequence[_Leaving]) -> Iterator[Archived
             )
 
 
-def _compare(file: Path, chosen: Sequence[_Leaving]) -> None:
+def _compare(file: Path, chosen: Sequence[_LeavingDocument]) -> None:
     """Read a file back: every document must have the bytes that were received."""
     digests = {one.id: sha256() for one in chosen}
     for piece in read_pieces(file):

@@ -16,7 +16,7 @@ from sqlalchemy import BigInteger, Boolean, Float, Integer, LargeBinary, SmallIn
 from sqlalchemy.types import TypeDecorator
 
 from epcis.database.metadata import metadata
-from epcis.database.register_guard import refuse_unlogged
+from epcis.database.register_guard import refuse_unlogged, register_written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -243,7 +243,8 @@ class RawDriver:
         return number
 
     def _run(self, statement: str, values: Sequence[object] | Mapping[str, object]) -> Any:  # noqa: ANN401  # a driver's cursor
-        refuse_unlogged(statement)
+        if register_written(statement):  # a look into a cache, cheaper here than in a function
+            refuse_unlogged(statement)
         if self.is_sqlite:
             return self._driver.execute(statement, values)
         return self._driver.execute(for_postgresql(statement), values)

@@ -34,7 +34,7 @@ _EVENTS = "SELECT position, identity FROM event WHERE document = ? ORDER BY seq"
 _DIGEST_BYTES = 32
 
 
-class _Row(NamedTuple):
+class _StoredDocument(NamedTuple):
     id: int
     sha256: bytes
     received: int
@@ -57,7 +57,7 @@ def check_documents(store: Store, progress: Callable[[str, int], None]) -> Itera
             found = hand.one(_NEXT, (last,))
             if found is None:
                 return
-            row = _Row(*found)
+            row = _StoredDocument(*found)
             if row.archive is None:
                 yield from _check_bytes(hand, row)
             yield from _check_row(hand, row)
@@ -66,7 +66,7 @@ def check_documents(store: Store, progress: Callable[[str, int], None]) -> Itera
         progress("documents", checked)
 
 
-def _check_bytes(hand: RawDriver, row: _Row) -> Iterator[Finding]:
+def _check_bytes(hand: RawDriver, row: _StoredDocument) -> Iterator[Finding]:
     digest, size_bytes, expected = sha256(), 0, 0
     for part, content in hand.all(_PARTS, (row.id,)):
         if part != expected:
@@ -90,7 +90,7 @@ def _check_bytes(hand: RawDriver, row: _Row) -> Iterator[Finding]:
         yield odd("document", row.id, "has another size_bytes than its bytes")
 
 
-def _check_row(hand: RawDriver, row: _Row) -> Iterator[Finding]:
+def _check_row(hand: RawDriver, row: _StoredDocument) -> Iterator[Finding]:
     entries = hand.all(_ENTRIES, (row.sha256, int(LeafKind.DOCUMENT)))
     if not entries:
         yield odd("document", row.id, "was never logged with this sha256")

@@ -48,7 +48,7 @@ _LEFT_OVER_LOTS = (
 )
 
 
-class _Stored(NamedTuple):
+class _StoredEvent(NamedTuple):
     """An event row, with the items that `event_epc` says it names."""
 
     seq: int
@@ -71,7 +71,7 @@ def check_events(store: Store, progress: Callable[[str, int], None]) -> Iterator
     while True:
         with store.read() as snapshot:
             hand = RawDriver(snapshot)
-            rows = [_Stored(*row) for row in hand.all(_EVENTS, (last, EVENTS_PER_READ))]
+            rows = [_StoredEvent(*row) for row in hand.all(_EVENTS, (last, EVENTS_PER_READ))]
             if not rows:
                 break
             yield from _check_some(hand, rows, left_over)
@@ -83,7 +83,7 @@ def check_events(store: Store, progress: Callable[[str, int], None]) -> Iterator
 
 
 def _check_some(
-    hand: RawDriver, rows: Sequence[_Stored], left_over: dict[int, list[str]]
+    hand: RawDriver, rows: Sequence[_StoredEvent], left_over: dict[int, list[str]]
 ) -> Iterator[Finding]:
     named = _named_in(hand, [row.seq for row in rows])
     by_seq = {row.seq: row for row in rows}
@@ -112,14 +112,16 @@ def _check_some(
         yield _found(by_seq[seq], what)
 
 
-def _misnamed(row: _Stored, event: Event, told: set[tuple[int, int, bytes]]) -> Iterator[Finding]:
+def _misnamed(
+    row: _StoredEvent, event: Event, told: set[tuple[int, int, bytes]]
+) -> Iterator[Finding]:
     """Items that the event is found by and that have another key than any it names."""
     keys = {pack_key(canonical_key(epc)) for _, epcs in named_items(event) for epc in epcs}
     for item_id in sorted({item_id for item_id, _, key in told if key and key not in keys}):
         yield odd("item", item_id, f"has a key that event {row.seq} does not name")
 
 
-def _found(row: _Stored, what: str) -> Finding:
+def _found(row: _StoredEvent, what: str) -> Finding:
     return Finding(
         "store.event-differs",
         Severity.CRITICAL,
@@ -136,7 +138,7 @@ def _event_of(payload: bytes) -> Event | str:
         return f"its payload cannot be read: {fault}"
 
 
-def _fault(hand: RawDriver, row: _Stored, event: Event, named: set[tuple[int, bytes]]) -> str:
+def _fault(hand: RawDriver, row: _StoredEvent, event: Event, named: set[tuple[int, bytes]]) -> str:
     """What is wrong with an event row; empty where nothing is."""
     try:
         sealed = seal(event, event_digest(event))
@@ -167,12 +169,12 @@ def _fault(hand: RawDriver, row: _Stored, event: Event, named: set[tuple[int, by
     return "; ".join(what for is_so, what in faults if is_so)
 
 
-def _was_declared_wrong(hand: RawDriver, row: _Stored) -> bool:
+def _was_declared_wrong(hand: RawDriver, row: _StoredEvent) -> bool:
     this = (row.hash, row.event_id)
     return any(is_meant((bytes(one[0]), one[1]), this) for one in hand.all(_DECLARING, this))
 
 
-def _parent_of(hand: RawDriver, row: _Stored) -> set[bytes]:
+def _parent_of(hand: RawDriver, row: _StoredEvent) -> set[bytes]:
     return {_key_of(hand, row.parent)} if row.parent is not None else set()
 
 

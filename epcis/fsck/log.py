@@ -17,7 +17,7 @@ from epcis.archive.reading import Shelves
 from epcis.database.raw_driver import RawDriver
 from epcis.ledger.append import TILE_WIDTH
 from epcis.ledger.checkpoint import Checkpoint, Note, NoteRefused
-from epcis.ledger.entry import Entry, LeafKind
+from epcis.ledger.entry import LeafKind, LogEntry
 from epcis.ledger.ledger_tables import ledger_checkpoint, ledger_entry, ledger_head, ledger_tile
 from epcis.ledger.merkle import HASH_BYTES, Frontier, root_of
 from epcis.ledger.record import parts_of
@@ -44,7 +44,7 @@ _NOTHING = sha256(b"").digest()
 _RESTORE = "Restore the database from a backup and compare its checkpoints with your partners'."
 
 
-class _Stored(NamedTuple):
+class _StoredEntry(NamedTuple):
     """An entry as stored, with the event it is about."""
 
     idx: int
@@ -77,12 +77,12 @@ def audit_log(
     Raises StoreAway.
     """
     with store.read() as snapshot:
-        yield from _Audit(snapshot, progress or _nobody).run()
+        yield from _LogAudit(snapshot, progress or _nobody).run()
         yield from check_signed(snapshot, held)
 
 
 @dataclass
-class _Audit:
+class _LogAudit:
     """One pass over the log in one snapshot."""
 
     snapshot: Snapshot
@@ -124,7 +124,7 @@ class _Audit:
         yield from self._check_documents_kept()
         self.progress("log entries", self.tree.size)
 
-    def _entries(self) -> Iterator[_Stored]:
+    def _entries(self) -> Iterator[_StoredEntry]:
         entry = ledger_entry.c
         last = -1
         while True:
@@ -155,17 +155,17 @@ class _Audit:
             if not rows:
                 return
             for row in rows:
-                yield self._from_archive(_Stored._make(_as_bytes(value) for value in row))
+                yield self._from_archive(_StoredEntry._make(_as_bytes(value) for value in row))
             last = rows[-1][0]
             self.progress("log entries", last + 1)
 
-    def _from_archive(self, stored: _Stored) -> _Stored:
+    def _from_archive(self, stored: _StoredEntry) -> _StoredEntry:
         """With the payload of its event, where that is archived and its file at hand."""
         if stored.event is None or stored.payload is None:
             return stored
         return stored._replace(payload=self.shelves.at_hand(stored.event, stored.payload))
 
-    def _check_entry(self, stored: _Stored) -> Iterator[Finding]:
+    def _check_entry(self, stored: _StoredEntry) -> Iterator[Finding]:
         while stored.idx > self.tree.size:
             yield _found(self.tree.size, "is missing")
             self._add(bytes(HASH_BYTES))
@@ -180,7 +180,7 @@ class _Audit:
         if stored.record_time_us < self.time_us:
             yield _found(stored.idx, "claims an earlier record time than the entry before")
         self.time_us = max(self.time_us, stored.record_time_us)
-        leaf = Entry(
+        leaf = LogEntry(
             LeafKind(stored.kind) if stored.kind in _KINDS else LeafKind.SETTING,
             _blob(stored.subject),
             _blob(stored.public_hash),
@@ -363,7 +363,7 @@ class _Audit:
 _KINDS = frozenset(int(kind) for kind in LeafKind)
 
 
-def _faults(stored: _Stored) -> Iterator[str]:
+def _faults(stored: _StoredEntry) -> Iterator[str]:
     """What of an entry's content is not what it commits to."""
     if stored.kind not in _KINDS:
         yield "is of no known kind"
@@ -392,7 +392,7 @@ def _faults(stored: _Stored) -> Iterator[str]:
         yield "keeps a confidential part without its salt"
 
 
-def _faults_beside(stored: _Stored) -> Iterator[str]:
+def _faults_beside(stored: _StoredEntry) -> Iterator[str]:
     """What is wrong with the entry of an event, whatever the event says."""
     if stored.event_hash != stored.subject:
         yield "is about an event that has another hash now"

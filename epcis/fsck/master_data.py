@@ -41,7 +41,7 @@ _STRAY = (
 _NAMES = ("type", "id", "key", "told", "document", "payload")
 
 
-class _Telling(NamedTuple):
+class _ToldElement(NamedTuple):
     """What one document told of one thing."""
 
     document: int
@@ -67,7 +67,7 @@ def check_master_data(store: Store, progress: Callable[[str, int], None]) -> Ite
     yield from _check_nothing_else(store)
 
 
-def _tellings(document: int, received_us: int, packed: bytes) -> Iterator[_Telling]:
+def _tellings(document: int, received_us: int, packed: bytes) -> Iterator[_ToldElement]:
     header = _header(packed)
     if header is None:
         return  # damaged, which the check of documents says
@@ -75,7 +75,7 @@ def _tellings(document: int, received_us: int, packed: bytes) -> Iterator[_Telli
     told_us = microseconds(told) if told is not None else received_us
     # Told twice in one document, the later words count.
     yield from {
-        (vocabulary.type, element.id): _Telling(document, told_us, vocabulary.type, element)
+        (vocabulary.type, element.id): _ToldElement(document, told_us, vocabulary.type, element)
         for vocabulary in header.master_data
         for element in vocabulary.elements
     }.values()
@@ -88,7 +88,7 @@ def _header(packed: object) -> Header | None:
         return None
 
 
-def _check_telling(hand: RawDriver, telling: _Telling) -> Iterator[Finding]:
+def _check_telling(hand: RawDriver, telling: _ToldElement) -> Iterator[Finding]:
     key = (telling.kind, telling.element.id)
     row = hand.one(_ENTRY, key)
     if row is None:
@@ -106,7 +106,9 @@ def _numbers(*values: Any) -> tuple[Any, ...]:  # noqa: ANN401  # columns as the
     return tuple(value if isinstance(value, int) else -1 for value in values)
 
 
-def _check_rows(hand: RawDriver, telling: _Telling, stored: tuple[Any, ...]) -> Iterator[Finding]:
+def _check_rows(
+    hand: RawDriver, telling: _ToldElement, stored: tuple[Any, ...]
+) -> Iterator[Finding]:
     key = (telling.kind, telling.element.id)
     entry, attributes, children = rows_of(telling.kind, telling.element)
     told = (*key, entry["key"], telling.told_us, telling.document, entry["payload"])

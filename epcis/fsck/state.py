@@ -39,7 +39,7 @@ _HAPPENED = "SELECT 1 FROM event WHERE event_time = ? AND moment = ? LIMIT 1"
 _BEGAN = "SELECT 1 FROM event WHERE event_time = ? LIMIT 1"
 
 
-class _Stored(NamedTuple):
+class _ItemRow(NamedTuple):
     id: int
     key: bytes
     age: int
@@ -53,7 +53,7 @@ class _Stored(NamedTuple):
 class _Wrong(NamedTuple):
     """An item that differs: what of it, and the row of another table that it should find."""
 
-    row: _Stored
+    row: _ItemRow
     what: str
     """`damaged`, `state` or `containment`."""
     columns: str = ""
@@ -88,10 +88,12 @@ def check_state(
     last, checked = -(1 << 63), 0
     while True:
         with store.read() as snapshot:
-            rows = [_Stored(*row) for row in RawDriver(snapshot).all(_ITEMS, (last, ITEMS_PER_ACT))]
+            rows = [
+                _ItemRow(*row) for row in RawDriver(snapshot).all(_ITEMS, (last, ITEMS_PER_ACT))
+            ]
             if not rows:
                 return
-            differing = list(_Check(snapshot).run(rows))
+            differing = list(_StateCheck(snapshot).run(rows))
         if rebuild_in is not None:
             _write_anew(rebuild_in, [one.row.id for one in differing if one.what != "damaged"], now)
         for one in differing:
@@ -112,7 +114,7 @@ def _write_anew(store: Store, items: Sequence[int], now: datetime) -> None:
 
 
 @dataclass
-class _Check:
+class _StateCheck:
     """One pass over some items in one snapshot."""
 
     snapshot: Snapshot
@@ -125,7 +127,7 @@ class _Check:
         self.damaged: set[int] = set()
         self.replay = Replay(self.hand, self.damaged)
 
-    def run(self, rows: Sequence[_Stored]) -> Iterator[_Wrong]:
+    def run(self, rows: Sequence[_ItemRow]) -> Iterator[_Wrong]:
         """What differs, item by item."""
         stays: dict[int, list[Row]] = defaultdict(list)
         for child, *stay in stays_of(self.hand, [row.id for row in rows]):
@@ -146,7 +148,7 @@ class _Check:
                 yield _Wrong(row, "containment")
         yield from self._leaned_on(by_id, lives)
 
-    def _differing(self, row: _Stored, told: Row) -> _Wrong | None:
+    def _differing(self, row: _ItemRow, told: Row) -> _Wrong | None:
         lot, state_id, parent, age, moment, _, _ = told
         columns = [
             name
@@ -170,24 +172,26 @@ class _Check:
             place = ("item_state", row.state_id)
         return _Wrong(row, "state", ", ".join(columns), place)
 
-    def _began(self, row: _Stored) -> bool:
+    def _began(self, row: _ItemRow) -> bool:
         """Of an item that no valid event names: its age still tells when its first one was."""
         return self.hand.one(_BEGAN, (time_of_moment(NEVER) - row.age,)) is not None
 
-    def _is_horizon(self, row: _Stored) -> bool:
+    def _is_horizon(self, row: _ItemRow) -> bool:
         """Whether an event happened at the moment up to which others leaned on it."""
         if row.horizon == row.moment:
             return True
         asked = (time_of_moment(row.horizon), row.horizon)
         return row.horizon > row.moment and self.hand.one(_HAPPENED, asked) is not None
 
-    def _leaned_on(self, by_id: dict[int, _Stored], lives: dict[int, ItemLife]) -> Iterator[_Wrong]:
+    def _leaned_on(
+        self, by_id: dict[int, _ItemRow], lives: dict[int, ItemLife]
+    ) -> Iterator[_Wrong]:
         """Containers whose `lead` is too short for the items whose state was taken from theirs."""
         for container, moment in leanings(lives):
             row = by_id.get(container)
             found = self.hand.one(_HORIZON, (container,)) if row is None else (row.horizon,)
             if found is not None and found[0] < moment:
-                unread = _Stored(container, b"", 0, 0, 0, None, 0, None)
+                unread = _ItemRow(container, b"", 0, 0, 0, None, 0, None)
                 yield _Wrong(row or unread, "state", "lead")
 
 
@@ -220,7 +224,7 @@ def _findings(wrong: _Wrong, *, rebuild: bool) -> Iterator[Finding]:
         yield odd(*wrong.beside, f"is gone or does not say what it said of item {row.id}")
 
 
-def _key_of(row: _Stored) -> str:
+def _key_of(row: _ItemRow) -> str:
     try:
         return unpack_key(bytes(row.key)) if row.key else f"item {row.id}"
     except (ValueError, TypeError, IndexError, KeyError):

@@ -45,10 +45,10 @@ class LeafKind(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LogEntry:
     """One entry of the log.
 
-    >>> said = Entry(LeafKind.ACCESS, NO_SUBJECT, sha256(b"{}").digest(), sha256().digest(), 7)
+    >>> said = LogEntry(LeafKind.ACCESS, NO_SUBJECT, sha256(b"{}").digest(), sha256().digest(), 7)
     >>> Entry.parse(said.preimage()) == said, len(said.preimage()), said.leaf().hex()[:8]
     (True, 106, '3a60971d')
     """
@@ -79,7 +79,7 @@ class Entry:
         return leaf_hash(self.preimage())
 
     @classmethod
-    def parse(cls, preimage: bytes) -> Entry:
+    def parse(cls, preimage: bytes) -> LogEntry:
         """The entry from its preimage. Raises ValueError for bytes that no entry has."""
         if len(preimage) != ENTRY_BYTES:
             raise ValueError(f"an entry has {ENTRY_BYTES} bytes, not {len(preimage)}")

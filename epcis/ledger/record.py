@@ -41,10 +41,10 @@ _OPTIONS = WriteOptions()
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class EventParts:
     """The two parts of a thing, as the log commits to them.
 
-    >>> Parts(b'{"type":"ObjectEvent"}', b'{"ilmd":{}}').line
+    >>> EventParts(b'{"type":"ObjectEvent"}', b'{"ilmd":{}}').line
     b'{"type":"ObjectEvent","ilmd":{}}'
     """
 
@@ -72,9 +72,9 @@ class Parts:
         return not self.confidential or (self.public[:1] + self.confidential[:1]) == b"{{"
 
 
-def parts_of(event: Event) -> Parts:
+def parts_of(event: Event) -> EventParts:
     """The bytes of an event, as committed to."""
-    return Parts(*_writers.divide(event))
+    return EventParts(*_writers.divide(event))
 
 
 def is_confidential(member: str) -> bool:

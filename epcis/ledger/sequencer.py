@@ -19,7 +19,7 @@ from epcis.database.columns import microseconds
 from epcis.database.many_writers import OLDEST_OPEN, is_first
 from epcis.database.raw_driver import RawDriver
 from epcis.ledger.append import LogForked, grow, read_head
-from epcis.ledger.entry import Entry, LeafKind
+from epcis.ledger.entry import LeafKind, LogEntry
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -73,7 +73,9 @@ def _round(hand: RawDriver, entries_max: int) -> int:
         waiting, head.size
     ):
         time_us = max(time_us, recorded_us)
-        entry = Entry(LeafKind(kind), bytes(subject), bytes(public), bytes(confidential), time_us)
+        entry = LogEntry(
+            LeafKind(kind), bytes(subject), bytes(public), bytes(confidential), time_us
+        )
         placed.append(Placed(id_, index, entry.leaf(), time_us))
     rows = [(one.index, one.leaf, one.time_us, one.id) for one in placed]
     touched = hand.update("ledger_entry", "id", ("idx", "leaf", "record_time"), rows, unset="idx")

@@ -26,7 +26,7 @@ NOTES_PER_WITNESS_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class CheckpointSeen:
     """A checkpoint somebody saw, and whether it fits this log."""
 
     checkpoint: Checkpoint
@@ -39,7 +39,7 @@ def log_keys(snapshot: Snapshot) -> list[LogKey]:
     return [LogKey(row.name, row.public_key[0], bytes(row.public_key[1:])) for row in rows]
 
 
-def take_witness(tx: Transaction, note: str, witness: str) -> Seen:
+def take_witness(tx: Transaction, note: str, witness: str) -> CheckpointSeen:
     """Store a checkpoint that `witness` saw and compare it with the log.
 
     A checkpoint larger than the log is a fork too: the log signed these entries and lost them.
@@ -52,7 +52,7 @@ def take_witness(tx: Transaction, note: str, witness: str) -> Seen:
     agrees = seen.size <= tree.size and tree.checkpoint(seen.size).root == seen.root
     told = select(func.count()).where(ledger_witness.c.witness == witness)
     if agrees and (tx.connection.scalar(told) or 0) >= NOTES_PER_WITNESS_MAX:
-        return Seen(seen, agrees)
+        return CheckpointSeen(seen, agrees)
     tx.connection.execute(
         insert(ledger_witness).values(
             size=seen.size,
@@ -66,7 +66,7 @@ def take_witness(tx: Transaction, note: str, witness: str) -> Seen:
     if not agrees:
         said = {"act": "fork", "witness": witness, "size": seen.size, "root": seen.root.hex()}
         tx.log(LeafKind.SETTING, json.dumps(said, sort_keys=True).encode())
-    return Seen(seen, agrees)
+    return CheckpointSeen(seen, agrees)
 
 
 def forks(snapshot: Snapshot) -> list[tuple[str, int]]:

@@ -30,7 +30,7 @@ _SCHEDULE: Final = ("second", "minute", "hour", "dayOfMonth", "month", "dayOfWee
 _NUMBER_TYPES: Final = ("int", "integer", "long", "short", "float", "double", "decimal")
 
 
-class Operation(StrEnum):
+class QueryOperation(StrEnum):
     """The seven operations of the query control interface."""
 
     GET_QUERY_NAMES = "GetQueryNames"
@@ -42,7 +42,7 @@ class Operation(StrEnum):
     GET_VENDOR_VERSION = "GetVendorVersion"
 
 
-class Fault(Exception):  # noqa: N818  # SOAP calls it a fault
+class SoapFault(Exception):  # noqa: N818  # SOAP calls it a fault
     """An exception of the query interface, by the standard's name."""
 
     def __init__(self, name: str, reason: str) -> None:
@@ -87,7 +87,7 @@ class Wrapping:
         """An empty element of the query namespace."""
         return etree.Element(f"{{{self.namespace}}}{name}", nsmap={"epcisq": self.namespace})
 
-    def fault(self, fault: Fault) -> bytes:
+    def fault(self, fault: SoapFault) -> bytes:
         """An exception: a SOAP fault with the standard's element as detail, or that element."""
         told = self.element(fault.name)
         etree.SubElement(told, "reason").text = fault.reason
@@ -97,7 +97,7 @@ class Wrapping:
             return self.wrap(told)
         return self.wrap(self._soap_fault(fault, told))
 
-    def _soap_fault(self, fault: Fault, told: etree._Element) -> etree._Element:
+    def _soap_fault(self, fault: SoapFault, told: etree._Element) -> etree._Element:
         envelope = self.envelope or SOAP_1_1
         is_ours = fault.name == "ImplementationException"
         element = etree.Element(f"{{{envelope}}}Fault", nsmap={"soapenv": envelope})
@@ -126,10 +126,10 @@ class Wrapping:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class QueryMessage:
     """One operation with what it carries."""
 
-    operation: Operation
+    operation: QueryOperation
     query_name: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
     dest: str = ""
@@ -138,9 +138,11 @@ class Message:
 
 
 def parse(content: bytes) -> etree._Element:
-    """The message as XML, without entities or network; raises `Fault`."""
+    """The message as XML, without entities or network; raises `SoapFault`."""
     if len(content) > MESSAGE_BYTES_MAX:
-        raise Fault("QueryTooComplexException", f"a message has {MESSAGE_BYTES_MAX} bytes at most")
+        raise SoapFault(
+            "QueryTooComplexException", f"a message has {MESSAGE_BYTES_MAX} bytes at most"
+        )
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -152,9 +154,9 @@ def parse(content: bytes) -> etree._Element:
     try:
         root = etree.fromstring(content, parser)
     except (etree.XMLSyntaxError, ValueError) as reason:
-        raise Fault("ValidationException", f"the message is no XML: {reason}") from None
+        raise SoapFault("ValidationException", f"the message is no XML: {reason}") from None
     if getattr(root.getroottree().docinfo, "doctype", ""):
-        raise Fault("ValidationException", "a message has no document type declaration")
+        raise SoapFault("ValidationException", "a message has no document type declaration")
     return root
 
 
@@ -177,18 +179,18 @@ def _inside(root: etree._Element) -> list[etree._Element]:
 
 
 def operation_of(root: etree._Element) -> etree._Element:
-    """The operation's element; raises `Fault` where there is not exactly one."""
+    """The operation's element; raises `SoapFault` where there is not exactly one."""
     name = etree.QName(root)
     if name.localname == "Envelope" and name.namespace not in (SOAP_1_1, SOAP_1_2):
-        raise Fault("ValidationException", "the envelope is neither of SOAP 1.1 nor of SOAP 1.2")
+        raise SoapFault("ValidationException", "the envelope is neither SOAP 1.1 nor SOAP 1.2")
     inside = _inside(root)
     if len(inside) != 1:
-        raise Fault("ValidationException", "the SOAP body must hold exactly one operation")
+        raise SoapFault("ValidationException", "the SOAP body must hold exactly one operation")
     return inside[0]
 
 
-def read(element: etree._Element) -> Message:
-    """The operation of a message; raises `Fault` naming what is wrong.
+def read(element: etree._Element) -> QueryMessage:
+    """The operation of a message; raises `SoapFault` naming what is wrong.
 
     >>> root = parse(b'<q:Poll xmlns:q="urn:epcglobal:epcis-query:xsd:1">'
     ...     b'<queryName>SimpleEventQuery</queryName><params/></q:Poll>')
@@ -196,37 +198,39 @@ def read(element: etree._Element) -> Message:
     'SimpleEventQuery'
     """
     name = etree.QName(element)
-    if name.namespace not in (QUERY_1, QUERY_2) or name.localname not in tuple(Operation):
-        raise Fault("ValidationException", f"'{name.localname}' is no operation of this interface")
-    operation = Operation(name.localname)
+    if name.namespace not in (QUERY_1, QUERY_2) or name.localname not in tuple(QueryOperation):
+        raise SoapFault("ValidationException", f"'{name.localname}' is no operation here")
+    operation = QueryOperation(name.localname)
     if operation in _EMPTY and (len(element) or (element.text or "").strip()):
-        raise Fault("ValidationException", f"{operation} carries nothing")
+        raise SoapFault("ValidationException", f"{operation} carries nothing")
     subscription_id = _text(element, "subscriptionID", operation in _SUBSCRIBED)
     if len(subscription_id) > ID_LENGTH_MAX:
-        raise Fault("ValidationException", f"subscriptionID may have {ID_LENGTH_MAX} characters")
-    return Message(
+        raise SoapFault(
+            "ValidationException", f"subscriptionID may have {ID_LENGTH_MAX} characters"
+        )
+    return QueryMessage(
         operation,
         query_name=_text(element, "queryName", operation in _NAMED),
         parameters=_parameters(element),
-        dest=_text(element, "dest", operation is Operation.SUBSCRIBE),
+        dest=_text(element, "dest", operation is QueryOperation.SUBSCRIBE),
         controls=_controls(element),
         subscription_id=subscription_id,
     )
 
 
 _EMPTY: Final = (
-    Operation.GET_QUERY_NAMES,
-    Operation.GET_STANDARD_VERSION,
-    Operation.GET_VENDOR_VERSION,
+    QueryOperation.GET_QUERY_NAMES,
+    QueryOperation.GET_STANDARD_VERSION,
+    QueryOperation.GET_VENDOR_VERSION,
 )
-_NAMED: Final = (Operation.POLL, Operation.SUBSCRIBE, Operation.GET_SUBSCRIPTION_IDS)
-_SUBSCRIBED: Final = (Operation.SUBSCRIBE, Operation.UNSUBSCRIBE)
+_NAMED: Final = (QueryOperation.POLL, QueryOperation.SUBSCRIBE, QueryOperation.GET_SUBSCRIPTION_IDS)
+_SUBSCRIBED: Final = (QueryOperation.SUBSCRIBE, QueryOperation.UNSUBSCRIBE)
 
 
 def _child(element: etree._Element, name: str) -> etree._Element | None:
     found = [one for one in element if isinstance(one.tag, str) and _local(one) == name]
     if len(found) > 1:
-        raise Fault("ValidationException", f"{name} stands twice in {_local(element)}")
+        raise SoapFault("ValidationException", f"{name} stands twice in {_local(element)}")
     return found[0] if found else None
 
 
@@ -242,7 +246,7 @@ def _text(element: etree._Element, name: str, is_needed: bool) -> str:  # noqa: 
     found = _child(element, name)
     text = "" if found is None else _content(found)
     if is_needed and not text:
-        raise Fault("ValidationException", f"{_local(element)} needs {name}")
+        raise SoapFault("ValidationException", f"{_local(element)} needs {name}")
     return text
 
 
@@ -255,9 +259,9 @@ def _parameters(element: etree._Element) -> dict[str, Any]:
         name = _text(param, "name", is_needed=True)
         value = _child(param, "value")
         if value is None:
-            raise Fault("ValidationException", f"the parameter {name} has no value")
+            raise SoapFault("ValidationException", f"the parameter {name} has no value")
         if name in found:
-            raise Fault("QueryParameterException", f"the parameter {name} is given twice")
+            raise SoapFault("QueryParameterException", f"the parameter {name} is given twice")
         found[name] = _value(value)
     return found
 
@@ -286,7 +290,7 @@ def _controls(element: etree._Element) -> Controls:
         fields = {_local(one): _content(one) for one in parts if _local(one) in _SCHEDULE}
     report = _text(controls, "reportIfEmpty", is_needed=False)
     if report not in ("", "true", "false", "1", "0"):
-        raise Fault("ValidationException", f"reportIfEmpty '{report[:40]}' is no boolean")
+        raise SoapFault("ValidationException", f"reportIfEmpty '{report[:40]}' is no boolean")
     return Controls(
         fields,
         _text(controls, "trigger", is_needed=False) or None,

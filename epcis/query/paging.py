@@ -41,7 +41,7 @@ class ForeignToken(BadToken):
     """A token of another list."""
 
 
-class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class PageCursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """The last row shown and what must stay the same from page to page."""
 
     fingerprint: bytes
@@ -88,7 +88,7 @@ def fingerprint(*parts: str | None) -> bytes:
     return digest.digest()
 
 
-def token(cursor: Cursor) -> str:
+def token(cursor: PageCursor) -> str:
     """The cursor as URL-safe text."""
     return urlsafe_b64encode(msgspec.msgpack.encode(cursor)).decode().rstrip("=")
 
@@ -98,7 +98,7 @@ def expiry(now: datetime) -> int:
     return int((now + TOKEN_LIFE).timestamp())
 
 
-def read_token(snapshot: Snapshot, text: str, expected: bytes, now: datetime) -> Cursor:
+def read_token(snapshot: Snapshot, text: str, expected: bytes, now: datetime) -> PageCursor:
     """The cursor of a token; raises `BadToken` saying why it cannot be followed."""
     cursor = _decoded(text)
     if cursor.fingerprint != expected:
@@ -121,12 +121,12 @@ def end_token(tx: Transaction, text: str, now: datetime) -> None:
         tx.connection.execute(table.insert().values(digest=_digest(text), expires=cursor.ends))
 
 
-def _decoded(text: str) -> Cursor:
+def _decoded(text: str) -> PageCursor:
     if len(text) > TOKEN_LENGTH_MAX:
         raise BadToken("is no token of this repository")
     try:
         raw = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
-        cursor = msgspec.msgpack.decode(raw, type=Cursor)
+        cursor = msgspec.msgpack.decode(raw, type=PageCursor)
         _ = cursor.ends
     except (ValueError, binascii.Error, msgspec.MsgspecError, OverflowError, OSError):
         raise BadToken("is no token of this repository") from None

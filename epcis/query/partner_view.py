@@ -25,7 +25,7 @@ from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
     from epcis.database.transactions import Snapshot
-    from epcis.query.search import Found
+    from epcis.query.search import FoundEvent
 
 EVENTS_MAX: Final = 1000
 """Newest events of an item, or of a container, that are looked at."""
@@ -59,7 +59,7 @@ def told_state(snapshot: Snapshot, key: str, party: str) -> StoredItem | None:
 
 def _visible_events(snapshot: Snapshot, key: str, party: str) -> list[ItemEvent]:
     """What the party may see of the item and of everything that it was in, as far as told."""
-    known: dict[int, Found] = {}
+    known: dict[int, FoundEvent] = {}
     keys: set[str] = set()
     waiting = [key]
     while waiting and len(keys) <= CONTAINERS_MAX:
@@ -76,13 +76,13 @@ def _visible_events(snapshot: Snapshot, key: str, party: str) -> list[ItemEvent]
     return [_item_event(found, keys, is_own=found.seq in own) for found in known.values()]
 
 
-def _naming(snapshot: Snapshot, key: str, party: str) -> list[Found]:
+def _naming(snapshot: Snapshot, key: str, party: str) -> list[FoundEvent]:
     asked = Query((NamesItem(ANY_ROLE, (KeyIs(key),)),), OrderBy("event_time"))
     selection = Selection(party=party, effective=True)
     return list(page(snapshot, asked, selection, rows_max=EVENTS_MAX).events)
 
 
-def _item_event(found: Found, keys: set[str], *, is_own: bool) -> ItemEvent:
+def _item_event(found: FoundEvent, keys: set[str], *, is_own: bool) -> ItemEvent:
     event = found.event
     named = {
         role: tuple(one for one in dict.fromkeys(map(canonical_key, epcs)) if one in keys)

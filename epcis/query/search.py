@@ -42,7 +42,7 @@ CLASSES_WITH_ATTRIBUTE_MAX: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundEvent:
     """An event as the repository gives it out: with its record time and number."""
 
     seq: int
@@ -63,7 +63,7 @@ class Found:
 class Page:
     """Some events of a result, in order, and where the next page begins."""
 
-    events: tuple[Found, ...]
+    events: tuple[FoundEvent, ...]
     after: tuple[int | float | str, ...] | None = None
     """Sort values and number of the last row; None on the last page."""
 
@@ -155,7 +155,7 @@ def conditions(snapshot: Snapshot, query: Query, selection: Selection) -> list[C
     return clauses
 
 
-def by_id(snapshot: Snapshot, event_id: str, selection: Selection) -> tuple[Found, ...]:
+def by_id(snapshot: Snapshot, event_id: str, selection: Selection) -> tuple[FoundEvent, ...]:
     """The event with this id or hash and the declarations that it was wrong, oldest first."""
     named = event.c.event_id == event_id
     digest = _HASH_URI.fullmatch(event_id)
@@ -169,14 +169,14 @@ def by_id(snapshot: Snapshot, event_id: str, selection: Selection) -> tuple[Foun
 
 def given_out(
     snapshot: Snapshot, rows: Sequence[Any], *, size_bytes_max: int | None = None
-) -> tuple[Found, ...]:
+) -> tuple[FoundEvent, ...]:
     """Rows of the columns of `COLUMNS` as events given out, archived ones out of their files.
 
     With `size_bytes_max` only the first whose payloads together have so many; at least one. Raises
     ArchiveAway where a file is not at hand.
     """
     shelves = Shelves(RawDriver(snapshot))
-    given: list[Found] = []
+    given: list[FoundEvent] = []
     size_bytes = 0
     for row in rows:
         size_bytes += len(shelves.whole(row.seq, row.payload))
@@ -186,10 +186,10 @@ def given_out(
     return tuple(given)
 
 
-def _found(shelves: Shelves, row: Any) -> Found:  # noqa: ANN401  # a row of the `event` table
+def _found(shelves: Shelves, row: Any) -> FoundEvent:  # noqa: ANN401  # a row of the `event` table
     written = row.record_time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     told = shelves.event(row.seq, row.payload)
-    return Found(
+    return FoundEvent(
         row.seq, msgspec.structs.replace(told, record_time=written), row.record_time, row.event_id
     )
 

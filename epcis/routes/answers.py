@@ -122,7 +122,7 @@ def per_page(request: Request) -> int:
         raise refusal("QueryParameterException", f"perPage {fault}") from None
 
 
-def next_page(request: Request, cursor: paging.Cursor) -> dict[str, str]:
+def next_page(request: Request, cursor: paging.PageCursor) -> dict[str, str]:
     """The headers that say where the list goes on."""
     kept = [
         (name, value)

@@ -294,7 +294,7 @@ def list_jobs(request: Request, caller: MayCapture) -> Response:
     shown = found[:rows_max]
     if len(found) > rows_max:
         last = (f"{shown[-1].created.isoformat()} {shown[-1].id}",)
-        headers |= next_page(request, paging.Cursor(mark, paging.expiry(now), last))
+        headers |= next_page(request, paging.PageCursor(mark, paging.expiry(now), last))
     if agreement.is_xml:
         root = etree.Element(f"{{{_EPCIS_2}}}Collection", nsmap={"epcis": _EPCIS_2})
         root.extend(_job_element(one) for one in shown)
@@ -304,7 +304,7 @@ def list_jobs(request: Request, caller: MayCapture) -> Response:
     return Response(content, headers=headers, media_type=agreement.media_type)
 
 
-def _after(cursor: paging.Cursor) -> tuple[datetime, str]:
+def _after(cursor: paging.PageCursor) -> tuple[datetime, str]:
     """The time and id of the last job that was shown."""
     created, _, job_id = cursor.text().partition(" ")
     try:

@@ -36,7 +36,7 @@ router = new_router("events")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class EventsQuestion:
     """What is asked of the repository and by whom."""
 
     query: Query
@@ -64,7 +64,7 @@ def question(
     *,
     fixed: Mapping[str, object] | None = None,
     effective: bool = False,
-) -> Question:
+) -> EventsQuestion:
     """The question of an address: its parameters and what the path itself fixes."""
     given = asked(request)
     words = {name: value for name, value in given.items() if name not in PAGING}
@@ -73,7 +73,7 @@ def question(
         if name in raw:
             raise refusal("QueryParameterException", f"{name} is already fixed by the address")
         raw[name] = value
-    return Question(
+    return EventsQuestion(
         parse(raw, agreement.names),
         "SimpleEventQuery",
         repr(sorted((name, str(value)) for name, value in raw.items())),
@@ -82,7 +82,7 @@ def question(
 
 
 def event_page(
-    request: Request, agreement: Agreement, asked_for: Question, caller: Caller
+    request: Request, agreement: Agreement, asked_for: EventsQuestion, caller: Caller
 ) -> Response:
     """One page of a question's answer, with the address of the next."""
     now = now_of(request)
@@ -96,7 +96,7 @@ def event_page(
         top = cursor.top if cursor else asked_for.selection.top or search.newest(snapshot)
     headers = dict(agreement.headers)
     if page.after is not None and remaining != 0:
-        following = paging.Cursor(mark, paging.expiry(now), page.after, top, remaining)
+        following = paging.PageCursor(mark, paging.expiry(now), page.after, top, remaining)
         headers |= next_page(request, following)
     body = document(
         agreement,
@@ -109,13 +109,13 @@ def event_page(
 
 def _cursor(
     snapshot: Snapshot, request: Request, mark: bytes, now: datetime
-) -> paging.Cursor | None:
+) -> paging.PageCursor | None:
     stated = request.query_params.get("nextPageToken")
     return None if stated is None else paging.read_token(snapshot, stated, mark, now)
 
 
 def _page(
-    snapshot: Snapshot, asked_for: Question, cursor: paging.Cursor | None, rows_max: int
+    snapshot: Snapshot, asked_for: EventsQuestion, cursor: paging.PageCursor | None, rows_max: int
 ) -> tuple[search.Page, int | None]:
     """A page, and how many rows of an eventCountLimit remain after it."""
     query = asked_for.query

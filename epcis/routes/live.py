@@ -48,7 +48,7 @@ _open: set[WebSocket] = set()
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _LiveLine:
     """One subscriber on the line."""
 
     socket: WebSocket
@@ -83,7 +83,7 @@ async def live(socket: WebSocket, query_name: str) -> None:
         _open.discard(socket)
 
 
-def _line(socket: WebSocket, query_name: str) -> _Line:
+def _line(socket: WebSocket, query_name: str) -> _LiveLine:
     """Check who asks for what; raises what `problem_of` understands."""
     caller = caller_of(socket)
     if "query" not in caller.scopes:
@@ -104,7 +104,7 @@ def _line(socket: WebSocket, query_name: str) -> _Line:
     stream = _flag(given["stream"], "stream") if "stream" in given else None
     schedule = schedule_of(stream, fields or None)
     initial = since(given.get("initialRecordTime"), now)
-    return _Line(
+    return _LiveLine(
         socket,
         found.query,
         Subscription(
@@ -171,7 +171,7 @@ async def _listen(socket: WebSocket) -> None:
             return
 
 
-async def _tell(line: _Line) -> None:
+async def _tell(line: _LiveLine) -> None:
     one = line.one
     while True:
         began = line.now()  # a time that comes due while a message is sent is not skipped
@@ -198,11 +198,11 @@ def _moved(one: Subscription, told: News, now: datetime) -> Subscription:
     return replace(one, cursor=told.up_to)
 
 
-def _news(line: _Line, one: Subscription) -> News:
+def _news(line: _LiveLine, one: Subscription) -> News:
     return latest(line.store, lambda _: line.query, one)
 
 
-def _document(line: _Line, one: Subscription, told: News) -> str:
+def _document(line: _LiveLine, one: Subscription, told: News) -> str:
     events = [found.written_for(one.syntax) for found in told.events]
     prefixes = settings_of(line.socket).company_prefixes
     return results(one, events, line.now(), company_prefixes=prefixes).decode()

@@ -27,7 +27,7 @@ from epcis.http_context import Caller, caller_of, context_of, needs, now_of, sto
 from epcis.ledger import sequencer
 from epcis.ledger.append import TILE_WIDTH
 from epcis.ledger.checkpoint import NOTE_CHARACTERS_MAX, NoteRefused
-from epcis.ledger.entry import Entry, LeafKind
+from epcis.ledger.entry import LeafKind, LogEntry
 from epcis.ledger.ledger_tables import ledger_checkpoint, ledger_entry
 from epcis.ledger.tree import Tree
 from epcis.ledger.witness import forks, log_keys, take_witness
@@ -260,7 +260,7 @@ def _entry_of_event(snapshot: Snapshot, event_id: str, caller: Caller) -> _Event
     )
     for row in rows:
         if caller.party is None or _may_see(snapshot, row.seq, caller.party):
-            said = Entry(
+            said = LogEntry(
                 LeafKind(row.kind),
                 row.subject,
                 row.public_hash,

@@ -23,7 +23,7 @@ from epcis.routes.described import (
     STATED,
     body_described,
 )
-from epcis.routes.events import PAGING, Question, asked, event_page
+from epcis.routes.events import PAGING, EventsQuestion, asked, event_page
 from epcis.routes.negotiation import agree, agree_to_write, content_type, extensions
 from epcis.routes.problems import not_found, refusal
 from epcis.routes.resources import refuse_parameters
@@ -115,7 +115,7 @@ def list_queries(request: Request, caller: MayQuery) -> Response:
     headers = dict(agreement.headers)
     if len(found) > rows_max:
         last = found[rows_max - 1].name
-        headers |= next_page(request, paging.Cursor(mark, paging.expiry(now), (last,)))
+        headers |= next_page(request, paging.PageCursor(mark, paging.expiry(now), (last,)))
     members = [_told(one) for one in found[:rows_max]]
     return Response(orjson.dumps(members), headers=headers, media_type="application/json")
 
@@ -162,7 +162,7 @@ def query_events(request: Request, query_name: str, caller: MayQuery) -> Respons
     refuse_parameters(request, *PAGING)
     agreement = agree(request)
     found = named_query(request, caller, query_name)
-    asked_for = Question(
+    asked_for = EventsQuestion(
         found.query,
         found.name,
         f"{found.made.isoformat()} {orjson.dumps(found.body).decode()}",

@@ -117,7 +117,7 @@ def _list(resource: Resource, request: Request, caller: Caller) -> Response:
         members = _with_standard_types(members)
     headers = {}
     if len(found) > rows_max:
-        headers = next_page(request, paging.Cursor(mark, paging.expiry(now), (shown[-1],)))
+        headers = next_page(request, paging.PageCursor(mark, paging.expiry(now), (shown[-1],)))
     return collection(agreement, members, headers)
 
 
@@ -237,7 +237,7 @@ def epcs(request: Request, caller: MayQuery) -> Response:
         members = [_item_given_out(snapshot, *one, agreement, caller) for one in shown]
     headers = {}
     if len(found) > rows_max:
-        headers = next_page(request, paging.Cursor(mark, paging.expiry(now), (shown[-1][0],)))
+        headers = next_page(request, paging.PageCursor(mark, paging.expiry(now), (shown[-1][0],)))
     return collection(agreement, members, headers)
 
 

@@ -16,7 +16,7 @@ from epcis.http_context import caller_of, now_of, settings_of, store_of
 from epcis.model import Header
 from epcis.problem import Problem
 from epcis.query import envelope, masterdata, named, parameters, search
-from epcis.query.envelope import Fault, Message, Operation, Wrapping
+from epcis.query.envelope import QueryMessage, QueryOperation, SoapFault, Wrapping
 from epcis.query.named import STANDARD
 from epcis.query.parameters import QueryRefused
 from epcis.query.schedule import Schedule, ScheduleError
@@ -96,26 +96,26 @@ def _answered(request: Request, content: bytes) -> tuple[int, bytes, Wrapping]:
 def _permitted(request: Request) -> Caller:
     caller = caller_of(request)
     if caller.is_anonymous or "query" not in caller.scopes:
-        raise Fault("SecurityException", "the caller may not use the query interface")
+        raise SoapFault("SecurityException", "the caller may not use the query interface")
     return caller
 
 
-def _fault_of(fault: Exception) -> Fault | None:
+def _fault_of(fault: Exception) -> SoapFault | None:
     """The exception of the query interface that says the same; None for a fault of ours."""
-    if isinstance(fault, Fault):
+    if isinstance(fault, SoapFault):
         return fault
     if isinstance(fault, QueryRefused):
-        return Fault(_SOAP_NAMES.get(fault.name, fault.name), str(fault))
+        return SoapFault(_SOAP_NAMES.get(fault.name, fault.name), str(fault))
     if isinstance(fault, StoreFull | StoreAway):
-        return Fault("ImplementationException", str(fault))
+        return SoapFault("ImplementationException", str(fault))
     problem = problem_of(fault)
-    return None if problem is None else Fault("ValidationException", problem.detail)
+    return None if problem is None else SoapFault("ValidationException", problem.detail)
 
 
 _SOAP_NAMES: Final = {"QueryValidationException": "ValidationException"}
 
 
-def _status(fault: Exception, told: Fault, wrapping: Wrapping) -> int:
+def _status(fault: Exception, told: SoapFault, wrapping: Wrapping) -> int:
     """SOAP 1.1 wants 500 for every fault; otherwise the status says whose fault it is."""
     if isinstance(fault, StoreAway):
         return 503
@@ -139,30 +139,30 @@ class _Desk:
         self._syntax = Syntax.XML_2_0 if wrapping.is_2_0 else Syntax.XML_1_2
 
     def do(self, element: etree._Element) -> etree._Element:
-        """The answer to an operation; raises `Fault` and `QueryRefused`."""
+        """The answer to an operation; raises `SoapFault` and `QueryRefused`."""
         message = envelope.read(element)
-        operations: dict[Operation, Callable[[Message], etree._Element]] = {
-            Operation.GET_QUERY_NAMES: self._query_names,
-            Operation.SUBSCRIBE: self._subscribe,
-            Operation.UNSUBSCRIBE: self._unsubscribe,
-            Operation.GET_SUBSCRIPTION_IDS: self._subscription_ids,
-            Operation.POLL: self._poll,
-            Operation.GET_STANDARD_VERSION: self._standard_version,
-            Operation.GET_VENDOR_VERSION: self._vendor_version,
+        operations: dict[QueryOperation, Callable[[QueryMessage], etree._Element]] = {
+            QueryOperation.GET_QUERY_NAMES: self._query_names,
+            QueryOperation.SUBSCRIBE: self._subscribe,
+            QueryOperation.UNSUBSCRIBE: self._unsubscribe,
+            QueryOperation.GET_SUBSCRIPTION_IDS: self._subscription_ids,
+            QueryOperation.POLL: self._poll,
+            QueryOperation.GET_STANDARD_VERSION: self._standard_version,
+            QueryOperation.GET_VENDOR_VERSION: self._vendor_version,
         }
         return operations[message.operation](message)
 
-    def _standard_version(self, _: Message) -> etree._Element:
+    def _standard_version(self, _: QueryMessage) -> etree._Element:
         element = self._wrapping.element("GetStandardVersionResult")
         element.text = "2.0" if self._wrapping.is_2_0 else "1.2"
         return element
 
-    def _vendor_version(self, _: Message) -> etree._Element:
+    def _vendor_version(self, _: QueryMessage) -> etree._Element:
         element = self._wrapping.element("GetVendorVersionResult")
         element.text = vendor_version()
         return element
 
-    def _query_names(self, _: Message) -> etree._Element:
+    def _query_names(self, _: QueryMessage) -> etree._Element:
         with self._store.read(party=self._caller.party) as snapshot:
             own = named.listing(
                 snapshot, party=self._caller.party, rows_max=named.NAMED_QUERIES_MAX
@@ -170,7 +170,7 @@ class _Desk:
         names = (*STANDARD, *(one.name for one in own))
         return self._wrapping.texts("GetQueryNamesResult", names)
 
-    def _poll(self, message: Message) -> etree._Element:
+    def _poll(self, message: QueryMessage) -> etree._Element:
         with self._store.read(party=self._caller.party) as snapshot:
             if message.query_name == _MASTER_QUERY:
                 query = masterdata.parse(message.parameters)
@@ -181,17 +181,19 @@ class _Desk:
             events = (one.written_for(self._syntax) for one in found_events)
             return self._results(message.query_name, events)
 
-    def _event_query(self, snapshot: Snapshot, message: Message) -> Query:
+    def _event_query(self, snapshot: Snapshot, message: QueryMessage) -> Query:
         if message.query_name == _EVENT_QUERY:
             return parameters.parse(self._parameters(message))
         found = named.get(snapshot, message.query_name, party=self._caller.party)
         if found is None:
-            raise Fault("NoSuchNameException", f"there is no query '{message.query_name[:200]}'")
+            raise SoapFault(
+                "NoSuchNameException", f"there is no query '{message.query_name[:200]}'"
+            )
         if message.parameters:
-            raise Fault("QueryParameterException", "a named query takes no parameters")
+            raise SoapFault("QueryParameterException", "a named query takes no parameters")
         return found.query
 
-    def _parameters(self, message: Message) -> dict[str, Any]:
+    def _parameters(self, message: QueryMessage) -> dict[str, Any]:
         """The parameters as the caller's version of the interface reads them."""
         asked = message.parameters
         return asked if self._wrapping.is_2_0 else parameters.of_1_2(asked)
@@ -224,13 +226,13 @@ class _Desk:
             _replace_empty_list(found)
         return found
 
-    def _subscribe(self, message: Message) -> etree._Element:
+    def _subscribe(self, message: QueryMessage) -> etree._Element:
         if message.query_name == _MASTER_QUERY:
-            raise Fault("SubscribeNotPermittedException", "this query can only be polled")
+            raise SoapFault("SubscribeNotPermittedException", "this query can only be polled")
         with self._store.read(party=self._caller.party) as snapshot:
             query = self._event_query(snapshot, message)
         if query.event_count_limit is not None or query.max_event_count is not None:
-            raise Fault(
+            raise SoapFault(
                 "SubscribeNotPermittedException",
                 "a query with eventCountLimit or maxEventCount can only be polled",
             )
@@ -240,13 +242,13 @@ class _Desk:
                 subscription.add(tx, made)
             except SubscriptionTaken:
                 what = f"there is a subscription '{made.id[:200]}' already"
-                raise Fault("DuplicateSubscriptionException", what) from None
+                raise SoapFault("DuplicateSubscriptionException", what) from None
             except TooManySubscriptions:
                 what = "the repository has as many subscriptions as it may"
-                raise Fault("QueryTooComplexException", what) from None
+                raise SoapFault("QueryTooComplexException", what) from None
         return self._wrapping.element("SubscribeResult")
 
-    def _subscription(self, message: Message) -> Subscription:
+    def _subscription(self, message: QueryMessage) -> Subscription:
         schedule = self._schedule(message)
         own = message.query_name == _EVENT_QUERY
         initial = self._since(message.controls.initial_record_time)
@@ -270,18 +272,18 @@ class _Desk:
             due=schedule.after(self._now),
         )
 
-    def _schedule(self, message: Message) -> Schedule:
+    def _schedule(self, message: QueryMessage) -> Schedule:
         controls = message.controls
         if (controls.schedule is None) == (controls.trigger is None):
-            raise Fault(
+            raise SoapFault(
                 "SubscriptionControlsException", "give either a schedule or a trigger, not both"
             )
         if controls.schedule is None:
-            raise Fault("SubscriptionControlsException", "this repository has no triggers")
+            raise SoapFault("SubscriptionControlsException", "this repository has no triggers")
         try:
             return Schedule.parse(controls.schedule)
         except ScheduleError as fault:
-            raise Fault("SubscriptionControlsException", str(fault)) from None
+            raise SoapFault("SubscriptionControlsException", str(fault)) from None
 
     def _since(self, stated: str | None) -> datetime:
         if stated is None:
@@ -289,7 +291,7 @@ class _Desk:
         try:
             return moment(stated)
         except BadValue as fault:
-            raise Fault("SubscriptionControlsException", f"initialRecordTime {fault}") from None
+            raise SoapFault("SubscriptionControlsException", f"initialRecordTime {fault}") from None
 
     def _dest(self, stated: str) -> str:
         allowed = settings_of(self._request).webhooks_to_private_addresses
@@ -297,23 +299,23 @@ class _Desk:
             destination = Destination.parse(stated)
             check(destination, private_allowed=allowed)
         except BadDestination as fault:
-            raise Fault("InvalidURIException", f"dest {fault}") from None
+            raise SoapFault("InvalidURIException", f"dest {fault}") from None
         return str(destination)
 
-    def _unsubscribe(self, message: Message) -> etree._Element:
+    def _unsubscribe(self, message: QueryMessage) -> etree._Element:
         wanted = message.subscription_id
         with self._store.write(self._now) as tx:
             known = subscription.get(tx, wanted, party=self._caller.party)
             if known is None or not subscription.remove(tx, wanted):
-                raise Fault("NoSuchSubscriptionException", f"no subscription '{wanted[:200]}'")
+                raise SoapFault("NoSuchSubscriptionException", f"no subscription '{wanted[:200]}'")
         return self._wrapping.element("UnsubscribeResult")
 
-    def _subscription_ids(self, message: Message) -> etree._Element:
+    def _subscription_ids(self, message: QueryMessage) -> etree._Element:
         name = message.query_name
         with self._store.read(party=self._caller.party) as snapshot:
             is_known = name in STANDARD or named.get(snapshot, name, party=self._caller.party)
             if not is_known:
-                raise Fault("NoSuchNameException", f"there is no query '{name[:200]}'")
+                raise SoapFault("NoSuchNameException", f"there is no query '{name[:200]}'")
             ones = subscription.of_query(
                 snapshot,
                 name,
@@ -325,14 +327,14 @@ class _Desk:
 
 def _all_events(
     snapshot: Snapshot, asked: Query, selection: search.Selection
-) -> list[search.Found]:
+) -> list[search.FoundEvent]:
     """Every event of a result; raises QueryTooLargeException where they are too many."""
     limit = asked.event_count_limit
     if limit is None or limit > RESULTS_MAX:
         maximum = min(asked.max_event_count or RESULTS_MAX, RESULTS_MAX)
         search.refuse_if_too_many(snapshot, asked, selection, maximum)
     wanted = limit or RESULTS_MAX
-    events: list[search.Found] = []
+    events: list[search.FoundEvent] = []
     after: tuple[int | float | str, ...] | None = None
     while len(events) < wanted:
         rows_max = min(_BATCH, wanted - len(events))

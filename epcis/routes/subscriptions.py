@@ -238,7 +238,7 @@ def list_subscriptions(request: Request, query_name: str, caller: MayQuery) -> R
     headers = dict(agreement.headers)
     if len(ones) > rows_max:
         last = ones[rows_max - 1].id
-        headers |= next_page(request, paging.Cursor(mark, paging.expiry(now), (last,)))
+        headers |= next_page(request, paging.PageCursor(mark, paging.expiry(now), (last,)))
     body = orjson.dumps([told(one) for one in ones[:rows_max]])
     return Response(body, headers=headers, media_type="application/json")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from fastapi.responses import Response
 from lxml import etree
 
-from epcis.query.envelope import QUERY_1, Operation
+from epcis.query.envelope import QUERY_1, QueryOperation
 from epcis.routes.addresses import address
 from epcis.routes.problems import not_found
 
@@ -25,8 +25,8 @@ _XSD_NAME: Final = re.compile(r"[a-z]+(-[0-9.]+)?\.xsd")
 _LOCATION: Final = re.compile(rb'schemaLocation="([a-z0-9.-]+\.xsd)"')
 _ALL: Final = ("SecurityException", "ValidationException", "ImplementationException")
 _FAULTS: Final = {
-    Operation.GET_QUERY_NAMES: _ALL,
-    Operation.SUBSCRIBE: (
+    QueryOperation.GET_QUERY_NAMES: _ALL,
+    QueryOperation.SUBSCRIBE: (
         "NoSuchNameException",
         "InvalidURIException",
         "DuplicateSubscriptionException",
@@ -36,17 +36,17 @@ _FAULTS: Final = {
         "SubscribeNotPermittedException",
         *_ALL,
     ),
-    Operation.UNSUBSCRIBE: ("NoSuchSubscriptionException", *_ALL),
-    Operation.GET_SUBSCRIPTION_IDS: ("NoSuchNameException", *_ALL),
-    Operation.POLL: (
+    QueryOperation.UNSUBSCRIBE: ("NoSuchSubscriptionException", *_ALL),
+    QueryOperation.GET_SUBSCRIPTION_IDS: ("NoSuchNameException", *_ALL),
+    QueryOperation.POLL: (
         "QueryParameterException",
         "QueryTooLargeException",
         "QueryTooComplexException",
         "NoSuchNameException",
         *_ALL,
     ),
-    Operation.GET_STANDARD_VERSION: _ALL,
-    Operation.GET_VENDOR_VERSION: _ALL,
+    QueryOperation.GET_STANDARD_VERSION: _ALL,
+    QueryOperation.GET_VENDOR_VERSION: _ALL,
 }
 """The exceptions each operation can answer with."""
 
@@ -100,16 +100,16 @@ def _types(root: etree._Element, base: str) -> None:
     )
 
 
-def _lower(operation: Operation) -> str:
+def _lower(operation: QueryOperation) -> str:
     return operation.value[0].lower() + operation.value[1:]
 
 
-def _result(operation: Operation) -> str:
-    return "QueryResults" if operation is Operation.POLL else f"{operation.value}Result"
+def _result(operation: QueryOperation) -> str:
+    return "QueryResults" if operation is QueryOperation.POLL else f"{operation.value}Result"
 
 
 def _messages(root: etree._Element) -> None:
-    for operation in Operation:
+    for operation in QueryOperation:
         request = _add(root, "message", name=f"{_lower(operation)}Request")
         _add(request, "part", name="parms", element=f"epcisq:{operation.value}")
         response = _add(root, "message", name=f"{_lower(operation)}Response")

@@ -52,7 +52,7 @@ _log = structlog.get_logger(worker="subscriptions")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DeliveryAnswer:
     """Result of one delivery."""
 
     status: int | None
@@ -239,7 +239,7 @@ class Courier:
             )
         except (LookupError, QueryRefused) as fault:
             reason = f"the query can no longer be asked: {fault}"
-        self._failed(one, Answer(_GONE, reason))
+        self._failed(one, DeliveryAnswer(_GONE, reason))
         return None
 
     def _settle(self, one: Subscription, told: News, began: datetime, *, notified: bool) -> None:
@@ -255,14 +255,14 @@ class Courier:
                 subscription.look_again(tx, one, again)
             # A crash before this commit delivers the batch again: at least once.
 
-    def _failed(self, one: Subscription, answer: Answer) -> None:
+    def _failed(self, one: Subscription, answer: DeliveryAnswer) -> None:
         now = self._clock()
         with self._store.write(now) as tx:
             for_good = answer.status == _GONE
             subscription.failed(tx, one, answer.reason, now, for_good=for_good)
         _log.info("delivery failed", subscription=one.id, reason=answer.reason)
 
-    async def _deliver(self, one: Subscription, told: News) -> Answer:
+    async def _deliver(self, one: Subscription, told: News) -> DeliveryAnswer:
         """Send one batch and wait for the answer."""
         now = self._clock()
         events = [found.written_for(one.syntax) for found in told.events]
@@ -278,7 +278,7 @@ class Courier:
 
     async def _post_checked(
         self, destination: Destination, body: bytes, headers: dict[str, str]
-    ) -> Answer:
+    ) -> DeliveryAnswer:
         """POST to the address the name resolves to now, if allowed; network errors never raise."""
         try:
             async with asyncio.timeout(DELIVERY_TIMEOUT_S):
@@ -287,15 +287,15 @@ class Courier:
                 )
                 return await self._post(destination, ip, body, headers)
         except BadDestination as fault:
-            return Answer(None, str(fault))
+            return DeliveryAnswer(None, str(fault))
         except TimeoutError:
-            return Answer(None, f"no answer within {DELIVERY_TIMEOUT_S:g} seconds")
+            return DeliveryAnswer(None, f"no answer within {DELIVERY_TIMEOUT_S:g} seconds")
         except httpx.HTTPError as fault:
-            return Answer(None, f"{type(fault).__name__}: {fault}")
+            return DeliveryAnswer(None, f"{type(fault).__name__}: {fault}")
 
     async def _post(
         self, destination: Destination, ip: str, body: bytes, headers: dict[str, str]
-    ) -> Answer:
+    ) -> DeliveryAnswer:
         """POST to the checked address under the subscriber's name; only the status is read."""
         extensions: dict[str, Any] = {"sni_hostname": destination.host}
         request = self._client.build_request(
@@ -310,4 +310,4 @@ class Courier:
             status = response.status_code
         finally:
             await response.aclose()
-        return Answer(status, "" if status in _ACCEPTED else f"answered {status}")
+        return DeliveryAnswer(status, "" if status in _ACCEPTED else f"answered {status}")

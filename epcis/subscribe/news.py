@@ -13,7 +13,7 @@ from epcis.query.named import get as named_query
 from epcis.query.parameters import parse
 from epcis.store import arrival
 from epcis.store.event_tables import event
-from epcis.subscribe.subscription import Cursor
+from epcis.subscribe.subscription import Arrival
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Store
     from epcis.query.conditions import Query
-    from epcis.query.search import Found
+    from epcis.query.search import FoundEvent
     from epcis.subscribe.subscription import Subscription
 
 BATCH_EVENTS: Final = 100
@@ -35,10 +35,10 @@ BATCH_EVENTS: Final = 100
 class News:
     """New events, and the cursor up to which there are no others."""
 
-    events: tuple[Found, ...]
-    cursors: tuple[Cursor, ...]
+    events: tuple[FoundEvent, ...]
+    cursors: tuple[Arrival, ...]
     """One for each event."""
-    up_to: Cursor
+    up_to: Arrival
     """Cursor to continue from once all of `events` are accepted."""
     is_all: bool
     """Whether there is nothing more at the moment."""
@@ -58,11 +58,11 @@ def news(
     snapshot: Snapshot,
     query: Query,
     selection: search.Selection,
-    since: Cursor,
+    since: Arrival,
     *,
     from_record_time: datetime,
     rows_max: int = BATCH_EVENTS,
-    newest: Cursor | None = None,
+    newest: Arrival | None = None,
 ) -> News:
     """The next matching events after `since` that were recorded from `from_record_time` on.
 
@@ -85,7 +85,7 @@ def news(
     with bounded(snapshot):
         rows = snapshot.connection.execute(statement).fetchall()
     events = search.given_out(snapshot, rows[:rows_max], size_bytes_max=search.PAGE_BYTES_MAX)
-    cursors = tuple(Cursor(row.txid, row.seq) for row in rows[: len(events)])
+    cursors = tuple(Arrival(row.txid, row.seq) for row in rows[: len(events)])
     is_all = len(events) == len(rows)
     return News(
         events,
@@ -123,16 +123,16 @@ def latest(
         )
 
 
-def _place(cursor: Cursor) -> tuple[int, int]:
+def _place(cursor: Arrival) -> tuple[int, int]:
     return cursor.txid, cursor.seq
 
 
-def newest_arrival(snapshot: Snapshot) -> Cursor:
+def newest_arrival(snapshot: Snapshot) -> Arrival:
     """The newest event before which no other event can still appear."""
-    return _newest(snapshot, arrival.settled(snapshot), Cursor())
+    return _newest(snapshot, arrival.settled(snapshot), Arrival())
 
 
-def _newest(snapshot: Snapshot, settled: ColumnElement[bool], since: Cursor) -> Cursor:
+def _newest(snapshot: Snapshot, settled: ColumnElement[bool], since: Arrival) -> Arrival:
     """The newest settled event of the snapshot, or `since` where there is none after it."""
     statement = (
         select(event.c.txid, event.c.seq)
@@ -141,4 +141,4 @@ def _newest(snapshot: Snapshot, settled: ColumnElement[bool], since: Cursor) -> 
         .limit(1)
     )
     row: Any = snapshot.connection.execute(statement).first()
-    return since if row is None else Cursor(row.txid, row.seq)
+    return since if row is None else Arrival(row.txid, row.seq)

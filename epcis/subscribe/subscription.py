@@ -39,7 +39,7 @@ class TooManySubscriptions(Exception):  # noqa: N818  # says what it is
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
+class Arrival:
     """Position of the last event the subscriber accepted, in order of arrival."""
 
     txid: int = 0
@@ -68,7 +68,7 @@ class Subscription:
     cbv_format: CbvFormat = CbvFormat.NO_PREFERENCE
     made: datetime
     initial_record_time: datetime
-    cursor: Cursor = field(default_factory=Cursor)
+    cursor: Arrival = field(default_factory=Arrival)
     acknowledged_record_time: datetime
     due: datetime
     attempts: int = 0
@@ -134,7 +134,7 @@ def of_query(
     return [_told(row) for row in snapshot.connection.execute(statement)]
 
 
-def due(snapshot: Snapshot, now: datetime, newest: Cursor, rows_max: int) -> list[Subscription]:
+def due(snapshot: Snapshot, now: datetime, newest: Arrival, rows_max: int) -> list[Subscription]:
     """Subscriptions that are due and may have new events, longest waiting first."""
     rows = table.c
     behind = or_(
@@ -157,7 +157,12 @@ def remove(tx: Transaction, subscription_id: str) -> bool:
 
 
 def acknowledge(
-    tx: Transaction, one: Subscription, cursor: Cursor, record_time: datetime, *, notified: bool
+    tx: Transaction,
+    one: Subscription,
+    cursor: Arrival,
+    record_time: datetime,
+    *,
+    notified: bool,
 ) -> None:
     """Move the cursor: everything up to it was accepted, or does not match the query."""
     values: dict[str, Any] = {
@@ -221,7 +226,7 @@ def _told(row: Row[Any]) -> Subscription:
         cbv_format=CbvFormat(row.cbv_format),
         made=row.made,
         initial_record_time=row.initial_record_time,
-        cursor=Cursor(row.acknowledged_txid, row.acknowledged_seq),
+        cursor=Arrival(row.acknowledged_txid, row.acknowledged_seq),
         acknowledged_record_time=row.acknowledged_record_time,
         due=row.due,
         attempts=row.attempts,

@@ -19,7 +19,7 @@ from compliance.seal.checkpoint import log_key, seal_log, sign
 from epcis.capture import record
 from epcis.http_context import Caller, EpcisContext, problem_response
 from epcis.ledger.checkpoint import Checkpoint, LogKey, Note
-from epcis.ledger.entry import Entry, LeafKind
+from epcis.ledger.entry import LeafKind, LogEntry
 from epcis.ledger.merkle import check_consistency, root_from_inclusion
 from epcis.ledger.store import Store
 from epcis.ledger.tree import Tree
@@ -168,7 +168,7 @@ def test_an_event_is_proved_by_its_id(desk):
         event_id = event_id.fetchone()[0]
     desk.client.get("/log/checkpoint")
     told = desk.client.get("/log/proof/inclusion", params={"event": event_id}).json()
-    entry = Entry.parse(base64.b64decode(told["entry"]))
+    entry = LogEntry.parse(base64.b64decode(told["entry"]))
     assert entry.kind is LeafKind.EVENT
     assert base64.b64encode(entry.leaf()).decode() == told["leaf"]
     text = desk.client.get(

@@ -43,7 +43,7 @@ from compliance.dossier.words import DataClass
 from compliance.recall.recall import open_recall
 from epcis.capture import record
 from epcis.ledger.entry import LeafKind
-from epcis.ledger.record import Parts
+from epcis.ledger.record import EventParts
 from epcis.ledger.store import Store
 from epcis.model import BizTransaction, Node, ObjectEvent, Party, Place
 from tests.compliance.test_dossier import GTIN, NOW, at, pack
@@ -281,7 +281,7 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.sampled_from([*("ilmd", "type", "ex:price", "client", "odd")]), JSON))
 def test_what_is_stated_is_always_part_of_what_is_there(said):
-    parts = Parts(b'{"type":"ObjectEvent"}', json.dumps(said).encode() if said else b"")
+    parts = EventParts(b'{"type":"ObjectEvent"}', json.dumps(said).encode() if said else b"")
     everything = Redactor(shipped("internal"), b"s" * 32)
     for apply in (everything.event, everything.record):
         left = apply(parts)
@@ -296,11 +296,11 @@ def test_what_is_stated_is_always_part_of_what_is_there(said):
 
 def test_a_price_is_found_however_it_is_written():
     redactor = Redactor(shipped("regulator-us"), b"s" * 32)
-    whole = redactor.event(Parts(b'{"type":"ObjectEvent"}', b'{"ilmd":{"ex:colour":"red"}}'))
+    whole = redactor.event(EventParts(b'{"type":"ObjectEvent"}', b'{"ilmd":{"ex:colour":"red"}}'))
     assert whole.is_whole
     for name in ("ex:unitPRICE", "ex:Amount", "x:discountRate", "price"):
         said = f'{{"ilmd":{{"cbvmda:lotNumber":"L7","{name}":"9.99"}}}}'.encode()
-        left = redactor.event(Parts(b'{"type":"ObjectEvent"}', said))
+        left = redactor.event(EventParts(b'{"type":"ObjectEvent"}', said))
         assert left.is_public
         assert left.stated == {"ilmd": {"cbvmda:lotNumber": "L7"}}
 

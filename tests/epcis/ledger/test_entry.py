@@ -9,30 +9,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epcis.ledger.checkpoint import Checkpoint, LogKey, Note, NoteRefused
-from epcis.ledger.entry import Entry, LeafKind, commit
-from epcis.ledger.record import Parts, parts_of
+from epcis.ledger.entry import LeafKind, LogEntry, commit
+from epcis.ledger.record import EventParts, parts_of
 from epcis.model import BizTransaction, Node, ObjectEvent
 
 hashes = st.binary(min_size=32, max_size=32)
 entries = st.builds(
-    Entry, st.sampled_from(LeafKind), hashes, hashes, hashes, st.integers(0, 2**64 - 1)
+    LogEntry, st.sampled_from(LeafKind), hashes, hashes, hashes, st.integers(0, 2**64 - 1)
 )
 
 
 @given(entries)
-def test_an_entry_is_read_back_as_it_was_written(entry: Entry):
-    assert Entry.parse(entry.preimage()) == entry
+def test_an_entry_is_read_back_as_it_was_written(entry: LogEntry):
+    assert LogEntry.parse(entry.preimage()) == entry
 
 
 @given(entries, entries)
-def test_different_entries_have_different_leaves(one: Entry, other: Entry):
+def test_different_entries_have_different_leaves(one: LogEntry, other: LogEntry):
     assert (one == other) == (one.leaf() == other.leaf())
 
 
 @given(st.binary(max_size=120))
 def test_bytes_that_no_entry_has_are_refused_or_read(data: bytes):
     with suppress(ValueError):
-        assert Entry.parse(data).preimage() == data
+        assert LogEntry.parse(data).preimage() == data
 
 
 @given(st.text(st.characters(exclude_characters="\n", codec="utf-8"), min_size=1),
@@ -63,7 +63,7 @@ def test_a_secret_is_hidden_by_a_salt_of_its_own():
 def test_a_line_is_cut_into_the_parts_it_was_made_of(public: dict, confidential: dict):
     import msgspec
 
-    parts = Parts(
+    parts = EventParts(
         msgspec.json.encode(public), msgspec.json.encode(confidential) if confidential else b""
     )
     line = parts.line
@@ -98,11 +98,11 @@ def test_the_bytes_of_an_event_never_change():
         biz_transactions=(BizTransaction(id="urn:x:1", type="urn:epcglobal:cbv:btt:po"),),
         extensions=(Node(namespace="http://x.example/", name="price", children=("7",)),),
     )
-    assert parts_of(event) == Parts(GOLDEN_PUBLIC, GOLDEN_CONFIDENTIAL)
+    assert parts_of(event) == EventParts(GOLDEN_PUBLIC, GOLDEN_CONFIDENTIAL)
 
 
 def test_an_entry_of_another_version_is_refused():
-    written = bytearray(Entry(LeafKind.CASE, bytes(32), bytes(32), bytes(32), 1).preimage())
+    written = bytearray(LogEntry(LeafKind.CASE, bytes(32), bytes(32), bytes(32), 1).preimage())
     written[0] = 9
     with pytest.raises(ValueError, match="version 9"):
-        Entry.parse(bytes(written))
+        LogEntry.parse(bytes(written))

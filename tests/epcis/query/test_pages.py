@@ -128,7 +128,7 @@ def test_a_partner_sees_its_own_events_only_and_pages_through_them(memory, monke
 )
 def test_a_token_is_read_back_as_it_was_made(mark, expires, after):
     expires = min(expires, 253402300799)
-    cursor = paging.Cursor(mark, expires, tuple(after), 7, None)
+    cursor = paging.PageCursor(mark, expires, tuple(after), 7, None)
     assert paging._decoded(paging.token(cursor)) == cursor
 
 

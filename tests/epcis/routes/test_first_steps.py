@@ -452,7 +452,7 @@ def test_a_forged_token_is_refused_like_any_other_bad_one(stocked, path, after):
     if path == "/epcis/capture":
         parts = [plain, "all"]
     forged = paging.token(
-        paging.Cursor(paging.fingerprint(*parts), paging.expiry(stocked.now), after, 99)
+        paging.PageCursor(paging.fingerprint(*parts), paging.expiry(stocked.now), after, 99)
     )
     with stocked.client() as client:
         joint = "" if path.endswith("&") else "?"
