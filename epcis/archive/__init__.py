@@ -1,6 +1,6 @@
-"""The archive: what is old leaves the database for Parquet files, and comes back the same.
+"""The archive: old events and documents move from the database into Parquet files.
 
-`outline` says what of an archived event stays, `parquet` how a file looks, `deposit` how things
-leave, `reading` how they are read where they lie, `restore` how they come back, `erase` how a file
-ends, `check` whether files and database agree. Decision 0058 says why it is so.
+`outline` is the part of an archived event that stays in the database, `parquet` the format of a
+file. `deposit` writes the files, `reading` reads events out of them, `restore` brings them back,
+`erase` destroys a file, `check` compares files and database. Decision 0058 gives the reasons.
 """

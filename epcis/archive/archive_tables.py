@@ -1,4 +1,4 @@
-"""The files of the archive, and which of the store's rows each of them holds."""
+"""The table of the archive's files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the archive and the database agree: every file there, unchanged, and complete."""
+"""Check that the archive and the database agree: every file present, unchanged, and complete."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FROM_BACKUP = "Take the file from a backup."
 
 
 def check_archive(store: Store, progress: Callable[[str, int], None]) -> Iterator[Finding]:
-    """Every file of the archive against its row, and the rows that say they lie in one."""
+    """Check every file of the archive against its row, and the rows that name a file."""
     with store.read() as snapshot:
         hand = RawDriver(snapshot)
         out = {EVENTS: _counts(hand, _EVENTS_OUT), "documents": _counts(hand, _DOCUMENTS_OUT)}
@@ -90,7 +90,7 @@ def _check_file(file: ArchiveFile) -> Iterator[Finding]:
 
 
 def _check_marks(snapshot: Snapshot) -> Iterator[Finding]:
-    """An event is archived and an outline, or neither."""
+    """Check that an event either names a file and is an outline, or neither."""
     odd = RawDriver(snapshot).stream(_MARKS, (OUTLINE,))
     for seq, event_id, archive, head in odd:
         if (archive is not None) != is_outline(head):

@@ -1,7 +1,8 @@
-"""What is old leaves the database for a file: written, read back and compared, then let go.
+"""Move old records from the database into a file: write, read back, compare, then delete.
 
-A file is complete on disk and was read back equal before the act begins that takes its records out
-of the database; that act writes the file's row, its entry of the log and the outlines together.
+A file is complete on disk, and was read back and found equal, before the transaction begins that
+takes its records out of the database. That transaction also writes the file's row, its entry of the
+log and the outlines.
 """
 
 from __future__ import annotations
@@ -47,18 +48,18 @@ if TYPE_CHECKING:
     from epcis.ledger.store import Store, Transaction
 
 Held: TypeAlias = Callable[[Snapshot, Sequence[int]], Mapping[int, str]]
-"""Which of these must stay, and what holds them; see `compliance.retention.held`."""
+"""Finds which of some records must stay, and the hold that keeps each."""
 T = TypeVar("T", str, str | None)
 Progress: TypeAlias = Callable[[str, int], None]
 
 RECORDS_PER_FILE_MAX = 20_000
-"""Records of one file, which leave the database in one act."""
+"""Most records of one file; they leave the database in one transaction."""
 FILE_BYTES_MAX = 64 * 1024 * 1024
-"""Bytes of payloads or documents in one file, which are in memory meanwhile."""
+"""Most bytes of payloads or documents in one file, all held in memory while it is written."""
 UNFINISHED = ".unfinished-"
-"""How the name of a file begins that is not in the archive yet."""
+"""Prefix of the name of a file that is still being written."""
 UNFINISHED_S_MAX = 86_400
-"""A file left unfinished for so long is nobody's any more."""
+"""An unfinished file of this age was left by an interrupted run and is deleted."""
 
 _MONTH_FROM = (
     "SELECT min(event_time) FROM event WHERE event_time >= ? AND event_time < ?"
@@ -81,12 +82,12 @@ _ROWS_PER_READ = 500
 
 
 class ArchiveInterrupted(Exception):  # noqa: N818  # a state of the run
-    """The records changed or were held while their file was written; nothing was taken out."""
+    """Records changed or came under a hold while their file was written; none was taken out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Depositor:
-    """Who archives, where to, and what may not go."""
+    """Moves records into files of `folder`, except those that `held` keeps."""
 
     store: Store
     folder: Path
@@ -99,7 +100,7 @@ class Depositor:
     def events(self, before: datetime) -> Iterator[str]:
         """Archive all events that happened and were recorded before; yields names of files.
 
-        What is held stays. A run that was interrupted is continued by the next. Raises
+        Records under a hold stay. The next run continues an interrupted one. Raises
         ArchiveUnavailable, ArchiveInterrupted, OSError, StoreAway, StoreFull.
         """
         need_library()
@@ -121,7 +122,7 @@ class Depositor:
             at_us = end_us
 
     def prepare(self) -> None:
-        """The folder, without what an interrupted run left in it long ago."""
+        """Create the folder, and delete what an interrupted run left in it long ago."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for left in self.folder.glob(f"{UNFINISHED}*"):
             if self.now.timestamp() - left.stat().st_mtime > UNFINISHED_S_MAX:
@@ -130,7 +131,7 @@ class Depositor:
     def _choose(
         self, place: tuple[int, int], end_us: int, limit_us: int
     ) -> tuple[list[_LeavingEvent], tuple[int, int], bool]:
-        """The next events of a month that are not held, enough for a file, and where they end."""
+        """The next events of one month that are not held, up to a full file, and where they end."""
         chosen: list[_LeavingEvent] = []
         size_bytes = 0
         with self.store.read() as snapshot:
@@ -163,7 +164,7 @@ class Depositor:
         return new.name
 
     def _take_out(self, tx: Transaction, number: int, chosen: Sequence[_LeavingEvent]) -> None:
-        """Leave only the outlines, of exactly what was read back from the file."""
+        """Replace payloads by outlines, for exactly the events read back from the file."""
         hand = RawDriver(tx)
         seqs = [one.row.seq for one in chosen]
         if self.held(tx, seqs):
@@ -176,7 +177,7 @@ class Depositor:
 
     @contextmanager
     def unfinished(self) -> Iterator[Path]:
-        """A file to write; whatever happens, it does not stay under this name."""
+        """A file to write; it is deleted at the end unless `settle` has renamed it."""
         handle, name = tempfile.mkstemp(prefix=UNFINISHED, suffix=".parquet", dir=self.folder)
         os.close(handle)
         try:
@@ -185,7 +186,7 @@ class Depositor:
             Path(name).unlink(missing_ok=True)
 
     def enter(self, tx: Transaction, file: Path, what: FileContents) -> New:
-        """The row of a new file and its entry of the log; one act at a time gives out names."""
+        """Write the row of a new file and its entry of the log; a lock keeps names unique."""
         alone_in(tx, archive_file)
         table = archive_file.c
         of_month = select(func.count()).where(table.holds == what.holds, table.month == what.month)
@@ -215,17 +216,17 @@ class Depositor:
         return new
 
     def settle(self, file: Path, new: New) -> None:
-        """Give the file its name, for good.
+        """Rename the file to its final name.
 
-        A crash before the act's commit leaves a file that no row names, whose name the next run
-        takes over; after the commit both are there.
+        A crash before the transaction's commit leaves a file that no row names, whose name the
+        next run reuses; after the commit both exist.
         """
         file.replace(self.folder / new.name)
         sync_folder(self.folder)
 
 
 def due_events(snapshot: Snapshot, before: datetime) -> Iterator[list[int]]:
-    """`event.seq` of all events that `Depositor.events` would look at, in batches."""
+    """`event.seq` of all events that `Depositor.events` would consider, in batches."""
     limit_us, place = microseconds(before), (_EARLIEST_US, 0)
     while True:
         rows = RawDriver(snapshot).all(_DUE, (*place, limit_us, limit_us, _ROWS_PER_READ))
@@ -236,7 +237,7 @@ def due_events(snapshot: Snapshot, before: datetime) -> Iterator[list[int]]:
 
 
 class FileContents(NamedTuple):
-    """What a file holds."""
+    """Content of a new file."""
 
     holds: str
     """`events` or `documents`."""
@@ -247,7 +248,7 @@ class FileContents(NamedTuple):
 
 
 class New(NamedTuple):
-    """A file's row, as far as the log names it."""
+    """The columns of a file's row that the log records."""
 
     id: int
     name: str
@@ -255,14 +256,14 @@ class New(NamedTuple):
 
 
 class _LeavingEvent(NamedTuple):
-    """An event on its way into a file, and what stays of it."""
+    """An event to archive, and the outline that stays of it."""
 
     row: ArchivedEvent
     outline: bytes
 
 
 def log_act(tx: Transaction, deed: str, file: New | ArchiveFile, records: int, *, by: str) -> None:
-    """Enter what was done with a file of the archive into the log."""
+    """Record in the log what was done with a file of the archive."""
     said = {
         "act": f"archive-{deed}",
         "file": file.id,
@@ -275,7 +276,7 @@ def log_act(tx: Transaction, deed: str, file: New | ArchiveFile, records: int, *
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the disk has the names of a folder's files."""
+    """Wait until the names of a folder's files are on disk (fsync of the folder)."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -295,7 +296,7 @@ def month_of(time_us: int) -> tuple[str, int]:
 
 
 def _leaving(row: Row) -> _LeavingEvent:
-    """A row of `_OLD` as it goes into the file."""
+    """Convert a row of `_OLD` to a row of the file."""
     payload, document, capturer = row[12:15]
     event = unpack_event(payload)
     lists = [epcs for _, epcs in named_items(event)]
@@ -328,7 +329,7 @@ def _writable(text: T) -> T:
 
 
 def _compare(file: Path, chosen: Sequence[_LeavingEvent]) -> None:
-    """Read a file back: every event must be there, the same, under the hash it was logged with."""
+    """Read a file back: it must hold every event unchanged, with the hash in the log."""
     count = 0
     for written, read in zip(chosen, read_events(file), strict=False):
         same = written.row == read and event_digest(unpack_event(read.payload)) == read.hash

@@ -1,7 +1,7 @@
-"""Original bytes of documents leave the database, once all that was read from them has left.
+"""Move the original bytes of documents into files, once all events of the document are archived.
 
-What is known of a document (its digest, sender, header, findings) stays; its bytes lie in the file
-as they were received, in pieces.
+The row of a document (digest, sender, header, findings) stays in the database; the file holds the
+bytes as they were received, in pieces.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _ROWS_PER_READ = 200
 
 
 class _LeavingDocument(NamedTuple):
-    """A document on its way into a file."""
+    """A document to archive."""
 
     id: int
     sha256: bytes
@@ -65,7 +65,7 @@ class _LeavingDocument(NamedTuple):
 def due_documents(
     snapshot: Snapshot, before: datetime, events_before: datetime
 ) -> Iterator[list[int]]:
-    """`document.id` of all documents that go once events older than that went, in batches."""
+    """`document.id` of all documents that would follow once events older than that are archived."""
     last, times = (
         0,
         (microseconds(before), microseconds(events_before), microseconds(events_before)),
@@ -97,7 +97,7 @@ def deposit_documents(depositor: Depositor, before: datetime) -> Iterator[str]:
 def _choose(
     depositor: Depositor, last: int, limit_us: int
 ) -> tuple[str, list[_LeavingDocument], int, bool]:
-    """The next documents of one month, enough for a file; the last one looked at; if all were."""
+    """The next documents of one month for a file; the last one considered; whether none is left."""
     chosen: list[_LeavingDocument] = []
     month, size_bytes = "", 0
     with depositor.store.read() as snapshot:
@@ -153,7 +153,7 @@ def _pieces(snapshot: Snapshot, chosen: Sequence[_LeavingDocument]) -> Iterator[
 
 
 def _compare(file: Path, chosen: Sequence[_LeavingDocument]) -> None:
-    """Read a file back: every document must come out as it was received."""
+    """Read a file back: every document must have the bytes that were received."""
     digests = {one.id: sha256() for one in chosen}
     for piece in read_pieces(file):
         digests[piece.document].update(piece.content)

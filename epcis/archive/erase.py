@@ -1,9 +1,9 @@
-"""A file of the archive ends: its content is destroyed, what it was about stays provable.
+"""Destroy a file of the archive; that its events were recorded stays provable.
 
-Nobody erases what is not archived, and a file goes as a whole. Of its events stay the outline, the
-hash and the entry of the log; gone are the file, the words the events were found by, who could see
-them, and the salts, without which the log's hashes tell nothing of what was confidential. Of
-documents only the bytes as received go: master data is told from their headers.
+Only archived records are erased, and a file only as a whole. Of its events the outline, the hash
+and the entry of the log stay. Erased are the file, the events' search words, the parties who could
+see them, and the salts, without which the log's hashes reveal nothing confidential. Of documents
+only the received bytes are erased: the headers stay because master data is read from them.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ _SALT_OF_EVENT = "UPDATE ledger_entry SET salt = NULL WHERE event = ?"
 
 
 def records_of(snapshot: Snapshot, file: ArchiveFile) -> list[int]:
-    """The numbers of the events or documents that lie in a file."""
+    """The numbers of the events or documents in a file."""
     table, number = ("event", "seq") if file.holds == EVENTS else ("document", "id")
     statement = f"SELECT {number} FROM {table} WHERE archive = ? ORDER BY {number}"  # noqa: S608  # our own names
     return [row[0] for row in RawDriver(snapshot).all(statement, (file.id,))]
 
 
 def erase(store: Store, file: ArchiveFile, held: Held, *, by: str, now: datetime) -> int:
-    """Destroy a file and all that only it held; says of how many events or documents.
+    """Destroy a file and all that only it held; returns of how many events or documents.
 
-    Whether its time is over the caller has decided; what is held is looked at here once more.
+    The caller has decided that its retention period is over; holds are checked here once more.
     Raises ArchiveInterrupted where a hold covers any of it, StoreAway, StoreFull.
     """
     with store.write(now, long=True) as tx:
@@ -57,13 +57,13 @@ def erase(store: Store, file: ArchiveFile, held: Held, *, by: str, now: datetime
             .values(erased=tx.now, erased_by=by)
         )
         log_act(tx, "erased", file, len(records), by=by)
-        # A crash up to here leaves all of it, after it only a file that `sweep` takes away.
+        # A crash before this leaves everything; after it only a file that `sweep` deletes.
     file.path.unlink(missing_ok=True)
     return len(records)
 
 
 def sweep(store: Store) -> list[str]:
-    """Take away files that were erased when a crash came between; says which."""
+    """Delete files whose erasure committed before a crash; yields their names."""
     with store.read() as snapshot:
         erased = [file for file in files(snapshot) if file.erased is not None]
     left = [file for file in erased if file.path.exists()]

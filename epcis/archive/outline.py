@@ -1,8 +1,8 @@
-"""What of an archived event stays in the database: what the lives of its items are told from.
+"""The outline of an archived event, which stays in the database: all that item state depends on.
 
-The row keeps its columns, the items it names and the words it is found by. Of the payload stay
-business step, disposition, place, parties and lot, so that late and corrected events still tell
-every life right, and trace, recall and state need no file.
+The row keeps its columns, the items it names and its search words. Of the payload, business step,
+disposition, place, parties and lot stay, so that late and corrected events still give every item
+the right state, and trace, recall and state need no file.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _KEPT = frozenset(
 
 
 def outline(event: Event) -> Event:
-    """An event without what no life needs; what it does to its items is the same.
+    """An event reduced to the data on which the state of its items depends.
 
     >>> from epcis.model import BizTransaction, ObjectEvent
     >>> order = BizTransaction(id="urn:epcglobal:cbv:bt:9521321000018:1")
@@ -56,7 +56,7 @@ def outline(event: Event) -> Event:
     if "ilmd" in bare:
         bare["ilmd"] = _of_lots(getattr(event, "ilmd", None))
     if isinstance(event, AggregationEvent):
-        # Whether a removal names classes decides whether it empties its parent.
+        # Whether a DELETE names classes decides if it empties the parent: keep one class.
         bare["child_quantities"] = (event.child_quantities or ())[:1] or None
     kept = msgspec.structs.replace(event, **bare)
     assert is_faithful(kept, event), "an outline tells the lives that its event tells"
@@ -64,7 +64,7 @@ def outline(event: Event) -> Event:
 
 
 def is_outline_of(payload: bytes, event: Event) -> bool:
-    """Whether a payload is the outline of an event, and of no other."""
+    """Whether a payload is exactly the outline of an event."""
     try:
         return is_outline(payload) and unpack_outline(payload) == outline(event)
     except (ValueError, ZstdError):
@@ -72,7 +72,7 @@ def is_outline_of(payload: bytes, event: Event) -> bool:
 
 
 def is_faithful(kept: Event, event: Event) -> bool:
-    """Whether an outline does to every item what its event does."""
+    """Whether an outline changes the state of every item as its event does."""
     same = all(
         effects_of(kept, is_own=is_own) == effects_of(event, is_own=is_own)
         for is_own in (False, True)

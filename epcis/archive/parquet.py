@@ -1,8 +1,8 @@
-"""How a file of the archive looks: Apache Parquet, readable by DuckDB, pandas and Spark alone.
+"""The format of an archive file: Apache Parquet, which DuckDB, pandas and Spark read directly.
 
-A file of events has one row an event: what it says in columns to ask by, the whole event as EPCIS
-2.0 JSON in `event`, and in `payload` the very bytes that the database held, which restoring puts
-back. A file of documents has one row for each piece of a document's bytes as received.
+A file of events has one row for each event: columns to query by, the whole event as EPCIS 2.0
+JSON in `event`, and in `payload` the exact bytes of the database row, which restoring puts back.
+A file of documents has one row for each piece of a document's bytes as received.
 docs/how-to/keep-and-archive.md lists the columns.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 EVENTS, DOCUMENTS = "events", "documents"
 FORMAT = "1"
 ROWS_PER_GROUP = 500
-"""Rows that are read and unpacked together; one event is found by reading so many."""
+"""Rows of a row group, which is the smallest unit that can be read and decompressed."""
 _PIECE_BYTES = 1 << 20
 
 
@@ -52,13 +52,13 @@ class ArchivedEvent(NamedTuple):
     epcs: list[str]
     """Every EPC of every list, as written."""
     parties: list[str]
-    """Canonical keys of all who may see it."""
+    """Canonical keys of all parties who may see it."""
     document: bytes | None
     """SHA-256 of the document it came in."""
     event: str
     """The whole event, EPCIS 2.0 JSON, as the log commits to it."""
     payload: bytes
-    """The database's own bytes."""
+    """The bytes of the payload in the database."""
 
 
 class ArchivedPiece(NamedTuple):
@@ -106,7 +106,7 @@ def _schema(holds: str) -> Any:  # noqa: ANN401  # a pyarrow.Schema
 
 
 def write_rows(path: Path, holds: str, rows: Iterable[NamedTuple]) -> None:
-    """Write a file and wait until the disk has it. Raises OSError, ArchiveUnavailable."""
+    """Write a file and wait until it is on disk. Raises OSError, ArchiveUnavailable."""
     pa, schema = _arrow(), _schema(holds)
     with path.open("wb") as file:
         with pa.parquet.ParquetWriter(file, schema, compression="zstd") as writer:
@@ -135,7 +135,7 @@ def _groups(rows: Iterable[NamedTuple]) -> Iterator[list[NamedTuple]]:
 
 
 class DamagedFile(Exception):  # noqa: N818  # a state of the file
-    """The file is not a file of the archive, or not any more."""
+    """The file is no archive file, or it is damaged."""
 
 
 @contextmanager
@@ -172,9 +172,9 @@ def _rows(file: Any, number: int, kind: Any) -> Iterator[Any]:  # noqa: ANN401  
 
 
 def read_payloads(path: Path, seqs: Sequence[int]) -> dict[int, bytes]:
-    """event.seq -> payload, of the groups of rows that hold these events.
+    """event.seq -> payload, for all events of the row groups that hold these events.
 
-    Neighbours come along. Raises OSError, DamagedFile.
+    The result also has the other events of these groups. Raises OSError, DamagedFile.
     """
     wanted = set(seqs)
     found: dict[int, bytes] = {}

@@ -1,7 +1,7 @@
-"""Events where they lie: whoever asks for an archived event gets it out of its file.
+"""Read archived events out of their files.
 
-Files are read a group of rows at a time and the last groups are kept, so that a page of a query,
-a dossier or `fsck` reads each group once. Every event is held against the hash in its row.
+Files are read a row group at a time and the latest groups are cached, so that a page of a query,
+a dossier or `fsck` reads each group once. Every event is checked against the hash in its row.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ _NAMES = (
 _TIMES = frozenset({"oldest", "newest", "made", "restored", "erased"})
 _FILE = f"SELECT {', '.join(_NAMES)} FROM archive_file WHERE id = ?"  # noqa: S608  # our own names
 PAYLOADS_KEPT_BYTES_MAX = 32 * 1024 * 1024
-"""Payloads that one reader keeps in memory."""
+"""Most bytes of payloads that one reader caches."""
 
 
 class ArchiveAway(StoreAway):
-    """An event lies in a file that cannot be read now, or was destroyed; the text says which."""
+    """The file of an event cannot be read now, or was destroyed; the text says which."""
 
     retry_after_s = 3600
 
@@ -52,12 +52,12 @@ class ArchiveAway(StoreAway):
 
     @property
     def is_for_ever(self) -> bool:
-        """Whether it was destroyed, so that no file brings it back."""
+        """Whether it was destroyed, so that no file can bring it back."""
         return self.of is not None and self.of.erased is not None
 
     @property
     def problem(self) -> Problem:
-        """What a caller is told: 503 while the file is away, 410 where it was destroyed."""
+        """The HTTP problem: 503 while the file is missing, 410 where it was destroyed."""
         from epcis.problem import Problem  # noqa: PLC0415  # 16 MB that no export or fsck needs
 
         what = "an event that this asks for was"
@@ -76,7 +76,7 @@ class ArchiveAway(StoreAway):
 
 @dataclass(frozen=True, slots=True)
 class ArchiveFile:
-    """A file of the archive as the database knows it."""
+    """A file of the archive, from its row in the database."""
 
     id: int
     holds: str
@@ -96,7 +96,7 @@ class ArchiveFile:
 
     @property
     def path(self) -> Path:
-        """Where it should lie."""
+        """The path where it belongs."""
         return Path(self.folder) / self.name
 
     def as_dict(self) -> dict[str, object]:
@@ -119,7 +119,7 @@ class ArchiveFile:
         }
 
     def away(self, why: str) -> ArchiveAway:
-        """That this file cannot give what it holds, in words."""
+        """The error that this file's content cannot be read."""
         if self.erased is not None:
             return ArchiveAway(
                 self,
@@ -158,7 +158,7 @@ def _plain(name: str, value: Any) -> Any:  # noqa: ANN401  # a column
 
 
 class Shelves:
-    """Reads archived events for one snapshot; give it whatever payloads the rows have."""
+    """Reads the events of one snapshot, archived or not, from the payloads of their rows."""
 
     def __init__(self, hand: RawDriver) -> None:
         self._hand = hand
@@ -188,14 +188,14 @@ class Shelves:
         return payload if not is_outline(payload) else self._pairs([seq])[seq][1]
 
     def at_hand(self, seq: int, payload: bytes) -> bytes:
-        """The payload of a row; from its file if that can be read, else the outline that stayed."""
+        """The payload of a row; from its file if that can be read, else the outline in the row."""
         try:
             return self.whole(seq, payload)
         except ArchiveAway:
             return payload
 
     def prefetch(self, seqs: Sequence[int]) -> None:
-        """Read many archived events at once, each file and group of rows only once."""
+        """Read many archived events at once, each file and row group only once."""
         self._pairs(seqs)
 
     def _pairs(self, seqs: Sequence[int]) -> dict[int, tuple[bytes, bytes]]:

@@ -1,4 +1,4 @@
-"""What was archived comes back: the same bytes, held against the hashes that never left."""
+"""Restore archived records: the same bytes, checked against the hashes in the database."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def restore(
 ) -> ArchiveFile:
     """Bring everything in a file of the archive back into the database; the file stays.
 
-    `folder` is where the file lies, where it was moved. One act: all of it or nothing. A file that
-    is back already is left as it is. Raises RestoreRefused, ArchiveUnavailable, StoreAway,
-    StoreFull.
+    `folder` names the file's folder if it was moved. One transaction restores all or nothing. A
+    file that is restored already changes nothing. Raises RestoreRefused, ArchiveUnavailable,
+    StoreAway, StoreFull.
     """
     with store.read() as snapshot:
         file = find_file(snapshot, name)
@@ -67,7 +67,7 @@ def restore(
             .values(restored=tx.now, restored_by=by)
         )
         log_act(tx, "restored", file, count, by=by)
-        # A crash up to here leaves everything in the archive, after it everything is back.
+        # A crash before this commit leaves everything in the archive; after it all is restored.
     with store.read() as snapshot:
         back = find_file(snapshot, name)
     assert back is not None, "a file of the archive keeps its row"

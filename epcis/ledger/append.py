@@ -1,7 +1,7 @@
-"""Writing into the log: part of every act's own transaction.
+"""Append entries to the log, in the same transaction as the data they are about.
 
-With one writer (SQLite) an entry gets its place at once and the tree grows in line. Where many
-write at a time (PostgreSQL), entries are left without a place, and one sequencer
+With one writer (SQLite) an entry gets its place at once and the tree grows with it. Where many
+write at a time (PostgreSQL), entries are stored without a place, and one sequencer
 (`epcis.ledger.sequencer`) gives places to what is safely committed.
 """
 
@@ -62,7 +62,7 @@ class LogForked(RuntimeError):  # noqa: N818  # a state of the log
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of the log: how long it is, when its last entry was recorded, its right edge."""
+    """The head of the log: its size, the record time of its last entry, the tree's right edge."""
 
     size: int
     record_time_us: int
@@ -78,10 +78,10 @@ class Head:
 
 
 def append(tx: Snapshot, things: Sequence[Commitment], now: datetime) -> None:
-    """Write things into the log, in order, inside the transaction of an act, recorded `now`.
+    """Append commitments to the log, in order, inside a transaction, with the record time `now`.
 
-    Where acts write one after the other, the transaction must hold the write lock already. A crash
-    before the commit leaves neither the act nor its entries.
+    With one writer (SQLite) the transaction must hold the write lock already. A crash before the
+    commit leaves neither the data nor its entries.
     """
     if not things:
         return
@@ -112,7 +112,7 @@ def _append_in_line(tx: Snapshot, things: Sequence[Commitment], now_us: int) -> 
 def _insert_events(
     tx: Snapshot, things: Sequence[Commitment], leaves: Sequence[bytes], first: int, time_us: int
 ) -> None:
-    """The entries of events, which keep no bytes, from place `first` on."""
+    """Insert the entries of events, which store no bytes, from place `first` on."""
     kinds, subjects, publics, confidentials, salts, _, _, events = zip(*things, strict=True)
     insert_joined(
         tx,
@@ -131,7 +131,7 @@ def _insert_events(
 
 
 def read_head(hand: RawDriver) -> Head:
-    """The end of the log; an empty log gets its name at the first look."""
+    """The head of the log; the first call on an empty log gives it its name."""
     rows = hand.all(_HEAD)
     if not rows:
         hand.run(_NEW_HEAD, (f"packtrail/log/{secrets.token_hex(8)}", b""))
@@ -140,7 +140,7 @@ def read_head(hand: RawDriver) -> Head:
 
 
 def grow(hand: RawDriver, head: Head, leaves: Sequence[bytes], record_time_us: int) -> None:
-    """Add leaf hashes behind `head`: tiles and notes of subjects that become full, the new head.
+    """Append leaf hashes after `head`: write full tiles, subject runs and the new head.
 
     Raises LogForked where the head has moved since it was read.
     """
@@ -158,7 +158,7 @@ def grow(hand: RawDriver, head: Head, leaves: Sequence[bytes], record_time_us: i
 
 
 def _extend_tiles(hand: RawDriver, level: int, size: int, hashes: Sequence[bytes]) -> None:
-    """Put hashes into the tiles of a level in which `size` hashes stand; of leaves, full ones."""
+    """Add hashes to the tiles of a level that has `size` hashes; of leaves, only full tiles."""
     number, held = divmod(size, TILE_WIDTH)
     if not level and held + len(hashes) < TILE_WIDTH:
         return
@@ -170,7 +170,7 @@ def _extend_tiles(hand: RawDriver, level: int, size: int, hashes: Sequence[bytes
 
 
 def _tile_so_far(hand: RawDriver, level: int, number: int, held: int) -> list[bytes]:
-    """The first `held` hashes of a tile; leaves of one that is not full stand with the entries."""
+    """The first `held` hashes of a tile; leaves of an unfinished tile come from the entries."""
     if not held:
         return []
     if not level:

@@ -1,7 +1,7 @@
 """Checkpoints: the size and root of the log at one moment, as a signed note.
 
-Format: C2SP tlog-checkpoint, signed-note. Anybody who keeps one can later prove that what it
-covers was changed.
+Format: C2SP tlog-checkpoint, signed-note. Anybody who keeps one can later prove any
+change of the entries it covers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ED25519 = 0x01
 """The signature type byte of C2SP signed-note."""
 OWN_KIND = 0xFF
-"""The type byte of C2SP signed-note for kinds that say their name: here `ML_DSA_44`."""
+"""The type byte of C2SP signed-note for signatures that name their type: here `ML_DSA_44`."""
 ML_DSA_44 = b"ml-dsa-44 "
 NOTE_CHARACTERS_MAX = 16 * 1024
 SIGNATURES_MAX = 16
@@ -29,7 +29,7 @@ _DASH = "\u2014 "
 
 
 class NoteRefused(ValueError):  # noqa: N818  # said of the note, like a verdict
-    """Not a checkpoint, or signed by nobody we know; the message says which."""
+    """Not a checkpoint, or not signed by a known key; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Checkpoint:
 
     @property
     def in_a_line(self) -> str:
-        """As every answer names it: the value of the header `Packtrail-Checkpoint`.
+        """The checkpoint on one line: the value of the header `Packtrail-Checkpoint`.
 
         >>> Checkpoint("packtrail/log/1", 3, bytes(3)).in_a_line
         'packtrail/log/1 3 AAAA'
@@ -59,7 +59,7 @@ class Checkpoint:
 
     @classmethod
     def parse(cls, text: str) -> Checkpoint:
-        """The checkpoint a note's text says; further lines are allowed and ignored.
+        """The checkpoint in a note's text; further lines are allowed and ignored.
 
         Raises NoteRefused.
         """
@@ -88,7 +88,7 @@ class LogKey:
     kind: int
     """The signature type byte, `ED25519` or `OWN_KIND`."""
     public_key: bytes
-    """Of an own kind: the name of the kind, then the key."""
+    """With `OWN_KIND`: the name of the signature type, then the key."""
 
     @property
     def key_id(self) -> bytes:
@@ -102,7 +102,7 @@ class LogKey:
 
     @classmethod
     def parse(cls, text: str) -> LogKey:
-        """The key of a text that `str` made. Raises NoteRefused."""
+        """The key from the text that `str` gives. Raises NoteRefused."""
         try:
             name, key_id, encoded = text.strip().split("+", 2)
             raw = base64.b64decode(encoded, validate=True)
@@ -114,7 +114,7 @@ class LogKey:
         return key
 
     def line(self, signature: bytes) -> str:
-        """The line a signature by this key stands on, without its line end."""
+        """The note's line with a signature by this key, without its line end."""
         return f"{_DASH}{self.name} {base64.b64encode(self.key_id + signature).decode()}"
 
     def verifies(self, text: str, signature: bytes) -> bool:
@@ -144,7 +144,7 @@ def _verifies_ml_dsa(public_key: bytes, text: bytes, signature: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A text and who signed it, unverified."""
+    """A text and its signatures, not yet verified."""
 
     text: str
     signatures: tuple[tuple[str, bytes, bytes], ...]
@@ -171,9 +171,9 @@ class Note:
         return cls(text + "\n", tuple(_signature(line) for line in lines))
 
     def checkpoint(self, keys: Iterable[LogKey]) -> Checkpoint:
-        """What the note says, if one of the keys signed it.
+        """The checkpoint of the note, if one of the keys signed it.
 
-        Raises NoteRefused where none did, or one that claims to is wrong.
+        Raises NoteRefused where none did, or where a signature under a known key is wrong.
         """
         known = {(key.name, key.key_id): key for key in keys}
         trusted = False

@@ -1,8 +1,9 @@
 """What one entry of the log commits to.
 
-An entry holds hashes only. The public part of a thing and its confidential part are committed
-to apart, the confidential one under a salt of its own: an export can leave the confidential part
-out and still prove the rest, and erasing the salt erases the content while the proof stands.
+An entry holds hashes only. It commits to the public and the confidential part of a thing
+separately, to the confidential one with a salt of its own. So an export can leave the confidential
+part out and still prove the rest, and once the salt is erased, nobody can test guesses about the
+confidential part, while the proof stays valid.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ ENTRY_BYTES = _LAYOUT.size
 
 
 class LeafKind(IntEnum):
-    """What an entry speaks of; the numbers are part of the hashed bytes and never change."""
+    """What an entry is about; the numbers are part of the hashed bytes and never change."""
 
     EVENT = 1
     MASTER_DATA = 2
@@ -38,9 +39,9 @@ class LeafKind(IntEnum):
     KEY = 10
     SETTING = 11
     REGISTER = 12
-    """A row of a register as it was left, see `epcis.ledger.register`."""
+    """A new version of a register's row, see `epcis.ledger.register`."""
     CHECKPOINT = 13
-    """What was signed before, as the next checkpoint covers it."""
+    """The previous checkpoint, so that the next one covers it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class LogEntry:
 
     @classmethod
     def parse(cls, preimage: bytes) -> LogEntry:
-        """The entry that these bytes say. Raises ValueError for bytes that no entry has."""
+        """The entry from its preimage. Raises ValueError for bytes that no entry has."""
         if len(preimage) != ENTRY_BYTES:
             raise ValueError(f"an entry has {ENTRY_BYTES} bytes, not {len(preimage)}")
         version, kind, subject, public, confidential, time_us = _LAYOUT.unpack(preimage)
@@ -89,7 +90,7 @@ class LogEntry:
 
 
 class Commitment(NamedTuple):
-    """A thing on its way into the log: hashed already, without index and time."""
+    """A thing to append to the log: hashed already, without index and time."""
 
     kind: LeafKind
     subject: bytes
@@ -97,10 +98,10 @@ class Commitment(NamedTuple):
     confidential_hash: bytes
     salt: bytes | None
     public: bytes | None
-    """The bytes kept with the entry; None for an event, whose bytes its own row gives."""
+    """The bytes stored with the entry; None for an event, whose own row has them."""
     confidential: bytes | None
     event: int | None = None
-    """`event.seq` of the event it speaks of."""
+    """`event.seq` of the event it is about."""
 
     def leaf(self, record_time_us: int) -> bytes:
         """The leaf hash of this thing's entry, recorded at that time."""
@@ -119,9 +120,9 @@ class Commitment(NamedTuple):
 def commit(
     kind: LeafKind, public: bytes, confidential: bytes = b"", *, subject: bytes = NO_SUBJECT
 ) -> Commitment:
-    """Commit to the two parts of something; both are kept with the entry.
+    """Commit to the two parts of something; both are stored with the entry.
 
-    `subject` is 32 bytes that name what it is about.
+    `subject` is 32 bytes that identify what it is about.
 
     >>> commit(LeafKind.SETTING, b'{"name":"tolerance"}').salt is None
     True

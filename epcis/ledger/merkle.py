@@ -1,8 +1,8 @@
 """The Merkle tree of RFC 9162 section 2.1, as pure functions over 32-byte hashes.
 
 A *node* is a hash over a complete subtree: `node(level, index)` covers the leaves from
-`index << level` to `(index + 1) << level`. Whoever can give complete nodes (a list, tiles in a
-database, a file) can have every proof made from them; nothing here knows where they are kept.
+`index << level` to `(index + 1) << level`. Every proof is made from complete nodes, which a
+`NodeSource` supplies from a list, tiles in a database, or a file.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def split_point(size: int) -> int:
 
 
 class Frontier:
-    """The right edge of a growing tree: all that appending and the root need, O(log n) hashes.
+    """The right edge of a growing tree: the O(log n) hashes that appending and the root need.
 
     >>> tree = Frontier()
     >>> for entry in (b"a", b"b", b"c"):
@@ -78,7 +78,7 @@ class Frontier:
         self.size += 1
 
     def extend(self, leaves: Iterable[bytes]) -> list[list[bytes]]:
-        """Add leaf hashes; gives the complete nodes this makes, by level: the leaves first.
+        """Add leaf hashes; returns the nodes completed by them, by level: the leaves first.
 
         >>> tree = Frontier()
         >>> [len(made) for made in tree.extend([EMPTY_ROOT] * 7)], tree.size, len(tree.hashes)
@@ -92,7 +92,7 @@ class Frontier:
                 row = [self.hashes.pop(), *row]
             if len(row) & 1:
                 edges.append(row[-1])
-            # Where the row is odd, its last hash is at the edge and has no pair yet.
+            # A row of odd length ends with a hash at the edge, which has no pair yet.
             pairs = zip(row[::2], row[1::2], strict=False)
             row = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
             if row:
@@ -102,7 +102,7 @@ class Frontier:
         return made
 
     def root(self) -> bytes:
-        """The root of the tree as it stands, RFC 9162 section 2.1.1."""
+        """The root of the present tree, RFC 9162 section 2.1.1."""
         if not self.hashes:
             return EMPTY_ROOT
         root = self.hashes[-1]
@@ -210,9 +210,9 @@ def root_from_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes
 
 
 def consistency_proof(old: int, new: int, node: NodeSource) -> list[bytes]:
-    """That the first `old` of `new` leaves are unchanged, RFC 9162 section 2.1.4.1.
+    """The proof that the first `old` of `new` leaves are unchanged, RFC 9162 section 2.1.4.1.
 
-    Raises IndexError where the sizes do not stand in that order. An empty old tree, and a tree
+    Raises IndexError where `old` is greater than `new`. An empty old tree, and a tree
     with itself, need no hashes.
     """
     if not 0 <= old <= new:
@@ -353,7 +353,7 @@ def root_from_multi_proof(
 
 
 class _Ahead:
-    """An ascending iterator of which the next value can be seen."""
+    """An ascending iterator whose next value can be peeked at."""
 
     __slots__ = ("_values", "value")
 

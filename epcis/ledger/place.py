@@ -1,4 +1,4 @@
-"""Where in the store something is wrong: a table, the key of the row, and what."""
+"""Findings about a row of the store: its table, its key, and what is wrong."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RESTORE = "Compare with the log and with a backup; capture the original document
 
 
 def odd(table: str, key: object, what: str, hint: str = RESTORE) -> Finding:
-    """A row that is not what the log and the other rows say of it.
+    """The finding that a row contradicts the log or other rows.
 
     >>> odd("lot_state", ("00355555678908", "L1", ""), "has another state").where.path
     'lot_state/00355555678908,L1,'
@@ -38,7 +38,7 @@ def written(key: object) -> str:
 
 
 def differing(names: Sequence[str], stored: Sequence[object], told: Sequence[object]) -> str:
-    """Which columns differ, as words; empty where none does.
+    """The differing columns in words; empty where none differs.
 
     >>> differing(("a", "b"), (1, 2), (1, 3))
     'has another b'
@@ -52,4 +52,4 @@ def differing(names: Sequence[str], stored: Sequence[object], told: Sequence[obj
 
 
 def to_nobody(what: str, count: int) -> None:
-    """Progress that nobody asked for."""
+    """A progress callback that does nothing."""

@@ -1,11 +1,11 @@
-"""How each table is proved: what `fsck` holds its rows against.
+"""How each table is proved: what `fsck` compares its rows with.
 
-Every table says one of three in its `info` (`proof=`), and `docs/reference/proof.md` lists what it
-says of every column:
+Every table declares one of three proofs in its `info`, and `docs/reference/proof.md` lists them for
+every column:
 
-- `ToldBy`: what other rows tell, which the log commits to; written again and compared.
+- `ToldBy`: derived from other rows that the log commits to; `fsck` computes it again and compares.
 - `Register`: settings and decisions; every change of a row is an entry of the log.
-- `Outside`: deliberately in no proof, and why.
+- `Outside`: deliberately in no proof, with the reason.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ToldBy:
-    """A table whose rows can be told from what the log commits to."""
+    """A table whose rows can be computed from what the log commits to."""
 
     by: str
-    """What tells them, in words."""
+    """The source of the rows, in words."""
     beside: Mapping[str, str] = field(default_factory=dict)
     """Columns in no proof, each with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """A table of settings or decisions: the log has each state of each row.
+    """A table of settings or decisions: the log records each version of each row.
 
-    `by` are the columns of a group that is one entry together, for rows that come in thousands
-    and never change; without it each row has entries of its own.
+    `by` are the columns that group rows into one entry, for rows that come in thousands and never
+    change; without it each row has entries of its own.
     """
 
     by: tuple[str, ...] = ()
@@ -46,11 +46,11 @@ class Register:
     """Columns of which the log has only the SHA-256."""
 
     def key_of(self, table: Table) -> tuple[str, ...]:
-        """The columns that name what one entry speaks of."""
+        """The columns that identify the subject of one entry."""
         return self.by or tuple(column.name for column in table.primary_key)
 
     def kept(self, table: Table) -> tuple[str, ...]:
-        """The columns that an entry holds."""
+        """The columns stored in an entry."""
         return tuple(column.name for column in table.columns if column.name not in self.beside)
 
 

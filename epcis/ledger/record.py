@@ -3,9 +3,9 @@
     {"@context": …, "type": …, "epcList": …  ,  "bizTransactionList": …, "ilmd": …}
     |------------- public part ------------|  |-------- confidential part --------|
 
-Cut at the comma and closed with a brace, each part is a JSON object of its own. So a line of an
-export can be checked by cutting it, and a redacted line is simply its public part. These bytes
-never change for an event once logged; docs/decisions/0070 says what follows from that.
+Cut at the comma and closed with a brace, each part is a JSON object of its own. So a verifier
+splits a line of an export to check both parts, and a redacted line is simply its public part. The
+bytes of a logged event never change; docs/decisions/0070 gives the consequences.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class EventParts:
 
     @property
     def cut(self) -> int:
-        """Where the line is cut: the offset of the comma between the parts."""
+        """The offset of the comma between the parts, where a verifier splits the line."""
         return len(self.public) - 1
 
     @property
@@ -87,7 +87,7 @@ def is_confidential(member: str) -> bool:
 
 
 class _Writers(threading.local):
-    """Writers hold state and belong to one thread."""
+    """JSON writers of one thread; they hold state, so threads do not share them."""
 
     def __init__(self) -> None:
         self.divide = event_divider(is_confidential, _OPTIONS)
@@ -99,7 +99,7 @@ _writers = _Writers()
 def commit_events(told: Iterable[tuple[Event, bytes, int]]) -> list[Commitment]:
     """Commit to events, each with its event hash (32 bytes) and its row `event.seq`.
 
-    Their bytes are not kept with the entries: the events' own rows give them again.
+    The entries do not store their bytes: these can be made again from the events' own rows.
     """
     divide, kind = _writers.divide, LeafKind.EVENT
     things = []
@@ -116,7 +116,7 @@ def commit_events(told: Iterable[tuple[Event, bytes, int]]) -> list[Commitment]:
 
 @dataclass(frozen=True, slots=True)
 class DocumentSaid:
-    r"""What the entry of a document says of its row, so that no column of it can be changed.
+    r"""The data of a document's row that its entry commits to, so a change of any column shows.
 
     >>> DocumentSaid(b"\1", 7, 0, "Ada", None, "json-ld", 1, None, None, b"\2").public()
     b'{"events":1,"sender":"Ada","sha256":"01","size_bytes":7}'
@@ -137,7 +137,7 @@ class DocumentSaid:
     """`epcis.store.digest.Places` of the events that are its own."""
 
     def public(self) -> bytes:
-        """The part that shows in every export: what a partner can see of his own file."""
+        """The public part, which every export shows: what the sender knows of the file."""
         return _json(
             {
                 "sha256": self.sha256.hex(),
@@ -148,7 +148,7 @@ class DocumentSaid:
         )
 
     def confidential(self) -> bytes:
-        """For whom it was captured, how it was read, and which events are its."""
+        """The confidential part: for whom it was captured, how it was read, and its events."""
         return _json(
             {
                 "party": self.party,

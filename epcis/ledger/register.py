@@ -1,8 +1,8 @@
-"""Registers: every change of a setting or a decision is an entry of the log, whoever writes it.
+"""Registers: tables of settings and decisions of which the log records every change.
 
-A table says that it is one (`epcis.ledger.proved`). What an act writes to it through SQLAlchemy is
-noted, and before the act commits the rows are entered as they then are: their columns, or that
-they are gone. So a row that was changed past Packtrail differs from its newest entry.
+A table declares that it is one (`epcis.ledger.proved`). SQLAlchemy event hooks record every row of
+it that a transaction changes; before the commit the final columns of these rows, or their deletion,
+are appended to the log. So a row that was changed past Packtrail differs from its newest entry.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from epcis.database.transactions import Snapshot
 
 TOUCHED = "packtrail.touched"
-"""Where a connection notes what the act under way wrote."""
-_NEWEST = (  # the index wants its own words repeated
+"""Key in a connection's `info` of the rows its transaction changed."""
+_NEWEST = (  # a partial index is only used where the query repeats its condition
     "SELECT public, confidential, salt IS NULL FROM ledger_entry WHERE subject = ? AND kind = ?"  # noqa: S608  # no value is put in
     " AND " + UNNOTED_KINDS + " ORDER BY id"
 )
@@ -39,17 +39,17 @@ Key = tuple[Any, ...]
 
 
 class Version(NamedTuple):
-    """What one entry says of a row: its columns, None where it was deleted."""
+    """One entry's version of a row: its columns, None where it was deleted."""
 
     number: int
     """1 at the first entry of a row, then one more each time."""
     row: dict[str, object] | None
     is_erased: bool = False
-    """Whether the content of the entry was erased: then nothing is known of the row."""
+    """Whether the content of the entry was erased, so that the row's version is unknown."""
 
 
 def watch_registers(engine: Engine) -> None:
-    """Note, on the connection of an act, which rows of registers its statements touch.
+    """Record, on the connection of a transaction, the rows of registers its statements change.
 
     A statement that writes to a register in any other way than by `insert`, `update` or `delete` of
     SQLAlchemy, so that its rows cannot be noted, raises `UnloggedWrite` and does not run.
@@ -110,7 +110,7 @@ def _note_numbered(
     _options: object,
     result: CursorResult[Any],
 ) -> None:
-    """As `_note`, for a row that got its number from the database."""
+    """As `_note`, for a row whose number comes from the database."""
     written = _register_written(connection, statement)
     if written is None or not isinstance(statement, Insert):
         return
@@ -129,7 +129,7 @@ def _refuse_others(
     context: ExecutionContext | None,
     _is_many: bool,  # noqa: FBT001  # SQLAlchemy's signature
 ) -> None:
-    """Let no statement write to a register that `_note` did not see."""
+    """Refuse a statement that writes to a register without passing `_note`."""
     compiled = getattr(context, "compiled", None)
     told = None if compiled is None else compiled.statement
     if TOUCHED in connection.info and _register_written(connection, told) is None:
@@ -139,7 +139,7 @@ def _refuse_others(
 def _register_written(
     connection: Connection, statement: object
 ) -> tuple[Table, tuple[str, ...]] | None:
-    """The register that a statement of an act changes, and its key."""
+    """The register that a statement changes, and its key."""
     if not isinstance(statement, Insert | Update | Delete) or TOUCHED not in connection.info:
         return None
     table: object = statement.table
@@ -157,9 +157,9 @@ def _touched(connection: Connection) -> dict[Table, set[Key]]:
 def changed_rows(
     tx: Snapshot, touched: dict[Table, set[Key]]
 ) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Of every touched row, where the log does not say what it is now: what to log.
+    """What to log for every changed row whose newest entry is not its present version.
 
-    Public part, confidential part and subject; `touched` is empty afterwards.
+    Yields public part, confidential part and subject; `touched` is empty afterwards.
     """
     hand = RawDriver(tx)
     for table, keys in touched.items():
@@ -181,12 +181,12 @@ def changed_rows(
 
 
 def subject_of(table: Table, key: Iterable[object]) -> bytes:
-    """The 32 bytes by which the log knows a row of a register."""
+    """The 32 bytes that identify a row of a register in the log."""
     return sha256(_json(["register", table.name, [plain(value) for value in key]])).digest()
 
 
 def newest(hand: RawDriver, subject: bytes) -> Version | None:
-    """What the log said last of a row, also within the act under way."""
+    """The newest version of a row in the log, entries of this transaction included."""
     found: Version | None = None
     for public, confidential, is_erased in hand.all(_NEWEST, (subject, int(LeafKind.REGISTER))):
         version = version_of(bytes(public), bytes(confidential or b""), is_erased=bool(is_erased))
@@ -196,7 +196,7 @@ def newest(hand: RawDriver, subject: bytes) -> Version | None:
 
 
 def version_of(public: bytes, confidential: bytes, *, is_erased: bool) -> Version:
-    """An entry as stored, read; one that was damaged tells as little as an erased one."""
+    """The version in a stored entry; a damaged entry counts as an erased one."""
     try:
         number = int(json.loads(public)["version"])
         if is_erased:
@@ -207,7 +207,7 @@ def version_of(public: bytes, confidential: bytes, *, is_erased: bool) -> Versio
 
 
 def row_now(hand: RawDriver, table: Table, how: Register, key: Key) -> dict[str, object] | None:
-    """A row, or a group of rows, as the log would have it now; None where there is none."""
+    """The present version of a row, or group of rows; None where there is none."""
     rows = list(_rows(hand, table, how, key))
     if not rows:
         return None
@@ -215,7 +215,7 @@ def row_now(hand: RawDriver, table: Table, how: Register, key: Key) -> dict[str,
 
 
 def grouped(rows: Iterable[dict[str, object]]) -> dict[str, object]:
-    """What an entry holds of the rows of a group: how many, and the SHA-256 over them.
+    """What an entry stores of a group of rows: their number, and the SHA-256 over them.
 
     >>> grouped([])["rows"]
     0
@@ -237,7 +237,7 @@ def _rows(hand: RawDriver, table: Table, how: Register, key: Key) -> Iterator[di
 
 
 def as_logged(how: Register, names: Sequence[str], row: Sequence[object]) -> dict[str, object]:
-    """A row's columns as an entry holds them: JSON, bytes in hexadecimal, secrets hashed."""
+    """A row's columns in the form of an entry: JSON, bytes in hexadecimal, secrets hashed."""
     said = {name: plain(value) for name, value in zip(names, row, strict=True)}
     for name in how.secret & said.keys():
         if said[name] is not None:
@@ -246,7 +246,7 @@ def as_logged(how: Register, names: Sequence[str], row: Sequence[object]) -> dic
 
 
 def plain(value: object) -> object:
-    """A column's value as JSON has it; the same from both databases."""
+    """A column's value in JSON, the same from both databases."""
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, bytes | memoryview):
@@ -255,7 +255,7 @@ def plain(value: object) -> object:
 
 
 def quoted(names: Iterable[str]) -> str:
-    """Column names for SQL; some are words of it, as `by`."""
+    """Column names quoted for SQL, because some are SQL keywords, such as `by`."""
     return ", ".join(f'"{name}"' for name in names)
 
 
@@ -268,7 +268,7 @@ def _json(value: object) -> bytes:
 
 
 def registers() -> list[Table]:
-    """All registers of the floors that are loaded, by name."""
+    """All registers of the packages that are loaded, by name."""
     return [
         table
         for _, table in sorted(metadata.tables.items())

@@ -1,9 +1,9 @@
-"""Giving places in the log to entries that many writers left without one, on PostgreSQL.
+"""Give places in the log to entries that many writers stored without one, on PostgreSQL.
 
-A transaction that commits late must not be passed over. So a round takes only entries whose writer
-is older than every transaction still open (the snapshot's xmin): nothing can appear among them any
-more. One sequencer works at a time; a second one finds the lock taken, and should the lock ever
-fail, the head is moved only from where it was read, so the log cannot fork.
+A transaction that commits late must not be passed over. So a round takes only entries whose
+transaction is older than every one still open (the snapshot's xmin): no others can appear among
+them. One sequencer works at a time; a second one finds the lock taken. Should the lock ever fail,
+the head moves only from the value that was read, so the log cannot fork.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ class Placed:
 
 
 def sequence(store: Store, *, now: datetime, entries_max: int = ENTRIES_PER_ROUND_MAX) -> int:
-    """One round: give places to what is safely committed; returns how many.
+    """One round: give places to the safely committed entries; returns how many.
 
-    Does nothing where there is one writer, whose entries have their place at once, and nothing
-    while another sequencer works. A crash anywhere leaves the round undone as a whole.
+    Does nothing with one writer (SQLite), whose entries have their place at once, and nothing
+    while another sequencer works. A crash undoes the round as a whole.
     """
     if store.has_one_writer:
         return 0
@@ -86,7 +86,7 @@ def _round(hand: RawDriver, entries_max: int) -> int:
 
 
 def catch_up(store: Store, *, now: datetime) -> None:
-    """Rounds until nothing that can be placed is left; before an export or a checkpoint."""
+    """Run rounds until no entry can be placed any more; before an export or a checkpoint."""
     while sequence(store, now=now):
         pass
 
@@ -100,7 +100,7 @@ def delay(snapshot: Snapshot, *, now: datetime) -> timedelta:
 
 
 def _watch(store: Store, now: datetime) -> None:
-    """Raise the alarm where entries wait too long: an open transaction holds the log up."""
+    """Log an error where entries wait too long, because an open transaction holds them up."""
     with store.read() as snapshot:
         waiting = delay(snapshot, now=now)
     if waiting >= DELAY_ALARM:

@@ -1,7 +1,7 @@
-"""What was signed: checkpoints as the log tells of them, and whether they are all still there.
+"""The signed checkpoints that the log records, and whether all of them still exist.
 
-An entry speaks of the checkpoint before the next one. So of all but the newest the log knows that
-they were made; the newest is held by whoever signs, beside his keys (`compliance.seal`).
+Before each new checkpoint the log gets an entry with the previous one. So the log records all but
+the newest; the signer keeps that one beside the keys (`compliance.seal`).
 """
 
 from __future__ import annotations
@@ -56,37 +56,37 @@ class Signed:
             raise ValueError("these bytes tell of no checkpoint") from fault
 
     def is_kept_by(self, stored: Signed) -> bool:
-        """Whether the stored one is this one, stamped since or not."""
+        """Whether the stored one equals this one, with or without a later time stamp."""
         stamped = self.timestamp in (None, stored.timestamp)
         return stamped and stored == Signed(**{**asdict(self), "timestamp": stored.timestamp})
 
 
 UNTOLD_MAX = 16
-"""How many of the newest checkpoints are looked at for one that no entry tells of."""
+"""How many of the newest checkpoints are searched for one that has no entry."""
 
 
 def subject_of(size: int) -> bytes:
-    """The 32 bytes by which the log knows the checkpoint of that many entries."""
+    """The 32 bytes that identify the checkpoint of that many entries in the log."""
     return sha256(f"checkpoint {size}".encode()).digest()
 
 
 def newest_signed(snapshot: Snapshot) -> Signed | None:
-    """The checkpoint of the most entries."""
+    """The checkpoint that covers the most entries."""
     return next(_stored(snapshot, rows_max=1), None)
 
 
 def untold(snapshot: Snapshot) -> list[Signed]:
-    """Of the newest checkpoints those that no entry tells of, the oldest first.
+    """Those of the newest checkpoints that have no entry, the oldest first.
 
-    Beside the newest one that is what a process signed that ran beside us or was killed: its commit
-    may come after another's.
+    Usually only the newest has none; another process that signed at the same time, or was killed
+    after it signed, leaves further ones.
     """
     newest = list(_stored(snapshot, rows_max=UNTOLD_MAX))
     return [one for one in reversed(newest) if not is_logged(snapshot, one.size)]
 
 
 def is_logged(snapshot: Snapshot, size: int) -> bool:
-    """Whether an entry tells of that checkpoint."""
+    """Whether an entry holds that checkpoint."""
     entry = ledger_entry.c
     asked = select(entry.id).where(
         entry.subject == subject_of(size),
@@ -97,7 +97,7 @@ def is_logged(snapshot: Snapshot, size: int) -> bool:
 
 
 def check_signed(snapshot: Snapshot, held: Sequence[Signed]) -> Iterator[Finding]:
-    """Every checkpoint that the log or somebody tells of is there, and each but the newest told."""
+    """Check that each checkpoint in the log or `held` exists, and all but the newest are logged."""
     stored = {one.size: one for one in _stored(snapshot)}
     told = {}
     entry = ledger_entry.c
@@ -107,7 +107,7 @@ def check_signed(snapshot: Snapshot, held: Sequence[Signed]) -> Iterator[Finding
         try:
             one = Signed.parse(public)
         except ValueError:
-            continue  # damaged, which the audit of the entries says
+            continue  # damaged, which the audit of the entries reports
         told[one.size] = one
     for one in (*told.values(), *held):
         kept = stored.get(one.size)

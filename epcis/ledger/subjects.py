@@ -1,8 +1,8 @@
-"""Finding entries by what they speak of, without an index that every entry must touch.
+"""Find entries by their subject, without an index that every new entry must update.
 
 Verifications come by the thousand a second, each about another pack: in an index of their subjects
-each would dirty a page of its own. So subjects are noted in sorted batches as the log grows, in
-runs of places one after the other; the newest places, of the last batch begun, are looked through.
+each would dirty a page of its own. So the log indexes subjects in sorted batches as it grows, in
+runs of consecutive places; the newest places, of the unfinished batch, are scanned.
 Entries of other kinds have the index `ledger_entry_by_subject`.
 """
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from epcis.database.transactions import Snapshot
 
 ABOUT_PACKS = (int(LeafKind.VERDICT), int(LeafKind.PACK_OPERATION))
-"""Kinds whose subjects are noted in runs; `UNNOTED_KINDS` says so in the index of the others."""
+"""Kinds whose subjects are indexed in runs; `UNNOTED_KINDS` excludes them from the index."""
 UNNOTED_KINDS = f"event IS NULL AND kind NOT IN {ABOUT_PACKS}"
-"""The condition of the index of all other kinds; a statement that is to use it repeats it."""
+"""The condition of the partial index of all other kinds; a query must repeat it to use it."""
 BATCH_PLACES = 1024
-"""Places noted at a time; fewer are looked through."""
+"""Places indexed at a time; the fewer ones after them are scanned."""
 RUN_PLACES = 65_536
-"""Places in a run: one look in the index each."""
+"""Places in a run; a search needs one index lookup for each run."""
 PREFIX_BYTES = 8
-"""Of a subject, in the index; the entry itself has all 32."""
+"""Bytes of a subject in the index; the entry itself has all 32."""
 SUBJECTS_ASKED_MAX = 500
-"""Subjects in one statement; for more than that the whole index is read in order."""
+"""Most subjects in one statement; for more, the whole index is read in order."""
 
 ledger_subject = Table(
     "ledger_subject",
@@ -61,16 +61,16 @@ _PLACED = "SELECT id, subject FROM ledger_entry WHERE idx = ?"
 
 
 def note_subjects(hand: RawDriver, size_before: int, size: int) -> None:
-    """Note the subjects of the batches that the log completed as it grew to `size` entries."""
+    """Index the subjects of the batches that are complete with `size` entries."""
     first, last = size_before // BATCH_PLACES, size // BATCH_PLACES
     if last > first:
         hand.run(_NOTE, (first * BATCH_PLACES, last * BATCH_PLACES))
 
 
 def entries_about(snapshot: Snapshot, subjects: Iterable[bytes]) -> list[int]:
-    """Numbers (`ledger_entry.id`) of what was asked and done about packs, by subject, ascending.
+    """`ledger_entry.id` of verifications and operations on packs, by subject, ascending.
 
-    Entries that have no place in the log yet are among them.
+    Entries that have no place in the log yet are included.
     """
     wanted = set(subjects)
     hand = RawDriver(snapshot)
@@ -85,12 +85,12 @@ def entries_about(snapshot: Snapshot, subjects: Iterable[bytes]) -> list[int]:
 
 
 def _noted(hand: RawDriver, wanted: set[bytes], size: int) -> Iterator[int]:
-    """Places that the index gives for subjects; a few of them may be of others."""
+    """Places that the index gives for subjects; prefixes may collide, so a few may be of others."""
     if len(wanted) > SUBJECTS_ASKED_MAX:
         prefixes = {subject[:PREFIX_BYTES] for subject in wanted}
         yield from (place for prefix, place in hand.stream(_ALL) if bytes(prefix) in prefixes)
         return
-    # Named one by one, the runs are looked up each; as a range they would be read through.
+    # With the runs listed, the database looks each up; as a range it would scan them all.
     runs = ", ".join(map(str, range(size // RUN_PLACES + 1)))
     statement = _NOTED.replace("{runs}", runs)
     for subject in wanted:

@@ -1,4 +1,4 @@
-"""Reading the log: its head, its nodes out of tiles, its proofs."""
+"""Read the log: its head, its nodes from tiles, its proofs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LEVEL_BITS = 8
 
 
 class Tree:
-    """The log as one snapshot sees it; gives every proof from a few tiles."""
+    """The log in one snapshot; makes every proof from a few tiles."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -58,7 +58,7 @@ class Tree:
         return inclusion_proof(index, self.size if size is None else self._within(size), self.node)
 
     def consistency(self, old: int, new: int | None = None) -> list[bytes]:
-        """That the log only grew from `old` to `new` entries. Raises IndexError."""
+        """The proof that the log only grew from `old` to `new` entries. Raises IndexError."""
         return consistency_proof(old, self.size if new is None else self._within(new), self.node)
 
     def selection(self, indices: Iterable[int], size: int | None = None) -> Iterator[bytes]:
@@ -134,5 +134,5 @@ def _pyramid(hashes: list[bytes]) -> list[list[bytes]]:
 
 
 def head_of(connection: Connection) -> Head:
-    """The end of the log, named at the first look; needs a transaction that may write."""
+    """The head of the log, which gets its name at the first call; needs a writing transaction."""
     return read_head(RawDriver(Snapshot(connection)))

@@ -1,8 +1,8 @@
-"""Checkpoints that others saw: kept, compared with this log, and a fork shouted about.
+"""Checkpoints that others saw: stored, compared with this log, and an alarm raised on a fork.
 
-If somebody was shown another history than everybody else, the checkpoint he kept does not lead to
-the log that stands here now. Whoever posts one must bring this log's own signature under it, so
-nobody can raise a false alarm.
+If somebody was shown another history than everybody else, their checkpoint is inconsistent with
+the present log. Only a checkpoint with this log's own signature is accepted, so nobody can raise a
+false alarm.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def log_keys(snapshot: Snapshot) -> list[LogKey]:
 
 
 def take_witness(tx: Transaction, note: str, witness: str) -> CheckpointSeen:
-    """Keep a checkpoint that `witness` saw and compare it with the log.
+    """Store a checkpoint that `witness` saw and compare it with the log.
 
-    A checkpoint of a size the log has not reached is a fork too: this log signed it, and lost it.
+    A checkpoint larger than the log is a fork too: the log signed these entries and lost them.
     Raises NoteRefused for what is not a checkpoint signed by this log.
     """
     seen = Note.parse(note).checkpoint(log_keys(tx))

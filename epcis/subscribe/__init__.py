@@ -1,1 +1,1 @@
-"""Standing queries: who is told what, when, and what to do when nobody answers (section 8.2.5)."""
+"""Standing queries: subscriptions, their schedules and their delivery (EPCIS 2.0 section 8.2.5)."""

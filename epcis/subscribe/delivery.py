@@ -1,7 +1,8 @@
-"""Delivering results to webhooks: at least once, in order, smaller when asked, later when refused.
+"""Deliver results to webhooks: at least once and in order.
 
-The worker holds nothing in memory that matters: what was taken is the cursor in the table, moved
-only after the subscriber answered with success. Standard: EPCIS 2.0 section 12.6.
+A subscriber that answers 413 gets smaller batches; a failed delivery is tried again later. All
+state is in the table: the cursor moves only after the subscriber answered with success.
+Standard: EPCIS 2.0 section 12.6.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ CONNECT_TIMEOUT_S: Final = 5.0
 DELIVERY_TIMEOUT_S: Final = 30.0
 """How long a whole delivery may take, answer included."""
 BATCHES_MAX: Final = 1000
-"""Batches one subscription is sent before others get their turn."""
+"""Most batches sent to one subscription before others get their turn."""
 STORE_PAUSE_S: Final = 2.0
 _ACCEPTED: Final = range(200, 300)
 _TOO_LARGE: Final = 413
@@ -52,7 +53,7 @@ _log = structlog.get_logger(worker="subscriptions")
 
 @dataclass(frozen=True, slots=True)
 class DeliveryAnswer:
-    """What came of one delivery."""
+    """Result of one delivery."""
 
     status: int | None
     """HTTP status; None where there was no answer."""
@@ -60,7 +61,7 @@ class DeliveryAnswer:
 
     @property
     def is_taken(self) -> bool:
-        """Whether the subscriber took it."""
+        """Whether the subscriber accepted it."""
         return self.status in _ACCEPTED
 
 
@@ -84,7 +85,7 @@ def results(
 ) -> bytes:
     """Events as the EPCISQueryDocument that is delivered.
 
-    `company_prefixes` are those the operator told beside GS1's table, for identifiers as URNs.
+    `company_prefixes` are the operator's own entries, for writing identifiers as URNs.
     """
     header = Header(
         kind="query",
@@ -104,7 +105,7 @@ def results(
 
 
 def _headers(one: Subscription) -> dict[str, str]:
-    """What a delivery says of itself, as an answer to a question does."""
+    """The HTTP headers of a delivery, as in the answer to a query."""
     is_json, is_1_2 = one.syntax is Syntax.JSON_LD, one.syntax is Syntax.XML_1_2
     headers = {
         "Content-Type": "application/json" if is_json else "application/xml",
@@ -143,7 +144,7 @@ async def run_subscriptions(
 
 
 async def _unless_stopped(work: Coroutine[Any, Any, bool], stop: asyncio.Event) -> bool:
-    """The work's outcome; given up when the program stops, to be done again after its start."""
+    """The work's result; cancels the work when the program stops, to be redone after its start."""
     working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -183,7 +184,7 @@ class Courier:
         await self._client.aclose()
 
     async def round(self) -> bool:
-        """Look once at everything that is due; whether anything was delivered."""
+        """Serve every subscription that is due; returns whether anything was delivered."""
         found = await asyncio.to_thread(self._due)
         if not found:
             return False
@@ -204,7 +205,7 @@ class Courier:
     async def _serve(self, one: Subscription) -> bool:
         """Deliver all that is new to one subscriber, batch by batch."""
         rows_max, sent = BATCH_EVENTS, False
-        began = self._clock()  # a time that comes due while something is sent is not skipped
+        began = self._clock()  # so a scheduled time that passes during the delivery is not skipped
         for _ in range(BATCHES_MAX):
             told = await asyncio.to_thread(self._news, one, rows_max)
             if told is None:
@@ -228,7 +229,7 @@ class Courier:
         return sent
 
     def _news(self, one: Subscription, rows_max: int) -> News | None:
-        """What is new; None where the subscription ended meanwhile or cannot be asked any more."""
+        """The new events; None where the subscription ended meanwhile or its query fails."""
         with self._store.read() as snapshot:
             if subscription.get(snapshot, one.id, party=None) is None:
                 return None
@@ -242,7 +243,7 @@ class Courier:
         return None
 
     def _settle(self, one: Subscription, told: News, began: datetime, *, notified: bool) -> None:
-        """Move the cursor, and where all is told, say when to look again."""
+        """Move the cursor; once nothing is left, set the time of the next check."""
         now = self._clock()
         if not notified and told.up_to == one.cursor and one.schedule is None and not one.attempts:
             return
@@ -278,7 +279,7 @@ class Courier:
     async def _post_checked(
         self, destination: Destination, body: bytes, headers: dict[str, str]
     ) -> DeliveryAnswer:
-        """POST to where the name leads now, if that is allowed; never raises for the network."""
+        """POST to the address the name resolves to now, if allowed; network errors never raise."""
         try:
             async with asyncio.timeout(DELIVERY_TIMEOUT_S):
                 ip = await asyncio.to_thread(

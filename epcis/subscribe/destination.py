@@ -20,7 +20,7 @@ Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class BadDestination(ValueError):  # noqa: N818  # says what it is
-    """An address nothing can be, or may be, delivered to; the text says why."""
+    """An address to which delivery is impossible or not allowed; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def resolve(destination: Destination, *, private_allowed: bool) -> str:
 
 
 def is_public(ip: Ip) -> bool:
-    """Whether an address is of the public internet, also behind IPv6 disguises.
+    """Whether an address is on the public internet; sees through IPv4 inside IPv6.
 
     >>> is_public(ipaddress.ip_address("::ffff:10.0.0.1"))
     False

@@ -33,19 +33,19 @@ BATCH_EVENTS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """New events, and up to where nothing else is new."""
+    """New events, and the cursor up to which there are no others."""
 
     events: tuple[FoundEvent, ...]
     cursors: tuple[Arrival, ...]
     """One for each event."""
     up_to: Arrival
-    """Where to go on once all of `events` was taken."""
+    """Cursor to continue from once all of `events` are accepted."""
     is_all: bool
     """Whether there is nothing more at the moment."""
 
 
 def query_of(snapshot: Snapshot, one: Subscription) -> Query:
-    """The query a subscription stands for; LookupError where it is gone."""
+    """The query of a subscription; LookupError where it was deleted."""
     if one.parameters is not None:
         return parse(one.parameters)
     found = named_query(snapshot, one.query, party=None)
@@ -102,10 +102,10 @@ def latest(
     *,
     rows_max: int = BATCH_EVENTS,
 ) -> News:
-    """What is new for a subscription, in a snapshot that shows its party's events only.
+    """New events for a subscription, from a snapshot that shows its party's events only.
 
-    How far it has looked must count the others' events too, or it would look at them for ever; so
-    the newest arrival is taken before, from a snapshot of everything.
+    The cursor must also pass events of other parties, or each round would search them again. So
+    the newest arrival is read before, from a snapshot of all events.
     """
     newest = None
     if one.party is not None and not store.has_one_writer:
@@ -128,7 +128,7 @@ def _place(cursor: Arrival) -> tuple[int, int]:
 
 
 def newest_arrival(snapshot: Snapshot) -> Arrival:
-    """The newest event that nothing can still appear before."""
+    """The newest event before which no other event can still appear."""
     return _newest(snapshot, arrival.settled(snapshot), Arrival())
 
 

@@ -1,4 +1,4 @@
-"""A subscription as a value, and the table that makes it outlive the program."""
+"""A subscription as a value, and its row in the database."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ ATTEMPTS_MAX: Final = 100
 
 
 class SubscriptionTaken(Exception):  # noqa: N818  # says what it is
-    """There is a subscription of this id already."""
+    """A subscription with this id exists already."""
 
 
 class TooManySubscriptions(Exception):  # noqa: N818  # says what it is
-    """The repository has as many subscriptions as it may."""
+    """The repository already has `SUBSCRIPTIONS_MAX` subscriptions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Up to where events were taken: the last one in order of arrival."""
+    """Position of the last event the subscriber accepted, in order of arrival."""
 
     txid: int = 0
     seq: int = 0
@@ -48,7 +48,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """A standing query and how it stands."""
+    """A standing query and the state of its delivery."""
 
     id: str
     query: str
@@ -61,7 +61,7 @@ class Subscription:
     dest: str
     token: str | None = field(default=None, repr=False)
     schedule: Schedule | None = None
-    """None: whenever something new matches."""
+    """None: deliver whenever a new event matches."""
     report_if_empty: bool = False
     syntax: Syntax = Syntax.JSON_LD
     epc_format: EpcFormat = EpcFormat.DIGITAL_LINK
@@ -78,12 +78,12 @@ class Subscription:
 
 
 def new_id() -> str:
-    """An id for a subscription, not to be guessed."""
+    """An id for a subscription that nobody can guess."""
     return secrets.token_urlsafe(18)
 
 
 def add(tx: Transaction, one: Subscription) -> None:
-    """Keep a subscription; raises `SubscriptionTaken` and `TooManySubscriptions`."""
+    """Store a subscription; raises `SubscriptionTaken` and `TooManySubscriptions`."""
     if tx.connection.execute(select(table.c.id).where(table.c.id == one.id)).first():
         raise SubscriptionTaken(one.id)
     if (tx.connection.scalar(select(func.count()).select_from(table)) or 0) >= SUBSCRIPTIONS_MAX:
@@ -114,7 +114,7 @@ def add(tx: Transaction, one: Subscription) -> None:
 
 
 def get(snapshot: Snapshot, subscription_id: str, *, party: str | None) -> Subscription | None:
-    """The subscription with this id, where the party may know of it."""
+    """The subscription with this id; None where it is another party's."""
     statement = select(table).where(table.c.id == subscription_id)
     if party is not None:
         statement = statement.where(table.c.party == party)
@@ -135,7 +135,7 @@ def of_query(
 
 
 def due(snapshot: Snapshot, now: datetime, newest: Arrival, rows_max: int) -> list[Subscription]:
-    """Subscriptions whose time has come and that may find something, longest waiting first."""
+    """Subscriptions that are due and may have new events, longest waiting first."""
     rows = table.c
     behind = or_(
         rows.acknowledged_txid < newest.txid,
@@ -151,7 +151,7 @@ def due(snapshot: Snapshot, now: datetime, newest: Arrival, rows_max: int) -> li
 
 
 def remove(tx: Transaction, subscription_id: str) -> bool:
-    """End a subscription; whether there was one."""
+    """Delete a subscription; returns whether there was one."""
     gone = tx.connection.execute(delete(table).where(table.c.id == subscription_id))
     return gone.rowcount > 0
 
@@ -164,7 +164,7 @@ def acknowledge(
     *,
     notified: bool,
 ) -> None:
-    """Everything up to the cursor was taken, or did not concern the subscriber."""
+    """Move the cursor: everything up to it was accepted, or does not match the query."""
     values: dict[str, Any] = {
         "acknowledged_txid": cursor.txid,
         "acknowledged_seq": cursor.seq,
@@ -178,14 +178,14 @@ def acknowledge(
 
 
 def look_again(tx: Transaction, one: Subscription, at: datetime) -> None:
-    """When to look at the subscription next."""
+    """Set the time of the subscription's next check."""
     tx.connection.execute(update(table).where(table.c.id == one.id).values(due=at))
 
 
 def failed(
     tx: Transaction, one: Subscription, reason: str, now: datetime, *, for_good: bool
 ) -> None:
-    """A delivery failed: try later and later, and in the end no more."""
+    """Record a failed delivery: retry at growing intervals, at last suspend the subscription."""
     attempts = one.attempts + 1
     tx.connection.execute(
         update(table)

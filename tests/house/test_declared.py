@@ -7,12 +7,12 @@ import re
 from functools import cache
 
 import pytest
-from epcis.store.proved import Register, proof_of
 from source import sources
 
 import compliance.service.migrations.tables  # noqa: F401  # declares every table
 from compliance.service.settings import Settings
-from epcis.store.event_tables import metadata
+from epcis.database.metadata import metadata
+from epcis.ledger.proved import Register, proof_of
 
 SETTINGS_FILE = "compliance/service/settings.py"
 
