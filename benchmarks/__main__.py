@@ -52,6 +52,14 @@ def line_of(label: str, unit: str = "x") -> Figure:
 
 BENCHMARKS = (
     Benchmark(
+        "doors", "--histories 40",
+        (
+            line_of("contradictions between doors", ""),
+            line_of("passed though ended, recalled or conditioned", ""),
+            line_of("other than the truth", ""),
+        ),
+    ),
+    Benchmark(
         "element_strings", "--texts 400",
         (Figure("element strings against biip.parse", rf"parse\+validate: {NUMBER} x biip", "x"),),
     ),

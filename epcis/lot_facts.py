@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from epcis.model import Node
-from schemas.finding import Finding, Severity, Where
-from schemas.wording import brief
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -78,8 +77,11 @@ def lot_facts(event: Event) -> LotFacts | None:
     LotFacts(code='L1', expiry='2027-02-28')
     """
     ilmd = getattr(event, "ilmd", None)
-    if not ilmd:
-        return None
+    return _facts_of(ilmd) if ilmd else None
+
+
+@lru_cache(maxsize=64)
+def _facts_of(ilmd: tuple[Node, ...]) -> LotFacts | None:
     code, written = written_facts(ilmd)
     return LotFacts(code, _expiry_text(written)) if code or written else None
 
@@ -183,7 +185,7 @@ def read_expiry(written: str) -> ExpiryRead:
         year, separator, month_digits, day_digits, tail = day.groups()
         odd = "not written as YYYY-MM-DD" if separator != "-" else ""
         if tail:
-            odd = "a time of day" if tail.startswith("T") else "a day with a time zone"
+            odd = "a time of day" if tail.startswith("T") else odd
         return _read(int(year), int(month_digits), int(day_digits), odd)
     if _SIX_DIGITS.match(text):
         as_barcode = _read(2000 + int(text[:2]), int(text[2:4]), int(text[4:]), "YYMMDD")
@@ -201,26 +203,3 @@ def _read(year: int, month: int, day: int, odd: str) -> ExpiryRead:
         return ExpiryRead(date(year, month, day), odd)
     except ValueError:
         return ExpiryRead(None, "no day of the calendar")
-
-
-def odd_facts(event: Event, position: int) -> Iterator[Finding]:
-    """What is odd about the lot and expiry that an event tells."""
-    where = Where(path=f"event[{position}]/ilmd")
-    for node in fact_nodes(getattr(event, "ilmd", None) or ()):
-        if node.name in EXPIRY_NAMES and (odd := read_expiry(node.text).odd):
-            day = read_expiry(node.text).day
-            yield Finding(
-                "event.expiry-odd" if day else "event.expiry-unreadable",
-                Severity.INFO if day else Severity.WARNING,
-                brief(f"event {position}: the expiry '{node.text}' is {odd}"),
-                f"It was read as {day}." if day else "Write it as 2027-05-31.",
-                where,
-            )
-        if not is_known_namespace(node.namespace):
-            yield Finding(
-                "event.lot-namespace",
-                Severity.WARNING,
-                brief(f"event {position}: {node.name} is in the namespace '{node.namespace}'"),
-                "Use urn:epcglobal:cbv:mda; it was read all the same.",
-                where,
-            )

@@ -18,6 +18,7 @@ from epcis.database.item_keys import ID_OF_KEY
 from epcis.database.raw_driver import RawDriver
 from epcis.store.effect import effects_of
 from epcis.store.event_tables import Role
+from epcis.store.history import odd_history
 from epcis.store.item_state import ItemState, placed, share
 from epcis.store.item_status import ItemStatus
 from epcis.store.items import Shared, item, lot_numbers
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from epcis.database.raw_driver import Row
     from epcis.database.transactions import Snapshot
     from epcis.store.items import StoredItem
+    from schemas.finding import Finding
 
 LEVELS_MAX = 16
 """Containers inside each other; the statements below say the same number."""
@@ -267,6 +269,13 @@ class Story:
         hand = RawDriver(self.snapshot)
         return tuple(unpack_key(row[0]) for row in hand.all(_WITHIN, (pack_key(self.id),)))
 
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What its history shows that no single event says, as unrecorded unpacking."""
+        if self.party is not None or lot_of(self.id) is not None:
+            return ()
+        return tuple(odd_history(self.snapshot, self.id))
+
     @property
     def holder(self) -> str | None:
         """The GLN of who has it now, or to whom it was sent."""
@@ -300,6 +309,8 @@ class Story:
             told["status"] = state.status.value
             told["lot"] = state.lot or None
             told["expiry"] = state.expiry.isoformat() if state.expiry else None
+            told["conditions"] = list(state.conditions)
+            told["findings"] = [finding.as_dict() for finding in self.findings]
         return told
 
 

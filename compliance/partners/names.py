@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, select
 
+from epcis.lot_facts import local_name
 from epcis.store.event_tables import master_data, master_data_attribute
 from verification.registry.pack_tables import product
 
 if TYPE_CHECKING:
     from epcis.database.transactions import Snapshot
 
-_MDA = "urn:epcglobal:cbv:mda#"
 _PRODUCT_NAMES = (
     "regulatedProductName",
     "descriptionShort",
@@ -51,4 +51,4 @@ def _attributes(snapshot: Snapshot, key: str) -> dict[str, str]:
         .where(about.key == key)
         .order_by(about.told, told.position)
     )
-    return {name.removeprefix(_MDA): value for name, value in rows}
+    return {local_name(name): value for name, value in rows}

@@ -11,7 +11,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from compliance.rules.shipped_file import day_of, is_sgtin, is_sscc
+from compliance.rules.shipped_file import is_sgtin, is_sscc
+from epcis.lot_facts import read_expiry
 from schemas.finding import Severity
 
 if TYPE_CHECKING:
@@ -343,7 +344,7 @@ class ItemHistories:
                     "Hold the shipment and find out what it contains.",
                 )
             origin = life.commissioned
-            expiry = day_of(origin.expiry) if origin is not None and origin.expiry else None
+            expiry = read_expiry(origin.expiry).day if origin is not None else None
             if expiry is not None and expiry < step.at.date():
                 self._tally.add(
                     "L07",

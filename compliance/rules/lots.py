@@ -6,7 +6,8 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from compliance.rules.shipped_file import CBVMDA, day_of, is_sgtin
+from compliance.rules.shipped_file import CBVMDA, is_sgtin
+from epcis.lot_facts import fact_nodes, read_expiry
 from schemas.finding import Where
 from schemas.gs1 import ai
 
@@ -22,14 +23,11 @@ SHORT: Final = timedelta(days=30)
 LONG: Final = timedelta(days=3653)
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d(?:Z|[+-]\d\d:\d\d)?")
 """A date of XML Schema, which may have a zone (XML Schema part 2, section 3.2.9)."""
-_LOT: Final = "lotNumber"
-_EXPIRY: Final = "itemExpirationDate"
 
 
 def judge_lot(event: Event, step: ShippedStep, say: Findings) -> Iterator[Finding]:
     """Check lot and expiry of a commissioning event."""
-    nodes = [n for n in getattr(event, "ilmd", None) or () if n.name in (_LOT, _EXPIRY)]
-    for node in nodes:
+    for node in fact_nodes(getattr(event, "ilmd", None) or ()):
         if node.namespace != CBVMDA:
             yield say.found(
                 "L04",
@@ -58,12 +56,12 @@ def judge_lot(event: Event, step: ShippedStep, say: Findings) -> Iterator[Findin
 
 
 def _expiry(step: ShippedStep, say: Findings) -> Iterator[Finding]:
-    day = day_of(step.expiry)
+    day, odd = read_expiry(step.expiry)
     if day is not None and not _DAY.fullmatch(step.expiry.strip()):
         yield say.found(
             "L03",
-            f"the expiry '{step.expiry}' has more than a day",
-            f"Write {day.isoformat()}: an expiry is a date without a time.",
+            f"the expiry '{step.expiry}' is {odd}",
+            f"Write {day.isoformat()}: an expiry is a day without a time.",
             _in(step),
         )
     elif day is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from compliance.rules.catalogue import GuidelineRelease
 from compliance.rules.header import gln_of
 from epcis.check.document import MASTER_DATA
-from epcis.model import Node
+from epcis.lot_facts import attributes_of
 from schemas.finding import Severity, Where
 from schemas.gs1.content_rules import check_digit
 from schemas.gs1.epc import canonical_key
@@ -71,23 +71,13 @@ def _elements(header: Header, kind: str) -> Iterator[tuple[str, VocabularyElemen
                 yield element.id, element
 
 
-def told(element: VocabularyElement) -> dict[str, str]:
-    """Attributes of an entry by their names without the CBV prefix."""
-    return {
-        name.removeprefix(MDA): "".join(
-            part.text if isinstance(part, Node) else part for part in content
-        ).strip()
-        for name, content in element.attributes
-    }
-
-
 def _at(uri: str, attribute: str = "") -> Where:
     path = f"{MASTER_DATA}/VocabularyElement[@id='{uri}']"
     return Where(path=f"{path}/attribute[@id='{MDA}{attribute}']" if attribute else path)
 
 
 def _product(uri: str, element: VocabularyElement, say: Findings) -> Iterator[Finding]:
-    facts = told(element)
+    facts = attributes_of(element)
     lacking = [name for key, name in PRODUCT.items() if not facts.get(key)]
     if lacking:
         yield say.found(
@@ -173,7 +163,7 @@ def _products_named(
     by_gtin: dict[str, dict[str, str]] = {}
     for uri, element in products:
         gtin = gtin_of(uri) or uri
-        facts = told(element)
+        facts = attributes_of(element)
         if gtin in by_gtin and by_gtin[gtin] != facts:
             yield say.found(
                 "M07",
@@ -200,20 +190,20 @@ def _differing(one: dict[str, str], other: dict[str, str]) -> list[str]:
 def products_told(header: Header) -> Iterator[tuple[str, dict[str, str]]]:
     """Every product that the master data describes, with its attributes."""
     for uri, element in _elements(header, "EPCClass"):
-        yield uri, told(element)
+        yield uri, attributes_of(element)
 
 
 def places_told(header: Header) -> Iterator[tuple[str, dict[str, str]]]:
     """Every place and party that the master data describes, with its attributes."""
     for kind in ("Location", "Party"):
         for uri, element in _elements(header, kind):
-            yield uri, told(element)
+            yield uri, attributes_of(element)
 
 
 def _places_named(
     file: ShippedFile, places: dict[str, VocabularyElement], say: Findings
 ) -> Iterator[Finding]:
-    by_key = {canonical_key(uri): (uri, told(element)) for uri, element in places.items()}
+    by_key = {canonical_key(uri): (uri, attributes_of(element)) for uri, element in places.items()}
     owners = {
         uri
         for trade in file.trades
@@ -246,7 +236,7 @@ def _owner(uri: str, facts: dict[str, str], say: Findings) -> Iterator[Finding]:
 
 
 def _address_form(uri: str, element: VocabularyElement, say: Findings) -> Iterator[Finding]:
-    facts = told(element)
+    facts = attributes_of(element)
     yield from _placeholders(uri, facts, ADDRESS, say)
     checks = [("countryCode", _COUNTRY, "a country code of two letters")]
     if facts.get("countryCode", "US") == "US":

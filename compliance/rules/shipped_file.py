@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from epcis.check.when import instant
+from epcis.lot_facts import read_expiry, written_facts
 from epcis.model import (
     AggregationEvent,
     Event,
@@ -103,7 +104,7 @@ class ShippedFile:
             self.is_cut = True
             return None
         keys = tuple(self._key(uri, where) for uri in ids)
-        lot, expiry = lot_and_expiry(getattr(event, "ilmd", None) or ())
+        lot, expiry = written_facts(getattr(event, "ilmd", None) or ())
         parent = getattr(event, "parent_id", None) or ""
         step = ShippedStep(
             at=instant(event.event_time, event.event_time_zone_offset) or _FIRST,
@@ -117,7 +118,7 @@ class ShippedFile:
             parent=self._key(parent, where) if parent else "",
             lot=lot,
             expiry=expiry,
-            expires=day.isoformat() if (day := day_of(expiry)) else expiry,
+            expires=day.isoformat() if (day := read_expiry(expiry).day) else expiry,
             time_text=event.event_time,
             zone=event.event_time_zone_offset or "",
             read_point=event.read_point.id if event.read_point else "",
@@ -172,31 +173,6 @@ def _ids(event: Event) -> tuple[str, ...]:
             return event.child_epcs or ()
         case _:
             return getattr(event, "child_epcs", None) or ()
-
-
-def lot_and_expiry(ilmd: Iterable[Node]) -> tuple[str, str]:
-    """Lot number and expiry as written, in whichever namespace.
-
-    >>> lot_and_expiry([Node(namespace=CBVMDA, name="lotNumber", children=("A1",))])
-    ('A1', '')
-    """
-    found = {node.name: node.text for node in ilmd}
-    return found.get("lotNumber", ""), found.get("itemExpirationDate", "")
-
-
-def day_of(text: str) -> date | None:
-    """An expiry as written, as a day; None where it is none.
-
-    >>> day_of("2027-05-31"), day_of("270531"), day_of("2027-05-31Z")
-    (datetime.date(2027, 5, 31), None, datetime.date(2027, 5, 31))
-    """
-    written = text.strip()
-    if len(written) < 10 or written[4] != "-":
-        return None
-    try:
-        return date.fromisoformat(written[:10])
-    except ValueError:
-        return None
 
 
 def named(nodes: Iterable[Node | str], name: str) -> Iterator[Node]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from epcis.check.containers import Containers
 from epcis.check.identifiers import has_a_uri_for_an_id, names_real_things
+from epcis.check.lot import tells_lot_plainly
 from epcis.check.sensors import senses_something
 from epcis.check.what import (
     adds_ilmd_only_once,
@@ -55,7 +56,11 @@ EVENT_RULES: Final[tuple[Rule, ...]] = (
 )
 """Every rule over one event; order is the order of findings."""
 
-CAPTURE_RULES: Final[tuple[Rule, ...]] = (has_parent_and_children, names_real_things)
+CAPTURE_RULES: Final[tuple[Rule, ...]] = (
+    has_parent_and_children,
+    names_real_things,
+    tells_lot_plainly,
+)
 """Rules that capture follows too: what is wrong about identity, which a schema does not see."""
 _SAID_BY_SCHEMA: Final = frozenset(
     {

@@ -308,7 +308,7 @@ def _seen_epc(request: Request, caller: Caller, tail: str) -> str:
     return value
 
 
-def _told(state: StoredItem, agreement: Agreement) -> dict[str, str | None]:
+def _told(state: StoredItem, agreement: Agreement) -> dict[str, object]:
     """An item's state for JSON; identifiers in the agreed format, what nobody told is null."""
 
     def place(key: str | None) -> str | None:
@@ -318,6 +318,7 @@ def _told(state: StoredItem, agreement: Agreement) -> dict[str, str | None]:
         "epc": place(state.key),
         "status": state.status.value,
         "disposition": state.disposition or None,
+        "conditions": list(state.conditions),
         "lot": state.lot or None,
         "expiry": state.expiry.isoformat() if state.expiry else None,
         "location": place(state.location),

@@ -16,7 +16,7 @@ from schemas.dispositions import Condition, End, Kind, condition_of, meaning
 from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from epcis.model import Event, Party, Place, SensorElement
 
@@ -105,123 +105,143 @@ class Effect(NamedTuple):
         return self.lifts or bool(self.unsets) or self.is_undo or self.is_active or self.is_made
 
 
-def effect_of(event: Event, role: Role, *, is_own: bool = False) -> Effect:
-    """What this event does to the items it names in that role.
+class _Said(NamedTuple):
+    """What of an event decides its effect; events in a row often say the same."""
+
+    kind: type
+    action: str
+    step: str
+    """Bare word."""
+    disposition: str
+    """As written, as are the next two."""
+    set: tuple[str, ...]
+    unset: tuple[str, ...]
+    read_point: str
+    biz_location: str
+    sources: tuple[Party, ...]
+    destinations: tuple[Party, ...]
+    is_alarm: bool
+    is_own: bool
+
+
+EFFECTS_REMEMBERED_MAX = 4096
+
+
+def effects_of(event: Event, *, is_own: bool = False) -> Mapping[Role, Effect]:
+    """What an event does to the items in each list that it may have.
 
     `is_own`: it records an act of this repository's own users; only such an event can undo.
 
     >>> event = ObjectEvent(event_time="2026-01-02T03:04:05Z", action="OBSERVE",
     ...     biz_step="inspecting", disposition="urn:epcglobal:cbv:disp:damaged")
-    >>> effect_of(event, Role.EPC).sets
+    >>> effects_of(event)[Role.EPC].sets
     ('damaged',)
     """
-    step = bare("bizstep", event.biz_step or "")
-    said = meaning(event.disposition) if event.disposition else None
-    is_undo = is_own and said is not None and said.kind is Kind.UNDONE
-    status = _status(event, role, step, is_undo=is_undo)
+    lasting = event.persistent_disposition
+    read_point, biz_location = event.read_point, event.biz_location
+    return _effects(
+        _Said(
+            type(event),
+            getattr(event, "action", ""),
+            bare("bizstep", event.biz_step) if event.biz_step else "",
+            event.disposition or "",
+            (lasting.set or ()) if lasting is not None else (),
+            (lasting.unset or ()) if lasting is not None else (),
+            read_point.id if read_point is not None else "",
+            biz_location.id if biz_location is not None else "",
+            event.sources or (),
+            event.destinations or (),
+            event.sensor_elements is not None and is_alarm(event.sensor_elements),
+            is_own,
+        )
+    )
+
+
+@lru_cache(EFFECTS_REMEMBERED_MAX)
+def _effects(said: _Said) -> Mapping[Role, Effect]:
+    if said.kind is TransformationEvent:
+        return {role: _effect(said, role) for role in (Role.INPUT, Role.OUTPUT)}
+    return dict.fromkeys(_NAMING_ROLES, _effect(said, Role.EPC))
+
+
+_NAMING_ROLES = (Role.EPC, Role.CHILD, Role.PARENT)
+
+
+def _effect(said: _Said, role: Role) -> Effect:
+    step = said.step
+    heard = meaning(said.disposition) if said.disposition else None
+    kind = heard.kind if heard is not None else Kind.NEUTRAL
+    is_undo = said.is_own and kind is Kind.UNDONE
+    status = _status(said, role, is_undo=is_undo)
     ends = status is not None and status.is_ended
-    kind = said.kind if said is not None else Kind.NEUTRAL
-    sets, persists, unsets = _conditions(event, is_undo=is_undo)
-    is_aggregation = isinstance(event, AggregationEvent)
+    sets, persists, unsets = _conditions(said, is_undo=is_undo)
     return Effect(
         status,
-        disposition=bare("disp", event.disposition or ""),
-        location=_location(event, step),
-        holder=_holder(event, step),
-        shipper=_shipper(event) if step in _LEAVING else "",
-        read_at=_party_at(event.read_point),
+        disposition=bare("disp", said.disposition),
+        location=_location(said),
+        holder=_holder(said),
+        shipper=_shipper(said) if step in _LEAVING else "",
+        read_at=_party_at(said.read_point),
         leaves=step in _LEAVING,
         is_void=step == _VOIDING,
         is_undo=is_undo,
-        is_made=role is Role.OUTPUT or (isinstance(event, ObjectEvent) and event.action == "ADD"),
-        is_sighting=_is_sighting(event, step),
-        takes_out=not is_aggregation and (ends or step in MOVING_STEPS),
+        is_made=role is Role.OUTPUT or (said.kind is ObjectEvent and said.action == "ADD"),
+        is_sighting=_is_sighting(said),
+        takes_out=said.kind is not AggregationEvent and (ends or step in MOVING_STEPS),
         is_active=kind in (Kind.ACTIVE, Kind.SELLABLE),
-        is_return=said is not None and said.says is Condition.RETURNED,
-        is_partial=said is not None and said.word == "partially_dispensed",
-        lifts=kind is Kind.SELLABLE or _sets_sellable(event),
+        is_return=heard is not None and heard.says is Condition.RETURNED,
+        is_partial=heard is not None and heard.word == "partially_dispensed",
+        lifts=kind is Kind.SELLABLE or any(meaning(w).kind is Kind.SELLABLE for w in said.set),
         sets=sets,
         persists=persists,
         unsets=unsets,
     )
 
 
-def effects_of(event: Event, *, is_own: bool = False) -> dict[Role, Effect]:
-    """What an event does to the items in each list that it may have.
-
-    >>> event = AggregationEvent(event_time="2026-01-02T03:04:05Z", action="ADD")
-    >>> effects_of(event)[Role.CHILD] == effects_of(event)[Role.PARENT]
-    True
-    """
-    if isinstance(event, TransformationEvent):
-        return {role: effect_of(event, role, is_own=is_own) for role in (Role.INPUT, Role.OUTPUT)}
-    return dict.fromkeys(_NAMING_ROLES, effect_of(event, Role.EPC, is_own=is_own))
-
-
-_NAMING_ROLES = (Role.EPC, Role.CHILD, Role.PARENT)
-
-
-def _status(event: Event, role: Role, step: str, *, is_undo: bool) -> ItemStatus | None:
+def _status(said: _Said, role: Role, *, is_undo: bool) -> ItemStatus | None:
     if role is Role.INPUT:
         return ItemStatus.CONSUMED
     if role is Role.OUTPUT or is_undo:
         return ItemStatus.ACTIVE
-    status = _status_of_words(event)
-    by_step = STATUS_OF_STEP.get(step)
-    if step == _VOIDING:
+    status = _status_of_words(said)
+    by_step = STATUS_OF_STEP.get(said.step)
+    if said.step == _VOIDING:
         return status if status is not None and status.is_ended else by_step
     if status is None or (status is ItemStatus.IN_TRANSIT and by_step is not None):
         status = by_step
-    if isinstance(event, ObjectEvent) and event.action == "DELETE":
+    if said.kind is ObjectEvent and said.action == "DELETE":
         return status if status is not None and status.is_ended else ItemStatus.DECOMMISSIONED
     return status
 
 
-def _status_of_words(event: Event) -> ItemStatus | None:
+def _status_of_words(said: _Said) -> ItemStatus | None:
     """The status by the disposition, else by the first persistent one that ends the item."""
-    lasting = event.persistent_disposition
-    words = (event.disposition or "", *((lasting.set or ()) if lasting is not None else ()))
-    for at, word in enumerate(words):
-        said = meaning(word) if word else None
-        if said is None:
-            continue
-        if isinstance(said.says, End):
-            return ItemStatus(said.says.value)
-        if at == 0 and said.kind is Kind.LOCKED:
+    for at, word in enumerate((said.disposition, *said.set)):
+        heard = meaning(word)
+        if isinstance(heard.says, End):
+            return ItemStatus(heard.says.value)
+        if at == 0 and heard.kind is Kind.LOCKED:
             return ItemStatus.LOCKED
-        if at == 0 and said.word == "in_transit":
+        if at == 0 and heard.word == "in_transit":
             return ItemStatus.IN_TRANSIT
     return None
 
 
 def _conditions(
-    event: Event, *, is_undo: bool
+    said: _Said, *, is_undo: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Conditions that the event sets, those of them that persist, and those it unsets; sorted."""
-    sets = _of_words((event.disposition,)) if event.disposition and not is_undo else frozenset()
-    persists = unsets = frozenset[str]()
-    lasting = event.persistent_disposition
-    if lasting is not None:
-        persists = _of_words(lasting.set or ())
-        unsets = _of_words(lasting.unset or ())
-    if event.sensor_elements and is_alarm(event.sensor_elements):
-        sets |= {Condition.SENSOR_ALARM.value}
-    if not (sets or persists or unsets):
-        return (), (), ()
+    sets = set() if is_undo else _of_words((said.disposition,))
+    persists = _of_words(said.set)
+    if said.is_alarm:
+        sets.add(Condition.SENSOR_ALARM.value)
+    unsets = _of_words(said.unset)
     return tuple(sorted(sets | persists)), tuple(sorted(persists)), tuple(sorted(unsets))
 
 
-@lru_cache(maxsize=4096)
-def _of_words(words: tuple[str, ...]) -> frozenset[str]:
+def _of_words(words: Iterable[str]) -> set[str]:
     found = (condition_of(meaning(word)) for word in words if word)
-    return frozenset(one for one in found if one is not None)
-
-
-def _sets_sellable(event: Event) -> bool:
-    lasting = event.persistent_disposition
-    if lasting is None:
-        return False
-    return any(meaning(word).kind is Kind.SELLABLE for word in lasting.set or ())
+    return {one for one in found if one is not None}
 
 
 def is_alarm(elements: Iterable[SensorElement]) -> bool:
@@ -239,10 +259,10 @@ def is_alarm(elements: Iterable[SensorElement]) -> bool:
     )
 
 
-def _is_sighting(event: Event, step: str) -> bool:
-    if isinstance(event, AggregationEvent):
-        return event.action != "DELETE"
-    return not isinstance(event, TransactionEvent) or step in MOVING_STEPS
+def _is_sighting(said: _Said) -> bool:
+    if said.kind is AggregationEvent:
+        return said.action != "DELETE"
+    return said.kind is not TransactionEvent or said.step in MOVING_STEPS
 
 
 def inside(conditions: Iterable[str]) -> tuple[str, ...]:
@@ -299,30 +319,30 @@ def party_of(parties: tuple[Party, ...] | None) -> str:
     return ""
 
 
-def _location(event: Event, step: str) -> str:
-    place = place_key(event.biz_location)
-    if place or step in _LEAVING:
+def _location(said: _Said) -> str:
+    place = canonical_key(said.biz_location) if said.biz_location else ""
+    if place or said.step in _LEAVING:
         return place
-    return place_key(event.read_point)
+    return canonical_key(said.read_point) if said.read_point else ""
 
 
-def _party_at(place: Place | None) -> str:
-    key = party_key(place.id) if place is not None else ""
+def _party_at(place: str) -> str:
+    key = party_key(place) if place else ""
     return key if key.startswith("/414/") else ""
 
 
-def _shipper(event: Event) -> str:
-    return party_of(event.sources) or _party_at(event.biz_location) or _party_at(event.read_point)
+def _shipper(said: _Said) -> str:
+    return party_of(said.sources) or _party_at(said.biz_location) or _party_at(said.read_point)
 
 
-def _holder(event: Event, step: str) -> str:
-    if step == _VOIDING:
-        return _party_at(event.biz_location) or party_of(event.sources)
-    receiver = party_of(event.destinations)
+def _holder(said: _Said) -> str:
+    if said.step == _VOIDING:
+        return _party_at(said.biz_location) or party_of(said.sources)
+    receiver = party_of(said.destinations)
     if receiver:
         return receiver
-    if step in _LEAVING:
-        return party_of(event.sources)
-    if step in _ON_THE_WAY:
+    if said.step in _LEAVING:
+        return party_of(said.sources)
+    if said.step in _ON_THE_WAY:
         return ""
-    return _party_at(event.biz_location or event.read_point)
+    return _party_at(said.biz_location or said.read_point)

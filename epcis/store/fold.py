@@ -23,6 +23,7 @@ from epcis.store.item_state import (
     share,
     taken_out,
 )
+from epcis.store.item_status import ItemStatus
 from epcis.store.lots import merged
 from epcis.store.moments import ALWAYS, NEVER
 from schemas.dispositions import Condition
@@ -81,7 +82,7 @@ class ItemLife:
     seen_alone: list[int] = field(default_factory=list)
     """Moments at which it was seen without its container, and so had left it."""
     ended_full: list[int] = field(default_factory=list)
-    """Moments at which it ended with things still inside."""
+    """Moments at which it was decommissioned with things still inside."""
 
     def all_stays(self) -> list[StayInside]:
         """What it was in, and is in now."""
@@ -171,7 +172,7 @@ class Fold:
         for item, role in pairs:
             what = event.effect(role)
             if self._inside[item] and (what.reaches_inside or before[item].reaches_inside):
-                if what.status is not None and what.status.is_ended and not event.takes_all:
+                if what.status is ItemStatus.DECOMMISSIONED:
                     self.lives[item].ended_full.append(event.moment)
                 found.extend((content, what) for content in self._all_inside(item, before))
         return found

@@ -24,7 +24,7 @@ from epcis.store.payload import unpack_outline
 from epcis.store.stays import Stay, replace_stays
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from epcis.database.raw_driver import RawDriver, Row
     from epcis.lot_facts import LotFacts
@@ -134,7 +134,7 @@ def item_row(states: StateDictionary, lots: LotDictionary, row: Row, life: ItemL
 class _Effects(NamedTuple):
     """What an event does, by role."""
 
-    by_role: dict[Role, Effect]
+    by_role: Mapping[Role, Effect]
     takes_all: bool
     lot: LotFacts | None
 

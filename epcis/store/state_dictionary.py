@@ -68,6 +68,7 @@ class StateDictionary:
         self._by_id: dict[int, ItemState] = {}
         self._ids: dict[ItemState, int] = {}
         self._shared: dict[tuple[int, int], int] = {}
+        self._after: dict[tuple[int, Effect], int] = {}
         self.nothing = self.number(ItemState())
         """Of an item that no valid event names."""
 
@@ -92,7 +93,14 @@ class StateDictionary:
 
     def after(self, number: int, what: Effect) -> int:
         """The number of what a state becomes by an event."""
-        return self.number(advance(self.told(number), what))
+        pair = (number, what)
+        known = self._after.get(pair)
+        if known is None:
+            known = self.number(advance(self.told(number), what))
+            if len(self._after) >= CACHED_MAX:
+                self._after.clear()
+            self._after[pair] = known
+        return known
 
     def shared(self, own: int, container: int) -> int:
         """The number of what an item's state becomes by its container's."""
@@ -117,6 +125,7 @@ class StateDictionary:
             self._by_id.clear()
             self._ids.clear()
             self._shared.clear()
+            self._after.clear()
         self._by_id[number] = state
         self._ids[state] = number
 

@@ -118,7 +118,7 @@ def test_a_database_set_back_to_yesterday_is_found_by_the_checkpoint_beside_the_
     store = Store.open(str(folder / "whole.db"))
     yesterday = shutil.copy(folder / "whole.db", tmp_path / "yesterday.db")
     with store.write(falsified.NOW) as tx:
-        falsified.registry.set_lot_state(
+        falsified.pack_registry.set_lot_state(
             tx, falsified.GTIN, "L9", falsified.LotState.RECALLED, "glass", now=falsified.NOW,
             by="Ada",
         )  # fmt: skip

@@ -168,6 +168,11 @@ def test_every_answer_is_in_the_log_with_the_rule_that_decided(client, packs):
     assert past.operation == "vrs"
     assert past.record["rule"] == "R7-match"
     assert past.record["credential"] == "not_checked"
+    asked = past.record["question"]
+    assert (asked["gtin"], asked["serial"], asked["lot"], asked["exp"]) == (
+        *(GTIN, "S1", "A123", "270531"),
+    )
+    assert (asked["reqGLN"], asked["corrUUID"]) == (REQ, UUID)
     assert past.record["question"]["email"] == "a+b@example.org"
     assert past.record["question"]["ctrlPossessAtt"] is True
 
@@ -219,3 +224,29 @@ def test_no_bytes_in_a_url_are_worse_than_malformed(path, query):
             json.dumps(question_of(raw, query).serial)
         except MalformedError:
             continue
+
+
+def test_a_question_without_expiry_is_verified_only_with_the_words_that_it_was_not_compared(client):
+    assert client.get(url(exp=None)).json()["data"] == {"verified": True, "notCompared": ["exp"]}
+    wrong = client.get(url(exp=None, lot="B")).json()["data"]
+    assert wrong == {"verified": False, "verificationFailureReason": "No_match_GTIN_Serial_Lot"}
+
+
+def test_a_partners_key_asks_in_its_own_name_only(client, holder):
+    holder.caller = Caller("partner", frozenset({"verify"}), f"/414/{REQ}")
+    assert client.get(url()).status_code == 200
+    assert client.get(f"/checkConnectivity?gtin={GTIN}&reqGLN={REQ}").status_code == 200
+    holder.caller = Caller("other", frozenset({"verify"}), "/414/0355555000013")
+    answer = client.get(url())
+    assert (answer.status_code, answer.content) == (403, b"")
+    assert client.get(f"/checkConnectivity?gtin={GTIN}&reqGLN={REQ}").status_code == 403
+
+
+def test_who_guesses_serial_numbers_gets_no_more_answers_today(client, holder):
+    holder.caller = Caller("partner", frozenset({"verify"}), f"/414/{REQ}", "192.0.2.1")
+    statuses = [client.get(url(serial=f"G{number}")).status_code for number in range(21)]
+    assert statuses == [200] * 20 + [403]
+    known = client.get(url())
+    assert (known.status_code, known.content) == (403, b"")
+    holder.caller = Caller("partner", frozenset({"verify"}), f"/414/{REQ}", "192.0.2.2")
+    assert client.get(url()).status_code == 200
