@@ -6,7 +6,7 @@ Exit code 0: intact, signed by whom you trust, and every entry stands in the sig
 Exit code 1: tampered with, damaged, or not a dossier.   Exit code 2: cannot tell.
 
 Needs Python 3.9 or newer and the openssl program; reads nothing else and no network. This file
-stands in every dossier; take it from a dossier you trust, or from its maker.
+is part of every dossier; take it from a dossier you trust, or from its maker.
 """
 
 from __future__ import annotations
@@ -539,7 +539,7 @@ def trouble_of(what: str, said: str) -> Exception:
 
 
 def run_openssl(arguments: list[str], files: dict[str, bytes]) -> tuple[int, str]:
-    """Run openssl with files put for `{name}`; its exit code and what it said."""
+    """Run openssl with a file in place of each `{name}`; returns exit code and output."""
     with tempfile.TemporaryDirectory(prefix="dossier-") as folder:
         paths = {}
         for name, content in files.items():
@@ -631,7 +631,7 @@ def main(arguments: list[str]) -> int:
 
 
 def said(code: int, text: str) -> int:
-    """Say it, and give the exit code back."""
+    """Print a text, and return the exit code."""
     sys.stdout.write(text + "\n")
     return code
 
