@@ -59,7 +59,7 @@ def outline(event: Event) -> Event:
         # Whether a DELETE names classes decides if it empties the parent: keep one class.
         bare["child_quantities"] = (event.child_quantities or ())[:1] or None
     kept = msgspec.structs.replace(event, **bare)
-    assert is_faithful(kept, event), "an outline tells the lives that its event tells"
+    assert is_faithful(kept, event), "an outline gives items the state that its event gives"
     return kept
 
 
