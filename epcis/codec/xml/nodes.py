@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _KIND = f"{{{OWN}}}kind"
-_MEMBER = f"{{{OWN}}}member"
 
 
 def split_name(tag: str) -> tuple[str, str]:
