@@ -179,7 +179,8 @@ def test_the_values_of_a_conflict_and_of_an_unknown_word_are_said():
 def test_an_exempt_lot_may_be_supplied_unless_something_else_speaks_against_it():
     asked = Asked(GOOD, "S", "L", date(2099, 1, 1))
     bare = Facts(asked, None, exempt=True)
-    assert decide(bare, TO_VERIFY, shipped(), NOW).verdict is Word.OK
+    free = decide(bare, TO_VERIFY, shipped(), NOW)
+    assert (free.verdict, free.may_proceed) == (Word.OK, True)
     for more in ({"lot_state": LotState.RECALLED}, {"doubt": Doubt.SUSPECT}):
         told = decide(Facts(asked, None, exempt=True, **more), TO_VERIFY, shipped(), NOW)
         assert told.verdict is not Word.OK
@@ -196,3 +197,11 @@ def test_an_unknown_product_whose_lot_is_recalled_stops():
         NOW,
     )
     assert (told.verdict, told.reason) == (Word.STOP, Reason.RECALLED)
+
+
+def test_what_an_end_forbids_on_an_expired_pack_is_no_falsification():
+    over = facts(state=PackState.SUPPLIED, expiry=date(2020, 1, 1))
+    taken = judged(over, PackAct.DESTROY)
+    assert (taken.result, taken.alert) == (Result.IMPOSSIBLE, False)
+    fresh = judged(facts(state=PackState.SUPPLIED), PackAct.DESTROY)
+    assert (fresh.result, fresh.alert) == (Result.IMPOSSIBLE, True)
