@@ -243,7 +243,8 @@ def an_alert(number, lot, at=NOW, status="Closed"):
     return {
         "id": f"A{number}", "at_us": int(at.timestamp() * 1_000_000), "hub": "", "result": "x",
         "code": GTIN, "serial": f"P{number}", "lot": lot, "client": "c", "location": "l",
-        "cause": "c", "confidence": "low", "late": 0, "status": status,
+        "cause": "c", "confidence": "low", "late": 0, "status": status, "market": "", "times": 1,
+        "last_us": int(at.timestamp() * 1_000_000),
     }  # fmt: skip
 
 
