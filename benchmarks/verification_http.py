@@ -47,7 +47,7 @@ def serial_of(number: int) -> str:
 
 def fill(url: str, packs: int) -> None:
     """A store with one product of `packs` commissioned packs, by the ordinary capture code."""
-    import compliance.duty_tables  # noqa: F401
+    import compliance.service.migrations.tables  # noqa: F401  # declares every table
     import verification.registry.pack_tables  # noqa: F401
     from compliance.service import access
     from epcis.capture import record
@@ -460,7 +460,7 @@ def say_bulk(url: str, opts, supply: Figures) -> None:
     """A bulk supply through the same engine, against single supplies over HTTP."""
     import verification.registry.pack_tables  # noqa: F401
     from epcis.ledger.store import Store
-    from verification.decision.act import PackAct, PackRequest, Who
+    from verification.decision.act import PackAct, PackRequest, ParticipantRole, Who
     from verification.decision.rule_pack import shipped
     from verification.fmd import bulk
 
@@ -471,7 +471,9 @@ def say_bulk(url: str, opts, supply: Figures) -> None:
     ]
     store = Store.open(url)
     with store.write(datetime.now(UTC)) as tx:
-        bulk_id = bulk.submit(tx, wanted, Who(client="bench", location="P"), shipped())
+        bulk_id = bulk.submit(
+            tx, wanted, Who(client="bench", role=ParticipantRole.PHARMACY, location="P"), shipped()
+        )
     start_s, cpu_s = time.perf_counter(), time.process_time()
     bulk.work_off(store, bulk_id, lambda: datetime.now(UTC), shipped())
     wall_s, cpu_s = time.perf_counter() - start_s, time.process_time() - cpu_s

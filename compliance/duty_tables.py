@@ -103,7 +103,7 @@ partner_licence = Table(
     Index("partner_licence_gln", "gln"),
     info=proof(Register()),
 )
-"""What shows that a trading partner was authorized (FD&C Act 581(2)); days are ISO 8601."""
+"""Evidence that a trading partner was authorized (FD&C Act 581(2)); days are ISO 8601."""
 
 case_file = Table(
     "case_file",

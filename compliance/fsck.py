@@ -37,8 +37,8 @@ def fsck(
 ) -> Iterator[Finding]:
     """A finding for every disagreement; none where all is consistent.
 
-    `progress` is told what is being checked and how many were. Raises StoreAway, StoreFull, and
-    SealRefused where the checkpoint held in `keys_folder` is damaged.
+    `progress` is called with what is being checked and the count so far. Raises StoreAway,
+    StoreFull, and SealRefused where the checkpoint held in `keys_folder` is damaged.
     """
     held = held_checkpoints(store, keys_folder) if keys_folder is not None else []
     yield from check_memory(store, now=now, rebuild=rebuild, held=held, progress=progress)

@@ -98,11 +98,9 @@ def export(
 ) -> Exported:
     """Write the signed dossier of a selection to `out_path`; `progress` gets (done, total).
 
-    The file
-    appears under its name only when it is complete; an interrupted export goes on where it stopped
-    when it is asked for again. Raises
-    ExportRefused where there is nothing to export, no seal can be made, or the store is not what
-    was logged, and OSError where the disk refuses; both leave nothing behind.
+    The file appears under its name only when it is complete; the same request again continues an
+    interrupted export. Raises ExportRefused where there is nothing to export, no seal can be made,
+    or the store differs from the log, and OSError where the disk refuses; both leave no file.
     """
     out = Path(out_path)
     if out.exists() and not out.is_file():

@@ -142,7 +142,7 @@ def _at_a_glance(sections: tuple[Section, ...]) -> tuple[Section, ...]:
 def _proof(contents: DossierContents, keys: Keys) -> Section:
     checkpoint = contents.sealed.checkpoint
     return Section(
-        "What it is proved by",
+        "How it is proved",
         sentences=(
             "The file is signed as a whole. Every line stands in a log that only grows.",
             "Its size and root were signed and stamped with the time when this dossier was made.",
@@ -195,7 +195,7 @@ def _hidden(contents: DossierContents) -> str:
     if names := by_treatment[Treatment.HASH]:
         said.append(f"Replaced by signs: {names}.")
     if gathered.withheld:
-        said.append(f"Of {gathered.withheld} entries the log shows only that they stand there.")
+        said.append(f"Of {gathered.withheld} entries the log shows only that they exist.")
     if gathered.extracts:
         said.append(
             f"Of {gathered.extracts} entries extracts.ndjson states what may be shown; this is "

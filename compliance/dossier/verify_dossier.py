@@ -6,7 +6,7 @@ Exit code 0: intact, signed by whom you trust, and every entry stands in the sig
 Exit code 1: tampered with, damaged, or not a dossier.   Exit code 2: cannot tell.
 
 Needs Python 3.9 or newer and the openssl program; reads nothing else and no network. This file
-stands in every dossier; take it from a dossier you trust, or from its maker.
+is part of every dossier; take it from a dossier you trust, or from its maker.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Tampered(Exception):  # noqa: N818  # a verdict
 
 
 class Signatures(Protocol):
-    """What can check signatures: the openssl program here, libraries in Packtrail itself."""
+    """Checks signatures: with the openssl program here, with libraries in Packtrail itself."""
 
     def note(self, text: bytes, signature: bytes, key_pem: bytes) -> None:
         """The checkpoint is signed by the log's key (Ed25519)."""
@@ -216,7 +216,7 @@ def digest_of(archive: ZipFile, info: ZipInfo) -> tuple[int, bytes]:
 
 
 def check_references(manifest: bytes, digests: dict[str, tuple[int, bytes]]) -> None:
-    """Every file is in the signed list with its digest, and the list names no other."""
+    """Check that every file is in the signed list with its digest, and the list names no other."""
     text = manifest.decode("utf-8")
     listed = dict(
         re.findall(
@@ -238,7 +238,7 @@ def check_references(manifest: bytes, digests: dict[str, tuple[int, bytes]]) -> 
 
 
 def check_sums(sums: bytes, digests: dict[str, tuple[int, bytes]]) -> None:
-    """SHA256SUMS says the same, for `sha256sum`."""
+    """Check that SHA256SUMS, for `sha256sum`, has the same digests."""
     listed = {one[66:]: one[:64] for one in sums.decode().splitlines() if one[64:66] == "  "}
     expected = set(digests) - {"mimetype", SUMS, MANIFEST, SIGNATURE}
     if set(listed) != expected or any(digests[n][1].hex() != listed[n] for n in expected):
@@ -246,7 +246,7 @@ def check_sums(sums: bytes, digests: dict[str, tuple[int, bytes]]) -> None:
 
 
 def check_manifest(manifest: bytes, digests: dict[str, tuple[int, bytes]]) -> dict[str, Any]:
-    """The manifest is of a form we know, and its sizes are right."""
+    """Check that the manifest has a known form and the right sizes."""
     told = json.loads(manifest)
     if not isinstance(told, dict) or told.get("format") != "packtrail-dossier-1":
         raise CannotTell("manifest.version", "the dossier has a form this program does not know")
@@ -276,7 +276,7 @@ def check_checkpoint(
 def check_entries(
     archive: ZipFile, members: dict[str, ZipInfo], told: dict[str, Any], root: bytes, size: int
 ) -> int:
-    """Every line stands in the log: leaves and proof lead to the signed root."""
+    """Check that every line is in the log: leaves and proof lead to the signed root."""
     counts = {"events": 0, "records": 0, "withheld": 0}
     run = CompleteRun(told.get("complete"), size)
     with (
@@ -292,17 +292,17 @@ def check_entries(
         if root_from(leaves, size, hashes_of(proof)) != root:
             raise Tampered("log.proof", "the entries do not stand in the signed log as shown")
         if index.read(1) or events.read(1) or records.read(1):
-            raise Tampered("index.rest", "there are lines that no entry of the log stands for")
+            raise Tampered("index.rest", "there are lines that belong to no entry of the log")
     if counts != told.get("counts"):
-        raise Tampered("manifest.counts", "the manifest counts other than there is")
+        raise Tampered("manifest.counts", "the manifest has other counts than the files")
     run.done()
     return int(total)
 
 
 def check_extracts(archive: ZipFile, members: dict[str, ZipInfo], told: dict[str, Any]) -> None:
-    """Statements beside the log: as many as told, in order, each about an entry not shown whole.
+    """Check the statements: their number, order, and that each is about an entry not shown whole.
 
-    What they say is proved by the signature over the file alone.
+    Only the signature over the file proves what they say.
     """
     count = 0
     if "extracts.ndjson" in members:
@@ -329,11 +329,11 @@ def check_extracts(archive: ZipFile, members: dict[str, ZipInfo], told: dict[str
                     )
                 count += 1
     if count != told.get("extracts", 0):
-        raise Tampered("extracts.count", "there are more or fewer statements than told")
+        raise Tampered("extracts.count", "the number of statements is not the one in the manifest")
 
 
 class CompleteRun:
-    """The run of neighbouring entries that a complete dossier has, and what stands around it."""
+    """The run of neighbouring entries that a complete dossier has, and the entries next to it."""
 
     def __init__(self, complete: dict[str, int] | None, size: int) -> None:
         self.complete = complete
@@ -341,7 +341,7 @@ class CompleteRun:
         self.next = max(0, complete["first"] - 1) if complete else 0
 
     def see(self, index: int, shown: int, time_us: int) -> None:
-        """The next entry that is there, in the run or beside it."""
+        """Check the next entry, in the run or next to it."""
         if self.complete is None:
             return
         if index != self.next:
@@ -504,7 +504,7 @@ class OpenSsl:
 
 
 def trouble_of(what: str, said: str) -> Exception:
-    """What openssl's refusal means."""
+    """The exception for openssl's error output."""
     foreign = (
         "unable to get local issuer",
         "self-signed certificate in certificate chain",
@@ -539,7 +539,7 @@ def trouble_of(what: str, said: str) -> Exception:
 
 
 def run_openssl(arguments: list[str], files: dict[str, bytes]) -> tuple[int, str]:
-    """Run openssl with files put for `{name}`; its exit code and what it said."""
+    """Run openssl with a file in place of each `{name}`; returns exit code and output."""
     with tempfile.TemporaryDirectory(prefix="dossier-") as folder:
         paths = {}
         for name, content in files.items():
@@ -631,7 +631,7 @@ def main(arguments: list[str]) -> int:
 
 
 def said(code: int, text: str) -> int:
-    """Say it, and give the exit code back."""
+    """Print a text, and return the exit code."""
     sys.stdout.write(text + "\n")
     return code
 

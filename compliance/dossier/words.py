@@ -99,7 +99,7 @@ COLUMNS: Final[Mapping[str, DataClass | None]] = {
     **_titled(
         None,
         "operation|result|how many|alerts|late|last|when|alert|rule pack|operations|day|recall"
-        "|GTIN|opened|closed|packs|to tell|answered|since|until|kept offline and told late"
+        "|GTIN|opened|closed|packs|to tell|answered|since|until|kept offline and sent late"
         "|name|strength|form|NDC|container size|containers|date of transaction and shipment"
         "|role|market|markets|verified|decommissioned|undone|typed|alerts in 1,000|participants"
         "|without any operation|product|uploaded|released|before release|recalled in|lots"

@@ -191,7 +191,7 @@ def _check(lot: str, reason: str) -> None:
     if not 1 <= len(lot) <= LOT_CHARS_MAX:
         raise RecallRefused(f"a lot has 1 to {LOT_CHARS_MAX} characters, not {len(lot)}")
     if not reason.strip():
-        raise RecallRefused("say why the lot is recalled: everyone told will read it")
+        raise RecallRefused("say why the lot is recalled: everyone notified will read it")
     if len(reason) > REASON_CHARS_MAX:
         raise RecallRefused(f"the reason has {len(reason)} characters, at most {REASON_CHARS_MAX}")
 

@@ -58,7 +58,7 @@ def questions_section(snapshot: Snapshot, since: datetime, until: datetime) -> S
         facts=(
             ("operations", str(asked)),
             ("alerts", f"{totals['alerts']} ({_per_thousand(totals['alerts'], asked)})"),
-            ("kept offline and told late", str(totals["late"])),
+            ("kept offline and sent late", str(totals["late"])),
         ),
         columns=(
             "place", "who", "operation", "result", "how many", "alerts", "late", "last",

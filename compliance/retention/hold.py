@@ -88,7 +88,7 @@ class Matter:
         if matter == cls():
             raise HoldRefused("say what to hold: a GTIN, lot, serial, case, party or date range")
         if (matter.lot or matter.serial) and matter.gtin is None:
-            raise HoldRefused("a lot or serial says nothing without its GTIN")
+            raise HoldRefused("a lot or serial needs its GTIN")
         if since is not None and until is not None and since >= until:
             raise HoldRefused("the date range ends before it begins")
         for name, text, most in (

@@ -76,7 +76,7 @@ def reach_(request: Request, caller: MayRead, gtin: str, lot: str) -> dict[str, 
 
 @router.get("/{recall_id}")
 def status(request: Request, caller: MayRead, recall_id: str) -> dict[str, object]:
-    """One recall: its packs, where they were, and whom to tell."""
+    """One recall: its packs, where they were, and whom to notify."""
     _whole_view(caller)
     with store_of(request).read() as snapshot:
         found = find_recall(snapshot, recall_id)

@@ -53,7 +53,7 @@ _C, _E, _W, _I = Severity.CRITICAL, Severity.ERROR, Severity.WARNING, Severity.I
 _ALL: Final = (
     CatalogueRule("D09", "no-events", _E, "the file holds at least one event"),
     CatalogueRule(
-        "D11", "mixed-guidelines", _W, "its signs belong to one release of the guideline"
+        "D11", "mixed-guidelines", _W, "it follows one release of the guideline throughout"
     ),
     CatalogueRule("H01", "parties", _E, "the SBDH names exactly one sender and one receiver"),
     CatalogueRule("H02", "party-id", _E, "sender and receiver are valid GLNs or SGLNs"),
@@ -62,7 +62,7 @@ _ALL: Final = (
     CatalogueRule("H07", "sender-not-seller", _W, "the sender is the source's owning party"),
     CatalogueRule("H08", "statement-missing", _C, "a shipment affirms the transaction statement"),
     CatalogueRule("H09", "statement-denied", _E, "the transaction statement is affirmed"),
-    CatalogueRule("H10", "legal-notice", _W, "the legal notice stands there as it must"),
+    CatalogueRule("H10", "legal-notice", _W, "the legal notice has the required wording"),
     CatalogueRule("H11", "statement-in-body", _W, "the statement stands in the header"),
     CatalogueRule("H12", "guideline-version", _W, "the file says which release it follows", _I),
     CatalogueRule("H13", "namespace", _W, "extensions are in the namespace of the guideline"),
@@ -72,7 +72,7 @@ _ALL: Final = (
     CatalogueRule("M02", "ndc", _E, "the NDC is there and laid out as its type code says"),
     CatalogueRule("M03", "ndc-gtin", _E, "NDC and GTIN agree"),
     CatalogueRule("M04", "ndc-type", _W, "the type code is the release's own"),
-    CatalogueRule("M05", "product-incomplete", _E, "name, maker, form, strength and size are told"),
+    CatalogueRule("M05", "product-incomplete", _E, "name, maker, form, strength, size are given"),
     CatalogueRule("M06", "placeholder", _W, "no value is a mere placeholder"),
     CatalogueRule("M07", "product-conflict", _W, "one GTIN is described one way"),
     CatalogueRule("M09", "owner-address", _E, "owning parties have name and address"),
@@ -97,7 +97,7 @@ _ALL: Final = (
     CatalogueRule("T08", "order", _W, "events stand in the order they happened"),
     CatalogueRule("T09", "received-before-shipped", _E, "goods are shipped before received"),
     CatalogueRule("T10", "one-time", _W, "events do not all share one time"),
-    CatalogueRule("T11", "transaction-date", _I, "a shipment over 24 h later tells its own date"),
+    CatalogueRule("T11", "transaction-date", _I, "a shipment over 24 h later gives its own date"),
     CatalogueRule("V03", "disposition", _W, "step and disposition fit each other"),
     CatalogueRule("V04", "commissioning", _E, "commissioning is an ADD with places"),
     CatalogueRule("V05", "packing", _E, "packing is an aggregation that adds, with places"),
@@ -138,7 +138,7 @@ _ALL: Final = (
     CatalogueRule("S10", "document-type", _W, "business transactions say what they are"),
     CatalogueRule("S12", "drop-shipment-missing", _E, "a shipment says if it is a drop ship", _I),
     CatalogueRule("S13", "drop-shipment", _E, "a drop shipment goes elsewhere than to the buyer"),
-    CatalogueRule("S14", "direct-purchase", _W, "a direct purchase is told in full"),
+    CatalogueRule("S14", "direct-purchase", _W, "a direct purchase is declared in full"),
     CatalogueRule("S15", "indirect-epcs", _E, "indirectly bought EPCs are among the shipped"),
     CatalogueRule("S17", "shipped-twice", _E, "nothing is shipped twice without coming back"),
     CatalogueRule("S25", "shipped-elsewhere", _W, "goods leave from a place of the seller"),

@@ -75,18 +75,18 @@ class DscsaWatcher:
     def _whole(self) -> Iterator[Finding]:
         if not self._file.steps:
             yield self._say.found(
-                "D09", "the file holds no events", "A shipment is told by its events."
+                "D09", "the file holds no events", "A shipment file reports the shipment as events."
             )
         elif not self._file.trades:
             yield self._say.found(
                 "V09",
                 "the file holds no shipping event",
-                "Send the shipment itself: without it nobody knows whose the goods are.",
+                "Send the shipping event: without it nobody knows who owns the goods.",
             )
         elif not any(step.biz_step == "commissioning" for step in self._file.steps):
             yield self._say.found(
                 "V09",
-                "the file holds no commissioning event, so lots and expiries are not told",
+                "the file holds no commissioning event, so lots and expiries are missing",
                 "A manufacturer sends it with the shipment; others pass on what they received.",
                 severity=Severity.WARNING,
             )

@@ -82,7 +82,7 @@ def _product(uri: str, element: VocabularyElement, say: Findings) -> Iterator[Fi
     if lacking:
         yield say.found(
             "M05",
-            f"{uri} does not tell its {', '.join(lacking)}",
+            f"{uri} lacks its {', '.join(lacking)}",
             "Transaction information needs each of them, section 581(26)(A)-(D).",
             _at(uri),
         )

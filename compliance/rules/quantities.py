@@ -47,7 +47,7 @@ def _quantity(
     if gtin not in serials:
         yield say.found(
             "I06",
-            f"{one.epc_class} is told by quantity, without serials",
+            f"{one.epc_class} is named by quantity only, without serials",
             "Name each package by its SGTIN; only serialized packages may change hands.",
             where,
         )

@@ -163,7 +163,7 @@ def _shipping(event: Event, step: ShippedStep, say: Findings) -> Iterator[Findin
     if not isinstance(event, ObjectEvent):
         yield say.found(
             "V08",
-            f"the shipment is told by a {step.kind}",
+            f"the shipment is reported by a {step.kind}",
             "Ship with an ObjectEvent over the outermost containers.",
             step.where,
         )

@@ -63,7 +63,7 @@ def _range(
             yield say.found(
                 "T03",
                 f"the event happened {(latest - step.at).days} days before the file was made",
-                "Check the year; old stock is told by events of its own time.",
+                "Check the year; for old stock such an old event is right.",
                 step.where,
             )
 

@@ -60,7 +60,7 @@ def outline(event: Event) -> Event:
         bare["child_quantities"] = (event.child_quantities or ())[:1] or None
         bare["child_epcs"] = (event.child_epcs or ())[:1] or None
     kept = msgspec.structs.replace(event, **bare)
-    assert is_faithful(kept, event), "an outline tells the lives that its event tells"
+    assert is_faithful(kept, event), "an outline gives items the state that its event gives"
     return kept
 
 

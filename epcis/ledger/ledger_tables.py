@@ -1,4 +1,4 @@
-"""Where the log is kept, and the guards that let nobody rewrite it by way of SQL.
+"""The tables of the log, and the database triggers that refuse to rewrite it with SQL.
 
 The guards stop mistakes and ordinary users; a database administrator can drop them, and is then
 caught by the proofs.

@@ -117,7 +117,7 @@ def check_signed(snapshot: Snapshot, held: Sequence[Signed]) -> Iterator[Finding
             yield odd("ledger_checkpoint", one.size, "is not what was signed", _BESIDE)
     for size in sorted(stored)[:-1]:
         if size not in told:
-            yield odd("ledger_checkpoint", size, "was never signed, as the log tells", _BESIDE)
+            yield odd("ledger_checkpoint", size, "was never signed: the log has no entry", _BESIDE)
 
 
 def _stored(snapshot: Snapshot, *, rows_max: int | None = None) -> Iterator[Signed]:

@@ -1,6 +1,6 @@
-"""The store: one database, and its log, in which every act is entered.
+"""The store: one database with its log, which records every transaction.
 
-`Store.write` is one act: one transaction with its entries of the log in it.
+`Store.write` is one transaction, which also writes its entries of the log.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Transaction(Snapshot):
     """A transaction under way; what it logs is part of it."""
 
     now: datetime = _EPOCH
-    """The act's record time: the caller's clock, but never earlier than an act before."""
+    """The record time: the caller's clock, but never before that of an earlier transaction."""
     commitments: list[Commitment] = field(default_factory=list)
     words: Engine | None = None
     """See `epcis.database.transactions.Database.words`."""
@@ -41,7 +41,7 @@ class Transaction(Snapshot):
 
     def __post_init__(self) -> None:
         Snapshot.__post_init__(self)
-        # What an act reads may be undone, so nothing of it is remembered.
+        # What a transaction reads may be rolled back, so none of it is cached.
         object.__setattr__(self, "remembered", {})
 
     def log(
@@ -55,7 +55,7 @@ class Transaction(Snapshot):
         self.commitments.append(commit(kind, public, confidential, subject=subject or NO_SUBJECT))
 
     def enter_log(self) -> None:
-        """Write the collected entries; the last thing an act does before its commit."""
+        """Write the collected entries of the log, right before the commit."""
         for public, confidential, subject in changed_rows(self, self.touched):
             self.log(LeafKind.REGISTER, public, confidential, subject=subject)
         if self.commitments:
@@ -87,14 +87,15 @@ class Store(Database):
     def write(
         self, now: datetime, *, long: bool = False, line: Connection | None = None
     ) -> Iterator[Transaction]:
-        """One act: one transaction, committed at the end of the block, undone on any exception.
+        """One transaction, committed at the end of the block, rolled back on any exception.
 
-        A `long` act (a large file) never makes others wait for their acknowledgement. On
-        PostgreSQL an act may have a `line` of its own (`Database.line`). Raises StoreFull and
-        StoreAway; both leave nothing behind.
+        A `long` transaction (a large file) never makes others wait for their acknowledgement. On
+        PostgreSQL it may have a connection of its own, the `line` (`Database.line`). Raises
+        StoreFull and StoreAway; both leave nothing behind.
         """
         with self.transaction(long=long, line=line) as connection:
-            act = Transaction(connection, self._record_time(connection, now), words=self.words)
+            at = self._record_time(connection, now)
+            act = Transaction(connection, self.companions, at, words=self.words)
             connection.info[TOUCHED] = act.touched
             try:
                 yield act

@@ -14,7 +14,7 @@ from epcis.model import AggregationEvent, ObjectEvent, TransactionEvent, Transfo
 from epcis.store.event_tables import Role
 from epcis.store.item_status import ItemStatus
 from schemas.cbv import bare
-from schemas.dispositions import Condition, End, Kind, condition_of, meaning
+from schemas.dispositions import Condition, DispositionKind, End, condition_of, meaning
 from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
@@ -199,8 +199,8 @@ _NAMING_ROLES = (Role.EPC, Role.CHILD, Role.PARENT)
 def _effect(said: _Said, role: Role) -> Effect:
     step = said.step
     heard = meaning(said.disposition) if said.disposition else None
-    kind = heard.kind if heard is not None else Kind.NEUTRAL
-    is_undo = said.is_own and kind is Kind.UNDONE
+    kind = heard.kind if heard is not None else DispositionKind.NEUTRAL
+    is_undo = said.is_own and kind is DispositionKind.UNDONE
     status = _status(said, role, is_undo=is_undo)
     ends = status is not None and status.is_ended
     sets, persists, unsets = _conditions(said, is_undo=is_undo)
@@ -217,10 +217,11 @@ def _effect(said: _Said, role: Role) -> Effect:
         is_made=role is Role.OUTPUT or (said.kind is ObjectEvent and said.action == "ADD"),
         is_sighting=_is_sighting(said),
         takes_out=said.kind is not AggregationEvent and (ends or step in MOVING_STEPS),
-        is_active=kind in (Kind.ACTIVE, Kind.SELLABLE),
+        is_active=kind in (DispositionKind.ACTIVE, DispositionKind.SELLABLE),
         is_return=heard is not None and heard.says is Condition.RETURNED,
         is_partial=heard is not None and heard.word == "partially_dispensed",
-        lifts=kind is Kind.SELLABLE or any(meaning(w).kind is Kind.SELLABLE for w in said.set),
+        lifts=kind is DispositionKind.SELLABLE
+        or any(meaning(w).kind is DispositionKind.SELLABLE for w in said.set),
         sets=sets,
         persists=persists,
         unsets=unsets,
@@ -249,7 +250,7 @@ def _status_of_words(said: _Said) -> ItemStatus | None:
         heard = meaning(word)
         if isinstance(heard.says, End):
             return ItemStatus(heard.says.value)
-        if at == 0 and heard.kind is Kind.LOCKED:
+        if at == 0 and heard.kind is DispositionKind.LOCKED:
             return ItemStatus.LOCKED
         if at == 0 and heard.word == "in_transit":
             return ItemStatus.IN_TRANSIT

@@ -89,7 +89,7 @@ def _unexplained() -> Finding:
     return Finding(
         "json.invalid",
         Severity.ERROR,
-        "the document does not hold against the schema of EPCIS 2.0",
+        "the document is not valid against the schema of EPCIS 2.0",
         "Check it with the published schema files for details.",
     )
 

@@ -271,7 +271,7 @@ def _min_properties(fault: _JsonFault) -> JsonReason:
 def _other(fault: _JsonFault) -> JsonReason:
     return fault.reason(
         "schema",
-        f"{fault.called} does not hold against the JSON Schema of EPCIS 2.0",
+        f"{fault.called} is not valid against the JSON Schema of EPCIS 2.0",
         "Compare it with the schema.",
     )
 

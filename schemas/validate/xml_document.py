@@ -305,6 +305,6 @@ def _unexplained(version: str) -> Finding:
     return Finding(
         "xml.schema",
         Severity.ERROR,
-        f"the document does not hold against the schema of EPCIS {version}",
+        f"the document is not valid against the schema of EPCIS {version}",
         "Check it with the published schema files for details.",
     )

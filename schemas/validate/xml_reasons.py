@@ -166,7 +166,7 @@ def _steps(element: etree._Element) -> list[str]:
 def _finding(error: XMLSchemaValidationError, fault: _XmlFault) -> Finding:
     if isinstance(error, XMLSchemaChildrenValidationError):
         return _child(error, fault)
-    reason = error.reason or "it does not hold"
+    reason = error.reason or "it is not valid"
     if attribute := _ATTRIBUTE_FAULT.match(reason):
         return _attribute_value(fault, attribute["name"], attribute["value"])
     if "attribute" in reason and (named := _NAMED.search(reason)):

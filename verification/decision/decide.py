@@ -172,6 +172,8 @@ def decide(facts: Facts, wish: Wish, rules: RulePack, now: datetime) -> Judgemen
     reasons = weigh(facts, now)
     case = _Case(facts, wish, rules, now, reasons)
     ruled = _ruled(case)
+    if reasons is _GENUINE and ruled.result is Result.DONE and wish.act is PackAct.VERIFY:
+        return _FINE  # nearly every verification
     alert = wish.alerting and _alerts(case, ruled.result)
     if ruled.becomes is PackState.ACTIVE:
         lifted = _lifted(facts)
@@ -183,6 +185,9 @@ def decide(facts: Facts, wish: Wish, rules: RulePack, now: datetime) -> Judgemen
         may_proceed = ruled.result in (Result.DONE, Result.NOOP)
     say = _say(case, ruled.result, reasons[0])
     return Judgement(verdict, reasons, may_proceed, ruled.result, say, *ruled[1:], alert)
+
+
+_FINE = Judgement(Word.OK, _GENUINE, True, Result.DONE, SAY[Reason.GENUINE])
 
 
 def weigh(facts: Facts, now: datetime) -> tuple[Reason, ...]:
