@@ -33,9 +33,9 @@ import zxingcpp
 from benchmarks.degraded.families import draw
 from benchmarks.degraded.rack import DAMAGES, drawn_again
 from benchmarks.degraded.tote import draw_tote
-from verification.image.limits import Limits
+from verification.image.limits import PictureLimits
 from verification.image.page import filtered, marks_on
-from verification.image.sheet import Refused, Sheet, open_picture
+from verification.image.sheet import PictureRefused, Sheet, open_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("PACKTRAIL_SHARED", ROOT.parent / "shared"))
-LIMITS = Limits()
+LIMITS = PictureLimits()
 PROMISED_90 = {
     "contrast": {10.0, 6.0},
     "noise": {80.0},
@@ -281,7 +281,7 @@ def _labelled(folder: Path) -> Iterator[tuple[Path, set[bytes]]]:
 
 def _marks(path: Path) -> list[Mark]:
     marks: list[Mark] = []
-    with contextlib.suppress(Refused):
+    with contextlib.suppress(PictureRefused):
         for sheet in open_picture(path.read_bytes(), LIMITS).sheets:
             marks += marks_on(sheet, LIMITS)[0]
     return marks

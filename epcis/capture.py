@@ -79,7 +79,7 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class ReadingNotes:
     """What is kept beside a document about its reading, to be said again when it comes again."""
 
     refused: int
@@ -100,11 +100,11 @@ class Kept:
         return squeeze(orjson.dumps(said))
 
     @classmethod
-    def unpacked(cls, column: bytes | None) -> Kept:
+    def unpacked(cls, column: bytes | None) -> ReadingNotes:
         """What a column says.
 
-        >>> Kept.unpacked(Kept(2, 1, ()).packed())
-        Kept(refused=2, refused_unread=1, findings=())
+        >>> ReadingNotes.unpacked(ReadingNotes(2, 1, ()).packed())
+        ReadingNotes(refused=2, refused_unread=1, findings=())
         """
         if column is None:
             return cls(0, 0, ())
@@ -231,7 +231,7 @@ class _Capture:
             "document.known", Severity.INFO, "this document was captured before",
             "Nothing was stored again.",
         )  # fmt: skip
-        kept = Kept.unpacked(row.findings)
+        kept = ReadingNotes.unpacked(row.findings)
         events = row.events + kept.refused_unread
         return Receipt(
             document=self.received.digest.hex(),
@@ -280,7 +280,7 @@ class _Capture:
         if (self.strict or self.whole or not self.read) and not is_acceptable(findings):
             raise DocumentRefused(findings)
         unread = reader.events_refused + self.unsealed
-        kept = Kept(unread + len(taken.conflicts), unread, findings)
+        kept = ReadingNotes(unread + len(taken.conflicts), unread, findings)
         self._end_document(tx, number, reader, kept, taken)
         receipt = Receipt(
             document=self.received.digest.hex(),
@@ -332,7 +332,7 @@ class _Capture:
         tx: Transaction,
         number: int,
         reader: DocumentReader,
-        kept: Kept,
+        kept: ReadingNotes,
         taken: Taken,
     ) -> None:
         header = reader.header

@@ -158,7 +158,7 @@ def open_job(
 
 def ring(store: Store) -> None:
     """Tell the workers of this process that there is a job; call it on their event loop."""
-    for bell in store.companion(_Bells):
+    for bell in store.companions.one(_Bells):
         bell.set()
 
 
@@ -235,7 +235,7 @@ async def _work(
 ) -> None:
     """One worker: job after job, and a rest where there is none."""
     bell = asyncio.Event()
-    bells = store.companion(_Bells)
+    bells = store.companions.one(_Bells)
     bells.append(bell)
     try:
         while not stop.is_set():

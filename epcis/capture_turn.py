@@ -84,7 +84,7 @@ def claimed(
 
     `size_bytes_max` leaves out larger bodies. None where nothing waits that may be taken.
     """
-    turns = store.companion(_Turns)
+    turns = store.companions.one(_Turns)
     for job in turns.in_order(_waiting(store)):
         if not _fits(job, now, size_bytes_max) or not turns.take(job):
             continue

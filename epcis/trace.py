@@ -159,7 +159,7 @@ class Told(NamedTuple):
         return {name: value for name, value in told.items() if value is not None}
 
 
-class Stay(NamedTuple):
+class TracedStay(NamedTuple):
     """A time inside a container."""
 
     parent: str
@@ -239,11 +239,13 @@ class Story:
         return item(self.snapshot, self.id)
 
     @cached_property
-    def containment(self) -> tuple[Stay, ...]:
+    def containment(self) -> tuple[TracedStay, ...]:
         """What it was and is in, and what that was in meanwhile."""
         seen = {event.moment for event in self.events}
         return tuple(
-            Stay(unpack_key(key), _time(opened), None if closed == ALWAYS else _time(closed), level)
+            TracedStay(
+                unpack_key(key), _time(opened), None if closed == ALWAYS else _time(closed), level
+            )
             for key, opened, closed, level in RawDriver(self.snapshot).all(
                 _STAYS, (pack_key(self.id),)
             )

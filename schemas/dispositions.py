@@ -5,9 +5,9 @@ standard. A test checks it against the published ontology. Standard: CBV 2.0 sec
 
 >>> old = meaning("urn:epcglobal:cbv:disp:non_sellable_recalled")
 >>> old.word, old.kind, old.says
-('recalled', <Kind.NOT_SELLABLE: 'not sellable'>, <Condition.RECALLED: 'recalled'>)
+('recalled', <DispositionKind.NOT_SELLABLE: 'not sellable'>, <Condition.RECALLED: 'recalled'>)
 >>> meaning("https://ref.gs1.org/cbv/Disp-stolen").kind, meaning("in_transit").kind
-(<Kind.ENDED: 'ended'>, <Kind.NEUTRAL: 'neutral'>)
+(<DispositionKind.ENDED: 'ended'>, <DispositionKind.NEUTRAL: 'neutral'>)
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class End(StrEnum):
     SAMPLED = "sampled"
 
 
-class Kind(StrEnum):
+class DispositionKind(StrEnum):
     """Effect of a disposition on whether a pack may be sold."""
 
     NEUTRAL = "neutral"
@@ -86,7 +86,7 @@ class Meaning(NamedTuple):
 
     word: str
     """The bare CBV 2.0 word; an unknown word unchanged."""
-    kind: Kind
+    kind: DispositionKind
     says: Condition | End | None = None
     """The condition it sets, or how the pack left trade."""
 
@@ -120,12 +120,15 @@ Recalled, expired, conflicts and marks of an ended pack stay: only a correction 
 
 
 def _table() -> dict[str, Meaning]:
-    table = {word: Meaning(word, Kind.NEUTRAL) for word in _NEUTRAL.split()}
-    table |= {word: Meaning(word, Kind.SELLABLE) for word in _SELLABLE.split()}
-    table["active"] = Meaning("active", Kind.ACTIVE)
-    table["locked"] = Meaning("locked", Kind.LOCKED)
-    table |= {word: Meaning(word, Kind.NOT_SELLABLE, says) for word, says in _CONDITIONS.items()}
-    table |= {word: Meaning(word, Kind.ENDED, says) for word, says in _ENDS.items()}
+    table = {word: Meaning(word, DispositionKind.NEUTRAL) for word in _NEUTRAL.split()}
+    table |= {word: Meaning(word, DispositionKind.SELLABLE) for word in _SELLABLE.split()}
+    table["active"] = Meaning("active", DispositionKind.ACTIVE)
+    table["locked"] = Meaning("locked", DispositionKind.LOCKED)
+    table |= {
+        word: Meaning(word, DispositionKind.NOT_SELLABLE, says)
+        for word, says in _CONDITIONS.items()
+    }
+    table |= {word: Meaning(word, DispositionKind.ENDED, says) for word, says in _ENDS.items()}
     return table | {other: table[word] for other, word in _OTHER_WORDS.items()}
 
 
@@ -201,7 +204,11 @@ _STANDARD_HEAD: Final = re.compile(
 )
 """Prefix of the word in every GS1 spelling, whatever the host, scheme and version."""
 _SPACE: Final = re.compile(r"\s+")
-_SAYS_NOTHING_GOOD: Final = (Kind.NOT_SELLABLE, Kind.ENDED, Kind.LOCKED)
+_SAYS_NOTHING_GOOD: Final = (
+    DispositionKind.NOT_SELLABLE,
+    DispositionKind.ENDED,
+    DispositionKind.LOCKED,
+)
 
 
 @lru_cache(maxsize=4096)
@@ -212,13 +219,13 @@ def meaning(written: str) -> Meaning:
     that sounds good is not taken at its word.
 
     >>> meaning("cbv:Disp-damaged").says, meaning("http://example.com/disp/destroyed").kind
-    (<Condition.DAMAGED: 'damaged'>, <Kind.ENDED: 'ended'>)
+    (<Condition.DAMAGED: 'damaged'>, <DispositionKind.ENDED: 'ended'>)
     >>> meaning("http://example.com/disp/active").kind, meaning("Damaged").word
-    (<Kind.UNKNOWN: 'unknown'>, 'damaged')
+    (<DispositionKind.UNKNOWN: 'unknown'>, 'damaged')
     """
     text = written.strip()
     if text == OWN_DISPOSITION + "undone":
-        return Meaning("undone", Kind.UNDONE)
+        return Meaning("undone", DispositionKind.UNDONE)
     head = _STANDARD_HEAD.match(text)
     tail = text[head.end() if head else 0 :]
     known = MEANINGS.get(tail.lower())
@@ -227,7 +234,7 @@ def meaning(written: str) -> Meaning:
     if known is None:
         last = MEANINGS.get(re.split(r"[/:#]", text.rstrip("/:#"))[-1].lower())
         known = last if last is not None and last.kind in _SAYS_NOTHING_GOOD else None
-    return known or Meaning(tail or text, Kind.UNKNOWN)
+    return known or Meaning(tail or text, DispositionKind.UNKNOWN)
 
 
 def unknown_condition(word: str) -> str:
@@ -245,7 +252,7 @@ def condition_of(said: Meaning) -> str | None:
     >>> condition_of(meaning("no_pedigree_match")), condition_of(meaning("contaminated"))
     ('no_pedigree_match', 'unknown_disposition:contaminated')
     """
-    if said.kind is Kind.UNKNOWN:
+    if said.kind is DispositionKind.UNKNOWN:
         return unknown_condition(said.word) if said.word else None
     return said.says.value if isinstance(said.says, Condition) else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from verification.alerts.anomalies import DEFAULT_LIMITS, Limits
+from verification.alerts.anomalies import DEFAULT_LIMITS, AnomalyLimits
 from verification.decision.act import ParticipantRole
 from verification.decision.render import AnswerPolicy
 from verification.decision.rule_pack import DEFAULT, RulePack, of_house
@@ -60,7 +60,7 @@ class VerificationSettings:
     peers: tuple[Peer, ...] = ()
     """Repositories that are asked for packs unknown here."""
     peer_patience: Patience = PATIENT
-    anomaly_limits: Limits = DEFAULT_LIMITS
+    anomaly_limits: AnomalyLimits = DEFAULT_LIMITS
     anomalies_every_s: float = 60.0
     """Pause between two looks through the history of questions."""
     unknown_answers_a_day: int = 20

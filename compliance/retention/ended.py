@@ -55,7 +55,7 @@ _CONTENT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptTable:
     """A table of a class of record, and when the retention period of its rows begins."""
 
     table: Table
@@ -69,11 +69,13 @@ class Kept:
     """Columns with GTIN, lot and serial, empty where it has none."""
     is_evidence: bool = False
     """Whether legal holds cover it; traces of work are no evidence."""
+    begins: str | None = None
+    """The column with the time of the first thing a row tells, where that is not `ends`."""
 
 
-TABLES: dict[RecordClass, tuple[Kept, ...]] = {
+TABLES: dict[RecordClass, tuple[KeptTable, ...]] = {
     RecordClass.VERIFICATIONS: (
-        Kept(
+        KeptTable(
             verification_request,
             "asked_us",
             over=verification_request.c.next_us.is_(None),
@@ -81,9 +83,10 @@ TABLES: dict[RecordClass, tuple[Kept, ...]] = {
         ),
     ),
     RecordClass.ALERTS: (
-        Kept(
+        KeptTable(
             alert,
-            "at_us",
+            "last_us",
+            begins="at_us",
             over=alert.c.status == Status.CLOSED.value,
             parts=alert_step.c.alert,
             packs=("code", "lot", "serial"),
@@ -91,20 +94,23 @@ TABLES: dict[RecordClass, tuple[Kept, ...]] = {
         ),
     ),
     RecordClass.RETURNS: (
-        Kept(saleable_return, "at_us", packs=("gtin", "", "serial"), is_evidence=True),
+        KeptTable(saleable_return, "at_us", packs=("gtin", "", "serial"), is_evidence=True),
     ),
-    RecordClass.SERVICE_TIMES: (Kept(service_time, "day", is_evidence=True),),
+    RecordClass.SERVICE_TIMES: (KeptTable(service_time, "day", is_evidence=True),),
     RecordClass.CAPTURE_JOBS: (
-        Kept(capture_job, "finished", over=capture_job.c.running.is_(False)),
+        KeptTable(capture_job, "finished", over=capture_job.c.running.is_(False)),
     ),
     RecordClass.RETRIES: (
-        Kept(client_transaction, "at_us"),
-        Kept(bulk, "expires_us", over=bulk.c.finished_us.is_not(None), parts=bulk_part.c.bulk),
+        KeptTable(client_transaction, "at_us"),
+        KeptTable(bulk, "expires_us", over=bulk.c.finished_us.is_not(None), parts=bulk_part.c.bulk),
     ),
-    RecordClass.GUESSES: (Kept(unknown_answer, "day"),),
-    RecordClass.EXPORTS: (Kept(export_job, "finished"),),
-    RecordClass.SESSIONS: (Kept(browser_session, "expires_us"), Kept(sign_in_link, "expires_us")),
-    RecordClass.PAGE_TOKENS: (Kept(ended_page_token, "expires"),),
+    RecordClass.GUESSES: (KeptTable(unknown_answer, "day"),),
+    RecordClass.EXPORTS: (KeptTable(export_job, "finished"),),
+    RecordClass.SESSIONS: (
+        KeptTable(browser_session, "expires_us"),
+        KeptTable(sign_in_link, "expires_us"),
+    ),
+    RecordClass.PAGE_TOKENS: (KeptTable(ended_page_token, "expires"),),
 }
 """Events and documents are not here: they leave by the archive."""
 
@@ -132,16 +138,17 @@ class _Covering:
     def __init__(self, snapshot: Snapshot) -> None:
         self._holds = [(hold, _packs_of(snapshot, hold)) for hold in open_holds(snapshot)]
 
-    def hold_on(self, kept: Kept, row: Any) -> str | None:  # noqa: ANN401  # a row of its table
+    def hold_on(self, kept: KeptTable, row: Any) -> str | None:  # noqa: ANN401  # a row of its table
         """The id of the first hold that covers it; a row without lot or serial may be covered."""
         if not kept.is_evidence:
             return None
-        at = _comparable(getattr(row, kept.ends))
+        last = _comparable(getattr(row, kept.ends))
+        first = _comparable(getattr(row, kept.begins)) if kept.begins else last
         for hold, packs in self._holds:
             matter = hold.matter
             since = _cut(kept, matter.since) if matter.since else None
             until = _cut(kept, matter.until) if matter.until else None
-            if (since is not None and at < since) or (until is not None and at >= until):
+            if (since is not None and last < since) or (until is not None and first >= until):
                 continue
             if matter.is_about_packs and kept.packs and not _names(kept, row, packs):
                 continue
@@ -205,7 +212,7 @@ def _one_at_a_time(tx: Transaction) -> None:
     lock_holds(tx)
 
 
-def _over(kept: Kept, before: datetime) -> Any:  # noqa: ANN401  # a SELECT of all its columns
+def _over(kept: KeptTable, before: datetime) -> Any:  # noqa: ANN401  # a SELECT of all its columns
     column = kept.table.c[kept.ends]
     statement = select(kept.table).where(column.is_not(None), column < _cut_of(column, before))
     if kept.over is not None:
@@ -221,7 +228,7 @@ def _cut_of(column: Column[Any], at: datetime) -> Any:  # noqa: ANN401  # as the
     return at.date().isoformat()
 
 
-def _cut(kept: Kept, at: datetime) -> Any:  # noqa: ANN401  # as `_comparable` has it
+def _cut(kept: KeptTable, at: datetime) -> Any:  # noqa: ANN401  # as `_comparable` has it
     return _comparable(_cut_of(kept.table.c[kept.ends], at))
 
 
@@ -237,7 +244,7 @@ def _packs_of(snapshot: Snapshot, hold: Hold) -> set[tuple[str, str, str]]:
     return packs
 
 
-def _names(kept: Kept, row: Any, packs: set[tuple[str, str, str]]) -> bool:  # noqa: ANN401  # a row
+def _names(kept: KeptTable, row: Any, packs: set[tuple[str, str, str]]) -> bool:  # noqa: ANN401  # a row
     """Whether a row may be about one of these packs; a missing lot or serial matches any."""
     told = [getattr(row, name) or "" if name else "" for name in kept.packs]
     return any(
@@ -270,7 +277,7 @@ def _plain(value: object) -> str:
     return bytes(value).hex() if isinstance(value, bytes | memoryview) else str(value)
 
 
-def _delete(tx: Transaction, kept: Kept, rows: Sequence[Any]) -> None:
+def _delete(tx: Transaction, kept: KeptTable, rows: Sequence[Any]) -> None:
     primary = list(kept.table.primary_key)
     keys = [tuple(getattr(row, column.name) for column in primary) for row in rows]
     if kept.parts is not None:

@@ -166,7 +166,7 @@ def log_key_change(
 
 
 def _introduce(tx: Transaction, keys: Keys) -> LogKey:
-    head_of(tx.connection)
+    head_of(tx)
     origin = tx.connection.scalars(select(ledger_head.c.origin)).one()
     key = log_key(keys, origin)
     known = ledger_key.c.key_id == key.key_id

@@ -11,7 +11,7 @@ from compliance.context import ComplianceContext
 from compliance.seal.checkpoint import seal_log
 from compliance.service.practice import practice_of
 from epcis.http_context import utc_now
-from verification.image.limits import Limits
+from verification.image.limits import PictureLimits
 from verification.image.reader import PictureReader
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class ServiceContext(ComplianceContext):
         pages_need_sign_in: bool = False,
     ) -> Self:
         """The context of an application over a store that is open and migrated."""
-        limits = Limits(
+        limits = PictureLimits(
             size_bytes_max=settings.picture_bytes_max, pixels_max=settings.picture_pixels_max
         )
         return cls(

@@ -18,7 +18,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from epcis.database.many_writers import one_at_a_time
-from epcis.database.transactions import Snapshot
+from epcis.database.transactions import Companions, Snapshot
 from epcis.ledger.store import Store
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _upgrade(engine: Engine) -> None:
     # Alembic keeps its context in module globals, so one thread at a time.
     options = engine.execution_options(begin="BEGIN IMMEDIATE")
     with _ALEMBIC, options.begin() as connection:
-        one_at_a_time(Snapshot(connection), "migration")
+        one_at_a_time(Snapshot(connection, Companions()), "migration")
         current = _revision_in(connection)
         if current is not None and current > newest_revision():
             raise NewerDatabaseError(

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from epcis.http_context import utc_now
-from verification.alerts.anomalies import Limits
+from verification.alerts.anomalies import AnomalyLimits
 from verification.decision.rule_pack import RulePackRefusedError
 from verification.peers.peers import Patience, Peer
 from verification.settings import VerificationSettings
@@ -82,7 +82,7 @@ def practice_of(settings: Settings) -> VerificationSettings:
         peer_patience=Patience(
             settings.peer_budget_s, settings.peer_failures_max, settings.peer_rest_s
         ),
-        anomaly_limits=Limits(
+        anomaly_limits=AnomalyLimits(
             speed_km_h_max=settings.anomaly_speed_km_h_max,
             move_minutes_min=settings.anomaly_move_minutes_min,
             burst_requests=settings.anomaly_burst_requests,

@@ -165,7 +165,7 @@ def _context() -> BaseContext:
     return multiprocessing.get_context(method)
 
 
-class _Worker:
+class _PortionWorker:
     """What a worker process keeps between portions."""
 
     setting: _Setting
@@ -175,15 +175,15 @@ class _Worker:
 
 def _begin(setting: _Setting) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever began the work ends it
-    _Worker.setting = setting
-    _Worker.file = setting.file.open("rb", buffering=0)  # the worker's end closes it
-    _Worker.work = staticmethod(setting.job.prepare(setting.job.argument))
+    _PortionWorker.setting = setting
+    _PortionWorker.file = setting.file.open("rb", buffering=0)  # the worker's end closes it
+    _PortionWorker.work = staticmethod(setting.job.prepare(setting.job.argument))
 
 
 def _read_portion(span: Span) -> Worked | None:
-    setting = _Worker.setting
-    _Worker.file.seek(span.at)
-    portion = _Worker.file.read(span.size_bytes)
+    setting = _PortionWorker.setting
+    _PortionWorker.file.seek(span.at)
+    portion = _PortionWorker.file.read(span.size_bytes)
     collector = FindingCollector(
         listed_max=setting.findings_max, strict=setting.strict, raises=False
     )
@@ -193,7 +193,7 @@ def _read_portion(span: Span) -> Worked | None:
         return None
     if read is None:
         return None
-    result, told = _Worker.work(read.events)
+    result, told = _PortionWorker.work(read.events)
     lines = portion.count(b"\n")
     return Worked(
         result,

@@ -246,7 +246,6 @@ def convert(
     syntax: Syntax,
     options: WriteOptions = _OPTIONS,
     *,
-    strict: bool = False,
     limits: DocumentLimits = _LIMITS,
     validate: bool = True,
     processes: int = 1,
@@ -254,11 +253,12 @@ def convert(
 ) -> list[Finding]:
     """Convert a document in constant memory; `progress` is told the plain bytes read so far.
 
-    With several `processes`, long documents are worked on side by side.
+    With several `processes`, long documents are worked on side by side. An event that cannot be
+    read is left out and is a finding; `open_document` with `strict` refuses at the first instead.
 
     Raises DocumentRefused where the source cannot be read; then the target is incomplete.
     """
-    reader = open_document(source, strict=strict, limits=limits, validate=validate)
+    reader = open_document(source, limits=limits, validate=validate)
     writer = _writer(syntax, options)
     told: list[Finding] = []
     if options.epc_format is EpcFormat.URN:

@@ -29,13 +29,13 @@ class autocommit_read:  # noqa: N801  # read as a function; a class because a ge
 
     def __init__(self, store: Database) -> None:
         self._store = store
-        self._idle = store.companion(_IdleSnapshots)
+        self._idle = store.companions.one(_IdleSnapshots)
 
     def __enter__(self) -> Snapshot:
         try:
             self._snapshot = self._idle.pop()
         except IndexError:  # none waits, or another thread has just taken the last one
-            self._snapshot = Snapshot(_connect(self._store))
+            self._snapshot = Snapshot(_connect(self._store), self._store.companions)
         return self._snapshot
 
     def __exit__(
@@ -56,7 +56,7 @@ class autocommit_read:  # noqa: N801  # read as a function; a class because a ge
 
 def close_idle_snapshots(store: Database) -> None:
     """Close the snapshots that wait for the next look; before the store itself is closed."""
-    idle = store.companion(_IdleSnapshots)
+    idle = store.companions.one(_IdleSnapshots)
     while idle:
         close_for_good(idle.pop().connection)
 

@@ -58,11 +58,32 @@ _SQLITE_SAID: dict[int, tuple[type[StoreFull | StoreAway], str]] = {
 }
 
 
+class Companions:
+    """What other rooms keep in memory beside one database: one object of each kind.
+
+    They live as long as the database's `Database`, which knows nothing of them.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[type[object], object] = {}
+        self._lock = threading.Lock()
+
+    def one(self, kind: type[C]) -> C:
+        """The one `kind`, made at first use; safe from many threads."""
+        found = self._kept.get(kind)
+        if found is None:
+            with self._lock:
+                found = self._kept.setdefault(kind, kind())
+        return cast("C", found)
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """A snapshot of everything, to read from."""
 
     connection: Connection
+    companions: Companions = field(repr=False)
+    """Of the database it is of."""
     driver: Any = field(init=False, repr=False)
     """The driver's own connection, for prepared statements on the hot paths."""
     is_sqlite: bool = field(init=False)
@@ -96,8 +117,7 @@ class Database:
         self.words = None if self.is_sqlite else words_engine(engine)
         """Where shared words (states, lots) are stored at once, so that acts do not wait for
         each other's; None where they are part of the act."""
-        self._companions: dict[type[object], object] = {}
-        self._companions_lock = threading.Lock()
+        self.companions = Companions()
         self._group = _GroupCommit(engine) if self.is_sqlite else None
         self._snapshots = (
             engine
@@ -121,17 +141,6 @@ class Database:
     def create_all(self) -> None:
         """Make the tables declared so far (`epcis.tables`); for tests, the service migrates."""
         metadata.create_all(self.engine)
-
-    def companion(self, kind: type[C]) -> C:
-        """The one `kind` that another room keeps in memory beside this store; made at first use.
-
-        It lives as long as the store, which knows nothing of it.
-        """
-        found = self._companions.get(kind)
-        if found is None:
-            with self._companions_lock:
-                found = self._companions.setdefault(kind, kind())
-        return cast("C", found)
 
     def close(self) -> None:
         """Let go of all connections."""
@@ -183,7 +192,7 @@ class Database:
             with self._snapshots.begin() as connection:
                 if party is not None and not self.is_sqlite:
                     guards.serve(connection, party)
-                yield Snapshot(connection)
+                yield Snapshot(connection, self.companions)
         except (DBAPIError, sqlite3.Error, psycopg.Error) as fault:
             raise _said_of(fault) from fault
 

@@ -94,7 +94,8 @@ class Store(Database):
         StoreFull and StoreAway; both leave nothing behind.
         """
         with self.transaction(long=long, line=line) as connection:
-            act = Transaction(connection, self._record_time(connection, now), words=self.words)
+            at = self._record_time(connection, now)
+            act = Transaction(connection, self.companions, at, words=self.words)
             connection.info[TOUCHED] = act.touched
             try:
                 yield act

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from epcis.database.raw_driver import RawDriver
-from epcis.database.transactions import Snapshot
 from epcis.ledger.append import TILE_WIDTH, Head, read_head
 from epcis.ledger.checkpoint import Checkpoint
 from epcis.ledger.ledger_tables import ledger_entry, ledger_head, ledger_tile
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sqlalchemy import Connection
+
+    from epcis.ledger.store import Transaction
 
 TILES_KEPT_MAX = 64
 """Tiles held in memory while proofs are made, 16 KiB each with their inner nodes."""
@@ -133,6 +134,6 @@ def _pyramid(hashes: list[bytes]) -> list[list[bytes]]:
     return rows
 
 
-def head_of(connection: Connection) -> Head:
-    """The head of the log, which gets its name at the first call; needs a writing transaction."""
-    return read_head(RawDriver(Snapshot(connection)))
+def head_of(tx: Transaction) -> Head:
+    """The head of the log, which gets its name at the first call."""
+    return read_head(RawDriver(tx))

@@ -1,6 +1,7 @@
-"""What one event does to the items that it names in one of its lists.
+"""What one event does to the items that it names.
 
-Pure, and the same for every item in the list; `item_state` applies it to the state of one item.
+Pure, and the same for every item in one of its lists; `item_state` applies it to the state of one
+item. `EventEffects` is all that capture and recomputing read of what an event says.
 """
 
 from __future__ import annotations
@@ -8,11 +9,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from epcis.lot_facts import LotFacts, lot_facts
 from epcis.model import AggregationEvent, ObjectEvent, TransactionEvent, TransformationEvent
 from epcis.store.event_tables import Role
 from epcis.store.item_status import ItemStatus
 from schemas.cbv import bare
-from schemas.dispositions import Condition, End, Kind, condition_of, meaning
+from schemas.dispositions import Condition, DispositionKind, End, condition_of, meaning
 from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
@@ -105,6 +107,33 @@ class Effect(NamedTuple):
         return self.lifts or bool(self.unsets) or self.is_undo or self.is_active or self.is_made
 
 
+class EventEffects(NamedTuple):
+    """All that an event does to the items it names; two events with the same do the same."""
+
+    by_role: Mapping[Role, Effect]
+    takes_all: bool
+    """It empties its parent: a removal that names nothing."""
+    lot: LotFacts | None
+    """The lot of the items in `epcList` and `outputEPCList`, where it tells one."""
+
+    def effect(self, role: Role) -> Effect:
+        """What it does to the items in that role."""
+        return self.by_role[role]
+
+
+def event_effects(event: Event, *, is_own: bool = False) -> EventEffects:
+    """All that an event does to the items it names.
+
+    `is_own`: it records an act of this repository's own users; only such an event can undo.
+
+    >>> emptied = AggregationEvent(event_time="2026-01-02T03:04:05Z", action="DELETE",
+    ...     parent_id="urn:epc:id:sscc:0614141.1234567890")
+    >>> event_effects(emptied).takes_all, event_effects(emptied).lot
+    (True, None)
+    """
+    return EventEffects(effects_of(event, is_own=is_own), _removes_all(event), lot_facts(event))
+
+
 class _Said(NamedTuple):
     """What of an event decides its effect; events in a row often say the same."""
 
@@ -170,8 +199,8 @@ _NAMING_ROLES = (Role.EPC, Role.CHILD, Role.PARENT)
 def _effect(said: _Said, role: Role) -> Effect:
     step = said.step
     heard = meaning(said.disposition) if said.disposition else None
-    kind = heard.kind if heard is not None else Kind.NEUTRAL
-    is_undo = said.is_own and kind is Kind.UNDONE
+    kind = heard.kind if heard is not None else DispositionKind.NEUTRAL
+    is_undo = said.is_own and kind is DispositionKind.UNDONE
     status = _status(said, role, is_undo=is_undo)
     ends = status is not None and status.is_ended
     sets, persists, unsets = _conditions(said, is_undo=is_undo)
@@ -188,10 +217,11 @@ def _effect(said: _Said, role: Role) -> Effect:
         is_made=role is Role.OUTPUT or (said.kind is ObjectEvent and said.action == "ADD"),
         is_sighting=_is_sighting(said),
         takes_out=said.kind is not AggregationEvent and (ends or step in MOVING_STEPS),
-        is_active=kind in (Kind.ACTIVE, Kind.SELLABLE),
+        is_active=kind in (DispositionKind.ACTIVE, DispositionKind.SELLABLE),
         is_return=heard is not None and heard.says is Condition.RETURNED,
         is_partial=heard is not None and heard.word == "partially_dispensed",
-        lifts=kind is Kind.SELLABLE or any(meaning(w).kind is Kind.SELLABLE for w in said.set),
+        lifts=kind is DispositionKind.SELLABLE
+        or any(meaning(w).kind is DispositionKind.SELLABLE for w in said.set),
         sets=sets,
         persists=persists,
         unsets=unsets,
@@ -220,7 +250,7 @@ def _status_of_words(said: _Said) -> ItemStatus | None:
         heard = meaning(word)
         if isinstance(heard.says, End):
             return ItemStatus(heard.says.value)
-        if at == 0 and heard.kind is Kind.LOCKED:
+        if at == 0 and heard.kind is DispositionKind.LOCKED:
             return ItemStatus.LOCKED
         if at == 0 and heard.word == "in_transit":
             return ItemStatus.IN_TRANSIT
@@ -282,8 +312,7 @@ _MARKS = frozenset(
 """What the history of one serial number shows; it says nothing about what is inside."""
 
 
-def removes_all(event: Event) -> bool:
-    """Whether an event empties its parent: a removal that names nothing."""
+def _removes_all(event: Event) -> bool:
     return (
         isinstance(event, AggregationEvent)
         and event.action == "DELETE"

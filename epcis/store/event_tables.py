@@ -83,7 +83,7 @@ document = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("events", Integer, nullable=False, server_default="0"),
     Column("header", LargeBinary, comment="epcis.model.Header, MessagePack, zstd"),
-    Column("findings", LargeBinary, comment="epcis.capture.Kept: JSON, zstd"),
+    Column("findings", LargeBinary, comment="epcis.capture.ReadingNotes: JSON, zstd"),
     Column("archive", BigInteger, comment="archive_file.id where its bytes are; None: here"),
     info=proof(ToldBy("its entry of the log", {"archive": "its file says so too"})),
 )

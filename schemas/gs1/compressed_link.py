@@ -61,7 +61,7 @@ COMBINATIONS: Final[dict[str, tuple[str, ...]]] = {
 """Combinations of identifiers that two hexadecimal digits stand for."""
 
 
-class _Field(msgspec.Struct, frozen=True):
+class _PackedField(msgspec.Struct, frozen=True):
     """A part of a value as the compression sees it."""
 
     numeric: bool
@@ -125,7 +125,7 @@ def _value(code: str, bits: _BitReader) -> str:
     )
 
 
-def _digits(field: _Field, bits: _BitReader) -> str:
+def _digits(field: _PackedField, bits: _BitReader) -> str:
     length = bits.take(_length_bits(field.length)) if field.variable else field.length
     return _padded(bits.take(_digit_bits(length)), length)
 
@@ -137,7 +137,7 @@ def _padded(number: int, length: int) -> str:
     return digits
 
 
-def _text(field: _Field, bits: _BitReader) -> str:
+def _text(field: _PackedField, bits: _BitReader) -> str:
     alphabet = bits.take(3)
     length = bits.take(_length_bits(field.length)) if field.variable else field.length
     if length > field.length:
@@ -222,7 +222,7 @@ def _length_bits(length_max: int) -> int:
 
 
 @cache
-def _fields(code: str) -> tuple[_Field, ...]:
+def _fields(code: str) -> tuple[_PackedField, ...]:
     """The value's parts: digits together, optional digits together, text as it is."""
     identifier = ai.lookup(code)
     parts = identifier.components if identifier else ()
@@ -230,5 +230,5 @@ def _fields(code: str) -> tuple[_Field, ...]:
     for (numeric, optional), run in groupby(parts, lambda p: (p.kind == "N", p.optional)):
         run_parts = list(run)
         variable = optional or any(p.length_min != p.length_max for p in run_parts)
-        fields.append(_Field(numeric, sum(p.length_max for p in run_parts), variable))
+        fields.append(_PackedField(numeric, sum(p.length_max for p in run_parts), variable))
     return tuple(fields)

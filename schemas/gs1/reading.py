@@ -192,7 +192,9 @@ def _number_or_elements(scan: _Scan) -> Reading:
     return _refused(scan, "unknown", _unrecognised(body))
 
 
-def _unless_elements(digits: str, number: typed_number.Number) -> typed_number.Number | None:
+def _unless_elements(
+    digits: str, number: typed_number.ProductNumber
+) -> typed_number.ProductNumber | None:
     """The number, unless it is doubtful and its digits form a faultless element string.
 
     A date in them shows the element string; a lone lot or serial may be any digits that begin

@@ -24,7 +24,7 @@ _NDC: Final = re.compile(
 )
 
 
-class Number(msgspec.Struct, frozen=True):
+class ProductNumber(msgspec.Struct, frozen=True):
     """A product number: which kind it is, and the GTIN that stands for it.
 
     >>> number_in("PZN 03752864").gtin
@@ -39,7 +39,7 @@ class Number(msgspec.Struct, frozen=True):
     findings: tuple[Finding, ...] = ()
 
 
-def number_in(text: str, symbology: str = "") -> Number | None:
+def number_in(text: str, symbology: str = "") -> ProductNumber | None:
     """The product number that a text is; None where it is none, and may be anything else.
 
     `symbology` is the symbology identifier in front of the text, if there was one.
@@ -61,16 +61,16 @@ def number_in(text: str, symbology: str = "") -> Number | None:
     return _ndc(text, Severity.WARNING) if len(text) in (10, 11) else None
 
 
-def _retail(digits: str, symbology: str) -> Number:
+def _retail(digits: str, symbology: str) -> ProductNumber:
     meanings = _meanings(digits, symbology)
     if not meanings:
-        return Number("ean-upc", findings=(_wrong_retail(digits),))
+        return ProductNumber("ean-upc", findings=(_wrong_retail(digits),))
     (name, number), *others = meanings
     if name == "PZN":
         return _pzn(number)
     findings = (_also(name, [other for other, _ in others]),) if others else ()
     gtin = number.zfill(14)
-    return Number("ean-upc", {"01": gtin}, gtin, findings)
+    return ProductNumber("ean-upc", {"01": gtin}, gtin, findings)
 
 
 def _meanings(digits: str, symbology: str) -> list[tuple[str, str]]:
@@ -90,15 +90,17 @@ def _meanings(digits: str, symbology: str) -> list[tuple[str, str]]:
     return found
 
 
-def _pzn(digits: str) -> Number:
+def _pzn(digits: str) -> ProductNumber:
     pzn = digits.zfill(8)
     if not national.has_pzn_check_digit(pzn):
-        return Number("pzn", findings=(_wrong_pzn(digits),))
+        return ProductNumber("pzn", findings=(_wrong_pzn(digits),))
     gtin = national.ntin_of_pzn(pzn).zfill(14)
-    return Number("pzn", {"pzn": pzn}, gtin, (_named("pzn", f"a PZN, the German number {pzn}"),))
+    return ProductNumber(
+        "pzn", {"pzn": pzn}, gtin, (_named("pzn", f"a PZN, the German number {pzn}"),)
+    )
 
 
-def _ndc(text: str, weight: Severity) -> Number:
+def _ndc(text: str, weight: Severity) -> ProductNumber:
     """An NDC with hyphens, or its ten or eleven digits.
 
     Ten digits are the same in every split, and so is the GTIN that holds them.
@@ -111,15 +113,15 @@ def _ndc(text: str, weight: Severity) -> Number:
         else:
             found = national.ndc_of_eleven_digits(text)
     except ValueError as fault:
-        return Number("ndc", findings=(_wrong_ndc(str(fault)),))
+        return ProductNumber("ndc", findings=(_wrong_ndc(str(fault)),))
     gtins = {ndc.gtin for ndc in found}
     if len(gtins) != 1:
         why = f"{text} may be any of {', '.join(map(str, found))}" if found else f"{text!r} is none"
-        return Number("ndc", findings=(_wrong_ndc(why),))
+        return ProductNumber("ndc", findings=(_wrong_ndc(why),))
     gtin = found[0].gtin
     written = str(found[0]) if len(found) == 1 else text
     named = _named("ndc", f"an NDC, the US number {written}", weight)
-    return Number("ndc", {"ndc": written}, gtin, (named,))
+    return ProductNumber("ndc", {"ndc": written}, gtin, (named,))
 
 
 def _named(kind: str, what: str, weight: Severity = Severity.INFO) -> Finding:

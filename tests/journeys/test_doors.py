@@ -36,7 +36,7 @@ from compliance.service.settings import Settings
 from epcis.capture import record
 from epcis.http_context import utc_now
 from epcis.model import AggregationEvent, Node, ObjectEvent, Place
-from schemas.dispositions import MEANINGS, Kind
+from schemas.dispositions import MEANINGS, DispositionKind
 from verification.decision.act import (
     TO_VERIFY,
     Asked,
@@ -59,7 +59,7 @@ STEPS = "urn:epcglobal:cbv:bizstep:"
 WORDS = sorted(
     word
     for word, meaning in MEANINGS.items()
-    if meaning.kind in (Kind.NOT_SELLABLE, Kind.ENDED, Kind.LOCKED)
+    if meaning.kind in (DispositionKind.NOT_SELLABLE, DispositionKind.ENDED, DispositionKind.LOCKED)
 )
 OWN = [
     "",

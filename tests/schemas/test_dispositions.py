@@ -13,8 +13,8 @@ from schemas.cbv import DISPOSITIONS
 from schemas.dispositions import (
     MEANINGS,
     Condition,
+    DispositionKind,
     End,
-    Kind,
     condition_of,
     is_lifted_by_name,
     meaning,
@@ -50,13 +50,13 @@ def test_every_word_says_the_same_in_every_spelling(word, spelling):
     said = meaning(spelling.format(word))
     assert said == MEANINGS[word]
     if word in NEUTRAL:
-        assert said.kind is Kind.NEUTRAL
+        assert said.kind is DispositionKind.NEUTRAL
     elif word in MAY_BE_SOLD:
-        assert said.kind is Kind.SELLABLE
+        assert said.kind is DispositionKind.SELLABLE
     elif word in ENDED:
-        assert (said.kind, said.says) == (Kind.ENDED, ENDED[word])
+        assert (said.kind, said.says) == (DispositionKind.ENDED, ENDED[word])
     elif word != "active":
-        assert said.kind is Kind.NOT_SELLABLE
+        assert said.kind is DispositionKind.NOT_SELLABLE
         assert condition_of(said) in set(Condition)
 
 

@@ -25,7 +25,7 @@ EARTH_RADIUS_KM = 6371.0
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class AnomalyLimits:
     """From where on something is odd."""
 
     speed_km_h_max: float = 900.0
@@ -38,7 +38,7 @@ class Limits:
     """Neighbouring serial numbers in a row that are not known."""
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = AnomalyLimits()
 Coordinates = tuple[float, float]
 """Latitude and longitude, in degrees."""
 _UNKNOWN = frozenset({"unknown-serial", "serial-unknown", "lot-and-serial-unknown",
@@ -67,13 +67,13 @@ class Anomaly:
 def of_pack(
     rows: Sequence[Past],
     places: Mapping[str, Coordinates] | None = None,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: AnomalyLimits = DEFAULT_LIMITS,
 ) -> list[Anomaly]:
     """What is odd about one pack's history, rows oldest first."""
     return [*_impossible_moves(rows, places or {}, limits), *_after_supply(rows)]
 
 
-def of_client(rows: Sequence[Past], limits: Limits = DEFAULT_LIMITS) -> list[Anomaly]:
+def of_client(rows: Sequence[Past], limits: AnomalyLimits = DEFAULT_LIMITS) -> list[Anomaly]:
     """What is odd about one client's questions, rows oldest first."""
     return [*_bursts(rows, limits), *_probing(rows, limits)]
 
@@ -90,7 +90,7 @@ def distance_km(one: Coordinates, other: Coordinates) -> float:
 
 
 def _impossible_moves(
-    rows: Iterable[Past], places: Mapping[str, Coordinates], limits: Limits
+    rows: Iterable[Past], places: Mapping[str, Coordinates], limits: AnomalyLimits
 ) -> Iterator[Anomaly]:
     located = [row for row in rows if row.location]
     for before, after in pairwise(sorted(located, key=_when)):
@@ -109,7 +109,7 @@ def _impossible_moves(
 
 
 def _time_needed(
-    one: str, other: str, places: Mapping[str, Coordinates], limits: Limits
+    one: str, other: str, places: Mapping[str, Coordinates], limits: AnomalyLimits
 ) -> timedelta:
     if one in places and other in places:
         return timedelta(hours=distance_km(places[one], places[other]) / limits.speed_km_h_max)
@@ -136,7 +136,7 @@ def _after_supply(rows: Iterable[Past]) -> Iterator[Anomaly]:
             return
 
 
-def _bursts(rows: Sequence[Past], limits: Limits) -> Iterator[Anomaly]:
+def _bursts(rows: Sequence[Past], limits: AnomalyLimits) -> Iterator[Anomaly]:
     window = timedelta(seconds=limits.burst_window_s)
     start = 0
     for end, row in enumerate(rows):
@@ -153,7 +153,7 @@ def _bursts(rows: Sequence[Past], limits: Limits) -> Iterator[Anomaly]:
             return
 
 
-def _probing(rows: Sequence[Past], limits: Limits) -> Iterator[Anomaly]:
+def _probing(rows: Sequence[Past], limits: AnomalyLimits) -> Iterator[Anomaly]:
     """Serial numbers of a product one after the other, none of them known."""
     runs: dict[str, tuple[int, int | None]] = {}
     for row in rows:

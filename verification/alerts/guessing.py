@@ -46,7 +46,7 @@ class Guesser(NamedTuple):
     address: str
 
 
-class Budget:
+class GuessBudget:
     """How many unknown-serial answers some callers were given today, and may be given."""
 
     def __init__(self, tx: Transaction, guessers: Iterable[Guesser], *, answers_max: int) -> None:

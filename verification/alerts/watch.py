@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from epcis.clock import Clock
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Store, Transaction
-    from verification.alerts.anomalies import Coordinates, Limits
+    from verification.alerts.anomalies import AnomalyLimits, Coordinates
     from verification.settings import VerificationSettings
 
 ROWS_A_LOOK_MAX = 500
@@ -89,7 +89,7 @@ async def run_watch(
             await asyncio.wait_for(stop.wait(), rest_s)
 
 
-def look(store: Store, now: datetime, limits: Limits) -> Looked:
+def look(store: Store, now: datetime, limits: AnomalyLimits) -> Looked:
     """Look through the next portion of the history and keep what is odd about it."""
     with store.read() as snapshot:
         seen = _seen(snapshot)
@@ -172,7 +172,7 @@ def _advance(tx: Transaction, seen: int, to: int) -> None:
         tx.connection.execute(insert(anomaly_watch).values(name=_CURSOR, seen=to))
 
 
-def _odd(snapshot: Snapshot, rows: Sequence[_Row], limits: Limits) -> Iterator[Anomaly]:
+def _odd(snapshot: Snapshot, rows: Sequence[_Row], limits: AnomalyLimits) -> Iterator[Anomaly]:
     where = _places(snapshot)
     premises = frozenset(
         row.location for row in current_restrictions(snapshot).participants.values()

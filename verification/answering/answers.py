@@ -12,7 +12,7 @@ import msgspec
 from epcis.database.autocommit_read import autocommit_read, close_idle_snapshots
 from epcis.database.raw_driver import RawDriver
 from verification.alerts.alert import raise_alert
-from verification.alerts.guessing import Budget, Guesser, veiled
+from verification.alerts.guessing import GuessBudget, Guesser, veiled
 from verification.alerts.suspicion import suspicion_of
 from verification.answering.batch_queue import BatchQueue, TransactionWorker
 from verification.decision.act import TO_LOOK_UP, TO_VERIFY, Asked, ParticipantRole
@@ -157,7 +157,7 @@ class _Round:
             facts_from(tx, one, self._anybody(question.caller), self._stops, row)
             for one, question, row in zip(asked, questions, rows, strict=True)
         ]
-        self._budget = Budget(
+        self._budget = GuessBudget(
             tx,
             (_guesser(one) for one in questions if not _is_own(one)),
             answers_max=settings.unknown_answers_a_day,
@@ -242,7 +242,7 @@ class _Round:
         if caller.party is None:
             return verdict
         guesser = Guesser(caller.name, wanted.request.code, caller.client)
-        budget = Budget(self._tx, [guesser], answers_max=self._settings.unknown_answers_a_day)
+        budget = GuessBudget(self._tx, [guesser], answers_max=self._settings.unknown_answers_a_day)
         is_guess = verdict.reason is Reason.UNKNOWN_SERIAL
         if budget.is_spent(guesser) or (is_guess and not budget.count(guesser)):
             return BudgetSpent()

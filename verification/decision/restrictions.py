@@ -12,7 +12,6 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from sqlalchemy import select
 
@@ -29,8 +28,6 @@ from verification.registry.pack_tables import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Transaction
 
@@ -101,16 +98,19 @@ class Restrictions:
         return (code, lot, market) in self.exempt or (code, lot, EVERYWHERE) in self.exempt
 
 
-_held: WeakKeyDictionary[Engine, Restrictions] = WeakKeyDictionary()
+class _HeldRestrictions:
+    """What was read last of one database."""
+
+    last: Restrictions | None = None
 
 
 def restrictions_at(snapshot: Snapshot, mark: int | None) -> Restrictions:
     """The stops that go with a mark that was just read from the same view."""
-    engine = snapshot.connection.engine
-    held = _held.get(engine)
-    if held is None or held.mark != mark:
-        held = _held[engine] = _read(snapshot)
-    return held
+    held = snapshot.companions.one(_HeldRestrictions)
+    known = held.last
+    if known is None or known.mark != mark:
+        known = held.last = _read(snapshot)
+    return known
 
 
 def current_restrictions(snapshot: Snapshot) -> Restrictions:

@@ -28,14 +28,14 @@ ANGLE_ERROR_MODULES = 0.2
 LOCAL_MODULES = 8
 
 
-class Kind(NamedTuple):
+class SymbolKind(NamedTuple):
     """A shape and the size it is printed in."""
 
     shape: Shape
     module_px: float
 
 
-def kinds_of(marks: list[Mark]) -> list[Kind]:
+def kinds_of(marks: list[Mark]) -> list[SymbolKind]:
     """The kinds of Data Matrix among the marks, the most frequent first."""
     sizes: dict[Shape, list[float]] = {}
     for mark in marks:
@@ -45,10 +45,10 @@ def kinds_of(marks: list[Mark]) -> list[Kind]:
             pitch = side / float(np.sqrt(size[0] * size[1]))
             sizes.setdefault(shape_of(*size), []).append(pitch)
     often = Counter({shape: len(found) for shape, found in sizes.items()})
-    return [Kind(shape, float(np.median(sizes[shape]))) for shape, _ in often.most_common(2)]
+    return [SymbolKind(shape, float(np.median(sizes[shape]))) for shape, _ in often.most_common(2)]
 
 
-def alike(grey: Grey, kind: Kind, *, count: int) -> list[Hypothesis]:
+def alike(grey: Grey, kind: SymbolKind, *, count: int) -> list[Hypothesis]:
     """The likeliest places of a code of one kind in a small picture, best first."""
     scale = MODULE_PX / kind.module_px
     size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from verification.image.limits import Limits
+    from verification.image.limits import PictureLimits
 
 PROCESSES_MAX = 64
 AHEAD_PER_PROCESS = 4
@@ -24,7 +24,7 @@ AHEAD_PER_PROCESS = 4
 
 
 def read_pictures(
-    paths: Iterable[Path], *, processes: int = 0, limits: Limits | None = None
+    paths: Iterable[Path], *, processes: int = 0, limits: PictureLimits | None = None
 ) -> Iterator[tuple[Path, PictureReading]]:
     """Each picture with its reading; one that cannot be opened gives a finding.
 

@@ -15,10 +15,10 @@ _T = TypeVar("_T")
 
 
 @dataclass(slots=True)
-class Budget:
+class TimeBudget:
     """Processor time from now on; every stage asks before it begins a further piece of work.
 
-    >>> spent = Budget(0.0)
+    >>> spent = TimeBudget(0.0)
     >>> list(spent.while_left("abc")), spent.was_short
     ([], True)
     """

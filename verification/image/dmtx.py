@@ -1,8 +1,8 @@
 """The last decoder, libdmtx, in a process of its own: it aborts on some pictures.
 
-Off unless `Limits.libdmtx_ms` gives it time: measured, it adds next to nothing to the stages before
-it (docs/decisions/0021). As shipped it loses FNC1 and garbles GS1 data; the property that makes it
-keep FNC1 as GS is set here.
+Off unless `PictureLimits.libdmtx_ms` gives it time: measured, it adds next to nothing to the
+stages before it (docs/decisions/0021). As shipped it loses FNC1 and garbles GS1 data; the property
+that makes it keep FNC1 as GS is set here.
 """
 
 from __future__ import annotations

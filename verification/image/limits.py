@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class PictureLimits:
     """The named limits of reading one picture.
 
-    >>> Limits().pixels_max
+    >>> PictureLimits().pixels_max
     40000000
     """
 

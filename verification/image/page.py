@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from schemas.finding import Finding, Severity
-from verification.image.alike import Kind, alike, kinds_of
-from verification.image.budget import Budget
+from verification.image.alike import SymbolKind, alike, kinds_of
+from verification.image.budget import TimeBudget
 from verification.image.crowd import spots
 from verification.image.decoder import (
     DATA_MATRIX,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     import zxingcpp
 
-    from verification.image.limits import Limits
+    from verification.image.limits import PictureLimits
     from verification.image.place import Corners
     from verification.image.sheet import Grey
 
@@ -74,7 +74,7 @@ LATTICE_SIDE_PX = 700
 
 
 def marks_on(
-    sheet: Sheet, limits: Limits, budget: Budget | None = None
+    sheet: Sheet, limits: PictureLimits, budget: TimeBudget | None = None
 ) -> tuple[list[Mark], list[Finding]]:
     """Every symbol on one page that some stage reads, and what was refused.
 
@@ -82,7 +82,7 @@ def marks_on(
     """
     if not has_contrast(sheet.grey):
         return [], []
-    budget = budget or Budget(limits.time_s)
+    budget = budget or TimeBudget(limits.time_s)
     found, doubts = decode_with_doubts(sheet.grey, page=sheet.page)
     if not found:
         found = hard_to_read(sheet, doubts, limits, budget)
@@ -103,7 +103,9 @@ def has_contrast(grey: Grey) -> bool:
     return lightest - darkest >= CONTRAST_MIN
 
 
-def hard_to_read(sheet: Sheet, doubts: list[Corners], limits: Limits, budget: Budget) -> list[Mark]:
+def hard_to_read(
+    sheet: Sheet, doubts: list[Corners], limits: PictureLimits, budget: TimeBudget
+) -> list[Mark]:
     """What the costlier stages read on a page on which zxing-cpp reads nothing, cheapest first."""
     # Several places of doubt are several codes: a filter that helps one must not hide the others.
     crowd = doubts if len(doubts) > 1 else []
@@ -121,7 +123,11 @@ def hard_to_read(sheet: Sheet, doubts: list[Corners], limits: Limits, budget: Bu
 
 
 def doubted(
-    sheet: Sheet, found: list[Mark], doubts: list[Corners], limits: Limits, budget: Budget
+    sheet: Sheet,
+    found: list[Mark],
+    doubts: list[Corners],
+    limits: PictureLimits,
+    budget: TimeBudget,
 ) -> list[Mark]:
     """Symbols at places where zxing-cpp saw one beside those that it read."""
     free = [corners for corners in doubts if not any(covers(mark, corners) for mark in found)]
@@ -135,7 +141,9 @@ def doubted(
     return marks
 
 
-def overlooked(sheet: Sheet, found: list[Mark], limits: Limits, budget: Budget) -> list[Mark]:
+def overlooked(
+    sheet: Sheet, found: list[Mark], limits: PictureLimits, budget: TimeBudget
+) -> list[Mark]:
     """Symbols at spots that look like those found."""
     marks: list[Mark] = []
     likely = spots(sheet.grey, found)
@@ -151,9 +159,9 @@ def cut_out(
     box: tuple[int, int, int, int],
     *,
     deep: bool,
-    limits: Limits,
-    budget: Budget,
-    kinds: Iterable[Kind] = (),
+    limits: PictureLimits,
+    budget: TimeBudget,
+    kinds: Iterable[SymbolKind] = (),
 ) -> list[Mark]:
     """The symbols in a small part of the page, in coordinates of the page."""
     left, top, right, bottom = box
@@ -209,7 +217,7 @@ def filtered(
     sheet: Sheet,
     formats: zxingcpp.BarcodeFormats = WANTED,
     filters: tuple[Filter, ...] | None = None,
-    budget: Budget | None = None,
+    budget: TimeBudget | None = None,
 ) -> list[Mark]:
     """What the first filter that helps lets zxing-cpp read.
 
@@ -247,8 +255,8 @@ def agree(bars: list[Mark]) -> bool:
 def repaired(
     sheet: Sheet,
     doubts: list[Corners],
-    limits: Limits,
-    budget: Budget,
+    limits: PictureLimits,
+    budget: TimeBudget,
     similar: Iterable[Hypothesis] = (),
 ) -> list[Mark]:
     """The symbol our own grid reads, at the likeliest places first."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.finding import Finding, Severity
-from verification.image.budget import Budget
-from verification.image.limits import Limits
+from verification.image.budget import TimeBudget
+from verification.image.limits import PictureLimits
 from verification.image.page import marks_on
-from verification.image.sheet import Refused, open_picture
+from verification.image.sheet import PictureRefused, open_picture
 from verification.image.symbol import Mark, PictureReading, Symbol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def read_picture(data: bytes, *, limits: Limits | None = None) -> PictureReading:
+def read_picture(data: bytes, *, limits: PictureLimits | None = None) -> PictureReading:
     """Every symbol in a picture file: PNG, JPEG, WebP, TIFF, GIF, BMP, PNM, PDF, HEIC.
 
     Never raises for what is wrong with the file: that is told in `findings`. Native decoders run in
@@ -24,17 +24,17 @@ def read_picture(data: bytes, *, limits: Limits | None = None) -> PictureReading
     >>> read_picture(b"").error
     'the file is empty'
     """
-    limits = limits or Limits()
+    limits = limits or PictureLimits()
     marks, findings, pages = marks_of(data, limits)
     return reading_of(marks, findings, pages)
 
 
-def marks_of(data: bytes, limits: Limits) -> tuple[list[Mark], list[Finding], int]:
+def marks_of(data: bytes, limits: PictureLimits) -> tuple[list[Mark], list[Finding], int]:
     """The marks on all pages, the findings about the file, and the number of pages read."""
     marks: list[Mark] = []
     pages = 0
     findings: list[Finding] = []
-    budget = Budget(limits.time_s)
+    budget = TimeBudget(limits.time_s)
     try:
         opened = open_picture(data, limits)
         findings = opened.findings
@@ -46,7 +46,7 @@ def marks_of(data: bytes, limits: Limits) -> tuple[list[Mark], list[Finding], in
             findings += refused
             if not budget.is_left:
                 break
-    except Refused as refused:
+    except PictureRefused as refused:
         findings.append(refused.finding)
     if budget.was_short:
         findings.append(budget.finding())

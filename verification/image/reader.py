@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from schemas.finding import Finding, Severity
-from verification.image.limits import Limits
+from verification.image.limits import PictureLimits
 from verification.image.symbol import PictureReading
 from verification.image.worker import HANDED_OVER, LENGTH, Answer, Task, unreadable
 
@@ -65,16 +65,16 @@ class PictureReader:
     def __init__(
         self,
         *,
-        limits: Limits | None = None,
+        limits: PictureLimits | None = None,
         memory_bytes_max: int = MEMORY_BYTES_MAX,
         workers_max: int = WORKERS_MAX,
         idle_kept: int = IDLE_KEPT,
     ) -> None:
-        self._limits = limits or Limits()
+        self._limits = limits or PictureLimits()
         self._fork_server = _ForkServer(memory_bytes_max)
         self._free = threading.Semaphore(workers_max)
         self._lock = threading.Lock()
-        self._idle: list[_Worker] = []
+        self._idle: list[_PictureWorker] = []
         self._idle_kept = idle_kept
         self._closed = False
 
@@ -152,13 +152,13 @@ class _ForkServer:
         self._control: socket.socket | None = None
         self._lock = threading.Lock()
 
-    def worker(self, until: float) -> _Worker:
+    def worker(self, until: float) -> _PictureWorker:
         """A new worker; raises Died where none can be had."""
         ours, theirs = socket.socketpair()
         try:
             with theirs, self._lock:
                 self._hand_over(theirs)
-            return _Worker(ours, until)
+            return _PictureWorker(ours, until)
         except BaseException:
             ours.close()
             raise
@@ -216,7 +216,7 @@ class _ForkServer:
         self._control = self._process = None
 
 
-class _Worker:
+class _PictureWorker:
     """One child: a socket to it, and its process id."""
 
     def __init__(self, link: socket.socket, until: float) -> None:
@@ -226,7 +226,7 @@ class _Worker:
         self.was_slow = False
         """Whether its last picture took so long that it gave way to others."""
 
-    def ask(self, data: bytes, limits: Limits, until: float) -> Answer:
+    def ask(self, data: bytes, limits: PictureLimits, until: float) -> Answer:
         """What the worker sees in a picture; raises Died where it gives no answer in time."""
         task = Task(data, limits, until - time.monotonic())
         try:
@@ -289,7 +289,7 @@ def _read_exactly(link: socket.socket, size: int, until: float) -> bytes:
     return bytes(parts)
 
 
-def _too_large(size_bytes: int, limits: Limits) -> Finding:
+def _too_large(size_bytes: int, limits: PictureLimits) -> Finding:
     what = f"the file has {size_bytes} bytes, at most {limits.size_bytes_max} are taken"
     return Finding("image.too-large", Severity.ERROR, what, "Send a smaller picture.")
 

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from schemas.finding import Finding, Severity
-from verification.image.limits import Limits
+from verification.image.limits import PictureLimits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ class Sheet:
     grey: Grey
 
 
-class Refused(Exception):  # noqa: N818  # a refusal is an answer, it carries its finding
+class PictureRefused(Exception):  # noqa: N818  # a refusal is an answer, it carries its finding
     """The file cannot be read as a picture; says why."""
 
     def __init__(self, finding: Finding) -> None:
@@ -53,20 +53,20 @@ class Opened(NamedTuple):
     findings: list[Finding]
 
 
-def _refuse(code: str, what: str, hint: str) -> Refused:
-    return Refused(Finding(f"image.{code}", Severity.ERROR, what, hint))
+def _refuse(code: str, what: str, hint: str) -> PictureRefused:
+    return PictureRefused(Finding(f"image.{code}", Severity.ERROR, what, hint))
 
 
-def open_picture(data: bytes, limits: Limits | None = None) -> Opened:
+def open_picture(data: bytes, limits: PictureLimits | None = None) -> Opened:
     """The pages of a picture file, lazily decoded to grey.
 
     PNG, JPEG, TIFF (all pages), WebP, GIF, BMP, PNM, PDF, and HEIC where its library is installed.
 
     Raises:
-        Refused: empty, too large, unknown or broken; raised here or while iterating.
+        PictureRefused: empty, too large, unknown or broken; raised here or while iterating.
 
     """
-    limits = limits or Limits()
+    limits = limits or PictureLimits()
     if not data:
         raise _refuse("empty", "the file is empty", "Take the picture again.")
     if len(data) > limits.size_bytes_max:
@@ -94,7 +94,7 @@ def _teach_heic() -> None:
 
 
 def _raster_sheets(
-    data: bytes, formats: tuple[str, ...], limits: Limits, findings: list[Finding]
+    data: bytes, formats: tuple[str, ...], limits: PictureLimits, findings: list[Finding]
 ) -> Iterator[Sheet]:
     image = _open_raster(data, formats)
     _require_size(image.size, limits)
@@ -118,12 +118,12 @@ def _open_raster(data: bytes, formats: tuple[str, ...]) -> Image.Image:
             raise _damaged(error) from None
 
 
-def _damaged(error: Exception) -> Refused:
+def _damaged(error: Exception) -> PictureRefused:
     what = f"the picture is damaged or incomplete ({str(error)[:80] or type(error).__name__})"
     return _refuse("damaged", what, "Send the original file again.")
 
 
-def _frames_to_read(image: Image.Image, limits: Limits, findings: list[Finding]) -> int:
+def _frames_to_read(image: Image.Image, limits: PictureLimits, findings: list[Finding]) -> int:
     try:
         frames = int(getattr(image, "n_frames", 1))
     except (OSError, ValueError, SyntaxError, struct.error, OverflowError, TypeError) as error:
@@ -138,7 +138,7 @@ def _frames_to_read(image: Image.Image, limits: Limits, findings: list[Finding])
     return min(frames, limits.pages_max)
 
 
-def _decode_frame(image: Image.Image, page: int, limits: Limits) -> Grey:
+def _decode_frame(image: Image.Image, page: int, limits: PictureLimits) -> Grey:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -162,7 +162,7 @@ def _decode_frame(image: Image.Image, page: int, limits: Limits) -> Grey:
             raise _damaged(error) from None
 
 
-def _require_size(size: tuple[int, int], limits: Limits) -> None:
+def _require_size(size: tuple[int, int], limits: PictureLimits) -> None:
     width, height = size
     if width * height > limits.pixels_max:
         what = f"the picture is {width} x {height}, at most {limits.pixels_max} pixels are taken"
@@ -190,7 +190,7 @@ def _scaled_to_bytes(levels: npt.NDArray[np.float32]) -> Grey:
     return ((levels - low) * (255.0 / max(high - low, 1e-6))).astype(np.uint8)
 
 
-def _pdf_sheets(data: bytes, limits: Limits, findings: list[Finding]) -> Iterator[Sheet]:
+def _pdf_sheets(data: bytes, limits: PictureLimits, findings: list[Finding]) -> Iterator[Sheet]:
     import pypdfium2  # noqa: PLC0415  # a large native library, for PDF only
 
     try:
@@ -211,7 +211,7 @@ def _pdf_sheets(data: bytes, limits: Limits, findings: list[Finding]) -> Iterato
         document.close()
 
 
-def _draw_pdf_page(page: object, limits: Limits) -> Grey:
+def _draw_pdf_page(page: object, limits: PictureLimits) -> Grey:
     width_pt, height_pt = page.get_size()  # type: ignore[attr-defined]  # pypdfium2 has no stubs
     scale = limits.pdf_dpi / 72
     area_px = max(width_pt * height_pt, 1e-6) * scale * scale

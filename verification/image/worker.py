@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from schemas.finding import Finding, Severity
-from verification.image.limits import Limits  # noqa: TC001  # msgspec decodes into it
+from verification.image.limits import PictureLimits  # noqa: TC001  # msgspec decodes into it
 from verification.image.symbol import Mark  # noqa: TC001  # as above
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Task(msgspec.Struct, frozen=True):
     """One picture for a worker."""
 
     data: bytes
-    limits: Limits
+    limits: PictureLimits
     timeout_s: float
     """Wall-clock seconds after which the worker ends itself."""
 

@@ -67,7 +67,7 @@ def without_separators(text: str) -> list[str]:
     return [_spelled(cut) for cut in cuts[:READINGS_MAX]]
 
 
-class _Field(msgspec.Struct, frozen=True):
+class _SearchedField(msgspec.Struct, frozen=True):
     """An identifier as the search needs it."""
 
     code: str
@@ -76,33 +76,33 @@ class _Field(msgspec.Struct, frozen=True):
     accepts: Callable[[str], bool]
 
 
-def _identifier_at(text: str, at: int) -> _Field | None:
+def _identifier_at(text: str, at: int) -> _SearchedField | None:
     """The Application Identifier at a place; its first two digits tell how long it is."""
     width = ai.WIDTH_OF.get(text[at : at + 2])
     return _gs1_field(text[at : at + width]) if width else None
 
 
 @cache
-def _gs1_field(code: str) -> _Field | None:
+def _gs1_field(code: str) -> _SearchedField | None:
     found = ai.lookup(code)
     if found is None:
         return None
-    return _Field(code, range(found.length_max, found.length_min - 1, -1), found.accepts)
+    return _SearchedField(code, range(found.length_max, found.length_min - 1, -1), found.accepts)
 
 
-def _data_identifier_at(text: str, at: int) -> _Field | None:
+def _data_identifier_at(text: str, at: int) -> _SearchedField | None:
     return next((f for f in _data_identifiers() if text.startswith(f.code, at)), None)
 
 
 @cache
-def _data_identifiers() -> tuple[_Field, ...]:
+def _data_identifiers() -> tuple[_SearchedField, ...]:
     any_length = range(20, 0, -1)
     return (
-        _Field("9N", range(12, 11, -1), lambda v: national.parse_ppn(v) is not None),
-        _Field("8P", range(14, 13, -1), lambda v: v.isdigit() and has_check_digit(v)),
-        _Field("1T", any_length, lambda v: cset_82(v) is None),
-        _Field("S", any_length, lambda v: cset_82(v) is None),
-        _Field("D", range(6, 5, -1), lambda v: date_yymmd0(v) is None),
+        _SearchedField("9N", range(12, 11, -1), lambda v: national.parse_ppn(v) is not None),
+        _SearchedField("8P", range(14, 13, -1), lambda v: v.isdigit() and has_check_digit(v)),
+        _SearchedField("1T", any_length, lambda v: cset_82(v) is None),
+        _SearchedField("S", any_length, lambda v: cset_82(v) is None),
+        _SearchedField("D", range(6, 5, -1), lambda v: date_yymmd0(v) is None),
     )
 
 
@@ -110,7 +110,7 @@ class _Search:
     """A walk over all ways to cut a text into elements, within fixed limits."""
 
     def __init__(
-        self, text: str, field_at: Callable[[str, int], _Field | None], keys: frozenset[str]
+        self, text: str, field_at: Callable[[str, int], _SearchedField | None], keys: frozenset[str]
     ) -> None:
         self._text = text
         self._field_at = field_at
@@ -145,7 +145,7 @@ class _Search:
             self._hopeless.add((at, used))
         return fruitful
 
-    def _values(self, field: _Field, start: int) -> Iterator[tuple[str, int]]:
+    def _values(self, field: _SearchedField, start: int) -> Iterator[tuple[str, int]]:
         """The data that may stand from `start`, and where the next identifier begins."""
         text = self._text
         for length in field.lengths:

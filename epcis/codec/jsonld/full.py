@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import structs
 
 from epcis.codec.fields import EVENT_CLASSES, SHAPES, unknown_event_hint
-from epcis.codec.jsonld.nodes import Number, members_to_nodes
+from epcis.codec.jsonld.nodes import JsonNumber, members_to_nodes
 from epcis.codec.namespaces import OWN, STANDARD_PREFIXES
 from epcis.codec.quantity_event import restored
 from epcis.codec.refusal import EventRefused
@@ -310,7 +310,7 @@ class FullJsonReader:
                 foreign[name] = part
             elif isinstance(part, bool):
                 values[fields[name]] = "true" if part else "false"
-            elif isinstance(part, Number) and name in NUMBERS:
+            elif isinstance(part, JsonNumber) and name in NUMBERS:
                 values[fields[name]] = str(part)
             else:
                 values[fields[name]] = _text(f"{key}/{name}", part)

@@ -31,7 +31,7 @@ PLAIN: Final = f"{OWN}plain"
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
-class Number(str):
+class JsonNumber(str):
     """A JSON number as written."""
 
     __slots__ = ()
@@ -73,7 +73,7 @@ def _named(name: tuple[str, str], **parts: Any) -> Node:  # noqa: ANN401  # the 
 
 def node_of_value(name: tuple[str, str], value: Any, context: Context) -> Node:  # noqa: ANN401  # JSON
     """A JSON value as the tree of the given (namespace, local name)."""
-    if isinstance(value, Number):
+    if isinstance(value, JsonNumber):
         return _named(name, children=(str(value),), kind="number")
     if isinstance(value, str):
         return _named(name, children=(value,) if value else ())

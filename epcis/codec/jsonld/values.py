@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from epcis.codec.jsonld.nodes import Number
+from epcis.codec.jsonld.nodes import JsonNumber
 from schemas.finding import Severity
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ class ValueReader:
             text = bytes(raw).decode()
             value = json.loads(
                 text,
-                parse_int=Number,
-                parse_float=Number,
+                parse_int=JsonNumber,
+                parse_float=JsonNumber,
                 parse_constant=_no_constant,
                 object_pairs_hook=members,
             )

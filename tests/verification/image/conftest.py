@@ -9,7 +9,7 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from verification.image.limits import Limits
+from verification.image.limits import PictureLimits
 from verification.image.page import marks_on
 from verification.image.sheet import Sheet
 
@@ -43,7 +43,7 @@ def saved(grey, kind: str = "PNG", mode: str = "L", **how) -> bytes:
 
 def read(grey):
     """The marks our stages see in grey levels."""
-    marks, findings = marks_on(Sheet(0, np.ascontiguousarray(grey)), Limits())
+    marks, findings = marks_on(Sheet(0, np.ascontiguousarray(grey)), PictureLimits())
     assert not findings
     return marks
 

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.degraded.tote import draw_tote
 from schemas.finding import Severity
 from tests.verification.image.conftest import MESSAGE, PACK, drawn, read
-from verification.image.alike import Kind, alike
+from verification.image.alike import SymbolKind, alike
 from verification.image.crowd import spots
 from verification.image.page import read_place, settled, without_conflicts
 from verification.image.shape import shape_of
@@ -78,6 +78,6 @@ def test_a_code_of_known_kind_is_found_in_any_turn(angle, inverse):
     spin = cv2.getRotationMatrix2D((code.shape[1] / 2, code.shape[0] / 2), angle, 1.0)
     shown = cv2.warpAffine(code, spin, code.shape[::-1], borderValue=255)
     page = 255 - shown if inverse else shown
-    places = alike(page, Kind(shape_of(rows, rows), 4.1), count=3)  # known a little wrong
+    places = alike(page, SymbolKind(shape_of(rows, rows), 4.1), count=3)  # known a little wrong
     seen = [read_place(Sheet(0, page), settled(page, place)) for place in places]
     assert MESSAGE in {mark.raw for mark in seen if mark}

@@ -11,8 +11,8 @@ import zxingcpp
 
 from tests.verification.image.conftest import MESSAGE, drawn, saved
 from verification.image import page
-from verification.image.budget import Budget
-from verification.image.limits import Limits
+from verification.image.budget import TimeBudget
+from verification.image.limits import PictureLimits
 from verification.image.page import filtered, marks_on
 from verification.image.picture import read_picture
 from verification.image.reader import PictureReader
@@ -96,7 +96,7 @@ class TestBarsAfterAFilter:
 class TestSecondOpinion:
     def test_the_short_and_the_long_form_are_one_number(self):
         grey = drawn("04963406", zxingcpp.UPCE, quiet=12, scale=3)
-        marks, findings = marks_on(Sheet(0, grey), Limits())
+        marks, findings = marks_on(Sheet(0, grey), PictureLimits())
         assert [mark.raw for mark in marks] == ["0049000006346"]
         assert findings == []
         assert contradicted(grey, marks) == []
@@ -120,18 +120,18 @@ class TestSecondOpinion:
 
 class TestBudget:
     def test_what_was_read_until_then_is_the_answer_and_the_rest_is_said(self):
-        reading = read_picture(saved(_noise(400)), limits=Limits(time_s=0.0))
+        reading = read_picture(saved(_noise(400)), limits=PictureLimits(time_s=0.0))
         assert codes(reading) == ["image.time", "image.no-code"]
 
     def test_a_clean_code_is_read_before_any_budget_is_asked(self):
-        (symbol,) = read_picture(saved(drawn()), limits=Limits(time_s=0.0)).symbols
+        (symbol,) = read_picture(saved(drawn()), limits=PictureLimits(time_s=0.0)).symbols
         assert symbol.raw == MESSAGE
 
     def test_no_stage_begins_when_the_time_is_spent(self):
         # Every look at the clock takes a second: a picture may be looked at so often, no more.
         ticks = iter(range(10_000))
-        budget = Budget(5.0, clock=lambda: next(ticks))
-        marks, _ = marks_on(Sheet(0, _noise(300)), Limits(), budget)
+        budget = TimeBudget(5.0, clock=lambda: next(ticks))
+        marks, _ = marks_on(Sheet(0, _noise(300)), PictureLimits(), budget)
         assert marks == []
         assert budget.was_short
         assert next(ticks) < 20
@@ -162,7 +162,7 @@ class TestPool:
     def test_a_genuine_scan_is_answered_while_hostile_pictures_are_at_work(self, pack_picture):
         slow = saved(_noise(3000), "BMP")
         answers = []
-        with PictureReader(limits=Limits(time_s=2.0)) as pool:
+        with PictureReader(limits=PictureLimits(time_s=2.0)) as pool:
             threads = [
                 threading.Thread(target=lambda: answers.append(pool.read(slow, 60)))
                 for _ in range(3)

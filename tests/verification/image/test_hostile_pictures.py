@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.verification.image.conftest import MESSAGE, drawn, saved
-from verification.image.limits import Limits
+from verification.image.limits import PictureLimits
 from verification.image.picture import read_picture
 from verification.image.reader import PictureReader
 
@@ -89,8 +89,10 @@ def test_a_small_file_of_many_pixels_is_refused_by_its_header():
 
 
 def test_the_cap_on_pixels_is_a_setting(pack_picture):
-    assert _codes(read_picture(pack_picture, limits=Limits(pixels_max=100))) == {"image.too-large"}
-    assert _codes(read_picture(pack_picture, limits=Limits(size_bytes_max=10))) == {
+    assert _codes(read_picture(pack_picture, limits=PictureLimits(pixels_max=100))) == {
+        "image.too-large"
+    }
+    assert _codes(read_picture(pack_picture, limits=PictureLimits(size_bytes_max=10))) == {
         "image.too-large"
     }
 
@@ -110,7 +112,9 @@ def test_a_pdf_that_is_damaged_and_one_with_a_huge_page():
         b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 14400 14400]>>endobj\n"
         b"trailer<</Root 1 0 R>>\n%%EOF"
     )
-    assert _codes(read_picture(huge, limits=Limits(pixels_max=1_000_000))) == {"image.no-code"}
+    assert _codes(read_picture(huge, limits=PictureLimits(pixels_max=1_000_000))) == {
+        "image.no-code"
+    }
 
 
 @settings(max_examples=150, deadline=None)
@@ -122,7 +126,9 @@ def test_bytes_changed_anywhere_never_raise_and_never_lie(kind, changes):
     data = bytearray(saved(drawn(scale=2), kind))
     for share, value in changes:
         data[int(share * (len(data) - 1))] = value
-    reading = read_picture(bytes(data), limits=Limits(pixels_max=1_000_000, candidates_max=2))
+    reading = read_picture(
+        bytes(data), limits=PictureLimits(pixels_max=1_000_000, candidates_max=2)
+    )
     assert {symbol.raw for symbol in reading.symbols} <= {MESSAGE}
     assert reading.symbols or reading.findings
 
@@ -130,7 +136,7 @@ def test_bytes_changed_anywhere_never_raise_and_never_lie(kind, changes):
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300), st.sampled_from([b"", b"%PDF-1.4", b"GIF89a", b"BM", b"II*\0"]))
 def test_any_bytes_are_answered(data, start):
-    assert read_picture(start + data, limits=Limits(pixels_max=250_000)).findings
+    assert read_picture(start + data, limits=PictureLimits(pixels_max=250_000)).findings
 
 
 class TestInAProcessOfItsOwn:
@@ -189,6 +195,6 @@ class TestInAProcessOfItsOwn:
         assert _codes(reading) == {"image.unreadable"}
 
     def test_a_file_beyond_the_limit_never_reaches_the_worker(self, pack_picture):
-        with PictureReader(limits=Limits(size_bytes_max=10)) as reader:
+        with PictureReader(limits=PictureLimits(size_bytes_max=10)) as reader:
             assert _codes(reader.read(pack_picture)) == {"image.too-large"}
             assert reader._fork_server.process is None

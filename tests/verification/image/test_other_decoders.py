@@ -12,7 +12,7 @@ import zxingcpp
 
 from tests.verification.image.conftest import MESSAGE, drawn, read
 from verification.image.dmtx import library_name, read_with_libdmtx
-from verification.image.limits import Limits
+from verification.image.limits import PictureLimits
 from verification.image.page import marks_on
 from verification.image.second_opinion import _zbar, contradicted, last_resort
 from verification.image.sheet import Sheet
@@ -77,4 +77,4 @@ class TestLibdmtx:
 
     def test_it_is_asked_only_when_it_is_given_time(self):
         blank = Sheet(0, np.full((60, 60), 255, np.uint8))
-        assert marks_on(blank, Limits(libdmtx_ms=50)) == marks_on(blank, Limits())
+        assert marks_on(blank, PictureLimits(libdmtx_ms=50)) == marks_on(blank, PictureLimits())

@@ -12,7 +12,7 @@ from PIL import Image
 from reportlab.pdfgen.canvas import Canvas
 
 from tests.verification.image.conftest import MESSAGE, PACK, drawn, saved
-from verification.image.limits import Limits
+from verification.image.limits import PictureLimits
 from verification.image.picture import read_picture
 
 
@@ -153,7 +153,7 @@ def test_too_many_pages_are_cut_and_said():
     pages = [Image.fromarray(drawn()) for _ in range(4)]
     tiff = io.BytesIO()
     pages[0].save(tiff, "TIFF", save_all=True, append_images=pages[1:])
-    reading = read_picture(tiff.getvalue(), limits=Limits(pages_max=2))
+    reading = read_picture(tiff.getvalue(), limits=PictureLimits(pages_max=2))
     assert (reading.pages, len(reading.symbols)) == (2, 2)
     assert [finding.code for finding in reading.findings] == ["image.pages"]
 

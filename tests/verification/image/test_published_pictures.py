@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from verification.image.limits import Limits
+from verification.image.limits import PictureLimits
 from verification.image.picture import marks_of
 
 
@@ -16,7 +16,7 @@ def images(shared):
 
 
 def _marks(path):
-    return marks_of(path.read_bytes(), Limits())[0]
+    return marks_of(path.read_bytes(), PictureLimits())[0]
 
 
 def test_every_readable_data_matrix_sample(images):
