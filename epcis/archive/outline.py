@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from zstandard import ZstdError
 
-from epcis.lot_facts import fact_nodes, lot_facts
+from epcis.lot_facts import fact_nodes
 from epcis.model import AggregationEvent, Node
-from epcis.store.effect import effects_of, is_alarm
+from epcis.store.effect import event_effects, is_alarm
 from epcis.store.payload import is_outline, unpack_outline
 
 if TYPE_CHECKING:
@@ -55,9 +55,10 @@ def outline(event: Event) -> Event:
         bare["sensor_elements"] = event.sensor_elements
     if "ilmd" in bare:
         bare["ilmd"] = _of_lots(getattr(event, "ilmd", None))
-    if isinstance(event, AggregationEvent):
-        # Whether a DELETE names classes decides if it empties the parent: keep one class.
+    if isinstance(event, AggregationEvent) and event.action == "DELETE":
+        # Whether it names anything decides if it empties the parent: keep one of each list.
         bare["child_quantities"] = (event.child_quantities or ())[:1] or None
+        bare["child_epcs"] = (event.child_epcs or ())[:1] or None
     kept = msgspec.structs.replace(event, **bare)
     assert is_faithful(kept, event), "an outline gives items the state that its event gives"
     return kept
@@ -73,11 +74,10 @@ def is_outline_of(payload: bytes, event: Event) -> bool:
 
 def is_faithful(kept: Event, event: Event) -> bool:
     """Whether an outline changes the state of every item as its event does."""
-    same = all(
-        effects_of(kept, is_own=is_own) == effects_of(event, is_own=is_own)
+    return all(
+        event_effects(kept, is_own=is_own) == event_effects(event, is_own=is_own)
         for is_own in (False, True)
     )
-    return same and lot_facts(kept) == lot_facts(event)
 
 
 def _bare_place(place: Place | None) -> Place | None:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 from epcis.database.columns import pack_key
 from epcis.database.raw_driver import RawDriver
-from epcis.lot_facts import LotFacts, lot_facts
+from epcis.lot_facts import LotFacts
 from epcis.model import AggregationEvent
 from epcis.query.conditions import NamesItem, OrderBy, Query
 from epcis.query.parameters import ANY_ROLE
 from epcis.query.patterns import KeyIs
 from epcis.query.search import Selection, page
-from epcis.store.effect import effects_of, removes_all
+from epcis.store.effect import event_effects
 from epcis.store.event_items import named_items
 from epcis.store.fold import Fold, ItemEvent
 from epcis.store.items import StoredItem
@@ -90,6 +90,7 @@ def _item_event(found: FoundEvent, keys: set[str], *, is_own: bool) -> ItemEvent
     }
     is_aggregation = isinstance(event, AggregationEvent)
     parent = getattr(event, "parent_id", None)
+    effects = event_effects(event, is_own=is_own)
     return ItemEvent(
         moment(event, _UNTIED),
         (b"", found.seq),
@@ -97,7 +98,7 @@ def _item_event(found: FoundEvent, keys: set[str], *, is_own: bool) -> ItemEvent
         canonical_key(parent) if parent else None,
         is_aggregation,
         is_aggregation and getattr(event, "action", "") == "DELETE",
-        removes_all(event),
-        effects_of(event, is_own=is_own).__getitem__,
-        lot_facts(event),
+        effects.takes_all,
+        effects.effect,
+        effects.lot,
     )

@@ -1,6 +1,7 @@
-"""What one event does to the items that it names in one of its lists.
+"""What one event does to the items that it names.
 
-Pure, and the same for every item in the list; `item_state` applies it to the state of one item.
+Pure, and the same for every item in one of its lists; `item_state` applies it to the state of one
+item. `EventEffects` is all that capture and recomputing read of what an event says.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from epcis.lot_facts import LotFacts, lot_facts
 from epcis.model import AggregationEvent, ObjectEvent, TransactionEvent, TransformationEvent
 from epcis.store.event_tables import Role
 from epcis.store.item_status import ItemStatus
@@ -103,6 +105,33 @@ class Effect(NamedTuple):
     def may_lift(self) -> bool:
         """Whether it may take conditions back."""
         return self.lifts or bool(self.unsets) or self.is_undo or self.is_active or self.is_made
+
+
+class EventEffects(NamedTuple):
+    """All that an event does to the items it names; two events with the same do the same."""
+
+    by_role: Mapping[Role, Effect]
+    takes_all: bool
+    """It empties its parent: a removal that names nothing."""
+    lot: LotFacts | None
+    """The lot of the items in `epcList` and `outputEPCList`, where it tells one."""
+
+    def effect(self, role: Role) -> Effect:
+        """What it does to the items in that role."""
+        return self.by_role[role]
+
+
+def event_effects(event: Event, *, is_own: bool = False) -> EventEffects:
+    """All that an event does to the items it names.
+
+    `is_own`: it records an act of this repository's own users; only such an event can undo.
+
+    >>> emptied = AggregationEvent(event_time="2026-01-02T03:04:05Z", action="DELETE",
+    ...     parent_id="urn:epc:id:sscc:0614141.1234567890")
+    >>> event_effects(emptied).takes_all, event_effects(emptied).lot
+    (True, None)
+    """
+    return EventEffects(effects_of(event, is_own=is_own), _removes_all(event), lot_facts(event))
 
 
 class _Said(NamedTuple):
@@ -283,8 +312,7 @@ _MARKS = frozenset(
 """What the history of one serial number shows; it says nothing about what is inside."""
 
 
-def removes_all(event: Event) -> bool:
-    """Whether an event empties its parent: a removal that names nothing."""
+def _removes_all(event: Event) -> bool:
     return (
         isinstance(event, AggregationEvent)
         and event.action == "DELETE"

@@ -15,11 +15,10 @@ from zstandard import ZstdError
 from epcis.database.columns import microseconds
 from epcis.database.raw_driver import RawDriver
 from epcis.ledger.record import commit_events
-from epcis.lot_facts import LotFacts, lot_facts
 from epcis.model import AggregationEvent, instant_of
 from epcis.store import rows
 from epcis.store.digest import Places, hash_id, is_meant
-from epcis.store.effect import effects_of, removes_all
+from epcis.store.effect import effects_of, event_effects
 from epcis.store.event_items import named_items
 from epcis.store.event_tables import Role
 from epcis.store.item_states import ItemStates, Meeting, holds
@@ -34,8 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from epcis.ledger.store import Transaction
+    from epcis.lot_facts import LotFacts
     from epcis.model import Event
-    from epcis.store.effect import Effect
+    from epcis.store.effect import EventEffects
     from epcis.store.item_states import Masks
     from epcis.store.life import Life
 
@@ -213,13 +213,13 @@ class Intake:
     def _happen(self, one: _Told) -> None:
         """Apply one event to the state of the items it names."""
         event, at, lives = one.sealed.event, one.sealed.moment, self._lives
-        effects = effects_of(event, is_own=self._document is None)
+        effects = event_effects(event, is_own=self._document is None)
         if isinstance(event, AggregationEvent):
-            self._aggregate(one, event, effects[Role.CHILD])
+            self._aggregate(one, event, effects)
             return
-        lot = lot_facts(event)
+        lot = effects.lot
         for role, keys in one.keys.items():
-            what = effects[role]
+            what = effects.effect(role)
             if lot is None or role not in (Role.EPC, Role.OUTPUT):
                 moved = lives.move_on(lives.gather(one.masks[role]), what, at)
             else:
@@ -237,8 +237,8 @@ class Intake:
             lots = () if gtin is None else (self._lots.number(gtin, (lot,)),)
             yield lots, self._lives.masks(named)
 
-    def _aggregate(self, one: _Told, event: AggregationEvent, what: Effect) -> None:
-        at, lives = one.sealed.moment, self._lives
+    def _aggregate(self, one: _Told, event: AggregationEvent, effects: EventEffects) -> None:
+        at, lives, what = one.sealed.moment, self._lives, effects.effect(Role.CHILD)
         named = one.keys.get(Role.PARENT)
         parent_id = lives.id_of(named[0]) if named else None
         parent = lives.alone(parent_id) if parent_id is not None else None
@@ -251,7 +251,7 @@ class Intake:
         if is_late or self._is_circle(parent, parent_id, one, event.action):
             for each in (parent, *children):
                 lives.postpone(each, what, at)
-        if removes_all(event):
+        if effects.takes_all:
             lives.emptied.add(parent_id)
             lives.postpone(parent, what, at)
         if parent.is_late:

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from zstandard import ZstdError
 
 from epcis.database.columns import unpack_key
-from epcis.lot_facts import lot_facts
 from epcis.model import AggregationEvent
-from epcis.store.effect import effects_of, removes_all
+from epcis.store.effect import event_effects
 from epcis.store.event_tables import Role
 from epcis.store.fold import Fold, ItemEvent, ItemLife
 from epcis.store.moments import NEVER, time_of_moment
@@ -24,11 +23,10 @@ from epcis.store.payload import unpack_outline
 from epcis.store.stays import Stay, replace_stays
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from epcis.database.raw_driver import RawDriver, Row
-    from epcis.lot_facts import LotFacts
-    from epcis.store.effect import Effect
+    from epcis.store.effect import EventEffects
     from epcis.store.state_dictionary import LotDictionary, StateDictionary
 
 EFFECTS_KEPT_MAX = 100_000
@@ -131,18 +129,6 @@ def item_row(states: StateDictionary, lots: LotDictionary, row: Row, life: ItemL
     )
 
 
-class _Effects(NamedTuple):
-    """What an event does, by role."""
-
-    by_role: Mapping[Role, Effect]
-    takes_all: bool
-    lot: LotFacts | None
-
-    def effect(self, role: Role) -> Effect:
-        """What it does to the items in that role."""
-        return self.by_role[role]
-
-
 class Replay:
     """Folds the events of items, read from the store.
 
@@ -151,7 +137,7 @@ class Replay:
 
     def __init__(self, hand: RawDriver, damaged: set[int] | None = None) -> None:
         self._hand = hand
-        self._effects: dict[int, _Effects] = {}
+        self._effects: dict[int, EventEffects] = {}
         self._damaged = damaged
 
     def lives_of(self, items: Iterable[int]) -> dict[int, ItemLife]:
@@ -239,12 +225,11 @@ class Replay:
 _AGGREGATION = AggregationEvent.__name__
 
 
-def _read_effects(rows: Sequence[Row]) -> Iterator[tuple[int, _Effects]]:
+def _read_effects(rows: Sequence[Row]) -> Iterator[tuple[int, EventEffects]]:
     for seq, payload, document in rows:
         try:
             event = unpack_outline(payload)
-            by_role = effects_of(event, is_own=document is None)
-            yield seq, _Effects(by_role, removes_all(event), lot_facts(event))
+            yield seq, event_effects(event, is_own=document is None)
         except (ValueError, ZstdError, TypeError, OverflowError):
             continue
 

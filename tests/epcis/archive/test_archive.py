@@ -8,7 +8,21 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pytest
-from chain import case, commission, pack, put, receive, see, ship, wrong
+from chain import (
+    GTIN,
+    alarm,
+    case,
+    commission,
+    lasting,
+    pack,
+    put,
+    receive,
+    repackage,
+    see,
+    ship,
+    wrong,
+)
+from msgspec.structs import replace
 from sqlalchemy import func, select, text, update
 
 from epcis.archive.deposit import ArchiveInterrupted, Depositor
@@ -23,6 +37,8 @@ from epcis.codec.document import write_event_json
 from epcis.database.raw_driver import RawDriver
 from epcis.fsck import fsck
 from epcis.ledger.ledger_tables import ledger_entry
+from epcis.ledger.store import Store
+from epcis.model import QuantityElement
 from epcis.query import search
 from epcis.query.parameters import parse
 from epcis.store import event_tables
@@ -35,6 +51,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 LATER = datetime(2033, 1, 1, tzinfo=UTC)
 BEFORE = datetime(2027, 1, 1, tzinfo=UTC)
 PACKS = [pack(n) for n in range(4)]
+OTHERS = [pack(n) for n in range(70, 73)]
 STORY = [
     commission(0, PACKS),
     put(1, case(1), PACKS),
@@ -136,6 +153,68 @@ def test_late_and_corrected_events_still_tell_every_life_right(old, tmp_path):
     with old.read() as snapshot:
         assert [one.event_id for one in trace(snapshot, canonical_key(PACKS[3])).events]
         assert item(snapshot, canonical_key(case(1))).holder == "/414/9521321000025"
+
+
+BOTTLES = replace(
+    put(21, case(1), [], action="DELETE"),
+    child_quantities=(QuantityElement(epc_class=f"https://id.gs1.org/01/{GTIN}/10/L9"),),
+)
+"""A removal that names a class: the packs in the case stay there."""
+EVERY_KIND = [
+    commission(0, PACKS),
+    commission(1, OTHERS, lot="L2"),
+    put(2, case(1), PACKS),
+    put(3, case(2), [case(1), *OTHERS]),
+    alarm(4, [case(1)]),
+    ship(5, [case(2)]),
+    receive(6, [case(2)]),
+    lasting(7, [case(2)], ["recalled"]),
+    put(8, case(2), [case(1)], action="DELETE"),
+    see(9, OTHERS[:1], "picking"),
+    lasting(10, OTHERS[:1], unset=["recalled"]),
+    BOTTLES,
+    see(22, PACKS[:1], "dispensing", "dispensed"),
+    see(23, PACKS[:1], "storing"),
+    repackage(24, PACKS[1:2], [pack(90)], lot="L3"),
+    put(25, case(2), [], action="DELETE"),
+    see(26, [case(1)], "inspecting", "damaged"),
+]
+
+
+@pytest.mark.parametrize("archived_first", [6, 9, 12, len(EVERY_KIND)])
+@pytest.mark.parametrize("order", ["in time", "backwards", "every second one late"])
+def test_what_comes_after_archiving_finds_every_item_as_if_nothing_had_left(
+    store, tmp_path, order, archived_first
+):
+    told = {
+        "in time": EVERY_KIND,
+        "backwards": EVERY_KIND[::-1],
+        "every second one late": EVERY_KIND[::2] + EVERY_KIND[1::2],
+    }[order]
+    early, late = told[:archived_first], told[archived_first:]
+    late += [wrong(EVERY_KIND[7], 90), see(2, [case(1)], "storing"), see(1, OTHERS, "storing")]
+    other = Store.open(str(tmp_path / "nothing-archived.db"))
+    other.create_all()
+    for one in (store, other):
+        with one.write(NOW) as tx:
+            record(tx, early)
+    archived(store, tmp_path)
+    assert problems(store) == []
+    for one in (store, other):
+        for event in late:
+            with one.write(LATER) as tx:
+                record(tx, [event])
+    assert problems(store) == []
+    keys = [canonical_key(epc) for epc in (*PACKS, *OTHERS, pack(90), case(1), case(2))]
+    with store.read() as here, other.read() as there:
+        assert [item(here, key) for key in keys] == [item(there, key) for key in keys]
+        assert [told_of(here, key) for key in keys] == [told_of(there, key) for key in keys]
+    other.close()
+
+
+def told_of(snapshot, key):
+    """What the trace of an item says, without the times of recording."""
+    return [str(finding) for finding in trace(snapshot, key).findings]
 
 
 def test_a_file_that_is_away_is_told_by_name_and_hides_nothing(old, tmp_path):
