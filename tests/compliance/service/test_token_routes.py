@@ -12,6 +12,8 @@ from compliance.service import access
 from compliance.service.access import Grant
 from compliance.service.app import create_app
 from compliance.service.context import ServiceContext
+from verification.decision.act import ParticipantRole, Who
+from verification.registry.participants import register
 
 pytestmark = pytest.mark.anyio
 PACK = "/fmd/product/gs1/05901234123457/pack/X1"
@@ -25,6 +27,8 @@ def anyio_backend() -> str:
 @pytest.fixture
 def key(store, now) -> str:
     with store.write(now) as tx:
+        till = Who(client="till-1", role=ParticipantRole.PHARMACY, location="P1")
+        register(tx, till, by="admin")
         return access.new_key(tx, Grant("till-1", frozenset({"verify"})), now=now)
 
 

@@ -130,7 +130,7 @@ COMMENT ON COLUMN document.syntax IS 'xml-1.2, xml-2.0, json-ld or internal';
 -- next
 COMMENT ON COLUMN document.header IS 'epcis.model.Header, MessagePack, zstd';
 -- next
-COMMENT ON COLUMN document.findings IS 'epcis.capture.Kept: JSON, zstd';
+COMMENT ON COLUMN document.findings IS 'epcis.capture.ReadingNotes: JSON, zstd';
 -- next
 COMMENT ON COLUMN document.archive IS 'archive_file.id where its bytes are; None: here';
 -- next
