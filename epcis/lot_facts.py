@@ -118,21 +118,6 @@ def _first(found: Mapping[str, tuple[bool, str]], names: tuple[str, ...]) -> str
     return max(told, key=lambda one: one[0])[1] if told else ""
 
 
-def attribute_facts(element: VocabularyElement) -> LotFacts | None:
-    """Lot and expiry in the attributes of a master data entry; None where it tells none.
-
-    >>> from epcis.model import VocabularyElement
-    >>> entry = VocabularyElement(id="urn:epc:class:lgtin:030001.0234567.L1",
-    ...     attributes=(("urn:epcglobal:cbv:mda#itemExpirationDate", ("2027-05-31",)),))
-    >>> attribute_facts(entry)
-    LotFacts(code='', expiry='2027-05-31')
-    """
-    told = attributes_of(element)
-    code = next((told[name] for name in LOT_NAMES if told.get(name)), "")
-    written = next((told[name] for name in EXPIRY_NAMES if told.get(name)), "")
-    return LotFacts(code, _expiry_text(written)) if code or written else None
-
-
 def attributes_of(element: VocabularyElement) -> dict[str, str]:
     """The attributes of a master data entry by their local names, in any known namespace."""
     return {

@@ -69,6 +69,8 @@ class KeptTable:
     """Columns with GTIN, lot and serial, empty where it has none."""
     is_evidence: bool = False
     """Whether legal holds cover it; traces of work are no evidence."""
+    begins: str | None = None
+    """The column with the time of the first thing a row tells, where that is not `ends`."""
 
 
 TABLES: dict[RecordClass, tuple[KeptTable, ...]] = {
@@ -83,7 +85,8 @@ TABLES: dict[RecordClass, tuple[KeptTable, ...]] = {
     RecordClass.ALERTS: (
         KeptTable(
             alert,
-            "at_us",
+            "last_us",
+            begins="at_us",
             over=alert.c.status == Status.CLOSED.value,
             parts=alert_step.c.alert,
             packs=("code", "lot", "serial"),
@@ -139,12 +142,13 @@ class _Covering:
         """The id of the first hold that covers it; a row without lot or serial may be covered."""
         if not kept.is_evidence:
             return None
-        at = _comparable(getattr(row, kept.ends))
+        last = _comparable(getattr(row, kept.ends))
+        first = _comparable(getattr(row, kept.begins)) if kept.begins else last
         for hold, packs in self._holds:
             matter = hold.matter
             since = _cut(kept, matter.since) if matter.since else None
             until = _cut(kept, matter.until) if matter.until else None
-            if (since is not None and at < since) or (until is not None and at >= until):
+            if (since is not None and last < since) or (until is not None and first >= until):
                 continue
             if matter.is_about_packs and kept.packs and not _names(kept, row, packs):
                 continue

@@ -16,7 +16,7 @@ from compliance.seal.signer import SealRefused
 from compliance.seal.timestamp import stamp
 from epcis.database.many_writers import one_at_a_time
 from epcis.ledger.append import LogForked
-from epcis.ledger.checkpoint import ED25519, ML_DSA_44, OWN_KIND, Checkpoint, LogKey
+from epcis.ledger.checkpoint import ED25519, Checkpoint, LogKey
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.ledger_tables import ledger_checkpoint, ledger_head, ledger_key
 from epcis.ledger.sequencer import catch_up
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
     from cryptography.x509 import Certificate
 
     from compliance.seal.keys import Keys
@@ -50,12 +49,6 @@ def log_key(keys: Keys, origin: str) -> LogKey:
     return LogKey(origin, ED25519, raw)
 
 
-def late_log_key(key: MLDSA44PrivateKey, origin: str) -> LogKey:
-    """The public ML-DSA key of a log, safe from quantum computers; it signs checkpoints too."""
-    raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    return LogKey(origin, OWN_KIND, ML_DSA_44 + raw)
-
-
 def log_key_pem(keys: Keys) -> bytes:
     """The same public key for `openssl pkeyutl`."""
     return keys.log.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
@@ -64,11 +57,8 @@ def log_key_pem(keys: Keys) -> bytes:
 def sign(checkpoint: Checkpoint, keys: Keys) -> str:
     """The signed note of a checkpoint."""
     text = str(checkpoint)
-    lines = [log_key(keys, checkpoint.origin).line(keys.log.sign(text.encode()))]
-    late = keys.log_after_quantum
-    if late is not None:
-        lines.append(late_log_key(late, checkpoint.origin).line(late.sign(text.encode())))
-    return "\n".join([text, *lines, ""])
+    line = log_key(keys, checkpoint.origin).line(keys.log.sign(text.encode()))
+    return f"{text}\n{line}\n"
 
 
 def seal_log(store: Store, keys: Keys, *, now: datetime) -> SignedCheckpoint:

@@ -43,7 +43,6 @@ from epcis.http_context import utc_now
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-    from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
     from pyhanko.sign.timestamps import TimeStamper
 
     from epcis.clock import Clock
@@ -144,26 +143,6 @@ class Keys:
     def log(self) -> Ed25519PrivateKey:
         """The key that signs checkpoints."""
         return cast("Ed25519PrivateKey", self._private("log"))
-
-    @property
-    def log_after_quantum(self) -> MLDSA44PrivateKey | None:
-        """The ML-DSA-44 key that signs checkpoints too; None where none was made."""
-        if not (self.folder / "log-late.key").exists():
-            return None
-        return cast("MLDSA44PrivateKey", self._private("log-late"))
-
-    def prepare_for_quantum(self) -> None:
-        """Make a key that signs future checkpoints with ML-DSA-44 as well.
-
-        Raises SealRefused where the installed cryptography library does not have it.
-        """
-        try:
-            from cryptography.hazmat.primitives.asymmetric.mldsa import (  # noqa: PLC0415  # only newer releases have it
-                MLDSA44PrivateKey,
-            )
-        except ImportError as fault:
-            raise SealRefused("ML-DSA needs a newer cryptography library") from fault
-        self._write_private(self.folder / "log-late.key", MLDSA44PrivateKey.generate())
 
     @property
     def crl(self) -> x509.CertificateRevocationList:
@@ -321,9 +300,7 @@ class Keys:
             said = "is wrong" if secret else "is needed"
             raise SealRefused(f"the passphrase of the keys in {self.folder} {said}") from fault
 
-    def _write_private(
-        self, path: Path, key: EllipticCurvePrivateKey | Ed25519PrivateKey | MLDSA44PrivateKey
-    ) -> None:
+    def _write_private(self, path: Path, key: EllipticCurvePrivateKey | Ed25519PrivateKey) -> None:
         locked = (
             BestAvailableEncryption(self._passphrase.encode())
             if self._passphrase

@@ -6,15 +6,13 @@ Needs the extra `hsm`. The token signs digests (CKM_ECDSA), which every token ca
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from compliance.seal.signer import SealRefused
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
     from cryptography.x509 import Certificate
 
 
@@ -48,16 +46,6 @@ class KeyOnToken:
         return encode_dss_signature(
             int.from_bytes(raw[:half], "big"), int.from_bytes(raw[half:], "big")
         )
-
-
-def public_key_on(slot: Slot) -> EllipticCurvePublicKey:
-    """The public half of the key, to be certified. Raises SealRefused."""
-    import pkcs11  # noqa: PLC0415  # an extra that most houses do not have
-    from pkcs11.util.ec import encode_ec_public_key  # noqa: PLC0415  # as above
-
-    with _session(slot) as session:
-        key = _key(session, slot, pkcs11.ObjectClass.PUBLIC_KEY)
-        return cast("EllipticCurvePublicKey", load_der_public_key(encode_ec_public_key(key)))
 
 
 def _session(slot: Slot) -> Any:  # noqa: ANN401  # the library has no types

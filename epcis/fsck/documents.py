@@ -31,7 +31,6 @@ _ENTRIES = (
     " AND event IS NULL"
 )
 _EVENTS = "SELECT position, identity FROM event WHERE document = ? ORDER BY seq"
-_DIGEST_BYTES = 32
 
 
 class _StoredDocument(NamedTuple):

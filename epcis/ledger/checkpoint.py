@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 ED25519 = 0x01
 """The signature type byte of C2SP signed-note."""
-OWN_KIND = 0xFF
-"""The type byte of C2SP signed-note for signatures that name their type: here `ML_DSA_44`."""
-ML_DSA_44 = b"ml-dsa-44 "
 NOTE_CHARACTERS_MAX = 16 * 1024
 SIGNATURES_MAX = 16
 _DASH = "\u2014 "
@@ -86,9 +83,8 @@ class LogKey:
 
     name: str
     kind: int
-    """The signature type byte, `ED25519` or `OWN_KIND`."""
+    """The signature type byte; only `ED25519` can be verified here."""
     public_key: bytes
-    """With `OWN_KIND`: the name of the signature type, then the key."""
 
     @property
     def key_id(self) -> bytes:
@@ -119,27 +115,13 @@ class LogKey:
 
     def verifies(self, text: str, signature: bytes) -> bool:
         """Whether this key made the signature over a note's text."""
+        if self.kind != ED25519:
+            return False
         try:
-            if self.kind == ED25519:
-                Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, text.encode())
-                return True
-            if self.kind == OWN_KIND and self.public_key.startswith(ML_DSA_44):
-                key = self.public_key[len(ML_DSA_44) :]
-                return _verifies_ml_dsa(key, text.encode(), signature)
+            Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, text.encode())
         except (InvalidSignature, ValueError):
             return False
-        return False
-
-
-def _verifies_ml_dsa(public_key: bytes, text: bytes, signature: bytes) -> bool:
-    try:
-        from cryptography.hazmat.primitives.asymmetric.mldsa import (  # noqa: PLC0415  # only newer releases have it
-            MLDSA44PublicKey,
-        )
-    except ImportError:
-        return False
-    MLDSA44PublicKey.from_public_bytes(public_key).verify(signature, text)
-    return True
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,6 @@ EPCIS_VERSIONS: Final = ((1, 2, 0), (2, 0, 0), (2, 0, 1))
 """EPCIS versions this repository gives out and takes, oldest first; 1.2 is XML only."""
 CBV_VERSIONS: Final = ((1, 2, 0), (2, 0, 0), (2, 0, 1))
 CURRENT: Final = "2.0.0"
-CAPTURE_VERSIONS: Final = ((1, 0), (1, 1), (1, 2), (2, 0))
 Choice = TypeVar("Choice", bound=StrEnum)
 _VERSION: Final = re.compile(r"\d{1,6}(\.\d{1,6}){0,7}")
 _JSON_TYPES: Final = ("application/json", "application/ld+json")

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 BODY_BYTES_MAX: Final = 1024 * 1024
 """Largest query or subscription body."""
-SCHEDULE: Final = ("stream", "second", "minute", "hour", "dayOfMonth", "month", "dayOfWeek")
-"""Parameters of a WebSocket subscription; they mean nothing to an ordinary GET."""
 
 
 router = new_router("queries")

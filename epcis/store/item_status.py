@@ -31,11 +31,6 @@ class ItemStatus(StrEnum):
         """Whether no event brings it back but a correction or the legal undo."""
         return self in _ENDED
 
-    @property
-    def is_final(self) -> bool:
-        """Whether ordinary events do not change it: ended or locked."""
-        return self in _ENDED or self is ItemStatus.LOCKED
-
 
 _ENDED = frozenset(
     {

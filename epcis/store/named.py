@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Integer, and_, cast, false, literal, or_, select
+from sqlalchemy import and_, false, or_, select
 
 from epcis.database.columns import pack_key
 from epcis.database.raw_driver import RawDriver
-from epcis.store.event_tables import event_epc, item
+from epcis.store.event_tables import event_epc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -95,13 +95,6 @@ def names(ids: Iterable[int], roles: Sequence[Role] = ()) -> ColumnElement[bool]
 def naming(ids: Iterable[int], roles: Sequence[Role] = ()) -> Select[tuple[int]]:
     """The numbers (`event.seq`) of the events that name any of these items in these roles."""
     return select(event_epc.c.seq).where(names(ids, roles))
-
-
-def names_item() -> ColumnElement[bool]:
-    """The join of `event_epc` with `item`: the row names the item."""
-    in_block = item.c.id.between(event_epc.c.block * 64, event_epc.c.block * 64 + 63)
-    place = cast(item.c.id.op("&")(literal(63)), Integer)
-    return and_(in_block, event_epc.c.mask.op(">>")(place).op("&")(literal(1)) != 0)
 
 
 def events_naming(snapshot: Snapshot, key: str) -> list[int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 LENGTH_MIN: Final = 4
 LENGTH_MAX: Final = 12
@@ -97,12 +97,3 @@ def _published_length(number: str) -> int | None:
     except ParseError:
         return None
     return len(found.value) if found else None
-
-
-def overlay_of(table: Mapping[str, object]) -> list[str]:
-    """The prefixes of an operator's table, whose keys are prefixes and values are notes.
-
-    >>> overlay_of({"0355555": "Acme"})
-    ['0355555']
-    """
-    return [_checked(prefix) for prefix in table]

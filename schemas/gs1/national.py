@@ -213,20 +213,6 @@ def _without_filling(parts: list[str]) -> Ndc:
     return found[0]
 
 
-def ndc_of_gtin(gtin: str) -> tuple[Ndc, ...]:
-    """The NDCs that a GTIN may hold; none where it is no US drug's (003 at places 2 to 4).
-
-    The indicator digit is that of the packaging level and does not matter.
-
-    >>> [str(ndc) for ndc in ndc_of_gtin("00307773105025")]
-    ['0777-3105-02', '07773-105-02', '07773-1050-2']
-    """
-    number = gtin.zfill(14)
-    if len(number) != 14 or number[1:3] != "03":
-        return ()
-    return ndc_candidates(number[3:13])
-
-
 def upc_of_short(upc_e: str) -> str | None:
     """The UPC-A that eight digits of UPC-E stand for; None where they are no UPC-E.
 

@@ -68,12 +68,6 @@ class Tag(msgspec.Struct, frozen=True):
     uri: str
     """The pure identity EPC URI."""
 
-    @property
-    def tag_uri(self) -> str:
-        """The EPC tag URI, with encoding and filter value."""
-        body = self.uri.split(":", 4)[-1]
-        return f"urn:epc:tag:{self.name}:{self.filter_value}.{body}"
-
 
 class _Bits:
     """Bits of a tag, taken from the left."""

@@ -19,12 +19,12 @@ from types import SimpleNamespace
 
 import pytest
 from asn1crypto import tsp
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 from sqlalchemy import select
 
 from compliance.seal import Keys, SealRefused
 from compliance.seal.cades import sign_beside
 from compliance.seal.checkpoint import (
-    late_log_key,
     log_key,
     log_key_change,
     log_key_pem,
@@ -163,13 +163,23 @@ def softhsm(tmp_path, monkeypatch):
     return name
 
 
+def _public_key_on(name: str):
+    """The public half of the key, as an operator reads it from the token to have it certified."""
+    import pkcs11
+    from pkcs11.util.ec import encode_ec_public_key
+
+    with pkcs11.lib(str(SOFTHSM)).get_token(token_label=name).open(user_pin="1234") as session:
+        key = session.get_key(pkcs11.ObjectClass.PUBLIC_KEY, label="seal")
+        return load_der_public_key(encode_ec_public_key(key))
+
+
 @pytest.mark.filterwarnings("ignore::Warning")  # the token library uses what others deprecate
 def test_a_key_on_a_token_seals_and_openssl_agrees(softhsm, tmp_path):
-    from compliance.seal.token import KeyOnToken, Slot, public_key_on
+    from compliance.seal.token import KeyOnToken, Slot
 
     slot = Slot(str(SOFTHSM), softhsm, "1234", "seal")
     house = Keys.open(tmp_path / "keys")
-    certificate = house.certify(public_key_on(slot), "token of the house")
+    certificate = house.certify(_public_key_on(softhsm), "token of the house")
     keys = Keys.open(tmp_path / "keys", seal=KeyOnToken(slot, certificate))
     assert b"successful" in verified(b"x", sign_beside(b"x", keys), keys, tmp_path)
     for wrong, word in (
@@ -366,20 +376,6 @@ def test_a_note_is_believed_only_from_the_logs_key(keys, tmp_path):
     for odd in ("", "a+b", "a+00000000+AAAA", "name+12345678+AQ=="):
         with pytest.raises(NoteRefused):
             LogKey.parse(odd)
-
-
-def test_a_second_signature_stands_for_the_time_after_quantum_computers(tmp_path):
-    pytest.importorskip(
-        "cryptography.hazmat.primitives.asymmetric.mldsa", reason="ML-DSA is not installed"
-    )
-    keys = Keys.open(tmp_path / "keys", "open sesame")
-    keys.prepare_for_quantum()
-    checkpoint = Checkpoint("packtrail/log/1", 3, bytes(32))
-    note = Note.parse(sign(checkpoint, keys))
-    assert len(note.signatures) == 2
-    late = late_log_key(keys.log_after_quantum, "packtrail/log/1")
-    assert note.checkpoint([late]) == checkpoint
-    assert note.checkpoint([log_key(keys, "packtrail/log/1")]) == checkpoint
 
 
 def test_the_log_is_sealed_once_per_size_and_stamped_once_a_day(store: Store, keys):

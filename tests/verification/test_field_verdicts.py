@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from epcis.capture import capture
-from epcis.database.transactions import Store
+from epcis.ledger.store import Store
 from tests.verdicts import verify
 from verification.decision.words import Reason, Word
 

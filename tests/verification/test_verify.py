@@ -10,12 +10,11 @@ from epcis.capture import capture, record
 from epcis.model import Node, ObjectEvent
 from tests.verdicts import verify, verify_and_log
 from verification.decision.act import Asked
+from verification.decision.restrictions import current_restrictions
 from verification.decision.words import Doubt, LotState, ProductState, Reason, Word
 from verification.registry.history import history
 from verification.registry.pack_registry import (
     IrreversibleError,
-    doubt_about,
-    lot_standing,
     product_state,
     set_doubt,
     set_lot_state,
@@ -147,8 +146,9 @@ def test_a_recall_stops_the_lot_and_is_never_taken_back(shipment):
             set_lot_state(tx, asked.gtin, asked.lot, state, "x", now=BEFORE, by="qa")
     with shipment.read() as snapshot:
         assert verify(snapshot, asked.gtin, asked.serial, now=BEFORE).reason is Reason.RECALLED
-        assert lot_standing(snapshot, asked.gtin, asked.lot).state is LotState.RECALLED
-        assert lot_standing(snapshot, asked.gtin, "other") is None
+        stops = current_restrictions(snapshot)
+        assert stops.lot(asked.gtin, asked.lot, "") is LotState.RECALLED
+        assert stops.lot(asked.gtin, "other", "") is LotState.ACTIVE
     with pytest.raises(IrreversibleError), shipment.write(BEFORE) as tx:
         set_lot_state(tx, asked.gtin, asked.lot, LotState.ACTIVE, "x", now=BEFORE, by="qa")
     with shipment.write(BEFORE) as tx:
@@ -175,7 +175,8 @@ def test_a_withdrawn_product_and_a_doubtful_pack_stop(shipment):
         set_doubt(tx, asked.gtin, Doubt.SUSPECT, case_id="C1", now=BEFORE, lot=asked.lot)
     with shipment.read() as snapshot:
         assert verify(snapshot, asked.gtin, asked.serial, now=BEFORE).reason is Reason.SUSPECT
-        assert doubt_about(snapshot, asked.gtin, asked.serial, asked.lot) is Doubt.SUSPECT
+        stops = current_restrictions(snapshot)
+        assert stops.doubt(asked.gtin, asked.lot, asked.serial) is Doubt.SUSPECT
     with shipment.write(BEFORE) as tx:
         set_doubt(tx, asked.gtin, None, case_id="C1", now=BEFORE, lot=asked.lot)
         withdrawn = ProductState.WITHDRAWN
@@ -183,7 +184,8 @@ def test_a_withdrawn_product_and_a_doubtful_pack_stop(shipment):
     with shipment.read() as snapshot:
         assert verify(snapshot, asked.gtin, asked.serial, now=BEFORE).reason is Reason.WITHDRAWN
         assert product_state(snapshot, asked.gtin) is ProductState.WITHDRAWN
-        assert doubt_about(snapshot, asked.gtin, asked.serial, asked.lot) is None
+        stops = current_restrictions(snapshot)
+        assert stops.doubt(asked.gtin, asked.lot, asked.serial) is None
     active = ProductState.ACTIVE
     with pytest.raises(IrreversibleError), shipment.write(BEFORE) as tx:
         set_product_state(tx, asked.gtin, active, "x", market="", now=BEFORE, by="mah")

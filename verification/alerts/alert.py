@@ -130,22 +130,6 @@ def _spelt(country: str, number: int) -> str:
     return f"{country}-{groups}-{_CHECKS[number % len(_CHECKS)]}"
 
 
-def is_id(text: str) -> bool:
-    """Whether this can be an alert id; False for one that was mistyped.
-
-    >>> is_id(new_id("IE")), is_id("IE-0000-0000-0000-0000-1")
-    (True, False)
-    """
-    country, *groups = text.strip().upper().split("-")
-    body = "".join(groups[:-1])
-    if len(country) != 2 or len(groups) != _GROUPS + 1 or set(body) - set(_ALPHABET) or not body:
-        return False
-    number = 0
-    for digit in body:
-        number = number * len(_ALPHABET) + _ALPHABET.index(digit)
-    return text.strip().upper() == _spelt(country, number)
-
-
 def raise_alert(
     tx: Transaction,
     request: PackRequest,

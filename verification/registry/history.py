@@ -12,12 +12,11 @@ from urllib.parse import quote
 import msgspec
 from sqlalchemy import select
 
-from epcis.database.columns import microseconds, moment_of
+from epcis.database.columns import microseconds
 from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.ledger_tables import ledger_entry
 from epcis.ledger.subjects import entries_about
-from verification.registry.pack_tables import pack_operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -201,35 +200,6 @@ def _past(at: datetime, public: dict[str, Any], confidential: bytes) -> Past:
         public["rules"],
         msgspec.json.decode(told.record),
     )
-
-
-def asked_by(snapshot: Snapshot, client: str, since: datetime, until: datetime) -> Iterator[Past]:
-    """What a client asked and did in a range of time, oldest first, without the full records."""
-    table = pack_operation.c
-    rows = snapshot.connection.execute(
-        select(pack_operation)
-        .where(
-            table.client == client,
-            table.at_us >= microseconds(since),
-            table.at_us < microseconds(until),
-        )
-        .order_by(table.at_us, table.id)
-        .limit(HISTORY_ROWS_MAX)
-    )
-    for row in rows:
-        yield Past(
-            moment_of(row.at_us),
-            moment_of(row.scanned_us) if row.scanned_us is not None else None,
-            row.code,
-            row.serial,
-            row.operation,
-            row.result,
-            row.client,
-            row.location,
-            row.alert,
-            row.rules,
-            {},
-        )
 
 
 def utc_text(moment: datetime) -> str:

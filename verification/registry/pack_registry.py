@@ -17,7 +17,7 @@ from epcis.ledger.entry import LeafKind
 from verification.decision.restrictions import EVERYWHERE, changed, current_restrictions
 from verification.decision.words import Doubt, LotState, ProductState
 from verification.registry.pack_tables import doubt as doubt_table
-from verification.registry.pack_tables import lot_state, product, product_market
+from verification.registry.pack_tables import lot_state, product_market
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -82,18 +82,6 @@ def set_lot_state(
     )
 
 
-def lot_standing(
-    snapshot: Snapshot, gtin: str, lot: str, market: str = EVERYWHERE
-) -> LotStanding | None:
-    """The state that was set for a lot in `market` or everywhere, the gravest; None if none was."""
-    rows = [_lot_row(snapshot, gtin, lot, place) for place in {market, EVERYWHERE}]
-    known = [row for row in rows if row is not None]
-    return max(known, key=lambda row: _WEIGHT[row.state], default=None)
-
-
-_WEIGHT = {LotState.ACTIVE: 0, LotState.HELD: 1, LotState.CLOSED: 2, LotState.RECALLED: 3}
-
-
 def _lot_row(snapshot: Snapshot, gtin: str, lot: str, market: str) -> LotStanding | None:
     row = snapshot.connection.execute(select(lot_state).where(_lot_key(gtin, lot, market))).first()
     if row is None:
@@ -137,11 +125,6 @@ def set_doubt(
     )
 
 
-def doubt_about(snapshot: Snapshot, gtin: str, serial: str, lot: str | None) -> Doubt | None:
-    """The gravest open doubt about a pack or its lot."""
-    return current_restrictions(snapshot).doubt(gtin, lot, serial)
-
-
 def set_product_state(
     tx: Transaction,
     code: str,
@@ -175,14 +158,6 @@ def set_product_state(
 def product_state(snapshot: Snapshot, code: str, market: str = EVERYWHERE) -> ProductState:
     """Whether a product is withdrawn in `market` or everywhere."""
     return current_restrictions(snapshot).product(code, market)
-
-
-def is_registered(snapshot: Snapshot, code: str) -> bool:
-    """Whether master data of the product was uploaded."""
-    found = snapshot.connection.execute(
-        select(product.c.code).where(product.c.code == code)
-    ).first()
-    return found is not None
 
 
 def _lot_key(gtin: str, lot: str, market: str) -> ColumnElement[bool]:

@@ -18,5 +18,4 @@ FLOORS = (
     compliance.duty_tables,
     compliance.retention.retention_tables,
     compliance.dossier.dossier_tables,
-    compliance.dossier.dossier_tables,
 )

@@ -239,12 +239,12 @@ def test_traces_of_work_end_and_each_batch_has_its_certificate(store, tmp_path):
     assert (said.record, said.entries, said.by, len(said.digest)) == ("sessions", 1, "tester", 64)
 
 
-def an_alert(number, lot, at=NOW, status="Closed"):
+def an_alert(number, lot, at=NOW, status="Closed", last=None):
     return {
         "id": f"A{number}", "at_us": int(at.timestamp() * 1_000_000), "hub": "", "result": "x",
         "code": GTIN, "serial": f"P{number}", "lot": lot, "client": "c", "location": "l",
         "cause": "c", "confidence": "low", "late": 0, "status": status, "market": "", "times": 1,
-        "last_us": int(at.timestamp() * 1_000_000),
+        "last_us": int((last or at).timestamp() * 1_000_000),
     }  # fmt: skip
 
 
@@ -273,6 +273,26 @@ def test_alerts_go_by_the_law_unless_open_or_held(store, tmp_path):
     assert left[0] is None
     assert b'"row":null' in bytes(left[-1])
     assert list(fsck(store, now=LATER)) == []
+
+
+def test_an_alert_that_went_on_is_kept_and_held_for_all_of_its_time(store, tmp_path):
+    again = NOW + timedelta(days=365)
+    with store.write(NOW) as tx:
+        tx.connection.execute(insert(alert), [an_alert(0, "L1", last=again)])
+    policy = parse_policy('[alerts]\nerase_after = "6 years"\n')
+    assert line(run(store, tmp_path, policy), "alerts", "erase")["entries"] == 0
+    after = again.replace(year=again.year + 7)
+    for matter in (
+        {"until": NOW + timedelta(days=1)},
+        {"since": NOW + timedelta(days=9)},
+        {"since": NOW + timedelta(days=9), "until": NOW + timedelta(days=10)},
+    ):
+        opened = hold(store, **matter)
+        done = line(run(store, tmp_path, policy, after), "alerts", "erase")
+        assert (done["entries"], done["held"]) == (0, {opened.id: 1})
+        release_hold(store, opened.id, why="settled", by="ann", now=after)
+    hold(store, since=again + timedelta(days=1))
+    assert line(run(store, tmp_path, policy, after), "alerts", "erase")["entries"] == 1
 
 
 def test_what_cannot_be_told_apart_is_held(store, tmp_path):

@@ -51,7 +51,7 @@ def test_plan_hold_run_list_restore(packtrail, tmp_path) -> None:
     ("words", "code", "said"),
     [
         (("hold", "open", "--reason", "r"), 1, "say what to hold"),
-        (("hold", "open", "--reason", "r", "--lot", "L1"), 1, "without its GTIN"),
+        (("hold", "open", "--reason", "r", "--lot", "L1"), 1, "needs its GTIN"),
         (("hold", "release", "H-1", "--why", "w"), 1, "no hold H-1"),
         (("archive", "restore", "none.parquet"), 1, "packtrail archive list"),
         (("retention", "plan", "--policy", "/none/such.toml"), 2, "No such file"),

@@ -16,7 +16,6 @@ def test_the_example_of_the_tag_data_standard():
     tag = rfid.decode("3074257BF7194E4000001A85")
     assert (tag.name, tag.filter_value) == ("sgtin-96", 3)
     assert tag.uri == "urn:epc:id:sgtin:0614141.812345.6789"
-    assert tag.tag_uri == "urn:epc:tag:sgtin-96:3.0614141.812345.6789"
     assert rfid.encode(tag.uri, filter_value=3) == "3074257BF7194E4000001A85"
     assert canonical_key(tag.uri) == "/01/80614141123458/21/6789"
 
