@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from epcis.model import Node
+
+LAYOUT_LEVELS_MAX: Final = 8
+"""Elements in which a version of XML wraps what it has no place for: they are no part of a tree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +38,31 @@ class DocumentLimits:
     namespaces_max: int = 200
     """Prefixes in scope at one element, of one event, or bound by one `@context`."""
     depth_max: int = 100
-    """Nesting of elements or JSON values inside an event or header."""
+    """Trees inside each other in an event or header, as `nesting` counts them in any syntax."""
     events_max: int = 10_000_000
     """Events in one document."""
     findings_max: int = 1000
     """Findings that are listed one by one; further ones are only counted."""
+
+
+def nesting(value: object) -> int:
+    """How many extension trees stand inside each other in an event, a header or parts of them.
+
+    >>> nesting((Node(name="a", children=(Node(name="b"), "text")),)), nesting(())
+    (2, 0)
+    """
+    left: list[Any] = [value]
+    level: list[Node] = []
+    while left:
+        part = left.pop()
+        if isinstance(part, Node):
+            level.append(part)
+        elif isinstance(part, msgspec.Struct):
+            left.extend(getattr(part, name) for name in part.__struct_fields__)
+        elif isinstance(part, (tuple, list)):
+            left.extend(part)
+    depth = 0
+    while level:
+        depth += 1
+        level = [child for node in level for child in node.children if isinstance(child, Node)]
+    return depth

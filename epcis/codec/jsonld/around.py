@@ -61,14 +61,18 @@ def _without(value: Any, path: Pointer, strays: list[tuple[Pointer, str]]) -> An
         if path and (meant_event(name) or "eventTime" in value):
             strays.append((path, name))
             return _GONE
-        parts = (
-            (key, part if key == "@context" else _without(part, (*path, key), strays))
-            for key, part in value.items()
-        )
-        return {key: part for key, part in parts if part is not _GONE}
+        kept: dict[str, Any] = {}  # one call for each level: a header may nest deep
+        for key, part in value.items():
+            left = part if key == "@context" else _without(part, (*path, key), strays)
+            if left is not _GONE:
+                kept[key] = left
+        return kept
     if isinstance(value, list):
-        entries = (_without(part, (*path, at), strays) for at, part in enumerate(value))
-        return [part for part in entries if part is not _GONE]
+        entries: list[Any] = []
+        for at, part in enumerate(value):
+            if (left := _without(part, (*path, at), strays)) is not _GONE:
+                entries.append(left)
+        return entries
     return value
 
 

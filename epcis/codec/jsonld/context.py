@@ -99,7 +99,7 @@ class Context:
 
     def _define(self, name: str, meaning: Any) -> None:  # noqa: ANN401  # JSON
         iri = meaning.get("@id") if isinstance(meaning, dict) else meaning
-        if name.startswith("@") or type(iri) is not str or iri.startswith("@"):
+        if name.startswith("@") or type(iri) is not str or not iri or iri[0] == "@":
             return
         prefix, colon, rest = iri.partition(":")
         if colon and prefix in self.prefixes and not rest.startswith("//"):

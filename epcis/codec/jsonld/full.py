@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import structs
 
 from epcis.codec.fields import EVENT_CLASSES, SHAPES, unknown_event_hint
-from epcis.codec.jsonld.nodes import JsonNumber, members_to_nodes
+from epcis.codec.jsonld.nodes import JsonNumber, carries_attributes, members_to_nodes
 from epcis.codec.namespaces import OWN, STANDARD_PREFIXES
 from epcis.codec.quantity_event import restored
 from epcis.codec.refusal import EventRefused
@@ -130,7 +130,7 @@ class FullJsonReader:
     def _extend(self, values: dict[str, Any], foreign: dict[str, Any]) -> None:
         extensions = []
         for node in self._foreign(foreign):
-            if (node.namespace, node.name) == (OWN, "eventAttributes"):
+            if carries_attributes(node):
                 values["attributes"] = node.attributes
             else:
                 extensions.append(node)
@@ -266,7 +266,7 @@ class FullJsonReader:
         attributes: tuple[tuple[str, str, str], ...] = ()
         extensions = []
         for node in self._foreign(members):
-            if (node.namespace, node.name) == (OWN, "eventAttributes"):
+            if carries_attributes(node):
                 attributes = node.attributes
             else:
                 extensions.append(node)

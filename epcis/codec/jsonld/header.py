@@ -14,8 +14,10 @@ from epcis.codec.fields import SHAPES
 from epcis.codec.jsonld.context import STANDARD_URL, Context, is_standard
 from epcis.codec.jsonld.nodes import (
     beside_standard,
+    carries_attributes,
     members_to_nodes,
     node_of_value,
+    taken_attributes,
     value_of,
 )
 from epcis.codec.jsonld.prefixes import Prefixes, as_iri
@@ -54,6 +56,8 @@ RESERVED: Final = _STANDARD | {
 """Names that elements without a namespace may not have as members beside standard ones."""
 KIND: Final = f"{OWN}kind"
 ROOT_ATTRIBUTES: Final = f"{OWN}rootAttributes"
+_OF_ROOT: Final = frozenset({("", "schemaVersion"), ("", "creationDate"), (OWN, "id")})
+"""Attributes of the root that say what a document has members for."""
 TRAILING: Final = f"{OWN}trailing"
 
 
@@ -75,8 +79,9 @@ def read_header(document: dict[str, Any], context: Context, written_context: byt
         else:
             extensions.append(node)
     beside = {key: value for key, value in document.items() if key not in _STANDARD}
-    kind = str(beside.pop(KIND, kind))
-    attributes = _root_attributes(beside.pop(ROOT_ATTRIBUTES, None), context)
+    if beside.get(KIND) == "masterdata":
+        kind = beside.pop(KIND)
+    attributes = taken_attributes(beside, ROOT_ATTRIBUTES, context, _OF_ROOT)
     trailing = node_of_value(("", "trailing"), beside.pop(TRAILING, None), context).children
     return Header(
         kind=kind,
@@ -106,10 +111,6 @@ def _outside_of(sbdh: Node | None, document: dict[str, Any]) -> dict[str, str | 
         for member, attribute in MEMBERS.items()
         if (value := _str(document.get(member))) is not None and said.get(member) != value
     }
-
-
-def _root_attributes(written: Any, context: Context) -> tuple[tuple[str, str, str], ...]:  # noqa: ANN401  # JSON
-    return tuple((*context.resolve(key), str(value)) for key, value in _dict(written).items())
 
 
 def _vocabularies(written: Any, context: Context) -> list[Vocabulary]:  # noqa: ANN401  # JSON
@@ -157,7 +158,8 @@ def _beside(
     extensions = []
     rest = {key: value for key, value in members.items() if key not in known}
     for node in members_to_nodes(rest, context):
-        if (node.namespace, node.name) == (OWN, "eventAttributes"):
+        own = {name for namespace, name, _ in node.attributes if not namespace}
+        if carries_attributes(node) and known.isdisjoint(own):
             attributes = node.attributes
         else:
             extensions.append(node)

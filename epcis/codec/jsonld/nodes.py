@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from epcis.codec.names import is_attribute
 from epcis.codec.namespaces import OWN, XSI
 from epcis.model import Node
 
@@ -28,6 +29,8 @@ ATTRIBUTES: Final = f"{OWN}attributes"
 CONTENT: Final = f"{OWN}content"
 ORDER: Final = f"{OWN}order"
 PLAIN: Final = f"{OWN}plain"
+_RESERVED: Final = frozenset({(OWN, "kind"), (OWN, "name")})
+"""Attributes with which XML says what a member was in JSON."""
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
@@ -96,23 +99,48 @@ def _object_node(name: tuple[str, str], members: dict[str, Any], context: Contex
     if members.keys() == {"@type", "@value"} and type(members["@type"]) is str:
         plain = node_of_value(name, members["@value"], context)
         return msgspec.structs.replace(plain, attributes=((XSI, "type", members["@type"]),))
-    attributes = _attributes(members.get(ATTRIBUTES), context)
-    rest = {key: value for key, value in members.items() if key not in (ATTRIBUTES, CONTENT)}
+    members = dict(members)
+    attributes = taken_attributes(members, ATTRIBUTES, context)
     children: list[Node | str] = []
     content = members.get(CONTENT)
-    for part in content if isinstance(content, list) else ():
+    if isinstance(content, list) and all(isinstance(part, (str, dict)) for part in content):
+        del members[CONTENT]
+    else:
+        content = ()
+    for part in content:
         if isinstance(part, dict):
             children.extend(members_to_nodes(part, context))
         else:
             children.append(str(part))
-    children.extend(members_to_nodes(rest, context))
+    children.extend(members_to_nodes(members, context))
     return _named(name, attributes=attributes, children=tuple(children))
 
 
-def _attributes(written: Any, context: Context) -> tuple[tuple[str, str, str], ...]:  # noqa: ANN401  # JSON
-    if not isinstance(written, dict):
+def taken_attributes(
+    members: dict[str, Any],
+    key: str,
+    context: Context,
+    reserved: frozenset[tuple[str, str]] = _RESERVED,
+) -> tuple[tuple[str, str, str], ...]:
+    """XML attributes that a member of an object holds; the member is taken out of the object.
+
+    It stays, as any other member, where it holds what cannot be attributes: values that are no
+    strings, names that XML does not allow, that stand twice, or that are `reserved`.
+    """
+    written = members.get(key)
+    if not isinstance(written, dict) or not all(isinstance(v, str) for v in written.values()):
         return ()
-    return tuple((*context.resolve(key), str(value)) for key, value in written.items())
+    names = [context.resolve(name) for name in written]
+    can_be = len(set(names)) == len(names) and reserved.isdisjoint(names)
+    if not can_be or not all(is_attribute(*name) for name in names):
+        return ()
+    del members[key]
+    return tuple((*name, str(value)) for name, value in zip(names, written.values(), strict=True))
+
+
+def carries_attributes(node: Node) -> bool:
+    """Whether a tree is what `beside_members` writes for the attributes of a standard object."""
+    return (node.namespace, node.name) == (OWN, "eventAttributes") and not node.children
 
 
 def members_to_nodes(members: dict[str, Any], context: Context) -> list[Node]:

@@ -13,7 +13,7 @@ from epcis.codec.cores import Portion
 from epcis.codec.jsonld.context import Context
 from epcis.codec.jsonld.fast import FastJsonReader
 from epcis.codec.jsonld.full import FullJsonReader
-from epcis.codec.jsonld.values import LEVELS_OF_ELEMENT, MALFORMED, ValueReader
+from epcis.codec.jsonld.values import MALFORMED, ValueReader
 from epcis.codec.refusal import EventRefused
 from schemas.finding import Severity, Where
 from schemas.validate import json_event_validator, narrowed
@@ -156,7 +156,7 @@ class JsonPortionReader:
 
     def _fully(self, text: bytes) -> Event:
         at = self._path()
-        members = self._values.value(text, at, LEVELS_OF_ELEMENT)
+        members = self._values.value(text, at)
         if not isinstance(members, dict):
             raise EventRefused(
                 "json.wrong-type",

@@ -20,7 +20,7 @@ from epcis.codec.jsonld.event_list import EventList, EventTooLargeError, Unended
 from epcis.codec.jsonld.full import FullJsonReader
 from epcis.codec.jsonld.header import read_header
 from epcis.codec.jsonld.portions import JsonFrame, JsonPortionReader, NotWholeError
-from epcis.codec.jsonld.values import LEVELS_OF_ELEMENT, ValueReader
+from epcis.codec.jsonld.values import ValueReader
 from epcis.codec.refusal import EventRefused
 from epcis.model import Event, Header
 from schemas.finding import Finding, Severity, Where
@@ -143,7 +143,7 @@ class JsonReader:
             namespaces=tuple(context.added.items()),
             context=bytes(written) or None,
         )
-        members = self._values.value(text, "", LEVELS_OF_ELEMENT)
+        members = self._values.value(text, "")
         if self._validate:
             self._judge_frame(text)
         members.pop("@context", None)
@@ -161,7 +161,9 @@ class JsonReader:
         written = members.get("@context")
         context = self._context(written)
         as_written = self._values.members(frame, "").get("@context", b"")
-        self._header = read_header(members, context, bytes(as_written))
+        self._header = self._values.not_too_deep(
+            lambda: read_header(members, context, bytes(as_written)), frame, ""
+        )
         if self._validate:
             self._judge_frame(frame)
         yield from self._in_portions(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
 from epcis.codec.jsonld.nodes import JsonNumber
+from epcis.codec.limits import nesting
 from schemas.finding import Severity
 
 if TYPE_CHECKING:
@@ -16,17 +17,15 @@ if TYPE_CHECKING:
 
     from epcis.codec.limits import DocumentLimits
     from epcis.codec.refusal import DocumentRefused, FindingCollector
-    from epcis.model import Event
 
+_Read = TypeVar("_Read")
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _IDENTIFIER_LISTS: Final = frozenset({"epcList", "childEPCs", "inputEPCList", "outputEPCList"})
 _HOLDING_THE_EVENTS: Final = frozenset({"epcisBody", "queryResults", "resultsBody", "eventList"})
-LEVELS_OF_ELEMENT: Final = 3
-"""An element with mixed content is an object, which holds an array, which holds objects."""
-_LEVELS_OF_NODE: Final = 2
-"""A `Node` and the tuple of its children."""
-_LEVELS_OF_EVENT: Final = 8
-"""What stands around a tree in an event: lists of sensors with their reports, at most."""
+_LEVELS_OF_TREE: Final = 4
+"""A tree with mixed content is an object, which holds an array of objects, which hold arrays."""
+_LEVELS_AROUND: Final = 16
+"""What stands around a tree: an event and its lists of sensors with their reports, at most."""
 MALFORMED: Final = (msgspec.DecodeError, ValueError, RecursionError)
 """What reading bytes that are no JSON raises."""
 
@@ -68,13 +67,11 @@ class ValueReader:
         self,
         raw: bytes | msgspec.Raw,
         path: str,
-        levels: int = 1,
         repeated: Callable[[list[str]], None] | None = None,
     ) -> Any:  # noqa: ANN401  # JSON
         """A JSON value with its numbers as written.
 
-        `levels` is how many levels of JSON one level of the limit on nesting may take. `repeated`
-        is told the names of members that stand twice in one object; else they are noted.
+        `repeated` is told the names of members that stand twice in one object; else they are noted.
         """
 
         def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -96,34 +93,26 @@ class ValueReader:
             )
             if "\\u" in text:
                 json.dumps(value, ensure_ascii=False).encode()  # refuses halves of a character
-            if text.count("{") + text.count("[") > levels * self._limits.depth_max:
-                self._refuse_deep(value, path, levels)
+            levels_max = _LEVELS_OF_TREE * self._limits.depth_max + _LEVELS_AROUND
+            if text.count("{") + text.count("[") > levels_max and _levels(value) > levels_max:
+                raise self._too_deep(path)
         except MALFORMED as fault:
             raise self.malformed(fault, path) from fault
         return value
 
-    def not_too_deep(self, read: Callable[[], Event], text: bytes, path: str) -> Event:
-        """The event that is read from a text, unless its trees nest deeper than in XML."""
+    def not_too_deep(self, read: Callable[[], _Read], text: bytes, path: str) -> _Read:
+        """The event or header that is read from a text, unless its trees nest deeper than allowed.
+
+        XML is held to the same limit, so that what was read can be written and read again.
+        """
         try:
-            event = read()
+            value = read()
         except RecursionError as fault:
             raise self._too_deep(path) from fault
-        if text.count(b"{") + text.count(b"[") > self._limits.depth_max:
-            self._refuse_deep(msgspec.to_builtins(event), path, _LEVELS_OF_NODE)
-        return event
-
-    def _refuse_deep(self, value: Any, path: str, levels: int) -> None:  # noqa: ANN401  # JSON
-        level, depth = [value], 0
-        while level:
-            inner = [
-                list(part.values()) if isinstance(part, dict) else part
-                for part in level
-                if isinstance(part, (dict, list, tuple))
-            ]
-            level = [part for parts in inner for part in parts]
-            depth += 1
-            if depth > levels * self._limits.depth_max + _LEVELS_OF_EVENT * (levels > 1):
-                raise self._too_deep(path)
+        depth_max = self._limits.depth_max
+        if text.count(b"{") + text.count(b"[") > depth_max and nesting(value) > depth_max:
+            raise self._too_deep(path)
+        return value
 
     def _too_deep(self, path: str) -> DocumentRefused:
         return self._collector.refuse(
@@ -186,3 +175,13 @@ class ValueReader:
 
 def _no_constant(name: str) -> Any:  # noqa: ANN401  # never returns
     raise ValueError(f"{name} is no JSON number")
+
+
+def _levels(value: Any) -> int:  # noqa: ANN401  # JSON
+    """How many arrays and objects stand inside each other."""
+    level, depth = [value], 0
+    while level := [part for part in level if isinstance(part, (dict, list))]:
+        inner = [part.values() if isinstance(part, dict) else part for part in level]
+        level = [part for parts in inner for part in parts]
+        depth += 1
+    return depth

@@ -181,12 +181,15 @@ class Around:
             return
         self._refuse_strays(self.root, line_shift)
         self._document_extensions = tuple(self._left_in(self.root, line_shift))
+        self._bindings.hold(self._document_extensions)
         self._parts.namespaces += self._bindings.take()
         if judge is not None and not judge.holds(self.root):
             judge.explain_frame(self.root, f"/{self.name}")
 
-    def _left_in(self, container: _Element, line_shift: int) -> list[Node]:
-        """What a standard container holds beside its standard content."""
+    def _left_in(self, container: _Element, line_shift: int, depth: int = 0) -> list[Node]:
+        """What a standard container, itself `depth` deep, holds beside its standard content."""
+        if depth >= self._bindings.depth_near:
+            self._bindings.note_depth(depth)
         left: list[Node] = []
         self._take_text(container, container.text, line_shift)
         for child in container:
@@ -195,11 +198,11 @@ class Around:
             if name in ("queryName", "subscriptionID", "EPCISHeader") or is_shell(child):
                 continue
             if name not in CONTAINERS:
-                left.append(node_of(child, self._bindings))
+                left.append(node_of(child, self._bindings, depth))
                 continue
             if name == "EventList":
                 self._empty(child, line_shift)
-            inside = [] if name == "VocabularyList" else self._left_in(child, line_shift)
+            inside = [] if name == "VocabularyList" else self._left_in(child, line_shift, depth + 1)
             if inside or child.attrib:
                 attributes = attributes_of(child)
                 left.append(Node(name=name, attributes=attributes, children=tuple(inside)))

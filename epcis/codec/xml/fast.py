@@ -71,7 +71,9 @@ class FastXmlReader:
             values["extensions"] = tuple(foreign)
         if declared := self._bindings.take():
             values["namespaces"] = declared
-        return EVENT_CLASSES[name](**values)
+        event = EVENT_CLASSES[name](**values)
+        self._bindings.hold(event)
+        return event
 
     def _place(self, element: _Element) -> Place:
         if len(element) == 1:

@@ -90,13 +90,18 @@ class FullXmlReader:
             values["extensions"] = tuple(foreign)
         if declared := self._bindings.take():
             values["namespaces"] = declared
-        return restored(EVENT_CLASSES[shape.name](**values))
+        event = restored(EVENT_CLASSES[shape.name](**values))
+        self._bindings.hold(event)
+        return event
 
     def _line(self, element: _Element) -> int | None:
         line = line_of(element)
         return line and line + self._line_shift
 
-    def _fill(self, element: _Element, shape: EventShape, values: dict[str, Any]) -> list[Node]:
+    def _fill(
+        self, element: _Element, shape: EventShape, values: dict[str, Any], depth: int = 0
+    ) -> list[Node]:
+        """Take the fields out of an element, `depth` wrappers deep; returns what else it holds."""
         foreign: list[Node] = []
         for child in element:
             name = child.tag
@@ -105,17 +110,20 @@ class FullXmlReader:
             if name[0] == "{":
                 namespace, local = split_name(name)
                 if namespace not in OF_EPCIS:
-                    self._keep_foreign(child, namespace, local, values, foreign)
+                    if (namespace, local) == (OWN, "certificationInfo"):
+                        self._set(child, "certification_info", "uri", values)
+                    else:
+                        foreign.append(node_of(child, self._bindings, depth))
                     continue
                 name = local
             field = shape.by_name.get(name)
             if field is not None and (field.attribute not in values or name == "certificationInfo"):
                 self._set(child, field.attribute, field.holds, values)
             elif field is None and name in _WRAPPERS:
-                self._unwrap(child, shape, values, foreign)
+                foreign.extend(self._unwrapped(child, shape, values, depth))
             else:
                 self._note_stray(child, repeated=field is not None)
-                foreign.append(node_of(child, self._bindings))
+                foreign.append(node_of(child, self._bindings, depth))
         return foreign
 
     def _set(self, child: _Element, attribute: str, holds: str, values: dict[str, Any]) -> None:
@@ -127,28 +135,17 @@ class FullXmlReader:
         else:
             values[attribute] = _text(child)
 
-    def _keep_foreign(
-        self,
-        child: _Element,
-        namespace: str,
-        local: str,
-        values: dict[str, Any],
-        foreign: list[Node],
-    ) -> None:
-        if (namespace, local) == (OWN, "certificationInfo"):
-            self._set(child, "certification_info", "uri", values)
-        else:
-            foreign.append(node_of(child, self._bindings))
-
-    def _unwrap(
-        self, wrapper: _Element, shape: EventShape, values: dict[str, Any], foreign: list[Node]
-    ) -> None:
+    def _unwrapped(
+        self, wrapper: _Element, shape: EventShape, values: dict[str, Any], depth: int
+    ) -> list[Node]:
         """Take the standard fields out of an extension wrapper; keep what else it holds."""
-        left = _unpacked(self._fill(wrapper, shape, values))
-        if left or wrapper.keys():
-            _, name = split_name(wrapper.tag)
-            attributes = attributes_of(wrapper)
-            foreign.append(Node(name=name, attributes=attributes, children=tuple(left)))
+        if depth >= self._bindings.depth_near:
+            self._bindings.note_depth(depth)
+        left = _unpacked(self._fill(wrapper, shape, values, depth + 1))
+        if not left and not wrapper.keys():
+            return []
+        name = split_name(wrapper.tag)[1]
+        return [Node(name=name, attributes=attributes_of(wrapper), children=tuple(left))]
 
     def _note_stray(self, child: _Element, *, repeated: bool) -> None:
         name = split_name(child.tag)[1]

@@ -37,6 +37,7 @@ class HeaderParts:
             self._bindings.see(header)
             left.insert(0, Node(name="EPCISHeader", attributes=attributes_of(header)))
         self.extensions.extend(left)
+        self._bindings.hold((self.sbdh, self.extensions))
         self.namespaces += self._bindings.take()
 
     def _extension(self, extension: _Element) -> list[Node]:
@@ -81,7 +82,9 @@ class HeaderParts:
 
     def read_vocabularies(self, vocabulary_list: _Element) -> None:
         """Take in a `VocabularyList`, of a header, a master data document or a query result."""
-        self.master_data.extend(self._vocabulary(child) for child in vocabulary_list)
+        vocabularies = [self._vocabulary(child) for child in vocabulary_list]
+        self._bindings.hold(vocabularies)
+        self.master_data.extend(vocabularies)
         self.namespaces += self._bindings.take()
 
     def _vocabulary(self, element: _Element) -> Vocabulary:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from lxml import etree
-
+from epcis.codec.names import is_name, is_namespace, is_prefix
 from epcis.codec.namespaces import OF_EPCIS, OWN, OWN_PREFIX, STANDARD_PREFIXES, XML, XSI
 from epcis.model import Node
 
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
 _NEEDS_ESCAPE: Final = re.compile(r"[&<>\r]")
 _NEEDS_ATTRIBUTE_ESCAPE: Final = re.compile(r"[&<>\"\t\n\r]")
 _NOT_XML: Final = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_NAME: Final = re.compile(r"[^\W\d][\w.\-\u00b7]*")
 _ESCAPES: Final = {
     "&": "&amp;",
     "<": "&lt;",
@@ -70,29 +67,6 @@ def without_control_characters(markup: str) -> tuple[str, int]:
     return _NOT_XML.subn("\ufffd", markup) if _NOT_XML.search(markup) else (markup, 0)
 
 
-def is_name(name: str) -> bool:
-    """Whether XML can have an element of this name, without a colon.
-
-    >>> is_name("lot-number"), is_name("@value"), is_name("12")
-    (True, False, False)
-    """
-    return _NAME.fullmatch(name) is not None
-
-
-@lru_cache(maxsize=1024)
-def is_namespace(namespace: str) -> bool:
-    """Whether an XML parser takes this as the name of a namespace: a URI, by libxml2's reading.
-
-    >>> is_namespace("urn:x"), is_namespace("2005-04-03T20:33"), is_namespace("a b")
-    (True, False, False)
-    """
-    try:
-        etree.fromstring(f"<a{attribute('xmlns:x', namespace)}/>")
-    except etree.XMLSyntaxError:
-        return False
-    return bool(namespace)
-
-
 class Scope:
     """The prefixes in scope: those of the document, and those declared on one element."""
 
@@ -108,7 +82,7 @@ class Scope:
 
     def declare(self, prefix: str, namespace: str) -> None:
         """Bind a prefix on the root element, unless it is bound or not for use."""
-        is_free = is_name(prefix) and prefix not in self.of_document
+        is_free = is_prefix(prefix) and prefix not in self.of_document
         is_foreign = namespace not in OF_EPCIS and namespace != XML
         if is_free and is_foreign and is_namespace(namespace):
             self.of_document[prefix] = namespace
@@ -118,7 +92,7 @@ class Scope:
         """Declare these prefixes on the next element, as its sender did."""
         for prefix, namespace in declared:
             taken = prefix in self.of_document or prefix in self._taken
-            is_free = is_name(prefix) and not taken
+            is_free = is_prefix(prefix) and not taken
             if is_free and namespace not in self._local and is_namespace(namespace):
                 self._local[namespace] = prefix
                 self._taken.add(prefix)
@@ -186,7 +160,7 @@ class Scope:
         else:
             name = self.name(OWN, "member")
             whole = f"{node.namespace}{node.name}" if node.namespace else node.name
-            attributes = attribute("name", whole) + attributes
+            attributes = attribute(self.name(OWN, "name"), whole) + attributes
         if node.kind:
             attributes += attribute(self.name(OWN, "kind"), node.kind)
         return element(name, self.content(node.children), attributes)

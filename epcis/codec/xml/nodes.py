@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
+from epcis.codec.limits import LAYOUT_LEVELS_MAX, nesting
 from epcis.codec.namespaces import OWN
 from epcis.model import Node
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _KIND = f"{{{OWN}}}kind"
+_NAME = f"{{{OWN}}}name"
 
 
 def split_name(tag: str) -> tuple[str, str]:
@@ -58,7 +60,10 @@ class Bindings:
         namespaces_max: int = 200,
     ) -> None:
         self.of_document = of_document
-        self.depth_max = depth_max
+        self._depth_max = depth_max
+        self.depth_near = depth_max - LAYOUT_LEVELS_MAX
+        """At this depth it is time to measure what has been read, by `hold`."""
+        self._is_near = False
         self._nodes_max = nodes_max
         self._namespaces_max = namespaces_max
         self._nodes = 0
@@ -84,6 +89,20 @@ class Bindings:
         if prefixes > self._namespaces_max:
             what = f"more than {self._namespaces_max} prefixes are bound to namespaces"
             raise BeyondLimit("too-many-namespaces", what)
+
+    def note_depth(self, depth: int) -> None:
+        """Take note that elements nest about as deep as they may; raises BeyondLimit far beyond."""
+        self._is_near = True
+        if depth > self._depth_max + LAYOUT_LEVELS_MAX:
+            raise self._too_deep()
+
+    def hold(self, read: object) -> None:
+        """Hold an event, or what was read of a header, to the limit. Raises BeyondLimit."""
+        if self._is_near and nesting(read) > self._depth_max:
+            raise self._too_deep()
+
+    def _too_deep(self) -> BeyondLimit:
+        return BeyondLimit("too-deep", f"elements nest more than {self._depth_max} deep")
 
     def count(self) -> None:
         """Count one more tree of an event; raises BeyondLimit where they are too many."""
@@ -118,8 +137,8 @@ def node_of(element: _Element, bindings: Bindings, depth: int = 0) -> Node:
 
     Raises BeyondLimit where it nests deeper than the bindings allow.
     """
-    if depth > bindings.depth_max:
-        raise BeyondLimit("too-deep", f"elements nest more than {bindings.depth_max} deep")
+    if depth >= bindings.depth_near:
+        bindings.note_depth(depth)
     bindings.count()
     bindings.see(element)
     namespace, name = split_name(element.tag)
@@ -131,8 +150,8 @@ def node_of(element: _Element, bindings: Bindings, depth: int = 0) -> Node:
     if kind:
         attributes = tuple(a for a in attributes if a[:2] != (OWN, "kind"))
     if (namespace, name) == (OWN, "member"):
-        namespace, name = "", element.get("name", "")
-        attributes = tuple(a for a in attributes if a[:2] != ("", "name"))
+        namespace, name = "", element.get(_NAME, "")
+        attributes = tuple(a for a in attributes if a[:2] != (OWN, "name"))
     return Node(
         namespace=namespace,
         name=name,

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from epcis.codec.fields import SHAPES
+from epcis.codec.names import is_attribute
 from epcis.codec.namespaces import OWN, XSI
 from epcis.codec.quantity_event import modern
 from epcis.codec.sensors import SENSOR_METADATA, SENSOR_REPORT, WORD_KINDS
-from epcis.codec.xml.markup import attribute, element, is_name, leaf, text
+from epcis.codec.xml.markup import attribute, element, leaf, text
 from epcis.codec.zones import with_zones
 from epcis.model import Node
 from schemas.cbv import compact
@@ -267,8 +268,11 @@ class EventWriter:
             if value is not None:
                 kind = WORD_KINDS.get(field)
                 attributes += attribute(field, compact(kind, value) if kind else value)
+        taken = {("", field) for field in fields}
         for node in part.extensions:
-            if _fits_attribute(node):
+            bears = (node.namespace, node.name)
+            if bears not in taken and _fits_attribute(node):
+                taken.add(bears)
                 attributes += self._scope.attributes(((node.namespace, node.name, node.text),))
             else:
                 inside += self._scope.node(node)
@@ -283,4 +287,9 @@ def _merge(young: str, left: tuple[str, str, str]) -> str:
 
 def _fits_attribute(node: Node) -> bool:
     is_text = all(isinstance(child, str) for child in node.children)
-    return is_text and not node.attributes and not node.kind and is_name(node.name)
+    return (
+        is_text
+        and not node.attributes
+        and not node.kind
+        and is_attribute(node.namespace, node.name)
+    )
