@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 class _IdleSnapshots(list[Snapshot]):
     """Snapshots that wait for their next use; a used one goes back, so threads never share."""
 
+    def close(self) -> None:
+        """Close their connections."""
+        while self:
+            close_for_good(self.pop().connection)
+
 
 class autocommit_read:  # noqa: N801  # read as a function; a class because a generator costs twice as much
     """A snapshot for a few statements of the driver; raises `StoreAway` without a database."""
@@ -52,13 +57,6 @@ class autocommit_read:  # noqa: N801  # read as a function; a class because a ge
         close_for_good(snapshot.connection)
         if isinstance(fault, DRIVER_FAULTS):
             raise StoreAway("the database does not answer") from fault
-
-
-def close_idle_snapshots(store: Database) -> None:
-    """Close the snapshots that wait for the next look; before the store itself is closed."""
-    idle = store.companions.one(_IdleSnapshots)
-    while idle:
-        close_for_good(idle.pop().connection)
 
 
 def _connect(store: Database) -> Connection:

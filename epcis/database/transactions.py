@@ -11,7 +11,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
 
 import psycopg
 from sqlalchemy.exc import DBAPIError
@@ -58,6 +58,14 @@ _SQLITE_SAID: dict[int, tuple[type[StoreFull | StoreAway], str]] = {
 }
 
 
+@runtime_checkable
+class HoldsConnections(Protocol):
+    """What holds connections and lets go of them when its database is closed."""
+
+    def close(self) -> None:
+        """Let go of them."""
+
+
 class Companions:
     """What other rooms keep in memory beside one database: one object of each kind.
 
@@ -75,6 +83,12 @@ class Companions:
             with self._lock:
                 found = self._kept.setdefault(kind, kind())
         return cast("C", found)
+
+    def close(self) -> None:
+        """Close those that hold connections."""
+        for kept in self._kept.values():
+            if isinstance(kept, HoldsConnections):
+                kept.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +157,8 @@ class Database:
         metadata.create_all(self.engine)
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Let go of all connections, those of its companions too."""
+        self.companions.close()
         if self._group:
             self._group.close()
         if self.words:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from epcis.database.autocommit_read import autocommit_read, close_idle_snapshots
+from epcis.database.autocommit_read import autocommit_read
 from epcis.database.raw_driver import RawDriver
 from verification.alerts.alert import raise_alert
 from verification.alerts.guessing import GuessBudget, Guesser, veiled
@@ -98,7 +98,6 @@ class Answering:
         """Finish the batches under way; whoever asks later is answered again."""
         self._batches.close()
         self._looks.close()
-        close_idle_snapshots(self._store)
 
     def _work(self, tx: Transaction, batch: list[Wanted]) -> list[Told]:
         return answer_round(tx, batch, self._settings)
