@@ -19,6 +19,13 @@ from lxml import etree
 GTIN = "05901234123457"
 LOT, EXPIRY = "L1", "310531"
 ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
+
+
+def random_serial() -> str:
+    """Twelve characters, letters and digits, as the uploaded serials of the product are."""
+    return "A7" + "".join(secrets.choice(ALPHABET) for _ in range(10))
+
+
 PRODUCT = {
     "code": GTIN,
     "name": "Trailol 20 mg tablets",
@@ -105,7 +112,7 @@ class Country:
 
 @pytest.fixture(scope="module")
 def serials():
-    return ["".join(secrets.choice(ALPHABET) for _ in range(12)) for _ in range(12)]
+    return [random_serial() for _ in range(12)]
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +175,7 @@ def test_an_alert_is_seen_and_worked_by_those_it_concerns(countries, serials):
 @pytest.mark.parametrize("state", [None, "Supplied"])
 def test_a_serial_unknown_to_the_market_that_knows_the_product_is_a_falsification(countries, state):
     ireland, finland = countries
-    made_up = "".join(secrets.choice(ALPHABET) for _ in range(12))
+    made_up = random_serial()
     answer = finland.rest("anna", made_up, state)
     said = answer.json()
     assert (answer.status_code, said["operationCode"]) == (404, "41020001")
@@ -183,7 +190,7 @@ def test_a_serial_unknown_to_the_market_that_knows_the_product_is_a_falsificatio
 def test_a_recall_in_one_market_stops_there_and_not_in_the_other(countries, serials):
     ireland, finland = countries
     lot = {"code": GTIN, "lot": "L2", "expiry": "2031-05-31", "markets": ["IE", "FI"]}
-    more = ["".join(secrets.choice(ALPHABET) for _ in range(12)) for _ in range(2)]
+    more = [random_serial() for _ in range(2)]
     ok(ireland.ask("maker", "POST", "/fmd/uploads/batch", json=lot | {"serials": more}))
     recall = {"code": GTIN, "lot": "L2", "reason": "particles", "markets": ["FI"]}
     wrong = ireland.ask("maker", "POST", "/fmd/uploads/recall", json=recall | {"markets": ["SE"]})

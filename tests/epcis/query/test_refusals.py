@@ -7,6 +7,7 @@ from asking import named
 from hypothesis import given
 from hypothesis import strategies as st
 
+from epcis.database import reading
 from epcis.query import bounded
 from epcis.query.conditions import Query
 from epcis.query.names import Names, UnknownName
@@ -123,7 +124,7 @@ def test_a_malformed_extension_header_is_refused(header):
 
 def test_a_question_that_takes_too_long_is_given_up_and_the_next_one_answered(memory, monkeypatch):
     memory.take(*(named(letter, **{"ex:f": letter}) for letter in "abcdef"))
-    monkeypatch.setattr(bounded, "STEPS", 1)
+    monkeypatch.setattr(reading, "STEPS", 1)
     monkeypatch.setattr(bounded, "QUERY_S_MAX", 0.0)
     slow = "(SELECT count(*) FROM event a, event b, event c, event d, event e, event f, event g)"
     with (

@@ -40,7 +40,7 @@ def order_of_work(store, **bounds) -> list[str]:
                 return done
             done.append(job.id)
             with store.write(NOW) as tx:
-                capture_job._finish(tx, job.id, [], NOW)
+                capture_job._finish(tx, job.id, capture_job._Outcome.of_refusal([], 0), NOW)
 
 
 def test_a_sender_of_many_does_not_make_one_of_few_wait(store):
