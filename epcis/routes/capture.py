@@ -206,6 +206,10 @@ def _check_syntax(request: Request, body: Path, media_type: str) -> None:
         _refuse_wrong_frame(reader.findings)
 
 
+STRAY_TEXT = "document.text-not-kept"
+"""Text between the events: 1.2 files are read with a finding, the frame of 2.0 forbids it."""
+
+
 def _refuse_wrong_frame(findings: Iterable[Finding]) -> None:
     """Refuse a document of EPCIS 2.0 that is wrong around its events: no behaviour can mend that.
 
@@ -214,7 +218,7 @@ def _refuse_wrong_frame(findings: Iterable[Finding]) -> None:
     faults = tuple(
         one
         for one in findings
-        if one.code.startswith(("json.", "xml."))
+        if (one.code.startswith(("json.", "xml.")) or one.code == STRAY_TEXT)
         and not _NOT_THE_FRAME.search(one.where.path or "")
     )
     if faults:
