@@ -49,7 +49,7 @@ class LogEntry:
     """One entry of the log.
 
     >>> said = LogEntry(LeafKind.ACCESS, NO_SUBJECT, sha256(b"{}").digest(), sha256().digest(), 7)
-    >>> Entry.parse(said.preimage()) == said, len(said.preimage()), said.leaf().hex()[:8]
+    >>> LogEntry.parse(said.preimage()) == said, len(said.preimage()), said.leaf().hex()[:8]
     (True, 106, '3a60971d')
     """
 

@@ -88,7 +88,7 @@ def act_of(name: str) -> SoapAct | None:
     """The operation of a code such as `G120`; None where it is no pack operation.
 
     >>> act_of("G121")
-    Act(operation=<PackAct.UNDO: 'undo'>, undo_of=<PackAct.SUPPLY: 'supply'>, is_bulk=False)
+    SoapAct(operation=<PackAct.UNDO: 'undo'>, undo_of=<PackAct.SUPPLY: 'supply'>, is_bulk=False)
     >>> act_of("G147").is_bulk, act_of("G131") is None
     (True, True)
     """
