@@ -38,6 +38,7 @@ from verification.registry.participants import register
 
 if TYPE_CHECKING:
     from epcis.database.transactions import Transaction
+    from epcis.model import Event
 
 GTIN = "05901234123457"
 STEP, DISP = "urn:epcglobal:cbv:bizstep:", "urn:epcglobal:cbv:disp:"
@@ -69,7 +70,7 @@ class History:
     recalled: bool = False
     above: str = ""
     case: str = ""
-    events: list[object] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
 
     @property
     def truth(self) -> str:
@@ -135,7 +136,7 @@ def _step(one: History, hour: int, draw: random.Random) -> None:
         one.ended, one.seen_after = True, False
         one.returned = False
         one.case = ""
-    elif what == "return" and one.ended and one.events[-1].disposition == DISP + "dispensed":  # type: ignore[attr-defined]
+    elif what == "return" and one.ended and one.events[-1].disposition == DISP + "dispensed":
         tell(one, hour, "receiving", "returned")
         one.returned = True
 
@@ -179,7 +180,7 @@ def at(hour: int) -> str:
 
 def put(tx: Transaction, one: History) -> None:
     """Write a history into the store."""
-    record(tx, one.events)  # type: ignore[arg-type]  # events of two kinds
+    record(tx, one.events)
     states = {"recalled": LotState.RECALLED, "held": LotState.HELD}
     doubts = {"suspect": Doubt.SUSPECT, "illegitimate": Doubt.ILLEGITIMATE}
     if one.above in states:
