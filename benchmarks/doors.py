@@ -37,7 +37,7 @@ from verification.registry.pack_registry import set_doubt, set_lot_state
 from verification.registry.participants import register
 
 if TYPE_CHECKING:
-    from epcis.database.transactions import Transaction
+    from epcis.ledger.store import Transaction
     from epcis.model import Event
 
 GTIN = "05901234123457"
