@@ -96,12 +96,14 @@ class Store(Database):
         with self.transaction(long=long, line=line) as connection:
             at = self._record_time(connection, now)
             act = Transaction(connection, self.companions, at, words=self.words)
-            connection.info[TOUCHED] = act.touched
+            # Taken once: a connection that broke within the act can no longer be asked for it.
+            beside = connection.info
+            beside[TOUCHED] = act.touched
             try:
                 yield act
                 act.enter_log()
             finally:
-                del connection.info[TOUCHED]
+                beside.pop(TOUCHED, None)
 
     def _record_time(self, connection: Connection, now: datetime) -> datetime:
         """`now`, or the latest record time if the clock went back."""

@@ -125,7 +125,9 @@ def _damaged(error: Exception) -> PictureRefused:
 
 def _frames_to_read(image: Image.Image, limits: PictureLimits, findings: list[Finding]) -> int:
     try:
-        frames = int(getattr(image, "n_frames", 1))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # counting reads the headers of all frames
+            frames = int(getattr(image, "n_frames", 1))
     except (OSError, ValueError, SyntaxError, struct.error, OverflowError, TypeError) as error:
         raise _damaged(error) from None
     if frames > 1 and getattr(image, "is_animated", False) and image.format != "TIFF":
