@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,6 +28,11 @@ Image.MAX_IMAGE_PIXELS = None
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP", "PPM")
 """Formats opened; everything else is refused by its header."""
+_PILLOW_FAULTS = (
+    OSError, ValueError, SyntaxError, struct.error, OverflowError, TypeError, KeyError, IndexError,
+    EOFError, AttributeError, ZeroDivisionError,
+)  # fmt: skip
+"""What Pillow's readers are known to raise on damaged files."""
 HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 
 
@@ -104,8 +110,7 @@ def _raster_sheets(
 
 
 def _open_raster(data: bytes, formats: tuple[str, ...]) -> Image.Image:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # our own limits speak, in findings
+    with _of_any_file():
         try:
             return Image.open(io.BytesIO(data), formats=formats)
         except UnidentifiedImageError:
@@ -114,7 +119,16 @@ def _open_raster(data: bytes, formats: tuple[str, ...]) -> Image.Image:
                 "this is no picture of a known kind",
                 "Send PNG, JPEG, WebP, TIFF, GIF, BMP or PDF.",
             ) from None
-        except (OSError, ValueError, SyntaxError, struct.error, OverflowError, TypeError) as error:
+
+
+@contextmanager
+def _of_any_file() -> Iterator[None]:
+    """Every use of Pillow on a file of others: its faults are findings, its warnings nothing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # our own limits speak, in findings
+        try:
+            yield
+        except _PILLOW_FAULTS as error:
             raise _damaged(error) from None
 
 
@@ -124,13 +138,10 @@ def _damaged(error: Exception) -> PictureRefused:
 
 
 def _frames_to_read(image: Image.Image, limits: PictureLimits, findings: list[Finding]) -> int:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # counting reads the headers of all frames
-            frames = int(getattr(image, "n_frames", 1))
-    except (OSError, ValueError, SyntaxError, struct.error, OverflowError, TypeError) as error:
-        raise _damaged(error) from None
-    if frames > 1 and getattr(image, "is_animated", False) and image.format != "TIFF":
+    with _of_any_file():
+        frames = int(getattr(image, "n_frames", 1))
+        is_animated = bool(getattr(image, "is_animated", False)) and image.format != "TIFF"
+    if frames > 1 and is_animated:
         what = f"the picture is an animation of {frames} frames, only the first was read"
         findings.append(Finding("image.animated", Severity.WARNING, what, "Send a still picture."))
         return 1
@@ -141,27 +152,11 @@ def _frames_to_read(image: Image.Image, limits: PictureLimits, findings: list[Fi
 
 
 def _decode_frame(image: Image.Image, page: int, limits: PictureLimits) -> Grey:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            if page:
-                image.seek(page)
-            _require_size(image.size, limits)
-            return _grey_of(image)
-        except (
-            OSError,
-            ValueError,
-            SyntaxError,
-            struct.error,
-            OverflowError,
-            TypeError,
-            KeyError,
-            IndexError,
-            EOFError,
-            AttributeError,
-            ZeroDivisionError,
-        ) as error:  # what Pillow's readers are known to raise on damaged files
-            raise _damaged(error) from None
+    with _of_any_file():
+        if page:
+            image.seek(page)
+        _require_size(image.size, limits)
+        return _grey_of(image)
 
 
 def _require_size(size: tuple[int, int], limits: PictureLimits) -> None:
