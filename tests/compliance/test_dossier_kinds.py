@@ -98,8 +98,8 @@ def test_a_pack_of_two_lots_is_in_the_dossier_of_either(busy, keys, tmp_path):
         record(tx, [commission(0, [pack(101)], lot="L9")])
     second = Dossier(busy, LotHistory(GTIN, "L9"), keys, tmp_path)
     (row,) = section(second, "Judgement of packs")["rows"]
-    assert row == [GTIN, "L9", "101", "Active", "STOP", "recalled, lot-conflict, expiry-conflict"
-                   ", commissioned-twice"]  # fmt: skip
+    reasons = "recalled, lot-conflict, expiry-conflict, commissioned-twice"
+    assert row == [GTIN, "L9", "101", "Active", "STOP", reasons]
     assert len(second.events) == 4
     first = Dossier(busy, LotHistory(GTIN, "L7"), keys, tmp_path)
     facts = dict(section(first, "Judgement of packs")["facts"])
