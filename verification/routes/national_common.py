@@ -76,6 +76,13 @@ def who_stands(snapshot: Snapshot, request: Request, caller: Caller) -> Who:
     return who_is(current_restrictions(snapshot), caller, verification_settings_of(request))
 
 
+def owner_for(snapshot: Snapshot, request: Request, caller: Caller) -> str | None:
+    """The company for whose products a caller may set things; None for the operator: for any."""
+    if "admin" in caller.scopes:
+        return None
+    return who_stands(snapshot, request, caller).authorisation
+
+
 def participant_of(snapshot: Snapshot, request: Request, caller: Caller) -> Who:
     """The registered participant behind a caller; raises `Problem` 403 where there is none."""
     stops = current_restrictions(snapshot)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime  # the framework reads the annotations at run time
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
@@ -13,10 +13,7 @@ from epcis.problem import Problem
 from verification.alerts import watch
 from verification.fmd import expiry_extension
 from verification.fmd.expiry_extension import ExtensionRefusedError, NotOwnerError
-from verification.routes.national_common import who_stands
-
-if TYPE_CHECKING:
-    from epcis.ledger.store import Transaction
+from verification.routes.national_common import owner_for
 
 router = APIRouter(tags=["verification"])
 
@@ -76,7 +73,7 @@ async def extension_import(request: Request, caller: Recaller) -> dict[str, int]
     try:
         told = expiry_extension.extensions_of(await request.body())
         with store_of(request).write(now_of(request)) as tx:
-            owner = _owner(tx, request, caller)
+            owner = owner_for(tx, request, caller)
             count = expiry_extension.extend(tx, told, by=caller.name, owner=owner)
             return {"extensions": count}
     except NotOwnerError as fault:
@@ -90,17 +87,10 @@ def extension_end(request: Request, caller: Recaller, gtin: str, lot: str) -> di
     """Take back an extension that was put down in error."""
     try:
         with store_of(request).write(now_of(request)) as tx:
-            owner = _owner(tx, request, caller)
+            owner = owner_for(tx, request, caller)
             found = expiry_extension.take_back(tx, gtin, lot, owner=owner)
     except NotOwnerError as fault:
         raise Problem(403, "Not the owner", str(fault)) from None
     if not found:
         raise Problem(404, "No such extension", f"the expiry of {gtin} {lot} is not extended")
     return {"taken_back": True}
-
-
-def _owner(tx: Transaction, request: Request, caller: Caller) -> str | None:
-    """The company a caller may extend for; None for the operator, who may for any."""
-    if "admin" in caller.scopes:
-        return None
-    return who_stands(tx, request, caller).authorisation
