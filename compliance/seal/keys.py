@@ -37,8 +37,7 @@ from compliance.seal.issuing import (
     issue_root,
     new_key,
 )
-from compliance.seal.signer import DigestSigner, KeyInFile, SealRefused
-from compliance.seal.timestamp import Authority, AuthorityTimeStamper, OwnTimeStamper
+from compliance.seal.signer import Authority, DigestSigner, KeyInFile, SealRefused
 from epcis.http_context import utc_now
 
 if TYPE_CHECKING:
@@ -131,6 +130,8 @@ class Keys:
     @property
     def stamper(self) -> TimeStamper:
         """Who stamps the time: the configured authority, or our own key."""
+        from compliance.seal.timestamp import AuthorityTimeStamper, OwnTimeStamper
+
         if self.authority:
             return AuthorityTimeStamper(self.authority, self.clock)
         return OwnTimeStamper(self._key_in_file("time-1"), self.root, self.clock)

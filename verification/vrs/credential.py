@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
-import httpx
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -26,6 +25,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    import httpx
 
 LIFETIME = timedelta(minutes=5)
 CLOCK_SKEW = timedelta(seconds=60)
@@ -122,6 +123,8 @@ class HttpWallet:
         return Checked(CredentialOutcome.NOT_CHECKED)
 
     async def _post(self, act: str, body: dict[str, str]) -> dict[str, Any]:
+        import httpx
+
         url = f"{self._base}/api/v1/verifiablePresentation/{act}"
         token = self._token()
         headers = {"Authorization": f"Bearer {token}"} if token else {}
