@@ -34,6 +34,7 @@ class ParallelXmlReader(XmlReader):
         parallel.job = job
         return parallel
 
+    # Beside events these give results too, for `worked_on`.
     def _in_portions(self, frame: XmlFrame, rest: bytes) -> Generator[Any, None, bytes]:
         position = self._stream.position - len(rest)
         file = self._stream.as_it_lies()
