@@ -112,6 +112,7 @@ def _check_renewals(dossier: Path, root_pem: bytes, signed_at: int) -> list[int]
     return times[1:]
 
 
+# An exception holds its arguments untyped.
 def _outcome(code: int, severity: Severity, said: tuple[Any, ...], hint: str) -> VerifiedDossier:
     return VerifiedDossier(code, (Finding(f"dossier.{said[0]}", severity, str(said[1]), hint),))
 
@@ -166,7 +167,7 @@ def _stamped_at(token: bytes, over: Callable[[str], bytes], root_pem: bytes) -> 
     """The time that a token stamps; `over` gives the digest it must be of, by its algorithm."""
     at = time_of(token)
 
-    async def validate() -> dict[str, Any]:
+    async def validate() -> dict[str, Any]:  # as the library answers
         signed = _signed_data(token)
         roots = _roots(root_pem)
         _check_issuer(signed, roots)
@@ -203,7 +204,9 @@ def _check_trust(problem: object, what: str) -> None:
 
 
 def _context(
-    roots: list[asn1_x509.Certificate], at: int, crls: list[Any] | None
+    roots: list[asn1_x509.Certificate],
+    at: int,
+    crls: list[Any] | None,  # asn1crypto is untyped
 ) -> ValidationContext:
     return ValidationContext(
         trust_roots=roots,

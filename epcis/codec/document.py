@@ -99,7 +99,10 @@ class DocumentReader:
         return self._reader.header()
 
     def worked_on(
-        self, prepare: Callable[[Any], Work], rest: tuple[Any, ...], processes: int
+        self,
+        prepare: Callable[[Any], Work],  # what it takes is its own affair
+        rest: tuple[Any, ...],  # as above
+        processes: int,
     ) -> Iterator[Event | Worked]:
         """Results of a function on portions of the events, made in worker processes, in order.
 

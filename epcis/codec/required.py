@@ -9,7 +9,7 @@ Standard: EPCIS 2.0 section 7.4.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from epcis.codec.refusal import EventRefused
 from epcis.model import instant_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def require(
     shape: EventShape,
-    values: Mapping[str, object],
+    values: Mapping[str, Any],  # fields hold texts, lists and records: one type each
     collector: FindingCollector,
     where: Where,
 ) -> None:

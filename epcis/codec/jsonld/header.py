@@ -86,7 +86,8 @@ def read_header(document: JsonObject, context: Context, written_context: bytes) 
             extensions.append(node)
     beside = {key: value for key, value in document.items() if key not in _STANDARD}
     if beside.get(KIND) == "masterdata":
-        kind = beside.pop(KIND)
+        kind = "masterdata"
+        del beside[KIND]
     attributes = taken_attributes(beside, ROOT_ATTRIBUTES, context, _OF_ROOT)
     trailing = node_of_value(("", "trailing"), beside.pop(TRAILING, None), context).children
     return Header(
@@ -223,14 +224,14 @@ def header_members(header: Header, prefixes: Prefixes) -> dict[str, object]:
     return {**members, **beside_standard(nodes, prefixes, RESERVED)}
 
 
-def context_of(header: Header, prefixes: Prefixes) -> list[object]:
+def context_of(header: Header, prefixes: Prefixes) -> list[JsonValue]:
     """The `@context` to write: the document's own, completed, or the standard one with prefixes."""
     written = json.loads(header.context) if header.context else []
-    parts: list[object] = written if isinstance(written, list) else [written]
+    parts: list[JsonValue] = written if isinstance(written, list) else [written]
     if not any(isinstance(part, str) and is_standard(part) for part in parts):
         parts = [STANDARD_URL, *parts]
     known = Context.of(parts).prefixes
-    missing = {
+    missing: JsonObject = {
         prefix: as_iri(namespace)
         for prefix, namespace in prefixes.of_document.items()
         if known.get(prefix) != namespace

@@ -134,7 +134,7 @@ class JsonWriter:
         if inside := header_members(header, self._prefixes):
             members["epcisHeader"] = inside
         if extra := self._prefixes.take():
-            contexts.append(extra)
+            contexts.append({**extra})
         return self._open_body(members, header)
 
     def _open_body(self, members: dict[str, object], header: Header) -> bytes:

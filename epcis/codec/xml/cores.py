@@ -48,6 +48,7 @@ class ParallelXmlReader(XmlReader):
         self._stream.go_on_from(position)
         return self._stream.read(BLOCK_BYTES)
 
+    # Results too, as above.
     def _in_berths(self, frame: XmlFrame, rest: bytes) -> Generator[Any, None, bytes]:
         with Berths(2 * PORTION_BYTES_MAX, self.job.processes) as berths:
             laid = map(berths.lay, self._cut_portions(frame.version, rest))

@@ -161,7 +161,7 @@ class EventWriter:
             left[node.name] = (inner, self._scope.attributes(node.attributes), beside)
         return left, "".join(foreign)
 
-    def _field(self, field: Field, value: object) -> str:
+    def _field(self, field: Field, value: Any) -> str:  # noqa: ANN401  # any field of an event
         if value is None:
             return ""
         name = field.name
