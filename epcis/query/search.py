@@ -19,7 +19,8 @@ from epcis.database.raw_driver import RawDriver
 from epcis.query.bounded import bounded
 from epcis.query.compile import mastered, sort_keys, where
 from epcis.query.conditions import Condition, Descends, HasAttribute, NamesClass, OrderBy, Query
-from epcis.query.parameters import ANY_ROLE, QueryRefused
+from epcis.query.parameter_table import ANY_ROLE
+from epcis.query.parameters import QueryRefused
 from epcis.query.patterns import KeyIs
 from epcis.query.visible import events_of
 from epcis.store.event_tables import event

@@ -10,7 +10,7 @@ from typing import Final
 
 from epcis.codec.document import CbvFormat, EpcFormat
 from epcis.query.paging import PER_PAGE, PER_PAGE_MAX
-from epcis.query.parameters import ACTIONS, EVENT_TYPES, FIXED
+from epcis.query.parameter_table import ACTIONS, FIXED, Parameter, Takes
 from epcis.query.values import COUNT_MAX
 from schemas.json_value import JsonObject, JsonValue
 
@@ -111,29 +111,25 @@ SOAP_ANSWER: Final[dict[int | str, JsonObject]] = {
 }
 
 
-def _schema(name: str) -> JsonObject:
+_BY_VALUE: Final = {
+    Takes.TEXTS: _WORDS,
+    Takes.TIME: _TIME,
+    Takes.NUMBER: _NUMBER,
+    Takes.NUMBERS: _NUMBERS,
+    Takes.FLAG: _BOOLEAN,
+}
+
+
+def _schema(parameter: Parameter) -> JsonObject:
     """The schema of a query parameter with a fixed name."""
-    special: dict[str, JsonObject] = {
-        "EQ_action": {"type": "array", "minItems": 1, "items": {"enum": list(ACTIONS)}},
-        "eventType": {"type": "array", "minItems": 1, "items": {"enum": list(EVENT_TYPES)}},
-        "EQ_booleanValue": _BOOLEAN,
-        "EQ_quantity": _NUMBERS,
-        "EQ_percRank": _NUMBERS,
-    }
-    if name in special:
-        return special[name]
-    if name.startswith("EXISTS_"):
-        return _BOOLEAN
-    if name.endswith(("Time", "_time")):
-        return _TIME
-    if name.endswith(("_quantity", "_percRank")):
-        return _NUMBER
-    return _WORDS
+    if parameter.choices:
+        return {"type": "array", "minItems": 1, "items": {"enum": [*parameter.choices]}}
+    return _BY_VALUE[parameter.takes]
 
 
-def _member(name: str) -> JsonObject:
+def _member(parameter: Parameter) -> JsonObject:
     """The same parameter in a JSON query, where a list of one may be written without brackets."""
-    schema = _schema(name)
+    schema = _schema(parameter)
     if schema is _BOOLEAN:
         return _FLAG
     if schema is _NUMBER:
@@ -170,7 +166,7 @@ PAGED: Final = [
 
 def events_described(what: str, *, without: str = "") -> JsonObject:
     """What a list of events is and takes; `without` the parameter its address fixes."""
-    parameters = [_parameter(name, _schema(name)) for name in FIXED if name != without]
+    parameters = [_parameter(name, _schema(one)) for name, one in FIXED.items() if name != without]
     parameters += [_parameter(name, schema) for name, schema in _ORDER.items()]
     return {
         "description": f"{what} {_BEYOND_A_SCHEMA}",
@@ -252,7 +248,11 @@ QUERY_DEFINITION: Final[JsonObject] = {
             "description": "Parameters of the simple event query; those with a type, a unit or a"
             " field in their name too.",
             "additionalProperties": False,
-            "properties": {"@context": {}, **_ORDER, **{name: _member(name) for name in FIXED}},
+            "properties": {
+                "@context": {},
+                **_ORDER,
+                **{name: _member(one) for name, one in FIXED.items()},
+            },
         },
     },
 }
