@@ -20,9 +20,7 @@ from compliance.dossier.paper import paper_of, readme_of, report_of
 from compliance.dossier.redaction import RedactionProfile, Redactor, secret_of, shipped
 from compliance.dossier.refusal import CannotSeal, ExportRefused
 from compliance.dossier.table import EXCEL_EVENTS_MAX, write_excel
-from compliance.seal.cades import sign_beside
 from compliance.seal.checkpoint import log_key_pem, seal_log, stamp_checkpoint
-from compliance.seal.pades import sign_pdf
 from compliance.seal.signer import SealRefused
 from epcis.archive.reading import ArchiveAway
 from epcis.database.columns import microseconds
@@ -174,6 +172,9 @@ def _indices(path: Path) -> Iterator[int]:
 def _pack(
     package_path: Path, made: DossierContents, stamp: bytes, keys: Keys, *, now: datetime, by: str
 ) -> None:
+    from compliance.seal.cades import sign_beside
+    from compliance.seal.pades import sign_pdf
+
     with package_path.open("w+b") as file, Package(file) as package:
         data = [package.add_file(name, made.folder / name) for name in (EVENTS, TABLE, RECORDS)]
         if made.gathered.extracts:

@@ -12,8 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from compliance.seal.issuing import Purpose
 from compliance.seal.key_folder import KeyFolder
 from compliance.seal.key_issuer import KeyIssuer, make_keys
-from compliance.seal.signer import DigestSigner, SealRefused
-from compliance.seal.timestamp import Authority, AuthorityTimeStamper, OwnTimeStamper
+from compliance.seal.signer import Authority, DigestSigner, SealRefused
 from epcis.http_context import utc_now
 
 if TYPE_CHECKING:
@@ -111,6 +110,8 @@ class Keys:
     @property
     def stamper(self) -> TimeStamper:
         """Who stamps the time: the configured authority, or our own key."""
+        from compliance.seal.timestamp import AuthorityTimeStamper, OwnTimeStamper
+
         if self.authority:
             return AuthorityTimeStamper(self.authority, self.clock)
         return OwnTimeStamper(self._files.signer("time-1"), self.root, self.clock)

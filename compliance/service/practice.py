@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import httpx
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -159,6 +158,8 @@ def _wallet(settings: Settings) -> CredentialProvider | None:
         return _read(path, "wallet token").decode().strip() if path else ""
 
     token()
+    import httpx
+
     http = httpx.AsyncClient(timeout=settings.wallet_timeout_s)
     return HttpWallet(http, settings.wallet_url, token)
 

@@ -11,13 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import jsonschema_rs
-import xmlschema
 from lxml import etree
 
 from schemas.validate import published as operator
 
 if TYPE_CHECKING:
+    import xmlschema
     from jsonschema_rs import Draft7Validator
 
     from schemas.json_value import JsonObject
@@ -55,6 +54,8 @@ def explaining_schema(
 
     `kind` is `all` for documents or `event` for one event.
     """
+    import xmlschema
+
     tree = _xsd(kind, version, published)
     # Resolving the files by name needs no network: all of them are in one folder.
     return xmlschema.XMLSchema10(
@@ -80,6 +81,8 @@ def own_json(name: str) -> JsonObject:
 
 
 def _compiled(schema: JsonObject) -> Draft7Validator:
+    import jsonschema_rs
+
     return jsonschema_rs.Draft7Validator(schema, validate_formats=True)
 
 

@@ -8,15 +8,15 @@ import pytest
 from pypdfium2 import PdfDocument
 
 from compliance.recall.recall import open_recall
-from compliance.reports import Report, Section, print_report
+from compliance.reports import Report, Section
 from compliance.reports.custody import custody_section
+from compliance.reports.printing import ROWS_MAX, print_report
 from compliance.reports.questions import (
     daily_section,
     pack_questions_section,
     questions_section,
 )
 from compliance.reports.recalls import recalls_section
-from compliance.reports.sheet import ROWS_MAX
 from compliance.reports.transactions import shipped_between, transaction_sections
 from epcis.capture import capture, record
 from epcis.ledger.store import Store

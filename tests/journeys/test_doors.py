@@ -30,7 +30,7 @@ from hands import hand, serve_in
 from typer.main import get_command
 
 from compliance.service import alert_pages, dossier_pages, pages, workstation
-from compliance.service.cli import app as command_line
+from compliance.service.cli import command_line
 from compliance.service.migrate import open_migrated
 from compliance.service.settings import Settings
 from epcis.capture import record
@@ -318,7 +318,7 @@ def test_every_route_and_command_is_a_door_or_has_a_reason_not_to_be(http):
     for module in (alert_pages, dossier_pages, pages, workstation):
         for route in module.router.routes:
             routes |= {f"{method} {route.path}" for method in route.methods}
-    commands = {f"packtrail {name}" for name in _commands(get_command(command_line))}
+    commands = {f"packtrail {name}" for name in _commands(get_command(command_line()))}
     doors = known_doors()
     lost = sorted(one for one in routes | commands if one not in doors and not silent_because(one))
     assert lost == [], "add it to DOORS in tests/doors.py, or say in SILENT why it judges no pack"

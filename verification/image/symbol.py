@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
 
     from schemas.finding import Finding
@@ -25,6 +24,8 @@ def quad_of(corners: npt.NDArray[np.floating[Any]]) -> Quad:  # of any precision
 
 def corners_of(quad: Quad) -> npt.NDArray[np.float32]:
     """Four corners as an array (4, 2)."""
+    import numpy as np
+
     return np.array(quad, np.float32)
 
 

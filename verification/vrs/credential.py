@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-import httpx
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -28,6 +27,8 @@ from schemas.json_value import JsonObject, JsonValue, entries_of, members_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    import httpx
 
 LIFETIME = timedelta(minutes=5)
 CLOCK_SKEW = timedelta(seconds=60)
@@ -128,6 +129,8 @@ class HttpWallet:
         return Checked(CredentialOutcome.NOT_CHECKED)
 
     async def _post(self, act: str, body: dict[str, str]) -> JsonObject:
+        import httpx
+
         url = f"{self._base}/api/v1/verifiablePresentation/{act}"
         token = self._token()
         headers = {"Authorization": f"Bearer {token}"} if token else {}

@@ -103,7 +103,7 @@ def gtin14(text: str) -> str:
 
 def _printed(name: str, text: str) -> str:
     """A serial or lot that can be printed; any other is a slip, no falsified pack."""
-    from verification.routes.identity import FieldError, printed_text
+    from verification.messages.identity import FieldError, printed_text
 
     try:
         return printed_text(name, text)

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
 from compliance.service.cli.options import BAD, CANNOT_TELL, FINE, Json, print_json
 
@@ -47,6 +45,9 @@ def scan(
         raise typer.Exit(CANNOT_TELL)
     readings: Iterable[tuple[Path, PictureReading]] = read_pictures(paths, processes=processes)
     if len(paths) > 1 and sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import track
+
         console = Console(stderr=True)
         readings = track(readings, "reading", total=len(paths), console=console, transient=True)
     reports: list[dict[str, Any]] = [
