@@ -111,8 +111,9 @@ def export(
         sealed = seal_log(store, keys, now=now)
         with store.read() as snapshot, little_memory(snapshot, PAGES_KIB):
             made = _make(
-                snapshot, selection, redactor, sealed, folder=folder, party=party, progress=progress
-            )
+                snapshot, selection, redactor, sealed,
+                folder=folder, party=party, now=now, progress=progress,
+            )  # fmt: skip
         stamp = stamp_checkpoint(store, keys, sealed, now=now)
         package = folder / "package"
         _pack(package, made, stamp, keys, now=now, by=by)
@@ -141,6 +142,7 @@ def _make(
     *,
     folder: Path,
     party: str | None,
+    now: datetime,
     progress: Callable[[int, int], None] | None,
 ) -> DossierContents:
     size = sealed.checkpoint.size
@@ -155,7 +157,7 @@ def _make(
     }
     gathered = Gathering(folder, request).run(chosen, redactor, progress)
     # A party sees its own events only, so it gets no figures counted over all events.
-    told = () if party else selection.sections(snapshot)
+    told = () if party else selection.sections(snapshot, now)
     sections = tuple(redactor.section(one) for one in told)
     with (folder / PROOF).open("wb") as proof:
         proof.writelines(Tree(snapshot.connection).selection(_indices(folder / INDEX), size))

@@ -38,7 +38,14 @@ if TYPE_CHECKING:
     from epcis.ledger.store import Store
 
 _RECORDED = "SELECT max(record_time) FROM event WHERE archive = ?"
-_EXPIRY = "SELECT max(l.expiry) FROM item i JOIN lot l ON l.id = i.lot WHERE i.id BETWEEN ? AND ?"
+_EXPIRY = """
+WITH RECURSIVE told(id) AS (
+  SELECT DISTINCT lot FROM item WHERE id BETWEEN ? AND ?
+  UNION SELECT l.also FROM lot l JOIN told t ON l.id = t.id
+)
+SELECT max(expiry) FROM lot WHERE id IN (SELECT id FROM told)
+"""
+"""The latest expiry that anybody told of some items."""
 _NAMED = "SELECT block, mask FROM event_epc WHERE seq"
 _INSIDE = "SELECT block FROM containment WHERE parent"
 _ITEMS_PER_BLOCK = 64

@@ -59,9 +59,9 @@ def test_nothing_asked_is_said_too(busy: Store):
 
 def test_recalls_name_reason_and_packs(busy: Store):
     with busy.read() as snapshot:
-        (row,) = recalls_section(snapshot, *LONG).rows
+        (row,) = recalls_section(snapshot, *LONG, NOW).rows
     assert row[1:4] == (GTIN, "L7", "wrong strength")
-    assert row[6:8] == ("open", "10")
+    assert row[6:10] == ("open", "10", "10", "0")
 
 
 def test_custody_of_a_pack_is_told_in_order(busy: Store):
