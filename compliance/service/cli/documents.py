@@ -26,7 +26,7 @@ from compliance.service.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from epcis.capture import Receipt
@@ -80,7 +80,7 @@ def check(
         if len(files) != 1:
             stop(CANNOT_TELL, "--fix corrects one file at a time")
         raise typer.Exit(_fixed(files[0], fix, profile, moment(now), json=json))
-    reports: list[dict[str, Any]] = []
+    reports: list[dict[str, object]] = []
     good = True
     published = settings_for("").schemas_dir
     for path in files:
@@ -274,7 +274,7 @@ def hash_(
         how: Any = {"namespaces": prefixes, "compatible_with_reference": compatible}
         return prehash_of(event, **how) if prehash else event_hash(event, algorithm, **how)
 
-    reports: list[dict[str, Any]] = []
+    reports: list[dict[str, object]] = []
     good = True
     for path in files:
         if not path.is_file():
@@ -322,7 +322,7 @@ def capture(
     from epcis.codec.document import DocumentRefused
     from schemas.finding import is_acceptable
 
-    reports: list[dict[str, Any]] = []
+    reports: list[dict[str, object]] = []
     good = True
     with opened_store(database) as store:
         for path in files:
@@ -334,18 +334,20 @@ def capture(
             except DocumentRefused as refused:
                 good = False
                 reports.append(_refusal(path, refused.findings, refused.events_seen))
+                if not json:
+                    typer.echo(f"{path}: refused, nothing was stored")
+                    _print_each(refused.findings)
                 continue
             good = good and is_acceptable(receipt.findings)
             reports.append({"file": str(path), **_receipt(receipt)})
+            if not json:
+                _print_receipt(path, receipt)
     if json:
         print_json(reports)
-    else:
-        for report in reports:
-            _print_receipt(report)
     raise typer.Exit(FINE if good else BAD)
 
 
-def _receipt(receipt: Receipt) -> dict[str, Any]:
+def _receipt(receipt: Receipt) -> dict[str, object]:
     return {
         "document": receipt.document,
         "events": receipt.events,
@@ -356,7 +358,7 @@ def _receipt(receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def _refusal(path: Path, findings: Sequence[Finding], events: int) -> dict[str, Any]:
+def _refusal(path: Path, findings: Sequence[Finding], events: int) -> dict[str, object]:
     return {
         "file": str(path),
         "document": None,
@@ -368,19 +370,15 @@ def _refusal(path: Path, findings: Sequence[Finding], events: int) -> dict[str, 
     }
 
 
-def _print_receipt(report: dict[str, Any]) -> None:
-    if report["document"] is None:
-        typer.echo(f"{report['file']}: refused, nothing was stored")
-    else:
-        known = report["events"] > 0 and report["duplicates"] == report["events"]
-        typer.echo(
-            f"{report['file']}: captured before, nothing was stored twice"
-            if known
-            else f"{report['file']}: {report['new']} new of {report['events']} events, "
-            f"{report['duplicates']} known before, {report['refused']} refused"
-        )
-    for finding in report["findings"]:
-        _print_finding(finding)
+def _print_receipt(path: Path, receipt: Receipt) -> None:
+    known = receipt.events > 0 and receipt.duplicates == receipt.events
+    typer.echo(
+        f"{path}: captured before, nothing was stored twice"
+        if known
+        else f"{path}: {receipt.new} new of {receipt.events} events, "
+        f"{receipt.duplicates} known before, {receipt.refused} refused"
+    )
+    _print_each(receipt.findings)
 
 
 def _print_findings(path: Path, findings: list[Finding], *, err: bool = False) -> None:
@@ -393,19 +391,19 @@ def _print_findings(path: Path, findings: list[Finding], *, err: bool = False) -
     for finding in findings:
         groups.setdefault((finding.code, finding.severity), []).append(finding)
     for alike in groups.values():
-        for finding in alike[:_ALIKE_SHOWN_MAX]:
-            _print_finding(finding.as_dict(), err=err)
+        _print_each(alike[:_ALIKE_SHOWN_MAX], err=err)
         if len(alike) > _ALIKE_SHOWN_MAX:
             more = len(alike) - _ALIKE_SHOWN_MAX
             typer.echo(f"  {alike[0].code}: {more} more of this kind", err=err)
 
 
-def _print_finding(finding: dict[str, Any], *, err: bool = False) -> None:
-    where = finding["where"]
-    place = f"line {where['line']} " if "line" in where else ""
-    path = f"{where['path']} " if "path" in where else ""
-    typer.echo(
-        f"  {finding['severity']} {finding['code']} {place}{path}\n    {finding['what']}"
-        f"\n    {finding['hint']}",
-        err=err,
-    )
+def _print_each(findings: Iterable[Finding], *, err: bool = False) -> None:
+    for finding in findings:
+        where = finding.where
+        place = f"line {where.line} " if where.line is not None else ""
+        path = f"{where.path} " if where.path is not None else ""
+        typer.echo(
+            f"  {finding.severity} {finding.code} {place}{path}\n    {finding.what}"
+            f"\n    {finding.hint}",
+            err=err,
+        )
