@@ -90,7 +90,7 @@ def stamped_at(token: bytes, over: Callable[[str], bytes], root_pem: bytes) -> i
     """The time that a token stamps; `over` gives the digest it must be of, by its algorithm."""
     at = time_of(token)
 
-    async def validate() -> dict[str, Any]:
+    async def validate() -> dict[str, Any]:  # as the library answers
         signed = _signed_data(token)
         roots = _roots(root_pem)
         _check_issuer(signed, roots)
@@ -127,7 +127,9 @@ def _check_trust(problem: object, what: str) -> None:
 
 
 def _context(
-    roots: list[asn1_x509.Certificate], at: int, crls: list[Any] | None
+    roots: list[asn1_x509.Certificate],
+    at: int,
+    crls: list[Any] | None,  # asn1crypto is untyped
 ) -> ValidationContext:
     return ValidationContext(
         trust_roots=roots,

@@ -89,5 +89,6 @@ def _check_renewals(dossier: Path, root_pem: bytes, signed_at: int) -> list[int]
     return times[1:]
 
 
+# An exception holds its arguments untyped.
 def _outcome(code: int, severity: Severity, said: tuple[Any, ...], hint: str) -> VerifiedDossier:
     return VerifiedDossier(code, (Finding(f"dossier.{said[0]}", severity, str(said[1]), hint),))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from sqlalchemy import select
@@ -16,6 +16,8 @@ from verification.registry.pack_tables import saleable_return, verification_requ
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from sqlalchemy import RowMapping
 
     from epcis.database.transactions import Snapshot
 
@@ -38,12 +40,16 @@ def requests_section(
 ) -> Section:
     """Verification requests to manufacturers and repackagers, who must answer within 24 hours."""
     table = verification_request.c
-    rows = snapshot.connection.execute(
-        select(verification_request)
-        .where(table.asked_us >= microseconds(since), table.asked_us < microseconds(until))
-        .order_by(table.asked_us, table.corr_uuid)
-        .limit(ROWS_MAX)
-    ).all()
+    rows = (
+        snapshot.connection.execute(
+            select(verification_request)
+            .where(table.asked_us >= microseconds(since), table.asked_us < microseconds(until))
+            .order_by(table.asked_us, table.corr_uuid)
+            .limit(ROWS_MAX)
+        )
+        .mappings()
+        .all()
+    )
     said = [_request(row) for row in rows]
     counted = Counter(row[-1] for row in said)
     here = verdicts_of(snapshot, ((row[3], row[4]) for row in said), now)
@@ -59,20 +65,20 @@ def requests_section(
     )  # fmt: skip
 
 
-def _request(row: Any) -> tuple[str, ...]:  # noqa: ANN401  # a row of verification_request
-    asked = msgspec.json.decode(row.question)
-    answer = msgspec.json.decode(row.answer) if row.answer else {}
+def _request(row: RowMapping) -> tuple[str, ...]:
+    asked = msgspec.json.decode(row["question"])
+    answer = msgspec.json.decode(row["answer"]) if row["answer"] else {}
     outcome = "open"
     if answer.get("answered"):
         outcome = "verified" if answer.get("verified") else "not verified"
     return (
-        row.corr_uuid,
-        moment_of(row.asked_us).isoformat(timespec="minutes"),
-        moment_of(row.due_us).isoformat(timespec="minutes"),
+        row["corr_uuid"],
+        moment_of(row["asked_us"]).isoformat(timespec="minutes"),
+        moment_of(row["due_us"]).isoformat(timespec="minutes"),
         asked.get("gtin", ""),
         asked.get("serial", ""),
         asked.get("lot", ""),
-        str(row.tries),
+        str(row["tries"]),
         outcome,
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from compliance.dossier.dossier_tables import export_job
 from compliance.dossier.jobs import file_of
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from sqlalchemy import Table
+    from sqlalchemy import RowMapping, Table
 
     from epcis.archive.reading import ArchiveFile
     from epcis.database.transactions import Snapshot
@@ -231,11 +231,11 @@ class Duty:
             progress(f"{rule.record} erased", count)
         return line
 
-    def _take_dossiers(self, table: Table, rows: Sequence[Any]) -> None:
+    def _take_dossiers(self, table: Table, rows: Sequence[RowMapping]) -> None:
         """Delete the files of dossiers whose orders were erased."""
         if table is export_job:
             for row in rows:
-                file_of(self.exports, row.id).unlink(missing_ok=True)
+                file_of(self.exports, row["id"]).unlink(missing_ok=True)
 
 
 def latest_expiry(hand: RawDriver, seqs: Sequence[int]) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import func, insert, select, update
 
-from compliance.seal.keys import held_file
+from compliance.seal.key_folder import held_file
 from compliance.seal.signer import SealRefused
 from epcis.database.many_writers import one_at_a_time
 from epcis.ledger.append import LogForked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from asn1crypto import algos, x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -48,7 +48,7 @@ class LibrarySigner(PyHankoSigner):
         return self._key.sign_digest(sha256(data).digest())
 
 
-def finish(work: Coroutine[Any, Any, T]) -> T:
+def finish(work: Coroutine[object, None, T]) -> T:
     """Run a coroutine of the CMS library to its end, from synchronous code.
 
     It uses a loop of its own and not `asyncio.run`, which formats the finished task for a signal

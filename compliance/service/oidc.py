@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from compliance.service.access import EVERYTHING, Grant
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from joserfc.jwk import KeySet
@@ -64,7 +65,7 @@ class TokenReader:
             return None
         return self._grant_of(claims, now.timestamp())
 
-    def _grant_of(self, claims: dict[str, Any], now_s: float) -> Grant | None:
+    def _grant_of(self, claims: Mapping[str, object], now_s: float) -> Grant | None:
         audience = claims.get("aud")
         named = audience if isinstance(audience, list) else [audience]
         expires, not_before = claims.get("exp"), claims.get("nbf", 0)

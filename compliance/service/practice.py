@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -47,9 +47,9 @@ class TestWalletTold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     key_file: str
     """File with an EC key on secp256k1, PEM; relative to this file."""
-    credential: dict[str, object]
+    credential: dict[str, Any]
     did: str = ""
-    documents: dict[str, dict[str, object]] = {}
+    documents: dict[str, dict[str, Any]] = {}
     """DID documents by DID, in place of the web."""
     trusted: frozenset[str] = frozenset()
     """DIDs of the issuers whose credentials count."""

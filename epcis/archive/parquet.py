@@ -139,7 +139,7 @@ class DamagedFile(Exception):  # noqa: N818  # a state of the file
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path) -> Iterator[Any]:  # pyarrow is untyped
     pa = _arrow()
     try:
         with pa.parquet.ParquetFile(path, memory_map=False) as file:

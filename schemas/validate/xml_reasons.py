@@ -385,6 +385,7 @@ def _as_the_fast_one_says(element: etree._Element, place: JudgedPlace) -> list[F
     ]
 
 
+# Lxml does not type its log entries.
 def _outside_events(log: Iterable[etree._LogEntry], place: JudgedPlace) -> Iterator[Any]:
     for entry in log:
         steps = re.findall(r"[^/\[\]:]+(?=\[|/|$)", entry.path or "")

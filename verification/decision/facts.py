@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import date, datetime  # msgspec reads the annotations at run time
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from sqlalchemy import select
@@ -245,7 +245,7 @@ def look_at(snapshot: Snapshot, code: str, serial: str) -> tuple[Restrictions, R
     return restrictions_at(snapshot, row.mark), row
 
 
-def _place(row: Sequence[Any]) -> int:
+def _place(row: Sequence[int]) -> int:
     place: int = row[-1]
     return place
 

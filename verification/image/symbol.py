@@ -16,7 +16,7 @@ Quad = tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int]]
 """Corners in pixels of the page, (x, y), clockwise from the symbol's own top left."""
 
 
-def quad_of(corners: npt.NDArray[np.floating[Any]]) -> Quad:
+def quad_of(corners: npt.NDArray[np.floating[Any]]) -> Quad:  # of any precision
     """Four corners (4, 2) as whole pixels."""
     (a, b), (c, d), (e, f), (g, h) = corners.round().astype(int).tolist()
     return (a, b), (c, d), (e, f), (g, h)
