@@ -45,7 +45,7 @@ def as_(holder, client):
     """Lets a caller ask."""
 
     def ask(name, path, **body):
-        holder.caller = Caller(name, frozenset({"verify"}), None, "10.0.0.1")
+        holder.caller = Caller(name, holder.caller.scopes, None, "10.0.0.1")
         return client.post(path, json=PACK | body)
 
     return ask
