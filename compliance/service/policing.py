@@ -97,7 +97,7 @@ def _is_without_data(route: BaseRoute) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class AddressFound:
     """What stands at an address: its rule, and the methods it takes where the asked one is none."""
 
     rule: AccessRule | None
@@ -117,7 +117,7 @@ class Guard:
             step = _path(one.route).split("/", 2)[1] if "/" in _path(one.route) else ""
             self._first.setdefault(step, []).append(one)
 
-    def find(self, scope: Scope) -> Found | None:
+    def find(self, scope: Scope) -> AddressFound | None:
         """What stands at the address of a request; None where nothing does."""
         method = "WEBSOCKET" if scope["type"] == "websocket" else scope["method"]
         others: set[str] = set()
@@ -126,9 +126,9 @@ class Guard:
                 continue
             asked = "GET" if method == "HEAD" and "HEAD" not in one.rules else method
             if asked in one.rules:
-                return Found(one.rules[asked])
+                return AddressFound(one.rules[asked])
             others |= one.rules.keys()
-        return Found(None, frozenset(others)) if others else None
+        return AddressFound(None, frozenset(others)) if others else None
 
     def need(self, rule: AccessRule, caller: Caller, *, signed_in: bool) -> None:
         """Raises `Problem` 401 or 403 for a caller who does not keep the rule."""
@@ -179,7 +179,7 @@ class Policing:
         await self.app(scope, receive, send)
 
 
-def _need_route(found: Found | None, scope: Scope) -> None:
+def _need_route(found: AddressFound | None, scope: Scope) -> None:
     """Raises `Problem` 404 where there is nothing, 405 where it takes other methods."""
     if found is None:
         raise Problem(404, "Not Found", f"there is nothing at {scope['path'][:200]}")

@@ -98,7 +98,6 @@ def _table() -> Iterator[AccessRule]:
         POST /identity/connect/token
         GET /epcis/soap
         OPTIONS /epcis/capture
-        OPTIONS /epcis/queries/{query_name}/subscriptions/{subscription_id}
         GET /workstation/code.svg
         """,
     )
@@ -124,7 +123,7 @@ def _of_events() -> Iterator[AccessRule]:
         GET /epcis/capture/{capture_id:path}
         """,
     )
-    yield from _rows(Own.NOTHING, ANY_KEY, "GET /epcis\nGET /epcis/\nANY /epcis/{path:path}")
+    yield from _rows(Own.NOTHING, "query", "GET /epcis\nGET /epcis/\nANY /epcis/{path:path}")
     lists = ("eventTypes", "bizSteps", "dispositions", "bizLocations", "readPoints")
     for name in lists:
         yield from _rows(
@@ -157,6 +156,7 @@ def _of_events() -> Iterator[AccessRule]:
         Own.ASKED,
         "query",
         """
+        OPTIONS /epcis/queries/{query_name}/subscriptions/{subscription_id}
         POST /epcis/queries
         GET /epcis/queries
         GET /epcis/queries/{query_name}
@@ -234,7 +234,7 @@ def _of_the_national_system() -> Iterator[AccessRule]:
     for interface in INTERFACES:
         scope = ANYONE if interface.has_own_logins else "verify"
         for route in interface.routes:
-            for method in sorted(route.methods - {"HEAD"}):
+            for method in sorted((route.methods or set()) - {"HEAD"}):
                 yield AccessRule(method, route.path, scope, Own.PARTICIPANT)
     yield from _rows(
         Own.PARTICIPANT,
