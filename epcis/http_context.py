@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from inspect import Parameter, Signature
 from typing import TYPE_CHECKING, Protocol, cast
-
-from fastapi import Request
-from fastapi.responses import JSONResponse
-from starlette.requests import HTTPConnection
 
 from epcis.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from starlette.requests import HTTPConnection, Request
+    from starlette.responses import JSONResponse
 
     from epcis.clock import Clock
     from epcis.ledger.store import Store
@@ -90,6 +90,8 @@ class Caller:
 
 def problem_response(problem: Problem) -> JSONResponse:
     """The HTTP answer for a problem."""
+    from starlette.responses import JSONResponse
+
     return JSONResponse(
         problem.as_dict(),
         status_code=problem.status,
@@ -125,12 +127,15 @@ def caller_of(request: HTTPConnection) -> Caller:
 
 def needs(scope: str) -> Callable[[Request], Caller]:
     """A FastAPI dependency that lets only callers with `scope` pass."""
+    from starlette.requests import Request  # who only runs commands does without any web framework
 
     def check(request: Request) -> Caller:
         caller = caller_of(request)
         need_scope(caller, scope)
         return caller
 
+    given = Parameter("request", Parameter.POSITIONAL_OR_KEYWORD, annotation=Request)
+    check.__signature__ = Signature([given])  # type: ignore[attr-defined]  # what FastAPI reads
     check.scope = scope  # type: ignore[attr-defined]  # compared with the policy table by a test
     return check
 

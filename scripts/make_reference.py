@@ -13,17 +13,18 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from national_samples import sample_answer
 from typer.core import TyperArgument, TyperGroup, TyperOption
 from typer.main import get_command
 
 from compliance.seal import Keys
 from compliance.service.app import create_app
-from compliance.service.cli import app as command_line
+from compliance.service.cli import command_line
 from compliance.service.context import ServiceContext
 from compliance.service.migrate import open_migrated
 from compliance.service.policy import ANY_KEY, ANYONE, POLICY, ROLES, SCOPES, AccessRule
-from compliance.service.settings import Settings
+from compliance.service.settings import PREFIX, Settings
 from verification.decision.as_page import page as judgement_page
 from verification.decision.words import Result
 from verification.routes.national_interfaces import INTERFACES
@@ -42,7 +43,7 @@ def commands_page() -> str:
         "Exit codes: 0 fine, 1 the input is bad or the answer is no, 2 cannot tell or wrong usage.",
         "All take `--json`.",
     ]
-    root = get_command(command_line)
+    root = get_command(command_line())
     assert isinstance(root, TyperGroup)
     for name, command in _commands(root, "packtrail"):
         lines += ["", f"## {name}", "", (command.help or "").strip()]
@@ -83,10 +84,11 @@ def settings_page() -> str:
         "|---|---|---|",
     ]
     told = _field_docs(Settings)
-    for name, field in Settings.model_fields.items():
-        made = field.default_factory is not None
-        default = "the user's data directory" if made else f"`{field.default!r}`"
-        lines.append(f"| `PACKTRAIL_{name.upper()}` | {default} | {told[name]} |")
+    for field in msgspec.structs.fields(Settings):
+        default = f"`{field.default!r}`"
+        if field.default is msgspec.NODEFAULT:
+            default = "the user's data directory" if field.name == "data_dir" else "`{}`"
+        lines.append(f"| `{PREFIX}{field.name.upper()}` | {default} | {told[field.name]} |")
     return "\n".join(lines) + "\n"
 
 

@@ -25,7 +25,7 @@ from compliance.service.telemetry import AnswerCounts, Telemetry
 from epcis.archive.reading import ArchiveAway
 from epcis.database.transactions import StoreAway, StoreFull
 from epcis.problem import Problem
-from epcis.routes.described import REFUSED, path_described
+from epcis.routes.described import REFUSED, path_parameters
 from epcis.routes.problems import answer_anywhere
 from schemas.finding import Finding, Severity, Where
 from verification.answering.hot_routes import HotRoutes
@@ -93,7 +93,7 @@ def _describe_hot_routes(app: FastAPI) -> None:
     """Put the hot routes into the OpenAPI document beside the framework's own."""
     of_framework = app.openapi
 
-    def openapi() -> dict[str, Any]:
+    def openapi() -> dict[str, Any]:  # as FastAPI declares it
         document = of_framework()
         document["paths"].update(hot_paths())
         document["components"]["schemas"].update(hot_schemas())
@@ -105,7 +105,7 @@ def _describe_hot_routes(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents this way
 
 
-def _describe_refusals(document: dict[str, Any]) -> None:
+def _describe_refusals(document: dict[str, Any]) -> None:  # an OpenAPI document
     """Every operation may answer with a problem, and names what stands in its path."""
     for path, methods in document["paths"].items():
         for operation in methods.values():
@@ -115,9 +115,7 @@ def _describe_refusals(document: dict[str, Any]) -> None:
             answers.update({name: one for name, one in REFUSED.items() if name not in answers})
             named = operation.setdefault("parameters", [])
             known = {one["name"] for one in named if one["in"] == "path"}
-            for one in path_described(path)["parameters"]:
-                if one["name"] not in known:
-                    named.append(one)
+            named.extend(one for one in path_parameters(path) if one["name"] not in known)
 
 
 _SECURITY_SCHEMES = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
+from msgspec.structs import replace
 
 from compliance.seal.operator_keys import open_keys
 from compliance.service import access
@@ -35,7 +36,7 @@ class StartRefused(Exception):  # noqa: N818  # it is a refusal, not an error
 def run(settings: Settings, *, demo: bool) -> None:
     """Serve until interrupted."""
     if demo and not settings.database:
-        settings = settings.model_copy(update={"database": str(settings.data_dir / "demo.db")})
+        settings = replace(settings, database=str(settings.data_dir / "demo.db"))
     _set_up_logging()
     _refuse_what_cannot_be_practised(settings)
     store = open_migrated(settings)
@@ -119,7 +120,7 @@ def _nobody_enters(settings: Settings, store: Store) -> str:
 
 
 def _demo_lines(settings: Settings, store: Store, address: str) -> list[str]:
-    from compliance.service import demo  # noqa: PLC0415  # only the demo draws labels
+    from compliance.service import demo  # only the demo draws labels
 
     now = utc_now()
     labels = demo.build(store, settings.data_dir / "demo-labels", now)

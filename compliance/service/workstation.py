@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Annotated
 
-import zxingcpp
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
@@ -68,6 +67,8 @@ def forgotten() -> AnyResponse:
 @router.get("/workstation/code.svg")
 def code() -> Response:
     """The calibration code: every character of GS1 charset 82 and one separator."""
+    import zxingcpp
+
     drawn = zxingcpp.create_barcode(calibration_text(), zxingcpp.DataMatrix, forceSquare=True)
     svg = drawn.to_svg(scale=_MODULE_PX, add_quiet_zones=True)
     return Response(svg, media_type="image/svg+xml")

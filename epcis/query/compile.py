@@ -219,12 +219,12 @@ def _(condition: HasAttribute) -> ColumnElement[bool]:
     return or_(*((literal(stem) + column if stem else column).in_(known) for stem in stems))
 
 
-def mastered(condition: HasAttribute) -> Select[Any]:
+def mastered(condition: HasAttribute) -> Select[str]:
     """Keys of the master data that has the attribute."""
     return _mastered(condition, master_data.c.key)
 
 
-def _mastered(condition: HasAttribute, column: Column[Any]) -> Select[Any]:
+def _mastered(condition: HasAttribute, column: Column[str]) -> Select[str]:
     told, attribute = master_data.c, master_data_attribute.c
     asked = [attribute.name.in_(condition.names), *master_data_of(condition.party)]
     if condition.values is not None:
@@ -242,7 +242,7 @@ def _in_fields(*asked: ColumnElement[bool]) -> ColumnElement[bool]:
     return event.c.seq.in_(select(event_field.c.seq).where(*asked))
 
 
-def _is_plain_number(text: Column[Any]) -> ColumnElement[bool]:
+def _is_plain_number(text: Column[str]) -> ColumnElement[bool]:
     """A text that can only be meant as a number; lot 020 is not the number 20."""
     padded = and_(text.like("0%"), not_(text.like("0.%")), text != "0")
     return not_(padded)
@@ -263,7 +263,7 @@ def _blocks(patterns: Iterable[Pattern]) -> Subquery:
     )
 
 
-def _fits(key: ColumnClause[Any], patterns: Iterable[Pattern]) -> ColumnElement[bool]:
+def _fits(key: ColumnClause[str], patterns: Iterable[Pattern]) -> ColumnElement[bool]:
     exact: list[str] = []
     ways: list[ColumnElement[bool]] = []
     packed = type_coerce(key, LargeBinary)
@@ -290,7 +290,7 @@ def _one_quantity(conditions: Iterable[QuantityIs]) -> ColumnElement[bool]:
     return event.c.seq.in_(select(rows.seq).where(*asked))
 
 
-def _amount(column: Column[Any], uom: Column[Any], amount: Amount) -> ColumnElement[bool]:
+def _amount(column: Column[float], uom: Column[str], amount: Amount) -> ColumnElement[bool]:
     """An amount as written, or in any unit it can be compared in."""
     if amount.uom is None:
         return _amounts(column, amount.op, [plain(one) for one in amount.amounts])
@@ -306,7 +306,7 @@ def _amount(column: Column[Any], uom: Column[Any], amount: Amount) -> ColumnElem
     return or_(*ways)
 
 
-def _amounts(column: Column[Any], op: Op, values: list[float]) -> ColumnElement[bool]:
+def _amounts(column: Column[float], op: Op, values: list[float]) -> ColumnElement[bool]:
     return column.in_(values) if op is Op.EQ else _compared(column, op, values[0])
 
 
@@ -345,6 +345,7 @@ def _of_report(condition: SensorCondition) -> ColumnElement[bool]:
 # --- order ----------------------------------------------------------------------------------------
 
 
+# Numbers or texts.
 def sort_keys(order: OrderBy | None, snapshot: Snapshot) -> list[ColumnElement[Any]]:
     """What rows are sorted by before their number; events without the field come as the lowest."""
     if order is None:

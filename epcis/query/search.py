@@ -19,7 +19,8 @@ from epcis.database.raw_driver import RawDriver
 from epcis.query.bounded import bounded
 from epcis.query.compile import mastered, sort_keys, where
 from epcis.query.conditions import Condition, Descends, HasAttribute, NamesClass, OrderBy, Query
-from epcis.query.parameters import ANY_ROLE, QueryRefused
+from epcis.query.parameter_table import ANY_ROLE
+from epcis.query.parameters import QueryRefused
 from epcis.query.patterns import KeyIs
 from epcis.query.visible import events_of
 from epcis.store.event_tables import event
@@ -168,7 +169,10 @@ def by_id(snapshot: Snapshot, event_id: str, selection: Selection) -> tuple[Foun
 
 
 def given_out(
-    snapshot: Snapshot, rows: Sequence[Any], *, size_bytes_max: int | None = None
+    snapshot: Snapshot,
+    rows: Sequence[Any],  # rows of event
+    *,
+    size_bytes_max: int | None = None,  # rows of event
 ) -> tuple[FoundEvent, ...]:
     """Rows of the columns of `COLUMNS` as events given out, archived ones out of their files.
 
@@ -195,7 +199,9 @@ def _found(shelves: Shelves, row: Any) -> FoundEvent:  # noqa: ANN401  # a row o
 
 
 def _beyond(
-    order: OrderBy | None, keys: list[ColumnElement[Any]], after: tuple[int | float | str, ...]
+    order: OrderBy | None,
+    keys: list[ColumnElement[Any]],  # as `sort_keys` gives them
+    after: tuple[int | float | str, ...],
 ) -> ColumnElement[bool]:
     """Rows that come after the one with these sort values."""
     if not _fits(order, after):

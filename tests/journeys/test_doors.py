@@ -9,8 +9,10 @@ from __future__ import annotations
 import base64
 import os
 import random
+from collections import Counter
 from datetime import date, timedelta
 from itertools import product
+from zipfile import ZipFile
 
 import httpx
 import msgspec
@@ -22,15 +24,17 @@ from doors import (
     UNDOING,
     VERIFYING,
     PrintedPack,
+    dossier,
     known_doors,
     rest_bulk,
+    rows_of,
     silent_because,
 )
 from hands import hand, serve_in
 from typer.main import get_command
 
 from compliance.service import alert_pages, dossier_pages, pages, workstation
-from compliance.service.cli import app as command_line
+from compliance.service.cli import command_line
 from compliance.service.migrate import open_migrated
 from compliance.service.settings import Settings
 from epcis.capture import record
@@ -89,7 +93,10 @@ def situations() -> list[tuple]:
 
 SITUATIONS = situations()
 DOORS = VERIFYING | SELLING | UNDOING | TAKING_OUT
-ASKED = [*DOORS, "bulk verify", "bulk supply", "snapshot", "command"]
+ASKED = [*DOORS, "bulk verify", "bulk supply", "snapshot", "command", "dossier"]
+LEFT_TRADE = {"Supplied", "Destroyed", "Exported", "Sample", "FreeSample", "CheckedOut",
+              "Decommissioned"}  # fmt: skip
+ALL_TIME = {"from": "2020-01-01", "to": "2100-01-01"}
 
 
 def printed(number: int, door: str) -> PrintedPack:
@@ -312,13 +319,87 @@ def test_the_snapshot_over_http_holds_every_pack_that_stops_or_waits(http, home)
         assert bare or judgement.verdict is Word.OK, SITUATIONS[number]
 
 
+def test_a_dossier_of_a_pack_or_lot_says_what_a_verification_says(http, home):
+    _, told = home
+    for number, judgement in told.items():
+        if SITUATIONS[number][0].startswith(("registry:", "only-uploaded")):
+            continue  # put into the table here, so the log knows nothing of it
+        one = printed(number, "dossier")
+        wanted = {"kind": "pack", "gtin": one.gtin, "serial": one.serial}
+        (row,) = rows_of(dossier(http, wanted)["Judgement of packs"])
+        assert row["verdict"] == judgement.verdict.value, (SITUATIONS[number], row)
+        said = [reason.value for reason in judgement.reasons if reason is not Reason.GENUINE]
+        assert set(row["against it"].split(", ")) - {""} <= set(said), SITUATIONS[number]
+    for number in list(told)[:: max(1, len(told) // 8)]:
+        if SITUATIONS[number][0] in ("two-lots", "only-uploaded"):
+            continue
+        if SITUATIONS[number][0].startswith("registry:"):
+            continue
+        one = printed(number, "dossier")
+        wanted = {"kind": "lot", "gtin": one.gtin, "lot": one.lot}
+        rows = {row["serial"]: row for row in rows_of(dossier(http, wanted)["Judgement of packs"])}
+        assert rows[one.serial]["verdict"] == told[number].verdict.value, SITUATIONS[number]
+
+
+def test_the_reports_of_authorities_count_packs_as_verifications_judge_them(http, home):
+    _, told = home
+    asked = Counter()
+    for number in told:
+        for one in packs_of(number):
+            named = {"gtin": one.gtin, "serial": one.serial}
+            asked[http.get("/packs/status", params=named).json()["verdict"]] += 1
+    for purpose in ("39(a)", "39(b)", "39(c)"):
+        report = dossier(http, {"kind": "authority report", **ALL_TIME, "purpose": purpose})
+        counted = Counter()
+        for row in rows_of(report["States of packs"]):
+            counted[row["verdict"]] += int(row["packs"])
+        assert counted == asked
+
+
+def test_the_packet_of_an_inspection_lists_everything_that_is_stopped(http, home):
+    _, told = home
+    found = dossier(http, {"kind": "dscsa inspection", **ALL_TIME})["Quarantine"]
+    assert found["rows_total"] == len(found["rows"]), "so few are listed whole"
+    packs, lots, products = {}, {}, set()
+    for row in rows_of(found):
+        if row["serial"]:
+            packs[row["serial"]] = row
+        elif row["lot"]:
+            lots.setdefault(row["lot"], []).append(row["verdict"])
+        else:
+            products.add(row["GTIN"])
+    for number, judgement in told.items():
+        one = printed(number, "dossier")
+        own = packs.get(one.serial)
+        if judgement.verdict is Word.OK:
+            assert own is None, SITUATIONS[number]
+        elif own is not None:
+            assert own["verdict"] == judgement.verdict.value, SITUATIONS[number]
+        elif one.gtin not in products and judgement.verdict.value not in lots.get(one.lot, []):
+            state = http.get("/packs/status", params=one.values).json()["state"]
+            assert state in LEFT_TRADE, (SITUATIONS[number], judgement.reasons)
+
+
+def test_a_dossier_by_command_says_the_same(home, environment_of, tmp_path):
+    _, told = home
+    number = next(n for n, one in enumerate(SITUATIONS) if one[0] == "damaged")
+    one = printed(number, "dossier")
+    run = hand(environment_of)
+    made = run("export", "--pack", one.gtin, one.serial, "-o", tmp_path / "pack.asice")
+    assert made.code == 0, made.err
+    with ZipFile(tmp_path / "pack.asice") as archive:
+        sections = orjson.loads(archive.read("report.json"))["sections"]
+    (row,) = rows_of(next(one for one in sections if one["title"] == "Judgement of packs"))
+    assert (row["verdict"], row["against it"]) == (told[number].verdict.value, "damaged")
+
+
 def test_every_route_and_command_is_a_door_or_has_a_reason_not_to_be(http):
     paths = http.get("/openapi.json").json()["paths"]
     routes = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
     for module in (alert_pages, dossier_pages, pages, workstation):
         for route in module.router.routes:
             routes |= {f"{method} {route.path}" for method in route.methods}
-    commands = {f"packtrail {name}" for name in _commands(get_command(command_line))}
+    commands = {f"packtrail {name}" for name in _commands(get_command(command_line()))}
     doors = known_doors()
     lost = sorted(one for one in routes | commands if one not in doors and not silent_because(one))
     assert lost == [], "add it to DOORS in tests/doors.py, or say in SILENT why it judges no pack"

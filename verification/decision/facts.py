@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import date, datetime  # msgspec reads the annotations at run time
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from sqlalchemy import select
@@ -22,7 +22,14 @@ from epcis.store.lots_told import lots_told
 from epcis.store.moments import time_of_moment
 from schemas.dispositions import Condition
 from verification.decision.act import Asked, Who  # noqa: TC001  # msgspec reads them at run time
-from verification.decision.restrictions import EVERYWHERE, MARK, mark_now, restrictions_at
+from verification.decision.restrictions import (
+    EVERYWHERE,
+    MARK,
+    WEIGHT_OF_LOT,
+    gravest,
+    mark_now,
+    restrictions_at,
+)
 from verification.decision.words import Doubt, LotState, PackState, ProductState
 from verification.registry import history
 from verification.registry.pack_tables import batch
@@ -234,7 +241,7 @@ def look_at(snapshot: Snapshot, code: str, serial: str) -> tuple[Restrictions, R
     return restrictions_at(snapshot, row.mark), row
 
 
-def _place(row: Sequence[Any]) -> int:
+def _place(row: Sequence[int]) -> int:
     place: int = row[-1]
     return place
 
@@ -245,16 +252,26 @@ def _rows(snapshot: Snapshot, packs: Sequence[tuple[str, str]]) -> list[Row]:
 
 
 def facts_from(
-    snapshot: Snapshot, asked: Asked, who: Who | None, stops: Restrictions, row: RecordedPack
+    snapshot: Snapshot,
+    asked: Asked,
+    who: Who | None,
+    stops: Restrictions,
+    row: RecordedPack,
+    *,
+    market: str = EVERYWHERE,
 ) -> Facts:
-    """The facts about a pack that was looked up, in the market of whoever asks."""
-    gtin, market = asked.gtin, who.market if who is not None else EVERYWHERE
+    """The facts about a pack that was looked up, in the market of whoever asks, else `market`."""
+    gtin, market = asked.gtin, who.market if who is not None else market
     pack = known_pack(row)
     lot = (pack.lot if pack is not None else None) or asked.lot
     exempt = stops.is_exempt(gtin, asked.lot or lot, market)
     known = pack is not None or is_known_product(snapshot, gtin)
     lot_known, shape = (True, "") if pack is not None else _lot_of_unknown(snapshot, gtin, lot)
     lots, expiries = ((), ()) if pack is None else _contradictions(snapshot, asked, pack, row)
+    lot_state, doubt = stops.lot(gtin, lot, market), stops.doubt(gtin, lot, asked.serial)
+    for other in lots:  # a stop of any lot that was told of the pack holds for it
+        lot_state = max(lot_state, stops.lot(gtin, other, market), key=WEIGHT_OF_LOT.__getitem__)
+        doubt = gravest((doubt, stops.doubt(gtin, other, asked.serial)))
     return Facts(
         asked=asked,
         pack=pack,
@@ -263,8 +280,8 @@ def facts_from(
         lot_known=lot_known,
         serial_shape=shape,
         product_state=stops.product(gtin, market),
-        lot_state=stops.lot(gtin, lot, market),
-        doubt=stops.doubt(gtin, lot, asked.serial),
+        lot_state=lot_state,
+        doubt=doubt,
         extended=stops.extended(gtin, lot),
         exempt=exempt,
         lots_told=lots,

@@ -28,16 +28,21 @@ from verification.registry.pack_tables import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Transaction
 
 EVERYWHERE = ""
 """The market of a state that holds in all markets."""
+ANYWHERE = "*"
+"""Whoever asks for no market in particular: what holds in any market counts, an exemption does not.
+"""
 
 MARK = "(SELECT mark FROM stop_mark WHERE id = 1)"
 """The SQL that a look at a pack reads along."""
 
-_WEIGHT = {LotState.ACTIVE: 0, LotState.HELD: 1, LotState.CLOSED: 2, LotState.RECALLED: 3}
+WEIGHT_OF_LOT = {LotState.ACTIVE: 0, LotState.HELD: 1, LotState.CLOSED: 2, LotState.RECALLED: 3}
 _PUT_MARK = (
     "INSERT INTO stop_mark (id, mark) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET mark ="
     " excluded.mark"
@@ -63,13 +68,15 @@ class Restrictions:
         by_market = self.lots.get((gtin, lot or ""))
         if by_market is None:
             return LotState.ACTIVE
+        if market == ANYWHERE:
+            return max(by_market.values(), key=WEIGHT_OF_LOT.__getitem__)
         states = (by_market.get(place, LotState.ACTIVE) for place in (market, EVERYWHERE))
-        return max(states, key=_WEIGHT.__getitem__)
+        return max(states, key=WEIGHT_OF_LOT.__getitem__)
 
     def product(self, code: str, market: str) -> ProductState:
         """Whether a product is withdrawn in a market or everywhere."""
         markets = self.withdrawn.get(code)
-        if markets and (market in markets or EVERYWHERE in markets):
+        if markets and (market in markets or EVERYWHERE in markets or market == ANYWHERE):
             return ProductState.WITHDRAWN
         return ProductState.ACTIVE
 
@@ -83,9 +90,7 @@ class Restrictions:
             for of_lot, of_serial, kind in doubts
             if of_serial == serial or (not of_serial and of_lot in ("", lot))
         }
-        if Doubt.ILLEGITIMATE in kinds:
-            return Doubt.ILLEGITIMATE
-        return Doubt.SUSPECT if kinds else None
+        return gravest(kinds)
 
     def extended(self, gtin: str, lot: str | None) -> date | None:
         """The later expiry that a lot was given, if any."""
@@ -96,6 +101,18 @@ class Restrictions:
         if not self.exempt or lot is None:
             return False
         return (code, lot, market) in self.exempt or (code, lot, EVERYWHERE) in self.exempt
+
+
+def gravest(doubts: Iterable[Doubt | None]) -> Doubt | None:
+    """The gravest of some doubts; None where there is none.
+
+    >>> gravest((Doubt.SUSPECT, None, Doubt.ILLEGITIMATE)).value
+    'illegitimate'
+    """
+    kinds = {one for one in doubts if one is not None}
+    if Doubt.ILLEGITIMATE in kinds:
+        return Doubt.ILLEGITIMATE
+    return Doubt.SUSPECT if kinds else None
 
 
 class _HeldRestrictions:

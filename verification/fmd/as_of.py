@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import select
 
 from epcis.database.columns import microseconds, moment_of
-from verification.decision.restrictions import EVERYWHERE
+from verification.decision.restrictions import EVERYWHERE, WEIGHT_OF_LOT, gravest
 from verification.decision.words import Doubt, LotState, ProductState
 from verification.registry.pack_tables import batch, doubt, lot_state, product_market
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 """How much later than ours a client's clock may go."""
-_LOT_WEIGHT = {LotState.ACTIVE: 0, LotState.HELD: 1, LotState.CLOSED: 2, LotState.RECALLED: 3}
 
 
 def judged_at(request: PackRequest, now: datetime) -> datetime:
@@ -93,7 +92,7 @@ def _lot_state_at(snapshot: Snapshot, facts: Facts, at: datetime) -> LotState:
             lot_state.c.since_us <= microseconds(at),
         )
     ).scalars()
-    return max(map(LotState, rows), key=_LOT_WEIGHT.__getitem__, default=LotState.ACTIVE)
+    return max(map(LotState, rows), key=WEIGHT_OF_LOT.__getitem__, default=LotState.ACTIVE)
 
 
 def _product_state_at(snapshot: Snapshot, facts: Facts, at: datetime) -> ProductState:
@@ -115,11 +114,8 @@ def _doubt_at(snapshot: Snapshot, facts: Facts, at: datetime) -> Doubt | None:
             doubt.c.gtin == facts.asked.gtin, doubt.c.since_us <= microseconds(at)
         )
     )
-    kinds = {
+    return gravest(
         Doubt(row.kind)
         for row in rows
         if row.serial == facts.asked.serial or (not row.serial and row.lot == lot)
-    }
-    if Doubt.ILLEGITIMATE in kinds:
-        return Doubt.ILLEGITIMATE
-    return Doubt.SUSPECT if kinds else None
+    )

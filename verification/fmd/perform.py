@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 from sqlalchemy import select
 
-from epcis.capture import record
 from epcis.database.columns import microseconds
 from epcis.database.columns import pack_key as packed
 from epcis.database.raw_driver import RawDriver
@@ -314,6 +313,8 @@ def _keep(tx: Transaction, done: Sequence[_Done], rules: RulePack) -> None:
             packs = [(one.request.code, one.request.serial) for one in part]
             events.append(event_of(operation, packs, part[0].who, at))
     if events:
+        from epcis.capture import record  # the readers of documents, which most answers do without
+
         record(tx, events)
 
 

@@ -145,10 +145,12 @@ def _pairs(across: list[Beat], down: list[Beat]) -> list[tuple[Beat, Beat]]:
 
 
 def _cells(straight: Levels, x: Beat, y: Beat) -> Levels:
-    """Mean level of every cell of the lattice, limited to -1 to 1."""
+    """Mean level of every cell of the lattice, limited to -1 to 1; no cells where none fits."""
     # A boundary between pixels i and i+1 shows in the difference at i: it lies at i + 1.
     columns = min(CELLS_MAX, int((straight.shape[1] - x.phase - 1) / x.pitch))
     rows = min(CELLS_MAX, int((straight.shape[0] - y.phase - 1) / y.pitch))
+    if columns < 1 or rows < 1:
+        return np.zeros((0, 0), np.float32)
     fine = 3
     map_x = x.phase + 1 + x.pitch * (np.arange(columns * fine) + 0.5) / fine - 0.5
     map_y = y.phase + 1 + y.pitch * (np.arange(rows * fine) + 0.5) / fine - 0.5

@@ -12,7 +12,6 @@ import math
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta  # msgspec reads the annotations at run time
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import unquote
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -36,6 +35,7 @@ from verification.decision.facts import (
     look,
     speaks_against,
 )
+from verification.decision.many import is_pack, name_of
 from verification.decision.restrictions import current_restrictions
 from verification.decision.words import LotState, PackState
 from verification.registry import history
@@ -241,7 +241,7 @@ def _stopped_packs(snapshot: Snapshot) -> Iterator[str]:
     inside = select(item.c.id, item.c.key).join(found, item.c.parent == found.c.id)
     found = found.union(inside)
     for key in snapshot.connection.execute(select(found.c.key)).scalars():
-        if _is_pack(key):
+        if is_pack(key):
             yield key
     yield from _told_too_little_or_otherwise(snapshot)
 
@@ -263,23 +263,14 @@ def _told_too_little_or_otherwise(snapshot: Snapshot) -> Iterator[str]:
     for start in range(0, len(lots), LOOK_PACKS_MAX):
         some_lots = lots[start : start + LOOK_PACKS_MAX]
         keys += run(select(item.c.key).where(item.c.lot.in_(some_lots))).scalars()
-    keys = [key for key in keys if _is_pack(key)]
+    keys = [key for key in keys if is_pack(key)]
     for start in range(0, len(keys), LOOK_PACKS_MAX):
         some = keys[start : start + LOOK_PACKS_MAX]
-        _, rows = look(snapshot, [_code_and_serial(key) for key in some])
+        _, rows = look(snapshot, [name_of(key) for key in some])
         for key, row in zip(some, rows, strict=True):
             known = known_pack(row)
             if known is not None and (known.expiry is None or known.conditions):
                 yield key
-
-
-def _is_pack(key: str) -> bool:
-    return key.startswith("/01/") and "/21/" in key
-
-
-def _code_and_serial(key: str) -> tuple[str, str]:
-    _, _, code, _, serial = key.split("/")
-    return code, unquote(serial)
 
 
 def _filter(keys: Iterable[str], bits: int, hashes: int) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -65,7 +65,7 @@ async def body_as(request: Request, kind: type[T]) -> T:
         raise Problem(400, "Request not understood", str(error)) from None
 
 
-def converted(value: dict[str, Any], kind: type[T]) -> T:
+def converted(value: dict[str, object], kind: type[T]) -> T:
     """A JSON object as a value of ours; raises `Problem` 400."""
     try:
         return msgspec.convert(value, type=kind)

@@ -21,17 +21,17 @@ from verification.context import verification_context_of, verification_settings_
 from verification.decision.act import CustomerCategory, PackAct, PackRequest, Who
 from verification.decision.words import PackState
 from verification.fmd import bulk
-from verification.registry.pack_tables import product
-from verification.registry.participants import who_is
-from verification.registry.rights import need_act
-from verification.routes.asking import ask, stops_of
-from verification.routes.identity import (
+from verification.messages.identity import (
     FieldError,
     printed_expiry,
     printed_text,
     product_code,
     scan_time,
 )
+from verification.registry.pack_tables import product
+from verification.registry.participants import who_is
+from verification.registry.rights import need_act
+from verification.routes.asking import ask, stops_of
 from verification.routes.national_common import NOT_REGISTERED, NationalInterface
 
 if TYPE_CHECKING:

@@ -22,14 +22,14 @@ from verification.context import verification_context_of, verification_settings_
 from verification.decision.act import CustomerCategory, PackAct, PackRequest
 from verification.fmd import bulk
 from verification.fmd.login import Credentials, Door, RefusedError, change_password
-from verification.routes.asking import ask
-from verification.routes.identity import (
+from verification.messages.identity import (
     FieldError,
     printed_expiry,
     printed_text,
     product_code,
     scan_time,
 )
+from verification.routes.asking import ask
 from verification.routes.national_common import NationalInterface
 from verification.routes.national_rest import who_of
 

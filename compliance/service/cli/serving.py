@@ -47,10 +47,11 @@ def serve(
 ) -> None:
     """Serve the web page and the APIs."""
     from compliance.service.serve import StartRefused, run
+    from compliance.service.settings import settings_from
 
     chosen = {"host": host, "port": port, "database": database or None}
     given = {name: value for name, value in chosen.items() if value is not None}
-    settings = settings_for("").model_copy(update=given)
+    settings = settings_from(given)
     try:
         run(settings, demo=demo)
     except StartRefused as refused:

@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 from typer.testing import CliRunner
 
-from compliance.service.cli import app
+from compliance.service.cli import command_line
 from verification.decision.act import ParticipantRole, Who
 from verification.decision.rule_pack import shipped
 from verification.fmd.upload import Batch, Market, Product, upload_batch, upload_product
@@ -53,7 +53,7 @@ def run(settings, store, now):
     environment = {"PACKTRAIL_DATA_DIR": str(settings.data_dir), "PACKTRAIL_DATABASE": ""}
 
     def command(*words):
-        return CliRunner().invoke(app, [str(word) for word in words], env=environment)
+        return CliRunner().invoke(command_line(), [str(word) for word in words], env=environment)
 
     return command
 

@@ -10,7 +10,7 @@ import pytest
 from chain import GTIN, case, commission, pack, put
 from typer.testing import CliRunner
 
-from compliance.service.cli import app
+from compliance.service.cli import command_line
 from epcis.capture import record
 from epcis.ledger.store import Store
 
@@ -23,7 +23,7 @@ def packtrail(tmp_path, store: Store, now, database, monkeypatch):
         record(tx, [commission(0, [pack(1), pack(2)]), put(1, case(1), [pack(1)])])
     monkeypatch.setenv("PACKTRAIL_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("PACKTRAIL_DATABASE", database)
-    return lambda *words: CliRunner().invoke(app, [str(word) for word in words])
+    return lambda *words: CliRunner().invoke(command_line(), [str(word) for word in words])
 
 
 def test_plan_hold_run_list_restore(packtrail, tmp_path) -> None:

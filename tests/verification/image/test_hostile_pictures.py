@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.verification.image.conftest import MESSAGE, drawn, saved
+from verification.image.lattice import lattice_hypotheses
 from verification.image.limits import PictureLimits
 from verification.image.picture import read_picture
 from verification.image.reader import PictureReader
@@ -145,6 +146,13 @@ def test_bytes_changed_anywhere_never_raise_and_never_lie(kind, changes):
 @given(st.binary(max_size=300), st.sampled_from([b"", b"%PDF-1.4", b"GIF89a", b"BM", b"II*\0"]))
 def test_any_bytes_are_answered(data, start):
     assert read_picture(start + data, limits=PictureLimits(pixels_max=250_000)).findings
+
+
+@pytest.mark.parametrize("height", range(4, 22, 2))
+def test_a_strip_lower_than_one_module_has_no_place_for_a_symbol(height):
+    for seed in range(12):
+        flat = np.random.default_rng(seed).normal(size=(height, 60)).astype(np.float32)
+        assert len(lattice_hypotheses(flat, count=2)) <= 2
 
 
 class TestInAProcessOfItsOwn:
