@@ -37,6 +37,7 @@ from epcis.store.event_tables import event, event_party
 
 if TYPE_CHECKING:
     from epcis.database.transactions import Snapshot
+    from epcis.http_context import Caller
 
 router = APIRouter(prefix="/log", tags=["log"])
 _log = structlog.get_logger(__name__)
