@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert
 
 from epcis.database.columns import microseconds
 from verification.decision.restrictions import changed, current_restrictions
 from verification.decision.sensors import SensorRule
-from verification.registry.pack_tables import product, sensor_rule
+from verification.registry.pack_tables import sensor_rule
 
 if TYPE_CHECKING:
     from epcis.database.transactions import Snapshot
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 class SensorRuleRefusedError(ValueError):
     """A rule cannot be taken over; the text says why, and nothing was changed."""
-
-
-class NotProductOwnerError(PermissionError):
-    """The product of a rule belongs to another company, or nobody uploaded it here."""
 
 
 def rule_of(content: bytes) -> SensorRule:
@@ -37,16 +33,14 @@ def rule_of(content: bytes) -> SensorRule:
         raise SensorRuleRefusedError(str(error)) from None
 
 
-def set_rule(tx: Transaction, rule: SensorRule, *, by: str, owner: str | None = None) -> None:
+def set_rule(tx: Transaction, rule: SensorRule, *, by: str) -> None:
     """Set the rule of a product, from this transaction on.
 
-    `owner` is the company that asks, which must own the product; None is the operator. Raises
-    `SensorRuleRefusedError`, naming what is wrong, and `NotProductOwnerError`.
+    Raises `SensorRuleRefusedError`, naming what is wrong.
     """
     faults = list(rule.faults())
     if faults:
         raise SensorRuleRefusedError("; ".join(faults))
-    _need_owner(tx, rule.gtin, owner)
     tx.connection.execute(delete(sensor_rule).where(sensor_rule.c.gtin == rule.gtin))
     tx.connection.execute(
         insert(sensor_rule).values(
@@ -60,9 +54,8 @@ def set_rule(tx: Transaction, rule: SensorRule, *, by: str, owner: str | None = 
     changed(tx)
 
 
-def end_rule(tx: Transaction, gtin: str, *, owner: str | None = None) -> bool:
+def end_rule(tx: Transaction, gtin: str) -> bool:
     """End the rule of a product, so that alarms count again; whether there was one."""
-    _need_owner(tx, gtin, owner)
     gone = tx.connection.execute(delete(sensor_rule).where(sensor_rule.c.gtin == gtin)).rowcount
     changed(tx)
     return gone > 0
@@ -72,11 +65,3 @@ def rules(snapshot: Snapshot) -> list[SensorRule]:
     """All of them, by product."""
     found = current_restrictions(snapshot).sensors
     return [found[gtin] for gtin in sorted(found)]
-
-
-def _need_owner(tx: Transaction, gtin: str, owner: str | None) -> None:
-    if owner is None:
-        return
-    found = tx.connection.execute(select(product.c.owner).where(product.c.code == gtin)).scalar()
-    if found != owner:
-        raise NotProductOwnerError(f"{gtin} is not a product that you uploaded here")
