@@ -33,6 +33,8 @@ from doors import (
 from hands import hand, serve_in
 from typer.main import get_command
 
+from compliance.quarantine.quarantine import place_quarantine
+from compliance.quarantine.subject import QuarantineSubject
 from compliance.service import alert_pages, dossier_pages, pages, workstation
 from compliance.service.cli import command_line
 from compliance.service.migrate import open_migrated
@@ -72,6 +74,8 @@ OWN = [
     "case:damaged",
     "case:recalled",
     "two-lots",
+    "quarantine:pack",
+    "quarantine:pallet",
     *WORDS,
     *(f"registry:{state.value}" for state in PackState if state is not PackState.ACTIVE),
 ]
@@ -148,10 +152,20 @@ def put(tx, number, situation):
         upload(tx, packs, state, day)
     if not own.startswith(("registry:", "only-uploaded")):
         tell(tx, number, own, packs, day)
+    if own == "quarantine:pallet":
+        held(tx, "pallet", container=f"{number:018d}")
+    elif own == "quarantine:pack":
+        for one in packs:
+            held(tx, "pack", gtin=one.gtin, serial=one.serial)
     if lot_state is not LotState.ACTIVE:
         set_lot_state(tx, first.gtin, first.lot, lot_state, "x", now=NOW, by="q")
     if doubt is not None:
         set_doubt(tx, first.gtin, doubt, case_id=f"C{number}", now=NOW, lot=first.lot)
+
+
+def held(tx, kind, **what):
+    subject = QuarantineSubject.parse(kind, **what)
+    place_quarantine(tx, subject, reason="x", by="q")
 
 
 def upload(tx, packs, state, day):
@@ -182,7 +196,7 @@ def tell(tx, number, own, packs, day: date | None):
         )
     events = [event(0, "commissioning", "active", epcs, action="ADD", ilmd=tuple(ilmd))]
     case = f"https://id.gs1.org/00/{number:018d}"
-    if own.startswith("case:"):
+    if own.startswith(("case:", "quarantine:")):
         events.append(
             AggregationEvent(
                 event_time=at(1),
@@ -193,7 +207,8 @@ def tell(tx, number, own, packs, day: date | None):
                 child_epcs=epcs,
             )
         )
-        events.append(event(2, "inspecting", own.partition(":")[2], (case,)))
+        if own.startswith("case:"):
+            events.append(event(2, "inspecting", own.partition(":")[2], (case,)))
     elif own and own != "two-lots":
         events.append(event(2, "inspecting", own, epcs))
     record(tx, events)
