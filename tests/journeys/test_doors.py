@@ -43,6 +43,7 @@ from epcis.capture import record
 from epcis.http_context import utc_now
 from epcis.model import AggregationEvent, Node, ObjectEvent, Place
 from schemas.dispositions import MEANINGS, DispositionKind
+from schemas.gs1.content_rules import check_digit
 from verification.decision.act import (
     TO_VERIFY,
     Asked,
@@ -153,7 +154,7 @@ def put(tx, number, situation):
     if not own.startswith(("registry:", "only-uploaded")):
         tell(tx, number, own, packs, day)
     if own == "quarantine:pallet":
-        held(tx, "pallet", container=f"{number:018d}")
+        held(tx, "pallet", container=sscc(number))
     elif own == "quarantine:pack":
         for one in packs:
             held(tx, "pack", gtin=one.gtin, serial=one.serial)
@@ -161,6 +162,10 @@ def put(tx, number, situation):
         set_lot_state(tx, first.gtin, first.lot, lot_state, "x", now=NOW, by="q")
     if doubt is not None:
         set_doubt(tx, first.gtin, doubt, case_id=f"C{number}", now=NOW, lot=first.lot)
+
+
+def sscc(number):
+    return f"{number:017d}{check_digit(f'{number:017d}')}"
 
 
 def held(tx, kind, **what):
@@ -195,7 +200,7 @@ def tell(tx, number, own, packs, day: date | None):
             )
         )
     events = [event(0, "commissioning", "active", epcs, action="ADD", ilmd=tuple(ilmd))]
-    case = f"https://id.gs1.org/00/{number:018d}"
+    case = f"https://id.gs1.org/00/{sscc(number)}"
     if own.startswith(("case:", "quarantine:")):
         events.append(
             AggregationEvent(
