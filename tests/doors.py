@@ -287,7 +287,7 @@ SILENT = {
     r"\w+ /fmd/(alerts|logins|participants|uploads|must-verify|anomalies|exemptions|lots)": (
         "the desks of the national system"
     ),
-    r"\w+ /verify/(directory|extensions|requests)": "what partners told, and answers kept",
+    r"\w+ /verify/(directory|extensions|requests|sensors)": "what partners told, and answers kept",
     r"\w+ /(verify/)?checkConnectivity": "about a product, not a pack",
     r"GET /packs/returns": "decisions kept, made at POST /packs/returns",
     r"GET /returns": "the empty form and decisions kept",
@@ -300,7 +300,7 @@ SILENT = {
     r"packtrail (doctor|extensions|fsck|hash|hold|keys|licence|parse|recall|restamp)": (
         "no answer about a pack"
     ),
-    r"packtrail (quarantine|retention|returns|scan|serve|snapshot (check|key)|trace)": (
+    r"packtrail (quarantine|retention|returns|scan|sensors|serve|trace|snapshot (check|key))": (
         "no answer about a pack"
     ),
     r"packtrail verify-export": ("no answer about a pack"),

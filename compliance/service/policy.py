@@ -214,13 +214,15 @@ def _of_packs() -> Iterator[AccessRule]:
 
 
 def _of_products() -> Iterator[AccessRule]:
-    yield from _rows(Own.PRODUCT, "verify", "GET /verify/extensions")
+    yield from _rows(Own.PRODUCT, "verify", "GET /verify/extensions\nGET /verify/sensors")
     yield from _rows(
         Own.PRODUCT,
         "recall",
         """
         POST /verify/extensions
         DELETE /verify/extensions/{gtin}/{lot:path}
+        PUT /verify/sensors
+        DELETE /verify/sensors/{gtin}
         POST /fmd/uploads/recall
         POST /fmd/uploads/state
         POST /fmd/exemptions

@@ -41,7 +41,7 @@ from compliance.service.migrate import open_migrated
 from compliance.service.settings import Settings
 from epcis.capture import record
 from epcis.http_context import utc_now
-from epcis.model import AggregationEvent, Node, ObjectEvent, Place
+from epcis.model import AggregationEvent, Node, ObjectEvent, Place, SensorElement, SensorReport
 from schemas.dispositions import MEANINGS, DispositionKind
 from schemas.gs1.content_rules import check_digit
 from verification.decision.act import (
@@ -53,11 +53,13 @@ from verification.decision.act import (
 from verification.decision.decide import decide
 from verification.decision.facts import facts_of
 from verification.decision.rule_pack import shipped
+from verification.decision.sensors import SensorLimit, SensorRule
 from verification.decision.words import Doubt, LotState, PackState, ProductState, Reason, Word
 from verification.offline.offline_snapshot import OfflineSnapshot, SnapshotContent
 from verification.registry.pack_registry import set_doubt, set_lot_state, set_product_state
 from verification.registry.pack_tables import pack as pack_table
 from verification.registry.participants import register
+from verification.registry.sensor_rules import set_rule
 
 GOOD, WITHDRAWN = "05901234123457", "00355555678908"
 SEED, MIXED = 11, 30
@@ -77,6 +79,9 @@ OWN = [
     "two-lots",
     "quarantine:pack",
     "quarantine:pallet",
+    "sensor:20 CEL",
+    "sensor:5 QQQ",
+    "case:sensor:32 FAH",
     *WORDS,
     *(f"registry:{state.value}" for state in PackState if state is not PackState.ACTIVE),
 ]
@@ -130,6 +135,8 @@ def home(tmp_path_factory):
             set_product_state(
                 tx, WITHDRAWN, ProductState.WITHDRAWN, "x", market="", now=NOW, by="q"
             )
+            limit = SensorLimit("Temperature", "CEL", low="2", high="8")
+            set_rule(tx, SensorRule(GOOD, limits=(limit,)), by="q")
             for number, situation in enumerate(SITUATIONS):
                 put(tx, number, situation)
         with store.read() as snapshot:
@@ -213,10 +220,21 @@ def tell(tx, number, own, packs, day: date | None):
             )
         )
         if own.startswith("case:"):
-            events.append(event(2, "inspecting", own.partition(":")[2], (case,)))
+            events.append(seen(own.partition(":")[2], (case,)))
     elif own and own != "two-lots":
-        events.append(event(2, "inspecting", own, epcs))
+        events.append(seen(own, epcs))
     record(tx, events)
+
+
+def seen(own, epcs):
+    """An inspection with a disposition, or with a reading of a sensor as `sensor:20 CEL`."""
+    kind, _, reading = own.partition(":")
+    if kind != "sensor":
+        return event(2, "inspecting", own, epcs)
+    value, uom = reading.split()
+    report = SensorReport(type="gs1:Temperature", value=value, uom=uom)
+    element = SensorElement(reports=(report,))
+    return event(2, "inspecting", "in_progress", epcs, sensor_elements=(element,))
 
 
 def event(hours, step, disposition, epcs, action="OBSERVE", **more):

@@ -106,6 +106,12 @@ def situations() -> Iterator[Situation]:
     for condition in OF_CONDITION:
         source = _CONDITION_SOURCES.get(condition, f"CBV {condition.value}")
         yield Situation(f"condition {condition.value}", source, _condition(condition.value))
+    reading = ("Temperature 11.5 CEL, above the limit",)
+    yield Situation(
+        "a sensor reading beyond the product's limits, or not comparable",
+        "EPCIS 2.0 sensorReport; setting of the product",
+        msgspec.structs.replace(_facts(), readings=reading),
+    )
     yield Situation(
         "a disposition that nobody knows", "decision 0096", _condition("unknown_disposition:wet")
     )

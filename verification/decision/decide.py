@@ -204,6 +204,8 @@ def weigh(facts: Facts, now: datetime) -> tuple[Reason, ...]:
     if pack is not None:
         found.update(_identity(facts, pack))
         found.update(_state(pack))
+        if facts.readings:
+            found.add(Reason.SENSOR_ALARM)
     if not found:
         return _GENUINE
     if len(found) == 1:
@@ -428,6 +430,8 @@ def _values(facts: Facts, reason: Reason) -> str:
         values = facts.lots_told
     elif reason is Reason.EXPIRY_CONFLICT:
         values = facts.expiries_told
+    elif reason is Reason.SENSOR_ALARM:
+        values = facts.readings
     else:
         pack = facts.pack
         values = tuple(
@@ -435,7 +439,6 @@ def _values(facts: Facts, reason: Reason) -> str:
             for mark in (pack.conditions if pack is not None else ())
             if reason_of_condition(mark) is reason
         )
-        values = tuple(value for value in values if value != Condition.SENSOR_ALARM)
     return f" ({', '.join(values)})" if values else ""
 
 

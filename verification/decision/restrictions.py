@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 from sqlalchemy import select
 
 from epcis.database.raw_driver import RawDriver
+from verification.decision.sensors import SensorLimit, SensorRule
 from verification.decision.words import OF_DOUBT, Doubt, LotState, ProductState
 from verification.registry.pack_tables import (
     doubt,
@@ -24,6 +26,7 @@ from verification.registry.pack_tables import (
     lot_state,
     participant,
     product_market,
+    sensor_rule,
     stop_mark,
 )
 
@@ -93,6 +96,8 @@ class Restrictions:
     """Rows of `participant` by client."""
     extensions: dict[tuple[str, str], date] = field(default_factory=dict)
     """The later expiry of lots that were given one, by GTIN and lot."""
+    sensors: dict[str, SensorRule] = field(default_factory=dict)
+    """By GTIN, what sensor reports mean for its packs, where a product has a rule of its own."""
 
     def lot(self, gtin: str, lot: str | None, market: str) -> LotState:
         """The gravest state of a lot in a market or everywhere."""
@@ -198,4 +203,11 @@ def _read(snapshot: Snapshot) -> Restrictions:
             (row.gtin, row.lot): date.fromisoformat(row.expiry)
             for row in run(select(expiry_extension))
         },
+        {
+            row.gtin: SensorRule(row.gtin, bool(row.is_on), _LIMITS.decode(row.limits))
+            for row in run(select(sensor_rule))
+        },
     )
+
+
+_LIMITS = msgspec.json.Decoder(tuple[SensorLimit, ...])

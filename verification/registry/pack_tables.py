@@ -334,6 +334,18 @@ expiry_extension = Table(
 )
 """The later expiry a manufacturer has given a lot whose packs are printed with an earlier one."""
 
+sensor_rule = Table(
+    "sensor_rule",
+    metadata,
+    Column("gtin", String(14), primary_key=True),
+    Column("is_on", Integer, nullable=False),
+    Column("limits", Text, nullable=False),
+    Column("since_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+    info=proof(Register()),
+)
+"""What sensor reports mean for the packs of a product; `limits` is JSON."""
+
 anomaly = Table(
     "anomaly",
     metadata,

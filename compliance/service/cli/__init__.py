@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "packs": ("verify", "trace"),
     "watching": ("alerts", "anomalies"),
     "partners": ("directory", "extensions", "returns"),
+    "sensors": ("sensors",),
     "snapshots": ("snapshot",),
     "recalls": ("recall",),
     "proof": ("export", "verify-export", "restamp", "fsck", "keys"),

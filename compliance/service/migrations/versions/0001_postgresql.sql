@@ -787,6 +787,15 @@ CREATE TABLE expiry_extension (
 	PRIMARY KEY (gtin, lot)
 );
 -- next
+CREATE TABLE sensor_rule (
+	gtin VARCHAR(14) NOT NULL,
+	is_on INTEGER NOT NULL,
+	limits TEXT NOT NULL,
+	since_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	PRIMARY KEY (gtin)
+);
+-- next
 CREATE TABLE anomaly (
 	id VARCHAR(40) NOT NULL,
 	at_us BIGINT NOT NULL,
