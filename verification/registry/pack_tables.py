@@ -122,6 +122,7 @@ doubt = Table(
     Column("gtin", String(50), primary_key=True),
     Column("lot", String(20), primary_key=True),
     Column("serial", String(20), primary_key=True),
+    Column("serial_to", String(20), primary_key=True, comment="last of a range, or empty"),
     Column("case_id", String(40), primary_key=True),
     Column("kind", String(20), nullable=False),
     Column("since_us", BigInteger, nullable=False),

@@ -25,7 +25,8 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "recalls": ("recall",),
     "proof": ("export", "verify-export", "restamp", "fsck", "keys"),
     "duties": ("case", "licence", "audit"),
-    "retention": ("retention", "archive", "hold"),
+    "retention": ("retention", "archive"),
+    "quarantine": ("quarantine",),
     "serving": ("serve", "doctor", "access"),
 }
 """The commands by the module of this package that has them, in the order `--help` tells them."""
