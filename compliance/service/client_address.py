@@ -54,7 +54,8 @@ class TrustedProxies:
             return True
         peer = scope.get("client")
         told = dict(scope["headers"]).get(b"x-forwarded-proto", b"")
-        return bool(peer) and self._is_trusted(str(peer[0])) and told.lower() == b"https"
+        is_trusted = peer is not None and self._is_trusted(str(peer[0]))
+        return is_trusted and told.lower() == b"https"
 
     def _is_trusted(self, address: str) -> bool:
         if not _is_address(address):
