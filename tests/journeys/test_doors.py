@@ -33,6 +33,8 @@ from doors import (
 from hands import hand, serve_in
 from typer.main import get_command
 
+from compliance.quarantine.quarantine import place_quarantine
+from compliance.quarantine.subject import QuarantineSubject
 from compliance.service import alert_pages, dossier_pages, pages, workstation
 from compliance.service.cli import command_line
 from compliance.service.migrate import open_migrated
@@ -41,6 +43,7 @@ from epcis.capture import record
 from epcis.http_context import utc_now
 from epcis.model import AggregationEvent, Node, ObjectEvent, Place, SensorElement, SensorReport
 from schemas.dispositions import MEANINGS, DispositionKind
+from schemas.gs1.content_rules import check_digit
 from verification.decision.act import (
     TO_VERIFY,
     Asked,
@@ -74,6 +77,8 @@ OWN = [
     "case:damaged",
     "case:recalled",
     "two-lots",
+    "quarantine:pack",
+    "quarantine:pallet",
     "sensor:20 CEL",
     "sensor:5 QQQ",
     "case:sensor:32 FAH",
@@ -155,10 +160,24 @@ def put(tx, number, situation):
         upload(tx, packs, state, day)
     if not own.startswith(("registry:", "only-uploaded")):
         tell(tx, number, own, packs, day)
+    if own == "quarantine:pallet":
+        held(tx, "pallet", container=sscc(number))
+    elif own == "quarantine:pack":
+        for one in packs:
+            held(tx, "pack", gtin=one.gtin, serial=one.serial)
     if lot_state is not LotState.ACTIVE:
         set_lot_state(tx, first.gtin, first.lot, lot_state, "x", now=NOW, by="q")
     if doubt is not None:
         set_doubt(tx, first.gtin, doubt, case_id=f"C{number}", now=NOW, lot=first.lot)
+
+
+def sscc(number):
+    return f"{number:017d}{check_digit(f'{number:017d}')}"
+
+
+def held(tx, kind, **what):
+    subject = QuarantineSubject.parse(kind, **what)
+    place_quarantine(tx, subject, reason="x", by="q")
 
 
 def upload(tx, packs, state, day):
@@ -188,8 +207,8 @@ def tell(tx, number, own, packs, day: date | None):
             )
         )
     events = [event(0, "commissioning", "active", epcs, action="ADD", ilmd=tuple(ilmd))]
-    case = f"https://id.gs1.org/00/{number:018d}"
-    if own.startswith("case:"):
+    case = f"https://id.gs1.org/00/{sscc(number)}"
+    if own.startswith(("case:", "quarantine:")):
         events.append(
             AggregationEvent(
                 event_time=at(1),
@@ -200,7 +219,8 @@ def tell(tx, number, own, packs, day: date | None):
                 child_epcs=epcs,
             )
         )
-        events.append(seen(own.partition(":")[2], (case,)))
+        if own.startswith("case:"):
+            events.append(seen(own.partition(":")[2], (case,)))
     elif own and own != "two-lots":
         events.append(seen(own, epcs))
     record(tx, events)

@@ -50,6 +50,7 @@ _CONDITION_SOURCES = {
     Condition.NOT_SELLABLE: "CBV non_sellable_other",
     Condition.NOT_COMMISSIONED: "CBV encoded, reserved",
     Condition.CONDITION_UNKNOWN: "CBV unknown",
+    Condition.QUARANTINED_HERE: "our own: a quarantine placed here, lifted by its release alone",
     Condition.QUARANTINED: "words of files beside the standard: quarantine, hold",
     Condition.SENSOR_ALARM: "EPCIS 2.0 sensorReport, ALARM_CONDITION",
     Condition.SEEN_AFTER_END: f"an event after the end; {_EU} 12",
@@ -93,6 +94,7 @@ def situations() -> Iterator[Situation]:
         "illegitimate case", "DSCSA 581(8), 582(c)(4)(B)", _facts(doubt=Doubt.ILLEGITIMATE)
     )
     yield Situation("suspect case", "DSCSA 581(21), 582(c)(4)(A)", _facts(doubt=Doubt.SUSPECT))
+    yield Situation("quarantined here", "DSCSA 582(c)(4)(A)", _facts(doubt=Doubt.QUARANTINED))
     yield Situation("product withdrawn", f"{_EU} 40", _facts(product_state=ProductState.WITHDRAWN))
     for state in LotState:
         if state is not LotState.ACTIVE:

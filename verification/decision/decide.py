@@ -22,11 +22,11 @@ from verification.decision.act import TAKING_OUT, MatrixRow, PackAct
 from verification.decision.rule_pack import Ruling
 from verification.decision.sentences import SAY, SAY_RESULT
 from verification.decision.words import (
+    OF_DOUBT,
     OF_STATE,
     STOPS,
     SUCCESSES,
     WEIGHT,
-    Doubt,
     LotState,
     PackState,
     ProductState,
@@ -257,7 +257,7 @@ def _identity(facts: Facts, pack: KnownPack) -> Iterator[Reason]:
 def _above(facts: Facts, now: datetime) -> Iterator[Reason]:
     """What stands above the single pack: cases, product, lot, expiry."""
     if facts.doubt is not None:
-        yield Reason.ILLEGITIMATE if facts.doubt is Doubt.ILLEGITIMATE else Reason.SUSPECT
+        yield OF_DOUBT[facts.doubt]
     if facts.product_state is ProductState.WITHDRAWN:
         yield Reason.WITHDRAWN
     if facts.lot_state in (LotState.RECALLED, LotState.CLOSED):

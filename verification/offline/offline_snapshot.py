@@ -137,10 +137,10 @@ def take(snapshot: Snapshot, now: datetime, *, market: str = "") -> bytes:
     keys = sorted({*found, *_packs_in_cases(stops)})
     lots = {key for key in stops.lots if stops.lot(*key, market) is not LotState.ACTIVE}
     lots |= {
-        (gtin, lot)
+        (gtin, one.lot)
         for gtin, doubts in stops.doubts.items()
-        for lot, serial, _ in doubts
-        if not serial
+        for one in doubts
+        if not one.serial or one.serial_to
     }
     withdrawn = tuple(
         sorted(code for code, places in stops.withdrawn.items() if places & {market, ""})
@@ -208,9 +208,9 @@ def response(request: Request) -> Response:
 
 def _packs_in_cases(stops: Restrictions) -> Iterator[str]:
     for gtin, doubts in stops.doubts.items():
-        for _, serial, _ in doubts:
-            if serial:
-                yield history.pack_key(gtin, serial)
+        for one in doubts:
+            if one.serial and not one.serial_to:
+                yield history.pack_key(gtin, one.serial)
 
 
 def _last_days(

@@ -25,7 +25,8 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "recalls": ("recall",),
     "proof": ("export", "verify-export", "restamp", "fsck", "keys"),
     "duties": ("case", "licence", "audit"),
-    "retention": ("retention", "archive", "hold"),
+    "retention": ("retention", "archive"),
+    "quarantine": ("quarantine",),
     "serving": ("serve", "doctor", "access"),
 }
 """The commands by the module of this package that has them, in the order `--help` tells them."""
@@ -59,6 +60,8 @@ def _root(
 
 def main() -> None:
     """Run the command line; a fault outside the input ends with one sentence and exit code 2."""
+    # Whatever this writes, data, keys or dossiers, is for the user who runs it alone.
+    os.umask(0o077)
     # Typer reads the options of every command it has, so the one that was asked for comes alone.
     asked = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
