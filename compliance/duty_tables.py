@@ -15,11 +15,22 @@ api_key = Table(
     Column("secret_sha256", String(64), nullable=False),
     Column("scopes", String(200), nullable=False),
     Column("party", String(100)),
+    Column("role", String(20), nullable=False, server_default=""),
     Column("created_us", BigInteger, nullable=False),
     Column("expires_us", BigInteger),
     Column("revoked_us", BigInteger),
     info=proof(Register()),
 )
+
+access_lock = Table(
+    "access_lock",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("since_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+    info=proof(Register()),
+)
+"""One row from the first credential on: without one of theirs nobody enters ever again."""
 
 browser_session = Table(
     "browser_session",
@@ -28,6 +39,7 @@ browser_session = Table(
     Column("name", String(100), nullable=False),
     Column("scopes", String(200), nullable=False),
     Column("party", String(100)),
+    Column("role", String(20), nullable=False, server_default=""),
     Column("expires_us", BigInteger, nullable=False),
     info=proof(Outside("sessions, which end by themselves")),
 )
@@ -39,6 +51,7 @@ sign_in_link = Table(
     Column("name", String(100), nullable=False),
     Column("scopes", String(200), nullable=False),
     Column("party", String(100)),
+    Column("role", String(20), nullable=False, server_default=""),
     Column("expires_us", BigInteger, nullable=False),
     Column("used_us", BigInteger),
     info=proof(Outside("links that open a session once")),
@@ -138,6 +151,39 @@ case_step = Table(
     Column("note", Text, nullable=False),
     info=proof(Register()),
 )
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("gtin", String(14), nullable=False),
+    Column("lot", String(20), nullable=False),
+    Column("serial", String(20), nullable=False),
+    Column("serial_to", String(20), nullable=False),
+    Column("key", String(200), nullable=False),
+    Column("document", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("owner", String(100), nullable=False),
+    Column("placed_us", BigInteger, nullable=False),
+    Column("placed_by", String(100), nullable=False),
+    Column("due_us", BigInteger, nullable=False),
+    Column("released_us", BigInteger),
+    Column("released_by", String(100)),
+    Column("why", Text, nullable=False),
+    info=proof(Register()),
+)
+"""Goods that are held; what does not name the subject is empty."""
+
+quarantine_item = Table(
+    "quarantine_item",
+    metadata,
+    Column("quarantine", String(40), ForeignKey("quarantine.id"), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Index("quarantine_item_key", "key"),
+    info=proof(Register(by=("quarantine",))),
+)
+"""The packs and containers that a quarantine of a container or shipment named."""
 
 system_audit = Table(
     "system_audit",

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Row
+    from sqlalchemy import RowMapping
 
     from epcis.clock import Clock
     from epcis.database.transactions import Snapshot
@@ -167,7 +167,7 @@ def job(snapshot: Snapshot, job_id: str, *, caller: str | None) -> Job | None:
     statement = select(capture_job).where(capture_job.c.id == job_id)
     if caller is not None:
         statement = statement.where(capture_job.c.caller == caller)
-    row = snapshot.connection.execute(statement).first()
+    row = snapshot.connection.execute(statement).mappings().first()
     return None if row is None else _told(row)
 
 
@@ -184,18 +184,18 @@ def jobs(
         statement = statement.where(
             (table.created < created) | ((table.created == created) & (table.id < last))
         )
-    return [_told(row) for row in snapshot.connection.execute(statement)]
+    return [_told(row) for row in snapshot.connection.execute(statement).mappings()]
 
 
-def _told(row: Row[Any]) -> Job:
-    outcome = orjson.loads(unsqueeze(row.errors)) if row.errors else {}
+def _told(row: RowMapping) -> Job:
+    outcome = orjson.loads(unsqueeze(row["errors"])) if row["errors"] else {}
     return Job(
-        row.id,
-        row.created,
-        row.finished,
-        row.running,
-        row.success,
-        Behaviour(row.behaviour),
+        row["id"],
+        row["created"],
+        row["finished"],
+        row["running"],
+        row["success"],
+        Behaviour(row["behaviour"]),
         outcome.get("events"),
         tuple(outcome.get("errors", ())),
         tuple(outcome.get("findings", ())),
@@ -276,9 +276,9 @@ def do_next(
             return False
         outcome = _do(store, row, clock, limits)
         with store.write(clock()) as tx:
-            _finish(tx, row.id, outcome, clock())
+            _finish(tx, row["id"], outcome, clock())
             # A crash before this commit does the job again, which changes nothing.
-        Path(row.body_path).unlink(missing_ok=True)
+        Path(row["body_path"]).unlink(missing_ok=True)
     return True
 
 
@@ -286,7 +286,7 @@ def do_next(
 class _Outcome:
     """What came of a job."""
 
-    errors: list[dict[str, Any]]
+    errors: list[dict[str, object]]
     events: dict[str, int]
     findings: list[dict[str, object]]
 
@@ -314,11 +314,11 @@ def counts(receipt: Receipt) -> dict[str, int]:
 
 
 def _do(
-    store: Store, row: Row[Any], clock: Callable[[], datetime], limits: DocumentLimits
+    store: Store, row: RowMapping, clock: Callable[[], datetime], limits: DocumentLimits
 ) -> _Outcome:
     """Capture one job's body, and tell what came of it."""
-    body = Path(row.body_path)
-    whole = row.behaviour == Behaviour.ROLLBACK
+    body = Path(row["body_path"])
+    whole = row["behaviour"] == Behaviour.ROLLBACK
     strict = False
     try:
         strict = whole and not _is_1_x(body, limits)
@@ -327,8 +327,8 @@ def _do(
                 store,
                 source,
                 now=clock(),
-                sender=row.caller,
-                party=row.party,
+                sender=row["caller"],
+                party=row["party"],
                 strict=strict,
                 whole=whole,
                 limits=limits,
@@ -342,7 +342,7 @@ def _do(
     except (StoreFull, StoreAway):
         raise
     except Exception:  # noqa: BLE001  # a fault of ours must not stop the jobs behind this one
-        _log.exception("capture job failed", job=row.id)
+        _log.exception("capture job failed", job=row["id"])
         outcome = _Outcome.of_refusal([_OUR_FAULT], 0)
         outcome.errors[0] |= {"type": _IMPLEMENTATION, "status": 500}
         return outcome
@@ -393,9 +393,9 @@ def _errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(one for one in findings if not is_acceptable([one]))
 
 
-def _problems(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+def _problems(findings: Sequence[Finding]) -> list[dict[str, object]]:
     """Findings as problems of the standard, each with where it is."""
-    return [
+    problems: list[dict[str, object]] = [
         {
             "type": "epcisException:ValidationException",
             "title": "EPCIS event not stored",
@@ -404,8 +404,9 @@ def _problems(findings: Sequence[Finding]) -> list[dict[str, Any]]:
             "code": finding.code,
             "where": finding.where.as_dict(),
         }
-        for finding in findings
-    ][:ERRORS_MAX]
+        for finding in findings[:ERRORS_MAX]
+    ]
+    return problems
 
 
 def _finish(tx: Transaction, job_id: str, outcome: _Outcome, now: datetime) -> None:

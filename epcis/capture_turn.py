@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import func, select
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from sqlalchemy import Row
+    from sqlalchemy import RowMapping
 
     from epcis.ledger.store import Store
 
@@ -47,39 +47,40 @@ class _Turns:
     """Sender and the number of its last turn."""
     turn: int = 0
 
-    def take(self, job: Row[Any]) -> bool:
+    def take(self, job: RowMapping) -> bool:
         """Take a job for a worker of this process; whether nobody else has it."""
         with self.lock:
-            if job.id in self.under_way:
+            if job["id"] in self.under_way:
                 return False
-            self.under_way.add(job.id)
+            self.under_way.add(job["id"])
             return True
 
-    def give_back(self, job: Row[Any], *, was_served: bool) -> None:
+    def give_back(self, job: RowMapping, *, was_served: bool) -> None:
         """The worker is done with it."""
         with self.lock:
-            self.under_way.discard(job.id)
+            self.under_way.discard(job["id"])
             if was_served:
                 if len(self.served) >= SENDERS_REMEMBERED_MAX:
                     self.served.clear()
                 self.turn += 1
-                self.served[job.caller] = self.turn
+                self.served[job["caller"]] = self.turn
 
-    def in_order(self, waiting: list[Row[Any]]) -> list[Row[Any]]:
+    def in_order(self, waiting: list[RowMapping]) -> list[RowMapping]:
         """The jobs as senders take turns; those a worker has are left out."""
         with self.lock:
-            free = [one for one in waiting if one.id not in self.under_way]
-            busy = {one.caller for one in waiting if one.id in self.under_way}
+            free = [one for one in waiting if one["id"] not in self.under_way]
+            busy = {one["caller"] for one in waiting if one["id"] in self.under_way}
             served = dict(self.served)
         return sorted(
-            free, key=lambda one: (one.caller in busy, served.get(one.caller, 0), one.created)
+            free,
+            key=lambda one: (one["caller"] in busy, served.get(one["caller"], 0), one["created"]),
         )
 
 
 @contextmanager
 def claimed(
     store: Store, now: datetime, *, size_bytes_max: int | None = None
-) -> Iterator[Row[Any] | None]:
+) -> Iterator[RowMapping | None]:
     """The next job whose body is here, held so that no other worker or process takes it too.
 
     `size_bytes_max` leaves out larger bodies. None where nothing waits that may be taken.
@@ -100,7 +101,7 @@ def claimed(
     yield None
 
 
-def _waiting(store: Store) -> list[Row[Any]]:
+def _waiting(store: Store) -> list[RowMapping]:
     """The oldest jobs of each sender, some of each."""
     table = capture_job.c
     place = func.row_number().over(
@@ -109,31 +110,31 @@ def _waiting(store: Store) -> list[Row[Any]]:
     lines = select(capture_job, place).where(table.running).subquery()
     statement = select(lines).order_by(lines.c.place, lines.c.created).limit(CLAIMS_MAX)
     with store.read() as snapshot:
-        return list(snapshot.connection.execute(statement))
+        return list(snapshot.connection.execute(statement).mappings())
 
 
-def _fits(job: Row[Any], now: datetime, size_bytes_max: int | None) -> bool:
+def _fits(job: RowMapping, now: datetime, size_bytes_max: int | None) -> bool:
     try:
-        size_bytes = Path(job.body_path).stat().st_size
+        size_bytes = Path(job["body_path"]).stat().st_size
     except FileNotFoundError:
         return bool(
-            now - job.created >= GONE_AFTER
+            now - job["created"] >= GONE_AFTER
         )  # else it lies on another machine of this service
     return size_bytes_max is None or size_bytes <= size_bytes_max
 
 
 @contextmanager
-def _held(store: Store, job: Row[Any]) -> Iterator[bool]:
+def _held(store: Store, job: RowMapping) -> Iterator[bool]:
     """Keep other processes off the job for the block; whether none had it."""
     if store.has_one_writer:
         yield True
         return
     with store.read() as snapshot:
-        yield is_first(snapshot, job.id)
+        yield is_first(snapshot, job["id"])
 
 
-def _still_waits(store: Store, job: Row[Any]) -> bool:
+def _still_waits(store: Store, job: RowMapping) -> bool:
     """Whether nobody did it between our look at the line and our hold on it."""
     with store.read() as snapshot:
-        waits = select(capture_job.c.running).where(capture_job.c.id == job.id)
+        waits = select(capture_job.c.running).where(capture_job.c.id == job["id"])
         return snapshot.connection.scalar(waits) is True

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from inspect import Parameter, Signature
 from typing import TYPE_CHECKING, Protocol, cast
-
-from fastapi import Request
-from fastapi.responses import JSONResponse
-from starlette.requests import HTTPConnection
 
 from epcis.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from starlette.requests import HTTPConnection, Request
+    from starlette.responses import JSONResponse
 
     from epcis.clock import Clock
     from epcis.ledger.store import Store
@@ -70,11 +70,13 @@ class Caller:
 
     name: str
     scopes: frozenset[str]
-    """Of capture, query, verify, recall, export, admin."""
+    """What it may do: names of `compliance.service.access.SCOPES`."""
     party: str | None = None
     """Canonical GLN key (`/414/0355555000013`); None sees everything its scopes allow."""
     client: str = ""
     """Address the request came from, for budgets against guessing."""
+    role: str = ""
+    """A role of `compliance.service.policy.ROLES`; empty where the key names scopes alone."""
 
     @property
     def is_anonymous(self) -> bool:
@@ -88,6 +90,8 @@ class Caller:
 
 def problem_response(problem: Problem) -> JSONResponse:
     """The HTTP answer for a problem."""
+    from starlette.responses import JSONResponse
+
     return JSONResponse(
         problem.as_dict(),
         status_code=problem.status,
@@ -123,24 +127,38 @@ def caller_of(request: HTTPConnection) -> Caller:
 
 def needs(scope: str) -> Callable[[Request], Caller]:
     """A FastAPI dependency that lets only callers with `scope` pass."""
+    from starlette.requests import Request  # who only runs commands does without any web framework
 
     def check(request: Request) -> Caller:
         caller = caller_of(request)
-        if caller.is_anonymous:
-            raise Problem(
-                401,
-                "Authentication required",
-                "send an API key or token as 'Authorization: Bearer …'",
-                type="epcisException:SecurityException",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
-        if scope not in caller.scopes:
-            raise Problem(
-                403,
-                "Not allowed",
-                f"this needs the scope '{scope}', which {caller.name} does not have",
-                type="epcisException:SecurityException",
-            )
+        need_scope(caller, scope)
         return caller
 
+    given = Parameter("request", Parameter.POSITIONAL_OR_KEYWORD, annotation=Request)
+    check.__signature__ = Signature([given])  # type: ignore[attr-defined]  # what FastAPI reads
+    check.scope = scope  # type: ignore[attr-defined]  # compared with the policy table by a test
     return check
+
+
+def need_scope(caller: Caller, scope: str) -> None:
+    """Raises `Problem` 401 for a caller without credentials, 403 for one without `scope`."""
+    if caller.is_anonymous:
+        raise not_known()
+    if scope not in caller.scopes:
+        raise Problem(
+            403,
+            "Not allowed",
+            f"this needs the scope '{scope}', which {caller.name} does not have",
+            type="epcisException:SecurityException",
+        )
+
+
+def not_known() -> Problem:
+    """What a caller without credentials is told."""
+    return Problem(
+        401,
+        "Authentication required",
+        "send an API key or token as 'Authorization: Bearer …'",
+        type="epcisException:SecurityException",
+        headers={"WWW-Authenticate": "Bearer"},
+    )

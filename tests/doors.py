@@ -6,6 +6,8 @@ and command; `test_doors` fails where one stands in neither.
 
 from __future__ import annotations
 
+import io
+import json
 import re
 import time
 import uuid
@@ -13,6 +15,7 @@ from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
+from zipfile import ZipFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -178,6 +181,25 @@ def rest_bulk(http: httpx.Client, packs: Sequence[PrintedPack], state: str | Non
     return said
 
 
+def dossier(http: httpx.Client, wanted: dict[str, str]) -> dict[str, dict]:
+    """A dossier, made and fetched: the sections of its report by title."""
+    asked = http.post("/exports", json=wanted)
+    assert asked.status_code == 202, asked.text
+    until_s = time.monotonic() + 120
+    while (job := http.get(asked.headers["location"]).json())["state"] in ("waiting", "running"):
+        assert time.monotonic() < until_s, "the dossier is not made"
+    assert job["state"] == "ready", job
+    fetched = http.get(f"{asked.headers['location']}/file")
+    with ZipFile(io.BytesIO(fetched.content)) as archive:
+        sections = json.loads(archive.read("report.json"))["sections"]
+    return {one["title"]: one for one in sections}
+
+
+def rows_of(section: dict) -> list[dict[str, str]]:
+    """The rows of a section of a report, by column."""
+    return [dict(zip(section["columns"], row, strict=True)) for row in section["rows"]]
+
+
 def _scanned(pack: PrintedPack) -> str:
     """What a scanner types."""
     return f"]d201{pack.gtin}17{pack.yymmdd}10{pack.lot}\x1d21{pack.serial}"
@@ -241,24 +263,31 @@ ELSEWHERE = {
     "packtrail verify",
     "packtrail snapshot make",
     "packtrail snapshot ask",
+    "POST /exports",
+    "GET /exports/{job_id}/file",
+    "POST /dossiers",
+    "packtrail export",
 }
-"""Doors that are asked in a way of their own: bulk, files, commands, another market's repository
-(`test_two_markets`)."""
+"""Doors that are asked in a way of their own: bulk, files, commands, dossiers, another market's
+repository (`test_two_markets`)."""
 
 SILENT = {
     r"(GET|POST|PUT|DELETE|OPTIONS|HEAD) /epcis": "events as they were captured, no judgement",
     r"\w+ /(log|health|live|ready|metrics|openapi|connect|identity|sign-in|workstation)": (
         "nothing about packs"
     ),
-    r"\w+ /(exports|dossiers|proof)": "a signed copy of records: what was answered, not an answer",
-    r"\w+ /(recalls|recall)": "names packs that are stopped, clears none",
+    r"(GET /exports(/\{job_id\}|/profiles)?|DELETE /exports/\{job_id\}|GET /dossiers)$": (
+        "which dossiers were asked for; what they say is asked at POST /exports"
+    ),
+    r"\w+ /proof": "that an entry stands in the log",
+    r"\w+ /(recalls|recall|quarantine)": "names packs that are stopped, clears none",
     r"\w+ /(archive|cases|holds|requests|audits|partners|retention|access|alerts|anomalies)": (
         "work about packs, no answer about one"
     ),
     r"\w+ /fmd/(alerts|logins|participants|uploads|must-verify|anomalies|exemptions|lots)": (
         "the desks of the national system"
     ),
-    r"\w+ /verify/(directory|extensions|requests)": "what partners told, and answers kept",
+    r"\w+ /verify/(directory|extensions|requests|sensors)": "what partners told, and answers kept",
     r"\w+ /(verify/)?checkConnectivity": "about a product, not a pack",
     r"GET /packs/returns": "decisions kept, made at POST /packs/returns",
     r"GET /returns": "the empty form and decisions kept",
@@ -268,12 +297,13 @@ SILENT = {
     r"packtrail (access|alerts|anomalies|archive|audit|capture|case|check|convert|directory)": (
         "no answer about a pack"
     ),
-    r"packtrail (doctor|export|extensions|fsck|hash|hold|keys|licence|parse|recall|restamp)": (
+    r"packtrail (doctor|extensions|fsck|hash|hold|keys|licence|parse|recall|restamp)": (
         "no answer about a pack"
     ),
-    r"packtrail (retention|returns|scan|serve|snapshot (check|key)|trace|verify-export)": (
+    r"packtrail (quarantine|retention|returns|scan|sensors|serve|trace|snapshot (check|key))": (
         "no answer about a pack"
     ),
+    r"packtrail verify-export": ("no answer about a pack"),
 }
 """Routes and commands that do not judge packs, by pattern, and why they need not."""
 

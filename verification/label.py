@@ -105,8 +105,8 @@ class Code:
     @property
     def modules(self) -> Modules:
         """The symbol with its quiet zone; bars are `BAR_HEIGHT_MODULES` high."""
-        import numpy as np  # noqa: PLC0415  # labels are drawn by few commands
-        import zxingcpp  # noqa: PLC0415  # as above
+        import numpy as np  # labels are drawn by few commands
+        import zxingcpp  # as above
 
         if self.symbology is Symbology.QR_DIGITAL_LINK:
             drawn = zxingcpp.create_barcode(self.message, zxingcpp.QRCode)
@@ -156,8 +156,8 @@ class Label:
 
 def write_png(label: Label | Code, module_px: int = 8) -> bytes:
     """The label as a PNG picture, black on white."""
-    import numpy as np  # noqa: PLC0415  # labels are drawn by few commands
-    from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415  # as above
+    import numpy as np  # labels are drawn by few commands
+    from PIL import Image, ImageDraw, ImageFont  # as above
 
     code = _code_of(label)
     ink = np.kron(code.modules, np.ones((module_px, module_px), bool))
@@ -196,7 +196,7 @@ def write_svg(label: Label | Code, module_mm: float = 0.4) -> str:
 
 def write_pdf(label: Label | Code, module_mm: float = 0.4) -> bytes:
     """The label as a PDF page of its own size."""
-    from reportlab.pdfgen.canvas import Canvas  # noqa: PLC0415  # labels are drawn by few commands
+    from reportlab.pdfgen.canvas import Canvas  # labels are drawn by few commands
 
     code = _code_of(label)
     modules = code.modules
@@ -222,7 +222,7 @@ def write_zpl(label: Label | Code, module_dots: int = 4) -> str:
 
     `module_dots` is the module's side in printer dots: 4 at 203 dpi is half a millimetre.
     """
-    import numpy as np  # noqa: PLC0415  # labels are drawn by few commands
+    import numpy as np  # labels are drawn by few commands
 
     code = _code_of(label)
     ink = np.kron(code.modules, np.ones((module_dots, module_dots), bool))

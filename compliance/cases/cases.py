@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from sqlalchemy import RowMapping
+
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Transaction
 
@@ -247,7 +249,11 @@ def take_step(
 
 def find_case(snapshot: Snapshot, case_id: str) -> CaseFile | None:
     """A case by its id, with its steps."""
-    row = snapshot.connection.execute(select(case_file).where(case_file.c.id == case_id)).first()
+    row = (
+        snapshot.connection.execute(select(case_file).where(case_file.c.id == case_id))
+        .mappings()
+        .first()
+    )
     return None if row is None else _of_row(snapshot, row)
 
 
@@ -261,7 +267,7 @@ def list_cases(
     if until is not None:
         wanted = wanted.where(case_file.c.opened_us < microseconds(until))
     order = (case_file.c.opened_us.desc(), case_file.c.id)
-    rows = snapshot.connection.execute(wanted.order_by(*order).limit(LISTED_MAX)).all()
+    rows = snapshot.connection.execute(wanted.order_by(*order).limit(LISTED_MAX)).mappings().all()
     return [_of_row(snapshot, row) for row in rows]
 
 
@@ -311,26 +317,28 @@ def _found(snapshot: Snapshot, case_id: str) -> CaseFile:
     return found
 
 
-def _of_row(snapshot: Snapshot, row: Any) -> CaseFile:  # noqa: ANN401  # a row of case_file
+def _of_row(snapshot: Snapshot, row: RowMapping) -> CaseFile:
     table = case_step.c
     steps = snapshot.connection.execute(
-        select(case_step).where(table.case == row.id).order_by(table.step)
+        select(case_step).where(table.case == row["id"]).order_by(table.step)
     )
     return CaseFile(
-        id=row.id,
-        kind=CaseKind(row.kind),
-        category=row.category,
-        state=State(row.state),
-        opened=moment_of(row.opened_us),
-        opened_by=row.opened_by,
-        gtin=row.gtin,
-        lot=row.lot,
-        serial=row.serial,
-        partner=row.partner,
-        what=row.what,
-        illegitimate=moment_of(row.illegitimate_us) if row.illegitimate_us is not None else None,
-        incident=row.incident,
-        facts=orjson.loads(row.facts),
+        id=row["id"],
+        kind=CaseKind(row["kind"]),
+        category=row["category"],
+        state=State(row["state"]),
+        opened=moment_of(row["opened_us"]),
+        opened_by=row["opened_by"],
+        gtin=row["gtin"],
+        lot=row["lot"],
+        serial=row["serial"],
+        partner=row["partner"],
+        what=row["what"],
+        illegitimate=moment_of(row["illegitimate_us"])
+        if row["illegitimate_us"] is not None
+        else None,
+        incident=row["incident"],
+        facts=orjson.loads(row["facts"]),
         steps=tuple(CaseStep(moment_of(one.at_us), one.by, one.act, one.note) for one in steps),
     )
 

@@ -20,9 +20,7 @@ from compliance.dossier.paper import paper_of, readme_of, report_of
 from compliance.dossier.redaction import RedactionProfile, Redactor, secret_of, shipped
 from compliance.dossier.refusal import CannotSeal, ExportRefused
 from compliance.dossier.table import EXCEL_EVENTS_MAX, write_excel
-from compliance.seal.cades import sign_beside
 from compliance.seal.checkpoint import log_key_pem, seal_log, stamp_checkpoint
-from compliance.seal.pades import sign_pdf
 from compliance.seal.signer import SealRefused
 from epcis.archive.reading import ArchiveAway
 from epcis.database.columns import microseconds
@@ -113,8 +111,9 @@ def export(
         sealed = seal_log(store, keys, now=now)
         with store.read() as snapshot, little_memory(snapshot, PAGES_KIB):
             made = _make(
-                snapshot, selection, redactor, sealed, folder=folder, party=party, progress=progress
-            )
+                snapshot, selection, redactor, sealed,
+                folder=folder, party=party, now=now, progress=progress,
+            )  # fmt: skip
         stamp = stamp_checkpoint(store, keys, sealed, now=now)
         package = folder / "package"
         _pack(package, made, stamp, keys, now=now, by=by)
@@ -143,6 +142,7 @@ def _make(
     *,
     folder: Path,
     party: str | None,
+    now: datetime,
     progress: Callable[[int, int], None] | None,
 ) -> DossierContents:
     size = sealed.checkpoint.size
@@ -157,7 +157,7 @@ def _make(
     }
     gathered = Gathering(folder, request).run(chosen, redactor, progress)
     # A party sees its own events only, so it gets no figures counted over all events.
-    told = () if party else selection.sections(snapshot)
+    told = () if party else selection.sections(snapshot, now)
     sections = tuple(redactor.section(one) for one in told)
     with (folder / PROOF).open("wb") as proof:
         proof.writelines(Tree(snapshot.connection).selection(_indices(folder / INDEX), size))
@@ -174,6 +174,9 @@ def _indices(path: Path) -> Iterator[int]:
 def _pack(
     package_path: Path, made: DossierContents, stamp: bytes, keys: Keys, *, now: datetime, by: str
 ) -> None:
+    from compliance.seal.cades import sign_beside
+    from compliance.seal.pades import sign_pdf
+
     with package_path.open("w+b") as file, Package(file) as package:
         data = [package.add_file(name, made.folder / name) for name in (EVENTS, TABLE, RECORDS)]
         if made.gathered.extracts:

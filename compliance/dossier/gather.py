@@ -164,7 +164,9 @@ class Gathering:
                 self._shelves.prefetch(away)
             yield from some
 
-    def _show(self, row: LogRow, redactor: Redactor, write_row: Callable[[list[str]], Any]) -> None:
+    def _show(
+        self, row: LogRow, redactor: Redactor, write_row: Callable[[list[str]], object]
+    ) -> None:
         if self._complete is not None and row.place not in self._complete:
             self._index(row, Shown.ENTRY, 0)
             self.so_far.withheld += 1
@@ -176,7 +178,7 @@ class Gathering:
             self._show_record(row, redactor)
 
     def _show_event(
-        self, row: LogRow, redactor: Redactor, write_row: Callable[[list[str]], Any]
+        self, row: LogRow, redactor: Redactor, write_row: Callable[[list[str]], object]
     ) -> None:
         if row.payload is None:
             raise ExportRefused(f"the event of log entry {row.place} is gone; run packtrail fsck")

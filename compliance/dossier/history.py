@@ -14,7 +14,8 @@ from sqlalchemy import select
 from compliance.dossier.kinds import Case, LotHistory, Pack
 from epcis.database.item_keys import item_key
 from epcis.database.raw_driver import RawDriver
-from epcis.store.event_tables import event, item, lot
+from epcis.store.event_tables import event, item
+from epcis.store.items import lot_numbers
 from epcis.store.named import naming
 from epcis.store.stays import stays_of
 from schemas.gs1.epc import canonical_key
@@ -43,7 +44,7 @@ def items_of_selection(snapshot: Snapshot, selection: DossierSelection) -> array
         key = f"/00/{selection.sscc}"
         found = connection.scalars(select(item_key.c.id).where(item_key.c.key == key))
     elif isinstance(selection, LotHistory):
-        lots = select(lot.c.id).where(lot.c.gtin == selection.gtin, lot.c.code == selection.lot)
+        lots = lot_numbers(RawDriver(snapshot), selection.gtin, selection.lot)
         found = connection.scalars(
             select(item.c.id).where(item.c.lot.in_(lots)).order_by(item.c.id)
         )

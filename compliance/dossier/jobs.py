@@ -10,7 +10,7 @@ import json
 import secrets
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy import delete, func, insert, select, update
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
+
+    from sqlalchemy import RowMapping
 
     from compliance.dossier.kinds import DossierSelection
     from compliance.seal.keys import Keys
@@ -101,7 +103,11 @@ def ask(
 
 def find_job(snapshot: Snapshot, job_id: str) -> ExportJob | None:
     """A job by its id."""
-    row = snapshot.connection.execute(select(export_job).where(export_job.c.id == job_id)).first()
+    row = (
+        snapshot.connection.execute(select(export_job).where(export_job.c.id == job_id))
+        .mappings()
+        .first()
+    )
     return None if row is None else _of_row(row)
 
 
@@ -110,7 +116,7 @@ def list_jobs(snapshot: Snapshot) -> list[ExportJob]:
     rows = snapshot.connection.execute(
         select(export_job).order_by(export_job.c.asked.desc(), export_job.c.id).limit(LISTED_MAX)
     )
-    return [_of_row(row) for row in rows]
+    return [_of_row(row) for row in rows.mappings()]
 
 
 def forget(tx: Transaction, job_id: str, folder: Path) -> None:
@@ -157,12 +163,16 @@ def make_next(
     A job that is still `running` was interrupted and comes first.
     """
     with store.read() as snapshot:
-        row = snapshot.connection.execute(
-            select(export_job)
-            .where(export_job.c.state.in_(("waiting", "running")))
-            .order_by(export_job.c.state, export_job.c.asked, export_job.c.id)
-            .limit(1)
-        ).first()
+        row = (
+            snapshot.connection.execute(
+                select(export_job)
+                .where(export_job.c.state.in_(("waiting", "running")))
+                .order_by(export_job.c.state, export_job.c.asked, export_job.c.id)
+                .limit(1)
+            )
+            .mappings()
+            .first()
+        )
     if row is None:
         return False
     job = _of_row(row)
@@ -225,10 +235,11 @@ def _note(store: Store, job_id: str, clock: Clock, **values: object) -> None:
 
 def _job(snapshot: Snapshot, job_id: str) -> ExportJob:
     return _of_row(
-        snapshot.connection.execute(select(export_job).where(export_job.c.id == job_id)).one()
+        snapshot.connection.execute(select(export_job).where(export_job.c.id == job_id))
+        .mappings()
+        .one()
     )
 
 
-def _of_row(row: Any) -> ExportJob:  # noqa: ANN401  # a row of export_job
-    values = {**row._mapping, "selection": json.loads(row.selection)}  # noqa: SLF001  # public by its documentation
-    return ExportJob(**values)
+def _of_row(row: RowMapping) -> ExportJob:
+    return ExportJob(**{**row, "selection": json.loads(row["selection"])})

@@ -18,16 +18,18 @@ from compliance.reports.authority import (
     alerts_section,
     lots_section,
     participants_section,
-    states_section,
     supplied_section,
 )
 from compliance.reports.cases import case_sections
 from compliance.reports.custody import custody_section
+from compliance.reports.judged import judgement_section, states_section, take_census
 from compliance.reports.licences import partners_section
 from compliance.reports.questions import daily_section, pack_questions_section, questions_section
 from compliance.reports.recalls import lot_recalls_section, recalls_section
 from compliance.reports.repository import repository_sections
 from compliance.reports.transactions import (
+    packs_inside,
+    packs_shipped,
     shipments_section,
     shipped_between,
     transaction_sections,
@@ -36,6 +38,7 @@ from compliance.reports.transactions import (
 from compliance.reports.verifications import inspection_sections
 from epcis.ledger.entry import LeafKind
 from schemas.gs1.epc import canonical_key
+from verification.decision.many import judge_lot, judge_packs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,9 +110,9 @@ class DossierSelection(ABC):
         """The redaction profile that applies where none was named."""
         return "internal"
 
-    def sections(self, snapshot: Snapshot) -> tuple[Section, ...]:
-        """The sections of its report beyond those of every report."""
-        del snapshot
+    def sections(self, snapshot: Snapshot, now: datetime) -> tuple[Section, ...]:
+        """The sections of its report beyond those of every report, as of now."""
+        del snapshot, now
         return ()
 
 
@@ -142,7 +145,7 @@ class Pack(History):
     kind = "pack"
     asks = ("gtin", "serial")
     entries = "events of the pack and of what it was in; questions, recalls"
-    tables = "custody; questions"
+    tables = "judgement; custody; questions"
 
     gtin: str
     """GTIN-14."""
@@ -157,10 +160,13 @@ class Pack(History):
         """
         return f"https://id.gs1.org/01/{self.gtin}/21/{quote(self.serial, safe='')}"
 
-    def sections(self, snapshot: Snapshot) -> tuple[Section, ...]:
-        """Who held it, and the verifications of it."""
-        asked = pack_questions_section(snapshot, self.gtin, self.serial)
-        return custody_section(snapshot, canonical_key(self.link)), asked
+    def sections(self, snapshot: Snapshot, now: datetime) -> tuple[Section, ...]:
+        """The judgement on it, who held it, and the verifications of it."""
+        return (
+            judgement_section(judge_packs(snapshot, [(self.gtin, self.serial)], now)),
+            custody_section(snapshot, canonical_key(self.link)),
+            pack_questions_section(snapshot, self.gtin, self.serial),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,15 +176,18 @@ class LotHistory(History):
     kind = "lot"
     asks = ("gtin", "lot")
     entries = "events of the packs and of what they were in; questions, recalls"
-    tables = "recalls"
+    tables = "judgement of its packs; recalls"
 
     gtin: str
     """GTIN-14."""
     lot: str
 
-    def sections(self, snapshot: Snapshot) -> tuple[Section, ...]:
-        """The recalls of the lot."""
-        return (lot_recalls_section(snapshot, self.gtin, self.lot),)
+    def sections(self, snapshot: Snapshot, now: datetime) -> tuple[Section, ...]:
+        """The judgement on its packs, and the recalls of the lot."""
+        return (
+            judgement_section(judge_lot(snapshot, self.gtin, self.lot, now)),
+            lot_recalls_section(snapshot, self.gtin, self.lot, now),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +197,18 @@ class Case(History):
     kind = "case"
     asks = ("sscc",)
     entries = "events of the case and of what was in it; questions, recalls"
-    tables = "custody"
+    tables = "judgement of the packs inside now; custody"
 
     sscc: str
     """SSCC, 18 digits."""
 
-    def sections(self, snapshot: Snapshot) -> tuple[Section, ...]:
-        """Who held it."""
-        return (custody_section(snapshot, f"/00/{self.sscc}"),)
+    def sections(self, snapshot: Snapshot, now: datetime) -> tuple[Section, ...]:
+        """The judgement on the packs inside now, and who held it."""
+        key = f"/00/{self.sscc}"
+        return (
+            judgement_section(judge_packs(snapshot, packs_inside(snapshot, key), now)),
+            custody_section(snapshot, key),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,14 +222,19 @@ class Shipment(History):
     kind = "shipment"
     asks = ("transaction",)
     entries = "events under the business document"
-    tables = "transaction information and statement"
+    tables = "judgement of its packs; transaction information and statement"
 
     transaction: str
     """The business transaction as partners write it: order, invoice or despatch advice."""
 
-    def sections(self, snapshot: Snapshot) -> tuple[Section, ...]:
-        """Transaction information and statement."""
-        return transaction_sections(snapshot, under_transaction(snapshot, self.transaction))
+    def sections(self, snapshot: Snapshot, now: datetime) -> tuple[Section, ...]:
+        """The judgement on its packs, transaction information and statement."""
+        seqs = under_transaction(snapshot, self.transaction)
+        packs = packs_shipped(snapshot, seqs)
+        return (
+            judgement_section(judge_packs(snapshot, packs, now)),
+            *transaction_sections(snapshot, seqs),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,14 +244,14 @@ class RecallOf(History):
     kind = "recall"
     asks = ("id",)
     entries = "its entries and the history of its lot"
-    tables = "recall, whom to tell, who answered"
+    tables = "judgement of the lot's packs; recall, whom to tell, who answered"
 
     id: str
 
-    def sections(self, snapshot: Snapshot) -> tuple[Section, ...]:
-        """The recalls of its lot."""
+    def sections(self, snapshot: Snapshot, now: datetime) -> tuple[Section, ...]:
+        """The judgement on the packs of its lot, and the recalls of the lot."""
         recall = find_recall(snapshot, self.id)
-        return (lot_recalls_section(snapshot, recall.gtin, recall.lot),) if recall else ()
+        return LotHistory(recall.gtin, recall.lot).sections(snapshot, now) if recall else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,8 +352,9 @@ class Verifications(RecordedEntries):
     tables = "questions by place and answer"
     is_for_operator = True
 
-    def sections(self, snapshot: Snapshot) -> tuple[Section, ...]:
-        """Questions by place and answer."""
+    def sections(self, snapshot: Snapshot, now: datetime) -> tuple[Section, ...]:
+        """Questions by place and answer, which is history: no judgement."""
+        del now
         return (questions_section(snapshot, self.from_, self.to),)
 
 
@@ -367,16 +386,16 @@ class Inspection(RecordedEntries):
             LeafKind.SETTING,
         )  # fmt: skip
 
-    def sections(self, snapshot: Snapshot) -> tuple[Section, ...]:
+    def sections(self, snapshot: Snapshot, now: datetime) -> tuple[Section, ...]:
         """What a DSCSA inspector asks for, in the order he asks."""
         since, until = self.from_, self.to
         return (
             shipments_section(snapshot, since, until),
             partners_section(snapshot, since, until),
             *case_sections(snapshot, since, until),
-            *inspection_sections(snapshot, since, until),
+            *inspection_sections(snapshot, since, until, now),
             questions_section(snapshot, since, until),
-            recalls_section(snapshot, since, until),
+            recalls_section(snapshot, since, until, now),
             *transaction_sections(snapshot, shipped_between(snapshot, since, until)),
         )
 
@@ -415,18 +434,20 @@ class AuthorityReport(RecordedEntries):
             LeafKind.EXPORT, LeafKind.KEY,
         )  # fmt: skip
 
-    def sections(self, snapshot: Snapshot) -> tuple[Section, ...]:
+    def sections(self, snapshot: Snapshot, now: datetime) -> tuple[Section, ...]:
         """What an authority may see for the purpose of its access (2016/161 Art. 39)."""
         since, until = self.from_, self.to
-        supplied = (supplied_section(snapshot, since, until), states_section(snapshot))
+        census = take_census(snapshot, now)
+        supplied = (supplied_section(snapshot, since, until), states_section(census))
+        recalls = recalls_section(snapshot, since, until, now)
         if self.purpose != "39(a)":
-            return (*supplied, recalls_section(snapshot, since, until))
+            return (*supplied, recalls)
         return (
             alerts_section(snapshot, since, until),
             participants_section(snapshot, since, until),
-            lots_section(snapshot),
+            lots_section(snapshot, census),
             *supplied,
-            recalls_section(snapshot, since, until),
+            recalls,
             questions_section(snapshot, since, until),
             daily_section(snapshot, since, until),
             *repository_sections(snapshot, since, until),

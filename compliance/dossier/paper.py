@@ -8,7 +8,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from compliance.dossier.redaction import Treatment
-from compliance.reports import Report, Section, print_report
+from compliance.reports import Report, Section
 from compliance.reports.transactions import INFORMATION
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ def report_of(asked: Mapping[str, str], sections: tuple[Section, ...]) -> bytes:
 
 def paper_of(contents: DossierContents, keys: Keys, *, now: datetime, by: str) -> bytes:
     """The report of a dossier as PDF, unsigned."""
+    from compliance.reports.printing import print_report
+
     return print_report(
         Report(
             title=f"Dossier: {contents.selection.kind}",

@@ -336,7 +336,7 @@ class Redactor:
 
     def _value(
         self,
-        value: Any,  # noqa: ANN401  # any JSON
+        value: object,
         data: DataClass | None,
         classes: Mapping[str, DataClass | None],
         *,
@@ -372,7 +372,7 @@ class Redactor:
             left["type"] = said["type"]
         return left
 
-    def _scalar(self, value: Any, data: DataClass | None) -> object:  # noqa: ANN401  # any JSON
+    def _scalar(self, value: object, data: DataClass | None) -> object:
         treated = self._treated(data)
         if treated is Treatment.KEEP or value is None or self._is_own(value, data):
             return value

@@ -13,7 +13,6 @@ import os
 from typing import TYPE_CHECKING
 
 from compliance.dossier.refusal import ExportRefused
-from compliance.seal.timestamp import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +61,8 @@ def renew(dossier: Path, stamper: TimeStamper) -> Path:
     before = renewals_of(dossier)
     if len(before) == RENEWALS_MAX:
         raise ExportRefused(f"{dossier.name} was stamped {RENEWALS_MAX} times already")
+    from compliance.seal.timestamp import stamp
+
     token = stamp(stamper, renewed_digest(dossier, before))
     path = _renewal(dossier, len(before) + 1)
     part = path.with_name(f".{path.name}.part")

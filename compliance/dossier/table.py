@@ -6,8 +6,6 @@ import csv
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING
 
-from xlsxwriter import Workbook
-
 from schemas.cbv import bare
 
 if TYPE_CHECKING:
@@ -80,6 +78,8 @@ def writer_of(file: IO[str]) -> csv._writer:  # type: ignore[name-defined]  # ty
 
 def write_excel(table: Path, workbook: Path) -> None:
     """The CSV table as an Excel workbook of text cells; the same table gives the same bytes."""
+    from xlsxwriter import Workbook
+
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with Workbook(str(workbook), options) as book, table.open(newline="") as rows:
         book.set_properties({"title": "Events", "created": _NO_TIME})

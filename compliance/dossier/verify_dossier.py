@@ -92,6 +92,7 @@ class CannotTell(Exception):  # noqa: N818  # a verdict
     """Something is missing to decide: (code, what is missing)."""
 
 
+# What the manifest says: JSON, held to the files by the checks themselves.
 def check(path: str | PathLike[str], root_pem: bytes | None, crypto: Signatures) -> dict[str, Any]:
     """Check everything; the answer says what was found.
 
@@ -108,6 +109,7 @@ def check(path: str | PathLike[str], root_pem: bytes | None, crypto: Signatures)
             raise Tampered("content.damaged", f"a file is damaged: {fault}") from fault
 
 
+# What the manifest says: JSON, held to the files by the checks themselves.
 def check_archive(archive: ZipFile, root_pem: bytes | None, crypto: Signatures) -> dict[str, Any]:
     """Check an opened archive, outside to inside."""
     members = check_members(archive)
@@ -245,6 +247,7 @@ def check_sums(sums: bytes, digests: dict[str, tuple[int, bytes]]) -> None:
         raise Tampered("sums", "SHA256SUMS does not say what is in the archive")
 
 
+# What the manifest says: JSON, held to the files by the checks themselves.
 def check_manifest(manifest: bytes, digests: dict[str, tuple[int, bytes]]) -> dict[str, Any]:
     """Check that the manifest has a known form and the right sizes."""
     told = json.loads(manifest)
@@ -274,7 +277,12 @@ def check_checkpoint(
 
 
 def check_entries(
-    archive: ZipFile, members: dict[str, ZipInfo], told: dict[str, Any], root: bytes, size: int
+    # What the manifest says: JSON, held to the files by the checks themselves.
+    archive: ZipFile,
+    members: dict[str, ZipInfo],
+    told: dict[str, Any],  # JSON of the manifest
+    root: bytes,
+    size: int,
 ) -> int:
     """Check that every line is in the log: leaves and proof lead to the signed root."""
     counts = {"events": 0, "records": 0, "withheld": 0}
@@ -299,6 +307,7 @@ def check_entries(
     return int(total)
 
 
+# What the manifest says: JSON, held to the files by the checks themselves.
 def check_extracts(archive: ZipFile, members: dict[str, ZipInfo], told: dict[str, Any]) -> None:
     """Check the statements: their number, order, and that each is about an entry not shown whole.
 

@@ -111,7 +111,9 @@ COLUMNS: Final[Mapping[str, DataClass | None]] = {
         "|checked|case|cases|suspicion|illegitimate since|FDA told|partners told|FDA incident"
         "|notices late or not made|exceptions|not yet resolved|kind|resolved|type|step|event"
         "|declared wrong|cause|return|decision|request|asked|due|tries|not verified|open"
-        "|shipments|transaction information below|field|what the form asks",
+        "|shipments|transaction information below|field|what the form asks"
+        "|verdict|verdict now|against it|gravest|packs now|may be supplied|to be checked first"
+        "|not to be supplied|not recorded here",
     ),
     **_titled(DataClass.PEOPLE, "who|by|auditor"),
     **_titled(DataClass.PLACES, "place"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 from sqlalchemy import insert, select, update
@@ -19,6 +19,8 @@ from epcis.ledger.entry import LeafKind
 from schemas.refusal import Refused
 
 if TYPE_CHECKING:
+    from sqlalchemy import RowMapping
+
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Transaction
 
@@ -99,7 +101,7 @@ def list_audits(snapshot: Snapshot) -> list[Audit]:
     """All audits, in the order of the calendar."""
     order = (system_audit.c.planned, system_audit.c.id)
     rows = snapshot.connection.execute(select(system_audit).order_by(*order).limit(LISTED_MAX))
-    return [_of_row(row) for row in rows]
+    return [_of_row(row) for row in rows.mappings()]
 
 
 def due_after(done: list[date], begun: date) -> date:
@@ -121,23 +123,25 @@ def _years_later(day: date, years: int) -> date:
 
 
 def _found(snapshot: Snapshot, audit_id: str) -> Audit:
-    row = snapshot.connection.execute(
-        select(system_audit).where(system_audit.c.id == audit_id)
-    ).first()
+    row = (
+        snapshot.connection.execute(select(system_audit).where(system_audit.c.id == audit_id))
+        .mappings()
+        .first()
+    )
     if row is None:
         raise AuditRefused(f"there is no audit {audit_id}")
     return _of_row(row)
 
 
-def _of_row(row: Any) -> Audit:  # noqa: ANN401  # a row of system_audit
+def _of_row(row: RowMapping) -> Audit:
     return Audit(
-        row.id,
-        date.fromisoformat(row.planned),
-        row.scope,
-        row.auditor,
-        date.fromisoformat(row.done) if row.done else None,
-        row.outcome,
-        row.by,
+        row["id"],
+        date.fromisoformat(row["planned"]),
+        row["scope"],
+        row["auditor"],
+        date.fromisoformat(row["done"]) if row["done"] else None,
+        row["outcome"],
+        row["by"],
     )
 
 

@@ -213,7 +213,7 @@ def licences(snapshot: Snapshot, glns: Iterable[str] | None = None) -> list[Lice
     return sorted(found, key=lambda one: (one.gln, one.valid_from, one.id))
 
 
-def _of_row(row: dict[str, Any]) -> Licence:
+def _of_row(row: dict[str, Any]) -> Licence:  # a row of partner_licence by column
     days = {
         name: date.fromisoformat(row[name]) if row[name] else None for name in ("valid_to", "ended")
     }

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 from sqlalchemy import func, insert, select, update
@@ -25,6 +25,8 @@ from verification.registry.pack_registry import set_lot_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from sqlalchemy import RowMapping
 
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Store, Transaction
@@ -165,17 +167,25 @@ def close_recall(store: Store, recall_id: str, *, by: str, now: datetime) -> Lot
 
 def find_recall(snapshot: Snapshot, recall_id: str) -> LotRecall | None:
     """A recall by its id, with its packs."""
-    row = snapshot.connection.execute(select(recall).where(recall.c.id == recall_id)).first()
+    row = (
+        snapshot.connection.execute(select(recall).where(recall.c.id == recall_id))
+        .mappings()
+        .first()
+    )
     return None if row is None else _with_packs(snapshot, _of_row(snapshot, row))
 
 
 def open_recall_of(snapshot: Snapshot, gtin: str, lot: str) -> LotRecall | None:
     """The recall that is open for a lot, without its packs."""
-    row = snapshot.connection.execute(
-        select(recall)
-        .where(recall.c.gtin == gtin, recall.c.lot == lot, recall.c.closed_us.is_(None))
-        .order_by(recall.c.opened_us.desc())
-    ).first()
+    row = (
+        snapshot.connection.execute(
+            select(recall)
+            .where(recall.c.gtin == gtin, recall.c.lot == lot, recall.c.closed_us.is_(None))
+            .order_by(recall.c.opened_us.desc())
+        )
+        .mappings()
+        .first()
+    )
     return None if row is None else _of_row(snapshot, row)
 
 
@@ -184,7 +194,7 @@ def list_recalls(snapshot: Snapshot, *, only_open: bool = False) -> list[LotReca
     query = select(recall).order_by(recall.c.opened_us.desc())
     if only_open:
         query = query.where(recall.c.closed_us.is_(None))
-    return [_of_row(snapshot, row) for row in snapshot.connection.execute(query).all()]
+    return [_of_row(snapshot, row) for row in snapshot.connection.execute(query).mappings().all()]
 
 
 def _check(lot: str, reason: str) -> None:
@@ -256,22 +266,22 @@ def _keep_notices(tx: Transaction, recall_id: str, holders: Iterable[Notified]) 
         tx.connection.execute(insert(recall_notice), rows)
 
 
-def _of_row(snapshot: Snapshot, row: Any) -> LotRecall:  # noqa: ANN401  # a row of the table above
+def _of_row(snapshot: Snapshot, row: RowMapping) -> LotRecall:
     notices = snapshot.connection.execute(
         select(recall_notice)
-        .where(recall_notice.c.recall == row.id)
+        .where(recall_notice.c.recall == row["id"])
         .order_by(recall_notice.c.packs.desc(), recall_notice.c.party)
     )
     return LotRecall(
-        id=row.id,
-        gtin=row.gtin,
-        lot=row.lot,
-        reason=row.reason,
-        opened=_instant(row.opened_us),
-        opened_by=row.opened_by,
-        closed=_instant(row.closed_us) if row.closed_us is not None else None,
-        closed_by=row.closed_by,
-        packs=row.packs,
+        id=row["id"],
+        gtin=row["gtin"],
+        lot=row["lot"],
+        reason=row["reason"],
+        opened=_instant(row["opened_us"]),
+        opened_by=row["opened_by"],
+        closed=_instant(row["closed_us"]) if row["closed_us"] is not None else None,
+        closed_by=row["closed_by"],
+        packs=row["packs"],
         holders=tuple(Notified(n.party or None, n.name, n.packs) for n in notices),
     )
 

@@ -17,25 +17,22 @@ from epcis.database.columns import microseconds, moment_of
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.ledger_tables import ledger_entry
 from verification.alerts.alert import Status, alerts, steps_of
-from verification.decision.words import Result
-from verification.registry.pack_tables import (
-    batch,
-    lot_state,
-    pack,
-    pack_operation,
-    participant,
-    product,
-)
+from verification.decision.restrictions import current_restrictions
+from verification.decision.words import LotState, Result, Word
+from verification.registry.pack_tables import batch, pack_operation, participant, product
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from compliance.reports.judged import PackCensus
     from epcis.database.transactions import Snapshot
+    from verification.decision.restrictions import Restrictions
 
 ROWS_MAX = 2_000
 ROWS_PER_READ = 1_000
 _DAY_US = 86_400_000_000
 _LATE_US = 60 * 1_000_000
+_RECALLED = (LotState.RECALLED, LotState.CLOSED)
 _DECOMMISSIONS = ("supply", "partial-supply", "destroy", "export", "sample", "free-sample")
 
 
@@ -111,21 +108,17 @@ def _typed_by_hand(snapshot: Snapshot, since: datetime, until: datetime) -> Coun
     )
 
 
-def lots_section(snapshot: Snapshot) -> Section:
-    """Each lot of each holder: if it was uploaded before release, and recalled in every market."""
+def lots_section(snapshot: Snapshot, census: PackCensus) -> Section:
+    """Each lot of each holder: uploaded before release, recalled where, and what may be sold."""
     owners = {one.code: one.name for one in snapshot.connection.execute(select(product))}
-    recalled: dict[tuple[str, str], list[str]] = {}
-    for one in snapshot.connection.execute(
-        select(lot_state).where(lot_state.c.state == "Recalled")
-    ):
-        recalled.setdefault((one.gtin, one.lot), []).append(one.market or "everywhere")
+    stops = current_restrictions(snapshot)
     found = snapshot.connection.execute(
         select(batch).order_by(batch.c.uploaded_us.desc(), batch.c.code, batch.c.lot)
     ).all()
     rows = []
     for one in found:
         uploaded = moment_of(one.uploaded_us)
-        in_time = _is_in_time(uploaded, one.released)
+        judged = census.lots.get((one.code, one.lot), Counter())
         rows.append(
             (
                 one.code,
@@ -133,27 +126,37 @@ def lots_section(snapshot: Snapshot) -> Section:
                 one.owner,
                 one.lot,
                 one.markets,
-                str(one.packs),
+                str(judged.total()),
+                str(judged[Word.OK]),
                 uploaded.isoformat(timespec="minutes"),
                 one.released or "not told",
-                in_time,
-                ", ".join(sorted(recalled.get((one.code, one.lot), []))),
+                _is_in_time(uploaded, one.released),
+                _recalled_in(stops, census, (one.code, one.lot)),
             )
         )
     return Section(
         title="Uploads of manufacturers and marketing authorisation holders",
         facts=(
             ("lots", str(len(rows))),
-            ("uploaded after release", str(sum(one[8] == "NO" for one in rows))),
+            ("uploaded after release", str(sum(one[9] == "NO" for one in rows))),
             ("of products without master data", str(sum(one[1] == "not uploaded" for one in rows))),
         ),
         columns=(
-            "GTIN", "product", "held by", "lot", "markets", "packs", "uploaded", "released",
-            "before release", "recalled in",
+            "GTIN", "product", "held by", "lot", "markets", "packs", "may be supplied", "uploaded",
+            "released", "before release", "recalled in",
         ),
         rows=tuple(rows[:ROWS_MAX]),
         rows_total=len(rows),
     )  # fmt: skip
+
+
+def _recalled_in(stops: Restrictions, census: PackCensus, lot: tuple[str, str]) -> str:
+    """The markets of a lot's recall; where there is none, how many packs are recalled by events."""
+    states = stops.lots.get(lot, {})
+    markets = [place or "everywhere" for place, state in states.items() if state in _RECALLED]
+    if not markets and census.recalled[lot]:
+        return f"{census.recalled[lot]} packs, by their events"
+    return ", ".join(sorted(markets))
 
 
 def _is_in_time(uploaded: datetime, released: str | None) -> str:
@@ -161,20 +164,6 @@ def _is_in_time(uploaded: datetime, released: str | None) -> str:
     if released is None:
         return "not told"
     return "yes" if uploaded.date().isoformat() <= released else "NO"
-
-
-def states_section(snapshot: Snapshot) -> Section:
-    """How many packs of each product are in which state."""
-    found = snapshot.connection.execute(
-        select(pack.c.code, pack.c.state, func.count()).group_by(pack.c.code, pack.c.state)
-    ).all()
-    rows = sorted((one[0], one[1], str(one[2])) for one in found)
-    return Section(
-        title="States of packs",
-        columns=("GTIN", "state", "packs"),
-        rows=tuple(rows[:ROWS_MAX]),
-        rows_total=len(rows),
-    )
 
 
 def alerts_section(snapshot: Snapshot, since: datetime, until: datetime) -> Section:

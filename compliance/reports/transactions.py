@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 
 from compliance.reports.sheet import Section
 from epcis.archive.reading import Shelves
+from epcis.database.item_keys import item_key
 from epcis.database.raw_driver import RawDriver
 from epcis.model import Node
 from epcis.query.query_tables import event_word
@@ -24,16 +25,19 @@ from epcis.store.event_tables import (
     document,
     event,
     event_epc,
+    event_party,
     item,
     lot,
     master_data,
     master_data_attribute,
 )
+from epcis.store.moments import ALWAYS
 from epcis.store.named import ids_of
 from epcis.store.payload import unpack_header
 from epcis.store.stays import stays_in
 from schemas.cbv import bare
 from schemas.gs1.epc import canonical_key
+from verification.decision.many import is_pack, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -41,6 +45,7 @@ if TYPE_CHECKING:
 
     from epcis.database.transactions import Snapshot
     from epcis.model import Event, Party
+    from verification.decision.many import PackName
 
 INFORMATION = "Transaction information"
 SHIPMENTS_MAX = 200
@@ -217,7 +222,7 @@ def _packs_among(snapshot: Snapshot, items: list[int]) -> Iterator[tuple[str, st
         .where(item.c.id.in_(items))
     )
     for key, code, expiry in rows:
-        if key.startswith("/01/") and "/21/" in key:
+        if is_pack(key):
             yield key[4:18], code or "", expiry or ""
 
 
@@ -225,6 +230,40 @@ def _inside(snapshot: Snapshot, items: list[int], moment: int) -> Iterator[int]:
     for stay in stays_in(RawDriver(snapshot), items):
         if stay.since <= moment <= stay.until:
             yield stay.child
+
+
+def packs_shipped(snapshot: Snapshot, seqs: Iterable[int]) -> Iterator[PackName]:
+    """The packs of the shipping events among some events, those in cases and pallets included."""
+    yield from map(name_of, filter(is_pack, things_shipped(snapshot, seqs)))
+
+
+def packs_inside(snapshot: Snapshot, key: str) -> Iterator[PackName]:
+    """The packs that are in a case or pallet now, at any depth."""
+    yield from map(name_of, filter(is_pack, things_within(snapshot, key)))
+
+
+def things_shipped(snapshot: Snapshot, seqs: Iterable[int]) -> Iterator[str]:
+    """Keys of what the shipping events among some events name, and of all that was in it then."""
+    for shipped in _shipped(snapshot, seqs):
+        yield from _things_within(snapshot, _items_of(snapshot, shipped.seq), shipped.moment)
+
+
+def things_within(snapshot: Snapshot, key: str) -> Iterator[str]:
+    """Keys of a case or pallet and of all that is in it now; nothing where no event names it."""
+    found = snapshot.connection.scalars(select(item_key.c.id).where(item_key.c.key == key))
+    yield from _things_within(snapshot, list(found), ALWAYS)
+
+
+def _things_within(snapshot: Snapshot, items: list[int], moment: int) -> Iterator[str]:
+    """The keys of items, and of what was inside of them at a moment, level by level."""
+    for _ in range(LEVELS_MAX):
+        inner: list[int] = []
+        for at in range(0, len(items), IDS_PER_QUESTION):
+            some = items[at : at + IDS_PER_QUESTION]
+            keys = snapshot.connection.scalars(select(item.c.key).where(item.c.id.in_(some)))
+            yield from keys
+            inner.extend(_inside(snapshot, some, moment))
+        items = inner
 
 
 def _party(snapshot: Snapshot, parties: Iterable[Party] | None) -> str:
@@ -271,3 +310,12 @@ def under_transaction(snapshot: Snapshot, transaction: str) -> list[int]:
     words = [word("bizTransaction", key, kind) for kind in TRANSACTION_TYPES]
     found = select(event_word.c.seq).where(event_word.c.word.in_(words)).distinct()
     return list(snapshot.connection.scalars(found))
+
+
+def shipment_events(snapshot: Snapshot, number: str) -> list[int]:
+    """The events under a document, by its URI, or by its number as any known party wrote it."""
+    if ":" in number:
+        return under_transaction(snapshot, number)
+    parties = snapshot.connection.scalars(select(event_party.c.party).distinct())
+    uris = [f"urn:epcglobal:cbv:bt:{party[5:18]}:{number}" for party in parties]
+    return sorted({seq for uri in uris for seq in under_transaction(snapshot, uri)})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from compliance.dossier.dossier_tables import export_job
 from compliance.dossier.jobs import file_of
@@ -31,14 +31,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from sqlalchemy import Table
+    from sqlalchemy import RowMapping, Table
 
     from epcis.archive.reading import ArchiveFile
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Store
 
 _RECORDED = "SELECT max(record_time) FROM event WHERE archive = ?"
-_EXPIRY = "SELECT max(l.expiry) FROM item i JOIN lot l ON l.id = i.lot WHERE i.id BETWEEN ? AND ?"
+_EXPIRY = """
+WITH RECURSIVE told(id) AS (
+  SELECT DISTINCT lot FROM item WHERE id BETWEEN ? AND ?
+  UNION SELECT l.also FROM lot l JOIN told t ON l.id = t.id
+)
+SELECT max(expiry) FROM lot WHERE id IN (SELECT id FROM told)
+"""
+"""The latest expiry that anybody told of some items."""
 _NAMED = "SELECT block, mask FROM event_epc WHERE seq"
 _INSIDE = "SELECT block FROM containment WHERE parent"
 _ITEMS_PER_BLOCK = 64
@@ -224,11 +231,11 @@ class Duty:
             progress(f"{rule.record} erased", count)
         return line
 
-    def _take_dossiers(self, table: Table, rows: Sequence[Any]) -> None:
+    def _take_dossiers(self, table: Table, rows: Sequence[RowMapping]) -> None:
         """Delete the files of dossiers whose orders were erased."""
         if table is export_job:
             for row in rows:
-                file_of(self.exports, row.id).unlink(missing_ok=True)
+                file_of(self.exports, row["id"]).unlink(missing_ok=True)
 
 
 def latest_expiry(hand: RawDriver, seqs: Sequence[int]) -> str:

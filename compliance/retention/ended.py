@@ -43,6 +43,8 @@ from verification.registry.pack_tables import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from sqlalchemy import FromClause, RowMapping, Select
+
     from compliance.retention.hold import Hold
     from compliance.retention.policy import Rule
     from epcis.database.transactions import Snapshot
@@ -138,12 +140,12 @@ class _Covering:
     def __init__(self, snapshot: Snapshot) -> None:
         self._holds = [(hold, _packs_of(snapshot, hold)) for hold in open_holds(snapshot)]
 
-    def hold_on(self, kept: KeptTable, row: Any) -> str | None:  # noqa: ANN401  # a row of its table
+    def hold_on(self, kept: KeptTable, row: RowMapping) -> str | None:
         """The id of the first hold that covers it; a row without lot or serial may be covered."""
         if not kept.is_evidence:
             return None
-        last = _comparable(getattr(row, kept.ends))
-        first = _comparable(getattr(row, kept.begins)) if kept.begins else last
+        last = _comparable(row[kept.ends])
+        first = _comparable(row[kept.begins]) if kept.begins else last
         for hold, packs in self._holds:
             matter = hold.matter
             since = _cut(kept, matter.since) if matter.since else None
@@ -160,8 +162,10 @@ def tally(snapshot: Snapshot, record: RecordClass, before: datetime) -> Tally:
     """How many rows of a class are past their period; changes nothing."""
     found, covering = Tally(), _Covering(snapshot)
     for kept in TABLES[record]:
-        for row in snapshot.connection.execution_options(yield_per=ROWS_PER_ACT).execute(
-            _over(kept, before)
+        for row in (
+            snapshot.connection.execution_options(yield_per=ROWS_PER_ACT)
+            .execute(_over(kept, before))
+            .mappings()
         ):
             hold = covering.hold_on(kept, row)
             if hold is None:
@@ -178,7 +182,7 @@ def erase_rows(
     *,
     by: str,
     now: datetime,
-    gone: Callable[[Table, Sequence[Any]], None],
+    gone: Callable[[Table, Sequence[RowMapping]], None],
 ) -> Iterator[int]:
     """Destroy the rows of a class that are past their period and not held; yields batch counts.
 
@@ -190,9 +194,11 @@ def erase_rows(
             with store.write(now, long=True) as tx:
                 _one_at_a_time(tx)
                 covering = _Covering(tx)
-                rows = tx.connection.execute(
-                    _over(kept, before).offset(held).limit(ROWS_PER_ACT)
-                ).all()
+                rows = (
+                    tx.connection.execute(_over(kept, before).offset(held).limit(ROWS_PER_ACT))
+                    .mappings()
+                    .all()
+                )
                 free = [row for row in rows if covering.hold_on(kept, row) is None]
                 if free:
                     _certify(tx, _Order(rule, before, by), kept.table, free)
@@ -212,7 +218,7 @@ def _one_at_a_time(tx: Transaction) -> None:
     lock_holds(tx)
 
 
-def _over(kept: KeptTable, before: datetime) -> Any:  # noqa: ANN401  # a SELECT of all its columns
+def _over(kept: KeptTable, before: datetime) -> Select[*tuple[Any, ...]]:  # all its columns
     column = kept.table.c[kept.ends]
     statement = select(kept.table).where(column.is_not(None), column < _cut_of(column, before))
     if kept.over is not None:
@@ -220,7 +226,7 @@ def _over(kept: KeptTable, before: datetime) -> Any:  # noqa: ANN401  # a SELECT
     return statement.order_by(column, *kept.table.primary_key)
 
 
-def _cut_of(column: Column[Any], at: datetime) -> Any:  # noqa: ANN401  # as the column has it
+def _cut_of(column: ColumnElement[object], at: datetime) -> datetime | int | str:
     if isinstance(column.type, Instant):
         return at
     if isinstance(column.type, BigInteger):
@@ -228,11 +234,11 @@ def _cut_of(column: Column[Any], at: datetime) -> Any:  # noqa: ANN401  # as the
     return at.date().isoformat()
 
 
-def _cut(kept: KeptTable, at: datetime) -> Any:  # noqa: ANN401  # as `_comparable` has it
+def _cut(kept: KeptTable, at: datetime) -> Any:  # noqa: ANN401  # number or text, as the column
     return _comparable(_cut_of(kept.table.c[kept.ends], at))
 
 
-def _comparable(value: Any) -> Any:  # noqa: ANN401  # a time as some column has it
+def _comparable(value: datetime | int | str) -> Any:  # noqa: ANN401  # number or text, as the column
     return microseconds(value) if isinstance(value, datetime) else value
 
 
@@ -244,9 +250,9 @@ def _packs_of(snapshot: Snapshot, hold: Hold) -> set[tuple[str, str, str]]:
     return packs
 
 
-def _names(kept: KeptTable, row: Any, packs: set[tuple[str, str, str]]) -> bool:  # noqa: ANN401  # a row
+def _names(kept: KeptTable, row: RowMapping, packs: set[tuple[str, str, str]]) -> bool:
     """Whether a row may be about one of these packs; a missing lot or serial matches any."""
-    told = [getattr(row, name) or "" if name else "" for name in kept.packs]
+    told = [row[name] or "" if name else "" for name in kept.packs]
     return any(
         all(
             not mine or not theirs or mine == theirs
@@ -256,11 +262,11 @@ def _names(kept: KeptTable, row: Any, packs: set[tuple[str, str, str]]) -> bool:
     )
 
 
-def _certify(tx: Transaction, order: _Order, table: Table, rows: Sequence[Any]) -> None:
+def _certify(tx: Transaction, order: _Order, table: Table, rows: Sequence[RowMapping]) -> None:
     """Write the certificate of the rows to be destroyed, and its entry of the log."""
     digest = sha256()
     for row in rows:
-        digest.update(json.dumps(list(row), default=_plain).encode() + b"\n")
+        digest.update(json.dumps(list(row.values()), default=_plain).encode() + b"\n")
     said = {
         "record": order.rule.record.value,
         "entries": len(rows),
@@ -277,9 +283,9 @@ def _plain(value: object) -> str:
     return bytes(value).hex() if isinstance(value, bytes | memoryview) else str(value)
 
 
-def _delete(tx: Transaction, kept: KeptTable, rows: Sequence[Any]) -> None:
+def _delete(tx: Transaction, kept: KeptTable, rows: Sequence[RowMapping]) -> None:
     primary = list(kept.table.primary_key)
-    keys = [tuple(getattr(row, column.name) for column in primary) for row in rows]
+    keys = [tuple(row[column.name] for column in primary) for row in rows]
     if kept.parts is not None:
         table, named = kept.parts.table, kept.parts.in_([key[0] for key in keys])
         parts = tx.connection.execute(select(*table.primary_key).where(named)).all()
@@ -292,7 +298,7 @@ def _delete(tx: Transaction, kept: KeptTable, rows: Sequence[Any]) -> None:
     tx.connection.execute(delete(kept.table).where(here))
 
 
-def _forget(tx: Transaction, table: Any, keys: Sequence[Any]) -> None:  # noqa: ANN401  # a Table
+def _forget(tx: Transaction, table: FromClause, keys: Sequence[Sequence[object]]) -> None:
     """Erase the content of a register's rows from the log; their hashes stay."""
-    if isinstance(proof_of(table), Register):
+    if isinstance(table, Table) and isinstance(proof_of(table), Register):
         RawDriver(tx).run_many(_CONTENT, [(subject_of(table, key),) for key in keys])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from compliance.retention.hold import Hold, Matter, open_holds, packs_of_case
 from epcis.database.columns import microseconds, pack_key
 from epcis.database.raw_driver import RawDriver
+from epcis.store.items import lot_numbers
 from epcis.store.named import masks_of
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from epcis.database.transactions import Snapshot
 
 _BY_KEY = "SELECT id FROM item_key WHERE key = ?"
-_BY_LOT = "SELECT i.id FROM item i JOIN lot l ON l.id = i.lot WHERE l.gtin = ? AND l.code = ?"
+_BY_LOT = "SELECT id FROM item WHERE lot = ?"
 _BY_GTIN = "SELECT id FROM item_key WHERE key >= ? AND key < ?"
 _CONTAINERS = "SELECT block, parent, mask FROM containment WHERE block"
 _NAMED = "SELECT seq, block, mask FROM event_epc WHERE seq"
@@ -110,7 +111,8 @@ def _items_of(hand: RawDriver, gtin: str, lot: str, serial: str) -> Iterator[int
     if serial:
         yield from (row[0] for row in hand.all(_BY_KEY, (pack_key(f"/01/{gtin}/21/{serial}"),)))
     elif lot:
-        yield from (row[0] for row in hand.stream(_BY_LOT, (gtin, lot)))
+        for number in lot_numbers(hand, gtin, lot):
+            yield from (row[0] for row in hand.stream(_BY_LOT, (number,)))
     else:
         head = pack_key(f"/01/{gtin}")[1:]
         after = (int.from_bytes(head, "big") + 1).to_bytes(len(head), "big")

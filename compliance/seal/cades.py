@@ -9,7 +9,7 @@ from asn1crypto import crl as asn1_crl
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
 
-from compliance.seal.signer import LibrarySigner, finish
+from compliance.seal.library import LibrarySigner, finish
 
 if TYPE_CHECKING:
     from compliance.seal.keys import Keys

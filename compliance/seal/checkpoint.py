@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import func, insert, select, update
 
-from compliance.seal.keys import held_file
+from compliance.seal.key_folder import held_file
 from compliance.seal.signer import SealRefused
-from compliance.seal.timestamp import stamp
 from epcis.database.many_writers import one_at_a_time
 from epcis.ledger.append import LogForked
 from epcis.ledger.checkpoint import ED25519, Checkpoint, LogKey
@@ -109,6 +108,8 @@ def stamp_checkpoint(store: Store, keys: Keys, sealed: SignedCheckpoint, *, now:
         kept = snapshot.connection.scalar(select(ledger_checkpoint.c.timestamp).where(where))
     if kept:
         return bytes(kept)
+    from compliance.seal.timestamp import stamp
+
     token = stamp(keys.stamper, sha256(sealed.note.encode()).digest())
     with store.write(now) as tx:
         tx.connection.execute(update(ledger_checkpoint).where(where).values(timestamp=token))

@@ -8,8 +8,7 @@ from cryptography.x509 import load_pem_x509_certificate, load_pem_x509_certifica
 
 from compliance.seal.keys import Keys
 from compliance.seal.remote import KeyInService, Service
-from compliance.seal.signer import SealRefused
-from compliance.seal.timestamp import Authority
+from compliance.seal.signer import Authority, SealRefused
 from compliance.seal.token import KeyOnToken, Slot
 
 if TYPE_CHECKING:
@@ -21,16 +20,45 @@ if TYPE_CHECKING:
 class KeySettings(Protocol):
     """The settings that concern keys (`compliance.service.settings.Settings`)."""
 
-    key_passphrase: str
-    time_authority: str
-    time_authority_roots: Path | None
-    seal_certificate: Path | None
-    seal_token_module: str
-    seal_token: str
-    seal_token_pin: str
-    seal_service: str
-    seal_service_token: str
-    seal_key: str
+    @property
+    def key_passphrase(self) -> str:
+        """Passphrase of the key files; empty: none."""
+
+    @property
+    def time_authority(self) -> str:
+        """Address of an RFC 3161 authority; empty: none."""
+
+    @property
+    def time_authority_roots(self) -> Path | None:
+        """File of its root certificates (PEM)."""
+
+    @property
+    def seal_certificate(self) -> Path | None:
+        """File of the certificate (PEM) of a sealing key elsewhere."""
+
+    @property
+    def seal_token_module(self) -> str:
+        """PKCS#11 library; empty: no token."""
+
+    @property
+    def seal_token(self) -> str:
+        """Label of the token."""
+
+    @property
+    def seal_token_pin(self) -> str:
+        """PIN of the token."""
+
+    @property
+    def seal_service(self) -> str:
+        """Address of a signing service; empty: none."""
+
+    @property
+    def seal_service_token(self) -> str:
+        """What lets us in there."""
+
+    @property
+    def seal_key(self) -> str:
+        """Name of the key on the token or in the service."""
 
     @property
     def keys_folder(self) -> Path:

@@ -13,7 +13,7 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner
 
-from compliance.seal.signer import LibrarySigner, finish
+from compliance.seal.library import LibrarySigner, finish
 
 if TYPE_CHECKING:
     from compliance.seal.keys import Keys

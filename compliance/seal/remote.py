@@ -14,7 +14,6 @@ import binascii
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-import httpx
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -56,6 +55,8 @@ class KeyInService:
         return signature
 
     def _ask(self, digest: bytes) -> object:  # whatever the service answers
+        import httpx
+
         asked = {
             "key": self._service.key,
             "algorithm": "ecdsa-p256-sha256",

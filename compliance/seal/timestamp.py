@@ -7,7 +7,6 @@ independent clock, which a court prefers; settings name its address and root cer
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -19,11 +18,13 @@ from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
 from pyhanko_certvalidator import ValidationContext
 
-from compliance.seal.signer import DigestSigner, LibrarySigner, SealRefused, asn1_of, finish
+from compliance.seal.library import LibrarySigner, asn1_of, finish
+from compliance.seal.signer import SealRefused
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
+    from compliance.seal.signer import Authority, DigestSigner
     from epcis.clock import Clock
 
 POLICY = "2.25.291164537217014327690371064021364092671"
@@ -65,14 +66,6 @@ class OwnTimeStamper(TimeStamper):
         )
         status = tsp.PKIStatusInfo({"status": "granted"})
         return tsp.TimeStampResp({"status": status, "time_stamp_token": token})
-
-
-@dataclass(frozen=True, slots=True)
-class Authority:
-    """A time stamping authority: its address, and the roots that must issue its certificate."""
-
-    url: str
-    roots: tuple[Certificate, ...]
 
 
 class AuthorityTimeStamper(TimeStamper):

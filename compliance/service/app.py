@@ -18,12 +18,14 @@ from compliance.service.entrance import HotEntrance
 from compliance.service.gate import Admission, BodyBounds, BodyLimit, Gate
 from compliance.service.jobs import background_work
 from compliance.service.oidc import TokenReader
+from compliance.service.pages import refuse
+from compliance.service.policing import Guard, Policing, guarded
 from compliance.service.routers import include_floors
 from compliance.service.telemetry import AnswerCounts, Telemetry
 from epcis.archive.reading import ArchiveAway
 from epcis.database.transactions import StoreAway, StoreFull
 from epcis.problem import Problem
-from epcis.routes.described import REFUSED, path_described
+from epcis.routes.described import REFUSED, path_parameters
 from epcis.routes.problems import answer_anywhere
 from schemas.finding import Finding, Severity, Where
 from verification.answering.hot_routes import HotRoutes
@@ -91,7 +93,7 @@ def _describe_hot_routes(app: FastAPI) -> None:
     """Put the hot routes into the OpenAPI document beside the framework's own."""
     of_framework = app.openapi
 
-    def openapi() -> dict[str, Any]:
+    def openapi() -> dict[str, Any]:  # as FastAPI declares it
         document = of_framework()
         document["paths"].update(hot_paths())
         document["components"]["schemas"].update(hot_schemas())
@@ -103,7 +105,7 @@ def _describe_hot_routes(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI documents this way
 
 
-def _describe_refusals(document: dict[str, Any]) -> None:
+def _describe_refusals(document: dict[str, Any]) -> None:  # an OpenAPI document
     """Every operation may answer with a problem, and names what stands in its path."""
     for path, methods in document["paths"].items():
         for operation in methods.values():
@@ -113,9 +115,7 @@ def _describe_refusals(document: dict[str, Any]) -> None:
             answers.update({name: one for name, one in REFUSED.items() if name not in answers})
             named = operation.setdefault("parameters", [])
             known = {one["name"] for one in named if one["in"] == "path"}
-            for one in path_described(path)["parameters"]:
-                if one["name"] not in known:
-                    named.append(one)
+            named.extend(one for one in path_parameters(path) if one["name"] not in known)
 
 
 _SECURITY_SCHEMES = {
@@ -129,11 +129,13 @@ _SECURITY_SCHEMES = {
 
 
 def _add_middleware(app: Application, context: ServiceContext) -> None:
-    """Outermost last: the gate, the body's limits, answer headers, counts; then the hot routes."""
+    """Outermost last: policy, gate, the body's limits, answer headers, counts; then hot routes."""
     settings, store = context.settings, context.store
     admission = Admission(store, context.clock, settings, TokenReader.of(settings))
     bounds = BodyBounds(settings.upload_bytes_max, settings.body_deadline_s)
     counts = AnswerCounts(context.registry)
+    guard = Guard(guarded(app.routes), store, pages_need_sign_in=context.pages_need_sign_in)
+    app.add_middleware(Policing, guard=guard, refuse=refuse)
     app.add_middleware(Gate, admission=admission)
     app.add_middleware(BodyLimit, bounds=bounds)
     app.add_middleware(AnswerHeaders, store=store)

@@ -83,7 +83,7 @@ def current_revision(engine: Engine) -> str | None:
 
 
 def _upgrade(engine: Engine) -> None:
-    from alembic import command  # noqa: PLC0415  # only a new database pays for it
+    from alembic import command  # only a new database pays for it
 
     # Alembic keeps its context in module globals, so one thread at a time.
     options = engine.execution_options(begin="BEGIN IMMEDIATE")
@@ -108,7 +108,7 @@ def _revision_in(connection: Connection) -> str | None:
 
 def alembic_config(connection: Connection) -> Config:
     """Alembic's configuration, working on an open connection."""
-    from alembic.config import Config  # noqa: PLC0415  # only a new database pays for it
+    from alembic.config import Config  # only a new database pays for it
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))

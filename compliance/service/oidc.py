@@ -10,15 +10,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
-
 from compliance.service.access import EVERYTHING, Grant
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
+
+    from joserfc.jwk import KeySet
 
     from compliance.service.settings import Settings
 
@@ -55,6 +53,9 @@ class TokenReader:
 
         None where the token is not for us, not by the issuer, or not valid at `now`.
         """
+        from joserfc import jwt
+        from joserfc.errors import JoseError
+
         keys = self._key_set(now.timestamp())
         if keys is None:
             return None
@@ -64,7 +65,7 @@ class TokenReader:
             return None
         return self._grant_of(claims, now.timestamp())
 
-    def _grant_of(self, claims: dict[str, Any], now_s: float) -> Grant | None:
+    def _grant_of(self, claims: Mapping[str, object], now_s: float) -> Grant | None:
         audience = claims.get("aud")
         named = audience if isinstance(audience, list) else [audience]
         expires, not_before = claims.get("exp"), claims.get("nbf", 0)
@@ -83,6 +84,10 @@ class TokenReader:
         return Grant(str(claims["sub"]), scopes, f"/414/{gln}" if gln else None)
 
     def _key_set(self, now_s: float) -> KeySet | None:
+        import httpx
+        from joserfc.errors import JoseError
+        from joserfc.jwk import KeySet
+
         fresh = self._keys is not None and now_s - self._fetched_s < _KEYS_AGE_S_MAX
         if not fresh and now_s - self._tried_s >= _RETRY_AFTER_S:
             self._tried_s = now_s
@@ -95,6 +100,8 @@ class TokenReader:
         return self._keys
 
     def _fetch(self) -> Any:  # noqa: ANN401  # JSON of the issuer, checked by import_key_set
+        import httpx
+
         if self._jwks.startswith("https://"):
             return httpx.get(self._jwks, timeout=5, follow_redirects=False).json()
         return json.loads(Path(self._jwks).read_text())

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import httpx
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -48,9 +47,9 @@ class TestWalletTold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     key_file: str
     """File with an EC key on secp256k1, PEM; relative to this file."""
-    credential: dict[str, object]
+    credential: dict[str, Any]
     did: str = ""
-    documents: dict[str, dict[str, object]] = {}
+    documents: dict[str, dict[str, Any]] = {}
     """DID documents by DID, in place of the web."""
     trusted: frozenset[str] = frozenset()
     """DIDs of the issuers whose credentials count."""
@@ -66,6 +65,7 @@ def practice_of(settings: Settings) -> VerificationSettings:
         rules=settings.rule_pack,
         rules_folder=settings.rule_packs_dir,
         rules_keys=settings.rule_pack_keys,
+        company_prefixes=settings.company_prefixes,
         market=settings.market,
         responder_gln=settings.owner_gln,
         unknown_answers_a_day=settings.unknown_answers_a_day,
@@ -159,6 +159,8 @@ def _wallet(settings: Settings) -> CredentialProvider | None:
         return _read(path, "wallet token").decode().strip() if path else ""
 
     token()
+    import httpx
+
     http = httpx.AsyncClient(timeout=settings.wallet_timeout_s)
     return HttpWallet(http, settings.wallet_url, token)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
+from msgspec.structs import replace
 
 from compliance.seal.operator_keys import open_keys
 from compliance.service import access
@@ -24,9 +25,7 @@ if TYPE_CHECKING:
     from compliance.service.settings import Settings
     from epcis.ledger.store import Store
 
-DEMO_GRANT = access.Grant(
-    "demo pharmacist", frozenset({"verify", "query", "recall", "export", "capture"})
-)
+DEMO_GRANT = access.Grant("demo pharmacist", access.EVERYTHING - {"admin"})
 _CONNECTIONS_WAITING_MAX = 512
 
 
@@ -37,7 +36,7 @@ class StartRefused(Exception):  # noqa: N818  # it is a refusal, not an error
 def run(settings: Settings, *, demo: bool) -> None:
     """Serve until interrupted."""
     if demo and not settings.database:
-        settings = settings.model_copy(update={"database": str(settings.data_dir / "demo.db")})
+        settings = replace(settings, database=str(settings.data_dir / "demo.db"))
     _set_up_logging()
     _refuse_what_cannot_be_practised(settings)
     store = open_migrated(settings)
@@ -63,7 +62,7 @@ def _refuse_open_doors(settings: Settings, store: Store) -> None:
     if settings.is_loopback or settings.oidc_issuer:
         return
     with store.read() as snapshot:
-        if access.is_configured(snapshot):
+        if access.is_enterable(snapshot, utc_now()):
             return
     raise StartRefused(
         f"will not listen on {settings.host}: other machines could reach it and no access is "
@@ -98,7 +97,13 @@ def _address(settings: Settings, listener: socket.socket) -> str:
 
 def _greet(settings: Settings, store: Store, address: str, *, demo: bool) -> None:
     """Say on standard output what a newcomer needs; flushed, so that a program can wait for it."""
-    for note in filter(None, (missing_zbar(), missing_owner(settings))):
+    notes = (
+        missing_zbar(),
+        missing_owner(settings),
+        _nobody_enters(settings, store),
+        _keys_in_the_clear(settings),
+    )
+    for note in filter(None, notes):
         print(note, flush=True)  # noqa: T201  # the greeting is this command's output
     lines = [f"Packtrail listens on {address}/"]
     if demo:
@@ -106,14 +111,37 @@ def _greet(settings: Settings, store: Store, address: str, *, demo: bool) -> Non
     print("\n".join(lines), flush=True)  # noqa: T201  # as above
 
 
+def _keys_in_the_clear(settings: Settings) -> str:
+    """What to do where the files of the signing keys are not encrypted."""
+    if settings.key_passphrase:
+        return ""
+    return (
+        "The signing keys are protected by file mode only, not encrypted: set"
+        " PACKTRAIL_KEY_PASSPHRASE before the first start."
+    )
+
+
+def _nobody_enters(settings: Settings, store: Store) -> str:
+    """What to do where credentials were made once, and none is good any more."""
+    now = utc_now()
+    with store.read() as snapshot:
+        shut = access.is_locked(snapshot) and not access.is_enterable(snapshot, now)
+    if not shut or settings.oidc_issuer:
+        return ""
+    return (
+        "Nobody can enter: every API key was revoked or has expired. On this machine, make one:"
+        " packtrail access new-key NAME --scopes admin"
+    )
+
+
 def _demo_lines(settings: Settings, store: Store, address: str) -> list[str]:
-    from compliance.service import demo  # noqa: PLC0415  # only the demo draws labels
+    from compliance.service import demo  # only the demo draws labels
 
     now = utc_now()
     labels = demo.build(store, settings.data_dir / "demo-labels", now)
     with store.write(now) as tx:
         token = access.new_sign_in_link(
-            tx, DEMO_GRANT, now=now, minutes=settings.sign_in_link_minutes_max
+            tx, DEMO_GRANT, now=now, minutes=settings.sign_in_link_minutes_max, locks=False
         )
     return [
         "Label pictures to try:",
@@ -132,6 +160,8 @@ def _serve(settings: Settings, store: Store, listener: socket.socket, *, demo: b
         access_log=False,
         limit_concurrency=settings.connections_max,
         server_header=False,
+        # Whom to believe about addresses is the gate's to say, by the operator's settings.
+        proxy_headers=False,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=10,
     )

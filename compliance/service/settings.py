@@ -7,28 +7,44 @@ command line overrides the few it names. docs/reference/settings.md is made from
 from __future__ import annotations
 
 import ipaddress
+import os
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import platformdirs
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "PACKTRAIL_"
+"""What the environment variable of every setting begins with."""
+
+PositiveInt = Annotated[int, msgspec.Meta(gt=0)]
+PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]
+CaptureWorkers = Annotated[int, msgspec.Meta(gt=0, le=16)]
+BurstRequests = Annotated[int, msgspec.Meta(gt=1)]
+CredentialCheck = Literal["off", "warn", "require"]
+TcpPort = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
 
 def _data_dir() -> Path:
+    import platformdirs
+
     return Path(platformdirs.user_data_dir("packtrail", appauthor=False))
 
 
-class Settings(BaseSettings):
+class SettingsRefusedError(ValueError):
+    """A setting cannot be used; the text names it and says why."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The settings of one Packtrail installation.
 
     >>> Settings(database="trail.db").database_url
     'sqlite:///trail.db'
     """
 
-    model_config = SettingsConfigDict(env_prefix="PACKTRAIL_", extra="forbid", frozen=True)
-
-    data_dir: Path = Field(default_factory=_data_dir)
+    data_dir: Path = msgspec.field(default_factory=_data_dir)
     """Where the embedded database, the keys and the demo labels live."""
     archive_dir: Path | None = None
     """Where old events go as Parquet files; empty: `archive` in the data directory."""
@@ -63,7 +79,7 @@ class Settings(BaseSettings):
     """Folder of your own redaction profiles (`NAME.json`) for dossiers; they go before ours."""
     origin: str = "packtrail.local/log"
     """Name of this log in its checkpoints (C2SP: host and path, no scheme)."""
-    checkpoint_every_s: float = Field(default=60.0, gt=0)
+    checkpoint_every_s: PositiveFloat = 60.0
     """How often the log's checkpoint is signed, in seconds; exports sign one at once."""
     owner_gln: str = ""
     """GLN-13 of the company that runs this installation; the responder's GLN in verification."""
@@ -77,25 +93,26 @@ class Settings(BaseSettings):
     """Folder of your own rule packs, `NAME.json` with `NAME.sig` beside it; they go before ours."""
     rule_pack_keys: tuple[Path, ...] = ()
     """Files of public keys (PEM, Ed25519) your own rule packs may be signed with, a JSON list."""
-    unknown_answers_a_day: int = Field(default=20, gt=0)
-    """Answers 'no such serial' per client, product and address before proof is asked for."""
+    unknown_answers_a_day: PositiveInt = 20
+    """Answers about unknown serial numbers that a client gets in a day, at all doors together; all
+    clients of its network together get five times as many."""
     peers_file: Path | None = None
     """JSON list of repositories asked for packs unknown here: name, base_url, key_file, markets."""
-    peer_budget_s: float = Field(default=0.9, gt=0)
+    peer_budget_s: PositiveFloat = 0.9
     """Longest wait for all peers together, in seconds."""
-    peer_failures_max: int = Field(default=5, gt=0)
+    peer_failures_max: PositiveInt = 5
     """Failures in a row after which a peer is left alone."""
-    peer_rest_s: float = Field(default=30.0, gt=0)
+    peer_rest_s: PositiveFloat = 30.0
     """How long it is left alone, in seconds."""
     verification_directory: Path | None = None
     """JSON file of who answers verification questions (VRS); taken over whenever it changes."""
     partner_keys_file: Path | None = None
     """JSON object: base URL of a responder to the file with the API key that lets us in there."""
-    partner_budget_s: float = Field(default=3.0, gt=0)
+    partner_budget_s: PositiveFloat = 3.0
     """Longest wait for a partner's answer, all tries together, in seconds."""
-    credential_policy: Literal["off", "warn", "require"] = "off"
+    credential_policy: CredentialCheck = "off"
     """What a partner's missing or bad credential leads to: nothing, a note in the log, or 403."""
-    credential_policies: dict[str, Literal["off", "warn", "require"]] = Field(default_factory=dict)
+    credential_policies: dict[str, CredentialCheck] = msgspec.field(default_factory=dict)
     """Policies of single partners, a JSON object by their GLN-13."""
     wallet_url: str = ""
     """Address of the wallet (OCI API) that presents our credential and checks partners'."""
@@ -103,26 +120,26 @@ class Settings(BaseSettings):
     """File with the bearer token for the wallet; read anew for each request."""
     wallet_holder: str = ""
     """DID of the credential that the wallet presents for us."""
-    wallet_timeout_s: float = Field(default=3.0, gt=0)
+    wallet_timeout_s: PositiveFloat = 3.0
     """Longest wait for the wallet, in seconds."""
     test_wallet: Path | None = None
     """JSON file of a wallet for trials, in place of a real one: key_file, credential, trusted."""
-    anomalies_every_s: float = Field(default=60.0, gt=0)
+    anomalies_every_s: PositiveFloat = 60.0
     """Pause between two looks for anomalies in the history of verifications, in seconds."""
-    anomaly_speed_km_h_max: float = Field(default=900.0, gt=0)
+    anomaly_speed_km_h_max: PositiveFloat = 900.0
     """A pack that would have moved faster between two known places was copied."""
-    anomaly_move_minutes_min: float = Field(default=30.0, gt=0)
+    anomaly_move_minutes_min: PositiveFloat = 30.0
     """The same for places of unknown distance, in minutes."""
-    anomaly_burst_requests: int = Field(default=120, gt=1)
+    anomaly_burst_requests: BurstRequests = 120
     """So many requests of one client within the window are a burst."""
-    anomaly_burst_window_s: float = Field(default=60.0, gt=0)
+    anomaly_burst_window_s: PositiveFloat = 60.0
     """The window, in seconds."""
-    anomaly_probe_run: int = Field(default=5, gt=1)
+    anomaly_probe_run: BurstRequests = 5
     """So many neighbouring unknown serial numbers in a row are probing."""
 
     host: str = "127.0.0.1"
     """Address to listen on."""
-    port: int = Field(default=8080, ge=0, le=65535)
+    port: TcpPort = 8080
     """TCP port; 0 takes a free one."""
     oidc_issuer: str = ""
     """Issuer of accepted OpenID Connect tokens; empty: API keys and sign-in links only."""
@@ -131,29 +148,33 @@ class Settings(BaseSettings):
     oidc_jwks: str = ""
     """File or https address of the issuer's JSON Web Key Set."""
 
-    upload_bytes_max: int = Field(default=256 * 1024 * 1024, gt=0)
+    upload_bytes_max: PositiveInt = 256 * 1024 * 1024
     """Largest request body, in bytes."""
-    picture_bytes_max: int = Field(default=32 * 1024 * 1024, gt=0)
+    picture_bytes_max: PositiveInt = 32 * 1024 * 1024
     """Largest picture, in bytes."""
-    picture_pixels_max: int = Field(default=40_000_000, gt=0)
+    picture_pixels_max: PositiveInt = 40_000_000
     """Largest picture, in pixels; read from its header before anything is decoded."""
-    scan_text_chars_max: int = Field(default=8192, gt=0)
+    scan_text_chars_max: PositiveInt = 8192
     """Longest scanner text, in characters."""
-    body_deadline_s: float = Field(default=30.0, gt=0)
+    body_deadline_s: PositiveFloat = 30.0
     """How long a body may pause between two parts before the upload is dropped."""
-    head_deadline_s: float = Field(default=10.0, gt=0)
+    head_deadline_s: PositiveFloat = 10.0
     """How long the head of a request may take before the connection is dropped."""
-    picture_timeout_s: float = Field(default=20.0, gt=0)
+    picture_timeout_s: PositiveFloat = 20.0
     """How long the decoder may work on one picture."""
-    capture_workers: int = Field(default=2, gt=0, le=16)
+    capture_workers: CaptureWorkers = 2
     """Captured documents stored at once; of several, one worker is for small documents."""
-    events_per_capture_max: int = Field(default=1_000_000, gt=0)
+    events_per_capture_max: PositiveInt = 1_000_000
     """Most events in one captured document."""
-    connections_max: int = Field(default=512, gt=0)
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks of proxies, as 10.0.0.0/8, whose X-Forwarded-For is believed; a JSON list."""
+    host_names: tuple[str, ...] = ()
+    """Names this server answers to in the header Host, a JSON list; empty: any name."""
+    connections_max: PositiveInt = 512
     """Most requests served at once; further ones get 503."""
-    session_hours_max: int = Field(default=12, gt=0)
+    session_hours_max: PositiveInt = 12
     """How long a browser stays signed in."""
-    sign_in_link_minutes_max: int = Field(default=60, gt=0)
+    sign_in_link_minutes_max: PositiveInt = 60
     """How long a one-time sign-in link is good."""
     webhooks_to_private_addresses: bool = False
     """Whether subscriptions may deliver to private and loopback addresses."""
@@ -194,3 +215,57 @@ class Settings(BaseSettings):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+
+def settings_from(
+    given: Mapping[str, object] | None = None, environ: Mapping[str, str] = os.environ
+) -> Settings:
+    """The settings that the environment names, and those given, which win.
+
+    Lists and objects are written as JSON; an empty variable is one that is not set. Raises
+    `SettingsRefusedError`.
+
+    >>> settings_from({"port": 80}, {"PACKTRAIL_COMPANY_PREFIXES": '["0614141"]'}).company_prefixes
+    ('0614141',)
+    >>> settings_from(environ={"PACKTRAIL_PORT": "99999"})
+    Traceback (most recent call last):
+    compliance.service.settings.SettingsRefusedError: PACKTRAIL_PORT: Expected `int` <= 65535
+    """
+    named = {name.upper(): text for name, text in environ.items()}
+    values: dict[str, object] = {}
+    for field in msgspec.structs.fields(Settings):
+        text = named.get(PREFIX + field.name.upper())
+        if given and field.name in given:
+            values[field.name] = _value(field, given[field.name])
+        elif text:
+            values[field.name] = _value(field, _parsed(field, text))
+    return Settings(**values)  # type: ignore[arg-type]  # each value was converted to its field's type
+
+
+def _parsed(field: msgspec.structs.FieldInfo, text: str) -> object:
+    """A variable's text as what its field holds: JSON for lists and objects."""
+    if not isinstance(msgspec.inspect.type_info(field.type), _WRITTEN_AS_JSON):
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as fault:
+        raise SettingsRefusedError(f"{PREFIX}{field.name.upper()}: {fault}; write JSON") from None
+
+
+def _value(field: msgspec.structs.FieldInfo, value: object) -> object:
+    try:
+        return msgspec.convert(value, field.type, strict=False, dec_hook=_path)
+    except msgspec.ValidationError as fault:
+        raise SettingsRefusedError(f"{PREFIX}{field.name.upper()}: {fault}") from None
+
+
+def _path(kind: type, value: object) -> object:
+    if isinstance(value, kind):
+        return value
+    return kind(value)
+
+
+_WRITTEN_AS_JSON = (
+    msgspec.inspect.VarTupleType,
+    msgspec.inspect.DictType,
+)

@@ -78,8 +78,8 @@ class ArchivedPiece(NamedTuple):
 
 def _arrow() -> Any:  # noqa: ANN401  # a library without types
     try:
-        import pyarrow as pa  # noqa: PLC0415  # large, and only needed by who archives
-        import pyarrow.parquet  # noqa: PLC0415  # as above
+        import pyarrow as pa  # large, and only needed by who archives
+        import pyarrow.parquet  # as above
     except ImportError:
         raise ArchiveUnavailable(
             "the archive needs the library pyarrow: pip install 'packtrail[archive]'"
@@ -139,7 +139,7 @@ class DamagedFile(Exception):  # noqa: N818  # a state of the file
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path) -> Iterator[Any]:  # pyarrow is untyped
     pa = _arrow()
     try:
         with pa.parquet.ParquetFile(path, memory_map=False) as file:

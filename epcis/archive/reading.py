@@ -58,7 +58,7 @@ class ArchiveAway(StoreAway):
     @property
     def problem(self) -> Problem:
         """The HTTP problem: 503 while the file is missing, 410 where it was destroyed."""
-        from epcis.problem import Problem  # noqa: PLC0415  # 16 MB that no export or fsck needs
+        from epcis.problem import Problem  # 16 MB that no export or fsck needs
 
         what = "an event that this asks for was"
         kind = "epcisException:ImplementationException"

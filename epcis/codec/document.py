@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from epcis.model import Event, Header
     from schemas.finding import Finding, Where
+    from schemas.json_value import JsonValue
 
 __all__ = [
     "CbvFormat",
@@ -66,7 +67,7 @@ class DocumentReader:
         strict: bool,
         refuses: bool,
         limits: DocumentLimits,
-        contexts: Mapping[str, Any] | None,
+        contexts: Mapping[str, JsonValue] | None,
         validate: bool,
         published: Path | None,
     ) -> None:
@@ -98,7 +99,10 @@ class DocumentReader:
         return self._reader.header()
 
     def worked_on(
-        self, prepare: Callable[[Any], Work], rest: tuple[Any, ...], processes: int
+        self,
+        prepare: Callable[[Any], Work],  # what it takes is its own affair
+        rest: tuple[Any, ...],  # as above
+        processes: int,
     ) -> Iterator[Event | Worked]:
         """Results of a function on portions of the events, made in worker processes, in order.
 
@@ -148,7 +152,7 @@ def open_document(
     strict: bool = False,
     refuses: bool = True,
     limits: DocumentLimits = _LIMITS,
-    contexts: Mapping[str, Any] | None = None,
+    contexts: Mapping[str, JsonValue] | None = None,
     validate: bool = True,
     published: Path | None = None,
 ) -> DocumentReader:
@@ -182,7 +186,7 @@ def read_document(
     *,
     strict: bool = False,
     limits: DocumentLimits = _LIMITS,
-    contexts: Mapping[str, Any] | None = None,
+    contexts: Mapping[str, JsonValue] | None = None,
     validate: bool = True,
 ) -> Document:
     """Read a whole document; for small ones. Raises DocumentRefused as `open_document` does."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from epcis import model
 from schemas.epcis.events import COMMON_FIELDS, EVENT_TYPES, EventType, Field
 from schemas.wording import near
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 EVENT_CLASSES: Final[dict[str, type[model.Event]]] = {
     "ObjectEvent": model.ObjectEvent,
@@ -19,6 +22,9 @@ EVENT_CLASSES: Final[dict[str, type[model.Event]]] = {
     "AssociationEvent": model.AssociationEvent,
     "QuantityEvent": model.QuantityEvent,
 }
+NEW_EVENT: Final[Mapping[str, Callable[..., model.Event]]] = EVENT_CLASSES
+"""Makes an event from its fields by name, as the readers collect them: each reader of a field gives
+what the field holds, which no type can say of a dictionary of all fields."""
 
 
 @dataclass(frozen=True, slots=True)

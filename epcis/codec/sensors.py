@@ -5,9 +5,14 @@ XML writes them as attributes, JSON-LD as members, both under the same names.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-SENSOR_METADATA: Final = {
+from epcis.model import SensorMetadata, SensorReport
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_METADATA: Final = {
     "time": "time",
     "startTime": "start_time",
     "endTime": "end_time",
@@ -17,7 +22,7 @@ SENSOR_METADATA: Final = {
     "dataProcessingMethod": "data_processing_method",
     "bizRules": "biz_rules",
 }
-SENSOR_REPORT: Final = {
+_REPORT: Final = {
     "type": "type",
     "exception": "exception",
     "deviceID": "device_id",
@@ -43,6 +48,11 @@ SENSOR_REPORT: Final = {
     "uom": "uom",
     "coordinateReferenceSystem": "coordinate_reference_system",
 }
+SENSOR_FIELDS: Final[Mapping[type[SensorMetadata | SensorReport], dict[str, str]]] = {
+    SensorMetadata: _METADATA,
+    SensorReport: _REPORT,
+}
+"""Attributes of either record by their names in documents."""
 NUMBERS: Final = frozenset(
     {"value", "minValue", "maxValue", "meanValue", "sDev", "percRank", "percValue"}
 )

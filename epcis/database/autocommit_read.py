@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from epcis.database.reading import DRIVER_FAULTS
+from epcis.database.reading import driver_faults
 from epcis.database.transactions import Snapshot, StoreAway, close_for_good
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class autocommit_read:  # noqa: N801  # read as a function; a class because a ge
             self._idle.append(snapshot)
             return
         close_for_good(snapshot.connection)
-        if isinstance(fault, DRIVER_FAULTS):
+        if isinstance(fault, driver_faults()):
             raise StoreAway("the database does not answer") from fault
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from sqlalchemy import DDL, BigInteger, Index, Integer, MetaData, event, text
+from sqlalchemy import DDL, BigInteger, Index, Integer, MetaData, event
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import CreateIndex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Connection, UniqueConstraint
     from sqlalchemy.schema import ExecutableDDLElement
+    from sqlalchemy.sql.compiler import DDLCompiler
 
 _Of = TypeVar("_Of", Index, "UniqueConstraint")
 metadata = MetaData()
+_WHERE = "packtrail.where"
 
 BigId = BigInteger().with_variant(Integer(), "sqlite")
 """64-bit on both databases; SQLite counts rows only in a column called INTEGER."""
@@ -26,8 +30,16 @@ COUNTED_ONCE: Final[dict[str, Any]] = {"sqlite_autoincrement": True}
 
 
 def index_where(name: str, *columns: str, where: str) -> Index:
-    """An index of those rows only that meet a condition in SQL."""
-    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+    """An index of those rows only that meet a condition in SQL, the same on both databases."""
+    # Not as `postgresql_where`: an option of a dialect loads it, and all of PostgreSQL's drivers.
+    return Index(name, *columns, info={_WHERE: where})
+
+
+@compiles(CreateIndex)
+def _with_where(created: CreateIndex, compiler: DDLCompiler, **options: Any) -> str:  # noqa: ANN401  # SQLAlchemy's
+    statement: str = compiler.visit_create_index(created, **options)  # type: ignore[no-untyped-call]  # SQLAlchemy's
+    where = created.element.info.get(_WHERE)
+    return f"{statement} WHERE {where}" if where else statement
 
 
 def many_writers_only(index: _Of) -> _Of:

@@ -7,7 +7,6 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-import psycopg
 from sqlalchemy import BigInteger, Boolean, Float, Integer, LargeBinary, SmallInteger, event
 from sqlalchemy.exc import DBAPIError
 
@@ -80,8 +79,6 @@ def little_memory(snapshot: Snapshot, pages_kib: int) -> Iterator[None]:
         driver.execute(f"PRAGMA cache_size = {usual}")
 
 
-DRIVER_FAULTS = (DBAPIError, sqlite3.Error, psycopg.Error)
-"""What a statement may raise, by SQLAlchemy or by the driver itself."""
 _NUMBERS = (Integer, BigInteger, SmallInteger, Boolean, Instant)
 
 
@@ -106,6 +103,16 @@ def _kinds(column: Column[object]) -> str:
     if isinstance(column.type, LargeBinary | ItemKey):
         return nothing + "'blob'"
     return nothing + "'text'"
+
+
+def driver_faults() -> tuple[type[Exception], ...]:
+    """What a statement may raise, by SQLAlchemy or by the driver itself.
+
+    A function, because who works on SQLite pays for the other driver only once something failed.
+    """
+    import psycopg
+
+    return (DBAPIError, sqlite3.Error, psycopg.Error)
 
 
 @contextmanager

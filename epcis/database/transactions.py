@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
 
-import psycopg
 from sqlalchemy.exc import DBAPIError
 
 from epcis.database import guards
 from epcis.database.connections import WRITER_WAIT_S, analyse_grown, words_engine
 from epcis.database.metadata import metadata
+from epcis.database.reading import driver_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,7 +183,7 @@ class Database:
                 # A crash up to here leaves nothing, after it everything of the act.
             if long and self.words:
                 analyse_grown(self.words)
-        except (DBAPIError, sqlite3.Error, psycopg.Error) as fault:
+        except driver_faults() as fault:
             raise _said_of(fault) from fault
 
     def line(self) -> Connection | None:
@@ -193,7 +193,7 @@ class Database:
         """
         try:
             return None if self.is_sqlite else _line(self.engine)
-        except (DBAPIError, psycopg.Error) as fault:
+        except driver_faults() as fault:
             raise _said_of(fault) from fault
 
     @contextmanager
@@ -208,7 +208,7 @@ class Database:
                 if party is not None and not self.is_sqlite:
                     guards.serve(connection, party)
                 yield Snapshot(connection, self.companions)
-        except (DBAPIError, sqlite3.Error, psycopg.Error) as fault:
+        except driver_faults() as fault:
             raise _said_of(fault) from fault
 
 
@@ -411,6 +411,8 @@ class _GroupCommit:
 
 def _said_of(fault: BaseException) -> BaseException:
     """What a driver's fault means for the caller; a fault of ours stays what it is."""
+    import psycopg
+
     cause = fault.orig if isinstance(fault, DBAPIError) else fault
     if isinstance(cause, sqlite3.Error):
         said = _SQLITE_SAID.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from zstandard import ZstdError
 
 from epcis.archive.check import check_archive
-from epcis.database.reading import DRIVER_FAULTS, forgiving
+from epcis.database.reading import driver_faults, forgiving
 from epcis.fsck.documents import check_documents
 from epcis.fsck.events import check_events
 from epcis.fsck.forms import check_forms
@@ -34,11 +34,6 @@ if TYPE_CHECKING:
     from epcis.ledger.signed import Signed
 
 __all__ = ["check_state", "fsck"]
-
-_UNREADABLE = (
-    ValueError, TypeError, LookupError, OverflowError, ZstdError, *DRIVER_FAULTS,
-)  # fmt: skip
-"""What reading a damaged row may raise where no check expected that kind of damage."""
 
 
 def fsck(
@@ -85,9 +80,10 @@ def forgiving_store(store: Store) -> Iterator[Store]:
 
 def told(what: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     """The findings of a check; damage that no check foresaw is one finding more."""
+    kinds = (ValueError, TypeError, LookupError, OverflowError, ZstdError)
     try:
         yield from check()
-    except _UNREADABLE as fault:
+    except kinds + driver_faults() as fault:
         yield Finding(
             "store.unreadable",
             Severity.CRITICAL,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from zstandard import ZstdError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from epcis.ledger.store import Store
+    from schemas.json_value import JsonObject
 
 _NEXT = (
     "SELECT id, sha256, received, sender, party, syntax, size_bytes, events, header, findings,"
@@ -121,7 +122,7 @@ def _bytes(value: object) -> bytes | None:
     return None if value is None else value if isinstance(value, bytes) else str(value).encode()
 
 
-def _members(stored: object) -> dict[str, Any]:
+def _members(stored: object) -> JsonObject:
     """The members of an entry's part; none where it was damaged, which the log's audit says."""
     try:
         said = json.loads(stored) if isinstance(stored, bytes | str) else {}

@@ -63,7 +63,7 @@ def row_faults(hand: RawDriver, seqs: Sequence[int]) -> Iterator[tuple[int, str]
         yield seq, f"what it is found by is not what it says (table {table})"
 
 
-def _differing_columns(event: Event, said: dict[str, Any]) -> list[str]:
+def _differing_columns(event: Event, said: dict[str, Any]) -> list[str]:  # a row of event by column
     epcs = {
         (role, pack_key(canonical_key(epc)))
         for role, named in named_items(event)

@@ -258,6 +258,7 @@ class _LogAudit:
                 Where(path=f"ledger_entry/{number}"),
             )
 
+    # A row of checkpoint.
     def _check_checkpoint(self, expected: Row[Any, Any]) -> Iterator[Finding]:
         if expected.size != self.tree.size:
             yield _found(self.tree.size, f"should exist: {expected.size} entries were signed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from zstandard import ZstdError
@@ -102,12 +102,12 @@ def _check_telling(hand: RawDriver, telling: _ToldElement) -> Iterator[Finding]:
         yield odd("master_data", key, f"is not what document {telling.document} told last")
 
 
-def _numbers(*values: Any) -> tuple[Any, ...]:  # noqa: ANN401  # columns as they are stored
+def _numbers(*values: object) -> tuple[object, ...]:  # columns as they are stored
     return tuple(value if isinstance(value, int) else -1 for value in values)
 
 
 def _check_rows(
-    hand: RawDriver, telling: _ToldElement, stored: tuple[Any, ...]
+    hand: RawDriver, telling: _ToldElement, stored: tuple[object, ...]
 ) -> Iterator[Finding]:
     key = (telling.kind, telling.element.id)
     entry, attributes, children = rows_of(telling.kind, telling.element)
@@ -122,7 +122,7 @@ def _check_rows(
 
 
 def _check_nothing_else(store: Store) -> Iterator[Finding]:
-    last: tuple[Any, ...] = ("", "")
+    last: tuple[object, ...] = ("", "")
     told: tuple[object, frozenset[tuple[str, str]]] = (None, frozenset())
     while True:
         with store.read() as snapshot:

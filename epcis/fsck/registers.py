@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import LargeBinary
 
@@ -106,7 +106,7 @@ def _check_entry(hand: RawDriver, public: object, confidential: object) -> Itera
         yield odd(table.name, key, "is gone, and the log tells of no deletion")
 
 
-def _read(public: object, confidential: object) -> tuple[Table, int, Key, Any]:
+def _read(public: object, confidential: object) -> tuple[Table, int, Key, object]:
     said, more = json.loads(_text(public)), json.loads(_text(confidential))
     table = metadata.tables[said["register"]]
     names = _register(table).key_of(table)

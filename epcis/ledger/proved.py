@@ -11,7 +11,7 @@ every column:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from epcis.database.register_guard import IS_LOGGED
 
@@ -64,7 +64,7 @@ class Outside:
 Proof: TypeAlias = ToldBy | Register | Outside
 
 
-def proof(how: Proof) -> dict[Any, Any]:
+def proof(how: Proof) -> dict[str, object]:
     """The `info` of a table.
 
     >>> proof(Outside("sessions end by themselves"))

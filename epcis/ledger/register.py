@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import Delete, Insert, Table, Update, event, select
 
@@ -35,7 +35,7 @@ _NEWEST = (  # a partial index is only used where the query repeats its conditio
     " AND " + UNNOTED_KINDS + " ORDER BY id"
 )
 
-Key = tuple[Any, ...]
+Key = tuple[object, ...]
 
 
 class Version(NamedTuple):
@@ -62,8 +62,8 @@ def watch_registers(engine: Engine) -> None:
 def _note(
     connection: Connection,
     statement: object,
-    many: Sequence[Mapping[str, Any]],
-    one: Mapping[str, Any],
+    many: Sequence[Mapping[str, object]],
+    one: Mapping[str, object],
     _options: object,
 ) -> None:
     written = _register_written(connection, statement)
@@ -88,8 +88,8 @@ def _inserted(
     table: Table,
     names: tuple[str, ...],
     statement: Insert,
-    many: Sequence[Mapping[str, Any]],
-    one: Mapping[str, Any],
+    many: Sequence[Mapping[str, object]],
+    one: Mapping[str, object],
 ) -> Iterator[Key]:
     """The keys of new rows, but for a number that the database will give."""
     if statement.select is not None:
@@ -105,10 +105,10 @@ def _inserted(
 def _note_numbered(
     connection: Connection,
     statement: object,
-    _many: Sequence[Mapping[str, Any]],
-    _one: Mapping[str, Any],
+    _many: Sequence[Mapping[str, object]],
+    _one: Mapping[str, object],
     _options: object,
-    result: CursorResult[Any],
+    result: CursorResult[object],
 ) -> None:
     """As `_note`, for a row whose number comes from the database."""
     written = _register_written(connection, statement)

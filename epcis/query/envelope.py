@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from lxml import etree
 
@@ -25,6 +25,7 @@ SOAP_1_2: Final = "http://www.w3.org/2003/05/soap-envelope"
 MESSAGE_BYTES_MAX: Final = 1024 * 1024
 """Largest message that is read."""
 ID_LENGTH_MAX: Final = 200
+Parameter: TypeAlias = list[str] | str | Decimal | None
 _XSI_TYPE: Final = "{http://www.w3.org/2001/XMLSchema-instance}type"
 _SCHEDULE: Final = ("second", "minute", "hour", "dayOfMonth", "month", "dayOfWeek")
 _NUMBER_TYPES: Final = ("int", "integer", "long", "short", "float", "double", "decimal")
@@ -131,7 +132,7 @@ class QueryMessage:
 
     operation: QueryOperation
     query_name: str = ""
-    parameters: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, Parameter] = field(default_factory=dict)
     dest: str = ""
     controls: Controls = field(default_factory=Controls)
     subscription_id: str = ""
@@ -250,9 +251,9 @@ def _text(element: etree._Element, name: str, is_needed: bool) -> str:  # noqa: 
     return text
 
 
-def _parameters(element: etree._Element) -> dict[str, Any]:
+def _parameters(element: etree._Element) -> dict[str, Parameter]:
     params = _child(element, "params")
-    found: dict[str, Any] = {}
+    found: dict[str, Parameter] = {}
     for param in params if params is not None else ():
         if not isinstance(param.tag, str):
             continue
@@ -266,7 +267,7 @@ def _parameters(element: etree._Element) -> dict[str, Any]:
     return found
 
 
-def _value(value: etree._Element) -> Any:  # noqa: ANN401  # a list, a text, a number or nothing
+def _value(value: etree._Element) -> Parameter:
     """A parameter's value by its declared type, or by its shape where none is declared."""
     declared = (value.get(_XSI_TYPE) or "").rpartition(":")[2]
     members = [one for one in value if isinstance(one.tag, str)]

@@ -120,7 +120,7 @@ def ask(snapshot: Snapshot, query: MasterDataQuery, *, party: str | None) -> tup
     return tuple(Vocabulary(type=kind, elements=tuple(ones)) for kind, ones in found.items())
 
 
-def _statement(query: MasterDataQuery, party: str | None) -> Select[Any]:
+def _statement(query: MasterDataQuery, party: str | None) -> Select[str, bytes]:
     told = master_data.c
     statement = select(told.type, told.payload).order_by(told.type, told.id)
     if query.vocabularies is not None:

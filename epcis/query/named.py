@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 from sqlalchemy import delete, insert, select
@@ -41,7 +41,7 @@ class NamedQuery:
     made: datetime
     owner: str
     party: str | None
-    body: Mapping[str, Any]
+    body: Mapping[str, object]
     """The query as sent."""
 
     @property
@@ -79,7 +79,7 @@ def _refused(what: str) -> QueryRefused:
 
 
 def add(
-    tx: Transaction, name: str, body: Mapping[str, Any], *, owner: str, party: str | None
+    tx: Transaction, name: str, body: Mapping[str, object], *, owner: str, party: str | None
 ) -> None:
     """Keep a query under a name; raises `NameTaken`."""
     table = named_query

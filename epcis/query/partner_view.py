@@ -13,7 +13,7 @@ from epcis.database.raw_driver import RawDriver
 from epcis.lot_facts import LotFacts
 from epcis.model import AggregationEvent
 from epcis.query.conditions import NamesItem, OrderBy, Query
-from epcis.query.parameters import ANY_ROLE
+from epcis.query.parameter_table import ANY_ROLE
 from epcis.query.patterns import KeyIs
 from epcis.query.search import Selection, page
 from epcis.store.effect import event_effects

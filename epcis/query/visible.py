@@ -6,7 +6,7 @@ order of the page and looked at one by one, which finds a page soon.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Integer, and_, cast, exists, func, literal_column, or_, select
 
@@ -21,7 +21,7 @@ from epcis.store.event_tables import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import Column, ColumnElement, Select
+    from sqlalchemy import ColumnElement, Select
 
     from epcis.database.transactions import Snapshot
 
@@ -65,7 +65,9 @@ def master_data_of(party: str | None) -> list[ColumnElement[bool]]:
     return [or_(sent, seen, own)]
 
 
-def below(column: Column[Any], keys: tuple[str, ...], party: str | None) -> ColumnElement[bool]:
+def below(
+    column: ColumnElement[str], keys: tuple[str, ...], party: str | None
+) -> ColumnElement[bool]:
     """The column names one of these, or what lies below it by master data the party may know."""
     told, child = master_data.c, master_data_child.c
     rows = select(child.key, child.child_key)

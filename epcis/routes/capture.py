@@ -11,7 +11,7 @@ import re
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 from fastapi import Request
@@ -339,8 +339,8 @@ def _job_answer(found: Job, agreement: Agreement) -> Response:
     return Response(content, headers=agreement.headers, media_type=agreement.media_type)
 
 
-def _job_object(found: Job) -> dict[str, Any]:
-    told: dict[str, Any] = {
+def _job_object(found: Job) -> dict[str, object]:
+    told: dict[str, object] = {
         "captureID": found.id,
         "createdAt": _written(found.created),
         "running": found.running,

@@ -6,44 +6,48 @@ Made from the table of query parameters, so that the description cannot fall beh
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from epcis.codec.document import CbvFormat, EpcFormat
 from epcis.query.paging import PER_PAGE, PER_PAGE_MAX
-from epcis.query.parameters import ACTIONS, EVENT_TYPES, FIXED
+from epcis.query.parameter_table import ACTIONS, FIXED, Parameter, Takes
 from epcis.query.values import COUNT_MAX
+from schemas.json_value import JsonObject, JsonValue
 
 _CONTROL: Final = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f"
 _WRITTEN: Final = rf"[^|{_CONTROL}]"
-_TEXT: Final = {
+_TEXT: Final[JsonObject] = {
     "type": "string",
     "pattern": rf"^{_WRITTEN}*[^|\s{_CONTROL}]{_WRITTEN}*$",
 }
-_WORDS: Final = {"type": "array", "minItems": 1, "items": _TEXT}
-_TIME: Final = {
+_WORDS: Final[JsonObject] = {"type": "array", "minItems": 1, "items": _TEXT}
+_TIME: Final[JsonObject] = {
     "type": "string",
     "description": "ISO 8601 with a zone; + is written %2B in an address.",
     "pattern": r"^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
     r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[-+](0[0-9]|1[0-3]):[0-5][0-9])$",
 }
-_NUMBER: Final = {"type": "number", "minimum": -1e300, "maximum": 1e300}
-_NUMBERS: Final = {"type": "array", "minItems": 1, "items": _NUMBER}
-_COUNT: Final = {"type": "integer", "minimum": 1, "maximum": COUNT_MAX}
-_BOOLEAN: Final = {"type": "boolean"}
-_FLAG: Final = {"enum": [True, False, 1, 0, "true", "false", "1", "0", "", None]}
-_AMOUNT: Final = {
+_NUMBER: Final[JsonObject] = {"type": "number", "minimum": -1e300, "maximum": 1e300}
+_NUMBERS: Final[JsonObject] = {"type": "array", "minItems": 1, "items": _NUMBER}
+_COUNT: Final[JsonObject] = {"type": "integer", "minimum": 1, "maximum": COUNT_MAX}
+_BOOLEAN: Final[JsonObject] = {"type": "boolean"}
+_FLAG: Final[JsonObject] = {"enum": [True, False, 1, 0, "true", "false", "1", "0", "", None]}
+_AMOUNT: Final[JsonObject] = {
     **_NUMBER,
     "type": ["number", "string"],
     "pattern": r"^-?[0-9]{1,9}(\.[0-9]{1,9})?$",
 }
-_LEAST: Final = {"type": "string", "pattern": r"^([01](\.[0-9]{1,3}){0,2}|2(\.0){0,2})$"}
-_MOST: Final = {
+_LEAST: Final[JsonObject] = {
+    "type": "string",
+    "pattern": r"^([01](\.[0-9]{1,3}){0,2}|2(\.0){0,2})$",
+}
+_MOST: Final[JsonObject] = {
     "type": "string",
     "pattern": r"^([2-9]|[1-9][0-9]{1,3})(\.[0-9]{1,3}){0,3}$",
     "description": "1.2 as well, where the answer is to be XML.",
 }
 
-_PROBLEM: Final = {
+_PROBLEM: Final[JsonObject] = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
     "properties": {
@@ -54,12 +58,12 @@ _PROBLEM: Final = {
         "findings": {"type": "array", "items": {"type": "object"}},
     },
 }
-_QUERY_DOCUMENT: Final = {
+_QUERY_DOCUMENT: Final[JsonObject] = {
     "type": "object",
     "required": ["@context", "type", "schemaVersion", "epcisBody"],
     "properties": {"type": {"const": "EPCISQueryDocument"}},
 }
-_COLLECTION: Final = {
+_COLLECTION: Final[JsonObject] = {
     "type": "object",
     "required": ["@context", "type", "member"],
     "properties": {
@@ -68,7 +72,7 @@ _COLLECTION: Final = {
     },
 }
 
-REFUSED: Final[dict[int | str, dict[str, Any]]] = {
+REFUSED: Final[dict[int | str, JsonObject]] = {
     "default": {
         "description": "A problem (RFC 9457) under the standard's exception name.",
         "content": {
@@ -80,10 +84,13 @@ REFUSED: Final[dict[int | str, dict[str, Any]]] = {
 """The refusal every route may answer with."""
 
 
-def _answer(description: str, schema: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    media = {"application/json": {"schema": schema}, "application/ld+json": {"schema": schema}}
-    xml: dict[str, Any] = {"schema": {"type": "string"}}
-    content = {**media, "application/xml": xml, "text/xml": xml}
+def _answer(description: str, schema: JsonObject) -> dict[int | str, JsonObject]:
+    media: JsonObject = {
+        "application/json": {"schema": schema},
+        "application/ld+json": {"schema": schema},
+    }
+    xml: JsonObject = {"schema": {"type": "string"}}
+    content: JsonObject = {**media, "application/xml": xml, "text/xml": xml}
     return {200: {"description": description, "content": content}, **REFUSED}
 
 
@@ -91,8 +98,8 @@ QUERY_ANSWER: Final = _answer("Events, as an EPCISQueryDocument.", _QUERY_DOCUME
 COLLECTION_ANSWER: Final = _answer("Values or names of resources.", _COLLECTION)
 
 
-_SOAP: Final = {"text/xml": {"schema": {"type": "string"}}}
-SOAP_ANSWER: Final[dict[int | str, dict[str, Any]]] = {
+_SOAP: Final[JsonObject] = {"text/xml": {"schema": {"type": "string"}}}
+SOAP_ANSWER: Final[dict[int | str, JsonObject]] = {
     200: {
         "description": "The operation's result, wrapped as the question was.",
         "content": {**_SOAP, "application/soap+xml": {"schema": {"type": "string"}}},
@@ -104,29 +111,25 @@ SOAP_ANSWER: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def _schema(name: str) -> dict[str, Any]:
+_BY_VALUE: Final = {
+    Takes.TEXTS: _WORDS,
+    Takes.TIME: _TIME,
+    Takes.NUMBER: _NUMBER,
+    Takes.NUMBERS: _NUMBERS,
+    Takes.FLAG: _BOOLEAN,
+}
+
+
+def _schema(parameter: Parameter) -> JsonObject:
     """The schema of a query parameter with a fixed name."""
-    special: dict[str, dict[str, Any]] = {
-        "EQ_action": {"type": "array", "minItems": 1, "items": {"enum": list(ACTIONS)}},
-        "eventType": {"type": "array", "minItems": 1, "items": {"enum": list(EVENT_TYPES)}},
-        "EQ_booleanValue": _BOOLEAN,
-        "EQ_quantity": _NUMBERS,
-        "EQ_percRank": _NUMBERS,
-    }
-    if name in special:
-        return special[name]
-    if name.startswith("EXISTS_"):
-        return _BOOLEAN
-    if name.endswith(("Time", "_time")):
-        return _TIME
-    if name.endswith(("_quantity", "_percRank")):
-        return _NUMBER
-    return _WORDS
+    if parameter.choices:
+        return {"type": "array", "minItems": 1, "items": {"enum": [*parameter.choices]}}
+    return _BY_VALUE[parameter.takes]
 
 
-def _member(name: str) -> dict[str, Any]:
+def _member(parameter: Parameter) -> JsonObject:
     """The same parameter in a JSON query, where a list of one may be written without brackets."""
-    schema = _schema(name)
+    schema = _schema(parameter)
     if schema is _BOOLEAN:
         return _FLAG
     if schema is _NUMBER:
@@ -137,8 +140,8 @@ def _member(name: str) -> dict[str, Any]:
     return {"anyOf": [one, {"type": "array", "minItems": 1, "items": one}]}
 
 
-def _parameter(name: str, schema: dict[str, Any], where: str = "query") -> dict[str, Any]:
-    told: dict[str, Any] = {"name": name, "in": where, "required": False, "schema": schema}
+def _parameter(name: str, schema: JsonObject, where: str = "query") -> JsonObject:
+    told: JsonObject = {"name": name, "in": where, "required": False, "schema": schema}
     if schema.get("type") == "array":
         told |= {"style": "pipeDelimited", "explode": False}
     return told
@@ -161,9 +164,9 @@ PAGED: Final = [
 ]
 
 
-def events_described(what: str, *, without: str = "") -> dict[str, Any]:
+def events_described(what: str, *, without: str = "") -> JsonObject:
     """What a list of events is and takes; `without` the parameter its address fixes."""
-    parameters = [_parameter(name, _schema(name)) for name in FIXED if name != without]
+    parameters = [_parameter(name, _schema(one)) for name, one in FIXED.items() if name != without]
     parameters += [_parameter(name, schema) for name, schema in _ORDER.items()]
     return {
         "description": f"{what} {_BEYOND_A_SCHEMA}",
@@ -171,7 +174,7 @@ def events_described(what: str, *, without: str = "") -> dict[str, Any]:
     }
 
 
-_ORDER: Final[dict[str, dict[str, Any]]] = {
+_ORDER: Final[dict[str, JsonObject]] = {
     "orderBy": {"enum": ["eventTime", "recordTime"]},
     "orderDirection": {"enum": ["ASC", "DESC"]},
 }
@@ -182,21 +185,24 @@ _BEYOND_A_SCHEMA: Final = (
 )
 
 
-LIST_DESCRIBED: Final = {"parameters": [*PAGED, *VERSION_RANGE, *FORMATS]}
-ONE_DESCRIBED: Final = {"parameters": [*VERSION_RANGE, *FORMATS]}
+LIST_DESCRIBED: Final[JsonObject] = {"parameters": [*PAGED, *VERSION_RANGE, *FORMATS]}
+ONE_DESCRIBED: Final[JsonObject] = {"parameters": [*VERSION_RANGE, *FORMATS]}
 
 
-def path_described(path: str) -> dict[str, Any]:
+def path_described(path: str) -> JsonObject:
     """The description of the parameters in a path, for routes that do not name them."""
-    return {
-        "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-            for name in re.findall(r"{(\w+)(?::\w+)?}", path)
-        ]
-    }
+    return {"parameters": [*path_parameters(path)]}
 
 
-def _one_of(name: str, *values: str) -> dict[str, Any]:
+def path_parameters(path: str) -> list[JsonObject]:
+    """What the OpenAPI document says of each parameter in a path."""
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"{(\w+)(?::\w+)?}", path)
+    ]
+
+
+def _one_of(name: str, *values: str) -> JsonObject:
     return _parameter(name, {"enum": list(values)}, "header")
 
 
@@ -207,30 +213,30 @@ STATED: Final = [
 BEHAVIOUR: Final = _one_of("GS1-Capture-Error-Behaviour", "rollback", "proceed")
 
 
-def body_described(
-    description: str, *headers: dict[str, Any], **schemas: dict[str, Any]
-) -> dict[str, Any]:
+def body_described(description: str, *headers: JsonObject, **schemas: JsonObject) -> JsonObject:
     """The description of a request body: `json` and `xml`, each with its schema, and headers."""
     media = {
         "json": ("application/json", "application/ld+json"),
         "xml": ("application/xml", "text/xml"),
     }
-    content = {one: {"schema": schema} for kind, schema in schemas.items() for one in media[kind]}
-    body = {"required": True, "description": description, "content": content}
+    content: JsonObject = {
+        one: {"schema": schema} for kind, schema in schemas.items() for one in media[kind]
+    }
+    body: JsonObject = {"required": True, "description": description, "content": content}
     return {"requestBody": body, "parameters": list(headers)}
 
 
-_CONTEXT_PART: Final = [
+_CONTEXT_PART: Final[list[JsonValue]] = [
     {"const": "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"},
     {"type": "object", "description": "prefixes of your own"},
 ]
-_CONTEXT: Final = {
+_CONTEXT: Final[JsonObject] = {
     "anyOf": [
         *_CONTEXT_PART,
         {"type": "array", "uniqueItems": True, "items": {"anyOf": _CONTEXT_PART}},
     ]
 }
-QUERY_DEFINITION: Final = {
+QUERY_DEFINITION: Final[JsonObject] = {
     "type": "object",
     "required": ["name", "query"],
     "additionalProperties": False,
@@ -242,13 +248,17 @@ QUERY_DEFINITION: Final = {
             "description": "Parameters of the simple event query; those with a type, a unit or a"
             " field in their name too.",
             "additionalProperties": False,
-            "properties": {"@context": {}, **_ORDER, **{name: _member(name) for name in FIXED}},
+            "properties": {
+                "@context": {},
+                **_ORDER,
+                **{name: _member(one) for name, one in FIXED.items()},
+            },
         },
     },
 }
 
 
-_SCHEDULE: Final = {
+_SCHEDULE: Final[JsonObject] = {
     "type": "object",
     "description": "Numbers, lists of them, and ranges such as [1-5]; times are UTC.",
     "minProperties": 1,
@@ -262,7 +272,7 @@ _SCHEDULE: Final = {
         "dayOfWeek": {"type": "string", "pattern": "^[1-7]$"},
     },
 }
-SUBSCRIPTION: Final = {
+SUBSCRIPTION: Final[JsonObject] = {
     "type": "object",
     "required": ["dest"],
     "properties": {
@@ -277,7 +287,7 @@ SUBSCRIPTION: Final = {
     "additionalProperties": False,
     "oneOf": [{"required": ["stream"]}, {"required": ["schedule"]}],
 }
-JSON_DOCUMENT: Final = {
+JSON_DOCUMENT: Final[JsonObject] = {
     "type": "object",
     "required": ["@context", "type", "schemaVersion", "creationDate", "epcisBody"],
     "properties": {
@@ -295,7 +305,7 @@ JSON_DOCUMENT: Final = {
     },
     "additionalProperties": False,
 }
-XML_DOCUMENT: Final = {
+XML_DOCUMENT: Final[JsonObject] = {
     "type": "object",
     "xml": {
         "name": "EPCISDocument",
@@ -318,7 +328,7 @@ XML_DOCUMENT: Final = {
     },
     "additionalProperties": False,
 }
-JSON_EVENT: Final = {
+JSON_EVENT: Final[JsonObject] = {
     "type": "object",
     "required": ["@context", "type", "eventTime", "eventTimeZoneOffset", "action", "epcList"],
     "properties": {
@@ -336,7 +346,7 @@ JSON_EVENT: Final = {
     "additionalProperties": False,
 }
 """One kind of event for an example; every event of the standard is taken."""
-SOAP_MESSAGE: Final = {
+SOAP_MESSAGE: Final[JsonObject] = {
     "type": "object",
     "xml": {"name": "Poll", "namespace": "urn:epcglobal:epcis-query:xsd:1", "prefix": "epcisq"},
     "required": ["queryName", "params"],

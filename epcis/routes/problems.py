@@ -110,7 +110,7 @@ def problem_of(fault: Exception) -> Problem | None:
     return None
 
 
-def _of_validation(fault: Any) -> Problem:  # noqa: ANN401  # see _MEANINGS
+def _of_validation(fault: RequestValidationError) -> Problem:
     findings = tuple(
         Finding(
             "request.parameter",
@@ -124,7 +124,7 @@ def _of_validation(fault: Any) -> Problem:  # noqa: ANN401  # see _MEANINGS
     return refusal("QueryParameterException", detail, findings)
 
 
-def _of_full(fault: Any) -> Problem:  # noqa: ANN401  # see _MEANINGS
+def _of_full(fault: StoreFull) -> Problem:
     return Problem(
         507,
         "No room",
@@ -133,7 +133,7 @@ def _of_full(fault: Any) -> Problem:  # noqa: ANN401  # see _MEANINGS
     )
 
 
-def _of_away(fault: Any) -> Problem:  # noqa: ANN401  # see _MEANINGS
+def _of_away(fault: StoreAway) -> Problem:
     return Problem(
         503,
         "Try again",
@@ -219,7 +219,7 @@ def writable(text: str) -> str:
 class EpcisRoute(APIRoute):
     """A route below `/epcis`: bounded address, every refusal a problem of the standard."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Callable[[Request], Coroutine[object, None, Response]]:
         """The route's own handling, with refusals answered."""
         handle = super().get_route_handler()
 

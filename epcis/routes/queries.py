@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 from fastapi import Request
@@ -27,6 +27,7 @@ from epcis.routes.events import PAGING, EventsQuestion, asked, event_page
 from epcis.routes.negotiation import agree, agree_to_write, content_type, extensions
 from epcis.routes.problems import not_found, refusal
 from epcis.routes.resources import refuse_parameters
+from schemas.json_value import JsonObject, JsonValue, members_of
 
 if TYPE_CHECKING:
     from epcis.query.named import NamedQuery
@@ -38,7 +39,7 @@ BODY_BYTES_MAX: Final = 1024 * 1024
 router = new_router("queries")
 
 
-async def json_body(request: Request) -> Any:  # noqa: ANN401  # whatever the caller sent
+async def json_body(request: Request) -> JsonValue:
     """The request's JSON body; raises 413, 415 or 400 problems."""
     content_type(request, json_only=True)
     body = bytearray()
@@ -49,11 +50,12 @@ async def json_body(request: Request) -> Any:  # noqa: ANN401  # whatever the ca
                 "QueryTooComplexException", f"the body may have {BODY_BYTES_MAX} bytes at most"
             )
     try:
-        return orjson.loads(bytes(body))
+        value: JsonValue = orjson.loads(bytes(body))
     except orjson.JSONDecodeError as fault:
         raise refusal(
             "ValidationException", f"the body is no JSON: {fault.msg} at character {fault.pos}"
         ) from None
+    return value
 
 
 @router.post(
@@ -72,23 +74,23 @@ async def make_query(request: Request, caller: MayQuery) -> Response:
     query = body.get("query")
     if isinstance(query, dict) and "@context" in body:
         query = {"@context": body["@context"], **query}
-    prefixes = dict(extensions(request).prefixes)
+    prefixes: JsonObject = {**extensions(request).prefixes}
     if isinstance(query, dict) and prefixes:
         query = {**query, "@context": [prefixes, *_contexts(query)]}
     named.read_body(query)
-    await asyncio.to_thread(_keep, request, caller, name, dict(query or {}))
+    await asyncio.to_thread(_keep, request, caller, name, members_of(query))
     headers["Location"] = address(request, "queries", name)
     return Response(status_code=201, headers=headers)
 
 
-def _contexts(query: dict[str, Any]) -> list[Any]:
+def _contexts(query: JsonObject) -> list[JsonValue]:
     stated = query.get("@context")
     if stated is None:
         return []
     return stated if isinstance(stated, list) else [stated]
 
 
-def _keep(request: Request, caller: Caller, name: str, query: dict[str, Any]) -> None:
+def _keep(request: Request, caller: Caller, name: str, query: JsonObject) -> None:
     with store_of(request).write(now_of(request)) as tx:
         try:
             named.add(tx, name, query, owner=caller.name, party=caller.party)
@@ -118,7 +120,7 @@ def list_queries(request: Request, caller: MayQuery) -> Response:
     return Response(orjson.dumps(members), headers=headers, media_type="application/json")
 
 
-def _told(one: NamedQuery) -> dict[str, Any]:
+def _told(one: NamedQuery) -> dict[str, object]:
     return {"name": one.name, "query": one.body}
 
 

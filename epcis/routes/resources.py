@@ -17,7 +17,7 @@ from epcis.codec.document import EpcFormat
 from epcis.codec.words import Words
 from epcis.http_context import Caller, now_of, store_of
 from epcis.query import paging, seen
-from epcis.query.parameters import EVENT_TYPES, event_type
+from epcis.query.parameter_table import EVENT_TYPES, event_type
 from epcis.query.partner_view import told_state
 from epcis.routes.addresses import identifier
 from epcis.routes.answers import capable, collection, new_router, next_page, per_page

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -31,7 +32,7 @@ from epcis.subscribe.destination import BadDestination, Destination, check
 from epcis.subscribe.subscription import Subscription, SubscriptionTaken, TooManySubscriptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from epcis.database.transactions import Snapshot
@@ -193,7 +194,7 @@ class _Desk:
             raise SoapFault("QueryParameterException", "a named query takes no parameters")
         return found.query
 
-    def _parameters(self, message: QueryMessage) -> dict[str, Any]:
+    def _parameters(self, message: QueryMessage) -> Mapping[str, object]:
         """The parameters as the caller's version of the interface reads them."""
         asked = message.parameters
         return asked if self._wrapping.is_2_0 else parameters.of_1_2(asked)
@@ -346,10 +347,10 @@ def _all_events(
     return events
 
 
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
+def _plain(values: Mapping[str, object]) -> dict[str, object]:
     """Parameters ready for JSON."""
     return {
-        name: value if isinstance(value, str | list) or value is None else float(value)
+        name: float(value) if isinstance(value, Decimal) else value
         for name, value in values.items()
     }
 

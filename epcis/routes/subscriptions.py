@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 from fastapi import Request
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from epcis.http_context import Caller
     from epcis.query.named import NamedQuery
+    from schemas.json_value import JsonObject
 
 TOKEN_LENGTH_MAX = 1024
 _MEMBERS = {
@@ -79,7 +80,7 @@ async def subscribe(request: Request, query_name: str, caller: MayQuery) -> Resp
     )
 
 
-def _refuse_nothing_said(body: dict[str, Any]) -> None:
+def _refuse_nothing_said(body: JsonObject) -> None:
     for name in ("stream", "schedule"):
         if name in body and body[name] is None:
             raise refusal("SubscriptionControlsException", f"{name} is null; leave it out")
@@ -95,7 +96,7 @@ def _refuse_limits(found: NamedQuery) -> None:
 
 
 def _subscription(
-    request: Request, caller: Caller, found: NamedQuery, body: dict[str, Any]
+    request: Request, caller: Caller, found: NamedQuery, body: JsonObject
 ) -> Subscription:
     now = now_of(request)
     schedule = schedule_of(body.get("stream"), body.get("schedule"))
@@ -190,14 +191,14 @@ def _keep(request: Request, made: Subscription) -> None:
             ) from None
 
 
-def told(one: Subscription) -> dict[str, Any]:
+def told(one: Subscription) -> dict[str, object]:
     """A subscription for JSON; its token is never shown."""
-    shown: dict[str, Any] = {
+    shown: dict[str, object] = {
         "subscriptionID": one.id,
         "dest": one.dest,
         "createdAt": _written(one.made),
         "initialRecordTime": _written(one.initial_record_time),
-        "minRecordTime": _written(max(one.initial_record_time, one.acknowledged_record_time)),
+        "minRecordTime": _written(_told_up_to(one)),
         "epcFormat": one.epc_format.value,
     }
     if one.schedule is None:
@@ -212,6 +213,11 @@ def told(one: Subscription) -> dict[str, Any]:
     if one.suspended:
         shown["suspended"] = True
     return shown
+
+
+def _told_up_to(one: Subscription) -> datetime:
+    """The record time up to which it was told events."""
+    return max(one.initial_record_time, one.acknowledged_record_time)
 
 
 def _written(at: datetime) -> str:
@@ -297,7 +303,7 @@ def subscription_options(
     headers = {
         "Allow": "OPTIONS, DELETE, GET",
         **discovery(),
-        "GS1-Query-Min-Record-Time": told(one)["minRecordTime"],
+        "GS1-Query-Min-Record-Time": _written(_told_up_to(one)),
     }
     return Response(status_code=204, headers=headers)
 

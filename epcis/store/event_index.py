@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from epcis.model import (
     ErrorDeclaration,
@@ -85,7 +85,7 @@ class IndexRows(NamedTuple):
     """`event_word.word`"""
     fields: tuple[FieldRow, ...]
     """`event_field` without seq"""
-    sensors: tuple[tuple[Any, ...], ...]
+    sensors: tuple[tuple[object, ...], ...]
     """`event_sensor`: the columns after seq, in the order of `SENSOR_COLUMNS`"""
 
 
@@ -222,7 +222,7 @@ def instant(text: str | None) -> datetime | None:
         return None
 
 
-def _sensor_rows(elements: Iterable[SensorElement]) -> Iterator[tuple[Any, ...]]:
+def _sensor_rows(elements: Iterable[SensorElement]) -> Iterator[tuple[object, ...]]:
     position = 0
     for element in elements:
         metadata = element.metadata or SensorMetadata()
@@ -231,7 +231,7 @@ def _sensor_rows(elements: Iterable[SensorElement]) -> Iterator[tuple[Any, ...]]
             position += 1
 
 
-def _sensor_row(metadata: SensorMetadata, report: SensorReport) -> tuple[Any, ...]:
+def _sensor_row(metadata: SensorMetadata, report: SensorReport) -> tuple[object, ...]:
     flag = {"true": True, "1": True, "false": False, "0": False}
     return (
         None if report.type is None else bare("measurement", report.type),

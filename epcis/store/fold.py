@@ -74,6 +74,8 @@ class ItemLife:
     """Of the last event that named or reached it."""
     leaned: int = NEVER
     """The latest moment at which the state of something inside was taken from this item's."""
+    passed: int = NEVER
+    """The latest moment at which an event changed, or may have changed, what is inside as well."""
     parent: ItemId | None = None
     since: int = NEVER
     stays: list[StayInside] = field(default_factory=list)
@@ -171,7 +173,10 @@ class Fold:
         found: list[tuple[ItemId, Effect]] = []
         for item, role in pairs:
             what = event.effect(role)
-            if self._inside[item] and (what.reaches_inside or before[item].reaches_inside):
+            if not (what.reaches_inside or before[item].reaches_inside):
+                continue
+            self.lives[item].passed = event.moment
+            if self._inside[item]:
                 if what.status is ItemStatus.DECOMMISSIONED:
                     self.lives[item].ended_full.append(event.moment)
                 found.extend((content, what) for content in self._all_inside(item, before))
@@ -254,6 +259,7 @@ class Fold:
         if not (lost or gained):
             return
         life = self.lives[item]
+        life.passed = moment
         life.state = lent(life.state, gained)
         for content in self._all_inside(item, {} if gained else named):
             self._step(content, moment, lent(returned_to(self._effective(content), lost), gained))

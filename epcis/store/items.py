@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -20,7 +20,7 @@ from epcis.store.moments import MOMENT_BITS, time_of_moment
 from epcis.store.state_dictionary import STATE_BY_NUMBER, state_of_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from epcis.database.raw_driver import Row
     from epcis.database.transactions import Snapshot
@@ -269,7 +269,7 @@ class Shared:
             known = self._containers[number] = self.now(row, level)
         return known
 
-    def now(self, row: Sequence[Any], level: int = 0) -> Now:
+    def now(self, row: Row, level: int = 0) -> Now:
         """How things stand with a container by its row (key, moment, state, parent)."""
         packed, moment, number, parent = row
         own = self.state(number)

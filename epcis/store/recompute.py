@@ -8,6 +8,7 @@ in-order capture makes one step at a time.
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from zstandard import ZstdError
@@ -73,15 +74,25 @@ class Doubts(NamedTuple):
 def recompute(hand: RawDriver, states: StateDictionary, lots: LotDictionary, doubts: Doubts) -> int:
     """Recompute the items in doubt, and all whose state was taken from theirs.
 
-    Returns how many items were recomputed. Raises EventDamaged.
+    What an item turns out to have passed on to its contents puts these in doubt too. Returns how
+    many items were recomputed. Raises EventDamaged.
     """
     if not (doubts.late or doubts.shaken):
         return 0
-    doubtful = sorted(_all_in_doubt(hand, states, doubts))
+    first = min(chain(doubts.late.values(), doubts.shaken.values()))
     replay = Replay(hand)
-    for at in range(0, len(doubtful), BATCH_ITEMS):
-        write_anew(hand, states, lots, replay, doubtful[at : at + BATCH_ITEMS])
-    return len(doubtful)
+    done: set[int] = set()
+    looked_into = set(doubts.shaken)
+    while doubtful := sorted(_all_in_doubt(hand, states, doubts) - done):
+        shaken: dict[int, int] = {}
+        for at in range(0, len(doubtful), BATCH_ITEMS):
+            some = doubtful[at : at + BATCH_ITEMS]
+            lives = write_anew(hand, states, lots, replay, some)
+            shaken |= {item: first for item in some if lives[item].passed >= first}
+        done.update(doubtful)
+        doubts = Doubts({}, set(), {i: at for i, at in shaken.items() if i not in looked_into})
+        looked_into.update(shaken)
+    return len(done)
 
 
 def write_anew(
@@ -90,8 +101,8 @@ def write_anew(
     lots: LotDictionary,
     replay: Replay,
     items: Sequence[int],
-) -> None:
-    """Bring rows of items and their stays to what their events tell."""
+) -> dict[int, ItemLife]:
+    """Bring rows of items and their stays to what their events tell; returns their lives."""
     found = hand.all_in(_ROW, list(items), lock=True)
     lives = replay.lives_of([row[0] for row in found])
     rows = [item_row(states, lots, row, lives[row[0]]) for row in found]
@@ -103,6 +114,7 @@ def write_anew(
     ]
     replace_stays(hand, [row[0] for row in found], stays)
     hand.run_many(_LEAN, [(m, container, m) for container, m in leanings(lives)])
+    return lives
 
 
 def leanings(lives: dict[int, ItemLife]) -> list[tuple[int, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from epcis.database.columns import microseconds, pack_key
 from epcis.model import TransformationEvent
@@ -163,7 +163,7 @@ def _plain(row: Row) -> Row:
     return tuple(microseconds(one) if isinstance(one, datetime) else one for one in row)
 
 
-def _number(text: str | None) -> Any:  # noqa: ANN401  # a float or None
+def _number(text: str | None) -> object:
     try:
         return float(text) if text is not None else None
     except ValueError:

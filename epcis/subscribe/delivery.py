@@ -143,7 +143,7 @@ async def run_subscriptions(
                     continue
 
 
-async def _unless_stopped(work: Coroutine[Any, Any, bool], stop: asyncio.Event) -> bool:
+async def _unless_stopped(work: Coroutine[object, None, bool], stop: asyncio.Event) -> bool:
     """The work's result; cancels the work when the program stops, to be redone after its start."""
     working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
     try:

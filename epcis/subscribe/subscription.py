@@ -17,7 +17,7 @@ from epcis.query.schedule import Schedule
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import Row
+    from sqlalchemy import RowMapping
 
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Transaction
@@ -118,7 +118,7 @@ def get(snapshot: Snapshot, subscription_id: str, *, party: str | None) -> Subsc
     statement = select(table).where(table.c.id == subscription_id)
     if party is not None:
         statement = statement.where(table.c.party == party)
-    row = snapshot.connection.execute(statement).first()
+    row = snapshot.connection.execute(statement).mappings().first()
     return None if row is None else _told(row)
 
 
@@ -131,7 +131,7 @@ def of_query(
         statement = statement.where(table.c.party == party)
     if after is not None:
         statement = statement.where(table.c.id > after)
-    return [_told(row) for row in snapshot.connection.execute(statement)]
+    return [_told(row) for row in snapshot.connection.execute(statement).mappings()]
 
 
 def due(snapshot: Snapshot, now: datetime, newest: Arrival, rows_max: int) -> list[Subscription]:
@@ -147,7 +147,7 @@ def due(snapshot: Snapshot, now: datetime, newest: Arrival, rows_max: int) -> li
         .order_by(table.c.due)
         .limit(rows_max)
     )
-    return [_told(row) for row in snapshot.connection.execute(statement)]
+    return [_told(row) for row in snapshot.connection.execute(statement).mappings()]
 
 
 def remove(tx: Transaction, subscription_id: str) -> bool:
@@ -209,28 +209,28 @@ def pause_after(attempts: int) -> timedelta:
     return min(RETRY_FIRST * doublings, RETRY_MAX)
 
 
-def _told(row: Row[Any]) -> Subscription:
+def _told(row: RowMapping) -> Subscription:
     return Subscription(
-        id=row.id,
-        query=row.query,
-        parameters=None if row.parameters is None else orjson.loads(row.parameters),
-        version=row.version,
-        owner=row.owner,
-        party=row.party,
-        dest=row.dest,
-        token=row.token,
-        schedule=Schedule.parse(orjson.loads(row.schedule)) if row.schedule else None,
-        report_if_empty=row.report_if_empty,
-        syntax=Syntax(row.syntax),
-        epc_format=EpcFormat(row.epc_format),
-        cbv_format=CbvFormat(row.cbv_format),
-        made=row.made,
-        initial_record_time=row.initial_record_time,
-        cursor=Arrival(row.acknowledged_txid, row.acknowledged_seq),
-        acknowledged_record_time=row.acknowledged_record_time,
-        due=row.due,
-        attempts=row.attempts,
-        last_notified=row.last_notified,
-        error=row.error,
-        suspended=row.suspended,
+        id=row["id"],
+        query=row["query"],
+        parameters=None if row["parameters"] is None else orjson.loads(row["parameters"]),
+        version=row["version"],
+        owner=row["owner"],
+        party=row["party"],
+        dest=row["dest"],
+        token=row["token"],
+        schedule=Schedule.parse(orjson.loads(row["schedule"])) if row["schedule"] else None,
+        report_if_empty=row["report_if_empty"],
+        syntax=Syntax(row["syntax"]),
+        epc_format=EpcFormat(row["epc_format"]),
+        cbv_format=CbvFormat(row["cbv_format"]),
+        made=row["made"],
+        initial_record_time=row["initial_record_time"],
+        cursor=Arrival(row["acknowledged_txid"], row["acknowledged_seq"]),
+        acknowledged_record_time=row["acknowledged_record_time"],
+        due=row["due"],
+        attempts=row["attempts"],
+        last_notified=row["last_notified"],
+        error=row["error"],
+        suspended=row["suspended"],
     )

@@ -87,8 +87,8 @@ def _matching(number: str, prefixes: frozenset[str] | set[str]) -> list[int]:
 
 def _published_length(number: str) -> int | None:
     # Unpacking the table takes about 10 ms, so it is only done when somebody needs it.
-    from biip import ParseError  # noqa: PLC0415  # loaded on first use, see above
-    from biip.gs1_prefixes import GS1CompanyPrefix  # noqa: PLC0415  # loaded on first use
+    from biip import ParseError  # loaded on first use, see above
+    from biip.gs1_prefixes import GS1CompanyPrefix  # loaded on first use
 
     if len(number) < LENGTH_MIN or not (number.isascii() and number.isdigit()):
         return None

@@ -9,16 +9,17 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import jsonschema_rs
-import xmlschema
 from lxml import etree
 
 from schemas.validate import published as operator
 
 if TYPE_CHECKING:
+    import xmlschema
     from jsonschema_rs import Draft7Validator
+
+    from schemas.json_value import JsonObject
 
 OWN: Final = Path(__file__).resolve().parent.parent
 
@@ -53,6 +54,8 @@ def explaining_schema(
 
     `kind` is `all` for documents or `event` for one event.
     """
+    import xmlschema
+
     tree = _xsd(kind, version, published)
     # Resolving the files by name needs no network: all of them are in one folder.
     return xmlschema.XMLSchema10(
@@ -70,14 +73,16 @@ def _folder_of(tree: etree._ElementTree) -> str:
     return str(Path(str(tree.docinfo.URL or ".")).parent)
 
 
-def own_json(name: str) -> dict[str, Any]:
+def own_json(name: str) -> JsonObject:
     """One of our own JSON Schema files, as `epcis-2.0`."""
     text = (OWN / "json" / f"{name}.json").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
+    loaded: JsonObject = json.loads(text)
     return loaded
 
 
-def _compiled(schema: dict[str, Any]) -> Draft7Validator:
+def _compiled(schema: JsonObject) -> Draft7Validator:
+    import jsonschema_rs
+
     return jsonschema_rs.Draft7Validator(schema, validate_formats=True)
 
 

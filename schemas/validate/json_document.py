@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
@@ -16,6 +16,8 @@ from schemas.wording import PATH_MAX, brief
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from schemas.json_value import JsonObject, JsonValue
 
 FINDINGS_MAX: Final = 200
 """Most reasons listed one by one; a sender who corrects that many checks the file again anyway."""
@@ -34,7 +36,7 @@ _KNOWN: Final = frozenset(
 
 
 def validate_json(
-    source: bytes | dict[str, Any],
+    source: bytes | JsonObject,
     *,
     published: Path | None = None,
     findings_max: int = FINDINGS_MAX,
@@ -65,7 +67,7 @@ def validate_json(
     return findings if len(faults) <= findings_max else [*findings, _more(findings_max)]
 
 
-def narrowed(value: Any, levels: int = LEVELS_MAX) -> Any:  # noqa: ANN401  # any JSON value
+def narrowed(value: JsonValue, levels: int = LEVELS_MAX) -> JsonValue:
     """A JSON value without most members of very wide objects, so its faults are explained quickly.
 
     The validator copies the whole object for each fault in it, so that the time to explain grows

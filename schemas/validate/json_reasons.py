@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from schemas import cbv
 from schemas.epcis.as_json import JSON_EVENT_TYPES
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from jsonschema_rs import ValidationError
 
     from schemas.epcis.events import Needs
+    from schemas.json_value import JsonValue
     from schemas.validate.pointer_lines import Pointer
 
 _EVENT_NAMES: Final = frozenset(kind.name for kind in JSON_EVENT_TYPES)
@@ -81,7 +82,7 @@ class JsonReason:
     path: Pointer
 
 
-def reason_of(fault: ValidationError, document: Any) -> JsonReason:  # noqa: ANN401  # any JSON value
+def reason_of(fault: ValidationError, document: JsonValue) -> JsonReason:
     """The reason for one fault the validator found in `document`."""
     path: Pointer = tuple(fault.instance_path)
     keyword = str(fault.schema_path[-1]) if fault.schema_path else ""
@@ -95,8 +96,8 @@ def reason_of(fault: ValidationError, document: Any) -> JsonReason:  # noqa: ANN
 class _JsonFault:
     error: ValidationError
     path: Pointer
-    value: Any
-    document: Any
+    value: JsonValue
+    document: JsonValue
 
     @property
     def name(self) -> str:
@@ -123,13 +124,16 @@ class _JsonFault:
 _OWNERS: Final = frozenset({*_EVENT_NAMES, "EPCISDocument", "EPCISQueryDocument"})
 
 
-def _value_at(document: Any, path: Iterable[str | int]) -> Any:  # noqa: ANN401  # any JSON value
+def _value_at(document: JsonValue, path: Iterable[str | int]) -> JsonValue:
     for step in path:
-        document = document[step]
+        if isinstance(document, dict):
+            document = document[str(step)]
+        elif isinstance(document, list):
+            document = document[int(step)]
     return document
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401  # any JSON value
+def _shown(value: JsonValue) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…"
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from lxml import etree
 
 from schemas.epcis.as_xsd import XSD
 from schemas.epcis.events import EVENT_TYPES
 from schemas.epcis.files import namespace
+from schemas.json_value import JsonObject, members_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,7 +98,7 @@ def _declare_events(root: etree._Element, version: str) -> None:
 
 
 @cache
-def _json_files(folder: Path) -> tuple[dict[str, Any], ...]:
+def _json_files(folder: Path) -> tuple[JsonObject, ...]:
     loaded = []
     for path in _files(folder, ".json"):
         try:
@@ -109,13 +110,15 @@ def _json_files(folder: Path) -> tuple[dict[str, Any], ...]:
     return tuple(loaded)
 
 
-def json_schema(kind: str, folder: Path) -> dict[str, Any]:
+def json_schema(kind: str, folder: Path) -> JsonObject:
     """The published JSON Schema: `document`, one `event` of it, or `query`.
 
     Of several versions the newest is taken, by its `$id`. Raises PublishedFilesMissingError.
     """
     wanted = {"document": "epcisDocument", "event": "epcisDocument", "query": "EPCIS-Query"}[kind]
-    fitting = [schema for schema in _json_files(folder) if wanted in schema["definitions"]]
+    fitting = [
+        schema for schema in _json_files(folder) if wanted in members_of(schema["definitions"])
+    ]
     if not fitting:
         raise PublishedFilesMissingError(f"no JSON Schema below {folder} defines {wanted}")
     newest = max(fitting, key=lambda schema: str(schema.get("$id", "")).partition("/2.")[2])

@@ -11,8 +11,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from xmlschema import XMLSchemaChildrenValidationError, XMLSchemaException
-
 from schemas.epcis.events import EVENT_TYPES
 from schemas.epcis.files import namespace
 from schemas.epcis.outline import homes, part_at, parts_of, record_at
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lxml import etree
-    from xmlschema import XMLSchemaValidationError
+    from xmlschema import XMLSchemaChildrenValidationError, XMLSchemaValidationError
 
 _XSI_TYPE: Final = "{http://www.w3.org/2001/XMLSchema-instance}type"
 _WRAPPERS: Final = frozenset({"extension", "baseExtension"})
@@ -110,6 +108,8 @@ def line_of(element: etree._Element) -> int | None:
 
 def reasons(element: etree._Element, place: JudgedPlace) -> list[Finding]:
     """All that is wrong below one element that the fast validator refused."""
+    from xmlschema import XMLSchemaException
+
     judged = _without_types(element)
     found: dict[Finding, None] = {}
     try:
@@ -164,6 +164,8 @@ def _steps(element: etree._Element) -> list[str]:
 
 
 def _finding(error: XMLSchemaValidationError, fault: _XmlFault) -> Finding:
+    from xmlschema import XMLSchemaChildrenValidationError
+
     if isinstance(error, XMLSchemaChildrenValidationError):
         return _child(error, fault)
     reason = error.reason or "it is not valid"
@@ -383,6 +385,7 @@ def _as_the_fast_one_says(element: etree._Element, place: JudgedPlace) -> list[F
     ]
 
 
+# Lxml does not type its log entries.
 def _outside_events(log: Iterable[etree._LogEntry], place: JudgedPlace) -> Iterator[Any]:
     for entry in log:
         steps = re.findall(r"[^/\[\]:]+(?=\[|/|$)", entry.path or "")

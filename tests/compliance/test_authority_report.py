@@ -13,7 +13,9 @@ from compliance.partners.audits import close_audit, plan_audit
 from compliance.recall.recall import open_recall
 from compliance.reports.service_times import add_times
 from compliance.service.access import Grant, new_key
+from epcis.capture import record
 from epcis.ledger.store import Store
+from tests.chain import see
 from tests.compliance.test_dossier import NOW
 from tests.compliance.test_dossier_kinds import Dossier
 from verification.alerts import alert
@@ -141,9 +143,36 @@ def test_36j_falsifications_are_listed_with_cause_and_time_to_close(report):
 
 
 def test_36j_packs_are_counted_by_state(report):
-    states = {one["state"]: one["packs"] for one in report["States of packs"]["rows"]}
-    assert states["Supplied"] == "1"
-    assert states["Active"] == "39"
+    said = report["States of packs"]
+    rows = {(one["state"], one["verdict"], one["gravest"]): one["packs"] for one in said["rows"]}
+    assert rows == {
+        ("Supplied", "STOP", "dispensed"): "1",
+        ("Active", "OK", "genuine"): "19",
+        ("Active", "STOP", "recalled"): "20",
+    }
+    assert (said["facts"]["packs"], said["facts"]["may be supplied"]) == ("40", "19")
+
+
+def test_36j_what_partners_report_of_a_pack_counts_as_much_as_the_registry(month, keys, tmp_path):
+    """An event says that an uploaded pack is damaged, another tells of packs nobody uploaded."""
+    seen = see(0, [f"https://id.gs1.org/01/{GTIN}/21/{SERIALS[5]}"], "inspecting", "recalled")
+    unheard = see(1, [f"https://id.gs1.org/01/{GTIN}/21/{n}" for n in range(3)], "storing")
+    with month.write(NOW) as tx:
+        record(tx, [seen, unheard])
+    found = sections(Dossier(month, AuthorityReport(*SPAN), keys, tmp_path))
+    rows = {
+        (one["state"], one["gravest"]): one["packs"] for one in found["States of packs"]["rows"]
+    }
+    assert rows["Active", "genuine"] == "18"
+    assert rows["Active", "recalled"] == "21"
+    assert sum(map(int, rows.values())) == 43
+    lots = {
+        one["lot"]: one
+        for one in found["Uploads of manufacturers and marketing authorisation holders"]["rows"]
+    }
+    assert (lots["L7"]["packs"], lots["L7"]["may be supplied"]) == ("20", "18")
+    assert lots["L7"]["recalled in"] == "1 packs, by their events"
+    assert (lots["L8"]["packs"], lots["L8"]["may be supplied"]) == ("20", "0")
 
 
 def test_35_1f_the_share_of_answers_within_300_ms_is_told(report):

@@ -12,6 +12,7 @@ import pytest
 from compliance.dossier import (
     AuditTrail,
     AuthorityReport,
+    Case,
     EventPeriod,
     ExportRefused,
     Inspection,
@@ -30,7 +31,8 @@ from compliance.recall.recall import open_recall
 from epcis.capture import record
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.store import Store
-from tests.compliance.test_dossier import GTIN, NOW, STORY
+from tests.chain import commission
+from tests.compliance.test_dossier import GTIN, NOW, STORY, pack
 from tests.verdicts import verify_and_log
 from verification.decision.act import Asked
 
@@ -73,6 +75,10 @@ class Dossier:
         self.shown = [Shown(one[1]) for one in self.index]
 
 
+def section(found, title):
+    return next(one for one in found.report["sections"] if one["title"] == title)
+
+
 LONG = (NOW - timedelta(days=30), NOW + timedelta(days=30))
 
 
@@ -85,6 +91,26 @@ def test_a_pack_comes_with_the_questions_asked_about_it(busy, keys, tmp_path):
 def test_a_lot_comes_with_its_recall(busy, keys, tmp_path):
     found = Dossier(busy, LotHistory(GTIN, "L7"), keys, tmp_path)
     assert "wrong strength" in json.dumps(found.records)
+
+
+def test_a_pack_of_two_lots_is_in_the_dossier_of_either(busy, keys, tmp_path):
+    with busy.write(NOW) as tx:
+        record(tx, [commission(0, [pack(101)], lot="L9")])
+    second = Dossier(busy, LotHistory(GTIN, "L9"), keys, tmp_path)
+    (row,) = section(second, "Judgement of packs")["rows"]
+    reasons = "recalled, lot-conflict, expiry-conflict, commissioned-twice"
+    assert row == [GTIN, "L9", "101", "Active", "STOP", reasons]
+    assert len(second.events) == 4
+    first = Dossier(busy, LotHistory(GTIN, "L7"), keys, tmp_path)
+    facts = dict(section(first, "Judgement of packs")["facts"])
+    assert (facts["packs"], facts["not to be supplied"]) == ("10", "10")
+
+
+def test_a_case_and_a_shipment_say_what_may_be_done_with_the_packs_inside(busy, keys, tmp_path):
+    for selection in (Case("003555550000001232"), Shipment("=cmd|calc")):
+        found = section(Dossier(busy, selection, keys, tmp_path), "Judgement of packs")
+        assert [row[2] for row in found["rows"]] == ["100", "101", "102", "103", "104"]
+        assert {row[5] for row in found["rows"]} == {"recalled"}
 
 
 def test_a_shipment_is_everything_under_its_order(busy, keys, tmp_path):

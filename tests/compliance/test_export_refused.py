@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from compliance.seal import Keys
-from compliance.service.cli import app
+from compliance.service.cli import command_line
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def house(tmp_path: Path) -> dict[str, str]:
 def exported(house: dict[str, str], folder: Path, *more: str):
     out = folder / "period.asice"
     command = ["export", "--from", "2026-01-01", "--to", "2027-01-01", "-o", str(out), *more]
-    done = CliRunner().invoke(app, command, env=house)
+    done = CliRunner().invoke(command_line(), command, env=house)
     return done, out
 
 

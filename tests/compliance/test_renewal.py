@@ -14,7 +14,7 @@ from compliance.dossier import EventPeriod, ExportRefused, export, verify_export
 from compliance.dossier.renewal import RENEWAL_BYTES_MAX, RENEWALS_MAX, renew, renewals_of
 from compliance.dossier.verify_dossier import OpenSsl, check, time_of
 from compliance.seal import Keys
-from compliance.service.cli import app
+from compliance.service.cli import command_line
 from epcis.capture import record
 from epcis.ledger.store import Store
 from tests.compliance.test_dossier import NOW, STORY
@@ -125,7 +125,7 @@ def test_the_command_stamps_what_is_intact_and_was_not_stamped_for_a_year(house,
 
     def restamp(*arguments: object):
         command = ["restamp", *map(str, arguments)]
-        done = CliRunner().invoke(app, command, env=environment)
+        done = CliRunner().invoke(command_line(), command, env=environment)
         return done.exit_code, done.output
 
     fresh = restamp("--older-than", 365, dossier)

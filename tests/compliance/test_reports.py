@@ -8,15 +8,15 @@ import pytest
 from pypdfium2 import PdfDocument
 
 from compliance.recall.recall import open_recall
-from compliance.reports import Report, Section, print_report
+from compliance.reports import Report, Section
 from compliance.reports.custody import custody_section
+from compliance.reports.printing import ROWS_MAX, print_report
 from compliance.reports.questions import (
     daily_section,
     pack_questions_section,
     questions_section,
 )
 from compliance.reports.recalls import recalls_section
-from compliance.reports.sheet import ROWS_MAX
 from compliance.reports.transactions import shipped_between, transaction_sections
 from epcis.capture import capture, record
 from epcis.ledger.store import Store
@@ -59,9 +59,9 @@ def test_nothing_asked_is_said_too(busy: Store):
 
 def test_recalls_name_reason_and_packs(busy: Store):
     with busy.read() as snapshot:
-        (row,) = recalls_section(snapshot, *LONG).rows
+        (row,) = recalls_section(snapshot, *LONG, NOW).rows
     assert row[1:4] == (GTIN, "L7", "wrong strength")
-    assert row[6:8] == ("open", "10")
+    assert row[6:10] == ("open", "10", "10", "0")
 
 
 def test_custody_of_a_pack_is_told_in_order(busy: Store):

@@ -33,10 +33,11 @@ from compliance.seal.checkpoint import (
     stamp_checkpoint,
     stamp_is_due,
 )
+from compliance.seal.library import finish
 from compliance.seal.operator_keys import open_keys
 from compliance.seal.remote import KeyInService, Service
-from compliance.seal.signer import KeyInFile, finish
-from compliance.seal.timestamp import Authority, stamp
+from compliance.seal.signer import Authority, KeyInFile
+from compliance.seal.timestamp import stamp
 from epcis.ledger.append import LogForked
 from epcis.ledger.checkpoint import Checkpoint, LogKey, Note, NoteRefused
 from epcis.ledger.entry import LeafKind

@@ -151,6 +151,21 @@ def test_what_was_declared_wrong_counts_as_if_it_had_never_happened(kept_store, 
         assert after == ({}, [])
 
 
+def test_an_alarm_reaches_what_is_inside_of_a_case_that_is_put_into_another(kept_store):
+    """One event puts packs of a case, and the case itself, into a case with an alarm."""
+    deep, alarmed = CASES[1], CASES[0]
+    events = [
+        alarm(0, [alarmed]),
+        put(0, deep, PACKS[:3]),
+        put(1, alarmed, [*PACKS[:2], deep]),
+    ]
+    for order in (events, events[::-1], [events[2], events[0], events[1]]):
+        for acts in (1, 3):
+            known, _ = state_after(kept_store, order, acts)
+            for thing in (*PACKS[:3], deep):
+                assert known[canonical_key(thing)].conditions == ("sensor_alarm",)
+
+
 MANY = [f"urn:epc:id:sgtin:9521321.000001.{number}" for number in range(1000, 1130)]
 """Three blocks of 64 items, where a case has one to itself."""
 lists_of_many = st.sampled_from(

@@ -8,7 +8,7 @@ from asking import CONTEXT, Memory
 from material import own
 from typer.testing import CliRunner
 
-from compliance.service.cli import app
+from compliance.service.cli import command_line
 from epcis.codec.document import Syntax, open_document, write_event_json
 from epcis.detached import detached
 from epcis.hash import event_hash, value_prefixes
@@ -134,7 +134,7 @@ def packtrail_hash(tmp_path):
     def said(text: bytes) -> str:
         path = tmp_path / "document.jsonld"
         path.write_bytes(text)
-        return CliRunner().invoke(app, ["hash", str(path)]).output
+        return CliRunner().invoke(command_line(), ["hash", str(path)]).output
 
     return said
 

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from textwrap import dedent
+from textwrap import dedent, indent
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +18,22 @@ from compliance.dossier.kinds import KINDS
 if TYPE_CHECKING:
     from pathlib import Path
 
+CERTIFIED = b"""{"type": "ObjectEvent", "action": "OBSERVE", "eventTime": "2026-01-02T03:04:05Z",
+"eventTimeZoneOffset": "+00:00", "epcList": ["urn:epc:id:sgtin:0614141.107346.%d"]%b}"""
+ASKS = """
+from epcis.ledger.store import Store
+from epcis.query import search
+from epcis.query.parameters import parse
+from epcis.routes.described import events_described
+from schemas.epcis.queries import query_schema
+
+asked = parse({"EQ_certificationInfo": ["https://example.com/certificate"]})
+with Store.open("asked.db").read() as snapshot:
+    page = search.page(snapshot, asked, search.Selection(), rows_max=10)
+print([one.event.epcs for one in page.events])
+print("EQ_certificationInfo" in query_schema()["properties"])
+print("EQ_certificationInfo" in {one["name"] for one in events_described("")["parameters"]})
+"""
 SPAN = ("--from", "2026-01-01", "--to", "2027-01-01")
 
 
@@ -87,3 +103,29 @@ def test_the_reference_has_a_row_for_each_kind_of_dossier() -> None:
     rows = dict(re.findall(r"^\| ([a-z ]+) \| (.*) \|$", page, re.MULTILINE))
     for name, kind in KINDS.items():
         assert rows.get(name) == f"{kind.entries} | {kind.tables}".rstrip(), name
+
+
+def test_a_new_query_parameter_is_one_row(copied: Path, environment: dict[str, str]) -> None:
+    index = copied / "epcis/store/event_index.py"
+    after = "    if event.error_declaration is not None:\n        for corrective"
+    text = index.read_text()
+    index.write_text(text.replace(after, indent(example("indexed word"), "    ") + after, 1))
+    table = copied / "epcis/query/parameter_table.py"
+    first = '        "eventType": '
+    row = indent(example("query parameter"), " " * 8)
+    table.write_text(table.read_text().replace(first, row + first, 1))
+    schema = copied / "schemas/epcis/queries.py"
+    schema.write_text(schema.read_text().replace('"uriValue",', '"uriValue", "certificationInfo",'))
+
+    info = b', "certificationInfo": "https://example.com/certificate"'
+    (copied / "with.json").write_bytes(CERTIFIED % (1, info))
+    (copied / "without.json").write_bytes(CERTIFIED % (2, b""))
+    files = ("with.json", "without.json")
+    captured = run(copied, environment, "-m", "compliance.service.cli", "capture",
+                   *files, "--database", "asked.db")  # fmt: skip
+    assert captured.returncode == 0, captured.stdout + captured.stderr
+    asked = run(copied, environment, "-c", ASKS)
+    assert asked.returncode == 0, asked.stderr
+    found, in_schema, in_description = asked.stdout.splitlines()
+    assert found == "[('urn:epc:id:sgtin:0614141.107346.1',)]"
+    assert (in_schema, in_description) == ("True", "True")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 
-from source import Function, functions
+from source import ROOT, Function, functions
 
 PARAMETERS_MAX = 8
-ANY_LINES_MAX = 295
-"""What is left on the day this test was written, most of it rows of queries; it may only fall."""
+ANY_LINES_MAX = 66
+"""Lines that say `Any` today: libraries without types, and rows of any column; it may only fall."""
 
 
 def _parameters(function: Function) -> list[ast.arg]:
@@ -49,3 +49,17 @@ def test_no_further_signature_leaves_open_what_it_takes() -> None:
     """The bound is today's count, not an aim: whoever types some of them lowers it."""
     lines = any_lines()
     assert len(lines) <= ANY_LINES_MAX, "\n".join([str(len(lines)), *lines])
+
+
+def _has_reason(place: str) -> bool:
+    """Whether the line, or the comment above it, says why it cannot say more."""
+    path, _, number = place.rpartition(":")
+    lines = (ROOT / path).read_text().splitlines()
+    at = int(number) - 1
+    said = lines[at].partition("# ")[2].removeprefix("noqa: ANN401").strip(" #")
+    return bool(said) or lines[at - 1].lstrip().startswith("# ")
+
+
+def test_each_signature_that_leaves_it_open_says_why() -> None:
+    silent = [place for place in any_lines() if not _has_reason(place)]
+    assert not silent, "\n".join(silent)

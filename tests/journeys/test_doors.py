@@ -9,8 +9,10 @@ from __future__ import annotations
 import base64
 import os
 import random
+from collections import Counter
 from datetime import date, timedelta
 from itertools import product
+from zipfile import ZipFile
 
 import httpx
 import msgspec
@@ -22,21 +24,26 @@ from doors import (
     UNDOING,
     VERIFYING,
     PrintedPack,
+    dossier,
     known_doors,
     rest_bulk,
+    rows_of,
     silent_because,
 )
 from hands import hand, serve_in
 from typer.main import get_command
 
+from compliance.quarantine.quarantine import place_quarantine
+from compliance.quarantine.subject import QuarantineSubject
 from compliance.service import alert_pages, dossier_pages, pages, workstation
-from compliance.service.cli import app as command_line
+from compliance.service.cli import command_line
 from compliance.service.migrate import open_migrated
 from compliance.service.settings import Settings
 from epcis.capture import record
 from epcis.http_context import utc_now
-from epcis.model import AggregationEvent, Node, ObjectEvent, Place
+from epcis.model import AggregationEvent, Node, ObjectEvent, Place, SensorElement, SensorReport
 from schemas.dispositions import MEANINGS, DispositionKind
+from schemas.gs1.content_rules import check_digit
 from verification.decision.act import (
     TO_VERIFY,
     Asked,
@@ -46,11 +53,13 @@ from verification.decision.act import (
 from verification.decision.decide import decide
 from verification.decision.facts import facts_of
 from verification.decision.rule_pack import shipped
+from verification.decision.sensors import SensorLimit, SensorRule
 from verification.decision.words import Doubt, LotState, PackState, ProductState, Reason, Word
 from verification.offline.offline_snapshot import OfflineSnapshot, SnapshotContent
 from verification.registry.pack_registry import set_doubt, set_lot_state, set_product_state
 from verification.registry.pack_tables import pack as pack_table
 from verification.registry.participants import register
+from verification.registry.sensor_rules import set_rule
 
 GOOD, WITHDRAWN = "05901234123457", "00355555678908"
 SEED, MIXED = 11, 30
@@ -68,6 +77,11 @@ OWN = [
     "case:damaged",
     "case:recalled",
     "two-lots",
+    "quarantine:pack",
+    "quarantine:pallet",
+    "sensor:20 CEL",
+    "sensor:5 QQQ",
+    "case:sensor:32 FAH",
     *WORDS,
     *(f"registry:{state.value}" for state in PackState if state is not PackState.ACTIVE),
 ]
@@ -89,7 +103,10 @@ def situations() -> list[tuple]:
 
 SITUATIONS = situations()
 DOORS = VERIFYING | SELLING | UNDOING | TAKING_OUT
-ASKED = [*DOORS, "bulk verify", "bulk supply", "snapshot", "command"]
+ASKED = [*DOORS, "bulk verify", "bulk supply", "snapshot", "command", "dossier"]
+LEFT_TRADE = {"Supplied", "Destroyed", "Exported", "Sample", "FreeSample", "CheckedOut",
+              "Decommissioned"}  # fmt: skip
+ALL_TIME = {"from": "2020-01-01", "to": "2100-01-01"}
 
 
 def printed(number: int, door: str) -> PrintedPack:
@@ -118,6 +135,8 @@ def home(tmp_path_factory):
             set_product_state(
                 tx, WITHDRAWN, ProductState.WITHDRAWN, "x", market="", now=NOW, by="q"
             )
+            limit = SensorLimit("Temperature", "CEL", low="2", high="8")
+            set_rule(tx, SensorRule(GOOD, limits=(limit,)), by="q")
             for number, situation in enumerate(SITUATIONS):
                 put(tx, number, situation)
         with store.read() as snapshot:
@@ -141,10 +160,24 @@ def put(tx, number, situation):
         upload(tx, packs, state, day)
     if not own.startswith(("registry:", "only-uploaded")):
         tell(tx, number, own, packs, day)
+    if own == "quarantine:pallet":
+        held(tx, "pallet", container=sscc(number))
+    elif own == "quarantine:pack":
+        for one in packs:
+            held(tx, "pack", gtin=one.gtin, serial=one.serial)
     if lot_state is not LotState.ACTIVE:
         set_lot_state(tx, first.gtin, first.lot, lot_state, "x", now=NOW, by="q")
     if doubt is not None:
         set_doubt(tx, first.gtin, doubt, case_id=f"C{number}", now=NOW, lot=first.lot)
+
+
+def sscc(number):
+    return f"{number:017d}{check_digit(f'{number:017d}')}"
+
+
+def held(tx, kind, **what):
+    subject = QuarantineSubject.parse(kind, **what)
+    place_quarantine(tx, subject, reason="x", by="q")
 
 
 def upload(tx, packs, state, day):
@@ -174,8 +207,8 @@ def tell(tx, number, own, packs, day: date | None):
             )
         )
     events = [event(0, "commissioning", "active", epcs, action="ADD", ilmd=tuple(ilmd))]
-    case = f"https://id.gs1.org/00/{number:018d}"
-    if own.startswith("case:"):
+    case = f"https://id.gs1.org/00/{sscc(number)}"
+    if own.startswith(("case:", "quarantine:")):
         events.append(
             AggregationEvent(
                 event_time=at(1),
@@ -186,10 +219,22 @@ def tell(tx, number, own, packs, day: date | None):
                 child_epcs=epcs,
             )
         )
-        events.append(event(2, "inspecting", own.partition(":")[2], (case,)))
+        if own.startswith("case:"):
+            events.append(seen(own.partition(":")[2], (case,)))
     elif own and own != "two-lots":
-        events.append(event(2, "inspecting", own, epcs))
+        events.append(seen(own, epcs))
     record(tx, events)
+
+
+def seen(own, epcs):
+    """An inspection with a disposition, or with a reading of a sensor as `sensor:20 CEL`."""
+    kind, _, reading = own.partition(":")
+    if kind != "sensor":
+        return event(2, "inspecting", own, epcs)
+    value, uom = reading.split()
+    report = SensorReport(type="gs1:Temperature", value=value, uom=uom)
+    element = SensorElement(reports=(report,))
+    return event(2, "inspecting", "in_progress", epcs, sensor_elements=(element,))
 
 
 def event(hours, step, disposition, epcs, action="OBSERVE", **more):
@@ -312,13 +357,87 @@ def test_the_snapshot_over_http_holds_every_pack_that_stops_or_waits(http, home)
         assert bare or judgement.verdict is Word.OK, SITUATIONS[number]
 
 
+def test_a_dossier_of_a_pack_or_lot_says_what_a_verification_says(http, home):
+    _, told = home
+    for number, judgement in told.items():
+        if SITUATIONS[number][0].startswith(("registry:", "only-uploaded")):
+            continue  # put into the table here, so the log knows nothing of it
+        one = printed(number, "dossier")
+        wanted = {"kind": "pack", "gtin": one.gtin, "serial": one.serial}
+        (row,) = rows_of(dossier(http, wanted)["Judgement of packs"])
+        assert row["verdict"] == judgement.verdict.value, (SITUATIONS[number], row)
+        said = [reason.value for reason in judgement.reasons if reason is not Reason.GENUINE]
+        assert set(row["against it"].split(", ")) - {""} <= set(said), SITUATIONS[number]
+    for number in list(told)[:: max(1, len(told) // 8)]:
+        if SITUATIONS[number][0] in ("two-lots", "only-uploaded"):
+            continue
+        if SITUATIONS[number][0].startswith("registry:"):
+            continue
+        one = printed(number, "dossier")
+        wanted = {"kind": "lot", "gtin": one.gtin, "lot": one.lot}
+        rows = {row["serial"]: row for row in rows_of(dossier(http, wanted)["Judgement of packs"])}
+        assert rows[one.serial]["verdict"] == told[number].verdict.value, SITUATIONS[number]
+
+
+def test_the_reports_of_authorities_count_packs_as_verifications_judge_them(http, home):
+    _, told = home
+    asked = Counter()
+    for number in told:
+        for one in packs_of(number):
+            named = {"gtin": one.gtin, "serial": one.serial}
+            asked[http.get("/packs/status", params=named).json()["verdict"]] += 1
+    for purpose in ("39(a)", "39(b)", "39(c)"):
+        report = dossier(http, {"kind": "authority report", **ALL_TIME, "purpose": purpose})
+        counted = Counter()
+        for row in rows_of(report["States of packs"]):
+            counted[row["verdict"]] += int(row["packs"])
+        assert counted == asked
+
+
+def test_the_packet_of_an_inspection_lists_everything_that_is_stopped(http, home):
+    _, told = home
+    found = dossier(http, {"kind": "dscsa inspection", **ALL_TIME})["Quarantine"]
+    assert found["rows_total"] == len(found["rows"]), "so few are listed whole"
+    packs, lots, products = {}, {}, set()
+    for row in rows_of(found):
+        if row["serial"]:
+            packs[row["serial"]] = row
+        elif row["lot"]:
+            lots.setdefault(row["lot"], []).append(row["verdict"])
+        else:
+            products.add(row["GTIN"])
+    for number, judgement in told.items():
+        one = printed(number, "dossier")
+        own = packs.get(one.serial)
+        if judgement.verdict is Word.OK:
+            assert own is None, SITUATIONS[number]
+        elif own is not None:
+            assert own["verdict"] == judgement.verdict.value, SITUATIONS[number]
+        elif one.gtin not in products and judgement.verdict.value not in lots.get(one.lot, []):
+            state = http.get("/packs/status", params=one.values).json()["state"]
+            assert state in LEFT_TRADE, (SITUATIONS[number], judgement.reasons)
+
+
+def test_a_dossier_by_command_says_the_same(home, environment_of, tmp_path):
+    _, told = home
+    number = next(n for n, one in enumerate(SITUATIONS) if one[0] == "damaged")
+    one = printed(number, "dossier")
+    run = hand(environment_of)
+    made = run("export", "--pack", one.gtin, one.serial, "-o", tmp_path / "pack.asice")
+    assert made.code == 0, made.err
+    with ZipFile(tmp_path / "pack.asice") as archive:
+        sections = orjson.loads(archive.read("report.json"))["sections"]
+    (row,) = rows_of(next(one for one in sections if one["title"] == "Judgement of packs"))
+    assert (row["verdict"], row["against it"]) == (told[number].verdict.value, "damaged")
+
+
 def test_every_route_and_command_is_a_door_or_has_a_reason_not_to_be(http):
     paths = http.get("/openapi.json").json()["paths"]
     routes = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
     for module in (alert_pages, dossier_pages, pages, workstation):
         for route in module.router.routes:
             routes |= {f"{method} {route.path}" for method in route.methods}
-    commands = {f"packtrail {name}" for name in _commands(get_command(command_line))}
+    commands = {f"packtrail {name}" for name in _commands(get_command(command_line()))}
     doors = known_doors()
     lost = sorted(one for one in routes | commands if one not in doors and not silent_because(one))
     assert lost == [], "add it to DOORS in tests/doors.py, or say in SILENT why it judges no pack"

@@ -74,7 +74,7 @@ class Country:
             **settings,
         }
         run = hand(self.environment)
-        scopes = "capture,recall,verify,query"
+        scopes = "capture,recall,verify,query,supply,act,destroy"
         names = ("nobody", *PEOPLE[market])
         self.keys = {
             name: run("access", "new-key", name, "--scopes", scopes).out.strip() for name in names

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from sqlalchemy import func, select, update
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, RowMapping
 
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Transaction
@@ -199,7 +199,9 @@ def _count_up(tx: Transaction, alert_id: str) -> None:
 
 def alert_of(snapshot: Snapshot, alert_id: str) -> Alert | None:
     """The alert with this id."""
-    row = snapshot.connection.execute(select(alert).where(alert.c.id == alert_id)).first()
+    row = (
+        snapshot.connection.execute(select(alert).where(alert.c.id == alert_id)).mappings().first()
+    )
     return _alert(row) if row is not None else None
 
 
@@ -220,7 +222,7 @@ def alerts(
     if status is not None:
         wanted = wanted.where(alert.c.status == status.value)
     rows = snapshot.connection.execute(wanted.order_by(alert.c.at_us.desc()).limit(LISTED_MAX))
-    yield from (_alert(row) for row in rows)
+    yield from (_alert(row) for row in rows.mappings())
 
 
 def move(
@@ -279,21 +281,21 @@ def steps_of(snapshot: Snapshot, alert_id: str) -> list[dict[str, object]]:
     ]
 
 
-def _alert(row: Any) -> Alert:  # noqa: ANN401  # a row of alert
+def _alert(row: RowMapping) -> Alert:
     return Alert(
-        row.id,
-        moment_of(row.at_us),
-        row.hub,
-        row.result,
-        row.code,
-        row.serial,
-        row.lot,
-        row.client,
-        row.location,
-        Hint(Cause(row.cause), row.confidence),
-        bool(row.late),
-        Status(row.status),
-        row.market,
-        row.times,
-        moment_of(row.last_us),
+        row["id"],
+        moment_of(row["at_us"]),
+        row["hub"],
+        row["result"],
+        row["code"],
+        row["serial"],
+        row["lot"],
+        row["client"],
+        row["location"],
+        Hint(Cause(row["cause"]), row["confidence"]),
+        bool(row["late"]),
+        Status(row["status"]),
+        row["market"],
+        row["times"],
+        moment_of(row["last_us"]),
     )

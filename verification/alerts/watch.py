@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from sqlalchemy import func, insert, or_, select, update
@@ -27,6 +27,8 @@ from verification.registry.pack_tables import anomaly, anomaly_watch, bulk, pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from sqlalchemy import RowMapping
 
     from epcis.clock import Clock
     from epcis.database.transactions import Snapshot
@@ -115,7 +117,7 @@ def anomalies(
     if only_open:
         wanted = wanted.where(table.closed_us.is_(None))
     rows = snapshot.connection.execute(wanted.order_by(table.at_us.desc()).limit(LISTED_MAX))
-    yield from (_of_row(row) for row in rows)
+    yield from (_of_row(row) for row in rows.mappings())
 
 
 def close(tx: Transaction, anomaly_id: str, *, by: str, comment: str) -> Odd:
@@ -130,7 +132,7 @@ def close(tx: Transaction, anomaly_id: str, *, by: str, comment: str) -> Odd:
     )
     if done.rowcount == 0:
         raise NotOpenError(f"there is no open anomaly {anomaly_id[:40]}")
-    row = tx.connection.execute(select(anomaly).where(anomaly.c.id == anomaly_id)).one()
+    row = tx.connection.execute(select(anomaly).where(anomaly.c.id == anomaly_id)).mappings().one()
     return _of_row(row)
 
 
@@ -150,18 +152,22 @@ def _seen(snapshot: Snapshot) -> int:
 
 def _portion(snapshot: Snapshot, seen: int, now: datetime) -> list[_Row]:
     """The next rows after the cursor that are settled, in order."""
-    rows = snapshot.connection.execute(
-        select(pack_operation)
-        .where(pack_operation.c.id > seen)
-        .order_by(pack_operation.c.id)
-        .limit(ROWS_A_LOOK_MAX)
-    ).all()
+    rows = (
+        snapshot.connection.execute(
+            select(pack_operation)
+            .where(pack_operation.c.id > seen)
+            .order_by(pack_operation.c.id)
+            .limit(ROWS_A_LOOK_MAX)
+        )
+        .mappings()
+        .all()
+    )
     settled_us = microseconds(now - SETTLED_AFTER)
     settled = []
     for row in rows:
-        if row.at_us > settled_us:
+        if row["at_us"] > settled_us:
             break
-        settled.append(_Row(row.id, _past(row)))
+        settled.append(_Row(row["id"], _past(row)))
     return settled
 
 
@@ -217,27 +223,31 @@ def _within(past: Past, since_us: int, until_us: int | None) -> bool:
 def _before(snapshot: Snapshot, first: int, client: str, place: str, rows_max: int) -> list[Past]:
     """The client's latest rows before the portion: a burst or run may have begun there."""
     table = pack_operation.c
-    rows = snapshot.connection.execute(
-        select(pack_operation)
-        .where(table.client == client, table.location == place, table.id < first)
-        .order_by(table.at_us.desc())
-        .limit(rows_max)
-    ).all()
+    rows = (
+        snapshot.connection.execute(
+            select(pack_operation)
+            .where(table.client == client, table.location == place, table.id < first)
+            .order_by(table.at_us.desc())
+            .limit(rows_max)
+        )
+        .mappings()
+        .all()
+    )
     return [_past(row) for row in reversed(rows)]
 
 
-def _past(row: Any) -> Past:  # noqa: ANN401  # a row of pack_operation
+def _past(row: RowMapping) -> Past:
     return Past(
-        moment_of(row.at_us),
-        moment_of(row.scanned_us) if row.scanned_us is not None else None,
-        row.code,
-        row.serial,
-        row.operation,
-        row.result,
-        row.client,
-        row.location,
-        row.alert,
-        row.rules,
+        moment_of(row["at_us"]),
+        moment_of(row["scanned_us"]) if row["scanned_us"] is not None else None,
+        row["code"],
+        row["serial"],
+        row["operation"],
+        row["result"],
+        row["client"],
+        row["location"],
+        row["alert"],
+        row["rules"],
         {},
     )
 
@@ -283,18 +293,18 @@ def _keep(tx: Transaction, one: Anomaly) -> bool:
     return True
 
 
-def _of_row(row: Any) -> Odd:  # noqa: ANN401  # a row of anomaly
+def _of_row(row: RowMapping) -> Odd:
     return Odd(
-        id=row.id,
-        at=moment_of(row.at_us),
-        kind=row.kind,
-        severity=row.severity,
-        code=row.code,
-        serial=row.serial,
-        client=row.client,
-        what=row.what,
-        hint=row.hint,
-        closed=moment_of(row.closed_us) if row.closed_us is not None else None,
-        closed_by=row.closed_by,
-        comment=row.comment,
+        id=row["id"],
+        at=moment_of(row["at_us"]),
+        kind=row["kind"],
+        severity=row["severity"],
+        code=row["code"],
+        serial=row["serial"],
+        client=row["client"],
+        what=row["what"],
+        hint=row["hint"],
+        closed=moment_of(row["closed_us"]) if row["closed_us"] is not None else None,
+        closed_by=row["closed_by"],
+        comment=row["comment"],
     )

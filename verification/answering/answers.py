@@ -10,9 +10,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from epcis.database.autocommit_read import autocommit_read
-from epcis.database.raw_driver import RawDriver
 from verification.alerts.alert import raise_alert
-from verification.alerts.guessing import GuessBudget, Guesser, veiled
+from verification.alerts.guessing import (
+    GuessBudget,
+    Guesser,
+    LockedGuessers,
+    guessed_too_often,
+    network_of,
+    veiled,
+)
 from verification.alerts.suspicion import suspicion_of
 from verification.answering.batch_queue import BatchQueue, TransactionWorker
 from verification.decision.act import TO_LOOK_UP, TO_VERIFY, Asked, ParticipantRole
@@ -29,13 +35,16 @@ from verification.messages.wanted import (
     NotOurs,
     OperationWanted,
     PartnerQuestion,
+    StatusGuess,
     Told,
     Verification,
     Wanted,
+    WithinBudget,
 )
 from verification.peers.peer_lookup import maybe_elsewhere
 from verification.registry import history
 from verification.registry.participants import place_of, who_is
+from verification.registry.rights import company_of, owns_product
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,9 +55,9 @@ if TYPE_CHECKING:
     from verification.decision.act import Who
     from verification.decision.facts import Facts
     from verification.peers.partner_connections import PartnerConnections
+    from verification.registry.rights import ActingCompany
     from verification.settings import VerificationSettings
 
-_OWNER = "SELECT owner FROM product WHERE code = ?"
 WORKERS = 2
 """Batches under way at once where many can write: while one waits for the server's disk, another is
 worked on."""
@@ -86,6 +95,11 @@ class Answering:
     async def look(self, gtin: str, serial: str) -> Seen:
         """What is recorded of a pack, read on a thread beside the event loop."""
         return await self._looks.ask((gtin, serial))
+
+    def is_locked(self, caller: Caller) -> bool:
+        """Whether a caller is known here to have guessed too often today."""
+        locked = self._store.companions.one(LockedGuessers)
+        return locked.has(guesser_of(caller), self._clock().date().isoformat())
 
     async def ask(self, wanted: Wanted) -> Told:
         """The answer to one request, once it is durable; peers are asked for an unknown pack."""
@@ -133,8 +147,14 @@ def answer_round(
 
 
 def verify_for(tx: Transaction, wanted: Verification, settings: VerificationSettings) -> Verdict:
-    """One verification by a caller, kept with its alert: what the page and the command ask."""
-    return _Round(tx, [wanted], settings).verify_only()
+    """One verification by a caller, kept with its alert: what the page and the command ask.
+
+    Raises `Problem` 429 where the caller has guessed too often.
+    """
+    (told,) = answer_round(tx, [wanted], settings)
+    if not isinstance(told, Verdict):
+        raise guessed_too_often()
+    return told
 
 
 class _Round:
@@ -148,7 +168,7 @@ class _Round:
         self._settings = settings
         self._rules = settings.rule_pack
         self._entries: list[history.HistoryEntry] = []
-        self._owners: dict[str, str | None] = {}
+        self._owned: dict[tuple[ActingCompany, str], bool] = {}
         questions = [one for one in round_ if isinstance(one, Verification | PartnerQuestion)]
         asked = [_asked(one) for one in questions]
         self._stops, rows = look(tx, [(one.gtin, one.serial) for one in asked])
@@ -158,7 +178,7 @@ class _Round:
         ]
         self._budget = GuessBudget(
             tx,
-            (_guesser(one) for one in questions if not _is_own(one)),
+            (guesser_of(one.caller) for one in round_ if not self._is_own(one.caller)),
             answers_max=settings.unknown_answers_a_day,
         )
 
@@ -176,34 +196,36 @@ class _Round:
                 told.append(None)
             elif isinstance(wanted, HeardFromPeer):
                 told.append(self._hear(wanted))
+            elif isinstance(wanted, StatusGuess):
+                may = self._may_be_told(wanted.caller, is_guess=True)
+                told.append(WithinBudget() if may else BudgetSpent())
             else:
                 told.append(self._answer(wanted, next(facts)))
         self._keep()
         operations = iter(self._operate())
         return [next(operations) if one is None else one for one in told]
 
-    def verify_only(self) -> Verdict:
-        """The verdict on the one pack, whatever the caller's budget."""
-        (wanted,) = self._round
-        assert isinstance(wanted, Verification), "only a verification gets a verdict"
-        self._is_within_budget(wanted, self._facts[0])
-        answer = self._verify(wanted, self._facts[0])
-        self._keep()
-        return answer
+    def _is_own(self, caller: Caller) -> bool:
+        """Whether the operator itself asks, which need not guess."""
+        return "admin" in caller.scopes and company_of(self._stops, caller).is_operator
 
     def _answer(self, wanted: Verification | PartnerQuestion, facts: Facts) -> Told:
-        if not self._is_within_budget(wanted, facts) and not _is_own(wanted):
+        if not self._may_be_told(
+            wanted.caller, is_guess=facts.pack is None and facts.product_known
+        ):
             return BudgetSpent()
         if isinstance(wanted, Verification):
             return self._verify(wanted, facts)
         return self._respond(wanted, facts)
 
-    def _is_within_budget(self, wanted: Verification | PartnerQuestion, facts: Facts) -> bool:
+    def _may_be_told(self, caller: Caller, *, is_guess: bool) -> bool:
         """Whether an answer may be given; one about an unknown serial number is counted."""
-        if not _is_own(wanted) and self._budget.is_spent(_guesser(wanted)):
+        guesser = self._budget.guesser(caller.name)
+        if guesser is None:
+            return True
+        if self._budget.is_spent(guesser):
             return False
-        is_guess = facts.pack is None and facts.product_known
-        return not is_guess or self._budget.count(_guesser(wanted))
+        return not is_guess or self._budget.count(guesser)
 
     def _verify(self, wanted: Verification, facts: Facts) -> Verdict:
         tx = self._tx
@@ -238,14 +260,9 @@ class _Round:
     def _told_of_peer(self, wanted: HeardFromPeer, verdict: Verdict) -> Told:
         """A peer's verdict; a stranger to the product guesses no better there than here."""
         caller = wanted.caller
-        if caller.party is None:
-            return verdict
-        guesser = Guesser(caller.name, wanted.request.code, caller.client)
-        budget = GuessBudget(self._tx, [guesser], answers_max=self._settings.unknown_answers_a_day)
-        is_guess = verdict.reason is Reason.UNKNOWN_SERIAL
-        if budget.is_spent(guesser) or (is_guess and not budget.count(guesser)):
+        if not self._may_be_told(caller, is_guess=verdict.reason is Reason.UNKNOWN_SERIAL):
             return BudgetSpent()
-        return veiled(verdict)
+        return verdict if caller.party is None else veiled(verdict)
 
     def _keep(self) -> None:
         if self._entries:
@@ -258,16 +275,18 @@ class _Round:
         requests = [
             (one.request, who_is(self._stops, one.caller, self._settings)) for one in operations
         ]
-        return perform(self._tx, requests, self._rules)
+        return perform(self._tx, requests, self._rules, self._budget)
 
     def _owns(self, caller: Caller, gtin: str) -> bool:
         """Whether a caller may learn what is recorded: the house itself, or the product's owner."""
         if caller.party is None:
             return True
-        if gtin not in self._owners:
-            row = RawDriver(self._tx).one(_OWNER, (gtin,))
-            self._owners[gtin] = row[0] if row is not None else None
-        return self._owners[gtin] == caller.party
+        company = company_of(self._stops, caller)
+        owned = self._owned.get((company, gtin))
+        if owned is None:
+            owned = owns_product(self._tx, company, gtin, self._settings.company_prefixes)
+            self._owned[company, gtin] = owned
+        return owned
 
 
 def _asked(wanted: Verification | PartnerQuestion) -> Asked:
@@ -278,18 +297,9 @@ def _asked(wanted: Verification | PartnerQuestion) -> Asked:
     return Asked(question.gtin, question.serial, question.lot, expiry)
 
 
-def _is_own(wanted: Verification | PartnerQuestion) -> bool:
-    """Whether the house itself asks, which need not guess."""
-    return isinstance(wanted, Verification) and wanted.caller.party is None
-
-
-def _guesser(wanted: Verification | PartnerQuestion) -> Guesser:
-    """Who is counted: behind one router's key stand many requesters."""
-    caller = wanted.caller
-    if isinstance(wanted, Verification):
-        return Guesser(caller.name, wanted.asked.gtin, caller.client)
-    question = wanted.question
-    return Guesser(f"{caller.name} {question.requester}", question.gtin, caller.client)
+def guesser_of(caller: Caller) -> Guesser:
+    """Whose guesses are counted: the key's, in whosever name it asks, and its network's."""
+    return Guesser(caller.name, network_of(caller.client))
 
 
 def verdict_entry(answer: Verdict, client: str, location: str) -> history.HistoryEntry:

@@ -14,7 +14,7 @@ import msgspec
 from epcis.database.autocommit_read import autocommit_read
 from epcis.database.transactions import StoreAway, StoreFull
 from epcis.problem import Problem
-from verification.alerts.guessing import until_veiled
+from verification.alerts.guessing import LockedGuessers, guessed_too_often, until_veiled
 from verification.decision.act import PackAct, PackRequest
 from verification.decision.facts import (
     RecordedPack,
@@ -40,11 +40,14 @@ from verification.messages.wanted import (
     NotOurs,
     OperationWanted,
     PartnerQuestion,
+    StatusGuess,
     Verification,
     Wanted,
+    WithinBudget,
 )
 from verification.registry.history import utc_text
 from verification.registry.participants import who_is
+from verification.registry.rights import SCOPE_OF_ACT, need_act
 from verification.vrs.credential import HEADERS, Checked, CredentialOutcome, CredentialPolicy
 from verification.vrs.question import MalformedError, gln_of, gtin_of, parameters_of, question_of
 
@@ -63,6 +66,15 @@ if TYPE_CHECKING:
     from verification.vrs.question import VrsQuestion
 
 _OPERATIONS = {f"/packs/{one.value}": one for one in PackAct if one is not PackAct.VERIFY}
+HOT_ACTS = {
+    **{f"/packs/{act.value}": ("POST", act) for act in PackAct},
+    "/packs/status": ("GET", PackAct.VERIFY),
+    "/verify/gtin/{gtin}/lot/{lot}/ser/{serial}": ("GET", PackAct.VERIFY),
+    "/verify/checkConnectivity": ("GET", PackAct.VERIFY),
+    "/checkConnectivity": ("GET", PackAct.VERIFY),
+}
+"""The addresses that are answered here, each with its method and the act it asks for."""
+_ASK = SCOPE_OF_ACT[PackAct.VERIFY]
 _CONNECTIVITY_PARAMETERS = frozenset({"gtin", "reqGLN", "context"})
 _STATUS_PARAMETERS = frozenset({"gtin", "serial", "lot", "expiry"})
 SITUATIONS_MAX = 4096
@@ -145,7 +157,7 @@ class HotRoutes:
         path = scope["path"]
         if path.startswith("/packs/"):
             try:
-                need_verify(caller)
+                need_act(caller, _OPERATIONS.get(path, PackAct.VERIFY))
                 if path == "/packs/status":
                     _need_method(scope, "GET")
                     return await self._statuses.reply(scope["query_string"], caller)
@@ -258,24 +270,38 @@ class _StatusQueries:
         self._clock = parts.clock
         self._settings = parts.verification
         self._answering = parts.answering
+        self._locked = parts.store.companions.one(LockedGuessers)
         self._remembered: dict[tuple[object, ...], _Around] = {}
 
     async def reply(self, query: bytes, caller: Caller) -> Reply:
         """The answer to the query string of a caller; raises `Problem` and `StoreAway`."""
         asked = _asked_by_query(query)
+        if self._locked and self._answering.is_locked(caller):
+            raise guessed_too_often()
         if self._store.file is not None:
             with autocommit_read(self._store) as snapshot:
                 stops, row = look_at(snapshot, asked.gtin, asked.serial)
         else:
             stops, row = await self._answering.look(asked.gtin, asked.serial)
+        if not row.is_known:
+            await self._count_guess(asked, caller)
         return self._answer(asked, caller, stops, row)
+
+    async def _count_guess(self, asked: Asked, caller: Caller) -> None:
+        """Count an answer about an unknown serial number; raises `Problem` 429 for too many."""
+        with autocommit_read(self._store) as snapshot:
+            is_guess = is_known_product(snapshot, asked.gtin)
+        if is_guess and not isinstance(
+            await self._answering.ask(StatusGuess(caller)), WithinBudget
+        ):
+            raise guessed_too_often()
 
     def _answer(
         self, asked: Asked, caller: Caller, stops: Restrictions, row: RecordedPack
     ) -> Reply:
         """The answer from what was just looked up."""
         now = self._clock()
-        if not row.is_known or row.is_contradicted:
+        if not row.is_known or row.has_own_values or asked.gtin in stops.sensors:
             return self._decided(asked, caller, stops, row, now).reply(asked.serial, now)
         # All that the answer depends on, but for the serial number and the time of day. The mark
         # in the row stands for all stops.
@@ -357,26 +383,13 @@ def _credential_text(checked: Checked) -> str:
     return " ".join((checked.outcome.value, *checked.codes))
 
 
-def need_verify(caller: Caller) -> None:
-    """Refuse who may not verify packs; raises `Problem` 401 and 403."""
-    if caller.is_anonymous:
-        raise Problem(
-            401,
-            "Authentication required",
-            "send an API key or token as 'Authorization: Bearer …'",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-    if "verify" not in caller.scopes:
-        raise Problem(403, "Not allowed", f"{caller.name} does not have the scope 'verify'")
-
-
 def _refusal(scope: Scope, caller: Caller) -> Reply | None:
     """What a partner is told whose request is refused before it is read."""
     if scope["method"] != "GET":
         return Reply(405, ((b"allow", b"GET"),))
     if caller.is_anonymous:
         return Reply(401, ((b"www-authenticate", b"Bearer"),))
-    return None if "verify" in caller.scopes else Reply(403)
+    return None if _ASK in caller.scopes else Reply(403)
 
 
 def _need_method(scope: Scope, method: str) -> None:

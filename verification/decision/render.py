@@ -64,6 +64,8 @@ class Verdict(msgspec.Struct, frozen=True):
         if self.facts.lots_told or self.facts.expiries_told:
             said["lots_recorded"] = list(self.facts.lots_told)
             said["expiries_recorded"] = list(self.facts.expiries_told)
+        if self.facts.readings:
+            said["readings"] = list(self.facts.readings)
         if self.facts.extended:
             said["expiry_extended"] = _iso(self.facts.extended)
         if self.alert:

@@ -11,12 +11,14 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 from sqlalchemy import select
 
 from epcis.database.raw_driver import RawDriver
-from verification.decision.words import Doubt, LotState, ProductState
+from verification.decision.sensors import SensorLimit, SensorRule
+from verification.decision.words import OF_DOUBT, Doubt, LotState, ProductState
 from verification.registry.pack_tables import (
     doubt,
     exempt_lot,
@@ -24,24 +26,61 @@ from verification.registry.pack_tables import (
     lot_state,
     participant,
     product_market,
+    sensor_rule,
     stop_mark,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import Row
+
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Transaction
 
 EVERYWHERE = ""
 """The market of a state that holds in all markets."""
+ANYWHERE = "*"
+"""Whoever asks for no market in particular: what holds in any market counts, an exemption does not.
+"""
 
 MARK = "(SELECT mark FROM stop_mark WHERE id = 1)"
 """The SQL that a look at a pack reads along."""
 
-_WEIGHT = {LotState.ACTIVE: 0, LotState.HELD: 1, LotState.CLOSED: 2, LotState.RECALLED: 3}
+WEIGHT_OF_LOT = {LotState.ACTIVE: 0, LotState.HELD: 1, LotState.CLOSED: 2, LotState.RECALLED: 3}
 _PUT_MARK = (
     "INSERT INTO stop_mark (id, mark) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET mark ="
     " excluded.mark"
 )
+
+
+class OpenDoubt(NamedTuple):
+    """An open doubt about packs of one product.
+
+    >>> part = OpenDoubt("", "A100", Doubt.QUARANTINED, "A199")
+    >>> part.covers("L1", "A150"), part.covers("L1", "A200"), part.covers("L1", "A1500")
+    (True, False, False)
+    """
+
+    lot: str
+    """Empty: all lots."""
+    serial: str
+    """Empty: all packs of the lot; the first one where `serial_to` is told."""
+    kind: Doubt
+    serial_to: str = ""
+    """The last serial of a range; empty where it is no range."""
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> OpenDoubt:
+        """The doubt in a row of the table."""
+        return cls(row.lot, row.serial, Doubt(row.kind), row.serial_to)
+
+    def covers(self, lot: str | None, serial: str) -> bool:
+        """Whether a pack is among them; serials of a range have the length of its ends."""
+        if self.serial_to:
+            in_range = self.serial <= serial <= self.serial_to
+            return in_range and len(serial) == len(self.serial)
+        return self.serial == serial or (not self.serial and self.lot in ("", lot))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +90,29 @@ class Restrictions:
     mark: int | None
     lots: dict[tuple[str, str], dict[str, LotState]] = field(default_factory=dict)
     withdrawn: dict[str, frozenset[str]] = field(default_factory=dict)
-    doubts: dict[str, tuple[tuple[str, str, Doubt], ...]] = field(default_factory=dict)
+    doubts: dict[str, tuple[OpenDoubt, ...]] = field(default_factory=dict)
     exempt: frozenset[tuple[str, str, str]] = frozenset()
     participants: dict[str, Any] = field(default_factory=dict)
     """Rows of `participant` by client."""
     extensions: dict[tuple[str, str], date] = field(default_factory=dict)
     """The later expiry of lots that were given one, by GTIN and lot."""
+    sensors: dict[str, SensorRule] = field(default_factory=dict)
+    """By GTIN, what sensor reports mean for its packs, where a product has a rule of its own."""
 
     def lot(self, gtin: str, lot: str | None, market: str) -> LotState:
         """The gravest state of a lot in a market or everywhere."""
         by_market = self.lots.get((gtin, lot or ""))
         if by_market is None:
             return LotState.ACTIVE
+        if market == ANYWHERE:
+            return max(by_market.values(), key=WEIGHT_OF_LOT.__getitem__)
         states = (by_market.get(place, LotState.ACTIVE) for place in (market, EVERYWHERE))
-        return max(states, key=_WEIGHT.__getitem__)
+        return max(states, key=WEIGHT_OF_LOT.__getitem__)
 
     def product(self, code: str, market: str) -> ProductState:
         """Whether a product is withdrawn in a market or everywhere."""
         markets = self.withdrawn.get(code)
-        if markets and (market in markets or EVERYWHERE in markets):
+        if markets and (market in markets or EVERYWHERE in markets or market == ANYWHERE):
             return ProductState.WITHDRAWN
         return ProductState.ACTIVE
 
@@ -78,14 +121,7 @@ class Restrictions:
         doubts = self.doubts.get(gtin)
         if doubts is None:
             return None
-        kinds = {
-            kind
-            for of_lot, of_serial, kind in doubts
-            if of_serial == serial or (not of_serial and of_lot in ("", lot))
-        }
-        if Doubt.ILLEGITIMATE in kinds:
-            return Doubt.ILLEGITIMATE
-        return Doubt.SUSPECT if kinds else None
+        return gravest(one.kind for one in doubts if one.covers(lot, serial))
 
     def extended(self, gtin: str, lot: str | None) -> date | None:
         """The later expiry that a lot was given, if any."""
@@ -96,6 +132,16 @@ class Restrictions:
         if not self.exempt or lot is None:
             return False
         return (code, lot, market) in self.exempt or (code, lot, EVERYWHERE) in self.exempt
+
+
+def gravest(doubts: Iterable[Doubt | None]) -> Doubt | None:
+    """The gravest of some doubts; None where there is none.
+
+    >>> gravest((Doubt.SUSPECT, None, Doubt.ILLEGITIMATE)).value
+    'illegitimate'
+    """
+    kinds = {one for one in doubts if one is not None}
+    return next((one for one in OF_DOUBT if one in kinds), None)
 
 
 class _HeldRestrictions:
@@ -143,9 +189,9 @@ def _read(snapshot: Snapshot) -> Restrictions:
     for row in run(select(product_market)):
         if row.state == ProductState.WITHDRAWN:
             withdrawn.setdefault(row.code, set()).add(row.market)
-    doubts: dict[str, list[tuple[str, str, Doubt]]] = {}
+    doubts: dict[str, list[OpenDoubt]] = {}
     for row in run(select(doubt)):
-        doubts.setdefault(row.gtin, []).append((row.lot, row.serial, Doubt(row.kind)))
+        doubts.setdefault(row.gtin, []).append(OpenDoubt.of(row))
     return Restrictions(
         mark,
         lots,
@@ -157,4 +203,11 @@ def _read(snapshot: Snapshot) -> Restrictions:
             (row.gtin, row.lot): date.fromisoformat(row.expiry)
             for row in run(select(expiry_extension))
         },
+        {
+            row.gtin: SensorRule(row.gtin, bool(row.is_on), _LIMITS.decode(row.limits))
+            for row in run(select(sensor_rule))
+        },
     )
+
+
+_LIMITS = msgspec.json.Decoder(tuple[SensorLimit, ...])

@@ -20,6 +20,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from schemas.json_value import text_of
 from verification.decision.act import MatrixRow, PackAct, ParticipantRole
 from verification.decision.words import PackState  # noqa: TC001  # msgspec reads the annotations at run time
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from importlib.resources.abc import Traversable
     from pathlib import Path
+
+    from schemas.json_value import JsonObject
 
 DEFAULT = "EU-2016/161"
 EXTENDS_MAX = 4
@@ -225,12 +228,12 @@ def _pem(path: Path) -> bytes:
         raise RulePackRefusedError(f"key for rule packs {path}: {fault.strerror}") from None
 
 
-def load(name: str, read: Any, *trusted_pem: bytes) -> RulePack:  # noqa: ANN401  # a callable
+def load(name: str, read: Callable[[str], tuple[bytes, bytes]], *trusted_pem: bytes) -> RulePack:
     """A rule pack by name; `read(name)` gives the content and the signature of one file.
 
     Raises `RulePackRefusedError` where a file is signed by none of the trusted keys.
     """
-    merged: dict[str, Any] = {}
+    merged: JsonObject = {}
     wanted: str | None = name
     for _ in range(EXTENDS_MAX):
         if wanted is None:
@@ -238,10 +241,10 @@ def load(name: str, read: Any, *trusted_pem: bytes) -> RulePack:  # noqa: ANN401
         content, signature = read(wanted)
         _check_signature(wanted, content, signature, trusted_pem)
         try:
-            layer = msgspec.json.decode(content, type=dict[str, Any])
+            layer: JsonObject = msgspec.json.decode(content, type=dict[str, Any])
         except msgspec.DecodeError as error:
             raise RulePackRefusedError(f"{wanted} is not a rule pack: {error}") from None
-        wanted = layer.get("extends")
+        wanted = text_of(layer.get("extends"))
         merged = _over(layer, merged)
     if wanted is not None:
         raise RulePackRefusedError(f"{name} extends more than {EXTENDS_MAX} packs")
@@ -282,7 +285,7 @@ def _public_key(pem: bytes) -> Ed25519PublicKey:
     return key
 
 
-def _over(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+def _over(base: JsonObject, top: JsonObject) -> JsonObject:
     """`base` with everything that `top` says laid over it, tables merged key by key."""
     merged = dict(base)
     for key, value in top.items():

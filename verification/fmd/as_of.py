@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import select
 
 from epcis.database.columns import microseconds, moment_of
-from verification.decision.restrictions import EVERYWHERE
+from verification.decision.restrictions import EVERYWHERE, WEIGHT_OF_LOT, OpenDoubt, gravest
 from verification.decision.words import Doubt, LotState, ProductState
 from verification.registry.pack_tables import batch, doubt, lot_state, product_market
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 """How much later than ours a client's clock may go."""
-_LOT_WEIGHT = {LotState.ACTIVE: 0, LotState.HELD: 1, LotState.CLOSED: 2, LotState.RECALLED: 3}
 
 
 def judged_at(request: PackRequest, now: datetime) -> datetime:
@@ -93,7 +92,7 @@ def _lot_state_at(snapshot: Snapshot, facts: Facts, at: datetime) -> LotState:
             lot_state.c.since_us <= microseconds(at),
         )
     ).scalars()
-    return max(map(LotState, rows), key=_LOT_WEIGHT.__getitem__, default=LotState.ACTIVE)
+    return max(map(LotState, rows), key=WEIGHT_OF_LOT.__getitem__, default=LotState.ACTIVE)
 
 
 def _product_state_at(snapshot: Snapshot, facts: Facts, at: datetime) -> ProductState:
@@ -111,15 +110,7 @@ def _product_state_at(snapshot: Snapshot, facts: Facts, at: datetime) -> Product
 def _doubt_at(snapshot: Snapshot, facts: Facts, at: datetime) -> Doubt | None:
     lot = (facts.pack.lot if facts.pack is not None else None) or facts.asked.lot
     rows = snapshot.connection.execute(
-        select(doubt.c.lot, doubt.c.serial, doubt.c.kind).where(
-            doubt.c.gtin == facts.asked.gtin, doubt.c.since_us <= microseconds(at)
-        )
+        select(doubt).where(doubt.c.gtin == facts.asked.gtin, doubt.c.since_us <= microseconds(at))
     )
-    kinds = {
-        Doubt(row.kind)
-        for row in rows
-        if row.serial == facts.asked.serial or (not row.serial and row.lot == lot)
-    }
-    if Doubt.ILLEGITIMATE in kinds:
-        return Doubt.ILLEGITIMATE
-    return Doubt.SUSPECT if kinds else None
+    found = map(OpenDoubt.of, rows)
+    return gravest(one.kind for one in found if one.covers(lot, facts.asked.serial))

@@ -10,12 +10,12 @@ import json
 from collections import Counter, defaultdict
 from datetime import datetime  # noqa: TC003  # msgspec reads the annotations at run time
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from epcis.database.columns import microseconds, moment_of
-from epcis.database.raw_driver import RawDriver
+from epcis.database.raw_driver import RawDriver, Row
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.place import differing, odd
 from epcis.ledger.subjects import SUBJECTS_ASKED_MAX, entries_about
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Store
     from schemas.finding import Finding
+    from schemas.json_value import JsonObject
 
 ROWS_PER_READ = SUBJECTS_ASKED_MAX
 _OPERATION = (
@@ -79,7 +80,7 @@ _KINDS = (int(LeafKind.VERDICT), int(LeafKind.PACK_OPERATION))
 class _Logged(NamedTuple):
     """An operation as its entry of the log tells it."""
 
-    row: tuple[Any, ...]
+    row: Row
     """Columns as in `_OPERATION`."""
     record: msgspec.Raw
 
@@ -143,14 +144,14 @@ def _check_operations_logged(store: Store) -> Iterator[Finding]:
         last = entries[-1][0]
 
 
-def _kept(hand: RawDriver, row: Sequence[Any]) -> Counter[tuple[Any, ...]]:
+def _kept(hand: RawDriver, row: Sequence[object]) -> Counter[Row]:
     """The rows of the same client at the same moment."""
     return Counter(tuple(one) for one in hand.all(_SAME, (row[6], row[0])))
 
 
 def _check_rows(store: Store, progress: Callable[[str, int], None]) -> Iterator[Finding]:
     """Every row of `pack` is what its newest operation left, or as it was uploaded."""
-    last: tuple[Any, ...] = ("", "")
+    last: Row = ("", "")
     checked = 0
     while True:
         with store.read() as snapshot:
@@ -196,7 +197,7 @@ def _check_uploads(store: Store) -> Iterator[Finding]:
         hand = RawDriver(snapshot)
         for code, lot in hand.all(_LOTS):
             uploads = hand.all(_UPLOADS, (lot_subject(code, lot), int(LeafKind.MASTER_DATA)))
-            sums = [int(said["sum"], 16) for said in map(_json, uploads) if "sum" in said]
+            sums = [int(str(said["sum"]), 16) for said in map(_json, uploads) if "sum" in said]
             if len(sums) != len(uploads) or not uploads:
                 continue  # uploaded before sums were logged
             there = packs_sum(_uploaded(snapshot, code, lot))
@@ -225,9 +226,7 @@ def _uploaded(snapshot: Snapshot, code: str, lot: str) -> Iterator[_New]:
         last = rows[-1][1]
 
 
-def _as_first_told(
-    row: tuple[Any, ...], changes: list[tuple[OperationRecord, int]]
-) -> Iterator[_New]:
+def _as_first_told(row: Row, changes: list[tuple[OperationRecord, int]]) -> Iterator[_New]:
     if not changes:
         yield row[1], row[2], row[3], row[5]
         return
@@ -238,7 +237,7 @@ def _as_first_told(
         yield row[1], before.lot, expiry, since
 
 
-def _as_uploaded(row: tuple[Any, ...]) -> tuple[Any, ...]:
+def _as_uploaded(row: Row) -> Row:
     """A row that nothing was done to; the set of its lot proves the rest of it."""
     return (*row[:4], "Active", row[5], "", "", 0, 1, 0, 0)
 
@@ -259,15 +258,15 @@ def _change(one: _Logged) -> tuple[OperationRecord, int] | None:
     return (record, one.row[0]) if changed and record.facts.pack is not None else None
 
 
-def _after(change: tuple[OperationRecord, int]) -> tuple[Any, ...]:
+def _after(change: tuple[OperationRecord, int]) -> Row:
     record, at_us = change
     now = moment_of(at_us)
     return row_after(record.request, record.facts, record.judgement, now)
 
 
-def _logged_about(snapshot: Snapshot, packs: Iterable[tuple[Any, ...]]) -> dict[Any, list[_Logged]]:
+def _logged_about(snapshot: Snapshot, packs: Iterable[Row]) -> dict[Row, list[_Logged]]:
     """What the log tells of packs (code, serial), oldest first."""
-    logged: dict[Any, list[_Logged]] = defaultdict(list)
+    logged: dict[Row, list[_Logged]] = defaultdict(list)
     wanted = {subject(str(code), str(serial)) for code, serial in packs}
     hand = RawDriver(snapshot)
     ids = entries_about(snapshot, wanted)
@@ -278,7 +277,7 @@ def _logged_about(snapshot: Snapshot, packs: Iterable[tuple[Any, ...]]) -> dict[
     return logged
 
 
-def _read(entry: tuple[Any, ...]) -> _Logged | None:
+def _read(entry: Row) -> _Logged | None:
     """An entry as a row; None for one of another kind, or damaged, which the log's audit says."""
     _, public, confidential, time_us = entry
     try:
@@ -295,7 +294,7 @@ def _read(entry: tuple[Any, ...]) -> _Logged | None:
     return _Logged(row, more.record)
 
 
-def _json(row: tuple[Any, ...]) -> dict[str, Any]:
+def _json(row: Row) -> JsonObject:
     try:
         said = json.loads(row[0])
     except (ValueError, TypeError):

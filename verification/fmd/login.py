@@ -12,20 +12,25 @@ import hmac
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
 from epcis.database.columns import microseconds
 from epcis.http_context import Caller
 from verification.registry.pack_tables import national_login
+from verification.registry.rights import SCOPE_OF_ACT
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy import ColumnElement, RowMapping
+
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Store, Transaction
 
+PACK_SCOPES = frozenset(SCOPE_OF_ACT.values())
+"""What a login may ask for; what becomes of it, the role of its client decides."""
 FAILURES_MAX = 5
 """Wrong passwords in a row; the last of them locks the user."""
 PASSWORD_CHARACTERS_MIN = 12
@@ -114,18 +119,18 @@ class Door:
                 raise RefusedError("NMVS_FE_AU_04", "this client login is not known")
         if row is None:
             raise RefusedError("NMVS_FE_AU_01", "login and user do not match")
-        if row.failures >= FAILURES_MAX:
+        if row["failures"] >= FAILURES_MAX:
             raise RefusedError("NMVS_FE_AU_02", "this user is locked: ask the operator")
-        if not self._is_right(given, row.password):
+        if not self._is_right(given, row["password"]):
             with store.write(now) as tx:
                 refused = _failed(tx, given)
             raise refused
-        if row.failures:
+        if row["failures"]:
             with store.write(now) as tx:
                 _set(tx, given, failures=0)
-        if row.is_initial and not changing:
+        if row["is_initial"] and not changing:
             raise RefusedError("NMVS_FE_AU_11", "change the first password before anything else")
-        return Caller(row.client, frozenset({"verify"}), row.party, "")
+        return Caller(row["client"], PACK_SCOPES, row["party"], "")
 
     def _is_right(self, given: Credentials, stored: str) -> bool:
         key = (given.login, given.user, stored)
@@ -151,7 +156,7 @@ def change_password(tx: Transaction, given: Credentials, new: str) -> None:
 def _failed(tx: Transaction, given: Credentials) -> RefusedError:
     """Count a wrong password; what the caller is told."""
     row = _row(tx, given)
-    failures = (row.failures if row is not None else 0) + 1
+    failures = (row["failures"] if row is not None else 0) + 1
     _set(tx, given, failures=failures)
     if failures >= FAILURES_MAX:
         return RefusedError("NMVS_FE_AU_05", "too many wrong passwords: this user is locked now")
@@ -166,17 +171,17 @@ def _need_strength(password: str) -> None:
         )
 
 
-def _row(snapshot: Snapshot, given: Credentials) -> Any:  # noqa: ANN401  # a row of national_login
+def _row(snapshot: Snapshot, given: Credentials) -> RowMapping | None:
     where = _here(given.login, given.user)
-    return snapshot.connection.execute(select(national_login).where(*where)).first()
+    return snapshot.connection.execute(select(national_login).where(*where)).mappings().first()
 
 
-def _set(tx: Transaction, given: Credentials, **values: Any) -> None:  # noqa: ANN401  # columns
+def _set(tx: Transaction, given: Credentials, **values: object) -> None:
     where = _here(given.login, given.user)
     tx.connection.execute(update(national_login).where(*where).values(**values))
 
 
-def _here(login: str, user: str) -> tuple[Any, Any]:
+def _here(login: str, user: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return national_login.c.login_id == login, national_login.c.user_id == user
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 from sqlalchemy import select
 
-from epcis.capture import record
 from epcis.database.columns import microseconds
 from epcis.database.columns import pack_key as packed
 from epcis.database.raw_driver import RawDriver
@@ -32,13 +31,15 @@ from verification.fmd.event import EVENT_PACKS_MAX, event_of
 from verification.fmd.packs import Packs
 from verification.fmd.result import SPELLINGS, spell
 from verification.registry import history
-from verification.registry.pack_tables import client_transaction, pack, product, rule_pack
+from verification.registry.pack_tables import client_transaction, pack, rule_pack
+from verification.registry.rights import owns_product, participants_company
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Transaction
+    from verification.alerts.guessing import GuessBudget
     from verification.decision.rule_pack import RulePack
     from verification.fmd.packs import Row
 
@@ -47,6 +48,10 @@ OWNERS = (ParticipantRole.MAH, ParticipantRole.PARALLEL_DISTRIBUTOR)
 _OWNERS_ACTS = frozenset(CHANGES) - {PackAct.CHECK_OUT}
 """What an owner does to its own products only; repacking begins with somebody else's."""
 
+_NOT_THEIRS = (Result.NOT_ALLOWED, Result.NOT_OWNER)
+TOO_MANY_GUESSES = (
+    "Too many unknown serial numbers were asked for today: the operator must confirm who you are."
+)
 _UNKNOWN = (Result.SERIAL_UNKNOWN, Result.LOT_AND_SERIAL_UNKNOWN)
 
 
@@ -127,11 +132,15 @@ class _Done(NamedTuple):
 
 
 def perform(
-    tx: Transaction, requests: Sequence[tuple[PackRequest, Who]], rules: RulePack
+    tx: Transaction,
+    requests: Sequence[tuple[PackRequest, Who]],
+    rules: RulePack,
+    budget: GuessBudget | None = None,
 ) -> list[OperationAnswer]:
     """Perform operations one after the other; an answer for each, in order.
 
     All or none is written: a caller that wants each to stand for itself gives each its own act.
+    A client whose `budget` of unknown serial numbers is spent gets no answer about any pack.
     """
     transactions = [f"{who.client} {one.transaction}" for one, who in requests if one.transaction]
     packs = Packs(tx, ((one.code, one.serial) for one, _ in requests), transactions)
@@ -142,13 +151,42 @@ def perform(
         if earlier is not None:
             answers.append(earlier)
             continue
+        guesser = budget.guesser(who.client) if budget else None
+        if budget and guesser and budget.is_spent(guesser):
+            answers.append(_untold(request, rules, tx.now))
+            continue
         one = _perform_one(tx, packs, request, who, rules)
+        is_guess = one.facts.pack is None and one.facts.product_known
+        if budget and guesser and is_guess and not budget.count(guesser):
+            answers.append(_untold(request, rules, tx.now))
+            continue
         done.append(one)
         answers.append(one.answer)
         remember(tx, request, who, one.answer)
     packs.write()
     _keep(tx, done, rules)
     return answers
+
+
+def _untold(request: PackRequest, rules: RulePack, now: datetime) -> OperationAnswer:
+    """The answer to a client that has guessed too often today: nothing of any pack."""
+    spelling = SPELLINGS[Result.NOT_ALLOWED]
+    return OperationAnswer(
+        code=request.code,
+        serial=request.serial,
+        operation=request.operation,
+        result=Result.NOT_ALLOWED,
+        http=429,
+        hub=spelling.hub,
+        soap=spelling.soap,
+        rest=spelling.rest,
+        say=TOO_MANY_GUESSES,
+        rules=rules.title,
+        rules_sha256=rules.sha256,
+        at=now,
+        reason=Reason.CANNOT_TELL,
+        transaction=request.transaction,
+    )
 
 
 def query(
@@ -175,7 +213,8 @@ def _perform_one(
 ) -> _Done:
     facts = packs.facts(request, who)
     if who.role in OWNERS and request.operation in _OWNERS_ACTS:
-        facts = msgspec.structs.replace(facts, owned=is_owner(tx, request.code, who))
+        company = participants_company(who)
+        facts = msgspec.structs.replace(facts, owned=owns_product(tx, company, request.code))
     facts = facts_as_of(tx, facts, request, rules, tx.now)
     judgement = decide(facts, request.wish, rules, judged_at(request, tx.now))
     hint = hint_of(tx, request, facts, judgement)
@@ -189,14 +228,6 @@ def _perform_one(
     if judgement.becomes or judgement.counts_repeat or judgement.marks_stolen:
         packs.put(row_after(request, facts, judgement, tx.now))
     return _Done(request, facts, judgement, answer)
-
-
-def is_owner(snapshot: Snapshot, code: str, who: Who) -> bool:
-    """Whether a client's company owns a product, as its upload says."""
-    owner = snapshot.connection.execute(
-        select(product.c.owner).where(product.c.code == code)
-    ).scalar()
-    return owner == who.authorisation
 
 
 def is_late(request: PackRequest, now: datetime, rules: RulePack) -> bool:
@@ -248,7 +279,8 @@ def answer_of(
 ) -> OperationAnswer:
     """What came out, with its codes in every family's words."""
     codes = spell(request, facts, judgement)
-    known = facts.pack
+    # Who may not do this is told nothing of the pack.
+    known = None if judgement.result in _NOT_THEIRS else facts.pack
     return OperationAnswer(
         code=request.code,
         serial=request.serial,
@@ -320,6 +352,8 @@ def _keep(tx: Transaction, done: Sequence[_Done], rules: RulePack) -> None:
             packs = [(one.request.code, one.request.serial) for one in part]
             events.append(event_of(operation, packs, part[0].who, at))
     if events:
+        from epcis.capture import record  # the readers of documents, which most answers do without
+
         record(tx, events)
 
 

@@ -89,7 +89,7 @@ def decode_with_doubts(
     return marks, doubts
 
 
-def details(code: zxingcpp.Barcode) -> dict[str, Any]:
+def details(code: zxingcpp.Barcode) -> dict[str, Any]:  # JSON of zxing-cpp
     """What zxing-cpp tells beside the message: `Version`, the size; `UEC`, the share unused."""
     return dict(code.extra or {})  # type: ignore[call-overload,no-any-return]  # stubs: object
 

@@ -140,7 +140,7 @@ def makes_sense(message: Message) -> bool:
     Error correction of a small symbol takes chance for a message about once in a million grids;
     the grammar, with its check digits, or a second sampling that reads the same, rules that out.
     """
-    from schemas.gs1.reading import read  # noqa: PLC0415  # the words are needed for few pictures
+    from schemas.gs1.reading import read  # the words are needed for few pictures
 
     reading = read(message.aim + message.text)
     return reading.is_pack and reading.is_valid

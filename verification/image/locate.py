@@ -92,6 +92,7 @@ class ScaledPage:
         return [h.scaled(1 / self.scale) for h in found]
 
 
+# Points of any number type, as OpenCV gives them.
 def _quads_of(outline: npt.NDArray[Any]) -> Iterator[tuple[float, Corners]]:
     box = cv2.minAreaRect(outline)
     width, height = box[1][0] + 1, box[1][1] + 1
@@ -108,7 +109,7 @@ def _quads_of(outline: npt.NDArray[Any]) -> Iterator[tuple[float, Corners]]:
         yield area * 0.99, bent + 0.5
 
 
-def four_corners(outline: npt.NDArray[Any]) -> Corners | None:
+def four_corners(outline: npt.NDArray[Any]) -> Corners | None:  # as above
     """The outline's hull reduced to four corners, clockwise on the page, or None."""
     hull = cv2.convexHull(outline)
     length = cv2.arcLength(hull, closed=True)

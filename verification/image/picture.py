@@ -63,7 +63,7 @@ def reading_of(marks: Iterable[Mark], findings: list[Finding], pages: int) -> Pi
 
 def symbol_of(mark: Mark) -> Symbol:
     """One mark with its reading; what is no pack is named so."""
-    from schemas.gs1.reading import read  # noqa: PLC0415  # pictures without codes need no grammar
+    from schemas.gs1.reading import read  # pictures without codes need no grammar
 
     reading = read(mark.aim + mark.raw)
     findings = () if reading.is_pack else (_not_a_pack(mark),)

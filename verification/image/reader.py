@@ -94,7 +94,7 @@ class PictureReader:
 
         `timeout_s` is for waiting and reading together.
         """
-        from verification.image.picture import reading_of  # noqa: PLC0415  # loads the decoders
+        from verification.image.picture import reading_of  # loads the decoders
 
         if len(data) > self._limits.size_bytes_max:
             return PictureReading(findings=(_too_large(len(data), self._limits),))

@@ -57,7 +57,7 @@ class Seen:
 def _zbar() -> Any:  # noqa: ANN401  # the binding has no stubs
     """The binding's functions, or None where the library is not installed."""
     try:
-        from pyzbar import wrapper  # noqa: PLC0415  # fails to import without the library
+        from pyzbar import wrapper  # fails to import without the library
     except ImportError:
         return None
     return wrapper

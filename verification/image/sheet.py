@@ -89,7 +89,7 @@ def open_picture(data: bytes, limits: PictureLimits | None = None) -> Opened:
 
 def _teach_heic() -> None:
     try:
-        import pillow_heif  # noqa: PLC0415  # optional, for pictures from phones only
+        import pillow_heif  # optional, for pictures from phones only
     except ImportError:
         raise _refuse(
             "heic-unsupported",
@@ -188,7 +188,7 @@ def _scaled_to_bytes(levels: npt.NDArray[np.float32]) -> Grey:
 
 
 def _pdf_sheets(data: bytes, limits: PictureLimits, findings: list[Finding]) -> Iterator[Sheet]:
-    import pypdfium2  # noqa: PLC0415  # a large native library, for PDF only
+    import pypdfium2  # a large native library, for PDF only
 
     try:
         document = pypdfium2.PdfDocument(data)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
 
     from schemas.finding import Finding
@@ -17,7 +16,7 @@ Quad = tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int]]
 """Corners in pixels of the page, (x, y), clockwise from the symbol's own top left."""
 
 
-def quad_of(corners: npt.NDArray[np.floating[Any]]) -> Quad:
+def quad_of(corners: npt.NDArray[np.floating[Any]]) -> Quad:  # of any precision
     """Four corners (4, 2) as whole pixels."""
     (a, b), (c, d), (e, f), (g, h) = corners.round().astype(int).tolist()
     return (a, b), (c, d), (e, f), (g, h)
@@ -25,6 +24,8 @@ def quad_of(corners: npt.NDArray[np.floating[Any]]) -> Quad:
 
 def corners_of(quad: Quad) -> npt.NDArray[np.float32]:
     """Four corners as an array (4, 2)."""
+    import numpy as np
+
     return np.array(quad, np.float32)
 
 

@@ -81,11 +81,11 @@ def serve(link: socket.socket, answer: Callable[[Task], Answer]) -> None:
 
 def main(memory_bytes_max: int, control: socket.socket) -> None:
     """Load the decoders under the ceiling, then fork a child for every socket that comes."""
-    import resource  # noqa: PLC0415  # POSIX only, as is the worker
+    import resource  # POSIX only, as is the worker
 
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes_max, memory_bytes_max))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    from verification.image.picture import marks_of  # noqa: PLC0415  # under the ceiling already
+    from verification.image.picture import marks_of  # under the ceiling already
 
     def answer(task: Task) -> Answer:
         return Answer(*marks_of(task.data, task.limits))

@@ -12,7 +12,6 @@ import math
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta  # msgspec reads the annotations at run time
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import unquote
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -36,8 +35,9 @@ from verification.decision.facts import (
     look,
     speaks_against,
 )
+from verification.decision.many import is_pack, judge_product, name_of
 from verification.decision.restrictions import current_restrictions
-from verification.decision.words import LotState, PackState
+from verification.decision.words import LotState, PackState, Word
 from verification.registry import history
 from verification.registry.pack_tables import batch, pack
 
@@ -54,6 +54,7 @@ FALSE_POSITIVES = 0.001
 AGE_MAX = timedelta(days=3)
 """A snapshot older than this is not to be trusted at all."""
 VERSION = 2
+_HEAD_CHARS = len("/01/00000000000000/21/")
 
 
 class Signer(Protocol):
@@ -125,13 +126,21 @@ class OfflineSnapshot:
 def take(snapshot: Snapshot, now: datetime, *, market: str = "") -> bytes:
     """The unsigned bytes of a snapshot as of now."""
     stops = current_restrictions(snapshot)
-    keys = sorted({*_stopped_packs(snapshot), *_packs_in_cases(stops)})
+    # Where sensor readings count by a rule of the product, no state of an item says it all.
+    ruled = {f"/01/{gtin}/21/" for gtin in stops.sensors}
+    found = {key for key in _stopped_packs(snapshot) if key[:_HEAD_CHARS] not in ruled}
+    for gtin in stops.sensors:
+        judged = judge_product(snapshot, gtin, now, market=market)
+        found.update(
+            history.pack_key(gtin, one.serial) for one in judged if one.verdict is not Word.OK
+        )
+    keys = sorted({*found, *_packs_in_cases(stops)})
     lots = {key for key in stops.lots if stops.lot(*key, market) is not LotState.ACTIVE}
     lots |= {
-        (gtin, lot)
+        (gtin, one.lot)
         for gtin, doubts in stops.doubts.items()
-        for lot, serial, _ in doubts
-        if not serial
+        for one in doubts
+        if not one.serial or one.serial_to
     }
     withdrawn = tuple(
         sorted(code for code, places in stops.withdrawn.items() if places & {market, ""})
@@ -199,9 +208,9 @@ def response(request: Request) -> Response:
 
 def _packs_in_cases(stops: Restrictions) -> Iterator[str]:
     for gtin, doubts in stops.doubts.items():
-        for _, serial, _ in doubts:
-            if serial:
-                yield history.pack_key(gtin, serial)
+        for one in doubts:
+            if one.serial and not one.serial_to:
+                yield history.pack_key(gtin, one.serial)
 
 
 def _last_days(
@@ -241,7 +250,7 @@ def _stopped_packs(snapshot: Snapshot) -> Iterator[str]:
     inside = select(item.c.id, item.c.key).join(found, item.c.parent == found.c.id)
     found = found.union(inside)
     for key in snapshot.connection.execute(select(found.c.key)).scalars():
-        if _is_pack(key):
+        if is_pack(key):
             yield key
     yield from _told_too_little_or_otherwise(snapshot)
 
@@ -263,23 +272,14 @@ def _told_too_little_or_otherwise(snapshot: Snapshot) -> Iterator[str]:
     for start in range(0, len(lots), LOOK_PACKS_MAX):
         some_lots = lots[start : start + LOOK_PACKS_MAX]
         keys += run(select(item.c.key).where(item.c.lot.in_(some_lots))).scalars()
-    keys = [key for key in keys if _is_pack(key)]
+    keys = [key for key in keys if is_pack(key)]
     for start in range(0, len(keys), LOOK_PACKS_MAX):
         some = keys[start : start + LOOK_PACKS_MAX]
-        _, rows = look(snapshot, [_code_and_serial(key) for key in some])
+        _, rows = look(snapshot, [name_of(key) for key in some])
         for key, row in zip(some, rows, strict=True):
             known = known_pack(row)
             if known is not None and (known.expiry is None or known.conditions):
                 yield key
-
-
-def _is_pack(key: str) -> bool:
-    return key.startswith("/01/") and "/21/" in key
-
-
-def _code_and_serial(key: str) -> tuple[str, str]:
-    _, _, code, _, serial = key.split("/")
-    return code, unquote(serial)
 
 
 def _filter(keys: Iterable[str], bits: int, hashes: int) -> bytes:

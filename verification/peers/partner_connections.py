@@ -8,12 +8,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import httpx
-
 from verification.peers.peers import Peers
 from verification.vrs.ask import Requester
 
 if TYPE_CHECKING:
+    import httpx
+
     from verification.settings import VerificationSettings
 
 
@@ -25,6 +25,8 @@ class PartnerConnections:
 
     @cached_property
     def _http(self) -> httpx.AsyncClient:
+        import httpx
+
         return httpx.AsyncClient(timeout=self._settings.partner_budget_s)
 
     @cached_property

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-import httpx
 import msgspec
 
 from verification.decision.act import PackAct
@@ -22,6 +21,8 @@ from verification.peers.intermarket import InterMarketRequest
 from verification.vrs.circuit_breaker import Breaker
 
 if TYPE_CHECKING:
+    import httpx
+
     from verification.decision.act import PackRequest
     from verification.peers.intermarket import Origin
 
@@ -138,6 +139,8 @@ class Peers:
     async def _call(
         self, peer: Peer, request: PackRequest, origin: Origin, until_s: float
     ) -> PeerAnswer:
+        import httpx
+
         breaker = self._breakers[peer.name]
         if breaker.is_open(time.monotonic()):
             return PeerAnswer(PeerFound.SILENT, peer.name)

@@ -185,7 +185,7 @@ def history(
             yield _past(row.record_time, public, bytes(row.confidential))
 
 
-def _past(at: datetime, public: dict[str, Any], confidential: bytes) -> Past:
+def _past(at: datetime, public: dict[str, Any], confidential: bytes) -> Past:  # JSON of a log entry
     told = msgspec.json.decode(confidential, type=_EntryPlace)
     return Past(
         at,

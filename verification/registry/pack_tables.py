@@ -122,6 +122,7 @@ doubt = Table(
     Column("gtin", String(50), primary_key=True),
     Column("lot", String(20), primary_key=True),
     Column("serial", String(20), primary_key=True),
+    Column("serial_to", String(20), primary_key=True, comment="last of a range, or empty"),
     Column("case_id", String(40), primary_key=True),
     Column("kind", String(20), nullable=False),
     Column("since_us", BigInteger, nullable=False),
@@ -265,14 +266,12 @@ repack_link = Table(
 unknown_answer = Table(
     "unknown_answer",
     metadata,
-    Column("client", String(100), primary_key=True),
-    Column("gtin", String(50), primary_key=True),
-    Column("address", String(64), primary_key=True),
+    Column("guesser", String(120), primary_key=True),
     Column("day", String(10), primary_key=True),
     Column("answers", Integer, nullable=False),
     info=proof(Outside("a count against guessing that begins anew each day")),
 )
-"""How many answers 'no such serial' each caller was given for a product on a day."""
+"""How many answers 'no such serial' each client and each network was given on a day."""
 
 lookup_entry = Table(
     "lookup_entry",
@@ -332,6 +331,18 @@ expiry_extension = Table(
     info=proof(Register()),
 )
 """The later expiry a manufacturer has given a lot whose packs are printed with an earlier one."""
+
+sensor_rule = Table(
+    "sensor_rule",
+    metadata,
+    Column("gtin", String(14), primary_key=True),
+    Column("is_on", Integer, nullable=False),
+    Column("limits", Text, nullable=False),
+    Column("since_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+    info=proof(Register()),
+)
+"""What sensor reports mean for the packs of a product; `limits` is JSON."""
 
 anomaly = Table(
     "anomaly",

@@ -27,7 +27,7 @@ from verification.registry.pack_tables import saleable_return
 from verification.vrs.ask import answer_of
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import ColumnElement, RowMapping, Select
 
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Transaction
@@ -187,7 +187,7 @@ def returns_since(
         .order_by(saleable_return.c.at_us.desc())
         .limit(RETURNS_LISTED_MAX)
     )
-    return [_of_row(row) for row in rows]
+    return [_of_row(row) for row in rows.mappings()]
 
 
 class _AskedThen(msgspec.Struct):
@@ -211,22 +211,22 @@ def _is_last() -> ColumnElement[bool]:
     return ~exists().where(later.c.follows == saleable_return.c.id)
 
 
-def _waiting() -> Select[Any]:
+def _waiting() -> Select[*tuple[Any, ...]]:  # all columns
     return select(saleable_return).where(
         saleable_return.c.decision == Decision.WAIT.value, _is_last()
     )
 
 
-def _of_row(row: Any) -> Returned:  # noqa: ANN401  # a row of saleable_return
+def _of_row(row: RowMapping) -> Returned:
     return Returned(
-        row.id,
-        row.gtin,
-        row.serial,
-        moment_of(row.at_us),
-        Decision(row.decision),
-        msgspec.json.decode(bytes(row.proof), type=_Proof).why,
-        row.question,
-        row.follows,
+        row["id"],
+        row["gtin"],
+        row["serial"],
+        moment_of(row["at_us"]),
+        Decision(row["decision"]),
+        msgspec.json.decode(bytes(row["proof"]), type=_Proof).why,
+        row["question"],
+        row["follows"],
     )
 
 
@@ -235,12 +235,16 @@ def proof_for_resale(
 ) -> tuple[Returned, dict[str, object]]:
     """The latest return of a pack and its proof, to show with the resale; LookupError if none."""
     table = saleable_return.c
-    row = snapshot.connection.execute(
-        select(saleable_return)
-        .where(table.gtin == gtin, table.serial == serial)
-        .order_by(table.at_us.desc())
-        .limit(1)
-    ).first()
+    row = (
+        snapshot.connection.execute(
+            select(saleable_return)
+            .where(table.gtin == gtin, table.serial == serial)
+            .order_by(table.at_us.desc())
+            .limit(1)
+        )
+        .mappings()
+        .first()
+    )
     if row is None:
         raise LookupError(f"no return of {gtin} {serial} was decided")
-    return _of_row(row), msgspec.json.decode(bytes(row.proof), type=dict[str, object])
+    return _of_row(row), msgspec.json.decode(bytes(row["proof"]), type=dict[str, object])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from fastapi import APIRouter, Depends, Request
@@ -13,6 +13,7 @@ from schemas.finding import Finding, Severity, Where
 from verification.context import verification_settings_of
 from verification.fmd import stop_upload, upload
 from verification.registry.pack_registry import IrreversibleError
+from verification.registry.rights import participants_company
 from verification.routes.national_common import body_as, participant_of
 
 if TYPE_CHECKING:
@@ -33,14 +34,14 @@ _RIGHTS = ("upload.role", "upload.owner")
 
 
 @router.post("/uploads/product")
-async def product_upload(request: Request, caller: Uploader) -> dict[str, Any]:
+async def product_upload(request: Request, caller: Uploader) -> dict[str, object]:
     """Upload a product's master data; a new version each time."""
     wanted = await body_as(request, upload.Product)
     return _uploaded(request, caller, lambda tx, who: upload.upload_product(tx, wanted, who))
 
 
 @router.post("/uploads/batch")
-async def batch_upload(request: Request, caller: Uploader) -> dict[str, Any]:
+async def batch_upload(request: Request, caller: Uploader) -> dict[str, object]:
     """Upload a lot with its serial numbers, before its release."""
     wanted = await body_as(request, upload.Batch)
     rules = verification_settings_of(request).rule_pack
@@ -48,14 +49,14 @@ async def batch_upload(request: Request, caller: Uploader) -> dict[str, Any]:
 
 
 @router.post("/uploads/recall")
-async def recall_upload(request: Request, caller: Recaller) -> dict[str, Any]:
+async def recall_upload(request: Request, caller: Recaller) -> dict[str, object]:
     """Recall a lot, or withdraw a product, in markets; final."""
     wanted = await body_as(request, stop_upload.StopUpload)
     return _uploaded(request, caller, lambda tx, who: stop_upload.stop(tx, wanted, who))
 
 
 @router.post("/uploads/state")
-async def state_upload(request: Request, caller: Recaller) -> dict[str, Any]:
+async def state_upload(request: Request, caller: Recaller) -> dict[str, object]:
     """Give packs of one lot a state, as stolen or free sample; each pack stands for itself."""
     wanted = await body_as(request, stop_upload.StateUpload)
     rules = verification_settings_of(request).rule_pack
@@ -65,7 +66,7 @@ async def state_upload(request: Request, caller: Recaller) -> dict[str, Any]:
 
 
 @router.post("/exemptions")
-async def exemption(request: Request, caller: Recaller) -> dict[str, Any]:
+async def exemption(request: Request, caller: Recaller) -> dict[str, object]:
     """Exempt a lot from safety features in markets; for its owner and the authority."""
     wanted = await body_as(request, stop_upload.Exemption)
     return _uploaded(request, caller, lambda tx, who: stop_upload.exempt(tx, wanted, who))
@@ -87,7 +88,7 @@ def repack_list(
     with store_of(request).read() as snapshot:
         who = participant_of(snapshot, request, caller)
         held = upload.held_product(snapshot, code)
-        if held is None or held.owner != who.authorisation:
+        if held is None or held.owner not in participants_company(who).names:
             raise Problem(404, "No such lot", "no lot of yours has this product code and name")
         found = upload.repacks_of(snapshot, code, lot)
     return [{"code": one, "lot": name, "doses": doses} for one, name, doses in found]
@@ -95,7 +96,7 @@ def repack_list(
 
 def _uploaded(
     request: Request, caller: Caller, act: Callable[[Transaction, Who], Uploaded]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Take an upload in; `Problem` 403, 409 or 422 with its findings where nothing was stored."""
     try:
         with store_of(request).write(now_of(request)) as tx:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
@@ -113,7 +113,7 @@ class Recovered(msgspec.Struct, frozen=True):
         said = msgspec.structs.replace(self.reading, findings=findings)
         return msgspec.structs.replace(self, reading=said)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The reading with what was recovered, ready for JSON."""
         return {
             **self.reading.as_dict(),

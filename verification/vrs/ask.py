@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
-import httpx
 import msgspec
 from sqlalchemy import insert, select, update
 
@@ -28,6 +27,8 @@ from verification.vrs.question import LINK_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    import httpx
 
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Store, Transaction
@@ -152,6 +153,8 @@ class Requester:
         return last
 
     async def _ask_one(self, question: Outgoing, entry: DirectoryEntry, breaker: Breaker) -> Heard:
+        import httpx
+
         headers = {"GS1US-Version": VERSION, "Accept": "application/json"}
         key = self._keys.get(entry.base_url.rstrip("/"))
         if key:

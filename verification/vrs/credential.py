@@ -11,9 +11,8 @@ import json
 import uuid
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import httpx
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -24,8 +23,12 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from schemas.json_value import JsonObject, JsonValue, entries_of, members_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    import httpx
 
 LIFETIME = timedelta(minutes=5)
 CLOCK_SKEW = timedelta(seconds=60)
@@ -98,7 +101,9 @@ class HttpWallet:
         said = await self._post("generate", body)
         found = said.get("verifiablePresentation") or said.get("verifablePresentation")
         if said.get("success") is not True or not isinstance(found, str):
-            raise WalletRefusedError(", ".join(map(str, said.get("errorCodes") or ["no answer"])))
+            raise WalletRefusedError(
+                ", ".join(map(str, entries_of(said.get("errorCodes")) or ["no answer"]))
+            )
         return found
 
     async def check(self, presentation: str, corr_uuid: str, verifier: str) -> Checked:
@@ -118,10 +123,14 @@ class HttpWallet:
         if said.get("success") is True:
             return Checked(CredentialOutcome.VALID, proof="by_wallet", revocation="by_wallet")
         if said.get("success") is False:
-            return Checked(CredentialOutcome.INVALID, tuple(map(str, said.get("errorCodes") or ())))
+            return Checked(
+                CredentialOutcome.INVALID, tuple(map(str, entries_of(said.get("errorCodes"))))
+            )
         return Checked(CredentialOutcome.NOT_CHECKED)
 
-    async def _post(self, act: str, body: dict[str, str]) -> dict[str, Any]:
+    async def _post(self, act: str, body: dict[str, str]) -> JsonObject:
+        import httpx
+
         url = f"{self._base}/api/v1/verifiablePresentation/{act}"
         token = self._token()
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -145,9 +154,9 @@ class LocalTestWallet:
         key: ec.EllipticCurvePrivateKey,
         *,
         clock: Callable[[], datetime],
-        credential: Mapping[str, Any],
+        credential: Mapping[str, JsonValue],
         did: str = "",
-        documents: Mapping[str, Mapping[str, Any]] | None = None,
+        documents: Mapping[str, Mapping[str, JsonValue]] | None = None,
         trusted: frozenset[str] = frozenset(),
     ) -> None:
         self.did = did or did_key(key.public_key())
@@ -160,7 +169,7 @@ class LocalTestWallet:
     async def present(self, corr_uuid: str, holder: str) -> str:
         """A fresh presentation of the credential."""
         now = self._clock()
-        claims = {
+        claims: JsonObject = {
             "jti": f"urn:uuid:{uuid.uuid4()}",
             "iss": holder or self.did,
             "iat": int(now.timestamp()),
@@ -192,7 +201,7 @@ def check_presentation(
     corr_uuid: str,
     *,
     now: datetime,
-    documents: Mapping[str, Mapping[str, Any]],
+    documents: Mapping[str, Mapping[str, JsonValue]],
     trusted: frozenset[str],
 ) -> Checked:
     """All that can be told of a presentation without the network."""
@@ -211,7 +220,7 @@ def check_presentation(
     return Checked(outcome, tuple(dict.fromkeys(codes)), holder)
 
 
-def _presentation_codes(claims: dict[str, Any], corr_uuid: str, now: datetime) -> Iterator[str]:
+def _presentation_codes(claims: JsonObject, corr_uuid: str, now: datetime) -> Iterator[str]:
     made = claims.get("iat")
     if not isinstance(made, int | float):
         yield "vp_iat_invalid"
@@ -225,16 +234,15 @@ def _presentation_codes(claims: dict[str, Any], corr_uuid: str, now: datetime) -
         yield "vp_nonce_invalid"
 
 
-def _credential_codes(
-    claims: dict[str, Any], now: datetime, trusted: frozenset[str]
-) -> Iterator[str]:
+def _credential_codes(claims: JsonObject, now: datetime, trusted: frozenset[str]) -> Iterator[str]:
     held = claims.get("vp")
     listed = held.get("verifiableCredential") if isinstance(held, dict) else None
     credential = listed[0] if isinstance(listed, list) and listed else None
     if not isinstance(credential, dict):
         yield "vc_not_found"
         return
-    if ATP_CREDENTIAL not in (credential.get("type") or ()):
+    kinds = credential.get("type")
+    if ATP_CREDENTIAL not in (entries_of(kinds) or [kinds]):
         yield "vc_invalid"
     issuer = credential.get("issuer")
     issuer = issuer.get("id") if isinstance(issuer, dict) else issuer
@@ -243,7 +251,7 @@ def _credential_codes(
     yield from _date_codes(claims, credential, now)
 
 
-def _date_codes(claims: dict[str, Any], credential: dict[str, Any], now: datetime) -> Iterator[str]:
+def _date_codes(claims: JsonObject, credential: JsonObject, now: datetime) -> Iterator[str]:
     now_s = now.timestamp()
     for claim, name, code in (
         ("exp", "expirationDate", "vc_exp"),
@@ -271,7 +279,7 @@ def did_key(key: ec.EllipticCurvePublicKey) -> str:
 
 
 def key_of(
-    did: str, documents: Mapping[str, Mapping[str, Any]]
+    did: str, documents: Mapping[str, Mapping[str, JsonValue]]
 ) -> ec.EllipticCurvePublicKey | None:
     """The key of a DID: in itself (did:key) or in its document (did:web); else None."""
     try:
@@ -280,18 +288,18 @@ def key_of(
             if not raw.startswith(_SECP256K1):
                 return None
             return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256K1(), raw[2:])
-        methods = documents.get(did.partition("#")[0], {}).get("verificationMethod") or ()
-        for method in methods:
-            jwk = method.get("publicKeyJwk") or {}
+        document = documents.get(did.partition("#")[0], {})
+        for method in entries_of(document.get("verificationMethod")):
+            jwk = members_of(members_of(method).get("publicKeyJwk"))
             if jwk.get("crv") == "secp256k1":
-                point = b"\x04" + _decoded(jwk["x"]) + _decoded(jwk["y"])
+                point = b"\x04" + _decoded(str(jwk["x"])) + _decoded(str(jwk["y"]))
                 return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256K1(), point)
     except (ValueError, KeyError):
         return None
     return None
 
 
-def signed(claims: Mapping[str, Any], key: ec.EllipticCurvePrivateKey) -> str:
+def signed(claims: Mapping[str, JsonValue], key: ec.EllipticCurvePrivateKey) -> str:
     """A JWT signed with ES256K (RFC 8812)."""
     head = _encoded(json.dumps({"alg": "ES256K", "typ": "JWT"}).encode())
     body = _encoded(json.dumps(claims, separators=(",", ":")).encode())
@@ -299,7 +307,7 @@ def signed(claims: Mapping[str, Any], key: ec.EllipticCurvePrivateKey) -> str:
     return f"{head}.{body}.{_encoded(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
 
 
-def _parts(presentation: str) -> tuple[dict[str, Any], bytes, bytes]:
+def _parts(presentation: str) -> tuple[JsonObject, bytes, bytes]:
     """Claims, signed bytes and signature; raises ValueError."""
     if len(presentation) > PRESENTATION_BYTES_MAX:
         raise ValueError("too long")

@@ -26,7 +26,7 @@ from compliance.service.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from epcis.capture import Receipt
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 PROFILES = ("epcis", "dscsa-r1.3", "dscsa-r1.2")
 _SEVERAL_CORES_FROM_BYTES = 4 * 2**20
 """A shorter file is converted before other processes have begun."""
+_ALIKE_SHOWN_MAX = 3
+"""Findings of one kind that are printed for people; all of them stand in the JSON."""
 _PROCESSES_MAX = 8
 """Used unless told otherwise: each takes some 50 MB, and one process feeds them all."""
 _DRAWN_EVERY_S = 0.1
@@ -53,27 +55,91 @@ def add_to(app: typer.Typer) -> None:
 def check(
     files: Annotated[list[Path], typer.Argument(help="EPCIS files.")],
     profile: Annotated[str, typer.Option(help=f"One of {', '.join(PROFILES)}.")] = "epcis",
+    fix: Annotated[
+        Path | None, typer.Option(help="Write a corrected copy of the one file to this file.")
+    ] = None,
+    against: Annotated[
+        str,
+        typer.Option(
+            help="Database (URL or file name) of which to ask the rules over history and partners."
+        ),
+    ] = "",
     now: Now = None,
     json: Json = False,
 ) -> None:
-    """Explain what is wrong in EPCIS files, where, and how to mend it."""
+    """Explain what is wrong in EPCIS files, where, and how to mend it.
+
+    With --fix, ends with 0 where the corrected copy is fine.
+    """
+    from compliance.rules.catalogue import as_told
     from schemas.finding import is_acceptable
 
     if profile not in PROFILES:
         stop(CANNOT_TELL, f"no profile '{profile}'; there are {', '.join(PROFILES)}")
-    reports: list[dict[str, Any]] = []
+    if fix is not None:
+        if len(files) != 1:
+            stop(CANNOT_TELL, "--fix corrects one file at a time")
+        raise typer.Exit(_fixed(files[0], fix, profile, moment(now), json=json))
+    reports: list[dict[str, object]] = []
     good = True
     published = settings_for("").schemas_dir
     for path in files:
-        findings = _findings_of(path, profile, moment(now), published)
+        findings = (
+            _findings_against(against, path, profile, moment(now))
+            if against
+            else _findings_of(path, profile, moment(now), published)
+        )
         good = good and is_acceptable(findings)
-        shown = [finding.as_dict() for finding in findings]
+        shown = [as_told(finding) for finding in findings]
         reports.append({"file": str(path), "profile": profile, "findings": shown})
         if not json:
             _print_findings(path, findings)
     if json:
         print_json(reports)
     raise typer.Exit(FINE if good else BAD)
+
+
+def _fixed(path: Path, out: Path, profile: str, now: datetime, *, json: bool) -> int:
+    """Write the corrected copy of a file and tell the changes; the exit code."""
+    from compliance.rules.catalogue import as_told
+    from compliance.rules.mend import mend
+    from compliance.rules.xml_spans import NotMendable
+    from schemas.finding import is_acceptable
+
+    if out.exists() and out.samefile(path):
+        stop(CANNOT_TELL, f"{out}: the corrected copy needs a name of its own")
+    try:
+        mended = mend(path.read_bytes(), profile, now=now, published=settings_for("").schemas_dir)
+        out.write_bytes(mended.data)
+    except NotMendable as fault:
+        stop(CANNOT_TELL, f"{path}: {fault}")
+    except OSError as fault:
+        stop(CANNOT_TELL, f"{fault.filename or path}: {fault.strerror or fault}")
+    if json:
+        report = {"file": str(path), "profile": profile, "out": str(out)}
+        changes = [change.as_dict() for change in mended.changes]
+        left = [as_told(finding) for finding in mended.left]
+        print_json({**report, "changes": changes, "findings": left})
+    else:
+        typer.echo(f"{out}: {len(mended.changes)} changes")
+        for change in mended.changes:
+            typer.echo(f"  {change.rule} line {change.line}: {change.what}")
+        if mended.left:
+            typer.echo("What only the sender can mend:")
+            _print_findings(out, list(mended.left))
+    return FINE if is_acceptable(mended.left) else BAD
+
+
+def _findings_against(database: str, path: Path, profile: str, now: datetime) -> list[Finding]:
+    """Findings that take in what a database knows."""
+    from compliance.rules.file import check_against
+
+    if not path.is_file():
+        stop(CANNOT_TELL, f"{path}: no such file")
+    settings = settings_for(database)
+    with opened_store(database) as store, store.read() as snapshot, path.open("rb") as file:
+        ours = frozenset(filter(None, [settings.owner_gln]))
+        return check_against(snapshot, file, profile, ours=ours, now=now)
 
 
 def _findings_of(path: Path, profile: str, now: datetime, published: Path | None) -> list[Finding]:
@@ -208,7 +274,7 @@ def hash_(
         how: Any = {"namespaces": prefixes, "compatible_with_reference": compatible}
         return prehash_of(event, **how) if prehash else event_hash(event, algorithm, **how)
 
-    reports: list[dict[str, Any]] = []
+    reports: list[dict[str, object]] = []
     good = True
     for path in files:
         if not path.is_file():
@@ -256,7 +322,7 @@ def capture(
     from epcis.codec.document import DocumentRefused
     from schemas.finding import is_acceptable
 
-    reports: list[dict[str, Any]] = []
+    reports: list[dict[str, object]] = []
     good = True
     with opened_store(database) as store:
         for path in files:
@@ -268,18 +334,20 @@ def capture(
             except DocumentRefused as refused:
                 good = False
                 reports.append(_refusal(path, refused.findings, refused.events_seen))
+                if not json:
+                    typer.echo(f"{path}: refused, nothing was stored")
+                    _print_each(refused.findings)
                 continue
             good = good and is_acceptable(receipt.findings)
             reports.append({"file": str(path), **_receipt(receipt)})
+            if not json:
+                _print_receipt(path, receipt)
     if json:
         print_json(reports)
-    else:
-        for report in reports:
-            _print_receipt(report)
     raise typer.Exit(FINE if good else BAD)
 
 
-def _receipt(receipt: Receipt) -> dict[str, Any]:
+def _receipt(receipt: Receipt) -> dict[str, object]:
     return {
         "document": receipt.document,
         "events": receipt.events,
@@ -290,7 +358,7 @@ def _receipt(receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def _refusal(path: Path, findings: Sequence[Finding], events: int) -> dict[str, Any]:
+def _refusal(path: Path, findings: Sequence[Finding], events: int) -> dict[str, object]:
     return {
         "file": str(path),
         "document": None,
@@ -302,19 +370,15 @@ def _refusal(path: Path, findings: Sequence[Finding], events: int) -> dict[str, 
     }
 
 
-def _print_receipt(report: dict[str, Any]) -> None:
-    if report["document"] is None:
-        typer.echo(f"{report['file']}: refused, nothing was stored")
-    else:
-        known = report["events"] > 0 and report["duplicates"] == report["events"]
-        typer.echo(
-            f"{report['file']}: captured before, nothing was stored twice"
-            if known
-            else f"{report['file']}: {report['new']} new of {report['events']} events, "
-            f"{report['duplicates']} known before, {report['refused']} refused"
-        )
-    for finding in report["findings"]:
-        _print_finding(finding)
+def _print_receipt(path: Path, receipt: Receipt) -> None:
+    known = receipt.events > 0 and receipt.duplicates == receipt.events
+    typer.echo(
+        f"{path}: captured before, nothing was stored twice"
+        if known
+        else f"{path}: {receipt.new} new of {receipt.events} events, "
+        f"{receipt.duplicates} known before, {receipt.refused} refused"
+    )
+    _print_each(receipt.findings)
 
 
 def _print_findings(path: Path, findings: list[Finding], *, err: bool = False) -> None:
@@ -323,16 +387,23 @@ def _print_findings(path: Path, findings: list[Finding], *, err: bool = False) -
         return
     if findings:
         typer.echo(f"{path}: {len(findings)} findings", err=err)
+    groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
-        _print_finding(finding.as_dict(), err=err)
+        groups.setdefault((finding.code, finding.severity), []).append(finding)
+    for alike in groups.values():
+        _print_each(alike[:_ALIKE_SHOWN_MAX], err=err)
+        if len(alike) > _ALIKE_SHOWN_MAX:
+            more = len(alike) - _ALIKE_SHOWN_MAX
+            typer.echo(f"  {alike[0].code}: {more} more of this kind", err=err)
 
 
-def _print_finding(finding: dict[str, Any], *, err: bool = False) -> None:
-    where = finding["where"]
-    place = f"line {where['line']} " if "line" in where else ""
-    path = f"{where['path']} " if "path" in where else ""
-    typer.echo(
-        f"  {finding['severity']} {finding['code']} {place}{path}\n    {finding['what']}"
-        f"\n    {finding['hint']}",
-        err=err,
-    )
+def _print_each(findings: Iterable[Finding], *, err: bool = False) -> None:
+    for finding in findings:
+        where = finding.where
+        place = f"line {where.line} " if where.line is not None else ""
+        path = f"{where.path} " if where.path is not None else ""
+        typer.echo(
+            f"  {finding.severity} {finding.code} {place}{path}\n    {finding.what}"
+            f"\n    {finding.hint}",
+            err=err,
+        )

@@ -11,10 +11,8 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, get_type_hints
 
-import orjson
 import typer
 
-from compliance.service.settings import Settings
 from schemas.refusal import Refused
 
 if TYPE_CHECKING:
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
 
     from _typeshed import DataclassInstance
 
+    from compliance.service.settings import Settings
     from epcis.ledger.store import Store, Transaction
 
 FINE = 0
@@ -95,7 +94,9 @@ def moment(now: datetime | None) -> datetime:
 
 def settings_for(database: str) -> Settings:
     """The operator's settings, with the database of the command line where one was named."""
-    return Settings(database=database) if database else Settings()
+    from compliance.service.settings import settings_from
+
+    return settings_from({"database": database} if database else None)
 
 
 @contextmanager
@@ -132,6 +133,8 @@ def show(answer: object, lines: str, *, json: bool) -> None:
 
 def print_json(value: object) -> None:
     """Print a value as indented JSON on standard output."""
+    import orjson
+
     sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n")
     sys.stdout.buffer.flush()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,9 @@ from compliance.service.cli.options import (
     settings_for,
     stop,
 )
+
+if TYPE_CHECKING:
+    from epcis.trace import Story
 
 EXIT_OF_WORD = {"OK": FINE, "STOP": BAD, "CHECK": BAD, "UNKNOWN": CANNOT_TELL}
 
@@ -77,12 +80,11 @@ def trace(
 
     with opened_store(database) as store, store.read() as snapshot:
         story = trace_story(snapshot, id_)
-        told, known = story.as_dict(), story.is_known
-    if json:
-        print_json(told)
-    else:
-        _print_story(told, known=known)
-    raise typer.Exit(FINE if known else BAD)
+        if json:
+            print_json(story.as_dict())
+        else:
+            _print_story(story)
+    raise typer.Exit(FINE if story.is_known else BAD)
 
 
 def gtin14(text: str) -> str:
@@ -101,7 +103,7 @@ def gtin14(text: str) -> str:
 
 def _printed(name: str, text: str) -> str:
     """A serial or lot that can be printed; any other is a slip, no falsified pack."""
-    from verification.routes.identity import FieldError, printed_text
+    from verification.messages.identity import FieldError, printed_text
 
     try:
         return printed_text(name, text)
@@ -119,16 +121,18 @@ def expiry_of(text: str | None) -> date | None:
     return day
 
 
-def _print_story(told: dict[str, Any], *, known: bool) -> None:
-    if not known:
-        typer.echo(f"{told['id']}: no event names it")
+def _print_story(story: Story) -> None:
+    if not story.is_known:
+        typer.echo(f"{story.id}: no event names it")
         return
-    typer.echo(str(told["id"]))
-    for event in told["events"]:
-        what = " ".join(str(event[k]) for k in ("bizStep", "disposition") if event.get(k))
-        typer.echo(f"  {event['eventTime']}  {event['type']} {event.get('action', '')} {what}")
-    for stay in told["containment"]:
-        typer.echo(f"  in {stay['parent']} from {stay['from']} to {stay['to'] or 'now'}")
-    for holder in told["holders"]:
-        name = holder["name"] or "not named"
-        typer.echo(f"  held by {name} ({holder['gln']}): {holder['packs']} packs")
+    typer.echo(story.id)
+    for event in story.events:
+        what = " ".join(word for word in (event.biz_step, event.disposition) if word)
+        at = event.event_time.isoformat()
+        typer.echo(f"  {at}  {event.type} {event.action or ''} {what}")
+    for stay in story.containment:
+        until = stay.until.isoformat() if stay.until else "now"
+        typer.echo(f"  in {stay.parent} from {stay.since.isoformat()} to {until}")
+    for holder in story.holders:
+        name = holder.name or "not named"
+        typer.echo(f"  held by {name} ({holder.gln}): {holder.packs} packs")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,9 @@ from compliance.service.cli.options import (
     stop,
 )
 from compliance.service.cli.packs import gtin14
+
+if TYPE_CHECKING:
+    from compliance.recall.recall import LotRecall
 
 recalls = typer.Typer(no_args_is_help=True, help="Open, look at and close recalls.")
 
@@ -42,7 +45,7 @@ def open_(
     code = gtin14(gtin)
     with opened_store(database) as store:
         opened = open_recall(store, code, lot, reason=reason, by="command", now=moment(now))
-    _show(opened.as_dict(), json=json)
+    _show(opened, json=json)
 
 
 @recalls.command()
@@ -56,16 +59,16 @@ def status(
 
     with opened_store(database) as store, store.read() as snapshot:
         if recall is None:
-            found = [r.as_dict() for r in list_recalls(snapshot)]
+            found = list_recalls(snapshot)
             if json:
-                print_json(found)
+                print_json([one.as_dict() for one in found])
             for one in [] if json else found:
                 _print(one)
             raise typer.Exit(FINE)
         one_recall = find_recall(snapshot, recall)
     if one_recall is None:
         stop(BAD, f"no recall {recall}; `packtrail recall status` lists them")
-    _show(one_recall.as_dict(), json=json)
+    _show(one_recall, json=json)
 
 
 @recalls.command()
@@ -80,21 +83,21 @@ def close(
 
     with opened_store(database) as store:
         closed = close_recall(store, recall, by="command", now=moment(now))
-    _show(closed.as_dict(), json=json)
+    _show(closed, json=json)
 
 
-def _show(answer: dict[str, Any], *, json: bool) -> None:
+def _show(recall: LotRecall, *, json: bool) -> None:
     if json:
-        print_json(answer)
+        print_json(recall.as_dict())
     else:
-        _print(answer)
+        _print(recall)
 
 
-def _print(recall: dict[str, Any]) -> None:
-    state = "closed" if recall["closed"] else "open"
-    typer.echo(f"{recall['id']}  {state}  lot {recall['lot']} of {recall['gtin']}")
-    typer.echo(f"  {recall['reason']}")
-    typer.echo(f"  {len(recall['packs'])} packs at {len(recall['holders'])} holders")
-    for holder in recall["holders"]:
-        name = holder["name"] or "not named"
-        typer.echo(f"  tell {name} ({holder['gln'] or 'GLN unknown'}): {holder['packs']} packs")
+def _print(recall: LotRecall) -> None:
+    state = "closed" if recall.closed else "open"
+    typer.echo(f"{recall.id}  {state}  lot {recall.lot} of {recall.gtin}")
+    typer.echo(f"  {recall.reason}")
+    typer.echo(f"  {recall.packs} packs at {len(recall.holders)} holders")
+    for holder in recall.holders:
+        name = holder.name or "not named"
+        typer.echo(f"  tell {name} ({holder.gln or 'GLN unknown'}): {holder.packs} packs")

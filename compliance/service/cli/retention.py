@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from compliance.retention.hold import Matter
 from compliance.service.cli.options import (
     BAD,
     CANNOT_TELL,
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from compliance.retention.duty import Duty, Line
-    from compliance.retention.hold import Hold
+    from compliance.retention.hold import Hold, Matter
     from compliance.retention.policy import RetentionPolicy
     from epcis.archive.reading import ArchiveFile
 
@@ -62,7 +61,7 @@ def add_to(app: typer.Typer) -> None:
     """Put these commands on the command line."""
     app.add_typer(retention, name="retention")
     app.add_typer(archive, name="archive")
-    app.add_typer(holds, name="hold")
+    retention.add_typer(holds, name="hold")
 
 
 @retention.command(name="policy")

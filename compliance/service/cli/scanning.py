@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
 from compliance.service.cli.options import BAD, CANNOT_TELL, FINE, Json, print_json
 
@@ -47,6 +45,9 @@ def scan(
         raise typer.Exit(CANNOT_TELL)
     readings: Iterable[tuple[Path, PictureReading]] = read_pictures(paths, processes=processes)
     if len(paths) > 1 and sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import track
+
         console = Console(stderr=True)
         readings = track(readings, "reading", total=len(paths), console=console, transient=True)
     reports: list[dict[str, Any]] = [
@@ -81,7 +82,7 @@ def parse(
     raise typer.Exit(BAD if refused else FINE)
 
 
-def _parsed(text: str) -> dict[str, Any]:
+def _parsed(text: str) -> dict[str, Any]:  # as `parse --json` prints it
     """The likeliest reading, with what was recovered; all of them where there are several."""
     from verification.scan import recover
 
@@ -115,7 +116,7 @@ def _texts(texts: list[str]) -> list[str]:
     return lines
 
 
-def _print_pictures(reports: list[dict[str, Any]]) -> None:
+def _print_pictures(reports: list[dict[str, Any]]) -> None:  # as `scan --json` prints it
     for report in reports:
         typer.echo(report["file"])
         if report["error"]:
@@ -128,14 +129,14 @@ def _print_pictures(reports: list[dict[str, Any]]) -> None:
                 typer.echo(f"    {finding['severity']}: {finding['what']}. {finding['hint']}")
 
 
-def _line(symbol: dict[str, Any]) -> str:
+def _line(symbol: dict[str, Any]) -> str:  # as `scan --json` prints it
     named = [
         f"{name} {symbol[name]}" for name in ("gtin", "serial", "lot", "expiry") if symbol.get(name)
     ]
     return ", ".join(named) or repr(symbol["raw"])
 
 
-def _print_csv(reports: list[dict[str, Any]]) -> None:
+def _print_csv(reports: list[dict[str, Any]]) -> None:  # as `scan --json` prints it
     columns = ("file", "symbology", "gtin", "serial", "lot", "expiry", "raw", "error")
     writer = csv.DictWriter(sys.stdout, columns, extrasaction="ignore")
     writer.writeheader()
@@ -152,7 +153,7 @@ def _plain(value: object) -> str:
     return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
-def _print_text(report: dict[str, Any]) -> None:
+def _print_text(report: dict[str, Any]) -> None:  # as `parse --json` prints it
     """The text and its readings, each as a line that `packtrail parse` takes again."""
     from schemas.gs1.reading import spelled
 

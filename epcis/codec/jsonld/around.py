@@ -7,18 +7,20 @@ whether its sender meant it so; it is counted and refused, never dropped without
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from epcis.codec.fields import meant_event
 from epcis.codec.jsonld.full import event_name
 from epcis.codec.refusal import EventRefused
 from schemas.finding import Severity, Where
+from schemas.json_value import members_of
 from schemas.validate.pointer_lines import as_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from epcis.codec.refusal import FindingCollector
+    from schemas.json_value import JsonObject, JsonValue
     from schemas.validate.pointer_lines import Pointer
 
 _MAY_HOLD_EVENTS: Final = re.compile(rb'event"|eventtime"|\\u', re.IGNORECASE)
@@ -28,12 +30,9 @@ _KNOWN: Final = (
     (("epcisBody", "queryResults"), {"queryName", "subscriptionID", "resultsBody"}),
     (("epcisBody", "queryResults", "resultsBody"), {"eventList", "vocabularyList"}),
 )
-_GONE: Final = object()
 
 
-def without_strays(
-    members: dict[str, Any], text: bytes, collector: FindingCollector
-) -> dict[str, Any]:
+def without_strays(members: JsonObject, text: bytes, collector: FindingCollector) -> JsonObject:
     """The members of a document without the events among them, each of which is refused.
 
     `members` is the document with its event list emptied, and `text` what they were read from.
@@ -42,7 +41,7 @@ def without_strays(
     if _MAY_HOLD_EVENTS.search(text) is None:
         return members
     strays: list[tuple[Pointer, str]] = []
-    kept: dict[str, Any] = _without(members, (), strays)
+    kept = members_of(_without(members, (), strays))
     for path, name in strays:
         collector.leave_out(
             EventRefused(
@@ -55,28 +54,37 @@ def without_strays(
     return kept
 
 
-def _without(value: Any, path: Pointer, strays: list[tuple[Pointer, str]]) -> Any:  # noqa: ANN401  # JSON
+def _without(value: JsonValue, path: Pointer, strays: list[tuple[Pointer, str]]) -> JsonValue:
+    # One call for each level, with loops in it: a header may nest deep.
     if isinstance(value, dict):
-        name = event_name(value.get("type", value.get("@type")))
-        if path and (meant_event(name) or "eventTime" in value):
-            strays.append((path, name))
-            return _GONE
-        kept: dict[str, Any] = {}  # one call for each level: a header may nest deep
+        kept: JsonObject = {}
         for key, part in value.items():
-            left = part if key == "@context" else _without(part, (*path, key), strays)
-            if left is not _GONE:
-                kept[key] = left
+            if key == "@context":
+                kept[key] = part
+            elif not _is_event(part, (*path, key), strays):
+                kept[key] = _without(part, (*path, key), strays)
         return kept
     if isinstance(value, list):
-        entries: list[Any] = []
+        left: list[JsonValue] = []
         for at, part in enumerate(value):
-            if (left := _without(part, (*path, at), strays)) is not _GONE:
-                entries.append(left)
-        return entries
+            if not _is_event(part, (*path, at), strays):
+                left.append(_without(part, (*path, at), strays))  # see above
+        return left
     return value
 
 
-def _note_unknown(members: dict[str, Any], collector: FindingCollector) -> None:
+def _is_event(value: JsonValue, path: Pointer, strays: list[tuple[Pointer, str]]) -> bool:
+    """Whether a value is an event; it is added to the strays if so."""
+    if not isinstance(value, dict):
+        return False
+    name = event_name(value.get("type", value.get("@type")))
+    is_event = bool(meant_event(name)) or "eventTime" in value
+    if is_event:
+        strays.append((path, name))
+    return is_event
+
+
+def _note_unknown(members: JsonObject, collector: FindingCollector) -> None:
     """Note members of the body that neither the standard nor the event model has a place for."""
     for path, unknown in _unknown(members):
         collector.note(
@@ -88,9 +96,9 @@ def _note_unknown(members: dict[str, Any], collector: FindingCollector) -> None:
         )
 
 
-def _unknown(members: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+def _unknown(members: JsonObject) -> Iterator[tuple[tuple[str, ...], list[str]]]:
     for path, known in _KNOWN:
-        holder: Any = members
+        holder: JsonValue = members
         for step in path:
             holder = holder.get(step) if isinstance(holder, dict) else None
         if isinstance(holder, dict) and (unknown := sorted(holder.keys() - known)):

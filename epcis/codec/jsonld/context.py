@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from epcis.codec.limits import DocumentLimits
 from epcis.codec.namespaces import CBV_MDA, STANDARD_PREFIXES, XSD
@@ -23,6 +23,8 @@ from schemas.finding import Finding, Severity, Where
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from schemas.json_value import JsonValue
 
 STANDARD_URL: Final = "https://ref.gs1.org/standards/epcis/epcis-context.jsonld"
 _STANDARD: Final = re.compile(
@@ -68,19 +70,19 @@ class Context:
     """Namespaces of member names written as whole IRIs: each needs a prefix in XML."""
 
     @classmethod
-    def of(cls, written: Any, known: Mapping[str, Any] | None = None) -> Context:  # noqa: ANN401  # JSON
+    def of(cls, written: JsonValue, known: Mapping[str, JsonValue] | None = None) -> Context:
         """The context of a written `@context` value."""
         context = cls()
         context._take(written, known or {}, depth=0)
         return context
 
-    def extended(self, written: Any, known: Mapping[str, Any] | None = None) -> Context:  # noqa: ANN401  # JSON
+    def extended(self, written: JsonValue, known: Mapping[str, JsonValue] | None = None) -> Context:
         """The same context with another one put on top, as an event's own `@context`."""
         context = Context(dict(self.prefixes), dict(self.terms), spelled_out=self.spelled_out)
         context._take(written, known or {}, depth=0)
         return context
 
-    def _take(self, written: Any, known: Mapping[str, Any], depth: int) -> None:  # noqa: ANN401  # JSON
+    def _take(self, written: JsonValue, known: Mapping[str, JsonValue], depth: int) -> None:
         if isinstance(written, list):
             for part in written:
                 self._take(part, known, depth)
@@ -97,7 +99,7 @@ class Context:
             for name, meaning in written.items():
                 self._define(name, meaning)
 
-    def _define(self, name: str, meaning: Any) -> None:  # noqa: ANN401  # JSON
+    def _define(self, name: str, meaning: JsonValue) -> None:
         iri = meaning.get("@id") if isinstance(meaning, dict) else meaning
         if name.startswith("@") or type(iri) is not str or not iri or iri[0] == "@":
             return

@@ -33,7 +33,9 @@ class ParallelJsonReader(JsonReader):
         parallel.job = job
         return parallel
 
-    def _in_portions(self, listed: EventList, frame: JsonFrame) -> Iterator[Any]:
+    def _in_portions(
+        self, listed: EventList, frame: JsonFrame
+    ) -> Iterator[Any]:  # results too, for `worked_on`
         reader = JsonPortionReader(frame, self._collector)
         start = listed.start
         if listed.end - start > PORTION_BYTES:

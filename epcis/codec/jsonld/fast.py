@@ -11,7 +11,7 @@ holds strings only, or msgspec would not have taken it.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from epcis.codec.jsonld.context import Context
+    from schemas.json_value import JsonValue
 
 
 _Transactions: TypeAlias = tuple[BizTransaction, ...] | None
@@ -94,7 +95,9 @@ class FastJsonReader:
         self._lots: dict[tuple[tuple[str, str], ...], tuple[Node, ...]] = {}
         """The instance and lot master data of this portion: one lot fills many events."""
 
-    def read(self, portion: bytes, members: Sequence[Any] | None = None) -> list[Event] | None:
+    def read(
+        self, portion: bytes, members: Sequence[JsonValue] | None = None
+    ) -> list[Event] | None:
         """The events, if all are plain and their times say their zone; commas stand between them.
 
         `members` is the same text decoded already, whose strings are then not decoded again.
@@ -199,7 +202,7 @@ class FastJsonReader:
         return Node(namespace=name[0], name=name[1], children=(value,) if value else ())
 
 
-def _wire_of(members: Any) -> _PlainObjectEvent | _PlainAggregationEvent:  # noqa: ANN401  # JSON
+def _wire_of(members: JsonValue) -> _PlainObjectEvent | _PlainAggregationEvent:
     """The struct of a decoded event; raises ValidationError where it is no plain event."""
     kind = members.get("type") if isinstance(members, dict) else None
     plain = _PLAIN.get(kind) if isinstance(kind, str) else None

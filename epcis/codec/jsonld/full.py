@@ -6,17 +6,17 @@ Standard: EPCIS 2.0 section 10.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec import structs
 
-from epcis.codec.fields import EVENT_CLASSES, SHAPES, unknown_event_hint
+from epcis.codec.fields import NEW_EVENT, SHAPES, unknown_event_hint
 from epcis.codec.jsonld.nodes import JsonNumber, carries_attributes, members_to_nodes
 from epcis.codec.namespaces import OWN, STANDARD_PREFIXES
 from epcis.codec.quantity_event import restored
 from epcis.codec.refusal import EventRefused
 from epcis.codec.required import require
-from epcis.codec.sensors import NUMBERS, SENSOR_METADATA, SENSOR_REPORT
+from epcis.codec.sensors import NUMBERS, SENSOR_FIELDS
 from epcis.model import (
     BizTransaction,
     ErrorDeclaration,
@@ -38,13 +38,15 @@ if TYPE_CHECKING:
 
     from epcis.codec.jsonld.context import Context
     from epcis.codec.refusal import FindingCollector
+    from schemas.json_value import JsonObject, JsonValue
 
 NIL: Final = f"{OWN}nil"
 """Lists the classes of quantities that XML wrote as `xsi:nil`: JSON has no such thing."""
 _EPCIS: Final = STANDARD_PREFIXES["epcis"]
+_SensorPart = TypeVar("_SensorPart", SensorMetadata, SensorReport)
 
 
-def event_name(written: Any) -> str:  # noqa: ANN401  # any JSON value
+def event_name(written: JsonValue) -> str:
     """The name of an event type without the standard's prefix; empty where it is no text.
 
     >>> event_name("epcis:ObjectEvent"), event_name(["ObjectEvent"])
@@ -72,7 +74,7 @@ class FullJsonReader:
         self._own_context = False
         self._at = ""
         self._line: int | None = None
-        self._readers: dict[str, Callable[[str, Any], Any]] = {
+        self._readers: dict[str, Callable[[str, JsonValue], object]] = {
             "EPCListType": _texts,
             "QuantityListType": self._quantities,
             "ReadPointType": self._place,
@@ -86,7 +88,7 @@ class FullJsonReader:
             "ErrorDeclarationType": self._error_declaration,
         }
 
-    def read(self, members: dict[str, Any], context: Context, at: str, line: int | None) -> Event:
+    def read(self, members: JsonObject, context: Context, at: str, line: int | None) -> Event:
         """The event of a JSON object. Raises EventRefused where it cannot be one.
 
         `at` is the JSON pointer of the object, for findings.
@@ -105,11 +107,11 @@ class FullJsonReader:
                 Where(line=self._line, path=f"{self._at}/{wrong.path}"),
             ) from None
 
-    def _event(self, members: dict[str, Any]) -> Event:
+    def _event(self, members: JsonObject) -> Event:
         name = self._event_name(members)
         shape = SHAPES[name]
-        values: dict[str, Any] = {}
-        foreign: dict[str, Any] = {}
+        values: dict[str, object] = {}
+        foreign: JsonObject = {}
         for key, value in members.items():
             if key in ("type", "@context", NIL):
                 continue
@@ -125,9 +127,9 @@ class FullJsonReader:
         if NIL in members:
             _mark_nil(values, members[NIL])
         self._extend(values, foreign)
-        return restored(EVENT_CLASSES[name](**values))
+        return restored(NEW_EVENT[name](**values))
 
-    def _extend(self, values: dict[str, Any], foreign: dict[str, Any]) -> None:
+    def _extend(self, values: dict[str, object], foreign: JsonObject) -> None:
         extensions = []
         for node in self._foreign(foreign):
             if carries_attributes(node):
@@ -139,7 +141,7 @@ class FullJsonReader:
         if self._own_context and self._context.added:
             values["namespaces"] = tuple(self._context.added.items())
 
-    def _event_name(self, members: dict[str, Any]) -> str:
+    def _event_name(self, members: JsonObject) -> str:
         written = members.get("type")
         name = event_name(written)
         if name in SHAPES:
@@ -161,7 +163,7 @@ class FullJsonReader:
         path = f"{self._at}/{below}" if below else self._at
         self._collector.note(code, severity, what, hint, line=self._line, path=path)
 
-    def _foreign(self, members: dict[str, Any]) -> tuple[Node, ...]:
+    def _foreign(self, members: JsonObject) -> tuple[Node, ...]:
         for key in members:
             if self._context.names_nothing(key):
                 self._note(
@@ -181,10 +183,10 @@ class FullJsonReader:
                 )
         return tuple(members_to_nodes(members, self._context))
 
-    def _quantities(self, key: str, value: Any) -> tuple[QuantityElement, ...]:  # noqa: ANN401  # JSON
+    def _quantities(self, key: str, value: JsonValue) -> tuple[QuantityElement, ...]:
         return tuple(self._quantity(key, part) for part in _objects(key, value))
 
-    def _quantity(self, key: str, members: dict[str, Any]) -> QuantityElement:
+    def _quantity(self, key: str, members: JsonObject) -> QuantityElement:
         self._drop_unknown(key, members, ("epcClass", "quantity", "uom"))
         amount = members.get("quantity")
         if amount is not None and not isinstance(amount, str):
@@ -196,7 +198,7 @@ class FullJsonReader:
             is_nil="quantity" in members and amount is None,
         )
 
-    def _drop_unknown(self, key: str, members: dict[str, Any], known: tuple[str, ...]) -> None:
+    def _drop_unknown(self, key: str, members: JsonObject, known: tuple[str, ...]) -> None:
         unknown = sorted(members.keys() - set(known))
         if unknown:
             self._note(
@@ -207,7 +209,7 @@ class FullJsonReader:
                 key,
             )
 
-    def _place(self, key: str, value: Any) -> Place:  # noqa: ANN401  # JSON
+    def _place(self, key: str, value: JsonValue) -> Place:
         if type(value) is str:
             self._note(
                 "event.place-without-object",
@@ -222,7 +224,7 @@ class FullJsonReader:
         identifier = _text(f"{key}/id", members.get("id", ""))
         return Place(id=identifier, extensions=self._foreign(rest))
 
-    def _transactions(self, key: str, value: Any) -> tuple[BizTransaction, ...]:  # noqa: ANN401  # JSON
+    def _transactions(self, key: str, value: JsonValue) -> tuple[BizTransaction, ...]:
         found = []
         for members in _objects(key, value):
             self._drop_unknown(key, members, ("bizTransaction", "type"))
@@ -234,7 +236,7 @@ class FullJsonReader:
             )
         return tuple(found)
 
-    def _parties(self, key: str, value: Any) -> tuple[Party, ...]:  # noqa: ANN401  # JSON
+    def _parties(self, key: str, value: JsonValue) -> tuple[Party, ...]:
         role = key.rpartition(":")[2].removesuffix("List")
         found = []
         for members in _objects(key, value):
@@ -247,7 +249,7 @@ class FullJsonReader:
             )
         return tuple(found)
 
-    def _persistent_disposition(self, key: str, value: Any) -> PersistentDisposition:  # noqa: ANN401  # JSON
+    def _persistent_disposition(self, key: str, value: JsonValue) -> PersistentDisposition:
         members = _object(key, value)
         self._drop_unknown(key, members, ("set", "unset"))
         return PersistentDisposition(
@@ -255,10 +257,10 @@ class FullJsonReader:
             unset=_texts(f"{key}/unset", members["unset"]) if "unset" in members else None,
         )
 
-    def _ilmd(self, key: str, value: Any) -> tuple[Node, ...]:  # noqa: ANN401  # JSON
+    def _ilmd(self, key: str, value: JsonValue) -> tuple[Node, ...]:
         return self._foreign(_object(key, value))
 
-    def _error_declaration(self, key: str, value: Any) -> ErrorDeclaration:  # noqa: ANN401  # JSON
+    def _error_declaration(self, key: str, value: JsonValue) -> ErrorDeclaration:
         members = dict(_object(key, value))
         corrective = members.pop("correctiveEventIDs", None)
         declared = members.pop("declarationTime", "")
@@ -280,10 +282,10 @@ class FullJsonReader:
             attributes=attributes,
         )
 
-    def _sensors(self, key: str, value: Any) -> tuple[SensorElement, ...]:  # noqa: ANN401  # JSON
+    def _sensors(self, key: str, value: JsonValue) -> tuple[SensorElement, ...]:
         return tuple(self._sensor(key, part) for part in _objects(key, value))
 
-    def _sensor(self, key: str, members: dict[str, Any]) -> SensorElement:
+    def _sensor(self, key: str, members: JsonObject) -> SensorElement:
         members = dict(members)
         metadata = members.pop("sensorMetadata", None)
         reports = members.pop("sensorReport", [])
@@ -291,20 +293,19 @@ class FullJsonReader:
             metadata=(
                 None
                 if metadata is None
-                else SensorMetadata(
-                    **self._sensor_values(f"{key}/sensorMetadata", metadata, SENSOR_METADATA)
-                )
+                else self._sensor_part(SensorMetadata, f"{key}/sensorMetadata", metadata)
             ),
             reports=tuple(
-                SensorReport(**self._sensor_values(f"{key}/sensorReport", part, SENSOR_REPORT))
+                self._sensor_part(SensorReport, f"{key}/sensorReport", part)
                 for part in _objects(f"{key}/sensorReport", reports)
             ),
             extensions=self._foreign(members),
         )
 
-    def _sensor_values(self, key: str, value: Any, fields: dict[str, str]) -> dict[str, Any]:  # noqa: ANN401  # JSON
-        values: dict[str, Any] = {}
-        foreign: dict[str, Any] = {}
+    def _sensor_part(self, kind: type[_SensorPart], key: str, value: JsonValue) -> _SensorPart:
+        fields = SENSOR_FIELDS[kind]
+        values: dict[str, str] = {}
+        foreign: JsonObject = {}
         for name, part in _object(key, value).items():
             if name not in fields:
                 foreign[name] = part
@@ -314,16 +315,14 @@ class FullJsonReader:
                 values[fields[name]] = str(part)
             else:
                 values[fields[name]] = _text(f"{key}/{name}", part)
-        if foreign:
-            values["extensions"] = self._foreign(foreign)
-        return values
+        return kind(**values, extensions=self._foreign(foreign))
 
 
-def _mark_nil(values: dict[str, Any], written: Any) -> None:  # noqa: ANN401  # JSON
+def _mark_nil(values: dict[str, object], written: JsonValue) -> None:
     """Give quantities back the `xsi:nil` they had in XML."""
     classes = set(_texts("nil", written))
     for attribute, value in values.items():
-        if attribute.endswith("quantities"):
+        if attribute.endswith("quantities") and isinstance(value, tuple):
             values[attribute] = tuple(
                 structs.replace(amount, is_nil=True)
                 if amount.quantity is None and amount.epc_class in classes
@@ -332,29 +331,30 @@ def _mark_nil(values: dict[str, Any], written: Any) -> None:  # noqa: ANN401  # 
             )
 
 
-def _object(path: str, value: Any) -> dict[str, Any]:  # noqa: ANN401  # JSON
+def _object(path: str, value: JsonValue) -> JsonObject:
     if not isinstance(value, dict):
         raise WrongType(path, "an object")
     return value
 
 
-def _objects(path: str, value: Any) -> list[dict[str, Any]]:  # noqa: ANN401  # JSON
-    if not isinstance(value, list) or not all(isinstance(part, dict) for part in value):
+def _objects(path: str, value: JsonValue) -> list[JsonObject]:
+    objects = [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
+    if not isinstance(value, list) or len(objects) < len(value):
         raise WrongType(path, "an array of objects")
-    return value
+    return objects
 
 
-def _text(path: str, value: Any) -> str:  # noqa: ANN401  # JSON
+def _text(path: str, value: JsonValue) -> str:
     if type(value) is not str:
         raise WrongType(path, "a string")
     return value
 
 
-def _optional(path: str, value: Any) -> str | None:  # noqa: ANN401  # JSON
+def _optional(path: str, value: JsonValue) -> str | None:
     return None if value is None else _text(path, value)
 
 
-def _texts(path: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401  # JSON
+def _texts(path: str, value: JsonValue) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise WrongType(path, "an array of strings")
     return tuple(_text(path, part) for part in value)

@@ -7,8 +7,13 @@ under their own namespaces.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from schemas.json_value import JsonObject, JsonValue
+
 import json
-from typing import Any, Final
+from typing import Final
 
 from epcis.codec.fields import SHAPES
 from epcis.codec.jsonld.context import STANDARD_URL, Context, is_standard
@@ -24,6 +29,7 @@ from epcis.codec.jsonld.prefixes import Prefixes, as_iri
 from epcis.codec.namespaces import OWN, SBDH
 from epcis.codec.sbdh import MEMBERS, for_json, summary
 from epcis.model import Header, Node, Vocabulary, VocabularyElement
+from schemas.json_value import entries_of, members_of, text_of
 
 _STANDARD: Final = frozenset(
     {
@@ -61,14 +67,14 @@ _OF_ROOT: Final = frozenset({("", "schemaVersion"), ("", "creationDate"), (OWN, 
 TRAILING: Final = f"{OWN}trailing"
 
 
-def read_header(document: dict[str, Any], context: Context, written_context: bytes) -> Header:
+def read_header(document: JsonObject, context: Context, written_context: bytes) -> Header:
     """The header from a document's members, its event list taken out."""
     kind = "query" if document["type"] == "EPCISQueryDocument" else "document"
-    header = _dict(document.get("epcisHeader"))
-    results = _dict(_dict(document.get("epcisBody")).get("queryResults"))
-    results_body = _dict(results.get("resultsBody"))
+    header = members_of(document.get("epcisHeader"))
+    results = members_of(members_of(document.get("epcisBody")).get("queryResults"))
+    results_body = members_of(results.get("resultsBody"))
     vocabularies = (
-        *_vocabularies(_dict(header.get("epcisMasterData")).get("vocabularyList"), context),
+        *_vocabularies(members_of(header.get("epcisMasterData")).get("vocabularyList"), context),
         *_vocabularies(results_body.get("vocabularyList"), context),
     )
     sbdh, extensions = None, []
@@ -80,13 +86,14 @@ def read_header(document: dict[str, Any], context: Context, written_context: byt
             extensions.append(node)
     beside = {key: value for key, value in document.items() if key not in _STANDARD}
     if beside.get(KIND) == "masterdata":
-        kind = beside.pop(KIND)
+        kind = "masterdata"
+        del beside[KIND]
     attributes = taken_attributes(beside, ROOT_ATTRIBUTES, context, _OF_ROOT)
     trailing = node_of_value(("", "trailing"), beside.pop(TRAILING, None), context).children
     return Header(
         kind=kind,
-        schema_version=_str(document.get("schemaVersion")) or "",
-        creation_date=_str(document.get("creationDate")),
+        schema_version=text_of(document.get("schemaVersion")) or "",
+        creation_date=text_of(document.get("creationDate")),
         sbdh=sbdh,
         master_data=vocabularies,
         header_extensions=tuple(extensions),
@@ -97,53 +104,53 @@ def read_header(document: dict[str, Any], context: Context, written_context: byt
         attributes=attributes,
         namespaces=tuple(context.added.items()),
         context=written_context or None,
-        query_name=_str(results.get("queryName")),
-        subscription_id=_str(results.get("subscriptionID")),
-        document_id=_str(document.get("id")),
+        query_name=text_of(results.get("queryName")),
+        subscription_id=text_of(results.get("subscriptionID")),
+        document_id=text_of(document.get("id")),
         **(_outside_of(sbdh, document)),
     )
 
 
-def _outside_of(sbdh: Node | None, document: dict[str, Any]) -> dict[str, str | None]:
+def _outside_of(sbdh: Node | None, document: JsonObject) -> dict[str, str | None]:
     said = summary(sbdh)
     return {
         attribute: value
         for member, attribute in MEMBERS.items()
-        if (value := _str(document.get(member))) is not None and said.get(member) != value
+        if (value := text_of(document.get(member))) is not None and said.get(member) != value
     }
 
 
-def _vocabularies(written: Any, context: Context) -> list[Vocabulary]:  # noqa: ANN401  # JSON
-    return [_vocabulary(_dict(part), context) for part in _list(written)]
+def _vocabularies(written: JsonValue, context: Context) -> list[Vocabulary]:
+    return [_vocabulary(members_of(part), context) for part in entries_of(written)]
 
 
-def _vocabulary(members: dict[str, Any], context: Context) -> Vocabulary:
+def _vocabulary(members: JsonObject, context: Context) -> Vocabulary:
     rest, attributes = _beside(members, {"type", "vocabularyElementList"}, context)
-    entries = _list(members.get("vocabularyElementList"))
+    entries = entries_of(members.get("vocabularyElementList"))
     return Vocabulary(
-        type=_str(members.get("type")) or "",
-        elements=tuple(_entry(_dict(entry), context) for entry in entries),
+        type=text_of(members.get("type")) or "",
+        elements=tuple(_entry(members_of(entry), context) for entry in entries),
         extensions=rest,
         foreign_attributes=attributes,
     )
 
 
-def _entry(members: dict[str, Any], context: Context) -> VocabularyElement:
+def _entry(members: JsonObject, context: Context) -> VocabularyElement:
     rest, foreign = _beside(members, {"id", "attributes", "children"}, context)
     children = members.get("children")
     return VocabularyElement(
-        id=_str(members.get("id")) or "",
+        id=text_of(members.get("id")) or "",
         attributes=tuple(
-            (_str(part.get("id")) or "", _content(part.get("attribute"), context))
-            for part in map(_dict, _list(members.get("attributes")))
+            (text_of(part.get("id")) or "", _content(part.get("attribute"), context))
+            for part in map(members_of, entries_of(members.get("attributes")))
         ),
-        children=None if children is None else tuple(str(child) for child in _list(children)),
+        children=None if children is None else tuple(str(child) for child in entries_of(children)),
         extensions=rest,
         foreign_attributes=foreign,
     )
 
 
-def _content(value: Any, context: Context) -> tuple[Node | str, ...]:  # noqa: ANN401  # JSON value
+def _content(value: JsonValue, context: Context) -> tuple[Node | str, ...]:
     if value is None:
         return ()
     node = node_of_value(("", "attribute"), value, context)
@@ -151,7 +158,7 @@ def _content(value: Any, context: Context) -> tuple[Node | str, ...]:  # noqa: A
 
 
 def _beside(
-    members: dict[str, Any], known: set[str], context: Context
+    members: JsonObject, known: set[str], context: Context
 ) -> tuple[tuple[Node, ...], tuple[tuple[str, str, str], ...]]:
     """Extensions and foreign attributes of an entry of master data."""
     attributes: tuple[tuple[str, str, str], ...] = ()
@@ -166,7 +173,7 @@ def _beside(
     return tuple(extensions), attributes
 
 
-def master_data_members(header: Header, prefixes: Prefixes) -> list[dict[str, Any]]:
+def master_data_members(header: Header, prefixes: Prefixes) -> list[dict[str, object]]:
     """The master data as a `vocabularyList`."""
     return [
         {
@@ -178,8 +185,8 @@ def master_data_members(header: Header, prefixes: Prefixes) -> list[dict[str, An
     ]
 
 
-def _entry_members(entry: VocabularyElement, prefixes: Prefixes) -> dict[str, Any]:
-    members: dict[str, Any] = {"id": entry.id}
+def _entry_members(entry: VocabularyElement, prefixes: Prefixes) -> dict[str, object]:
+    members: dict[str, object] = {"id": entry.id}
     if entry.attributes:
         members["attributes"] = [
             {"id": name, "attribute": _content_value(content, prefixes)}
@@ -190,7 +197,7 @@ def _entry_members(entry: VocabularyElement, prefixes: Prefixes) -> dict[str, An
     return {**members, **beside_members(entry.extensions, entry.foreign_attributes, prefixes)}
 
 
-def _content_value(content: tuple[Node | str, ...], prefixes: Prefixes) -> Any:  # noqa: ANN401  # JSON
+def _content_value(content: tuple[Node | str, ...], prefixes: Prefixes) -> object:
     return value_of(Node(name="attribute", children=content), prefixes)
 
 
@@ -198,7 +205,7 @@ def beside_members(
     extensions: tuple[Node, ...],
     attributes: tuple[tuple[str, str, str], ...],
     prefixes: Prefixes,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Extensions and foreign attributes of a standard object as members of it."""
     if attributes:
         carrier = Node(namespace=OWN, name="eventAttributes", attributes=attributes)
@@ -206,9 +213,9 @@ def beside_members(
     return beside_standard(extensions, prefixes, RESERVED) if extensions else {}
 
 
-def header_members(header: Header, prefixes: Prefixes) -> dict[str, Any]:
+def header_members(header: Header, prefixes: Prefixes) -> dict[str, object]:
     """The members of `epcisHeader`."""
-    members: dict[str, Any] = {}
+    members: dict[str, object] = {}
     if header.master_data and header.kind != "query":
         members["epcisMasterData"] = {"vocabularyList": master_data_members(header, prefixes)}
     nodes = header.header_extensions
@@ -217,28 +224,16 @@ def header_members(header: Header, prefixes: Prefixes) -> dict[str, Any]:
     return {**members, **beside_standard(nodes, prefixes, RESERVED)}
 
 
-def context_of(header: Header, prefixes: Prefixes) -> list[Any]:
+def context_of(header: Header, prefixes: Prefixes) -> list[JsonValue]:
     """The `@context` to write: the document's own, completed, or the standard one with prefixes."""
     written = json.loads(header.context) if header.context else []
-    parts: list[Any] = written if isinstance(written, list) else [written]
+    parts: list[JsonValue] = written if isinstance(written, list) else [written]
     if not any(isinstance(part, str) and is_standard(part) for part in parts):
         parts = [STANDARD_URL, *parts]
     known = Context.of(parts).prefixes
-    missing = {
+    missing: JsonObject = {
         prefix: as_iri(namespace)
         for prefix, namespace in prefixes.of_document.items()
         if known.get(prefix) != namespace
     }
     return [*parts, missing] if missing else parts
-
-
-def _dict(value: Any) -> dict[str, Any]:  # noqa: ANN401  # JSON
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:  # noqa: ANN401  # JSON
-    return value if isinstance(value, list) else []
-
-
-def _str(value: Any) -> str | None:  # noqa: ANN401  # JSON
-    return str(value) if isinstance(value, str) else None

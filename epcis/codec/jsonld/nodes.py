@@ -11,19 +11,21 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from epcis.codec.names import is_attribute
 from epcis.codec.namespaces import OWN, XSI
 from epcis.model import Node
+from schemas.json_value import entries_of, members_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from epcis.codec.jsonld.context import Context
     from epcis.codec.jsonld.prefixes import Prefixes
+    from schemas.json_value import JsonObject, JsonValue
 
 ATTRIBUTES: Final = f"{OWN}attributes"
 CONTENT: Final = f"{OWN}content"
@@ -56,7 +58,7 @@ def number(text: str) -> msgspec.Raw | str:
     return msgspec.Raw(tidy.encode()) if _NUMBER.fullmatch(tidy) else text
 
 
-def nodes_of(key: str, value: Any, context: Context) -> list[Node]:  # noqa: ANN401  # JSON
+def nodes_of(key: str, value: JsonValue, context: Context) -> list[Node]:
     """A member of an object as trees: several where its value is an array."""
     name = context.resolve(key)
     if not isinstance(value, list):
@@ -70,11 +72,19 @@ def nodes_of(key: str, value: Any, context: Context) -> list[Node]:  # noqa: ANN
     return nodes
 
 
-def _named(name: tuple[str, str], **parts: Any) -> Node:  # noqa: ANN401  # the fields of Node
-    return Node(namespace=name[0], name=name[1], **parts)
+def _named(
+    name: tuple[str, str],
+    *,
+    kind: str = "",
+    children: tuple[Node | str, ...] = (),
+    attributes: tuple[tuple[str, str, str], ...] = (),
+) -> Node:
+    return Node(
+        namespace=name[0], name=name[1], kind=kind, children=children, attributes=attributes
+    )
 
 
-def node_of_value(name: tuple[str, str], value: Any, context: Context) -> Node:  # noqa: ANN401  # JSON
+def node_of_value(name: tuple[str, str], value: JsonValue, context: Context) -> Node:
     """A JSON value as the tree of the given (namespace, local name)."""
     if isinstance(value, JsonNumber):
         return _named(name, children=(str(value),), kind="number")
@@ -87,10 +97,10 @@ def node_of_value(name: tuple[str, str], value: Any, context: Context) -> Node: 
     if isinstance(value, list):
         items = tuple(node_of_value(("", "item"), part, context) for part in value)
         return _named(name, children=items, kind="nested")
-    return _object_node(name, value, context)
+    return _object_node(name, members_of(value), context)
 
 
-def _object_node(name: tuple[str, str], members: dict[str, Any], context: Context) -> Node:
+def _object_node(name: tuple[str, str], members: JsonObject, context: Context) -> Node:
     if "@context" in members:
         context = context.extended(members["@context"])
         members = {key: value for key, value in members.items() if key != "@context"}
@@ -102,11 +112,11 @@ def _object_node(name: tuple[str, str], members: dict[str, Any], context: Contex
     members = dict(members)
     attributes = taken_attributes(members, ATTRIBUTES, context)
     children: list[Node | str] = []
-    content = members.get(CONTENT)
-    if isinstance(content, list) and all(isinstance(part, (str, dict)) for part in content):
+    content = entries_of(members.get(CONTENT))
+    if not all(isinstance(part, (str, dict)) for part in content):
+        content = []
+    elif isinstance(members.get(CONTENT), list):
         del members[CONTENT]
-    else:
-        content = ()
     for part in content:
         if isinstance(part, dict):
             children.extend(members_to_nodes(part, context))
@@ -117,7 +127,7 @@ def _object_node(name: tuple[str, str], members: dict[str, Any], context: Contex
 
 
 def taken_attributes(
-    members: dict[str, Any],
+    members: JsonObject,
     key: str,
     context: Context,
     reserved: frozenset[tuple[str, str]] = _RESERVED,
@@ -143,7 +153,7 @@ def carries_attributes(node: Node) -> bool:
     return (node.namespace, node.name) == (OWN, "eventAttributes") and not node.children
 
 
-def members_to_nodes(members: dict[str, Any], context: Context) -> list[Node]:
+def members_to_nodes(members: JsonObject, context: Context) -> list[Node]:
     """The members of an object as trees, in order."""
     order = members.get(ORDER)
     nodes = {
@@ -151,8 +161,8 @@ def members_to_nodes(members: dict[str, Any], context: Context) -> list[Node]:
         for key, value in members.items()
         if key not in (ORDER, PLAIN)
     }
-    if isinstance(members.get(PLAIN), dict):
-        nodes[PLAIN] = members_to_nodes(members[PLAIN], context)
+    if isinstance(plain := members.get(PLAIN), dict):
+        nodes[PLAIN] = members_to_nodes(plain, context)
     if not isinstance(order, list):
         return [node for group in nodes.values() for node in group]
     left = {key: deque(group) for key, group in nodes.items()}
@@ -162,7 +172,7 @@ def members_to_nodes(members: dict[str, Any], context: Context) -> list[Node]:
 
 def beside_standard(
     nodes: Iterable[Node], prefixes: Prefixes, reserved: frozenset[str]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Trees as members beside standard members; those that bear a standard name stand apart."""
     nodes = list(nodes)
     apart = [node for node in nodes if not node.namespace and node.name in reserved]
@@ -172,7 +182,7 @@ def beside_standard(
     return {**to_members(rest, prefixes), PLAIN: to_members(apart, prefixes)}
 
 
-def to_members(nodes: Iterable[Node], prefixes: Prefixes) -> dict[str, Any]:
+def to_members(nodes: Iterable[Node], prefixes: Prefixes) -> dict[str, object]:
     """Sibling trees as the members of an object."""
     keys: list[str] = []
     groups: dict[str, list[Node]] = {}
@@ -180,14 +190,14 @@ def to_members(nodes: Iterable[Node], prefixes: Prefixes) -> dict[str, Any]:
         key = prefixes.key(node.namespace, node.name)
         keys.append(key)
         groups.setdefault(key, []).append(node)
-    members: dict[str, Any] = {key: _value(group, prefixes) for key, group in groups.items()}
+    members: dict[str, object] = {key: _value(group, prefixes) for key, group in groups.items()}
     in_groups = [key for key, group in groups.items() for _ in group]
     if keys != in_groups:
         members[ORDER] = keys
     return members
 
 
-def _value(group: Sequence[Node], prefixes: Prefixes) -> Any:  # noqa: ANN401  # JSON
+def _value(group: Sequence[Node], prefixes: Prefixes) -> object:
     if len(group) > 1:
         return [value_of(node, prefixes) for node in group]
     node = group[0]
@@ -197,7 +207,7 @@ def _value(group: Sequence[Node], prefixes: Prefixes) -> Any:  # noqa: ANN401  #
     return [value] if node.kind.startswith("array ") else value
 
 
-def value_of(node: Node, prefixes: Prefixes) -> Any:  # noqa: ANN401  # JSON
+def value_of(node: Node, prefixes: Prefixes) -> object:
     """One tree as a JSON value."""
     kind = node.kind.removeprefix("array ")
     if not node.attributes:
@@ -216,7 +226,7 @@ def _is_leaf(node: Node) -> bool:
     return not any(isinstance(child, Node) for child in node.children)
 
 
-def _scalar(node: Node, kind: str) -> Any:  # noqa: ANN401  # JSON
+def _scalar(node: Node, kind: str) -> object:
     text = "".join(child for child in node.children if isinstance(child, str))
     if kind == "number":
         return number(text)
@@ -229,8 +239,8 @@ def _scalar(node: Node, kind: str) -> Any:  # noqa: ANN401  # JSON
     return text
 
 
-def _full(node: Node, prefixes: Prefixes) -> dict[str, Any]:
-    members: dict[str, Any] = {}
+def _full(node: Node, prefixes: Prefixes) -> dict[str, object]:
+    members: dict[str, object] = {}
     if node.attributes:
         members[ATTRIBUTES] = {
             prefixes.key(namespace, name): value for namespace, name, value in node.attributes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import orjson
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from epcis.codec.limits import DocumentLimits
     from epcis.codec.refusal import FindingCollector
     from epcis.model import Event
+    from schemas.json_value import JsonValue
 
 _ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _LARGE_BYTES: Final = 2**20
@@ -47,9 +48,9 @@ class NotWholeError(Exception):
 class JsonFrame:
     """How portions of one document are read; can be pickled."""
 
-    context: Any
+    context: JsonValue
     """The document's `@context`."""
-    contexts: Mapping[str, Any]
+    contexts: Mapping[str, JsonValue]
     """Contexts by address, beside the standard one."""
     list_path: str
     limits: DocumentLimits
@@ -109,7 +110,7 @@ class JsonPortionReader:
         """All events of a portion at once, if each of them is valid and plain."""
         if len(portion) >= _LARGE_BYTES:
             return None
-        members: Any = None
+        members: list[JsonValue] | None = None
         if self._holds is not None:
             try:
                 members = orjson.loads(b"[%b]" % portion)
@@ -139,7 +140,7 @@ class JsonPortionReader:
                 self._collector.leave_out(refused)
 
     def _event(self, text: bytes) -> Event:
-        members: Any = None
+        members: JsonValue = None
         try:
             members = None if self._holds is None else orjson.loads(text)
             is_valid = self._holds is None or self._holds(members)
@@ -147,7 +148,7 @@ class JsonPortionReader:
             is_valid = False
         if not is_valid:
             self._explain(text)
-        plain = self._fast.read(text, members and [members]) if is_valid else None
+        plain = self._fast.read(text, [members] if members else None) if is_valid else None
         if plain:
             return plain[0]
         # A portion that is not plain throughout is rarely followed by one that is.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -24,6 +24,7 @@ from epcis.codec.jsonld.values import ValueReader
 from epcis.codec.refusal import EventRefused
 from epcis.model import Event, Header
 from schemas.finding import Finding, Severity, Where
+from schemas.json_value import members_of
 from schemas.validate import validate_json
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from epcis.codec.limits import DocumentLimits
     from epcis.codec.refusal import DocumentRefused, FindingCollector
     from epcis.codec.unpack import PlainStream
+    from schemas.json_value import JsonValue
 
 _EMPTY: Final = msgspec.Raw(b"{}")
 _NO_EVENTS: Final = b"[]"
@@ -49,7 +51,7 @@ class JsonReader:
         stream: PlainStream,
         limits: DocumentLimits,
         collector: FindingCollector,
-        contexts: Mapping[str, Any] | None = None,
+        contexts: Mapping[str, JsonValue] | None = None,
         *,
         validate: bool = True,
         published: Path | None = None,
@@ -123,7 +125,7 @@ class JsonReader:
             raise self._not_epcis("the file is an array, not an EPCIS document", "/")
         return self._values.members(text, "")
 
-    def _refuse_unless_document(self, kind: Any) -> None:  # noqa: ANN401  # JSON
+    def _refuse_unless_document(self, kind: JsonValue) -> None:
         if kind is None:
             raise self._not_epcis("the file does not say its type, so it is no EPCIS document", "/")
         if kind not in DOCUMENTS:
@@ -143,7 +145,7 @@ class JsonReader:
             namespaces=tuple(context.added.items()),
             context=bytes(written) or None,
         )
-        members = self._values.value(text, "")
+        members = members_of(self._values.value(text, ""))
         if self._validate:
             self._judge_frame(text)
         members.pop("@context", None)
@@ -239,7 +241,7 @@ class JsonReader:
             where = Where(path=finding.where.path)
             self._collector.add(replace(finding, severity=severity, where=where))
 
-    def _context(self, written: Any) -> Context:  # noqa: ANN401  # JSON
+    def _context(self, written: JsonValue) -> Context:
         context = Context.of(written, self._contexts)
         if written is None:
             self._collector.note(

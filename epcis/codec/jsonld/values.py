@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
 from epcis.codec.jsonld.nodes import JsonNumber
 from epcis.codec.limits import nesting
 from schemas.finding import Severity
+from schemas.json_value import members_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from epcis.codec.limits import DocumentLimits
     from epcis.codec.refusal import DocumentRefused, FindingCollector
+    from schemas.json_value import JsonObject, JsonValue
 
 _Read = TypeVar("_Read")
 _MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -44,14 +46,14 @@ class ValueReader:
         except MALFORMED as fault:
             raise self.malformed(fault, path) from fault
 
-    def frame(self, text: bytes) -> dict[str, Any]:
+    def frame(self, text: bytes) -> JsonObject:
         """The members of a document whose event list has been emptied.
 
         Other members that stand twice are noted. Two that could hold the event list refuse the
         document: nobody can tell which of them was meant.
         """
         found: list[str] = []
-        members: dict[str, Any] = self.value(text, "", repeated=found.extend)
+        members = members_of(self.value(text, "", repeated=found.extend))
         if lists := sorted(_HOLDING_THE_EVENTS.intersection(found)):
             raise self._collector.refuse(
                 "json.member-repeated",
@@ -68,13 +70,13 @@ class ValueReader:
         raw: bytes | msgspec.Raw,
         path: str,
         repeated: Callable[[list[str]], None] | None = None,
-    ) -> Any:  # noqa: ANN401  # JSON
+    ) -> JsonValue:
         """A JSON value with its numbers as written.
 
         `repeated` is told the names of members that stand twice in one object; else they are noted.
         """
 
-        def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        def members(pairs: list[tuple[str, JsonValue]]) -> JsonObject:
             found = dict(pairs)
             if len(found) < len(pairs):
                 counts = Counter(name for name, _ in pairs)
@@ -84,7 +86,7 @@ class ValueReader:
 
         try:
             text = bytes(raw).decode()
-            value = json.loads(
+            value: JsonValue = json.loads(
                 text,
                 parse_int=JsonNumber,
                 parse_float=JsonNumber,
@@ -122,7 +124,7 @@ class ValueReader:
             path=path or "/",
         )
 
-    def refuse_wide(self, event: dict[str, Any], path: str) -> None:
+    def refuse_wide(self, event: JsonObject, path: str) -> None:
         """Refuse an event that holds too much beside its lists of identifiers."""
         count, left = 0, [value for name, value in event.items() if name not in _IDENTIFIER_LISTS]
         while left:
@@ -173,11 +175,11 @@ class ValueReader:
         return note
 
 
-def _no_constant(name: str) -> Any:  # noqa: ANN401  # never returns
+def _no_constant(name: str) -> JsonValue:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _levels(value: Any) -> int:  # noqa: ANN401  # JSON
+def _levels(value: JsonValue) -> int:
     """How many arrays and objects stand inside each other."""
     level, depth = [value], 0
     while level := [part for part in level if isinstance(part, (dict, list))]:

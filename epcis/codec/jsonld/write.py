@@ -26,7 +26,7 @@ from epcis.codec.jsonld.nodes import beside_standard, number, to_members
 from epcis.codec.jsonld.prefixes import Prefixes
 from epcis.codec.quantity_event import modern
 from epcis.codec.sbdh import said_by
-from epcis.codec.sensors import NUMBERS, SENSOR_METADATA, SENSOR_REPORT, WORD_KINDS
+from epcis.codec.sensors import NUMBERS, SENSOR_FIELDS, WORD_KINDS
 from epcis.codec.words import Words
 from epcis.codec.zones import creation_date, with_zones
 from schemas.cbv import CBV_URN, VOCABULARIES, bare, is_standard
@@ -54,13 +54,13 @@ if TYPE_CHECKING:
 _WORDS_CACHED_MAX: Final = 1024
 """Vocabulary words whose form in JSON-LD is remembered."""
 _encode: Final = msgspec.json.Encoder().encode
-_FieldWriter: TypeAlias = Callable[[Any], Any]
+_FieldWriter: TypeAlias = Callable[[Any], object]  # each takes what its own field holds
 
 
 class _Plan(NamedTuple):
     """How events of one type are written."""
 
-    values: Callable[[Event], tuple[Any, ...]]
+    values: Callable[[Event], tuple[object, ...]]
     """All fields of an event, in the order of `members`."""
     members: tuple[tuple[str, _FieldWriter | None, bool], ...]
     """Name of each field, what writes its value where that is not written as it is, and whether it
@@ -114,7 +114,8 @@ class JsonWriter:
             self._is_bare = True
             return b""
         self._prefixes = Prefixes(header.namespaces)
-        members: dict[str, Any] = {"@context": context_of(header, self._prefixes)}
+        contexts = context_of(header, self._prefixes)
+        members: dict[str, object] = {"@context": contexts}
         if header.document_id is not None:
             members["id"] = header.document_id
         is_query = header.kind == "query"
@@ -133,17 +134,17 @@ class JsonWriter:
         if inside := header_members(header, self._prefixes):
             members["epcisHeader"] = inside
         if extra := self._prefixes.take():
-            members["@context"].append(extra)
+            contexts.append({**extra})
         return self._open_body(members, header)
 
-    def _open_body(self, members: dict[str, Any], header: Header) -> bytes:
+    def _open_body(self, members: dict[str, object], header: Header) -> bytes:
         if header.kind != "query":
             self._close = b"]}"
             return _encode(members)[:-1] + b',"epcisBody":{"eventList":['
-        results: dict[str, Any] = {"queryName": header.query_name or ""}
+        results: dict[str, object] = {"queryName": header.query_name or ""}
         if header.subscription_id is not None:
             results["subscriptionID"] = header.subscription_id
-        body: dict[str, Any] = {}
+        body: dict[str, object] = {}
         if header.master_data:
             body["vocabularyList"] = master_data_members(header, self._prefixes)
         opened = _encode(body)[:-1] + (b"," if body else b"") + b'"eventList":['
@@ -190,28 +191,30 @@ class JsonWriter:
 
     def bare_parts(self, event: Event) -> tuple[bytes, bytes]:
         """The members of a bare event as two objects; the second is empty where none is apart."""
-        apart: dict[str, Any] = {}
+        apart: dict[str, object] = {}
         members = self._bare_members(event, apart)
         return _encode(members), _encode(apart) if apart else b""
 
-    def _bare_members(self, event: Event, apart: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _bare_members(
+        self, event: Event, apart: dict[str, object] | None = None
+    ) -> dict[str, object]:
         """An event that stands by itself, as a JSON object with its own `@context`."""
         self._prefixes = Prefixes(())
-        members: dict[str, Any] = {"@context": STANDARD_URL}
+        members: dict[str, object] = {"@context": STANDARD_URL}
         self._tell(event, members, members if apart is None else apart)
         if extra := self._prefixes.take():
             members["@context"] = [STANDARD_URL, extra]
         return members
 
-    def members(self, event: Event) -> dict[str, Any]:
+    def members(self, event: Event) -> dict[str, object]:
         """The event as a JSON object; numbers are raw JSON."""
-        members: dict[str, Any] = {}
+        members: dict[str, object] = {}
         self._tell(event, members, members)
         if extra := self._prefixes.take():
             members["@context"] = extra
         return members
 
-    def _tell(self, event: Event, *objects: dict[str, Any]) -> None:
+    def _tell(self, event: Event, *objects: dict[str, object]) -> None:
         """Add all that an event says to the first of two objects, or the second if it is apart."""
         if event.namespaces:
             self._prefixes.hint(event.namespaces)
@@ -240,57 +243,58 @@ class JsonWriter:
         plan = self._plans[name] = _Plan(values, members)
         return plan
 
-    def _quantities(self, quantities: Sequence[QuantityElement]) -> list[dict[str, Any]]:
+    def _quantities(self, quantities: Sequence[QuantityElement]) -> list[dict[str, object]]:
         written = []
         for quantity in quantities:
-            members: dict[str, Any] = {"epcClass": self._words.epc(quantity.epc_class)}
+            epc_class = self._words.epc(quantity.epc_class)
+            members: dict[str, object] = {"epcClass": epc_class}
             if quantity.quantity is not None:
                 members["quantity"] = number(quantity.quantity)
             if quantity.is_nil:
-                self._nil.append(members["epcClass"])
+                self._nil.append(epc_class)
             if quantity.uom is not None:
                 members["uom"] = quantity.uom
             written.append(members)
         return written
 
-    def _place(self, place: Place) -> dict[str, Any]:
+    def _place(self, place: Place) -> dict[str, object]:
         return {
             "id": self._words.epc(place.id),
             **(to_members(place.extensions, self._prefixes) if place.extensions else {}),
         }
 
-    def _transactions(self, transactions: Sequence[BizTransaction]) -> list[dict[str, Any]]:
+    def _transactions(self, transactions: Sequence[BizTransaction]) -> list[dict[str, object]]:
         written = []
         for transaction in transactions:
-            members: dict[str, Any] = {}
+            members: dict[str, object] = {}
             if transaction.type is not None:
                 members["type"] = _word("btt", transaction.type)
             members["bizTransaction"] = self._words.epc(transaction.id)
             written.append(members)
         return written
 
-    def _sources(self, parties: Sequence[Party]) -> list[dict[str, Any]]:
+    def _sources(self, parties: Sequence[Party]) -> list[dict[str, object]]:
         return [self._party("source", party) for party in parties]
 
-    def _destinations(self, parties: Sequence[Party]) -> list[dict[str, Any]]:
+    def _destinations(self, parties: Sequence[Party]) -> list[dict[str, object]]:
         return [self._party("destination", party) for party in parties]
 
-    def _party(self, role: str, party: Party) -> dict[str, Any]:
+    def _party(self, role: str, party: Party) -> dict[str, object]:
         return {"type": _word("sdt", party.type), role: self._words.epc(party.id)}
 
-    def _persistent_disposition(self, persistent: PersistentDisposition) -> dict[str, Any]:
-        members: dict[str, Any] = {}
+    def _persistent_disposition(self, persistent: PersistentDisposition) -> dict[str, object]:
+        members: dict[str, object] = {}
         if persistent.set is not None:
             members["set"] = [_word("disp", word) for word in persistent.set]
         if persistent.unset is not None:
             members["unset"] = [_word("disp", word) for word in persistent.unset]
         return members
 
-    def _ilmd(self, ilmd: tuple[Node, ...]) -> dict[str, Any]:
+    def _ilmd(self, ilmd: tuple[Node, ...]) -> dict[str, object]:
         return to_members(ilmd, self._prefixes)
 
-    def _error_declaration(self, declaration: ErrorDeclaration) -> dict[str, Any]:
-        members: dict[str, Any] = {"declarationTime": declaration.declaration_time}
+    def _error_declaration(self, declaration: ErrorDeclaration) -> dict[str, object]:
+        members: dict[str, object] = {"declarationTime": declaration.declaration_time}
         if declaration.reason is not None:
             members["reason"] = _word("er", declaration.reason)
         if declaration.corrective_event_ids is not None:
@@ -298,24 +302,20 @@ class JsonWriter:
         beside = beside_members(declaration.extensions, declaration.attributes, self._prefixes)
         return {**members, **beside}
 
-    def _sensors(self, elements: Sequence[SensorElement]) -> list[dict[str, Any]]:
+    def _sensors(self, elements: Sequence[SensorElement]) -> list[dict[str, object]]:
         written = []
         for element in elements:
-            members: dict[str, Any] = {}
+            members: dict[str, object] = {}
             if element.metadata is not None:
-                members["sensorMetadata"] = self._sensor_members(element.metadata, SENSOR_METADATA)
-            members["sensorReport"] = [
-                self._sensor_members(report, SENSOR_REPORT) for report in element.reports
-            ]
+                members["sensorMetadata"] = self._sensor_members(element.metadata)
+            members["sensorReport"] = [self._sensor_members(report) for report in element.reports]
             members.update(to_members(element.extensions, self._prefixes))
             written.append(members)
         return written
 
-    def _sensor_members(
-        self, part: SensorMetadata | SensorReport, fields: dict[str, str]
-    ) -> dict[str, Any]:
-        members: dict[str, Any] = {}
-        for name, attribute in fields.items():
+    def _sensor_members(self, part: SensorMetadata | SensorReport) -> dict[str, object]:
+        members: dict[str, object] = {}
+        for name, attribute in SENSOR_FIELDS[type(part)].items():
             value = getattr(part, attribute)
             if value is not None:
                 members[name] = _sensor_value(name, value)
@@ -344,7 +344,7 @@ def _one_or_more(values: Sequence[str]) -> str | Sequence[str]:
     return values[0] if len(values) == 1 else values
 
 
-def _sensor_value(name: str, value: str) -> Any:  # noqa: ANN401  # JSON
+def _sensor_value(name: str, value: str) -> object:
     if name in NUMBERS:
         return number(value)
     if name == "booleanValue" and value in ("true", "false", "1", "0"):

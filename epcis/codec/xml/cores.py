@@ -34,6 +34,7 @@ class ParallelXmlReader(XmlReader):
         parallel.job = job
         return parallel
 
+    # Beside events these give results too, for `worked_on`.
     def _in_portions(self, frame: XmlFrame, rest: bytes) -> Generator[Any, None, bytes]:
         position = self._stream.position - len(rest)
         file = self._stream.as_it_lies()
@@ -47,6 +48,7 @@ class ParallelXmlReader(XmlReader):
         self._stream.go_on_from(position)
         return self._stream.read(BLOCK_BYTES)
 
+    # Results too, as above.
     def _in_berths(self, frame: XmlFrame, rest: bytes) -> Generator[Any, None, bytes]:
         with Berths(2 * PORTION_BYTES_MAX, self.job.processes) as berths:
             laid = map(berths.lay, self._cut_portions(frame.version, rest))

@@ -5,9 +5,9 @@ What a valid event may hold beyond the plain majority is left to the full reader
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from epcis.codec.fields import EVENT_CLASSES, SHAPES
+from epcis.codec.fields import NEW_EVENT, SHAPES
 from epcis.codec.xml.nodes import Bindings, node_of
 from epcis.model import BizTransaction, Event, Node, Party, Place
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from epcis.codec.xml.full import FullXmlReader
 
 _WRAPPERS: Final = frozenset({"extension", "baseExtension"})
-_Entry = tuple[str, "Callable[[_Element], Any]"]
+_Entry = tuple[str, "Callable[[_Element], object]"]
 
 
 class FastXmlReader:
@@ -28,7 +28,7 @@ class FastXmlReader:
     def __init__(self, full: FullXmlReader, bindings: Bindings) -> None:
         self._bindings = bindings
         self._full_ilmd = full.readers["ILMDType"]
-        readers: dict[str, Callable[[_Element], Any]] = {
+        readers: dict[str, Callable[[_Element], object]] = {
             **full.readers,
             "EPCListType": _epcs,
             "ReadPointType": self._place,
@@ -53,7 +53,7 @@ class FastXmlReader:
             return None
         name = element.tag
         table = self._tables[name]
-        values: dict[str, Any] = {}
+        values: dict[str, object] = {}
         foreign: list[Node] = []
         for child in element:
             tag = child.tag
@@ -71,7 +71,7 @@ class FastXmlReader:
             values["extensions"] = tuple(foreign)
         if declared := self._bindings.take():
             values["namespaces"] = declared
-        event = EVENT_CLASSES[name](**values)
+        event = NEW_EVENT[name](**values)
         self._bindings.hold(event)
         return event
 
@@ -89,7 +89,7 @@ class FastXmlReader:
         return tuple(node_of(child, self._bindings) for child in element)
 
 
-def _unwrap(wrapper: _Element, table: dict[str, _Entry], values: dict[str, Any]) -> bool:
+def _unwrap(wrapper: _Element, table: dict[str, _Entry], values: dict[str, object]) -> bool:
     """Take the fields out of a wrapper; False where it holds anything else."""
     for child in wrapper:
         entry = table.get(child.tag)

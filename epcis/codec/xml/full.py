@@ -8,13 +8,13 @@ Standard: EPCIS 1.2 section 9.5, EPCIS 2.0 section 9.6.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from epcis.codec.fields import EVENT_CLASSES, SHAPES, EventShape
+from epcis.codec.fields import NEW_EVENT, SHAPES, EventShape
 from epcis.codec.namespaces import OF_EPCIS, OWN, XSI
 from epcis.codec.quantity_event import restored
 from epcis.codec.required import require
-from epcis.codec.sensors import SENSOR_METADATA, SENSOR_REPORT
+from epcis.codec.sensors import SENSOR_FIELDS
 from epcis.codec.xml.nodes import (
     Bindings,
     attributes_of,
@@ -57,7 +57,7 @@ class FullXmlReader:
         self._bindings = bindings
         self._at = ""
         self._line_shift = 0
-        self.readers: dict[str, Callable[[_Element], Any]] = {
+        self.readers: dict[str, Callable[[_Element], object]] = {
             "EPCListType": self._epcs,
             "QuantityListType": self._quantities,
             "ReadPointType": self._place,
@@ -80,7 +80,7 @@ class FullXmlReader:
         self._at = at
         self._line_shift = line_shift
         shape = SHAPES[split_name(element.tag)[1]]
-        values: dict[str, Any] = {}
+        values: dict[str, object] = {}
         foreign = self._fill(element, shape, values)
         require(shape, values, self._collector, Where(line=self._line(element), path=at))
         if element.keys():
@@ -90,7 +90,7 @@ class FullXmlReader:
             values["extensions"] = tuple(foreign)
         if declared := self._bindings.take():
             values["namespaces"] = declared
-        event = restored(EVENT_CLASSES[shape.name](**values))
+        event = restored(NEW_EVENT[shape.name](**values))
         self._bindings.hold(event)
         return event
 
@@ -99,7 +99,7 @@ class FullXmlReader:
         return line and line + self._line_shift
 
     def _fill(
-        self, element: _Element, shape: EventShape, values: dict[str, Any], depth: int = 0
+        self, element: _Element, shape: EventShape, values: dict[str, object], depth: int = 0
     ) -> list[Node]:
         """Take the fields out of an element, `depth` wrappers deep; returns what else it holds."""
         foreign: list[Node] = []
@@ -126,17 +126,18 @@ class FullXmlReader:
                 foreign.append(node_of(child, self._bindings, depth))
         return foreign
 
-    def _set(self, child: _Element, attribute: str, holds: str, values: dict[str, Any]) -> None:
+    def _set(self, child: _Element, attribute: str, holds: str, values: dict[str, object]) -> None:
         read = self.readers.get(holds)
         if read is not None:
             values[attribute] = read(child)
         elif attribute == "certification_info":
-            values[attribute] = (*values.get(attribute, ()), _text(child))
+            before = values.get(attribute, ())
+            values[attribute] = (*before, _text(child)) if isinstance(before, tuple) else before
         else:
             values[attribute] = _text(child)
 
     def _unwrapped(
-        self, wrapper: _Element, shape: EventShape, values: dict[str, Any], depth: int
+        self, wrapper: _Element, shape: EventShape, values: dict[str, object], depth: int
     ) -> list[Node]:
         """Take the standard fields out of an extension wrapper; keep what else it holds."""
         if depth >= self._bindings.depth_near:
@@ -317,15 +318,16 @@ class FullXmlReader:
         for child in element:
             name = split_name(child.tag)[1] if child.tag[0] == "{" else child.tag
             if name == "sensorMetadata":
-                metadata = SensorMetadata(**self._sensor_values(child, SENSOR_METADATA))
+                metadata = self._sensor_part(SensorMetadata, child)
             elif name == "sensorReport":
-                reports.append(SensorReport(**self._sensor_values(child, SENSOR_REPORT)))
+                reports.append(self._sensor_part(SensorReport, child))
             else:
                 foreign.append(node_of(child, self._bindings))
         return SensorElement(metadata=metadata, reports=tuple(reports), extensions=tuple(foreign))
 
-    def _sensor_values(self, element: _Element, fields: dict[str, str]) -> dict[str, Any]:
-        values: dict[str, Any] = {}
+    def _sensor_part(self, kind: type[_SensorPart], element: _Element) -> _SensorPart:
+        fields = SENSOR_FIELDS[kind]
+        values: dict[str, str] = {}
         extensions = []
         for namespace, local, value in attributes_of(element):
             if not namespace and local in fields:
@@ -335,11 +337,10 @@ class FullXmlReader:
                 children = (value,) if value else ()
                 extensions.append(Node(namespace=namespace, name=local, children=children))
         extensions.extend(node_of(child, self._bindings) for child in element)
-        if extensions:
-            values["extensions"] = tuple(extensions)
-        return values
+        return kind(**values, extensions=tuple(extensions))
 
 
+_SensorPart = TypeVar("_SensorPart", SensorMetadata, SensorReport)
 _EPCIS_IDS: Final = frozenset((namespace, "id") for namespace in OF_EPCIS)
 
 

@@ -6,13 +6,13 @@ Where a version has no place for something, it goes where that version's schema 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from epcis.codec.fields import SHAPES
 from epcis.codec.names import is_attribute
 from epcis.codec.namespaces import OWN, XSI
 from epcis.codec.quantity_event import modern
-from epcis.codec.sensors import SENSOR_METADATA, SENSOR_REPORT, WORD_KINDS
+from epcis.codec.sensors import SENSOR_FIELDS, WORD_KINDS
 from epcis.codec.xml.markup import attribute, element, leaf, text
 from epcis.codec.zones import with_zones
 from epcis.model import Node
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     )
     from schemas.epcis.events import Field
 
+_FieldWriter: TypeAlias = "Callable[[str, Any], str]"  # each takes what its own field holds
 _WRAPPERS: Final = ("baseExtension", "extension")
 _WORDS: Final = {"bizStep": "bizstep", "disposition": "disp"}
 _IDENTIFIERS: Final = frozenset({"parentID", "transformationID", "epcClass"})
@@ -51,7 +52,7 @@ class EventWriter:
         self._is_1_2 = version == "1.2"
         self._scope = scope
         self._words = words
-        self._writers: dict[str, Callable[[str, Any], str]] = {
+        self._writers: dict[str, _FieldWriter] = {
             "EPCListType": self._epcs,
             "QuantityListType": self._quantities,
             "ReadPointType": self._place,
@@ -254,14 +255,13 @@ class EventWriter:
     def _sensor(self, sensor: SensorElement) -> str:
         parts = ""
         if sensor.metadata is not None:
-            parts += self._observation("sensorMetadata", sensor.metadata, SENSOR_METADATA)
+            parts += self._observation("sensorMetadata", sensor.metadata)
         for report in sensor.reports:
-            parts += self._observation("sensorReport", report, SENSOR_REPORT)
+            parts += self._observation("sensorReport", report)
         return element("sensorElement", parts + self._scope.content(sensor.extensions))
 
-    def _observation(
-        self, name: str, part: SensorMetadata | SensorReport, fields: dict[str, str]
-    ) -> str:
+    def _observation(self, name: str, part: SensorMetadata | SensorReport) -> str:
+        fields = SENSOR_FIELDS[type(part)]
         attributes, inside = "", ""
         for field, named in fields.items():
             value = getattr(part, named)

@@ -112,6 +112,22 @@ def test_a_hold_keeps_its_matter_and_all_it_was_ever_in(store, tmp_path, matter,
     assert list(fsck(store, now=LATER)) == []
 
 
+def test_a_pack_of_two_lots_is_held_with_either_and_kept_for_the_later_expiry(store, tmp_path):
+    with store.write(NOW) as tx:
+        record(tx, [commission(9, FIRST[:1], lot="L9", expiry="2044-05-31")])
+    opened = hold(store, gtin=GTIN, lot="L9")
+    run(store, tmp_path)
+    assert still_here(store) == [0, 2, 3, 4, 5, 6, 7, 9]
+    release_hold(store, opened.id, why="settled", by="ann", now=LATER)
+    run(store, tmp_path)
+    assert still_here(store) == []
+    by_law = parse_policy('[events]\narchive_after = "1 days"\nerase_after = "6 years"\n')
+    kept = line(
+        planned(store, tmp_path, by_law, datetime(2044, 12, 1, tzinfo=UTC)), "events", "erase"
+    )
+    assert kept["held"]
+
+
 def test_a_recall_can_be_held_by_its_number(store, tmp_path):
     recalled = open_recall(store, GTIN, "L1", reason="glass", by="ann", now=NOW)
     hold(store, case_id=recalled.id)

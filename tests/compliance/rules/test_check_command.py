@@ -8,7 +8,7 @@ import pytest
 from material import EXAMPLES
 from typer.testing import CliRunner
 
-from compliance.service.cli import app
+from compliance.service.cli import command_line
 
 RIGHT = EXAMPLES / "shipment.xml"
 
@@ -23,7 +23,7 @@ def wrong(tmp_path):
 
 def run(*arguments, **environment):
     arguments = [str(argument) for argument in arguments]
-    return CliRunner().invoke(app, ["check", *arguments], env=environment)
+    return CliRunner().invoke(command_line(), ["check", *arguments], env=environment)
 
 
 def test_a_right_file_ends_well():

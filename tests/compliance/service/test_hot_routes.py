@@ -6,6 +6,7 @@ import asyncio
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from compliance.seal import Keys
 from compliance.service import access
@@ -112,7 +113,7 @@ async def test_a_stalled_body_is_let_go(app, settings) -> None:
         "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")],
         "client": ("127.0.0.1", 5),
     }
-    hurry = settings.model_copy(update={"body_deadline_s": 0.05})
+    hurry = replace(settings, body_deadline_s=0.05)
     context = app.state.context
     hurried = create_app(ServiceContext.of(hurry, context.store, context.keys, context.clock))
     await hurried(scope, receive, send)

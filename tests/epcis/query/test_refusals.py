@@ -11,7 +11,8 @@ from epcis.database import reading
 from epcis.query import bounded
 from epcis.query.conditions import Query
 from epcis.query.names import Names, UnknownName
-from epcis.query.parameters import FIXED, PARAMETERS_MAX, QueryRefused, parse, piped
+from epcis.query.parameter_table import FIXED
+from epcis.query.parameters import PARAMETERS_MAX, QueryRefused, parse, piped
 from epcis.query.values import VALUES_MAX
 
 REFUSED = [
