@@ -198,13 +198,13 @@ class Duty:
         law = LAW.get(rule.record)
         if law is None or law.after_expiry is None or rule.because:
             return False
-        hand = RawDriver(snapshot)
+        driver = RawDriver(snapshot)
         seqs = list(records)
         if file.holds != EVENTS:
-            rows = hand.all_in("SELECT seq FROM event WHERE document", seqs)
+            rows = driver.all_in("SELECT seq FROM event WHERE document", seqs)
             seqs = [row[0] for row in rows]
         day = law.after_expiry.before(self.now).date().isoformat()
-        return latest_expiry(hand, seqs) >= day
+        return latest_expiry(driver, seqs) >= day
 
     def _erase_files(self, rule: Rule, after: Period, progress: Callable[[str, int], None]) -> Line:
         with self.store.read() as snapshot:
@@ -238,7 +238,7 @@ class Duty:
                 file_of(self.exports, row["id"]).unlink(missing_ok=True)
 
 
-def latest_expiry(hand: RawDriver, seqs: Sequence[int]) -> str:
+def latest_expiry(driver: RawDriver, seqs: Sequence[int]) -> str:
     """The latest expiry day (ISO 8601) of the packs that events name, directly or by a container.
 
     Neighbours in the dictionary of items may count too, so the day may be too late but never too
@@ -246,20 +246,20 @@ def latest_expiry(hand: RawDriver, seqs: Sequence[int]) -> str:
     """
     blocks: set[int] = set()
     fresh: dict[int, int] = {}
-    for block, mask in hand.all_in(_NAMED, list(seqs)):
+    for block, mask in driver.all_in(_NAMED, list(seqs)):
         fresh[block] = fresh.get(block, 0) | mask
     while fresh:
         items = [item for block, mask in fresh.items() for item in ids_of(block, mask)]
         blocks |= fresh.keys()
-        inside = {row[0] for row in hand.all_in(_INSIDE, items)} - blocks
+        inside = {row[0] for row in driver.all_in(_INSIDE, items)} - blocks
         fresh = dict.fromkeys(inside, -1)
-    days = (_expiry_in(hand, block) for block in sorted(blocks))
+    days = (_expiry_in(driver, block) for block in sorted(blocks))
     return max(days, default="")
 
 
-def _expiry_in(hand: RawDriver, block: int) -> str:
+def _expiry_in(driver: RawDriver, block: int) -> str:
     first = block * _ITEMS_PER_BLOCK
-    row = hand.one(_EXPIRY, (first, first + _ITEMS_PER_BLOCK - 1))
+    row = driver.one(_EXPIRY, (first, first + _ITEMS_PER_BLOCK - 1))
     return (row[0] if row is not None else None) or ""
 
 

@@ -60,19 +60,19 @@ def check_item_keys(
         )
 
 
-def _differing(hand: RawDriver) -> Iterator[tuple[str, Row, str]]:
+def _differing(driver: RawDriver) -> Iterator[tuple[str, Row, str]]:
     for table, condition in _STRAY.items():
-        where = condition if keeps_levels(hand) else "true"
+        where = condition if keeps_levels(driver) else "true"
         stray = f"SELECT t.key FROM {table} t WHERE {where} LIMIT ?"  # noqa: S608  # our own names
-        for row in hand.all(stray, (FINDINGS_MAX,)):
+        for row in driver.all(stray, (FINDINGS_MAX,)):
             yield table, row, "is not the key of this item, or is told twice"
-    for row in hand.all(_NOT_FOUND, (FINDINGS_MAX,)):
+    for row in driver.all(_NOT_FOUND, (FINDINGS_MAX,)):
         yield "item", row, "is not found by its key"
 
 
-def _write_anew(hand: RawDriver) -> None:
+def _write_anew(driver: RawDriver) -> None:
     for table, condition in _STRAY.items():
-        where = condition if keeps_levels(hand) else "true"
-        hand.run(f"DELETE FROM {table} AS t WHERE {where}")  # noqa: S608  # our own names
-    if keeps_levels(hand):
-        hand.run(_ENTER)
+        where = condition if keeps_levels(driver) else "true"
+        driver.run(f"DELETE FROM {table} AS t WHERE {where}")  # noqa: S608  # our own names
+    if keeps_levels(driver):
+        driver.run(_ENTER)

@@ -36,21 +36,21 @@ def odd_history(snapshot: Snapshot, key: str) -> list[Finding]:
 
     Raises EventDamaged where an event of the item cannot be read.
     """
-    hand = RawDriver(snapshot)
-    row = hand.one(_ID, (pack_key(key),))
+    driver = RawDriver(snapshot)
+    row = driver.one(_ID, (pack_key(key),))
     if row is None or row[0] is None:
         return []
     item_id: int = row[0]
-    contents = {stay.child for stay in stays_in(hand, [item_id])}
-    lives = Replay(hand).lives_of([item_id, *sorted(contents)[:CONTENTS_MAX]])
+    contents = {stay.child for stay in stays_in(driver, [item_id])}
+    lives = Replay(driver).lives_of([item_id, *sorted(contents)[:CONTENTS_MAX]])
     life = lives[item_id]
-    return [*_movements(hand, key, life), *_marks(key, life), *_conflicts(snapshot, key, life)]
+    return [*_movements(driver, key, life), *_marks(key, life), *_conflicts(snapshot, key, life)]
 
 
-def _movements(hand: RawDriver, key: str, life: ItemLife) -> Iterator[Finding]:
+def _movements(driver: RawDriver, key: str, life: ItemLife) -> Iterator[Finding]:
     ended = {stay.until: int(stay.parent) for stay in life.stays}
     named = sorted({ended[moment] for moment in life.seen_alone if moment in ended})
-    keys = {number: unpack_key(bytes(packed)) for number, packed in hand.all_in(_KEYS, named)}
+    keys = {number: unpack_key(bytes(packed)) for number, packed in driver.all_in(_KEYS, named)}
     for moment in life.seen_alone:
         container = keys.get(ended.get(moment, 0), "its container")
         yield _finding(

@@ -122,13 +122,13 @@ class Intake:
         self, tx: Transaction, *, document: int | None = None, party: str | None = None
     ) -> None:
         self._tx = tx
-        self._hand = RawDriver(tx)
+        self._driver = RawDriver(tx)
         self._document = document
         self._party = party
-        self._states = StateDictionary(self._hand, tx.words)
-        self._lots = LotDictionary(self._hand, tx.words)
-        self._lives = ItemStates(self._hand, self._states)
-        self._txid = self._hand.transaction_number()
+        self._states = StateDictionary(self._driver, tx.words)
+        self._lots = LotDictionary(self._driver, tx.words)
+        self._lives = ItemStates(self._driver, self._states)
+        self._txid = self._driver.transaction_number()
         self.taken = Taken()
 
     def add(self, batch: Sequence[Sealed]) -> None:
@@ -136,7 +136,7 @@ class Intake:
         fresh = self._without_conflicts(self._without_duplicates(batch))
         if not fresh:
             return
-        numbers = self._hand.next_numbers("event", "seq", len(fresh))
+        numbers = self._driver.next_numbers("event", "seq", len(fresh))
         told = [_Told(sealed, seq) for sealed, seq in zip(fresh, numbers, strict=True)]
         self._void_declared(told)
         self._meet(told)
@@ -151,14 +151,14 @@ class Intake:
         """Recompute what came late; after it the state is that of all events in order."""
         lives = self._lives
         doubts = Doubts(lives.late, lives.emptied, lives.shaken)
-        recompute(self._hand, self._states, self._lots, doubts)
+        recompute(self._driver, self._states, self._lots, doubts)
         for done in doubts:
             done.clear()
         return self.taken
 
     def _without_duplicates(self, batch: Sequence[Sealed]) -> list[Sealed]:
         by_identity = {sealed.identity: sealed for sealed in reversed(batch)}
-        for (known,) in self._hand.all_in(_KNOWN, list(by_identity)):
+        for (known,) in self._driver.all_in(_KNOWN, list(by_identity)):
             del by_identity[bytes(known)]
         fresh = [one for one in batch if by_identity.get(one.identity) is one]
         self.taken.duplicates += len(batch) - len(fresh)
@@ -171,7 +171,7 @@ class Intake:
             for one in reversed(batch)
             if one.event.event_id and one.event.error_declaration is None
         }
-        for event_id, identity in self._hand.all_in(_SAME_ID, list(named)):
+        for event_id, identity in self._driver.all_in(_SAME_ID, list(named)):
             named[event_id] = bytes(identity)
         fresh = []
         for one in batch:
@@ -185,14 +185,14 @@ class Intake:
 
     def _void_declared(self, told: Sequence[_Told]) -> None:
         """Mark what had been declared wrong before it arrived."""
-        if self._hand.one(_ANY_DECLARED) == (None,):
+        if self._driver.one(_ANY_DECLARED) == (None,):
             return
         hashes = [one.sealed.digest for one in told]
         by_hash: dict[bytes, list[tuple[bytes, str]]] = {}
-        for digest, event_id in self._hand.all_in(_DECLARED + " AND hash", hashes):
+        for digest, event_id in self._driver.all_in(_DECLARED + " AND hash", hashes):
             by_hash.setdefault(bytes(digest), []).append((bytes(digest), event_id))
         ids = [one.sealed.event_id for one in told]
-        wrong_ids = {row[1] for row in self._hand.all_in(_DECLARED + " AND event_id", ids)}
+        wrong_ids = {row[1] for row in self._driver.all_in(_DECLARED + " AND event_id", ids)}
         for one in told:
             if one.sealed.event.error_declaration is None:
                 this = (one.sealed.digest, one.sealed.event_id)
@@ -299,7 +299,7 @@ class Intake:
             )
             for one in told
         ]  # fmt: skip
-        self._hand.insert("event", rows.EVENT, events)
+        self._driver.insert("event", rows.EVENT, events)
         for one in told:
             self.taken.places.add(one.sealed.position, one.sealed.identity)
         named = [
@@ -309,8 +309,8 @@ class Intake:
             for row in rows.event_epc_rows(one.seq, role, masks)
         ]
         named.sort()
-        self._hand.insert("event_epc", rows.EVENT_EPC, named)
-        rows.write_index(self._hand, [(one.seq, one.sealed.event) for one in told], self._party)
+        self._driver.insert("event_epc", rows.EVENT_EPC, named)
+        rows.write_index(self._driver, [(one.seq, one.sealed.event) for one in told], self._party)
         numbered = ((one.sealed.event, one.sealed.digest, one.seq) for one in told)
         self._tx.commitments.extend(commit_events(numbered))
         self._tx.enter_log()
@@ -321,13 +321,13 @@ class Intake:
             if one.sealed.event.error_declaration is None:
                 continue
             this = (one.sealed.digest, one.sealed.event_id)
-            for seq, at, digest, event_id, payload in self._hand.all(_MEANT, this):
+            for seq, at, digest, event_id, payload in self._driver.all(_MEANT, this):
                 if is_meant(this, (bytes(digest), event_id)):
                     self._void(seq, at, reaches_inside=_may_reach_inside(payload))
 
     def _void(self, seq: int, at: int, *, reaches_inside: bool) -> None:
-        self._hand.run("UPDATE event SET voided = ? WHERE seq = ?", (True, seq))
-        named = self._hand.all("SELECT block, mask, role FROM event_epc WHERE seq = ?", (seq,))
+        self._driver.run("UPDATE event SET voided = ? WHERE seq = ?", (True, seq))
+        named = self._driver.all("SELECT block, mask, role FROM event_epc WHERE seq = ?", (seq,))
         for item_id, role in rows.items_of_rows(named):
             self._lives.doubt(item_id, at)
             if role is Role.PARENT:

@@ -24,29 +24,29 @@ _BY_ID = f"SELECT {COLUMNS} FROM item WHERE id"  # noqa: S608  # our own names
 _ITEM = BlockTable("item", "item_key", ("lot", "state_id", "parent", "age", "moment", "lead"))
 
 
-def rows_by_key(hand: RawDriver, keys: Sequence[bytes]) -> list[Row]:
+def rows_by_key(driver: RawDriver, keys: Sequence[bytes]) -> list[Row]:
     """The rows (`COLUMNS`) of the items with these packed keys; locked for the act."""
-    return _ITEM.find(hand, COLUMNS, keys)
+    return _ITEM.find(driver, COLUMNS, keys)
 
 
-def rows_by_id(hand: RawDriver, ids: Sequence[int]) -> list[Row]:
+def rows_by_id(driver: RawDriver, ids: Sequence[int]) -> list[Row]:
     """The rows (`COLUMNS`) of the items with these ids; locked for the act."""
-    return hand.all_in(_BY_ID, ids, lock=True)
+    return driver.all_in(_BY_ID, ids, lock=True)
 
 
-def add_rows(hand: RawDriver, lives: Sequence[Life], keys: Mapping[int, Sequence[bytes]]) -> None:
+def add_rows(driver: RawDriver, lives: Sequence[Life], keys: Mapping[int, Sequence[bytes]]) -> None:
     """Add the rows of new items; `keys` are those of a block, by their place in it."""
     runs = (NewRows(*run, _state(life)) for life in lives for run in _runs(life, keys[life.block]))
-    _ITEM.add(hand, list(runs))
+    _ITEM.add(driver, list(runs))
     if lives:
         spans = [_span(life) for life in lives]
-        enter_keys(hand, min(spans)[0], max(last for _, last in spans))
+        enter_keys(driver, min(spans)[0], max(last for _, last in spans))
 
 
-def change_rows(hand: RawDriver, lives: Sequence[Life]) -> None:
+def change_rows(driver: RawDriver, lives: Sequence[Life]) -> None:
     """Change the rows of known items."""
     rows = [ChangedRows(_state(life), *_span(life), signed(life.mask)) for life in lives]
-    _ITEM.change(hand, rows)
+    _ITEM.change(driver, rows)
 
 
 def _runs(life: Life, keys: Sequence[bytes]) -> Iterator[tuple[int, Sequence[bytes]]]:

@@ -55,15 +55,15 @@ class Meeting(NamedTuple):
 class ItemStates:
     """The items of an act. Whatever others are in is alone in its life."""
 
-    def __init__(self, hand: RawDriver, states: StateDictionary) -> None:
-        self._hand = hand
+    def __init__(self, driver: RawDriver, states: StateDictionary) -> None:
+        self._driver = driver
         self._states = states
         self._ids: dict[bytes, int] = {}
         self._masks: dict[tuple[bytes, ...], Masks] = {}
         self._by_block: dict[int, list[Life]] = defaultdict(list)
         self._made: dict[int, list[bytes]] = {}
         self._changed: list[Life] = []
-        self._stays = Stays(hand)
+        self._stays = Stays(driver)
         self.late: dict[int, int] = {}
         """Item id -> earliest moment from which its life must be told anew."""
         self.emptied: set[int] = set()
@@ -82,7 +82,7 @@ class ItemStates:
             self._by_block.clear()
         known = self._ids
         unknown = list(dict.fromkeys(k for one in meetings for k in one.keys if k not in known))
-        loaded = self._load(rows_by_key(self._hand, unknown))
+        loaded = self._load(rows_by_key(self._driver, unknown))
         made = [key for key in unknown if key not in known]
         if made:
             self._make(made, meetings)
@@ -221,8 +221,8 @@ class ItemStates:
     def write(self) -> None:
         """Bring all changes into the tables."""
         changed = sorted(self._changed, key=lambda life: (life.block, life.mask & -life.mask))
-        add_rows(self._hand, [life for life in changed if life.is_new], self._made)
-        change_rows(self._hand, [life for life in changed if not life.is_new])
+        add_rows(self._driver, [life for life in changed if life.is_new], self._made)
+        change_rows(self._driver, [life for life in changed if not life.is_new])
         for life in changed:
             life.is_new = life.changed = False
         self._changed.clear()
@@ -274,7 +274,7 @@ class ItemStates:
         holding = [key for key in made if key in containers]
         plain = [key for key in made if key not in containers]
         filled = -(-len(plain) // BLOCK)
-        blocks = self._hand.next_blocks(filled + len(holding))
+        blocks = self._driver.next_blocks(filled + len(holding))
         numbers = chain.from_iterable(range(b * BLOCK, (b + 1) * BLOCK) for b in blocks)
         self._ids.update(zip(plain, numbers, strict=False))
         own = [block * BLOCK for block in blocks[filled:]]
@@ -330,6 +330,6 @@ class ItemStates:
             if not parents:
                 return
             missing = sorted(parent for parent in parents if not self._has(parent))
-            lives = self._load(rows_by_id(self._hand, missing))
+            lives = self._load(rows_by_id(self._driver, missing))
             for parent in parents:
                 self.alone(parent)

@@ -71,7 +71,9 @@ class Doubts(NamedTuple):
     """Items at which an event changed conditions or the end of everything inside."""
 
 
-def recompute(hand: RawDriver, states: StateDictionary, lots: LotDictionary, doubts: Doubts) -> int:
+def recompute(
+    driver: RawDriver, states: StateDictionary, lots: LotDictionary, doubts: Doubts
+) -> int:
     """Recompute the items in doubt, and all whose state was taken from theirs.
 
     What an item turns out to have passed on to its contents puts these in doubt too. Returns how
@@ -80,14 +82,14 @@ def recompute(hand: RawDriver, states: StateDictionary, lots: LotDictionary, dou
     if not (doubts.late or doubts.shaken):
         return 0
     first = min(chain(doubts.late.values(), doubts.shaken.values()))
-    replay = Replay(hand)
+    replay = Replay(driver)
     done: set[int] = set()
     looked_into = set(doubts.shaken)
-    while doubtful := sorted(_all_in_doubt(hand, states, doubts) - done):
+    while doubtful := sorted(_all_in_doubt(driver, states, doubts) - done):
         shaken: dict[int, int] = {}
         for at in range(0, len(doubtful), BATCH_ITEMS):
             some = doubtful[at : at + BATCH_ITEMS]
-            lives = write_anew(hand, states, lots, replay, some)
+            lives = write_anew(driver, states, lots, replay, some)
             shaken |= {item: first for item in some if lives[item].passed >= first}
         done.update(doubtful)
         doubts = Doubts({}, set(), {i: at for i, at in shaken.items() if i not in looked_into})
@@ -96,24 +98,24 @@ def recompute(hand: RawDriver, states: StateDictionary, lots: LotDictionary, dou
 
 
 def write_anew(
-    hand: RawDriver,
+    driver: RawDriver,
     states: StateDictionary,
     lots: LotDictionary,
     replay: Replay,
     items: Sequence[int],
 ) -> dict[int, ItemLife]:
     """Bring rows of items and their stays to what their events tell; returns their lives."""
-    found = hand.all_in(_ROW, list(items), lock=True)
+    found = driver.all_in(_ROW, list(items), lock=True)
     lives = replay.lives_of([row[0] for row in found])
     rows = [item_row(states, lots, row, lives[row[0]]) for row in found]
-    hand.update("item", "id", _CHANGING, rows)
+    driver.update("item", "id", _CHANGING, rows)
     stays = [
         Stay(row[0], stay.since, stay.until, int(stay.parent))
         for row in found
         for stay in lives[row[0]].all_stays()
     ]
-    replace_stays(hand, [row[0] for row in found], stays)
-    hand.run_many(_LEAN, [(m, container, m) for container, m in leanings(lives)])
+    replace_stays(driver, [row[0] for row in found], stays)
+    driver.run_many(_LEAN, [(m, container, m) for container, m in leanings(lives)])
     return lives
 
 
@@ -147,8 +149,8 @@ class Replay:
     With `damaged` given, items whose events cannot be read are put there instead of raising.
     """
 
-    def __init__(self, hand: RawDriver, damaged: set[int] | None = None) -> None:
-        self._hand = hand
+    def __init__(self, driver: RawDriver, damaged: set[int] | None = None) -> None:
+        self._driver = driver
         self._effects: dict[int, EventEffects] = {}
         self._damaged = damaged
 
@@ -167,7 +169,7 @@ class Replay:
             known |= waiting
             found: set[int] = set()
             masks = masks_of(waiting)
-            for block, mask, role, seq, *rest in self._hand.all_in(_NAMING, list(masks)):
+            for block, mask, role, seq, *rest in self._driver.all_in(_NAMING, list(masks)):
                 ids = set(ids_of(block, mask & masks[block]))
                 if not ids:
                     continue
@@ -230,7 +232,7 @@ class Replay:
         if len(self._effects) >= EFFECTS_KEPT_MAX:
             self._effects.clear()
         for at in range(0, len(seqs), PAYLOADS_AT_ONCE):
-            some = self._hand.all_in(_PAYLOADS, list(seqs[at : at + PAYLOADS_AT_ONCE]))
+            some = self._driver.all_in(_PAYLOADS, list(seqs[at : at + PAYLOADS_AT_ONCE]))
             self._effects.update(_read_effects(some))
 
 
@@ -246,11 +248,11 @@ def _read_effects(rows: Sequence[Row]) -> Iterator[tuple[int, EventEffects]]:
             continue
 
 
-def _all_in_doubt(hand: RawDriver, states: StateDictionary, doubts: Doubts) -> set[int]:
+def _all_in_doubt(driver: RawDriver, states: StateDictionary, doubts: Doubts) -> set[int]:
     """The late items, what is inside of shaken ones, and all whose state was taken from theirs."""
     doubt = set(doubts.late)
     shaken = set(doubts.shaken)
-    for item, number in hand.all_in(_STATES, sorted(doubt - shaken)):
+    for item, number in driver.all_in(_STATES, sorted(doubt - shaken)):
         if states.told(number).reaches_inside:
             shaken.add(item)
     reached = dict(doubts.late)
@@ -258,7 +260,7 @@ def _all_in_doubt(hand: RawDriver, states: StateDictionary, doubts: Doubts) -> s
         reached[item] = min(moment, reached.get(item, moment))
     waiting = set(reached)
     while waiting:
-        inside = hand.all_in_with(
+        inside = driver.all_in_with(
             _INSIDE, (min(reached[item] for item in waiting),), sorted(waiting)
         )
         waiting = set()

@@ -62,8 +62,8 @@ def row_of_state(state: ItemState) -> tuple[str, ...]:
 class StateDictionary:
     """Numbers of states, within one act."""
 
-    def __init__(self, hand: RawDriver, words: Engine | None = None) -> None:
-        self._hand = hand
+    def __init__(self, driver: RawDriver, words: Engine | None = None) -> None:
+        self._driver = driver
         self._words = words
         self._by_id: dict[int, ItemState] = {}
         self._ids: dict[ItemState, int] = {}
@@ -84,7 +84,7 @@ class StateDictionary:
         """The state with that number."""
         state = self._by_id.get(number)
         if state is None:
-            row = self._hand.one(STATE_BY_NUMBER, (number,))
+            row = self._driver.one(STATE_BY_NUMBER, (number,))
             if row is None:
                 raise LookupError(f"state {number} has no row")
             state = state_of_row(row)
@@ -113,12 +113,12 @@ class StateDictionary:
 
     def stored_number(self, state: ItemState, *, otherwise: int) -> int:
         """The number of a state that is stored, `otherwise` where it is not."""
-        row = self._hand.one(_FIND_STATE, row_of_state(state))
+        row = self._driver.one(_FIND_STATE, row_of_state(state))
         return row[0] if row is not None else otherwise
 
     def _find(self, state: ItemState) -> int:
         values = row_of_state(state)
-        return _number(self._hand, self._words, _FIND_STATE, _ADD_STATE, values)
+        return _number(self._driver, self._words, _FIND_STATE, _ADD_STATE, values)
 
     def _keep(self, number: int, state: ItemState) -> None:
         if len(self._by_id) >= CACHED_MAX:
@@ -133,8 +133,8 @@ class StateDictionary:
 class LotDictionary:
     """Numbers of lots, within one act. Several lots told of one item are a chain of rows."""
 
-    def __init__(self, hand: RawDriver, words: Engine | None = None) -> None:
-        self._hand = hand
+    def __init__(self, driver: RawDriver, words: Engine | None = None) -> None:
+        self._driver = driver
         self._words = words
         self._ids: dict[tuple[str, tuple[LotFacts, ...]], int] = {}
 
@@ -150,29 +150,29 @@ class LotDictionary:
 
     def stored_number(self, gtin: str, lot: LotFacts, also: int, *, otherwise: int) -> int:
         """The number of a lot that is stored, `otherwise` where it is not."""
-        row = self._hand.one(_FIND_LOT, (gtin, lot.code, lot.expiry, also))
+        row = self._driver.one(_FIND_LOT, (gtin, lot.code, lot.expiry, also))
         return row[0] if row is not None else otherwise
 
     def _find(self, gtin: str, lot: LotFacts, also: int) -> int:
         values = (gtin, lot.code, lot.expiry, also)
-        return _number(self._hand, self._words, _FIND_LOT, _ADD_LOT, values)
+        return _number(self._driver, self._words, _FIND_LOT, _ADD_LOT, values)
 
 
 def _number(
-    hand: RawDriver,
+    driver: RawDriver,
     words: Engine | None,
     find: str,
     add: str,
     values: tuple[str | int, ...],
 ) -> int:
     """The number of a word; a new one is stored, and stays even where the act is undone."""
-    row = hand.one(find, values)
+    row = driver.one(find, values)
     if row is None:
         if words is None:
-            hand.run(add, values)
+            driver.run(add, values)
         else:
             store_at_once(words, add, values)
-        row = hand.one(find, values)
+        row = driver.one(find, values)
     assert row is not None, "a word just stored can be read"
     number: int = row[0]
     return number

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 
 import httpx
 import pytest
-from hands import hand, serve_in
+from hands import driver, serve_in
 from lxml import etree
 
 GTIN = "05901234123457"
@@ -73,7 +73,7 @@ class Country:
             "PACKTRAIL_OWNER_GLN": "0355555000013",
             **settings,
         }
-        run = hand(self.environment)
+        run = driver(self.environment)
         scopes = "capture,recall,verify,query"
         names = ("nobody", *PEOPLE[market])
         self.keys = {

@@ -76,10 +76,10 @@ def judge_packs(
 
 def judge_all(snapshot: Snapshot, now: datetime) -> Iterator[JudgedPack]:
     """The judgement of every pack on record, each once: uploaded ones, then those events tell."""
-    hand = RawDriver(snapshot)
-    uploaded = ((code, serial) for code, serial in hand.stream(_UPLOADED))
+    driver = RawDriver(snapshot)
+    uploaded = ((code, serial) for code, serial in driver.stream(_UPLOADED))
     yield from judge_packs(snapshot, uploaded, now)
-    told = (unpack_key(bytes(key)) for (key,) in hand.stream(_TOLD, _SERIALIZED))
+    told = (unpack_key(bytes(key)) for (key,) in driver.stream(_TOLD, _SERIALIZED))
     for one in judge_packs(snapshot, map(name_of, told), now):
         if one.uploaded_lot is None:
             yield one
