@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from verification.decision.rule_pack import RulePack
 
 PART_PACKS = 500
-LANES = 2
+WORKERS = 2
 """Parts under way at once on PostgreSQL: while the server writes one, the next is decided."""
 KEPT_DAYS = 30
 PACKS_A_SECOND = 5000
@@ -103,16 +103,16 @@ def work_off(store: Store, bulk_id: str, clock: Callable[[], datetime], rules: R
     """Perform every part that has no answers yet; safe to call again at any time."""
     in_order = store.has_one_writer or _must_keep_order(store, bulk_id)
 
-    def lane() -> None:
+    def work_off() -> None:
         while _work_off_part(store, bulk_id, clock, rules, in_order=in_order):
             pass
 
     # Parts leave much to collect; all that was there before is not looked through each time.
     gc.freeze()
     try:
-        with ThreadPoolExecutor(LANES, "bulk") as pool:
-            lanes = [pool.submit(lane) for _ in range(1 if in_order else LANES)]
-        for one in lanes:
+        with ThreadPoolExecutor(WORKERS, "bulk") as pool:
+            workers = [pool.submit(work_off) for _ in range(1 if in_order else WORKERS)]
+        for one in workers:
             one.result()
     finally:
         gc.unfreeze()
