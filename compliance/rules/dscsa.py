@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from compliance.rules.catalogue import Findings, GuidelineRelease
 from compliance.rules.header import judge_header
-from compliance.rules.item_lives import ItemHistories
+from compliance.rules.item_histories import ItemHistories
 from compliance.rules.lots import judge_lot, judge_lots
 from compliance.rules.numbers import judge_numbers
 from compliance.rules.products import judge_master_data
@@ -62,9 +62,9 @@ class DscsaWatcher:
         yield from judge_times(file, header, now, say)
         yield from judge_zones(file, header, say)
         yield from judge_lots(file, say)
-        lives = ItemHistories(file, say)
-        yield from lives.judge()
-        if file.is_cut or lives.is_cut:
+        histories = ItemHistories(file, say)
+        yield from histories.judge()
+        if file.is_cut or histories.is_cut:
             yield Finding(
                 "dscsa.followed-in-part",
                 Severity.INFO,

@@ -187,7 +187,7 @@ class Database:
             raise _said_of(fault) from fault
 
     def own_connection(self) -> Connection | None:
-        """A connection for transactions that follow each other on one thread; `close_for_good` ends it.
+        """A connection for a thread's transactions, one after the other; see `close_for_good`.
 
         None on SQLite, where all transactions share one. Raises StoreAway.
         """

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Store
     from epcis.lot_facts import LotFacts
-    from epcis.store.fold import ItemLife
+    from epcis.store.fold import ItemHistory
     from epcis.store.item_state import ItemState
 
 ITEMS_PER_ACT = 5_000
@@ -133,20 +133,20 @@ class _StateCheck:
         for child, *stay in stays_of(self.driver, [row.id for row in rows]):
             stays[child].append(tuple(stay))
         by_id = {row.id: row for row in rows}
-        lives = self.replay.lives_of(list(by_id))
+        histories = self.replay.histories_of(list(by_id))
         for row in rows:
-            life = lives[row.id]
+            history = histories[row.id]
             try:
-                told = item_row(self.states, self.lots, tuple(row[:5]), life)
+                told = item_row(self.states, self.lots, tuple(row[:5]), history)
             except (ValueError, TypeError, IndexError, OverflowError):
                 self.damaged.add(row.id)
             if row.id in self.damaged:
                 yield _Wrong(row, "damaged")
             elif wrong := self._differing(row, told):
                 yield wrong
-            elif _sorted(stays[row.id]) != _sorted(life.all_stays()):
+            elif _sorted(stays[row.id]) != _sorted(history.all_stays()):
                 yield _Wrong(row, "containment")
-        yield from self._leaned_on(by_id, lives)
+        yield from self._leaned_on(by_id, histories)
 
     def _differing(self, row: _ItemRow, told: Row) -> _Wrong | None:
         lot, state_id, parent, age, moment, _, _ = told
@@ -184,10 +184,10 @@ class _StateCheck:
         return row.horizon > row.moment and self.driver.one(_HAPPENED, asked) is not None
 
     def _leaned_on(
-        self, by_id: dict[int, _ItemRow], lives: dict[int, ItemLife]
+        self, by_id: dict[int, _ItemRow], histories: dict[int, ItemHistory]
     ) -> Iterator[_Wrong]:
         """Containers whose `lead` is too short for the items whose state was taken from theirs."""
-        for container, moment in leanings(lives):
+        for container, moment in leanings(histories):
             row = by_id.get(container)
             found = self.driver.one(_HORIZON, (container,)) if row is None else (row.horizon,)
             if found is not None and found[0] < moment:

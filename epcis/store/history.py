@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from epcis.database.transactions import Snapshot
-    from epcis.store.fold import ItemLife
+    from epcis.store.fold import ItemHistory
 
 CONTENTS_MAX: Final = 1000
 """Items in a container whose events are read to tell whether it ended full."""
@@ -42,16 +42,20 @@ def odd_history(snapshot: Snapshot, key: str) -> list[Finding]:
         return []
     item_id: int = row[0]
     contents = {stay.child for stay in stays_in(driver, [item_id])}
-    lives = Replay(driver).lives_of([item_id, *sorted(contents)[:CONTENTS_MAX]])
-    life = lives[item_id]
-    return [*_movements(driver, key, life), *_marks(key, life), *_conflicts(snapshot, key, life)]
+    histories = Replay(driver).histories_of([item_id, *sorted(contents)[:CONTENTS_MAX]])
+    history = histories[item_id]
+    return [
+        *_movements(driver, key, history),
+        *_marks(key, history),
+        *_conflicts(snapshot, key, history),
+    ]
 
 
-def _movements(driver: RawDriver, key: str, life: ItemLife) -> Iterator[Finding]:
-    ended = {stay.until: int(stay.parent) for stay in life.stays}
-    named = sorted({ended[moment] for moment in life.seen_alone if moment in ended})
+def _movements(driver: RawDriver, key: str, history: ItemHistory) -> Iterator[Finding]:
+    ended = {stay.until: int(stay.parent) for stay in history.stays}
+    named = sorted({ended[moment] for moment in history.seen_alone if moment in ended})
     keys = {number: unpack_key(bytes(packed)) for number, packed in driver.all_in(_KEYS, named)}
-    for moment in life.seen_alone:
+    for moment in history.seen_alone:
         container = keys.get(ended.get(moment, 0), "its container")
         yield _finding(
             "item.left-unrecorded",
@@ -59,7 +63,7 @@ def _movements(driver: RawDriver, key: str, life: ItemLife) -> Iterator[Finding]
             "It counts as taken out since then; ask for the unpacking event that is missing.",
             key,
         )
-    for moment in life.ended_full:
+    for moment in history.ended_full:
         yield _finding(
             "item.ended-full",
             f"{_time(moment)}: {key} was decommissioned, and its contents were not unpacked",
@@ -68,18 +72,18 @@ def _movements(driver: RawDriver, key: str, life: ItemLife) -> Iterator[Finding]
         )
 
 
-def _marks(key: str, life: ItemLife) -> Iterator[Finding]:
-    if Condition.SEEN_AFTER_END.value in life.state.conditions:
+def _marks(key: str, history: ItemHistory) -> Iterator[Finding]:
+    if Condition.SEEN_AFTER_END.value in history.state.conditions:
         yield _finding(
             "item.seen-after-end",
-            f"{key} is {life.state.status.value}, and an event names it after that",
+            f"{key} is {history.state.status.value}, and an event names it after that",
             "Keep it apart and find out which of the events is wrong.",
             key,
         )
 
 
-def _conflicts(snapshot: Snapshot, key: str, life: ItemLife) -> Iterator[Finding]:
-    if not _CONFLICTS & set(life.state.conditions):
+def _conflicts(snapshot: Snapshot, key: str, history: ItemHistory) -> Iterator[Finding]:
+    if not _CONFLICTS & set(history.state.conditions):
         return
     told = "; ".join(
         f"lot {one.lot or 'not told'}, expiry {one.expiry or 'not told'} (event {one.event})"

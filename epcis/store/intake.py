@@ -1,7 +1,7 @@
 """Events into the tables: rows, search index, item state and entries of the log, in one act.
 
 Events arrive in the order of their document and happen in the order of their moments. What came
-late for an item is told anew by `recompute` before the act ends.
+late for an item is recomputed before the transaction ends.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from epcis.lot_facts import LotFacts
     from epcis.model import Event
     from epcis.store.effect import EventEffects
+    from epcis.store.item_group import ItemGroup
     from epcis.store.item_states import Masks
-    from epcis.store.life import Life
 
 _KNOWN = "SELECT identity FROM event WHERE identity"
 _SAME_ID = "SELECT event_id, identity FROM event WHERE declared_error IS NULL AND event_id"
@@ -149,8 +149,8 @@ class Intake:
 
     def finish(self) -> Taken:
         """Recompute what came late; after it the state is that of all events in order."""
-        lives = self._lives
-        doubts = Doubts(lives.late, lives.emptied, lives.shaken)
+        groups = self._lives
+        doubts = Doubts(groups.late, groups.emptied, groups.shaken)
         recompute(self._driver, self._states, self._lots, doubts)
         for done in doubts:
             done.clear()
@@ -212,7 +212,7 @@ class Intake:
 
     def _happen(self, one: _Told) -> None:
         """Apply one event to the state of the items it names."""
-        event, at, lives = one.sealed.event, one.sealed.moment, self._lives
+        event, at, groups = one.sealed.event, one.sealed.moment, self._lives
         effects = event_effects(event, is_own=self._document is None)
         if isinstance(event, AggregationEvent):
             self._aggregate(one, event, effects)
@@ -221,13 +221,13 @@ class Intake:
         for role, keys in one.keys.items():
             what = effects.effect(role)
             if lot is None or role not in (Role.EPC, Role.OUTPUT):
-                moved = lives.move_on(lives.gather(one.masks[role]), what, at)
+                moved = groups.move_on(groups.gather(one.masks[role]), what, at)
             else:
                 moved = []
                 for lots, masks in self._by_lot(keys, lot):
-                    moved += lives.move_on(lives.gather(masks), what, at, lots)
+                    moved += groups.move_on(groups.gather(masks), what, at, lots)
             if what.takes_out:
-                lives.leave_alone(moved, _all_named(one), at)
+                groups.leave_alone(moved, _all_named(one), at)
 
     def _by_lot(
         self, keys: tuple[bytes, ...], lot: LotFacts
@@ -238,33 +238,33 @@ class Intake:
             yield lots, self._lives.masks(named)
 
     def _aggregate(self, one: _Told, event: AggregationEvent, effects: EventEffects) -> None:
-        at, lives, what = one.sealed.moment, self._lives, effects.effect(Role.CHILD)
+        at, groups, what = one.sealed.moment, self._lives, effects.effect(Role.CHILD)
         named = one.keys.get(Role.PARENT)
-        parent_id = lives.id_of(named[0]) if named else None
-        parent = lives.alone(parent_id) if parent_id is not None else None
-        children = lives.gather(one.masks.get(Role.CHILD, {}))
+        parent_id = groups.id_of(named[0]) if named else None
+        parent = groups.alone(parent_id) if parent_id is not None else None
+        children = groups.gather(one.masks.get(Role.CHILD, {}))
         if parent is None or parent_id is None:
-            moved = lives.move_on(children, what, at)
+            moved = groups.move_on(children, what, at)
             self._move_between(moved, None, event.action, at)
             return
         is_late = at <= parent.horizon or parent.is_late
         if is_late or self._is_circle(parent, parent_id, one, event.action):
             for each in (parent, *children):
-                lives.postpone(each, what, at)
+                groups.postpone(each, what, at)
         if effects.takes_all:
-            lives.emptied.add(parent_id)
-            lives.postpone(parent, what, at)
+            groups.emptied.add(parent_id)
+            groups.postpone(parent, what, at)
         if parent.is_late:
             return
         before = parent.horizon
-        moved = lives.move_on(children, what, at)
+        moved = groups.move_on(children, what, at)
         self._move_between(moved, parent_id, event.action, at)
         parent.horizon = before  # its children leaned on it at its own event: not late for it
-        lives.move_on([parent], what, at)
+        groups.move_on([parent], what, at)
         parent.horizon = max(parent.horizon, at)
-        lives.touch(parent)
+        groups.touch(parent)
 
-    def _is_circle(self, parent: Life, parent_id: int, one: _Told, action: str) -> bool:
+    def _is_circle(self, parent: ItemGroup, parent_id: int, one: _Told, action: str) -> bool:
         """Whether an aggregation puts a container into itself or into what it holds: rare."""
         children = one.masks.get(Role.CHILD, {})
         if action == "DELETE" or not (parent.parent is not None or holds(children, parent_id)):
@@ -276,7 +276,7 @@ class Intake:
         return True
 
     def _move_between(
-        self, children: Sequence[Life], parent: int | None, action: str, moment: int
+        self, children: Sequence[ItemGroup], parent: int | None, action: str, moment: int
     ) -> None:
         """Put children into the parent, or take them out of it, or of whatever they are in."""
         if action == "DELETE":

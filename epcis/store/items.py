@@ -84,7 +84,7 @@ class StoredItem(msgspec.Struct, frozen=True):
 
     @property
     def status(self) -> ItemStatus:
-        """Where it stands in its life."""
+        """Whether it is commissioned, active, ended, and the like."""
         return self.state.status
 
     @property

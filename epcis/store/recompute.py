@@ -17,7 +17,7 @@ from epcis.database.columns import unpack_key
 from epcis.model import AggregationEvent
 from epcis.store.effect import event_effects
 from epcis.store.event_tables import Role
-from epcis.store.fold import Fold, ItemEvent, ItemLife
+from epcis.store.fold import Fold, ItemEvent, ItemHistory
 from epcis.store.moments import NEVER, time_of_moment
 from epcis.store.named import ids_of, masks_of
 from epcis.store.payload import unpack_outline
@@ -89,8 +89,8 @@ def recompute(
         shaken: dict[int, int] = {}
         for at in range(0, len(doubtful), BATCH_ITEMS):
             some = doubtful[at : at + BATCH_ITEMS]
-            lives = write_anew(driver, states, lots, replay, some)
-            shaken |= {item: first for item in some if lives[item].passed >= first}
+            histories = write_anew(driver, states, lots, replay, some)
+            shaken |= {item: first for item in some if histories[item].passed >= first}
         done.update(doubtful)
         doubts = Doubts({}, set(), {i: at for i, at in shaken.items() if i not in looked_into})
         looked_into.update(shaken)
@@ -103,42 +103,46 @@ def write_anew(
     lots: LotDictionary,
     replay: Replay,
     items: Sequence[int],
-) -> dict[int, ItemLife]:
-    """Bring rows of items and their stays to what their events tell; returns their lives."""
+) -> dict[int, ItemHistory]:
+    """Bring rows of items and their stays to what their events tell; returns their histories."""
     found = driver.all_in(_ROW, list(items), lock=True)
-    lives = replay.lives_of([row[0] for row in found])
-    rows = [item_row(states, lots, row, lives[row[0]]) for row in found]
+    histories = replay.histories_of([row[0] for row in found])
+    rows = [item_row(states, lots, row, histories[row[0]]) for row in found]
     driver.update("item", "id", _CHANGING, rows)
     stays = [
         Stay(row[0], stay.since, stay.until, int(stay.parent))
         for row in found
-        for stay in lives[row[0]].all_stays()
+        for stay in histories[row[0]].all_stays()
     ]
     replace_stays(driver, [row[0] for row in found], stays)
-    driver.run_many(_LEAN, [(m, container, m) for container, m in leanings(lives)])
-    return lives
+    driver.run_many(_LEAN, [(m, container, m) for container, m in leanings(histories)])
+    return histories
 
 
-def leanings(lives: dict[int, ItemLife]) -> list[tuple[int, int]]:
+def leanings(histories: dict[int, ItemHistory]) -> list[tuple[int, int]]:
     """(container, latest moment at which the state of something inside was taken from its own)."""
-    return sorted((item, life.leaned) for item, life in lives.items() if life.leaned != NEVER)
+    return sorted(
+        (item, history.leaned) for item, history in histories.items() if history.leaned != NEVER
+    )
 
 
-def item_row(states: StateDictionary, lots: LotDictionary, row: Row, life: ItemLife) -> Row:
+def item_row(states: StateDictionary, lots: LotDictionary, row: Row, history: ItemHistory) -> Row:
     """What a row (id, key, age, moment, horizon) of `item` becomes: `_CHANGING` and id."""
     item_id, key, age, moment, horizon = row
-    if life.moment == NEVER:
+    if history.moment == NEVER:
         forgotten = time_of_moment(NEVER) - time_of_moment(moment) + age
         return None, states.nothing, None, forgotten, NEVER, horizon - NEVER, item_id
     text = unpack_key(bytes(key))
-    lot = lots.number(text[4:18], life.lots) if life.lots and text.startswith("/01/") else None
+    lot = (
+        lots.number(text[4:18], history.lots) if history.lots and text.startswith("/01/") else None
+    )
     return (
         lot,
-        states.number(life.state),
-        life.parent,
-        time_of_moment(life.moment) - time_of_moment(life.first),
-        life.moment,
-        max(horizon - life.moment, 0),
+        states.number(history.state),
+        history.parent,
+        time_of_moment(history.moment) - time_of_moment(history.first),
+        history.moment,
+        max(horizon - history.moment, 0),
         item_id,
     )
 
@@ -154,7 +158,7 @@ class Replay:
         self._effects: dict[int, EventEffects] = {}
         self._damaged = damaged
 
-    def lives_of(self, items: Iterable[int]) -> dict[int, ItemLife]:
+    def histories_of(self, items: Iterable[int]) -> dict[int, ItemHistory]:
         """These items and everything they were ever in, after all their events.
 
         Raises EventDamaged.
@@ -185,8 +189,8 @@ class Replay:
         fold = Fold()
         fold.run(events)
         for item in wanted:
-            fold.lives[item]  # one that no event names any more
-        return {int(item): life for item, life in fold.lives.items()}
+            fold.histories[item]  # one that no event names any more
+        return {int(item): history for item, history in fold.histories.items()}
 
     def _item_events(
         self,
