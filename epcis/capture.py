@@ -25,7 +25,7 @@ from epcis.database.raw_driver import RawDriver
 from epcis.database.transactions import StoreContended
 from epcis.detached import detached
 from epcis.ledger.entry import LeafKind
-from epcis.ledger.record import DocumentSaid
+from epcis.ledger.record import DocumentData
 from epcis.store import event_tables
 from epcis.store.corrections import Corrections
 from epcis.store.digest import event_digest
@@ -347,7 +347,7 @@ class _Capture:
             .where(event_tables.document.c.id == number)
             .values(document)
         )
-        said = DocumentSaid(
+        said = DocumentData(
             **document,
             sha256=self.received.digest,
             size_bytes=self.received.size_bytes,

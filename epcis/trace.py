@@ -113,7 +113,7 @@ ORDER BY i.id
 """  # noqa: S608  # our own names
 
 
-class Told(NamedTuple):
+class TracedEvent(NamedTuple):
     """One event of a story."""
 
     moment: int
@@ -212,8 +212,8 @@ class Holder(NamedTuple):
         return {"gln": self.gln, "name": self.name, "packs": self.packs}
 
 
-_TOLD = cast("Callable[[Row], Told]", partial(tuple.__new__, Told))
-"""As `Told._make`, for the hot path."""
+_TOLD = cast("Callable[[Row], TracedEvent]", partial(tuple.__new__, TracedEvent))
+"""As `TracedEvent._make`, for the hot path."""
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ class Story:
 
     id: str
     """Canonical key."""
-    events: tuple[Told, ...]
+    events: tuple[TracedEvent, ...]
     """By event time; without those that were declared wrong."""
     snapshot: Snapshot
     party: str | None
@@ -331,7 +331,7 @@ def trace(snapshot: Snapshot, id: str, *, party: str | None = None) -> Story:  #
     return Story(key, tuple(events), snapshot, party)
 
 
-def path(snapshot: Snapshot, key: str) -> list[Told]:
+def path(snapshot: Snapshot, key: str) -> list[TracedEvent]:
     """All valid events of one item and of what it was in at the time, by event time."""
     rows = RawDriver(snapshot).all(_EVENTS, (pack_key(key),))
     rows.sort()  # by moment, then by event, then by level: all columns between are the event's
@@ -385,7 +385,7 @@ def gln_of(party: str) -> str:
     return party[5:18] if party.startswith("/414/") else party
 
 
-def _events_of_lot(snapshot: Snapshot, key: str, gtin: str, lot: str) -> list[Told]:
+def _events_of_lot(snapshot: Snapshot, key: str, gtin: str, lot: str) -> list[TracedEvent]:
     """The latest events that name a lot, its packs, or what they were in."""
     driver = RawDriver(snapshot)
     levels = {row[0]: 0 for row in driver.all(_CLASS_EVENTS, (pack_key(key),))}
@@ -408,7 +408,7 @@ def _events_of_lot(snapshot: Snapshot, key: str, gtin: str, lot: str) -> list[To
         if row[1] not in meanwhile or any(a < row[0] <= b for a, b in meanwhile[row[1]])
     ]
     rows.sort(key=itemgetter(0, 1))
-    return [Told._make((*row, levels[row[1]], None)) for row in rows[-LOT_EVENTS_MAX:]]
+    return [TracedEvent._make((*row, levels[row[1]], None)) for row in rows[-LOT_EVENTS_MAX:]]
 
 
 def _outer_spans(
@@ -433,7 +433,7 @@ def _naming(driver: RawDriver, items: Iterable[int]) -> Iterator[tuple[int, int]
             yield seq, item_id
 
 
-def _turns(snapshot: Snapshot, events: Sequence[Told]) -> list[tuple[str, datetime]]:
+def _turns(snapshot: Snapshot, events: Sequence[TracedEvent]) -> list[tuple[str, datetime]]:
     """(holder, since) each time the holder changes, by the events in order."""
     own = [event for event in events if event.role is not None]
     payloads: dict[int, bytes] = dict(

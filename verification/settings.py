@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from verification.alerts.anomalies import DEFAULT_LIMITS, AnomalyLimits
 from verification.decision.act import ParticipantRole
 from verification.decision.render import AnswerPolicy
-from verification.decision.rule_pack import DEFAULT, RulePack, of_house
+from verification.decision.rule_pack import DEFAULT, RulePack, of_operator
 from verification.peers.peers import PATIENT, Patience
 from verification.vrs.ask import BUDGET_S
 from verification.vrs.credential import CredentialPolicy
@@ -82,4 +82,4 @@ class VerificationSettings:
     @property
     def rule_pack(self) -> RulePack:
         """The rule pack, its signature checked."""
-        return of_house(self.rules, self.rules_folder, self.rules_keys)
+        return of_operator(self.rules, self.rules_folder, self.rules_keys)

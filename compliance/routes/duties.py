@@ -77,7 +77,7 @@ def enter(request: Request, caller: MayEnter, body: WantedLicence) -> dict[str, 
 @router.get("/partners/licences")
 def list_licences(request: Request, caller: MayRead, gln: str = "") -> list[dict[str, object]]:
     """The licences of all partners, or of one."""
-    _house_only(caller)
+    _operator_only(caller)
     with store_of(request).read() as snapshot:
         return [one.as_dict() for one in licences(snapshot, [gln] if gln else None)]
 
@@ -106,7 +106,7 @@ def plan(request: Request, caller: MayEnter, body: WantedAudit) -> dict[str, obj
 @router.get("/audits")
 def audits(request: Request, caller: MayRead) -> list[dict[str, object]]:
     """All audits, in the order of the calendar."""
-    _house_only(caller)
+    _operator_only(caller)
     with store_of(request).read() as snapshot:
         return [one.as_dict() for one in list_audits(snapshot)]
 
@@ -122,6 +122,6 @@ def done(request: Request, caller: MayEnter, audit_id: str, body: DoneAudit) -> 
         raise Problem(409, "Audit not closed", str(refused)) from None
 
 
-def _house_only(caller: Caller) -> None:
+def _operator_only(caller: Caller) -> None:
     if caller.party is not None:
         raise Problem(404, "Not found", "there is nothing here for this key")

@@ -11,7 +11,7 @@ from zstandard import ZstdError
 from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.place import differing, odd, written
-from epcis.ledger.record import DocumentSaid
+from epcis.ledger.record import DocumentData
 from epcis.store.digest import Places
 from epcis.store.payload import unsqueeze
 from schemas.finding import Finding, Severity, Where
@@ -95,7 +95,7 @@ def _check_row(driver: RawDriver, row: _StoredDocument) -> Iterator[Finding]:
     if not entries:
         yield odd("document", row.id, "was never logged with this sha256")
         return
-    said = DocumentSaid(
+    said = DocumentData(
         bytes(row.sha256), row.size_bytes, row.received, row.sender, row.party, row.syntax,
         row.events, _bytes(row.header), _bytes(row.findings), _places(driver, row.id),
     )  # fmt: skip

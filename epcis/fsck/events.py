@@ -44,7 +44,7 @@ _DECLARING = (
 _LEFT_OVER_LOTS = (
     "SELECT id, gtin, code, expiry FROM lot l"
     " WHERE NOT EXISTS (SELECT 1 FROM item i WHERE i.lot = l.id)"
-    " AND NOT EXISTS (SELECT 1 FROM lot o WHERE o.also = l.id)"
+    " AND NOT EXISTS (SELECT 1 FROM lot o WHERE o.other_lot = l.id)"
 )
 
 

@@ -41,7 +41,7 @@ _STRAY = (
 _NAMES = ("type", "id", "key", "told", "document", "payload")
 
 
-class _ToldElement(NamedTuple):
+class _RecordedElement(NamedTuple):
     """What one document told of one thing."""
 
     document: int
@@ -67,7 +67,7 @@ def check_master_data(store: Store, progress: Callable[[str, int], None]) -> Ite
     yield from _check_nothing_else(store)
 
 
-def _tellings(document: int, received_us: int, packed: bytes) -> Iterator[_ToldElement]:
+def _tellings(document: int, received_us: int, packed: bytes) -> Iterator[_RecordedElement]:
     header = _header(packed)
     if header is None:
         return  # damaged, which the check of documents says
@@ -75,7 +75,7 @@ def _tellings(document: int, received_us: int, packed: bytes) -> Iterator[_ToldE
     told_us = microseconds(told) if told is not None else received_us
     # Told twice in one document, the later words count.
     yield from {
-        (vocabulary.type, element.id): _ToldElement(document, told_us, vocabulary.type, element)
+        (vocabulary.type, element.id): _RecordedElement(document, told_us, vocabulary.type, element)
         for vocabulary in header.master_data
         for element in vocabulary.elements
     }.values()
@@ -88,7 +88,7 @@ def _header(packed: object) -> Header | None:
         return None
 
 
-def _check_telling(driver: RawDriver, telling: _ToldElement) -> Iterator[Finding]:
+def _check_telling(driver: RawDriver, telling: _RecordedElement) -> Iterator[Finding]:
     key = (telling.kind, telling.element.id)
     row = driver.one(_ENTRY, key)
     if row is None:
@@ -107,7 +107,7 @@ def _numbers(*values: object) -> tuple[object, ...]:  # columns as they are stor
 
 
 def _check_rows(
-    driver: RawDriver, telling: _ToldElement, stored: tuple[object, ...]
+    driver: RawDriver, telling: _RecordedElement, stored: tuple[object, ...]
 ) -> Iterator[Finding]:
     key = (telling.kind, telling.element.id)
     entry, attributes, children = rows_of(telling.kind, telling.element)

@@ -70,8 +70,8 @@ class _StoredStates(StateDictionary):
 class _StoredLots(LotDictionary):
     """LotDictionary as they are stored; none is added."""
 
-    def _find(self, gtin: str, lot: LotFacts, also: int) -> int:
-        return self.stored_number(gtin, lot, also, otherwise=NOT_THERE)
+    def _find(self, gtin: str, lot: LotFacts, other_lot: int) -> int:
+        return self.stored_number(gtin, lot, other_lot, otherwise=NOT_THERE)
 
 
 def check_state(

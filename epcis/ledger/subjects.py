@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Column, LargeBinary, Table
 from epcis.database.metadata import BY_KEY, metadata
 from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
-from epcis.ledger.proved import ToldBy, proof
+from epcis.ledger.proved import DerivedFrom, proof
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,7 +43,7 @@ ledger_subject = Table(
     Column("place", BigInteger, primary_key=True, autoincrement=False),
     **BY_KEY,
     comment="where the log speaks of a pack: places by the first 8 bytes of their subject",
-    info=proof(ToldBy("the entries")),
+    info=proof(DerivedFrom("the entries")),
 )
 
 _KINDS = ", ".join(map(str, ABOUT_PACKS))

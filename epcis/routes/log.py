@@ -47,7 +47,12 @@ _TEXT = "text/plain; charset=utf-8"
 _ENTRIES_MAX = 2**62
 _SAME_ID_MAX = 100
 
-AnyCaller = Annotated[Caller, Depends(caller_of)]
+
+def _any_caller(request: Request) -> Caller:
+    return caller_of(request)
+
+
+AnyCaller = Annotated[Caller, Depends(_any_caller)]
 Place = Annotated[int | None, Query(ge=0, lt=_ENTRIES_MAX)]
 
 

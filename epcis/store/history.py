@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from epcis.database.columns import moment_of, pack_key, unpack_key
 from epcis.database.item_keys import ID_OF_KEY
 from epcis.database.raw_driver import RawDriver
-from epcis.store.lots_told import lots_told
+from epcis.store.lots_recorded import lots_recorded
 from epcis.store.moments import time_of_moment
 from epcis.store.recompute import Replay
 from epcis.store.stays import stays_in
@@ -87,7 +87,7 @@ def _conflicts(snapshot: Snapshot, key: str, history: ItemHistory) -> Iterator[F
         return
     told = "; ".join(
         f"lot {one.lot or 'not told'}, expiry {one.expiry or 'not told'} (event {one.event})"
-        for one in lots_told(snapshot, key)
+        for one in lots_recorded(snapshot, key)
     )
     yield _finding(
         "item.lot-conflict",

@@ -63,7 +63,7 @@ class Taken:
     """Which new event stands where in the document."""
 
 
-class _Told:
+class _NewEvent:
     """One new event with its items at hand."""
 
     __slots__ = ("keys", "masks", "sealed", "seq", "voided")
@@ -137,7 +137,7 @@ class Intake:
         if not fresh:
             return
         numbers = self._driver.next_numbers("event", "seq", len(fresh))
-        told = [_Told(sealed, seq) for sealed, seq in zip(fresh, numbers, strict=True)]
+        told = [_NewEvent(sealed, seq) for sealed, seq in zip(fresh, numbers, strict=True)]
         self._void_declared(told)
         self._meet(told)
         for one in sorted(told, key=lambda one: (one.sealed.moment, one.sealed.digest)):
@@ -183,7 +183,7 @@ class Intake:
                 self.taken.conflicts.append(one)
         return fresh
 
-    def _void_declared(self, told: Sequence[_Told]) -> None:
+    def _void_declared(self, told: Sequence[_NewEvent]) -> None:
         """Mark what had been declared wrong before it arrived."""
         if self._driver.one(_ANY_DECLARED) == (None,):
             return
@@ -199,7 +199,7 @@ class Intake:
                 declared = by_hash.get(this[0], ())
                 one.voided = this[1] in wrong_ids or any(is_meant(d, this) for d in declared)
 
-    def _meet(self, told: Sequence[_Told]) -> None:
+    def _meet(self, told: Sequence[_NewEvent]) -> None:
         self._lives.meet(
             [
                 Meeting(keys, time_of_moment(one.sealed.moment), role is Role.PARENT)
@@ -210,7 +210,7 @@ class Intake:
         for one in told:
             one.masks = {role: self._lives.masks(keys) for role, keys in one.keys.items()}
 
-    def _happen(self, one: _Told) -> None:
+    def _happen(self, one: _NewEvent) -> None:
         """Apply one event to the state of the items it names."""
         event, at, groups = one.sealed.event, one.sealed.moment, self._lives
         effects = event_effects(event, is_own=self._document is None)
@@ -237,7 +237,7 @@ class Intake:
             lots = () if gtin is None else (self._lots.number(gtin, (lot,)),)
             yield lots, self._lives.masks(named)
 
-    def _aggregate(self, one: _Told, event: AggregationEvent, effects: EventEffects) -> None:
+    def _aggregate(self, one: _NewEvent, event: AggregationEvent, effects: EventEffects) -> None:
         at, groups, what = one.sealed.moment, self._lives, effects.effect(Role.CHILD)
         named = one.keys.get(Role.PARENT)
         parent_id = groups.id_of(named[0]) if named else None
@@ -264,7 +264,7 @@ class Intake:
         parent.horizon = max(parent.horizon, at)
         groups.touch(parent)
 
-    def _is_circle(self, parent: ItemGroup, parent_id: int, one: _Told, action: str) -> bool:
+    def _is_circle(self, parent: ItemGroup, parent_id: int, one: _NewEvent, action: str) -> bool:
         """Whether an aggregation puts a container into itself or into what it holds: rare."""
         children = one.masks.get(Role.CHILD, {})
         if action == "DELETE" or not (parent.parent is not None or holds(children, parent_id)):
@@ -286,7 +286,7 @@ class Intake:
         elif parent is not None:
             self._lives.put_into(children, parent, moment)
 
-    def _write(self, told: Sequence[_Told]) -> None:
+    def _write(self, told: Sequence[_NewEvent]) -> None:
         """All rows of a batch; the last thing that touches the large tables."""
         self._lives.write()
         now = self._tx.now
@@ -315,7 +315,7 @@ class Intake:
         self._tx.commitments.extend(commit_events(numbered))
         self._tx.enter_log()
 
-    def _void_meant(self, told: Sequence[_Told]) -> None:
+    def _void_meant(self, told: Sequence[_NewEvent]) -> None:
         """Mark the events that a batch's error declarations say were wrong."""
         for one in told:
             if one.sealed.event.error_declaration is None:
@@ -336,7 +336,7 @@ class Intake:
                 self._lives.shaken[item_id] = min(at, self._lives.shaken.get(item_id, at))
 
 
-def _all_named(one: _Told) -> Masks:
+def _all_named(one: _NewEvent) -> Masks:
     """Every item that an event names, in whichever list."""
     if len(one.masks) == 1:
         return next(iter(one.masks.values()))

@@ -53,7 +53,7 @@ _LOT = "SELECT code, expiry FROM lot WHERE id = ?"
 _LOT_NUMBERS = """
 WITH RECURSIVE told(id) AS (
   SELECT id FROM lot WHERE gtin = ? AND code = ?
-  UNION SELECT l.id FROM lot l JOIN told t ON l.also = t.id
+  UNION SELECT l.id FROM lot l JOIN told t ON l.other_lot = t.id
 )
 SELECT id FROM told ORDER BY id
 """

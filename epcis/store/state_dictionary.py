@@ -24,11 +24,13 @@ _FIND_STATE = (
     " AND holder = ? AND conditions = ? AND borrowed = ? AND persistent = ? AND shipper = ?"
 )
 STATE_BY_NUMBER = f"SELECT {_COLUMNS} FROM item_state WHERE id = ?"  # noqa: S608  # our own names
-_ADD_LOT = "INSERT INTO lot (gtin, code, expiry, also) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-_FIND_LOT = "SELECT id FROM lot WHERE gtin = ? AND code = ? AND expiry = ? AND also = ?"
+_ADD_LOT = (
+    "INSERT INTO lot (gtin, code, expiry, other_lot) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_FIND_LOT = "SELECT id FROM lot WHERE gtin = ? AND code = ? AND expiry = ? AND other_lot = ?"
 CACHED_MAX = 100_000
 NO_OTHER_LOT = 0
-"""In `lot.also`: nothing else was told of the items."""
+"""In `lot.other_lot`: no other lot was recorded for the items."""
 
 
 _STATUS = {status.value: status for status in ItemStatus}
@@ -144,17 +146,17 @@ class LotDictionary:
         if known is None:
             if len(self._ids) >= CACHED_MAX:
                 self._ids.clear()
-            also = self.number(gtin, lots[1:]) if len(lots) > 1 else NO_OTHER_LOT
-            known = self._ids[gtin, lots] = self._find(gtin, lots[0], also)
+            other_lot = self.number(gtin, lots[1:]) if len(lots) > 1 else NO_OTHER_LOT
+            known = self._ids[gtin, lots] = self._find(gtin, lots[0], other_lot)
         return known
 
-    def stored_number(self, gtin: str, lot: LotFacts, also: int, *, otherwise: int) -> int:
+    def stored_number(self, gtin: str, lot: LotFacts, other_lot: int, *, otherwise: int) -> int:
         """The number of a lot that is stored, `otherwise` where it is not."""
-        row = self._driver.one(_FIND_LOT, (gtin, lot.code, lot.expiry, also))
+        row = self._driver.one(_FIND_LOT, (gtin, lot.code, lot.expiry, other_lot))
         return row[0] if row is not None else otherwise
 
-    def _find(self, gtin: str, lot: LotFacts, also: int) -> int:
-        values = (gtin, lot.code, lot.expiry, also)
+    def _find(self, gtin: str, lot: LotFacts, other_lot: int) -> int:
+        values = (gtin, lot.code, lot.expiry, other_lot)
         return _number(self._driver, self._words, _FIND_LOT, _ADD_LOT, values)
 
 

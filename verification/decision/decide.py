@@ -425,9 +425,9 @@ def _say(case: _Case, result: Result, reason: Reason) -> str:
 def _values(facts: Facts, reason: Reason) -> str:
     """The values that a reason is about, as they stand in its sentence."""
     if reason is Reason.LOT_CONFLICT:
-        values = facts.lots_told
+        values = facts.lots_recorded
     elif reason is Reason.EXPIRY_CONFLICT:
-        values = facts.expiries_told
+        values = facts.expiries_recorded
     else:
         pack = facts.pack
         values = tuple(

@@ -18,7 +18,7 @@ from epcis.database.columns import moment_of
 from epcis.database.columns import pack_key as packed
 from epcis.database.raw_driver import ListQuestion, RawDriver
 from epcis.store.items import items
-from epcis.store.lots_told import lots_told
+from epcis.store.lots_recorded import lots_recorded
 from epcis.store.moments import time_of_moment
 from schemas.dispositions import Condition
 from verification.decision.act import Asked, Who  # noqa: TC001  # msgspec reads them at run time
@@ -86,9 +86,9 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
     """The later expiry that the manufacturer has given the pack's lot."""
     exempt: bool = False
     """Product and lot stand on the market's list of exemptions."""
-    lots_told: tuple[str, ...] = ()
+    lots_recorded: tuple[str, ...] = ()
     """All lots that partners told, where they contradict each other."""
-    expiries_told: tuple[str, ...] = ()
+    expiries_recorded: tuple[str, ...] = ()
     intermarket: bool = False
     """The facts came from another market's repository."""
     owned: bool = True
@@ -284,8 +284,8 @@ def facts_from(
         doubt=doubt,
         extended=stops.extended(gtin, lot),
         exempt=exempt,
-        lots_told=lots,
-        expiries_told=expiries,
+        lots_recorded=lots,
+        expiries_recorded=expiries,
     )
 
 
@@ -352,7 +352,7 @@ def _contradictions(
         return (), ()
     lots = {row.lot, row.event_lot}
     expiries = {row.expiry, row.event_expiry}
-    for told in lots_told(snapshot, history.pack_key(asked.gtin, asked.serial)):
+    for told in lots_recorded(snapshot, history.pack_key(asked.gtin, asked.serial)):
         lots.add(told.lot)
         expiries.add(told.expiry)
     return tuple(sorted(filter(None, lots))), tuple(sorted(filter(None, expiries)))

@@ -61,9 +61,9 @@ class Verdict(msgspec.Struct, frozen=True):
         # What few answers have.
         if pack and pack.conditions:
             said["conditions"] = list(pack.conditions)
-        if self.facts.lots_told or self.facts.expiries_told:
-            said["lots_recorded"] = list(self.facts.lots_told)
-            said["expiries_recorded"] = list(self.facts.expiries_told)
+        if self.facts.lots_recorded or self.facts.expiries_recorded:
+            said["lots_recorded"] = list(self.facts.lots_recorded)
+            said["expiries_recorded"] = list(self.facts.expiries_recorded)
         if self.facts.extended:
             said["expiry_extended"] = _iso(self.facts.extended)
         if self.alert:

@@ -172,7 +172,7 @@ def shipped(name: str = DEFAULT) -> RulePack:
 
 
 @lru_cache(maxsize=32)
-def of_house(name: str, folder: Path | None, keys: tuple[Path, ...]) -> RulePack:
+def of_operator(name: str, folder: Path | None, keys: tuple[Path, ...]) -> RulePack:
     """A rule pack of a site's own folder, signed by one of its keys, else a shipped one.
 
     A site's pack may extend a shipped one; whatever the folder lacks is looked for there. A key of

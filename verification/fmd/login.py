@@ -91,7 +91,7 @@ def end_login(tx: Transaction, login: str, user: str) -> bool:
     return gone.rowcount > 0
 
 
-class Door:
+class NationalLogins:
     """Lets clients of the SOAP family in; remembers passwords that were right, in memory only."""
 
     def __init__(self) -> None:

@@ -47,7 +47,7 @@ class PartnerQuestion(msgspec.Struct, frozen=True):
     """What was found out about the requester's credential."""
 
 
-class HeardFromPeer(msgspec.Struct, frozen=True):
+class RecordedAnswer(msgspec.Struct, frozen=True):
     """An operation on a pack that another repository answered for; it is only kept here."""
 
     request: PackRequest
@@ -67,5 +67,5 @@ class NotOurs:
     """No answer: this product is not answered for here."""
 
 
-Wanted = Verification | OperationWanted | PartnerQuestion | HeardFromPeer
-Told = Verdict | OperationAnswer | VrsResponse | BudgetSpent | NotOurs
+Wanted = Verification | OperationWanted | PartnerQuestion | RecordedAnswer
+GivenAnswer = Verdict | OperationAnswer | VrsResponse | BudgetSpent | NotOurs

@@ -27,7 +27,7 @@ from verification.decision.sentences import SAY, SAY_RESULT
 from verification.decision.words import WEIGHT, LotState, ProductState, Reason, Result
 from verification.fmd.perform import OperationAnswer, is_answered, query
 from verification.fmd.result import SPELLINGS, rest_code, soap_code
-from verification.messages.wanted import HeardFromPeer, OperationWanted, Verification
+from verification.messages.wanted import OperationWanted, RecordedAnswer, Verification
 from verification.peers.intermarket import origin_of
 from verification.peers.peers import PeerFound
 from verification.registry.participants import who_is
@@ -86,8 +86,8 @@ async def maybe_elsewhere(
     if is_refused:
         answer = _refused(answer, against[0])
     if isinstance(wanted, OperationWanted):
-        return HeardFromPeer(request, wanted.caller, answer)
-    return HeardFromPeer(request, wanted.caller, answer, verdict_of(answer, wanted.asked, heard))
+        return RecordedAnswer(request, wanted.caller, answer)
+    return RecordedAnswer(request, wanted.caller, answer, verdict_of(answer, wanted.asked, heard))
 
 
 def verdict_of(answer: OperationAnswer, asked: Asked, heard: PeerAnswer) -> Verdict:

@@ -28,7 +28,7 @@ from compliance.service.cli.options import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from compliance.retention.duty import Duty, Line
+    from compliance.retention.duty import ClassPlan, Duty
     from compliance.retention.hold import Hold, Matter
     from compliance.retention.policy import RetentionPolicy
     from epcis.archive.reading import ArchiveFile
@@ -279,7 +279,7 @@ def _progress(*, json: bool) -> Iterator[Callable[[str, int], None]]:
         yield tell
 
 
-def _show(lines: list[Line], done: str, *, json: bool) -> None:
+def _show(lines: list[ClassPlan], done: str, *, json: bool) -> None:
     if json:
         print_json([line.as_dict() for line in lines])
     for line in [] if json else lines:
