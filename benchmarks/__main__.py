@@ -52,6 +52,13 @@ def line_of(label: str, unit: str = "x") -> Figure:
 
 BENCHMARKS = (
     Benchmark(
+        "rules", "",
+        (
+            line_of("right files blamed", ""),
+            line_of("faults named by their rule", "%"),
+        ),
+    ),
+    Benchmark(
         "doors", "--histories 40",
         (
             line_of("contradictions between doors", ""),

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from compliance.rules.catalogue import RULES, GuidelineRelease
+from compliance.rules.catalogue import ELSEWHERE, RULES, GuidelineRelease, RuleNeed
+from compliance.rules.repairs import repairs
 
 GROUPS: Final = {
     "D": "Document",
@@ -20,6 +21,7 @@ GROUPS: Final = {
     "L": "Lot and expiry",
     "G": "Aggregation",
     "S": "Shipment and ownership",
+    "P": "Partner",
 }
 _HEAD: Final = """\
 # Rules over US shipment files
@@ -28,36 +30,23 @@ What `packtrail check FILE --profile dscsa-r1.3` (or `dscsa-r1.2`) asks beyond E
 Written from `compliance/rules/catalogue.py` by `scripts/make_schemas.py`; every rule has at least
 one mistake in `tests/compliance/rules` that triggers it.
 
-One file cannot tell everything. Rules over what happened before it (an EPC commissioned by somebody
-else, master data kept elsewhere) weigh as warnings where the file alone is looked at. Rules that
-need a partner list, a licence register, earlier files or stock are not part of this check.
+Rules that need the file alone run always. Rules marked *store* compare the file with what was
+captured before, and with the lists of partners, licences, holds and recalls; they run with
+`--against DATABASE`. Where the file alone is looked at, what an earlier file may have told weighs
+as a warning. A rule marked *mends* has a safe repair: `packtrail check FILE --fix OUT` makes it,
+changes nothing else, and lists the changes.
 """
 _ELSEWHERE: Final = """
-## What the profile `epcis` says already
+## Numbers of the trade's list that are no rule here
 
-These rules of the trade hold for every EPCIS file, so their findings have the codes of EPCIS.
-
-| rule | codes |
+| rule | where it is dealt with |
 |---|---|
-| D01 well-formed | `xml.malformed`, `json.malformed`, `document.encoding` |
-| D02 no entities | `xml.doctype-subset` |
-| D03 version, D12 another message | `document.version-unknown`, `xml.not-epcis`, `json.not-epcis` |
-| D04, V01 schema | `xml.…`, `json.…` |
-| D05 limits | `document.too-large`, `document.too-many-events` |
-| D10 creation date | `document.created-before-events`, `document.created-in-future` |
-| I01, I03 EPC grammar | `event.id-malformed` |
-| V02 vocabulary | `event.word-unknown`, `event.word-of-cbv-1` |
-| V11, V12 event ids | `event.corrects-itself`, `document.event-id-repeated` |
-| G01, G02 parent and children | `event.parent-missing`, `event.children-missing` |
-
-## What one file cannot tell
-
-Duplicates and replays (D06-D08), partners and licences (H03, H06, S16), local master data (M08,
-M12-M14), label against data (I05, I12), site time zones (T04), earlier documents (G07, G13, S04,
-S11, S17 across files, S18-S20, S22, S23), holds and recalls (S03), waivers (S24), pack quantities
-(G15, L12), unclear owners beyond S05 (S07): these need the store, the partner list or the stock.
 """
-_TABLE: Final = "| rule | code | R1.3 | R1.2 | what it asks |\n|---|---|---|---|---|\n"
+_TABLE: Final = (
+    "| rule | code | R1.3 | R1.2 | needs | mends | what it asks | follows |\n"
+    "|---|---|---|---|---|---|---|---|\n"
+)
+_MENDED: Final = frozenset(repair.rule for repair in repairs("R1.3"))
 
 
 def rules_page() -> str:
@@ -67,6 +56,7 @@ def rules_page() -> str:
         rows = [_row(rule_id) for rule_id in RULES if rule_id[0] == letter]
         parts += [f"\n## {group}\n\n", _TABLE, *rows]
     parts.append(_ELSEWHERE)
+    parts += [f"| {rule} | {where} |\n" for rule, where in ELSEWHERE.items()]
     return "".join(parts)
 
 
@@ -75,4 +65,7 @@ def _row(rule_id: str) -> str:
     weights = (
         rule.weight(profile).value for profile in (GuidelineRelease.R1_3, GuidelineRelease.R1_2)
     )
-    return f"| {rule.id} | `{rule.code}` | {' | '.join(weights)} | {rule.asks} |\n"
+    needs = "store" if rule.needs is RuleNeed.STORE else ""
+    mends = "yes" if rule.id in _MENDED else ""
+    told = (rule.id, f"`{rule.code}`", *weights, needs, mends, rule.asks, rule.citation)
+    return f"| {' | '.join(told)} |\n"

@@ -1,12 +1,15 @@
 """The rules over EPCIS files in the US supply chain: id, severity and what each demands.
 
 Groups: D document, H header, M master data, I identifiers, T time, V events and vocabulary,
-L lot and expiry, G aggregation, S shipment and ownership. Rules that need a history, a partner
-list or a clock beyond the file are not listed here; they run where that data is known.
-Guideline: GS1 US, Applying GS1 Standards for DSCSA and Traceability, R1.2 and R1.3.
+L lot and expiry, G aggregation, S shipment and ownership, P partner. Rules that `needs` the store
+compare the file with what was captured before, with partners, licences, holds and recalls; they
+run where a database is at hand. `ELSEWHERE` says of every other number of the trade's list where
+it is dealt with. Guideline: GS1 US, Applying GS1 Standards for DSCSA and Traceability, R1.2, R1.3.
 
 >>> RULES["M02"].code
 'dscsa.m02-ndc'
+>>> RULES["S03"].needs
+<RuleNeed.STORE: 'store'>
 """
 
 from __future__ import annotations
@@ -26,6 +29,15 @@ class GuidelineRelease(StrEnum):
     R1_3 = "dscsa-r1.3"
 
 
+class RuleNeed(StrEnum):
+    """What a rule must know to judge a file."""
+
+    FILE = "file"
+    """The file alone."""
+    STORE = "store"
+    """What was captured before, and the lists of partners, licences, holds and recalls."""
+
+
 @dataclass(frozen=True, slots=True)
 class CatalogueRule:
     """One rule; `severity_1_2` is its severity where R1.2 demands less."""
@@ -35,11 +47,17 @@ class CatalogueRule:
     severity: Severity
     asks: str
     severity_1_2: Severity | None = None
+    needs: RuleNeed = RuleNeed.FILE
 
     @property
     def code(self) -> str:
         """The code of its findings."""
         return f"dscsa.{self.id.lower()}-{self.slug}"
+
+    @property
+    def citation(self) -> str:
+        """The law or standard that it follows."""
+        return _CITED.get(self.id) or _CITED[self.id[0]]
 
     def weight(self, profile: GuidelineRelease) -> Severity:
         """Its severity under a profile."""
@@ -48,12 +66,22 @@ class CatalogueRule:
         return self.severity
 
 
+_STORE = RuleNeed.STORE
 _C, _E, _W, _I = Severity.CRITICAL, Severity.ERROR, Severity.WARNING, Severity.INFO
 
 _ALL: Final = (
     CatalogueRule("D09", "no-events", _E, "the file holds at least one event"),
     CatalogueRule(
         "D11", "mixed-guidelines", _W, "it follows one release of the guideline throughout"
+    ),
+    CatalogueRule(
+        "D06", "sent-before", _W, "the same bytes were not received before", needs=_STORE
+    ),
+    CatalogueRule(
+        "D07", "instance-reused", _E, "an InstanceIdentifier stands for one document", needs=_STORE
+    ),
+    CatalogueRule(
+        "D08", "events-known", _W, "it tells at least one event that is not known yet", needs=_STORE
     ),
     CatalogueRule("H01", "parties", _E, "the SBDH names exactly one sender and one receiver"),
     CatalogueRule("H02", "party-id", _E, "sender and receiver are valid GLNs or SGLNs"),
@@ -68,6 +96,16 @@ _ALL: Final = (
     CatalogueRule("H13", "namespace", _W, "extensions are in the namespace of the guideline"),
     CatalogueRule("H14", "drop-shipment-in-header", _W, "dropShipment stands in the event"),
     CatalogueRule("H15", "receiver-not-buyer", _W, "the receiver is a party of each shipment"),
+    CatalogueRule(
+        "H03", "receiver-not-us", _E, "the receiver is a party of this installation", needs=_STORE
+    ),
+    CatalogueRule(
+        "H06",
+        "sender-not-authorized",
+        _E,
+        "sender and seller hold a licence on the day they ship",
+        needs=_STORE,
+    ),
     CatalogueRule("M01", "product-missing", _W, "every GTIN has an entry of master data"),
     CatalogueRule("M02", "ndc", _E, "the NDC is there and laid out as its type code says"),
     CatalogueRule("M03", "ndc-gtin", _E, "NDC and GTIN agree"),
@@ -79,6 +117,11 @@ _ALL: Final = (
     CatalogueRule("M10", "place-missing", _W, "parties and places used are described"),
     CatalogueRule("M11", "address-form", _W, "state, postal code and country have their form"),
     CatalogueRule("M15", "entry-unused", _I, "entries of master data are used"),
+    CatalogueRule(
+        "M12", "product-differs", _W, "products are described as in our own records", needs=_STORE
+    ),
+    CatalogueRule("M13", "overfull-case", _W, "cases of one GTIN hold no more packages than usual"),
+    CatalogueRule("M14", "hierarchy", _W, "cases of one GTIN hold packages of one GTIN"),
     CatalogueRule("I02", "check-digit", _E, "keys given in digits have the right check digit"),
     CatalogueRule("I04", "prefix-length", _W, "company prefixes end where they should"),
     CatalogueRule("I06", "scheme", _E, "only SGTINs and SSCCs are traced"),
@@ -87,6 +130,10 @@ _ALL: Final = (
     CatalogueRule("I09", "owner-extension", _E, "an owning party is a whole party, not a dock"),
     CatalogueRule("I10", "place-form", _W, "places and parties are GLNs, in EPCIS 1.2 as URNs"),
     CatalogueRule("I11", "mixed-levels", _W, "an event names SGTINs or SSCCs, not both"),
+    CatalogueRule(
+        "I05", "leading-zeros", _W, "serials and lots do not differ in leading zeros alone"
+    ),
+    CatalogueRule("I12", "two-spellings", _E, "Digital Link and URN name one object by one serial"),
     CatalogueRule("T01", "no-zone", _E, "event times carry their zone"),
     CatalogueRule("T02", "future", _E, "no event lies in the future"),
     CatalogueRule("T03", "old", _W, "no event is older than a year"),
@@ -118,6 +165,7 @@ _ALL: Final = (
     CatalogueRule("L09", "case-lot", _E, "a case has the lot and expiry of its contents"),
     CatalogueRule("L10", "mixed-lots", _E, "a homogeneous case holds one lot"),
     CatalogueRule("L11", "lot-form", _E, "a lot has at most 20 characters of the GS1 set"),
+    CatalogueRule("L12", "units", _W, "quantities of a product are told in one unit"),
     CatalogueRule("G03", "not-commissioned", _E, "what is packed has been commissioned"),
     CatalogueRule("G04", "two-parents", _C, "nothing is in two containers at once"),
     CatalogueRule("G05", "cycle", _E, "nothing contains itself"),
@@ -129,6 +177,10 @@ _ALL: Final = (
     CatalogueRule("G12", "parent-unknown", _W, "a container that is no SSCC is commissioned"),
     CatalogueRule("G13", "miscounted", _E, "declared quantities are those that are named"),
     CatalogueRule("G14", "unpacked-early", _E, "unpacking follows packing"),
+    CatalogueRule(
+        "G07", "sscc-reused", _E, "an SSCC is not given a second time within a year", needs=_STORE
+    ),
+    CatalogueRule("G15", "partial-case", _W, "cases of one GTIN hold as many packages as usual"),
     CatalogueRule("S01", "never-commissioned", _E, "what is shipped has been commissioned"),
     CatalogueRule("S02", "gone", _C, "what is shipped has not left the supply chain"),
     CatalogueRule("S05", "owner-missing", _E, "a shipment names both owning parties"),
@@ -143,9 +195,122 @@ _ALL: Final = (
     CatalogueRule("S17", "shipped-twice", _E, "nothing is shipped twice without coming back"),
     CatalogueRule("S25", "shipped-elsewhere", _W, "goods leave from a place of the seller"),
     CatalogueRule("S21", "no-contents", _W, "what is shipped leads to packages"),
+    CatalogueRule(
+        "S03",
+        "held",
+        _C,
+        "nothing is shipped that is recalled, held, suspect or illegitimate",
+        needs=_STORE,
+    ),
+    CatalogueRule("S04", "not-theirs", _C, "the seller has the goods", needs=_STORE),
+    CatalogueRule(
+        "S07", "owner-unclear", _W, "parties are named as owners, not by their places alone"
+    ),
+    CatalogueRule("S11", "advice-reused", _E, "a despatch advice stands for one shipment"),
+    CatalogueRule(
+        "S16",
+        "buyer-not-authorized",
+        _E,
+        "the buyer holds a licence on the day of the shipment",
+        needs=_STORE,
+    ),
+    CatalogueRule("S19", "return-unsold", _E, "what is returned was sold before", needs=_STORE),
+    CatalogueRule(
+        "S20", "return-unchecked", _E, "a return is verified before it is sold again", needs=_STORE
+    ),
+    CatalogueRule("S22", "late-data", _W, "the data arrives before the goods", needs=_STORE),
+    CatalogueRule(
+        "S23",
+        "seen-twice",
+        _C,
+        "a serial is commissioned once, in all files together",
+        needs=_STORE,
+    ),
+    CatalogueRule(
+        "S24", "exempt", _I, "an exemption of the product is named with the finding", needs=_STORE
+    ),
+    CatalogueRule(
+        "P05", "partner-unknown", _W, "sender and owning parties are known partners", needs=_STORE
+    ),
+    CatalogueRule("P10", "partner-errs", _W, "the partner sends few faulty files", needs=_STORE),
 )
 
 RULES: Final = {rule.id: rule for rule in _ALL}
+RULE_OF_CODE: Final = {rule.code: rule for rule in _ALL}
+
+ELSEWHERE: Final = {
+    "D01": "`xml.malformed`, `json.malformed`, `document.encoding` (any EPCIS file)",
+    "D02": "`xml.doctype-subset` (any EPCIS file)",
+    "D03": "`document.version-unknown` (any EPCIS file)",
+    "D04": "`xml.…`, `json.…` of the schema (any EPCIS file)",
+    "D05": "`document.too-large`, `document.too-many-events` (any EPCIS file)",
+    "D10": "`document.created-before-events`, `document.created-in-future` (any EPCIS file)",
+    "D12": "`xml.not-epcis`, `json.not-epcis` (any EPCIS file)",
+    "D13": "`xml.not-epcis`: a SOAP envelope is refused; `--fix` takes the document out of it",
+    "I01": "`event.id-malformed` (any EPCIS file)",
+    "I03": "`event.id-malformed` (any EPCIS file)",
+    "V01": "`xml.…`, `json.…` of the schema (any EPCIS file)",
+    "V02": "`event.word-unknown`, `event.word-of-cbv-1` (any EPCIS file)",
+    "V11": "`event.corrects-itself`; a correction of an unknown event is found at capture",
+    "V12": "`document.event-id-repeated`; across files `event.id-taken` at capture",
+    "G01": "`event.parent-missing` (any EPCIS file)",
+    "G02": "`event.children-missing` (any EPCIS file)",
+    "M08": "nothing to find: one NDC on several packaging levels is legal",
+    "L02": "nothing to find: an SSCC is commissioned without lot and expiry",
+    "S18": "not judged: ordered quantities are not known here",
+    "P01": "not judged: acknowledgements of partners are not received here",
+    "P02": "not judged: files do not arrive by AS2 here",
+    "P03": "not judged: files do not arrive by AS2 here",
+    "P04": "not judged: partners' certificates are not kept here",
+    "P06": "not judged: master data is told by files alone",
+    "P07": "not judged: packaging lines do not report here",
+    "P08": "not judged: nothing is decommissioned without a person",
+    "P09": "not judged: no finding is ever suppressed",
+}
+"""Numbers of the trade's list of 140 rules that are no rule of this catalogue, and why."""
+
+_CITED: Final = {
+    "D": "EPCIS 1.2 section 11, EPCIS 2.0 section 10",
+    "H": "GS1 US DSCSA guideline, document header; Standard Business Document Header 1.3",
+    "M": "FD&C Act 581(26)(A)-(E); GS1 US DSCSA guideline, master data",
+    "I": "GS1 Tag Data Standard, EPC URIs; GS1 General Specifications section 7.9",
+    "T": "EPCIS 2.0 section 7.4.1 (eventTime, eventTimeZoneOffset)",
+    "V": "CBV 2.0 sections 7.1 and 7.2; GS1 US DSCSA guideline, events",
+    "L": "FD&C Act 581(14), 581(26)(F); CBV 2.0 section 9.2 (ILMD)",
+    "G": "EPCIS 2.0 section 7.4.3 (AggregationEvent); GS1 US DSCSA guideline, aggregation",
+    "S": "FD&C Act 582(g)(1)(A)-(B); GS1 US DSCSA guideline, shipping",
+    "P": "FD&C Act 582(b)(3), (c)(3), (d)(3), (e)(3)",
+    "H06": "FD&C Act 581(2), 582(b)(3), (c)(3), (d)(3), (e)(3)",
+    "H08": "FD&C Act 581(27), 582(g)(1)(A)",
+    "H09": "FD&C Act 581(27)",
+    "H10": "FD&C Act 581(27)(A)-(G)",
+    "I06": "FD&C Act 582(g)(1)(B)",
+    "M09": "FD&C Act 581(26)(I)-(J)",
+    "T11": "FD&C Act 581(26)(G)-(H)",
+    "G07": "GS1 General Specifications section 4.4 (SSCC: not within one year)",
+    "S03": "FD&C Act 582(c)(4)(A)-(B)",
+    "S08": "FD&C Act 581(24)(A)-(B)",
+    "S14": "FD&C Act 582(c)(1)(A)(ii)",
+    "S15": "FD&C Act 582(c)(1)(A)(ii)",
+    "S16": "FD&C Act 581(2), 582(b)(3), (c)(3), (d)(3), (e)(3)",
+    "S19": "FD&C Act 582(c)(1)(B), 582(g)(1)(F)",
+    "S20": "FD&C Act 582(c)(4)(D)",
+    "S21": "FD&C Act 581(26), 582(g)(1)(B)",
+    "S24": "FD&C Act 582(a)(3), 581(24)(B)",
+}
+"""What each rule follows: by its number, else by the letter of its group."""
+
+
+def as_told(finding: Finding) -> dict[str, object]:
+    """A finding as `check --json` shows it: with the rule's number and what it follows.
+
+    >>> told = as_told(Finding("dscsa.m02-ndc", Severity.ERROR, "no NDC"))
+    >>> told["rule"], told["citation"][:12]
+    ('M02', 'FD&C Act 581')
+    """
+    rule = RULE_OF_CODE.get(finding.code)
+    said = finding.as_dict()
+    return said if rule is None else {**said, "rule": rule.id, "citation": rule.citation}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Final
 
 from compliance.rules.catalogue import Findings, GuidelineRelease
 from compliance.rules.header import judge_header
+from compliance.rules.history import judge_history
 from compliance.rules.item_histories import ItemHistories
 from compliance.rules.lots import judge_lot, judge_lots
 from compliance.rules.numbers import judge_numbers
+from compliance.rules.packing import judge_packing
 from compliance.rules.products import judge_master_data
-from compliance.rules.quantities import judge_quantities
+from compliance.rules.quantities import judge_quantities, judge_units
 from compliance.rules.shipped_file import EPCS_MAX, ShippedFile
 from compliance.rules.steps import judge_event
 from compliance.rules.times import judge_times
-from compliance.rules.trade import judge_sellers, judge_trade
+from compliance.rules.trade import judge_advices, judge_sellers, judge_trade
 from compliance.rules.zones import judge_zones
 from schemas.finding import Finding, Severity
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from compliance.rules.known import KnownBefore
     from epcis.model import Event, Header
     from schemas.finding import Where
 
@@ -36,12 +39,15 @@ SUPERSEDED: Final = {
 class DscsaWatcher:
     """Follows the events of one file and checks it against one release of the guideline."""
 
-    def __init__(self, profile: GuidelineRelease) -> None:
+    def __init__(self, profile: GuidelineRelease, known: KnownBefore | None = None) -> None:
         self._say = Findings(profile)
         self._file = ShippedFile()
+        self._known = known
 
     def see(self, event: Event, where: Where) -> Iterator[Finding]:
         """Check one event by itself."""
+        if self._known is not None:
+            self._known.see(event)
         step = self._file.add(event, where)
         if step is None:
             return
@@ -54,6 +60,9 @@ class DscsaWatcher:
     def judge(self, header: Header, now: datetime | None = None) -> Iterator[Finding]:
         """Check header, master data and all events together."""
         file, say = self._file, self._say
+        if self._known is not None:
+            self._known.gather(file)
+            yield from judge_history(file, header, self._known, say)
         yield from self._whole()
         yield from judge_header(file, header, say)
         yield from judge_master_data(file, header, say)
@@ -62,6 +71,9 @@ class DscsaWatcher:
         yield from judge_times(file, header, now, say)
         yield from judge_zones(file, header, say)
         yield from judge_lots(file, say)
+        yield from judge_units(file, say)
+        yield from judge_packing(file, say)
+        yield from judge_advices(file, say)
         histories = ItemHistories(file, say)
         yield from histories.judge()
         if file.is_cut or histories.is_cut:

@@ -94,6 +94,8 @@ class ItemHistories:
         self._commissioned = {
             key for step in self._steps if step.biz_step == "commissioning" for key in step.ids
         }
+        self._known = frozenset(file.known_items)
+        """Commissioned in earlier files."""
         self._classes = {_class_of(key) for key in self._commissioned}
         """Products of which this file commissions some objects; all SSCCs count as one product."""
         self._tally = _Tally(say)
@@ -174,7 +176,8 @@ class ItemHistories:
             )
         parent.filled = parent.filled or step
         parent.moved = parent.moved or step
-        if step.parent not in self._commissioned and not is_sscc(step.parent):
+        is_known = step.parent in self._commissioned or step.parent in self._known
+        if not is_known and not is_sscc(step.parent):
             self._tally.add(
                 "G12",
                 step.parent,
@@ -200,7 +203,7 @@ class ItemHistories:
                 f"is still in {history.parent}",
                 "Unpack it there first, or find out where it is.",
             )
-        if child not in self._commissioned:
+        if child not in self._commissioned and child not in self._known:
             known = _class_of(child) in self._classes
             self._tally.add(
                 "G03",
@@ -312,7 +315,7 @@ class ItemHistories:
                 f"was received before it was shipped, {history.received.where.path}",
                 "Check the times of both events.",
             )
-        if key not in self._commissioned:
+        if key not in self._commissioned and key not in self._known:
             known = _class_of(key) in self._classes
             self._tally.add(
                 "S01",
@@ -325,7 +328,7 @@ class ItemHistories:
 
     def _contents(self, key: str, inside: set[str], step: ShippedStep) -> None:
         everything = {key} | inside
-        if not any(is_sgtin(each) for each in everything):
+        if key not in self._known and not any(is_sgtin(each) for each in everything):
             self._tally.add(
                 "S21",
                 key,

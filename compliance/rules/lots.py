@@ -57,7 +57,7 @@ def judge_lot(event: Event, step: ShippedStep, say: Findings) -> Iterator[Findin
 
 def _expiry(step: ShippedStep, say: Findings) -> Iterator[Finding]:
     day, odd = read_expiry(step.expiry)
-    if day is not None and not _DAY.fullmatch(step.expiry.strip()):
+    if day is not None and not day_as_written(step.expiry):
         yield say.found(
             "L03",
             f"the expiry '{step.expiry}' is {odd}",
@@ -78,6 +78,15 @@ def _expiry(step: ShippedStep, say: Findings) -> Iterator[Finding]:
             "Check year and month.",
             _in(step),
         )
+
+
+def day_as_written(text: str) -> bool:
+    """Whether an expiry is written as a date of XML Schema.
+
+    >>> day_as_written("2027-05-31"), day_as_written("270531")
+    (True, False)
+    """
+    return _DAY.fullmatch(text.strip()) is not None
 
 
 def _is_lot(lot: str) -> bool:

@@ -70,17 +70,60 @@ def _against_table(
 
 
 def _variants(file: ShippedFile, say: Findings) -> Iterator[Finding]:
-    seen: dict[str, str] = {}
+    """Serials, and lots, of one product that differ only in case or in leading zeros."""
+    first_of: dict[str, str] = {}
+    told: set[str] = set()
     for step in file.steps:
         for key in step.ids:
-            if not is_sgtin(key) or key == key.casefold() == key.upper():
-                continue
-            first = seen.setdefault(key.casefold(), key)
+            plain = _plain(key) if is_sgtin(key) else ""
+            first = first_of.setdefault(plain, key) if plain else key
             if first != key:
-                yield say.found(
-                    "I08",
-                    f"{key} and {first} differ in case alone",
-                    "Serials tell upper from lower case: check which is printed.",
-                    step.where,
-                )
-                return
+                rule = _rule_of(key, first, file)
+                if rule not in told:
+                    yield _alike(rule, key, first, step.where, say)
+                told.add(rule)
+    yield from _lots(file, say)
+
+
+def _plain(key: str) -> str:
+    """A key without what people change when they copy a serial: case and leading zeros."""
+    head, serial = key[:22], key[22:]
+    return head + (serial.lstrip("0") or "0").casefold()
+
+
+def _rule_of(key: str, first: str, file: ShippedFile) -> str:
+    if (key in file.links) != (first in file.links):
+        return "I12"
+    return "I08" if key.casefold() == first.casefold() else "I05"
+
+
+def _alike(rule: str, one: str, other: str, where: Where, say: Findings) -> Finding:
+    differ, hint = _DIFFER[rule]
+    return say.found(rule, f"{one} and {other} {differ}", hint, where)
+
+
+_DIFFER = {
+    "I05": (
+        "differ in leading zeros",
+        "Zeros belong to a serial or lot: check which is printed.",
+    ),
+    "I08": (
+        "differ in case alone",
+        "Serials and lots tell upper from lower case: check which is printed.",
+    ),
+    "I12": (
+        "are written as Digital Link and as URN, with unlike serials",
+        "Write both by the serial that is printed.",
+    ),
+}
+
+
+def _lots(file: ShippedFile, say: Findings) -> Iterator[Finding]:
+    first_of: dict[tuple[str, str], str] = {}
+    for step in file.steps:
+        for gtin in {key[4:18] for key in step.ids if step.lot and is_sgtin(key)}:
+            plain = step.lot.lstrip("0").casefold()
+            first = first_of.setdefault((gtin, plain), step.lot)
+            if first != step.lot:
+                rule = "I08" if first.casefold() == step.lot.casefold() else "I05"
+                yield _alike(rule, f"lot {step.lot}", f"lot {first}", step.where, say)

@@ -10,6 +10,7 @@ from compliance.rules.header import gln_of
 from epcis.check.document import MASTER_DATA
 from epcis.lot_facts import attributes_of
 from schemas.finding import Severity, Where
+from schemas.gs1.code_lists import COUNTRIES_ALPHA_2, US_STATES
 from schemas.gs1.content_rules import check_digit
 from schemas.gs1.epc import canonical_key
 
@@ -38,14 +39,16 @@ ADDRESS: Final = {
     "countryCode": "country",
 }
 _PLACEHOLDER: Final = re.compile(
-    r"(?:null|none|n/?a|unknown|tbd|xxx*|-+|0+|\.+|\?+)\Z", re.IGNORECASE
+    r"(?:null|none|nil|n\.?/?a\.?|not (?:available|applicable|known)|unknown|undefined|default"
+    r"|tbd|tba|to be (?:determined|announced|done)|test|dummy|sample|xxx*|-+|_+|0+|\.+|\?+)\Z",
+    re.IGNORECASE,
 )
 _NDC_10: Final = re.compile(r"(?:\d{4}-\d{4}-\d{2}|\d{5}-\d{3}-\d{2}|\d{5}-\d{4}-\d)\Z")
 _NDC_11: Final = re.compile(r"\d{11}\Z|\d{5}-\d{4}-\d{2}\Z")
 _TYPE_CODE: Final = {GuidelineRelease.R1_3: "US_FDA_NDC", GuidelineRelease.R1_2: "FDA_NDC_11"}
-_STATE: Final = re.compile(r"[A-Z]{2}\Z")
+STATE_FORM: Final = re.compile(r"[A-Z]{2}\Z")
+"""Of codes of states and countries."""
 _ZIP: Final = re.compile(r"\d{5}(?:-?\d{4})?\Z")
-_COUNTRY: Final = re.compile(r"[A-Z]{2}\Z")
 _INNER_PRODUCT: Final = "03"
 """GS1 prefix of the United States under which NDCs stand in GTINs."""
 
@@ -147,6 +150,40 @@ def _ndc_in_gtin(uri: str, ndc: str, say: Findings) -> Iterator[Finding]:
         )
 
 
+def is_ndc_10(text: str) -> bool:
+    """Whether a text is an NDC of ten digits with its dashes.
+
+    >>> is_ndc_10("55555-678-90"), is_ndc_10("55555067890")
+    (True, False)
+    """
+    return _NDC_10.match(text) is not None
+
+
+def dashed_ndc(text: str, gtin: str) -> str | None:
+    """An NDC of eleven digits as ten with dashes, where the GTIN tells which zero was put in.
+
+    >>> dashed_ndc("55555067890", "00355555678908")
+    '55555-678-90'
+    >>> dashed_ndc("55555067890", "00614141007349") is None
+    True
+    """
+    digits = text.replace("-", "")
+    if not _NDC_11.match(text) or not gtin[1:].startswith(_INNER_PRODUCT):
+        return None
+    labeler, product, package = digits[:5], digits[5:9], digits[9:]
+    parted = [
+        "-".join(parts)
+        for zero, parts in (
+            (labeler[0], (labeler[1:], product, package)),
+            (product[0], (labeler, product[1:], package)),
+            (package[0], (labeler, product, package[1:])),
+        )
+        if zero == "0"
+    ]
+    fitting = {one for one in parted if one.replace("-", "") == gtin[3:13]}
+    return fitting.pop() if len(fitting) == 1 else None
+
+
 def gtin_of(uri: str) -> str | None:
     """The GTIN-14 of a product class, however written.
 
@@ -174,7 +211,7 @@ def _products_named(
             )
         by_gtin[gtin] = facts
     for gtin, where in file.gtins.items():
-        if gtin not in by_gtin:
+        if gtin not in by_gtin and f"/01/{gtin}" not in file.known_masters:
             yield say.found(
                 "M01",
                 f"GTIN {gtin} has no entry of master data in the file",
@@ -212,6 +249,8 @@ def _places_named(
     }
     for uri, where in file.places.items():
         entry = by_key.get(canonical_key(uri))
+        if entry is None and f"/414/{gln_of(uri)}" in file.known_masters:
+            continue
         if entry is None:
             what = "owning party" if uri in owners else "place"
             yield say.found(
@@ -238,11 +277,14 @@ def _owner(uri: str, facts: dict[str, str], say: Findings) -> Iterator[Finding]:
 def _address_form(uri: str, element: VocabularyElement, say: Findings) -> Iterator[Finding]:
     facts = attributes_of(element)
     yield from _placeholders(uri, facts, ADDRESS, say)
-    checks = [("countryCode", _COUNTRY, "a country code of two letters")]
-    if facts.get("countryCode", "US") == "US":
-        checks += [("state", _STATE, "a state of two letters"), ("postalCode", _ZIP, "a ZIP code")]
-    for key, form, name in checks:
-        if facts.get(key) and not form.match(facts[key]):
+    country, state = facts.get("countryCode") or "US", facts.get("state") or "NJ"
+    checks = [("countryCode", country in COUNTRIES_ALPHA_2, "a country code of two letters")]
+    if country == "US":
+        is_zip = _ZIP.match(facts.get("postalCode") or "00000") is not None
+        checks += [("state", state in US_STATES, "a state of two letters")]
+        checks += [("postalCode", is_zip, "a ZIP code")]
+    for key, is_right, name in checks:
+        if facts.get(key) and not is_right:
             yield say.found(
                 "M11", f"'{facts[key]}' of {uri} is not {name}", f"Write {name}.", _at(uri, key)
             )

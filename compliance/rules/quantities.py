@@ -1,4 +1,4 @@
-"""Rules I06 and G13 over the quantities of an event: goods without serials, and wrong counts.
+"""Rules I06, G13 and L12 over the quantities of an event: goods without serials, and wrong counts.
 
 Since 27 November 2023 only packages with serials change hands (582(g)(1)); a quantity of a class
 may accompany the serials as their count, but never replace them.
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from compliance.rules.catalogue import Findings
-    from compliance.rules.shipped_file import ShippedStep
+    from compliance.rules.shipped_file import ShippedFile, ShippedStep
     from epcis.model import Event, QuantityElement
     from schemas.finding import Finding
 
@@ -58,6 +58,19 @@ def _quantity(
             "Count again: either serials are missing or the number is wrong.",
             where,
         )
+
+
+def judge_units(file: ShippedFile, say: Findings) -> Iterator[Finding]:
+    """Check that quantities of a product are told in one unit throughout the file."""
+    for product, units in file.units.items():
+        if len(units) > 1:
+            names = " and ".join(sorted(unit or "pieces" for unit in units))
+            yield say.found(
+                "L12",
+                f"quantities of {product} are told in {names}",
+                "Tell them in one unit, or in pieces without a unit.",
+                list(units.values())[-1],
+            )
 
 
 def _number(text: str | None) -> Decimal | None:

@@ -23,6 +23,7 @@ from schemas.gs1.epc import canonical_key
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from epcis.model import QuantityElement
     from schemas.finding import Where
 
 GS1US: Final = "http://epcis.gs1us.org/hc/ns"
@@ -78,6 +79,8 @@ class Trade(NamedTuple):
     ids: tuple[str, ...]
     tells_direct_purchase: bool
     """Whether the event says how its goods were bought (section 581(27), 582(c)(1)(A))."""
+    advices: tuple[str, ...] = ()
+    """Ids of its despatch advices."""
 
 
 @dataclass
@@ -94,6 +97,14 @@ class ShippedFile:
     followed: int = 0
     heads: set[str] = field(default_factory=set)
     """Identifiers as written, up to the serial."""
+    links: set[str] = field(default_factory=set)
+    """Keys of objects that are written as a Digital Link."""
+    units: dict[str, dict[str, Where]] = field(default_factory=lambda: defaultdict(dict))
+    """Product -> the units of measure in which quantities of it are told."""
+    known_items: set[str] = field(default_factory=set)
+    """Keys of objects that earlier files have commissioned, where a store was asked."""
+    known_masters: set[str] = field(default_factory=set)
+    """GTINs and places that our own records describe, where a store was asked."""
     is_cut: bool = False
 
     def add(self, event: Event, where: Where) -> ShippedStep | None:
@@ -125,6 +136,9 @@ class ShippedFile:
         )
         self.steps.append(step)
         self._note_places(event, where)
+        for one in quantities_of(event):
+            product = canonical_key(one.epc_class)[:18]
+            self.units[product].setdefault(one.uom or "", where)
         if step.biz_step == "shipping":
             self._note_trade(event, step)
         return step
@@ -134,6 +148,8 @@ class ShippedFile:
         # The part before the serial is processed once for each product: files hold many serials.
         is_item = key.startswith("/01/")
         head = uri
+        if not uri.startswith("urn:"):
+            self.links.add(key)
         if is_item:
             head = ".".join(uri.split(".", 2)[:2]) if uri.startswith("urn:") else key[:18]
         if head in self.heads:
@@ -156,7 +172,9 @@ class ShippedFile:
         goals = {cbv.bare("sdt", party.type): party.id for party in event.destinations or ()}
         at = None if step.at == _FIRST else step.at
         told = any(node.name in DIRECT_PURCHASE for node in event.extensions)
-        self.trades.append(Trade(step.where, at, sources, goals, step.ids, told))
+        papers = event.biz_transactions or ()
+        advices = tuple(p.id for p in papers if cbv.bare("btt", p.type or "") == "desadv")
+        self.trades.append(Trade(step.where, at, sources, goals, step.ids, told, advices))
 
     def in_time(self) -> list[ShippedStep]:
         """The events in the order they happened, by document order where times are equal."""
@@ -173,6 +191,14 @@ def _ids(event: Event) -> tuple[str, ...]:
             return event.child_epcs or ()
         case _:
             return getattr(event, "child_epcs", None) or ()
+
+
+def quantities_of(event: Event) -> tuple[QuantityElement, ...]:
+    """The quantities of an event, of its objects and of an aggregation's children."""
+    return (
+        *(getattr(event, "quantities", None) or ()),
+        *(getattr(event, "child_quantities", None) or ()),
+    )
 
 
 def named(nodes: Iterable[Node | str], name: str) -> Iterator[Node]:

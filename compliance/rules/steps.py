@@ -54,6 +54,14 @@ _EXTENSIONS: Final = frozenset(
         "transactionDate",
     }
 )
+OWN_EXTENSIONS: Final = _EXTENSIONS | {
+    "affirmTransactionStatement",
+    "dscsaTransactionStatement",
+    "epc",
+    "guidelineVersion",
+    "legalNotice",
+}
+"""All elements of the guideline, in events and in the header."""
 _ZONED: Final = re.compile(r"(?:Z|[+-]\d\d:\d\d)\Z")
 DAY: Final = timedelta(days=1)
 
@@ -193,8 +201,18 @@ def _shipping(event: Event, step: ShippedStep, say: Findings) -> Iterator[Findin
 
 
 def _transaction_date(event: Event, step: ShippedStep, say: Findings) -> Iterator[Finding]:
-    text = next((node.text for node in named(event.extensions, "transactionDate")), "")
-    at = instant(text[:10] + "T00:00:00", event.event_time_zone_offset) if text else None
+    text = next((node.text for node in named(event.extensions, "transactionDate")), None)
+    if text is None:
+        return
+    at = instant(text.strip()[:10] + "T00:00:00", event.event_time_zone_offset)
+    if at is None:
+        yield say.found(
+            "T11",
+            f"transactionDate '{text}' is no day",
+            "Write it as 2027-05-31: transaction information needs it, section 581(26)(G).",
+            step.where,
+            Severity.ERROR,
+        )
     if at is not None and abs(step.at - at) > 2 * DAY:
         yield say.found(
             "T11",

@@ -10,7 +10,7 @@ from compliance.rules.header import gln_of
 from compliance.rules.products import places_told, products_told
 from compliance.rules.shipped_file import named
 from schemas import cbv
-from schemas.finding import Where
+from schemas.finding import Severity, Where
 from schemas.gs1.content_rules import has_check_digit
 from schemas.gs1.epc import canonical_key
 
@@ -40,7 +40,7 @@ def judge_trade(event: Event, step: ShippedStep, trade: Trade, say: Findings) ->
 def _parties(trade: Trade, say: Findings) -> Iterator[Finding]:
     for role, rule in zip(_ROLES, ("S05", "S06"), strict=True):
         for side, parties in (("source", trade.sources), ("destination", trade.destinations)):
-            if role not in parties:
+            if not parties.get(role, "").strip():
                 yield say.found(
                     rule,
                     f"the shipment names no {role} in its {side}List",
@@ -48,6 +48,14 @@ def _parties(trade: Trade, say: Findings) -> Iterator[Finding]:
                     trade.where,
                 )
     seller, buyer = trade.sources.get("owning_party"), trade.destinations.get("owning_party")
+    places = [side for side in (trade.sources, trade.destinations) if side]
+    if places and not any("owning_party" in side for side in places):
+        yield say.found(
+            "S07",
+            "the shipment names places or holders, and no owner on either side",
+            "Say who sells and who buys: the places alone do not tell.",
+            trade.where,
+        )
     if seller and buyer and canonical_key(seller) == canonical_key(buyer):
         yield say.found(
             "S08",
@@ -92,6 +100,25 @@ def judge_sellers(file: ShippedFile, header: Header, say: Findings) -> Iterator[
             )
 
 
+def judge_advices(file: ShippedFile, say: Findings) -> Iterator[Finding]:
+    """Check that shipments with one despatch advice go from one seller to one buyer."""
+    first_of: dict[str, Trade] = {}
+    for trade in file.trades:
+        for advice in trade.advices:
+            first = first_of.setdefault(advice, trade)
+            if _ends(first) != _ends(trade):
+                yield say.found(
+                    "S11",
+                    f"{advice} stands for two shipments to different parties",
+                    "Give each shipment the number of its own despatch advice.",
+                    trade.where,
+                )
+
+
+def _ends(trade: Trade) -> tuple[dict[str, str], dict[str, str]]:
+    return trade.sources, trade.destinations
+
+
 def _plain(name: str) -> str:
     return "".join(filter(str.isalnum, name.casefold()))
 
@@ -115,10 +142,13 @@ def _papers(event: Event, step: ShippedStep, trade: Trade, say: Findings) -> Ite
     for paper in event.biz_transactions or ():
         kinds.setdefault(cbv.bare("btt", paper.type or ""), []).append(paper.id)
         yield from _paper_number(paper.id, step, say)
-    if "" in kinds:
+    strange = [kind for kind in kinds if not kind or _is_unknown(kind)]
+    if strange:
         yield say.found(
             "S10",
-            "a business transaction does not say what it is",
+            f"a business transaction is of the kind '{strange[0]}'"
+            if strange[0]
+            else "a business transaction does not say what it is",
             "Give its type, as urn:epcglobal:cbv:btt:po.",
             _papers_of(step),
         )
@@ -137,6 +167,12 @@ def _papers(event: Event, step: ShippedStep, trade: Trade, say: Findings) -> Ite
         ("desadv", "seller", trade.sources),
     ):
         yield from _written_by(kinds.get(kind, []), side, parties, step, say)
+
+
+def _is_unknown(kind: str) -> bool:
+    """Whether a kind of paper is no word of the standard; partners' own URIs are their affair."""
+    is_ours = ":" not in kind or kind.startswith(cbv.urn("btt", ""))
+    return is_ours and not cbv.is_standard("btt", kind)
 
 
 def _paper_number(paper: str, step: ShippedStep, say: Findings) -> Iterator[Finding]:
@@ -187,13 +223,27 @@ def _drop_shipment(
         yield say.found("S12", f"dropShipment is '{told[0]}'", "Write true or false.", step.where)
     buyer, place = trade.destinations.get("owning_party"), trade.destinations.get("location")
     goes_to_buyer = place is None or (buyer is not None and gln_of(place) == gln_of(buyer))
-    if told[0] in ("true", "1") and goes_to_buyer:
+    is_drop = told[0] in ("true", "1")
+    if is_drop and not goes_to_buyer and _prefix(place or "") == _prefix(buyer or ""):
+        yield say.found(
+            "S13",
+            f"the drop shipment goes to {place}, a place of the buyer {buyer} itself",
+            "Check who gets the goods: a drop shipment goes straight to somebody else.",
+            step.where,
+            Severity.WARNING,
+        )
+    if is_drop and goes_to_buyer:
         yield say.found(
             "S13",
             "the drop shipment goes to the buyer itself, or nowhere",
             "Name the dispenser who gets the goods as destination of type location.",
             step.where,
         )
+
+
+def _prefix(party: str) -> str:
+    """The company prefix of a party's URN; the text itself where it is none."""
+    return party.rpartition(":")[2].partition(".")[0] if party.startswith("urn:") else party
 
 
 def _direct_purchase(event: Event, step: ShippedStep, say: Findings) -> Iterator[Finding]:

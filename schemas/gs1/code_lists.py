@@ -83,3 +83,11 @@ MEDIA_TYPES: frozenset[str] = frozenset(
     [f"{code:02}" for code in range(1, 11)] + [f"{code:02}" for code in range(80, 100)]
 )
 """AIDC media types: 01-10 assigned, 80-99 for use inside one organisation (AI 7241)."""
+
+US_STATES: frozenset[str] = _listed(
+    """
+    AA AE AK AL AP AR AS AZ CA CO CT DC DE FL GA GU HI IA ID IL IN KS KY LA MA MD ME MI MN MO MP
+    MS MT NC ND NE NH NJ NM NV NY OH OK OR PA PR RI SC SD TN TX UT VA VI VT WA WI WV WY
+    """
+)
+"""Codes of the US Postal Service, with the territories and the places of the armed forces."""
