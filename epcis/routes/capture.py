@@ -30,7 +30,6 @@ from epcis.http_context import now_of, settings_of, store_of
 from epcis.problem import Problem
 from epcis.query import paging
 from epcis.routes.addresses import address, identifier
-from epcis.routes.answers import capable, new_router, next_page, per_page
 from epcis.routes.callers import MayCapture
 from epcis.routes.described import (
     BEHAVIOUR,
@@ -44,8 +43,10 @@ from epcis.routes.described import (
 )
 from epcis.routes.events import PAGING
 from epcis.routes.negotiation import agree, agree_to_write, content_type, discovery, is_json
+from epcis.routes.pages import next_page, per_page
 from epcis.routes.problems import refusal, writable
 from epcis.routes.resources import refuse_parameters
+from epcis.routes.routers import capable, new_router
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,7 +15,6 @@ from epcis.query import named, paging
 from epcis.query.schedule import Schedule, ScheduleError
 from epcis.query.values import BadValue, moment
 from epcis.routes.addresses import address
-from epcis.routes.answers import capable, new_router, next_page, per_page
 from epcis.routes.callers import MayQuery
 from epcis.routes.described import (
     FORMATS,
@@ -27,9 +26,11 @@ from epcis.routes.described import (
 )
 from epcis.routes.events import PAGING
 from epcis.routes.negotiation import agree, agree_to_write, choice, discovery
+from epcis.routes.pages import next_page, per_page
 from epcis.routes.problems import not_found, refusal
 from epcis.routes.queries import json_body, named_query
 from epcis.routes.resources import refuse_parameters
+from epcis.routes.routers import capable, new_router
 from epcis.subscribe import subscription
 from epcis.subscribe.destination import BadDestination, Destination, check
 from epcis.subscribe.subscription import Subscription, TooManySubscriptions
