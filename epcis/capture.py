@@ -80,7 +80,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class ReadingNotes:
-    """What is kept beside a document about its reading, to be said again when it comes again."""
+    """Kept beside a document, so that it gets the same answer when it is sent again."""
 
     refused: int
     """Events that were not stored."""
@@ -145,7 +145,7 @@ def capture(
     """Capture a document of any EPCIS version and syntax, plain or packed.
 
     `sender` is who sent it, `party` the canonical GLN key it is captured for. Events that cannot
-    be stored are left out and told by findings; with `strict` they refuse the whole document.
+    be stored are left out, and findings name them; with `strict` they refuse the whole document.
     `whole` does that too, but reads leniently and names every such event.
     Raises DocumentRefused (nothing is stored), StoreFull or StoreAway.
     """

@@ -185,7 +185,7 @@ class Custody(NamedTuple):
     gln: str
     """GLN, or the party's id where it has none."""
     name: str
-    """By master data; empty where nobody told it."""
+    """By master data; empty where nobody recorded it."""
     since: datetime
     until: datetime | None
 

@@ -32,9 +32,9 @@ class VerificationSettings:
     rules: str = DEFAULT
     """The rule pack that decides pack operations."""
     rules_folder: Path | None = None
-    """Folder of the house's own rule packs."""
+    """Folder of the operator's own rule packs."""
     rules_keys: tuple[Path, ...] = ()
-    """Public keys, PEM, that the house's own rule packs may be signed with."""
+    """Public keys, PEM, that the operator's own rule packs may be signed with."""
     market: str = ""
     """ISO 3166 country of this repository; empty where only one is served."""
     responder_gln: str = ""

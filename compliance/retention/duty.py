@@ -45,7 +45,7 @@ WITH RECURSIVE told(id) AS (
 )
 SELECT max(expiry) FROM lot WHERE id IN (SELECT id FROM told)
 """
-"""The latest expiry that anybody told of some items."""
+"""The latest expiry recorded for some items."""
 _NAMED = "SELECT block, mask FROM event_epc WHERE seq"
 _INSIDE = "SELECT block FROM containment WHERE parent"
 _ITEMS_PER_BLOCK = 64

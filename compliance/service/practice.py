@@ -56,7 +56,7 @@ class TestWalletFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def practice_of(settings: Settings) -> VerificationSettings:
-    """The verification floor's settings under these house settings.
+    """The verification floor's settings under these settings of the operator.
 
     Raises `PracticeRefusedError` for a file that cannot be read or a value that makes no sense:
     a server that silently did without its peers or its wallet would be believed to have them.

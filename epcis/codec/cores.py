@@ -87,7 +87,7 @@ class PortionJob:
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """What a worker process is told once."""
+    """What a worker process is given once, when it starts."""
 
     file: Path
     frame: PortionFrame

@@ -119,7 +119,7 @@ def driver_faults() -> tuple[type[Exception], ...]:
 def forgiving(engine: Engine) -> Iterator[None]:
     """Have connections made in the block read text that is no UTF-8, where a database can hold it.
 
-    So that it can be told where it stands.
+    So that a finding can say where it stands.
     """
     if engine.dialect.name != "sqlite":
         yield

@@ -34,11 +34,11 @@ _POSTGRESQL_FULL = ("53100", "53200")
 _POSTGRESQL_ROLLED_BACK = "40"
 
 
-class StoreFull(Exception):  # noqa: N818  # a state of the store, told as 507
+class StoreFull(Exception):  # noqa: N818  # a state of the store, answered with 507
     """There is no room on the disk; nothing of the act was kept."""
 
 
-class StoreAway(Exception):  # noqa: N818  # a state of the store, told as 503
+class StoreAway(Exception):  # noqa: N818  # a state of the store, answered with 503
     """The database cannot be reached or is busy; the act can be tried again."""
 
     retry_after_s = 2
@@ -400,7 +400,7 @@ class _GroupCommit:
             return
         self._group = None
         try:
-            # A crash before this leaves nothing of the group, after it all; nobody was told yet.
+            # A crash before this leaves nothing of the group, after it all; nobody has an answer.
             connection.commit()
         except BaseException as fault:  # noqa: BLE001  # handed to every act of the group
             group.error = fault

@@ -114,7 +114,7 @@ def _differing_indexes(driver: RawDriver, events: dict[int, Event]) -> Iterator[
         stored = Counter(tuple(row) for row in driver.all_in(question, list(events)))
         expected = paper.rows[table]
         if table == "event_party":
-            # Who captured an event of our own making is told by the act, not by a document.
+            # Who captured an event of our own making is known by the act, not by a document.
             for row in [row for row in stored if row[2] == int(Relation.CAPTURER)]:
                 if row[1] in without_document:
                     del stored[row]

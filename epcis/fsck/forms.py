@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from schemas.finding import Finding
 
 FINDINGS_MAX = 1_000
-"""Rows told one by one of each table."""
+"""Rows of each table that findings name one by one."""
 _OWNED = {
     "document_part": ("document", "document", "id"),
     "event_epc": ("seq", "event", "seq"),

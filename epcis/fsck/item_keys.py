@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from epcis.ledger.store import Store
 
 FINDINGS_MAX = 1_000
-"""Rows told one by one of each kind."""
+"""Rows of each kind that findings name one by one."""
 _OF_NO_ITEM = "NOT EXISTS (SELECT 1 FROM item i WHERE i.id = t.id AND i.key = t.key)"
 _TOLD_BY = "EXISTS (SELECT 1 FROM {} s WHERE s.key = t.key)"
 _SETTLED, _EVEN = _TOLD_BY.format("item_key_settled"), _TOLD_BY.format("item_key_even")

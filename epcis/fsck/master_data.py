@@ -1,4 +1,4 @@
-"""Master data against the headers of the documents that told it; the latest telling counts."""
+"""Master data against the headers of the documents it came with; the latest document counts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _NAMES = ("type", "id", "key", "told", "document", "payload")
 
 
 class _RecordedElement(NamedTuple):
-    """What one document told of one thing."""
+    """What one document holds about one thing."""
 
     document: int
     told_us: int
@@ -51,7 +51,7 @@ class _RecordedElement(NamedTuple):
 
 
 def check_master_data(store: Store, progress: Callable[[str, int], None]) -> Iterator[Finding]:
-    """What the documents told is there, and nothing else is."""
+    """What the documents hold is there, and nothing else is."""
     last, checked = -(1 << 63), 0
     while True:
         with store.read() as snapshot:

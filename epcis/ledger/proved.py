@@ -77,5 +77,5 @@ def proof_of(table: Table) -> Proof:
     """How a table is proved. Raises LookupError for one that does not say."""
     how = table.info.get("proof")
     if not isinstance(how, DerivedFrom | Register | Outside):
-        raise LookupError(f"table {table.name} does not say how it is proved")  # noqa: TRY004  # said of the table, not of a value
+        raise LookupError(f"table {table.name} does not say how it is proved")  # noqa: TRY004  # about the table, not a value
     return how

@@ -1,7 +1,7 @@
 """An item as a partner knows it: its state by the events that this party may see, alone.
 
-The operator keeps the state of every item from all events; a partner who was told it would learn
-where the pack went after it left its hands.
+The operator keeps the state of every item from all events; a partner who got it would learn
+where the pack went after he sold it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def told_state(snapshot: Snapshot, key: str, party: str) -> StoredItem | None:
 
 
 def _visible_events(snapshot: Snapshot, key: str, party: str) -> list[ItemEvent]:
-    """What the party may see of the item and of everything that it was in, as far as told."""
+    """What the party may see of the item and of everything that it was in, as recorded."""
     known: dict[int, FoundEvent] = {}
     keys: set[str] = set()
     waiting = [key]

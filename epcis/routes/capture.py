@@ -1,6 +1,6 @@
 """`/epcis/capture`: documents in, jobs out; `POST /epcis/events`: one event, stored at once.
 
-A body goes to the disk as it arrives and is never whole in memory. What can be told at once
+A body goes to the disk as it arrives and is never whole in memory. What can be found at once
 (wrong media type, no XML or JSON, no EPCIS document) is refused at once; the rest is the job's.
 """
 
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 EVENT_BYTES_MAX: Final = 16 * 1024 * 1024
 """Largest single event for `POST /events`."""
 CHECKED_AT_ONCE_BYTES_MAX: Final = 1024 * 1024
-"""Bodies up to this size are read once before 202, so that syntax errors are told at once."""
+"""Bodies up to this size are read once before 202, so that syntax errors are answered at once."""
 _EPCIS_2: Final = "urn:epcglobal:epcis:xsd:2"
 _ROOTS: Final = ("EPCISDocument", "EPCISQueryDocument", "EPCISMasterDataDocument")
 _TOO_LARGE: Final = ("document.too-many-events", "document.too-large")

@@ -311,7 +311,7 @@ def _seen_epc(request: Request, caller: Caller, tail: str) -> str:
 
 
 def _told(state: StoredItem, agreement: Agreement) -> dict[str, object]:
-    """An item's state for JSON; identifiers in the agreed format, what nobody told is null."""
+    """An item's state for JSON; identifiers in the agreed format, what is not known is null."""
 
     def place(key: str | None) -> str | None:
         return written(key, agreement) if key else None

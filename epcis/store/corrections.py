@@ -1,6 +1,6 @@
 """Corrective events: an error declaration names by id the events that say it right.
 
-Those may come later, so a missing one does not stop a capture; it is told to the sender. Standard:
+Those may come later, so a missing one does not stop a capture; a finding says so. Standard:
 EPCIS 2.0 section 7.4.1.2.
 """
 

@@ -1,7 +1,7 @@
 """The fold: what events, in the order of their moments, make of items that hold each other.
 
 Pure and slow: one item at a time, every event in order. `item_states` does the same for many items
-at once where events come in order; whatever it leaves to `recompute` is told here. A `Fold` knows
+at once where events come in order; what it leaves to `recompute` is worked out here. A `Fold` knows
 the items it was made for and everything those were ever in.
 """
 
@@ -66,7 +66,7 @@ class StayInside(NamedTuple):
 
 @dataclass(slots=True)
 class ItemHistory:
-    """One item while its events are told."""
+    """One item while its events are applied."""
 
     state: ItemState = field(default_factory=ItemState)
     first: int = NEVER

@@ -1,4 +1,4 @@
-"""What the history of an item shows that no single event says: findings, told by its events.
+"""What the history of an item shows that no single event says, as findings about its events.
 
 A cold path: the events of the item are read again.
 """

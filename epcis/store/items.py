@@ -60,7 +60,7 @@ SELECT id FROM told ORDER BY id
 
 
 class StoredItem(msgspec.Struct, frozen=True):
-    """The state of one item now. Texts that nobody told are empty."""
+    """The state of one item now. Unknown texts are empty."""
 
     key: str
     """Canonical key, e.g. `/01/{gtin14}/21/{serial}`."""
@@ -109,7 +109,7 @@ class StoredItem(msgspec.Struct, frozen=True):
 
     @property
     def expiry(self) -> date | None:
-        """The expiry date; None where none was told, or the sender's text is no date."""
+        """The expiry date; None where none is recorded, or the sender's text is no date."""
         try:
             return date.fromisoformat(self.expiry_text) if self.expiry_text else None
         except ValueError:
@@ -180,7 +180,7 @@ def serials_of_lot(snapshot: Snapshot, gtin: str, lot: str) -> Iterator[str]:
 
 
 def lot_numbers(driver: RawDriver, gtin: str, lot: str) -> list[int]:
-    """`item.lot` of the items for which any event told this lot, whatever else was told."""
+    """`item.lot` of the items for which any event records this lot, whatever else is recorded."""
     return [row[0] for row in driver.all(_LOT_NUMBERS, (gtin, lot))]
 
 

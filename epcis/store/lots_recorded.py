@@ -26,7 +26,7 @@ ORDER BY e.moment, e.seq
 
 
 class RecordedLot(NamedTuple):
-    """What one event tells of the lot of an item; empty text is not told."""
+    """What one event says about the lot of an item; empty where it says nothing."""
 
     lot: str
     expiry: str

@@ -224,7 +224,7 @@ class Replay:
     def _note_damage(
         self, seq: int, named: dict[Role, set[int]], containers: dict[int, set[int]]
     ) -> None:
-        """The items of a damaged event cannot be told, nor what was ever in them."""
+        """Nobody can say which items a damaged event names, nor what was ever in them."""
         if self._damaged is None:
             raise EventDamaged(seq)
         hurt = {item for ids in named.values() for item in ids}

@@ -133,7 +133,7 @@ class StateDictionary:
 
 
 class LotDictionary:
-    """Numbers of lots, within one act. Several lots told of one item are a chain of rows."""
+    """Numbers of lots, within one transaction. Several lots of one item are a chain of rows."""
 
     def __init__(self, driver: RawDriver, words: Engine | None = None) -> None:
         self._driver = driver
@@ -141,7 +141,7 @@ class LotDictionary:
         self._ids: dict[tuple[str, tuple[LotFacts, ...]], int] = {}
 
     def number(self, gtin: str, lots: tuple[LotFacts, ...]) -> int:
-        """The number of a product's lot and of what else was told; new ones are stored."""
+        """The number of a product's lot and of others recorded with it; new ones are stored."""
         known = self._ids.get((gtin, lots))
         if known is None:
             if len(self._ids) >= CACHED_MAX:

@@ -261,7 +261,7 @@ class _Round:
         return perform(self._tx, requests, self._rules)
 
     def _owns(self, caller: Caller, gtin: str) -> bool:
-        """Whether a caller may learn what is recorded: the house itself, or the product's owner."""
+        """Whether a caller may learn what is recorded: the operator, or the product's owner."""
         if caller.party is None:
             return True
         if gtin not in self._owners:
@@ -279,7 +279,7 @@ def _asked(wanted: Verification | PartnerQuestion) -> Asked:
 
 
 def _is_own(wanted: Verification | PartnerQuestion) -> bool:
-    """Whether the house itself asks, which need not guess."""
+    """Whether the operator itself asks, which need not guess."""
     return isinstance(wanted, Verification) and wanted.caller.party is None
 
 

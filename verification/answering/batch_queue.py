@@ -25,7 +25,7 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 WAITING_MAX = 4096
-"""Requests that may wait; the next one is told to come back (503)."""
+"""Requests that may wait; the next one is answered with 503, to come back."""
 ROUND_MAX = 128
 """Requests answered in one transaction."""
 GATHER_TURNS = 3

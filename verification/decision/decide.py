@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 
 class Judgement(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is said about a pack, and what is to be written if anything is."""
+    """The judgement on a pack, and what is to be written if anything is."""
 
     verdict: Word
     """About the pack as it was found; for an undo, as it will be."""
@@ -278,7 +278,7 @@ def _state(pack: KnownPack) -> Iterator[Reason]:
     """The pack's own state and its lasting conditions."""
     own = OF_STATE.get(pack.state)
     if own is Reason.DISPENSED and Condition.RETURNED_AFTER_END in pack.conditions:
-        own = None  # said as returned; any other end stays an end
+        own = None  # answered as returned; any other end stays an end
     if own is not None:
         yield own
     if pack.stolen:

@@ -49,7 +49,7 @@ class KnownPack(msgspec.Struct, frozen=True, omit_defaults=True):
     lot: str | None = None
     expiry: date | None = None
     expiry_is_odd: bool = False
-    """A sender told an expiry that is no date, so nobody can say whether it has passed."""
+    """A sender wrote an expiry that is no date, so nobody can say whether it has passed."""
     conditions: tuple[str, ...] = ()
     """Lasting conditions of the pack and of what it is in, as `damaged`."""
     since: datetime | None = None
@@ -87,7 +87,7 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
     exempt: bool = False
     """Product and lot stand on the market's list of exemptions."""
     lots_recorded: tuple[str, ...] = ()
-    """All lots that partners told, where they contradict each other."""
+    """All lots that partners recorded, where they contradict each other."""
     expiries_recorded: tuple[str, ...] = ()
     intermarket: bool = False
     """The facts came from another market's repository."""
@@ -191,12 +191,12 @@ class RecordedPack(NamedTuple):
 
     @property
     def is_known(self) -> bool:
-        """Whether any event or upload told of the pack."""
+        """Whether any event or upload names the pack."""
         return self.status is not None or self.state is not None
 
     @property
     def is_contradicted(self) -> bool:
-        """Whether the answer names values that were told of this pack alone."""
+        """Whether the answer names values that were recorded for this pack alone."""
         conditions = _conditions(self)
         return LOT_CONFLICT in conditions or EXPIRY_CONFLICT in conditions
 
@@ -269,7 +269,7 @@ def facts_from(
     lot_known, shape = (True, "") if pack is not None else _lot_of_unknown(snapshot, gtin, lot)
     lots, expiries = ((), ()) if pack is None else _contradictions(snapshot, asked, pack, row)
     lot_state, doubt = stops.lot(gtin, lot, market), stops.doubt(gtin, lot, asked.serial)
-    for other in lots:  # a stop of any lot that was told of the pack holds for it
+    for other in lots:  # a stop of any lot that is recorded for the pack holds for it
         lot_state = max(lot_state, stops.lot(gtin, other, market), key=WEIGHT_OF_LOT.__getitem__)
         doubt = gravest((doubt, stops.doubt(gtin, other, asked.serial)))
     return Facts(
@@ -347,7 +347,7 @@ def speaks_against(status: str, conditions: str) -> bool:
 def _contradictions(
     snapshot: Snapshot, asked: Asked, pack: KnownPack, row: RecordedPack
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Every lot and every expiry that was told of a pack, where they contradict each other."""
+    """Every lot and every expiry that is recorded for a pack, where they contradict each other."""
     if LOT_CONFLICT not in pack.conditions and EXPIRY_CONFLICT not in pack.conditions:
         return (), ()
     lots = {row.lot, row.event_lot}
@@ -359,7 +359,7 @@ def _contradictions(
 
 
 def is_known_product(snapshot: Snapshot, gtin: str) -> bool:
-    """Whether anything at all was ever told about this product."""
+    """Whether anything at all was ever recorded about this product."""
     head = _gtin_head(gtin)
     ranges: list[bytes] = []
     for shape in (_DIGIT_SERIALS, _TEXT_SERIALS):
@@ -376,7 +376,7 @@ def _gtin_head(gtin: str) -> bytes:
 
 @lru_cache(maxsize=4096)
 def day_of(text: str | None) -> date | None:
-    """The date a sender told as an expiry; None where it is no date.
+    """The date a sender wrote as an expiry; None where it is no date.
 
     >>> day_of("2027-05-31"), day_of("31/05/27")
     (datetime.date(2027, 5, 31), None)

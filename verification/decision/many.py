@@ -86,7 +86,7 @@ def judge_all(snapshot: Snapshot, now: datetime) -> Iterator[JudgedPack]:
 
 
 def judge_lot(snapshot: Snapshot, gtin: str, lot: str, now: datetime) -> Iterator[JudgedPack]:
-    """The judgement of every pack for which an upload or any event told this lot, each once."""
+    """The judgement of every pack for which an upload or any event records this lot, each once."""
     uploaded = RawDriver(snapshot).stream(_UPLOADED_OF_LOT, (lot, gtin))
     yield from judge_packs(snapshot, ((code, serial) for code, serial in uploaded), now)
     told = map(name_of, serials_of_lot(snapshot, gtin, lot))

@@ -40,7 +40,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, judgement: Judgement, facts: Facts) -> Verdict:
-        """A judgement as the person at the counter is told it."""
+        """A judgement as the person at the counter reads it."""
         reasons = judgement.reasons
         return cls(judgement.verdict, reasons[0], judgement.say, facts, reasons[1:])
 
@@ -103,7 +103,7 @@ class AdditionalInfo(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AnswerPolicy:
-    """What a manufacturer wants said; the defaults are the standard's scenario table."""
+    """What a manufacturer wants answered; the defaults are the standard's scenario table."""
 
     detail: bool = True
     """False answers every mismatch with No_reason_provided."""

@@ -106,7 +106,7 @@ def check_packs(store: Store, progress: Callable[[str, int], None]) -> Iterator[
 
 
 def _check_operations(store: Store, progress: Callable[[str, int], None]) -> Iterator[Finding]:
-    """Every row of `pack_operation` is told by an entry about its pack, each by one of its own."""
+    """Every row of `pack_operation` has an entry about its pack in the log, each its own."""
     last, checked = -(1 << 63), 0
     while True:
         with store.read() as snapshot:
@@ -217,7 +217,7 @@ def _check_strays(store: Store) -> Iterator[Finding]:
 
 
 def _uploaded(snapshot: Snapshot, code: str, lot: str) -> Iterator[_New]:
-    """The packs of a lot as they were uploaded; those that events told of are left out."""
+    """The packs of a lot as they were uploaded; those that events name are left out."""
     last = ""
     while rows := RawDriver(snapshot).all(_PACKS_OF_LOT, (code, lot, last, ROWS_PER_READ)):
         logged = _logged_about(snapshot, {row[:2] for row in rows})

@@ -151,7 +151,7 @@ def change_password(tx: Transaction, given: Credentials, new: str) -> None:
 
 
 def _failed(tx: Transaction, given: Credentials) -> RefusedError:
-    """Count a wrong password; what the caller is told."""
+    """Count a wrong password; the answer to the caller."""
     row = _row(tx, given)
     failures = (row["failures"] if row is not None else 0) + 1
     _set(tx, given, failures=failures)

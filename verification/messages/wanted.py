@@ -1,4 +1,4 @@
-"""What can be asked about one pack, and what is told: the values between routes and answers."""
+"""What can be asked about one pack, and the answers: the values between routes and answers."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class PartnerQuestion(msgspec.Struct, frozen=True):
 
 
 class RecordedAnswer(msgspec.Struct, frozen=True):
-    """An operation on a pack that another repository answered for; it is only kept here."""
+    """Answer received from a peer repository; recorded, not decided here."""
 
     request: PackRequest
     caller: Caller

@@ -91,7 +91,7 @@ async def maybe_elsewhere(
 
 
 def verdict_of(answer: OperationAnswer, asked: Asked, heard: PeerAnswer) -> Verdict:
-    """A peer's answer as the person at the counter is told it."""
+    """A peer's answer as the person at the counter reads it."""
     pack = None
     if answer.state is not None:
         pack = KnownPack(state=answer.state, lot=answer.lot, expiry=day_of(answer.expiry))
@@ -151,7 +151,7 @@ def _is_to_perform(request: PackRequest, heard: PeerAnswer) -> bool:
 def _as_ours(
     here: OperationAnswer, request: PackRequest, heard: PeerAnswer, against: tuple[Reason, ...]
 ) -> OperationAnswer:
-    """A peer's answer as one of ours, flagged; where a peer was silent, that it cannot be told."""
+    """A peer's answer as one of ours, flagged; where a peer was silent, that nobody can tell."""
     if heard.said is None:
         silent = msgspec.structs.replace(here, reason=Reason.CANNOT_TELL, also=())
         return _spelt(silent, request, Result.CANNOT_TELL)
