@@ -15,11 +15,22 @@ api_key = Table(
     Column("secret_sha256", String(64), nullable=False),
     Column("scopes", String(200), nullable=False),
     Column("party", String(100)),
+    Column("role", String(20), nullable=False, server_default=""),
     Column("created_us", BigInteger, nullable=False),
     Column("expires_us", BigInteger),
     Column("revoked_us", BigInteger),
     info=proof(Register()),
 )
+
+access_lock = Table(
+    "access_lock",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("since_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+    info=proof(Register()),
+)
+"""One row from the first credential on: without one of theirs nobody enters ever again."""
 
 browser_session = Table(
     "browser_session",
@@ -28,6 +39,7 @@ browser_session = Table(
     Column("name", String(100), nullable=False),
     Column("scopes", String(200), nullable=False),
     Column("party", String(100)),
+    Column("role", String(20), nullable=False, server_default=""),
     Column("expires_us", BigInteger, nullable=False),
     info=proof(Outside("sessions, which end by themselves")),
 )
@@ -39,6 +51,7 @@ sign_in_link = Table(
     Column("name", String(100), nullable=False),
     Column("scopes", String(200), nullable=False),
     Column("party", String(100)),
+    Column("role", String(20), nullable=False, server_default=""),
     Column("expires_us", BigInteger, nullable=False),
     Column("used_us", BigInteger),
     info=proof(Outside("links that open a session once")),

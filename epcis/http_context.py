@@ -70,11 +70,13 @@ class Caller:
 
     name: str
     scopes: frozenset[str]
-    """Of capture, query, verify, recall, export, admin."""
+    """What it may do: names of `compliance.service.access.SCOPES`."""
     party: str | None = None
     """Canonical GLN key (`/414/0355555000013`); None sees everything its scopes allow."""
     client: str = ""
     """Address the request came from, for budgets against guessing."""
+    role: str = ""
+    """A role of `compliance.service.policy.ROLES`; empty where the key names scopes alone."""
 
     @property
     def is_anonymous(self) -> bool:
@@ -129,23 +131,34 @@ def needs(scope: str) -> Callable[[Request], Caller]:
 
     def check(request: Request) -> Caller:
         caller = caller_of(request)
-        if caller.is_anonymous:
-            raise Problem(
-                401,
-                "Authentication required",
-                "send an API key or token as 'Authorization: Bearer …'",
-                type="epcisException:SecurityException",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
-        if scope not in caller.scopes:
-            raise Problem(
-                403,
-                "Not allowed",
-                f"this needs the scope '{scope}', which {caller.name} does not have",
-                type="epcisException:SecurityException",
-            )
+        need_scope(caller, scope)
         return caller
 
     given = Parameter("request", Parameter.POSITIONAL_OR_KEYWORD, annotation=Request)
     check.__signature__ = Signature([given])  # type: ignore[attr-defined]  # what FastAPI reads
+    check.scope = scope  # type: ignore[attr-defined]  # compared with the policy table by a test
     return check
+
+
+def need_scope(caller: Caller, scope: str) -> None:
+    """Raises `Problem` 401 for a caller without credentials, 403 for one without `scope`."""
+    if caller.is_anonymous:
+        raise not_known()
+    if scope not in caller.scopes:
+        raise Problem(
+            403,
+            "Not allowed",
+            f"this needs the scope '{scope}', which {caller.name} does not have",
+            type="epcisException:SecurityException",
+        )
+
+
+def not_known() -> Problem:
+    """The answer to a caller without credentials."""
+    return Problem(
+        401,
+        "Authentication required",
+        "send an API key or token as 'Authorization: Bearer …'",
+        type="epcisException:SecurityException",
+        headers={"WWW-Authenticate": "Bearer"},
+    )

@@ -23,6 +23,7 @@ from compliance.service.app import create_app
 from compliance.service.cli import command_line
 from compliance.service.context import ServiceContext
 from compliance.service.migrate import open_migrated
+from compliance.service.policy import ANY_KEY, ANYONE, POLICY, ROLES, SCOPES, AccessRule
 from compliance.service.settings import PREFIX, Settings
 from verification.decision.as_page import page as judgement_page
 from verification.decision.words import Result
@@ -151,7 +152,49 @@ def national_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def access_page() -> str:
+    """Scopes, roles, and the rule of every address."""
+    lines = [
+        "# Who may do what",
+        "",
+        "One table, `compliance/service/policy.py`, decides it for every address; a server with an",
+        "address that the table does not name refuses to start. Commands run on the machine itself",
+        "and are the operator's. `packtrail access new-key NAME --role ROLE` (or `--scopes A,B`)",
+        "makes a key; `--party GLN` ties it to a trading partner, which then sees and changes its",
+        "own only.",
+        "",
+        "## Scopes",
+        "",
+        "| scope | its holder may |",
+        "|---|---|",
+        *(f"| `{name}` | {what} |" for name, what in SCOPES.items()),
+        "",
+        "## Roles",
+        "",
+        "| role | scopes |",
+        "|---|---|",
+    ]
+    lines += [f"| {one} | {', '.join(sorted(scopes))} |" for one, scopes in ROLES.items()]
+    lines += [
+        "",
+        "## Addresses",
+        "",
+        "| address | scope | shows or changes | besides |",
+        "|---|---|---|---|",
+    ]
+    return "\n".join([*lines, *map(_rule_row, POLICY.values())]) + "\n"
+
+
+def _rule_row(one: AccessRule) -> str:
+    scope = {ANYONE: "none", ANY_KEY: "any key"}.get(one.scope, one.scope)
+    besides = ["a page"] * one.is_page + ["a fresh sign-in"] * one.is_fresh
+    if one.approved:
+        besides.append(f"a second person for `{one.approved}`")
+    return f"| `{one.method} {one.path}` | {scope} | {one.own.value} | {', '.join(besides)} |"
+
+
 PAGES = {
+    "access.md": access_page,
     "commands.md": commands_page,
     "settings.md": settings_page,
     "http.md": http_page,

@@ -53,10 +53,10 @@ def environment(home: Path) -> dict[str, str]:
 @pytest.fixture
 def packtrail(environment: dict[str, str]) -> Callable[..., Ran]:
     """Run one packtrail command."""
-    return driver(environment)
+    return hand(environment)
 
 
-def driver(environment: dict[str, str]) -> Callable[..., Ran]:
+def hand(environment: dict[str, str]) -> Callable[..., Ran]:
     """A way to run packtrail commands in `environment`."""
 
     def run(*words: object, stdin: bytes = b"") -> Ran:

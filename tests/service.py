@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import orjson
-from hands import driver
+from hands import hand
 
 from epcis.codec.document import write_event_json
 
@@ -34,7 +34,7 @@ class Service:
             "PYTHONUNBUFFERED": "1",
             **{f"PACKTRAIL_{name.upper()}": str(value) for name, value in settings.items()},
         }
-        made = driver(self.environment)(
+        made = hand(self.environment)(
             *("access", "new-key", "line", "--scopes", "capture,query,admin", "--json")
         )
         self.key = made.json["key"]

@@ -35,6 +35,8 @@ class VerificationSettings:
     """Folder of the operator's own rule packs."""
     rules_keys: tuple[Path, ...] = ()
     """Public keys, PEM, that the operator's own rule packs may be signed with."""
+    company_prefixes: tuple[str, ...] = ()
+    """GS1 Company Prefixes beside GS1's table, which say whose a GTIN is."""
     market: str = ""
     """ISO 3166 country of this repository; empty where only one is served."""
     responder_gln: str = ""

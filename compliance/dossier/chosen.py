@@ -77,6 +77,9 @@ class Chosen:
         else:
             assert isinstance(selection, History), "every kind is of a period or of something"
             self._places = places_of(snapshot, selection, size)
+            if party is not None:
+                # That there are others must not show: who may see none gets the answer that there is none.
+                self._places = array("q", [row.place for row in self.rows()])
         self.total = self._count() if self._condition is not None else len(self._places)
 
     def rows(self, after: int = -1) -> Generator[LogRow, None, None]:

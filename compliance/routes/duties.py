@@ -75,9 +75,8 @@ def enter(request: Request, caller: MayEnter, body: WantedLicence) -> dict[str, 
 
 
 @router.get("/partners/licences")
-def list_licences(request: Request, caller: MayRead, gln: str = "") -> list[dict[str, object]]:
+def list_licences(request: Request, gln: str = "") -> list[dict[str, object]]:
     """The licences of all partners, or of one."""
-    _operator_only(caller)
     with store_of(request).read() as snapshot:
         return [one.as_dict() for one in licences(snapshot, [gln] if gln else None)]
 
@@ -104,9 +103,8 @@ def plan(request: Request, caller: MayEnter, body: WantedAudit) -> dict[str, obj
 
 
 @router.get("/audits")
-def audits(request: Request, caller: MayRead) -> list[dict[str, object]]:
+def audits(request: Request) -> list[dict[str, object]]:
     """All audits, in the order of the calendar."""
-    _operator_only(caller)
     with store_of(request).read() as snapshot:
         return [one.as_dict() for one in list_audits(snapshot)]
 
@@ -120,8 +118,3 @@ def done(request: Request, caller: MayEnter, audit_id: str, body: DoneAudit) -> 
             return closed.as_dict()
     except AuditRefused as refused:
         raise Problem(409, "Audit not closed", str(refused)) from None
-
-
-def _operator_only(caller: Caller) -> None:
-    if caller.party is not None:
-        raise Problem(404, "Not found", "there is nothing here for this key")

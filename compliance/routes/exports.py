@@ -11,6 +11,7 @@ from fastapi.responses import FileResponse
 from pydantic import AfterValidator, BaseModel, Field
 
 from compliance.context import compliance_settings_of
+from compliance.dossier.export import OPERATOR, Recipient
 from compliance.dossier.jobs import ExportJob, ask, file_of, find_job, forget, list_jobs
 from compliance.dossier.kinds import KINDS, DossierSelection, selection_from
 from compliance.dossier.redaction import RedactionProfile, find_profile, profiles_in
@@ -130,6 +131,13 @@ def forget_(request: Request, caller: MayExport, job_id: str) -> Response:
     with store_of(request).write(now_of(request)) as tx:
         forget(tx, job.id, folder_of(request))
     return Response(status_code=204)
+
+
+def recipient_of(request: Request, caller: Caller) -> Recipient:
+    """For whom a dossier is that this caller asks for: a partner sees what names its party."""
+    if caller.party is None:
+        return OPERATOR
+    return Recipient(find_profile(PARTNERS, own_profiles(request)), caller.party)
 
 
 def own_profiles(request: Request) -> Path | None:

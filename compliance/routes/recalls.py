@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from compliance.recall.recall import (
     LOT_CHARS_MAX,
     REASON_CHARS_MAX,
+    LotRecall,
     RecallRefused,
     close_recall,
     find_recall,
@@ -17,9 +18,10 @@ from compliance.recall.recall import (
     open_recall,
     reach,
 )
-from epcis.http_context import Caller, needs, now_of, store_of
+from epcis.http_context import Caller, needs, now_of, settings_of, store_of
 from epcis.problem import Problem
 from schemas.gs1.keys import Gtin
+from verification.registry.rights import need_product
 
 router = APIRouter(prefix="/recalls", tags=["recalls"])
 
@@ -38,6 +40,7 @@ class NewRecall(BaseModel):
 @router.post("", status_code=201)
 def open_(request: Request, caller: MayRecall, body: NewRecall) -> dict[str, object]:
     """Recall a lot; from this moment every verification of its packs answers STOP."""
+    _need_own(request, caller, _gtin14(body.gtin))
     try:
         opened = open_recall(
             store_of(request),
@@ -49,21 +52,19 @@ def open_(request: Request, caller: MayRecall, body: NewRecall) -> dict[str, obj
         )
     except RecallRefused as refused:
         raise Problem(422, "Recall not opened", str(refused)) from None
-    return opened.as_dict()
+    return _shown(opened, caller)
 
 
 @router.get("")
-def list_(request: Request, caller: MayRead) -> list[dict[str, object]]:
+def list_(request: Request) -> list[dict[str, object]]:
     """All recalls, newest first, without their packs."""
-    _whole_view(caller)
     with store_of(request).read() as snapshot:
         return [found.as_dict() for found in list_recalls(snapshot)]
 
 
 @router.get("/reach/{gtin}/{lot:path}")
-def reach_(request: Request, caller: MayRead, gtin: str, lot: str) -> dict[str, object]:
+def reach_(request: Request, gtin: str, lot: str) -> dict[str, object]:
     """The holders whom a recall of the lot would notify, and how many packs they hold."""
-    _whole_view(caller)
     with store_of(request).read() as snapshot:
         holders = reach(snapshot, _gtin14(gtin), lot)
     return {
@@ -75,9 +76,8 @@ def reach_(request: Request, caller: MayRead, gtin: str, lot: str) -> dict[str, 
 
 
 @router.get("/{recall_id}")
-def status(request: Request, caller: MayRead, recall_id: str) -> dict[str, object]:
+def status(request: Request, recall_id: str) -> dict[str, object]:
     """One recall: its packs, where they were, and whom to notify."""
-    _whole_view(caller)
     with store_of(request).read() as snapshot:
         found = find_recall(snapshot, recall_id)
     if found is None:
@@ -88,17 +88,28 @@ def status(request: Request, caller: MayRead, recall_id: str) -> dict[str, objec
 @router.post("/{recall_id}/close")
 def close(request: Request, caller: MayRecall, recall_id: str) -> dict[str, object]:
     """Close a recall; its record stays and its packs stay out of trade."""
+    with store_of(request).read() as snapshot:
+        found = find_recall(snapshot, recall_id)
+    if found is None:
+        raise _no_such(recall_id)
+    _need_own(request, caller, found.gtin)
     try:
         closed = close_recall(store_of(request), recall_id, by=caller.name, now=now_of(request))
     except RecallRefused:
         raise _no_such(recall_id) from None
-    return closed.as_dict()
+    return _shown(closed, caller)
 
 
-def _whole_view(caller: Caller) -> None:
-    """A recall names all holders of a lot, so a key that may see one party's events is refused."""
-    if caller.party is not None:
-        raise Problem(404, "Not found", "there is nothing here for this key")
+def _need_own(request: Request, caller: Caller, gtin: str) -> None:
+    overlay = tuple(settings_of(request).company_prefixes)
+    with store_of(request).read() as snapshot:
+        need_product(snapshot, caller, gtin, overlay)
+
+
+def _shown(found: LotRecall, caller: Caller) -> dict[str, object]:
+    """A recall as its caller may see it: who holds the packs stands in events of others."""
+    said = found.as_dict()
+    return said if caller.party is None else said | {"packs": [], "holders": []}
 
 
 def _no_such(recall_id: str) -> Problem:

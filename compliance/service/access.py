@@ -14,18 +14,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import orjson
-from sqlalchemy import func, select, update
+from sqlalchemy import or_, select, update
 
-from compliance.duty_tables import api_key, browser_session, sign_in_link
+from compliance.duty_tables import access_lock, api_key, browser_session, sign_in_link
+from compliance.service.policy import ROLES, SCOPES
 from epcis.http_context import Caller
 from epcis.ledger.entry import LeafKind
 
 if TYPE_CHECKING:
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Transaction
-
-SCOPES = ("capture", "query", "verify", "recall", "export", "admin")
-"""Everything a caller may be allowed to do."""
 
 EVERYTHING = frozenset(SCOPES)
 
@@ -41,10 +39,22 @@ class Grant:
     name: str
     scopes: frozenset[str]
     party: str | None = None
+    role: str = ""
+
+    @classmethod
+    def of_role(cls, name: str, role: str, party: str | None = None) -> Grant:
+        """What somebody of a role gets; raises `UnknownScopeError`.
+
+        >>> sorted(Grant.of_role("Ann", "auditor").scopes)
+        ['export']
+        """
+        if role not in ROLES:
+            raise UnknownScopeError(f"{role}: not one of the roles {', '.join(ROLES)}")
+        return cls(name, ROLES[role], party, role)
 
     def caller(self, client: str) -> Caller:
         """The caller this grant makes of a request from the address `client`."""
-        return Caller(self.name, self.scopes, self.party, client)
+        return Caller(self.name, self.scopes, self.party, client, self.role)
 
 
 def scopes_of(text: str) -> frozenset[str]:
@@ -75,6 +85,7 @@ def new_key(
             **_columns(grant),
         )
     )
+    lock(tx, grant.name)
     _log(tx, "key-made", grant, key=key_id)
     return f"pt_{key_id}_{secret}"
 
@@ -91,10 +102,23 @@ def revoke_key(tx: Transaction, key_id: str, *, now: datetime) -> bool:
     return bool(done.rowcount)
 
 
-def is_configured(snapshot: Snapshot) -> bool:
-    """Whether anybody has been given an API key that is still good."""
-    living = select(func.count()).select_from(api_key).where(api_key.c.revoked_us.is_(None))
-    return bool(snapshot.connection.execute(living).scalar_one())
+def is_locked(snapshot: Snapshot) -> bool:
+    """Whether any credential was ever made here: from then on nobody enters without one."""
+    return snapshot.connection.execute(select(access_lock.c.id)).first() is not None
+
+
+def lock(tx: Transaction, by: str) -> None:
+    """Ask everybody for credentials from now on; there is no way back."""
+    if not is_locked(tx):
+        tx.connection.execute(access_lock.insert().values(id=1, since_us=_us(tx.now), by=by))
+
+
+def is_enterable(snapshot: Snapshot, now: datetime) -> bool:
+    """Whether any API key is good now."""
+    key = api_key.c
+    unexpired = or_(key.expires_us.is_(None), key.expires_us > _us(now))
+    living = select(key.id).where(key.revoked_us.is_(None), unexpired)
+    return snapshot.connection.execute(living.limit(1)).first() is not None
 
 
 def grant_of_key(snapshot: Snapshot, text: str, now: datetime) -> Grant | None:
@@ -111,8 +135,15 @@ def grant_of_key(snapshot: Snapshot, text: str, now: datetime) -> Grant | None:
     return None if expired or row.revoked_us is not None else _grant(row)
 
 
-def new_sign_in_link(tx: Transaction, grant: Grant, *, now: datetime, minutes: int) -> str:
-    """Make a one-time token for `/sign-in/{token}`, good for `minutes`."""
+def new_sign_in_link(
+    tx: Transaction, grant: Grant, *, now: datetime, minutes: int, locks: bool = True
+) -> str:
+    """Make a one-time token for `/sign-in/{token}`, good for `minutes`.
+
+    Without `locks` the machine itself stays let in: the demo shows both.
+    """
+    if locks:
+        lock(tx, grant.name)
     token = secrets.token_urlsafe(32)
     tx.connection.execute(
         sign_in_link.insert().values(
@@ -172,12 +203,15 @@ def _columns(grant: Grant) -> dict[str, str | None]:
         "name": grant.name,
         "scopes": ",".join(sorted(grant.scopes)),
         "party": grant.party,
+        "role": grant.role,
     }
 
 
 def _grant(row: object) -> Grant:
-    name, scopes, party = (getattr(row, column) for column in ("name", "scopes", "party"))
-    return Grant(name, frozenset(scopes.split(",")), party)
+    name, scopes, party, role = (
+        getattr(row, column) for column in ("name", "scopes", "party", "role")
+    )
+    return Grant(name, frozenset(scopes.split(",")), party, role)
 
 
 def _log(tx: Transaction, what: str, grant: Grant, **more: str) -> None:

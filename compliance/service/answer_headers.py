@@ -47,7 +47,11 @@ class AnswerHeaders:
             if message["type"] == "http.response.start":
                 present = dict(message["headers"])
                 is_json = b"json" in present.get(b"content-type", b"json")
-                told = (*checkpoint_named(self.store), *((NOT_SNIFFED,) if is_json else _HEADERS))
+                # How many entries the log has says how busy a company is: not to nobody.
+                caller = scope.get("state", {}).get("caller")
+                known = caller is not None and not caller.is_anonymous
+                signed = checkpoint_named(self.store) if known else ()
+                told = (*signed, *((NOT_SNIFFED,) if is_json else _HEADERS))
                 extra = [pair for pair in told if pair[0] not in present]
                 message["headers"] = [*message["headers"], *extra]
             await send(message)

@@ -18,6 +18,8 @@ from compliance.service.entrance import HotEntrance
 from compliance.service.gate import Admission, BodyBounds, BodyLimit, Gate
 from compliance.service.jobs import background_work
 from compliance.service.oidc import TokenReader
+from compliance.service.pages import refuse
+from compliance.service.policing import Guard, Policing, guarded
 from compliance.service.routers import include_floors
 from compliance.service.telemetry import AnswerCounts, Telemetry
 from epcis.archive.reading import ArchiveAway
@@ -127,11 +129,13 @@ _SECURITY_SCHEMES = {
 
 
 def _add_middleware(app: Application, context: ServiceContext) -> None:
-    """Outermost last: the gate, the body's limits, answer headers, counts; then the hot routes."""
+    """Outermost last: policy, gate, the body's limits, answer headers, counts; then hot routes."""
     settings, store = context.settings, context.store
     admission = Admission(store, context.clock, settings, TokenReader.of(settings))
     bounds = BodyBounds(settings.upload_bytes_max, settings.body_deadline_s)
     counts = AnswerCounts(context.registry)
+    guard = Guard(guarded(app.routes), store, pages_need_sign_in=context.pages_need_sign_in)
+    app.add_middleware(Policing, guard=guard, refuse=refuse)
     app.add_middleware(Gate, admission=admission)
     app.add_middleware(BodyLimit, bounds=bounds)
     app.add_middleware(AnswerHeaders, store=store)

@@ -38,4 +38,5 @@ class HotEntrance:
     def answered(self, scope: Scope, status: int, seconds: float) -> Headers:
         """Count an answer; the headers that every answer carries."""
         self.counts.count(scope, status, seconds)
-        return NOT_SNIFFED, *checkpoint_named(self.store)
+        # Only refusals have no caller: whoever was admitted may know the log.
+        return (NOT_SNIFFED,) if status == 401 else (NOT_SNIFFED, *checkpoint_named(self.store))

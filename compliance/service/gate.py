@@ -41,9 +41,9 @@ _LOOPBACK_NAMES = frozenset({"localhost", "testserver"})
 class Admission:
     """Says who asks, from the credentials of a request, and refuses who may not.
 
-    While nobody has been given a key, callers on this very machine may do everything, and no one
-    else can connect (the start refuses other addresses then). The `Host` must be a loopback name
-    in that mode, so that no web page can reach in by re-binding its own name.
+    Until the first credential is made, callers on this very machine may do everything, and no one
+    else can connect (the start refuses other addresses then); after that never again. The `Host`
+    must be a loopback name in that mode, so that no web page can reach in by re-binding its name.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Admission:
         self._settings = settings
         self._tokens = tokens
         self._keys = KeyRing(store, clock)
+        self._is_locked = False
 
     def admit(self, scope: Scope) -> tuple[Caller, bool]:
         """Who asks, and whether by a browser's own credentials; raises `Problem` for who may not.
@@ -83,10 +84,11 @@ class Admission:
         return Caller("", frozenset(), None, client), False
 
     def _is_open(self) -> bool:
-        if not self._settings.is_loopback or self._tokens is not None:
+        if self._is_locked or not self._settings.is_loopback or self._tokens is not None:
             return False
         with self._store.read() as snapshot:
-            return not access.is_configured(snapshot)
+            self._is_locked = access.is_locked(snapshot)
+        return not self._is_locked
 
     def _bearer(self, value: bytes, client: str) -> Caller:
         scheme, _, text = value.decode("latin-1").partition(" ")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -19,7 +20,10 @@ from starlette.background import BackgroundTask
 
 from compliance.dossier import Pack
 from compliance.dossier import export as write_dossier
+from compliance.dossier.refusal import ExportRefused
+from compliance.fields import GtinText, LotText, SerialText
 from compliance.recall import recall
+from compliance.routes.exports import recipient_of
 from compliance.service import access
 from compliance.service.cards import card_of_pack, cards_of_scan
 from compliance.service.context import service_context_of
@@ -27,17 +31,26 @@ from compliance.service.gate import SESSION_COOKIE
 from compliance.service.scans import layout_of, scan_picture, scan_text
 from epcis.http_context import Caller, caller_of, needs, now_of, store_of
 from epcis.problem import Problem
+from epcis.routes.problems import answer_anywhere
 from schemas.finding import Severity
 from schemas.gs1.digital_link import RESOLVER
 from schemas.gs1.digital_link import parse as parse_link
 from schemas.gs1.expiry import expiry_date
 from verification.context import verification_settings_of
 from verification.decision.act import Asked
+from verification.registry.rights import company_behind, need_product, owns_product
 
 if TYPE_CHECKING:
     from starlette.responses import Response
+    from starlette.types import Receive, Scope, Send
+
+    from compliance.service.policy import AccessRule
 
 router = APIRouter(include_in_schema=False)
+
+GtinField = Annotated[GtinText, Form()]
+LotField = Annotated[LotText, Form()]
+SerialField = Annotated[SerialText, Form()]
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -69,12 +82,6 @@ def render(template: str, request: Request, **values: Any) -> HTMLResponse:  # n
     return HTMLResponse(html)
 
 
-def must_sign_in(request: Request) -> bool:
-    """Whether whoever looks has to sign in before a page shows anything."""
-    asked_for = service_context_of(request).pages_need_sign_in and not request.state.signed_in
-    return bool(asked_for) or caller_of(request).is_anonymous
-
-
 def sign_in_page(request: Request, say: str, status: int) -> Response:
     """The page that asks to sign in, and says why."""
     page = render("sign_in.html", request, say=say)
@@ -82,14 +89,25 @@ def sign_in_page(request: Request, say: str, status: int) -> Response:
     return page
 
 
+async def refuse(
+    problem: Problem, rule: AccessRule | None, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Answer a request that the policy refuses: a person gets the page to sign in."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008, "reason": problem.title})
+        return
+    request = Request(scope, receive)
+    answer: Response = answer_anywhere(request, problem)
+    if rule is not None and rule.is_page and "text/html" in request.headers.get("accept", ""):
+        say = {401: "Sign in to see this page.", 403: "You may not see this page."}
+        answer = sign_in_page(request, say.get(problem.status, problem.detail), problem.status)
+    await answer(scope, receive, send)
+
+
 @router.get("/")
 def home(request: Request) -> Response:
     """The page to scan on."""
-    if must_sign_in(request):
-        return sign_in_page(request, "This page shows data about medicines in trade.", 401)
-    with store_of(request).read() as snapshot:
-        recalls = recall.list_recalls(snapshot, only_open=True)
-    return render("scan.html", request, recalls=recalls)
+    return render("scan.html", request, recalls=_own_recalls(request, only_open=True))
 
 
 @router.get("/sign-in/{token}")
@@ -140,8 +158,6 @@ async def scan_card(
 def pack_page(request: Request, link: str) -> Response:
     """A pack's page; its address is its GS1 Digital Link, with what else the link on it says."""
     del link  # its serial is decoded too often by then
-    if must_sign_in(request):
-        return sign_in_page(request, "Sign in to see this pack.", 401)
     path = cast("bytes", request.scope["raw_path"]).decode("ascii", "replace")
     card = card_of_pack(
         store_of(request),
@@ -169,22 +185,32 @@ def _linked(path: str, query: str) -> Asked:
 
 @router.get("/recalls/board")
 def recalls_board(request: Request) -> Response:
-    """All recalls, open and closed."""
-    if must_sign_in(request):
-        return sign_in_page(request, "Sign in to see recalls.", 401)
+    """The recalls of the caller's products, open and closed; to the operator all."""
+    return render("recalls.html", request, recalls=_own_recalls(request))
+
+
+def _own_recalls(request: Request, *, only_open: bool = False) -> list[recall.LotRecall]:
+    caller = caller_of(request)
+    overlay = verification_settings_of(request).company_prefixes
     with store_of(request).read() as snapshot:
-        return render("recalls.html", request, recalls=recall.list_recalls(snapshot))
+        company = company_behind(snapshot, caller)
+        listed = recall.list_recalls(snapshot, only_open=only_open)
+        own = [one for one in listed if owns_product(snapshot, company, one.gtin, overlay)]
+    # Whom a recall reaches is in events that its owner may not see.
+    return own if company.is_operator else [replace(one, holders=()) for one in own]
 
 
 @router.post("/recalls/open")
 def open_recall(
     request: Request,
     caller: Annotated[Caller, Depends(needs("recall"))],
-    gtin: Annotated[str, Form()],
-    lot: Annotated[str, Form()],
-    reason: Annotated[str, Form()],
+    gtin: GtinField,
+    lot: LotField,
+    reason: Annotated[str, Form(min_length=1, max_length=recall.REASON_CHARS_MAX)],
 ) -> Response:
     """Open a recall from the card of one of its packs."""
+    with store_of(request).read() as snapshot:
+        need_product(snapshot, caller, gtin, verification_settings_of(request).company_prefixes)
     try:
         recall.open_recall(
             store_of(request), gtin, lot, reason=reason, by=caller.name, now=now_of(request)
@@ -198,8 +224,8 @@ def open_recall(
 def proof(
     request: Request,
     caller: Annotated[Caller, Depends(needs("export"))],
-    gtin: Annotated[str, Form()],
-    serial: Annotated[str, Form()],
+    gtin: GtinField,
+    serial: SerialField,
 ) -> Response:
     """The signed dossier of one pack, as a download that leaves nothing behind here."""
     folder = tempfile.TemporaryDirectory(prefix="packtrail-")
@@ -207,8 +233,17 @@ def proof(
     keys = service_context_of(request).keys
     try:
         write_dossier(
-            store_of(request), Pack(gtin, serial), path, keys, now=now_of(request), by=caller.name
+            store_of(request),
+            Pack(gtin, serial),
+            path,
+            keys,
+            now=now_of(request),
+            by=caller.name,
+            recipient=recipient_of(request, caller),
         )
+    except ExportRefused as refused:
+        folder.cleanup()
+        raise Problem(404, "No dossier", str(refused)) from None
     except BaseException:
         folder.cleanup()
         raise

@@ -65,6 +65,7 @@ def practice_of(settings: Settings) -> VerificationSettings:
         rules=settings.rule_pack,
         rules_folder=settings.rule_packs_dir,
         rules_keys=settings.rule_pack_keys,
+        company_prefixes=settings.company_prefixes,
         market=settings.market,
         responder_gln=settings.owner_gln,
         unknown_answers_a_day=settings.unknown_answers_a_day,

@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from compliance.service.settings import Settings
     from epcis.ledger.store import Store
 
-DEMO_GRANT = access.Grant(
-    "demo pharmacist", frozenset({"verify", "query", "recall", "export", "capture"})
-)
+DEMO_GRANT = access.Grant("demo pharmacist", access.EVERYTHING - {"admin"})
 _CONNECTIONS_WAITING_MAX = 512
 
 
@@ -64,7 +62,7 @@ def _refuse_open_doors(settings: Settings, store: Store) -> None:
     if settings.is_loopback or settings.oidc_issuer:
         return
     with store.read() as snapshot:
-        if access.is_configured(snapshot):
+        if access.is_enterable(snapshot, utc_now()):
             return
     raise StartRefused(
         f"will not listen on {settings.host}: other machines could reach it and no access is "
@@ -99,12 +97,26 @@ def _address(settings: Settings, listener: socket.socket) -> str:
 
 def _greet(settings: Settings, store: Store, address: str, *, demo: bool) -> None:
     """Say on standard output what a newcomer needs; flushed, so that a program can wait for it."""
-    for note in filter(None, (missing_zbar(), missing_owner(settings))):
+    notes = (missing_zbar(), missing_owner(settings), _nobody_enters(settings, store))
+    for note in filter(None, notes):
         print(note, flush=True)  # noqa: T201  # the greeting is this command's output
     lines = [f"Packtrail listens on {address}/"]
     if demo:
         lines += _demo_lines(settings, store, address)
     print("\n".join(lines), flush=True)  # noqa: T201  # as above
+
+
+def _nobody_enters(settings: Settings, store: Store) -> str:
+    """What to do where credentials were made once, and none is good any more."""
+    now = utc_now()
+    with store.read() as snapshot:
+        shut = access.is_locked(snapshot) and not access.is_enterable(snapshot, now)
+    if not shut or settings.oidc_issuer:
+        return ""
+    return (
+        "Nobody can enter: every API key was revoked or has expired. On this machine, make one:"
+        " packtrail access new-key NAME --scopes admin"
+    )
 
 
 def _demo_lines(settings: Settings, store: Store, address: str) -> list[str]:
@@ -114,7 +126,7 @@ def _demo_lines(settings: Settings, store: Store, address: str) -> list[str]:
     labels = demo.build(store, settings.data_dir / "demo-labels", now)
     with store.write(now) as tx:
         token = access.new_sign_in_link(
-            tx, DEMO_GRANT, now=now, minutes=settings.sign_in_link_minutes_max
+            tx, DEMO_GRANT, now=now, minutes=settings.sign_in_link_minutes_max, locks=False
         )
     return [
         "Label pictures to try:",

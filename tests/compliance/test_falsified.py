@@ -104,7 +104,7 @@ def test_the_page_on_proofs_lists_every_table_as_the_code_has_it():
             outside.append(f"| `{name}` | {how.why} |")
             continue
         by = how.by if isinstance(how, DerivedFrom) else " by ".join(("its newest entry", *how.by))
-        kind = "told" if isinstance(how, DerivedFrom) else "register"
+        kind = "derived" if isinstance(how, DerivedFrom) else "register"
         expected.append(f"| `{name}` | {kind} | {by} |")
         beside += [f"| `{name}.{column}` | {why} |" for column, why in how.beside.items()]
     rows = [row for row in PROOF_PAGE.read_text().splitlines() if row.startswith("| `")]

@@ -64,10 +64,10 @@ def test_two_sequencers_killed_in_mid_round_leave_one_log_without_gaps(postgresq
             threading.Thread(target=write, args=(store, chance.randrange(ACTS_PER_ROUND), process))
             for process in processes
         ]
-        for driver in hands:
-            driver.start()
-        for driver, process in zip(hands, processes, strict=True):
-            driver.join()
+        for hand in hands:
+            hand.start()
+        for hand, process in zip(hands, processes, strict=True):
+            hand.join()
             process.wait()
             assert process.stdout is not None
             process.stdout.close()

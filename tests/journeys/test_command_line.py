@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hands import driver
+from hands import hand
 
 GTIN = "00355555678908"
 LOT = "L77"
@@ -26,7 +26,7 @@ def first_capture(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> t
     """The shipment captured once; each test works on a copy of what that left behind."""
     home = tmp_path_factory.mktemp("captured") / "home"
     file = examples / "shipment.xml"
-    ran = driver({**os.environ, "PACKTRAIL_DATA_DIR": str(home)})("capture", file, "--json")
+    ran = hand({**os.environ, "PACKTRAIL_DATA_DIR": str(home)})("capture", file, "--json")
     assert ran.code == 0, ran.err
     return home, ran.json[0]
 

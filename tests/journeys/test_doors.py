@@ -30,7 +30,7 @@ from doors import (
     rows_of,
     silent_because,
 )
-from hands import driver, serve_in
+from hands import hand, serve_in
 from typer.main import get_command
 
 from compliance.service import alert_pages, dossier_pages, pages, workstation
@@ -290,7 +290,7 @@ def test_a_bulk_says_the_same(http, home):
 
 def test_the_offline_snapshot_and_the_commands_say_the_same(http, home, environment_of):
     folder, told = home
-    run = driver(environment_of)
+    run = hand(environment_of)
     made = run("snapshot", "make", "-o", folder / "till.snapshot")
     assert made.code == 0, made.err
     (folder / "house.pem").write_text(run("snapshot", "key").out)
@@ -384,7 +384,7 @@ def test_a_dossier_by_command_says_the_same(home, environment_of, tmp_path):
     _, told = home
     number = next(n for n, one in enumerate(SITUATIONS) if one[0] == "damaged")
     one = printed(number, "dossier")
-    run = driver(environment_of)
+    run = hand(environment_of)
     made = run("export", "--pack", one.gtin, one.serial, "-o", tmp_path / "pack.asice")
     assert made.code == 0, made.err
     with ZipFile(tmp_path / "pack.asice") as archive:

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from hands import driver, serve_in
+from hands import hand, serve_in
 
 from verification.vrs.credential import CredentialOutcome, LocalTestWallet
 
@@ -131,7 +131,7 @@ def manufacturer(bare, folder, wallet, serials):
         "PACKTRAIL_CREDENTIAL_POLICY": "require",
         "PACKTRAIL_WALLET_URL": wallet.url,
     }
-    run = driver(settings)
+    run = hand(settings)
     admin = run("access", "new-key", "maker", "--scopes", "capture,query,verify,admin").out.strip()
     partner = run("access", "new-key", "wholesaler", "--scopes", "verify").out.strip()
     (folder / "partner.key").write_text(partner)
@@ -227,14 +227,14 @@ def test_a_wallet_that_refuses_makes_a_return_wait(wholesaler, wallet, serials):
 
 
 def test_doctor_knows_rules_peers_and_wallet(settings, tmp_path):
-    run = driver(settings | {"PACKTRAIL_DATA_DIR": str(tmp_path)})
+    run = hand(settings | {"PACKTRAIL_DATA_DIR": str(tmp_path)})
     said = {one["name"]: one for one in run("doctor", "--json").json}
     assert said["rule pack"]["well"]
     assert said["peer maker"]["well"]
     assert said["wallet"]["well"]
     (tmp_path / "p.json").write_text('[{"name": "x", "base_url": "http://far.example"}]')
     more = {"PACKTRAIL_PEERS_FILE": str(tmp_path / "p.json"), "PACKTRAIL_DATA_DIR": str(tmp_path)}
-    broken = driver(settings | more)("doctor", "--json")
+    broken = hand(settings | more)("doctor", "--json")
     assert broken.code == 1
     fault = next(one for one in broken.json if one["name"] == "verification")
     assert "https" in fault["says"]
@@ -243,7 +243,7 @@ def test_doctor_knows_rules_peers_and_wallet(settings, tmp_path):
 def test_a_tampered_rule_pack_keeps_the_server_from_starting(bare, tmp_path):
     (tmp_path / "EU-2016-161.json").write_text('{"id": "EU-2016/161"}')
     (tmp_path / "EU-2016-161.sig").write_text("AAAA\n")
-    ran = driver(bare | {"PACKTRAIL_RULE_PACKS_DIR": str(tmp_path)})("serve", "--port", "0")
+    ran = hand(bare | {"PACKTRAIL_RULE_PACKS_DIR": str(tmp_path)})("serve", "--port", "0")
     assert (ran.code, ran.out) == (2, "")
     assert "not signed by a trusted key" in ran.err
     assert len(ran.err.strip().splitlines()) == 1

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 
 import httpx
 import pytest
-from hands import driver, serve_in
+from hands import hand, serve_in
 from lxml import etree
 
 GTIN = "05901234123457"
@@ -73,8 +73,8 @@ class Country:
             "PACKTRAIL_OWNER_GLN": "0355555000013",
             **settings,
         }
-        run = driver(self.environment)
-        scopes = "capture,recall,verify,query"
+        run = hand(self.environment)
+        scopes = "capture,recall,verify,query,supply,act,destroy"
         names = ("nobody", *PEOPLE[market])
         self.keys = {
             name: run("access", "new-key", name, "--scopes", scopes).out.strip() for name in names

@@ -25,7 +25,8 @@ from verification.settings import VerificationSettings
 GTIN = "05901234123457"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 EXPIRY = date(2027, 5, 31)
-PHARMACY = Caller("till-1", frozenset({"verify"}), None, "10.0.0.1")
+PACK_SCOPES = frozenset({"verify", "supply", "act", "destroy"})
+PHARMACY = Caller("till-1", PACK_SCOPES, None, "10.0.0.1")
 
 
 class TurningClock:
@@ -330,8 +331,8 @@ def make_holder():
 @pytest.fixture
 def everything():
     """A caller who may do everything."""
-    scopes = {"capture", "query", "verify", "recall", "export", "admin"}
-    return Caller("root", frozenset(scopes), None, "10.0.0.1")
+    scopes = PACK_SCOPES | {"capture", "query", "recall", "export", "admin"}
+    return Caller("root", scopes, None, "10.0.0.1")
 
 
 @pytest.fixture

@@ -286,7 +286,7 @@ def test_uploads_stops_and_alerts_hold_on_both(client, packs, clock, holder):
     asked = {"gtin": product.code, "serial": "NOSUCHSERIAL", "lot": "L1"}
     for _ in range(2):
         alert = client.post("/packs/verify", json=asked).json()["alert"]
-    holder.caller = Caller("maker", frozenset({"verify"}), None, "")
+    holder.caller = Caller("maker", holder.caller.scopes, None, "")
     told = client.get(f"/fmd/alerts/{alert}").json()
     assert (told["count"], told["client"], told["steps"]) == (2, "", [])
     with packs.write(clock.now) as tx:
@@ -298,5 +298,5 @@ def test_uploads_stops_and_alerts_hold_on_both(client, packs, clock, holder):
     seen = client.post("/packs/verify", json={"gtin": product.code, "serial": made}).json()
     assert (seen["reason"], seen["also"]) == ("recalled", ["stolen"])
     late = {"gtin": product.code, "serial": twin, "scanned": NOW.isoformat()}
-    holder.caller = Caller("till-1", frozenset({"verify"}), None, "")
+    holder.caller = Caller("till-1", holder.caller.scopes, None, "")
     assert client.post("/packs/supply", json=late).json()["result"] == "recalled"

@@ -60,7 +60,7 @@ def test_supply_at_another_pharmacy_looks_like_a_clone(client, packs, holder, as
     as_participant("till-1")
     as_participant("till-2", location="/414/0366666000014")
     client.post("/packs/supply", json=PACK)
-    holder.caller = Caller("till-2", frozenset({"verify"}), "/414/0366666000014", "10.0.0.2")
+    holder.caller = Caller("till-2", holder.caller.scopes, "/414/0366666000014", "10.0.0.2")
     said = client.post("/packs/supply", json=PACK).json()
     assert (said["hub"], said["cause"]) == ("A7", "clone")
     back = client.post("/packs/undo", json=PACK)

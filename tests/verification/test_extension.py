@@ -120,4 +120,6 @@ def test_only_the_owner_of_the_product_may_extend_it(client, holder, as_particip
         assert client.post("/verify/extensions", json=[ONE]).status_code == status
     holder.caller = Caller("other", scopes, None, "10.0.0.1")
     assert client.request("DELETE", f"/verify/extensions/{GTIN}/{LOT}").status_code == 403
+    assert client.get("/verify/extensions").json() == []
+    holder.caller = Caller("owner", scopes, None, "10.0.0.1")
     assert client.get("/verify/extensions").json() == [ONE]

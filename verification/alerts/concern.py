@@ -16,6 +16,7 @@ from sqlalchemy import or_, select, true
 from verification.alerts.alert import alert_of, steps_of
 from verification.decision.act import ParticipantRole
 from verification.registry.pack_tables import alert, product
+from verification.registry.rights import owns_product, participants_company
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -56,7 +57,8 @@ class Viewer(NamedTuple):
             return true()
         either: list[ColumnElement[bool]] = [alert.c.client == who.client]
         if who.role in OWNERS:
-            own = select(product.c.code).where(product.c.owner == who.authorisation)
+            names = participants_company(who).names
+            own = select(product.c.code).where(product.c.owner.in_(names))
             either.append(alert.c.code.in_(own))
         if who.role in AUTHORITIES:
             either.append(alert.c.market == who.market)
@@ -73,7 +75,8 @@ class Viewer(NamedTuple):
             return Concern.CLIENT
         if who.role in AUTHORITIES and found.market == who.market:
             return Concern.AUTHORITY
-        if who.role in OWNERS and _owner(snapshot, found.code) == who.authorisation:
+        company = participants_company(who)
+        if who.role in OWNERS and owns_product(snapshot, company, found.code):
             return Concern.OWNER
         of_peer = who.role is ParticipantRole.REPOSITORY and who.market
         if of_peer and found.client.startswith(f"{who.market}:"):
@@ -104,10 +107,3 @@ def alert_for(snapshot: Snapshot, viewer: Viewer, alert_id: str) -> Alert | None
     if found is None or viewer.concern(snapshot, found) is None:
         return None
     return found
-
-
-def _owner(snapshot: Snapshot, code: str) -> str | None:
-    owner: str | None = snapshot.connection.execute(
-        select(product.c.owner).where(product.c.code == code)
-    ).scalar()
-    return owner

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from epcis.database.autocommit_read import autocommit_read
-from epcis.database.raw_driver import RawDriver
 from verification.alerts.alert import raise_alert
 from verification.alerts.guessing import GuessBudget, Guesser, veiled
 from verification.alerts.suspicion import suspicion_of
@@ -36,6 +35,7 @@ from verification.messages.wanted import (
 from verification.peers.peer_lookup import maybe_elsewhere
 from verification.registry import history
 from verification.registry.participants import place_of, who_is
+from verification.registry.rights import company_of, owns_product
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from verification.decision.act import Who
     from verification.decision.facts import Facts
     from verification.peers.partner_connections import PartnerConnections
+    from verification.registry.rights import ActingCompany
     from verification.settings import VerificationSettings
 
-_OWNER = "SELECT owner FROM product WHERE code = ?"
 WORKERS = 2
 """Batches under way at once where many can write: while one waits for the server's disk, another is
 worked on."""
@@ -148,7 +148,7 @@ class _Round:
         self._settings = settings
         self._rules = settings.rule_pack
         self._entries: list[history.HistoryEntry] = []
-        self._owners: dict[str, str | None] = {}
+        self._owned: dict[tuple[ActingCompany, str], bool] = {}
         questions = [one for one in round_ if isinstance(one, Verification | PartnerQuestion)]
         asked = [_asked(one) for one in questions]
         self._stops, rows = look(tx, [(one.gtin, one.serial) for one in asked])
@@ -264,10 +264,12 @@ class _Round:
         """Whether a caller may learn what is recorded: the operator, or the product's owner."""
         if caller.party is None:
             return True
-        if gtin not in self._owners:
-            row = RawDriver(self._tx).one(_OWNER, (gtin,))
-            self._owners[gtin] = row[0] if row is not None else None
-        return self._owners[gtin] == caller.party
+        company = company_of(self._stops, caller)
+        owned = self._owned.get((company, gtin))
+        if owned is None:
+            owned = owns_product(self._tx, company, gtin, self._settings.company_prefixes)
+            self._owned[company, gtin] = owned
+        return owned
 
 
 def _asked(wanted: Verification | PartnerQuestion) -> Asked:

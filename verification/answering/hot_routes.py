@@ -45,6 +45,7 @@ from verification.messages.wanted import (
 )
 from verification.registry.history import utc_text
 from verification.registry.participants import who_is
+from verification.registry.rights import SCOPE_OF_ACT, need_act
 from verification.vrs.credential import HEADERS, Checked, CredentialOutcome, CredentialPolicy
 from verification.vrs.question import MalformedError, gln_of, gtin_of, parameters_of, question_of
 
@@ -63,6 +64,15 @@ if TYPE_CHECKING:
     from verification.vrs.question import VrsQuestion
 
 _OPERATIONS = {f"/packs/{one.value}": one for one in PackAct if one is not PackAct.VERIFY}
+HOT_ACTS = {
+    **{f"/packs/{act.value}": ("POST", act) for act in PackAct},
+    "/packs/status": ("GET", PackAct.VERIFY),
+    "/verify/gtin/{gtin}/lot/{lot}/ser/{serial}": ("GET", PackAct.VERIFY),
+    "/verify/checkConnectivity": ("GET", PackAct.VERIFY),
+    "/checkConnectivity": ("GET", PackAct.VERIFY),
+}
+"""The addresses that are answered here, each with its method and the act it asks for."""
+_ASK = SCOPE_OF_ACT[PackAct.VERIFY]
 _CONNECTIVITY_PARAMETERS = frozenset({"gtin", "reqGLN", "context"})
 _STATUS_PARAMETERS = frozenset({"gtin", "serial", "lot", "expiry"})
 SITUATIONS_MAX = 4096
@@ -145,7 +155,7 @@ class HotRoutes:
         path = scope["path"]
         if path.startswith("/packs/"):
             try:
-                need_verify(caller)
+                need_act(caller, _OPERATIONS.get(path, PackAct.VERIFY))
                 if path == "/packs/status":
                     _need_method(scope, "GET")
                     return await self._statuses.reply(scope["query_string"], caller)
@@ -357,26 +367,13 @@ def _credential_text(checked: Checked) -> str:
     return " ".join((checked.outcome.value, *checked.codes))
 
 
-def need_verify(caller: Caller) -> None:
-    """Refuse who may not verify packs; raises `Problem` 401 and 403."""
-    if caller.is_anonymous:
-        raise Problem(
-            401,
-            "Authentication required",
-            "send an API key or token as 'Authorization: Bearer …'",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-    if "verify" not in caller.scopes:
-        raise Problem(403, "Not allowed", f"{caller.name} does not have the scope 'verify'")
-
-
 def _refusal(scope: Scope, caller: Caller) -> Reply | None:
     """The answer to a partner whose request is refused before it is read."""
     if scope["method"] != "GET":
         return Reply(405, ((b"allow", b"GET"),))
     if caller.is_anonymous:
         return Reply(401, ((b"www-authenticate", b"Bearer"),))
-    return None if "verify" in caller.scopes else Reply(403)
+    return None if _ASK in caller.scopes else Reply(403)
 
 
 def _need_method(scope: Scope, method: str) -> None:

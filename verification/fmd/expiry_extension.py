@@ -15,7 +15,7 @@ from sqlalchemy import delete, insert, select
 
 from epcis.database.columns import microseconds
 from verification.decision.restrictions import changed
-from verification.registry.pack_tables import batch, expiry_extension, product
+from verification.registry.pack_tables import batch, expiry_extension
 from verification.vrs.question import MalformedError, gtin_of
 
 if TYPE_CHECKING:
@@ -53,10 +53,6 @@ class ExtensionRefusedError(ValueError):
     """Extensions cannot be taken over; the text says why, and nothing was changed."""
 
 
-class NotOwnerError(PermissionError):
-    """The product of an extension belongs to another company, or nobody uploaded it here."""
-
-
 def extensions_of(content: bytes) -> list[Extension]:
     """Extensions of a JSON list; raises `ExtensionRefusedError` naming what is wrong."""
     try:
@@ -71,17 +67,12 @@ def extensions_of(content: bytes) -> list[Extension]:
     return told
 
 
-def extend(
-    tx: Transaction, extensions: Sequence[Extension], *, by: str, owner: str | None = None
-) -> int:
+def extend(tx: Transaction, extensions: Sequence[Extension], *, by: str) -> int:
     """Put down, or change, the last days of lots; returns how many.
 
-    `owner` is the company that asks, which must own each product; None is the operator, who copies
-    a regulator's notice. Raises `NotOwnerError`, or `ExtensionRefusedError` where a day is before
-    the one uploaded: that would be a recall.
+    Raises `ExtensionRefusedError` where a day is before the one uploaded: that would be a recall.
     """
     for one in extensions:
-        _need_owner(tx, one.gtin, owner)
         _refuse_earlier(tx, one)
         _take_back(tx, one.gtin, one.lot)
         tx.connection.execute(
@@ -98,9 +89,8 @@ def extend(
     return len(extensions)
 
 
-def take_back(tx: Transaction, gtin: str, lot: str, *, owner: str | None = None) -> bool:
-    """End an extension that was put down in error; whether there was one. Raises as `extend`."""
-    _need_owner(tx, gtin, owner)
+def take_back(tx: Transaction, gtin: str, lot: str) -> bool:
+    """End an extension that was put down in error; whether there was one."""
     gone = _take_back(tx, gtin, lot)
     changed(tx)
     return gone
@@ -119,14 +109,6 @@ def _take_back(tx: Transaction, gtin: str, lot: str) -> bool:
     table = expiry_extension.c
     where = (table.gtin == gtin, table.lot == lot)
     return tx.connection.execute(delete(expiry_extension).where(*where)).rowcount > 0
-
-
-def _need_owner(tx: Transaction, gtin: str, owner: str | None) -> None:
-    if owner is None:
-        return
-    found = tx.connection.execute(select(product.c.owner).where(product.c.code == gtin)).scalar()
-    if found != owner:
-        raise NotOwnerError(f"{gtin} is not a product that you uploaded here")
 
 
 def _refuse_earlier(tx: Transaction, one: Extension) -> None:

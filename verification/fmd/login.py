@@ -19,6 +19,7 @@ from sqlalchemy import delete, insert, select, update
 from epcis.database.columns import microseconds
 from epcis.http_context import Caller
 from verification.registry.pack_tables import national_login
+from verification.registry.rights import SCOPE_OF_ACT
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Store, Transaction
 
+PACK_SCOPES = frozenset(SCOPE_OF_ACT.values())
+"""What a login may ask for; what becomes of it, the role of its client decides."""
 FAILURES_MAX = 5
 """Wrong passwords in a row; the last of them locks the user."""
 PASSWORD_CHARACTERS_MIN = 12
@@ -127,7 +130,7 @@ class NationalLogins:
                 _set(tx, given, failures=0)
         if row["is_initial"] and not changing:
             raise RefusedError("NMVS_FE_AU_11", "change the first password before anything else")
-        return Caller(row["client"], frozenset({"verify"}), row["party"], "")
+        return Caller(row["client"], PACK_SCOPES, row["party"], "")
 
     def _is_right(self, given: Credentials, stored: str) -> bool:
         key = (given.login, given.user, stored)

@@ -31,7 +31,8 @@ from verification.fmd.event import EVENT_PACKS_MAX, event_of
 from verification.fmd.packs import Packs
 from verification.fmd.result import SPELLINGS, spell
 from verification.registry import history
-from verification.registry.pack_tables import client_transaction, pack, product, rule_pack
+from verification.registry.pack_tables import client_transaction, pack, rule_pack
+from verification.registry.rights import owns_product, participants_company
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -174,7 +175,8 @@ def _perform_one(
 ) -> _Done:
     facts = packs.facts(request, who)
     if who.role in OWNERS and request.operation in _OWNERS_ACTS:
-        facts = msgspec.structs.replace(facts, owned=is_owner(tx, request.code, who))
+        company = participants_company(who)
+        facts = msgspec.structs.replace(facts, owned=owns_product(tx, company, request.code))
     facts = facts_as_of(tx, facts, request, rules, tx.now)
     judgement = decide(facts, request.wish, rules, judged_at(request, tx.now))
     hint = hint_of(tx, request, facts, judgement)
@@ -188,14 +190,6 @@ def _perform_one(
     if judgement.becomes or judgement.counts_repeat or judgement.marks_stolen:
         packs.put(row_after(request, facts, judgement, tx.now))
     return _Done(request, facts, judgement, answer)
-
-
-def is_owner(snapshot: Snapshot, code: str, who: Who) -> bool:
-    """Whether a client's company owns a product, as its upload says."""
-    owner = snapshot.connection.execute(
-        select(product.c.owner).where(product.c.code == code)
-    ).scalar()
-    return owner == who.authorisation
 
 
 def is_late(request: PackRequest, now: datetime, rules: RulePack) -> bool:

@@ -30,6 +30,7 @@ from verification.fmd.event import EVENT_PACKS_MAX, commissioning_of
 from verification.fmd.serial_numbers import TEXT_82, serial_faults
 from verification.registry.history import pack_key
 from verification.registry.pack_tables import batch, pack, product, product_version, repack_link
+from verification.registry.rights import is_anothers, participants_company
 from verification.vrs.question import MalformedError, gtin_of
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def right_faults(held: HeldProduct | None, who: Who) -> Iterator[Finding]:
     if who.role not in UPLOADERS:
         may = " and ".join(role.value for role in UPLOADERS)
         yield fault("role", f"a client registered as {who.role} uploads nothing, {may} do", "code")
-    elif held is not None and held.owner != who.authorisation:
+    elif held is not None and held.owner not in participants_company(who).names:
         yield fault("owner", "the product belongs to another company", "code")
 
 
@@ -143,6 +144,9 @@ def upload_product(tx: Transaction, wanted: Product, who: Who) -> Uploaded:
     """Store a new version of a product's master data."""
     known = held_product(tx, wanted.code)
     found = list(right_faults(known, who))
+    if not found and known is None and is_anothers(tx, participants_company(who), wanted.code):
+        what = "its GTIN begins with the company prefix of another participant: let that one upload"
+        found = [fault("owner", what, "code")]
     if not found:
         found = [*_product_faults(wanted), *_market_faults(tx, wanted, known)]
     if not is_acceptable(found):

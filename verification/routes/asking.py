@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, cast
 
 from epcis.database.autocommit_read import autocommit_read
 from epcis.http_context import caller_of, store_of
-from verification.answering.hot_routes import need_verify
 from verification.context import verification_context_of
 from verification.decision.restrictions import current_restrictions
 from verification.fmd.perform import OperationAnswer
 from verification.messages.wanted import OperationWanted
+from verification.registry.rights import need_act
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 async def ask(request: Request, wanted: PackRequest) -> OperationAnswer:
     """Perform one operation for the caller of a request."""
     caller = caller_of(request)
-    need_verify(caller)
+    need_act(caller, wanted.operation)
     told = await verification_context_of(request).answering.ask(OperationWanted(wanted, caller))
     return cast("OperationAnswer", told)
 

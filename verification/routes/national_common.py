@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fastapi import Request
-    from starlette.routing import BaseRoute
+    from starlette.routing import Route
 
     from epcis.database.transactions import Snapshot
     from verification.fmd.perform import OperationAnswer
@@ -41,7 +41,9 @@ class NationalInterface:
     """How a client asks for each act: its words, and the act."""
     code_of: Callable[[OperationAnswer], str]
     """The code that tells a client of the family what came of its request."""
-    routes: tuple[BaseRoute, ...]
+    routes: tuple[Route, ...]
+    has_own_logins: bool = False
+    """Whether a request may bring credentials of the family's own in place of a key."""
 
 
 NOT_REGISTERED = "this client is not registered as a participant: ask the operator of the system"

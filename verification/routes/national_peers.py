@@ -20,6 +20,7 @@ from verification.peers.intermarket import (
     answer_abroad,
     client_abroad,
 )
+from verification.registry.rights import need_act
 from verification.routes.national_common import body_as, participant_of
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ Verifier = Annotated[Caller, Depends(needs("verify"))]
 async def intermarket(request: Request, caller: Verifier) -> Response:
     """One operation on one pack, judged as in the market where it was made; for repositories."""
     wanted = await body_as(request, InterMarketRequest)
+    need_act(caller, wanted.request.operation)
     body = await run_in_threadpool(_answered, request, caller, wanted)
     return Response(body, media_type="application/json")
 

@@ -30,10 +30,13 @@ from verification.messages.identity import (
 )
 from verification.registry.pack_tables import product
 from verification.registry.participants import who_is
+from verification.registry.rights import need_act
 from verification.routes.asking import ask, stops_of
 from verification.routes.national_common import NOT_REGISTERED, NationalInterface
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from starlette.requests import Request
 
     from verification.fmd.perform import OperationAnswer
@@ -89,7 +92,7 @@ async def pack(request: Request) -> Response:
     try:
         manual = _is_manual(request)
         wanted = await _wanted(request, manual=manual)
-        who_of(request)
+        who_of(request, [wanted])
     except FieldError as error:
         return _malformed(error)
     answer = await ask(request, wanted)
@@ -105,7 +108,7 @@ async def packs(request: Request) -> Response:
         wanted = _bulk_wanted(await request.body(), manual=manual)
     except FieldError as error:
         return _malformed(error)
-    who = who_of(request)
+    who = who_of(request, wanted)
     rules = settings.rule_pack
     try:
         with store.write(clock()) as tx:
@@ -271,13 +274,14 @@ def _is_manual(request: Request) -> bool:
     return mode == "manual"
 
 
-def who_of(request: Request) -> Who:
-    """The registered participant behind the request; raises `Problem` 401 or 403 for others."""
+def who_of(request: Request, wanted: Iterable[PackRequest] = ()) -> Who:
+    """The registered participant behind the request, who may ask for all that is wanted.
+
+    Raises `Problem` 401 or 403 for others.
+    """
     caller = caller_of(request)
-    if caller.is_anonymous:
-        raise Problem(401, "Authentication required", "send a bearer token")
-    if "verify" not in caller.scopes:
-        raise Problem(403, "Not allowed", f"{caller.name} does not have the scope 'verify'")
+    for act in {PackAct.VERIFY, *(one.operation for one in wanted)}:
+        need_act(caller, act)
     stops = stops_of(request)
     who = who_is(stops, caller, verification_settings_of(request))
     if caller.name not in stops.participants:

@@ -274,7 +274,7 @@ def _submit(request: Request, wanted: list[PackRequest]) -> list[_Element]:
         raise FaultError("NMVS_TE_XM_02", "a bulk has one pack at least")
     store, clock = store_of(request), context_of(request).clock
     rules = verification_settings_of(request).rule_pack
-    who = who_of(request)
+    who = who_of(request, wanted)
     try:
         with store.write(clock()) as tx:
             bulk_id = bulk.submit(tx, wanted, who, rules)
@@ -405,4 +405,5 @@ INTERFACE = NationalInterface(
     acts=(*_acts(), ("G195", "acts of a mixed bulk"), ("G188, G196", "fetch a bulk's results")),
     code_of=lambda answer: answer.soap,
     routes=(Route(PATH, soap, methods=["POST"]),),
+    has_own_logins=True,
 )

@@ -13,6 +13,7 @@ from schemas.finding import Finding, Severity, Where
 from verification.context import verification_settings_of
 from verification.fmd import stop_upload, upload
 from verification.registry.pack_registry import IrreversibleError
+from verification.registry.rights import participants_company
 from verification.routes.national_common import body_as, participant_of
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def repack_list(
     with store_of(request).read() as snapshot:
         who = participant_of(snapshot, request, caller)
         held = upload.held_product(snapshot, code)
-        if held is None or held.owner != who.authorisation:
+        if held is None or held.owner not in participants_company(who).names:
             raise Problem(404, "No such lot", "no lot of yours has this product code and name")
         found = upload.repacks_of(snapshot, code, lot)
     return [{"code": one, "lot": name, "doses": doses} for one, name, doses in found]

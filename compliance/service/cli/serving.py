@@ -22,6 +22,13 @@ from compliance.service.cli.options import (
 if TYPE_CHECKING:
     from compliance.service.access import Grant
 
+SCOPES_HELP = (
+    "Of capture,query,verify,supply,act,destroy,recall,export,admin: docs/reference/access.md."
+)
+ROLE_HELP = (
+    "In place of scopes: manufacturer, wholesaler, pharmacist, regulator, auditor, admin,"
+    " capture-bot."
+)
 access_commands = typer.Typer(no_args_is_help=True, help="API keys and sign-in links.")
 
 
@@ -69,7 +76,8 @@ def doctor(database: Database = "", json: Json = False) -> None:
 @access_commands.command(name="new-key")
 def new_key(
     name: Annotated[str, typer.Argument(help="Whose key it is.")],
-    scopes: Annotated[str, typer.Option(help="Of capture,query,verify,recall,export,admin.")],
+    scopes: Annotated[str, typer.Option(help=SCOPES_HELP)] = "",
+    role: Annotated[str, typer.Option(help=ROLE_HELP)] = "",
     party: Annotated[
         str | None, typer.Option(help="GLN-13 the key acts for; it sees that party's events only.")
     ] = None,
@@ -83,7 +91,7 @@ def new_key(
     from compliance.service import access
 
     now = datetime.now(UTC)
-    grant = _grant(name, scopes, party)
+    grant = _grant(name, scopes, party, role)
     expires = now + timedelta(days=days) if days else None
     with opened_store(database) as store, store.write(now) as tx:
         key = access.new_key(tx, grant, now=now, expires=expires)
@@ -111,7 +119,8 @@ def revoke_key(
 @access_commands.command(name="sign-in")
 def sign_in(
     name: Annotated[str, typer.Argument(help="Who signs in.")],
-    scopes: Annotated[str, typer.Option(help="As for new-key.")],
+    scopes: Annotated[str, typer.Option(help="As for new-key.")] = "",
+    role: Annotated[str, typer.Option(help="As for new-key.")] = "",
     database: Database = "",
 ) -> None:
     """Print the path of a one-time sign-in link."""
@@ -121,17 +130,19 @@ def sign_in(
     settings = settings_for(database)
     with opened_store(database) as store, store.write(now) as tx:
         token = access.new_sign_in_link(
-            tx, _grant(name, scopes, None), now=now, minutes=settings.sign_in_link_minutes_max
+            tx, _grant(name, scopes, None, role), now=now, minutes=settings.sign_in_link_minutes_max
         )
     typer.echo(f"/sign-in/{token}")
 
 
-def _grant(name: str, scopes: str, party: str | None) -> Grant:
+def _grant(name: str, scopes: str, party: str | None, role: str) -> Grant:
     from compliance.service import access
     from schemas.gs1.keys import Gln
 
     try:
         key = f"/414/{Gln.parse(party)}" if party else None
+        if role and not scopes:
+            return access.Grant.of_role(name, role, key)
         return access.Grant(name, access.scopes_of(scopes), key)
     except ValueError as fault:
         stop(CANNOT_TELL, str(fault))

@@ -13,7 +13,7 @@ import sys
 
 import httpx
 import pytest
-from hands import driver, serve_in
+from hands import hand, serve_in
 
 pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 
@@ -29,7 +29,7 @@ def service(tmp_path_factory):
     """Address and key of a running server, and a folder to work in."""
     folder = tmp_path_factory.mktemp("service")
     environment = {"PACKTRAIL_DATA_DIR": str(folder / "home"), "PYTHONUNBUFFERED": "1"}
-    key = driver(environment)("access", "new-key", "auditor", "--scopes", SCOPES, "--json")
+    key = hand(environment)("access", "new-key", "auditor", "--scopes", SCOPES, "--json")
     with serve_in(environment) as server:
         yield server.address, key.json["key"], folder
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -231,7 +232,7 @@ def prepared(packs, clock, holder, as_participant):
             clock.now += timedelta(days=days[step])
         elif step == "move":
             as_participant("till-9")
-            holder.caller = Caller("till-9", frozenset({"verify"}), None, "10.0.0.9")
+            holder.caller = replace(holder.caller, name="till-9", client="10.0.0.9")
         else:
             with packs.write(clock.now) as tx:
                 set_lot_state(tx, GTIN, "A123", states[step], "x", now=clock.now, by="qa")

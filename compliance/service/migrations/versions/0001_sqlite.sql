@@ -4,9 +4,17 @@ CREATE TABLE api_key (
 	secret_sha256 VARCHAR(64) NOT NULL,
 	scopes VARCHAR(200) NOT NULL,
 	party VARCHAR(100),
+	role VARCHAR(20) DEFAULT '' NOT NULL,
 	created_us BIGINT NOT NULL,
 	expires_us BIGINT,
 	revoked_us BIGINT,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE TABLE access_lock (
+	id INTEGER NOT NULL,
+	since_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
 	PRIMARY KEY (id)
 );
 -- next
@@ -15,6 +23,7 @@ CREATE TABLE browser_session (
 	name VARCHAR(100) NOT NULL,
 	scopes VARCHAR(200) NOT NULL,
 	party VARCHAR(100),
+	role VARCHAR(20) DEFAULT '' NOT NULL,
 	expires_us BIGINT NOT NULL,
 	PRIMARY KEY (token_sha256)
 );
@@ -24,6 +33,7 @@ CREATE TABLE sign_in_link (
 	name VARCHAR(100) NOT NULL,
 	scopes VARCHAR(200) NOT NULL,
 	party VARCHAR(100),
+	role VARCHAR(20) DEFAULT '' NOT NULL,
 	expires_us BIGINT NOT NULL,
 	used_us BIGINT,
 	PRIMARY KEY (token_sha256)

@@ -1,0 +1,200 @@
+"""The gate's second half: every request is held against the policy before a route is reached.
+
+The addresses are matched here by the routes' own patterns in the routes' own order, so that this
+gate and the framework mean the same route; what matches none is answered here, and nothing behind
+is reached.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from starlette.concurrency import run_in_threadpool
+from starlette.routing import Match, Mount
+
+from compliance.service.policy import ANY_KEY, ANYONE, POLICY, Own
+from epcis.database.autocommit_read import autocommit_read
+from epcis.http_context import need_scope, not_known
+from epcis.problem import Problem
+from verification.registry.rights import company_behind
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+
+    from starlette.routing import BaseRoute
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from compliance.service.policy import AccessRule
+    from epcis.http_context import Caller
+    from epcis.ledger.store import Store
+
+    Refuse = Callable[[Problem, AccessRule | None, Scope, Receive, Send], Awaitable[None]]
+
+_NO_DATA = ("capable.<locals>.options", "capable.<locals>.refuse")
+"""Endpoints of `epcis.routes.routers` that say which methods an address takes, and nothing else."""
+
+
+class PolicyGapError(Exception):
+    """Routes that no row of the policy speaks of: the application must not start with them."""
+
+
+class GuardedRoute(NamedTuple):
+    """A route with the rules of its methods."""
+
+    route: BaseRoute
+    rules: Mapping[str, AccessRule | None]
+    """By method; None where the answer says only which methods there are."""
+
+
+def guarded(routes: Iterable[BaseRoute], extra: Iterable[AccessRule] = ()) -> list[GuardedRoute]:
+    """Every route with its rules, in order; raises `PolicyGapError` naming those without."""
+    policy = POLICY | {(one.method, one.path): one for one in extra}
+    found, gaps = [], []
+    for route in _flat(routes):
+        rules: dict[str, AccessRule | None] = {}
+        for method in _methods(route):
+            rule = policy.get((method, _path(route))) or policy.get(("ANY", _path(route)))
+            if rule is None and not _is_without_data(route):
+                gaps.append(f"{method} {_path(route)}")
+            rules[method] = rule
+        found.append(GuardedRoute(route, rules))
+    if gaps:
+        raise PolicyGapError(
+            f"no row of compliance/service/policy.py speaks of: {', '.join(sorted(gaps))}"
+        )
+    return found
+
+
+def _flat(routes: Iterable[BaseRoute]) -> Iterator[BaseRoute]:
+    """Routes in order, those of included routers in their place."""
+    for route in routes:
+        included = getattr(route, "original_router", None)
+        if included is None:
+            yield route
+        else:
+            yield from _flat(included.routes)
+
+
+def _path(route: BaseRoute) -> str:
+    return str(getattr(route, "path", ""))
+
+
+def _methods(route: BaseRoute) -> set[str]:
+    if isinstance(route, Mount):
+        return {"GET"}
+    methods = getattr(route, "methods", None)
+    # The framework adds HEAD to GET by itself; HEAD has the rule of GET.
+    return set(methods) - ({"HEAD"} if "GET" in methods else set()) if methods else {"WEBSOCKET"}
+
+
+def _is_without_data(route: BaseRoute) -> bool:
+    endpoint = getattr(route, "endpoint", None)
+    return (
+        getattr(endpoint, "__module__", "") == "epcis.routes.routers"
+        and getattr(endpoint, "__qualname__", "") in _NO_DATA
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AddressFound:
+    """What stands at an address: its rule, and the methods it takes where the asked one is none."""
+
+    rule: AccessRule | None
+    others: frozenset[str] = frozenset()
+
+
+class Guard:
+    """Finds the rule of a request, and says whether its caller keeps it."""
+
+    def __init__(
+        self, routes: Iterable[GuardedRoute], store: Store, *, pages_need_sign_in: bool = False
+    ) -> None:
+        self._store = store
+        self._pages_need_sign_in = pages_need_sign_in
+        self._first: dict[str, list[GuardedRoute]] = {}
+        for one in routes:
+            step = _path(one.route).split("/", 2)[1] if "/" in _path(one.route) else ""
+            self._first.setdefault(step, []).append(one)
+
+    def find(self, scope: Scope) -> AddressFound | None:
+        """What stands at the address of a request; None where nothing does."""
+        method = "WEBSOCKET" if scope["type"] == "websocket" else scope["method"]
+        others: set[str] = set()
+        for one in self._first.get(scope["path"].split("/", 2)[1], ()):
+            if one.route.matches(scope)[0] is Match.NONE:
+                continue
+            asked = "GET" if method == "HEAD" and "HEAD" not in one.rules else method
+            if asked in one.rules:
+                return AddressFound(one.rules[asked])
+            others |= one.rules.keys()
+        return AddressFound(None, frozenset(others)) if others else None
+
+    def need(self, rule: AccessRule, caller: Caller, *, signed_in: bool) -> None:
+        """Raises `Problem` 401 or 403 for a caller who does not keep the rule."""
+        if rule.scope == ANYONE:
+            return
+        must_sign_in = rule.is_page and self._pages_need_sign_in and not signed_in
+        if caller.is_anonymous or must_sign_in:
+            raise not_known()
+        if rule.scope != ANY_KEY:
+            need_scope(caller, rule.scope)
+
+    def need_operator(self, caller: Caller) -> None:
+        """Raises `Problem` 404 for a caller who is not the operator."""
+        with autocommit_read(self._store) as snapshot:
+            company = company_behind(snapshot, caller)
+        if not company.is_operator:
+            raise Problem(404, "Not found", "there is nothing here for this key")
+
+
+class Policing:
+    """ASGI middleware behind the gate: lets a request on where its caller keeps the rule."""
+
+    def __init__(self, app: ASGIApp, *, guard: Guard, refuse: Refuse) -> None:
+        self.app = app
+        self._guard = guard
+        self._refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, or answer 401, 403, 404 or 405."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        found = self._guard.find(scope)
+        rule = found.rule if found else None
+        try:
+            _need_route(found, scope)
+            if rule is not None:
+                caller = scope["state"]["caller"]
+                self._guard.need(rule, caller, signed_in=scope["state"]["signed_in"])
+                if rule.own is Own.OPERATOR:
+                    await run_in_threadpool(self._guard.need_operator, caller)
+        except Problem as problem:
+            await self._refuse(problem, rule, scope, receive, send)
+            return
+        scope["state"]["rule"] = rule
+        if scope.get("method") == "HEAD" and rule is not None and rule.method == "GET":
+            scope, send = {**scope, "method": "GET"}, _without_body(send)
+        await self.app(scope, receive, send)
+
+
+def _need_route(found: AddressFound | None, scope: Scope) -> None:
+    """Raises `Problem` 404 where there is nothing, 405 where it takes other methods."""
+    if found is None:
+        raise Problem(404, "Not Found", f"there is nothing at {scope['path'][:200]}")
+    if found.others:
+        allow = ", ".join(sorted(found.others))
+        what = f"this address takes {allow}"
+        raise Problem(405, "Method Not Allowed", what, headers={"Allow": allow})
+
+
+def _without_body(send: Send) -> Send:
+    """HEAD: the answer of GET with its headers alone (RFC 9110 section 9.3.2)."""
+
+    async def head(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return head

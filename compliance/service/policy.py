@@ -1,0 +1,342 @@
+"""Who may do what: one row for every address the server answers, read by the gate of all of them.
+
+A row says which scope an address asks for, whose things it shows or changes, and what else must be
+there: a second person, a sign-in that is fresh, a purpose. `policing` asks this table before any
+route is reached, and an application with a route that has no row does not start. What is the
+caller's own is decided by `verification.registry.rights` (products) and by the party on the key
+(events). `docs/reference/access.md` is made from here.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from verification.answering.hot_routes import HOT_ACTS
+from verification.registry.rights import SCOPE_OF_ACT
+from verification.routes.national_interfaces import INTERFACES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ANYONE = ""
+"""In place of a scope: no credentials are asked for."""
+ANY_KEY = "*"
+"""In place of a scope: any credentials will do."""
+SCOPES = {
+    "capture": "send events and upload products and lots",
+    "query": "read events, master data, recalls and cases",
+    "verify": "ask about packs; changes nothing",
+    "supply": "hand packs out and take that back",
+    "act": "other acts on packs that can be undone: export, sample, lock, check out",
+    "destroy": "destroy packs and mark them stolen",
+    "recall": "recall lots, withdraw products, extend expiry dates, open cases",
+    "export": "ask for signed dossiers",
+    "admin": "keys, participants, partners, settings; sees the operator's own lists",
+}
+"""Everything a caller may be allowed to do, and what that means."""
+_READING = frozenset({"query", "verify"})
+ROLES = {
+    "manufacturer": _READING | {"capture", "act", "destroy", "recall", "export"},
+    "wholesaler": _READING | {"capture", "supply", "act", "destroy", "export"},
+    "pharmacist": frozenset({"verify", "supply", "act", "destroy"}),
+    "regulator": _READING | {"export"},
+    "auditor": frozenset({"export"}),
+    "admin": frozenset({"admin"}),
+    "capture-bot": frozenset({"capture"}),
+}
+"""What people and programs of a role may do."""
+SEES_ALL_WITH_A_PURPOSE = frozenset({"regulator", "auditor"})
+"""Roles that read what belongs to others, each time for a purpose that its owner can look up."""
+
+
+class Own(StrEnum):
+    """Whose things an address shows or changes; each value is the sentence of the reference."""
+
+    NOTHING = "nothing of anybody's"
+    OPERATOR = "the operator's own; others get the answer that there is nothing"
+    EVENTS = "events in which the caller's party is named; an operator's key sees all"
+    PRODUCT = "products of the caller's company; an operator's key may for all"
+    ACT = "any pack in hand, by the role of the client; unknown serials count against guessing"
+    PARTICIPANT = "what a registered participant may, by its role"
+    ALERT = "alerts that concern the caller: its own, of its products, of its market"
+    ASKED = "what the caller itself, or its party, asked for"
+    SESSION = "the caller's own session"
+
+
+class AccessRule(NamedTuple):
+    """What one address asks for."""
+
+    method: str
+    path: str
+    scope: str
+    own: Own
+    is_page: bool = False
+    """A person looks at it: who is refused gets the page to sign in."""
+    is_fresh: bool = False
+    """A browser must have been given the password again shortly before."""
+    approved: str = ""
+    """The act that a second person must have approved, where that is switched on."""
+
+
+def _rows(own: Own, scope: str, addresses: str, **more: bool | str) -> Iterator[AccessRule]:
+    """One row for each line of `addresses`, `METHOD path`."""
+    for line in addresses.strip().splitlines():
+        method, path = line.split()
+        yield AccessRule(method, path, scope, own, **more)  # type: ignore[arg-type]  # named in the table
+
+
+def _table() -> Iterator[AccessRule]:
+    yield from _rows(
+        Own.NOTHING,
+        ANYONE,
+        """
+        GET /health
+        GET /openapi.json
+        GET /static
+        POST /connect/token
+        POST /identity/connect/token
+        GET /epcis/soap
+        OPTIONS /epcis/capture
+        GET /workstation/code.svg
+        """,
+    )
+    yield from _rows(Own.SESSION, ANYONE, "GET /sign-in/{token}", is_page=True)
+    yield from _rows(Own.OPERATOR, "admin", "GET /metrics")
+    yield from _of_events()
+    yield from _of_log()
+    yield from _of_packs()
+    yield from _of_products()
+    yield from _of_the_national_system()
+    yield from _of_duties()
+    yield from _of_pages()
+
+
+def _of_events() -> Iterator[AccessRule]:
+    yield from _rows(
+        Own.ASKED,
+        "capture",
+        """
+        POST /epcis/capture
+        POST /epcis/events
+        GET /epcis/capture
+        GET /epcis/capture/{capture_id:path}
+        """,
+    )
+    yield from _rows(Own.NOTHING, "query", "GET /epcis\nGET /epcis/\nANY /epcis/{path:path}")
+    lists = ("eventTypes", "bizSteps", "dispositions", "bizLocations", "readPoints")
+    for name in lists:
+        yield from _rows(
+            Own.EVENTS,
+            "query",
+            f"""
+            GET /epcis/{name}
+            GET /epcis/{name}/{{value:path}}
+            GET /epcis/{name}/{{value:path}}/events
+            """,
+        )
+    yield from _rows(
+        Own.EVENTS,
+        "query",
+        """
+        GET /epcis/events
+        GET /epcis/effectiveEvents
+        GET /epcis/events/{event_id:path}
+        GET /epcis/epcs
+        GET /epcis/epcs/{epc:path}
+        GET /epcis/epcs/{epc:path}/events
+        GET /epcis/epcs/{epc:path}/state
+        GET /epcis/queries/{query_name}/events
+        WEBSOCKET /epcis/queries/{query_name}/events
+        POST /epcis/soap
+        GET /packs/{pack:path}/trace
+        """,
+    )
+    yield from _rows(
+        Own.ASKED,
+        "query",
+        """
+        OPTIONS /epcis/queries/{query_name}/subscriptions/{subscription_id}
+        POST /epcis/queries
+        GET /epcis/queries
+        GET /epcis/queries/{query_name}
+        DELETE /epcis/queries/{query_name}
+        POST /epcis/queries/{query_name}/subscriptions
+        GET /epcis/queries/{query_name}/subscriptions
+        GET /epcis/queries/{query_name}/subscriptions/{subscription_id}
+        DELETE /epcis/queries/{query_name}/subscriptions/{subscription_id}
+        DELETE /epcis/nextPageToken/{token}
+        """,
+    )
+
+
+def _of_log() -> Iterator[AccessRule]:
+    yield from _rows(
+        Own.NOTHING,
+        ANY_KEY,
+        """
+        GET /log/checkpoint
+        GET /log/checkpoint/{size}
+        GET /log/key
+        GET /log/tile/{path:path}
+        GET /log/proof/consistency
+        POST /log/witness
+        """,
+    )
+    yield from _rows(Own.EVENTS, ANY_KEY, "GET /log/proof/inclusion")
+    yield from _rows(Own.OPERATOR, "admin", "GET /log/status")
+
+
+def _of_packs() -> Iterator[AccessRule]:
+    for path, (method, act) in HOT_ACTS.items():
+        yield AccessRule(method, path, SCOPE_OF_ACT[act], Own.ACT)
+    yield from _rows(Own.NOTHING, "verify", "POST /packs/scan")
+    yield from _rows(
+        Own.OPERATOR,
+        "verify",
+        """
+        POST /packs/returns
+        GET /packs/returns
+        GET /packs/returns/{gtin}/{serial:path}
+        GET /verify/directory
+        GET /verify/requests/{corr_uuid}
+        """,
+    )
+    yield from _rows(
+        Own.OPERATOR,
+        "admin",
+        """
+        PUT /verify/directory/{source}
+        GET /anomalies
+        POST /anomalies/{anomaly_id}/close
+        """,
+    )
+
+
+def _of_products() -> Iterator[AccessRule]:
+    yield from _rows(Own.PRODUCT, "verify", "GET /verify/extensions")
+    yield from _rows(
+        Own.PRODUCT,
+        "recall",
+        """
+        POST /verify/extensions
+        DELETE /verify/extensions/{gtin}/{lot:path}
+        POST /fmd/uploads/recall
+        POST /fmd/uploads/state
+        POST /fmd/exemptions
+        """,
+    )
+    yield from _rows(Own.PRODUCT, "capture", "POST /fmd/uploads/product\nPOST /fmd/uploads/batch")
+    yield from _rows(Own.PRODUCT, "verify", "GET /fmd/lots/{code}/{lot:path}/repacks")
+
+
+def _of_the_national_system() -> Iterator[AccessRule]:
+    for interface in INTERFACES:
+        scope = ANYONE if interface.has_own_logins else "verify"
+        for route in interface.routes:
+            for method in sorted((route.methods or set()) - {"HEAD"}):
+                yield AccessRule(method, route.path, scope, Own.PARTICIPANT)
+    yield from _rows(
+        Own.PARTICIPANT,
+        "verify",
+        """
+        GET /fmd/must-verify
+        GET /fmd/snapshot
+        GET /fmd/exemptions
+        POST /fmd/intermarket
+        """,
+    )
+    yield from _rows(
+        Own.ALERT,
+        "verify",
+        """
+        GET /fmd/alerts
+        GET /fmd/alerts/{alert_id}
+        POST /fmd/alerts/{alert_id}/steps
+        """,
+    )
+    yield from _rows(
+        Own.OPERATOR,
+        "admin",
+        """
+        PUT /fmd/participants/{client}
+        PUT /fmd/logins/{login}/{user}
+        DELETE /fmd/logins/{login}/{user}
+        POST /fmd/participants/{client}/step-up
+        """,
+    )
+
+
+def _of_duties() -> Iterator[AccessRule]:
+    yield from _rows(Own.PRODUCT, "recall", "POST /recalls", approved="recall", is_fresh=True)
+    yield from _rows(Own.PRODUCT, "recall", "POST /recalls/{recall_id}/close", is_fresh=True)
+    yield from _rows(
+        Own.OPERATOR,
+        "query",
+        """
+        GET /recalls
+        GET /recalls/reach/{gtin}/{lot:path}
+        GET /recalls/{recall_id}
+        GET /cases
+        GET /cases/{case_id}
+        GET /cases/{case_id}/form-3911
+        GET /partners/licences
+        GET /audits
+        """,
+    )
+    yield from _rows(Own.OPERATOR, "recall", "POST /cases\nPOST /cases/{case_id}/steps")
+    yield from _rows(
+        Own.OPERATOR,
+        "admin",
+        """
+        POST /holds
+        GET /holds
+        GET /holds/{hold_id}
+        POST /holds/{hold_id}/release
+        GET /retention
+        GET /archive
+        POST /partners/licences
+        POST /partners/licences/{licence_id}/end
+        POST /audits
+        POST /audits/{audit_id}/done
+        """,
+    )
+    yield from _rows(
+        Own.ASKED,
+        "export",
+        """
+        POST /exports
+        GET /exports
+        GET /exports/profiles
+        GET /exports/{job_id}
+        GET /exports/{job_id}/file
+        DELETE /exports/{job_id}
+        """,
+    )
+
+
+def _of_pages() -> Iterator[AccessRule]:
+    yield from _rows(Own.PRODUCT, ANY_KEY, "GET /", is_page=True)
+    yield from _rows(Own.ACT, "verify", "POST /scan-card\nGET /01/{link:path}", is_page=True)
+    yield from _rows(Own.PRODUCT, "query", "GET /recalls/board", is_page=True)
+    yield from _rows(
+        Own.PRODUCT, "recall", "POST /recalls/open", is_page=True, is_fresh=True, approved="recall"
+    )
+    yield from _rows(Own.EVENTS, "export", "POST /proof", is_page=True)
+    yield from _rows(Own.ASKED, "export", "GET /dossiers\nPOST /dossiers", is_page=True)
+    yield from _rows(
+        Own.ALERT,
+        "verify",
+        "GET /alerts\nGET /alerts/{alert_id}\nPOST /alerts/{alert_id}",
+        is_page=True,
+    )
+    yield from _rows(Own.OPERATOR, "admin", "POST /alerts/anomalies/{anomaly_id}", is_page=True)
+    yield from _rows(Own.OPERATOR, "verify", "GET /returns\nPOST /returns", is_page=True)
+    yield from _rows(Own.NOTHING, ANY_KEY, "GET /workstation", is_page=True)
+    yield from _rows(
+        Own.NOTHING, "verify", "POST /workstation\nPOST /workstation/forget", is_page=True
+    )
+
+
+POLICY: dict[tuple[str, str], AccessRule] = {(one.method, one.path): one for one in _table()}
+"""The table, by method and path as the route writes it."""
