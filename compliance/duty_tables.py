@@ -152,6 +152,39 @@ case_step = Table(
     info=proof(Register()),
 )
 
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("gtin", String(14), nullable=False),
+    Column("lot", String(20), nullable=False),
+    Column("serial", String(20), nullable=False),
+    Column("serial_to", String(20), nullable=False),
+    Column("key", String(200), nullable=False),
+    Column("document", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("owner", String(100), nullable=False),
+    Column("placed_us", BigInteger, nullable=False),
+    Column("placed_by", String(100), nullable=False),
+    Column("due_us", BigInteger, nullable=False),
+    Column("released_us", BigInteger),
+    Column("released_by", String(100)),
+    Column("why", Text, nullable=False),
+    info=proof(Register()),
+)
+"""Goods that are held; what does not name the subject is empty."""
+
+quarantine_item = Table(
+    "quarantine_item",
+    metadata,
+    Column("quarantine", String(40), ForeignKey("quarantine.id"), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Index("quarantine_item_key", "key"),
+    info=proof(Register(by=("quarantine",))),
+)
+"""The packs and containers that a quarantine of a container or shipment named."""
+
 system_audit = Table(
     "system_audit",
     metadata,

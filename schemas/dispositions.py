@@ -33,6 +33,8 @@ class Condition(StrEnum):
     MISMATCH = "mismatch"
     """Class, instance or quantity were not those expected."""
     QUARANTINED = "quarantined"
+    QUARANTINED_HERE = "quarantined_here"
+    """A quarantine that was placed here; only its release, by an event of ours, ends it."""
     NOT_SELLABLE = "not_sellable"
     NEEDS_REPLACEMENT = "needs_replacement"
     UNAVAILABLE = "unavailable"
@@ -152,6 +154,7 @@ _CONDITIONS: Final = {
     "non_conformant": Condition.NON_CONFORMANT,
     "non_sellable_other": Condition.NOT_SELLABLE,
     "quarantined": Condition.QUARANTINED,
+    "quarantined_here": Condition.QUARANTINED_HERE,
     "recalled": Condition.RECALLED,
     "reserved": Condition.NOT_COMMISSIONED,
     "returned": Condition.RETURNED,

@@ -280,14 +280,14 @@ SILENT = {
         "which dossiers were asked for; what they say is asked at POST /exports"
     ),
     r"\w+ /proof": "that an entry stands in the log",
-    r"\w+ /(recalls|recall)": "names packs that are stopped, clears none",
+    r"\w+ /(recalls|recall|quarantine)": "names packs that are stopped, clears none",
     r"\w+ /(archive|cases|holds|requests|audits|partners|retention|access|alerts|anomalies)": (
         "work about packs, no answer about one"
     ),
     r"\w+ /fmd/(alerts|logins|participants|uploads|must-verify|anomalies|exemptions|lots)": (
         "the desks of the national system"
     ),
-    r"\w+ /verify/(directory|extensions|requests)": "what partners told, and answers kept",
+    r"\w+ /verify/(directory|extensions|requests|sensors)": "what partners told, and answers kept",
     r"\w+ /(verify/)?checkConnectivity": "about a product, not a pack",
     r"GET /packs/returns": "decisions kept, made at POST /packs/returns",
     r"GET /returns": "the empty form and decisions kept",
@@ -300,9 +300,10 @@ SILENT = {
     r"packtrail (doctor|extensions|fsck|hash|hold|keys|licence|parse|recall|restamp)": (
         "no answer about a pack"
     ),
-    r"packtrail (retention|returns|scan|serve|snapshot (check|key)|trace|verify-export)": (
+    r"packtrail (quarantine|retention|returns|scan|sensors|serve|trace|snapshot (check|key))": (
         "no answer about a pack"
     ),
+    r"packtrail verify-export": ("no answer about a pack"),
 }
 """Routes and commands that do not judge packs, by pattern, and why they need not."""
 

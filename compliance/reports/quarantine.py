@@ -14,7 +14,15 @@ from epcis.database.columns import moment_of
 from verification.decision.decide import CONTRADICTIONS
 from verification.decision.many import judge_all
 from verification.decision.restrictions import current_restrictions
-from verification.decision.words import Doubt, LotState, ProductState, Reason, Word, word_of
+from verification.decision.words import (
+    OF_DOUBT,
+    Doubt,
+    LotState,
+    ProductState,
+    Reason,
+    Word,
+    word_of,
+)
 from verification.registry.pack_tables import doubt, lot_state, product_market
 
 if TYPE_CHECKING:
@@ -44,7 +52,6 @@ _OF_LOT = {
     LotState.RECALLED: Reason.RECALLED,
     LotState.CLOSED: Reason.RECALLED,
 }
-_OF_DOUBT = {Doubt.SUSPECT: Reason.SUSPECT, Doubt.ILLEGITIMATE: Reason.ILLEGITIMATE}
 
 
 def quarantine_section(snapshot: Snapshot, now: datetime) -> Section:
@@ -92,7 +99,7 @@ def _said_above(stops: Restrictions, one: JudgedPack) -> set[Reason]:
         said.add(Reason.WITHDRAWN)
     suspected = stops.doubt(one.gtin, one.lot, one.serial)
     if suspected is not None:
-        said.add(_OF_DOUBT[suspected])
+        said.add(OF_DOUBT[suspected])
     return said
 
 
@@ -100,7 +107,7 @@ def _above_packs(snapshot: Snapshot) -> Iterator[tuple[str, ...]]:
     """A row for each open case, stopped lot and withdrawn product; packs that nobody saw too."""
     run = snapshot.connection.execute
     for one in run(select(doubt)):
-        reason = _OF_DOUBT[Doubt(one.kind)]
+        reason = OF_DOUBT[Doubt(one.kind)]
         yield one.gtin, one.lot, one.serial, *_said(reason, one.since_us), one.case_id
     for one in run(select(lot_state).where(lot_state.c.state != LotState.ACTIVE.value)):
         reason = _OF_LOT[LotState(one.state)]

@@ -25,6 +25,7 @@ from epcis.store.event_tables import (
     document,
     event,
     event_epc,
+    event_party,
     item,
     lot,
     master_data,
@@ -233,24 +234,34 @@ def _inside(snapshot: Snapshot, items: list[int], moment: int) -> Iterator[int]:
 
 def packs_shipped(snapshot: Snapshot, seqs: Iterable[int]) -> Iterator[PackName]:
     """The packs of the shipping events among some events, those in cases and pallets included."""
-    for shipped in _shipped(snapshot, seqs):
-        yield from _packs_within(snapshot, _items_of(snapshot, shipped.seq), shipped.moment)
+    yield from map(name_of, filter(is_pack, things_shipped(snapshot, seqs)))
 
 
 def packs_inside(snapshot: Snapshot, key: str) -> Iterator[PackName]:
     """The packs that are in a case or pallet now, at any depth."""
+    yield from map(name_of, filter(is_pack, things_within(snapshot, key)))
+
+
+def things_shipped(snapshot: Snapshot, seqs: Iterable[int]) -> Iterator[str]:
+    """Keys of what the shipping events among some events name, and of all that was in it then."""
+    for shipped in _shipped(snapshot, seqs):
+        yield from _things_within(snapshot, _items_of(snapshot, shipped.seq), shipped.moment)
+
+
+def things_within(snapshot: Snapshot, key: str) -> Iterator[str]:
+    """Keys of a case or pallet and of all that is in it now; nothing where no event names it."""
     found = snapshot.connection.scalars(select(item_key.c.id).where(item_key.c.key == key))
-    yield from _packs_within(snapshot, list(found), ALWAYS)
+    yield from _things_within(snapshot, list(found), ALWAYS)
 
 
-def _packs_within(snapshot: Snapshot, items: list[int], moment: int) -> Iterator[PackName]:
-    """The packs among items, and those inside of them at a moment."""
+def _things_within(snapshot: Snapshot, items: list[int], moment: int) -> Iterator[str]:
+    """The keys of items, and of what was inside of them at a moment, level by level."""
     for _ in range(LEVELS_MAX):
         inner: list[int] = []
         for at in range(0, len(items), IDS_PER_QUESTION):
             some = items[at : at + IDS_PER_QUESTION]
             keys = snapshot.connection.scalars(select(item.c.key).where(item.c.id.in_(some)))
-            yield from map(name_of, filter(is_pack, keys))
+            yield from keys
             inner.extend(_inside(snapshot, some, moment))
         items = inner
 
@@ -299,3 +310,12 @@ def under_transaction(snapshot: Snapshot, transaction: str) -> list[int]:
     words = [word("bizTransaction", key, kind) for kind in TRANSACTION_TYPES]
     found = select(event_word.c.seq).where(event_word.c.word.in_(words)).distinct()
     return list(snapshot.connection.scalars(found))
+
+
+def shipment_events(snapshot: Snapshot, number: str) -> list[int]:
+    """The events under a document, by its URI, or by its number as any known party wrote it."""
+    if ":" in number:
+        return under_transaction(snapshot, number)
+    parties = snapshot.connection.scalars(select(event_party.c.party).distinct())
+    uris = [f"urn:epcglobal:cbv:bt:{party[5:18]}:{number}" for party in parties]
+    return sorted({seq for uri in uris for seq in under_transaction(snapshot, uri)})

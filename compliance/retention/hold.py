@@ -169,7 +169,7 @@ def release_hold(store: Store, hold_id: str, *, why: str, by: str, now: datetime
     with store.write(now) as tx:
         found = find_hold(tx, hold_id)
         if found is None:
-            raise HoldRefused(f"no hold {hold_id}: packtrail hold list")
+            raise HoldRefused(f"no hold {hold_id}: packtrail retention hold list")
         if found.released is not None:
             raise HoldRefused(f"{hold_id} was released on {found.released:%Y-%m-%d}")
         tx.connection.execute(

@@ -16,6 +16,7 @@ from epcis.store.masterdata import names_of
 from epcis.trace import trace
 from verification.answering.answers import verify_for
 from verification.decision.act import Asked
+from verification.decision.restrictions import current_restrictions
 from verification.messages.wanted import Verification
 from verification.scan import is_ambiguous
 
@@ -89,6 +90,8 @@ class Card:
     alert: str | None = None
     """Id of the alert that was raised for the pack."""
     cause: str = ""
+    sensors: str = ""
+    """The rule of the product for sensor reports, where it has one."""
     key: str | None = None
     """Canonical key where events about the pack are known."""
     findings: tuple[dict[str, object], ...] = ()
@@ -203,6 +206,7 @@ def _dressed(
     lot = (known.lot if known else None) or asked.lot
     expiry = told["expiry"]
     seen = story is not None and story.is_known
+    rule = current_restrictions(snapshot).sensors.get(asked.gtin)
     return Card(
         word=answer.word.value,
         say=answer.say,
@@ -214,6 +218,7 @@ def _dressed(
         product=product_name(snapshot, asked.gtin),
         alert=answer.alert,
         cause=answer.cause,
+        sensors=rule.text if rule is not None else "",
         key=key if seen else None,
         findings=findings,
         story=story_lines(snapshot, story) if story is not None else (),

@@ -214,13 +214,15 @@ def _of_packs() -> Iterator[AccessRule]:
 
 
 def _of_products() -> Iterator[AccessRule]:
-    yield from _rows(Own.PRODUCT, "verify", "GET /verify/extensions")
+    yield from _rows(Own.PRODUCT, "verify", "GET /verify/extensions\nGET /verify/sensors")
     yield from _rows(
         Own.PRODUCT,
         "recall",
         """
         POST /verify/extensions
         DELETE /verify/extensions/{gtin}/{lot:path}
+        PUT /verify/sensors
+        DELETE /verify/sensors/{gtin}
         POST /fmd/uploads/recall
         POST /fmd/uploads/state
         POST /fmd/exemptions
@@ -282,8 +284,10 @@ def _of_duties() -> Iterator[AccessRule]:
         GET /cases/{case_id}/form-3911
         GET /partners/licences
         GET /audits
+        GET /quarantine/{number}
         """,
     )
+    yield from _rows(Own.OPERATOR, "recall", "POST /quarantine\nPOST /quarantine/{number}/release")
     yield from _rows(Own.OPERATOR, "recall", "POST /cases\nPOST /cases/{case_id}/steps")
     yield from _rows(
         Own.OPERATOR,
@@ -319,6 +323,13 @@ def _of_pages() -> Iterator[AccessRule]:
     yield from _rows(Own.PRODUCT, ANY_KEY, "GET /", is_page=True)
     yield from _rows(Own.ACT, "verify", "POST /scan-card\nGET /01/{link:path}", is_page=True)
     yield from _rows(Own.PRODUCT, "query", "GET /recalls/board", is_page=True)
+    yield from _rows(Own.OPERATOR, "query", "GET /quarantine", is_page=True)
+    yield from _rows(
+        Own.OPERATOR,
+        "recall",
+        "POST /quarantine/board\nPOST /quarantine/board/release",
+        is_page=True,
+    )
     yield from _rows(
         Own.PRODUCT, "recall", "POST /recalls/open", is_page=True, is_fresh=True, approved="recall"
     )

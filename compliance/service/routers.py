@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, FastAPI, Request
 from sqlalchemy import text
 
-from compliance.routes import cases, duties, exports, holds, recalls
+from compliance.routes import cases, duties, exports, holds, quarantine, recalls
 from compliance.service import (
     alert_pages,
     dossier_pages,
     pages,
+    quarantine_pages,
     scanning_routes,
     telemetry,
     token_routes,
@@ -55,6 +56,8 @@ def _routers() -> Iterator[APIRouter]:
     yield workstation.router
     yield dossier_pages.router
     yield recalls.router
+    yield quarantine_pages.router
+    yield quarantine.router
     yield holds.router
     yield exports.router
     yield cases.router

@@ -1,8 +1,8 @@
 """The outline of an archived event, which stays in the database: all that item state depends on.
 
 The row keeps its columns, the items it names and its search words. Of the payload, business step,
-disposition, place, parties and lot stay, so that late and corrected events still give every item
-the right state, and trace, recall and state need no file.
+disposition, sensor reports, place, parties and lot stay, so that late and corrected events still
+give every item the right state, and trace, recall and state need no file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from zstandard import ZstdError
 
 from epcis.lot_facts import fact_nodes
 from epcis.model import AggregationEvent, Node
-from epcis.store.effect import event_effects, is_alarm
+from epcis.store.effect import event_effects
 from epcis.store.payload import is_outline, unpack_outline
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ _KEPT = frozenset(
         "biz_step",
         "disposition",
         "persistent_disposition",
+        "sensor_elements",
         "sources",
         "destinations",
         "action",
@@ -51,8 +52,6 @@ def outline(event: Event) -> Event:
     bare = {f.name: f.default for f in fields if f.name not in _KEPT}
     bare["read_point"] = _bare_place(event.read_point)
     bare["biz_location"] = _bare_place(event.biz_location)
-    if event.sensor_elements and is_alarm(event.sensor_elements):
-        bare["sensor_elements"] = event.sensor_elements
     if "ilmd" in bare:
         bare["ilmd"] = _of_lots(getattr(event, "ilmd", None))
     if isinstance(event, AggregationEvent) and event.action == "DELETE":

@@ -29,20 +29,20 @@ def with_zones(event: Event) -> Event:
     """
     declared = event.error_declaration
     if (
-        _is_zoned(event.event_time)
-        and (event.record_time is None or _is_zoned(event.record_time))
-        and (declared is None or _is_zoned(declared.declaration_time))
+        _iszoned_text(event.event_time)
+        and (event.record_time is None or _iszoned_text(event.record_time))
+        and (declared is None or _iszoned_text(declared.declaration_time))
     ):
         return event
     zone = event.event_time_zone_offset or "Z"
     if declared is not None:
-        time = _zoned(declared.declaration_time, zone)
+        time = zoned_text(declared.declaration_time, zone)
         declared = structs.replace(declared, declaration_time=time)
     record_time = event.record_time
     return structs.replace(
         event,
-        event_time=_zoned(event.event_time, zone),
-        record_time=None if record_time is None else _zoned(record_time, zone),
+        event_time=zoned_text(event.event_time, zone),
+        record_time=None if record_time is None else zoned_text(record_time, zone),
         error_declaration=declared,
     )
 
@@ -53,7 +53,7 @@ def creation_date(written: str, findings: list[Finding]) -> str:
     >>> creation_date("2026-01-05T10:00:00", [])
     '2026-01-05T10:00:00Z'
     """
-    if _is_zoned(written) or "T" not in written:
+    if _iszoned_text(written) or "T" not in written:
         return written
     findings.append(
         Finding(
@@ -64,13 +64,17 @@ def creation_date(written: str, findings: list[Finding]) -> str:
             Where(path="/EPCISDocument/@creationDate"),
         )
     )
-    return _zoned(written, "Z")
+    return zoned_text(written, "Z")
 
 
-def _is_zoned(time: str) -> bool:
+def _iszoned_text(time: str) -> bool:
     return time.endswith("Z") or says_zone(time)
 
 
-def _zoned(time: str, zone: str) -> str:
-    """What is no date with a time of day stays as it is."""
-    return time if _is_zoned(time) or "T" not in time else f"{time.strip()}{zone}"
+def zoned_text(time: str, zone: str) -> str:
+    """A written time with its zone; what is no date with a time of day stays as it is.
+
+    >>> zoned_text("2026-01-05T10:00:00", "+01:00"), zoned_text("2026-01-05T10:00:00Z", "+01:00")
+    ('2026-01-05T10:00:00+01:00', '2026-01-05T10:00:00Z')
+    """
+    return time if _iszoned_text(time) or "T" not in time else f"{time.strip()}{zone}"

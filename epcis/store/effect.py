@@ -20,7 +20,7 @@ from schemas.gs1.epc import canonical_key
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from epcis.model import Event, Party, Place, SensorElement
+    from epcis.model import Event, Party, Place, SensorElement, SensorReport
 
 STATUS_OF_STEP = {
     "commissioning": ItemStatus.ACTIVE,
@@ -266,7 +266,17 @@ def _conditions(
     if said.is_alarm:
         sets.add(Condition.SENSOR_ALARM.value)
     unsets = _of_words(said.unset)
+    if not said.is_own:  # nobody else places or ends a quarantine of ours
+        sets, persists = (_as_told_by_others(one) for one in (sets, persists))
+        unsets.discard(Condition.QUARANTINED_HERE.value)
     return tuple(sorted(sets | persists)), tuple(sorted(persists)), tuple(sorted(unsets))
+
+
+def _as_told_by_others(conditions: set[str]) -> set[str]:
+    ours = Condition.QUARANTINED_HERE.value
+    if ours not in conditions:
+        return conditions
+    return (conditions - {ours}) | {Condition.QUARANTINED.value}
 
 
 def _of_words(words: Iterable[str]) -> set[str]:
@@ -282,11 +292,13 @@ def is_alarm(elements: Iterable[SensorElement]) -> bool:
     >>> is_alarm((SensorElement(reports=(report,)),))
     True
     """
-    return any(
-        report.exception is not None and bare("alert", report.exception) == "ALARM_CONDITION"
-        for element in elements
-        for report in element.reports
-    )
+    return any(is_alarming(report) for element in elements for report in element.reports)
+
+
+def is_alarming(report: SensorReport) -> bool:
+    """Whether one report of a sensor is an alarm."""
+    exception = report.exception
+    return exception is not None and bare("alert", exception) == "ALARM_CONDITION"
 
 
 def _is_sighting(said: _EffectCause) -> bool:

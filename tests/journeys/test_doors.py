@@ -33,14 +33,17 @@ from doors import (
 from hands import hand, serve_in
 from typer.main import get_command
 
+from compliance.quarantine.quarantine import place_quarantine
+from compliance.quarantine.subject import QuarantineSubject
 from compliance.service import alert_pages, dossier_pages, pages, workstation
 from compliance.service.cli import command_line
 from compliance.service.migrate import open_migrated
 from compliance.service.settings import Settings
 from epcis.capture import record
 from epcis.http_context import utc_now
-from epcis.model import AggregationEvent, Node, ObjectEvent, Place
+from epcis.model import AggregationEvent, Node, ObjectEvent, Place, SensorElement, SensorReport
 from schemas.dispositions import MEANINGS, DispositionKind
+from schemas.gs1.content_rules import check_digit
 from verification.decision.act import (
     TO_VERIFY,
     Asked,
@@ -50,11 +53,13 @@ from verification.decision.act import (
 from verification.decision.decide import decide
 from verification.decision.facts import facts_of
 from verification.decision.rule_pack import shipped
+from verification.decision.sensors import SensorLimit, SensorRule
 from verification.decision.words import Doubt, LotState, PackState, ProductState, Reason, Word
 from verification.offline.offline_snapshot import OfflineSnapshot, SnapshotContent
 from verification.registry.pack_registry import set_doubt, set_lot_state, set_product_state
 from verification.registry.pack_tables import pack as pack_table
 from verification.registry.participants import register
+from verification.registry.sensor_rules import set_rule
 
 GOOD, WITHDRAWN = "05901234123457", "00355555678908"
 SEED, MIXED = 11, 30
@@ -72,6 +77,11 @@ OWN = [
     "case:damaged",
     "case:recalled",
     "two-lots",
+    "quarantine:pack",
+    "quarantine:pallet",
+    "sensor:20 CEL",
+    "sensor:5 QQQ",
+    "case:sensor:32 FAH",
     *WORDS,
     *(f"registry:{state.value}" for state in PackState if state is not PackState.ACTIVE),
 ]
@@ -125,6 +135,8 @@ def home(tmp_path_factory):
             set_product_state(
                 tx, WITHDRAWN, ProductState.WITHDRAWN, "x", market="", now=NOW, by="q"
             )
+            limit = SensorLimit("Temperature", "CEL", low="2", high="8")
+            set_rule(tx, SensorRule(GOOD, limits=(limit,)), by="q")
             for number, situation in enumerate(SITUATIONS):
                 put(tx, number, situation)
         with store.read() as snapshot:
@@ -148,10 +160,24 @@ def put(tx, number, situation):
         upload(tx, packs, state, day)
     if not own.startswith(("registry:", "only-uploaded")):
         tell(tx, number, own, packs, day)
+    if own == "quarantine:pallet":
+        held(tx, "pallet", container=sscc(number))
+    elif own == "quarantine:pack":
+        for one in packs:
+            held(tx, "pack", gtin=one.gtin, serial=one.serial)
     if lot_state is not LotState.ACTIVE:
         set_lot_state(tx, first.gtin, first.lot, lot_state, "x", now=NOW, by="q")
     if doubt is not None:
         set_doubt(tx, first.gtin, doubt, case_id=f"C{number}", now=NOW, lot=first.lot)
+
+
+def sscc(number):
+    return f"{number:017d}{check_digit(f'{number:017d}')}"
+
+
+def held(tx, kind, **what):
+    subject = QuarantineSubject.parse(kind, **what)
+    place_quarantine(tx, subject, reason="x", by="q")
 
 
 def upload(tx, packs, state, day):
@@ -181,8 +207,8 @@ def tell(tx, number, own, packs, day: date | None):
             )
         )
     events = [event(0, "commissioning", "active", epcs, action="ADD", ilmd=tuple(ilmd))]
-    case = f"https://id.gs1.org/00/{number:018d}"
-    if own.startswith("case:"):
+    case = f"https://id.gs1.org/00/{sscc(number)}"
+    if own.startswith(("case:", "quarantine:")):
         events.append(
             AggregationEvent(
                 event_time=at(1),
@@ -193,10 +219,22 @@ def tell(tx, number, own, packs, day: date | None):
                 child_epcs=epcs,
             )
         )
-        events.append(event(2, "inspecting", own.partition(":")[2], (case,)))
+        if own.startswith("case:"):
+            events.append(seen(own.partition(":")[2], (case,)))
     elif own and own != "two-lots":
-        events.append(event(2, "inspecting", own, epcs))
+        events.append(seen(own, epcs))
     record(tx, events)
+
+
+def seen(own, epcs):
+    """An inspection with a disposition, or with a reading of a sensor as `sensor:20 CEL`."""
+    kind, _, reading = own.partition(":")
+    if kind != "sensor":
+        return event(2, "inspecting", own, epcs)
+    value, uom = reading.split()
+    report = SensorReport(type="gs1:Temperature", value=value, uom=uom)
+    element = SensorElement(reports=(report,))
+    return event(2, "inspecting", "in_progress", epcs, sensor_elements=(element,))
 
 
 def event(hours, step, disposition, epcs, action="OBSERVE", **more):

@@ -285,7 +285,7 @@ class _StatusQueries:
     ) -> Reply:
         """The answer from what was just looked up."""
         now = self._clock()
-        if not row.is_known or row.is_contradicted:
+        if not row.is_known or row.has_own_values or asked.gtin in stops.sensors:
             return self._decided(asked, caller, stops, row, now).reply(asked.serial, now)
         # All that the answer depends on, but for the serial number and the time of day. The mark
         # in the row stands for all stops.

@@ -50,6 +50,7 @@ _CONDITION_SOURCES = {
     Condition.NOT_SELLABLE: "CBV non_sellable_other",
     Condition.NOT_COMMISSIONED: "CBV encoded, reserved",
     Condition.CONDITION_UNKNOWN: "CBV unknown",
+    Condition.QUARANTINED_HERE: "our own: a quarantine placed here, lifted by its release alone",
     Condition.QUARANTINED: "words of files beside the standard: quarantine, hold",
     Condition.SENSOR_ALARM: "EPCIS 2.0 sensorReport, ALARM_CONDITION",
     Condition.SEEN_AFTER_END: f"an event after the end; {_EU} 12",
@@ -93,6 +94,7 @@ def situations() -> Iterator[Situation]:
         "illegitimate case", "DSCSA 581(8), 582(c)(4)(B)", _facts(doubt=Doubt.ILLEGITIMATE)
     )
     yield Situation("suspect case", "DSCSA 581(21), 582(c)(4)(A)", _facts(doubt=Doubt.SUSPECT))
+    yield Situation("quarantined here", "DSCSA 582(c)(4)(A)", _facts(doubt=Doubt.QUARANTINED))
     yield Situation("product withdrawn", f"{_EU} 40", _facts(product_state=ProductState.WITHDRAWN))
     for state in LotState:
         if state is not LotState.ACTIVE:
@@ -104,6 +106,12 @@ def situations() -> Iterator[Situation]:
     for condition in OF_CONDITION:
         source = _CONDITION_SOURCES.get(condition, f"CBV {condition.value}")
         yield Situation(f"condition {condition.value}", source, _condition(condition.value))
+    reading = ("Temperature 11.5 CEL, above the limit",)
+    yield Situation(
+        "a sensor reading beyond the product's limits, or not comparable",
+        "EPCIS 2.0 sensorReport; setting of the product",
+        msgspec.structs.replace(_facts(), readings=reading),
+    )
     yield Situation(
         "a disposition that nobody knows", "decision 0096", _condition("unknown_disposition:wet")
     )

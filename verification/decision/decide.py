@@ -22,11 +22,11 @@ from verification.decision.act import TAKING_OUT, MatrixRow, PackAct
 from verification.decision.rule_pack import Ruling
 from verification.decision.sentences import SAY, SAY_RESULT
 from verification.decision.words import (
+    OF_DOUBT,
     OF_STATE,
     STOPS,
     SUCCESSES,
     WEIGHT,
-    Doubt,
     LotState,
     PackState,
     ProductState,
@@ -204,6 +204,8 @@ def weigh(facts: Facts, now: datetime) -> tuple[Reason, ...]:
     if pack is not None:
         found.update(_identity(facts, pack))
         found.update(_state(pack))
+        if facts.readings:
+            found.add(Reason.SENSOR_ALARM)
     if not found:
         return _GENUINE
     if len(found) == 1:
@@ -255,7 +257,7 @@ def _identity(facts: Facts, pack: KnownPack) -> Iterator[Reason]:
 def _above(facts: Facts, now: datetime) -> Iterator[Reason]:
     """What stands above the single pack: cases, product, lot, expiry."""
     if facts.doubt is not None:
-        yield Reason.ILLEGITIMATE if facts.doubt is Doubt.ILLEGITIMATE else Reason.SUSPECT
+        yield OF_DOUBT[facts.doubt]
     if facts.product_state is ProductState.WITHDRAWN:
         yield Reason.WITHDRAWN
     if facts.lot_state in (LotState.RECALLED, LotState.CLOSED):
@@ -428,6 +430,8 @@ def _values(facts: Facts, reason: Reason) -> str:
         values = facts.lots_recorded
     elif reason is Reason.EXPIRY_CONFLICT:
         values = facts.expiries_recorded
+    elif reason is Reason.SENSOR_ALARM:
+        values = facts.readings
     else:
         pack = facts.pack
         values = tuple(
@@ -435,7 +439,6 @@ def _values(facts: Facts, reason: Reason) -> str:
             for mark in (pack.conditions if pack is not None else ())
             if reason_of_condition(mark) is reason
         )
-        values = tuple(value for value in values if value != Condition.SENSOR_ALARM)
     return f" ({', '.join(values)})" if values else ""
 
 

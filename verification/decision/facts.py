@@ -30,6 +30,7 @@ from verification.decision.restrictions import (
     mark_now,
     restrictions_at,
 )
+from verification.decision.sensors import readings_against
 from verification.decision.words import Doubt, LotState, PackState, ProductState
 from verification.registry import history
 from verification.registry.pack_tables import batch
@@ -89,6 +90,8 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
     lots_recorded: tuple[str, ...] = ()
     """All lots that partners recorded, where they contradict each other."""
     expiries_recorded: tuple[str, ...] = ()
+    readings: tuple[str, ...] = ()
+    """What sensors reported against the pack, or what it was in: value, unit, time, limit."""
     intermarket: bool = False
     """The facts came from another market's repository."""
     owned: bool = True
@@ -130,6 +133,8 @@ STATE_OF_ITEM = {
 """What the item states of the memory mean here; any other is still in trade."""
 
 LOT_CONFLICT, EXPIRY_CONFLICT = Condition.LOT_CONFLICT.value, Condition.EXPIRY_CONFLICT.value
+SENSOR_ALARM = Condition.SENSOR_ALARM.value
+_OWN_VALUES = frozenset({LOT_CONFLICT, EXPIRY_CONFLICT, SENSOR_ALARM})
 
 LOOK_PACKS_MAX = 128
 """Packs in one statement."""
@@ -195,10 +200,9 @@ class RecordedPack(NamedTuple):
         return self.status is not None or self.state is not None
 
     @property
-    def is_contradicted(self) -> bool:
+    def has_own_values(self) -> bool:
         """Whether the answer names values that were recorded for this pack alone."""
-        conditions = _conditions(self)
-        return LOT_CONFLICT in conditions or EXPIRY_CONFLICT in conditions
+        return not _OWN_VALUES.isdisjoint(_conditions(self))
 
 
 _SITUATION = RecordedPack._fields.index("moment")
@@ -267,6 +271,7 @@ def facts_from(
     exempt = stops.is_exempt(gtin, asked.lot or lot, market)
     known = pack is not None or is_known_product(snapshot, gtin)
     lot_known, shape = (True, "") if pack is not None else _lot_of_unknown(snapshot, gtin, lot)
+    pack, readings = _heard_of(snapshot, asked, pack, stops)
     lots, expiries = ((), ()) if pack is None else _contradictions(snapshot, asked, pack, row)
     lot_state, doubt = stops.lot(gtin, lot, market), stops.doubt(gtin, lot, asked.serial)
     for other in lots:  # a stop of any lot that is recorded for the pack holds for it
@@ -286,6 +291,7 @@ def facts_from(
         exempt=exempt,
         lots_recorded=lots,
         expiries_recorded=expiries,
+        readings=readings,
     )
 
 
@@ -344,6 +350,19 @@ def speaks_against(status: str, conditions: str) -> bool:
     return ended or bool(conditions)
 
 
+def _heard_of(
+    snapshot: Snapshot, asked: Asked, pack: KnownPack | None, stops: Restrictions
+) -> tuple[KnownPack | None, tuple[str, ...]]:
+    """The pack and the sensor readings against it, by the rule of its product."""
+    rule = stops.sensors.get(asked.gtin) if stops.sensors else None
+    if pack is None or (rule is None and SENSOR_ALARM not in pack.conditions):
+        return pack, ()
+    if rule is not None and not rule.on:
+        left = tuple(one for one in pack.conditions if one != SENSOR_ALARM)
+        return msgspec.structs.replace(pack, conditions=left), ()
+    return pack, readings_against(snapshot, history.pack_key(asked.gtin, asked.serial), rule)
+
+
 def _contradictions(
     snapshot: Snapshot, asked: Asked, pack: KnownPack, row: RecordedPack
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -360,12 +379,16 @@ def _contradictions(
 
 def is_known_product(snapshot: Snapshot, gtin: str) -> bool:
     """Whether anything at all was ever recorded about this product."""
-    head = _gtin_head(gtin)
-    ranges: list[bytes] = []
-    for shape in (_DIGIT_SERIALS, _TEXT_SERIALS):
-        ranges += [shape + head, shape + (int.from_bytes(head, "big") + 1).to_bytes(6, "big")]
+    ranges = [key for some in serial_ranges(gtin) for key in some]
     row = RawDriver(snapshot).one(_KNOWN, (gtin, gtin, gtin, *ranges))
     return row is not None and bool(row[0])
+
+
+def serial_ranges(gtin: str) -> list[tuple[bytes, bytes]]:
+    """The ranges, first and after the last, in which the packed keys of a product's packs are."""
+    head = _gtin_head(gtin)
+    after = (int.from_bytes(head, "big") + 1).to_bytes(6, "big")
+    return [(shape + head, shape + after) for shape in (_DIGIT_SERIALS, _TEXT_SERIALS)]
 
 
 def _gtin_head(gtin: str) -> bytes:

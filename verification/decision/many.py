@@ -15,7 +15,7 @@ from epcis.database.raw_driver import RawDriver
 from epcis.store.items import serials_of_lot
 from verification.decision.act import TO_LOOK_UP, Asked
 from verification.decision.decide import decide
-from verification.decision.facts import LOOK_PACKS_MAX, facts_from, look
+from verification.decision.facts import LOOK_PACKS_MAX, facts_from, look, serial_ranges
 from verification.decision.restrictions import ANYWHERE
 from verification.decision.rule_pack import shipped
 
@@ -30,6 +30,7 @@ PackName = tuple[str, str]
 """Product code and serial."""
 
 _UPLOADED = "SELECT code, serial FROM pack"
+_UPLOADED_OF_PRODUCT = "SELECT code, serial FROM pack WHERE code = ?"
 _UPLOADED_OF_LOT = "SELECT code, serial FROM pack WHERE lot = ? AND code = ?"
 _TOLD = "SELECT key FROM item_key WHERE key >= ? AND key < ?"
 _SERIALIZED = (b"\x01", b"\x03")
@@ -52,7 +53,7 @@ class JudgedPack(NamedTuple):
 
 
 def judge_packs(
-    snapshot: Snapshot, packs: Iterable[PackName], now: datetime
+    snapshot: Snapshot, packs: Iterable[PackName], now: datetime, *, market: str = ANYWHERE
 ) -> Iterator[JudgedPack]:
     """The judgement of each pack, in the order given; nothing is alerted or kept."""
     waiting = iter(packs)
@@ -60,7 +61,7 @@ def judge_packs(
         stops, rows = look(snapshot, some)
         for (code, serial), row in zip(some, rows, strict=True):
             asked = Asked(code, serial)
-            facts = facts_from(snapshot, asked, None, stops, row, market=ANYWHERE)
+            facts = facts_from(snapshot, asked, None, stops, row, market=market)
             judgement = decide(facts, TO_LOOK_UP, shipped(), now)
             pack = facts.pack
             yield JudgedPack(
@@ -83,6 +84,20 @@ def judge_all(snapshot: Snapshot, now: datetime) -> Iterator[JudgedPack]:
     for one in judge_packs(snapshot, map(name_of, told), now):
         if one.uploaded_lot is None:
             yield one
+
+
+def judge_product(
+    snapshot: Snapshot, gtin: str, now: datetime, *, market: str
+) -> Iterator[JudgedPack]:
+    """The judgement of every pack of a product as in a market, each once."""
+    driver = RawDriver(snapshot)
+    uploaded = ((code, serial) for code, serial in driver.stream(_UPLOADED_OF_PRODUCT, (gtin,)))
+    yield from judge_packs(snapshot, uploaded, now, market=market)
+    for first, last in serial_ranges(gtin):
+        told = (unpack_key(bytes(key)) for (key,) in driver.stream(_TOLD, (first, last)))
+        for one in judge_packs(snapshot, map(name_of, told), now, market=market):
+            if one.uploaded_lot is None:
+                yield one
 
 
 def judge_lot(snapshot: Snapshot, gtin: str, lot: str, now: datetime) -> Iterator[JudgedPack]:

@@ -64,6 +64,8 @@ class Verdict(msgspec.Struct, frozen=True):
         if self.facts.lots_recorded or self.facts.expiries_recorded:
             said["lots_recorded"] = list(self.facts.lots_recorded)
             said["expiries_recorded"] = list(self.facts.expiries_recorded)
+        if self.facts.readings:
+            said["readings"] = list(self.facts.readings)
         if self.facts.extended:
             said["expiry_extended"] = _iso(self.facts.extended)
         if self.alert:

@@ -11,12 +11,14 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 from sqlalchemy import select
 
 from epcis.database.raw_driver import RawDriver
-from verification.decision.words import Doubt, LotState, ProductState
+from verification.decision.sensors import SensorLimit, SensorRule
+from verification.decision.words import OF_DOUBT, Doubt, LotState, ProductState
 from verification.registry.pack_tables import (
     doubt,
     exempt_lot,
@@ -24,11 +26,14 @@ from verification.registry.pack_tables import (
     lot_state,
     participant,
     product_market,
+    sensor_rule,
     stop_mark,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from sqlalchemy import Row
 
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Transaction
@@ -49,6 +54,35 @@ _PUT_MARK = (
 )
 
 
+class OpenDoubt(NamedTuple):
+    """An open doubt about packs of one product.
+
+    >>> part = OpenDoubt("", "A100", Doubt.QUARANTINED, "A199")
+    >>> part.covers("L1", "A150"), part.covers("L1", "A200"), part.covers("L1", "A1500")
+    (True, False, False)
+    """
+
+    lot: str
+    """Empty: all lots."""
+    serial: str
+    """Empty: all packs of the lot; the first one where `serial_to` is given."""
+    kind: Doubt
+    serial_to: str = ""
+    """The last serial of a range; empty where it is no range."""
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> OpenDoubt:
+        """The doubt in a row of the table."""
+        return cls(row.lot, row.serial, Doubt(row.kind), row.serial_to)
+
+    def covers(self, lot: str | None, serial: str) -> bool:
+        """Whether a pack is among them; serials of a range have the length of its ends."""
+        if self.serial_to:
+            in_range = self.serial <= serial <= self.serial_to
+            return in_range and len(serial) == len(self.serial)
+        return self.serial == serial or (not self.serial and self.lot in ("", lot))
+
+
 @dataclass(frozen=True, slots=True)
 class Restrictions:
     """All stops as of one mark."""
@@ -56,12 +90,14 @@ class Restrictions:
     mark: int | None
     lots: dict[tuple[str, str], dict[str, LotState]] = field(default_factory=dict)
     withdrawn: dict[str, frozenset[str]] = field(default_factory=dict)
-    doubts: dict[str, tuple[tuple[str, str, Doubt], ...]] = field(default_factory=dict)
+    doubts: dict[str, tuple[OpenDoubt, ...]] = field(default_factory=dict)
     exempt: frozenset[tuple[str, str, str]] = frozenset()
     participants: dict[str, Any] = field(default_factory=dict)
     """Rows of `participant` by client."""
     extensions: dict[tuple[str, str], date] = field(default_factory=dict)
     """The later expiry of lots that were given one, by GTIN and lot."""
+    sensors: dict[str, SensorRule] = field(default_factory=dict)
+    """By GTIN, what sensor reports mean for its packs, where a product has a rule of its own."""
 
     def lot(self, gtin: str, lot: str | None, market: str) -> LotState:
         """The gravest state of a lot in a market or everywhere."""
@@ -85,12 +121,7 @@ class Restrictions:
         doubts = self.doubts.get(gtin)
         if doubts is None:
             return None
-        kinds = {
-            kind
-            for of_lot, of_serial, kind in doubts
-            if of_serial == serial or (not of_serial and of_lot in ("", lot))
-        }
-        return gravest(kinds)
+        return gravest(one.kind for one in doubts if one.covers(lot, serial))
 
     def extended(self, gtin: str, lot: str | None) -> date | None:
         """The later expiry that a lot was given, if any."""
@@ -110,9 +141,7 @@ def gravest(doubts: Iterable[Doubt | None]) -> Doubt | None:
     'illegitimate'
     """
     kinds = {one for one in doubts if one is not None}
-    if Doubt.ILLEGITIMATE in kinds:
-        return Doubt.ILLEGITIMATE
-    return Doubt.SUSPECT if kinds else None
+    return next((one for one in OF_DOUBT if one in kinds), None)
 
 
 class _HeldRestrictions:
@@ -160,9 +189,9 @@ def _read(snapshot: Snapshot) -> Restrictions:
     for row in run(select(product_market)):
         if row.state == ProductState.WITHDRAWN:
             withdrawn.setdefault(row.code, set()).add(row.market)
-    doubts: dict[str, list[tuple[str, str, Doubt]]] = {}
+    doubts: dict[str, list[OpenDoubt]] = {}
     for row in run(select(doubt)):
-        doubts.setdefault(row.gtin, []).append((row.lot, row.serial, Doubt(row.kind)))
+        doubts.setdefault(row.gtin, []).append(OpenDoubt.of(row))
     return Restrictions(
         mark,
         lots,
@@ -174,4 +203,11 @@ def _read(snapshot: Snapshot) -> Restrictions:
             (row.gtin, row.lot): date.fromisoformat(row.expiry)
             for row in run(select(expiry_extension))
         },
+        {
+            row.gtin: SensorRule(row.gtin, bool(row.is_on), _LIMITS.decode(row.limits))
+            for row in run(select(sensor_rule))
+        },
     )
+
+
+_LIMITS = msgspec.json.Decoder(tuple[SensorLimit, ...])

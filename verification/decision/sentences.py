@@ -104,8 +104,8 @@ SAY = {
         "Check: this pack is recorded as not sellable; set it aside and ask who said so."
     ),
     Reason.SENSOR_ALARM: (
-        "Check: a sensor reported a value out of range{values}; set the pack aside until quality "
-        "assurance releases it."
+        "Check: a sensor reported an alarm or a value out of range{values}; set the pack aside "
+        "until quality assurance releases it."
     ),
     Reason.RETURNED_AFTER_END: (
         "Check: this pack was dispensed and came back; it must not be sold before it is cleared."

@@ -69,6 +69,8 @@ class Doubt(StrEnum):
 
     SUSPECT = "suspect"
     ILLEGITIMATE = "illegitimate"
+    QUARANTINED = "quarantined"
+    """No suspicion: somebody here holds it until a second person releases it."""
 
 
 class Reason(StrEnum):
@@ -165,6 +167,13 @@ OF_STATE = {
 }
 """The reason that each state of a pack gives; an active pack gives none."""
 
+OF_DOUBT = {
+    Doubt.ILLEGITIMATE: Reason.ILLEGITIMATE,
+    Doubt.SUSPECT: Reason.SUSPECT,
+    Doubt.QUARANTINED: Reason.QUARANTINED,
+}
+"""The reason that each open doubt gives, the gravest first."""
+
 OF_CONDITION = {
     Condition.RECALLED: Reason.RECALLED,
     Condition.EXPIRED: Reason.EXPIRED,
@@ -173,6 +182,7 @@ OF_CONDITION = {
     Condition.NO_PEDIGREE_MATCH: Reason.NO_PEDIGREE_MATCH,
     Condition.MISMATCH: Reason.MISMATCH,
     Condition.QUARANTINED: Reason.QUARANTINED,
+    Condition.QUARANTINED_HERE: Reason.QUARANTINED,
     Condition.NOT_SELLABLE: Reason.NOT_SELLABLE,
     Condition.NEEDS_REPLACEMENT: Reason.NEEDS_REPLACEMENT,
     Condition.UNAVAILABLE: Reason.UNAVAILABLE,

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import select
 
 from epcis.database.columns import microseconds, moment_of
-from verification.decision.restrictions import EVERYWHERE, WEIGHT_OF_LOT, gravest
+from verification.decision.restrictions import EVERYWHERE, WEIGHT_OF_LOT, OpenDoubt, gravest
 from verification.decision.words import Doubt, LotState, ProductState
 from verification.registry.pack_tables import batch, doubt, lot_state, product_market
 
@@ -110,12 +110,7 @@ def _product_state_at(snapshot: Snapshot, facts: Facts, at: datetime) -> Product
 def _doubt_at(snapshot: Snapshot, facts: Facts, at: datetime) -> Doubt | None:
     lot = (facts.pack.lot if facts.pack is not None else None) or facts.asked.lot
     rows = snapshot.connection.execute(
-        select(doubt.c.lot, doubt.c.serial, doubt.c.kind).where(
-            doubt.c.gtin == facts.asked.gtin, doubt.c.since_us <= microseconds(at)
-        )
+        select(doubt).where(doubt.c.gtin == facts.asked.gtin, doubt.c.since_us <= microseconds(at))
     )
-    return gravest(
-        Doubt(row.kind)
-        for row in rows
-        if row.serial == facts.asked.serial or (not row.serial and row.lot == lot)
-    )
+    found = map(OpenDoubt.of, rows)
+    return gravest(one.kind for one in found if one.covers(lot, facts.asked.serial))

@@ -35,9 +35,9 @@ from verification.decision.facts import (
     look,
     speaks_against,
 )
-from verification.decision.many import is_pack, name_of
+from verification.decision.many import is_pack, judge_product, name_of
 from verification.decision.restrictions import current_restrictions
-from verification.decision.words import LotState, PackState
+from verification.decision.words import LotState, PackState, Word
 from verification.registry import history
 from verification.registry.pack_tables import batch, pack
 
@@ -54,6 +54,7 @@ FALSE_POSITIVES = 0.001
 AGE_MAX = timedelta(days=3)
 """A snapshot older than this is not to be trusted at all."""
 VERSION = 2
+_HEAD_CHARS = len("/01/00000000000000/21/")
 
 
 class Signer(Protocol):
@@ -125,13 +126,21 @@ class OfflineSnapshot:
 def take(snapshot: Snapshot, now: datetime, *, market: str = "") -> bytes:
     """The unsigned bytes of a snapshot as of now."""
     stops = current_restrictions(snapshot)
-    keys = sorted({*_stopped_packs(snapshot), *_packs_in_cases(stops)})
+    # Where sensor readings count by a rule of the product, no state of an item says it all.
+    ruled = {f"/01/{gtin}/21/" for gtin in stops.sensors}
+    found = {key for key in _stopped_packs(snapshot) if key[:_HEAD_CHARS] not in ruled}
+    for gtin in stops.sensors:
+        judged = judge_product(snapshot, gtin, now, market=market)
+        found.update(
+            history.pack_key(gtin, one.serial) for one in judged if one.verdict is not Word.OK
+        )
+    keys = sorted({*found, *_packs_in_cases(stops)})
     lots = {key for key in stops.lots if stops.lot(*key, market) is not LotState.ACTIVE}
     lots |= {
-        (gtin, lot)
+        (gtin, one.lot)
         for gtin, doubts in stops.doubts.items()
-        for lot, serial, _ in doubts
-        if not serial
+        for one in doubts
+        if not one.serial or one.serial_to
     }
     withdrawn = tuple(
         sorted(code for code, places in stops.withdrawn.items() if places & {market, ""})
@@ -199,9 +208,9 @@ def response(request: Request) -> Response:
 
 def _packs_in_cases(stops: Restrictions) -> Iterator[str]:
     for gtin, doubts in stops.doubts.items():
-        for _, serial, _ in doubts:
-            if serial:
-                yield history.pack_key(gtin, serial)
+        for one in doubts:
+            if one.serial and not one.serial_to:
+                yield history.pack_key(gtin, one.serial)
 
 
 def _last_days(

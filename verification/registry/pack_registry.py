@@ -98,12 +98,17 @@ def set_doubt(
     now: datetime,
     lot: str = "",
     serial: str = "",
+    serial_to: str = "",
 ) -> None:
-    """Mark a pack (`serial`) or a whole lot (`lot`) as suspect or illegitimate; None clears it."""
+    """Raise a doubt about a pack (`serial`), a range, a lot or a product; None clears it."""
     table = doubt_table.c
     tx.connection.execute(
         delete(doubt_table).where(
-            table.gtin == gtin, table.lot == lot, table.serial == serial, table.case_id == case_id
+            table.gtin == gtin,
+            table.lot == lot,
+            table.serial == serial,
+            table.serial_to == serial_to,
+            table.case_id == case_id,
         )
     )
     if kind is not None:
@@ -112,6 +117,7 @@ def set_doubt(
                 gtin=gtin,
                 lot=lot,
                 serial=serial,
+                serial_to=serial_to,
                 kind=kind.value,
                 case_id=case_id,
                 since_us=_us(now),
@@ -120,7 +126,14 @@ def set_doubt(
     changed(tx)
     _log(
         tx,
-        {"act": "doubt", "gtin": gtin, "lot": lot, "serial": serial, "to": kind},
+        {
+            "act": "doubt",
+            "gtin": gtin,
+            "lot": lot,
+            "serial": serial,
+            "to": kind,
+            **({"serialTo": serial_to} if serial_to else {}),
+        },
         {"case": case_id},
     )
 

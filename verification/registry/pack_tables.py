@@ -122,6 +122,7 @@ doubt = Table(
     Column("gtin", String(50), primary_key=True),
     Column("lot", String(20), primary_key=True),
     Column("serial", String(20), primary_key=True),
+    Column("serial_to", String(20), primary_key=True, comment="last of a range, or empty"),
     Column("case_id", String(40), primary_key=True),
     Column("kind", String(20), nullable=False),
     Column("since_us", BigInteger, nullable=False),
@@ -332,6 +333,18 @@ expiry_extension = Table(
     info=proof(Register()),
 )
 """The later expiry a manufacturer has given a lot whose packs are printed with an earlier one."""
+
+sensor_rule = Table(
+    "sensor_rule",
+    metadata,
+    Column("gtin", String(14), primary_key=True),
+    Column("is_on", Integer, nullable=False),
+    Column("limits", Text, nullable=False),
+    Column("since_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+    info=proof(Register()),
+)
+"""What sensor reports mean for the packs of a product; `limits` is JSON."""
 
 anomaly = Table(
     "anomaly",

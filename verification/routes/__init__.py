@@ -11,6 +11,7 @@ from verification.routes import (
     national_uploads,
     oversight,
     partners,
+    sensors,
 )
 from verification.routes.national_interfaces import INTERFACES
 
@@ -23,3 +24,4 @@ router.include_router(national_alerts.router)
 router.include_router(national_peers.router)
 router.include_router(partners.router)
 router.include_router(oversight.router)
+router.include_router(sensors.router)

@@ -20,11 +20,13 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "packs": ("verify", "trace"),
     "watching": ("alerts", "anomalies"),
     "partners": ("directory", "extensions", "returns"),
+    "sensors": ("sensors",),
     "snapshots": ("snapshot",),
     "recalls": ("recall",),
     "proof": ("export", "verify-export", "restamp", "fsck", "keys"),
     "duties": ("case", "licence", "audit"),
-    "retention": ("retention", "archive", "hold"),
+    "retention": ("retention", "archive"),
+    "quarantine": ("quarantine",),
     "serving": ("serve", "doctor", "access"),
 }
 """The commands by the module of this package that has them, in the order `--help` tells them."""

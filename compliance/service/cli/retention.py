@@ -61,7 +61,7 @@ def add_to(app: typer.Typer) -> None:
     """Put these commands on the command line."""
     app.add_typer(retention, name="retention")
     app.add_typer(archive, name="archive")
-    app.add_typer(holds, name="hold")
+    retention.add_typer(holds, name="hold")
 
 
 @retention.command(name="policy")

@@ -134,3 +134,24 @@ def test_a_till_without_a_line_asks_its_snapshot(run, tmp_path):
     assert run("snapshot", "check", file, *trusted, *NOW).exit_code == 1
     key.write_text("no key")
     assert run("snapshot", "check", file, *trusted, *NOW).exit_code == 1
+
+
+def test_limits_of_sensor_readings_are_set_listed_and_ended(run):
+    limits = ("--limit", "Temperature 2 8 CEL", "--limit", "RelativeHumidity - 60 P1")
+    told = run("sensors", "set", GTIN, *limits)
+    assert told.stdout == (
+        f"{GTIN}  alarms; Temperature 2 to 8 CEL; RelativeHumidity up to 60 P1\n"
+    )
+    (rule,) = json.loads(run("sensors", "list", "--json").stdout)
+    assert rule["limits"][1] == {"measurement": "RelativeHumidity", "unit": "P1", "high": "60"}
+    assert run("sensors", "set", GTIN, "--off").exit_code == 0
+    assert run("sensors", "list").stdout == f"{GTIN}  not looked at\n"
+    for wrong in (
+        "Temperature 2 8",
+        "Temperature 9 8 CEL",
+        "Warmth 2 8 CEL",
+        "Temperature - - CEL",
+    ):
+        assert run("sensors", "set", GTIN, "--limit", wrong).exit_code == 1
+    assert run("sensors", "end", GTIN).exit_code == 0
+    assert run("sensors", "end", GTIN).exit_code == 1

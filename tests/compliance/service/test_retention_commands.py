@@ -27,15 +27,17 @@ def packtrail(tmp_path, store: Store, now, database, monkeypatch):
 
 
 def test_plan_hold_run_list_restore(packtrail, tmp_path) -> None:
-    opened = packtrail("hold", "open", "--gtin", GTIN, "--serial", "P2", "--reason", "claim 7")
+    opened = packtrail(
+        "retention", "hold", "open", "--gtin", GTIN, "--serial", "P2", "--reason", "claim 7"
+    )
     assert opened.exit_code == 0
-    hold = json.loads(packtrail("hold", "list", "--json").stdout)[0]["id"]
+    hold = json.loads(packtrail("retention", "hold", "list", "--json").stdout)[0]["id"]
     plan = packtrail("retention", "plan", *LATER)
     assert f"1 kept by {hold}" in plan.stdout
     assert not (tmp_path / "archive").exists()
     ran = json.loads(packtrail("retention", "run", *LATER, "--json").stdout)
     assert (ran[0]["entries"], ran[0]["files"]) == (1, ["events-2026-03-0001.parquet"])
-    assert packtrail("hold", "release", hold, "--why", "settled").exit_code == 0
+    assert packtrail("retention", "hold", "release", hold, "--why", "settled").exit_code == 0
     assert "1 gone" in packtrail("retention", "run", *LATER).stdout
     assert "1 gone" not in packtrail("retention", "run", *LATER).stdout
     files = packtrail("archive", "list").stdout.splitlines()
@@ -50,9 +52,9 @@ def test_plan_hold_run_list_restore(packtrail, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("hold", "open", "--reason", "r"), 1, "say what to hold"),
-        (("hold", "open", "--reason", "r", "--lot", "L1"), 1, "needs its GTIN"),
-        (("hold", "release", "H-1", "--why", "w"), 1, "no hold H-1"),
+        (("retention", "hold", "open", "--reason", "r"), 1, "say what to hold"),
+        (("retention", "hold", "open", "--reason", "r", "--lot", "L1"), 1, "needs its GTIN"),
+        (("retention", "hold", "release", "H-1", "--why", "w"), 1, "no hold H-1"),
         (("archive", "restore", "none.parquet"), 1, "packtrail archive list"),
         (("retention", "plan", "--policy", "/none/such.toml"), 2, "No such file"),
     ],

@@ -95,6 +95,26 @@ CREATE TABLE case_file (
 -- next
 CREATE INDEX case_file_opened ON case_file (opened_us);
 -- next
+CREATE TABLE quarantine (
+	id VARCHAR(40) NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	serial_to VARCHAR(20) NOT NULL,
+	key VARCHAR(200) NOT NULL,
+	document VARCHAR(200) NOT NULL,
+	reason TEXT NOT NULL,
+	owner VARCHAR(100) NOT NULL,
+	placed_us BIGINT NOT NULL,
+	placed_by VARCHAR(100) NOT NULL,
+	due_us BIGINT NOT NULL,
+	released_us BIGINT,
+	released_by VARCHAR(100),
+	why TEXT NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
 CREATE TABLE system_audit (
 	id VARCHAR(40) NOT NULL,
 	planned VARCHAR(10) NOT NULL,
@@ -585,11 +605,14 @@ CREATE TABLE doubt (
 	gtin VARCHAR(50) NOT NULL,
 	lot VARCHAR(20) NOT NULL,
 	serial VARCHAR(20) NOT NULL,
+	serial_to VARCHAR(20) NOT NULL,
 	case_id VARCHAR(40) NOT NULL,
 	kind VARCHAR(20) NOT NULL,
 	since_us BIGINT NOT NULL,
-	PRIMARY KEY (gtin, lot, serial, case_id)
+	PRIMARY KEY (gtin, lot, serial, serial_to, case_id)
 );
+-- next
+COMMENT ON COLUMN doubt.serial_to IS 'last of a range, or empty';
 -- next
 CREATE TABLE pack_operation (
 	id BIGSERIAL NOT NULL,
@@ -762,6 +785,15 @@ CREATE TABLE expiry_extension (
 	since_us BIGINT NOT NULL,
 	by VARCHAR(100) NOT NULL,
 	PRIMARY KEY (gtin, lot)
+);
+-- next
+CREATE TABLE sensor_rule (
+	gtin VARCHAR(14) NOT NULL,
+	is_on INTEGER NOT NULL,
+	limits TEXT NOT NULL,
+	since_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	PRIMARY KEY (gtin)
 );
 -- next
 CREATE TABLE anomaly (
@@ -1221,6 +1253,15 @@ CREATE TABLE case_step (
 	PRIMARY KEY ("case", step),
 	FOREIGN KEY("case") REFERENCES case_file (id)
 );
+-- next
+CREATE TABLE quarantine_item (
+	quarantine VARCHAR(40) NOT NULL,
+	key VARCHAR(200) NOT NULL,
+	PRIMARY KEY (quarantine, key),
+	FOREIGN KEY(quarantine) REFERENCES quarantine (id)
+);
+-- next
+CREATE INDEX quarantine_item_key ON quarantine_item (key);
 -- next
 CREATE OR REPLACE FUNCTION ledger_entry_guard() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN

@@ -1,0 +1,1 @@
+"""Quarantine: goods that are held, by whom, why, and until when."""
