@@ -1,14 +1,16 @@
 """From conditions to SQL: one small builder per kind of condition, for SQLite and PostgreSQL alike.
 
-Selective conditions become `seq IN (…)`, so that the database starts from the few and not from all
-events. Nothing a caller wrote becomes SQL text or a wildcard; everything is bound.
+Each condition is made in two forms: a test of one event, and the numbers of all events it holds
+for. `lead` decides which condition the database starts from; the others are tests. Nothing a caller
+wrote becomes SQL text or a wildcard; everything is bound.
 """
 
 from __future__ import annotations
 
 import operator
 from collections import defaultdict
-from functools import singledispatch
+from dataclasses import dataclass
+from functools import partial, singledispatch
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
@@ -19,6 +21,7 @@ from sqlalchemy import (
     and_,
     case,
     cast,
+    exists,
     func,
     literal,
     literal_column,
@@ -26,6 +29,7 @@ from sqlalchemy import (
     or_,
     select,
     type_coerce,
+    union,
 )
 
 from epcis.database.columns import by_bytes
@@ -61,6 +65,7 @@ from epcis.store.event_tables import (
     event,
     event_epc,
     event_quantity,
+    item,
     master_data,
     master_data_attribute,
 )
@@ -69,7 +74,7 @@ from epcis.units import comparable, plain, unit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from sqlalchemy import Column, ColumnClause, ColumnElement, Select, Subquery
+    from sqlalchemy import Column, ColumnClause, ColumnElement, CompoundSelect, Select, Subquery
 
     from epcis.database.transactions import Snapshot
 
@@ -88,118 +93,162 @@ _LOWEST: Final = -1.7e308
 """Sorts before every number a field can hold."""
 
 
-def where(conditions: Iterable[Condition]) -> list[ColumnElement[bool]]:
-    """What the rows of `event` must fulfil, all of it."""
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One condition in two forms: what a row of `event` must fulfil, and who fulfils it."""
+
+    test: ColumnElement[bool]
+    """On a row of `event`; answered by an index for that row, so it never begins with many."""
+    seqs: Select[int] | CompoundSelect[int] | None = None
+    """The numbers of all events it holds for; None where only the test can be asked."""
+    has_index: bool = False
+    """Whether an index gives these numbers; else all rows of a table are read for them."""
+    streams: bool = False
+    """Whether they come in order, few at a time, while `event` itself has no index for it."""
+
+
+def ways(conditions: Iterable[Condition]) -> list[Way]:
+    """What the rows of `event` must fulfil, all of it; conditions that meet in one row as one."""
+    times: dict[str, list[When]] = defaultdict(list)
     quantities: list[QuantityIs] = []
     sensors: list[SensorCondition] = []
-    clauses: list[ColumnElement[bool]] = []
+    found: list[Way] = []
     for condition in conditions:
-        if isinstance(condition, QuantityIs):
+        if isinstance(condition, When):
+            times[condition.column].append(condition)
+        elif isinstance(condition, QuantityIs):
             quantities.append(condition)
         elif isinstance(condition, _SENSOR_KINDS):
             sensors.append(condition)
         else:
-            clauses.append(clause(condition))
+            found.append(way(condition))
+    found.extend(
+        _of_column(column, partial(_during, asked=group)) for column, group in times.items()
+    )
     if quantities:
-        clauses.append(_one_quantity(quantities))
-    clauses.extend(_one_report(group) for group in _by_dimension(sensors))
-    return clauses
+        found.append(_one_quantity(quantities))
+    found.extend(_one_report(group) for group in _by_dimension(sensors))
+    return found
+
+
+_NARROW: Final = event.alias("narrow")
+"""The events by themselves, where numbers are asked for and not rows."""
+_INDEXED: Final = frozenset(
+    (
+        "type", "biz_step", "disposition", "read_point", "biz_location", "event_id",
+        "event_time", "record_time", "declared_error",
+    )
+)  # fmt: skip
+"""Columns of `event` with an index."""
+
+
+def _of_column(column: str, asked: Callable[[ColumnElement[str]], ColumnElement[bool]]) -> Way:
+    """A condition on a column of the event itself."""
+    seqs = select(_NARROW.c.seq).where(asked(_NARROW.c[column]))
+    return Way(asked(event.c[column]), seqs, has_index=column in _INDEXED)
+
+
+def _of_rows(seq: Column[int], *asked: ColumnElement[bool], has_index: bool = True) -> Way:
+    """A condition on the rows that a table of the search index has of the event."""
+    test = exists().where(seq == event.c.seq, *asked)
+    return Way(test, select(seq).where(*asked), has_index=has_index, streams=True)
+
+
+def _during(column: ColumnElement[str], *, asked: Iterable[When]) -> ColumnElement[bool]:
+    return and_(*(_compared(column, one.op, one.moment) for one in asked))
 
 
 @singledispatch
-def clause(condition: object) -> ColumnElement[bool]:
+def way(condition: object) -> Way:
     """The SQL of one condition on `event`."""
     raise TypeError(f"no SQL for {type(condition).__name__}")
 
 
-@clause.register(OneOf)
-def _(condition: OneOf) -> ColumnElement[bool]:
-    return event.c[condition.column].in_(condition.values)
+@way.register(OneOf)
+def _(condition: OneOf) -> Way:
+    return _of_column(condition.column, lambda column: column.in_(condition.values))
 
 
-@clause.register(When)
-def _(condition: When) -> ColumnElement[bool]:
-    return _compared(event.c[condition.column], condition.op, condition.moment)
+@way.register(HasWord)
+def _(condition: HasWord) -> Way:
+    return _of_rows(event_word.c.seq, event_word.c.word.in_(condition.words))
 
 
-@clause.register(HasWord)
-def _(condition: HasWord) -> ColumnElement[bool]:
-    return event.c.seq.in_(select(event_word.c.seq).where(event_word.c.word.in_(condition.words)))
+@way.register(FieldExists)
+def _(condition: FieldExists) -> Way:
+    return _of_fields(condition.fields)
 
 
-@clause.register(FieldExists)
-def _(condition: FieldExists) -> ColumnElement[bool]:
-    return _in_fields(event_field.c.field.in_(condition.fields))
-
-
-@clause.register(FieldIs)
-def _(condition: FieldIs) -> ColumnElement[bool]:
+@way.register(FieldIs)
+def _(condition: FieldIs) -> Way:
     rows = event_field.c
     if hasattr(condition.value, "year"):
-        compared = _compared(rows.instant, condition.op, condition.value)
-    else:
-        compared = _compared(rows.number, condition.op, float(condition.value))
-    return _in_fields(rows.field.in_(condition.fields), compared)
+        return _of_fields(condition.fields, _compared(rows.instant, condition.op, condition.value))
+    number = float(condition.value)
+    return _of_fields(condition.fields, _compared(rows.number, condition.op, number))
 
 
-@clause.register(FieldOneOf)
-def _(condition: FieldOneOf) -> ColumnElement[bool]:
+@way.register(FieldOneOf)
+def _(condition: FieldOneOf) -> Way:
     rows = event_field.c
-    ways: list[ColumnElement[bool]] = []
+    found: list[Way] = []
     if condition.words:
-        ways.append(clause(HasWord(condition.words)))
+        found.append(way(HasWord(condition.words)))
     if condition.numbers:
         alike: list[ColumnElement[bool]] = [
             rows.number.in_([float(one) for one in condition.numbers])
         ]
         if not condition.typed:
             alike.append(_is_plain_number(rows.text))
-        ways.append(_in_fields(rows.field.in_(condition.fields), *alike))
+        found.append(_of_fields(condition.fields, *alike))
     if condition.moments:
-        ways.append(
-            _in_fields(rows.field.in_(condition.fields), rows.instant.in_(condition.moments))
-        )
-    return or_(*ways)
+        found.append(_of_fields(condition.fields, rows.instant.in_(condition.moments)))
+    if len(found) == 1:
+        return found[0]
+    seqs = union(*(one.seqs for one in found if one.seqs is not None))
+    return Way(or_(*(one.test for one in found)), seqs, has_index=True)
 
 
-@clause.register(NamesItem)
-def _(condition: NamesItem) -> ColumnElement[bool]:
+@way.register(NamesItem)
+def _(condition: NamesItem) -> Way:
     blocks = _blocks(condition.patterns)
     rows = event_epc.c
+    in_role = rows.role.in_([int(role) for role in condition.roles])
     named = (
         select(rows.seq)
         .join(blocks, and_(rows.block == blocks.c.block))
-        .where(
-            rows.role.in_([int(role) for role in condition.roles]),
-            rows.mask.op("&")(blocks.c.mask) != 0,
-        )
+        .where(in_role, rows.mask.op("&")(blocks.c.mask) != 0)
     )
-    return event.c.seq.in_(named)
+    first = rows.block * literal_column("64")
+    bit = rows.mask.op(">>")(cast(item.c.id - first, Integer)).op("&")(literal_column("1"))
+    of_block = item.c.id.between(first, first + literal_column("63"))
+    fits = exists().where(of_block, bit != 0, _fits(item.c.key, condition.patterns))
+    test = exists().where(rows.seq == event.c.seq, in_role, fits)
+    return Way(test, named, has_index=True)
 
 
-@clause.register(NamesClass)
-def _(condition: NamesClass) -> ColumnElement[bool]:
+@way.register(NamesClass)
+def _(condition: NamesClass) -> Way:
     rows = event_quantity.c
-    named = select(rows.seq).where(
-        rows.role.in_([int(role) for role in condition.roles]),
-        _fits(rows.key, condition.patterns),
+    in_role = rows.role.in_([int(role) for role in condition.roles])
+    return _of_rows(rows.seq, in_role, _fits(rows.key, condition.patterns))
+
+
+@way.register(HasSensor)
+def _(_condition: HasSensor) -> Way:
+    return _of_rows(event_sensor.c.seq, has_index=False)
+
+
+@way.register(Declared)
+def _(_condition: Declared) -> Way:
+    return _of_column("declared_error", lambda column: column.is_not(None))
+
+
+@way.register(Descends)
+def _(condition: Descends) -> Way:
+    return _of_column(
+        condition.column, lambda column: below(column, condition.keys, condition.party)
     )
-    return event.c.seq.in_(named)
-
-
-@clause.register(HasSensor)
-def _(_condition: HasSensor) -> ColumnElement[bool]:
-    return event.c.seq.in_(select(event_sensor.c.seq))
-
-
-@clause.register(Declared)
-def _(_condition: Declared) -> ColumnElement[bool]:
-    return event.c.declared_error.is_not(None)
-
-
-@clause.register(Descends)
-def _(condition: Descends) -> ColumnElement[bool]:
-    return below(event.c[condition.column], condition.keys, condition.party)
 
 
 _WORD_URIS: Final = {
@@ -208,15 +257,19 @@ _WORD_URIS: Final = {
 }
 
 
-@clause.register(HasAttribute)
-def _(condition: HasAttribute) -> ColumnElement[bool]:
+@way.register(HasAttribute)
+def _(condition: HasAttribute) -> Way:
     if condition.own_field is not None:
         rows, ids = event_field.c, _mastered(condition, master_data.c.id)
-        return _in_fields(rows.field == condition.own_field, rows.text.in_(ids))
+        return _of_fields((condition.own_field,), rows.text.in_(ids))
     known = mastered(condition)
-    column = event.c[condition.field]
     stems = _WORD_URIS.get(condition.field, ("",))
-    return or_(*((literal(stem) + column if stem else column).in_(known) for stem in stems))
+
+    def asked(column: ColumnElement[str]) -> ColumnElement[bool]:
+        return or_(*((literal(stem) + column if stem else column).in_(known) for stem in stems))
+
+    found = _of_column(condition.field, asked)
+    return found if stems == ("",) else Way(found.test)
 
 
 def mastered(condition: HasAttribute) -> Select[str]:
@@ -238,8 +291,8 @@ def _compared(column: Any, op: Op, value: Any) -> ColumnElement[bool]:  # noqa: 
     return compared
 
 
-def _in_fields(*asked: ColumnElement[bool]) -> ColumnElement[bool]:
-    return event.c.seq.in_(select(event_field.c.seq).where(*asked))
+def _of_fields(fields: Iterable[int], *asked: ColumnElement[bool]) -> Way:
+    return _of_rows(event_field.c.seq, event_field.c.field.in_(fields), *asked)
 
 
 def _is_plain_number(text: Column[str]) -> ColumnElement[bool]:
@@ -283,11 +336,11 @@ def _fits(key: ColumnClause[str], patterns: Iterable[Pattern]) -> ColumnElement[
 # --- amounts --------------------------------------------------------------------------------------
 
 
-def _one_quantity(conditions: Iterable[QuantityIs]) -> ColumnElement[bool]:
+def _one_quantity(conditions: Iterable[QuantityIs]) -> Way:
     """All of them hold in one quantity element."""
     rows = event_quantity.c
     asked = [_amount(rows.quantity, rows.uom, condition.amount) for condition in conditions]
-    return event.c.seq.in_(select(rows.seq).where(*asked))
+    return _of_rows(rows.seq, *asked, has_index=False)
 
 
 def _amount(column: Column[float], uom: Column[str], amount: Amount) -> ColumnElement[bool]:
@@ -324,9 +377,9 @@ def _by_dimension(conditions: list[SensorCondition]) -> list[list[SensorConditio
     return [group + others for group in measured.values()]
 
 
-def _one_report(conditions: Iterable[SensorCondition]) -> ColumnElement[bool]:
+def _one_report(conditions: Iterable[SensorCondition]) -> Way:
     asked = [_of_report(condition) for condition in conditions]
-    return event.c.seq.in_(select(event_sensor.c.seq).where(*asked))
+    return _of_rows(event_sensor.c.seq, *asked, has_index=False)
 
 
 def _of_report(condition: SensorCondition) -> ColumnElement[bool]:

@@ -16,8 +16,9 @@ from sqlalchemy import and_, func, or_, select
 from epcis.archive.reading import Shelves
 from epcis.codec.document import Syntax
 from epcis.database.raw_driver import RawDriver
+from epcis.query import lead
 from epcis.query.bounded import bounded
-from epcis.query.compile import mastered, sort_keys, where
+from epcis.query.compile import Way, mastered, sort_keys, ways
 from epcis.query.conditions import Condition, Descends, HasAttribute, NamesClass, OrderBy, Query
 from epcis.query.parameter_table import ANY_ROLE
 from epcis.query.parameters import QueryRefused
@@ -27,7 +28,7 @@ from epcis.store.event_tables import event
 from schemas.finding import Finding, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement
@@ -101,19 +102,23 @@ def page(
     """The next page of a query's result: at most `rows_max` events after the row `after`."""
     order = query.order
     keys = sort_keys(order, snapshot)
-    clauses = conditions(snapshot, query, selection)
+    bounds = _bounds(snapshot, selection)
     if after is not None:
-        clauses.append(_beyond(order, keys, after))
+        bounds.append(_beyond(order, keys, after))
     ascending = order is None or order.ascending
     sorting = [*keys, event.c.seq]
     statement = (
         select(*COLUMNS, *keys)
-        .where(*clauses)
+        .where(*bounds)
         .order_by(*(key.asc() if ascending else key.desc() for key in sorting))
-        .limit(rows_max + 1)
     )
+    rows: list[Any] = []
     with bounded(snapshot):
-        rows = snapshot.connection.execute(statement).fetchall()
+        for clauses in _asked(snapshot, query, selection, int(after[-1]) if after else 0):
+            portion = statement.where(*clauses).limit(rows_max + 1 - len(rows))
+            rows.extend(snapshot.connection.execute(portion))
+            if len(rows) > rows_max:
+                break
     events = given_out(snapshot, rows[:rows_max], size_bytes_max=PAGE_BYTES_MAX)
     if len(events) == len(rows):
         return Page(events)
@@ -144,11 +149,39 @@ def refuse_if_too_many(
         )
 
 
-def conditions(snapshot: Snapshot, query: Query, selection: Selection) -> list[ColumnElement[bool]]:
-    """Everything a row of `event` must fulfil for this query and this onlooker."""
+def conditions(
+    snapshot: Snapshot, query: Query, selection: Selection, *, led: bool = True
+) -> list[ColumnElement[bool]]:
+    """Everything a row of `event` must fulfil for this query and this onlooker.
+
+    `led`: the narrowest condition says which events are looked at; else each is only tested, for
+    whoever looks at few events anyway.
+    """
+    asked = _ways(snapshot, query, selection)
+    leader = lead.narrowest(snapshot, asked) if led else None
+    return [*lead.clauses(asked, leader), *_bounds(snapshot, selection)]
+
+
+def _asked(
+    snapshot: Snapshot, query: Query, selection: Selection, after: int
+) -> Iterator[list[ColumnElement[bool]]]:
+    """What the rows of a page must fulfil, in one or more portions in the order of the page."""
+    asked = _ways(snapshot, query, selection)
+    leader = lead.narrowest(snapshot, asked)
+    if leader is None and query.order is None:
+        yield from lead.portions(snapshot, asked, after)
+    else:
+        yield lead.clauses(asked, leader)
+
+
+def _ways(snapshot: Snapshot, query: Query, selection: Selection) -> list[Way]:
     asked = (_known_to(selection.party, one) for one in query.conditions)
-    clauses = where(_settled_classes(snapshot, tuple(asked)))
-    clauses.extend(events_of(snapshot, selection.party))
+    return ways(_settled_classes(snapshot, tuple(asked)))
+
+
+def _bounds(snapshot: Snapshot, selection: Selection) -> list[ColumnElement[bool]]:
+    """What a row must fulfil whatever the query asks: whose and which events are looked at."""
+    clauses = events_of(snapshot, selection.party)
     if selection.effective:
         clauses.extend([event.c.voided.is_(False), event.c.declared_error.is_(None)])
     if selection.top is not None:

@@ -21,7 +21,7 @@ from epcis.store.event_tables import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import Column, ColumnElement, Select
+    from sqlalchemy import ColumnElement, Select
 
     from epcis.database.transactions import Snapshot
 
@@ -65,7 +65,9 @@ def master_data_of(party: str | None) -> list[ColumnElement[bool]]:
     return [or_(sent, seen, own)]
 
 
-def below(column: Column[str], keys: tuple[str, ...], party: str | None) -> ColumnElement[bool]:
+def below(
+    column: ColumnElement[str], keys: tuple[str, ...], party: str | None
+) -> ColumnElement[bool]:
     """The column names one of these, or what lies below it by master data the party may know."""
     told, child = master_data.c, master_data_child.c
     rows = select(child.key, child.child_key)

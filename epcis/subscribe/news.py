@@ -74,7 +74,7 @@ def news(
     statement = (
         select(*search.COLUMNS, event.c.txid)
         .where(
-            *search.conditions(snapshot, query, selection),
+            *search.conditions(snapshot, query, selection, led=False),
             event.c.record_time >= from_record_time,
             settled,
             arrival.after(snapshot, since.txid, since.seq),
