@@ -63,8 +63,8 @@ class VerificationContext(EpcisContext):
 
     def work_off_bulk(self, bulk_id: str) -> None:
         """Go on with a bulk beside the requests."""
-        rules = self.verification.rule_pack
-        work = partial(bulk.work_off, self.store, bulk_id, self.clock, rules)
+        rules, answers_max = self.verification.rule_pack, self.verification.unknown_answers_a_day
+        work = partial(bulk.work_off, self.store, bulk_id, self.clock, rules, answers_max)
         self.background.begin(bulk_id, work)
 
     async def close(self) -> None:

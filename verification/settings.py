@@ -66,7 +66,7 @@ class VerificationSettings:
     anomalies_every_s: float = 60.0
     """Pause between two looks through the history of questions."""
     unknown_answers_a_day: int = 20
-    """Answers 'no such serial' per client, product and address before proof is asked for."""
+    """Answers about unknown serial numbers a client gets in a day, at all doors together."""
     body_bytes_max: int = 64 * 1024
     """Largest body of a request about one pack."""
     bulk_bytes_max: int = 64 * 1024 * 1024

@@ -15,6 +15,8 @@ _CSP = (
 )
 NOT_SNIFFED = (b"x-content-type-options", b"nosniff")
 """What every answer says besides."""
+NOT_STORED = (b"cache-control", b"private, no-store")
+"""Said of every answer that says nothing else about being kept."""
 _HEADERS = (
     NOT_SNIFFED,
     (b"content-security-policy", _CSP.encode()),
@@ -51,7 +53,8 @@ class AnswerHeaders:
                 caller = scope.get("state", {}).get("caller")
                 known = caller is not None and not caller.is_anonymous
                 signed = checkpoint_named(self.store) if known else ()
-                told = (*signed, *((NOT_SNIFFED,) if is_json else _HEADERS))
+                kept = () if scope["path"].startswith("/static/") else (NOT_STORED,)
+                told = (*signed, *kept, *((NOT_SNIFFED,) if is_json else _HEADERS))
                 extra = [pair for pair in told if pair[0] not in present]
                 message["headers"] = [*message["headers"], *extra]
             await send(message)

@@ -11,6 +11,7 @@ from epcis.database.transactions import StoreAway, StoreFull
 from epcis.http_context import problem_response
 from epcis.problem import Problem
 from schemas.finding import Finding, Severity, Where
+from verification.alerts.guessing import guessed_too_often
 from verification.decision.render import Verdict
 from verification.fmd.perform import OperationAnswer
 
@@ -77,13 +78,7 @@ def told_json(told: GivenAnswer) -> tuple[int, bytes]:
     if isinstance(told, OperationAnswer):
         # Written as it is but for its beginning: made a dictionary first, it would cost twice.
         return told.http, _head(told.word, told.severity, told.colour) + _encoder.encode(told)[1:]
-    raise Problem(
-        429,
-        "Too many unknown serial numbers",
-        "your budget of unknown serial numbers for this product is used up for today; ask the "
-        "operator to confirm who you are, or come back tomorrow",
-        headers={"Retry-After": "86400"},
-    )
+    raise guessed_too_often()
 
 
 @cache

@@ -57,6 +57,17 @@ class RecordedAnswer(msgspec.Struct, frozen=True):
     """The answer in the words of a verification, where that was asked."""
 
 
+class StatusGuess(msgspec.Struct, frozen=True):
+    """A status query that met an unknown serial number, and asks whether it may say so."""
+
+    caller: Caller
+
+
+@dataclass(frozen=True, slots=True)
+class WithinBudget:
+    """Yes: it was counted, and may be said."""
+
+
 @dataclass(frozen=True, slots=True)
 class BudgetSpent:
     """No answer: the caller has guessed too often today and must prove who it is."""
@@ -67,5 +78,5 @@ class NotOurs:
     """No answer: this product is not answered for here."""
 
 
-Wanted = Verification | OperationWanted | PartnerQuestion | RecordedAnswer
-GivenAnswer = Verdict | OperationAnswer | VrsResponse | BudgetSpent | NotOurs
+Wanted = Verification | OperationWanted | PartnerQuestion | RecordedAnswer | StatusGuess
+GivenAnswer = Verdict | OperationAnswer | VrsResponse | WithinBudget | BudgetSpent | NotOurs

@@ -266,14 +266,12 @@ repack_link = Table(
 unknown_answer = Table(
     "unknown_answer",
     metadata,
-    Column("client", String(100), primary_key=True),
-    Column("gtin", String(50), primary_key=True),
-    Column("address", String(64), primary_key=True),
+    Column("guesser", String(120), primary_key=True),
     Column("day", String(10), primary_key=True),
     Column("answers", Integer, nullable=False),
     info=proof(Outside("a count against guessing that begins anew each day")),
 )
-"""How many answers 'no such serial' each caller was given for a product on a day."""
+"""How many answers 'no such serial' each client and each network was given on a day."""
 
 lookup_entry = Table(
     "lookup_entry",

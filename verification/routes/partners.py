@@ -12,6 +12,7 @@ from fastapi.responses import Response
 
 from epcis.http_context import Caller, needs, now_of, store_of
 from epcis.problem import Problem
+from verification.alerts.guessing import guessed_too_often
 from verification.context import verification_context_of, verification_settings_of
 from verification.decision.act import Asked
 from verification.decision.render import Verdict
@@ -83,7 +84,7 @@ async def take_back(
         raise Problem(422, "Values not valid", "a return is verified with its lot and expiry too")
     own = await verification_context_of(request).answering.ask(Verification(asked, caller))
     if not isinstance(own, Verdict):
-        raise Problem(429, "Too many unknown serial numbers", "come back tomorrow")
+        raise guessed_too_often()
     question, heard = await _ask_partner(request, asked)
     with store_of(request).write(now_of(request)) as tx:
         kept = saleable_return.keep(

@@ -60,6 +60,8 @@ def _root(
 
 def main() -> None:
     """Run the command line; a fault outside the input ends with one sentence and exit code 2."""
+    # Whatever this writes, data, keys or dossiers, is for the user who runs it alone.
+    os.umask(0o077)
     # Typer reads the options of every command it has, so the one that was asked for comes alone.
     asked = sys.argv[1] if len(sys.argv) > 1 else ""
     try:

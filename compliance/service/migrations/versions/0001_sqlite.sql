@@ -585,12 +585,10 @@ CREATE TABLE repack_link (
 );
 -- next
 CREATE TABLE unknown_answer (
-	client VARCHAR(100) NOT NULL,
-	gtin VARCHAR(50) NOT NULL,
-	address VARCHAR(64) NOT NULL,
+	guesser VARCHAR(120) NOT NULL,
 	day VARCHAR(10) NOT NULL,
 	answers INTEGER NOT NULL,
-	PRIMARY KEY (client, gtin, address, day)
+	PRIMARY KEY (guesser, day)
 );
 -- next
 CREATE TABLE lookup_entry (
