@@ -35,6 +35,7 @@ from verification.messages.wanted import (
     NotOurs,
     OperationWanted,
     PartnerQuestion,
+    RecordedAnswer,
     StatusGuess,
     Verification,
     Wanted,

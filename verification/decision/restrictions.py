@@ -71,7 +71,7 @@ class OpenDoubt(NamedTuple):
     """The last serial of a range; empty where it is no range."""
 
     @classmethod
-    def of(cls, row: Row[Any]) -> OpenDoubt:
+    def of(cls, row: Row[Any]) -> OpenDoubt:  # the columns of a doubt
         """The doubt in a row of the table."""
         return cls(row.lot, row.serial, Doubt(row.kind), row.serial_to)
 

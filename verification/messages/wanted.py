@@ -65,7 +65,7 @@ class StatusGuess(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class WithinBudget:
-    """Yes: it was counted, and may be said."""
+    """Yes: it was counted, and may be answered."""
 
 
 @dataclass(frozen=True, slots=True)
