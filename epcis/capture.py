@@ -356,6 +356,8 @@ class _Capture:
             party=self.party,
             places=taken.places.digest(),
         )
+        left = insert(event_tables.outbox).values(document=number, created=tx.now)
+        tx.connection.execute(left)
         tx.log(LeafKind.DOCUMENT, said.public(), said.confidential(), subject=said.sha256)
         tell_master_data(tx, header, number)
 

@@ -118,6 +118,8 @@ class NewCase:
     """GLN-13 of the partner it came from or went to; empty where there is none."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """Further data for Form FDA 3911, by the names of `FACTS`."""
+    mark: str = ""
+    """What tells a problem that was found by itself from others; empty for a person's case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,7 @@ def open_case(tx: Transaction, wanted: NewCase, *, by: str) -> CaseFile:
             illegitimate_us=None,
             incident="",
             facts=orjson.dumps(dict(wanted.facts), option=orjson.OPT_SORT_KEYS).decode(),
+            mark=wanted.mark,
         )
     )
     _add_step(tx, case_id, 1, by=by, what=State.OPEN, note=wanted.what)

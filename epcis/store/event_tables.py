@@ -88,6 +88,17 @@ document = Table(
     info=proof(DerivedFrom("its entry of the log", {"archive": "its file says so too"})),
 )
 
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("document", BigId, nullable=False),
+    Column("created", Instant, nullable=False),
+    comment="captured documents that somebody still has to judge; a row ends when that is done",
+    info=proof(Outside("work to be done, which leaves its results and an entry of the log")),
+)
+
 document_part = Table(
     "document_part",
     metadata,
