@@ -115,7 +115,7 @@ def rows_of(
 ) -> tuple[dict[str, object], dict[str, list[dict[str, object]]]]:
     """The row of an entry, and those of each table of `BESIDE`, columns in their order.
 
-    Who told it and when is left to the caller.
+    The caller adds who sent it and when.
     """
     key = canonical_key(element.id)
     entry: dict[str, object] = {
