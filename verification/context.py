@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from epcis.http_context import EpcisContext
 from verification.answering.answers import Answering
 from verification.fmd import bulk
-from verification.fmd.login import Door
+from verification.fmd.login import NationalLogins
 from verification.peers.partner_connections import PartnerConnections
 from verification.settings import VerificationSettings
 
@@ -50,7 +50,7 @@ class VerificationContext(EpcisContext):
     snapshot_key: Ed25519PrivateKey | None = None
     """Signs offline snapshots; None where there are none."""
     background: BackgroundWork = field(default_factory=BackgroundWork)
-    national_door: Door = field(default_factory=Door)
+    national_logins: NationalLogins = field(default_factory=NationalLogins)
     """Lets clients of the national interface in."""
     connections: PartnerConnections = field(init=False)
     answering: Answering = field(init=False)

@@ -29,7 +29,7 @@ _HEADERS = (
 def checkpoint_named(store: Store) -> tuple[tuple[bytes, bytes], ...]:
     """The header that names the newest signed checkpoint; none before one was signed.
 
-    Whoever keeps it can later have the log proved to continue it: two parties that were told
+    Whoever keeps it can later have the log proved to continue it: two parties that were given
     different checkpoints of one size hold the proof of a fork.
     """
     return ((b"packtrail-checkpoint", store.signed.encode()),) if store.signed else ()

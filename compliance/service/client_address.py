@@ -49,7 +49,7 @@ class TrustedProxies:
         return peer
 
     def is_encrypted(self, scope: Scope) -> bool:
-        """Whether the client's own connection is by TLS, as far as it can be told."""
+        """Whether the client's own connection is by TLS, as far as it is known."""
         if scope.get("scheme") == "https":
             return True
         peer = scope.get("client")

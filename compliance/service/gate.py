@@ -170,7 +170,7 @@ class BodyBounds:
                 raise self.too_large()
 
     def too_large(self) -> Problem:
-        """What a sender of too much is told."""
+        """The answer to a sender of too much."""
         return Problem(
             413,
             "Too large",
@@ -295,7 +295,7 @@ class _Counted:
 
 
 def stalled(pause_s_max: float) -> Problem:
-    """What a sender is told that has paused for too long."""
+    """The answer to a sender that has paused for too long."""
     return Problem(
         408,
         "Upload stalled",

@@ -58,7 +58,7 @@ def _refuse_what_cannot_be_practised(settings: Settings) -> None:
 
 
 def _refuse_open_doors(settings: Settings, store: Store) -> None:
-    """No one may reach an installation that has not said who may enter."""
+    """No one may reach an installation where nobody has configured who may enter."""
     if settings.is_loopback or settings.oidc_issuer:
         return
     with store.read() as snapshot:

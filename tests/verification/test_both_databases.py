@@ -234,16 +234,16 @@ def test_guesses_that_come_together_are_answered_no_more_often_than_allowed(clie
 
 @pytest.mark.postgresql
 def test_what_was_planned_before_there_were_packs_does_not_read_all_of_them_later(postgresql):
-    """A plan is kept for as long as its line, and on the first day any plan is quick."""
+    """A plan is kept for as long as its connection, and on the first day any plan is quick."""
     store = Store.open(postgresql.new_database())
     store.create_all()
     keys = ([b"\x01"], [GTIN], ["S7"])
     for statement in ("SELECT 1", "ANALYZE"):
         with store.write(NOW) as tx:
             tx.connection.exec_driver_sql(statement)
-        line = store.line()
-        plan = line.exec_driver_sql("EXPLAIN " + LOOK.of_arrays, keys).scalars().all()
-        close_for_good(line)
+        own = store.own_connection()
+        plan = own.exec_driver_sql("EXPLAIN " + LOOK.of_arrays, keys).scalars().all()
+        close_for_good(own)
         assert any("pack_pkey" in step for step in plan)
         assert [step for step in plan if "Seq Scan on pack" in step] == []
     store.close()

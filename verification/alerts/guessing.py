@@ -169,7 +169,7 @@ def veiled(answer: Verdict) -> Verdict:
 
 
 def guessed_too_often() -> Problem:
-    """What a caller is told whose budget is spent."""
+    """The answer to a caller whose budget is spent."""
     return Problem(
         429,
         "Too many unknown serial numbers",

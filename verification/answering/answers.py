@@ -31,12 +31,12 @@ from verification.fmd.cause import Cause, Hint
 from verification.fmd.perform import OperationAnswer, is_answered, perform, remember
 from verification.messages.wanted import (
     BudgetSpent,
-    HeardFromPeer,
+    GivenAnswer,
     NotOurs,
     OperationWanted,
     PartnerQuestion,
+    RecordedAnswer,
     StatusGuess,
-    Told,
     Verification,
     Wanted,
     WithinBudget,
@@ -82,7 +82,7 @@ class Answering:
         self._settings = settings
         self._connections = connections
         workers = 1 if store.has_one_writer else WORKERS
-        self._batches: BatchQueue[Wanted, Told] = BatchQueue(
+        self._batches: BatchQueue[Wanted, GivenAnswer] = BatchQueue(
             [TransactionWorker(store, clock, self._work) for _ in range(workers)],
             waiting_max=settings.waiting_max,
         )
@@ -101,7 +101,7 @@ class Answering:
         locked = self._store.companions.one(LockedGuessers)
         return locked.has(guesser_of(caller), self._clock().date().isoformat())
 
-    async def ask(self, wanted: Wanted) -> Told:
+    async def ask(self, wanted: Wanted) -> GivenAnswer:
         """The answer to one request, once it is durable; peers are asked for an unknown pack."""
         if self._settings.peers:
             peers, now = self._connections.peers, self._clock()
@@ -113,7 +113,7 @@ class Answering:
         self._batches.close()
         self._looks.close()
 
-    def _work(self, tx: Transaction, batch: list[Wanted]) -> list[Told]:
+    def _work(self, tx: Transaction, batch: list[Wanted]) -> list[GivenAnswer]:
         return answer_round(tx, batch, self._settings)
 
 
@@ -141,7 +141,7 @@ class _LookWorker:
 
 def answer_round(
     tx: Transaction, round_: list[Wanted], settings: VerificationSettings
-) -> list[Told]:
+) -> list[GivenAnswer]:
     """An answer for each request, in order; what was answered is kept in the act."""
     return _Round(tx, round_, settings).told()
 
@@ -187,14 +187,14 @@ class _Round:
         who = who_is(self._stops, caller, self._settings)
         return msgspec.structs.replace(who, role=ParticipantRole.PHARMACY)
 
-    def told(self) -> list[Told]:
+    def told(self) -> list[GivenAnswer]:
         """Answers in the order of the requests; kept where they are of that kind."""
-        told: list[Told | None] = []
+        told: list[GivenAnswer | None] = []
         facts = iter(self._facts)
         for wanted in self._round:
             if isinstance(wanted, OperationWanted):
                 told.append(None)
-            elif isinstance(wanted, HeardFromPeer):
+            elif isinstance(wanted, RecordedAnswer):
                 told.append(self._hear(wanted))
             elif isinstance(wanted, StatusGuess):
                 may = self._may_be_told(wanted.caller, is_guess=True)
@@ -209,7 +209,7 @@ class _Round:
         """Whether the operator itself asks, which need not guess."""
         return "admin" in caller.scopes and company_of(self._stops, caller).is_operator
 
-    def _answer(self, wanted: Verification | PartnerQuestion, facts: Facts) -> Told:
+    def _answer(self, wanted: Verification | PartnerQuestion, facts: Facts) -> GivenAnswer:
         if not self._may_be_told(
             wanted.caller, is_guess=facts.pack is None and facts.product_known
         ):
@@ -249,7 +249,7 @@ class _Round:
         self._entries.append(_vrs_entry(wanted, response))
         return response
 
-    def _hear(self, wanted: HeardFromPeer) -> Told:
+    def _hear(self, wanted: RecordedAnswer) -> GivenAnswer:
         who = who_is(self._stops, wanted.caller, self._settings)
         _keep_peers_alert(self._tx, wanted, who)
         if not is_answered(self._tx, wanted.request, who):
@@ -257,7 +257,7 @@ class _Round:
         self._entries.append(_peer_entry(self._stops, wanted))
         return self._told_of_peer(wanted, wanted.verdict) if wanted.verdict else wanted.answer
 
-    def _told_of_peer(self, wanted: HeardFromPeer, verdict: Verdict) -> Told:
+    def _told_of_peer(self, wanted: RecordedAnswer, verdict: Verdict) -> GivenAnswer:
         """A peer's verdict; a stranger to the product guesses no better there than here."""
         caller = wanted.caller
         if not self._may_be_told(caller, is_guess=verdict.reason is Reason.UNKNOWN_SERIAL):
@@ -278,7 +278,7 @@ class _Round:
         return perform(self._tx, requests, self._rules, self._budget)
 
     def _owns(self, caller: Caller, gtin: str) -> bool:
-        """Whether a caller may learn what is recorded: the house itself, or the product's owner."""
+        """Whether a caller may learn what is recorded: the operator, or the product's owner."""
         if caller.party is None:
             return True
         company = company_of(self._stops, caller)
@@ -365,7 +365,7 @@ def _vrs_entry(wanted: PartnerQuestion, response: VrsResponse) -> history.Histor
     )
 
 
-def _keep_peers_alert(tx: Transaction, wanted: HeardFromPeer, who: Who) -> None:
+def _keep_peers_alert(tx: Transaction, wanted: RecordedAnswer, who: Who) -> None:
     """Keep the alert that a peer raised for our client, under the same id."""
     answer = wanted.answer
     if answer.alert is None:
@@ -382,7 +382,7 @@ def _keep_peers_alert(tx: Transaction, wanted: HeardFromPeer, who: Who) -> None:
     )
 
 
-def _peer_entry(stops: Restrictions, wanted: HeardFromPeer) -> history.HistoryEntry:
+def _peer_entry(stops: Restrictions, wanted: RecordedAnswer) -> history.HistoryEntry:
     request, answer = wanted.request, wanted.answer
     return history.HistoryEntry(
         request.code,

@@ -384,7 +384,7 @@ def _credential_text(checked: Checked) -> str:
 
 
 def _refusal(scope: Scope, caller: Caller) -> Reply | None:
-    """What a partner is told whose request is refused before it is read."""
+    """The answer to a partner whose request is refused before it is read."""
     if scope["method"] != "GET":
         return Reply(405, ((b"allow", b"GET"),))
     if caller.is_anonymous:

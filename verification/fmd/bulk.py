@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from verification.decision.rule_pack import RulePack
 
 PART_PACKS = 500
-LANES = 2
+WORKERS = 2
 """Parts under way at once on PostgreSQL: while the server writes one, the next is decided."""
 KEPT_DAYS = 30
 PACKS_A_SECOND = 5000
@@ -113,16 +113,16 @@ def work_off(
     """
     in_order = store.has_one_writer or _must_keep_order(store, bulk_id)
 
-    def lane() -> None:
+    def work_parts() -> None:
         while _work_off_part(store, bulk_id, clock, rules, answers_max, in_order=in_order):
             pass
 
     # Parts leave much to collect; all that was there before is not looked through each time.
     gc.freeze()
     try:
-        with ThreadPoolExecutor(LANES, "bulk") as pool:
-            lanes = [pool.submit(lane) for _ in range(1 if in_order else LANES)]
-        for one in lanes:
+        with ThreadPoolExecutor(WORKERS, "bulk") as pool:
+            workers = [pool.submit(work_parts) for _ in range(1 if in_order else WORKERS)]
+        for one in workers:
             one.result()
     finally:
         gc.unfreeze()

@@ -279,7 +279,7 @@ def answer_of(
 ) -> OperationAnswer:
     """What came out, with its codes in every family's words."""
     codes = spell(request, facts, judgement)
-    # Who may not do this is told nothing of the pack.
+    # Who may not do this learns nothing about the pack.
     known = None if judgement.result in _NOT_THEIRS else facts.pack
     return OperationAnswer(
         code=request.code,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.types import Send
 
     from verification.decision.words import Word
-    from verification.messages.wanted import Told
+    from verification.messages.wanted import GivenAnswer
 
 JSON = (b"content-type", b"application/json")
 NOT_KEPT = (b"cache-control", b"private, no-cache")
@@ -71,7 +71,7 @@ def _of_store(fault: StoreAway | StoreFull) -> Problem:
     )
 
 
-def told_json(told: Told) -> tuple[int, bytes]:
+def told_json(told: GivenAnswer) -> tuple[int, bytes]:
     """Status and body of an answer to `/packs/…`; `Problem` 429 where the budget is spent."""
     if isinstance(told, Verdict):
         return 200, _encoder.encode(told.as_dict())

@@ -1,4 +1,4 @@
-"""What can be asked about one pack, and what is told: the values between routes and answers."""
+"""What can be asked about one pack, and the answers: the values between routes and answers."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class PartnerQuestion(msgspec.Struct, frozen=True):
     """What was found out about the requester's credential."""
 
 
-class HeardFromPeer(msgspec.Struct, frozen=True):
-    """An operation on a pack that another repository answered for; it is only kept here."""
+class RecordedAnswer(msgspec.Struct, frozen=True):
+    """Answer received from a peer repository; recorded, not decided here."""
 
     request: PackRequest
     caller: Caller
@@ -65,7 +65,7 @@ class StatusGuess(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class WithinBudget:
-    """Yes: it was counted, and may be said."""
+    """Yes: it was counted, and may be answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,5 +78,5 @@ class NotOurs:
     """No answer: this product is not answered for here."""
 
 
-Wanted = Verification | OperationWanted | PartnerQuestion | HeardFromPeer | StatusGuess
-Told = Verdict | OperationAnswer | VrsResponse | WithinBudget | BudgetSpent | NotOurs
+Wanted = Verification | OperationWanted | PartnerQuestion | RecordedAnswer | StatusGuess
+GivenAnswer = Verdict | OperationAnswer | VrsResponse | WithinBudget | BudgetSpent | NotOurs

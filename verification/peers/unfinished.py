@@ -49,7 +49,7 @@ async def run_unfinished(
 
 
 def _directory(store: Store, clock: Clock, settings: VerificationSettings, known: str) -> str:
-    """Take over the operator's directory file where it changed; a broken one is told and left."""
+    """Take over the operator's directory file where it changed; a broken one is logged and left."""
     if settings.directory_file is None:
         return known
     try:

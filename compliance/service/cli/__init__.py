@@ -1,7 +1,7 @@
 """The `packtrail` command.
 
 Exit codes of every command: 0 the input is fine or the answer is yes, 1 the input is bad or the
-answer is no, 2 it cannot be told or the command was used wrongly.
+answer is no, 2 it cannot tell or the command was used wrongly.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def main() -> None:
     try:
         command_line(*(module for module, names in COMMANDS.items() if asked in names))()
     except BrokenPipeError:
-        # The reader of our output left (`| head`): not an error, but nothing more can be said.
+        # The reader of our output left (`| head`): not an error, but nothing more can be printed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(2)
     except Exception as fault:  # the last line of defence: no stack trace at a pharmacist's counter

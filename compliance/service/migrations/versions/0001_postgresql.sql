@@ -327,18 +327,18 @@ CREATE TABLE lot (
 	gtin TEXT NOT NULL,
 	code TEXT NOT NULL,
 	expiry TEXT NOT NULL,
-	also INTEGER DEFAULT '0' NOT NULL,
+	other_lot INTEGER DEFAULT '0' NOT NULL,
 	PRIMARY KEY (id),
-	CONSTRAINT lot_once UNIQUE (gtin, code, expiry, also)
+	CONSTRAINT lot_once UNIQUE (gtin, code, expiry, other_lot)
 );
 -- next
-COMMENT ON TABLE lot IS 'what senders said of lots; two expiry dates told for one lot are two rows';
+COMMENT ON TABLE lot IS 'lots as senders wrote them; a lot with two expiry dates has two rows';
 -- next
-COMMENT ON COLUMN lot.code IS 'empty where only an expiry was told';
+COMMENT ON COLUMN lot.code IS 'empty where only an expiry is known';
 -- next
 COMMENT ON COLUMN lot.expiry IS 'ISO 8601 day, or empty';
 -- next
-COMMENT ON COLUMN lot.also IS 'lot.id of what else was told of the same items, a conflict; 0: nothing';
+COMMENT ON COLUMN lot.other_lot IS 'lot.id of another lot recorded for the same items, a conflict; 0: none';
 -- next
 CREATE TABLE item_state (
 	id SERIAL NOT NULL,

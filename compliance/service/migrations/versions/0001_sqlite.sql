@@ -263,9 +263,9 @@ CREATE TABLE lot (
 	gtin TEXT NOT NULL,
 	code TEXT NOT NULL,
 	expiry TEXT NOT NULL,
-	also INTEGER DEFAULT '0' NOT NULL,
+	other_lot INTEGER DEFAULT '0' NOT NULL,
 	PRIMARY KEY (id),
-	CONSTRAINT lot_once UNIQUE (gtin, code, expiry, also)
+	CONSTRAINT lot_once UNIQUE (gtin, code, expiry, other_lot)
 );
 -- next
 CREATE TABLE item_state (
