@@ -565,6 +565,21 @@ COMMENT ON COLUMN master_data_child.key IS 'canonical key of id';
 -- next
 COMMENT ON COLUMN master_data_child.child_key IS 'canonical key of child';
 -- next
+CREATE TABLE master_data_lot (
+	gtin TEXT NOT NULL,
+	lot TEXT NOT NULL,
+	type TEXT NOT NULL,
+	id TEXT NOT NULL,
+	expiry TEXT NOT NULL,
+	PRIMARY KEY (gtin, lot, type, id)
+);
+-- next
+CREATE INDEX master_data_lot_by_entry ON master_data_lot (type, id);
+-- next
+COMMENT ON TABLE master_data_lot IS 'the expiry that master data tells of a lot, beside what events tell';
+-- next
+COMMENT ON COLUMN master_data_lot.expiry IS 'ISO 8601 day, or the sender''s odd text';
+-- next
 CREATE TABLE capture_job (
 	id TEXT NOT NULL,
 	tenant SMALLINT DEFAULT '0' NOT NULL,

@@ -428,6 +428,17 @@ CREATE TABLE master_data_child (
 -- next
 CREATE INDEX master_data_child_by_key ON master_data_child ("key");
 -- next
+CREATE TABLE master_data_lot (
+	gtin TEXT NOT NULL,
+	lot TEXT NOT NULL,
+	type TEXT NOT NULL,
+	id TEXT NOT NULL,
+	expiry TEXT NOT NULL,
+	PRIMARY KEY (gtin, lot, type, id)
+);
+-- next
+CREATE INDEX master_data_lot_by_entry ON master_data_lot (type, id);
+-- next
 CREATE TABLE capture_job (
 	id TEXT NOT NULL,
 	tenant SMALLINT DEFAULT '0' NOT NULL,
