@@ -25,6 +25,7 @@ from sqlalchemy import insert, select, update
 from epcis.capture import Receipt, capture
 from epcis.capture_turn import SMALL_BYTES_MAX, claimed
 from epcis.codec.document import DocumentLimits, DocumentRefused, Syntax, open_document
+from epcis.database.changes import Changes
 from epcis.database.transactions import StoreAway, StoreFull
 from epcis.store.event_tables import capture_job
 from epcis.store.payload import squeeze, unsqueeze
@@ -238,27 +239,20 @@ async def _work(
     bells = store.companions.one(_Bells)
     bells.append(bell)
     try:
-        while not stop.is_set():
-            bell.clear()
-            try:
-                worked = await asyncio.to_thread(do_next, store, clock, limits, size_bytes_max)
-                pause_s = 0.0 if worked else LOOK_AGAIN_S
-            except (StoreFull, StoreAway) as fault:
-                _log.warning("capture job waits", reason=str(fault))
-                pause_s = RETRY_PAUSE_S
-            if pause_s:
-                await _first_of(bell, stop, pause_s)
+        with Changes(store) as changes:
+            while not stop.is_set():
+                bell.clear()
+                mark = await changes.mark()
+                try:
+                    if await asyncio.to_thread(do_next, store, clock, limits, size_bytes_max):
+                        continue
+                except (StoreFull, StoreAway) as fault:
+                    _log.warning("capture job waits", reason=str(fault))
+                    await changes.after(mark, bell, stop, at_latest_s=RETRY_PAUSE_S)
+                else:
+                    await changes.after(mark, bell, stop, look_s=LOOK_AGAIN_S)
     finally:
         bells.remove(bell)
-
-
-async def _first_of(bell: asyncio.Event, stop: asyncio.Event, timeout_s: float) -> None:
-    waits = [asyncio.create_task(one.wait()) for one in (bell, stop)]
-    try:
-        await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for one in waits:
-            one.cancel()
 
 
 def do_next(
