@@ -217,10 +217,10 @@ def captures_per_s(store: Store, with_log: bool, writers: int = 8, each: int = 6
         placing.start()
     hands = [threading.Thread(target=write, args=(mine,)) for mine in files]
     begin = time.perf_counter()
-    for hand in hands:
-        hand.start()
-    for hand in hands:
-        hand.join()
+    for one in hands:
+        one.start()
+    for one in hands:
+        one.join()
     took = time.perf_counter() - begin
     stop.set()
     if with_log:

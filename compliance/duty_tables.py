@@ -81,6 +81,7 @@ recall_pack = Table(
     Column("status", String(30), nullable=False),
     Column("holder", String(100)),
     Column("location", String(100)),
+    Column("arrived_us", BigInteger, comment="when it was told after the recall was opened"),
     info=proof(Register(by=("recall",))),
 )
 
@@ -135,10 +136,22 @@ case_file = Table(
     Column("illegitimate_us", BigInteger),
     Column("incident", String(40), nullable=False),
     Column("facts", Text, nullable=False),
+    Column("mark", String(200), nullable=False, comment="of a problem that the reader found"),
     Index("case_file_opened", "opened_us"),
+    Index("case_file_mark", "mark"),
     info=proof(Register()),
 )
 """Suspect product and exceptions; `facts` is a JSON object of further data for Form FDA 3911."""
+
+case_item = Table(
+    "case_item",
+    metadata,
+    Column("case", String(40), ForeignKey("case_file.id"), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Index("case_item_key", "key"),
+    info=proof(Register(by=("case",))),
+)
+"""The packs and containers of a case that the reader of captured documents opened."""
 
 case_step = Table(
     "case_step",

@@ -25,7 +25,7 @@ from epcis.database.raw_driver import RawDriver
 from epcis.database.transactions import StoreContended
 from epcis.detached import detached
 from epcis.ledger.entry import LeafKind
-from epcis.ledger.record import DocumentSaid
+from epcis.ledger.record import DocumentData
 from epcis.store import event_tables
 from epcis.store.corrections import Corrections
 from epcis.store.digest import event_digest
@@ -80,7 +80,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class ReadingNotes:
-    """What is kept beside a document about its reading, to be said again when it comes again."""
+    """Kept beside a document, so that it gets the same answer when it is sent again."""
 
     refused: int
     """Events that were not stored."""
@@ -145,7 +145,7 @@ def capture(
     """Capture a document of any EPCIS version and syntax, plain or packed.
 
     `sender` is who sent it, `party` the canonical GLN key it is captured for. Events that cannot
-    be stored are left out and told by findings; with `strict` they refuse the whole document.
+    be stored are left out, and findings name them; with `strict` they refuse the whole document.
     `whole` does that too, but reads leniently and names every such event.
     Raises DocumentRefused (nothing is stored), StoreFull or StoreAway.
     """
@@ -347,7 +347,7 @@ class _Capture:
             .where(event_tables.document.c.id == number)
             .values(document)
         )
-        said = DocumentSaid(
+        said = DocumentData(
             **document,
             sha256=self.received.digest,
             size_bytes=self.received.size_bytes,
@@ -356,6 +356,8 @@ class _Capture:
             party=self.party,
             places=taken.places.digest(),
         )
+        left = insert(event_tables.outbox).values(document=number, created=tx.now)
+        tx.connection.execute(left)
         tx.log(LeafKind.DOCUMENT, said.public(), said.confidential(), subject=said.sha256)
         tell_master_data(tx, header, number)
 

@@ -1,8 +1,8 @@
 """Capture jobs: a document is acknowledged at once and stored behind the acknowledgement.
 
-A job is a row and a file. Both are on the disk before the caller is told, so a crash at any point
-leaves a job that is taken up again; capture stores nothing twice, so taking it up again is safe.
-Standard: EPCIS 2.0 section 8.1.3.
+A job is a row and a file. Both are on the disk before the caller gets an answer, so a crash at any
+point leaves a job that is taken up again; capture stores nothing twice, so taking it up again is
+safe. Standard: EPCIS 2.0 section 8.1.3.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def open_job(
                 party=party,
             )
         )
-        # A crash before the commit leaves a body without a job: the caller was not told, and
+        # A crash before the commit leaves a body without a job: the caller got no answer, and
         # `sweep` removes it. After the commit the job is done sooner or later.
 
 
@@ -298,7 +298,7 @@ class _Outcome:
 
 
 def counts(receipt: Receipt) -> dict[str, int]:
-    """What became of the events of a document, by the names that callers are told."""
+    """What became of the events of a document, by the names that callers see."""
     return {
         "seen": receipt.events,
         "stored": receipt.new,

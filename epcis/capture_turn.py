@@ -34,7 +34,7 @@ SENDERS_REMEMBERED_MAX: Final = 10_000
 SMALL_BYTES_MAX: Final = 8 * 1024 * 1024
 """Largest body, as received, that passes by larger ones."""
 GONE_AFTER: Final = timedelta(days=1)
-"""Age at which a job whose body no machine has is told to be lost."""
+"""Age at which a job whose body no machine has is reported as lost."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Events taken out of their document, saying all by themselves what they said in it.
+"""Events taken out of their document, complete without the rest of it.
 
 `ex:blending` says what it says only together with the `@context` it came with. The repository
 gives events out in other documents, and two partners may bind one prefix to two namespaces; so what

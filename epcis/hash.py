@@ -6,7 +6,7 @@ of it makes the event's id. Record time, event id and error declaration take no 
 and its error declaration share their hash. Standard: CBV 2.0 section 8.9.
 
 The public reference generator (version 1.9.3) departs from the standard in some values; where it
-does, we keep to the standard unless told `compatible_with_reference`: see
+does, we keep to the standard unless asked for `compatible_with_reference`: see
 `docs/decisions/0010-event-hash.md`.
 """
 

@@ -154,7 +154,7 @@ def need_scope(caller: Caller, scope: str) -> None:
 
 
 def not_known() -> Problem:
-    """What a caller without credentials is told."""
+    """The answer to a caller without credentials."""
     return Problem(
         401,
         "Authentication required",

@@ -40,7 +40,7 @@ _SIX_DIGITS: Final = re.compile(r"\d{6}\Z", re.ASCII)
 
 
 class LotFacts(NamedTuple):
-    """What an event or master data tells of a lot; empty text is not told."""
+    """What an event or master data says about a lot; empty where it says nothing."""
 
     code: str
     expiry: str
@@ -87,7 +87,7 @@ def _facts_of(ilmd: tuple[Node, ...]) -> LotFacts | None:
 
 
 def written_facts(ilmd: Iterable[Node]) -> tuple[str, str]:
-    """Lot number and expiry as they are written, empty where they are not told.
+    """Lot number and expiry as they are written, empty where they are missing.
 
     An element of a known namespace goes before one of the same name in another.
 

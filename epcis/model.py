@@ -30,7 +30,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     """(namespace, local name, value), in document order; `xsi:type` is one of them."""
     children: tuple[Node | str, ...] = ()
     kind: str = ""
-    """The JSON type where it is not told by the text: `number`, `boolean`, `null`, `object` ({}),
+    """The JSON type where the text does not show it: `number`, `boolean`, `null`, `object` ({}),
     `array` ([]), `nested` (an array inside an array); `array …` for an array of one such entry."""
 
     @property

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Problem(Exception):  # noqa: N818  # RFC 9457 calls it a problem
-    """A refusal, told as RFC 9457 problem+json.
+    """A refusal, answered as RFC 9457 problem+json.
 
     `type` is the EPCIS exception (`epcisException:ValidationException`) where the standard has one.
     """

@@ -113,7 +113,7 @@ ORDER BY i.id
 """  # noqa: S608  # our own names
 
 
-class Told(NamedTuple):
+class TracedEvent(NamedTuple):
     """One event of a story."""
 
     moment: int
@@ -185,7 +185,7 @@ class Custody(NamedTuple):
     gln: str
     """GLN, or the party's id where it has none."""
     name: str
-    """By master data; empty where nobody told it."""
+    """By master data; empty where nobody recorded it."""
     since: datetime
     until: datetime | None
 
@@ -212,8 +212,8 @@ class Holder(NamedTuple):
         return {"gln": self.gln, "name": self.name, "packs": self.packs}
 
 
-_TOLD = cast("Callable[[Row], Told]", partial(tuple.__new__, Told))
-"""As `Told._make`, for the hot path."""
+_TOLD = cast("Callable[[Row], TracedEvent]", partial(tuple.__new__, TracedEvent))
+"""As `TracedEvent._make`, for the hot path."""
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ class Story:
 
     id: str
     """Canonical key."""
-    events: tuple[Told, ...]
+    events: tuple[TracedEvent, ...]
     """By event time; without those that were declared wrong."""
     snapshot: Snapshot
     party: str | None
@@ -268,8 +268,8 @@ class Story:
         """The packs inside it now, at any depth, by canonical key; for cases and pallets."""
         if self.party is not None and not self.events:
             return ()
-        hand = RawDriver(self.snapshot)
-        return tuple(unpack_key(row[0]) for row in hand.all(_WITHIN, (pack_key(self.id),)))
+        driver = RawDriver(self.snapshot)
+        return tuple(unpack_key(row[0]) for row in driver.all(_WITHIN, (pack_key(self.id),)))
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -331,7 +331,7 @@ def trace(snapshot: Snapshot, id: str, *, party: str | None = None) -> Story:  #
     return Story(key, tuple(events), snapshot, party)
 
 
-def path(snapshot: Snapshot, key: str) -> list[Told]:
+def path(snapshot: Snapshot, key: str) -> list[TracedEvent]:
     """All valid events of one item and of what it was in at the time, by event time."""
     rows = RawDriver(snapshot).all(_EVENTS, (pack_key(key),))
     rows.sort()  # by moment, then by event, then by level: all columns between are the event's
@@ -345,11 +345,11 @@ def holders_of_lot(snapshot: Snapshot, gtin: str, lot: str) -> list[Holder]:
 
     Packs that were destroyed or used up are no longer counted.
     """
-    hand = RawDriver(snapshot)
-    shared = Shared(snapshot, hand)
+    driver = RawDriver(snapshot)
+    shared = Shared(snapshot, driver)
     packs: Counter[str] = Counter()
-    numbers = lot_numbers(hand, gtin, lot)
-    groups = [group for number in numbers for group in hand.all(_LOT_GROUPS, (number,))]
+    numbers = lot_numbers(driver, gtin, lot)
+    groups = [group for number in numbers for group in driver.all(_LOT_GROUPS, (number,))]
     shared.fetch({parent for parent, *_ in groups if parent is not None})
     for parent, state, moment, count in groups:
         now = shared.state(state)
@@ -385,18 +385,18 @@ def gln_of(party: str) -> str:
     return party[5:18] if party.startswith("/414/") else party
 
 
-def _events_of_lot(snapshot: Snapshot, key: str, gtin: str, lot: str) -> list[Told]:
+def _events_of_lot(snapshot: Snapshot, key: str, gtin: str, lot: str) -> list[TracedEvent]:
     """The latest events that name a lot, its packs, or what they were in."""
-    hand = RawDriver(snapshot)
-    levels = {row[0]: 0 for row in hand.all(_CLASS_EVENTS, (pack_key(key),))}
-    numbers = lot_numbers(hand, gtin, lot)
-    items = [row[0] for number in numbers for row in hand.all(_LOT_ITEMS, (number,))]
-    levels.update((seq, 0) for seq, _ in _naming(hand, items))
+    driver = RawDriver(snapshot)
+    levels = {row[0]: 0 for row in driver.all(_CLASS_EVENTS, (pack_key(key),))}
+    numbers = lot_numbers(driver, gtin, lot)
+    items = [row[0] for number in numbers for row in driver.all(_LOT_ITEMS, (number,))]
+    levels.update((seq, 0) for seq, _ in _naming(driver, items))
     spans: dict[int, tuple[int, int]] = dict.fromkeys(items, (-ALWAYS, ALWAYS))
     meanwhile: dict[int, list[tuple[int, int]]] = {}
     for level in range(1, LEVELS_MAX):
-        spans = _outer_spans(hand, spans)
-        for seq, container in _naming(hand, spans):
+        spans = _outer_spans(driver, spans)
+        for seq, container in _naming(driver, spans):
             levels.setdefault(seq, level)
             if levels[seq] == level:
                 meanwhile.setdefault(seq, []).append(spans[container])
@@ -404,17 +404,19 @@ def _events_of_lot(snapshot: Snapshot, key: str, gtin: str, lot: str) -> list[To
             break
     rows = [
         row
-        for row in hand.all_in(_EVENTS_IN, sorted(levels))
+        for row in driver.all_in(_EVENTS_IN, sorted(levels))
         if row[1] not in meanwhile or any(a < row[0] <= b for a, b in meanwhile[row[1]])
     ]
     rows.sort(key=itemgetter(0, 1))
-    return [Told._make((*row, levels[row[1]], None)) for row in rows[-LOT_EVENTS_MAX:]]
+    return [TracedEvent._make((*row, levels[row[1]], None)) for row in rows[-LOT_EVENTS_MAX:]]
 
 
-def _outer_spans(hand: RawDriver, spans: dict[int, tuple[int, int]]) -> dict[int, tuple[int, int]]:
+def _outer_spans(
+    driver: RawDriver, spans: dict[int, tuple[int, int]]
+) -> dict[int, tuple[int, int]]:
     """What the items were in, and the widest time in which any of them was."""
     outer: dict[int, tuple[int, int]] = {}
-    for child, since, until, parent in stays_of(hand, spans):
+    for child, since, until, parent in stays_of(driver, spans):
         low = max(since, spans[child][0])
         high = min(until, spans[child][1])
         if low < high:
@@ -423,15 +425,15 @@ def _outer_spans(hand: RawDriver, spans: dict[int, tuple[int, int]]) -> dict[int
     return outer
 
 
-def _naming(hand: RawDriver, items: Iterable[int]) -> Iterator[tuple[int, int]]:
+def _naming(driver: RawDriver, items: Iterable[int]) -> Iterator[tuple[int, int]]:
     """(event, item) for each of the items that an event names."""
     masks = blocks_of(items)
-    for block, seq, mask in hand.all_in(_NAMED, list(masks)):
+    for block, seq, mask in driver.all_in(_NAMED, list(masks)):
         for item_id in ids_of(block, mask & masks[block]):
             yield seq, item_id
 
 
-def _turns(snapshot: Snapshot, events: Sequence[Told]) -> list[tuple[str, datetime]]:
+def _turns(snapshot: Snapshot, events: Sequence[TracedEvent]) -> list[tuple[str, datetime]]:
     """(holder, since) each time the holder changes, by the events in order."""
     own = [event for event in events if event.role is not None]
     payloads: dict[int, bytes] = dict(

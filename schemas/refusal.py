@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class Refused(Exception):  # noqa: N818  # a refusal is an answer, told to a person
+class Refused(Exception):  # noqa: N818  # a refusal is an answer, shown to a person
     """The request was declined and nothing was changed; the text says why and what to do."""

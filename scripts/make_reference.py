@@ -64,12 +64,12 @@ def _commands(group: TyperGroup, path: str) -> Iterator[tuple[str, Any]]:
 def _parameter_row(parameter: TyperArgument | TyperOption) -> str | None:
     if parameter.name == "help":
         return None
-    told = getattr(parameter, "help", None) or ""
+    words = getattr(parameter, "help", None) or ""
     if isinstance(parameter, TyperOption):
         names = ", ".join(f"`{name}`" for name in parameter.opts)
     else:
         names = f"`{(parameter.metavar or parameter.name or '').upper()}`"
-    return f"| {names} | {told} |"
+    return f"| {names} | {words} |"
 
 
 def settings_page() -> str:
@@ -135,14 +135,14 @@ def national_page() -> str:
         "# National interfaces",
         "",
         "Clients classify by HTTP status, by colour and by whether there is an alert id. A pack",
-        "that was verified and must not be supplied is told by its gravest reason.",
+        "that was verified and must not be supplied is answered with its gravest reason.",
     ]
     for one in INTERFACES:
         lines += ["", f"## {one.title}", "", f"{one.about} Addresses begin with `{one.path}`.", ""]
         lines += ["| request | act |", "|---|---|"]
         lines += [f"| `{asked}` | {act} |" for asked, act in one.acts]
     names = " | ".join(one.name for one in INTERFACES)
-    lines += ["", "## Results", "", f"| result | HTTP | colour | hub | {names} | what is said |"]
+    lines += ["", "## Results", "", f"| result | HTTP | colour | hub | {names} | sentence |"]
     lines.append("|---" * (5 + len(INTERFACES)) + "|")
     for result in Result:
         answer = sample_answer(result)

@@ -528,10 +528,10 @@ def falsify(store: Store, seed: int | str) -> Deed:
     chance = random.Random(seed)
     choices = list(deeds())
     with store.engine.connect() as connection:
-        hand = Falsifier(connection, chance.randrange(1 << 32))
-        hand.drop_guards()
+        driver = Falsifier(connection, chance.randrange(1 << 32))
+        driver.drop_guards()
         while True:
-            deed = hand.attempt(*chance.choice(choices))
+            deed = driver.attempt(*chance.choice(choices))
             if deed is not None:
-                hand.commit()
+                driver.commit()
                 return deed

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 from epcis.http_context import EpcisContext
 from verification.answering.answers import Answering
 from verification.fmd import bulk
-from verification.fmd.login import Door
+from verification.fmd.login import NationalLogins
 from verification.peers.partner_connections import PartnerConnections
 from verification.settings import VerificationSettings
 
@@ -50,7 +50,7 @@ class VerificationContext(EpcisContext):
     snapshot_key: Ed25519PrivateKey | None = None
     """Signs offline snapshots; None where there are none."""
     background: BackgroundWork = field(default_factory=BackgroundWork)
-    national_door: Door = field(default_factory=Door)
+    national_logins: NationalLogins = field(default_factory=NationalLogins)
     """Lets clients of the national interface in."""
     connections: PartnerConnections = field(init=False)
     answering: Answering = field(init=False)
@@ -63,8 +63,8 @@ class VerificationContext(EpcisContext):
 
     def work_off_bulk(self, bulk_id: str) -> None:
         """Go on with a bulk beside the requests."""
-        rules = self.verification.rule_pack
-        work = partial(bulk.work_off, self.store, bulk_id, self.clock, rules)
+        rules, answers_max = self.verification.rule_pack, self.verification.unknown_answers_a_day
+        work = partial(bulk.work_off, self.store, bulk_id, self.clock, rules, answers_max)
         self.background.begin(bulk_id, work)
 
     async def close(self) -> None:

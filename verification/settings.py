@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from verification.alerts.anomalies import DEFAULT_LIMITS, AnomalyLimits
 from verification.decision.act import ParticipantRole
 from verification.decision.render import AnswerPolicy
-from verification.decision.rule_pack import DEFAULT, RulePack, of_house
+from verification.decision.rule_pack import DEFAULT, RulePack, of_operator
 from verification.peers.peers import PATIENT, Patience
 from verification.vrs.ask import BUDGET_S
 from verification.vrs.credential import CredentialPolicy
@@ -32,9 +32,9 @@ class VerificationSettings:
     rules: str = DEFAULT
     """The rule pack that decides pack operations."""
     rules_folder: Path | None = None
-    """Folder of the house's own rule packs."""
+    """Folder of the operator's own rule packs."""
     rules_keys: tuple[Path, ...] = ()
-    """Public keys, PEM, that the house's own rule packs may be signed with."""
+    """Public keys, PEM, that the operator's own rule packs may be signed with."""
     company_prefixes: tuple[str, ...] = ()
     """GS1 Company Prefixes beside GS1's table, which say whose a GTIN is."""
     market: str = ""
@@ -66,7 +66,7 @@ class VerificationSettings:
     anomalies_every_s: float = 60.0
     """Pause between two looks through the history of questions."""
     unknown_answers_a_day: int = 20
-    """Answers 'no such serial' per client, product and address before proof is asked for."""
+    """Answers about unknown serial numbers a client gets in a day, at all doors together."""
     body_bytes_max: int = 64 * 1024
     """Largest body of a request about one pack."""
     bulk_bytes_max: int = 64 * 1024 * 1024
@@ -84,4 +84,4 @@ class VerificationSettings:
     @property
     def rule_pack(self) -> RulePack:
         """The rule pack, its signature checked."""
-        return of_house(self.rules, self.rules_folder, self.rules_keys)
+        return of_operator(self.rules, self.rules_folder, self.rules_keys)

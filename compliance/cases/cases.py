@@ -1,7 +1,7 @@
 """Cases: suspect product from the first doubt to its end, and differences between goods and data.
 
 Suspect product is quarantined, investigated, and cleared or declared illegitimate; then FDA and
-the immediate partners are told within 24 hours, and the case ends when FDA agrees to terminate
+the immediate partners are notified within 24 hours, and the case ends when FDA agrees to terminate
 the notice (FD&C Act 582(b)(4), (c)(4), (d)(4), (e)(4)). An exception is a difference between
 goods and data that is not suspect by itself. From the moment a case about suspect product is open,
 no verification answers OK for it (CHECK while it is suspect, STOP once it is illegitimate): the
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from epcis.ledger.store import Transaction
 
 NOTICE_DUE = timedelta(hours=24)
-"""FDA and immediate partners are told within this time of the decision (582(b)(4)(B)(ii))."""
+"""FDA and immediate partners are notified within this time of the decision (582(b)(4)(B)(ii))."""
 WORDS_CHARACTERS_MAX = 4_000
 FACT_CHARACTERS_MAX = 2_000
 INCIDENT_CHARACTERS_MAX = 40
@@ -118,6 +118,8 @@ class NewCase:
     """GLN-13 of the partner it came from or went to; empty where there is none."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """Further data for Form FDA 3911, by the names of `FACTS`."""
+    mark: str = ""
+    """What tells a problem that was found by itself from others; empty for a person's case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,7 @@ def open_case(tx: Transaction, wanted: NewCase, *, by: str) -> CaseFile:
             illegitimate_us=None,
             incident="",
             facts=orjson.dumps(dict(wanted.facts), option=orjson.OPT_SORT_KEYS).decode(),
+            mark=wanted.mark,
         )
     )
     _add_step(tx, case_id, 1, by=by, what=State.OPEN, note=wanted.what)

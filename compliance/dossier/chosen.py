@@ -78,7 +78,7 @@ class Chosen:
             assert isinstance(selection, History), "every kind is of a period or of something"
             self._places = places_of(snapshot, selection, size)
             if party is not None:
-                # That there are others must not show: who may see none is told that there is none.
+                # That there are others must not show: who may see none gets an empty answer.
                 self._places = array("q", [row.place for row in self.rows()])
         self.total = self._count() if self._condition is not None else len(self._places)
 

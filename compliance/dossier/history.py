@@ -92,9 +92,9 @@ def _naming(snapshot: Snapshot, spans: Spans) -> Iterator[int]:
 def _containers(snapshot: Snapshot, spans: Spans) -> Spans:
     """The containers of the items, and from when until when."""
     outer: Spans = {}
-    hand = RawDriver(snapshot)
+    driver = RawDriver(snapshot)
     for some in _some(spans):
-        for child, since, until, parent in stays_of(hand, some):
+        for child, since, until, parent in stays_of(driver, some):
             for first, last in spans[child]:
                 begin = max(since, first)
                 end = min(until, last)

@@ -103,7 +103,7 @@ class DossierSelection(ABC):
     @classmethod
     @abstractmethod
     def from_said(cls, said: Mapping[str, str]) -> Self:
-        """The selection that `as_dict` said; raises ValueError."""
+        """The selection that `as_dict` wrote; raises ValueError."""
 
     @property
     def profile(self) -> str:
@@ -127,7 +127,7 @@ class History(DossierSelection):
 
     @classmethod
     def from_said(cls, said: Mapping[str, str]) -> Self:
-        """The selection that `as_dict` said; raises ValueError naming what is missing."""
+        """The selection that `as_dict` wrote; raises ValueError naming what is missing."""
         missing = [name for name in cls.asks if not said.get(name)]
         if missing:
             raise ValueError(f"a dossier of kind {cls.kind} needs {' and '.join(missing)}")
@@ -272,7 +272,7 @@ class TimeSpan(DossierSelection):
 
     @classmethod
     def from_said(cls, said: Mapping[str, str]) -> Self:
-        """The selection that `as_dict` said; raises ValueError for what are no times."""
+        """The selection that `as_dict` wrote; raises ValueError for what are no times."""
         from_, to = _time(said, "from"), _time(said, "to")
         if from_ >= to:
             raise ValueError("'from' is earlier than 'to', which is no longer part of the dossier")
@@ -301,7 +301,7 @@ class EventPeriod(TimeSpan):
 
     @classmethod
     def from_said(cls, said: Mapping[str, str]) -> Self:
-        """The selection that `as_dict` said; raises ValueError for what are no times."""
+        """The selection that `as_dict` wrote; raises ValueError for what are no times."""
         times = TimeSpan.from_said(said)
         return cls(times.from_, times.to, by_record_time=said.get("by") == "record time")
 
@@ -337,7 +337,7 @@ class AuditTrail(TimeSpan):
 
     @classmethod
     def from_said(cls, said: Mapping[str, str]) -> Self:
-        """The selection that `as_dict` said; raises ValueError for what are no times."""
+        """The selection that `as_dict` wrote; raises ValueError for what are no times."""
         times, who = TimeSpan.from_said(said), said.get("who")
         return cls(times.from_, times.to, who=None if who == "everybody" else who)
 

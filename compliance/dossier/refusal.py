@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class ExportRefused(Exception):  # noqa: N818  # a refusal, told to a person
+class ExportRefused(Exception):  # noqa: N818  # a refusal, shown to a person
     """No dossier was made; the message says why and what to do."""
 
 

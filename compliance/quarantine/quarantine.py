@@ -225,7 +225,7 @@ def _found(snapshot: Snapshot, number: str) -> QuarantineRecord:
     return found
 
 
-def _of_row(snapshot: Snapshot, row: Row[Any]) -> QuarantineRecord:
+def _of_row(snapshot: Snapshot, row: Row[Any]) -> QuarantineRecord:  # a row of quarantine
     counted = select(func.count()).where(quarantine_item.c.quarantine == row.id)
     return QuarantineRecord(
         id=row.id,

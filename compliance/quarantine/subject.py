@@ -109,7 +109,7 @@ class QuarantineSubject:
             raise QuarantineRefused("a range goes from a serial to a later one of the same length")
 
     @classmethod
-    def of_row(cls, row: Row[Any]) -> QuarantineSubject:
+    def of_row(cls, row: Row[Any]) -> QuarantineSubject:  # the columns of a subject
         """The subject in a row of the table."""
         told = {name: getattr(row, name) for name in _MOST}
         return cls(kind=SubjectKind(row.kind), **told)

@@ -56,13 +56,15 @@ class Notified:
 
 @dataclass(frozen=True, slots=True)
 class RecalledPack:
-    """A pack of the lot and where it was when the recall was opened."""
+    """A pack of the lot and where it was when the recall was opened, or when it was told of."""
 
     key: str
     """Canonical key, `/01/{gtin}/21/{serial}`."""
     status: str
     holder: str | None
     location: str | None
+    arrived: datetime | None = None
+    """When it was told of, where that was after the recall was opened."""
 
     def as_dict(self) -> dict[str, object]:
         """The pack as ``recall --json`` shows it."""
@@ -71,6 +73,7 @@ class RecalledPack:
             "status": self.status,
             "holder": self.holder,
             "location": self.location,
+            "arrived": self.arrived.isoformat() if self.arrived else None,
         }
 
 
@@ -143,6 +146,50 @@ def open_recall(
         opened = find_recall(snapshot, recall_id)
     assert opened is not None, "an opened recall can be read"
     return opened
+
+
+def add_arrivals(tx: Transaction, keys: Iterable[str], *, by: str, named: str) -> int:
+    """Add packs of recalled lots that are told of later, and their holders, to open recalls.
+
+    `keys` are the things that a document is about, `named` is what the log calls it. Returns how
+    many packs were added.
+    """
+    gtins = {key[4:18] for key in keys if key.startswith("/01/")}
+    added = 0
+    for one in list_recalls(tx, only_open=True):
+        if one.gtin not in gtins:
+            continue
+        known = set(
+            tx.connection.scalars(select(recall_pack.c.key).where(recall_pack.c.recall == one.id))
+        )
+        late = (pack for pack in items_of_lot(tx, one.gtin, one.lot) if pack.key not in known)
+        count = 0
+        for packs in _batches(late):
+            rows = [{**_pack_row(one.id, pack), "arrived_us": _us(tx.now)} for pack in packs]
+            tx.connection.execute(insert(recall_pack), rows)
+            count += len(rows)
+        if count:
+            _tell_arrivals(tx, one, count)
+            _log(tx, "arrivals", one.id, packs=count, told=named, by=by)
+        added += count
+    return added
+
+
+def _tell_arrivals(tx: Transaction, about: LotRecall, count: int) -> None:
+    """Count the arrivals, and give every holder of today its notice."""
+    here = recall.c.id == about.id
+    tx.connection.execute(update(recall).where(here).values(packs=recall.c.packs + count))
+    noticed = {holder.gln or "": holder.packs for holder in about.holders}
+    new = []
+    for holder in reach(tx, about.gtin, about.lot):
+        party = holder.gln or ""
+        if party not in noticed:
+            new.append(holder)
+        elif noticed[party] < holder.packs:
+            of_party = (recall_notice.c.recall == about.id, recall_notice.c.party == party)
+            more = update(recall_notice).where(*of_party)
+            tx.connection.execute(more.values(packs=holder.packs, acknowledged_us=None))
+    _keep_notices(tx, about.id, new)
 
 
 def close_recall(store: Store, recall_id: str, *, by: str, now: datetime) -> LotRecall:
@@ -254,6 +301,7 @@ def _pack_row(recall_id: str, pack: StoredItem) -> dict[str, object]:
         "status": str(pack.status),
         "holder": pack.holder or None,
         "location": pack.location or None,
+        "arrived_us": None,
     }
 
 
@@ -290,7 +338,12 @@ def _with_packs(snapshot: Snapshot, found: LotRecall) -> LotRecall:
     rows = snapshot.connection.execute(
         select(recall_pack).where(recall_pack.c.recall == found.id).order_by(recall_pack.c.key)
     )
-    packs = tuple(RecalledPack(r.key, r.status, r.holder, r.location) for r in rows)
+    packs = tuple(
+        RecalledPack(
+            r.key, r.status, r.holder, r.location, _instant(r.arrived_us) if r.arrived_us else None
+        )
+        for r in rows
+    )
     named = {name: getattr(found, name) for name in LotRecall.__dataclass_fields__}
     return LotRecall(**{**named, "pack_list": packs})
 

@@ -42,7 +42,7 @@ class PackCensus:
     lots: dict[tuple[str, str], Counter[Word]] = field(default_factory=dict)
     """By GTIN and lot."""
     recalled: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Packs of a GTIN and lot that are recalled, by whatever told it."""
+    """Packs of a GTIN and lot that are recalled, by a recall, an upload or an event."""
 
 
 def take_census(snapshot: Snapshot, now: datetime) -> PackCensus:

@@ -68,7 +68,7 @@ TRANSACTION_TYPES = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Shipped:
+class ShippedEvent:
     """A shipping event with the data needed to find its packs."""
 
     seq: int
@@ -80,7 +80,7 @@ class _Shipped:
 def transaction_sections(snapshot: Snapshot, seqs: Iterable[int]) -> tuple[Section, ...]:
     """Transaction information and statements of the shipping events among some events."""
     sections: list[Section] = []
-    for shipped in _shipped(snapshot, seqs):
+    for shipped in shipped_events(snapshot, seqs, SHIPMENTS_MAX):
         sections.append(_information(snapshot, shipped))
         sections.append(_statement(shipped))
     return tuple(sections)
@@ -120,7 +120,10 @@ def shipments_section(snapshot: Snapshot, since: datetime, until: datetime) -> S
     )
 
 
-def _shipped(snapshot: Snapshot, seqs: Iterable[int]) -> Iterator[_Shipped]:
+def shipped_events(
+    snapshot: Snapshot, seqs: Iterable[int], at_most: int | None = None
+) -> Iterator[ShippedEvent]:
+    """The shipping events among some events, in the order of their capture."""
     wanted = sorted(seqs)
     shelves = Shelves(RawDriver(snapshot))
     shown = 0
@@ -133,13 +136,13 @@ def _shipped(snapshot: Snapshot, seqs: Iterable[int]) -> Iterator[_Shipped]:
             .order_by(event.c.seq)
         )
         for seq, moment, payload, header in rows:
-            if shown == SHIPMENTS_MAX:
+            if shown == at_most:
                 return
             shown += 1
-            yield _Shipped(seq, moment, shelves.event(seq, payload), header)
+            yield ShippedEvent(seq, moment, shelves.event(seq, payload), header)
 
 
-def _information(snapshot: Snapshot, shipped: _Shipped) -> Section:
+def _information(snapshot: Snapshot, shipped: ShippedEvent) -> Section:
     said = shipped.event
     numbers = ", ".join(one.id for one in said.biz_transactions or ())
     packs = _count(snapshot, _items_of(snapshot, shipped.seq), shipped.moment)
@@ -169,7 +172,7 @@ def _information(snapshot: Snapshot, shipped: _Shipped) -> Section:
     )  # fmt: skip
 
 
-def _statement(shipped: _Shipped) -> Section:
+def _statement(shipped: ShippedEvent) -> Section:
     """The transaction statement, as the sender's file has it."""
     texts: list[str] = []
     if shipped.header:
@@ -244,8 +247,23 @@ def packs_inside(snapshot: Snapshot, key: str) -> Iterator[PackName]:
 
 def things_shipped(snapshot: Snapshot, seqs: Iterable[int]) -> Iterator[str]:
     """Keys of what the shipping events among some events name, and of all that was in it then."""
-    for shipped in _shipped(snapshot, seqs):
+    for shipped in shipped_events(snapshot, seqs):
         yield from _things_within(snapshot, _items_of(snapshot, shipped.seq), shipped.moment)
+
+
+def keys_named(snapshot: Snapshot, seqs: Iterable[int]) -> Iterator[str]:
+    """Keys of everything that some events name, in any of their lists; some more than once."""
+    wanted = sorted(seqs)
+    for start in range(0, len(wanted), IDS_PER_QUESTION):
+        rows = snapshot.connection.execute(
+            select(event_epc.c.block, event_epc.c.mask).where(
+                event_epc.c.seq.in_(wanted[start : start + IDS_PER_QUESTION])
+            )
+        )
+        ids = sorted({one for block, mask in rows for one in ids_of(block, mask)})
+        for at in range(0, len(ids), IDS_PER_QUESTION):
+            some = ids[at : at + IDS_PER_QUESTION]
+            yield from snapshot.connection.scalars(select(item.c.key).where(item.c.id.in_(some)))
 
 
 def things_within(snapshot: Snapshot, key: str) -> Iterator[str]:

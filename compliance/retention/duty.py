@@ -45,7 +45,7 @@ WITH RECURSIVE told(id) AS (
 )
 SELECT max(expiry) FROM lot WHERE id IN (SELECT id FROM told)
 """
-"""The latest expiry that anybody told of some items."""
+"""The latest expiry recorded for some items."""
 _NAMED = "SELECT block, mask FROM event_epc WHERE seq"
 _INSIDE = "SELECT block FROM containment WHERE parent"
 _ITEMS_PER_BLOCK = 64
@@ -58,7 +58,7 @@ BESIDE = "beside what is held"
 
 
 @dataclass(slots=True)
-class Line:
+class ClassPlan:
     """Plan for one class of record: how many go, and what keeps how many."""
 
     record: RecordClass
@@ -93,7 +93,7 @@ class Duty:
     now: datetime
     by: str
 
-    def plan(self) -> list[Line]:
+    def plan(self) -> list[ClassPlan]:
         """What `run` would do now. Changes nothing. Raises StoreAway."""
         lines = []
         with self.store.read() as snapshot:
@@ -105,17 +105,17 @@ class Duty:
                 elif rule.erase_after is not None:
                     before = rule.erase_after.before(self.now)
                     found = tally(snapshot, rule.record, before)
-                    line = Line(rule.record, "erase", before, found.due, found.held)
+                    line = ClassPlan(rule.record, "erase", before, found.due, found.held)
                     lines.append(line)
         return lines
 
-    def run(self, progress: Callable[[str, int], None]) -> list[Line]:
+    def run(self, progress: Callable[[str, int], None]) -> list[ClassPlan]:
         """Carry out the plan; `progress` is called with each thing done and its count.
 
         Raises ArchiveUnavailable, ArchiveInterrupted, OSError, StoreAway, StoreFull; batches
         finished before the error stay finished.
         """
-        lines: list[Line] = []
+        lines: list[ClassPlan] = []
         sweep(self.store)
         for rule in self.policy.rules:
             if rule.archive_after is not None:
@@ -126,8 +126,8 @@ class Duty:
                 lines.append(self._erase_rows(rule, rule.erase_after, progress))
         return lines
 
-    def _to_archive(self, snapshot: Snapshot, rule: Rule, after: Period) -> Line:
-        line = Line(rule.record, "archive", after.before(self.now))
+    def _to_archive(self, snapshot: Snapshot, rule: Rule, after: Period) -> ClassPlan:
+        line = ClassPlan(rule.record, "archive", after.before(self.now))
         held = Held()
         if rule.record is RecordClass.EVENTS:
             for seqs in due_events(snapshot, line.before):
@@ -140,11 +140,13 @@ class Duty:
         return line
 
     @staticmethod
-    def _count(line: Line, looked_at: int, held: dict[int, str]) -> None:
+    def _count(line: ClassPlan, looked_at: int, held: dict[int, str]) -> None:
         line.entries += looked_at - len(held)
         line.held.update(held.values())
 
-    def _archive(self, rule: Rule, after: Period, progress: Callable[[str, int], None]) -> Line:
+    def _archive(
+        self, rule: Rule, after: Period, progress: Callable[[str, int], None]
+    ) -> ClassPlan:
         with self.store.read() as snapshot:
             line = self._to_archive(snapshot, rule, after)
         held = Held()
@@ -165,9 +167,9 @@ class Duty:
 
     def _files_over(
         self, snapshot: Snapshot, rule: Rule, after: Period
-    ) -> tuple[Line, list[ArchiveFile]]:
+    ) -> tuple[ClassPlan, list[ArchiveFile]]:
         """The files of the archive whose whole content is past its period and under no hold."""
-        line = Line(rule.record, "erase", after.before(self.now))
+        line = ClassPlan(rule.record, "erase", after.before(self.now))
         over = []
         held = Held()
         for file in files(snapshot, holds=rule.record.value):
@@ -198,15 +200,17 @@ class Duty:
         law = LAW.get(rule.record)
         if law is None or law.after_expiry is None or rule.because:
             return False
-        hand = RawDriver(snapshot)
+        driver = RawDriver(snapshot)
         seqs = list(records)
         if file.holds != EVENTS:
-            rows = hand.all_in("SELECT seq FROM event WHERE document", seqs)
+            rows = driver.all_in("SELECT seq FROM event WHERE document", seqs)
             seqs = [row[0] for row in rows]
         day = law.after_expiry.before(self.now).date().isoformat()
-        return latest_expiry(hand, seqs) >= day
+        return latest_expiry(driver, seqs) >= day
 
-    def _erase_files(self, rule: Rule, after: Period, progress: Callable[[str, int], None]) -> Line:
+    def _erase_files(
+        self, rule: Rule, after: Period, progress: Callable[[str, int], None]
+    ) -> ClassPlan:
         with self.store.read() as snapshot:
             line, over = self._files_over(snapshot, rule, after)
         line.entries = 0
@@ -217,10 +221,12 @@ class Duty:
             progress(f"{rule.record} erased", count)
         return line
 
-    def _erase_rows(self, rule: Rule, after: Period, progress: Callable[[str, int], None]) -> Line:
+    def _erase_rows(
+        self, rule: Rule, after: Period, progress: Callable[[str, int], None]
+    ) -> ClassPlan:
         before = after.before(self.now)
         with self.store.read() as snapshot:
-            line = Line(
+            line = ClassPlan(
                 rule.record, "erase", before, held=tally(snapshot, rule.record, before).held
             )
         acts = erase_rows(
@@ -238,7 +244,7 @@ class Duty:
                 file_of(self.exports, row["id"]).unlink(missing_ok=True)
 
 
-def latest_expiry(hand: RawDriver, seqs: Sequence[int]) -> str:
+def latest_expiry(driver: RawDriver, seqs: Sequence[int]) -> str:
     """The latest expiry day (ISO 8601) of the packs that events name, directly or by a container.
 
     Neighbours in the dictionary of items may count too, so the day may be too late but never too
@@ -246,20 +252,20 @@ def latest_expiry(hand: RawDriver, seqs: Sequence[int]) -> str:
     """
     blocks: set[int] = set()
     fresh: dict[int, int] = {}
-    for block, mask in hand.all_in(_NAMED, list(seqs)):
+    for block, mask in driver.all_in(_NAMED, list(seqs)):
         fresh[block] = fresh.get(block, 0) | mask
     while fresh:
         items = [item for block, mask in fresh.items() for item in ids_of(block, mask)]
         blocks |= fresh.keys()
-        inside = {row[0] for row in hand.all_in(_INSIDE, items)} - blocks
+        inside = {row[0] for row in driver.all_in(_INSIDE, items)} - blocks
         fresh = dict.fromkeys(inside, -1)
-    days = (_expiry_in(hand, block) for block in sorted(blocks))
+    days = (_expiry_in(driver, block) for block in sorted(blocks))
     return max(days, default="")
 
 
-def _expiry_in(hand: RawDriver, block: int) -> str:
+def _expiry_in(driver: RawDriver, block: int) -> str:
     first = block * _ITEMS_PER_BLOCK
-    row = hand.one(_EXPIRY, (first, first + _ITEMS_PER_BLOCK - 1))
+    row = driver.one(_EXPIRY, (first, first + _ITEMS_PER_BLOCK - 1))
     return (row[0] if row is not None else None) or ""
 
 

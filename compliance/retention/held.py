@@ -67,11 +67,11 @@ class Held:
     def events(self, snapshot: Snapshot, seqs: Sequence[int]) -> dict[int, str]:
         """event.seq -> id of the first hold that covers it."""
         self._look(snapshot)
-        hand = RawDriver(snapshot)
+        driver = RawDriver(snapshot)
         found: dict[int, str] = {}
         for one in self._covered:
             left = [seq for seq in seqs if seq not in found]
-            for seq in _events_of(hand, one, left) if left else ():
+            for seq in _events_of(driver, one, left) if left else ():
                 found[seq] = one.hold.id
         return found
 
@@ -80,11 +80,11 @@ class Held:
         self._look(snapshot)
         if not self.holds:
             return {}
-        hand = RawDriver(snapshot)
-        events = hand.all_in(_OF_DOCUMENTS, list(ids))
+        driver = RawDriver(snapshot)
+        events = driver.all_in(_OF_DOCUMENTS, list(ids))
         held = self.events(snapshot, [seq for _, seq in events])
         found = {number: held[seq] for number, seq in events if seq in held}
-        for number, received, party, told, own in hand.all_in(_DOCUMENTS, list(ids)):
+        for number, received, party, told, own in driver.all_in(_DOCUMENTS, list(ids)):
             for hold in self.holds:
                 matter = hold.matter
                 # Events that another document brought first are not looked up: the document stays.
@@ -95,32 +95,32 @@ class Held:
         return found
 
 
-def _cover(snapshot: Snapshot, hand: RawDriver, hold: Hold) -> _Covered:
+def _cover(snapshot: Snapshot, driver: RawDriver, hold: Hold) -> _Covered:
     matter = hold.matter
     packs: set[tuple[str, str, str]] = set()
     if matter.case_id is not None:
         packs |= packs_of_case(snapshot, matter.case_id)
     if matter.gtin is not None:
         packs.add((matter.gtin, matter.lot or "", matter.serial or ""))
-    ids = (item for pack in sorted(packs) for item in _items_of(hand, *pack))
+    ids = (item for pack in sorted(packs) for item in _items_of(driver, *pack))
     classes = {pack_key(f"/01/{gtin}/10/{lot}" if lot else f"/01/{gtin}") for gtin, lot, _ in packs}
-    return _Covered(hold, _with_containers(hand, ids), frozenset(classes))
+    return _Covered(hold, _with_containers(driver, ids), frozenset(classes))
 
 
-def _items_of(hand: RawDriver, gtin: str, lot: str, serial: str) -> Iterator[int]:
+def _items_of(driver: RawDriver, gtin: str, lot: str, serial: str) -> Iterator[int]:
     if serial:
-        yield from (row[0] for row in hand.all(_BY_KEY, (pack_key(f"/01/{gtin}/21/{serial}"),)))
+        yield from (row[0] for row in driver.all(_BY_KEY, (pack_key(f"/01/{gtin}/21/{serial}"),)))
     elif lot:
-        for number in lot_numbers(hand, gtin, lot):
-            yield from (row[0] for row in hand.stream(_BY_LOT, (number,)))
+        for number in lot_numbers(driver, gtin, lot):
+            yield from (row[0] for row in driver.stream(_BY_LOT, (number,)))
     else:
         head = pack_key(f"/01/{gtin}")[1:]
         after = (int.from_bytes(head, "big") + 1).to_bytes(len(head), "big")
         for shape in _SERIAL_SHAPES:
-            yield from (row[0] for row in hand.stream(_BY_GTIN, (shape + head, shape + after)))
+            yield from (row[0] for row in driver.stream(_BY_GTIN, (shape + head, shape + after)))
 
 
-def _with_containers(hand: RawDriver, ids: Iterable[int]) -> dict[int, int]:
+def _with_containers(driver: RawDriver, ids: Iterable[int]) -> dict[int, int]:
     """These items and everything that one of them was ever in, as block -> mask."""
     covered: dict[int, int] = {}
     fresh = masks_of(ids)
@@ -129,7 +129,7 @@ def _with_containers(hand: RawDriver, ids: Iterable[int]) -> dict[int, int]:
             covered[block] = covered.get(block, 0) | mask
         parents = {
             parent
-            for block, parent, mask in hand.all_in(_CONTAINERS, sorted(fresh))
+            for block, parent, mask in driver.all_in(_CONTAINERS, sorted(fresh))
             if mask & fresh[block]
         }
         above = masks_of(parents)
@@ -139,27 +139,27 @@ def _with_containers(hand: RawDriver, ids: Iterable[int]) -> dict[int, int]:
     return covered
 
 
-def _events_of(hand: RawDriver, covered: _Covered, seqs: list[int]) -> set[int]:
+def _events_of(driver: RawDriver, covered: _Covered, seqs: list[int]) -> set[int]:
     """Which of these events a hold covers: an event must meet all of its conditions."""
     matter = covered.hold.matter
     found = set(seqs)
     if matter.since is not None or matter.until is not None:
-        times = hand.all_in(_TIMES, seqs)
+        times = driver.all_in(_TIMES, seqs)
         found &= {seq for seq, time_us in times if _is_within(matter, time_us)}
     if matter.party is not None and found:
-        rows = hand.all_in_with(_PARTIES, (matter.party,), sorted(found))
+        rows = driver.all_in_with(_PARTIES, (matter.party,), sorted(found))
         found &= {row[0] for row in rows}
     if matter.is_about_packs and found:
         left = sorted(found)
         found = {
             seq
-            for seq, block, mask in hand.all_in(_NAMED, left)
+            for seq, block, mask in driver.all_in(_NAMED, left)
             if mask & covered.items.get(block, 0)
         }
         rest = [seq for seq in left if seq not in found]
         found |= {
             seq
-            for seq, key in hand.all_in(_CLASSES, rest)
+            for seq, key in driver.all_in(_CLASSES, rest)
             if _is_class_of(bytes(key), covered.classes)
         }
     return found

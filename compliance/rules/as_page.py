@@ -32,8 +32,8 @@ one mistake in `tests/compliance/rules` that triggers it.
 
 Rules that need the file alone run always. Rules marked *store* compare the file with what was
 captured before, and with the lists of partners, licences, holds and recalls; they run with
-`--against DATABASE`. Where the file alone is looked at, what an earlier file may have told weighs
-as a warning. A rule marked *mends* has a safe repair: `packtrail check FILE --fix OUT` makes it,
+`--against DATABASE`. Where the file alone is looked at, what an earlier file may hold weighs as
+a warning. A rule marked *mends* has a safe repair: `packtrail check FILE --fix OUT` makes it,
 changes nothing else, and lists the changes.
 """
 _ELSEWHERE: Final = """

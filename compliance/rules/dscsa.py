@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from compliance.rules.catalogue import Findings, GuidelineRelease
 from compliance.rules.header import judge_header
 from compliance.rules.history import judge_history
-from compliance.rules.item_lives import ItemHistories
+from compliance.rules.item_histories import ItemHistories
 from compliance.rules.lots import judge_lot, judge_lots
 from compliance.rules.numbers import judge_numbers
 from compliance.rules.packing import judge_packing
@@ -74,9 +74,9 @@ class DscsaWatcher:
         yield from judge_units(file, say)
         yield from judge_packing(file, say)
         yield from judge_advices(file, say)
-        lives = ItemHistories(file, say)
-        yield from lives.judge()
-        if file.is_cut or lives.is_cut:
+        histories = ItemHistories(file, say)
+        yield from histories.judge()
+        if file.is_cut or histories.is_cut:
             yield Finding(
                 "dscsa.followed-in-part",
                 Severity.INFO,

@@ -154,19 +154,19 @@ class KnownBefore:
 
 
 def is_made(thing: StoredItem) -> bool:
-    """Whether an earlier file told where an object comes from: packages by lot or expiry."""
+    """Whether an earlier file recorded where an object comes from: packages by lot or expiry."""
     return not is_sgtin(thing.key) or bool(thing.lot or thing.expiry_text)
 
 
 def sender_and_instance(header: Header) -> tuple[str, str]:
-    """GLN of the sender and the InstanceIdentifier of a business header; empty where not told."""
+    """GLN of the sender and the InstanceIdentifier of a business header; empty where missing."""
     return gln_of(_text(header.sbdh, "Sender", "Identifier")), _text(
         header.sbdh, "DocumentIdentification", "InstanceIdentifier"
     )
 
 
 def receiver(header: Header) -> str:
-    """GLN of the receiver in a business header; empty where it is not told."""
+    """GLN of the receiver in a business header; empty where it is missing."""
     return gln_of(_text(header.sbdh, "Receiver", "Identifier"))
 
 

@@ -61,7 +61,7 @@ def _quantity(
 
 
 def judge_units(file: ShippedFile, say: Findings) -> Iterator[Finding]:
-    """Check that quantities of a product are told in one unit throughout the file."""
+    """Check that quantities of a product are given in one unit throughout the file."""
     for product, units in file.units.items():
         if len(units) > 1:
             names = " and ".join(sorted(unit or "pieces" for unit in units))

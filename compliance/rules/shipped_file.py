@@ -100,7 +100,7 @@ class ShippedFile:
     links: set[str] = field(default_factory=set)
     """Keys of objects that are written as a Digital Link."""
     units: dict[str, dict[str, Where]] = field(default_factory=lambda: defaultdict(dict))
-    """Product -> the units of measure in which quantities of it are told."""
+    """Product -> the units of measure in which its quantities are given."""
     known_items: set[str] = field(default_factory=set)
     """Keys of objects that earlier files have commissioned, where a store was asked."""
     known_masters: set[str] = field(default_factory=set)

@@ -27,7 +27,7 @@ _START_TAG: Final = re.compile(rb"<[^\s/>]+(?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+>
 _DECLARATION: Final = re.compile(r"xmlns(?::(?P<prefix>[^\s=]+))?\Z")
 
 
-class NotMendable(ValueError):  # noqa: N818  # an answer, told to a person
+class NotMendable(ValueError):  # noqa: N818  # an answer, shown to a person
     """The places of the file cannot be kept; the text says why and what to do."""
 
 

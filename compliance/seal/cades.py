@@ -21,9 +21,9 @@ def sign_beside(content: bytes, keys: Keys) -> bytes:
     It contains its time stamp, the certificates and the revocation list, so a check needs no
     network. Raises SealRefused.
     """
-    hand = LibrarySigner(keys.seal, [keys.root])
+    signer = LibrarySigner(keys.seal, [keys.root])
     signed: cms.ContentInfo = finish(
-        hand.async_sign_general_data(
+        signer.async_sign_general_data(
             content,
             "sha256",
             detached=True,

@@ -1,4 +1,4 @@
-"""Our keys in the hands of the CMS library, which few acts need: it is loaded by who signs."""
+"""Adapts our keys to the CMS library, which few commands need; whoever signs loads it."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 
-class SealRefused(Exception):  # noqa: N818  # a refusal, told to a person
+class SealRefused(Exception):  # noqa: N818  # a refusal, shown to a person
     """No seal can be made; the message says why and what to do."""
 
 

@@ -40,7 +40,7 @@ class OwnTimeStamper(TimeStamper):
 
     def __init__(self, key: DigestSigner, root: Certificate, clock: Clock) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # the library's
-        self._hand = LibrarySigner(key, [root])
+        self._driver = LibrarySigner(key, [root])
         self._name = asn1_of(key.certificate).subject
         self._clock = clock
 
@@ -61,7 +61,7 @@ class OwnTimeStamper(TimeStamper):
         content = cms.EncapsulatedContentInfo(
             {"content_type": "tst_info", "content": core.ParsableOctetString(info.dump())}
         )
-        token = await self._hand.async_sign_general_data(
+        token = await self._driver.async_sign_general_data(
             content, "sha256", detached=False, use_cades=True
         )
         status = tsp.PKIStatusInfo({"status": "granted"})

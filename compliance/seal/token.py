@@ -37,7 +37,7 @@ class KeyOnToken:
 
     def sign_digest(self, digest: bytes) -> bytes:
         """Let the token sign. Raises SealRefused where it is missing, locked or has no such key."""
-        import pkcs11  # an extra that most houses do not have
+        import pkcs11  # an extra that most installations do not have
 
         with _session(self._slot) as session:
             key = _key(session, self._slot, pkcs11.ObjectClass.PRIVATE_KEY)
@@ -50,7 +50,7 @@ class KeyOnToken:
 
 def _session(slot: Slot) -> Any:  # noqa: ANN401  # the library has no types
     try:
-        import pkcs11  # an extra that most houses do not have
+        import pkcs11  # an extra that most installations do not have
     except ImportError as fault:
         raise SealRefused("keys on tokens need packtrail[hsm]") from fault
     from pkcs11 import exceptions as refusals  # as above

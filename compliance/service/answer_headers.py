@@ -15,6 +15,8 @@ _CSP = (
 )
 NOT_SNIFFED = (b"x-content-type-options", b"nosniff")
 """What every answer says besides."""
+NOT_STORED = (b"cache-control", b"private, no-store")
+"""Said of every answer that says nothing else about being kept."""
 _HEADERS = (
     NOT_SNIFFED,
     (b"content-security-policy", _CSP.encode()),
@@ -27,7 +29,7 @@ _HEADERS = (
 def checkpoint_named(store: Store) -> tuple[tuple[bytes, bytes], ...]:
     """The header that names the newest signed checkpoint; none before one was signed.
 
-    Whoever keeps it can later have the log proved to continue it: two parties that were told
+    Whoever keeps it can later have the log proved to continue it: two parties that were given
     different checkpoints of one size hold the proof of a fork.
     """
     return ((b"packtrail-checkpoint", store.signed.encode()),) if store.signed else ()
@@ -51,7 +53,8 @@ class AnswerHeaders:
                 caller = scope.get("state", {}).get("caller")
                 known = caller is not None and not caller.is_anonymous
                 signed = checkpoint_named(self.store) if known else ()
-                told = (*signed, *((NOT_SNIFFED,) if is_json else _HEADERS))
+                kept = () if scope["path"].startswith("/static/") else (NOT_STORED,)
+                told = (*signed, *kept, *((NOT_SNIFFED,) if is_json else _HEADERS))
                 extra = [pair for pair in told if pair[0] not in present]
                 message["headers"] = [*message["headers"], *extra]
             await send(message)

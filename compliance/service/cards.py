@@ -116,7 +116,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class ScanCards:
-    """The cards of one scan and what is to be said beside them."""
+    """The cards of one scan and the notes shown beside them."""
 
     cards: tuple[Card, ...]
     findings: tuple[dict[str, object], ...]

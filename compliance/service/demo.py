@@ -1,4 +1,4 @@
-"""A small supply chain to try Packtrail on, told as the EPCIS documents its companies would send.
+"""A small supply chain to try Packtrail on, as the EPCIS documents that its companies would send.
 
 Three products, six lots, 3,000 packs in cases and pallets go from a manufacturer over a wholesaler
 to five pharmacies; some are dispensed, one is stolen, one destroyed, one lot is recalled. All of it

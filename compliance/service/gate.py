@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 
 from compliance.service import access
+from compliance.service.client_address import TrustedProxies
 from compliance.service.keyring import KeyRing
 from epcis.http_context import Caller
 from epcis.problem import Problem
@@ -35,6 +36,7 @@ SESSION_COOKIE = "packtrail_session"
 BODY_BYTES_S_MIN = 1_000
 """A body that comes slower, all its pauses together, is given up as one that stalls."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_ONCE = (b"authorization", b"host", b"content-length", b"content-type", b"origin")
 _LOOPBACK_NAMES = frozenset({"localhost", "testserver"})
 
 
@@ -55,6 +57,8 @@ class Admission:
         self._tokens = tokens
         self._keys = KeyRing(store, clock)
         self._is_locked = False
+        self._proxies = TrustedProxies(settings.trusted_proxies)
+        self._host_names = frozenset(name.lower() for name in settings.host_names)
 
     def admit(self, scope: Scope) -> tuple[Caller, bool]:
         """Who asks, and whether by a browser's own credentials; raises `Problem` for who may not.
@@ -62,17 +66,20 @@ class Admission:
         A caller without credentials is let in as nobody: the routes say what nobody may do.
         """
         headers = dict(scope["headers"])
+        if len(headers) < len(scope["headers"]) or b"transfer-encoding" in headers:
+            _refuse_ambiguity(scope["headers"])
+        if self._host_names:
+            _need_host(headers, self._host_names)
         bearer = headers.get(b"authorization")
         if bearer:
-            return self._bearer(bearer, _address(scope)), False
+            return self._bearer(bearer, self._proxies.address(scope)), False
         caller, by_browser = self._caller(scope, headers)
-        if by_browser:
-            _refuse_foreign_pages(scope, headers)
+        _refuse_foreign_pages(scope, headers)
         return caller, by_browser
 
     def _caller(self, scope: Scope, headers: dict[bytes, bytes]) -> tuple[Caller, bool]:
         """The caller, and whether a browser's own credentials (cookie or place) made it so."""
-        client = _address(scope)
+        client = self._proxies.address(scope)
         if token := _session_token(headers):
             with self._store.read() as snapshot:
                 grant = access.grant_of_session(snapshot, token, self._clock())
@@ -163,7 +170,7 @@ class BodyBounds:
                 raise self.too_large()
 
     def too_large(self) -> Problem:
-        """What a sender of too much is told."""
+        """The answer to a sender of too much."""
         return Problem(
             413,
             "Too large",
@@ -288,7 +295,7 @@ class _Counted:
 
 
 def stalled(pause_s_max: float) -> Problem:
-    """What a sender is told that has paused for too long."""
+    """The answer to a sender that has paused for too long."""
     return Problem(
         408,
         "Upload stalled",
@@ -298,11 +305,6 @@ def stalled(pause_s_max: float) -> Problem:
     )
 
 
-def _address(scope: Scope) -> str:
-    client = scope.get("client")
-    return str(client[0]) if client else ""
-
-
 def _session_token(headers: dict[bytes, bytes]) -> str | None:
     try:
         cookies = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1"))
@@ -310,6 +312,30 @@ def _session_token(headers: dict[bytes, bytes]) -> str | None:
         return None
     morsel = cookies.get(SESSION_COOKIE)
     return morsel.value if morsel else None
+
+
+def _refuse_ambiguity(headers: list[tuple[bytes, bytes]]) -> None:
+    """Refuse what two readers of one request could read in two ways (RFC 9112 section 11.2)."""
+    names = [name for name, _ in headers]
+    if b"transfer-encoding" in names and b"content-length" in names:
+        raise Problem(
+            400,
+            "Two lengths",
+            "a request has Content-Length or Transfer-Encoding, not both",
+            headers={"Connection": "close"},
+        )
+    for name in _ONCE:
+        if names.count(name) > 1:
+            raise Problem(
+                400, "Header given twice", f"send {name.decode().title()} once, not more often"
+            )
+
+
+def _need_host(headers: dict[bytes, bytes], names: frozenset[str]) -> None:
+    """Refuse a request that was sent to another name than this server's."""
+    host = urlsplit("//" + headers.get(b"host", b"").decode("latin-1")).hostname or ""
+    if host.lower() not in names:
+        raise Problem(421, "Wrong address", "this server does not answer under that name")
 
 
 def _need_loopback_host(headers: dict[bytes, bytes]) -> None:

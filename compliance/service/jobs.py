@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from compliance.dossier.jobs import run_exports
+from compliance.reader.reader import run_reader
 from compliance.seal.checkpoint import seal_log, stamp_checkpoint, stamp_is_due
 from compliance.service.measured import keep_measured
 from epcis.capture_job import run_jobs
@@ -76,6 +77,9 @@ def _workers(context: ServiceContext) -> list[Worker]:
             company_prefixes=tuple(settings.company_prefixes),
         )
 
+    async def outbox(stop: asyncio.Event) -> None:
+        await run_reader(store, clock, stop)
+
     async def sequencer(stop: asyncio.Event) -> None:
         await run_sequencer(store, clock, stop)
 
@@ -101,6 +105,7 @@ def _workers(context: ServiceContext) -> list[Worker]:
         ("unfinished verification work", unfinished),
         ("exports", exports),
         ("capture jobs", capture_jobs),
+        ("outbox", outbox),
         ("subscriptions", subscriptions),
         ("sequencer", sequencer),
         ("checkpoints", checkpoints),

@@ -1,4 +1,4 @@
-"""Keeps what telemetry measured of answers, so that an authority can be told about last month."""
+"""Keeps what telemetry measured of answers, for reports to an authority about last month."""
 
 from __future__ import annotations
 

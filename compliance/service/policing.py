@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Refuse = Callable[[Problem, AccessRule | None, Scope, Receive, Send], Awaitable[None]]
 
 _NO_DATA = ("capable.<locals>.options", "capable.<locals>.refuse")
-"""Endpoints of `epcis.routes.answers` that say which methods an address takes, and nothing else."""
+"""Endpoints of `epcis.routes.routers` that say which methods an address takes, and nothing else."""
 
 
 class PolicyGapError(Exception):
@@ -91,7 +91,7 @@ def _methods(route: BaseRoute) -> set[str]:
 def _is_without_data(route: BaseRoute) -> bool:
     endpoint = getattr(route, "endpoint", None)
     return (
-        getattr(endpoint, "__module__", "") == "epcis.routes.answers"
+        getattr(endpoint, "__module__", "") == "epcis.routes.routers"
         and getattr(endpoint, "__qualname__", "") in _NO_DATA
     )
 

@@ -54,7 +54,7 @@ class Own(StrEnum):
     """Whose things an address shows or changes; each value is the sentence of the reference."""
 
     NOTHING = "nothing of anybody's"
-    OPERATOR = "the operator's own; others are told that there is nothing"
+    OPERATOR = "the operator's own; others get the answer that there is nothing"
     EVENTS = "events in which the caller's party is named; an operator's key sees all"
     PRODUCT = "products of the caller's company; an operator's key may for all"
     ACT = "any pack in hand, by the role of the client; unknown serials count against guessing"

@@ -30,7 +30,7 @@ class PracticeRefusedError(Exception):
     """A setting of verification cannot be used; the text says which and why."""
 
 
-class PeerTold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PeerEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One repository of the peers' file."""
 
     name: str
@@ -40,7 +40,7 @@ class PeerTold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     markets: tuple[str, ...] = ()
 
 
-class TestWalletTold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TestWalletFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The file of a wallet for trials, kept in this process."""
 
     __test__ = False
@@ -56,7 +56,7 @@ class TestWalletTold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def practice_of(settings: Settings) -> VerificationSettings:
-    """The verification floor's settings under these house settings.
+    """The verification floor's settings under these settings of the operator.
 
     Raises `PracticeRefusedError` for a file that cannot be read or a value that makes no sense:
     a server that silently did without its peers or its wallet would be believed to have them.
@@ -119,14 +119,14 @@ def _refuse_what_cannot_be(made: VerificationSettings) -> None:
 def _peers(path: Path | None) -> tuple[Peer, ...]:
     if path is None:
         return ()
-    told = _parsed(path, msgspec.json.Decoder(list[PeerTold]), "peers")
+    told = _parsed(path, msgspec.json.Decoder(list[PeerEntry]), "peers")
     names = [one.name for one in told]
     if len(set(names)) != len(names):
         raise PracticeRefusedError(f"{path}: two peers have the same name")
     return tuple(_peer(path, one) for one in told)
 
 
-def _peer(path: Path, told: PeerTold) -> Peer:
+def _peer(path: Path, told: PeerEntry) -> Peer:
     _need_secure(f"{path}: peer {told.name}", told.base_url)
     key = ""
     if told.key_file:
@@ -166,7 +166,7 @@ def _wallet(settings: Settings) -> CredentialProvider | None:
 
 
 def _test_wallet(path: Path) -> LocalTestWallet:
-    told = _parsed(path, msgspec.json.Decoder(TestWalletTold), "test wallet")
+    told = _parsed(path, msgspec.json.Decoder(TestWalletFile), "test wallet")
     try:
         key = load_pem_private_key(_read(path.parent / told.key_file, "wallet key"), None)
     except (ValueError, TypeError):

@@ -31,7 +31,7 @@ LAYOUT_COOKIE = "packtrail_layout"
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """The codes of one scan, and what is to be said about the scan as a whole."""
+    """The codes of one scan, and the notes about the scan as a whole."""
 
     readings: tuple[Reading, ...]
     findings: tuple[Finding, ...]

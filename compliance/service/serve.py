@@ -58,7 +58,7 @@ def _refuse_what_cannot_be_practised(settings: Settings) -> None:
 
 
 def _refuse_open_doors(settings: Settings, store: Store) -> None:
-    """No one may reach an installation that has not said who may enter."""
+    """No one may reach an installation where nobody has configured who may enter."""
     if settings.is_loopback or settings.oidc_issuer:
         return
     with store.read() as snapshot:
@@ -97,13 +97,28 @@ def _address(settings: Settings, listener: socket.socket) -> str:
 
 def _greet(settings: Settings, store: Store, address: str, *, demo: bool) -> None:
     """Say on standard output what a newcomer needs; flushed, so that a program can wait for it."""
-    notes = (missing_zbar(), missing_owner(settings), _nobody_enters(settings, store))
+    notes = (
+        missing_zbar(),
+        missing_owner(settings),
+        _nobody_enters(settings, store),
+        _keys_in_the_clear(settings),
+    )
     for note in filter(None, notes):
         print(note, flush=True)  # noqa: T201  # the greeting is this command's output
     lines = [f"Packtrail listens on {address}/"]
     if demo:
         lines += _demo_lines(settings, store, address)
     print("\n".join(lines), flush=True)  # noqa: T201  # as above
+
+
+def _keys_in_the_clear(settings: Settings) -> str:
+    """What to do where the files of the signing keys are not encrypted."""
+    if settings.key_passphrase:
+        return ""
+    return (
+        "The signing keys are protected by file mode only, not encrypted: set"
+        " PACKTRAIL_KEY_PASSPHRASE before the first start."
+    )
 
 
 def _nobody_enters(settings: Settings, store: Store) -> str:
@@ -145,6 +160,8 @@ def _serve(settings: Settings, store: Store, listener: socket.socket, *, demo: b
         access_log=False,
         limit_concurrency=settings.connections_max,
         server_header=False,
+        # Whom to believe about addresses is the gate's to say, by the operator's settings.
+        proxy_headers=False,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=10,
     )

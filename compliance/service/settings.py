@@ -94,7 +94,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     rule_pack_keys: tuple[Path, ...] = ()
     """Files of public keys (PEM, Ed25519) your own rule packs may be signed with, a JSON list."""
     unknown_answers_a_day: PositiveInt = 20
-    """Answers 'no such serial' per client, product and address before proof is asked for."""
+    """Answers about unknown serial numbers that a client gets in a day, at all doors together; all
+    clients of its network together get five times as many."""
     peers_file: Path | None = None
     """JSON list of repositories asked for packs unknown here: name, base_url, key_file, markets."""
     peer_budget_s: PositiveFloat = 0.9
@@ -165,6 +166,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Captured documents stored at once; of several, one worker is for small documents."""
     events_per_capture_max: PositiveInt = 1_000_000
     """Most events in one captured document."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks of proxies, as 10.0.0.0/8, whose X-Forwarded-For is believed; a JSON list."""
+    host_names: tuple[str, ...] = ()
+    """Names this server answers to in the header Host, a JSON list; empty: any name."""
     connections_max: PositiveInt = 512
     """Most requests served at once; further ones get 503."""
     session_hours_max: PositiveInt = 12

@@ -16,16 +16,25 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
 from prometheus_client import generate_latest as written
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
 from prometheus_client.registry import Collector
 
+from compliance.reader.reader import backlog
 from compliance.service.context import service_context_of
+from epcis.http_context import now_of, store_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from prometheus_client import Metric
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from compliance.reader.reader import OutboxBacklog
 
 router = APIRouter(tags=["health"])
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 3.0, 10.0)
@@ -116,4 +125,32 @@ def _area(path: str) -> str:
 @router.get("/metrics", response_class=Response)
 def metrics(request: Request) -> Response:
     """Counters and timings in Prometheus' text format."""
-    return Response(written(service_context_of(request).registry), media_type=CONTENT_TYPE_LATEST)
+    counted = written(service_context_of(request).registry)
+    now = now_of(request)
+    with store_of(request).read() as snapshot:
+        waiting = written(_Waiting.registry(backlog(snapshot), now))
+    return Response(counted + waiting, media_type=CONTENT_TYPE_LATEST)
+
+
+class _Waiting(Collector):
+    """How far the reader of captured documents is behind; the same from every server."""
+
+    def __init__(self, waiting: OutboxBacklog, now: datetime) -> None:
+        self._waiting = waiting
+        self._now = now
+
+    @classmethod
+    def registry(cls, waiting: OutboxBacklog, now: datetime) -> CollectorRegistry:
+        """A registry of these figures alone."""
+        made = CollectorRegistry()
+        made.register(cls(waiting, now))
+        return made
+
+    def collect(self) -> Iterator[Metric]:
+        """The figures."""
+        rows, oldest = self._waiting
+        yield GaugeMetricFamily("packtrail_outbox_rows", "Captured documents to judge", rows)
+        age_s = (self._now - oldest).total_seconds() if oldest is not None else 0.0
+        yield GaugeMetricFamily(
+            "packtrail_outbox_age_seconds", "Age of the document that waits longest", age_s
+        )

@@ -34,8 +34,8 @@ _FROM_BACKUP = "Take the file from a backup."
 def check_archive(store: Store, progress: Callable[[str, int], None]) -> Iterator[Finding]:
     """Check every file of the archive against its row, and the rows that name a file."""
     with store.read() as snapshot:
-        hand = RawDriver(snapshot)
-        out = {EVENTS: _counts(hand, _EVENTS_OUT), "documents": _counts(hand, _DOCUMENTS_OUT)}
+        driver = RawDriver(snapshot)
+        out = {EVENTS: _counts(driver, _EVENTS_OUT), "documents": _counts(driver, _DOCUMENTS_OUT)}
         known = files(snapshot)
         yield from _check_marks(snapshot)
     for number, file in enumerate(known, 1):
@@ -47,8 +47,8 @@ def check_archive(store: Store, progress: Callable[[str, int], None]) -> Iterato
             yield _found(f"{count} {holds} say they lie in file {number}, which has no row")
 
 
-def _counts(hand: RawDriver, statement: str) -> Counter[int]:
-    return Counter(dict(hand.all(statement)))
+def _counts(driver: RawDriver, statement: str) -> Counter[int]:
+    return Counter(dict(driver.all(statement)))
 
 
 def _check_count(file: ArchiveFile, count: int) -> Iterator[Finding]:

@@ -165,15 +165,15 @@ class Depositor:
 
     def _take_out(self, tx: Transaction, number: int, chosen: Sequence[_LeavingEvent]) -> None:
         """Replace payloads by outlines, for exactly the events read back from the file."""
-        hand = RawDriver(tx)
+        driver = RawDriver(tx)
         seqs = [one.row.seq for one in chosen]
         if self.held(tx, seqs):
             raise ArchiveInterrupted("a legal hold was opened meanwhile; start again")
-        here = {row[0]: row[1] for row in hand.all_in(_HERE, seqs, lock=True)}
+        here = {row[0]: row[1] for row in driver.all_in(_HERE, seqs, lock=True)}
         if any(here.get(one.row.seq) != one.row.payload for one in chosen):
             raise ArchiveInterrupted("another run archives the same events; start again")
         rows = [(one.outline, number, one.row.seq) for one in chosen]
-        hand.update("event", "seq", ("payload", "archive"), rows)
+        driver.update("event", "seq", ("payload", "archive"), rows)
 
     @contextmanager
     def unfinished(self) -> Iterator[Path]:

@@ -138,9 +138,9 @@ def _deposit(depositor: Depositor, month: str, chosen: Sequence[_LeavingDocument
 
 
 def _pieces(snapshot: Snapshot, chosen: Sequence[_LeavingDocument]) -> Iterator[ArchivedPiece]:
-    hand = RawDriver(snapshot)
+    driver = RawDriver(snapshot)
     for one in chosen:
-        for part, content in hand.stream(_PARTS, (one.id,)):
+        for part, content in driver.stream(_PARTS, (one.id,)):
             yield ArchivedPiece(
                 document=one.id,
                 sha256=one.sha256,
@@ -168,8 +168,8 @@ def _compare(file: Path, chosen: Sequence[_LeavingDocument]) -> None:
 def _take_out(depositor: Depositor, tx: Transaction, number: int, ids: Sequence[int]) -> None:
     if depositor.held(tx, ids):
         raise ArchiveInterrupted("a legal hold was opened meanwhile; start again")
-    hand = RawDriver(tx)
-    here = hand.all_in("SELECT id FROM document WHERE archive IS NULL AND id", list(ids))
+    driver = RawDriver(tx)
+    here = driver.all_in("SELECT id FROM document WHERE archive IS NULL AND id", list(ids))
     if len(here) != len(set(ids)):
         raise ArchiveInterrupted("another run archives the same documents; start again")
     for one in ids:

@@ -73,7 +73,7 @@ def sweep(store: Store) -> list[str]:
 
 
 def _forget_events(tx: Transaction, seqs: list[Row]) -> None:
-    hand = RawDriver(tx)
+    driver = RawDriver(tx)
     for table in _FOUND_BY:
-        hand.run_many(f"DELETE FROM {table} WHERE seq = ?", seqs)  # noqa: S608  # our own names
-    hand.run_many(_SALT_OF_EVENT, seqs)
+        driver.run_many(f"DELETE FROM {table} WHERE seq = ?", seqs)  # noqa: S608  # our own names
+    driver.run_many(_SALT_OF_EVENT, seqs)

@@ -160,8 +160,8 @@ def _plain(name: str, value: Any) -> Any:  # noqa: ANN401  # a column
 class Shelves:
     """Reads the events of one snapshot, archived or not, from the payloads of their rows."""
 
-    def __init__(self, hand: RawDriver) -> None:
-        self._hand = hand
+    def __init__(self, driver: RawDriver) -> None:
+        self._driver = driver
         self._files: dict[int, ArchiveFile | None] = {}
         self._kept: OrderedDict[int, bytes] = OrderedDict()
         self._kept_bytes = 0
@@ -200,7 +200,7 @@ class Shelves:
 
     def _pairs(self, seqs: Sequence[int]) -> dict[int, tuple[bytes, bytes]]:
         """event.seq -> (event hash in its row, payload in its file)."""
-        told = {row[0]: row[1:] for row in self._hand.all_in(_WHERE, list(seqs))}
+        told = {row[0]: row[1:] for row in self._driver.all_in(_WHERE, list(seqs))}
         missing: dict[int, list[int]] = defaultdict(list)
         for seq, (number, _) in told.items():
             if seq not in self._kept:
@@ -234,13 +234,13 @@ class Shelves:
         return found
 
     def _file_of(self, seq: int) -> ArchiveFile:
-        row = self._hand.one("SELECT archive FROM event WHERE seq = ?", (seq,))
+        row = self._driver.one("SELECT archive FROM event WHERE seq = ?", (seq,))
         assert row is not None, "an event that was read has a row"
         return self._file(row[0])
 
     def _file(self, number: int) -> ArchiveFile:
         if number not in self._files:
-            row = self._hand.one(_FILE, (number,))
+            row = self._driver.one(_FILE, (number,))
             self._files[number] = None if row is None else ArchiveFile(*map(_plain, _NAMES, row))
         known = self._files[number]
         if known is None:

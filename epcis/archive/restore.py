@@ -89,8 +89,8 @@ def _need_same(path: Path, file: ArchiveFile) -> None:
 
 
 def _events_back(tx: Transaction, path: Path, file: ArchiveFile) -> int:
-    hand = RawDriver(tx)
-    out = {seq: bytes(digest) for seq, digest in hand.all(_OUT, (file.id,))}
+    driver = RawDriver(tx)
+    out = {seq: bytes(digest) for seq, digest in driver.all(_OUT, (file.id,))}
     rows: list[Row] = []
     for one in read_events(path):
         digest = out.pop(one.seq, None)
@@ -99,13 +99,13 @@ def _events_back(tx: Transaction, path: Path, file: ArchiveFile) -> int:
         rows.append((one.payload, one.seq))
     if out:
         raise DamagedFile(f"{len(out)} events that were archived in it are missing")
-    hand.run_many(_BACK, rows)
+    driver.run_many(_BACK, rows)
     return len(rows)
 
 
 def _documents_back(tx: Transaction, path: Path, file: ArchiveFile) -> int:
-    hand = RawDriver(tx)
-    out = {number: bytes(digest) for number, digest in hand.all(_OUT_DOCUMENTS, (file.id,))}
+    driver = RawDriver(tx)
+    out = {number: bytes(digest) for number, digest in driver.all(_OUT_DOCUMENTS, (file.id,))}
     digests = {number: sha256() for number in out}
     for one in read_pieces(path):
         if one.document not in out:

@@ -91,7 +91,7 @@ class Containers:
             self._of_product.setdefault(product, []).append(_Put(self._count, holder, children))
             return
         for child in children:
-            # A thing that is named as its own child is told by another rule.
+            # A thing that is named as its own child is found by another rule.
             if (key := canonical_key(child)) != holder:
                 self._single[key] = _Put(self._count, holder, (child,))
 

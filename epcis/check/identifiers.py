@@ -217,8 +217,18 @@ def _faults(uris: tuple[str, ...], field: str) -> Iterator[RuleFault]:
         )
 
 
-@lru_cache(maxsize=IDS_CACHED_MAX)
 def _is_sound(uri: str) -> bool:
+    """Whether a URI holds no fault; the part that names the product is judged once."""
+    head, mark, serial = uri.partition("/21/")
+    if not mark and uri.startswith("urn:epc:id:sgtin:"):
+        head, mark, serial = uri.rpartition(".")
+    if mark and serial.isalnum() and serial.isascii() and len(serial) <= SERIAL_MAX:
+        return _is_sound_whole(f"{head}{mark}1")  # any plain serial number is as sound as this one
+    return _is_sound_whole(uri)
+
+
+@lru_cache(maxsize=IDS_CACHED_MAX)
+def _is_sound_whole(uri: str) -> bool:
     return _URI.match(uri) is not None and fault_of(uri) is None
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 LIKE_MAX: Final = 50
 """Findings of one code that are listed; further ones are counted."""
 _SAID_MAX: Final = 100_000
-"""Findings that are remembered so that nothing is said twice."""
+"""Findings that are remembered so that none is reported twice."""
 
 EVENT_RULES: Final[tuple[Rule, ...]] = (
     says_what_it_is_about,
@@ -170,7 +170,7 @@ class _Listed:
         self.extend(f for f in findings if (f.code, f.where.path) not in self._said)
 
     def beside(self, schema: Sequence[Finding]) -> Iterator[Finding]:
-        """The findings that say more than the schema said already."""
+        """The findings that say more than those of the schema."""
         topics = {(_topic(finding), _event_path(finding)) for finding in schema}
         places = {finding.where.path for finding in schema}
         for finding in self._findings:

@@ -87,7 +87,7 @@ class PortionJob:
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """What a worker process is told once."""
+    """What a worker process is given once, when it starts."""
 
     file: Path
     frame: PortionFrame
@@ -96,7 +96,7 @@ class _Setting:
     findings_max: int
 
 
-class Berths:
+class PortionFile:
     """A file of ours with room for every portion that is handed out and not done."""
 
     def __init__(self, portion_bytes_max: int, processes: int) -> None:

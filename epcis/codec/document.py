@@ -255,7 +255,7 @@ def convert(
     processes: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> list[Finding]:
-    """Convert a document in constant memory; `progress` is told the plain bytes read so far.
+    """Convert a document in constant memory; `progress` gets the number of plain bytes read so far.
 
     With several `processes`, long documents are worked on side by side. An event that cannot be
     read is left out and is a finding; `open_document` with `strict` refuses at the first instead.
@@ -281,7 +281,7 @@ def convert(
 def _converted(
     reader: DocumentReader, writer: XmlWriter | JsonWriter, job: PortionJob, told: list[Finding]
 ) -> Iterator[bytes]:
-    """The beginning of the written document, then its events; `told` is what workers found."""
+    """The beginning of the written document, then its events; `told` is what the workers found."""
     events: Iterator[Any] = iter(reader)
     if job.processes > 1:
         events = reader.worked_on(job.prepare, job.argument, job.processes)

@@ -36,4 +36,4 @@ STANDARD_PREFIXES: Final = {
     "dcterms": "http://purl.org/dc/terms/",
 }
 """What the standard JSON-LD context binds; these may not be bound anew (`@protected`). Namespaces
-are told as XML tells them; `cbvmda` and `xsd` end in a colon and a hash in JSON-LD."""
+are written as in XML; `cbvmda` and `xsd` end in a colon and a hash in JSON-LD."""

@@ -1,4 +1,4 @@
-"""QuantityEvent, which EPCIS 2.0 has no more, said in 2.0 and told back.
+"""QuantityEvent, which EPCIS 2.0 has no more, written as an event of 2.0 and read back.
 
 An ObjectEvent that observes an amount of a class says the same; a mark keeps the way back.
 """

@@ -70,7 +70,7 @@ def smallest(said: dict[str, str], creation_date: str | None) -> Node:
 
 
 def for_xml(header: Header) -> Node | None:
-    """The SBDH to write in XML: the sender's own, or the smallest that says what JSON-LD said."""
+    """The SBDH to write in XML: the sender's own, or the smallest with what JSON-LD has."""
     if header.sbdh is not None:
         return header.sbdh
     said = said_by(header)

@@ -1,4 +1,4 @@
-"""What a file is, told from its first bytes: XML or JSON, which EPCIS version, packed or plain.
+"""What a file is, by its first bytes: XML or JSON, which EPCIS version, packed or plain.
 
 >>> str(sniff(b'{"type": "EPCISDocument"}').syntax)
 'json-ld'

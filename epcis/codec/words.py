@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _FINDINGS_MAX: Final = 100
-"""Identifiers that are told to have stayed as they were."""
+"""Identifiers that findings name as left unchanged."""
 
 
 class Words:

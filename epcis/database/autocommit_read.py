@@ -60,7 +60,7 @@ class autocommit_read:  # noqa: N801  # read as a function; a class because a ge
 
 
 def _connect(store: Database) -> Connection:
-    connection = store.line()
+    connection = store.own_connection()
     if connection is None:
         return store.engine.connect()
     # One round trip for each statement, instead of three.

@@ -54,29 +54,29 @@ class BlockTable:
         self._keys = keys
         self._state = state
 
-    def find(self, hand: RawDriver, columns: str, keys: Sequence[bytes]) -> list[Row]:
+    def find(self, driver: RawDriver, columns: str, keys: Sequence[bytes]) -> list[Row]:
         """These columns, `id` first, of the rows with these packed keys; locked for the act."""
         rows: list[Row] = []
         # In the order of the index, so that a page of a large one is needed once.
         for size, same_size in groupby(sorted(sorted(keys), key=len), len):
             alike = list(same_size)
-            if not hand.is_sqlite:
+            if not driver.is_sqlite:
                 values = (b"".join(alike), size, size, len(alike))
-                rows += hand.all(_find_spread(self._name, columns), values)
+                rows += driver.all(_find_spread(self._name, columns), values)
                 continue
             for at in range(0, len(alike), KEYS_AT_ONCE_MAX):
                 some = alike[at : at + KEYS_AT_ONCE_MAX]
                 statement = _find_cut(self._name, self._keys, columns, _width(len(some)))
-                rows += hand.all(statement, (b"".join(some), size, len(some)))
+                rows += driver.all(statement, (b"".join(some), size, len(some)))
         return rows
 
-    def add(self, hand: RawDriver, runs: Sequence[NewRows]) -> None:
+    def add(self, driver: RawDriver, runs: Sequence[NewRows]) -> None:
         """Add rows."""
-        if hand.is_sqlite:
+        if driver.is_sqlite:
             for run in runs:
                 values = (b"".join(run.keys), len(run.keys[0]), len(run.keys), run.first_id)
                 statement = _add_cut(self._name, self._state, _width(len(run.keys)))
-                hand.run(statement, (*values, *run.state))
+                driver.run(statement, (*values, *run.state))
         elif runs:
             sizes = (len(run.keys) * len(run.keys[0]) for run in runs)
             rows = [
@@ -85,16 +85,16 @@ class BlockTable:
             ]
             joined = b"".join(key for run in runs for key in run.keys)
             arrays = map(list, zip(*rows, strict=True))
-            hand.run(_add_spread(self._name, self._state), (joined, *arrays))
+            driver.run(_add_spread(self._name, self._state), (joined, *arrays))
 
-    def change(self, hand: RawDriver, rows: Sequence[ChangedRows]) -> None:
+    def change(self, driver: RawDriver, rows: Sequence[ChangedRows]) -> None:
         """Change rows."""
         told = [(*row.state, row.first_id, row.last_id, row.mask) for row in rows]
-        if hand.is_sqlite:
-            hand.run_many(_change_one(self._name, self._state), told)
+        if driver.is_sqlite:
+            driver.run_many(_change_one(self._name, self._state), told)
         elif told:
             arrays = [list(column) for column in zip(*told, strict=True)]
-            hand.run(_change_all(self._name, self._state), arrays)
+            driver.run(_change_all(self._name, self._state), arrays)
 
 
 def _width(count: int) -> int:

@@ -1,4 +1,4 @@
-"""How the store connects: one file for SQLite, a pool for PostgreSQL, and what each is told.
+"""How the store connects: one file for SQLite, a pool for PostgreSQL, and the settings of each.
 
 Of a table that was never analysed PostgreSQL guesses, and guesses badly where one row leads to few
 others: a trace right after the first large load read the whole of `event_epc`. Its autovacuum comes

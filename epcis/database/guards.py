@@ -3,9 +3,9 @@
 Triggers let nobody rewrite the log by way of SQL; see `epcis.ledger.ledger_tables`.
 
 Queries ask for what a caller may see; should one forget, row-level security on PostgreSQL still
-hides the rest. Connections of the store say that they serve the house (`*`); a snapshot for a party
-says the party; a connection that says nothing sees no event. The role of the service must be
-neither superuser nor BYPASSRLS, for those pass any fence.
+hides the rest. Connections of the store say that they serve the operator (`*`); a snapshot for a
+party says the party; a connection that says nothing sees no event. The role of the service must be
+neither superuser nor BYPASSRLS, for those pass any row security.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ _STATEMENTS = (
 
 
 def hide_from_others(metadata: MetaData) -> None:
-    """Have tables `event` and `event_party` of `metadata` made with this fence."""
+    """Have tables `event` and `event_party` of `metadata` made with this row security."""
     make_after_tables(metadata, "row security", postgresql=_STATEMENTS)
 
 

@@ -58,29 +58,29 @@ def view_keys(metadata: MetaData) -> None:
     )
 
 
-def keeps_levels(hand: RawDriver) -> bool:
+def keeps_levels(driver: RawDriver) -> bool:
     """Whether keys are kept in two levels here; else these tables stay empty."""
-    return hand.is_sqlite
+    return driver.is_sqlite
 
 
-def enter_keys(hand: RawDriver, first: int, last: int) -> None:
+def enter_keys(driver: RawDriver, first: int, last: int) -> None:
     """Make items that were just added, with ids from `first` to `last`, known by their keys.
 
     A key that is known already raises the driver's IntegrityError, here or when it settles.
     """
-    if not hand.is_sqlite:
+    if not driver.is_sqlite:
         return
     parity = last // GENERATION_IDS % 2
-    hand.run(_ENTER.format(YOUNG[parity]), (first, last))
+    driver.run(_ENTER.format(YOUNG[parity]), (first, last))
     steps = (last + 1) // SETTLE_IDS_MIN - first // SETTLE_IDS_MIN
     if steps:
         # A generation has no more keys than ids, so the one before it has settled when it is full.
-        settle(hand, YOUNG[1 - parity], steps * SETTLE_IDS_MIN)
+        settle(driver, YOUNG[1 - parity], steps * SETTLE_IDS_MIN)
 
 
-def settle(hand: RawDriver, young: str, keys_max: int) -> None:
+def settle(driver: RawDriver, young: str, keys_max: int) -> None:
     """Let the first keys of a table of `YOUNG`, in their order, move; SQLite only."""
-    last = hand.one(_LAST_TO_SETTLE.format(young), (keys_max,))
+    last = driver.one(_LAST_TO_SETTLE.format(young), (keys_max,))
     if last is not None and last[0] is not None:
-        hand.run(_SETTLE.format(young), last)
-        hand.run(_LEAVE.format(young), last)
+        driver.run(_SETTLE.format(young), last)
+        driver.run(_LEAVE.format(young), last)

@@ -82,12 +82,12 @@ def little_memory(snapshot: Snapshot, pages_kib: int) -> Iterator[None]:
 _NUMBERS = (Integer, BigInteger, SmallInteger, Boolean, Instant)
 
 
-def of_another_kind(hand: RawDriver, table: Table) -> str | None:
+def of_another_kind(driver: RawDriver, table: Table) -> str | None:
     """A condition in SQL: a row holds a value of another kind than its column.
 
     SQLite keeps any kind of value in any column. None where the database itself sees to it.
     """
-    if not hand.is_sqlite:
+    if not driver.is_sqlite:
         return None
     return " OR ".join(
         f"""typeof("{column.name}") NOT IN ({_kinds(column)})""" for column in table.columns
@@ -119,7 +119,7 @@ def driver_faults() -> tuple[type[Exception], ...]:
 def forgiving(engine: Engine) -> Iterator[None]:
     """Have connections made in the block read text that is no UTF-8, where a database can hold it.
 
-    So that it can be told where it stands.
+    So that a finding can say where it stands.
     """
     if engine.dialect.name != "sqlite":
         yield

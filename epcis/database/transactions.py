@@ -29,16 +29,16 @@ C = TypeVar("C")
 GROUP_ACTS_MAX = 64
 """Acts that may share one flush to disk."""
 
-_LINE_SETTINGS = ("plan_cache_mode = force_generic_plan", "enable_seqscan = off", "jit = off")
+_PLANNED_SETTINGS = ("plan_cache_mode = force_generic_plan", "enable_seqscan = off", "jit = off")
 _POSTGRESQL_FULL = ("53100", "53200")
 _POSTGRESQL_ROLLED_BACK = "40"
 
 
-class StoreFull(Exception):  # noqa: N818  # a state of the store, told as 507
+class StoreFull(Exception):  # noqa: N818  # a state of the store, answered with 507
     """There is no room on the disk; nothing of the act was kept."""
 
 
-class StoreAway(Exception):  # noqa: N818  # a state of the store, told as 503
+class StoreAway(Exception):  # noqa: N818  # a state of the store, answered with 503
     """The database cannot be reached or is busy; the act can be tried again."""
 
     retry_after_s = 2
@@ -167,7 +167,7 @@ class Database:
 
     @contextmanager
     def transaction(
-        self, *, long: bool = False, line: Connection | None = None
+        self, *, long: bool = False, own: Connection | None = None
     ) -> Iterator[Connection]:
         """One transaction, committed at the end of the block, undone on any exception.
 
@@ -178,7 +178,7 @@ class Database:
                 with self._group.act(long=long) as connection:
                     yield connection
                 return
-            with _transaction(self.engine, line) as connection:
+            with _transaction(self.engine, own) as connection:
                 yield connection
                 # A crash up to here leaves nothing, after it everything of the act.
             if long and self.words:
@@ -186,13 +186,13 @@ class Database:
         except driver_faults() as fault:
             raise _said_of(fault) from fault
 
-    def line(self) -> Connection | None:
-        """A connection for acts that follow each other on one thread; `close_for_good` ends it.
+    def own_connection(self) -> Connection | None:
+        """A connection for a thread's transactions, one after the other; see `close_for_good`.
 
-        None on SQLite, where all acts share one. Raises StoreAway.
+        None on SQLite, where all transactions share one. Raises StoreAway.
         """
         try:
-            return None if self.is_sqlite else _line(self.engine)
+            return None if self.is_sqlite else _planned_connection(self.engine)
         except driver_faults() as fault:
             raise _said_of(fault) from fault
 
@@ -212,7 +212,7 @@ class Database:
             raise _said_of(fault) from fault
 
 
-def _line(engine: Engine) -> Connection:
+def _planned_connection(engine: Engine) -> Connection:
     """A connection apart from the others, whose statements are planned once and ask by index only.
 
     A plan for each list of packs would cost as much as the look; a table that was counted while it
@@ -220,7 +220,7 @@ def _line(engine: Engine) -> Connection:
     """
     connection = engine.connect()
     try:
-        for setting in _LINE_SETTINGS:
+        for setting in _PLANNED_SETTINGS:
             connection.exec_driver_sql(f"SET {setting}")
         connection.commit()
     except BaseException:
@@ -229,20 +229,20 @@ def _line(engine: Engine) -> Connection:
     return connection
 
 
-def close_for_good(line: Connection) -> None:
-    """End a line for good: nobody else is to have its settings, or what may be wrong with it."""
-    line.invalidate()
-    line.close()
+def close_for_good(connection: Connection) -> None:
+    """Close a connection for good: nobody else gets its settings, or what may be wrong with it."""
+    connection.invalidate()
+    connection.close()
 
 
 @contextmanager
-def _transaction(engine: Engine, line: Connection | None) -> Iterator[Connection]:
-    if line is None:
+def _transaction(engine: Engine, own: Connection | None) -> Iterator[Connection]:
+    if own is None:
         with engine.begin() as connection:
             yield connection
         return
-    with line.begin():
-        yield line
+    with own.begin():
+        yield own
 
 
 @dataclass(slots=True)
@@ -400,7 +400,7 @@ class _GroupCommit:
             return
         self._group = None
         try:
-            # A crash before this leaves nothing of the group, after it all; nobody was told yet.
+            # A crash before this leaves nothing of the group, after it all; nobody has an answer.
             connection.commit()
         except BaseException as fault:  # noqa: BLE001  # handed to every act of the group
             group.error = fault

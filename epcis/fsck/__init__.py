@@ -46,7 +46,7 @@ def fsck(
 ) -> Iterator[Finding]:
     """Everything that disagrees, as findings; nothing where the store is sound.
 
-    `held` are checkpoints kept elsewhere, `progress` is told what is being checked and how many
+    `held` are checkpoints kept elsewhere, `progress` gets what is being checked and how many
     were. Raises StoreAway, StoreFull.
     """
     tell = progress or to_nobody
@@ -69,7 +69,7 @@ def fsck(
 
 @contextmanager
 def forgiving_store(store: Store) -> Iterator[Store]:
-    """The same database; text that is no UTF-8 is read, so that it can be told where it stands."""
+    """The same database; text that is no UTF-8 is read, so that a finding can say where."""
     same = Store.open(store.engine.url.render_as_string(hide_password=False))
     try:
         with forgiving(same.engine):

@@ -11,7 +11,7 @@ from zstandard import ZstdError
 from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.place import differing, odd, written
-from epcis.ledger.record import DocumentSaid
+from epcis.ledger.record import DocumentData
 from epcis.store.digest import Places
 from epcis.store.payload import unsqueeze
 from schemas.finding import Finding, Severity, Where
@@ -53,22 +53,22 @@ def check_documents(store: Store, progress: Callable[[str, int], None]) -> Itera
     last, checked = -(1 << 63), 0
     while True:
         with store.read() as snapshot:
-            hand = RawDriver(snapshot)
-            found = hand.one(_NEXT, (last,))
+            driver = RawDriver(snapshot)
+            found = driver.one(_NEXT, (last,))
             if found is None:
                 return
             row = _StoredDocument(*found)
             if row.archive is None:
-                yield from _check_bytes(hand, row)
-            yield from _check_row(hand, row)
+                yield from _check_bytes(driver, row)
+            yield from _check_row(driver, row)
         last = row.id
         checked += 1
         progress("documents", checked)
 
 
-def _check_bytes(hand: RawDriver, row: _StoredDocument) -> Iterator[Finding]:
+def _check_bytes(driver: RawDriver, row: _StoredDocument) -> Iterator[Finding]:
     digest, size_bytes, expected = sha256(), 0, 0
-    for part, content in hand.all(_PARTS, (row.id,)):
+    for part, content in driver.all(_PARTS, (row.id,)):
         if part != expected:
             yield odd("document_part", (row.id, part), f"should be part {expected}")
         expected += 1
@@ -90,14 +90,14 @@ def _check_bytes(hand: RawDriver, row: _StoredDocument) -> Iterator[Finding]:
         yield odd("document", row.id, "has another size_bytes than its bytes")
 
 
-def _check_row(hand: RawDriver, row: _StoredDocument) -> Iterator[Finding]:
-    entries = hand.all(_ENTRIES, (row.sha256, int(LeafKind.DOCUMENT)))
+def _check_row(driver: RawDriver, row: _StoredDocument) -> Iterator[Finding]:
+    entries = driver.all(_ENTRIES, (row.sha256, int(LeafKind.DOCUMENT)))
     if not entries:
         yield odd("document", row.id, "was never logged with this sha256")
         return
-    said = DocumentSaid(
+    said = DocumentData(
         bytes(row.sha256), row.size_bytes, row.received, row.sender, row.party, row.syntax,
-        row.events, _bytes(row.header), _bytes(row.findings), _places(hand, row.id),
+        row.events, _bytes(row.header), _bytes(row.findings), _places(driver, row.id),
     )  # fmt: skip
     if len(entries) > 1:
         yield odd("document", row.id, "was logged twice")
@@ -110,9 +110,9 @@ def _check_row(hand: RawDriver, row: _StoredDocument) -> Iterator[Finding]:
         yield odd("document", row.id, f"{wrong} than was logged")
 
 
-def _places(hand: RawDriver, document: int) -> bytes:
+def _places(driver: RawDriver, document: int) -> bytes:
     places = Places()
-    for position, identity in hand.stream(_EVENTS, (document,)):
+    for position, identity in driver.stream(_EVENTS, (document,)):
         told = bytes(identity) if isinstance(identity, bytes) else b""
         places.add(position if isinstance(position, int) else None, told)
     return places.digest()

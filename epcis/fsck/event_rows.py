@@ -41,13 +41,13 @@ _ROWS = f"SELECT {', '.join(EVENT)} FROM event WHERE seq"  # noqa: S608  # our o
 _CAPTURERS = "SELECT e.seq, d.party FROM event e JOIN document d ON d.id = e.document WHERE e.seq"
 
 
-def row_faults(hand: RawDriver, seqs: Sequence[int]) -> Iterator[tuple[int, str]]:
+def row_faults(driver: RawDriver, seqs: Sequence[int]) -> Iterator[tuple[int, str]]:
     """(event.seq, what is wrong) for every event whose rows are not what its payload gives.
 
     A payload that cannot be read is left to whoever checks payloads.
     """
-    rows = hand.all_in(_ROWS, list(seqs))
-    shelves = Shelves(hand)
+    rows = driver.all_in(_ROWS, list(seqs))
+    shelves = Shelves(driver)
     events: dict[int, Event] = {}
     for row in rows:
         said = dict(zip(EVENT, row, strict=True))
@@ -59,7 +59,7 @@ def row_faults(hand: RawDriver, seqs: Sequence[int]) -> Iterator[tuple[int, str]
             continue
         if differing:
             yield row[0], f"its row has another {', '.join(differing)} than its payload"
-    for seq, table in _differing_indexes(hand, events):
+    for seq, table in _differing_indexes(driver, events):
         yield seq, f"what it is found by is not what it says (table {table})"
 
 
@@ -98,23 +98,23 @@ class _Paper:
         self.rows[table].update(rows)
 
 
-def _differing_indexes(hand: RawDriver, events: dict[int, Event]) -> Iterator[tuple[int, str]]:
+def _differing_indexes(driver: RawDriver, events: dict[int, Event]) -> Iterator[tuple[int, str]]:
     paper = _Paper()
     write_index(cast("RawDriver", paper), list(events.items()), None)
     capturers = [
         (party, seq, int(Relation.CAPTURER))
-        for seq, party in hand.all_in(_CAPTURERS, list(events))
+        for seq, party in driver.all_in(_CAPTURERS, list(events))
         if party
     ]
     paper.insert("event_party", (), capturers)
-    without_document = set(events) - {row[0] for row in hand.all_in(_CAPTURERS, list(events))}
+    without_document = set(events) - {row[0] for row in driver.all_in(_CAPTURERS, list(events))}
     for table, columns in _INDEXES.items():
         at = columns.index("seq")
         question = f"SELECT {', '.join(columns)} FROM {table} WHERE seq"  # noqa: S608  # our own names
-        stored = Counter(tuple(row) for row in hand.all_in(question, list(events)))
+        stored = Counter(tuple(row) for row in driver.all_in(question, list(events)))
         expected = paper.rows[table]
         if table == "event_party":
-            # Who captured an event of our own making is told by the act, not by a document.
+            # Who captured an event of our own making is known by the act, not by a document.
             for row in [row for row in stored if row[2] == int(Relation.CAPTURER)]:
                 if row[1] in without_document:
                     del stored[row]

@@ -44,7 +44,7 @@ _DECLARING = (
 _LEFT_OVER_LOTS = (
     "SELECT id, gtin, code, expiry FROM lot l"
     " WHERE NOT EXISTS (SELECT 1 FROM item i WHERE i.lot = l.id)"
-    " AND NOT EXISTS (SELECT 1 FROM lot o WHERE o.also = l.id)"
+    " AND NOT EXISTS (SELECT 1 FROM lot o WHERE o.other_lot = l.id)"
 )
 
 
@@ -70,11 +70,11 @@ def check_events(store: Store, progress: Callable[[str, int], None]) -> Iterator
         left_over = {row[0]: list(row[1:]) for row in RawDriver(snapshot).all(_LEFT_OVER_LOTS)}
     while True:
         with store.read() as snapshot:
-            hand = RawDriver(snapshot)
-            rows = [_StoredEvent(*row) for row in hand.all(_EVENTS, (last, EVENTS_PER_READ))]
+            driver = RawDriver(snapshot)
+            rows = [_StoredEvent(*row) for row in driver.all(_EVENTS, (last, EVENTS_PER_READ))]
             if not rows:
                 break
-            yield from _check_some(hand, rows, left_over)
+            yield from _check_some(driver, rows, left_over)
         last = rows[-1].seq
         checked += len(rows)
         progress("events", checked)
@@ -83,11 +83,11 @@ def check_events(store: Store, progress: Callable[[str, int], None]) -> Iterator
 
 
 def _check_some(
-    hand: RawDriver, rows: Sequence[_StoredEvent], left_over: dict[int, list[str]]
+    driver: RawDriver, rows: Sequence[_StoredEvent], left_over: dict[int, list[str]]
 ) -> Iterator[Finding]:
-    named = _named_in(hand, [row.seq for row in rows])
+    named = _named_in(driver, [row.seq for row in rows])
     by_seq = {row.seq: row for row in rows}
-    shelves = Shelves(hand)
+    shelves = Shelves(driver)
     gone = {item_id for told in named.values() for item_id, _, key in told if not key}
     for item_id in sorted(gone):
         yield odd("item", item_id, "is gone, and events name it")
@@ -105,10 +105,10 @@ def _check_some(
         if left_over:
             _take_told(event, left_over)
         told = named.get(row.seq, set())
-        if what := _fault(hand, row, event, {(role, key) for _, role, key in told}):
+        if what := _fault(driver, row, event, {(role, key) for _, role, key in told}):
             yield _found(row, what)
             yield from _misnamed(row, event, told)
-    for seq, what in row_faults(hand, list(by_seq)):
+    for seq, what in row_faults(driver, list(by_seq)):
         yield _found(by_seq[seq], what)
 
 
@@ -138,7 +138,9 @@ def _event_of(payload: bytes) -> Event | str:
         return f"its payload cannot be read: {fault}"
 
 
-def _fault(hand: RawDriver, row: _StoredEvent, event: Event, named: set[tuple[int, bytes]]) -> str:
+def _fault(
+    driver: RawDriver, row: _StoredEvent, event: Event, named: set[tuple[int, bytes]]
+) -> str:
     """What is wrong with an event row; empty where nothing is."""
     try:
         sealed = seal(event, event_digest(event))
@@ -151,7 +153,7 @@ def _fault(hand: RawDriver, row: _StoredEvent, event: Event, named: set[tuple[in
         return f"its payload is no event: {fault}"
     parents = {key for role, key in should_name if role == Role.PARENT}
     is_own = row.document is None
-    is_wrong = event.error_declaration is None and _was_declared_wrong(hand, row)
+    is_wrong = event.error_declaration is None and _was_declared_wrong(driver, row)
     faults = (
         (
             (sealed.digest, sealed.identity) != (row.hash, row.identity),
@@ -162,35 +164,35 @@ def _fault(hand: RawDriver, row: _StoredEvent, event: Event, named: set[tuple[in
             "its row names another id or time than its payload",
         ),
         (should_name != named, "the items it is found by are not those it names (event_epc)"),
-        (_parent_of(hand, row) != parents, "its row has another parent than its payload"),
+        (_parent_of(driver, row) != parents, "its row has another parent than its payload"),
         (is_own and row.position is not None, "it has a position in no document"),
         (is_wrong != row.voided, "whether it was declared wrong (voided) is not what was declared"),
     )
     return "; ".join(what for is_so, what in faults if is_so)
 
 
-def _was_declared_wrong(hand: RawDriver, row: _StoredEvent) -> bool:
+def _was_declared_wrong(driver: RawDriver, row: _StoredEvent) -> bool:
     this = (row.hash, row.event_id)
-    return any(is_meant((bytes(one[0]), one[1]), this) for one in hand.all(_DECLARING, this))
+    return any(is_meant((bytes(one[0]), one[1]), this) for one in driver.all(_DECLARING, this))
 
 
-def _parent_of(hand: RawDriver, row: _StoredEvent) -> set[bytes]:
-    return {_key_of(hand, row.parent)} if row.parent is not None else set()
+def _parent_of(driver: RawDriver, row: _StoredEvent) -> set[bytes]:
+    return {_key_of(driver, row.parent)} if row.parent is not None else set()
 
 
-def _key_of(hand: RawDriver, item: int) -> bytes:
-    found = hand.all_in(_KEYS, [item]) if isinstance(item, int) else []
+def _key_of(driver: RawDriver, item: int) -> bytes:
+    found = driver.all_in(_KEYS, [item]) if isinstance(item, int) else []
     return _blob(found[0][1]) if found else b""
 
 
-def _named_in(hand: RawDriver, seqs: Sequence[int]) -> dict[int, set[tuple[int, int, bytes]]]:
+def _named_in(driver: RawDriver, seqs: Sequence[int]) -> dict[int, set[tuple[int, int, bytes]]]:
     """(item id, role, key) of the items that events are found by; an empty key is not there."""
     by_event: dict[int, list[Row]] = defaultdict(list)
-    for row in hand.all_in(_NAMED, list(seqs)):
+    for row in driver.all_in(_NAMED, list(seqs)):
         by_event[row[3]].append(row[:3])
     pairs = {seq: _pairs(rows) for seq, rows in by_event.items()}
     ids = sorted({item_id for told in pairs.values() for item_id, _ in told})
-    keys = {row[0]: _blob(row[1]) for row in hand.all_in(_KEYS, ids)}
+    keys = {row[0]: _blob(row[1]) for row in driver.all_in(_KEYS, ids)}
     return {
         seq: {(item_id, role, keys.get(item_id, b"")) for item_id, role in told}
         for seq, told in pairs.items()

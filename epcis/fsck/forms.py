@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from schemas.finding import Finding
 
 FINDINGS_MAX = 1_000
-"""Rows told one by one of each table."""
+"""Rows of each table that findings name one by one."""
 _OWNED = {
     "document_part": ("document", "document", "id"),
     "event_epc": ("seq", "event", "seq"),
@@ -50,37 +50,39 @@ _INSIDE = (
 def check_forms(store: Store, progress: Callable[[str, int], None]) -> Iterator[Finding]:
     """Every table that some proof covers, one after the other."""
     with store.read() as snapshot:
-        hand = RawDriver(snapshot)
+        driver = RawDriver(snapshot)
         proved = [
             table
             for _, table in sorted(metadata.tables.items())
             if not isinstance(proof_of(table), Outside)
         ]
         for checked, table in enumerate(proved, 1):
-            yield from _check_table(hand, table)
+            yield from _check_table(driver, table)
             progress("tables", checked)
-        for (seq,) in hand.all(_TRANSACTIONS, (FINDINGS_MAX,)):
+        for (seq,) in driver.all(_TRANSACTIONS, (FINDINGS_MAX,)):
             yield odd("event", seq, "has another txid than its entry of the log")
-        for row in hand.all(_INSIDE, (FINDINGS_MAX,)):
+        for row in driver.all(_INSIDE, (FINDINGS_MAX,)):
             yield odd("containment", row, "holds what belongs to no row of table item")
 
 
-def _check_table(hand: RawDriver, table: Table) -> Iterator[Finding]:
-    wrong = of_another_kind(hand, table)
+def _check_table(driver: RawDriver, table: Table) -> Iterator[Finding]:
+    wrong = of_another_kind(driver, table)
     if wrong is not None:
-        yield from _rows_where(hand, table, wrong, "holds a value of another kind than its column")
+        yield from _rows_where(
+            driver, table, wrong, "holds a value of another kind than its column"
+        )
     if "tenant" in table.c:
-        yield from _rows_where(hand, table, "tenant <> 0", "has another tenant")
-    if "txid" in table.c and hand.has_one_writer:
-        yield from _rows_where(hand, table, "txid <> 0", "has another txid")
+        yield from _rows_where(driver, table, "tenant <> 0", "has another tenant")
+    if "txid" in table.c and driver.has_one_writer:
+        yield from _rows_where(driver, table, "txid <> 0", "has another txid")
     if table.name in _OWNED:
         column, owner, key = _OWNED[table.name]
         stray = f"NOT EXISTS (SELECT 1 FROM {owner} o WHERE o.{key} = {table.name}.{column})"  # noqa: S608  # our own names
-        yield from _rows_where(hand, table, stray, f"belongs to no row of table {owner}")
+        yield from _rows_where(driver, table, stray, f"belongs to no row of table {owner}")
 
 
-def _rows_where(hand: RawDriver, table: Table, condition: str, what: str) -> Iterator[Finding]:
+def _rows_where(driver: RawDriver, table: Table, condition: str, what: str) -> Iterator[Finding]:
     keys = quoted(column.name for column in table.primary_key)
     statement = f"SELECT {keys} FROM {table.name} WHERE {condition} LIMIT {FINDINGS_MAX}"  # noqa: S608  # our own names
-    for row in hand.all(statement):
+    for row in driver.all(statement):
         yield odd(table.name, row, what)

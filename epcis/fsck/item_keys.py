@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from epcis.ledger.store import Store
 
 FINDINGS_MAX = 1_000
-"""Rows told one by one of each kind."""
+"""Rows of each kind that findings name one by one."""
 _OF_NO_ITEM = "NOT EXISTS (SELECT 1 FROM item i WHERE i.id = t.id AND i.key = t.key)"
 _TOLD_BY = "EXISTS (SELECT 1 FROM {} s WHERE s.key = t.key)"
 _SETTLED, _EVEN = _TOLD_BY.format("item_key_settled"), _TOLD_BY.format("item_key_even")
@@ -60,19 +60,19 @@ def check_item_keys(
         )
 
 
-def _differing(hand: RawDriver) -> Iterator[tuple[str, Row, str]]:
+def _differing(driver: RawDriver) -> Iterator[tuple[str, Row, str]]:
     for table, condition in _STRAY.items():
-        where = condition if keeps_levels(hand) else "true"
+        where = condition if keeps_levels(driver) else "true"
         stray = f"SELECT t.key FROM {table} t WHERE {where} LIMIT ?"  # noqa: S608  # our own names
-        for row in hand.all(stray, (FINDINGS_MAX,)):
+        for row in driver.all(stray, (FINDINGS_MAX,)):
             yield table, row, "is not the key of this item, or is told twice"
-    for row in hand.all(_NOT_FOUND, (FINDINGS_MAX,)):
+    for row in driver.all(_NOT_FOUND, (FINDINGS_MAX,)):
         yield "item", row, "is not found by its key"
 
 
-def _write_anew(hand: RawDriver) -> None:
+def _write_anew(driver: RawDriver) -> None:
     for table, condition in _STRAY.items():
-        where = condition if keeps_levels(hand) else "true"
-        hand.run(f"DELETE FROM {table} AS t WHERE {where}")  # noqa: S608  # our own names
-    if keeps_levels(hand):
-        hand.run(_ENTER)
+        where = condition if keeps_levels(driver) else "true"
+        driver.run(f"DELETE FROM {table} AS t WHERE {where}")  # noqa: S608  # our own names
+    if keeps_levels(driver):
+        driver.run(_ENTER)

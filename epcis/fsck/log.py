@@ -73,7 +73,7 @@ def audit_log(
 ) -> Iterator[Finding]:
     """Everything in the log that is not as it was written, as findings; nothing where it is sound.
 
-    `held` are checkpoints kept elsewhere. `progress` is told what is checked and how many were.
+    `held` are checkpoints kept elsewhere. `progress` gets what is checked and how many were.
     Raises StoreAway.
     """
     with store.read() as snapshot:

@@ -1,4 +1,4 @@
-"""Master data against the headers of the documents that told it; the latest telling counts."""
+"""Master data against the headers of the documents it came with; the latest document counts."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ _STRAY = (
 _NAMES = ("type", "id", "key", "told", "document", "payload")
 
 
-class _ToldElement(NamedTuple):
-    """What one document told of one thing."""
+class _RecordedElement(NamedTuple):
+    """What one document holds about one thing."""
 
     document: int
     told_us: int
@@ -51,23 +51,23 @@ class _ToldElement(NamedTuple):
 
 
 def check_master_data(store: Store, progress: Callable[[str, int], None]) -> Iterator[Finding]:
-    """What the documents told is there, and nothing else is."""
+    """What the documents hold is there, and nothing else is."""
     last, checked = -(1 << 63), 0
     while True:
         with store.read() as snapshot:
-            hand = RawDriver(snapshot)
-            row = hand.one(_DOCUMENTS, (last,))
+            driver = RawDriver(snapshot)
+            row = driver.one(_DOCUMENTS, (last,))
             if row is None:
                 break
             for telling in _tellings(*row):
-                yield from _check_telling(hand, telling)
+                yield from _check_telling(driver, telling)
                 checked += 1
         last = row[0]
         progress("master data", checked)
     yield from _check_nothing_else(store)
 
 
-def _tellings(document: int, received_us: int, packed: bytes) -> Iterator[_ToldElement]:
+def _tellings(document: int, received_us: int, packed: bytes) -> Iterator[_RecordedElement]:
     header = _header(packed)
     if header is None:
         return  # damaged, which the check of documents says
@@ -75,7 +75,7 @@ def _tellings(document: int, received_us: int, packed: bytes) -> Iterator[_ToldE
     told_us = microseconds(told) if told is not None else received_us
     # Told twice in one document, the later words count.
     yield from {
-        (vocabulary.type, element.id): _ToldElement(document, told_us, vocabulary.type, element)
+        (vocabulary.type, element.id): _RecordedElement(document, told_us, vocabulary.type, element)
         for vocabulary in header.master_data
         for element in vocabulary.elements
     }.values()
@@ -88,16 +88,16 @@ def _header(packed: object) -> Header | None:
         return None
 
 
-def _check_telling(hand: RawDriver, telling: _ToldElement) -> Iterator[Finding]:
+def _check_telling(driver: RawDriver, telling: _RecordedElement) -> Iterator[Finding]:
     key = (telling.kind, telling.element.id)
-    row = hand.one(_ENTRY, key)
+    row = driver.one(_ENTRY, key)
     if row is None:
         yield odd("master_data", key, "is gone; a document told it")
         return
     document, told_us = row[4], row[3]
     is_later = _numbers(told_us, document) > (telling.told_us, telling.document)
     if document == telling.document:
-        yield from _check_rows(hand, telling, tuple(row))
+        yield from _check_rows(driver, telling, tuple(row))
     elif not is_later:
         yield odd("master_data", key, f"is not what document {telling.document} told last")
 
@@ -107,7 +107,7 @@ def _numbers(*values: object) -> tuple[object, ...]:  # columns as they are stor
 
 
 def _check_rows(
-    hand: RawDriver, telling: _ToldElement, stored: tuple[object, ...]
+    driver: RawDriver, telling: _RecordedElement, stored: tuple[object, ...]
 ) -> Iterator[Finding]:
     key = (telling.kind, telling.element.id)
     entry, attributes, children = rows_of(telling.kind, telling.element)
@@ -115,7 +115,9 @@ def _check_rows(
     if wrong := differing(_NAMES, stored, told):
         yield odd("master_data", key, f"{wrong} than its document tells")
     for table, rows in (("master_data_attribute", attributes), ("master_data_child", children)):
-        kept = {tuple(row) for row in hand.all(_BESIDE[table] + " WHERE type = ? AND id = ?", key)}
+        kept = {
+            tuple(row) for row in driver.all(_BESIDE[table] + " WHERE type = ? AND id = ?", key)
+        }
         for row in kept ^ {tuple(row.values()) for row in rows}:
             what = "is told by no document" if row in kept else "is gone or changed"
             yield odd(table, row[:3], what)
@@ -126,25 +128,25 @@ def _check_nothing_else(store: Store) -> Iterator[Finding]:
     told: tuple[object, frozenset[tuple[str, str]]] = (None, frozenset())
     while True:
         with store.read() as snapshot:
-            hand = RawDriver(snapshot)
-            rows = hand.all(_ENTRIES, (*last, ROWS_PER_READ))
+            driver = RawDriver(snapshot)
+            rows = driver.all(_ENTRIES, (*last, ROWS_PER_READ))
             for kind, element_id, document in rows:
                 if told[0] != document:
-                    told = document, _told_in(hand, document)
+                    told = document, _told_in(driver, document)
                 if (kind, element_id) not in told[1]:
                     yield odd("master_data", (kind, element_id), "is told by no document")
         if not rows:
             break
         last = tuple(rows[-1][:2])
     with store.read() as snapshot:
-        hand = RawDriver(snapshot)
+        driver = RawDriver(snapshot)
         for table, statement in _BESIDE.items():
-            for row in hand.all(statement + _STRAY, (ROWS_PER_READ,)):
+            for row in driver.all(statement + _STRAY, (ROWS_PER_READ,)):
                 yield odd(table, row[:3], "belongs to no row of table master_data")
 
 
-def _told_in(hand: RawDriver, document: object) -> frozenset[tuple[str, str]]:
-    found = hand.one(_HEADER, (document,))
+def _told_in(driver: RawDriver, document: object) -> frozenset[tuple[str, str]]:
+    found = driver.one(_HEADER, (document,))
     header = _header(found[0]) if found is not None else None
     return frozenset(
         (vocabulary.type, element.id)

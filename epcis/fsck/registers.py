@@ -62,10 +62,10 @@ def _keys_of(store: Store, table: Table) -> Iterator[list[Key]]:
         last = keys[-1]
 
 
-def _check(hand: RawDriver, table: Table, key: Key) -> Iterator[Finding]:
+def _check(driver: RawDriver, table: Table, key: Key) -> Iterator[Finding]:
     """One row that is there."""
     how = _register(table)
-    logged = newest(hand, subject_of(table, key))
+    logged = newest(driver, subject_of(table, key))
     if logged is None:
         yield odd(table.name, key, "was never written by Packtrail: no entry of the log tells it")
         return
@@ -74,7 +74,7 @@ def _check(hand: RawDriver, table: Table, key: Key) -> Iterator[Finding]:
     if logged.row is None:
         yield odd(table.name, key, "was deleted, as the log tells, and is there")
         return
-    now = row_now(hand, table, how, key) or {}
+    now = row_now(driver, table, how, key) or {}
     wrong = sorted(name for name in logged.row if name in now and now[name] != logged.row[name])
     if wrong:
         yield odd(table.name, key, f"has another {', '.join(wrong)} than was logged last")
@@ -85,23 +85,23 @@ def _check_entries(store: Store) -> Iterator[Finding]:
     last = 0
     while True:
         with store.read() as snapshot:
-            hand = RawDriver(snapshot)
-            rows = hand.all(_ENTRIES, (last, int(LeafKind.REGISTER), ROWS_PER_READ))
+            driver = RawDriver(snapshot)
+            rows = driver.all(_ENTRIES, (last, int(LeafKind.REGISTER), ROWS_PER_READ))
             if not rows:
                 return
             for _, public, confidential in rows:
-                yield from _check_entry(hand, public, confidential)
+                yield from _check_entry(driver, public, confidential)
         last = rows[-1][0]
 
 
-def _check_entry(hand: RawDriver, public: object, confidential: object) -> Iterator[Finding]:
+def _check_entry(driver: RawDriver, public: object, confidential: object) -> Iterator[Finding]:
     try:
         table, number, key, row = _read(public, confidential)
     except (ValueError, KeyError, TypeError):
         return  # damaged, which the audit of the log says with its place
-    if row is None or row_now(hand, table, _register(table), key) is not None:
+    if row is None or row_now(driver, table, _register(table), key) is not None:
         return
-    logged = newest(hand, subject_of(table, key))
+    logged = newest(driver, subject_of(table, key))
     if logged is not None and logged.number == number:
         yield odd(table.name, key, "is gone, and the log tells of no deletion")
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Store
     from epcis.lot_facts import LotFacts
-    from epcis.store.fold import ItemLife
+    from epcis.store.fold import ItemHistory
     from epcis.store.item_state import ItemState
 
 ITEMS_PER_ACT = 5_000
@@ -70,8 +70,8 @@ class _StoredStates(StateDictionary):
 class _StoredLots(LotDictionary):
     """LotDictionary as they are stored; none is added."""
 
-    def _find(self, gtin: str, lot: LotFacts, also: int) -> int:
-        return self.stored_number(gtin, lot, also, otherwise=NOT_THERE)
+    def _find(self, gtin: str, lot: LotFacts, other_lot: int) -> int:
+        return self.stored_number(gtin, lot, other_lot, otherwise=NOT_THERE)
 
 
 def check_state(
@@ -108,9 +108,9 @@ def _write_anew(store: Store, items: Sequence[int], now: datetime) -> None:
     if not items:
         return
     with store.write(now, long=True) as tx:
-        hand = RawDriver(tx)
-        states, lots = StateDictionary(hand, tx.words), LotDictionary(hand, tx.words)
-        write_anew(hand, states, lots, Replay(hand), items)
+        driver = RawDriver(tx)
+        states, lots = StateDictionary(driver, tx.words), LotDictionary(driver, tx.words)
+        write_anew(driver, states, lots, Replay(driver), items)
 
 
 @dataclass
@@ -121,32 +121,32 @@ class _StateCheck:
     leanings: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.hand = RawDriver(self.snapshot)
-        self.states = _StoredStates(self.hand)
-        self.lots = _StoredLots(self.hand)
+        self.driver = RawDriver(self.snapshot)
+        self.states = _StoredStates(self.driver)
+        self.lots = _StoredLots(self.driver)
         self.damaged: set[int] = set()
-        self.replay = Replay(self.hand, self.damaged)
+        self.replay = Replay(self.driver, self.damaged)
 
     def run(self, rows: Sequence[_ItemRow]) -> Iterator[_Wrong]:
         """What differs, item by item."""
         stays: dict[int, list[Row]] = defaultdict(list)
-        for child, *stay in stays_of(self.hand, [row.id for row in rows]):
+        for child, *stay in stays_of(self.driver, [row.id for row in rows]):
             stays[child].append(tuple(stay))
         by_id = {row.id: row for row in rows}
-        lives = self.replay.lives_of(list(by_id))
+        histories = self.replay.histories_of(list(by_id))
         for row in rows:
-            life = lives[row.id]
+            history = histories[row.id]
             try:
-                told = item_row(self.states, self.lots, tuple(row[:5]), life)
+                told = item_row(self.states, self.lots, tuple(row[:5]), history)
             except (ValueError, TypeError, IndexError, OverflowError):
                 self.damaged.add(row.id)
             if row.id in self.damaged:
                 yield _Wrong(row, "damaged")
             elif wrong := self._differing(row, told):
                 yield wrong
-            elif _sorted(stays[row.id]) != _sorted(life.all_stays()):
+            elif _sorted(stays[row.id]) != _sorted(history.all_stays()):
                 yield _Wrong(row, "containment")
-        yield from self._leaned_on(by_id, lives)
+        yield from self._leaned_on(by_id, histories)
 
     def _differing(self, row: _ItemRow, told: Row) -> _Wrong | None:
         lot, state_id, parent, age, moment, _, _ = told
@@ -174,22 +174,22 @@ class _StateCheck:
 
     def _began(self, row: _ItemRow) -> bool:
         """Of an item that no valid event names: its age still tells when its first one was."""
-        return self.hand.one(_BEGAN, (time_of_moment(NEVER) - row.age,)) is not None
+        return self.driver.one(_BEGAN, (time_of_moment(NEVER) - row.age,)) is not None
 
     def _is_horizon(self, row: _ItemRow) -> bool:
         """Whether an event happened at the moment up to which others leaned on it."""
         if row.horizon == row.moment:
             return True
         asked = (time_of_moment(row.horizon), row.horizon)
-        return row.horizon > row.moment and self.hand.one(_HAPPENED, asked) is not None
+        return row.horizon > row.moment and self.driver.one(_HAPPENED, asked) is not None
 
     def _leaned_on(
-        self, by_id: dict[int, _ItemRow], lives: dict[int, ItemLife]
+        self, by_id: dict[int, _ItemRow], histories: dict[int, ItemHistory]
     ) -> Iterator[_Wrong]:
         """Containers whose `lead` is too short for the items whose state was taken from theirs."""
-        for container, moment in leanings(lives):
+        for container, moment in leanings(histories):
             row = by_id.get(container)
-            found = self.hand.one(_HORIZON, (container,)) if row is None else (row.horizon,)
+            found = self.driver.one(_HORIZON, (container,)) if row is None else (row.horizon,)
             if found is not None and found[0] < moment:
                 unread = _ItemRow(container, b"", 0, 0, 0, None, 0, None)
                 yield _Wrong(row or unread, "state", "lead")

@@ -35,10 +35,10 @@ _STRAY = (
 def check_subjects(store: Store) -> Iterator[Finding]:
     """The index of full batches has every entry about a pack, and nothing else."""
     with store.read() as snapshot:
-        hand = RawDriver(snapshot)
-        size = (hand.one(_SIZE) or (0,))[0] or 0
+        driver = RawDriver(snapshot)
+        size = (driver.one(_SIZE) or (0,))[0] or 0
         noted = size - size % BATCH_PLACES
-        for (place,) in hand.all(_MISSING, (noted, FINDINGS_MAX)):
+        for (place,) in driver.all(_MISSING, (noted, FINDINGS_MAX)):
             yield Finding(
                 "log.subject-missing",
                 Severity.ERROR,
@@ -46,5 +46,5 @@ def check_subjects(store: Store) -> Iterator[Finding]:
                 "Restore the table ledger_subject from a backup.",
                 Where(path=f"/log/{place}"),
             )
-        for row in hand.all(_STRAY, (noted, FINDINGS_MAX)):
+        for row in driver.all(_STRAY, (noted, FINDINGS_MAX)):
             yield odd("ledger_subject", row, "is no entry about a pack")

@@ -94,8 +94,8 @@ def append(tx: Snapshot, things: Sequence[Commitment], now: datetime) -> None:
 
 
 def _append_in_line(tx: Snapshot, things: Sequence[Commitment], now_us: int) -> None:
-    hand = RawDriver(tx)
-    head = read_head(hand)
+    driver = RawDriver(tx)
+    head = read_head(driver)
     time_us = max(now_us, head.record_time_us)
     leaves = [thing.leaf(time_us) for thing in things]
     if len(things) >= EVENTS_JOINED_MIN and all(thing.event is not None for thing in things):
@@ -105,8 +105,8 @@ def _append_in_line(tx: Snapshot, things: Sequence[Commitment], now_us: int) -> 
             (index, int(thing.kind), *thing[1:], time_us, leaf)
             for index, (thing, leaf) in enumerate(zip(things, leaves, strict=True), head.size)
         ]
-        hand.insert("ledger_entry", _PLACED, rows)
-    grow(hand, head, leaves, time_us)
+        driver.insert("ledger_entry", _PLACED, rows)
+    grow(driver, head, leaves, time_us)
 
 
 def _insert_events(
@@ -130,16 +130,16 @@ def _insert_events(
     )
 
 
-def read_head(hand: RawDriver) -> Head:
+def read_head(driver: RawDriver) -> Head:
     """The head of the log; the first call on an empty log gives it its name."""
-    rows = hand.all(_HEAD)
+    rows = driver.all(_HEAD)
     if not rows:
-        hand.run(_NEW_HEAD, (f"packtrail/log/{secrets.token_hex(8)}", b""))
-        rows = hand.all(_HEAD)
+        driver.run(_NEW_HEAD, (f"packtrail/log/{secrets.token_hex(8)}", b""))
+        rows = driver.all(_HEAD)
     return Head(rows[0][0], rows[0][1], bytes(rows[0][2]))
 
 
-def grow(hand: RawDriver, head: Head, leaves: Sequence[bytes], record_time_us: int) -> None:
+def grow(driver: RawDriver, head: Head, leaves: Sequence[bytes], record_time_us: int) -> None:
     """Append leaf hashes after `head`: write full tiles, subject runs and the new head.
 
     Raises LogForked where the head has moved since it was read.
@@ -147,34 +147,34 @@ def grow(hand: RawDriver, head: Head, leaves: Sequence[bytes], record_time_us: i
     tree = head.tree()
     made = tree.extend(leaves)
     for level, hashes in enumerate(made[::_LEVEL_BITS]):
-        _extend_tiles(hand, level, head.size >> _LEVEL_BITS * level, hashes)
-    moved = hand.run(
+        _extend_tiles(driver, level, head.size >> _LEVEL_BITS * level, hashes)
+    moved = driver.run(
         _MOVE_HEAD,
         (tree.size, record_time_us, b"".join(tree.hashes), head.size, head.frontier),
     )
     if moved != 1:
         raise LogForked(f"the log no longer ends at {head.size} entries")
-    note_subjects(hand, head.size, tree.size)
+    note_subjects(driver, head.size, tree.size)
 
 
-def _extend_tiles(hand: RawDriver, level: int, size: int, hashes: Sequence[bytes]) -> None:
+def _extend_tiles(driver: RawDriver, level: int, size: int, hashes: Sequence[bytes]) -> None:
     """Add hashes to the tiles of a level that has `size` hashes; of leaves, only full tiles."""
     number, held = divmod(size, TILE_WIDTH)
     if not level and held + len(hashes) < TILE_WIDTH:
         return
-    row = [*_tile_so_far(hand, level, number, held), *hashes]
+    row = [*_tile_so_far(driver, level, number, held), *hashes]
     for at in range(0, len(row), TILE_WIDTH):
         tile = row[at : at + TILE_WIDTH]
         if level or len(tile) == TILE_WIDTH:
-            hand.run(_PUT_TILE, (level, number + at // TILE_WIDTH, b"".join(tile)))
+            driver.run(_PUT_TILE, (level, number + at // TILE_WIDTH, b"".join(tile)))
 
 
-def _tile_so_far(hand: RawDriver, level: int, number: int, held: int) -> list[bytes]:
+def _tile_so_far(driver: RawDriver, level: int, number: int, held: int) -> list[bytes]:
     """The first `held` hashes of a tile; leaves of an unfinished tile come from the entries."""
     if not held:
         return []
     if not level:
         first = number * TILE_WIDTH
-        return [bytes(row[0]) for row in hand.all(_TAIL, (first, first + held))]
-    stored = bytes(hand.all(_TILE, (level, number))[0][0])
+        return [bytes(row[0]) for row in driver.all(_TAIL, (first, first + held))]
+    stored = bytes(driver.all(_TILE, (level, number))[0][0])
     return [stored[at : at + HASH_BYTES] for at in range(0, held * HASH_BYTES, HASH_BYTES)]

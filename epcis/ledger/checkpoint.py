@@ -25,7 +25,7 @@ SIGNATURES_MAX = 16
 _DASH = "\u2014 "
 
 
-class NoteRefused(ValueError):  # noqa: N818  # said of the note, like a verdict
+class NoteRefused(ValueError):  # noqa: N818  # a verdict about the note
     """Not a checkpoint, or not signed by a known key; the message says which."""
 
 

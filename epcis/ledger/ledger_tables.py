@@ -19,7 +19,7 @@ from sqlalchemy import (
 from epcis.database.columns import Instant
 from epcis.database.guards import guard_log
 from epcis.database.metadata import BigId, index_where, metadata
-from epcis.ledger.proved import Register, ToldBy, proof
+from epcis.ledger.proved import DerivedFrom, Register, proof
 from epcis.ledger.subjects import UNNOTED_KINDS
 
 ledger_entry = Table(
@@ -48,7 +48,7 @@ ledger_entry = Table(
     index_where("ledger_entry_by_event", "event", where="event IS NOT NULL"),
     index_where("ledger_entry_by_subject", "subject", where=UNNOTED_KINDS),
     index_where("ledger_entry_waiting", "id", where="idx IS NULL"),
-    info=proof(ToldBy("its own leaf, and its place between the others")),
+    info=proof(DerivedFrom("its own leaf, and its place between the others")),
 )
 
 ledger_tile = Table(
@@ -58,7 +58,7 @@ ledger_tile = Table(
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("hashes", LargeBinary, nullable=False, comment="up to 256 hashes, one after the other"),
     comment="C2SP tlog-tiles; level 0 full tiles only, above also the one being filled",
-    info=proof(ToldBy("the entries")),
+    info=proof(DerivedFrom("the entries")),
 )
 
 ledger_head = Table(
@@ -69,7 +69,7 @@ ledger_head = Table(
     Column("size", BigInteger, nullable=False),
     Column("record_time", Instant, nullable=False),
     Column("frontier", LargeBinary, nullable=False, comment="merkle.Frontier, hashes joined"),
-    info=proof(ToldBy("the entries and the checkpoints")),
+    info=proof(DerivedFrom("the entries and the checkpoints")),
 )
 
 ledger_checkpoint = Table(
@@ -80,7 +80,9 @@ ledger_checkpoint = Table(
     Column("made", Instant, nullable=False),
     Column("note", Text, comment="the signed note, C2SP tlog-checkpoint"),
     Column("timestamp", LargeBinary, comment="RFC 3161 token over the note"),
-    info=proof(ToldBy("the entries, its signature, the next checkpoint's entry and who holds it")),
+    info=proof(
+        DerivedFrom("the entries, its signature, the next checkpoint's entry and who holds it")
+    ),
 )
 
 ledger_witness = Table(

@@ -18,7 +18,7 @@ HASH_BYTES = 32
 EMPTY_ROOT = sha256(b"").digest()
 
 
-class ProofRefused(ValueError):  # noqa: N818  # said of the proof, like a verdict
+class ProofRefused(ValueError):  # noqa: N818  # a verdict about the proof
     """A proof does not show what it claims; the message says why."""
 
 

@@ -3,7 +3,7 @@
 Every table declares one of three proofs in its `info`, and `docs/reference/proof.md` lists them for
 every column:
 
-- `ToldBy`: derived from other rows that the log commits to; `fsck` computes it again and compares.
+- `DerivedFrom`: computed from rows that the log commits to; `fsck` computes it again and compares.
 - `Register`: settings and decisions; every change of a row is an entry of the log.
 - `Outside`: deliberately in no proof, with the reason.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ToldBy:
+class DerivedFrom:
     """A table whose rows can be computed from what the log commits to."""
 
     by: str
@@ -61,7 +61,7 @@ class Outside:
     why: str
 
 
-Proof: TypeAlias = ToldBy | Register | Outside
+Proof: TypeAlias = DerivedFrom | Register | Outside
 
 
 def proof(how: Proof) -> dict[str, object]:
@@ -76,6 +76,6 @@ def proof(how: Proof) -> dict[str, object]:
 def proof_of(table: Table) -> Proof:
     """How a table is proved. Raises LookupError for one that does not say."""
     how = table.info.get("proof")
-    if not isinstance(how, ToldBy | Register | Outside):
-        raise LookupError(f"table {table.name} does not say how it is proved")  # noqa: TRY004  # said of the table, not of a value
+    if not isinstance(how, DerivedFrom | Register | Outside):
+        raise LookupError(f"table {table.name} does not say how it is proved")  # noqa: TRY004  # about the table, not a value
     return how

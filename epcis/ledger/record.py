@@ -115,10 +115,10 @@ def commit_events(told: Iterable[tuple[Event, bytes, int]]) -> list[Commitment]:
 
 
 @dataclass(frozen=True, slots=True)
-class DocumentSaid:
+class DocumentData:
     r"""The data of a document's row that its entry commits to, so a change of any column shows.
 
-    >>> DocumentSaid(b"\1", 7, 0, "Ada", None, "json-ld", 1, None, None, b"\2").public()
+    >>> DocumentData(b"\1", 7, 0, "Ada", None, "json-ld", 1, None, None, b"\2").public()
     b'{"events":1,"sender":"Ada","sha256":"01","size_bytes":7}'
     """
 

@@ -161,12 +161,12 @@ def changed_rows(
 
     Yields public part, confidential part and subject; `touched` is empty afterwards.
     """
-    hand = RawDriver(tx)
+    driver = RawDriver(tx)
     for table, keys in touched.items():
         how: Register = table.info["proof"]
         for key in sorted(keys, key=repr):
             said = subject_of(table, key)
-            now, before = row_now(hand, table, how, key), newest(hand, said)
+            now, before = row_now(driver, table, how, key), newest(driver, said)
             if before is not None and before.row == now and not before.is_erased:
                 continue
             if before is None and now is None:
@@ -185,10 +185,10 @@ def subject_of(table: Table, key: Iterable[object]) -> bytes:
     return sha256(_json(["register", table.name, [plain(value) for value in key]])).digest()
 
 
-def newest(hand: RawDriver, subject: bytes) -> Version | None:
+def newest(driver: RawDriver, subject: bytes) -> Version | None:
     """The newest version of a row in the log, entries of this transaction included."""
     found: Version | None = None
-    for public, confidential, is_erased in hand.all(_NEWEST, (subject, int(LeafKind.REGISTER))):
+    for public, confidential, is_erased in driver.all(_NEWEST, (subject, int(LeafKind.REGISTER))):
         version = version_of(bytes(public), bytes(confidential or b""), is_erased=bool(is_erased))
         if found is None or version.number > found.number:
             found = version
@@ -206,9 +206,9 @@ def version_of(public: bytes, confidential: bytes, *, is_erased: bool) -> Versio
         return Version(0, None, is_erased=True)
 
 
-def row_now(hand: RawDriver, table: Table, how: Register, key: Key) -> dict[str, object] | None:
+def row_now(driver: RawDriver, table: Table, how: Register, key: Key) -> dict[str, object] | None:
     """The present version of a row, or group of rows; None where there is none."""
-    rows = list(_rows(hand, table, how, key))
+    rows = list(_rows(driver, table, how, key))
     if not rows:
         return None
     return rows[0] if not how.by else grouped(rows)
@@ -227,12 +227,12 @@ def grouped(rows: Iterable[dict[str, object]]) -> dict[str, object]:
     return {"rows": count, "sha256": digest.hexdigest()}
 
 
-def _rows(hand: RawDriver, table: Table, how: Register, key: Key) -> Iterator[dict[str, object]]:
+def _rows(driver: RawDriver, table: Table, how: Register, key: Key) -> Iterator[dict[str, object]]:
     names = how.kept(table)
     where = " AND ".join(f'"{name}" = ?' for name in how.key_of(table))
     order = ", ".join(f'"{column.name}"' for column in table.primary_key)
     statement = f"SELECT {quoted(names)} FROM {table.name} WHERE {where} ORDER BY {order}"  # noqa: S608  # our own names
-    for row in hand.all(statement, key):
+    for row in driver.all(statement, key):
         yield as_logged(how, names, row)
 
 

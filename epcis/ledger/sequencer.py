@@ -63,11 +63,11 @@ def sequence(store: Store, *, now: datetime, entries_max: int = ENTRIES_PER_ROUN
         return _round(RawDriver(tx), entries_max) if is_first(tx, "sequencer") else 0
 
 
-def _round(hand: RawDriver, entries_max: int) -> int:
-    waiting = hand.all(_WAITING, (entries_max,))
+def _round(driver: RawDriver, entries_max: int) -> int:
+    waiting = driver.all(_WAITING, (entries_max,))
     if not waiting:
         return 0
-    head = read_head(hand)
+    head = read_head(driver)
     placed: list[Placed] = []
     time_us = head.record_time_us
     for index, (id_, kind, subject, public, confidential, recorded_us) in enumerate(
@@ -79,10 +79,10 @@ def _round(hand: RawDriver, entries_max: int) -> int:
         )
         placed.append(Placed(id_, index, entry.leaf(), time_us))
     rows = [(one.index, one.leaf, one.time_us, one.id) for one in placed]
-    touched = hand.update("ledger_entry", "id", ("idx", "leaf", "record_time"), rows, unset="idx")
+    touched = driver.update("ledger_entry", "id", ("idx", "leaf", "record_time"), rows, unset="idx")
     if touched != len(placed):
         raise LogForked("another sequencer gave places to the same entries")
-    grow(hand, head, [one.leaf for one in placed], time_us)
+    grow(driver, head, [one.leaf for one in placed], time_us)
     return len(placed)
 
 

@@ -85,15 +85,15 @@ class Store(Database):
 
     @contextmanager
     def write(
-        self, now: datetime, *, long: bool = False, line: Connection | None = None
+        self, now: datetime, *, long: bool = False, own: Connection | None = None
     ) -> Iterator[Transaction]:
         """One transaction, committed at the end of the block, rolled back on any exception.
 
         A `long` transaction (a large file) never makes others wait for their acknowledgement. On
-        PostgreSQL it may have a connection of its own, the `line` (`Database.line`). Raises
+        PostgreSQL it may have a connection of its own, `own` (`Database.own_connection`). Raises
         StoreFull and StoreAway; both leave nothing behind.
         """
-        with self.transaction(long=long, line=line) as connection:
+        with self.transaction(long=long, own=own) as connection:
             at = self._record_time(connection, now)
             act = Transaction(connection, self.companions, at, words=self.words)
             # Taken once: a connection that broke within the act can no longer be asked for it.

@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Column, LargeBinary, Table
 from epcis.database.metadata import BY_KEY, metadata
 from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
-from epcis.ledger.proved import ToldBy, proof
+from epcis.ledger.proved import DerivedFrom, proof
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,7 +43,7 @@ ledger_subject = Table(
     Column("place", BigInteger, primary_key=True, autoincrement=False),
     **BY_KEY,
     comment="where the log speaks of a pack: places by the first 8 bytes of their subject",
-    info=proof(ToldBy("the entries")),
+    info=proof(DerivedFrom("the entries")),
 )
 
 _KINDS = ", ".join(map(str, ABOUT_PACKS))
@@ -60,11 +60,11 @@ _WAITING = f"SELECT id, subject FROM ledger_entry WHERE idx IS NULL AND kind IN 
 _PLACED = "SELECT id, subject FROM ledger_entry WHERE idx = ?"
 
 
-def note_subjects(hand: RawDriver, size_before: int, size: int) -> None:
+def note_subjects(driver: RawDriver, size_before: int, size: int) -> None:
     """Index the subjects of the batches that are complete with `size` entries."""
     first, last = size_before // BATCH_PLACES, size // BATCH_PLACES
     if last > first:
-        hand.run(_NOTE, (first * BATCH_PLACES, last * BATCH_PLACES))
+        driver.run(_NOTE, (first * BATCH_PLACES, last * BATCH_PLACES))
 
 
 def entries_about(snapshot: Snapshot, subjects: Iterable[bytes]) -> list[int]:
@@ -73,26 +73,26 @@ def entries_about(snapshot: Snapshot, subjects: Iterable[bytes]) -> list[int]:
     Entries that have no place in the log yet are included.
     """
     wanted = set(subjects)
-    hand = RawDriver(snapshot)
-    row = hand.one(_SIZE)
+    driver = RawDriver(snapshot)
+    row = driver.one(_SIZE)
     size = row[0] if row else 0
     found: set[int] = set()
-    for place in _noted(hand, wanted, size):
-        found.update(id_ for id_, full in hand.all(_PLACED, (place,)) if bytes(full) in wanted)
+    for place in _noted(driver, wanted, size):
+        found.update(id_ for id_, full in driver.all(_PLACED, (place,)) if bytes(full) in wanted)
     for statement, values in ((_TAIL, (size - size % BATCH_PLACES,)), (_WAITING, ())):
-        found.update(id_ for id_, full in hand.all(statement, values) if bytes(full) in wanted)
+        found.update(id_ for id_, full in driver.all(statement, values) if bytes(full) in wanted)
     return sorted(found)
 
 
-def _noted(hand: RawDriver, wanted: set[bytes], size: int) -> Iterator[int]:
+def _noted(driver: RawDriver, wanted: set[bytes], size: int) -> Iterator[int]:
     """Places that the index gives for subjects; prefixes may collide, so a few may be of others."""
     if len(wanted) > SUBJECTS_ASKED_MAX:
         prefixes = {subject[:PREFIX_BYTES] for subject in wanted}
-        yield from (place for prefix, place in hand.stream(_ALL) if bytes(prefix) in prefixes)
+        yield from (place for prefix, place in driver.stream(_ALL) if bytes(prefix) in prefixes)
         return
     # With the runs listed, the database looks each up; as a range it would scan them all.
     runs = ", ".join(map(str, range(size // RUN_PLACES + 1)))
     statement = _NOTED.replace("{runs}", runs)
     for subject in wanted:
-        rows = hand.all(statement, (subject[:PREFIX_BYTES],))
+        rows = driver.all(statement, (subject[:PREFIX_BYTES],))
         yield from [place for (place,) in rows]

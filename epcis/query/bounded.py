@@ -1,4 +1,4 @@
-"""How long a question may take: the database gives up, the caller is told it asked too much."""
+"""How long a question may take: the database gives up, and the answer says that it was too much."""
 
 from __future__ import annotations
 

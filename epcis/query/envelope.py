@@ -243,7 +243,7 @@ def _content(element: etree._Element) -> str:
     return "".join(str(part) for part in element.itertext(with_tail=False)).strip()
 
 
-def _text(element: etree._Element, name: str, is_needed: bool) -> str:  # noqa: FBT001  # told by its name
+def _text(element: etree._Element, name: str, is_needed: bool) -> str:  # noqa: FBT001  # its name says it
     found = _child(element, name)
     text = "" if found is None else _content(found)
     if is_needed and not text:

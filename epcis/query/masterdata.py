@@ -108,7 +108,7 @@ def _fault(name: str, what: str) -> Finding:
 
 
 def ask(snapshot: Snapshot, query: MasterDataQuery, *, party: str | None) -> tuple[Vocabulary, ...]:
-    """The vocabularies found, each with its elements, in the order they were told."""
+    """The vocabularies found, each with its elements, in the order of their type and id."""
     maximum = min(query.max_element_count, ELEMENTS_MAX)
     rows = snapshot.connection.execute(_statement(query, party).limit(maximum + 1)).all()
     if len(rows) > maximum:

@@ -1,7 +1,7 @@
 """An item as a partner knows it: its state by the events that this party may see, alone.
 
-The operator keeps the state of every item from all events; a partner who was told it would learn
-where the pack went after it left its hands.
+The operator keeps the state of every item from all events; a partner who got it would learn
+where the pack went after he sold it.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ def told_state(snapshot: Snapshot, key: str, party: str) -> StoredItem | None:
     """The item's state by the party's own knowledge; None where nothing it may see holds of it."""
     fold = Fold()
     fold.run(_visible_events(snapshot, key, party))
-    life = fold.lives[key]
-    if life.moment == NEVER:
+    history = fold.histories[key]
+    if history.moment == NEVER:
         return None
     last, state = fold.latest(key)
-    lot = life.lots[0] if life.lots else LotFacts("", "")
+    lot = history.lots[0] if history.lots else LotFacts("", "")
     outer = [str(container) for container in fold.containers_of(key)]
     return StoredItem(
         key,
@@ -52,13 +52,13 @@ def told_state(snapshot: Snapshot, key: str, party: str) -> StoredItem | None:
         lot.expiry,
         pack_key(outer[0]) if outer else None,
         pack_key(outer[-1]) if outer else None,
-        time_of_moment(life.first),
+        time_of_moment(history.first),
         time_of_moment(last),
     )
 
 
 def _visible_events(snapshot: Snapshot, key: str, party: str) -> list[ItemEvent]:
-    """What the party may see of the item and of everything that it was in, as far as told."""
+    """What the party may see of the item and of everything that it was in, as recorded."""
     known: dict[int, FoundEvent] = {}
     keys: set[str] = set()
     waiting = [key]

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from epcis.database.columns import Instant
 from epcis.database.metadata import BY_KEY, many_writers_only, metadata
-from epcis.ledger.proved import Outside, Register, ToldBy, proof
+from epcis.ledger.proved import DerivedFrom, Outside, Register, proof
 from epcis.store.event_tables import event
 
 
@@ -37,7 +37,7 @@ event_word = Table(
     Index("event_word_by_seq", "seq"),
     **BY_KEY,
     comment="what an event can be found by through equality: transactions, parties, fields",
-    info=proof(ToldBy("the payload of its event")),
+    info=proof(DerivedFrom("the payload of its event")),
 )
 
 event_field = Table(
@@ -53,7 +53,7 @@ event_field = Table(
     Index("event_field_by_seq", "seq"),
     **BY_KEY,
     comment="extension fields: that they are there, their order and their ranges",
-    info=proof(ToldBy("the payload of its event")),
+    info=proof(DerivedFrom("the payload of its event")),
 )
 
 event_sensor = Table(
@@ -90,7 +90,7 @@ event_sensor = Table(
     Index("event_sensor_by_type", "type", "seq"),
     **BY_KEY,
     comment="one row per sensor report, so that conditions meet in one report",
-    info=proof(ToldBy("the payload of its event")),
+    info=proof(DerivedFrom("the payload of its event")),
 )
 
 named_query = Table(

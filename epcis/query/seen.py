@@ -78,7 +78,7 @@ def example(snapshot: Snapshot, resource: str, value: str, *, party: str | None)
 def item_keys(
     snapshot: Snapshot, *, party: str | None, after: int, rows_max: int
 ) -> list[tuple[int, str]]:
-    """Up to `rows_max` items the party may see, in the order they were first told of."""
+    """Up to `rows_max` items the party may see, in the order they were first recorded."""
     statement = select(item.c.id, item.c.key).where(item.c.id > after, *items_of(snapshot, party))
     rows = snapshot.connection.execute(statement.order_by(item.c.id).limit(rows_max))
     return [(row.id, row.key) for row in rows]

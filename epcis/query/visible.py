@@ -49,7 +49,7 @@ def events_of(snapshot: Snapshot, party: str | None) -> list[ColumnElement[bool]
 def master_data_of(party: str | None) -> list[ColumnElement[bool]]:
     """What a row of `master_data` must fulfil for the party to know it; None knows all.
 
-    It knows what documents tell that it sent or that hold an event it may see, and what is told
+    It knows what documents tell that it sent or that hold an event it may see, and what is recorded
     of itself and its own places.
     """
     if party is None:

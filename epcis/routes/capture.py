@@ -1,6 +1,6 @@
 """`/epcis/capture`: documents in, jobs out; `POST /epcis/events`: one event, stored at once.
 
-A body goes to the disk as it arrives and is never whole in memory. What can be told at once
+A body goes to the disk as it arrives and is never whole in memory. What can be found at once
 (wrong media type, no XML or JSON, no EPCIS document) is refused at once; the rest is the job's.
 """
 
@@ -30,7 +30,6 @@ from epcis.http_context import now_of, settings_of, store_of
 from epcis.problem import Problem
 from epcis.query import paging
 from epcis.routes.addresses import address, identifier
-from epcis.routes.answers import capable, new_router, next_page, per_page
 from epcis.routes.callers import MayCapture
 from epcis.routes.described import (
     BEHAVIOUR,
@@ -44,8 +43,10 @@ from epcis.routes.described import (
 )
 from epcis.routes.events import PAGING
 from epcis.routes.negotiation import agree, agree_to_write, content_type, discovery, is_json
+from epcis.routes.pages import next_page, per_page
 from epcis.routes.problems import refusal, writable
 from epcis.routes.resources import refuse_parameters
+from epcis.routes.routers import capable, new_router
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 EVENT_BYTES_MAX: Final = 16 * 1024 * 1024
 """Largest single event for `POST /events`."""
 CHECKED_AT_ONCE_BYTES_MAX: Final = 1024 * 1024
-"""Bodies up to this size are read once before 202, so that syntax errors are told at once."""
+"""Bodies up to this size are read once before 202, so that syntax errors are answered at once."""
 _EPCIS_2: Final = "urn:epcglobal:epcis:xsd:2"
 _ROOTS: Final = ("EPCISDocument", "EPCISQueryDocument", "EPCISMasterDataDocument")
 _TOO_LARGE: Final = ("document.too-many-events", "document.too-large")

@@ -16,11 +16,13 @@ from epcis.http_context import Caller, now_of, store_of
 from epcis.query import paging, search
 from epcis.query.parameters import parse, piped
 from epcis.routes.addresses import identifier
-from epcis.routes.answers import capable, document, new_router, next_page, per_page
+from epcis.routes.answers import document
 from epcis.routes.callers import MayQuery
 from epcis.routes.described import ONE_DESCRIBED, QUERY_ANSWER, events_described
 from epcis.routes.negotiation import Agreement, agree
+from epcis.routes.pages import next_page, per_page
 from epcis.routes.problems import not_found, refusal
+from epcis.routes.routers import capable, new_router
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -48,8 +48,8 @@ _open: set[WebSocket] = set()
 
 
 @dataclass(frozen=True, slots=True)
-class _LiveLine:
-    """One subscriber on the line."""
+class _LiveSubscriber:
+    """One subscriber with an open web socket."""
 
     socket: WebSocket
     query: Query
@@ -67,7 +67,7 @@ class _LiveLine:
 async def live(socket: WebSocket, query_name: str) -> None:
     """Subscribe for as long as the connection holds."""
     try:
-        line = await asyncio.to_thread(_line, socket, query_name)
+        subscriber = await asyncio.to_thread(_admitted, socket, query_name)
     except Exception as fault:  # what is no refusal of ours goes on upwards
         problem = problem_of(fault)
         if problem is None:
@@ -76,20 +76,20 @@ async def live(socket: WebSocket, query_name: str) -> None:
         return
     _open.add(socket)
     try:
-        begins = line.one.initial_record_time.isoformat().encode()
+        begins = subscriber.one.initial_record_time.isoformat().encode()
         await socket.accept(headers=[(b"gs1-query-min-record-time", begins)])
-        await _until_hung_up(socket, _tell(line))
+        await _until_hung_up(socket, _tell(subscriber))
     finally:
         _open.discard(socket)
 
 
-def _line(socket: WebSocket, query_name: str) -> _LiveLine:
+def _admitted(socket: WebSocket, query_name: str) -> _LiveSubscriber:
     """Check who asks for what; raises what `problem_of` understands."""
     caller = caller_of(socket)
     if "query" not in caller.scopes:
         raise refusal("SecurityException", "this needs the scope 'query'")
     if len(_open) >= CONNECTIONS_MAX:
-        raise Problem(503, "Try again", "too many subscribers are on the line")
+        raise Problem(503, "Try again", "too many subscribers are connected")
     given = dict(socket.query_params)
     for name in given:
         if name not in (*_PARAMETERS, *_SCHEDULE):
@@ -104,7 +104,7 @@ def _line(socket: WebSocket, query_name: str) -> _LiveLine:
     stream = _flag(given["stream"], "stream") if "stream" in given else None
     schedule = schedule_of(stream, fields or None)
     initial = since(given.get("initialRecordTime"), now)
-    return _LiveLine(
+    return _LiveSubscriber(
         socket,
         found.query,
         Subscription(
@@ -171,22 +171,22 @@ async def _listen(socket: WebSocket) -> None:
             return
 
 
-async def _tell(line: _LiveLine) -> None:
-    one = line.one
+async def _tell(subscriber: _LiveSubscriber) -> None:
+    one = subscriber.one
     while True:
-        began = line.now()  # a time that comes due while a message is sent is not skipped
+        began = subscriber.now()  # a time that comes due while a message is sent is not skipped
         if one.due > began:
             await asyncio.sleep(LOOK_S)
             continue
         try:
-            told = await asyncio.to_thread(_news, line, one)
+            told = await asyncio.to_thread(_news, subscriber, one)
         except StoreAway:
             await asyncio.sleep(StoreAway.retry_after_s)
             continue
         if told.events or (one.report_if_empty and one.schedule is not None):
-            body = await asyncio.to_thread(_document, line, one, told)
+            body = await asyncio.to_thread(_document, subscriber, one, told)
             async with asyncio.timeout(SEND_TIMEOUT_S):
-                await line.socket.send_text(body)
+                await subscriber.socket.send_text(body)
         one = _moved(one, told, began)
         if told.is_all and one.schedule is None:
             await asyncio.sleep(LOOK_S)
@@ -198,11 +198,11 @@ def _moved(one: Subscription, told: News, now: datetime) -> Subscription:
     return replace(one, cursor=told.up_to)
 
 
-def _news(line: _LiveLine, one: Subscription) -> News:
-    return latest(line.store, lambda _: line.query, one)
+def _news(subscriber: _LiveSubscriber, one: Subscription) -> News:
+    return latest(subscriber.store, lambda _: subscriber.query, one)
 
 
-def _document(line: _LiveLine, one: Subscription, told: News) -> str:
+def _document(subscriber: _LiveSubscriber, one: Subscription, told: News) -> str:
     events = [found.written_for(one.syntax) for found in told.events]
-    prefixes = settings_of(line.socket).company_prefixes
-    return results(one, events, line.now(), company_prefixes=prefixes).decode()
+    prefixes = settings_of(subscriber.socket).company_prefixes
+    return results(one, events, subscriber.now(), company_prefixes=prefixes).decode()

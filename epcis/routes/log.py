@@ -1,7 +1,8 @@
 """`/log`: checkpoints, tiles and proofs, for whoever wants to hold us to what we recorded.
 
 Formats: C2SP tlog-checkpoint and tlog-tiles. Tiles hold leaf hashes only, which say nothing about
-what was logged; reading needs a key all the same, because their number says how busy a house is.
+what was logged; reading needs a key all the same, because their number says how much an operator
+does.
 
 Every answer of the service, and every delivery to a subscriber, names the newest signed checkpoint
 in the header `Packtrail-Checkpoint: <name of the log> <entries> <root in base64>`. Whoever notes it

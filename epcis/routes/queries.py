@@ -13,7 +13,6 @@ from epcis.http_context import Caller, now_of, store_of
 from epcis.query import named, paging, search
 from epcis.query.paging import BadToken
 from epcis.routes.addresses import address
-from epcis.routes.answers import capable, new_router, next_page, per_page
 from epcis.routes.callers import MayQuery
 from epcis.routes.described import (
     LIST_DESCRIBED,
@@ -25,8 +24,10 @@ from epcis.routes.described import (
 )
 from epcis.routes.events import PAGING, EventsQuestion, asked, event_page
 from epcis.routes.negotiation import agree, agree_to_write, content_type, extensions
+from epcis.routes.pages import next_page, per_page
 from epcis.routes.problems import not_found, refusal
 from epcis.routes.resources import refuse_parameters
+from epcis.routes.routers import capable, new_router
 from schemas.json_value import JsonObject, JsonValue, members_of
 
 if TYPE_CHECKING:

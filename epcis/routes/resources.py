@@ -20,7 +20,7 @@ from epcis.query import paging, seen
 from epcis.query.parameter_table import EVENT_TYPES, event_type
 from epcis.query.partner_view import told_state
 from epcis.routes.addresses import identifier
-from epcis.routes.answers import capable, collection, new_router, next_page, per_page
+from epcis.routes.answers import collection
 from epcis.routes.callers import MayQuery
 from epcis.routes.described import (
     COLLECTION_ANSWER,
@@ -31,7 +31,9 @@ from epcis.routes.described import (
 )
 from epcis.routes.events import asked, event_page, question
 from epcis.routes.negotiation import Agreement, agree, extensions
+from epcis.routes.pages import next_page, per_page
 from epcis.routes.problems import not_found, refusal
+from epcis.routes.routers import capable, new_router
 from epcis.store.items import StoredItem
 from epcis.store.items import item as item_state
 from schemas.cbv import bare
@@ -309,7 +311,7 @@ def _seen_epc(request: Request, caller: Caller, tail: str) -> str:
 
 
 def _told(state: StoredItem, agreement: Agreement) -> dict[str, object]:
-    """An item's state for JSON; identifiers in the agreed format, what nobody told is null."""
+    """An item's state for JSON; identifiers in the agreed format, what is not known is null."""
 
     def place(key: str | None) -> str | None:
         return written(key, agreement) if key else None

@@ -22,10 +22,10 @@ from epcis.query.named import STANDARD
 from epcis.query.parameters import QueryRefused
 from epcis.query.schedule import Schedule, ScheduleError
 from epcis.query.values import BadValue, moment
-from epcis.routes.answers import capable, new_router
 from epcis.routes.described import SOAP_ANSWER, SOAP_MESSAGE, body_described
 from epcis.routes.negotiation import vendor_version
 from epcis.routes.problems import problem_of
+from epcis.routes.routers import capable, new_router
 from epcis.routes.wsdl import wsdl
 from epcis.subscribe import subscription
 from epcis.subscribe.destination import BadDestination, Destination, check

@@ -15,7 +15,6 @@ from epcis.query import named, paging
 from epcis.query.schedule import Schedule, ScheduleError
 from epcis.query.values import BadValue, moment
 from epcis.routes.addresses import address
-from epcis.routes.answers import capable, new_router, next_page, per_page
 from epcis.routes.callers import MayQuery
 from epcis.routes.described import (
     FORMATS,
@@ -27,9 +26,11 @@ from epcis.routes.described import (
 )
 from epcis.routes.events import PAGING
 from epcis.routes.negotiation import agree, agree_to_write, choice, discovery
+from epcis.routes.pages import next_page, per_page
 from epcis.routes.problems import not_found, refusal
 from epcis.routes.queries import json_body, named_query
 from epcis.routes.resources import refuse_parameters
+from epcis.routes.routers import capable, new_router
 from epcis.subscribe import subscription
 from epcis.subscribe.destination import BadDestination, Destination, check
 from epcis.subscribe.subscription import Subscription, TooManySubscriptions
@@ -137,7 +138,7 @@ def schedule_of(stream: object, schedule: object) -> Schedule | None:
 
 
 def since(stated: object, now: datetime) -> datetime:
-    """The record time from which events are told; now where nothing is stated."""
+    """The record time from which events are delivered; now where nothing is stated."""
     if stated is None:
         return now
     try:
@@ -216,7 +217,7 @@ def told(one: Subscription) -> dict[str, object]:
 
 
 def _told_up_to(one: Subscription) -> datetime:
-    """The record time up to which it was told events."""
+    """The record time up to which it got events."""
     return max(one.initial_record_time, one.acknowledged_record_time)
 
 
@@ -268,7 +269,7 @@ def _of_address(
 def show_subscription(
     request: Request, query_name: str, subscription_id: str, caller: MayQuery
 ) -> Response:
-    """How a subscription stands: when it was last told something, and what failed."""
+    """How a subscription stands: when it last got something, and what failed."""
     refuse_parameters(request)
     agreement = agree(request)
     body = orjson.dumps(told(_of_address(request, query_name, subscription_id, caller)))
@@ -298,7 +299,7 @@ def unsubscribe(
 def subscription_options(
     request: Request, query_name: str, subscription_id: str, caller: MayQuery
 ) -> Response:
-    """What can be done with a subscription, and from which record time it is told events."""
+    """What can be done with a subscription, and from which record time it gets events."""
     one = _of_address(request, query_name, subscription_id, caller)
     headers = {
         "Allow": "OPTIONS, DELETE, GET",

@@ -1,6 +1,6 @@
 """Corrective events: an error declaration names by id the events that say it right.
 
-Those may come later, so a missing one does not stop a capture; it is told to the sender. Standard:
+Those may come later, so a missing one does not stop a capture; a finding says so. Standard:
 EPCIS 2.0 section 7.4.1.2.
 """
 
@@ -37,9 +37,9 @@ class Corrections:
             if len(self._named) < CORRECTIONS_MAX:
                 self._named.setdefault(identifier, position)
 
-    def missing(self, hand: RawDriver) -> Iterator[Finding]:
+    def missing(self, driver: RawDriver) -> Iterator[Finding]:
         """A warning for each id that no stored event has."""
-        stored = {row[0] for row in hand.all_in(_STORED, list(self._named))}
+        stored = {row[0] for row in driver.all_in(_STORED, list(self._named))}
         for identifier, position in self._named.items():
             if identifier not in stored:
                 yield Finding(

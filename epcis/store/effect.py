@@ -134,7 +134,7 @@ def event_effects(event: Event, *, is_own: bool = False) -> EventEffects:
     return EventEffects(effects_of(event, is_own=is_own), _removes_all(event), lot_facts(event))
 
 
-class _Said(NamedTuple):
+class _EffectCause(NamedTuple):
     """What of an event decides its effect; events in a row often say the same."""
 
     kind: type
@@ -169,7 +169,7 @@ def effects_of(event: Event, *, is_own: bool = False) -> Mapping[Role, Effect]:
     lasting = event.persistent_disposition
     read_point, biz_location = event.read_point, event.biz_location
     return _effects(
-        _Said(
+        _EffectCause(
             type(event),
             getattr(event, "action", ""),
             bare("bizstep", event.biz_step) if event.biz_step else "",
@@ -187,7 +187,7 @@ def effects_of(event: Event, *, is_own: bool = False) -> Mapping[Role, Effect]:
 
 
 @lru_cache(EFFECTS_REMEMBERED_MAX)
-def _effects(said: _Said) -> Mapping[Role, Effect]:
+def _effects(said: _EffectCause) -> Mapping[Role, Effect]:
     if said.kind is TransformationEvent:
         return {role: _effect(said, role) for role in (Role.INPUT, Role.OUTPUT)}
     return dict.fromkeys(_NAMING_ROLES, _effect(said, Role.EPC))
@@ -196,7 +196,7 @@ def _effects(said: _Said) -> Mapping[Role, Effect]:
 _NAMING_ROLES = (Role.EPC, Role.CHILD, Role.PARENT)
 
 
-def _effect(said: _Said, role: Role) -> Effect:
+def _effect(said: _EffectCause, role: Role) -> Effect:
     step = said.step
     heard = meaning(said.disposition) if said.disposition else None
     kind = heard.kind if heard is not None else DispositionKind.NEUTRAL
@@ -228,7 +228,7 @@ def _effect(said: _Said, role: Role) -> Effect:
     )
 
 
-def _status(said: _Said, role: Role, *, is_undo: bool) -> ItemStatus | None:
+def _status(said: _EffectCause, role: Role, *, is_undo: bool) -> ItemStatus | None:
     if role is Role.INPUT:
         return ItemStatus.CONSUMED
     if role is Role.OUTPUT or is_undo:
@@ -244,7 +244,7 @@ def _status(said: _Said, role: Role, *, is_undo: bool) -> ItemStatus | None:
     return status
 
 
-def _status_of_words(said: _Said) -> ItemStatus | None:
+def _status_of_words(said: _EffectCause) -> ItemStatus | None:
     """The status by the disposition, else by the first persistent one that ends the item."""
     for at, word in enumerate((said.disposition, *said.set)):
         heard = meaning(word)
@@ -258,7 +258,7 @@ def _status_of_words(said: _Said) -> ItemStatus | None:
 
 
 def _conditions(
-    said: _Said, *, is_undo: bool
+    said: _EffectCause, *, is_undo: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Conditions that the event sets, those of them that persist, and those it unsets; sorted."""
     sets = set() if is_undo else _of_words((said.disposition,))
@@ -301,7 +301,7 @@ def is_alarming(report: SensorReport) -> bool:
     return exception is not None and bare("alert", exception) == "ALARM_CONDITION"
 
 
-def _is_sighting(said: _Said) -> bool:
+def _is_sighting(said: _EffectCause) -> bool:
     if said.kind is AggregationEvent:
         return said.action != "DELETE"
     return said.kind is not TransactionEvent or said.step in MOVING_STEPS
@@ -360,7 +360,7 @@ def party_of(parties: tuple[Party, ...] | None) -> str:
     return ""
 
 
-def _location(said: _Said) -> str:
+def _location(said: _EffectCause) -> str:
     place = canonical_key(said.biz_location) if said.biz_location else ""
     if place or said.step in _LEAVING:
         return place
@@ -372,11 +372,11 @@ def _party_at(place: str) -> str:
     return key if key.startswith("/414/") else ""
 
 
-def _shipper(said: _Said) -> str:
+def _shipper(said: _EffectCause) -> str:
     return party_of(said.sources) or _party_at(said.biz_location) or _party_at(said.read_point)
 
 
-def _holder(said: _Said) -> str:
+def _holder(said: _EffectCause) -> str:
     if said.step == _VOIDING:
         return _party_at(said.biz_location) or party_of(said.sources)
     receiver = party_of(said.destinations)

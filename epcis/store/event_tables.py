@@ -34,7 +34,7 @@ from epcis.database.metadata import (
     many_writers_only,
     metadata,
 )
-from epcis.ledger.proved import Outside, ToldBy, proof
+from epcis.ledger.proved import DerivedFrom, Outside, proof
 
 
 class Role(IntEnum):
@@ -85,7 +85,18 @@ document = Table(
     Column("header", LargeBinary, comment="epcis.model.Header, MessagePack, zstd"),
     Column("findings", LargeBinary, comment="epcis.capture.ReadingNotes: JSON, zstd"),
     Column("archive", BigInteger, comment="archive_file.id where its bytes are; None: here"),
-    info=proof(ToldBy("its entry of the log", {"archive": "its file says so too"})),
+    info=proof(DerivedFrom("its entry of the log", {"archive": "its file says so too"})),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("document", BigId, nullable=False),
+    Column("created", Instant, nullable=False),
+    comment="captured documents that somebody still has to judge; a row ends when that is done",
+    info=proof(Outside("work to be done, which leaves its results and an entry of the log")),
 )
 
 document_part = Table(
@@ -94,7 +105,7 @@ document_part = Table(
     Column("document", BigId, primary_key=True, autoincrement=False),
     Column("part", Integer, primary_key=True, autoincrement=False),
     Column("content", LargeBinary, nullable=False, comment="a piece of the bytes received, zstd"),
-    info=proof(ToldBy("the digest of its document")),
+    info=proof(DerivedFrom("the digest of its document")),
 )
 
 event = Table(
@@ -135,7 +146,7 @@ event = Table(
     index_where("event_declared", "declared_error", where="declared_error IS NOT NULL"),
     **COUNTED_ONCE,
     info=proof(
-        ToldBy(
+        DerivedFrom(
             "its payload, its document's entry and the declarations",
             {"archive": "its file says so too"},
         )
@@ -153,7 +164,7 @@ event_epc = Table(
     Index("event_epc_by_seq", "seq"),
     **BY_KEY,
     comment="which items an event names; ask through epcis.store.named",
-    info=proof(ToldBy("the payload of its event")),
+    info=proof(DerivedFrom("the payload of its event")),
 )
 
 event_quantity = Table(
@@ -168,7 +179,7 @@ event_quantity = Table(
     Column("uom", Text),
     Index("event_quantity_by_key", "key", "seq"),
     **BY_KEY,
-    info=proof(ToldBy("the payload of its event")),
+    info=proof(DerivedFrom("the payload of its event")),
 )
 
 event_party = Table(
@@ -180,7 +191,7 @@ event_party = Table(
     _tenant(),
     Index("event_party_by_seq", "seq"),
     **BY_KEY,
-    info=proof(ToldBy("the payload and the document of its event")),
+    info=proof(DerivedFrom("the payload and the document of its event")),
 )
 
 lot = Table(
@@ -189,18 +200,18 @@ lot = Table(
     Column("id", Integer, primary_key=True, autoincrement=True),
     _tenant(),
     Column("gtin", Text, nullable=False),
-    Column("code", Text, nullable=False, comment="empty where only an expiry was told"),
+    Column("code", Text, nullable=False, comment="empty where only an expiry is known"),
     Column("expiry", Text, nullable=False, comment="ISO 8601 day, or empty"),
     Column(
-        "also",
+        "other_lot",
         Integer,
         nullable=False,
         server_default="0",
-        comment="lot.id of what else was told of the same items, a conflict; 0: nothing",
+        comment="lot.id of another lot recorded for the same items, a conflict; 0: none",
     ),
-    UniqueConstraint("gtin", "code", "expiry", "also", name="lot_once"),
-    comment="what senders said of lots; two expiry dates told for one lot are two rows",
-    info=proof(ToldBy("the payloads of events")),
+    UniqueConstraint("gtin", "code", "expiry", "other_lot", name="lot_once"),
+    comment="lots as senders wrote them; a lot with two expiry dates has two rows",
+    info=proof(DerivedFrom("the payloads of events")),
 )
 
 item_block = Sequence("item_block", metadata=metadata)
@@ -223,7 +234,7 @@ item_state = Table(
         "shipper", name="item_state_once",
     ),
     comment="each distinct state once; items share them",
-    info=proof(ToldBy("the events of the items that are in this state")),
+    info=proof(DerivedFrom("the events of the items that are in this state")),
 )  # fmt: skip
 
 item = Table(
@@ -240,7 +251,7 @@ item = Table(
     Column("key", ItemKey, nullable=False),
     many_writers_only(UniqueConstraint("key", name="item_key_key")),
     Index("item_by_lot", "lot"),
-    info=proof(ToldBy("the events that name it")),
+    info=proof(DerivedFrom("the events that name it")),
 )
 
 item_key_settled = Table(
@@ -250,7 +261,7 @@ item_key_settled = Table(
     Column("id", BigInteger, nullable=False, comment="of the item"),
     **BY_KEY,
     comment="the items by their keys, in levels; see epcis.database.item_keys",
-    info=proof(ToldBy("table item")),
+    info=proof(DerivedFrom("table item")),
 )
 
 item_key_even = Table(
@@ -260,7 +271,7 @@ item_key_even = Table(
     Column("id", BigInteger, nullable=False, comment="of the item"),
     **BY_KEY,
     comment="keys of an even generation until they settle",
-    info=proof(ToldBy("table item")),
+    info=proof(DerivedFrom("table item")),
 )
 
 item_key_odd = Table(
@@ -270,7 +281,7 @@ item_key_odd = Table(
     Column("id", BigInteger, nullable=False, comment="of the item"),
     **BY_KEY,
     comment="keys of an odd generation until they settle",
-    info=proof(ToldBy("table item")),
+    info=proof(DerivedFrom("table item")),
 )
 
 containment = Table(
@@ -285,7 +296,7 @@ containment = Table(
     Index("containment_by_parent", "parent"),
     **BY_KEY,
     comment="what was in what, and until stays.ALWAYS what is; see epcis.store.stays",
-    info=proof(ToldBy("the events that name what is inside")),
+    info=proof(DerivedFrom("the events that name what is inside")),
 )
 
 master_data = Table(
@@ -299,7 +310,7 @@ master_data = Table(
     Column("document", BigId),
     Column("payload", LargeBinary, nullable=False, comment="VocabularyElement, MessagePack"),
     Index("master_data_by_key", "key"),
-    info=proof(ToldBy("the header of its document")),
+    info=proof(DerivedFrom("the header of its document")),
 )
 
 master_data_attribute = Table(
@@ -311,7 +322,7 @@ master_data_attribute = Table(
     Column("name", Text, nullable=False),
     Column("value", Text, nullable=False),
     Index("master_data_attribute_by_name", "name", "value"),
-    info=proof(ToldBy("the payload of its entry")),
+    info=proof(DerivedFrom("the payload of its entry")),
 )
 
 master_data_child = Table(
@@ -323,7 +334,7 @@ master_data_child = Table(
     Column("key", Text, nullable=False, comment="canonical key of id"),
     Column("child_key", Text, nullable=False, comment="canonical key of child"),
     Index("master_data_child_by_key", "key"),
-    info=proof(ToldBy("the payload of its entry")),
+    info=proof(DerivedFrom("the payload of its entry")),
 )
 
 capture_job = Table(

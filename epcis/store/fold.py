@@ -1,7 +1,7 @@
 """The fold: what events, in the order of their moments, make of items that hold each other.
 
 Pure and slow: one item at a time, every event in order. `item_states` does the same for many items
-at once where events come in order; whatever it leaves to `recompute` is told here. A `Fold` knows
+at once where events come in order; what it leaves to `recompute` is worked out here. A `Fold` knows
 the items it was made for and everything those were ever in.
 """
 
@@ -65,8 +65,8 @@ class StayInside(NamedTuple):
 
 
 @dataclass(slots=True)
-class ItemLife:
-    """One item while its events are told."""
+class ItemHistory:
+    """One item while its events are applied."""
 
     state: ItemState = field(default_factory=ItemState)
     first: int = NEVER
@@ -94,10 +94,10 @@ class ItemLife:
 
 
 class Fold:
-    """Applies events in order to items; `lives` has the result."""
+    """Applies events in order to items; `histories` has the result."""
 
     def __init__(self) -> None:
-        self.lives: dict[ItemId, ItemLife] = defaultdict(ItemLife)
+        self.histories: dict[ItemId, ItemHistory] = defaultdict(ItemHistory)
         self._inside: dict[ItemId, set[ItemId]] = defaultdict(set)
 
     def run(self, events: list[ItemEvent]) -> None:
@@ -110,7 +110,7 @@ class Fold:
         pairs += [(item, Role.CHILD) for item in self._emptied(event)]
         named = dict(pairs)
         before = {item: self._effective(item) for item in named}
-        had = {item: frozenset(self.lives[item].state.conditions) for item in named}
+        had = {item: frozenset(self.histories[item].state.conditions) for item in named}
         reaching = self._reaching(event, pairs, before)
         inner = {item: self._effective(item) for item, _ in reaching}
         for item in named:
@@ -124,7 +124,7 @@ class Fold:
             self._step(item, event.moment, reached(inner[item], what))
         entered = self._put(event)
         for item in named:
-            lost = had[item] - frozenset(self.lives[item].state.conditions)
+            lost = had[item] - frozenset(self.histories[item].state.conditions)
             self._pass_on(item, event.moment, named, lost=lost)
         for item in entered:
             self._pass_on(item, event.moment, named, gained=self._lasting_in(item))
@@ -135,22 +135,22 @@ class Fold:
 
     def latest(self, item: ItemId, level: int = 0) -> tuple[int, ItemState]:
         """The last moment and the state of an item, its containers taken into account."""
-        life = self.lives[item]
-        if life.parent is None or level >= LEVELS_MAX:
-            return life.moment, life.state
-        moment, outer = self.latest(life.parent, level + 1)
-        if moment > life.moment:
-            return moment, share(life.state, outer)
-        return life.moment, life.state
+        history = self.histories[item]
+        if history.parent is None or level >= LEVELS_MAX:
+            return history.moment, history.state
+        moment, outer = self.latest(history.parent, level + 1)
+        if moment > history.moment:
+            return moment, share(history.state, outer)
+        return history.moment, history.state
 
     def containers_of(self, item: ItemId) -> Iterator[ItemId]:
         """What an item is in, from the inside out."""
-        parent = self.lives[item].parent
+        parent = self.histories[item].parent
         for _ in range(LEVELS_MAX):
             if parent is None:
                 return
             yield parent
-            parent = self.lives[parent].parent
+            parent = self.histories[parent].parent
 
     def _emptied(self, event: ItemEvent) -> list[ItemId]:
         if not event.takes_all or event.parent is None:
@@ -160,8 +160,8 @@ class Fold:
 
     def _lean(self, item: ItemId, moment: int) -> None:
         for container in self.containers_of(item):
-            life = self.lives[container]
-            life.leaned = max(life.leaned, moment)
+            history = self.histories[container]
+            history.leaned = max(history.leaned, moment)
 
     def _reaching(
         self,
@@ -175,10 +175,10 @@ class Fold:
             what = event.effect(role)
             if not (what.reaches_inside or before[item].reaches_inside):
                 continue
-            self.lives[item].passed = event.moment
+            self.histories[item].passed = event.moment
             if self._inside[item]:
                 if what.status is ItemStatus.DECOMMISSIONED:
-                    self.lives[item].ended_full.append(event.moment)
+                    self.histories[item].ended_full.append(event.moment)
                 found.extend((content, what) for content in self._all_inside(item, before))
         return found
 
@@ -199,10 +199,10 @@ class Fold:
         children = [item for item, role in named.items() if role is Role.CHILD]
         children += [item for item in event.named.get(Role.CHILD, ()) if item not in children]
         if event.is_removal:
-            return [one for one in children if event.parent in (None, self.lives[one].parent)]
+            return [one for one in children if event.parent in (None, self.histories[one].parent)]
         if event.parent is None:
             return []
-        moving = [one for one in children if one != event.parent != self.lives[one].parent]
+        moving = [one for one in children if one != event.parent != self.histories[one].parent]
         if set(self.containers_of(event.parent)) & (set(children) - {event.parent}):
             # Nothing is inside of what it holds: the later statement counts.
             moving.append(event.parent)
@@ -214,18 +214,18 @@ class Fold:
         for item, role in named.items():
             containers = set(self.containers_of(item))
             if containers and not containers & set(named) and event.effect(role).takes_out:
-                self.lives[item].seen_alone.append(event.moment)
+                self.histories[item].seen_alone.append(event.moment)
                 found.append(item)
         return found
 
     def _take_out(self, item: ItemId, moment: int) -> None:
-        life = self.lives[item]
-        if life.parent is None:
+        history = self.histories[item]
+        if history.parent is None:
             return
-        if life.since < moment:
-            life.stays.append(StayInside(life.since, moment, life.parent))
-        self._inside[life.parent].discard(item)
-        life.parent = None
+        if history.since < moment:
+            history.stays.append(StayInside(history.since, moment, history.parent))
+        self._inside[history.parent].discard(item)
+        history.parent = None
 
     def _put(self, event: ItemEvent) -> list[ItemId]:
         """Put the children of an aggregation into its parent; returns those that were not there."""
@@ -233,18 +233,18 @@ class Fold:
             return []
         entered = []
         for item in event.named.get(Role.CHILD, ()):
-            life = self.lives[item]
-            if event.parent not in (item, life.parent):
-                life.parent, life.since = event.parent, event.moment
+            history = self.histories[item]
+            if event.parent not in (item, history.parent):
+                history.parent, history.since = event.parent, event.moment
                 self._inside[event.parent].add(item)
                 entered.append(item)
         return entered
 
     def _lasting_in(self, item: ItemId) -> frozenset[str]:
         """The conditions of the container that an item has just been put into."""
-        container = self.lives[item].parent
+        container = self.histories[item].parent
         assert container is not None, "it was put into something"
-        return frozenset(inside(self.lives[container].state.conditions))
+        return frozenset(inside(self.histories[container].state.conditions))
 
     def _pass_on(
         self,
@@ -258,9 +258,9 @@ class Fold:
         """Conditions that an item no longer has, or carries inside its container, go further in."""
         if not (lost or gained):
             return
-        life = self.lives[item]
-        life.passed = moment
-        life.state = lent(life.state, gained)
+        history = self.histories[item]
+        history.passed = moment
+        history.state = lent(history.state, gained)
         for content in self._all_inside(item, {} if gained else named):
             self._step(content, moment, lent(returned_to(self._effective(content), lost), gained))
 
@@ -268,17 +268,17 @@ class Fold:
         self, event: ItemEvent, item: ItemId, role: Role, before: ItemState | None
     ) -> None:
         what = event.effect(role)
-        life = self.lives[item]
-        state = advance(life.state if before is None else before, what)
+        history = self.histories[item]
+        state = advance(history.state if before is None else before, what)
         if event.lot is not None and role in (Role.EPC, Role.OUTPUT):
-            life.lots, conflicts = merged(life.lots, event.lot)
+            history.lots, conflicts = merged(history.lots, event.lot)
             if conflicts:
                 twice = (Condition.COMMISSIONED_TWICE.value,) if what.is_made else ()
                 state = marked(state, (*conflicts, *twice))
         self._step(item, event.moment, state)
 
     def _step(self, item: ItemId, moment: int, state: ItemState) -> None:
-        life = self.lives[item]
-        if life.moment == NEVER:
-            life.first = moment
-        life.moment, life.state = moment, state
+        history = self.histories[item]
+        if history.moment == NEVER:
+            history.first = moment
+        history.moment, history.state = moment, state

@@ -1,4 +1,4 @@
-"""What the history of an item shows that no single event says: findings, told by its events.
+"""What the history of an item shows that no single event says, as findings about its events.
 
 A cold path: the events of the item are read again.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from epcis.database.columns import moment_of, pack_key, unpack_key
 from epcis.database.item_keys import ID_OF_KEY
 from epcis.database.raw_driver import RawDriver
-from epcis.store.lots_told import lots_told
+from epcis.store.lots_recorded import lots_recorded
 from epcis.store.moments import time_of_moment
 from epcis.store.recompute import Replay
 from epcis.store.stays import stays_in
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from epcis.database.transactions import Snapshot
-    from epcis.store.fold import ItemLife
+    from epcis.store.fold import ItemHistory
 
 CONTENTS_MAX: Final = 1000
 """Items in a container whose events are read to tell whether it ended full."""
@@ -36,22 +36,26 @@ def odd_history(snapshot: Snapshot, key: str) -> list[Finding]:
 
     Raises EventDamaged where an event of the item cannot be read.
     """
-    hand = RawDriver(snapshot)
-    row = hand.one(_ID, (pack_key(key),))
+    driver = RawDriver(snapshot)
+    row = driver.one(_ID, (pack_key(key),))
     if row is None or row[0] is None:
         return []
     item_id: int = row[0]
-    contents = {stay.child for stay in stays_in(hand, [item_id])}
-    lives = Replay(hand).lives_of([item_id, *sorted(contents)[:CONTENTS_MAX]])
-    life = lives[item_id]
-    return [*_movements(hand, key, life), *_marks(key, life), *_conflicts(snapshot, key, life)]
+    contents = {stay.child for stay in stays_in(driver, [item_id])}
+    histories = Replay(driver).histories_of([item_id, *sorted(contents)[:CONTENTS_MAX]])
+    history = histories[item_id]
+    return [
+        *_movements(driver, key, history),
+        *_marks(key, history),
+        *_conflicts(snapshot, key, history),
+    ]
 
 
-def _movements(hand: RawDriver, key: str, life: ItemLife) -> Iterator[Finding]:
-    ended = {stay.until: int(stay.parent) for stay in life.stays}
-    named = sorted({ended[moment] for moment in life.seen_alone if moment in ended})
-    keys = {number: unpack_key(bytes(packed)) for number, packed in hand.all_in(_KEYS, named)}
-    for moment in life.seen_alone:
+def _movements(driver: RawDriver, key: str, history: ItemHistory) -> Iterator[Finding]:
+    ended = {stay.until: int(stay.parent) for stay in history.stays}
+    named = sorted({ended[moment] for moment in history.seen_alone if moment in ended})
+    keys = {number: unpack_key(bytes(packed)) for number, packed in driver.all_in(_KEYS, named)}
+    for moment in history.seen_alone:
         container = keys.get(ended.get(moment, 0), "its container")
         yield _finding(
             "item.left-unrecorded",
@@ -59,7 +63,7 @@ def _movements(hand: RawDriver, key: str, life: ItemLife) -> Iterator[Finding]:
             "It counts as taken out since then; ask for the unpacking event that is missing.",
             key,
         )
-    for moment in life.ended_full:
+    for moment in history.ended_full:
         yield _finding(
             "item.ended-full",
             f"{_time(moment)}: {key} was decommissioned, and its contents were not unpacked",
@@ -68,22 +72,22 @@ def _movements(hand: RawDriver, key: str, life: ItemLife) -> Iterator[Finding]:
         )
 
 
-def _marks(key: str, life: ItemLife) -> Iterator[Finding]:
-    if Condition.SEEN_AFTER_END.value in life.state.conditions:
+def _marks(key: str, history: ItemHistory) -> Iterator[Finding]:
+    if Condition.SEEN_AFTER_END.value in history.state.conditions:
         yield _finding(
             "item.seen-after-end",
-            f"{key} is {life.state.status.value}, and an event names it after that",
+            f"{key} is {history.state.status.value}, and an event names it after that",
             "Keep it apart and find out which of the events is wrong.",
             key,
         )
 
 
-def _conflicts(snapshot: Snapshot, key: str, life: ItemLife) -> Iterator[Finding]:
-    if not _CONFLICTS & set(life.state.conditions):
+def _conflicts(snapshot: Snapshot, key: str, history: ItemHistory) -> Iterator[Finding]:
+    if not _CONFLICTS & set(history.state.conditions):
         return
     told = "; ".join(
         f"lot {one.lot or 'not told'}, expiry {one.expiry or 'not told'} (event {one.event})"
-        for one in lots_told(snapshot, key)
+        for one in lots_recorded(snapshot, key)
     )
     yield _finding(
         "item.lot-conflict",

@@ -1,7 +1,7 @@
 """Events into the tables: rows, search index, item state and entries of the log, in one act.
 
 Events arrive in the order of their document and happen in the order of their moments. What came
-late for an item is told anew by `recompute` before the act ends.
+late for an item is recomputed before the transaction ends.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from epcis.lot_facts import LotFacts
     from epcis.model import Event
     from epcis.store.effect import EventEffects
+    from epcis.store.item_group import ItemGroup
     from epcis.store.item_states import Masks
-    from epcis.store.life import Life
 
 _KNOWN = "SELECT identity FROM event WHERE identity"
 _SAME_ID = "SELECT event_id, identity FROM event WHERE declared_error IS NULL AND event_id"
@@ -63,7 +63,7 @@ class Taken:
     """Which new event stands where in the document."""
 
 
-class _Told:
+class _NewEvent:
     """One new event with its items at hand."""
 
     __slots__ = ("keys", "masks", "sealed", "seq", "voided")
@@ -122,13 +122,13 @@ class Intake:
         self, tx: Transaction, *, document: int | None = None, party: str | None = None
     ) -> None:
         self._tx = tx
-        self._hand = RawDriver(tx)
+        self._driver = RawDriver(tx)
         self._document = document
         self._party = party
-        self._states = StateDictionary(self._hand, tx.words)
-        self._lots = LotDictionary(self._hand, tx.words)
-        self._lives = ItemStates(self._hand, self._states)
-        self._txid = self._hand.transaction_number()
+        self._states = StateDictionary(self._driver, tx.words)
+        self._lots = LotDictionary(self._driver, tx.words)
+        self._lives = ItemStates(self._driver, self._states)
+        self._txid = self._driver.transaction_number()
         self.taken = Taken()
 
     def add(self, batch: Sequence[Sealed]) -> None:
@@ -136,8 +136,8 @@ class Intake:
         fresh = self._without_conflicts(self._without_duplicates(batch))
         if not fresh:
             return
-        numbers = self._hand.next_numbers("event", "seq", len(fresh))
-        told = [_Told(sealed, seq) for sealed, seq in zip(fresh, numbers, strict=True)]
+        numbers = self._driver.next_numbers("event", "seq", len(fresh))
+        told = [_NewEvent(sealed, seq) for sealed, seq in zip(fresh, numbers, strict=True)]
         self._void_declared(told)
         self._meet(told)
         for one in sorted(told, key=lambda one: (one.sealed.moment, one.sealed.digest)):
@@ -149,16 +149,16 @@ class Intake:
 
     def finish(self) -> Taken:
         """Recompute what came late; after it the state is that of all events in order."""
-        lives = self._lives
-        doubts = Doubts(lives.late, lives.emptied, lives.shaken)
-        recompute(self._hand, self._states, self._lots, doubts)
+        groups = self._lives
+        doubts = Doubts(groups.late, groups.emptied, groups.shaken)
+        recompute(self._driver, self._states, self._lots, doubts)
         for done in doubts:
             done.clear()
         return self.taken
 
     def _without_duplicates(self, batch: Sequence[Sealed]) -> list[Sealed]:
         by_identity = {sealed.identity: sealed for sealed in reversed(batch)}
-        for (known,) in self._hand.all_in(_KNOWN, list(by_identity)):
+        for (known,) in self._driver.all_in(_KNOWN, list(by_identity)):
             del by_identity[bytes(known)]
         fresh = [one for one in batch if by_identity.get(one.identity) is one]
         self.taken.duplicates += len(batch) - len(fresh)
@@ -171,7 +171,7 @@ class Intake:
             for one in reversed(batch)
             if one.event.event_id and one.event.error_declaration is None
         }
-        for event_id, identity in self._hand.all_in(_SAME_ID, list(named)):
+        for event_id, identity in self._driver.all_in(_SAME_ID, list(named)):
             named[event_id] = bytes(identity)
         fresh = []
         for one in batch:
@@ -183,23 +183,23 @@ class Intake:
                 self.taken.conflicts.append(one)
         return fresh
 
-    def _void_declared(self, told: Sequence[_Told]) -> None:
+    def _void_declared(self, told: Sequence[_NewEvent]) -> None:
         """Mark what had been declared wrong before it arrived."""
-        if self._hand.one(_ANY_DECLARED) == (None,):
+        if self._driver.one(_ANY_DECLARED) == (None,):
             return
         hashes = [one.sealed.digest for one in told]
         by_hash: dict[bytes, list[tuple[bytes, str]]] = {}
-        for digest, event_id in self._hand.all_in(_DECLARED + " AND hash", hashes):
+        for digest, event_id in self._driver.all_in(_DECLARED + " AND hash", hashes):
             by_hash.setdefault(bytes(digest), []).append((bytes(digest), event_id))
         ids = [one.sealed.event_id for one in told]
-        wrong_ids = {row[1] for row in self._hand.all_in(_DECLARED + " AND event_id", ids)}
+        wrong_ids = {row[1] for row in self._driver.all_in(_DECLARED + " AND event_id", ids)}
         for one in told:
             if one.sealed.event.error_declaration is None:
                 this = (one.sealed.digest, one.sealed.event_id)
                 declared = by_hash.get(this[0], ())
                 one.voided = this[1] in wrong_ids or any(is_meant(d, this) for d in declared)
 
-    def _meet(self, told: Sequence[_Told]) -> None:
+    def _meet(self, told: Sequence[_NewEvent]) -> None:
         self._lives.meet(
             [
                 Meeting(keys, time_of_moment(one.sealed.moment), role is Role.PARENT)
@@ -210,9 +210,9 @@ class Intake:
         for one in told:
             one.masks = {role: self._lives.masks(keys) for role, keys in one.keys.items()}
 
-    def _happen(self, one: _Told) -> None:
+    def _happen(self, one: _NewEvent) -> None:
         """Apply one event to the state of the items it names."""
-        event, at, lives = one.sealed.event, one.sealed.moment, self._lives
+        event, at, groups = one.sealed.event, one.sealed.moment, self._lives
         effects = event_effects(event, is_own=self._document is None)
         if isinstance(event, AggregationEvent):
             self._aggregate(one, event, effects)
@@ -221,13 +221,13 @@ class Intake:
         for role, keys in one.keys.items():
             what = effects.effect(role)
             if lot is None or role not in (Role.EPC, Role.OUTPUT):
-                moved = lives.move_on(lives.gather(one.masks[role]), what, at)
+                moved = groups.move_on(groups.gather(one.masks[role]), what, at)
             else:
                 moved = []
                 for lots, masks in self._by_lot(keys, lot):
-                    moved += lives.move_on(lives.gather(masks), what, at, lots)
+                    moved += groups.move_on(groups.gather(masks), what, at, lots)
             if what.takes_out:
-                lives.leave_alone(moved, _all_named(one), at)
+                groups.leave_alone(moved, _all_named(one), at)
 
     def _by_lot(
         self, keys: tuple[bytes, ...], lot: LotFacts
@@ -237,34 +237,34 @@ class Intake:
             lots = () if gtin is None else (self._lots.number(gtin, (lot,)),)
             yield lots, self._lives.masks(named)
 
-    def _aggregate(self, one: _Told, event: AggregationEvent, effects: EventEffects) -> None:
-        at, lives, what = one.sealed.moment, self._lives, effects.effect(Role.CHILD)
+    def _aggregate(self, one: _NewEvent, event: AggregationEvent, effects: EventEffects) -> None:
+        at, groups, what = one.sealed.moment, self._lives, effects.effect(Role.CHILD)
         named = one.keys.get(Role.PARENT)
-        parent_id = lives.id_of(named[0]) if named else None
-        parent = lives.alone(parent_id) if parent_id is not None else None
-        children = lives.gather(one.masks.get(Role.CHILD, {}))
+        parent_id = groups.id_of(named[0]) if named else None
+        parent = groups.alone(parent_id) if parent_id is not None else None
+        children = groups.gather(one.masks.get(Role.CHILD, {}))
         if parent is None or parent_id is None:
-            moved = lives.move_on(children, what, at)
+            moved = groups.move_on(children, what, at)
             self._move_between(moved, None, event.action, at)
             return
         is_late = at <= parent.horizon or parent.is_late
         if is_late or self._is_circle(parent, parent_id, one, event.action):
             for each in (parent, *children):
-                lives.postpone(each, what, at)
+                groups.postpone(each, what, at)
         if effects.takes_all:
-            lives.emptied.add(parent_id)
-            lives.postpone(parent, what, at)
+            groups.emptied.add(parent_id)
+            groups.postpone(parent, what, at)
         if parent.is_late:
             return
         before = parent.horizon
-        moved = lives.move_on(children, what, at)
+        moved = groups.move_on(children, what, at)
         self._move_between(moved, parent_id, event.action, at)
         parent.horizon = before  # its children leaned on it at its own event: not late for it
-        lives.move_on([parent], what, at)
+        groups.move_on([parent], what, at)
         parent.horizon = max(parent.horizon, at)
-        lives.touch(parent)
+        groups.touch(parent)
 
-    def _is_circle(self, parent: Life, parent_id: int, one: _Told, action: str) -> bool:
+    def _is_circle(self, parent: ItemGroup, parent_id: int, one: _NewEvent, action: str) -> bool:
         """Whether an aggregation puts a container into itself or into what it holds: rare."""
         children = one.masks.get(Role.CHILD, {})
         if action == "DELETE" or not (parent.parent is not None or holds(children, parent_id)):
@@ -276,7 +276,7 @@ class Intake:
         return True
 
     def _move_between(
-        self, children: Sequence[Life], parent: int | None, action: str, moment: int
+        self, children: Sequence[ItemGroup], parent: int | None, action: str, moment: int
     ) -> None:
         """Put children into the parent, or take them out of it, or of whatever they are in."""
         if action == "DELETE":
@@ -286,7 +286,7 @@ class Intake:
         elif parent is not None:
             self._lives.put_into(children, parent, moment)
 
-    def _write(self, told: Sequence[_Told]) -> None:
+    def _write(self, told: Sequence[_NewEvent]) -> None:
         """All rows of a batch; the last thing that touches the large tables."""
         self._lives.write()
         now = self._tx.now
@@ -299,7 +299,7 @@ class Intake:
             )
             for one in told
         ]  # fmt: skip
-        self._hand.insert("event", rows.EVENT, events)
+        self._driver.insert("event", rows.EVENT, events)
         for one in told:
             self.taken.places.add(one.sealed.position, one.sealed.identity)
         named = [
@@ -309,25 +309,25 @@ class Intake:
             for row in rows.event_epc_rows(one.seq, role, masks)
         ]
         named.sort()
-        self._hand.insert("event_epc", rows.EVENT_EPC, named)
-        rows.write_index(self._hand, [(one.seq, one.sealed.event) for one in told], self._party)
+        self._driver.insert("event_epc", rows.EVENT_EPC, named)
+        rows.write_index(self._driver, [(one.seq, one.sealed.event) for one in told], self._party)
         numbered = ((one.sealed.event, one.sealed.digest, one.seq) for one in told)
         self._tx.commitments.extend(commit_events(numbered))
         self._tx.enter_log()
 
-    def _void_meant(self, told: Sequence[_Told]) -> None:
+    def _void_meant(self, told: Sequence[_NewEvent]) -> None:
         """Mark the events that a batch's error declarations say were wrong."""
         for one in told:
             if one.sealed.event.error_declaration is None:
                 continue
             this = (one.sealed.digest, one.sealed.event_id)
-            for seq, at, digest, event_id, payload in self._hand.all(_MEANT, this):
+            for seq, at, digest, event_id, payload in self._driver.all(_MEANT, this):
                 if is_meant(this, (bytes(digest), event_id)):
                     self._void(seq, at, reaches_inside=_may_reach_inside(payload))
 
     def _void(self, seq: int, at: int, *, reaches_inside: bool) -> None:
-        self._hand.run("UPDATE event SET voided = ? WHERE seq = ?", (True, seq))
-        named = self._hand.all("SELECT block, mask, role FROM event_epc WHERE seq = ?", (seq,))
+        self._driver.run("UPDATE event SET voided = ? WHERE seq = ?", (True, seq))
+        named = self._driver.all("SELECT block, mask, role FROM event_epc WHERE seq = ?", (seq,))
         for item_id, role in rows.items_of_rows(named):
             self._lives.doubt(item_id, at)
             if role is Role.PARENT:
@@ -336,7 +336,7 @@ class Intake:
                 self._lives.shaken[item_id] = min(at, self._lives.shaken.get(item_id, at))
 
 
-def _all_named(one: _Told) -> Masks:
+def _all_named(one: _NewEvent) -> Masks:
     """Every item that an event names, in whichever list."""
     if len(one.masks) == 1:
         return next(iter(one.masks.values()))

@@ -7,7 +7,7 @@ documents arrive does not matter.
   or the event that set it is declared wrong.
 - What is set on a container is set on everything inside at that time, for good. What is put in
   later carries the container's conditions only while it is inside (`borrowed`).
-- Nothing that is said of a container lifts what is set on a pack.
+- No event about a container lifts what is set on a pack.
 - An ended item keeps its end. Decommissioning a container ends only the container.
 """
 
@@ -31,7 +31,7 @@ _UNMADE = Condition.NOT_COMMISSIONED.value
 _ONLY_RECORDED = frozenset(
     {ItemStatus.DECOMMISSIONED, ItemStatus.DESTROYED, ItemStatus.LOST, ItemStatus.STOLEN}
 )
-"""Ends that are put on record without the item being at hand; told of an ended one, no mark."""
+"""Ends recorded without the item being at hand; recorded for an ended item they leave no mark."""
 _REPLACED_ENDS = frozenset({ItemStatus.DECOMMISSIONED, ItemStatus.LOST})
 """Ends of the serial number or by absence; a later one that says what became of it replaces it."""
 _SHARED_STATUS = frozenset({ItemStatus.ACTIVE, ItemStatus.IN_TRANSIT, ItemStatus.LOCKED})
@@ -216,7 +216,7 @@ def returned_to(before: ItemState, conditions: Iterable[str]) -> ItemState:
 
 
 def marked(before: ItemState, marks: Iterable[str]) -> ItemState:
-    """The state with marks of its history, such as two lots told."""
+    """The state with marks of its history, such as two recorded lots."""
     return before._replace(conditions=tuple(sorted({*before.conditions, *marks})))
 
 

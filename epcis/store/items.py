@@ -53,14 +53,14 @@ _LOT = "SELECT code, expiry FROM lot WHERE id = ?"
 _LOT_NUMBERS = """
 WITH RECURSIVE told(id) AS (
   SELECT id FROM lot WHERE gtin = ? AND code = ?
-  UNION SELECT l.id FROM lot l JOIN told t ON l.also = t.id
+  UNION SELECT l.id FROM lot l JOIN told t ON l.other_lot = t.id
 )
 SELECT id FROM told ORDER BY id
 """
 
 
 class StoredItem(msgspec.Struct, frozen=True):
-    """The state of one item now. Texts that nobody told are empty."""
+    """The state of one item now. Unknown texts are empty."""
 
     key: str
     """Canonical key, e.g. `/01/{gtin14}/21/{serial}`."""
@@ -84,7 +84,7 @@ class StoredItem(msgspec.Struct, frozen=True):
 
     @property
     def status(self) -> ItemStatus:
-        """Where it stands in its life."""
+        """Whether it is commissioned, active, ended, and the like."""
         return self.state.status
 
     @property
@@ -109,7 +109,7 @@ class StoredItem(msgspec.Struct, frozen=True):
 
     @property
     def expiry(self) -> date | None:
-        """The expiry date; None where none was told, or the sender's text is no date."""
+        """The expiry date; None where none is recorded, or the sender's text is no date."""
         try:
             return date.fromisoformat(self.expiry_text) if self.expiry_text else None
         except ValueError:
@@ -139,21 +139,21 @@ class Now(NamedTuple):
 
 def item(snapshot: Snapshot, key: str) -> StoredItem | None:
     """The item with this canonical key; None where no valid event names it."""
-    hand = RawDriver(snapshot)
-    row = hand.one(_ITEM_BY_KEY, (pack_key(key),))
+    driver = RawDriver(snapshot)
+    row = driver.one(_ITEM_BY_KEY, (pack_key(key),))
     if row is None:
         return None
     remembered: _Remembered | None = snapshot.remembered.get("items")
     quick = _remembered_state(row, key, remembered) if remembered is not None else None
-    return quick or _state(row, key, Shared(snapshot, hand))
+    return quick or _state(row, key, Shared(snapshot, driver))
 
 
 def items(snapshot: Snapshot, keys: Iterable[str]) -> dict[str, StoredItem]:
     """Many items at once, by key; keys that no event names are left out."""
-    hand = RawDriver(snapshot)
-    shared = Shared(snapshot, hand)
+    driver = RawDriver(snapshot)
+    shared = Shared(snapshot, driver)
     found = {}
-    for row in hand.all_in(_OWN_BY_KEY, [pack_key(key) for key in keys], ")"):
+    for row in driver.all_in(_OWN_BY_KEY, [pack_key(key) for key in keys], ")"):
         state = _state(row, unpack_key(row[9]), shared)
         if state is not None:
             found[state.key] = state
@@ -162,10 +162,10 @@ def items(snapshot: Snapshot, keys: Iterable[str]) -> dict[str, StoredItem]:
 
 def items_of_lot(snapshot: Snapshot, gtin: str, lot: str) -> Iterator[StoredItem]:
     """Every item of a lot, in order of commissioning; streams, with its containers' state."""
-    hand = RawDriver(snapshot)
-    shared = Shared(snapshot, hand)
-    for lot_id in lot_numbers(hand, gtin, lot):
-        for row in hand.stream(_OWN + " WHERE i.lot = ? ORDER BY i.id", (lot_id,)):
+    driver = RawDriver(snapshot)
+    shared = Shared(snapshot, driver)
+    for lot_id in lot_numbers(driver, gtin, lot):
+        for row in driver.stream(_OWN + " WHERE i.lot = ? ORDER BY i.id", (lot_id,)):
             state = _state(row, unpack_key(row[9]), shared)
             if state is not None:
                 yield state
@@ -173,23 +173,23 @@ def items_of_lot(snapshot: Snapshot, gtin: str, lot: str) -> Iterator[StoredItem
 
 def serials_of_lot(snapshot: Snapshot, gtin: str, lot: str) -> Iterator[str]:
     """The canonical key of every item of a lot, in order of commissioning; streams."""
-    hand = RawDriver(snapshot)
+    driver = RawDriver(snapshot)
     keys = "SELECT key FROM item WHERE lot = ? ORDER BY id"
-    lots = lot_numbers(hand, gtin, lot)
-    return chain.from_iterable(unpack_keys(hand.stream(keys, (lot_id,))) for lot_id in lots)
+    lots = lot_numbers(driver, gtin, lot)
+    return chain.from_iterable(unpack_keys(driver.stream(keys, (lot_id,))) for lot_id in lots)
 
 
-def lot_numbers(hand: RawDriver, gtin: str, lot: str) -> list[int]:
-    """`item.lot` of the items for which any event told this lot, whatever else was told."""
-    return [row[0] for row in hand.all(_LOT_NUMBERS, (gtin, lot))]
+def lot_numbers(driver: RawDriver, gtin: str, lot: str) -> list[int]:
+    """`item.lot` of the items for which any event records this lot, whatever else is recorded."""
+    return [row[0] for row in driver.all(_LOT_NUMBERS, (gtin, lot))]
 
 
 def contents(snapshot: Snapshot, key: str) -> list[StoredItem]:
     """What is directly inside an item now, by its key."""
-    hand = RawDriver(snapshot)
-    shared = Shared(snapshot, hand)
+    driver = RawDriver(snapshot)
+    shared = Shared(snapshot, driver)
     states = (
-        _state(row, unpack_key(row[9]), shared) for row in hand.all(_CONTENTS, (pack_key(key),))
+        _state(row, unpack_key(row[9]), shared) for row in driver.all(_CONTENTS, (pack_key(key),))
     )
     return [state for state in states if state is not None]
 
@@ -206,10 +206,10 @@ class _Remembered(NamedTuple):
 class Shared:
     """What items share: states, lots and containers; each is looked up once."""
 
-    __slots__ = ("_containers", "_hand", "_lots", "_rows", "_sharing", "_states")
+    __slots__ = ("_containers", "_driver", "_lots", "_rows", "_sharing", "_states")
 
-    def __init__(self, snapshot: Snapshot, hand: RawDriver) -> None:
-        self._hand = hand
+    def __init__(self, snapshot: Snapshot, driver: RawDriver) -> None:
+        self._driver = driver
         remembered: _Remembered | None = snapshot.remembered.get("items")
         if remembered is None:
             remembered = snapshot.remembered["items"] = _Remembered({}, {}, {})
@@ -223,7 +223,7 @@ class Shared:
             missing = sorted(numbers.difference(self._rows))
             if not missing:
                 return
-            rows = self._hand.all_in(_CONTAINERS, missing)
+            rows = self._driver.all_in(_CONTAINERS, missing)
             self._rows.update((row[0], row[1:]) for row in rows)
             numbers = {row[4] for row in rows if row[4] is not None}
 
@@ -242,7 +242,7 @@ class Shared:
         if known is None:
             if len(self._states) >= REMEMBERED_MAX:
                 self._states.clear()
-            row = self._hand.one(STATE_BY_NUMBER, (number,))
+            row = self._driver.one(STATE_BY_NUMBER, (number,))
             assert row is not None, "a state that an item has is stored"
             known = self._states[number] = state_of_row(row)
         return known
@@ -255,7 +255,7 @@ class Shared:
         if known is None:
             if len(self._lots) >= REMEMBERED_MAX:
                 self._lots.clear()
-            row = self._hand.one(_LOT, (number,))
+            row = self._driver.one(_LOT, (number,))
             assert row is not None, "a lot that an item has is stored"
             known = self._lots[number] = (row[0], row[1])
         return known
@@ -264,7 +264,7 @@ class Shared:
         """How things stand with the container of this item id, what it is in included."""
         known = self._containers.get(number)
         if known is None:
-            row = self._rows.get(number) or self._hand.one(_CONTAINER, (number,))
+            row = self._rows.get(number) or self._driver.one(_CONTAINER, (number,))
             assert row is not None, "a container is an item"
             known = self._containers[number] = self.now(row, level)
         return known

@@ -17,7 +17,7 @@ LOTS_MAX = 8
 def merged(
     known: tuple[LotFacts, ...], told: LotFacts
 ) -> tuple[tuple[LotFacts, ...], tuple[str, ...]]:
-    """The lots of an item after one more was told, and the conflicts that this shows.
+    """The lots of an item after one more was recorded, and the conflicts that this shows.
 
     What fits a known lot fills its gaps.
 

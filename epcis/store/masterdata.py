@@ -108,7 +108,7 @@ def rows_of(
 ) -> tuple[dict[str, object], list[dict[str, object]], list[dict[str, object]]]:
     """The rows of an entry, of its attributes and of its children, columns in their order.
 
-    Who told it and when is left to the caller.
+    The caller adds who sent it and when.
     """
     key = canonical_key(element.id)
     entry: dict[str, object] = {

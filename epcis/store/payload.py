@@ -175,7 +175,7 @@ def is_outline(payload: bytes) -> bool:
 
 
 def unpack_outline(payload: bytes) -> Event:
-    """An event as far as lives need it: all of it, or its outline where it is archived.
+    """An event as far as item state needs it: all of it, or its outline where it is archived.
 
     Raises ValueError or ZstdError for damaged bytes.
     """

@@ -17,7 +17,7 @@ from epcis.database.columns import unpack_key
 from epcis.model import AggregationEvent
 from epcis.store.effect import event_effects
 from epcis.store.event_tables import Role
-from epcis.store.fold import Fold, ItemEvent, ItemLife
+from epcis.store.fold import Fold, ItemEvent, ItemHistory
 from epcis.store.moments import NEVER, time_of_moment
 from epcis.store.named import ids_of, masks_of
 from epcis.store.payload import unpack_outline
@@ -71,7 +71,9 @@ class Doubts(NamedTuple):
     """Items at which an event changed conditions or the end of everything inside."""
 
 
-def recompute(hand: RawDriver, states: StateDictionary, lots: LotDictionary, doubts: Doubts) -> int:
+def recompute(
+    driver: RawDriver, states: StateDictionary, lots: LotDictionary, doubts: Doubts
+) -> int:
     """Recompute the items in doubt, and all whose state was taken from theirs.
 
     What an item turns out to have passed on to its contents puts these in doubt too. Returns how
@@ -80,15 +82,15 @@ def recompute(hand: RawDriver, states: StateDictionary, lots: LotDictionary, dou
     if not (doubts.late or doubts.shaken):
         return 0
     first = min(chain(doubts.late.values(), doubts.shaken.values()))
-    replay = Replay(hand)
+    replay = Replay(driver)
     done: set[int] = set()
     looked_into = set(doubts.shaken)
-    while doubtful := sorted(_all_in_doubt(hand, states, doubts) - done):
+    while doubtful := sorted(_all_in_doubt(driver, states, doubts) - done):
         shaken: dict[int, int] = {}
         for at in range(0, len(doubtful), BATCH_ITEMS):
             some = doubtful[at : at + BATCH_ITEMS]
-            lives = write_anew(hand, states, lots, replay, some)
-            shaken |= {item: first for item in some if lives[item].passed >= first}
+            histories = write_anew(driver, states, lots, replay, some)
+            shaken |= {item: first for item in some if histories[item].passed >= first}
         done.update(doubtful)
         doubts = Doubts({}, set(), {i: at for i, at in shaken.items() if i not in looked_into})
         looked_into.update(shaken)
@@ -96,47 +98,51 @@ def recompute(hand: RawDriver, states: StateDictionary, lots: LotDictionary, dou
 
 
 def write_anew(
-    hand: RawDriver,
+    driver: RawDriver,
     states: StateDictionary,
     lots: LotDictionary,
     replay: Replay,
     items: Sequence[int],
-) -> dict[int, ItemLife]:
-    """Bring rows of items and their stays to what their events tell; returns their lives."""
-    found = hand.all_in(_ROW, list(items), lock=True)
-    lives = replay.lives_of([row[0] for row in found])
-    rows = [item_row(states, lots, row, lives[row[0]]) for row in found]
-    hand.update("item", "id", _CHANGING, rows)
+) -> dict[int, ItemHistory]:
+    """Bring rows of items and their stays to what their events tell; returns their histories."""
+    found = driver.all_in(_ROW, list(items), lock=True)
+    histories = replay.histories_of([row[0] for row in found])
+    rows = [item_row(states, lots, row, histories[row[0]]) for row in found]
+    driver.update("item", "id", _CHANGING, rows)
     stays = [
         Stay(row[0], stay.since, stay.until, int(stay.parent))
         for row in found
-        for stay in lives[row[0]].all_stays()
+        for stay in histories[row[0]].all_stays()
     ]
-    replace_stays(hand, [row[0] for row in found], stays)
-    hand.run_many(_LEAN, [(m, container, m) for container, m in leanings(lives)])
-    return lives
+    replace_stays(driver, [row[0] for row in found], stays)
+    driver.run_many(_LEAN, [(m, container, m) for container, m in leanings(histories)])
+    return histories
 
 
-def leanings(lives: dict[int, ItemLife]) -> list[tuple[int, int]]:
+def leanings(histories: dict[int, ItemHistory]) -> list[tuple[int, int]]:
     """(container, latest moment at which the state of something inside was taken from its own)."""
-    return sorted((item, life.leaned) for item, life in lives.items() if life.leaned != NEVER)
+    return sorted(
+        (item, history.leaned) for item, history in histories.items() if history.leaned != NEVER
+    )
 
 
-def item_row(states: StateDictionary, lots: LotDictionary, row: Row, life: ItemLife) -> Row:
+def item_row(states: StateDictionary, lots: LotDictionary, row: Row, history: ItemHistory) -> Row:
     """What a row (id, key, age, moment, horizon) of `item` becomes: `_CHANGING` and id."""
     item_id, key, age, moment, horizon = row
-    if life.moment == NEVER:
+    if history.moment == NEVER:
         forgotten = time_of_moment(NEVER) - time_of_moment(moment) + age
         return None, states.nothing, None, forgotten, NEVER, horizon - NEVER, item_id
     text = unpack_key(bytes(key))
-    lot = lots.number(text[4:18], life.lots) if life.lots and text.startswith("/01/") else None
+    lot = (
+        lots.number(text[4:18], history.lots) if history.lots and text.startswith("/01/") else None
+    )
     return (
         lot,
-        states.number(life.state),
-        life.parent,
-        time_of_moment(life.moment) - time_of_moment(life.first),
-        life.moment,
-        max(horizon - life.moment, 0),
+        states.number(history.state),
+        history.parent,
+        time_of_moment(history.moment) - time_of_moment(history.first),
+        history.moment,
+        max(horizon - history.moment, 0),
         item_id,
     )
 
@@ -147,12 +153,12 @@ class Replay:
     With `damaged` given, items whose events cannot be read are put there instead of raising.
     """
 
-    def __init__(self, hand: RawDriver, damaged: set[int] | None = None) -> None:
-        self._hand = hand
+    def __init__(self, driver: RawDriver, damaged: set[int] | None = None) -> None:
+        self._driver = driver
         self._effects: dict[int, EventEffects] = {}
         self._damaged = damaged
 
-    def lives_of(self, items: Iterable[int]) -> dict[int, ItemLife]:
+    def histories_of(self, items: Iterable[int]) -> dict[int, ItemHistory]:
         """These items and everything they were ever in, after all their events.
 
         Raises EventDamaged.
@@ -167,7 +173,7 @@ class Replay:
             known |= waiting
             found: set[int] = set()
             masks = masks_of(waiting)
-            for block, mask, role, seq, *rest in self._hand.all_in(_NAMING, list(masks)):
+            for block, mask, role, seq, *rest in self._driver.all_in(_NAMING, list(masks)):
                 ids = set(ids_of(block, mask & masks[block]))
                 if not ids:
                     continue
@@ -183,8 +189,8 @@ class Replay:
         fold = Fold()
         fold.run(events)
         for item in wanted:
-            fold.lives[item]  # one that no event names any more
-        return {int(item): life for item, life in fold.lives.items()}
+            fold.histories[item]  # one that no event names any more
+        return {int(item): history for item, history in fold.histories.items()}
 
     def _item_events(
         self,
@@ -218,7 +224,7 @@ class Replay:
     def _note_damage(
         self, seq: int, named: dict[Role, set[int]], containers: dict[int, set[int]]
     ) -> None:
-        """The items of a damaged event cannot be told, nor what was ever in them."""
+        """Nobody can say which items a damaged event names, nor what was ever in them."""
         if self._damaged is None:
             raise EventDamaged(seq)
         hurt = {item for ids in named.values() for item in ids}
@@ -230,7 +236,7 @@ class Replay:
         if len(self._effects) >= EFFECTS_KEPT_MAX:
             self._effects.clear()
         for at in range(0, len(seqs), PAYLOADS_AT_ONCE):
-            some = self._hand.all_in(_PAYLOADS, list(seqs[at : at + PAYLOADS_AT_ONCE]))
+            some = self._driver.all_in(_PAYLOADS, list(seqs[at : at + PAYLOADS_AT_ONCE]))
             self._effects.update(_read_effects(some))
 
 
@@ -246,11 +252,11 @@ def _read_effects(rows: Sequence[Row]) -> Iterator[tuple[int, EventEffects]]:
             continue
 
 
-def _all_in_doubt(hand: RawDriver, states: StateDictionary, doubts: Doubts) -> set[int]:
+def _all_in_doubt(driver: RawDriver, states: StateDictionary, doubts: Doubts) -> set[int]:
     """The late items, what is inside of shaken ones, and all whose state was taken from theirs."""
     doubt = set(doubts.late)
     shaken = set(doubts.shaken)
-    for item, number in hand.all_in(_STATES, sorted(doubt - shaken)):
+    for item, number in driver.all_in(_STATES, sorted(doubt - shaken)):
         if states.told(number).reaches_inside:
             shaken.add(item)
     reached = dict(doubts.late)
@@ -258,7 +264,7 @@ def _all_in_doubt(hand: RawDriver, states: StateDictionary, doubts: Doubts) -> s
         reached[item] = min(moment, reached.get(item, moment))
     waiting = set(reached)
     while waiting:
-        inside = hand.all_in_with(
+        inside = driver.all_in_with(
             _INSIDE, (min(reached[item] for item in waiting),), sorted(waiting)
         )
         waiting = set()

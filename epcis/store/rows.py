@@ -108,7 +108,7 @@ def items_of_rows(named: Iterable[Row]) -> Iterator[tuple[int, Role]]:
             yield item_id, Role(role)
 
 
-def write_index(hand: RawDriver, events: Sequence[tuple[int, Event]], party: str | None) -> None:
+def write_index(driver: RawDriver, events: Sequence[tuple[int, Event]], party: str | None) -> None:
     """Everything by which events are found or may be seen: quantities, parties, search index."""
     quantities: list[Row] = []
     parties: list[Row] = []
@@ -122,11 +122,11 @@ def write_index(hand: RawDriver, events: Sequence[tuple[int, Event]], party: str
         words.extend((word, seq) for word in index.words)
         fields.extend((row[0], seq, *row[1:]) for row in index.fields)
         sensors.extend((seq, *row) for row in index.sensors)
-    hand.insert("event_quantity", _QUANTITY, quantities)
-    hand.insert("event_party", _PARTY, sorted(parties))
-    hand.insert("event_word", WORD_COLUMNS, sorted(words))
-    hand.insert("event_field", FIELD_COLUMNS, [_plain(row) for row in fields])
-    hand.insert("event_sensor", SENSOR_COLUMNS, [_plain(row) for row in sensors])
+    driver.insert("event_quantity", _QUANTITY, quantities)
+    driver.insert("event_party", _PARTY, sorted(parties))
+    driver.insert("event_word", WORD_COLUMNS, sorted(words))
+    driver.insert("event_field", FIELD_COLUMNS, [_plain(row) for row in fields])
+    driver.insert("event_sensor", SENSOR_COLUMNS, [_plain(row) for row in sensors])
 
 
 def parties_of(event: Event, capturer: str | None) -> set[tuple[str, Relation]]:

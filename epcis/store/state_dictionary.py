@@ -24,11 +24,13 @@ _FIND_STATE = (
     " AND holder = ? AND conditions = ? AND borrowed = ? AND persistent = ? AND shipper = ?"
 )
 STATE_BY_NUMBER = f"SELECT {_COLUMNS} FROM item_state WHERE id = ?"  # noqa: S608  # our own names
-_ADD_LOT = "INSERT INTO lot (gtin, code, expiry, also) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
-_FIND_LOT = "SELECT id FROM lot WHERE gtin = ? AND code = ? AND expiry = ? AND also = ?"
+_ADD_LOT = (
+    "INSERT INTO lot (gtin, code, expiry, other_lot) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+_FIND_LOT = "SELECT id FROM lot WHERE gtin = ? AND code = ? AND expiry = ? AND other_lot = ?"
 CACHED_MAX = 100_000
 NO_OTHER_LOT = 0
-"""In `lot.also`: nothing else was told of the items."""
+"""In `lot.other_lot`: no other lot was recorded for the items."""
 
 
 _STATUS = {status.value: status for status in ItemStatus}
@@ -62,8 +64,8 @@ def row_of_state(state: ItemState) -> tuple[str, ...]:
 class StateDictionary:
     """Numbers of states, within one act."""
 
-    def __init__(self, hand: RawDriver, words: Engine | None = None) -> None:
-        self._hand = hand
+    def __init__(self, driver: RawDriver, words: Engine | None = None) -> None:
+        self._driver = driver
         self._words = words
         self._by_id: dict[int, ItemState] = {}
         self._ids: dict[ItemState, int] = {}
@@ -84,7 +86,7 @@ class StateDictionary:
         """The state with that number."""
         state = self._by_id.get(number)
         if state is None:
-            row = self._hand.one(STATE_BY_NUMBER, (number,))
+            row = self._driver.one(STATE_BY_NUMBER, (number,))
             if row is None:
                 raise LookupError(f"state {number} has no row")
             state = state_of_row(row)
@@ -113,12 +115,12 @@ class StateDictionary:
 
     def stored_number(self, state: ItemState, *, otherwise: int) -> int:
         """The number of a state that is stored, `otherwise` where it is not."""
-        row = self._hand.one(_FIND_STATE, row_of_state(state))
+        row = self._driver.one(_FIND_STATE, row_of_state(state))
         return row[0] if row is not None else otherwise
 
     def _find(self, state: ItemState) -> int:
         values = row_of_state(state)
-        return _number(self._hand, self._words, _FIND_STATE, _ADD_STATE, values)
+        return _number(self._driver, self._words, _FIND_STATE, _ADD_STATE, values)
 
     def _keep(self, number: int, state: ItemState) -> None:
         if len(self._by_id) >= CACHED_MAX:
@@ -131,48 +133,48 @@ class StateDictionary:
 
 
 class LotDictionary:
-    """Numbers of lots, within one act. Several lots told of one item are a chain of rows."""
+    """Numbers of lots, within one transaction. Several lots of one item are a chain of rows."""
 
-    def __init__(self, hand: RawDriver, words: Engine | None = None) -> None:
-        self._hand = hand
+    def __init__(self, driver: RawDriver, words: Engine | None = None) -> None:
+        self._driver = driver
         self._words = words
         self._ids: dict[tuple[str, tuple[LotFacts, ...]], int] = {}
 
     def number(self, gtin: str, lots: tuple[LotFacts, ...]) -> int:
-        """The number of a product's lot and of what else was told; new ones are stored."""
+        """The number of a product's lot and of others recorded with it; new ones are stored."""
         known = self._ids.get((gtin, lots))
         if known is None:
             if len(self._ids) >= CACHED_MAX:
                 self._ids.clear()
-            also = self.number(gtin, lots[1:]) if len(lots) > 1 else NO_OTHER_LOT
-            known = self._ids[gtin, lots] = self._find(gtin, lots[0], also)
+            other_lot = self.number(gtin, lots[1:]) if len(lots) > 1 else NO_OTHER_LOT
+            known = self._ids[gtin, lots] = self._find(gtin, lots[0], other_lot)
         return known
 
-    def stored_number(self, gtin: str, lot: LotFacts, also: int, *, otherwise: int) -> int:
+    def stored_number(self, gtin: str, lot: LotFacts, other_lot: int, *, otherwise: int) -> int:
         """The number of a lot that is stored, `otherwise` where it is not."""
-        row = self._hand.one(_FIND_LOT, (gtin, lot.code, lot.expiry, also))
+        row = self._driver.one(_FIND_LOT, (gtin, lot.code, lot.expiry, other_lot))
         return row[0] if row is not None else otherwise
 
-    def _find(self, gtin: str, lot: LotFacts, also: int) -> int:
-        values = (gtin, lot.code, lot.expiry, also)
-        return _number(self._hand, self._words, _FIND_LOT, _ADD_LOT, values)
+    def _find(self, gtin: str, lot: LotFacts, other_lot: int) -> int:
+        values = (gtin, lot.code, lot.expiry, other_lot)
+        return _number(self._driver, self._words, _FIND_LOT, _ADD_LOT, values)
 
 
 def _number(
-    hand: RawDriver,
+    driver: RawDriver,
     words: Engine | None,
     find: str,
     add: str,
     values: tuple[str | int, ...],
 ) -> int:
     """The number of a word; a new one is stored, and stays even where the act is undone."""
-    row = hand.one(find, values)
+    row = driver.one(find, values)
     if row is None:
         if words is None:
-            hand.run(add, values)
+            driver.run(add, values)
         else:
             store_at_once(words, add, values)
-        row = hand.one(find, values)
+        row = driver.one(find, values)
     assert row is not None, "a word just stored can be read"
     number: int = row[0]
     return number

@@ -50,8 +50,8 @@ class Stay(NamedTuple):
 class Stays:
     """The stays that an act begins and ends; item ids come as block -> mask."""
 
-    def __init__(self, hand: RawDriver) -> None:
-        self._hand = hand
+    def __init__(self, driver: RawDriver) -> None:
+        self._driver = driver
         self._begun: dict[int, dict[tuple[int, int], int]] = defaultdict(dict)
         """block -> (since, parent) -> mask"""
         self._past: dict[Row, int] = {}
@@ -89,7 +89,7 @@ class Stays:
                 if mask
             )
         cleared = self._end_lasting(added) if self._ended else {}
-        _change(self._hand, cleared, added)
+        _change(self._driver, cleared, added)
         self._begun.clear()
         self._ended.clear()
         self._past = {}
@@ -97,7 +97,7 @@ class Stays:
     def _end_lasting(self, added: dict[Row, int]) -> dict[Row, int]:
         """What is cleared of stored rows; what comes instead joins `added`."""
         cleared: dict[Row, int] = {}
-        for block, since, parent, stored in self._hand.all_in(_LASTING, sorted(self._ended)):
+        for block, since, parent, stored in self._driver.all_in(_LASTING, sorted(self._ended)):
             ended = self._ended[block]
             for (container, until), mask in ended.items():
                 hit = mask & stored if container == parent else 0
@@ -108,37 +108,37 @@ class Stays:
         return cleared
 
 
-def replace_stays(hand: RawDriver, items: Iterable[int], stays: Iterable[Stay]) -> None:
+def replace_stays(driver: RawDriver, items: Iterable[int], stays: Iterable[Stay]) -> None:
     """Forget all stays of these items and keep those given instead."""
     masks = masks_of(items)
     cleared = {
         tuple(row[:4]): hit
-        for row in hand.all_in(_OF_BLOCKS, list(masks))
+        for row in driver.all_in(_OF_BLOCKS, list(masks))
         if (hit := row[4] & masks[row[0]])
     }
     added: dict[Row, int] = {}
     for child, since, until, parent in stays:
         row = (child >> 6, since, parent, until)
         added[row] = added.get(row, 0) | 1 << (child & 63)
-    _change(hand, cleared, added)
+    _change(driver, cleared, added)
 
 
-def stays_of(hand: RawDriver, items: Iterable[int]) -> Iterator[Stay]:
+def stays_of(driver: RawDriver, items: Iterable[int]) -> Iterator[Stay]:
     """What each of these items was and is in, in no order."""
     masks = masks_of(items)
-    for block, since, parent, until, mask in hand.all_in(_OF_BLOCKS, list(masks)):
+    for block, since, parent, until, mask in driver.all_in(_OF_BLOCKS, list(masks)):
         for child in ids_of(block, mask & masks[block]):
             yield Stay(child, since, until, parent)
 
 
-def stays_in(hand: RawDriver, containers: Sequence[int]) -> Iterator[Stay]:
+def stays_in(driver: RawDriver, containers: Sequence[int]) -> Iterator[Stay]:
     """What was and is directly in each of these containers, in no order."""
-    for block, since, parent, until, mask in hand.all_in(_IN_CONTAINERS, containers):
+    for block, since, parent, until, mask in driver.all_in(_IN_CONTAINERS, containers):
         for child in ids_of(block, mask):
             yield Stay(child, since, until, parent)
 
 
-def _change(hand: RawDriver, cleared: dict[Row, int], added: dict[Row, int]) -> None:
+def _change(driver: RawDriver, cleared: dict[Row, int], added: dict[Row, int]) -> None:
     """Clear bits of stored rows, and set bits of others; each row's in one order for all acts."""
     both = [row for row in cleared if row in added]
     for row in both:  # what is taken out and put back at once stays as it is
@@ -147,8 +147,8 @@ def _change(hand: RawDriver, cleared: dict[Row, int], added: dict[Row, int]) -> 
         added[row] &= ~kept
     clear = [(signed(ALL_BITS & ~mask), *row) for row, mask in sorted(cleared.items()) if mask]
     if clear:
-        hand.run_many(_CLEAR, clear)
-        hand.run_many(_REMOVE, [row[1:] for row in clear])
+        driver.run_many(_CLEAR, clear)
+        driver.run_many(_REMOVE, [row[1:] for row in clear])
     rows = [(signed(mask), *row) for row, mask in sorted(added.items()) if mask]
     if rows:
-        hand.run_many(_SET, rows)
+        driver.run_many(_SET, rows)

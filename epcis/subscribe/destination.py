@@ -9,12 +9,34 @@ from __future__ import annotations
 import ipaddress
 import socket
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit, urlunsplit
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 ADDRESS_LENGTH_MAX: Final = 2048
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _PORTS: Final = {"http": 80, "https": 443}
+PUBLIC_PORTS: Final = frozenset({443, 8443})
+"""Ports of public addresses that deliveries may go to: those of web servers."""
+_TRANSLATED: Final = tuple(
+    map(ipaddress.IPv6Network, ("64:ff9b::/32", "2001::/32", "2002::/16", "::/96"))
+)
+"""NAT64 (RFC 6052, 8215), Teredo, 6to4 and IPv4-compatible addresses: all lead to IPv4."""
+_PRIVATE_4: Final = tuple(
+    map(
+        ipaddress.IPv4Network,
+        (
+            "10.0.0.0/8",
+            "100.64.0.0/10",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+        ),
+    )
+)
+_NAT64_LENGTHS: Final = (32, 40, 48, 56, 64, 96)
 
 Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -83,12 +105,20 @@ def check(destination: Destination, *, private_allowed: bool) -> None:
     ip = destination.literal()
     if ip is not None and not private_allowed and not is_public(ip):
         raise BadDestination(f"{ip} is not a public address")
-    if destination.host.lower().rstrip(".") == "localhost" and not private_allowed:
+    if private_allowed:
+        return
+    if destination.host.lower().rstrip(".") == "localhost":
         raise BadDestination("localhost is not a public address")
+    if destination.scheme != "https":
+        raise BadDestination("must begin with https://: results are not sent in the clear")
+    if destination.port not in PUBLIC_PORTS:
+        ports = ", ".join(map(str, sorted(PUBLIC_PORTS)))
+        raise BadDestination(f"port {destination.port} is none of {ports}")
 
 
 def resolve(destination: Destination, *, private_allowed: bool) -> str:
     """The address to connect to; raises `BadDestination` where any of the name's is private."""
+    check(destination, private_allowed=private_allowed)
     try:
         found = socket.getaddrinfo(destination.host, destination.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as fault:
@@ -110,9 +140,28 @@ def is_public(ip: Ip) -> bool:
     False
     """
     if isinstance(ip, ipaddress.IPv6Address):
-        hidden = ip.ipv4_mapped or ip.sixtofour
-        if hidden is None and ip in _NAT64:
-            hidden = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if hidden is not None:
-            return is_public(hidden)
+        if ip.ipv4_mapped is not None:
+            return is_public(ip.ipv4_mapped)
+        if any(ip in network for network in _TRANSLATED) or any(map(_is_private_4, _inside(ip))):
+            return False
     return ip.is_global and not ip.is_multicast
+
+
+def _inside(ip: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
+    """The IPv4 addresses that NAT64 with a prefix of any length would read (RFC 6052 2.2).
+
+    >>> [str(one) for one in _inside(ipaddress.IPv6Address("2001:db8:122:344::192.0.2.33"))]
+    ['192.0.2.33']
+    """
+    raw = ip.packed
+    if raw[8]:
+        return  # the octet that is zero in every address so made
+    for length in _NAT64_LENGTHS:
+        start = length // 8
+        octets = [raw[at] for at in range(start, 16) if at != 8]
+        if not any(octets[4:]):
+            yield ipaddress.IPv4Address(bytes(octets[:4]))
+
+
+def _is_private_4(ip: ipaddress.IPv4Address) -> bool:
+    return any(ip in network for network in _PRIVATE_4)

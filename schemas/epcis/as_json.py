@@ -165,7 +165,7 @@ def _part_definitions() -> dict[str, Schema]:
             **_record({"set": some_dispositions, "unset": some_dispositions}, extensible=False),
             "minProperties": 1,
         },
-        # Extensions of places are not told apart from misspelt fields.
+        # Extensions of places cannot be distinguished from misspelt fields.
         "place": {"type": "object", "properties": {"id": ref("uri")}, "required": ["id"]},
         "bizTransactionList": list_of(transaction),
         "someBizTransactionList": list_of(transaction, least=1),

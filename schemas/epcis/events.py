@@ -181,7 +181,7 @@ _SENSORS = Field(
     "sensorElementList",
     "sensor_elements",
     "SensorElementListType",
-    "what sensors told",
+    "what sensors measured",
     None,
     _DIRECT,
     "sensorElementList",

@@ -32,7 +32,7 @@ class CompanyPrefixes:
     """
 
     def __init__(self, overlay: Iterable[str] = (), *, published: bool = True) -> None:
-        """Start from an operator's `overlay` of prefixes and, unless told otherwise, GS1's table.
+        """Start from an operator's `overlay` of prefixes and, if `published`, GS1's table.
 
         Raises ValueError where an entry of the overlay is no row of 4 to 12 digits.
         """

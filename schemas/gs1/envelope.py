@@ -15,6 +15,7 @@ from schemas.finding import Finding, Severity, Where
 from schemas.gs1 import national
 from schemas.gs1.content_rules import CSET_82, date_yymmd0, date_yyyymmdd, has_check_digit
 from schemas.gs1.expiry import expiry_date
+from schemas.gs1.text_findings import day_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -189,16 +190,8 @@ def _expiry(parts: _Parts, today: date | None) -> date | None:
         return None
     day = expiry_date(short, today)
     if day is not None and short.endswith("00"):
-        parts.findings.append(_day_unknown(short, day))
+        parts.findings.append(day_unknown(short, day))
     return day
-
-
-def _day_unknown(written: str, day: date) -> Finding:
-    return Finding(
-        "expiry.day-00",
-        Severity.INFO,
-        f"expiry {written} names no day; the month's last, {day.isoformat()}, is meant",
-    )
 
 
 def _no_trailer(length: int) -> Finding:

@@ -27,6 +27,14 @@ from schemas.gs1 import (
 )
 from schemas.gs1.content_rules import has_check_digit
 from schemas.gs1.expiry import expiry_date
+from schemas.gs1.text_findings import (
+    bad_urn,
+    day_unknown,
+    not_gs1,
+    too_long,
+    trailing,
+    unrecognised,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -130,9 +138,9 @@ def read(text: str, *, today: date | None = None) -> Reading:
     'unknown'
     """
     if len(text) > TEXT_LENGTH_MAX:
-        return Reading(text, "unknown", findings=(_too_long(len(text)),))
+        return Reading(text, "unknown", findings=(too_long(len(text), TEXT_LENGTH_MAX),))
     body = text.rstrip("\r\n\t ")
-    found = () if len(body) == len(text) else (_trailing(len(body)),)
+    found = () if len(body) == len(text) else (trailing(len(body)),)
     symbology = body[:3]
     if symbology not in GS1_SYMBOLOGIES:
         match = SYMBOLOGY.match(body)
@@ -144,7 +152,7 @@ def read(text: str, *, today: date | None = None) -> Reading:
         if recognises(scan.body):
             return reader(scan)
     if symbology and symbology[:2] not in _RETAIL_SYMBOLOGIES:
-        return _refused(scan, "unknown", _not_gs1(symbology))
+        return _refused(scan, "unknown", not_gs1(symbology))
     return _number_or_elements(scan)
 
 
@@ -162,7 +170,7 @@ class _Scan(msgspec.Struct, frozen=True):
 def _bracketed(scan: _Scan) -> Reading:
     if scan.symbology:
         # Brackets are only for print; a symbol that encodes them breaks GS1's rules.
-        return _refused(scan, "unknown", _not_gs1(scan.symbology))
+        return _refused(scan, "unknown", not_gs1(scan.symbology))
     return _gs1(scan, "gs1-bracketed", element_string.parse_bracketed(scan.body))
 
 
@@ -189,7 +197,7 @@ def _number_or_elements(scan: _Scan) -> Reading:
     data = body.replace("^", element_string.GS) if body.startswith("^") else body
     if _is_digits(data[:2]) or data[:1] == element_string.GS:
         return _gs1(scan, "gs1-element-string", element_string.parse(data))
-    return _refused(scan, "unknown", _unrecognised(body))
+    return _refused(scan, "unknown", unrecognised(body))
 
 
 def _unless_elements(
@@ -259,7 +267,7 @@ def _gtin(elements: dict[str, str], *, sound: bool) -> str | None:
 def _urn(scan: _Scan) -> Reading:
     thing = epc.identify(scan.body)
     if not thing.scheme:
-        return _refused(scan, "epc-urn", _bad_urn(scan.body))
+        return _refused(scan, "epc-urn", bad_urn(scan.body))
     elements = digital_link.parse(digital_link.RESOLVER + thing.key).as_dict()
     return Reading(
         scan.text,
@@ -328,65 +336,8 @@ _READERS: Final[tuple[tuple[Callable[[str], bool], Callable[[_Scan], Reading]], 
 """How each kind of text begins, and the method that reads it."""
 
 
-def day_unknown(written: str, expiry: date) -> Finding:
-    """The note that an expiry names a month only."""
-    return Finding(
-        "expiry.day-00",
-        Severity.INFO,
-        f"expiry {written} names no day; the month's last, {expiry.isoformat()}, is meant",
-    )
-
-
 def _shifted(finding: Finding, offset: int) -> Finding:
     if not offset or finding.where.position is None:
         return finding
     where = Where(position=finding.where.position + offset)
     return Finding(finding.code, finding.severity, finding.what, finding.hint, where)
-
-
-def _trailing(position: int) -> Finding:
-    return Finding(
-        "text.trailing",
-        Severity.INFO,
-        "a line end or blank behind the data was left out",
-        where=Where(position=position),
-    )
-
-
-def _too_long(length: int) -> Finding:
-    return Finding(
-        "text.too-long",
-        Severity.ERROR,
-        f"the text has {length} characters; at most {TEXT_LENGTH_MAX} are read",
-        "This is not the text of one symbol.",
-    )
-
-
-def _bad_urn(body: str) -> Finding:
-    return Finding(
-        "urn.no-key",
-        Severity.ERROR,
-        f"{body[:100]!r} holds no valid GS1 key",
-        "Company prefix and reference must have the digits that the scheme asks for.",
-        Where(position=0),
-    )
-
-
-def _not_gs1(symbology: str) -> Finding:
-    return Finding(
-        "symbology.not-gs1",
-        Severity.ERROR,
-        f"the symbol's identifier {symbology} says that it holds no GS1 data",
-        "Scan the GS1 code of the pack; its identifier is ]d2, ]d8, ]C1, ]Q3, ]J1 or ]e0.",
-        Where(position=0),
-    )
-
-
-def _unrecognised(body: str) -> Finding:
-    return Finding(
-        "text.unrecognised",
-        Severity.ERROR,
-        f"{body[:40]!r} is neither GS1, ISO 15434, HIBC nor a product number",
-        "Scan the two-dimensional code of the pack; the text of any other code names no medicine.",
-        Where(position=0),
-    )

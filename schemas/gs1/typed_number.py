@@ -11,9 +11,10 @@ from typing import Final
 
 import msgspec
 
-from schemas.finding import Finding, Severity, Where
+from schemas.finding import Finding, Severity
 from schemas.gs1 import national
 from schemas.gs1.content_rules import check_digit, has_check_digit
+from schemas.gs1.text_findings import ambiguous, names_product, wrong_check_digit, wrong_ndc
 
 RETAIL_NAMES: Final = {8: "EAN-8", 12: "UPC-A", 13: "EAN-13", 14: "GTIN-14"}
 """What a retail number of so many digits is called."""
@@ -68,7 +69,7 @@ def _retail(digits: str, symbology: str) -> ProductNumber:
     (name, number), *others = meanings
     if name == "PZN":
         return _pzn(number)
-    findings = (_also(name, [other for other, _ in others]),) if others else ()
+    findings = (ambiguous(name, [other for other, _ in others]),) if others else ()
     gtin = number.zfill(14)
     return ProductNumber("ean-upc", {"01": gtin}, gtin, findings)
 
@@ -93,10 +94,10 @@ def _meanings(digits: str, symbology: str) -> list[tuple[str, str]]:
 def _pzn(digits: str) -> ProductNumber:
     pzn = digits.zfill(8)
     if not national.has_pzn_check_digit(pzn):
-        return ProductNumber("pzn", findings=(_wrong_pzn(digits),))
+        return ProductNumber("pzn", findings=(wrong_check_digit(f"PZN {digits}"),))
     gtin = national.ntin_of_pzn(pzn).zfill(14)
     return ProductNumber(
-        "pzn", {"pzn": pzn}, gtin, (_named("pzn", f"a PZN, the German number {pzn}"),)
+        "pzn", {"pzn": pzn}, gtin, (names_product("pzn", f"a PZN, the German number {pzn}"),)
     )
 
 
@@ -113,64 +114,18 @@ def _ndc(text: str, weight: Severity) -> ProductNumber:
         else:
             found = national.ndc_of_eleven_digits(text)
     except ValueError as fault:
-        return ProductNumber("ndc", findings=(_wrong_ndc(str(fault)),))
+        return ProductNumber("ndc", findings=(wrong_ndc(str(fault)),))
     gtins = {ndc.gtin for ndc in found}
     if len(gtins) != 1:
         why = f"{text} may be any of {', '.join(map(str, found))}" if found else f"{text!r} is none"
-        return ProductNumber("ndc", findings=(_wrong_ndc(why),))
+        return ProductNumber("ndc", findings=(wrong_ndc(why),))
     gtin = found[0].gtin
     written = str(found[0]) if len(found) == 1 else text
-    named = _named("ndc", f"an NDC, the US number {written}", weight)
+    named = names_product("ndc", f"an NDC, the US number {written}", weight)
     return ProductNumber("ndc", {"ndc": written}, gtin, (named,))
 
 
-def _named(kind: str, what: str, weight: Severity = Severity.INFO) -> Finding:
-    return Finding(
-        f"number.{kind}",
-        weight,
-        f"this is {what}: it names a product, no single pack",
-        "Scan the two-dimensional code of the pack.",
-    )
-
-
-def _also(name: str, others: list[str]) -> Finding:
-    return Finding(
-        "number.ambiguous",
-        Severity.WARNING,
-        f"the number was taken for {name}; it may also be {' or '.join(others)}",
-        "Scan the code, or write the kind before the number, as PZN 03752864.",
-        Where(position=0),
-    )
-
-
 def _wrong_retail(digits: str) -> Finding:
-    name = RETAIL_NAMES[len(digits)]
     also = "; it is no UPC-E and no PZN either" if len(digits) == 8 else ""
-    expected = check_digit(digits[:-1])
-    return Finding(
-        "ai.incorrect-check-digit",
-        Severity.ERROR,
-        f"the check digit of the {name} number {digits} is wrong: {expected} is expected{also}",
-        "A digit was misread or mistyped; scan again.",
-        Where(position=0),
-    )
-
-
-def _wrong_pzn(digits: str) -> Finding:
-    return Finding(
-        "ai.incorrect-check-digit",
-        Severity.ERROR,
-        f"the check digit of the PZN {digits} is wrong",
-        "A digit was misread or mistyped; scan again.",
-        Where(position=0),
-    )
-
-
-def _wrong_ndc(why: str) -> Finding:
-    return Finding(
-        "number.ndc",
-        Severity.ERROR,
-        f"this looks like an NDC (a US number), but names no product: {why}",
-        "Write the NDC with its hyphens, as 0777-3105-02.",
-        Where(position=0),
-    )
+    expected = f": {check_digit(digits[:-1])} is expected{also}"
+    return wrong_check_digit(f"{RETAIL_NAMES[len(digits)]} number {digits}", expected)

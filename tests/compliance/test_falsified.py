@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 from compliance.fsck import fsck
 from compliance.seal import Keys
 from epcis.database.metadata import metadata
-from epcis.ledger.proved import Outside, ToldBy, proof_of
+from epcis.ledger.proved import DerivedFrom, Outside, proof_of
 from epcis.ledger.store import Store
 from tests import falsified
 
@@ -103,8 +103,8 @@ def test_the_page_on_proofs_lists_every_table_as_the_code_has_it():
         if isinstance(how, Outside):
             outside.append(f"| `{name}` | {how.why} |")
             continue
-        by = how.by if isinstance(how, ToldBy) else " by ".join(("its newest entry", *how.by))
-        kind = "told" if isinstance(how, ToldBy) else "register"
+        by = how.by if isinstance(how, DerivedFrom) else " by ".join(("its newest entry", *how.by))
+        kind = "derived" if isinstance(how, DerivedFrom) else "register"
         expected.append(f"| `{name}` | {kind} | {by} |")
         beside += [f"| `{name}.{column}` | {why} |" for column, why in how.beside.items()]
     rows = [row for row in PROOF_PAGE.read_text().splitlines() if row.startswith("| `")]

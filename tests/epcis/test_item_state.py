@@ -33,7 +33,7 @@ from epcis.codec.document import Syntax, write_document
 from epcis.fsck import check_state
 from epcis.model import Header
 from epcis.store.items import contents, item, items_of_lot
-from epcis.store.lots_told import lots_told
+from epcis.store.lots_recorded import lots_recorded
 from epcis.trace import holders_of_lot, trace
 from schemas.dispositions import OWN_DISPOSITION
 from schemas.gs1.epc import canonical_key
@@ -196,7 +196,7 @@ def test_a_second_commissioning_keeps_both_values(store, lot, expiry, marks, lat
     assert conditions(store) == marks
     assert (state(store).lot, str(state(store).expiry)) == ("L1", "2028-05-31")
     with store.read() as snapshot:
-        both = lots_told(snapshot, canonical_key(ONE))
+        both = lots_recorded(snapshot, canonical_key(ONE))
         assert [one.lot for one in both] == ["L1", lot]
         for code in ("L1", lot):
             found = {one.key for one in items_of_lot(snapshot, "09521321000018", code)}

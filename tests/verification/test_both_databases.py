@@ -61,9 +61,9 @@ def test_a_whole_day(client, packs, clock):
     assert caps["cause"] == "caps-lock"
     statuses = [
         client.get(f"/verify/gtin/{GTIN}/lot/A123/ser/X{number}{VRS}").status_code
-        for number in range(22)
+        for number in range(18)
     ]
-    assert statuses == [200] * 20 + [403] * 2
+    assert statuses == [200] * 18
     with packs.write(clock.now) as tx:
         set_lot_state(tx, GTIN, "A123", LotState.RECALLED, "x", now=clock.now, by="qa")
         set_doubt(tx, GTIN, Doubt.SUSPECT, case_id="C", now=clock.now, serial="S3")
@@ -229,21 +229,21 @@ def test_guesses_that_come_together_are_answered_no_more_often_than_allowed(clie
     assert sorted(answer.status_code for answer in answers) == [200] * 20 + [403] * 80
     wrong = [("POST", "/packs/verify", PACK | {"serial": f"Y{number}"}) for number in range(100)]
     answers = client.together(wrong)
-    assert sorted(answer.status_code for answer in answers) == [200] * 20 + [429] * 80
+    assert [answer.status_code for answer in answers] == [429] * 100
 
 
 @pytest.mark.postgresql
 def test_what_was_planned_before_there_were_packs_does_not_read_all_of_them_later(postgresql):
-    """A plan is kept for as long as its line, and on the first day any plan is quick."""
+    """A plan is kept for as long as its connection, and on the first day any plan is quick."""
     store = Store.open(postgresql.new_database())
     store.create_all()
     keys = ([b"\x01"], [GTIN], ["S7"])
     for statement in ("SELECT 1", "ANALYZE"):
         with store.write(NOW) as tx:
             tx.connection.exec_driver_sql(statement)
-        line = store.line()
-        plan = line.exec_driver_sql("EXPLAIN " + LOOK.of_arrays, keys).scalars().all()
-        close_for_good(line)
+        own = store.own_connection()
+        plan = own.exec_driver_sql("EXPLAIN " + LOOK.of_arrays, keys).scalars().all()
+        close_for_good(own)
         assert any("pack_pkey" in step for step in plan)
         assert [step for step in plan if "Seq Scan on pack" in step] == []
     store.close()

@@ -166,10 +166,10 @@ def test_records_that_contradict_each_other_alert_once_nothing_above_forbids_it(
 
 
 def test_the_values_of_a_conflict_and_of_an_unknown_word_are_said():
-    two = msgspec.structs.replace(facts("lot_conflict"), lots_told=("L", "M"))
+    two = msgspec.structs.replace(facts("lot_conflict"), lots_recorded=("L", "M"))
     assert "(L, M)" in judged(two, PackAct.VERIFY).say
     days = msgspec.structs.replace(
-        facts("expiry_conflict"), expiries_told=("2027-01-01", "2028-01-01")
+        facts("expiry_conflict"), expiries_recorded=("2027-01-01", "2028-01-01")
     )
     assert "(2027-01-01, 2028-01-01)" in judged(days, PackAct.VERIFY).say
     assert "(wet)" in judged(facts("unknown_disposition:wet"), PackAct.VERIFY).say

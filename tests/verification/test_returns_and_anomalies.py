@@ -18,11 +18,14 @@ from verification.registry.history import Past
 from verification.registry.pack_registry import set_lot_state
 from verification.returns import saleable_return
 from verification.returns.saleable_return import Decision
-from verification.vrs.ask import Heard
+from verification.vrs.ask import PartnerAnswer
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 GTIN = "05901234123457"
-YES, NO = Heard(answered=True, verified=True), Heard(answered=True, verified=False, reason="x")
+YES, NO = (
+    PartnerAnswer(answered=True, verified=True),
+    PartnerAnswer(answered=True, verified=False, reason="x"),
+)
 
 
 def own(state=PackState.ACTIVE, expiry=date(2027, 5, 31), **more):
@@ -36,10 +39,15 @@ def own(state=PackState.ACTIVE, expiry=date(2027, 5, 31), **more):
         (own(), YES, True, Decision.RESELL),
         (own(), NO, True, Decision.QUARANTINE),
         (own(), None, True, Decision.WAIT),
-        (own(), Heard(answered=False, status=504), True, Decision.WAIT),
+        (own(), PartnerAnswer(answered=False, status=504), True, Decision.WAIT),
         (own(), YES, False, Decision.QUARANTINE),
-        (own(), Heard(answered=True, verified=True, info="Recalled"), True, Decision.SCRAP),
-        (own(), Heard(answered=True, verified=True, info="Suspect"), True, Decision.QUARANTINE),
+        (own(), PartnerAnswer(answered=True, verified=True, info="Recalled"), True, Decision.SCRAP),
+        (
+            own(),
+            PartnerAnswer(answered=True, verified=True, info="Suspect"),
+            True,
+            Decision.QUARANTINE,
+        ),
         (own(PackState.SUPPLIED), YES, True, Decision.QUARANTINE),
         (own(expiry=date(2026, 1, 1)), YES, True, Decision.SCRAP),
         (own(lot_state=LotState.RECALLED), YES, True, Decision.SCRAP),

@@ -18,7 +18,7 @@ from verification.returns import saleable_return
 from verification.returns.saleable_return import Decision
 from verification.settings import VerificationSettings
 from verification.vrs import ask
-from verification.vrs.ask import Heard, Outgoing
+from verification.vrs.ask import Outgoing, PartnerAnswer
 from verification.vrs.directory import hand_out, take_over
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -54,7 +54,7 @@ def test_a_return_that_waited_is_settled_by_the_partners_late_answer(packs, cloc
         requester="0366666000014",
     )
     asked = Asked("05901234123457", "S1", "A123", date(2027, 5, 31))
-    silent = Heard(answered=False, status=504, why_not="no answer")
+    silent = PartnerAnswer(answered=False, status=504, why_not="no answer")
     with packs.write(NOW) as tx:
         ask.keep(tx, question, silent)
         own = verdict(facts_of(tx, asked), NOW)

@@ -2,7 +2,7 @@
 
 The client that raised it, the owner of the product, the authority and the operator of the national
 system of the market where the pack was scanned, and the repository that asked for its own client
-(2016/161 Art. 36(b), 37(d), 38, 39). The owner is not told which pharmacy it was.
+(2016/161 Art. 36(b), 37(d), 38, 39). The owner does not learn which pharmacy it was.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Viewer(NamedTuple):
         return None
 
     def veiled(self, snapshot: Snapshot, found: Alert) -> Alert:
-        """The alert as this viewer may read it: an owner is not told whose till it was."""
+        """The alert as this viewer may read it: an owner does not learn whose till it was."""
         if self.concern(snapshot, found) is not Concern.OWNER:
             return found
         return replace(found, client="", location="")
@@ -94,7 +94,7 @@ class Viewer(NamedTuple):
         return self.veiled(snapshot, found).as_dict()
 
     def steps(self, snapshot: Snapshot, found: Alert) -> list[dict[str, object]]:
-        """What was done about an alert, in order; an owner is not told by which till."""
+        """What was done about an alert, in order; an owner does not learn by which till."""
         done = steps_of(snapshot, found.id)
         if self.concern(snapshot, found) is Concern.OWNER:
             done = [step | ({"by": None} if step["by"] == found.client else {}) for step in done]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from sqlalchemy import delete
 
 from epcis.database.many_writers import one_at_a_time
-from epcis.database.raw_driver import ListQuestion, RawDriver
+from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
+from epcis.problem import Problem
 from verification.decision.sentences import SAY
 from verification.decision.words import Reason, Word
 from verification.registry.pack_tables import unknown_answer
@@ -24,26 +26,67 @@ if TYPE_CHECKING:
 
 _TELLING = frozenset({Reason.UNKNOWN_SERIAL, Reason.LOT_DIFFERS, Reason.EXPIRY_DIFFERS})
 _COUNT = (
-    "INSERT INTO unknown_answer (client, gtin, address, day, answers) VALUES (?, ?, ?, ?, 1)"
-    " ON CONFLICT (client, gtin, address, day)"
-    " DO UPDATE SET answers = unknown_answer.answers + 1 RETURNING answers"
+    "INSERT INTO unknown_answer (guesser, day, answers) VALUES (?, ?, 1)"
+    " ON CONFLICT (guesser, day) DO UPDATE SET answers = unknown_answer.answers + 1"
+    " RETURNING answers"
 )
-_READ = ListQuestion(
-    "SELECT u.client, u.gtin, u.address, u.answers FROM q JOIN unknown_answer u"
-    " ON u.client = q.client AND u.gtin = q.gtin AND u.address = q.address AND u.day = q.day",
-    client="text",
-    gtin="text",
-    address="text",
-    day="text",
-)
+NETWORK_SHARE = 5
+"""So many times the answers of one client may be given to all clients of its network together."""
+_BITS = {4: 24, 6: 64}
+"""How much of an address names its network."""
+
+
+def network_of(address: str) -> str:
+    """The network that an address belongs to; empty where it is this machine's own or unknown.
+
+    >>> network_of("192.0.2.77"), network_of("127.0.0.1")
+    ('192.0.2.0/24', '')
+    """
+    try:
+        one = ip_address(address)
+    except ValueError:
+        return ""
+    return "" if one.is_loopback else str(ip_network((one, _BITS[one.version]), strict=False))
 
 
 class Guesser(NamedTuple):
-    """Who may be guessing, and at which product's serial numbers."""
+    """Who may be guessing serial numbers, whatever the product and the door."""
 
     client: str
-    gtin: str
-    address: str
+    network: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that its answers are counted under."""
+        return (f"client {self.client}", *((f"network {self.network}",) if self.network else ()))
+
+
+class LockedGuessers:
+    """Who has spent its budget today, remembered in memory so that nobody else is slowed.
+
+    A process that does not know it yet learns it from the count of the next guess.
+    """
+
+    def __init__(self) -> None:
+        self._day = ""
+        self._names: set[str] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._names)
+
+    def has(self, guesser: Guesser, day: str) -> bool:
+        """Whether a guesser is locked on a day."""
+        return self._day == day and not self._names.isdisjoint(guesser.names)
+
+    def add(self, name: str, day: str) -> None:
+        """Lock one on a day."""
+        if self._day != day:
+            self._day, self._names = day, set()
+        self._names.add(name)
+
+    def clear(self) -> None:
+        """Let everybody be counted again by the database."""
+        self._names = set()
 
 
 class GuessBudget:
@@ -53,38 +96,47 @@ class GuessBudget:
         self._tx = tx
         self._answers_max = answers_max
         self._day = tx.now.date().isoformat()
-        self._answers = self._read(list(dict.fromkeys(guessers)))
+        self._locked = tx.companions.one(LockedGuessers)
+        self._of_client = {one.client: one for one in guessers}
+
+    def guesser(self, client: str) -> Guesser | None:
+        """The guesser behind a client; None for a client that nobody counts."""
+        return self._of_client.get(client)
 
     def is_spent(self, guesser: Guesser) -> bool:
-        """Whether the caller has used up its unknown-serial answers for the product today."""
-        return self._answers.get(guesser, 0) >= self._answers_max
+        """Whether the caller, or its network, has used up its unknown-serial answers today."""
+        return bool(self._locked) and self._locked.has(guesser, self._day)
 
     def count(self, guesser: Guesser) -> bool:
         """Count one unknown-serial answer; whether it may still be given.
 
-        The one that spends the budget is logged as an alert.
+        The one that spends the budget is logged as an alert, once.
         """
-        tx, values = self._tx, (*guesser, self._day)
         # Two that count the same guessers in another order would wait for each other.
-        one_at_a_time(tx, "guessing")
-        ((answers,),) = RawDriver(tx).all(_COUNT, values)
-        self._answers[guesser] = answers
-        if answers == self._answers_max:
-            client, gtin, address = guesser
-            tx.log(
+        one_at_a_time(self._tx, "guessing")
+        allowed = [self._count(name) for name in guesser.names]
+        return all(allowed)
+
+    def _count(self, name: str) -> bool:
+        ((answers,),) = RawDriver(self._tx).all(_COUNT, (name, self._day))
+        most = self._most(name)
+        if answers >= most:
+            self._locked.add(name, self._day)
+        if answers == most:
+            self._tx.log(
                 LeafKind.CASE,
-                msgspec.json.encode({"alert": "guessing", "gtin": gtin, "day": self._day}),
-                msgspec.json.encode({"client": client, "address": address, "answers": answers}),
+                msgspec.json.encode({"alert": "guessing", "day": self._day}),
+                msgspec.json.encode({"guesser": name, "answers": answers}),
             )
-        return bool(answers <= self._answers_max)
+        return bool(answers <= most)
 
-    def _read(self, guessers: list[Guesser]) -> dict[Guesser, int]:
-        if not guessers:
-            return {}
-        rows = _READ.rows(self._tx, [(*guesser, self._day) for guesser in guessers])
-        return {Guesser(*row[:3]): row[3] for row in rows}
+    def _most(self, name: str) -> int:
+        share = NETWORK_SHARE if name.startswith("network ") else 1
+        return self._answers_max * share
 
 
+ANSWERS_A_DAY = 20
+"""Answers about unknown serial numbers that a client may get in a day, where nobody set another."""
 VEIL_S = 0.02
 """Veiled answers leave at whole steps of this time after their question."""
 
@@ -116,9 +168,22 @@ def veiled(answer: Verdict) -> Verdict:
     )
 
 
+def guessed_too_often() -> Problem:
+    """The answer to a caller whose budget is spent."""
+    return Problem(
+        429,
+        "Too many unknown serial numbers",
+        "your unknown serial numbers of today are used up; ask the operator to confirm who you are,"
+        " or come back tomorrow",
+        headers={"Retry-After": "86400"},
+    )
+
+
 def step_up(tx: Transaction, *, client: str, by: str) -> None:
     """Give a client its budget back, after somebody has made sure who it is."""
-    tx.connection.execute(delete(unknown_answer).where(unknown_answer.c.client == client))
+    names = Guesser(client).names
+    tx.connection.execute(delete(unknown_answer).where(unknown_answer.c.guesser.in_(names)))
+    tx.companions.one(LockedGuessers).clear()
     tx.log(
         LeafKind.ACCESS,
         msgspec.json.encode({"act": "guessing-budget-renewed", "client": client}),

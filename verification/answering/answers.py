@@ -11,7 +11,14 @@ import msgspec
 
 from epcis.database.autocommit_read import autocommit_read
 from verification.alerts.alert import raise_alert
-from verification.alerts.guessing import GuessBudget, Guesser, veiled
+from verification.alerts.guessing import (
+    GuessBudget,
+    Guesser,
+    LockedGuessers,
+    guessed_too_often,
+    network_of,
+    veiled,
+)
 from verification.alerts.suspicion import suspicion_of
 from verification.answering.batch_queue import BatchQueue, TransactionWorker
 from verification.decision.act import TO_LOOK_UP, TO_VERIFY, Asked, ParticipantRole
@@ -24,13 +31,15 @@ from verification.fmd.cause import Cause, Hint
 from verification.fmd.perform import OperationAnswer, is_answered, perform, remember
 from verification.messages.wanted import (
     BudgetSpent,
-    HeardFromPeer,
+    GivenAnswer,
     NotOurs,
     OperationWanted,
     PartnerQuestion,
-    Told,
+    RecordedAnswer,
+    StatusGuess,
     Verification,
     Wanted,
+    WithinBudget,
 )
 from verification.peers.peer_lookup import maybe_elsewhere
 from verification.registry import history
@@ -73,7 +82,7 @@ class Answering:
         self._settings = settings
         self._connections = connections
         workers = 1 if store.has_one_writer else WORKERS
-        self._batches: BatchQueue[Wanted, Told] = BatchQueue(
+        self._batches: BatchQueue[Wanted, GivenAnswer] = BatchQueue(
             [TransactionWorker(store, clock, self._work) for _ in range(workers)],
             waiting_max=settings.waiting_max,
         )
@@ -87,7 +96,12 @@ class Answering:
         """What is recorded of a pack, read on a thread beside the event loop."""
         return await self._looks.ask((gtin, serial))
 
-    async def ask(self, wanted: Wanted) -> Told:
+    def is_locked(self, caller: Caller) -> bool:
+        """Whether a caller is known here to have guessed too often today."""
+        locked = self._store.companions.one(LockedGuessers)
+        return locked.has(guesser_of(caller), self._clock().date().isoformat())
+
+    async def ask(self, wanted: Wanted) -> GivenAnswer:
         """The answer to one request, once it is durable; peers are asked for an unknown pack."""
         if self._settings.peers:
             peers, now = self._connections.peers, self._clock()
@@ -99,7 +113,7 @@ class Answering:
         self._batches.close()
         self._looks.close()
 
-    def _work(self, tx: Transaction, batch: list[Wanted]) -> list[Told]:
+    def _work(self, tx: Transaction, batch: list[Wanted]) -> list[GivenAnswer]:
         return answer_round(tx, batch, self._settings)
 
 
@@ -127,14 +141,20 @@ class _LookWorker:
 
 def answer_round(
     tx: Transaction, round_: list[Wanted], settings: VerificationSettings
-) -> list[Told]:
+) -> list[GivenAnswer]:
     """An answer for each request, in order; what was answered is kept in the act."""
     return _Round(tx, round_, settings).told()
 
 
 def verify_for(tx: Transaction, wanted: Verification, settings: VerificationSettings) -> Verdict:
-    """One verification by a caller, kept with its alert: what the page and the command ask."""
-    return _Round(tx, [wanted], settings).verify_only()
+    """One verification by a caller, kept with its alert: what the page and the command ask.
+
+    Raises `Problem` 429 where the caller has guessed too often.
+    """
+    (told,) = answer_round(tx, [wanted], settings)
+    if not isinstance(told, Verdict):
+        raise guessed_too_often()
+    return told
 
 
 class _Round:
@@ -158,7 +178,7 @@ class _Round:
         ]
         self._budget = GuessBudget(
             tx,
-            (_guesser(one) for one in questions if not _is_own(one)),
+            (guesser_of(one.caller) for one in round_ if not self._is_own(one.caller)),
             answers_max=settings.unknown_answers_a_day,
         )
 
@@ -167,43 +187,45 @@ class _Round:
         who = who_is(self._stops, caller, self._settings)
         return msgspec.structs.replace(who, role=ParticipantRole.PHARMACY)
 
-    def told(self) -> list[Told]:
+    def told(self) -> list[GivenAnswer]:
         """Answers in the order of the requests; kept where they are of that kind."""
-        told: list[Told | None] = []
+        told: list[GivenAnswer | None] = []
         facts = iter(self._facts)
         for wanted in self._round:
             if isinstance(wanted, OperationWanted):
                 told.append(None)
-            elif isinstance(wanted, HeardFromPeer):
+            elif isinstance(wanted, RecordedAnswer):
                 told.append(self._hear(wanted))
+            elif isinstance(wanted, StatusGuess):
+                may = self._may_be_told(wanted.caller, is_guess=True)
+                told.append(WithinBudget() if may else BudgetSpent())
             else:
                 told.append(self._answer(wanted, next(facts)))
         self._keep()
         operations = iter(self._operate())
         return [next(operations) if one is None else one for one in told]
 
-    def verify_only(self) -> Verdict:
-        """The verdict on the one pack, whatever the caller's budget."""
-        (wanted,) = self._round
-        assert isinstance(wanted, Verification), "only a verification gets a verdict"
-        self._is_within_budget(wanted, self._facts[0])
-        answer = self._verify(wanted, self._facts[0])
-        self._keep()
-        return answer
+    def _is_own(self, caller: Caller) -> bool:
+        """Whether the operator itself asks, which need not guess."""
+        return "admin" in caller.scopes and company_of(self._stops, caller).is_operator
 
-    def _answer(self, wanted: Verification | PartnerQuestion, facts: Facts) -> Told:
-        if not self._is_within_budget(wanted, facts) and not _is_own(wanted):
+    def _answer(self, wanted: Verification | PartnerQuestion, facts: Facts) -> GivenAnswer:
+        if not self._may_be_told(
+            wanted.caller, is_guess=facts.pack is None and facts.product_known
+        ):
             return BudgetSpent()
         if isinstance(wanted, Verification):
             return self._verify(wanted, facts)
         return self._respond(wanted, facts)
 
-    def _is_within_budget(self, wanted: Verification | PartnerQuestion, facts: Facts) -> bool:
+    def _may_be_told(self, caller: Caller, *, is_guess: bool) -> bool:
         """Whether an answer may be given; one about an unknown serial number is counted."""
-        if not _is_own(wanted) and self._budget.is_spent(_guesser(wanted)):
+        guesser = self._budget.guesser(caller.name)
+        if guesser is None:
+            return True
+        if self._budget.is_spent(guesser):
             return False
-        is_guess = facts.pack is None and facts.product_known
-        return not is_guess or self._budget.count(_guesser(wanted))
+        return not is_guess or self._budget.count(guesser)
 
     def _verify(self, wanted: Verification, facts: Facts) -> Verdict:
         tx = self._tx
@@ -227,7 +249,7 @@ class _Round:
         self._entries.append(_vrs_entry(wanted, response))
         return response
 
-    def _hear(self, wanted: HeardFromPeer) -> Told:
+    def _hear(self, wanted: RecordedAnswer) -> GivenAnswer:
         who = who_is(self._stops, wanted.caller, self._settings)
         _keep_peers_alert(self._tx, wanted, who)
         if not is_answered(self._tx, wanted.request, who):
@@ -235,17 +257,12 @@ class _Round:
         self._entries.append(_peer_entry(self._stops, wanted))
         return self._told_of_peer(wanted, wanted.verdict) if wanted.verdict else wanted.answer
 
-    def _told_of_peer(self, wanted: HeardFromPeer, verdict: Verdict) -> Told:
+    def _told_of_peer(self, wanted: RecordedAnswer, verdict: Verdict) -> GivenAnswer:
         """A peer's verdict; a stranger to the product guesses no better there than here."""
         caller = wanted.caller
-        if caller.party is None:
-            return verdict
-        guesser = Guesser(caller.name, wanted.request.code, caller.client)
-        budget = GuessBudget(self._tx, [guesser], answers_max=self._settings.unknown_answers_a_day)
-        is_guess = verdict.reason is Reason.UNKNOWN_SERIAL
-        if budget.is_spent(guesser) or (is_guess and not budget.count(guesser)):
+        if not self._may_be_told(caller, is_guess=verdict.reason is Reason.UNKNOWN_SERIAL):
             return BudgetSpent()
-        return veiled(verdict)
+        return verdict if caller.party is None else veiled(verdict)
 
     def _keep(self) -> None:
         if self._entries:
@@ -258,10 +275,10 @@ class _Round:
         requests = [
             (one.request, who_is(self._stops, one.caller, self._settings)) for one in operations
         ]
-        return perform(self._tx, requests, self._rules)
+        return perform(self._tx, requests, self._rules, self._budget)
 
     def _owns(self, caller: Caller, gtin: str) -> bool:
-        """Whether a caller may learn what is recorded: the house itself, or the product's owner."""
+        """Whether a caller may learn what is recorded: the operator, or the product's owner."""
         if caller.party is None:
             return True
         company = company_of(self._stops, caller)
@@ -280,18 +297,9 @@ def _asked(wanted: Verification | PartnerQuestion) -> Asked:
     return Asked(question.gtin, question.serial, question.lot, expiry)
 
 
-def _is_own(wanted: Verification | PartnerQuestion) -> bool:
-    """Whether the house itself asks, which need not guess."""
-    return isinstance(wanted, Verification) and wanted.caller.party is None
-
-
-def _guesser(wanted: Verification | PartnerQuestion) -> Guesser:
-    """Who is counted: behind one router's key stand many requesters."""
-    caller = wanted.caller
-    if isinstance(wanted, Verification):
-        return Guesser(caller.name, wanted.asked.gtin, caller.client)
-    question = wanted.question
-    return Guesser(f"{caller.name} {question.requester}", question.gtin, caller.client)
+def guesser_of(caller: Caller) -> Guesser:
+    """Whose guesses are counted: the key's, in whosever name it asks, and its network's."""
+    return Guesser(caller.name, network_of(caller.client))
 
 
 def verdict_entry(answer: Verdict, client: str, location: str) -> history.HistoryEntry:
@@ -357,7 +365,7 @@ def _vrs_entry(wanted: PartnerQuestion, response: VrsResponse) -> history.Histor
     )
 
 
-def _keep_peers_alert(tx: Transaction, wanted: HeardFromPeer, who: Who) -> None:
+def _keep_peers_alert(tx: Transaction, wanted: RecordedAnswer, who: Who) -> None:
     """Keep the alert that a peer raised for our client, under the same id."""
     answer = wanted.answer
     if answer.alert is None:
@@ -374,7 +382,7 @@ def _keep_peers_alert(tx: Transaction, wanted: HeardFromPeer, who: Who) -> None:
     )
 
 
-def _peer_entry(stops: Restrictions, wanted: HeardFromPeer) -> history.HistoryEntry:
+def _peer_entry(stops: Restrictions, wanted: RecordedAnswer) -> history.HistoryEntry:
     request, answer = wanted.request, wanted.answer
     return history.HistoryEntry(
         request.code,

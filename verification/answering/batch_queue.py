@@ -25,15 +25,15 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 WAITING_MAX = 4096
-"""Requests that may wait; the next one is told to come back (503)."""
+"""Requests that may wait; the next one is answered with 503, to come back."""
 ROUND_MAX = 128
 """Requests answered in one transaction."""
 GATHER_TURNS = 3
 """Turns of the event loop before a round begins: who was just answered may ask again by then, and
 share its commit."""
 OVERLAP_WAITING_MIN = 4
-"""So many must wait before another lane is taken beside those under way."""
-LINE_IDLE_S_MAX = 30.0
+"""So many must wait before another worker is taken beside those under way."""
+CONNECTION_IDLE_S_MAX = 30.0
 """How long a connection may rest before another is taken, which the store has tried out."""
 
 
@@ -48,21 +48,21 @@ class BatchWorker(Protocol[Q, A]):
 
 
 class BatchQueue(Generic[Q, A]):
-    """Answers requests in rounds, each in the next free lane; belongs to one event loop.
+    """Answers requests in rounds, each in the next free worker; belongs to one event loop.
 
-    With more than one lane a round can be worked on while another waits for the database.
+    With more than one worker a round can be worked on while another waits for the database.
     """
 
     def __init__(
         self,
-        lanes: Sequence[BatchWorker[Q, A]],
+        workers: Sequence[BatchWorker[Q, A]],
         *,
         waiting_max: int = WAITING_MAX,
         round_max: int = ROUND_MAX,
         gather_turns: int = GATHER_TURNS,
     ) -> None:
-        self._lanes = lanes
-        self._free = list(lanes)
+        self._workers = workers
+        self._free = list(workers)
         self._waiting_max = waiting_max
         self._round_max = round_max
         self._gather_turns = gather_turns
@@ -71,14 +71,14 @@ class BatchQueue(Generic[Q, A]):
         self._threads: ThreadPoolExecutor | None = None
 
     async def ask(self, request: Q) -> A:
-        """The answer of a lane; raises `Problem` 503 where too many wait."""
+        """The answer of a worker; raises `Problem` 503 where too many wait."""
         if len(self._waiting) >= self._waiting_max:
             raise Problem(
                 503, "Busy", "too many requests wait; try again", headers={"Retry-After": "1"}
             )
         future: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, future))
-        is_idle = len(self._free) == len(self._lanes)
+        is_idle = len(self._free) == len(self._workers)
         if is_idle or (self._free and len(self._waiting) >= OVERLAP_WAITING_MIN):
             runner = asyncio.create_task(self._run(self._free.pop()))
             self._runners.add(runner)
@@ -86,18 +86,18 @@ class BatchQueue(Generic[Q, A]):
         return await future
 
     def close(self) -> None:
-        """Let go of threads and lanes; rounds under way are finished first.
+        """Let go of threads and workers; rounds under way are finished first.
 
         Whoever asks later gets new ones.
         """
         if self._threads is not None:
             self._threads.shutdown(wait=True)
             self._threads = None
-        for lane in self._lanes:
-            lane.close()
+        for worker in self._workers:
+            worker.close()
 
     async def _next_round(self) -> list[tuple[Q, asyncio.Future[A]]]:
-        """Those who wait; empty where nobody does, or another lane was quicker."""
+        """Those who wait; empty where nobody does, or another worker was quicker."""
         if self._waiting:
             for _ in range(self._gather_turns):
                 await asyncio.sleep(0)
@@ -105,19 +105,19 @@ class BatchQueue(Generic[Q, A]):
         del self._waiting[: self._round_max]
         return round_
 
-    async def _run(self, lane: BatchWorker[Q, A]) -> None:
+    async def _run(self, worker: BatchWorker[Q, A]) -> None:
         loop = asyncio.get_running_loop()
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(len(self._lanes), thread_name_prefix="rounds")
+            self._threads = ThreadPoolExecutor(len(self._workers), thread_name_prefix="rounds")
         threads = self._threads
         try:
             while round_ := await self._next_round():
                 requests = [request for request, _ in round_]
-                answers = await loop.run_in_executor(threads, lane.answer, requests)
+                answers = await loop.run_in_executor(threads, worker.answer, requests)
                 for (_, future), answer in zip(round_, answers, strict=True):
                     _settle(future, answer)
         finally:
-            self._free.append(lane)
+            self._free.append(worker)
 
 
 class TransactionWorker(Generic[Q, A]):
@@ -134,7 +134,7 @@ class TransactionWorker(Generic[Q, A]):
         self._store = store
         self._clock = clock
         self._work = work
-        self._line: Connection | None = None
+        self._connection: Connection | None = None
         self._used_s = 0.0
 
     def answer(self, requests: list[Q]) -> list[A | BaseException]:
@@ -153,18 +153,18 @@ class TransactionWorker(Generic[Q, A]):
         return answers
 
     def close(self) -> None:
-        """Let go of a line that may be broken; the next round takes another."""
-        line, self._line = self._line, None
-        if line is not None:
-            close_for_good(line)
+        """Close a connection that may be broken; the next round takes another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            close_for_good(connection)
 
     def _in_one_act(self, requests: list[Q]) -> list[A]:
-        if time.monotonic() - self._used_s > LINE_IDLE_S_MAX:
+        if time.monotonic() - self._used_s > CONNECTION_IDLE_S_MAX:
             self.close()
         try:
-            if self._line is None:
-                self._line = self._store.line()
-            with self._store.write(self._clock(), line=self._line) as tx:
+            if self._connection is None:
+                self._connection = self._store.own_connection()
+            with self._store.write(self._clock(), own=self._connection) as tx:
                 return self._work(tx, requests)
             # A crash in the block leaves nothing; after it every answer of the round is on disk.
         except BaseException:

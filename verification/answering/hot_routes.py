@@ -14,7 +14,7 @@ import msgspec
 from epcis.database.autocommit_read import autocommit_read
 from epcis.database.transactions import StoreAway, StoreFull
 from epcis.problem import Problem
-from verification.alerts.guessing import until_veiled
+from verification.alerts.guessing import LockedGuessers, guessed_too_often, until_veiled
 from verification.decision.act import PackAct, PackRequest
 from verification.decision.facts import (
     RecordedPack,
@@ -40,8 +40,10 @@ from verification.messages.wanted import (
     NotOurs,
     OperationWanted,
     PartnerQuestion,
+    StatusGuess,
     Verification,
     Wanted,
+    WithinBudget,
 )
 from verification.registry.history import utc_text
 from verification.registry.participants import who_is
@@ -268,17 +270,31 @@ class _StatusQueries:
         self._clock = parts.clock
         self._settings = parts.verification
         self._answering = parts.answering
+        self._locked = parts.store.companions.one(LockedGuessers)
         self._remembered: dict[tuple[object, ...], _Around] = {}
 
     async def reply(self, query: bytes, caller: Caller) -> Reply:
         """The answer to the query string of a caller; raises `Problem` and `StoreAway`."""
         asked = _asked_by_query(query)
+        if self._locked and self._answering.is_locked(caller):
+            raise guessed_too_often()
         if self._store.file is not None:
             with autocommit_read(self._store) as snapshot:
                 stops, row = look_at(snapshot, asked.gtin, asked.serial)
         else:
             stops, row = await self._answering.look(asked.gtin, asked.serial)
+        if not row.is_known:
+            await self._count_guess(asked, caller)
         return self._answer(asked, caller, stops, row)
+
+    async def _count_guess(self, asked: Asked, caller: Caller) -> None:
+        """Count an answer about an unknown serial number; raises `Problem` 429 for too many."""
+        with autocommit_read(self._store) as snapshot:
+            is_guess = is_known_product(snapshot, asked.gtin)
+        if is_guess and not isinstance(
+            await self._answering.ask(StatusGuess(caller)), WithinBudget
+        ):
+            raise guessed_too_often()
 
     def _answer(
         self, asked: Asked, caller: Caller, stops: Restrictions, row: RecordedPack
@@ -368,7 +384,7 @@ def _credential_text(checked: Checked) -> str:
 
 
 def _refusal(scope: Scope, caller: Caller) -> Reply | None:
-    """What a partner is told whose request is refused before it is read."""
+    """The answer to a partner whose request is refused before it is read."""
     if scope["method"] != "GET":
         return Reply(405, ((b"allow", b"GET"),))
     if caller.is_anonymous:

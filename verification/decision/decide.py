@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 
 class Judgement(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is said about a pack, and what is to be written if anything is."""
+    """The judgement on a pack, and what is to be written if anything is."""
 
     verdict: Word
     """About the pack as it was found; for an undo, as it will be."""
@@ -280,7 +280,7 @@ def _state(pack: KnownPack) -> Iterator[Reason]:
     """The pack's own state and its lasting conditions."""
     own = OF_STATE.get(pack.state)
     if own is Reason.DISPENSED and Condition.RETURNED_AFTER_END in pack.conditions:
-        own = None  # said as returned; any other end stays an end
+        own = None  # answered as returned; any other end stays an end
     if own is not None:
         yield own
     if pack.stolen:
@@ -427,9 +427,9 @@ def _say(case: _Case, result: Result, reason: Reason) -> str:
 def _values(facts: Facts, reason: Reason) -> str:
     """The values that a reason is about, as they stand in its sentence."""
     if reason is Reason.LOT_CONFLICT:
-        values = facts.lots_told
+        values = facts.lots_recorded
     elif reason is Reason.EXPIRY_CONFLICT:
-        values = facts.expiries_told
+        values = facts.expiries_recorded
     elif reason is Reason.SENSOR_ALARM:
         values = facts.readings
     else:

@@ -18,7 +18,7 @@ from epcis.database.columns import moment_of
 from epcis.database.columns import pack_key as packed
 from epcis.database.raw_driver import ListQuestion, RawDriver
 from epcis.store.items import items
-from epcis.store.lots_told import lots_told
+from epcis.store.lots_recorded import lots_recorded
 from epcis.store.moments import time_of_moment
 from schemas.dispositions import Condition
 from verification.decision.act import Asked, Who  # noqa: TC001  # msgspec reads them at run time
@@ -50,7 +50,7 @@ class KnownPack(msgspec.Struct, frozen=True, omit_defaults=True):
     lot: str | None = None
     expiry: date | None = None
     expiry_is_odd: bool = False
-    """A sender told an expiry that is no date, so nobody can say whether it has passed."""
+    """A sender wrote an expiry that is no date, so nobody can say whether it has passed."""
     conditions: tuple[str, ...] = ()
     """Lasting conditions of the pack and of what it is in, as `damaged`."""
     since: datetime | None = None
@@ -87,9 +87,9 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
     """The later expiry that the manufacturer has given the pack's lot."""
     exempt: bool = False
     """Product and lot stand on the market's list of exemptions."""
-    lots_told: tuple[str, ...] = ()
-    """All lots that partners told, where they contradict each other."""
-    expiries_told: tuple[str, ...] = ()
+    lots_recorded: tuple[str, ...] = ()
+    """All lots that partners recorded, where they contradict each other."""
+    expiries_recorded: tuple[str, ...] = ()
     readings: tuple[str, ...] = ()
     """What sensors reported against the pack, or what it was in: value, unit, time, limit."""
     intermarket: bool = False
@@ -196,12 +196,12 @@ class RecordedPack(NamedTuple):
 
     @property
     def is_known(self) -> bool:
-        """Whether any event or upload told of the pack."""
+        """Whether any event or upload names the pack."""
         return self.status is not None or self.state is not None
 
     @property
     def has_own_values(self) -> bool:
-        """Whether the answer names values that were told of this pack alone."""
+        """Whether the answer names values that were recorded for this pack alone."""
         return not _OWN_VALUES.isdisjoint(_conditions(self))
 
 
@@ -274,7 +274,7 @@ def facts_from(
     pack, readings = _heard_of(snapshot, asked, pack, stops)
     lots, expiries = ((), ()) if pack is None else _contradictions(snapshot, asked, pack, row)
     lot_state, doubt = stops.lot(gtin, lot, market), stops.doubt(gtin, lot, asked.serial)
-    for other in lots:  # a stop of any lot that was told of the pack holds for it
+    for other in lots:  # a stop of any lot that is recorded for the pack holds for it
         lot_state = max(lot_state, stops.lot(gtin, other, market), key=WEIGHT_OF_LOT.__getitem__)
         doubt = gravest((doubt, stops.doubt(gtin, other, asked.serial)))
     return Facts(
@@ -289,8 +289,8 @@ def facts_from(
         doubt=doubt,
         extended=stops.extended(gtin, lot),
         exempt=exempt,
-        lots_told=lots,
-        expiries_told=expiries,
+        lots_recorded=lots,
+        expiries_recorded=expiries,
         readings=readings,
     )
 
@@ -366,19 +366,19 @@ def _heard_of(
 def _contradictions(
     snapshot: Snapshot, asked: Asked, pack: KnownPack, row: RecordedPack
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Every lot and every expiry that was told of a pack, where they contradict each other."""
+    """Every lot and every expiry that is recorded for a pack, where they contradict each other."""
     if LOT_CONFLICT not in pack.conditions and EXPIRY_CONFLICT not in pack.conditions:
         return (), ()
     lots = {row.lot, row.event_lot}
     expiries = {row.expiry, row.event_expiry}
-    for told in lots_told(snapshot, history.pack_key(asked.gtin, asked.serial)):
+    for told in lots_recorded(snapshot, history.pack_key(asked.gtin, asked.serial)):
         lots.add(told.lot)
         expiries.add(told.expiry)
     return tuple(sorted(filter(None, lots))), tuple(sorted(filter(None, expiries)))
 
 
 def is_known_product(snapshot: Snapshot, gtin: str) -> bool:
-    """Whether anything at all was ever told about this product."""
+    """Whether anything at all was ever recorded about this product."""
     ranges = [key for some in serial_ranges(gtin) for key in some]
     row = RawDriver(snapshot).one(_KNOWN, (gtin, gtin, gtin, *ranges))
     return row is not None and bool(row[0])
@@ -399,7 +399,7 @@ def _gtin_head(gtin: str) -> bytes:
 
 @lru_cache(maxsize=4096)
 def day_of(text: str | None) -> date | None:
-    """The date a sender told as an expiry; None where it is no date.
+    """The date a sender wrote as an expiry; None where it is no date.
 
     >>> day_of("2027-05-31"), day_of("31/05/27")
     (datetime.date(2027, 5, 31), None)

@@ -77,10 +77,10 @@ def judge_packs(
 
 def judge_all(snapshot: Snapshot, now: datetime) -> Iterator[JudgedPack]:
     """The judgement of every pack on record, each once: uploaded ones, then those events tell."""
-    hand = RawDriver(snapshot)
-    uploaded = ((code, serial) for code, serial in hand.stream(_UPLOADED))
+    driver = RawDriver(snapshot)
+    uploaded = ((code, serial) for code, serial in driver.stream(_UPLOADED))
     yield from judge_packs(snapshot, uploaded, now)
-    told = (unpack_key(bytes(key)) for (key,) in hand.stream(_TOLD, _SERIALIZED))
+    told = (unpack_key(bytes(key)) for (key,) in driver.stream(_TOLD, _SERIALIZED))
     for one in judge_packs(snapshot, map(name_of, told), now):
         if one.uploaded_lot is None:
             yield one
@@ -90,18 +90,18 @@ def judge_product(
     snapshot: Snapshot, gtin: str, now: datetime, *, market: str
 ) -> Iterator[JudgedPack]:
     """The judgement of every pack of a product as in a market, each once."""
-    hand = RawDriver(snapshot)
-    uploaded = ((code, serial) for code, serial in hand.stream(_UPLOADED_OF_PRODUCT, (gtin,)))
+    driver = RawDriver(snapshot)
+    uploaded = ((code, serial) for code, serial in driver.stream(_UPLOADED_OF_PRODUCT, (gtin,)))
     yield from judge_packs(snapshot, uploaded, now, market=market)
     for first, last in serial_ranges(gtin):
-        told = (unpack_key(bytes(key)) for (key,) in hand.stream(_TOLD, (first, last)))
+        told = (unpack_key(bytes(key)) for (key,) in driver.stream(_TOLD, (first, last)))
         for one in judge_packs(snapshot, map(name_of, told), now, market=market):
             if one.uploaded_lot is None:
                 yield one
 
 
 def judge_lot(snapshot: Snapshot, gtin: str, lot: str, now: datetime) -> Iterator[JudgedPack]:
-    """The judgement of every pack for which an upload or any event told this lot, each once."""
+    """The judgement of every pack for which an upload or any event records this lot, each once."""
     uploaded = RawDriver(snapshot).stream(_UPLOADED_OF_LOT, (lot, gtin))
     yield from judge_packs(snapshot, ((code, serial) for code, serial in uploaded), now)
     told = map(name_of, serials_of_lot(snapshot, gtin, lot))

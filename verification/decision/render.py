@@ -40,7 +40,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, judgement: Judgement, facts: Facts) -> Verdict:
-        """A judgement as the person at the counter is told it."""
+        """A judgement as the person at the counter reads it."""
         reasons = judgement.reasons
         return cls(judgement.verdict, reasons[0], judgement.say, facts, reasons[1:])
 
@@ -61,9 +61,9 @@ class Verdict(msgspec.Struct, frozen=True):
         # What few answers have.
         if pack and pack.conditions:
             said["conditions"] = list(pack.conditions)
-        if self.facts.lots_told or self.facts.expiries_told:
-            said["lots_recorded"] = list(self.facts.lots_told)
-            said["expiries_recorded"] = list(self.facts.expiries_told)
+        if self.facts.lots_recorded or self.facts.expiries_recorded:
+            said["lots_recorded"] = list(self.facts.lots_recorded)
+            said["expiries_recorded"] = list(self.facts.expiries_recorded)
         if self.facts.readings:
             said["readings"] = list(self.facts.readings)
         if self.facts.extended:
@@ -105,7 +105,7 @@ class AdditionalInfo(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AnswerPolicy:
-    """What a manufacturer wants said; the defaults are the standard's scenario table."""
+    """What a manufacturer wants answered; the defaults are the standard's scenario table."""
 
     detail: bool = True
     """False answers every mismatch with No_reason_provided."""

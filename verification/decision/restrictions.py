@@ -65,13 +65,13 @@ class OpenDoubt(NamedTuple):
     lot: str
     """Empty: all lots."""
     serial: str
-    """Empty: all packs of the lot; the first one where `serial_to` is told."""
+    """Empty: all packs of the lot; the first one where `serial_to` is given."""
     kind: Doubt
     serial_to: str = ""
     """The last serial of a range; empty where it is no range."""
 
     @classmethod
-    def of(cls, row: Row[Any]) -> OpenDoubt:
+    def of(cls, row: Row[Any]) -> OpenDoubt:  # the columns of a doubt
         """The doubt in a row of the table."""
         return cls(row.lot, row.serial, Doubt(row.kind), row.serial_to)
 

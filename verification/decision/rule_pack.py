@@ -44,7 +44,7 @@ class Ruling(StrEnum):
 
     OK = "ok"
     NOOP = "noop"
-    """Already active: told, never alerted."""
+    """Already active: answered, never alerted."""
     UNDO = "undo"
     """Allowed under the undo predicate of Art. 13."""
     UNLOCK = "unlock"
@@ -55,7 +55,7 @@ class Ruling(StrEnum):
     MARK = "mark"
     """Keeps the state and marks the pack besides."""
     BLOCKED = "blocked"
-    """Product, lot or expiry forbids it: told, never alerted (Art. 36(b))."""
+    """Product, lot or expiry forbids it: answered, never alerted (Art. 36(b))."""
     FINAL = "final"
     """No way back from this state."""
 
@@ -83,7 +83,7 @@ class Unlock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DoubleSupply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How many repeated supplies at the same premises are told, not alerted."""
+    """How many repeated supplies at the same premises are answered without an alert."""
 
     repeats_max: int
     window_h: int
@@ -172,7 +172,7 @@ def shipped(name: str = DEFAULT) -> RulePack:
 
 
 @lru_cache(maxsize=32)
-def of_house(name: str, folder: Path | None, keys: tuple[Path, ...]) -> RulePack:
+def of_operator(name: str, folder: Path | None, keys: tuple[Path, ...]) -> RulePack:
     """A rule pack of a site's own folder, signed by one of its keys, else a shipped one.
 
     A site's pack may extend a shipped one; whatever the folder lacks is looked for there. A key of

@@ -148,12 +148,12 @@ def readings_against(snapshot: Snapshot, key: str, rule: SensorRule | None) -> t
 
 def _heard(snapshot: Snapshot, key: str) -> list[_Heard]:
     """Every event with sensor reports since the pack was last released by name."""
-    hand = RawDriver(snapshot)
-    row = hand.one(f"SELECT {ID_OF_KEY}", (pack_key(key),))
+    driver = RawDriver(snapshot)
+    row = driver.one(f"SELECT {ID_OF_KEY}", (pack_key(key),))
     if row is None or row[0] is None:
         return []
     released, found = NEVER, list[tuple[int, _Heard]]()
-    for moment, role, document, payload in _events_of(hand, row[0], ALWAYS):
+    for moment, role, document, payload in _events_of(driver, row[0], ALWAYS):
         event = unpack_outline(payload)
         effect = event_effects(event, is_own=document is None).by_role.get(Role(role))
         if effect is not None and effect.lifts:
@@ -161,25 +161,25 @@ def _heard(snapshot: Snapshot, key: str) -> list[_Heard]:
             found.clear()
         if event.sensor_elements:
             found.append((moment, _Heard(event, is_inside=True)))
-    for number_, since, until in _containers(hand, row[0]):
-        for moment, _, _, payload in _events_of(hand, number_, until):
+    for number_, since, until in _containers(driver, row[0]):
+        for moment, _, _, payload in _events_of(driver, number_, until):
             event = unpack_outline(payload)
             if moment > released and event.sensor_elements:
                 found.append((moment, _Heard(event, is_inside=since <= moment)))
     return [heard for _, heard in sorted(found, key=lambda one: one[0])]
 
 
-def _events_of(hand: RawDriver, item: int, until: int) -> Sequence[Row]:
+def _events_of(driver: RawDriver, item: int, until: int) -> Sequence[Row]:
     """(moment, role, document, payload) of the valid events that name an item, in order."""
-    return hand.all(_OF_ITEM, (item >> 6, bit(item), until))
+    return driver.all(_OF_ITEM, (item >> 6, bit(item), until))
 
 
-def _containers(hand: RawDriver, item: int) -> Iterator[tuple[int, int, int]]:
+def _containers(driver: RawDriver, item: int) -> Iterator[tuple[int, int, int]]:
     """(item id, from, until a moment) of everything an item was in, at any depth."""
     spans = {item: [(NEVER, ALWAYS)]}
     for _ in range(LEVELS_MAX):
         outer: dict[int, list[tuple[int, int]]] = {}
-        for child, since, until, parent in stays_of(hand, sorted(spans)):
+        for child, since, until, parent in stays_of(driver, sorted(spans)):
             for first, last in spans.get(child, ()):
                 if max(since, first) <= min(until, last):
                     outer.setdefault(parent, []).append((max(since, first), min(until, last)))

@@ -1,4 +1,4 @@
-"""What is said to the person who holds the pack: one sentence for each reason and each result."""
+"""The sentences for the person who holds the pack: one sentence for each reason and each result."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ SAY_RESULT = {
         "This transaction id was used for another request; send a new one."
     ),
 }
-"""What is said about what an act came to; results that are not here say their first reason."""
+"""A sentence for each result of an act; for any other result its first reason is the answer."""
 
 
 def say_of(alerted: str) -> str:

@@ -1,6 +1,6 @@
 """The words of the judgement about a pack: verdicts, states, reasons, and what an act comes to.
 
-The order of `Reason` is the order of weight: of several reasons the first one is said first. The
+The order of `Reason` is the order of weight: of several reasons the first one is named first. The
 group a reason stands in (`STOPS`, `CHECKS`, `CANNOT_TELLS`) is the verdict that goes with it.
 """
 
@@ -86,7 +86,7 @@ class Reason(StrEnum):
     RECALLED = "recalled"
     EXPIRED = "expired"
     LOT_CONFLICT = "lot-conflict"
-    """Partners told two lots for one pack."""
+    """Partners recorded two lots for one pack."""
     EXPIRY_CONFLICT = "expiry-conflict"
     COMMISSIONED_TWICE = "commissioned-twice"
     SEEN_AFTER_END = "seen-after-end"

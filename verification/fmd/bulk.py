@@ -18,6 +18,7 @@ import msgspec
 from sqlalchemy import exists, select, update
 
 from epcis.database.columns import microseconds, moment_of
+from verification.alerts.guessing import ANSWERS_A_DAY, GuessBudget, Guesser
 from verification.decision.act import PackRequest, Who
 from verification.fmd.perform import OperationAnswer, perform
 from verification.registry.pack_tables import bulk, bulk_part
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from verification.decision.rule_pack import RulePack
 
 PART_PACKS = 500
-LANES = 2
+WORKERS = 2
 """Parts under way at once on PostgreSQL: while the server writes one, the next is decided."""
 KEPT_DAYS = 30
 PACKS_A_SECOND = 5000
@@ -99,20 +100,29 @@ def submit(tx: Transaction, requests: Sequence[PackRequest], who: Who, rules: Ru
     return bulk_id
 
 
-def work_off(store: Store, bulk_id: str, clock: Callable[[], datetime], rules: RulePack) -> None:
-    """Perform every part that has no answers yet; safe to call again at any time."""
+def work_off(
+    store: Store,
+    bulk_id: str,
+    clock: Callable[[], datetime],
+    rules: RulePack,
+    answers_max: int = ANSWERS_A_DAY,
+) -> None:
+    """Perform every part that has no answers yet; safe to call again at any time.
+
+    Of unknown serial numbers `answers_max` a day are answered, to a client at all doors together.
+    """
     in_order = store.has_one_writer or _must_keep_order(store, bulk_id)
 
-    def lane() -> None:
-        while _work_off_part(store, bulk_id, clock, rules, in_order=in_order):
+    def work_parts() -> None:
+        while _work_off_part(store, bulk_id, clock, rules, answers_max, in_order=in_order):
             pass
 
     # Parts leave much to collect; all that was there before is not looked through each time.
     gc.freeze()
     try:
-        with ThreadPoolExecutor(LANES, "bulk") as pool:
-            lanes = [pool.submit(lane) for _ in range(1 if in_order else LANES)]
-        for one in lanes:
+        with ThreadPoolExecutor(WORKERS, "bulk") as pool:
+            workers = [pool.submit(work_parts) for _ in range(1 if in_order else WORKERS)]
+        for one in workers:
             one.result()
     finally:
         gc.unfreeze()
@@ -149,6 +159,7 @@ def _work_off_part(
     bulk_id: str,
     clock: Callable[[], datetime],
     rules: RulePack,
+    answers_max: int,
     *,
     in_order: bool,
 ) -> bool:
@@ -166,7 +177,8 @@ def _work_off_part(
         text = tx.connection.execute(select(bulk.c.who).where(bulk.c.id == bulk_id)).scalar_one()
         who = msgspec.json.decode(text, type=Who)
         requests = msgspec.json.decode(bytes(row.requests), type=list[PackRequest])
-        answers = perform(tx, [(request, who) for request in requests], rules)
+        budget = GuessBudget(tx, [Guesser(who.client)], answers_max=answers_max)
+        answers = perform(tx, [(request, who) for request in requests], rules, budget)
         tx.connection.execute(
             update(bulk_part)
             .where(bulk_part.c.bulk == bulk_id, bulk_part.c.part == row.part)
@@ -225,10 +237,15 @@ def answers_of(snapshot: Snapshot, bulk_id: str) -> Iterator[OperationAnswer]:
         yield from msgspec.json.decode(bytes(answers), type=list[OperationAnswer])
 
 
-def resume(store: Store, clock: Callable[[], datetime], rules: RulePack) -> int:
+def resume(
+    store: Store,
+    clock: Callable[[], datetime],
+    rules: RulePack,
+    answers_max: int = ANSWERS_A_DAY,
+) -> int:
     """Finish every bulk that an end of the server interrupted; returns how many there were."""
     with store.read() as snapshot:
         waiting = list(unfinished(snapshot))
     for bulk_id in waiting:
-        work_off(store, bulk_id, clock, rules)
+        work_off(store, bulk_id, clock, rules, answers_max)
     return len(waiting)

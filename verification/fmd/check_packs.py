@@ -106,12 +106,12 @@ def check_packs(store: Store, progress: Callable[[str, int], None]) -> Iterator[
 
 
 def _check_operations(store: Store, progress: Callable[[str, int], None]) -> Iterator[Finding]:
-    """Every row of `pack_operation` is told by an entry about its pack, each by one of its own."""
+    """Every row of `pack_operation` has an entry about its pack in the log, each its own."""
     last, checked = -(1 << 63), 0
     while True:
         with store.read() as snapshot:
-            hand = RawDriver(snapshot)
-            rows = hand.all(_OPERATIONS, (last, ROWS_PER_READ))
+            driver = RawDriver(snapshot)
+            rows = driver.all(_OPERATIONS, (last, ROWS_PER_READ))
             if not rows:
                 return
             logged = _logged_about(snapshot, {(row[3], row[4]) for row in rows})
@@ -121,7 +121,7 @@ def _check_operations(store: Store, progress: Callable[[str, int], None]) -> Ite
                     near = [one for one in told if one[0] == row[0]]
                     wrong = differing(_OPERATION, row, near[0]) if len(near) == 1 else ""
                     yield odd("pack_operation", number, wrong or "is told by no entry of the log")
-                elif _kept(hand, row)[tuple(row)] > told.count(tuple(row)):
+                elif _kept(driver, row)[tuple(row)] > told.count(tuple(row)):
                     yield odd("pack_operation", number, "is there more often than the log tells")
         last = rows[-1][0]
         checked += len(rows)
@@ -133,20 +133,20 @@ def _check_operations_logged(store: Store) -> Iterator[Finding]:
     last = 0
     while True:
         with store.read() as snapshot:
-            hand = RawDriver(snapshot)
-            entries = hand.all(_ENTRIES, (last, *_KINDS, ROWS_PER_READ))
+            driver = RawDriver(snapshot)
+            entries = driver.all(_ENTRIES, (last, *_KINDS, ROWS_PER_READ))
             if not entries:
                 return
             logged = Counter(one.row for one in map(_read, entries) if one is not None)
             for row, count in logged.items():
-                if _kept(hand, row)[row] < count:
+                if _kept(driver, row)[row] < count:
                     yield odd("pack_operation", row[2:4], f"the {row[4]} of {row[6]} is gone")
         last = entries[-1][0]
 
 
-def _kept(hand: RawDriver, row: Sequence[object]) -> Counter[Row]:
+def _kept(driver: RawDriver, row: Sequence[object]) -> Counter[Row]:
     """The rows of the same client at the same moment."""
-    return Counter(tuple(one) for one in hand.all(_SAME, (row[6], row[0])))
+    return Counter(tuple(one) for one in driver.all(_SAME, (row[6], row[0])))
 
 
 def _check_rows(store: Store, progress: Callable[[str, int], None]) -> Iterator[Finding]:
@@ -155,8 +155,8 @@ def _check_rows(store: Store, progress: Callable[[str, int], None]) -> Iterator[
     checked = 0
     while True:
         with store.read() as snapshot:
-            hand = RawDriver(snapshot)
-            rows = hand.all(_PACKS, (*last, ROWS_PER_READ))
+            driver = RawDriver(snapshot)
+            rows = driver.all(_PACKS, (*last, ROWS_PER_READ))
             if not rows:
                 break
             logged = _logged_about(snapshot, {row[:2] for row in rows})
@@ -176,8 +176,8 @@ def _check_gone(store: Store) -> Iterator[Finding]:
     last = 0
     while True:
         with store.read() as snapshot:
-            hand = RawDriver(snapshot)
-            entries = hand.all(_ENTRIES, (last, *_KINDS, ROWS_PER_READ))
+            driver = RawDriver(snapshot)
+            entries = driver.all(_ENTRIES, (last, *_KINDS, ROWS_PER_READ))
             if not entries:
                 return
             packs = {
@@ -186,7 +186,7 @@ def _check_gone(store: Store) -> Iterator[Finding]:
                 if one is not None and _change(one) is not None
             }
             for pack in sorted(packs):
-                if hand.one(_HAS_PACK, pack) is None:
+                if driver.one(_HAS_PACK, pack) is None:
                     yield odd("pack", pack, "is gone, and the log tells what was done to it")
         last = entries[-1][0]
 
@@ -194,9 +194,9 @@ def _check_gone(store: Store) -> Iterator[Finding]:
 def _check_uploads(store: Store) -> Iterator[Finding]:
     """The packs of every lot are, as a set, those that were uploaded."""
     with store.read() as snapshot:
-        hand = RawDriver(snapshot)
-        for code, lot in hand.all(_LOTS):
-            uploads = hand.all(_UPLOADS, (lot_subject(code, lot), int(LeafKind.MASTER_DATA)))
+        driver = RawDriver(snapshot)
+        for code, lot in driver.all(_LOTS):
+            uploads = driver.all(_UPLOADS, (lot_subject(code, lot), int(LeafKind.MASTER_DATA)))
             sums = [int(str(said["sum"]), 16) for said in map(_json, uploads) if "sum" in said]
             if len(sums) != len(uploads) or not uploads:
                 continue  # uploaded before sums were logged
@@ -217,7 +217,7 @@ def _check_strays(store: Store) -> Iterator[Finding]:
 
 
 def _uploaded(snapshot: Snapshot, code: str, lot: str) -> Iterator[_New]:
-    """The packs of a lot as they were uploaded; those that events told of are left out."""
+    """The packs of a lot as they were uploaded; those that events name are left out."""
     last = ""
     while rows := RawDriver(snapshot).all(_PACKS_OF_LOT, (code, lot, last, ROWS_PER_READ)):
         logged = _logged_about(snapshot, {row[:2] for row in rows})
@@ -268,10 +268,10 @@ def _logged_about(snapshot: Snapshot, packs: Iterable[Row]) -> dict[Row, list[_L
     """What the log tells of packs (code, serial), oldest first."""
     logged: dict[Row, list[_Logged]] = defaultdict(list)
     wanted = {subject(str(code), str(serial)) for code, serial in packs}
-    hand = RawDriver(snapshot)
+    driver = RawDriver(snapshot)
     ids = entries_about(snapshot, wanted)
     for at in range(0, len(ids), ROWS_PER_READ):
-        for entry in sorted(hand.all_in(_BY_ID, ids[at : at + ROWS_PER_READ])):
+        for entry in sorted(driver.all_in(_BY_ID, ids[at : at + ROWS_PER_READ])):
             if (one := _read(entry)) is not None:
                 logged[one.row[2:4]].append(one)
     return logged
@@ -305,13 +305,13 @@ def _json(row: Row) -> JsonObject:
 def _check_rules(store: Store) -> Iterator[Finding]:
     """Every rule pack is the one of its name, and none that decided is missing."""
     with store.read() as snapshot:
-        hand = RawDriver(snapshot)
-        for name, id_, version, content in hand.all(_RULES):
+        driver = RawDriver(snapshot)
+        for name, id_, version, content in driver.all(_RULES):
             if not isinstance(content, bytes) or sha256(content).hexdigest() != name:
                 yield odd("rule_pack", name, "has another content than its name says")
                 continue
             rules = parse(content)
             if (rules.id, rules.version) != (id_, version):
                 yield odd("rule_pack", name, "has another id or version than its content")
-        for name, number in hand.all(_USED_RULES):
+        for name, number in driver.all(_USED_RULES):
             yield odd("rule_pack", name, f"is gone; pack operation {number} was decided by it")

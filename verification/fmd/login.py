@@ -94,7 +94,7 @@ def end_login(tx: Transaction, login: str, user: str) -> bool:
     return gone.rowcount > 0
 
 
-class Door:
+class NationalLogins:
     """Lets clients of the SOAP family in; remembers passwords that were right, in memory only."""
 
     def __init__(self) -> None:
@@ -154,7 +154,7 @@ def change_password(tx: Transaction, given: Credentials, new: str) -> None:
 
 
 def _failed(tx: Transaction, given: Credentials) -> RefusedError:
-    """Count a wrong password; what the caller is told."""
+    """Count a wrong password; the answer to the caller."""
     row = _row(tx, given)
     failures = (row["failures"] if row is not None else 0) + 1
     _set(tx, given, failures=failures)

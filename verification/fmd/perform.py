@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Transaction
+    from verification.alerts.guessing import GuessBudget
     from verification.decision.rule_pack import RulePack
     from verification.fmd.packs import Row
 
@@ -47,6 +48,10 @@ OWNERS = (ParticipantRole.MAH, ParticipantRole.PARALLEL_DISTRIBUTOR)
 _OWNERS_ACTS = frozenset(CHANGES) - {PackAct.CHECK_OUT}
 """What an owner does to its own products only; repacking begins with somebody else's."""
 
+_NOT_THEIRS = (Result.NOT_ALLOWED, Result.NOT_OWNER)
+TOO_MANY_GUESSES = (
+    "Too many unknown serial numbers were asked for today: the operator must confirm who you are."
+)
 _UNKNOWN = (Result.SERIAL_UNKNOWN, Result.LOT_AND_SERIAL_UNKNOWN)
 
 
@@ -127,11 +132,15 @@ class _Done(NamedTuple):
 
 
 def perform(
-    tx: Transaction, requests: Sequence[tuple[PackRequest, Who]], rules: RulePack
+    tx: Transaction,
+    requests: Sequence[tuple[PackRequest, Who]],
+    rules: RulePack,
+    budget: GuessBudget | None = None,
 ) -> list[OperationAnswer]:
     """Perform operations one after the other; an answer for each, in order.
 
     All or none is written: a caller that wants each to stand for itself gives each its own act.
+    A client whose `budget` of unknown serial numbers is spent gets no answer about any pack.
     """
     transactions = [f"{who.client} {one.transaction}" for one, who in requests if one.transaction]
     packs = Packs(tx, ((one.code, one.serial) for one, _ in requests), transactions)
@@ -142,13 +151,42 @@ def perform(
         if earlier is not None:
             answers.append(earlier)
             continue
+        guesser = budget.guesser(who.client) if budget else None
+        if budget and guesser and budget.is_spent(guesser):
+            answers.append(_untold(request, rules, tx.now))
+            continue
         one = _perform_one(tx, packs, request, who, rules)
+        is_guess = one.facts.pack is None and one.facts.product_known
+        if budget and guesser and is_guess and not budget.count(guesser):
+            answers.append(_untold(request, rules, tx.now))
+            continue
         done.append(one)
         answers.append(one.answer)
         remember(tx, request, who, one.answer)
     packs.write()
     _keep(tx, done, rules)
     return answers
+
+
+def _untold(request: PackRequest, rules: RulePack, now: datetime) -> OperationAnswer:
+    """The answer to a client that has guessed too often today: nothing of any pack."""
+    spelling = SPELLINGS[Result.NOT_ALLOWED]
+    return OperationAnswer(
+        code=request.code,
+        serial=request.serial,
+        operation=request.operation,
+        result=Result.NOT_ALLOWED,
+        http=429,
+        hub=spelling.hub,
+        soap=spelling.soap,
+        rest=spelling.rest,
+        say=TOO_MANY_GUESSES,
+        rules=rules.title,
+        rules_sha256=rules.sha256,
+        at=now,
+        reason=Reason.CANNOT_TELL,
+        transaction=request.transaction,
+    )
 
 
 def query(
@@ -241,7 +279,8 @@ def answer_of(
 ) -> OperationAnswer:
     """What came out, with its codes in every family's words."""
     codes = spell(request, facts, judgement)
-    known = facts.pack
+    # Who may not do this learns nothing about the pack.
+    known = None if judgement.result in _NOT_THEIRS else facts.pack
     return OperationAnswer(
         code=request.code,
         serial=request.serial,

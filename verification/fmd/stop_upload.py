@@ -259,7 +259,7 @@ def _lot_faults(tx: Transaction, code: str, lot: str) -> Iterator[Finding]:
 
 
 def _markets_of_lot(tx: Transaction, code: str, lot: str) -> frozenset[str]:
-    """The markets a lot was uploaded for; none where only events told of it."""
+    """The markets a lot was uploaded for; none where only events name it."""
     where = (batch.c.code == code, batch.c.lot == lot)
     text = tx.connection.execute(select(batch.c.markets).where(*where)).scalar()
     return frozenset(text.split(",")) if text else frozenset()

@@ -315,7 +315,7 @@ _LOTS = (
 
 
 def known_lots(snapshot: Snapshot, code: str, lot: str) -> set[str]:
-    """The lots of a product, uploaded or told by events, that read like `lot` in any case."""
+    """The lots of a product, uploaded or named by events, that read like `lot` in any case."""
     values = (code, lot.lower(), code, lot.lower())
     return {str(known) for (known,) in RawDriver(snapshot).all(_LOTS, values)}
 

@@ -47,7 +47,7 @@ class TimeBudget:
             yield piece
 
     def finding(self) -> Finding:
-        """What is to be said of a picture whose time was too short."""
+        """The finding about a picture whose time was too short."""
         return Finding(
             "image.time",
             Severity.WARNING,

@@ -40,7 +40,7 @@ SOFTEN_PX = 1.0
 FLOOR_SHARE = 0.3
 """How much of the page's mean variance is added to the local one: plain paper must stay plain."""
 PITCH_PX_MIN = 1.2
-"""Modules smaller than this cannot be told apart."""
+"""Modules smaller than this cannot be distinguished."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def read_picture(data: bytes, *, limits: PictureLimits | None = None) -> PictureReading:
     """Every symbol in a picture file: PNG, JPEG, WebP, TIFF, GIF, BMP, PNM, PDF, HEIC.
 
-    Never raises for what is wrong with the file: that is told in `findings`. Native decoders run in
+    Never raises for what is wrong with the file: `findings` say it. Native decoders run in
     this process; a service calls `reader.PictureReader` instead.
 
     >>> read_picture(b"").error

@@ -177,7 +177,7 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True)
 class PictureReading:
-    """Everything one picture gave: its symbols, and what is to be said about the picture."""
+    """Everything one picture gave: its symbols, and the findings about the picture."""
 
     symbols: tuple[Symbol, ...] = ()
     findings: tuple[Finding, ...] = field(default=())

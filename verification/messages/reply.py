@@ -11,6 +11,7 @@ from epcis.database.transactions import StoreAway, StoreFull
 from epcis.http_context import problem_response
 from epcis.problem import Problem
 from schemas.finding import Finding, Severity, Where
+from verification.alerts.guessing import guessed_too_often
 from verification.decision.render import Verdict
 from verification.fmd.perform import OperationAnswer
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.types import Send
 
     from verification.decision.words import Word
-    from verification.messages.wanted import Told
+    from verification.messages.wanted import GivenAnswer
 
 JSON = (b"content-type", b"application/json")
 NOT_KEPT = (b"cache-control", b"private, no-cache")
@@ -70,20 +71,14 @@ def _of_store(fault: StoreAway | StoreFull) -> Problem:
     )
 
 
-def told_json(told: Told) -> tuple[int, bytes]:
+def told_json(told: GivenAnswer) -> tuple[int, bytes]:
     """Status and body of an answer to `/packs/…`; `Problem` 429 where the budget is spent."""
     if isinstance(told, Verdict):
         return 200, _encoder.encode(told.as_dict())
     if isinstance(told, OperationAnswer):
         # Written as it is but for its beginning: made a dictionary first, it would cost twice.
         return told.http, _head(told.word, told.severity, told.colour) + _encoder.encode(told)[1:]
-    raise Problem(
-        429,
-        "Too many unknown serial numbers",
-        "your budget of unknown serial numbers for this product is used up for today; ask the "
-        "operator to confirm who you are, or come back tomorrow",
-        headers={"Retry-After": "86400"},
-    )
+    raise guessed_too_often()
 
 
 @cache

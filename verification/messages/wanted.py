@@ -1,4 +1,4 @@
-"""What can be asked about one pack, and what is told: the values between routes and answers."""
+"""What can be asked about one pack, and the answers: the values between routes and answers."""
 
 from __future__ import annotations
 
@@ -47,14 +47,25 @@ class PartnerQuestion(msgspec.Struct, frozen=True):
     """What was found out about the requester's credential."""
 
 
-class HeardFromPeer(msgspec.Struct, frozen=True):
-    """An operation on a pack that another repository answered for; it is only kept here."""
+class RecordedAnswer(msgspec.Struct, frozen=True):
+    """Answer received from a peer repository; recorded, not decided here."""
 
     request: PackRequest
     caller: Caller
     answer: OperationAnswer
     verdict: Verdict | None = None
     """The answer in the words of a verification, where that was asked."""
+
+
+class StatusGuess(msgspec.Struct, frozen=True):
+    """A status query that met an unknown serial number, and asks whether it may say so."""
+
+    caller: Caller
+
+
+@dataclass(frozen=True, slots=True)
+class WithinBudget:
+    """Yes: it was counted, and may be answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,5 +78,5 @@ class NotOurs:
     """No answer: this product is not answered for here."""
 
 
-Wanted = Verification | OperationWanted | PartnerQuestion | HeardFromPeer
-Told = Verdict | OperationAnswer | VrsResponse | BudgetSpent | NotOurs
+Wanted = Verification | OperationWanted | PartnerQuestion | RecordedAnswer | StatusGuess
+GivenAnswer = Verdict | OperationAnswer | VrsResponse | WithinBudget | BudgetSpent | NotOurs

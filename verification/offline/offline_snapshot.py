@@ -223,7 +223,7 @@ def _last_days(
     for gtin, code, text in snapshot.connection.execute(union(uploaded, told)):
         day = day_of(text)
         if day is not None:
-            # Of two days that were told the earlier one counts: a till must rather ask.
+            # Of two recorded days the earlier one counts: a till must rather ask.
             days[gtin, code] = min(day, days.get((gtin, code), day))
     for (gtin, code), day in sorted(days.items()):
         extended = stops.extended(gtin, code)

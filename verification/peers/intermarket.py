@@ -52,7 +52,7 @@ class NotEntitledError(PermissionError):
 
 
 def origin_of(who: Who, rules: RulePack) -> Origin:
-    """A client of ours as another market's repository is told of it."""
+    """A client of ours as another market's repository gets to know it."""
     return Origin(
         client=who.client,
         role=who.role,

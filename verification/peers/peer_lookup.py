@@ -27,7 +27,7 @@ from verification.decision.sentences import SAY, SAY_RESULT
 from verification.decision.words import WEIGHT, LotState, ProductState, Reason, Result
 from verification.fmd.perform import OperationAnswer, is_answered, query
 from verification.fmd.result import SPELLINGS, rest_code, soap_code
-from verification.messages.wanted import HeardFromPeer, OperationWanted, Verification
+from verification.messages.wanted import OperationWanted, RecordedAnswer, Verification
 from verification.peers.intermarket import origin_of
 from verification.peers.peers import PeerFound
 from verification.registry.participants import who_is
@@ -86,12 +86,12 @@ async def maybe_elsewhere(
     if is_refused:
         answer = _refused(answer, against[0])
     if isinstance(wanted, OperationWanted):
-        return HeardFromPeer(request, wanted.caller, answer)
-    return HeardFromPeer(request, wanted.caller, answer, verdict_of(answer, wanted.asked, heard))
+        return RecordedAnswer(request, wanted.caller, answer)
+    return RecordedAnswer(request, wanted.caller, answer, verdict_of(answer, wanted.asked, heard))
 
 
 def verdict_of(answer: OperationAnswer, asked: Asked, heard: PeerAnswer) -> Verdict:
-    """A peer's answer as the person at the counter is told it."""
+    """A peer's answer as the person at the counter reads it."""
     pack = None
     if answer.state is not None:
         pack = KnownPack(state=answer.state, lot=answer.lot, expiry=day_of(answer.expiry))
@@ -151,7 +151,7 @@ def _is_to_perform(request: PackRequest, heard: PeerAnswer) -> bool:
 def _as_ours(
     here: OperationAnswer, request: PackRequest, heard: PeerAnswer, against: tuple[Reason, ...]
 ) -> OperationAnswer:
-    """A peer's answer as one of ours, flagged; where a peer was silent, that it cannot be told."""
+    """A peer's answer as one of ours, flagged; where a peer was silent, that nobody can tell."""
     if heard.said is None:
         silent = msgspec.structs.replace(here, reason=Reason.CANNOT_TELL, also=())
         return _spelt(silent, request, Result.CANNOT_TELL)

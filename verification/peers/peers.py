@@ -1,7 +1,7 @@
 """Other repositories: a pack that is unknown here is asked for there, all at once, within a budget.
 
 A repository that does not answer is not a "no": if none knows the pack and one was silent, the
-answer is that it cannot be told now (2016/161 Art. 34(2), 35(1)(d): 300 ms for each of three hops).
+answer is that nobody can tell now (2016/161 Art. 34(2), 35(1)(d): 300 ms for each of three hops).
 """
 
 from __future__ import annotations

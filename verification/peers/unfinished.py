@@ -28,7 +28,9 @@ async def run_unfinished(
     store: Store, clock: Clock, stop: asyncio.Event, settings: VerificationSettings
 ) -> None:
     """Resume bulks once, then ask partners again until `stop` is set."""
-    await asyncio.to_thread(bulk.resume, store, clock, settings.rule_pack)
+    await asyncio.to_thread(
+        bulk.resume, store, clock, settings.rule_pack, settings.unknown_answers_a_day
+    )
     async with httpx.AsyncClient() as http:
         requester = Requester(
             http,
@@ -47,7 +49,7 @@ async def run_unfinished(
 
 
 def _directory(store: Store, clock: Clock, settings: VerificationSettings, known: str) -> str:
-    """Take over the operator's directory file where it changed; a broken one is told and left."""
+    """Take over the operator's directory file where it changed; a broken one is logged and left."""
     if settings.directory_file is None:
         return known
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text
 
 from epcis.database.metadata import BigId, metadata
-from epcis.ledger.proved import Outside, Register, ToldBy, proof
+from epcis.ledger.proved import DerivedFrom, Outside, Register, proof
 
 product = Table(
     "product",
@@ -112,7 +112,7 @@ pack = Table(
     Column("public", Integer, nullable=False),
     # The lot first: by the product alone it must not be taken for the key, see decision 0093.
     Index("pack_by_lot", "lot", "code"),
-    info=proof(ToldBy("its upload and its newest operation")),
+    info=proof(DerivedFrom("its upload and its newest operation")),
 )
 """`stolen` marks a pack that is stolen besides its state, `public` one supplied to the public."""
 
@@ -145,7 +145,7 @@ pack_operation = Table(
     Column("alert", String(40)),
     Column("rules", String(64)),
     Index("pack_operation_client", "client", "at_us"),
-    info=proof(ToldBy("its entry of the log", {"id": "a number that nothing refers to"})),
+    info=proof(DerivedFrom("its entry of the log", {"id": "a number that nothing refers to"})),
 )
 """Every question and act, in order of time; what it was in full is in its entry of the log."""
 
@@ -222,7 +222,7 @@ rule_pack = Table(
     Column("content", LargeBinary, nullable=False),
     Column("first_used_us", BigInteger, nullable=False),
     info=proof(
-        ToldBy("its name, its SHA-256", {"first_used_us": "the operations under it say when"})
+        DerivedFrom("its name, its SHA-256", {"first_used_us": "the operations under it say when"})
     ),
 )
 
@@ -266,14 +266,12 @@ repack_link = Table(
 unknown_answer = Table(
     "unknown_answer",
     metadata,
-    Column("client", String(100), primary_key=True),
-    Column("gtin", String(50), primary_key=True),
-    Column("address", String(64), primary_key=True),
+    Column("guesser", String(120), primary_key=True),
     Column("day", String(10), primary_key=True),
     Column("answers", Integer, nullable=False),
     info=proof(Outside("a count against guessing that begins anew each day")),
 )
-"""How many answers 'no such serial' each caller was given for a product on a day."""
+"""How many answers 'no such serial' each client and each network was given on a day."""
 
 lookup_entry = Table(
     "lookup_entry",

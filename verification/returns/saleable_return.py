@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Transaction
     from verification.decision.rule_pack import RulePack
-    from verification.vrs.ask import Heard
+    from verification.vrs.ask import PartnerAnswer
 
 
 class Decision(StrEnum):
@@ -79,7 +79,9 @@ _SETTLED_BY_PARTNER = frozenset(
 """Gaps of our own records that the manufacturer's answer closes: it compares lot and expiry."""
 
 
-def decide_return(own: Verdict, partner: Heard | None, *, we_sold_it: bool) -> tuple[Decision, str]:
+def decide_return(
+    own: Verdict, partner: PartnerAnswer | None, *, we_sold_it: bool
+) -> tuple[Decision, str]:
     """Decide about a returned pack.
 
     `own` is our verdict, `partner` what the manufacturer answered (None where it was not asked),
@@ -107,7 +109,7 @@ def _by_ourselves(own: Verdict, *, we_sold_it: bool) -> tuple[Decision, str] | N
     return None if we_sold_it else (Decision.QUARANTINE, "not sold by us")
 
 
-def _by_partner(partner: Heard) -> tuple[Decision, str] | None:
+def _by_partner(partner: PartnerAnswer) -> tuple[Decision, str] | None:
     if not partner.verified:
         return Decision.QUARANTINE, partner.reason or "not verified"
     if partner.info in ("Expired", "Recalled"):
@@ -120,7 +122,7 @@ def _by_partner(partner: Heard) -> tuple[Decision, str] | None:
 def keep(
     tx: Transaction,
     own: Verdict,
-    partner: Heard | None,
+    partner: PartnerAnswer | None,
     *,
     we_sold_it: bool,
     question: str | None = None,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from epcis.database.autocommit_read import autocommit_read
 from epcis.http_context import caller_of, store_of
+from verification.alerts.guessing import guessed_too_often
 from verification.context import verification_context_of
 from verification.decision.restrictions import current_restrictions
 from verification.fmd.perform import OperationAnswer
@@ -24,7 +25,9 @@ async def ask(request: Request, wanted: PackRequest) -> OperationAnswer:
     caller = caller_of(request)
     need_act(caller, wanted.operation)
     told = await verification_context_of(request).answering.ask(OperationWanted(wanted, caller))
-    return cast("OperationAnswer", told)
+    if not isinstance(told, OperationAnswer):
+        raise guessed_too_often()
+    return told
 
 
 def stops_of(request: Request) -> Restrictions:

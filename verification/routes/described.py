@@ -1,4 +1,4 @@
-"""The hot routes in the OpenAPI document, told by hand: the framework does not see them.
+"""The hot routes in the OpenAPI document, written by hand: the framework does not see them.
 
 The body's schema is made from the type that decodes it, so that the two cannot part.
 """

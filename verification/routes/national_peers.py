@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from epcis.http_context import Caller, needs, now_of, store_of
 from epcis.problem import Problem
 from verification.context import verification_settings_of
-from verification.decision.rule_pack import RulePackRefusedError, of_house
+from verification.decision.rule_pack import RulePackRefusedError, of_operator
 from verification.peers.intermarket import (
     InterMarketRequest,
     NotEntitledError,
@@ -57,6 +57,6 @@ def _answered(request: Request, caller: Caller, wanted: InterMarketRequest) -> b
 def _rules_of(origin: Origin, settings: VerificationSettings) -> RulePack:
     """The rule pack of the market that asks, where we have it, else ours."""
     try:
-        return of_house(origin.rules, settings.rules_folder, settings.rules_keys)
+        return of_operator(origin.rules, settings.rules_folder, settings.rules_keys)
     except RulePackRefusedError:
         return settings.rule_pack

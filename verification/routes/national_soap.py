@@ -21,7 +21,7 @@ from epcis.problem import Problem
 from verification.context import verification_context_of, verification_settings_of
 from verification.decision.act import CustomerCategory, PackAct, PackRequest
 from verification.fmd import bulk
-from verification.fmd.login import Credentials, Door, RefusedError, change_password
+from verification.fmd.login import Credentials, NationalLogins, RefusedError, change_password
 from verification.messages.identity import (
     FieldError,
     printed_expiry,
@@ -164,7 +164,7 @@ def _let_in(request: Request, given: Credentials | None, *, changing: bool) -> N
     A caller who is known already, by a key, needs none; a login that we know must be right.
     """
     store, anonymous = store_of(request), caller_of(request).is_anonymous
-    door = _door_of(request)
+    door = _logins_of(request)
     if given is None:
         if anonymous or changing:
             raise RefusedError("NMVS_FE_AU_03", "the Auth block is missing")
@@ -178,8 +178,8 @@ def _let_in(request: Request, given: Credentials | None, *, changing: bool) -> N
     request.scope["state"]["caller"] = replace(entered, client=address)
 
 
-def _door_of(request: Request) -> Door:
-    return verification_context_of(request).national_door
+def _logins_of(request: Request) -> NationalLogins:
+    return verification_context_of(request).national_logins
 
 
 def _change_password(

@@ -12,6 +12,7 @@ from fastapi.responses import Response
 
 from epcis.http_context import Caller, needs, now_of, store_of
 from epcis.problem import Problem
+from verification.alerts.guessing import guessed_too_often
 from verification.context import verification_context_of, verification_settings_of
 from verification.decision.act import Asked
 from verification.decision.render import Verdict
@@ -20,7 +21,7 @@ from verification.messages.wanted import Verification
 from verification.returns import saleable_return
 from verification.returns.saleable_return import Returned
 from verification.vrs import ask
-from verification.vrs.ask import Heard, Outgoing
+from verification.vrs.ask import Outgoing, PartnerAnswer
 from verification.vrs.directory import DirectoryRefusedError, hand_out, responders, take_over
 
 router = APIRouter(tags=["verification"])
@@ -77,13 +78,13 @@ async def decide_return(request: Request, caller: Verifier) -> dict[str, object]
 
 async def take_back(
     request: Request, caller: Caller, asked: Asked, *, we_sold_it: bool
-) -> tuple[Returned, Verdict, Heard]:
+) -> tuple[Returned, Verdict, PartnerAnswer]:
     """Verify a returned pack everywhere, decide and keep: what the page and programs ask."""
     if asked.lot is None or asked.expiry is None:
         raise Problem(422, "Values not valid", "a return is verified with its lot and expiry too")
     own = await verification_context_of(request).answering.ask(Verification(asked, caller))
     if not isinstance(own, Verdict):
-        raise Problem(429, "Too many unknown serial numbers", "come back tomorrow")
+        raise guessed_too_often()
     question, heard = await _ask_partner(request, asked)
     with store_of(request).write(now_of(request)) as tx:
         kept = saleable_return.keep(
@@ -128,7 +129,7 @@ def request_state(request: Request, corr_uuid: str) -> object:  # JSON
     return _json(heard)
 
 
-async def _ask_partner(request: Request, asked: Asked) -> tuple[Outgoing, Heard]:
+async def _ask_partner(request: Request, asked: Asked) -> tuple[Outgoing, PartnerAnswer]:
     """Put the question to whoever answers for the product, and keep what came of it."""
     settings = verification_settings_of(request)
     question = Outgoing(
@@ -153,5 +154,5 @@ def _printed(day: date | None) -> str:
     return day.strftime("%y%m%d") if day else ""
 
 
-def _json(heard: Heard) -> object:  # JSON
+def _json(heard: PartnerAnswer) -> object:  # JSON
     return msgspec.to_builtins(heard)

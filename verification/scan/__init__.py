@@ -1,4 +1,4 @@
-"""Scanner text as it really arrives: what was spoilt on the way is recovered, and said.
+"""Scanner text as it really arrives: what was spoilt on the way is recovered, and findings say so.
 
 >>> [found.reading.serial for found in recover("+d2010950600013435221A1|1727053110L1")]
 ['A1']

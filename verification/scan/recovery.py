@@ -81,7 +81,7 @@ class _Recovery:
         if not proven and not self._is_calibrated:
             found, doubted = self._with_other_keyboards(found)
         if not found:
-            # What is wrong is said of the text that the scanner sent, if that can be told.
+            # Findings are about the text that the scanner sent, if it is known.
             as_sent = self._start.text.startswith("]") or len(bases) == 1
             return (self._recovered(self._start if as_sent else bases[1]),)
         answer = judged(found)[:CANDIDATES_MAX]

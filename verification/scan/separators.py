@@ -36,7 +36,7 @@ _SECOND: Final = re.compile(rf"{_SYMBOLOGY}?(?:01\d{{14}}|00\d{{18}})|{_SYMBOLOG
 BETWEEN_SCANS: Final = ("\r\n", "\r", "\n", "\t", GS, " ")
 """What a scanner may put between two codes."""
 SCANS_MAX: Final = 8
-"""Codes that are told apart in one text."""
+"""Codes that are distinguished in one text."""
 
 
 def put_back(text: str) -> Iterator[tuple[str, str]]:

@@ -85,7 +85,7 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return f"{base_url.rstrip('/')}/{path}?{urlencode(given, quote_via=quote)}"
 
 
-class Heard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PartnerAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What came of a question: `answered`, or why not."""
 
     answered: bool
@@ -120,22 +120,24 @@ class Requester:
         self._keys = keys or {}
         self._breakers: dict[str, Breaker] = {}
 
-    async def ask(self, question: Outgoing, entries: list[DirectoryEntry]) -> Heard:
+    async def ask(self, question: Outgoing, entries: list[DirectoryEntry]) -> PartnerAnswer:
         """Put a question to the first responder that answers, within the budget."""
         if not entries:
-            return Heard(answered=False, status=404, why_not="nobody is known to answer for it")
+            return PartnerAnswer(
+                answered=False, status=404, why_not="nobody is known to answer for it"
+            )
         tries: list[str] = []
         try:
             async with asyncio.timeout(self._budget_s):
                 return await self._ask_all(question, entries, tries)
         except TimeoutError:
             why = f"no answer within {self._budget_s:g} seconds"
-            return Heard(answered=False, status=504, why_not=why, tries=len(tries))
+            return PartnerAnswer(answered=False, status=504, why_not=why, tries=len(tries))
 
     async def _ask_all(
         self, question: Outgoing, entries: list[DirectoryEntry], tries: list[str]
-    ) -> Heard:
-        last = Heard(answered=False, status=504, why_not="every responder is resting")
+    ) -> PartnerAnswer:
+        last = PartnerAnswer(answered=False, status=504, why_not="every responder is resting")
         pause_s = PAUSE_S
         for turn in range(TRIES_MAX):
             for entry in entries:
@@ -152,7 +154,9 @@ class Requester:
                 pause_s *= 2
         return last
 
-    async def _ask_one(self, question: Outgoing, entry: DirectoryEntry, breaker: Breaker) -> Heard:
+    async def _ask_one(
+        self, question: Outgoing, entry: DirectoryEntry, breaker: Breaker
+    ) -> PartnerAnswer:
         import httpx
 
         headers = {"GS1US-Version": VERSION, "Accept": "application/json"}
@@ -165,17 +169,19 @@ class Requester:
                 shown = await self._credentials.present(question.corr_uuid, self._holder)
             except WalletRefusedError as refused:
                 why = f"our wallet gave no credential: {refused}"
-                return Heard(answered=False, status=502, why_not=why)
+                return PartnerAnswer(answered=False, status=502, why_not=why)
             headers["ATP-Authorization"] = shown
         try:
             status, content = await self._get(question.url(entry.base_url), headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             breaker.failed(time.monotonic())
-            return Heard(answered=False, status=502, why_not=f"{type(error).__name__}")
+            return PartnerAnswer(answered=False, status=502, why_not=f"{type(error).__name__}")
         if status in _RETRYABLE:
             breaker.failed(time.monotonic())
             why = f"the responder says {status}"
-            return Heard(answered=False, status=504 if status in (408, 504) else 502, why_not=why)
+            return PartnerAnswer(
+                answered=False, status=504 if status in (408, 504) else 502, why_not=why
+            )
         breaker.succeeded()
         return heard(status, content, question.corr_uuid)
 
@@ -195,7 +201,7 @@ class Requester:
         return self._breakers.setdefault(urlsplit(entry.base_url).netloc, Breaker())
 
 
-def heard(status: int, content: bytes, corr_uuid: str) -> Heard:
+def heard(status: int, content: bytes, corr_uuid: str) -> PartnerAnswer:
     """What a responder's answer says; anything that is not a clear answer is none.
 
     >>> heard(200, b'{"data":{"verified":false}}', "x").answered
@@ -203,18 +209,20 @@ def heard(status: int, content: bytes, corr_uuid: str) -> Heard:
     """
     if status in (401, 403, 404):
         known = 404 if status == 404 else 403
-        return Heard(answered=False, status=known, why_not=f"the responder says {status}")
+        return PartnerAnswer(answered=False, status=known, why_not=f"the responder says {status}")
     if status != 200 or len(content) > ANSWER_BYTES_MAX:
-        return Heard(answered=False, status=502, why_not=f"the responder says {status}")
+        return PartnerAnswer(answered=False, status=502, why_not=f"the responder says {status}")
     try:
         said = msgspec.json.decode(content, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return Heard(answered=False, status=502, why_not="the answer is not JSON")
+        return PartnerAnswer(answered=False, status=502, why_not="the answer is not JSON")
     data = said.get("data")
     mine = str(said.get("corrUUID", "")).lower().removeprefix("urn:uuid:") == corr_uuid.lower()
     if not mine or not isinstance(data, dict) or not isinstance(data.get("verified"), bool):
-        return Heard(answered=False, status=502, why_not="the answer belongs to no such question")
-    return Heard(
+        return PartnerAnswer(
+            answered=False, status=502, why_not="the answer belongs to no such question"
+        )
+    return PartnerAnswer(
         answered=True,
         verified=data["verified"],
         reason=_text(data.get("verificationFailureReason")),
@@ -229,7 +237,7 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def keep(tx: Transaction, question: Outgoing, answer: Heard) -> None:
+def keep(tx: Transaction, question: Outgoing, answer: PartnerAnswer) -> None:
     """Keep a question and what came of it; one that was not answered is asked again."""
     again = not answer.answered and answer.status in (502, 504)
     next_ = tx.now + timedelta(minutes=QUEUE_PAUSE_MINUTES)
@@ -271,7 +279,7 @@ async def ask_again(store: Store, requester: Requester, now: datetime) -> int:
     return answered
 
 
-def _keep_again(tx: Transaction, question: Outgoing, answer: Heard) -> None:
+def _keep_again(tx: Transaction, question: Outgoing, answer: PartnerAnswer) -> None:
     table = verification_request.c
     here = table.corr_uuid == question.corr_uuid
     due_us = tx.connection.execute(select(table.due_us).where(here)).scalar_one()
@@ -289,16 +297,16 @@ def _keep_again(tx: Transaction, question: Outgoing, answer: Heard) -> None:
     _log(tx, question, answer)
 
 
-def answer_of(snapshot: Snapshot, corr_uuid: str) -> Heard | None:
+def answer_of(snapshot: Snapshot, corr_uuid: str) -> PartnerAnswer | None:
     """The latest that is known of a question."""
     table = verification_request.c
     row = snapshot.connection.execute(
         select(table.answer).where(table.corr_uuid == corr_uuid)
     ).scalar()
-    return msgspec.json.decode(bytes(row), type=Heard) if row is not None else None
+    return msgspec.json.decode(bytes(row), type=PartnerAnswer) if row is not None else None
 
 
-def _log(tx: Transaction, question: Outgoing, answer: Heard) -> None:
+def _log(tx: Transaction, question: Outgoing, answer: PartnerAnswer) -> None:
     public = {"answered": answer.answered, "verified": answer.verified, "status": answer.status}
     tx.log(
         LeafKind.VERDICT,

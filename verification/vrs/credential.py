@@ -204,7 +204,7 @@ def check_presentation(
     documents: Mapping[str, Mapping[str, JsonValue]],
     trusted: frozenset[str],
 ) -> Checked:
-    """All that can be told of a presentation without the network."""
+    """All that can be checked of a presentation without the network."""
     try:
         claims, signing_input, signature = _parts(presentation)
     except ValueError:

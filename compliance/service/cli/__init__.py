@@ -1,7 +1,7 @@
 """The `packtrail` command.
 
 Exit codes of every command: 0 the input is fine or the answer is yes, 1 the input is bad or the
-answer is no, 2 it cannot be told or the command was used wrongly.
+answer is no, 2 it cannot tell or the command was used wrongly.
 """
 
 from __future__ import annotations
@@ -60,12 +60,14 @@ def _root(
 
 def main() -> None:
     """Run the command line; a fault outside the input ends with one sentence and exit code 2."""
+    # Whatever this writes, data, keys or dossiers, is for the user who runs it alone.
+    os.umask(0o077)
     # Typer reads the options of every command it has, so the one that was asked for comes alone.
     asked = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
         command_line(*(module for module, names in COMMANDS.items() if asked in names))()
     except BrokenPipeError:
-        # The reader of our output left (`| head`): not an error, but nothing more can be said.
+        # The reader of our output left (`| head`): not an error, but nothing more can be printed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(2)
     except Exception as fault:  # the last line of defence: no stack trace at a pharmacist's counter

@@ -40,7 +40,7 @@ _SEVERAL_CORES_FROM_BYTES = 4 * 2**20
 _ALIKE_SHOWN_MAX = 3
 """Findings of one kind that are printed for people; all of them stand in the JSON."""
 _PROCESSES_MAX = 8
-"""Used unless told otherwise: each takes some 50 MB, and one process feeds them all."""
+"""Used unless an option says otherwise: each takes some 50 MB, and one process feeds them all."""
 _DRAWN_EVERY_S = 0.1
 
 
@@ -164,7 +164,7 @@ def convert(
     ] = 0,
     json: Json = False,
 ) -> None:
-    """Convert an EPCIS file; what the target cannot hold is said, never dropped silently.
+    """Convert an EPCIS file; findings name what the target cannot hold.
 
     Ends with 1 where an event could not be read and is missing in what was written.
     """
@@ -295,7 +295,7 @@ def _lines_of_events(
     line_of: Callable[[Event, dict[str, str]], str],
     say: Callable[[str], None] | None,
 ) -> tuple[list[str], list[Finding]]:
-    """A line for each event of a file, said at once or gathered; and what the reader found."""
+    """A line for each event of a file, printed at once or gathered; and what the reader found."""
     from epcis.codec.document import DocumentRefused, open_document
     from epcis.hash import value_prefixes
 

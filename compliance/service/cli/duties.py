@@ -100,7 +100,7 @@ def step(
     now: Now = None,
     json: Json = False,
 ) -> None:
-    """Take a case to its next state, or note whom was told."""
+    """Take a case to its next state, or note who was notified."""
     from compliance.cases.cases import take_step
 
     with acting(database, now) as writing:

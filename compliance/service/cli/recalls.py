@@ -34,7 +34,7 @@ def add_to(app: typer.Typer) -> None:
 def open_(
     gtin: Annotated[str, typer.Argument(help="GTIN of the product.")],
     lot: Annotated[str, typer.Argument(help="Lot to recall.")],
-    reason: Annotated[str, typer.Option(help="Why; shown to everyone told.")],
+    reason: Annotated[str, typer.Option(help="Why; shown to everyone who is notified.")],
     database: Database = "",
     now: Now = None,
     json: Json = False,

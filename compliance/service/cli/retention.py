@@ -28,7 +28,7 @@ from compliance.service.cli.options import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from compliance.retention.duty import Duty, Line
+    from compliance.retention.duty import ClassPlan, Duty
     from compliance.retention.hold import Hold, Matter
     from compliance.retention.policy import RetentionPolicy
     from epcis.archive.reading import ArchiveFile
@@ -154,7 +154,7 @@ def restore(
 
 @dataclass(frozen=True, kw_only=True)
 class MatterOptions:
-    """What a hold covers; all that is said must fit."""
+    """What a hold covers; a record must fit all that is given."""
 
     gtin: Annotated[str | None, typer.Option(help="GTIN of the product.")] = None
     lot: Annotated[str | None, typer.Option(help="Only this lot of the GTIN.")] = None
@@ -165,7 +165,7 @@ class MatterOptions:
     until: Day = None
 
     def matter(self) -> Matter:
-        """The matter; raises `HoldRefused` where nothing or nonsense is said."""
+        """The matter; raises `HoldRefused` where nothing or nonsense is given."""
         from compliance.retention.hold import Matter
 
         return Matter.parse(
@@ -190,7 +190,7 @@ def open_(
 ) -> None:
     """Hold a matter: nothing it covers is archived or erased until it is released.
 
-    Everything that is said must fit; holds beside each other each count.
+    A record must fit everything that is given; holds beside each other each count.
     """
     from compliance.retention.hold import open_hold
 
@@ -279,7 +279,7 @@ def _progress(*, json: bool) -> Iterator[Callable[[str, int], None]]:
         yield tell
 
 
-def _show(lines: list[Line], done: str, *, json: bool) -> None:
+def _show(lines: list[ClassPlan], done: str, *, json: bool) -> None:
     if json:
         print_json([line.as_dict() for line in lines])
     for line in [] if json else lines:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 snapshot = typer.Typer(no_args_is_help=True, help="Signed snapshots for tills without a line.")
 FileName = Annotated[Path, typer.Argument(metavar="FILE", help="The snapshot.")]
-Key = Annotated[Path, typer.Option("--key", help="The house's public key, PEM.")]
+Key = Annotated[Path, typer.Option("--key", help="The operator's public key, PEM.")]
 
 
 def add_to(app: typer.Typer) -> None:

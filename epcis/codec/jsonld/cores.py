@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from epcis.codec.cores import Berths, PortionJob, Span, Worked, work_on
+from epcis.codec.cores import PortionFile, PortionJob, Span, Worked, work_on
 from epcis.codec.jsonld.event_list import PORTION_BYTES, EventList, EventTooLargeError
 from epcis.codec.jsonld.portions import EVENTS, JsonFrame, JsonPortionReader
 from epcis.codec.jsonld.read import JsonReader
@@ -60,7 +60,7 @@ class ParallelJsonReader(JsonReader):
 
         found = listed.file.on_disk()
         job = replace(self.job, argument=(self.header(), *self.job.argument))
-        with Berths(self._limits.event_bytes_max, self.job.processes) as berths:
+        with PortionFile(self._limits.event_bytes_max, self.job.processes) as berths:
             path, start = found or (berths.path, 0)
             lie: Callable[[Span], Span] = (
                 (lambda span: Span(start + span.at, span.size_bytes))

@@ -1,7 +1,7 @@
 """Where the event list of a long JSON-LD document lies, and how it is cut into portions.
 
 The document is never read as a whole. Its beginning is followed bracket by bracket to the list. The
-list's end is told from the end of the document where only brackets close behind the last event;
+list's end is found from the end of the document where only brackets close behind the last event;
 where more stands there, as the header does in a document with its members in alphabetical order,
 the list is followed to its end, so that the header is complete before the first event is read.
 
@@ -66,7 +66,7 @@ class EventTooLargeError(Exception):
 
 
 class EventList:
-    """The event list of a document: between `start` and `end`, told by their offsets."""
+    """The event list of a document: the bytes from offset `start` to offset `end`."""
 
     def __init__(self, file: PlainFile, start: int, end: int, *, path: str = "") -> None:
         self.file = file

@@ -1,11 +1,11 @@
 """The plain majority of JSON-LD events, a portion of them read in one step; None for all others.
 
 An event is plain if it holds nothing but the standard members named here, each once. msgspec
-refuses members it does not know, but keeps the last of those that stand twice, so that must be told
-by other means: every name and every text brings two quotation marks, and so a portion must have as
-many as the names and texts that were read. A backslash could write a quotation mark; such portions
-are left to the full reading as well. The one long list of an event is left out of the count: it
-holds strings only, or msgspec would not have taken it.
+refuses members it does not know, but keeps the last of those that stand twice, so that must be
+noticed by other means: every name and every text brings two quotation marks, and so a portion must
+have as many as the names and texts that were read. A backslash could write a quotation mark; such
+portions are left to the full reading as well. The one long list of an event is left out of the
+count: it holds strings only, or msgspec would not have taken it.
 """
 
 from __future__ import annotations

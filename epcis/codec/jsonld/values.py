@@ -73,7 +73,7 @@ class ValueReader:
     ) -> JsonValue:
         """A JSON value with its numbers as written.
 
-        `repeated` is told the names of members that stand twice in one object; else they are noted.
+        `repeated` gets the names of members that stand twice in one object; else they are noted.
         """
 
         def members(pairs: list[tuple[str, JsonValue]]) -> JsonObject:

@@ -209,7 +209,7 @@ class Around:
         return left
 
     def header(self) -> Header:
-        """What the document said beside its events, as far as it has been read."""
+        """What the document holds beside its events, as far as it has been read."""
         namespace, name = split_name(self.root.tag)
         prefixes = [(prefix or "", uri) for prefix, uri in self.root.nsmap.items()]
         beside = [a for a in attributes_of(self.root) if a[:2] not in _STANDARD_ATTRIBUTES]

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from epcis.codec.cores import Berths, PortionJob, Span, Worked, work_on
+from epcis.codec.cores import PortionFile, PortionJob, Span, Worked, work_on
 from epcis.codec.xml.portions import PORTION_BYTES_MAX, XmlFrame, spans
 from epcis.codec.xml.read import BLOCK_BYTES, XmlReader
 
@@ -50,7 +50,7 @@ class ParallelXmlReader(XmlReader):
 
     # Results too, as above.
     def _in_berths(self, frame: XmlFrame, rest: bytes) -> Generator[Any, None, bytes]:
-        with Berths(2 * PORTION_BYTES_MAX, self.job.processes) as berths:
+        with PortionFile(2 * PORTION_BYTES_MAX, self.job.processes) as berths:
             laid = map(berths.lay, self._cut_portions(frame.version, rest))
             left, _ = yield from self._handed_on(laid, berths.path, frame)
             return b"".join([*map(berths.take, left), self._unread])

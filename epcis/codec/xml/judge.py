@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from epcis.codec.refusal import FindingCollector
 
 EXPLAINED_MAX: Final = 25
-"""Events of one document whose faults are explained; of further ones it is only said."""
+"""Events of one document whose faults are explained; a finding counts further ones."""
 
 
 class Judge:

@@ -141,7 +141,7 @@ def cut(buffer: bytes, version: str) -> int:
 
 
 def spans(file: PlainFile, at: int, version: str) -> Iterator[Span]:
-    """Where portions of whole events lie from there on, told by their ends alone.
+    """Where portions of whole events lie from there on, found by their ends alone.
 
     Whoever reads a portion must see to it that nothing hides in it (`hides`).
     """

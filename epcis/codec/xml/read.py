@@ -304,7 +304,7 @@ class XmlReader:
         return f"{self._around.list_path}/{name}[{self._count[name]}]"
 
     def header(self) -> Header:
-        """What the document said beside its events, as far as it has been read."""
+        """What the document holds beside its events, as far as it has been read."""
         return Header() if self._around is None else self._around.header()
 
     def left_out(self) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""Where events may stand in an XML document, and what is said of those that stand elsewhere.
+"""Where events may stand in an XML document, and the findings about those that stand elsewhere.
 
 An event stands in the one EventList of the EPCISBody. One that stands in another standard container
 is read, with a finding; one that stands in the header or in somebody's extension is refused, for

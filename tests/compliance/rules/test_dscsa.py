@@ -33,7 +33,7 @@ from mistakes import (
     with_event,
 )
 
-from compliance.rules import item_lives, shipped_file
+from compliance.rules import item_histories, shipped_file
 from compliance.rules.catalogue import RULES, GuidelineRelease, RuleNeed
 from compliance.rules.file import check_file
 from epcis.codec.document import Syntax, convert
@@ -199,7 +199,7 @@ def test_a_chain_of_thousands_of_containers_ends_in_bounded_time():
 
 
 def test_a_pallet_shipped_over_and_over_ends_in_bounded_time(monkeypatch):
-    monkeypatch.setattr(item_lives, "VISITS_MAX", 20)
+    monkeypatch.setattr(item_histories, "VISITS_MAX", 20)
     found = checked(with_event(copied(SHIP, LATER) * 10))
     assert found[-1].code == "dscsa.followed-in-part"
 

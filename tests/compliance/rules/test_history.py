@@ -15,6 +15,7 @@ from mistakes import (
     SSCC,
     UNIT,
     UNITS,
+    again,
     copied,
     drop,
     events,
@@ -39,11 +40,6 @@ from verification.registry.pack_tables import exempt_lot
 
 SELLER, BUYER = "0355555000013", "0366666000014"
 GTIN = "00355555678908"
-
-
-def again(text, number=1):
-    """The same trade in a document of its own: another instance, other bytes."""
-    return re.sub(r"(<sbdh:InstanceIdentifier>)[^<]*", rf"\g<1>again-{number}", text)
 
 
 def later(text, day="2026-02-21"):

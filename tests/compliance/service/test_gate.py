@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -136,3 +137,17 @@ async def test_a_stalled_upload_is_let_go(store, settings) -> None:
     }
     await BodyLimit(gate, bounds=BodyBounds(100, 0.05))(scope, receive, send)
     assert sent[0]["status"] == 408
+
+
+async def test_only_a_trusted_proxy_says_where_a_request_comes_from(store, settings, now) -> None:
+    seen = []
+    for trusted in ((), ("127.0.0.0/8",)):
+        gate = Admission(store, lambda: now, replace(settings, trusted_proxies=trusted))
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "client": ("127.0.0.1", 5),
+            "headers": [(b"host", b"localhost"), (b"x-forwarded-for", b"1.2.3.4, 203.0.113.9")],
+        }
+        seen.append(gate.admit(scope)[0].client)
+    assert seen == ["127.0.0.1", "203.0.113.9"]

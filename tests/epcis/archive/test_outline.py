@@ -1,4 +1,4 @@
-"""Whatever an event says, its outline tells every life the same; the event itself is not in it."""
+"""An outline leads to the same item states as its event, of which it holds nothing else."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epcis.check.identifiers import epc_fault
+from epcis.check.identifiers import epc_fault, fault_of, names_real_things
 from epcis.check.rules import EVENT_RULES
 from epcis.model import (
     AggregationEvent,
@@ -226,3 +226,25 @@ def test_a_fault_knows_its_field():
     finding = fault.at(Where(line=3, path="/e"))
     assert finding.where == Where(line=3, path="/e/epcList")
     assert finding.severity is Severity.WARNING
+
+
+_HEADS = st.sampled_from(
+    [
+        "https://id.gs1.org/01/09521321000018/21/",
+        "https://id.gs1.org/01/09521321000011/21/",
+        "https://id.gs1.org/01/0952132100001/21/",
+        "https://shop.example/01/09521321000018/21/",
+        "urn:epc:id:sgtin:0614141.107346.",
+        "urn:epc:id:sgtin:0614141.10734.",
+        "urn:epc:id:sscc:0614141.123456789",
+    ]
+)
+_SERIALS = st.text("09AZaz-/%?.\u00e9\u0660", min_size=1, max_size=24)
+
+
+@given(st.builds(str.__add__, _HEADS, _SERIALS))
+def test_the_serial_numbers_of_a_sound_product_are_judged_as_each_by_itself(uri):
+    """Capture judges the part that names the product once; the answer is the same for each id."""
+    event = but(OBJECT, epcs=(uri, CASE))
+    codes = {found.code for found in names_real_things(event)}
+    assert ("id-malformed" in codes) == (fault_of(uri) is not None)

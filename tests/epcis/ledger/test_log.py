@@ -249,9 +249,9 @@ def test_a_rewritten_log_is_caught_by_a_checkpoint_somebody_kept(told: Store):
     with told.read() as snapshot:
         kept = Tree(snapshot.connection).checkpoint(300)
     with told.write(NOW) as tx:  # the forger appends honestly, but to another history
-        hand = RawDriver(tx)
-        head = read_head(hand)
-        grow(hand, head, [leaf_hash(b"forged")], head.record_time_us)
+        driver = RawDriver(tx)
+        head = read_head(driver)
+        grow(driver, head, [leaf_hash(b"forged")], head.record_time_us)
     with told.read() as snapshot:
         tree = Tree(snapshot.connection)
         assert tree.checkpoint(300) == kept
@@ -260,11 +260,11 @@ def test_a_rewritten_log_is_caught_by_a_checkpoint_somebody_kept(told: Store):
 
 def test_two_writers_of_the_head_never_fork_the_log(told: Store):
     with told.write(NOW) as tx:
-        hand = RawDriver(tx)
-        stale = read_head(hand)
-        grow(hand, stale, [leaf_hash(b"first")], stale.record_time_us)
+        driver = RawDriver(tx)
+        stale = read_head(driver)
+        grow(driver, stale, [leaf_hash(b"first")], stale.record_time_us)
         with pytest.raises(LogForked):
-            grow(hand, stale, [leaf_hash(b"second")], stale.record_time_us)
+            grow(driver, stale, [leaf_hash(b"second")], stale.record_time_us)
 
 
 @pytest.mark.postgresql

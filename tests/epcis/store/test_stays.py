@@ -77,14 +77,14 @@ def test_stays_are_replaced_for_some_items_and_kept_for_their_neighbours(
     kept_store, before, after, items
 ):
     with kept_store.write(NOW) as tx:
-        hand = RawDriver(tx)
+        driver = RawDriver(tx)
         tx.connection.execute(delete(event_tables.containment))
-        wanted = play(Stays(hand), after)
+        wanted = play(Stays(driver), after)
         tx.connection.execute(delete(event_tables.containment))
-        kept = [stay for stay in play(Stays(hand), before) if stay.child not in items]
+        kept = [stay for stay in play(Stays(driver), before) if stay.child not in items]
         instead = [stay for stay in wanted if stay.child in items]
-        replace_stays(hand, items, instead)
-        assert sorted(stays_of(hand, ITEMS)) == sorted(kept + instead)
+        replace_stays(driver, items, instead)
+        assert sorted(stays_of(driver, ITEMS)) == sorted(kept + instead)
 
 
 def test_the_packs_of_a_case_are_few_rows_in_every_database(store):

@@ -32,12 +32,31 @@ from epcis.subscribe.destination import BadDestination, Destination, check, is_p
         "http://[::ffff:127.0.0.1]/",
         "http://[64:ff9b::7f00:1]/",
         "http://[2002:7f00:1::]/",
+        "https://[2002:5db8:d822::]/",
+        "https://[::10.0.0.1]/",
+        "https://[64:ff9b:1::a00:1]/",
+        "https://[2001:db8:64::169.254.169.254]/",
+        "https://[2a00:1450:4001:64::10.1.2.3]/",
+        "https://[2a00:1450:a00:1::]/",
+        "https://[fe80::a9fe:a9fe]/",
+        "https://[fd00:ec2::254]/",
     ],
 )
 def test_private_addresses_are_refused_when_subscribing(address):
     with pytest.raises(BadDestination, match="public"):
         check(Destination.parse(address), private_allowed=False)
     check(Destination.parse(address), private_allowed=True)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://93.184.216.34/", "https://93.184.216.34:22/", "https://[2a00:1450:4001:64::1]:25/"],
+)
+def test_public_addresses_are_reached_by_https_and_at_web_ports_only(address):
+    with pytest.raises(BadDestination, match=r"https|port"):
+        check(Destination.parse(address), private_allowed=False)
+    for good in ("https://93.184.216.34/", "https://[2a00:1450:4001:64::1]:8443/hook"):
+        check(Destination.parse(good), private_allowed=False)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +98,6 @@ def test_a_courier_that_may_not_goes_nowhere(tmp_path, webhook):
             return await courier._post_checked(Destination.parse(webhook.url), b"{}", {})
 
     answer = asyncio.run(try_it())
-    assert "not public" in answer.reason
+    assert "public" in answer.reason
     assert not webhook.received
     repository.store.close()

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verification.vrs.ask import (
-    Heard,
     Outgoing,
+    PartnerAnswer,
     Requester,
     answer_of,
     ask_again,
@@ -142,7 +142,7 @@ def test_unanswered_questions_are_asked_again_for_a_day(store):
     ).encode()
     with store.write(NOW) as tx:
         take_over(tx, directory, "hub")
-        keep(tx, QUESTION, Heard(answered=False, status=504, tries=3))
+        keep(tx, QUESTION, PartnerAnswer(answered=False, status=504, tries=3))
     with store.read() as snapshot:
         assert list(waiting(snapshot, NOW)) == []
         assert list(waiting(snapshot, NOW + timedelta(minutes=10))) == [QUESTION]
@@ -164,7 +164,7 @@ def test_unanswered_questions_are_asked_again_for_a_day(store):
 
 def test_after_a_day_nobody_is_asked_any_more(store):
     with store.write(NOW) as tx:
-        keep(tx, QUESTION, Heard(answered=False, status=504, tries=3))
+        keep(tx, QUESTION, PartnerAnswer(answered=False, status=504, tries=3))
 
     async def ask(moment):
         async with httpx.AsyncClient(transport=httpx.ASGITransport(Scripted())) as http:

@@ -249,4 +249,6 @@ def test_who_guesses_serial_numbers_gets_no_more_answers_today(client, holder):
     known = client.get(url())
     assert (known.status_code, known.content) == (403, b"")
     holder.caller = Caller("partner", frozenset({"verify"}), f"/414/{REQ}", "192.0.2.2")
+    assert client.get(url()).status_code == 403
+    holder.caller = Caller("other", frozenset({"verify"}), f"/414/{REQ}", "192.0.2.2")
     assert client.get(url()).status_code == 200

@@ -90,10 +90,15 @@ CREATE TABLE case_file (
 	illegitimate_us BIGINT,
 	incident VARCHAR(40) NOT NULL,
 	facts TEXT NOT NULL,
+	mark VARCHAR(200) NOT NULL,
 	PRIMARY KEY (id)
 );
 -- next
+CREATE INDEX case_file_mark ON case_file (mark);
+-- next
 CREATE INDEX case_file_opened ON case_file (opened_us);
+-- next
+COMMENT ON COLUMN case_file.mark IS 'of a problem that the reader found';
 -- next
 CREATE TABLE quarantine (
 	id VARCHAR(40) NOT NULL,
@@ -163,6 +168,16 @@ COMMENT ON COLUMN document.header IS 'epcis.model.Header, MessagePack, zstd';
 COMMENT ON COLUMN document.findings IS 'epcis.capture.ReadingNotes: JSON, zstd';
 -- next
 COMMENT ON COLUMN document.archive IS 'archive_file.id where its bytes are; None: here';
+-- next
+CREATE TABLE outbox (
+	id BIGSERIAL NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	document BIGINT NOT NULL,
+	created BIGINT NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+COMMENT ON TABLE outbox IS 'captured documents that somebody still has to judge; a row ends when that is done';
 -- next
 CREATE TABLE document_part (
 	document BIGINT NOT NULL,
@@ -312,18 +327,18 @@ CREATE TABLE lot (
 	gtin TEXT NOT NULL,
 	code TEXT NOT NULL,
 	expiry TEXT NOT NULL,
-	also INTEGER DEFAULT '0' NOT NULL,
+	other_lot INTEGER DEFAULT '0' NOT NULL,
 	PRIMARY KEY (id),
-	CONSTRAINT lot_once UNIQUE (gtin, code, expiry, also)
+	CONSTRAINT lot_once UNIQUE (gtin, code, expiry, other_lot)
 );
 -- next
-COMMENT ON TABLE lot IS 'what senders said of lots; two expiry dates told for one lot are two rows';
+COMMENT ON TABLE lot IS 'lots as senders wrote them; a lot with two expiry dates has two rows';
 -- next
-COMMENT ON COLUMN lot.code IS 'empty where only an expiry was told';
+COMMENT ON COLUMN lot.code IS 'empty where only an expiry is known';
 -- next
 COMMENT ON COLUMN lot.expiry IS 'ISO 8601 day, or empty';
 -- next
-COMMENT ON COLUMN lot.also IS 'lot.id of what else was told of the same items, a conflict; 0: nothing';
+COMMENT ON COLUMN lot.other_lot IS 'lot.id of another lot recorded for the same items, a conflict; 0: none';
 -- next
 CREATE TABLE item_state (
 	id SERIAL NOT NULL,
@@ -726,12 +741,10 @@ CREATE TABLE repack_link (
 );
 -- next
 CREATE TABLE unknown_answer (
-	client VARCHAR(100) NOT NULL,
-	gtin VARCHAR(50) NOT NULL,
-	address VARCHAR(64) NOT NULL,
+	guesser VARCHAR(120) NOT NULL,
 	day VARCHAR(10) NOT NULL,
 	answers INTEGER NOT NULL,
-	PRIMARY KEY (client, gtin, address, day)
+	PRIMARY KEY (guesser, day)
 );
 -- next
 CREATE TABLE lookup_entry (
@@ -1226,9 +1239,12 @@ CREATE TABLE recall_pack (
 	status VARCHAR(30) NOT NULL,
 	holder VARCHAR(100),
 	location VARCHAR(100),
+	arrived_us BIGINT,
 	PRIMARY KEY (recall, key),
 	FOREIGN KEY(recall) REFERENCES recall (id)
 );
+-- next
+COMMENT ON COLUMN recall_pack.arrived_us IS 'when it was told after the recall was opened';
 -- next
 CREATE TABLE recall_notice (
 	id BIGSERIAL NOT NULL,
@@ -1242,6 +1258,15 @@ CREATE TABLE recall_notice (
 );
 -- next
 CREATE INDEX recall_notice_recall ON recall_notice (recall);
+-- next
+CREATE TABLE case_item (
+	"case" VARCHAR(40) NOT NULL,
+	key VARCHAR(200) NOT NULL,
+	PRIMARY KEY ("case", key),
+	FOREIGN KEY("case") REFERENCES case_file (id)
+);
+-- next
+CREATE INDEX case_item_key ON case_item (key);
 -- next
 CREATE TABLE case_step (
 	"case" VARCHAR(40) NOT NULL,

@@ -88,8 +88,11 @@ CREATE TABLE case_file (
 	illegitimate_us BIGINT,
 	incident VARCHAR(40) NOT NULL,
 	facts TEXT NOT NULL,
+	mark VARCHAR(200) NOT NULL,
 	PRIMARY KEY (id)
 );
+-- next
+CREATE INDEX case_file_mark ON case_file (mark);
 -- next
 CREATE INDEX case_file_opened ON case_file (opened_us);
 -- next
@@ -148,6 +151,14 @@ CREATE TABLE document (
 	archive BIGINT,
 	PRIMARY KEY (id),
 	UNIQUE (sha256)
+);
+-- next
+CREATE TABLE outbox (
+	id INTEGER NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	document INTEGER NOT NULL,
+	created BIGINT NOT NULL,
+	PRIMARY KEY (id)
 );
 -- next
 CREATE TABLE document_part (
@@ -252,9 +263,9 @@ CREATE TABLE lot (
 	gtin TEXT NOT NULL,
 	code TEXT NOT NULL,
 	expiry TEXT NOT NULL,
-	also INTEGER DEFAULT '0' NOT NULL,
+	other_lot INTEGER DEFAULT '0' NOT NULL,
 	PRIMARY KEY (id),
-	CONSTRAINT lot_once UNIQUE (gtin, code, expiry, also)
+	CONSTRAINT lot_once UNIQUE (gtin, code, expiry, other_lot)
 );
 -- next
 CREATE TABLE item_state (
@@ -585,12 +596,10 @@ CREATE TABLE repack_link (
 );
 -- next
 CREATE TABLE unknown_answer (
-	client VARCHAR(100) NOT NULL,
-	gtin VARCHAR(50) NOT NULL,
-	address VARCHAR(64) NOT NULL,
+	guesser VARCHAR(120) NOT NULL,
 	day VARCHAR(10) NOT NULL,
 	answers INTEGER NOT NULL,
-	PRIMARY KEY (client, gtin, address, day)
+	PRIMARY KEY (guesser, day)
 );
 -- next
 CREATE TABLE lookup_entry (
@@ -955,6 +964,7 @@ CREATE TABLE recall_pack (
 	status VARCHAR(30) NOT NULL,
 	holder VARCHAR(100),
 	location VARCHAR(100),
+	arrived_us BIGINT,
 	PRIMARY KEY (recall, "key"),
 	FOREIGN KEY(recall) REFERENCES recall (id)
 );
@@ -971,6 +981,15 @@ CREATE TABLE recall_notice (
 );
 -- next
 CREATE INDEX recall_notice_recall ON recall_notice (recall);
+-- next
+CREATE TABLE case_item (
+	"case" VARCHAR(40) NOT NULL,
+	"key" VARCHAR(200) NOT NULL,
+	PRIMARY KEY ("case", "key"),
+	FOREIGN KEY("case") REFERENCES case_file (id)
+);
+-- next
+CREATE INDEX case_item_key ON case_item ("key");
 -- next
 CREATE TABLE case_step (
 	"case" VARCHAR(40) NOT NULL,

@@ -35,7 +35,7 @@ _BACK_STEPS: Final = frozenset({"receiving", "accepting", "void_shipping"})
 
 
 @dataclass(slots=True)
-class _Life:
+class _History:
     """State of one object after the events so far."""
 
     commissioned: ShippedStep | None = None
@@ -88,7 +88,7 @@ class ItemHistories:
     def __init__(self, file: ShippedFile, say: Findings) -> None:
         self._steps = file.in_time()
         self._is_whole = not file.is_cut
-        self._lives: dict[str, _Life] = defaultdict(_Life)
+        self._histories: dict[str, _History] = defaultdict(_History)
         self._children: dict[str, set[str]] = defaultdict(set)
         self._links = self._links_made()
         self._commissioned = {
@@ -137,19 +137,19 @@ class ItemHistories:
 
     def _commission(self, step: ShippedStep) -> None:
         for key in step.ids:
-            life = self._lives[key]
-            if life.commissioned is step:
+            history = self._histories[key]
+            if history.commissioned is step:
                 continue
-            if life.commissioned is not None:
-                self._again(key, life.commissioned, step)
+            if history.commissioned is not None:
+                self._again(key, history.commissioned, step)
                 continue
-            life.commissioned = step
-            if life.moved is not None:
+            history.commissioned = step
+            if history.moved is not None:
                 self._tally.add(
                     "T05",
                     key,
                     step,
-                    f"is commissioned after it was moved, {life.moved.where.path}",
+                    f"is commissioned after it was moved, {history.moved.where.path}",
                     "What moves exists: check the times of both events.",
                 )
 
@@ -165,7 +165,7 @@ class ItemHistories:
         )
 
     def _pack(self, step: ShippedStep) -> None:
-        parent = self._lives[step.parent]
+        parent = self._histories[step.parent]
         if parent.filled is None and parent.packed is not None:
             self._tally.add(
                 "T06",
@@ -189,18 +189,18 @@ class ItemHistories:
             self._put(child, step)
 
     def _put(self, child: str, step: ShippedStep) -> None:
-        life = self._lives[child]
+        history = self._histories[child]
         if child == step.parent or child in self._above(step.parent):
             self._tally.add(
                 "G05", child, step, "would contain itself", "Check parentID and childEPCs."
             )
             return
-        if life.parent and life.parent != step.parent:
+        if history.parent and history.parent != step.parent:
             self._tally.add(
                 "G04",
                 child,
                 step,
-                f"is still in {life.parent}",
+                f"is still in {history.parent}",
                 "Unpack it there first, or find out where it is.",
             )
         if child not in self._commissioned and child not in self._known:
@@ -213,16 +213,16 @@ class ItemHistories:
                 "Send its commissioning event, or check the serial.",
                 severity=None if known else Severity.WARNING,
             )
-        self._children[life.parent].discard(child)
-        life.parent = step.parent
-        life.packed = life.packed or step
-        life.moved = life.moved or step
+        self._children[history.parent].discard(child)
+        history.parent = step.parent
+        history.packed = history.packed or step
+        history.moved = history.moved or step
         self._children[step.parent].add(child)
 
     def _above(self, key: str) -> list[str]:
         """The containers of an object, from the inside out, up to `CHAIN_MAX`."""
         found: list[str] = []
-        while (key := self._lives[key].parent) and len(found) < CHAIN_MAX:
+        while (key := self._histories[key].parent) and len(found) < CHAIN_MAX:
             found.append(key)
         return found
 
@@ -240,24 +240,24 @@ class ItemHistories:
 
     def _depths(self) -> None:
         """Containers nested too deep, reported at the innermost one."""
-        for key, life in self._lives.items():
+        for key, history in self._histories.items():
             innermost = key not in self._children or not self._children[key]
-            if life.parent and innermost and life.packed is not None:
+            if history.parent and innermost and history.packed is not None:
                 depth = len(self._above(key)) + bool(is_sscc(key))
                 if depth > DEPTH_MAX:
                     self._tally.add(
                         "G08",
                         key,
-                        life.packed,
+                        history.packed,
                         f"is inside more than {DEPTH_MAX} nested containers",
                         "Check whether a container is named twice on the way.",
                     )
 
     def _unpack(self, step: ShippedStep) -> None:
         for child in step.ids or tuple(self._children[step.parent]):
-            life = self._lives[child]
-            if life.parent == step.parent:
-                life.parent = ""
+            history = self._histories[child]
+            if history.parent == step.parent:
+                history.parent = ""
                 self._children[step.parent].discard(child)
             elif (child, step.parent) in self._links:
                 self._tally.add(
@@ -268,7 +268,7 @@ class ItemHistories:
                     "Check the times of both events.",
                 )
             else:
-                known = life.moved is not None or bool(self._children.get(step.parent))
+                known = history.moved is not None or bool(self._children.get(step.parent))
                 self._tally.add(
                     "G06",
                     child,
@@ -281,38 +281,38 @@ class ItemHistories:
     def _ship(self, step: ShippedStep) -> None:
         together = set(step.ids)
         for key in step.ids:
-            life = self._lives[key]
-            self._before_shipping(key, life, step)
-            if life.parent and life.parent not in together:
+            history = self._histories[key]
+            self._before_shipping(key, history, step)
+            if history.parent and history.parent not in together:
                 self._tally.add(
                     "G11",
                     key,
                     step,
-                    f"is shipped alone while it is in {life.parent}",
+                    f"is shipped alone while it is in {history.parent}",
                     "Unpack it first, or ship what holds it.",
                 )
             inside = self._below(key)
             self._contents(key, inside, step)
             for each in (key, *inside):
-                shipped = self._lives[each]
+                shipped = self._histories[each]
                 shipped.shipped, shipped.left = step, True
                 shipped.moved = shipped.moved or step
 
-    def _before_shipping(self, key: str, life: _Life, step: ShippedStep) -> None:
-        if life.shipped is not None:
+    def _before_shipping(self, key: str, history: _History, step: ShippedStep) -> None:
+        if history.shipped is not None:
             self._tally.add(
                 "S17",
                 key,
                 step,
-                f"was shipped already, {life.shipped.where.path}",
+                f"was shipped already, {history.shipped.where.path}",
                 "Void the first shipment, or receive the return.",
             )
-        if life.received is not None and life.commissioned is not None and not life.left:
+        if history.received is not None and history.commissioned is not None and not history.left:
             self._tally.add(
                 "T09",
                 key,
                 step,
-                f"was received before it was shipped, {life.received.where.path}",
+                f"was received before it was shipped, {history.received.where.path}",
                 "Check the times of both events.",
             )
         if key not in self._commissioned and key not in self._known:
@@ -337,16 +337,16 @@ class ItemHistories:
                 "Send what it holds as packing events.",
             )
         for each in sorted(everything):
-            life = self._lives[each]
-            if life.gone is not None:
+            history = self._histories[each]
+            if history.gone is not None:
                 self._tally.add(
                     "S02",
                     each,
                     step,
-                    f"is shipped after it was {life.gone.biz_step or life.gone.disposition}",
+                    f"is shipped after it was {history.gone.biz_step or history.gone.disposition}",
                     "Hold the shipment and find out what it contains.",
                 )
-            origin = life.commissioned
+            origin = history.commissioned
             expiry = read_expiry(origin.expiry).day if origin is not None else None
             if expiry is not None and expiry < step.at.date():
                 self._tally.add(
@@ -360,32 +360,32 @@ class ItemHistories:
     def _come_back(self, step: ShippedStep) -> None:
         for key in step.ids:
             for each in (key, *self._below(key)):
-                self._lives[each].shipped = None
+                self._histories[each].shipped = None
             if step.biz_step != "void_shipping":
-                self._lives[key].received = step
+                self._histories[key].received = step
 
     def _go(self, step: ShippedStep) -> None:
         for key in step.ids:
-            self._lives[key].gone = step
+            self._histories[key].gone = step
 
     def _ends(self) -> None:
         ships = any(step.biz_step == "shipping" for step in self._steps)
-        for key, life in self._lives.items():
-            if life.commissioned is None or life.gone is not None:
+        for key, history in self._histories.items():
+            if history.commissioned is None or history.gone is not None:
                 continue
-            if is_sscc(key) and life.filled is None:
+            if is_sscc(key) and history.filled is None:
                 self._tally.add(
                     "G10",
                     key,
-                    life.commissioned,
+                    history.commissioned,
                     "is commissioned and never filled",
                     "Send the packing event, or leave the SSCC out.",
                 )
-            elif ships and is_sgtin(key) and life.packed is None and not life.left:
+            elif ships and is_sgtin(key) and history.packed is None and not history.left:
                 self._tally.add(
                     "G09",
                     key,
-                    life.commissioned,
+                    history.commissioned,
                     "is commissioned and neither packed nor shipped",
                     "Check whether a packing event is missing.",
                 )
@@ -398,11 +398,11 @@ class ItemHistories:
             lots = {
                 (origin.lot, origin.expires)
                 for child in children
-                if (origin := self._lives[child].commissioned) is not None
+                if (origin := self._histories[child].commissioned) is not None
                 and origin.lot
                 and origin.expiry
             }
-            own, step = self._lives[parent].commissioned, self._lives[parent].filled
+            own, step = self._histories[parent].commissioned, self._histories[parent].filled
             if step is None:
                 continue
             if len(lots) > 1:

@@ -1,4 +1,4 @@
-"""What items have been through together."""
+"""Items of one block that the same events have named, and that so share their rows."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from epcis.database.raw_driver import Row
 
 
-class Life:
-    """What some items of one block have been through, and so the rows of all of them.
+class ItemGroup:
+    """Some items of one block with the state that all of them have; written as one row each.
 
-    `horizon` is the latest moment at which another life leaned on this one; an event up to there
-    comes late. A life that is late is told anew before the act ends.
+    `horizon` is the latest moment at which another group took its state from this one; an event up
+    to there comes late. A late group is recomputed before the transaction ends.
     """
 
     __slots__ = (
@@ -30,11 +30,11 @@ class Life:
         self.is_late = is_late
         self.is_new = self.changed = False
 
-    def part(self, mask: int) -> Life:
-        """Some of the items, which from now on have a life of their own."""
+    def part(self, mask: int) -> ItemGroup:
+        """Some of the items, which are a group of their own from now on."""
         age = time_of_moment(self.moment) - self.first
         state = (self.lot, self.state_id, self.parent, age, self.moment, self.horizon)
-        other = Life(self.block, mask, state, is_late=self.is_late)
+        other = ItemGroup(self.block, mask, state, is_late=self.is_late)
         other.is_new = self.is_new
         self.mask &= ~mask
         return other

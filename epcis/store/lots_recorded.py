@@ -25,8 +25,8 @@ ORDER BY e.moment, e.seq
 """  # noqa: S608  # our own names
 
 
-class LotTold(NamedTuple):
-    """What one event tells of the lot of an item; empty text is not told."""
+class RecordedLot(NamedTuple):
+    """What one event says about the lot of an item; empty where it says nothing."""
 
     lot: str
     expiry: str
@@ -35,8 +35,10 @@ class LotTold(NamedTuple):
     """The id of the event."""
 
 
-def lots_told(snapshot: Snapshot, key: str) -> list[LotTold]:
+def lots_recorded(snapshot: Snapshot, key: str) -> list[RecordedLot]:
     """Every lot and expiry that valid events tell for an item, by event time; cold path."""
     rows = RawDriver(snapshot).all(_TELLING, (pack_key(key),))
     told = ((lot_facts(unpack_outline(payload)), event_id) for _, _, event_id, payload in rows)
-    return [LotTold(lot.code, lot.expiry, event_id) for lot, event_id in told if lot is not None]
+    return [
+        RecordedLot(lot.code, lot.expiry, event_id) for lot, event_id in told if lot is not None
+    ]

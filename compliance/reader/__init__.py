@@ -1,0 +1,1 @@
+"""The reader of the outbox: what a captured document leads to."""
