@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 import structlog
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from epcis.capture import Receipt, capture
 from epcis.capture_turn import SMALL_BYTES_MAX, claimed
@@ -54,6 +54,8 @@ WORKERS: Final = 2
 JOBS_WAITING_MAX: Final = 10_000
 """Most jobs that may wait; beyond it callers are asked to come back."""
 
+COUNTED_EVERY: Final = 256
+"""Jobs opened between two counts of those that wait, which another process may have opened."""
 LEFT_OVER_S: Final = 3600.0
 """Age at which a body without a job is taken for left over."""
 
@@ -89,6 +91,30 @@ class Job:
     """Problems (RFC 9457), one per fault."""
     findings: tuple[dict[str, Any], ...] = ()
     """What is odd about the events that were stored."""
+
+
+@dataclass(slots=True)
+class _Room:
+    """How many jobs may still be opened; counted now and then, for counting reads the line."""
+
+    left: int = 0
+    until_count: int = 0
+
+    def take(self, tx: Transaction) -> None:
+        """Take a place for one job. Raises `TooManyJobs`."""
+        if self.left <= 0 or self.until_count <= 0:
+            some = (
+                select(capture_job.c.id)
+                .where(capture_job.c.running)
+                .limit(JOBS_WAITING_MAX)
+                .subquery()
+            )
+            waiting = tx.connection.scalar(select(func.count()).select_from(some)) or 0
+            self.left, self.until_count = JOBS_WAITING_MAX - waiting, COUNTED_EVERY
+        if self.left <= 0:
+            raise TooManyJobs
+        self.left -= 1
+        self.until_count -= 1
 
 
 class TooManyJobs(Exception):  # noqa: N818  # says what it is
@@ -137,9 +163,7 @@ def open_job(
 ) -> None:
     """Make the job for a body that is safe on the disk. Raises `TooManyJobs`."""
     with store.write(now) as tx:
-        waiting = select(capture_job.c.id).where(capture_job.c.running).limit(JOBS_WAITING_MAX)
-        if len(tx.connection.execute(waiting).all()) >= JOBS_WAITING_MAX:
-            raise TooManyJobs
+        store.companions.one(_Room).take(tx)
         tx.connection.execute(
             insert(capture_job).values(
                 id=job_id,
