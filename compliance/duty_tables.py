@@ -32,16 +32,55 @@ access_lock = Table(
 )
 """One row from the first credential on: without one of theirs nobody enters ever again."""
 
+user_account = Table(
+    "user_account",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("password", String(200), nullable=False),
+    Column("scopes", String(200), nullable=False),
+    Column("party", String(100)),
+    Column("role", String(20), nullable=False, server_default=""),
+    Column("changed_us", BigInteger, nullable=False),
+    Column("ended_us", BigInteger),
+    Column("by", String(100), nullable=False),
+    info=proof(Register(secret=frozenset({"password"}))),
+)
+"""Who signs in with a password, which is kept as its Argon2id hash."""
+
 browser_session = Table(
     "browser_session",
     metadata,
     Column("token_sha256", String(64), primary_key=True),
+    Column("id", String(16), nullable=False, unique=True),
     Column("name", String(100), nullable=False),
     Column("scopes", String(200), nullable=False),
     Column("party", String(100)),
     Column("role", String(20), nullable=False, server_default=""),
+    Column("started_us", BigInteger, nullable=False),
+    Column("fresh_us", BigInteger, nullable=False),
     Column("expires_us", BigInteger, nullable=False),
-    info=proof(Outside("sessions, which end by themselves")),
+    Column("ended_us", BigInteger),
+    Column("client", String(64), nullable=False),
+    info=proof(Register(secret=frozenset({"token_sha256"}))),
+)
+"""`fresh_us` is when its user last proved who it is, `client` the address it began from."""
+
+session_use = Table(
+    "session_use",
+    metadata,
+    Column("session", String(16), primary_key=True),
+    Column("seen_us", BigInteger, nullable=False),
+    info=proof(Outside("when a session was last used, so that an idle one ends")),
+)
+
+sign_in_failure = Table(
+    "sign_in_failure",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("client", String(64), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("last_us", BigInteger, nullable=False),
+    info=proof(Outside("wrong passwords of a client for a name, which are forgotten soon")),
 )
 
 sign_in_link = Table(

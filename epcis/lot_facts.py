@@ -11,8 +11,10 @@ from calendar import monthrange
 from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import unquote
 
 from epcis.model import Node
+from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -116,6 +118,30 @@ def fact_nodes(ilmd: Iterable[Node | str], depth: int = 0) -> Iterator[Node]:
 def _first(found: Mapping[str, tuple[bool, str]], names: tuple[str, ...]) -> str:
     told = [found[name] for name in names if name in found]
     return max(told, key=lambda one: one[0])[1] if told else ""
+
+
+def lot_of_element(element: VocabularyElement) -> tuple[str, LotFacts] | None:
+    """GTIN-14 and facts of the lot that a master data entry is about; None where it tells none.
+
+    Its id is an LGTIN, as URN or GS1 Digital Link (CBV 2.0 section 9.2.2).
+
+    >>> from epcis.model import VocabularyElement
+    >>> day = ("urn:epcglobal:cbv:mda#itemExpirationDate", ("2027-02",))
+    >>> lot = VocabularyElement(id="urn:epc:class:lgtin:0355555.067890.L7", attributes=(day,))
+    >>> lot_of_element(lot)
+    ('00355555678908', LotFacts(code='L7', expiry='2027-02-28'))
+    """
+    key = canonical_key(element.id)
+    if not key.startswith("/01/") or key[18:22] != "/10/":
+        return None
+    told = attributes_of(element)
+    by_last_part = {_LAST_PART.split(name)[-1]: text for name, text in reversed(told.items())}
+    named = [table.get(name) for table in (told, by_last_part) for name in EXPIRY_NAMES]
+    written = next(filter(None, named), "")
+    return (key[4:18], LotFacts(unquote(key[22:]), _expiry_text(written))) if written else None
+
+
+_LAST_PART: Final = re.compile(r"[#/:]")
 
 
 def attributes_of(element: VocabularyElement) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Who may enter and what they may do: API keys, browser sessions and one-time sign-in links.
+"""Who may enter and what they may do: API keys and one-time sign-in links.
 
 Secrets are 256 random bits; the store holds their SHA-256 only, so a stolen database opens no
 door. Every grant and every refusal of a known key is a ledger leaf.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import orjson
 from sqlalchemy import or_, select, update
 
-from compliance.duty_tables import access_lock, api_key, browser_session, sign_in_link
+from compliance.duty_tables import access_lock, api_key, sign_in_link, user_account
 from compliance.service.policy import ROLES, SCOPES
 from epcis.http_context import Caller
 from epcis.ledger.entry import LeafKind
@@ -82,11 +82,11 @@ def new_key(
             secret_sha256=_sha256(secret),
             created_us=_us(now),
             expires_us=_us(expires) if expires else None,
-            **_columns(grant),
+            **columns_of(grant),
         )
     )
     lock(tx, grant.name)
-    _log(tx, "key-made", grant, key=key_id)
+    log_access(tx, "key-made", grant, key=key_id)
     return f"pt_{key_id}_{secret}"
 
 
@@ -114,11 +114,12 @@ def lock(tx: Transaction, by: str) -> None:
 
 
 def is_enterable(snapshot: Snapshot, now: datetime) -> bool:
-    """Whether any API key is good now."""
+    """Whether any API key or account is good now."""
     key = api_key.c
     unexpired = or_(key.expires_us.is_(None), key.expires_us > _us(now))
     living = select(key.id).where(key.revoked_us.is_(None), unexpired)
-    return snapshot.connection.execute(living.limit(1)).first() is not None
+    users = select(user_account.c.name).where(user_account.c.ended_us.is_(None))
+    return any(snapshot.connection.execute(one.limit(1)).first() for one in (living, users))
 
 
 def grant_of_key(snapshot: Snapshot, text: str, now: datetime) -> Grant | None:
@@ -132,7 +133,7 @@ def grant_of_key(snapshot: Snapshot, text: str, now: datetime) -> Grant | None:
     if row is None or not hmac.compare_digest(row.secret_sha256, _sha256(secret)):
         return None
     expired = row.expires_us is not None and row.expires_us <= _us(now)
-    return None if expired or row.revoked_us is not None else _grant(row)
+    return None if expired or row.revoked_us is not None else grant_in(row)
 
 
 def new_sign_in_link(
@@ -149,18 +150,18 @@ def new_sign_in_link(
         sign_in_link.insert().values(
             token_sha256=_sha256(token),
             expires_us=_us(now + timedelta(minutes=minutes)),
-            **_columns(grant),
+            **columns_of(grant),
         )
     )
-    _log(tx, "sign-in-link-made", grant)
+    log_access(tx, "sign-in-link-made", grant)
     return token
 
 
-def sign_in(tx: Transaction, token: str, *, now: datetime, hours: int) -> str | None:
-    """Use up a sign-in link and open a session of `hours`; its token, or None if not good.
+def grant_of_link(tx: Transaction, token: str, *, now: datetime) -> Grant | None:
+    """Use up a sign-in link, and say what it gives; None if it is not good.
 
-    The link is spent in the same transaction that opens the session: two browsers that race for
-    it cannot both win.
+    It is spent in the transaction that opens the session: two browsers that race for it cannot
+    both win.
     """
     link = sign_in_link.c
     spent = tx.connection.execute(
@@ -177,28 +178,11 @@ def sign_in(tx: Transaction, token: str, *, now: datetime, hours: int) -> str | 
     row = tx.connection.execute(
         select(sign_in_link).where(link.token_sha256 == _sha256(token))
     ).one()
-    grant = _grant(row)
-    session = secrets.token_urlsafe(32)
-    tx.connection.execute(
-        browser_session.insert().values(
-            token_sha256=_sha256(session),
-            expires_us=_us(now + timedelta(hours=hours)),
-            **_columns(grant),
-        )
-    )
-    _log(tx, "signed-in", grant)
-    return session
+    return grant_in(row)
 
 
-def grant_of_session(snapshot: Snapshot, token: str, now: datetime) -> Grant | None:
-    """What a browser session gives; None where it is unknown or over."""
-    row = snapshot.connection.execute(
-        select(browser_session).where(browser_session.c.token_sha256 == _sha256(token))
-    ).first()
-    return _grant(row) if row is not None and row.expires_us > _us(now) else None
-
-
-def _columns(grant: Grant) -> dict[str, str | None]:
+def columns_of(grant: Grant) -> dict[str, str | None]:
+    """A grant as the columns of its table."""
     return {
         "name": grant.name,
         "scopes": ",".join(sorted(grant.scopes)),
@@ -207,14 +191,16 @@ def _columns(grant: Grant) -> dict[str, str | None]:
     }
 
 
-def _grant(row: object) -> Grant:
+def grant_in(row: object) -> Grant:
+    """The grant in a row of a key, link, account or session."""
     name, scopes, party, role = (
         getattr(row, column) for column in ("name", "scopes", "party", "role")
     )
     return Grant(name, frozenset(scopes.split(",")), party, role)
 
 
-def _log(tx: Transaction, what: str, grant: Grant, **more: str) -> None:
+def log_access(tx: Transaction, what: str, grant: Grant, **more: str) -> None:
+    """Put down in the log what was done about somebody's access."""
     entry = {"act": what, "name": grant.name, "scopes": sorted(grant.scopes), **more}
     tx.log(LeafKind.ACCESS, orjson.dumps(entry, option=orjson.OPT_SORT_KEYS))
 

@@ -134,7 +134,7 @@ def _add_middleware(app: Application, context: ServiceContext) -> None:
     admission = Admission(store, context.clock, settings, TokenReader.of(settings))
     bounds = BodyBounds(settings.upload_bytes_max, settings.body_deadline_s)
     counts = AnswerCounts(context.registry)
-    guard = Guard(guarded(app.routes), store, pages_need_sign_in=context.pages_need_sign_in)
+    guard = Guard(guarded(app.routes), context)
     app.add_middleware(Policing, guard=guard, refuse=refuse)
     app.add_middleware(Gate, admission=admission)
     app.add_middleware(BodyLimit, bounds=bounds)

@@ -32,7 +32,7 @@ class HotEntrance:
 
     def admit(self, scope: Scope, receive: Receive) -> tuple[Caller, Receive]:
         """Who asks, and `receive` under the limits of a body; raises `Problem`."""
-        caller, _ = self.admission.admit(scope)
+        caller = self.admission.admit(scope).caller
         return caller, self.bounds.within(scope, receive)
 
     def answered(self, scope: Scope, status: int, seconds: float) -> Headers:

@@ -10,7 +10,7 @@ import ipaddress
 import time
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -18,6 +18,7 @@ from starlette.requests import Request
 from compliance.service import access
 from compliance.service.client_address import TrustedProxies
 from compliance.service.keyring import KeyRing
+from compliance.service.sessions import SessionLimits, keep_alive, session_of
 from epcis.http_context import Caller
 from epcis.problem import Problem
 from epcis.routes.problems import answer_anywhere
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from compliance.service.oidc import TokenReader
+    from compliance.service.sessions import OpenSession
     from compliance.service.settings import Settings
     from epcis.clock import Clock
     from epcis.ledger.store import Store
@@ -38,6 +40,13 @@ BODY_BYTES_S_MIN = 1_000
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _ONCE = (b"authorization", b"host", b"content-length", b"content-type", b"origin")
 _LOOPBACK_NAMES = frozenset({"localhost", "testserver"})
+
+
+class Admitted(NamedTuple):
+    """Who asks, and the browser session it asks in, if it does."""
+
+    caller: Caller
+    session: OpenSession | None = None
 
 
 class Admission:
@@ -57,11 +66,12 @@ class Admission:
         self._tokens = tokens
         self._keys = KeyRing(store, clock)
         self._is_locked = False
+        self._limits = SessionLimits.of(settings)
         self._proxies = TrustedProxies(settings.trusted_proxies)
         self._host_names = frozenset(name.lower() for name in settings.host_names)
 
-    def admit(self, scope: Scope) -> tuple[Caller, bool]:
-        """Who asks, and whether by a browser's own credentials; raises `Problem` for who may not.
+    def admit(self, scope: Scope) -> Admitted:
+        """Who asks, and by what; raises `Problem` for who may not.
 
         A caller without credentials is let in as nobody: the routes say what nobody may do.
         """
@@ -72,23 +82,28 @@ class Admission:
             _need_host(headers, self._host_names)
         bearer = headers.get(b"authorization")
         if bearer:
-            return self._bearer(bearer, self._proxies.address(scope)), False
-        caller, by_browser = self._caller(scope, headers)
+            return Admitted(self._bearer(bearer, self._proxies.address(scope)))
         _refuse_foreign_pages(scope, headers)
-        return caller, by_browser
+        return self._without_key(scope, headers)
 
-    def _caller(self, scope: Scope, headers: dict[bytes, bytes]) -> tuple[Caller, bool]:
-        """The caller, and whether a browser's own credentials (cookie or place) made it so."""
+    def _without_key(self, scope: Scope, headers: dict[bytes, bytes]) -> Admitted:
+        """The caller by a browser's session, or by its place on this machine, or nobody."""
         client = self._proxies.address(scope)
         if token := _session_token(headers):
+            now = self._clock()
             with self._store.read() as snapshot:
-                grant = access.grant_of_session(snapshot, token, self._clock())
-            if grant is not None:
-                return grant.caller(client), True
+                session = session_of(snapshot, token, now, self._limits)
+            if session is not None:
+                keep_alive(self._store, session, now)
+                return Admitted(session.grant.caller(client), session)
         if self._is_open():
             _need_loopback_host(headers)
-            return Caller("local", access.EVERYTHING, None, client), True
-        return Caller("", frozenset(), None, client), False
+            return Admitted(Caller("local", access.EVERYTHING, None, client))
+        return Admitted(Caller("", frozenset(), None, client))
+
+    def is_encrypted(self, scope: Scope) -> bool:
+        """Whether the client's own connection is by TLS, as far as it can be told."""
+        return self._proxies.is_encrypted(scope)
 
     def _is_open(self) -> bool:
         if self._is_locked or not self._settings.is_loopback or self._tokens is not None:
@@ -129,13 +144,14 @@ class Gate:
             await self.app(scope, receive, send)
             return
         try:
-            caller, by_browser = self._admission.admit(scope)
+            caller, session = self._admission.admit(scope)
         except Problem as problem:
             await _refuse(problem, scope, receive, send)
             return
         state = scope.setdefault("state", {})
         state["caller"] = caller
-        state["signed_in"] = by_browser and caller.name != "local"
+        state["session"] = session
+        state["client_uses_tls"] = self._admission.is_encrypted(scope)
         await self.app(scope, receive, send)
 
 

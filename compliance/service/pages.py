@@ -24,10 +24,8 @@ from compliance.dossier.refusal import ExportRefused
 from compliance.fields import GtinText, LotText, SerialText
 from compliance.recall import recall
 from compliance.routes.exports import recipient_of
-from compliance.service import access
 from compliance.service.cards import card_of_pack, cards_of_scan
 from compliance.service.context import service_context_of
-from compliance.service.gate import SESSION_COOKIE
 from compliance.service.scans import layout_of, scan_picture, scan_text
 from epcis.http_context import Caller, caller_of, needs, now_of, store_of
 from epcis.problem import Problem
@@ -100,7 +98,10 @@ async def refuse(
     answer: Response = answer_anywhere(request, problem)
     if rule is not None and rule.is_page and "text/html" in request.headers.get("accept", ""):
         say = {401: "Sign in to see this page.", 403: "You may not see this page."}
-        answer = sign_in_page(request, say.get(problem.status, problem.detail), problem.status)
+        if problem.title == "Password needed again":
+            answer = RedirectResponse("/step-up", status_code=303)
+        else:
+            answer = sign_in_page(request, say.get(problem.status, problem.detail), problem.status)
     await answer(scope, receive, send)
 
 
@@ -108,27 +109,6 @@ async def refuse(
 def home(request: Request) -> Response:
     """The page to scan on."""
     return render("scan.html", request, recalls=_own_recalls(request, only_open=True))
-
-
-@router.get("/sign-in/{token}")
-def sign_in(token: str, request: Request) -> Response:
-    """Use up a sign-in link."""
-    settings = service_context_of(request).settings
-    now = now_of(request)
-    with store_of(request).write(now) as tx:
-        session = access.sign_in(tx, token, now=now, hours=settings.session_hours_max)
-    if session is None:
-        return sign_in_page(request, "This link was used before or is too old.", 403)
-    answer = RedirectResponse("/", status_code=303)
-    answer.set_cookie(
-        SESSION_COOKIE,
-        session,
-        max_age=settings.session_hours_max * 3600,
-        httponly=True,
-        samesite="strict",
-        secure=request.url.scheme == "https",
-    )
-    return answer
 
 
 @router.post("/scan-card")

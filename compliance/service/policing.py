@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import Match, Mount
 
 from compliance.service.policy import ANY_KEY, ANYONE, POLICY, Own
+from compliance.service.sessions import SessionLimits
 from epcis.database.autocommit_read import autocommit_read
 from epcis.http_context import need_scope, not_known
 from epcis.problem import Problem
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from compliance.service.context import ServiceContext
     from compliance.service.policy import AccessRule
+    from compliance.service.sessions import OpenSession
     from epcis.http_context import Caller
-    from epcis.ledger.store import Store
 
     Refuse = Callable[[Problem, AccessRule | None, Scope, Receive, Send], Awaitable[None]]
 
@@ -107,11 +109,11 @@ class AddressFound:
 class Guard:
     """Finds the rule of a request, and says whether its caller keeps it."""
 
-    def __init__(
-        self, routes: Iterable[GuardedRoute], store: Store, *, pages_need_sign_in: bool = False
-    ) -> None:
-        self._store = store
-        self._pages_need_sign_in = pages_need_sign_in
+    def __init__(self, routes: Iterable[GuardedRoute], context: ServiceContext) -> None:
+        self._store = context.store
+        self._clock = context.clock
+        self._limits = SessionLimits.of(context.settings)
+        self._pages_need_sign_in = context.pages_need_sign_in
         self._first: dict[str, list[GuardedRoute]] = {}
         for one in routes:
             step = _path(one.route).split("/", 2)[1] if "/" in _path(one.route) else ""
@@ -130,15 +132,22 @@ class Guard:
             others |= one.rules.keys()
         return AddressFound(None, frozenset(others)) if others else None
 
-    def need(self, rule: AccessRule, caller: Caller, *, signed_in: bool) -> None:
+    def need(self, rule: AccessRule, caller: Caller, session: OpenSession | None) -> None:
         """Raises `Problem` 401 or 403 for a caller who does not keep the rule."""
         if rule.scope == ANYONE:
             return
-        must_sign_in = rule.is_page and self._pages_need_sign_in and not signed_in
+        must_sign_in = rule.is_page and self._pages_need_sign_in and session is None
         if caller.is_anonymous or must_sign_in:
             raise not_known()
         if rule.scope != ANY_KEY:
             need_scope(caller, rule.scope)
+        is_fresh = session is None or session.is_fresh(self._clock(), self._limits)
+        if rule.is_fresh and not is_fresh:
+            raise Problem(
+                403,
+                "Password needed again",
+                "this asks for your password once more: give it at /step-up, then repeat",
+            )
 
     def need_operator(self, caller: Caller) -> None:
         """Raises `Problem` 404 for a caller who is not the operator."""
@@ -167,7 +176,7 @@ class Policing:
             _need_route(found, scope)
             if rule is not None:
                 caller = scope["state"]["caller"]
-                self._guard.need(rule, caller, signed_in=scope["state"]["signed_in"])
+                self._guard.need(rule, caller, scope["state"]["session"])
                 if rule.own is Own.OPERATOR:
                     await run_in_threadpool(self._guard.need_operator, caller)
         except Problem as problem:

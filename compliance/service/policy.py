@@ -101,7 +101,18 @@ def _table() -> Iterator[AccessRule]:
         GET /workstation/code.svg
         """,
     )
-    yield from _rows(Own.SESSION, ANYONE, "GET /sign-in/{token}", is_page=True)
+    yield from _rows(
+        Own.SESSION,
+        ANYONE,
+        "GET /sign-in\nPOST /sign-in\nGET /sign-in/{token}\nPOST /sign-out",
+        is_page=True,
+    )
+    yield from _rows(
+        Own.SESSION,
+        ANY_KEY,
+        "GET /sessions\nPOST /sessions/{session_id}/end\nGET /step-up\nPOST /step-up",
+        is_page=True,
+    )
     yield from _rows(Own.OPERATOR, "admin", "GET /metrics")
     yield from _of_events()
     yield from _of_log()

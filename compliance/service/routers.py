@@ -14,6 +14,7 @@ from compliance.service import (
     pages,
     quarantine_pages,
     scanning_routes,
+    sign_in_pages,
     telemetry,
     token_routes,
     workstation,
@@ -52,6 +53,7 @@ def _routers() -> Iterator[APIRouter]:
     yield scanning_routes.router
     yield verification_router
     yield pages.router
+    yield sign_in_pages.router
     yield alert_pages.router
     yield workstation.router
     yield dossier_pages.router

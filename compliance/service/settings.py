@@ -174,6 +174,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Most requests served at once; further ones get 503."""
     session_hours_max: PositiveInt = 12
     """How long a browser stays signed in."""
+    session_idle_minutes_max: PositiveInt = 60
+    """How long a browser may be idle before its user signs in again."""
+    step_up_minutes_max: PositiveInt = 10
+    """How long after the password a recall can be opened without giving it again."""
     sign_in_link_minutes_max: PositiveInt = 60
     """How long a one-time sign-in link is good."""
     webhooks_to_private_addresses: bool = False

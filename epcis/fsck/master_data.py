@@ -33,7 +33,10 @@ _HEADER = "SELECT header FROM document WHERE id = ?"
 _BESIDE = {
     "master_data_attribute": "SELECT type, id, position, name, value FROM master_data_attribute",
     "master_data_child": "SELECT type, id, child, key, child_key FROM master_data_child",
+    "master_data_lot": "SELECT gtin, lot, type, id, expiry FROM master_data_lot",
 }
+_KEYS = {"master_data_attribute": 3, "master_data_child": 3, "master_data_lot": 4}
+"""How many columns of a row are its key."""
 _STRAY = (
     " t WHERE NOT EXISTS (SELECT 1 FROM master_data m WHERE m.type = t.type AND m.id = t.id)"
     " LIMIT ?"
@@ -110,17 +113,17 @@ def _check_rows(
     driver: RawDriver, telling: _RecordedElement, stored: tuple[object, ...]
 ) -> Iterator[Finding]:
     key = (telling.kind, telling.element.id)
-    entry, attributes, children = rows_of(telling.kind, telling.element)
+    entry, beside = rows_of(telling.kind, telling.element)
     told = (*key, entry["key"], telling.told_us, telling.document, entry["payload"])
     if wrong := differing(_NAMES, stored, told):
         yield odd("master_data", key, f"{wrong} than its document tells")
-    for table, rows in (("master_data_attribute", attributes), ("master_data_child", children)):
+    for table, rows in beside.items():
         kept = {
             tuple(row) for row in driver.all(_BESIDE[table] + " WHERE type = ? AND id = ?", key)
         }
         for row in kept ^ {tuple(row.values()) for row in rows}:
             what = "is told by no document" if row in kept else "is gone or changed"
-            yield odd(table, row[:3], what)
+            yield odd(table, row[: _KEYS[table]], what)
 
 
 def _check_nothing_else(store: Store) -> Iterator[Finding]:
@@ -142,7 +145,7 @@ def _check_nothing_else(store: Store) -> Iterator[Finding]:
         driver = RawDriver(snapshot)
         for table, statement in _BESIDE.items():
             for row in driver.all(statement + _STRAY, (ROWS_PER_READ,)):
-                yield odd(table, row[:3], "belongs to no row of table master_data")
+                yield odd(table, row[: _KEYS[table]], "belongs to no row of table master_data")
 
 
 def _told_in(driver: RawDriver, document: object) -> frozenset[tuple[str, str]]:

@@ -337,6 +337,19 @@ master_data_child = Table(
     info=proof(DerivedFrom("the payload of its entry")),
 )
 
+master_data_lot = Table(
+    "master_data_lot",
+    metadata,
+    Column("gtin", Text, primary_key=True),
+    Column("lot", Text, primary_key=True),
+    Column("type", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("expiry", Text, nullable=False, comment="ISO 8601 day, or the sender's odd text"),
+    Index("master_data_lot_by_entry", "type", "id"),
+    comment="the expiry that master data tells of a lot, beside what events tell",
+    info=proof(DerivedFrom("the payload of its entry")),
+)
+
 capture_job = Table(
     "capture_job",
     metadata,

@@ -11,8 +11,14 @@ import msgspec
 from sqlalchemy import delete, insert, select
 
 from epcis.ledger.entry import LeafKind
+from epcis.lot_facts import lot_of_element
 from epcis.model import Node, instant_of
-from epcis.store.event_tables import master_data, master_data_attribute, master_data_child
+from epcis.store.event_tables import (
+    master_data,
+    master_data_attribute,
+    master_data_child,
+    master_data_lot,
+)
 from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
@@ -23,6 +29,8 @@ if TYPE_CHECKING:
     from epcis.ledger.store import Transaction
     from epcis.model import Header, VocabularyElement
 
+BESIDE = (master_data_attribute, master_data_child, master_data_lot)
+"""What belongs to an entry of `master_data`."""
 NAME_ATTRIBUTE = "urn:epcglobal:cbv:mda#name"
 _ENCODER = msgspec.msgpack.Encoder()
 
@@ -93,20 +101,19 @@ def _is_latest(tx: Transaction, kind: str, element_id: str, told: datetime) -> b
 def _replace(
     tx: Transaction, kind: str, element: VocabularyElement, told: datetime, document: int
 ) -> None:
-    for table in (master_data, master_data_attribute, master_data_child):
+    for table in (master_data, *BESIDE):
         tx.connection.execute(delete(table).where(table.c.type == kind, table.c.id == element.id))
-    entry, attributes, children = rows_of(kind, element)
+    entry, beside = rows_of(kind, element)
     tx.connection.execute(insert(master_data).values(**entry, told=told, document=document))
-    if attributes:
-        tx.connection.execute(insert(master_data_attribute), attributes)
-    if children:
-        tx.connection.execute(insert(master_data_child), children)
+    for table in BESIDE:
+        if beside[table.name]:
+            tx.connection.execute(insert(table), beside[table.name])
 
 
 def rows_of(
     kind: str, element: VocabularyElement
-) -> tuple[dict[str, object], list[dict[str, object]], list[dict[str, object]]]:
-    """The rows of an entry, of its attributes and of its children, columns in their order.
+) -> tuple[dict[str, object], dict[str, list[dict[str, object]]]]:
+    """The row of an entry, and those of each table of `BESIDE`, columns in their order.
 
     The caller adds who sent it and when.
     """
@@ -123,7 +130,17 @@ def rows_of(
          "child_key": canonical_key(child)}
         for child in dict.fromkeys(element.children or ())
     ]  # fmt: skip
-    return entry, attributes, children
+    told = lot_of_element(element)
+    lots: list[dict[str, object]] = []
+    if told is not None:
+        gtin, lot = told
+        lots.append({"gtin": gtin, "lot": lot.code, "type": kind, "id": element.id,
+                     "expiry": lot.expiry})  # fmt: skip
+    return entry, {
+        master_data_attribute.name: attributes,
+        master_data_child.name: children,
+        master_data_lot.name: lots,
+    }
 
 
 def _attributes(element: VocabularyElement) -> Iterator[tuple[str, str]]:

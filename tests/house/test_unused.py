@@ -22,7 +22,6 @@ KEPT = {
     "root_from_inclusion": "an auditor proves an entry by it; a server only makes the proofs",
     "root_from_multi_proof": "as root_from_inclusion, for several entries",
     "check_consistency": "an auditor proves by it that a log only grew",
-    "serials_of_lot": "who recalls a lot lists its packs by it; the benchmark measures it",
     "events_naming": "the plainest question to the index; the benchmark measures it",
     "read_picture": "reads one picture without a pool of processes",
     "pzn_of_gtin": "the number a German pharmacy knows a pack by",

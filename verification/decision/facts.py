@@ -7,7 +7,7 @@ recalls, holds, withdrawals, exemptions, extensions).
 
 from __future__ import annotations
 
-from datetime import date, datetime  # msgspec reads the annotations at run time
+from datetime import date, datetime  # noqa: TC003  # msgspec reads the annotations at run time
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +17,7 @@ from sqlalchemy import select
 from epcis.database.columns import moment_of
 from epcis.database.columns import pack_key as packed
 from epcis.database.raw_driver import ListQuestion, RawDriver
+from epcis.lot_facts import read_expiry
 from epcis.store.items import items
 from epcis.store.lots_recorded import lots_recorded
 from epcis.store.moments import time_of_moment
@@ -139,9 +140,16 @@ _OWN_VALUES = frozenset({LOT_CONFLICT, EXPIRY_CONFLICT, SENSOR_ALARM})
 LOOK_PACKS_MAX = 128
 """Packs in one statement."""
 
+_BETWEEN = "\x1f"
+"""Stands in no text of a document."""
+_BY_MASTER_DATA = (
+    f"(SELECT min(m.expiry) || '{_BETWEEN}' || max(m.expiry) FROM master_data_lot m"  # noqa: S608  # no value is put in
+    " WHERE m.gtin = q.code AND m.lot = COALESCE(p.lot, l.code))"
+)
 _COLUMNS = f"""
  s.status, s.conditions, s.location, l.code, l.expiry,
- p.state, p.lot, p.expiry, p.location, p.authorisation, p.repeats, p.stolen, p.public, {MARK},
+ p.state, p.lot, p.expiry, p.location, p.authorisation, p.repeats, p.stolen, p.public,
+ {_BY_MASTER_DATA}, {MARK},
  i.moment, p.since_us, p.version, i.parent, q.n
 """
 _JOINS = """
@@ -177,6 +185,8 @@ class RecordedPack(NamedTuple):
     repeats: int | None
     stolen: int | None
     handed_over: int | None
+    master_expiries: str | None
+    """Of the lot by master data: the earliest and the latest, `_BETWEEN` them."""
     mark: int | None
     """Of the stops that it was read with."""
     moment: int | None
@@ -312,7 +322,7 @@ def known_pack(row: RecordedPack) -> KnownPack | None:
     by_events = by_events_state is not None or row.since_us is None
     since_us = time_of_moment(row.moment or 0) if by_events else row.since_us
     state = by_events_state or (PackState(row.state) if row.state else PackState.ACTIVE)
-    told_expiry = row.expiry or row.event_expiry
+    told_expiry = next(iter(_expiries(row)), None)
     day = day_of(told_expiry)
     return KnownPack(
         state=state,
@@ -335,9 +345,22 @@ def _conditions(row: RecordedPack) -> tuple[str, ...]:
     found = tuple(row.conditions.split()) if row.conditions else ()
     if row.lot and row.event_lot and row.lot != row.event_lot:
         found += (LOT_CONFLICT,)
-    if row.expiry and row.event_expiry and row.expiry != row.event_expiry:
+    if len(_expiries(row)) > 1:
         found += (EXPIRY_CONFLICT,)
     return found
+
+
+def _expiries(row: RecordedPack) -> list[str]:
+    """The expiry by the registry, by events and by the lot's master data, each day once."""
+    told = [one for one in (row.expiry, row.event_expiry) if one]
+    if row.master_expiries:
+        told += row.master_expiries.split(_BETWEEN)
+    if len(told) < 2:
+        return told
+    by_day: dict[date | str, str] = {}
+    for one in told:
+        by_day.setdefault(day_of(one) or one, one)
+    return list(by_day.values())
 
 
 def speaks_against(status: str, conditions: str) -> bool:
@@ -370,7 +393,7 @@ def _contradictions(
     if LOT_CONFLICT not in pack.conditions and EXPIRY_CONFLICT not in pack.conditions:
         return (), ()
     lots = {row.lot, row.event_lot}
-    expiries = {row.expiry, row.event_expiry}
+    expiries: set[str | None] = set(_expiries(row))
     for told in lots_recorded(snapshot, history.pack_key(asked.gtin, asked.serial)):
         lots.add(told.lot)
         expiries.add(told.expiry)
@@ -401,13 +424,10 @@ def _gtin_head(gtin: str) -> bytes:
 def day_of(text: str | None) -> date | None:
     """The date a sender wrote as an expiry; None where it is no date.
 
-    >>> day_of("2027-05-31"), day_of("31/05/27")
-    (datetime.date(2027, 5, 31), None)
+    >>> day_of("2027-05-31"), day_of("2027-05"), day_of("31/05/27")
+    (datetime.date(2027, 5, 31), datetime.date(2027, 5, 31), None)
     """
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        return None
+    return read_expiry(text).day if text else None
 
 
 def state_by_events(row: RecordedPack) -> PackState | None:

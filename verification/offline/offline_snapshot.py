@@ -26,7 +26,7 @@ from starlette.responses import Response
 
 from epcis.http_context import now_of, store_of
 from epcis.problem import Problem
-from epcis.store.event_tables import item, item_state, lot
+from epcis.store.event_tables import item, item_state, lot, master_data_lot
 from verification.context import verification_context_of, verification_settings_of
 from verification.decision.facts import (
     LOOK_PACKS_MAX,
@@ -42,7 +42,7 @@ from verification.registry import history
 from verification.registry.pack_tables import batch, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from starlette.requests import Request
 
@@ -216,11 +216,12 @@ def _packs_in_cases(stops: Restrictions) -> Iterator[str]:
 def _last_days(
     snapshot: Snapshot, stops: Restrictions, until: date
 ) -> Iterator[tuple[str, str, date]]:
-    """Lots whose last day, extensions counted, is before a day; by upload or by events."""
+    """Lots whose last day, extensions counted, is before a day, whoever told it."""
     uploaded = select(batch.c.code, batch.c.lot, batch.c.expiry)
     told = select(lot.c.gtin, lot.c.code, lot.c.expiry)
     days: dict[tuple[str, str], date] = {}
-    for gtin, code, text in snapshot.connection.execute(union(uploaded, told)):
+    by_master_data = select(master_data_lot.c.gtin, master_data_lot.c.lot, master_data_lot.c.expiry)
+    for gtin, code, text in snapshot.connection.execute(union(uploaded, told, by_master_data)):
         day = day_of(text)
         if day is not None:
             # Of two recorded days the earlier one counts: a till must rather ask.
@@ -234,9 +235,7 @@ def _last_days(
 
 def _stopped_packs(snapshot: Snapshot) -> Iterator[str]:
     """Keys of all packs that must not be supplied, or not yet, by registry or by event."""
-    against = or_(
-        pack.c.state != PackState.ACTIVE.value, pack.c.stolen != 0, pack.c.expiry.is_(None)
-    )
+    against = or_(pack.c.state != PackState.ACTIVE.value, pack.c.stolen != 0)
     rows = snapshot.connection.execute(select(pack.c.code, pack.c.serial).where(against))
     yield from (history.pack_key(code, serial) for code, serial in rows)
     states = [
@@ -256,30 +255,51 @@ def _stopped_packs(snapshot: Snapshot) -> Iterator[str]:
 
 
 def _told_too_little_or_otherwise(snapshot: Snapshot) -> Iterator[str]:
-    """Packs with no expiry on record, or whose events tell another lot than the registry."""
+    """Packs with no expiry on record, or of which two sources tell two lots or expiry dates."""
     run = snapshot.connection.execute
+    by_master_data: dict[tuple[str, str], set[str]] = {}
+    for gtin, code, expiry in run(
+        select(master_data_lot.c.gtin, master_data_lot.c.lot, master_data_lot.c.expiry)
+    ):
+        by_master_data.setdefault((gtin, code), set()).add(expiry)
     uploaded = {
         tuple(row) for row in run(select(pack.c.code, pack.c.lot, pack.c.expiry).distinct())
     }
+    doubtful = [
+        (code, of)
+        for code, of, expiry in uploaded
+        if expiry is None or by_master_data.get((code, of or ""), {expiry}) != {expiry}
+    ]
+    names: list[tuple[str, str]] = []
+    for code, of in doubtful:
+        here = (pack.c.code == code, pack.c.lot.is_(None) if of is None else pack.c.lot == of)
+        names += [tuple(row) for row in run(select(pack.c.code, pack.c.serial).where(*here))]
     codes = {code for code, _, _ in uploaded}
     lots = [
         row.id
         for row in run(select(lot.c.id, lot.c.gtin, lot.c.code, lot.c.expiry))
         if day_of(row.expiry) is None
         or (row.gtin in codes and (row.gtin, row.code, row.expiry) not in uploaded)
+        or by_master_data.get((row.gtin, row.code), {row.expiry}) != {row.expiry}
     ]
     keys = [*run(select(item.c.key).where(item.c.lot.is_(None))).scalars()]
     for start in range(0, len(lots), LOOK_PACKS_MAX):
         some_lots = lots[start : start + LOOK_PACKS_MAX]
         keys += run(select(item.c.key).where(item.c.lot.in_(some_lots))).scalars()
-    keys = [key for key in keys if is_pack(key)]
-    for start in range(0, len(keys), LOOK_PACKS_MAX):
-        some = keys[start : start + LOOK_PACKS_MAX]
-        _, rows = look(snapshot, [name_of(key) for key in some])
-        for key, row in zip(some, rows, strict=True):
+    names += [name_of(key) for key in keys if is_pack(key)]
+    yield from _without_expiry_or_with_conditions(snapshot, names)
+
+
+def _without_expiry_or_with_conditions(
+    snapshot: Snapshot, names: Sequence[tuple[str, str]]
+) -> Iterator[str]:
+    for start in range(0, len(names), LOOK_PACKS_MAX):
+        some = names[start : start + LOOK_PACKS_MAX]
+        _, rows = look(snapshot, some)
+        for name, row in zip(some, rows, strict=True):
             known = known_pack(row)
             if known is not None and (known.expiry is None or known.conditions):
-                yield key
+                yield history.pack_key(*name)
 
 
 def _filter(keys: Iterable[str], bits: int, hashes: int) -> bytes:

@@ -116,6 +116,79 @@ def revoke_key(
         stop(BAD, f"no living key {key_id}")
 
 
+@access_commands.command(name="new-user")
+def new_user(
+    name: Annotated[str, typer.Argument(help="Who signs in with a password.")],
+    scopes: Annotated[str, typer.Option(help="As for new-key.")] = "",
+    role: Annotated[str, typer.Option(help="As for new-key.")] = "",
+    party: Annotated[str | None, typer.Option(help="As for new-key.")] = None,
+    password: Annotated[
+        str, typer.Option(help="-: read it from standard input; empty: make one and print it.")
+    ] = "",
+    database: Database = "",
+) -> None:
+    """Make an account for the browser, or give it another password, scopes and role."""
+    import secrets
+    import sys
+
+    from compliance.service.accounts import put_account
+
+    word = sys.stdin.readline().strip() if password == "-" else password  # noqa: S105  # a dash
+    word = word or secrets.token_urlsafe(18)
+    now = datetime.now(UTC)
+    with opened_store(database) as store, store.write(now) as tx:
+        put_account(tx, _grant(name, scopes, party, role), word, by="command")
+    if not password:
+        typer.echo(word)
+
+
+@access_commands.command(name="end-user")
+def end_user(
+    name: Annotated[str, typer.Argument(help="Whose account ends, with its sessions.")],
+    database: Database = "",
+) -> None:
+    """End an account and its sessions at once."""
+    from compliance.service.accounts import end_account
+
+    with opened_store(database) as store, store.write(datetime.now(UTC)) as tx:
+        done = end_account(tx, name)
+    if not done:
+        stop(BAD, f"there is no account {name}")
+
+
+@access_commands.command(name="sessions")
+def sessions(database: Database = "", json: Json = False) -> None:
+    """List the browser sessions that are open."""
+    from compliance.service import sessions as browser
+
+    limits = browser.SessionLimits.of(settings_for(database))
+    with opened_store(database) as store, store.read() as snapshot:
+        found = browser.sessions(snapshot, datetime.now(UTC), limits)
+    rows = [
+        {"id": one.id, "name": one.grant.name, "client": one.client, "since": str(one.started)}
+        for one in found
+    ]
+    if json:
+        print_json(rows)
+    else:
+        for row in rows:
+            typer.echo("  ".join(row.values()))
+
+
+@access_commands.command(name="end-session")
+def end_session(
+    session: Annotated[str, typer.Argument(help="Its id, as `access sessions` lists it.")],
+    database: Database = "",
+) -> None:
+    """End a browser session at once."""
+    from compliance.service.sessions import end_sessions
+
+    with opened_store(database) as store, store.write(datetime.now(UTC)) as tx:
+        done = end_sessions(tx, session=session)
+    if not done:
+        stop(BAD, f"there is no open session {session}")
+
+
 @access_commands.command(name="sign-in")
 def sign_in(
     name: Annotated[str, typer.Argument(help="Who signs in.")],

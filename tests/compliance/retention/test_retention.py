@@ -242,7 +242,8 @@ def test_traces_of_work_end_and_each_batch_has_its_certificate(store, tmp_path):
         for number, day in enumerate(days):
             tx.connection.execute(
                 insert(browser_session).values(
-                    token_sha256=str(number), name="ann", scopes="query",
+                    token_sha256=str(number), id=str(number), name="ann", scopes="query",
+                    started_us=0, fresh_us=0, client="",
                     expires_us=int(day.timestamp() * 1_000_000),
                 )
             )  # fmt: skip

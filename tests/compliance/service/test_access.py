@@ -49,12 +49,9 @@ def test_a_sign_in_link_works_once_and_not_for_ever(store, now) -> None:
         link = access.new_sign_in_link(tx, TILL, now=now, minutes=10)
         late = access.new_sign_in_link(tx, TILL, now=now, minutes=10)
     with store.write(now) as tx:
-        session = access.sign_in(tx, link, now=now, hours=1)
-        assert access.sign_in(tx, link, now=now, hours=1) is None
-        assert access.sign_in(tx, late, now=now + timedelta(minutes=11), hours=1) is None
-    with store.read() as snapshot:
-        assert access.grant_of_session(snapshot, session, now) == TILL
-        assert access.grant_of_session(snapshot, session, now + timedelta(hours=1)) is None
+        assert access.grant_of_link(tx, link, now=now) == TILL
+        assert access.grant_of_link(tx, link, now=now) is None
+        assert access.grant_of_link(tx, late, now=now + timedelta(minutes=11)) is None
 
 
 def test_scopes_that_do_not_exist_are_named() -> None:

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from compliance.service import access
 from compliance.service.access import Grant
 from compliance.service.gate import SESSION_COOKIE, Admission, BodyBounds, BodyLimit, Gate
+from compliance.service.sessions import SessionLimits, open_session
 
 ANY = ["GET", "POST"]
 
@@ -91,10 +92,10 @@ async def test_below_epcis_a_refusal_comes_as_xml_to_who_asked_for_xml(client) -
     assert elsewhere.headers["Content-Type"] == "application/problem+json"
 
 
-async def test_a_session_cookie_names_its_owner(client, store, now) -> None:
+async def test_a_session_cookie_names_its_owner(client, store, settings, now) -> None:
     with store.write(now) as tx:
-        link = access.new_sign_in_link(tx, Grant("ann", frozenset({"query"})), now=now, minutes=5)
-        session = access.sign_in(tx, link, now=now, hours=1)
+        ann = Grant("ann", frozenset({"query"}))
+        session = open_session(tx, ann, "127.0.0.1", SessionLimits.of(settings))
     async with client() as browser:
         browser.cookies.set(SESSION_COOKIE, session)
         assert (await browser.get("/")).json()["name"] == "ann"
@@ -149,5 +150,5 @@ async def test_only_a_trusted_proxy_says_where_a_request_comes_from(store, setti
             "client": ("127.0.0.1", 5),
             "headers": [(b"host", b"localhost"), (b"x-forwarded-for", b"1.2.3.4, 203.0.113.9")],
         }
-        seen.append(gate.admit(scope)[0].client)
+        seen.append(gate.admit(scope).caller.client)
     assert seen == ["127.0.0.1", "203.0.113.9"]

@@ -247,4 +247,4 @@ def test_the_serial_numbers_of_a_sound_product_are_judged_as_each_by_itself(uri)
     """Capture judges the part that names the product once; the answer is the same for each id."""
     event = but(OBJECT, epcs=(uri, CASE))
     codes = {found.code for found in names_real_things(event)}
-    assert ("id-malformed" in codes) == (fault_of(uri) is not None)
+    assert ("event.id-malformed" in codes) == (fault_of(uri) is not None)

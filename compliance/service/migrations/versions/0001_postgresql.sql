@@ -20,14 +20,46 @@ CREATE TABLE access_lock (
 	PRIMARY KEY (id)
 );
 -- next
+CREATE TABLE user_account (
+	name VARCHAR(100) NOT NULL,
+	password VARCHAR(200) NOT NULL,
+	scopes VARCHAR(200) NOT NULL,
+	party VARCHAR(100),
+	role VARCHAR(20) DEFAULT '' NOT NULL,
+	changed_us BIGINT NOT NULL,
+	ended_us BIGINT,
+	by VARCHAR(100) NOT NULL,
+	PRIMARY KEY (name)
+);
+-- next
 CREATE TABLE browser_session (
 	token_sha256 VARCHAR(64) NOT NULL,
+	id VARCHAR(16) NOT NULL,
 	name VARCHAR(100) NOT NULL,
 	scopes VARCHAR(200) NOT NULL,
 	party VARCHAR(100),
 	role VARCHAR(20) DEFAULT '' NOT NULL,
+	started_us BIGINT NOT NULL,
+	fresh_us BIGINT NOT NULL,
 	expires_us BIGINT NOT NULL,
-	PRIMARY KEY (token_sha256)
+	ended_us BIGINT,
+	client VARCHAR(64) NOT NULL,
+	PRIMARY KEY (token_sha256),
+	UNIQUE (id)
+);
+-- next
+CREATE TABLE session_use (
+	session VARCHAR(16) NOT NULL,
+	seen_us BIGINT NOT NULL,
+	PRIMARY KEY (session)
+);
+-- next
+CREATE TABLE sign_in_failure (
+	name VARCHAR(100) NOT NULL,
+	client VARCHAR(64) NOT NULL,
+	failures INTEGER NOT NULL,
+	last_us BIGINT NOT NULL,
+	PRIMARY KEY (name, client)
 );
 -- next
 CREATE TABLE sign_in_link (
@@ -502,6 +534,21 @@ COMMENT ON COLUMN master_data_child.child IS 'as sent';
 COMMENT ON COLUMN master_data_child.key IS 'canonical key of id';
 -- next
 COMMENT ON COLUMN master_data_child.child_key IS 'canonical key of child';
+-- next
+CREATE TABLE master_data_lot (
+	gtin TEXT NOT NULL,
+	lot TEXT NOT NULL,
+	type TEXT NOT NULL,
+	id TEXT NOT NULL,
+	expiry TEXT NOT NULL,
+	PRIMARY KEY (gtin, lot, type, id)
+);
+-- next
+CREATE INDEX master_data_lot_by_entry ON master_data_lot (type, id);
+-- next
+COMMENT ON TABLE master_data_lot IS 'the expiry that master data tells of a lot, beside what events tell';
+-- next
+COMMENT ON COLUMN master_data_lot.expiry IS 'ISO 8601 day, or the sender''s odd text';
 -- next
 CREATE TABLE capture_job (
 	id TEXT NOT NULL,
