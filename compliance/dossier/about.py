@@ -12,7 +12,7 @@ from compliance.dossier.history import events_of_items, items_of_selection, keys
 from compliance.dossier.kinds import LotHistory, RecallOf, Shipment
 from compliance.dossier.refusal import ExportRefused
 from compliance.recall.recall import find_recall
-from compliance.reports.transactions import under_transaction
+from compliance.reports.transactions import shipment_events
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.ledger_tables import ledger_entry
 from epcis.ledger.subjects import entries_about
@@ -41,7 +41,7 @@ def places_of(snapshot: Snapshot, selection: History, size: int) -> array[int]:
         places.update(_entries_naming(snapshot, LeafKind.RECALL, selection.id))
         selection = LotHistory(recall.gtin, recall.lot)
     if isinstance(selection, Shipment):
-        seqs = under_transaction(snapshot, selection.transaction)
+        seqs = shipment_events(snapshot, selection.transaction)
     else:
         items = items_of_selection(snapshot, selection)
         seqs = list(events_of_items(snapshot, items))

@@ -30,10 +30,10 @@ from compliance.reports.repository import repository_sections
 from compliance.reports.transactions import (
     packs_inside,
     packs_shipped,
+    shipment_events,
     shipments_section,
     shipped_between,
     transaction_sections,
-    under_transaction,
 )
 from compliance.reports.verifications import inspection_sections
 from epcis.ledger.entry import LeafKind
@@ -229,11 +229,11 @@ class Shipment(History):
 
     def sections(self, snapshot: Snapshot, now: datetime) -> tuple[Section, ...]:
         """The judgement on its packs, transaction information and statement."""
-        seqs = under_transaction(snapshot, self.transaction)
+        seqs = shipment_events(snapshot, self.transaction)
         packs = packs_shipped(snapshot, seqs)
         return (
             judgement_section(judge_packs(snapshot, packs, now)),
-            *transaction_sections(snapshot, seqs),
+            *transaction_sections(snapshot, seqs, with_packs=True),
         )
 
 

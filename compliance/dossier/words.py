@@ -65,6 +65,7 @@ RECORD_MEMBERS: Final[Mapping[str, DataClass | None]] = {
         " case step category incident audit product who confidence key sum received_us size_bytes"
         " syntax at_us manual alerting is_bulk handed_over undo_of exempt extended intermarket"
         " product_state lot_state serial_shape unlike counts_repeat marks_stolen since repeats"
+        " quarantine serial_to serialTo"
         " stolen corr_uuid context in_possession info status tries why_not question answer",
     ),
     **_named(
@@ -100,7 +101,9 @@ COLUMNS: Final[Mapping[str, DataClass | None]] = {
         None,
         "operation|result|how many|alerts|late|last|when|alert|rule pack|operations|day|recall"
         "|GTIN|opened|closed|packs|to tell|answered|since|until|kept offline and sent late"
-        "|name|strength|form|NDC|container size|containers|date of transaction and shipment"
+        "|name|strength|form|NDC|container size|containers|date of transaction|date of shipment"
+        "|drop shipment|direct purchase|direct purchase by the previous wholesaler"
+        "|not bought directly|bought directly before"
         "|role|market|markets|verified|decommissioned|undone|typed|alerts in 1,000|participants"
         "|without any operation|product|uploaded|released|before release|recalled in|lots"
         "|uploaded after release|of products without master data|state|code|serial|likely cause"

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 
 from compliance.duty_tables import partner_licence
 from compliance.partners.licences import licences
+from compliance.reader.file_rules import checked, events_told
 from compliance.reports.transactions import (
     keys_named,
     owner_among,
@@ -24,7 +25,7 @@ from compliance.reports.transactions import (
     things_within,
 )
 from epcis.model import instant_of
-from epcis.store.event_tables import event, master_data
+from epcis.store.event_tables import master_data
 from epcis.trace import gln_of, path
 from schemas.gs1.epc import canonical_key
 from verification.decision.decide import CONTRADICTIONS
@@ -72,6 +73,7 @@ class Cause(StrEnum):
     UNKNOWN_PRODUCT = "unknown product"
     UNKNOWN_PARTY = "unknown party"
     NOT_AUTHORIZED = "seller not authorized"
+    FILE_FAULTY = "file breaks rules"
 
 
 CATEGORY: Final = {
@@ -82,6 +84,7 @@ CATEGORY: Final = {
     Cause.UNKNOWN_PRODUCT: "data issue",
     Cause.UNKNOWN_PARTY: "data issue",
     Cause.NOT_AUTHORIZED: "unavailable for distribution",
+    Cause.FILE_FAULTY: "data issue",
 }
 """The trade's word for a case of each cause (HDA exception handling)."""
 
@@ -99,11 +102,14 @@ class Problem:
     """One sentence."""
     keys: tuple[str, ...] = ()
     """Canonical keys of the packs or containers, at most `KEYS_MAX`."""
+    document: int = 0
+    """The document itself, where it is what is wrong."""
 
     @property
     def mark(self) -> str:
         """What an open case of the same problem carries."""
-        return f"{self.cause.name}|{self.partner}|{self.gtin}|{self.lot}"
+        number = f"|{self.document}" if self.document else ""
+        return f"{self.cause.name}|{self.partner}|{self.gtin}|{self.lot}{number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,23 +120,33 @@ class DocumentDeeds:
     keys: frozenset[str]
     """Everything that its events name, and what was in it when it was shipped."""
     problems: tuple[Problem, ...]
+    is_clean: bool = False
+    """It is a shipment file, and breaks no rule."""
 
 
 def deeds_of(snapshot: Snapshot, document: int, now: datetime) -> DocumentDeeds:
     """What a document did, judged as of the times of its own events."""
-    seqs = list(
-        snapshot.connection.scalars(select(event.c.seq).where(event.c.document == document))
-    )
+    seqs = events_told(snapshot, document)
     keys = set(keys_named(snapshot, seqs))
     problems: list[Problem] = []
     shipped: set[str] = set()
+    file = None
     for one in shipped_events(snapshot, seqs):
         things = list(things_shipped(snapshot, [one.seq]))
         shipped.update(things)
         problems += _of_shipment(snapshot, one, things, now)
+    if shipped:
+        file = checked(snapshot, document, now)
     problems += _contradictions(snapshot, [key for key in keys | shipped if is_pack(key)], now)
     problems += _unknown_products(snapshot, {key[4:18] for key in keys if key.startswith("/01/")})
-    return DocumentDeeds(document, frozenset(keys | shipped), tuple(problems))
+    if file is not None and file.faults:
+        what = f"a file of {file.sender or 'nobody named'} breaks rules: {file.faults}"
+        told = _some(keys | shipped)
+        problems.append(
+            Problem(Cause.FILE_FAULTY, file.sender, "", "", what, told, document=document)
+        )
+    is_clean = file is not None and not file.faults
+    return DocumentDeeds(document, frozenset(keys | shipped), tuple(problems), is_clean)
 
 
 def _of_shipment(
@@ -306,5 +322,6 @@ _CURES: Final[dict[Cause, Callable[[Snapshot, Problem, datetime], str]]] = {
     Cause.UNKNOWN_PRODUCT: _is_known_product,
     Cause.UNKNOWN_PARTY: _is_known_party,
     Cause.NOT_AUTHORIZED: _stays,
+    Cause.FILE_FAULTY: _stays,
 }
 """What ends a problem of each cause, besides a person."""

@@ -170,7 +170,7 @@ def add_arrivals(tx: Transaction, keys: Iterable[str], *, by: str, named: str) -
             count += len(rows)
         if count:
             _tell_arrivals(tx, one, count)
-            _log(tx, "arrivals", one.id, packs=count, told=named, by=by)
+            _log(tx, "arrivals", one.id, packs=count, document=named, by=by)
         added += count
     return added
 

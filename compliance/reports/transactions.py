@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
 from compliance.reports.sheet import Section
+from compliance.reports.shipment_facts import dates, purchase_facts, standing
 from epcis.archive.reading import Shelves
 from epcis.database.item_keys import item_key
 from epcis.database.raw_driver import RawDriver
@@ -31,17 +34,18 @@ from epcis.store.event_tables import (
     master_data,
     master_data_attribute,
 )
+from epcis.store.items import items as items_by_key
 from epcis.store.moments import ALWAYS
 from epcis.store.named import ids_of
 from epcis.store.payload import unpack_header
 from epcis.store.stays import stays_in
+from epcis.trace import path
 from schemas.cbv import bare
 from schemas.gs1.epc import canonical_key
 from verification.decision.many import is_pack, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from datetime import datetime
 
     from epcis.database.transactions import Snapshot
     from epcis.model import Event, Party
@@ -49,6 +53,8 @@ if TYPE_CHECKING:
 
 INFORMATION = "Transaction information"
 SHIPMENTS_MAX = 200
+PACKAGES_MAX = 100_000
+"""Packages of one shipment that are listed one by one."""
 IDS_PER_QUESTION = 400
 LEVELS_MAX = 16
 _STATEMENT = "dscsaTransactionStatement"
@@ -77,11 +83,18 @@ class ShippedEvent:
     header: bytes | None
 
 
-def transaction_sections(snapshot: Snapshot, seqs: Iterable[int]) -> tuple[Section, ...]:
-    """Transaction information and statements of the shipping events among some events."""
+def transaction_sections(
+    snapshot: Snapshot, seqs: Iterable[int], *, with_packs: bool = False
+) -> tuple[Section, ...]:
+    """Transaction information and statements of the shipping events among some events.
+
+    `with_packs` adds the identifier of every package, section 582(g)(1)(B).
+    """
     sections: list[Section] = []
     for shipped in shipped_events(snapshot, seqs, SHIPMENTS_MAX):
         sections.append(_information(snapshot, shipped))
+        if with_packs:
+            sections.append(_packages(snapshot, shipped))
         sections.append(_statement(shipped))
     return tuple(sections)
 
@@ -145,13 +158,17 @@ def shipped_events(
 def _information(snapshot: Snapshot, shipped: ShippedEvent) -> Section:
     said = shipped.event
     numbers = ", ".join(one.id for one in said.biz_transactions or ())
-    packs = _count(snapshot, _items_of(snapshot, shipped.seq), shipped.moment)
+    items = _items_of(snapshot, shipped.seq)
+    roots = list(snapshot.connection.scalars(select(item.c.key).where(item.c.id.in_(items[:200]))))
+    packs = _count(snapshot, items, shipped.moment)
     facts = _product_facts(snapshot, {gtin for gtin, _, _ in packs})
     return Section(
         title=INFORMATION,
+        sentences=standing(snapshot, shipped.seq, roots),
         facts=(
             ("documents", numbers or "none"),
-            ("date of transaction and shipment", said.event_time),
+            *dates(said),
+            *purchase_facts(said),
             ("from", _party(snapshot, said.sources)),
             ("to", _party(snapshot, said.destinations)),
         ),
@@ -170,6 +187,24 @@ def _information(snapshot: Snapshot, shipped: ShippedEvent) -> Section:
         ),
         rows_total=len(packs),
     )  # fmt: skip
+
+
+def _packages(snapshot: Snapshot, shipped: ShippedEvent) -> Section:
+    """The identifier of every package, those in cases and pallets included."""
+    keys = filter(is_pack, things_shipped(snapshot, [shipped.seq]))
+    rows: list[tuple[str, ...]] = []
+    total = 0
+    while some := list(islice(keys, IDS_PER_QUESTION)):
+        total += len(some)
+        for one in items_by_key(snapshot, some).values():
+            if len(rows) < PACKAGES_MAX:
+                rows.append((*name_of(one.key), one.lot, one.expiry_text))
+    return Section(
+        title="Package identifiers",
+        columns=("GTIN", "serial", "lot", "expiry"),
+        rows=tuple(sorted(rows)),
+        rows_total=total,
+    )
 
 
 def _statement(shipped: ShippedEvent) -> Section:
@@ -331,9 +366,38 @@ def under_transaction(snapshot: Snapshot, transaction: str) -> list[int]:
 
 
 def shipment_events(snapshot: Snapshot, number: str) -> list[int]:
-    """The events under a document, by its URI, or by its number as any known party wrote it."""
-    if ":" in number:
-        return under_transaction(snapshot, number)
+    """The events under what people call a shipment.
+
+    The URI of an order, despatch advice or invoice; its number, as any known party wrote it; an
+    SSCC as digits, URN or Digital Link; or a partner and a day, as `0366666000014 2026-11-20`.
+    """
+    text = number.strip()
+    gln, _, day = text.partition(" ")
+    if day and len(gln) == 13 and gln.isdigit():
+        return _shipped_on(snapshot, f"/414/{gln}", day.strip())
+    key = f"/00/{text}" if len(text) == 18 and text.isdigit() else canonical_key(text)
+    if key.startswith("/00/"):
+        return [told.seq for told in path(snapshot, key) if told.biz_step == "shipping"]
+    exact = under_transaction(snapshot, text)
+    if exact or ":" in text:
+        return exact
     parties = snapshot.connection.scalars(select(event_party.c.party).distinct())
-    uris = [f"urn:epcglobal:cbv:bt:{party[5:18]}:{number}" for party in parties]
+    uris = [f"urn:epcglobal:cbv:bt:{party[5:18]}:{text}" for party in parties]
     return sorted({seq for uri in uris for seq in under_transaction(snapshot, uri)})
+
+
+def _shipped_on(snapshot: Snapshot, party: str, day: str) -> list[int]:
+    """The shipping events of a party on a day, UTC; none where the text is no day."""
+    try:
+        since = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    except ValueError:
+        return []
+    time = event.c.event_time
+    found = (
+        select(event.c.seq)
+        .join(event_party, event_party.c.seq == event.c.seq)
+        .where(event_party.c.party == party, event.c.biz_step == "shipping")
+        .where(time >= since, time < since + timedelta(days=1))
+        .distinct()
+    )
+    return sorted(snapshot.connection.scalars(found))

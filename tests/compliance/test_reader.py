@@ -140,6 +140,16 @@ def test_goods_shipped_twice_make_a_case_that_a_void_closes(store):
     assert cases(store) == []
 
 
+def test_a_faulty_file_makes_a_case_that_the_corrected_one_closes(store):
+    told(store, swap("Statement>true<", "Statement>false<"))
+    [case] = cases(store)
+    assert (case.partner, "H09 (1)" in case.what) == (SELLER, True)
+    told(store, again(swap(">20 mg<", "><"), 2))
+    assert len(cases(store)) == 2
+    told(store, again(RIGHT, 3))
+    assert cases(store) == []
+
+
 def test_an_unknown_product_waits_for_its_master_data(store):
     nothing = re.sub(r"<Vocabulary type=\"urn:epcglobal:epcis:vtype:EPCClass\">.*?</Vocabulary>\n",
                      "", RIGHT, flags=re.DOTALL)  # fmt: skip

@@ -17,7 +17,11 @@ from compliance.reports.questions import (
     questions_section,
 )
 from compliance.reports.recalls import recalls_section
-from compliance.reports.transactions import shipped_between, transaction_sections
+from compliance.reports.transactions import (
+    shipment_events,
+    shipped_between,
+    transaction_sections,
+)
 from epcis.capture import capture, record
 from epcis.ledger.store import Store
 from tests.compliance.test_dossier import GTIN, NOW, STORY
@@ -111,3 +115,54 @@ def test_a_printed_report_escapes_what_it_prints_and_says_what_it_left_out():
     assert "<b>3</" in text
     assert "and 7 more rows" in text
     pages.close()
+
+
+def shipment_of(store: Store, shared, name: str, number: str):
+    capture(store, (shared / "field-cases/dscsa" / name).read_bytes(), now=NOW)
+    with store.read() as snapshot:
+        seqs = shipment_events(snapshot, number)
+        return transaction_sections(snapshot, seqs, with_packs=True)
+
+
+def test_both_dates_and_the_direct_purchase_belong_to_transaction_information(store, shared):
+    name = "ti-transaction-date-direct-purchase.xml"
+    information, packages, _ = shipment_of(store, shared, name, "PO-8841")
+    said = dict(information.facts)
+    assert said["date of transaction"] == "2026-11-20"
+    assert said["date of shipment"] == "2026-11-23 22:30 -05:00"
+    assert said["drop shipment"] == "no"
+    assert said["direct purchase"].startswith("partially direct: The wholesale distributor")
+    assert said["not bought directly"] == "urn:epc:id:sgtin:0355555.067890.S2"
+    assert {row[1] for row in packages.rows} == {"S1", "S2"}
+    assert information.sentences == ()
+
+
+def test_a_voided_shipment_says_so_at_the_top(store, shared):
+    shipment = shared / "epcis/examples/dscsa/minimal-r1.3-shipment.xml"
+    capture(store, shipment.read_bytes(), now=NOW)
+    information, packages, _ = shipment_of(store, shared, "void.xml", "ASN-5512")
+    assert information.sentences == ("THIS SHIPMENT WAS VOIDED on 2026-11-22 14:30 UTC.",)
+    assert packages.rows_total == len(packages.rows) > 0
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "PO-8841",
+        "urn:epcglobal:cbv:bt:0366666000014:PO-8841",
+        "ASN-5512",
+        "003555550000001232",
+        "urn:epc:id:sscc:0355555.0000000123",
+        "0366666000014 2026-11-20",
+    ],
+)
+def test_a_shipment_is_found_by_what_people_call_it(store, shared, number):
+    example = shared / "epcis/examples/dscsa/minimal-r1.3-shipment.xml"
+    capture(store, example.read_bytes(), now=NOW)
+    with store.read() as snapshot:
+        found = transaction_sections(snapshot, shipment_events(snapshot, number))
+        assert shipment_events(snapshot, "PO-0") == []
+        assert shipment_events(snapshot, "0366666000014 yesterday") == []
+    assert [section.title for section in found] == [
+        "Transaction information", "Transaction statement"
+    ]  # fmt: skip
