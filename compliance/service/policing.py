@@ -178,7 +178,7 @@ class Guard:
     def second_person(
         self, rule: AccessRule, caller: Caller, scope: Scope, body: bytes
     ) -> dict[str, object] | None:
-        """None where the request was approved; else the answer that it waits."""
+        """None where the request was approved; else the answer about its waiting."""
         address = scope["path"] + "?" + scope.get("query_string", b"").decode("latin-1")
         digest = digest_of(scope["method"], address, body)
         what = f"{scope['method']} {scope['path']} {body.decode('utf-8', 'replace')}"
