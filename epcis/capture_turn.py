@@ -132,7 +132,7 @@ def _waiting(store: Store, depth: int) -> list[RowMapping]:
 
 
 _RUNNING: Final[ColumnElement[bool]] = literal_column("running")
-"""As the index of waiting jobs says it; `running = 1`, as SQLite is told, would not find it."""
+"""As the index of waiting jobs says it; `running = 1`, as SQLite reads it, would not find it."""
 
 
 def _senders() -> Select[str]:

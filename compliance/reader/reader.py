@@ -179,7 +179,7 @@ def _close_what_is_cured(tx: Transaction, deeds: DocumentDeeds, named: str) -> N
             take_step(tx, row.id, State.RESOLVED, by=READER, note=f"{why}: {named}")
 
 
-def _cases_about(tx: Transaction, deeds: DocumentDeeds) -> list[Row[Any]]:
+def _cases_about(tx: Transaction, deeds: DocumentDeeds) -> list[Row[Any]]:  # rows of case_file
     """Open cases of the reader about things that a document names, or about no single thing."""
     is_open = (case_file.c.mark != "", case_file.c.state.in_(_OPEN))
     has_items = select(case_item.c.case).where(case_item.c.case == case_file.c.id).exists()
