@@ -50,15 +50,18 @@ def set_lot_state(
     now: datetime,
     by: str,
     market: str = EVERYWHERE,
+    was_mistaken: bool = False,
 ) -> None:
     """Put a lot into a state, from this transaction on, in one market or everywhere.
 
     A recalled lot may only be closed, and a closed one only recalled again: neither returns to
-    trade. Raises `IrreversibleError` otherwise.
+    trade, unless the recall `was_mistaken`, which two persons have said. Raises
+    `IrreversibleError` otherwise.
     """
     before = _lot_row(tx, gtin, lot, market)
     final = (LotState.RECALLED, LotState.CLOSED)
-    if before is not None and before.state in final and state not in final:
+    is_return = before is not None and before.state in final and state not in final
+    if before is not None and is_return and not was_mistaken:
         raise IrreversibleError(f"lot {lot} of {gtin} is {before.state}; it cannot become {state}")
     here = _lot_key(gtin, lot, market)
     tx.connection.execute(delete(lot_state).where(here))
