@@ -23,7 +23,7 @@ from epcis.store.items import StoredItem, items_of_lot
 from epcis.trace import holders_of_lot
 from schemas.refusal import Refused
 from verification.decision.words import LotState
-from verification.registry.pack_registry import set_lot_state
+from verification.registry.pack_registry import free_lot, set_lot_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -285,24 +285,12 @@ def withdraw_recall(tx: Transaction, recall_id: str, *, why: str, by: str) -> Lo
         us = _us(tx.now)
         done = here.values(withdrawn_us=us, withdrawn_by=by, closed_us=us, closed_by=by)
         tx.connection.execute(done)
-        _free_lot(tx, found, why=why, by=by)
+        reason = f"recall {recall_id} was a mistake: {why}"
+        free_lot(tx, found.gtin, found.lot, reason, by=by)
         _log(tx, "withdrawn", recall_id, reason=why, by=by)
     after = find_recall(tx, recall_id)
     assert after is not None, "a withdrawn recall keeps its record"
     return after
-
-
-def _free_lot(tx: Transaction, mistaken: LotRecall, *, why: str, by: str) -> None:
-    set_lot_state(
-        tx,
-        mistaken.gtin,
-        mistaken.lot,
-        LotState.ACTIVE,
-        f"recall {mistaken.id} was a mistake: {why}",
-        now=tx.now,
-        by=by,
-        was_mistaken=True,
-    )
 
 
 def close_recall(store: Store, recall_id: str, *, by: str, now: datetime) -> LotRecall:

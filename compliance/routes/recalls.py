@@ -28,7 +28,6 @@ from verification.registry.rights import need_product
 
 router = APIRouter(prefix="/recalls", tags=["recalls"])
 
-MayRead = Annotated[Caller, Depends(needs("query"))]
 MayRecall = Annotated[Caller, Depends(needs("recall"))]
 
 
