@@ -73,6 +73,41 @@ session_use = Table(
     info=proof(Outside("when a session was last used, so that an idle one ends")),
 )
 
+approval = Table(
+    "approval",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("act", String(20), nullable=False),
+    Column("request_sha256", String(64), nullable=False),
+    Column("what", Text, nullable=False),
+    Column("scope", String(20), nullable=False),
+    Column("party", String(100)),
+    Column("asked_by", String(100), nullable=False),
+    Column("asked_us", BigInteger, nullable=False),
+    Column("approved_by", String(100)),
+    Column("approved_us", BigInteger),
+    Column("used_us", BigInteger),
+    Index("approval_request", "request_sha256"),
+    info=proof(Register()),
+)
+"""An act that waits for a second person, the request it is for, and who approved it."""
+
+purpose_read = Table(
+    "purpose_read",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+    Column("role", String(20), nullable=False),
+    Column("purpose", String(200), nullable=False),
+    Column("address", String(200), nullable=False),
+    Column("owner", String(100), nullable=False),
+    Index("purpose_read_at", "at_us"),
+    info=proof(Register()),
+)
+"""What an authority, auditor or the operator read of others, and why; `owner` is the uploader of
+the product that was named, empty where the read was of everybody's."""
+
 sign_in_failure = Table(
     "sign_in_failure",
     metadata,

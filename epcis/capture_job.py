@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 import structlog
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from epcis.capture import Receipt, capture
 from epcis.capture_turn import SMALL_BYTES_MAX, claimed
 from epcis.codec.document import DocumentLimits, DocumentRefused, Syntax, open_document
+from epcis.database.changes import Changes
 from epcis.database.transactions import StoreAway, StoreFull
 from epcis.store.event_tables import capture_job
 from epcis.store.payload import squeeze, unsqueeze
@@ -53,6 +54,8 @@ WORKERS: Final = 2
 JOBS_WAITING_MAX: Final = 10_000
 """Most jobs that may wait; beyond it callers are asked to come back."""
 
+COUNTED_EVERY: Final = 256
+"""Jobs opened between two counts of those that wait, which another process may have opened."""
 LEFT_OVER_S: Final = 3600.0
 """Age at which a body without a job is taken for left over."""
 
@@ -88,6 +91,30 @@ class Job:
     """Problems (RFC 9457), one per fault."""
     findings: tuple[dict[str, Any], ...] = ()
     """What is odd about the events that were stored."""
+
+
+@dataclass(slots=True)
+class _Room:
+    """How many jobs may still be opened; counted now and then, for counting reads the line."""
+
+    left: int = 0
+    until_count: int = 0
+
+    def take(self, tx: Transaction) -> None:
+        """Take a place for one job. Raises `TooManyJobs`."""
+        if self.left <= 0 or self.until_count <= 0:
+            some = (
+                select(capture_job.c.id)
+                .where(capture_job.c.running)
+                .limit(JOBS_WAITING_MAX)
+                .subquery()
+            )
+            waiting = tx.connection.scalar(select(func.count()).select_from(some)) or 0
+            self.left, self.until_count = JOBS_WAITING_MAX - waiting, COUNTED_EVERY
+        if self.left <= 0:
+            raise TooManyJobs
+        self.left -= 1
+        self.until_count -= 1
 
 
 class TooManyJobs(Exception):  # noqa: N818  # says what it is
@@ -136,9 +163,7 @@ def open_job(
 ) -> None:
     """Make the job for a body that is safe on the disk. Raises `TooManyJobs`."""
     with store.write(now) as tx:
-        waiting = select(capture_job.c.id).where(capture_job.c.running).limit(JOBS_WAITING_MAX)
-        if len(tx.connection.execute(waiting).all()) >= JOBS_WAITING_MAX:
-            raise TooManyJobs
+        store.companions.one(_Room).take(tx)
         tx.connection.execute(
             insert(capture_job).values(
                 id=job_id,
@@ -238,27 +263,20 @@ async def _work(
     bells = store.companions.one(_Bells)
     bells.append(bell)
     try:
-        while not stop.is_set():
-            bell.clear()
-            try:
-                worked = await asyncio.to_thread(do_next, store, clock, limits, size_bytes_max)
-                pause_s = 0.0 if worked else LOOK_AGAIN_S
-            except (StoreFull, StoreAway) as fault:
-                _log.warning("capture job waits", reason=str(fault))
-                pause_s = RETRY_PAUSE_S
-            if pause_s:
-                await _first_of(bell, stop, pause_s)
+        with Changes(store) as changes:
+            while not stop.is_set():
+                bell.clear()
+                mark = await changes.mark()
+                try:
+                    if await asyncio.to_thread(do_next, store, clock, limits, size_bytes_max):
+                        continue
+                except (StoreFull, StoreAway) as fault:
+                    _log.warning("capture job waits", reason=str(fault))
+                    await changes.after(mark, bell, stop, at_latest_s=RETRY_PAUSE_S)
+                else:
+                    await changes.after(mark, bell, stop, look_s=LOOK_AGAIN_S)
     finally:
         bells.remove(bell)
-
-
-async def _first_of(bell: asyncio.Event, stop: asyncio.Event, timeout_s: float) -> None:
-    waits = [asyncio.create_task(one.wait()) for one in (bell, stop)]
-    try:
-        await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for one in waits:
-            one.cancel()
 
 
 def do_next(

@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal_column, select
 
 from epcis.database.many_writers import is_first
 from epcis.store.event_tables import capture_job
@@ -23,12 +23,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from sqlalchemy import RowMapping
+    from sqlalchemy import ColumnElement, RowMapping, Select
 
     from epcis.ledger.store import Store
 
-CLAIMS_MAX: Final = 1000
-"""How many jobs a worker tries to claim before it looks again."""
+DEPTHS: Final = (8, 1000)
+"""How many jobs of each sender a worker looks at: few, and where none of them may be taken, more.
+
+A backlog however long costs a worker no more than these.
+"""
+LINES_MAX: Final = 1000
+"""Senders among whom a worker chooses."""
 SENDERS_REMEMBERED_MAX: Final = 10_000
 """Senders whose last turn is remembered; beyond it all begin anew."""
 SMALL_BYTES_MAX: Final = 8 * 1024 * 1024
@@ -86,7 +91,7 @@ def claimed(
     `size_bytes_max` leaves out larger bodies. None where nothing waits that may be taken.
     """
     turns = store.companions.one(_Turns)
-    for job in turns.in_order(_waiting(store)):
+    for job in _in_line(store, turns):
         if not _fits(job, now, size_bytes_max) or not turns.take(job):
             continue
         served = False
@@ -101,16 +106,49 @@ def claimed(
     yield None
 
 
-def _waiting(store: Store) -> list[RowMapping]:
-    """The oldest jobs of each sender, some of each."""
+def _in_line(store: Store, turns: _Turns) -> Iterator[RowMapping]:
+    """The waiting jobs as senders take turns; deeper in the line only where it is asked on."""
+    for depth in DEPTHS:
+        waiting = _waiting(store, depth)
+        yield from turns.in_order(waiting)
+        if len(waiting) < depth:  # that was every job of every sender
+            return
+
+
+def _waiting(store: Store, depth: int) -> list[RowMapping]:
+    """The oldest jobs of each sender, so many of each at most."""
     table = capture_job.c
-    place = func.row_number().over(
-        partition_by=table.caller, order_by=(table.created, table.id)
-    ).label("place")  # fmt: skip
-    lines = select(capture_job, place).where(table.running).subquery()
-    statement = select(lines).order_by(lines.c.place, lines.c.created).limit(CLAIMS_MAX)
+    found: list[RowMapping] = []
     with store.read() as snapshot:
-        return list(snapshot.connection.execute(statement).mappings())
+        for sender in snapshot.connection.scalars(_SENDERS).all():
+            oldest = (
+                select(capture_job)
+                .where(_RUNNING, table.caller == sender)
+                .order_by(table.created, table.id)
+                .limit(depth)
+            )
+            found.extend(snapshot.connection.execute(oldest).mappings())
+    return found
+
+
+_RUNNING: Final[ColumnElement[bool]] = literal_column("running")
+"""As the index of waiting jobs says it; `running = 1`, as SQLite reads it, would not find it."""
+
+
+def _senders() -> Select[str]:
+    """The senders of waiting jobs, by leaps through their index: not all jobs are read."""
+    line = select(func.min(capture_job.c.caller).label("caller")).where(_RUNNING)
+    walk = line.cte("sender", recursive=True)
+    further = (
+        select(func.min(capture_job.c.caller))
+        .where(_RUNNING, capture_job.c.caller > walk.c.caller)
+        .scalar_subquery()
+    )
+    walk = walk.union_all(select(further).where(walk.c.caller.is_not(None)))
+    return select(walk.c.caller).where(walk.c.caller.is_not(None)).limit(LINES_MAX)
+
+
+_SENDERS: Final = _senders()
 
 
 def _fits(job: RowMapping, now: datetime, size_bytes_max: int | None) -> bool:

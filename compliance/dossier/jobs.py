@@ -20,6 +20,7 @@ from compliance.dossier.export import Recipient, export
 from compliance.dossier.kinds import selection_from
 from compliance.dossier.redaction import find_profile
 from compliance.dossier.refusal import ExportRefused
+from epcis.database.changes import Changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,13 +141,12 @@ async def run_exports(
     profiles: Path | None = None,
 ) -> None:
     """Make the dossiers that wait, until `stop` is set; `profiles` holds the operator's own."""
-    while not stop.is_set():
-        make = partial(make_next, store, keys, folder, clock, stop, profiles=profiles)
-        if not await asyncio.to_thread(make):
-            try:
-                await asyncio.wait_for(stop.wait(), LOOK_EVERY_S)
-            except TimeoutError:
-                continue
+    make = partial(make_next, store, keys, folder, clock, stop, profiles=profiles)
+    with Changes(store) as changes:
+        while not stop.is_set():
+            mark = await changes.mark()
+            if not await asyncio.to_thread(make):
+                await changes.after(mark, stop, look_s=LOOK_EVERY_S)
 
 
 def make_next(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ALERTS_MAX: Final = 200
 """Packs of one problem that get an alert of their own; its case names all of them."""
 _CAPTURE: Final = Who(client="capture", role=ParticipantRole.WHOLESALER)
-"""Who is said to have asked: the capture of a partner's document."""
+"""Who asked, for the alert: the capture of a partner's document."""
 
 
 def raise_alerts(tx: Transaction, keys: Iterable[str]) -> int:

@@ -49,7 +49,7 @@ class CheckedDocument(NamedTuple):
 
 
 def events_told(snapshot: Snapshot, number: int) -> list[int]:
-    """The events (`event.seq`) that a document tells, those too that an earlier one told first."""
+    """The events (`event.seq`) that a document holds, those too that an earlier one held first."""
     own = select(event.c.seq).where(event.c.document == number)
     seqs = set(snapshot.connection.scalars(own))
     count = snapshot.connection.scalar(select(document.c.events).where(document.c.id == number))

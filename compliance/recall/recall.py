@@ -58,7 +58,7 @@ class Notified:
 
 @dataclass(frozen=True, slots=True)
 class RecalledPack:
-    """A pack of the lot and where it was when the recall was opened, or when it was told of."""
+    """A pack of the lot and where it was when the recall was opened, or when first named."""
 
     key: str
     """Canonical key, `/01/{gtin}/21/{serial}`."""
@@ -66,7 +66,7 @@ class RecalledPack:
     holder: str | None
     location: str | None
     arrived: datetime | None = None
-    """When it was told of, where that was after the recall was opened."""
+    """When an event first named it, where that was after the recall was opened."""
 
     def as_dict(self) -> dict[str, object]:
         """The pack as ``recall --json`` shows it."""
@@ -219,7 +219,7 @@ def open_recall(
 
 
 def add_arrivals(tx: Transaction, keys: Iterable[str], *, by: str, named: str) -> int:
-    """Add packs of recalled lots that are told of later, and their holders, to open recalls.
+    """Add packs of recalled lots that events name later, and their holders, to open recalls.
 
     `keys` are the things that a document is about, `named` is what the log calls it. Returns how
     many packs were added.

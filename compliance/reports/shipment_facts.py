@@ -1,7 +1,7 @@
 """What a shipping event says beside its parties: dates, direct purchase, and what became of it.
 
 FD&C Act 581(26)(G) and (H): the date of the transaction, and that of the shipment where it is more
-than a day later; both are told always, in the local time of the sender. Section 582(c)(1)(A)(ii):
+than a day later; both are always given, in the local time of the sender. Section 582(c)(1)(A)(ii):
 the statement of a direct purchase.
 """
 
@@ -95,7 +95,7 @@ def _texts(event: Event, name: str) -> list[str]:
 def standing(snapshot: Snapshot, seq: int, roots: list[str]) -> tuple[str, ...]:
     """Sentences on what became of a shipment: declared wrong, voided, or partly come back.
 
-    `roots` are the keys that the event names. Nothing is said of one that stands.
+    `roots` are the keys that the event names. Of one that stands it has nothing.
     """
     wrong = voided = returned = 0
     times: list[datetime] = []

@@ -25,7 +25,6 @@ from schemas.gs1.keys import Gtin
 
 router = APIRouter(prefix="/cases", tags=["cases"])
 
-MayRead = Annotated[Caller, Depends(needs("query"))]
 MayStop = Annotated[Caller, Depends(needs("recall"))]
 Words = Annotated[str, Field(max_length=WORDS_CHARACTERS_MAX)]
 

@@ -21,7 +21,6 @@ from epcis.problem import Problem
 
 router = APIRouter(tags=["duties"])
 
-MayRead = Annotated[Caller, Depends(needs("query"))]
 MayEnter = Annotated[Caller, Depends(needs("admin"))]
 Word = Annotated[str, Field(max_length=1_000)]
 

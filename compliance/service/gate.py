@@ -102,7 +102,7 @@ class Admission:
         return Admitted(Caller("", frozenset(), None, client))
 
     def is_encrypted(self, scope: Scope) -> bool:
-        """Whether the client's own connection is by TLS, as far as it can be told."""
+        """Whether the client's own connection is by TLS, as far as it is known."""
         return self._proxies.is_encrypted(scope)
 
     def _is_open(self) -> bool:

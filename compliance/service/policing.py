@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
 from starlette.routing import Match, Mount
 
-from compliance.service.policy import ANY_KEY, ANYONE, POLICY, Own
+from compliance.service.approvals import digest_of, pass_or_wait
+from compliance.service.policy import ANY_KEY, ANYONE, POLICY, SEES_ALL_WITH_A_PURPOSE, Own
+from compliance.service.purposes import note, purpose_of
 from compliance.service.sessions import SessionLimits
 from epcis.database.autocommit_read import autocommit_read
 from epcis.http_context import need_scope, not_known
@@ -114,6 +117,8 @@ class Guard:
         self._clock = context.clock
         self._limits = SessionLimits.of(context.settings)
         self._pages_need_sign_in = context.pages_need_sign_in
+        self._two_person_acts = frozenset(context.settings.two_person_acts)
+        self._operator_names_purpose = context.settings.operator_names_purpose
         self._first: dict[str, list[GuardedRoute]] = {}
         for one in routes:
             step = _path(one.route).split("/", 2)[1] if "/" in _path(one.route) else ""
@@ -149,6 +154,41 @@ class Guard:
                 "this asks for your password once more: give it at /step-up, then repeat",
             )
 
+    def asks_for_purpose(self, rule: AccessRule, caller: Caller) -> bool:
+        """Whether this caller must say why it reads what the rule shows."""
+        if rule.own in (Own.NOTHING, Own.SESSION) or rule.scope == ANYONE:
+            return False
+        if caller.role in SEES_ALL_WITH_A_PURPOSE:
+            return True
+        reads_others = (
+            caller.party is None and rule.method == "GET" and rule.own is not Own.OPERATOR
+        )
+        return reads_others and self._operator_names_purpose
+
+    def note_purpose(self, rule: AccessRule, caller: Caller, scope: Scope) -> None:
+        """Put down the purpose of a read; raises `Problem` 403 where none is named."""
+        purpose = purpose_of(scope)
+        with self._store.write(self._clock()) as tx:
+            note(tx, rule, caller, scope, purpose)
+
+    def asks_for_another(self, rule: AccessRule) -> bool:
+        """Whether a second person must have approved the act of a rule."""
+        return rule.approved in self._two_person_acts
+
+    def second_person(
+        self, rule: AccessRule, caller: Caller, scope: Scope, body: bytes
+    ) -> dict[str, object] | None:
+        """None where the request was approved; else the answer about its waiting."""
+        address = scope["path"] + "?" + scope.get("query_string", b"").decode("latin-1")
+        digest = digest_of(scope["method"], address, body)
+        what = f"{scope['method']} {scope['path']} {body.decode('utf-8', 'replace')}"
+        with self._store.write(self._clock()) as tx:
+            waits = pass_or_wait(tx, rule, caller, digest=digest, what=what)
+        if waits is None:
+            return None
+        say = "a second person approves this at /approvals; then send the same request again"
+        return {"approval": waits, "act": rule.approved, "state": "waiting", "say": say}
+
     def need_operator(self, caller: Caller) -> None:
         """Raises `Problem` 404 for a caller who is not the operator."""
         with autocommit_read(self._store) as snapshot:
@@ -179,6 +219,16 @@ class Policing:
                 self._guard.need(rule, caller, scope["state"]["session"])
                 if rule.own is Own.OPERATOR:
                     await run_in_threadpool(self._guard.need_operator, caller)
+                if self._guard.asks_for_purpose(rule, caller):
+                    await run_in_threadpool(self._guard.note_purpose, rule, caller, scope)
+                if self._guard.asks_for_another(rule):
+                    body, receive = await _whole_body(receive)
+                    waits = await run_in_threadpool(
+                        self._guard.second_person, rule, caller, scope, body
+                    )
+                    if waits:
+                        await JSONResponse(waits, 202)(scope, receive, send)
+                        return
         except Problem as problem:
             await self._refuse(problem, rule, scope, receive, send)
             return
@@ -196,6 +246,28 @@ def _need_route(found: AddressFound | None, scope: Scope) -> None:
         allow = ", ".join(sorted(found.others))
         what = f"this address takes {allow}"
         raise Problem(405, "Method Not Allowed", what, headers={"Allow": allow})
+
+
+async def _whole_body(receive: Receive) -> tuple[bytes, Receive]:
+    """The body of a request, and a `receive` that gives it once more."""
+    parts, more = [], True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise Problem(400, "Request not understood", "the body was not sent to its end")
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    body = b"".join(parts)
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return body, again
 
 
 def _without_body(send: Send) -> Send:

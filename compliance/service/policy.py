@@ -107,6 +107,10 @@ def _table() -> Iterator[AccessRule]:
         "GET /sign-in\nPOST /sign-in\nGET /sign-in/{token}\nPOST /sign-out",
         is_page=True,
     )
+    yield from _rows(Own.ASKED, ANY_KEY, "GET /approvals", is_page=True)
+    approve = "POST /approvals/{approval_id}/approve"
+    yield from _rows(Own.ASKED, ANY_KEY, approve, is_page=True, is_fresh=True)
+    yield from _rows(Own.PRODUCT, ANY_KEY, "GET /reads")
     yield from _rows(
         Own.SESSION,
         ANY_KEY,
@@ -234,11 +238,11 @@ def _of_products() -> Iterator[AccessRule]:
         DELETE /verify/extensions/{gtin}/{lot:path}
         PUT /verify/sensors
         DELETE /verify/sensors/{gtin}
-        POST /fmd/uploads/recall
         POST /fmd/uploads/state
         POST /fmd/exemptions
         """,
     )
+    yield from _rows(Own.PRODUCT, "recall", "POST /fmd/uploads/recall", approved="recall")
     yield from _rows(Own.PRODUCT, "capture", "POST /fmd/uploads/product\nPOST /fmd/uploads/batch")
     yield from _rows(Own.PRODUCT, "verify", "GET /fmd/lots/{code}/{lot:path}/repacks")
 
@@ -303,7 +307,9 @@ def _of_duties() -> Iterator[AccessRule]:
         GET /quarantine/{number}
         """,
     )
-    yield from _rows(Own.OPERATOR, "recall", "POST /quarantine\nPOST /quarantine/{number}/release")
+    yield from _rows(Own.OPERATOR, "recall", "POST /quarantine")
+    release = "POST /quarantine/{number}/release"
+    yield from _rows(Own.OPERATOR, "recall", release, approved="release")
     yield from _rows(Own.OPERATOR, "recall", "POST /cases\nPOST /cases/{case_id}/steps")
     yield from _rows(
         Own.OPERATOR,
@@ -312,7 +318,6 @@ def _of_duties() -> Iterator[AccessRule]:
         POST /holds
         GET /holds
         GET /holds/{hold_id}
-        POST /holds/{hold_id}/release
         GET /retention
         GET /archive
         POST /partners/licences
@@ -321,6 +326,7 @@ def _of_duties() -> Iterator[AccessRule]:
         POST /audits/{audit_id}/done
         """,
     )
+    yield from _rows(Own.OPERATOR, "admin", "POST /holds/{hold_id}/release", approved="release")
     yield from _rows(
         Own.ASKED,
         "export",

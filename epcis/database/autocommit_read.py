@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from epcis.database.reading import driver_faults
+from epcis.database.connections import driver_faults
 from epcis.database.transactions import Snapshot, StoreAway, close_for_good
 
 if TYPE_CHECKING:

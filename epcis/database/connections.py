@@ -7,21 +7,20 @@ within a minute or so; a large act does not leave readers waiting for it.
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from epcis.database import guards
 from epcis.database.metadata import metadata
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from sqlalchemy import URL, Connection, Engine
 
 READERS_MAX = 16
@@ -132,3 +131,13 @@ def analyse_grown(engine: Engine) -> list[str]:
         for name in grown:
             connection.exec_driver_sql(f"ANALYZE (SKIP_LOCKED) {name}")
     return grown
+
+
+def driver_faults() -> tuple[type[Exception], ...]:
+    """What a statement may raise, by SQLAlchemy or by the driver itself.
+
+    A function, because who works on SQLite pays for the other driver only once something failed.
+    """
+    import psycopg
+
+    return (DBAPIError, sqlite3.Error, psycopg.Error)

@@ -105,16 +105,6 @@ def _kinds(column: Column[object]) -> str:
     return nothing + "'text'"
 
 
-def driver_faults() -> tuple[type[Exception], ...]:
-    """What a statement may raise, by SQLAlchemy or by the driver itself.
-
-    A function, because who works on SQLite pays for the other driver only once something failed.
-    """
-    import psycopg
-
-    return (DBAPIError, sqlite3.Error, psycopg.Error)
-
-
 @contextmanager
 def forgiving(engine: Engine) -> Iterator[None]:
     """Have connections made in the block read text that is no UTF-8, where a database can hold it.

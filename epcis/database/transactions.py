@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkabl
 from sqlalchemy.exc import DBAPIError
 
 from epcis.database import guards
-from epcis.database.connections import WRITER_WAIT_S, analyse_grown, words_engine
+from epcis.database.connections import WRITER_WAIT_S, analyse_grown, driver_faults, words_engine
 from epcis.database.metadata import metadata
-from epcis.database.reading import driver_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from zstandard import ZstdError
 
 from epcis.archive.check import check_archive
-from epcis.database.reading import driver_faults, forgiving
+from epcis.database.connections import driver_faults
+from epcis.database.reading import forgiving
 from epcis.fsck.documents import check_documents
 from epcis.fsck.events import check_events
 from epcis.fsck.forms import check_forms

@@ -121,16 +121,16 @@ class _StateCheck:
     leanings: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.driver = RawDriver(self.snapshot)
-        self.states = _StoredStates(self.driver)
-        self.lots = _StoredLots(self.driver)
+        self.raw_driver = RawDriver(self.snapshot)
+        self.states = _StoredStates(self.raw_driver)
+        self.lots = _StoredLots(self.raw_driver)
         self.damaged: set[int] = set()
-        self.replay = Replay(self.driver, self.damaged)
+        self.replay = Replay(self.raw_driver, self.damaged)
 
     def run(self, rows: Sequence[_ItemRow]) -> Iterator[_Wrong]:
         """What differs, item by item."""
         stays: dict[int, list[Row]] = defaultdict(list)
-        for child, *stay in stays_of(self.driver, [row.id for row in rows]):
+        for child, *stay in stays_of(self.raw_driver, [row.id for row in rows]):
             stays[child].append(tuple(stay))
         by_id = {row.id: row for row in rows}
         histories = self.replay.histories_of(list(by_id))
@@ -174,14 +174,14 @@ class _StateCheck:
 
     def _began(self, row: _ItemRow) -> bool:
         """Of an item that no valid event names: its age still tells when its first one was."""
-        return self.driver.one(_BEGAN, (time_of_moment(NEVER) - row.age,)) is not None
+        return self.raw_driver.one(_BEGAN, (time_of_moment(NEVER) - row.age,)) is not None
 
     def _is_horizon(self, row: _ItemRow) -> bool:
         """Whether an event happened at the moment up to which others leaned on it."""
         if row.horizon == row.moment:
             return True
         asked = (time_of_moment(row.horizon), row.horizon)
-        return row.horizon > row.moment and self.driver.one(_HAPPENED, asked) is not None
+        return row.horizon > row.moment and self.raw_driver.one(_HAPPENED, asked) is not None
 
     def _leaned_on(
         self, by_id: dict[int, _ItemRow], histories: dict[int, ItemHistory]
@@ -189,7 +189,7 @@ class _StateCheck:
         """Containers whose `lead` is too short for the items whose state was taken from theirs."""
         for container, moment in leanings(histories):
             row = by_id.get(container)
-            found = self.driver.one(_HORIZON, (container,)) if row is None else (row.horizon,)
+            found = self.raw_driver.one(_HORIZON, (container,)) if row is None else (row.horizon,)
             if found is not None and found[0] < moment:
                 unread = _ItemRow(container, b"", 0, 0, 0, None, 0, None)
                 yield _Wrong(row or unread, "state", "lead")

@@ -35,6 +35,11 @@ _NEWEST = (  # a partial index is only used where the query repeats its conditio
     " AND " + UNNOTED_KINDS + " ORDER BY id"
 )
 
+_VERSIONS = (
+    "SELECT record_time, public, confidential, salt IS NULL FROM ledger_entry"  # noqa: S608  # no value is put in
+    " WHERE subject = ? AND kind = ? AND " + UNNOTED_KINDS + " ORDER BY id"
+)
+
 Key = tuple[object, ...]
 
 
@@ -193,6 +198,23 @@ def newest(driver: RawDriver, subject: bytes) -> Version | None:
         if found is None or version.number > found.number:
             found = version
     return found
+
+
+def versions_of(
+    snapshot: Snapshot, table: Table, key: Key
+) -> list[tuple[int, dict[str, object] | None]]:
+    """Every version of a row that the log still tells, oldest first, and when it was written.
+
+    (record time in microseconds, columns; None where the row was deleted). A version whose content
+    was erased is left out.
+    """
+    rows = RawDriver(snapshot).all(_VERSIONS, (subject_of(table, key), int(LeafKind.REGISTER)))
+    found = []
+    for at_us, public, confidential, is_erased in rows:
+        told = version_of(bytes(public), bytes(confidential or b""), is_erased=bool(is_erased))
+        if not told.is_erased:
+            found.append((told.number, at_us, told.row))
+    return [(at_us, row) for _, at_us, row in sorted(found, key=lambda one: one[0])]
 
 
 def version_of(public: bytes, confidential: bytes, *, is_erased: bool) -> Version:

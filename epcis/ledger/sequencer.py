@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from epcis.database.changes import Changes
 from epcis.database.columns import microseconds
 from epcis.database.many_writers import OLDEST_OPEN, is_first
 from epcis.database.raw_driver import RawDriver
@@ -108,12 +109,13 @@ def _watch(store: Store, now: datetime) -> None:
 
 
 async def run_sequencer(store: Store, clock: Clock, stop: asyncio.Event) -> None:
-    """Rounds every `PERIOD_S` until `stop` is set; where there is one writer it only waits."""
-    while not stop.is_set():
-        if not store.has_one_writer:
+    """Rounds until `stop` is set, each after a change; where there is one writer it only waits."""
+    if store.has_one_writer:
+        await stop.wait()
+        return
+    with Changes(store) as changes:
+        while not stop.is_set():
+            mark = await changes.mark()
             await asyncio.to_thread(sequence, store, now=clock())
             await asyncio.to_thread(_watch, store, clock())
-        try:
-            await asyncio.wait_for(stop.wait(), PERIOD_S if not store.has_one_writer else None)
-        except TimeoutError:
-            continue
+            await changes.after(mark, stop, look_s=PERIOD_S)

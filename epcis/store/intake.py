@@ -96,7 +96,9 @@ def seal(event: Event, digest: bytes, position: int | None = None) -> Sealed:
         event_id,
         pack_event(event),
         moment(event, digest),
-        None if wrong is None else microseconds(instant_of(wrong.declaration_time)),
+        None
+        if wrong is None
+        else microseconds(instant_of(wrong.declaration_time, event.event_time_zone_offset)),
     )
 
 

@@ -18,6 +18,7 @@ import httpx
 import structlog
 
 from epcis.codec.document import Syntax, WriteOptions, write_document
+from epcis.database.changes import AT_LATEST_S, Changes
 from epcis.database.transactions import StoreAway, StoreFull
 from epcis.model import Header
 from epcis.query.parameters import QueryRefused
@@ -128,19 +129,19 @@ async def run_subscriptions(
     courier = Courier(
         store, clock, private_allowed=private_allowed, company_prefixes=company_prefixes
     )
-    async with courier:
-        while not stop.is_set():
-            try:
-                busy = await _unless_stopped(courier.round(), stop)
-                pause_s = 0.0 if busy else LOOK_S
-            except (StoreFull, StoreAway) as fault:
-                _log.warning("subscriptions wait", reason=str(fault))
-                pause_s = STORE_PAUSE_S
-            if pause_s:
+    with Changes(store) as changes:
+        async with courier:
+            while not stop.is_set():
+                mark = await changes.mark()
                 try:
-                    await asyncio.wait_for(stop.wait(), pause_s)
-                except TimeoutError:
-                    continue
+                    if await _unless_stopped(courier.round(), stop):
+                        continue
+                    waits_for_time = await asyncio.to_thread(courier.waits_for_time)
+                    longest_s = LOOK_S if waits_for_time else AT_LATEST_S
+                except (StoreFull, StoreAway) as fault:
+                    _log.warning("subscriptions wait", reason=str(fault))
+                    longest_s = STORE_PAUSE_S
+                await changes.after(mark, stop, look_s=LOOK_S, at_latest_s=longest_s)
 
 
 async def _unless_stopped(work: Coroutine[object, None, bool], stop: asyncio.Event) -> bool:
@@ -195,6 +196,11 @@ class Courier:
                 return await self._serve(one)
 
         return any(await asyncio.gather(*(in_turn(one) for one in found)))
+
+    def waits_for_time(self) -> bool:
+        """Whether a subscription becomes due by itself: by its schedule, or to be tried again."""
+        with self._store.read() as snapshot:
+            return subscription.any_waits_for_time(snapshot)
 
     def _due(self) -> list[Subscription]:
         with self._store.read() as snapshot:

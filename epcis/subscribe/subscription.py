@@ -150,6 +150,13 @@ def due(snapshot: Snapshot, now: datetime, newest: Arrival, rows_max: int) -> li
     return [_told(row) for row in snapshot.connection.execute(statement).mappings()]
 
 
+def any_waits_for_time(snapshot: Snapshot) -> bool:
+    """Whether any becomes due by the clock alone: by its schedule, or after a failed delivery."""
+    by_itself = or_(table.c.schedule.is_not(None), table.c.attempts > 0)
+    statement = select(table.c.id).where(table.c.suspended.is_(False), by_itself).limit(1)
+    return snapshot.connection.scalar(statement) is not None
+
+
 def remove(tx: Transaction, subscription_id: str) -> bool:
     """Delete a subscription; returns whether there was one."""
     gone = tx.connection.execute(delete(table).where(table.c.id == subscription_id))

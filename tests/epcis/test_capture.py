@@ -15,7 +15,7 @@ from sqlalchemy import func, select, text
 from epcis.capture import capture, record
 from epcis.codec.document import DocumentLimits, DocumentRefused, Syntax, write_document
 from epcis.fsck import check_state
-from epcis.model import Header, Vocabulary, VocabularyElement
+from epcis.model import ErrorDeclaration, Header, ObjectEvent, Vocabulary, VocabularyElement
 from epcis.store import event_tables
 from epcis.store.arrival import after, order, settled
 from epcis.store.item_status import ItemStatus
@@ -328,3 +328,19 @@ def test_a_correction_that_nobody_has_is_told_and_stops_nothing(store):
     assert capture(store, document([late]), now=NOW).findings == ()
     codes = [f.code for f in capture(store, document([again]), now=NOW).findings]
     assert "event.correction-unknown" not in codes
+
+
+def test_a_declaration_without_a_zone_is_read_by_the_offset_of_its_event(store):
+    """As `check` and `convert` read it: one rule for every time of an event."""
+    event = ObjectEvent(
+        event_time="2026-01-02T10:00:00",
+        event_time_zone_offset="-05:00",
+        action="OBSERVE",
+        epcs=("urn:epc:id:sgtin:9521321.000001.1",),
+        error_declaration=ErrorDeclaration(declaration_time="2026-01-03T10:00:00"),
+    )
+    with store.write(NOW) as tx:
+        record(tx, [event])
+    with store.read() as snapshot:
+        (at,) = snapshot.connection.scalars(select(event_tables.event.c.declared_error))
+    assert at == datetime(2026, 1, 3, 15, tzinfo=UTC)

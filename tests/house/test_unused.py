@@ -15,6 +15,7 @@ KEPT = {
     # Other libraries call these by their names.
     "process_bind_param": "SQLAlchemy calls it for a column's type",
     "process_result_value": "SQLAlchemy calls it for a column's type",
+    "_with_where": "SQLAlchemy calls it where it writes an index",
     "async_sign_raw": "pyHanko calls it on a signer",
     "async_request_tsa_response": "pyHanko calls it on a time stamper",
     # What somebody who uses Packtrail as a library expects beside what the service needs.

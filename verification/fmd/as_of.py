@@ -6,18 +6,26 @@ and no longer ago than the rule pack's limit.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 from sqlalchemy import select
 
 from epcis.database.columns import microseconds, moment_of
+from epcis.ledger.register import versions_of
 from verification.decision.restrictions import EVERYWHERE, WEIGHT_OF_LOT, OpenDoubt, gravest
 from verification.decision.words import Doubt, LotState, ProductState
-from verification.registry.pack_tables import batch, doubt, lot_state, product_market
+from verification.registry.pack_tables import (
+    batch,
+    doubt,
+    expiry_extension,
+    lot_state,
+    product_market,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from epcis.database.transactions import Snapshot
@@ -40,7 +48,8 @@ def facts_as_of(
 ) -> Facts:
     """The facts as they were when a pack was scanned; as they are where that is now.
 
-    What stopped the lot, the product or the pack later did not stop it then.
+    What stopped the lot, the product or the pack later did not stop it then; what stopped it then
+    and was lifted since did. Each state of a lot is in the log with the time it began.
     """
     at = judged_at(request, now)
     if request.scanned is not None and request.scanned > now + CLOCKS_DIFFER:
@@ -49,14 +58,15 @@ def facts_as_of(
         return facts
     if not _is_plausible(snapshot, facts, at, rules, now):
         return msgspec.structs.replace(facts, time_plausible=False)
-    changes: dict[str, object] = {}
-    if facts.lot_state is not LotState.ACTIVE:
-        changes["lot_state"] = _lot_state_at(snapshot, facts, at)
+    changes: dict[str, object] = {
+        "lot_state": _lot_state_at(snapshot, facts, at),
+        "extended": _extended_at(snapshot, facts, at),
+    }
     if facts.product_state is ProductState.WITHDRAWN:
         changes["product_state"] = _product_state_at(snapshot, facts, at)
     if facts.doubt is not None:
         changes["doubt"] = _doubt_at(snapshot, facts, at)
-    return msgspec.structs.replace(facts, **changes) if changes else facts
+    return msgspec.structs.replace(facts, **changes)
 
 
 def _is_plausible(
@@ -82,17 +92,37 @@ def _markets(facts: Facts) -> tuple[str, str]:
     return EVERYWHERE, facts.who.market if facts.who is not None else EVERYWHERE
 
 
-def _lot_state_at(snapshot: Snapshot, facts: Facts, at: datetime) -> LotState:
+def _lots(facts: Facts) -> tuple[str, ...]:
+    """Every lot that was told of the pack; the printed one where none is recorded."""
     lot = (facts.pack.lot if facts.pack is not None else None) or facts.asked.lot
-    rows = snapshot.connection.execute(
-        select(lot_state.c.state).where(
-            lot_state.c.gtin == facts.asked.gtin,
-            lot_state.c.lot == lot,
-            lot_state.c.market.in_(_markets(facts)),
-            lot_state.c.since_us <= microseconds(at),
-        )
-    ).scalars()
-    return max(map(LotState, rows), key=WEIGHT_OF_LOT.__getitem__, default=LotState.ACTIVE)
+    return facts.lots_recorded or ((lot,) if lot is not None else ())
+
+
+def _lot_state_at(snapshot: Snapshot, facts: Facts, at: datetime) -> LotState:
+    """The gravest state that the lot had then, in the market of whoever asks or everywhere."""
+    at_us = microseconds(at)
+    states = [LotState.ACTIVE]
+    for lot in _lots(facts):
+        for market in dict.fromkeys(_markets(facts)):
+            told = versions_of(snapshot, lot_state, (facts.asked.gtin, lot, market))
+            begun = [row for _, row in told if row is not None and _since_us(row) <= at_us]
+            states += [LotState(str(row["state"])) for row in begun[-1:]]
+    return max(states, key=WEIGHT_OF_LOT.__getitem__)
+
+
+def _extended_at(snapshot: Snapshot, facts: Facts, at: datetime) -> date | None:
+    """The later expiry that the lot had been given by then."""
+    at_us = microseconds(at)
+    lot = (facts.pack.lot if facts.pack is not None else None) or facts.asked.lot
+    day: date | None = None
+    for written_us, row in versions_of(snapshot, expiry_extension, (facts.asked.gtin, lot)):
+        if (written_us if row is None else _since_us(row)) <= at_us:
+            day = None if row is None else date.fromisoformat(str(row["expiry"]))
+    return day
+
+
+def _since_us(row: Mapping[str, object]) -> int:
+    return int(str(row["since_us"]))
 
 
 def _product_state_at(snapshot: Snapshot, facts: Facts, at: datetime) -> ProductState:

@@ -216,7 +216,7 @@ def _packs_in_cases(stops: Restrictions) -> Iterator[str]:
 def _last_days(
     snapshot: Snapshot, stops: Restrictions, until: date
 ) -> Iterator[tuple[str, str, date]]:
-    """Lots whose last day, extensions counted, is before a day, whoever told it."""
+    """Lots whose last day, extensions counted, is before a day, whoever recorded it."""
     uploaded = select(batch.c.code, batch.c.lot, batch.c.expiry)
     told = select(lot.c.gtin, lot.c.code, lot.c.expiry)
     days: dict[tuple[str, str], date] = {}

@@ -20,7 +20,7 @@ from schemas.cbv import compact
 from schemas.epcis.events import COMMON_FIELDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from epcis.codec.words import Words
     from epcis.codec.xml.markup import Scope
@@ -142,15 +142,14 @@ class EventWriter:
     def _left_in_wrappers(
         self, nodes: Sequence[Node]
     ) -> tuple[dict[str, tuple[str, str, str]], str]:
-        """For each wrapper: its inner `extension`'s content, its attributes, what else it holds."""
+        """For each wrapper: its inner `extension`'s content, its attributes, what else it holds.
+
+        A file may carry a wrapper twice; it is written once, with all that both hold.
+        """
         left = dict.fromkeys(_WRAPPERS, ("", "", ""))
-        foreign = []
-        for node in nodes:
-            if node.namespace or node.name not in _WRAPPERS:
-                foreign.append(self._scope.node(node))
-                continue
+        for name, wrappers in _by_wrapper(nodes).items():
             inner, beside, kept = "", "", ""
-            for child in node.children:
+            for child in (one for node in wrappers for one in node.children):
                 if isinstance(child, Node) and (child.namespace, child.name) == ("", "extension"):
                     inner += self._scope.content(child.children)
                 elif isinstance(child, Node) and child.namespace:
@@ -158,7 +157,9 @@ class EventWriter:
                 elif isinstance(child, Node):
                     beside += self._scope.node(child)
             inner += element("kept", kept) if kept else ""
-            left[node.name] = (inner, self._scope.attributes(node.attributes), beside)
+            named = {one[:2]: one for node in reversed(wrappers) for one in node.attributes}
+            left[name] = (inner, self._scope.attributes(tuple(named.values())), beside)
+        foreign = [self._scope.node(node) for node in nodes if not _is_wrapper(node)]
         return left, "".join(foreign)
 
     def _field(self, field: Field, value: Any) -> str:  # noqa: ANN401  # any field of an event
@@ -277,6 +278,18 @@ class EventWriter:
             else:
                 inside += self._scope.node(node)
         return element(name, inside, attributes)
+
+
+def _is_wrapper(node: Node) -> bool:
+    return not node.namespace and node.name in _WRAPPERS
+
+
+def _by_wrapper(nodes: Iterable[Node]) -> dict[str, list[Node]]:
+    """The nodes that are wrappers of the standard, by name."""
+    found: dict[str, list[Node]] = {}
+    for node in filter(_is_wrapper, nodes):
+        found.setdefault(node.name, []).append(node)
+    return found
 
 
 def _merge(young: str, left: tuple[str, str, str]) -> str:

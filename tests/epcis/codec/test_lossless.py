@@ -12,7 +12,8 @@ from material import DOCUMENTS
 from msgspec import structs
 
 from benchmarks.documents import write_xml
-from epcis.codec.document import Syntax, convert, read_document
+from epcis.codec.document import Syntax, convert, open_document, read_document
+from epcis.hash import event_hash
 from epcis.model import AssociationEvent
 from schemas.finding import Severity, is_acceptable
 from schemas.validate import validate_json, validate_xml
@@ -282,3 +283,25 @@ def test_answers_to_queries_are_written_as_they_came(shared):
         if not validate_xml(document):
             assert canonical(converted(document, Syntax.XML_1_2)) == canonical(document)
             assert validate_xml(converted(document, Syntax.XML_2_0)) == []
+
+
+def test_two_wrappers_of_one_event_lose_nothing_on_the_way():
+    """A file carries `extension` twice in one event: what both hold is written and read again."""
+    source = b"""<e:EPCISDocument xmlns:e="urn:epcglobal:epcis:xsd:1" xmlns:x="http://example.com/x"
+      schemaVersion="1.2" creationDate="2026-01-05T00:00:00Z"><EPCISBody><EventList><ObjectEvent>
+      <eventTime>2026-01-02T03:04:05Z</eventTime>
+      <eventTimeZoneOffset>+00:00</eventTimeZoneOffset>
+      <epcList><epc>urn:epc:id:sgtin:9521321.000001.1</epc></epcList><action>OBSERVE</action>
+      <extension x:a="1"><x:first>one</x:first></extension>
+      <extension x:b="2"><x:second>two</x:second></extension>
+      </ObjectEvent></EventList></EPCISBody></e:EPCISDocument>"""
+    for syntax in Syntax:
+        out = io.BytesIO()
+        convert(source, out, syntax)
+        written = out.getvalue()
+        attributes = (b'x:a="1"', b'x:b="2"') if syntax is Syntax.XML_1_2 else ()
+        for word in (b"first", b"one", b"second", b"two", *attributes):
+            assert word in written, (syntax, word)
+        (event,) = open_document(written)
+        (before,) = open_document(source)
+        assert event_hash(event) == event_hash(before), syntax

@@ -84,9 +84,9 @@ def test_a_job_is_had_by_one_worker_at_a_time_and_again_after_it_failed(store):
 
 def test_a_job_done_by_another_process_meanwhile_is_not_done_again(store, monkeypatch):
     queue(store, "one", "a")
-    seen = capture_turn._waiting(store)
+    seen = capture_turn._waiting(store, 32)
     assert order_of_work(store) == ["one"]
-    monkeypatch.setattr(capture_turn, "_waiting", lambda _: seen)
+    monkeypatch.setattr(capture_turn, "_waiting", lambda *_: seen)
     with claimed(store, NOW) as job:
         assert job is None
 
@@ -134,3 +134,16 @@ def test_one_worker_alone_takes_documents_of_any_size(tmp_path):
     queue(repository.store, "large", "a", size_bytes=capture_turn.SMALL_BYTES_MAX + 1)
     assert capture_job.do_next(repository.store, repository.clock, DocumentLimits())
     repository.store.close()
+
+
+def test_a_long_line_is_not_read_to_find_who_is_next(store, monkeypatch):
+    """A worker reads the first few of each sender; beyond them only where none may be taken."""
+    monkeypatch.setattr(capture_turn, "DEPTHS", (2, 1000))
+    for number in range(6):
+        queue(store, f"many-{number}", "wholesaler", minute=number, size_bytes=2000)
+    queue(store, "behind-them", "wholesaler", minute=9)
+    queue(store, "few-0", "pharmacy", minute=10)
+    names = [one.id for one in capture_turn._waiting(store, 2)]
+    assert names == ["few-0", "many-0", "many-1"]
+    assert order_of_work(store, size_bytes_max=1000) == ["few-0", "behind-them"]
+    assert order_of_work(store) == [f"many-{number}" for number in range(6)]

@@ -20,7 +20,7 @@ from epcis.database.raw_driver import RawDriver
 from epcis.fsck.item_keys import check_item_keys
 from epcis.ledger.store import Store
 from epcis.query import patterns
-from epcis.query.compile import clause
+from epcis.query.compile import way
 from epcis.query.conditions import NamesItem
 from epcis.store import event_tables
 from epcis.store.event_tables import Role
@@ -114,7 +114,7 @@ def test_a_question_for_many_packs_looks_into_both_levels(filled):
     with filled.read() as snapshot:
         told = [events_naming(snapshot, canonical_key(pack(number)))[0] for number in (0, 2999)]
         every = NamesItem((Role.EPC,), patterns.read("urn:epc:idpat:sgtin:9521321.000001.*"))
-        found = snapshot.connection.scalars(select(event_tables.event.c.seq).where(clause(every)))
+        found = snapshot.connection.scalars(select(event_tables.event.c.seq).where(way(every).test))
         assert set(told) <= set(found)
 
 
@@ -156,7 +156,7 @@ def test_no_question_for_a_pack_reads_all_packs(tmp_path):
         assert events_naming(snapshot, key)
         every = NamesItem((Role.EPC,), patterns.read(pack(1)))
         assert snapshot.connection.scalars(
-            select(event_tables.event.c.seq).where(clause(every))
+            select(event_tables.event.c.seq).where(way(every).test)
         ).all()
         snapshot.driver.set_trace_callback(None)
         assert len(asked) > 6

@@ -10,6 +10,7 @@ from verification.alerts.alert import alert_of
 from verification.decision.act import CustomerCategory, PackAct, PackRequest, ParticipantRole, Who
 from verification.decision.rule_pack import shipped
 from verification.decision.words import Doubt, LotState, PackState, ProductState, Result, Word
+from verification.fmd.expiry_extension import Extension, extend, take_back
 from verification.fmd.perform import perform, replay
 from verification.fmd.result import SPELLINGS
 from verification.registry.history import history
@@ -179,6 +180,46 @@ def test_an_act_done_offline_is_judged_as_of_then(act, uploaded):
             for past in history(snapshot, GTIN, serial):
                 then, again = replay(snapshot, past)
                 assert then == again
+
+
+def test_the_state_of_a_lot_counts_that_it_had_then_not_what_became_of_it(act, uploaded):
+    day = timedelta(days=1)
+    for days, state in ((5, LotState.HELD), (3, LotState.ACTIVE), (1, LotState.RECALLED)):
+        with uploaded.write(NOW) as tx:
+            set_lot_state(tx, GTIN, LOT, state, "x", now=NOW - days * day, by="qa")
+    for days, serial, result in (
+        (6, "S1", Result.DONE),
+        (4, "S2", Result.HELD),
+        (2, "S2", Result.DONE),
+        (0.5, "S3", Result.RECALLED),
+    ):
+        assert act(PackAct.SUPPLY, serial=serial, scanned=NOW - days * day).result is result
+    assert act(PackAct.SUPPLY, serial="S3").result is Result.RECALLED
+
+
+def test_a_hold_in_another_market_did_not_stop_it_then(act, uploaded):
+    then = NOW - timedelta(days=4)
+    for market, state in (("ZZ", LotState.RECALLED), ("", LotState.ACTIVE)):
+        with uploaded.write(NOW) as tx:
+            set_lot_state(tx, GTIN, LOT, state, "x", now=then, by="qa", market=market)
+    assert act(PackAct.SUPPLY, scanned=NOW - timedelta(days=2)).result is Result.DONE
+
+
+def test_an_extension_of_the_expiry_counts_from_the_day_it_was_given(act, uploaded):
+    over = datetime(2027, 6, 10, 18, tzinfo=UTC)
+    given = over + timedelta(days=2)
+    notice = Extension(GTIN, LOT, date(2027, 12, 31), "N-1")
+    with uploaded.write(given) as tx:
+        extend(tx, [notice], by="qa")
+    late = given + timedelta(days=1)
+    assert act(PackAct.SUPPLY, at=late, scanned=over).result is Result.EXPIRED
+    assert act(PackAct.SUPPLY, at=late, scanned=given + timedelta(hours=1)).result is Result.DONE
+    with uploaded.write(late) as tx:
+        take_back(tx, GTIN, LOT)
+    last = late + timedelta(days=2)
+    assert act(PackAct.SUPPLY, serial="S2", at=last).result is Result.EXPIRED
+    before = act(PackAct.SUPPLY, serial="S2", at=last, scanned=late - timedelta(hours=1))
+    assert before.result is Result.DONE
 
 
 def test_a_pack_sold_on_its_last_day_is_not_expired_when_the_line_is_back(act, uploaded):

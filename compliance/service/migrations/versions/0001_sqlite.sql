@@ -52,6 +52,36 @@ CREATE TABLE session_use (
 	PRIMARY KEY (session)
 );
 -- next
+CREATE TABLE approval (
+	id VARCHAR(16) NOT NULL,
+	act VARCHAR(20) NOT NULL,
+	request_sha256 VARCHAR(64) NOT NULL,
+	what TEXT NOT NULL,
+	scope VARCHAR(20) NOT NULL,
+	party VARCHAR(100),
+	asked_by VARCHAR(100) NOT NULL,
+	asked_us BIGINT NOT NULL,
+	approved_by VARCHAR(100),
+	approved_us BIGINT,
+	used_us BIGINT,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX approval_request ON approval (request_sha256);
+-- next
+CREATE TABLE purpose_read (
+	id VARCHAR(16) NOT NULL,
+	at_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	role VARCHAR(20) NOT NULL,
+	purpose VARCHAR(200) NOT NULL,
+	address VARCHAR(200) NOT NULL,
+	owner VARCHAR(100) NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX purpose_read_at ON purpose_read (at_us);
+-- next
 CREATE TABLE sign_in_failure (
 	name VARCHAR(100) NOT NULL,
 	client VARCHAR(64) NOT NULL,

@@ -1,0 +1,91 @@
+"""Two persons for a recall, and a purpose for whoever reads what belongs to others."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+from msgspec.structs import replace
+
+from compliance.seal import Keys
+from compliance.service import access
+from compliance.service.access import Grant
+from compliance.service.app import create_app
+from compliance.service.context import ServiceContext
+
+GTIN = "00355555678908"
+OURS, THEIRS = "/414/0355555000013", "/414/0366666000014"
+RECALL = {"gtin": GTIN, "lot": "L1", "reason": "broken seals"}
+
+
+@pytest.fixture
+def asked(store, settings, now):
+    scopes = frozenset({"recall", "query", "verify"})
+    grants = [
+        Grant("ann", scopes, OURS),
+        Grant("ben", scopes, OURS),
+        Grant("reader", frozenset({"query"}), OURS),
+        Grant("stranger", scopes, THEIRS),
+        Grant("operator", access.EVERYTHING),
+        Grant.of_role("agency", "regulator"),
+    ]
+    with store.write(now) as tx:
+        keys = {one.name: access.new_key(tx, one, now=now) for one in grants}
+    settings = replace(settings, two_person_acts=("recall",))
+    signing = Keys.open(settings.keys_folder)
+    app = create_app(ServiceContext.of(settings, store, signing, lambda: now))
+    transport = httpx.ASGITransport(app, client=("192.0.2.1", 5))
+
+    def ask(who: str, method: str, path: str, **more) -> httpx.Response:
+        async def one() -> httpx.Response:
+            headers = {"Authorization": f"Bearer {keys[who]}", **more.pop("headers", {})}
+            async with httpx.AsyncClient(transport=transport, base_url="http://x") as http:
+                return await http.request(method, path, headers=headers, **more)
+
+        return asyncio.run(one())
+
+    return ask
+
+
+def test_a_recall_waits_for_somebody_else_and_is_let_through_once(asked) -> None:
+    first = asked("ann", "POST", "/recalls", json=RECALL)
+    assert (first.status_code, first.json()["state"]) == (202, "waiting")
+    number = first.json()["approval"]
+    assert asked("ann", "POST", "/recalls", json=RECALL).json()["approval"] == number
+    approve = f"/approvals/{number}/approve"
+    assert asked("ann", "POST", approve).status_code == 403
+    assert asked("reader", "POST", approve).status_code == 403
+    assert asked("stranger", "POST", approve).status_code == 404
+    assert asked("stranger", "GET", "/approvals").json() == []
+    (waits,) = asked("ben", "GET", "/approvals").json()
+    assert (waits["id"], waits["askedBy"], GTIN in waits["what"]) == (number, "ann", True)
+    assert asked("ben", "POST", approve).json()["approvedBy"] == "ben"
+    assert asked("ben", "POST", "/recalls", json=RECALL).status_code == 202
+    other = asked("ann", "POST", "/recalls", json=RECALL | {"lot": "L2"})
+    assert other.status_code == 202
+    done = asked("ann", "POST", "/recalls", json=RECALL)
+    assert (done.status_code, done.json()["lot"]) == (201, "L1")
+    assert asked("ann", "POST", "/recalls", json=RECALL).status_code == 202
+
+
+def test_the_approvers_page_shows_what_waits(asked) -> None:
+    asked("ann", "POST", "/recalls", json=RECALL)
+    page = asked("ben", "GET", "/approvals", headers={"Accept": "text/html"}).text
+    assert "ann" in page
+    assert "/approve" in page
+
+
+def test_an_authority_says_why_it_reads_and_the_owner_sees_it(asked) -> None:
+    path = f"/epcis/epcs/https%3A%2F%2Fid.gs1.org%2F01%2F{GTIN}%2F21%2FX/events"
+    refused = asked("agency", "GET", path)
+    assert (refused.status_code, refused.json()["title"]) == (403, "Purpose needed")
+    case = {"Packtrail-Purpose": "case 2026/14, copies in Porto"}
+    assert asked("agency", "GET", path, headers=case).status_code in (200, 404)
+    (read,) = asked("ann", "GET", "/reads").json()
+    assert (read["by"], read["role"], read["purpose"]) == (
+        "agency",
+        "regulator",
+        "case 2026/14, copies in Porto",
+    )
+    assert asked("agency", "POST", "/recalls", json=RECALL, headers=case).status_code == 403
