@@ -273,12 +273,13 @@ repository (`test_two_markets`)."""
 
 SILENT = {
     r"(GET|POST|PUT|DELETE|OPTIONS|HEAD) /epcis": "events as they were captured, no judgement",
-    r"\w+ /(log|health|live|ready|metrics|openapi|connect|identity|sign-in|workstation)": (
+    r"\w+ /(log|health|live|ready|metrics|openapi|connect|identity|sign-in|workstation|reads)": (
         "nothing about packs"
     ),
     r"(GET /exports(/\{job_id\}|/profiles)?|DELETE /exports/\{job_id\}|GET /dossiers)$": (
         "which dossiers were asked for; what they say is asked at POST /exports"
     ),
+    r"\w+ /approvals": "acts that wait for a second person; they are judged when they are done",
     r"\w+ /proof": "that an entry stands in the log",
     r"\w+ /(recalls|recall|quarantine)": "names packs that are stopped, clears none",
     r"\w+ /(archive|cases|holds|requests|audits|partners|retention|access|alerts|anomalies)": (

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 GOOD_FOR = timedelta(hours=24)
 """How long a request waits, and how long an approval may be used."""
 WHAT_CHARACTERS_MAX = 2_000
-ACTS = ("recall", "release")
-"""Acts that can ask for a second person."""
 
 
 @dataclass(frozen=True, slots=True)
