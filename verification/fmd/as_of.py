@@ -93,7 +93,7 @@ def _markets(facts: Facts) -> tuple[str, str]:
 
 
 def _lots(facts: Facts) -> tuple[str, ...]:
-    """Every lot that was told of the pack; the printed one where none is recorded."""
+    """Every lot that is recorded for the pack; the printed one where none is recorded."""
     lot = (facts.pack.lot if facts.pack is not None else None) or facts.asked.lot
     return facts.lots_recorded or ((lot,) if lot is not None else ())
 
