@@ -118,6 +118,25 @@ BENCHMARKS = (
         ),
     ),
     Benchmark(
+        "load", "--events 40000 --jobs 5000",
+        (
+            Figure("a page beside an hour against plain SQL, worst", rf"worst: {NUMBER}", "x"),
+            line_of("MATCH_epc / plain SQL by its key"),
+            Figure("the next of many jobs against few", rf"next of 100: {NUMBER}", "x"),
+        ),
+    ),
+    Benchmark(
+        "start", "--rounds 2 --idle-s 5",
+        (
+            line_of("packtrail --help / its libraries"),
+            line_of("packtrail parse / its libraries"),
+            line_of("packtrail verify / its libraries"),
+            line_of("serve to the first answer", "s"),
+            line_of("idle processor", "%"),
+            line_of("idle memory", "MB"),
+        ),
+    ),
+    Benchmark(
         "scanning", "--per-level 1 --only degraded rack tote text",
         (
             Figure("damaged codes read", rf"ours: {NUMBER} % read", "%"),

@@ -143,6 +143,10 @@ recall = Table(
     Column("closed_us", BigInteger),
     Column("closed_by", String(100)),
     Column("packs", Integer, nullable=False),
+    Column("withdraw_why", Text, comment="why it is taken back, once somebody has asked for it"),
+    Column("withdraw_asked_by", String(100)),
+    Column("withdrawn_us", BigInteger),
+    Column("withdrawn_by", String(100), comment="the second person"),
     Index("recall_lot", "gtin", "lot"),
     info=proof(Register()),
 )

@@ -63,7 +63,7 @@ _NO_DATA: Final = frozenset(
 _BACK: Final = frozenset({"receiving", "accepting", "void_shipping"})
 
 
-class Cause(StrEnum):
+class CaseCause(StrEnum):
     """Why a case is opened by the reader; one open case for a cause, partner, product and lot."""
 
     SHIPPED_STOPPED = "shipped though stopped"
@@ -77,23 +77,23 @@ class Cause(StrEnum):
 
 
 CATEGORY: Final = {
-    Cause.SHIPPED_STOPPED: "unavailable for distribution",
-    Cause.CONTRADICTION: "data issue",
-    Cause.NO_DATA: "product no data",
-    Cause.SHIPPED_TWICE: "data issue",
-    Cause.UNKNOWN_PRODUCT: "data issue",
-    Cause.UNKNOWN_PARTY: "data issue",
-    Cause.NOT_AUTHORIZED: "unavailable for distribution",
-    Cause.FILE_FAULTY: "data issue",
+    CaseCause.SHIPPED_STOPPED: "unavailable for distribution",
+    CaseCause.CONTRADICTION: "data issue",
+    CaseCause.NO_DATA: "product no data",
+    CaseCause.SHIPPED_TWICE: "data issue",
+    CaseCause.UNKNOWN_PRODUCT: "data issue",
+    CaseCause.UNKNOWN_PARTY: "data issue",
+    CaseCause.NOT_AUTHORIZED: "unavailable for distribution",
+    CaseCause.FILE_FAULTY: "data issue",
 }
 """The trade's word for a case of each cause (HDA exception handling)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class FoundProblem:
     """One thing that somebody must look at."""
 
-    cause: Cause
+    cause: CaseCause
     partner: str
     """GLN-13 of who shipped; empty where nobody did."""
     gtin: str
@@ -119,7 +119,7 @@ class DocumentDeeds:
     document: int
     keys: frozenset[str]
     """Everything that its events name, and what was in it when it was shipped."""
-    problems: tuple[Problem, ...]
+    problems: tuple[FoundProblem, ...]
     is_clean: bool = False
     """It is a shipment file, and breaks no rule."""
 
@@ -128,7 +128,7 @@ def deeds_of(snapshot: Snapshot, document: int, now: datetime) -> DocumentDeeds:
     """What a document did, judged as of the times of its own events."""
     seqs = events_told(snapshot, document)
     keys = set(keys_named(snapshot, seqs))
-    problems: list[Problem] = []
+    problems: list[FoundProblem] = []
     shipped: set[str] = set()
     file = None
     for one in shipped_events(snapshot, seqs):
@@ -143,7 +143,7 @@ def deeds_of(snapshot: Snapshot, document: int, now: datetime) -> DocumentDeeds:
         what = f"a file of {file.sender or 'nobody named'} breaks rules: {file.faults}"
         told = _some(keys | shipped)
         problems.append(
-            Problem(Cause.FILE_FAULTY, file.sender, "", "", what, told, document=document)
+            FoundProblem(CaseCause.FILE_FAULTY, file.sender, "", "", what, told, document=document)
         )
     is_clean = file is not None and not file.faults
     return DocumentDeeds(document, frozenset(keys | shipped), tuple(problems), is_clean)
@@ -151,7 +151,7 @@ def deeds_of(snapshot: Snapshot, document: int, now: datetime) -> DocumentDeeds:
 
 def _of_shipment(
     snapshot: Snapshot, shipped: ShippedEvent, things: list[str], now: datetime
-) -> Iterator[Problem]:
+) -> Iterator[FoundProblem]:
     at = instant_of(shipped.event.event_time)
     seller = _gln(owner_among(shipped.event.sources))
     buyer = _gln(owner_among(shipped.event.destinations))
@@ -167,17 +167,17 @@ def _of_shipment(
             dataless[one.gtin].append(key)
     for (gtin, lot, word), keys in stopped.items():
         what = f"{seller} shipped {len(keys)} packs of lot {lot} of GTIN {gtin}: {word}"
-        yield Problem(Cause.SHIPPED_STOPPED, seller, gtin, lot, what, _some(keys))
+        yield FoundProblem(CaseCause.SHIPPED_STOPPED, seller, gtin, lot, what, _some(keys))
     for gtin, keys in dataless.items():
         what = f"{seller} shipped {len(keys)} packs of GTIN {gtin} of which no event tells the lot"
-        yield Problem(Cause.NO_DATA, seller, gtin, "", what, _some(keys))
+        yield FoundProblem(CaseCause.NO_DATA, seller, gtin, "", what, _some(keys))
     if things and not packs:
         what = f"{seller} shipped {things[0]}, and no event tells what is in it"
-        yield Problem(Cause.NO_DATA, seller, "", "", what, _some(things))
+        yield FoundProblem(CaseCause.NO_DATA, seller, "", "", what, _some(things))
     twice = sorted(_shipped_before(snapshot, things[:ROOTS_MAX], shipped.seq))
     if twice:
         what = f"{seller} shipped {twice[0]} and {len(twice) - 1} more again; nobody received them"
-        yield Problem(Cause.SHIPPED_TWICE, seller, "", "", what, _some(twice))
+        yield FoundProblem(CaseCause.SHIPPED_TWICE, seller, "", "", what, _some(twice))
     yield from _parties(snapshot, seller, buyer, at)
 
 
@@ -201,19 +201,19 @@ def _shipped_before(snapshot: Snapshot, keys: Iterable[str], seq: int) -> Iterat
                 on_the_way = False
 
 
-def _parties(snapshot: Snapshot, seller: str, buyer: str, at: datetime) -> Iterator[Problem]:
+def _parties(snapshot: Snapshot, seller: str, buyer: str, at: datetime) -> Iterator[FoundProblem]:
     has_list = snapshot.connection.scalar(select(func.count()).select_from(partner_licence))
     for gln in filter(None, dict.fromkeys((seller, buyer))):
         held = licences(snapshot, [gln])
         if not held and not is_described(snapshot, f"/414/{gln}"):
             what = f"{gln} trades, and is neither a partner on record nor described by master data"
-            yield Problem(Cause.UNKNOWN_PARTY, gln, "", "", what)
+            yield FoundProblem(CaseCause.UNKNOWN_PARTY, gln, "", "", what)
         elif gln == seller and has_list and not any(one.authorizes_on(at.date()) for one in held):
             what = f"{gln} shipped on {at.date().isoformat()} without a licence on that day"
-            yield Problem(Cause.NOT_AUTHORIZED, gln, "", "", what)
+            yield FoundProblem(CaseCause.NOT_AUTHORIZED, gln, "", "", what)
 
 
-def _contradictions(snapshot: Snapshot, keys: list[str], now: datetime) -> Iterator[Problem]:
+def _contradictions(snapshot: Snapshot, keys: list[str], now: datetime) -> Iterator[FoundProblem]:
     """Packs whose records contradict each other since this document or before."""
     found: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for one in judge_packs(snapshot, map(name_of, sorted(keys)), now):
@@ -222,14 +222,14 @@ def _contradictions(snapshot: Snapshot, keys: list[str], now: datetime) -> Itera
             found[one.gtin, one.lot, reason.value].append(_key(one.gtin, one.serial))
     for (gtin, lot, word), those in found.items():
         what = f"{len(those)} packs of lot {lot} of GTIN {gtin}: {word.replace('-', ' ')}"
-        yield Problem(Cause.CONTRADICTION, "", gtin, lot, what, _some(those))
+        yield FoundProblem(CaseCause.CONTRADICTION, "", gtin, lot, what, _some(those))
 
 
-def _unknown_products(snapshot: Snapshot, gtins: set[str]) -> Iterator[Problem]:
+def _unknown_products(snapshot: Snapshot, gtins: set[str]) -> Iterator[FoundProblem]:
     for gtin in sorted(gtins):
         if not is_product_described(snapshot, gtin):
             what = f"no master data and no upload tells what GTIN {gtin} is"
-            yield Problem(Cause.UNKNOWN_PRODUCT, "", gtin, "", what)
+            yield FoundProblem(CaseCause.UNKNOWN_PRODUCT, "", gtin, "", what)
 
 
 def is_described(snapshot: Snapshot, key: str) -> bool:
@@ -254,17 +254,17 @@ def _key(gtin: str, serial: str) -> str:
     return pack_key(gtin, serial)
 
 
-def cured(snapshot: Snapshot, cause: Cause, about: Problem, now: datetime) -> str:
+def cured(snapshot: Snapshot, cause: CaseCause, about: FoundProblem, now: datetime) -> str:
     """Why a problem is none any more; empty while it is one."""
     return _CURES[cause](snapshot, about, now)
 
 
-def _judged(snapshot: Snapshot, about: Problem, now: datetime) -> Iterator[frozenset[Reason]]:
+def _judged(snapshot: Snapshot, about: FoundProblem, now: datetime) -> Iterator[frozenset[Reason]]:
     packs = [name_of(key) for key in about.keys if is_pack(key)]
     return (frozenset(one.reasons) for one in judge_packs(snapshot, packs, now))
 
 
-def _has_data(snapshot: Snapshot, about: Problem, now: datetime) -> str:
+def _has_data(snapshot: Snapshot, about: FoundProblem, now: datetime) -> str:
     packs = [name_of(key) for key in about.keys if is_pack(key)]
     containers = [key for key in about.keys if not is_pack(key)]
     if any(not one.lot for one in judge_packs(snapshot, packs, now)):
@@ -274,12 +274,12 @@ def _has_data(snapshot: Snapshot, about: Problem, now: datetime) -> str:
     return "lot and expiry of all its packs are told now"
 
 
-def _agrees(snapshot: Snapshot, about: Problem, now: datetime) -> str:
+def _agrees(snapshot: Snapshot, about: FoundProblem, now: datetime) -> str:
     still = any(not CONTRADICTIONS.isdisjoint(one) for one in _judged(snapshot, about, now))
     return "" if still else "the records of its packs agree now"
 
 
-def _is_once(snapshot: Snapshot, about: Problem, now: datetime) -> str:
+def _is_once(snapshot: Snapshot, about: FoundProblem, now: datetime) -> str:
     del now
     again = any(_journeys_open(snapshot, key) > 1 for key in about.keys)
     return "" if again else "each of its things is shipped once now"
@@ -297,31 +297,31 @@ def _journeys_open(snapshot: Snapshot, key: str) -> int:
     return most
 
 
-def _is_known_product(snapshot: Snapshot, about: Problem, now: datetime) -> str:
+def _is_known_product(snapshot: Snapshot, about: FoundProblem, now: datetime) -> str:
     del now
     known = is_product_described(snapshot, about.gtin)
     return f"GTIN {about.gtin} is described now" if known else ""
 
 
-def _is_known_party(snapshot: Snapshot, about: Problem, now: datetime) -> str:
+def _is_known_party(snapshot: Snapshot, about: FoundProblem, now: datetime) -> str:
     del now
     known = is_described(snapshot, f"/414/{about.partner}") or licences(snapshot, [about.partner])
     return f"{about.partner} is known now" if known else ""
 
 
-def _stays(snapshot: Snapshot, about: Problem, now: datetime) -> str:
+def _stays(snapshot: Snapshot, about: FoundProblem, now: datetime) -> str:
     del snapshot, about, now
     return ""  # what was shipped though stopped is for a person to end
 
 
-_CURES: Final[dict[Cause, Callable[[Snapshot, Problem, datetime], str]]] = {
-    Cause.SHIPPED_STOPPED: _stays,
-    Cause.CONTRADICTION: _agrees,
-    Cause.NO_DATA: _has_data,
-    Cause.SHIPPED_TWICE: _is_once,
-    Cause.UNKNOWN_PRODUCT: _is_known_product,
-    Cause.UNKNOWN_PARTY: _is_known_party,
-    Cause.NOT_AUTHORIZED: _stays,
-    Cause.FILE_FAULTY: _stays,
+_CURES: Final[dict[CaseCause, Callable[[Snapshot, FoundProblem, datetime], str]]] = {
+    CaseCause.SHIPPED_STOPPED: _stays,
+    CaseCause.CONTRADICTION: _agrees,
+    CaseCause.NO_DATA: _has_data,
+    CaseCause.SHIPPED_TWICE: _is_once,
+    CaseCause.UNKNOWN_PRODUCT: _is_known_product,
+    CaseCause.UNKNOWN_PARTY: _is_known_party,
+    CaseCause.NOT_AUTHORIZED: _stays,
+    CaseCause.FILE_FAULTY: _stays,
 }
 """What ends a problem of each cause, besides a person."""

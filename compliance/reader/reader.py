@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import structlog
 from sqlalchemy import delete, func, insert, select
@@ -24,7 +24,7 @@ from compliance.cases.cases import (
 )
 from compliance.duty_tables import case_file, case_item
 from compliance.reader.alerts import raise_alerts
-from compliance.reader.problems import CATEGORY, Cause, Problem, cured, deeds_of
+from compliance.reader.problems import CATEGORY, CaseCause, FoundProblem, cured, deeds_of
 from compliance.recall.recall import add_arrivals
 from epcis.database.many_writers import is_first
 from epcis.database.transactions import StoreAway, StoreFull
@@ -33,7 +33,7 @@ from epcis.store.event_tables import document, outbox
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Row
+    from sqlalchemy import RowMapping
 
     from compliance.reader.problems import DocumentDeeds
     from epcis.clock import Clock
@@ -82,14 +82,6 @@ async def run_reader(store: Store, clock: Clock, stop: asyncio.Event) -> None:
                 await asyncio.wait_for(stop.wait(), pause_s)
 
 
-def read_all(store: Store, now: datetime) -> int:
-    """Read the outbox until nothing is left; how many rows were read."""
-    rows = 0
-    while read_next(store, now):
-        rows += 1
-    return rows
-
-
 def read_next(store: Store, now: datetime) -> bool:
     """Read the oldest row that no other server reads; whether there was one."""
     with store.read() as snapshot:
@@ -114,7 +106,7 @@ def _write(tx: Transaction, deeds: DocumentDeeds) -> None:
             _open(tx, problem, named)
         else:
             _again(tx, known, problem, named)
-        if problem.cause is Cause.CONTRADICTION:
+        if problem.cause is CaseCause.CONTRADICTION:
             raise_alerts(tx, problem.keys)
     add_arrivals(tx, deeds.keys, by=READER, named=named)
     _close_what_is_cured(tx, deeds, named)
@@ -126,7 +118,7 @@ def _name_of(tx: Transaction, number: int) -> str:
     return f"document {bytes(digest).hex()[:16]}" if digest else f"document {number}"
 
 
-def _open_case_of(tx: Transaction, problem: Problem) -> str | None:
+def _open_case_of(tx: Transaction, problem: FoundProblem) -> str | None:
     found = select(case_file.c.id).where(
         case_file.c.mark == problem.mark, case_file.c.state.in_(_OPEN)
     )
@@ -134,7 +126,7 @@ def _open_case_of(tx: Transaction, problem: Problem) -> str | None:
     return case_id
 
 
-def _open(tx: Transaction, problem: Problem, named: str) -> None:
+def _open(tx: Transaction, problem: FoundProblem, named: str) -> None:
     wanted = NewCase(
         CaseKind.EXCEPTION,
         CATEGORY[problem.cause],
@@ -148,12 +140,12 @@ def _open(tx: Transaction, problem: Problem, named: str) -> None:
     _keep_items(tx, opened.id, problem)
 
 
-def _again(tx: Transaction, case_id: str, problem: Problem, named: str) -> None:
+def _again(tx: Transaction, case_id: str, problem: FoundProblem, named: str) -> None:
     take_step(tx, case_id, Notice.NOTE, by=READER, note=f"again: {problem.what} ({named})")
     _keep_items(tx, case_id, problem)
 
 
-def _keep_items(tx: Transaction, case_id: str, problem: Problem) -> None:
+def _keep_items(tx: Transaction, case_id: str, problem: FoundProblem) -> None:
     known = set(tx.connection.scalars(select(case_item.c.key).where(case_item.c.case == case_id)))
     rows = [{"case": case_id, "key": key} for key in problem.keys if key not in known]
     if rows:
@@ -164,22 +156,22 @@ def _close_what_is_cured(tx: Transaction, deeds: DocumentDeeds, named: str) -> N
     """Close the reader's cases that this document cures, and say by what."""
     just_found = {problem.mark for problem in deeds.problems}
     for row in _cases_about(tx, deeds):
-        if row.mark in just_found:
+        if row["mark"] in just_found:
             continue
         keys = tuple(
-            tx.connection.scalars(select(case_item.c.key).where(case_item.c.case == row.id))
+            tx.connection.scalars(select(case_item.c.key).where(case_item.c.case == row["id"]))
         )
-        cause = Cause[row.mark.partition("|")[0]]
-        about = Problem(cause, row.partner, row.gtin, row.lot, "", keys)
-        if cause is Cause.FILE_FAULTY:
+        cause = CaseCause[row["mark"].partition("|")[0]]
+        about = FoundProblem(cause, row["partner"], row["gtin"], row["lot"], "", keys)
+        if cause is CaseCause.FILE_FAULTY:
             why = "a file about the same goods breaks no rule" if deeds.is_clean else ""
         else:
             why = cured(tx, cause, about, tx.now)
         if why:
-            take_step(tx, row.id, State.RESOLVED, by=READER, note=f"{why}: {named}")
+            take_step(tx, row["id"], State.RESOLVED, by=READER, note=f"{why}: {named}")
 
 
-def _cases_about(tx: Transaction, deeds: DocumentDeeds) -> list[Row[Any]]:  # rows of case_file
+def _cases_about(tx: Transaction, deeds: DocumentDeeds) -> list[RowMapping]:
     """Open cases of the reader about things that a document names, or about no single thing."""
     is_open = (case_file.c.mark != "", case_file.c.state.in_(_OPEN))
     has_items = select(case_item.c.case).where(case_item.c.case == case_file.c.id).exists()
@@ -195,4 +187,5 @@ def _cases_about(tx: Transaction, deeds: DocumentDeeds) -> list[Row[Any]]:  # ro
             )
         )
     wanted = sorted(ids)[:CASES_LOOKED_AT_MAX]
-    return list(tx.connection.execute(select(case_file).where(case_file.c.id.in_(wanted))).all())
+    found = select(case_file).where(case_file.c.id.in_(wanted))
+    return list(tx.connection.execute(found).mappings())

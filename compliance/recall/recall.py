@@ -8,20 +8,22 @@ closing a recall keeps the record and the stop (2016/161 Art. 40; 21 CFR 7.41-7.
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 from sqlalchemy import func, insert, select, update
 
 from compliance.duty_tables import recall, recall_notice, recall_pack
 from epcis.ledger.entry import LeafKind
+from epcis.store.item_status import ItemStatus
 from epcis.store.items import StoredItem, items_of_lot
 from epcis.trace import holders_of_lot
 from schemas.refusal import Refused
 from verification.decision.words import LotState
-from verification.registry.pack_registry import set_lot_state
+from verification.registry.pack_registry import free_lot, set_lot_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -77,6 +79,49 @@ class RecalledPack:
         }
 
 
+class RecallReach(NamedTuple):
+    """Where the packs of a recall are: what can still be stopped, and what cannot."""
+
+    at_hand: int = 0
+    """At a holder, and not supplied."""
+    on_the_way: int = 0
+    supplied: int = 0
+    """With patients: only a notice to them reaches these."""
+    ended: int = 0
+    """Destroyed, decommissioned, exported, stolen or lost."""
+
+    @property
+    def packs(self) -> int:
+        """All of them."""
+        return sum(self)
+
+    def as_dict(self) -> dict[str, int]:
+        """As `recall --json` and `/recalls` show it."""
+        return {
+            "packs": self.packs,
+            "atHand": self.at_hand,
+            "onTheWay": self.on_the_way,
+            "supplied": self.supplied,
+            "ended": self.ended,
+        }
+
+
+_PLACE_OF = {
+    ItemStatus.IN_TRANSIT.value: "on_the_way",
+    ItemStatus.DISPENSED.value: "supplied",
+}
+
+
+def counted(packs: Iterable[RecalledPack | StoredItem]) -> RecallReach:
+    """Packs by what can still be done about them."""
+    return RecallReach(**Counter(_place_of(str(pack.status)) for pack in packs))
+
+
+def _place_of(status: str) -> str:
+    ended = "ended" if ItemStatus(status).is_ended else "at_hand"
+    return _PLACE_OF.get(status, ended)
+
+
 @dataclass(frozen=True, slots=True)
 class LotRecall:
     """The recall of a lot, open or closed."""
@@ -92,6 +137,12 @@ class LotRecall:
     packs: int
     holders: tuple[Notified, ...]
     pack_list: tuple[RecalledPack, ...] = ()
+    withdraw_asked_by: str | None = None
+    """Who asked to take it back as a mistake."""
+    withdraw_why: str | None = None
+    withdrawn: datetime | None = None
+    withdrawn_by: str | None = None
+    """The second person, who took it back."""
 
     def as_dict(self) -> dict[str, object]:
         """The recall as ``recall --json`` and `/recalls` show it."""
@@ -104,6 +155,11 @@ class LotRecall:
             "openedBy": self.opened_by,
             "closed": self.closed.isoformat() if self.closed else None,
             "closedBy": self.closed_by,
+            "withdrawAskedBy": self.withdraw_asked_by,
+            "withdrawWhy": self.withdraw_why,
+            "withdrawn": self.withdrawn.isoformat() if self.withdrawn else None,
+            "withdrawnBy": self.withdrawn_by,
+            "reach": counted(self.pack_list).as_dict(),
             "packs": [pack.as_dict() for pack in self.pack_list],
             "holders": [holder.as_dict() for holder in self.holders],
         }
@@ -113,6 +169,20 @@ def reach(snapshot: Snapshot, gtin: str, lot: str) -> tuple[Notified, ...]:
     """The holders whom a recall of the lot would have to notify, most packs first."""
     found = holders_of_lot(snapshot, gtin, lot)
     return tuple(Notified(h.gln or None, h.name or None, h.packs) for h in found)
+
+
+def preview(snapshot: Snapshot, gtin: str, lot: str) -> RecallReach:
+    """Where the packs of a lot are now, before anything is recalled."""
+    return counted(items_of_lot(snapshot, gtin, lot))
+
+
+def need_confirmation(snapshot: Snapshot, gtin: str, lot: str, confirmed: str) -> None:
+    """Raise RecallRefused where no pack of a lot is known and nobody typed the lot again."""
+    if confirmed != lot and next(iter(items_of_lot(snapshot, gtin, lot)), None) is None:
+        raise RecallRefused(
+            f"no pack of lot {lot} of {gtin} is known: check the lot, and type it once more to"
+            " recall it all the same"
+        )
 
 
 def open_recall(
@@ -190,6 +260,37 @@ def _tell_arrivals(tx: Transaction, about: LotRecall, count: int) -> None:
             more = update(recall_notice).where(*of_party)
             tx.connection.execute(more.values(packs=holder.packs, acknowledged_us=None))
     _keep_notices(tx, about.id, new)
+
+
+def withdraw_recall(tx: Transaction, recall_id: str, *, why: str, by: str) -> LotRecall:
+    """Take back a mistaken recall: one person asks for it, a second one does it.
+
+    The first call keeps who asked and why; the second, by somebody else, frees the lot. The record
+    stays. Raises `RecallRefused`.
+    """
+    found = find_recall(tx, recall_id)
+    if found is None:
+        raise RecallRefused(f"no recall {recall_id}")
+    if found.closed is not None:
+        raise RecallRefused(f"recall {recall_id} is closed: its packs stay out of trade")
+    if not why.strip() or len(why) > REASON_CHARS_MAX:
+        raise RecallRefused(f"say why the recall was a mistake, in {REASON_CHARS_MAX} characters")
+    here = update(recall).where(recall.c.id == recall_id)
+    if found.withdraw_asked_by is None:
+        tx.connection.execute(here.values(withdraw_why=why, withdraw_asked_by=by))
+        _log(tx, "withdrawal-asked", recall_id, reason=why, by=by)
+    elif found.withdraw_asked_by == by:
+        raise RecallRefused(f"{by} asked for the withdrawal: a second person does it")
+    else:
+        us = _us(tx.now)
+        done = here.values(withdrawn_us=us, withdrawn_by=by, closed_us=us, closed_by=by)
+        tx.connection.execute(done)
+        reason = f"recall {recall_id} was a mistake: {why}"
+        free_lot(tx, found.gtin, found.lot, reason, by=by)
+        _log(tx, "withdrawn", recall_id, reason=why, by=by)
+    after = find_recall(tx, recall_id)
+    assert after is not None, "a withdrawn recall keeps its record"
+    return after
 
 
 def close_recall(store: Store, recall_id: str, *, by: str, now: datetime) -> LotRecall:
@@ -331,6 +432,10 @@ def _of_row(snapshot: Snapshot, row: RowMapping) -> LotRecall:
         closed_by=row["closed_by"],
         packs=row["packs"],
         holders=tuple(Notified(n.party or None, n.name, n.packs) for n in notices),
+        withdraw_asked_by=row["withdraw_asked_by"],
+        withdraw_why=row["withdraw_why"],
+        withdrawn=_instant(row["withdrawn_us"]) if row["withdrawn_us"] is not None else None,
+        withdrawn_by=row["withdrawn_by"],
     )
 
 

@@ -15,8 +15,11 @@ from compliance.recall.recall import (
     close_recall,
     find_recall,
     list_recalls,
+    need_confirmation,
     open_recall,
+    preview,
     reach,
+    withdraw_recall,
 )
 from epcis.http_context import Caller, needs, now_of, settings_of, store_of
 from epcis.problem import Problem
@@ -34,6 +37,15 @@ class NewRecall(BaseModel):
     gtin: str = Field(min_length=8, max_length=14, description="GTIN-8 to GTIN-14")
     lot: str = Field(min_length=1, max_length=LOT_CHARS_MAX)
     reason: str = Field(min_length=1, max_length=REASON_CHARS_MAX)
+    confirm: str = Field(
+        default="", max_length=LOT_CHARS_MAX, description="the lot again, where no pack is known"
+    )
+
+
+class WithdrawalWanted(BaseModel):
+    """Why a recall was a mistake."""
+
+    why: str = Field(min_length=1, max_length=REASON_CHARS_MAX)
 
 
 @router.post("", status_code=201)
@@ -41,6 +53,8 @@ def open_(request: Request, caller: MayRecall, body: NewRecall) -> dict[str, obj
     """Recall a lot; from this moment every verification of its packs answers STOP."""
     _need_own(request, caller, _gtin14(body.gtin))
     try:
+        with store_of(request).read() as snapshot:
+            need_confirmation(snapshot, _gtin14(body.gtin), body.lot, body.confirm)
         opened = open_recall(
             store_of(request),
             _gtin14(body.gtin),
@@ -66,10 +80,12 @@ def reach_(request: Request, gtin: str, lot: str) -> dict[str, object]:
     """The holders whom a recall of the lot would notify, and how many packs they hold."""
     with store_of(request).read() as snapshot:
         holders = reach(snapshot, _gtin14(gtin), lot)
+        counts = preview(snapshot, _gtin14(gtin), lot)
     return {
         "gtin": gtin,
         "lot": lot,
         "packs": sum(holder.packs for holder in holders),
+        "reach": counts.as_dict(),
         "holders": [holder.as_dict() for holder in holders],
     }
 
@@ -97,6 +113,24 @@ def close(request: Request, caller: MayRecall, recall_id: str) -> dict[str, obje
     except RecallRefused:
         raise _no_such(recall_id) from None
     return _shown(closed, caller)
+
+
+@router.post("/{recall_id}/withdraw")
+def withdraw(
+    request: Request, caller: MayRecall, recall_id: str, body: WithdrawalWanted
+) -> dict[str, object]:
+    """Ask to take back a mistaken recall; or do it, where somebody else has asked."""
+    with store_of(request).read() as snapshot:
+        found = find_recall(snapshot, recall_id)
+    if found is None:
+        raise _no_such(recall_id)
+    _need_own(request, caller, found.gtin)
+    try:
+        with store_of(request).write(now_of(request)) as tx:
+            taken_back = withdraw_recall(tx, recall_id, why=body.why, by=caller.name)
+    except RecallRefused as refused:
+        raise Problem(409, "Recall not withdrawn", str(refused)) from None
+    return _shown(taken_back, caller)
 
 
 def _need_own(request: Request, caller: Caller, gtin: str) -> None:

@@ -286,7 +286,12 @@ def _of_the_national_system() -> Iterator[AccessRule]:
 
 def _of_duties() -> Iterator[AccessRule]:
     yield from _rows(Own.PRODUCT, "recall", "POST /recalls", approved="recall", is_fresh=True)
-    yield from _rows(Own.PRODUCT, "recall", "POST /recalls/{recall_id}/close", is_fresh=True)
+    yield from _rows(
+        Own.PRODUCT,
+        "recall",
+        "POST /recalls/{recall_id}/close\nPOST /recalls/{recall_id}/withdraw",
+        is_fresh=True,
+    )
     yield from _rows(
         Own.OPERATOR,
         "query",

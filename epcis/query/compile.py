@@ -97,14 +97,21 @@ _LOWEST: Final = -1.7e308
 class Way:
     """One condition in two forms: what a row of `event` must fulfil, and who fulfils it."""
 
-    test: ColumnElement[bool]
-    """On a row of `event`; answered by an index for that row, so it never begins with many."""
+    make_test: Callable[[], ColumnElement[bool]]
+    """Makes `test`, where it is asked for: the condition that leads is not tested again."""
     seqs: Select[int] | CompoundSelect[int] | None = None
     """The numbers of all events it holds for; None where only the test can be asked."""
     has_index: bool = False
     """Whether an index gives these numbers; else all rows of a table are read for them."""
     streams: bool = False
     """Whether they come in order, few at a time, while `event` itself has no index for it."""
+    is_narrow: bool = False
+    """Whether it names single things, of which there are few events: it leads without a count."""
+
+    @property
+    def test(self) -> ColumnElement[bool]:
+        """On a row of `event`; answered by an index for that row, so it never begins with many."""
+        return self.make_test()
 
 
 def ways(conditions: Iterable[Condition]) -> list[Way]:
@@ -122,9 +129,8 @@ def ways(conditions: Iterable[Condition]) -> list[Way]:
             sensors.append(condition)
         else:
             found.append(way(condition))
-    found.extend(
-        _of_column(column, partial(_during, asked=group)) for column, group in times.items()
-    )
+    # Times stand first: they are asked first how few events they find.
+    found[:0] = [_of_column(name, partial(_during, asked=group)) for name, group in times.items()]
     if quantities:
         found.append(_one_quantity(quantities))
     found.extend(_one_report(group) for group in _by_dimension(sensors))
@@ -145,13 +151,17 @@ _INDEXED: Final = frozenset(
 def _of_column(column: str, asked: Callable[[ColumnElement[str]], ColumnElement[bool]]) -> Way:
     """A condition on a column of the event itself."""
     seqs = select(_NARROW.c.seq).where(asked(_NARROW.c[column]))
-    return Way(asked(event.c[column]), seqs, has_index=column in _INDEXED)
+    return Way(lambda: asked(event.c[column]), seqs, has_index=column in _INDEXED)
 
 
 def _of_rows(seq: Column[int], *asked: ColumnElement[bool], has_index: bool = True) -> Way:
     """A condition on the rows that a table of the search index has of the event."""
-    test = exists().where(seq == event.c.seq, *asked)
-    return Way(test, select(seq).where(*asked), has_index=has_index, streams=True)
+    return Way(
+        lambda: exists().where(seq == event.c.seq, *asked),
+        select(seq).where(*asked),
+        has_index=has_index,
+        streams=True,
+    )
 
 
 def _during(column: ColumnElement[str], *, asked: Iterable[When]) -> ColumnElement[bool]:
@@ -206,7 +216,18 @@ def _(condition: FieldOneOf) -> Way:
     if len(found) == 1:
         return found[0]
     seqs = union(*(one.seqs for one in found if one.seqs is not None))
-    return Way(or_(*(one.test for one in found)), seqs, has_index=True)
+    return Way(lambda: or_(*(one.test for one in found)), seqs, has_index=True, streams=True)
+
+
+_FIRST_OF_BLOCK: Final = event_epc.c.block * literal_column("64")
+_IN_BLOCK: Final = (
+    item.c.id.between(_FIRST_OF_BLOCK, _FIRST_OF_BLOCK + literal_column("63")),
+    event_epc.c.mask.op(">>")(cast(item.c.id - _FIRST_OF_BLOCK, Integer)).op("&")(
+        literal_column("1")
+    )
+    != 0,
+)
+"""An item is one of those that a row of `event_epc` names."""
 
 
 @way.register(NamesItem)
@@ -219,12 +240,13 @@ def _(condition: NamesItem) -> Way:
         .join(blocks, and_(rows.block == blocks.c.block))
         .where(in_role, rows.mask.op("&")(blocks.c.mask) != 0)
     )
-    first = rows.block * literal_column("64")
-    bit = rows.mask.op(">>")(cast(item.c.id - first, Integer)).op("&")(literal_column("1"))
-    of_block = item.c.id.between(first, first + literal_column("63"))
-    fits = exists().where(of_block, bit != 0, _fits(item.c.key, condition.patterns))
-    test = exists().where(rows.seq == event.c.seq, in_role, fits)
-    return Way(test, named, has_index=True)
+
+    def test() -> ColumnElement[bool]:
+        fits = exists().where(*_IN_BLOCK, _fits(item.c.key, condition.patterns))
+        return exists().where(rows.seq == event.c.seq, in_role, fits)
+
+    is_narrow = all(isinstance(one, KeyIs) for one in condition.patterns)
+    return Way(test, named, has_index=True, streams=True, is_narrow=is_narrow)
 
 
 @way.register(NamesClass)
@@ -269,7 +291,7 @@ def _(condition: HasAttribute) -> Way:
         return or_(*((literal(stem) + column if stem else column).in_(known) for stem in stems))
 
     found = _of_column(condition.field, asked)
-    return found if stems == ("",) else Way(found.test)
+    return found if stems == ("",) else Way(found.make_test)
 
 
 def mastered(condition: HasAttribute) -> Select[str]:
@@ -306,14 +328,17 @@ def _is_plain_number(text: Column[str]) -> ColumnElement[bool]:
 
 def _blocks(patterns: Iterable[Pattern]) -> Subquery:
     """The items that fit, 64 to a row as `event_epc` names them."""
-    fitting = select(item_key.c.id).where(_fits(item_key.c.key, patterns)).subquery()
-    block = fitting.c.id.op(">>")(literal_column("6"))
-    bit = literal(1, BigInteger).op("<<")(cast(fitting.c.id.op("&")(_BIT_MASK), Integer))
-    return (
-        select(block.label("block"), cast(func.sum(bit), BigInteger).label("mask"))
-        .group_by(block)
-        .subquery()
-    )
+    return _OF_BLOCKS.where(_fits(item_key.c.key, patterns)).subquery()
+
+
+def _of_blocks() -> Select[int, int]:
+    block = item_key.c.id.op(">>")(literal_column("6"))
+    bit = literal(1, BigInteger).op("<<")(cast(item_key.c.id.op("&")(_BIT_MASK), Integer))
+    mask = cast(func.sum(bit), BigInteger)
+    return select(block.label("block"), mask.label("mask")).group_by(block)
+
+
+_OF_BLOCKS: Final = _of_blocks()
 
 
 def _fits(key: ColumnClause[str], patterns: Iterable[Pattern]) -> ColumnElement[bool]:

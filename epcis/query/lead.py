@@ -23,13 +23,22 @@ if TYPE_CHECKING:
 
 FEW_EVENTS: Final = 2000
 """A condition that so many events fulfil at most may lead."""
+VERY_FEW_EVENTS: Final = 250
+"""Where one finds so few, the others are not asked: that would cost more than it saves."""
 PORTION_EVENTS: Final = 1000
 """The first portion of a condition that many fulfil; each further one is four times as long."""
 
 
-def narrowest(snapshot: Snapshot, ways: Sequence[Way]) -> Way | None:
-    """The condition that the fewest events fulfil; None where many fulfil each."""
-    found: Way | None = None
+def narrowest(snapshot: Snapshot, ways: Sequence[Way], *, in_order: bool) -> Way | None:
+    """The condition that the fewest events fulfil; None where many fulfil each.
+
+    `in_order`: whether events are wanted in the order of their numbers.
+    """
+    found = next((one for one in ways if one.is_narrow), None)
+    if found is not None:
+        return found
+    if len(ways) == 1 and ways[0].streams and in_order:
+        return None  # its portions are as good, and need no count before
     few = FEW_EVENTS
     for way in ways:
         if way.seqs is None or not way.has_index:
@@ -38,7 +47,7 @@ def narrowest(snapshot: Snapshot, ways: Sequence[Way]) -> Way | None:
         count = snapshot.connection.scalar(select(func.count()).select_from(some)) or 0
         if count <= few:
             found, few = way, count
-        if few == 0:
+        if found is not None and few <= VERY_FEW_EVENTS:
             break
     return found
 
@@ -56,8 +65,8 @@ def portions(
 ) -> Iterator[list[ColumnElement[bool]]]:
     """The tests, portion by portion of the events in the order of their numbers after `after`.
 
-    For conditions that many events fulfil, none of them a column of the event: a page needs few of
-    them, and their index gives them in order.
+    For a condition that stands alone, or conditions that many events fulfil: a page needs few of
+    them, and their table gives them in order.
     """
     leader = next((one for one in ways if one.streams), None)
     if leader is None or leader.seqs is None:

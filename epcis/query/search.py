@@ -158,7 +158,7 @@ def conditions(
     whoever looks at few events anyway.
     """
     asked = _ways(snapshot, query, selection)
-    leader = lead.narrowest(snapshot, asked) if led else None
+    leader = lead.narrowest(snapshot, asked, in_order=False) if led else None
     return [*lead.clauses(asked, leader), *_bounds(snapshot, selection)]
 
 
@@ -167,7 +167,7 @@ def _asked(
 ) -> Iterator[list[ColumnElement[bool]]]:
     """What the rows of a page must fulfil, in one or more portions in the order of the page."""
     asked = _ways(snapshot, query, selection)
-    leader = lead.narrowest(snapshot, asked)
+    leader = lead.narrowest(snapshot, asked, in_order=query.order is None)
     if leader is None and query.order is None:
         yield from lead.portions(snapshot, asked, after)
     else:

@@ -14,8 +14,8 @@ from compliance.partners.licences import Licence as NewLicence
 from compliance.partners.licences import LicenceKind, PartnerRole, enter_licence
 from compliance.quarantine.quarantine import place_quarantine
 from compliance.quarantine.subject import QuarantineSubject
-from compliance.reader.problems import CATEGORY, Cause
-from compliance.reader.reader import backlog, read_all, read_next
+from compliance.reader.problems import CATEGORY, CaseCause
+from compliance.reader.reader import backlog, read_next
 from compliance.recall.recall import find_recall, open_recall
 from epcis.capture import capture
 from epcis.store.event_tables import outbox
@@ -29,6 +29,13 @@ DESTROYED = copied(
     UNITS, ("<action>ADD", "<action>DELETE"), ("bizstep:commissioning", "bizstep:destroying"),
     ("disp:active", "disp:destroyed"), ("2026-02-18T12:00:00", "2026-02-19T12:00:00"),
 )  # fmt: skip
+
+
+def read_all(store, now):
+    rows = 0
+    while read_next(store, now):
+        rows += 1
+    return rows
 
 
 def told(store, text, now=NOW):
@@ -67,7 +74,7 @@ def test_a_shipment_of_a_recalled_lot_opens_one_case_however_often_it_is_told(st
     told(store, RIGHT)
     [case] = [one for one in cases(store) if one.gtin == GTIN]
     assert (case.category, case.lot, case.partner) == (
-        CATEGORY[Cause.SHIPPED_STOPPED], "L77", SELLER
+        CATEGORY[CaseCause.SHIPPED_STOPPED], "L77", SELLER
     )  # fmt: skip
     assert "recalled" in case.what
     later = again(SHIPPED_ONLY).replace("2026-02-20T14:30", "2026-02-21T14:30")
@@ -89,7 +96,7 @@ def test_a_shipment_of_held_goods_opens_a_case(store, kind):
 def test_an_expired_pack_is_judged_as_of_its_shipment(store):
     told(store, swap("2035-10-31</cbvmda", "2026-02-19</cbvmda", times=-1))
     assert any("expired" in one.what for one in cases(store))
-    assert CATEGORY[Cause.SHIPPED_STOPPED] in causes(store)
+    assert CATEGORY[CaseCause.SHIPPED_STOPPED] in causes(store)
 
 
 def test_a_destroyed_pack_that_is_shipped_opens_a_case_and_raises_its_alert_at_capture(store):
@@ -120,7 +127,7 @@ def test_a_pack_with_two_lots_raises_its_alert_at_capture(store):
 def test_goods_without_data_make_a_case_that_the_late_file_closes_and_names(store):
     told(store, SHIPPED_ONLY)
     [case] = cases(store)
-    assert case.category == CATEGORY[Cause.NO_DATA]
+    assert case.category == CATEGORY[CaseCause.NO_DATA]
     told(store, again(without_event(SHIP), 2))
     assert cases(store) == []
     with store.read() as snapshot:

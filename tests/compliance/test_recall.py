@@ -13,12 +13,16 @@ from compliance.recall.recall import (
     close_recall,
     find_recall,
     list_recalls,
+    need_confirmation,
     open_recall,
     open_recall_of,
+    preview,
     reach,
+    withdraw_recall,
 )
-from epcis.capture import capture
+from epcis.capture import capture, record
 from epcis.ledger.store import Store
+from epcis.model import ObjectEvent
 from tests.verdicts import verify
 from verification.decision.words import Reason, Word
 
@@ -108,3 +112,61 @@ def test_a_recall_that_cannot_be_one_is_refused(shipped, lot: str, reason: str, 
 def test_closing_what_was_never_opened_says_so(shipped: Store) -> None:
     with pytest.raises(RecallRefused, match="R-none"):
         close_recall(shipped, "R-none", by="ann", now=NOW)
+
+
+def test_the_preview_counts_what_was_supplied_apart(shipped: Store) -> None:
+    event = ObjectEvent(
+        event_time="2026-03-01T10:00:00Z",
+        event_time_zone_offset="+00:00",
+        action="OBSERVE",
+        biz_step="dispensing",
+        disposition="dispensed",
+        epcs=(f"https://id.gs1.org/01/{GTIN}/21/U1",),
+    )
+    with shipped.write(NOW) as tx:
+        record(tx, [event])
+    with shipped.read() as snapshot:
+        before = preview(snapshot, GTIN, LOT)
+        assert list_recalls(snapshot) == []
+    assert (before.supplied, before.on_the_way, before.packs) == (1, 3, 4)
+    assert recall_it(shipped).as_dict()["reach"] == before.as_dict()
+
+
+def test_a_lot_that_nobody_knows_is_recalled_only_where_it_is_typed_twice(shipped: Store) -> None:
+    with shipped.read() as snapshot:
+        need_confirmation(snapshot, GTIN, LOT, "")
+        need_confirmation(snapshot, GTIN, "L78", "L78")
+        with pytest.raises(RecallRefused, match="type it once more"):
+            need_confirmation(snapshot, GTIN, "L78", "")
+
+
+def test_a_mistaken_recall_is_taken_back_by_two_persons_and_its_record_stays(
+    shipped: Store,
+) -> None:
+    opened = recall_it(shipped)
+
+    def withdraw(by: str):
+        with shipped.write(NOW) as tx:
+            return withdraw_recall(tx, opened.id, why="wrong lot typed", by=by)
+
+    assert withdraw("ann").withdrawn is None
+    assert word(shipped) == (Word.STOP, Reason.RECALLED)
+    with pytest.raises(RecallRefused, match="second person"):
+        withdraw("ann")
+    assert word(shipped) == (Word.STOP, Reason.RECALLED)
+    assert withdraw("bob").withdrawn == NOW
+    assert word(shipped)[0] is Word.OK
+    with shipped.read() as snapshot:
+        kept = find_recall(snapshot, opened.id)
+        assert open_recall_of(snapshot, GTIN, LOT) is None
+    assert (kept.withdraw_asked_by, kept.withdrawn_by, kept.packs) == ("ann", "bob", 4)
+    with pytest.raises(RecallRefused, match="closed"):
+        withdraw("eve")
+
+
+def test_a_closed_recall_is_never_taken_back(shipped: Store) -> None:
+    opened = recall_it(shipped)
+    close_recall(shipped, opened.id, by="ann", now=NOW)
+    with shipped.write(NOW) as tx, pytest.raises(RecallRefused, match="stay out of trade"):
+        withdraw_recall(tx, opened.id, why="wrong lot typed", by="bob")
+    assert word(shipped) == (Word.STOP, Reason.RECALLED)

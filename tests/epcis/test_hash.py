@@ -79,6 +79,25 @@ def _reference():
     )
 
 
+def test_a_namespace_that_ends_in_a_colon_is_hashed_as_it_is_written():
+    """The expected value is the reference generator's, version 1.9.3, for this document."""
+    document = b"""<epcis:EPCISDocument xmlns:epcis="urn:epcglobal:epcis:xsd:2"
+      xmlns:cbvmda="urn:epcglobal:cbv:mda:" schemaVersion="2.0"
+      creationDate="2026-01-05T00:00:00Z"><EPCISBody><EventList><ObjectEvent>
+      <eventTime>2026-01-02T03:04:05.000Z</eventTime>
+      <eventTimeZoneOffset>+00:00</eventTimeZoneOffset>
+      <epcList><epc>https://id.gs1.org/01/09521321000018/21/P0</epc></epcList><action>ADD</action>
+      <bizStep>urn:epcglobal:cbv:bizstep:commissioning</bizStep>
+      <disposition>urn:epcglobal:cbv:disp:active</disposition>
+      <ilmd><cbvmda:lotNumber>L1</cbvmda:lotNumber>
+      <cbvmda:itemExpirationDate>2028-05-31</cbvmda:itemExpirationDate></ilmd>
+      </ObjectEvent></EventList></EPCISBody></epcis:EPCISDocument>"""
+    (event,) = read_document(document).events
+    digest = "719db721df6ca63c96ef46f8711e5a62a70b1c7136ea57fd586cd6d4a9d6464f"
+    assert event_hash(event) == f"ni:///sha-256;{digest}?ver=CBV2.0"
+    assert "{urn:epcglobal:cbv:mda:}lotNumber=L1" in prehash(event)
+
+
 EXPLAINED = {
     "gs1-xml/ErrorDeclarationAndCorrectiveEvent.xml": "xsi:nil of an absent quantity is no data",
     "openepcis-1.2-xml/TransformationEvent.xml": "xsi:nil of an absent quantity is no data",

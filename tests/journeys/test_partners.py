@@ -247,3 +247,19 @@ def test_a_tampered_rule_pack_keeps_the_server_from_starting(bare, tmp_path):
     assert (ran.code, ran.out) == (2, "")
     assert "not signed by a trusted key" in ran.err
     assert len(ran.err.strip().splitlines()) == 1
+
+
+def test_doctor_and_the_start_say_when_nobody_is_named_as_responder(
+    environment, serving, packtrail
+):
+    told = {one["name"]: one for one in packtrail("doctor", "--json").json}["operator's GLN"]
+    assert not told["well"]
+    assert "PACKTRAIL_OWNER_GLN is not set" in told["says"]
+    assert "0000000000000" in told["says"]
+    with serving() as server:
+        assert "PACKTRAIL_OWNER_GLN is not set" in server.greeting
+    named = environment | {"PACKTRAIL_OWNER_GLN": "0355555000013"}
+    told = {one["name"]: one for one in hand(named)("doctor", "--json").json}["operator's GLN"]
+    assert (told["well"], told["says"]) == (True, "0355555000013")
+    with serve_in(named) as server:
+        assert "PACKTRAIL_OWNER_GLN" not in server.greeting

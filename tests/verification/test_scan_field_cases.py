@@ -320,3 +320,25 @@ def test_keyboards_come_in_an_order_that_prefers_what_was_typed():
         for one in (first, second)
     ]
     assert all(a <= b for a, b in pairwise(changes))
+
+
+@pytest.mark.parametrize("keyboard", ["qwertz", "swiss german"])
+@pytest.mark.parametrize("mark", ["]d2", ""])
+@pytest.mark.parametrize("serial", ["AYZ7", "Z1", "Y", "ZZYY"])
+def test_y_and_z_typed_at_a_german_workstation_are_never_guessed(keyboard, mark, serial):
+    """The mark proves a keyboard, not whether the scanner was set to it; nobody has calibrated."""
+    truth = f"{mark}01{GTIN}1728053110L1{GS}21{serial}"
+    found = recover(Keyboard(keyboard).types(truth))
+    serials = [one.reading.serial for one in found]
+    if mark:
+        assert set(serials) >= {serial, serial.translate(str.maketrans("YZ", "ZY"))}
+        assert all("scan.ambiguous" in codes(one) for one in found)
+    else:
+        # Nothing proves any keyboard: what was typed is told, and that it may be wrong.
+        assert all("scan.layout-unproven" in codes(one) for one in found)
+
+
+def test_a_store_that_knows_the_pack_settles_y_and_z():
+    truth = f"]d201{GTIN}1728053110L1{GS}21AYZ7"
+    (found, *_) = recover(Keyboard("qwertz").types(truth), Shelf((GTIN, "AYZ7", "L1")))
+    assert found.reading.serial == "AYZ7"

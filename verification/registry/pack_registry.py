@@ -60,6 +60,25 @@ def set_lot_state(
     final = (LotState.RECALLED, LotState.CLOSED)
     if before is not None and before.state in final and state not in final:
         raise IrreversibleError(f"lot {lot} of {gtin} is {before.state}; it cannot become {state}")
+    standing = LotStanding(state, now, by, reason)
+    _put_lot_state(tx, gtin, lot, standing, before, market=market)
+
+
+def free_lot(tx: Transaction, gtin: str, lot: str, reason: str, *, by: str) -> None:
+    """Return a lot to trade whose recall was a mistake, which two persons have said."""
+    before = _lot_row(tx, gtin, lot, EVERYWHERE)
+    _put_lot_state(tx, gtin, lot, LotStanding(LotState.ACTIVE, tx.now, by, reason), before)
+
+
+def _put_lot_state(
+    tx: Transaction,
+    gtin: str,
+    lot: str,
+    standing: LotStanding,
+    before: LotStanding | None,
+    *,
+    market: str = EVERYWHERE,
+) -> None:
     here = _lot_key(gtin, lot, market)
     tx.connection.execute(delete(lot_state).where(here))
     tx.connection.execute(
@@ -67,18 +86,25 @@ def set_lot_state(
             gtin=gtin,
             lot=lot,
             market=market,
-            state=state.value,
-            reason=reason,
-            since_us=_us(now),
-            by=by,
+            state=standing.state.value,
+            reason=standing.reason,
+            since_us=_us(standing.since),
+            by=standing.by,
         )
     )
     changed(tx)
     was = before.state.value if before else LotState.ACTIVE.value
     _log(
         tx,
-        {"act": "lot-state", "gtin": gtin, "lot": lot, "market": market, "to": state, "from": was},
-        {"reason": reason, "by": by},
+        {
+            "act": "lot-state",
+            "gtin": gtin,
+            "lot": lot,
+            "market": market,
+            "to": standing.state,
+            "from": was,
+        },
+        {"reason": standing.reason, "by": standing.by},
     )
 
 

@@ -69,16 +69,17 @@ def need_act(caller: Caller, act: PackAct) -> None:
 def company_of(stops: Restrictions, caller: Caller) -> ActingCompany:
     """The company of a caller, by its key and by its entry among the participants.
 
-    A key that names no party is the operator's own until the first participant is registered; from
-    then on only an administrator's is, and the others stand for whom they are registered as.
+    A key that names no party is the operator's own, unless it belongs to a registered participant.
+    Once there are participants, only an administrator still is the operator: also one who is a
+    participant besides, as a house that takes part in its own repository.
     """
     if caller.is_anonymous:
         return ActingCompany(is_operator=False)
     row = stops.participants.get(caller.name)
-    if caller.party is None and ("admin" in caller.scopes or not stops.participants):
-        return ActingCompany(is_operator=True)
-    if row is None and caller.party is None:
-        return ActingCompany(is_operator=False, names=frozenset({caller.name}))
+    is_admin = "admin" in caller.scopes
+    if caller.party is None and (row is None or is_admin):
+        is_operator = not stops.participants or is_admin
+        return ActingCompany(is_operator, frozenset() if is_operator else frozenset({caller.name}))
     names = {caller.party} if caller.party else set()
     if row is not None:
         names |= {row.authorisation or caller.name, row.location}

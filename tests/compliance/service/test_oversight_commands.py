@@ -117,7 +117,7 @@ def test_a_directory_goes_in_and_out(run, tmp_path):
 
 
 def test_a_till_without_a_line_asks_its_snapshot(run, tmp_path):
-    run("recall", "open", GTIN, "BAD", "--reason", "test", *NOW)
+    run("recall", "open", GTIN, "BAD", "--confirm", "BAD", "--reason", "test", *NOW)
     file, key = tmp_path / "till.snapshot", tmp_path / "house.pem"
     assert run("snapshot", "make", "-o", file, *NOW).exit_code == 0
     key.write_text(run("snapshot", "key").stdout)

@@ -113,10 +113,18 @@ CREATE TABLE recall (
 	closed_us BIGINT,
 	closed_by VARCHAR(100),
 	packs INTEGER NOT NULL,
+	withdraw_why TEXT,
+	withdraw_asked_by VARCHAR(100),
+	withdrawn_us BIGINT,
+	withdrawn_by VARCHAR(100),
 	PRIMARY KEY (id)
 );
 -- next
 CREATE INDEX recall_lot ON recall (gtin, lot);
+-- next
+COMMENT ON COLUMN recall.withdraw_why IS 'why it is taken back, once somebody has asked for it';
+-- next
+COMMENT ON COLUMN recall.withdrawn_by IS 'the second person';
 -- next
 CREATE TABLE partner_licence (
 	id VARCHAR(40) NOT NULL,

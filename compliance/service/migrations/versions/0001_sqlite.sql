@@ -111,6 +111,10 @@ CREATE TABLE recall (
 	closed_us BIGINT,
 	closed_by VARCHAR(100),
 	packs INTEGER NOT NULL,
+	withdraw_why TEXT,
+	withdraw_asked_by VARCHAR(100),
+	withdrawn_us BIGINT,
+	withdrawn_by VARCHAR(100),
 	PRIMARY KEY (id)
 );
 -- next
