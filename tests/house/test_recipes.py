@@ -74,7 +74,7 @@ def test_a_new_kind_of_dossier_is_one_class(copied: Path, environment: dict[str,
     command = ("-m", "compliance.service.cli")
 
     opened = run(copied, environment, *command, "recall", "open", "05901234123457", "L1",
-                 "--reason", "glass", "--now", "2026-03-01")  # fmt: skip
+                 "--confirm", "L1", "--reason", "glass", "--now", "2026-03-01")  # fmt: skip
     assert opened.returncode == 0, opened.stderr
     made = run(copied, environment, *command, "export", *SPAN, "--kind", "recall log",
                "-o", "log.asice", "--now", "2026-03-02", "--json")  # fmt: skip

@@ -70,13 +70,15 @@ def company_of(stops: Restrictions, caller: Caller) -> ActingCompany:
     """The company of a caller, by its key and by its entry among the participants.
 
     A key that names no party is the operator's own, unless it belongs to a registered participant.
-    Once there are participants, only an administrator among the others still is the operator.
+    Once there are participants, only an administrator still is the operator: also one who is a
+    participant besides, as a house that takes part in its own repository.
     """
     if caller.is_anonymous:
         return ActingCompany(is_operator=False)
     row = stops.participants.get(caller.name)
-    if row is None and caller.party is None:
-        is_operator = not stops.participants or "admin" in caller.scopes
+    is_admin = "admin" in caller.scopes
+    if caller.party is None and (row is None or is_admin):
+        is_operator = not stops.participants or is_admin
         return ActingCompany(is_operator, frozenset() if is_operator else frozenset({caller.name}))
     names = {caller.party} if caller.party else set()
     if row is not None:
