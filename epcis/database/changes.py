@@ -7,11 +7,11 @@ and again only after somebody, in this process or another, has committed somethi
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from typing import TYPE_CHECKING, Literal
 
 from epcis.database.autocommit_read import autocommit_read
-from epcis.database.raw_driver import RawDriver
+from epcis.database.many_writers import open_transactions
+from epcis.database.reading import CommitsOfOthers
 from epcis.database.transactions import StoreAway
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ LOOK_S = 0.25
 """How soon a change by another process is noticed."""
 AT_LATEST_S = 30.0
 """A worker looks again after so long, changed or not."""
-_OPEN = "SELECT CAST(pg_current_snapshot() AS text)"
 
 
 class Changes:
@@ -32,7 +31,7 @@ class Changes:
 
     def __init__(self, store: Database) -> None:
         self._store = store
-        self._line: sqlite3.Connection | None = None
+        self._commits = CommitsOfOthers(store.file) if store.has_one_writer else None
 
     def __enter__(self) -> Self:
         return self
@@ -43,31 +42,21 @@ class Changes:
         fault: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._line is not None:
-            self._line.close()
-            self._line = None
+        if self._commits is not None:
+            self._commits.close()
 
     async def mark(self) -> object:
         """The mark of this moment; take it before the look whose repetition it is to spare."""
         try:
-            if not self._store.is_sqlite:
-                return await asyncio.to_thread(self._open_transactions)
-            return self._commits()
-        except (StoreAway, sqlite3.Error):
+            if self._commits is not None:
+                return self._commits.count()
+            return await asyncio.to_thread(self._open_transactions)
+        except StoreAway:
             return object()  # unlike any other: the look itself says what is wrong
 
-    def _commits(self) -> object:
-        """SQLite counts the commits that others made, by connection."""
-        if self._store.file is None:
-            return object()
-        if self._line is None:
-            self._line = sqlite3.connect(self._store.file, isolation_level=None)
-        return self._line.execute("PRAGMA data_version").fetchone()
-
     def _open_transactions(self) -> object:
-        """PostgreSQL's snapshot says which transactions have ended; each that wrote changes it."""
         with autocommit_read(self._store) as snapshot:
-            return RawDriver(snapshot).all(_OPEN)
+            return open_transactions(snapshot)
 
     async def after(
         self,

@@ -69,3 +69,8 @@ def is_settled(snapshot: Snapshot, txid: ColumnElement[int]) -> ColumnElement[bo
         return true()
     oldest_open = func.pg_snapshot_xmin(func.pg_current_snapshot())
     return txid < cast(cast(oldest_open, Text), BigInteger)
+
+
+def open_transactions(snapshot: Snapshot) -> object:
+    """Which transactions are open, for comparison alone: each that wrote changes it by its end."""
+    return RawDriver(snapshot).all("SELECT CAST(pg_current_snapshot() AS text)")

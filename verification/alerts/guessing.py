@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -36,6 +37,7 @@ _BITS = {4: 24, 6: 64}
 """How much of an address names its network."""
 
 
+@lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
     """The network that an address belongs to; empty where it is this machine's own or unknown.
 
