@@ -372,7 +372,7 @@ def test_the_owner_may_what_the_stranger_may_not(world) -> None:
     board = client.get("/recalls/board", headers=ours).text
     assert OURS.gtin in board
     assert THEIRS.gtin not in board
-    recall = {"gtin": OURS.gtin, "lot": "HELIOB", "reason": "broken seals"}
+    recall = {"gtin": OURS.gtin, "lot": "HELIOB", "reason": "broken seals", "confirm": "HELIOB"}
     opened = client.post("/recalls", json=recall, headers=ours)
     assert opened.status_code == 201, opened.text
 

@@ -16,7 +16,7 @@ from compliance.service.context import ServiceContext
 
 GTIN = "00355555678908"
 OURS, THEIRS = "/414/0355555000013", "/414/0366666000014"
-RECALL = {"gtin": GTIN, "lot": "L1", "reason": "broken seals"}
+RECALL = {"gtin": GTIN, "lot": "L1", "reason": "broken seals", "confirm": "L1"}
 
 
 @pytest.fixture
