@@ -65,7 +65,7 @@ def set_lot_state(
 
 
 def free_lot(tx: Transaction, gtin: str, lot: str, reason: str, *, by: str) -> None:
-    """Return a lot to trade whose recall was a mistake, which two persons have said."""
+    """Return a lot to trade whose recall was a mistake, as two persons confirmed."""
     before = _lot_row(tx, gtin, lot, EVERYWHERE)
     _put_lot_state(tx, gtin, lot, LotStanding(LotState.ACTIVE, tx.now, by, reason), before)
 

@@ -71,7 +71,7 @@ def company_of(stops: Restrictions, caller: Caller) -> ActingCompany:
 
     A key that names no party is the operator's own, unless it belongs to a registered participant.
     Once there are participants, only an administrator still is the operator: also one who is a
-    participant besides, as a house that takes part in its own repository.
+    participant besides, as a company that takes part in its own repository.
     """
     if caller.is_anonymous:
         return ActingCompany(is_operator=False)
