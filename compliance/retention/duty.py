@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
 _RECORDED = "SELECT max(record_time) FROM event WHERE archive = ?"
 _EXPIRY = """
-WITH RECURSIVE told(id) AS (
+WITH RECURSIVE recorded(id) AS (
   SELECT DISTINCT lot FROM item WHERE id BETWEEN ? AND ?
-  UNION SELECT l.also FROM lot l JOIN told t ON l.id = t.id
+  UNION SELECT l.other_lot FROM lot l JOIN recorded r ON l.id = r.id
 )
-SELECT max(expiry) FROM lot WHERE id IN (SELECT id FROM told)
+SELECT max(expiry) FROM lot WHERE id IN (SELECT id FROM recorded)
 """
 """The latest expiry recorded for some items."""
 _NAMED = "SELECT block, mask FROM event_epc WHERE seq"

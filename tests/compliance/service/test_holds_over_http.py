@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import httpx
+import msgspec
 import pytest
 from chain import GTIN, commission, pack
 
@@ -124,7 +125,7 @@ async def test_an_archived_event_is_given_out_of_its_file_or_its_file_is_named(
 async def test_a_policy_that_cannot_be_used_is_said(client, settings, tmp_path) -> None:
     path = tmp_path / "policy.toml"
     path.write_text('[events]\nerase_after = "1 year"\n')
-    object.__setattr__(settings, "retention_policy", path)
+    msgspec.structs.force_setattr(settings, "retention_policy", path)
     answer = await client.get("/retention")
     assert answer.status_code == 503
     assert "retention.below-law" in {one["code"] for one in answer.json()["findings"]}
