@@ -21,7 +21,7 @@ from compliance.service.keyring import KeyRing
 from compliance.service.sessions import SessionLimits, keep_alive, session_of
 from epcis.http_context import Caller
 from epcis.problem import Problem
-from epcis.routes.problems import answer_anywhere
+from epcis.routes.problems import REFUSING, answer_anywhere, refusal_of
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -145,8 +145,8 @@ class Gate:
             return
         try:
             caller, session = self._admission.admit(scope)
-        except Problem as problem:
-            await _refuse(problem, scope, receive, send)
+        except REFUSING as fault:
+            await _refuse(refusal_of(fault), scope, receive, send)
             return
         state = scope.setdefault("state", {})
         state["caller"] = caller

@@ -21,6 +21,7 @@ from compliance.service.sessions import SessionLimits
 from epcis.database.autocommit_read import autocommit_read
 from epcis.http_context import need_scope, not_known
 from epcis.problem import Problem
+from epcis.routes.problems import REFUSING, refusal_of
 from verification.registry.rights import company_behind
 
 if TYPE_CHECKING:
@@ -229,8 +230,8 @@ class Policing:
                     if waits:
                         await JSONResponse(waits, 202)(scope, receive, send)
                         return
-        except Problem as problem:
-            await self._refuse(problem, rule, scope, receive, send)
+        except REFUSING as fault:
+            await self._refuse(refusal_of(fault), rule, scope, receive, send)
             return
         scope["state"]["rule"] = rule
         if scope.get("method") == "HEAD" and rule is not None and rule.method == "GET":

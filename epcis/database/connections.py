@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from epcis.database import guards
@@ -140,4 +141,4 @@ def driver_faults() -> tuple[type[Exception], ...]:
     """
     import psycopg
 
-    return (DBAPIError, sqlite3.Error, psycopg.Error)
+    return (DBAPIError, PoolTimeout, sqlite3.Error, psycopg.Error)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from epcis.database import guards
 from epcis.database.connections import WRITER_WAIT_S, analyse_grown, driver_faults, words_engine
@@ -412,6 +413,8 @@ def _said_of(fault: BaseException) -> BaseException:
     """What a driver's fault means for the caller; a fault of ours stays what it is."""
     import psycopg
 
+    if isinstance(fault, PoolTimeout):
+        return StoreAway("too many readers at once")
     cause = fault.orig if isinstance(fault, DBAPIError) else fault
     if isinstance(cause, sqlite3.Error):
         said = _SQLITE_SAID.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF)

@@ -15,7 +15,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from lxml import etree
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from epcis.archive.reading import ArchiveAway
@@ -110,6 +109,17 @@ def problem_of(fault: Exception) -> Problem | None:
     return None
 
 
+REFUSING: Final = (Problem, StoreAway, StoreFull)
+"""What a look at the caller may raise before any route sees the request."""
+
+
+def refusal_of(fault: Problem | StoreAway | StoreFull) -> Problem:
+    """The problem of one of `REFUSING`, for what stands before the routes' own handlers."""
+    told = problem_of(fault)
+    assert told is not None, "each of them has a meaning"
+    return told
+
+
 def _of_validation(fault: RequestValidationError) -> Problem:
     findings = tuple(
         Finding(
@@ -155,7 +165,6 @@ _MEANINGS: Final[tuple[tuple[type[Exception], Callable[[Any], Problem]], ...]] =
     (StoreFull, _of_full),
     (ArchiveAway, lambda fault: fault.problem),
     (StoreAway, _of_away),
-    (PoolTimeout, lambda _: _of_away(StoreAway("too many readers at once"))),
     (HTTPException, lambda fault: Problem(fault.status_code, fault.detail, fault.detail)),
 )
 """What each kind of fault from below means to the caller."""
