@@ -424,7 +424,10 @@ def _said_of(fault: BaseException) -> BaseException:
     if cause is fault and isinstance(cause, psycopg.errors.UniqueViolation):
         return StoreContended("another act stored the same at the same moment")
     if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
-        if (cause.sqlstate or "").startswith(_POSTGRESQL_ROLLED_BACK):
-            return StoreContended("another act changed the same at the same moment")
-        return StoreAway("the database server cannot be reached")
+        was_rolled_back = (cause.sqlstate or "").startswith(_POSTGRESQL_ROLLED_BACK)
+        return (
+            StoreContended("another act changed the same at the same moment")
+            if was_rolled_back
+            else StoreAway("the database server cannot be reached")
+        )
     return fault

@@ -77,7 +77,10 @@ def test_a_wedge_scanner_types_from_anywhere(demo, browser) -> None:
 
 def test_a_page_without_sign_in_shows_nothing(serving) -> None:
     with serving("--demo") as server:
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(server.address + "/", timeout=20)
-        assert refused.value.code == 401
-        assert b"Sign in" in refused.value.read()
+        as_browsers_ask = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+        for headers, expected in ((as_browsers_ask, b"Sign in</h1>"), ({}, b'"status":401')):
+            asked = urllib.request.Request(server.address + "/", headers=headers)
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(asked, timeout=20)
+            assert refused.value.code == 401
+            assert expected in refused.value.read()
