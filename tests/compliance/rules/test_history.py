@@ -31,7 +31,7 @@ from compliance.partners.licences import LicenceKind, PartnerRole, enter_licence
 from compliance.recall.recall import open_recall
 from compliance.rules.catalogue import ELSEWHERE, RULES, RuleNeed
 from compliance.rules.file import check_against
-from compliance.service.cli import app
+from compliance.service.cli import command_line
 from epcis.capture import capture
 from verification.decision.restrictions import changed
 from verification.decision.words import LotState
@@ -227,7 +227,9 @@ def test_the_command_asks_a_database(tmp_path):
     file = tmp_path / "shipment.xml"
     file.write_text(RIGHT, encoding="utf-8")
     arguments = [str(file), "--profile", "dscsa-r1.3", "--now", "2026-02-21", "--json"]
-    ended = CliRunner().invoke(app, ["check", *arguments, "--against", str(tmp_path / "trail.db")])
+    ended = CliRunner().invoke(
+        command_line(), ["check", *arguments, "--against", str(tmp_path / "trail.db")]
+    )
     [report] = json.loads(ended.stdout)
     assert {one["rule"] for one in report["findings"]} == {"P05"}
     assert all(one["citation"] for one in report["findings"])

@@ -31,7 +31,7 @@ from compliance.rules.catalogue import RULES
 from compliance.rules.file import check_file
 from compliance.rules.mend import mend
 from compliance.rules.xml_spans import NotMendable, XmlFile
-from compliance.service.cli import app
+from compliance.service.cli import command_line
 
 ENVELOPE = (
     '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>{}'
@@ -154,7 +154,7 @@ def test_the_command_writes_the_copy_and_lists_the_changes(tmp_path):
     wrong, right = tmp_path / "wrong.xml", tmp_path / "right.xml"
     wrong.write_text(swap(">Events<", ">Orders<"), encoding="utf-8")
     arguments = [str(wrong), "--profile", "dscsa-r1.3", "--now", "2026-02-21", "--fix", str(right)]
-    ended = CliRunner().invoke(app, ["check", *arguments, "--json"])
+    ended = CliRunner().invoke(command_line(), ["check", *arguments, "--json"])
     assert ended.exit_code == 0, ended.output
     told = json.loads(ended.stdout)
     assert told["findings"] == []
@@ -166,6 +166,6 @@ def test_the_command_writes_the_copy_and_lists_the_changes(tmp_path):
 def test_the_copy_never_takes_the_place_of_the_file(tmp_path):
     wrong = tmp_path / "wrong.xml"
     wrong.write_text(RIGHT, encoding="utf-8")
-    ended = CliRunner().invoke(app, ["check", str(wrong), "--fix", str(wrong)])
+    ended = CliRunner().invoke(command_line(), ["check", str(wrong), "--fix", str(wrong)])
     assert ended.exit_code == 2
     assert wrong.read_text(encoding="utf-8") == RIGHT

@@ -13,7 +13,7 @@ from verification.decision.rule_pack import (
     RULES,
     RulePackRefusedError,
     load,
-    of_house,
+    of_operator,
     reader,
     release_keys,
     shipped,
@@ -62,20 +62,20 @@ def test_a_shipped_pack_that_was_altered_is_refused(name, suffix, tmp_path):
 
 
 def test_a_site_adds_a_pack_of_its_own(house):
-    rules = of_house("HOUSE", house, (house / "release.pub.pem",))
+    rules = of_operator("HOUSE", house, (house / "release.pub.pem",))
     assert rules.double_supply.repeats_max == 2
     assert rules.undo == shipped().undo
-    assert of_house("EU-2016/161-FI", house, ()) == shipped("EU-2016/161-FI")
+    assert of_operator("EU-2016/161-FI", house, ()) == shipped("EU-2016/161-FI")
 
 
 def test_a_sites_pack_needs_the_sites_key(house, tmp_path):
     with pytest.raises(RulePackRefusedError, match="HOUSE is not signed"):
-        of_house("HOUSE", house, ())
+        of_operator("HOUSE", house, ())
     with pytest.raises(RulePackRefusedError, match="no-such"):
-        of_house("HOUSE", house, (tmp_path / "no-such.pem",))
+        of_operator("HOUSE", house, (tmp_path / "no-such.pem",))
     (tmp_path / "word.pem").write_text("hello")
     with pytest.raises(RulePackRefusedError, match="Ed25519 public key"):
-        of_house("HOUSE", house, (tmp_path / "word.pem",))
+        of_operator("HOUSE", house, (tmp_path / "word.pem",))
 
 
 def test_a_sites_key_does_not_count_for_what_was_shipped(house, tmp_path):
@@ -85,13 +85,13 @@ def test_a_sites_key_does_not_count_for_what_was_shipped(house, tmp_path):
         shutil.copy(str(RULES / name if name.endswith("json") else house / name), stray / name)
     (stray / "EU-2016-161.sig").write_bytes((house / "HOUSE.sig").read_bytes())
     with pytest.raises(RulePackRefusedError):
-        of_house("EU-2016/161", stray, (house / "release.pub.pem",))
+        of_operator("EU-2016/161", stray, (house / "release.pub.pem",))
 
 
 @pytest.mark.parametrize("name", ["../HOUSE", "", "HOUSE\x00", "x" * 60])
 def test_a_name_leads_nowhere_else(name, house):
     with pytest.raises(RulePackRefusedError):
-        of_house(name, house, ())
+        of_operator(name, house, ())
 
 
 def test_a_key_file_is_private_and_never_overwritten(house, tmp_path):
@@ -107,6 +107,6 @@ def test_rules_that_make_no_sense_are_refused_though_signed(house, tmp_path):
     for content in ("[]", "{", '{"id": "HOUSE"}', '{"id": "HOUSE", "extends": "HOUSE"}'):
         (house / "HOUSE.json").write_text(content)
         assert sign(house, tmp_path / "house.key").returncode == 0
-        of_house.cache_clear()
+        of_operator.cache_clear()
         with pytest.raises(RulePackRefusedError):
-            of_house("HOUSE", house, (house / "release.pub.pem",))
+            of_operator("HOUSE", house, (house / "release.pub.pem",))
