@@ -15,7 +15,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 import orjson
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
 from epcis.check import CAPTURE_RULES, RuleCheck
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from epcis.ledger.store import Store, Transaction
     from epcis.model import Event
     from epcis.store.rows import Sealed
+
+_KNOWN = "SELECT events, findings FROM document WHERE sha256 = ?"
 
 MEMORY_BYTES_MAX = 2 * 2**20
 """Documents up to this size are read whole before their act begins; larger ones within it."""
@@ -219,20 +221,16 @@ class _Capture:
 
     def _known(self, snapshot: Snapshot) -> Receipt | None:
         """The receipt of a document that was captured before, with what was found then."""
-        document = event_tables.document.c
-        row = snapshot.connection.execute(
-            select(document.events, document.findings).where(
-                document.sha256 == self.received.digest
-            )
-        ).first()
+        row = RawDriver(snapshot).one(_KNOWN, (self.received.digest,))
         if row is None:
             return None
+        events_stored, findings = row
         again = Finding(
             "document.known", Severity.INFO, "this document was captured before",
             "Nothing was stored again.",
         )  # fmt: skip
-        kept = ReadingNotes.unpacked(row.findings)
-        events = row.events + kept.refused_unread
+        kept = ReadingNotes.unpacked(findings)
+        events = events_stored + kept.refused_unread
         return Receipt(
             document=self.received.digest.hex(),
             events=events,
