@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from inspect import Parameter, Signature
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
+from epcis.database.transactions import StoreAway, StoreFull
 from epcis.problem import Problem
 
 if TYPE_CHECKING:
@@ -86,6 +87,31 @@ class Caller:
         True
         """
         return not self.name
+
+
+REFUSING: Final = (Problem, StoreAway, StoreFull)
+"""What a look at the database may raise that is no fault of ours; `refusal_of` words it."""
+
+
+def refusal_of(fault: Problem | StoreAway | StoreFull) -> Problem:
+    """What every door answers: the problem itself, 503 for a database away, 507 for a full one.
+
+    >>> refusal_of(StoreFull("the disk is full")).status
+    507
+    """
+    if isinstance(fault, Problem):
+        return fault
+    kind = "epcisException:ImplementationException"
+    if isinstance(fault, StoreFull):
+        what = f"{fault}; nothing of this request was stored; free space and send it again"
+        return Problem(507, "No space left", what, type=kind)
+    return Problem(
+        503,
+        "Database not available",
+        f"{fault}; nothing of this request was stored; send it again in a moment",
+        type=kind,
+        headers={"Retry-After": str(fault.retry_after_s)},
+    )
 
 
 def problem_response(problem: Problem) -> JSONResponse:

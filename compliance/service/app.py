@@ -24,6 +24,7 @@ from compliance.service.routers import include_floors
 from compliance.service.telemetry import AnswerCounts, Telemetry
 from epcis.archive.reading import ArchiveAway
 from epcis.database.transactions import StoreAway, StoreFull
+from epcis.http_context import refusal_of
 from epcis.problem import Problem
 from epcis.routes.described import REFUSED, path_parameters
 from epcis.routes.problems import answer_anywhere
@@ -164,18 +165,14 @@ def _add_problem_handlers(app: FastAPI) -> None:
         _log.error("request failed", method=request.method, path=request.url.path, exc_info=exc)
         return answer_anywhere(request, _OUR_FAULT)
 
-    @app.exception_handler(StoreFull)
-    async def full(request: Request, exc: StoreFull) -> Response:
-        del exc
-        return answer_anywhere(request, _NO_SPACE)
-
     @app.exception_handler(ArchiveAway)
     async def archived(request: Request, exc: ArchiveAway) -> Response:
         return answer_anywhere(request, exc.problem)
 
+    @app.exception_handler(StoreFull)
     @app.exception_handler(StoreAway)
-    async def away(request: Request, exc: StoreAway) -> Response:
-        return answer_anywhere(request, _store_away(exc))
+    async def unavailable(request: Request, exc: StoreAway | StoreFull) -> Response:
+        return answer_anywhere(request, refusal_of(exc))
 
 
 def _of_validation(exc: RequestValidationError) -> Problem:
@@ -200,19 +197,3 @@ _OUR_FAULT = Problem(
     "this request met a fault in Packtrail; nothing of it was stored; the operator's log has more",
     type="epcisException:ImplementationException",
 )
-_NO_SPACE = Problem(
-    507,
-    "No space left",
-    "the database has no room; nothing of this request was stored; free space and send it again",
-    type="epcisException:ImplementationException",
-)
-
-
-def _store_away(exc: StoreAway) -> Problem:
-    return Problem(
-        503,
-        "Database not available",
-        "nothing of this request was stored; send it again in a moment",
-        type="epcisException:ImplementationException",
-        headers={"Retry-After": str(exc.retry_after_s)},
-    )

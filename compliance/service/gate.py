@@ -19,9 +19,9 @@ from compliance.service import access
 from compliance.service.client_address import TrustedProxies
 from compliance.service.keyring import KeyRing
 from compliance.service.sessions import SessionLimits, keep_alive, session_of
-from epcis.http_context import Caller
+from epcis.http_context import REFUSING, Caller, refusal_of
 from epcis.problem import Problem
-from epcis.routes.problems import REFUSING, answer_anywhere, refusal_of
+from epcis.routes.problems import answer_anywhere
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

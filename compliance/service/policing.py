@@ -19,9 +19,8 @@ from compliance.service.policy import ANY_KEY, ANYONE, POLICY, SEES_ALL_WITH_A_P
 from compliance.service.purposes import note, purpose_of
 from compliance.service.sessions import SessionLimits
 from epcis.database.autocommit_read import autocommit_read
-from epcis.http_context import need_scope, not_known
+from epcis.http_context import REFUSING, need_scope, not_known, refusal_of
 from epcis.problem import Problem
-from epcis.routes.problems import REFUSING, refusal_of
 from verification.registry.rights import company_behind
 
 if TYPE_CHECKING:

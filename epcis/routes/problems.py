@@ -19,8 +19,8 @@ from starlette.exceptions import HTTPException
 
 from epcis.archive.reading import ArchiveAway
 from epcis.codec.refusal import DocumentRefused
-from epcis.database.transactions import StoreAway, StoreFull
-from epcis.http_context import problem_response
+from epcis.database.transactions import StoreFull
+from epcis.http_context import REFUSING, problem_response, refusal_of
 from epcis.problem import Problem
 from epcis.query.names import UnknownName
 from epcis.query.paging import BadToken, ForeignToken
@@ -102,22 +102,11 @@ def not_found(what: str) -> Problem:
 def problem_of(fault: Exception) -> Problem | None:
     """What a fault from below means to the caller; None where it is a fault of ours."""
     if isinstance(fault, OSError) and fault.errno in _NO_ROOM:
-        return _of_full(StoreFull("the disk is full"))
+        return refusal_of(StoreFull("the disk is full"))
     for kind, told in _MEANINGS:
         if isinstance(fault, kind):
             return told(fault)
     return None
-
-
-REFUSING: Final = (Problem, StoreAway, StoreFull)
-"""What a look at the caller may raise before any route sees the request."""
-
-
-def refusal_of(fault: Problem | StoreAway | StoreFull) -> Problem:
-    """The problem of one of `REFUSING`, for what stands before the routes' own handlers."""
-    told = problem_of(fault)
-    assert told is not None, "each of them has a meaning"
-    return told
 
 
 def _of_validation(fault: RequestValidationError) -> Problem:
@@ -134,27 +123,9 @@ def _of_validation(fault: RequestValidationError) -> Problem:
     return refusal("QueryParameterException", detail, findings)
 
 
-def _of_full(fault: StoreFull) -> Problem:
-    return Problem(
-        507,
-        "No room",
-        f"{fault}; nothing of this request was stored; try again when there is room",
-        type="epcisException:ImplementationException",
-    )
-
-
-def _of_away(fault: StoreAway) -> Problem:
-    return Problem(
-        503,
-        "Try again",
-        f"{fault}; nothing of this request was stored; send it again",
-        type="epcisException:ImplementationException",
-        headers={"Retry-After": str(fault.retry_after_s)},
-    )
-
-
-_MEANINGS: Final[tuple[tuple[type[Exception], Callable[[Any], Problem]], ...]] = (
-    (Problem, lambda fault: fault),
+_MEANINGS: Final[
+    tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callable[[Any], Problem]], ...]
+] = (
     (QueryRefused, lambda fault: refusal(fault.name, str(fault), fault.findings)),
     (DocumentRefused, lambda fault: refusal("ValidationException", str(fault), fault.findings)),
     (ForeignToken, lambda fault: refusal("QueryParameterException", f"nextPageToken {fault}")),
@@ -162,9 +133,8 @@ _MEANINGS: Final[tuple[tuple[type[Exception], Callable[[Any], Problem]], ...]] =
     (UnknownName, lambda fault: refusal("QueryParameterException", str(fault))),
     (ScheduleError, lambda fault: refusal("SubscriptionControlsException", str(fault))),
     (RequestValidationError, _of_validation),
-    (StoreFull, _of_full),
     (ArchiveAway, lambda fault: fault.problem),
-    (StoreAway, _of_away),
+    (REFUSING, refusal_of),
     (HTTPException, lambda fault: Problem(fault.status_code, fault.detail, fault.detail)),
 )
 """What each kind of fault from below means to the caller."""

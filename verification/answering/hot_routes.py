@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import msgspec
 
 from epcis.database.autocommit_read import autocommit_read
-from epcis.database.transactions import StoreAway, StoreFull
+from epcis.database.transactions import StoreAway
+from epcis.http_context import REFUSING
 from epcis.problem import Problem
 from verification.alerts.guessing import LockedGuessers, guessed_too_often, until_veiled
 from verification.decision.act import PackAct, PackRequest
@@ -148,7 +149,7 @@ class HotRoutes:
         try:
             caller, timed = self._entrance.admit(scope, receive)
             reply = await self._reply(scope, timed, caller)
-        except (Problem, StoreAway) as fault:
+        except REFUSING as fault:
             reply = refusal_at(scope["path"], fault)
         headers = self._entrance.answered(scope, reply.status, time.perf_counter() - begun_s)
         await reply.send(send, *headers)
@@ -162,7 +163,7 @@ class HotRoutes:
                     _need_method(scope, "GET")
                     return await self._statuses.reply(scope["query_string"], caller)
                 return await self._pack(scope, receive, caller)
-            except (Problem, StoreAway, StoreFull) as fault:
+            except REFUSING as fault:
                 return refusal(fault)
         if path.endswith("/checkConnectivity"):
             return self._connectivity(scope, caller)
@@ -212,7 +213,7 @@ class HotRoutes:
             told = await self._answering.ask(
                 PartnerQuestion(question, caller, _credential_text(checked))
             )
-        except (Problem, StoreAway, StoreFull):
+        except REFUSING:
             return Reply(503, ((b"retry-after", b"2"),))
         if isinstance(told, VrsResponse):
             if told.reason is FailureReason.NO_REASON:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from epcis.database.transactions import StoreAway, StoreFull
-from epcis.http_context import problem_response
+from epcis.http_context import problem_response, refusal_of
 from epcis.problem import Problem
 from schemas.finding import Finding, Severity, Where
 from verification.alerts.guessing import guessed_too_often
@@ -18,6 +17,7 @@ from verification.fmd.perform import OperationAnswer
 if TYPE_CHECKING:
     from starlette.types import Send
 
+    from epcis.database.transactions import StoreAway, StoreFull
     from verification.decision.words import Word
     from verification.messages.wanted import GivenAnswer
 
@@ -42,8 +42,7 @@ class Reply(NamedTuple):
 
 def refusal(fault: Problem | StoreAway | StoreFull) -> Reply:
     """The answer where there is none: RFC 9457."""
-    problem = fault if isinstance(fault, Problem) else _of_store(fault)
-    response = problem_response(problem)
+    response = problem_response(refusal_of(fault))
     headers = (pair for pair in response.raw_headers if pair[0] != b"content-length")
     return Reply(response.status_code, tuple(headers), bytes(response.body))
 
@@ -58,17 +57,6 @@ def refusal_at(path: str, fault: Problem | StoreAway | StoreFull) -> Reply:
         return told
     kept = tuple(pair for pair in told.headers if pair[0] != b"content-type")
     return Reply(told.status, kept)
-
-
-def _of_store(fault: StoreAway | StoreFull) -> Problem:
-    if isinstance(fault, StoreFull):
-        return Problem(507, "No space left", "nothing was stored; free space and send it again")
-    return Problem(
-        503,
-        "Database not available",
-        "nothing was stored; send it again in a moment",
-        headers={"Retry-After": "2"},
-    )
 
 
 def told_json(told: GivenAnswer) -> tuple[int, bytes]:
