@@ -346,12 +346,9 @@ def _of_pages() -> Iterator[AccessRule]:
     yield from _rows(Own.ACT, "verify", "POST /scan-card\nGET /01/{link:path}", is_page=True)
     yield from _rows(Own.PRODUCT, "query", "GET /recalls/board", is_page=True)
     yield from _rows(Own.OPERATOR, "query", "GET /quarantine", is_page=True)
-    yield from _rows(
-        Own.OPERATOR,
-        "recall",
-        "POST /quarantine/board\nPOST /quarantine/board/release",
-        is_page=True,
-    )
+    yield from _rows(Own.OPERATOR, "recall", "POST /quarantine/board", is_page=True)
+    release = "POST /quarantine/board/release"
+    yield from _rows(Own.OPERATOR, "recall", release, is_page=True, approved="release")
     yield from _rows(
         Own.PRODUCT, "recall", "POST /recalls/open", is_page=True, is_fresh=True, approved="recall"
     )

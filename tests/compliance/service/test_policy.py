@@ -383,3 +383,19 @@ def test_roles_are_made_of_scopes_that_exist() -> None:
     acting = {"supply", "act", "destroy", "recall", "capture"}
     assert not acting & ROLES["regulator"]
     assert not acting & ROLES["auditor"]
+
+
+def test_every_way_to_release_or_to_recall_asks_for_the_same_second_person() -> None:
+    """Whether by API or by the form of a page: the switch binds the act, not one of its doors."""
+    approved = {
+        (one.path, one.approved)
+        for one in POLICY.values()
+        if one.method == "POST" and one.path.endswith(("/release", "/recalls", "/recalls/open"))
+    }
+    assert approved == {
+        ("/holds/{hold_id}/release", "release"),
+        ("/quarantine/{number}/release", "release"),
+        ("/quarantine/board/release", "release"),
+        ("/recalls", "recall"),
+        ("/recalls/open", "recall"),
+    }
