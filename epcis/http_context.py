@@ -103,7 +103,7 @@ def refusal_of(fault: Problem | StoreAway | StoreFull) -> Problem:
         return fault
     kind = "epcisException:ImplementationException"
     if isinstance(fault, StoreFull):
-        what = f"{fault}; nothing of this request was stored; free space and send it again"
+        what = f"{fault}; nothing of this request was stored; make room and send it again"
         return Problem(507, "No space left", what, type=kind)
     return Problem(
         503,
