@@ -1,8 +1,9 @@
-"""Capture jobs: a document is acknowledged at once and stored behind the acknowledgement.
+"""Capture jobs: a small document is stored before the acknowledgement, a larger one behind it.
 
-A job is a row and a file. Both are on the disk before the caller gets an answer, so a crash at any
-point leaves a job that is taken up again; capture stores nothing twice, so taking it up again is
-safe. Standard: EPCIS 2.0 section 8.1.3.
+A job that waits is a row and a file. Both are on the disk before the caller gets an answer, so a
+crash at any point leaves a job that is taken up again; capture stores nothing twice, so taking it
+up again is safe. A small document and its finished job are one act.
+Standard: EPCIS 2.0 section 8.1.3.
 """
 
 from __future__ import annotations
@@ -14,18 +15,22 @@ import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
 
 import orjson
 import structlog
 from sqlalchemy import func, insert, select, update
 
-from epcis.capture import Receipt, capture
+from epcis.capture import CaptureTerms, Receipt, capture_on
 from epcis.capture_turn import SMALL_BYTES_MAX, claimed
 from epcis.codec.document import DocumentLimits, DocumentRefused, Syntax, open_document
 from epcis.database.changes import Changes
+from epcis.database.columns import microseconds
+from epcis.database.raw_driver import RawDriver
 from epcis.database.transactions import StoreAway, StoreFull
 from epcis.store.event_tables import capture_job
 from epcis.store.payload import squeeze, unsqueeze
@@ -33,7 +38,6 @@ from schemas.finding import Finding, Severity, is_acceptable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from sqlalchemy import RowMapping
 
@@ -56,9 +60,19 @@ JOBS_WAITING_MAX: Final = 10_000
 
 COUNTED_EVERY: Final = 256
 """Jobs opened between two counts of those that wait, which another process may have opened."""
+AT_ONCE_BYTES_MAX: Final = 256 * 1024
+"""Largest plain body that is captured before the answer."""
 LEFT_OVER_S: Final = 3600.0
 """Age at which a body without a job is taken for left over."""
 
+_DONE_COLUMNS: Final = (
+    "id", "created", "behaviour", "media_type", "caller", "party",
+    "finished", "running", "success", "errors",
+)  # fmt: skip
+_DONE: Final = (
+    f"INSERT INTO capture_job ({', '.join(_DONE_COLUMNS)})"  # noqa: S608  # our own names
+    f" VALUES ({', '.join('?' * len(_DONE_COLUMNS))})"
+)
 _log = structlog.get_logger(worker="capture")
 
 
@@ -117,6 +131,28 @@ class _Room:
         self.until_count -= 1
 
 
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """What a caller asks of a job."""
+
+    id: str
+    behaviour: Behaviour
+    media_type: str
+    caller: str
+    party: str | None
+
+    def row(self, created: datetime) -> dict[str, object]:
+        """The columns of `capture_job` that never change."""
+        return {
+            "id": self.id,
+            "created": created,
+            "behaviour": self.behaviour.value,
+            "media_type": self.media_type,
+            "caller": self.caller,
+            "party": self.party,
+        }
+
+
 class TooManyJobs(Exception):  # noqa: N818  # says what it is
     """More jobs wait than may; the document was not taken."""
 
@@ -150,35 +186,44 @@ def keep(path: Path) -> None:
             os.close(handle)
 
 
-def open_job(
-    store: Store,
-    job_id: str,
-    body: Path,
-    *,
-    now: datetime,
-    behaviour: Behaviour,
-    media_type: str,
-    caller: str,
-    party: str | None,
-) -> None:
+def open_job(store: Store, new: NewJob, body: Path, *, now: datetime) -> None:
     """Make the job for a body that is safe on the disk. Raises `TooManyJobs`."""
     with store.write(now) as tx:
         store.companions.one(_Room).take(tx)
-        tx.connection.execute(
-            insert(capture_job).values(
-                id=job_id,
-                created=now,
-                running=True,
-                success=True,
-                behaviour=behaviour.value,
-                media_type=media_type,
-                body_path=str(body),
-                caller=caller,
-                party=party,
-            )
-        )
+        waiting = {"running": True, "success": True, "body_path": str(body)}
+        tx.connection.execute(insert(capture_job).values(new.row(now) | waiting))
         # A crash before the commit leaves a body without a job: the caller got no answer, and
         # `sweep` removes it. After the commit the job is done sooner or later.
+
+
+def do_at_once(
+    store: Store, new: NewJob, body: bytes, *, clock: Clock, limits: DocumentLimits
+) -> None:
+    """Capture a small document; its finished job is part of the same act.
+
+    Where nothing of the document is stored, its job says why. Raises StoreFull and StoreAway:
+    there is neither document nor job then.
+    """
+    created, is_kept = clock(), False
+
+    def keep(tx: Transaction, outcome: _Outcome) -> None:
+        nonlocal is_kept
+        row = new.row(created) | outcome.columns(clock())
+        RawDriver(tx).run(_DONE, [_plain(row[name]) for name in _DONE_COLUMNS])
+        is_kept = True
+
+    def beside(tx: Transaction, receipt: Receipt) -> None:
+        keep(tx, _Outcome.of_receipt(receipt))
+
+    outcome = _captured(store, new, lambda: BytesIO(body), _Bounds(clock, limits, beside))
+    if not (is_kept and outcome.is_stored):
+        with store.write(created) as tx:
+            keep(tx, outcome)
+
+
+def _plain(value: object) -> object:
+    """A value as the driver takes it."""
+    return microseconds(value) if isinstance(value, datetime) else value
 
 
 def ring(store: Store) -> None:
@@ -281,7 +326,7 @@ async def _work(
 
 def do_next(
     store: Store,
-    clock: Callable[[], datetime],
+    clock: Clock,
     limits: DocumentLimits,
     size_bytes_max: int | None = None,
 ) -> bool:
@@ -307,11 +352,13 @@ class _Outcome:
     errors: list[dict[str, object]]
     events: dict[str, int]
     findings: list[dict[str, object]]
+    is_stored: bool = False
+    """Whether the document was captured, now or before."""
 
     @classmethod
     def of_receipt(cls, receipt: Receipt) -> _Outcome:
         told = [one.as_dict() for one in receipt.findings if is_acceptable([one])]
-        return cls(_problems(_errors(receipt.findings)), counts(receipt), told)
+        return cls(_problems(_errors(receipt.findings)), counts(receipt), told, is_stored=True)
 
     @classmethod
     def of_refusal(cls, findings: Sequence[Finding], events_seen: int) -> _Outcome:
@@ -319,6 +366,20 @@ class _Outcome:
         told = [one.as_dict() for one in findings if is_acceptable([one])]
         events = {"seen": events_seen, "stored": 0, "refused": events_seen, "duplicates": 0}
         return cls(_problems(_errors(findings)), events, told)
+
+    def columns(self, finished: datetime) -> dict[str, object]:
+        """The columns of `capture_job` that tell it."""
+        told = {
+            "events": self.events,
+            "errors": self.errors,
+            "findings": self.findings[:FINDINGS_MAX],
+        }
+        return {
+            "running": False,
+            "finished": finished,
+            "success": not self.errors,
+            "errors": squeeze(orjson.dumps(told)),
+        }
 
 
 def counts(receipt: Receipt) -> dict[str, int]:
@@ -331,28 +392,39 @@ def counts(receipt: Receipt) -> dict[str, int]:
     }
 
 
-def _do(
-    store: Store, row: RowMapping, clock: Callable[[], datetime], limits: DocumentLimits
-) -> _Outcome:
-    """Capture one job's body, and tell what came of it."""
+class _Bounds(NamedTuple):
+    """What a job is done with."""
+
+    clock: Clock
+    limits: DocumentLimits
+    beside: Callable[[Transaction, Receipt], None] | None = None
+
+
+def _do(store: Store, row: RowMapping, clock: Clock, limits: DocumentLimits) -> _Outcome:
+    """Capture the body of a job that waits, and tell what came of it."""
+    job = NewJob(
+        row["id"], Behaviour(row["behaviour"]), row["media_type"], row["caller"], row["party"]
+    )
     body = Path(row["body_path"])
-    whole = row["behaviour"] == Behaviour.ROLLBACK
+    return _captured(store, job, lambda: body.open("rb"), _Bounds(clock, limits))
+
+
+def _captured(
+    store: Store, job: NewJob, opened: Callable[[], BinaryIO], bounds: _Bounds
+) -> _Outcome:
+    """Capture a body, which can be opened again, and tell what came of it."""
+    whole = job.behaviour is Behaviour.ROLLBACK
+    limits = bounds.limits
     strict = False
     try:
-        strict = whole and not _is_1_x(body, limits)
-        with body.open("rb") as source:
-            receipt = capture(
-                store,
-                source,
-                now=clock(),
-                sender=row["caller"],
-                party=row["party"],
-                strict=strict,
-                whole=whole,
-                limits=limits,
-            )
+        strict = whole and not _is_1_x(opened, limits)
+        terms = CaptureTerms(
+            bounds.clock(), job.caller, job.party, strict, whole, limits, bounds.beside
+        )
+        with opened() as source:
+            receipt = capture_on(store, source, terms)
     except DocumentRefused as refused:
-        more, events_seen = all_findings(body, limits) if strict else ((), refused.events_seen)
+        more, events_seen = all_findings(opened, limits) if strict else ((), refused.events_seen)
         found = dict.fromkeys((*refused.findings, *more))
         return _Outcome.of_refusal(tuple(found), events_seen)
     except FileNotFoundError:
@@ -360,7 +432,7 @@ def _do(
     except (StoreFull, StoreAway):
         raise
     except Exception:  # noqa: BLE001  # a fault of ours must not stop the jobs behind this one
-        _log.exception("capture job failed", job=row["id"])
+        _log.exception("capture job failed", job=job.id)
         outcome = _Outcome.of_refusal([_OUR_FAULT], 0)
         outcome.errors[0] |= {"type": _IMPLEMENTATION, "status": 500}
         return outcome
@@ -382,21 +454,23 @@ _OUR_FAULT: Final = Finding(
 )
 
 
-def _is_1_x(body: Path, limits: DocumentLimits) -> bool:
+def _is_1_x(opened: Callable[[], BinaryIO], limits: DocumentLimits) -> bool:
     """Whether a body is EPCIS 1.x, which partners send in forms its schema does not know.
 
     Those are taken as they are (with findings); EPCIS 2.0 must be what its schema says.
     """
-    with body.open("rb") as source:
+    with opened() as source:
         return open_document(source, limits=limits).stream.sniffed.syntax is Syntax.XML_1_2
 
 
-def all_findings(body: Path, limits: DocumentLimits) -> tuple[tuple[Finding, ...], int]:
+def all_findings(
+    opened: Callable[[], BinaryIO], limits: DocumentLimits
+) -> tuple[tuple[Finding, ...], int]:
     """All that a refused document has against it, and how many events it holds.
 
     For a caller who mends it at once. What a schema finds counts as an error here.
     """
-    with body.open("rb") as source:
+    with opened() as source:
         events = 0
         try:
             reader = open_document(source, limits=limits, strict=True, refuses=False)
@@ -428,22 +502,8 @@ def _problems(findings: Sequence[Finding]) -> list[dict[str, object]]:
 
 
 def _finish(tx: Transaction, job_id: str, outcome: _Outcome, now: datetime) -> None:
-    told = {
-        "events": outcome.events,
-        "errors": outcome.errors,
-        "findings": outcome.findings[:FINDINGS_MAX],
-    }
-    tx.connection.execute(
-        update(capture_job)
-        .where(capture_job.c.id == job_id)
-        .values(
-            running=False,
-            finished=now,
-            success=not outcome.errors,
-            body_path=None,
-            errors=squeeze(orjson.dumps(told)),
-        )
-    )
+    done = outcome.columns(now) | {"body_path": None}
+    tx.connection.execute(update(capture_job).where(capture_job.c.id == job_id).values(done))
 
 
 def sweep(folder: Path, store: Store) -> None:
