@@ -16,39 +16,34 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 import structlog
 from sqlalchemy import func, insert, select, update
 
-from epcis.capture import CaptureTerms, Receipt, capture_on
+from epcis.capture_outcome import Behaviour, CaptureOutcome, JobBounds, NewJob, captured_for
 from epcis.capture_turn import SMALL_BYTES_MAX, claimed
-from epcis.codec.document import DocumentLimits, DocumentRefused, Syntax, open_document
+from epcis.codec.document import DocumentLimits
 from epcis.database.changes import Changes
 from epcis.database.columns import microseconds
 from epcis.database.raw_driver import RawDriver
 from epcis.database.transactions import StoreAway, StoreFull
 from epcis.store.event_tables import capture_job
-from epcis.store.payload import squeeze, unsqueeze
-from schemas.finding import Finding, Severity, is_acceptable
+from epcis.store.payload import unsqueeze
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping
 
     from sqlalchemy import RowMapping
 
+    from epcis.capture import Receipt
     from epcis.clock import Clock
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Store, Transaction
 
-ERRORS_MAX: Final = 1000
-"""Most errors a job lists."""
-FINDINGS_MAX: Final = 1000
-"""Most findings about stored events that it lists beside them."""
 LOOK_AGAIN_S: Final = 1.0
 """How often the worker looks for jobs that nobody rang for, such as another process's."""
 RETRY_PAUSE_S: Final = 2.0
@@ -78,15 +73,6 @@ _log = structlog.get_logger(worker="capture")
 
 class _Bells(list[asyncio.Event]):
     """What the workers of a store wait for; each rings when there is a new job."""
-
-
-class Behaviour(StrEnum):
-    """What a job does about events that cannot be stored (GS1-Capture-Error-Behaviour)."""
-
-    ROLLBACK = "rollback"
-    """All or nothing."""
-    PROCEED = "proceed"
-    """Store what can be stored, name the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,28 +115,6 @@ class _Room:
             raise TooManyJobs
         self.left -= 1
         self.until_count -= 1
-
-
-@dataclass(frozen=True, slots=True)
-class NewJob:
-    """What a caller asks of a job."""
-
-    id: str
-    behaviour: Behaviour
-    media_type: str
-    caller: str
-    party: str | None
-
-    def row(self, created: datetime) -> dict[str, object]:
-        """The columns of `capture_job` that never change."""
-        return {
-            "id": self.id,
-            "created": created,
-            "behaviour": self.behaviour.value,
-            "media_type": self.media_type,
-            "caller": self.caller,
-            "party": self.party,
-        }
 
 
 class TooManyJobs(Exception):  # noqa: N818  # says what it is
@@ -206,16 +170,16 @@ def do_at_once(
     """
     created, is_kept = clock(), False
 
-    def keep(tx: Transaction, outcome: _Outcome) -> None:
+    def keep(tx: Transaction, outcome: CaptureOutcome) -> None:
         nonlocal is_kept
         row = new.row(created) | outcome.columns(clock())
         RawDriver(tx).run(_DONE, [_plain(row[name]) for name in _DONE_COLUMNS])
         is_kept = True
 
     def beside(tx: Transaction, receipt: Receipt) -> None:
-        keep(tx, _Outcome.of_receipt(receipt))
+        keep(tx, CaptureOutcome.of_receipt(receipt))
 
-    outcome = _captured(store, new, lambda: BytesIO(body), _Bounds(clock, limits, beside))
+    outcome = captured_for(store, new, lambda: BytesIO(body), JobBounds(clock, limits, beside))
     if not (is_kept and outcome.is_stored):
         with store.write(created) as tx:
             keep(tx, outcome)
@@ -345,163 +309,16 @@ def do_next(
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What came of a job."""
-
-    errors: list[dict[str, object]]
-    events: dict[str, int]
-    findings: list[dict[str, object]]
-    is_stored: bool = False
-    """Whether the document was captured, now or before."""
-
-    @classmethod
-    def of_receipt(cls, receipt: Receipt) -> _Outcome:
-        told = [one.as_dict() for one in receipt.findings if is_acceptable([one])]
-        return cls(_problems(_errors(receipt.findings)), counts(receipt), told, is_stored=True)
-
-    @classmethod
-    def of_refusal(cls, findings: Sequence[Finding], events_seen: int) -> _Outcome:
-        """Nothing of the document was stored."""
-        told = [one.as_dict() for one in findings if is_acceptable([one])]
-        events = {"seen": events_seen, "stored": 0, "refused": events_seen, "duplicates": 0}
-        return cls(_problems(_errors(findings)), events, told)
-
-    def columns(self, finished: datetime) -> dict[str, object]:
-        """The columns of `capture_job` that tell it."""
-        told = {
-            "events": self.events,
-            "errors": self.errors,
-            "findings": self.findings[:FINDINGS_MAX],
-        }
-        return {
-            "running": False,
-            "finished": finished,
-            "success": not self.errors,
-            "errors": squeeze(orjson.dumps(told)),
-        }
-
-
-def counts(receipt: Receipt) -> dict[str, int]:
-    """What became of the events of a document, by the names that callers see."""
-    return {
-        "seen": receipt.events,
-        "stored": receipt.new,
-        "refused": receipt.refused,
-        "duplicates": receipt.duplicates,
-    }
-
-
-class _Bounds(NamedTuple):
-    """What a job is done with."""
-
-    clock: Clock
-    limits: DocumentLimits
-    beside: Callable[[Transaction, Receipt], None] | None = None
-
-
-def _do(store: Store, row: RowMapping, clock: Clock, limits: DocumentLimits) -> _Outcome:
+def _do(store: Store, row: RowMapping, clock: Clock, limits: DocumentLimits) -> CaptureOutcome:
     """Capture the body of a job that waits, and tell what came of it."""
     job = NewJob(
         row["id"], Behaviour(row["behaviour"]), row["media_type"], row["caller"], row["party"]
     )
     body = Path(row["body_path"])
-    return _captured(store, job, lambda: body.open("rb"), _Bounds(clock, limits))
+    return captured_for(store, job, lambda: body.open("rb"), JobBounds(clock, limits))
 
 
-def _captured(
-    store: Store, job: NewJob, opened: Callable[[], BinaryIO], bounds: _Bounds
-) -> _Outcome:
-    """Capture a body, which can be opened again, and tell what came of it."""
-    whole = job.behaviour is Behaviour.ROLLBACK
-    limits = bounds.limits
-    strict = False
-    try:
-        strict = whole and not _is_1_x(opened, limits)
-        terms = CaptureTerms(
-            bounds.clock(), job.caller, job.party, strict, whole, limits, bounds.beside
-        )
-        with opened() as source:
-            receipt = capture_on(store, source, terms)
-    except DocumentRefused as refused:
-        more, events_seen = all_findings(opened, limits) if strict else ((), refused.events_seen)
-        found = dict.fromkeys((*refused.findings, *more))
-        return _Outcome.of_refusal(tuple(found), events_seen)
-    except FileNotFoundError:
-        return _Outcome.of_refusal([_GONE], 0)
-    except (StoreFull, StoreAway):
-        raise
-    except Exception:  # noqa: BLE001  # a fault of ours must not stop the jobs behind this one
-        _log.exception("capture job failed", job=job.id)
-        outcome = _Outcome.of_refusal([_OUR_FAULT], 0)
-        outcome.errors[0] |= {"type": _IMPLEMENTATION, "status": 500}
-        return outcome
-    return _Outcome.of_receipt(receipt)
-
-
-_IMPLEMENTATION: Final = "epcisException:ImplementationException"
-_GONE: Final = Finding(
-    "document.gone",
-    Severity.ERROR,
-    "the body of this job is no longer on the disk",
-    "Send the document again.",
-)
-_OUR_FAULT: Final = Finding(
-    "capture.fault",
-    Severity.ERROR,
-    "the document could not be captured because of a fault of this repository",
-    "Nothing of it was stored; tell the operator, who finds the reason in the log.",
-)
-
-
-def _is_1_x(opened: Callable[[], BinaryIO], limits: DocumentLimits) -> bool:
-    """Whether a body is EPCIS 1.x, which partners send in forms its schema does not know.
-
-    Those are taken as they are (with findings); EPCIS 2.0 must be what its schema says.
-    """
-    with opened() as source:
-        return open_document(source, limits=limits).stream.sniffed.syntax is Syntax.XML_1_2
-
-
-def all_findings(
-    opened: Callable[[], BinaryIO], limits: DocumentLimits
-) -> tuple[tuple[Finding, ...], int]:
-    """All that a refused document has against it, and how many events it holds.
-
-    For a caller who mends it at once. What a schema finds counts as an error here.
-    """
-    with opened() as source:
-        events = 0
-        try:
-            reader = open_document(source, limits=limits, strict=True, refuses=False)
-            for _ in reader:
-                events += 1
-        except DocumentRefused as refused:
-            return refused.findings, events
-        return tuple(reader.findings), events + reader.events_refused
-
-
-def _errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    return tuple(one for one in findings if not is_acceptable([one]))
-
-
-def _problems(findings: Sequence[Finding]) -> list[dict[str, object]]:
-    """Findings as problems of the standard, each with where it is."""
-    problems: list[dict[str, object]] = [
-        {
-            "type": "epcisException:ValidationException",
-            "title": "EPCIS event not stored",
-            "status": 409 if finding.code == "event.id-taken" else 400,
-            "detail": f"{finding.what}. {finding.hint}".strip(),
-            "code": finding.code,
-            "where": finding.where.as_dict(),
-        }
-        for finding in findings[:ERRORS_MAX]
-    ]
-    return problems
-
-
-def _finish(tx: Transaction, job_id: str, outcome: _Outcome, now: datetime) -> None:
+def _finish(tx: Transaction, job_id: str, outcome: CaptureOutcome, now: datetime) -> None:
     done = outcome.columns(now) | {"body_path": None}
     tx.connection.execute(update(capture_job).where(capture_job.c.id == job_id).values(done))
 

@@ -23,7 +23,8 @@ from lxml import etree
 from epcis import capture_job
 from epcis.capture import Receipt
 from epcis.capture import capture as capture_document
-from epcis.capture_job import AT_ONCE_BYTES_MAX, Behaviour, Job, NewJob, TooManyJobs
+from epcis.capture_job import AT_ONCE_BYTES_MAX, TooManyJobs
+from epcis.capture_outcome import Behaviour, NewJob, counts
 from epcis.codec.document import DocumentLimits, Syntax, open_document
 from epcis.codec.refusal import DocumentRefused
 from epcis.detached import detached
@@ -44,9 +45,10 @@ from epcis.routes.described import (
     body_described,
 )
 from epcis.routes.events import PAGING
+from epcis.routes.job_answer import EPCIS_2, job_answer, job_element, job_object
 from epcis.routes.negotiation import agree, agree_to_write, content_type, discovery, is_json
 from epcis.routes.pages import next_page, per_page
-from epcis.routes.problems import refusal, writable
+from epcis.routes.problems import refusal
 from epcis.routes.resources import refuse_parameters
 from epcis.routes.routers import capable, new_router
 
@@ -55,14 +57,12 @@ if TYPE_CHECKING:
 
     from epcis.http_context import Caller, EpcisSettings
     from epcis.model import Event
-    from epcis.routes.negotiation import Agreement
     from schemas.finding import Finding
 
 EVENT_BYTES_MAX: Final = 16 * 1024 * 1024
 """Largest single event for `POST /events`."""
 CHECKED_AT_ONCE_BYTES_MAX: Final = 1024 * 1024
 """Bodies up to this size are read once before 202, so that syntax errors are answered at once."""
-_EPCIS_2: Final = "urn:epcglobal:epcis:xsd:2"
 _ROOTS: Final = ("EPCISDocument", "EPCISQueryDocument", "EPCISMasterDataDocument")
 _TOO_LARGE: Final = ("document.too-many-events", "document.too-large")
 _NOT_THE_FRAME: Final = re.compile(r"/eventlist(\[\d+\])?/|/epcisheader\b", re.IGNORECASE)
@@ -325,11 +325,11 @@ def list_jobs(request: Request, caller: MayCapture) -> Response:
         last = (f"{shown[-1].created.isoformat()} {shown[-1].id}",)
         headers |= next_page(request, paging.PageCursor(mark, paging.expiry(now), last))
     if agreement.is_xml:
-        root = etree.Element(f"{{{_EPCIS_2}}}Collection", nsmap={"epcis": _EPCIS_2})
-        root.extend(_job_element(one) for one in shown)
+        root = etree.Element(f"{{{EPCIS_2}}}Collection", nsmap={"epcis": EPCIS_2})
+        root.extend(job_element(one) for one in shown)
         content = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
     else:
-        content = orjson.dumps([_job_object(one) for one in shown])
+        content = orjson.dumps([job_object(one) for one in shown])
     return Response(content, headers=headers, media_type=agreement.media_type)
 
 
@@ -353,67 +353,7 @@ def show_job(request: Request, capture_id: str, caller: MayCapture) -> Response:
         found = capture_job.job(snapshot, wanted, caller=_owner(caller))
     if found is None:
         raise refusal("NoSuchResourceException", f"no capture job '{wanted[:200]}'")
-    return _job_answer(found, agreement)
-
-
-def _job_answer(found: Job, agreement: Agreement) -> Response:
-    if agreement.is_xml:
-        content = etree.tostring(_job_element(found), xml_declaration=True, encoding="UTF-8")
-    else:
-        content = orjson.dumps(_job_object(found))
-    return Response(content, headers=agreement.headers, media_type=agreement.media_type)
-
-
-def _job_object(found: Job) -> dict[str, object]:
-    told: dict[str, object] = {
-        "captureID": found.id,
-        "createdAt": _written(found.created),
-        "running": found.running,
-        "success": found.success,
-        "captureErrorBehaviour": found.behaviour.value,
-        "errors": list(found.errors),
-    }
-    if found.events is not None:
-        told |= {"events": dict(found.events), "findings": list(found.findings)}
-    if found.finished is not None:
-        told["finishedAt"] = _written(found.finished)
-    return told
-
-
-def _job_element(found: Job) -> etree._Element:
-    root = etree.Element(
-        f"{{{_EPCIS_2}}}EPCISCaptureJob",
-        nsmap={"epcis": _EPCIS_2},
-        attrib={
-            "running": str(found.running).lower(),
-            "success": str(found.success).lower(),
-            "captureID": found.id,
-        },
-    )
-    etree.SubElement(root, "captureErrorBehaviour").text = found.behaviour.value
-    etree.SubElement(root, "createdAt").text = _written(found.created)
-    if found.finished is not None:
-        etree.SubElement(root, "finishedAt").text = _written(found.finished)
-    if found.errors:
-        errors = etree.SubElement(root, "errors")
-        for one in found.errors:
-            error = etree.SubElement(errors, "error")
-            for name in ("type", "title", "status", "detail"):
-                etree.SubElement(error, name).text = writable(str(one[name]))
-    if found.events is not None:
-        counts = {name: str(count) for name, count in found.events.items()}
-        etree.SubElement(root, "events", attrib=counts)
-    if found.findings:
-        findings = etree.SubElement(root, "findings")
-        for one in found.findings:
-            finding = etree.SubElement(findings, "finding")
-            for name in ("code", "severity", "what", "hint"):
-                etree.SubElement(finding, name).text = writable(str(one[name]))
-    return root
-
-
-def _written(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return job_answer(found, agreement)
 
 
 # --- one event at once ----------------------------------------------------------------------------
@@ -438,7 +378,7 @@ async def post_event(request: Request, caller: MayCapture) -> Response:
     headers["Location"] = address(request, "events", event_id)
     told = {
         "eventID": event_id,
-        "events": capture_job.counts(receipt),
+        "events": counts(receipt),
         "findings": [finding.as_dict() for finding in receipt.findings],
     }
     return Response(

@@ -10,7 +10,7 @@ from asking import CONTEXT
 from repository import event, eventually, repository_over, send, serving
 
 from epcis import capture_job
-from epcis.capture_job import Behaviour, NewJob
+from epcis.capture_outcome import Behaviour, NewJob
 from epcis.codec.document import DocumentLimits
 from epcis.http_context import Caller
 

@@ -13,8 +13,9 @@ from lxml import etree
 from repository import DEADLINE_S, new_repository, serving
 from sqlalchemy import func, select
 
-from epcis import capture_job
-from epcis.capture_job import AT_ONCE_BYTES_MAX, Behaviour, NewJob
+from epcis import capture_job, capture_outcome
+from epcis.capture_job import AT_ONCE_BYTES_MAX
+from epcis.capture_outcome import Behaviour, CaptureOutcome, NewJob
 from epcis.capture_turn import claimed
 from epcis.codec.document import DocumentLimits
 from epcis.database.transactions import StoreFull
@@ -118,7 +119,7 @@ def test_a_fault_of_ours_fails_its_job_and_not_the_ones_behind_it(served, monkey
         raise ZeroDivisionError("a bug")
 
     with monkeypatch.context() as patched:
-        patched.setattr(capture_job, "capture_on", broken)
+        patched.setattr(capture_outcome, "capture_on", broken)
         job = served.capture(document(event("a")), JSON)
     assert (job["success"], job["errors"][0]["status"]) == (False, 500)
     assert "bug" not in job["errors"][0]["detail"]
@@ -177,7 +178,7 @@ def test_a_small_document_and_its_job_are_one_act(tmp_path, monkeypatch):
     new = NewJob("j1", Behaviour.ROLLBACK, JSON, "all", None)
     given = {"clock": repository.clock, "limits": DocumentLimits()}
     with monkeypatch.context() as patched:
-        patched.setattr(capture_job._Outcome, "columns", broken)
+        patched.setattr(CaptureOutcome, "columns", broken)
         with pytest.raises(StoreFull):
             capture_job.do_at_once(repository.store, new, document(event("a")), **given)
     with repository.store.read() as snapshot:

@@ -9,7 +9,7 @@ import pytest
 from repository import eventually, new_repository, repository_over, serving
 
 from epcis import capture_job, capture_turn
-from epcis.capture_job import Behaviour, NewJob
+from epcis.capture_outcome import Behaviour, CaptureOutcome, NewJob
 from epcis.capture_turn import claimed
 from epcis.codec.document import DocumentLimits
 
@@ -32,7 +32,7 @@ def order_of_work(store, **bounds) -> list[str]:
                 return done
             done.append(job.id)
             with store.write(NOW) as tx:
-                capture_job._finish(tx, job.id, capture_job._Outcome.of_refusal([], 0), NOW)
+                capture_job._finish(tx, job.id, CaptureOutcome.of_refusal([], 0), NOW)
 
 
 def test_a_sender_of_many_does_not_make_one_of_few_wait(store):
