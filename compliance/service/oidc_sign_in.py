@@ -75,13 +75,16 @@ class Attempt(NamedTuple):
     @classmethod
     def new(cls, *, is_again: bool) -> Attempt:
         """An attempt that nobody can guess."""
-        return cls(*(secrets.token_urlsafe(_KEY_BYTES) for _ in range(3)), is_again)
+        state, nonce, verifier = (secrets.token_urlsafe(_KEY_BYTES) for _ in range(3))
+        return cls(state, nonce, verifier, is_again)
 
     @classmethod
     def in_cookie(cls, text: str) -> Attempt | None:
         """The attempt of a cookie; None where there is none."""
-        parts = text.split(".")
-        return cls(*parts[:3], parts[3] == "again") if len(parts) == 4 else None
+        match text.split("."):
+            case [state, nonce, verifier, why]:
+                return cls(state, nonce, verifier, why == "again")
+        return None
 
     @property
     def cookie(self) -> str:
