@@ -21,7 +21,7 @@ from fastapi.responses import RedirectResponse
 from compliance.service.access import Grant
 from compliance.service.context import service_context_of
 from compliance.service.oidc import TokenReader, is_safe_address, party_in
-from compliance.service.pages import render, sign_in_page
+from compliance.service.pages import issuer_of, render, sign_in_page
 from compliance.service.policy import ROLES
 from compliance.service.sessions import prove_again
 from compliance.service.sign_in_pages import opened
@@ -106,6 +106,8 @@ class Attempt(NamedTuple):
 def start(request: Request, again: bool = False) -> Response:  # noqa: FBT001, FBT002  # a query's
     """Send the browser to the identity provider."""
     settings = service_context_of(request).settings
+    if issuer_of(request) is None:
+        return sign_in_page(request, "No identity provider is set up here.", 404)
     attempt = Attempt.new(is_again=again)
     try:
         provider = _provider(settings)
@@ -229,8 +231,6 @@ def _proved_again(request: Request, claims: Mapping[str, object]) -> Response:
 def _provider(settings: Settings) -> Provider:
     """What the issuer says of itself. Raises `SignInRefused`."""
     issuer = settings.oidc_issuer
-    if not (issuer and settings.oidc_client_id):
-        raise SignInRefused("No identity provider is set up here; sign in with name and password.")
     address = issuer.rstrip("/") + "/.well-known/openid-configuration"
     try:
         answer = httpx.get(address, timeout=_TIMEOUT_S, follow_redirects=False)
