@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Form, Request, UploadFile
 from fastapi.concurrency import run_in_threadpool
@@ -80,9 +81,15 @@ def render(template: str, request: Request, **values: Any) -> HTMLResponse:  # n
     return HTMLResponse(html)
 
 
+def issuer_of(request: Request) -> str | None:
+    """The name of the identity provider where people sign in; None where there is none."""
+    settings = service_context_of(request).settings
+    return urlsplit(settings.oidc_issuer).hostname if settings.oidc_client_id else None
+
+
 def sign_in_page(request: Request, say: str, status: int) -> Response:
     """The page that asks to sign in, and says why."""
-    page = render("sign_in.html", request, say=say)
+    page = render("sign_in.html", request, say=say, issuer=issuer_of(request))
     page.status_code = status
     return page
 

@@ -104,7 +104,8 @@ def _table() -> Iterator[AccessRule]:
     yield from _rows(
         Own.SESSION,
         ANYONE,
-        "GET /sign-in\nPOST /sign-in\nGET /sign-in/{token}\nPOST /sign-out",
+        "GET /sign-in\nPOST /sign-in\nGET /sign-in/{token}\nPOST /sign-out\n"
+        "GET /oidc/start\nGET /oidc/callback",
         is_page=True,
     )
     yield from _rows(Own.ASKED, ANY_KEY, "GET /approvals", is_page=True)
