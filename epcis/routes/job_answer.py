@@ -1,4 +1,4 @@
-"""How a capture job is told, as JSON and as XML. Standard: EPCIS 2.0 section 8.1.3."""
+"""A capture job as an answer, in JSON and in XML. Standard: EPCIS 2.0 section 8.1.3."""
 
 from __future__ import annotations
 
