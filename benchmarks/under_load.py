@@ -4,6 +4,8 @@
 
 `small`: one event as a document by `/epcis/capture` against the same by `/epcis/events`, in turns
 on one server; processor time of the server for each, and documents a second of four clients.
+`large`: a question about a genuine pack every 50 ms, each on its own connection, while a file of
+100 MB (XML, then JSON) is captured; waits count from when a question was due.
 """
 
 from __future__ import annotations
@@ -23,12 +25,15 @@ from typing import TYPE_CHECKING
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
 from service import Service, document  # type: ignore[import-not-found]  # the tests' own
 
+from benchmarks.documents import documents
 from epcis.model import ObjectEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 DOCUMENTS, CLIENTS, TURNS = 100, 4, 5
+EVENTS, ASKED_EVERY_S = int(os.environ.get("PACKTRAIL_BENCHMARK_EVENTS", "27000")), 0.05
+QUESTION = b'{"gtin": "05901234123457", "serial": "sgenuine"}'
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -55,11 +60,11 @@ def one_event(name: str) -> bytes:
 class Sender:
     """A connection that is kept open, as partners' systems keep theirs."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, media_type: str = "application/json") -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=120)
         self._headers = {
             "Authorization": f"Bearer {service.key}",
-            "Content-Type": "application/json",
+            "Content-Type": media_type,
         }
 
     def post(self, path: str, body: bytes) -> int:
@@ -67,6 +72,13 @@ class Sender:
         answer = self._connection.getresponse()
         answer.read()
         return answer.status
+
+    def post_for_job(self, path: str, body: bytes) -> str:
+        """The address of the job that a capture was answered with."""
+        self._connection.request("POST", path, body, self._headers)
+        answer = self._connection.getresponse()
+        answer.read()
+        return "/epcis/capture/" + answer.headers["Location"].rpartition("/")[2]
 
 
 def small(service: Service) -> None:
@@ -102,7 +114,62 @@ def small(service: Service) -> None:
     print(f"four clients: {rate:.0f} documents a second, stored when answered")
 
 
-PARTS: dict[str, Callable[[Service], None]] = {"small": small}
+def large(service: Service) -> None:
+    """Questions about a genuine pack, one every 20 ms, while a large file is captured."""
+    sender = Sender(service)
+    assert sender.post("/epcis/capture", one_event("sgenuine")) == 202
+    with tempfile.TemporaryDirectory() as scratch:
+        for path in documents(Path(scratch), EVENTS):
+            media_type = "application/xml" if path.suffix == ".xml" else "application/json"
+            job = Sender(service, media_type).post_for_job("/epcis/capture", path.read_bytes())
+            waits, refused, longest_s = _asked_while_it_runs(service, job)
+            size_mb = path.stat().st_size / 1e6
+            print(
+                f"verify while {size_mb:.0f} MB {path.suffix} are captured ({longest_s:.0f} s):"
+                f" p50 {_at(waits, 0.5):.0f} ms, p99 {_at(waits, 0.99):.0f} ms, longest"
+                f" {waits[-1]:.0f} ms of {len(waits)}, {refused} refused"
+            )
+
+
+def _asked_while_it_runs(service: Service, job: str) -> tuple[list[float], int, float]:
+    """Milliseconds each question took from when it was due, how many were refused, seconds."""
+    waits: list[float] = []
+    refused, running = 0, True
+    begun_s = time.perf_counter()
+    lock = threading.Lock()
+
+    def ask(due_s: float) -> None:
+        nonlocal refused
+        status = Sender(service).post("/packs/verify", QUESTION)
+        with lock:
+            waits.append(1000 * (time.perf_counter() - due_s))
+            refused += status != 200
+
+    def watch() -> None:
+        nonlocal running
+        while service.get(job)["running"]:
+            time.sleep(0.5)
+        running = False
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    asking = []
+    due_s = time.perf_counter()
+    while running:
+        time.sleep(max(0.0, due_s - time.perf_counter()))
+        asking.append(threading.Thread(target=ask, args=(due_s,)))
+        asking[-1].start()
+        due_s += ASKED_EVERY_S
+    for one in (watcher, *asking):
+        one.join()
+    return sorted(waits), refused, time.perf_counter() - begun_s
+
+
+def _at(waits: list[float], share: float) -> float:
+    return waits[min(len(waits) - 1, int(len(waits) * share))]
+
+
+PARTS: dict[str, Callable[[Service], None]] = {"small": small, "large": large}
 
 
 def main() -> None:
