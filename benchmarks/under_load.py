@@ -19,6 +19,7 @@ import tempfile
 import threading
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 DOCUMENTS, CLIENTS, TURNS = 100, 4, 5
 EVENTS, ASKED_EVERY_S = int(os.environ.get("PACKTRAIL_BENCHMARK_EVENTS", "27000")), 0.05
+IDLE_S = 10.0
 QUESTION = b'{"gtin": "05901234123457", "serial": "sgenuine"}'
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -118,11 +120,15 @@ def large(service: Service) -> None:
     """Questions about a genuine pack, one every 20 ms, while a large file is captured."""
     sender = Sender(service)
     assert sender.post("/epcis/capture", one_event("sgenuine")) == 202
+    idle = _asked_while(service, _for_a_while(IDLE_S))[0]
+    print(
+        f"verify while nothing is captured: p50 {_at(idle, 0.5):.0f} ms, p99 {_at(idle, 0.99):.0f}"
+    )
     with tempfile.TemporaryDirectory() as scratch:
         for path in documents(Path(scratch), EVENTS):
             media_type = "application/xml" if path.suffix == ".xml" else "application/json"
             job = Sender(service, media_type).post_for_job("/epcis/capture", path.read_bytes())
-            waits, refused, longest_s = _asked_while_it_runs(service, job)
+            waits, refused, longest_s = _asked_while(service, partial(_runs, service, job))
             size_mb = path.stat().st_size / 1e6
             print(
                 f"verify while {size_mb:.0f} MB {path.suffix} are captured ({longest_s:.0f} s):"
@@ -131,7 +137,16 @@ def large(service: Service) -> None:
             )
 
 
-def _asked_while_it_runs(service: Service, job: str) -> tuple[list[float], int, float]:
+def _for_a_while(idle_s: float) -> Callable[[], bool]:
+    end_s = time.perf_counter() + idle_s
+    return lambda: time.perf_counter() < end_s
+
+
+def _runs(service: Service, job: str) -> bool:
+    return bool(service.get(job)["running"])
+
+
+def _asked_while(service: Service, goes_on: Callable[[], bool]) -> tuple[list[float], int, float]:
     """Milliseconds each question took from when it was due, how many were refused, seconds."""
     waits: list[float] = []
     refused, running = 0, True
@@ -147,7 +162,7 @@ def _asked_while_it_runs(service: Service, job: str) -> tuple[list[float], int, 
 
     def watch() -> None:
         nonlocal running
-        while service.get(job)["running"]:
+        while goes_on():
             time.sleep(0.5)
         running = False
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -21,6 +22,7 @@ from epcis.codec.document import DocumentLimits
 from epcis.ledger.sequencer import run_sequencer
 from epcis.subscribe.delivery import run_subscriptions
 from verification.alerts.watch import run_watch
+from verification.answering.aside import run_aside
 from verification.peers.unfinished import run_unfinished
 
 if TYPE_CHECKING:
@@ -101,6 +103,7 @@ def _workers(context: ServiceContext) -> list[Worker]:
 
     return [
         ("anomalies", anomalies),
+        ("answers kept aside", partial(run_aside, store, context.answering.journal, clock)),
         ("service times", service_times),
         ("unfinished verification work", unfinished),
         ("exports", exports),
