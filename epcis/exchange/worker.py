@@ -17,7 +17,8 @@ import structlog
 from sqlalchemy import select, union
 
 from epcis import capture_job
-from epcis.capture_job import Behaviour, TooManyJobs
+from epcis.capture_job import AT_ONCE_BYTES_MAX, TooManyJobs
+from epcis.capture_outcome import Behaviour, NewJob
 from epcis.database.changes import Changes
 from epcis.database.many_writers import is_first
 from epcis.database.transactions import StoreAway, StoreFull
@@ -209,21 +210,20 @@ def _hand_to_capture(exchange: Exchange, channel: Channel, message: ExchangeMess
 def _open_job(
     exchange: Exchange, channel: Channel, message: ExchangeMessage, now: datetime
 ) -> None:
-    body = capture_job.incoming(exchange.store, exchange.data_dir) / f"{message.job}.body"
-    with exchange.store.read() as snapshot, body.open("wb") as file:
+    """Capture a small message at once; a larger one gets a job of its own."""
+    store, sender = exchange.store, f"channel {channel.name}"
+    new = NewJob(message.job, Behaviour.PROCEED, message.media_type, sender, channel.party)
+    if message.size_bytes <= AT_ONCE_BYTES_MAX:
+        with store.read() as snapshot:
+            small = b"".join(body_of(snapshot, message))
+        capture_job.do_at_once(store, new, small, clock=exchange.clock, limits=exchange.limits)
+        return
+    body = capture_job.incoming(store, exchange.data_dir) / f"{message.job}.body"
+    with store.read() as snapshot, body.open("wb") as file:
         for piece in body_of(snapshot, message):
             file.write(piece)
     capture_job.keep(body)
-    capture_job.open_job(
-        exchange.store,
-        message.job,
-        body,
-        now=now,
-        behaviour=Behaviour.PROCEED,
-        media_type=message.media_type,
-        caller=f"channel {channel.name}",
-        party=channel.party,
-    )
+    capture_job.open_job(store, new, body, now=now)
 
 
 def _settle(exchange: Exchange, channel: Channel, message: ExchangeMessage, job: Job) -> None:
