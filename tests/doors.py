@@ -274,7 +274,7 @@ repository (`test_two_markets`)."""
 SILENT = {
     r"(GET|POST|PUT|DELETE|OPTIONS|HEAD) /epcis": "events as they were captured, no judgement",
     r"\w+ /(log|health|live|ready|metrics|openapi|workstation|reads)": "nothing about packs",
-    r"\w+ /(connect|identity|sign-in|oidc)": "nothing about packs, only who somebody is",
+    r"\w+ /(connect|identity|sign-in|oidc|purpose)": "nothing about packs, only who somebody is",
     r"(GET /exports(/\{job_id\}|/profiles)?|DELETE /exports/\{job_id\}|GET /dossiers)$": (
         "which dossiers were asked for; what they say is asked at POST /exports"
     ),
@@ -284,6 +284,8 @@ SILENT = {
     r"\w+ /(archive|cases|holds|requests|audits|partners|retention|access|alerts|anomalies)": (
         "work about packs, no answer about one"
     ),
+    r"\w+ /(channels|messages)": "files to and from partners; capture judges what is in them",
+    r"packtrail exchange": "files to and from partners",
     r"\w+ /fmd/(alerts|logins|participants|uploads|must-verify|anomalies|exemptions|lots)": (
         "the desks of the national system"
     ),
