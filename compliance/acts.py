@@ -9,7 +9,8 @@ from sqlalchemy.exc import IntegrityError
 from compliance.quarantine.acts import perform_by_quarantine
 from epcis.database.transactions import StoreContended
 from verification.acts.kinds import KINDS, ActShape
-from verification.acts.perform import once, perform_act
+from verification.acts.once import once
+from verification.acts.perform import perform_act
 
 if TYPE_CHECKING:
     from datetime import datetime

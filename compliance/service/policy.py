@@ -12,7 +12,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from verification.acts.kinds import KINDS
+from verification.acts.kinds import KINDS, ActKind
 from verification.answering.hot_routes import HOT_ACTS
 from verification.registry.rights import SCOPE_OF_ACT
 from verification.routes.national_interfaces import INTERFACES
@@ -236,7 +236,9 @@ def _of_packs() -> Iterator[AccessRule]:
 def _of_acts() -> Iterator[AccessRule]:
     """Acts in the warehouse: each kind asks for a scope of its own."""
     for kind, rule in KINDS.items():
-        yield AccessRule("POST", f"/acts/{kind.value}", rule.scope, Own.PLACE)
+        approved = "release" if kind is ActKind.RELEASE else ""
+        path = f"/acts/{kind.value}"
+        yield AccessRule("POST", path, rule.scope, Own.PLACE, approved=approved)
 
 
 def _of_products() -> Iterator[AccessRule]:

@@ -16,7 +16,7 @@ from epcis.model import (
 from epcis.store.effect import party_key
 from schemas.dispositions import OWN_DISPOSITION
 from schemas.gs1.digital_link import RESOLVER
-from verification.acts.kinds import KINDS, RESULTS, ActKind, ActRule, ActShape, Need
+from verification.acts.kinds import KINDS, RESULTS, ActKind, ActRule, ActShape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,8 +131,3 @@ def _ilmd(act: ActRequest) -> tuple[Node, ...] | None:
         Node(namespace=_MDA, name="lotNumber", children=(act.lot,)),
         Node(namespace=_MDA, name="itemExpirationDate", children=(act.expiry.isoformat(),)),
     )
-
-
-def is_about_container(act: ActRequest) -> bool:
-    """Whether the case that an act names is what it is about, rather than what it fills."""
-    return KINDS[act.kind].parent is Need.MAY

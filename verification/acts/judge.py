@@ -2,7 +2,7 @@
 
 Two questions for each thing. What does the one judgement know against it that this kind of act does
 not accept? And is it where, and in what, such an act finds it? One thing refused refuses the act:
-what a person has in hand and what the event says must be the same (decision 0101).
+what a person has in hand and what the event says must be the same (decision 0150).
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class _ActCase:
         self.keys = {one.key for one in scanned if one.key}
         self.containers = self._containers()
         self.covered = {inner.key for one in self.containers.values() for inner in one.inside}
-        """What goes along with something that was scanned, or that the act names, as it is in it."""
+        """What goes along, as it is in something that was scanned or that the act names."""
         self.missing: list[str] = []
         self.overridden: list[str] = []
 

@@ -1,24 +1,14 @@
-"""Perform an act: look, judge, record its event and the log's entry, in the caller's transaction.
-
-One act at a time. An act names packs, and with a case everything in it, while another one might
-move them; so all acts of an installation wait for each other, as they would on SQLite, and an
-operation on a single pack waits for the act under way (decision 0101). A client's id that comes
-again gets the first answer again.
-"""
+"""Perform an act: look, judge, record its event and the entry of the log, in one transaction."""
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 import msgspec
-from sqlalchemy import select
 
-from epcis.database.columns import microseconds
-from epcis.database.many_writers import one_at_a_time
 from epcis.http_context import need_scope
 from epcis.ledger.entry import LeafKind
 from epcis.problem import Problem
@@ -34,8 +24,6 @@ from verification.acts.scans import scanned_thing
 from verification.alerts.guessing import GuessBudget
 from verification.answering.answers import guesser_of
 from verification.decision.restrictions import current_restrictions
-from verification.fmd.packs import WAREHOUSE
-from verification.registry.pack_tables import act as act_table
 from verification.registry.participants import place_of, who_is
 from verification.registry.rights import company_of, need_product, share_prefix
 
@@ -63,41 +51,8 @@ class ActContext(NamedTuple):
     """Reads what a keyboard scanner spoiled."""
 
 
-def once(
-    tx: Transaction, act: ActRequest, caller: Caller, work: Callable[[], ActAnswer]
-) -> ActAnswer:
-    """The answer of `work`, or the one that this client got for this id before.
-
-    Raises `Problem` 409 where the id came with another act. Holds the name that acts hold alone.
-    """
-    one_at_a_time(tx, WAREHOUSE)
-    digest = hashlib.sha256(msgspec.json.encode(act, order="deterministic")).hexdigest()
-    table = act_table.c
-    mine = (table.client == caller.name, table.id == act.client_id)
-    row = tx.connection.execute(select(table.request_sha256, table.answer).where(*mine)).first()
-    if row is not None and row.request_sha256 != digest:
-        raise Problem(
-            409,
-            "Client id taken",
-            f"the clientId {act.client_id} was used for another act: give each act its own id",
-        )
-    if row is not None:
-        return msgspec.json.decode(bytes(row.answer), type=ActAnswer)
-    answer = work()
-    tx.connection.execute(
-        act_table.insert().values(
-            client=caller.name,
-            id=act.client_id,
-            request_sha256=digest,
-            answer=msgspec.json.encode(answer),
-            at_us=microseconds(tx.now),
-        )
-    )
-    return answer
-
-
 def perform_act(tx: Transaction, act: ActRequest, context: ActContext) -> ActAnswer:
-    """Judge and, where nothing is refused, do one act whose event is made here; see `once`.
+    """Judge and, where nothing is refused, do one act whose event is made here.
 
     Raises `Problem` 403 for an act at another company's place or on another company's product.
     """

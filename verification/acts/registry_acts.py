@@ -120,7 +120,7 @@ def _answer(scan: ScannedThing, told: OperationAnswer | None) -> ActPackAnswer:
         id=scan.key,
         scan=scan.scan,
         verdict=told.word,
-        # Who may not do this is told so, whatever the pack is.
+        # Who may not do this learns that, whatever the pack is.
         reason=(told.result if told.reason is Reason.GENUINE and not done else told.reason).value,
         say=told.say,
         done=done,

@@ -23,7 +23,7 @@ ID_CHARS_MAX = 100
 
 
 class ActRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One act, as the client sent it; identifiers are canonical keys where nothing else is said."""
+    """One act, as the client sent it; identifiers are canonical keys if not written otherwise."""
 
     kind: ActKind
     client_id: str

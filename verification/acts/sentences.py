@@ -1,4 +1,4 @@
-"""What a person in the warehouse is told where an act is refused: what is wrong, and what to do."""
+"""What a person in the warehouse reads where an act is refused: what is wrong, and what to do."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ SAY_DONE = {
     ActKind.COUNT_ADJUST: "The result of the count is recorded.",
     ActKind.TRANSFORM: "Used up.",
 }
-"""What a person is told of each thing that an act was done to."""
+"""What a person reads of each thing that an act was done to."""
 
 _SUPPLY_WORDS = ("Do not supply: ", "Wait: ", "Check: ", "Do not sell: ", "Cannot tell: ")
 
