@@ -6,6 +6,7 @@ is in the history once, and `fsck` has nothing to say.
 
 from __future__ import annotations
 
+import http.client
 import os
 import random
 import threading
@@ -54,7 +55,7 @@ class Asking(threading.Thread):
         while not self.is_over.is_set():
             try:
                 status, _, _ = self._service.ask("POST", "/packs/verify", QUESTION, timeout_s=40)
-            except OSError:
+            except (OSError, http.client.HTTPException):
                 self.is_over.wait(0.02)
                 continue
             self.answered += status == 200
