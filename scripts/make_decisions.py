@@ -25,6 +25,7 @@ AREAS = {
     "proof": "Log, seals and dossiers",
     "verification": "Verification and pack operations",
     "duties": "Duties and reports",
+    "inventory": "Serialized inventory",
 }
 HEAD = re.compile(
     r"# (?P<number>\d+)\. (?P<title>.+)\n\n"

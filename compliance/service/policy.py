@@ -347,6 +347,9 @@ def _of_pages() -> Iterator[AccessRule]:
     yield from _rows(Own.PRODUCT, ANY_KEY, "GET /", is_page=True)
     yield from _rows(Own.ACT, "verify", "POST /scan-card\nGET /01/{link:path}", is_page=True)
     yield from _rows(Own.PRODUCT, "query", "GET /recalls/board", is_page=True)
+    yield from _rows(Own.OPERATOR, "capture", "GET /sheets\nPOST /sheets", is_page=True)
+    yield from _rows(Own.OPERATOR, "capture", "GET /sheets/tables\nPOST /sheets/{table}")
+    yield from _rows(Own.OPERATOR, "query", "GET /sheets/{table}/file")
     yield from _rows(Own.OPERATOR, "query", "GET /quarantine", is_page=True)
     yield from _rows(Own.OPERATOR, "recall", "POST /quarantine/board", is_page=True)
     release = "POST /quarantine/board/release"

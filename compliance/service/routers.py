@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, FastAPI, Request
 from sqlalchemy import text
 
-from compliance.routes import cases, duties, exports, holds, quarantine, recalls
+from compliance.routes import cases, duties, exports, holds, quarantine, recalls, sheets
 from compliance.service import (
     alert_pages,
     dossier_pages,
@@ -16,6 +16,7 @@ from compliance.service import (
     pages,
     quarantine_pages,
     scanning_routes,
+    sheet_pages,
     sign_in_pages,
     telemetry,
     token_routes,
@@ -64,6 +65,8 @@ def _routers() -> Iterator[APIRouter]:
     yield recalls.router
     yield quarantine_pages.router
     yield quarantine.router
+    yield sheet_pages.router
+    yield sheets.router
     yield holds.router
     yield exports.router
     yield cases.router
