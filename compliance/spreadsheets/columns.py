@@ -10,8 +10,6 @@ from verification.fmd.serial_numbers import TEXT_82
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from compliance.spreadsheets.sheet_map import SheetMap
-
 _QUANTITY_MAX = 1_000_000_000
 
 
@@ -21,22 +19,24 @@ class SheetColumn(NamedTuple):
     name: str
     says: str
     """What it holds, for the reference."""
-    value: Callable[[str, SheetMap], str]
+    value: Callable[[str], str]
     """The text of a cell as it is kept. Raises ValueError."""
     is_needed: bool = False
+    is_day: bool = False
+    """Read as the map of the sheet says, and given to `value` as in ISO 8601."""
 
 
-def gtin(text: str, how: SheetMap) -> str:  # noqa: ARG001  # the shape of every column
+def gtin(text: str) -> str:
     """A GTIN-8 to GTIN-14, or a Digital Link, as GTIN-14."""
     return str(Gtin.parse(_digits_kept(text, Gtin.number_lengths)))
 
 
-def gln(text: str, how: SheetMap) -> str:  # noqa: ARG001
+def gln(text: str) -> str:
     """A GLN of 13 digits."""
     return str(Gln.parse(_digits_kept(text, Gln.number_lengths)))
 
 
-def sscc(text: str, how: SheetMap) -> str:  # noqa: ARG001
+def sscc(text: str) -> str:
     """An SSCC of 18 digits."""
     return str(Sscc.parse(_digits_kept(text, Sscc.number_lengths)))
 
@@ -47,34 +47,26 @@ def _digits_kept(text: str, lengths: tuple[int, ...]) -> str:
     return text.zfill(min(one for one in lengths if one >= len(text))) if is_cut else text
 
 
-def text_82(text: str, how: SheetMap) -> str:  # noqa: ARG001
+def text_82(text: str) -> str:
     """A lot or serial number: 1 to 20 characters of GS1 character set 82."""
     if not TEXT_82.match(text):
         raise ValueError("1 to 20 characters of GS1 character set 82 are needed, without spaces")
     return text
 
 
-def day(text: str, how: SheetMap) -> str:
-    """A day, as the map says or as ISO 8601."""
-    try:
-        return how.day(text).isoformat()
-    except ValueError:
-        raise ValueError(f"a day is written as {how.dates} or 2028-05-31") from None
-
-
-def quantity(text: str, how: SheetMap) -> str:  # noqa: ARG001
+def quantity(text: str) -> str:
     """A whole number of packs, at least one."""
     if not text.isdigit() or not 1 <= int(text) <= _QUANTITY_MAX:
         raise ValueError("a whole number of packs is needed, at least 1")
     return str(int(text))
 
 
-def words(text: str, how: SheetMap) -> str:  # noqa: ARG001
+def words(text: str) -> str:
     """Any text."""
     return text
 
 
-def country(text: str, how: SheetMap) -> str:  # noqa: ARG001
+def country(text: str) -> str:
     """A country by its two letters (ISO 3166-1)."""
     if not (len(text) == 2 and text.isascii() and text.isalpha()):
         raise ValueError("a country is two letters, as in US or DE")
@@ -103,7 +95,7 @@ STOCK = (
     SheetColumn("serial", "serial number of one pack; else give a quantity", text_82),
     SheetColumn("quantity", "packs of the lot, where they have no serial numbers", quantity),
     SheetColumn("lot", "lot", text_82, is_needed=True),
-    SheetColumn("expiry", "last day of use", day, is_needed=True),
+    SheetColumn("expiry", "last day of use", words, is_needed=True, is_day=True),
     SheetColumn("place", "GLN of the place where it is", gln, is_needed=True),
     SheetColumn("container", "SSCC of the case or pallet it is in", sscc),
 )

@@ -157,7 +157,8 @@ def _values(
                 report.add(_fault("value-missing", row.number, what, "fill it", path=column.name))
             continue
         try:
-            values[column.name] = column.value(text, how)
+            text = how.day(text).isoformat() if column.is_day else text
+            values[column.name] = column.value(text)
         except ValueError as fault:
             is_good = False
             what = f"{column.name} is {text[:100]!r}: {fault}"

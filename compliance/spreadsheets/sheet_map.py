@@ -76,7 +76,11 @@ class SheetMap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         try:
             return datetime.strptime(text, self.dates).date()  # noqa: DTZ007  # a day has no zone
         except ValueError:
+            pass
+        try:
             return datetime.fromisoformat(text).date()
+        except ValueError:
+            raise ValueError(f"a day is written as {self.dates} or 2028-05-31") from None
 
 
 def shipped_maps() -> tuple[str, ...]:

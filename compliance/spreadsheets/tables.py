@@ -63,11 +63,11 @@ class SheetTable(NamedTuple):
     """The events of all rows, at a time in RFC 3339."""
 
 
-def _no_vocabularies(rows: Sequence[SheetValues]) -> tuple[Vocabulary, ...]:  # noqa: ARG001
+def _no_vocabularies(_rows: Sequence[SheetValues]) -> tuple[Vocabulary, ...]:
     return ()
 
 
-def _no_events(rows: Sequence[SheetValues], at: str) -> Iterator[Event]:  # noqa: ARG001
+def _no_events(_rows: Sequence[SheetValues], _at: str) -> Iterator[Event]:
     return iter(())
 
 
@@ -90,7 +90,7 @@ def _pack(row: SheetValues) -> str | None:
     return pack_key(row["gtin"], row["serial"]) if "serial" in row else None
 
 
-def _no_contradiction(row: SheetValues) -> str:  # noqa: ARG001
+def _no_contradiction(_row: SheetValues) -> str:
     return ""
 
 
