@@ -15,6 +15,7 @@ from compliance.service import (
     pages,
     quarantine_pages,
     scanning_routes,
+    serials_pages,
     sign_in_pages,
     telemetry,
     token_routes,
@@ -59,6 +60,7 @@ def _routers() -> Iterator[APIRouter]:
     yield alert_pages.router
     yield workstation.router
     yield dossier_pages.router
+    yield serials_pages.router
     yield recalls.router
     yield quarantine_pages.router
     yield quarantine.router

@@ -12,6 +12,7 @@ from verification.routes import (
     oversight,
     partners,
     sensors,
+    serials,
 )
 from verification.routes.national_interfaces import INTERFACES
 
@@ -25,3 +26,4 @@ router.include_router(national_peers.router)
 router.include_router(partners.router)
 router.include_router(oversight.router)
 router.include_router(sensors.router)
+router.include_router(serials.router)

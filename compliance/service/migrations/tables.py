@@ -8,6 +8,7 @@ import epcis.ledger.ledger_tables
 import epcis.query.query_tables
 import epcis.store.event_tables
 import verification.registry.pack_tables
+import verification.serials.serial_tables
 
 FLOORS = (
     epcis.store.event_tables,
@@ -15,6 +16,7 @@ FLOORS = (
     epcis.archive.archive_tables,
     epcis.query.query_tables,
     verification.registry.pack_tables,
+    verification.serials.serial_tables,
     compliance.duty_tables,
     compliance.retention.retention_tables,
     compliance.dossier.dossier_tables,
