@@ -1,7 +1,7 @@
 """The tables of serial numbers: pools, grants to lines, imported numbers, and exceptions.
 
 A number of a random or sequential pool has no row: it follows from the pool and its place in it
-(decision 0140). Rows are what cannot be computed: numbers made elsewhere, and those that were
+(decision 0170). Rows are what cannot be computed: numbers made elsewhere, and those that were
 voided, or found in use.
 """
 
