@@ -361,6 +361,8 @@ def _of_the_warehouse() -> Iterator[AccessRule]:
         GET /serials/standing
         """,
     )
+    yield from _rows(Own.NOTHING, "verify", "GET /label\nPOST /label\nPOST /label/check")
+    yield from _rows(Own.NOTHING, "verify", "GET /labels", is_page=True)
     yield from _rows(
         Own.OPERATOR, "capture", "GET /serials\nPOST /serials/open\nPOST /serials/ask", is_page=True
     )

@@ -11,6 +11,7 @@ from compliance.routes import cases, duties, exports, holds, quarantine, recalls
 from compliance.service import (
     alert_pages,
     dossier_pages,
+    label_pages,
     oidc_sign_in,
     oversight_pages,
     pages,
@@ -63,6 +64,7 @@ def _routers() -> Iterator[APIRouter]:
     yield workstation.router
     yield dossier_pages.router
     yield serials_pages.router
+    yield label_pages.router
     yield recalls.router
     yield quarantine_pages.router
     yield quarantine.router

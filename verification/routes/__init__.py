@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from verification.routes import (
+    labels,
     national,
     national_alerts,
     national_peers,
@@ -27,3 +28,4 @@ router.include_router(partners.router)
 router.include_router(oversight.router)
 router.include_router(sensors.router)
 router.include_router(serials.router)
+router.include_router(labels.router)
