@@ -165,8 +165,9 @@ def test_more_than_a_symbol_holds_is_refused():
     much = Code((("00", "395213210000000019"), *company))
     assert _said(write_png(much, module_px=4))[1] == much.message
     address = [(str(code), "aZ-bc" * 14) for code in (*range(4302, 4307), *range(4312, 4317))]
+    names = [(str(code), "aZ-b" * 8) for code in (4300, 4301, 4310, 4311)]
     with pytest.raises(LabelRefused, match="no GS1 DataMatrix holds so much"):
-        write_png(Code((*much.elements, *address)))
+        write_png(Code((*much.elements, *names, *address)))
 
 
 @pytest.mark.parametrize("form", LabelFormat)

@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "quarantine": ("quarantine",),
     "serials": ("serials",),
     "labels": ("label",),
+    "exchange": ("exchange",),
     "serving": ("serve", "doctor", "access"),
 }
 """The commands by the module of this package that has them, in the order `--help` tells them."""
