@@ -115,7 +115,8 @@ def _table() -> Iterator[AccessRule]:
     yield from _rows(
         Own.SESSION,
         ANY_KEY,
-        "GET /sessions\nPOST /sessions/{session_id}/end\nGET /step-up\nPOST /step-up",
+        "GET /sessions\nPOST /sessions/{session_id}/end\nGET /step-up\nPOST /step-up\n"
+        "GET /purpose\nPOST /purpose",
         is_page=True,
     )
     yield from _rows(Own.OPERATOR, "admin", "GET /metrics")
