@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import shutil
 import tarfile
 import zipfile
 from datetime import UTC, datetime
@@ -11,20 +12,27 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from chain import pack, see
 from msgspec.structs import replace
+from service import document
 
 from compliance.dossier.dossier_tables import export_job
 from compliance.dossier.jobs import file_of
+from compliance.fsck import fsck
 from compliance.retention.duty import Duty
 from compliance.retention.policy import RetentionPolicy
 from compliance.seal.operator_keys import open_keys
 from compliance.service.backup import make_backup
 from compliance.service.backup_file import BackupAbout, BackupRefused, written_backup
-from compliance.service.migrate import open_migrated
+from compliance.service.migrate import MIGRATIONS, current_revision, open_migrated
 from compliance.service.restore import restore
 from compliance.service.sealed_stream import PIECE_BYTES
 from compliance.service.settings import Settings
+from epcis import capture_job
 from epcis.capture import capture
+from epcis.capture_job import NewJob
+from epcis.capture_outcome import Behaviour
+from epcis.codec.document import DocumentLimits
 from epcis.database.whole_copy import CopyRefused, put_back
 from schemas.finding import Severity
 
@@ -118,6 +126,61 @@ def test_the_archive_and_ready_dossiers_come_along_and_are_found_where_they_are_
     assert kept
     assert {p.name: p.read_bytes() for p in empty.archive_folder.iterdir()} == kept
     assert file_of(empty.exports_folder, "D-1").read_bytes() == b"a dossier"
+
+
+def test_a_document_that_waits_for_its_turn_is_captured_after_the_restore(
+    lived_in, store, empty, tmp_path
+):
+    body = capture_job.incoming(store, lived_in.data_dir) / "job.body"
+    body.write_bytes(document(see(1, [pack("waiting")], "storing")))
+    new = NewJob("job", Behaviour.ROLLBACK, "application/json", "line", None)
+    capture_job.open_job(store, new, body, now=NOW)
+    out = tmp_path / "b.backup"
+    make_backup(lived_in, out, now=NOW)
+    body.unlink()
+    assert restore(out, empty, now=NOW).findings == ()
+    reopened = open_migrated(empty)
+    assert capture_job.do_next(reopened, lambda: NOW, DocumentLimits())
+    with reopened.read() as snapshot:
+        told = capture_job.job(snapshot, "job", caller=None)
+    assert told
+    assert (told.running, told.success) == (False, True)
+    assert told.events["stored"] == 1
+    reopened.close()
+
+
+def test_a_backup_of_the_first_migration_is_restored_by_a_later_program(
+    lived_in, empty, tmp_path, monkeypatch
+):
+    """The upgrade path: what version 1 kept is there, sound, under the next one's tables."""
+    out = tmp_path / "b.backup"
+    assert make_backup(lived_in, out, now=NOW).about.revision == "0001"
+    later = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, later)
+    (later / "versions" / "0002_toy.py").write_text(_SECOND)
+    monkeypatch.setattr("compliance.service.migrate.MIGRATIONS", later)
+    assert restore(out, empty, now=NOW).findings == ()
+    for settings in (empty, lived_in):  # restored, and where it was
+        upgraded = open_migrated(settings)
+        assert current_revision(upgraded.engine) == "0002"
+        assert list(fsck(upgraded, now=NOW, keys_folder=settings.keys_folder)) == []
+        with upgraded.read() as snapshot:
+            count = snapshot.connection.exec_driver_sql("SELECT count(*) FROM event").scalar()
+        assert count == EVENTS
+        upgraded.close()
+
+
+_SECOND = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = "0002", "0001"
+branch_labels = depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table("toy", sa.Column("name", sa.Text(), primary_key=True))
+"""
 
 
 def test_a_file_that_is_gone_is_named_and_the_rest_is_backed_up(lived_in, store, empty, tmp_path):
