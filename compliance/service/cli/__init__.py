@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "retention": ("retention", "archive"),
     "quarantine": ("quarantine",),
     "backups": ("backup", "restore"),
+    "exchange": ("exchange",),
     "serving": ("serve", "doctor", "access"),
 }
 """The commands by the module of this package that has them, in the order `--help` tells them."""
