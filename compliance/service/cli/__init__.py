@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "quarantine": ("quarantine",),
     "serials": ("serials",),
     "labels": ("label",),
+    "backups": ("backup", "restore"),
     "exchange": ("exchange",),
     "serving": ("serve", "doctor", "access"),
 }
