@@ -24,6 +24,7 @@ AREAS = {
     "repository": "Capture and query interface",
     "proof": "Log, seals and dossiers",
     "verification": "Verification and pack operations",
+    "warehouse": "Lines and warehouse",
     "duties": "Duties and reports",
     "inventory": "Serialized inventory",
 }

@@ -129,6 +129,7 @@ def _table() -> Iterator[AccessRule]:
     yield from _of_products()
     yield from _of_the_national_system()
     yield from _of_duties()
+    yield from _of_the_warehouse()
     yield from _of_exchange()
     yield from _of_pages()
 
@@ -352,6 +353,30 @@ def _of_duties() -> Iterator[AccessRule]:
         GET /exports/{job_id}/file
         DELETE /exports/{job_id}
         """,
+    )
+
+
+def _of_the_warehouse() -> Iterator[AccessRule]:
+    """Serial numbers, labels, orders and counts."""
+    yield from _rows(
+        Own.OPERATOR,
+        "capture",
+        """
+        GET /serials/pools
+        POST /serials/pools
+        POST /serials/pools/{pool_id}/close
+        POST /serials/pools/{pool_id}/numbers
+        GET /serials/grants
+        POST /serials/grants
+        GET /serials/grants/{grant_id}
+        POST /serials/grants/{grant_id}/report
+        GET /serials/standing
+        """,
+    )
+    yield from _rows(Own.NOTHING, "verify", "GET /label\nPOST /label\nPOST /label/check")
+    yield from _rows(Own.NOTHING, "verify", "GET /labels", is_page=True)
+    yield from _rows(
+        Own.OPERATOR, "capture", "GET /serials\nPOST /serials/open\nPOST /serials/ask", is_page=True
     )
 
 

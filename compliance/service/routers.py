@@ -22,12 +22,14 @@ from compliance.service import (
     alert_pages,
     dossier_pages,
     exchange_pages,
+    label_pages,
     oidc_sign_in,
     oversight_pages,
     pages,
     quarantine_pages,
     scanning_routes,
     sheet_pages,
+    serials_pages,
     sign_in_pages,
     telemetry,
     token_routes,
@@ -74,6 +76,8 @@ def _routers() -> Iterator[APIRouter]:
     yield alert_pages.router
     yield workstation.router
     yield dossier_pages.router
+    yield serials_pages.router
+    yield label_pages.router
     yield recalls.router
     yield quarantine_pages.router
     yield quarantine.router

@@ -29,6 +29,9 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "retention": ("retention", "archive"),
     "quarantine": ("quarantine",),
     "sheets": ("import",),
+    "serials": ("serials",),
+    "labels": ("label",),
+    "backups": ("backup", "restore"),
     "exchange": ("exchange",),
     "serving": ("serve", "doctor", "access"),
 }
