@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from schemas.gs1.keys import Gln, Gtin, Sscc
-from verification.fmd.serial_numbers import TEXT_82
+from verification.serials.guessable import TEXT_82
 
 if TYPE_CHECKING:
     from collections.abc import Callable
