@@ -1,17 +1,20 @@
 """What a started server does under load: small documents, and questions beside a large file.
 
-    python -m benchmarks.under_load [small|large|...] [--postgresql URL]
+    python -m benchmarks.under_load [small|large|pictures|...] [--postgresql URL]
 
 `small`: one event as a document by `/epcis/capture` against the same by `/epcis/events`, in turns
 on one server; processor time of the server for each, and documents a second of four clients.
 `large`: a question about a genuine pack every 50 ms, each on its own connection, while a file of
 100 MB (XML, then JSON) is captured; waits count from when a question was due.
+`pictures`: a genuine picture of a pack every half second, while six pictures made to take all the
+time that a picture may take are sent again and again by the same client.
 """
 
 from __future__ import annotations
 
 import argparse
 import http.client
+import io
 import os
 import statistics
 import sys
@@ -24,6 +27,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
+import numpy as np
+from PIL import Image
 from service import Service, document  # type: ignore[import-not-found]  # the tests' own
 
 from benchmarks.documents import documents
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
 DOCUMENTS, CLIENTS, TURNS = 100, 4, 5
 EVENTS, ASKED_EVERY_S = int(os.environ.get("PACKTRAIL_BENCHMARK_EVENTS", "27000")), 0.05
 IDLE_S = 10.0
+HOSTILE_PICTURES, ATTACKED_S, SCANNED_EVERY_S = 6, 20.0, 0.5
 QUESTION = b'{"gtin": "05901234123457", "serial": "sgenuine"}'
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -137,6 +143,58 @@ def large(service: Service) -> None:
             )
 
 
+def pictures(service: Service) -> None:
+    """Genuine scans beside six hostile pictures: fields of random modules without a code."""
+    genuine = (Path(__file__).parent.parent / "docs/examples/pack.png").read_bytes()
+    hostile = _field_of_modules()
+    scan = partial(_scanned, service)
+    assert scan(genuine) == 200
+    calm = [_ms(partial(scan, genuine)) for _ in range(10)]
+    is_over = threading.Event()
+
+    def attack() -> None:
+        while not is_over.is_set():
+            scan(hostile)
+
+    attackers = [threading.Thread(target=attack) for _ in range(HOSTILE_PICTURES)]
+    for one in attackers:
+        one.start()
+    begun_s = time.perf_counter()
+    waits = []
+    while time.perf_counter() - begun_s < ATTACKED_S:
+        waits.append(_ms(partial(_answered, scan, genuine)))
+        time.sleep(SCANNED_EVERY_S)
+    is_over.set()
+    for one in attackers:
+        one.join()
+    waits.sort()
+    print(
+        f"a genuine scan: {statistics.median(calm):.0f} ms alone; beside {HOSTILE_PICTURES} hostile"
+        f" pictures p50 {_at(waits, 0.5):.0f} ms, longest {waits[-1]:.0f} ms of {len(waits)}"
+    )
+
+
+def _scanned(service: Service, picture: bytes) -> int:
+    return Sender(service, "image/png").post("/packs/scan", picture)
+
+
+def _answered(scan: Callable[[bytes], int], picture: bytes) -> None:
+    assert scan(picture) == 200
+
+
+def _ms(act: Callable[[], object]) -> float:
+    begun_s = time.perf_counter()
+    act()
+    return 1000 * (time.perf_counter() - begun_s)
+
+
+def _field_of_modules() -> bytes:
+    modules = np.random.default_rng(1).integers(0, 2, (1200, 1200), np.uint8) * 255
+    file = io.BytesIO()
+    Image.fromarray(np.kron(modules, np.ones((5, 5), np.uint8))).save(file, "PNG")
+    return file.getvalue()
+
+
 def _for_a_while(idle_s: float) -> Callable[[], bool]:
     end_s = time.perf_counter() + idle_s
     return lambda: time.perf_counter() < end_s
@@ -184,7 +242,7 @@ def _at(waits: list[float], share: float) -> float:
     return waits[min(len(waits) - 1, int(len(waits) * share))]
 
 
-PARTS: dict[str, Callable[[Service], None]] = {"small": small, "large": large}
+PARTS: dict[str, Callable[[Service], None]] = {"small": small, "large": large, "pictures": pictures}
 
 
 def main() -> None:
