@@ -29,9 +29,11 @@ class Picture:
             self._order.append(client)
             await self.over.wait()
 
-    async def end(self) -> None:
-        self.over.set()
-        await self.task
+
+async def end(*pictures: Picture) -> None:
+    for picture in pictures:
+        picture.over.set()
+    await asyncio.gather(*(picture.task for picture in pictures))
 
 
 async def settle() -> None:
@@ -47,8 +49,7 @@ async def test_the_last_worker_is_for_a_client_that_has_none() -> None:
     one = Picture(turns, "one", order)
     await settle()
     assert order == ["many", "many", "one"]
-    for picture in (*many, one):
-        await picture.end()
+    await end(*many, one)
     assert (turns.at_work, turns.waiting) == (0, 0)
 
 
@@ -59,9 +60,7 @@ async def test_those_who_wait_take_turns() -> None:
     waiting = [Picture(turns, client, order) for client in "aaabbc"]
     await settle()
     assert order == ["a", "b"]
-    for picture in (*first, *waiting):
-        picture.over.set()
-    await asyncio.gather(*(picture.task for picture in (*first, *waiting)))
+    await end(*first, *waiting)
     # c came last and is read after one of each of the others that wait.
     assert sorted(order[2:5]) == ["a", "b", "c"]
     assert sorted(order) == sorted("abaaabbc")
@@ -79,8 +78,7 @@ async def test_too_many_of_one_client_are_refused_and_others_still_wait() -> Non
     pictures.append(Picture(turns, "third", order))
     await settle()
     assert turns.waiting == WAITING_PER_CLIENT_MAX + 1
-    for picture in pictures:
-        await picture.end()
+    await end(*pictures)
     assert (turns.at_work, turns.waiting) == (0, 0)
 
 
@@ -96,7 +94,7 @@ async def test_whoever_gives_up_leaves_no_trace() -> None:
     gone.task.cancel()
     await settle()
     assert turns.waiting == 0
-    await at_work.end()
+    await end(at_work)
     last = Picture(turns, "d", order)
-    await last.end()
+    await end(last)
     assert (order, turns.at_work) == (["a", "d"], 0)
