@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from sqlalchemy import select
 
@@ -128,7 +129,7 @@ async def test_metrics_are_for_administrators_and_name_no_pack(client, store, no
 
 
 async def test_a_picture_that_finds_no_worker_is_to_come_again(store, settings, now) -> None:
-    impatient = settings.model_copy(update={"picture_timeout_s": 0.01})
+    impatient = msgspec.structs.replace(settings, picture_timeout_s=0.01)
     context = ServiceContext.of(impatient, store, Keys.open(settings.keys_folder), lambda: now)
     app = create_app(replace(context, picture_turns=PictureTurns(0)))
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 5))
