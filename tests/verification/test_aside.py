@@ -9,10 +9,11 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import func, select
 
+from epcis.database.journal import SideJournal
 from epcis.database.transactions import WriterHeld
 from epcis.fsck import fsck
 from tests.verification.conftest import GTIN, NOW
-from verification.answering.aside import AnswerJournal, journal_of, run_aside, take_in
+from verification.answering.aside import journal_of, run_aside, take_in
 from verification.registry.history import history
 from verification.registry.pack_tables import unknown_answer
 
@@ -57,7 +58,7 @@ def test_a_genuine_pack_is_verified_at_once_and_its_record_follows(client, packs
         assert asked(client, "S1").json()["verdict"] == "OK"
         assert asked(client, "S2").json()["verdict"] == "OK"
         assert past(packs, "S1") == []
-    journal = AnswerJournal(journal_file(packs))
+    journal = SideJournal(journal_file(packs))
     assert take_in(packs, journal, clock) == 2
     assert take_in(packs, journal, clock) == 0
     assert journal.is_empty
@@ -97,7 +98,7 @@ def test_what_has_to_be_counted_waits_for_the_writer(client, packs):
 def test_a_crash_after_they_were_taken_in_does_not_take_them_twice(client, packs, clock):
     with held(packs):
         asked(client, "S1")
-    before_crash = AnswerJournal(journal_file(packs))
+    before_crash = SideJournal(journal_file(packs))
     before_crash.forget = lambda _last: None
     assert take_in(packs, before_crash, clock) == 1
     before_crash.close()
@@ -125,6 +126,36 @@ def test_what_a_crash_left_is_taken_in_at_the_start(client, packs, clock):
     assert journal.is_empty
     assert len(past(packs, "S1")) == 1
     journal.close()
+
+
+def test_what_a_crash_cut_off_is_dropped_and_all_before_it_is_kept(tmp_path):
+    file = tmp_path / "journal"
+    journal = SideJournal(file)
+    journal.keep(1, b"first")
+    whole = file.stat().st_size
+    journal.keep(2, b"second")
+    journal.close()
+    written = file.read_bytes()
+    for end in range(whole, len(written)):
+        file.write_bytes(written[:end])
+        after = SideJournal(file)
+        assert [one.entries for one in after.oldest(9)] == [b"first"]
+        after.keep(3, b"third")
+        assert [(one.number, one.at_us) for one in after.oldest(9)] == [(1, 1), (2, 3)]
+        after.close()
+
+
+def test_an_emptied_journal_makes_place_for_a_new_one_that_all_see(tmp_path):
+    one, other = SideJournal(tmp_path / "journal"), SideJournal(tmp_path / "journal")
+    one.keep(1, b"first")
+    first_id = other.id
+    other.forget(1)
+    assert one.oldest(9) == []
+    assert one.id == other.id != first_id
+    one.keep(2, b"second")
+    assert [kept.entries for kept in other.oldest(9)] == [b"second"]
+    one.close()
+    other.close()
 
 
 def test_an_act_that_does_not_wait_is_told_that_a_large_one_has_the_writer(packs):

@@ -1,4 +1,4 @@
-"""Answers that are given while a large document holds the one writer of SQLite.
+"""Answers that are given while a large document holds the one writer.
 
 A verification changes nothing but the history and the log. Its record is made durable in a small
 journal beside the database file before the answer leaves, and taken into the history and the log in
@@ -9,22 +9,18 @@ counted, an alert, an act) waits for it. Decision 0141.
 from __future__ import annotations
 
 import asyncio
-import secrets
-import sqlite3
-import threading
-from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from epcis.database.columns import microseconds
+from epcis.database.journal import SideJournal
 from epcis.database.raw_driver import RawDriver
 from epcis.database.transactions import StoreAway, StoreFull, WriterHeld
 from verification.registry import history
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from epcis.clock import Clock
     from epcis.ledger.store import Store, Transaction
@@ -34,17 +30,9 @@ TAKEN_AT_ONCE = 50
 """Rounds of answers taken into the history by one act."""
 LOOK_S = 0.5
 """How often it is seen whether the writer is free again."""
-_ROUNDS = (
-    "CREATE TABLE IF NOT EXISTS round (number INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " at_us INTEGER NOT NULL, entries BLOB NOT NULL)"
-)
-_TABLES = (
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
-    "CREATE TABLE IF NOT EXISTS journal (id TEXT PRIMARY KEY)",
-    _ROUNDS,
-)
 _TAKEN = "SELECT taken FROM answer_aside WHERE journal = ?"
+_OTHERS = "DELETE FROM answer_aside WHERE journal <> ?"
+"""The file of a journal that was taken in whole is gone; nobody asks about it again."""
 _MARK = (
     "INSERT INTO answer_aside (journal, taken) VALUES (?, ?)"
     " ON CONFLICT (journal) DO UPDATE SET taken = excluded.taken"
@@ -57,92 +45,11 @@ class NeedsWriter(Exception):  # noqa: N818  # says what an answer needs
     """The answer cannot be given without an act."""
 
 
-class KeptRound(NamedTuple):
-    """Answers that were given together."""
-
-    number: int
-    at_us: int
-    entries: bytes
-
-
-class AnswerJournal:
-    """The records of answers on the disk, until they are taken in; safe from many threads.
-
-    The file is made when the first answer is kept.
-    """
-
-    def __init__(self, file: Path) -> None:
-        self._lock = threading.Lock()
-        self._file = file
-        self._database: sqlite3.Connection | None = None
-        self.is_empty = not file.exists()
-
-    @cached_property
-    def id(self) -> str:
-        """The name of this journal, which a new file does not share."""
-        with self._lock:
-            row = self._opened().execute("SELECT id FROM journal").fetchone()
-        return str(row[0])
-
-    def _opened(self) -> sqlite3.Connection:
-        if self._database is None:
-            self._file.touch(mode=0o600)
-            self._database = sqlite3.connect(
-                self._file, check_same_thread=False, isolation_level=None
-            )
-            for statement in _TABLES:
-                self._database.execute(statement)
-            self._database.execute(
-                "INSERT INTO journal SELECT ? WHERE NOT EXISTS (SELECT 1 FROM journal)",
-                (secrets.token_hex(16),),
-            )
-        return self._database
-
-    def keep(self, at_us: int, entries: list[history.HistoryEntry]) -> None:
-        """Keep the records of a round; they are on the disk when this returns."""
-        with self._lock:
-            self.is_empty = False
-            try:
-                self._opened().execute(
-                    "INSERT INTO round (at_us, entries) VALUES (?, ?)",
-                    (at_us, _ENCODER.encode(entries)),
-                )
-            except sqlite3.OperationalError as fault:
-                raise StoreFull("the disk is full") from fault
-
-    def oldest(self, rounds_max: int) -> list[KeptRound]:
-        """The oldest rounds."""
-        with self._lock:
-            found = (
-                self._opened()
-                .execute(
-                    "SELECT number, at_us, entries FROM round ORDER BY number LIMIT ?",
-                    (rounds_max,),
-                )
-                .fetchall()
-            )
-        return [KeptRound(*one) for one in found]
-
-    def forget(self, last: int) -> None:
-        """Forget what was taken in."""
-        with self._lock:
-            self._opened().execute("DELETE FROM round WHERE number <= ?", (last,))
-            left = self._opened().execute("SELECT 1 FROM round LIMIT 1").fetchone()
-            self.is_empty = left is None
-
-    def close(self) -> None:
-        """Let go of the file."""
-        with self._lock:
-            if self._database is not None:
-                self._database.close()
-                self._database = None
-
-
-def journal_of(store: Store) -> AnswerJournal | None:
+def journal_of(store: Store) -> SideJournal | None:
     """The journal beside the database file; None where many can write."""
     if store.file is None or not store.has_one_writer:
         return None
-    return AnswerJournal(store.file.with_suffix(".aside"))
+    return SideJournal(store.file.with_suffix(".aside"))
 
 
 Round = tuple[list["GivenAnswer"], list[history.HistoryEntry]]
@@ -155,7 +62,7 @@ class AsideWorker:
         self,
         store: Store,
         clock: Clock,
-        journal: AnswerJournal,
+        journal: SideJournal,
         work: Callable[[Transaction, list[Wanted]], Round],
     ) -> None:
         self._store = store
@@ -180,12 +87,12 @@ class AsideWorker:
         with self._store.read_as_act(now) as tx:
             answers, entries = self._work(tx, requests)
         if entries:
-            self._journal.keep(microseconds(now), entries)
+            self._journal.keep(microseconds(now), _ENCODER.encode(entries))
         # A crash before this leaves no answer, after it a record that is taken in at the start.
         return answers
 
 
-def take_in(store: Store, journal: AnswerJournal, clock: Clock) -> int:
+def take_in(store: Store, journal: SideJournal, clock: Clock) -> int:
     """Take the oldest rounds into the history and the log, each once; returns how many.
 
     Raises StoreAway and StoreFull; then they wait on.
@@ -200,6 +107,7 @@ def take_in(store: Store, journal: AnswerJournal, clock: Clock) -> int:
         for one in rounds:
             if taken is None or one.number > taken[0]:
                 history.keep(tx, _DECODER.decode(one.entries), at_us=one.at_us)
+        driver.run(_OTHERS, (journal.id,))
         driver.run(_MARK, (journal.id, rounds[-1].number))
         # A crash after this commit leaves them in the journal too: the mark passes them over.
     journal.forget(rounds[-1].number)
@@ -207,7 +115,7 @@ def take_in(store: Store, journal: AnswerJournal, clock: Clock) -> int:
 
 
 async def run_aside(
-    store: Store, journal: AnswerJournal | None, clock: Clock, stop: asyncio.Event
+    store: Store, journal: SideJournal | None, clock: Clock, stop: asyncio.Event
 ) -> None:
     """Take answers in as soon as the writer is free, until `stop` is set."""
     while not stop.is_set():
