@@ -229,9 +229,10 @@ item_state = Table(
     Column("borrowed", Text, nullable=False, comment="conditions of the container, while inside"),
     Column("persistent", Text, nullable=False, comment="conditions that only unsetting lifts"),
     Column("shipper", Text, nullable=False, comment="canonical GLN key, until it is received"),
+    Column("owner", Text, nullable=False, comment="canonical GLN key, or empty where not known"),
     UniqueConstraint(
         "status", "disposition", "location", "holder", "conditions", "borrowed", "persistent",
-        "shipper", name="item_state_once",
+        "shipper", "owner", name="item_state_once",
     ),
     comment="each distinct state once; items share them",
     info=proof(DerivedFrom("the events of the items that are in this state")),

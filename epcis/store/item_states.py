@@ -242,6 +242,10 @@ class ItemStates:
             return moment, self._states.shared(group.state_id, state)
         return group.moment, group.state_id
 
+    def owner(self, group: ItemGroup) -> str:
+        """Who owns items, their containers taken into account; empty where nobody says."""
+        return self._states.told(self.effective(group)[1]).owner
+
     def _share(self, group: ItemGroup, moment: int) -> bool:
         """Let items share what happened to their container; False where that is recomputed."""
         assert group.parent is not None, "what is in nothing shares nothing"

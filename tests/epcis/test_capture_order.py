@@ -5,7 +5,22 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from chain import alarm, case, commission, lasting, pack, put, receive, repackage, see, ship, wrong
+from chain import (
+    MAKER,
+    PHARMACY,
+    alarm,
+    case,
+    commission,
+    lasting,
+    pack,
+    party,
+    put,
+    receive,
+    repackage,
+    see,
+    ship,
+    wrong,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -53,6 +68,13 @@ dispositions = st.sampled_from(
     ]
 )  # fmt: skip
 marks = st.lists(st.sampled_from(["damaged", "recalled", "destroyed"]), max_size=1)
+
+
+def bought(minute, epcs, owner):
+    """Goods are taken in for an owner."""
+    return replace(receive(minute, epcs), destinations=(party("owning_party", owner),))
+
+
 happenings = st.one_of(
     st.builds(commission, minutes, some(PACKS), st.sampled_from(["L1", "L2"])),
     st.builds(put, minutes, st.sampled_from(CASES), some(PACKS)),
@@ -63,6 +85,7 @@ happenings = st.one_of(
     st.builds(put, minutes, st.sampled_from(CASES), some(PACKS), st.just("OBSERVE")),
     st.builds(ship, minutes, some(THINGS)),
     st.builds(receive, minutes, some(THINGS)),
+    st.builds(bought, minutes, some(THINGS), st.sampled_from([MAKER, PHARMACY])),
     st.builds(see, minutes, some(THINGS), st.just("dispensing"), st.just("dispensed")),
     st.builds(see, minutes, some(THINGS), st.just("storing"), st.just("damaged")),
     st.builds(see, minutes, some(THINGS), st.just("inspecting"), dispositions),

@@ -420,8 +420,9 @@ CREATE TABLE item_state (
 	borrowed TEXT NOT NULL,
 	persistent TEXT NOT NULL,
 	shipper TEXT NOT NULL,
+	owner TEXT NOT NULL,
 	PRIMARY KEY (id),
-	CONSTRAINT item_state_once UNIQUE (status, disposition, location, holder, conditions, borrowed, persistent, shipper)
+	CONSTRAINT item_state_once UNIQUE (status, disposition, location, holder, conditions, borrowed, persistent, shipper, owner)
 );
 -- next
 COMMENT ON TABLE item_state IS 'each distinct state once; items share them';
@@ -441,6 +442,8 @@ COMMENT ON COLUMN item_state.borrowed IS 'conditions of the container, while ins
 COMMENT ON COLUMN item_state.persistent IS 'conditions that only unsetting lifts';
 -- next
 COMMENT ON COLUMN item_state.shipper IS 'canonical GLN key, until it is received';
+-- next
+COMMENT ON COLUMN item_state.owner IS 'canonical GLN key, or empty where not known';
 -- next
 CREATE TABLE item (
 	id BIGINT NOT NULL,

@@ -344,8 +344,9 @@ CREATE TABLE item_state (
 	borrowed TEXT NOT NULL,
 	persistent TEXT NOT NULL,
 	shipper TEXT NOT NULL,
+	owner TEXT NOT NULL,
 	PRIMARY KEY (id),
-	CONSTRAINT item_state_once UNIQUE (status, disposition, location, holder, conditions, borrowed, persistent, shipper)
+	CONSTRAINT item_state_once UNIQUE (status, disposition, location, holder, conditions, borrowed, persistent, shipper, owner)
 );
 -- next
 CREATE TABLE item (
