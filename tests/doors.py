@@ -284,6 +284,7 @@ SILENT = {
     ),
     r"\w+ /approvals": "acts that wait for a second person; they are judged when they are done",
     r"\w+ /proof": "that an entry stands in the log",
+    r"(GET /stock|packtrail stock)": "a view of item state; each act on the goods is judged",
     r"\w+ /(recalls|recall|quarantine)": "names packs that are stopped, clears none",
     r"\w+ /(archive|cases|holds|requests|audits|partners|retention|access|alerts|anomalies)": (
         "work about packs, no answer about one"

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from fastapi import APIRouter, Depends, Form, Request, UploadFile
 from fastapi.concurrency import run_in_threadpool
@@ -67,6 +67,17 @@ def _minute(moment: datetime | str) -> str:
 
 
 _TEMPLATES.filters["minute"] = _minute
+
+
+def _place(key: str) -> str:
+    """A place or party as people write it: the GLN, and after a dot the place in the site."""
+    if not key.startswith("/414/"):
+        return key
+    gln, _, inside = key.removeprefix("/414/").partition("/254/")
+    return f"{gln}.{unquote(inside)}" if inside else gln
+
+
+_TEMPLATES.filters["place"] = _place
 _TEMPLATES.filters["day"] = lambda moment: _minute(moment)[:10]
 
 

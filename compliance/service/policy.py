@@ -60,6 +60,7 @@ class Own(StrEnum):
     PRODUCT = "products of the caller's company; an operator's key may for all"
     ACT = "any pack in hand, by the role of the client; unknown serials count against guessing"
     PLACE = "goods at a site of the caller's company; an operator's key acts at all sites"
+    STOCK = "goods that the caller's company owns or has; an operator's key sees all"
     PARTICIPANT = "what a registered participant may, by its role"
     ALERT = "alerts that concern the caller: its own, of its products, of its market"
     ASKED = "what the caller itself, or its party, asked for"
@@ -398,6 +399,7 @@ def _of_pages() -> Iterator[AccessRule]:
     yield from _rows(Own.PRODUCT, ANY_KEY, "GET /", is_page=True)
     yield from _rows(Own.ACT, "verify", "POST /scan-card\nGET /01/{link:path}", is_page=True)
     yield from _rows(Own.PRODUCT, "query", "GET /recalls/board", is_page=True)
+    yield from _rows(Own.STOCK, "query", "GET /stock\nGET /stock/items", is_page=True)
     yield from _rows(Own.OPERATOR, "query", "GET /quarantine", is_page=True)
     yield from _rows(Own.OPERATOR, "recall", "POST /quarantine/board", is_page=True)
     release = "POST /quarantine/board/release"

@@ -18,6 +18,7 @@ from compliance.service import (
     quarantine_pages,
     scanning_routes,
     sign_in_pages,
+    stock_pages,
     telemetry,
     token_routes,
     workstation,
@@ -64,6 +65,7 @@ def _routers() -> Iterator[APIRouter]:
     yield workstation.router
     yield dossier_pages.router
     yield recalls.router
+    yield stock_pages.router
     yield quarantine_pages.router
     yield quarantine.router
     yield holds.router

@@ -62,6 +62,9 @@ COPY_ROWS_MIN = 8
 FENCED = frozenset({"event"})
 """Tables with row-level security, which PostgreSQL does not let COPY write to."""
 
+BITS_SET = "bits_set"
+"""Our function on SQLite that counts the bits of a signed 64-bit number; PostgreSQL has one."""
+
 _KIND_OF_VALUE: dict[type, str] = {bytes: "bytea", int: "int8", str: "text"}
 _encoder = msgspec.json.Encoder()
 
@@ -79,6 +82,10 @@ class RawDriver:
     def has_one_writer(self) -> bool:
         """Whether acts write one after the other; else many write at a time."""
         return self.is_sqlite
+
+    def bits_set(self, column: str) -> str:
+        """The SQL for how many bits of a column of 64 are set."""
+        return f"{BITS_SET}({column})" if self.is_sqlite else f"bit_count({column}::bit(64))"
 
     def one(self, statement: str, values: Sequence[object] = ()) -> Row | None:
         """The first row, or None."""

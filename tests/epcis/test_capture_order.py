@@ -30,6 +30,7 @@ from epcis.capture import record
 from epcis.database.raw_driver import RawDriver
 from epcis.fsck import check_state
 from epcis.fsck.item_keys import check_item_keys
+from epcis.fsck.stock_groups import check_stock_groups
 from epcis.ledger.store import Store
 from epcis.store import event_tables
 from epcis.store.digest import event_digest, hash_id, is_meant
@@ -44,7 +45,7 @@ THINGS = PACKS + CASES
 WIPED = (
     "event", "event_epc", "event_party", "event_word", "event_field", "event_sensor", "item",
     "item_key_settled",
-    "item_key_even", "item_key_odd", "containment",
+    "item_key_even", "item_key_odd", "containment", "stock_group",
 )  # fmt: skip
 
 
@@ -137,6 +138,7 @@ def state_after(store, events, acts):
         with store.write(NOW) as tx:
             record(tx, events[first : first + acts])
     assert [*check_state(store, now=NOW), *check_item_keys(store, now=NOW)] == []
+    assert list(check_stock_groups(store, now=NOW)) == []
     with store.read() as snapshot:
         named = select(event_tables.item.c.id, event_tables.item.c.key)
         keys = dict(snapshot.connection.execute(named).all())

@@ -31,6 +31,7 @@ from msgspec.structs import replace
 from epcis.capture import capture, record
 from epcis.codec.document import Syntax, write_document
 from epcis.fsck import check_state
+from epcis.fsck.stock_groups import check_stock_groups
 from epcis.model import Header
 from epcis.store.items import contents, item, items_of_lot
 from epcis.store.lots_recorded import lots_recorded
@@ -64,6 +65,7 @@ def told(store, *events):
     with store.write(NOW) as tx:
         record(tx, list(events))
     assert list(check_state(store, now=NOW)) == []
+    assert list(check_stock_groups(store, now=NOW)) == []
 
 
 def state(store, epc=ONE):

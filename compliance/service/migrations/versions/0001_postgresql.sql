@@ -471,6 +471,33 @@ COMMENT ON COLUMN item.age IS 'µs from the first event to `moment`';
 -- next
 COMMENT ON COLUMN item.lead IS 'others leaned on it so long after';
 -- next
+CREATE TABLE stock_group (
+	block BIGINT NOT NULL,
+	state_id INTEGER NOT NULL,
+	lot INTEGER NOT NULL,
+	parent BIGINT NOT NULL,
+	moment BIGINT NOT NULL,
+	mask BIGINT NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	PRIMARY KEY (block, state_id, lot, parent, moment)
+);
+-- next
+CREATE INDEX stock_group_by_lot ON stock_group (lot, block);
+-- next
+CREATE INDEX stock_group_by_parent ON stock_group (parent) WHERE parent <> 0;
+-- next
+CREATE INDEX stock_group_by_state ON stock_group (state_id, parent);
+-- next
+COMMENT ON TABLE stock_group IS 'what table item says, 64 items to a row, for the view of stock; see stock_groups';
+-- next
+COMMENT ON COLUMN stock_group.block IS 'item id // 64';
+-- next
+COMMENT ON COLUMN stock_group.lot IS '0: none';
+-- next
+COMMENT ON COLUMN stock_group.parent IS '0: in nothing';
+-- next
+COMMENT ON COLUMN stock_group.mask IS 'bit item id % 64 set: the item is one';
+-- next
 CREATE TABLE item_key_settled (
 	key BYTEA NOT NULL,
 	id BIGINT NOT NULL,
