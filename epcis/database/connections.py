@@ -19,8 +19,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from epcis.database import guards
+from epcis.database.bits import BITS_SET, bits_set
 from epcis.database.metadata import metadata
-from epcis.database.raw_driver import BITS_SET
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
@@ -32,7 +32,6 @@ WORD_WRITERS_MAX = 4
 """Connections on PostgreSQL that store shared words beside the acts that need them."""
 WRITER_WAIT_S = 30
 """How long an act waits for the writer, of this or another process, before the store is away."""
-_ALL_BITS = (1 << 64) - 1
 PAGE_BYTES = 8192
 CACHE_KIB = 65536
 WAL_PAGES_MAX = 4096
@@ -75,10 +74,6 @@ def words_engine(engine: Engine) -> Engine:
     )
 
 
-def _bits_set(mask: int) -> int:
-    return (mask & _ALL_BITS).bit_count()
-
-
 def _sqlite_engine(address: URL) -> Engine:
     engine = create_engine(
         address,
@@ -105,7 +100,7 @@ def _sqlite_engine(address: URL) -> Engine:
             "temp_store = MEMORY",
         ):
             driver.execute(f"PRAGMA {pragma}")
-        driver.create_function(BITS_SET, 1, _bits_set, deterministic=True)
+        driver.create_function(BITS_SET, 1, bits_set, deterministic=True)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

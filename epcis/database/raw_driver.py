@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import BigInteger, Boolean, Float, Integer, LargeBinary, SmallInteger
 from sqlalchemy.types import TypeDecorator
 
+from epcis.database.bits import BITS_SET
 from epcis.database.metadata import metadata
 from epcis.database.register_guard import refuse_unlogged, register_written
 
@@ -61,9 +62,6 @@ COPY_ROWS_MIN = 8
 """Fewer rows go by INSERT, which needs no extra round trips."""
 FENCED = frozenset({"event"})
 """Tables with row-level security, which PostgreSQL does not let COPY write to."""
-
-BITS_SET = "bits_set"
-"""Our function on SQLite that counts the bits of a signed 64-bit number; PostgreSQL has one."""
 
 _KIND_OF_VALUE: dict[type, str] = {bytes: "bytea", int: "int8", str: "text"}
 _encoder = msgspec.json.Encoder()

@@ -140,7 +140,7 @@ def listed_stock(
     begin = after or (NO_LOT, 0)
     if not gtin:
         return pages.page(pages.groups(begin[1]), begin, most)
-    lots = {row[0]: StockLot(*row[1:]) for row in pages.driver.all(_LOTS_OF, (gtin,))}
+    lots = {row[0]: StockLot(*row[1:]) for row in pages.reading.all(_LOTS_OF, (gtin,))}
     pages.lots.update(lots)
     groups = (
         group
@@ -160,17 +160,17 @@ class _Pages:
         wanted: Callable[[StockLot, ItemState, str], bool],
         apart: Mapping[int, str],
     ) -> None:
-        self.driver = RawDriver(snapshot)
+        self.reading = RawDriver(snapshot)
         self._apart = apart
         self.lots: dict[int, StockLot] = {}
         self._wanted = wanted
-        self._shared = Shared(snapshot, self.driver)
+        self._shared = Shared(snapshot, self.reading)
 
     def groups(self, after: int) -> Iterator[_PlacedRow]:
         """Rows of all items from this one on."""
         for rows in self._whole_blocks(after >> 6, _GROUPS):
             unknown = sorted({row[2] for row in rows} - self.lots.keys() - {NO_LOT})
-            self.lots.update(_lots(self.driver, unknown))
+            self.lots.update(_lots(self.reading, unknown))
             yield from (_PlacedRow(NO_LOT, row) for row in rows)
 
     def groups_of(self, lot: int, after: int) -> Iterator[_PlacedRow]:
@@ -180,7 +180,7 @@ class _Pages:
 
     def _whole_blocks(self, block: int, statement: str, *lot: int) -> Iterator[list[Row]]:
         while True:
-            rows = self.driver.all(statement, (*lot, block, GROUPS_AT_ONCE))
+            rows = self.reading.all(statement, (*lot, block, GROUPS_AT_ONCE))
             is_end = len(rows) < GROUPS_AT_ONCE
             # Rows of the last block may be missing: it comes whole with the next ones.
             whole = rows if is_end else [row for row in rows if row[0] < rows[-1][0]]
@@ -226,7 +226,7 @@ class _Pages:
 
     def _listed(self, found: list[_FoundItem], after: tuple[int, int] | None) -> ListedPage:
         """The page, with the key of each item."""
-        rows = self.driver.all_in(_KEYS, [one.id for one in found])
+        rows = self.reading.all_in(_KEYS, [one.id for one in found])
         keys: dict[int, bytes] = {row[0]: row[1] for row in rows}
         items = (
             ListedItem(one.id, unpack_key(bytes(keys[one.id])), one.told, one.state, one.apart)
