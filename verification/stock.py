@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from verification.decision.restrictions import Restrictions
 
 ROWS_MAX = 5_000
-"""Rows of one answer; more are told by `is_cut`."""
+"""Rows of one answer; `is_cut` says that there are more."""
 PAGE_ITEMS_MAX = 1_000
 
 

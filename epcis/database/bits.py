@@ -1,4 +1,4 @@
-"""How many bits of a column of 64 are set: PostgreSQL knows it, for SQLite it is a function here."""
+"""How many bits of a number of 64 are set: PostgreSQL knows it, SQLite gets a function from here."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class ListedItem(NamedTuple):
     lot: StockLot
     state: ItemState
     apart: str
-    """What was said of it alone, as `listed_stock` was given it."""
+    """What is recorded of it alone, as `listed_stock` was given it."""
 
 
 class ListedPage(NamedTuple):
@@ -132,7 +132,7 @@ def listed_stock(
 ) -> ListedPage:
     """A page of the items that are wanted, in order of lot and commissioning.
 
-    `apart` has by item id what is said of single items alone; `wanted` gets it, else "".
+    `apart` has by item id what is recorded of single items; `wanted` gets it, else "".
     With `gtin` those of its lots, else all. It looks through `BLOCKS_PER_PAGE_MAX` blocks at most,
     so a page may be short although more follow.
     """
