@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from compliance.service.approvals import approve, waiting
-from compliance.service.pages import render
+from compliance.service.pages import is_for_a_person, render
 from compliance.service.purposes import reads
 from epcis.http_context import caller_of, now_of, store_of
 from verification.registry.rights import company_behind
@@ -24,7 +24,7 @@ def approvals(request: Request) -> Response:
     """What waits for a second person in your company; a page, or JSON for programs."""
     with store_of(request).read() as snapshot:
         found = waiting(snapshot, caller_of(request), now_of(request))
-    if _is_for_a_person(request):
+    if is_for_a_person(request):
         return render("approvals.html", request, waiting=found)
     return JSONResponse([one.as_dict() for one in found])
 
@@ -34,7 +34,7 @@ def approved(request: Request, approval_id: str) -> Response:
     """Approve what another person asked for; that person then repeats the request."""
     with store_of(request).write(now_of(request)) as tx:
         done = approve(tx, approval_id, caller_of(request))
-    if _is_for_a_person(request):
+    if is_for_a_person(request):
         return RedirectResponse("/approvals", status_code=303)
     return JSONResponse(done.as_dict())
 
@@ -44,7 +44,3 @@ def purposes(request: Request) -> Response:
     """Who read data of your company, or of everybody, under a purpose; newest first."""
     with store_of(request).read() as snapshot:
         return JSONResponse(reads(snapshot, company_behind(snapshot, caller_of(request))))
-
-
-def _is_for_a_person(request: Request) -> bool:
-    return "text/html" in request.headers.get("accept", "")

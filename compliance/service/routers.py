@@ -11,9 +11,12 @@ from compliance.routes import cases, duties, exports, holds, quarantine, recalls
 from compliance.service import (
     alert_pages,
     dossier_pages,
+    identifier_pages,
+    jump_pages,
     oversight_pages,
-    pages,
     quarantine_pages,
+    recall_pages,
+    scan_pages,
     scanning_routes,
     sign_in_pages,
     telemetry,
@@ -53,7 +56,10 @@ def _routers() -> Iterator[APIRouter]:
     yield log.router
     yield scanning_routes.router
     yield verification_router
-    yield pages.router
+    yield scan_pages.router
+    yield identifier_pages.router
+    yield recall_pages.router
+    yield jump_pages.router
     yield sign_in_pages.router
     yield oversight_pages.router
     yield alert_pages.router

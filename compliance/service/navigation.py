@@ -1,0 +1,83 @@
+"""The places of the application: which of them a caller sees, and in which order.
+
+A place is shown where the policy has a row for its page and the caller keeps that row, so a page
+that does not exist, or that would refuse the caller, is never offered.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from compliance.service.policy import ANY_KEY, ANYONE, POLICY, Own
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from epcis.http_context import Caller
+
+FIRST_PLACES = 4
+"""So many stand in the bar of a phone; the rest is behind More."""
+
+
+class Place(NamedTuple):
+    """A page that navigation leads to."""
+
+    path: str
+    name: str
+    icon: str
+    """Symbol of `static/icons.svg`."""
+    about: str
+    """One line that says what the page is for."""
+    begins_group: bool = False
+
+
+_PLACES = (
+    Place("/", "Scan", "scan", "Scan a pack and be told what to do with it."),
+    Place("/work", "Work", "work", "Receive, pack, ship, count: one page for each act."),
+    Place("/stock", "Stock", "stock", "What is here, what expires next, what is held."),
+    Place("/orders", "Orders", "orders", "Orders and pick lists."),
+    Place("/counts", "Counts", "counts", "Count the stock and settle what differs."),
+    Place("/alerts", "Alerts", "alert", "Packs that were not confirmed, and what is done."),
+    Place("/returns", "Returns", "back", "Verify packs that came back before they are resold."),
+    Place("/cases/board", "Cases", "clock", "Suspects and exceptions by their clock.", True),
+    Place("/quarantine", "Quarantine", "hold", "Goods that are set aside, and who frees them."),
+    Place("/recalls/board", "Recalls", "recall", "Recalled lots, holders and answers."),
+    Place("/requests", "Requests", "ask", "Questions of authorities and partners."),
+    Place("/files/check", "Files", "file", "Drop an EPCIS file and read it in plain words.", True),
+    Place("/exchange", "Exchange", "exchange", "Files in and out, by partner."),
+    Place("/partners", "Partners", "people", "Licences, connections and error rates."),
+    Place("/dossiers", "Dossiers", "dossier", "Signed files that prove themselves."),
+    Place("/verify-dossier", "Verify a dossier", "proof", "Drop a dossier and see what it proves."),
+    Place("/approvals", "Approvals", "hands", "What waits for a second person.", True),
+    Place("/log", "Log", "log", "The record nobody can change unnoticed, and who watches it."),
+    Place("/regulator", "Oversight", "eye", "What an authority may see, read-only."),
+    Place("/health/page", "Health", "health", "Whether the server and its work are well."),
+    Place("/sessions", "Sessions", "person", "Where you are signed in."),
+    Place("/workstation", "Scanner", "keyboard", "Teach this workstation its scanner."),
+    Place("/settings", "Settings", "settings", "Who you are, and how this site works."),
+    Place("/reference/api", "API", "code", "Every operation for programs."),
+)
+"""Every place that may be shown, in order; most used first."""
+
+
+def places_of(caller: Caller) -> tuple[Place, ...]:
+    """The places that a caller is shown.
+
+    >>> from epcis.http_context import Caller
+    >>> [place.name for place in places_of(Caller("till", frozenset({"verify"}), "/414/1"))][:2]
+    ['Scan', 'Alerts']
+    """
+    return tuple(_shown(caller))
+
+
+def _shown(caller: Caller) -> Iterator[Place]:
+    if caller.is_anonymous:
+        return
+    for place in _PLACES:
+        rule = POLICY.get(("GET", place.path))
+        if rule is None or not rule.is_page:
+            continue
+        may = rule.scope in (ANY_KEY, ANYONE) or rule.scope in caller.scopes
+        # An operator's list answers a company that there is nothing.
+        if may and (rule.own is not Own.OPERATOR or caller.party is None):
+            yield place
