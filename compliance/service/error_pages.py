@@ -14,7 +14,8 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
-from compliance.service.pages import PIECE_HEADER, render, wants_page, way_back
+from compliance.service.pages import PIECE_HEADER, render, sign_in_page, wants_page, way_back
+from compliance.service.purposes import PURPOSE_NEEDED
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 PASSWORD_NEEDED = "Password needed again"  # noqa: S105  # a title, not a password
 """The title of the refusal that a browser answers by giving the password again."""
+_ASKED_FIRST = {PASSWORD_NEEDED: "/step-up?way={}", PURPOSE_NEEDED: "/purpose?back={}"}
+"""Where a browser goes first for what a refusal asks for."""
 _PROBLEM = b"application/problem+json"
 _KEPT = frozenset({b"retry-after", b"allow", b"www-authenticate", b"connection"})
 """Headers of a problem that its page keeps."""
@@ -105,14 +108,16 @@ def _page_of(scope: Scope, receive: Receive, held: list[Message]) -> Response:
     start, *parts = held
     told = {"findings": [], **orjson.loads(b"".join(part.get("body", b"") for part in parts))}
     request = Request(scope, receive)
-    if told.get("title") == PASSWORD_NEEDED and PIECE_HEADER not in request.headers:
-        return RedirectResponse(f"/step-up?way={quote(_here(request))}", status_code=303)
+    if PIECE_HEADER not in request.headers and told["title"] in _ASKED_FIRST:
+        asked = _ASKED_FIRST[told["title"]].format(quote(_here(request)))
+        return RedirectResponse(asked, status_code=303)
     status = start["status"]
+    page: Response
     if PIECE_HEADER in request.headers:
         page = render("error_card.html", request, problem=told, advice=advice_for(status))
     elif status == 401:
         say = "" if "authorization" not in request.headers else told.get("detail", "")
-        page = render("sign_in.html", request, say=say, way=_here(request))
+        page = sign_in_page(request, say, status, _here(request))
     else:
         page = render("error.html", request, problem=told, advice=advice_for(status))
     page.status_code = status

@@ -8,10 +8,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from compliance.service.context import service_context_of
 from compliance.service.navigation import FIRST_PLACES, places_of
 from epcis.http_context import Caller
 from epcis.routes.negotiation import weight_of
@@ -110,12 +112,18 @@ def way_back(path: str) -> str:
     """
     is_ours = path.startswith("/") and path[1:2] not in ("/", "\\")
     is_plain = path.isprintable() and "\\" not in path and len(path) <= 2000
-    leads_round = path.startswith(("/sign-in", "/sign-out", "/step-up"))
+    leads_round = path.startswith(("/sign-in", "/sign-out", "/step-up", "/purpose", "/oidc"))
     return path if is_ours and is_plain and not leads_round else "/"
+
+
+def issuer_of(request: Request) -> str | None:
+    """The name of the identity provider where people sign in; None where there is none."""
+    settings = service_context_of(request).settings
+    return urlsplit(settings.oidc_issuer).hostname if settings.oidc_client_id else None
 
 
 def sign_in_page(request: Request, say: str, status: int, way: str = "/") -> Response:
     """The page that asks to sign in, says why, and leads to `way` then."""
-    page = render("sign_in.html", request, say=say, way=way)
+    page = render("sign_in.html", request, say=say, way=way, issuer=issuer_of(request))
     page.status_code = status
     return page

@@ -243,7 +243,7 @@ def _waiting(request: Request, waits: dict[str, object]) -> Response:
     """The answer that a second person must approve first."""
     if not is_for_a_person(request):
         return JSONResponse(waits, 202)
-    page = render("waiting.html", request, waits=waits)
+    page = render("waits.html", request, **waits)
     page.status_code = 202
     return page
 

@@ -13,6 +13,7 @@ from compliance.service import (
     dossier_pages,
     identifier_pages,
     jump_pages,
+    oidc_sign_in,
     oversight_pages,
     quarantine_pages,
     recall_pages,
@@ -60,6 +61,7 @@ def _routers() -> Iterator[APIRouter]:
     yield identifier_pages.router
     yield recall_pages.router
     yield jump_pages.router
+    yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router
     yield alert_pages.router

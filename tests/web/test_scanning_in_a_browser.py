@@ -29,7 +29,7 @@ def demo(serving: Callable, browser) -> object:
 
 
 def type_scan(browser, parts: tuple[str, str]) -> None:
-    """What a keyboard scanner types wherever the focus is: Ctrl+] as separator, Enter at the end."""
+    """What a keyboard scanner types wherever the focus is: Ctrl+] as separator, then Enter."""
     keys = ActionChains(browser.driver).send_keys(parts[0])
     keys.key_down(Keys.CONTROL).send_keys("]").key_up(Keys.CONTROL)
     keys.send_keys(parts[1]).send_keys(Keys.ENTER).perform()
