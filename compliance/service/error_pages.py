@@ -109,7 +109,7 @@ def _page_of(scope: Scope, receive: Receive, held: list[Message]) -> Response:
     told = {"findings": [], **orjson.loads(b"".join(part.get("body", b"") for part in parts))}
     request = Request(scope, receive)
     if PIECE_HEADER not in request.headers and told["title"] in _ASKED_FIRST:
-        asked = _ASKED_FIRST[told["title"]].format(quote(_here(request)))
+        asked = _ASKED_FIRST[told["title"]].format(quote(_here(request), safe=""))
         return RedirectResponse(asked, status_code=303)
     status = start["status"]
     page: Response
