@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, FastAPI, Request
 from sqlalchemy import text
 
-from compliance.routes import cases, duties, exchange, exports, holds, quarantine, recalls
+from compliance.routes import acts, cases, duties, exchange, exports, holds, quarantine, recalls
 from compliance.service import (
     alert_pages,
     dossier_pages,
@@ -62,6 +62,8 @@ def _routers() -> Iterator[APIRouter]:
     yield identifier_pages.router
     yield recall_pages.router
     yield jump_pages.router
+    yield acts.router
+    yield pages.router
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router
