@@ -19,7 +19,7 @@ FIRST_PLACES = 4
 """So many stand in the bar of a phone; the rest is behind More."""
 
 
-class Place(NamedTuple):
+class MenuPlace(NamedTuple):
     """A page that navigation leads to."""
 
     path: str
@@ -32,35 +32,39 @@ class Place(NamedTuple):
 
 
 _PLACES = (
-    Place("/", "Scan", "scan", "Scan a pack and be told what to do with it."),
-    Place("/work", "Work", "work", "Receive, pack, ship, count: one page for each act."),
-    Place("/stock", "Stock", "stock", "What is here, what expires next, what is held."),
-    Place("/orders", "Orders", "orders", "Orders and pick lists."),
-    Place("/counts", "Counts", "counts", "Count the stock and settle what differs."),
-    Place("/alerts", "Alerts", "alert", "Packs that were not confirmed, and what is done."),
-    Place("/returns", "Returns", "back", "Verify packs that came back before they are resold."),
-    Place("/cases/board", "Cases", "clock", "Suspects and exceptions by their clock.", True),
-    Place("/quarantine", "Quarantine", "hold", "Goods that are set aside, and who frees them."),
-    Place("/recalls/board", "Recalls", "recall", "Recalled lots, holders and answers."),
-    Place("/requests", "Requests", "ask", "Questions of authorities and partners."),
-    Place("/files/check", "Files", "file", "Drop an EPCIS file and read it in plain words.", True),
-    Place("/channels", "Partners", "exchange", "Connections to partners, files in and out."),
-    Place("/partners", "Licences", "people", "Licences and audits of partners."),
-    Place("/dossiers", "Dossiers", "dossier", "Signed files that prove themselves."),
-    Place("/verify-dossier", "Verify a dossier", "proof", "Drop a dossier and see what it proves."),
-    Place("/approvals", "Approvals", "hands", "What waits for a second person.", True),
-    Place("/log", "Log", "log", "The record nobody can change unnoticed, and who watches it."),
-    Place("/regulator", "Oversight", "eye", "What an authority may see, read-only."),
-    Place("/health/page", "Health", "health", "Whether the server and its work are well."),
-    Place("/sessions", "Sessions", "person", "Where you are signed in."),
-    Place("/workstation", "Scanner", "keyboard", "Teach this workstation its scanner."),
-    Place("/settings", "Settings", "settings", "Who you are, and how this site works."),
-    Place("/reference/api", "API", "code", "Every operation for programs."),
+    MenuPlace("/", "Scan", "scan", "Scan a pack and be told what to do with it."),
+    MenuPlace("/work", "Work", "work", "Receive, pack, ship, count: one page for each act."),
+    MenuPlace("/stock", "Stock", "stock", "What is here, what expires next, what is held."),
+    MenuPlace("/orders", "Orders", "orders", "Orders and pick lists."),
+    MenuPlace("/counts", "Counts", "counts", "Count the stock and settle what differs."),
+    MenuPlace("/alerts", "Alerts", "alert", "Packs that were not confirmed, and what is done."),
+    MenuPlace("/returns", "Returns", "back", "Verify packs that came back before they are resold."),
+    MenuPlace("/cases/board", "Cases", "clock", "Suspects and exceptions by their clock.", True),
+    MenuPlace("/quarantine", "Quarantine", "hold", "Goods that are set aside, and who frees them."),
+    MenuPlace("/recalls/board", "Recalls", "recall", "Recalled lots, holders and answers."),
+    MenuPlace("/requests", "Requests", "ask", "Questions of authorities and partners."),
+    MenuPlace(
+        "/files/check", "Files", "file", "Drop an EPCIS file and read it in plain words.", True
+    ),
+    MenuPlace("/channels", "Partners", "exchange", "Connections to partners, files in and out."),
+    MenuPlace("/partners", "Licences", "people", "Licences and audits of partners."),
+    MenuPlace("/dossiers", "Dossiers", "dossier", "Signed files that prove themselves."),
+    MenuPlace(
+        "/verify-dossier", "Verify a dossier", "proof", "Drop a dossier and see what it proves."
+    ),
+    MenuPlace("/approvals", "Approvals", "hands", "What waits for a second person.", True),
+    MenuPlace("/log", "Log", "log", "The record nobody can change unnoticed, and who watches it."),
+    MenuPlace("/regulator", "Oversight", "eye", "What an authority may see, read-only."),
+    MenuPlace("/health/page", "Health", "health", "Whether the server and its work are well."),
+    MenuPlace("/sessions", "Sessions", "person", "Where you are signed in."),
+    MenuPlace("/workstation", "Scanner", "keyboard", "Teach this workstation its scanner."),
+    MenuPlace("/settings", "Settings", "settings", "Who you are, and how this site works."),
+    MenuPlace("/reference/api", "API", "code", "Every operation for programs."),
 )
 """Every place that may be shown, in order; most used first."""
 
 
-def places_of(caller: Caller) -> tuple[Place, ...]:
+def places_of(caller: Caller) -> tuple[MenuPlace, ...]:
     """The places that a caller is shown.
 
     >>> from epcis.http_context import Caller
@@ -70,7 +74,7 @@ def places_of(caller: Caller) -> tuple[Place, ...]:
     return tuple(_shown(caller))
 
 
-def _shown(caller: Caller) -> Iterator[Place]:
+def _shown(caller: Caller) -> Iterator[MenuPlace]:
     if caller.is_anonymous:
         return
     for place in _PLACES:

@@ -70,19 +70,18 @@ _TEMPLATES.filters["plural"] = plural
 def render(template: str, request: Request, **values: Any) -> HTMLResponse:  # noqa: ANN401  # any
     """A page made of `template`, knowing who looks at it."""
     caller: Caller = getattr(request.state, "caller", _NOBODY)
-    html = _TEMPLATES.get_template(template).render(
-        caller=None if caller.is_anonymous else caller,
-        session=getattr(request.state, "session", None),
-        places=places_of(caller),
-        first_places=FIRST_PLACES,
-        here=request.url.path,
-        may_jump="query" in caller.scopes,
-        may_verify="verify" in caller.scopes,
-        may_recall="recall" in caller.scopes,
-        may_export="export" in caller.scopes,
-        **values,
-    )
-    return HTMLResponse(html)
+    known = {
+        "caller": None if caller.is_anonymous else caller,
+        "session": getattr(request.state, "session", None),
+        "places": places_of(caller),
+        "first_places": FIRST_PLACES,
+        "here": request.url.path,
+        "may_jump": "query" in caller.scopes,
+        "may_verify": "verify" in caller.scopes,
+        "may_recall": "recall" in caller.scopes,
+        "may_export": "export" in caller.scopes,
+    }
+    return HTMLResponse(_TEMPLATES.get_template(template).render(known | values))
 
 
 def wants_page(accept: str) -> bool:
@@ -124,6 +123,8 @@ def issuer_of(request: Request) -> str | None:
 
 def sign_in_page(request: Request, say: str, status: int, way: str = "/") -> Response:
     """The page that asks to sign in, says why, and leads to `way` then."""
-    page = render("sign_in.html", request, say=say, way=way, issuer=issuer_of(request))
+    shown = {"say": say, "way": way, "issuer": issuer_of(request)}
+    # Nothing is offered around the form: whoever sees it is not yet let in.
+    page = render("sign_in.html", request, places=(), may_verify=False, **shown)
     page.status_code = status
     return page
