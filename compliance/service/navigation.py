@@ -46,6 +46,9 @@ _PLACES = (
     MenuPlace(
         "/files/check", "Files", "file", "Drop an EPCIS file and read it in plain words.", True
     ),
+    MenuPlace("/sheets", "Sheets", "table", "CSV and Excel in and out."),
+    MenuPlace("/serials", "Serials", "number", "Pools of serial numbers, and grants to lines."),
+    MenuPlace("/labels", "Labels", "label", "Draw a label, and check the printed one."),
     MenuPlace("/channels", "Partners", "exchange", "Connections to partners, files in and out."),
     MenuPlace("/partners", "Licences", "people", "Licences and audits of partners."),
     MenuPlace("/dossiers", "Dossiers", "dossier", "Signed files that prove themselves."),
