@@ -1,4 +1,4 @@
-"""`/jump`: paste anything and land on it; `/menu`: every page at a glance.
+"""`/jump`: paste anything and land on it; `/menu`: all pages.
 
 A text is read as what is scanned is read; what is no code is looked for among the numbers of
 alerts, recalls, quarantines, lots, serials and the names of pages.

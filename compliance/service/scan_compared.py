@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup
@@ -60,6 +59,8 @@ def _marked(recorded: list[str], scanned: list[str]) -> Markup:
     >>> str(_marked(list("RE7715"), list("RE7115")))
     'RE7<mark>1</mark>15'
     """
+    from difflib import SequenceMatcher
+
     found = Markup()
     for kind, _, _, start, end in SequenceMatcher(
         None, recorded, scanned, autojunk=False

@@ -55,7 +55,7 @@ class ModeRow(NamedTuple):
     says: str
     """What the next scan does, under the bar."""
     done: str = ""
-    """What is said when the act was done."""
+    """Sentence shown when the act was done."""
 
     @property
     def writes(self) -> bool:
@@ -87,7 +87,7 @@ _ROW = {row.mode: row for row in MODES}
 
 
 class ScanAnswer(NamedTuple):
-    """What is said of one scanned pack."""
+    """The answer about one scanned pack."""
 
     verdict: Verdict
     """What is known of the pack, before the act."""
