@@ -22,9 +22,9 @@ from schemas.gs1.keys import Gtin
 from verification.acts.scans import place_key
 from verification.decision.restrictions import ANYWHERE, current_restrictions
 from verification.decision.words import LotState, ProductState
-from verification.fmd.serial_numbers import TEXT_82
 from verification.messages.pack_request import refused
 from verification.registry.history import pack_key
+from verification.serials.guessable import TEXT_82
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

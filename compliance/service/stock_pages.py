@@ -8,7 +8,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from compliance.service.pages import render
+from compliance.service.pages import is_for_a_person, render
 from epcis.http_context import Caller, caller_of, needs, now_of, store_of
 from epcis.problem import Problem
 from epcis.store.effect import party_key
@@ -78,7 +78,7 @@ Asked = Annotated[StockQuestion, Depends(question)]
 def stock_by_lot(request: Request, caller: MayQuery, asked: Asked) -> Response:
     """What is where, by lot, expiry, standing and owner: a page, or JSON for a program."""
     del caller
-    if "text/html" in request.headers.get("accept", ""):
+    if is_for_a_person(request):
         return _page(request, asked)
     wanted = asked.read(request)
     with store_of(request).read() as snapshot:
@@ -101,7 +101,7 @@ def stock_one_by_one(
             page = stock_items(snapshot, wanted, now_of(request), after=after, most=limit)
     except ValueError as fault:
         raise Problem(422, "Values not valid", str(fault)) from None
-    if "text/html" in request.headers.get("accept", ""):
+    if is_for_a_person(request):
         return render("stock_items.html", request, asked=asked, page=page)
     return _json(page)
 

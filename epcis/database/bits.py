@@ -1,4 +1,4 @@
-"""How many bits of a number of 64 are set: PostgreSQL knows it, SQLite gets a function from here."""
+"""How many bits of a number of 64 are set: PostgreSQL knows it, SQLite gets a function."""
 
 from __future__ import annotations
 
