@@ -1,6 +1,6 @@
 """What a started server does under load: small documents, and questions beside a large file.
 
-    python -m benchmarks.under_load [small|large|pictures|...] [--postgresql URL]
+    python -m benchmarks.under_load [small|large|pictures|overload] [--postgresql URL]
 
 `small`: one event as a document by `/epcis/capture` against the same by `/epcis/events`, in turns
 on one server; processor time of the server for each, and documents a second of four clients.
@@ -8,6 +8,8 @@ on one server; processor time of the server for each, and documents a second of 
 100 MB (XML, then JSON) is captured; waits count from when a question was due.
 `pictures`: a genuine picture of a pack every half second, while six pictures made to take all the
 time that a picture may take are sent again and again by the same client.
+`overload`: eight clients that ask without a pause (questions about packs, queries, small
+documents), then eighty: what is answered, how soon, what is refused, and the server's memory.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from __future__ import annotations
 import argparse
 import http.client
 import io
+import itertools
 import os
+import random
 import statistics
 import sys
 import tempfile
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
 DOCUMENTS, CLIENTS, TURNS = 100, 4, 5
 EVENTS, ASKED_EVERY_S = int(os.environ.get("PACKTRAIL_BENCHMARK_EVENTS", "27000")), 0.05
 IDLE_S = 10.0
+BUSY_CLIENTS, OVERLOADED_S = 8, float(os.environ.get("PACKTRAIL_BENCHMARK_S", "60"))
 HOSTILE_PICTURES, ATTACKED_S, SCANNED_EVERY_S = 6, 20.0, 0.5
 QUESTION = b'{"gtin": "05901234123457", "serial": "sgenuine"}'
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
@@ -77,6 +82,12 @@ class Sender:
 
     def post(self, path: str, body: bytes) -> int:
         self._connection.request("POST", path, body, self._headers)
+        answer = self._connection.getresponse()
+        answer.read()
+        return answer.status
+
+    def get(self, path: str) -> int:
+        self._connection.request("GET", path, headers=self._headers)
         answer = self._connection.getresponse()
         answer.read()
         return answer.status
@@ -195,6 +206,67 @@ def _field_of_modules() -> bytes:
     return file.getvalue()
 
 
+def overload(service: Service) -> None:
+    """Ten times as many clients as keep the server busy; each asks again as soon as it may."""
+    sender = Sender(service)
+    assert sender.post("/epcis/capture", one_event("sgenuine")) == 202
+    for clients in (BUSY_CLIENTS, 10 * BUSY_CLIENTS):
+        before_mb, is_over = _memory_mb(service), threading.Event()
+        seen: list[tuple[str, int, float]] = []
+        threads = [
+            threading.Thread(target=_keep_asking, args=(service, number, seen, is_over))
+            for number in range(clients)
+        ]
+        threads.append(threading.Thread(target=_keep_looking, args=(service, seen, is_over)))
+        for one in threads:
+            one.start()
+        time.sleep(OVERLOADED_S)
+        is_over.set()
+        for one in threads:
+            one.join()
+        for kind in ("verify", "query", "capture", "health"):
+            served = sorted(ms for name, status, ms in seen if name == kind and status < 300)
+            refused = sum(name == kind and status in (429, 503) for name, status, _ in seen)
+            others = sum(name == kind for name, _, _ in seen) - len(served) - refused
+            print(
+                f"{clients} clients, {kind}: {len(served)} answered, p50 {_at(served, 0.5):.0f} ms,"
+                f" p99 {_at(served, 0.99):.0f} ms; {refused} refused, {others} otherwise"
+            )
+        print(f"{clients} clients: memory {before_mb:.0f} MB, then {_memory_mb(service):.0f} MB")
+
+
+def _keep_asking(
+    service: Service, number: int, seen: list[tuple[str, int, float]], is_over: threading.Event
+) -> None:
+    sender, dice = Sender(service), random.Random(number)
+    asks: dict[str, Callable[[int], int]] = {
+        "verify": lambda _: sender.post("/packs/verify", QUESTION),
+        "query": lambda _: sender.get("/epcis/events?perPage=10&EQ_bizStep=storing"),
+        "capture": lambda turn: sender.post("/epcis/capture", one_event(f"o{number}x{turn}")),
+    }
+    for turn in itertools.count():
+        if is_over.is_set():
+            return
+        kind = dice.choices(list(asks), (6, 2, 2))[0]
+        begun_s = time.perf_counter()
+        status = asks[kind](turn + 1_000_000 * len(seen))
+        seen.append((kind, status, 1000 * (time.perf_counter() - begun_s)))
+
+
+def _keep_looking(
+    service: Service, seen: list[tuple[str, int, float]], is_over: threading.Event
+) -> None:
+    sender = Sender(service)
+    while not is_over.wait(0.2):
+        begun_s = time.perf_counter()
+        seen.append(("health", sender.get("/health"), 1000 * (time.perf_counter() - begun_s)))
+
+
+def _memory_mb(service: Service) -> float:
+    status = Path(f"/proc/{service.process.pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
 def _for_a_while(idle_s: float) -> Callable[[], bool]:
     end_s = time.perf_counter() + idle_s
     return lambda: time.perf_counter() < end_s
@@ -242,7 +314,12 @@ def _at(waits: list[float], share: float) -> float:
     return waits[min(len(waits) - 1, int(len(waits) * share))]
 
 
-PARTS: dict[str, Callable[[Service], None]] = {"small": small, "large": large, "pictures": pictures}
+PARTS: dict[str, Callable[[Service], None]] = {
+    "small": small,
+    "large": large,
+    "pictures": pictures,
+    "overload": overload,
+}
 
 
 def main() -> None:
