@@ -28,6 +28,7 @@ from compliance.service import (
     pages,
     quarantine_pages,
     scanning_routes,
+    sensor_pages,
     serials_pages,
     sheet_pages,
     sign_in_pages,
@@ -81,6 +82,7 @@ def _routers() -> Iterator[APIRouter]:
     yield recalls.router
     yield quarantine_pages.router
     yield quarantine.router
+    yield sensor_pages.router
     yield sheet_pages.router
     yield sheets.router
     yield holds.router
