@@ -319,7 +319,8 @@ async def test_a_person_who_checked_the_print_supplies_what_was_check(hands, sto
     await hands.do("supply", [printed], customer="hospice", **why)
     assert state(store, 1).status == "dispensed"
     with store.read() as snapshot:
-        past = history(snapshot, GTIN, "P1")[-1].record["request"]
+        *_, last = history(snapshot, GTIN, "P1")
+    past = last.record["request"]
     assert (past["customer"], past["confirmed"], past["reason"]) == ("hospice", *why.values())
 
 
