@@ -67,7 +67,7 @@ AUDITS: Final = "audit the repository (2016/161 Art. 37)"
 
 
 def _notices(snapshot: Snapshot) -> Iterator[DutyClock]:
-    """Illegitimate product of which FDA or the partners were not yet told: 24 hours."""
+    """Illegitimate product without a notice to FDA or to the partners: 24 hours."""
     steps = case_step.c
     given = (
         select(func.count(func.distinct(steps.act)))

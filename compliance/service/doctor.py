@@ -22,6 +22,7 @@ from compliance.service.migrate import NewerDatabaseError, open_migrated
 from compliance.service.practice import PracticeRefusedError, practice_of
 from compliance.service.readiness import room
 from compliance.service.tracing import missing_tracing
+from epcis.database.whole_copy import missing_programs
 from epcis.http_context import REFUSING, utc_now
 from verification.settings import NO_GLN
 
@@ -96,7 +97,7 @@ def examine(settings: Settings) -> list[Check]:
         _owner(settings),
         _assets(),
         _space(settings),
-        *_backup_programs(settings),
+        _backup_programs(settings),
         *_tracing(settings),
     ]
 
@@ -295,16 +296,16 @@ def _space(settings: Settings) -> Check:
     )
 
 
-def _backup_programs(settings: Settings) -> Iterator[Check]:
-    """What `packtrail backup` drives where PostgreSQL has the database."""
-    if not settings.database_url.startswith("postgresql"):
-        return
-    lost = [name for name in ("pg_dump", "pg_restore") if shutil.which(name) is None]
-    yield Check(
+def _backup_programs(settings: Settings) -> Check:
+    """What `packtrail backup` runs where a server has the database."""
+    lost = missing_programs(settings.database_url)
+    return Check(
         "backup programs",
         well=not lost,
-        says=f"missing: {', '.join(lost)}" if lost else "pg_dump, pg_restore",
-        means="packtrail backup cannot work: install PostgreSQL's client programs" if lost else "",
+        says=f"missing: {', '.join(lost)}" if lost else "all there",
+        means="packtrail backup cannot work: install the database's client programs"
+        if lost
+        else "",
         needed=False,
     )
 

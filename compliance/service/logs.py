@@ -1,8 +1,8 @@
 """What the server logs: one JSON object a line, on standard error, of named fields only.
 
 A log is read by more people than the database, and kept in more places. So a line has only fields
-of `FIELDS`, texts are masked, and of a fault it says where it happened, but what it said only where
-the words are our own: those of a driver or library quote rows and requests. Lines of one cause are
+of `FIELDS`, texts are masked, and of a fault it has the place, and the words only where they are
+our own: those of a driver or library quote rows and requests. Lines of one cause are
 written once a minute with their number, so that a database that is away fills no disk.
 """
 
