@@ -24,6 +24,7 @@ from compliance.service.readiness import room
 from compliance.service.tracing import missing_tracing
 from epcis.database.whole_copy import missing_programs
 from epcis.http_context import REFUSING, utc_now
+from verification.image.reader import missing_decoders
 from verification.settings import NO_GLN
 
 if TYPE_CHECKING:
@@ -117,12 +118,19 @@ def _programs() -> Iterator[Check]:
 
 def _libraries() -> Iterator[Check]:
     for name, means in (
-        ("zxing-cpp", "no pictures can be read"),
-        ("opencv-python-headless", "damaged codes cannot be repaired"),
+        ("zxing-cpp", "no bar codes can be drawn or read"),
         ("lxml", "no XML can be read"),
         ("pyhanko", "no exports can be signed"),
     ):
         yield _distribution(name, means)
+    lost = missing_decoders()
+    yield Check(
+        "pictures",
+        well=not lost,
+        says=f"not installed: {', '.join(lost)}" if lost else "can be read",
+        means="no pictures are read: install packtrail[pictures]" if lost else "",
+        needed=False,
+    )
     note = missing_zbar()
     yield Check("libzbar", well=note is None, says=note or "installed", needed=False)
     dmtx = ctypes.util.find_library("dmtx")
