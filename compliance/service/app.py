@@ -14,11 +14,12 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from compliance.service.answer_headers import AnswerHeaders
+from compliance.service.compression import Compression
 from compliance.service.entrance import HotEntrance
+from compliance.service.error_pages import ErrorPages
 from compliance.service.gate import Admission, BodyBounds, BodyLimit, Gate
 from compliance.service.jobs import background_work
 from compliance.service.oidc import TokenReader
-from compliance.service.pages import refuse, wait_for_another
 from compliance.service.policing import Guard, Policing, guarded
 from compliance.service.routers import include_floors
 from compliance.service.telemetry import AnswerCounts, Telemetry, route_of
@@ -55,13 +56,19 @@ class Application(FastAPI):
 
     hot_routes: ASGIApp
     """What answers first: the hot routes, behind the tracing where that is on."""
+    outermost: ASGIApp
+    """What stands around the framework itself, so that its own faults pass it too."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a hot route, or leave the request to the framework."""
         await self.hot_routes(scope, receive, send)
 
     async def framework(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """All that the framework answers."""
+        """All that the framework answers, as pages for people and compressed."""
+        await self.outermost(scope, receive, send)
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The framework's own answer."""
         await super().__call__(scope, receive, send)
 
 
@@ -134,19 +141,19 @@ _SECURITY_SCHEMES = {
 
 
 def _add_middleware(app: Application, context: ServiceContext) -> None:
-    """Outermost last: policy, gate, the body's limits, answer headers, counts; then hot routes."""
+    """Outermost last: policy, gate, body limits, counts; pages, headers, packing; hot routes."""
     settings, store = context.settings, context.store
     admission = Admission(store, context.clock, settings, TokenReader.of(settings))
     bounds = BodyBounds(settings.upload_bytes_max, settings.body_deadline_s)
     counts = AnswerCounts(context.registry, logs=settings.log_answers)
     guard = Guard(guarded(app.routes), context)
-    app.add_middleware(Policing, guard=guard, refuse=refuse, wait=wait_for_another)
+    app.add_middleware(Policing, guard=guard)
     app.add_middleware(Gate, admission=admission)
     app.add_middleware(BodyLimit, bounds=bounds)
+    outer = Compression(AnswerHeaders(ErrorPages(app.answer), store))
+    app.outermost = Telemetry(outer, counts=counts)
     entrance = HotEntrance(admission, bounds, counts, store)
-    # Outside of the framework's own outer layer, which answers for a fault of ours by itself.
-    framework = Telemetry(AnswerHeaders(app.framework, store=store), counts=counts)
-    app.hot_routes = HotRoutes(framework, parts=context, entrance=entrance)
+    app.hot_routes = HotRoutes(app.framework, parts=context, entrance=entrance)
     if settings.traces_to:
         app.hot_routes = Tracing.to(settings.traces_to, app.hot_routes)
 

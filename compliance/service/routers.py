@@ -4,17 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from compliance.routes import acts, cases, duties, exchange, exports, holds, quarantine, recalls
+from compliance.routes import (
+    acts,
+    cases,
+    duties,
+    exchange,
+    exports,
+    holds,
+    quarantine,
+    recalls,
+    sheets,
+)
 from compliance.service import (
     alert_pages,
     dossier_pages,
     exchange_pages,
+    identifier_pages,
+    jump_pages,
+    label_pages,
     oidc_sign_in,
     oversight_pages,
-    pages,
     quarantine_pages,
     readiness,
+    recall_pages,
+    scan_pages,
     scanning_routes,
+    serials_pages,
+    sheet_pages,
     sign_in_pages,
     telemetry,
     token_routes,
@@ -44,17 +60,24 @@ def _routers() -> Iterator[APIRouter]:
     yield log.router
     yield scanning_routes.router
     yield verification_router
+    yield scan_pages.router
+    yield identifier_pages.router
+    yield recall_pages.router
+    yield jump_pages.router
     yield acts.router
-    yield pages.router
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router
     yield alert_pages.router
     yield workstation.router
     yield dossier_pages.router
+    yield serials_pages.router
+    yield label_pages.router
     yield recalls.router
     yield quarantine_pages.router
     yield quarantine.router
+    yield sheet_pages.router
+    yield sheets.router
     yield holds.router
     yield exports.router
     yield cases.router
