@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from compliance.service.telemetry import AnswerCounts
-
 WINDOW_S = 0.25
 """How long answers are watched before the number at work is looked at again."""
 QUICKEST_S_MAX = 0.05
@@ -100,12 +98,10 @@ class Overload:
         app: ASGIApp,
         *,
         refusing: ASGIApp,
-        counts: AnswerCounts,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._app = app
         self._refusing = refusing
-        self._counts = counts
         self.of_packs = Workload(clock)
         self.others = Workload(clock)
         self._held_back = 0
@@ -134,7 +130,6 @@ class Overload:
                 await asyncio.sleep(REFUSED_AFTER_S)
             finally:
                 self._held_back -= 1
-        self._counts.count(scope, 503, REFUSED_AFTER_S)
         await self._refusing(scope, receive, send)
 
 
