@@ -27,6 +27,7 @@ from compliance.service import (
     label_pages,
     oidc_sign_in,
     oversight_pages,
+    proof_pages,
     quarantine_pages,
     recall_pages,
     scan_pages,
@@ -79,6 +80,7 @@ def _routers() -> Iterator[APIRouter]:
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router
+    yield proof_pages.router
     yield alert_pages.router
     yield workstation.router
     yield dossier_pages.router
