@@ -285,9 +285,11 @@ SILENT = {
     r"\w+ /approvals": "acts that wait for a second person; they are judged when they are done",
     r"\w+ /verify-dossier": "whether a dossier is whole, not what it says of packs",
     r"GET /(00|253|414|417|8003|8004)/": "what cases, documents and places went through; no packs",
+    r"\w+ /sensors": "what readings mean; packs are judged by it when they are asked about",
     r"\w+ /sheets": "takes in what is there; it is judged when it is asked about",
     r"packtrail import": "takes in what is there; it is judged when it is asked about",
     r"\w+ /proof": "that an entry stands in the log",
+    r"(GET /stock|packtrail stock)": "a view of item state; each act on the goods is judged",
     r"\w+ /(recalls|recall|quarantine)": "names packs that are stopped, clears none",
     r"\w+ /(archive|cases|holds|requests|audits|partners|retention|access|alerts|anomalies)": (
         "work about packs, no answer about one"
