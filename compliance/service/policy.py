@@ -242,6 +242,10 @@ def _of_acts() -> Iterator[AccessRule]:
         approved = "release" if kind is ActKind.RELEASE else ""
         path = f"/acts/{kind.value}"
         yield AccessRule("POST", path, rule.scope, Own.PLACE, approved=approved)
+        page = f"/work/{kind.value}"
+        yield AccessRule("GET", page, rule.scope, Own.NOTHING, is_page=True)
+        yield AccessRule("POST", page, rule.scope, Own.PLACE, is_page=True, approved=approved)
+    yield from _rows(Own.NOTHING, ANY_KEY, "GET /work", is_page=True)
 
 
 def _of_products() -> Iterator[AccessRule]:

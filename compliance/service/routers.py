@@ -37,6 +37,7 @@ from compliance.service import (
     stock_pages,
     telemetry,
     token_routes,
+    work_pages,
     workstation,
 )
 from epcis.http_context import store_of
@@ -87,6 +88,7 @@ def _routers() -> Iterator[APIRouter]:
     yield label_pages.router
     yield recalls.router
     yield stock_pages.router
+    yield work_pages.router
     yield quarantine_pages.router
     yield quarantine.router
     yield sheet_pages.router
