@@ -312,7 +312,7 @@ SILENT = {
     r"packtrail (quarantine|retention|returns|scan|sensors|serve|trace|snapshot (check|key))": (
         "no answer about a pack"
     ),
-    r"(\w+ /|packtrail )(serials|label)": "numbers and labels before they are on a pack",
+    r"(\w+ /|packtrail )(serials|label|line)": "numbers and labels before they are on a pack",
     r"packtrail verify-export": ("no answer about a pack"),
 }
 """Routes and commands that do not judge packs, by pattern, and why they need not."""

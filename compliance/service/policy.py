@@ -378,6 +378,8 @@ def _of_the_warehouse() -> Iterator[AccessRule]:
     yield from _rows(
         Own.OPERATOR, "capture", "GET /serials\nPOST /serials/open\nPOST /serials/ask", is_page=True
     )
+    line = "GET /line\nPOST /line/commission\nPOST /line/pack"
+    yield from _rows(Own.PLACE, "act", line, is_page=True)
 
 
 def _of_exchange() -> Iterator[AccessRule]:

@@ -23,6 +23,7 @@ from compliance.service import (
     dossier_pages,
     exchange_pages,
     label_pages,
+    line_pages,
     oidc_sign_in,
     oversight_pages,
     pages,
@@ -78,6 +79,7 @@ def _routers() -> Iterator[APIRouter]:
     yield dossier_pages.router
     yield serials_pages.router
     yield label_pages.router
+    yield line_pages.router
     yield recalls.router
     yield quarantine_pages.router
     yield quarantine.router
