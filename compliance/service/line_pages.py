@@ -90,10 +90,9 @@ def _page(request: Request, kind: ActKind | None = None, body: ActBody | None = 
         try:
             answer = _done(request, kind, body)
         except Problem as problem:
-            refused, status = f"{problem.title}: {problem.detail}", problem.status
-            refused = "; ".join(
-                [refused, *(f"{one.what} ({one.hint})" for one in problem.findings)]
-            )
+            faults = [f"{one.what} ({one.hint})" for one in problem.findings]
+            refused = "; ".join([f"{problem.title}: {problem.detail}", *faults])
+            status = problem.status
         if answer is not None and not answer.done:
             status = 409
     with store_of(request).read() as snapshot:
