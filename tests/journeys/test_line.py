@@ -151,5 +151,6 @@ def test_the_page_of_the_line_commissions_packs_and_offers_the_label(line):
     assert "draw its label" in done.text
     address = unescape(done.text.split('<a href="/labels?', 1)[1].split('"', 1)[0])
     assert line.get(f"/labels?{address}").status_code == 200
-    wrong = line.post("/line/commission", data=form | {"client_id": "page 4", "grant": "G-none", **LOT})
+    other = form | {"client_id": "page 4", "grant": "G-none", **LOT}
+    wrong = line.post("/line/commission", data=other)
     assert (wrong.status_code, "there is no grant" in wrong.text) == (409, True)
