@@ -22,16 +22,20 @@ from compliance.service import (
     alert_pages,
     dossier_pages,
     exchange_pages,
+    identifier_pages,
+    jump_pages,
     label_pages,
     line_pages,
     oidc_sign_in,
     oversight_pages,
-    pages,
     quarantine_pages,
+    recall_pages,
+    scan_pages,
     scanning_routes,
     serials_pages,
     sheet_pages,
     sign_in_pages,
+    stock_pages,
     telemetry,
     token_routes,
     workstation,
@@ -69,8 +73,11 @@ def _routers() -> Iterator[APIRouter]:
     yield log.router
     yield scanning_routes.router
     yield verification_router
+    yield scan_pages.router
+    yield identifier_pages.router
+    yield recall_pages.router
+    yield jump_pages.router
     yield acts.router
-    yield pages.router
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router
@@ -81,6 +88,7 @@ def _routers() -> Iterator[APIRouter]:
     yield label_pages.router
     yield line_pages.router
     yield recalls.router
+    yield stock_pages.router
     yield quarantine_pages.router
     yield quarantine.router
     yield sheet_pages.router
