@@ -16,7 +16,8 @@ from epcis.exchange.certificates import (
     CertificateOwner,
     certificates_of,
     end_certificate,
-    make_own_certificate,
+    enter_own_certificate,
+    make_own_key,
     trust_certificate,
 )
 from epcis.exchange.channel import (
@@ -24,11 +25,10 @@ from epcis.exchange.channel import (
     ChannelKind,
     ChannelRefused,
     NewChannel,
-    add_channel,
     end_channel,
     find_channel,
 )
-from epcis.exchange.kinds import KINDS
+from epcis.exchange.connecting import connect_partner
 from epcis.exchange.mailbox import (
     ArrivedMessage,
     ExchangeMessage,
@@ -77,11 +77,10 @@ def connect(request: Request, caller: MayConnect, body: ChannelWanted) -> dict[s
     """Connect a partner by a channel of some kind."""
     said = body.model_dump()
     try:
-        wanted = NewChannel(**said).checked(KINDS[body.kind].settings)
-        with store_of(request).write(now_of(request)) as tx:
-            return add_channel(tx, wanted, exchange_of(request).box, by=caller.name).as_dict()
+        made = connect_partner(exchange_of(request), NewChannel(**said), by=caller.name)
     except ChannelRefused as refused:
         raise Problem(422, "Channel not made", str(refused)) from None
+    return made.as_dict()
 
 
 @router.post("/channels/{name}/end", status_code=204, response_class=Response)
@@ -114,14 +113,15 @@ async def trust(request: Request, caller: MayConnect, name: str) -> dict[str, ob
 
 
 def _enter(request: Request, caller: Caller, channel: Channel, content: bytes) -> dict[str, object]:
-    box = exchange_of(request).box
+    box, now = exchange_of(request).box, now_of(request)
+    name = channel.setting("own_name") or channel.name
+    key = None if content else make_own_key(name, now)
     try:
-        with store_of(request).write(now_of(request)) as tx:
-            if content:
+        with store_of(request).write(now) as tx:
+            if key is None:
                 made = trust_certificate(tx, channel.name, content, by=caller.name)
             else:
-                own = channel.setting("own_name") or channel.name
-                made = make_own_certificate(tx, channel.name, own, box, by=caller.name)
+                made = enter_own_certificate(tx, channel.name, key, box, by=caller.name)
             return made.as_dict(tx.now)
     except ChannelRefused as refused:
         raise Problem(422, "Certificate not taken", str(refused)) from None

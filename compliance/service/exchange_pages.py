@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from compliance.context import exchange_of
@@ -14,10 +15,10 @@ from epcis.exchange.channel import (
     ChannelKind,
     ChannelRefused,
     NewChannel,
-    add_channel,
     end_channel,
     list_channels,
 )
+from epcis.exchange.connecting import connect_partner
 from epcis.exchange.kinds import KINDS
 from epcis.exchange.mailbox import (
     MessageRefused,
@@ -62,9 +63,8 @@ async def connect(request: Request, caller: MayConnect, kind: ChannelKind) -> Re
         key.removeprefix(_SECRET): said.pop(key) for key in list(said) if key.startswith(_SECRET)
     }
     try:
-        wanted = NewChannel(name, kind, partner, said, secrets).checked(KINDS[kind].settings)
-        with store_of(request).write(now_of(request)) as tx:
-            add_channel(tx, wanted, exchange_of(request).box, by=caller.name)
+        wanted = NewChannel(name, kind, partner, said, secrets)
+        await run_in_threadpool(connect_partner, exchange_of(request), wanted, by=caller.name)
     except ChannelRefused as refused:
         return _form(request, kind, str(refused), said | {"name": name, "partner": partner})
     return RedirectResponse(f"/channels#{name}", status_code=303)

@@ -386,6 +386,7 @@ def _of_exchange() -> Iterator[AccessRule]:
         POST /messages/{number}/resend
         """,
     )
+    yield from _rows(Own.NOTHING, ANYONE, "POST /as2")
     yield from _rows(Own.OPERATOR, "capture", "POST /messages")
     yield from _rows(
         Own.ASKED,

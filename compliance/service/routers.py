@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, FastAPI, Request
 from sqlalchemy import text
 
-from compliance.routes import acts, cases, duties, exchange, exports, holds, quarantine, recalls
+from compliance.routes import (
+    acts,
+    as2,
+    cases,
+    duties,
+    exchange,
+    exports,
+    holds,
+    quarantine,
+    recalls,
+)
 from compliance.service import (
     alert_pages,
     dossier_pages,
@@ -72,3 +82,4 @@ def _routers() -> Iterator[APIRouter]:
     yield duties.router
     yield exchange_pages.router
     yield exchange.router
+    yield as2.router

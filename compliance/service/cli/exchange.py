@@ -92,16 +92,14 @@ def add(
     json: Json = False,
 ) -> None:
     """Connect a partner."""
-    from epcis.exchange.channel import ChannelKind, NewChannel, add_channel
-    from epcis.exchange.kinds import KINDS
+    from epcis.exchange.channel import ChannelKind, NewChannel
+    from epcis.exchange.connecting import connect_partner
 
     if kind not in set(ChannelKind):
         stop(CANNOT_TELL, f"'{kind}' is none of {', '.join(ChannelKind)}")
     wanted = NewChannel(name, ChannelKind(kind), partner, _pairs(setting), _pairs(secret))
     with _opened(database, None) as exchange:
-        checked = wanted.checked(KINDS[wanted.kind].settings)
-        with exchange.store.write(exchange.clock()) as tx:
-            made = add_channel(tx, checked, exchange.box, by=by)
+        made = connect_partner(exchange, wanted, by=by)
     show(made.as_dict(), f"{made.name} is connected.", json=json)
 
 
