@@ -365,6 +365,9 @@ def _of_exchange() -> Iterator[AccessRule]:
         POST /channels/new/{kind}
         POST /channels/board/test
         POST /channels/board/end
+        POST /channels/board/certificate
+        POST /channels/board/distrust
+        GET /channels/{name}/certificates
         GET /messages
         POST /messages/board/resend
         """,
@@ -377,7 +380,6 @@ def _of_exchange() -> Iterator[AccessRule]:
         POST /channels
         POST /channels/{name}/end
         POST /channels/{name}/test
-        GET /channels/{name}/certificates
         POST /channels/{name}/certificates
         DELETE /channels/{name}/certificates/{sha256}
         GET /messages/{number}

@@ -68,6 +68,7 @@ class ChannelCertificate:
     def as_dict(self, now: datetime) -> dict[str, object]:
         """What the API and the command line show; never the key."""
         return {
+            "channel": self.channel,
             "owner": self.owner.value,
             "sha256": self.sha256,
             "pem": self.pem,
@@ -226,8 +227,7 @@ def end_certificate(tx: Transaction, channel: str, sha256: str) -> None:
     table = exchange_certificate.c
     found = [
         one
-        for owner in CertificateOwner
-        for one in certificates_of(tx, channel, owner)
+        for one in every_certificate(tx, channel)
         if len(sha256) >= 8 and one.sha256.startswith(sha256.lower())
     ]
     if len(found) != 1:
@@ -266,3 +266,8 @@ def certificates_of(
         )
         for row in snapshot.connection.execute(wanted).mappings()
     ]
+
+
+def every_certificate(snapshot: Snapshot, channel: str) -> list[ChannelCertificate]:
+    """All certificates of a channel in use, ours first."""
+    return [one for owner in CertificateOwner for one in certificates_of(snapshot, channel, owner)]

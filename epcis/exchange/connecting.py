@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from epcis.exchange.certificates import enter_own_certificate, make_own_key
+from epcis.exchange.certificates import (
+    enter_own_certificate,
+    make_own_key,
+    trust_certificate,
+)
 from epcis.exchange.channel import ChannelRefused, add_channel, list_channels
 from epcis.exchange.kinds import KINDS
 
 if TYPE_CHECKING:
     from epcis.database.transactions import Snapshot
+    from epcis.exchange.certificates import ChannelCertificate
     from epcis.exchange.channel import Channel, NewChannel
     from epcis.exchange.exchange import Exchange
 
@@ -25,6 +30,21 @@ def connect_partner(exchange: Exchange, wanted: NewChannel, *, by: str) -> Chann
         if key is not None:
             enter_own_certificate(tx, made.name, key, exchange.box, by=by)
     return made
+
+
+def add_certificate(
+    exchange: Exchange, channel: Channel, content: bytes, *, by: str
+) -> ChannelCertificate:
+    """Trust a partner's certificate, PEM or DER; without content, make a further key of our own.
+
+    Raises `ChannelRefused`.
+    """
+    now = exchange.clock()
+    key = None if content else make_own_key(channel.setting("own_name") or channel.name, now)
+    with exchange.store.write(now) as tx:
+        if key is None:
+            return trust_certificate(tx, channel.name, content, by=by)
+        return enter_own_certificate(tx, channel.name, key, exchange.box, by=by)
 
 
 def _must_be_known_alone(snapshot: Snapshot, wanted: NewChannel) -> None:

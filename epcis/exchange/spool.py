@@ -63,8 +63,7 @@ class Region:
 
     def read(self, bytes_max: int) -> bytes:
         """All of it. Raises `SpoolTooLarge` where it is more than `bytes_max`."""
-        if self.size_bytes > bytes_max:
-            raise SpoolTooLarge(f"{self.size_bytes} bytes where {bytes_max} are the most")
+        _must_fit(self.size_bytes, bytes_max)
         return self.at(0, self.size_bytes)
 
     def digest(self, algorithm: str) -> bytes:
@@ -97,10 +96,14 @@ class SpoolRoom:
         try:
             for chunk in chain.from_iterable(pieces):
                 size_bytes += len(chunk)
-                if size_bytes > self.size_bytes_max:
-                    raise SpoolTooLarge(f"larger than {self.size_bytes_max} bytes")
+                _must_fit(size_bytes, self.size_bytes_max)
                 file.write(chunk)
         except BaseException:
             file.close()
             raise
         return Region.whole(file)
+
+
+def _must_fit(size_bytes: int, size_bytes_max: int) -> None:
+    if size_bytes > size_bytes_max:
+        raise SpoolTooLarge(f"larger than {size_bytes_max} bytes")
