@@ -60,6 +60,7 @@ class Own(StrEnum):
     PRODUCT = "products of the caller's company; an operator's key may for all"
     ACT = "any pack in hand, by the role of the client; unknown serials count against guessing"
     PLACE = "goods at a site of the caller's company; an operator's key acts at all sites"
+    STOCK = "goods that the caller's company owns or has; an operator's key sees all"
     PARTICIPANT = "what a registered participant may, by its role"
     ALERT = "alerts that concern the caller: its own, of its products, of its market"
     ASKED = "what the caller itself, or its party, asked for"
@@ -129,6 +130,7 @@ def _table() -> Iterator[AccessRule]:
     yield from _of_products()
     yield from _of_the_national_system()
     yield from _of_duties()
+    yield from _of_the_warehouse()
     yield from _of_exchange()
     yield from _of_pages()
 
@@ -355,6 +357,30 @@ def _of_duties() -> Iterator[AccessRule]:
     )
 
 
+def _of_the_warehouse() -> Iterator[AccessRule]:
+    """Serial numbers, labels, orders and counts."""
+    yield from _rows(
+        Own.OPERATOR,
+        "capture",
+        """
+        GET /serials/pools
+        POST /serials/pools
+        POST /serials/pools/{pool_id}/close
+        POST /serials/pools/{pool_id}/numbers
+        GET /serials/grants
+        POST /serials/grants
+        GET /serials/grants/{grant_id}
+        POST /serials/grants/{grant_id}/report
+        GET /serials/standing
+        """,
+    )
+    yield from _rows(Own.NOTHING, "verify", "GET /label\nPOST /label\nPOST /label/check")
+    yield from _rows(Own.NOTHING, "verify", "GET /labels", is_page=True)
+    yield from _rows(
+        Own.OPERATOR, "capture", "GET /serials\nPOST /serials/open\nPOST /serials/ask", is_page=True
+    )
+
+
 def _of_exchange() -> Iterator[AccessRule]:
     yield from _rows(
         Own.OPERATOR,
@@ -399,8 +425,14 @@ def _of_exchange() -> Iterator[AccessRule]:
 
 def _of_pages() -> Iterator[AccessRule]:
     yield from _rows(Own.PRODUCT, ANY_KEY, "GET /", is_page=True)
+    yield from _rows(Own.NOTHING, ANY_KEY, "GET /menu", is_page=True)
+    yield from _rows(Own.NOTHING, "query", "GET /jump", is_page=True)
     yield from _rows(Own.ACT, "verify", "POST /scan-card\nGET /01/{link:path}", is_page=True)
     yield from _rows(Own.PRODUCT, "query", "GET /recalls/board", is_page=True)
+    yield from _rows(Own.STOCK, "query", "GET /stock\nGET /stock/items", is_page=True)
+    yield from _rows(Own.OPERATOR, "capture", "GET /sheets\nPOST /sheets", is_page=True)
+    yield from _rows(Own.OPERATOR, "capture", "GET /sheets/tables\nPOST /sheets/{table}")
+    yield from _rows(Own.OPERATOR, "query", "GET /sheets/{table}/file")
     yield from _rows(Own.OPERATOR, "query", "GET /quarantine", is_page=True)
     yield from _rows(Own.OPERATOR, "recall", "POST /quarantine/board", is_page=True)
     release = "POST /quarantine/board/release"

@@ -17,17 +17,25 @@ from compliance.routes import (
     holds,
     quarantine,
     recalls,
+    sheets,
 )
 from compliance.service import (
     alert_pages,
     dossier_pages,
     exchange_pages,
+    identifier_pages,
+    jump_pages,
+    label_pages,
     oidc_sign_in,
     oversight_pages,
-    pages,
     quarantine_pages,
+    recall_pages,
+    scan_pages,
     scanning_routes,
+    serials_pages,
+    sheet_pages,
     sign_in_pages,
+    stock_pages,
     telemetry,
     token_routes,
     workstation,
@@ -65,17 +73,25 @@ def _routers() -> Iterator[APIRouter]:
     yield log.router
     yield scanning_routes.router
     yield verification_router
+    yield scan_pages.router
+    yield identifier_pages.router
+    yield recall_pages.router
+    yield jump_pages.router
     yield acts.router
-    yield pages.router
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router
     yield alert_pages.router
     yield workstation.router
     yield dossier_pages.router
+    yield serials_pages.router
+    yield label_pages.router
     yield recalls.router
+    yield stock_pages.router
     yield quarantine_pages.router
     yield quarantine.router
+    yield sheet_pages.router
+    yield sheets.router
     yield holds.router
     yield exports.router
     yield cases.router

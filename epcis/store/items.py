@@ -108,6 +108,11 @@ class StoredItem(msgspec.Struct, frozen=True):
         return self.state.holder
 
     @property
+    def owner(self) -> str:
+        """Canonical GLN key of who owns it, as far as an event says so."""
+        return self.state.owner
+
+    @property
     def conditions(self) -> tuple[str, ...]:
         """Why it may not simply be sold: `schemas.dispositions.Condition`, sorted."""
         return self.state.conditions
@@ -174,6 +179,16 @@ def items_of_lot(snapshot: Snapshot, gtin: str, lot: str) -> Iterator[StoredItem
             state = _state(row, unpack_key(row[9]), shared)
             if state is not None:
                 yield state
+
+
+def all_items(snapshot: Snapshot) -> Iterator[StoredItem]:
+    """Every item, in order of commissioning; streams, with its containers' state."""
+    driver = RawDriver(snapshot)
+    shared = Shared(snapshot, driver)
+    for row in driver.stream(_OWN + " ORDER BY i.id"):
+        state = _state(row, unpack_key(row[9]), shared)
+        if state is not None:
+            yield state
 
 
 def serials_of_lot(snapshot: Snapshot, gtin: str, lot: str) -> Iterator[str]:

@@ -420,8 +420,9 @@ CREATE TABLE item_state (
 	borrowed TEXT NOT NULL,
 	persistent TEXT NOT NULL,
 	shipper TEXT NOT NULL,
+	owner TEXT NOT NULL,
 	PRIMARY KEY (id),
-	CONSTRAINT item_state_once UNIQUE (status, disposition, location, holder, conditions, borrowed, persistent, shipper)
+	CONSTRAINT item_state_once UNIQUE (status, disposition, location, holder, conditions, borrowed, persistent, shipper, owner)
 );
 -- next
 COMMENT ON TABLE item_state IS 'each distinct state once; items share them';
@@ -441,6 +442,8 @@ COMMENT ON COLUMN item_state.borrowed IS 'conditions of the container, while ins
 COMMENT ON COLUMN item_state.persistent IS 'conditions that only unsetting lifts';
 -- next
 COMMENT ON COLUMN item_state.shipper IS 'canonical GLN key, until it is received';
+-- next
+COMMENT ON COLUMN item_state.owner IS 'canonical GLN key, or empty where not known';
 -- next
 CREATE TABLE item (
 	id BIGINT NOT NULL,
@@ -467,6 +470,33 @@ COMMENT ON COLUMN item.moment IS 'of the last event that names it';
 COMMENT ON COLUMN item.age IS 'µs from the first event to `moment`';
 -- next
 COMMENT ON COLUMN item.lead IS 'others leaned on it so long after';
+-- next
+CREATE TABLE stock_group (
+	block BIGINT NOT NULL,
+	state_id INTEGER NOT NULL,
+	lot INTEGER NOT NULL,
+	parent BIGINT NOT NULL,
+	moment BIGINT NOT NULL,
+	mask BIGINT NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	PRIMARY KEY (block, state_id, lot, parent, moment)
+);
+-- next
+CREATE INDEX stock_group_by_lot ON stock_group (lot, block);
+-- next
+CREATE INDEX stock_group_by_parent ON stock_group (parent) WHERE parent <> 0;
+-- next
+CREATE INDEX stock_group_by_state ON stock_group (state_id, parent);
+-- next
+COMMENT ON TABLE stock_group IS 'what table item says, 64 items to a row, for the view of stock; see stock_groups';
+-- next
+COMMENT ON COLUMN stock_group.block IS 'item id // 64';
+-- next
+COMMENT ON COLUMN stock_group.lot IS '0: none';
+-- next
+COMMENT ON COLUMN stock_group.parent IS '0: in nothing';
+-- next
+COMMENT ON COLUMN stock_group.mask IS 'bit item id % 64 set: the item is one';
 -- next
 CREATE TABLE item_key_settled (
 	key BYTEA NOT NULL,
@@ -1363,6 +1393,94 @@ CREATE INDEX exchange_refusal_channel ON exchange_refusal (channel, id);
 COMMENT ON COLUMN exchange_refusal.channel IS 'empty where none was named';
 -- next
 COMMENT ON COLUMN exchange_refusal.sender IS 'as the message names it';
+-- next
+CREATE TABLE serial_pool (
+	id VARCHAR(24) NOT NULL,
+	kind VARCHAR(10) NOT NULL,
+	code VARCHAR(18) NOT NULL,
+	is_sscc INTEGER NOT NULL,
+	template VARCHAR(20) NOT NULL,
+	alphabet VARCHAR(64) NOT NULL,
+	first BIGINT NOT NULL,
+	capacity BIGINT NOT NULL,
+	next BIGINT NOT NULL,
+	refill_at BIGINT NOT NULL,
+	guessable_because TEXT NOT NULL,
+	secret BYTEA NOT NULL,
+	opened_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	closed_us BIGINT,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX serial_pool_code ON serial_pool (code);
+-- next
+COMMENT ON COLUMN serial_pool.code IS 'GTIN-14, or the first digits of an SSCC';
+-- next
+COMMENT ON COLUMN serial_pool.first IS 'number of place 0, where sequential';
+-- next
+COMMENT ON COLUMN serial_pool.next IS 'first place that was never granted';
+-- next
+COMMENT ON COLUMN serial_pool.secret IS 'AES-256 key of a random pool';
+-- next
+CREATE TABLE serial_grant (
+	id VARCHAR(24) NOT NULL,
+	pool VARCHAR(24) NOT NULL,
+	request_id VARCHAR(100) NOT NULL,
+	line VARCHAR(100) NOT NULL,
+	first BIGINT NOT NULL,
+	after BIGINT NOT NULL,
+	count INTEGER NOT NULL,
+	printed INTEGER NOT NULL,
+	returned INTEGER NOT NULL,
+	at_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	PRIMARY KEY (id),
+	UNIQUE (request_id)
+);
+-- next
+CREATE INDEX serial_grant_pool ON serial_grant (pool, first);
+-- next
+COMMENT ON COLUMN serial_grant.first IS 'place in the pool';
+-- next
+COMMENT ON COLUMN serial_grant.after IS 'place after the last one';
+-- next
+COMMENT ON COLUMN serial_grant.printed IS 'so many from the first on';
+-- next
+COMMENT ON COLUMN serial_grant.returned IS 'so many at the end, unprinted';
+-- next
+CREATE TABLE serial (
+	pool VARCHAR(24) NOT NULL,
+	place BIGINT NOT NULL,
+	state VARCHAR(10) NOT NULL,
+	batch VARCHAR(24) NOT NULL,
+	at_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	reason TEXT NOT NULL,
+	PRIMARY KEY (pool, place)
+);
+-- next
+CREATE INDEX serial_batch ON serial (batch);
+-- next
+COMMENT ON COLUMN serial.batch IS 'the request that made it so';
+-- next
+CREATE TABLE serial_imported (
+	pool VARCHAR(24) NOT NULL,
+	place BIGINT NOT NULL,
+	code VARCHAR(18) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	tail TEXT NOT NULL,
+	batch VARCHAR(24) NOT NULL,
+	PRIMARY KEY (pool, place)
+);
+-- next
+CREATE INDEX serial_imported_batch ON serial_imported (batch);
+-- next
+CREATE UNIQUE INDEX serial_imported_once ON serial_imported (code, serial);
+-- next
+COMMENT ON COLUMN serial_imported.tail IS 'further elements, such as (91) and (92)';
+-- next
+COMMENT ON COLUMN serial_imported.batch IS 'the list it came with';
 -- next
 CREATE TABLE recall_pack (
 	recall VARCHAR(40) NOT NULL,

@@ -344,8 +344,9 @@ CREATE TABLE item_state (
 	borrowed TEXT NOT NULL,
 	persistent TEXT NOT NULL,
 	shipper TEXT NOT NULL,
+	owner TEXT NOT NULL,
 	PRIMARY KEY (id),
-	CONSTRAINT item_state_once UNIQUE (status, disposition, location, holder, conditions, borrowed, persistent, shipper)
+	CONSTRAINT item_state_once UNIQUE (status, disposition, location, holder, conditions, borrowed, persistent, shipper, owner)
 );
 -- next
 CREATE TABLE item (
@@ -362,6 +363,24 @@ CREATE TABLE item (
 );
 -- next
 CREATE INDEX item_by_lot ON item (lot);
+-- next
+CREATE TABLE stock_group (
+	block BIGINT NOT NULL,
+	state_id INTEGER NOT NULL,
+	lot INTEGER NOT NULL,
+	parent BIGINT NOT NULL,
+	moment BIGINT NOT NULL,
+	mask BIGINT NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	PRIMARY KEY (block, state_id, lot, parent, moment)
+)
+ WITHOUT ROWID;
+-- next
+CREATE INDEX stock_group_by_lot ON stock_group (lot, block);
+-- next
+CREATE INDEX stock_group_by_parent ON stock_group (parent) WHERE parent <> 0;
+-- next
+CREATE INDEX stock_group_by_state ON stock_group (state_id, parent);
 -- next
 CREATE TABLE item_key_settled (
 	"key" BLOB NOT NULL,
@@ -1068,6 +1087,72 @@ CREATE TABLE exchange_refusal (
 );
 -- next
 CREATE INDEX exchange_refusal_channel ON exchange_refusal (channel, id);
+-- next
+CREATE TABLE serial_pool (
+	id VARCHAR(24) NOT NULL,
+	kind VARCHAR(10) NOT NULL,
+	code VARCHAR(18) NOT NULL,
+	is_sscc INTEGER NOT NULL,
+	template VARCHAR(20) NOT NULL,
+	alphabet VARCHAR(64) NOT NULL,
+	first BIGINT NOT NULL,
+	capacity BIGINT NOT NULL,
+	next BIGINT NOT NULL,
+	refill_at BIGINT NOT NULL,
+	guessable_because TEXT NOT NULL,
+	secret BLOB NOT NULL,
+	opened_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	closed_us BIGINT,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX serial_pool_code ON serial_pool (code);
+-- next
+CREATE TABLE serial_grant (
+	id VARCHAR(24) NOT NULL,
+	pool VARCHAR(24) NOT NULL,
+	request_id VARCHAR(100) NOT NULL,
+	line VARCHAR(100) NOT NULL,
+	first BIGINT NOT NULL,
+	"after" BIGINT NOT NULL,
+	count INTEGER NOT NULL,
+	printed INTEGER NOT NULL,
+	returned INTEGER NOT NULL,
+	at_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	PRIMARY KEY (id),
+	UNIQUE (request_id)
+);
+-- next
+CREATE INDEX serial_grant_pool ON serial_grant (pool, first);
+-- next
+CREATE TABLE serial (
+	pool VARCHAR(24) NOT NULL,
+	place BIGINT NOT NULL,
+	state VARCHAR(10) NOT NULL,
+	batch VARCHAR(24) NOT NULL,
+	at_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	reason TEXT NOT NULL,
+	PRIMARY KEY (pool, place)
+);
+-- next
+CREATE INDEX serial_batch ON serial (batch);
+-- next
+CREATE TABLE serial_imported (
+	pool VARCHAR(24) NOT NULL,
+	place BIGINT NOT NULL,
+	code VARCHAR(18) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	tail TEXT NOT NULL,
+	batch VARCHAR(24) NOT NULL,
+	PRIMARY KEY (pool, place)
+);
+-- next
+CREATE INDEX serial_imported_batch ON serial_imported (batch);
+-- next
+CREATE UNIQUE INDEX serial_imported_once ON serial_imported (code, serial);
 -- next
 CREATE TABLE recall_pack (
 	recall VARCHAR(40) NOT NULL,
