@@ -39,7 +39,7 @@ _READING = frozenset({"query", "verify"})
 ROLES = {
     "manufacturer": _READING | {"capture", "act", "destroy", "recall", "export"},
     "wholesaler": _READING | {"capture", "supply", "act", "destroy", "export"},
-    "pharmacist": frozenset({"verify", "supply", "act", "destroy"}),
+    "pharmacist": frozenset({"verify", "supply", "act", "destroy", "capture"}),
     "regulator": _READING | {"export"},
     "auditor": frozenset({"export"}),
     "admin": frozenset({"admin"}),
@@ -307,6 +307,7 @@ def _of_duties() -> Iterator[AccessRule]:
         GET /quarantine/{number}
         """,
     )
+    yield from _rows(Own.NOTHING, "capture", "POST /files/check\nPOST /files/correct")
     yield from _rows(Own.OPERATOR, "recall", "POST /quarantine")
     release = "POST /quarantine/{number}/release"
     yield from _rows(Own.OPERATOR, "recall", release, approved="release")
@@ -351,6 +352,18 @@ def _of_pages() -> Iterator[AccessRule]:
     yield from _rows(Own.OPERATOR, "recall", release, is_page=True, approved="release")
     yield from _rows(
         Own.PRODUCT, "recall", "POST /recalls/open", is_page=True, is_fresh=True, approved="recall"
+    )
+    yield from _rows(
+        Own.ASKED,
+        "capture",
+        """
+        GET /files
+        POST /files
+        GET /files/{file_id}
+        GET /files/{file_id}/corrected
+        POST /files/{file_id}/capture
+        """,
+        is_page=True,
     )
     yield from _rows(Own.EVENTS, "export", "POST /proof", is_page=True)
     yield from _rows(Own.ASKED, "export", "GET /dossiers\nPOST /dossiers", is_page=True)

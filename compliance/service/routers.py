@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, FastAPI, Request
 from sqlalchemy import text
 
-from compliance.routes import cases, duties, exports, holds, quarantine, recalls
+from compliance.routes import cases, duties, exports, files, holds, quarantine, recalls
 from compliance.service import (
     alert_pages,
     dossier_pages,
+    file_pages,
     oversight_pages,
     pages,
     quarantine_pages,
@@ -59,6 +60,8 @@ def _routers() -> Iterator[APIRouter]:
     yield alert_pages.router
     yield workstation.router
     yield dossier_pages.router
+    yield files.router
+    yield file_pages.router
     yield recalls.router
     yield quarantine_pages.router
     yield quarantine.router

@@ -16,7 +16,8 @@ import typer
 
 COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "scanning": ("scan", "parse"),
-    "documents": ("check", "convert", "hash", "capture"),
+    "checking": ("check",),
+    "documents": ("convert", "hash", "capture"),
     "packs": ("verify", "trace"),
     "watching": ("alerts", "anomalies"),
     "partners": ("directory", "extensions", "returns"),
