@@ -12,6 +12,7 @@ from compliance.service import (
     alert_pages,
     dossier_pages,
     file_pages,
+    oidc_sign_in,
     oversight_pages,
     pages,
     quarantine_pages,
@@ -55,6 +56,7 @@ def _routers() -> Iterator[APIRouter]:
     yield scanning_routes.router
     yield verification_router
     yield pages.router
+    yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router
     yield alert_pages.router
