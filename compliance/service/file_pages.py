@@ -17,7 +17,8 @@ from compliance.service.context import service_context_of
 from compliance.service.file_desk import DroppedFile, FileDesk
 from compliance.service.pages import render
 from epcis import capture_job
-from epcis.capture_job import Behaviour, TooManyJobs
+from epcis.capture_job import TooManyJobs
+from epcis.capture_outcome import Behaviour, NewJob
 from epcis.codec.document import DocumentLimits, DocumentRefused, Syntax
 from epcis.codec.refusal import FindingCollector
 from epcis.codec.unpack import PlainStream
@@ -159,16 +160,8 @@ def capture(
     try:
         kind = _kind_of(body)
         capture_job.keep(body)
-        capture_job.open_job(
-            store,
-            job_id,
-            body,
-            now=now_of(request),
-            behaviour=Behaviour.ROLLBACK,
-            media_type=kind,
-            caller=caller.name,
-            party=caller.party,
-        )
+        wanted = NewJob(job_id, Behaviour.ROLLBACK, kind, caller.name, caller.party)
+        capture_job.open_job(store, wanted, body, now=now_of(request))
     except (TooManyJobs, DocumentRefused) as refused:
         body.unlink(missing_ok=True)
         raise Problem(503, "Not captured", str(refused) or "too many documents wait") from None
