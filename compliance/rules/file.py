@@ -70,7 +70,7 @@ class FileAnswer:
         return is_acceptable(self.findings)
 
 
-class _Reading:
+class _ContentReader:
     """Keeps what the content of a file is made from; `file` is filled by the rules, or here."""
 
     def __init__(self, file: ShippedFile, *, fills: bool) -> None:
@@ -102,7 +102,7 @@ def examine(source: bytes | BinaryIO, question: FileQuestion) -> FileAnswer:
     """
     name = profile_of(source) if question.profile == AUTO else question.profile
     profile, file, tally = profile_named(name), ShippedFile(), Counter[str]()
-    reading = _Reading(file, fills=profile.release is None)
+    reading = _ContentReader(file, fills=profile.release is None)
     watchers = [DscsaWatcher(profile.release, question.known, file)] if profile.release else []
     found = check(
         source,

@@ -309,6 +309,8 @@ def _of_duties() -> Iterator[AccessRule]:
         GET /quarantine/{number}
         """,
     )
+    yield from _rows(Own.OPERATOR, "query", "GET /transactions/{number:path}")
+    yield from _rows(Own.OPERATOR, "query", "GET /transactions", is_page=True)
     yield from _rows(Own.NOTHING, "capture", "POST /files/check\nPOST /files/correct")
     yield from _rows(Own.OPERATOR, "recall", "POST /quarantine")
     release = "POST /quarantine/{number}/release"

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, FastAPI, Request
 from sqlalchemy import text
 
-from compliance.routes import cases, duties, exports, files, holds, quarantine, recalls
+from compliance.routes import (
+    cases,
+    duties,
+    exports,
+    files,
+    holds,
+    quarantine,
+    recalls,
+    transactions,
+)
 from compliance.service import (
     alert_pages,
     dossier_pages,
@@ -20,6 +29,7 @@ from compliance.service import (
     sign_in_pages,
     telemetry,
     token_routes,
+    transaction_pages,
     workstation,
 )
 from epcis.http_context import store_of
@@ -64,6 +74,8 @@ def _routers() -> Iterator[APIRouter]:
     yield dossier_pages.router
     yield files.router
     yield file_pages.router
+    yield transaction_pages.router
+    yield transactions.router
     yield recalls.router
     yield quarantine_pages.router
     yield quarantine.router

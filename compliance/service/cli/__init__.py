@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "sensors": ("sensors",),
     "snapshots": ("snapshot",),
     "recalls": ("recall",),
+    "transactions": ("transaction",),
     "proof": ("export", "verify-export", "restamp", "fsck", "keys"),
     "duties": ("case", "licence", "audit"),
     "retention": ("retention", "archive"),

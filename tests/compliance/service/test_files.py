@@ -23,6 +23,7 @@ from compliance.service.access import Grant
 from compliance.service.app import create_app
 from compliance.service.cli import command_line
 from compliance.service.context import ServiceContext
+from epcis.capture import capture
 from epcis.store.event_tables import document
 
 pytestmark = pytest.mark.anyio
@@ -193,3 +194,20 @@ async def test_a_partner_asks_nothing_of_our_history(client, store) -> None:
     alone = await client.post("/files/check", content=RIGHT.encode(), headers=partner)
     assert alone.json()["findings"] == []
     assert re.search("Compare with", (await client.get("/files", headers=partner)).text) is None
+
+
+async def test_an_inspector_finds_a_shipment_by_its_order(client, store) -> None:
+    capture(store, RIGHT.encode(), now=NOW, sender="wholesaler")
+    page = await client.get("/transactions", params={"number": "PO-8841"})
+    for word in ("Example Wholesale Corp", "Examplol 20 mg", "2026-02-20 09:30 -05:00", "L77"):
+        assert word in page.text
+    told = (await client.get("/transactions/PO-8841")).json()
+    assert len(told["shipments"][0]["packages"]) == 4
+    kinds = {"pdf": b"%PDF", "csv": b'"standing"', "xml": b"<?xml"}
+    for form, begin in kinds.items():
+        answer = await client.get("/transactions/PO-8841", params={"form": form})
+        assert answer.content.startswith(begin)
+    by_uri = "urn%3Aepcglobal%3Acbv%3Abt%3A0366666000014%3APO-8841"
+    assert (await client.get(f"/transactions/{by_uri}")).json() == told
+    assert (await client.get("/transactions/PO-1")).status_code == 404
+    assert (await client.get("/transactions", params={"number": "PO-1"})).status_code == 404
