@@ -10,6 +10,7 @@ from sqlalchemy import text
 from compliance.routes import (
     cases,
     duties,
+    exchange,
     exports,
     files,
     holds,
@@ -20,6 +21,7 @@ from compliance.routes import (
 from compliance.service import (
     alert_pages,
     dossier_pages,
+    exchange_pages,
     file_pages,
     oidc_sign_in,
     oversight_pages,
@@ -83,3 +85,5 @@ def _routers() -> Iterator[APIRouter]:
     yield exports.router
     yield cases.router
     yield duties.router
+    yield exchange_pages.router
+    yield exchange.router
