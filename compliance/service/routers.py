@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI, Request
 from sqlalchemy import text
 
 from compliance.routes import (
+    acts,
     cases,
     duties,
     exchange,
@@ -67,6 +68,7 @@ def _routers() -> Iterator[APIRouter]:
     yield log.router
     yield scanning_routes.router
     yield verification_router
+    yield acts.router
     yield pages.router
     yield oidc_sign_in.router
     yield sign_in_pages.router
