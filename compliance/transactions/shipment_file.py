@@ -233,7 +233,7 @@ def _master_data(snapshot: Snapshot, told: list[Event]) -> Iterator[Vocabulary]:
             master_data.c.type, master_data.c.key, master_data.c.id.desc()
         )
         for kind, key, payload in snapshot.connection.execute(asked):
-            if key not in seen:  # one entry for a product: the same told twice is a conflict
+            if key not in seen:  # one entry for a product: the same twice is a conflict
                 seen.add(key)
                 element = msgspec.msgpack.decode(payload, type=VocabularyElement)
                 by_type[kind].append(element)
