@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "duties": ("case", "licence", "audit"),
     "retention": ("retention", "archive"),
     "quarantine": ("quarantine",),
+    "backups": ("backup", "restore"),
     "exchange": ("exchange",),
     "serving": ("serve", "doctor", "access"),
 }
