@@ -18,17 +18,24 @@ from compliance.routes import (
     quarantine,
     recalls,
     transactions,
+    holds,
+    quarantine,
+    recalls,
+    sheets,
 )
 from compliance.service import (
     alert_pages,
     dossier_pages,
     exchange_pages,
     file_pages,
+    label_pages,
     oidc_sign_in,
     oversight_pages,
     pages,
     quarantine_pages,
     scanning_routes,
+    serials_pages,
+    sheet_pages,
     sign_in_pages,
     telemetry,
     token_routes,
@@ -80,9 +87,13 @@ def _routers() -> Iterator[APIRouter]:
     yield file_pages.router
     yield transaction_pages.router
     yield transactions.router
+    yield serials_pages.router
+    yield label_pages.router
     yield recalls.router
     yield quarantine_pages.router
     yield quarantine.router
+    yield sheet_pages.router
+    yield sheets.router
     yield holds.router
     yield exports.router
     yield cases.router
