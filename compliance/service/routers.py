@@ -17,11 +17,8 @@ from compliance.routes import (
     holds,
     quarantine,
     recalls,
-    transactions,
-    holds,
-    quarantine,
-    recalls,
     sheets,
+    transactions,
 )
 from compliance.service import (
     alert_pages,
