@@ -25,15 +25,19 @@ from compliance.service import (
     dossier_pages,
     exchange_pages,
     file_pages,
+    identifier_pages,
+    jump_pages,
     label_pages,
     oidc_sign_in,
     oversight_pages,
-    pages,
     quarantine_pages,
+    recall_pages,
+    scan_pages,
     scanning_routes,
     serials_pages,
     sheet_pages,
     sign_in_pages,
+    stock_pages,
     telemetry,
     token_routes,
     transaction_pages,
@@ -72,8 +76,11 @@ def _routers() -> Iterator[APIRouter]:
     yield log.router
     yield scanning_routes.router
     yield verification_router
+    yield scan_pages.router
+    yield identifier_pages.router
+    yield recall_pages.router
+    yield jump_pages.router
     yield acts.router
-    yield pages.router
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router
@@ -87,6 +94,7 @@ def _routers() -> Iterator[APIRouter]:
     yield serials_pages.router
     yield label_pages.router
     yield recalls.router
+    yield stock_pages.router
     yield quarantine_pages.router
     yield quarantine.router
     yield sheet_pages.router

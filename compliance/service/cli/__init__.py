@@ -19,7 +19,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "checking": ("check",),
     "documents": ("convert", "hash", "capture"),
     "packs": ("verify", "trace"),
-    "acts": ("act",),
+    "acts": ("act", "stock"),
     "watching": ("alerts", "anomalies"),
     "partners": ("directory", "extensions", "returns"),
     "sensors": ("sensors",),
