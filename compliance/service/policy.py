@@ -95,6 +95,8 @@ def _table() -> Iterator[AccessRule]:
         ANYONE,
         """
         GET /health
+        GET /live
+        GET /ready
         GET /openapi.json
         GET /static
         POST /connect/token
