@@ -283,6 +283,7 @@ SILENT = {
         "which dossiers were asked for; what they say is asked at POST /exports"
     ),
     r"\w+ /approvals": "acts that wait for a second person; they are judged when they are done",
+    r"\w+ /sensors": "what readings mean; packs are judged by it when they are asked about",
     r"\w+ /sheets": "takes in what is there; it is judged when it is asked about",
     r"packtrail import": "takes in what is there; it is judged when it is asked about",
     r"\w+ /proof": "that an entry stands in the log",

@@ -430,7 +430,13 @@ def _of_pages() -> Iterator[AccessRule]:
     yield from _rows(Own.NOTHING, ANY_KEY, "GET /menu", is_page=True)
     yield from _rows(Own.NOTHING, "query", "GET /jump", is_page=True)
     yield from _rows(Own.ACT, "verify", "POST /scan-card\nGET /01/{link:path}", is_page=True)
+    keys = ("00", "253", "414", "417", "8003", "8004")
+    of_things = "\n".join(f"GET /{key}/{{link:path}}" for key in keys)
+    yield from _rows(Own.EVENTS, "query", of_things, is_page=True)
     yield from _rows(Own.PRODUCT, "query", "GET /recalls/board", is_page=True)
+    yield from _rows(Own.PRODUCT, "verify", "GET /sensors", is_page=True)
+    setting = "POST /sensors\nPOST /sensors/{gtin}/end"
+    yield from _rows(Own.PRODUCT, "recall", setting, is_page=True)
     yield from _rows(Own.STOCK, "query", "GET /stock\nGET /stock/items", is_page=True)
     yield from _rows(Own.OPERATOR, "capture", "GET /sheets\nPOST /sheets", is_page=True)
     yield from _rows(Own.OPERATOR, "capture", "GET /sheets/tables\nPOST /sheets/{table}")

@@ -32,6 +32,7 @@ from compliance.service import (
     recall_pages,
     scan_pages,
     scanning_routes,
+    sensor_pages,
     serials_pages,
     sheet_pages,
     sign_in_pages,
@@ -86,6 +87,7 @@ def _routers() -> Iterator[APIRouter]:
     yield stock_pages.router
     yield quarantine_pages.router
     yield quarantine.router
+    yield sensor_pages.router
     yield sheet_pages.router
     yield sheets.router
     yield holds.router
