@@ -40,7 +40,7 @@ _READING = frozenset({"query", "verify"})
 ROLES = {
     "manufacturer": _READING | {"capture", "act", "destroy", "recall", "export"},
     "wholesaler": _READING | {"capture", "supply", "act", "destroy", "export"},
-    "pharmacist": frozenset({"verify", "supply", "act", "destroy"}),
+    "pharmacist": frozenset({"verify", "supply", "act", "destroy", "capture"}),
     "regulator": _READING | {"export"},
     "auditor": frozenset({"export"}),
     "admin": frozenset({"admin"}),
@@ -325,6 +325,9 @@ def _of_duties() -> Iterator[AccessRule]:
         GET /quarantine/{number}
         """,
     )
+    yield from _rows(Own.OPERATOR, "query", "GET /transactions/{number:path}")
+    yield from _rows(Own.OPERATOR, "query", "GET /transactions", is_page=True)
+    yield from _rows(Own.NOTHING, "capture", "POST /files/check\nPOST /files/correct")
     yield from _rows(Own.OPERATOR, "recall", "POST /quarantine")
     release = "POST /quarantine/{number}/release"
     yield from _rows(Own.OPERATOR, "recall", release, approved="release")
@@ -430,7 +433,13 @@ def _of_pages() -> Iterator[AccessRule]:
     yield from _rows(Own.NOTHING, ANY_KEY, "GET /menu", is_page=True)
     yield from _rows(Own.NOTHING, "query", "GET /jump", is_page=True)
     yield from _rows(Own.ACT, "verify", "POST /scan-card\nGET /01/{link:path}", is_page=True)
+    keys = ("00", "253", "414", "417", "8003", "8004")
+    of_things = "\n".join(f"GET /{key}/{{link:path}}" for key in keys)
+    yield from _rows(Own.EVENTS, "query", of_things, is_page=True)
     yield from _rows(Own.PRODUCT, "query", "GET /recalls/board", is_page=True)
+    yield from _rows(Own.PRODUCT, "verify", "GET /sensors", is_page=True)
+    setting = "POST /sensors\nPOST /sensors/{gtin}/end"
+    yield from _rows(Own.PRODUCT, "recall", setting, is_page=True)
     yield from _rows(Own.STOCK, "query", "GET /stock\nGET /stock/items", is_page=True)
     yield from _rows(Own.OPERATOR, "capture", "GET /sheets\nPOST /sheets", is_page=True)
     yield from _rows(Own.OPERATOR, "capture", "GET /sheets/tables\nPOST /sheets/{table}")
@@ -441,6 +450,18 @@ def _of_pages() -> Iterator[AccessRule]:
     yield from _rows(Own.OPERATOR, "recall", release, is_page=True, approved="release")
     yield from _rows(
         Own.PRODUCT, "recall", "POST /recalls/open", is_page=True, is_fresh=True, approved="recall"
+    )
+    yield from _rows(
+        Own.ASKED,
+        "capture",
+        """
+        GET /files
+        POST /files
+        GET /files/{file_id}
+        GET /files/{file_id}/corrected
+        POST /files/{file_id}/capture
+        """,
+        is_page=True,
     )
     yield from _rows(Own.EVENTS, "export", "POST /proof", is_page=True)
     yield from _rows(Own.ASKED, "export", "GET /dossiers\nPOST /dossiers", is_page=True)

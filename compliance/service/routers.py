@@ -11,15 +11,18 @@ from compliance.routes import (
     duties,
     exchange,
     exports,
+    files,
     holds,
     quarantine,
     recalls,
     sheets,
+    transactions,
 )
 from compliance.service import (
     alert_pages,
     dossier_pages,
     exchange_pages,
+    file_pages,
     identifier_pages,
     jump_pages,
     label_pages,
@@ -30,12 +33,14 @@ from compliance.service import (
     recall_pages,
     scan_pages,
     scanning_routes,
+    sensor_pages,
     serials_pages,
     sheet_pages,
     sign_in_pages,
     stock_pages,
     telemetry,
     token_routes,
+    transaction_pages,
     workstation,
 )
 from epcis.routes import log
@@ -73,12 +78,17 @@ def _routers() -> Iterator[APIRouter]:
     yield alert_pages.router
     yield workstation.router
     yield dossier_pages.router
+    yield files.router
+    yield file_pages.router
+    yield transaction_pages.router
+    yield transactions.router
     yield serials_pages.router
     yield label_pages.router
     yield recalls.router
     yield stock_pages.router
     yield quarantine_pages.router
     yield quarantine.router
+    yield sensor_pages.router
     yield sheet_pages.router
     yield sheets.router
     yield holds.router
