@@ -744,6 +744,18 @@ CREATE TABLE doubt (
 -- next
 COMMENT ON COLUMN doubt.serial_to IS 'last of a range, or empty';
 -- next
+CREATE TABLE past_doubt (
+	gtin VARCHAR(50) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	serial_to VARCHAR(20) NOT NULL,
+	case_id VARCHAR(40) NOT NULL,
+	since_us BIGINT NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	until_us BIGINT NOT NULL,
+	PRIMARY KEY (gtin, lot, serial, serial_to, case_id, since_us)
+);
+-- next
 CREATE TABLE pack_operation (
 	id BIGSERIAL NOT NULL,
 	at_us BIGINT NOT NULL,
