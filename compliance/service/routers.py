@@ -41,8 +41,8 @@ from compliance.service import (
     stock_pages,
     telemetry,
     token_routes,
-    work_pages,
     transaction_pages,
+    work_pages,
     workstation,
 )
 from epcis.routes import log
