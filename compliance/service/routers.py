@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, FastAPI, Request
-from sqlalchemy import text
-
 from compliance.routes import (
     acts,
+    as2,
     cases,
     duties,
     exchange,
     exports,
+    files,
     holds,
     quarantine,
     recalls,
     sheets,
+    transactions,
 )
 from compliance.service import (
     alert_pages,
     dossier_pages,
     exchange_pages,
+    file_pages,
     identifier_pages,
     jump_pages,
     label_pages,
@@ -30,18 +31,21 @@ from compliance.service import (
     order_pages,
     oversight_pages,
     quarantine_pages,
+    readiness,
     recall_pages,
     scan_pages,
     scanning_routes,
+    sensor_pages,
     serials_pages,
     sheet_pages,
     sign_in_pages,
     stock_pages,
     telemetry,
     token_routes,
+    transaction_pages,
+    work_pages,
     workstation,
 )
-from epcis.http_context import store_of
 from epcis.routes import log
 from epcis.routes.all import routers as epcis_routers
 from verification.routes import router as verification_router
@@ -49,15 +53,7 @@ from verification.routes import router as verification_router
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-health_router = APIRouter(tags=["health"])
-
-
-@health_router.get("/health")
-def health(request: Request) -> dict[str, object]:
-    """Whether the server and its database answer."""
-    with store_of(request).read() as snapshot:
-        snapshot.connection.execute(text("SELECT 1"))
-    return {"status": "ok"}
+    from fastapi import APIRouter, FastAPI
 
 
 def include_floors(app: FastAPI) -> None:
@@ -67,7 +63,7 @@ def include_floors(app: FastAPI) -> None:
 
 
 def _routers() -> Iterator[APIRouter]:
-    yield health_router
+    yield readiness.router
     yield telemetry.router
     yield token_routes.router
     yield from epcis_routers()
@@ -85,14 +81,20 @@ def _routers() -> Iterator[APIRouter]:
     yield alert_pages.router
     yield workstation.router
     yield dossier_pages.router
+    yield files.router
+    yield file_pages.router
+    yield transaction_pages.router
+    yield transactions.router
     yield serials_pages.router
     yield label_pages.router
     yield line_pages.router
     yield order_pages.router
     yield recalls.router
     yield stock_pages.router
+    yield work_pages.router
     yield quarantine_pages.router
     yield quarantine.router
+    yield sensor_pages.router
     yield sheet_pages.router
     yield sheets.router
     yield holds.router
@@ -101,3 +103,4 @@ def _routers() -> Iterator[APIRouter]:
     yield duties.router
     yield exchange_pages.router
     yield exchange.router
+    yield as2.router

@@ -23,6 +23,7 @@ from compliance.service.cli.options import (
     settings_for,
     stop,
 )
+from verification.decision.act import CustomerCategory
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -65,6 +66,14 @@ class ActOptions:
     override: Annotated[
         bool, typer.Option("--override", help="Do it although it is refused; needs --reason.")
     ] = False
+    confirmed: Annotated[
+        bool,
+        typer.Option("--confirmed", help="The packs were checked as CHECK asks; needs --reason."),
+    ] = False
+    customer: Annotated[
+        CustomerCategory | None,
+        typer.Option(help="Whom a wholesaler supplies in place of a pharmacy (Art. 23)."),
+    ] = None
     client_id: Annotated[
         str, typer.Option(help="Your own id of this act; the same id is done once.")
     ] = ""
@@ -112,6 +121,8 @@ def act(
         expect=options.expect,
         outputs=options.output or [],
         override=options.override,
+        confirmed=options.confirmed,
+        customer=options.customer,
     )
     caller = Caller("command", frozenset(SCOPES))
     at = moment(now)
