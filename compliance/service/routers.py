@@ -30,6 +30,7 @@ from compliance.service import (
     oidc_sign_in,
     order_pages,
     oversight_pages,
+    proof_pages,
     quarantine_pages,
     readiness,
     recall_pages,
@@ -78,6 +79,7 @@ def _routers() -> Iterator[APIRouter]:
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router
+    yield proof_pages.router
     yield alert_pages.router
     yield workstation.router
     yield dossier_pages.router
