@@ -10,7 +10,9 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from compliance.partners.names import product_name
-from compliance.recall.recall import LotRecall, Notified, open_recall_of, reach
+from compliance.recall.reach import Notified, reach_of
+from compliance.recall.record import RecallRecord, open_recall_of
+from compliance.recall.scope import RecallScope, ScopeKind
 from compliance.reports.custody_line import Stop, custody_svg
 from epcis.store.masterdata import names_of
 from epcis.trace import trace
@@ -72,7 +74,7 @@ class Reach:
 
     packs: int
     holders: tuple[Notified, ...]
-    recall: LotRecall | None
+    recall: RecallRecord | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +230,9 @@ def _dressed(
 
 
 def _reach(snapshot: Snapshot, gtin: str, lot: str) -> Reach:
-    holders = reach(snapshot, gtin, lot)
-    return Reach(sum(h.packs for h in holders), holders, open_recall_of(snapshot, gtin, lot))
+    scope = RecallScope(kind=ScopeKind.LOT, gtin=gtin, lot=lot)
+    holders = reach_of(snapshot, scope).holders
+    return Reach(sum(h.packs for h in holders), holders, open_recall_of(snapshot, scope))
 
 
 def story_lines(snapshot: Snapshot, story: Story) -> tuple[StoryLine, ...]:

@@ -21,8 +21,8 @@ from starlette.background import BackgroundTask
 from compliance.dossier import Pack
 from compliance.dossier import export as write_dossier
 from compliance.dossier.refusal import ExportRefused
-from compliance.fields import GtinText, LotText, SerialText
-from compliance.recall import recall
+from compliance.fields import GtinText, SerialText
+from compliance.recall.record import list_recalls
 from compliance.routes.exports import recipient_of
 from compliance.service.cards import card_of_pack, cards_of_scan
 from compliance.service.context import service_context_of
@@ -36,18 +36,18 @@ from schemas.gs1.digital_link import parse as parse_link
 from schemas.gs1.expiry import expiry_date
 from verification.context import verification_settings_of
 from verification.decision.act import Asked
-from verification.registry.rights import company_behind, need_product, owns_product
+from verification.registry.rights import company_behind, owns_product
 
 if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
 
+    from compliance.recall.record import RecallRecord
     from compliance.service.policy import AccessRule
 
 router = APIRouter(include_in_schema=False)
 
 GtinField = Annotated[GtinText, Form()]
-LotField = Annotated[LotText, Form()]
 SerialField = Annotated[SerialText, Form()]
 
 _TEMPLATES = Environment(
@@ -108,7 +108,7 @@ async def refuse(
 @router.get("/")
 def home(request: Request) -> Response:
     """The page to scan on."""
-    return render("scan.html", request, recalls=_own_recalls(request, only_open=True))
+    return render("scan.html", request, recalls=own_recalls(request, only_open=True))
 
 
 @router.post("/scan-card")
@@ -163,41 +163,16 @@ def _linked(path: str, query: str) -> Asked:
     return Asked(said["01"], said["21"], said.get("10"), day)
 
 
-@router.get("/recalls/board")
-def recalls_board(request: Request) -> Response:
-    """The recalls of the caller's products, open and closed; to the operator all."""
-    return render("recalls.html", request, recalls=_own_recalls(request))
-
-
-def _own_recalls(request: Request, *, only_open: bool = False) -> list[recall.LotRecall]:
+def own_recalls(request: Request, *, only_open: bool = False) -> list[RecallRecord]:
+    """The recalls of the caller's products; to the operator all."""
     caller = caller_of(request)
     overlay = verification_settings_of(request).company_prefixes
     with store_of(request).read() as snapshot:
         company = company_behind(snapshot, caller)
-        listed = recall.list_recalls(snapshot, only_open=only_open)
+        listed = list_recalls(snapshot, only_open=only_open)
         own = [one for one in listed if owns_product(snapshot, company, one.gtin, overlay)]
     # Whom a recall reaches is in events that its owner may not see.
     return own if company.is_operator else [replace(one, holders=()) for one in own]
-
-
-@router.post("/recalls/open")
-def open_recall(
-    request: Request,
-    caller: Annotated[Caller, Depends(needs("recall"))],
-    gtin: GtinField,
-    lot: LotField,
-    reason: Annotated[str, Form(min_length=1, max_length=recall.REASON_CHARS_MAX)],
-) -> Response:
-    """Open a recall from the card of one of its packs."""
-    with store_of(request).read() as snapshot:
-        need_product(snapshot, caller, gtin, verification_settings_of(request).company_prefixes)
-    try:
-        recall.open_recall(
-            store_of(request), gtin, lot, reason=reason, by=caller.name, now=now_of(request)
-        )
-    except recall.RecallRefused as refused:
-        raise Problem(422, "Recall not opened", str(refused)) from None
-    return RedirectResponse("/recalls/board", status_code=303)
 
 
 @router.post("/proof")

@@ -14,6 +14,7 @@ from compliance.service import (
     oversight_pages,
     pages,
     quarantine_pages,
+    recall_pages,
     scanning_routes,
     sign_in_pages,
     telemetry,
@@ -54,6 +55,7 @@ def _routers() -> Iterator[APIRouter]:
     yield scanning_routes.router
     yield verification_router
     yield pages.router
+    yield recall_pages.router
     yield sign_in_pages.router
     yield oversight_pages.router
     yield alert_pages.router

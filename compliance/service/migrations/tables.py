@@ -2,6 +2,7 @@
 
 import compliance.dossier.dossier_tables
 import compliance.duty_tables
+import compliance.recall.recall_tables
 import compliance.retention.retention_tables
 import epcis.archive.archive_tables
 import epcis.ledger.ledger_tables
@@ -16,6 +17,7 @@ FLOORS = (
     epcis.query.query_tables,
     verification.registry.pack_tables,
     compliance.duty_tables,
+    compliance.recall.recall_tables,
     compliance.retention.retention_tables,
     compliance.dossier.dossier_tables,
 )
