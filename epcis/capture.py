@@ -15,7 +15,6 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 import orjson
-from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
 from epcis.check import CAPTURE_RULES, RuleCheck
@@ -26,7 +25,6 @@ from epcis.database.transactions import StoreContended
 from epcis.detached import detached
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.record import DocumentData
-from epcis.store import event_tables
 from epcis.store.corrections import Corrections
 from epcis.store.digest import event_digest
 from epcis.store.intake import Intake, Taken, seal
@@ -35,7 +33,7 @@ from epcis.store.payload import pack_header, squeeze, unsqueeze
 from schemas.finding import Finding, Severity, Where, is_acceptable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
     from epcis.codec.document import DocumentReader
@@ -45,6 +43,14 @@ if TYPE_CHECKING:
     from epcis.store.rows import Sealed
 
 _KNOWN = "SELECT events, findings FROM document WHERE sha256 = ?"
+_BEGIN = (
+    "INSERT INTO document (id, sha256, received, sender, party, size_bytes, syntax)"
+    " VALUES (?, ?, ?, ?, ?, ?, '')"
+)
+_PART = "INSERT INTO document_part (document, part, content) VALUES (?, ?, ?)"
+_ENDED = ("syntax", "events", "header", "findings")
+_END = "UPDATE document SET syntax = ?, events = ?, header = ?, findings = ? WHERE id = ?"
+_LEFT = "INSERT INTO outbox (document, created) VALUES (?, ?)"
 
 MEMORY_BYTES_MAX = 2 * 2**20
 """Documents up to this size are read whole before their act begins; larger ones within it."""
@@ -133,6 +139,24 @@ class _Received(NamedTuple):
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class CaptureTerms:
+    """How a document is captured, and for whom."""
+
+    now: datetime
+    sender: str | None = None
+    """Who sent it."""
+    party: str | None = None
+    """Canonical GLN key of the party it is captured for."""
+    strict: bool = False
+    """Refuse the whole document at its first event that cannot be stored."""
+    whole: bool = False
+    """Refuse it too, but read leniently and name every such event."""
+    limits: DocumentLimits = _LIMITS
+    beside: Callable[[Transaction, Receipt], None] | None = None
+    """Writes what belongs to the caller, in the act that stores the document or finds it known."""
+
+
 def capture(
     store: Store,
     source: bytes | BinaryIO,
@@ -151,10 +175,15 @@ def capture(
     `whole` does that too, but reads leniently and names every such event.
     Raises DocumentRefused (nothing is stored), StoreFull or StoreAway.
     """
-    with _received(source, limits) as received:
+    return capture_on(store, source, CaptureTerms(now, sender, party, strict, whole, limits))
+
+
+def capture_on(store: Store, source: bytes | BinaryIO, terms: CaptureTerms) -> Receipt:
+    """As `capture`, with the terms as one value."""
+    with _received(source, terms.limits) as received:
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
-                return _Capture(store, received, now, sender, party, strict, whole, limits).run()
+                return _Capture(store, received, terms).run()
             except (StoreContended, IntegrityError):
                 if attempt == ATTEMPTS_MAX:
                     raise
@@ -181,12 +210,7 @@ class _Capture:
 
     store: Store
     received: _Received
-    now: datetime
-    sender: str | None
-    party: str | None
-    strict: bool
-    whole: bool
-    limits: DocumentLimits
+    terms: CaptureTerms
 
     def __post_init__(self) -> None:
         self.read = 0
@@ -198,8 +222,9 @@ class _Capture:
     def run(self) -> Receipt:
         """Read and store, small documents read before the act begins."""
         with self.store.read() as snapshot:
-            if known := self._known(snapshot):
-                return known
+            known = self._known(snapshot)
+        if known:
+            return self._told_again(known)
         reader = self._reader()
         rules = RuleCheck(reader, rules=CAPTURE_RULES)
         is_small = self.received.size_bytes <= MEMORY_BYTES_MAX
@@ -207,17 +232,25 @@ class _Capture:
         try:
             if is_small:
                 sealed = list(sealed)
-            with self.store.write(self.now, long=not is_small) as tx:
-                if known := self._known(tx):
-                    return known
-                return self._store(tx, reader, rules, sealed)
+            with self.store.write(self.terms.now, long=not is_small) as tx:
+                receipt = self._known(tx) or self._store(tx, reader, rules, sealed)
+                if self.terms.beside:
+                    self.terms.beside(tx, receipt)
+                return receipt
         except DocumentRefused as refused:
             refused.events_seen = self.read + self.unsealed + reader.events_refused
             raise
 
+    def _told_again(self, known: Receipt) -> Receipt:
+        """A known document needs no act, unless the caller has something to write."""
+        if self.terms.beside:
+            with self.store.write(self.terms.now) as tx:
+                self.terms.beside(tx, known)
+        return known
+
     def _reader(self) -> DocumentReader:
         self.received.file.seek(0)
-        return open_document(self.received.file, strict=self.strict, limits=self.limits)
+        return open_document(self.received.file, strict=self.terms.strict, limits=self.terms.limits)
 
     def _known(self, snapshot: Snapshot) -> Receipt | None:
         """The receipt of a document that was captured before, with what was found then."""
@@ -263,7 +296,7 @@ class _Capture:
         sealed: Iterable[Sealed],
     ) -> Receipt:
         number = self._begin_document(tx)
-        intake = Intake(tx, document=number, party=self.party)
+        intake = Intake(tx, document=number, party=self.terms.party)
         for batch in _batches(sealed):
             intake.add(batch)
         taken = intake.finish()
@@ -275,7 +308,7 @@ class _Capture:
             *self.corrections.missing(RawDriver(tx)),
         )
         # Of a document in which nothing can be read, nothing is kept either.
-        if (self.strict or self.whole or not self.read) and not is_acceptable(findings):
+        if (self.terms.strict or self.terms.whole or not self.read) and not is_acceptable(findings):
             raise DocumentRefused(findings)
         unread = reader.events_refused + self.unsealed
         kept = ReadingNotes(unread + len(taken.conflicts), unread, findings)
@@ -294,26 +327,22 @@ class _Capture:
         return receipt
 
     def _begin_document(self, tx: Transaction) -> int:
-        result = tx.connection.execute(
-            insert(event_tables.document).values(
-                sha256=self.received.digest,
-                received=tx.now,
-                sender=self.sender,
-                party=self.party,
-                syntax="",
-                size_bytes=self.received.size_bytes,
-            )
+        driver, terms = RawDriver(tx), self.terms
+        (number,) = driver.next_numbers("document", "id", 1)
+        size_bytes = self.received.size_bytes
+        driver.run(
+            _BEGIN,
+            (
+                number,
+                self.received.digest,
+                microseconds(tx.now),
+                terms.sender,
+                terms.party,
+                size_bytes,
+            ),
         )
-        key = result.inserted_primary_key
-        assert key is not None, "a stored document has a number"
-        number: int = key[0]
-        parts = self._parts()
-        for part, content in enumerate(parts):
-            tx.connection.execute(
-                insert(event_tables.document_part).values(
-                    document=number, part=part, content=content
-                )
-            )
+        for part, content in enumerate(self._parts()):
+            driver.run(_PART, (number, part, content))
         return number
 
     def _parts(self) -> Iterator[bytes]:
@@ -340,22 +369,18 @@ class _Capture:
             "header": pack_header(header),
             "findings": kept.packed(),
         }
-        tx.connection.execute(
-            update(event_tables.document)
-            .where(event_tables.document.c.id == number)
-            .values(document)
-        )
+        driver = RawDriver(tx)
+        driver.run(_END, (*(document[name] for name in _ENDED), number))
         said = DocumentData(
             **document,
             sha256=self.received.digest,
             size_bytes=self.received.size_bytes,
             received_us=microseconds(tx.now),
-            sender=self.sender,
-            party=self.party,
+            sender=self.terms.sender,
+            party=self.terms.party,
             places=taken.places.digest(),
         )
-        left = insert(event_tables.outbox).values(document=number, created=tx.now)
-        tx.connection.execute(left)
+        driver.run(_LEFT, (number, microseconds(tx.now)))
         tx.log(LeafKind.DOCUMENT, said.public(), said.confidential(), subject=said.sha256)
         tell_master_data(tx, header, number)
 
@@ -376,9 +401,9 @@ class _Capture:
             hint,
             Where(path=f"event[{position}]"),
         )
-        if len(self.findings) < self.limits.findings_max:
+        if len(self.findings) < self.terms.limits.findings_max:
             self.findings.append(finding)
-        if self.strict:
+        if self.terms.strict:
             raise DocumentRefused([finding])
 
 

@@ -1,8 +1,9 @@
-"""Capture jobs: a document is acknowledged at once and stored behind the acknowledgement.
+"""Capture jobs: a small document is stored before the acknowledgement, a larger one behind it.
 
-A job is a row and a file. Both are on the disk before the caller gets an answer, so a crash at any
-point leaves a job that is taken up again; capture stores nothing twice, so taking it up again is
-safe. Standard: EPCIS 2.0 section 8.1.3.
+A job that waits is a row and a file. Both are on the disk before the caller gets an answer, so a
+crash at any point leaves a job that is taken up again; capture stores nothing twice, so taking it
+up again is safe. A small document and its finished job are one act.
+Standard: EPCIS 2.0 section 8.1.3.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
+from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,29 +24,26 @@ import orjson
 import structlog
 from sqlalchemy import func, insert, select, update
 
-from epcis.capture import Receipt, capture
+from epcis.capture_outcome import Behaviour, CaptureOutcome, JobBounds, NewJob, captured_for
 from epcis.capture_turn import SMALL_BYTES_MAX, claimed
-from epcis.codec.document import DocumentLimits, DocumentRefused, Syntax, open_document
+from epcis.codec.document import DocumentLimits
 from epcis.database.changes import Changes
+from epcis.database.columns import microseconds
+from epcis.database.raw_driver import RawDriver
 from epcis.database.transactions import StoreAway, StoreFull
 from epcis.store.event_tables import capture_job
-from epcis.store.payload import squeeze, unsqueeze
-from schemas.finding import Finding, Severity, is_acceptable
+from epcis.store.payload import unsqueeze
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Mapping
 
     from sqlalchemy import RowMapping
 
+    from epcis.capture import Receipt
     from epcis.clock import Clock
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Store, Transaction
 
-ERRORS_MAX: Final = 1000
-"""Most errors a job lists."""
-FINDINGS_MAX: Final = 1000
-"""Most findings about stored events that it lists beside them."""
 LOOK_AGAIN_S: Final = 1.0
 """How often the worker looks for jobs that nobody rang for, such as another process's."""
 RETRY_PAUSE_S: Final = 2.0
@@ -56,23 +55,24 @@ JOBS_WAITING_MAX: Final = 10_000
 
 COUNTED_EVERY: Final = 256
 """Jobs opened between two counts of those that wait, which another process may have opened."""
+AT_ONCE_BYTES_MAX: Final = 256 * 1024
+"""Largest plain body that is captured before the answer."""
 LEFT_OVER_S: Final = 3600.0
 """Age at which a body without a job is taken for left over."""
 
+_DONE_COLUMNS: Final = (
+    "id", "created", "behaviour", "media_type", "caller", "party",
+    "finished", "running", "success", "errors",
+)  # fmt: skip
+_DONE: Final = (
+    f"INSERT INTO capture_job ({', '.join(_DONE_COLUMNS)})"  # noqa: S608  # our own names
+    f" VALUES ({', '.join('?' * len(_DONE_COLUMNS))})"
+)
 _log = structlog.get_logger(worker="capture")
 
 
 class _Bells(list[asyncio.Event]):
     """What the workers of a store wait for; each rings when there is a new job."""
-
-
-class Behaviour(StrEnum):
-    """What a job does about events that cannot be stored (GS1-Capture-Error-Behaviour)."""
-
-    ROLLBACK = "rollback"
-    """All or nothing."""
-    PROCEED = "proceed"
-    """Store what can be stored, name the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,35 +150,44 @@ def keep(path: Path) -> None:
             os.close(handle)
 
 
-def open_job(
-    store: Store,
-    job_id: str,
-    body: Path,
-    *,
-    now: datetime,
-    behaviour: Behaviour,
-    media_type: str,
-    caller: str,
-    party: str | None,
-) -> None:
+def open_job(store: Store, new: NewJob, body: Path, *, now: datetime) -> None:
     """Make the job for a body that is safe on the disk. Raises `TooManyJobs`."""
     with store.write(now) as tx:
         store.companions.one(_Room).take(tx)
-        tx.connection.execute(
-            insert(capture_job).values(
-                id=job_id,
-                created=now,
-                running=True,
-                success=True,
-                behaviour=behaviour.value,
-                media_type=media_type,
-                body_path=str(body),
-                caller=caller,
-                party=party,
-            )
-        )
+        waiting = {"running": True, "success": True, "body_path": str(body)}
+        tx.connection.execute(insert(capture_job).values(new.row(now) | waiting))
         # A crash before the commit leaves a body without a job: the caller got no answer, and
         # `sweep` removes it. After the commit the job is done sooner or later.
+
+
+def do_at_once(
+    store: Store, new: NewJob, body: bytes, *, clock: Clock, limits: DocumentLimits
+) -> None:
+    """Capture a small document; its finished job is part of the same act.
+
+    Where nothing of the document is stored, its job says why. Raises StoreFull and StoreAway:
+    there is neither document nor job then.
+    """
+    created, is_kept = clock(), False
+
+    def keep(tx: Transaction, outcome: CaptureOutcome) -> None:
+        nonlocal is_kept
+        row = new.row(created) | outcome.columns(clock())
+        RawDriver(tx).run(_DONE, [_plain(row[name]) for name in _DONE_COLUMNS])
+        is_kept = True
+
+    def beside(tx: Transaction, receipt: Receipt) -> None:
+        keep(tx, CaptureOutcome.of_receipt(receipt))
+
+    outcome = captured_for(store, new, lambda: BytesIO(body), JobBounds(clock, limits, beside))
+    if not (is_kept and outcome.is_stored):
+        with store.write(created) as tx:
+            keep(tx, outcome)
+
+
+def _plain(value: object) -> object:
+    """A value as the driver takes it."""
+    return microseconds(value) if isinstance(value, datetime) else value
 
 
 def ring(store: Store) -> None:
@@ -281,7 +290,7 @@ async def _work(
 
 def do_next(
     store: Store,
-    clock: Callable[[], datetime],
+    clock: Clock,
     limits: DocumentLimits,
     size_bytes_max: int | None = None,
 ) -> bool:
@@ -300,150 +309,18 @@ def do_next(
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What came of a job."""
-
-    errors: list[dict[str, object]]
-    events: dict[str, int]
-    findings: list[dict[str, object]]
-
-    @classmethod
-    def of_receipt(cls, receipt: Receipt) -> _Outcome:
-        told = [one.as_dict() for one in receipt.findings if is_acceptable([one])]
-        return cls(_problems(_errors(receipt.findings)), counts(receipt), told)
-
-    @classmethod
-    def of_refusal(cls, findings: Sequence[Finding], events_seen: int) -> _Outcome:
-        """Nothing of the document was stored."""
-        told = [one.as_dict() for one in findings if is_acceptable([one])]
-        events = {"seen": events_seen, "stored": 0, "refused": events_seen, "duplicates": 0}
-        return cls(_problems(_errors(findings)), events, told)
-
-
-def counts(receipt: Receipt) -> dict[str, int]:
-    """What became of the events of a document, by the names that callers see."""
-    return {
-        "seen": receipt.events,
-        "stored": receipt.new,
-        "refused": receipt.refused,
-        "duplicates": receipt.duplicates,
-    }
-
-
-def _do(
-    store: Store, row: RowMapping, clock: Callable[[], datetime], limits: DocumentLimits
-) -> _Outcome:
-    """Capture one job's body, and tell what came of it."""
-    body = Path(row["body_path"])
-    whole = row["behaviour"] == Behaviour.ROLLBACK
-    strict = False
-    try:
-        strict = whole and not _is_1_x(body, limits)
-        with body.open("rb") as source:
-            receipt = capture(
-                store,
-                source,
-                now=clock(),
-                sender=row["caller"],
-                party=row["party"],
-                strict=strict,
-                whole=whole,
-                limits=limits,
-            )
-    except DocumentRefused as refused:
-        more, events_seen = all_findings(body, limits) if strict else ((), refused.events_seen)
-        found = dict.fromkeys((*refused.findings, *more))
-        return _Outcome.of_refusal(tuple(found), events_seen)
-    except FileNotFoundError:
-        return _Outcome.of_refusal([_GONE], 0)
-    except (StoreFull, StoreAway):
-        raise
-    except Exception:  # noqa: BLE001  # a fault of ours must not stop the jobs behind this one
-        _log.exception("capture job failed", job=row["id"])
-        outcome = _Outcome.of_refusal([_OUR_FAULT], 0)
-        outcome.errors[0] |= {"type": _IMPLEMENTATION, "status": 500}
-        return outcome
-    return _Outcome.of_receipt(receipt)
-
-
-_IMPLEMENTATION: Final = "epcisException:ImplementationException"
-_GONE: Final = Finding(
-    "document.gone",
-    Severity.ERROR,
-    "the body of this job is no longer on the disk",
-    "Send the document again.",
-)
-_OUR_FAULT: Final = Finding(
-    "capture.fault",
-    Severity.ERROR,
-    "the document could not be captured because of a fault of this repository",
-    "Nothing of it was stored; tell the operator, who finds the reason in the log.",
-)
-
-
-def _is_1_x(body: Path, limits: DocumentLimits) -> bool:
-    """Whether a body is EPCIS 1.x, which partners send in forms its schema does not know.
-
-    Those are taken as they are (with findings); EPCIS 2.0 must be what its schema says.
-    """
-    with body.open("rb") as source:
-        return open_document(source, limits=limits).stream.sniffed.syntax is Syntax.XML_1_2
-
-
-def all_findings(body: Path, limits: DocumentLimits) -> tuple[tuple[Finding, ...], int]:
-    """All that a refused document has against it, and how many events it holds.
-
-    For a caller who mends it at once. What a schema finds counts as an error here.
-    """
-    with body.open("rb") as source:
-        events = 0
-        try:
-            reader = open_document(source, limits=limits, strict=True, refuses=False)
-            for _ in reader:
-                events += 1
-        except DocumentRefused as refused:
-            return refused.findings, events
-        return tuple(reader.findings), events + reader.events_refused
-
-
-def _errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    return tuple(one for one in findings if not is_acceptable([one]))
-
-
-def _problems(findings: Sequence[Finding]) -> list[dict[str, object]]:
-    """Findings as problems of the standard, each with where it is."""
-    problems: list[dict[str, object]] = [
-        {
-            "type": "epcisException:ValidationException",
-            "title": "EPCIS event not stored",
-            "status": 409 if finding.code == "event.id-taken" else 400,
-            "detail": f"{finding.what}. {finding.hint}".strip(),
-            "code": finding.code,
-            "where": finding.where.as_dict(),
-        }
-        for finding in findings[:ERRORS_MAX]
-    ]
-    return problems
-
-
-def _finish(tx: Transaction, job_id: str, outcome: _Outcome, now: datetime) -> None:
-    told = {
-        "events": outcome.events,
-        "errors": outcome.errors,
-        "findings": outcome.findings[:FINDINGS_MAX],
-    }
-    tx.connection.execute(
-        update(capture_job)
-        .where(capture_job.c.id == job_id)
-        .values(
-            running=False,
-            finished=now,
-            success=not outcome.errors,
-            body_path=None,
-            errors=squeeze(orjson.dumps(told)),
-        )
+def _do(store: Store, row: RowMapping, clock: Clock, limits: DocumentLimits) -> CaptureOutcome:
+    """Capture the body of a job that waits, and tell what came of it."""
+    job = NewJob(
+        row["id"], Behaviour(row["behaviour"]), row["media_type"], row["caller"], row["party"]
     )
+    body = Path(row["body_path"])
+    return captured_for(store, job, lambda: body.open("rb"), JobBounds(clock, limits))
+
+
+def _finish(tx: Transaction, job_id: str, outcome: CaptureOutcome, now: datetime) -> None:
+    done = outcome.columns(now) | {"body_path": None}
+    tx.connection.execute(update(capture_job).where(capture_job.c.id == job_id).values(done))
 
 
 def sweep(folder: Path, store: Store) -> None:

@@ -273,9 +273,8 @@ repository (`test_two_markets`)."""
 
 SILENT = {
     r"(GET|POST|PUT|DELETE|OPTIONS|HEAD) /epcis": "events as they were captured, no judgement",
-    r"\w+ /(log|health|live|ready|metrics|openapi|connect|identity|sign-in|workstation|reads)": (
-        "nothing about packs"
-    ),
+    r"\w+ /(log|health|live|ready|metrics|openapi|workstation|reads)": "nothing about packs",
+    r"\w+ /(connect|identity|sign-in|oidc|purpose)": "nothing about packs, only who somebody is",
     r"(GET /exports(/\{job_id\}|/profiles)?|DELETE /exports/\{job_id\}|GET /dossiers)$": (
         "which dossiers were asked for; what they say is asked at POST /exports"
     ),

@@ -186,12 +186,17 @@ def served(repository):
 
 
 class serving:  # noqa: N801  # reads as a with statement
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: Repository, *, with_workers: bool = True) -> None:
         self.repository = repository
+        self.lifespan = "on" if with_workers else "off"
 
     def __enter__(self) -> Repository:
         config = uvicorn.Config(
-            make_app(self.repository), host="127.0.0.1", port=0, log_level="error", lifespan="on"
+            make_app(self.repository),
+            host="127.0.0.1",
+            port=0,
+            log_level="error",
+            lifespan=self.lifespan,
         )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)

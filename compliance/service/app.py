@@ -18,7 +18,7 @@ from compliance.service.entrance import HotEntrance
 from compliance.service.gate import Admission, BodyBounds, BodyLimit, Gate
 from compliance.service.jobs import background_work
 from compliance.service.oidc import TokenReader
-from compliance.service.pages import refuse
+from compliance.service.pages import refuse, wait_for_another
 from compliance.service.policing import Guard, Policing, guarded
 from compliance.service.routers import include_floors
 from compliance.service.telemetry import AnswerCounts, Telemetry
@@ -136,7 +136,7 @@ def _add_middleware(app: Application, context: ServiceContext) -> None:
     bounds = BodyBounds(settings.upload_bytes_max, settings.body_deadline_s)
     counts = AnswerCounts(context.registry)
     guard = Guard(guarded(app.routes), context)
-    app.add_middleware(Policing, guard=guard, refuse=refuse)
+    app.add_middleware(Policing, guard=guard, refuse=refuse, wait=wait_for_another)
     app.add_middleware(Gate, admission=admission)
     app.add_middleware(BodyLimit, bounds=bounds)
     app.add_middleware(AnswerHeaders, store=store)

@@ -9,7 +9,6 @@ import asyncio
 import ipaddress
 import time
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ from starlette.requests import Request
 
 from compliance.service import access
 from compliance.service.client_address import TrustedProxies
+from compliance.service.cookies import cookie_in
 from compliance.service.keyring import KeyRing
 from compliance.service.sessions import SessionLimits, keep_alive, session_of
 from epcis.http_context import REFUSING, Caller, refusal_of
@@ -89,7 +89,7 @@ class Admission:
     def _without_key(self, scope: Scope, headers: dict[bytes, bytes]) -> Admitted:
         """The caller by a browser's session, or by its place on this machine, or nobody."""
         client = self._proxies.address(scope)
-        if token := _session_token(headers):
+        if token := cookie_in(headers, SESSION_COOKIE):
             now = self._clock()
             with self._store.read() as snapshot:
                 session = session_of(snapshot, token, now, self._limits)
@@ -319,15 +319,6 @@ def stalled(pause_s_max: float) -> Problem:
         " bytes a second all in all; send it again",
         headers={"Connection": "close"},
     )
-
-
-def _session_token(headers: dict[bytes, bytes]) -> str | None:
-    try:
-        cookies = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1"))
-    except CookieError:
-        return None
-    morsel = cookies.get(SESSION_COOKIE)
-    return morsel.value if morsel else None
 
 
 def _refuse_ambiguity(headers: list[tuple[bytes, bytes]]) -> None:

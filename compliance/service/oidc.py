@@ -1,4 +1,4 @@
-"""OpenID Connect bearer tokens, checked against the issuer's own keys.
+"""OpenID Connect tokens, checked against the issuer's own keys.
 
 Only signature algorithms with a public key are accepted, the algorithm named by the key wins over
 the one named by the token, and the headers `jku`, `x5u` and `jwk` are never followed (ASVS 9.1).
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from compliance.service.access import EVERYTHING, Grant
 
@@ -53,6 +54,14 @@ class TokenReader:
 
         None where the token is not for us, not by the issuer, or not valid at `now`.
         """
+        claims = self.claims(token, now)
+        if claims is None:
+            return None
+        scopes = frozenset(str(claims.get("scope", "")).split()) & EVERYTHING
+        return Grant(str(claims["sub"]), scopes, party_in(claims))
+
+    def claims(self, token: str, now: datetime) -> Mapping[str, object] | None:
+        """What a token says; None where it is not for us, not by the issuer, or not valid."""
         from joserfc import jwt
         from joserfc.errors import JoseError
 
@@ -63,13 +72,13 @@ class TokenReader:
             claims = jwt.decode(token, keys, algorithms=_ALGORITHMS).claims
         except (JoseError, ValueError):
             return None
-        return self._grant_of(claims, now.timestamp())
+        return claims if self._is_good(claims, now.timestamp()) else None
 
-    def _grant_of(self, claims: Mapping[str, object], now_s: float) -> Grant | None:
+    def _is_good(self, claims: Mapping[str, object], now_s: float) -> bool:
         audience = claims.get("aud")
         named = audience if isinstance(audience, list) else [audience]
         expires, not_before = claims.get("exp"), claims.get("nbf", 0)
-        good = (
+        return (
             claims.get("iss") == self._issuer
             and self._audience in named
             and isinstance(claims.get("sub"), str)
@@ -77,11 +86,6 @@ class TokenReader:
             and isinstance(not_before, int | float)
             and not_before - _CLOCK_SKEW_S <= now_s < expires + _CLOCK_SKEW_S
         )
-        if not good:
-            return None
-        scopes = frozenset(str(claims.get("scope", "")).split()) & EVERYTHING
-        gln = claims.get("gln")
-        return Grant(str(claims["sub"]), scopes, f"/414/{gln}" if gln else None)
 
     def _key_set(self, now_s: float) -> KeySet | None:
         import httpx
@@ -102,6 +106,27 @@ class TokenReader:
     def _fetch(self) -> Any:  # noqa: ANN401  # JSON of the issuer, checked by import_key_set
         import httpx
 
-        if self._jwks.startswith("https://"):
+        if is_safe_address(self._jwks):
             return httpx.get(self._jwks, timeout=5, follow_redirects=False).json()
         return json.loads(Path(self._jwks).read_text())
+
+
+def party_in(claims: Mapping[str, object]) -> str | None:
+    """The key of the party that the issuer says somebody acts for.
+
+    >>> party_in({"gln": "0366666000014"}), party_in({})
+    ('/414/0366666000014', None)
+    """
+    gln = claims.get("gln")
+    return f"/414/{gln}" if gln else None
+
+
+def is_safe_address(address: str) -> bool:
+    """Whether nobody on the way can change what an address answers: by TLS, or on this machine.
+
+    >>> is_safe_address("https://id.example/keys"), is_safe_address("http://id.example/keys")
+    (True, False)
+    """
+    parts = urlsplit(address)
+    on_this_machine = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return parts.scheme == "https" or (parts.scheme == "http" and on_this_machine)

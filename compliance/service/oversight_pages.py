@@ -1,15 +1,23 @@
-"""`/approvals`: what waits for a second person; `/reads`: who read one's data, and why."""
+"""`/approvals`: what waits for a second person; `/purpose`, `/reads`: why who reads whose data."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote, unquote
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from compliance.service.approvals import approve, waiting
+from compliance.service.cookies import cookie_in
 from compliance.service.pages import render
-from compliance.service.purposes import reads
+from compliance.service.purposes import (
+    CHARACTERS_MAX,
+    CHARACTERS_MIN,
+    COOKIE,
+    is_purpose,
+    reads,
+)
 from epcis.http_context import caller_of, now_of, store_of
 from verification.registry.rights import company_behind
 
@@ -17,6 +25,9 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 router = APIRouter(tags=["access"])
+
+PURPOSE_KEPT_S = 12 * 3600
+"""How long a browser keeps the purpose that was named in it."""
 
 
 @router.get("/approvals", response_model=None)
@@ -44,6 +55,45 @@ def purposes(request: Request) -> Response:
     """Who read data of your company, or of everybody, under a purpose; newest first."""
     with store_of(request).read() as snapshot:
         return JSONResponse(reads(snapshot, company_behind(snapshot, caller_of(request))))
+
+
+@router.get("/purpose", include_in_schema=False)
+def purpose_form(request: Request, back: str = "/") -> Response:
+    """The form to say why one reads what belongs to others."""
+    named = cookie_in(dict(request.scope["headers"]), COOKIE) or ""
+    values = {"say": "", "back": _own_address(back), "purpose": unquote(named)}
+    return render("purpose.html", request, **values)
+
+
+@router.post("/purpose", include_in_schema=False)
+def purpose_named(
+    request: Request,
+    purpose: Annotated[str, Form(max_length=1_000)],
+    back: Annotated[str, Form(max_length=2_000)] = "/",
+) -> Response:
+    """Keep the purpose in this browser, until it is closed or the day is over."""
+    back = _own_address(back)
+    if not is_purpose(purpose):
+        say = f"Write {CHARACTERS_MIN} to {CHARACTERS_MAX} characters."
+        page = render("purpose.html", request, say=say, back=back, purpose=purpose)
+        page.status_code = 422
+        return page
+    answer = RedirectResponse(back, status_code=303)
+    answer.set_cookie(
+        COOKIE,
+        quote(purpose.strip()),
+        max_age=PURPOSE_KEPT_S,
+        httponly=True,
+        samesite="strict",
+        secure=bool(request.state.client_uses_tls),
+    )
+    return answer
+
+
+def _own_address(address: str) -> str:
+    """An address of this server, never another one to which somebody could be lured."""
+    is_own = address.startswith("/") and not address.startswith(("//", "/\\"))
+    return address if is_own else "/"
 
 
 def _is_for_a_person(request: Request) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import APIRouter, Depends, Form, Request, UploadFile
 from fastapi.concurrency import run_in_threadpool
@@ -26,6 +27,7 @@ from compliance.recall.record import list_recalls
 from compliance.routes.exports import recipient_of
 from compliance.service.cards import card_of_pack, cards_of_scan
 from compliance.service.context import service_context_of
+from compliance.service.purposes import PURPOSE_NEEDED
 from compliance.service.scans import layout_of, scan_picture, scan_text
 from epcis.http_context import Caller, caller_of, needs, now_of, store_of
 from epcis.problem import Problem
@@ -80,9 +82,15 @@ def render(template: str, request: Request, **values: Any) -> HTMLResponse:  # n
     return HTMLResponse(html)
 
 
+def issuer_of(request: Request) -> str | None:
+    """The name of the identity provider where people sign in; None where there is none."""
+    settings = service_context_of(request).settings
+    return urlsplit(settings.oidc_issuer).hostname if settings.oidc_client_id else None
+
+
 def sign_in_page(request: Request, say: str, status: int) -> Response:
     """The page that asks to sign in, and says why."""
-    page = render("sign_in.html", request, say=say)
+    page = render("sign_in.html", request, say=say, issuer=issuer_of(request))
     page.status_code = status
     return page
 
@@ -100,8 +108,23 @@ async def refuse(
         say = {401: "Sign in to see this page.", 403: "You may not see this page."}
         if problem.title == "Password needed again":
             answer = RedirectResponse("/step-up", status_code=303)
+        elif problem.title == PURPOSE_NEEDED:
+            back = urlencode({"back": request.url.path if request.method == "GET" else "/"})
+            answer = RedirectResponse(f"/purpose?{back}", status_code=303)
         else:
             answer = sign_in_page(request, say.get(problem.status, problem.detail), problem.status)
+    await answer(scope, receive, send)
+
+
+async def wait_for_another(
+    waits: dict[str, object], rule: AccessRule, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Say that a request waits for its second person, to a person by a page."""
+    request = Request(scope, receive)
+    answer: Response = JSONResponse(waits, 202)
+    if rule.is_page and "text/html" in request.headers.get("accept", ""):
+        answer = render("waits.html", request, **waits)
+        answer.status_code = 202
     await answer(scope, receive, send)
 
 

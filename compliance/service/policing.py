@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse
 from starlette.routing import Match, Mount
 
 from compliance.service.approvals import digest_of, pass_or_wait
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
     from epcis.http_context import Caller
 
     Refuse = Callable[[Problem, AccessRule | None, Scope, Receive, Send], Awaitable[None]]
+    Wait = Callable[[dict[str, object], AccessRule, Scope, Receive, Send], Awaitable[None]]
+    """Answers a request that waits for a second person."""
 
 _NO_DATA = ("capable.<locals>.options", "capable.<locals>.refuse")
 """Endpoints of `epcis.routes.routers` that say which methods an address takes, and nothing else."""
@@ -200,10 +201,11 @@ class Guard:
 class Policing:
     """ASGI middleware behind the gate: lets a request on where its caller keeps the rule."""
 
-    def __init__(self, app: ASGIApp, *, guard: Guard, refuse: Refuse) -> None:
+    def __init__(self, app: ASGIApp, *, guard: Guard, refuse: Refuse, wait: Wait) -> None:
         self.app = app
         self._guard = guard
         self._refuse = refuse
+        self._wait = wait
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, or answer 401, 403, 404 or 405."""
@@ -227,7 +229,7 @@ class Policing:
                         self._guard.second_person, rule, caller, scope, body
                     )
                     if waits:
-                        await JSONResponse(waits, 202)(scope, receive, send)
+                        await self._wait(waits, rule, scope, receive, send)
                         return
         except REFUSING as fault:
             await self._refuse(refusal_of(fault), rule, scope, receive, send)

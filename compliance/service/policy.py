@@ -104,7 +104,8 @@ def _table() -> Iterator[AccessRule]:
     yield from _rows(
         Own.SESSION,
         ANYONE,
-        "GET /sign-in\nPOST /sign-in\nGET /sign-in/{token}\nPOST /sign-out",
+        "GET /sign-in\nPOST /sign-in\nGET /sign-in/{token}\nPOST /sign-out\n"
+        "GET /oidc/start\nGET /oidc/callback",
         is_page=True,
     )
     yield from _rows(Own.ASKED, ANY_KEY, "GET /approvals", is_page=True)
@@ -114,7 +115,8 @@ def _table() -> Iterator[AccessRule]:
     yield from _rows(
         Own.SESSION,
         ANY_KEY,
-        "GET /sessions\nPOST /sessions/{session_id}/end\nGET /step-up\nPOST /step-up",
+        "GET /sessions\nPOST /sessions/{session_id}/end\nGET /step-up\nPOST /step-up\n"
+        "GET /purpose\nPOST /purpose",
         is_page=True,
     )
     yield from _rows(Own.OPERATOR, "admin", "GET /metrics")

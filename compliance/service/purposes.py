@@ -1,7 +1,8 @@
 """Why somebody reads what belongs to others: named before, logged, and visible to the owner.
 
 Authorities and auditors see everything, and name a purpose or a case each time in the header
-`Packtrail-Purpose`; the operator does so where the settings ask for it.
+`Packtrail-Purpose`, or once at `/purpose` for their browser; the operator does so where the
+settings ask for it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from urllib.parse import unquote
 from sqlalchemy import insert, or_, select
 
 from compliance.duty_tables import purpose_read
+from compliance.service.cookies import cookie_in
 from epcis.database.columns import microseconds, moment_of
 from epcis.problem import Problem
 from verification.registry.pack_tables import product
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from verification.registry.rights import ActingCompany
 
 HEADER = b"packtrail-purpose"
+COOKIE = "packtrail_purpose"
+PURPOSE_NEEDED = "Purpose needed"
+"""Title of the refusal of who has not named one."""
 CHARACTERS_MIN, CHARACTERS_MAX = 4, 200
 LISTED_MAX = 1_000
 _GTIN = re.compile(r"(?<!\d)\d{14}(?!\d)")
@@ -35,15 +40,31 @@ _GTIN = re.compile(r"(?<!\d)\d{14}(?!\d)")
 
 def purpose_of(scope: Scope) -> str:
     """The purpose that a request names; raises `Problem` 403 where it names none."""
-    said: str = dict(scope["headers"]).get(HEADER, b"").decode("latin-1").strip()
-    if not CHARACTERS_MIN <= len(said) <= CHARACTERS_MAX:
+    headers = dict(scope["headers"])
+    named: str = headers.get(HEADER, b"").decode("latin-1").strip() or _in_cookie(headers)
+    if not is_purpose(named):
         raise Problem(
             403,
-            "Purpose needed",
-            "say in the header Packtrail-Purpose for which case or reason you read this,"
-            f" in {CHARACTERS_MIN} to {CHARACTERS_MAX} characters; the owner can see it",
+            PURPOSE_NEEDED,
+            "say in the header Packtrail-Purpose, or at /purpose, for which case or reason you"
+            f" read this, in {CHARACTERS_MIN} to {CHARACTERS_MAX} characters; the owner can see it",
         )
-    return said
+    return named
+
+
+def is_purpose(text: str) -> bool:
+    """Whether a text is long enough to say why, and short enough to be kept.
+
+    >>> is_purpose("case 4711"), is_purpose("x")
+    (True, False)
+    """
+    return CHARACTERS_MIN <= len(text.strip()) <= CHARACTERS_MAX
+
+
+def _in_cookie(headers: dict[bytes, bytes]) -> str:
+    """The purpose that a browser named once for all that it reads."""
+    named = cookie_in(headers, COOKIE)
+    return unquote(named).strip() if named else ""
 
 
 def note(tx: Transaction, rule: AccessRule, caller: Caller, scope: Scope, purpose: str) -> None:

@@ -11,6 +11,7 @@ from compliance.routes import cases, duties, exports, holds, quarantine, recalls
 from compliance.service import (
     alert_pages,
     dossier_pages,
+    oidc_sign_in,
     oversight_pages,
     pages,
     quarantine_pages,
@@ -56,6 +57,7 @@ def _routers() -> Iterator[APIRouter]:
     yield verification_router
     yield pages.router
     yield recall_pages.router
+    yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router
     yield alert_pages.router

@@ -147,6 +147,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Audience such a token must name."""
     oidc_jwks: str = ""
     """File or https address of the issuer's JSON Web Key Set."""
+    oidc_client_id: str = ""
+    """Our name at the issuer; where it is set, people sign in there with their browser."""
+    oidc_client_secret: str = ""
+    """Our secret at the issuer; empty for a public client, which PKCE alone protects."""
+    oidc_role_claim: str = "role"
+    """Which claim of an identity token names the role of who signs in."""
 
     upload_bytes_max: PositiveInt = 256 * 1024 * 1024
     """Largest request body, in bytes."""

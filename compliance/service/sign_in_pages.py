@@ -11,7 +11,7 @@ from compliance.service import access
 from compliance.service.accounts import grant_of_password
 from compliance.service.context import service_context_of
 from compliance.service.gate import SESSION_COOKIE
-from compliance.service.pages import render, sign_in_page
+from compliance.service.pages import issuer_of, render, sign_in_page
 from compliance.service.sessions import (
     SessionLimits,
     end_sessions,
@@ -48,7 +48,7 @@ def sign_in(request: Request, name: NameField, password: PasswordField) -> Respo
         return sign_in_page(request, refused.detail, refused.status)
     if grant is None:
         return sign_in_page(request, "Name and password do not belong together.", 403)
-    return _opened(request, grant)
+    return opened(request, grant, RedirectResponse("/", status_code=303))
 
 
 @router.get("/sign-in/{token}")
@@ -59,7 +59,7 @@ def sign_in_by_link(token: str, request: Request) -> Response:
         grant = access.grant_of_link(tx, token, now=now)
     if grant is None:
         return sign_in_page(request, "This link was used before or is too old.", 403)
-    return _opened(request, grant)
+    return opened(request, grant, RedirectResponse("/", status_code=303))
 
 
 @router.post("/sign-out")
@@ -77,7 +77,7 @@ def sign_out(request: Request) -> Response:
 @router.get("/step-up")
 def step_up_form(request: Request) -> Response:
     """The form to give the password again."""
-    return render("step_up.html", request, say="")
+    return render("step_up.html", request, say="", issuer=issuer_of(request))
 
 
 @router.post("/step-up")
@@ -87,7 +87,8 @@ def step_up(request: Request, password: PasswordField) -> Response:
     if session is None:
         raise Problem(409, "No session", "only a browser that signed in is asked for this")
     if _grant(request, caller_of(request).name, password) is None:
-        page = render("step_up.html", request, say="This is not the password.")
+        say = "This is not the password."
+        page = render("step_up.html", request, say=say, issuer=issuer_of(request))
         page.status_code = 403
         return page
     with store_of(request).write(now_of(request)) as tx:
@@ -130,11 +131,11 @@ def _grant(request: Request, name: str, password: str) -> Grant | None:
     return grant_of_password(store_of(request), name, password, client, now_of(request))
 
 
-def _opened(request: Request, grant: Grant) -> Response:
+def opened(request: Request, grant: Grant, answer: Response) -> Response:
+    """Open a session, whose cookie goes out with `answer`."""
     limits = _limits(request)
     with store_of(request).write(now_of(request)) as tx:
         token = open_session(tx, grant, caller_of(request).client, limits)
-    answer = RedirectResponse("/", status_code=303)
     answer.set_cookie(
         SESSION_COOKIE,
         token,

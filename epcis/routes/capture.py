@@ -10,8 +10,10 @@ import asyncio
 import re
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import orjson
 from fastapi import Request
@@ -21,12 +23,13 @@ from lxml import etree
 from epcis import capture_job
 from epcis.capture import Receipt
 from epcis.capture import capture as capture_document
-from epcis.capture_job import Behaviour, Job, TooManyJobs
+from epcis.capture_job import AT_ONCE_BYTES_MAX, TooManyJobs
+from epcis.capture_outcome import Behaviour, NewJob, counts
 from epcis.codec.document import DocumentLimits, Syntax, open_document
 from epcis.codec.refusal import DocumentRefused
 from epcis.detached import detached
 from epcis.hash import event_hash
-from epcis.http_context import now_of, settings_of, store_of
+from epcis.http_context import context_of, now_of, settings_of, store_of
 from epcis.problem import Problem
 from epcis.query import paging
 from epcis.routes.addresses import address, identifier
@@ -42,30 +45,31 @@ from epcis.routes.described import (
     body_described,
 )
 from epcis.routes.events import PAGING
+from epcis.routes.job_answer import EPCIS_2, job_answer, job_element, job_object
 from epcis.routes.negotiation import agree, agree_to_write, content_type, discovery, is_json
 from epcis.routes.pages import next_page, per_page
-from epcis.routes.problems import refusal, writable
+from epcis.routes.problems import refusal
 from epcis.routes.resources import refuse_parameters
 from epcis.routes.routers import capable, new_router
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
     from epcis.http_context import Caller, EpcisSettings
     from epcis.model import Event
-    from epcis.routes.negotiation import Agreement
     from schemas.finding import Finding
 
 EVENT_BYTES_MAX: Final = 16 * 1024 * 1024
 """Largest single event for `POST /events`."""
 CHECKED_AT_ONCE_BYTES_MAX: Final = 1024 * 1024
 """Bodies up to this size are read once before 202, so that syntax errors are answered at once."""
-_EPCIS_2: Final = "urn:epcglobal:epcis:xsd:2"
 _ROOTS: Final = ("EPCISDocument", "EPCISQueryDocument", "EPCISMasterDataDocument")
 _TOO_LARGE: Final = ("document.too-many-events", "document.too-large")
 _NOT_THE_FRAME: Final = re.compile(r"/eventlist(\[\d+\])?/|/epcisheader\b", re.IGNORECASE)
 _FAULTS_SAID_MAX: Final = 5
 _GZIP: Final = ("gzip", "x-gzip")
+_PACKED: Final = (b"\x1f\x8b", b"PK")
+"""How a body begins that is packed, with gzip or ZIP: it may be large."""
 
 router = new_router("capture")
 
@@ -101,36 +105,80 @@ def capture_headers(request: Request) -> dict[str, str]:
     ),
 )
 async def post_capture(request: Request, caller: MayCapture) -> Response:
-    """Take a document; the answer names the job that will store it."""
+    """Take a document; the answer names the job that stores it, or stored it if it is small."""
     refuse_parameters(request)
     headers = agree_to_write(request)
-    behaviour = _behaviour(request)
-    media_type = content_type(request)
-    job_id = capture_job.new_id()
-    body = await asyncio.to_thread(_body_path, request, job_id)
+    job = NewJob(
+        capture_job.new_id(), _behaviour(request), content_type(request), caller.name, caller.party
+    )
+    packed = _content_coding(request)
+    parts = _parts(request)
+    first = await _first_part(parts)
+    if len(first) <= AT_ONCE_BYTES_MAX and not packed and not first.startswith(_PACKED):
+        await asyncio.to_thread(_capture_at_once, request, job, first)
+    else:
+        await _leave_to_workers(request, job, first, parts)
+    headers |= {
+        "Location": address(request, "capture", job.id),
+        "GS1-Capture-Error-Behaviour": job.behaviour.value,
+    }
+    return Response(status_code=202, headers=headers)
+
+
+async def _parts(request: Request) -> AsyncIterator[bytes]:
+    """The body as it comes; refuses one that is too large."""
+    bytes_max, size_bytes = body_bytes_max(request), 0
+    async for part in request.stream():
+        size_bytes += len(part)
+        if size_bytes > bytes_max:
+            raise too_large(request)
+        yield part
+
+
+async def _first_part(parts: AsyncIterator[bytes]) -> bytes:
+    """The whole body where it is small, else a little more than a small one has."""
+    first = bytearray()
+    async for part in parts:
+        first += part
+        if len(first) > AT_ONCE_BYTES_MAX:
+            break
+    return bytes(first)
+
+
+def _capture_at_once(request: Request, job: NewJob, body: bytes) -> None:
+    """Store a small document; 202 names a job that is done."""
+    limits = limits_of(settings_of(request))
+    _check_syntax(request, partial(BytesIO, body), job.media_type)
+    capture_job.do_at_once(
+        store_of(request), job, body, clock=context_of(request).clock, limits=limits
+    )
+
+
+async def _leave_to_workers(
+    request: Request, job: NewJob, first: bytes, parts: AsyncIterator[bytes]
+) -> None:
+    """Write a large body to the disk as it comes, and open the job that will store it."""
+    body = await asyncio.to_thread(_body_path, request, job.id)
+
+    def opened() -> BinaryIO:
+        return body.open("rb")
+
     try:
-        await _receive(request, body)
-        await asyncio.to_thread(_check_syntax, request, body, media_type)
+        with body.open("wb") as file:
+            await asyncio.to_thread(file.write, first)
+            async for part in parts:
+                await asyncio.to_thread(file.write, part)
+        if _content_coding(request):
+            await asyncio.to_thread(_must_be_gzip, body)
+        is_small = body.stat().st_size <= CHECKED_AT_ONCE_BYTES_MAX
+        await asyncio.to_thread(_check_syntax, request, opened, job.media_type, to_end=is_small)
         await asyncio.to_thread(capture_job.keep, body)
-        await asyncio.to_thread(
-            _open_job,
-            request,
-            caller,
-            body,
-            job_id=job_id,
-            behaviour=behaviour,
-            media_type=media_type,
-        )
+        await asyncio.to_thread(_open_job, request, job, body)
     except BaseException:
         with suppress(FileNotFoundError):
             body.unlink()
         raise
     capture_job.ring(store_of(request))
-    headers |= {
-        "Location": address(request, "capture", job_id),
-        "GS1-Capture-Error-Behaviour": behaviour.value,
-    }
-    return Response(status_code=202, headers=headers)
 
 
 def _behaviour(request: Request) -> Behaviour:
@@ -149,23 +197,14 @@ def _body_path(request: Request, job_id: str) -> Path:
     return folder / f"{job_id}.body"
 
 
-async def _receive(request: Request, body: Path) -> None:
-    """Write the request's body to the disk as it comes."""
-    bytes_max = body_bytes_max(request)
+def _content_coding(request: Request) -> str:
+    """How the caller packed the body; empty: not at all."""
     packed = request.headers.get("content-encoding", "").strip().lower()
     if packed not in ("", "identity", *_GZIP):
         raise refusal(
             "UnsupportedMediaTypeException", f"Content-Encoding '{packed[:40]}' is not gzip"
         )
-    size_bytes = 0
-    with body.open("wb") as file:
-        async for part in request.stream():
-            size_bytes += len(part)
-            if size_bytes > bytes_max:
-                raise too_large(request)
-            await asyncio.to_thread(file.write, part)
-    if packed in _GZIP:
-        await asyncio.to_thread(_must_be_gzip, body)
+    return packed if packed in _GZIP else ""
 
 
 def _must_be_gzip(body: Path) -> None:
@@ -183,15 +222,17 @@ def too_large(request: Request) -> Problem:
     )
 
 
-def _check_syntax(request: Request, body: Path, media_type: str) -> None:
-    """Refuse what is no EPCIS document of the stated kind; small bodies are read to their end."""
-    with body.open("rb") as source:
+def _check_syntax(
+    request: Request, opened: Callable[[], BinaryIO], media_type: str, *, to_end: bool = True
+) -> None:
+    """Refuse what is no EPCIS document of the stated kind; a small one is read to its end."""
+    with opened() as source:
         reader = open_document(source, limits=limits_of(settings_of(request)))
         sniffed = reader.stream.sniffed
         _must_agree(sniffed.syntax, media_type)
         if sniffed.root and sniffed.root not in _ROOTS:
             raise refusal("ValidationException", f"<{sniffed.root}> is no EPCIS document")
-        if body.stat().st_size > CHECKED_AT_ONCE_BYTES_MAX:
+        if not to_end:
             return
         try:
             for _ in reader:
@@ -246,26 +287,9 @@ def _must_agree(syntax: Syntax | None, media_type: str) -> None:
         )
 
 
-def _open_job(
-    request: Request,
-    caller: Caller,
-    body: Path,
-    *,
-    job_id: str,
-    behaviour: Behaviour,
-    media_type: str,
-) -> None:
+def _open_job(request: Request, job: NewJob, body: Path) -> None:
     try:
-        capture_job.open_job(
-            store_of(request),
-            job_id,
-            body,
-            now=now_of(request),
-            behaviour=behaviour,
-            media_type=media_type,
-            caller=caller.name,
-            party=caller.party,
-        )
+        capture_job.open_job(store_of(request), job, body, now=now_of(request))
     except TooManyJobs:
         raise Problem(
             503,
@@ -301,11 +325,11 @@ def list_jobs(request: Request, caller: MayCapture) -> Response:
         last = (f"{shown[-1].created.isoformat()} {shown[-1].id}",)
         headers |= next_page(request, paging.PageCursor(mark, paging.expiry(now), last))
     if agreement.is_xml:
-        root = etree.Element(f"{{{_EPCIS_2}}}Collection", nsmap={"epcis": _EPCIS_2})
-        root.extend(_job_element(one) for one in shown)
+        root = etree.Element(f"{{{EPCIS_2}}}Collection", nsmap={"epcis": EPCIS_2})
+        root.extend(job_element(one) for one in shown)
         content = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
     else:
-        content = orjson.dumps([_job_object(one) for one in shown])
+        content = orjson.dumps([job_object(one) for one in shown])
     return Response(content, headers=headers, media_type=agreement.media_type)
 
 
@@ -329,67 +353,7 @@ def show_job(request: Request, capture_id: str, caller: MayCapture) -> Response:
         found = capture_job.job(snapshot, wanted, caller=_owner(caller))
     if found is None:
         raise refusal("NoSuchResourceException", f"no capture job '{wanted[:200]}'")
-    return _job_answer(found, agreement)
-
-
-def _job_answer(found: Job, agreement: Agreement) -> Response:
-    if agreement.is_xml:
-        content = etree.tostring(_job_element(found), xml_declaration=True, encoding="UTF-8")
-    else:
-        content = orjson.dumps(_job_object(found))
-    return Response(content, headers=agreement.headers, media_type=agreement.media_type)
-
-
-def _job_object(found: Job) -> dict[str, object]:
-    told: dict[str, object] = {
-        "captureID": found.id,
-        "createdAt": _written(found.created),
-        "running": found.running,
-        "success": found.success,
-        "captureErrorBehaviour": found.behaviour.value,
-        "errors": list(found.errors),
-    }
-    if found.events is not None:
-        told |= {"events": dict(found.events), "findings": list(found.findings)}
-    if found.finished is not None:
-        told["finishedAt"] = _written(found.finished)
-    return told
-
-
-def _job_element(found: Job) -> etree._Element:
-    root = etree.Element(
-        f"{{{_EPCIS_2}}}EPCISCaptureJob",
-        nsmap={"epcis": _EPCIS_2},
-        attrib={
-            "running": str(found.running).lower(),
-            "success": str(found.success).lower(),
-            "captureID": found.id,
-        },
-    )
-    etree.SubElement(root, "captureErrorBehaviour").text = found.behaviour.value
-    etree.SubElement(root, "createdAt").text = _written(found.created)
-    if found.finished is not None:
-        etree.SubElement(root, "finishedAt").text = _written(found.finished)
-    if found.errors:
-        errors = etree.SubElement(root, "errors")
-        for one in found.errors:
-            error = etree.SubElement(errors, "error")
-            for name in ("type", "title", "status", "detail"):
-                etree.SubElement(error, name).text = writable(str(one[name]))
-    if found.events is not None:
-        counts = {name: str(count) for name, count in found.events.items()}
-        etree.SubElement(root, "events", attrib=counts)
-    if found.findings:
-        findings = etree.SubElement(root, "findings")
-        for one in found.findings:
-            finding = etree.SubElement(findings, "finding")
-            for name in ("code", "severity", "what", "hint"):
-                etree.SubElement(finding, name).text = writable(str(one[name]))
-    return root
-
-
-def _written(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return job_answer(found, agreement)
 
 
 # --- one event at once ----------------------------------------------------------------------------
@@ -414,7 +378,7 @@ async def post_event(request: Request, caller: MayCapture) -> Response:
     headers["Location"] = address(request, "events", event_id)
     told = {
         "eventID": event_id,
-        "events": capture_job.counts(receipt),
+        "events": counts(receipt),
         "findings": [finding.as_dict() for finding in receipt.findings],
     }
     return Response(

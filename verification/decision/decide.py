@@ -380,6 +380,8 @@ _PLAIN = {
 def _forbidding(case: _Case, ruled: _Ruled) -> Reason | None:
     """The gravest reason for which the safety core forbids what the rules would allow."""
     facts, wish = case.facts, case.wish
+    if case.reasons is _GENUINE:
+        return None
     if wish.act in TAKING_OUT:
         evidence = EVIDENCE if wish.act is PackAct.DESTROY else frozenset()
         return next((one for one in case.reasons if one in evidence), None)
@@ -409,15 +411,16 @@ def _alerts(case: _Case, result: Result) -> bool:
     expiry or a hold forbids (Art. 36(b)).
     """
     facts = case.facts
+    is_asked_for = case.rules.alerts_on(result, intermarket=facts.intermarket)
+    contradicted = not CONTRADICTIONS.isdisjoint(case.reasons)
+    if not is_asked_for and not contradicted:
+        return False
     if facts.product_state is ProductState.WITHDRAWN or _is_recalled(facts):
         return False
     above = facts.pack is not None and matrix_row(facts, case.now) in _ABOVE
     if above and result in _STATE_RESULTS:
         return False
-    if case.rules.alerts_on(result, intermarket=facts.intermarket):
-        return True
-    contradicted = not CONTRADICTIONS.isdisjoint(case.reasons)
-    return contradicted and not above and result is not Result.NOT_ALLOWED
+    return is_asked_for or (not above and result is not Result.NOT_ALLOWED)
 
 
 def _say(case: _Case, result: Result, reason: Reason) -> str:

@@ -212,7 +212,7 @@ class RecordedPack(NamedTuple):
     @property
     def has_own_values(self) -> bool:
         """Whether the answer names values that were recorded for this pack alone."""
-        return not _OWN_VALUES.isdisjoint(_conditions(self))
+        return not _OWN_VALUES.isdisjoint(_conditions(self, _expiries(self)))
 
 
 _SITUATION = RecordedPack._fields.index("moment")
@@ -322,14 +322,15 @@ def known_pack(row: RecordedPack) -> KnownPack | None:
     by_events = by_events_state is not None or row.since_us is None
     since_us = time_of_moment(row.moment or 0) if by_events else row.since_us
     state = by_events_state or (PackState(row.state) if row.state else PackState.ACTIVE)
-    told_expiry = next(iter(_expiries(row)), None)
-    day = day_of(told_expiry)
+    expiries = _expiries(row)
+    recorded = expiries[0] if expiries else None
+    day = day_of(recorded)
     return KnownPack(
         state=state,
         lot=row.lot or row.event_lot or None,
         expiry=day,
-        expiry_is_odd=day is None and bool(told_expiry),
-        conditions=_conditions(row),
+        expiry_is_odd=day is None and bool(recorded),
+        conditions=_conditions(row, expiries),
         since=moment_of(since_us or 0),
         location=(row.place or "") if by_events or row.location is None else row.location,
         authorisation=row.authorisation or "",
@@ -340,12 +341,12 @@ def known_pack(row: RecordedPack) -> KnownPack | None:
     )
 
 
-def _conditions(row: RecordedPack) -> tuple[str, ...]:
+def _conditions(row: RecordedPack, expiries: Sequence[str]) -> tuple[str, ...]:
     """The lasting conditions, and the contradictions between the registry and the events."""
     found = tuple(row.conditions.split()) if row.conditions else ()
     if row.lot and row.event_lot and row.lot != row.event_lot:
         found += (LOT_CONFLICT,)
-    if len(_expiries(row)) > 1:
+    if len(expiries) > 1:
         found += (EXPIRY_CONFLICT,)
     return found
 

@@ -8,9 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from compliance.seal import Keys
+from compliance.service.accounts import put_account
+from compliance.service.app import create_app
+from compliance.service.context import ServiceContext
 from compliance.service.migrate import open_migrated
 from compliance.service.settings import Settings
 from epcis.ledger.store import Store
+from tests.compliance.service.browsers import ADMIN, ANN, WORD, Browser, TurningClock
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -30,3 +35,27 @@ def store(settings: Settings) -> Iterator[Store]:
     opened = open_migrated(settings)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def clock() -> TurningClock:
+    return TurningClock()
+
+
+@pytest.fixture
+def browser_of(store, clock):
+    """A browser in front of a server with settings of its own."""
+    with store.write(clock.now) as tx:
+        put_account(tx, ANN, WORD, by="qa")
+        put_account(tx, ADMIN, WORD, by="qa")
+
+    def of(settings, address="192.0.2.1"):
+        keys = Keys.open(settings.keys_folder)
+        return Browser(create_app(ServiceContext.of(settings, store, keys, clock)), address)
+
+    return of
+
+
+@pytest.fixture
+def browser(settings, browser_of):
+    return lambda address="192.0.2.1": browser_of(settings, address)

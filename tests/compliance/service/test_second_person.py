@@ -10,9 +10,14 @@ from msgspec.structs import replace
 
 from compliance.seal import Keys
 from compliance.service import access
-from compliance.service.access import Grant
+from compliance.service.access import EVERYTHING, Grant
+from compliance.service.accounts import put_account
 from compliance.service.app import create_app
 from compliance.service.context import ServiceContext
+from compliance.service.purposes import reads
+from epcis.http_context import Caller
+from tests.compliance.service.browsers import WORD
+from verification.registry.rights import company_behind
 
 GTIN = "00355555678908"
 OURS, THEIRS = "/414/0355555000013", "/414/0366666000014"
@@ -89,3 +94,36 @@ def test_an_authority_says_why_it_reads_and_the_owner_sees_it(asked) -> None:
         "case 2026/14, copies in Porto",
     )
     assert asked("agency", "POST", "/recalls", json=RECALL, headers=case).status_code == 403
+
+
+def test_an_inspector_names_the_purpose_once_in_the_browser(browser, store, now) -> None:
+    with store.write(now) as tx:
+        put_account(tx, Grant.of_role("inspector", "regulator"), WORD, by="qa")
+    inspector = browser()
+    inspector.sign_in("inspector")
+    sent = inspector.get("/dossiers")
+    assert (sent.status_code, sent.headers["location"]) == (303, "/purpose?back=%2Fdossiers")
+    assert "Why do you read this?" in inspector.get("/purpose?back=%2Fdossiers").text
+    short = inspector.post("/purpose", purpose="x", back="/dossiers")
+    assert (short.status_code, "4 to 200 characters" in short.text) == (422, True)
+    named = inspector.post("/purpose", purpose="Fälschung, case 4711", back="/dossiers")
+    assert named.headers["location"] == "/dossiers"
+    assert inspector.get("/dossiers").status_code == 200
+    with store.read() as snapshot:
+        (read,) = reads(snapshot, company_behind(snapshot, Caller("root", EVERYTHING, None, "")))
+    assert (read["by"], read["purpose"]) == ("inspector", "Fälschung, case 4711")
+
+
+@pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "/\\evil.example"])
+def test_nobody_is_lured_away_after_naming_a_purpose(browser, back) -> None:
+    ann = browser()
+    ann.sign_in()
+    named = ann.post("/purpose", purpose="case 4711", back=back)
+    assert (named.status_code, named.headers["location"]) == (303, "/")
+
+
+def test_a_person_is_told_on_a_page_that_the_recall_waits(browser_of, settings) -> None:
+    ann = browser_of(replace(settings, two_person_acts=("recall",)))
+    ann.sign_in()
+    waits = ann.post("/recalls/open", **RECALL)
+    assert (waits.status_code, "A second person is asked" in waits.text) == (202, True)

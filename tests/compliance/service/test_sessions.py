@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-import httpx
 import pytest
 from sqlalchemy import text
 
-from compliance.seal import Keys
-from compliance.service.access import Grant, is_locked
+from compliance.service.access import is_locked
 from compliance.service.accounts import (
     FAILURES_MAX,
     AccountRefusedError,
@@ -18,54 +15,8 @@ from compliance.service.accounts import (
     hashed,
     put_account,
 )
-from compliance.service.app import create_app
-from compliance.service.context import ServiceContext
 from epcis.fsck import fsck
-
-NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
-WORD = "correct horse battery"
-ANN = Grant.of_role("ann", "manufacturer")
-ADMIN = Grant("root", frozenset({"admin", "query", "verify"}))
-HTML = {"Accept": "text/html"}
-
-
-class TurningClock:
-    now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-class Browser:
-    """One browser at an address of its own; keeps its cookie."""
-
-    def __init__(self, app, address: str) -> None:
-        transport = httpx.ASGITransport(app, client=(address, 5))
-        self.http = httpx.AsyncClient(transport=transport, base_url="http://localhost")
-
-    def get(self, path: str, **more) -> httpx.Response:
-        return asyncio.run(self.http.get(path, headers=HTML, **more))
-
-    def post(self, path: str, **data: str) -> httpx.Response:
-        return asyncio.run(self.http.post(path, data=data, headers=HTML))
-
-    def sign_in(self, name: str = "ann", password: str = WORD) -> httpx.Response:
-        return self.post("/sign-in", name=name, password=password)
-
-
-@pytest.fixture
-def clock() -> TurningClock:
-    return TurningClock()
-
-
-@pytest.fixture
-def browser(store, settings, clock):
-    with store.write(clock.now) as tx:
-        put_account(tx, ANN, WORD, by="qa")
-        put_account(tx, ADMIN, WORD, by="qa")
-    keys = Keys.open(settings.keys_folder)
-    app = create_app(ServiceContext.of(settings, store, keys, clock))
-    return lambda address="192.0.2.1": Browser(app, address)
+from tests.compliance.service.browsers import ANN, NOW, WORD
 
 
 def test_a_name_and_its_password_open_a_session_and_signing_out_ends_it(browser, store) -> None:

@@ -10,7 +10,7 @@ from asking import CONTEXT
 from repository import event, eventually, repository_over, send, serving
 
 from epcis import capture_job
-from epcis.capture_job import Behaviour
+from epcis.capture_outcome import Behaviour, NewJob
 from epcis.codec.document import DocumentLimits
 from epcis.http_context import Caller
 
@@ -69,16 +69,8 @@ def test_many_workers_do_every_job_once(store):
     for letter in "abcdef":
         body = capture_job.incoming(store) / f"{letter}.body"
         body.write_bytes(document(letter))
-        capture_job.open_job(
-            store,
-            letter,
-            body,
-            now=repository.now,
-            behaviour=Behaviour.ROLLBACK,
-            media_type="application/json",
-            caller="all",
-            party=None,
-        )
+        new = NewJob(letter, Behaviour.ROLLBACK, "application/json", "all", None)
+        capture_job.open_job(store, new, body, now=repository.now)
 
     def work(_):
         done = 0

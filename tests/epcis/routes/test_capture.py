@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 from pathlib import Path
 
@@ -10,11 +11,15 @@ import pytest
 from asking import CONTEXT
 from lxml import etree
 from repository import DEADLINE_S, new_repository, serving
+from sqlalchemy import func, select
 
-from epcis import capture_job
-from epcis.capture_job import Behaviour
+from epcis import capture_job, capture_outcome
+from epcis.capture_job import AT_ONCE_BYTES_MAX
+from epcis.capture_outcome import Behaviour, CaptureOutcome, NewJob
 from epcis.capture_turn import claimed
 from epcis.codec.document import DocumentLimits
+from epcis.database.transactions import StoreFull
+from epcis.store.event_tables import event as event_table
 
 PROCEED = {"GS1-Capture-Error-Behaviour": "proceed"}
 
@@ -114,7 +119,7 @@ def test_a_fault_of_ours_fails_its_job_and_not_the_ones_behind_it(served, monkey
         raise ZeroDivisionError("a bug")
 
     with monkeypatch.context() as patched:
-        patched.setattr(capture_job, "capture", broken)
+        patched.setattr(capture_outcome, "capture_on", broken)
         job = served.capture(document(event("a")), JSON)
     assert (job["success"], job["errors"][0]["status"]) == (False, 500)
     assert "bug" not in job["errors"][0]["detail"]
@@ -132,6 +137,57 @@ def test_a_job_is_told_as_xml_too(served):
         assert root.findtext("errors/error/detail")
         everything = etree.fromstring(client.get("/epcis/capture").content)
         assert len(everything) == 1
+
+
+def test_a_small_document_is_stored_when_the_answer_comes(tmp_path):
+    """No worker runs here; a packed or large document waits for one."""
+    repository = new_repository(tmp_path)
+    small = document(event("a"), event("b"))
+    large = document(event("c", note="x" * AT_ONCE_BYTES_MAX))
+    with serving(repository, with_workers=False), repository.client() as client:
+
+        def sent(body: bytes, **headers) -> dict:
+            answer = client.post(
+                "/epcis/capture", content=body, headers={"Content-Type": JSON, **headers}
+            )
+            assert answer.status_code == 202, answer.text
+            return client.get(answer.headers["Location"]).json()
+
+        job = sent(small)
+        assert (job["running"], job["success"]) == (False, True)
+        assert job["events"] == {"seen": 2, "stored": 2, "refused": 0, "duplicates": 0}
+        again = sent(small)
+        assert (again["running"], again["success"]) == (False, True)
+        assert again["events"]["duplicates"] == 2
+        refused = sent(document(event("d"), BROKEN))
+        assert (refused["running"], refused["success"]) == (False, False)
+        partly = sent(document(event("d"), BROKEN), **PROCEED)
+        assert partly["events"]["stored"] == 1
+        assert sent(gzip.compress(small), **{"Content-Encoding": "gzip"})["running"]
+        assert sent(large)["running"]
+    repository.store.close()
+
+
+def test_a_small_document_and_its_job_are_one_act(tmp_path, monkeypatch):
+    """What fails while the job is written leaves nothing of the document either."""
+    repository = new_repository(tmp_path)
+
+    def broken(_outcome, _finished):
+        raise StoreFull("the disk is full")
+
+    new = NewJob("j1", Behaviour.ROLLBACK, JSON, "all", None)
+    given = {"clock": repository.clock, "limits": DocumentLimits()}
+    with monkeypatch.context() as patched:
+        patched.setattr(CaptureOutcome, "columns", broken)
+        with pytest.raises(StoreFull):
+            capture_job.do_at_once(repository.store, new, document(event("a")), **given)
+    with repository.store.read() as snapshot:
+        assert snapshot.connection.scalar(select(func.count()).select_from(event_table)) == 0
+        assert capture_job.job(snapshot, "j1", caller=None) is None
+    capture_job.do_at_once(repository.store, new, document(event("a")), **given)
+    with repository.store.read() as snapshot:
+        assert capture_job.job(snapshot, "j1", caller="all").success
+    repository.store.close()
 
 
 def test_jobs_are_listed_for_their_owner_page_by_page(served):
@@ -285,16 +341,8 @@ def test_a_job_that_a_crash_interrupted_is_done_after_the_restart(tmp_path):
     body = capture_job.incoming(repository.store) / "j1.body"
     body.write_bytes(document(event("a"), event("b")))
     capture_job.keep(body)
-    capture_job.open_job(
-        repository.store,
-        "j1",
-        body,
-        now=repository.now,
-        behaviour=Behaviour.ROLLBACK,
-        media_type=JSON,
-        caller="all",
-        party=None,
-    )
+    new = NewJob("j1", Behaviour.ROLLBACK, JSON, "all", None)
+    capture_job.open_job(repository.store, new, body, now=repository.now)
     with serving(repository), repository.client() as client:
         assert repository.finished(client, "/epcis/capture/j1")["success"]
         assert ids(repository) == ["a", "b"]
@@ -307,8 +355,8 @@ def test_a_job_done_twice_stores_once(tmp_path):
     repository = new_repository(tmp_path)
     body = capture_job.incoming(repository.store) / "j1.body"
     body.write_bytes(document(event("a")))
-    opened = {"now": repository.now, "behaviour": Behaviour.PROCEED, "media_type": JSON}
-    capture_job.open_job(repository.store, "j1", body, caller="all", party=None, **opened)
+    new = NewJob("j1", Behaviour.PROCEED, JSON, "all", None)
+    capture_job.open_job(repository.store, new, body, now=repository.now)
     with claimed(repository.store, repository.now) as row:
         assert (
             capture_job._do(repository.store, row, repository.clock, DocumentLimits()).errors == []

@@ -9,7 +9,7 @@ import pytest
 from repository import eventually, new_repository, repository_over, serving
 
 from epcis import capture_job, capture_turn
-from epcis.capture_job import Behaviour
+from epcis.capture_outcome import Behaviour, CaptureOutcome, NewJob
 from epcis.capture_turn import claimed
 from epcis.codec.document import DocumentLimits
 
@@ -19,16 +19,8 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 def queue(store, job_id: str, caller: str, *, minute: int = 0, size_bytes: int = 10) -> None:
     body = capture_job.incoming(store) / f"{job_id}.body"
     body.write_bytes(b" " * size_bytes)
-    capture_job.open_job(
-        store,
-        job_id,
-        body,
-        now=NOW + timedelta(minutes=minute),
-        behaviour=Behaviour.ROLLBACK,
-        media_type="application/json",
-        caller=caller,
-        party=None,
-    )
+    new = NewJob(job_id, Behaviour.ROLLBACK, "application/json", caller, None)
+    capture_job.open_job(store, new, body, now=NOW + timedelta(minutes=minute))
 
 
 def order_of_work(store, **bounds) -> list[str]:
@@ -40,7 +32,7 @@ def order_of_work(store, **bounds) -> list[str]:
                 return done
             done.append(job.id)
             with store.write(NOW) as tx:
-                capture_job._finish(tx, job.id, capture_job._Outcome.of_refusal([], 0), NOW)
+                capture_job._finish(tx, job.id, CaptureOutcome.of_refusal([], 0), NOW)
 
 
 def test_a_sender_of_many_does_not_make_one_of_few_wait(store):
