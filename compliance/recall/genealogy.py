@@ -16,8 +16,8 @@ from sqlalchemy import select
 
 from epcis.database.columns import pack_key, unpack_key
 from epcis.database.raw_driver import RawDriver
-from epcis.store.event_tables import Role, event_epc, event_quantity
-from epcis.store.named import ids_of, names
+from epcis.store.event_tables import Role, event_quantity
+from epcis.store.named import blocks_of, ids_of
 from epcis.trace import lot_of
 from verification.registry.pack_tables import repack_link
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 LEVELS_MAX = 16
 """Transformations after each other beyond which data is taken for a circle."""
-IDS_PER_QUESTION = 4_000
+IDS_PER_QUESTION = 20_000
+_EVENTS_OF_BLOCKS = "SELECT seq, block, mask FROM event_epc WHERE role = ? AND block"
 Lot = tuple[str, str]
 """GTIN-14 and lot."""
 
@@ -98,14 +99,16 @@ def _events_with(
 ) -> set[int]:
     """The events that name any of these in this role."""
     seqs: set[int] = set()
+    driver = RawDriver(snapshot)
     while some := list(islice(ids, IDS_PER_QUESTION)):
-        wanted = select(event_epc.c.seq).where(names(some, [role])).distinct()
-        seqs.update(snapshot.connection.scalars(wanted))
+        wanted = blocks_of(some)
+        rows = driver.all_in_with(_EVENTS_OF_BLOCKS, (int(role),), list(wanted))
+        seqs.update(seq for seq, block, mask in rows if mask & wanted[block])
     keys = [_class_key(one) for one in lots]
     told = event_quantity.c
     if keys:
-        wanted = select(told.seq).where(told.key.in_(keys), told.role == int(role))
-        seqs.update(snapshot.connection.scalars(wanted))
+        quantities = select(told.seq).where(told.key.in_(keys), told.role == int(role))
+        seqs.update(snapshot.connection.scalars(quantities))
     return _valid(snapshot, seqs)
 
 

@@ -111,7 +111,7 @@ _GONE = frozenset({ItemStatus.NONE, ItemStatus.DESTROYED, ItemStatus.CONSUMED})
 
 
 @dataclass(slots=True)
-class _Counted:
+class _HolderCounts:
     """Packs counted by holder."""
 
     places: dict[str, Counter[str]] = field(default_factory=dict)
@@ -173,7 +173,7 @@ def reach_of(
 
     Without `named`, the packs of a list or window are those that it would name now.
     """
-    counted = _Counted()
+    counted = _HolderCounts()
     groups = groups_of(snapshot, scope)
     if groups is not None:
         counted.add_groups(groups)
@@ -188,7 +188,7 @@ def reach_of(
     return _summed(snapshot, counted)
 
 
-def _summed(snapshot: Snapshot, counted: _Counted) -> ReachNow:
+def _summed(snapshot: Snapshot, counted: _HolderCounts) -> ReachNow:
     total: Counter[str] = sum(counted.places.values(), Counter())
     held = counted.held
     holders = tuple(

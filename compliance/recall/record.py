@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 from sqlalchemy import select
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from sqlalchemy import Row, Select
+    from sqlalchemy import RowMapping
 
     from compliance.recall.genealogy import Lot
     from epcis.database.transactions import Snapshot
@@ -162,7 +162,11 @@ class RecallRecord:
 
 def find_recall(snapshot: Snapshot, recall_id: str) -> RecallRecord | None:
     """A recall by its id."""
-    row = snapshot.connection.execute(select(recall).where(recall.c.id == recall_id)).first()
+    row = (
+        snapshot.connection.execute(select(recall).where(recall.c.id == recall_id))
+        .mappings()
+        .first()
+    )
     return None if row is None else _of_row(snapshot, row)
 
 
@@ -173,7 +177,7 @@ def open_recall_of(snapshot: Snapshot, scope: RecallScope) -> RecallRecord | Non
         return None
     same = [told[name] == value for name, value in scope.as_row().items() if value is not None]
     wanted = select(recall).where(*same, told.drill == 0, told.closed_us.is_(None))
-    row = snapshot.connection.execute(wanted.order_by(told.opened_us.desc())).first()
+    row = snapshot.connection.execute(wanted.order_by(told.opened_us.desc())).mappings().first()
     return None if row is None else _of_row(snapshot, row)
 
 
@@ -182,11 +186,8 @@ def list_recalls(snapshot: Snapshot, *, only_open: bool = False) -> list[RecallR
     wanted = select(recall).order_by(recall.c.opened_us.desc(), recall.c.id)
     if only_open:
         wanted = wanted.where(recall.c.closed_us.is_(None))
-    return _all(snapshot, wanted)
-
-
-def _all(snapshot: Snapshot, wanted: Select[Any]) -> list[RecallRecord]:  # of recall
-    return [_of_row(snapshot, row) for row in snapshot.connection.execute(wanted).all()]
+    rows = snapshot.connection.execute(wanted).mappings().all()
+    return [_of_row(snapshot, row) for row in rows]
 
 
 def lots_beside(snapshot: Snapshot, recall_id: str) -> list[Lot]:
@@ -282,36 +283,35 @@ def _arrivals(snapshot: Snapshot, recall_id: str) -> dict[str, datetime]:
     return {row.key: moment_of(row.at_us) for row in snapshot.connection.execute(wanted)}
 
 
-def _of_row(snapshot: Snapshot, row: Row[Any]) -> RecallRecord:  # a row of recall
-    said = row._mapping  # noqa: SLF001  # the public name of a row's columns
+def _of_row(snapshot: Snapshot, row: RowMapping) -> RecallRecord:
     notices = snapshot.connection.execute(
         select(recall_notice)
-        .where(recall_notice.c.recall == row.id)
+        .where(recall_notice.c.recall == row["id"])
         .order_by(recall_notice.c.packs.desc(), recall_notice.c.party)
     )
     return RecallRecord(
-        id=row.id,
+        id=row["id"],
         scope=RecallScope.of_row(row),
-        reason=row.reason,
-        recall_class=said["class"],
-        depth=row.depth,
-        is_drill=bool(row.drill),
-        facts=orjson.loads(row.facts),
-        opened=moment_of(row.opened_us),
-        opened_by=row.opened_by,
-        approved=_moment(row.approved_us),
-        approved_by=row.approved_by,
-        closed=_moment(row.closed_us),
-        closed_by=row.closed_by,
-        packs=row.packs,
-        packs_at_opening=row.packs_at_opening,
-        reach_at_opening=RecallReach(**orjson.loads(row.reach_at_opening)),
-        list_sha256=row.list_sha256,
-        last_item=row.last_item,
-        withdraw_asked_by=row.withdraw_asked_by,
-        withdraw_why=row.withdraw_why,
-        withdrawn=_moment(row.withdrawn_us),
-        withdrawn_by=row.withdrawn_by,
+        reason=row["reason"],
+        recall_class=row["class"],
+        depth=row["depth"],
+        is_drill=bool(row["drill"]),
+        facts=orjson.loads(row["facts"]),
+        opened=moment_of(row["opened_us"]),
+        opened_by=row["opened_by"],
+        approved=_moment(row["approved_us"]),
+        approved_by=row["approved_by"],
+        closed=_moment(row["closed_us"]),
+        closed_by=row["closed_by"],
+        packs=row["packs"],
+        packs_at_opening=row["packs_at_opening"],
+        reach_at_opening=RecallReach(**orjson.loads(row["reach_at_opening"])),
+        list_sha256=row["list_sha256"],
+        last_item=row["last_item"],
+        withdraw_asked_by=row["withdraw_asked_by"],
+        withdraw_why=row["withdraw_why"],
+        withdrawn=_moment(row["withdrawn_us"]),
+        withdrawn_by=row["withdrawn_by"],
         holders=tuple(Notified(one.party or None, one.name, one.packs) for one in notices),
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from sqlalchemy import select
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Row
+    from sqlalchemy import RowMapping
 
     from epcis.database.transactions import Snapshot
     from epcis.store.items import StoredItem
@@ -179,18 +179,18 @@ class RecallScope:
             )
 
     @classmethod
-    def of_row(cls, row: Row[Any]) -> RecallScope:  # the columns of a recall
+    def of_row(cls, row: RowMapping) -> RecallScope:
         """The scope in a row of `recall`; a list's serials stand in `recall_pack`."""
         return cls(
-            kind=ScopeKind(row.kind),
-            gtin=row.gtin,
-            lot=row.lot,
-            serial=row.serial,
-            serial_to=row.serial_to,
-            since=moment_of(row.since_us) if row.since_us is not None else None,
-            until=moment_of(row.until_us) if row.until_us is not None else None,
-            place=row.place,
-            market=row.market,
+            kind=ScopeKind(row["kind"]),
+            gtin=row["gtin"],
+            lot=row["lot"],
+            serial=row["serial"],
+            serial_to=row["serial_to"],
+            since=moment_of(row["since_us"]) if row["since_us"] is not None else None,
+            until=moment_of(row["until_us"]) if row["until_us"] is not None else None,
+            place=row["place"],
+            market=row["market"],
         )
 
     def as_row(self) -> dict[str, object]:

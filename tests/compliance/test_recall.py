@@ -51,9 +51,7 @@ def test_every_pack_and_every_holder_is_on_the_list(shipped: Store) -> None:
     with shipped.read() as snapshot:
         listed = list(packs_of(snapshot, opened))
     assert opened.packs == len(listed) == 4
-    assert {pack.key for pack in listed} == {
-        f"/01/{GTIN}/21/U{number}" for number in range(1, 5)
-    }
+    assert {pack.key for pack in listed} == {f"/01/{GTIN}/21/U{number}" for number in range(1, 5)}
     assert [(h.gln, h.name, h.packs) for h in opened.holders] == [
         ("0366666000014", "Example Wholesale Corp", 4)
     ]
