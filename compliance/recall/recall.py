@@ -10,6 +10,7 @@ keeps the record and the stop (2016/161 Art. 40; 21 CFR 7.41-7.59). A drill stop
 from __future__ import annotations
 
 import secrets
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -137,8 +138,9 @@ def need_confirmation(snapshot: Snapshot, scope: RecallScope, confirmed: str) ->
     if confirmed == scope.word:
         return
     named = packs_named(snapshot, scope)
-    known = next(keys_of(snapshot, scope, (), ()), None) or ids_of_keys(snapshot, named[:1_000])
-    if not known:
+    with closing(keys_of(snapshot, scope, (), ())) as keys:
+        known = next(keys, None)
+    if known is None and not ids_of_keys(snapshot, named[:1_000]):
         what = "the lot" if scope.lot else "the GTIN"
         raise RecallRefused(
             f"no pack of {scope} is known: check it, and type {what} once more to recall it all"

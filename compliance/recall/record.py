@@ -31,7 +31,7 @@ from epcis.database.columns import moment_of
 from verification.decision.words import PackState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
     from datetime import datetime
 
     from sqlalchemy import RowMapping
@@ -211,7 +211,7 @@ def reach_now(snapshot: Snapshot, about: RecallRecord) -> ReachNow:
     return reach_of(snapshot, about.scope, named, lots)
 
 
-def packs_of(snapshot: Snapshot, about: RecallRecord) -> Iterator[RecalledPack]:
+def packs_of(snapshot: Snapshot, about: RecallRecord) -> Generator[RecalledPack, None, None]:
     """Every pack of a recall as it is now, those that came later too; in constant memory.
 
     By number or lot first, then those of which the registry alone knows, then those named one by
@@ -239,7 +239,7 @@ def _beside(snapshot: Snapshot, about: RecallRecord) -> list[RecallScope]:
 
 def keys_of(
     snapshot: Snapshot, scope: RecallScope, named: Iterable[str], lots: Iterable[Lot]
-) -> Iterator[str]:
+) -> Generator[str, None, None]:
     """The keys of the packs, in the order of `packs_of`."""
     yield from keys_in(snapshot, scope)
     for key, _ in uploaded_in(snapshot, scope):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import orjson
@@ -239,8 +241,8 @@ def shown(snapshot: Snapshot, found: RecallRecord, *, is_operator: bool) -> dict
     told = found.as_dict() | {"reach": reach_now(snapshot, found).counts.as_dict()}
     if not is_operator:
         return told | {"packs": [], "holders": []}
-    first = [one.as_dict() for _, one in zip(range(PACKS_SHOWN_MAX), packs_of(snapshot, found))]  # noqa: B905  # the first ones
-    return told | {"packs": first}
+    with closing(packs_of(snapshot, found)) as listed:
+        return told | {"packs": [one.as_dict() for one in islice(listed, PACKS_SHOWN_MAX)]}
 
 
 def _streamed(
