@@ -89,58 +89,6 @@ recall_notice = Table(
     info=proof(Register()),
 )
 
-recall_link = Table(
-    "recall_link",
-    metadata,
-    Column("token_sha256", String(64), primary_key=True),
-    Column("notice", String(40), ForeignKey("recall_notice.id"), nullable=False),
-    Column("expires_us", BigInteger, nullable=False),
-    info=proof(Outside("links by which the receiver of a notice answers without an account")),
-)
-
-recall_answer = Table(
-    "recall_answer",
-    metadata,
-    Column("notice", String(40), ForeignKey("recall_notice.id"), primary_key=True),
-    Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("at_us", BigInteger, nullable=False),
-    Column("by", String(200), nullable=False),
-    Column("way", String(20), nullable=False, comment="link, or on behalf of the receiver"),
-    Column("found", Integer, nullable=False),
-    Column("quarantined", Integer, nullable=False),
-    Column("returned", Integer, nullable=False),
-    Column("destroyed", Integer, nullable=False),
-    Column("note", Text, nullable=False),
-    info=proof(Register()),
-)
-
-recall_check = Table(
-    "recall_check",
-    metadata,
-    _of_recall(),
-    Column("party", String(100), primary_key=True),
-    Column("level", String(1), nullable=False),
-    Column("asked_us", BigInteger, nullable=False),
-    Column("done_us", BigInteger),
-    Column("by", String(100)),
-    Column("effective", Integer),
-    Column("note", Text, nullable=False),
-    info=proof(Register()),
-)
-"""Effectiveness checks (21 CFR 7.42(b)(3)): the holders that were drawn, and what was found."""
-
-recall_return = Table(
-    "recall_return",
-    metadata,
-    _of_recall(),
-    Column("key", String(200), primary_key=True),
-    Column("party", String(100), nullable=False),
-    Column("at_us", BigInteger, nullable=False),
-    Column("by", String(100), nullable=False),
-    info=proof(Register()),
-)
-"""Packs that came back, each once, and from whom."""
-
 recall_lot = Table(
     "recall_lot",
     metadata,

@@ -1410,29 +1410,6 @@ COMMENT ON COLUMN recall_notice.fault IS 'why the last message did not go out';
 -- next
 COMMENT ON COLUMN recall_notice.acknowledged_us IS 'of the first answer';
 -- next
-CREATE TABLE recall_check (
-	recall VARCHAR(40) NOT NULL,
-	party VARCHAR(100) NOT NULL,
-	level VARCHAR(1) NOT NULL,
-	asked_us BIGINT NOT NULL,
-	done_us BIGINT,
-	by VARCHAR(100),
-	effective INTEGER,
-	note TEXT NOT NULL,
-	PRIMARY KEY (recall, party),
-	FOREIGN KEY(recall) REFERENCES recall (id)
-);
--- next
-CREATE TABLE recall_return (
-	recall VARCHAR(40) NOT NULL,
-	key VARCHAR(200) NOT NULL,
-	party VARCHAR(100) NOT NULL,
-	at_us BIGINT NOT NULL,
-	by VARCHAR(100) NOT NULL,
-	PRIMARY KEY (recall, key),
-	FOREIGN KEY(recall) REFERENCES recall (id)
-);
--- next
 CREATE TABLE recall_lot (
 	recall VARCHAR(40) NOT NULL,
 	gtin VARCHAR(14) NOT NULL,
@@ -1469,31 +1446,6 @@ CREATE TABLE quarantine_item (
 );
 -- next
 CREATE INDEX quarantine_item_key ON quarantine_item (key);
--- next
-CREATE TABLE recall_link (
-	token_sha256 VARCHAR(64) NOT NULL,
-	notice VARCHAR(40) NOT NULL,
-	expires_us BIGINT NOT NULL,
-	PRIMARY KEY (token_sha256),
-	FOREIGN KEY(notice) REFERENCES recall_notice (id)
-);
--- next
-CREATE TABLE recall_answer (
-	notice VARCHAR(40) NOT NULL,
-	number INTEGER NOT NULL,
-	at_us BIGINT NOT NULL,
-	by VARCHAR(200) NOT NULL,
-	way VARCHAR(20) NOT NULL,
-	found INTEGER NOT NULL,
-	quarantined INTEGER NOT NULL,
-	returned INTEGER NOT NULL,
-	destroyed INTEGER NOT NULL,
-	note TEXT NOT NULL,
-	PRIMARY KEY (notice, number),
-	FOREIGN KEY(notice) REFERENCES recall_notice (id)
-);
--- next
-COMMENT ON COLUMN recall_answer.way IS 'link, or on behalf of the receiver';
 -- next
 CREATE OR REPLACE FUNCTION ledger_entry_guard() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN

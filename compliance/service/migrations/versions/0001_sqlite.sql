@@ -1089,29 +1089,6 @@ CREATE TABLE recall_notice (
 -- next
 CREATE INDEX recall_notice_recall ON recall_notice (recall);
 -- next
-CREATE TABLE recall_check (
-	recall VARCHAR(40) NOT NULL,
-	party VARCHAR(100) NOT NULL,
-	level VARCHAR(1) NOT NULL,
-	asked_us BIGINT NOT NULL,
-	done_us BIGINT,
-	"by" VARCHAR(100),
-	effective INTEGER,
-	note TEXT NOT NULL,
-	PRIMARY KEY (recall, party),
-	FOREIGN KEY(recall) REFERENCES recall (id)
-);
--- next
-CREATE TABLE recall_return (
-	recall VARCHAR(40) NOT NULL,
-	"key" VARCHAR(200) NOT NULL,
-	party VARCHAR(100) NOT NULL,
-	at_us BIGINT NOT NULL,
-	"by" VARCHAR(100) NOT NULL,
-	PRIMARY KEY (recall, "key"),
-	FOREIGN KEY(recall) REFERENCES recall (id)
-);
--- next
 CREATE TABLE recall_lot (
 	recall VARCHAR(40) NOT NULL,
 	gtin VARCHAR(14) NOT NULL,
@@ -1148,29 +1125,6 @@ CREATE TABLE quarantine_item (
 );
 -- next
 CREATE INDEX quarantine_item_key ON quarantine_item ("key");
--- next
-CREATE TABLE recall_link (
-	token_sha256 VARCHAR(64) NOT NULL,
-	notice VARCHAR(40) NOT NULL,
-	expires_us BIGINT NOT NULL,
-	PRIMARY KEY (token_sha256),
-	FOREIGN KEY(notice) REFERENCES recall_notice (id)
-);
--- next
-CREATE TABLE recall_answer (
-	notice VARCHAR(40) NOT NULL,
-	number INTEGER NOT NULL,
-	at_us BIGINT NOT NULL,
-	"by" VARCHAR(200) NOT NULL,
-	way VARCHAR(20) NOT NULL,
-	found INTEGER NOT NULL,
-	quarantined INTEGER NOT NULL,
-	returned INTEGER NOT NULL,
-	destroyed INTEGER NOT NULL,
-	note TEXT NOT NULL,
-	PRIMARY KEY (notice, number),
-	FOREIGN KEY(notice) REFERENCES recall_notice (id)
-);
 -- next
 CREATE TRIGGER IF NOT EXISTS ledger_entry_stays BEFORE DELETE ON ledger_entry
     BEGIN SELECT RAISE(ABORT, 'entries of the log are never deleted'); END;
