@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import HTTPConnection
 
+    from epcis.exchange.exchange import Exchange
+
 
 class ComplianceSettings(EpcisSettings, Protocol):
     """The operator's settings that this package's routes read."""
@@ -39,8 +41,14 @@ class ComplianceContext(VerificationContext):
     """The parts of an application that compliance needs."""
 
     settings: ComplianceSettings
+    exchange: Exchange
 
 
 def compliance_settings_of(request: HTTPConnection) -> ComplianceSettings:
     """The operator's settings that this package reads."""
     return cast("ComplianceContext", request.app.state.context).settings
+
+
+def exchange_of(request: HTTPConnection) -> Exchange:
+    """What exchange with partners works with."""
+    return cast("ComplianceContext", request.app.state.context).exchange

@@ -1,6 +1,7 @@
 """Every table of this floor, imported: so that the one `metadata` knows them all."""
 
 import epcis.archive.archive_tables
+import epcis.exchange.exchange_tables
 import epcis.ledger.ledger_tables
 import epcis.query.query_tables
 import epcis.store.event_tables
@@ -10,4 +11,5 @@ FLOORS = (
     epcis.ledger.ledger_tables,
     epcis.archive.archive_tables,
     epcis.query.query_tables,
+    epcis.exchange.exchange_tables,
 )

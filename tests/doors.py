@@ -284,6 +284,8 @@ SILENT = {
     r"\w+ /(archive|cases|holds|requests|audits|partners|retention|access|alerts|anomalies)": (
         "work about packs, no answer about one"
     ),
+    r"\w+ /(channels|messages)": "files to and from partners; capture judges what is in them",
+    r"packtrail exchange": "files to and from partners",
     r"\w+ /fmd/(alerts|logins|participants|uploads|must-verify|anomalies|exemptions|lots)": (
         "the desks of the national system"
     ),

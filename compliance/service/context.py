@@ -10,6 +10,9 @@ from prometheus_client import CollectorRegistry
 from compliance.context import ComplianceContext
 from compliance.seal.checkpoint import seal_log
 from compliance.service.practice import practice_of
+from epcis.codec.document import DocumentLimits
+from epcis.exchange.exchange import Exchange
+from epcis.exchange.secret_box import SecretBox
 from epcis.http_context import utc_now
 from verification.image.limits import PictureLimits
 from verification.image.reader import PictureReader
@@ -53,6 +56,7 @@ class ServiceContext(ComplianceContext):
             store=store,
             clock=clock,
             settings=settings,
+            exchange=exchange_for(settings, store, clock),
             sign_checkpoint=lambda: seal_log(store, keys, now=clock()).note,
             verification=practice_of(settings),
             snapshot_key=keys.log,
@@ -60,6 +64,20 @@ class ServiceContext(ComplianceContext):
             picture_reader=PictureReader(limits=limits),
             pages_need_sign_in=pages_need_sign_in,
         )
+
+
+def exchange_for(settings: Settings, store: Store, clock: Clock = utc_now) -> Exchange:
+    """What exchange with partners works with, under these settings."""
+    return Exchange(
+        store=store,
+        clock=clock,
+        box=SecretBox.open(settings.keys_folder, settings.key_passphrase),
+        folder=settings.exchange_folder,
+        data_dir=settings.data_dir,
+        private_allowed=settings.webhooks_to_private_addresses,
+        size_bytes_max=settings.upload_bytes_max,
+        limits=DocumentLimits(events_max=settings.events_per_capture_max),
+    )
 
 
 def service_context(app: FastAPI) -> ServiceContext:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -18,6 +19,7 @@ from compliance.seal.checkpoint import seal_log, stamp_checkpoint, stamp_is_due
 from compliance.service.measured import keep_measured
 from epcis.capture_job import run_jobs
 from epcis.codec.document import DocumentLimits
+from epcis.exchange.worker import run_exchange
 from epcis.ledger.sequencer import run_sequencer
 from epcis.subscribe.delivery import run_subscriptions
 from verification.alerts.watch import run_watch
@@ -106,6 +108,7 @@ def _workers(context: ServiceContext) -> list[Worker]:
         ("exports", exports),
         ("capture jobs", capture_jobs),
         ("outbox", outbox),
+        ("exchange", partial(run_exchange, context.exchange)),
         ("subscriptions", subscriptions),
         ("sequencer", sequencer),
         ("checkpoints", checkpoints),

@@ -126,6 +126,7 @@ def _table() -> Iterator[AccessRule]:
     yield from _of_products()
     yield from _of_the_national_system()
     yield from _of_duties()
+    yield from _of_exchange()
     yield from _of_pages()
 
 
@@ -346,6 +347,45 @@ def _of_duties() -> Iterator[AccessRule]:
         GET /exports/{job_id}/file
         DELETE /exports/{job_id}
         """,
+    )
+
+
+def _of_exchange() -> Iterator[AccessRule]:
+    yield from _rows(
+        Own.OPERATOR,
+        "admin",
+        """
+        GET /channels
+        GET /channels/new/{kind}
+        POST /channels/new/{kind}
+        POST /channels/board/test
+        POST /channels/board/end
+        GET /messages
+        POST /messages/board/resend
+        """,
+        is_page=True,
+    )
+    yield from _rows(
+        Own.OPERATOR,
+        "admin",
+        """
+        POST /channels
+        POST /channels/{name}/end
+        POST /channels/{name}/test
+        GET /channels/{name}/certificates
+        POST /channels/{name}/certificates
+        DELETE /channels/{name}/certificates/{sha256}
+        GET /messages/{number}
+        GET /messages/{number}/body
+        GET /messages/{number}/receipt
+        POST /messages/{number}/resend
+        """,
+    )
+    yield from _rows(Own.OPERATOR, "capture", "POST /messages")
+    yield from _rows(
+        Own.ASKED,
+        "capture",
+        "POST /channels/{name}/messages\nGET /channels/{name}/messages/{number}",
     )
 
 

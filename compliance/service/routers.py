@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, FastAPI, Request
 from sqlalchemy import text
 
-from compliance.routes import cases, duties, exports, holds, quarantine, recalls
+from compliance.routes import cases, duties, exchange, exports, holds, quarantine, recalls
 from compliance.service import (
     alert_pages,
     dossier_pages,
+    exchange_pages,
     oidc_sign_in,
     oversight_pages,
     pages,
@@ -70,3 +71,5 @@ def _routers() -> Iterator[APIRouter]:
     yield exports.router
     yield cases.router
     yield duties.router
+    yield exchange_pages.router
+    yield exchange.router

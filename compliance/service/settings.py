@@ -48,6 +48,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Where the embedded database, the keys and the demo labels live."""
     archive_dir: Path | None = None
     """Where old events go as Parquet files; empty: `archive` in the data directory."""
+    exchange_dir: Path | None = None
+    """Where folder channels have their folders; empty: `exchange` in the data directory."""
     retention_policy: Path | None = None
     """File (TOML) that says how long each class of record is kept; empty: nothing a law asks for
     is ever destroyed."""
@@ -192,7 +194,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sign_in_link_minutes_max: PositiveInt = 60
     """How long a one-time sign-in link is good."""
     webhooks_to_private_addresses: bool = False
-    """Whether subscriptions may deliver to private and loopback addresses."""
+    """Whether subscriptions and channels may deliver to private and loopback addresses."""
     schemas_dir: Path | None = None
     """Folder of the published EPCIS schema files, used instead of Packtrail's own where set."""
 
@@ -206,6 +208,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def archive_folder(self) -> Path:
         """The folder of the archive's files."""
         return self.archive_dir or self.data_dir / "archive"
+
+    @property
+    def exchange_folder(self) -> Path:
+        """The folder of the folder channels."""
+        return self.exchange_dir or self.data_dir / "exchange"
 
     @property
     def exports_folder(self) -> Path:

@@ -100,8 +100,18 @@ class Destination:
             return None
 
 
-def check(destination: Destination, *, private_allowed: bool) -> None:
-    """Refuse a literal address of a private network at once; names are checked at delivery."""
+def check(
+    destination: Destination,
+    *,
+    private_allowed: bool,
+    any_port: bool = False,
+    clear_allowed: bool = False,
+) -> None:
+    """Refuse a literal address of a private network at once; names are checked at delivery.
+
+    An operator may name a partner's server at `any_port`; a body that is encrypted itself may go by
+    http:// (`clear_allowed`).
+    """
     ip = destination.literal()
     if ip is not None and not private_allowed and not is_public(ip):
         raise BadDestination(f"{ip} is not a public address")
@@ -109,16 +119,27 @@ def check(destination: Destination, *, private_allowed: bool) -> None:
         return
     if destination.host.lower().rstrip(".") == "localhost":
         raise BadDestination("localhost is not a public address")
-    if destination.scheme != "https":
+    if destination.scheme != "https" and not clear_allowed:
         raise BadDestination("must begin with https://: results are not sent in the clear")
-    if destination.port not in PUBLIC_PORTS:
+    if destination.port not in PUBLIC_PORTS and not any_port:
         ports = ", ".join(map(str, sorted(PUBLIC_PORTS)))
         raise BadDestination(f"port {destination.port} is none of {ports}")
 
 
-def resolve(destination: Destination, *, private_allowed: bool) -> str:
+def resolve(
+    destination: Destination,
+    *,
+    private_allowed: bool,
+    any_port: bool = False,
+    clear_allowed: bool = False,
+) -> str:
     """The address to connect to; raises `BadDestination` where any of the name's is private."""
-    check(destination, private_allowed=private_allowed)
+    check(
+        destination,
+        private_allowed=private_allowed,
+        any_port=any_port,
+        clear_allowed=clear_allowed,
+    )
     try:
         found = socket.getaddrinfo(destination.host, destination.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as fault:

@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "duties": ("case", "licence", "audit"),
     "retention": ("retention", "archive"),
     "quarantine": ("quarantine",),
+    "exchange": ("exchange",),
     "serving": ("serve", "doctor", "access"),
 }
 """The commands by the module of this package that has them, in the order `--help` tells them."""

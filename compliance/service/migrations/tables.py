@@ -5,6 +5,7 @@ import compliance.duty_tables
 import compliance.recall.recall_tables
 import compliance.retention.retention_tables
 import epcis.archive.archive_tables
+import epcis.exchange.exchange_tables
 import epcis.ledger.ledger_tables
 import epcis.query.query_tables
 import epcis.store.event_tables
@@ -15,6 +16,7 @@ FLOORS = (
     epcis.ledger.ledger_tables,
     epcis.archive.archive_tables,
     epcis.query.query_tables,
+    epcis.exchange.exchange_tables,
     verification.registry.pack_tables,
     compliance.duty_tables,
     compliance.recall.recall_tables,

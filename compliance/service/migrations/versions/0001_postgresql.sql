@@ -1359,6 +1359,39 @@ COMMENT ON COLUMN erasure.rule IS 'JSON of the rule they went by';
 -- next
 COMMENT ON COLUMN erasure.digest IS 'SHA-256 over what went';
 -- next
+CREATE TABLE exchange_channel (
+	name VARCHAR(60) NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	partner VARCHAR(13) NOT NULL,
+	settings TEXT NOT NULL,
+	secrets TEXT NOT NULL,
+	created BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	ended BIGINT,
+	PRIMARY KEY (name)
+);
+-- next
+COMMENT ON COLUMN exchange_channel.partner IS 'GLN-13; empty: nobody in particular';
+-- next
+COMMENT ON COLUMN exchange_channel.secrets IS 'sealed; empty: none';
+-- next
+CREATE TABLE exchange_refusal (
+	id BIGSERIAL NOT NULL,
+	channel VARCHAR(60) NOT NULL,
+	at BIGINT NOT NULL,
+	sender VARCHAR(200) NOT NULL,
+	message_id VARCHAR(250) NOT NULL,
+	code VARCHAR(60) NOT NULL,
+	what TEXT NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX exchange_refusal_channel ON exchange_refusal (channel, id);
+-- next
+COMMENT ON COLUMN exchange_refusal.channel IS 'empty where none was named';
+-- next
+COMMENT ON COLUMN exchange_refusal.sender IS 'as the message names it';
+-- next
 CREATE TABLE recall_pack (
 	recall VARCHAR(40) NOT NULL,
 	key VARCHAR(200) NOT NULL,
@@ -1446,6 +1479,92 @@ CREATE TABLE quarantine_item (
 );
 -- next
 CREATE INDEX quarantine_item_key ON quarantine_item (key);
+-- next
+CREATE TABLE exchange_certificate (
+	channel VARCHAR(60) NOT NULL,
+	owner VARCHAR(10) NOT NULL,
+	sha256 VARCHAR(64) NOT NULL,
+	pem TEXT NOT NULL,
+	sealed_key TEXT NOT NULL,
+	valid_from BIGINT NOT NULL,
+	valid_to BIGINT NOT NULL,
+	added BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	ended BIGINT,
+	PRIMARY KEY (channel, owner, sha256),
+	FOREIGN KEY(channel) REFERENCES exchange_channel (name)
+);
+-- next
+COMMENT ON COLUMN exchange_certificate.owner IS 'ours or partner';
+-- next
+COMMENT ON COLUMN exchange_certificate.sha256 IS 'of the certificate';
+-- next
+COMMENT ON COLUMN exchange_certificate.sealed_key IS 'of ours, sealed; empty for a partner''s';
+-- next
+CREATE TABLE exchange_message (
+	id BIGSERIAL NOT NULL,
+	channel VARCHAR(60) NOT NULL,
+	direction VARCHAR(3) NOT NULL,
+	message_id VARCHAR(250) NOT NULL,
+	file_name VARCHAR(200) NOT NULL,
+	media_type VARCHAR(100) NOT NULL,
+	size_bytes BIGINT NOT NULL,
+	sha256 VARCHAR(64) NOT NULL,
+	state VARCHAR(20) NOT NULL,
+	created BIGINT NOT NULL,
+	understood BIGINT,
+	kept BIGINT,
+	acknowledged BIGINT,
+	delivered BIGINT,
+	receipted BIGINT,
+	reason TEXT NOT NULL,
+	job VARCHAR(40) NOT NULL,
+	outcome BYTEA,
+	mic VARCHAR(200) NOT NULL,
+	receipt_type TEXT NOT NULL,
+	receipt BYTEA,
+	attempts INTEGER NOT NULL,
+	next_try BIGINT,
+	PRIMARY KEY (id),
+	CONSTRAINT exchange_message_once UNIQUE (channel, direction, message_id),
+	FOREIGN KEY(channel) REFERENCES exchange_channel (name)
+);
+-- next
+CREATE INDEX exchange_message_due ON exchange_message (channel, id) WHERE state IN ('received', 'understood', 'waiting', 'delivered');
+-- next
+COMMENT ON COLUMN exchange_message.direction IS 'in or out';
+-- next
+COMMENT ON COLUMN exchange_message.created IS 'received, or put in line to be sent';
+-- next
+COMMENT ON COLUMN exchange_message.understood IS 'read as a document, and given to capture';
+-- next
+COMMENT ON COLUMN exchange_message.kept IS 'its events are stored';
+-- next
+COMMENT ON COLUMN exchange_message.acknowledged IS 'the sender has been told';
+-- next
+COMMENT ON COLUMN exchange_message.delivered IS 'the partner''s server has taken it';
+-- next
+COMMENT ON COLUMN exchange_message.receipted IS 'the partner has confirmed what it got';
+-- next
+COMMENT ON COLUMN exchange_message.reason IS 'what is wrong with it; empty: nothing';
+-- next
+COMMENT ON COLUMN exchange_message.job IS 'its capture job; empty for a sent one';
+-- next
+COMMENT ON COLUMN exchange_message.outcome IS 'what capture found, JSON, packed';
+-- next
+COMMENT ON COLUMN exchange_message.mic IS 'digest a signed receipt must repeat';
+-- next
+COMMENT ON COLUMN exchange_message.receipt_type IS 'Content-Type of the receipt';
+-- next
+COMMENT ON COLUMN exchange_message.receipt IS 'the receipt as it was sent or came';
+-- next
+CREATE TABLE exchange_body (
+	message BIGINT NOT NULL,
+	part INTEGER NOT NULL,
+	content BYTEA NOT NULL,
+	PRIMARY KEY (message, part),
+	FOREIGN KEY(message) REFERENCES exchange_message (id)
+);
 -- next
 CREATE OR REPLACE FUNCTION ledger_entry_guard() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN

@@ -1052,6 +1052,31 @@ CREATE TABLE erasure (
 	PRIMARY KEY (id)
 );
 -- next
+CREATE TABLE exchange_channel (
+	name VARCHAR(60) NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	partner VARCHAR(13) NOT NULL,
+	settings TEXT NOT NULL,
+	secrets TEXT NOT NULL,
+	created BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	ended BIGINT,
+	PRIMARY KEY (name)
+);
+-- next
+CREATE TABLE exchange_refusal (
+	id INTEGER NOT NULL,
+	channel VARCHAR(60) NOT NULL,
+	at BIGINT NOT NULL,
+	sender VARCHAR(200) NOT NULL,
+	message_id VARCHAR(250) NOT NULL,
+	code VARCHAR(60) NOT NULL,
+	what TEXT NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX exchange_refusal_channel ON exchange_refusal (channel, id);
+-- next
 CREATE TABLE recall_pack (
 	recall VARCHAR(40) NOT NULL,
 	"key" VARCHAR(200) NOT NULL,
@@ -1125,6 +1150,59 @@ CREATE TABLE quarantine_item (
 );
 -- next
 CREATE INDEX quarantine_item_key ON quarantine_item ("key");
+-- next
+CREATE TABLE exchange_certificate (
+	channel VARCHAR(60) NOT NULL,
+	owner VARCHAR(10) NOT NULL,
+	sha256 VARCHAR(64) NOT NULL,
+	pem TEXT NOT NULL,
+	sealed_key TEXT NOT NULL,
+	valid_from BIGINT NOT NULL,
+	valid_to BIGINT NOT NULL,
+	added BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	ended BIGINT,
+	PRIMARY KEY (channel, owner, sha256),
+	FOREIGN KEY(channel) REFERENCES exchange_channel (name)
+);
+-- next
+CREATE TABLE exchange_message (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+	channel VARCHAR(60) NOT NULL,
+	direction VARCHAR(3) NOT NULL,
+	message_id VARCHAR(250) NOT NULL,
+	file_name VARCHAR(200) NOT NULL,
+	media_type VARCHAR(100) NOT NULL,
+	size_bytes INTEGER NOT NULL,
+	sha256 VARCHAR(64) NOT NULL,
+	state VARCHAR(20) NOT NULL,
+	created BIGINT NOT NULL,
+	understood BIGINT,
+	kept BIGINT,
+	acknowledged BIGINT,
+	delivered BIGINT,
+	receipted BIGINT,
+	reason TEXT NOT NULL,
+	job VARCHAR(40) NOT NULL,
+	outcome BLOB,
+	mic VARCHAR(200) NOT NULL,
+	receipt_type TEXT NOT NULL,
+	receipt BLOB,
+	attempts INTEGER NOT NULL,
+	next_try BIGINT,
+	CONSTRAINT exchange_message_once UNIQUE (channel, direction, message_id),
+	FOREIGN KEY(channel) REFERENCES exchange_channel (name)
+);
+-- next
+CREATE INDEX exchange_message_due ON exchange_message (channel, id) WHERE state IN ('received', 'understood', 'waiting', 'delivered');
+-- next
+CREATE TABLE exchange_body (
+	message INTEGER NOT NULL,
+	part INTEGER NOT NULL,
+	content BLOB NOT NULL,
+	PRIMARY KEY (message, part),
+	FOREIGN KEY(message) REFERENCES exchange_message (id)
+);
 -- next
 CREATE TRIGGER IF NOT EXISTS ledger_entry_stays BEFORE DELETE ON ledger_entry
     BEGIN SELECT RAISE(ABORT, 'entries of the log are never deleted'); END;

@@ -1,0 +1,161 @@
+"""The pages of exchange: connect partners, and follow every file on its way."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+
+from compliance.context import exchange_of
+from compliance.routes.exchange import channel_or_problem, message_or_problem
+from compliance.service.pages import render
+from epcis.exchange.channel import (
+    ChannelKind,
+    ChannelRefused,
+    NewChannel,
+    add_channel,
+    end_channel,
+    list_channels,
+)
+from epcis.exchange.kinds import KINDS
+from epcis.exchange.mailbox import (
+    MessageRefused,
+    MessageState,
+    counts_by_state,
+    find_message,
+    list_messages,
+    list_refusals,
+    send_again,
+)
+from epcis.exchange.trial import send_trial
+from epcis.http_context import Caller, needs, now_of, store_of
+
+router = APIRouter(tags=["exchange"])
+
+MayConnect = Annotated[Caller, Depends(needs("admin"))]
+_SECRET = "secret-"  # noqa: S105  # how a field of the form begins
+
+
+@router.get("/channels")
+def channels(request: Request) -> Response:
+    """The ways to partners: a page for a browser, JSON for a program."""
+    if "text/html" in request.headers.get("accept", ""):
+        return _board(request)
+    with store_of(request).read() as snapshot:
+        return JSONResponse([one.as_dict() for one in list_channels(snapshot)])
+
+
+@router.get("/channels/new/{kind}")
+def new_channel(request: Request, kind: ChannelKind) -> Response:
+    """The form to connect a partner by a channel of this kind."""
+    return _form(request, kind)
+
+
+@router.post("/channels/new/{kind}")
+async def connect(request: Request, caller: MayConnect, kind: ChannelKind) -> Response:
+    """Connect a partner from the page."""
+    async with request.form(max_files=0, max_fields=60) as form:
+        said = {name: value for name, value in form.items() if isinstance(value, str) and value}
+    name, partner = said.pop("name", ""), said.pop("partner", "")
+    secrets = {
+        key.removeprefix(_SECRET): said.pop(key) for key in list(said) if key.startswith(_SECRET)
+    }
+    try:
+        wanted = NewChannel(name, kind, partner, said, secrets).checked(KINDS[kind].settings)
+        with store_of(request).write(now_of(request)) as tx:
+            add_channel(tx, wanted, exchange_of(request).box, by=caller.name)
+    except ChannelRefused as refused:
+        return _form(request, kind, str(refused), said | {"name": name, "partner": partner})
+    return RedirectResponse(f"/channels#{name}", status_code=303)
+
+
+@router.post("/channels/board/test")
+def try_it(request: Request, _caller: MayConnect, name: Annotated[str, Form()]) -> Response:
+    """Send a trial message from the page, and look at its way."""
+    channel = channel_or_problem(request, name)
+    with store_of(request).write(now_of(request)) as tx:
+        number = send_trial(tx, channel)
+    return RedirectResponse(f"/messages?number={number}", status_code=303)
+
+
+@router.post("/channels/board/end")
+def end(request: Request, _caller: MayConnect, name: Annotated[str, Form()]) -> Response:
+    """Use a channel no more, from the page."""
+    try:
+        with store_of(request).write(now_of(request)) as tx:
+            end_channel(tx, name)
+    except ChannelRefused as refused:
+        return _board(request, str(refused), 409)
+    return RedirectResponse("/channels", status_code=303)
+
+
+@router.get("/messages")
+def messages(
+    request: Request,
+    channel: str = "",
+    state: str = "",
+    before: int | None = None,
+    number: int | None = None,
+) -> Response:
+    """Every file that came or went, newest first: a page for a browser, JSON for a program."""
+    with store_of(request).read() as snapshot:
+        if number is not None:
+            found = [message_or_problem(find_message(snapshot, number), number)]
+        else:
+            found = list_messages(snapshot, channel=channel, state=state, before=before)
+    if "text/html" not in request.headers.get("accept", ""):
+        return JSONResponse([one.as_dict() for one in found])
+    states = [one.value for one in MessageState]
+    return render(
+        "messages.html",
+        request,
+        messages=found,
+        states=states,
+        channel=channel,
+        state=state,
+        number=number,
+    )
+
+
+@router.post("/messages/board/resend")
+def resend(request: Request, _caller: MayConnect, number: Annotated[int, Form()]) -> Response:
+    """Send or capture a message once more, from the page."""
+    try:
+        with store_of(request).write(now_of(request)) as tx:
+            send_again(tx, number)
+    except MessageRefused as refused:
+        return _board(request, str(refused), 409)
+    return RedirectResponse(f"/messages?number={number}", status_code=303)
+
+
+def _board(request: Request, refused: str = "", status: int = 200) -> Response:
+    with store_of(request).read() as snapshot:
+        found, counts = list_channels(snapshot), counts_by_state(snapshot)
+        refusals = list_refusals(snapshot)
+    told = {
+        one.name: [(state.value, counts[one.name, state.value]) for state in MessageState
+                   if (one.name, state.value) in counts]
+        for one in found
+    }  # fmt: skip
+    page = render(
+        "channels.html",
+        request,
+        channels=found,
+        counts=told,
+        kinds=KINDS,
+        refusals=refusals,
+        refused=refused,
+    )
+    page.status_code = status
+    return page
+
+
+def _form(
+    request: Request, kind: ChannelKind, refused: str = "", said: dict[str, str] | None = None
+) -> Response:
+    page = render(
+        "channel_new.html", request, kind=kind, row=KINDS[kind], refused=refused, said=said or {}
+    )
+    page.status_code = 422 if refused else 200
+    return page

@@ -1,0 +1,165 @@
+"""Partners' files over HTTP, on the pages and on the command line."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from partners import a_shipment
+from typer.testing import CliRunner
+
+from compliance.seal import Keys
+from compliance.service.access import Grant, new_key
+from compliance.service.app import create_app
+from compliance.service.cli import command_line
+from compliance.service.context import ServiceContext
+from epcis.capture_job import do_next
+from epcis.codec.document import DocumentLimits
+from epcis.exchange.worker import serve_channel
+
+PARTNER = "0355555000013"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def context(store, settings, now):
+    return ServiceContext.of(settings, store, Keys.open(settings.keys_folder), lambda: now)
+
+
+@pytest.fixture
+async def client(context):
+    transport = httpx.ASGITransport(create_app(context), client=("127.0.0.1", 5))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        yield client
+
+
+def key_of(store, now, name, scopes, party=None):
+    with store.write(now) as tx:
+        secret = new_key(tx, Grant(name, frozenset(scopes), party), now=now)
+    return {"authorization": f"Bearer {secret}"}
+
+
+@pytest.fixture
+def operator(store, now):
+    return key_of(store, now, "operator", {"admin", "capture"})
+
+
+@pytest.fixture
+def partner(store, now):
+    return key_of(store, now, "partner", {"capture"}, f"/414/{PARTNER}")
+
+
+def work(context):
+    for _ in range(4):
+        serve_channel(context.exchange, "maker")
+        while do_next(context.store, context.clock, DocumentLimits()):
+            pass
+
+
+async def connect(client, operator, **more):
+    wanted = {"name": "maker", "kind": "https", "partner": PARTNER, **more}
+    made = await client.post("/channels", json=wanted, headers=operator)
+    assert made.status_code == 201, made.text
+    return made.json()
+
+
+@pytest.mark.anyio
+async def test_a_partner_pushes_a_file_and_reads_what_became_of_it(
+    client, context, operator, partner
+):
+    await connect(client, operator)
+    headers = partner | {"message-id": "m-1", "content-type": "application/xml"}
+    body = a_shipment(1)
+    for _ in range(2):
+        sent = await client.post("/channels/maker/messages", content=body, headers=headers)
+        assert sent.status_code == 202, sent.text
+    work(context)
+    told = (await client.get(sent.headers["location"], headers=partner)).json()
+    assert told["state"] == "kept"
+    assert told["events"]["stored"] == 1
+    listed = (await client.get("/messages", headers=operator)).json()
+    assert [one["messageId"] for one in listed] == ["m-1"]
+    fetched = await client.get(f"/messages/{told['id']}/body", headers=operator)
+    assert fetched.content == body
+    other = await client.post("/channels/maker/messages", content=b"other", headers=headers)
+    assert other.status_code == 409
+
+
+@pytest.mark.anyio
+async def test_nobody_pushes_into_a_channel_of_another_partner(client, store, now, operator):
+    await connect(client, operator)
+    stranger = key_of(store, now, "stranger", {"capture"}, "/414/0366666000014")
+    sent = await client.post("/channels/maker/messages", content=b"x", headers=stranger)
+    assert sent.status_code == 404
+    assert (await client.get("/messages", headers=stranger)).status_code in (403, 404)
+    assert (await client.get("/channels", headers=stranger)).status_code in (403, 404)
+
+
+@pytest.mark.anyio
+async def test_a_secret_is_shown_by_no_door(client, context, operator):
+    made = await connect(client, operator, secrets={"key": "pt_very_secret"})
+    html = operator | {"accept": "text/html"}
+    told = [
+        str(made),
+        (await client.get("/channels", headers=operator)).text,
+        (await client.get("/channels", headers=html)).text,
+    ]
+    assert not [one for one in told if "very_secret" in one]
+
+
+@pytest.mark.anyio
+async def test_the_pages_connect_a_partner_and_show_the_way_of_a_trial(client, context, operator):
+    html = operator | {"accept": "text/html"}
+    form = await client.get("/channels/new/folder", headers=html)
+    assert form.status_code == 200
+    made = await client.post("/channels/new/folder", data={"name": "maker"}, headers=html)
+    assert made.status_code == 303, made.text
+    refused = await client.post("/channels/new/folder", data={"name": "maker"}, headers=html)
+    assert refused.status_code == 422
+    assert "choose another name" in refused.text
+    tried = await client.post("/channels/board/test", data={"name": "maker"}, headers=html)
+    assert tried.status_code == 303
+    work(context)
+    page = (await client.get(tried.headers["location"], headers=html)).text
+    assert "delivered" in page
+    assert "trial-" in page
+    board = (await client.get("/channels", headers=html)).text
+    assert "1 delivered" in board
+
+
+@pytest.mark.anyio
+async def test_a_message_larger_than_the_limit_is_refused(client, store, settings, now, operator):
+    await connect(client, operator)
+    import msgspec
+
+    small = msgspec.structs.replace(settings, upload_bytes_max=1000)
+    context = ServiceContext.of(small, store, Keys.open(settings.keys_folder), lambda: now)
+    transport = httpx.ASGITransport(create_app(context), client=("127.0.0.1", 5))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as narrow:
+        sent = await narrow.post("/channels/maker/messages", content=b"x" * 2000, headers=operator)
+    assert sent.status_code == 413
+    assert (await client.get("/messages", headers=operator)).json() == []
+
+
+def test_the_command_line_connects_tries_lists_and_sends(tmp_path, monkeypatch):
+    monkeypatch.setenv("PACKTRAIL_DATA_DIR", str(tmp_path))
+    run = CliRunner()
+
+    def told(*arguments, code=0):
+        done = run.invoke(command_line("exchange"), ["exchange", *arguments])
+        assert done.exit_code == code, done.output
+        return done.output
+
+    assert "is connected" in told("channel", "add", "erp", "folder", "--partner", PARTNER)
+    assert "delivered" in told("channel", "test", "erp")
+    (tmp_path / "ship.xml").write_bytes(a_shipment(1))
+    assert "delivered" in told("send", "erp", str(tmp_path / "ship.xml"))
+    assert "ship.xml" in told("messages", "--channel", "erp")
+    assert "waiting" in told("resend", "2")
+    assert "there is no message 77" in told("resend", "77", code=1)
+    assert "erp  folder" in told("channel", "list")
+    told("channel", "end", "erp")
+    assert "No partner" in told("channel", "list")
