@@ -44,11 +44,6 @@ class Relatives(NamedTuple):
     lots_of_packs: tuple[tuple[str, str, int], ...] = ()
     """The lots of `packs`, and how many of them: GTIN-14, lot, packs."""
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether there are none."""
-        return not self.packs and not self.lots
-
     def as_dict(self) -> dict[str, object]:
         """As `recall --json` and `/recalls` show them."""
         return {

@@ -20,7 +20,7 @@ from epcis.store.event_tables import event
 from epcis.store.items import (
     items,
     items_between,
-    items_of_lot_by_key,
+    items_of_lot,
     keys_of_lot,
     lot_numbers,
 )
@@ -311,7 +311,7 @@ def groups_of(snapshot: Snapshot, scope: RecallScope) -> Iterator[AlikePacks] | 
 def items_in(snapshot: Snapshot, scope: RecallScope) -> Iterator[StoredItem]:
     """The packs that belong to a scope by number or lot, by key; streams."""
     if scope.kind is ScopeKind.LOT:
-        yield from items_of_lot_by_key(snapshot, scope.gtin, scope.lot)
+        yield from items_of_lot(snapshot, scope.gtin, scope.lot)
     elif scope.kind not in LISTED:
         for first, after in _key_ranges(scope):
             for one in items_between(snapshot, first, after):

@@ -164,18 +164,7 @@ def items(snapshot: Snapshot, keys: Iterable[str]) -> dict[str, StoredItem]:
 
 
 def items_of_lot(snapshot: Snapshot, gtin: str, lot: str) -> Iterator[StoredItem]:
-    """Every item of a lot, in order of commissioning; streams, with its containers' state."""
-    driver = RawDriver(snapshot)
-    shared = Shared(snapshot, driver)
-    for lot_id in lot_numbers(driver, gtin, lot):
-        for row in driver.stream(_OWN + " WHERE i.lot = ? ORDER BY i.id", (lot_id,)):
-            state = _state(row, unpack_key(row[9]), shared)
-            if state is not None:
-                yield state
-
-
-def items_of_lot_by_key(snapshot: Snapshot, gtin: str, lot: str) -> Iterator[StoredItem]:
-    """As `items_of_lot`, in the order of the packed keys."""
+    """Every item of a lot, by its packed key; streams, with its containers' state."""
     driver = RawDriver(snapshot)
     shared = Shared(snapshot, driver)
     numbers = lot_numbers(driver, gtin, lot)

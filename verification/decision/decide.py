@@ -27,7 +27,6 @@ from verification.decision.words import (
     STOPS,
     SUCCESSES,
     WEIGHT,
-    Doubt,
     LotState,
     PackState,
     ProductState,
@@ -220,24 +219,13 @@ def matrix_row(facts: Facts, now: datetime) -> MatrixRow:
     assert pack is not None, "an unknown pack has no row"
     if facts.product_state is ProductState.WITHDRAWN:
         return MatrixRow.WITHDRAWN
-    if _is_recalled(facts):
+    if facts.is_recalled:
         return MatrixRow.RECALLED
     if _is_over(facts, now) or Condition.EXPIRED in pack.conditions:
         return MatrixRow.EXPIRED
     if facts.lot_state is LotState.HELD and pack.state is PackState.ACTIVE:
         return MatrixRow.HELD
     return MatrixRow(pack.state.value)
-
-
-def _is_recalled(facts: Facts) -> bool:
-    """Whether its product, lot or range is recalled, or it is itself."""
-    conditions = facts.pack.conditions if facts.pack is not None else ()
-    return (
-        facts.lot_state in (LotState.RECALLED, LotState.CLOSED)
-        or facts.doubt is Doubt.RECALLED
-        or Condition.RECALLED in conditions
-        or Condition.RECALLED_HERE in conditions
-    )
 
 
 def _unknown(facts: Facts) -> Reason:
@@ -415,7 +403,7 @@ def _alerts(case: _Case, result: Result) -> bool:
     contradicted = not CONTRADICTIONS.isdisjoint(case.reasons)
     if not is_asked_for and not contradicted:
         return False
-    if facts.product_state is ProductState.WITHDRAWN or _is_recalled(facts):
+    if facts.product_state is ProductState.WITHDRAWN or facts.is_recalled:
         return False
     above = facts.pack is not None and matrix_row(facts, case.now) in _ABOVE
     if above and result in _STATE_RESULTS:
