@@ -17,6 +17,8 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 from zipfile import ZipFile
 
+from verification.acts.kinds import ActKind
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -256,6 +258,8 @@ TAKING_OUT = {f"POST /packs/{kind}": act(kind) for kind in ("destroy", "sample",
 """Doors that take a pack out of trade, which what speaks against selling does not forbid."""
 
 ELSEWHERE = {
+    *(f"POST /acts/{kind.value}" for kind in ActKind),
+    "packtrail act",
     "POST /fmd/product/packs",
     "GET /fmd/product/packs/{bulk}",
     "GET /fmd/snapshot",
@@ -269,7 +273,7 @@ ELSEWHERE = {
     "packtrail export",
 }
 """Doors that are asked in a way of their own: bulk, files, commands, dossiers, another market's
-repository (`test_two_markets`)."""
+repository (`test_two_markets`), acts in the warehouse (`test_acts`)."""
 
 SILENT = {
     r"(GET|POST|PUT|DELETE|OPTIONS|HEAD) /epcis": "events as they were captured, no judgement",

@@ -30,6 +30,7 @@ from epcis.query.query_tables import ended_page_token
 from epcis.store.event_tables import capture_job
 from verification.alerts.alert import Status
 from verification.registry.pack_tables import (
+    act,
     alert,
     alert_step,
     bulk,
@@ -104,6 +105,7 @@ TABLES: dict[RecordClass, tuple[KeptTable, ...]] = {
     ),
     RecordClass.RETRIES: (
         KeptTable(client_transaction, "at_us"),
+        KeptTable(act, "at_us"),
         KeptTable(bulk, "expires_us", over=bulk.c.finished_us.is_not(None), parts=bulk_part.c.bulk),
     ),
     RecordClass.GUESSES: (KeptTable(unknown_answer, "day"),),

@@ -12,6 +12,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from verification.acts.kinds import KINDS, ActKind
 from verification.answering.hot_routes import HOT_ACTS
 from verification.registry.rights import SCOPE_OF_ACT
 from verification.routes.national_interfaces import INTERFACES
@@ -28,7 +29,7 @@ SCOPES = {
     "query": "read events, master data, recalls and cases",
     "verify": "ask about packs; changes nothing",
     "supply": "hand packs out and take that back",
-    "act": "other acts on packs that can be undone: export, sample, lock, check out",
+    "act": "acts in the warehouse, and those on packs that can be undone, as export or lock",
     "destroy": "destroy packs and mark them stolen",
     "recall": "recall lots, withdraw products, extend expiry dates, open cases",
     "export": "ask for signed dossiers",
@@ -58,6 +59,7 @@ class Own(StrEnum):
     EVENTS = "events in which the caller's party is named; an operator's key sees all"
     PRODUCT = "products of the caller's company; an operator's key may for all"
     ACT = "any pack in hand, by the role of the client; unknown serials count against guessing"
+    PLACE = "goods at a site of the caller's company; an operator's key acts at all sites"
     PARTICIPANT = "what a registered participant may, by its role"
     ALERT = "alerts that concern the caller: its own, of its products, of its market"
     ASKED = "what the caller itself, or its party, asked for"
@@ -123,6 +125,7 @@ def _table() -> Iterator[AccessRule]:
     yield from _of_events()
     yield from _of_log()
     yield from _of_packs()
+    yield from _of_acts()
     yield from _of_products()
     yield from _of_the_national_system()
     yield from _of_duties()
@@ -229,6 +232,14 @@ def _of_packs() -> Iterator[AccessRule]:
         POST /anomalies/{anomaly_id}/close
         """,
     )
+
+
+def _of_acts() -> Iterator[AccessRule]:
+    """Acts in the warehouse: each kind asks for a scope of its own."""
+    for kind, rule in KINDS.items():
+        approved = "release" if kind is ActKind.RELEASE else ""
+        path = f"/acts/{kind.value}"
+        yield AccessRule("POST", path, rule.scope, Own.PLACE, approved=approved)
 
 
 def _of_products() -> Iterator[AccessRule]:

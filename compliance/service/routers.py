@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, FastAPI, Request
 from sqlalchemy import text
 
-from compliance.routes import cases, duties, exchange, exports, holds, quarantine, recalls
+from compliance.routes import acts, cases, duties, exchange, exports, holds, quarantine, recalls
 from compliance.service import (
     alert_pages,
     dossier_pages,
@@ -56,6 +56,7 @@ def _routers() -> Iterator[APIRouter]:
     yield log.router
     yield scanning_routes.router
     yield verification_router
+    yield acts.router
     yield pages.router
     yield recall_pages.router
     yield oidc_sign_in.router

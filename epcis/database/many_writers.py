@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from epcis.database.transactions import Snapshot
 
 _ONE = "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))"
+_BESIDE_OTHERS = "SELECT pg_advisory_xact_lock_shared(hashtextextended(?, 0))"
 _TRY = "SELECT pg_try_advisory_xact_lock(hashtextextended(?, 0))"
 _ALL = """
 SELECT count(pg_advisory_xact_lock(number)) FROM (
@@ -31,6 +32,12 @@ def one_at_a_time(tx: Snapshot, name: str) -> None:
     """Wait until no other transaction holds this name, and hold it until this one is over."""
     if not tx.is_sqlite:
         RawDriver(tx).run(_ONE, (name,))
+
+
+def beside_others(tx: Snapshot, name: str) -> None:
+    """Wait while another one holds this name alone, and let nobody until this one is over."""
+    if not tx.is_sqlite:
+        RawDriver(tx).run(_BESIDE_OTHERS, (name,))
 
 
 def is_first(snapshot: Snapshot, name: str) -> bool:

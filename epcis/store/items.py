@@ -50,6 +50,11 @@ _CONTENTS = (
     + f" WHERE k.parent = {ID_OF_KEY} AND k.until = 4611686018427387904"
     + " ORDER BY i.id"
 )
+_HOLDING = "SELECT i.key FROM item i WHERE i.id IN (SELECT id FROM item_key WHERE key"
+_HOLDS_NOW = (
+    ") AND EXISTS (SELECT 1 FROM containment k"
+    " WHERE k.parent = i.id AND k.until = 4611686018427387904)"
+)
 _CONTAINER = "SELECT key, moment, state_id, parent FROM item WHERE id = ?"
 _CONTAINERS = "SELECT id, key, moment, state_id, parent FROM item WHERE id"
 _LOT = "SELECT code, expiry FROM lot WHERE id = ?"
@@ -219,6 +224,12 @@ def contents(snapshot: Snapshot, key: str) -> list[StoredItem]:
         _state(row, unpack_key(row[9]), shared) for row in driver.all(_CONTENTS, (pack_key(key),))
     )
     return [state for state in states if state is not None]
+
+
+def holding(snapshot: Snapshot, keys: Iterable[str]) -> set[str]:
+    """Those of some items that hold others now, by key."""
+    rows = RawDriver(snapshot).all_in(_HOLDING, [pack_key(key) for key in keys], _HOLDS_NOW)
+    return set(unpack_keys(rows))
 
 
 class _Remembered(NamedTuple):

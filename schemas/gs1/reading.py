@@ -1,9 +1,9 @@
 """Read any text a scanner transmits: recognise its format and parse it.
 
 Recognised: GS1 element strings with and without symbology identifier, bracketed text, Digital Link
-URIs, EPC URNs, ISO/IEC 15434 envelopes (formats 05 and 06), the XML that some scanners write for
-German packs, HIBC, EAN, UPC, PZN and NDC numbers. Damage is only reported here;
-`verification.scan.recover` repairs it.
+URIs, EPC URNs, the memory of RFID tags, ISO/IEC 15434 envelopes (formats 05 and 06), the XML that
+some scanners write for German packs, HIBC, EAN, UPC, PZN and NDC numbers. Damage is only reported
+here; `verification.scan.recover` repairs it.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from schemas.gs1 import (
     envelope,
     epc,
     hibc,
+    rfid,
     scanner_xml,
     typed_number,
 )
 from schemas.gs1.content_rules import has_check_digit
 from schemas.gs1.expiry import expiry_date
 from schemas.gs1.text_findings import (
+    bad_tag,
     bad_urn,
     day_unknown,
     not_gs1,
@@ -53,6 +55,10 @@ _RETAIL_SYMBOLOGIES: Final = ("]E", "]I")
 _IDENTIFIED_DATA: Final = re.compile(r"\(\s*(\d{0,3}[A-Z])\s*\)", re.ASCII)
 """A data identifier in brackets, as `(9N)`."""
 
+_TAG_MEMORY: Final = re.compile(r"[0-9A-Fa-f]{24}|[0-9A-Fa-f]{48,64}", re.ASCII)
+"""The 96 bits of most tags, or the 195 to 202 bits of those with a serial of letters."""
+_TAG_HEADERS: Final = frozenset(f"{scheme.header:02X}" for scheme in rfid.SCHEMES)
+
 
 class Reading(msgspec.Struct, frozen=True, dict=True):
     r"""The parsed text, and the findings about it.
@@ -65,8 +71,8 @@ class Reading(msgspec.Struct, frozen=True, dict=True):
     text: str
     """As given."""
     format: str
-    """gs1-element-string, gs1-bracketed, gs1-digital-link, epc-urn, iso-15434-05, iso-15434-06,
-    scanner-xml, hibc, ean-upc, pzn, ndc, or unknown."""
+    """gs1-element-string, gs1-bracketed, gs1-digital-link, epc-urn, epc-tag, iso-15434-05,
+    iso-15434-06, scanner-xml, hibc, ean-upc, pzn, ndc, or unknown."""
     elements: dict[str, str] = {}
     """Data by Application Identifier; by data identifier in ISO 15434 format 06 and HIBC."""
     findings: tuple[Finding, ...] = ()
@@ -134,6 +140,8 @@ def read(text: str, *, today: date | None = None) -> Reading:
     'A1'
     >>> read("4006381333931").gtin
     '04006381333931'
+    >>> read("3074257BF7194E4000001A85").serial
+    '6789'
     >>> read("hello").format
     'unknown'
     """
@@ -280,6 +288,26 @@ def _urn(scan: _Scan) -> Reading:
     )
 
 
+def _is_tag(body: str) -> bool:
+    """Whether a text is the memory of an RFID tag in hexadecimal digits.
+
+    Digits alone may be an element string as well: they are a tag where they break its rules.
+    """
+    if _TAG_MEMORY.fullmatch(body) is None or body[:2] not in _TAG_HEADERS:
+        return False
+    return not _is_digits(body) or bool(element_string.parse(body).findings)
+
+
+def _tag(scan: _Scan) -> Reading:
+    """What the memory of a tag, or the tag URI that some readers write in its place, names."""
+    try:
+        uri = rfid.pure_identity(scan.body)
+    except ValueError as fault:
+        return _refused(scan, "epc-tag", bad_tag(scan.body, str(fault)))
+    named = _urn(msgspec.structs.replace(scan, body=uri))
+    return msgspec.structs.replace(named, format="epc-tag")
+
+
 def _envelope(scan: _Scan) -> Reading:
     message = envelope.parse(scan.body, scan.today)
     if message.format == "05":
@@ -327,7 +355,9 @@ _READERS: Final[tuple[tuple[Callable[[str], bool], Callable[[_Scan], Reading]], 
     (lambda body: body[:1] == "(" and _is_digits(body[1:].lstrip()[:2]), _bracketed),
     (lambda body: _IDENTIFIED_DATA.match(body) is not None, _data_identifiers),
     (lambda body: body[:8].lower().startswith(("http://", "https://")), _digital_link),
+    (lambda body: body.startswith("urn:epc:tag:"), _tag),
     (lambda body: body.startswith("urn:epc:"), _urn),
+    (_is_tag, _tag),
     (envelope.is_envelope, _envelope),
     (scanner_xml.is_scanner_xml, _xml),
     (lambda body: body.startswith("+"), _hibc),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 HEX_LENGTH_MAX: Final = 64
 """Most hexadecimal digits that are decoded; the longest scheme has 52."""
+_TAG_URI: Final = "urn:epc:tag:"
 _PREFIX_BITS: Final = (40, 37, 34, 30, 27, 24, 20)
 """Bits of a company prefix of 12, 11, … 6 digits: partition 0, 1, … 6."""
 _URN_SAFE: Final = {ord(c): f"%{ord(c):02X}" for c in '"%&/<>?#'}
@@ -110,6 +111,29 @@ def decode(hexadecimal: str) -> Tag:
     if not identify(uri).scheme:
         raise ValueError(f"{uri} is no valid EPC")
     return Tag(layout.name, filter_value, uri)
+
+
+def pure_identity(text: str) -> str:
+    """The EPC URI of a tag, from its memory in hexadecimal digits or from its tag URI.
+
+    Raises ValueError where the text is neither.
+
+    >>> pure_identity("urn:epc:tag:sgtin-96:3.0614141.812345.6789")
+    'urn:epc:id:sgtin:0614141.812345.6789'
+    >>> pure_identity("3074257BF7194E4000001A85")
+    'urn:epc:id:sgtin:0614141.812345.6789'
+    """
+    if not text.startswith(_TAG_URI):
+        return decode(text).uri
+    name, _, rest = text.removeprefix(_TAG_URI).partition(":")
+    filter_value, _, body = rest.partition(".")
+    layout = next((one for one in SCHEMES if one.name == name), None)
+    if layout is None or filter_value not in "01234567" or len(filter_value) != 1:
+        raise ValueError(f"{text[:100]!r} is no tag URI of a GS1 key")
+    uri = f"urn:epc:id:{layout.scheme}:{body}"
+    if not identify(uri).scheme:
+        raise ValueError(f"{uri[:100]!r} is no valid EPC")
+    return uri
 
 
 def _decoded_parts(layout: TagScheme, partition: int, bits: _Bits) -> Iterator[str]:

@@ -50,6 +50,13 @@ def bad_urn(body: str) -> Finding:
     )
 
 
+def bad_tag(body: str, why: str) -> Finding:
+    """The refusal of an RFID tag's memory or tag URI."""
+    return _refused(
+        "tag.no-key", f"{body[:100]!r} is no RFID tag of a GS1 key: {why}", "Read it again."
+    )
+
+
 def not_gs1(symbology: str) -> Finding:
     """The refusal of a symbol whose identifier says that it is another's."""
     return _refused(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from epcis.database.many_writers import hold_names
+from epcis.database.many_writers import beside_others, hold_names
 from epcis.database.raw_driver import RawDriver
 from verification.decision.facts import facts_from, look
 from verification.registry import history
@@ -29,6 +29,11 @@ _CHANGED = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[4:])
 _ON_CONFLICT = f"ON CONFLICT (code, serial) DO UPDATE SET {_CHANGED}"
 
 
+WAREHOUSE = "acts in the warehouse"
+"""The name that an act in the warehouse holds alone: it may name more packs than a server can lock
+one by one, so operations on single packs wait for it and it for them."""
+
+
 class Packs:
     """Packs, as (product code, serial), that no other act can change until this one is over.
 
@@ -42,6 +47,7 @@ class Packs:
         """Lock and look up packs; `transactions` are names that no other act may answer either."""
         self._tx = tx
         names = list(dict.fromkeys(packs))
+        beside_others(tx, WAREHOUSE)
         hold_names(tx, [*(history.pack_key(*name) for name in names), *transactions])
         self._stops, rows = look(tx, names)
         self._rows = dict(zip(names, rows, strict=True))

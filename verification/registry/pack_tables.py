@@ -174,6 +174,17 @@ client_transaction = Table(
     info=proof(Outside("answers for retries; the operation itself is in the log")),
 )
 
+act = Table(
+    "act",
+    metadata,
+    Column("client", String(100), primary_key=True),
+    Column("id", String(100), primary_key=True, comment="the client's own id of the act"),
+    Column("request_sha256", String(64), nullable=False),
+    Column("answer", LargeBinary, nullable=False, comment="ActAnswer, JSON"),
+    Column("at_us", BigInteger, nullable=False),
+    info=proof(Outside("answers for retries; the act itself is an event and in the log")),
+)
+
 alert = Table(
     "alert",
     metadata,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from verification.acts.body import ActBody
 from verification.decision.act import PackAct
 from verification.messages.pack_request import PackBody
 
@@ -42,7 +43,7 @@ def hot_paths() -> dict[str, object]:
 def hot_schemas() -> dict[str, object]:
     """The schemas that `hot_paths` refers to."""
     _, schemas = msgspec.json.schema_components(
-        [PackBody], ref_template="#/components/schemas/{name}"
+        [PackBody, ActBody], ref_template="#/components/schemas/{name}"
     )
     return dict(schemas)
 

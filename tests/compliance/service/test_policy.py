@@ -396,6 +396,7 @@ def test_every_way_to_release_or_to_recall_asks_for_the_same_second_person() -> 
         ("/holds/{hold_id}/release", "release"),
         ("/quarantine/{number}/release", "release"),
         ("/quarantine/board/release", "release"),
+        ("/acts/release", "release"),
         ("/recalls", "recall"),
         ("/recalls/open", "recall"),
     }

@@ -541,6 +541,19 @@ CREATE TABLE client_transaction (
 	PRIMARY KEY (client, id)
 );
 -- next
+CREATE TABLE act (
+	client VARCHAR(100) NOT NULL,
+	id VARCHAR(100) NOT NULL,
+	request_sha256 VARCHAR(64) NOT NULL,
+	answer BYTEA NOT NULL,
+	at_us BIGINT NOT NULL,
+	PRIMARY KEY (client, id)
+);
+-- next
+COMMENT ON COLUMN act.id IS 'the client''s own id of the act';
+-- next
+COMMENT ON COLUMN act.answer IS 'ActAnswer, JSON';
+-- next
 CREATE TABLE alert (
 	id VARCHAR(40) NOT NULL,
 	at_us BIGINT NOT NULL,

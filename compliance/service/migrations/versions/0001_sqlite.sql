@@ -394,6 +394,15 @@ CREATE TABLE client_transaction (
 	PRIMARY KEY (client, id)
 );
 -- next
+CREATE TABLE act (
+	client VARCHAR(100) NOT NULL,
+	id VARCHAR(100) NOT NULL,
+	request_sha256 VARCHAR(64) NOT NULL,
+	answer BLOB NOT NULL,
+	at_us BIGINT NOT NULL,
+	PRIMARY KEY (client, id)
+);
+-- next
 CREATE TABLE alert (
 	id VARCHAR(40) NOT NULL,
 	at_us BIGINT NOT NULL,

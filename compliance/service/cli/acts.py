@@ -1,0 +1,123 @@
+"""`packtrail act`: one act in the warehouse, judged before it happens."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+
+from compliance.service.cli.options import (
+    BAD,
+    CANNOT_TELL,
+    FINE,
+    Database,
+    Json,
+    Now,
+    grouped,
+    moment,
+    opened_store,
+    print_json,
+    settings_for,
+    stop,
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put this command on the command line."""
+    app.command()(act)
+
+
+@dataclass(frozen=True)
+class ActOptions:
+    """What an act says besides its scans."""
+
+    parent: Annotated[str, typer.Option(help="Case or pallet: what is filled or emptied.")] = ""
+    place: Annotated[
+        str, typer.Option(help="GLN of the site or of a place in it; default: your own.")
+    ] = ""
+    to: Annotated[str, typer.Option(help="GLN of who gets the goods, or sent them.")] = ""
+    owner: Annotated[str, typer.Option(help="GLN of who owns the goods from now on.")] = ""
+    order: Annotated[list[str] | None, typer.Option(help="Order; may be given several times.")] = (
+        None
+    )
+    reason: Annotated[str, typer.Option(help="Why; kept in the record.")] = ""
+    result: Annotated[str, typer.Option(help="What came out of an inspection or count.")] = ""
+    lot: Annotated[str, typer.Option(help="Lot of packs that are commissioned.")] = ""
+    expiry: Annotated[str, typer.Option(help="Their expiry, YYMMDD or ISO 8601.")] = ""
+    output: Annotated[
+        list[str] | None, typer.Option(help="Pack that a transformation makes; several times.")
+    ] = None
+    override: Annotated[
+        bool, typer.Option("--override", help="Do it although it is refused; needs --reason.")
+    ] = False
+    client_id: Annotated[
+        str, typer.Option(help="Your own id of this act; the same id is done once.")
+    ] = ""
+
+
+@grouped
+def act(
+    options: ActOptions,
+    kind: Annotated[str, typer.Argument(help="commission, pack, ship …; see /work.")],
+    scans: Annotated[
+        list[str] | None, typer.Argument(metavar="[SCAN... | -]", help="What was scanned.")
+    ] = None,
+    database: Database = "",
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Do one act on packs, cases or pallets: all of it, or nothing where something is refused."""
+    import msgspec
+
+    from compliance.acts import do_act
+    from compliance.service.policy import SCOPES
+    from compliance.service.practice import practice_of
+    from epcis.http_context import Caller
+    from epcis.problem import Problem
+    from verification.acts.body import ActBody, act_request
+    from verification.acts.kinds import ActKind
+    from verification.acts.perform import ActContext
+
+    if kind not in set(ActKind):
+        stop(CANNOT_TELL, f"there is no act {kind}: {', '.join(ActKind)}")
+    body = ActBody(
+        client_id=options.client_id or f"command {uuid4()}",
+        scans=_scans(scans or []),
+        parent=options.parent,
+        place=options.place,
+        to=options.to,
+        owner=options.owner,
+        order=options.order or [],
+        reason=options.reason,
+        result=options.result,
+        lot=options.lot,
+        expiry=options.expiry,
+        outputs=options.output or [],
+        override=options.override,
+    )
+    caller = Caller("command", frozenset(SCOPES))
+    at = moment(now)
+    try:
+        asked = act_request(ActKind(kind), body, at)
+        context = ActContext(caller, practice_of(settings_for(database)))
+        with opened_store(database) as store:
+            answer = do_act(store, asked, context, at)
+    except Problem as problem:
+        stop(CANNOT_TELL, f"{problem.title}: {problem.detail}")
+    if json:
+        print_json(msgspec.to_builtins(answer))
+    else:
+        typer.echo(answer.say)
+        for one in answer.packs:
+            typer.echo(f"{'done' if one.done else 'refused':8} {one.verdict:8} {one.id}  {one.say}")
+    raise typer.Exit(FINE if answer.done else BAD)
+
+
+def _scans(given: list[str]) -> list[str]:
+    """The scans of the command line; `-` reads one per line from standard input."""
+    if given != ["-"]:
+        return given
+    return [line for line in sys.stdin.read().splitlines() if line.strip()]
