@@ -1,4 +1,4 @@
-"""A recall lives: packs and holders that are told of after its opening belong to it."""
+"""A recall lives: packs and holders that become known after its opening belong to it."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ NOTICE_FACTS = (
 def keep_notices(tx: Transaction, recall_id: str, holders: Iterable[Notified]) -> int:
     """Give every holder of today its notice; how many there are more than before.
 
-    A holder who has more packs than the last message said is told again, and answers again.
+    A holder who has more packs than the last message named gets another one, and answers again.
     """
     told = recall_notice.c
     rows = tx.connection.execute(select(recall_notice).where(told.recall == recall_id))

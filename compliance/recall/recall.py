@@ -2,7 +2,7 @@
 
 Opening is one transaction: it sets the stop, freezes how many packs there are and the hash of their
 list, and writes an entry of the log; from its commit on every verification answers "recalled". The
-second person's approval makes it a recall: the event `recalled` is emitted, and holders are told.
+second person's approval makes it a recall: the event `recalled` is emitted, and notices go out.
 Recalled packs never return to trade, but where two persons take a mistaken recall back; closing
 keeps the record and the stop (2016/161 Art. 40; 21 CFR 7.41-7.59). A drill stops nothing.
 """
@@ -198,7 +198,7 @@ def start_recall(tx: Transaction, wanted: RecallWanted, *, by: str) -> RecallRec
 
 
 def approve_recall(tx: Transaction, recall_id: str, *, by: str) -> RecallRecord:
-    """Approve a recall, as somebody other than who opened it: holders are told from now on.
+    """Approve a recall, as somebody other than who opened it: its holders get notices from now on.
 
     The event `recalled` is emitted. Raises `RecallRefused`.
     """

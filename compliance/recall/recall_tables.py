@@ -1,4 +1,4 @@
-"""The tables of recalls: what is recalled, who is told, what they answer, what came back."""
+"""The tables of recalls: what is recalled, who gets notices, what they answer, what came back."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ recall_arrival = Table(
     _of_recall(),
     Column("key", String(200), primary_key=True),
     Column("at_us", BigInteger, nullable=False),
-    info=proof(Outside("when a pack was first told of; its events and the count are proved")),
+    info=proof(Outside("when a pack became known first; its events and the count are proved")),
 )
 
 recall_notice = Table(

@@ -89,7 +89,7 @@ class RecallRecord:
     opened_by: str
     approved: datetime | None
     approved_by: str | None
-    """The second person; until then holders are not told."""
+    """The second person; until then no notice is sent."""
     closed: datetime | None
     closed_by: str | None
     packs: int

@@ -1,7 +1,7 @@
 """What a recall is about, as a person names it, and the packs that belong to it.
 
-A lot, product or range of serial numbers is looked up in the state of items, so packs that are told
-of later belong to it by themselves. A list and a production window name their packs one by one.
+A lot, product or range of serial numbers is looked up in the state of items, so packs that become
+known later belong to it by themselves. A list and a production window name their packs one by one.
 """
 
 from __future__ import annotations

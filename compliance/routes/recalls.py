@@ -109,7 +109,7 @@ class WithdrawalWanted(BaseModel):
 def open_(request: Request, caller: MayRecall, body: NewRecall) -> dict[str, object]:
     """Stop packs: from this moment every verification of them answers STOP.
 
-    A second person approves the recall; then its holders are told.
+    A second person approves the recall; then its holders get notices.
     """
     try:
         scope = body.scope()
@@ -183,7 +183,7 @@ def packs(request: Request, recall_id: str) -> StreamingResponse:
 
 @router.post("/{recall_id}/approve")
 def approve(request: Request, caller: MayRecall, recall_id: str) -> dict[str, object]:
-    """Approve a recall that somebody else opened; its holders are told from now on."""
+    """Approve a recall that somebody else opened; its holders get notices from now on."""
     with store_of(request).read() as snapshot:
         found = _found(snapshot, recall_id)
     _need_own(request, caller, found.gtin)

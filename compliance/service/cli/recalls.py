@@ -130,7 +130,7 @@ def open_(
 ) -> None:
     """Stop packs: from this moment every verification of them answers STOP.
 
-    A second person approves the recall with `recall approve`; then its holders are told.
+    A second person approves the recall with `recall approve`; then its holders get notices.
     """
     from compliance.recall.recall import RecallWanted, need_confirmation, start_recall
 
@@ -166,7 +166,7 @@ def approve(
     now: Now = None,
     json: Json = False,
 ) -> None:
-    """Approve a recall that somebody else opened; its holders are told from now on."""
+    """Approve a recall that somebody else opened; its holders get notices from now on."""
     from compliance.recall.recall import approve_recall
 
     with acting(database, now) as tx:

@@ -17,6 +17,8 @@ from compliance.service.context import ServiceContext
 from compliance.service.purposes import reads
 from epcis.http_context import Caller
 from tests.compliance.service.browsers import WORD
+from tests.verdicts import verify
+from verification.decision.words import Reason
 from verification.registry.rights import company_behind
 
 GTIN = "00355555678908"
@@ -76,11 +78,11 @@ def test_a_release_waits_for_somebody_else_and_is_let_through_once(asked) -> Non
     assert (done.status_code, done.json()["releasedBy"]) == (200, "second")
 
 
-def test_a_recall_stops_at_once_and_becomes_one_by_a_second_person(asked) -> None:
+def test_a_recall_stops_at_once_and_becomes_one_by_a_second_person(asked, store, now) -> None:
     opened = asked("ann", "POST", "/recalls", json=RECALL)
     assert (opened.status_code, opened.json()["state"]) == (201, "waiting for approval")
-    asks = {"gtin": GTIN, "serial": "S1", "lot": "L1"}
-    assert asked("ann", "POST", "/packs/verify", json=asks).json()["verdict"] == "STOP"
+    with store.read() as snapshot:
+        assert verify(snapshot, GTIN, "S1", "L1", now=now).reason is Reason.RECALLED
     approve = f"/recalls/{opened.json()['id']}/approve"
     refused = asked("ann", "POST", approve)
     assert (refused.status_code, "second person" in refused.json()["detail"]) == (409, True)
