@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from schemas.gs1.keys import Gtin
-from verification.fmd.serial_numbers import TEXT_82
+from verification.serials.guessable import TEXT_82
 
 
 def _gtin14(text: str) -> str:

@@ -24,7 +24,9 @@ AREAS = {
     "repository": "Capture and query interface",
     "proof": "Log, seals and dossiers",
     "verification": "Verification and pack operations",
+    "warehouse": "Lines and warehouse",
     "duties": "Duties and reports",
+    "inventory": "Serialized inventory",
 }
 HEAD = re.compile(
     r"# (?P<number>\d+)\. (?P<title>.+)\n\n"

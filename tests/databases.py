@@ -62,6 +62,15 @@ class Cluster:
         self._run("createdb", "-h", str(self.folder), "-U", "packtrail", name)
         return f"postgresql://packtrail@/{name}?host={self.folder}"
 
+    def new_database_of(self, role: str) -> str:
+        """The URL of a fresh database whose owner is no superuser, as a service should be."""
+        self._run("psql", "-h", str(self.folder), "-U", "packtrail", "-d", "postgres", "-c",
+                  f"DO $$ BEGIN CREATE ROLE {role} LOGIN; EXCEPTION WHEN duplicate_object"
+                  " THEN NULL; END $$")  # fmt: skip
+        name = f"test_{os.getpid()}_{next(_numbers)}"
+        self._run("createdb", "-h", str(self.folder), "-U", "packtrail", "-O", role, name)
+        return f"postgresql://{role}@/{name}?host={self.folder}"
+
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(BINARIES / program), *arguments]
         if os.geteuid() == 0:

@@ -283,6 +283,8 @@ SILENT = {
         "which dossiers were asked for; what they say is asked at POST /exports"
     ),
     r"\w+ /approvals": "acts that wait for a second person; they are judged when they are done",
+    r"\w+ /sheets": "takes in what is there; it is judged when it is asked about",
+    r"packtrail import": "takes in what is there; it is judged when it is asked about",
     r"\w+ /proof": "that an entry stands in the log",
     r"\w+ /(recalls|recall|quarantine)": "names packs that are stopped, clears none",
     r"\w+ /(archive|cases|holds|requests|audits|partners|retention|access|alerts|anomalies)": (
@@ -306,9 +308,11 @@ SILENT = {
     r"packtrail (doctor|extensions|fsck|hash|hold|keys|licence|parse|recall|restamp)": (
         "no answer about a pack"
     ),
+    r"packtrail (backup|restore)": "no answer about a pack",
     r"packtrail (quarantine|retention|returns|scan|sensors|serve|trace|snapshot (check|key))": (
         "no answer about a pack"
     ),
+    r"(\w+ /|packtrail )(serials|label)": "numbers and labels before they are on a pack",
     r"packtrail verify-export": ("no answer about a pack"),
 }
 """Routes and commands that do not judge packs, by pattern, and why they need not."""

@@ -64,6 +64,10 @@ from verification.fmd.perform import perform
 from verification.fmd.upload import Batch, Market, Product, upload_batch, upload_product
 from verification.registry import pack_registry, participants
 from verification.returns import saleable_return
+from verification.serials.grant import GrantWanted, grant_serials, serials_between
+from verification.serials.imported import import_serials, read_numbers
+from verification.serials.pool import PoolKind, PoolWanted, open_pool
+from verification.serials.report import LineReport, report_serials
 from verification.vrs.directory import take_over
 
 if TYPE_CHECKING:
@@ -185,6 +189,19 @@ def _registers(tx: Transaction) -> None:
         for place in ("one", "two")
     ]  # fmt: skip
     take_over(tx, json.dumps(entries).encode(), "agreed")
+    _serials(tx)
+
+
+def _serials(tx: Transaction) -> None:
+    """Two pools, two grants, numbers that were imported and voided."""
+    drawn = open_pool(tx, PoolWanted(code=chain.GTIN), by="Ada")
+    listed = open_pool(tx, PoolWanted(code=chain.GTIN, kind=PoolKind.IMPORTED), by="Ada")
+    import_serials(tx, listed.id, read_numbers(["8492017563920", "1730264981504"], listed))
+    for request_id in ("order 1", "order 2"):
+        wanted = GrantWanted(source=drawn.id, count=5, request_id=request_id)
+        grant = grant_serials(tx, wanted, by="line 1")
+        void = serials_between(tx, drawn, grant.first, grant.after)[:2]
+        report_serials(tx, grant.id, LineReport(void=tuple(void), reason="torn"), by="line 1")
 
 
 def _subscription(query: str) -> subscription.Subscription:

@@ -1,4 +1,7 @@
-"""Labels: GS1 DataMatrix, GS1-128 and QR with a Digital Link, checked before they are drawn."""
+"""Labels: GS1 DataMatrix, GS1-128 and QR with a Digital Link, checked before they are drawn.
+
+Below the symbol stand its elements and the signs for storage. There is no logo.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import io
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from schemas.finding import Finding, Severity
@@ -17,6 +21,7 @@ from schemas.gs1.reading import read
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    import zxingcpp
 
     Modules = npt.NDArray[np.bool_]
     """Rows by columns, True where ink goes, quiet zone included."""
@@ -24,6 +29,8 @@ if TYPE_CHECKING:
 TEXT_GAP_MODULES = 2
 TEXT_LINE_MODULES = 3
 """Height of a line of human readable text, and of the gap above the first."""
+TEXT_SPARE = 1.15
+"""Other fonts than Helvetica are a little wider."""
 BAR_HEIGHT_MODULES = 60
 GS1_128_CHARACTERS_MAX = 48
 """Data characters a GS1-128 may carry (General Specifications 5.4.2)."""
@@ -40,6 +47,19 @@ class Symbology(StrEnum):
 
 QUIET_MODULES = {Symbology.DATA_MATRIX: 3, Symbology.GS1_128: 10, Symbology.QR_DIGITAL_LINK: 4}
 """Clear modules around a symbol; never less than its standard asks."""
+
+
+class StorageSign(StrEnum):
+    """How goods are to be kept, in the words of the EMA's guideline on storage declarations."""
+
+    COLD = "Store in a refrigerator (2 °C to 8 °C)"
+    FROZEN = "Store in a freezer (-25 °C to -15 °C)"
+    ROOM = "Do not store above 25 °C"
+    NOT_FROZEN = "Do not freeze"
+    DARK = "Protect from light"
+    DRY = "Protect from moisture"
+    FRAGILE = "Fragile"
+    UPRIGHT = "This way up"
 
 
 class LabelRefused(ValueError):  # noqa: N818  # a refusal, carrying its findings
@@ -61,6 +81,7 @@ class Code:
     elements: tuple[tuple[str, str], ...]
     """Application Identifiers and values, in the order they are encoded."""
     symbology: Symbology = Symbology.DATA_MATRIX
+    signs: tuple[StorageSign, ...] = ()
 
     def __post_init__(self) -> None:
         reading = read(bracketed(self.elements))
@@ -71,7 +92,12 @@ class Code:
             raise LabelRefused(faults or (_nothing(),))
 
     @classmethod
-    def parse(cls, text: str, symbology: Symbology = Symbology.DATA_MATRIX) -> Code:
+    def parse(
+        cls,
+        text: str,
+        symbology: Symbology = Symbology.DATA_MATRIX,
+        signs: tuple[StorageSign, ...] = (),
+    ) -> Code:
         """The code for any GS1 text: bracketed, scanned, or a Digital Link.
 
         Raises LabelRefused where the text is no valid GS1 text.
@@ -80,7 +106,7 @@ class Code:
         faults = tuple(f for f in reading.findings if f.severity == Severity.ERROR)
         if faults or not reading.format.startswith("gs1-"):
             raise LabelRefused(faults or (_nothing(),))
-        return cls(tuple(reading.elements.items()), symbology)
+        return cls(tuple(reading.elements.items()), symbology, signs)
 
     def __str__(self) -> str:
         return bracketed(self.elements)
@@ -94,8 +120,19 @@ class Code:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The human readable text beside the symbol, an element a line."""
-        return tuple(f"({identifier}) {value}" for identifier, value in self.elements)
+        """The human readable text below the symbol: an element a line, then the signs."""
+        elements = (f"({identifier}) {value}" for identifier, value in self.elements)
+        return (*elements, *(sign.value for sign in self.signs))
+
+    @property
+    def width_modules(self) -> int:
+        """Width of the label: of the symbol, or of its longest line of text."""
+        from reportlab.pdfbase.pdfmetrics import stringWidth  # labels are drawn by few commands
+
+        size = 0.7 * TEXT_LINE_MODULES
+        longest: float = max(stringWidth(line, "Helvetica", size) for line in self.lines)
+        wide: int = self.modules.shape[1]
+        return max(wide, ceil(TEXT_SPARE * longest) + 2)
 
     @property
     def _for_encoder(self) -> str:
@@ -106,20 +143,29 @@ class Code:
     def modules(self) -> Modules:
         """The symbol with its quiet zone; bars are `BAR_HEIGHT_MODULES` high."""
         import numpy as np  # labels are drawn by few commands
-        import zxingcpp  # as above
 
-        if self.symbology is Symbology.QR_DIGITAL_LINK:
-            drawn = zxingcpp.create_barcode(self.message, zxingcpp.QRCode)
-        elif self.symbology is Symbology.GS1_128:
-            drawn = zxingcpp.create_barcode(self._for_encoder, zxingcpp.Code128, gs1=True)
-        else:
-            drawn = zxingcpp.create_barcode(
-                self._for_encoder, zxingcpp.DataMatrix, gs1=True, forceSquare=True
-            )
-        ink = np.asarray(drawn.to_image(scale=1, add_quiet_zones=False)) < 128
+        ink = np.asarray(self._drawn().to_image(scale=1, add_quiet_zones=False)) < 128
         if self.symbology is Symbology.GS1_128:
             ink = np.tile(ink[:1], (BAR_HEIGHT_MODULES, 1))
         return np.pad(ink, QUIET_MODULES[self.symbology])
+
+    def _drawn(self) -> zxingcpp.Barcode:
+        import zxingcpp  # as above
+
+        kinds = {
+            Symbology.QR_DIGITAL_LINK: (self.message, zxingcpp.QRCode, {}),
+            Symbology.GS1_128: (self._for_encoder, zxingcpp.Code128, {"gs1": True}),
+            Symbology.DATA_MATRIX: (
+                self._for_encoder,
+                zxingcpp.DataMatrix,
+                {"gs1": True, "forceSquare": True},
+            ),
+        }
+        text, kind, options = kinds[self.symbology]
+        try:
+            return zxingcpp.create_barcode(text, kind, **options)
+        except ValueError:
+            raise LabelRefused((_too_much(self.symbology),)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +208,11 @@ def write_png(label: Label | Code, module_px: int = 8) -> bytes:
     code = _code_of(label)
     ink = np.kron(code.modules, np.ones((module_px, module_px), bool))
     height = ink.shape[0] + (TEXT_GAP_MODULES + TEXT_LINE_MODULES * len(code.lines)) * module_px
-    picture = Image.new("L", (max(ink.shape[1], 24 * module_px), height), 255)
+    font = ImageFont.load_default(0.7 * TEXT_LINE_MODULES * module_px)
+    text_px = max(ceil(font.getlength(line)) for line in code.lines) + 2 * module_px
+    picture = Image.new("L", (max(ink.shape[1], text_px), height), 255)
     picture.paste(Image.fromarray(np.where(ink, 0, 255).astype(np.uint8)), (0, 0))
     pen = ImageDraw.Draw(picture)
-    font = ImageFont.load_default(0.7 * TEXT_LINE_MODULES * module_px)
     for number, line in enumerate(code.lines):
         top = ink.shape[0] + (TEXT_GAP_MODULES + number * TEXT_LINE_MODULES) * module_px
         pen.text((module_px, top), line, font=font, fill=0)
@@ -178,7 +225,7 @@ def write_svg(label: Label | Code, module_mm: float = 0.4) -> str:
     """The label as an SVG drawing in millimetres: one path for the symbol, text below."""
     code = _code_of(label)
     modules = code.modules
-    rows, columns = modules.shape
+    rows, columns = len(modules), code.width_modules
     height = rows + TEXT_GAP_MODULES + TEXT_LINE_MODULES * len(code.lines)
     path = "".join(f"M{x} {y}h{wide}v{high}h-{wide}z" for x, y, wide, high in _runs(modules))
     texts = "".join(
@@ -201,7 +248,7 @@ def write_pdf(label: Label | Code, module_mm: float = 0.4) -> bytes:
     code = _code_of(label)
     modules = code.modules
     side = module_mm * POINTS_PER_MM
-    rows, columns = modules.shape
+    rows, columns = len(modules), code.width_modules
     height = (rows + TEXT_GAP_MODULES + TEXT_LINE_MODULES * len(code.lines)) * side
     out = io.BytesIO()
     canvas: Any = Canvas(out, pagesize=(columns * side, height), invariant=True)
@@ -235,7 +282,9 @@ def write_zpl(label: Label | Code, module_dots: int = 4) -> str:
         f"^A0N,{line_dots}^FH_^FD{_zpl_text(line)}^FS"
         for number, line in enumerate(code.lines)
     )
-    return f"^XA{graphic}{texts}^XZ"
+    high = ink.shape[0] + (TEXT_GAP_MODULES + TEXT_LINE_MODULES * len(code.lines)) * module_dots
+    # ^CI28 is UTF-8, ^PW and ^LL are the size of the label.
+    return f"^XA^CI28^PW{code.width_modules * module_dots}^LL{high}{graphic}{texts}^XZ"
 
 
 def _code_of(label: Label | Code) -> Code:
@@ -264,7 +313,13 @@ def _escaped(text: str) -> str:
 
 def _zpl_text(text: str) -> str:
     """Text as ^FH_ hexadecimal escapes where the language gives a character a meaning."""
-    return "".join(f"_{ord(sign):02X}" if sign in "^~_,\\" else sign for sign in text)
+    return "".join(
+        sign if sign.isascii() and sign not in "^~_,\\" else _hexadecimal(sign) for sign in text
+    )
+
+
+def _hexadecimal(sign: str) -> str:
+    return "".join(f"_{byte:02X}" for byte in sign.encode())
 
 
 def _too_long_for_bars(message: str) -> tuple[Finding, ...]:
@@ -273,6 +328,13 @@ def _too_long_for_bars(message: str) -> tuple[Finding, ...]:
     what = f"a GS1-128 carries {GS1_128_CHARACTERS_MAX} characters, this has {len(message)}"
     hint = "Use a GS1 DataMatrix, or two bar codes."
     return (Finding("label.too-long", Severity.ERROR, what, hint),)
+
+
+def _too_much(symbology: Symbology) -> Finding:
+    what = f"no {symbology} holds so much"
+    return Finding(
+        "label.too-long", Severity.ERROR, what, "Leave elements out, or print two codes."
+    )
 
 
 def _nothing() -> Finding:

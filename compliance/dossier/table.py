@@ -76,14 +76,14 @@ def writer_of(file: IO[str]) -> csv._writer:  # type: ignore[name-defined]  # ty
     return csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
 
 
-def write_excel(table: Path, workbook: Path) -> None:
+def write_excel(table: Path, workbook: Path, title: str = "events") -> None:
     """The CSV table as an Excel workbook of text cells; the same table gives the same bytes."""
     from xlsxwriter import Workbook
 
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with Workbook(str(workbook), options) as book, table.open(newline="") as rows:
-        book.set_properties({"title": "Events", "created": _NO_TIME})
-        sheet = book.add_worksheet("events")
+        book.set_properties({"title": title.capitalize(), "created": _NO_TIME})
+        sheet = book.add_worksheet(title)
         sheet.freeze_panes(1, 0)
         for number, cells in enumerate(csv.reader(rows)):
             for column, cell in enumerate(cells):

@@ -129,6 +129,7 @@ def _table() -> Iterator[AccessRule]:
     yield from _of_products()
     yield from _of_the_national_system()
     yield from _of_duties()
+    yield from _of_the_warehouse()
     yield from _of_exchange()
     yield from _of_pages()
 
@@ -361,6 +362,30 @@ def _of_duties() -> Iterator[AccessRule]:
     )
 
 
+def _of_the_warehouse() -> Iterator[AccessRule]:
+    """Serial numbers, labels, orders and counts."""
+    yield from _rows(
+        Own.OPERATOR,
+        "capture",
+        """
+        GET /serials/pools
+        POST /serials/pools
+        POST /serials/pools/{pool_id}/close
+        POST /serials/pools/{pool_id}/numbers
+        GET /serials/grants
+        POST /serials/grants
+        GET /serials/grants/{grant_id}
+        POST /serials/grants/{grant_id}/report
+        GET /serials/standing
+        """,
+    )
+    yield from _rows(Own.NOTHING, "verify", "GET /label\nPOST /label\nPOST /label/check")
+    yield from _rows(Own.NOTHING, "verify", "GET /labels", is_page=True)
+    yield from _rows(
+        Own.OPERATOR, "capture", "GET /serials\nPOST /serials/open\nPOST /serials/ask", is_page=True
+    )
+
+
 def _of_exchange() -> Iterator[AccessRule]:
     yield from _rows(
         Own.OPERATOR,
@@ -404,6 +429,9 @@ def _of_pages() -> Iterator[AccessRule]:
     yield from _rows(Own.PRODUCT, ANY_KEY, "GET /", is_page=True)
     yield from _rows(Own.ACT, "verify", "POST /scan-card\nGET /01/{link:path}", is_page=True)
     yield from _rows(Own.PRODUCT, "query", "GET /recalls/board", is_page=True)
+    yield from _rows(Own.OPERATOR, "capture", "GET /sheets\nPOST /sheets", is_page=True)
+    yield from _rows(Own.OPERATOR, "capture", "GET /sheets/tables\nPOST /sheets/{table}")
+    yield from _rows(Own.OPERATOR, "query", "GET /sheets/{table}/file")
     yield from _rows(Own.OPERATOR, "query", "GET /quarantine", is_page=True)
     yield from _rows(Own.OPERATOR, "recall", "POST /quarantine/board", is_page=True)
     release = "POST /quarantine/board/release"

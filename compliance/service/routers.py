@@ -7,17 +7,30 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, FastAPI, Request
 from sqlalchemy import text
 
-from compliance.routes import acts, cases, duties, exchange, exports, holds, quarantine, recalls
+from compliance.routes import (
+    acts,
+    cases,
+    duties,
+    exchange,
+    exports,
+    holds,
+    quarantine,
+    recalls,
+    sheets,
+)
 from compliance.service import (
     alert_pages,
     dossier_pages,
     exchange_pages,
+    label_pages,
     oidc_sign_in,
     oversight_pages,
     pages,
     quarantine_pages,
     recall_pages,
     scanning_routes,
+    serials_pages,
+    sheet_pages,
     sign_in_pages,
     telemetry,
     token_routes,
@@ -65,9 +78,13 @@ def _routers() -> Iterator[APIRouter]:
     yield alert_pages.router
     yield workstation.router
     yield dossier_pages.router
+    yield serials_pages.router
+    yield label_pages.router
     yield recalls.router
     yield quarantine_pages.router
     yield quarantine.router
+    yield sheet_pages.router
+    yield sheets.router
     yield holds.router
     yield exports.router
     yield cases.router

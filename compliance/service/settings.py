@@ -59,6 +59,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Folder of signing keys and certificates; empty: `keys` in the data directory."""
     key_passphrase: str = ""
     """Passphrase of the signing key files; empty: keys are protected by file mode only."""
+    backup_passphrase: str = ""
+    """Passphrase that backups are locked with and opened by; empty: they are not locked."""
     time_authority: str = ""
     """Address of an RFC 3161 time stamping authority; empty: our own key stamps."""
     time_authority_roots: Path | None = None

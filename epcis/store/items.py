@@ -203,6 +203,16 @@ def items_between(snapshot: Snapshot, first: bytes, after: bytes) -> Iterator[St
             yield state
 
 
+def all_items(snapshot: Snapshot) -> Iterator[StoredItem]:
+    """Every item, in order of commissioning; streams, with its containers' state."""
+    driver = RawDriver(snapshot)
+    shared = Shared(snapshot, driver)
+    for row in driver.stream(_OWN + " ORDER BY i.id"):
+        state = _state(row, unpack_key(row[9]), shared)
+        if state is not None:
+            yield state
+
+
 def serials_of_lot(snapshot: Snapshot, gtin: str, lot: str) -> Iterator[str]:
     """The canonical key of every item of a lot, in order of commissioning; streams."""
     driver = RawDriver(snapshot)

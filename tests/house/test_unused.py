@@ -16,6 +16,7 @@ KEPT = {
     "process_bind_param": "SQLAlchemy calls it for a column's type",
     "process_result_value": "SQLAlchemy calls it for a column's type",
     "_with_where": "SQLAlchemy calls it where it writes an index",
+    "readinto": "io.BufferedReader calls it on a stream of ours",
     "async_sign_raw": "pyHanko calls it on a signer",
     "async_request_tsa_response": "pyHanko calls it on a time stamper",
     # What somebody who uses Packtrail as a library expects beside what the service needs.
@@ -30,9 +31,6 @@ KEPT = {
     "cn_of_gtin": "as pzn_of_gtin, in Spain",
     "eleven_digits": "the form of an NDC that bills are written with",
     "national_number": "how a label or a list names the number under AI 710 to 717",
-    "write_svg": "a label in the form that a page takes; no command writes it yet",
-    "write_pdf": "as write_svg, for paper",
-    "write_zpl": "as write_svg, for a label printer",
     "idle_count": "how many processes a pool of picture readers holds while nobody asks",
 }
 """Names that the product defines and never uses, with who does."""

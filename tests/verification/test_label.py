@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import xml.etree.ElementTree as ET
 from datetime import date
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from tests.verification.image.conftest import saved
 from verification.image.picture import read_picture
@@ -18,12 +20,14 @@ from verification.label import (
     Code,
     Label,
     LabelRefused,
+    StorageSign,
     Symbology,
     write_pdf,
     write_png,
     write_svg,
     write_zpl,
 )
+from verification.label_formats import LabelFormat, differences, write_label
 
 PACK = Label(gtin="09506000134352", serial="A1&<b>", lot="L_1", expiry="2027-05-31")
 CODES = {
@@ -136,3 +140,42 @@ def test_bars_hold_no_more_than_their_standard_allows():
 def test_codes_round_trip():
     for code in CODES.values():
         assert Code.parse(str(code), code.symbology) == code
+
+
+SIGNED = Code.parse(
+    "(01)09506000134352(21)WWWWWWWWWWWWWWWWWWWW(17)270531(10)MMMMMMMMMM",
+    signs=(StorageSign.COLD, StorageSign.FRAGILE),
+)
+
+
+def test_the_text_is_whole_however_wide_and_the_signs_stand_below():
+    assert SIGNED.lines[-2:] == ("Store in a refrigerator (2 °C to 8 °C)", "Fragile")
+    assert (
+        _said(write_png(SIGNED)) == _said(write_pdf(SIGNED)) == (SIGNED.symbology, SIGNED.message)
+    )
+    picture = np.asarray(Image.open(io.BytesIO(write_png(SIGNED))))
+    assert (picture[:, -4:] == 255).all(), "text runs out of the picture"
+    box = ET.fromstring(write_svg(SIGNED)).get("viewBox").split()
+    assert int(box[2]) == SIGNED.width_modules > SIGNED.modules.shape[1]
+    assert "2 _C2_B0C to 8 _C2_B0C" in write_zpl(SIGNED)
+
+
+def test_more_than_a_symbol_holds_is_refused():
+    company = [(str(code), "aZ!/" * 22) for code in range(91, 100)]
+    much = Code((("00", "395213210000000019"), *company))
+    assert _said(write_png(much, module_px=4))[1] == much.message
+    address = [(str(code), "aZ-bc" * 14) for code in (*range(4302, 4307), *range(4312, 4317))]
+    names = [(str(code), "aZ-b" * 8) for code in (4300, 4301, 4310, 4311)]
+    with pytest.raises(LabelRefused, match="no GS1 DataMatrix holds so much"):
+        write_png(Code((*much.elements, *names, *address)))
+
+
+@pytest.mark.parametrize("form", LabelFormat)
+def test_a_printed_label_is_checked_by_scanning_it(form):
+    assert write_label(PACK.code, form)
+    read_back = "]d2" + PACK.code.message
+    assert differences(PACK.bracketed, read_back) == []
+    assert differences(PACK.bracketed, read_back.replace("L_1", "L_2")) == [
+        "(10) is 'L_2', should be 'L_1'"
+    ]
+    assert differences(PACK.bracketed, "hello")[0] == "(01) is missing, should be '09506000134352'"

@@ -17,7 +17,6 @@ from verification.decision.act import CHANGES, PackAct, PackRequest, Participant
 from verification.decision.restrictions import EVERYWHERE, changed
 from verification.decision.words import LotState, PackState, ProductState
 from verification.fmd.perform import perform
-from verification.fmd.serial_numbers import FINDINGS_MAX, SERIALS_MAX, TEXT_82
 from verification.fmd.upload import (
     Uploaded,
     fault,
@@ -30,6 +29,7 @@ from verification.fmd.upload import (
 )
 from verification.registry.pack_registry import set_lot_state, set_product_state
 from verification.registry.pack_tables import batch, exempt_lot
+from verification.serials.guessable import FINDINGS_MAX, SERIALS_MAX, TEXT_82
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -27,10 +27,10 @@ from verification.decision.restrictions import current_restrictions
 from verification.decision.words import LotState, PackState, ProductState
 from verification.fmd import cause
 from verification.fmd.event import EVENT_PACKS_MAX, commissioning_of
-from verification.fmd.serial_numbers import TEXT_82, serial_faults
 from verification.registry.history import pack_key
 from verification.registry.pack_tables import batch, pack, product, product_version, repack_link
 from verification.registry.rights import is_anothers, participants_company
+from verification.serials.guessable import TEXT_82, serial_faults
 from verification.vrs.question import MalformedError, gtin_of
 
 if TYPE_CHECKING:

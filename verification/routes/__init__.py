@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from verification.routes import (
+    labels,
     national,
     national_alerts,
     national_peers,
@@ -12,6 +13,7 @@ from verification.routes import (
     oversight,
     partners,
     sensors,
+    serials,
 )
 from verification.routes.national_interfaces import INTERFACES
 
@@ -25,3 +27,5 @@ router.include_router(national_peers.router)
 router.include_router(partners.router)
 router.include_router(oversight.router)
 router.include_router(sensors.router)
+router.include_router(serials.router)
+router.include_router(labels.router)

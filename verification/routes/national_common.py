@@ -49,18 +49,23 @@ class NationalInterface:
 NOT_REGISTERED = "this client is not registered as a participant: ask the operator of the system"
 
 
-async def body_as(request: Request, kind: type[T]) -> T:
-    """The JSON body of a request; raises `Problem` 400 or 413."""
-    settings = verification_settings_of(request)
+async def body_of(request: Request, size_bytes_max: int) -> bytes:
+    """The body of a request; raises `Problem` 413 as soon as it is longer."""
     parts: list[bytes] = []
     size_bytes = 0
     async for part in request.stream():
         size_bytes += len(part)
-        if size_bytes > settings.bulk_bytes_max:
-            raise Problem(413, "Too large", f"at most {settings.bulk_bytes_max} bytes")
+        if size_bytes > size_bytes_max:
+            raise Problem(413, "Too large", f"at most {size_bytes_max} bytes")
         parts.append(part)
+    return b"".join(parts)
+
+
+async def body_as(request: Request, kind: type[T]) -> T:
+    """The JSON body of a request; raises `Problem` 400 or 413."""
+    body = await body_of(request, verification_settings_of(request).bulk_bytes_max)
     try:
-        return msgspec.json.decode(b"".join(parts), type=kind)
+        return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Problem(400, "Request not understood", str(error)) from None
 

@@ -28,6 +28,10 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "duties": ("case", "licence", "audit"),
     "retention": ("retention", "archive"),
     "quarantine": ("quarantine",),
+    "sheets": ("import",),
+    "serials": ("serials",),
+    "labels": ("label",),
+    "backups": ("backup", "restore"),
     "exchange": ("exchange",),
     "serving": ("serve", "doctor", "access"),
 }

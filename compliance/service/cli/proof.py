@@ -113,8 +113,13 @@ class SelectionOptions:
 
 @grouped
 def export(
-    out: Annotated[Path, typer.Option("-o", help="The .asice file to write.")],
+    out: Annotated[
+        Path, typer.Option("-o", help="The .asice file to write; .csv or .xlsx for a table.")
+    ],
     about: SelectionOptions,
+    table: Annotated[
+        str, typer.Argument(metavar="[TABLE]", help="packs, products or places, as a sheet.")
+    ] = "",
     profile: Annotated[
         str,
         typer.Option(
@@ -129,7 +134,10 @@ def export(
     now: Now = None,
     json: Json = False,
 ) -> None:
-    """Write a signed dossier that anyone can check without trusting us."""
+    """Write a signed dossier that anyone can check without trusting us; or a table as a sheet."""
+    if table:
+        _export_table(table, out, database, json=json)
+        return
     written = _write(
         about.selection(), out, profile, party=party, database=database, now=moment(now)
     )
@@ -138,6 +146,17 @@ def export(
         print_json(answer)
     else:
         typer.echo(f"{out}: {answer['events']} events, signed")
+
+
+def _export_table(table: str, out: Path, database: str, *, json: bool) -> None:
+    from compliance.spreadsheets.export import write_sheet
+
+    with opened_store(database) as store:
+        count = write_sheet(store, table, out)
+    if json:
+        print_json({"file": str(out), "table": table, "rows": count})
+    else:
+        typer.echo(f"{out}: {count} rows")
 
 
 def _write(

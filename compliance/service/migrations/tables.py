@@ -10,6 +10,7 @@ import epcis.ledger.ledger_tables
 import epcis.query.query_tables
 import epcis.store.event_tables
 import verification.registry.pack_tables
+import verification.serials.serial_tables
 
 FLOORS = (
     epcis.store.event_tables,
@@ -18,6 +19,7 @@ FLOORS = (
     epcis.query.query_tables,
     epcis.exchange.exchange_tables,
     verification.registry.pack_tables,
+    verification.serials.serial_tables,
     compliance.duty_tables,
     compliance.recall.recall_tables,
     compliance.retention.retention_tables,

@@ -18,7 +18,6 @@ from verification.decision.rule_pack import shipped
 from verification.decision.words import LotState, PackState, Reason
 from verification.fmd.event import commissioning_of
 from verification.fmd.perform import query
-from verification.fmd.serial_numbers import longest_run, serial_space
 from verification.fmd.stop_upload import (
     Exemption,
     StateUpload,
@@ -38,6 +37,7 @@ from verification.fmd.upload import (
     upload_product,
 )
 from verification.registry.pack_registry import IrreversibleError, set_lot_state
+from verification.serials.guessable import longest_run, serial_space
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 GTIN = "05901234123457"

@@ -1,4 +1,4 @@
-"""Serial numbers of an upload: their characters, and how hard they are to guess (Art. 4)."""
+"""Serial numbers that come in a list: characters, and how hard they are to guess (Art. 4)."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ def serial_faults(
     if longest_run(serials) > RUN_MAX:
         yield "sequential", "the serials run in sequence and can be guessed", "serials"
     space, together = serial_space(serials), issued + len(serials)
-    if together * space_min > space:
+    if together * space_min >= space:
         what = (
-            f"{together} serials of {space} possible ones: the chance of guessing one is above 1"
-            f" in {space_min} (Art. 4(c))"
+            f"{together} serials of {space} possible ones: the chance of guessing one is not below"
+            f" 1 in {space_min} (Art. 4(c))"
         )
         yield "guessable", what, "serials"

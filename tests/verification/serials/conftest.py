@@ -1,0 +1,5 @@
+"""An empty store on each database."""
+
+from __future__ import annotations
+
+from databases import store  # noqa: F401  # a fixture

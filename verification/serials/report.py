@@ -1,0 +1,175 @@
+"""What became of granted numbers: printed, voided, or returned unprinted; and how each one stands.
+
+Whether a number was commissioned is not kept here: the events say so. None of these numbers is
+ever granted again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import update
+
+from verification.serials.grant import (
+    IN_USE,
+    VOID,
+    SerialGrant,
+    add_exceptions,
+    grants_at,
+    need_grant,
+    places_in_state,
+)
+from verification.serials.numbers import in_use, places_of
+from verification.serials.pool import REASON_CHARS_MAX, hold_code, need_pool, pools_of
+from verification.serials.serial_tables import serial_grant
+from verification.serials.template import SerialsRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from epcis.database.transactions import Snapshot
+    from epcis.ledger.store import Transaction
+    from verification.serials.pool import SerialPool
+
+REPORTED_MAX = 100_000
+"""Numbers in one report."""
+_NAMED_MAX = 5
+
+
+class SerialState(StrEnum):
+    """How a number stands, before and after it is on a pack."""
+
+    NOT_GRANTED = "not granted"
+    GRANTED = "granted"
+    PRINTED = "printed"
+    RETURNED = "returned"
+    VOID = "void"
+    COMMISSIONED = "commissioned"
+    IN_USE = "in use before it was granted"
+
+
+@dataclass(frozen=True, slots=True)
+class SerialStanding:
+    """How one number stands, and where it came from."""
+
+    serial: str
+    state: SerialState
+    pool: str
+    grant: str = ""
+    line: str = ""
+
+    @property
+    def may_be_commissioned(self) -> bool:
+        """Whether a line may put it on a pack now."""
+        return self.state in (SerialState.GRANTED, SerialState.PRINTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineReport:
+    """What a line says about the numbers of a grant."""
+
+    printed: int | None = None
+    """So many of them are printed by now, from the first on."""
+    void: tuple[str, ...] = ()
+    """Numbers that are on no pack and never will be: misprints, rejects, destroyed labels."""
+    return_rest: bool = False
+    """Whether those that are not printed are returned."""
+    reason: str = ""
+
+
+def report_serials(tx: Transaction, grant_id: str, said: LineReport, *, by: str) -> SerialGrant:
+    """Take a line's report. Raises SerialsRefused where it contradicts what is recorded."""
+    pool = need_pool(tx, need_grant(tx, grant_id).pool)
+    hold_code(tx, pool.code)
+    grant = need_grant(tx, grant_id)
+    printed = grant.printed if said.printed is None else said.printed
+    returned = grant.returned
+    if printed < grant.printed:
+        raise SerialsRefused(f"{grant.printed} numbers of {grant_id} were reported printed already")
+    if printed > grant.count - returned:
+        raise SerialsRefused(
+            f"grant {grant_id} has {grant.count} numbers, of which {returned} were returned:"
+            f" {printed} cannot be printed"
+        )
+    if said.return_rest:
+        returned = grant.count - printed
+    tx.connection.execute(
+        update(serial_grant)
+        .where(serial_grant.c.id == grant_id)
+        .values(printed=printed, returned=returned)
+    )
+    if said.void:
+        _void(tx, pool, grant, said, by)
+    return need_grant(tx, grant_id)
+
+
+def standings(snapshot: Snapshot, code: str, serials: Sequence[str]) -> dict[str, SerialStanding]:
+    """How numbers of a GTIN or SSCC start stand; those of no pool of ours are left out."""
+    found: dict[str, SerialStanding] = {}
+    for pool in pools_of(snapshot, code):
+        places = places_of(snapshot, pool, serials)
+        if not places:
+            continue
+        used = in_use(snapshot, pool, list(places))
+        grants = grants_at(snapshot, pool, list(places.values()))
+        for number, place in places.items():
+            grant = grants.get(place)
+            state = _state(snapshot, pool, place, grant, is_used=number in used)
+            where = (grant.id, grant.line) if grant else ("", "")
+            found[number] = SerialStanding(number, state, pool.id, *where)
+    return found
+
+
+def _state(
+    snapshot: Snapshot, pool: SerialPool, place: int, grant: SerialGrant | None, *, is_used: bool
+) -> SerialState:
+    if grant is None:
+        return SerialState.IN_USE if is_used else SerialState.NOT_GRANTED
+    if places_in_state(snapshot, pool.id, place, place + 1, IN_USE):
+        return SerialState.IN_USE
+    if places_in_state(snapshot, pool.id, place, place + 1, VOID):
+        return SerialState.VOID
+    if is_used:
+        return SerialState.COMMISSIONED
+    left_out = len(places_in_state(snapshot, pool.id, grant.first, place, IN_USE))
+    index = place - grant.first - left_out
+    if index < grant.printed:
+        return SerialState.PRINTED
+    return SerialState.RETURNED if index >= grant.count - grant.returned else SerialState.GRANTED
+
+
+def _void(tx: Transaction, pool: SerialPool, grant: SerialGrant, said: LineReport, by: str) -> None:
+    """Void numbers of a grant; those that are void already stay so."""
+    if len(said.void) > REPORTED_MAX:
+        raise SerialsRefused(f"a report names at most {REPORTED_MAX} numbers")
+    if not said.reason.strip() or len(said.reason) > REASON_CHARS_MAX:
+        raise SerialsRefused(f"say why numbers are void, in at most {REASON_CHARS_MAX} characters")
+    places = places_of(tx, pool, said.void)
+    left_out = set(places_in_state(tx, pool.id, grant.first, grant.after, IN_USE))
+    _refuse_some(
+        f"not of grant {grant.id}",
+        [
+            number
+            for number in said.void
+            if not grant.first <= places.get(number, -1) < grant.after or places[number] in left_out
+        ],
+    )
+    used = in_use(tx, pool, said.void)
+    _refuse_some(
+        "commissioned already: void the pack, not its number",
+        [number for number in said.void if number in used],
+    )
+    known = set(places_in_state(tx, pool.id, grant.first, grant.after, VOID))
+    new = sorted(set(places.values()) - known)
+    batch = f"V-{tx.now:%Y%m%d}-{secrets.token_hex(4)}"
+    add_exceptions(tx, pool.id, new, state=VOID, batch=batch, by=by, reason=said.reason)
+
+
+def _refuse_some(why: str, numbers: list[str]) -> None:
+    if numbers:
+        named = ", ".join(numbers[:_NAMED_MAX])
+        more = f" and {len(numbers) - _NAMED_MAX} more" if len(numbers) > _NAMED_MAX else ""
+        raise SerialsRefused(f"{named[:200]}{more}: {why}")
