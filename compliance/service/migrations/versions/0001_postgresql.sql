@@ -1405,6 +1405,94 @@ COMMENT ON COLUMN exchange_refusal.channel IS 'empty where none was named';
 -- next
 COMMENT ON COLUMN exchange_refusal.sender IS 'as the message names it';
 -- next
+CREATE TABLE serial_pool (
+	id VARCHAR(24) NOT NULL,
+	kind VARCHAR(10) NOT NULL,
+	code VARCHAR(18) NOT NULL,
+	is_sscc INTEGER NOT NULL,
+	template VARCHAR(20) NOT NULL,
+	alphabet VARCHAR(64) NOT NULL,
+	first BIGINT NOT NULL,
+	capacity BIGINT NOT NULL,
+	next BIGINT NOT NULL,
+	refill_at BIGINT NOT NULL,
+	guessable_because TEXT NOT NULL,
+	secret BYTEA NOT NULL,
+	opened_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	closed_us BIGINT,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX serial_pool_code ON serial_pool (code);
+-- next
+COMMENT ON COLUMN serial_pool.code IS 'GTIN-14, or the first digits of an SSCC';
+-- next
+COMMENT ON COLUMN serial_pool.first IS 'number of place 0, where sequential';
+-- next
+COMMENT ON COLUMN serial_pool.next IS 'first place that was never granted';
+-- next
+COMMENT ON COLUMN serial_pool.secret IS 'AES-256 key of a random pool';
+-- next
+CREATE TABLE serial_grant (
+	id VARCHAR(24) NOT NULL,
+	pool VARCHAR(24) NOT NULL,
+	request_id VARCHAR(100) NOT NULL,
+	line VARCHAR(100) NOT NULL,
+	first BIGINT NOT NULL,
+	after BIGINT NOT NULL,
+	count INTEGER NOT NULL,
+	printed INTEGER NOT NULL,
+	returned INTEGER NOT NULL,
+	at_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	PRIMARY KEY (id),
+	UNIQUE (request_id)
+);
+-- next
+CREATE INDEX serial_grant_pool ON serial_grant (pool, first);
+-- next
+COMMENT ON COLUMN serial_grant.first IS 'place in the pool';
+-- next
+COMMENT ON COLUMN serial_grant.after IS 'place after the last one';
+-- next
+COMMENT ON COLUMN serial_grant.printed IS 'so many from the first on';
+-- next
+COMMENT ON COLUMN serial_grant.returned IS 'so many at the end, unprinted';
+-- next
+CREATE TABLE serial (
+	pool VARCHAR(24) NOT NULL,
+	place BIGINT NOT NULL,
+	state VARCHAR(10) NOT NULL,
+	batch VARCHAR(24) NOT NULL,
+	at_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	reason TEXT NOT NULL,
+	PRIMARY KEY (pool, place)
+);
+-- next
+CREATE INDEX serial_batch ON serial (batch);
+-- next
+COMMENT ON COLUMN serial.batch IS 'the request that made it so';
+-- next
+CREATE TABLE serial_imported (
+	pool VARCHAR(24) NOT NULL,
+	place BIGINT NOT NULL,
+	code VARCHAR(18) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	tail TEXT NOT NULL,
+	batch VARCHAR(24) NOT NULL,
+	PRIMARY KEY (pool, place)
+);
+-- next
+CREATE INDEX serial_imported_batch ON serial_imported (batch);
+-- next
+CREATE UNIQUE INDEX serial_imported_once ON serial_imported (code, serial);
+-- next
+COMMENT ON COLUMN serial_imported.tail IS 'further elements, such as (91) and (92)';
+-- next
+COMMENT ON COLUMN serial_imported.batch IS 'the list it came with';
+-- next
 CREATE TABLE recall_pack (
 	recall VARCHAR(40) NOT NULL,
 	key VARCHAR(200) NOT NULL,

@@ -1086,6 +1086,72 @@ CREATE TABLE exchange_refusal (
 -- next
 CREATE INDEX exchange_refusal_channel ON exchange_refusal (channel, id);
 -- next
+CREATE TABLE serial_pool (
+	id VARCHAR(24) NOT NULL,
+	kind VARCHAR(10) NOT NULL,
+	code VARCHAR(18) NOT NULL,
+	is_sscc INTEGER NOT NULL,
+	template VARCHAR(20) NOT NULL,
+	alphabet VARCHAR(64) NOT NULL,
+	first BIGINT NOT NULL,
+	capacity BIGINT NOT NULL,
+	next BIGINT NOT NULL,
+	refill_at BIGINT NOT NULL,
+	guessable_because TEXT NOT NULL,
+	secret BLOB NOT NULL,
+	opened_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	closed_us BIGINT,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX serial_pool_code ON serial_pool (code);
+-- next
+CREATE TABLE serial_grant (
+	id VARCHAR(24) NOT NULL,
+	pool VARCHAR(24) NOT NULL,
+	request_id VARCHAR(100) NOT NULL,
+	line VARCHAR(100) NOT NULL,
+	first BIGINT NOT NULL,
+	"after" BIGINT NOT NULL,
+	count INTEGER NOT NULL,
+	printed INTEGER NOT NULL,
+	returned INTEGER NOT NULL,
+	at_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	PRIMARY KEY (id),
+	UNIQUE (request_id)
+);
+-- next
+CREATE INDEX serial_grant_pool ON serial_grant (pool, first);
+-- next
+CREATE TABLE serial (
+	pool VARCHAR(24) NOT NULL,
+	place BIGINT NOT NULL,
+	state VARCHAR(10) NOT NULL,
+	batch VARCHAR(24) NOT NULL,
+	at_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	reason TEXT NOT NULL,
+	PRIMARY KEY (pool, place)
+);
+-- next
+CREATE INDEX serial_batch ON serial (batch);
+-- next
+CREATE TABLE serial_imported (
+	pool VARCHAR(24) NOT NULL,
+	place BIGINT NOT NULL,
+	code VARCHAR(18) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	tail TEXT NOT NULL,
+	batch VARCHAR(24) NOT NULL,
+	PRIMARY KEY (pool, place)
+);
+-- next
+CREATE INDEX serial_imported_batch ON serial_imported (batch);
+-- next
+CREATE UNIQUE INDEX serial_imported_once ON serial_imported (code, serial);
+-- next
 CREATE TABLE recall_pack (
 	recall VARCHAR(40) NOT NULL,
 	"key" VARCHAR(200) NOT NULL,
