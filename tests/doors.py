@@ -283,9 +283,11 @@ SILENT = {
         "which dossiers were asked for; what they say is asked at POST /exports"
     ),
     r"\w+ /approvals": "acts that wait for a second person; they are judged when they are done",
+    r"\w+ /sensors": "what readings mean; packs are judged by it when they are asked about",
     r"\w+ /sheets": "takes in what is there; it is judged when it is asked about",
     r"packtrail import": "takes in what is there; it is judged when it is asked about",
     r"\w+ /proof": "that an entry stands in the log",
+    r"(GET /stock|packtrail stock)": "a view of item state; each act on the goods is judged",
     r"\w+ /(recalls|recall|quarantine)": "names packs that are stopped, clears none",
     r"\w+ /(archive|cases|holds|requests|audits|partners|retention|access|alerts|anomalies)": (
         "work about packs, no answer about one"

@@ -60,6 +60,7 @@ class Own(StrEnum):
     PRODUCT = "products of the caller's company; an operator's key may for all"
     ACT = "any pack in hand, by the role of the client; unknown serials count against guessing"
     PLACE = "goods at a site of the caller's company; an operator's key acts at all sites"
+    STOCK = "goods that the caller's company owns or has; an operator's key sees all"
     PARTICIPANT = "what a registered participant may, by its role"
     ALERT = "alerts that concern the caller: its own, of its products, of its market"
     ASKED = "what the caller itself, or its party, asked for"
@@ -94,6 +95,8 @@ def _table() -> Iterator[AccessRule]:
         ANYONE,
         """
         GET /health
+        GET /live
+        GET /ready
         GET /openapi.json
         GET /static
         POST /connect/token
@@ -430,7 +433,14 @@ def _of_pages() -> Iterator[AccessRule]:
     yield from _rows(Own.NOTHING, ANY_KEY, "GET /menu", is_page=True)
     yield from _rows(Own.NOTHING, "query", "GET /jump", is_page=True)
     yield from _rows(Own.ACT, "verify", "POST /scan-card\nGET /01/{link:path}", is_page=True)
+    keys = ("00", "253", "414", "417", "8003", "8004")
+    of_things = "\n".join(f"GET /{key}/{{link:path}}" for key in keys)
+    yield from _rows(Own.EVENTS, "query", of_things, is_page=True)
     yield from _rows(Own.PRODUCT, "query", "GET /recalls/board", is_page=True)
+    yield from _rows(Own.PRODUCT, "verify", "GET /sensors", is_page=True)
+    setting = "POST /sensors\nPOST /sensors/{gtin}/end"
+    yield from _rows(Own.PRODUCT, "recall", setting, is_page=True)
+    yield from _rows(Own.STOCK, "query", "GET /stock\nGET /stock/items", is_page=True)
     yield from _rows(Own.OPERATOR, "capture", "GET /sheets\nPOST /sheets", is_page=True)
     yield from _rows(Own.OPERATOR, "capture", "GET /sheets/tables\nPOST /sheets/{table}")
     yield from _rows(Own.OPERATOR, "query", "GET /sheets/{table}/file")

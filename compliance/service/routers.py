@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, FastAPI, Request
-from sqlalchemy import text
-
 from compliance.routes import (
     acts,
     cases,
@@ -28,17 +25,19 @@ from compliance.service import (
     oidc_sign_in,
     oversight_pages,
     quarantine_pages,
+    readiness,
     recall_pages,
     scan_pages,
     scanning_routes,
+    sensor_pages,
     serials_pages,
     sheet_pages,
     sign_in_pages,
+    stock_pages,
     telemetry,
     token_routes,
     workstation,
 )
-from epcis.http_context import store_of
 from epcis.routes import log
 from epcis.routes.all import routers as epcis_routers
 from verification.routes import router as verification_router
@@ -46,15 +45,7 @@ from verification.routes import router as verification_router
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-health_router = APIRouter(tags=["health"])
-
-
-@health_router.get("/health")
-def health(request: Request) -> dict[str, object]:
-    """Whether the server and its database answer."""
-    with store_of(request).read() as snapshot:
-        snapshot.connection.execute(text("SELECT 1"))
-    return {"status": "ok"}
+    from fastapi import APIRouter, FastAPI
 
 
 def include_floors(app: FastAPI) -> None:
@@ -64,7 +55,7 @@ def include_floors(app: FastAPI) -> None:
 
 
 def _routers() -> Iterator[APIRouter]:
-    yield health_router
+    yield readiness.router
     yield telemetry.router
     yield token_routes.router
     yield from epcis_routers()
@@ -86,8 +77,10 @@ def _routers() -> Iterator[APIRouter]:
     yield serials_pages.router
     yield label_pages.router
     yield recalls.router
+    yield stock_pages.router
     yield quarantine_pages.router
     yield quarantine.router
+    yield sensor_pages.router
     yield sheet_pages.router
     yield sheets.router
     yield holds.router

@@ -19,6 +19,7 @@ from verification.acts.request import (
     ActRequest,
 )
 from verification.acts.scans import place_key
+from verification.decision.act import CustomerCategory  # noqa: TC001  # msgspec reads it
 from verification.messages.identity import FieldError, printed_text
 from verification.messages.pack_request import refused
 
@@ -61,6 +62,10 @@ class ActBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="c
     """How many packs there should be."""
     override: bool = False
     """Do it although something that may be overridden speaks against it; needs a reason."""
+    confirmed: bool = False
+    """You checked on the packs what the verdict CHECK asks to check; `reason` says how."""
+    customer: CustomerCategory | None = None
+    """Whom a wholesaler supplies, where it is not a pharmacy (2016/161 Art. 23)."""
     time: datetime | None = None
     """When it was done, where it is sent later."""
 
@@ -95,6 +100,7 @@ def act_request(kind: ActKind, body: ActBody, now: datetime) -> ActRequest:
         faults.add("reason", "is missing", "whoever overrides a refusal says why")
     if body.override and not rule.may_be_overridden:
         faults.add("override", f"does not exist for {kind.value}", "leave it out")
+    _check_supply(kind, body, faults)
     places = {
         name: faults.taken(name, partial(place_key, text), "give a GLN of 13 digits")
         for name, text in (("place", body.place), ("to", body.to), ("owner", body.owner))
@@ -120,6 +126,8 @@ def act_request(kind: ActKind, body: ActBody, now: datetime) -> ActRequest:
         outputs=tuple(body.outputs),
         expect=body.expect,
         override=body.override,
+        confirmed=body.confirmed,
+        customer=body.customer,
         time=_time(body.time, now, faults),
     )
     if faults.found:
@@ -147,6 +155,15 @@ def _check_scans(kind: ActKind, body: ActBody, faults: _Faults) -> None:
         faults.add("outputs", "belong to transform only", "leave them out")
     if kind is ActKind.TRANSFORM and not body.outputs:
         faults.add("outputs", "are missing", "scan the packs that were made")
+
+
+def _check_supply(kind: ActKind, body: ActBody, faults: _Faults) -> None:
+    if body.confirmed and KINDS[kind].pack_act is None:
+        faults.add("confirmed", f"has no meaning for {kind.value}", "leave it out")
+    elif body.confirmed and not body.reason.strip():
+        faults.add("reason", "is missing", "say how the packs were checked")
+    if body.customer is not None and kind is not ActKind.SUPPLY:
+        faults.add("customer", "belongs to supply only", "leave it out")
 
 
 def _result(kind: ActKind, result: str, faults: _Faults) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from verification.acts.kinds import ActKind  # noqa: TC001  # msgspec reads it at run time
+from verification.decision.act import CustomerCategory  # noqa: TC001  # msgspec reads it
 from verification.decision.words import Reason, Word  # noqa: TC001  # msgspec reads them
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ class ActRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How many packs there should be."""
     override: bool = False
     """Do it although something overridable speaks against it, for `reason`."""
+    confirmed: bool = False
+    """The person at the packs checked what the verdict asks to check; `reason` says how."""
+    customer: CustomerCategory | None = None
+    """Whom a wholesaler supplies, where it is not a pharmacy (2016/161 Art. 23)."""
     time: datetime | None = None
     """When it was done, where that is earlier than it was sent."""
 
