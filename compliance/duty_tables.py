@@ -1,10 +1,10 @@
-"""The tables of `compliance`: access, recalls, licences, cases, audits and service times."""
+"""The tables of `compliance`: access, licences, cases, audits and service times."""
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text
 
-from epcis.database.metadata import BigId, metadata
+from epcis.database.metadata import metadata
 from epcis.ledger.proved import Outside, Register, proof
 
 api_key = Table(
@@ -129,51 +129,6 @@ sign_in_link = Table(
     Column("expires_us", BigInteger, nullable=False),
     Column("used_us", BigInteger),
     info=proof(Outside("links that open a session once")),
-)
-
-recall = Table(
-    "recall",
-    metadata,
-    Column("id", String(40), primary_key=True),
-    Column("gtin", String(14), nullable=False),
-    Column("lot", String(20), nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("opened_us", BigInteger, nullable=False),
-    Column("opened_by", String(100), nullable=False),
-    Column("closed_us", BigInteger),
-    Column("closed_by", String(100)),
-    Column("packs", Integer, nullable=False),
-    Column("withdraw_why", Text, comment="why it is taken back, once somebody has asked for it"),
-    Column("withdraw_asked_by", String(100)),
-    Column("withdrawn_us", BigInteger),
-    Column("withdrawn_by", String(100), comment="the second person"),
-    Index("recall_lot", "gtin", "lot"),
-    info=proof(Register()),
-)
-
-recall_pack = Table(
-    "recall_pack",
-    metadata,
-    Column("recall", String(40), ForeignKey("recall.id"), primary_key=True),
-    Column("key", String(200), primary_key=True),
-    Column("status", String(30), nullable=False),
-    Column("holder", String(100)),
-    Column("location", String(100)),
-    Column("arrived_us", BigInteger, comment="when it was told after the recall was opened"),
-    info=proof(Register(by=("recall",))),
-)
-
-recall_notice = Table(
-    "recall_notice",
-    metadata,
-    Column("id", BigId, primary_key=True, autoincrement=True),
-    Column("recall", String(40), ForeignKey("recall.id"), nullable=False),
-    Column("party", String(100), nullable=False),
-    Column("name", String(200)),
-    Column("packs", Integer, nullable=False),
-    Column("acknowledged_us", BigInteger),
-    Index("recall_notice_recall", "recall"),
-    info=proof(Register(by=("recall",))),
 )
 
 partner_licence = Table(

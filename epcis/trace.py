@@ -30,7 +30,7 @@ from epcis.store.stays import stays_of
 from schemas.gs1.epc import canonical_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from epcis.database.raw_driver import Row
@@ -91,6 +91,10 @@ _SEEN = "SELECT seq FROM event_party WHERE party = ? AND seq"
 _LOT_GROUPS = (
     "SELECT i.parent, i.state_id, i.moment, count(*) FROM item i"
     " WHERE i.lot = ? GROUP BY i.parent, i.state_id, i.moment"
+)
+_GROUPS_BETWEEN = (
+    "SELECT i.parent, i.state_id, i.moment, count(*) FROM item_key n JOIN item i ON i.id = n.id"
+    " WHERE n.key >= ? AND n.key < ? GROUP BY i.parent, i.state_id, i.moment"
 )
 _LOT_ITEMS = "SELECT id FROM item WHERE lot = ?"
 _CLASS_EVENTS = "SELECT seq FROM event_quantity WHERE key = ?"
@@ -345,24 +349,57 @@ def holders_of_lot(snapshot: Snapshot, gtin: str, lot: str) -> list[Holder]:
 
     Packs that were destroyed or used up are no longer counted.
     """
-    driver = RawDriver(snapshot)
-    shared = Shared(snapshot, driver)
     packs: Counter[str] = Counter()
-    numbers = lot_numbers(driver, gtin, lot)
-    groups = [group for number in numbers for group in driver.all(_LOT_GROUPS, (number,))]
-    shared.fetch({parent for parent, *_ in groups if parent is not None})
-    for parent, state, moment, count in groups:
-        now = shared.state(state)
-        outer = shared.container(parent) if parent is not None else None
-        if outer is not None and outer.moment > moment:
-            now = share(now, outer.state)
-        if now.status not in _GONE:
-            packs[now.holder] += count
+    for group in groups_of_lot(snapshot, gtin, lot):
+        if group.state.status not in _GONE:
+            packs[group.state.holder] += group.packs
+    return ranked(snapshot, packs)
+
+
+def ranked(snapshot: Snapshot, packs: Mapping[str, int]) -> list[Holder]:
+    """Holders by their keys and numbers of packs, with names, the largest number first."""
     names = names_of(snapshot, [holder for holder in packs if holder])
     return [
         Holder(gln_of(holder), names.get(holder, ""), count)
         for holder, count in sorted(packs.items(), key=lambda one: (-one[1], one[0]))
     ]
+
+
+class AlikePacks(NamedTuple):
+    """Packs in one container and one state."""
+
+    state: ItemState
+    """With what happened to their containers since."""
+    parent: int | None
+    """Number of the container; None where they are in none."""
+    packs: int
+
+
+def groups_of_lot(snapshot: Snapshot, gtin: str, lot: str) -> list[AlikePacks]:
+    """The packs of a lot, counted by container and state."""
+    driver = RawDriver(snapshot)
+    numbers = lot_numbers(driver, gtin, lot)
+    rows = [row for number in numbers for row in driver.all(_LOT_GROUPS, (number,))]
+    return _grouped(Shared(snapshot, driver), rows)
+
+
+def groups_between(snapshot: Snapshot, first: bytes, after: bytes) -> list[AlikePacks]:
+    """The items whose packed keys are in a range, counted by container and state."""
+    driver = RawDriver(snapshot)
+    return _grouped(Shared(snapshot, driver), driver.all(_GROUPS_BETWEEN, (first, after)))
+
+
+def _grouped(shared: Shared, rows: Sequence[Row]) -> list[AlikePacks]:
+    """Rows of container, state, moment and count."""
+    shared.fetch({parent for parent, *_ in rows if parent is not None})
+    groups = []
+    for parent, state, moment, count in rows:
+        now = shared.state(state)
+        outer = shared.container(parent) if parent is not None else None
+        if outer is not None and outer.moment > moment:
+            now = share(now, outer.state)
+        groups.append(AlikePacks(now, parent, count))
+    return groups
 
 
 def lot_of(key: str) -> tuple[str, str] | None:

@@ -26,6 +26,8 @@ class Condition(StrEnum):
     """Why a pack may not simply be sold; a condition lasts until an event lifts it."""
 
     RECALLED = "recalled"
+    RECALLED_HERE = "recalled_here"
+    """A recall that was opened here; only taking it back, by an event of ours, ends it."""
     EXPIRED = "expired"
     DAMAGED = "damaged"
     NON_CONFORMANT = "non_conformant"
@@ -156,6 +158,7 @@ _CONDITIONS: Final = {
     "quarantined": Condition.QUARANTINED,
     "quarantined_here": Condition.QUARANTINED_HERE,
     "recalled": Condition.RECALLED,
+    "recalled_here": Condition.RECALLED_HERE,
     "reserved": Condition.NOT_COMMISSIONED,
     "returned": Condition.RETURNED,
     "unavailable": Condition.UNAVAILABLE,

@@ -11,7 +11,9 @@ from sqlalchemy import select
 from compliance.dossier.history import events_of_items, items_of_selection, keys_of_items
 from compliance.dossier.kinds import LotHistory, RecallOf, Shipment
 from compliance.dossier.refusal import ExportRefused
-from compliance.recall.recall import find_recall
+from compliance.recall.events import NUMBER_PREFIX
+from compliance.recall.recall import ids_in
+from compliance.recall.record import find_recall
 from compliance.reports.transactions import shipment_events
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.ledger_tables import ledger_entry
@@ -34,19 +36,23 @@ def places_of(snapshot: Snapshot, selection: History, size: int) -> array[int]:
     Raises ExportRefused for a recall that does not exist.
     """
     places: set[int] = set()
+    seqs: list[int] = []
+    items: Iterable[int] = ()
     if isinstance(selection, RecallOf):
         recall = find_recall(snapshot, selection.id)
         if recall is None:
             raise ExportRefused(f"there is no recall {selection.id}")
         places.update(_entries_naming(snapshot, LeafKind.RECALL, selection.id))
-        selection = LotHistory(recall.gtin, recall.lot)
-    if isinstance(selection, Shipment):
-        seqs = shipment_events(snapshot, selection.transaction)
+        seqs += shipment_events(snapshot, NUMBER_PREFIX + selection.id)
+        items = array("q", ids_in(snapshot, recall))
+    elif isinstance(selection, Shipment):
+        seqs += shipment_events(snapshot, selection.transaction)
     else:
         items = items_of_selection(snapshot, selection)
-        seqs = list(events_of_items(snapshot, items))
         if isinstance(selection, LotHistory):
             places.update(_entries_naming(snapshot, LeafKind.RECALL, selection.gtin, selection.lot))
+    if items:
+        seqs += events_of_items(snapshot, items)
         subjects = [sha256(key.encode()).digest() for key in keys_of_items(snapshot, items)]
         places.update(_where(snapshot, entries_about(snapshot, subjects), ledger_entry.c.id))
     places.update(_where(snapshot, seqs, ledger_entry.c.event))

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 from urllib.parse import quote
 
-from compliance.recall.recall import find_recall
+from compliance.recall.record import find_recall, packs_of
 from compliance.reports.authority import (
     alerts_section,
     lots_section,
@@ -25,7 +25,7 @@ from compliance.reports.custody import custody_section
 from compliance.reports.judged import judgement_section, states_section, take_census
 from compliance.reports.licences import partners_section
 from compliance.reports.questions import daily_section, pack_questions_section, questions_section
-from compliance.reports.recalls import lot_recalls_section, recalls_section
+from compliance.reports.recalls import lot_recalls_section, recall_sections, recalls_section
 from compliance.reports.repository import repository_sections
 from compliance.reports.transactions import (
     packs_inside,
@@ -38,7 +38,7 @@ from compliance.reports.transactions import (
 from compliance.reports.verifications import inspection_sections
 from epcis.ledger.entry import LeafKind
 from schemas.gs1.epc import canonical_key
-from verification.decision.many import judge_lot, judge_packs
+from verification.decision.many import judge_lot, judge_packs, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -249,9 +249,15 @@ class RecallOf(History):
     id: str
 
     def sections(self, snapshot: Snapshot, now: datetime) -> tuple[Section, ...]:
-        """The judgement on the packs of its lot, and the recalls of the lot."""
+        """The judgement on its packs, where each of them is, whom to tell and who answered."""
         recall = find_recall(snapshot, self.id)
-        return LotHistory(recall.gtin, recall.lot).sections(snapshot, now) if recall else ()
+        if recall is None:
+            return ()
+        packs = (name_of(one.key) for one in packs_of(snapshot, recall))
+        return (
+            judgement_section(judge_packs(snapshot, packs, now)),
+            *recall_sections(snapshot, recall, now),
+        )
 
 
 @dataclass(frozen=True, slots=True)

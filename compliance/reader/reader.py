@@ -25,7 +25,7 @@ from compliance.cases.cases import (
 from compliance.duty_tables import case_file, case_item
 from compliance.reader.alerts import raise_alerts
 from compliance.reader.problems import CATEGORY, CaseCause, FoundProblem, cured, deeds_of
-from compliance.recall.recall import add_arrivals
+from compliance.recall.arrivals import add_arrivals
 from epcis.database.many_writers import is_first
 from epcis.database.transactions import StoreAway, StoreFull
 from epcis.store.event_tables import document, outbox

@@ -1,466 +1,482 @@
-"""Recall a lot: find every pack of it and its holders, and answer STOP from this moment on.
+"""Recall packs: stop them at once, have a second person approve it, tell holders, close it.
 
-One transaction writes the lot's state, the recall with its packs and notices, and the entry of the
-log; from its commit on every verification answers "recalled". Recalled packs never return to trade:
-closing a recall keeps the record and the stop (2016/161 Art. 40; 21 CFR 7.41-7.59).
+Opening is one transaction: it sets the stop, freezes how many packs there are and the hash of their
+list, and writes an entry of the log; from its commit on every verification answers "recalled". The
+second person's approval makes it a recall: the event `recalled` is emitted, and notices go out.
+Recalled packs never return to trade, but where two persons take a mistaken recall back; closing
+keeps the record and the stop (2016/161 Art. 40; 21 CFR 7.41-7.59). A drill stops nothing.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections import Counter
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import orjson
 from sqlalchemy import func, insert, select, update
 
-from compliance.duty_tables import recall, recall_notice, recall_pack
+from compliance.recall.events import freeing, recalling, stopping
+from compliance.recall.genealogy import Relatives, ids_of_keys, made_from, sources_of
+from compliance.recall.notices import FACT_CHARS_MAX, NOTICE_FACTS, keep_notices
+from compliance.recall.reach import reach_of
+from compliance.recall.recall_tables import recall, recall_lot, recall_pack
+from compliance.recall.record import (
+    RecallRecord,
+    digest_of_list,
+    find_recall,
+    keys_named,
+    keys_of,
+    lots_beside,
+    open_recall_of,
+)
+from compliance.recall.scope import (
+    LISTED,
+    RecallRefused,
+    RecallScope,
+    ScopeKind,
+    keys_in,
+    packs_named,
+)
+from epcis.capture import record
+from epcis.database.columns import microseconds
+from epcis.database.raw_driver import RawDriver
 from epcis.ledger.entry import LeafKind
-from epcis.store.item_status import ItemStatus
-from epcis.store.items import StoredItem, items_of_lot
-from epcis.trace import holders_of_lot
-from schemas.refusal import Refused
-from verification.decision.words import LotState
-from verification.registry.pack_registry import free_lot, set_lot_state
+from epcis.store.event_tables import item
+from epcis.store.items import lot_numbers
+from verification.decision.words import Doubt, LotState
+from verification.registry.pack_registry import free_lot, set_doubt, set_lot_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
-    from sqlalchemy import RowMapping
-
+    from compliance.recall.genealogy import Lot
+    from compliance.recall.reach import Notified, ReachNow, RecallReach
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Store, Transaction
 
-LOT_CHARS_MAX = 20
 REASON_CHARS_MAX = 500
 ROWS_PER_INSERT = 5_000
+CLASSES = ("", "I", "II", "III")
+DEPTHS = ("", "wholesale", "retail", "consumer")
 
 
-class RecallRefused(Refused):
-    """The recall cannot be opened or closed; the text says why and what to do."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallWanted:
+    """What opening a recall needs."""
 
-
-@dataclass(frozen=True, slots=True)
-class Notified:
-    """A holder to notify, and how many packs of the lot they hold."""
-
-    gln: str | None
-    """GLN-13, None where the holder of some packs is not known."""
-    name: str | None
-    packs: int
-
-    def as_dict(self) -> dict[str, object]:
-        """The entry as ``recall --json`` shows it."""
-        return {"gln": self.gln, "name": self.name, "packs": self.packs}
-
-
-@dataclass(frozen=True, slots=True)
-class RecalledPack:
-    """A pack of the lot and where it was when the recall was opened, or when first named."""
-
-    key: str
-    """Canonical key, `/01/{gtin}/21/{serial}`."""
-    status: str
-    holder: str | None
-    location: str | None
-    arrived: datetime | None = None
-    """When an event first named it, where that was after the recall was opened."""
-
-    def as_dict(self) -> dict[str, object]:
-        """The pack as ``recall --json`` shows it."""
-        return {
-            "id": self.key,
-            "status": self.status,
-            "holder": self.holder,
-            "location": self.location,
-            "arrived": self.arrived.isoformat() if self.arrived else None,
-        }
-
-
-class RecallReach(NamedTuple):
-    """Where the packs of a recall are: what can still be stopped, and what cannot."""
-
-    at_hand: int = 0
-    """At a holder, and not supplied."""
-    on_the_way: int = 0
-    supplied: int = 0
-    """With patients: only a notice to them reaches these."""
-    ended: int = 0
-    """Destroyed, decommissioned, exported, stolen or lost."""
-
-    @property
-    def packs(self) -> int:
-        """All of them."""
-        return sum(self)
-
-    def as_dict(self) -> dict[str, int]:
-        """As `recall --json` and `/recalls` show it."""
-        return {
-            "packs": self.packs,
-            "atHand": self.at_hand,
-            "onTheWay": self.on_the_way,
-            "supplied": self.supplied,
-            "ended": self.ended,
-        }
-
-
-_PLACE_OF = {
-    ItemStatus.IN_TRANSIT.value: "on_the_way",
-    ItemStatus.DISPENSED.value: "supplied",
-}
-
-
-def counted(packs: Iterable[RecalledPack | StoredItem]) -> RecallReach:
-    """Packs by what can still be done about them."""
-    return RecallReach(**Counter(_place_of(str(pack.status)) for pack in packs))
-
-
-def _place_of(status: str) -> str:
-    ended = "ended" if ItemStatus(status).is_ended else "at_hand"
-    return _PLACE_OF.get(status, ended)
-
-
-@dataclass(frozen=True, slots=True)
-class LotRecall:
-    """The recall of a lot, open or closed."""
-
-    id: str
-    gtin: str
-    lot: str
+    scope: RecallScope
     reason: str
-    opened: datetime
-    opened_by: str
-    closed: datetime | None
-    closed_by: str | None
-    packs: int
-    holders: tuple[Notified, ...]
-    pack_list: tuple[RecalledPack, ...] = ()
-    withdraw_asked_by: str | None = None
-    """Who asked to take it back as a mistake."""
-    withdraw_why: str | None = None
-    withdrawn: datetime | None = None
-    withdrawn_by: str | None = None
-    """The second person, who took it back."""
+    """Why; everyone who is notified reads it."""
+    recall_class: str = ""
+    depth: str = ""
+    is_drill: bool = False
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What notices say besides, by the names of `NOTICE_FACTS`."""
+
+    def check(self) -> None:
+        """Raise RecallRefused, saying what is wrong."""
+        if not self.reason.strip():
+            raise RecallRefused("say why it is recalled: everyone notified will read it")
+        if len(self.reason) > REASON_CHARS_MAX:
+            raise RecallRefused(
+                f"the reason has {len(self.reason)} characters, at most {REASON_CHARS_MAX}"
+            )
+        if self.recall_class not in CLASSES:
+            raise RecallRefused("the class of a recall is I, II or III")
+        if self.depth not in DEPTHS:
+            raise RecallRefused("the depth of a recall is wholesale, retail or consumer")
+        if odd := sorted(set(self.facts) - set(NOTICE_FACTS)):
+            raise RecallRefused(f"not a fact of a notice: {', '.join(odd)}; see {NOTICE_FACTS}")
+        if any(len(value) > FACT_CHARS_MAX for value in self.facts.values()):
+            raise RecallRefused(f"a fact has at most {FACT_CHARS_MAX} characters")
+
+
+@dataclass(frozen=True, slots=True)
+class RecallPreview:
+    """What a recall would reach, before anything is recalled."""
+
+    now: ReachNow
+    made_from: Relatives
+    """What was made from the packs: recalled with them."""
+    sources: Relatives
+    """What they were made from: to be thought about."""
 
     def as_dict(self) -> dict[str, object]:
-        """The recall as ``recall --json`` and `/recalls` show it."""
+        """As `/recalls/preview` shows it."""
         return {
-            "id": self.id,
-            "gtin": self.gtin,
-            "lot": self.lot,
-            "reason": self.reason,
-            "opened": self.opened.isoformat(),
-            "openedBy": self.opened_by,
-            "closed": self.closed.isoformat() if self.closed else None,
-            "closedBy": self.closed_by,
-            "withdrawAskedBy": self.withdraw_asked_by,
-            "withdrawWhy": self.withdraw_why,
-            "withdrawn": self.withdrawn.isoformat() if self.withdrawn else None,
-            "withdrawnBy": self.withdrawn_by,
-            "reach": counted(self.pack_list).as_dict(),
-            "packs": [pack.as_dict() for pack in self.pack_list],
-            "holders": [holder.as_dict() for holder in self.holders],
+            **self.now.as_dict(),
+            "madeFromThem": self.made_from.as_dict(),
+            "madeOf": self.sources.as_dict(),
         }
+
+
+def preview_of(snapshot: Snapshot, scope: RecallScope) -> RecallPreview:
+    """What a recall of a scope would reach now; changes nothing."""
+    named = packs_named(snapshot, scope)
+    lots = _whole_lots(scope)
+    after = made_from(snapshot, _ids(snapshot, scope, named), lots)
+    before = sources_of(snapshot, _ids(snapshot, scope, named), lots)
+    return RecallPreview(reach_of(snapshot, scope, named), after, before)
 
 
 def reach(snapshot: Snapshot, gtin: str, lot: str) -> tuple[Notified, ...]:
     """The holders whom a recall of the lot would have to notify, most packs first."""
-    found = holders_of_lot(snapshot, gtin, lot)
-    return tuple(Notified(h.gln or None, h.name or None, h.packs) for h in found)
+    return reach_of(snapshot, RecallScope(kind=ScopeKind.LOT, gtin=gtin, lot=lot)).holders
 
 
 def preview(snapshot: Snapshot, gtin: str, lot: str) -> RecallReach:
     """Where the packs of a lot are now, before anything is recalled."""
-    return counted(items_of_lot(snapshot, gtin, lot))
+    return reach_of(snapshot, RecallScope(kind=ScopeKind.LOT, gtin=gtin, lot=lot)).counts
 
 
-def need_confirmation(snapshot: Snapshot, gtin: str, lot: str, confirmed: str) -> None:
-    """Raise RecallRefused where no pack of a lot is known and nobody typed the lot again."""
-    if confirmed != lot and next(iter(items_of_lot(snapshot, gtin, lot)), None) is None:
+def need_confirmation(snapshot: Snapshot, scope: RecallScope, confirmed: str) -> None:
+    """Raise RecallRefused where no pack of a scope is known and nobody typed its word again."""
+    if confirmed == scope.word:
+        return
+    named = packs_named(snapshot, scope)
+    with closing(keys_of(snapshot, scope, (), ())) as keys:
+        known = next(keys, None)
+    if known is None and not ids_of_keys(snapshot, named[:1_000]):
+        what = "the lot" if scope.lot else "the GTIN"
         raise RecallRefused(
-            f"no pack of lot {lot} of {gtin} is known: check the lot, and type it once more to"
-            " recall it all the same"
+            f"no pack of {scope} is known: check it, and type {what} once more to recall it all"
+            " the same"
         )
 
 
 def open_recall(
     store: Store, gtin: str, lot: str, *, reason: str, by: str, now: datetime
-) -> LotRecall:
+) -> RecallRecord:
     """Recall a lot; returns the recall that is already open, if there is one.
 
     A lot of which no pack was ever seen can be recalled too: its packs may still arrive. Raises
     `RecallRefused` for an invalid lot or reason.
     """
-    _check(lot, reason)
+    wanted = RecallWanted(scope=RecallScope.parse(gtin=gtin, lot=lot), reason=reason)
     with store.write(now) as tx:
-        if (open_one := open_recall_of(tx, gtin, lot)) is not None:
-            return _with_packs(tx, open_one)
-        recall_id = f"R-{now:%Y%m%d}-{secrets.token_hex(4)}"
-        holders = reach(tx, gtin, lot)
-        packs = _keep_packs(
-            tx,
-            recall_id,
-            items_of_lot(tx, gtin, lot),
-            by=by,
-            now=now,
-            gtin=gtin,
-            lot=lot,
-            reason=reason,
-        )
-        _keep_notices(tx, recall_id, holders)
-        set_lot_state(tx, gtin, lot, LotState.RECALLED, reason, now=now, by=by)
-        _log(tx, "opened", recall_id, gtin=gtin, lot=lot, packs=packs, reason=reason, by=by)
-    with store.read() as snapshot:
-        opened = find_recall(snapshot, recall_id)
-    assert opened is not None, "an opened recall can be read"
-    return opened
+        return start_recall(tx, wanted, by=by)
 
 
-def add_arrivals(tx: Transaction, keys: Iterable[str], *, by: str, named: str) -> int:
-    """Add packs of recalled lots that events name later, and their holders, to open recalls.
+def start_recall(tx: Transaction, wanted: RecallWanted, *, by: str) -> RecallRecord:
+    """Stop the packs of a scope from this transaction on. Raises `RecallRefused`.
 
-    `keys` are the things that a document is about, `named` is what the log calls it. Returns how
-    many packs were added.
+    A recall of the same lot, product or range that is open already is returned as it is.
     """
-    gtins = {key[4:18] for key in keys if key.startswith("/01/")}
-    added = 0
-    for one in list_recalls(tx, only_open=True):
-        if one.gtin not in gtins:
-            continue
-        known = set(
-            tx.connection.scalars(select(recall_pack.c.key).where(recall_pack.c.recall == one.id))
+    wanted.check()
+    scope = wanted.scope
+    if not wanted.is_drill and (open_one := open_recall_of(tx, scope)) is not None:
+        return open_one
+    number = f"R-{tx.now:%Y%m%d}-{secrets.token_hex(4)}"
+    named = packs_named(tx, scope)
+    relatives = made_from(tx, _ids(tx, scope, named), _whole_lots(scope))
+    beside = _outside(tx, scope, relatives)
+    keys = sorted({*named, *beside})
+    reached = reach_of(tx, scope, keys, relatives.lots)
+    count, digest = digest_of_list(keys_of(tx, scope, keys, relatives.lots))
+    _keep(tx, number, wanted, by, packs=count, digest=digest, reached=reached.counts)
+    _keep_packs(tx, number, dict.fromkeys(named, "listed") | dict.fromkeys(beside, "made from"))
+    _keep_lots(tx, number, relatives.lots)
+    keep_notices(tx, number, reached.holders)
+    if not wanted.is_drill:
+        _stop(tx, number, wanted, keys, relatives.lots, by=by)
+    _log(
+        tx,
+        "opened",
+        number,
+        **scope.as_dict(),
+        packs=count,
+        list=digest,
+        drill=wanted.is_drill,
+        reason=wanted.reason,
+        by=by,
+    )
+    return _found(tx, number)
+
+
+def approve_recall(tx: Transaction, recall_id: str, *, by: str) -> RecallRecord:
+    """Approve a recall, as somebody other than who opened it: its holders get notices from now on.
+
+    The event `recalled` is emitted. Raises `RecallRefused`.
+    """
+    before = _open(tx, recall_id)
+    if before.approved is not None:
+        raise RecallRefused(f"{before.approved_by} approved recall {recall_id} already")
+    if before.opened_by == by:
+        raise RecallRefused(
+            f"{by} opened recall {recall_id}: a second person approves it (two-person rule)"
         )
-        late = (pack for pack in items_of_lot(tx, one.gtin, one.lot) if pack.key not in known)
-        count = 0
-        for packs in _batches(late):
-            rows = [{**_pack_row(one.id, pack), "arrived_us": _us(tx.now)} for pack in packs]
-            tx.connection.execute(insert(recall_pack), rows)
-            count += len(rows)
-        if count:
-            _tell_arrivals(tx, one, count)
-            _log(tx, "arrivals", one.id, packs=count, document=named, by=by)
-        added += count
-    return added
+    _change(tx, recall_id, approved_us=microseconds(tx.now), approved_by=by)
+    if not before.is_drill:
+        keys = list(keys_named(tx, recall_id))
+        at = max(tx.now, before.opened + timedelta(milliseconds=1))
+        record(tx, recalling(recall_id, _classes(tx, before), keys, at))
+    _log(tx, "approved", recall_id, by=by)
+    return _found(tx, recall_id)
 
 
-def _tell_arrivals(tx: Transaction, about: LotRecall, count: int) -> None:
-    """Count the arrivals, and give every holder of today its notice."""
-    here = recall.c.id == about.id
-    tx.connection.execute(update(recall).where(here).values(packs=recall.c.packs + count))
-    noticed = {holder.gln or "": holder.packs for holder in about.holders}
-    new = []
-    for holder in reach(tx, about.gtin, about.lot):
-        party = holder.gln or ""
-        if party not in noticed:
-            new.append(holder)
-        elif noticed[party] < holder.packs:
-            of_party = (recall_notice.c.recall == about.id, recall_notice.c.party == party)
-            more = update(recall_notice).where(*of_party)
-            tx.connection.execute(more.values(packs=holder.packs, acknowledged_us=None))
-    _keep_notices(tx, about.id, new)
-
-
-def withdraw_recall(tx: Transaction, recall_id: str, *, why: str, by: str) -> LotRecall:
+def withdraw_recall(tx: Transaction, recall_id: str, *, why: str, by: str) -> RecallRecord:
     """Take back a mistaken recall: one person asks for it, a second one does it.
 
-    The first call keeps who asked and why; the second, by somebody else, frees the lot. The record
-    stays. Raises `RecallRefused`.
+    The first call keeps who asked and why; the second, by somebody else, frees the packs. The
+    record stays. Raises `RecallRefused`.
     """
-    found = find_recall(tx, recall_id)
-    if found is None:
-        raise RecallRefused(f"no recall {recall_id}")
+    found = _found(tx, recall_id)
     if found.closed is not None:
         raise RecallRefused(f"recall {recall_id} is closed: its packs stay out of trade")
     if not why.strip() or len(why) > REASON_CHARS_MAX:
         raise RecallRefused(f"say why the recall was a mistake, in {REASON_CHARS_MAX} characters")
-    here = update(recall).where(recall.c.id == recall_id)
     if found.withdraw_asked_by is None:
-        tx.connection.execute(here.values(withdraw_why=why, withdraw_asked_by=by))
+        _change(tx, recall_id, withdraw_why=why, withdraw_asked_by=by)
         _log(tx, "withdrawal-asked", recall_id, reason=why, by=by)
     elif found.withdraw_asked_by == by:
         raise RecallRefused(f"{by} asked for the withdrawal: a second person does it")
     else:
-        us = _us(tx.now)
-        done = here.values(withdrawn_us=us, withdrawn_by=by, closed_us=us, closed_by=by)
-        tx.connection.execute(done)
-        reason = f"recall {recall_id} was a mistake: {why}"
-        free_lot(tx, found.gtin, found.lot, reason, by=by)
+        us = microseconds(tx.now)
+        _change(tx, recall_id, withdrawn_us=us, withdrawn_by=by, closed_us=us, closed_by=by)
+        if not found.is_drill:
+            _free(tx, found, f"recall {recall_id} was a mistake: {why}", by=by)
         _log(tx, "withdrawn", recall_id, reason=why, by=by)
-    after = find_recall(tx, recall_id)
-    assert after is not None, "a withdrawn recall keeps its record"
-    return after
+    return _found(tx, recall_id)
 
 
-def close_recall(store: Store, recall_id: str, *, by: str, now: datetime) -> LotRecall:
+def close_recall(store: Store, recall_id: str, *, by: str, now: datetime) -> RecallRecord:
     """Close a recall: the record stays and so does the stop. Raises `RecallRefused`."""
     with store.write(now) as tx:
-        found = find_recall(tx, recall_id)
-        if found is None:
-            raise RecallRefused(f"no recall {recall_id}")
+        found = _found(tx, recall_id)
         if found.closed is None:
-            tx.connection.execute(
-                update(recall)
-                .where(recall.c.id == recall_id)
-                .values(closed_us=_us(now), closed_by=by)
-            )
-            set_lot_state(tx, found.gtin, found.lot, LotState.CLOSED, found.reason, now=now, by=by)
-            _log(tx, "closed", recall_id, by=by)
-    with store.read() as snapshot:
-        closed = find_recall(snapshot, recall_id)
-    assert closed is not None, "a closed recall keeps its record"
-    return closed
+            _change(tx, recall_id, closed_us=microseconds(now), closed_by=by)
+            if not found.is_drill:
+                _set_lots(tx, found.scope, lots_beside(tx, recall_id), LotState.CLOSED,
+                          found.reason, by=by)  # fmt: skip
+            _log(tx, "closed", recall_id, by=by, packs=found.packs)
+        return _found(tx, recall_id)
 
 
-def find_recall(snapshot: Snapshot, recall_id: str) -> LotRecall | None:
-    """A recall by its id, with its packs."""
-    row = (
-        snapshot.connection.execute(select(recall).where(recall.c.id == recall_id))
-        .mappings()
-        .first()
-    )
-    return None if row is None else _with_packs(snapshot, _of_row(snapshot, row))
+def extend_by_relatives(tx: Transaction, about: RecallRecord, relatives: Relatives) -> list[str]:
+    """Recall what was made from recalled packs after the opening; returns the new keys."""
+    known = set(keys_named(tx, about.id))
+    new = [key for key in _outside(tx, about.scope, relatives) if key not in known]
+    lots = sorted(set(relatives.lots) - set(lots_beside(tx, about.id)))
+    _keep_packs(tx, about.id, dict.fromkeys(new, "made from"))
+    _keep_lots(tx, about.id, lots)
+    if not about.is_drill:
+        stop_more(tx, about, new)
+        for gtin, lot in lots:
+            set_lot_state(
+                tx, gtin, lot, LotState.RECALLED, about.reason,
+                now=tx.now, by=about.opened_by, market=about.scope.market,
+            )  # fmt: skip
+    return new
 
 
-def open_recall_of(snapshot: Snapshot, gtin: str, lot: str) -> LotRecall | None:
-    """The recall that is open for a lot, without its packs."""
-    row = (
-        snapshot.connection.execute(
-            select(recall)
-            .where(recall.c.gtin == gtin, recall.c.lot == lot, recall.c.closed_us.is_(None))
-            .order_by(recall.c.opened_us.desc())
-        )
-        .mappings()
-        .first()
-    )
-    return None if row is None else _of_row(snapshot, row)
+def stop_more(tx: Transaction, about: RecallRecord, keys: list[str]) -> None:
+    """Stop packs that came to a list later, by events."""
+    at = max(tx.now, about.opened + timedelta(milliseconds=1))
+    record(tx, stopping(about.id, keys, at))
+    if about.approved is not None:
+        at = max(at, about.approved) + timedelta(milliseconds=1)
+        record(tx, recalling(about.id, (), keys, at))
 
 
-def list_recalls(snapshot: Snapshot, *, only_open: bool = False) -> list[LotRecall]:
-    """All recalls, newest first, without their packs."""
-    query = select(recall).order_by(recall.c.opened_us.desc())
-    if only_open:
-        query = query.where(recall.c.closed_us.is_(None))
-    return [_of_row(snapshot, row) for row in snapshot.connection.execute(query).mappings().all()]
+def ids_in(snapshot: Snapshot, about: RecallRecord) -> Iterator[int]:
+    """The `item.id` of the packs of a recall."""
+    return _ids(snapshot, about.scope, list(keys_named(snapshot, about.id)))
 
 
-def _check(lot: str, reason: str) -> None:
-    if not 1 <= len(lot) <= LOT_CHARS_MAX:
-        raise RecallRefused(f"a lot has 1 to {LOT_CHARS_MAX} characters, not {len(lot)}")
-    if not reason.strip():
-        raise RecallRefused("say why the lot is recalled: everyone notified will read it")
-    if len(reason) > REASON_CHARS_MAX:
-        raise RecallRefused(f"the reason has {len(reason)} characters, at most {REASON_CHARS_MAX}")
+def _whole_lots(scope: RecallScope) -> list[Lot]:
+    return [(scope.gtin, scope.lot)] if scope.kind is ScopeKind.LOT else []
 
 
-def _keep_packs(
+def _ids(snapshot: Snapshot, scope: RecallScope, named: list[str]) -> Iterator[int]:
+    driver = RawDriver(snapshot)
+    if scope.kind is ScopeKind.LOT:
+        for number in lot_numbers(driver, scope.gtin, scope.lot):
+            for row in driver.stream("SELECT id FROM item WHERE lot = ? ORDER BY id", (number,)):
+                yield row[0]
+    else:
+        yield from ids_of_keys(snapshot, keys_in(snapshot, scope))
+    yield from ids_of_keys(snapshot, named)
+
+
+def _outside(snapshot: Snapshot, scope: RecallScope, relatives: Relatives) -> list[str]:
+    """The keys of relatives that do not belong to the scope by their lot or number."""
+    if scope.kind is ScopeKind.LOT and any(
+        (gtin, lot) == (scope.gtin, scope.lot) for gtin, lot, _ in relatives.lots_of_packs
+    ):
+        inside = set(keys_in(snapshot, scope))
+        return [key for key in relatives.packs if key not in inside]
+    return [key for key in relatives.packs if not scope.covers(key, "")]
+
+
+def _keep(
     tx: Transaction,
-    recall_id: str,
-    items: Iterable[StoredItem],
-    *,
-    gtin: str,
-    lot: str,
-    reason: str,
+    number: str,
+    wanted: RecallWanted,
     by: str,
-    now: datetime,
-) -> int:
+    *,
+    packs: int,
+    digest: str,
+    reached: RecallReach,
+) -> None:
+    last = tx.connection.scalar(select(func.max(item.c.id))) or 0
     tx.connection.execute(
         insert(recall).values(
-            id=recall_id,
-            gtin=gtin,
-            lot=lot,
-            reason=reason,
-            opened_us=_us(now),
-            opened_by=by,
-            packs=0,
+            {
+                "id": number,
+                **wanted.scope.as_row(),
+                "reason": wanted.reason,
+                "class": wanted.recall_class,
+                "depth": wanted.depth,
+                "drill": int(wanted.is_drill),
+                "facts": orjson.dumps(dict(wanted.facts), option=orjson.OPT_SORT_KEYS).decode(),
+                "opened_us": microseconds(tx.now),
+                "opened_by": by,
+                "packs": packs,
+                "packs_at_opening": packs,
+                "reach_at_opening": orjson.dumps(reached._asdict()).decode(),
+                "list_sha256": digest,
+                "last_item": last,
+            }
         )
     )
-    for rows in _batches(items):
-        tx.connection.execute(insert(recall_pack), [_pack_row(recall_id, i) for i in rows])
-    counted = select(func.count()).where(recall_pack.c.recall == recall_id)
-    packs = tx.connection.execute(counted).scalar_one()
-    tx.connection.execute(update(recall).where(recall.c.id == recall_id).values(packs=packs))
-    return packs
 
 
-def _batches(items: Iterable[StoredItem]) -> Iterator[list[StoredItem]]:
-    batch: list[StoredItem] = []
-    for one in items:
-        batch.append(one)
-        if len(batch) == ROWS_PER_INSERT:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def _keep_packs(tx: Transaction, number: str, packs: Mapping[str, str]) -> None:
+    rows = [{"recall": number, "key": key, "how": how} for key, how in packs.items()]
+    for start in range(0, len(rows), ROWS_PER_INSERT):
+        tx.connection.execute(insert(recall_pack), rows[start : start + ROWS_PER_INSERT])
 
 
-def _pack_row(recall_id: str, pack: StoredItem) -> dict[str, object]:
-    return {
-        "recall": recall_id,
-        "key": pack.key,
-        "status": str(pack.status),
-        "holder": pack.holder or None,
-        "location": pack.location or None,
-        "arrived_us": None,
-    }
-
-
-def _keep_notices(tx: Transaction, recall_id: str, holders: Iterable[Notified]) -> None:
-    rows = [
-        {"recall": recall_id, "party": h.gln or "", "name": h.name, "packs": h.packs}
-        for h in holders
-    ]
+def _keep_lots(tx: Transaction, number: str, lots: list[Lot] | tuple[Lot, ...]) -> None:
+    rows = [{"recall": number, "gtin": gtin, "lot": lot} for gtin, lot in lots]
     if rows:
-        tx.connection.execute(insert(recall_notice), rows)
+        tx.connection.execute(insert(recall_lot), rows)
 
 
-def _of_row(snapshot: Snapshot, row: RowMapping) -> LotRecall:
-    notices = snapshot.connection.execute(
-        select(recall_notice)
-        .where(recall_notice.c.recall == row["id"])
-        .order_by(recall_notice.c.packs.desc(), recall_notice.c.party)
-    )
-    return LotRecall(
-        id=row["id"],
-        gtin=row["gtin"],
-        lot=row["lot"],
-        reason=row["reason"],
-        opened=_instant(row["opened_us"]),
-        opened_by=row["opened_by"],
-        closed=_instant(row["closed_us"]) if row["closed_us"] is not None else None,
-        closed_by=row["closed_by"],
-        packs=row["packs"],
-        holders=tuple(Notified(n.party or None, n.name, n.packs) for n in notices),
-        withdraw_asked_by=row["withdraw_asked_by"],
-        withdraw_why=row["withdraw_why"],
-        withdrawn=_instant(row["withdrawn_us"]) if row["withdrawn_us"] is not None else None,
-        withdrawn_by=row["withdrawn_by"],
-    )
+def _stop(
+    tx: Transaction,
+    number: str,
+    wanted: RecallWanted,
+    keys: list[str],
+    lots: tuple[Lot, ...],
+    *,
+    by: str,
+) -> None:
+    """Put the stop in force: by the state of the lot, by the range, or pack by pack."""
+    scope = wanted.scope
+    _set_lots(tx, scope, lots, LotState.RECALLED, wanted.reason, by=by)
+    if scope.kind is ScopeKind.RANGE:
+        _set_range(tx, number, scope, Doubt.RECALLED)
+    record(tx, stopping(number, keys, tx.now))
 
 
-def _with_packs(snapshot: Snapshot, found: LotRecall) -> LotRecall:
-    rows = snapshot.connection.execute(
-        select(recall_pack).where(recall_pack.c.recall == found.id).order_by(recall_pack.c.key)
-    )
-    packs = tuple(
-        RecalledPack(
-            r.key, r.status, r.holder, r.location, _instant(r.arrived_us) if r.arrived_us else None
+def _free(tx: Transaction, about: RecallRecord, reason: str, *, by: str) -> None:
+    """Return to trade what a recall stopped, but for what another recall stops as well."""
+    scope = about.scope
+    for gtin, lot in _stopped_lots(scope, lots_beside(tx, about.id)):
+        if not _is_stopped_besides(tx, about, gtin, lot):
+            free_lot(tx, gtin, lot, reason, by=by, market=scope.market)
+    if scope.kind is ScopeKind.RANGE:
+        _set_range(tx, about.id, scope, None)
+    others = select(recall_pack.c.key).join(recall, recall.c.id == recall_pack.c.recall)
+    still = set(
+        tx.connection.scalars(
+            others.where(
+                recall.c.gtin == scope.gtin,
+                recall.c.id != about.id,
+                recall.c.drill == 0,
+                recall.c.withdrawn_us.is_(None),
+            )
         )
-        for r in rows
     )
-    named = {name: getattr(found, name) for name in LotRecall.__dataclass_fields__}
-    return LotRecall(**{**named, "pack_list": packs})
+    keys = [key for key in keys_named(tx, about.id) if key not in still]
+    # Two events of one time have no order, and this one must come last.
+    last = max(about.opened, about.approved or about.opened)
+    at = max(tx.now, last + timedelta(milliseconds=2))
+    record(tx, freeing(about.id, _classes(tx, about), keys, at))
+
+
+def _is_stopped_besides(snapshot: Snapshot, about: RecallRecord, gtin: str, lot: str) -> bool:
+    """Whether another recall that was not taken back stops a lot in the same market too."""
+    others = (
+        recall.c.id != about.id,
+        recall.c.market == about.scope.market,
+        recall.c.drill == 0,
+        recall.c.withdrawn_us.is_(None),
+    )
+    own = select(recall.c.id).where(
+        *others,
+        recall.c.gtin == gtin,
+        recall.c.lot == lot,
+        recall.c.kind.in_((ScopeKind.LOT.value, ScopeKind.PRODUCT.value)),
+    )
+    beside = (
+        select(recall.c.id)
+        .join(recall_lot, recall_lot.c.recall == recall.c.id)
+        .where(*others, recall_lot.c.gtin == gtin, recall_lot.c.lot == lot)
+    )
+    return snapshot.connection.execute(own.union(beside)).first() is not None
+
+
+def _classes(snapshot: Snapshot, about: RecallRecord) -> list[Lot]:
+    """The classes of goods that the events of a recall name; an empty lot is the product."""
+    own = [] if about.scope.kind in LISTED else [(about.gtin, about.lot)]
+    return [*own, *lots_beside(snapshot, about.id)]
+
+
+def _stopped_lots(scope: RecallScope, lots: list[Lot] | tuple[Lot, ...]) -> list[Lot]:
+    """The lots whose state the recall sets; an empty lot is the whole product."""
+    by_state = scope.kind in (ScopeKind.LOT, ScopeKind.PRODUCT)
+    return [*([(scope.gtin, scope.lot)] if by_state else []), *lots]
+
+
+def _set_lots(
+    tx: Transaction,
+    scope: RecallScope,
+    lots: list[Lot] | tuple[Lot, ...],
+    state: LotState,
+    reason: str,
+    *,
+    by: str,
+) -> None:
+    for gtin, lot in _stopped_lots(scope, lots):
+        set_lot_state(tx, gtin, lot, state, reason, now=tx.now, by=by, market=scope.market)
+
+
+def _set_range(tx: Transaction, number: str, scope: RecallScope, doubt: Doubt | None) -> None:
+    set_doubt(
+        tx,
+        scope.gtin,
+        doubt,
+        case_id=number,
+        now=tx.now,
+        serial=scope.serial,
+        serial_to=scope.serial_to,
+    )
+
+
+def _change(tx: Transaction, recall_id: str, **values: object) -> None:
+    tx.connection.execute(update(recall).where(recall.c.id == recall_id).values(**values))
+
+
+def _found(snapshot: Snapshot, recall_id: str) -> RecallRecord:
+    found = find_recall(snapshot, recall_id)
+    if found is None:
+        raise RecallRefused(f"no recall {recall_id}; `packtrail recall status` lists them")
+    return found
+
+
+def _open(snapshot: Snapshot, recall_id: str) -> RecallRecord:
+    found = _found(snapshot, recall_id)
+    if found.closed is not None:
+        raise RecallRefused(f"recall {recall_id} is {found.state} already")
+    return found
 
 
 def _log(tx: Transaction, what: str, recall_id: str, **facts: object) -> None:
     entry = {"act": f"recall-{what}", "recall": recall_id, **facts}
     tx.log(LeafKind.RECALL, orjson.dumps(entry, option=orjson.OPT_SORT_KEYS))
-
-
-def _us(moment: datetime) -> int:
-    return int(moment.astimezone(UTC).timestamp() * 1_000_000)
-
-
-def _instant(us: int) -> datetime:
-    return datetime.fromtimestamp(us / 1_000_000, tz=UTC)

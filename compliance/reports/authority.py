@@ -152,7 +152,7 @@ def lots_section(snapshot: Snapshot, census: PackCensus) -> Section:
 
 def _recalled_in(stops: Restrictions, census: PackCensus, lot: tuple[str, str]) -> str:
     """The markets of a lot's recall; where there is none, how many packs are recalled by events."""
-    states = stops.lots.get(lot, {})
+    states = stops.lots.get((lot[0], ""), {}) | stops.lots.get(lot, {})
     markets = [place or "everywhere" for place, state in states.items() if state in _RECALLED]
     if not markets and census.recalled[lot]:
         return f"{census.recalled[lot]} packs, by their events"

@@ -13,7 +13,7 @@ from compliance.reports.sheet import Section
 from epcis.database.columns import moment_of
 from verification.decision.decide import CONTRADICTIONS
 from verification.decision.many import judge_all
-from verification.decision.restrictions import current_restrictions
+from verification.decision.restrictions import ANYWHERE, current_restrictions
 from verification.decision.words import (
     OF_DOUBT,
     Doubt,
@@ -93,8 +93,8 @@ def _has_left(one: JudgedPack) -> bool:
 
 def _said_above(stops: Restrictions, one: JudgedPack) -> set[Reason]:
     """What rows of its product, lot or case say of a pack."""
-    states = stops.lots.get((one.gtin, one.lot), {}).values()
-    said = {_OF_LOT[state] for state in states if state is not LotState.ACTIVE}
+    state = stops.lot(one.gtin, one.lot, ANYWHERE)
+    said = {_OF_LOT[state]} if state is not LotState.ACTIVE else set()
     if one.gtin in stops.withdrawn:
         said.add(Reason.WITHDRAWN)
     suspected = stops.doubt(one.gtin, one.lot, one.serial)

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
-from compliance.duty_tables import recall_notice
-from compliance.recall.recall import list_recalls
+from compliance.recall.recall_tables import recall_notice
+from compliance.recall.record import list_recalls, packs_of, reach_now
 from compliance.reports.sheet import Section
-from verification.decision.many import judge_lot
+from epcis.trace import gln_of
+from verification.decision.many import judge_packs, name_of
 from verification.decision.words import Word
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from compliance.recall.recall import LotRecall
+    from compliance.recall.record import RecallRecord
     from epcis.database.transactions import Snapshot
 
 
@@ -33,7 +34,58 @@ def lot_recalls_section(snapshot: Snapshot, gtin: str, lot: str, now: datetime) 
     return _section(snapshot, found, now)
 
 
-def _section(snapshot: Snapshot, recalls: list[LotRecall], now: datetime) -> Section:
+PACKS_LISTED_MAX = 100_000
+"""Packs of one recall in its report; the page `/recalls/{id}/packs` lists any number."""
+
+
+def recall_sections(snapshot: Snapshot, one: RecallRecord, now: datetime) -> tuple[Section, ...]:
+    """One recall: what it is, every holder with its packs, and every pack with its place."""
+    return _section(snapshot, [one], now), _holders(snapshot, one), _packs(snapshot, one)
+
+
+def _holders(snapshot: Snapshot, one: RecallRecord) -> Section:
+    found = reach_now(snapshot, one).holders
+    return Section(
+        title="Holders of the recalled packs",
+        columns=("GLN", "name", "packs", "at hand", "on the way", "supplied", "containers"),
+        rows=tuple(
+            (
+                holder.gln or "unknown",
+                holder.name or "",
+                str(holder.packs),
+                str(holder.reach.at_hand),
+                str(holder.reach.on_the_way),
+                str(holder.reach.supplied),
+                str(holder.containers),
+            )
+            for holder in found
+        ),
+        rows_total=len(found),
+    )
+
+
+def _packs(snapshot: Snapshot, one: RecallRecord) -> Section:
+    rows = []
+    total = 0
+    for pack in packs_of(snapshot, one):
+        total += 1
+        if total <= PACKS_LISTED_MAX:
+            holder = gln_of(pack.holder or "")
+            arrived = pack.arrived.isoformat() if pack.arrived else "at the opening"
+            rows.append((pack.key, pack.status, holder, pack.container or "", arrived))
+    return Section(
+        title="Recalled packs",
+        facts=(
+            ("packs at the opening", str(one.packs_at_opening)),
+            ("SHA-256 of their keys, each with a line feed", one.list_sha256),
+        ),
+        columns=("pack", "status", "holder", "in", "came"),
+        rows=tuple(rows),
+        rows_total=total,
+    )
+
+
+def _section(snapshot: Snapshot, recalls: list[RecallRecord], now: datetime) -> Section:
     return Section(
         title="Recalls",
         columns=(
@@ -45,8 +97,9 @@ def _section(snapshot: Snapshot, recalls: list[LotRecall], now: datetime) -> Sec
     )  # fmt: skip
 
 
-def _row(snapshot: Snapshot, one: LotRecall, now: datetime) -> tuple[str, ...]:
-    verdicts = Counter(pack.verdict for pack in judge_lot(snapshot, one.gtin, one.lot, now))
+def _row(snapshot: Snapshot, one: RecallRecord, now: datetime) -> tuple[str, ...]:
+    packs = (name_of(pack.key) for pack in packs_of(snapshot, one))
+    verdicts = Counter(pack.verdict for pack in judge_packs(snapshot, packs, now))
     told, answered = snapshot.connection.execute(
         select(func.count(), func.count(recall_notice.c.acknowledged_us)).where(
             recall_notice.c.recall == one.id

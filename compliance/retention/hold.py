@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select, update
 
-from compliance.duty_tables import case_file, recall
+from compliance.duty_tables import case_file
+from compliance.recall.recall_tables import recall
 from compliance.retention.retention_tables import legal_hold
 from epcis.database.many_writers import as_it_stands
 from epcis.ledger.entry import LeafKind

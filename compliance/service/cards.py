@@ -10,7 +10,9 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from compliance.partners.names import product_name
-from compliance.recall.recall import LotRecall, Notified, open_recall_of, reach
+from compliance.recall.reach import Notified, reach_of
+from compliance.recall.record import RecallRecord, open_recall_of
+from compliance.recall.scope import RecallScope, ScopeKind
 from compliance.reports.custody_line import Stop, custody_svg
 from compliance.service.landing import landing_of
 from compliance.service.scan_acts import act_on, names_goods
@@ -74,7 +76,7 @@ class Reach:
 
     packs: int
     holders: tuple[Notified, ...]
-    recall: LotRecall | None
+    recall: RecallRecord | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,9 +321,10 @@ def _dressed(
 
 
 def _reach(snapshot: Snapshot, gtin: str, lot: str) -> Reach:
+    scope = RecallScope(kind=ScopeKind.LOT, gtin=gtin, lot=lot)
     # Who has none of the packs any more is no holder.
-    holders = tuple(one for one in reach(snapshot, gtin, lot) if one.packs)
-    return Reach(sum(h.packs for h in holders), holders, open_recall_of(snapshot, gtin, lot))
+    holders = tuple(one for one in reach_of(snapshot, scope).holders if one.packs)
+    return Reach(sum(h.packs for h in holders), holders, open_recall_of(snapshot, scope))
 
 
 def story_lines(snapshot: Snapshot, story: Story) -> tuple[StoryLine, ...]:

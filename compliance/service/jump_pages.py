@@ -14,8 +14,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse
 from sqlalchemy import select
 
-from compliance.duty_tables import recall
 from compliance.quarantine.quarantine import find_quarantine
+from compliance.recall.recall_tables import recall
 from compliance.service.landing import Landing, landing_of
 from compliance.service.navigation import places_of
 from compliance.service.pages import render

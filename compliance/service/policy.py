@@ -310,11 +310,16 @@ def _of_the_national_system() -> Iterator[AccessRule]:
 
 
 def _of_duties() -> Iterator[AccessRule]:
-    yield from _rows(Own.PRODUCT, "recall", "POST /recalls", approved="recall", is_fresh=True)
+    yield from _rows(Own.PRODUCT, "recall", "POST /recalls", is_fresh=True)
+    yield from _rows(Own.PRODUCT, "recall", "POST /recalls/preview")
     yield from _rows(
         Own.PRODUCT,
         "recall",
-        "POST /recalls/{recall_id}/close\nPOST /recalls/{recall_id}/withdraw",
+        """
+        POST /recalls/{recall_id}/approve
+        POST /recalls/{recall_id}/close
+        POST /recalls/{recall_id}/withdraw
+        """,
         is_fresh=True,
     )
     yield from _rows(
@@ -324,6 +329,7 @@ def _of_duties() -> Iterator[AccessRule]:
         GET /recalls
         GET /recalls/reach/{gtin}/{lot:path}
         GET /recalls/{recall_id}
+        GET /recalls/{recall_id}/packs
         GET /cases
         GET /cases/{case_id}
         GET /cases/{case_id}/form-3911
@@ -461,7 +467,11 @@ def _of_pages() -> Iterator[AccessRule]:
     release = "POST /quarantine/board/release"
     yield from _rows(Own.OPERATOR, "recall", release, is_page=True, approved="release")
     yield from _rows(
-        Own.PRODUCT, "recall", "POST /recalls/open", is_page=True, is_fresh=True, approved="recall"
+        Own.PRODUCT,
+        "recall",
+        "POST /recalls/open\nPOST /recalls/board/{act}",
+        is_page=True,
+        is_fresh=True,
     )
     yield from _rows(
         Own.ASKED,

@@ -76,6 +76,7 @@ def _routers() -> Iterator[APIRouter]:
     yield recall_pages.router
     yield jump_pages.router
     yield acts.router
+    yield recall_pages.router
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router

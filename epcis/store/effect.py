@@ -277,17 +277,21 @@ def _conditions(
     if said.is_alarm:
         sets.add(Condition.SENSOR_ALARM.value)
     unsets = _of_words(said.unset)
-    if not said.is_own:  # nobody else places or ends a quarantine of ours
+    if not said.is_own:  # nobody else places or ends a quarantine or recall of ours
         sets, persists = (_as_told_by_others(one) for one in (sets, persists))
-        unsets.discard(Condition.QUARANTINED_HERE.value)
+        unsets -= _OURS.keys()
     return tuple(sorted(sets | persists)), tuple(sorted(persists)), tuple(sorted(unsets))
 
 
 def _as_told_by_others(conditions: set[str]) -> set[str]:
-    ours = Condition.QUARANTINED_HERE.value
-    if ours not in conditions:
-        return conditions
-    return (conditions - {ours}) | {Condition.QUARANTINED.value}
+    return {_OURS.get(one, one) for one in conditions}
+
+
+_OURS = {
+    Condition.QUARANTINED_HERE.value: Condition.QUARANTINED.value,
+    Condition.RECALLED_HERE.value: Condition.RECALLED.value,
+}
+"""Conditions that only events of ours set and unset, and what they mean in the words of others."""
 
 
 def _of_words(words: Iterable[str]) -> set[str]:

@@ -40,6 +40,9 @@ _JOINED = " FROM item i LEFT JOIN item c ON c.id = i.parent"
 _OWN = _COLUMNS + ", i.key" + _JOINED
 _ITEM_BY_KEY = _COLUMNS + _JOINED + " WHERE i.id = " + ID_OF_KEY
 _OWN_BY_KEY = _OWN + " WHERE i.id IN (SELECT id FROM item_key WHERE key"  # noqa: S608  # our own names
+_OWN_BETWEEN = (
+    _OWN + " JOIN item_key n ON n.id = i.id WHERE n.key >= ? AND n.key < ? ORDER BY n.key"
+)
 _CONTENTS = (
     _OWN  # our own names
     + " JOIN containment k ON i.id BETWEEN k.block * 64 AND k.block * 64 + 63"
@@ -171,14 +174,38 @@ def items(snapshot: Snapshot, keys: Iterable[str]) -> dict[str, StoredItem]:
 
 
 def items_of_lot(snapshot: Snapshot, gtin: str, lot: str) -> Iterator[StoredItem]:
-    """Every item of a lot, in order of commissioning; streams, with its containers' state."""
+    """Every item of a lot, by its packed key; streams, with its containers' state."""
     driver = RawDriver(snapshot)
     shared = Shared(snapshot, driver)
-    for lot_id in lot_numbers(driver, gtin, lot):
-        for row in driver.stream(_OWN + " WHERE i.lot = ? ORDER BY i.id", (lot_id,)):
-            state = _state(row, unpack_key(row[9]), shared)
-            if state is not None:
-                yield state
+    numbers = lot_numbers(driver, gtin, lot)
+    among = _among(numbers)
+    for row in driver.stream(f"{_OWN} WHERE i.lot IN {among} ORDER BY i.key", numbers):
+        state = _state(row, unpack_key(row[9]), shared)
+        if state is not None:
+            yield state
+
+
+def keys_of_lot(snapshot: Snapshot, gtin: str, lot: str) -> Iterator[str]:
+    """The canonical key of every item of a lot, in the order of the packed keys; streams."""
+    driver = RawDriver(snapshot)
+    numbers = lot_numbers(driver, gtin, lot)
+    keys = f"SELECT key FROM item WHERE lot IN {_among(numbers)} ORDER BY key"  # noqa: S608  # marks
+    return unpack_keys(driver.stream(keys, numbers))
+
+
+def _among(numbers: list[int]) -> str:
+    """As many marks as there are numbers; of none, what nothing is among."""
+    return f"({', '.join('?' * len(numbers))})" if numbers else "(NULL)"
+
+
+def items_between(snapshot: Snapshot, first: bytes, after: bytes) -> Iterator[StoredItem]:
+    """Every item whose packed key is in a range, by key; streams, with its containers' state."""
+    driver = RawDriver(snapshot)
+    shared = Shared(snapshot, driver)
+    for row in driver.stream(_OWN_BETWEEN, (first, after)):
+        state = _state(row, unpack_key(row[9]), shared)
+        if state is not None:
+            yield state
 
 
 def all_items(snapshot: Snapshot) -> Iterator[StoredItem]:

@@ -120,7 +120,7 @@ def test_a_shipment_is_everything_under_its_order(busy, keys, tmp_path):
 
 def test_a_recall_is_told_with_the_history_of_its_lot(busy, keys, tmp_path):
     with busy.read() as snapshot:
-        from compliance.recall.recall import list_recalls
+        from compliance.recall.record import list_recalls
 
         recall = list_recalls(snapshot)[0]
     found = Dossier(busy, RecallOf(recall.id), keys, tmp_path)

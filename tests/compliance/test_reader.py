@@ -16,7 +16,8 @@ from compliance.quarantine.quarantine import place_quarantine
 from compliance.quarantine.subject import QuarantineSubject
 from compliance.reader.problems import CATEGORY, CaseCause
 from compliance.reader.reader import backlog, read_next
-from compliance.recall.recall import find_recall, open_recall
+from compliance.recall.recall import open_recall
+from compliance.recall.record import find_recall, packs_of
 from epcis.capture import capture
 from epcis.store.event_tables import outbox
 from verification.alerts.alert import alerts
@@ -224,7 +225,8 @@ def test_packs_of_a_recalled_lot_that_arrive_later_belong_to_the_recall(store, s
     read_all(store, now)
     with store.read() as snapshot:
         found = find_recall(snapshot, recall.id)
-    assert {pack.key[-5:] for pack in found.pack_list} == {"LATE1", "LATE2"}
-    assert all(pack.arrived == now for pack in found.pack_list)
+        listed = list(packs_of(snapshot, found))
+    assert {pack.key[-5:] for pack in listed} == {"LATE1", "LATE2"}
+    assert all(pack.arrived == now for pack in listed)
     assert found.packs == 2
     assert [(holder.gln, holder.packs) for holder in found.holders] == [("0366666000014", 2)]

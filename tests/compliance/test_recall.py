@@ -9,17 +9,15 @@ import pytest
 
 import compliance.service.migrations.tables  # noqa: F401  # so that all tables are made
 from compliance.recall.recall import (
-    RecallRefused,
     close_recall,
-    find_recall,
-    list_recalls,
     need_confirmation,
     open_recall,
-    open_recall_of,
     preview,
     reach,
     withdraw_recall,
 )
+from compliance.recall.record import find_recall, list_recalls, open_recall_of, packs_of, reach_now
+from compliance.recall.scope import RecallRefused, RecallScope
 from epcis.capture import capture, record
 from epcis.ledger.store import Store
 from epcis.model import ObjectEvent
@@ -28,6 +26,7 @@ from verification.decision.words import Reason, Word
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 GTIN, LOT = "00355555678908", "L77"
+SCOPE = RecallScope.parse(gtin=GTIN, lot=LOT)
 
 
 @pytest.fixture
@@ -49,10 +48,10 @@ def word(store: Store, serial: str = "U1") -> tuple[Word, Reason]:
 
 def test_every_pack_and_every_holder_is_on_the_list(shipped: Store) -> None:
     opened = recall_it(shipped)
-    assert opened.packs == len(opened.pack_list) == 4
-    assert {pack.key for pack in opened.pack_list} == {
-        f"/01/{GTIN}/21/U{number}" for number in range(1, 5)
-    }
+    with shipped.read() as snapshot:
+        listed = list(packs_of(snapshot, opened))
+    assert opened.packs == len(listed) == 4
+    assert {pack.key for pack in listed} == {f"/01/{GTIN}/21/U{number}" for number in range(1, 5)}
     assert [(h.gln, h.name, h.packs) for h in opened.holders] == [
         ("0366666000014", "Example Wholesale Corp", 4)
     ]
@@ -75,16 +74,13 @@ def test_from_the_opening_on_every_pack_is_stopped_for_good(shipped: Store) -> N
 
 def test_opening_twice_is_one_recall_and_closing_twice_keeps_the_first_time(shipped: Store) -> None:
     first, second = recall_it(shipped), recall_it(shipped, "again")
-    assert (second.id, second.reason, second.pack_list) == (
-        first.id,
-        "glass particles",
-        first.pack_list,
-    )
+    assert second == first
+    assert second.reason == "glass particles"
     early = close_recall(shipped, first.id, by="ben", now=NOW)
     late = close_recall(shipped, first.id, by="cat", now=NOW + timedelta(days=1))
     assert late == early
     with shipped.read() as snapshot:
-        assert open_recall_of(snapshot, GTIN, LOT) is None
+        assert open_recall_of(snapshot, SCOPE) is None
         assert find_recall(snapshot, first.id) == late
 
 
@@ -96,7 +92,7 @@ def test_a_lot_nobody_has_seen_can_be_recalled_first(shipped: Store) -> None:
 @pytest.mark.parametrize(
     ("lot", "reason", "says"),
     [
-        ("", "x", "20 characters"),
+        ("", "x", "say what is recalled"),
         ("L" * 21, "x", "20"),
         ("L", "  ", "why"),
         ("L", "x" * 501, "500"),
@@ -129,15 +125,19 @@ def test_the_preview_counts_what_was_supplied_apart(shipped: Store) -> None:
         before = preview(snapshot, GTIN, LOT)
         assert list_recalls(snapshot) == []
     assert (before.supplied, before.on_the_way, before.packs) == (1, 3, 4)
-    assert recall_it(shipped).as_dict()["reach"] == before.as_dict()
+    assert recall_it(shipped).reach_at_opening == before
+    with shipped.read() as snapshot:
+        [one] = list_recalls(snapshot)
+        assert reach_now(snapshot, one).counts == before
 
 
 def test_a_lot_that_nobody_knows_is_recalled_only_where_it_is_typed_twice(shipped: Store) -> None:
     with shipped.read() as snapshot:
-        need_confirmation(snapshot, GTIN, LOT, "")
-        need_confirmation(snapshot, GTIN, "L78", "L78")
-        with pytest.raises(RecallRefused, match="type it once more"):
-            need_confirmation(snapshot, GTIN, "L78", "")
+        unknown = RecallScope.parse(gtin=GTIN, lot="L78")
+        need_confirmation(snapshot, SCOPE, "")
+        need_confirmation(snapshot, unknown, "L78")
+        with pytest.raises(RecallRefused, match="type the lot once more"):
+            need_confirmation(snapshot, unknown, "")
 
 
 def test_a_mistaken_recall_is_taken_back_by_two_persons_and_its_record_stays(
@@ -158,7 +158,7 @@ def test_a_mistaken_recall_is_taken_back_by_two_persons_and_its_record_stays(
     assert word(shipped)[0] is Word.OK
     with shipped.read() as snapshot:
         kept = find_recall(snapshot, opened.id)
-        assert open_recall_of(snapshot, GTIN, LOT) is None
+        assert open_recall_of(snapshot, SCOPE) is None
     assert (kept.withdraw_asked_by, kept.withdrawn_by, kept.packs) == ("ann", "bob", 4)
     with pytest.raises(RecallRefused, match="closed"):
         withdraw("eve")

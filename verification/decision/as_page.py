@@ -50,6 +50,7 @@ _CONDITION_SOURCES = {
     Condition.NOT_SELLABLE: "CBV non_sellable_other",
     Condition.NOT_COMMISSIONED: "CBV encoded, reserved",
     Condition.CONDITION_UNKNOWN: "CBV unknown",
+    Condition.RECALLED_HERE: "our own: a recall opened here, lifted by taking it back alone",
     Condition.QUARANTINED_HERE: "our own: a quarantine placed here, lifted by its release alone",
     Condition.QUARANTINED: "words of files beside the standard: quarantine, hold",
     Condition.SENSOR_ALARM: "EPCIS 2.0 sensorReport, ALARM_CONDITION",
@@ -93,6 +94,7 @@ def situations() -> Iterator[Situation]:
     yield Situation(
         "illegitimate case", "DSCSA 581(8), 582(c)(4)(B)", _facts(doubt=Doubt.ILLEGITIMATE)
     )
+    yield Situation("recalled range", "21 CFR 7.42", _facts(doubt=Doubt.RECALLED))
     yield Situation("suspect case", "DSCSA 581(21), 582(c)(4)(A)", _facts(doubt=Doubt.SUSPECT))
     yield Situation("quarantined here", "DSCSA 582(c)(4)(A)", _facts(doubt=Doubt.QUARANTINED))
     yield Situation("product withdrawn", f"{_EU} 40", _facts(product_state=ProductState.WITHDRAWN))

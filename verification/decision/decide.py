@@ -219,10 +219,7 @@ def matrix_row(facts: Facts, now: datetime) -> MatrixRow:
     assert pack is not None, "an unknown pack has no row"
     if facts.product_state is ProductState.WITHDRAWN:
         return MatrixRow.WITHDRAWN
-    if (
-        facts.lot_state in (LotState.RECALLED, LotState.CLOSED)
-        or Condition.RECALLED in pack.conditions
-    ):
+    if facts.is_recalled:
         return MatrixRow.RECALLED
     if _is_over(facts, now) or Condition.EXPIRED in pack.conditions:
         return MatrixRow.EXPIRED
@@ -406,12 +403,7 @@ def _alerts(case: _Case, result: Result) -> bool:
     contradicted = not CONTRADICTIONS.isdisjoint(case.reasons)
     if not is_asked_for and not contradicted:
         return False
-    conditions = facts.pack.conditions if facts.pack is not None else ()
-    if (
-        facts.product_state is ProductState.WITHDRAWN
-        or facts.lot_state in (LotState.RECALLED, LotState.CLOSED)
-        or "recalled" in conditions
-    ):
+    if facts.product_state is ProductState.WITHDRAWN or facts.is_recalled:
         return False
     above = facts.pack is not None and matrix_row(facts, case.now) in _ABOVE
     if above and result in _STATE_RESULTS:

@@ -102,6 +102,13 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
     is_peer_silent: bool = False
     """A repository that may know the pack did not answer."""
 
+    @property
+    def is_recalled(self) -> bool:
+        """Whether its product, lot or range of serials is recalled, or the pack itself."""
+        by_lot = self.lot_state in (LotState.RECALLED, LotState.CLOSED)
+        own = self.pack is not None and not _RECALLED.isdisjoint(self.pack.conditions)
+        return by_lot or self.doubt is Doubt.RECALLED or own
+
 
 _KNOWN = """
 SELECT EXISTS (SELECT 1 FROM product WHERE code = ?)
@@ -135,6 +142,7 @@ STATE_OF_ITEM = {
 
 LOT_CONFLICT, EXPIRY_CONFLICT = Condition.LOT_CONFLICT.value, Condition.EXPIRY_CONFLICT.value
 SENSOR_ALARM = Condition.SENSOR_ALARM.value
+_RECALLED = frozenset({Condition.RECALLED.value, Condition.RECALLED_HERE.value})
 _OWN_VALUES = frozenset({LOT_CONFLICT, EXPIRY_CONFLICT, SENSOR_ALARM})
 
 LOOK_PACKS_MAX = 128

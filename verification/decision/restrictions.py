@@ -98,10 +98,18 @@ class Restrictions:
     """The later expiry of lots that were given one, by GTIN and lot."""
     sensors: dict[str, SensorRule] = field(default_factory=dict)
     """By GTIN, what sensor reports mean for its packs, where a product has a rule of its own."""
+    recalled_whole: frozenset[str] = frozenset()
+    """GTINs of which the whole product has a state in `lots`, under an empty lot."""
 
     def lot(self, gtin: str, lot: str | None, market: str) -> LotState:
         """The gravest state of a lot in a market or everywhere."""
-        by_market = self.lots.get((gtin, lot or ""))
+        state = self._lot(gtin, lot or "", market)
+        if lot and gtin in self.recalled_whole:
+            state = max(state, self._lot(gtin, "", market), key=WEIGHT_OF_LOT.__getitem__)
+        return state
+
+    def _lot(self, gtin: str, lot: str, market: str) -> LotState:
+        by_market = self.lots.get((gtin, lot))
         if by_market is None:
             return LotState.ACTIVE
         if market == ANYWHERE:
@@ -207,6 +215,7 @@ def _read(snapshot: Snapshot) -> Restrictions:
             row.gtin: SensorRule(row.gtin, bool(row.is_on), _LIMITS.decode(row.limits))
             for row in run(select(sensor_rule))
         },
+        frozenset(gtin for gtin, lot in lots if not lot),
     )
 
 

@@ -69,6 +69,8 @@ class Doubt(StrEnum):
 
     SUSPECT = "suspect"
     ILLEGITIMATE = "illegitimate"
+    RECALLED = "recalled"
+    """A recall of a part of a product: serial numbers from one to another."""
     QUARANTINED = "quarantined"
     """No suspicion: somebody here holds it until a second person releases it."""
 
@@ -169,6 +171,7 @@ OF_STATE = {
 
 OF_DOUBT = {
     Doubt.ILLEGITIMATE: Reason.ILLEGITIMATE,
+    Doubt.RECALLED: Reason.RECALLED,
     Doubt.SUSPECT: Reason.SUSPECT,
     Doubt.QUARANTINED: Reason.QUARANTINED,
 }
@@ -176,6 +179,7 @@ OF_DOUBT = {
 
 OF_CONDITION = {
     Condition.RECALLED: Reason.RECALLED,
+    Condition.RECALLED_HERE: Reason.RECALLED,
     Condition.EXPIRED: Reason.EXPIRED,
     Condition.DAMAGED: Reason.DAMAGED,
     Condition.NON_CONFORMANT: Reason.NON_CONFORMANT,

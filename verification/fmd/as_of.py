@@ -102,7 +102,7 @@ def _lot_state_at(snapshot: Snapshot, facts: Facts, at: datetime) -> LotState:
     """The gravest state that the lot had then, in the market of whoever asks or everywhere."""
     at_us = microseconds(at)
     states = [LotState.ACTIVE]
-    for lot in _lots(facts):
+    for lot in (*_lots(facts), ""):  # under an empty lot stands the recall of a whole product
         for market in dict.fromkeys(_markets(facts)):
             told = versions_of(snapshot, lot_state, (facts.asked.gtin, lot, market))
             begun = [row for _, row in told if row is not None and _since_us(row) <= at_us]

@@ -53,6 +53,8 @@ def set_lot_state(
 ) -> None:
     """Put a lot into a state, from this transaction on, in one market or everywhere.
 
+    An empty lot is the whole product, lots that nobody has seen yet included.
+
     A recalled lot may only be closed, and a closed one only recalled again: neither returns to
     trade. Raises `IrreversibleError` otherwise.
     """
@@ -64,10 +66,13 @@ def set_lot_state(
     _put_lot_state(tx, gtin, lot, standing, before, market=market)
 
 
-def free_lot(tx: Transaction, gtin: str, lot: str, reason: str, *, by: str) -> None:
+def free_lot(
+    tx: Transaction, gtin: str, lot: str, reason: str, *, by: str, market: str = EVERYWHERE
+) -> None:
     """Return a lot to trade whose recall was a mistake, as two persons confirmed."""
-    before = _lot_row(tx, gtin, lot, EVERYWHERE)
-    _put_lot_state(tx, gtin, lot, LotStanding(LotState.ACTIVE, tx.now, by, reason), before)
+    before = _lot_row(tx, gtin, lot, market)
+    standing = LotStanding(LotState.ACTIVE, tx.now, by, reason)
+    _put_lot_state(tx, gtin, lot, standing, before, market=market)
 
 
 def _put_lot_state(

@@ -66,7 +66,10 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
         parameters += (
             [parameter.replace(annotation=hints[name], kind=parameter.KEYWORD_ONLY)]
             if group is None
-            else inspect.signature(group, eval_str=True).parameters.values()
+            else [
+                one.replace(kind=one.KEYWORD_ONLY)
+                for one in inspect.signature(group, eval_str=True).parameters.values()
+            ]
         )
 
     @wraps(command)

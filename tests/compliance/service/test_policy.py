@@ -385,12 +385,12 @@ def test_roles_are_made_of_scopes_that_exist() -> None:
     assert not acting & ROLES["auditor"]
 
 
-def test_every_way_to_release_or_to_recall_asks_for_the_same_second_person() -> None:
+def test_every_way_to_release_asks_for_the_same_second_person() -> None:
     """Whether by API or by the form of a page: the switch binds the act, not one of its doors."""
     approved = {
         (one.path, one.approved)
         for one in POLICY.values()
-        if one.method == "POST" and one.path.endswith(("/release", "/recalls", "/recalls/open"))
+        if one.method == "POST" and one.path.endswith("/release")
     }
     assert approved == {
         ("/holds/{hold_id}/release", "release"),
@@ -398,6 +398,14 @@ def test_every_way_to_release_or_to_recall_asks_for_the_same_second_person() -> 
         ("/quarantine/board/release", "release"),
         ("/acts/release", "release"),
         ("/work/release", "release"),
-        ("/recalls", "recall"),
-        ("/recalls/open", "recall"),
     }
+
+
+def test_no_way_to_stop_packs_waits_and_every_way_to_make_it_a_recall_is_an_act_of_its_own() -> (
+    None
+):
+    """A recall stops at once; its second person approves it afterwards, by API and by page."""
+    doors = {one.path: one for one in POLICY.values() if one.method == "POST"}
+    assert {doors[path].approved for path in ("/recalls", "/recalls/open")} == {""}
+    approving = {doors["/recalls/{recall_id}/approve"], doors["/recalls/board/{act}"]}
+    assert {one.scope for one in approving} == {"recall"}

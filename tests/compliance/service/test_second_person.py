@@ -17,6 +17,8 @@ from compliance.service.context import ServiceContext
 from compliance.service.purposes import reads
 from epcis.http_context import Caller
 from tests.compliance.service.browsers import WORD
+from tests.verdicts import verify
+from verification.decision.words import Reason
 from verification.registry.rights import company_behind
 
 GTIN = "00355555678908"
@@ -33,11 +35,13 @@ def asked(store, settings, now):
         Grant("reader", frozenset({"query"}), OURS),
         Grant("stranger", scopes, THEIRS),
         Grant("operator", access.EVERYTHING),
+        Grant("second", access.EVERYTHING),
+        Grant("watcher", frozenset({"query"})),
         Grant.of_role("agency", "regulator"),
     ]
     with store.write(now) as tx:
         keys = {one.name: access.new_key(tx, one, now=now) for one in grants}
-    settings = replace(settings, two_person_acts=("recall",))
+    settings = replace(settings, two_person_acts=("recall", "release"))
     signing = Keys.open(settings.keys_folder)
     app = create_app(ServiceContext.of(settings, store, signing, lambda: now))
     transport = httpx.ASGITransport(app, client=("192.0.2.1", 5))
@@ -53,31 +57,46 @@ def asked(store, settings, now):
     return ask
 
 
-def test_a_recall_waits_for_somebody_else_and_is_let_through_once(asked) -> None:
-    first = asked("ann", "POST", "/recalls", json=RECALL)
+def test_a_release_waits_for_somebody_else_and_is_let_through_once(asked) -> None:
+    held = {"kind": "lot", "gtin": GTIN, "lot": "L1", "reason": "broken seals"}
+    number = asked("operator", "POST", "/quarantine", json=held).json()["id"]
+    release, why = f"/quarantine/{number}/release", {"why": "seals are whole"}
+    first = asked("second", "POST", release, json=why)
     assert (first.status_code, first.json()["state"]) == (202, "waiting")
-    number = first.json()["approval"]
-    assert asked("ann", "POST", "/recalls", json=RECALL).json()["approval"] == number
-    approve = f"/approvals/{number}/approve"
-    assert asked("ann", "POST", approve).status_code == 403
-    assert asked("reader", "POST", approve).status_code == 403
+    waits = first.json()["approval"]
+    assert asked("second", "POST", release, json=why).json()["approval"] == waits
+    approve = f"/approvals/{waits}/approve"
+    assert asked("second", "POST", approve).status_code == 403
+    assert asked("watcher", "POST", approve).status_code == 403
     assert asked("stranger", "POST", approve).status_code == 404
     assert asked("stranger", "GET", "/approvals").json() == []
-    (waits,) = asked("ben", "GET", "/approvals").json()
-    assert (waits["id"], waits["askedBy"], GTIN in waits["what"]) == (number, "ann", True)
-    assert asked("ben", "POST", approve).json()["approvedBy"] == "ben"
-    assert asked("ben", "POST", "/recalls", json=RECALL).status_code == 202
-    other = asked("ann", "POST", "/recalls", json=RECALL | {"lot": "L2"})
-    assert other.status_code == 202
-    done = asked("ann", "POST", "/recalls", json=RECALL)
-    assert (done.status_code, done.json()["lot"]) == (201, "L1")
-    assert asked("ann", "POST", "/recalls", json=RECALL).status_code == 202
+    (one,) = asked("operator", "GET", "/approvals").json()
+    assert (one["id"], one["askedBy"], number in one["what"]) == (waits, "second", True)
+    assert asked("operator", "POST", approve).json()["approvedBy"] == "operator"
+    assert asked("operator", "POST", release, json=why).status_code == 202
+    done = asked("second", "POST", release, json=why)
+    assert (done.status_code, done.json()["releasedBy"]) == (200, "second")
+
+
+def test_a_recall_stops_at_once_and_becomes_one_by_a_second_person(asked, store, now) -> None:
+    opened = asked("ann", "POST", "/recalls", json=RECALL)
+    assert (opened.status_code, opened.json()["state"]) == (201, "waiting for approval")
+    with store.read() as snapshot:
+        assert verify(snapshot, GTIN, "S1", "L1", now=now).reason is Reason.RECALLED
+    approve = f"/recalls/{opened.json()['id']}/approve"
+    refused = asked("ann", "POST", approve)
+    assert (refused.status_code, "second person" in refused.json()["detail"]) == (409, True)
+    assert asked("reader", "POST", approve).status_code == 403
+    assert asked("stranger", "POST", approve).status_code == 403
+    done = asked("ben", "POST", approve)
+    assert (done.status_code, done.json()["state"]) == (200, "open")
+    assert asked("ben", "POST", approve).status_code == 409
 
 
 def test_the_approvers_page_shows_what_waits(asked) -> None:
-    asked("ann", "POST", "/recalls", json=RECALL)
-    page = asked("ben", "GET", "/approvals", headers={"Accept": "text/html"}).text
-    assert "ann" in page
+    asked("second", "POST", "/quarantine/Q-1/release", json={"why": "whole"})
+    page = asked("operator", "GET", "/approvals", headers={"Accept": "text/html"}).text
+    assert "second" in page
     assert "/approve" in page
 
 
@@ -122,8 +141,8 @@ def test_nobody_is_lured_away_after_naming_a_purpose(browser, back) -> None:
     assert (named.status_code, named.headers["location"]) == (303, "/")
 
 
-def test_a_person_is_told_on_a_page_that_the_recall_waits(browser_of, settings) -> None:
-    ann = browser_of(replace(settings, two_person_acts=("recall",)))
+def test_a_person_is_told_on_a_page_that_the_release_waits(browser_of, settings) -> None:
+    ann = browser_of(replace(settings, two_person_acts=("release",)))
     ann.sign_in()
-    waits = ann.post("/recalls/open", **RECALL)
+    waits = ann.post("/quarantine/board/release", number="Q-1", why="seals are whole")
     assert (waits.status_code, "A second person is asked" in waits.text) == (202, True)

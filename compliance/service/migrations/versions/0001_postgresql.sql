@@ -1,215 +1,5 @@
 CREATE SEQUENCE item_block;
 -- next
-CREATE TABLE api_key (
-	id VARCHAR(16) NOT NULL,
-	name VARCHAR(100) NOT NULL,
-	secret_sha256 VARCHAR(64) NOT NULL,
-	scopes VARCHAR(200) NOT NULL,
-	party VARCHAR(100),
-	role VARCHAR(20) DEFAULT '' NOT NULL,
-	created_us BIGINT NOT NULL,
-	expires_us BIGINT,
-	revoked_us BIGINT,
-	PRIMARY KEY (id)
-);
--- next
-CREATE TABLE access_lock (
-	id INTEGER NOT NULL,
-	since_us BIGINT NOT NULL,
-	by VARCHAR(100) NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE TABLE user_account (
-	name VARCHAR(100) NOT NULL,
-	password VARCHAR(200) NOT NULL,
-	scopes VARCHAR(200) NOT NULL,
-	party VARCHAR(100),
-	role VARCHAR(20) DEFAULT '' NOT NULL,
-	changed_us BIGINT NOT NULL,
-	ended_us BIGINT,
-	by VARCHAR(100) NOT NULL,
-	PRIMARY KEY (name)
-);
--- next
-CREATE TABLE browser_session (
-	token_sha256 VARCHAR(64) NOT NULL,
-	id VARCHAR(16) NOT NULL,
-	name VARCHAR(100) NOT NULL,
-	scopes VARCHAR(200) NOT NULL,
-	party VARCHAR(100),
-	role VARCHAR(20) DEFAULT '' NOT NULL,
-	started_us BIGINT NOT NULL,
-	fresh_us BIGINT NOT NULL,
-	expires_us BIGINT NOT NULL,
-	ended_us BIGINT,
-	client VARCHAR(64) NOT NULL,
-	PRIMARY KEY (token_sha256),
-	UNIQUE (id)
-);
--- next
-CREATE TABLE session_use (
-	session VARCHAR(16) NOT NULL,
-	seen_us BIGINT NOT NULL,
-	PRIMARY KEY (session)
-);
--- next
-CREATE TABLE approval (
-	id VARCHAR(16) NOT NULL,
-	act VARCHAR(20) NOT NULL,
-	request_sha256 VARCHAR(64) NOT NULL,
-	what TEXT NOT NULL,
-	scope VARCHAR(20) NOT NULL,
-	party VARCHAR(100),
-	asked_by VARCHAR(100) NOT NULL,
-	asked_us BIGINT NOT NULL,
-	approved_by VARCHAR(100),
-	approved_us BIGINT,
-	used_us BIGINT,
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX approval_request ON approval (request_sha256);
--- next
-CREATE TABLE purpose_read (
-	id VARCHAR(16) NOT NULL,
-	at_us BIGINT NOT NULL,
-	by VARCHAR(100) NOT NULL,
-	role VARCHAR(20) NOT NULL,
-	purpose VARCHAR(200) NOT NULL,
-	address VARCHAR(200) NOT NULL,
-	owner VARCHAR(100) NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX purpose_read_at ON purpose_read (at_us);
--- next
-CREATE TABLE sign_in_failure (
-	name VARCHAR(100) NOT NULL,
-	client VARCHAR(64) NOT NULL,
-	failures INTEGER NOT NULL,
-	last_us BIGINT NOT NULL,
-	PRIMARY KEY (name, client)
-);
--- next
-CREATE TABLE sign_in_link (
-	token_sha256 VARCHAR(64) NOT NULL,
-	name VARCHAR(100) NOT NULL,
-	scopes VARCHAR(200) NOT NULL,
-	party VARCHAR(100),
-	role VARCHAR(20) DEFAULT '' NOT NULL,
-	expires_us BIGINT NOT NULL,
-	used_us BIGINT,
-	PRIMARY KEY (token_sha256)
-);
--- next
-CREATE TABLE recall (
-	id VARCHAR(40) NOT NULL,
-	gtin VARCHAR(14) NOT NULL,
-	lot VARCHAR(20) NOT NULL,
-	reason TEXT NOT NULL,
-	opened_us BIGINT NOT NULL,
-	opened_by VARCHAR(100) NOT NULL,
-	closed_us BIGINT,
-	closed_by VARCHAR(100),
-	packs INTEGER NOT NULL,
-	withdraw_why TEXT,
-	withdraw_asked_by VARCHAR(100),
-	withdrawn_us BIGINT,
-	withdrawn_by VARCHAR(100),
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX recall_lot ON recall (gtin, lot);
--- next
-COMMENT ON COLUMN recall.withdraw_why IS 'why it is taken back, once somebody has asked for it';
--- next
-COMMENT ON COLUMN recall.withdrawn_by IS 'the second person';
--- next
-CREATE TABLE partner_licence (
-	id VARCHAR(40) NOT NULL,
-	gln VARCHAR(13) NOT NULL,
-	name VARCHAR(200) NOT NULL,
-	role VARCHAR(20) NOT NULL,
-	kind VARCHAR(40) NOT NULL,
-	authority VARCHAR(200) NOT NULL,
-	number VARCHAR(100) NOT NULL,
-	valid_from VARCHAR(10) NOT NULL,
-	valid_to VARCHAR(10),
-	ended VARCHAR(10),
-	source TEXT NOT NULL,
-	checked_us BIGINT NOT NULL,
-	by VARCHAR(100) NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX partner_licence_gln ON partner_licence (gln);
--- next
-CREATE TABLE case_file (
-	id VARCHAR(40) NOT NULL,
-	kind VARCHAR(20) NOT NULL,
-	category VARCHAR(40) NOT NULL,
-	state VARCHAR(30) NOT NULL,
-	opened_us BIGINT NOT NULL,
-	opened_by VARCHAR(100) NOT NULL,
-	gtin VARCHAR(14) NOT NULL,
-	lot VARCHAR(20) NOT NULL,
-	serial VARCHAR(20) NOT NULL,
-	partner VARCHAR(13) NOT NULL,
-	what TEXT NOT NULL,
-	illegitimate_us BIGINT,
-	incident VARCHAR(40) NOT NULL,
-	facts TEXT NOT NULL,
-	mark VARCHAR(200) NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX case_file_mark ON case_file (mark);
--- next
-CREATE INDEX case_file_opened ON case_file (opened_us);
--- next
-COMMENT ON COLUMN case_file.mark IS 'of a problem that the reader found';
--- next
-CREATE TABLE quarantine (
-	id VARCHAR(40) NOT NULL,
-	kind VARCHAR(20) NOT NULL,
-	gtin VARCHAR(14) NOT NULL,
-	lot VARCHAR(20) NOT NULL,
-	serial VARCHAR(20) NOT NULL,
-	serial_to VARCHAR(20) NOT NULL,
-	key VARCHAR(200) NOT NULL,
-	document VARCHAR(200) NOT NULL,
-	reason TEXT NOT NULL,
-	owner VARCHAR(100) NOT NULL,
-	placed_us BIGINT NOT NULL,
-	placed_by VARCHAR(100) NOT NULL,
-	due_us BIGINT NOT NULL,
-	released_us BIGINT,
-	released_by VARCHAR(100),
-	why TEXT NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE TABLE system_audit (
-	id VARCHAR(40) NOT NULL,
-	planned VARCHAR(10) NOT NULL,
-	scope TEXT NOT NULL,
-	auditor VARCHAR(200) NOT NULL,
-	done VARCHAR(10),
-	outcome TEXT NOT NULL,
-	entered_us BIGINT NOT NULL,
-	by VARCHAR(100) NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE TABLE service_time (
-	day VARCHAR(10) NOT NULL,
-	area VARCHAR(20) NOT NULL,
-	limit_ms INTEGER NOT NULL,
-	answers BIGINT NOT NULL,
-	PRIMARY KEY (day, area, limit_ms)
-);
--- next
 CREATE TABLE document (
 	id BIGSERIAL NOT NULL,
 	tenant SMALLINT DEFAULT '0' NOT NULL,
@@ -1112,6 +902,257 @@ COMMENT ON COLUMN ledger_key.name IS 'the name on the signature line';
 -- next
 COMMENT ON COLUMN ledger_key.public_key IS 'type byte and key';
 -- next
+CREATE TABLE recall (
+	id VARCHAR(40) NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	serial_to VARCHAR(20) NOT NULL,
+	since_us BIGINT,
+	until_us BIGINT,
+	place VARCHAR(13) NOT NULL,
+	market VARCHAR(2) NOT NULL,
+	reason TEXT NOT NULL,
+	class VARCHAR(3) NOT NULL,
+	depth VARCHAR(20) NOT NULL,
+	drill INTEGER NOT NULL,
+	facts TEXT NOT NULL,
+	opened_us BIGINT NOT NULL,
+	opened_by VARCHAR(100) NOT NULL,
+	approved_us BIGINT,
+	approved_by VARCHAR(100),
+	closed_us BIGINT,
+	closed_by VARCHAR(100),
+	packs INTEGER NOT NULL,
+	packs_at_opening INTEGER NOT NULL,
+	reach_at_opening TEXT NOT NULL,
+	list_sha256 VARCHAR(64) NOT NULL,
+	last_item BIGINT NOT NULL,
+	withdraw_why TEXT,
+	withdraw_asked_by VARCHAR(100),
+	withdrawn_us BIGINT,
+	withdrawn_by VARCHAR(100),
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX recall_gtin ON recall (gtin, lot);
+-- next
+COMMENT ON COLUMN recall.serial IS 'first of a range';
+-- next
+COMMENT ON COLUMN recall.serial_to IS 'last of a range';
+-- next
+COMMENT ON COLUMN recall.since_us IS 'begin of a production window';
+-- next
+COMMENT ON COLUMN recall.until_us IS 'its end, no longer part of it';
+-- next
+COMMENT ON COLUMN recall.place IS 'GLN where the window''s packs were made';
+-- next
+COMMENT ON COLUMN recall.market IS 'empty: everywhere';
+-- next
+COMMENT ON COLUMN recall.facts IS 'JSON: what notices say besides';
+-- next
+COMMENT ON COLUMN recall.approved_by IS 'the second person';
+-- next
+COMMENT ON COLUMN recall.packs IS 'at the opening, and those that came later';
+-- next
+COMMENT ON COLUMN recall.reach_at_opening IS 'JSON: packs by what can be done';
+-- next
+COMMENT ON COLUMN recall.list_sha256 IS 'of the keys at the opening';
+-- next
+COMMENT ON COLUMN recall.last_item IS 'item.id: later ones came later';
+-- next
+COMMENT ON COLUMN recall.withdraw_why IS 'why it is taken back, once somebody has asked for it';
+-- next
+COMMENT ON COLUMN recall.withdrawn_by IS 'the second person';
+-- next
+CREATE TABLE api_key (
+	id VARCHAR(16) NOT NULL,
+	name VARCHAR(100) NOT NULL,
+	secret_sha256 VARCHAR(64) NOT NULL,
+	scopes VARCHAR(200) NOT NULL,
+	party VARCHAR(100),
+	role VARCHAR(20) DEFAULT '' NOT NULL,
+	created_us BIGINT NOT NULL,
+	expires_us BIGINT,
+	revoked_us BIGINT,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE TABLE access_lock (
+	id INTEGER NOT NULL,
+	since_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE TABLE user_account (
+	name VARCHAR(100) NOT NULL,
+	password VARCHAR(200) NOT NULL,
+	scopes VARCHAR(200) NOT NULL,
+	party VARCHAR(100),
+	role VARCHAR(20) DEFAULT '' NOT NULL,
+	changed_us BIGINT NOT NULL,
+	ended_us BIGINT,
+	by VARCHAR(100) NOT NULL,
+	PRIMARY KEY (name)
+);
+-- next
+CREATE TABLE browser_session (
+	token_sha256 VARCHAR(64) NOT NULL,
+	id VARCHAR(16) NOT NULL,
+	name VARCHAR(100) NOT NULL,
+	scopes VARCHAR(200) NOT NULL,
+	party VARCHAR(100),
+	role VARCHAR(20) DEFAULT '' NOT NULL,
+	started_us BIGINT NOT NULL,
+	fresh_us BIGINT NOT NULL,
+	expires_us BIGINT NOT NULL,
+	ended_us BIGINT,
+	client VARCHAR(64) NOT NULL,
+	PRIMARY KEY (token_sha256),
+	UNIQUE (id)
+);
+-- next
+CREATE TABLE session_use (
+	session VARCHAR(16) NOT NULL,
+	seen_us BIGINT NOT NULL,
+	PRIMARY KEY (session)
+);
+-- next
+CREATE TABLE approval (
+	id VARCHAR(16) NOT NULL,
+	act VARCHAR(20) NOT NULL,
+	request_sha256 VARCHAR(64) NOT NULL,
+	what TEXT NOT NULL,
+	scope VARCHAR(20) NOT NULL,
+	party VARCHAR(100),
+	asked_by VARCHAR(100) NOT NULL,
+	asked_us BIGINT NOT NULL,
+	approved_by VARCHAR(100),
+	approved_us BIGINT,
+	used_us BIGINT,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX approval_request ON approval (request_sha256);
+-- next
+CREATE TABLE purpose_read (
+	id VARCHAR(16) NOT NULL,
+	at_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	role VARCHAR(20) NOT NULL,
+	purpose VARCHAR(200) NOT NULL,
+	address VARCHAR(200) NOT NULL,
+	owner VARCHAR(100) NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX purpose_read_at ON purpose_read (at_us);
+-- next
+CREATE TABLE sign_in_failure (
+	name VARCHAR(100) NOT NULL,
+	client VARCHAR(64) NOT NULL,
+	failures INTEGER NOT NULL,
+	last_us BIGINT NOT NULL,
+	PRIMARY KEY (name, client)
+);
+-- next
+CREATE TABLE sign_in_link (
+	token_sha256 VARCHAR(64) NOT NULL,
+	name VARCHAR(100) NOT NULL,
+	scopes VARCHAR(200) NOT NULL,
+	party VARCHAR(100),
+	role VARCHAR(20) DEFAULT '' NOT NULL,
+	expires_us BIGINT NOT NULL,
+	used_us BIGINT,
+	PRIMARY KEY (token_sha256)
+);
+-- next
+CREATE TABLE partner_licence (
+	id VARCHAR(40) NOT NULL,
+	gln VARCHAR(13) NOT NULL,
+	name VARCHAR(200) NOT NULL,
+	role VARCHAR(20) NOT NULL,
+	kind VARCHAR(40) NOT NULL,
+	authority VARCHAR(200) NOT NULL,
+	number VARCHAR(100) NOT NULL,
+	valid_from VARCHAR(10) NOT NULL,
+	valid_to VARCHAR(10),
+	ended VARCHAR(10),
+	source TEXT NOT NULL,
+	checked_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX partner_licence_gln ON partner_licence (gln);
+-- next
+CREATE TABLE case_file (
+	id VARCHAR(40) NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	category VARCHAR(40) NOT NULL,
+	state VARCHAR(30) NOT NULL,
+	opened_us BIGINT NOT NULL,
+	opened_by VARCHAR(100) NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	partner VARCHAR(13) NOT NULL,
+	what TEXT NOT NULL,
+	illegitimate_us BIGINT,
+	incident VARCHAR(40) NOT NULL,
+	facts TEXT NOT NULL,
+	mark VARCHAR(200) NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX case_file_mark ON case_file (mark);
+-- next
+CREATE INDEX case_file_opened ON case_file (opened_us);
+-- next
+COMMENT ON COLUMN case_file.mark IS 'of a problem that the reader found';
+-- next
+CREATE TABLE quarantine (
+	id VARCHAR(40) NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	serial_to VARCHAR(20) NOT NULL,
+	key VARCHAR(200) NOT NULL,
+	document VARCHAR(200) NOT NULL,
+	reason TEXT NOT NULL,
+	owner VARCHAR(100) NOT NULL,
+	placed_us BIGINT NOT NULL,
+	placed_by VARCHAR(100) NOT NULL,
+	due_us BIGINT NOT NULL,
+	released_us BIGINT,
+	released_by VARCHAR(100),
+	why TEXT NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE TABLE system_audit (
+	id VARCHAR(40) NOT NULL,
+	planned VARCHAR(10) NOT NULL,
+	scope TEXT NOT NULL,
+	auditor VARCHAR(200) NOT NULL,
+	done VARCHAR(10),
+	outcome TEXT NOT NULL,
+	entered_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE TABLE service_time (
+	day VARCHAR(10) NOT NULL,
+	area VARCHAR(20) NOT NULL,
+	limit_ms INTEGER NOT NULL,
+	answers BIGINT NOT NULL,
+	PRIMARY KEY (day, area, limit_ms)
+);
+-- next
 CREATE TABLE archive_file (
 	id BIGSERIAL NOT NULL,
 	holds TEXT NOT NULL,
@@ -1557,28 +1598,61 @@ COMMENT ON COLUMN serial_imported.batch IS 'the list it came with';
 CREATE TABLE recall_pack (
 	recall VARCHAR(40) NOT NULL,
 	key VARCHAR(200) NOT NULL,
-	status VARCHAR(30) NOT NULL,
-	holder VARCHAR(100),
-	location VARCHAR(100),
-	arrived_us BIGINT,
+	how VARCHAR(20) NOT NULL,
 	PRIMARY KEY (recall, key),
 	FOREIGN KEY(recall) REFERENCES recall (id)
 );
 -- next
-COMMENT ON COLUMN recall_pack.arrived_us IS 'when it was told after the recall was opened';
+COMMENT ON COLUMN recall_pack.how IS 'listed, made then, or made from others';
+-- next
+CREATE TABLE recall_arrival (
+	recall VARCHAR(40) NOT NULL,
+	key VARCHAR(200) NOT NULL,
+	at_us BIGINT NOT NULL,
+	PRIMARY KEY (recall, key),
+	FOREIGN KEY(recall) REFERENCES recall (id)
+);
 -- next
 CREATE TABLE recall_notice (
-	id BIGSERIAL NOT NULL,
+	id VARCHAR(40) NOT NULL,
 	recall VARCHAR(40) NOT NULL,
 	party VARCHAR(100) NOT NULL,
 	name VARCHAR(200),
 	packs INTEGER NOT NULL,
+	told_packs INTEGER NOT NULL,
+	due_us BIGINT,
+	sent_us BIGINT,
+	last_sent_us BIGINT,
+	messages INTEGER NOT NULL,
+	channel VARCHAR(20) NOT NULL,
+	fault TEXT NOT NULL,
+	escalated_us BIGINT,
 	acknowledged_us BIGINT,
 	PRIMARY KEY (id),
 	FOREIGN KEY(recall) REFERENCES recall (id)
 );
 -- next
 CREATE INDEX recall_notice_recall ON recall_notice (recall);
+-- next
+COMMENT ON COLUMN recall_notice.party IS 'GLN-13; empty: holder not known';
+-- next
+COMMENT ON COLUMN recall_notice.told_packs IS 'so many the last message named';
+-- next
+COMMENT ON COLUMN recall_notice.due_us IS 'by when an answer is expected, once it is sent';
+-- next
+COMMENT ON COLUMN recall_notice.sent_us IS 'of the first message that went out';
+-- next
+COMMENT ON COLUMN recall_notice.fault IS 'why the last message did not go out';
+-- next
+COMMENT ON COLUMN recall_notice.acknowledged_us IS 'of the first answer';
+-- next
+CREATE TABLE recall_lot (
+	recall VARCHAR(40) NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	PRIMARY KEY (recall, gtin, lot),
+	FOREIGN KEY(recall) REFERENCES recall (id)
+);
 -- next
 CREATE TABLE case_item (
 	"case" VARCHAR(40) NOT NULL,

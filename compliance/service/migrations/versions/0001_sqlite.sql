@@ -1,207 +1,3 @@
-CREATE TABLE api_key (
-	id VARCHAR(16) NOT NULL,
-	name VARCHAR(100) NOT NULL,
-	secret_sha256 VARCHAR(64) NOT NULL,
-	scopes VARCHAR(200) NOT NULL,
-	party VARCHAR(100),
-	role VARCHAR(20) DEFAULT '' NOT NULL,
-	created_us BIGINT NOT NULL,
-	expires_us BIGINT,
-	revoked_us BIGINT,
-	PRIMARY KEY (id)
-);
--- next
-CREATE TABLE access_lock (
-	id INTEGER NOT NULL,
-	since_us BIGINT NOT NULL,
-	"by" VARCHAR(100) NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE TABLE user_account (
-	name VARCHAR(100) NOT NULL,
-	password VARCHAR(200) NOT NULL,
-	scopes VARCHAR(200) NOT NULL,
-	party VARCHAR(100),
-	role VARCHAR(20) DEFAULT '' NOT NULL,
-	changed_us BIGINT NOT NULL,
-	ended_us BIGINT,
-	"by" VARCHAR(100) NOT NULL,
-	PRIMARY KEY (name)
-);
--- next
-CREATE TABLE browser_session (
-	token_sha256 VARCHAR(64) NOT NULL,
-	id VARCHAR(16) NOT NULL,
-	name VARCHAR(100) NOT NULL,
-	scopes VARCHAR(200) NOT NULL,
-	party VARCHAR(100),
-	role VARCHAR(20) DEFAULT '' NOT NULL,
-	started_us BIGINT NOT NULL,
-	fresh_us BIGINT NOT NULL,
-	expires_us BIGINT NOT NULL,
-	ended_us BIGINT,
-	client VARCHAR(64) NOT NULL,
-	PRIMARY KEY (token_sha256),
-	UNIQUE (id)
-);
--- next
-CREATE TABLE session_use (
-	session VARCHAR(16) NOT NULL,
-	seen_us BIGINT NOT NULL,
-	PRIMARY KEY (session)
-);
--- next
-CREATE TABLE approval (
-	id VARCHAR(16) NOT NULL,
-	act VARCHAR(20) NOT NULL,
-	request_sha256 VARCHAR(64) NOT NULL,
-	what TEXT NOT NULL,
-	scope VARCHAR(20) NOT NULL,
-	party VARCHAR(100),
-	asked_by VARCHAR(100) NOT NULL,
-	asked_us BIGINT NOT NULL,
-	approved_by VARCHAR(100),
-	approved_us BIGINT,
-	used_us BIGINT,
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX approval_request ON approval (request_sha256);
--- next
-CREATE TABLE purpose_read (
-	id VARCHAR(16) NOT NULL,
-	at_us BIGINT NOT NULL,
-	"by" VARCHAR(100) NOT NULL,
-	role VARCHAR(20) NOT NULL,
-	purpose VARCHAR(200) NOT NULL,
-	address VARCHAR(200) NOT NULL,
-	owner VARCHAR(100) NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX purpose_read_at ON purpose_read (at_us);
--- next
-CREATE TABLE sign_in_failure (
-	name VARCHAR(100) NOT NULL,
-	client VARCHAR(64) NOT NULL,
-	failures INTEGER NOT NULL,
-	last_us BIGINT NOT NULL,
-	PRIMARY KEY (name, client)
-);
--- next
-CREATE TABLE sign_in_link (
-	token_sha256 VARCHAR(64) NOT NULL,
-	name VARCHAR(100) NOT NULL,
-	scopes VARCHAR(200) NOT NULL,
-	party VARCHAR(100),
-	role VARCHAR(20) DEFAULT '' NOT NULL,
-	expires_us BIGINT NOT NULL,
-	used_us BIGINT,
-	PRIMARY KEY (token_sha256)
-);
--- next
-CREATE TABLE recall (
-	id VARCHAR(40) NOT NULL,
-	gtin VARCHAR(14) NOT NULL,
-	lot VARCHAR(20) NOT NULL,
-	reason TEXT NOT NULL,
-	opened_us BIGINT NOT NULL,
-	opened_by VARCHAR(100) NOT NULL,
-	closed_us BIGINT,
-	closed_by VARCHAR(100),
-	packs INTEGER NOT NULL,
-	withdraw_why TEXT,
-	withdraw_asked_by VARCHAR(100),
-	withdrawn_us BIGINT,
-	withdrawn_by VARCHAR(100),
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX recall_lot ON recall (gtin, lot);
--- next
-CREATE TABLE partner_licence (
-	id VARCHAR(40) NOT NULL,
-	gln VARCHAR(13) NOT NULL,
-	name VARCHAR(200) NOT NULL,
-	role VARCHAR(20) NOT NULL,
-	kind VARCHAR(40) NOT NULL,
-	authority VARCHAR(200) NOT NULL,
-	number VARCHAR(100) NOT NULL,
-	valid_from VARCHAR(10) NOT NULL,
-	valid_to VARCHAR(10),
-	ended VARCHAR(10),
-	source TEXT NOT NULL,
-	checked_us BIGINT NOT NULL,
-	"by" VARCHAR(100) NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX partner_licence_gln ON partner_licence (gln);
--- next
-CREATE TABLE case_file (
-	id VARCHAR(40) NOT NULL,
-	kind VARCHAR(20) NOT NULL,
-	category VARCHAR(40) NOT NULL,
-	state VARCHAR(30) NOT NULL,
-	opened_us BIGINT NOT NULL,
-	opened_by VARCHAR(100) NOT NULL,
-	gtin VARCHAR(14) NOT NULL,
-	lot VARCHAR(20) NOT NULL,
-	serial VARCHAR(20) NOT NULL,
-	partner VARCHAR(13) NOT NULL,
-	what TEXT NOT NULL,
-	illegitimate_us BIGINT,
-	incident VARCHAR(40) NOT NULL,
-	facts TEXT NOT NULL,
-	mark VARCHAR(200) NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX case_file_mark ON case_file (mark);
--- next
-CREATE INDEX case_file_opened ON case_file (opened_us);
--- next
-CREATE TABLE quarantine (
-	id VARCHAR(40) NOT NULL,
-	kind VARCHAR(20) NOT NULL,
-	gtin VARCHAR(14) NOT NULL,
-	lot VARCHAR(20) NOT NULL,
-	serial VARCHAR(20) NOT NULL,
-	serial_to VARCHAR(20) NOT NULL,
-	"key" VARCHAR(200) NOT NULL,
-	document VARCHAR(200) NOT NULL,
-	reason TEXT NOT NULL,
-	owner VARCHAR(100) NOT NULL,
-	placed_us BIGINT NOT NULL,
-	placed_by VARCHAR(100) NOT NULL,
-	due_us BIGINT NOT NULL,
-	released_us BIGINT,
-	released_by VARCHAR(100),
-	why TEXT NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE TABLE system_audit (
-	id VARCHAR(40) NOT NULL,
-	planned VARCHAR(10) NOT NULL,
-	scope TEXT NOT NULL,
-	auditor VARCHAR(200) NOT NULL,
-	done VARCHAR(10),
-	outcome TEXT NOT NULL,
-	entered_us BIGINT NOT NULL,
-	"by" VARCHAR(100) NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE TABLE service_time (
-	day VARCHAR(10) NOT NULL,
-	area VARCHAR(20) NOT NULL,
-	limit_ms INTEGER NOT NULL,
-	answers BIGINT NOT NULL,
-	PRIMARY KEY (day, area, limit_ms)
-);
--- next
 CREATE TABLE document (
 	id INTEGER NOT NULL,
 	tenant SMALLINT DEFAULT '0' NOT NULL,
@@ -903,6 +699,227 @@ CREATE TABLE ledger_key (
 	PRIMARY KEY (name, key_id)
 );
 -- next
+CREATE TABLE recall (
+	id VARCHAR(40) NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	serial_to VARCHAR(20) NOT NULL,
+	since_us BIGINT,
+	until_us BIGINT,
+	place VARCHAR(13) NOT NULL,
+	market VARCHAR(2) NOT NULL,
+	reason TEXT NOT NULL,
+	class VARCHAR(3) NOT NULL,
+	depth VARCHAR(20) NOT NULL,
+	drill INTEGER NOT NULL,
+	facts TEXT NOT NULL,
+	opened_us BIGINT NOT NULL,
+	opened_by VARCHAR(100) NOT NULL,
+	approved_us BIGINT,
+	approved_by VARCHAR(100),
+	closed_us BIGINT,
+	closed_by VARCHAR(100),
+	packs INTEGER NOT NULL,
+	packs_at_opening INTEGER NOT NULL,
+	reach_at_opening TEXT NOT NULL,
+	list_sha256 VARCHAR(64) NOT NULL,
+	last_item BIGINT NOT NULL,
+	withdraw_why TEXT,
+	withdraw_asked_by VARCHAR(100),
+	withdrawn_us BIGINT,
+	withdrawn_by VARCHAR(100),
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX recall_gtin ON recall (gtin, lot);
+-- next
+CREATE TABLE api_key (
+	id VARCHAR(16) NOT NULL,
+	name VARCHAR(100) NOT NULL,
+	secret_sha256 VARCHAR(64) NOT NULL,
+	scopes VARCHAR(200) NOT NULL,
+	party VARCHAR(100),
+	role VARCHAR(20) DEFAULT '' NOT NULL,
+	created_us BIGINT NOT NULL,
+	expires_us BIGINT,
+	revoked_us BIGINT,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE TABLE access_lock (
+	id INTEGER NOT NULL,
+	since_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE TABLE user_account (
+	name VARCHAR(100) NOT NULL,
+	password VARCHAR(200) NOT NULL,
+	scopes VARCHAR(200) NOT NULL,
+	party VARCHAR(100),
+	role VARCHAR(20) DEFAULT '' NOT NULL,
+	changed_us BIGINT NOT NULL,
+	ended_us BIGINT,
+	"by" VARCHAR(100) NOT NULL,
+	PRIMARY KEY (name)
+);
+-- next
+CREATE TABLE browser_session (
+	token_sha256 VARCHAR(64) NOT NULL,
+	id VARCHAR(16) NOT NULL,
+	name VARCHAR(100) NOT NULL,
+	scopes VARCHAR(200) NOT NULL,
+	party VARCHAR(100),
+	role VARCHAR(20) DEFAULT '' NOT NULL,
+	started_us BIGINT NOT NULL,
+	fresh_us BIGINT NOT NULL,
+	expires_us BIGINT NOT NULL,
+	ended_us BIGINT,
+	client VARCHAR(64) NOT NULL,
+	PRIMARY KEY (token_sha256),
+	UNIQUE (id)
+);
+-- next
+CREATE TABLE session_use (
+	session VARCHAR(16) NOT NULL,
+	seen_us BIGINT NOT NULL,
+	PRIMARY KEY (session)
+);
+-- next
+CREATE TABLE approval (
+	id VARCHAR(16) NOT NULL,
+	act VARCHAR(20) NOT NULL,
+	request_sha256 VARCHAR(64) NOT NULL,
+	what TEXT NOT NULL,
+	scope VARCHAR(20) NOT NULL,
+	party VARCHAR(100),
+	asked_by VARCHAR(100) NOT NULL,
+	asked_us BIGINT NOT NULL,
+	approved_by VARCHAR(100),
+	approved_us BIGINT,
+	used_us BIGINT,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX approval_request ON approval (request_sha256);
+-- next
+CREATE TABLE purpose_read (
+	id VARCHAR(16) NOT NULL,
+	at_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	role VARCHAR(20) NOT NULL,
+	purpose VARCHAR(200) NOT NULL,
+	address VARCHAR(200) NOT NULL,
+	owner VARCHAR(100) NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX purpose_read_at ON purpose_read (at_us);
+-- next
+CREATE TABLE sign_in_failure (
+	name VARCHAR(100) NOT NULL,
+	client VARCHAR(64) NOT NULL,
+	failures INTEGER NOT NULL,
+	last_us BIGINT NOT NULL,
+	PRIMARY KEY (name, client)
+);
+-- next
+CREATE TABLE sign_in_link (
+	token_sha256 VARCHAR(64) NOT NULL,
+	name VARCHAR(100) NOT NULL,
+	scopes VARCHAR(200) NOT NULL,
+	party VARCHAR(100),
+	role VARCHAR(20) DEFAULT '' NOT NULL,
+	expires_us BIGINT NOT NULL,
+	used_us BIGINT,
+	PRIMARY KEY (token_sha256)
+);
+-- next
+CREATE TABLE partner_licence (
+	id VARCHAR(40) NOT NULL,
+	gln VARCHAR(13) NOT NULL,
+	name VARCHAR(200) NOT NULL,
+	role VARCHAR(20) NOT NULL,
+	kind VARCHAR(40) NOT NULL,
+	authority VARCHAR(200) NOT NULL,
+	number VARCHAR(100) NOT NULL,
+	valid_from VARCHAR(10) NOT NULL,
+	valid_to VARCHAR(10),
+	ended VARCHAR(10),
+	source TEXT NOT NULL,
+	checked_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX partner_licence_gln ON partner_licence (gln);
+-- next
+CREATE TABLE case_file (
+	id VARCHAR(40) NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	category VARCHAR(40) NOT NULL,
+	state VARCHAR(30) NOT NULL,
+	opened_us BIGINT NOT NULL,
+	opened_by VARCHAR(100) NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	partner VARCHAR(13) NOT NULL,
+	what TEXT NOT NULL,
+	illegitimate_us BIGINT,
+	incident VARCHAR(40) NOT NULL,
+	facts TEXT NOT NULL,
+	mark VARCHAR(200) NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX case_file_mark ON case_file (mark);
+-- next
+CREATE INDEX case_file_opened ON case_file (opened_us);
+-- next
+CREATE TABLE quarantine (
+	id VARCHAR(40) NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	serial_to VARCHAR(20) NOT NULL,
+	"key" VARCHAR(200) NOT NULL,
+	document VARCHAR(200) NOT NULL,
+	reason TEXT NOT NULL,
+	owner VARCHAR(100) NOT NULL,
+	placed_us BIGINT NOT NULL,
+	placed_by VARCHAR(100) NOT NULL,
+	due_us BIGINT NOT NULL,
+	released_us BIGINT,
+	released_by VARCHAR(100),
+	why TEXT NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE TABLE system_audit (
+	id VARCHAR(40) NOT NULL,
+	planned VARCHAR(10) NOT NULL,
+	scope TEXT NOT NULL,
+	auditor VARCHAR(200) NOT NULL,
+	done VARCHAR(10),
+	outcome TEXT NOT NULL,
+	entered_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE TABLE service_time (
+	day VARCHAR(10) NOT NULL,
+	area VARCHAR(20) NOT NULL,
+	limit_ms INTEGER NOT NULL,
+	answers BIGINT NOT NULL,
+	PRIMARY KEY (day, area, limit_ms)
+);
+-- next
 CREATE TABLE archive_file (
 	id INTEGER NOT NULL,
 	holds TEXT NOT NULL,
@@ -1213,26 +1230,47 @@ CREATE UNIQUE INDEX serial_imported_once ON serial_imported (code, serial);
 CREATE TABLE recall_pack (
 	recall VARCHAR(40) NOT NULL,
 	"key" VARCHAR(200) NOT NULL,
-	status VARCHAR(30) NOT NULL,
-	holder VARCHAR(100),
-	location VARCHAR(100),
-	arrived_us BIGINT,
+	how VARCHAR(20) NOT NULL,
+	PRIMARY KEY (recall, "key"),
+	FOREIGN KEY(recall) REFERENCES recall (id)
+);
+-- next
+CREATE TABLE recall_arrival (
+	recall VARCHAR(40) NOT NULL,
+	"key" VARCHAR(200) NOT NULL,
+	at_us BIGINT NOT NULL,
 	PRIMARY KEY (recall, "key"),
 	FOREIGN KEY(recall) REFERENCES recall (id)
 );
 -- next
 CREATE TABLE recall_notice (
-	id INTEGER NOT NULL,
+	id VARCHAR(40) NOT NULL,
 	recall VARCHAR(40) NOT NULL,
 	party VARCHAR(100) NOT NULL,
 	name VARCHAR(200),
 	packs INTEGER NOT NULL,
+	told_packs INTEGER NOT NULL,
+	due_us BIGINT,
+	sent_us BIGINT,
+	last_sent_us BIGINT,
+	messages INTEGER NOT NULL,
+	channel VARCHAR(20) NOT NULL,
+	fault TEXT NOT NULL,
+	escalated_us BIGINT,
 	acknowledged_us BIGINT,
 	PRIMARY KEY (id),
 	FOREIGN KEY(recall) REFERENCES recall (id)
 );
 -- next
 CREATE INDEX recall_notice_recall ON recall_notice (recall);
+-- next
+CREATE TABLE recall_lot (
+	recall VARCHAR(40) NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	PRIMARY KEY (recall, gtin, lot),
+	FOREIGN KEY(recall) REFERENCES recall (id)
+);
 -- next
 CREATE TABLE case_item (
 	"case" VARCHAR(40) NOT NULL,
