@@ -113,6 +113,9 @@ def _table() -> Iterator[AccessRule]:
         "GET /oidc/start\nGET /oidc/callback",
         is_page=True,
     )
+    verify = "GET /verify-dossier\nPOST /verify-dossier"
+    yield from _rows(Own.NOTHING, ANYONE, verify, is_page=True)
+    yield from _rows(Own.NOTHING, ANY_KEY, "GET /log", is_page=True)
     yield from _rows(Own.ASKED, ANY_KEY, "GET /approvals", is_page=True)
     approve = "POST /approvals/{approval_id}/approve"
     yield from _rows(Own.ASKED, ANY_KEY, approve, is_page=True, is_fresh=True)

@@ -29,6 +29,7 @@ from compliance.service import (
     line_pages,
     oidc_sign_in,
     oversight_pages,
+    proof_pages,
     quarantine_pages,
     readiness,
     recall_pages,
@@ -77,6 +78,7 @@ def _routers() -> Iterator[APIRouter]:
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router
+    yield proof_pages.router
     yield alert_pages.router
     yield workstation.router
     yield dossier_pages.router
