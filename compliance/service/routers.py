@@ -28,6 +28,7 @@ from compliance.service import (
     quarantine_pages,
     readiness,
     recall_pages,
+    reference_pages,
     scan_pages,
     scanning_routes,
     sensor_pages,
@@ -66,6 +67,7 @@ def _routers() -> Iterator[APIRouter]:
     yield scan_pages.router
     yield identifier_pages.router
     yield recall_pages.router
+    yield reference_pages.router
     yield jump_pages.router
     yield acts.router
     yield oidc_sign_in.router
