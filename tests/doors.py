@@ -295,13 +295,15 @@ SILENT = {
     r"\w+ /(archive|cases|holds|requests|audits|partners|retention|access|alerts|anomalies)": (
         "work about packs, no answer about one"
     ),
-    r"\w+ /(channels|messages)": "files to and from partners; capture judges what is in them",
+    r"\w+ /(channels|messages|as2)": "files to and from partners; capture judges what is in them",
     r"packtrail exchange": "files to and from partners",
     r"\w+ /fmd/(alerts|logins|participants|uploads|must-verify|anomalies|exemptions|lots)": (
         "the desks of the national system"
     ),
     r"\w+ /verify/(directory|extensions|requests|sensors)": "what partners told, and answers kept",
     r"\w+ /(verify/)?checkConnectivity": "about a product, not a pack",
+    r"(\w+ /transactions|packtrail transaction)": "what was shipped, no judgement on a pack",
+    r"\w+ /files": "explains a file; what is captured is judged afterwards",
     r"GET /packs/returns": "decisions kept, made at POST /packs/returns",
     r"GET /returns": "the empty form and decisions kept",
     r"POST /packs/scan": "reads a code, says nothing about the pack",
@@ -318,7 +320,7 @@ SILENT = {
     r"packtrail (quarantine|retention|returns|scan|sensors|serve|trace|snapshot (check|key))": (
         "no answer about a pack"
     ),
-    r"(\w+ /|packtrail )(serials|label)": "numbers and labels before they are on a pack",
+    r"(\w+ /|packtrail )(serials|label|line)": "numbers and labels before they are on a pack",
     r"packtrail verify-export": ("no answer about a pack"),
 }
 """Routes and commands that do not judge packs, by pattern, and why they need not."""

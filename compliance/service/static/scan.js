@@ -218,6 +218,10 @@ function misplaced(event, field) {
   event.preventDefault();
   field.value = field.value.slice(0, found.index);
   ready(target);
+  if (target.matches("textarea")) { // a list of scans: one more line, and nothing is sent yet
+    target.value = `${target.value.trimEnd()}\n${found[0]}\n`.trimStart();
+    return;
+  }
   target.value = found[0];
   target.form.requestSubmit();
 }
