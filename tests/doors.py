@@ -283,7 +283,6 @@ SILENT = {
         "which dossiers were asked for; what they say is asked at POST /exports"
     ),
     r"\w+ /approvals": "acts that wait for a second person; they are judged when they are done",
-    r"GET /reference": "what the API is, nothing about packs",
     r"\w+ /verify-dossier": "whether a dossier is whole, not what it says of packs",
     r"GET /(00|253|414|417|8003|8004)/": "what cases, documents and places went through; no packs",
     r"\w+ /sensors": "what readings mean; packs are judged by it when they are asked about",

@@ -34,7 +34,6 @@ from compliance.service import (
     quarantine_pages,
     readiness,
     recall_pages,
-    reference_pages,
     scan_pages,
     scanning_routes,
     sensor_pages,
@@ -75,7 +74,6 @@ def _routers() -> Iterator[APIRouter]:
     yield scan_pages.router
     yield identifier_pages.router
     yield recall_pages.router
-    yield reference_pages.router
     yield jump_pages.router
     yield acts.router
     yield oidc_sign_in.router

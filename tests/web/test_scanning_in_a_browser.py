@@ -148,7 +148,7 @@ def test_no_page_is_wider_than_its_window(demo, browser, width_px: int) -> None:
         for link in browser.driver.find_elements(By.CSS_SELECTOR, "nav a")
     ]
     pack, lot = "/01/09521321001015/21/0795112158512", "/01/09521321001022/10/RE7715"
-    beside = (pack, lot, "/verify-dossier", "/reference/api?operation=act_receive", "/no-such-page")
+    beside = (pack, lot, "/verify-dossier", "/no-such-page")
     for path in {*paths, *(demo.address + one for one in beside)}:
         browser.driver.get(path)
         browser.find("main")
