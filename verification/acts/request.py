@@ -52,6 +52,8 @@ class ActRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Do it although something overridable speaks against it, for `reason`."""
     time: datetime | None = None
     """When it was done, where that is earlier than it was sent."""
+    is_opened: bool = False
+    """The cases around what is named were opened: it is taken in without them."""
 
 
 class ActRefusal(StrEnum):
