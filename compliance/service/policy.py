@@ -332,6 +332,14 @@ def _of_duties() -> Iterator[AccessRule]:
     release = "POST /quarantine/{number}/release"
     yield from _rows(Own.OPERATOR, "recall", release, approved="release")
     yield from _rows(Own.OPERATOR, "recall", "POST /cases\nPOST /cases/{case_id}/steps")
+    yield from _rows(Own.OPERATOR, "recall", "POST /cases/{case_id}/letter")
+    yield from _rows(Own.OPERATOR, "act", "POST /receiving\nPOST /receiving/compare")
+    yield from _rows(
+        Own.OPERATOR,
+        "act",
+        "GET /receive\nPOST /receive\nPOST /receive/take-in",
+        is_page=True,
+    )
     yield from _rows(
         Own.OPERATOR,
         "admin",

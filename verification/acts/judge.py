@@ -236,7 +236,8 @@ class _ActCase:
                 return None
             if self.act.kind is not ActKind.PACK:
                 return because(ActRefusal.NOT_IN_PARENT)
-        if self.rule.stays_inside or item.parent is None or thing.key in self.covered:
+        is_out = item.parent is None or self.act.is_opened
+        if self.rule.stays_inside or is_out or thing.key in self.covered:
             return None
         return because(ActRefusal.IN_A_CASE, what=item.parent)
 
