@@ -21,7 +21,8 @@ from compliance.quarantine.acts import perform_by_quarantine, quarantines_of
 from compliance.reader.problems import CaseCause, DocumentDeeds, FoundProblem
 from compliance.reader.reader import close_what_is_cured, open_or_note
 from compliance.receiving.compare import ScanOutcome, compare
-from compliance.receiving.expected import IDS_PER_QUESTION, expected_goods
+from compliance.receiving.expected import expected_goods
+from compliance.reports.transactions import IDS_PER_QUESTION
 from epcis.problem import Problem
 from verification.acts.kinds import ActKind
 from verification.acts.once import once

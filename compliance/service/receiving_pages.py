@@ -24,6 +24,7 @@ from verification.acts.request import SCAN_CHARS_MAX, SCANS_MAX
 if TYPE_CHECKING:
     from fastapi.responses import HTMLResponse
 
+    from compliance.cases.cases import CaseFile
     from compliance.receiving.take_in import TakenIn
 
 router = APIRouter(include_in_schema=False)
@@ -84,7 +85,8 @@ def _page(
     refused: str = "",
     taken: TakenIn | None = None,
 ) -> HTMLResponse:
-    goods, found, cases, seller = None, None, (), ""
+    goods, found, seller = None, None, ""
+    cases: tuple[CaseFile, ...] = ()
     if number:
         with store_of(request).read() as snapshot:
             try:
