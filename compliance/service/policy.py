@@ -113,6 +113,9 @@ def _table() -> Iterator[AccessRule]:
         "GET /oidc/start\nGET /oidc/callback",
         is_page=True,
     )
+    verify = "GET /verify-dossier\nPOST /verify-dossier"
+    yield from _rows(Own.NOTHING, ANYONE, verify, is_page=True)
+    yield from _rows(Own.NOTHING, ANY_KEY, "GET /log", is_page=True)
     yield from _rows(Own.ASKED, ANY_KEY, "GET /approvals", is_page=True)
     approve = "POST /approvals/{approval_id}/approve"
     yield from _rows(Own.ASKED, ANY_KEY, approve, is_page=True, is_fresh=True)
@@ -244,6 +247,10 @@ def _of_acts() -> Iterator[AccessRule]:
         approved = "release" if kind is ActKind.RELEASE else ""
         path = f"/acts/{kind.value}"
         yield AccessRule("POST", path, rule.scope, Own.PLACE, approved=approved)
+        page = f"/work/{kind.value}"
+        yield AccessRule("GET", page, rule.scope, Own.NOTHING, is_page=True)
+        yield AccessRule("POST", page, rule.scope, Own.PLACE, is_page=True, approved=approved)
+    yield from _rows(Own.NOTHING, ANY_KEY, "GET /work", is_page=True)
 
 
 def _of_products() -> Iterator[AccessRule]:
@@ -392,6 +399,8 @@ def _of_the_warehouse() -> Iterator[AccessRule]:
     yield from _rows(
         Own.OPERATOR, "capture", "GET /serials\nPOST /serials/open\nPOST /serials/ask", is_page=True
     )
+    line = "GET /line\nPOST /line/commission\nPOST /line/pack"
+    yield from _rows(Own.PLACE, "act", line, is_page=True)
 
 
 def _of_exchange() -> Iterator[AccessRule]:
@@ -404,6 +413,9 @@ def _of_exchange() -> Iterator[AccessRule]:
         POST /channels/new/{kind}
         POST /channels/board/test
         POST /channels/board/end
+        POST /channels/board/certificate
+        POST /channels/board/distrust
+        GET /channels/{name}/certificates
         GET /messages
         POST /messages/board/resend
         """,
@@ -416,7 +428,6 @@ def _of_exchange() -> Iterator[AccessRule]:
         POST /channels
         POST /channels/{name}/end
         POST /channels/{name}/test
-        GET /channels/{name}/certificates
         POST /channels/{name}/certificates
         DELETE /channels/{name}/certificates/{sha256}
         GET /messages/{number}
@@ -425,6 +436,7 @@ def _of_exchange() -> Iterator[AccessRule]:
         POST /messages/{number}/resend
         """,
     )
+    yield from _rows(Own.NOTHING, ANYONE, "POST /as2")
     yield from _rows(Own.OPERATOR, "capture", "POST /messages")
     yield from _rows(
         Own.ASKED,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from compliance.routes import (
     acts,
+    as2,
     cases,
     duties,
     exchange,
@@ -26,8 +27,10 @@ from compliance.service import (
     identifier_pages,
     jump_pages,
     label_pages,
+    line_pages,
     oidc_sign_in,
     oversight_pages,
+    proof_pages,
     quarantine_pages,
     readiness,
     recall_pages,
@@ -42,6 +45,7 @@ from compliance.service import (
     telemetry,
     token_routes,
     transaction_pages,
+    work_pages,
     workstation,
 )
 from epcis.routes import log
@@ -76,6 +80,7 @@ def _routers() -> Iterator[APIRouter]:
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router
+    yield proof_pages.router
     yield alert_pages.router
     yield workstation.router
     yield dossier_pages.router
@@ -87,8 +92,10 @@ def _routers() -> Iterator[APIRouter]:
     yield receiving_pages.router
     yield serials_pages.router
     yield label_pages.router
+    yield line_pages.router
     yield recalls.router
     yield stock_pages.router
+    yield work_pages.router
     yield quarantine_pages.router
     yield quarantine.router
     yield sensor_pages.router
@@ -100,3 +107,4 @@ def _routers() -> Iterator[APIRouter]:
     yield duties.router
     yield exchange_pages.router
     yield exchange.router
+    yield as2.router

@@ -1589,6 +1589,7 @@ CREATE TABLE exchange_message (
 	reason TEXT NOT NULL,
 	job VARCHAR(40) NOT NULL,
 	outcome BYTEA,
+	reply_to TEXT NOT NULL,
 	mic VARCHAR(200) NOT NULL,
 	receipt_type TEXT NOT NULL,
 	receipt BYTEA,
@@ -1620,6 +1621,8 @@ COMMENT ON COLUMN exchange_message.reason IS 'what is wrong with it; empty: noth
 COMMENT ON COLUMN exchange_message.job IS 'its capture job; empty for a sent one';
 -- next
 COMMENT ON COLUMN exchange_message.outcome IS 'what capture found, JSON, packed';
+-- next
+COMMENT ON COLUMN exchange_message.reply_to IS 'where a receipt goes; empty: to the partner';
 -- next
 COMMENT ON COLUMN exchange_message.mic IS 'digest a signed receipt must repeat';
 -- next

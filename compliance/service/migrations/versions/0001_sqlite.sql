@@ -1253,6 +1253,7 @@ CREATE TABLE exchange_message (
 	reason TEXT NOT NULL,
 	job VARCHAR(40) NOT NULL,
 	outcome BLOB,
+	reply_to TEXT NOT NULL,
 	mic VARCHAR(200) NOT NULL,
 	receipt_type TEXT NOT NULL,
 	receipt BLOB,
