@@ -19,9 +19,9 @@ from compliance.cases.cases import (
     take_step,
 )
 from compliance.cases.form_3911 import form_3911
-from compliance.cases.letter import write_letter
 from compliance.context import compliance_settings_of
 from compliance.partners.names import product_attributes
+from compliance.reports.letter import write_letter
 from epcis.http_context import Caller, needs, now_of, store_of
 from epcis.problem import Problem
 from schemas.gs1.keys import Gtin

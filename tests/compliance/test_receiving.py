@@ -10,12 +10,12 @@ import pytest
 
 from benchmarks.shipment_files import BUYER, Shipment, gln
 from compliance.cases.cases import State
-from compliance.cases.letter import letter_about
 from compliance.quarantine.quarantine import list_quarantines, release_quarantine
 from compliance.reader.reader import read_next
 from compliance.receiving.compare import ScanOutcome, compared
 from compliance.receiving.expected import ReceivingRefused
 from compliance.receiving.take_in import cases_about, take_in
+from compliance.reports.letter import letter_about
 from compliance.service.policy import SCOPES
 from compliance.service.practice import practice_of
 from compliance.service.settings import Settings
