@@ -283,6 +283,8 @@ SILENT = {
         "which dossiers were asked for; what they say is asked at POST /exports"
     ),
     r"\w+ /approvals": "acts that wait for a second person; they are judged when they are done",
+    r"\w+ /verify-dossier": "whether a dossier is whole, not what it says of packs",
+    r"GET /(00|253|414|417|8003|8004)/": "what cases, documents and places went through; no packs",
     r"\w+ /sensors": "what readings mean; packs are judged by it when they are asked about",
     r"\w+ /sheets": "takes in what is there; it is judged when it is asked about",
     r"packtrail import": "takes in what is there; it is judged when it is asked about",
@@ -317,7 +319,7 @@ SILENT = {
     r"packtrail (quarantine|retention|returns|scan|sensors|serve|trace|snapshot (check|key))": (
         "no answer about a pack"
     ),
-    r"(\w+ /|packtrail )(serials|label)": "numbers and labels before they are on a pack",
+    r"(\w+ /|packtrail )(serials|label|line)": "numbers and labels before they are on a pack",
     r"packtrail verify-export": ("no answer about a pack"),
 }
 """Routes and commands that do not judge packs, by pattern, and why they need not."""

@@ -47,6 +47,7 @@ _PLACES = (
     MenuPlace("/transactions", "Shipments", "orders", "Transaction documents, by order or SSCC."),
     MenuPlace("/sheets", "Sheets", "table", "CSV and Excel in and out."),
     MenuPlace("/serials", "Serials", "number", "Pools of serial numbers, and grants to lines."),
+    MenuPlace("/line", "Line", "work", "Commission what is printed, and pack into new cases."),
     MenuPlace("/labels", "Labels", "label", "Draw a label, and check the printed one."),
     MenuPlace("/channels", "Partners", "exchange", "Connections to partners, files in and out."),
     MenuPlace("/partners", "Licences", "people", "Licences and audits of partners."),

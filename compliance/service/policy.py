@@ -113,6 +113,9 @@ def _table() -> Iterator[AccessRule]:
         "GET /oidc/start\nGET /oidc/callback",
         is_page=True,
     )
+    verify = "GET /verify-dossier\nPOST /verify-dossier"
+    yield from _rows(Own.NOTHING, ANYONE, verify, is_page=True)
+    yield from _rows(Own.NOTHING, ANY_KEY, "GET /log", is_page=True)
     yield from _rows(Own.ASKED, ANY_KEY, "GET /approvals", is_page=True)
     approve = "POST /approvals/{approval_id}/approve"
     yield from _rows(Own.ASKED, ANY_KEY, approve, is_page=True, is_fresh=True)
@@ -244,6 +247,10 @@ def _of_acts() -> Iterator[AccessRule]:
         approved = "release" if kind is ActKind.RELEASE else ""
         path = f"/acts/{kind.value}"
         yield AccessRule("POST", path, rule.scope, Own.PLACE, approved=approved)
+        page = f"/work/{kind.value}"
+        yield AccessRule("GET", page, rule.scope, Own.NOTHING, is_page=True)
+        yield AccessRule("POST", page, rule.scope, Own.PLACE, is_page=True, approved=approved)
+    yield from _rows(Own.NOTHING, ANY_KEY, "GET /work", is_page=True)
 
 
 def _of_products() -> Iterator[AccessRule]:
@@ -384,6 +391,8 @@ def _of_the_warehouse() -> Iterator[AccessRule]:
     yield from _rows(
         Own.OPERATOR, "capture", "GET /serials\nPOST /serials/open\nPOST /serials/ask", is_page=True
     )
+    line = "GET /line\nPOST /line/commission\nPOST /line/pack"
+    yield from _rows(Own.PLACE, "act", line, is_page=True)
 
 
 def _of_exchange() -> Iterator[AccessRule]:

@@ -26,8 +26,10 @@ from compliance.service import (
     identifier_pages,
     jump_pages,
     label_pages,
+    line_pages,
     oidc_sign_in,
     oversight_pages,
+    proof_pages,
     quarantine_pages,
     readiness,
     recall_pages,
@@ -41,6 +43,7 @@ from compliance.service import (
     telemetry,
     token_routes,
     transaction_pages,
+    work_pages,
     workstation,
 )
 from epcis.routes import log
@@ -75,6 +78,7 @@ def _routers() -> Iterator[APIRouter]:
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router
+    yield proof_pages.router
     yield alert_pages.router
     yield workstation.router
     yield dossier_pages.router
@@ -84,8 +88,10 @@ def _routers() -> Iterator[APIRouter]:
     yield transactions.router
     yield serials_pages.router
     yield label_pages.router
+    yield line_pages.router
     yield recalls.router
     yield stock_pages.router
+    yield work_pages.router
     yield quarantine_pages.router
     yield quarantine.router
     yield sensor_pages.router
