@@ -154,6 +154,7 @@ def test_the_command_line_connects_tries_lists_and_sends(tmp_path, monkeypatch):
         return done.output
 
     assert "is connected" in told("channel", "add", "erp", "folder", "--partner", PARTNER)
+    assert Keys.open(tmp_path / "keys").log  # the first command of all left room for them
     assert "delivered" in told("channel", "test", "erp")
     (tmp_path / "ship.xml").write_bytes(a_shipment(1))
     assert "delivered" in told("send", "erp", str(tmp_path / "ship.xml"))

@@ -7,6 +7,7 @@ import io
 import subprocess
 import sys
 import zlib
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -63,6 +64,13 @@ def openssl(folder: Path, *arguments: str) -> None:
 
 def region(content: bytes) -> Region:
     return Region.whole(io.BytesIO(content))
+
+
+@pytest.fixture
+def keep():
+    """Where files go that are made on the way; closed when the test ends."""
+    with ExitStack() as files:
+        yield files.enter_context
 
 
 def room(folder: Path, size_bytes_max: int = 2**28) -> SpoolRoom:
@@ -148,10 +156,10 @@ def test_openssl_checks_what_we_sign(own, folder, digest):
         openssl(folder, *VERIFY, "-inform", "DER", "-in", "made", "-content", "content")
 
 
-def test_openssl_reads_the_parts_of_a_signed_message(own, folder):
+def test_openssl_reads_the_parts_of_a_signed_message(own, folder, keep):
     dress = As2Dress("sha256", "", "", "sha256", own)
     part = payload_part(region(b"<a>\r\n</a>"), "text/xml", "a.xml")
-    made, _ = dressed(part, dress, NOW, room(folder), lambda file: None)
+    made, _ = dressed(part, dress, NOW, room(folder), keep)
     (folder / "made").write_bytes(made.head() + b"".join(made.chunks()))
     command = ["openssl", "cms", *VERIFY, "-inform", "SMIME", "-in", "made"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
@@ -239,18 +247,18 @@ def test_headers_that_do_not_fit_are_refused(block):
         read_entity(region(block))
 
 
-def test_damaged_messages_are_refused_and_never_fail_otherwise(own, folder):
+def test_damaged_messages_are_refused_and_never_fail_otherwise(own, folder, keep):
     """One byte is another one: a refusal, or the same content under its signature."""
     trust = As2Trust([own], [own.certificate])
     dress = As2Dress("sha256", "aes256-cbc", "before", "sha256", own, own.certificate)
     part = payload_part(region(b"<a/>"), "text/xml", "a.xml")
-    made, _ = dressed(part, dress, NOW, room(folder), lambda file: None)
+    made, _ = dressed(part, dress, NOW, room(folder), keep)
     body, kind = b"".join(made.chunks()), made.headers["Content-Type"]
     whole = 0
     for at in range(0, len(body), 7):
         damaged = body[:at] + bytes([body[at] ^ 0x41]) + body[at + 1 :]
         try:
-            opened = As2Opener(trust, room(folder), lambda file: None).open(entity(kind, damaged))
+            opened = As2Opener(trust, room(folder), keep).open(entity(kind, damaged))
         except As2Refused:
             continue
         if opened.signature:  # without one it is refused by what its channel asks for
