@@ -59,6 +59,14 @@ def judge(
     return _ActCase(act, scanned, things, parent, at, tells_places=tells_places).judged()
 
 
+def together(used: ActJudgement, made: ActJudgement) -> ActJudgement:
+    """One judgement of what a transformation uses up and makes; it names what is used up."""
+    answers = (*used.answers, *made.answers)
+    if used.may_proceed and made.may_proceed:
+        return used._replace(answers=answers)
+    return used._replace(answers=tuple(map(_not_done, answers)), may_proceed=False, names=())
+
+
 class _ActCase:
     """Everything that one judgement of an act depends on."""
 

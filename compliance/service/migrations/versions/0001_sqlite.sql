@@ -805,6 +805,12 @@ CREATE TABLE anomaly_watch (
 	PRIMARY KEY (name)
 );
 -- next
+CREATE TABLE answer_aside (
+	journal VARCHAR(32) NOT NULL,
+	taken BIGINT NOT NULL,
+	PRIMARY KEY (journal)
+);
+-- next
 CREATE TABLE national_login (
 	login_id VARCHAR(100) NOT NULL,
 	user_id VARCHAR(100) NOT NULL,
