@@ -253,7 +253,8 @@ class _ActCase:
                 return None
             if self.act.kind is not ActKind.PACK:
                 return because(ActRefusal.NOT_IN_PARENT)
-        if self.rule.stays_inside or item.parent is None or thing.key in self.covered:
+        may_be_out = self.rule.stays_inside or self.act.is_opened or thing.key in self.covered
+        if may_be_out or item.parent is None:
             return None
         return because(ActRefusal.IN_A_CASE, what=item.parent)
 
