@@ -1081,6 +1081,44 @@ CREATE TABLE erasure (
 	PRIMARY KEY (id)
 );
 -- next
+CREATE TABLE trade_order (
+	number VARCHAR(100) NOT NULL,
+	customer VARCHAR(100) NOT NULL,
+	site VARCHAR(100) NOT NULL,
+	due VARCHAR(10) NOT NULL,
+	days_left_min INTEGER NOT NULL,
+	state VARCHAR(10) NOT NULL,
+	opened_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	ended_us BIGINT,
+	why TEXT NOT NULL,
+	PRIMARY KEY (number)
+);
+-- next
+CREATE TABLE order_line (
+	"order" VARCHAR(100) NOT NULL,
+	line INTEGER NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	packs INTEGER NOT NULL,
+	PRIMARY KEY ("order", line)
+);
+-- next
+CREATE INDEX order_line_gtin ON order_line (gtin);
+-- next
+CREATE TABLE order_pick (
+	"order" VARCHAR(100) NOT NULL,
+	pack TEXT NOT NULL,
+	line INTEGER NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	event TEXT NOT NULL,
+	PRIMARY KEY ("order", pack)
+);
+-- next
+CREATE INDEX order_pick_event ON order_pick (event);
+-- next
+CREATE INDEX order_pick_pack ON order_pick (pack);
+-- next
 CREATE TABLE exchange_channel (
 	name VARCHAR(60) NOT NULL,
 	kind VARCHAR(20) NOT NULL,
@@ -1259,6 +1297,7 @@ CREATE TABLE exchange_message (
 	reason TEXT NOT NULL,
 	job VARCHAR(40) NOT NULL,
 	outcome BLOB,
+	reply_to TEXT NOT NULL,
 	mic VARCHAR(200) NOT NULL,
 	receipt_type TEXT NOT NULL,
 	receipt BLOB,
