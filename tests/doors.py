@@ -309,7 +309,7 @@ SILENT = {
     r"packtrail (doctor|extensions|fsck|hash|hold|keys|licence|parse|recall|restamp)": (
         "no answer about a pack"
     ),
-    r"packtrail (backup|restore)": "no answer about a pack",
+    r"packtrail (backup|restore|validation)": "no answer about a pack",
     r"packtrail (quarantine|retention|returns|scan|sensors|serve|trace|snapshot (check|key))": (
         "no answer about a pack"
     ),

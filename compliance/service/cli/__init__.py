@@ -32,6 +32,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "serials": ("serials",),
     "labels": ("label",),
     "backups": ("backup", "restore"),
+    "validating": ("validation",),
     "exchange": ("exchange",),
     "serving": ("serve", "doctor", "access"),
 }
