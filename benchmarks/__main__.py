@@ -126,6 +126,13 @@ BENCHMARKS = (
         ),
     ),
     Benchmark(
+        "stock", "--items 50000 --sites 4",
+        (
+            Figure("a site's stock by lot", rf"by lot .*: {NUMBER} ms", "ms"),
+            Figure("a page of serials of one lot", rf"of one lot there: {NUMBER} ms", "ms"),
+        ),
+    ),
+    Benchmark(
         "start", "--rounds 2 --idle-s 5",
         (
             line_of("packtrail --help / its libraries"),

@@ -482,6 +482,7 @@ _PLACES: dict[str, tuple[str, ...]] = {
     "item_key_settled": ("item/{id}",),
     "item_key_even": ("item/{id}",),
     "item_key_odd": ("item/{id}",),
+    "stock_group": ("stock_group/{block}",),
     "document_part": ("document/{document}", "document_part/{document}"),
     "document": ("document/{id}", "document_part/{id}"),
     "master_data": ("master_data/{type},{id}",),

@@ -60,6 +60,7 @@ class Own(StrEnum):
     PRODUCT = "products of the caller's company; an operator's key may for all"
     ACT = "any pack in hand, by the role of the client; unknown serials count against guessing"
     PLACE = "goods at a site of the caller's company; an operator's key acts at all sites"
+    STOCK = "goods that the caller's company owns or has; an operator's key sees all"
     PARTICIPANT = "what a registered participant may, by its role"
     ALERT = "alerts that concern the caller: its own, of its products, of its market"
     ASKED = "what the caller itself, or its party, asked for"
@@ -427,6 +428,7 @@ def _of_pages() -> Iterator[AccessRule]:
     yield from _rows(Own.NOTHING, "query", "GET /jump", is_page=True)
     yield from _rows(Own.ACT, "verify", "POST /scan-card\nGET /01/{link:path}", is_page=True)
     yield from _rows(Own.PRODUCT, "query", "GET /recalls/board", is_page=True)
+    yield from _rows(Own.STOCK, "query", "GET /stock\nGET /stock/items", is_page=True)
     yield from _rows(Own.OPERATOR, "capture", "GET /sheets\nPOST /sheets", is_page=True)
     yield from _rows(Own.OPERATOR, "capture", "GET /sheets/tables\nPOST /sheets/{table}")
     yield from _rows(Own.OPERATOR, "query", "GET /sheets/{table}/file")

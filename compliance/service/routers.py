@@ -32,6 +32,7 @@ from compliance.service import (
     serials_pages,
     sheet_pages,
     sign_in_pages,
+    stock_pages,
     telemetry,
     token_routes,
     workstation,
@@ -74,6 +75,7 @@ def _routers() -> Iterator[APIRouter]:
     yield serials_pages.router
     yield label_pages.router
     yield recalls.router
+    yield stock_pages.router
     yield quarantine_pages.router
     yield quarantine.router
     yield sheet_pages.router

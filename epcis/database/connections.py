@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from epcis.database import guards
+from epcis.database.bits import BITS_SET, bits_set
 from epcis.database.metadata import metadata
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def _sqlite_engine(address: URL) -> Engine:
             "temp_store = MEMORY",
         ):
             driver.execute(f"PRAGMA {pragma}")
+        driver.create_function(BITS_SET, 1, bits_set, deterministic=True)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -18,7 +18,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "scanning": ("scan", "parse"),
     "documents": ("check", "convert", "hash", "capture"),
     "packs": ("verify", "trace"),
-    "acts": ("act",),
+    "acts": ("act", "stock"),
     "watching": ("alerts", "anomalies"),
     "partners": ("directory", "extensions", "returns"),
     "sensors": ("sensors",),

@@ -4,44 +4,42 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from itertools import count
 
 import httpx
 import pytest
 from typer.testing import CliRunner
 
 from compliance.seal import Keys
-from compliance.service.access import Grant, new_key
 from compliance.service.app import create_app
 from compliance.service.cli import command_line
 from compliance.service.context import ServiceContext
 from epcis.fsck.log import audit_log
 from epcis.store.items import item
 from epcis.trace import trace
-from schemas.gs1.content_rules import check_digit
 from schemas.gs1.rfid import encode
+from tests.compliance.service.hands import (
+    GTIN,
+    LOT,
+    PHARMACY,
+    PLANT,
+    WAREHOUSE,
+    Clock,
+    Hands,
+    key,
+    made,
+    pack,
+    signed,
+    sscc,
+)
 from verification.decision.words import LotState
 from verification.registry.pack_registry import set_lot_state
 
 pytestmark = pytest.mark.anyio
-GTIN = "09521321000018"
-PLANT, WAREHOUSE, PHARMACY = "9521321000018", "9521321000025", "9506000134352"
-LOT = {"lot": "L1", "expiry": "2028-05-31"}
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-class Clock:
-    """The time of the service, which a test may turn."""
-
-    def __init__(self, now):
-        self.now = now
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture
@@ -60,60 +58,6 @@ async def client(store, settings, clock):
         yield client
 
 
-def pack(number, gtin=GTIN):
-    return f"https://id.gs1.org/01/{gtin}/21/P{number}"
-
-
-def key(number, gtin=GTIN):
-    return f"/01/{gtin}/21/P{number}"
-
-
-def sscc(number):
-    digits = f"{9521321_0000000000 + number:017d}"
-    return digits + check_digit(digits)
-
-
-_numbers = count(1)
-
-
-class Hands:
-    """Somebody with a scanner: each act gets a clientId of its own."""
-
-    def __init__(self, client, headers=None):
-        self.client, self.headers = client, headers
-
-    async def ask(self, kind, scans=(), place=PLANT, **more):
-        body = {"clientId": f"c{next(_numbers)}", "scans": list(scans), "place": place, **more}
-        return await self.client.post(f"/acts/{kind}", json=body, headers=self.headers)
-
-    async def do(self, kind, scans=(), place=PLANT, **more):
-        """Do an act that must be done."""
-        answer = await self.ask(kind, scans, place, **more)
-        assert answer.status_code == 200, answer.text
-        told = answer.json()
-        assert told["done"], told
-        assert all(one["done"] for one in told["packs"])
-        return told
-
-    async def refused(self, kind, scans=(), place=PLANT, **more):
-        """An act that must be refused: the reasons by scan, and nothing is done."""
-        answer = await self.ask(kind, scans, place, **more)
-        assert answer.status_code == 409, answer.text
-        told = answer.json()
-        assert not told["done"]
-        assert told["event"] is None
-        assert not any(one["done"] for one in told["packs"])
-        assert all(one["say"] for one in told["packs"])
-        return [one["reason"] for one in told["packs"]]
-
-
-def signed(store, now, name, *scopes, party=None):
-    """The headers of somebody with a key of these scopes."""
-    with store.write(now) as tx:
-        secret = new_key(tx, Grant(name, frozenset(scopes), party=party), now=now)
-    return {"authorization": f"Bearer {secret}"}
-
-
 @pytest.fixture
 def hands(client, store, now):
     scopes = ("act", "supply", "destroy", "recall", "verify", "capture", "query", "admin")
@@ -123,10 +67,6 @@ def hands(client, store, now):
 def state(store, number):
     with store.read() as snapshot:
         return item(snapshot, key(number) if isinstance(number, int) else number)
-
-
-async def made(hands, numbers, **more):
-    return await hands.do("commission", [pack(n) for n in numbers], **(LOT | more))
 
 
 async def test_a_day_in_the_warehouse(hands, store) -> None:

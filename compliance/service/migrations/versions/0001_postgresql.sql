@@ -420,8 +420,9 @@ CREATE TABLE item_state (
 	borrowed TEXT NOT NULL,
 	persistent TEXT NOT NULL,
 	shipper TEXT NOT NULL,
+	owner TEXT NOT NULL,
 	PRIMARY KEY (id),
-	CONSTRAINT item_state_once UNIQUE (status, disposition, location, holder, conditions, borrowed, persistent, shipper)
+	CONSTRAINT item_state_once UNIQUE (status, disposition, location, holder, conditions, borrowed, persistent, shipper, owner)
 );
 -- next
 COMMENT ON TABLE item_state IS 'each distinct state once; items share them';
@@ -441,6 +442,8 @@ COMMENT ON COLUMN item_state.borrowed IS 'conditions of the container, while ins
 COMMENT ON COLUMN item_state.persistent IS 'conditions that only unsetting lifts';
 -- next
 COMMENT ON COLUMN item_state.shipper IS 'canonical GLN key, until it is received';
+-- next
+COMMENT ON COLUMN item_state.owner IS 'canonical GLN key, or empty where not known';
 -- next
 CREATE TABLE item (
 	id BIGINT NOT NULL,
@@ -467,6 +470,33 @@ COMMENT ON COLUMN item.moment IS 'of the last event that names it';
 COMMENT ON COLUMN item.age IS 'µs from the first event to `moment`';
 -- next
 COMMENT ON COLUMN item.lead IS 'others leaned on it so long after';
+-- next
+CREATE TABLE stock_group (
+	block BIGINT NOT NULL,
+	state_id INTEGER NOT NULL,
+	lot INTEGER NOT NULL,
+	parent BIGINT NOT NULL,
+	moment BIGINT NOT NULL,
+	mask BIGINT NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	PRIMARY KEY (block, state_id, lot, parent, moment)
+);
+-- next
+CREATE INDEX stock_group_by_lot ON stock_group (lot, block);
+-- next
+CREATE INDEX stock_group_by_parent ON stock_group (parent) WHERE parent <> 0;
+-- next
+CREATE INDEX stock_group_by_state ON stock_group (state_id, parent);
+-- next
+COMMENT ON TABLE stock_group IS 'what table item says, 64 items to a row, for the view of stock; see stock_groups';
+-- next
+COMMENT ON COLUMN stock_group.block IS 'item id // 64';
+-- next
+COMMENT ON COLUMN stock_group.lot IS '0: none';
+-- next
+COMMENT ON COLUMN stock_group.parent IS '0: in nothing';
+-- next
+COMMENT ON COLUMN stock_group.mask IS 'bit item id % 64 set: the item is one';
 -- next
 CREATE TABLE item_key_settled (
 	key BYTEA NOT NULL,

@@ -344,8 +344,9 @@ CREATE TABLE item_state (
 	borrowed TEXT NOT NULL,
 	persistent TEXT NOT NULL,
 	shipper TEXT NOT NULL,
+	owner TEXT NOT NULL,
 	PRIMARY KEY (id),
-	CONSTRAINT item_state_once UNIQUE (status, disposition, location, holder, conditions, borrowed, persistent, shipper)
+	CONSTRAINT item_state_once UNIQUE (status, disposition, location, holder, conditions, borrowed, persistent, shipper, owner)
 );
 -- next
 CREATE TABLE item (
@@ -362,6 +363,24 @@ CREATE TABLE item (
 );
 -- next
 CREATE INDEX item_by_lot ON item (lot);
+-- next
+CREATE TABLE stock_group (
+	block BIGINT NOT NULL,
+	state_id INTEGER NOT NULL,
+	lot INTEGER NOT NULL,
+	parent BIGINT NOT NULL,
+	moment BIGINT NOT NULL,
+	mask BIGINT NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	PRIMARY KEY (block, state_id, lot, parent, moment)
+)
+ WITHOUT ROWID;
+-- next
+CREATE INDEX stock_group_by_lot ON stock_group (lot, block);
+-- next
+CREATE INDEX stock_group_by_parent ON stock_group (parent) WHERE parent <> 0;
+-- next
+CREATE INDEX stock_group_by_state ON stock_group (state_id, parent);
 -- next
 CREATE TABLE item_key_settled (
 	"key" BLOB NOT NULL,
