@@ -115,7 +115,8 @@ def run_from(content: bytes) -> ValidationRun:
         raise ResultsRefused(
             f"requirements of another version of Packtrail: {', '.join(sorted(foreign))[:100]}"
         )
-    return ValidationRun(*about, tests=tests)
+    made, version, commit, python, platform = about
+    return ValidationRun(made, version, commit, python, platform, tests)
 
 
 def state_of(requirement: Requirement, run: ValidationRun) -> RequirementState:

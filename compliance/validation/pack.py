@@ -6,6 +6,7 @@ It is an ASiC-E container with one CAdES signature, as a dossier is, checked wit
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from importlib.resources import files
 from io import StringIO
 from typing import TYPE_CHECKING, Final
@@ -42,13 +43,14 @@ on Python {python}, {platform}.
 Is it signed by its maker? Root certificate {fingerprint} (SHA-256):
 
   openssl cms -verify -cades -binary -inform DER -in META-INF/signature001.p7s \\
-    -content META-INF/ASiCManifest001.xml -CAfile root.pem -purpose any -crl_check_all -out /dev/null
+    -content META-INF/ASiCManifest001.xml -CAfile root.pem \\
+    -purpose any -crl_check_all -out /dev/null
   grep -F "$(openssl dgst -sha256 -binary SHA256SUMS | base64)" META-INF/ASiCManifest001.xml
   sha256sum --strict -c SHA256SUMS
 
-It shows that this version of the program did what the tests ask, where they ran. Whoever runs it for
-regulated work adds: the qualification of his own installation, his procedures ("kept by the operator"), and
-his decision that this is enough.
+It shows that this version of the program did what the tests ask, where they ran. Whoever runs it
+for regulated work adds: the qualification of his own installation, his procedures ("kept by the
+operator"), and his decision that this is enough.
 """
 
 
@@ -82,7 +84,7 @@ def threat_model() -> bytes:
 
 def requirement_rows(run: ValidationRun) -> list[tuple[str, ...]]:
     """One row for each requirement, as `_REQUIREMENTS` names its columns."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for one in requirements():
         tests = [test for test in run.tests if one.id in test.requirements]
         passed = sum(test.outcome == "passed" for test in tests)
@@ -170,12 +172,11 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
 def in_short(run: ValidationRun) -> dict[str, object]:
     """What a program is told: how many requirements are in each state, and which are not shown."""
     states = {one.id: state_of(one, run) for one in requirements()}
+    counted = Counter(states.values())
     return {
         "version": run.version,
         "tests": len(run.tests),
-        "states": {
-            state.value: sum(one is state for one in states.values()) for state in RequirementState
-        },
+        "states": {state.value: counted[state] for state in RequirementState},
         "failed": [id_ for id_, state in states.items() if state is RequirementState.FAILED],
         "notRun": [id_ for id_, state in states.items() if state is RequirementState.NOT_RUN],
         "open": [id_ for id_, state in states.items() if state is RequirementState.OPEN],
