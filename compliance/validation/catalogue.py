@@ -15,6 +15,7 @@ from schemas.refusal import Refused
 FILE: Final = Path(__file__).parent / "requirements.toml"
 _OUTCOMES: Final = frozenset({"passed", "failed", "skipped"})
 SEVERITIES: Final = ("high", "medium", "low")
+"""How bad it is where a requirement is not kept, the worst first."""
 
 
 class ResultsRefused(Refused):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from compliance.dossier.package import Package
 from compliance.reports import Report, Section
-from compliance.validation.catalogue import RequirementState, requirements, state_of
+from compliance.validation.catalogue import SEVERITIES, RequirementState, requirements, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -98,8 +98,7 @@ def requirement_rows(run: ValidationRun) -> list[tuple[str, ...]]:
 
 def risk_rows(run: ValidationRun) -> list[tuple[str, ...]]:
     """One row for each risk, the severest first."""
-    order = ("high", "medium", "low")
-    found = sorted(requirements(), key=lambda one: (order.index(one.severity), one.id))
+    found = sorted(requirements(), key=lambda one: (SEVERITIES.index(one.severity), one.id))
     return [(one.id, one.severity, one.risk, one.asks, state_of(one, run).value) for one in found]
 
 
@@ -170,7 +169,7 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
 
 
 def in_short(run: ValidationRun) -> dict[str, object]:
-    """What a program is told: how many requirements are in each state, and which are not shown."""
+    """For programs: how many requirements are in each state, and which are not shown."""
     states = {one.id: state_of(one, run) for one in requirements()}
     counted = Counter(states.values())
     return {
