@@ -282,7 +282,7 @@ SILENT = {
     r"(GET /exports(/\{job_id\}|/profiles)?|DELETE /exports/\{job_id\}|GET /dossiers)$": (
         "which dossiers were asked for; what they say is asked at POST /exports"
     ),
-    r"\w+ /approvals": "acts that wait for a second person; they are judged when they are done",
+    r"(\w+ /|packtrail )approvals": "acts that wait for a second person; judged when they are done",
     r"\w+ /sheets": "takes in what is there; it is judged when it is asked about",
     r"packtrail import": "takes in what is there; it is judged when it is asked about",
     r"\w+ /proof": "that an entry stands in the log",
@@ -311,6 +311,7 @@ SILENT = {
         "no answer about a pack"
     ),
     r"packtrail (backup|restore|validation)": "no answer about a pack",
+    r"\w+ /keys": "what dossiers are signed with",
     r"packtrail (quarantine|retention|returns|scan|sensors|serve|trace|snapshot (check|key))": (
         "no answer about a pack"
     ),

@@ -125,6 +125,9 @@ def _table() -> Iterator[AccessRule]:
         is_page=True,
     )
     yield from _rows(Own.OPERATOR, "admin", "GET /metrics")
+    yield from _rows(Own.OPERATOR, "admin", "GET /keys", is_page=True)
+    rotate = "POST /keys/rotate"
+    yield from _rows(Own.OPERATOR, "admin", rotate, is_page=True, is_fresh=True, approved="keys")
     yield from _of_events()
     yield from _of_log()
     yield from _of_packs()

@@ -21,6 +21,7 @@ from compliance.service import (
     exchange_pages,
     identifier_pages,
     jump_pages,
+    key_pages,
     label_pages,
     oidc_sign_in,
     oversight_pages,
@@ -65,6 +66,7 @@ def _routers() -> Iterator[APIRouter]:
     yield identifier_pages.router
     yield recall_pages.router
     yield jump_pages.router
+    yield key_pages.router
     yield acts.router
     yield oidc_sign_in.router
     yield sign_in_pages.router

@@ -33,6 +33,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "labels": ("label",),
     "backups": ("backup", "restore"),
     "validating": ("validation",),
+    "approving": ("approvals",),
     "exchange": ("exchange",),
     "serving": ("serve", "doctor", "access"),
 }
