@@ -179,6 +179,10 @@ def _registers(tx: Transaction) -> None:
     for lot in ("L8", "L9"):
         pack_registry.set_lot_state(tx, GTIN, lot, LotState.HELD, "cold chain", now=NOW, by="Ada")
         pack_registry.set_doubt(tx, GTIN, Doubt.SUSPECT, case_id="C-1", now=NOW, lot=lot)
+    for raised in (Doubt.SUSPECT, None):
+        for lot in ("L6", "L7"):
+            later = NOW + timedelta(hours=raised is None)
+            pack_registry.set_doubt(tx, GTIN, raised, case_id="C-2", now=later, lot=lot)
     for market in ("IE", "FR"):
         pack_registry.set_product_state(
             tx, chain.GTIN, ProductState.WITHDRAWN, "sold off", market=market, now=NOW, by="Ada"

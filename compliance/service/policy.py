@@ -40,7 +40,7 @@ _READING = frozenset({"query", "verify"})
 ROLES = {
     "manufacturer": _READING | {"capture", "act", "destroy", "recall", "export"},
     "wholesaler": _READING | {"capture", "supply", "act", "destroy", "export"},
-    "pharmacist": frozenset({"verify", "supply", "act", "destroy"}),
+    "pharmacist": frozenset({"verify", "supply", "act", "destroy", "capture"}),
     "regulator": _READING | {"export"},
     "auditor": frozenset({"export"}),
     "admin": frozenset({"admin"}),
@@ -113,6 +113,9 @@ def _table() -> Iterator[AccessRule]:
         "GET /oidc/start\nGET /oidc/callback",
         is_page=True,
     )
+    verify = "GET /verify-dossier\nPOST /verify-dossier"
+    yield from _rows(Own.NOTHING, ANYONE, verify, is_page=True)
+    yield from _rows(Own.NOTHING, ANY_KEY, "GET /log", is_page=True)
     yield from _rows(Own.ASKED, ANY_KEY, "GET /approvals", is_page=True)
     approve = "POST /approvals/{approval_id}/approve"
     yield from _rows(Own.ASKED, ANY_KEY, approve, is_page=True, is_fresh=True)
@@ -247,6 +250,10 @@ def _of_acts() -> Iterator[AccessRule]:
         approved = "release" if kind is ActKind.RELEASE else ""
         path = f"/acts/{kind.value}"
         yield AccessRule("POST", path, rule.scope, Own.PLACE, approved=approved)
+        page = f"/work/{kind.value}"
+        yield AccessRule("GET", page, rule.scope, Own.NOTHING, is_page=True)
+        yield AccessRule("POST", page, rule.scope, Own.PLACE, is_page=True, approved=approved)
+    yield from _rows(Own.NOTHING, ANY_KEY, "GET /work", is_page=True)
 
 
 def _of_products() -> Iterator[AccessRule]:
@@ -328,6 +335,9 @@ def _of_duties() -> Iterator[AccessRule]:
         GET /quarantine/{number}
         """,
     )
+    yield from _rows(Own.OPERATOR, "query", "GET /transactions/{number:path}")
+    yield from _rows(Own.OPERATOR, "query", "GET /transactions", is_page=True)
+    yield from _rows(Own.NOTHING, "capture", "POST /files/check\nPOST /files/correct")
     yield from _rows(Own.OPERATOR, "recall", "POST /quarantine")
     release = "POST /quarantine/{number}/release"
     yield from _rows(Own.OPERATOR, "recall", release, approved="release")
@@ -384,6 +394,8 @@ def _of_the_warehouse() -> Iterator[AccessRule]:
     yield from _rows(
         Own.OPERATOR, "capture", "GET /serials\nPOST /serials/open\nPOST /serials/ask", is_page=True
     )
+    line = "GET /line\nPOST /line/commission\nPOST /line/pack"
+    yield from _rows(Own.PLACE, "act", line, is_page=True)
 
 
 def _of_exchange() -> Iterator[AccessRule]:
@@ -396,6 +408,9 @@ def _of_exchange() -> Iterator[AccessRule]:
         POST /channels/new/{kind}
         POST /channels/board/test
         POST /channels/board/end
+        POST /channels/board/certificate
+        POST /channels/board/distrust
+        GET /channels/{name}/certificates
         GET /messages
         POST /messages/board/resend
         """,
@@ -408,7 +423,6 @@ def _of_exchange() -> Iterator[AccessRule]:
         POST /channels
         POST /channels/{name}/end
         POST /channels/{name}/test
-        GET /channels/{name}/certificates
         POST /channels/{name}/certificates
         DELETE /channels/{name}/certificates/{sha256}
         GET /messages/{number}
@@ -417,6 +431,7 @@ def _of_exchange() -> Iterator[AccessRule]:
         POST /messages/{number}/resend
         """,
     )
+    yield from _rows(Own.NOTHING, ANYONE, "POST /as2")
     yield from _rows(Own.OPERATOR, "capture", "POST /messages")
     yield from _rows(
         Own.ASKED,
@@ -430,7 +445,13 @@ def _of_pages() -> Iterator[AccessRule]:
     yield from _rows(Own.NOTHING, ANY_KEY, "GET /menu", is_page=True)
     yield from _rows(Own.NOTHING, "query", "GET /jump", is_page=True)
     yield from _rows(Own.ACT, "verify", "POST /scan-card\nGET /01/{link:path}", is_page=True)
+    keys = ("00", "253", "414", "417", "8003", "8004")
+    of_things = "\n".join(f"GET /{key}/{{link:path}}" for key in keys)
+    yield from _rows(Own.EVENTS, "query", of_things, is_page=True)
     yield from _rows(Own.PRODUCT, "query", "GET /recalls/board", is_page=True)
+    yield from _rows(Own.PRODUCT, "verify", "GET /sensors", is_page=True)
+    setting = "POST /sensors\nPOST /sensors/{gtin}/end"
+    yield from _rows(Own.PRODUCT, "recall", setting, is_page=True)
     yield from _rows(Own.STOCK, "query", "GET /stock\nGET /stock/items", is_page=True)
     yield from _rows(Own.OPERATOR, "capture", "GET /sheets\nPOST /sheets", is_page=True)
     yield from _rows(Own.OPERATOR, "capture", "GET /sheets/tables\nPOST /sheets/{table}")
@@ -441,6 +462,18 @@ def _of_pages() -> Iterator[AccessRule]:
     yield from _rows(Own.OPERATOR, "recall", release, is_page=True, approved="release")
     yield from _rows(
         Own.PRODUCT, "recall", "POST /recalls/open", is_page=True, is_fresh=True, approved="recall"
+    )
+    yield from _rows(
+        Own.ASKED,
+        "capture",
+        """
+        GET /files
+        POST /files
+        GET /files/{file_id}
+        GET /files/{file_id}/corrected
+        POST /files/{file_id}/capture
+        """,
+        is_page=True,
     )
     yield from _rows(Own.EVENTS, "export", "POST /proof", is_page=True)
     yield from _rows(Own.ASKED, "export", "GET /dossiers\nPOST /dossiers", is_page=True)

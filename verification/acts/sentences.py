@@ -19,6 +19,9 @@ SAY_REFUSAL = {
     ActRefusal.ALREADY_COMMISSIONED: (
         "This serial number is in use already{what}: take another number."
     ),
+    ActRefusal.NUMBER_NOT_ISSUED: (
+        "Its number is {what} in our pool of numbers: take a number that was granted to a line."
+    ),
     ActRefusal.LOT_DIFFERS: (
         "The code on it names another lot or expiry than {what}: compare the print, and commission"
         " each lot by itself."

@@ -130,6 +130,21 @@ doubt = Table(
 )
 """Open suspicion; `lot` or `serial` is empty where it holds for the whole lot, or for one pack."""
 
+past_doubt = Table(
+    "past_doubt",
+    metadata,
+    Column("gtin", String(50), primary_key=True),
+    Column("lot", String(20), primary_key=True),
+    Column("serial", String(20), primary_key=True),
+    Column("serial_to", String(20), primary_key=True),
+    Column("case_id", String(40), primary_key=True),
+    Column("since_us", BigInteger, primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("until_us", BigInteger, nullable=False),
+    info=proof(Register()),
+)
+"""Suspicion that was cleared: acts done before that, and sent after it, are judged by it."""
+
 pack_operation = Table(
     "pack_operation",
     metadata,

@@ -16,7 +16,8 @@ import typer
 
 COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "scanning": ("scan", "parse"),
-    "documents": ("check", "convert", "hash", "capture"),
+    "checking": ("check",),
+    "documents": ("convert", "hash", "capture"),
     "packs": ("verify", "trace"),
     "acts": ("act", "stock"),
     "watching": ("alerts", "anomalies"),
@@ -24,6 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "sensors": ("sensors",),
     "snapshots": ("snapshot",),
     "recalls": ("recall",),
+    "transactions": ("transaction",),
     "proof": ("export", "verify-export", "restamp", "fsck", "keys"),
     "duties": ("case", "licence", "audit"),
     "retention": ("retention", "archive"),

@@ -13,7 +13,9 @@ from compliance.seal import Keys
 from compliance.service.app import create_app
 from compliance.service.cli import command_line
 from compliance.service.context import ServiceContext
+from epcis.capture import record
 from epcis.fsck.log import audit_log
+from epcis.model import Node, ObjectEvent
 from epcis.store.items import item
 from epcis.trace import trace
 from schemas.gs1.rfid import encode
@@ -32,6 +34,7 @@ from tests.compliance.service.hands import (
     sscc,
 )
 from verification.decision.words import LotState
+from verification.registry.history import history
 from verification.registry.pack_registry import set_lot_state
 
 pytestmark = pytest.mark.anyio
@@ -67,6 +70,20 @@ def hands(client, store, now):
 def state(store, number):
     with store.read() as snapshot:
         return item(snapshot, key(number) if isinstance(number, int) else number)
+
+
+def undated(number):
+    """An event that commissions a pack of lot L1 without saying its expiry."""
+    lot = Node(namespace="urn:epcglobal:cbv:mda", name="lotNumber", children=("L1",))
+    return ObjectEvent(
+        event_time="2026-05-30T10:00:00Z",
+        event_time_zone_offset="+00:00",
+        action="ADD",
+        biz_step="urn:epcglobal:cbv:bizstep:commissioning",
+        disposition="urn:epcglobal:cbv:disp:active",
+        epcs=(pack(number),),
+        ilmd=(lot,),
+    )
 
 
 async def test_a_day_in_the_warehouse(hands, store) -> None:
@@ -289,6 +306,35 @@ async def test_supply_and_undo_are_the_registrys(hands, client, store, clock) ->
     ] == "OK"
 
 
+async def test_a_person_who_checked_the_print_supplies_what_was_check(hands, store, now) -> None:
+    with store.write(now) as tx:
+        record(tx, [undated(1), undated(2)])
+    printed = f"(01){GTIN}(21)P1(17)290531(10)L1"
+    assert await hands.refused("supply", [printed]) == ["expiry-not-recorded"]
+    unsaid = await hands.ask("supply", [printed], confirmed=True)
+    assert unsaid.status_code == 422
+    assert unsaid.json()["detail"] == "reason is missing"
+    why = {"confirmed": True, "reason": "expiry read on the pack"}
+    assert await hands.refused("supply", [pack(2)], **why) == ["expiry-not-recorded"]
+    await hands.do("supply", [printed], customer="hospice", **why)
+    assert state(store, 1).status == "dispensed"
+    with store.read() as snapshot:
+        *_, last = history(snapshot, GTIN, "P1")
+    past = last.record["request"]
+    assert (past["customer"], past["confirmed"], past["reason"]) == ("hospice", *why.values())
+
+
+async def test_a_confirmation_and_a_customer_belong_to_the_acts_that_know_them(hands) -> None:
+    for kind, more, field in (
+        ("ship", {"confirmed": True, "reason": "x", "to": WAREHOUSE}, "confirmed"),
+        ("destroy", {"customer": "hospice", "reason": "x"}, "customer"),
+        ("supply", {"customer": "friend"}, "customer"),
+    ):
+        answer = await hands.ask(kind, [pack(1)], **more)
+        assert answer.status_code == 422, answer.text
+        assert field in answer.json()["detail"]
+
+
 async def test_a_hold_is_released_by_a_second_person(hands, client, store, now) -> None:
     await made(hands, [1])
     await hands.do("hold", [pack(1)], reason="seal broken")
@@ -374,3 +420,6 @@ def test_the_command_does_the_same(database, tmp_path, monkeypatch) -> None:
     assert again.exit_code == 1
     assert json.loads(again.stdout)["packs"][0]["reason"] == "in-a-case"
     assert run(command_line("acts"), ["act", "juggle", *at]).exit_code == 2
+    sold = [pack(2), "--confirmed", "--reason", "lot read", "--customer", "school", *at]
+    supplied = run(command_line("acts"), ["act", "supply", *sold])
+    assert supplied.exit_code == 0, supplied.output

@@ -106,12 +106,12 @@ async def test_the_link_on_a_pack_leads_to_its_page(client, link, reason) -> Non
 
 @pytest.mark.parametrize(
     "link",
-    ["/01/00355555678907/21/U1", "/01/00355555678908", "/01/00355555678908/21/%00", "/01/x/21/1"],
+    ["/01/00355555678907/21/U1", "/01/00355555678907", "/01/00355555678908/21/%00", "/01/x/21/1"],
 )
-async def test_an_address_that_names_no_pack_is_no_page(client, link) -> None:
+async def test_an_address_that_names_nothing_is_no_page(client, link) -> None:
     refused = await client.get(link)
     assert refused.status_code == 404
-    assert refused.json()["title"] == "Not a pack's address"
+    assert refused.json()["title"] == "Not the address of an identifier"
 
 
 async def test_metrics_are_for_administrators_and_name_no_pack(client, store, now) -> None:

@@ -397,6 +397,7 @@ def test_every_way_to_release_or_to_recall_asks_for_the_same_second_person() -> 
         ("/quarantine/{number}/release", "release"),
         ("/quarantine/board/release", "release"),
         ("/acts/release", "release"),
+        ("/work/release", "release"),
         ("/recalls", "recall"),
         ("/recalls/open", "recall"),
     }

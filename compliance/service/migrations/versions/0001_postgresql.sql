@@ -744,6 +744,18 @@ CREATE TABLE doubt (
 -- next
 COMMENT ON COLUMN doubt.serial_to IS 'last of a range, or empty';
 -- next
+CREATE TABLE past_doubt (
+	gtin VARCHAR(50) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	serial_to VARCHAR(20) NOT NULL,
+	case_id VARCHAR(40) NOT NULL,
+	since_us BIGINT NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	until_us BIGINT NOT NULL,
+	PRIMARY KEY (gtin, lot, serial, serial_to, case_id, since_us)
+);
+-- next
 CREATE TABLE pack_operation (
 	id BIGSERIAL NOT NULL,
 	at_us BIGINT NOT NULL,
@@ -1577,6 +1589,7 @@ CREATE TABLE exchange_message (
 	reason TEXT NOT NULL,
 	job VARCHAR(40) NOT NULL,
 	outcome BYTEA,
+	reply_to TEXT NOT NULL,
 	mic VARCHAR(200) NOT NULL,
 	receipt_type TEXT NOT NULL,
 	receipt BYTEA,
@@ -1608,6 +1621,8 @@ COMMENT ON COLUMN exchange_message.reason IS 'what is wrong with it; empty: noth
 COMMENT ON COLUMN exchange_message.job IS 'its capture job; empty for a sent one';
 -- next
 COMMENT ON COLUMN exchange_message.outcome IS 'what capture found, JSON, packed';
+-- next
+COMMENT ON COLUMN exchange_message.reply_to IS 'where a receipt goes; empty: to the partner';
 -- next
 COMMENT ON COLUMN exchange_message.mic IS 'digest a signed receipt must repeat';
 -- next

@@ -580,6 +580,18 @@ CREATE TABLE doubt (
 	PRIMARY KEY (gtin, lot, serial, serial_to, case_id)
 );
 -- next
+CREATE TABLE past_doubt (
+	gtin VARCHAR(50) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	serial_to VARCHAR(20) NOT NULL,
+	case_id VARCHAR(40) NOT NULL,
+	since_us BIGINT NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	until_us BIGINT NOT NULL,
+	PRIMARY KEY (gtin, lot, serial, serial_to, case_id, since_us)
+);
+-- next
 CREATE TABLE pack_operation (
 	id INTEGER NOT NULL,
 	at_us BIGINT NOT NULL,
@@ -1241,6 +1253,7 @@ CREATE TABLE exchange_message (
 	reason TEXT NOT NULL,
 	job VARCHAR(40) NOT NULL,
 	outcome BLOB,
+	reply_to TEXT NOT NULL,
 	mic VARCHAR(200) NOT NULL,
 	receipt_type TEXT NOT NULL,
 	receipt BLOB,
