@@ -322,6 +322,7 @@ SILENT = {
         "no answer about a pack"
     ),
     r"(\w+ /|packtrail )(serials|label|line)": "numbers and labels before they are on a pack",
+    r"(\w+ /|packtrail )orders?": "what customers ask for; packs are judged when they are picked",
     r"packtrail verify-export": ("no answer about a pack"),
 }
 """Routes and commands that do not judge packs, by pattern, and why they need not."""

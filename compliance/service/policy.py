@@ -394,6 +394,9 @@ def _of_the_warehouse() -> Iterator[AccessRule]:
     yield from _rows(
         Own.OPERATOR, "capture", "GET /serials\nPOST /serials/open\nPOST /serials/ask", is_page=True
     )
+    orders = "GET /orders\nGET /orders/list\nPOST /orders/new"
+    yield from _rows(Own.OPERATOR, "act", orders, is_page=True)
+    yield from _rows(Own.OPERATOR, "act", "POST /orders\nPOST /orders/end")
     line = "GET /line\nPOST /line/commission\nPOST /line/pack"
     yield from _rows(Own.PLACE, "act", line, is_page=True)
 

@@ -29,6 +29,7 @@ from compliance.service import (
     label_pages,
     line_pages,
     oidc_sign_in,
+    order_pages,
     oversight_pages,
     proof_pages,
     quarantine_pages,
@@ -91,6 +92,7 @@ def _routers() -> Iterator[APIRouter]:
     yield serials_pages.router
     yield label_pages.router
     yield line_pages.router
+    yield order_pages.router
     yield recalls.router
     yield stock_pages.router
     yield work_pages.router

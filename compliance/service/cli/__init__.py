@@ -32,6 +32,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "quarantine": ("quarantine",),
     "sheets": ("import",),
     "serials": ("serials",),
+    "orders": ("order",),
     "labels": ("label",),
     "backups": ("backup", "restore"),
     "validating": ("validation",),
