@@ -63,9 +63,8 @@ class Door:
         return headers, Region.whole(file(body))
 
 
-@contextmanager
-def serving(site: Site) -> Iterator[Door]:
-    door = Door(site)
+def handler_of(door: Door) -> type[BaseHTTPRequestHandler]:
+    """What answers requests at a door."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -85,7 +84,13 @@ def serving(site: Site) -> Iterator[Door]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    return Handler
+
+
+@contextmanager
+def serving(site: Site) -> Iterator[Door]:
+    door = Door(site)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(door))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     door.address = f"http://127.0.0.1:{server.server_address[1]}/as2"

@@ -303,6 +303,7 @@ SILENT = {
     r"\w+ /verify/(directory|extensions|requests|sensors)": "what partners told, and answers kept",
     r"\w+ /(verify/)?checkConnectivity": "about a product, not a pack",
     r"(\w+ /transactions|packtrail transaction)": "what was shipped, no judgement on a pack",
+    r"(\w+ /receiv(e|ing)|packtrail receive)": "acts of receiving and holding, judged as those are",
     r"\w+ /files": "explains a file; what is captured is judged afterwards",
     r"GET /packs/returns": "decisions kept, made at POST /packs/returns",
     r"GET /returns": "the empty form and decisions kept",

@@ -34,6 +34,7 @@ class MenuPlace(NamedTuple):
 _PLACES = (
     MenuPlace("/", "Scan", "scan", "Scan a pack and be told what to do with it."),
     MenuPlace("/work", "Work", "work", "Receive, pack, ship, count: one page for each act."),
+    MenuPlace("/receive", "Receive", "work", "Scan a delivery against what was announced."),
     MenuPlace("/stock", "Stock", "stock", "What is here, what expires next, what is held."),
     MenuPlace("/orders", "Orders", "orders", "Orders and pick lists."),
     MenuPlace("/counts", "Counts", "counts", "Count the stock and settle what differs."),

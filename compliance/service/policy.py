@@ -338,10 +338,12 @@ def _of_duties() -> Iterator[AccessRule]:
     yield from _rows(Own.OPERATOR, "query", "GET /transactions/{number:path}")
     yield from _rows(Own.OPERATOR, "query", "GET /transactions", is_page=True)
     yield from _rows(Own.NOTHING, "capture", "POST /files/check\nPOST /files/correct")
-    yield from _rows(Own.OPERATOR, "recall", "POST /quarantine")
+    yield from _rows(Own.OPERATOR, "recall", "POST /quarantine\nPOST /cases")
     release = "POST /quarantine/{number}/release"
     yield from _rows(Own.OPERATOR, "recall", release, approved="release")
-    yield from _rows(Own.OPERATOR, "recall", "POST /cases\nPOST /cases/{case_id}/steps")
+    further = "POST /cases/{case_id}/steps\nPOST /cases/{case_id}/letter"
+    yield from _rows(Own.OPERATOR, "recall", further)
+    yield from _rows(Own.OPERATOR, "act", "POST /receiving\nPOST /receiving/compare")
     yield from _rows(
         Own.OPERATOR,
         "admin",
@@ -444,6 +446,8 @@ def _of_exchange() -> Iterator[AccessRule]:
 
 
 def _of_pages() -> Iterator[AccessRule]:
+    delivery = "GET /receive\nPOST /receive\nPOST /receive/take-in"
+    yield from _rows(Own.OPERATOR, "act", delivery, is_page=True)
     yield from _rows(Own.PRODUCT, ANY_KEY, "GET /", is_page=True)
     yield from _rows(Own.NOTHING, ANY_KEY, "GET /menu", is_page=True)
     yield from _rows(Own.NOTHING, "query", "GET /jump", is_page=True)

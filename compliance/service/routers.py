@@ -15,6 +15,7 @@ from compliance.routes import (
     holds,
     quarantine,
     recalls,
+    receiving,
     sheets,
     transactions,
 )
@@ -35,6 +36,7 @@ from compliance.service import (
     quarantine_pages,
     readiness,
     recall_pages,
+    receiving_pages,
     scan_pages,
     scanning_routes,
     sensor_pages,
@@ -89,6 +91,8 @@ def _routers() -> Iterator[APIRouter]:
     yield file_pages.router
     yield transaction_pages.router
     yield transactions.router
+    yield receiving.router
+    yield receiving_pages.router
     yield serials_pages.router
     yield label_pages.router
     yield line_pages.router

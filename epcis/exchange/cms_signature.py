@@ -103,8 +103,8 @@ class ReadSignature:
     digest: bytes
     """Of the content, as the attributes name it."""
     value: bytes
-    salt_bytes: int | None
-    """Of RSA-PSS; None for PKCS #1 v1.5."""
+    is_pss: bool
+    """RSA-PSS, else PKCS #1 v1.5; some senders leave out how long its salt is, so any will do."""
     signer: str
     """The certificate that came along, for a person."""
 
@@ -159,9 +159,7 @@ def _is_by(
     if not isinstance(key, RSAPublicKey):
         return False
     filling = (
-        padding.PKCS1v15()
-        if read.salt_bytes is None
-        else padding.PSS(padding.MGF1(chosen), read.salt_bytes)
+        padding.PSS(padding.MGF1(chosen), padding.PSS.AUTO) if read.is_pss else padding.PKCS1v15()
     )
     try:
         key.verify(read.value, signed, filling, Prehashed(chosen) if is_digest else chosen)
@@ -204,11 +202,9 @@ def _read(content: bytes, *, sha1_allowed: bool) -> ReadSignature:
         attributes = signer["signed_attrs"].untag().dump(force=True)
         named = {one["type"].dotted: one["values"] for one in signer["signed_attrs"]}
         digest = named[_DIGEST][0].native
-    way, salt_bytes = signer["signature_algorithm"], None
-    if way["algorithm"].dotted == _PSS_OID:
-        salt_bytes = int(way["parameters"]["salt_length"].native)
+    is_pss = signer["signature_algorithm"]["algorithm"].dotted == _PSS_OID
     return ReadSignature(
-        algorithm, attributes, digest, signer["signature"].native, salt_bytes, _came_along(signed)
+        algorithm, attributes, digest, signer["signature"].native, is_pss, _came_along(signed)
     )
 
 

@@ -59,6 +59,14 @@ def judge(
     return _ActCase(act, scanned, things, parent, at, tells_places=tells_places).judged()
 
 
+def together(used: ActJudgement, made: ActJudgement) -> ActJudgement:
+    """One judgement of what a transformation uses up and makes; it names what is used up."""
+    answers = (*used.answers, *made.answers)
+    if used.may_proceed and made.may_proceed:
+        return used._replace(answers=answers)
+    return used._replace(answers=tuple(map(_not_done, answers)), may_proceed=False, names=())
+
+
 class _ActCase:
     """Everything that one judgement of an act depends on."""
 
@@ -245,7 +253,8 @@ class _ActCase:
                 return None
             if self.act.kind is not ActKind.PACK:
                 return because(ActRefusal.NOT_IN_PARENT)
-        if self.rule.stays_inside or item.parent is None or thing.key in self.covered:
+        may_be_out = self.rule.stays_inside or self.act.is_opened or thing.key in self.covered
+        if may_be_out or item.parent is None:
             return None
         return because(ActRefusal.IN_A_CASE, what=item.parent)
 

@@ -16,7 +16,7 @@ from epcis.store.effect import party_key
 from epcis.store.item_status import ItemStatus
 from verification.acts.event import event_of_act
 from verification.acts.gather import ActFacts
-from verification.acts.judge import ActJudgement, judge
+from verification.acts.judge import ActJudgement, judge, together
 from verification.acts.kinds import KINDS, OVERRIDE_SCOPE, ActKind, ActShape, Whereabouts
 from verification.acts.numbers import issue_sscc, of_grant
 from verification.acts.registry_acts import perform_by_registry
@@ -65,21 +65,38 @@ def perform_act(tx: Transaction, act: ActRequest, context: ActContext) -> ActAns
     left = 0
     if act.grant:
         scanned, left = of_grant(tx, act.grant)
-    act = _with_lot(act, scanned)
+    made = [scanned_thing(one, tx.now.date(), context.recovered) for one in act.outputs]
+    act = _with_lot(act, made or scanned)
     facts = ActFacts(tx, act, context.settings.rule_pack, tx.now, context.settings.market)
     parent_key = _parent_key(act, tx.now.date(), context)
     keys = [one.key for one in scanned if one.key]
+    made_keys = [one.key for one in made if one.key]
     things = facts.things([*keys, *([parent_key] if parent_key else [])])
     parent = things.get(parent_key) if parent_key else None
     if act.kind is ActKind.UNPACK and not scanned and parent is not None:
         scanned = _all_of(parent)
         things |= facts.things(one.key for one in scanned)
-    if act.kind is ActKind.COMMISSION:
-        _need_products(tx, keys, context)
+    if act.kind is ActKind.COMMISSION or made_keys:
+        _need_products(tx, made_keys or keys, context)
     at = act.time or _after_all(tx.now, things)
     judgement = judge(act, scanned, things, parent, at, tells_places=context.caller.party is None)
-    parts = _EventParts(at, parent_key, things, left)
+    if act.kind is ActKind.TRANSFORM:
+        judgement = together(judgement, _judge_made(tx, act, made, context, at))
+    parts = _EventParts(at, parent_key, things, left, tuple(made_keys))
     return _finish(tx, act, judgement, parts, context.caller)
+
+
+def _judge_made(
+    tx: Transaction,
+    act: ActRequest,
+    made: list[ScannedThing],
+    context: ActContext,
+    at: datetime,
+) -> ActJudgement:
+    """Judge what a transformation makes: new serial numbers, of the lot that the act names."""
+    new = msgspec.structs.replace(act, kind=ActKind.COMMISSION, expect=None, override=False)
+    facts = ActFacts(tx, new, context.settings.rule_pack, tx.now, context.settings.market)
+    return judge(new, made, facts.things(one.key for one in made if one.key), None, at)
 
 
 def _by_registry(
@@ -100,8 +117,8 @@ def _by_registry(
 
 
 def _with_lot(act: ActRequest, scanned: list[ScannedThing]) -> ActRequest:
-    """The act with the lot and expiry of its first scan, where the client gave none itself."""
-    if act.kind is not ActKind.COMMISSION:
+    """The act with the lot and expiry of the first new pack, where the client gave none itself."""
+    if act.kind not in (ActKind.COMMISSION, ActKind.TRANSFORM):
         return act
     first = next((one for one in scanned if one.lot or one.expiry), None)
     if first is None:
@@ -128,6 +145,8 @@ class _EventParts(NamedTuple):
     things: Mapping[str, ActThing]
     left: int
     """Printed numbers of a grant that wait for the next act."""
+    outputs: tuple[str, ...] = ()
+    """Keys that a transformation makes."""
 
 
 class _MadeByAct(NamedTuple):
@@ -188,6 +207,7 @@ def _record(tx: Transaction, act: ActRequest, judgement: ActJudgement, parts: _E
         parts.parent,
         parts.at,
         event_id=event_id,
+        outputs=parts.outputs,
         was_lost=lost and act.kind is ActKind.COUNT_ADJUST and act.result == "found",
     )
     record(tx, [event])

@@ -61,6 +61,8 @@ class ActRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whom a wholesaler supplies, where it is not a pharmacy (2016/161 Art. 23)."""
     time: datetime | None = None
     """When it was done, where that is earlier than it was sent."""
+    is_opened: bool = False
+    """The cases around what is named were opened: it is taken in without them."""
 
 
 class ActRefusal(StrEnum):

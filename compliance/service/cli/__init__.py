@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "snapshots": ("snapshot",),
     "recalls": ("recall",),
     "transactions": ("transaction",),
+    "receiving": ("receive",),
     "proof": ("export", "verify-export", "restamp", "fsck", "keys"),
     "duties": ("case", "licence", "audit"),
     "retention": ("retention", "archive"),

@@ -47,9 +47,11 @@ def add_to(app: typer.Typer) -> None:
 
 @contextmanager
 def _opened(database: str, now: datetime | None) -> Iterator[Exchange]:
+    from compliance.seal.operator_keys import open_keys
     from compliance.service.context import exchange_for
 
     settings = settings_for(database)
+    open_keys(settings)  # they are made as a whole folder, in which the key of secrets then lies
     with opened_store(database) as store:
         yield exchange_for(settings, store, lambda: moment(now))
 
