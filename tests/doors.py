@@ -282,6 +282,7 @@ SILENT = {
     r"(GET /exports(/\{job_id\}|/profiles)?|DELETE /exports/\{job_id\}|GET /dossiers)$": (
         "which dossiers were asked for; what they say is asked at POST /exports"
     ),
+    r"(\w+ /|packtrail )approvals": "acts that wait for a second person; judged when they are done",
     r"\w+ /approvals": "acts that wait for a second person; they are judged when they are done",
     r"\w+ /verify-dossier": "whether a dossier is whole, not what it says of packs",
     r"GET /(00|253|414|417|8003|8004)/": "what cases, documents and places went through; no packs",
@@ -316,7 +317,8 @@ SILENT = {
     r"packtrail (doctor|extensions|fsck|hash|hold|keys|licence|parse|recall|restamp)": (
         "no answer about a pack"
     ),
-    r"packtrail (backup|restore)": "no answer about a pack",
+    r"packtrail (backup|restore|validation)": "no answer about a pack",
+    r"\w+ /keys": "what dossiers are signed with",
     r"packtrail (quarantine|retention|returns|scan|sensors|serve|trace|snapshot (check|key))": (
         "no answer about a pack"
     ),
