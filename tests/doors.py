@@ -258,7 +258,7 @@ TAKING_OUT = {f"POST /packs/{kind}": act(kind) for kind in ("destroy", "sample",
 """Doors that take a pack out of trade, which what speaks against selling does not forbid."""
 
 ELSEWHERE = {
-    *(f"POST /acts/{kind.value}" for kind in ActKind),
+    *(f"POST /{door}/{kind.value}" for kind in ActKind for door in ("acts", "work")),
     "packtrail act",
     "POST /fmd/product/packs",
     "GET /fmd/product/packs/{bulk}",
@@ -273,7 +273,7 @@ ELSEWHERE = {
     "packtrail export",
 }
 """Doors that are asked in a way of their own: bulk, files, commands, dossiers, another market's
-repository (`test_two_markets`), acts in the warehouse (`test_acts`)."""
+repository (`test_two_markets`), acts in the warehouse (`test_acts`, `test_work_pages`)."""
 
 SILENT = {
     r"(GET|POST|PUT|DELETE|OPTIONS|HEAD) /epcis": "events as they were captured, no judgement",
@@ -283,7 +283,9 @@ SILENT = {
         "which dossiers were asked for; what they say is asked at POST /exports"
     ),
     r"(\w+ /|packtrail )approvals": "acts that wait for a second person; judged when they are done",
-    r"\w+ /approvals": "acts that wait for a second person; they are judged when they are done",
+    r"GET /work": "the empty form of an act",
+    r"\w+ /(sessions|sign-out|step-up|static)": "nothing about packs, only who somebody is",
+    r"(ANY|WEBSOCKET) /epcis": "events as they were captured, no judgement",
     r"\w+ /verify-dossier": "whether a dossier is whole, not what it says of packs",
     r"GET /(00|253|414|417|8003|8004)/": "what cases, documents and places went through; no packs",
     r"\w+ /sensors": "what readings mean; packs are judged by it when they are asked about",
