@@ -212,7 +212,10 @@ def _link(pack: PrintedPack) -> str:
 
 
 def _card(html: str) -> Said:
-    words = re.findall(r'data-word="(\w+)"', html)
+    # Each page has the card for a scan that is not answered, as a template that is not shown.
+    words = re.findall(
+        r'data-word="(\w+)"', re.sub(r"<template.*?</template>", "", html, flags=re.DOTALL)
+    )
     assert len(words) == 1, html[:2000]
     return Said(words[0] == "OK", words[0], words[0])
 
