@@ -75,7 +75,7 @@ def places_of(caller: Caller) -> tuple[MenuPlace, ...]:
 
     >>> from epcis.http_context import Caller
     >>> [place.name for place in places_of(Caller("till", frozenset({"verify"}), "/414/1"))][:2]
-    ['Scan', 'Alerts']
+    ['Scan', 'Work']
     """
     return tuple(_shown(caller))
 
