@@ -35,8 +35,7 @@ class RuleNeed(StrEnum):
     FILE = "file"
     """The file alone."""
     STORE = "store"
-    """What was captured before, and the lists of partners, their settings, licences, holds and
-    recalls."""
+    """What was captured before, and the lists of partners, licences, holds and recalls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,9 +232,7 @@ _ALL: Final = (
     CatalogueRule(
         "P05", "partner-unknown", _W, "sender and owning parties are known partners", needs=_STORE
     ),
-    CatalogueRule(
-        "P09", "suppressed", _I, "findings that settings leave out are counted", needs=_STORE
-    ),
+    CatalogueRule("P09", "suppressed", _I, "findings that settings leave out are counted"),
     CatalogueRule("P10", "partner-errs", _W, "the partner sends few faulty files", needs=_STORE),
 )
 
