@@ -308,9 +308,7 @@ def check_entries(
 
 
 # What the manifest says: JSON, held to the files by the checks themselves.
-def check_extracts(
-    archive: ZipFile, members: dict[str, ZipInfo], manifest_read: dict[str, Any]
-) -> None:
+def check_extracts(archive: ZipFile, members: dict[str, ZipInfo], listed: dict[str, Any]) -> None:
     """Check the statements: their number, order, and that each is about an entry not shown whole.
 
     Only the signature over the file proves what they say.
@@ -339,7 +337,7 @@ def check_extracts(
                         "extracts.place", f"a statement about entry {place} is misplaced"
                     )
                 count += 1
-    if count != manifest_read.get("extracts", 0):
+    if count != listed.get("extracts", 0):
         raise Tampered("extracts.count", "the number of statements is not the one in the manifest")
 
 

@@ -63,9 +63,7 @@ def row_faults(driver: RawDriver, seqs: Sequence[int]) -> Iterator[tuple[int, st
         yield seq, f"what it is found by is not what it says (table {table})"
 
 
-def _differing_columns(
-    event: Event, columns: dict[str, Any]
-) -> list[str]:  # a row of event by column
+def _differing_columns(event: Event, row: dict[str, Any]) -> list[str]:  # a row of event by column
     epcs = {
         (role, pack_key(canonical_key(epc)))
         for role, named in named_items(event)
@@ -73,19 +71,19 @@ def _differing_columns(
         for epc in named
     }
     expected = event_row(
-        seal(event, event_digest(event), columns["position"]),
-        columns["seq"],
-        moment_of(columns["record_time"]),
-        columns["txid"],
-        columns["document"],
-        parent=columns["parent"],
+        seal(event, event_digest(event), row["position"]),
+        row["seq"],
+        moment_of(row["record_time"]),
+        row["txid"],
+        row["document"],
+        parent=row["parent"],
         epcs=len(epcs),
-        voided=columns["voided"],
+        voided=row["voided"],
     )
     return [
         name
         for name, value in zip(EVENT, expected, strict=True)
-        if name not in _GIVEN and columns[name] != value
+        if name not in _GIVEN and row[name] != value
     ]
 
 
