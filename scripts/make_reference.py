@@ -1,4 +1,4 @@
-"""Write docs/reference/{commands,settings,http,judgement}.md from the code.
+"""Write the pages of docs/reference that can be made from the code.
 
 `python scripts/make_reference.py` writes the pages, `--check` says which are out of date and exits
 with 1; a test runs the check.
@@ -28,6 +28,8 @@ from compliance.service.migrate import open_migrated
 from compliance.service.policy import POLICY, ROLES, SCOPES
 from compliance.service.settings import PREFIX, Settings
 from compliance.validation.pack import threat_model
+from epcis.database.metadata import metadata
+from epcis.ledger.proved import DerivedFrom, Outside, proof_of
 from verification.decision.as_page import page as judgement_page
 from verification.decision.words import Result
 from verification.routes.national_interfaces import INTERFACES
@@ -216,7 +218,34 @@ def threat_model_page() -> str:
     return threat_model().decode()
 
 
+def proof_page() -> str:
+    """The page on proofs: its own words, and the tables of tables as the code declares them."""
+    rows: dict[str, list[str]] = {
+        "table | how | by what": [],
+        "table | why": [],
+        "column | why": [],
+    }
+    proved, outside, beside = rows.values()
+    for name, table in sorted(metadata.tables.items()):
+        how = proof_of(table)
+        if isinstance(how, Outside):
+            outside.append(f"| `{name}` | {how.why} |")
+            continue
+        is_derived = isinstance(how, DerivedFrom)
+        by = how.by if isinstance(how, DerivedFrom) else " by ".join(("its newest entry", *how.by))
+        proved.append(f"| `{name}` | {'derived' if is_derived else 'register'} | {by} |")
+        beside += [f"| `{name}.{column}` | {why} |" for column, why in how.beside.items()]
+    text = (REFERENCE / "proof.md").read_text()
+    for head, listed in rows.items():
+        before, after = text.split(f"| {head} |\n", 1)
+        rest = after.partition("\n\n")[2]
+        rule = "|---" * len(head.split(" | ")) + "|"
+        text = "\n".join([f"{before}| {head} |", rule, *listed]) + f"\n\n{rest}"
+    return text
+
+
 PAGES = {
+    "proof.md": proof_page,
     "../threat-model.md": threat_model_page,
     "logs.md": logs_page,
     "access.md": access_page,

@@ -13,13 +13,12 @@ from sqlalchemy import make_url
 from compliance.fsck import fsck
 from compliance.seal import Keys
 from epcis.database.metadata import metadata
-from epcis.ledger.proved import DerivedFrom, Outside, proof_of
+from epcis.ledger.proved import Outside, proof_of
 from epcis.ledger.store import Store
 from tests import falsified
 
 ROUNDS, ROUNDS_SLOW, ROUNDS_ON_POSTGRESQL = 6, 50, 1
 DEEDS_PER_ROUND = 10
-PROOF_PAGE = Path(__file__).parents[2] / "docs" / "reference" / "proof.md"
 _numbers = count()
 
 
@@ -94,21 +93,6 @@ def test_every_table_says_how_it_is_proved():
         beside = {} if isinstance(how, Outside) else how.beside
         assert set(beside) <= set(table.columns.keys()), table.name
         assert isinstance(how, Outside) <= bool(getattr(how, "why", "")), table.name
-
-
-def test_the_page_on_proofs_lists_every_table_as_the_code_has_it():
-    expected, outside, beside = [], [], []
-    for name, table in sorted(metadata.tables.items()):
-        how = proof_of(table)
-        if isinstance(how, Outside):
-            outside.append(f"| `{name}` | {how.why} |")
-            continue
-        by = how.by if isinstance(how, DerivedFrom) else " by ".join(("its newest entry", *how.by))
-        kind = "derived" if isinstance(how, DerivedFrom) else "register"
-        expected.append(f"| `{name}` | {kind} | {by} |")
-        beside += [f"| `{name}.{column}` | {why} |" for column, why in how.beside.items()]
-    rows = [row for row in PROOF_PAGE.read_text().splitlines() if row.startswith("| `")]
-    assert rows == [*expected, *outside, *beside]
 
 
 def test_a_database_set_back_to_yesterday_is_found_by_the_checkpoint_beside_the_keys(
