@@ -11,6 +11,7 @@ Until the first release there is one migration, 0001. Who changes a table runs
 from __future__ import annotations
 
 import threading
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,18 @@ def newest_revision() -> str:
     """
     names = sorted(path.stem for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
     return names[-1].split("_", 1)[0]
+
+
+def tables_digest() -> str:
+    """Eight digits that change with the tables of the migrations, released or not.
+
+    >>> len(tables_digest())
+    8
+    """
+    digest = sha256()
+    for path in sorted((MIGRATIONS / "versions").glob("[0-9]*.*")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]
 
 
 def current_revision(engine: Engine) -> str | None:

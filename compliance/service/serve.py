@@ -18,7 +18,7 @@ from compliance.service.context import ServiceContext
 from compliance.service.doctor import missing_owner, missing_zbar
 from compliance.service.head_deadline import punctual
 from compliance.service.logs import set_up_logging
-from compliance.service.migrate import open_migrated
+from compliance.service.migrate import open_migrated, tables_digest
 from compliance.service.practice import PracticeRefusedError, practice_of
 from compliance.service.tracing import missing_tracing
 from epcis.http_context import utc_now
@@ -41,7 +41,9 @@ class StartRefused(Exception):  # noqa: N818  # it is a refusal, not an error
 def run(settings: Settings, *, demo: bool) -> None:
     """Serve until interrupted."""
     if demo and not settings.database:
-        settings = replace(settings, database=str(settings.data_dir / "demo.db"))
+        # A folder of its own for each form of the tables: what an earlier version made up is left
+        # alone, and no key of real work signs what is made up.
+        settings = replace(settings, data_dir=settings.data_dir / f"demo-{tables_digest()}")
     set_up_logging(settings.log_level)
     _refuse_what_cannot_be_practised(settings)
     store = open_migrated(settings)
