@@ -98,6 +98,7 @@ def of_pages() -> Iterator[AccessRule]:
     setting = "POST /sensors\nPOST /sensors/{gtin}/end"
     yield from rows_of(Own.PRODUCT, "recall", setting, is_page=True)
     yield from rows_of(Own.STOCK, "query", "GET /stock\nGET /stock/items", is_page=True)
+    yield from rows_of(Own.STOCK, "query", "GET /insight\nGET /insight/{kind}", is_page=True)
     yield from rows_of(Own.OPERATOR, "capture", "GET /sheets\nPOST /sheets", is_page=True)
     yield from rows_of(Own.OPERATOR, "capture", "GET /sheets/tables\nPOST /sheets/{table}")
     yield from rows_of(Own.OPERATOR, "query", "GET /sheets/{table}/file")

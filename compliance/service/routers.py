@@ -25,6 +25,7 @@ from compliance.service import (
     exchange_pages,
     file_pages,
     identifier_pages,
+    insight_pages,
     jump_pages,
     key_pages,
     label_pages,
@@ -101,6 +102,7 @@ def _routers() -> Iterator[APIRouter]:
     yield order_pages.router
     yield recalls.router
     yield stock_pages.router
+    yield insight_pages.router
     yield work_pages.router
     yield quarantine_pages.router
     yield quarantine.router

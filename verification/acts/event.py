@@ -14,6 +14,7 @@ from epcis.model import (
     TransformationEvent,
 )
 from epcis.store.effect import party_key
+from schemas.cbv import is_standard
 from schemas.dispositions import OWN_DISPOSITION
 from schemas.gs1.digital_link import RESOLVER
 from verification.acts.kinds import KINDS, RESULTS, ActKind, ActRule, ActShape
@@ -93,7 +94,9 @@ def _disposition_of(act: ActRequest, rule: ActRule, *, was_lost: bool) -> str:
     if was_lost:
         return OWN_DISPOSITION + "undone"
     words = RESULTS.get(act.kind)
-    return _DISPOSITION + (words[act.result] if words and act.result else rule.disposition)
+    word = words[act.result] if words and act.result else rule.disposition
+    # What the CBV has no word for, as lost goods, has a name of our own.
+    return (_DISPOSITION if is_standard("disp", word) else OWN_DISPOSITION) + word
 
 
 def _orders(act: ActRequest) -> tuple[BizTransaction, ...]:

@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "documents": ("convert", "hash", "capture"),
     "packs": ("verify", "trace"),
     "acts": ("act", "stock"),
+    "insight": ("insight",),
     "watching": ("alerts", "anomalies"),
     "partners": ("directory", "extensions", "returns"),
     "sensors": ("sensors",),
