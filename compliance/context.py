@@ -32,6 +32,10 @@ class ComplianceSettings(EpcisSettings, Protocol):
         """File of the operator's own retention policy; None: the one we ship."""
 
     @property
+    def public_address(self) -> str:
+        """Under which others reach this server; empty: not set."""
+
+    @property
     def redaction_profiles(self) -> Path | None:
         """Folder of the operator's own redaction profiles."""
 

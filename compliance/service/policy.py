@@ -63,6 +63,7 @@ class Own(StrEnum):
     PARTICIPANT = "what a registered participant may, by its role"
     ALERT = "alerts that concern the caller: its own, of its products, of its market"
     ASKED = "what the caller itself, or its party, asked for"
+    NOTICE = "the one notice that the link was sent with"
     SESSION = "the caller's own session"
 
 
@@ -317,7 +318,9 @@ def _of_duties() -> Iterator[AccessRule]:
         "query",
         """
         GET /recalls
+        GET /recalls/contacts
         GET /recalls/reach/{gtin}/{lot:path}
+        GET /recalls/{recall_id}/notices
         GET /recalls/{recall_id}
         GET /recalls/{recall_id}/packs
         GET /cases
@@ -328,6 +331,16 @@ def _of_duties() -> Iterator[AccessRule]:
         GET /quarantine/{number}
         """,
     )
+    yield from _rows(
+        Own.OPERATOR,
+        "recall",
+        """
+        PUT /recalls/contacts/{gln}
+        POST /recalls/notices/{notice_id}/link
+        POST /recalls/notices/{notice_id}/answer
+        """,
+    )
+    yield from _rows(Own.NOTICE, ANYONE, "GET /answer/{token}\nPOST /answer/{token}", is_page=True)
     yield from _rows(Own.OPERATOR, "recall", "POST /quarantine")
     release = "POST /quarantine/{number}/release"
     yield from _rows(Own.OPERATOR, "recall", release, approved="release")
@@ -443,6 +456,7 @@ def _of_pages() -> Iterator[AccessRule]:
         is_page=True,
         is_fresh=True,
     )
+    yield from _rows(Own.OPERATOR, "recall", "POST /recalls/board/link", is_page=True)
     yield from _rows(Own.EVENTS, "export", "POST /proof", is_page=True)
     yield from _rows(Own.ASKED, "export", "GET /dossiers\nPOST /dossiers", is_page=True)
     yield from _rows(

@@ -15,11 +15,13 @@ from compliance.routes import (
     exports,
     holds,
     quarantine,
+    recall_notices,
     recalls,
     sheets,
 )
 from compliance.service import (
     alert_pages,
+    answer_pages,
     dossier_pages,
     exchange_pages,
     label_pages,
@@ -72,6 +74,7 @@ def _routers() -> Iterator[APIRouter]:
     yield acts.router
     yield pages.router
     yield recall_pages.router
+    yield answer_pages.router
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router
@@ -80,6 +83,7 @@ def _routers() -> Iterator[APIRouter]:
     yield dossier_pages.router
     yield serials_pages.router
     yield label_pages.router
+    yield recall_notices.router
     yield recalls.router
     yield quarantine_pages.router
     yield quarantine.router

@@ -1,0 +1,103 @@
+"""The page on which a holder answers the notice of a recall: its link is enough, no account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Form, Request
+
+from compliance.recall.answers import (
+    NAME_CHARS_MAX,
+    NOTE_CHARS_MAX,
+    RecallAnswer,
+    keep_answer,
+    notice_of_link,
+)
+from compliance.recall.record import find_recall
+from compliance.recall.scope import RecallRefused
+from compliance.service.pages import render
+from epcis.http_context import now_of, store_of
+
+if TYPE_CHECKING:
+    from fastapi.responses import Response
+
+router = APIRouter(include_in_schema=False)
+
+NumberText = Annotated[str, Form(max_length=12)]
+NUMBERS = ("received", "found", "quarantined", "returned", "destroyed")
+
+
+@router.get("/answer/{token}")
+def answer_page(request: Request, token: str) -> Response:
+    """What is recalled, how many packs the holder has, and the form to answer."""
+    return _page(request, token, {})
+
+
+@router.post("/answer/{token}")
+def send_answer(
+    request: Request,
+    token: str,
+    by: Annotated[str, Form(max_length=NAME_CHARS_MAX)] = "",
+    received: NumberText = "",
+    found: NumberText = "",
+    quarantined: NumberText = "",
+    returned: NumberText = "",
+    destroyed: NumberText = "",
+    note: Annotated[str, Form(max_length=NOTE_CHARS_MAX)] = "",
+) -> Response:
+    """Keep the answer; what cannot be right is shown again with what to do."""
+    given = dict(
+        zip(NUMBERS, (received, found, quarantined, returned, destroyed), strict=True),
+        by=by,
+        note=note,
+    )
+    with store_of(request).read() as snapshot:
+        notice = notice_of_link(snapshot, token)
+    if notice is None:
+        return _page(request, token, given)
+    try:
+        packs = {name: _number(name, given[name]) for name in NUMBERS}
+        answer = RecallAnswer(by=by, note=note, **packs)
+        with store_of(request).write(now_of(request)) as tx:
+            keep_answer(tx, notice.id, answer)
+    except RecallRefused as refused:
+        return _page(request, token, given, say=str(refused), status=422)
+    return _page(request, token, {}, is_done=True)
+
+
+def _number(name: str, text: str) -> int:
+    """A number of packs as it was typed; empty is none."""
+    plain = text.strip() or "0"
+    if not (plain.isascii() and plain.isdigit()):
+        raise RecallRefused(f"{name}: '{text[:12]}' is no number of packs; write digits, as 12")
+    return int(plain)
+
+
+def _page(
+    request: Request,
+    token: str,
+    given: dict[str, str],
+    *,
+    say: str = "",
+    status: int = 200,
+    is_done: bool = False,
+) -> Response:
+    with store_of(request).read() as snapshot:
+        notice = notice_of_link(snapshot, token)
+        about = find_recall(snapshot, notice.recall) if notice else None
+    page = render(
+        "recall_answer.html",
+        request,
+        token=token,
+        notice=notice,
+        about=about,
+        given=given,
+        numbers=NUMBERS,
+        say=say,
+        is_done=is_done,
+    )
+    page.status_code = status if notice else 404
+    # The link is the key to the notice: it goes to nobody else.
+    page.headers["Referrer-Policy"] = "no-referrer"
+    page.headers["Cache-Control"] = "no-store"
+    return page
