@@ -302,6 +302,7 @@ SILENT = {
     r"POST /packs/scan": "reads a code, says nothing about the pack",
     r"GET /packs/\{pack\}/trace": "events and places, no judgement",
     r"GET /$": "the page to scan on",
+    r"GET /(menu|jump)$": "ways to other pages",
     r"packtrail (access|alerts|anomalies|archive|audit|capture|case|check|convert|directory)": (
         "no answer about a pack"
     ),

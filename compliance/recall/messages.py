@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from compliance.recall.answers import contacts, need_notice, new_link, notices_of
 from compliance.recall.recall_tables import recall_notice
@@ -104,6 +104,15 @@ class NoticePost(NamedTuple):
     """E-mail address of ours that hears of holders who do not answer."""
 
 
+class DueNotice(NamedTuple):
+    """A notice with something to send."""
+
+    about: RecallRecord
+    notice: RecallNotice
+    to: str
+    """E-mail address; empty: none is entered."""
+
+
 def notice_text(about: RecallRecord, notice: RecallNotice, link: str, due: datetime) -> str:
     """What a holder reads: short, with what to do first (21 CFR 7.49(c))."""
     drill = "THIS IS A DRILL. Answer as you would; leave the packs as they are.\n\n"
@@ -161,23 +170,23 @@ def hand_over(tx: Transaction, notice_id: str, *, by: str) -> str:
 def send_due(store: Store, post: NoticePost, now: datetime) -> int:
     """Send the messages that are due, one transaction for each; how many went out."""
     with store.read() as snapshot:
-        open_ones = [one for one in list_recalls(snapshot, only_open=True) if one.approved]
-        waiting = [
-            (about, notice)
-            for about in open_ones
-            for notice in notices_of(snapshot, about.id)
-            if _is_due(notice, now) or (notice.is_overdue(now) and notice.escalated is None)
-        ]
         where = {one.gln: one.email for one in contacts(snapshot)}
+        waiting = [
+            DueNotice(about, notice, where.get(notice.gln, ""))
+            for about in list_recalls(snapshot, only_open=True)
+            if about.approved is not None
+            for notice in notices_of(snapshot, about.id)
+            if _is_due(notice, now) or _is_to_escalate(notice, now)
+        ]
     sent = 0
-    for about, notice in waiting:
+    for one in waiting:
         # A server that finds the notice taken by another one leaves it to that one.
         with store.read() as held:
-            if is_first(held, f"notice-{notice.id}") and _is_unchanged(held, notice):
-                if _is_due(notice, now):
-                    sent += _send(store, post, about, notice, where.get(notice.gln, ""), now)
-                if notice.is_overdue(now) and notice.escalated is None:
-                    _escalate(store, post, about, notice, now)
+            if is_first(held, f"notice-{one.notice.id}") and _is_unchanged(held, one.notice):
+                if _is_due(one.notice, now):
+                    sent += _send(store, post, one, now)
+                if _is_to_escalate(one.notice, now):
+                    _escalate(store, post, one, now)
     return sent
 
 
@@ -212,21 +221,17 @@ def _is_unchanged(snapshot: Snapshot, notice: RecallNotice) -> bool:
     return need_notice(snapshot, notice.id) == notice
 
 
-def _send(
-    store: Store,
-    post: NoticePost,
-    about: RecallRecord,
-    notice: RecallNotice,
-    to: str,
-    now: datetime,
-) -> int:
+def _is_to_escalate(notice: RecallNotice, now: datetime) -> bool:
+    return notice.is_overdue(now) and notice.escalated is None
+
+
+def _send(store: Store, post: NoticePost, one: DueNotice, now: datetime) -> int:
     """Send one message and keep that it went out, or why not; 1 where it did."""
-    if post.mail is None or not to:
-        why = (
-            f"no e-mail address of {notice.gln} is entered"
-            if post.mail
-            else "no mail server is set"
-        )
+    about, notice = one.about, one.notice
+    if post.mail is None or not one.to:
+        why = "no mail server is set"
+        if post.mail is not None:
+            why = f"no e-mail address of {notice.gln} is entered"
         if notice.fault != why:
             _keep(store, now, lambda tx: _mark_fault(tx, notice, why))
         return 0
@@ -237,7 +242,7 @@ def _send(
         token = new_link(tx, notice.id)
     text = notice_text(about, notice, link_of(post.address, token), due)
     try:
-        post.mail.send(to, notice_subject(about, is_reminder=is_reminder), text)
+        post.mail.send(one.to, notice_subject(about, is_reminder=is_reminder), text)
     except MailRefused as refused:
         why = str(refused)
         _keep(store, now, lambda tx: _mark_fault(tx, notice, why))
@@ -246,10 +251,9 @@ def _send(
     return 1
 
 
-def _escalate(
-    store: Store, post: NoticePost, about: RecallRecord, notice: RecallNotice, now: datetime
-) -> None:
+def _escalate(store: Store, post: NoticePost, one: DueNotice, now: datetime) -> None:
     """Tell our own people that a holder did not answer in time; the notice says so either way."""
+    about, notice = one.about, one.notice
     who = f"{notice.name or 'not named'} ({notice.gln or 'GLN unknown'})"
     text = (
         f"{who} has not answered the notice of recall {about.id} ({about.scope}).\n"

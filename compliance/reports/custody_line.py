@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 STOPS_SHOWN_MAX = 8
-_STEP_PX = 170
-_MARGIN_PX = 70
+_STEP_PX = 176
+_MARGIN_PX = 88
 _HEIGHT_PX = 92
 _LETTERS_MAX = 22
 

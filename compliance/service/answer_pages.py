@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Form, Request
+from pydantic import BaseModel, Field
 
 from compliance.recall.answers import (
     NAME_CHARS_MAX,
@@ -23,8 +24,32 @@ if TYPE_CHECKING:
 
 router = APIRouter(include_in_schema=False)
 
-NumberText = Annotated[str, Form(max_length=12)]
+NumberText = Annotated[str, Field(max_length=12)]
 NUMBERS = ("received", "found", "quarantined", "returned", "destroyed")
+
+
+class AnswerForm(BaseModel):
+    """What a person typed, as text: a slip is shown again beside what is wrong with it."""
+
+    by: str = Field(default="", max_length=NAME_CHARS_MAX)
+    received: NumberText = ""
+    found: NumberText = ""
+    quarantined: NumberText = ""
+    returned: NumberText = ""
+    destroyed: NumberText = ""
+    note: str = Field(default="", max_length=NOTE_CHARS_MAX)
+
+    def answer(self) -> RecallAnswer:
+        """The answer; raises RecallRefused."""
+        return RecallAnswer(
+            by=self.by,
+            received=_number("received", self.received),
+            found=_number("found", self.found),
+            quarantined=_number("quarantined", self.quarantined),
+            returned=_number("returned", self.returned),
+            destroyed=_number("destroyed", self.destroyed),
+            note=self.note,
+        )
 
 
 @router.get("/answer/{token}")
@@ -34,34 +59,18 @@ def answer_page(request: Request, token: str) -> Response:
 
 
 @router.post("/answer/{token}")
-def send_answer(
-    request: Request,
-    token: str,
-    by: Annotated[str, Form(max_length=NAME_CHARS_MAX)] = "",
-    received: NumberText = "",
-    found: NumberText = "",
-    quarantined: NumberText = "",
-    returned: NumberText = "",
-    destroyed: NumberText = "",
-    note: Annotated[str, Form(max_length=NOTE_CHARS_MAX)] = "",
-) -> Response:
+def send_answer(request: Request, token: str, given: Annotated[AnswerForm, Form()]) -> Response:
     """Keep the answer; what cannot be right is shown again with what to do."""
-    given = dict(
-        zip(NUMBERS, (received, found, quarantined, returned, destroyed), strict=True),
-        by=by,
-        note=note,
-    )
     with store_of(request).read() as snapshot:
         notice = notice_of_link(snapshot, token)
     if notice is None:
-        return _page(request, token, given)
+        return _page(request, token, given.model_dump())
     try:
-        packs = {name: _number(name, given[name]) for name in NUMBERS}
-        answer = RecallAnswer(by=by, note=note, **packs)
+        answer = given.answer()
         with store_of(request).write(now_of(request)) as tx:
             keep_answer(tx, notice.id, answer)
     except RecallRefused as refused:
-        return _page(request, token, given, say=str(refused), status=422)
+        return _page(request, token, given.model_dump(), say=str(refused), status=422)
     return _page(request, token, {}, is_done=True)
 
 

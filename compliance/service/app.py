@@ -14,11 +14,12 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from compliance.service.answer_headers import AnswerHeaders
+from compliance.service.compression import Compression
 from compliance.service.entrance import HotEntrance
+from compliance.service.error_pages import ErrorPages
 from compliance.service.gate import Admission, BodyBounds, BodyLimit, Gate
 from compliance.service.jobs import background_work
 from compliance.service.oidc import TokenReader
-from compliance.service.pages import refuse, wait_for_another
 from compliance.service.policing import Guard, Policing, guarded
 from compliance.service.routers import include_floors
 from compliance.service.telemetry import AnswerCounts, Telemetry
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from compliance.service.context import ServiceContext
 
@@ -53,13 +54,19 @@ class Application(FastAPI):
     """
 
     hot_routes: HotRoutes
+    outermost: ASGIApp
+    """What stands around the framework itself, so that its own faults pass it too."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a hot route, or leave the request to the framework."""
         await self.hot_routes(scope, receive, send)
 
     async def framework(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """All that the framework answers."""
+        """All that the framework answers, as pages for people and compressed."""
+        await self.outermost(scope, receive, send)
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The framework's own answer."""
         await super().__call__(scope, receive, send)
 
 
@@ -130,17 +137,17 @@ _SECURITY_SCHEMES = {
 
 
 def _add_middleware(app: Application, context: ServiceContext) -> None:
-    """Outermost last: policy, gate, the body's limits, answer headers, counts; then hot routes."""
+    """Outermost last: policy, gate, body limits, counts; pages, headers, packing; hot routes."""
     settings, store = context.settings, context.store
     admission = Admission(store, context.clock, settings, TokenReader.of(settings))
     bounds = BodyBounds(settings.upload_bytes_max, settings.body_deadline_s)
     counts = AnswerCounts(context.registry)
     guard = Guard(guarded(app.routes), context)
-    app.add_middleware(Policing, guard=guard, refuse=refuse, wait=wait_for_another)
+    app.add_middleware(Policing, guard=guard)
     app.add_middleware(Gate, admission=admission)
     app.add_middleware(BodyLimit, bounds=bounds)
-    app.add_middleware(AnswerHeaders, store=store)
     app.add_middleware(Telemetry, counts=counts)
+    app.outermost = Compression(AnswerHeaders(ErrorPages(app.answer), store))
     entrance = HotEntrance(admission, bounds, counts, store)
     app.hot_routes = HotRoutes(app.framework, parts=context, entrance=entrance)
 

@@ -14,9 +14,11 @@ from compliance.recall.reach import Notified, reach_of
 from compliance.recall.record import RecallRecord, open_recall_of
 from compliance.recall.scope import RecallScope, ScopeKind
 from compliance.reports.custody_line import Stop, custody_svg
+from compliance.service.landing import landing_of
+from compliance.service.scan_compared import ComparedValue, compared
+from compliance.service.scan_mode import ScanAnswer, ScanMode, answer_scan
 from epcis.store.masterdata import names_of
 from epcis.trace import trace
-from verification.answering.answers import verify_for
 from verification.decision.act import Asked
 from verification.decision.restrictions import current_restrictions
 from verification.messages.wanted import Verification
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from epcis.trace import Story
     from schemas.finding import Finding
     from schemas.gs1.reading import Reading
-    from verification.decision.render import Verdict
     from verification.settings import VerificationSettings
 
 PACKS_PER_SCAN_MAX = 50
@@ -96,6 +97,18 @@ class Card:
     """The rule of the product for sensor reports, where it has one."""
     key: str | None = None
     """Canonical key where events about the pack are known."""
+    link: str = ""
+    """Where all about it is shown."""
+    label: str = ""
+    """What the code is of, where it is no pack."""
+    compared: tuple[ComparedValue, ...] = ()
+    """What is recorded beside what was scanned, where they differ."""
+    is_done: bool = False
+    """Whether the scan did an act."""
+    is_repeat: bool = False
+    """Whether the pack was scanned here a moment ago."""
+    is_scanned: bool = False
+    """Whether somebody has the pack in hand, who confirms an alert."""
     findings: tuple[dict[str, object], ...] = ()
     story: tuple[StoryLine, ...] = ()
     custody: Markup = Markup()  # noqa: RUF009  # an empty text cannot be changed
@@ -125,24 +138,33 @@ class ScanCards:
 
 
 def cards_of_scan(
-    store: Store, scan: Scan, *, now: datetime, caller: Caller, practice: VerificationSettings
+    store: Store,
+    scan: Scan,
+    *,
+    now: datetime,
+    caller: Caller,
+    practice: VerificationSettings,
+    mode: ScanMode = ScanMode.VERIFY,
 ) -> ScanCards:
-    """A card for each pack in the scan; a code that is no pack gives findings only."""
+    """A card for each code in the scan; every scan gives one at least, so that none is silent."""
     cards: list[Card] = []
-    findings = list(_shown(scan.findings))
     for reading in scan.readings[:PACKS_PER_SCAN_MAX]:
         if reading.gtin and reading.serial and reading.is_valid:
             asked = Asked(reading.gtin, reading.serial, reading.lot, reading.expiry)
             # A reading that may not be meant is of a pack that nobody may have in hand.
-            wanted = Verification(asked, caller, alerting=not is_ambiguous(reading))
+            unsure = is_ambiguous(reading)
+            wanted = Verification(asked, caller, alerting=not unsure)
             shown = _shown(reading.findings)
-            card = _full(store, wanted, shown, now=now, practice=practice)
-            cards.append(_unsure(card) if is_ambiguous(reading) else card)
-        elif reading.gtin and reading.is_valid:
-            cards.append(_without_serial(reading))
+            does = ScanMode.VERIFY if unsure else mode
+            card = _full(store, wanted, shown, now=now, practice=practice, mode=does)
+            cards.append(_unsure(card) if unsure else card)
+        elif reading.is_valid:
+            cards.append(_no_pack(reading))
         else:
-            findings += _shown(reading.findings)
-    return ScanCards(tuple(cards), tuple(findings))
+            cards.append(_unreadable(_shown(reading.findings)))
+    if not cards:
+        return ScanCards((_unreadable(_shown(scan.findings)),), ())
+    return ScanCards(tuple(cards), _shown(scan.findings))
 
 
 def card_of_pack(
@@ -166,16 +188,43 @@ def _unsure(card: Card) -> Card:
     return replace(card, word="CHECK", say=say, reason="scan.ambiguous")
 
 
-def _without_serial(reading: Reading) -> Card:
+def _no_pack(reading: Reading) -> Card:
+    """The card of a code that names no single pack: a product, a lot, a case, a place."""
+    landing = landing_of(reading)
+    container = "00" in reading.elements
+    if container:
+        say = "This is the code of a case or pallet, not of a pack: nothing was verified."
+    elif reading.gtin:
+        say = "This code has no serial number, so it names no single pack: scan the 2D code."
+    else:
+        say = "This code names no pack: nothing was verified. Scan the pack's 2D code."
     return Card(
         word="UNKNOWN",
-        say="This code has no serial number, so it names no single pack: scan the 2D code.",
-        reason="no-serial",
+        say=say,
+        reason="container" if container else "no-serial",
         gtin=reading.gtin,
         serial=None,
         lot=reading.lot,
         expiry=reading.expiry.isoformat() if reading.expiry else None,
         findings=_shown(reading.findings),
+        link=landing.path if landing else "",
+        label=landing.what if landing else "",
+        is_scanned=True,
+    )
+
+
+def _unreadable(findings: tuple[dict[str, object], ...]) -> Card:
+    """The card of a scan that gave no code: it says so, as loudly as a verdict."""
+    return Card(
+        word="UNKNOWN",
+        say="This could not be read, so nothing was verified. Keep the pack aside and scan again.",
+        reason="not-read",
+        gtin=None,
+        serial=None,
+        lot=None,
+        expiry=None,
+        findings=findings,
+        is_scanned=True,
     )
 
 
@@ -186,42 +235,49 @@ def _full(
     *,
     now: datetime,
     practice: VerificationSettings,
+    mode: ScanMode = ScanMode.VERIFY,
 ) -> Card:
     asked, caller = wanted.asked, wanted.caller
     with store.write(now) as tx:
-        answer = verify_for(tx, wanted, practice)
+        answer = answer_scan(tx, wanted, mode, practice)
     key = f"/01/{asked.gtin}/21/{quote(asked.serial, safe='')}"
     with store.read() as snapshot:
         story = trace(snapshot, key, party=caller.party) if "query" in caller.scopes else None
-        return _dressed(snapshot, answer, key, story, findings)
+        card = _dressed(snapshot, answer, key, story, findings)
+    # Whoever only names a pack has none in hand to set aside.
+    return replace(card, is_scanned=wanted.alerting)
 
 
 def _dressed(
     snapshot: Snapshot,
-    answer: Verdict,
+    answer: ScanAnswer,
     key: str,
     story: Story | None,
     findings: tuple[dict[str, object], ...],
 ) -> Card:
-    told = answer.as_dict()
-    asked, known = answer.facts.asked, answer.facts.pack
+    facts = answer.verdict.facts
+    asked, known = facts.asked, facts.pack
     lot = (known.lot if known else None) or asked.lot
-    expiry = told["expiry"]
+    expiry = (known.expiry if known else None) or asked.expiry
     seen = story is not None and story.is_known
     rule = current_restrictions(snapshot).sensors.get(asked.gtin)
     return Card(
         word=answer.word.value,
         say=answer.say,
-        reason=answer.reason.value,
+        reason=answer.reason,
         gtin=asked.gtin,
         serial=asked.serial,
         lot=lot,
-        expiry=str(expiry) if expiry else None,
+        expiry=expiry.isoformat() if expiry else None,
         product=product_name(snapshot, asked.gtin),
         alert=answer.alert,
         cause=answer.cause,
         sensors=rule.text if rule is not None else "",
         key=key if seen else None,
+        link=key,
+        compared=compared(facts),
+        is_done=answer.is_done,
+        is_repeat=answer.is_repeat,
         findings=findings,
         story=story_lines(snapshot, story) if story is not None else (),
         custody=Markup(_custody(story)) if story is not None else Markup(),  # noqa: S704  # escaped
@@ -231,7 +287,8 @@ def _dressed(
 
 def _reach(snapshot: Snapshot, gtin: str, lot: str) -> Reach:
     scope = RecallScope(kind=ScopeKind.LOT, gtin=gtin, lot=lot)
-    holders = reach_of(snapshot, scope).holders
+    # Who has none of the packs any more is no holder.
+    holders = tuple(one for one in reach_of(snapshot, scope).holders if one.packs)
     return Reach(sum(h.packs for h in holders), holders, open_recall_of(snapshot, scope))
 
 

@@ -146,7 +146,7 @@ class Gate:
         try:
             caller, session = self._admission.admit(scope)
         except REFUSING as fault:
-            await _refuse(refusal_of(fault), scope, receive, send)
+            await refuse(refusal_of(fault), scope, receive, send)
             return
         state = scope.setdefault("state", {})
         state["caller"] = caller
@@ -218,7 +218,7 @@ class BodyLimit:
         try:
             self._bounds.need_size(scope)
         except Problem as problem:
-            await _refuse(problem, scope, receive, send)
+            await refuse(problem, scope, receive, send)
             return
         await _Counted(self.app, self._bounds, receive, send).run(scope)
 
@@ -285,7 +285,7 @@ class _Counted:
             if self._breach is None:
                 raise
         if self._breach is not None and not self._answering:
-            await _refuse(self._breach, scope, self._receive, self._send)
+            await refuse(self._breach, scope, self._receive, self._send)
 
     async def _next_part(self) -> Message:
         if self._body_over:
@@ -370,7 +370,8 @@ def _refuse_foreign_pages(scope: Scope, headers: dict[bytes, bytes]) -> None:
         raise Problem(403, "Foreign page", "this request came from a page of another site")
 
 
-async def _refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+async def refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request, or close a WebSocket, with a problem."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008, "reason": problem.title})
         return

@@ -84,9 +84,6 @@ def _workers(context: ServiceContext) -> list[Worker]:
     async def outbox(stop: asyncio.Event) -> None:
         await run_reader(store, clock, stop)
 
-    async def notices(stop: asyncio.Event) -> None:
-        await run_notices(store, notice_post(settings), clock, stop)
-
     async def sequencer(stop: asyncio.Event) -> None:
         await run_sequencer(store, clock, stop)
 
@@ -113,7 +110,7 @@ def _workers(context: ServiceContext) -> list[Worker]:
         ("exports", exports),
         ("capture jobs", capture_jobs),
         ("outbox", outbox),
-        ("notices of recalls", notices),
+        ("notices of recalls", partial(run_notices, store, notice_post(settings), clock)),
         ("exchange", partial(run_exchange, context.exchange)),
         ("subscriptions", subscriptions),
         ("sequencer", sequencer),

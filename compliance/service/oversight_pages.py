@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 
 from compliance.service.approvals import approve, waiting
 from compliance.service.cookies import cookie_in
-from compliance.service.pages import render
+from compliance.service.pages import is_for_a_person, render, way_back
 from compliance.service.purposes import (
     CHARACTERS_MAX,
     CHARACTERS_MIN,
@@ -35,7 +35,7 @@ def approvals(request: Request) -> Response:
     """What waits for a second person in your company; a page, or JSON for programs."""
     with store_of(request).read() as snapshot:
         found = waiting(snapshot, caller_of(request), now_of(request))
-    if _is_for_a_person(request):
+    if is_for_a_person(request):
         return render("approvals.html", request, waiting=found)
     return JSONResponse([one.as_dict() for one in found])
 
@@ -45,7 +45,7 @@ def approved(request: Request, approval_id: str) -> Response:
     """Approve what another person asked for; that person then repeats the request."""
     with store_of(request).write(now_of(request)) as tx:
         done = approve(tx, approval_id, caller_of(request))
-    if _is_for_a_person(request):
+    if is_for_a_person(request):
         return RedirectResponse("/approvals", status_code=303)
     return JSONResponse(done.as_dict())
 
@@ -61,7 +61,7 @@ def purposes(request: Request) -> Response:
 def purpose_form(request: Request, back: str = "/") -> Response:
     """The form to say why one reads what belongs to others."""
     named = cookie_in(dict(request.scope["headers"]), COOKIE) or ""
-    values = {"say": "", "back": _own_address(back), "purpose": unquote(named)}
+    values = {"say": "", "back": way_back(back), "purpose": unquote(named)}
     return render("purpose.html", request, **values)
 
 
@@ -72,7 +72,7 @@ def purpose_named(
     back: Annotated[str, Form(max_length=2_000)] = "/",
 ) -> Response:
     """Keep the purpose in this browser, until it is closed or the day is over."""
-    back = _own_address(back)
+    back = way_back(back)
     if not is_purpose(purpose):
         say = f"Write {CHARACTERS_MIN} to {CHARACTERS_MAX} characters."
         page = render("purpose.html", request, say=say, back=back, purpose=purpose)
@@ -88,13 +88,3 @@ def purpose_named(
         secure=bool(request.state.client_uses_tls),
     )
     return answer
-
-
-def _own_address(address: str) -> str:
-    """An address of this server, never another one to which somebody could be lured."""
-    is_own = address.startswith("/") and not address.startswith(("//", "/\\"))
-    return address if is_own else "/"
-
-
-def _is_for_a_person(request: Request) -> bool:
-    return "text/html" in request.headers.get("accept", "")

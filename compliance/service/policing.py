@@ -11,9 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 from starlette.routing import Match, Mount
 
 from compliance.service.approvals import digest_of, pass_or_wait
+from compliance.service.gate import refuse
+from compliance.service.pages import is_for_a_person, render
 from compliance.service.policy import ANY_KEY, ANYONE, POLICY, SEES_ALL_WITH_A_PURPOSE, Own
 from compliance.service.purposes import note, purpose_of
 from compliance.service.sessions import SessionLimits
@@ -23,8 +27,9 @@ from epcis.problem import Problem
 from verification.registry.rights import company_behind
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from starlette.responses import Response
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,10 +37,6 @@ if TYPE_CHECKING:
     from compliance.service.policy import AccessRule
     from compliance.service.sessions import OpenSession
     from epcis.http_context import Caller
-
-    Refuse = Callable[[Problem, AccessRule | None, Scope, Receive, Send], Awaitable[None]]
-    Wait = Callable[[dict[str, object], AccessRule, Scope, Receive, Send], Awaitable[None]]
-    """Answers a request that waits for a second person."""
 
 _NO_DATA = ("capable.<locals>.options", "capable.<locals>.refuse")
 """Endpoints of `epcis.routes.routers` that say which methods an address takes, and nothing else."""
@@ -201,11 +202,9 @@ class Guard:
 class Policing:
     """ASGI middleware behind the gate: lets a request on where its caller keeps the rule."""
 
-    def __init__(self, app: ASGIApp, *, guard: Guard, refuse: Refuse, wait: Wait) -> None:
+    def __init__(self, app: ASGIApp, *, guard: Guard) -> None:
         self.app = app
         self._guard = guard
-        self._refuse = refuse
-        self._wait = wait
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, or answer 401, 403, 404 or 405."""
@@ -229,15 +228,24 @@ class Policing:
                         self._guard.second_person, rule, caller, scope, body
                     )
                     if waits:
-                        await self._wait(waits, rule, scope, receive, send)
+                        await _waiting(Request(scope), waits)(scope, receive, send)
                         return
         except REFUSING as fault:
-            await self._refuse(refusal_of(fault), rule, scope, receive, send)
+            await refuse(refusal_of(fault), scope, receive, send)
             return
         scope["state"]["rule"] = rule
         if scope.get("method") == "HEAD" and rule is not None and rule.method == "GET":
             scope, send = {**scope, "method": "GET"}, _without_body(send)
         await self.app(scope, receive, send)
+
+
+def _waiting(request: Request, waits: dict[str, object]) -> Response:
+    """The answer that a second person must approve first."""
+    if not is_for_a_person(request):
+        return JSONResponse(waits, 202)
+    page = render("waits.html", request, **waits)
+    page.status_code = 202
+    return page
 
 
 def _need_route(found: AddressFound | None, scope: Scope) -> None:

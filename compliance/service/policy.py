@@ -440,6 +440,8 @@ def _of_exchange() -> Iterator[AccessRule]:
 
 def _of_pages() -> Iterator[AccessRule]:
     yield from _rows(Own.PRODUCT, ANY_KEY, "GET /", is_page=True)
+    yield from _rows(Own.NOTHING, ANY_KEY, "GET /menu", is_page=True)
+    yield from _rows(Own.NOTHING, "query", "GET /jump", is_page=True)
     yield from _rows(Own.ACT, "verify", "POST /scan-card\nGET /01/{link:path}", is_page=True)
     yield from _rows(Own.PRODUCT, "query", "GET /recalls/board", is_page=True)
     yield from _rows(Own.OPERATOR, "capture", "GET /sheets\nPOST /sheets", is_page=True)

@@ -14,7 +14,7 @@ from compliance.quarantine.quarantine import (
     release_quarantine,
 )
 from compliance.quarantine.subject import QuarantineRefused, QuarantineSubject, SubjectKind
-from compliance.service.pages import render
+from compliance.service.pages import is_for_a_person, render
 from epcis.http_context import Caller, needs, now_of, store_of
 
 router = APIRouter(tags=["quarantine"])
@@ -38,7 +38,7 @@ class QuarantineForm(BaseModel):
 @router.get("/quarantine")
 def quarantine(request: Request) -> Response:
     """What is held, those in force first: a page for a browser, JSON for a program."""
-    if "text/html" in request.headers.get("accept", ""):
+    if is_for_a_person(request):
         return _board(request)
     now = now_of(request)
     with store_of(request).read() as snapshot:

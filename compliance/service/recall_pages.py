@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -19,13 +20,13 @@ from compliance.recall.recall import (
     start_recall,
     withdraw_recall,
 )
-from compliance.recall.record import find_recall
+from compliance.recall.record import find_recall, list_recalls
 from compliance.recall.scope import RecallRefused, RecallScope
-from compliance.service.pages import own_recalls, render
-from epcis.http_context import Caller, needs, now_of, store_of
+from compliance.service.pages import render
+from epcis.http_context import Caller, caller_of, needs, now_of, store_of
 from epcis.problem import Problem
 from verification.context import verification_settings_of
-from verification.registry.rights import need_product
+from verification.registry.rights import company_behind, need_product, owns_product
 
 if TYPE_CHECKING:
     from compliance.recall.record import RecallRecord
@@ -42,6 +43,18 @@ ReasonField = Annotated[str, Form(min_length=1, max_length=REASON_CHARS_MAX)]
 def recalls_board(request: Request) -> Response:
     """The recalls of the caller's products, open and closed; to the operator all."""
     return _board(request)
+
+
+def recalls_shown(request: Request, *, only_open: bool = False) -> list[RecallRecord]:
+    """The recalls that a caller is shown: its own products'; an operator's key sees all."""
+    caller = caller_of(request)
+    overlay = verification_settings_of(request).company_prefixes
+    with store_of(request).read() as snapshot:
+        company = company_behind(snapshot, caller)
+        listed = list_recalls(snapshot, only_open=only_open)
+        own = [one for one in listed if owns_product(snapshot, company, one.gtin, overlay)]
+    # Whom a recall reaches is in events that its owner may not see.
+    return own if company.is_operator else [replace(one, holders=()) for one in own]
 
 
 @router.post("/recalls/open")
@@ -112,7 +125,7 @@ def _found(request: Request, number: str) -> RecallRecord:
 
 
 def _board(request: Request, refused: str = "", status: int = 200, link: str = "") -> Response:
-    recalls = own_recalls(request)
+    recalls = recalls_shown(request)
     with store_of(request).read() as snapshot:
         # Whom a recall reaches is in events that its owner may not see.
         notices = {one.id: notices_of(snapshot, one.id) for one in recalls if one.holders}

@@ -24,12 +24,14 @@ from compliance.service import (
     answer_pages,
     dossier_pages,
     exchange_pages,
+    identifier_pages,
+    jump_pages,
     label_pages,
     oidc_sign_in,
     oversight_pages,
-    pages,
     quarantine_pages,
     recall_pages,
+    scan_pages,
     scanning_routes,
     serials_pages,
     sheet_pages,
@@ -71,8 +73,11 @@ def _routers() -> Iterator[APIRouter]:
     yield log.router
     yield scanning_routes.router
     yield verification_router
+    yield scan_pages.router
+    yield identifier_pages.router
+    yield recall_pages.router
+    yield jump_pages.router
     yield acts.router
-    yield pages.router
     yield recall_pages.router
     yield answer_pages.router
     yield oidc_sign_in.router

@@ -180,7 +180,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     trusted_proxies: tuple[str, ...] = ()
     """Networks of proxies, as 10.0.0.0/8, whose X-Forwarded-For is believed; a JSON list."""
     public_address: str = ""
-    """Under which others reach this server, as https://track.example; links in messages begin so."""
+    """Under which others reach this server, as https://track.example; links in messages need it."""
     mail_server: str = ""
     """Host that takes our e-mail (SMTP); empty: nothing is sent, and people hand links over."""
     mail_port: TcpPort = 587

@@ -11,7 +11,7 @@ from compliance.service import access
 from compliance.service.accounts import grant_of_password
 from compliance.service.context import service_context_of
 from compliance.service.gate import SESSION_COOKIE
-from compliance.service.pages import issuer_of, render, sign_in_page
+from compliance.service.pages import issuer_of, render, sign_in_page, way_back
 from compliance.service.sessions import (
     SessionLimits,
     end_sessions,
@@ -31,24 +31,31 @@ router = APIRouter(include_in_schema=False)
 
 NameField = Annotated[str, Form(max_length=100)]
 PasswordField = Annotated[str, Form(max_length=256)]
+WayField = Annotated[str, Form(max_length=2000)]
 
 
 @router.get("/sign-in")
-def sign_in_form(request: Request) -> Response:
+def sign_in_form(request: Request, way: str = "/") -> Response:
     """The form to sign in."""
-    return sign_in_page(request, "", 200)
+    return sign_in_page(request, "", 200, way_back(way))
 
 
 @router.post("/sign-in")
-def sign_in(request: Request, name: NameField, password: PasswordField) -> Response:
-    """Open a session for a name and its password."""
+def sign_in(
+    request: Request,
+    name: NameField,
+    password: PasswordField,
+    way: WayField = "/",
+) -> Response:
+    """Open a session for a name and its password, and go on to where its user was."""
+    way = way_back(way)
     try:
         grant = _grant(request, name, password)
     except Problem as refused:
-        return sign_in_page(request, refused.detail, refused.status)
+        return sign_in_page(request, refused.detail, refused.status, way)
     if grant is None:
-        return sign_in_page(request, "Name and password do not belong together.", 403)
-    return opened(request, grant, RedirectResponse("/", status_code=303))
+        return sign_in_page(request, "Name and password do not belong together.", 403, way)
+    return opened(request, grant, RedirectResponse(way, status_code=303))
 
 
 @router.get("/sign-in/{token}")
@@ -75,25 +82,28 @@ def sign_out(request: Request) -> Response:
 
 
 @router.get("/step-up")
-def step_up_form(request: Request) -> Response:
+def step_up_form(request: Request, way: str = "/") -> Response:
     """The form to give the password again."""
-    return render("step_up.html", request, say="", issuer=issuer_of(request))
+    return _step_up_page(request, "", way)
 
 
 @router.post("/step-up")
-def step_up(request: Request, password: PasswordField) -> Response:
+def step_up(
+    request: Request,
+    password: PasswordField,
+    way: WayField = "/",
+) -> Response:
     """Let acts through that ask for the password again, for some minutes."""
     session = request.state.session
     if session is None:
         raise Problem(409, "No session", "only a browser that signed in is asked for this")
     if _grant(request, caller_of(request).name, password) is None:
-        say = "This is not the password."
-        page = render("step_up.html", request, say=say, issuer=issuer_of(request))
+        page = _step_up_page(request, "This is not the password.", way)
         page.status_code = 403
         return page
     with store_of(request).write(now_of(request)) as tx:
         prove_again(tx, session)
-    return RedirectResponse("/", status_code=303)
+    return RedirectResponse(way_back(way), status_code=303)
 
 
 @router.get("/sessions")
@@ -129,6 +139,11 @@ def _limits(request: Request) -> SessionLimits:
 def _grant(request: Request, name: str, password: str) -> Grant | None:
     client = caller_of(request).client
     return grant_of_password(store_of(request), name, password, client, now_of(request))
+
+
+def _step_up_page(request: Request, say: str, way: str) -> Response:
+    issuer = issuer_of(request)
+    return render("step_up.html", request, say=say, way=way_back(way), issuer=issuer)
 
 
 def opened(request: Request, grant: Grant, answer: Response) -> Response:

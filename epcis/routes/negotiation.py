@@ -202,7 +202,7 @@ def _media_type(request: Request, *, xml_only: bool) -> str:
     accept = request.headers.get("accept", "").strip() or "*/*"
     best, best_weight = "", 0.0
     for offer in offered:
-        weight = _weight(accept, offer)
+        weight = weight_of(accept, offer)
         if weight > best_weight:
             best, best_weight = offer, weight
     if not best:
@@ -213,10 +213,10 @@ def _media_type(request: Request, *, xml_only: bool) -> str:
     return best
 
 
-def _weight(accept: str, offer: str) -> float:
+def weight_of(accept: str, offer: str) -> float:
     """How much the caller wants this media type, 0 to 1; the most specific range decides.
 
-    >>> _weight("application/xml;q=0.5, */*;q=0.1", "application/xml")
+    >>> weight_of("application/xml;q=0.5, */*;q=0.1", "application/xml")
     0.5
     """
     found = (-1, 0.0)

@@ -24,6 +24,7 @@ HEAVY = frozenset(
     }
 )
 """Libraries that cost a command 20 ms of processor time or more, or 5 MB."""
+OWN = {"compliance", "epcis", "schemas", "verification"}
 TYPER = {"pydantic"}
 SERVER = {
     *("cryptography", "fastapi", "httpx", "jinja2", "lxml", "prometheus_client", "pydantic"),
@@ -83,7 +84,9 @@ def test_a_server_starts_without_what_signs_prints_and_decodes(folder):
     program = "import compliance.service.serve, json, sys; print(json.dumps(sorted(sys.modules)))"
     modules = loaded(program, folder=folder)
     assert {name.partition(".")[0] for name in modules} & HEAVY <= SERVER
-    assert len(modules) <= 1400
+    # A start is slow by what others' libraries bring; our own modules grow with the product.
+    foreign = [name for name in modules if name.partition(".")[0] not in OWN]
+    assert len(foreign) <= 920
 
 
 @pytest.mark.parametrize("module", COMMANDS)

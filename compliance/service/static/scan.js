@@ -1,6 +1,11 @@
-// One custom element: the scanner types from anywhere, pictures can be dropped, answers are spoken.
+// The scanner is heard on every page: what it types lands in the field that expects it, or in the
+// overlay. Answers come as pieces of HTML from the server; nothing is decided here.
 const GS = "\u001d";
-const TONES = { OK: [880], STOP: [220, 220, 220], CHECK: [440, 330], UNKNOWN: [330] };
+const TONES = { OK: [880], STOP: [220, 220, 220], CHECK: [440, 330], UNKNOWN: [330, 330] };
+const LOUDEST = ["STOP", "CHECK", "UNKNOWN", "OK"];
+const KEPT_MAX = 60;
+// A GS1 code at the end of a field that expects something else: a product with more behind it, a case.
+const SCANNED = /(?:\][A-Za-z]\d)?(?:01\d{14}(?=[12]\d|\u001d).{3,}|00\d{18}|\(0[01]\)\d{14}.*|\]d2.{16,})$/;
 
 class PackScanner extends HTMLElement {
   connectedCallback() {
@@ -8,70 +13,233 @@ class PackScanner extends HTMLElement {
     this.field = this.form.elements.text;
     this.file = this.form.elements.picture;
     this.answer = this.querySelector(".answer");
-    this.past = this.querySelector(".history ol");
-    this.waiting = Promise.resolve();
+    this.queue = Promise.resolve();
+    this.pending = 0;
     this.form.addEventListener("submit", (event) => { event.preventDefault(); this.ask(); });
     this.file.addEventListener("change", () => { if (this.file.files.length) this.ask(); });
-    document.addEventListener("keydown", (event) => this.key(event));
-    this.listenForDrops();
-  }
-
-  // A wedge scanner types the group separator as Ctrl+]; browsers give no character for it.
-  key(event) {
-    if (event.ctrlKey && event.code === "BracketRight") {
-      event.preventDefault();
-      this.field.setRangeText(GS, this.field.selectionStart, this.field.selectionEnd, "end");
-      return;
-    }
-    const elsewhere = !event.target.closest("input, textarea, button, a, summary");
-    if (elsewhere && event.key.length === 1 && !event.ctrlKey && !event.metaKey) this.field.focus();
-  }
-
-  listenForDrops() {
-    for (const name of ["dragover", "dragleave", "drop"]) {
-      document.addEventListener(name, (event) => {
-        event.preventDefault();
-        this.classList.toggle("dropping", name === "dragover");
-      });
-    }
-    document.addEventListener("drop", (event) => {
-      if (!event.dataTransfer.files.length) return;
-      this.file.files = event.dataTransfer.files;
-      this.ask();
+    this.form.addEventListener("change", (event) => { if (event.target.name === "mode") this.tellMode(); });
+    this.answer.addEventListener("click", (event) => {
+      if (event.target.closest("[data-confirm] button")) this.confirm();
     });
+  }
+
+  tellMode() {
+    const chosen = this.form.querySelector("[name=mode]:checked");
+    const says = this.form.querySelector(".mode-says");
+    says.textContent = chosen.dataset.says;
+    says.classList.toggle("writes", chosen.classList.contains("writes"));
+    this.field.focus();
   }
 
   // Scans queue up behind each other, so a fast hand loses none and answers keep their order.
   ask() {
     const body = new FormData(this.form);
-    const asked = this.field.value || this.file.files[0]?.name || "";
-    this.form.reset();
+    const isPicture = this.file.files.length > 0;
+    this.field.value = "";
+    this.file.value = "";
     this.field.focus();
-    this.waiting = this.waiting.then(() => this.show(body, asked));
+    if (this.release) { this.refuse(); return; }
+    this.pending += 1;
+    this.answer.replaceChildren(this.piece("reading"));
+    this.queue = this.queue.then(() => this.show(body, isPicture));
   }
 
-  async show(body, asked) {
-    let html;
+  refuse() {
+    this.answer.querySelector(".finding[role=alert]:first-child")?.remove();
+    this.answer.prepend(this.piece("unconfirmed"));
+    sound("STOP");
+  }
+
+  async show(body, isPicture) {
+    const answer = document.createElement("div");
     try {
-      const response = await fetch(this.form.action, { method: "POST", body });
-      html = await response.text();
+      const patience = isPicture ? this.dataset.picturePatienceMs : this.dataset.patienceMs;
+      answer.innerHTML = await fetched(this.form.action, { method: "POST", body }, Number(patience));
     } catch {
-      html = '<p class="finding error"><b>The server did not answer.</b> ' +
-        "Nothing was checked. Keep the pack aside and scan it again.</p>";
+      answer.replaceChildren(this.piece("silent"));
+      const mode = body.get("mode") ?? "verify";
+      if (mode !== "verify") answer.querySelector(".said").textContent =
+        `Whether the act (${mode}) was done is not known: verify the pack before anything else.`;
     }
-    this.answer.innerHTML = html;
-    const words = [...this.answer.querySelectorAll("[data-word]")].map((card) => card.dataset.word);
-    const loudest = ["STOP", "CHECK", "UNKNOWN", "OK"].find((word) => words.includes(word));
-    if (loudest) sound(loudest);
-    this.remember(loudest ?? "?", asked);
+    this.pending -= 1;
+    const cards = [...answer.querySelectorAll("[data-word]")];
+    const word = LOUDEST.find((one) => cards.some((card) => card.dataset.word === one)) ?? "UNKNOWN";
+    sound(word);
+    for (const card of cards) document.dispatchEvent(new CustomEvent("scanned", { detail: card }));
+    // An OK must not stand on the page while a later scan is still being read.
+    if (this.pending && word === "OK") return;
+    this.answer.replaceChildren(...answer.childNodes);
+    const toConfirm = this.answer.querySelector("[data-confirm]");
+    if (!toConfirm) return;
+    toConfirm.hidden = false;
+    await new Promise((resolve) => { this.release = resolve; });
+    if (this.pending) this.answer.replaceChildren(this.piece("reading"));
   }
 
-  remember(word, asked) {
-    const line = document.createElement("li");
-    line.textContent = `${word} ${asked.replaceAll(GS, "␝").slice(0, 48)}`;
-    this.past.prepend(line);
-    while (this.past.children.length > 10) this.past.lastChild.remove();
+  confirm() {
+    for (const one of this.answer.querySelectorAll("[data-confirm]")) {
+      const done = document.createElement("p");
+      done.className = "badge";
+      done.textContent = "Confirmed: the pack is set aside.";
+      one.replaceWith(done);
+    }
+    this.answer.querySelector(":scope > .finding[role=alert]")?.remove();
+    const release = this.release;
+    this.release = null;
+    release?.();
+    this.field.focus();
   }
+
+  piece(name) { return this.querySelector(`template.${name}`).content.cloneNode(true); }
+}
+
+// The text of a page's piece; a server that keeps silent for too long is given up.
+async function fetched(address, how, patienceMs) {
+  const headers = { Accept: "text/html", "Packtrail-Piece": "card" };
+  const response = await fetch(address, { ...how, headers, signal: AbortSignal.timeout(patienceMs) });
+  return response.text();
+}
+
+// ---- what was scanned before: in this window only, kept over a reload
+class ScanHistory {
+  constructor(place) {
+    this.place = place;
+    this.key = `packtrail-scans:${document.querySelector("pack-scanner")?.dataset.who ?? ""}`;
+    try { this.kept = JSON.parse(sessionStorage.getItem(this.key)) ?? []; } catch { this.kept = []; }
+    document.addEventListener("scanned", (event) => this.add(event.detail));
+    this.draw();
+  }
+
+  add(card) {
+    const { word, name, serial, link } = card.dataset;
+    const say = card.querySelector(".say")?.textContent ?? "";
+    const done = "done" in card.dataset;
+    this.kept.unshift({ word, name, serial, link, say, done, at: new Date().toISOString() });
+    this.kept.length = Math.min(this.kept.length, KEPT_MAX);
+    sessionStorage.setItem(this.key, JSON.stringify(this.kept));
+    this.draw();
+  }
+
+  draw() {
+    if (!this.place) return;
+    this.place.querySelector("ol").replaceChildren(...this.kept.map(line));
+    this.place.querySelector(".nothing").hidden = this.kept.length > 0;
+    const tally = this.place.querySelector(".tally");
+    tally.hidden = this.kept.length === 0;
+    tally.replaceChildren(...LOUDEST.toReversed().map((word) => {
+      const part = element("span", `${word} ${this.kept.filter((one) => one.word === word).length}`);
+      part.className = word.toLowerCase();
+      return part;
+    }));
+  }
+}
+
+function line({ word, name, serial, link, say, done, at }) {
+  const item = document.createElement("li");
+  item.className = word.toLowerCase();
+  const shape = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  shape.setAttribute("viewBox", "0 0 48 48");
+  shape.setAttribute("role", "img");
+  shape.setAttribute("aria-label", word);
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  use.setAttribute("href", `/static/words.svg#${word.toLowerCase()}`);
+  shape.append(use);
+  const text = document.createElement("div");
+  const title = link ? element("a", name) : element("b", name);
+  if (link) title.href = link;
+  const end = serial ? `…${serial.slice(-4)} · ` : "";
+  const small = element("small", `${end}${word}${done ? " · done" : ""}`);
+  small.title = say;
+  text.append(title, small);
+  const time = element("time", new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+  time.dateTime = at;
+  item.append(shape, text, time);
+  return item;
+}
+
+function element(name, text) {
+  const made = document.createElement(name);
+  made.textContent = text;
+  return made;
+}
+
+// ---- keys from anywhere
+const overlay = () => document.querySelector("dialog.scan-over");
+const isText = (one) => one.matches("textarea, input:not([type]), input[type=text], input[type=search], input[type=number], input[type=password], input[type=email], input[type=url], input[type=date], [contenteditable]");
+
+// The field that expects a scan: of the open dialog, of the page, or of the overlay.
+function scanField() {
+  const open = document.querySelector("dialog[open]");
+  const here = (open ?? document.querySelector("main"))?.querySelector("[data-scan], form.scan [name=text]");
+  if (here) return here;
+  return open ? null : overlay()?.querySelector("[data-scan]") ?? null;
+}
+
+function ready(field) {
+  const dialog = field.closest("dialog");
+  if (dialog && !dialog.open) dialog.showModal();
+  field.focus();
+}
+
+function onKey(event) {
+  if (event.defaultPrevented || event.isComposing) return;
+  const active = event.target instanceof Element ? event.target : document.body;
+  // A keyboard scanner types the separator as Ctrl+]; browsers give no character for it.
+  if ((event.ctrlKey && event.code === "BracketRight") || event.key === GS) {
+    const field = isText(active) ? active : scanField();
+    if (!field) return;
+    event.preventDefault();
+    if (field !== active) ready(field);
+    field.setRangeText(GS, field.selectionStart, field.selectionEnd, "end");
+    return;
+  }
+  if (isText(active)) {
+    if (event.key === "Enter" && active.matches("input")) misplaced(event, active);
+    return;
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || event.key.length !== 1 || event.key === " ") return;
+  if (active.matches("select") && !/[\d\](]/.test(event.key)) return;
+  const field = scanField();
+  if (field) ready(field); // the browser types the character into the field that now has the focus
+}
+
+// A scan that was typed into a field for something else is taken out of it and asked about.
+function misplaced(event, field) {
+  if (field.matches("[data-scan], form.scan [name=text], #jump, [type=password]")) return;
+  const found = SCANNED.exec(field.value);
+  const target = found && scanField();
+  if (!target) return;
+  event.preventDefault();
+  field.value = field.value.slice(0, found.index);
+  ready(target);
+  target.value = found[0];
+  target.form.requestSubmit();
+}
+
+// ---- pictures dropped anywhere
+function onDrop(event) {
+  if (!event.dataTransfer?.types.includes("Files") || event.target.closest("[data-drop]")) return;
+  const scanner = document.querySelector("main pack-scanner") ?? overlay()?.querySelector("pack-scanner");
+  if (!scanner) return;
+  event.preventDefault();
+  scanner.classList.toggle("dropping", event.type === "dragover");
+  if (event.type !== "drop") return;
+  ready(scanner.field);
+  scanner.file.files = event.dataTransfer.files;
+  scanner.ask();
+}
+
+// ---- parts that change by themselves; forms around them are left alone
+function refreshed(part) {
+  const again = setInterval(async () => {
+    if (document.hidden) return;
+    try {
+      const html = await fetched(location.href, {}, 10_000);
+      const fresh = new DOMParser().parseFromString(html, "text/html").getElementById(part.id);
+      if (fresh) part.replaceChildren(...fresh.childNodes);
+      if (!fresh || "done" in fresh.dataset) clearInterval(again);
+    } catch { /* the line is down: the next turn asks again */ }
+  }, 1000 * Number(part.dataset.refreshS));
 }
 
 // Browsers stay silent until a person has touched the page once; asking earlier only warns.
@@ -90,3 +258,8 @@ function sound(word) {
 }
 
 customElements.define("pack-scanner", PackScanner);
+new ScanHistory(document.querySelector(".history"));
+document.addEventListener("keydown", onKey);
+for (const name of ["dragover", "dragleave", "drop"]) document.addEventListener(name, onDrop);
+overlay()?.querySelector(".close").addEventListener("click", () => overlay().close());
+for (const part of document.querySelectorAll("[data-refresh-s]:not([data-done])")) refreshed(part);

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from datetime import date
 
 import httpx
 import pytest
@@ -15,8 +14,6 @@ from compliance.service.access import Grant
 from compliance.service.app import create_app
 from compliance.service.context import ServiceContext
 from verification.decision.act import ParticipantRole, Who
-from verification.decision.rule_pack import shipped
-from verification.fmd.upload import Batch, Market, Product, upload_batch, upload_product
 from verification.registry.participants import register
 
 pytestmark = pytest.mark.anyio
@@ -28,30 +25,6 @@ TEXT = f"]d201{GTIN}21{{}}\x1d1731053110{LOT}"
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture
-def packs(store, now):
-    """A store with one uploaded pack."""
-    maker = Who(client="maker", role=ParticipantRole.MAH, location="plant", authorisation="m")
-    market = Market(
-        country="FI", mah_name="Trail", mah_address="Road 1", manufacturer_address="Road 2"
-    )
-    product = Product(
-        code=GTIN,
-        name="Trailol 20 mg",
-        common_name="trailolum",
-        form="tablet",
-        strength="20 mg",
-        pack_type="box",
-        pack_size=30,
-        markets=(market,),
-    )
-    batch = Batch(code=GTIN, lot=LOT, expiry=date(2031, 5, 31), markets=("FI",), serials=(SERIAL,))
-    with store.write(now) as tx:
-        assert upload_product(tx, product, maker).accepted
-        assert upload_batch(tx, batch, maker, shipped()).accepted
-    return store
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def test_a_recall_asks_for_the_password_again_after_a_while(browser, clock, sett
     clock.now += timedelta(minutes=settings.step_up_minutes_max)
     recall = {"gtin": "00355555678908", "lot": "L1", "reason": "broken", "confirm": "L1"}
     asked = ann.post("/recalls/open", **recall)
-    assert (asked.status_code, asked.headers["location"]) == (303, "/step-up")
+    assert (asked.status_code, asked.headers["location"]) == (303, "/step-up?way=%2F")
     assert ann.post("/step-up", password="wrong password").status_code == 403
     assert ann.post("/step-up", password=WORD).status_code == 303
     assert ann.post("/recalls/open", **recall).headers["location"] == "/recalls/board"

@@ -1,0 +1,90 @@
+"""The places of the application: which of them a caller sees, and in which order.
+
+A place is shown where the policy has a row for its page and the caller keeps that row, so a page
+that does not exist, or that would refuse the caller, is never offered.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from compliance.service.policy import ANY_KEY, ANYONE, POLICY, Own
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from epcis.http_context import Caller
+
+FIRST_PLACES = 4
+"""So many stand in the bar of a phone; the rest is behind More."""
+
+
+class MenuPlace(NamedTuple):
+    """A page that navigation leads to."""
+
+    path: str
+    name: str
+    icon: str
+    """Symbol of `static/icons.svg`."""
+    about: str
+    """One line that says what the page is for."""
+    begins_group: bool = False
+
+
+_PLACES = (
+    MenuPlace("/", "Scan", "scan", "Scan a pack and be told what to do with it."),
+    MenuPlace("/work", "Work", "work", "Receive, pack, ship, count: one page for each act."),
+    MenuPlace("/stock", "Stock", "stock", "What is here, what expires next, what is held."),
+    MenuPlace("/orders", "Orders", "orders", "Orders and pick lists."),
+    MenuPlace("/counts", "Counts", "counts", "Count the stock and settle what differs."),
+    MenuPlace("/alerts", "Alerts", "alert", "Packs that were not confirmed, and what is done."),
+    MenuPlace("/returns", "Returns", "back", "Verify packs that came back before they are resold."),
+    MenuPlace("/cases/board", "Cases", "clock", "Suspects and exceptions by their clock.", True),
+    MenuPlace("/quarantine", "Quarantine", "hold", "Goods that are set aside, and who frees them."),
+    MenuPlace("/recalls/board", "Recalls", "recall", "Recalled lots, holders and answers."),
+    MenuPlace("/requests", "Requests", "ask", "Questions of authorities and partners."),
+    MenuPlace(
+        "/files/check", "Files", "file", "Drop an EPCIS file and read it in plain words.", True
+    ),
+    MenuPlace("/sheets", "Sheets", "table", "CSV and Excel in and out."),
+    MenuPlace("/serials", "Serials", "number", "Pools of serial numbers, and grants to lines."),
+    MenuPlace("/labels", "Labels", "label", "Draw a label, and check the printed one."),
+    MenuPlace("/channels", "Partners", "exchange", "Connections to partners, files in and out."),
+    MenuPlace("/partners", "Licences", "people", "Licences and audits of partners."),
+    MenuPlace("/dossiers", "Dossiers", "dossier", "Signed files that prove themselves."),
+    MenuPlace(
+        "/verify-dossier", "Verify a dossier", "proof", "Drop a dossier and see what it proves."
+    ),
+    MenuPlace("/approvals", "Approvals", "hands", "What waits for a second person.", True),
+    MenuPlace("/log", "Log", "log", "The record nobody can change unnoticed, and who watches it."),
+    MenuPlace("/regulator", "Oversight", "eye", "What an authority may see, read-only."),
+    MenuPlace("/health/page", "Health", "health", "Whether the server and its work are well."),
+    MenuPlace("/sessions", "Sessions", "person", "Where you are signed in."),
+    MenuPlace("/workstation", "Scanner", "keyboard", "Teach this workstation its scanner."),
+    MenuPlace("/settings", "Settings", "settings", "Who you are, and how this site works."),
+    MenuPlace("/reference/api", "API", "code", "Every operation for programs."),
+)
+"""Every place that may be shown, in order; most used first."""
+
+
+def places_of(caller: Caller) -> tuple[MenuPlace, ...]:
+    """The places that a caller is shown.
+
+    >>> from epcis.http_context import Caller
+    >>> [place.name for place in places_of(Caller("till", frozenset({"verify"}), "/414/1"))][:2]
+    ['Scan', 'Alerts']
+    """
+    return tuple(_shown(caller))
+
+
+def _shown(caller: Caller) -> Iterator[MenuPlace]:
+    if caller.is_anonymous:
+        return
+    for place in _PLACES:
+        rule = POLICY.get(("GET", place.path))
+        if rule is None or not rule.is_page:
+            continue
+        may = rule.scope in (ANY_KEY, ANYONE) or rule.scope in caller.scopes
+        # An operator's list answers a company that there is nothing.
+        if may and (rule.own is not Own.OPERATOR or caller.party is None):
+            yield place
