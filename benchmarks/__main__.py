@@ -98,6 +98,15 @@ BENCHMARKS = (
         ),
     ),
     Benchmark(
+        "exchange", "--messages 20",
+        (
+            line_of("AS2 messages signed and encrypted", "/s"),
+            line_of("against openssl's own speed"),
+            line_of("message to signed receipt, p95", "ms"),
+        ),
+        "openssl",
+    ),
+    Benchmark(
         "proof", "--only dossiers --events 500",
         (Figure("a dossier against merely writing", rf"merely writing.*?{NUMBER} x", "x"),),
     ),

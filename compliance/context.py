@@ -32,6 +32,14 @@ class ComplianceSettings(EpcisSettings, Protocol):
         """File of the operator's own retention policy; None: the one we ship."""
 
     @property
+    def owner_gln(self) -> str:
+        """GLN of this installation's company; empty where it is not set."""
+
+    @property
+    def schemas_dir(self) -> Path | None:
+        """Folder of schema files to use instead of Packtrail's own."""
+
+    @property
     def redaction_profiles(self) -> Path | None:
         """Folder of the operator's own redaction profiles."""
 

@@ -30,6 +30,8 @@ import compliance.service.migrations.tables  # noqa: F401  # every floor's
 from compliance.recall.recall import open_recall
 from compliance.seal.checkpoint import seal_log, stamp_checkpoint
 from compliance.service.access import Grant, new_key
+from compliance.warehouse.orders import OrderLine, OrderWanted, open_order
+from compliance.warehouse.warehouse_tables import order_pick
 from epcis.capture import capture, record
 from epcis.codec.document import Syntax, write_document
 from epcis.database.columns import Instant, ItemKey
@@ -194,6 +196,21 @@ def _registers(tx: Transaction) -> None:
     ]  # fmt: skip
     take_over(tx, json.dumps(entries).encode(), "agreed")
     _serials(tx)
+    _orders(tx)
+
+
+def _orders(tx: Transaction) -> None:
+    """Two orders, one of them with packs picked for it."""
+    for number in ("SO-1", "SO-2"):
+        lines = [OrderLine(chain.GTIN, 2), OrderLine(chain.GTIN, 3, "L1")]
+        wanted = OrderWanted(number, chain.PHARMACY, lines)
+        open_order(tx, wanted, own_site=f"/414/{chain.MAKER}", by="Ada")
+    picked = [
+        {"order": "SO-1", "pack": f"/01/{chain.GTIN}/21/P{at}", "line": at, "lot": "L1",
+         "event": f"urn:uuid:{at}"}
+        for at in (1, 2)
+    ]  # fmt: skip
+    tx.connection.execute(order_pick.insert(), picked)
 
 
 def _serials(tx: Transaction) -> None:

@@ -20,6 +20,7 @@ from compliance.service.error_pages import ErrorPages
 from compliance.service.gate import Admission, BodyBounds, BodyLimit, Gate
 from compliance.service.jobs import background_work
 from compliance.service.oidc import TokenReader
+from compliance.service.overload import Overload, refuse_busy
 from compliance.service.policing import Guard, Policing, guarded
 from compliance.service.routers import include_floors
 from compliance.service.telemetry import AnswerCounts, Telemetry, route_of
@@ -56,12 +57,14 @@ class Application(FastAPI):
 
     hot_routes: ASGIApp
     """What answers first: the hot routes, behind the tracing where that is on."""
+    overload: Overload
+    """What stands around that, and refuses what there is no room for."""
     outermost: ASGIApp
     """What stands around the framework itself, so that its own faults pass it too."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a hot route, or leave the request to the framework."""
-        await self.hot_routes(scope, receive, send)
+        await self.overload(scope, receive, send)
 
     async def framework(self, scope: Scope, receive: Receive, send: Send) -> None:
         """All that the framework answers, as pages for people and compressed."""
@@ -153,9 +156,11 @@ def _add_middleware(app: Application, context: ServiceContext) -> None:
     outer = Compression(AnswerHeaders(ErrorPages(app.answer), store))
     app.outermost = Telemetry(outer, counts=counts)
     entrance = HotEntrance(admission, bounds, counts, store)
+    refusing = Telemetry(Compression(AnswerHeaders(ErrorPages(refuse_busy), store)), counts=counts)
     app.hot_routes = HotRoutes(app.framework, parts=context, entrance=entrance)
     if settings.traces_to:
         app.hot_routes = Tracing.to(settings.traces_to, app.hot_routes)
+    app.overload = Overload(app.hot_routes, refusing=refusing)
 
 
 def _add_problem_handlers(app: FastAPI) -> None:

@@ -163,6 +163,7 @@ def _database(settings: Settings) -> Iterator[Check]:
     yield _answers_in_time(read)
     yield _clocks(read)
     yield _backlog(read)
+    yield _exchange(read)
 
 
 def _answers_in_time(read: Indicators) -> Check:
@@ -200,6 +201,20 @@ def _backlog(read: Indicators) -> Check:
         well=well,
         says=f"{read.jobs} documents to store, {read.outbox.rows} to judge; oldest {age_s:.0f} s",
         means="" if well else "no server works on it, or it cannot keep up: see its log",
+        needed=False,
+    )
+
+
+def _exchange(read: Indicators) -> Check:
+    stuck, ending = read.exchange.stuck, read.exchange.ending
+    means = [] if not stuck else ["look under /messages and send or capture them again"]
+    if ending:
+        means.append(f"a certificate of channel {ending[0].channel} {ending[0].warning(read.now)}")
+    return Check(
+        "exchange with partners",
+        well=not means,
+        says=f"{stuck} messages wait for a person, {len(ending)} certificates end soon",
+        means="; ".join(means),
         needed=False,
     )
 

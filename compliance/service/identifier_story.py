@@ -15,7 +15,8 @@ from sqlalchemy import select
 
 from compliance.dossier.table import safe, writer_of
 from compliance.partners.names import product_attributes, product_name
-from compliance.recall.recall import open_recall_of
+from compliance.recall.record import open_recall_of
+from compliance.recall.scope import RecallScope, ScopeKind
 from compliance.reports.containment_drawing import Container, containment_svg
 from compliance.reports.custody_line import Stop, custody_svg
 from compliance.reports.sheet import Report, Section
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import date, datetime
 
-    from compliance.recall.recall import LotRecall
+    from compliance.recall.record import RecallRecord
     from compliance.service.identifier_address import AskedThing
     from epcis.database.transactions import Snapshot
     from epcis.model import Event
@@ -100,7 +101,7 @@ class IdentifierStory:
     inside_total: int
     holders: tuple[Holder, ...]
     lots: tuple[str, ...]
-    recall: LotRecall | None
+    recall: RecallRecord | None
     containers: tuple[Container, ...]
     stops: tuple[Stop, ...]
     """Who held it, in turn."""
@@ -195,7 +196,7 @@ def story_of(snapshot: Snapshot, asked: AskedThing, party: str | None) -> Identi
         inside_total=len(inside),
         holders=story.holders if is_lot else (),
         lots=_lots(snapshot, gtin) if is_product and gtin and party is None else (),
-        recall=open_recall_of(snapshot, gtin, told["10"]) if is_lot and gtin else None,
+        recall=_recall_of_lot(snapshot, gtin, told["10"]) if is_lot and gtin else None,
         containers=tuple(_containers(snapshot, story)),
         stops=tuple(
             Stop(stay.name or stay.gln or "not named", f"{stay.since.day} {stay.since:%b %Y}")
@@ -266,6 +267,10 @@ def _facts(
             yield from sorted(product_attributes(snapshot, value).items())
         elif name := names_of(snapshot, [key]).get(key):
             yield "Name", name
+
+
+def _recall_of_lot(snapshot: Snapshot, gtin: str, lot: str) -> RecallRecord | None:
+    return open_recall_of(snapshot, RecallScope(kind=ScopeKind.LOT, gtin=gtin, lot=lot))
 
 
 def _lots(snapshot: Snapshot, gtin: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from compliance.duty_clocks import CLOCKS, ClockState, running_clocks
 from compliance.reader.reader import OutboxBacklog, backlog
 from compliance.reports.service_times import SHARE_MIN, times_between
 from epcis.capture_job import waiting_jobs
+from epcis.exchange.health import STUCK, exchange_health
 from epcis.ledger.sequencer import delay
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from compliance.duty_clocks import DutyClock
     from epcis.database.transactions import Snapshot
+    from epcis.exchange.health import ExchangeHealth
 
 SHARE_DAYS: Final = 30
 """The share of answers in time is of this many days, today among them."""
@@ -46,6 +48,8 @@ class Indicators(NamedTuple):
     """Captured documents that are not stored yet."""
     log_delay: timedelta
     """How long the oldest entry waits for its place in the log."""
+    exchange: ExchangeHealth
+    """Messages to and from partners, and certificates that end."""
     now: datetime
 
     @property
@@ -80,6 +84,7 @@ def indicators_at(snapshot: Snapshot, now: datetime) -> Indicators:
         outbox=backlog(snapshot),
         jobs=waiting_jobs(snapshot),
         log_delay=delay(snapshot, now=now),
+        exchange=exchange_health(snapshot, now),
         now=now,
     )
 
@@ -120,6 +125,23 @@ class IndicatorGauges(Collector):
             read.log_delay.total_seconds(),
         )
         yield from self._of_clocks()
+        yield from self._of_exchange()
+
+    def _of_exchange(self) -> Iterator[Metric]:
+        exchange = self._read.exchange
+        stuck = GaugeMetricFamily(
+            "packtrail_exchange_stuck",
+            "Messages to and from partners that wait for a person",
+            labels=["state"],
+        )
+        for state in STUCK:
+            stuck.add_metric([state.value], exchange.messages[state.value])
+        yield stuck
+        yield _gauge(
+            "exchange_certificates_ending",
+            "Certificates of channels that have ended or end within 30 days",
+            len(exchange.ending),
+        )
 
     def _of_clocks(self) -> Iterator[Metric]:
         counted = Counter((one.duty, one.state(self._read.now)) for one in self._read.clocks)

@@ -24,6 +24,7 @@ from epcis.exchange.worker import run_exchange
 from epcis.ledger.sequencer import run_sequencer
 from epcis.subscribe.delivery import run_subscriptions
 from verification.alerts.watch import run_watch
+from verification.answering.aside import run_aside
 from verification.peers.unfinished import run_unfinished
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def _workers(context: ServiceContext) -> list[Worker]:
 
     return [
         ("anomalies", anomalies),
+        ("answers kept aside", partial(run_aside, store, context.answering.journal, clock)),
         ("service times", service_times),
         ("unfinished verification work", unfinished),
         ("exports", exports),

@@ -40,7 +40,7 @@ _READING = frozenset({"query", "verify"})
 ROLES = {
     "manufacturer": _READING | {"capture", "act", "destroy", "recall", "export"},
     "wholesaler": _READING | {"capture", "supply", "act", "destroy", "export"},
-    "pharmacist": frozenset({"verify", "supply", "act", "destroy"}),
+    "pharmacist": frozenset({"verify", "supply", "act", "destroy", "capture"}),
     "regulator": _READING | {"export"},
     "auditor": frozenset({"export"}),
     "admin": frozenset({"admin"}),
@@ -113,6 +113,9 @@ def _table() -> Iterator[AccessRule]:
         "GET /oidc/start\nGET /oidc/callback",
         is_page=True,
     )
+    verify = "GET /verify-dossier\nPOST /verify-dossier"
+    yield from _rows(Own.NOTHING, ANYONE, verify, is_page=True)
+    yield from _rows(Own.NOTHING, ANY_KEY, "GET /log", is_page=True)
     yield from _rows(Own.ASKED, ANY_KEY, "GET /approvals", is_page=True)
     approve = "POST /approvals/{approval_id}/approve"
     yield from _rows(Own.ASKED, ANY_KEY, approve, is_page=True, is_fresh=True)
@@ -244,6 +247,10 @@ def _of_acts() -> Iterator[AccessRule]:
         approved = "release" if kind is ActKind.RELEASE else ""
         path = f"/acts/{kind.value}"
         yield AccessRule("POST", path, rule.scope, Own.PLACE, approved=approved)
+        page = f"/work/{kind.value}"
+        yield AccessRule("GET", page, rule.scope, Own.NOTHING, is_page=True)
+        yield AccessRule("POST", page, rule.scope, Own.PLACE, is_page=True, approved=approved)
+    yield from _rows(Own.NOTHING, ANY_KEY, "GET /work", is_page=True)
 
 
 def _of_products() -> Iterator[AccessRule]:
@@ -331,10 +338,15 @@ def _of_duties() -> Iterator[AccessRule]:
         GET /quarantine/{number}
         """,
     )
-    yield from _rows(Own.OPERATOR, "recall", "POST /quarantine")
+    yield from _rows(Own.OPERATOR, "query", "GET /transactions/{number:path}")
+    yield from _rows(Own.OPERATOR, "query", "GET /transactions", is_page=True)
+    yield from _rows(Own.NOTHING, "capture", "POST /files/check\nPOST /files/correct")
+    yield from _rows(Own.OPERATOR, "recall", "POST /quarantine\nPOST /cases")
     release = "POST /quarantine/{number}/release"
     yield from _rows(Own.OPERATOR, "recall", release, approved="release")
-    yield from _rows(Own.OPERATOR, "recall", "POST /cases\nPOST /cases/{case_id}/steps")
+    further = "POST /cases/{case_id}/steps\nPOST /cases/{case_id}/letter"
+    yield from _rows(Own.OPERATOR, "recall", further)
+    yield from _rows(Own.OPERATOR, "act", "POST /receiving\nPOST /receiving/compare")
     yield from _rows(
         Own.OPERATOR,
         "admin",
@@ -387,6 +399,11 @@ def _of_the_warehouse() -> Iterator[AccessRule]:
     yield from _rows(
         Own.OPERATOR, "capture", "GET /serials\nPOST /serials/open\nPOST /serials/ask", is_page=True
     )
+    orders = "GET /orders\nGET /orders/list\nPOST /orders/new"
+    yield from _rows(Own.OPERATOR, "act", orders, is_page=True)
+    yield from _rows(Own.OPERATOR, "act", "POST /orders\nPOST /orders/end")
+    line = "GET /line\nPOST /line/commission\nPOST /line/pack"
+    yield from _rows(Own.PLACE, "act", line, is_page=True)
 
 
 def _of_exchange() -> Iterator[AccessRule]:
@@ -399,6 +416,9 @@ def _of_exchange() -> Iterator[AccessRule]:
         POST /channels/new/{kind}
         POST /channels/board/test
         POST /channels/board/end
+        POST /channels/board/certificate
+        POST /channels/board/distrust
+        GET /channels/{name}/certificates
         GET /messages
         POST /messages/board/resend
         """,
@@ -411,7 +431,6 @@ def _of_exchange() -> Iterator[AccessRule]:
         POST /channels
         POST /channels/{name}/end
         POST /channels/{name}/test
-        GET /channels/{name}/certificates
         POST /channels/{name}/certificates
         DELETE /channels/{name}/certificates/{sha256}
         GET /messages/{number}
@@ -420,6 +439,7 @@ def _of_exchange() -> Iterator[AccessRule]:
         POST /messages/{number}/resend
         """,
     )
+    yield from _rows(Own.NOTHING, ANYONE, "POST /as2")
     yield from _rows(Own.OPERATOR, "capture", "POST /messages")
     yield from _rows(
         Own.ASKED,
@@ -429,6 +449,8 @@ def _of_exchange() -> Iterator[AccessRule]:
 
 
 def _of_pages() -> Iterator[AccessRule]:
+    delivery = "GET /receive\nPOST /receive\nPOST /receive/take-in"
+    yield from _rows(Own.OPERATOR, "act", delivery, is_page=True)
     yield from _rows(Own.PRODUCT, ANY_KEY, "GET /", is_page=True)
     yield from _rows(Own.NOTHING, ANY_KEY, "GET /menu", is_page=True)
     yield from _rows(Own.NOTHING, "query", "GET /jump", is_page=True)
@@ -454,6 +476,18 @@ def _of_pages() -> Iterator[AccessRule]:
         "POST /recalls/open\nPOST /recalls/board/{act}",
         is_page=True,
         is_fresh=True,
+    )
+    yield from _rows(
+        Own.ASKED,
+        "capture",
+        """
+        GET /files
+        POST /files
+        GET /files/{file_id}
+        GET /files/{file_id}/corrected
+        POST /files/{file_id}/capture
+        """,
+        is_page=True,
     )
     yield from _rows(Own.EVENTS, "export", "POST /proof", is_page=True)
     yield from _rows(Own.ASKED, "export", "GET /dossiers\nPOST /dossiers", is_page=True)

@@ -6,27 +6,36 @@ from typing import TYPE_CHECKING
 
 from compliance.routes import (
     acts,
+    as2,
     cases,
     duties,
     exchange,
     exports,
+    files,
     holds,
     quarantine,
     recalls,
+    receiving,
     sheets,
+    transactions,
 )
 from compliance.service import (
     alert_pages,
     dossier_pages,
     exchange_pages,
+    file_pages,
     identifier_pages,
     jump_pages,
     label_pages,
+    line_pages,
     oidc_sign_in,
+    order_pages,
     oversight_pages,
+    proof_pages,
     quarantine_pages,
     readiness,
     recall_pages,
+    receiving_pages,
     scan_pages,
     scanning_routes,
     sensor_pages,
@@ -36,6 +45,8 @@ from compliance.service import (
     stock_pages,
     telemetry,
     token_routes,
+    transaction_pages,
+    work_pages,
     workstation,
 )
 from epcis.routes import log
@@ -71,13 +82,23 @@ def _routers() -> Iterator[APIRouter]:
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router
+    yield proof_pages.router
     yield alert_pages.router
     yield workstation.router
     yield dossier_pages.router
+    yield files.router
+    yield file_pages.router
+    yield transaction_pages.router
+    yield transactions.router
+    yield receiving.router
+    yield receiving_pages.router
     yield serials_pages.router
     yield label_pages.router
+    yield line_pages.router
+    yield order_pages.router
     yield recalls.router
     yield stock_pages.router
+    yield work_pages.router
     yield quarantine_pages.router
     yield quarantine.router
     yield sensor_pages.router
@@ -89,3 +110,4 @@ def _routers() -> Iterator[APIRouter]:
     yield duties.router
     yield exchange_pages.router
     yield exchange.router
+    yield as2.router

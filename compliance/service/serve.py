@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import socket
+import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 DEMO_GRANT = access.Grant("demo pharmacist", access.EVERYTHING - {"admin"})
 _CONNECTIONS_WAITING_MAX = 512
+SWITCH_S = 0.001
+"""How long a thread that computes keeps others from the interpreter: a question about a pack
+changes threads six times, and each time waited for a capture under way."""
 
 
 class StartRefused(Exception):  # noqa: N818  # it is a refusal, not an error
@@ -153,6 +158,9 @@ def _demo_lines(settings: Settings, store: Store, address: str) -> list[str]:
 
 
 def _serve(settings: Settings, store: Store, listener: socket.socket, *, demo: bool) -> None:
+    sys.setswitchinterval(SWITCH_S)
+    gc.collect()
+    gc.freeze()  # what is loaded stays: later rounds of the collector, which stop all, pass it over
     keys = open_keys(settings)
     app = create_app(ServiceContext.of(settings, store, keys, pages_need_sign_in=demo))
     config = uvicorn.Config(

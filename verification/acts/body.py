@@ -56,6 +56,11 @@ class ActBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="c
     lot: str = ""
     expiry: str = ""
     """YYMMDD or ISO 8601."""
+    grant: str = ""
+    """Commission: a grant of serial numbers; all that are printed and not in use yet, 20,000 at
+    most, are put into use."""
+    sscc_from: str = ""
+    """Pack: the pool, or the first digits of SSCCs, that numbers a new case."""
     outputs: list[str] = []
     """Packs that a transformation makes."""
     expect: int | None = None
@@ -94,7 +99,8 @@ def act_request(kind: ActKind, body: ActBody, now: datetime) -> ActRequest:
     rule = KINDS[kind]
     _check_scans(kind, body, faults)
     for name, need in (("parent", rule.parent), ("reason", rule.reason)):
-        if need is Need.MUST and not getattr(body, name).strip():
+        is_issued = name == "parent" and bool(body.sscc_from)
+        if need is Need.MUST and not (getattr(body, name).strip() or is_issued):
             faults.add(name, "is missing", f"say it with every {kind.value}")
     if body.override and not body.reason.strip():
         faults.add("reason", "is missing", "whoever overrides a refusal says why")
@@ -123,6 +129,8 @@ def act_request(kind: ActKind, body: ActBody, now: datetime) -> ActRequest:
         result=_result(kind, body.result, faults),
         lot=lot,
         expiry=_expiry(body.expiry, faults),
+        grant=body.grant.strip(),
+        sscc_from=body.sscc_from.strip(),
         outputs=tuple(body.outputs),
         expect=body.expect,
         override=body.override,
@@ -143,7 +151,8 @@ def _check_scans(kind: ActKind, body: ActBody, faults: _Faults) -> None:
     if len(body.scans) > most or len(body.outputs) > most:
         faults.add("scans", f"are more than {most}", "send them in several acts")
     may_be_alone = bool(body.parent) and kind is not ActKind.PACK
-    if not body.scans and not may_be_alone:
+    _check_numbers(kind, body, faults)
+    if not body.scans and not may_be_alone and not body.grant:
         faults.add("scans", "are missing", "scan at least one pack, case or pallet")
     if len(body.parent) > SCAN_CHARS_MAX:
         faults.add("parent", f"has {SCAN_CHARS_MAX} characters at most", "scan the case again")
@@ -155,6 +164,16 @@ def _check_scans(kind: ActKind, body: ActBody, faults: _Faults) -> None:
         faults.add("outputs", "belong to transform only", "leave them out")
     if kind is ActKind.TRANSFORM and not body.outputs:
         faults.add("outputs", "are missing", "scan the packs that were made")
+
+
+def _check_numbers(kind: ActKind, body: ActBody, faults: _Faults) -> None:
+    """Where numbers come from: a grant for packs, a pool for the SSCC of a case."""
+    if body.grant and (kind is not ActKind.COMMISSION or body.scans):
+        faults.add("grant", "is for commission without scans", "leave it, or the scans, out")
+    if body.sscc_from and (kind is not ActKind.PACK or body.parent):
+        faults.add("ssccFrom", "is for packing into a new case", "leave it, or the parent, out")
+    if max(len(body.grant), len(body.sscc_from)) > ID_CHARS_MAX:
+        faults.add("grant", f"has {ID_CHARS_MAX} characters at most", "copy it from the list")
 
 
 def _check_supply(kind: ActKind, body: ActBody, faults: _Faults) -> None:

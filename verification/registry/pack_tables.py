@@ -399,6 +399,15 @@ anomaly_watch = Table(
 )
 """Up to which row of `pack_operation` the history was looked through."""
 
+answer_aside = Table(
+    "answer_aside",
+    metadata,
+    Column("journal", String(32), primary_key=True),
+    Column("taken", BigInteger, nullable=False),
+    info=proof(Outside("how far answers kept beside the database are in the history and log")),
+)
+"""Up to which number the answers of a journal (`verification.answering.aside`) were taken in."""
+
 national_login = Table(
     "national_login",
     metadata,

@@ -55,6 +55,11 @@ class ActOptions:
     result: Annotated[str, typer.Option(help="What came out of an inspection or count.")] = ""
     lot: Annotated[str, typer.Option(help="Lot of packs that are commissioned.")] = ""
     expiry: Annotated[str, typer.Option(help="Their expiry, YYMMDD or ISO 8601.")] = ""
+    grant: Annotated[str, typer.Option(help="Commission all printed numbers of this grant.")] = ""
+    sscc_from: Annotated[
+        str, typer.Option(help="Pack: pool or first digits of SSCCs that number a new case.")
+    ] = ""
+    expect: Annotated[int | None, typer.Option(help="How many scans there should be.")] = None
     output: Annotated[
         list[str] | None, typer.Option(help="Pack that a transformation makes; several times.")
     ] = None
@@ -111,6 +116,9 @@ def act(
         result=options.result,
         lot=options.lot,
         expiry=options.expiry,
+        grant=options.grant,
+        sscc_from=options.sscc_from,
+        expect=options.expect,
         outputs=options.output or [],
         override=options.override,
         confirmed=options.confirmed,
@@ -129,6 +137,8 @@ def act(
         print_json(msgspec.to_builtins(answer))
     else:
         typer.echo(answer.say)
+        if answer.parent:
+            typer.echo(f"case     {answer.parent}")
         for one in answer.packs:
             typer.echo(f"{'done' if one.done else 'refused':8} {one.verdict:8} {one.id}  {one.say}")
     raise typer.Exit(FINE if answer.done else BAD)

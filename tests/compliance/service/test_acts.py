@@ -358,6 +358,22 @@ async def test_a_count_finds_what_is_missing_and_what_turns_up(hands, store) -> 
     await hands.do("pick", [pack(1)])
 
 
+async def test_kits_are_made_of_packs_and_new_serial_numbers(hands, store) -> None:
+    await made(hands, [1, 2, 3])
+    kit = {"outputs": [pack(11), pack(12)], "lot": "K1", "expiry": "2027-12-31"}
+    used = await hands.refused("transform", [pack(1)], outputs=[pack(2)], lot="K1", expiry="271231")
+    assert used == ["others-refused", "already-commissioned"]
+    bare = await hands.refused("transform", [pack(1)], outputs=[pack(11)])
+    assert bare == ["others-refused", "lot-missing"]
+    await hands.do("hold", [pack(3)], reason="seal broken")
+    held = await hands.refused("transform", [pack(1), pack(3)], **kit)
+    assert held == ["others-refused", "quarantined", "others-refused", "others-refused"]
+    told = await hands.do("transform", [pack(1), pack(2)], **kit)
+    assert [one["id"] for one in told["packs"]] == [key(1), key(2), key(11), key(12)]
+    assert [state(store, n).status for n in (1, 2, 11)] == ["consumed", "consumed", "active"]
+    assert (state(store, 12).lot, state(store, 12).expiry_text) == ("K1", "2027-12-31")
+
+
 async def test_bad_bodies_are_told_what_is_wrong(client) -> None:
     for body, field in (
         ({}, "clientId"),

@@ -17,6 +17,8 @@ from compliance.reports.service_times import LONGER, add_times
 from compliance.seal import Keys
 from compliance.service.app import create_app
 from compliance.service.context import ServiceContext
+from compliance.service.doctor import _exchange
+from compliance.service.indicators import indicators_at
 from epcis.capture import capture
 from epcis.codec.document import write_event_json
 from verification.registry.pack_tables import verification_request
@@ -132,3 +134,26 @@ def test_doctor_says_which_clock_is_near_its_end_and_what_waits(settings, store,
     assert "95 %" in said["answers in time"]["means"]
     assert not said["backlog"]["well"]
     assert "1 to judge" in said["backlog"]["says"]
+
+
+async def test_stuck_messages_and_ending_certificates_are_named(settings, store, now, tmp_path):
+    from partners import Site
+
+    site = Site(store, tmp_path / "site", now)
+    site.connect("maker", "as2", own_name="US", partner_name="MAKER")  # and no address to send to
+    site.connect("erp", "folder")
+    site.receive("erp", "m-1", b"%PDF-1.4 no shipment")
+    site.send("maker", "o-1", b"<a/>")
+    before = await metrics(settings, store, now)
+    assert before["packtrail_exchange_stuck", "dead"] == 0
+    assert before["packtrail_exchange_certificates_ending",] == 0
+    site.work()
+    soon = now + timedelta(days=3 * 365 - 20)
+    later = await metrics(settings, store, soon)
+    assert later["packtrail_exchange_stuck", "dead"] == 1
+    assert later["packtrail_exchange_stuck", "set aside"] == 1
+    assert later["packtrail_exchange_certificates_ending",] == 1
+    with store.read() as snapshot:
+        check = _exchange(indicators_at(snapshot, soon))
+    assert check.says == "2 messages wait for a person, 1 certificates end soon"
+    assert "a certificate of channel maker expires on" in check.means

@@ -763,6 +763,12 @@ CREATE TABLE anomaly_watch (
 	PRIMARY KEY (name)
 );
 -- next
+CREATE TABLE answer_aside (
+	journal VARCHAR(32) NOT NULL,
+	taken BIGINT NOT NULL,
+	PRIMARY KEY (journal)
+);
+-- next
 CREATE TABLE national_login (
 	login_id VARCHAR(100) NOT NULL,
 	user_id VARCHAR(100) NOT NULL,
@@ -1414,6 +1420,60 @@ COMMENT ON COLUMN erasure.rule IS 'JSON of the rule they went by';
 -- next
 COMMENT ON COLUMN erasure.digest IS 'SHA-256 over what went';
 -- next
+CREATE TABLE trade_order (
+	number VARCHAR(100) NOT NULL,
+	customer VARCHAR(100) NOT NULL,
+	site VARCHAR(100) NOT NULL,
+	due VARCHAR(10) NOT NULL,
+	days_left_min INTEGER NOT NULL,
+	state VARCHAR(10) NOT NULL,
+	opened_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	ended_us BIGINT,
+	why TEXT NOT NULL,
+	PRIMARY KEY (number)
+);
+-- next
+COMMENT ON COLUMN trade_order.customer IS 'canonical GLN key';
+-- next
+COMMENT ON COLUMN trade_order.site IS 'canonical GLN key of who ships';
+-- next
+COMMENT ON COLUMN trade_order.due IS 'ISO 8601 day, or empty';
+-- next
+COMMENT ON COLUMN trade_order.days_left_min IS 'until expiry, for the customer';
+-- next
+COMMENT ON COLUMN trade_order.why IS 'why it was cancelled';
+-- next
+CREATE TABLE order_line (
+	"order" VARCHAR(100) NOT NULL,
+	line INTEGER NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	packs INTEGER NOT NULL,
+	PRIMARY KEY ("order", line)
+);
+-- next
+CREATE INDEX order_line_gtin ON order_line (gtin);
+-- next
+COMMENT ON COLUMN order_line.lot IS 'the lot that is asked for, or empty';
+-- next
+CREATE TABLE order_pick (
+	"order" VARCHAR(100) NOT NULL,
+	pack TEXT NOT NULL,
+	line INTEGER NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	event TEXT NOT NULL,
+	PRIMARY KEY ("order", pack)
+);
+-- next
+CREATE INDEX order_pick_event ON order_pick (event);
+-- next
+CREATE INDEX order_pick_pack ON order_pick (pack);
+-- next
+COMMENT ON COLUMN order_pick.pack IS 'canonical key';
+-- next
+COMMENT ON COLUMN order_pick.event IS 'the event of the pick';
+-- next
 CREATE TABLE exchange_channel (
 	name VARCHAR(60) NOT NULL,
 	kind VARCHAR(20) NOT NULL,
@@ -1663,6 +1723,7 @@ CREATE TABLE exchange_message (
 	reason TEXT NOT NULL,
 	job VARCHAR(40) NOT NULL,
 	outcome BYTEA,
+	reply_to TEXT NOT NULL,
 	mic VARCHAR(200) NOT NULL,
 	receipt_type TEXT NOT NULL,
 	receipt BYTEA,
@@ -1694,6 +1755,8 @@ COMMENT ON COLUMN exchange_message.reason IS 'what is wrong with it; empty: noth
 COMMENT ON COLUMN exchange_message.job IS 'its capture job; empty for a sent one';
 -- next
 COMMENT ON COLUMN exchange_message.outcome IS 'what capture found, JSON, packed';
+-- next
+COMMENT ON COLUMN exchange_message.reply_to IS 'where a receipt goes; empty: to the partner';
 -- next
 COMMENT ON COLUMN exchange_message.mic IS 'digest a signed receipt must repeat';
 -- next

@@ -601,6 +601,12 @@ CREATE TABLE anomaly_watch (
 	PRIMARY KEY (name)
 );
 -- next
+CREATE TABLE answer_aside (
+	journal VARCHAR(32) NOT NULL,
+	taken BIGINT NOT NULL,
+	PRIMARY KEY (journal)
+);
+-- next
 CREATE TABLE national_login (
 	login_id VARCHAR(100) NOT NULL,
 	user_id VARCHAR(100) NOT NULL,
@@ -1092,6 +1098,44 @@ CREATE TABLE erasure (
 	PRIMARY KEY (id)
 );
 -- next
+CREATE TABLE trade_order (
+	number VARCHAR(100) NOT NULL,
+	customer VARCHAR(100) NOT NULL,
+	site VARCHAR(100) NOT NULL,
+	due VARCHAR(10) NOT NULL,
+	days_left_min INTEGER NOT NULL,
+	state VARCHAR(10) NOT NULL,
+	opened_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	ended_us BIGINT,
+	why TEXT NOT NULL,
+	PRIMARY KEY (number)
+);
+-- next
+CREATE TABLE order_line (
+	"order" VARCHAR(100) NOT NULL,
+	line INTEGER NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	packs INTEGER NOT NULL,
+	PRIMARY KEY ("order", line)
+);
+-- next
+CREATE INDEX order_line_gtin ON order_line (gtin);
+-- next
+CREATE TABLE order_pick (
+	"order" VARCHAR(100) NOT NULL,
+	pack TEXT NOT NULL,
+	line INTEGER NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	event TEXT NOT NULL,
+	PRIMARY KEY ("order", pack)
+);
+-- next
+CREATE INDEX order_pick_event ON order_pick (event);
+-- next
+CREATE INDEX order_pick_pack ON order_pick (pack);
+-- next
 CREATE TABLE exchange_channel (
 	name VARCHAR(60) NOT NULL,
 	kind VARCHAR(20) NOT NULL,
@@ -1291,6 +1335,7 @@ CREATE TABLE exchange_message (
 	reason TEXT NOT NULL,
 	job VARCHAR(40) NOT NULL,
 	outcome BLOB,
+	reply_to TEXT NOT NULL,
 	mic VARCHAR(200) NOT NULL,
 	receipt_type TEXT NOT NULL,
 	receipt BLOB,
