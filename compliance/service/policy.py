@@ -134,6 +134,7 @@ def _table() -> Iterator[AccessRule]:
     yield from _of_acts()
     yield from _of_products()
     yield from _of_the_national_system()
+    yield from _of_recalls()
     yield from _of_duties()
     yield from _of_the_warehouse()
     yield from _of_exchange()
@@ -309,7 +310,7 @@ def _of_the_national_system() -> Iterator[AccessRule]:
     )
 
 
-def _of_duties() -> Iterator[AccessRule]:
+def _of_recalls() -> Iterator[AccessRule]:
     yield from _rows(Own.PRODUCT, "recall", "POST /recalls", is_fresh=True)
     yield from _rows(Own.PRODUCT, "recall", "POST /recalls/preview")
     yield from _rows(
@@ -330,6 +331,15 @@ def _of_duties() -> Iterator[AccessRule]:
         GET /recalls/reach/{gtin}/{lot:path}
         GET /recalls/{recall_id}
         GET /recalls/{recall_id}/packs
+        """,
+    )
+
+
+def _of_duties() -> Iterator[AccessRule]:
+    yield from _rows(
+        Own.OPERATOR,
+        "query",
+        """
         GET /cases
         GET /cases/{case_id}
         GET /cases/{case_id}/form-3911
