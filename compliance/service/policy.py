@@ -311,28 +311,11 @@ def _of_the_national_system() -> Iterator[AccessRule]:
 
 
 def _of_recalls() -> Iterator[AccessRule]:
-    yield from _rows(Own.PRODUCT, "recall", "POST /recalls", is_fresh=True)
     yield from _rows(Own.PRODUCT, "recall", "POST /recalls/preview")
-    yield from _rows(
-        Own.PRODUCT,
-        "recall",
-        """
-        POST /recalls/{recall_id}/approve
-        POST /recalls/{recall_id}/close
-        POST /recalls/{recall_id}/withdraw
-        """,
-        is_fresh=True,
-    )
-    yield from _rows(
-        Own.OPERATOR,
-        "query",
-        """
-        GET /recalls
-        GET /recalls/reach/{gtin}/{lot:path}
-        GET /recalls/{recall_id}
-        GET /recalls/{recall_id}/packs
-        """,
-    )
+    for act in ("", "/{recall_id}/approve", "/{recall_id}/close", "/{recall_id}/withdraw"):
+        yield from _rows(Own.PRODUCT, "recall", f"POST /recalls{act}", is_fresh=True)
+    for shown in ("", "/reach/{gtin}/{lot:path}", "/{recall_id}", "/{recall_id}/packs"):
+        yield from _rows(Own.OPERATOR, "query", f"GET /recalls{shown}")
 
 
 def _of_duties() -> Iterator[AccessRule]:
@@ -480,13 +463,8 @@ def _of_pages() -> Iterator[AccessRule]:
     yield from _rows(Own.OPERATOR, "recall", "POST /quarantine/board", is_page=True)
     release = "POST /quarantine/board/release"
     yield from _rows(Own.OPERATOR, "recall", release, is_page=True, approved="release")
-    yield from _rows(
-        Own.PRODUCT,
-        "recall",
-        "POST /recalls/open\nPOST /recalls/board/{act}",
-        is_page=True,
-        is_fresh=True,
-    )
+    opened = "POST /recalls/open\nPOST /recalls/board/{act}"
+    yield from _rows(Own.PRODUCT, "recall", opened, is_page=True, is_fresh=True)
     yield from _rows(
         Own.ASKED,
         "capture",
