@@ -98,6 +98,15 @@ BENCHMARKS = (
         ),
     ),
     Benchmark(
+        "exchange", "--messages 20",
+        (
+            line_of("AS2 messages signed and encrypted", "/s"),
+            line_of("against openssl's own speed"),
+            line_of("message to signed receipt, p95", "ms"),
+        ),
+        "openssl",
+    ),
+    Benchmark(
         "proof", "--only dossiers --events 500",
         (Figure("a dossier against merely writing", rf"merely writing.*?{NUMBER} x", "x"),),
     ),
@@ -123,6 +132,13 @@ BENCHMARKS = (
             Figure("a page beside an hour against plain SQL, worst", rf"worst: {NUMBER}", "x"),
             line_of("MATCH_epc / plain SQL by its key"),
             Figure("the next of many jobs against few", rf"next of 100: {NUMBER}", "x"),
+        ),
+    ),
+    Benchmark(
+        "stock", "--items 50000 --sites 4",
+        (
+            Figure("a site's stock by lot", rf"by lot .*: {NUMBER} ms", "ms"),
+            Figure("a page of serials of one lot", rf"of one lot there: {NUMBER} ms", "ms"),
         ),
     ),
     Benchmark(

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import IntegrityError
 
 from compliance.quarantine.acts import perform_by_quarantine
+from compliance.warehouse.picking import perform_for_orders
 from epcis.database.transactions import StoreContended
 from verification.acts.kinds import KINDS, ActShape
 from verification.acts.once import once
-from verification.acts.perform import perform_act
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,7 +37,7 @@ def do_act(store: Store, act: ActRequest, context: ActContext, now: datetime) ->
 
 def act_in(tx: Transaction, act: ActRequest, context: ActContext) -> ActAnswer:
     """Do one act as part of the caller's transaction."""
-    work = perform_by_quarantine if _is_quarantine(act) else perform_act
+    work = perform_by_quarantine if _is_quarantine(act) else perform_for_orders
     return once(tx, act, context.caller, lambda: work(tx, act, context))
 
 

@@ -36,6 +36,14 @@ class ComplianceSettings(EpcisSettings, Protocol):
         """Under which others reach this server; empty: not set."""
 
     @property
+    def owner_gln(self) -> str:
+        """GLN of this installation's company; empty where it is not set."""
+
+    @property
+    def schemas_dir(self) -> Path | None:
+        """Folder of schema files to use instead of Packtrail's own."""
+
+    @property
     def redaction_profiles(self) -> Path | None:
         """Folder of the operator's own redaction profiles."""
 

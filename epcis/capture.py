@@ -30,6 +30,7 @@ from epcis.store.digest import event_digest
 from epcis.store.intake import Intake, Taken, seal
 from epcis.store.masterdata import tell_master_data
 from epcis.store.payload import pack_header, squeeze, unsqueeze
+from epcis.store.spool import SealedSpool
 from schemas.finding import Finding, Severity, Where, is_acceptable
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ _END = "UPDATE document SET syntax = ?, events = ?, header = ?, findings = ? WHE
 _LEFT = "INSERT INTO outbox (document, created) VALUES (?, ?)"
 
 MEMORY_BYTES_MAX = 2 * 2**20
-"""Documents up to this size are read whole before their act begins; larger ones within it."""
+"""Documents up to this size are read into memory; larger ones wait on the disk for their act."""
 PART_BYTES = 4 * 2**20
 """Plain bytes of the original in one row."""
 BATCH_EVENTS = 1000
@@ -220,26 +221,33 @@ class _Capture:
         self.corrections = Corrections()
 
     def run(self) -> Receipt:
-        """Read and store, small documents read before the act begins."""
+        """Read to the end, then store: as long as it reads, no act is under way."""
         with self.store.read() as snapshot:
             known = self._known(snapshot)
         if known:
             return self._told_again(known)
         reader = self._reader()
         rules = RuleCheck(reader, rules=CAPTURE_RULES)
-        is_small = self.received.size_bytes <= MEMORY_BYTES_MAX
-        sealed: Iterable[Sealed] = self._sealed(reader, rules)
+        sealed = self._sealed(reader, rules)
         try:
-            if is_small:
-                sealed = list(sealed)
-            with self.store.write(self.terms.now, long=not is_small) as tx:
-                receipt = self._known(tx) or self._store(tx, reader, rules, sealed)
-                if self.terms.beside:
-                    self.terms.beside(tx, receipt)
-                return receipt
+            if self.received.size_bytes <= MEMORY_BYTES_MAX:
+                return self._act(reader, rules, list(sealed), long=False)
+            with SealedSpool() as spool:
+                spool.fill(sealed)
+                return self._act(reader, rules, spool, long=True)
         except DocumentRefused as refused:
             refused.events_seen = self.read + self.unsealed + reader.events_refused
             raise
+
+    def _act(
+        self, reader: DocumentReader, rules: RuleCheck, sealed: Iterable[Sealed], *, long: bool
+    ) -> Receipt:
+        """Store what was read, in one act."""
+        with self.store.write(self.terms.now, long=long) as tx:
+            receipt = self._known(tx) or self._store(tx, reader, rules, sealed)
+            if self.terms.beside:
+                self.terms.beside(tx, receipt)
+            return receipt
 
     def _told_again(self, known: Receipt) -> Receipt:
         """A known document needs no act, unless the caller has something to write."""

@@ -121,6 +121,12 @@ class TooManyJobs(Exception):  # noqa: N818  # says what it is
     """More jobs wait than may; the document was not taken."""
 
 
+def waiting_jobs(snapshot: Snapshot) -> int:
+    """How many documents are not stored yet."""
+    unfinished = select(func.count()).select_from(capture_job).where(capture_job.c.running)
+    return int(snapshot.connection.scalar(unfinished) or 0)
+
+
 def incoming(store: Store, data_dir: Path | None = None) -> Path:
     """The folder where bodies wait: beside a database file, else in `data_dir` or the spool."""
     database = store.engine.url.database

@@ -201,6 +201,15 @@ def is_standard(kind: str, word: str) -> bool:
     return bare(kind, word) in _WORDS[kind]
 
 
+def standard_words(kind: str) -> tuple[str, ...]:
+    """The bare words of CBV 2.0 of a kind, in the standard's order.
+
+    >>> "Temperature" in standard_words("measurement")
+    True
+    """
+    return VOCABULARIES[kind].words
+
+
 def successor(kind: str, word: str) -> str | None:
     """The bare word CBV 2.0 uses for a word of CBV 1.0, or None where the word is still valid.
 

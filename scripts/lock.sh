@@ -17,4 +17,4 @@ compile="$tool/bin/uv pip compile pyproject.toml --group build --universal --gen
   --python-version 3.11 --no-annotate --quiet"
 $compile --custom-compile-command "sh scripts/lock.sh" --extra test "$@" -o lock/test.txt
 # What both files name has one version, the one that was tested.
-$compile --custom-compile-command "sh scripts/lock.sh" --constraint lock/test.txt "$@" -o lock/run.txt
+$compile --custom-compile-command "sh scripts/lock.sh" --extra pictures --constraint lock/test.txt "$@" -o lock/run.txt

@@ -17,6 +17,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "docs" / "decisions"
 AREAS = {
     "house": "The house as a whole",
     "access": "Access",
+    "operations": "Operations",
     "identifiers": "Identifiers, bar codes and hashes",
     "pictures": "Pictures",
     "documents": "Documents: reading, writing, checking",

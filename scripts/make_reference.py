@@ -22,6 +22,7 @@ from compliance.seal import Keys
 from compliance.service.app import create_app
 from compliance.service.cli import command_line
 from compliance.service.context import ServiceContext
+from compliance.service.logs import FIELDS
 from compliance.service.migrate import open_migrated
 from compliance.service.policy import ANY_KEY, ANYONE, POLICY, ROLES, SCOPES, AccessRule
 from compliance.service.settings import PREFIX, Settings
@@ -193,7 +194,23 @@ def _rule_row(one: AccessRule) -> str:
     return f"| `{one.method} {one.path}` | {scope} | {one.own.value} | {', '.join(besides)} |"
 
 
+def logs_page() -> str:
+    """Every field that a line of the log may have."""
+    lines = [
+        "# The log",
+        "",
+        "One JSON object a line, on standard error. A line has some of these fields and no other;",
+        "texts are masked. [How to read it](../how-to/watch.md#read-the-log).",
+        "",
+        "| field | says |",
+        "|---|---|",
+        *(f"| `{name}` | {says} |" for name, says in FIELDS.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 PAGES = {
+    "logs.md": logs_page,
     "access.md": access_page,
     "commands.md": commands_page,
     "settings.md": settings_page,

@@ -283,20 +283,28 @@ SILENT = {
         "which dossiers were asked for; what they say is asked at POST /exports"
     ),
     r"\w+ /approvals": "acts that wait for a second person; they are judged when they are done",
+    r"\w+ /verify-dossier": "whether a dossier is whole, not what it says of packs",
+    r"GET /(00|253|414|417|8003|8004)/": "what cases, documents and places went through; no packs",
+    r"\w+ /sensors": "what readings mean; packs are judged by it when they are asked about",
     r"\w+ /sheets": "takes in what is there; it is judged when it is asked about",
     r"packtrail import": "takes in what is there; it is judged when it is asked about",
     r"\w+ /proof": "that an entry stands in the log",
     r"\w+ /(recalls|recall|quarantine|answer)": "names packs that are stopped, clears none",
+    r"(GET /stock|packtrail stock)": "a view of item state; each act on the goods is judged",
+    r"\w+ /(recalls|recall|quarantine)": "names packs that are stopped, clears none",
     r"\w+ /(archive|cases|holds|requests|audits|partners|retention|access|alerts|anomalies)": (
         "work about packs, no answer about one"
     ),
-    r"\w+ /(channels|messages)": "files to and from partners; capture judges what is in them",
+    r"\w+ /(channels|messages|as2)": "files to and from partners; capture judges what is in them",
     r"packtrail exchange": "files to and from partners",
     r"\w+ /fmd/(alerts|logins|participants|uploads|must-verify|anomalies|exemptions|lots)": (
         "the desks of the national system"
     ),
     r"\w+ /verify/(directory|extensions|requests|sensors)": "what partners told, and answers kept",
     r"\w+ /(verify/)?checkConnectivity": "about a product, not a pack",
+    r"(\w+ /transactions|packtrail transaction)": "what was shipped, no judgement on a pack",
+    r"(\w+ /receiv(e|ing)|packtrail receive)": "acts of receiving and holding, judged as those are",
+    r"\w+ /files": "explains a file; what is captured is judged afterwards",
     r"GET /packs/returns": "decisions kept, made at POST /packs/returns",
     r"GET /returns": "the empty form and decisions kept",
     r"POST /packs/scan": "reads a code, says nothing about the pack",
@@ -313,7 +321,8 @@ SILENT = {
     r"packtrail (quarantine|retention|returns|scan|sensors|serve|trace|snapshot (check|key))": (
         "no answer about a pack"
     ),
-    r"(\w+ /|packtrail )(serials|label)": "numbers and labels before they are on a pack",
+    r"(\w+ /|packtrail )(serials|label|line)": "numbers and labels before they are on a pack",
+    r"(\w+ /|packtrail )orders?": "what customers ask for; packs are judged when they are picked",
     r"packtrail verify-export": ("no answer about a pack"),
 }
 """Routes and commands that do not judge packs, by pattern, and why they need not."""

@@ -38,6 +38,8 @@ from compliance.recall.messages import hand_over
 from compliance.recall.recall import approve_recall, open_recall
 from compliance.seal.checkpoint import seal_log, stamp_checkpoint
 from compliance.service.access import Grant, new_key
+from compliance.warehouse.orders import OrderLine, OrderWanted, open_order
+from compliance.warehouse.warehouse_tables import order_pick
 from epcis.capture import capture, record
 from epcis.codec.document import Syntax, write_document
 from epcis.database.columns import Instant, ItemKey
@@ -193,6 +195,10 @@ def _registers(tx: Transaction) -> None:
     for lot in ("L8", "L9"):
         pack_registry.set_lot_state(tx, GTIN, lot, LotState.HELD, "cold chain", now=NOW, by="Ada")
         pack_registry.set_doubt(tx, GTIN, Doubt.SUSPECT, case_id="C-1", now=NOW, lot=lot)
+    for raised in (Doubt.SUSPECT, None):
+        for lot in ("L6", "L7"):
+            later = NOW + timedelta(hours=raised is None)
+            pack_registry.set_doubt(tx, GTIN, raised, case_id="C-2", now=later, lot=lot)
     for market in ("IE", "FR"):
         pack_registry.set_product_state(
             tx, chain.GTIN, ProductState.WITHDRAWN, "sold off", market=market, now=NOW, by="Ada"
@@ -204,6 +210,21 @@ def _registers(tx: Transaction) -> None:
     ]  # fmt: skip
     take_over(tx, json.dumps(entries).encode(), "agreed")
     _serials(tx)
+    _orders(tx)
+
+
+def _orders(tx: Transaction) -> None:
+    """Two orders, one of them with packs picked for it."""
+    for number in ("SO-1", "SO-2"):
+        lines = [OrderLine(chain.GTIN, 2), OrderLine(chain.GTIN, 3, "L1")]
+        wanted = OrderWanted(number, chain.PHARMACY, lines)
+        open_order(tx, wanted, own_site=f"/414/{chain.MAKER}", by="Ada")
+    picked = [
+        {"order": "SO-1", "pack": f"/01/{chain.GTIN}/21/P{at}", "line": at, "lot": "L1",
+         "event": f"urn:uuid:{at}"}
+        for at in (1, 2)
+    ]  # fmt: skip
+    tx.connection.execute(order_pick.insert(), picked)
 
 
 def _serials(tx: Transaction) -> None:
@@ -496,6 +517,7 @@ _PLACES: dict[str, tuple[str, ...]] = {
     "item_key_settled": ("item/{id}",),
     "item_key_even": ("item/{id}",),
     "item_key_odd": ("item/{id}",),
+    "stock_group": ("stock_group/{block}",),
     "document_part": ("document/{document}", "document_part/{document}"),
     "document": ("document/{id}", "document_part/{id}"),
     "master_data": ("master_data/{type},{id}",),

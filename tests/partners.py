@@ -11,9 +11,9 @@ from service import document
 
 from epcis.capture_job import do_next
 from epcis.codec.document import DocumentLimits
-from epcis.exchange.channel import Channel, ChannelKind, NewChannel, add_channel, find_channel
+from epcis.exchange.channel import Channel, ChannelKind, NewChannel, find_channel
+from epcis.exchange.connecting import connect_partner
 from epcis.exchange.exchange import Exchange
-from epcis.exchange.kinds import KINDS
 from epcis.exchange.mailbox import (
     ArrivedMessage,
     ExchangeMessage,
@@ -57,10 +57,7 @@ class Site:
 
     def connect(self, name: str, kind: str, partner: str = "", **settings: str) -> Channel:
         wanted = NewChannel(name, ChannelKind(kind), partner, settings)
-        with self.store.write(self.now) as tx:
-            return add_channel(
-                tx, wanted.checked(KINDS[wanted.kind].settings), self.exchange.box, by="Ada"
-            )
+        return connect_partner(self.exchange, wanted, by="Ada")
 
     def channel(self, name: str) -> Channel:
         with self.store.read() as snapshot:

@@ -35,7 +35,7 @@ class Service:
             **{f"PACKTRAIL_{name.upper()}": str(value) for name, value in settings.items()},
         }
         made = hand(self.environment)(
-            *("access", "new-key", "line", "--scopes", "capture,query,admin", "--json")
+            *("access", "new-key", "line", "--scopes", "capture,query,verify,admin", "--json")
         )
         self.key = made.json["key"]
         self.port = 0

@@ -41,6 +41,11 @@ def product_attributes(snapshot: Snapshot, gtin: str) -> dict[str, str]:
     return _attributes(snapshot, f"/01/{gtin}")
 
 
+def party_name(snapshot: Snapshot, gln: str) -> str:
+    """The name of a company or place in partners' master data; empty where it is unknown."""
+    return _attributes(snapshot, f"/414/{gln}").get("name", "")
+
+
 def _attributes(snapshot: Snapshot, key: str) -> dict[str, str]:
     """The attributes of a key, without their namespace; the latest value wins."""
     about, told = master_data.c, master_data_attribute.c

@@ -66,7 +66,7 @@ def _refused(
         refusal = one.refusal
         if refusal is None and one.key in seen:
             refusal = ActRefusal.SCANNED_TWICE
-        if refusal is None and act.kind is ActKind.RELEASE and not _in_force(tx, one.key):
+        if refusal is None and act.kind is ActKind.RELEASE and not quarantines_of(tx, one.key):
             refusal = ActRefusal.NOT_HELD
         seen.add(one.key)
         if refusal is not None:
@@ -85,7 +85,7 @@ def _done(
         held = place_quarantine(tx, _subject(one.key), reason=act.reason, by=by)
         say = f"In quarantine {held.id}: it may not be moved or sold until it is released."
         return _answer(one, Word.CHECK, Reason.QUARANTINED.value, say, done=True)
-    for number in _in_force(tx, one.key):
+    for number in quarantines_of(tx, one.key):
         release_quarantine(tx, number, why=act.reason, by=by)
     return _answer(one, Word.OK, Reason.GENUINE.value, "Released from quarantine.", done=True)
 
@@ -97,7 +97,7 @@ def _subject(key: str) -> QuarantineSubject:
     return QuarantineSubject.parse("case", container=key)
 
 
-def _in_force(tx: Transaction, key: str) -> list[str]:
+def quarantines_of(tx: Transaction, key: str) -> list[str]:
     """The quarantines that hold just this thing."""
     table = quarantine.c
     about = [table.key == key]

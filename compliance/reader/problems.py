@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
-from compliance.duty_tables import partner_licence
+from compliance.cases.cases import State
+from compliance.duty_tables import case_file, case_item, partner_licence
 from compliance.partners.licences import licences
 from compliance.reader.file_rules import checked, events_told
 from compliance.reports.transactions import (
@@ -26,6 +27,8 @@ from compliance.reports.transactions import (
 )
 from epcis.model import instant_of
 from epcis.store.event_tables import master_data
+from epcis.store.item_status import ItemStatus
+from epcis.store.items import items
 from epcis.trace import gln_of, path
 from schemas.gs1.epc import canonical_key
 from verification.decision.decide import CONTRADICTIONS
@@ -60,6 +63,8 @@ _STOPS: Final = frozenset(
 _NO_DATA: Final = frozenset(
     {Reason.UNKNOWN_SERIAL, Reason.UNKNOWN_PRODUCT, Reason.EXPIRY_NOT_RECORDED}
 )
+OPEN_STATES: Final = (State.OPEN.value, State.INVESTIGATING.value)
+"""States of a case that is not closed."""
 _BACK: Final = frozenset({"receiving", "accepting", "void_shipping"})
 
 
@@ -74,6 +79,8 @@ class CaseCause(StrEnum):
     UNKNOWN_PARTY = "unknown party"
     NOT_AUTHORIZED = "seller not authorized"
     FILE_FAULTY = "file breaks rules"
+    MISSING = "announced and not delivered"
+    PRINT_DIFFERS = "print and data differ"
 
 
 CATEGORY: Final = {
@@ -85,6 +92,8 @@ CATEGORY: Final = {
     CaseCause.UNKNOWN_PARTY: "data issue",
     CaseCause.NOT_AUTHORIZED: "unavailable for distribution",
     CaseCause.FILE_FAULTY: "data issue",
+    CaseCause.MISSING: "data no product",
+    CaseCause.PRINT_DIFFERS: "data issue",
 }
 """The trade's word for a case of each cause (HDA exception handling)."""
 
@@ -104,11 +113,13 @@ class FoundProblem:
     """Canonical keys of the packs or containers, at most `KEYS_MAX`."""
     document: int = 0
     """The document itself, where it is what is wrong."""
+    expiry: str = ""
+    """As printed, where print and data differ; ISO 8601."""
 
     @property
     def mark(self) -> str:
         """What an open case of the same problem carries."""
-        number = f"|{self.document}" if self.document else ""
+        number = f"|{self.document or self.expiry}" if self.document or self.expiry else ""
         return f"{self.cause.name}|{self.partner}|{self.gtin}|{self.lot}{number}"
 
 
@@ -158,9 +169,12 @@ def _of_shipment(
     packs = [name_of(key) for key in things if is_pack(key)]
     stopped: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     dataless: dict[str, list[str]] = defaultdict(list)
+    waiting = _waiting_for_data(snapshot, seller)
     for one in judge_packs(snapshot, packs, min(at, now)):
         key = _key(one.gtin, one.serial)
-        reason = next((reason for reason in one.reasons if reason in _STOPS), None)
+        # A pack that is held until its data comes was not stopped when it was shipped.
+        stops = _STOPS - {Reason.QUARANTINED} if key in waiting else _STOPS
+        reason = next((reason for reason in one.reasons if reason in stops), None)
         if reason is not None:
             stopped[one.gtin, one.lot, reason.value].append(key)
         if not one.lot and not _NO_DATA.isdisjoint(one.reasons):
@@ -179,6 +193,18 @@ def _of_shipment(
         what = f"{seller} shipped {twice[0]} and {len(twice) - 1} more again; nobody received them"
         yield FoundProblem(CaseCause.SHIPPED_TWICE, seller, "", "", what, _some(twice))
     yield from _parties(snapshot, seller, buyer, at)
+
+
+def _waiting_for_data(snapshot: Snapshot, seller: str) -> set[str]:
+    """Keys of what was received from a seller and is held until its data comes."""
+    heads = [f"{one.name}|{seller}|" for one in (CaseCause.NO_DATA, CaseCause.PRINT_DIFFERS)]
+    found = (
+        select(case_item.c.key)
+        .join(case_file, case_file.c.id == case_item.c.case)
+        .where(case_file.c.partner == seller, case_file.c.state.in_(OPEN_STATES))
+        .where(or_(*(case_file.c.mark.startswith(head) for head in heads)))
+    )
+    return set(snapshot.connection.scalars(found))
 
 
 def _some(keys: Iterable[str]) -> tuple[str, ...]:
@@ -309,6 +335,21 @@ def _is_known_party(snapshot: Snapshot, about: FoundProblem, now: datetime) -> s
     return f"{about.partner} is known now" if known else ""
 
 
+def _is_accounted_for(snapshot: Snapshot, about: FoundProblem, now: datetime) -> str:
+    del now
+    known = items(snapshot, about.keys).values()
+    still = any(one.status is ItemStatus.IN_TRANSIT for one in known)
+    return "" if still else "none of its packs is on its way any more"
+
+
+def _agrees_with_print(snapshot: Snapshot, about: FoundProblem, now: datetime) -> str:
+    del now
+    for one in items(snapshot, about.keys).values():
+        if one.lot != about.lot or (about.expiry and one.expiry_text != about.expiry):
+            return ""
+    return "the data of its packs is what is printed on them now"
+
+
 def _stays(snapshot: Snapshot, about: FoundProblem, now: datetime) -> str:
     del snapshot, about, now
     return ""  # what was shipped though stopped is for a person to end
@@ -323,5 +364,7 @@ _CURES: Final[dict[CaseCause, Callable[[Snapshot, FoundProblem, datetime], str]]
     CaseCause.UNKNOWN_PARTY: _is_known_party,
     CaseCause.NOT_AUTHORIZED: _stays,
     CaseCause.FILE_FAULTY: _stays,
+    CaseCause.MISSING: _is_accounted_for,
+    CaseCause.PRINT_DIFFERS: _agrees_with_print,
 }
 """What ends a problem of each cause, besides a person."""

@@ -11,6 +11,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import orjson
 import structlog
 from sqlalchemy import delete, func, insert, select
 
@@ -24,7 +25,14 @@ from compliance.cases.cases import (
 )
 from compliance.duty_tables import case_file, case_item
 from compliance.reader.alerts import raise_alerts
-from compliance.reader.problems import CATEGORY, CaseCause, FoundProblem, cured, deeds_of
+from compliance.reader.problems import (
+    CATEGORY,
+    OPEN_STATES,
+    CaseCause,
+    FoundProblem,
+    cured,
+    deeds_of,
+)
 from compliance.recall.arrivals import add_arrivals
 from epcis.database.many_writers import is_first
 from epcis.database.transactions import StoreAway, StoreFull
@@ -47,7 +55,6 @@ LOOK_S: Final = 1.0
 STORE_PAUSE_S: Final = 5.0
 CASES_LOOKED_AT_MAX: Final = 1_000
 KEYS_PER_QUESTION: Final = 500
-_OPEN: Final = (State.OPEN.value, State.INVESTIGATING.value)
 _log = structlog.get_logger(__name__)
 
 
@@ -101,15 +108,20 @@ def read_next(store: Store, now: datetime) -> bool:
 def _write(tx: Transaction, deeds: DocumentDeeds) -> None:
     named = _name_of(tx, deeds.document)
     for problem in deeds.problems:
-        known = _open_case_of(tx, problem)
-        if known is None:
-            _open(tx, problem, named)
-        else:
-            _again(tx, known, problem, named)
+        open_or_note(tx, problem, named)
         if problem.cause is CaseCause.CONTRADICTION:
             raise_alerts(tx, problem.keys)
     add_arrivals(tx, deeds.keys, by=READER, named=named)
-    _close_what_is_cured(tx, deeds, named)
+    close_what_is_cured(tx, deeds, named)
+
+
+def open_or_note(tx: Transaction, problem: FoundProblem, named: str) -> None:
+    """Open the case of a problem, or note in its open case that it was found again."""
+    known = _open_case_of(tx, problem)
+    if known is None:
+        _open(tx, problem, named)
+    else:
+        _again(tx, known, problem, named)
 
 
 def _name_of(tx: Transaction, number: int) -> str:
@@ -120,7 +132,7 @@ def _name_of(tx: Transaction, number: int) -> str:
 
 def _open_case_of(tx: Transaction, problem: FoundProblem) -> str | None:
     found = select(case_file.c.id).where(
-        case_file.c.mark == problem.mark, case_file.c.state.in_(_OPEN)
+        case_file.c.mark == problem.mark, case_file.c.state.in_(OPEN_STATES)
     )
     case_id: str | None = tx.connection.scalar(found.limit(1))
     return case_id
@@ -134,6 +146,7 @@ def _open(tx: Transaction, problem: FoundProblem, named: str) -> None:
         f"{problem.what} ({named})",
         lot=problem.lot,
         partner=problem.partner,
+        facts={"expiry": problem.expiry} if problem.expiry else {},
         mark=problem.mark,
     )
     opened = open_case(tx, wanted, by=READER)
@@ -152,7 +165,7 @@ def _keep_items(tx: Transaction, case_id: str, problem: FoundProblem) -> None:
         tx.connection.execute(insert(case_item), rows)
 
 
-def _close_what_is_cured(tx: Transaction, deeds: DocumentDeeds, named: str) -> None:
+def close_what_is_cured(tx: Transaction, deeds: DocumentDeeds, named: str) -> None:
     """Close the reader's cases that this document cures, and say by what."""
     just_found = {problem.mark for problem in deeds.problems}
     for row in _cases_about(tx, deeds):
@@ -162,7 +175,10 @@ def _close_what_is_cured(tx: Transaction, deeds: DocumentDeeds, named: str) -> N
             tx.connection.scalars(select(case_item.c.key).where(case_item.c.case == row["id"]))
         )
         cause = CaseCause[row["mark"].partition("|")[0]]
-        about = FoundProblem(cause, row["partner"], row["gtin"], row["lot"], "", keys)
+        expiry = orjson.loads(row["facts"]).get("expiry", "")
+        about = FoundProblem(
+            cause, row["partner"], row["gtin"], row["lot"], "", keys, expiry=expiry
+        )
         if cause is CaseCause.FILE_FAULTY:
             why = "a file about the same goods breaks no rule" if deeds.is_clean else ""
         else:
@@ -173,7 +189,7 @@ def _close_what_is_cured(tx: Transaction, deeds: DocumentDeeds, named: str) -> N
 
 def _cases_about(tx: Transaction, deeds: DocumentDeeds) -> list[RowMapping]:
     """Open cases of the reader about things that a document names, or about no single thing."""
-    is_open = (case_file.c.mark != "", case_file.c.state.in_(_OPEN))
+    is_open = (case_file.c.mark != "", case_file.c.state.in_(OPEN_STATES))
     has_items = select(case_item.c.case).where(case_item.c.case == case_file.c.id).exists()
     ids = set(tx.connection.scalars(select(case_file.c.id).where(*is_open, ~has_items)))
     keys = sorted(deeds.keys)

@@ -21,6 +21,7 @@ from compliance.recall.recall_tables import (
 )
 from compliance.recall.scope import RecallRefused
 from epcis.database.columns import microseconds, moment_of
+from epcis.database.many_writers import hold_names
 from schemas.gs1.keys import Gln
 
 if TYPE_CHECKING:
@@ -205,13 +206,15 @@ def keep_answer(
     recall is over.
     """
     answer.check()
+    hold_names(tx, [f"answer-{notice_id}"])  # of two answers at once one is the newest
     notice = need_notice(tx, notice_id)
     row = tx.connection.execute(select(recall).where(recall.c.id == notice.recall)).mappings().one()
     if row["closed_us"] is not None:
         raise RecallRefused(f"recall {notice.recall} is closed: call who sent the notice")
     if row["approved_us"] is None:
         raise RecallRefused(f"recall {notice.recall} is not approved: no notice has gone out")
-    us = microseconds(tx.now)
+    last = answers_of(tx, notice_id)[-1:]
+    us = max([microseconds(tx.now), *(microseconds(one.at) + 1 for one in last if one.at)])
     tx.connection.execute(
         insert(recall_answer).values(
             id=f"A-{secrets.token_hex(8)}",

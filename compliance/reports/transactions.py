@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
 from compliance.reports.sheet import Section
-from compliance.reports.shipment_facts import dates, purchase_facts, standing
+from compliance.reports.shipment_facts import dates, local_time, purchase_facts, standing
 from epcis.archive.reading import Shelves
 from epcis.database.item_keys import item_key
 from epcis.database.raw_driver import RawDriver
@@ -158,9 +157,9 @@ def shipped_events(
 def _information(snapshot: Snapshot, shipped: ShippedEvent) -> Section:
     said = shipped.event
     numbers = ", ".join(one.id for one in said.biz_transactions or ())
-    items = _items_of(snapshot, shipped.seq)
+    items = items_of(snapshot, shipped.seq)
     roots = list(snapshot.connection.scalars(select(item.c.key).where(item.c.id.in_(items[:200]))))
-    packs = _count(snapshot, items, shipped.moment)
+    packs = packs_counted(snapshot, items, shipped.moment)
     facts = _product_facts(snapshot, {gtin for gtin, _, _ in packs})
     return Section(
         title=INFORMATION,
@@ -191,34 +190,35 @@ def _information(snapshot: Snapshot, shipped: ShippedEvent) -> Section:
 
 def _packages(snapshot: Snapshot, shipped: ShippedEvent) -> Section:
     """The identifier of every package, those in cases and pallets included."""
-    keys = filter(is_pack, things_shipped(snapshot, [shipped.seq]))
+    keys = packages_shipped(snapshot, shipped.seq)
     rows: list[tuple[str, ...]] = []
-    total = 0
-    while some := list(islice(keys, IDS_PER_QUESTION)):
-        total += len(some)
-        for one in items_by_key(snapshot, some).values():
-            if len(rows) < PACKAGES_MAX:
-                rows.append((*name_of(one.key), one.lot, one.expiry_text))
+    for at in range(0, min(len(keys), PACKAGES_MAX), IDS_PER_QUESTION):
+        some = keys[at : at + IDS_PER_QUESTION]
+        known = items_by_key(snapshot, some)
+        rows += [(*name_of(key), known[key].lot, known[key].expiry_text) for key in some]
     return Section(
         title="Package identifiers",
         columns=("GTIN", "serial", "lot", "expiry"),
-        rows=tuple(sorted(rows)),
-        rows_total=total,
+        rows=tuple(rows[:PACKAGES_MAX]),
+        rows_total=len(keys),
     )
 
 
 def _statement(shipped: ShippedEvent) -> Section:
     """The transaction statement, as the sender's file has it."""
-    texts: list[str] = []
-    if shipped.header:
-        for node in unpack_header(shipped.header).header_extensions:
-            if node.name == _STATEMENT:
-                texts.extend(_texts(node))
+    texts = statement_of(shipped)
     return Section(
         title="Transaction statement",
-        sentences=tuple(texts) or ("The sender's file carries no transaction statement.",),
+        sentences=texts or ("The sender's file carries no transaction statement.",),
         is_quoted=bool(texts),
     )
+
+
+def statement_of(shipped: ShippedEvent) -> tuple[str, ...]:
+    """The words of the transaction statement in the sender's file; nothing where it has none."""
+    header = unpack_header(shipped.header) if shipped.header else None
+    nodes = header.header_extensions if header is not None else ()
+    return tuple(text for node in nodes if node.name == _STATEMENT for text in _texts(node))
 
 
 def _texts(node: Node) -> Iterator[str]:
@@ -229,7 +229,8 @@ def _texts(node: Node) -> Iterator[str]:
         yield from _texts(child)
 
 
-def _items_of(snapshot: Snapshot, seq: int) -> list[int]:
+def items_of(snapshot: Snapshot, seq: int) -> list[int]:
+    """Ids of the things that an event names as its EPCs."""
     rows = snapshot.connection.execute(
         select(event_epc.c.block, event_epc.c.mask).where(
             event_epc.c.seq == seq, event_epc.c.role == int(Role.EPC)
@@ -238,19 +239,41 @@ def _items_of(snapshot: Snapshot, seq: int) -> list[int]:
     return [one for block, mask in rows for one in ids_of(block, mask)]
 
 
-def _count(snapshot: Snapshot, items: list[int], moment: int) -> Counter[tuple[str, str, str]]:
-    """(GTIN, lot, expiry) -> packs among the items and inside of them at that moment."""
+def packs_counted(
+    snapshot: Snapshot, items: list[int], moment: int
+) -> Counter[tuple[str, str, str]]:
+    """(GTIN, lot, expiry) -> packs among the items and inside of them at that moment.
+
+    A case with a serial number of its own is none: 581(26)(E) counts what is dispensed from.
+    """
     packs: Counter[tuple[str, str, str]] = Counter()
+    for some in _packages_of(snapshot, items, moment):
+        packs.update(_packs_among(snapshot, some))
+    return packs
+
+
+def packages_shipped(snapshot: Snapshot, seq: int) -> list[str]:
+    """Keys of the packages of a shipping event, by GTIN and serial; cases are none."""
+    keys: list[str] = []
+    for shipped in shipped_events(snapshot, [seq]):
+        for some in _packages_of(snapshot, items_of(snapshot, seq), shipped.moment):
+            asked = select(item.c.key).where(item.c.id.in_(some))
+            keys.extend(filter(is_pack, snapshot.connection.scalars(asked)))
+    return sorted(keys)
+
+
+def _packages_of(snapshot: Snapshot, items: list[int], moment: int) -> Iterator[list[int]]:
+    """Those of the items, and of what is in them at a moment, that contain nothing."""
+    driver = RawDriver(snapshot)
     for _ in range(LEVELS_MAX):
-        if not items:
-            break
         inner: list[int] = []
         for at in range(0, len(items), IDS_PER_QUESTION):
             some = items[at : at + IDS_PER_QUESTION]
-            packs.update(_packs_among(snapshot, some))
-            inner.extend(_inside(snapshot, some, moment))
+            stays = [s for s in stays_in(driver, some) if s.since <= moment <= s.until]
+            inner.extend(stay.child for stay in stays)
+            full = {stay.parent for stay in stays}
+            yield [one for one in some if one not in full]
         items = inner
-    return packs
 
 
 def _packs_among(snapshot: Snapshot, items: list[int]) -> Iterator[tuple[str, str, str]]:
@@ -283,7 +306,7 @@ def packs_inside(snapshot: Snapshot, key: str) -> Iterator[PackName]:
 def things_shipped(snapshot: Snapshot, seqs: Iterable[int]) -> Iterator[str]:
     """Keys of what the shipping events among some events name, and of all that was in it then."""
     for shipped in shipped_events(snapshot, seqs):
-        yield from _things_within(snapshot, _items_of(snapshot, shipped.seq), shipped.moment)
+        yield from _things_within(snapshot, items_of(snapshot, shipped.seq), shipped.moment)
 
 
 def keys_named(snapshot: Snapshot, seqs: Iterable[int]) -> Iterator[str]:
@@ -325,7 +348,7 @@ def _party(snapshot: Snapshot, parties: Iterable[Party] | None) -> str:
     if owner is None:
         return "not told"
     key = canonical_key(owner)
-    told = _attributes(snapshot, [key])
+    told = attributes_known(snapshot, [key])
     said = [told[key, name] for name in _PLACE_FACTS if (key, name) in told]
     return ", ".join([*said, key.replace("/414/", "GLN ").replace("/417/", "GLN ")])
 
@@ -337,10 +360,10 @@ def owner_among(parties: Iterable[Party] | None) -> str | None:
 
 
 def _product_facts(snapshot: Snapshot, gtins: set[str]) -> dict[tuple[str, str], str]:
-    return _attributes(snapshot, sorted(f"/01/{gtin}" for gtin in gtins))
+    return attributes_known(snapshot, sorted(f"/01/{gtin}" for gtin in gtins))
 
 
-def _attributes(snapshot: Snapshot, keys: list[str]) -> dict[tuple[str, str], str]:
+def attributes_known(snapshot: Snapshot, keys: list[str]) -> dict[tuple[str, str], str]:
     """(key, last word of the attribute's name) -> value, of master data."""
     told: dict[tuple[str, str], str] = {}
     for at in range(0, len(keys), IDS_PER_QUESTION):
@@ -387,17 +410,21 @@ def shipment_events(snapshot: Snapshot, number: str) -> list[int]:
 
 
 def _shipped_on(snapshot: Snapshot, party: str, day: str) -> list[int]:
-    """The shipping events of a party on a day, UTC; none where the text is no day."""
+    """The shipping events of a party on a day, each in its own local time.
+
+    Nothing where the text is no day.
+    """
     try:
         since = datetime.fromisoformat(day).replace(tzinfo=UTC)
     except ValueError:
         return []
-    time = event.c.event_time
+    time, beside = event.c.event_time, timedelta(hours=14)
     found = (
         select(event.c.seq)
         .join(event_party, event_party.c.seq == event.c.seq)
         .where(event_party.c.party == party, event.c.biz_step == "shipping")
-        .where(time >= since, time < since + timedelta(days=1))
+        .where(time >= since - beside, time < since + timedelta(days=1) + beside)
         .distinct()
     )
-    return sorted(snapshot.connection.scalars(found))
+    near = shipped_events(snapshot, snapshot.connection.scalars(found))
+    return [one.seq for one in near if local_time(one.event).date() == since.date()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
 from compliance.cases.cases import (
@@ -18,7 +19,9 @@ from compliance.cases.cases import (
     take_step,
 )
 from compliance.cases.form_3911 import form_3911
+from compliance.context import compliance_settings_of
 from compliance.partners.names import product_attributes
+from compliance.reports.letter import write_letter
 from epcis.http_context import Caller, needs, now_of, store_of
 from epcis.problem import Problem
 from schemas.gs1.keys import Gtin
@@ -96,6 +99,22 @@ def step(request: Request, caller: MayStop, case_id: str, body: StepWanted) -> d
     except CaseRefused as refused:
         raise Problem(409, "Not possible", str(refused)) from None
     return moved.as_dict()
+
+
+@router.post("/{case_id}/letter", response_class=PlainTextResponse)
+def letter(request: Request, caller: MayStop, case_id: str) -> PlainTextResponse:
+    """The letter to the partner about a case; that it was made is noted in the case."""
+    owner = compliance_settings_of(request).owner_gln
+    try:
+        with store_of(request).write(now_of(request)) as tx:
+            found = find_case(tx, case_id)
+            if found is None:
+                raise Problem(404, "No such case", f"there is no case {case_id}")
+            text = write_letter(tx, found, owner_gln=owner, by=caller.name)
+    except CaseRefused as refused:
+        raise Problem(409, "Not possible", str(refused)) from None
+    beside = {"Content-Disposition": f'attachment; filename="letter-{case_id}.txt"'}
+    return PlainTextResponse(text, headers=beside)
 
 
 @router.get("/{case_id}/form-3911")

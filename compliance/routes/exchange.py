@@ -13,22 +13,17 @@ from pydantic import BaseModel, Field
 
 from compliance.context import exchange_of
 from epcis.exchange.certificates import (
-    CertificateOwner,
-    certificates_of,
     end_certificate,
-    make_own_certificate,
-    trust_certificate,
 )
 from epcis.exchange.channel import (
     Channel,
     ChannelKind,
     ChannelRefused,
     NewChannel,
-    add_channel,
     end_channel,
     find_channel,
 )
-from epcis.exchange.kinds import KINDS
+from epcis.exchange.connecting import add_certificate, connect_partner
 from epcis.exchange.mailbox import (
     ArrivedMessage,
     ExchangeMessage,
@@ -77,11 +72,10 @@ def connect(request: Request, caller: MayConnect, body: ChannelWanted) -> dict[s
     """Connect a partner by a channel of some kind."""
     said = body.model_dump()
     try:
-        wanted = NewChannel(**said).checked(KINDS[body.kind].settings)
-        with store_of(request).write(now_of(request)) as tx:
-            return add_channel(tx, wanted, exchange_of(request).box, by=caller.name).as_dict()
+        made = connect_partner(exchange_of(request), NewChannel(**said), by=caller.name)
     except ChannelRefused as refused:
         raise Problem(422, "Channel not made", str(refused)) from None
+    return made.as_dict()
 
 
 @router.post("/channels/{name}/end", status_code=204, response_class=Response)
@@ -95,36 +89,17 @@ def end(request: Request, _caller: MayConnect, name: str) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/channels/{name}/certificates")
-def list_certificates(request: Request, name: str) -> list[dict[str, object]]:
-    """The certificates of a channel, ours and the partner's, with what is wrong with each."""
-    with store_of(request).read() as snapshot:
-        found = [
-            one for owner in CertificateOwner for one in certificates_of(snapshot, name, owner)
-        ]
-    return [one.as_dict(now_of(request)) for one in found]
-
-
 @router.post("/channels/{name}/certificates", status_code=201)
 async def trust(request: Request, caller: MayConnect, name: str) -> dict[str, object]:
     """Trust the partner's certificate in the body, PEM or DER; or, empty, make a key of our own."""
     content = await request.body()
     channel = await run_in_threadpool(channel_or_problem, request, name)
-    return await run_in_threadpool(_enter, request, caller, channel, content)
-
-
-def _enter(request: Request, caller: Caller, channel: Channel, content: bytes) -> dict[str, object]:
-    box = exchange_of(request).box
+    exchange = exchange_of(request)
     try:
-        with store_of(request).write(now_of(request)) as tx:
-            if content:
-                made = trust_certificate(tx, channel.name, content, by=caller.name)
-            else:
-                own = channel.setting("own_name") or channel.name
-                made = make_own_certificate(tx, channel.name, own, box, by=caller.name)
-            return made.as_dict(tx.now)
+        made = await run_in_threadpool(add_certificate, exchange, channel, content, by=caller.name)
     except ChannelRefused as refused:
         raise Problem(422, "Certificate not taken", str(refused)) from None
+    return made.as_dict(exchange.clock())
 
 
 @router.delete("/channels/{name}/certificates/{sha256}", status_code=204, response_class=Response)

@@ -39,9 +39,14 @@ SUPERSEDED: Final = {
 class DscsaWatcher:
     """Follows the events of one file and checks it against one release of the guideline."""
 
-    def __init__(self, profile: GuidelineRelease, known: KnownBefore | None = None) -> None:
+    def __init__(
+        self,
+        profile: GuidelineRelease,
+        known: KnownBefore | None = None,
+        file: ShippedFile | None = None,
+    ) -> None:
         self._say = Findings(profile)
-        self._file = ShippedFile()
+        self._file = file if file is not None else ShippedFile()
         self._known = known
 
     def see(self, event: Event, where: Where) -> Iterator[Finding]:

@@ -27,6 +27,7 @@ LEGAL_NOTICES: Final = (
     "Seller has complied with each applicable subsection of FDCA Sec. 581(27)(A)-(G).",
 )
 """The legal notices of the guideline's releases (GS1 US R1.2 and R1.3 write the same)."""
+STATEMENT_NAME: Final = "dscsaTransactionStatement"
 _TRUE: Final = frozenset({"true", "1"})
 _OWN_WORDS: Final = frozenset(
     {
@@ -134,7 +135,7 @@ def _identification(sbdh: Node, say: Findings) -> Iterator[Finding]:
 
 
 def _statement(header: Header, say: Findings) -> Iterator[Finding]:
-    statement = next(named(header.header_extensions, "dscsaTransactionStatement"), None)
+    statement = next(named(header.header_extensions, STATEMENT_NAME), None)
     if statement is None:
         yield say.found(
             "H08",

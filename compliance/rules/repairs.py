@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from compliance.rules.header import AUTHORITIES, gln_of, is_party
 from compliance.rules.lots import day_as_written
 from compliance.rules.products import STATE_FORM, dashed_ndc, gtin_of, is_ndc_10
 from compliance.rules.shipped_file import CBVMDA, GS1US
+from compliance.rules.spans import Change, Edit
 from compliance.rules.steps import FITTING, OWN_EXTENSIONS
-from compliance.rules.xml_spans import Edit, attribute_edit, last_in, removal
+from compliance.rules.xml_spans import attribute_edit, last_in, removal
 from epcis.check.when import instant
 from epcis.lot_facts import EXPIRY_NAMES, LOT_NAMES, read_expiry
 from schemas import cbv
@@ -26,23 +27,15 @@ if TYPE_CHECKING:
 
     from compliance.rules.xml_spans import XmlElement, XmlFile
 
-_MDA_NDC: Final = "additionalTradeItemIdentification"
-_ZONED: Final = re.compile(r"(?:Z|[+-]\d\d:\d\d)\Z")
-_OFFSET: Final = re.compile(r"[+-]\d\d:\d\d\Z")
-_HEADER_CONSTANTS: Final = {"HeaderVersion": "1.0", "Standard": "EPCglobal", "Type": "Events"}
-
-
-class Change(NamedTuple):
-    """One thing that a repair changes."""
-
-    line: int
-    what: str
-    edits: tuple[Edit, ...]
+MDA_NDC: Final = "additionalTradeItemIdentification"
+ZONED: Final = re.compile(r"(?:Z|[+-]\d\d:\d\d)\Z")
+OFFSET: Final = re.compile(r"[+-]\d\d:\d\d\Z")
+HEADER_CONSTANTS: Final = {"HeaderVersion": "1.0", "Standard": "EPCglobal", "Type": "Events"}
 
 
 @dataclass(frozen=True, slots=True)
 class FileRepair:
-    """The repair of one rule: the codes of the findings that call for it, and the work."""
+    """The repair of one rule in XML: the codes of the findings that call for it, and the work."""
 
     rule: str
     codes: frozenset[str]
@@ -99,7 +92,7 @@ def _authority(file: XmlFile) -> Iterator[Change]:
 
 def _header_constants(file: XmlFile) -> Iterator[Change]:
     for header in file.find("StandardBusinessDocumentHeader"):
-        for name, right in _HEADER_CONSTANTS.items():
+        for name, right in HEADER_CONSTANTS.items():
             for one in header.find(name):
                 if one.text != right and not one.children and not one.within("BusinessScope"):
                     yield _set_text(one, right)
@@ -191,7 +184,7 @@ def _step(event: XmlElement) -> str:
 def _ndc(file: XmlFile) -> Iterator[Change]:
     """Write an NDC as R1.3 does, where the GTIN tells how its digits are parted."""
     for entry in file.find("VocabularyElement"):
-        ndc, code = _attribute(entry, _MDA_NDC), _attribute(entry, f"{_MDA_NDC}TypeCode")
+        ndc, code = _attribute(entry, MDA_NDC), _attribute(entry, f"{MDA_NDC}TypeCode")
         if ndc is None or code is None:
             continue
         right = dashed_ndc(ndc.text.strip(), gtin_of(entry.attributes.get("id", "")) or "")
@@ -247,9 +240,9 @@ def _places(file: XmlFile) -> Iterator[Change]:
 def _zone(file: XmlFile) -> Iterator[Change]:
     for event in file.events():
         time, zone = event.child("eventTime"), event.child("eventTimeZoneOffset")
-        if time is None or zone is None or _ZONED.search(time.text.strip()):
+        if time is None or zone is None or ZONED.search(time.text.strip()):
             continue
-        if _OFFSET.match(zone.text.strip()):
+        if OFFSET.match(zone.text.strip()):
             yield _set_text(time, time.text.strip() + zone.text.strip())
 
 

@@ -79,8 +79,14 @@ class Trade(NamedTuple):
     ids: tuple[str, ...]
     tells_direct_purchase: bool
     """Whether the event says how its goods were bought (section 581(27), 582(c)(1)(A))."""
-    advices: tuple[str, ...] = ()
-    """Ids of its despatch advices."""
+    papers: tuple[tuple[str, str], ...] = ()
+    """Kind and id of its business transactions, as `desadv`."""
+    local_time: str = ""
+
+    @property
+    def advices(self) -> tuple[str, ...]:
+        """Ids of its despatch advices."""
+        return tuple(one for kind, one in self.papers if kind == "desadv")
 
 
 @dataclass
@@ -172,13 +178,28 @@ class ShippedFile:
         goals = {cbv.bare("sdt", party.type): party.id for party in event.destinations or ()}
         at = None if step.at == _FIRST else step.at
         told = any(node.name in DIRECT_PURCHASE for node in event.extensions)
-        papers = event.biz_transactions or ()
-        advices = tuple(p.id for p in papers if cbv.bare("btt", p.type or "") == "desadv")
-        self.trades.append(Trade(step.where, at, sources, goals, step.ids, told, advices))
+        papers = tuple((cbv.bare("btt", p.type or ""), p.id) for p in event.biz_transactions or ())
+        local = local_time(step.at, step.zone)
+        self.trades.append(Trade(step.where, at, sources, goals, step.ids, told, papers, local))
 
     def in_time(self) -> list[ShippedStep]:
         """The events in the order they happened, by document order where times are equal."""
         return sorted(self.steps, key=lambda step: (step.at, step.seq))
+
+
+def local_time(at: datetime, zone: str) -> str:
+    """A moment in the local time of a zone such as `-05:00`; empty where no time was read.
+
+    >>> local_time(datetime(2026, 11, 20, 14, 30, tzinfo=UTC), "-05:00")
+    '2026-11-20 09:30 -05:00'
+    """
+    if at == _FIRST:
+        return ""
+    try:
+        local = at.astimezone(datetime.fromisoformat(f"2000-01-01T00:00:00{zone}").tzinfo or UTC)
+    except (ValueError, OverflowError):
+        return f"{at:%Y-%m-%d %H:%M} UTC"
+    return f"{local:%Y-%m-%d %H:%M} {zone or 'UTC'}"
 
 
 def _ids(event: Event) -> tuple[str, ...]:

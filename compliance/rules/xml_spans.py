@@ -3,6 +3,7 @@
 Reading a file into a tree and writing it again alters quotes, declarations and white space. Here
 only the places are kept, and a mend replaces bytes between two of them.
 
+>>> from compliance.rules.spans import apply
 >>> file = XmlFile.read(b"<a x='1'><b>text</b></a>")
 >>> [b] = file.find("b")
 >>> b.text, apply(file.data, [Edit(b.opened, b.closing, b"new")])
@@ -13,30 +14,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 from xml.parsers import expat
 from xml.sax.saxutils import unescape
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+from compliance.rules.spans import FILE_BYTES_MAX, Edit, NotMendable
 
-FILE_BYTES_MAX: Final = 64 * 2**20
-"""Largest file whose places are kept: they take some ten times its size in memory."""
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _START_TAG: Final = re.compile(rb"<[^\s/>]+(?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+>")
 _DECLARATION: Final = re.compile(r"xmlns(?::(?P<prefix>[^\s=]+))?\Z")
-
-
-class NotMendable(ValueError):  # noqa: N818  # an answer, shown to a person
-    """The places of the file cannot be kept; the text says why and what to do."""
-
-
-class Edit(NamedTuple):
-    """Bytes of a file from `start` to before `end`, and what stands there afterwards."""
-
-    start: int
-    end: int
-    new: bytes
 
 
 @dataclass(slots=True, eq=False)
@@ -190,18 +178,6 @@ class _Reading:
         else:
             one.closing = self._parser.CurrentByteIndex
             one.end = self._data.index(b">", one.closing) + 1
-
-
-def apply(data: bytes, edits: Iterable[Edit]) -> bytes:
-    """The bytes with edits made; edits that overlap are a fault of whoever made them."""
-    ordered = sorted(edits)
-    assert all(one.end <= other.start for one, other in pairwise(ordered)), "edits overlap"
-    parts: list[bytes] = []
-    at = 0
-    for edit in ordered:
-        parts += [data[at : edit.start], edit.new]
-        at = edit.end
-    return b"".join([*parts, data[at:]])
 
 
 def attribute_edit(one: XmlElement, name: str, value: str) -> Edit:

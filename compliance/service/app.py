@@ -20,9 +20,11 @@ from compliance.service.error_pages import ErrorPages
 from compliance.service.gate import Admission, BodyBounds, BodyLimit, Gate
 from compliance.service.jobs import background_work
 from compliance.service.oidc import TokenReader
+from compliance.service.overload import Overload, refuse_busy
 from compliance.service.policing import Guard, Policing, guarded
 from compliance.service.routers import include_floors
-from compliance.service.telemetry import AnswerCounts, Telemetry
+from compliance.service.telemetry import AnswerCounts, Telemetry, route_of
+from compliance.service.tracing import Tracing
 from epcis.archive.reading import ArchiveAway
 from epcis.database.transactions import StoreAway, StoreFull
 from epcis.http_context import refusal_of
@@ -53,13 +55,16 @@ class Application(FastAPI):
     Its own outer layers cost 20 microseconds a request, a third of what a status query takes.
     """
 
-    hot_routes: HotRoutes
+    hot_routes: ASGIApp
+    """What answers first: the hot routes, behind the tracing where that is on."""
+    overload: Overload
+    """What stands around that, and refuses what there is no room for."""
     outermost: ASGIApp
     """What stands around the framework itself, so that its own faults pass it too."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a hot route, or leave the request to the framework."""
-        await self.hot_routes(scope, receive, send)
+        await self.overload(scope, receive, send)
 
     async def framework(self, scope: Scope, receive: Receive, send: Send) -> None:
         """All that the framework answers, as pages for people and compressed."""
@@ -80,6 +85,8 @@ def create_app(context: ServiceContext) -> FastAPI:
             async with background_work(context, stop):
                 yield
         await context.close()
+        if isinstance(app.hot_routes, Tracing):
+            await asyncio.to_thread(app.hot_routes.close)
 
     app = Application(
         title="Packtrail",
@@ -141,15 +148,19 @@ def _add_middleware(app: Application, context: ServiceContext) -> None:
     settings, store = context.settings, context.store
     admission = Admission(store, context.clock, settings, TokenReader.of(settings))
     bounds = BodyBounds(settings.upload_bytes_max, settings.body_deadline_s)
-    counts = AnswerCounts(context.registry)
+    counts = AnswerCounts(context.registry, logs=settings.log_answers)
     guard = Guard(guarded(app.routes), context)
     app.add_middleware(Policing, guard=guard)
     app.add_middleware(Gate, admission=admission)
     app.add_middleware(BodyLimit, bounds=bounds)
-    app.add_middleware(Telemetry, counts=counts)
-    app.outermost = Compression(AnswerHeaders(ErrorPages(app.answer), store))
+    outer = Compression(AnswerHeaders(ErrorPages(app.answer), store))
+    app.outermost = Telemetry(outer, counts=counts)
     entrance = HotEntrance(admission, bounds, counts, store)
+    refusing = Telemetry(Compression(AnswerHeaders(ErrorPages(refuse_busy), store)), counts=counts)
     app.hot_routes = HotRoutes(app.framework, parts=context, entrance=entrance)
+    if settings.traces_to:
+        app.hot_routes = Tracing.to(settings.traces_to, app.hot_routes)
+    app.overload = Overload(app.hot_routes, refusing=refusing)
 
 
 def _add_problem_handlers(app: FastAPI) -> None:
@@ -169,7 +180,9 @@ def _add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def fault(request: Request, exc: Exception) -> Response:
-        _log.error("request failed", method=request.method, path=request.url.path, exc_info=exc)
+        _log.error(
+            "request failed", method=request.method, route=route_of(request.scope), exc_info=exc
+        )
         return answer_anywhere(request, _OUR_FAULT)
 
     @app.exception_handler(ArchiveAway)

@@ -15,6 +15,7 @@ from compliance.recall.record import RecallRecord, open_recall_of
 from compliance.recall.scope import RecallScope, ScopeKind
 from compliance.reports.custody_line import Stop, custody_svg
 from compliance.service.landing import landing_of
+from compliance.service.scan_acts import act_on, names_goods
 from compliance.service.scan_compared import ComparedValue, compared
 from compliance.service.scan_mode import ScanAnswer, ScanMode, answer_scan
 from epcis.store.masterdata import names_of
@@ -149,13 +150,15 @@ def cards_of_scan(
     """A card for each code in the scan; every scan gives one at least, so that none is silent."""
     cards: list[Card] = []
     for reading in scan.readings[:PACKS_PER_SCAN_MAX]:
-        if reading.gtin and reading.serial and reading.is_valid:
+        if reading.is_valid and mode.in_warehouse and _may_act(reading):
+            cards.append(_acted(store, reading, mode, caller=caller, practice=practice, now=now))
+        elif reading.gtin and reading.serial and reading.is_valid:
             asked = Asked(reading.gtin, reading.serial, reading.lot, reading.expiry)
             # A reading that may not be meant is of a pack that nobody may have in hand.
             unsure = is_ambiguous(reading)
             wanted = Verification(asked, caller, alerting=not unsure)
             shown = _shown(reading.findings)
-            does = ScanMode.VERIFY if unsure else mode
+            does = ScanMode.VERIFY if unsure or mode.in_warehouse else mode
             card = _full(store, wanted, shown, now=now, practice=practice, mode=does)
             cards.append(_unsure(card) if unsure else card)
         elif reading.is_valid:
@@ -165,6 +168,38 @@ def cards_of_scan(
     if not cards:
         return ScanCards((_unreadable(_shown(scan.findings)),), ())
     return ScanCards(tuple(cards), _shown(scan.findings))
+
+
+def _may_act(reading: Reading) -> bool:
+    """Whether a code surely names goods; what can be read in several ways is only looked at."""
+    return names_goods(reading) and not is_ambiguous(reading)
+
+
+def _acted(
+    store: Store,
+    reading: Reading,
+    mode: ScanMode,
+    *,
+    caller: Caller,
+    practice: VerificationSettings,
+    now: datetime,
+) -> Card:
+    """The card of goods on which the scan did an act in the warehouse."""
+    told = act_on(store, reading, mode, caller=caller, practice=practice, now=now)
+    if reading.gtin and reading.serial:
+        asked = Asked(reading.gtin, reading.serial, reading.lot, reading.expiry)
+        card = card_of_pack(store, asked, now=now, caller=caller, practice=practice)
+    else:
+        card = _no_pack(reading)
+    return replace(
+        card,
+        word=told.word.value,
+        say=told.say,
+        reason=told.reason,
+        is_done=told.is_done,
+        is_scanned=True,
+        findings=_shown(reading.findings),
+    )
 
 
 def card_of_pack(

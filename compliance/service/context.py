@@ -16,6 +16,7 @@ from epcis.exchange.secret_box import SecretBox
 from epcis.http_context import utc_now
 from verification.image.limits import PictureLimits
 from verification.image.reader import PictureReader
+from verification.image.turns import PictureTurns
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -34,6 +35,7 @@ class ServiceContext(ComplianceContext):
     settings: Settings
     keys: Keys
     picture_reader: PictureReader
+    picture_turns: PictureTurns = field(default_factory=PictureTurns)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     """What telemetry counts; one for each application, so that two do not mix."""
     pages_need_sign_in: bool = False

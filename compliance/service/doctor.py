@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import socket
+from contextlib import closing
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -15,19 +16,29 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from compliance.duty_clocks import ClockState
+from compliance.service.indicators import indicators_at
 from compliance.service.migrate import NewerDatabaseError, open_migrated
 from compliance.service.practice import PracticeRefusedError, practice_of
+from compliance.service.readiness import room
+from compliance.service.tracing import missing_tracing
+from epcis.database.whole_copy import missing_programs
+from epcis.http_context import REFUSING, utc_now
+from verification.image.reader import missing_decoders
 from verification.settings import NO_GLN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from compliance.service.indicators import Indicators
     from compliance.service.settings import Settings
 
 _STATIC = Path(__file__).parent / "static"
 _ASSETS = ("packtrail.css", "scan.js", "icon.svg", "words.svg")
 _FREE_BYTES_MIN = 512 * 1024 * 1024
 _REACH_TIMEOUT_S = 2.0
+BACKLOG_AGE_S_MAX = 60.0
+"""What waits longer was promised to be done by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +92,14 @@ def examine(settings: Settings) -> list[Check]:
     return [
         *_programs(),
         *_libraries(),
-        _database(settings),
+        *_database(settings),
         _keys(settings),
         *_practice(settings),
         _owner(settings),
         _assets(),
         _space(settings),
+        _backup_programs(settings),
+        *_tracing(settings),
     ]
 
 
@@ -105,12 +118,19 @@ def _programs() -> Iterator[Check]:
 
 def _libraries() -> Iterator[Check]:
     for name, means in (
-        ("zxing-cpp", "no pictures can be read"),
-        ("opencv-python-headless", "damaged codes cannot be repaired"),
+        ("zxing-cpp", "no bar codes can be drawn or read"),
         ("lxml", "no XML can be read"),
         ("pyhanko", "no exports can be signed"),
     ):
         yield _distribution(name, means)
+    lost = missing_decoders()
+    yield Check(
+        "pictures",
+        well=not lost,
+        says=f"not installed: {', '.join(lost)}" if lost else "can be read",
+        means="no pictures are read: install packtrail[pictures]" if lost else "",
+        needed=False,
+    )
     note = missing_zbar()
     yield Check("libzbar", well=note is None, says=note or "installed", needed=False)
     dmtx = ctypes.util.find_library("dmtx")
@@ -130,14 +150,73 @@ def _distribution(name: str, means: str) -> Check:
         return Check(name, well=False, says="not installed", means=means)
 
 
-def _database(settings: Settings) -> Check:
-
+def _database(settings: Settings) -> Iterator[Check]:
+    """The database, and what it says about how well the duties are kept."""
     shown = settings.database_url.split("@")[-1]
     try:
-        open_migrated(settings).close()
-    except (SQLAlchemyError, OSError, NewerDatabaseError) as fault:
-        return Check("database", well=False, says=f"{shown}: {fault}", means="nothing can be kept")
-    return Check("database", well=True, says=shown)
+        with closing(open_migrated(settings)) as store, store.read() as snapshot:
+            read = indicators_at(snapshot, utc_now())
+    except (*REFUSING, SQLAlchemyError, OSError, NewerDatabaseError) as fault:
+        yield Check("database", well=False, says=f"{shown}: {fault}", means="nothing can be kept")
+        return
+    yield Check("database", well=True, says=shown)
+    yield _answers_in_time(read)
+    yield _clocks(read)
+    yield _backlog(read)
+    yield _exchange(read)
+
+
+def _answers_in_time(read: Indicators) -> Check:
+    share = read.share_in_time
+    said = "no answers yet" if share is None else f"{share:.2%} of {read.answers} within 300 ms"
+    return Check(
+        "answers in time",
+        well=read.keeps_the_share,
+        says=said,
+        means="" if read.keeps_the_share else "the law asks for 95 % (2016/161 Art. 35(1)(f))",
+        needed=False,
+    )
+
+
+def _clocks(read: Indicators) -> Check:
+    late = read.clocks_that_are(ClockState.OVERDUE)
+    near = read.clocks_that_are(ClockState.AT_RISK)
+    first = next(iter([*late, *near]), None)
+    return Check(
+        "legal clocks",
+        well=first is None,
+        says=f"{len(read.clocks)} run, {len(near)} at risk, {len(late)} overdue",
+        means=""
+        if first is None
+        else f"{first.subject}: {first.duty}, by {first.due:%F %H:%M} UTC",
+        needed=False,
+    )
+
+
+def _backlog(read: Indicators) -> Check:
+    age_s = max(read.outbox_age.total_seconds(), read.log_delay.total_seconds())
+    well = age_s < BACKLOG_AGE_S_MAX
+    return Check(
+        "backlog",
+        well=well,
+        says=f"{read.jobs} documents to store, {read.outbox.rows} to judge; oldest {age_s:.0f} s",
+        means="" if well else "no server works on it, or it cannot keep up: see its log",
+        needed=False,
+    )
+
+
+def _exchange(read: Indicators) -> Check:
+    stuck, ending = read.exchange.stuck, read.exchange.ending
+    means = [] if not stuck else ["look under /messages and send or capture them again"]
+    if ending:
+        means.append(f"a certificate of channel {ending[0].channel} {ending[0].warning(read.now)}")
+    return Check(
+        "exchange with partners",
+        well=not means,
+        says=f"{stuck} messages wait for a person, {len(ending)} certificates end soon",
+        means="; ".join(means),
+        needed=False,
+    )
 
 
 def _keys(settings: Settings) -> Check:
@@ -199,7 +278,9 @@ def _owner(settings: Settings) -> Check:
     return Check("operator's GLN", well=note is None, says=note or settings.owner_gln, needed=False)
 
 
-def _reached(name: str, url: str) -> Check:
+def _reached(
+    name: str, url: str, means: str = "packs known only there get 'cannot tell' until it does"
+) -> Check:
     """Whether somebody listens at an address; nothing is sent."""
     parts = urlsplit(url)
     port = parts.port or {"http": 80}.get(parts.scheme, 443)
@@ -210,7 +291,7 @@ def _reached(name: str, url: str) -> Check:
             name,
             well=False,
             says=f"{url} does not answer: {fault.strerror or fault}",
-            means="packs known only there get 'cannot tell' until it does",
+            means=means,
             needed=False,
         )
     return Check(name, well=True, says=url)
@@ -228,9 +309,7 @@ def _assets() -> Check:
 
 def _space(settings: Settings) -> Check:
     folder = settings.data_dir
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
+    free = room(folder)
     return Check(
         "disk",
         well=free >= _FREE_BYTES_MIN,
@@ -238,3 +317,26 @@ def _space(settings: Settings) -> Check:
         means="" if free >= _FREE_BYTES_MIN else "captures will soon be refused (507)",
         needed=False,
     )
+
+
+def _backup_programs(settings: Settings) -> Check:
+    """What `packtrail backup` runs where a server has the database."""
+    lost = missing_programs(settings.database_url)
+    return Check(
+        "backup programs",
+        well=not lost,
+        says=f"missing: {', '.join(lost)}" if lost else "all there",
+        means="packtrail backup cannot work: install the database's client programs"
+        if lost
+        else "",
+        needed=False,
+    )
+
+
+def _tracing(settings: Settings) -> Iterator[Check]:
+    if not settings.traces_to:
+        return
+    if missing := missing_tracing(settings):
+        yield Check("tracing", well=False, says=missing, means="the server will not start")
+        return
+    yield _reached("collector of traces", settings.traces_to, "spans are lost meanwhile")

@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from compliance.context import exchange_of
 from compliance.routes.exchange import channel_or_problem, message_or_problem
 from compliance.service.pages import render
+from epcis.exchange.certificates import end_certificate, every_certificate
 from epcis.exchange.channel import (
     ChannelKind,
     ChannelRefused,
     NewChannel,
-    add_channel,
     end_channel,
     list_channels,
 )
+from epcis.exchange.connecting import add_certificate, connect_partner
 from epcis.exchange.kinds import KINDS
 from epcis.exchange.mailbox import (
     MessageRefused,
@@ -62,9 +64,8 @@ async def connect(request: Request, caller: MayConnect, kind: ChannelKind) -> Re
         key.removeprefix(_SECRET): said.pop(key) for key in list(said) if key.startswith(_SECRET)
     }
     try:
-        wanted = NewChannel(name, kind, partner, said, secrets).checked(KINDS[kind].settings)
-        with store_of(request).write(now_of(request)) as tx:
-            add_channel(tx, wanted, exchange_of(request).box, by=caller.name)
+        wanted = NewChannel(name, kind, partner, said, secrets)
+        await run_in_threadpool(connect_partner, exchange_of(request), wanted, by=caller.name)
     except ChannelRefused as refused:
         return _form(request, kind, str(refused), said | {"name": name, "partner": partner})
     return RedirectResponse(f"/channels#{name}", status_code=303)
@@ -88,6 +89,61 @@ def end(request: Request, _caller: MayConnect, name: Annotated[str, Form()]) -> 
     except ChannelRefused as refused:
         return _board(request, str(refused), 409)
     return RedirectResponse("/channels", status_code=303)
+
+
+@router.get("/channels/{name}/certificates")
+def certificates(request: Request, name: str) -> Response:
+    """A channel's certificates, ours and the partner's, with what is wrong with each."""
+    if "text/html" in request.headers.get("accept", ""):
+        return _certificates(request, name)
+    with store_of(request).read() as snapshot:
+        found = every_certificate(snapshot, name)
+    return JSONResponse([one.as_dict(now_of(request)) for one in found])
+
+
+@router.post("/channels/board/certificate")
+def add_one(
+    request: Request,
+    caller: MayConnect,
+    name: Annotated[str, Form()],
+    pem: Annotated[str, Form(max_length=100_000)] = "",
+) -> Response:
+    """Trust a certificate that was pasted; without one, make a further key of our own."""
+    channel = channel_or_problem(request, name)
+    try:
+        add_certificate(exchange_of(request), channel, pem.strip().encode(), by=caller.name)
+    except ChannelRefused as refused:
+        return _certificates(request, name, str(refused))
+    return RedirectResponse(f"/channels/{name}/certificates", status_code=303)
+
+
+@router.post("/channels/board/distrust")
+def distrust(
+    request: Request,
+    _caller: MayConnect,
+    name: Annotated[str, Form()],
+    sha256: Annotated[str, Form()],
+) -> Response:
+    """Use a certificate no more, from the page."""
+    try:
+        with store_of(request).write(now_of(request)) as tx:
+            end_certificate(tx, name, sha256)
+    except ChannelRefused as refused:
+        return _certificates(request, name, str(refused))
+    return RedirectResponse(f"/channels/{name}/certificates", status_code=303)
+
+
+def _certificates(request: Request, name: str, refused: str = "") -> Response:
+    channel = channel_or_problem(request, name)
+    with store_of(request).read() as snapshot:
+        found = every_certificate(snapshot, name)
+    now = now_of(request)
+    told = [(one, one.warning(now)) for one in found]
+    page = render(
+        "channel_certificates.html", request, channel=channel, certificates=told, refused=refused
+    )
+    page.status_code = 422 if refused else 200
+    return page
 
 
 @router.get("/messages")
@@ -132,7 +188,12 @@ def resend(request: Request, _caller: MayConnect, number: Annotated[int, Form()]
 def _board(request: Request, refused: str = "", status: int = 200) -> Response:
     with store_of(request).read() as snapshot:
         found, counts = list_channels(snapshot), counts_by_state(snapshot)
-        refusals = list_refusals(snapshot)
+        refusals, now = list_refusals(snapshot), now_of(request)
+        warnings = {
+            one.name: [said for each in every_certificate(snapshot, one.name)
+                       if (said := each.warning(now))]
+            for one in found
+        }  # fmt: skip
     told = {
         one.name: [(state.value, counts[one.name, state.value]) for state in MessageState
                    if (one.name, state.value) in counts]
@@ -145,6 +206,7 @@ def _board(request: Request, refused: str = "", status: int = 200) -> Response:
         counts=told,
         kinds=KINDS,
         refusals=refusals,
+        warnings=warnings,
         refused=refused,
     )
     page.status_code = status

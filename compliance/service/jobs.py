@@ -7,7 +7,7 @@ again after a pause: its own table says what is left to do, so nothing is lost b
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,10 +20,12 @@ from compliance.seal.checkpoint import seal_log, stamp_checkpoint, stamp_is_due
 from compliance.service.measured import keep_measured
 from epcis.capture_job import run_jobs
 from epcis.codec.document import DocumentLimits
+from epcis.database.transactions import StoreAway, StoreFull
 from epcis.exchange.worker import run_exchange
 from epcis.ledger.sequencer import run_sequencer
 from epcis.subscribe.delivery import run_subscriptions
 from verification.alerts.watch import run_watch
+from verification.answering.aside import run_aside
 from verification.peers.unfinished import run_unfinished
 
 if TYPE_CHECKING:
@@ -105,6 +107,7 @@ def _workers(context: ServiceContext) -> list[Worker]:
 
     return [
         ("anomalies", anomalies),
+        ("answers kept aside", partial(run_aside, store, context.answering.journal, clock)),
         ("service times", service_times),
         ("unfinished verification work", unfinished),
         ("exports", exports),
@@ -157,9 +160,14 @@ async def _keep_running(
     while not stop.is_set():
         try:
             await work(stop)
+        except (StoreAway, StoreFull) as fault:
+            log.warning("worker waits for the database", reason=str(fault))
+            await _rest(stop)
         except Exception:  # whatever it is, the other workers must go on
             log.exception("worker failed; it starts again", pause_s=RESTART_PAUSE_S)
-            try:
-                await asyncio.wait_for(stop.wait(), RESTART_PAUSE_S)
-            except TimeoutError:
-                continue
+            await _rest(stop)
+
+
+async def _rest(stop: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), RESTART_PAUSE_S)

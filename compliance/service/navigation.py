@@ -34,6 +34,7 @@ class MenuPlace(NamedTuple):
 _PLACES = (
     MenuPlace("/", "Scan", "scan", "Scan a pack and be told what to do with it."),
     MenuPlace("/work", "Work", "work", "Receive, pack, ship, count: one page for each act."),
+    MenuPlace("/receive", "Receive", "work", "Scan a delivery against what was announced."),
     MenuPlace("/stock", "Stock", "stock", "What is here, what expires next, what is held."),
     MenuPlace("/orders", "Orders", "orders", "Orders and pick lists."),
     MenuPlace("/counts", "Counts", "counts", "Count the stock and settle what differs."),
@@ -43,11 +44,11 @@ _PLACES = (
     MenuPlace("/quarantine", "Quarantine", "hold", "Goods that are set aside, and who frees them."),
     MenuPlace("/recalls/board", "Recalls", "recall", "Recalled lots, holders and answers."),
     MenuPlace("/requests", "Requests", "ask", "Questions of authorities and partners."),
-    MenuPlace(
-        "/files/check", "Files", "file", "Drop an EPCIS file and read it in plain words.", True
-    ),
+    MenuPlace("/files", "Files", "file", "Drop an EPCIS file and read it in plain words.", True),
+    MenuPlace("/transactions", "Shipments", "orders", "Transaction documents, by order or SSCC."),
     MenuPlace("/sheets", "Sheets", "table", "CSV and Excel in and out."),
     MenuPlace("/serials", "Serials", "number", "Pools of serial numbers, and grants to lines."),
+    MenuPlace("/line", "Line", "work", "Commission what is printed, and pack into new cases."),
     MenuPlace("/labels", "Labels", "label", "Draw a label, and check the printed one."),
     MenuPlace("/channels", "Partners", "exchange", "Connections to partners, files in and out."),
     MenuPlace("/partners", "Licences", "people", "Licences and audits of partners."),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -61,6 +61,17 @@ def plural(count: int, one: str, many: str = "") -> str:
 
 
 _TEMPLATES.filters["minute"] = _minute
+
+
+def _place(key: str) -> str:
+    """A place or party as people write it: the GLN, and after a dot the place in the site."""
+    if not key.startswith("/414/"):
+        return key
+    gln, _, inside = key.removeprefix("/414/").partition("/254/")
+    return f"{gln}.{unquote(inside)}" if inside else gln
+
+
+_TEMPLATES.filters["place"] = _place
 _TEMPLATES.filters["day"] = lambda moment: _minute(moment)[:10]
 _TEMPLATES.filters["clock"] = lambda moment: _at(moment).strftime("%H:%M")
 _TEMPLATES.filters["in_words"] = _day_in_words

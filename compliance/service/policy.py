@@ -40,7 +40,7 @@ _READING = frozenset({"query", "verify"})
 ROLES = {
     "manufacturer": _READING | {"capture", "act", "destroy", "recall", "export"},
     "wholesaler": _READING | {"capture", "supply", "act", "destroy", "export"},
-    "pharmacist": frozenset({"verify", "supply", "act", "destroy"}),
+    "pharmacist": frozenset({"verify", "supply", "act", "destroy", "capture"}),
     "regulator": _READING | {"export"},
     "auditor": frozenset({"export"}),
     "admin": frozenset({"admin"}),
@@ -60,6 +60,7 @@ class Own(StrEnum):
     PRODUCT = "products of the caller's company; an operator's key may for all"
     ACT = "any pack in hand, by the role of the client; unknown serials count against guessing"
     PLACE = "goods at a site of the caller's company; an operator's key acts at all sites"
+    STOCK = "goods that the caller's company owns or has; an operator's key sees all"
     PARTICIPANT = "what a registered participant may, by its role"
     ALERT = "alerts that concern the caller: its own, of its products, of its market"
     ASKED = "what the caller itself, or its party, asked for"
@@ -95,6 +96,8 @@ def _table() -> Iterator[AccessRule]:
         ANYONE,
         """
         GET /health
+        GET /live
+        GET /ready
         GET /openapi.json
         GET /static
         POST /connect/token
@@ -111,6 +114,9 @@ def _table() -> Iterator[AccessRule]:
         "GET /oidc/start\nGET /oidc/callback",
         is_page=True,
     )
+    verify = "GET /verify-dossier\nPOST /verify-dossier"
+    yield from _rows(Own.NOTHING, ANYONE, verify, is_page=True)
+    yield from _rows(Own.NOTHING, ANY_KEY, "GET /log", is_page=True)
     yield from _rows(Own.ASKED, ANY_KEY, "GET /approvals", is_page=True)
     approve = "POST /approvals/{approval_id}/approve"
     yield from _rows(Own.ASKED, ANY_KEY, approve, is_page=True, is_fresh=True)
@@ -129,6 +135,7 @@ def _table() -> Iterator[AccessRule]:
     yield from _of_acts()
     yield from _of_products()
     yield from _of_the_national_system()
+    yield from _of_recalls()
     yield from _of_duties()
     yield from _of_the_warehouse()
     yield from _of_exchange()
@@ -242,6 +249,10 @@ def _of_acts() -> Iterator[AccessRule]:
         approved = "release" if kind is ActKind.RELEASE else ""
         path = f"/acts/{kind.value}"
         yield AccessRule("POST", path, rule.scope, Own.PLACE, approved=approved)
+        page = f"/work/{kind.value}"
+        yield AccessRule("GET", page, rule.scope, Own.NOTHING, is_page=True)
+        yield AccessRule("POST", page, rule.scope, Own.PLACE, is_page=True, approved=approved)
+    yield from _rows(Own.NOTHING, ANY_KEY, "GET /work", is_page=True)
 
 
 def _of_products() -> Iterator[AccessRule]:
@@ -300,29 +311,24 @@ def _of_the_national_system() -> Iterator[AccessRule]:
     )
 
 
-def _of_duties() -> Iterator[AccessRule]:
-    yield from _rows(Own.PRODUCT, "recall", "POST /recalls", is_fresh=True)
+def _of_recalls() -> Iterator[AccessRule]:
     yield from _rows(Own.PRODUCT, "recall", "POST /recalls/preview")
-    yield from _rows(
-        Own.PRODUCT,
-        "recall",
-        """
-        POST /recalls/{recall_id}/approve
-        POST /recalls/{recall_id}/close
-        POST /recalls/{recall_id}/withdraw
-        """,
-        is_fresh=True,
-    )
+    for act in ("", "/{recall_id}/approve", "/{recall_id}/close", "/{recall_id}/withdraw"):
+        yield from _rows(Own.PRODUCT, "recall", f"POST /recalls{act}", is_fresh=True)
+    found, one = "/reach/{gtin}/{lot:path}", "/{recall_id}"
+    for shown in ("", "/contacts", found, one, f"{one}/packs", f"{one}/notices"):
+        yield from _rows(Own.OPERATOR, "query", f"GET /recalls{shown}")
+    notice = "POST /recalls/notices/{notice_id}"
+    yield from _rows(Own.OPERATOR, "recall", f"{notice}/link\n{notice}/answer")
+    yield from _rows(Own.OPERATOR, "recall", "PUT /recalls/contacts/{gln}")
+    yield from _rows(Own.NOTICE, ANYONE, "GET /answer/{token}\nPOST /answer/{token}", is_page=True)
+
+
+def _of_duties() -> Iterator[AccessRule]:
     yield from _rows(
         Own.OPERATOR,
         "query",
         """
-        GET /recalls
-        GET /recalls/contacts
-        GET /recalls/reach/{gtin}/{lot:path}
-        GET /recalls/{recall_id}/notices
-        GET /recalls/{recall_id}
-        GET /recalls/{recall_id}/packs
         GET /cases
         GET /cases/{case_id}
         GET /cases/{case_id}/form-3911
@@ -331,20 +337,15 @@ def _of_duties() -> Iterator[AccessRule]:
         GET /quarantine/{number}
         """,
     )
-    yield from _rows(
-        Own.OPERATOR,
-        "recall",
-        """
-        PUT /recalls/contacts/{gln}
-        POST /recalls/notices/{notice_id}/link
-        POST /recalls/notices/{notice_id}/answer
-        """,
-    )
-    yield from _rows(Own.NOTICE, ANYONE, "GET /answer/{token}\nPOST /answer/{token}", is_page=True)
-    yield from _rows(Own.OPERATOR, "recall", "POST /quarantine")
+    yield from _rows(Own.OPERATOR, "query", "GET /transactions/{number:path}")
+    yield from _rows(Own.OPERATOR, "query", "GET /transactions", is_page=True)
+    yield from _rows(Own.NOTHING, "capture", "POST /files/check\nPOST /files/correct")
+    yield from _rows(Own.OPERATOR, "recall", "POST /quarantine\nPOST /cases")
     release = "POST /quarantine/{number}/release"
     yield from _rows(Own.OPERATOR, "recall", release, approved="release")
-    yield from _rows(Own.OPERATOR, "recall", "POST /cases\nPOST /cases/{case_id}/steps")
+    further = "POST /cases/{case_id}/steps\nPOST /cases/{case_id}/letter"
+    yield from _rows(Own.OPERATOR, "recall", further)
+    yield from _rows(Own.OPERATOR, "act", "POST /receiving\nPOST /receiving/compare")
     yield from _rows(
         Own.OPERATOR,
         "admin",
@@ -364,14 +365,8 @@ def _of_duties() -> Iterator[AccessRule]:
     yield from _rows(
         Own.ASKED,
         "export",
-        """
-        POST /exports
-        GET /exports
-        GET /exports/profiles
-        GET /exports/{job_id}
-        GET /exports/{job_id}/file
-        DELETE /exports/{job_id}
-        """,
+        "POST /exports\nGET /exports\nGET /exports/profiles\n"
+        "GET /exports/{job_id}\nGET /exports/{job_id}/file\nDELETE /exports/{job_id}",
     )
 
 
@@ -397,6 +392,11 @@ def _of_the_warehouse() -> Iterator[AccessRule]:
     yield from _rows(
         Own.OPERATOR, "capture", "GET /serials\nPOST /serials/open\nPOST /serials/ask", is_page=True
     )
+    orders = "GET /orders\nGET /orders/list\nPOST /orders/new"
+    yield from _rows(Own.OPERATOR, "act", orders, is_page=True)
+    yield from _rows(Own.OPERATOR, "act", "POST /orders\nPOST /orders/end")
+    line = "GET /line\nPOST /line/commission\nPOST /line/pack"
+    yield from _rows(Own.PLACE, "act", line, is_page=True)
 
 
 def _of_exchange() -> Iterator[AccessRule]:
@@ -409,6 +409,9 @@ def _of_exchange() -> Iterator[AccessRule]:
         POST /channels/new/{kind}
         POST /channels/board/test
         POST /channels/board/end
+        POST /channels/board/certificate
+        POST /channels/board/distrust
+        GET /channels/{name}/certificates
         GET /messages
         POST /messages/board/resend
         """,
@@ -421,7 +424,6 @@ def _of_exchange() -> Iterator[AccessRule]:
         POST /channels
         POST /channels/{name}/end
         POST /channels/{name}/test
-        GET /channels/{name}/certificates
         POST /channels/{name}/certificates
         DELETE /channels/{name}/certificates/{sha256}
         GET /messages/{number}
@@ -430,6 +432,7 @@ def _of_exchange() -> Iterator[AccessRule]:
         POST /messages/{number}/resend
         """,
     )
+    yield from _rows(Own.NOTHING, ANYONE, "POST /as2")
     yield from _rows(Own.OPERATOR, "capture", "POST /messages")
     yield from _rows(
         Own.ASKED,
@@ -439,11 +442,20 @@ def _of_exchange() -> Iterator[AccessRule]:
 
 
 def _of_pages() -> Iterator[AccessRule]:
+    delivery = "GET /receive\nPOST /receive\nPOST /receive/take-in"
+    yield from _rows(Own.OPERATOR, "act", delivery, is_page=True)
     yield from _rows(Own.PRODUCT, ANY_KEY, "GET /", is_page=True)
     yield from _rows(Own.NOTHING, ANY_KEY, "GET /menu", is_page=True)
     yield from _rows(Own.NOTHING, "query", "GET /jump", is_page=True)
     yield from _rows(Own.ACT, "verify", "POST /scan-card\nGET /01/{link:path}", is_page=True)
+    keys = ("00", "253", "414", "417", "8003", "8004")
+    of_things = "\n".join(f"GET /{key}/{{link:path}}" for key in keys)
+    yield from _rows(Own.EVENTS, "query", of_things, is_page=True)
     yield from _rows(Own.PRODUCT, "query", "GET /recalls/board", is_page=True)
+    yield from _rows(Own.PRODUCT, "verify", "GET /sensors", is_page=True)
+    setting = "POST /sensors\nPOST /sensors/{gtin}/end"
+    yield from _rows(Own.PRODUCT, "recall", setting, is_page=True)
+    yield from _rows(Own.STOCK, "query", "GET /stock\nGET /stock/items", is_page=True)
     yield from _rows(Own.OPERATOR, "capture", "GET /sheets\nPOST /sheets", is_page=True)
     yield from _rows(Own.OPERATOR, "capture", "GET /sheets/tables\nPOST /sheets/{table}")
     yield from _rows(Own.OPERATOR, "query", "GET /sheets/{table}/file")
@@ -451,12 +463,19 @@ def _of_pages() -> Iterator[AccessRule]:
     yield from _rows(Own.OPERATOR, "recall", "POST /quarantine/board", is_page=True)
     release = "POST /quarantine/board/release"
     yield from _rows(Own.OPERATOR, "recall", release, is_page=True, approved="release")
+    opened = "POST /recalls/open\nPOST /recalls/board/{act}"
+    yield from _rows(Own.PRODUCT, "recall", opened, is_page=True, is_fresh=True)
     yield from _rows(
-        Own.PRODUCT,
-        "recall",
-        "POST /recalls/open\nPOST /recalls/board/{act}",
+        Own.ASKED,
+        "capture",
+        """
+        GET /files
+        POST /files
+        GET /files/{file_id}
+        GET /files/{file_id}/corrected
+        POST /files/{file_id}/capture
+        """,
         is_page=True,
-        is_fresh=True,
     )
     yield from _rows(Own.OPERATOR, "recall", "POST /recalls/board/link", is_page=True)
     yield from _rows(Own.EVENTS, "export", "POST /proof", is_page=True)

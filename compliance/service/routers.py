@@ -4,43 +4,53 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, FastAPI, Request
-from sqlalchemy import text
-
 from compliance.routes import (
     acts,
+    as2,
     cases,
     duties,
     exchange,
     exports,
+    files,
     holds,
     quarantine,
     recall_notices,
     recalls,
+    receiving,
     sheets,
+    transactions,
 )
 from compliance.service import (
     alert_pages,
     answer_pages,
     dossier_pages,
     exchange_pages,
+    file_pages,
     identifier_pages,
     jump_pages,
     label_pages,
+    line_pages,
     oidc_sign_in,
+    order_pages,
     oversight_pages,
+    proof_pages,
     quarantine_pages,
+    readiness,
     recall_pages,
+    receiving_pages,
     scan_pages,
     scanning_routes,
+    sensor_pages,
     serials_pages,
     sheet_pages,
     sign_in_pages,
+    stock_pages,
     telemetry,
     token_routes,
+    transaction_pages,
+    work_pages,
     workstation,
 )
-from epcis.http_context import store_of
 from epcis.routes import log
 from epcis.routes.all import routers as epcis_routers
 from verification.routes import router as verification_router
@@ -48,15 +58,7 @@ from verification.routes import router as verification_router
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-health_router = APIRouter(tags=["health"])
-
-
-@health_router.get("/health")
-def health(request: Request) -> dict[str, object]:
-    """Whether the server and its database answer."""
-    with store_of(request).read() as snapshot:
-        snapshot.connection.execute(text("SELECT 1"))
-    return {"status": "ok"}
+    from fastapi import APIRouter, FastAPI
 
 
 def include_floors(app: FastAPI) -> None:
@@ -66,7 +68,7 @@ def include_floors(app: FastAPI) -> None:
 
 
 def _routers() -> Iterator[APIRouter]:
-    yield health_router
+    yield readiness.router
     yield telemetry.router
     yield token_routes.router
     yield from epcis_routers()
@@ -83,15 +85,27 @@ def _routers() -> Iterator[APIRouter]:
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router
+    yield proof_pages.router
     yield alert_pages.router
     yield workstation.router
     yield dossier_pages.router
+    yield files.router
+    yield file_pages.router
+    yield transaction_pages.router
+    yield transactions.router
+    yield receiving.router
+    yield receiving_pages.router
     yield serials_pages.router
     yield label_pages.router
     yield recall_notices.router
+    yield line_pages.router
+    yield order_pages.router
     yield recalls.router
+    yield stock_pages.router
+    yield work_pages.router
     yield quarantine_pages.router
     yield quarantine.router
+    yield sensor_pages.router
     yield sheet_pages.router
     yield sheets.router
     yield holds.router
@@ -100,3 +114,4 @@ def _routers() -> Iterator[APIRouter]:
     yield duties.router
     yield exchange_pages.router
     yield exchange.router
+    yield as2.router

@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import select
 
 from epcis.database.columns import microseconds
+from verification.acts.kinds import KINDS, ActKind
 from verification.alerts.guessing import guessed_too_often
 from verification.answering.answers import answer_round, verify_for
 from verification.decision.act import PackAct, PackRequest
@@ -39,12 +40,28 @@ class ScanMode(StrEnum):
 
     VERIFY = "verify"
     SUPPLY = "supply"
+    RECEIVE = "receive"
+    RETURN = "return"
     UNDO = "undo"
 
     @property
     def act(self) -> PackAct:
-        """The act on the pack."""
+        """The act on a pack; only for modes that are no act in the warehouse."""
         return PackAct(self.value)
+
+    @property
+    def in_warehouse(self) -> ActKind | None:
+        """The act in the warehouse that a scan does; None where it acts on one pack."""
+        return _IN_WAREHOUSE.get(self)
+
+    @property
+    def scope(self) -> str:
+        """The scope that a scan in this mode asks for."""
+        kind = self.in_warehouse
+        return KINDS[kind].scope if kind is not None else SCOPE_OF_ACT[self.act]
+
+
+_IN_WAREHOUSE = {ScanMode.RECEIVE: ActKind.RECEIVE, ScanMode.RETURN: ActKind.RETURN}
 
 
 class ModeRow(NamedTuple):
@@ -52,6 +69,8 @@ class ModeRow(NamedTuple):
 
     mode: ScanMode
     label: str
+    icon: str
+    """Symbol of `static/icons.svg`."""
     says: str
     """What the next scan does, under the bar."""
     done: str = ""
@@ -67,23 +86,42 @@ MODES = (
     ModeRow(
         ScanMode.VERIFY,
         "Verify",
+        "verify",
         "Verify only looks. Nothing is changed about the pack; to hand it out, choose Supply.",
     ),
     ModeRow(
         ScanMode.SUPPLY,
         "Supply",
+        "supply",
         "Supply writes. Each pack that is OK leaves the stock when it is scanned.",
         "Supplied: the pack has left the stock. Hand it over.",
     ),
     ModeRow(
+        ScanMode.RECEIVE,
+        "Receive",
+        "receive",
+        "Receive writes. Each pack, case or pallet that was shipped here is taken in.",
+        "Received: it is here now.",
+    ),
+    ModeRow(
+        ScanMode.RETURN,
+        "Return",
+        "return",
+        "Return writes. What a customer sends back is taken in and stays aside.",
+        "Taken in as returned: keep it aside until it is inspected.",
+    ),
+    ModeRow(
         ScanMode.UNDO,
         "Undo",
+        "back",
         "Undo writes. A pack that you supplied and still hold comes back into the stock.",
         "Taken back: the pack is in the stock again.",
     ),
 )
 """Every mode, in the order of the bar."""
-_ROW = {row.mode: row for row in MODES}
+ROW_OF = {row.mode: row for row in MODES}
+_ON_PACKS = frozenset({ScanMode.SUPPLY.value, ScanMode.UNDO.value})
+"""Modes of which the last one counts, where the same pack was scanned in several."""
 
 
 class ScanAnswer(NamedTuple):
@@ -114,7 +152,7 @@ def modes_of(caller: Caller) -> tuple[ModeRow, ...]:
     >>> [row.label for row in modes_of(Caller("till", frozenset({"verify", "supply"})))]
     ['Verify', 'Supply', 'Undo']
     """
-    return tuple(row for row in MODES if SCOPE_OF_ACT[row.mode.act] in caller.scopes)
+    return tuple(row for row in MODES if row.mode.scope in caller.scopes)
 
 
 def answer_scan(
@@ -126,7 +164,7 @@ def answer_scan(
     if mode is ScanMode.VERIFY:
         return _verified(tx, wanted, before, practice)
     verdict = verify_for(tx, msgspec.structs.replace(wanted, alerting=False), practice)
-    row = _ROW[mode]
+    row = ROW_OF[mode]
     if before is not None and before.result in (Result.DONE.value, Result.REPEAT.value):
         say = f"{row.done} It was scanned twice; the second scan changed nothing."
         return ScanAnswer(
@@ -194,9 +232,8 @@ def _scanned_before(tx: Transaction, wanted: Verification, mode: ScanMode) -> _S
         )
         .order_by(kept.at_us.desc(), kept.id.desc())
     )
-    writing = {one.act.value for one in ScanMode if one is not ScanMode.VERIFY}
-    acts = writing if mode.act.value in writing else {mode.act.value}
+    acts = _ON_PACKS if mode.value in _ON_PACKS else {mode.value}
     found = next((one for one in row if one.operation in acts), None)
-    if found is None or found.operation != mode.act.value:
+    if found is None or found.operation != mode.value:
         return None
     return _Scanned(found.result, found.alert)

@@ -42,7 +42,7 @@ async def scan_card(
 ) -> Response:
     """What a scanned text or picture says about each pack in it, as a piece of the page."""
     if picture is not None and picture.size:
-        scan = await scan_picture(request.app, await picture.read(), picture.filename)
+        scan = await scan_picture(request, await picture.read(), picture.filename)
     else:
         scan = scan_text(request.app, text, layout_of(request))
     found = await run_in_threadpool(

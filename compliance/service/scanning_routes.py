@@ -41,7 +41,7 @@ async def _scanned(request: Request) -> Scan:
     if kind == "text/plain":
         return scan_text(request.app, (await request.body()).decode("utf-8", "replace"))
     if kind.startswith("image/") or kind in ("application/pdf", "application/octet-stream"):
-        return await scan_picture(request.app, await request.body(), None)
+        return await scan_picture(request, await request.body(), None)
     raise Problem(
         415,
         "Media type not taken",
@@ -54,7 +54,7 @@ async def _from_form(request: Request) -> Scan:
     async with request.form(max_files=1, max_fields=4) as form:
         for value in form.values():
             if isinstance(value, UploadFile):
-                return await scan_picture(request.app, await value.read(), value.filename)
+                return await scan_picture(request, await value.read(), value.filename)
         text = form.get("text")
     if not isinstance(text, str):
         raise Problem(400, "Nothing to scan", "the form has neither a file nor a field 'text'")

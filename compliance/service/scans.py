@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import base64
 import binascii
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from fastapi.concurrency import run_in_threadpool
+from anyio import to_thread
 from sqlalchemy import select
 
 from compliance.service.context import service_context
+from epcis.http_context import caller_of
 from epcis.problem import Problem
 from epcis.store.event_tables import lot as lot_table
 from epcis.store.items import item
 from schemas.finding import Finding, Severity
+from verification.alerts.guessing import network_of
 from verification.decision.facts import is_known_product
+from verification.image.turns import TooManyPictures
 from verification.scan import Layout, decided, recover
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
 
     from epcis.database.transactions import Snapshot
+    from epcis.http_context import Caller
     from schemas.gs1.reading import Reading
 
 LAYOUT_COOKIE = "packtrail_layout"
@@ -50,23 +55,48 @@ class Scan:
         }
 
 
-async def scan_picture(app: FastAPI, data: bytes, name: str | None) -> Scan:
-    """Read a picture in the decoder process, which may die without anyone here noticing."""
-    settings = service_context(app).settings
+async def scan_picture(request: Request, data: bytes, name: str | None) -> Scan:
+    """Read a picture in the decoder process, which may die without anyone here noticing.
+
+    Clients take turns at the workers; a picture waits here, not on a thread that others need.
+    """
+    context = service_context(request.app)
+    settings = context.settings
     if len(data) > settings.picture_bytes_max:
         raise Problem(
             413,
             "Picture too large",
             f"the picture has {len(data)} bytes, at most {settings.picture_bytes_max} are taken",
         )
-    reader = service_context(app).picture_reader
-    found = await run_in_threadpool(reader.read, data, timeout_s=settings.picture_timeout_s)
+    until_s = time.monotonic() + settings.picture_timeout_s
+    try:
+        async with context.picture_turns.turn(
+            _client_of(caller_of(request)), settings.picture_timeout_s
+        ):
+            found = await to_thread.run_sync(
+                context.picture_reader.read,
+                data,
+                until_s - time.monotonic(),
+                limiter=context.picture_turns.threads,
+            )
+    except TooManyPictures:
+        raise Problem(
+            503,
+            "Busy",
+            "too many pictures are being read at once; send it again in a moment",
+            headers={"Retry-After": "2"},
+        ) from None
     return Scan(
         readings=tuple(symbol.reading for symbol in found.symbols),
         findings=found.findings,
         symbols=tuple(symbol.as_dict() for symbol in found.symbols),
         file=name,
     )
+
+
+def _client_of(caller: Caller) -> str:
+    """Whose pictures take turns with those of others: a key or person at a network."""
+    return f"{caller.name} {network_of(caller.client) or caller.client}"
 
 
 class KnownHere:

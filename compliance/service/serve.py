@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-import structlog
 import uvicorn
 from msgspec.structs import replace
 
@@ -17,8 +17,10 @@ from compliance.service.app import create_app
 from compliance.service.context import ServiceContext
 from compliance.service.doctor import missing_owner, missing_zbar
 from compliance.service.head_deadline import punctual
+from compliance.service.logs import set_up_logging
 from compliance.service.migrate import open_migrated
 from compliance.service.practice import PracticeRefusedError, practice_of
+from compliance.service.tracing import missing_tracing
 from epcis.http_context import utc_now
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 DEMO_GRANT = access.Grant("demo pharmacist", access.EVERYTHING - {"admin"})
 _CONNECTIONS_WAITING_MAX = 512
+SWITCH_S = 0.001
+"""How long a thread that computes keeps others from the interpreter: a question about a pack
+changes threads six times, and each time waited for a capture under way."""
 
 
 class StartRefused(Exception):  # noqa: N818  # it is a refusal, not an error
@@ -37,7 +42,7 @@ def run(settings: Settings, *, demo: bool) -> None:
     """Serve until interrupted."""
     if demo and not settings.database:
         settings = replace(settings, database=str(settings.data_dir / "demo.db"))
-    _set_up_logging()
+    set_up_logging(settings.log_level)
     _refuse_what_cannot_be_practised(settings)
     store = open_migrated(settings)
     with closing(store):
@@ -50,7 +55,9 @@ def run(settings: Settings, *, demo: bool) -> None:
 
 
 def _refuse_what_cannot_be_practised(settings: Settings) -> None:
-    """No rules without a signature we trust, no peers or wallet that only seem to be there."""
+    """No rules without a signature we trust, no peers, wallet or collector that only seem there."""
+    if missing := missing_tracing(settings):
+        raise StartRefused(f"will not start: {missing}")
     try:
         practice_of(settings)
     except PracticeRefusedError as refused:
@@ -151,6 +158,9 @@ def _demo_lines(settings: Settings, store: Store, address: str) -> list[str]:
 
 
 def _serve(settings: Settings, store: Store, listener: socket.socket, *, demo: bool) -> None:
+    sys.setswitchinterval(SWITCH_S)
+    gc.collect()
+    gc.freeze()  # what is loaded stays: later rounds of the collector, which stop all, pass it over
     keys = open_keys(settings)
     app = create_app(ServiceContext.of(settings, store, keys, pages_need_sign_in=demo))
     config = uvicorn.Config(
@@ -166,16 +176,3 @@ def _serve(settings: Settings, store: Store, listener: socket.socket, *, demo: b
         timeout_graceful_shutdown=10,
     )
     uvicorn.Server(config).run(sockets=[listener])
-
-
-def _set_up_logging() -> None:
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-    )

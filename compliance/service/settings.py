@@ -23,6 +23,7 @@ PositiveInt = Annotated[int, msgspec.Meta(gt=0)]
 PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]
 CaptureWorkers = Annotated[int, msgspec.Meta(gt=0, le=16)]
 BurstRequests = Annotated[int, msgspec.Meta(gt=1)]
+LogLevel = Literal["debug", "info", "warning", "error"]
 CredentialCheck = Literal["off", "warn", "require"]
 MailSecurity = Literal["starttls", "tls", "none"]
 TcpPort = Annotated[int, msgspec.Meta(ge=0, le=65535)]
@@ -214,6 +215,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How long a one-time sign-in link is good."""
     webhooks_to_private_addresses: bool = False
     """Whether subscriptions and channels may deliver to private and loopback addresses."""
+    log_level: LogLevel = "info"
+    """The least of what is logged: debug, info, warning or error."""
+    log_answers: bool = False
+    """Whether each answer is a line of the log: route, status and time, never the address."""
+    traces_to: str = ""
+    """Address of an OpenTelemetry collector (OTLP over HTTP, `…/v1/traces`); empty: no spans."""
     schemas_dir: Path | None = None
     """Folder of the published EPCIS schema files, used instead of Packtrail's own where set."""
 

@@ -5,6 +5,7 @@ Each application has a registry of its own, so that two in one process do not mi
 
 from __future__ import annotations
 
+import secrets
 import time
 from bisect import bisect_left
 from collections import Counter
@@ -12,29 +13,26 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
+from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client import generate_latest as written
 from prometheus_client.core import (
     CounterMetricFamily,
-    GaugeMetricFamily,
     HistogramMetricFamily,
 )
 from prometheus_client.registry import Collector
 
-from compliance.reader.reader import backlog
 from compliance.service.context import service_context_of
+from compliance.service.indicators import IndicatorGauges, indicators_at
 from epcis.http_context import now_of, store_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
-    from prometheus_client import Metric
+    from prometheus_client import CollectorRegistry, Metric
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-    from compliance.reader.reader import OutboxBacklog
 
 router = APIRouter(tags=["health"])
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 3.0, 10.0)
@@ -42,6 +40,9 @@ _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 3.0, 10.0)
 _LIMITS = (*(str(limit) for limit in _BUCKETS_S), "+Inf")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _AREAS = ("verify", "packs", "epcis", "recalls", "exports", "log", "fmd", "static", "health")
+REQUEST_HEADER = b"packtrail-request"
+"""Header with the number of a request, by which lines of the log are found."""
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -56,18 +57,28 @@ class _Times:
 class AnswerCounts(Collector):
     """Answers and their times, counted by area of the address space."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, *, logs: bool = False) -> None:
+        self._logs = logs
         self._answers: Counter[tuple[str, str, int]] = Counter()
         self._times: dict[str, _Times] = {}
         registry.register(self)
 
     def count(self, scope: Scope, status: int, seconds: float) -> None:
         """Count one answer; called on the server's event loop only, so that it needs no lock."""
-        area = _area(scope["path"])
-        self._answers[area, _method(scope["method"]), status] += 1
+        area, method = area_of(scope["path"]), method_of(scope["method"])
+        self._answers[area, method, status] += 1
         times = self._times.get(area) or self._times.setdefault(area, _Times())
         times.upto[bisect_left(_BUCKETS_S, seconds)] += 1
         times.seconds += seconds
+        if self._logs:
+            _log.info(
+                "answered",
+                area=area,
+                method=method,
+                route=route_of(scope),
+                status=status,
+                milliseconds=round(seconds * 1000, 1),
+            )
 
     def collect(self) -> Iterator[Metric]:
         """What was counted so far, for a registry."""
@@ -99,23 +110,39 @@ class Telemetry:
             await self.app(scope, receive, send)
             return
         begun_s = time.perf_counter()
+        number = secrets.token_hex(8)
+        structlog.contextvars.bind_contextvars(request=number)
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (REQUEST_HEADER, number.encode())]
                 self._counts.count(scope, message["status"], time.perf_counter() - begun_s)
             await send(message)
 
-        await self.app(scope, receive, counted)
+        try:
+            await self.app(scope, receive, counted)
+        finally:
+            structlog.contextvars.unbind_contextvars("request")
 
 
-def _method(name: str) -> str:
+def route_of(scope: Scope) -> str:
+    """The route that answers, without what stands in its place in the address; empty for none.
+
+    >>> route_of({"type": "http"})
+    ''
+    """
+    return str(getattr(scope.get("route"), "path", ""))
+
+
+def method_of(name: str) -> str:
+    """A method of HTTP, or `other`."""
     return name if name in _METHODS else "other"
 
 
-def _area(path: str) -> str:
+def area_of(path: str) -> str:
     """The first step of a path where we know it; anything else counts as `page`.
 
-    >>> _area("/verify/gtin/0/lot/L/ser/S"), _area("/01/09506000134352/21/A1")
+    >>> area_of("/verify/gtin/0/lot/L/ser/S"), area_of("/01/09506000134352/21/A1")
     ('verify', 'page')
     """
     first = path.split("/", 2)[1]
@@ -124,33 +151,9 @@ def _area(path: str) -> str:
 
 @router.get("/metrics", response_class=Response)
 def metrics(request: Request) -> Response:
-    """Counters and timings in Prometheus' text format."""
+    """Counters, timings and the law's indicators in Prometheus' text format."""
     counted = written(service_context_of(request).registry)
-    now = now_of(request)
     with store_of(request).read() as snapshot:
-        waiting = written(_Waiting.registry(backlog(snapshot), now))
-    return Response(counted + waiting, media_type=CONTENT_TYPE_LATEST)
-
-
-class _Waiting(Collector):
-    """How far the reader of captured documents is behind; the same from every server."""
-
-    def __init__(self, waiting: OutboxBacklog, now: datetime) -> None:
-        self._waiting = waiting
-        self._now = now
-
-    @classmethod
-    def registry(cls, waiting: OutboxBacklog, now: datetime) -> CollectorRegistry:
-        """A registry of these figures alone."""
-        made = CollectorRegistry()
-        made.register(cls(waiting, now))
-        return made
-
-    def collect(self) -> Iterator[Metric]:
-        """The figures."""
-        rows, oldest = self._waiting
-        yield GaugeMetricFamily("packtrail_outbox_rows", "Captured documents to judge", rows)
-        age_s = (self._now - oldest).total_seconds() if oldest is not None else 0.0
-        yield GaugeMetricFamily(
-            "packtrail_outbox_age_seconds", "Age of the document that waits longest", age_s
-        )
+        read = indicators_at(snapshot, now_of(request))
+    gauges = written(IndicatorGauges.registry(read))
+    return Response(counted + gauges, media_type=CONTENT_TYPE_LATEST)

@@ -26,7 +26,8 @@ from schemas.validate import validate_json, validate_xml
 from schemas.validate.pointer_lines import TEXT_BYTES_MAX, lines_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections import Counter
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 WHOLE_BYTES_MAX: Final = 8 * 2**20
 """JSON files up to this size are validated whole; longer ones event by event while reading."""
 _SPOOL_MEMORY_BYTES: Final = 16 * 2**20
+_EVENTS_BETWEEN_NEWS: Final = 64
 _LIMITS: Final = DocumentLimits()
 
 
@@ -47,12 +49,16 @@ def check(
     watchers: Sequence[Watcher] = (),
     published: Path | None = None,
     limits: DocumentLimits = _LIMITS,
+    tally: Counter[str] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> list[Finding]:
     """All that is wrong with an EPCIS file, heaviest matters for the sender to mend.
 
     `source` is the file as received, packed or plain. `now` finds what lies in the future;
     `watchers` see the same events; `published` is a folder of schema files to use instead of
-    Packtrail's own. Never raises for what a file holds.
+    Packtrail's own. `tally` gets how many findings of each code there are, those that are not
+    listed too; `progress` the number of plain bytes read so far. Never raises for what a file
+    holds.
 
     >>> [finding.code for finding in check(b"hello")]
     ['document.unknown-format']
@@ -70,11 +76,13 @@ def check(
                 published=published,
             )
             rules = RuleCheck(reader, (DocumentRules(), *watchers))
-            for event in reader:
+            for number, event in enumerate(reader):
                 rules.see(event)
+                if progress is not None and number % _EVENTS_BETWEEN_NEWS == 0:
+                    progress(reader.stream.bytes_read)
             rules.judge(now)
         except DocumentRefused as refused:
-            return _placed(list(refused.findings), original, limits)
+            return _counted(_placed(list(refused.findings), original, limits), tally)
         # The reader of a long file has held each event to the schema; its verdict is among its own.
         by_schema = [is_long and one.code.startswith("json.") for one in reader.findings]
         noted = compress(reader.findings, map(not_, by_schema))
@@ -83,7 +91,19 @@ def check(
             if is_long
             else _against_schema(original, plain, limits, published)
         )
-        return _placed([*schema, *rules.beside(noted, schema)], original, limits)
+        found = _placed([*schema, *rules.beside(noted, schema)], original, limits)
+        return _counted(found, tally, rules.counts)
+
+
+def _counted(
+    findings: list[Finding], tally: Counter[str] | None, counts: Mapping[str, int] | None = None
+) -> list[Finding]:
+    """The same findings; `tally` gets how many there are of each code."""
+    if tally is not None:
+        tally.update(finding.code for finding in findings)
+        for code in tally:
+            tally[code] = max(tally[code], (counts or {}).get(code, 0))
+    return findings
 
 
 def _is_long_json(original: BinaryIO, limits: DocumentLimits) -> bool:

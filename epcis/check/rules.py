@@ -28,7 +28,7 @@ from schemas.epcis.outline import homes
 from schemas.finding import Finding, Severity, Where
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from epcis.check.fault import Rule
@@ -128,6 +128,11 @@ class RuleCheck:
             found = watcher.judge(self._reader.header, now)
             self._listed.extend(found if self._xml_version else map(_in_json, found))
 
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many findings of each code the rules made, those that are not listed too."""
+        return self._listed.counts
+
     def beside(self, noted: Iterable[Finding], schema: Sequence[Finding]) -> list[Finding]:
         """What the rules found, and what the reader noted, beyond what the schema says already."""
         self._listed.extend_unsaid(noted)
@@ -153,7 +158,7 @@ class _Listed:
 
     def __init__(self) -> None:
         self._findings: list[Finding] = []
-        self._counts: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
         self._said: set[tuple[str, str | None]] = set()
 
     def extend(self, findings: Iterable[Finding]) -> None:
@@ -161,8 +166,8 @@ class _Listed:
         for finding in findings:
             if finding.where.path is not None and len(self._said) < _SAID_MAX:
                 self._said.add((finding.code, finding.where.path))
-            self._counts[finding.code] += 1
-            if self._counts[finding.code] <= LIKE_MAX:
+            self.counts[finding.code] += 1
+            if self.counts[finding.code] <= LIKE_MAX:
                 self._findings.append(finding)
 
     def extend_unsaid(self, findings: Iterable[Finding]) -> None:
@@ -179,7 +184,7 @@ class _Listed:
             is_value = _topic(finding) in _ABOUT_VALUES and finding.where.path in places
             if (_topic(finding), _event_path(finding)) not in topics and not is_value:
                 yield finding
-        for code, count in self._counts.items():
+        for code, count in self.counts.items():
             if count > LIKE_MAX:
                 yield _more(code, count - LIKE_MAX)
 

@@ -9,12 +9,14 @@ of ours. A pipe would copy each several times, 64 kB at a time.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import tempfile
 import threading
 from collections import Counter, deque
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, Protocol, Self, TypeAlias
@@ -165,6 +167,9 @@ def _context() -> BaseContext:
     return multiprocessing.get_context(method)
 
 
+_NICENESS = 10
+
+
 class _PortionWorker:
     """What a worker process keeps between portions."""
 
@@ -175,6 +180,8 @@ class _PortionWorker:
 
 def _begin(setting: _Setting) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever began the work ends it
+    with suppress(OSError, AttributeError):
+        os.nice(_NICENESS)  # who is asked about a pack goes before who reads a file
     _PortionWorker.setting = setting
     _PortionWorker.file = setting.file.open("rb", buffering=0)  # the worker's end closes it
     _PortionWorker.work = staticmethod(setting.job.prepare(setting.job.argument))

@@ -35,6 +35,8 @@ class DocumentLimits:
     """Elements, attributes or JSON values in one event: a few bytes each, much memory."""
     extension_nodes_max: int = 200_000
     """Elements or values in the user extensions of one event."""
+    extension_names_max: int = 10_000
+    """Different names of elements or keys in one event: each is a field that it is found by."""
     namespaces_max: int = 200
     """Prefixes in scope at one element, of one event, or bound by one `@context`."""
     depth_max: int = 100

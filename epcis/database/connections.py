@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from epcis.database import guards
+from epcis.database.bits import BITS_SET, bits_set
 from epcis.database.metadata import metadata
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def engine_of(url: str) -> Engine:
             max_overflow=0,
             pool_timeout=READER_WAIT_S,
             pool_pre_ping=True,
+            hide_parameters=True,
             connect_args={"options": f"-c {guards.SETTING}={guards.EVERYBODY}"},
         )
     raise ValueError(f"the store runs on SQLite and PostgreSQL, not on {backend}")
@@ -70,6 +72,7 @@ def words_engine(engine: Engine) -> Engine:
         max_overflow=0,
         pool_timeout=READER_WAIT_S,
         pool_pre_ping=True,
+        hide_parameters=True,
     )
 
 
@@ -77,6 +80,7 @@ def _sqlite_engine(address: URL) -> Engine:
     engine = create_engine(
         address,
         poolclass=QueuePool,
+        hide_parameters=True,  # what was stored stays out of logs
         pool_size=READERS_MAX,
         max_overflow=1,
         pool_timeout=READER_WAIT_S,
@@ -99,6 +103,7 @@ def _sqlite_engine(address: URL) -> Engine:
             "temp_store = MEMORY",
         ):
             driver.execute(f"PRAGMA {pragma}")
+        driver.create_function(BITS_SET, 1, bits_set, deterministic=True)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

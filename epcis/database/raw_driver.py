@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import BigInteger, Boolean, Float, Integer, LargeBinary, SmallInteger
 from sqlalchemy.types import TypeDecorator
 
+from epcis.database.bits import BITS_SET
 from epcis.database.metadata import metadata
 from epcis.database.register_guard import refuse_unlogged, register_written
 
@@ -79,6 +80,10 @@ class RawDriver:
     def has_one_writer(self) -> bool:
         """Whether acts write one after the other; else many write at a time."""
         return self.is_sqlite
+
+    def bits_set(self, column: str) -> str:
+        """The SQL for how many bits of a column of 64 are set."""
+        return f"{BITS_SET}({column})" if self.is_sqlite else f"bit_count({column}::bit(64))"
 
     def one(self, statement: str, values: Sequence[object] = ()) -> Row | None:
         """The first row, or None."""

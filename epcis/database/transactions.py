@@ -50,6 +50,13 @@ class StoreContended(StoreAway):
     retry_after_s = 1
 
 
+class WriterHeld(StoreAway):
+    """A large act holds the one writer; whoever may do without it need not wait for its end."""
+
+
+HELD_LOOK_S = 0.02
+"""How often an act that does not wait for a large one looks whether one has the writer."""
+
 _SQLITE_SAID: dict[int, tuple[type[StoreFull | StoreAway], str]] = {
     sqlite3.SQLITE_FULL: (StoreFull, "the disk is full"),
     sqlite3.SQLITE_IOERR: (StoreFull, "the disk refuses to write"),
@@ -147,6 +154,11 @@ class Database:
         return self.is_sqlite
 
     @property
+    def is_held(self) -> bool:
+        """Whether a large act has the one writer, or is about to; never where many write."""
+        return self._group is not None and self._group.long_acts > 0
+
+    @property
     def file(self) -> Path | None:
         """The file that the database is; None where a server has it."""
         name = self.engine.url.database
@@ -167,7 +179,7 @@ class Database:
 
     @contextmanager
     def transaction(
-        self, *, long: bool = False, own: Connection | None = None
+        self, *, long: bool = False, own: Connection | None = None, waits: bool = True
     ) -> Iterator[Connection]:
         """One transaction, committed at the end of the block, undone on any exception.
 
@@ -175,7 +187,7 @@ class Database:
         """
         try:
             if self._group:
-                with self._group.act(long=long) as connection:
+                with self._group.act(long=long, waits=waits) as connection:
                     yield connection
                 return
             with _transaction(self.engine, own) as connection:
@@ -275,11 +287,28 @@ class _GroupCommit:
         self._waiting_lock = threading.Lock()
         self._connection: Connection | None = None
         self._group: _Group | None = None
+        self.long_acts = 0
+        """Long acts that have the writer or wait for it."""
 
     @contextmanager
-    def act(self, *, long: bool) -> Iterator[Connection]:
+    def act(self, *, long: bool, waits: bool) -> Iterator[Connection]:
         """The writer's connection within a transaction, for one act."""
-        self._take_turn(long=long)
+        if not long:
+            with self._turned(long=False, waits=waits) as connection:
+                yield connection
+            return
+        with self._waiting_lock:
+            self.long_acts += 1
+        try:
+            with self._turned(long=True, waits=True) as connection:
+                yield connection
+        finally:
+            with self._waiting_lock:
+                self.long_acts -= 1
+
+    @contextmanager
+    def _turned(self, *, long: bool, waits: bool) -> Iterator[Connection]:
+        self._take_turn(long=long, waits=waits)
         group: _Group | None = None
         try:
             if long:
@@ -331,11 +360,22 @@ class _GroupCommit:
                 self._connection.close()
                 self._connection = None
 
-    def _take_turn(self, *, long: bool) -> None:
-        """Wait for the writer; raises StoreAway where another act has it for too long."""
+    def _acquire(self, *, waits: bool) -> bool:
+        if waits:
+            return self._turn.acquire(timeout=WRITER_WAIT_S)
+        while not self._turn.acquire(timeout=HELD_LOOK_S):
+            if self.long_acts:
+                return False
+        return True
+
+    def _take_turn(self, *, long: bool, waits: bool) -> None:
+        """Wait for the writer; raises StoreAway where another act has it for too long.
+
+        Who does not wait gets WriterHeld as soon as that is a large one.
+        """
         with self._waiting_lock:
             self._waiting += not long
-        has_turn = self._turn.acquire(timeout=WRITER_WAIT_S)
+        has_turn = self._acquire(waits=waits)
         with self._waiting_lock:
             self._waiting -= not long
             if has_turn:
@@ -347,7 +387,7 @@ class _GroupCommit:
                 self._flush()
             finally:
                 self._turn.release()
-        raise StoreAway("a large document is being stored")
+        raise (StoreAway if waits else WriterHeld)("a large document is being stored")
 
     def _writer(self) -> Connection:
         if self._connection is None:

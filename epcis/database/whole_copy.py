@@ -42,6 +42,17 @@ def kind_of(url: str) -> str:
     return make_url(url if "://" in url else f"sqlite:///{url}").get_backend_name()
 
 
+def missing_programs(url: str) -> list[str]:
+    """The programs that a copy of this database needs and this machine lacks.
+
+    >>> missing_programs("trail.db")
+    []
+    """
+    if kind_of(url) == "sqlite":
+        return []
+    return [name for name in ("pg_dump", "pg_restore") if shutil.which(name) is None]
+
+
 def copy_whole(snapshot: Snapshot, into: Path) -> None:
     """Write all that a snapshot sees into a new file. Raises CopyRefused, and OSError."""
     if snapshot.is_sqlite:

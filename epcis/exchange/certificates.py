@@ -68,6 +68,7 @@ class ChannelCertificate:
     def as_dict(self, now: datetime) -> dict[str, object]:
         """What the API and the command line show; never the key."""
         return {
+            "channel": self.channel,
             "owner": self.owner.value,
             "sha256": self.sha256,
             "pem": self.pem,
@@ -82,6 +83,17 @@ class ChannelCertificate:
 
         return x509.load_pem_x509_certificate(self.pem.encode())
 
+    def private_key(self, box: SecretBox) -> RSAPrivateKey:
+        """The key of a certificate of ours. Raises `SecretSealed`."""
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey as Rsa
+        from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+        der = box.unseal(self.sealed_key, _place(self.channel, self.sha256))
+        # It was made here and comes out of authenticated encryption: its numbers need no new proof.
+        key = load_der_private_key(der, None, unsafe_skip_rsa_key_validation=True)
+        assert isinstance(key, Rsa), "no other kind of key is made"
+        return key
+
 
 def _place(channel: str, sha256: str) -> str:
     return f"key {sha256} of channel {channel}"
@@ -94,48 +106,50 @@ def trust_certificate(
     return _enter(tx, channel, CertificateOwner.PARTNER, _read(content), "", by)
 
 
-def make_own_certificate(
-    tx: Transaction, channel: str, name: str, box: SecretBox, *, by: str
-) -> ChannelCertificate:
-    """Make a key of our own with a self-signed certificate for `name`."""
+@dataclass(frozen=True, slots=True)
+class NewOwnKey:
+    """A key of ours that was made and not yet entered."""
+
+    certificate: x509.Certificate
+    key: RSAPrivateKey
+
+
+def make_own_key(name: str, now: datetime) -> NewOwnKey:
+    """Make a key with a self-signed certificate for `name`: slow, so outside of transactions."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.x509.oid import NameOID
 
     key = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64] or channel)])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(tx.now - timedelta(hours=1))
-        .not_valid_after(tx.now + OWN_VALID_FOR)
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + OWN_VALID_FOR)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    return _enter_own(tx, channel, made, key, box, by)
+    return NewOwnKey(made, key)
 
 
-def _enter_own(  # noqa: PLR0917  # internal
-    tx: Transaction,
-    channel: str,
-    made: x509.Certificate,
-    key: RSAPrivateKey,
-    box: SecretBox,
-    by: str,
+def enter_own_certificate(
+    tx: Transaction, channel: str, made: NewOwnKey, box: SecretBox, *, by: str
 ) -> ChannelCertificate:
+    """Enter a key of our own, sealed, with its certificate. Raises `ChannelRefused`."""
     from cryptography.hazmat.primitives.serialization import (
         Encoding,
         NoEncryption,
         PrivateFormat,
     )
 
-    der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    sealed = box.seal(der, _place(channel, _digest(made)))
-    return _enter(tx, channel, CertificateOwner.OURS, made, sealed, by)
+    der = made.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    sealed = box.seal(der, _place(channel, _digest(made.certificate)))
+    return _enter(tx, channel, CertificateOwner.OURS, made.certificate, sealed, by)
 
 
 def _read(content: bytes) -> x509.Certificate:
@@ -213,8 +227,7 @@ def end_certificate(tx: Transaction, channel: str, sha256: str) -> None:
     table = exchange_certificate.c
     found = [
         one
-        for owner in CertificateOwner
-        for one in certificates_of(tx, channel, owner)
+        for one in every_certificate(tx, channel)
         if len(sha256) >= 8 and one.sha256.startswith(sha256.lower())
     ]
     if len(found) != 1:
@@ -253,3 +266,8 @@ def certificates_of(
         )
         for row in snapshot.connection.execute(wanted).mappings()
     ]
+
+
+def every_certificate(snapshot: Snapshot, channel: str) -> list[ChannelCertificate]:
+    """All certificates of a channel in use, ours first."""
+    return [one for owner in CertificateOwner for one in certificates_of(snapshot, channel, owner)]

@@ -76,6 +76,7 @@ exchange_message = Table(
     Column("reason", Text, nullable=False, comment="what is wrong with it; empty: nothing"),
     Column("job", String(40), nullable=False, comment="its capture job; empty for a sent one"),
     Column("outcome", LargeBinary, comment="what capture found, JSON, packed"),
+    Column("reply_to", Text, nullable=False, comment="where a receipt goes; empty: to the partner"),
     Column("mic", String(200), nullable=False, comment="digest a signed receipt must repeat"),
     Column("receipt_type", Text, nullable=False, comment="Content-Type of the receipt"),
     Column("receipt", LargeBinary, comment="the receipt as it was sent or came"),

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from epcis.exchange.as2 import deliver_as2
+from epcis.exchange.as2_settings import AS2_SETTINGS
 from epcis.exchange.channel import ChannelKind, ChannelSetting
 from epcis.exchange.folder import acknowledge_by_file, collect_files, deliver_file
 from epcis.exchange.https import push
@@ -34,6 +36,10 @@ class KindRow:
         None
     )
     """Tells the sender what became of a message, where its delivery got no answer."""
+    has_keys: bool = False
+    """Whether a channel signs or decrypts, so that it needs a key of ours."""
+    identity: tuple[str, ...] = ()
+    """Settings that no other channel may have the same, because messages are known by them."""
 
 
 KINDS: Final[dict[ChannelKind, KindRow]] = {
@@ -51,6 +57,13 @@ KINDS: Final[dict[ChannelKind, KindRow]] = {
             ChannelSetting("key", "what we show there as a bearer token", is_secret=True),
         ),
         push,
+    ),
+    ChannelKind.AS2: KindRow(
+        "AS2: signed and encrypted over the internet, with receipts; what most partners use.",
+        AS2_SETTINGS,
+        deliver_as2,
+        has_keys=True,
+        identity=("own_name", "partner_name"),
     ),
 }
 """Every kind that can be connected."""

@@ -86,6 +86,8 @@ class ExchangeMessage:
     """The steps it has taken, with their moments."""
     reason: str
     job: str
+    reply_to: str
+    """Address that a receipt which is sent later goes to; empty for everything else."""
     mic: str
     attempts: int
     next_try: datetime | None
@@ -136,6 +138,8 @@ class ArrivedMessage:
     """What the sender gets once it is stored."""
     is_acknowledged: bool = True
     """Whether the answer to its delivery tells the sender that it is here."""
+    later: MessageToSend | None = None
+    """The receipt, where it goes to the sender by itself: put in line in the same act."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +204,12 @@ def _insert_arrival(tx: Transaction, arrival: ArrivedMessage, digest: str) -> No
         receipt=arrival.receipt.content or None,
     )
     _write_body(tx, number, arrival.body)
+    if arrival.later is not None:
+        send(tx, arrival.later)
 
 
 def _insert(tx: Transaction, **columns: object) -> int:
-    row = {"created": tx.now, "reason": "", "attempts": 0, **columns}
+    row = {"created": tx.now, "reason": "", "attempts": 0, "reply_to": "", **columns}
     done = tx.connection.execute(insert(exchange_message).values(row))
     return int((done.inserted_primary_key or (0,))[0])
 
@@ -224,6 +230,8 @@ class MessageToSend:
     body: Region
     file_name: str
     media_type: str
+    reply_to: str = ""
+    """Address of a receipt that was asked for there; empty: the partner's."""
 
 
 def send(tx: Transaction, departure: MessageToSend) -> int:
@@ -248,6 +256,7 @@ def send(tx: Transaction, departure: MessageToSend) -> int:
         sha256=digest,
         state=MessageState.WAITING.value,
         job="",
+        reply_to=departure.reply_to,
         mic="",
         receipt_type="",
         next_try=tx.now,
@@ -412,6 +421,7 @@ def _of_row(row: RowMapping) -> ExchangeMessage:
         way=way,
         reason=row["reason"],
         job=row["job"],
+        reply_to=row["reply_to"],
         mic=row["mic"],
         attempts=row["attempts"],
         next_try=row["next_try"],

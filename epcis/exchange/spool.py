@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from dataclasses import dataclass
+from itertools import chain
 from typing import IO, TYPE_CHECKING, Final
 
 from schemas.refusal import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 CHUNK_BYTES: Final = 256 * 1024
@@ -62,8 +63,7 @@ class Region:
 
     def read(self, bytes_max: int) -> bytes:
         """All of it. Raises `SpoolTooLarge` where it is more than `bytes_max`."""
-        if self.size_bytes > bytes_max:
-            raise SpoolTooLarge(f"{self.size_bytes} bytes where {bytes_max} are the most")
+        _must_fit(self.size_bytes, bytes_max)
         return self.at(0, self.size_bytes)
 
     def digest(self, algorithm: str) -> bytes:
@@ -90,15 +90,20 @@ class SpoolRoom:
         """An empty file that nobody else can name and that goes when it is closed."""
         return tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES_MAX, dir=str(self.folder))
 
-    def write(self, *pieces: Iterable[bytes], tell: Callable[[bytes], object] = len) -> Region:
-        """Everything into one new file; `tell` hears each piece. Raises `SpoolTooLarge`."""
+    def write(self, *pieces: Iterable[bytes]) -> Region:
+        """Everything into one new file. Raises `SpoolTooLarge`."""
         file, size_bytes = self.open(), 0
-        for some in pieces:
-            for chunk in some:
+        try:
+            for chunk in chain.from_iterable(pieces):
                 size_bytes += len(chunk)
-                if size_bytes > self.size_bytes_max:
-                    file.close()
-                    raise SpoolTooLarge(f"larger than {self.size_bytes_max} bytes")
-                tell(chunk)
+                _must_fit(size_bytes, self.size_bytes_max)
                 file.write(chunk)
+        except BaseException:
+            file.close()
+            raise
         return Region.whole(file)
+
+
+def _must_fit(size_bytes: int, size_bytes_max: int) -> None:
+    if size_bytes > size_bytes_max:
+        raise SpoolTooLarge(f"larger than {size_bytes_max} bytes")

@@ -269,26 +269,34 @@ def _send_out(exchange: Exchange, channel: Channel) -> bool:
     """Send what is in line, in order, until one has to wait; whether one was tried."""
     _repeat_unreceipted(exchange, channel)
     did = False
+    for are_receipts in (True, False):  # a receipt that cannot be delivered stops no message
+        did |= _send_line(exchange, channel, are_receipts=are_receipts)
+    return did
+
+
+def _send_line(exchange: Exchange, channel: Channel, *, are_receipts: bool) -> bool:
+    did = False
     for _ in range(MESSAGES_PER_TURN):
         with exchange.store.read() as snapshot:
-            head = _head(snapshot, channel)
+            head = _head(snapshot, channel, are_receipts=are_receipts)
         now = exchange.clock()
         if head is None or head.next_try is None or head.next_try > now:
             return did
         did = True
         result = _try(exchange, channel, head)
-        if not _note(exchange, head, result):
+        if note_delivery(exchange, head, result) is MessageState.WAITING:
             return did
     return did
 
 
-def _head(snapshot: Snapshot, channel: Channel) -> ExchangeMessage | None:
-    """The oldest message in line: nothing of a channel overtakes it."""
+def _head(snapshot: Snapshot, channel: Channel, *, are_receipts: bool) -> ExchangeMessage | None:
+    """The oldest message in line, or the oldest receipt: nothing of its line overtakes it."""
     table = exchange_message.c
     wanted = (
         select(table.id)
         .where(table.channel == channel.name, table.state == MessageState.WAITING.value)
         .where(table.direction == Direction.OUT.value)
+        .where(table.reply_to != "" if are_receipts else table.reply_to == "")
         .order_by(table.id)
         .limit(1)
     )
@@ -308,35 +316,50 @@ def _try(exchange: Exchange, channel: Channel, message: ExchangeMessage) -> Deli
         return Delivery(MessageState.WAITING, f"{type(fault).__name__}: {fault}")
 
 
-def _note(exchange: Exchange, message: ExchangeMessage, result: Delivery) -> bool:
-    """Write down what came of a try; whether the next message may go."""
-    attempts = message.attempts + 1
-    state, reason = result.state, result.reason
-    if state is MessageState.WAITING and attempts >= ATTEMPTS_MAX:
-        state, reason = MessageState.DEAD, f"given up after {attempts} tries: {reason}"
+def note_delivery(
+    exchange: Exchange, message: ExchangeMessage, result: Delivery, *, is_try: bool = True
+) -> MessageState:
+    """Write down what came of a try, or of a receipt that came later; the message's new state."""
     with exchange.store.write(exchange.clock()) as tx:
-        columns: dict[str, object] = {"state": state, "reason": reason, "attempts": attempts}
-        columns["next_try"] = None
-        if result.mic:
-            columns["mic"] = result.mic
-        if result.receipt.content:
-            columns |= {
-                "receipt_type": result.receipt.media_type[:1000],
-                "receipt": result.receipt.content,
-            }
-        if state is MessageState.WAITING:
-            columns["next_try"] = tx.now + pause_after(attempts)
-        elif state in (MessageState.DELIVERED, MessageState.RECEIPTED):
-            columns["delivered"] = tx.now
-            if state is MessageState.RECEIPTED:
-                columns["receipted"] = tx.now
-            elif result.is_receipt_due:
-                columns["next_try"] = tx.now + RECEIPT_DUE
-        change(tx, message.id, **columns)
+        current = find_message(tx, message.id)
+        assert current is not None, "messages are never deleted"
+        attempts = current.attempts + is_try
+        is_settled = current.state in (MessageState.RECEIPTED, MessageState.DEAD)
+        if is_settled and result.state is not MessageState.RECEIPTED:
+            # Its receipt came before the answer to the try that it confirms, or came twice.
+            change(tx, message.id, attempts=attempts)
+            return current.state
+        state, reason = result.state, result.reason
+        if state is MessageState.WAITING and attempts >= ATTEMPTS_MAX:
+            state, reason = MessageState.DEAD, f"given up after {attempts} tries: {reason}"
+        columns = _columns(result, state, attempts, tx.now)
+        change(tx, message.id, state=state, reason=reason, attempts=attempts, **columns)
         # A crash before this commit sends the message again: at least once, under the same id.
     if reason:
         _log.info("message not delivered", message=message.id, reason=reason, attempts=attempts)
-    return state is not MessageState.WAITING
+    return state
+
+
+def _columns(
+    result: Delivery, state: MessageState, attempts: int, now: datetime
+) -> dict[str, object]:
+    columns: dict[str, object] = {"next_try": None}
+    if result.mic:
+        columns["mic"] = result.mic
+    if result.receipt.content:
+        columns |= {
+            "receipt_type": result.receipt.media_type[:1000],
+            "receipt": result.receipt.content,
+        }
+    if state is MessageState.WAITING:
+        columns["next_try"] = now + pause_after(attempts)
+    elif state in (MessageState.DELIVERED, MessageState.RECEIPTED):
+        columns["delivered"] = now
+        if state is MessageState.RECEIPTED:
+            columns["receipted"] = now
+        elif result.is_receipt_due:
+            columns["next_try"] = now + RECEIPT_DUE
+    return columns
 
 
 def pause_after(attempts: int) -> timedelta:

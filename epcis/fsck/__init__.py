@@ -23,6 +23,7 @@ from epcis.fsck.log import audit_log
 from epcis.fsck.master_data import check_master_data
 from epcis.fsck.registers import check_registers
 from epcis.fsck.state import check_state
+from epcis.fsck.stock_groups import check_stock_groups
 from epcis.fsck.subjects import check_subjects
 from epcis.ledger.place import to_nobody
 from epcis.ledger.store import Store
@@ -64,6 +65,7 @@ def fsck(
             "the archive": partial(check_archive, read, tell),
             "the keys of items": partial(check_item_keys, read, now=now, rebuild_in=anew),
             "item state": partial(check_state, read, now=now, rebuild_in=anew, progress=tell),
+            "the view of stock": partial(check_stock_groups, read, now=now, rebuild_in=anew),
         }.items():
             yield from told(what, check)
 

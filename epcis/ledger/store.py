@@ -85,15 +85,21 @@ class Store(Database):
 
     @contextmanager
     def write(
-        self, now: datetime, *, long: bool = False, own: Connection | None = None
+        self,
+        now: datetime,
+        *,
+        long: bool = False,
+        own: Connection | None = None,
+        waits: bool = True,
     ) -> Iterator[Transaction]:
         """One transaction, committed at the end of the block, rolled back on any exception.
 
         A `long` transaction (a large file) never makes others wait for their acknowledgement. On
         PostgreSQL it may have a connection of its own, `own` (`Database.own_connection`). Raises
-        StoreFull and StoreAway; both leave nothing behind.
+        StoreFull and StoreAway, and where it does not wait (`waits`) WriterHeld as soon as a long
+        one has the one writer of SQLite; all leave nothing behind.
         """
-        with self.transaction(long=long, own=own) as connection:
+        with self.transaction(long=long, own=own, waits=waits) as connection:
             at = self._record_time(connection, now)
             act = Transaction(connection, self.companions, at, words=self.words)
             # Taken once: a connection that broke within the act can no longer be asked for it.
@@ -104,6 +110,12 @@ class Store(Database):
                 act.enter_log()
             finally:
                 beside.pop(TOUCHED, None)
+
+    @contextmanager
+    def read_as_act(self, now: datetime) -> Iterator[Transaction]:
+        """A transaction that only reads, for answers whose record is kept elsewhere."""
+        with self.read() as snapshot:
+            yield Transaction(snapshot.connection, self.companions, now)
 
     def _record_time(self, connection: Connection, now: datetime) -> datetime:
         """`now`, or the latest record time if the clock went back."""

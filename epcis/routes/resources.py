@@ -325,6 +325,7 @@ def _told(state: StoredItem, agreement: Agreement) -> dict[str, object]:
         "expiry": state.expiry.isoformat() if state.expiry else None,
         "location": place(state.location),
         "holder": place(state.holder),
+        "owner": place(state.owner),
         "parent": place(state.parent),
         "topContainer": place(state.top),
         "firstEventTime": state.first_event_time.isoformat().replace("+00:00", "Z"),

@@ -54,6 +54,10 @@ MOVING_STEPS = frozenset(
 """Steps that move goods: a pack that one names without its container is no longer inside."""
 _LEAVING = frozenset({"shipping", "departing"})
 _ON_THE_WAY = frozenset({"transporting", "loading", "unloading", "entering_exiting", "arriving"})
+_AT_HAND = frozenset(
+    {"accepting", "cycle_counting", "inspecting", "picking", "receiving", "stocking", "storing"}
+)
+"""Steps of whoever has the goods, at the place that the event names."""
 _VOIDING = "void_shipping"
 _OF_ITEM_ALONE = frozenset({Condition.NOT_COMMISSIONED.value})
 """Conditions that say nothing about what is inside."""
@@ -71,6 +75,10 @@ class Effect(NamedTuple):
     """Who ships it, where the event ships it."""
     read_at: str = ""
     """The party of the read point, who has it where nobody better is known."""
+    owner: str = ""
+    """Who owns it from now on, where the event says so."""
+    forgets_owner: bool = False
+    """Things were put into it: what it holds belongs from now on to whoever owns each."""
     leaves: bool = False
     """The place is no longer known afterwards."""
     is_void: bool = False
@@ -190,7 +198,9 @@ def effects_of(event: Event, *, is_own: bool = False) -> Mapping[Role, Effect]:
 def _effects(said: _EffectCause) -> Mapping[Role, Effect]:
     if said.kind is TransformationEvent:
         return {role: _effect(said, role) for role in (Role.INPUT, Role.OUTPUT)}
-    return dict.fromkeys(_NAMING_ROLES, _effect(said, Role.EPC))
+    what = _effect(said, Role.EPC)
+    filled = said.kind is AggregationEvent and said.action == "ADD" and not what.owner
+    return {**dict.fromkeys(_NAMING_ROLES, what), Role.PARENT: what._replace(forgets_owner=filled)}
 
 
 _NAMING_ROLES = (Role.EPC, Role.CHILD, Role.PARENT)
@@ -211,6 +221,7 @@ def _effect(said: _EffectCause, role: Role) -> Effect:
         holder=_holder(said),
         shipper=_shipper(said) if step in _LEAVING else "",
         read_at=_party_at(said.read_point),
+        owner=owner_of(said.destinations) or owner_of(said.sources),
         leaves=step in _LEAVING,
         is_void=step == _VOIDING,
         is_undo=is_undo,
@@ -364,6 +375,12 @@ def party_of(parties: tuple[Party, ...] | None) -> str:
     return ""
 
 
+def owner_of(parties: tuple[Party, ...] | None) -> str:
+    """The owner that a source or destination list names, empty where it names none."""
+    owners = (one.id for one in parties or () if bare("sdt", one.type) == "owning_party")
+    return next(map(party_key, owners), "")
+
+
 def _location(said: _EffectCause) -> str:
     place = canonical_key(said.biz_location) if said.biz_location else ""
     if place or said.step in _LEAVING:
@@ -384,6 +401,9 @@ def _holder(said: _EffectCause) -> str:
     if said.step == _VOIDING:
         return _party_at(said.biz_location) or party_of(said.sources)
     receiver = party_of(said.destinations)
+    if receiver and receiver == owner_of(said.destinations) and said.step in _AT_HAND:
+        # Who owns goods need not have them: whoever receives, stores or counts them does.
+        return _party_at(said.biz_location or said.read_point) or receiver
     if receiver:
         return receiver
     if said.step in _LEAVING:

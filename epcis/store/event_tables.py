@@ -229,9 +229,10 @@ item_state = Table(
     Column("borrowed", Text, nullable=False, comment="conditions of the container, while inside"),
     Column("persistent", Text, nullable=False, comment="conditions that only unsetting lifts"),
     Column("shipper", Text, nullable=False, comment="canonical GLN key, until it is received"),
+    Column("owner", Text, nullable=False, comment="canonical GLN key, or empty where not known"),
     UniqueConstraint(
         "status", "disposition", "location", "holder", "conditions", "borrowed", "persistent",
-        "shipper", name="item_state_once",
+        "shipper", "owner", name="item_state_once",
     ),
     comment="each distinct state once; items share them",
     info=proof(DerivedFrom("the events of the items that are in this state")),
@@ -252,6 +253,24 @@ item = Table(
     many_writers_only(UniqueConstraint("key", name="item_key_key")),
     Index("item_by_lot", "lot"),
     info=proof(DerivedFrom("the events that name it")),
+)
+
+stock_group = Table(
+    "stock_group",
+    metadata,
+    Column("block", BigInteger, primary_key=True, autoincrement=False, comment="item id // 64"),
+    Column("state_id", Integer, primary_key=True, autoincrement=False),
+    Column("lot", Integer, primary_key=True, autoincrement=False, comment="0: none"),
+    Column("parent", BigInteger, primary_key=True, autoincrement=False, comment="0: in nothing"),
+    Column("moment", BigInteger, primary_key=True, autoincrement=False),
+    Column("mask", BigInteger, nullable=False, comment="bit item id % 64 set: the item is one"),
+    _tenant(),
+    Index("stock_group_by_state", "state_id", "parent"),
+    index_where("stock_group_by_parent", "parent", where="parent <> 0"),
+    Index("stock_group_by_lot", "lot", "block"),
+    **BY_KEY,
+    comment="what table item says, 64 items to a row, for the view of stock; see stock_groups",
+    info=proof(DerivedFrom("table item")),
 )
 
 item_key_settled = Table(

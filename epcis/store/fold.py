@@ -169,11 +169,13 @@ class Fold:
         pairs: Iterable[tuple[ItemId, Role]],
         before: Mapping[ItemId, ItemState],
     ) -> list[tuple[ItemId, Effect]]:
-        """What is inside of items whose conditions or end the event changes, and what it does."""
+        """What is inside of items whose conditions, end or owner the event changes, and how."""
         found: list[tuple[ItemId, Effect]] = []
         for item, role in pairs:
             what = event.effect(role)
-            if not (what.reaches_inside or before[item].reaches_inside):
+            # What a container's owner had put in stays theirs when things of others are added.
+            keeps_owner = what.forgets_owner and before[item].owner
+            if not (what.reaches_inside or before[item].reaches_inside or keeps_owner):
                 continue
             self.histories[item].passed = event.moment
             if self._inside[item]:

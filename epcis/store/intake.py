@@ -249,7 +249,9 @@ class Intake:
             moved = groups.move_on(children, what, at)
             self._move_between(moved, None, event.action, at)
             return
+        filled = effects.effect(Role.PARENT)
         is_late = at <= parent.horizon or parent.is_late
+        is_late = is_late or (filled.forgets_owner and self._lives.owner(parent) != "")
         if is_late or self._is_circle(parent, parent_id, one, event.action):
             for each in (parent, *children):
                 groups.postpone(each, what, at)
@@ -262,7 +264,7 @@ class Intake:
         moved = groups.move_on(children, what, at)
         self._move_between(moved, parent_id, event.action, at)
         parent.horizon = before  # its children leaned on it at its own event: not late for it
-        groups.move_on([parent], what, at)
+        groups.move_on([parent], filled, at)
         parent.horizon = max(parent.horizon, at)
         groups.touch(parent)
 
@@ -350,9 +352,9 @@ def _all_named(one: _NewEvent) -> Masks:
 
 
 def _may_reach_inside(payload: bytes) -> bool:
-    """Whether an event may change conditions or the end of what is inside the items it names."""
+    """Whether an event may change conditions, end or owner of what is inside its items."""
     try:
         effects = effects_of(unpack_outline(payload), is_own=True)
     except (ValueError, ZstdError):
         return True
-    return any(one.reaches_inside or one.may_lift for one in effects.values())
+    return any(one.reaches_inside or one.may_lift or one.forgets_owner for one in effects.values())

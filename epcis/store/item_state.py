@@ -55,6 +55,8 @@ class ItemState(NamedTuple):
     """Those of `conditions` that were set as persistentDisposition: only unsetting lifts them."""
     shipper: str = ""
     """Canonical GLN key of who last shipped it, until somebody has received it."""
+    owner: str = ""
+    """Canonical GLN key of who owns it, as far as an event says so."""
 
     @property
     def reaches_inside(self) -> bool:
@@ -153,6 +155,7 @@ def _placed(before: ItemState, what: Effect) -> ItemState:
         location=what.location or ("" if what.leaves else before.location),
         holder=holder or before.holder,
         shipper=shipper,
+        owner=what.owner or ("" if what.forgets_owner else before.owner),
     )
 
 
@@ -165,7 +168,8 @@ def reached(before: ItemState, what: Effect) -> ItemState:
     """The state after an event of the container that reaches what is inside."""
     ends = what.status is not None and what.status.is_ended
     only_container = what.status is ItemStatus.DECOMMISSIONED
-    moved = _placed(before, what._replace(disposition="") if only_container else what)
+    told = what._replace(forgets_owner=False)
+    moved = _placed(before, told._replace(disposition="") if only_container else told)
     status, mark = before.status, ""
     if status.is_ended:
         status, mark = _after_end(before, what)
@@ -239,4 +243,5 @@ def share(own: ItemState, container: ItemState) -> ItemState:
         location=container.location if moved else own.location,
         holder=container.holder or own.holder,
         shipper=container.shipper,
+        owner=container.owner or own.owner,
     )

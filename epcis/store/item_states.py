@@ -17,6 +17,7 @@ from epcis.store.items import LEVELS_MAX
 from epcis.store.moments import NEVER, time_of_moment
 from epcis.store.named import ids_of, masks_of
 from epcis.store.stays import Stays
+from epcis.store.stock_groups import StockGroups
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -227,8 +228,12 @@ class ItemStates:
         changed = sorted(self._changed, key=lambda group: (group.block, group.mask & -group.mask))
         add_rows(self._driver, [group for group in changed if group.is_new], self._made)
         change_rows(self._driver, [group for group in changed if not group.is_new])
+        stock = StockGroups()
         for group in changed:
             group.is_new = group.changed = False
+            stock.move(group.block, group.mask, group.kept, group.stock)
+            group.kept = group.stock
+        stock.write(self._driver)
         self._changed.clear()
         self._made.clear()
         self._stays.write()
@@ -241,6 +246,10 @@ class ItemStates:
         if moment > group.moment:
             return moment, self._states.shared(group.state_id, state)
         return group.moment, group.state_id
+
+    def owner(self, group: ItemGroup) -> str:
+        """Who owns items, their containers taken into account; empty where nobody says."""
+        return self._states.told(self.effective(group)[1]).owner
 
     def _share(self, group: ItemGroup, moment: int) -> bool:
         """Let items share what happened to their container; False where that is recomputed."""
@@ -297,7 +306,7 @@ class ItemStates:
                     waiting[block] &= ~new
                     state = (None, nothing, None, _NEVER_US - one.first_us, NEVER, NEVER)
                     group = ItemGroup(block, new, state)
-                    group.is_new = True
+                    group.is_new, group.kept = True, None
                     self._by_block[block].append(group)
                     self.touch(group)
 

@@ -111,6 +111,11 @@ class StoredItem(msgspec.Struct, frozen=True):
         return self.state.holder
 
     @property
+    def owner(self) -> str:
+        """Canonical GLN key of who owns it, as far as an event says so."""
+        return self.state.owner
+
+    @property
     def conditions(self) -> tuple[str, ...]:
         """Why it may not simply be sold: `schemas.dispositions.Condition`, sorted."""
         return self.state.conditions

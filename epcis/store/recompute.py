@@ -22,6 +22,7 @@ from epcis.store.moments import NEVER, time_of_moment
 from epcis.store.named import ids_of, masks_of
 from epcis.store.payload import unpack_outline
 from epcis.store.stays import Stay, replace_stays
+from epcis.store.stock_groups import StockGroups, StockPlace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,7 +49,7 @@ _INSIDE = (
     " WHERE c.until >= ? AND c.parent"
 )
 _STATES = "SELECT id, state_id FROM item WHERE id"
-_ROW = "SELECT id, key, age, moment, moment + lead FROM item WHERE id"
+_ROW = "SELECT id, key, age, moment, moment + lead, state_id, lot, parent FROM item WHERE id"
 _LEAN = "UPDATE item SET lead = ? - moment WHERE id = ? AND moment + lead < ?"
 _CHANGING = ("lot", "state_id", "parent", "age", "moment", "lead")
 
@@ -107,8 +108,14 @@ def write_anew(
     """Bring rows of items and their stays to what their events tell; returns their histories."""
     found = driver.all_in(_ROW, list(items), lock=True)
     histories = replay.histories_of([row[0] for row in found])
-    rows = [item_row(states, lots, row, histories[row[0]]) for row in found]
+    rows = [item_row(states, lots, row[:5], histories[row[0]]) for row in found]
     driver.update("item", "id", _CHANGING, rows)
+    stock = StockGroups()
+    for row, (lot, state_id, parent, _, moment, _, item_id) in zip(found, rows, strict=True):
+        before = StockPlace(row[5], row[6] or 0, row[7] or 0, row[3])
+        after = StockPlace(state_id, lot or 0, parent or 0, moment)
+        stock.move(item_id >> 6, 1 << (item_id & 63), before, after)
+    stock.write(driver)
     stays = [
         Stay(row[0], stay.since, stay.until, int(stay.parent))
         for row in found

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from epcis.database.columns import microseconds, pack_key
-from epcis.model import TransformationEvent
+from epcis.model import Event, TransformationEvent
 from epcis.store.effect import party_key, place_key
 from epcis.store.event_index import FIELD_COLUMNS, SENSOR_COLUMNS, WORD_COLUMNS, index_rows
 from epcis.store.event_items import named_classes
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from epcis.database.raw_driver import RawDriver, Row
-    from epcis.model import Event
     from epcis.store.item_states import Masks
 
 EVENT = (

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from epcis.lot_facts import LotFacts
     from epcis.store.effect import Effect
 
-_COLUMNS = "status, disposition, location, holder, conditions, borrowed, persistent, shipper"
+_COLUMNS = "status, disposition, location, holder, conditions, borrowed, persistent, shipper, owner"
 _ADD_STATE = (
-    f"INSERT INTO item_state ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608  # our own names
+    f"INSERT INTO item_state ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608  # our own names
 )
 _FIND_STATE = (
     "SELECT id FROM item_state WHERE status = ? AND disposition = ? AND location = ?"
     " AND holder = ? AND conditions = ? AND borrowed = ? AND persistent = ? AND shipper = ?"
+    " AND owner = ?"
 )
 STATE_BY_NUMBER = f"SELECT {_COLUMNS} FROM item_state WHERE id = ?"  # noqa: S608  # our own names
 _ADD_LOT = (
@@ -38,7 +39,7 @@ _STATUS = {status.value: status for status in ItemStatus}
 
 def state_of_row(row: Row) -> ItemState:
     """The state in a row of `STATE_BY_NUMBER`."""
-    status, disposition, location, holder, conditions, borrowed, persistent, shipper = row
+    status, disposition, location, holder, conditions, borrowed, persistent, shipper, owner = row
     return ItemState(
         _STATUS[status],
         disposition,
@@ -48,6 +49,7 @@ def state_of_row(row: Row) -> ItemState:
         tuple(borrowed.split()),
         tuple(persistent.split()),
         shipper,
+        owner,
     )
 
 
@@ -58,7 +60,7 @@ def row_of_state(state: ItemState) -> tuple[str, ...]:
     'damaged recalled'
     """
     conditions, borrowed, persistent = map(" ".join, state[4:7])
-    return (state.status.value, *state[1:4], conditions, borrowed, persistent, state.shipper)
+    return (state.status.value, *state[1:4], conditions, borrowed, persistent, *state[7:])
 
 
 class StateDictionary:

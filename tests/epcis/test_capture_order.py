@@ -5,7 +5,22 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from chain import alarm, case, commission, lasting, pack, put, receive, repackage, see, ship, wrong
+from chain import (
+    MAKER,
+    PHARMACY,
+    alarm,
+    case,
+    commission,
+    lasting,
+    pack,
+    party,
+    put,
+    receive,
+    repackage,
+    see,
+    ship,
+    wrong,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -15,6 +30,7 @@ from epcis.capture import record
 from epcis.database.raw_driver import RawDriver
 from epcis.fsck import check_state
 from epcis.fsck.item_keys import check_item_keys
+from epcis.fsck.stock_groups import check_stock_groups
 from epcis.ledger.store import Store
 from epcis.store import event_tables
 from epcis.store.digest import event_digest, hash_id, is_meant
@@ -29,7 +45,7 @@ THINGS = PACKS + CASES
 WIPED = (
     "event", "event_epc", "event_party", "event_word", "event_field", "event_sensor", "item",
     "item_key_settled",
-    "item_key_even", "item_key_odd", "containment",
+    "item_key_even", "item_key_odd", "containment", "stock_group",
 )  # fmt: skip
 
 
@@ -53,6 +69,13 @@ dispositions = st.sampled_from(
     ]
 )  # fmt: skip
 marks = st.lists(st.sampled_from(["damaged", "recalled", "destroyed"]), max_size=1)
+
+
+def bought(minute, epcs, owner):
+    """Goods are taken in for an owner."""
+    return replace(receive(minute, epcs), destinations=(party("owning_party", owner),))
+
+
 happenings = st.one_of(
     st.builds(commission, minutes, some(PACKS), st.sampled_from(["L1", "L2"])),
     st.builds(put, minutes, st.sampled_from(CASES), some(PACKS)),
@@ -63,6 +86,7 @@ happenings = st.one_of(
     st.builds(put, minutes, st.sampled_from(CASES), some(PACKS), st.just("OBSERVE")),
     st.builds(ship, minutes, some(THINGS)),
     st.builds(receive, minutes, some(THINGS)),
+    st.builds(bought, minutes, some(THINGS), st.sampled_from([MAKER, PHARMACY])),
     st.builds(see, minutes, some(THINGS), st.just("dispensing"), st.just("dispensed")),
     st.builds(see, minutes, some(THINGS), st.just("storing"), st.just("damaged")),
     st.builds(see, minutes, some(THINGS), st.just("inspecting"), dispositions),
@@ -114,6 +138,7 @@ def state_after(store, events, acts):
         with store.write(NOW) as tx:
             record(tx, events[first : first + acts])
     assert [*check_state(store, now=NOW), *check_item_keys(store, now=NOW)] == []
+    assert list(check_stock_groups(store, now=NOW)) == []
     with store.read() as snapshot:
         named = select(event_tables.item.c.id, event_tables.item.c.key)
         keys = dict(snapshot.connection.execute(named).all())

@@ -31,6 +31,7 @@ from msgspec.structs import replace
 from epcis.capture import capture, record
 from epcis.codec.document import Syntax, write_document
 from epcis.fsck import check_state
+from epcis.fsck.stock_groups import check_stock_groups
 from epcis.model import Header
 from epcis.store.items import contents, item, items_of_lot
 from epcis.store.lots_recorded import lots_recorded
@@ -64,6 +65,7 @@ def told(store, *events):
     with store.write(NOW) as tx:
         record(tx, list(events))
     assert list(check_state(store, now=NOW)) == []
+    assert list(check_stock_groups(store, now=NOW)) == []
 
 
 def state(store, epc=ONE):
@@ -413,3 +415,51 @@ def test_a_voided_shipping_from_the_field_gives_the_goods_back(shared, store):
         assert found is not None
         assert found.holder == "/414/0300011111116"
         assert trace(snapshot, FIRST).holder == "0300011111116"
+
+
+def owned(event, gln):
+    """The event, which says who owns its goods from then on."""
+    return replace(event, destinations=(party("owning_party", gln),))
+
+
+def owner(store, epc=ONE):
+    return state(store, epc).owner
+
+
+def test_the_owner_is_not_who_has_the_goods(store):
+    told(store, *PACKED, owned(receive(30, [PALLET]), MAKER))
+    told(store, see(40, [PALLET], "storing", where=WHOLESALER))
+    assert {owner(store, one) for one in (ONE, CASE, PALLET)} == {"/414/" + MAKER}
+    assert state(store).holder == "/414/" + WHOLESALER
+
+
+EARLIER = (*PACKED, owned(receive(30, [CASE]), MAKER))
+ADDED = (
+    commission(31, [pack(9)]),
+    owned(see(32, [pack(9)], "storing"), WHOLESALER),
+    put(40, CASE, [pack(9)]),
+    see(50, [CASE], "storing"),
+)
+
+
+@pytest.mark.parametrize("comes_late", [None, 2, 3, 5, 6, 7])
+def test_goods_of_another_owner_in_the_same_case_stay_theirs(store, comes_late):
+    """Whichever of the events comes last: before, the case, its pallet and its packs had one."""
+    events = [*EARLIER, *ADDED]
+    late = [] if comes_late is None else [events.pop(comes_late)]
+    told(store, *events)
+    told(store, *late)
+    assert owner(store) == owner(store, TWO) == "/414/" + MAKER
+    assert owner(store, pack(9)) == "/414/" + WHOLESALER
+    assert owner(store, CASE) == "", "it holds goods of two owners"
+    told(store, wrong(ADDED[2], 60))
+    assert owner(store, CASE) == owner(store, TWO) == "/414/" + MAKER
+
+
+def test_goods_that_are_added_to_an_owned_pallet_keep_their_owner_too(store):
+    told(store, *PACKED, owned(receive(30, [PALLET]), MAKER), commission(31, [pack(9)]))
+    told(
+        store, put(32, case(3), [pack(9)]), put(40, PALLET, [case(3)]), see(50, [PALLET], "storing")
+    )
+    assert owner(store) == owner(store, CASE) == "/414/" + MAKER
+    assert owner(store, pack(9)) == ""

@@ -70,6 +70,24 @@ def test_the_tutorial_runs_as_it_stands(shell: dict, serving, tmp_path: Path) ->
     assert '"recalled"' in stopped
 
 
+def test_the_small_pharmacys_afternoon_runs_as_it_stands(shell, serving, tmp_path) -> None:
+    with serving(PACKTRAIL_OWNER_GLN="0366666000014") as server:
+        more = {"SERVER": server.address, "PACKTRAIL_OWNER_GLN": "0366666000014"}
+        ran = [
+            run(block, {**shell, **more}, tmp_path)
+            for block in blocks("docs/tutorials/small-pharmacy.md", "run")
+        ]
+    assert [one.returncode for one in ran] == [0] * len(ran), ran
+    captured, compared, taken, letter, late, released, shown = (one.stdout for one in ran)
+    assert "7 new of 7 events" in captured
+    assert "not announced" in compared
+    assert "4 packs are received, 1 are set aside, 0 are missing" in taken
+    assert "serial U9" in letter
+    assert "resolved" in late
+    assert "1 packs are received" in released
+    assert "transaction.pdf" in shown
+
+
 def test_each_of_the_two_commands_is_one_line_a_shell_can_run() -> None:
     for mark in ("start command", "test command"):
         (block,) = blocks("README.md", mark)

@@ -16,6 +16,7 @@ KEPT = {
     "process_bind_param": "SQLAlchemy calls it for a column's type",
     "process_result_value": "SQLAlchemy calls it for a column's type",
     "_with_where": "SQLAlchemy calls it where it writes an index",
+    "emit": "logging calls it on a handler",
     "readinto": "io.BufferedReader calls it on a stream of ours",
     "async_sign_raw": "pyHanko calls it on a signer",
     "async_request_tsa_response": "pyHanko calls it on a time stamper",

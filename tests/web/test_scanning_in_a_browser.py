@@ -147,8 +147,9 @@ def test_no_page_is_wider_than_its_window(demo, browser, width_px: int) -> None:
         link.get_attribute("href")
         for link in browser.driver.find_elements(By.CSS_SELECTOR, "nav a")
     ]
-    pack = "/01/09521321001015/21/0795112158512"
-    for path in {*paths, demo.address + pack, demo.address + "/no-such-page"}:
+    pack, lot = "/01/09521321001015/21/0795112158512", "/01/09521321001022/10/RE7715"
+    beside = (pack, lot, "/verify-dossier", "/no-such-page")
+    for path in {*paths, *(demo.address + one for one in beside)}:
         browser.driver.get(path)
         browser.find("main")
         assert not browser.driver.execute_script(is_wide), path

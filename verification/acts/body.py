@@ -19,6 +19,7 @@ from verification.acts.request import (
     ActRequest,
 )
 from verification.acts.scans import place_key
+from verification.decision.act import CustomerCategory  # noqa: TC001  # msgspec reads it
 from verification.messages.identity import FieldError, printed_text
 from verification.messages.pack_request import refused
 
@@ -55,12 +56,21 @@ class ActBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="c
     lot: str = ""
     expiry: str = ""
     """YYMMDD or ISO 8601."""
+    grant: str = ""
+    """Commission: a grant of serial numbers; all that are printed and not in use yet, 20,000 at
+    most, are put into use."""
+    sscc_from: str = ""
+    """Pack: the pool, or the first digits of SSCCs, that numbers a new case."""
     outputs: list[str] = []
     """Packs that a transformation makes."""
     expect: int | None = None
     """How many packs there should be."""
     override: bool = False
     """Do it although something that may be overridden speaks against it; needs a reason."""
+    confirmed: bool = False
+    """You checked on the packs what the verdict CHECK asks to check; `reason` says how."""
+    customer: CustomerCategory | None = None
+    """Whom a wholesaler supplies, where it is not a pharmacy (2016/161 Art. 23)."""
     time: datetime | None = None
     """When it was done, where it is sent later."""
 
@@ -89,12 +99,14 @@ def act_request(kind: ActKind, body: ActBody, now: datetime) -> ActRequest:
     rule = KINDS[kind]
     _check_scans(kind, body, faults)
     for name, need in (("parent", rule.parent), ("reason", rule.reason)):
-        if need is Need.MUST and not getattr(body, name).strip():
+        is_issued = name == "parent" and bool(body.sscc_from)
+        if need is Need.MUST and not (getattr(body, name).strip() or is_issued):
             faults.add(name, "is missing", f"say it with every {kind.value}")
     if body.override and not body.reason.strip():
         faults.add("reason", "is missing", "whoever overrides a refusal says why")
     if body.override and not rule.may_be_overridden:
         faults.add("override", f"does not exist for {kind.value}", "leave it out")
+    _check_supply(kind, body, faults)
     places = {
         name: faults.taken(name, partial(place_key, text), "give a GLN of 13 digits")
         for name, text in (("place", body.place), ("to", body.to), ("owner", body.owner))
@@ -117,9 +129,13 @@ def act_request(kind: ActKind, body: ActBody, now: datetime) -> ActRequest:
         result=_result(kind, body.result, faults),
         lot=lot,
         expiry=_expiry(body.expiry, faults),
+        grant=body.grant.strip(),
+        sscc_from=body.sscc_from.strip(),
         outputs=tuple(body.outputs),
         expect=body.expect,
         override=body.override,
+        confirmed=body.confirmed,
+        customer=body.customer,
         time=_time(body.time, now, faults),
     )
     if faults.found:
@@ -135,7 +151,8 @@ def _check_scans(kind: ActKind, body: ActBody, faults: _Faults) -> None:
     if len(body.scans) > most or len(body.outputs) > most:
         faults.add("scans", f"are more than {most}", "send them in several acts")
     may_be_alone = bool(body.parent) and kind is not ActKind.PACK
-    if not body.scans and not may_be_alone:
+    _check_numbers(kind, body, faults)
+    if not body.scans and not may_be_alone and not body.grant:
         faults.add("scans", "are missing", "scan at least one pack, case or pallet")
     if len(body.parent) > SCAN_CHARS_MAX:
         faults.add("parent", f"has {SCAN_CHARS_MAX} characters at most", "scan the case again")
@@ -147,6 +164,25 @@ def _check_scans(kind: ActKind, body: ActBody, faults: _Faults) -> None:
         faults.add("outputs", "belong to transform only", "leave them out")
     if kind is ActKind.TRANSFORM and not body.outputs:
         faults.add("outputs", "are missing", "scan the packs that were made")
+
+
+def _check_numbers(kind: ActKind, body: ActBody, faults: _Faults) -> None:
+    """Where numbers come from: a grant for packs, a pool for the SSCC of a case."""
+    if body.grant and (kind is not ActKind.COMMISSION or body.scans):
+        faults.add("grant", "is for commission without scans", "leave it, or the scans, out")
+    if body.sscc_from and (kind is not ActKind.PACK or body.parent):
+        faults.add("ssccFrom", "is for packing into a new case", "leave it, or the parent, out")
+    if max(len(body.grant), len(body.sscc_from)) > ID_CHARS_MAX:
+        faults.add("grant", f"has {ID_CHARS_MAX} characters at most", "copy it from the list")
+
+
+def _check_supply(kind: ActKind, body: ActBody, faults: _Faults) -> None:
+    if body.confirmed and KINDS[kind].pack_act is None:
+        faults.add("confirmed", f"has no meaning for {kind.value}", "leave it out")
+    elif body.confirmed and not body.reason.strip():
+        faults.add("reason", "is missing", "say how the packs were checked")
+    if body.customer is not None and kind is not ActKind.SUPPLY:
+        faults.add("customer", "belongs to supply only", "leave it out")
 
 
 def _result(kind: ActKind, result: str, faults: _Faults) -> str:

@@ -11,7 +11,7 @@ from epcis.store.effect import party_key, party_of
 from epcis.store.items import contents, holding, items
 from epcis.store.payload import unpack_outline
 from epcis.trace import path
-from verification.acts.kinds import KINDS, ActKind, Whereabouts
+from verification.acts.kinds import KINDS, ActKind, ActShape, Whereabouts
 from verification.acts.request import ActThing
 from verification.decision.act import TO_LOOK_UP, Asked
 from verification.decision.decide import decide
@@ -19,6 +19,7 @@ from verification.decision.facts import STATE_OF_ITEM, Facts, KnownPack, facts_f
 from verification.decision.many import is_pack, name_of
 from verification.decision.words import PackState, Reason, word_of
 from verification.registry.rights import share_prefix
+from verification.serials.report import unfit_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,13 +62,22 @@ class ActFacts:
         )
         stored = items(self._snapshot, everything)
         judged = self._judged(everything, stored)
+        unfit = self._unfit_numbers([key for key in wanted if key not in stored])
         made: dict[str, ActThing] = {}
         for key in wanted:
             thing = self._thing(key, stored, judged, below)
             if KINDS[self._act.kind].where is Whereabouts.WITH_CUSTOMER and thing.item is not None:
                 thing = thing._replace(sent_to=self._customers(key))
+            if key in unfit:
+                thing = thing._replace(unfit_number=unfit[key])
             made[key] = thing
         return made
+
+    def _unfit_numbers(self, keys: list[str]) -> dict[str, str]:
+        """Numbers of our pools that no line may use, with how they stand."""
+        if KINDS[self._act.kind].shape not in (ActShape.MADE, ActShape.PUT_IN):
+            return {}
+        return unfit_numbers(self._snapshot, keys)
 
     def _below(self, keys: list[str]) -> dict[str, list[StoredItem]]:
         """What is directly inside each of these and of what they hold, level by level."""

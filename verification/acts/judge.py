@@ -59,6 +59,14 @@ def judge(
     return _ActCase(act, scanned, things, parent, at, tells_places=tells_places).judged()
 
 
+def together(used: ActJudgement, made: ActJudgement) -> ActJudgement:
+    """One judgement of what a transformation uses up and makes; it names what is used up."""
+    answers = (*used.answers, *made.answers)
+    if used.may_proceed and made.may_proceed:
+        return used._replace(answers=answers)
+    return used._replace(answers=tuple(map(_not_done, answers)), may_proceed=False, names=())
+
+
 class _ActCase:
     """Everything that one judgement of an act depends on."""
 
@@ -89,6 +97,9 @@ class _ActCase:
             self.overridden.append(about_parent.reason)
             about_parent = None
         count = self._count_refused()
+        if count is not None and count.may_override and self.act.override:
+            self.overridden.append(count.reason)
+            count = None
         seen: set[str] = set()
         answers: list[ActPackAnswer] = []
         for one in self.scanned:
@@ -141,7 +152,9 @@ class _ActCase:
         expected = self.act.expect
         if expected is None or expected == len(self.keys):
             return None
-        return because(ActRefusal.COUNT_DIFFERS, what=f"{len(self.keys)} of {expected}")
+        what = f"{len(self.keys)} of {expected}"
+        may = self.act.kind is ActKind.PACK  # a supervisor may close a case that is not full
+        return because(ActRefusal.COUNT_DIFFERS, what=what, may_override=may)
 
     def _parent_refused(self) -> ThingRefused | None:
         """Why nothing can be done with the case or pallet that the act names."""
@@ -158,6 +171,8 @@ class _ActCase:
 
     def _new_parent_refused(self, parent: ActThing) -> ThingRefused | None:
         """Why packs may not be put into a case; a case that nobody has named yet begins here."""
+        if parent.unfit_number:
+            return because(ActRefusal.NUMBER_NOT_ISSUED, what=parent.unfit_number)
         if parent.item is None:
             if parent.key.startswith("/00/"):
                 return None  # a case with an SSCC begins with what is put into it
@@ -189,6 +204,8 @@ class _ActCase:
             return because(ActRefusal.ALREADY_COMMISSIONED, what=lot)
         if thing.item is not None and thing.item.lot and thing.item.lot != act.lot:
             return because(ActRefusal.ALREADY_COMMISSIONED, what=f" in lot {thing.item.lot}")
+        if thing.unfit_number:
+            return because(ActRefusal.NUMBER_NOT_ISSUED, what=thing.unfit_number)
         if scan is not None and (
             (scan.lot and scan.lot != act.lot) or (scan.expiry and scan.expiry != act.expiry)
         ):
@@ -236,7 +253,8 @@ class _ActCase:
                 return None
             if self.act.kind is not ActKind.PACK:
                 return because(ActRefusal.NOT_IN_PARENT)
-        if self.rule.stays_inside or item.parent is None or thing.key in self.covered:
+        may_be_out = self.rule.stays_inside or self.act.is_opened or thing.key in self.covered
+        if may_be_out or item.parent is None:
             return None
         return because(ActRefusal.IN_A_CASE, what=item.parent)
 

@@ -16,8 +16,9 @@ from epcis.store.effect import party_key
 from epcis.store.item_status import ItemStatus
 from verification.acts.event import event_of_act
 from verification.acts.gather import ActFacts
-from verification.acts.judge import ActJudgement, judge
+from verification.acts.judge import ActJudgement, judge, together
 from verification.acts.kinds import KINDS, OVERRIDE_SCOPE, ActKind, ActShape, Whereabouts
+from verification.acts.numbers import issue_sscc, of_grant
 from verification.acts.registry_acts import perform_by_registry
 from verification.acts.request import ActAnswer, ActRefusal, ScannedThing
 from verification.acts.scans import scanned_thing
@@ -29,7 +30,7 @@ from verification.registry.rights import company_of, need_product, share_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
+    from datetime import date, datetime
 
     from epcis.http_context import Caller
     from epcis.ledger.store import Transaction
@@ -61,25 +62,41 @@ def perform_act(tx: Transaction, act: ActRequest, context: ActContext) -> ActAns
     scanned = [scanned_thing(one, tx.now.date(), context.recovered) for one in act.scans]
     if KINDS[act.kind].pack_act is not None:
         return _by_registry(tx, act, scanned, context)
-    act = _with_lot(act, scanned)
+    left = 0
+    if act.grant:
+        scanned, left = of_grant(tx, act.grant)
+    made = [scanned_thing(one, tx.now.date(), context.recovered) for one in act.outputs]
+    act = _with_lot(act, made or scanned)
     facts = ActFacts(tx, act, context.settings.rule_pack, tx.now, context.settings.market)
-    parent_scan = (
-        scanned_thing(act.parent, tx.now.date(), context.recovered) if act.parent else None
-    )
-    if parent_scan is not None and parent_scan.refusal is not None:
-        raise Problem(422, "Parent not readable", f"parent: {parent_scan.what}")
-    parent_key = parent_scan.key if parent_scan is not None else ""
+    parent_key = _parent_key(act, tx.now.date(), context)
     keys = [one.key for one in scanned if one.key]
+    made_keys = [one.key for one in made if one.key]
     things = facts.things([*keys, *([parent_key] if parent_key else [])])
     parent = things.get(parent_key) if parent_key else None
     if act.kind is ActKind.UNPACK and not scanned and parent is not None:
         scanned = _all_of(parent)
         things |= facts.things(one.key for one in scanned)
-    if act.kind is ActKind.COMMISSION:
-        _need_products(tx, keys, context)
+    if act.kind is ActKind.COMMISSION or made_keys:
+        _need_products(tx, made_keys or keys, context)
     at = act.time or _after_all(tx.now, things)
     judgement = judge(act, scanned, things, parent, at, tells_places=context.caller.party is None)
-    return _finish(tx, act, judgement, _EventParts(at, parent, things), context.caller)
+    if act.kind is ActKind.TRANSFORM:
+        judgement = together(judgement, _judge_made(tx, act, made, context, at))
+    parts = _EventParts(at, parent_key, things, left, tuple(made_keys))
+    return _finish(tx, act, judgement, parts, context.caller)
+
+
+def _judge_made(
+    tx: Transaction,
+    act: ActRequest,
+    made: list[ScannedThing],
+    context: ActContext,
+    at: datetime,
+) -> ActJudgement:
+    """Judge what a transformation makes: new serial numbers, of the lot that the act names."""
+    new = msgspec.structs.replace(act, kind=ActKind.COMMISSION, expect=None, override=False)
+    facts = ActFacts(tx, new, context.settings.rule_pack, tx.now, context.settings.market)
+    return judge(new, made, facts.things(one.key for one in made if one.key), None, at)
 
 
 def _by_registry(
@@ -96,12 +113,12 @@ def _by_registry(
         budget = GuessBudget(tx, [guesser_of(caller)], answers_max=most)
     answers = perform_by_registry(tx, act, scanned, who, settings, budget=budget)
     judgement = ActJudgement(answers, all(one.done for one in answers))
-    return _answer(tx, act, judgement, None, caller)
+    return _answer(tx, act, judgement, _MadeByAct(), caller)
 
 
 def _with_lot(act: ActRequest, scanned: list[ScannedThing]) -> ActRequest:
-    """The act with the lot and expiry of its first scan, where the client gave none itself."""
-    if act.kind is not ActKind.COMMISSION:
+    """The act with the lot and expiry of the first new pack, where the client gave none itself."""
+    if act.kind not in (ActKind.COMMISSION, ActKind.TRANSFORM):
         return act
     first = next((one for one in scanned if one.lot or one.expiry), None)
     if first is None:
@@ -109,12 +126,35 @@ def _with_lot(act: ActRequest, scanned: list[ScannedThing]) -> ActRequest:
     return msgspec.structs.replace(act, lot=act.lot or first.lot, expiry=act.expiry or first.expiry)
 
 
+def _parent_key(act: ActRequest, today: date, context: ActContext) -> str:
+    """The key of the case or pallet that an act names; raises `Problem` 422 for another thing."""
+    if not act.parent:
+        return ""
+    scan = scanned_thing(act.parent, today, context.recovered)
+    if scan.refusal is not None:
+        raise Problem(422, "Parent not readable", f"parent: {scan.what}")
+    return scan.key
+
+
 class _EventParts(NamedTuple):
     """What an event is made from besides the act."""
 
     at: datetime
-    parent: ActThing | None
+    parent: str
+    """Key of the case or pallet; empty where there is none, or it gets its number now."""
     things: Mapping[str, ActThing]
+    left: int
+    """Printed numbers of a grant that wait for the next act."""
+    outputs: tuple[str, ...] = ()
+    """Keys that a transformation makes."""
+
+
+class _MadeByAct(NamedTuple):
+    """What an answer says besides the judgement."""
+
+    event: str | None = None
+    parent: str = ""
+    left: int = 0
 
 
 def _finish(
@@ -122,15 +162,18 @@ def _finish(
 ) -> ActAnswer:
     event_id = None
     if judgement.may_proceed:
+        if act.sscc_from:
+            sscc = issue_sscc(tx, act.sscc_from, client_id=act.client_id, by=caller.name)
+            parts = parts._replace(parent=sscc)
         event_id = _record(tx, act, judgement, parts)
-    return _answer(tx, act, judgement, event_id, caller)
+    return _answer(tx, act, judgement, _MadeByAct(event_id, parts.parent, parts.left), caller)
 
 
 def _answer(
     tx: Transaction,
     act: ActRequest,
     judgement: ActJudgement,
-    event_id: str | None,
+    made: _MadeByAct,
     caller: Caller,
 ) -> ActAnswer:
     """The answer, with its entry of the log."""
@@ -139,10 +182,12 @@ def _answer(
         act=number,
         kind=act.kind,
         done=judgement.may_proceed,
-        event=event_id,
+        event=made.event,
         packs=judgement.answers,
         missing=judgement.missing,
         say=_say(act, judgement),
+        parent=made.parent,
+        left=made.left,
     )
     log_act(tx, act, answer, by=caller.name, overridden=judgement.overridden)
     return answer
@@ -159,9 +204,10 @@ def _record(tx: Transaction, act: ActRequest, judgement: ActJudgement, parts: _E
     event = event_of_act(
         act,
         judgement.names,
-        parts.parent.key if parts.parent is not None else "",
+        parts.parent,
         parts.at,
         event_id=event_id,
+        outputs=parts.outputs,
         was_lost=lost and act.kind is ActKind.COUNT_ADJUST and act.result == "found",
     )
     record(tx, [event])

@@ -88,6 +88,8 @@ def _request(act: ActRequest, scan: ScannedThing) -> PackRequest:
         lot=scan.lot or None,
         expiry=scan.expiry,
         reason=act.reason,
+        confirmed=act.confirmed,
+        customer=act.customer,
         scanned=act.time,
     )
 

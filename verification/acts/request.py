@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from verification.acts.kinds import ActKind  # noqa: TC001  # msgspec reads it at run time
+from verification.decision.act import CustomerCategory  # noqa: TC001  # msgspec reads it
 from verification.decision.words import Reason, Word  # noqa: TC001  # msgspec reads them
 
 if TYPE_CHECKING:
@@ -44,14 +45,24 @@ class ActRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What came out, see `kinds.RESULTS`."""
     lot: str = ""
     expiry: date | None = None
+    grant: str = ""
+    """A grant of serial numbers, of which all that are printed are put into use."""
+    sscc_from: str = ""
+    """Pool or first digits of SSCCs that number the new case, where no case is named."""
     outputs: tuple[str, ...] = ()
     """Packs that a transformation makes, as scanned."""
     expect: int | None = None
     """How many packs there should be."""
     override: bool = False
     """Do it although something overridable speaks against it, for `reason`."""
+    confirmed: bool = False
+    """The person at the packs checked what the verdict asks to check; `reason` says how."""
+    customer: CustomerCategory | None = None
+    """Whom a wholesaler supplies, where it is not a pharmacy (2016/161 Art. 23)."""
     time: datetime | None = None
     """When it was done, where that is earlier than it was sent."""
+    is_opened: bool = False
+    """The cases around what is named were opened: it is taken in without them."""
 
 
 class ActRefusal(StrEnum):
@@ -63,6 +74,8 @@ class ActRefusal(StrEnum):
     SCANNED_TWICE = "scanned-twice"
     NOT_ON_RECORD = "not-on-record"
     ALREADY_COMMISSIONED = "already-commissioned"
+    NUMBER_NOT_ISSUED = "number-not-issued"
+    """It is of a pool of ours that never gave it out, or got it back or voided it."""
     LOT_DIFFERS = "lot-of-scan-differs"
     """The code on the pack names another lot or expiry than the act."""
     LOT_MISSING = "lot-missing"
@@ -85,6 +98,14 @@ class ActRefusal(StrEnum):
     CIRCLE = "would-be-in-itself"
     HAPPENED_SINCE = "happened-since"
     """Something was recorded of it later than the time of the act."""
+    NOT_ORDERED = "not-ordered"
+    WRONG_LOT = "wrong-lot"
+    TOO_SHORT = "too-short-dated"
+    EARLIER_EXPIRY = "earlier-expiry-first"
+    MORE_THAN_ORDERED = "more-than-ordered"
+    FOR_ANOTHER_ORDER = "for-another-order"
+    NOT_PICKED = "not-picked"
+    WRONG_CUSTOMER = "wrong-customer"
     NOT_A_PACK = "not-a-pack"
     NOT_HELD = "not-held"
     OTHERS_REFUSED = "others-refused"
@@ -106,6 +127,8 @@ class ActThing(NamedTuple):
     """Everything inside at any depth."""
     sent_to: frozenset[str] | None = None
     """To whom it was shipped from the site of the act; None where it never was, or no one asked."""
+    unfit_number: str = ""
+    """Why its number may not be put into use: how it stands in our pool; empty where it may."""
 
 
 class ScannedThing(NamedTuple):
@@ -150,3 +173,7 @@ class ActAnswer(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...] = ()
     """Keys that should have been scanned too."""
     say: str = ""
+    parent: str = ""
+    """Key of the case or pallet that the act was about, with an SSCC that was issued for it."""
+    left: int = 0
+    """Printed numbers of the grant that are not in use yet, beyond those of this act."""

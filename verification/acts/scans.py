@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _SSCC = re.compile(r"\d{18}", re.ASCII)
 _GLN = re.compile(r"(\d{13})(?:[./-]([!-z]{1,20}))?", re.ASCII)
+_PLAIN_PACK = re.compile(r"(?:https://id\.gs1\.org)?/01/(\d{14})/21/([0-9A-Za-z]{1,20})", re.ASCII)
+"""A pack as programs write it, and nothing else: thousands of them come in one act."""
 _KEY = re.compile(r"/(?:00|01|414|417|8003|8004)/")
 _LIKE_A_PACK = (("8003", "/8003/"), ("8004", "/8004/"))
 """Returnable assets and individual assets carry goods as well (GRAI, GIAI)."""
@@ -44,6 +46,8 @@ def scanned_thing(
     True
     """
     text = scan.strip()
+    if (plain := _PLAIN_PACK.fullmatch(text)) and has_check_digit(plain[1]):
+        return ScannedThing(scan, f"/01/{plain[1]}/21/{plain[2]}")
     if not text or len(text) > SCAN_CHARS_MAX:
         return _unreadable(scan, "it is empty" if not text else "it is too long")
     if _SSCC.fullmatch(text) and has_check_digit(text):

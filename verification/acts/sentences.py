@@ -19,6 +19,9 @@ SAY_REFUSAL = {
     ActRefusal.ALREADY_COMMISSIONED: (
         "This serial number is in use already{what}: take another number."
     ),
+    ActRefusal.NUMBER_NOT_ISSUED: (
+        "Its number is {what} in our pool of numbers: take a number that was granted to a line."
+    ),
     ActRefusal.LOT_DIFFERS: (
         "The code on it names another lot or expiry than {what}: compare the print, and commission"
         " each lot by itself."
@@ -60,6 +63,19 @@ SAY_REFUSAL = {
         "Something was recorded of it at {what}, after this act: look at its history and do the act"
         " again as of now."
     ),
+    ActRefusal.NOT_ORDERED: "Nobody ordered {what} here: put it back, and look at the pick list.",
+    ActRefusal.WRONG_LOT: "The customer asks for lot {what}: put it back, and take that lot.",
+    ActRefusal.TOO_SHORT: (
+        "It expires too early for this customer, who asks for {what}: take a later lot."
+    ),
+    ActRefusal.EARLIER_EXPIRY: (
+        "Lot {what} expires earlier: take it first. A supervisor may take this one all the same,"
+        " with a reason."
+    ),
+    ActRefusal.MORE_THAN_ORDERED: "Order {what} has all it asked for: put it back.",
+    ActRefusal.FOR_ANOTHER_ORDER: "It was picked for order {what}: put it to that one.",
+    ActRefusal.NOT_PICKED: "It was not picked for order {what}: pick it first.",
+    ActRefusal.WRONG_CUSTOMER: "The order is for {what}: check to whom you ship.",
     ActRefusal.NOT_A_PACK: "It is no pack with a GTIN: scan the packs that are in it.",
     ActRefusal.NOT_HELD: "No quarantine names it: look at the list of quarantines.",
     ActRefusal.OTHERS_REFUSED: (

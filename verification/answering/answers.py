@@ -5,11 +5,13 @@ Requests that wait together are answered in one transaction.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from epcis.database.autocommit_read import autocommit_read
+from epcis.database.transactions import WriterHeld
 from verification.alerts.alert import raise_alert
 from verification.alerts.guessing import (
     GuessBudget,
@@ -20,6 +22,7 @@ from verification.alerts.guessing import (
     veiled,
 )
 from verification.alerts.suspicion import suspicion_of
+from verification.answering.aside import AsideWorker, NeedsWriter, journal_of
 from verification.answering.batch_queue import BatchQueue, TransactionWorker
 from verification.decision.act import TO_LOOK_UP, TO_VERIFY, Asked, ParticipantRole
 from verification.decision.decide import decide
@@ -47,11 +50,13 @@ from verification.registry.participants import place_of, who_is
 from verification.registry.rights import company_of, owns_product
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from epcis.clock import Clock
     from epcis.http_context import Caller
     from epcis.ledger.store import Store, Transaction
+    from verification.answering.aside import Round
+    from verification.answering.batch_queue import BatchWorker
     from verification.decision.act import Who
     from verification.decision.facts import Facts
     from verification.peers.partner_connections import PartnerConnections
@@ -82,9 +87,16 @@ class Answering:
         self._settings = settings
         self._connections = connections
         workers = 1 if store.has_one_writer else WORKERS
-        self._batches: BatchQueue[Wanted, GivenAnswer] = BatchQueue(
-            [TransactionWorker(store, clock, self._work) for _ in range(workers)],
-            waiting_max=settings.waiting_max,
+        self.journal = journal_of(store)
+        """Where records wait while a large document is stored; None where many can write."""
+        self._batches = self._queue(
+            TransactionWorker(store, clock, self._work, waits=False) for _ in range(workers)
+        )
+        self._patient = self._queue([TransactionWorker(store, clock, self._work)])
+        self._aside = (
+            self._queue([AsideWorker(store, clock, self.journal, self._work_aside)])
+            if self.journal
+            else None
         )
         self._looks: BatchQueue[tuple[str, str], Seen] = BatchQueue(
             [_LookWorker(store) for _ in range(WORKERS)],
@@ -106,12 +118,30 @@ class Answering:
         if self._settings.peers:
             peers, now = self._connections.peers, self._clock()
             wanted = await maybe_elsewhere(wanted, peers, self._store, self._settings, now)
-        return await self._batches.ask(wanted)
+        if not self._store.is_held:
+            with suppress(WriterHeld):
+                return await self._batches.ask(wanted)
+        if self._aside and isinstance(wanted, Verification | PartnerQuestion):
+            with suppress(NeedsWriter):
+                return await self._aside.ask(wanted)
+        return await self._patient.ask(wanted)
 
     def close(self) -> None:
         """Finish the batches under way; whoever asks later is answered again."""
-        self._batches.close()
+        for queue in filter(None, (self._batches, self._patient, self._aside)):
+            queue.close()
         self._looks.close()
+        if self.journal:
+            self.journal.close()
+
+    def _queue(
+        self, workers: Iterable[BatchWorker[Wanted, GivenAnswer]]
+    ) -> BatchQueue[Wanted, GivenAnswer]:
+        return BatchQueue(list(workers), waiting_max=self._settings.waiting_max)
+
+    def _work_aside(self, tx: Transaction, batch: list[Wanted]) -> Round:
+        round_ = _Round(tx, batch, self._settings, writes=False)
+        return round_.answers(), round_.entries
 
     def _work(self, tx: Transaction, batch: list[Wanted]) -> list[GivenAnswer]:
         return answer_round(tx, batch, self._settings)
@@ -143,7 +173,7 @@ def answer_round(
     tx: Transaction, round_: list[Wanted], settings: VerificationSettings
 ) -> list[GivenAnswer]:
     """An answer for each request, in order; what was answered is kept in the act."""
-    return _Round(tx, round_, settings).told()
+    return _Round(tx, round_, settings).answers()
 
 
 def verify_for(tx: Transaction, wanted: Verification, settings: VerificationSettings) -> Verdict:
@@ -158,16 +188,26 @@ def verify_for(tx: Transaction, wanted: Verification, settings: VerificationSett
 
 
 class _Round:
-    """Requests that are answered in one act; what is known of their packs is looked up at once."""
+    """Requests that are answered in one act; what is known of their packs is looked up at once.
+
+    One that writes nothing raises NeedsWriter for an answer that has to.
+    """
 
     def __init__(
-        self, tx: Transaction, round_: Sequence[Wanted], settings: VerificationSettings
+        self,
+        tx: Transaction,
+        round_: Sequence[Wanted],
+        settings: VerificationSettings,
+        *,
+        writes: bool = True,
     ) -> None:
         self._tx = tx
+        self._writes = writes
         self._round = round_
         self._settings = settings
         self._rules = settings.rule_pack
-        self._entries: list[history.HistoryEntry] = []
+        self.entries: list[history.HistoryEntry] = []
+        """What is kept of the answers."""
         self._owned: dict[tuple[ActingCompany, str], bool] = {}
         questions = [one for one in round_ if isinstance(one, Verification | PartnerQuestion)]
         asked = [_asked(one) for one in questions]
@@ -187,7 +227,7 @@ class _Round:
         who = who_is(self._stops, caller, self._settings)
         return msgspec.structs.replace(who, role=ParticipantRole.PHARMACY)
 
-    def told(self) -> list[GivenAnswer]:
+    def answers(self) -> list[GivenAnswer]:
         """Answers in the order of the requests; kept where they are of that kind."""
         told: list[GivenAnswer | None] = []
         facts = iter(self._facts)
@@ -225,7 +265,14 @@ class _Round:
             return True
         if self._budget.is_spent(guesser):
             return False
-        return not is_guess or self._budget.count(guesser)
+        if not is_guess:
+            return True
+        self._must_write()
+        return self._budget.count(guesser)
+
+    def _must_write(self) -> None:
+        if not self._writes:
+            raise NeedsWriter
 
     def _verify(self, wanted: Verification, facts: Facts) -> Verdict:
         tx = self._tx
@@ -233,12 +280,13 @@ class _Round:
         judgement = decide(facts, wish, self._rules, wanted.as_of or tx.now)
         answer = Verdict.of(judgement, facts)
         if judgement.alert:
+            self._must_write()
             raised = suspicion_of(tx, facts, judgement, manual=wanted.manual)
             answer = msgspec.structs.replace(answer, alert=raised.alert, cause=raised.hint.say)
         if not self._owns(wanted.caller, facts.asked.gtin):
             answer = veiled(answer)
         place = place_of(self._stops, wanted.caller)
-        self._entries.append(verdict_entry(answer, wanted.caller.name, place))
+        self.entries.append(verdict_entry(answer, wanted.caller.name, place))
         return answer
 
     def _respond(self, wanted: PartnerQuestion, facts: Facts) -> VrsResponse | NotOurs:
@@ -246,7 +294,7 @@ class _Round:
             return NotOurs()
         judgement = decide(facts, TO_LOOK_UP, self._rules, self._tx.now)
         response = respond(judgement, facts, self._settings.vrs_policy)
-        self._entries.append(_vrs_entry(wanted, response))
+        self.entries.append(_vrs_entry(wanted, response))
         return response
 
     def _hear(self, wanted: RecordedAnswer) -> GivenAnswer:
@@ -254,7 +302,7 @@ class _Round:
         _keep_peers_alert(self._tx, wanted, who)
         if not is_answered(self._tx, wanted.request, who):
             remember(self._tx, wanted.request, who, wanted.answer)
-        self._entries.append(_peer_entry(self._stops, wanted))
+        self.entries.append(_peer_entry(self._stops, wanted))
         return self._told_of_peer(wanted, wanted.verdict) if wanted.verdict else wanted.answer
 
     def _told_of_peer(self, wanted: RecordedAnswer, verdict: Verdict) -> GivenAnswer:
@@ -265,8 +313,8 @@ class _Round:
         return verdict if caller.party is None else veiled(verdict)
 
     def _keep(self) -> None:
-        if self._entries:
-            history.keep(self._tx, self._entries)
+        if self.entries and self._writes:
+            history.keep(self._tx, self.entries)
 
     def _operate(self) -> list[OperationAnswer]:
         operations = [one for one in self._round if isinstance(one, OperationWanted)]

@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from epcis.database.transactions import close_for_good
+from epcis.database.transactions import WriterHeld, close_for_good
 from epcis.problem import Problem
 
 if TYPE_CHECKING:
@@ -125,15 +125,21 @@ class TransactionWorker(Generic[Q, A]):
 
     `work` gets the act and the requests of a round and gives an answer for each, in order. Where
     it fails, each request of the round is tried in an act of its own, so that only the one at
-    fault fails.
+    fault fails. Unless it `waits`, all get WriterHeld while a large act has the one writer.
     """
 
     def __init__(
-        self, store: Store, clock: Clock, work: Callable[[Transaction, list[Q]], list[A]]
+        self,
+        store: Store,
+        clock: Clock,
+        work: Callable[[Transaction, list[Q]], list[A]],
+        *,
+        waits: bool = True,
     ) -> None:
         self._store = store
         self._clock = clock
         self._work = work
+        self._waits = waits
         self._connection: Connection | None = None
         self._used_s = 0.0
 
@@ -141,6 +147,8 @@ class TransactionWorker(Generic[Q, A]):
         """An answer for each request, once all of them are durable, or its fault."""
         try:
             return [*self._in_one_act(requests)]
+        except WriterHeld as fault:
+            return [fault] * len(requests)
         except Exception as fault:  # noqa: BLE001  # handed to whoever asked
             if len(requests) == 1:
                 return [fault]
@@ -164,7 +172,7 @@ class TransactionWorker(Generic[Q, A]):
         try:
             if self._connection is None:
                 self._connection = self._store.own_connection()
-            with self._store.write(self._clock(), own=self._connection) as tx:
+            with self._store.write(self._clock(), own=self._connection, waits=self._waits) as tx:
                 return self._work(tx, requests)
             # A crash in the block leaves nothing; after it every answer of the round is on disk.
         except BaseException:

@@ -21,6 +21,7 @@ from verification.registry.pack_tables import (
     doubt,
     expiry_extension,
     lot_state,
+    past_doubt,
     product_market,
 )
 
@@ -64,8 +65,7 @@ def facts_as_of(
     }
     if facts.product_state is ProductState.WITHDRAWN:
         changes["product_state"] = _product_state_at(snapshot, facts, at)
-    if facts.doubt is not None:
-        changes["doubt"] = _doubt_at(snapshot, facts, at)
+    changes["doubt"] = _doubt_at(snapshot, facts, at)
     return msgspec.structs.replace(facts, **changes)
 
 
@@ -138,9 +138,16 @@ def _product_state_at(snapshot: Snapshot, facts: Facts, at: datetime) -> Product
 
 
 def _doubt_at(snapshot: Snapshot, facts: Facts, at: datetime) -> Doubt | None:
-    lot = (facts.pack.lot if facts.pack is not None else None) or facts.asked.lot
-    rows = snapshot.connection.execute(
-        select(doubt).where(doubt.c.gtin == facts.asked.gtin, doubt.c.since_us <= microseconds(at))
-    )
-    found = map(OpenDoubt.of, rows)
-    return gravest(one.kind for one in found if one.covers(lot, facts.asked.serial))
+    """The gravest doubt that was open then, though it may be cleared by now."""
+    at_us = microseconds(at)
+    of_pack = [
+        select(doubt).where(doubt.c.gtin == facts.asked.gtin, doubt.c.since_us <= at_us),
+        select(past_doubt).where(
+            past_doubt.c.gtin == facts.asked.gtin,
+            past_doubt.c.since_us <= at_us,
+            past_doubt.c.until_us > at_us,
+        ),
+    ]
+    found = [OpenDoubt.of(row) for one in of_pack for row in snapshot.connection.execute(one)]
+    serial, lots = facts.asked.serial, _lots(facts) or (None,)
+    return gravest(one.kind for one in found if any(one.covers(lot, serial) for lot in lots))

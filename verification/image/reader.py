@@ -16,6 +16,8 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -43,6 +45,11 @@ SOON_S = 0.4
 """How long a worker has its full priority; most pictures take a tenth of that."""
 SLOW_NICENESS = 5
 """Priority of a worker that takes longer: its share is a third of that of one that does not."""
+_DECODERS = {
+    "cv2": "opencv-python-headless",
+    "pypdfium2": "pypdfium2",
+}
+"""Modules of the extra `pictures`, and the packages they are in."""
 STARTS_MAX = 2
 """Attempts at handing a socket over: the process of the workers may have died meanwhile."""
 
@@ -94,6 +101,8 @@ class PictureReader:
 
         `timeout_s` is for waiting and reading together.
         """
+        if missing := missing_decoders():
+            return PictureReading(findings=(_without_decoders(missing),))
         from verification.image.picture import reading_of  # loads the decoders
 
         if len(data) > self._limits.size_bytes_max:
@@ -287,6 +296,21 @@ def _read_exactly(link: socket.socket, size: int, until: float) -> bytes:
             raise Died("the decoder gave up on it")
         parts += part
     return bytes(parts)
+
+
+@cache
+def missing_decoders() -> tuple[str, ...]:
+    """The packages of the extra `pictures` that are not installed; none where pictures are read."""
+    return tuple(name for module, name in _DECODERS.items() if find_spec(module) is None)
+
+
+def _without_decoders(missing: tuple[str, ...]) -> Finding:
+    return Finding(
+        "image.not-installed",
+        Severity.ERROR,
+        f"this installation reads no pictures: {', '.join(missing)} are not installed",
+        "Install packtrail[pictures], or scan with a hand scanner.",
+    )
 
 
 def _too_large(size_bytes: int, limits: PictureLimits) -> Finding:

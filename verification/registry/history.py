@@ -88,10 +88,14 @@ _encoder = msgspec.json.Encoder()
 
 
 def keep(
-    tx: Transaction, entries: Iterable[HistoryEntry], kind: LeafKind = LeafKind.VERDICT
+    tx: Transaction,
+    entries: Iterable[HistoryEntry],
+    kind: LeafKind = LeafKind.VERDICT,
+    *,
+    at_us: int | None = None,
 ) -> None:
-    """Write entries and their leaves, inside the act."""
-    at_us = microseconds(tx.now)
+    """Write entries and their leaves, inside the act; `at_us` is when, if that was before it."""
+    at_us = microseconds(tx.now) if at_us is None else at_us
     rows = []
     for entry in entries:
         rows.append(

@@ -17,7 +17,7 @@ from epcis.ledger.entry import LeafKind
 from verification.decision.restrictions import EVERYWHERE, changed, current_restrictions
 from verification.decision.words import Doubt, LotState, ProductState
 from verification.registry.pack_tables import doubt as doubt_table
-from verification.registry.pack_tables import lot_state, product_market
+from verification.registry.pack_tables import lot_state, past_doubt, product_market
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -133,15 +133,17 @@ def set_doubt(
 ) -> None:
     """Raise a doubt about a pack (`serial`), a range, a lot or a product; None clears it."""
     table = doubt_table.c
-    tx.connection.execute(
-        delete(doubt_table).where(
-            table.gtin == gtin,
-            table.lot == lot,
-            table.serial == serial,
-            table.serial_to == serial_to,
-            table.case_id == case_id,
-        )
+    this = and_(
+        table.gtin == gtin,
+        table.lot == lot,
+        table.serial == serial,
+        table.serial_to == serial_to,
+        table.case_id == case_id,
     )
+    before = tx.connection.execute(select(doubt_table).where(this)).mappings().first()
+    if before is not None and before["since_us"] < _us(now):
+        tx.connection.execute(past_doubt.insert().values(**before, until_us=_us(now)))
+    tx.connection.execute(delete(doubt_table).where(this))
     if kind is not None:
         tx.connection.execute(
             doubt_table.insert().values(

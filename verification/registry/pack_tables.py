@@ -130,6 +130,21 @@ doubt = Table(
 )
 """Open suspicion; `lot` or `serial` is empty where it holds for the whole lot, or for one pack."""
 
+past_doubt = Table(
+    "past_doubt",
+    metadata,
+    Column("gtin", String(50), primary_key=True),
+    Column("lot", String(20), primary_key=True),
+    Column("serial", String(20), primary_key=True),
+    Column("serial_to", String(20), primary_key=True),
+    Column("case_id", String(40), primary_key=True),
+    Column("since_us", BigInteger, primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("until_us", BigInteger, nullable=False),
+    info=proof(Register()),
+)
+"""Suspicion that was cleared: acts done before that, and sent after it, are judged by it."""
+
 pack_operation = Table(
     "pack_operation",
     metadata,
@@ -383,6 +398,15 @@ anomaly_watch = Table(
     info=proof(Outside("how far the history was looked through; looking again changes nothing")),
 )
 """Up to which row of `pack_operation` the history was looked through."""
+
+answer_aside = Table(
+    "answer_aside",
+    metadata,
+    Column("journal", String(32), primary_key=True),
+    Column("taken", BigInteger, nullable=False),
+    info=proof(Outside("how far answers kept beside the database are in the history and log")),
+)
+"""Up to which number the answers of a journal (`verification.answering.aside`) were taken in."""
 
 national_login = Table(
     "national_login",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from fastapi import APIRouter, Depends, Request
@@ -19,6 +19,9 @@ from verification.registry.sensor_rules import (
     set_rule,
 )
 
+if TYPE_CHECKING:
+    from verification.decision.sensors import SensorRule
+
 router = APIRouter(prefix="/verify/sensors", tags=["verification"])
 
 Verifier = Annotated[Caller, Depends(needs("verify"))]
@@ -28,22 +31,15 @@ Recaller = Annotated[Caller, Depends(needs("recall"))]
 @router.get("")
 def sensor_rules(request: Request, caller: Verifier) -> object:  # JSON
     """What sensor reports mean for your products that have a rule; to the operator all."""
-    overlay = verification_settings_of(request).company_prefixes
-    with store_of(request).read() as snapshot:
-        company = company_behind(snapshot, caller)
-        own = [one for one in rules(snapshot) if owns_product(snapshot, company, one.gtin, overlay)]
-    return msgspec.to_builtins(own)
+    return msgspec.to_builtins(own_rules(request, caller))
 
 
 @router.put("")
 async def sensor_rule_set(request: Request, caller: Recaller) -> object:  # JSON
     """Set the rule of a product: its limits, or that its sensor reports are not looked at."""
-    overlay = verification_settings_of(request).company_prefixes
     try:
         rule = rule_of(await request.body())
-        with store_of(request).write(now_of(request)) as tx:
-            need_product(tx, caller, rule.gtin, overlay)
-            set_rule(tx, rule, by=caller.name)
+        put_rule(request, caller, rule)
     except SensorRuleRefusedError as fault:
         raise Problem(422, "Rule refused", str(fault)) from None
     return msgspec.to_builtins(rule)
@@ -59,3 +55,21 @@ def sensor_rule_end(request: Request, caller: Recaller, gtin: str) -> dict[str, 
     if not found:
         raise Problem(404, "No such rule", f"product {gtin} has no rule for sensor reports")
     return {"ended": True}
+
+
+def own_rules(request: Request, caller: Caller) -> list[SensorRule]:
+    """The rules of the caller's products, by product."""
+    overlay = verification_settings_of(request).company_prefixes
+    with store_of(request).read() as snapshot:
+        company = company_behind(snapshot, caller)
+        return [
+            one for one in rules(snapshot) if owns_product(snapshot, company, one.gtin, overlay)
+        ]
+
+
+def put_rule(request: Request, caller: Caller, rule: SensorRule) -> None:
+    """Set the rule of a product of the caller's; raises `Problem`, `SensorRuleRefusedError`."""
+    overlay = verification_settings_of(request).company_prefixes
+    with store_of(request).write(now_of(request)) as tx:
+        need_product(tx, caller, rule.gtin, overlay)
+        set_rule(tx, rule, by=caller.name)

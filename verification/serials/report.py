@@ -7,9 +7,11 @@ ever granted again.
 from __future__ import annotations
 
 import secrets
+from bisect import bisect_left
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from sqlalchemy import update
 
@@ -21,9 +23,16 @@ from verification.serials.grant import (
     grants_at,
     need_grant,
     places_in_state,
+    spans_of,
 )
-from verification.serials.numbers import in_use, places_of
-from verification.serials.pool import REASON_CHARS_MAX, hold_code, need_pool, pools_of
+from verification.serials.numbers import in_use, places_of, serials_at
+from verification.serials.pool import (
+    REASON_CHARS_MAX,
+    hold_code,
+    list_pools,
+    need_pool,
+    pools_of,
+)
 from verification.serials.serial_tables import serial_grant
 from verification.serials.template import SerialsRefused
 
@@ -49,6 +58,9 @@ class SerialState(StrEnum):
     VOID = "void"
     COMMISSIONED = "commissioned"
     IN_USE = "in use before it was granted"
+
+
+_ON_A_PACK = frozenset({SerialState.COMMISSIONED, SerialState.IN_USE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,27 +127,90 @@ def standings(snapshot: Snapshot, code: str, serials: Sequence[str]) -> dict[str
             continue
         used = in_use(snapshot, pool, list(places))
         grants = grants_at(snapshot, pool, list(places.values()))
+        exceptions = {grant.id: _Exceptions(snapshot, grant) for grant in grants.values()}
         for number, place in places.items():
             grant = grants.get(place)
-            state = _state(snapshot, pool, place, grant, is_used=number in used)
-            where = (grant.id, grant.line) if grant else ("", "")
+            where = ("", "")
+            if grant is None:
+                is_used = number in used
+                state = SerialState.IN_USE if is_used else SerialState.NOT_GRANTED
+            else:
+                where = (grant.id, grant.line)
+                state = _state(grant, exceptions[grant.id], place, is_used=number in used)
             found[number] = SerialStanding(number, state, pool.id, *where)
     return found
 
 
+def unfit_numbers(snapshot: Snapshot, keys: Sequence[str]) -> dict[str, str]:
+    """Of the keys of packs and cases, those whose number is of a pool of ours and may not be used.
+
+    With how each one stands: not granted, returned or void. Numbers of others are left out.
+    """
+    by_code: dict[str, dict[str, str]] = {}
+    for key in keys:
+        if key.startswith("/01/"):
+            by_code.setdefault(key[4:18], {})[unquote(key[22:])] = key
+        elif key.startswith("/00/"):
+            for code in _sscc_codes(snapshot):
+                if key.startswith(code, 4):
+                    by_code.setdefault(code, {})[key[4:]] = key
+    found: dict[str, str] = {}
+    for code, numbers in by_code.items():
+        for one in standings(snapshot, code, list(numbers)).values():
+            if not (one.may_be_commissioned or one.state in _ON_A_PACK):
+                found[numbers[one.serial]] = one.state.value
+    return found
+
+
+def printed_numbers(snapshot: Snapshot, grant_id: str) -> list[str]:
+    """The numbers of a grant that are printed, neither void nor in use. Raises SerialsRefused."""
+    grant = need_grant(snapshot, grant_id)
+    pool = need_pool(snapshot, grant.pool)
+    found: list[str] = []
+    numbered = 0
+    void = set(places_in_state(snapshot, pool.id, grant.first, grant.after, VOID))
+    before = set(places_in_state(snapshot, pool.id, grant.first, grant.after, IN_USE))
+    for first, after in spans_of(grant):
+        if numbered >= grant.printed:
+            break
+        numbers = serials_at(snapshot, pool, first, after)
+        places = [place for place in range(first, after) if place not in before]
+        places = places[: grant.printed - numbered]
+        numbered += len(places)
+        fit = [numbers[place - first] for place in places if place not in void]
+        used = in_use(snapshot, pool, fit)
+        found += [number for number in fit if number not in used]
+    return found
+
+
+def _sscc_codes(snapshot: Snapshot) -> frozenset[str]:
+    return frozenset(one.code for one in list_pools(snapshot) if one.is_sscc)
+
+
+class _Exceptions:
+    """The places of a grant that have rows of their own."""
+
+    def __init__(self, snapshot: Snapshot, grant: SerialGrant) -> None:
+        span = (grant.pool, grant.first, grant.after)
+        self.in_use = places_in_state(snapshot, *span, IN_USE)
+        self.void = frozenset(places_in_state(snapshot, *span, VOID))
+
+    def was_in_use(self, place: int) -> bool:
+        """Whether its number was found in use before the pool came to it."""
+        at = bisect_left(self.in_use, place)
+        return at < len(self.in_use) and self.in_use[at] == place
+
+
 def _state(
-    snapshot: Snapshot, pool: SerialPool, place: int, grant: SerialGrant | None, *, is_used: bool
+    grant: SerialGrant, exceptions: _Exceptions, place: int, *, is_used: bool
 ) -> SerialState:
-    if grant is None:
-        return SerialState.IN_USE if is_used else SerialState.NOT_GRANTED
-    if places_in_state(snapshot, pool.id, place, place + 1, IN_USE):
+    if exceptions.was_in_use(place):
         return SerialState.IN_USE
-    if places_in_state(snapshot, pool.id, place, place + 1, VOID):
+    if place in exceptions.void:
         return SerialState.VOID
     if is_used:
         return SerialState.COMMISSIONED
-    left_out = len(places_in_state(snapshot, pool.id, grant.first, place, IN_USE))
-    index = place - grant.first - left_out
+    index = place - grant.first - bisect_left(exceptions.in_use, place)
     if index < grant.printed:
         return SerialState.PRINTED
     return SerialState.RETURNED if index >= grant.count - grant.returned else SerialState.GRANTED

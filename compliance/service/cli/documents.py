@@ -1,12 +1,10 @@
-"""`packtrail check`, `convert`, `hash` and `capture`: EPCIS files."""
+"""`packtrail convert`, `hash` and `capture`: EPCIS files."""
 
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
 from os import cpu_count
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,138 +19,31 @@ from compliance.service.cli.options import (
     moment,
     opened_store,
     print_json,
-    settings_for,
+    progress_bar,
     stop,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Iterable, Sequence
 
     from epcis.capture import Receipt
     from epcis.codec.document import Syntax
     from epcis.model import Event
     from schemas.finding import Finding
 
-PROFILES = ("epcis", "dscsa-r1.3", "dscsa-r1.2")
 _SEVERAL_CORES_FROM_BYTES = 4 * 2**20
 """A shorter file is converted before other processes have begun."""
 _ALIKE_SHOWN_MAX = 3
 """Findings of one kind that are printed for people; all of them stand in the JSON."""
 _PROCESSES_MAX = 8
 """Used unless an option says otherwise: each takes some 50 MB, and one process feeds them all."""
-_DRAWN_EVERY_S = 0.1
 
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands on the command line."""
-    app.command()(check)
     app.command()(convert)
     app.command(name="hash")(hash_)
     app.command()(capture)
-
-
-def check(
-    files: Annotated[list[Path], typer.Argument(help="EPCIS files.")],
-    profile: Annotated[str, typer.Option(help=f"One of {', '.join(PROFILES)}.")] = "epcis",
-    fix: Annotated[
-        Path | None, typer.Option(help="Write a corrected copy of the one file to this file.")
-    ] = None,
-    against: Annotated[
-        str,
-        typer.Option(
-            help="Database (URL or file name) of which to ask the rules over history and partners."
-        ),
-    ] = "",
-    now: Now = None,
-    json: Json = False,
-) -> None:
-    """Explain what is wrong in EPCIS files, where, and how to mend it.
-
-    With --fix, ends with 0 where the corrected copy is fine.
-    """
-    from compliance.rules.catalogue import as_told
-    from schemas.finding import is_acceptable
-
-    if profile not in PROFILES:
-        stop(CANNOT_TELL, f"no profile '{profile}'; there are {', '.join(PROFILES)}")
-    if fix is not None:
-        if len(files) != 1:
-            stop(CANNOT_TELL, "--fix corrects one file at a time")
-        raise typer.Exit(_fixed(files[0], fix, profile, moment(now), json=json))
-    reports: list[dict[str, object]] = []
-    good = True
-    published = settings_for("").schemas_dir
-    for path in files:
-        findings = (
-            _findings_against(against, path, profile, moment(now))
-            if against
-            else _findings_of(path, profile, moment(now), published)
-        )
-        good = good and is_acceptable(findings)
-        shown = [as_told(finding) for finding in findings]
-        reports.append({"file": str(path), "profile": profile, "findings": shown})
-        if not json:
-            _print_findings(path, findings)
-    if json:
-        print_json(reports)
-    raise typer.Exit(FINE if good else BAD)
-
-
-def _fixed(path: Path, out: Path, profile: str, now: datetime, *, json: bool) -> int:
-    """Write the corrected copy of a file and tell the changes; the exit code."""
-    from compliance.rules.catalogue import as_told
-    from compliance.rules.mend import mend
-    from compliance.rules.xml_spans import NotMendable
-    from schemas.finding import is_acceptable
-
-    if out.exists() and out.samefile(path):
-        stop(CANNOT_TELL, f"{out}: the corrected copy needs a name of its own")
-    try:
-        mended = mend(path.read_bytes(), profile, now=now, published=settings_for("").schemas_dir)
-        out.write_bytes(mended.data)
-    except NotMendable as fault:
-        stop(CANNOT_TELL, f"{path}: {fault}")
-    except OSError as fault:
-        stop(CANNOT_TELL, f"{fault.filename or path}: {fault.strerror or fault}")
-    if json:
-        report = {"file": str(path), "profile": profile, "out": str(out)}
-        changes = [change.as_dict() for change in mended.changes]
-        left = [as_told(finding) for finding in mended.left]
-        print_json({**report, "changes": changes, "findings": left})
-    else:
-        typer.echo(f"{out}: {len(mended.changes)} changes")
-        for change in mended.changes:
-            typer.echo(f"  {change.rule} line {change.line}: {change.what}")
-        if mended.left:
-            typer.echo("What only the sender can mend:")
-            _print_findings(out, list(mended.left))
-    return FINE if is_acceptable(mended.left) else BAD
-
-
-def _findings_against(database: str, path: Path, profile: str, now: datetime) -> list[Finding]:
-    """Findings that take in what a database knows."""
-    from compliance.rules.file import check_against
-
-    if not path.is_file():
-        stop(CANNOT_TELL, f"{path}: no such file")
-    settings = settings_for(database)
-    with opened_store(database) as store, store.read() as snapshot, path.open("rb") as file:
-        ours = frozenset(filter(None, [settings.owner_gln]))
-        return check_against(snapshot, file, profile, ours=ours, now=now)
-
-
-def _findings_of(path: Path, profile: str, now: datetime, published: Path | None) -> list[Finding]:
-    from compliance.rules.file import check_file
-    from schemas.validate import PublishedFilesMissingError
-
-    try:
-        with path.open("rb") as file:
-            return check_file(file, profile, now=now, published=published)
-    except PublishedFilesMissingError as fault:
-        stop(CANNOT_TELL, str(fault))
-    except OSError as fault:
-        stop(CANNOT_TELL, f"{path}: {fault.strerror or fault}")
 
 
 def convert(
@@ -205,7 +96,7 @@ def _converted(
     flows = out is not None and out.exists() and not (out.is_file() or out.is_dir())
     part = out.with_name(out.name + ".part") if out is not None and not flows else None
     try:
-        with file.open("rb") as source, _progress(file.stat().st_size) as progress:
+        with file.open("rb") as source, progress_bar("converting", file.stat().st_size) as progress:
             how: Any = {"processes": processes, "progress": progress}
             if out is None:
                 return convert_document(source, sys.stdout.buffer, syntax, **how)
@@ -222,30 +113,6 @@ def _converted(
         if part is not None:
             part.unlink(missing_ok=True)
     return findings
-
-
-@contextmanager
-def _progress(size_bytes: int) -> Iterator[Callable[[int], None] | None]:
-    """A progress bar on a terminal; called with the bytes read so far."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    # Drawn when there is news, not by a thread: with other threads about no process can be forked.
-    with Progress(console=Console(stderr=True), transient=True, auto_refresh=False) as bar:
-        task = bar.add_task("converting", total=size_bytes)
-        drawn_s = 0.0
-
-        def told(read_bytes: int) -> None:
-            nonlocal drawn_s
-            bar.update(task, completed=read_bytes)
-            if monotonic() - drawn_s > _DRAWN_EVERY_S:
-                bar.refresh()
-                drawn_s = monotonic()
-
-        yield told
 
 
 def hash_(

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 exchanges = typer.Typer(no_args_is_help=True, help="Files to and from trading partners.")
 channels = typer.Typer(no_args_is_help=True, help="The ways to partners.")
 exchanges.add_typer(channels, name="channel")
+certificates = typer.Typer(no_args_is_help=True, help="Keys of ours and partners' certificates.")
+exchanges.add_typer(certificates, name="certificate")
 
 ChannelName = Annotated[str, typer.Argument(help="Name of the channel.")]
 
@@ -45,9 +47,11 @@ def add_to(app: typer.Typer) -> None:
 
 @contextmanager
 def _opened(database: str, now: datetime | None) -> Iterator[Exchange]:
+    from compliance.seal.operator_keys import open_keys
     from compliance.service.context import exchange_for
 
     settings = settings_for(database)
+    open_keys(settings)  # they are made as a whole folder, in which the key of secrets then lies
     with opened_store(database) as store:
         yield exchange_for(settings, store, lambda: moment(now))
 
@@ -92,16 +96,14 @@ def add(
     json: Json = False,
 ) -> None:
     """Connect a partner."""
-    from epcis.exchange.channel import ChannelKind, NewChannel, add_channel
-    from epcis.exchange.kinds import KINDS
+    from epcis.exchange.channel import ChannelKind, NewChannel
+    from epcis.exchange.connecting import connect_partner
 
     if kind not in set(ChannelKind):
         stop(CANNOT_TELL, f"'{kind}' is none of {', '.join(ChannelKind)}")
     wanted = NewChannel(name, ChannelKind(kind), partner, _pairs(setting), _pairs(secret))
     with _opened(database, None) as exchange:
-        checked = wanted.checked(KINDS[wanted.kind].settings)
-        with exchange.store.write(exchange.clock()) as tx:
-            made = add_channel(tx, checked, exchange.box, by=by)
+        made = connect_partner(exchange, wanted, by=by)
     show(made.as_dict(), f"{made.name} is connected.", json=json)
 
 
@@ -139,6 +141,64 @@ def try_(name: ChannelName, database: Database = "", json: Json = False) -> None
                 stop(BAD, f"there is no channel '{name}'")
             number = send_trial(tx, channel)
         _deliver_and_show(exchange, name, number, json=json)
+
+
+@certificates.command(name="list")
+def list_certificates(name: ChannelName, database: Database = "", json: Json = False) -> None:
+    """Show a channel's certificates; ours with its text, for the partner."""
+    from epcis.exchange.certificates import every_certificate
+
+    with _opened(database, None) as exchange, exchange.store.read() as snapshot:
+        found, now = every_certificate(snapshot, name), exchange.clock()
+    lines = []
+    for one in found:
+        said = one.warning(now) or f"valid to {one.valid_to:%Y-%m-%d}"
+        lines.append(f"{one.owner}  {one.sha256[:16]}  {said}")
+        lines.extend([one.pem] if one.owner == "ours" else [])
+    told = [one.as_dict(now) for one in found]
+    show(told, "\n".join(lines) or "No certificate is entered.", json=json)
+
+
+@certificates.command(name="add")
+def add_one(
+    name: ChannelName,
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="The partner's certificate, PEM or DER; without it, make a key of ours."
+        ),
+    ] = None,
+    by: Annotated[str, typer.Option("--by", help="Your name; kept in the record.")] = "operator",
+    database: Database = "",
+    json: Json = False,
+) -> None:
+    """Trust a partner's certificate, or make a further key of ours."""
+    from epcis.exchange.channel import find_channel
+    from epcis.exchange.connecting import add_certificate
+
+    content = read_file(file) if file else b""
+    with _opened(database, None) as exchange:
+        with exchange.store.read() as snapshot:
+            channel = find_channel(snapshot, name)
+        if channel is None:
+            stop(BAD, f"there is no channel '{name}'")
+        made = add_certificate(exchange, channel, content, by=by)
+        told = made.as_dict(exchange.clock())
+    show(told, f"{made.owner} {made.sha256[:16]} is in use.", json=json)
+
+
+@certificates.command(name="end")
+def end_one(
+    name: ChannelName,
+    sha256: Annotated[str, typer.Argument(help="Its SHA-256, or 8 or more digits of it.")],
+    database: Database = "",
+) -> None:
+    """Use a certificate no more."""
+    from epcis.exchange.certificates import end_certificate
+
+    with _opened(database, None) as exchange, exchange.store.write(exchange.clock()) as tx:
+        end_certificate(tx, name, sha256)
+    typer.echo(f"{sha256} is no longer used.")
 
 
 @exchanges.command()

@@ -9,6 +9,7 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, NoReturn, get_type_hints
 
 import typer
@@ -30,6 +31,7 @@ BAD = 1
 CANNOT_TELL = 2
 """The question could not be answered, or was asked wrongly."""
 
+_DRAWN_EVERY_S = 0.1
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Database = Annotated[
     str,
@@ -154,3 +156,27 @@ def read_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as fault:
         stop(CANNOT_TELL, f"{path}: {fault.strerror or fault}")
+
+
+@contextmanager
+def progress_bar(what: str, size_bytes: int) -> Iterator[Callable[[int], None] | None]:
+    """A progress bar on a terminal; called with the bytes read so far."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    # Drawn when there is news, not by a thread: with other threads about no process can be forked.
+    with Progress(console=Console(stderr=True), transient=True, auto_refresh=False) as bar:
+        task = bar.add_task(what, total=size_bytes)
+        drawn_s = 0.0
+
+        def told(read_bytes: int) -> None:
+            nonlocal drawn_s
+            bar.update(task, completed=read_bytes)
+            if monotonic() - drawn_s > _DRAWN_EVERY_S:
+                bar.refresh()
+                drawn_s = monotonic()
+
+        yield told

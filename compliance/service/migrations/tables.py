@@ -4,6 +4,7 @@ import compliance.dossier.dossier_tables
 import compliance.duty_tables
 import compliance.recall.recall_tables
 import compliance.retention.retention_tables
+import compliance.warehouse.warehouse_tables
 import epcis.archive.archive_tables
 import epcis.exchange.exchange_tables
 import epcis.ledger.ledger_tables
@@ -24,4 +25,5 @@ FLOORS = (
     compliance.recall.recall_tables,
     compliance.retention.retention_tables,
     compliance.dossier.dossier_tables,
+    compliance.warehouse.warehouse_tables,
 )

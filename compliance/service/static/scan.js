@@ -183,6 +183,12 @@ function ready(field) {
 
 function onKey(event) {
   if (event.defaultPrevented || event.isComposing) return;
+  const mode = document.querySelector(`main .modes [data-key="${CSS.escape(event.key)}"]`);
+  if (mode && !event.ctrlKey && !event.altKey && !event.metaKey) {
+    event.preventDefault();
+    mode.click();
+    return;
+  }
   const active = event.target instanceof Element ? event.target : document.body;
   // A keyboard scanner types the separator as Ctrl+]; browsers give no character for it.
   if ((event.ctrlKey && event.code === "BracketRight") || event.key === GS) {
@@ -212,6 +218,10 @@ function misplaced(event, field) {
   event.preventDefault();
   field.value = field.value.slice(0, found.index);
   ready(target);
+  if (target.matches("textarea")) { // a list of scans: one more line, and nothing is sent yet
+    target.value = `${target.value.trimEnd()}\n${found[0]}\n`.trimStart();
+    return;
+  }
   target.value = found[0];
   target.form.requestSubmit();
 }

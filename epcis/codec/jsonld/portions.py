@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from schemas.json_value import JsonValue
 
 _ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+NAME_BYTES_MIN: Final = len('"":0,')
+"""Bytes that a key with its value takes at least, beside its name."""
 _LARGE_BYTES: Final = 2**20
 """A portion of this size holds one large event, or something worse; it is counted first."""
 _EXPLAINED_MAX: Final = 25
@@ -165,7 +167,7 @@ class JsonPortionReader:
                 "Write each event as an object with its type.",
                 Where(path=at),
             )
-        if len(text) > self._limits.extension_nodes_max:
+        if len(text) > NAME_BYTES_MIN * self._limits.extension_names_max:
             self._values.refuse_wide(members, at)
         return self._values.not_too_deep(
             lambda: self._full.read(members, self._context, at, None), text, at

@@ -125,11 +125,14 @@ class ValueReader:
         )
 
     def refuse_wide(self, event: JsonObject, path: str) -> None:
-        """Refuse an event that holds too much beside its lists of identifiers."""
+        """Refuse an event that holds too much, or names too much, beside its identifiers."""
+        names = set(event)
         count, left = 0, [value for name, value in event.items() if name not in _IDENTIFIER_LISTS]
         while left:
             part = left.pop()
             inner = list(part.values()) if isinstance(part, dict) else part
+            if isinstance(part, dict):
+                names.update(part)
             if isinstance(inner, list):
                 count += len(inner)
                 left.extend(one for one in inner if isinstance(one, (dict, list)))
@@ -141,6 +144,13 @@ class ValueReader:
                     "Send smaller events.",
                     path=path or "/",
                 )
+        if len(names) > self._limits.extension_names_max:
+            raise self._collector.refuse(
+                "document.too-many-names",
+                f"the event has more than {self._limits.extension_names_max} different keys",
+                "Send a few keys with many values, not many keys.",
+                path=path or "/",
+            )
 
     def too_large(self, path: str) -> DocumentRefused:
         """The refusal of an event, or of what stands beside the events, that is too large."""

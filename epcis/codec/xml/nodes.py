@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
-from epcis.codec.limits import LAYOUT_LEVELS_MAX, nesting
+from epcis.codec.limits import LAYOUT_LEVELS_MAX, DocumentLimits, nesting
 from epcis.codec.namespaces import OWN
 from epcis.model import Node
 
@@ -53,20 +53,16 @@ class Bindings:
     """The prefixes that an element and what stands in it declare beyond those of the document."""
 
     def __init__(
-        self,
-        of_document: dict[str | None, str],
-        depth_max: int = 100,
-        nodes_max: int = 200_000,
-        namespaces_max: int = 200,
+        self, of_document: dict[str | None, str], limits: DocumentLimits | None = None
     ) -> None:
+        limits = limits or DocumentLimits()
         self.of_document = of_document
-        self._depth_max = depth_max
-        self.depth_near = depth_max - LAYOUT_LEVELS_MAX
+        self._limits = limits
+        self.depth_near = limits.depth_max - LAYOUT_LEVELS_MAX
         """At this depth it is time to measure what has been read, by `hold`."""
         self._is_near = False
-        self._nodes_max = nodes_max
-        self._namespaces_max = namespaces_max
         self._nodes = 0
+        self._names: set[str] = set()
         self.is_quiet = False
         """Nothing now being read declares a prefix, so that none need be looked for."""
         self._own: dict[str, str] = {}
@@ -86,34 +82,39 @@ class Bindings:
 
     def bound(self, prefixes: int) -> None:
         """Raise BeyondLimit where there are more prefixes than allowed."""
-        if prefixes > self._namespaces_max:
-            what = f"more than {self._namespaces_max} prefixes are bound to namespaces"
+        if prefixes > self._limits.namespaces_max:
+            what = f"more than {self._limits.namespaces_max} prefixes are bound to namespaces"
             raise BeyondLimit("too-many-namespaces", what)
 
     def note_depth(self, depth: int) -> None:
         """Take note that elements nest about as deep as they may; raises BeyondLimit far beyond."""
         self._is_near = True
-        if depth > self._depth_max + LAYOUT_LEVELS_MAX:
+        if depth > self._limits.depth_max + LAYOUT_LEVELS_MAX:
             raise self._too_deep()
 
     def hold(self, read: object) -> None:
         """Hold an event, or what was read of a header, to the limit. Raises BeyondLimit."""
-        if self._is_near and nesting(read) > self._depth_max:
+        if self._is_near and nesting(read) > self._limits.depth_max:
             raise self._too_deep()
 
     def _too_deep(self) -> BeyondLimit:
-        return BeyondLimit("too-deep", f"elements nest more than {self._depth_max} deep")
+        return BeyondLimit("too-deep", f"elements nest more than {self._limits.depth_max} deep")
 
-    def count(self) -> None:
-        """Count one more tree of an event; raises BeyondLimit where they are too many."""
+    def count(self, tag: str) -> None:
+        """Count one more tree of an event; raises BeyondLimit at too many of them or of names."""
         self._nodes += 1
-        if self._nodes > self._nodes_max:
-            what = f"user extensions hold more than {self._nodes_max} elements"
+        self._names.add(tag)
+        if len(self._names) > self._limits.extension_names_max:
+            what = f"user extensions have more than {self._limits.extension_names_max} names"
+            raise BeyondLimit("too-many-names", what)
+        if self._nodes > self._limits.extension_nodes_max:
+            what = f"user extensions hold more than {self._limits.extension_nodes_max} elements"
             raise BeyondLimit("extension-too-large", what)
 
     def take(self) -> tuple[tuple[str, str], ...]:
         """The prefixes seen since the last call, which ends an event or a part of a header."""
         self._nodes = 0
+        self._names.clear()
         if not self._own:
             return ()
         own = tuple(self._own.items())
@@ -139,7 +140,7 @@ def node_of(element: _Element, bindings: Bindings, depth: int = 0) -> Node:
     """
     if depth >= bindings.depth_near:
         bindings.note_depth(depth)
-    bindings.count()
+    bindings.count(element.tag)
     bindings.see(element)
     namespace, name = split_name(element.tag)
     if not element.keys():

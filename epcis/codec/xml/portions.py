@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from lxml import etree
 
 from epcis.codec.cores import Portion, Span
 from epcis.codec.fields import SHAPES
+from epcis.codec.limits import DocumentLimits
 from epcis.codec.namespaces import EPCIS_1, EPCIS_2, OWN, XSI
 from epcis.codec.refusal import EventRefused
 from epcis.codec.required import is_plain_instant, require_time
@@ -69,9 +70,7 @@ class XmlFrame:
     """Prefixes with their colon, of namespaces whose attributes only the full reader knows."""
     validate: bool = True
     published: Path | None = None
-    depth_max: int = 100
-    nodes_max: int = 200_000
-    namespaces_max: int = 200
+    limits: DocumentLimits = field(default_factory=DocumentLimits)
 
     def read_with(self, collector: FindingCollector) -> Callable[[bytes], Portion | None]:
         """A function that reads portions one by one; None where one is not what it looks like."""
@@ -175,7 +174,7 @@ class XmlPortionReader:
         self._collector = collector
         self._judge = judge
         in_scope: dict[str | None, str] = dict(frame.namespaces)
-        self._bindings = Bindings(in_scope, frame.depth_max, frame.nodes_max, frame.namespaces_max)
+        self._bindings = Bindings(in_scope, frame.limits)
         self._full = FullXmlReader(collector, self._bindings)
         self._fast = FastXmlReader(self._full, self._bindings)
         self.counts: Counter[str] = Counter()

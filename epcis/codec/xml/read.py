@@ -107,9 +107,7 @@ class XmlReader:
         self._collector = collector
         self._validate = validate
         self._published = published
-        self._bindings = Bindings(
-            {}, limits.depth_max, limits.extension_nodes_max, limits.namespaces_max
-        )
+        self._bindings = Bindings({}, limits)
         self._full = FullXmlReader(collector, self._bindings)
         self._count: Counter[str] = Counter()
         self._around: Around | None = None
@@ -191,9 +189,7 @@ class XmlReader:
             frame,
             validate=self._validate,
             published=self._published,
-            depth_max=self._limits.depth_max,
-            nodes_max=self._limits.extension_nodes_max,
-            namespaces_max=self._limits.namespaces_max,
+            limits=self._limits,
         )
 
     def _in_portions(self, frame: XmlFrame, rest: bytes) -> Generator[Event, None, bytes]:

@@ -30,7 +30,7 @@ from compliance.partners.licences import Licence as NewLicence
 from compliance.partners.licences import LicenceKind, PartnerRole, enter_licence
 from compliance.recall.recall import open_recall
 from compliance.rules.catalogue import ELSEWHERE, RULES, RuleNeed
-from compliance.rules.file import check_against
+from compliance.rules.file import FileQuestion, asked_of, examine
 from compliance.service.cli import command_line
 from epcis.capture import capture
 from verification.decision.restrictions import changed
@@ -62,7 +62,9 @@ def partners(store):
 
 def codes(store, text, ours=frozenset()):
     with store.read() as snapshot:
-        found = check_against(snapshot, io.BytesIO(text.encode()), "dscsa-r1.3", ours=ours, now=NOW)
+        file = io.BytesIO(text.encode())
+        question = FileQuestion("dscsa-r1.3", now=NOW)
+        found = examine(file, asked_of(snapshot, file, question, ours)).findings
     return {finding.code for finding in found}
 
 

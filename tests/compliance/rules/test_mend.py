@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import gzip
+import io
 import json
 
 import pytest
@@ -28,11 +30,14 @@ from mistakes import (
 from typer.testing import CliRunner
 
 from compliance.rules.catalogue import RULES
-from compliance.rules.file import check_file
+from compliance.rules.file import FileQuestion, check_file
 from compliance.rules.mend import mend
-from compliance.rules.xml_spans import NotMendable, XmlFile
+from compliance.rules.spans import NotMendable
+from compliance.rules.xml_spans import XmlFile
 from compliance.service.cli import command_line
+from epcis.codec.document import Syntax, convert
 
+QUESTION = FileQuestion("dscsa-r1.3", now=NOW)
 ENVELOPE = (
     '<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>{}'
     "</soap:Body></soap:Envelope>"
@@ -72,7 +77,7 @@ MENDED = [
 
 
 def mended(text):
-    return mend(text.encode(), "dscsa-r1.3", now=NOW)
+    return mend(text.encode(), QUESTION)
 
 
 @pytest.mark.parametrize(
@@ -142,12 +147,67 @@ def test_several_mistakes_at_once_are_mended_together(mistakes):
 
 
 def test_a_file_that_cannot_be_mended_in_place_is_said_to_be():
-    with pytest.raises(NotMendable, match="convert"):
-        mend(b'{"@context": [], "type": "EPCISDocument"}', "dscsa-r1.3", now=NOW)
+    with pytest.raises(NotMendable, match="UTF-8"):
+        mend(RIGHT.encode("utf-16"), QUESTION)
     with pytest.raises(NotMendable, match="entities"):
         XmlFile.read(b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>')
     with pytest.raises(NotMendable, match="UTF-8"):
         XmlFile.read(RIGHT.encode("utf-16"))
+
+
+def in_json(text):
+    out = io.BytesIO()
+    convert(text.encode(), out, Syntax.JSON_LD)
+    return out.getvalue()
+
+
+JSON_RIGHT = json.loads(in_json(RIGHT))
+RULES_IN_JSON = {"H04", "H05", "H12", "I07", "L03", "M04", "M11", "V03", "V06", "T08"}
+
+
+def test_what_is_mended_in_xml_is_mended_in_json_to_the_same_document():
+    mended_rules = set()
+    for rule, name, text in MENDED:
+        wrong = in_json(text) if rule in RULES_IN_JSON else b""
+        if not wrong or json.loads(wrong) == JSON_RIGHT:
+            continue  # what is wrong there has no like in JSON
+        copy = mend(wrong, QUESTION)
+        assert copy.left == (), name
+        assert {change.rule for change in copy.changes} == {rule}, name
+        mended_rules.add(rule)
+        in_xml = json.loads(in_json(mended(text).data.decode()))
+        assert json.loads(copy.data) == in_xml, name
+    assert mended_rules == RULES_IN_JSON
+
+
+U1 = b'"urn:epc:id:sgtin:0355555.067890.U1"'
+LOCAL = b'"2026-02-20T09:30:00'
+
+
+@pytest.mark.parametrize(("rule", "right", "wrong", "corrected"), [
+    ("L03", b'"2035-10-31"', b'"2035-10-31T00:00:00Z"', b'"2035-10-31"'),
+    ("I07", b"[" + U1, b"[ " + U1 + b",\n\t" + U1, b"[ " + U1),
+    ("T01", b'"2026-02-20T14:30:00Z"', LOCAL + b'"', LOCAL + b'-05:00"'),
+    ("L04", b'"cbvmda:lotNumber"', b'"gs1ushc:lotNumber"', b'"cbvmda:lotNumber"'),
+    ("I10", b'{"id":"urn:epc:id:sgln:0355555.00002.0"}', b'{"id":"0355555000020"}',
+     b'{"id":"urn:epc:id:sgln:0355555.00002.0"}'),
+    ("H14", b'"epcisHeader":{', b'"epcisHeader":{"gs1ushc:dropShipment":"false",',
+     b'"epcisHeader":{'),
+    ("H13", b"epcis.gs1us.org/hc/ns", b"epcis.gs1us.org/hc/ns/v1", b"epcis.gs1us.org/hc/ns"),
+])  # fmt: skip
+def test_a_json_copy_differs_in_the_listed_changes_alone(rule, right, wrong, corrected):
+    whole = in_json(RIGHT)
+    assert right in whole
+    copy = mend(whole.replace(right, wrong, 1), QUESTION)
+    assert {one.rule for one in copy.changes} == {rule}
+    assert copy.left == ()
+    assert copy.data == whole.replace(right, corrected, 1)
+
+
+def test_a_packed_file_comes_out_plain_and_right():
+    wrong = gzip.compress(swap(">Events<", ">Orders<").encode())
+    copy = mend(wrong, QUESTION)
+    assert copy.data.decode() == RIGHT
 
 
 def test_the_command_writes_the_copy_and_lists_the_changes(tmp_path):

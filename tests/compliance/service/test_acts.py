@@ -4,44 +4,45 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from itertools import count
 
 import httpx
 import pytest
 from typer.testing import CliRunner
 
 from compliance.seal import Keys
-from compliance.service.access import Grant, new_key
 from compliance.service.app import create_app
 from compliance.service.cli import command_line
 from compliance.service.context import ServiceContext
+from epcis.capture import record
 from epcis.fsck.log import audit_log
+from epcis.model import Node, ObjectEvent
 from epcis.store.items import item
 from epcis.trace import trace
-from schemas.gs1.content_rules import check_digit
 from schemas.gs1.rfid import encode
+from tests.compliance.service.hands import (
+    GTIN,
+    LOT,
+    PHARMACY,
+    PLANT,
+    WAREHOUSE,
+    Clock,
+    Hands,
+    key,
+    made,
+    pack,
+    signed,
+    sscc,
+)
 from verification.decision.words import LotState
+from verification.registry.history import history
 from verification.registry.pack_registry import set_lot_state
 
 pytestmark = pytest.mark.anyio
-GTIN = "09521321000018"
-PLANT, WAREHOUSE, PHARMACY = "9521321000018", "9521321000025", "9506000134352"
-LOT = {"lot": "L1", "expiry": "2028-05-31"}
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-class Clock:
-    """The time of the service, which a test may turn."""
-
-    def __init__(self, now):
-        self.now = now
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture
@@ -60,60 +61,6 @@ async def client(store, settings, clock):
         yield client
 
 
-def pack(number, gtin=GTIN):
-    return f"https://id.gs1.org/01/{gtin}/21/P{number}"
-
-
-def key(number, gtin=GTIN):
-    return f"/01/{gtin}/21/P{number}"
-
-
-def sscc(number):
-    digits = f"{9521321_0000000000 + number:017d}"
-    return digits + check_digit(digits)
-
-
-_numbers = count(1)
-
-
-class Hands:
-    """Somebody with a scanner: each act gets a clientId of its own."""
-
-    def __init__(self, client, headers=None):
-        self.client, self.headers = client, headers
-
-    async def ask(self, kind, scans=(), place=PLANT, **more):
-        body = {"clientId": f"c{next(_numbers)}", "scans": list(scans), "place": place, **more}
-        return await self.client.post(f"/acts/{kind}", json=body, headers=self.headers)
-
-    async def do(self, kind, scans=(), place=PLANT, **more):
-        """Do an act that must be done."""
-        answer = await self.ask(kind, scans, place, **more)
-        assert answer.status_code == 200, answer.text
-        told = answer.json()
-        assert told["done"], told
-        assert all(one["done"] for one in told["packs"])
-        return told
-
-    async def refused(self, kind, scans=(), place=PLANT, **more):
-        """An act that must be refused: the reasons by scan, and nothing is done."""
-        answer = await self.ask(kind, scans, place, **more)
-        assert answer.status_code == 409, answer.text
-        told = answer.json()
-        assert not told["done"]
-        assert told["event"] is None
-        assert not any(one["done"] for one in told["packs"])
-        assert all(one["say"] for one in told["packs"])
-        return [one["reason"] for one in told["packs"]]
-
-
-def signed(store, now, name, *scopes, party=None):
-    """The headers of somebody with a key of these scopes."""
-    with store.write(now) as tx:
-        secret = new_key(tx, Grant(name, frozenset(scopes), party=party), now=now)
-    return {"authorization": f"Bearer {secret}"}
-
-
 @pytest.fixture
 def hands(client, store, now):
     scopes = ("act", "supply", "destroy", "recall", "verify", "capture", "query", "admin")
@@ -125,8 +72,18 @@ def state(store, number):
         return item(snapshot, key(number) if isinstance(number, int) else number)
 
 
-async def made(hands, numbers, **more):
-    return await hands.do("commission", [pack(n) for n in numbers], **(LOT | more))
+def undated(number):
+    """An event that commissions a pack of lot L1 without saying its expiry."""
+    lot = Node(namespace="urn:epcglobal:cbv:mda", name="lotNumber", children=("L1",))
+    return ObjectEvent(
+        event_time="2026-05-30T10:00:00Z",
+        event_time_zone_offset="+00:00",
+        action="ADD",
+        biz_step="urn:epcglobal:cbv:bizstep:commissioning",
+        disposition="urn:epcglobal:cbv:disp:active",
+        epcs=(pack(number),),
+        ilmd=(lot,),
+    )
 
 
 async def test_a_day_in_the_warehouse(hands, store) -> None:
@@ -349,6 +306,35 @@ async def test_supply_and_undo_are_the_registrys(hands, client, store, clock) ->
     ] == "OK"
 
 
+async def test_a_person_who_checked_the_print_supplies_what_was_check(hands, store, now) -> None:
+    with store.write(now) as tx:
+        record(tx, [undated(1), undated(2)])
+    printed = f"(01){GTIN}(21)P1(17)290531(10)L1"
+    assert await hands.refused("supply", [printed]) == ["expiry-not-recorded"]
+    unsaid = await hands.ask("supply", [printed], confirmed=True)
+    assert unsaid.status_code == 422
+    assert unsaid.json()["detail"] == "reason is missing"
+    why = {"confirmed": True, "reason": "expiry read on the pack"}
+    assert await hands.refused("supply", [pack(2)], **why) == ["expiry-not-recorded"]
+    await hands.do("supply", [printed], customer="hospice", **why)
+    assert state(store, 1).status == "dispensed"
+    with store.read() as snapshot:
+        *_, last = history(snapshot, GTIN, "P1")
+    past = last.record["request"]
+    assert (past["customer"], past["confirmed"], past["reason"]) == ("hospice", *why.values())
+
+
+async def test_a_confirmation_and_a_customer_belong_to_the_acts_that_know_them(hands) -> None:
+    for kind, more, field in (
+        ("ship", {"confirmed": True, "reason": "x", "to": WAREHOUSE}, "confirmed"),
+        ("destroy", {"customer": "hospice", "reason": "x"}, "customer"),
+        ("supply", {"customer": "friend"}, "customer"),
+    ):
+        answer = await hands.ask(kind, [pack(1)], **more)
+        assert answer.status_code == 422, answer.text
+        assert field in answer.json()["detail"]
+
+
 async def test_a_hold_is_released_by_a_second_person(hands, client, store, now) -> None:
     await made(hands, [1])
     await hands.do("hold", [pack(1)], reason="seal broken")
@@ -370,6 +356,22 @@ async def test_a_count_finds_what_is_missing_and_what_turns_up(hands, store) -> 
     found = state(store, 1)
     assert (found.status, found.location) == ("active", f"/414/{PLANT}/254/B2")
     await hands.do("pick", [pack(1)])
+
+
+async def test_kits_are_made_of_packs_and_new_serial_numbers(hands, store) -> None:
+    await made(hands, [1, 2, 3])
+    kit = {"outputs": [pack(11), pack(12)], "lot": "K1", "expiry": "2027-12-31"}
+    used = await hands.refused("transform", [pack(1)], outputs=[pack(2)], lot="K1", expiry="271231")
+    assert used == ["others-refused", "already-commissioned"]
+    bare = await hands.refused("transform", [pack(1)], outputs=[pack(11)])
+    assert bare == ["others-refused", "lot-missing"]
+    await hands.do("hold", [pack(3)], reason="seal broken")
+    held = await hands.refused("transform", [pack(1), pack(3)], **kit)
+    assert held == ["others-refused", "quarantined", "others-refused", "others-refused"]
+    told = await hands.do("transform", [pack(1), pack(2)], **kit)
+    assert [one["id"] for one in told["packs"]] == [key(1), key(2), key(11), key(12)]
+    assert [state(store, n).status for n in (1, 2, 11)] == ["consumed", "consumed", "active"]
+    assert (state(store, 12).lot, state(store, 12).expiry_text) == ("K1", "2027-12-31")
 
 
 async def test_bad_bodies_are_told_what_is_wrong(client) -> None:
@@ -434,3 +436,6 @@ def test_the_command_does_the_same(database, tmp_path, monkeypatch) -> None:
     assert again.exit_code == 1
     assert json.loads(again.stdout)["packs"][0]["reason"] == "in-a-case"
     assert run(command_line("acts"), ["act", "juggle", *at]).exit_code == 2
+    sold = [pack(2), "--confirmed", "--reason", "lot read", "--customer", "school", *at]
+    supplied = run(command_line("acts"), ["act", "supply", *sold])
+    assert supplied.exit_code == 0, supplied.output

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from sqlalchemy import select
 
@@ -15,6 +17,7 @@ from compliance.service.access import Grant
 from compliance.service.app import create_app
 from compliance.service.context import ServiceContext
 from epcis.capture import capture
+from verification.image.turns import PictureTurns
 from verification.registry.pack_tables import alert
 
 pytestmark = pytest.mark.anyio
@@ -106,12 +109,12 @@ async def test_the_link_on_a_pack_leads_to_its_page(client, link, reason) -> Non
 
 @pytest.mark.parametrize(
     "link",
-    ["/01/00355555678907/21/U1", "/01/00355555678908", "/01/00355555678908/21/%00", "/01/x/21/1"],
+    ["/01/00355555678907/21/U1", "/01/00355555678907", "/01/00355555678908/21/%00", "/01/x/21/1"],
 )
-async def test_an_address_that_names_no_pack_is_no_page(client, link) -> None:
+async def test_an_address_that_names_nothing_is_no_page(client, link) -> None:
     refused = await client.get(link)
     assert refused.status_code == 404
-    assert refused.json()["title"] == "Not a pack's address"
+    assert refused.json()["title"] == "Not the address of an identifier"
 
 
 async def test_metrics_are_for_administrators_and_name_no_pack(client, store, now) -> None:
@@ -123,6 +126,23 @@ async def test_metrics_are_for_administrators_and_name_no_pack(client, store, no
         key = access.new_key(tx, Grant("till", frozenset({"verify"})), now=now)
     refused = await client.get("/metrics", headers={"Authorization": f"Bearer {key}"})
     assert refused.status_code == 403
+
+
+async def test_a_picture_that_finds_no_worker_is_to_come_again(store, settings, now) -> None:
+    impatient = msgspec.structs.replace(settings, picture_timeout_s=0.01)
+    context = ServiceContext.of(impatient, store, Keys.open(settings.keys_folder), lambda: now)
+    app = create_app(replace(context, picture_turns=PictureTurns(0)))
+    transport = httpx.ASGITransport(app, client=("127.0.0.1", 5))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
+    ):
+        answer = await client.post(
+            "/packs/scan", content=b"any", headers={"Content-Type": "image/png"}
+        )
+        assert answer.status_code == 503
+        assert answer.headers["Retry-After"] == "2"
+        assert "send it again" in answer.json()["detail"]
 
 
 async def test_the_description_of_the_api_names_every_public_address(client) -> None:

@@ -154,6 +154,7 @@ def test_the_command_line_connects_tries_lists_and_sends(tmp_path, monkeypatch):
         return done.output
 
     assert "is connected" in told("channel", "add", "erp", "folder", "--partner", PARTNER)
+    assert Keys.open(tmp_path / "keys").log  # the first command of all left room for them
     assert "delivered" in told("channel", "test", "erp")
     (tmp_path / "ship.xml").write_bytes(a_shipment(1))
     assert "delivered" in told("send", "erp", str(tmp_path / "ship.xml"))
@@ -163,3 +164,80 @@ def test_the_command_line_connects_tries_lists_and_sends(tmp_path, monkeypatch):
     assert "erp  folder" in told("channel", "list")
     told("channel", "end", "erp")
     assert "No partner" in told("channel", "list")
+
+
+@pytest.fixture
+def sent_over_as2(tmp_path, now):
+    """A request as the maker's AS2 server makes it, once our certificate is known."""
+    import io
+    from contextlib import ExitStack, closing
+
+    from as2_sites import own_pem, trust
+    from partners import Site
+
+    from epcis.exchange.as2_build import dressed, payload_part
+    from epcis.exchange.as2_settings import dress_of
+    from epcis.exchange.spool import Region
+    from epcis.ledger.store import Store
+
+    with ExitStack() as stack:
+        store = stack.enter_context(closing(Store.open(f"sqlite:///{tmp_path / 'maker.db'}")))
+        store.create_all()
+        maker = Site(store, tmp_path / "maker", now)
+        maker.connect("us", "as2", own_name="MAKER", partner_name="US")
+
+        def request(our_pem: str):
+            trust(maker, "us", our_pem.encode())
+            with store.read() as snapshot:
+                dress = dress_of(maker.exchange, snapshot, maker.channel("us"))
+            body = Region.whole(io.BytesIO(a_shipment(1)))
+            part = payload_part(body, "application/xml", "ship 1.xml")
+            made, mic = dressed(part, dress, now, maker.exchange.spool, stack.enter_context)
+            return made.headers, b"".join(made.chunks()), mic
+
+        yield own_pem(maker, "us").decode(), request
+
+
+@pytest.mark.anyio
+async def test_a_partner_connected_on_the_page_sends_over_as2_in_chunks(
+    client, context, operator, sent_over_as2
+):
+    their_pem, request = sent_over_as2
+    html = operator | {"accept": "text/html"}
+    names = {"name": "maker", "own_name": "US", "partner_name": "MAKER", "partner": PARTNER}
+    assert (await client.post("/channels/new/as2", data=names, headers=html)).status_code == 303
+    wrong = {"name": "maker", "pem": "-----BEGIN CERTIFICATE-----\nno\n"}
+    refused = await client.post("/channels/board/certificate", data=wrong, headers=html)
+    assert refused.status_code == 422
+    assert "no X.509 certificate" in refused.text
+    right = {"name": "maker", "pem": their_pem}
+    taken = await client.post("/channels/board/certificate", data=right, headers=html)
+    assert taken.status_code == 303
+    page = (await client.get("/channels/maker/certificates", headers=html)).text
+    assert "The partner" in page
+    assert "PRIVATE KEY" not in page
+    listed = (await client.get("/channels/maker/certificates", headers=operator)).json()
+    headers, body, mic = request(listed[0]["pem"])
+
+    async def chunks():
+        for at in range(0, len(body), 1000):
+            yield body[at : at + 1000]
+
+    asked = headers | {
+        "as2-from": "MAKER", "as2-to": "US", "message-id": "<1@maker>",
+        "disposition-notification-to": "maker",
+        "disposition-notification-options": "signed-receipt-protocol=required, pkcs7-signature",
+    }  # fmt: skip
+    answer = await client.post("/as2", content=chunks(), headers=asked)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("multipart/signed")
+    assert "automatic-action/MDN-sent-automatically; processed\r\n" in answer.text
+    assert f"Received-Content-MIC: {mic}" in answer.text
+    work(context)
+    [message] = (await client.get("/messages", headers=operator)).json()
+    assert message["state"] == "kept"
+    assert message["fileName"] == "ship 1.xml"
+    unknown = await client.post("/as2", content=body, headers=asked | {"as2-from": "NOBODY"})
+    assert "unknown-trading-partner" in unknown.text
+    board = (await client.get("/channels", headers=html)).text
+    assert "compare both names letter by letter" in board

@@ -397,6 +397,7 @@ def test_every_way_to_release_asks_for_the_same_second_person() -> None:
         ("/quarantine/{number}/release", "release"),
         ("/quarantine/board/release", "release"),
         ("/acts/release", "release"),
+        ("/work/release", "release"),
     }
 
 

@@ -255,7 +255,7 @@ def test_nobody_answers_a_recall_that_is_over_or_not_yet_one(chain_of_four, brow
 @pytest.mark.parametrize(
     ("number", "email", "says"),
     [
-        ("123", "qa@wholesale.example", "GLN"),
+        ("123", "qa@wholesale.example", "13 digits"),
         (PHARMACY, "qa", "no e-mail address"),
         (PHARMACY, "qa@x.example\r\nBcc: all@x.example", "no e-mail address"),
         (PHARMACY, "a@b@c.example", "one @"),

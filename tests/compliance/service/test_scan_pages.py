@@ -16,6 +16,8 @@ from compliance.service.access import Grant
 from compliance.service.app import create_app
 from compliance.service.context import ServiceContext
 from compliance.service.scan_mode import SAME_SCAN
+from compliance.service.settings import Settings
+from epcis.capture import capture
 from verification.registry.pack_tables import alert
 
 pytestmark = pytest.mark.anyio
@@ -201,3 +203,58 @@ async def test_a_reading_in_doubt_is_never_acted_on(client) -> None:
     doubtful = f"01{GTIN}21{SERIAL}1731053110{LOT}".replace(SERIAL, "S110X1721")
     html = await scan(client, doubtful, mode="supply")
     assert "data-done" not in html
+
+
+CASE, SHIPPED = "(00)003555550000001232", "(01)00355555678908(21)U1"
+BUYER = "0366666000014"
+
+
+@pytest.fixture
+async def buyer(packs, settings, clock, examples) -> AsyncIterator[httpx.AsyncClient]:
+    """The counter of the wholesaler to whom the example shipment goes."""
+    capture(packs, (examples / "shipment.xml").read_bytes(), now=clock.now)
+    own = Settings(data_dir=settings.data_dir, database=settings.database, owner_gln=BUYER)
+    app = create_app(ServiceContext.of(own, packs, Keys.open(own.keys_folder), clock))
+    transport = httpx.ASGITransport(app, client=("127.0.0.1", 5))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
+    ):
+        yield client
+
+
+async def test_a_case_is_received_by_one_scan_and_a_second_scan_changes_nothing(buyer) -> None:
+    first = await scan(buyer, CASE, mode="receive")
+    assert 'data-word="OK"' in first
+    assert "data-done" in first
+    assert "Received" in first
+    state = (await buyer.get("/epcis/epcs/urn:epc:id:sscc:0355555.0000000123/state")).json()
+    assert state["status"] == "active"
+    assert await scan(buyer, CASE, mode="receive") == first
+    told = (await buyer.get("/00/003555550000001232.json")).json()
+    assert [line["what"] for line in told["timeline"] if "received" in line["what"]] == [
+        "Example Wholesale Corp received it."
+    ]
+
+
+async def test_what_was_never_shipped_here_is_not_received(buyer) -> None:
+    card = await scan(buyer, PACK, mode="receive")
+    assert "data-done" not in card
+    assert 'data-word="OK"' not in card
+
+
+async def test_a_return_that_nobody_sent_out_is_refused_aloud(buyer) -> None:
+    card = await scan(buyer, SHIPPED, mode="return")
+    assert "data-done" not in card
+    assert 'data-word="OK"' not in card
+
+
+async def test_a_mode_asks_for_its_scope(buyer, packs, clock) -> None:
+    with packs.write(clock.now) as tx:
+        key = access.new_key(tx, Grant("till", frozenset({"verify"})), now=clock.now)
+    headers = {"Authorization": f"Bearer {key}"}
+    sent = {"text": CASE, "mode": "receive"}
+    refused = await buyer.post("/scan-card", data=sent, headers=headers)
+    assert refused.status_code == 403
+    page = (await buyer.get("/", headers={**headers, "Accept": "text/html"})).text
+    assert 'value="receive"' not in page

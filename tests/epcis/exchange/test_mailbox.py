@@ -160,14 +160,11 @@ def test_a_file_that_was_taken_but_not_moved_away_is_not_captured_twice(site):
 
 
 def test_a_secret_is_sealed_and_opens_with_its_own_key_file_only(site, tmp_path):
-    from epcis.exchange.channel import ChannelKind, NewChannel, add_channel
-    from epcis.exchange.kinds import KINDS
+    from epcis.exchange.channel import ChannelKind, NewChannel
+    from epcis.exchange.connecting import connect_partner
 
     wanted = NewChannel("p", ChannelKind.HTTPS, secrets={"key": "pt_very_secret"})
-    with site.store.write(site.now) as tx:
-        add_channel(
-            tx, wanted.checked(KINDS[ChannelKind.HTTPS].settings), site.exchange.box, by="Ada"
-        )
+    connect_partner(site.exchange, wanted, by="Ada")
     channel = site.channel("p")
     assert channel.secret(site.exchange.box, "key") == "pt_very_secret"
     assert "very_secret" not in repr(channel) + str(channel.as_dict()) + channel.sealed

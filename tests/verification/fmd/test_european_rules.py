@@ -9,7 +9,15 @@ import pytest
 from verification.alerts.alert import alert_of
 from verification.decision.act import CustomerCategory, PackAct, PackRequest, ParticipantRole, Who
 from verification.decision.rule_pack import shipped
-from verification.decision.words import Doubt, LotState, PackState, ProductState, Result, Word
+from verification.decision.words import (
+    Doubt,
+    LotState,
+    PackState,
+    ProductState,
+    Reason,
+    Result,
+    Word,
+)
 from verification.fmd.expiry_extension import Extension, extend, take_back
 from verification.fmd.perform import perform, replay
 from verification.fmd.result import SPELLINGS
@@ -195,6 +203,27 @@ def test_the_state_of_a_lot_counts_that_it_had_then_not_what_became_of_it(act, u
     ):
         assert act(PackAct.SUPPLY, serial=serial, scanned=NOW - days * day).result is result
     assert act(PackAct.SUPPLY, serial="S3").result is Result.RECALLED
+
+
+def test_a_suspicion_counts_while_it_was_open_though_it_is_cleared_since(act, uploaded):
+    for days, kind in ((5, Doubt.SUSPECT), (3, None), (1, Doubt.QUARANTINED)):
+        when = NOW - timedelta(days=days)
+        with uploaded.write(when) as tx:
+            set_doubt(tx, GTIN, kind, case_id="C", now=when, lot=LOT)
+    for days, serial, reason in (
+        (6, "S1", Reason.GENUINE),
+        (4, "S2", Reason.SUSPECT),
+        (3, "S2", Reason.GENUINE),
+        (0.5, "S3", Reason.QUARANTINED),
+    ):
+        answer = act(PackAct.SUPPLY, serial=serial, scanned=NOW - timedelta(days=days))
+        assert answer.reason is reason
+        assert (answer.result is Result.DONE) == (reason is Reason.GENUINE)
+    with uploaded.read() as snapshot:
+        for serial in ("S1", "S2", "S3"):
+            for past in history(snapshot, GTIN, serial):
+                then, again = replay(snapshot, past)
+                assert then == again
 
 
 def test_a_hold_in_another_market_did_not_stop_it_then(act, uploaded):

@@ -210,8 +210,9 @@ CREATE TABLE item_state (
 	borrowed TEXT NOT NULL,
 	persistent TEXT NOT NULL,
 	shipper TEXT NOT NULL,
+	owner TEXT NOT NULL,
 	PRIMARY KEY (id),
-	CONSTRAINT item_state_once UNIQUE (status, disposition, location, holder, conditions, borrowed, persistent, shipper)
+	CONSTRAINT item_state_once UNIQUE (status, disposition, location, holder, conditions, borrowed, persistent, shipper, owner)
 );
 -- next
 COMMENT ON TABLE item_state IS 'each distinct state once; items share them';
@@ -231,6 +232,8 @@ COMMENT ON COLUMN item_state.borrowed IS 'conditions of the container, while ins
 COMMENT ON COLUMN item_state.persistent IS 'conditions that only unsetting lifts';
 -- next
 COMMENT ON COLUMN item_state.shipper IS 'canonical GLN key, until it is received';
+-- next
+COMMENT ON COLUMN item_state.owner IS 'canonical GLN key, or empty where not known';
 -- next
 CREATE TABLE item (
 	id BIGINT NOT NULL,
@@ -257,6 +260,33 @@ COMMENT ON COLUMN item.moment IS 'of the last event that names it';
 COMMENT ON COLUMN item.age IS 'µs from the first event to `moment`';
 -- next
 COMMENT ON COLUMN item.lead IS 'others leaned on it so long after';
+-- next
+CREATE TABLE stock_group (
+	block BIGINT NOT NULL,
+	state_id INTEGER NOT NULL,
+	lot INTEGER NOT NULL,
+	parent BIGINT NOT NULL,
+	moment BIGINT NOT NULL,
+	mask BIGINT NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	PRIMARY KEY (block, state_id, lot, parent, moment)
+);
+-- next
+CREATE INDEX stock_group_by_lot ON stock_group (lot, block);
+-- next
+CREATE INDEX stock_group_by_parent ON stock_group (parent) WHERE parent <> 0;
+-- next
+CREATE INDEX stock_group_by_state ON stock_group (state_id, parent);
+-- next
+COMMENT ON TABLE stock_group IS 'what table item says, 64 items to a row, for the view of stock; see stock_groups';
+-- next
+COMMENT ON COLUMN stock_group.block IS 'item id // 64';
+-- next
+COMMENT ON COLUMN stock_group.lot IS '0: none';
+-- next
+COMMENT ON COLUMN stock_group.parent IS '0: in nothing';
+-- next
+COMMENT ON COLUMN stock_group.mask IS 'bit item id % 64 set: the item is one';
 -- next
 CREATE TABLE item_key_settled (
 	key BYTEA NOT NULL,
@@ -504,6 +534,18 @@ CREATE TABLE doubt (
 -- next
 COMMENT ON COLUMN doubt.serial_to IS 'last of a range, or empty';
 -- next
+CREATE TABLE past_doubt (
+	gtin VARCHAR(50) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	serial_to VARCHAR(20) NOT NULL,
+	case_id VARCHAR(40) NOT NULL,
+	since_us BIGINT NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	until_us BIGINT NOT NULL,
+	PRIMARY KEY (gtin, lot, serial, serial_to, case_id, since_us)
+);
+-- next
 CREATE TABLE pack_operation (
 	id BIGSERIAL NOT NULL,
 	at_us BIGINT NOT NULL,
@@ -721,6 +763,12 @@ CREATE TABLE anomaly_watch (
 	PRIMARY KEY (name)
 );
 -- next
+CREATE TABLE answer_aside (
+	journal VARCHAR(32) NOT NULL,
+	taken BIGINT NOT NULL,
+	PRIMARY KEY (journal)
+);
+-- next
 CREATE TABLE national_login (
 	login_id VARCHAR(100) NOT NULL,
 	user_id VARCHAR(100) NOT NULL,
@@ -917,6 +965,15 @@ COMMENT ON COLUMN recall.last_item IS 'item.id: later ones came later';
 COMMENT ON COLUMN recall.withdraw_why IS 'why it is taken back, once somebody has asked for it';
 -- next
 COMMENT ON COLUMN recall.withdrawn_by IS 'the second person';
+-- next
+CREATE TABLE recall_contact (
+	gln VARCHAR(13) NOT NULL,
+	email VARCHAR(254) NOT NULL,
+	phone VARCHAR(40) NOT NULL,
+	changed_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	PRIMARY KEY (gln)
+);
 -- next
 CREATE TABLE api_key (
 	id VARCHAR(16) NOT NULL,
@@ -1372,6 +1429,60 @@ COMMENT ON COLUMN erasure.rule IS 'JSON of the rule they went by';
 -- next
 COMMENT ON COLUMN erasure.digest IS 'SHA-256 over what went';
 -- next
+CREATE TABLE trade_order (
+	number VARCHAR(100) NOT NULL,
+	customer VARCHAR(100) NOT NULL,
+	site VARCHAR(100) NOT NULL,
+	due VARCHAR(10) NOT NULL,
+	days_left_min INTEGER NOT NULL,
+	state VARCHAR(10) NOT NULL,
+	opened_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	ended_us BIGINT,
+	why TEXT NOT NULL,
+	PRIMARY KEY (number)
+);
+-- next
+COMMENT ON COLUMN trade_order.customer IS 'canonical GLN key';
+-- next
+COMMENT ON COLUMN trade_order.site IS 'canonical GLN key of who ships';
+-- next
+COMMENT ON COLUMN trade_order.due IS 'ISO 8601 day, or empty';
+-- next
+COMMENT ON COLUMN trade_order.days_left_min IS 'until expiry, for the customer';
+-- next
+COMMENT ON COLUMN trade_order.why IS 'why it was cancelled';
+-- next
+CREATE TABLE order_line (
+	"order" VARCHAR(100) NOT NULL,
+	line INTEGER NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	packs INTEGER NOT NULL,
+	PRIMARY KEY ("order", line)
+);
+-- next
+CREATE INDEX order_line_gtin ON order_line (gtin);
+-- next
+COMMENT ON COLUMN order_line.lot IS 'the lot that is asked for, or empty';
+-- next
+CREATE TABLE order_pick (
+	"order" VARCHAR(100) NOT NULL,
+	pack TEXT NOT NULL,
+	line INTEGER NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	event TEXT NOT NULL,
+	PRIMARY KEY ("order", pack)
+);
+-- next
+CREATE INDEX order_pick_event ON order_pick (event);
+-- next
+CREATE INDEX order_pick_pack ON order_pick (pack);
+-- next
+COMMENT ON COLUMN order_pick.pack IS 'canonical key';
+-- next
+COMMENT ON COLUMN order_pick.event IS 'the event of the pick';
+-- next
 CREATE TABLE exchange_channel (
 	name VARCHAR(60) NOT NULL,
 	kind VARCHAR(20) NOT NULL,
@@ -1621,6 +1732,7 @@ CREATE TABLE exchange_message (
 	reason TEXT NOT NULL,
 	job VARCHAR(40) NOT NULL,
 	outcome BYTEA,
+	reply_to TEXT NOT NULL,
 	mic VARCHAR(200) NOT NULL,
 	receipt_type TEXT NOT NULL,
 	receipt BYTEA,
@@ -1653,11 +1765,45 @@ COMMENT ON COLUMN exchange_message.job IS 'its capture job; empty for a sent one
 -- next
 COMMENT ON COLUMN exchange_message.outcome IS 'what capture found, JSON, packed';
 -- next
+COMMENT ON COLUMN exchange_message.reply_to IS 'where a receipt goes; empty: to the partner';
+-- next
 COMMENT ON COLUMN exchange_message.mic IS 'digest a signed receipt must repeat';
 -- next
 COMMENT ON COLUMN exchange_message.receipt_type IS 'Content-Type of the receipt';
 -- next
 COMMENT ON COLUMN exchange_message.receipt IS 'the receipt as it was sent or came';
+-- next
+CREATE TABLE recall_link (
+	token_sha256 VARCHAR(64) NOT NULL,
+	notice VARCHAR(40) NOT NULL,
+	made_us BIGINT NOT NULL,
+	PRIMARY KEY (token_sha256),
+	FOREIGN KEY(notice) REFERENCES recall_notice (id)
+);
+-- next
+CREATE TABLE recall_answer (
+	id VARCHAR(40) NOT NULL,
+	notice VARCHAR(40) NOT NULL,
+	at_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	entered_by VARCHAR(100) NOT NULL,
+	received INTEGER NOT NULL,
+	found INTEGER NOT NULL,
+	quarantined INTEGER NOT NULL,
+	returned INTEGER NOT NULL,
+	destroyed INTEGER NOT NULL,
+	note TEXT NOT NULL,
+	PRIMARY KEY (id),
+	FOREIGN KEY(notice) REFERENCES recall_notice (id)
+);
+-- next
+CREATE INDEX recall_answer_notice ON recall_answer (notice);
+-- next
+COMMENT ON COLUMN recall_answer.by IS 'the name that was given';
+-- next
+COMMENT ON COLUMN recall_answer.entered_by IS 'empty: by the link';
+-- next
+COMMENT ON COLUMN recall_answer.received IS 'packs, as the others';
 -- next
 CREATE TABLE exchange_body (
 	message BIGINT NOT NULL,

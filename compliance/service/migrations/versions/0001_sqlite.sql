@@ -140,8 +140,9 @@ CREATE TABLE item_state (
 	borrowed TEXT NOT NULL,
 	persistent TEXT NOT NULL,
 	shipper TEXT NOT NULL,
+	owner TEXT NOT NULL,
 	PRIMARY KEY (id),
-	CONSTRAINT item_state_once UNIQUE (status, disposition, location, holder, conditions, borrowed, persistent, shipper)
+	CONSTRAINT item_state_once UNIQUE (status, disposition, location, holder, conditions, borrowed, persistent, shipper, owner)
 );
 -- next
 CREATE TABLE item (
@@ -158,6 +159,24 @@ CREATE TABLE item (
 );
 -- next
 CREATE INDEX item_by_lot ON item (lot);
+-- next
+CREATE TABLE stock_group (
+	block BIGINT NOT NULL,
+	state_id INTEGER NOT NULL,
+	lot INTEGER NOT NULL,
+	parent BIGINT NOT NULL,
+	moment BIGINT NOT NULL,
+	mask BIGINT NOT NULL,
+	tenant SMALLINT DEFAULT '0' NOT NULL,
+	PRIMARY KEY (block, state_id, lot, parent, moment)
+)
+ WITHOUT ROWID;
+-- next
+CREATE INDEX stock_group_by_lot ON stock_group (lot, block);
+-- next
+CREATE INDEX stock_group_by_parent ON stock_group (parent) WHERE parent <> 0;
+-- next
+CREATE INDEX stock_group_by_state ON stock_group (state_id, parent);
 -- next
 CREATE TABLE item_key_settled (
 	"key" BLOB NOT NULL,
@@ -355,6 +374,18 @@ CREATE TABLE doubt (
 	kind VARCHAR(20) NOT NULL,
 	since_us BIGINT NOT NULL,
 	PRIMARY KEY (gtin, lot, serial, serial_to, case_id)
+);
+-- next
+CREATE TABLE past_doubt (
+	gtin VARCHAR(50) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	serial_to VARCHAR(20) NOT NULL,
+	case_id VARCHAR(40) NOT NULL,
+	since_us BIGINT NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	until_us BIGINT NOT NULL,
+	PRIMARY KEY (gtin, lot, serial, serial_to, case_id, since_us)
 );
 -- next
 CREATE TABLE pack_operation (
@@ -570,6 +601,12 @@ CREATE TABLE anomaly_watch (
 	PRIMARY KEY (name)
 );
 -- next
+CREATE TABLE answer_aside (
+	journal VARCHAR(32) NOT NULL,
+	taken BIGINT NOT NULL,
+	PRIMARY KEY (journal)
+);
+-- next
 CREATE TABLE national_login (
 	login_id VARCHAR(100) NOT NULL,
 	user_id VARCHAR(100) NOT NULL,
@@ -697,6 +734,15 @@ CREATE TABLE recall (
 );
 -- next
 CREATE INDEX recall_gtin ON recall (gtin, lot);
+-- next
+CREATE TABLE recall_contact (
+	gln VARCHAR(13) NOT NULL,
+	email VARCHAR(254) NOT NULL,
+	phone VARCHAR(40) NOT NULL,
+	changed_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	PRIMARY KEY (gln)
+);
 -- next
 CREATE TABLE api_key (
 	id VARCHAR(16) NOT NULL,
@@ -1061,6 +1107,44 @@ CREATE TABLE erasure (
 	PRIMARY KEY (id)
 );
 -- next
+CREATE TABLE trade_order (
+	number VARCHAR(100) NOT NULL,
+	customer VARCHAR(100) NOT NULL,
+	site VARCHAR(100) NOT NULL,
+	due VARCHAR(10) NOT NULL,
+	days_left_min INTEGER NOT NULL,
+	state VARCHAR(10) NOT NULL,
+	opened_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	ended_us BIGINT,
+	why TEXT NOT NULL,
+	PRIMARY KEY (number)
+);
+-- next
+CREATE TABLE order_line (
+	"order" VARCHAR(100) NOT NULL,
+	line INTEGER NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	packs INTEGER NOT NULL,
+	PRIMARY KEY ("order", line)
+);
+-- next
+CREATE INDEX order_line_gtin ON order_line (gtin);
+-- next
+CREATE TABLE order_pick (
+	"order" VARCHAR(100) NOT NULL,
+	pack TEXT NOT NULL,
+	line INTEGER NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	event TEXT NOT NULL,
+	PRIMARY KEY ("order", pack)
+);
+-- next
+CREATE INDEX order_pick_event ON order_pick (event);
+-- next
+CREATE INDEX order_pick_pack ON order_pick (pack);
+-- next
 CREATE TABLE exchange_channel (
 	name VARCHAR(60) NOT NULL,
 	kind VARCHAR(20) NOT NULL,
@@ -1260,6 +1344,7 @@ CREATE TABLE exchange_message (
 	reason TEXT NOT NULL,
 	job VARCHAR(40) NOT NULL,
 	outcome BLOB,
+	reply_to TEXT NOT NULL,
 	mic VARCHAR(200) NOT NULL,
 	receipt_type TEXT NOT NULL,
 	receipt BLOB,
@@ -1270,6 +1355,32 @@ CREATE TABLE exchange_message (
 );
 -- next
 CREATE INDEX exchange_message_due ON exchange_message (channel, id) WHERE state IN ('received', 'understood', 'waiting', 'delivered');
+-- next
+CREATE TABLE recall_link (
+	token_sha256 VARCHAR(64) NOT NULL,
+	notice VARCHAR(40) NOT NULL,
+	made_us BIGINT NOT NULL,
+	PRIMARY KEY (token_sha256),
+	FOREIGN KEY(notice) REFERENCES recall_notice (id)
+);
+-- next
+CREATE TABLE recall_answer (
+	id VARCHAR(40) NOT NULL,
+	notice VARCHAR(40) NOT NULL,
+	at_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	entered_by VARCHAR(100) NOT NULL,
+	received INTEGER NOT NULL,
+	found INTEGER NOT NULL,
+	quarantined INTEGER NOT NULL,
+	returned INTEGER NOT NULL,
+	destroyed INTEGER NOT NULL,
+	note TEXT NOT NULL,
+	PRIMARY KEY (id),
+	FOREIGN KEY(notice) REFERENCES recall_notice (id)
+);
+-- next
+CREATE INDEX recall_answer_notice ON recall_answer (notice);
 -- next
 CREATE TABLE exchange_body (
 	message INTEGER NOT NULL,

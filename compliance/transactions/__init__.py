@@ -1,0 +1,1 @@
+"""Transaction information and statement of a shipment, as a document of its own."""
