@@ -104,9 +104,13 @@ def _page(
         numbers=NUMBERS,
         say=say,
         is_done=is_done,
+        # Nothing is offered around the form: who answers has no account.
+        places=(),
+        may_verify=False,
     )
     page.status_code = status if notice else 404
-    # The link is the key to the notice: it goes to nobody else.
-    page.headers["Referrer-Policy"] = "no-referrer"
+    # The link is the key to the notice, so no other site gets it. Without any referrer the browser
+    # would send the form as from a foreign page, which the gate refuses.
+    page.headers["Referrer-Policy"] = "same-origin"
     page.headers["Cache-Control"] = "no-store"
     return page

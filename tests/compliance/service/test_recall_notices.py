@@ -121,7 +121,7 @@ def test_the_holder_answers_by_the_link_without_an_account_and_corrects_itself(
     holder, link = browser(), link_in(mail_server.kept[0])
     page = holder.get(link)
     assert (page.status_code, "glass particles" in page.text) == (200, True)
-    assert page.headers["referrer-policy"] == "no-referrer"
+    assert page.headers["referrer-policy"] == "same-origin"
     slip = holder.post(link, by="Cleo", received="2", found="3")
     assert (slip.status_code, "only 2 received" in slip.text) == (422, True)
     assert notice_to(chain_of_four, recall, WHOLESALER).acknowledged is None
