@@ -19,13 +19,15 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 from typer.main import get_command
 
 from compliance.seal import Keys
+from compliance.service.access_rule import ANY_KEY, ANYONE, AccessRule
 from compliance.service.app import create_app
 from compliance.service.cli import command_line
 from compliance.service.context import ServiceContext
 from compliance.service.logs import FIELDS
 from compliance.service.migrate import open_migrated
-from compliance.service.policy import ANY_KEY, ANYONE, POLICY, ROLES, SCOPES, AccessRule
+from compliance.service.policy import POLICY, ROLES, SCOPES
 from compliance.service.settings import PREFIX, Settings
+from compliance.validation.pack import threat_model
 from verification.decision.as_page import page as judgement_page
 from verification.decision.words import Result
 from verification.routes.national_interfaces import INTERFACES
@@ -209,7 +211,13 @@ def logs_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def threat_model_page() -> str:
+    """The threat model, as the validation pack has it."""
+    return threat_model().decode()
+
+
 PAGES = {
+    "../threat-model.md": threat_model_page,
     "logs.md": logs_page,
     "access.md": access_page,
     "commands.md": commands_page,

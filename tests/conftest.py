@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from material import EXAMPLES, NO_PUBLISHED, PUBLISHED
 
-pytest_plugins = ("databases",)
+pytest_plugins = ("databases", "trace_matrix")
 
 settings.register_profile(
     "packtrail",

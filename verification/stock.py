@@ -161,6 +161,7 @@ def standing_of(
     >>> from datetime import UTC, datetime
     >>> from epcis.store.item_state import ItemState
     >>> from epcis.store.stock import StockLot
+    >>> from verification.decision.restrictions import Restrictions
     >>> lot, state = StockLot("09521321000018", "L1", "2027-05-31"), ItemState(ItemStatus.ACTIVE)
     >>> last_day = datetime(2027, 5, 31, 23, tzinfo=UTC)
     >>> standing_of(lot, state, Restrictions(None), last_day)[0].value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select, update
@@ -64,10 +64,12 @@ def keep_notices(tx: Transaction, recall_id: str, holders: Iterable[Notified]) -
 
 
 def _row(recall_id: str, holder: Notified) -> dict[str, object]:
+    party = holder.gln or ""
     return {
-        "id": f"N-{secrets.token_hex(6)}",
+        # A recall has one notice for each holder.
+        "id": f"N-{sha256(f'{recall_id} {party}'.encode()).hexdigest()[:12]}",
         "recall": recall_id,
-        "party": holder.gln or "",
+        "party": party,
         "name": holder.name,
         "packs": holder.packs,
         "told_packs": 0,

@@ -6,15 +6,21 @@ import json
 import re
 from typing import TYPE_CHECKING, Final
 
+from compliance.rules.common_repairs import (
+    in_order,
+    moment_of_texts,
+    ship_location_left_out,
+    step_of,
+    zone_written,
+)
 from compliance.rules.header import AUTHORITIES, gln_of, is_party
 from compliance.rules.json_spans import JsonSpan, new_member, removal, set_text
 from compliance.rules.lots import day_as_written
 from compliance.rules.products import STATE_FORM, dashed_ndc, gtin_of, is_ndc_10
-from compliance.rules.repairs import HEADER_CONSTANTS, MDA_NDC, OFFSET, ZONED
+from compliance.rules.repairs import HEADER_CONSTANTS, MDA_NDC
 from compliance.rules.shipped_file import GS1US
 from compliance.rules.spans import Change, Edit
 from compliance.rules.steps import FITTING, OWN_EXTENSIONS
-from epcis.check.when import instant
 from epcis.lot_facts import EXPIRY_NAMES, LOT_NAMES, is_known_namespace, read_expiry
 from schemas import cbv
 
@@ -147,15 +153,10 @@ def _drop_shipment(file: JsonFile) -> Iterator[Change]:
     edits = [
         new_member(event, told.key, value)
         for event in file.events()
-        if _step(event) == "shipping" and event.child("dropShipment") is None
+        if step_of(event) == "shipping" and event.child("dropShipment") is None
     ]
     edits.append(removal(told))
     yield Change(told.line, "dropShipment moves to the shipping events", tuple(edits))
-
-
-def _step(event: JsonSpan) -> str:
-    one = event.child("bizStep")
-    return cbv.bare("bizstep", one.text.strip()) if one is not None and one.is_string else ""
 
 
 def _entries(file: JsonFile) -> Iterator[JsonSpan]:
@@ -222,25 +223,16 @@ def _places(file: JsonFile) -> Iterator[Change]:
 
 
 def _zone(file: JsonFile) -> Iterator[Change]:
-    for event in file.events():
-        time, zone = event.child("eventTime"), event.child("eventTimeZoneOffset")
-        if time is None or zone is None or ZONED.search(time.text.strip()):
-            continue
-        if OFFSET.match(zone.text.strip()):
-            yield _text(time, time.text.strip() + zone.text.strip())
+    return zone_written(file.events(), _text)
 
 
 def _ship_location(file: JsonFile) -> Iterator[Change]:
-    for event in file.events():
-        place = event.child("bizLocation")
-        if place is not None and _step(event) == "shipping":
-            what = "bizLocation of the shipping event left out"
-            yield Change(place.line, what, (removal(place),))
+    return ship_location_left_out(file.events(), removal)
 
 
 def _disposition(file: JsonFile) -> Iterator[Change]:
     for event in file.events():
-        fitting = FITTING.get(_step(event), frozenset())
+        fitting = FITTING.get(step_of(event), frozenset())
         step = event.child("bizStep")
         if step is None or len(fitting) != 1 or event.child("disposition") is not None:
             continue
@@ -273,25 +265,11 @@ def _ilmd(file: JsonFile) -> Iterator[Change]:
 
 
 def _order(file: JsonFile) -> Iterator[Change]:
-    """Let events stand in the order they happened; none is changed."""
-    for events in file.event_lists():
-        timed = [(_time(one), number, one) for number, one in enumerate(events.children)]
-        if any(time is None for time, _, _ in timed):
-            continue
-        ordered = sorted(timed, key=lambda one: (one[0], one[1]))
-        edits = tuple(
-            Edit(place.start, place.end, file.data[one.start : one.end])
-            for place, (_, _, one) in zip(events.children, ordered, strict=True)
-            if place is not one
-        )
-        if edits:
-            yield Change(events.line, f"{len(edits)} events put in the order they happened", edits)
+    return in_order(file.data, file.event_lists(), _time)
 
 
 def _time(one: JsonSpan) -> str | None:
-    time, zone = one.child("eventTime"), one.child("eventTimeZoneOffset")
-    at = instant(time.text.strip(), zone.text if zone is not None else None) if time else None
-    return at.isoformat(timespec="microseconds") if at is not None else None
+    return moment_of_texts(one.child("eventTime"), one.child("eventTimeZoneOffset"))
 
 
 def json_repairs(release: str) -> dict[str, Callable[[JsonFile], Iterator[Change]]]:

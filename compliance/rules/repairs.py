@@ -10,7 +10,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from xml.sax.saxutils import escape
 
+from compliance.rules.common_repairs import (
+    in_order,
+    moment_of_texts,
+    ship_location_left_out,
+    step_of,
+    zone_written,
+)
 from compliance.rules.header import AUTHORITIES, gln_of, is_party
 from compliance.rules.lots import day_as_written
 from compliance.rules.products import STATE_FORM, dashed_ndc, gtin_of, is_ndc_10
@@ -18,7 +26,6 @@ from compliance.rules.shipped_file import CBVMDA, GS1US
 from compliance.rules.spans import Change, Edit
 from compliance.rules.steps import FITTING, OWN_EXTENSIONS
 from compliance.rules.xml_spans import attribute_edit, last_in, removal
-from epcis.check.when import instant
 from epcis.lot_facts import EXPIRY_NAMES, LOT_NAMES, read_expiry
 from schemas import cbv
 
@@ -28,8 +35,6 @@ if TYPE_CHECKING:
     from compliance.rules.xml_spans import XmlElement, XmlFile
 
 MDA_NDC: Final = "additionalTradeItemIdentification"
-ZONED: Final = re.compile(r"(?:Z|[+-]\d\d:\d\d)\Z")
-OFFSET: Final = re.compile(r"[+-]\d\d:\d\d\Z")
 HEADER_CONSTANTS: Final = {"HeaderVersion": "1.0", "Standard": "EPCglobal", "Type": "Events"}
 
 
@@ -43,7 +48,7 @@ class FileRepair:
 
 
 def _set_text(one: XmlElement, text: str) -> Change:
-    edit = Edit(one.opened, one.closing, text.encode())
+    edit = Edit(one.opened, one.closing, escape(text).encode())
     return Change(one.line, f"{one.name}: '{one.text}' becomes '{text}'", (edit,))
 
 
@@ -170,15 +175,10 @@ def _drop_shipment(file: XmlFile) -> Iterator[Change]:
         return
     edits = [removal(told)]
     for event in file.events():
-        if _step(event) == "shipping" and event.child("dropShipment") is None:
+        if step_of(event) == "shipping" and event.child("dropShipment") is None:
             text = told.text.strip()
             edits.append(last_in(event, _element(event, "dropShipment", text, GS1US, "gs1ushc")))
     yield Change(told.line, "dropShipment moves to the shipping events", tuple(edits))
-
-
-def _step(event: XmlElement) -> str:
-    one = event.child("bizStep")
-    return cbv.bare("bizstep", one.text.strip()) if one is not None else ""
 
 
 def _ndc(file: XmlFile) -> Iterator[Change]:
@@ -238,26 +238,16 @@ def _places(file: XmlFile) -> Iterator[Change]:
 
 
 def _zone(file: XmlFile) -> Iterator[Change]:
-    for event in file.events():
-        time, zone = event.child("eventTime"), event.child("eventTimeZoneOffset")
-        if time is None or zone is None or ZONED.search(time.text.strip()):
-            continue
-        if OFFSET.match(zone.text.strip()):
-            yield _set_text(time, time.text.strip() + zone.text.strip())
+    return zone_written(file.events(), _set_text)
 
 
 def _ship_location(file: XmlFile) -> Iterator[Change]:
-    for event in file.events():
-        place = event.child("bizLocation")
-        if place is not None and _step(event) == "shipping":
-            yield Change(
-                place.line, "bizLocation of the shipping event left out", (removal(place),)
-            )
+    return ship_location_left_out(file.events(), removal)
 
 
 def _disposition(file: XmlFile) -> Iterator[Change]:
     for event in file.events():
-        fitting = FITTING.get(_step(event), frozenset())
+        fitting = FITTING.get(step_of(event), frozenset())
         step = event.child("bizStep")
         if step is None or len(fitting) != 1 or event.child("disposition") is not None:
             continue
@@ -293,26 +283,13 @@ def _ilmd(file: XmlFile) -> Iterator[Change]:
 
 
 def _order(file: XmlFile) -> Iterator[Change]:
-    """Let events stand in the order they happened; none is changed."""
-    for events in file.find("EventList"):
-        timed = [(_time(one), number, one) for number, one in enumerate(events.children)]
-        if any(time is None for time, _, _ in timed):
-            continue
-        ordered = sorted(timed, key=lambda one: (one[0], one[1]))
-        edits = tuple(
-            Edit(place.start, place.end, file.data[one.start : one.end])
-            for place, (_, _, one) in zip(events.children, ordered, strict=True)
-            if place is not one
-        )
-        if edits:
-            yield Change(events.line, f"{len(edits)} events put in the order they happened", edits)
+    return in_order(file.data, file.find("EventList"), _time)
 
 
 def _time(one: XmlElement) -> str | None:
-    time = next(one.find("eventTime"), None)
-    zone = next(one.find("eventTimeZoneOffset"), None)
-    at = instant(time.text.strip(), zone.text if zone is not None else None) if time else None
-    return at.isoformat(timespec="microseconds") if at is not None else None
+    # EPCIS 1.2 puts some events into an element of its own, which stands in the list.
+    time, zone = one.find("eventTime"), one.find("eventTimeZoneOffset")
+    return moment_of_texts(next(time, None), next(zone, None))
 
 
 def repairs(release: str) -> tuple[FileRepair, ...]:

@@ -62,13 +62,13 @@ OWN_EXTENSIONS: Final = _EXTENSIONS | {
     "legalNotice",
 }
 """All elements of the guideline, in events and in the header."""
-_ZONED: Final = re.compile(r"(?:Z|[+-]\d\d:\d\d)\Z")
+ZONED: Final = re.compile(r"(?:Z|[+-]\d\d:\d\d)\Z")
 DAY: Final = timedelta(days=1)
 
 
 def judge_event(event: Event, step: ShippedStep, say: Findings) -> Iterator[Finding]:
     """Check one event by itself."""
-    if not _ZONED.search(event.event_time.strip()):
+    if not ZONED.search(event.event_time.strip()):
         yield say.found(
             "T01",
             f"eventTime '{event.event_time}' has no time zone",

@@ -22,7 +22,7 @@ from epcis.problem import Problem
 if TYPE_CHECKING:
     from sqlalchemy import RowMapping
 
-    from compliance.service.policy import AccessRule
+    from compliance.service.access_rule import AccessRule
     from epcis.database.transactions import Snapshot
     from epcis.http_context import Caller
     from epcis.ledger.store import Transaction

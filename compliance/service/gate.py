@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 SESSION_COOKIE = "packtrail_session"
 BODY_BYTES_S_MIN = 1_000
 """A body that comes slower, all its pauses together, is given up as one that stalls."""
+PROBES = frozenset({"/live", "/ready", "/health"})
+"""Asked by whoever watches the machine, under its address and not under the server's name."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _ONCE = (b"authorization", b"host", b"content-length", b"content-type", b"origin")
 _LOOPBACK_NAMES = frozenset({"localhost", "testserver"})
@@ -78,7 +80,7 @@ class Admission:
         headers = dict(scope["headers"])
         if len(headers) < len(scope["headers"]) or b"transfer-encoding" in headers:
             _refuse_ambiguity(scope["headers"])
-        if self._host_names:
+        if self._host_names and scope["path"] not in PROBES:
             _need_host(headers, self._host_names)
         bearer = headers.get(b"authorization")
         if bearer:

@@ -59,6 +59,9 @@ REPEATED_AFTER_S: Final = 60.0
 CAUSES_MAX: Final = 512
 TEXT_CHARACTERS_MAX: Final = 1_000
 FRAMES_MAX: Final = 16
+_IDS: Final = frozenset({"request", "job", "message", "subscription"})
+"""Fields with numbers that Packtrail made itself: by chance they look like a serial number."""
+_ID: Final = re.compile(r"[\w-]{1,64}")
 _OURS: Final = frozenset({"schemas", "epcis", "verification", "compliance"})
 _MASKED: Final = "[masked]"
 _MASKS: Final = tuple(
@@ -168,6 +171,8 @@ def without_secrets(_logger: WrappedLogger, _method: str, line: EventDict) -> Ev
             continue
         if name in {"stack", "fault"} or isinstance(value, int | float | None):
             kept[name] = value
+        elif name in _IDS and _ID.fullmatch(str(value)):
+            kept[name] = str(value)
         else:
             kept[name] = masked(str(value))
     return kept

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from compliance.service.policy import ANY_KEY, ANYONE, POLICY, Own
+from compliance.service.access_rule import ANY_KEY, ANYONE, Own
+from compliance.service.policy import POLICY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +59,7 @@ _PLACES = (
     ),
     MenuPlace("/approvals", "Approvals", "hands", "What waits for a second person.", True),
     MenuPlace("/log", "Log", "log", "The record nobody can change unnoticed, and who watches it."),
+    MenuPlace("/keys", "Keys", "proof", "Certificates that dossiers are signed with."),
     MenuPlace("/regulator", "Oversight", "eye", "What an authority may see, read-only."),
     MenuPlace("/health/page", "Health", "health", "Whether the server and its work are well."),
     MenuPlace("/sessions", "Sessions", "person", "Where you are signed in."),
@@ -73,7 +75,7 @@ def places_of(caller: Caller) -> tuple[MenuPlace, ...]:
 
     >>> from epcis.http_context import Caller
     >>> [place.name for place in places_of(Caller("till", frozenset({"verify"}), "/414/1"))][:2]
-    ['Scan', 'Alerts']
+    ['Scan', 'Work']
     """
     return tuple(_shown(caller))
 

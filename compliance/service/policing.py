@@ -15,10 +15,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Match, Mount
 
+from compliance.service.access_rule import ANY_KEY, ANYONE, Own
 from compliance.service.approvals import digest_of, pass_or_wait
 from compliance.service.gate import refuse
 from compliance.service.pages import is_for_a_person, render
-from compliance.service.policy import ANY_KEY, ANYONE, POLICY, SEES_ALL_WITH_A_PURPOSE, Own
+from compliance.service.policy import POLICY, SEES_ALL_WITH_A_PURPOSE
 from compliance.service.purposes import note, purpose_of
 from compliance.service.sessions import SessionLimits
 from epcis.database.autocommit_read import autocommit_read
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from compliance.service.access_rule import AccessRule
     from compliance.service.context import ServiceContext
-    from compliance.service.policy import AccessRule
     from compliance.service.sessions import OpenSession
     from epcis.http_context import Caller
 

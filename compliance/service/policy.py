@@ -9,9 +9,10 @@ caller's own is decided by `verification.registry.rights` (products) and by the 
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from compliance.service.access_rule import ANY_KEY, ANYONE, AccessRule, Own, rows_of
+from compliance.service.policy_of_pages import of_exchange, of_pages, of_the_warehouse
 from verification.acts.kinds import KINDS, ActKind
 from verification.answering.hot_routes import HOT_ACTS
 from verification.registry.rights import SCOPE_OF_ACT
@@ -20,10 +21,6 @@ from verification.routes.national_interfaces import INTERFACES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ANYONE = ""
-"""In place of a scope: no credentials are asked for."""
-ANY_KEY = "*"
-"""In place of a scope: any credentials will do."""
 SCOPES = {
     "capture": "send events and upload products and lots",
     "query": "read events, master data, recalls and cases",
@@ -51,47 +48,8 @@ SEES_ALL_WITH_A_PURPOSE = frozenset({"regulator", "auditor"})
 """Roles that read what belongs to others, each time for a purpose that its owner can look up."""
 
 
-class Own(StrEnum):
-    """Whose things an address shows or changes; each value is the sentence of the reference."""
-
-    NOTHING = "nothing of anybody's"
-    OPERATOR = "the operator's own; others get the answer that there is nothing"
-    EVENTS = "events in which the caller's party is named; an operator's key sees all"
-    PRODUCT = "products of the caller's company; an operator's key may for all"
-    ACT = "any pack in hand, by the role of the client; unknown serials count against guessing"
-    PLACE = "goods at a site of the caller's company; an operator's key acts at all sites"
-    STOCK = "goods that the caller's company owns or has; an operator's key sees all"
-    PARTICIPANT = "what a registered participant may, by its role"
-    ALERT = "alerts that concern the caller: its own, of its products, of its market"
-    ASKED = "what the caller itself, or its party, asked for"
-    NOTICE = "the one notice that the link was sent with"
-    SESSION = "the caller's own session"
-
-
-class AccessRule(NamedTuple):
-    """What one address asks for."""
-
-    method: str
-    path: str
-    scope: str
-    own: Own
-    is_page: bool = False
-    """A person looks at it: who is refused gets the page to sign in."""
-    is_fresh: bool = False
-    """A browser must have been given the password again shortly before."""
-    approved: str = ""
-    """The act that a second person must have approved, where that is switched on."""
-
-
-def _rows(own: Own, scope: str, addresses: str, **more: bool | str) -> Iterator[AccessRule]:
-    """One row for each line of `addresses`, `METHOD path`."""
-    for line in addresses.strip().splitlines():
-        method, path = line.split()
-        yield AccessRule(method, path, scope, own, **more)  # type: ignore[arg-type]  # named in the table
-
-
 def _table() -> Iterator[AccessRule]:
-    yield from _rows(
+    yield from rows_of(
         Own.NOTHING,
         ANYONE,
         """
@@ -107,7 +65,7 @@ def _table() -> Iterator[AccessRule]:
         GET /workstation/code.svg
         """,
     )
-    yield from _rows(
+    yield from rows_of(
         Own.SESSION,
         ANYONE,
         "GET /sign-in\nPOST /sign-in\nGET /sign-in/{token}\nPOST /sign-out\n"
@@ -115,20 +73,23 @@ def _table() -> Iterator[AccessRule]:
         is_page=True,
     )
     verify = "GET /verify-dossier\nPOST /verify-dossier"
-    yield from _rows(Own.NOTHING, ANYONE, verify, is_page=True)
-    yield from _rows(Own.NOTHING, ANY_KEY, "GET /log", is_page=True)
-    yield from _rows(Own.ASKED, ANY_KEY, "GET /approvals", is_page=True)
+    yield from rows_of(Own.NOTHING, ANYONE, verify, is_page=True)
+    yield from rows_of(Own.NOTHING, ANY_KEY, "GET /log", is_page=True)
+    yield from rows_of(Own.ASKED, ANY_KEY, "GET /approvals", is_page=True)
     approve = "POST /approvals/{approval_id}/approve"
-    yield from _rows(Own.ASKED, ANY_KEY, approve, is_page=True, is_fresh=True)
-    yield from _rows(Own.PRODUCT, ANY_KEY, "GET /reads")
-    yield from _rows(
+    yield from rows_of(Own.ASKED, ANY_KEY, approve, is_page=True, is_fresh=True)
+    yield from rows_of(Own.PRODUCT, ANY_KEY, "GET /reads")
+    yield from rows_of(
         Own.SESSION,
         ANY_KEY,
         "GET /sessions\nPOST /sessions/{session_id}/end\nGET /step-up\nPOST /step-up\n"
         "GET /purpose\nPOST /purpose",
         is_page=True,
     )
-    yield from _rows(Own.OPERATOR, "admin", "GET /metrics")
+    yield from rows_of(Own.OPERATOR, "admin", "GET /metrics")
+    yield from rows_of(Own.OPERATOR, "admin", "GET /keys", is_page=True)
+    rotate = "POST /keys/rotate"
+    yield from rows_of(Own.OPERATOR, "admin", rotate, is_page=True, is_fresh=True, approved="keys")
     yield from _of_events()
     yield from _of_log()
     yield from _of_packs()
@@ -137,13 +98,13 @@ def _table() -> Iterator[AccessRule]:
     yield from _of_the_national_system()
     yield from _of_recalls()
     yield from _of_duties()
-    yield from _of_the_warehouse()
-    yield from _of_exchange()
-    yield from _of_pages()
+    yield from of_the_warehouse()
+    yield from of_exchange()
+    yield from of_pages()
 
 
 def _of_events() -> Iterator[AccessRule]:
-    yield from _rows(
+    yield from rows_of(
         Own.ASKED,
         "capture",
         """
@@ -153,10 +114,10 @@ def _of_events() -> Iterator[AccessRule]:
         GET /epcis/capture/{capture_id:path}
         """,
     )
-    yield from _rows(Own.NOTHING, "query", "GET /epcis\nGET /epcis/\nANY /epcis/{path:path}")
+    yield from rows_of(Own.NOTHING, "query", "GET /epcis\nGET /epcis/\nANY /epcis/{path:path}")
     lists = ("eventTypes", "bizSteps", "dispositions", "bizLocations", "readPoints")
     for name in lists:
-        yield from _rows(
+        yield from rows_of(
             Own.EVENTS,
             "query",
             f"""
@@ -165,7 +126,7 @@ def _of_events() -> Iterator[AccessRule]:
             GET /epcis/{name}/{{value:path}}/events
             """,
         )
-    yield from _rows(
+    yield from rows_of(
         Own.EVENTS,
         "query",
         """
@@ -182,7 +143,7 @@ def _of_events() -> Iterator[AccessRule]:
         GET /packs/{pack:path}/trace
         """,
     )
-    yield from _rows(
+    yield from rows_of(
         Own.ASKED,
         "query",
         """
@@ -201,7 +162,7 @@ def _of_events() -> Iterator[AccessRule]:
 
 
 def _of_log() -> Iterator[AccessRule]:
-    yield from _rows(
+    yield from rows_of(
         Own.NOTHING,
         ANY_KEY,
         """
@@ -213,15 +174,15 @@ def _of_log() -> Iterator[AccessRule]:
         POST /log/witness
         """,
     )
-    yield from _rows(Own.EVENTS, ANY_KEY, "GET /log/proof/inclusion")
-    yield from _rows(Own.OPERATOR, "admin", "GET /log/status")
+    yield from rows_of(Own.EVENTS, ANY_KEY, "GET /log/proof/inclusion")
+    yield from rows_of(Own.OPERATOR, "admin", "GET /log/status")
 
 
 def _of_packs() -> Iterator[AccessRule]:
     for path, (method, act) in HOT_ACTS.items():
         yield AccessRule(method, path, SCOPE_OF_ACT[act], Own.ACT)
-    yield from _rows(Own.NOTHING, "verify", "POST /packs/scan")
-    yield from _rows(
+    yield from rows_of(Own.NOTHING, "verify", "POST /packs/scan")
+    yield from rows_of(
         Own.OPERATOR,
         "verify",
         """
@@ -232,7 +193,7 @@ def _of_packs() -> Iterator[AccessRule]:
         GET /verify/requests/{corr_uuid}
         """,
     )
-    yield from _rows(
+    yield from rows_of(
         Own.OPERATOR,
         "admin",
         """
@@ -252,12 +213,12 @@ def _of_acts() -> Iterator[AccessRule]:
         page = f"/work/{kind.value}"
         yield AccessRule("GET", page, rule.scope, Own.NOTHING, is_page=True)
         yield AccessRule("POST", page, rule.scope, Own.PLACE, is_page=True, approved=approved)
-    yield from _rows(Own.NOTHING, ANY_KEY, "GET /work", is_page=True)
+    yield from rows_of(Own.NOTHING, ANY_KEY, "GET /work", is_page=True)
 
 
 def _of_products() -> Iterator[AccessRule]:
-    yield from _rows(Own.PRODUCT, "verify", "GET /verify/extensions\nGET /verify/sensors")
-    yield from _rows(
+    yield from rows_of(Own.PRODUCT, "verify", "GET /verify/extensions\nGET /verify/sensors")
+    yield from rows_of(
         Own.PRODUCT,
         "recall",
         """
@@ -269,9 +230,9 @@ def _of_products() -> Iterator[AccessRule]:
         POST /fmd/exemptions
         """,
     )
-    yield from _rows(Own.PRODUCT, "recall", "POST /fmd/uploads/recall", approved="recall")
-    yield from _rows(Own.PRODUCT, "capture", "POST /fmd/uploads/product\nPOST /fmd/uploads/batch")
-    yield from _rows(Own.PRODUCT, "verify", "GET /fmd/lots/{code}/{lot:path}/repacks")
+    yield from rows_of(Own.PRODUCT, "recall", "POST /fmd/uploads/recall", approved="recall")
+    yield from rows_of(Own.PRODUCT, "capture", "POST /fmd/uploads/product\nPOST /fmd/uploads/batch")
+    yield from rows_of(Own.PRODUCT, "verify", "GET /fmd/lots/{code}/{lot:path}/repacks")
 
 
 def _of_the_national_system() -> Iterator[AccessRule]:
@@ -280,7 +241,7 @@ def _of_the_national_system() -> Iterator[AccessRule]:
         for route in interface.routes:
             for method in sorted((route.methods or set()) - {"HEAD"}):
                 yield AccessRule(method, route.path, scope, Own.PARTICIPANT)
-    yield from _rows(
+    yield from rows_of(
         Own.PARTICIPANT,
         "verify",
         """
@@ -290,7 +251,7 @@ def _of_the_national_system() -> Iterator[AccessRule]:
         POST /fmd/intermarket
         """,
     )
-    yield from _rows(
+    yield from rows_of(
         Own.ALERT,
         "verify",
         """
@@ -299,7 +260,7 @@ def _of_the_national_system() -> Iterator[AccessRule]:
         POST /fmd/alerts/{alert_id}/steps
         """,
     )
-    yield from _rows(
+    yield from rows_of(
         Own.OPERATOR,
         "admin",
         """
@@ -312,20 +273,21 @@ def _of_the_national_system() -> Iterator[AccessRule]:
 
 
 def _of_recalls() -> Iterator[AccessRule]:
-    yield from _rows(Own.PRODUCT, "recall", "POST /recalls/preview")
+    yield from rows_of(Own.PRODUCT, "recall", "POST /recalls/preview")
     for act in ("", "/{recall_id}/approve", "/{recall_id}/close", "/{recall_id}/withdraw"):
-        yield from _rows(Own.PRODUCT, "recall", f"POST /recalls{act}", is_fresh=True)
+        yield from rows_of(Own.PRODUCT, "recall", f"POST /recalls{act}", is_fresh=True)
     found, one = "/reach/{gtin}/{lot:path}", "/{recall_id}"
     for shown in ("", "/contacts", found, one, f"{one}/packs", f"{one}/notices"):
-        yield from _rows(Own.OPERATOR, "query", f"GET /recalls{shown}")
+        yield from rows_of(Own.OPERATOR, "query", f"GET /recalls{shown}")
     notice = "POST /recalls/notices/{notice_id}"
-    yield from _rows(Own.OPERATOR, "recall", f"{notice}/link\n{notice}/answer")
-    yield from _rows(Own.OPERATOR, "recall", "PUT /recalls/contacts/{gln}")
-    yield from _rows(Own.NOTICE, ANYONE, "GET /answer/{token}\nPOST /answer/{token}", is_page=True)
+    yield from rows_of(Own.OPERATOR, "recall", f"{notice}/link\n{notice}/answer")
+    yield from rows_of(Own.OPERATOR, "recall", "PUT /recalls/contacts/{gln}")
+    answer = "GET /answer/{token}\nPOST /answer/{token}"
+    yield from rows_of(Own.NOTICE, ANYONE, answer, is_page=True)
 
 
 def _of_duties() -> Iterator[AccessRule]:
-    yield from _rows(
+    yield from rows_of(
         Own.OPERATOR,
         "query",
         """
@@ -337,16 +299,16 @@ def _of_duties() -> Iterator[AccessRule]:
         GET /quarantine/{number}
         """,
     )
-    yield from _rows(Own.OPERATOR, "query", "GET /transactions/{number:path}")
-    yield from _rows(Own.OPERATOR, "query", "GET /transactions", is_page=True)
-    yield from _rows(Own.NOTHING, "capture", "POST /files/check\nPOST /files/correct")
-    yield from _rows(Own.OPERATOR, "recall", "POST /quarantine\nPOST /cases")
+    yield from rows_of(Own.OPERATOR, "query", "GET /transactions/{number:path}")
+    yield from rows_of(Own.OPERATOR, "query", "GET /transactions", is_page=True)
+    yield from rows_of(Own.NOTHING, "capture", "POST /files/check\nPOST /files/correct")
+    yield from rows_of(Own.OPERATOR, "recall", "POST /quarantine\nPOST /cases")
     release = "POST /quarantine/{number}/release"
-    yield from _rows(Own.OPERATOR, "recall", release, approved="release")
+    yield from rows_of(Own.OPERATOR, "recall", release, approved="release")
     further = "POST /cases/{case_id}/steps\nPOST /cases/{case_id}/letter"
-    yield from _rows(Own.OPERATOR, "recall", further)
-    yield from _rows(Own.OPERATOR, "act", "POST /receiving\nPOST /receiving/compare")
-    yield from _rows(
+    yield from rows_of(Own.OPERATOR, "recall", further)
+    yield from rows_of(Own.OPERATOR, "act", "POST /receiving\nPOST /receiving/compare")
+    yield from rows_of(
         Own.OPERATOR,
         "admin",
         """
@@ -361,136 +323,18 @@ def _of_duties() -> Iterator[AccessRule]:
         POST /audits/{audit_id}/done
         """,
     )
-    yield from _rows(Own.OPERATOR, "admin", "POST /holds/{hold_id}/release", approved="release")
-    yield from _rows(
+    yield from rows_of(Own.OPERATOR, "admin", "POST /holds/{hold_id}/release", approved="release")
+    yield from rows_of(
         Own.ASKED,
         "export",
-        "POST /exports\nGET /exports\nGET /exports/profiles\n"
-        "GET /exports/{job_id}\nGET /exports/{job_id}/file\nDELETE /exports/{job_id}",
-    )
-
-
-def _of_the_warehouse() -> Iterator[AccessRule]:
-    """Serial numbers, labels, orders and counts."""
-    yield from _rows(
-        Own.OPERATOR,
-        "capture",
         """
-        GET /serials/pools
-        POST /serials/pools
-        POST /serials/pools/{pool_id}/close
-        POST /serials/pools/{pool_id}/numbers
-        GET /serials/grants
-        POST /serials/grants
-        GET /serials/grants/{grant_id}
-        POST /serials/grants/{grant_id}/report
-        GET /serials/standing
+        POST /exports
+        GET /exports
+        GET /exports/profiles
+        GET /exports/{job_id}
+        GET /exports/{job_id}/file
+        DELETE /exports/{job_id}
         """,
-    )
-    yield from _rows(Own.NOTHING, "verify", "GET /label\nPOST /label\nPOST /label/check")
-    yield from _rows(Own.NOTHING, "verify", "GET /labels", is_page=True)
-    yield from _rows(
-        Own.OPERATOR, "capture", "GET /serials\nPOST /serials/open\nPOST /serials/ask", is_page=True
-    )
-    orders = "GET /orders\nGET /orders/list\nPOST /orders/new"
-    yield from _rows(Own.OPERATOR, "act", orders, is_page=True)
-    yield from _rows(Own.OPERATOR, "act", "POST /orders\nPOST /orders/end")
-    line = "GET /line\nPOST /line/commission\nPOST /line/pack"
-    yield from _rows(Own.PLACE, "act", line, is_page=True)
-
-
-def _of_exchange() -> Iterator[AccessRule]:
-    yield from _rows(
-        Own.OPERATOR,
-        "admin",
-        """
-        GET /channels
-        GET /channels/new/{kind}
-        POST /channels/new/{kind}
-        POST /channels/board/test
-        POST /channels/board/end
-        POST /channels/board/certificate
-        POST /channels/board/distrust
-        GET /channels/{name}/certificates
-        GET /messages
-        POST /messages/board/resend
-        """,
-        is_page=True,
-    )
-    yield from _rows(
-        Own.OPERATOR,
-        "admin",
-        """
-        POST /channels
-        POST /channels/{name}/end
-        POST /channels/{name}/test
-        POST /channels/{name}/certificates
-        DELETE /channels/{name}/certificates/{sha256}
-        GET /messages/{number}
-        GET /messages/{number}/body
-        GET /messages/{number}/receipt
-        POST /messages/{number}/resend
-        """,
-    )
-    yield from _rows(Own.NOTHING, ANYONE, "POST /as2")
-    yield from _rows(Own.OPERATOR, "capture", "POST /messages")
-    yield from _rows(
-        Own.ASKED,
-        "capture",
-        "POST /channels/{name}/messages\nGET /channels/{name}/messages/{number}",
-    )
-
-
-def _of_pages() -> Iterator[AccessRule]:
-    delivery = "GET /receive\nPOST /receive\nPOST /receive/take-in"
-    yield from _rows(Own.OPERATOR, "act", delivery, is_page=True)
-    yield from _rows(Own.PRODUCT, ANY_KEY, "GET /", is_page=True)
-    yield from _rows(Own.NOTHING, ANY_KEY, "GET /menu", is_page=True)
-    yield from _rows(Own.NOTHING, "query", "GET /jump", is_page=True)
-    yield from _rows(Own.ACT, "verify", "POST /scan-card\nGET /01/{link:path}", is_page=True)
-    keys = ("00", "253", "414", "417", "8003", "8004")
-    of_things = "\n".join(f"GET /{key}/{{link:path}}" for key in keys)
-    yield from _rows(Own.EVENTS, "query", of_things, is_page=True)
-    yield from _rows(Own.PRODUCT, "query", "GET /recalls/board", is_page=True)
-    yield from _rows(Own.PRODUCT, "verify", "GET /sensors", is_page=True)
-    setting = "POST /sensors\nPOST /sensors/{gtin}/end"
-    yield from _rows(Own.PRODUCT, "recall", setting, is_page=True)
-    yield from _rows(Own.STOCK, "query", "GET /stock\nGET /stock/items", is_page=True)
-    yield from _rows(Own.OPERATOR, "capture", "GET /sheets\nPOST /sheets", is_page=True)
-    yield from _rows(Own.OPERATOR, "capture", "GET /sheets/tables\nPOST /sheets/{table}")
-    yield from _rows(Own.OPERATOR, "query", "GET /sheets/{table}/file")
-    yield from _rows(Own.OPERATOR, "query", "GET /quarantine", is_page=True)
-    yield from _rows(Own.OPERATOR, "recall", "POST /quarantine/board", is_page=True)
-    release = "POST /quarantine/board/release"
-    yield from _rows(Own.OPERATOR, "recall", release, is_page=True, approved="release")
-    opened = "POST /recalls/open\nPOST /recalls/board/{act}"
-    yield from _rows(Own.PRODUCT, "recall", opened, is_page=True, is_fresh=True)
-    yield from _rows(
-        Own.ASKED,
-        "capture",
-        """
-        GET /files
-        POST /files
-        GET /files/{file_id}
-        GET /files/{file_id}/corrected
-        POST /files/{file_id}/capture
-        """,
-        is_page=True,
-    )
-    yield from _rows(Own.OPERATOR, "recall", "POST /recalls/board/link", is_page=True)
-    yield from _rows(Own.EVENTS, "export", "POST /proof", is_page=True)
-    yield from _rows(Own.ASKED, "export", "GET /dossiers\nPOST /dossiers", is_page=True)
-    yield from _rows(
-        Own.ALERT,
-        "verify",
-        "GET /alerts\nGET /alerts/{alert_id}\nPOST /alerts/{alert_id}",
-        is_page=True,
-    )
-    yield from _rows(Own.OPERATOR, "admin", "POST /alerts/anomalies/{anomaly_id}", is_page=True)
-    yield from _rows(Own.OPERATOR, "verify", "GET /returns\nPOST /returns", is_page=True)
-    yield from _rows(Own.NOTHING, ANY_KEY, "GET /workstation", is_page=True)
-    yield from _rows(
-        Own.NOTHING, "verify", "POST /workstation\nPOST /workstation/forget", is_page=True
     )
 
 

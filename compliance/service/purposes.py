@@ -23,7 +23,7 @@ from verification.registry.pack_tables import product
 if TYPE_CHECKING:
     from starlette.types import Scope
 
-    from compliance.service.policy import AccessRule
+    from compliance.service.access_rule import AccessRule
     from epcis.database.transactions import Snapshot
     from epcis.http_context import Caller
     from epcis.ledger.store import Transaction

@@ -28,6 +28,7 @@ from compliance.service import (
     file_pages,
     identifier_pages,
     jump_pages,
+    key_pages,
     label_pages,
     line_pages,
     oidc_sign_in,
@@ -79,6 +80,7 @@ def _routers() -> Iterator[APIRouter]:
     yield identifier_pages.router
     yield recall_pages.router
     yield jump_pages.router
+    yield key_pages.router
     yield acts.router
     yield recall_pages.router
     yield answer_pages.router

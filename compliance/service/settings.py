@@ -202,9 +202,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Most requests served at once; further ones get 503."""
     session_hours_max: PositiveInt = 12
     """How long a browser stays signed in."""
-    two_person_acts: tuple[Literal["recall", "release"], ...] = ()
+    two_person_acts: tuple[Literal["recall", "release", "keys"], ...] = ()
     """Acts that wait until a second person has approved them, a JSON list of recall (an upload of
-    the national system; other recalls need a second person in any case), release."""
+    the national system; other recalls need a second person in any case), release, keys."""
     operator_names_purpose: bool = False
     """Whether the operator's keys too must say why they read, in the header Packtrail-Purpose."""
     session_idle_minutes_max: PositiveInt = 60

@@ -102,7 +102,7 @@ def quotable(name: str) -> str:
     >>> quotable('a "b"/ü.xml')
     'a _b_/_.xml'
     """
-    return re.sub(r'[^ !#-\\[\\]-~]|["\\\\]', "_", name)
+    return re.sub(r"[^ !#-\[\]-~]", "_", name)
 
 
 def _one_line(text: str) -> str:

@@ -113,11 +113,14 @@ async def post_capture(request: Request, caller: MayCapture) -> Response:
     )
     packed = _content_coding(request)
     parts = _parts(request)
-    first = await _first_part(parts)
-    if len(first) <= AT_ONCE_BYTES_MAX and not packed and not first.startswith(_PACKED):
+    is_small = _size_stated(request) <= AT_ONCE_BYTES_MAX and not packed
+    first = await _first_part(parts) if is_small else b""
+    if is_small and len(first) <= AT_ONCE_BYTES_MAX and not first.startswith(_PACKED):
         await asyncio.to_thread(_capture_at_once, request, job, first)
     else:
-        await _leave_to_workers(request, job, first, parts)
+        begun = await asyncio.to_thread(_begin_body, request, job.id, first)
+        del first  # a sender that pauses now keeps nothing in memory
+        await _leave_to_workers(request, job, begun, parts)
     headers |= {
         "Location": address(request, "capture", job.id),
         "GS1-Capture-Error-Behaviour": job.behaviour.value,
@@ -133,6 +136,12 @@ async def _parts(request: Request) -> AsyncIterator[bytes]:
         if size_bytes > bytes_max:
             raise too_large(request)
         yield part
+
+
+def _size_stated(request: Request) -> int:
+    """The size of the body as its head states it, in bytes; 0 where it states none."""
+    stated = request.headers.get("content-length", "")
+    return int(stated) if stated.isdigit() else 0
 
 
 async def _first_part(parts: AsyncIterator[bytes]) -> bytes:
@@ -154,29 +163,39 @@ def _capture_at_once(request: Request, job: NewJob, body: bytes) -> None:
     )
 
 
+def _begin_body(request: Request, job_id: str, first: bytes) -> Path:
+    """The file of a large body, with what came of it so far."""
+    body = _body_path(request, job_id)
+    try:
+        body.write_bytes(first)
+    except BaseException:
+        body.unlink(missing_ok=True)
+        raise
+    return body
+
+
 async def _leave_to_workers(
-    request: Request, job: NewJob, first: bytes, parts: AsyncIterator[bytes]
+    request: Request, job: NewJob, body: Path, parts: AsyncIterator[bytes]
 ) -> None:
-    """Write a large body to the disk as it comes, and open the job that will store it."""
-    body = await asyncio.to_thread(_body_path, request, job.id)
+    """Write the rest of a body to the disk as it comes, and open the job that will store it."""
 
     def opened() -> BinaryIO:
         return body.open("rb")
 
     try:
-        with body.open("wb") as file:
-            await asyncio.to_thread(file.write, first)
+        with body.open("ab") as file:
             async for part in parts:
                 await asyncio.to_thread(file.write, part)
         if _content_coding(request):
             await asyncio.to_thread(_must_be_gzip, body)
-        is_small = body.stat().st_size <= CHECKED_AT_ONCE_BYTES_MAX
+        size_bytes = body.stat().st_size  # noqa: ASYNC240  # as quick as the opening itself
+        is_small = size_bytes <= CHECKED_AT_ONCE_BYTES_MAX
         await asyncio.to_thread(_check_syntax, request, opened, job.media_type, to_end=is_small)
         await asyncio.to_thread(capture_job.keep, body)
         await asyncio.to_thread(_open_job, request, job, body)
     except BaseException:
         with suppress(FileNotFoundError):
-            body.unlink()
+            body.unlink()  # noqa: ASYNC240  # cancelled tasks must not wait for a thread
         raise
     capture_job.ring(store_of(request))
 

@@ -59,26 +59,30 @@ def test_a_rebuild_of_a_sound_store_changes_nothing(sound):
     assert dump() == before
 
 
+STATE_AND_STOCK = {"store.state-differs", "store.stock-differs"}
+"""Stock is a view of the items, so it differs from items that were changed."""
+
+
 @pytest.mark.parametrize(
-    ("change", "code"),
+    ("change", "codes"),
     [
-        (update(event_tables.item).values(parent=None), "store.state-differs"),
-        (update(event_tables.item).values(lot=None), "store.state-differs"),
-        (delete(event_tables.containment), "store.containment-differs"),
+        (update(event_tables.item).values(parent=None), STATE_AND_STOCK),
+        (update(event_tables.item).values(lot=None), STATE_AND_STOCK),
+        (delete(event_tables.containment), {"store.containment-differs"}),
         (
             update(event_tables.containment)
             .where(event_tables.containment.c.until == ALWAYS)
             .values(until=1 << 61),
-            "store.containment-differs",
+            {"store.containment-differs"},
         ),
     ],
 )
-def test_changed_state_is_found_and_rebuilt(sound, change, code):
+def test_changed_state_is_found_and_rebuilt(sound, change, codes):
     with sound.read() as snapshot:
         before = item(snapshot, canonical_key(PACKS[1]))
     with sound.write(NOW) as tx:
         tx.connection.execute(change)
-    assert {one for one, _ in found(sound)} == {code}
+    assert {one for one, _ in found(sound)} == codes
     assert {severity for _, severity in found(sound, rebuild=True)} == {"warning"}
     assert found(sound) == []
     with sound.read() as snapshot:

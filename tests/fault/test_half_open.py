@@ -66,7 +66,7 @@ def half_an_upload(service: Service) -> bytes:
     head = (
         f"POST /epcis/capture HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\n"
         f"Authorization: Bearer {service.key}\r\n"
-        "Content-Type: application/json\r\nContent-Length: 200000\r\n\r\n"
+        "Content-Type: application/json\r\nContent-Length: 600000\r\n\r\n"
     )
     return head.encode() + b" " * 100_000
 

@@ -50,7 +50,8 @@ def test_a_full_disk_is_507_and_room_lets_the_same_process_go_on(small_disk):
         assert problem["type"] == EXCEPTION
         assert "room" in problem["detail"]
         assert headers["content-type"] == "application/problem+json"
-        refused = service.ask("POST", "/epcis/capture", document(see(1, [pack("d")], "storing")))
+        packs = [pack(f"d{number}") for number in range(2000)]
+        refused = service.ask("POST", "/epcis/capture", document(see(1, packs, "storing")))
         assert refused[0] == 507
         assert service.ask("GET", "/epcis/events?perPage=1")[0] == 200  # reading goes on
         ballast.unlink()

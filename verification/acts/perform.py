@@ -55,9 +55,11 @@ class ActContext(NamedTuple):
 def perform_act(tx: Transaction, act: ActRequest, context: ActContext) -> ActAnswer:
     """Judge and, where nothing is refused, do one act whose event is made here.
 
-    Raises `Problem` 403 for an act at another company's place or on another company's product.
+    Raises `Problem` 403 for an act at another company's place or on another company's product, and
+    422 for a shipment that goes nowhere.
     """
     act = with_place(tx, act, context)
+    _need_way(act)
     _need_rights(act, context.caller)
     scanned = [scanned_thing(one, tx.now.date(), context.recovered) for one in act.scans]
     if KINDS[act.kind].pack_act is not None:
@@ -297,6 +299,16 @@ def _need_products(tx: Transaction, keys: list[str], context: ActContext) -> Non
         return
     for gtin in sorted({key[4:18] for key in keys if key.startswith("/01/")}):
         need_product(tx, context.caller, gtin, context.settings.company_prefixes)
+
+
+def _need_way(act: ActRequest) -> None:
+    """Goods are shipped to another site: who sends them to itself could never tell them apart."""
+    if act.kind is ActKind.SHIP and act.to and party_key(act.to) == party_key(act.place):
+        raise Problem(
+            422,
+            "Shipped to itself",
+            "'to' is the site that ships: name who gets the goods, or move them within the site",
+        )
 
 
 def with_place(tx: Transaction, act: ActRequest, context: ActContext) -> ActRequest:

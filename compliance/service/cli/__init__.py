@@ -36,6 +36,8 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "orders": ("order",),
     "labels": ("label",),
     "backups": ("backup", "restore"),
+    "validating": ("validation",),
+    "approving": ("approvals",),
     "exchange": ("exchange",),
     "serving": ("serve", "doctor", "access"),
 }

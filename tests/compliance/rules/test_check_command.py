@@ -35,7 +35,9 @@ def test_a_wrong_file_is_told_as_json(wrong):
     ended = run(RIGHT, wrong, "--profile", "dscsa-r1.3", "--now", "2026-02-21", "--json")
     assert ended.exit_code == 1
     right, told = json.loads(ended.stdout)
-    assert right == {"file": str(RIGHT), "profile": "dscsa-r1.3", "findings": []}
+    assert (right["file"], right["profile"]) == (str(RIGHT), "dscsa-r1.3")
+    assert (right["findings"], right["counts"]) == ([], {})
+    assert right["content"]["events"] == {"commissioning": 3, "packing": 3, "shipping": 1}
     [finding] = told["findings"]
     assert finding["code"] == "dscsa.v07-ship-action"
     assert finding["severity"] == "error"
@@ -46,7 +48,9 @@ def test_a_wrong_file_is_told_as_json(wrong):
 
 
 def test_the_standard_alone_does_not_mind_a_shipment_that_deletes(wrong):
-    assert run(wrong).exit_code == 0
+    assert run(wrong, "--profile", "epcis").exit_code == 0
+    of_itself = run(wrong)  # it names the guideline that it follows
+    assert (of_itself.exit_code, "dscsa-r1.3" in of_itself.output) == (1, True)
 
 
 @pytest.mark.parametrize("arguments", [("no-such-file",), (RIGHT, "--profile", "dscsa-r9")])

@@ -35,7 +35,7 @@ from mistakes import (
 
 from compliance.rules import item_histories, shipped_file
 from compliance.rules.catalogue import RULES, GuidelineRelease, RuleNeed
-from compliance.rules.file import check_file
+from compliance.rules.file import FileQuestion, check_file, examine
 from epcis.codec.document import Syntax, convert
 from schemas.finding import Severity, is_acceptable
 
@@ -82,7 +82,32 @@ def test_a_file_in_another_syntax_is_judged_alike(syntax):
 
 def test_every_rule_of_the_catalogue_has_its_mistake():
     of_the_file = {rule.id for rule in RULES.values() if rule.needs is RuleNeed.FILE}
-    assert of_the_file == {rule for rule, _, _ in MISTAKES}
+    # What is left out is no mistake of a file; it has its own story below.
+    assert of_the_file - {"P09"} == {rule for rule, _, _ in MISTAKES}
+
+
+@pytest.mark.parametrize(
+    ("question", "why"),
+    [
+        (FileQuestion("dscsa-returns", now=NOW), "profile dscsa-returns"),
+        (FileQuestion("dscsa-r1.3", now=NOW, weights={"H08": None}), "settings for this partner"),
+    ],
+)
+def test_what_a_profile_or_a_partner_leaves_out_is_counted(question, why):
+    text = next(text for rule, _, text in MISTAKES if rule == "H08")
+    by_code = {one.code: one for one in examine(text.encode(), question).findings}
+    assert RULES["H08"].code not in by_code
+    counted = by_code[RULES["P09"].code]
+    assert re.fullmatch(rf"\d+ findings of rule H\d\d are not listed: {why}", counted.what)
+    assert counted.severity is Severity.INFO
+
+
+def test_a_partner_may_make_a_rule_heavier():
+    text = next(text for rule, _, text in MISTAKES if rule == "H08")
+    question = FileQuestion("dscsa-r1.3", now=NOW, weights={"H08": Severity.CRITICAL})
+    (found,) = [one for one in examine(text.encode(), question).findings
+                if one.code == RULES["H08"].code]  # fmt: skip
+    assert found.severity is Severity.CRITICAL
 
 
 def test_mistakes_that_break_a_duty_make_the_file_unacceptable():

@@ -279,6 +279,24 @@ async def test_what_is_refused_never_goes_along_in_its_case(hands) -> None:
         assert await hands.refused(kind, [sscc(2)]) == ["content-refused"]
 
 
+async def test_goods_are_not_shipped_to_the_site_that_ships_them(hands, store) -> None:
+    await made(hands, [1])
+    for to in (PLANT, f"{PLANT}.A-12"):
+        answer = await hands.ask("ship", [pack(1)], to=to)
+        assert answer.status_code == 422
+        assert "move them within the site" in answer.json()["detail"]
+    assert state(store, 1).status == "active"
+
+
+async def test_a_case_goes_without_what_left_it(hands, store) -> None:
+    await made(hands, [1, 2, 3])
+    await hands.do("pack", [pack(1), pack(2), pack(3)], parent=sscc(1))
+    await hands.do("decommission", [pack(1)], reason="crushed")
+    await hands.do("count-adjust", [pack(2)], reason="count 7", result="missing")
+    await hands.do("ship", [sscc(1)], to=WAREHOUSE)
+    assert [state(store, n).status for n in (1, 2, 3)] == ["decommissioned", "lost", "in_transit"]
+
+
 async def test_a_return_is_what_was_shipped_to_who_sends_it_back(hands) -> None:
     await made(hands, [1, 2])
     assert await hands.refused("return", [pack(1)]) == ["already-here"]

@@ -80,7 +80,7 @@ async def test_a_fault_of_ours_is_a_page_too(store, settings, now) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("what nobody has thought of")
 
-    store.read = broken  # type: ignore[method-assign]
+    store.read = broken  # type: ignore[method-assign]  # a fault as no caller can make it
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 5), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         page = await client.get("/recalls/board", headers=BROWSER)

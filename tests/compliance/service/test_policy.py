@@ -23,11 +23,12 @@ from compliance.recall.recall import open_recall
 from compliance.seal import Keys
 from compliance.service import access
 from compliance.service.access import Grant
+from compliance.service.access_rule import ANY_KEY, ANYONE, Own
 from compliance.service.app import create_app
 from compliance.service.context import ServiceContext
 from compliance.service.migrate import open_migrated
 from compliance.service.policing import PolicyGapError, guarded
-from compliance.service.policy import ANY_KEY, ANYONE, POLICY, ROLES, SCOPES, Own
+from compliance.service.policy import POLICY, ROLES, SCOPES
 from compliance.service.settings import Settings
 from verification.answering.hot_routes import HOT_ACTS
 from verification.fmd.expiry_extension import Extension, extend

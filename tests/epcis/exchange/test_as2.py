@@ -239,6 +239,8 @@ def test_two_certificates_are_good_at_once_while_keys_change(pair):
     from epcis.exchange.certificates import enter_own_certificate, make_own_key
 
     pair.connect()
+    for site in (pair.us, pair.them):
+        site.later(hours=1)  # of two keys of one moment none would be the older
     new = make_own_key("US", pair.us.now)
     with pair.us.store.write(pair.us.now) as tx:
         made = enter_own_certificate(tx, "them", new, pair.us.exchange.box, by="Ada")
