@@ -247,7 +247,8 @@ def _keys(settings: Settings) -> Check:
 
 def _shared_keys(settings: Settings) -> Check:
     try:
-        root = keys_of(settings).root_fingerprint()
+        with closing(open_migrated(settings)) as store:
+            root = keys_of(settings, store).root_fingerprint()
     except (SealRefused, StoreAway) as fault:
         means = "nothing can be signed: the server will not start"
         return Check("keys", well=False, says=str(fault), means=means)

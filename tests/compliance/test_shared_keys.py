@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 
 from compliance.seal import Keys, SealRefused
 from compliance.seal.cades import sign_beside
+from compliance.seal.checkpoint import log_key_pem
 from compliance.seal.seal_tables import sealed_key
 from compliance.service.migrate import open_migrated
 from compliance.service.server_keys import keys_of
@@ -21,25 +22,30 @@ SECRET = "a secret of the operator"
 
 @pytest.fixture
 def server(database, tmp_path):
-    """Settings of a server with a folder of its own, by its name."""
+    """The keys of a server with a folder of its own, by its name."""
+    opened = []
 
-    def of(name: str, secret: str = SECRET) -> Settings:
-        return Settings(data_dir=tmp_path / name, database=database, key_secret=secret)
+    def of(name: str, secret: str = SECRET) -> Keys:
+        settings = Settings(data_dir=tmp_path / name, database=database, key_secret=secret)
+        opened.append(open_migrated(settings))
+        return keys_of(settings, opened[-1])
 
-    return of
+    yield of
+    for store in opened:
+        store.close()
 
 
 def test_servers_that_start_at_once_have_one_root_and_one_log_key(server):
-    open_migrated(server("a")).close()
+    server("first", secret="")
     with ThreadPoolExecutor() as hands:
-        made = list(hands.map(lambda name: keys_of(server(name)), "abcd"))
+        made = list(hands.map(server, "abcd"))
     assert len({keys.root_fingerprint() for keys in made}) == 1
-    assert len({keys.log.public_key() for keys in made}) == 1
+    assert len({log_key_pem(keys) for keys in made}) == 1
     assert len({keys.secret("exchange.key", bytes([n])) for n, keys in enumerate(made)}) == 1
 
 
 def test_a_key_made_or_revoked_by_one_server_is_so_for_the_other(server):
-    one, other = keys_of(server("a")), keys_of(server("b"))
+    one, other = server("a"), server("b")
     made = one.rotate()
     assert other.seal.certificate == made
     other.revoke(made)
@@ -49,20 +55,20 @@ def test_a_key_made_or_revoked_by_one_server_is_so_for_the_other(server):
 
 
 def test_keys_of_a_folder_are_taken_over_so_that_old_seals_stay_valid(server):
-    before = keys_of(server("a", secret=""))
-    shared, other = keys_of(server("a")), keys_of(server("b"))
+    before = server("a", secret="")
+    shared, other = server("a"), server("b")
     assert shared.root == other.root == before.root
     assert other.certificates() == before.certificates()
-    keys_of(server("c", secret=""))
-    assert keys_of(server("c")).root == before.root, "the first server decides"
+    server("c", secret="")
+    assert server("c").root == before.root, "the first server decides"
 
 
 def test_without_the_secret_the_database_opens_no_key(server, database):
-    keys_of(server("a"))
+    server("a")
     with pytest.raises(SealRefused, match="PACKTRAIL_KEY_SECRET"):
-        keys_of(server("b", secret="another secret, long enough"))
+        server("b", secret="another secret, long enough")
     with pytest.raises(SealRefused, match="fewer than"):
-        keys_of(server("b", secret="short"))
+        server("b", secret="short")
     store = Store.open(database)
     with store.read() as snapshot:
         rows = snapshot.connection.execute(select(sealed_key.c.name, sealed_key.c.sealed)).all()
@@ -72,7 +78,7 @@ def test_without_the_secret_the_database_opens_no_key(server, database):
 
 
 def test_a_row_put_in_the_place_of_another_is_refused(server, database):
-    keys = keys_of(server("a"))
+    keys = server("a")
     store = Store.open(database)
     names = sealed_key.c.name
     with store.write(utc_now()) as tx:
@@ -85,7 +91,7 @@ def test_a_row_put_in_the_place_of_another_is_refused(server, database):
 
 
 def test_the_checkpoint_that_was_signed_last_is_kept_outside_of_the_database(server, tmp_path):
-    keys = keys_of(server("a"))
+    keys = server("a")
     keys.hold("trail.example/log", b"{}")
     (kept,) = (tmp_path / "a" / "keys").iterdir()
     assert kept.name.startswith("signed-")
