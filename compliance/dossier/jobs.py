@@ -228,8 +228,8 @@ class _Workshop:
             return False
         except (ExportRefused, OSError) as fault:
             _log.warning("a dossier was not made", job=job.id, why=str(fault))
-            told = {"state": "refused", "error": str(fault), "finished": self.clock()}
-            _note(self.store, job.id, self.clock, **told)
+            fields = {"state": "refused", "error": str(fault), "finished": self.clock()}
+            _note(self.store, job.id, self.clock, **fields)
             return True
         with self.store.write(self.clock()) as tx:
             if not lease.holds(tx):
@@ -238,8 +238,8 @@ class _Workshop:
                 with path.open("rb") as file:
                     share_file(tx, shared_dossier(job.id), file)
             done = made.events + made.records
-            told = {"state": "ready", "done": done, "sha256": made.sha256, "finished": tx.now}
-            _set(tx, job.id, told)
+            fields = {"state": "ready", "done": done, "sha256": made.sha256, "finished": tx.now}
+            _set(tx, job.id, fields)
         if not self.store.has_one_writer:
             path.unlink()
         return True
