@@ -208,7 +208,9 @@ class KeyFiles:
             return load_pem_private_key(pem, secret)
         except (TypeError, ValueError) as fault:
             state = "is wrong" if secret else "is needed"
-            raise SealRefused(f"the passphrase of the keys in {self.path} {state}") from fault
+            raise SealRefused(
+                f"the passphrase of the keys in {self.place.where} {state}"
+            ) from fault
 
     def write_private(self, name: str, key: EllipticCurvePrivateKey | Ed25519PrivateKey) -> None:
         """Keep a private key, locked where there is a passphrase."""

@@ -5,7 +5,7 @@ it works. Who is killed, or cut off from the database, moves nothing on: after `
 server takes the work over. A holder that was only slow sees before it writes its result that the
 lease is no longer its own.
 
-With one writer (SQLite) one process does all work, and every lease is granted.
+With one writer one process does all work, and every lease is granted.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _TAKE: Final = (
     f" WHERE lease.until_us < {SERVER_NOW_US}"
 )
 _RENEW: Final = f"UPDATE lease SET until_us = {SERVER_NOW_US} + ? WHERE work = ? AND holder = ?"  # noqa: S608  # as above
-_HELD: Final = "SELECT work FROM lease WHERE work = ? AND holder = ? FOR UPDATE"
+_HELD: Final = "SELECT work FROM lease WHERE holder"
 _OLD: Final = f"DELETE FROM lease WHERE until_us < {SERVER_NOW_US} - ?"  # noqa: S608  # as above
 OLD_US: Final = 3_600_000_000
 """Age, in microseconds, at which a lease that nobody took over is forgotten."""
@@ -57,7 +57,7 @@ class Lease:
         """
         if tx.has_one_writer:
             return True
-        return RawDriver(tx).one(_HELD, (self.work, self.holder)) is not None
+        return bool(RawDriver(tx).all_in(_HELD, [self.holder], lock=True))
 
 
 @contextmanager
