@@ -210,6 +210,7 @@ lot = Table(
         comment="lot.id of another lot recorded for the same items, a conflict; 0: none",
     ),
     UniqueConstraint("gtin", "code", "expiry", "other_lot", name="lot_once"),
+    index_where("lot_with_gaps", "gtin", where="code = '' OR expiry = ''"),
     comment="lots as senders wrote them; a lot with two expiry dates has two rows",
     info=proof(DerivedFrom("the payloads of events")),
 )
@@ -252,6 +253,7 @@ item = Table(
     Column("key", ItemKey, nullable=False),
     many_writers_only(UniqueConstraint("key", name="item_key_key")),
     Index("item_by_lot", "lot"),
+    index_where("item_without_lot", "key", where="lot IS NULL"),
     info=proof(DerivedFrom("the events that name it")),
 )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text
 
-from epcis.database.metadata import BigId, metadata
+from epcis.database.metadata import BigId, index_where, metadata
 from epcis.ledger.proved import DerivedFrom, Outside, Register, proof
 
 product = Table(
@@ -112,6 +112,7 @@ pack = Table(
     Column("public", Integer, nullable=False),
     # The lot first: by the product alone it must not be taken for the key, see decision 0093.
     Index("pack_by_lot", "lot", "code"),
+    index_where("pack_locked", "code", where="state = 'Locked'"),
     info=proof(DerivedFrom("its upload and its newest operation")),
 )
 """`stolen` marks a pack that is stolen besides its state, `public` one supplied to the public."""

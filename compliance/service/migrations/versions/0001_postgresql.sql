@@ -192,6 +192,8 @@ CREATE TABLE lot (
 	CONSTRAINT lot_once UNIQUE (gtin, code, expiry, other_lot)
 );
 -- next
+CREATE INDEX lot_with_gaps ON lot (gtin) WHERE code = '' OR expiry = '';
+-- next
 COMMENT ON TABLE lot IS 'lots as senders wrote them; a lot with two expiry dates has two rows';
 -- next
 COMMENT ON COLUMN lot.code IS 'empty where only an expiry is known';
@@ -250,6 +252,8 @@ CREATE TABLE item (
 );
 -- next
 CREATE INDEX item_by_lot ON item (lot);
+-- next
+CREATE INDEX item_without_lot ON item (key) WHERE lot IS NULL;
 -- next
 COMMENT ON COLUMN item.id IS 'see item_states.py';
 -- next
@@ -520,6 +524,8 @@ CREATE TABLE pack (
 );
 -- next
 CREATE INDEX pack_by_lot ON pack (lot, code);
+-- next
+CREATE INDEX pack_locked ON pack (code) WHERE state = 'Locked';
 -- next
 CREATE TABLE doubt (
 	gtin VARCHAR(50) NOT NULL,

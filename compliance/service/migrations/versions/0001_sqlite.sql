@@ -130,6 +130,8 @@ CREATE TABLE lot (
 	CONSTRAINT lot_once UNIQUE (gtin, code, expiry, other_lot)
 );
 -- next
+CREATE INDEX lot_with_gaps ON lot (gtin) WHERE code = '' OR expiry = '';
+-- next
 CREATE TABLE item_state (
 	id INTEGER NOT NULL,
 	status TEXT NOT NULL,
@@ -159,6 +161,8 @@ CREATE TABLE item (
 );
 -- next
 CREATE INDEX item_by_lot ON item (lot);
+-- next
+CREATE INDEX item_without_lot ON item ("key") WHERE lot IS NULL;
 -- next
 CREATE TABLE stock_group (
 	block BIGINT NOT NULL,
@@ -364,6 +368,8 @@ CREATE TABLE pack (
 );
 -- next
 CREATE INDEX pack_by_lot ON pack (lot, code);
+-- next
+CREATE INDEX pack_locked ON pack (code) WHERE state = 'Locked';
 -- next
 CREATE TABLE doubt (
 	gtin VARCHAR(50) NOT NULL,
