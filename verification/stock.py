@@ -261,6 +261,8 @@ def stock(
     for start in range(0, len(apart), _APART_AT_ONCE):
         for one in view.apart.judged(apart[start : start + _APART_AT_ONCE]).values():
             among, alone = view.row(one.group, one.item.state), view.row_of(one)
+            if among is not None and not counts.get(among):
+                continue  # not counted here: its outermost container is elsewhere
             for row, items in ((among, -1), (alone, 1)):
                 if row is not None:
                     counts[row] += items

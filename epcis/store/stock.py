@@ -30,8 +30,9 @@ NO_LOT = 0
 
 _AT_SITE = (
     "SELECT id FROM item_state WHERE substr(location, 1, 18) = ?"
-    " OR (location = '' AND (holder = ? OR shipper = ?))"
+    " OR (location = '' AND (status <> 'in_transit' OR holder = ? OR shipper = ?))"
 )
+"""A case of which no event tells the place leaves what is inside where it was."""
 _STATES = "SELECT id FROM item_state"
 _COUNTED = """
 WITH RECURSIVE here(block, mask, lot, moment, chain) AS (
