@@ -33,16 +33,16 @@ if TYPE_CHECKING:
     from verification.decision.restrictions import Restrictions
     from verification.decision.words import Reason
 
-_LOCKED = "SELECT code, serial FROM pack WHERE state = 'Locked'"
+_IN_REGISTRY = (
+    "SELECT code, serial FROM pack WHERE state = 'Locked'",
+    "SELECT code, serial FROM pack WHERE completes = 1",
+)
+"""Locked, which a partner's event does not end; with a lot or an expiry that no event had told."""
 _DECLARED_WRONG = (
     "SELECT x.block, x.mask FROM event e JOIN event_epc x ON x.seq = e.seq"
     " WHERE e.declared_error IS NOT NULL"
 )
 _WITHOUT_LOT = "SELECT id FROM item WHERE lot IS NULL AND key >= ? AND key < ?"
-_WITH_GAPS = (
-    "SELECT i.id FROM lot l JOIN item i ON i.lot = l.id WHERE (l.code = '' OR l.expiry = '')"
-    " AND EXISTS (SELECT 1 FROM pack p WHERE p.code = l.gtin)"
-)
 _SERIALIZED = [(b"\x01", b"\x03")]
 _NUMBERED = "SELECT id FROM item_key WHERE key"
 
@@ -122,15 +122,15 @@ def _lot_of(item: StoredItem) -> StockLot:
 def _recorded_alone(snapshot: Snapshot, stops: Restrictions, gtin: str) -> Iterator[int]:
     driver = RawDriver(snapshot)
     yield from _doubted(snapshot, stops, gtin)
-    locked = driver.all(f"{_LOCKED} AND code = ?" if gtin else _LOCKED, (gtin,) if gtin else ())
-    keys = [pack_key(history.pack_key(code, serial)) for code, serial in locked]
-    yield from (row[0] for row in driver.all_in(_NUMBERED, keys))
+    for statement in _IN_REGISTRY:
+        among, values = (f"{statement} AND code = ?", (gtin,)) if gtin else (statement, ())
+        names = driver.all(among, values)
+        keys = [pack_key(history.pack_key(code, serial)) for code, serial in names]
+        yield from (row[0] for row in driver.all_in(_NUMBERED, keys))
     for block, mask in driver.all(_DECLARED_WRONG):
         yield from ids_of(block, mask)
     for first, after in serial_ranges(gtin) if gtin else _SERIALIZED:
         yield from (row[0] for row in driver.stream(_WITHOUT_LOT, (first, after)))
-    gaps = driver.stream(f"{_WITH_GAPS} AND l.gtin = ?", (gtin,)) if gtin else None
-    yield from (row[0] for row in gaps or driver.stream(_WITH_GAPS))
 
 
 def _doubted(snapshot: Snapshot, stops: Restrictions, gtin: str) -> Iterator[int]:

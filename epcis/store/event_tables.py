@@ -210,7 +210,6 @@ lot = Table(
         comment="lot.id of another lot recorded for the same items, a conflict; 0: none",
     ),
     UniqueConstraint("gtin", "code", "expiry", "other_lot", name="lot_once"),
-    index_where("lot_with_gaps", "gtin", where="code = '' OR expiry = ''"),
     comment="lots as senders wrote them; a lot with two expiry dates has two rows",
     info=proof(DerivedFrom("the payloads of events")),
 )

@@ -192,8 +192,6 @@ CREATE TABLE lot (
 	CONSTRAINT lot_once UNIQUE (gtin, code, expiry, other_lot)
 );
 -- next
-CREATE INDEX lot_with_gaps ON lot (gtin) WHERE code = '' OR expiry = '';
--- next
 COMMENT ON TABLE lot IS 'lots as senders wrote them; a lot with two expiry dates has two rows';
 -- next
 COMMENT ON COLUMN lot.code IS 'empty where only an expiry is known';
@@ -520,12 +518,17 @@ CREATE TABLE pack (
 	version INTEGER NOT NULL,
 	stolen INTEGER NOT NULL,
 	public INTEGER NOT NULL,
+	completes INTEGER DEFAULT '0' NOT NULL,
 	PRIMARY KEY (code, serial)
 );
 -- next
 CREATE INDEX pack_by_lot ON pack (lot, code);
 -- next
+CREATE INDEX pack_completing ON pack (code) WHERE completes = 1;
+-- next
 CREATE INDEX pack_locked ON pack (code) WHERE state = 'Locked';
+-- next
+COMMENT ON COLUMN pack.completes IS '1: at the upload events told no lot or no expiry of the pack';
 -- next
 CREATE TABLE doubt (
 	gtin VARCHAR(50) NOT NULL,

@@ -130,8 +130,6 @@ CREATE TABLE lot (
 	CONSTRAINT lot_once UNIQUE (gtin, code, expiry, other_lot)
 );
 -- next
-CREATE INDEX lot_with_gaps ON lot (gtin) WHERE code = '' OR expiry = '';
--- next
 CREATE TABLE item_state (
 	id INTEGER NOT NULL,
 	status TEXT NOT NULL,
@@ -364,10 +362,13 @@ CREATE TABLE pack (
 	version INTEGER NOT NULL,
 	stolen INTEGER NOT NULL,
 	public INTEGER NOT NULL,
+	completes INTEGER DEFAULT '0' NOT NULL,
 	PRIMARY KEY (code, serial)
 );
 -- next
 CREATE INDEX pack_by_lot ON pack (lot, code);
+-- next
+CREATE INDEX pack_completing ON pack (code) WHERE completes = 1;
 -- next
 CREATE INDEX pack_locked ON pack (code) WHERE state = 'Locked';
 -- next
