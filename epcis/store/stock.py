@@ -232,23 +232,23 @@ class _Pages:
         if parent:
             outer = self._shared.container(parent)
             state = share(state, outer.state) if outer.moment > moment else state
-        told = self.lots.get(lot, StockLot())
+        stock_lot = self.lots.get(lot, StockLot())
         if not state.status:
             return
         alone = mask & ALL_BITS & self._apart.get(block, 0)
         numbers = list(ids_of(block, alone))
         asked_for = self._wanted_apart(numbers) if numbers else ()
         found = [one for one in numbers if one in asked_for]
-        if self._wanted(told, state):
+        if self._wanted(stock_lot, state):
             found += ids_of(block, mask & ~alone)
-        yield from (_FoundItem(placed.lot, one, told, state) for one in found)
+        yield from (_FoundItem(placed.lot, one, stock_lot, state) for one in found)
 
     def _listed(self, found: list[_FoundItem], after: tuple[int, int] | None) -> ListedPage:
         """The page, with the key of each item."""
         rows = self.reading.all_in(_KEYS, [one.id for one in found])
         keys: dict[int, bytes] = {row[0]: row[1] for row in rows}
         items = (
-            ListedItem(one.id, unpack_key(bytes(keys[one.id])), one.told, one.state)
+            ListedItem(one.id, unpack_key(bytes(keys[one.id])), one.stock_lot, one.state)
             for one in found
         )
         return ListedPage(tuple(items), after)
@@ -266,7 +266,7 @@ class _FoundItem(NamedTuple):
 
     lot: int
     id: int
-    told: StockLot
+    stock_lot: StockLot
     state: ItemState
 
 
