@@ -457,11 +457,6 @@ def test_stock_and_pick_lists_offer_what_a_verification_lets_go(http, home, envi
     listed = Counter(
         (one["gtin"], one["lot"], one["standing"]) for one in stock_items(http, place=SITE)
     )
-    print(
-        {k: (counted[k], listed[k]) for k in counted | listed if counted[k] != listed[k]},
-        SITUATIONS[6:8],
-        [r for r in rows if r["lot"] in ("L6", "L7")],
-    )
     assert counted == listed
     run = hand(environment_of)
     assert run("stock", "--place", SITE, "--json").json["rows"] == rows
