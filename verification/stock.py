@@ -201,25 +201,29 @@ class _StockView:
 
     def row_of(self, one: JudgedItem) -> StockRow | None:
         """The row that an item judged alone is counted in; None where it is not asked for."""
-        told = standing_of(one.item.state.status, one.reasons)
-        return self._row(one.lot, one.item.state, told)
+        judged = standing_of(one.item.state.status, one.reasons)
+        return self._row(one.lot, one.item.state, judged)
 
     def _row(
-        self, lot: StockLot, state: ItemState, told: tuple[Standing, tuple[str, ...]] | None
+        self, lot: StockLot, state: ItemState, judged: tuple[Standing, tuple[str, ...]] | None
     ) -> StockRow | None:
         wanted = self._wanted
-        if told is None or wanted.standing not in (None, told[0]) or not wanted.matches(lot, state):
+        if (
+            judged is None
+            or wanted.standing not in (None, judged[0])
+            or not wanted.matches(lot, state)
+        ):
             return None
         return StockRow(
             place=state.location,
             gtin=lot.gtin,
             lot=lot.code,
             expiry=lot.expiry,
-            standing=told[0],
-            reasons=told[1],
+            standing=judged[0],
+            reasons=judged[1],
             owner=state.owner,
             custodian=state.holder,
-            sender=state.shipper if told[0] is Standing.IN_TRANSIT else "",
+            sender=state.shipper if judged[0] is Standing.IN_TRANSIT else "",
             items=0,
         )
 

@@ -37,7 +37,7 @@ _IN_REGISTRY = (
     "SELECT code, serial FROM pack WHERE state = 'Locked'",
     "SELECT code, serial FROM pack WHERE completes = 1",
 )
-"""Locked, which a partner's event does not end; with a lot or an expiry that no event had told."""
+"""Locked, which a partner's event does not end; with a lot or an expiry that no event has."""
 _DECLARED_WRONG = (
     "SELECT x.block, x.mask FROM event e JOIN event_epc x ON x.seq = e.seq"
     " WHERE e.declared_error IS NOT NULL"

@@ -186,18 +186,18 @@ def upload_batch(tx: Transaction, wanted: Batch, who: Who, rules: RulePack) -> U
     if not is_acceptable(found):
         return receipt_of(found)
     known = _known_serials(tx, wanted)
-    told = _recorded_by_events(tx, wanted, known)
+    by_events = _recorded_by_events(tx, wanted, known)
     if known:
         what = f"{len(known)} serial numbers exist already"
         found.append(fault("serial-known", what, "serials", "warning"))
-    if told.other:
-        what = f"{len(told.other)} packs were commissioned with another lot or expiry"
+    if by_events.other:
+        what = f"{len(by_events.other)} packs were commissioned with another lot or expiry"
         found.append(fault("serial-conflict", what, "serials", "warning"))
-    rejected = known | told.other
+    rejected = known | by_events.other
     fresh = [serial for serial in dict.fromkeys(wanted.serials) if serial not in rejected]
     _store_batch(tx, wanted, who, len(fresh))
-    _store_packs(tx, wanted, fresh, told.incomplete)
-    _commission(tx, wanted, [serial for serial in fresh if serial not in told.made], who)
+    _store_packs(tx, wanted, fresh, by_events.incomplete)
+    _commission(tx, wanted, [serial for serial in fresh if serial not in by_events.made], who)
     for code, lot, doses in wanted.source:
         found += _link(tx, wanted, code, lot, doses)
     details = {"upload": "lot", "code": wanted.code, "lot": wanted.lot, "packs": len(fresh)}
@@ -332,7 +332,7 @@ def _known_serials(tx: Transaction, wanted: Batch) -> set[str]:
     return known
 
 
-class _ToldSerials(NamedTuple):
+class _KnownSerials(NamedTuple):
     """Serials of an upload that events know already."""
 
     made: set[str]
@@ -343,8 +343,8 @@ class _ToldSerials(NamedTuple):
     """Without a lot or an expiry."""
 
 
-def _recorded_by_events(tx: Transaction, wanted: Batch, known: set[str]) -> _ToldSerials:
-    found = _ToldSerials(set(), set(), set())
+def _recorded_by_events(tx: Transaction, wanted: Batch, known: set[str]) -> _KnownSerials:
+    found = _KnownSerials(set(), set(), set())
     lots, days = ("", wanted.lot), (None, wanted.expiry)
     new = [serial for serial in dict.fromkeys(wanted.serials) if serial not in known]
     for start in range(0, len(new), EVENT_PACKS_MAX):

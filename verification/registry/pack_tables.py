@@ -115,7 +115,7 @@ pack = Table(
         Integer,
         nullable=False,
         server_default="0",
-        comment="1: at the upload events told no lot or no expiry of the pack",
+        comment="1: at the upload events have no lot or no expiry of the pack",
     ),
     index_where("pack_completing", "code", where="completes = 1"),
     # The lot first: by the product alone it must not be taken for the key, see decision 0093.
