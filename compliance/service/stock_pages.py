@@ -8,7 +8,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from compliance.service.pages import is_for_a_person, render
+from compliance.service.pages import explained, is_for_a_person, render
 from epcis.http_context import Caller, caller_of, needs, now_of, store_of
 from epcis.problem import Problem
 from epcis.store.effect import party_key
@@ -140,7 +140,7 @@ def _page(request: Request, asked: StockQuestion) -> Response:
                 snapshot, wanted, now_of(request), market=verification_settings_of(request).market
             )
     except Problem as problem:
-        wrong, status = problem.detail, 422
+        wrong, status = explained(problem), 422
     page = render(
         "stock.html", request, asked=asked, answer=answer, wrong=wrong, standings=list(Standing)
     )

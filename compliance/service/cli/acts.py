@@ -74,6 +74,9 @@ class ActOptions:
         CustomerCategory | None,
         typer.Option(help="Whom a wholesaler supplies in place of a pharmacy (Art. 23)."),
     ] = None
+    opened: Annotated[
+        bool, typer.Option("--opened", help="The cases around the scans were opened.")
+    ] = False
     client_id: Annotated[
         str, typer.Option(help="Your own id of this act; the same id is done once.")
     ] = ""
@@ -123,6 +126,7 @@ def act(
         override=options.override,
         confirmed=options.confirmed,
         customer=options.customer,
+        is_opened=options.opened,
     )
     caller = Caller("command", frozenset(SCOPES))
     at = moment(now)
