@@ -190,7 +190,7 @@ def stock_items(http: httpx.Client, **asked: str) -> list[dict]:
     found: list[dict] = []
     after: str | None = ""
     while after is not None:
-        page = http.get("/stock/items", params={**asked, "after": after, "limit": "100"}).json()
+        page = http.get("/stock/items", params={"limit": "100", **asked, "after": after}).json()
         found += page["items"]
         after = page["next"]
     return found
