@@ -43,7 +43,7 @@ _NAMING = (
 )
 
 
-class _Reading(NamedTuple):
+class _PlacedReading(NamedTuple):
     """An event with a reading against some packs; sorts as `readings_against` takes them."""
 
     moment: int
@@ -73,7 +73,7 @@ def sensed_items(
 def _against_product(driver: RawDriver, rule: SensorRule) -> dict[int, int]:
     limits = {one.measurement: one for one in rule.limits}
     seqs = sorted({row[0] for one in rule.limits for row in _measured(driver, one)})
-    timelines: dict[int, list[tuple[_Reading, int]]] = defaultdict(list)
+    timelines: dict[int, list[tuple[_PlacedReading, int]]] = defaultdict(list)
     for moment, seq, payload in driver.all_in(_EVENTS, seqs):
         event = unpack_outline(payload)
         if not any(
@@ -85,9 +85,9 @@ def _against_product(driver: RawDriver, rule: SensorRule) -> dict[int, int]:
         rows = driver.all(_NAMED, (seq,))
         named = {number for block, mask in rows for number in ids_of(block, mask)}
         for block, mask in masks_of(_of_product(driver, rule.gtin, named)).items():
-            timelines[block].append((_Reading(moment, 1, 2 * seq + 1, is_kept=True), mask))
+            timelines[block].append((_PlacedReading(moment, 1, 2 * seq + 1, is_kept=True), mask))
         for block, mask in masks_of(_inside(driver, rule.gtin, named, moment)).items():
-            timelines[block].append((_Reading(moment, 0, 0, is_kept=True), mask))
+            timelines[block].append((_PlacedReading(moment, 0, 0, is_kept=True), mask))
     _add_releases(driver, timelines)
     return _standing(timelines)
 
@@ -136,7 +136,9 @@ def _of_product(driver: RawDriver, gtin: str, numbers: set[int]) -> set[int]:
     return {row[0] for row in driver.all_in_with(_OF_PRODUCT, tuple(bounds), sorted(numbers))}
 
 
-def _add_releases(driver: RawDriver, timelines: dict[int, list[tuple[_Reading, int]]]) -> None:
+def _add_releases(
+    driver: RawDriver, timelines: dict[int, list[tuple[_PlacedReading, int]]]
+) -> None:
     """The events that name these packs and say that they may be sold."""
     lifting: dict[tuple[int, int], bool] = {}
     for block, mask, role, moment, seq, document, payload in driver.all_in(
@@ -147,11 +149,11 @@ def _add_releases(driver: RawDriver, timelines: dict[int, list[tuple[_Reading, i
             effect = effects.get(Role(role))
             lifting[seq, role] = effect is not None and effect.lifts
         if lifting[seq, role]:
-            released = _Reading(moment, 1, 2 * seq, is_kept=False)
+            released = _PlacedReading(moment, 1, 2 * seq, is_kept=False)
             timelines[block].append((released, mask & ALL_BITS))
 
 
-def _standing(timelines: dict[int, list[tuple[_Reading, int]]]) -> dict[int, int]:
+def _standing(timelines: dict[int, list[tuple[_PlacedReading, int]]]) -> dict[int, int]:
     """What is still spoken against after all of its events, block -> mask."""
     found = {}
     for block, entries in timelines.items():
