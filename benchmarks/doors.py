@@ -116,7 +116,8 @@ def _step(one: History, hour: int, draw: random.Random) -> None:
     )
     if what == "move":
         tell(one, hour, draw.choice(("receiving", "storing")), "in_progress")
-        one.seen_after = one.seen_after or one.ended
+        # What a customer returned is on its way back: who takes it in does not make it worse.
+        one.seen_after = one.seen_after or (one.ended and not one.returned)
         one.case = ""  # who handles the pack by itself has taken it out of its case
         one.lasting.discard("case")
     elif what == "pack" and not one.case and not one.ended:
