@@ -302,3 +302,18 @@ def test_a_record_of_a_decision_reads_back_with_what_it_left_out():
     assert (bare.pack.repeats, bare.pack.version, bare.pack.stolen) == (0, 0, False)
     request = PackRequest(operation=PackAct.SUPPLY, code=GTIN, serial="S")
     assert request.wish == Wish(PackAct.SUPPLY)
+
+
+def test_a_stranger_learns_that_it_may_not_ask_and_not_that_the_pack_is_good():
+    stranger = facts(who=replace(PHARMACY, role=ParticipantRole.UNREGISTERED))
+    answer = judged(stranger, PackAct.VERIFY)
+    assert (answer.result, answer.may_proceed) == (Result.NOT_ALLOWED, False)
+    assert judged(facts(), PackAct.VERIFY).may_proceed
+    assert judged(facts(exempt=True), PackAct.VERIFY).may_proceed
+    assert ParticipantRole("unregistered") is ParticipantRole.UNREGISTERED
+    assert not KnownPack(PackState.ACTIVE).expiry_is_odd
+
+
+def test_words_that_programs_match_on_stay_as_they_are():
+    assert [one.value for one in Doubt] == ["suspect", "illegitimate", "recalled", "quarantined"]
+    assert ANYWHERE == "*"
