@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import httpx
 
 REQUESTER = "0366666000014"
+SITE = "0614141007776"
+"""Where the packs of the tests lie."""
 
 
 class PrintedPack(NamedTuple):
@@ -183,6 +185,33 @@ def rest_bulk(http: httpx.Client, packs: Sequence[PrintedPack], state: str | Non
     return said
 
 
+def stock_items(http: httpx.Client, **asked: str) -> list[dict]:
+    """Everything in stock, page by page."""
+    found: list[dict] = []
+    after: str | None = ""
+    while after is not None:
+        page = http.get("/stock/items", params={"limit": "100", **asked, "after": after}).json()
+        found += page["items"]
+        after = page["next"]
+    return found
+
+
+LINES_MAX = 50
+
+
+def pick_lists(http: httpx.Client, lines: list[dict]) -> list[dict]:
+    """The pick lists of orders at the packs' site with these lines, a line each."""
+    found: list[dict] = []
+    for at in range(0, len(lines), LINES_MAX):
+        order = {"number": f"O-{uuid.uuid4()}", "customer": REQUESTER, "site": SITE}
+        some = lines[at : at + LINES_MAX]
+        opened = http.post("/orders", json={**order, "lines": some})
+        assert opened.status_code == 201, opened.text
+        told = http.get("/orders/list", params={"number": order["number"]}).json()
+        found += told["pickList"]
+    return found
+
+
 def dossier(http: httpx.Client, wanted: dict[str, str]) -> dict[str, dict]:
     """A dossier, made and fetched: the sections of its report by title."""
     asked = http.post("/exports", json=wanted)
@@ -274,9 +303,15 @@ ELSEWHERE = {
     "GET /exports/{job_id}/file",
     "POST /dossiers",
     "packtrail export",
+    "GET /stock",
+    "GET /stock/items",
+    "packtrail stock",
+    "GET /orders/list",
+    "packtrail order pick",
 }
-"""Doors that are asked in a way of their own: bulk, files, commands, dossiers, another market's
-repository (`test_two_markets`), acts in the warehouse (`test_acts`, `test_work_pages`)."""
+"""Doors that are asked in a way of their own: bulk, files, commands, dossiers, stock, pick lists,
+another market's repository (`test_two_markets`), acts in the warehouse (`test_acts`,
+`test_work_pages`)."""
 
 SILENT = {
     r"(GET|POST|PUT|DELETE|OPTIONS|HEAD) /epcis": "events as they were captured, no judgement",

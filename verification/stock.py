@@ -9,32 +9,35 @@ from collections import defaultdict
 from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 import msgspec
 
 from epcis.store.effect import party_key
 from epcis.store.item_status import ItemStatus
-from epcis.store.items import items as items_now
-from epcis.store.stock import StockLot, counted_stock, listed_stock, numbered_items
+from epcis.store.stock import counted_stock, listed_stock
 from schemas.finding import Finding, Severity, Where
 from schemas.gs1.keys import Gtin
 from verification.acts.scans import place_key
+from verification.decision.groups import GroupJudge
 from verification.decision.restrictions import ANYWHERE, current_restrictions
-from verification.decision.words import LotState, ProductState
+from verification.decision.words import Reason
 from verification.messages.pack_request import refused
-from verification.registry.history import pack_key
 from verification.serials.guessable import TEXT_82
+from verification.stock_apart import ItemsApart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
     from datetime import datetime
 
     from epcis.database.transactions import Snapshot
     from epcis.store.item_state import ItemState
-    from epcis.store.stock import ListedItem
-    from verification.decision.restrictions import Restrictions
+    from epcis.store.stock import ListedItem, StockLot
+    from verification.stock_apart import JudgedItem
 
+_APART_AT_ONCE = 1_000
+_FINE = frozenset({Reason.GENUINE, Reason.EXEMPT})
+_CAME_BACK = frozenset({Reason.SEEN_AFTER_END, Reason.RETURNED_AFTER_END})
+"""It was ended and is there all the same."""
 ROWS_MAX = 5_000
 """Rows of one answer; `is_cut` says that there are more."""
 PAGE_ITEMS_MAX = 1_000
@@ -48,7 +51,7 @@ class Standing(StrEnum):
     IN_TRANSIT = "in transit"
     """Shipped and not received."""
     ON_HOLD = "on hold"
-    """Locked, quarantined, recalled, withdrawn, damaged, returned, or under a doubt."""
+    """A verification says STOP or CHECK of them, for more than their expiry."""
     EXPIRED = "expired"
     IN_STOCK = "in stock"
 
@@ -109,7 +112,7 @@ class StockRow(msgspec.Struct, frozen=True, kw_only=True):
     expiry: str
     standing: Standing
     reasons: tuple[str, ...]
-    """Why they are on hold or missing."""
+    """What a verification says against them, gravest first; of what is missing, how it is."""
     owner: str
     custodian: str
     """Canonical GLN key of who has them, or to whom they were sent."""
@@ -152,76 +155,121 @@ class StockItems(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def standing_of(
-    lot: StockLot, state: ItemState, stops: Restrictions, now: datetime, *, doubt: str = ""
+    status: ItemStatus, reasons: tuple[Reason, ...]
 ) -> tuple[Standing, tuple[str, ...]] | None:
-    """How goods stand and why; None for what left trade for good.
+    """How goods stand and why, by what is judged of them; None for what left trade for good.
 
-    `doubt` is an open doubt about the single pack.
-
-    >>> from datetime import UTC, datetime
-    >>> from epcis.store.item_state import ItemState
-    >>> from epcis.store.stock import StockLot
-    >>> from verification.decision.restrictions import Restrictions
-    >>> lot, state = StockLot("09521321000018", "L1", "2027-05-31"), ItemState(ItemStatus.ACTIVE)
-    >>> last_day = datetime(2027, 5, 31, 23, tzinfo=UTC)
-    >>> standing_of(lot, state, Restrictions(None), last_day)[0].value
+    >>> standing_of(ItemStatus.ACTIVE, (Reason.GENUINE,))[0].value
     'in stock'
-    >>> standing_of(lot, state, Restrictions(None), datetime(2027, 6, 1, tzinfo=UTC))[0].value
+    >>> standing_of(ItemStatus.ACTIVE, (Reason.EXPIRED,))[0].value
     'expired'
+    >>> standing_of(ItemStatus.ACTIVE, (Reason.EXPIRED, Reason.DAMAGED))
+    (<Standing.ON_HOLD: 'on hold'>, ('expired', 'damaged'))
+    >>> standing_of(ItemStatus.DESTROYED, (Reason.DESTROYED,)) is None
+    True
     """
-    if state.status in (ItemStatus.LOST, ItemStatus.STOLEN):
-        return Standing.MISSING, (state.status.value,)
-    if state.status.is_ended:
-        return None
-    if state.status is ItemStatus.IN_TRANSIT:
-        return Standing.IN_TRANSIT, state.conditions
-    against = tuple(_against(lot, state, stops))
-    against += (doubt,) if doubt and doubt not in against else ()
-    if against:
-        return Standing.ON_HOLD, against
-    extended = stops.extended(lot.gtin, lot.code)
-    last = max(lot.expiry, extended.isoformat() if extended else "")
-    if last and now.date().isoformat() > last:
+    against = tuple(one.value for one in reasons if one not in _FINE)
+    if status.is_ended and _CAME_BACK.isdisjoint(reasons):
+        is_missing = status in (ItemStatus.LOST, ItemStatus.STOLEN)
+        return (Standing.MISSING, (status.value,)) if is_missing else None
+    if status is ItemStatus.IN_TRANSIT:
+        return Standing.IN_TRANSIT, against
+    if not against:
+        return Standing.IN_STOCK, ()
+    if against == (Reason.EXPIRED.value,):
         return Standing.EXPIRED, ()
-    return Standing.IN_STOCK, ()
+    return Standing.ON_HOLD, against
 
 
-def _against(lot: StockLot, state: ItemState, stops: Restrictions) -> Iterable[str]:
-    """What keeps goods from going out, whatever their expiry."""
-    yield from state.conditions
-    if state.status is ItemStatus.LOCKED:
-        yield "locked"
-    if not lot.gtin:
-        return
-    of_lot = stops.lot(lot.gtin, lot.code, ANYWHERE)
-    if of_lot is not LotState.ACTIVE:
-        yield f"lot {of_lot.value}"
-    if stops.product(lot.gtin, ANYWHERE) is ProductState.WITHDRAWN:
-        yield "product withdrawn"
-    doubts = (one for one in stops.doubts.get(lot.gtin, ()) if not one.serial)
-    yield from sorted({one.kind.value for one in doubts if one.lot in ("", lot.code)})
+class _StockView:
+    """The stock of one question: its groups, and the items that are judged alone."""
+
+    def __init__(self, snapshot: Snapshot, wanted: StockFilter, now: datetime, market: str) -> None:
+        stops = current_restrictions(snapshot)
+        self._wanted = wanted
+        self._judge = GroupJudge(snapshot, stops, now, market=market)
+        self.apart = ItemsApart(snapshot, stops, self._judge, now, gtin=wanted.gtin, market=market)
+        self._known: dict[int, JudgedItem] = {}
+
+    def standing(self, lot: StockLot, state: ItemState) -> tuple[Standing, tuple[str, ...]] | None:
+        """How the items of a group stand."""
+        return standing_of(state.status, self._judge.reasons(lot, state))
+
+    def row(self, lot: StockLot, state: ItemState) -> StockRow | None:
+        """The row that the items of a group are counted in; None where they are not asked for."""
+        return self._row(lot, state, self.standing(lot, state))
+
+    def row_of(self, one: JudgedItem) -> StockRow | None:
+        """The row that an item judged alone is counted in; None where it is not asked for."""
+        judged = standing_of(one.item.state.status, one.reasons)
+        return self._row(one.lot, one.item.state, judged)
+
+    def _row(
+        self, lot: StockLot, state: ItemState, judged: tuple[Standing, tuple[str, ...]] | None
+    ) -> StockRow | None:
+        wanted = self._wanted
+        if (
+            judged is None
+            or wanted.standing not in (None, judged[0])
+            or not wanted.matches(lot, state)
+        ):
+            return None
+        return StockRow(
+            place=state.location,
+            gtin=lot.gtin,
+            lot=lot.code,
+            expiry=lot.expiry,
+            standing=judged[0],
+            reasons=judged[1],
+            owner=state.owner,
+            custodian=state.holder,
+            sender=state.shipper if judged[0] is Standing.IN_TRANSIT else "",
+            items=0,
+        )
+
+    def wanted_apart(self, numbers: list[int]) -> set[int]:
+        """Those of some items judged alone that are asked for."""
+        judged = self.apart.judged(numbers)
+        self._known |= judged
+        return {number for number, one in judged.items() if self.row_of(one) is not None}
+
+    def listed(self, one: ListedItem) -> StockItem:
+        """An item of a page, which is asked for."""
+        judged = self._known.get(one.id)
+        row = self.row(one.lot, one.state) if judged is None else self.row_of(judged)
+        assert row is not None, "only what is asked for is listed"
+        return StockItem(
+            id=one.key,
+            place=row.place,
+            gtin=row.gtin,
+            lot=row.lot,
+            expiry=row.expiry,
+            standing=row.standing,
+            reasons=row.reasons,
+            owner=row.owner,
+            custodian=row.custodian,
+        )
 
 
-def stock(snapshot: Snapshot, wanted: StockFilter, now: datetime) -> StockAnswer:
-    """What is where, by lot, expiry, standing and owner."""
-    stops = current_restrictions(snapshot)
+def stock(
+    snapshot: Snapshot, wanted: StockFilter, now: datetime, *, market: str = ANYWHERE
+) -> StockAnswer:
+    """What is where, by lot, expiry, standing and owner, as packs are judged in a market."""
+    view = _StockView(snapshot, wanted, now, market)
     counts: dict[StockRow, int] = defaultdict(int)
     for lot, state, items in counted_stock(snapshot, wanted.site):
-        row = _row(wanted, lot, state, standing_of(lot, state, stops, now))
+        row = view.row(lot, state)
         if row is not None:
             counts[row] += items
-    doubted = {key: doubt for _, key, doubt in _doubted(snapshot, stops)}
-    for key, item in items_now(snapshot, doubted).items():
-        lot = (
-            StockLot(key[4:18], item.lot, item.expiry_text)
-            if item.lot or item.expiry_text
-            else StockLot()
-        )
-        among = _row(wanted, lot, item.state, standing_of(lot, item.state, stops, now))
-        alone = standing_of(lot, item.state, stops, now, doubt=doubted[key])
-        for row, items in ((among, -1), (_row(wanted, lot, item.state, alone), 1)):
-            if row is not None:
-                counts[row] += items
+    apart = view.apart.numbers()
+    for start in range(0, len(apart), _APART_AT_ONCE):
+        for one in view.apart.judged(apart[start : start + _APART_AT_ONCE]).values():
+            among, alone = view.row(one.group, one.item.state), view.row_of(one)
+            if among is not None and not counts.get(among):
+                continue  # not counted here: its outermost container is elsewhere
+            for row, items in ((among, -1), (alone, 1)):
+                if row is not None:
+                    counts[row] += items
     totals = dict.fromkeys(Standing, 0)
     for row, items in counts.items():
         totals[row.standing] += items
@@ -232,45 +280,6 @@ def stock(snapshot: Snapshot, wanted: StockFilter, now: datetime) -> StockAnswer
     return StockAnswer(rows=tuple(rows[:ROWS_MAX]), totals=totals, is_cut=len(rows) > ROWS_MAX)
 
 
-def _row(
-    wanted: StockFilter,
-    lot: StockLot,
-    state: ItemState,
-    judged: tuple[Standing, tuple[str, ...]] | None,
-) -> StockRow | None:
-    """The row that goods are counted in; None where they are not asked for."""
-    if judged is None or wanted.standing not in (None, judged[0]) or not wanted.matches(lot, state):
-        return None
-    return StockRow(
-        place=state.location,
-        gtin=lot.gtin,
-        lot=lot.code,
-        expiry=lot.expiry,
-        standing=judged[0],
-        reasons=judged[1],
-        owner=state.owner,
-        custodian=state.holder,
-        sender=state.shipper if judged[0] is Standing.IN_TRANSIT else "",
-        items=0,
-    )
-
-
-def _doubted(snapshot: Snapshot, stops: Restrictions) -> Iterator[tuple[int, str, str]]:
-    """Items about which there are doubts of their own: id, key and the gravest doubt."""
-    for gtin, doubts in stops.doubts.items():
-        seen: set[int] = set()
-        for one in doubts:
-            if not one.serial:
-                continue
-            ends = [pack_key(gtin, end) for end in (one.serial, one.serial_to) if end]
-            for number, key in numbered_items(snapshot, *ends):
-                serial = unquote(key[22:])
-                doubt = stops.doubt(gtin, None, serial)
-                if number not in seen and doubt is not None and one.covers(None, serial):
-                    seen.add(number)
-                    yield number, key, doubt.value
-
-
 def _order(row: StockRow) -> tuple[object, ...]:
     return (
         row.gtin, row.expiry or "9999", row.lot, row.place, row.standing, row.owner, row.reasons,
@@ -279,22 +288,30 @@ def _order(row: StockRow) -> tuple[object, ...]:
 
 
 def stock_items(
-    snapshot: Snapshot, wanted: StockFilter, now: datetime, *, after: str = "", most: int
+    snapshot: Snapshot,
+    wanted: StockFilter,
+    now: datetime,
+    *,
+    after: str = "",
+    most: int,
+    market: str = ANYWHERE,
 ) -> StockItems:
     """A page of the single packs, cases and pallets of the stock.
 
     Raises ValueError for an `after` that no answer gave.
     """
-    stops = current_restrictions(snapshot)
-
-    def is_wanted(lot: StockLot, state: ItemState, doubt: str) -> bool:
-        judged = standing_of(lot, state, stops, now, doubt=doubt)
-        return _row(wanted, lot, state, judged) is not None
-
     begin = _cursor(after) if after else None
-    apart = {number: doubt for number, _, doubt in _doubted(snapshot, stops)}
-    page = listed_stock(snapshot, is_wanted, apart=apart, gtin=wanted.gtin, after=begin, most=most)
-    items = tuple(_item(one, stops, now) for one in page.items)
+    view = _StockView(snapshot, wanted, now, market)
+    page = listed_stock(
+        snapshot,
+        lambda lot, state: view.row(lot, state) is not None,
+        apart=view.apart.masks,
+        wanted_apart=view.wanted_apart,
+        gtin=wanted.gtin,
+        after=begin,
+        most=most,
+    )
+    items = tuple(map(view.listed, page.items))
     cursor = page.after
     return StockItems(items=items, next=f"{cursor[0]}.{cursor[1]}" if cursor else None)
 
@@ -306,22 +323,6 @@ def _cursor(text: str) -> tuple[int, int]:
     if len(lot) > 9 or len(item) > 18:
         raise ValueError("'after' is not the 'next' of an answer before")
     return int(lot), int(item)
-
-
-def _item(one: ListedItem, stops: Restrictions, now: datetime) -> StockItem:
-    judged = standing_of(one.lot, one.state, stops, now, doubt=one.apart)
-    assert judged is not None, "only what stands somehow is listed"
-    return StockItem(
-        id=one.key,
-        place=one.state.location,
-        gtin=one.lot.gtin,
-        lot=one.lot.code,
-        expiry=one.lot.expiry,
-        standing=judged[0],
-        reasons=judged[1],
-        owner=one.state.owner,
-        custodian=one.state.holder,
-    )
 
 
 def stock_filter(

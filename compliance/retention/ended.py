@@ -28,7 +28,9 @@ from epcis.ledger.proved import Register, proof_of
 from epcis.ledger.register import subject_of
 from epcis.query.query_tables import ended_page_token
 from epcis.store.event_tables import capture_job
+from epcis.store.lots_recorded import lots_recorded
 from verification.alerts.alert import Status
+from verification.registry.history import pack_key
 from verification.registry.pack_tables import (
     act,
     alert,
@@ -40,6 +42,7 @@ from verification.registry.pack_tables import (
     unknown_answer,
     verification_request,
 )
+from verification.registry.pack_tables import pack as pack_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -140,6 +143,7 @@ class _Covering:
     """Which open hold covers a row."""
 
     def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
         self._holds = [(hold, _packs_of(snapshot, hold)) for hold in open_holds(snapshot)]
 
     def hold_on(self, kept: KeptTable, row: RowMapping) -> str | None:
@@ -154,10 +158,33 @@ class _Covering:
             until = _cut(kept, matter.until) if matter.until else None
             if (since is not None and last < since) or (until is not None and first >= until):
                 continue
-            if matter.is_about_packs and kept.packs and not _names(kept, row, packs):
+            if matter.is_about_packs and kept.packs and not self._names(kept, row, packs):
                 continue
             return hold.id
         return None
+
+    def _names(self, kept: KeptTable, row: RowMapping, packs: set[tuple[str, str, str]]) -> bool:
+        """Whether a row may be about one of these packs; a missing lot or serial matches any."""
+        gtin, lot, serial = (row[name] or "" if name else "" for name in kept.packs)
+        if any(_match((gtin, lot, serial), pack) for pack in packs):
+            return True
+        if not (lot and serial) or not any(_match((gtin, "", serial), pack) for pack in packs):
+            return False
+        # The row names one lot; events or an upload may have another one of the same pack.
+        lots = _lots_of(self._snapshot, gtin, serial)
+        return any(_match((gtin, other, serial), pack) for other in lots for pack in packs)
+
+
+def _match(mine: tuple[str, str, str], pack: tuple[str, str, str]) -> bool:
+    pairs = zip(mine, pack, strict=True)
+    return all(not own or not other or own == other for own, other in pairs)
+
+
+def _lots_of(snapshot: Snapshot, gtin: str, serial: str) -> set[str]:
+    """Every lot that is recorded for a pack."""
+    known = select(pack_table.c.lot).where(pack_table.c.code == gtin, pack_table.c.serial == serial)
+    lots = {lot for lot in snapshot.connection.scalars(known) if lot}
+    return lots | {one.lot for one in lots_recorded(snapshot, pack_key(gtin, serial)) if one.lot}
 
 
 def tally(snapshot: Snapshot, record: RecordClass, before: datetime) -> Tally:
@@ -250,18 +277,6 @@ def _packs_of(snapshot: Snapshot, hold: Hold) -> set[tuple[str, str, str]]:
     if matter.gtin is not None:
         packs.add((matter.gtin, matter.lot or "", matter.serial or ""))
     return packs
-
-
-def _names(kept: KeptTable, row: RowMapping, packs: set[tuple[str, str, str]]) -> bool:
-    """Whether a row may be about one of these packs; a missing lot or serial matches any."""
-    values = [row[name] or "" if name else "" for name in kept.packs]
-    return any(
-        all(
-            not mine or not theirs or mine == theirs
-            for mine, theirs in zip(values, pack, strict=True)
-        )
-        for pack in packs
-    )
 
 
 def _certify(tx: Transaction, order: _Order, table: Table, rows: Sequence[RowMapping]) -> None:

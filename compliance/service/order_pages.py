@@ -97,7 +97,9 @@ def order_list(request: Request, caller: Worker, number: str) -> Response:
     try:
         with store_of(request).read() as snapshot:
             order = need_order(snapshot, number)
-            lines = pick_list(snapshot, order, now) if order.state is OrderState.OPEN else []
+            is_open = order.state is OrderState.OPEN
+            market = verification_settings_of(request).market
+            lines = pick_list(snapshot, order, now, market=market) if is_open else []
     except OrderRefused as refused:
         raise Problem(404, "Not found", str(refused)) from None
     if is_for_a_person(request):

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
     from starlette.responses import Response
 
+    from epcis.problem import Problem
+
 PIECE_HEADER = "packtrail-piece"
 """Sent by our script where it wants a piece of a page, not a whole one."""
 _NOBODY = Caller("", frozenset())
@@ -139,3 +141,18 @@ def sign_in_page(request: Request, say: str, status: int, way: str = "/") -> Res
     page = render("sign_in.html", request, places=(), may_verify=False, **shown)
     page.status_code = status
     return page
+
+
+def explained(problem: Problem) -> str:
+    """What is wrong and what to do about it, for a person who looks at a page.
+
+    >>> from epcis.problem import Problem
+    >>> explained(Problem(404, "Not found", "no such pack"))
+    'no such pack'
+    """
+    if not problem.findings:
+        return problem.detail
+    return "; ".join(
+        f"{one.where.path or 'text'} {one.what}" + (f": {one.hint}" if one.hint else "")
+        for one in problem.findings
+    )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from compliance.service.pages import is_for_a_person, render
+from compliance.service.pages import explained, is_for_a_person, render
 from epcis.http_context import Caller, caller_of, needs, now_of, store_of
 from epcis.problem import Problem
 from epcis.store.effect import party_key
+from verification.context import verification_settings_of
 from verification.registry.rights import company_behind
 from verification.stock import (
     PAGE_ITEMS_MAX,
@@ -23,6 +24,9 @@ from verification.stock import (
     stock_filter,
     stock_items,
 )
+
+if TYPE_CHECKING:
+    from epcis.database.transactions import Snapshot
 
 router = APIRouter(tags=["stock"])
 
@@ -82,7 +86,11 @@ def stock_by_lot(request: Request, caller: MayQuery, asked: Asked) -> Response:
         return _page(request, asked)
     wanted = asked.read(request)
     with store_of(request).read() as snapshot:
-        return _json(stock(snapshot, wanted, now_of(request)))
+        return _json(
+            stock(
+                snapshot, wanted, now_of(request), market=verification_settings_of(request).market
+            )
+        )
 
 
 @router.get("/stock/items")
@@ -98,12 +106,24 @@ def stock_one_by_one(
     wanted = asked.read(request)
     try:
         with store_of(request).read() as snapshot:
-            page = stock_items(snapshot, wanted, now_of(request), after=after, most=limit)
+            page = stock_items(
+                snapshot,
+                wanted,
+                now_of(request),
+                after=after,
+                most=limit,
+                market=verification_settings_of(request).market,
+            )
     except ValueError as fault:
         raise Problem(422, "Values not valid", str(fault)) from None
     if is_for_a_person(request):
         return render("stock_items.html", request, asked=asked, page=page)
     return _json(page)
+
+
+def _counted(request: Request, snapshot: Snapshot, wanted: StockFilter) -> StockAnswer:
+    market = verification_settings_of(request).market
+    return stock(snapshot, wanted, now_of(request), market=market)
 
 
 def _json(answer: StockAnswer | StockItems) -> Response:
@@ -116,9 +136,11 @@ def _page(request: Request, asked: StockQuestion) -> Response:
     try:
         wanted = asked.read(request)
         with store_of(request).read() as snapshot:
-            answer = stock(snapshot, wanted, now_of(request))
+            answer = stock(
+                snapshot, wanted, now_of(request), market=verification_settings_of(request).market
+            )
     except Problem as problem:
-        wrong, status = problem.detail, 422
+        wrong, status = explained(problem), 422
     page = render(
         "stock.html", request, asked=asked, answer=answer, wrong=wrong, standings=list(Standing)
     )

@@ -10,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
 from compliance.acts import do_act
-from compliance.service.pages import render
+from compliance.service.pages import explained, render
 from epcis.http_context import caller_of, now_of, store_of
 from epcis.problem import Problem
 from verification.acts.body import ActBody, act_request
@@ -18,6 +18,7 @@ from verification.acts.kinds import KINDS, OVERRIDE_SCOPE, RESULTS, ActKind
 from verification.acts.perform import ActContext
 from verification.acts.request import ActRefusal
 from verification.context import verification_settings_of
+from verification.decision.act import CustomerCategory
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/work", tags=["acts"])
 
+_OPENING = (ActKind.RECEIVE, ActKind.MOVE, ActKind.PICK, ActKind.SHIP, ActKind.PACK)
+"""Acts on what may be taken out of its case without an unpacking of its own."""
 SHOWN_MAX = 200
 """Answers on one page; those that are refused come first."""
 
@@ -52,6 +55,9 @@ class ActForm(BaseModel):
     """One scan a line."""
     expect: str = ""
     override: str = ""
+    confirmed: str = ""
+    opened: str = ""
+    customer: str = ""
 
     def body(self) -> ActBody:
         """The act as programs send it; raises `Problem` 422."""
@@ -72,7 +78,18 @@ class ActForm(BaseModel):
             outputs=_lines(self.outputs),
             expect=int(self.expect[:9]) if self.expect.strip() else None,
             override=self.override == "yes",
+            confirmed=self.confirmed == "yes",
+            is_opened=self.opened == "yes",
+            customer=_customer(self.customer),
         )
+
+
+def _customer(text: str) -> CustomerCategory | None:
+    try:
+        return CustomerCategory(text) if text else None
+    except ValueError:
+        what = f"customer: {text[:40]!r} is none of {', '.join(CustomerCategory)}"
+        raise Problem(422, "Values not valid", what) from None
 
 
 def _lines(text: str) -> list[str]:
@@ -102,8 +119,10 @@ def _doing_page(kind: ActKind) -> Callable[..., Awaitable[Response]]:
             context = ActContext(caller_of(request), verification_settings_of(request))
             answer = await run_in_threadpool(do_act, store_of(request), asked, context, now)
         except Problem as problem:
-            return _page(request, kind, form, wrong=problem.detail, status=problem.status)
-        left = form.model_copy(update={"scans": "\n".join(_left(answer)), "override": ""})
+            return _page(request, kind, form, wrong=explained(problem), status=problem.status)
+        left = form.model_copy(
+            update={"scans": "\n".join(_left(answer)), "override": "", "confirmed": ""}
+        )
         return _page(request, kind, left, answer=answer, status=200 if answer.done else 409)
 
     return doing_page
@@ -139,6 +158,9 @@ def _page(
         packs=packs[:SHOWN_MAX],
         more=max(len(packs) - SHOWN_MAX, 0),
         wrong=wrong,
+        customers=[one.value for one in CustomerCategory] if kind is ActKind.SUPPLY else [],
+        may_confirm=kind in (ActKind.SUPPLY, ActKind.EXPORT),
+        may_be_opened=not rule.stays_inside and kind in _OPENING,
         results=list(RESULTS.get(kind, ())),
         may_override=rule.may_be_overridden and OVERRIDE_SCOPE in caller_of(request).scopes,
     )

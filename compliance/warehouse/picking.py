@@ -65,30 +65,34 @@ class PickLine(NamedTuple):
         return self.needed - sum(one.packs for one in self.lots)
 
 
-def pick_list(snapshot: Snapshot, order: TradeOrder, now: datetime) -> list[PickLine]:
-    """Where the goods that an order still needs are taken from."""
+def pick_list(
+    snapshot: Snapshot, order: TradeOrder, now: datetime, *, market: str
+) -> list[PickLine]:
+    """Where the goods that an order still needs are taken from, as judged in a market."""
     found: list[PickLine] = []
     reserved: dict[str, dict[tuple[str, int], list[LotQuantity]]] = {}
     for at, (line, needed) in enumerate(zip(order.lines, order.needed, strict=True)):
         if line.gtin not in reserved:
-            reserved[line.gtin] = _reserved(snapshot, order.site, line.gtin, now)
+            reserved[line.gtin] = _reserved(snapshot, order.site, line.gtin, now, market=market)
         lots = reserved[line.gtin].get((order.number, at), [])
         steps = [
             (lot, step)
             for lot in lots
-            for step in pick_steps(_shelves(snapshot, order.site, line.gtin, lot, now), lot.packs)
+            for step in pick_steps(
+                _shelves(snapshot, order.site, line.gtin, lot, now, market=market), lot.packs
+            )
         ]
         found.append(PickLine(at + 1, line.gtin, needed, tuple(lots), tuple(steps)))
     return found
 
 
 def _reserved(
-    snapshot: Snapshot, site: str, gtin: str, now: datetime
+    snapshot: Snapshot, site: str, gtin: str, now: datetime, *, market: str
 ) -> dict[tuple[str, int], list[LotQuantity]]:
     """What each line of each open order of a site gets of a product."""
     wanted = StockFilter(place=site, gtin=gtin, standing=Standing.IN_STOCK)
     free: Counter[tuple[str, str]] = Counter()
-    for row in stock(snapshot, wanted, now).rows:
+    for row in stock(snapshot, wanted, now, market=market).rows:
         if row.lot and row.expiry:
             free[row.lot, row.expiry] += row.items
     orders = open_orders_of(snapshot, site, gtin)
@@ -120,14 +124,14 @@ def _bound_items(snapshot: Snapshot, numbers: Sequence[str], gtin: str) -> Itera
 
 
 def _shelves(
-    snapshot: Snapshot, site: str, gtin: str, lot: LotQuantity, now: datetime
+    snapshot: Snapshot, site: str, gtin: str, lot: LotQuantity, now: datetime, *, market: str
 ) -> list[ShelfCase]:
     """The cases and loose packs of a lot that may go and are bound to no order."""
     wanted = StockFilter(place=site, gtin=gtin, lot=lot.lot, standing=Standing.IN_STOCK)
     keys: list[str] = []
     after = ""
     while True:
-        page = stock_items(snapshot, wanted, now, after=after, most=PAGE_ITEMS_MAX)
+        page = stock_items(snapshot, wanted, now, after=after, most=PAGE_ITEMS_MAX, market=market)
         keys += [one.id for one in page.items if one.expiry == lot.expiry]
         if page.next is None:
             break
@@ -162,7 +166,7 @@ def perform_for_orders(tx: Transaction, act: ActRequest, context: ActContext) ->
     if act.kind not in (ActKind.PICK, ActKind.SHIP):
         return perform_act(tx, act, context)
     named = [order for order in (find_order(tx, one) for one in act.orders) if order is not None]
-    check = _OrderCheck(tx, act, named)
+    check = _OrderCheck(tx, act, named, market=context.settings.market)
     refused = check.refused()
     if refused:
         answer = _refused_answer(tx, act, refused)
@@ -181,8 +185,10 @@ def perform_for_orders(tx: Transaction, act: ActRequest, context: ActContext) ->
 class _OrderCheck:
     """One act compared with the orders it names."""
 
-    def __init__(self, tx: Transaction, act: ActRequest, orders: list[TradeOrder]) -> None:
-        self._tx, self._act, self._orders = tx, act, orders
+    def __init__(
+        self, tx: Transaction, act: ActRequest, orders: list[TradeOrder], *, market: str
+    ) -> None:
+        self._tx, self._act, self._orders, self._market = tx, act, orders, market
         self.taken: dict[str, tuple[str, int, str]] = {}
         """Of a pick: the order, line and lot that each pack serves."""
         self._left = {one.number: list(one.needed) for one in orders}
@@ -261,7 +267,9 @@ class _OrderCheck:
         earlier = ""
         for order, at in needing:
             if gtin not in self._reserved:
-                self._reserved[gtin] = _reserved(self._tx, order.site, gtin, self._tx.now)
+                self._reserved[gtin] = _reserved(
+                    self._tx, order.site, gtin, self._tx.now, market=self._market
+                )
             lots = self._reserved[gtin].get((order.number, at), [])
             older = [one for one in lots if one.expiry < pack.expiry_text]
             open_packs = sum(one.packs for one in older) - sum(

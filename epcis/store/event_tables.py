@@ -252,6 +252,7 @@ item = Table(
     Column("key", ItemKey, nullable=False),
     many_writers_only(UniqueConstraint("key", name="item_key_key")),
     Index("item_by_lot", "lot"),
+    index_where("item_without_lot", "key", where="lot IS NULL"),
     info=proof(DerivedFrom("the events that name it")),
 )
 

@@ -20,7 +20,7 @@ from epcis.store.moments import MOMENT_BITS, time_of_moment
 from epcis.store.state_dictionary import STATE_BY_NUMBER, state_of_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from epcis.database.raw_driver import Row
     from epcis.database.transactions import Snapshot
@@ -40,6 +40,7 @@ _JOINED = " FROM item i LEFT JOIN item c ON c.id = i.parent"
 _OWN = _COLUMNS + ", i.key" + _JOINED
 _ITEM_BY_KEY = _COLUMNS + _JOINED + " WHERE i.id = " + ID_OF_KEY
 _OWN_BY_KEY = _OWN + " WHERE i.id IN (SELECT id FROM item_key WHERE key"  # noqa: S608  # our own names
+_OWN_BY_NUMBER = _COLUMNS + ", i.key, i.id" + _JOINED + " WHERE i.id"
 _OWN_BETWEEN = (
     _OWN + " JOIN item_key n ON n.id = i.id WHERE n.key >= ? AND n.key < ? ORDER BY n.key"
 )
@@ -170,6 +171,18 @@ def items(snapshot: Snapshot, keys: Iterable[str]) -> dict[str, StoredItem]:
         state = _state(row, unpack_key(row[9]), shared)
         if state is not None:
             found[state.key] = state
+    return found
+
+
+def items_by_number(snapshot: Snapshot, numbers: Sequence[int]) -> dict[int, StoredItem]:
+    """Many items at once, by `item.id`."""
+    driver = RawDriver(snapshot)
+    shared = Shared(snapshot, driver)
+    found = {}
+    for row in driver.all_in(_OWN_BY_NUMBER, numbers):
+        state = _state(row, unpack_key(row[9]), shared)
+        if state is not None:
+            found[row[10]] = state
     return found
 
 

@@ -6,17 +6,17 @@ where its outermost container is, whatever was last recorded of it alone.
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from epcis.database.columns import pack_key, unpack_key
 from epcis.database.raw_driver import RawDriver
 from epcis.store.item_state import share
 from epcis.store.items import Shared
-from epcis.store.named import ids_of
+from epcis.store.named import ALL_BITS, ids_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterator, Mapping
 
     from epcis.database.raw_driver import Row
     from epcis.database.transactions import Snapshot
@@ -30,8 +30,9 @@ NO_LOT = 0
 
 _AT_SITE = (
     "SELECT id FROM item_state WHERE substr(location, 1, 18) = ?"
-    " OR (location = '' AND (holder = ? OR shipper = ?))"
+    " OR (location = '' AND (status <> 'in_transit' OR holder = ? OR shipper = ?))"
 )
+"""A case of which no event tells the place leaves what is inside where it was."""
 _STATES = "SELECT id FROM item_state"
 _COUNTED = """
 WITH RECURSIVE here(block, mask, lot, moment, chain) AS (
@@ -58,6 +59,9 @@ _GROUPS = (
 _GROUPS_OF_LOT = (
     "SELECT block, state_id, lot, parent, moment, mask FROM stock_group"
     " WHERE lot = ? AND block >= ? ORDER BY block LIMIT ?"
+)
+_GROUPS_OF_BLOCKS = (
+    "SELECT block, state_id, lot, parent, moment, mask FROM stock_group WHERE lot = 0 AND block"
 )
 _BETWEEN = "SELECT id, key FROM item_key WHERE key BETWEEN ? AND ? ORDER BY key"
 _KEYS = "SELECT id, key FROM item WHERE id"
@@ -86,8 +90,6 @@ class ListedItem(NamedTuple):
     key: str
     lot: StockLot
     state: ItemState
-    apart: str
-    """What is recorded of it alone, as `listed_stock` was given it."""
 
 
 class ListedPage(NamedTuple):
@@ -108,8 +110,8 @@ def counted_stock(snapshot: Snapshot, site: str = "") -> list[CountedStock]:
     lots = _lots(driver, sorted({row[0] for row in rows if row[0] != NO_LOT}))
     shared = Shared(snapshot, driver)
     counts: dict[tuple[int, ItemState], int] = {}
-    for lot, chain, count in rows:
-        states = [shared.state(int(number)) for number in chain.split(",")]
+    for lot, states_from, count in rows:
+        states = [shared.state(int(number)) for number in states_from.split(",")]
         state = states.pop()
         while states:
             state = share(states.pop(), state)
@@ -123,32 +125,35 @@ def counted_stock(snapshot: Snapshot, site: str = "") -> list[CountedStock]:
 
 def listed_stock(
     snapshot: Snapshot,
-    wanted: Callable[[StockLot, ItemState, str], bool],
+    wanted: Callable[[StockLot, ItemState], bool],
     *,
-    apart: Mapping[int, str],
+    apart: Mapping[int, int],
+    wanted_apart: Callable[[list[int]], Container[int]],
     gtin: str = "",
     after: tuple[int, int] | None = None,
     most: int,
 ) -> ListedPage:
     """A page of the items that are wanted, in order of lot and commissioning.
 
-    `apart` has by item id what is recorded of single items; `wanted` gets it, else "".
-    With `gtin` those of its lots, else all. It looks through `BLOCKS_PER_PAGE_MAX` blocks at most,
-    so a page may be short although more follow.
+    `apart` names by block and mask the items of which something is recorded alone; `wanted_apart`
+    says which of them are wanted. With `gtin` the items of its lots, and those of `apart` that have
+    no lot; else all. It looks through `BLOCKS_PER_PAGE_MAX` blocks at most, so a page may be short
+    although more follow.
     """
-    pages = _Pages(snapshot, wanted, apart)
+    pages = _Pages(snapshot, wanted, apart, wanted_apart)
     begin = after or (NO_LOT, 0)
     if not gtin:
         return pages.page(pages.groups(begin[1]), begin, most)
     lots = {row[0]: StockLot(*row[1:]) for row in pages.reading.all(_LOTS_OF, (gtin,))}
     pages.lots.update(lots)
+    without = pages.groups_apart(begin[1]) if begin[0] == NO_LOT else ()
     groups = (
         group
         for number in lots
         if number >= begin[0]
         for group in pages.groups_of(number, begin[1] if number == begin[0] else 0)
     )
-    return pages.page(groups, begin, most)
+    return pages.page(chain(without, groups), begin, most)
 
 
 class _Pages:
@@ -157,11 +162,12 @@ class _Pages:
     def __init__(
         self,
         snapshot: Snapshot,
-        wanted: Callable[[StockLot, ItemState, str], bool],
-        apart: Mapping[int, str],
+        wanted: Callable[[StockLot, ItemState], bool],
+        apart: Mapping[int, int],
+        wanted_apart: Callable[[list[int]], Container[int]],
     ) -> None:
         self.reading = RawDriver(snapshot)
-        self._apart = apart
+        self._apart, self._wanted_apart = apart, wanted_apart
         self.lots: dict[int, StockLot] = {}
         self._wanted = wanted
         self._shared = Shared(snapshot, self.reading)
@@ -177,6 +183,17 @@ class _Pages:
         """Rows of one lot from this item on."""
         for rows in self._whole_blocks(after >> 6, _GROUPS_OF_LOT, lot):
             yield from (_PlacedRow(lot, row) for row in rows)
+
+    def groups_apart(self, after: int) -> Iterator[_PlacedRow]:
+        """Rows without a lot that have items apart, from this item on; those alone are of them."""
+        blocks = sorted(block for block in self._apart if block >= after >> 6)
+        for at in range(0, len(blocks), GROUPS_AT_ONCE):
+            rows = self.reading.all_in(_GROUPS_OF_BLOCKS, blocks[at : at + GROUPS_AT_ONCE])
+            self._shared.fetch({row[3] for row in rows if row[3]})
+            for row in sorted(rows):
+                mask = row[5] & self._apart[row[0]] & ALL_BITS
+                if mask:
+                    yield _PlacedRow(NO_LOT, (*row[:5], mask))
 
     def _whole_blocks(self, block: int, statement: str, *lot: int) -> Iterator[list[Row]]:
         while True:
@@ -218,18 +235,20 @@ class _Pages:
         stock_lot = self.lots.get(lot, StockLot())
         if not state.status:
             return
-        is_wanted = self._wanted(stock_lot, state, "")
-        for number in ids_of(block, mask):
-            apart = self._apart.get(number, "")
-            if self._wanted(stock_lot, state, apart) if apart else is_wanted:
-                yield _FoundItem(placed.lot, number, stock_lot, state, apart)
+        alone = mask & ALL_BITS & self._apart.get(block, 0)
+        numbers = list(ids_of(block, alone))
+        asked_for = self._wanted_apart(numbers) if numbers else ()
+        found = [one for one in numbers if one in asked_for]
+        if self._wanted(stock_lot, state):
+            found += ids_of(block, mask & ~alone)
+        yield from (_FoundItem(placed.lot, one, stock_lot, state) for one in found)
 
     def _listed(self, found: list[_FoundItem], after: tuple[int, int] | None) -> ListedPage:
         """The page, with the key of each item."""
         rows = self.reading.all_in(_KEYS, [one.id for one in found])
         keys: dict[int, bytes] = {row[0]: row[1] for row in rows}
         items = (
-            ListedItem(one.id, unpack_key(bytes(keys[one.id])), one.stock_lot, one.state, one.apart)
+            ListedItem(one.id, unpack_key(bytes(keys[one.id])), one.stock_lot, one.state)
             for one in found
         )
         return ListedPage(tuple(items), after)
@@ -249,7 +268,6 @@ class _FoundItem(NamedTuple):
     id: int
     stock_lot: StockLot
     state: ItemState
-    apart: str
 
 
 def numbered_items(snapshot: Snapshot, first: str, last: str = "") -> Iterator[tuple[int, str]]:

@@ -20,15 +20,18 @@ import orjson
 import pytest
 from doors import (
     SELLING,
+    SITE,
     TAKING_OUT,
     UNDOING,
     VERIFYING,
     PrintedPack,
     dossier,
     known_doors,
+    pick_lists,
     rest_bulk,
     rows_of,
     silent_because,
+    stock_items,
 )
 from hands import hand, serve_in
 from typer.main import get_command
@@ -103,7 +106,11 @@ def situations() -> list[tuple]:
 
 SITUATIONS = situations()
 DOORS = VERIFYING | SELLING | UNDOING | TAKING_OUT
-ASKED = [*DOORS, "bulk verify", "bulk supply", "snapshot", "command", "dossier"]
+ASKED = [*DOORS, "bulk verify", "bulk supply", "snapshot", "command", "dossier", "stock"]
+ENDS = {
+    Reason.DISPENSED, Reason.DESTROYED, Reason.EXPORTED, Reason.SAMPLE, Reason.FREE_SAMPLE,
+    Reason.CHECKED_OUT, Reason.DECOMMISSIONED,
+}  # fmt: skip
 LEFT_TRADE = {"Supplied", "Destroyed", "Exported", "Sample", "FreeSample", "CheckedOut",
               "Decommissioned"}  # fmt: skip
 ALL_TIME = {"from": "2020-01-01", "to": "2100-01-01"}
@@ -193,10 +200,8 @@ def upload(tx, packs, state, day):
     tx.connection.execute(pack_table.insert(), rows)
 
 
-def tell(tx, number, own, packs, day: date | None):
-    """Commission the packs by an event, put them into a case, and tell what is told of them."""
-    epcs = tuple(f"https://id.gs1.org/01/{one.gtin}/21/{one.serial}" for one in packs)
-    lot = "OTHER" if own == "two-lots" else packs[0].lot
+def made(hours, epcs, lot, day):
+    """The event that commissions packs of a lot, an upload's too."""
     ilmd = [Node(namespace="urn:epcglobal:cbv:mda", name="lotNumber", children=(lot,))]
     if day is not None:
         ilmd.append(
@@ -206,7 +211,15 @@ def tell(tx, number, own, packs, day: date | None):
                 children=(day.isoformat(),),
             )
         )
-    events = [event(0, "commissioning", "active", epcs, action="ADD", ilmd=tuple(ilmd))]
+    return event(hours, "commissioning", "active", epcs, action="ADD", ilmd=tuple(ilmd))
+
+
+def tell(tx, number, own, packs, day: date | None):
+    """Commission the packs by an event, put them into a case, and tell what is told of them."""
+    epcs = tuple(f"https://id.gs1.org/01/{one.gtin}/21/{one.serial}" for one in packs)
+    events = [made(0, epcs, packs[0].lot, day)]
+    if own == "two-lots":
+        events.append(made(1, epcs, "OTHER", day))
     case = f"https://id.gs1.org/00/{sscc(number)}"
     if own.startswith(("case:", "quarantine:")):
         events.append(
@@ -240,6 +253,7 @@ def seen(own, epcs):
 def event(hours, step, disposition, epcs, action="OBSERVE", **more):
     urn = disposition if ":" in disposition else f"urn:epcglobal:cbv:disp:{disposition}"
     place = Place(id="urn:epc:id:sgln:0614141.00777.0")
+    more = {"biz_location": place, **more}
     return ObjectEvent(
         event_time=at(hours),
         event_time_zone_offset="+00:00",
@@ -416,6 +430,47 @@ def test_the_packet_of_an_inspection_lists_everything_that_is_stopped(http, home
         elif one.gtin not in products and judgement.verdict.value not in lots.get(one.lot, []):
             state = http.get("/packs/status", params=one.values).json()["state"]
             assert state in LEFT_TRADE, (SITUATIONS[number], judgement.reasons)
+
+
+def test_stock_and_pick_lists_offer_what_a_verification_lets_go(http, home, environment_of):
+    _, told = home
+    stock = {
+        one["id"].rpartition("/")[2]: one
+        for gtin in (GOOD, WITHDRAWN)
+        for one in stock_items(http, gtin=gtin)
+    }
+    for number, judgement in told.items():
+        own, where = SITUATIONS[number][0], (SITUATIONS[number], judgement.reasons)
+        found = stock.get(printed(number, "stock").serial)
+        if found is None:
+            ended = not ENDS.isdisjoint(judgement.reasons)
+            assert ended or own.startswith(("registry:", "only-uploaded")), where
+        else:
+            assert (found["standing"] == "in stock") is (judgement.verdict is Word.OK), where
+            if found["standing"] == "on hold":
+                said = {reason.value for reason in judgement.reasons}
+                assert set(found["reasons"]) == said, where
+    rows = http.get("/stock", params={"place": SITE}).json()["rows"]
+    counted = Counter()
+    for row in rows:
+        counted[row["gtin"], row["lot"], row["standing"]] += row["items"]
+    listed = Counter(
+        (one["gtin"], one["lot"], one["standing"]) for one in stock_items(http, place=SITE)
+    )
+    assert counted == listed
+    run = hand(environment_of)
+    assert run("stock", "--place", SITE, "--json").json["rows"] == rows
+    lines = [
+        {"gtin": one.gtin, "packs": 1, "lot": one.lot}
+        for one in (printed(number, "stock") for number in told)
+    ]
+    picks = pick_lists(http, lines)
+    assert len(picks) == len(told)
+    for (number, judgement), line in zip(told.items(), picks, strict=True):
+        where = (SITUATIONS[number], judgement.reasons, line)
+        good = {one["lot"] for one in rows if one["standing"] == "in stock"}
+        assert (line["short"] == 0) is (printed(number, "stock").lot in good), where
+        assert line["short"] == 1 or judgement.verdict is Word.OK, where
 
 
 def test_a_dossier_by_command_says_the_same(home, environment_of, tmp_path):

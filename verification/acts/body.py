@@ -69,6 +69,8 @@ class ActBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="c
     """Do it although something that may be overridden speaks against it; needs a reason."""
     confirmed: bool = False
     """You checked on the packs what the verdict CHECK asks to check; `reason` says how."""
+    is_opened: bool = False
+    """You opened the cases around what you name: it is taken out of them."""
     customer: CustomerCategory | None = None
     """Whom a wholesaler supplies, where it is not a pharmacy (2016/161 Art. 23)."""
     time: datetime | None = None
@@ -136,6 +138,7 @@ def act_request(kind: ActKind, body: ActBody, now: datetime) -> ActRequest:
         override=body.override,
         confirmed=body.confirmed,
         customer=body.customer,
+        is_opened=body.is_opened,
         time=_time(body.time, now, faults),
     )
     if faults.found:
@@ -181,6 +184,8 @@ def _check_supply(kind: ActKind, body: ActBody, faults: _Faults) -> None:
         faults.add("confirmed", f"has no meaning for {kind.value}", "leave it out")
     elif body.confirmed and not body.reason.strip():
         faults.add("reason", "is missing", "say how the packs were checked")
+    if body.is_opened and (KINDS[kind].stays_inside or kind is ActKind.COMMISSION):
+        faults.add("isOpened", f"has no meaning for {kind.value}", "leave it out")
     if body.customer is not None and kind is not ActKind.SUPPLY:
         faults.add("customer", "belongs to supply only", "leave it out")
 

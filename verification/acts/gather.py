@@ -15,7 +15,8 @@ from verification.acts.kinds import KINDS, ActKind, ActShape, Whereabouts
 from verification.acts.request import ActThing
 from verification.decision.act import TO_LOOK_UP, Asked
 from verification.decision.decide import decide
-from verification.decision.facts import STATE_OF_ITEM, Facts, KnownPack, facts_from, look
+from verification.decision.facts import Facts, KnownPack, facts_from, look
+from verification.decision.groups import reasons_of_container
 from verification.decision.many import is_pack, name_of
 from verification.decision.words import PackState, Reason, word_of
 from verification.registry.rights import share_prefix
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 LEVELS_MAX = 16
 """Containers inside each other that are followed."""
 _PAYLOAD = "SELECT payload FROM event WHERE seq = ?"
-_SAYS_NOTHING_OF_A_CASE = frozenset({Reason.EXPIRY_NOT_RECORDED, Reason.LOT_NOT_RECORDED})
-_GENUINE = (Reason.GENUINE,)
 
 
 class ActFacts:
@@ -171,12 +170,7 @@ class ActFacts:
         """What its own events say against a case or pallet; it has no lot or expiry of its own."""
         if item is None:
             return (Reason.UNKNOWN_SERIAL,)
-        state = STATE_OF_ITEM.get(item.status.value, PackState.ACTIVE)
-        facts = Facts(
-            asked=Asked("", item.key), pack=KnownPack(state=state, conditions=item.conditions)
-        )
-        reasons = decide(facts, TO_LOOK_UP, self._rules, self._now).reasons
-        return tuple(one for one in reasons if one not in _SAYS_NOTHING_OF_A_CASE) or _GENUINE
+        return reasons_of_container(item.state, self._now)
 
     def _customers(self, key: str) -> frozenset[str] | None:
         """To whom it was shipped by the company of the act's site; None where it never was."""

@@ -148,10 +148,10 @@ _OWN_VALUES = frozenset({LOT_CONFLICT, EXPIRY_CONFLICT, SENSOR_ALARM})
 LOOK_PACKS_MAX = 128
 """Packs in one statement."""
 
-_BETWEEN = "\x1f"
+BETWEEN = "\x1f"
 """Stands in no text of a document."""
 _BY_MASTER_DATA = (
-    f"(SELECT min(m.expiry) || '{_BETWEEN}' || max(m.expiry) FROM master_data_lot m"  # noqa: S608  # no value is put in
+    f"(SELECT min(m.expiry) || '{BETWEEN}' || max(m.expiry) FROM master_data_lot m"  # noqa: S608  # no value is put in
     " WHERE m.gtin = q.code AND m.lot = COALESCE(p.lot, l.code))"
 )
 _COLUMNS = f"""
@@ -194,7 +194,7 @@ class RecordedPack(NamedTuple):
     stolen: int | None
     handed_over: int | None
     master_expiries: str | None
-    """Of the lot by master data: the earliest and the latest, `_BETWEEN` them."""
+    """Of the lot by master data: the earliest and the latest, `BETWEEN` them."""
     mark: int | None
     """Of the stops that it was read with."""
     moment: int | None
@@ -363,7 +363,7 @@ def _expiries(row: RecordedPack) -> list[str]:
     """The expiry by the registry, by events and by the lot's master data, each day once."""
     days = [one for one in (row.expiry, row.event_expiry) if one]
     if row.master_expiries:
-        days += row.master_expiries.split(_BETWEEN)
+        days += row.master_expiries.split(BETWEEN)
     if len(days) < 2:
         return days
     by_day: dict[date | str, str] = {}
@@ -390,9 +390,15 @@ def _heard_of(
     if pack is None or (rule is None and SENSOR_ALARM not in pack.conditions):
         return pack, ()
     if rule is not None and not rule.on:
-        left = tuple(one for one in pack.conditions if one != SENSOR_ALARM)
-        return msgspec.structs.replace(pack, conditions=left), ()
-    return pack, readings_against(snapshot, history.pack_key(asked.gtin, asked.serial), rule)
+        return without_alarms(pack), ()
+    key, alarms = history.pack_key(asked.gtin, asked.serial), SENSOR_ALARM in pack.conditions
+    return pack, readings_against(snapshot, key, rule, alarms=alarms)
+
+
+def without_alarms(pack: KnownPack) -> KnownPack:
+    """The pack as it is judged where nobody looks at the sensors of its product."""
+    left = tuple(one for one in pack.conditions if one != SENSOR_ALARM)
+    return msgspec.structs.replace(pack, conditions=left)
 
 
 def _contradictions(

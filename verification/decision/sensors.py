@@ -128,18 +128,21 @@ class _Heard(NamedTuple):
     """The pack, or what it was in, was named while the pack was inside."""
 
 
-def readings_against(snapshot: Snapshot, key: str, rule: SensorRule | None) -> tuple[str, ...]:
+def readings_against(
+    snapshot: Snapshot, key: str, rule: SensorRule | None, *, alarms: bool
+) -> tuple[str, ...]:
     """The readings that speak against a pack, by its canonical key, oldest first; cold path.
 
-    Readings before the container held the pack count only where they were an alarm, which the
-    container lends to what is put into it.
+    Alarms are among them only with `alarms`, where the pack still has the condition. Readings
+    before the container held the pack count only where they were an alarm, which the container
+    lends to what is put into it.
     """
     limits = {} if rule is None else {one.measurement: one for one in rule.limits}
     sentences: list[str] = []
     for heard in _heard(snapshot, key):
         for element in heard.event.sensor_elements or ():
             for report in element.reports:
-                about = _against(report, limits if heard.is_inside else {})
+                about = says_against(report, limits if heard.is_inside else {}, alarms=alarms)
                 if about:
                     sentences.append(f"{about} at {_time_of(heard.event, element, report)}")
     more = len(sentences) - READINGS_MAX
@@ -189,15 +192,15 @@ def _containers(driver: RawDriver, item: int) -> Iterator[tuple[int, int, int]]:
         spans = outer
 
 
-def _against(report: SensorReport, limits: dict[str, SensorLimit]) -> str:
-    """What a report says against a pack, empty where nothing."""
+def says_against(report: SensorReport, limits: dict[str, SensorLimit], *, alarms: bool) -> str:
+    """What a report says against a pack, empty where nothing; of alarms only where asked for."""
     measurement = bare("measurement", report.type or "")
     written = " to ".join(
         text for text in (report.min_value, report.mean_value, report.value, report.max_value)
         if text is not None
     )  # fmt: skip
     reading = " ".join(filter(None, (measurement, written, report.uom)))
-    if is_alarming(report):
+    if alarms and is_alarming(report):
         return f"alarm: {reading}" if reading else "alarm"
     limit = limits.get(measurement)
     if limit is None or not written:

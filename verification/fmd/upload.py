@@ -47,10 +47,10 @@ SUM_BYTES = 256
 _MARKET = re.compile(r"[A-Z]{2}\Z")
 _PACK = (
     "code", "serial", "lot", "expiry", "state", "since_us", "location", "authorisation", "repeats",
-    "version", "stolen", "public",
+    "version", "stolen", "public", "completes",
 )  # fmt: skip
 _FRESH = ("", "", 0, 1, 0, 0)
-"""Of a pack that nobody has done anything to: the columns from `location` on."""
+"""Of a pack that nobody has done anything to: the columns from `location` to `public`."""
 UPLOADERS = (ParticipantRole.MAH, ParticipantRole.PARALLEL_DISTRIBUTOR)
 """Who may upload anything: marketing authorisation holders and those who repack for a market."""
 
@@ -186,18 +186,18 @@ def upload_batch(tx: Transaction, wanted: Batch, who: Who, rules: RulePack) -> U
     if not is_acceptable(found):
         return receipt_of(found)
     known = _known_serials(tx, wanted)
-    made, other = _recorded_by_events(tx, wanted, known)
+    by_events = _recorded_by_events(tx, wanted, known)
     if known:
         what = f"{len(known)} serial numbers exist already"
         found.append(fault("serial-known", what, "serials", "warning"))
-    if other:
-        what = f"{len(other)} packs were commissioned with another lot or expiry"
+    if by_events.other:
+        what = f"{len(by_events.other)} packs were commissioned with another lot or expiry"
         found.append(fault("serial-conflict", what, "serials", "warning"))
-    rejected = known | other
+    rejected = known | by_events.other
     fresh = [serial for serial in dict.fromkeys(wanted.serials) if serial not in rejected]
     _store_batch(tx, wanted, who, len(fresh))
-    _store_packs(tx, wanted, fresh)
-    _commission(tx, wanted, [serial for serial in fresh if serial not in made], who)
+    _store_packs(tx, wanted, fresh, by_events.incomplete)
+    _commission(tx, wanted, [serial for serial in fresh if serial not in by_events.made], who)
     for code, lot, doses in wanted.source:
         found += _link(tx, wanted, code, lot, doses)
     details = {"upload": "lot", "code": wanted.code, "lot": wanted.lot, "packs": len(fresh)}
@@ -332,22 +332,31 @@ def _known_serials(tx: Transaction, wanted: Batch) -> set[str]:
     return known
 
 
-def _recorded_by_events(
-    tx: Transaction, wanted: Batch, known: set[str]
-) -> tuple[set[str], set[str]]:
-    """Serials that events commissioned before this upload, and those with another lot or expiry."""
-    made: set[str] = set()
-    other: set[str] = set()
+class _KnownSerials(NamedTuple):
+    """Serials of an upload that events know already."""
+
+    made: set[str]
+    """Commissioned before."""
+    other: set[str]
+    """With another lot or expiry."""
+    incomplete: set[str]
+    """Without a lot or an expiry."""
+
+
+def _recorded_by_events(tx: Transaction, wanted: Batch, known: set[str]) -> _KnownSerials:
+    found = _KnownSerials(set(), set(), set())
     lots, days = ("", wanted.lot), (None, wanted.expiry)
     new = [serial for serial in dict.fromkeys(wanted.serials) if serial not in known]
     for start in range(0, len(new), EVENT_PACKS_MAX):
         by_key = {pack_key(wanted.code, one): one for one in new[start : start + EVENT_PACKS_MAX]}
         for key, item in items(tx, list(by_key)).items():
             if item.status is not ItemStatus.NONE:
-                made.add(by_key[key])
+                found.made.add(by_key[key])
             if item.lot not in lots or item.expiry not in days:
-                other.add(by_key[key])
-    return made, other
+                found.other.add(by_key[key])
+            elif not (item.lot and item.expiry):
+                found.incomplete.add(by_key[key])
+    return found
 
 
 def _commission(tx: Transaction, wanted: Batch, serials: Sequence[str], who: Who) -> None:
@@ -380,10 +389,12 @@ def _store_batch(tx: Transaction, wanted: Batch, who: Who, packs: int) -> None:
     )
 
 
-def _store_packs(tx: Transaction, wanted: Batch, serials: Sequence[str]) -> None:
+def _store_packs(
+    tx: Transaction, wanted: Batch, serials: Sequence[str], incomplete: set[str]
+) -> None:
     since_us, expiry = microseconds(tx.now), wanted.expiry.isoformat()
     alike = (wanted.lot, expiry, PackState.ACTIVE.value, since_us, *_FRESH)
-    rows = [(wanted.code, serial, *alike) for serial in serials]
+    rows = [(wanted.code, serial, *alike, int(serial in incomplete)) for serial in serials]
     RawDriver(tx).insert("pack", _PACK, rows)
 
 

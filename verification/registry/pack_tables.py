@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text
 
-from epcis.database.metadata import BigId, metadata
+from epcis.database.metadata import BigId, index_where, metadata
 from epcis.ledger.proved import DerivedFrom, Outside, Register, proof
 
 product = Table(
@@ -110,9 +110,23 @@ pack = Table(
     Column("version", Integer, nullable=False),
     Column("stolen", Integer, nullable=False),
     Column("public", Integer, nullable=False),
+    Column(
+        "completes",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="1: at the upload events have no lot or no expiry of the pack",
+    ),
+    index_where("pack_completing", "code", where="completes = 1"),
     # The lot first: by the product alone it must not be taken for the key, see decision 0093.
     Index("pack_by_lot", "lot", "code"),
-    info=proof(DerivedFrom("its upload and its newest operation")),
+    index_where("pack_locked", "code", where="state = 'Locked'"),
+    info=proof(
+        DerivedFrom(
+            "its upload and its newest operation",
+            {"completes": "which packs stock judges one by one, no word about them"},
+        )
+    ),
 )
 """`stolen` marks a pack that is stolen besides its state, `public` one supplied to the public."""
 

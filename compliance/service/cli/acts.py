@@ -74,6 +74,9 @@ class ActOptions:
         CustomerCategory | None,
         typer.Option(help="Whom a wholesaler supplies in place of a pharmacy (Art. 23)."),
     ] = None
+    opened: Annotated[
+        bool, typer.Option("--opened", help="The cases around the scans were opened.")
+    ] = False
     client_id: Annotated[
         str, typer.Option(help="Your own id of this act; the same id is done once.")
     ] = ""
@@ -123,6 +126,7 @@ def act(
         override=options.override,
         confirmed=options.confirmed,
         customer=options.customer,
+        is_opened=options.opened,
     )
     caller = Caller("command", frozenset(SCOPES))
     at = moment(now)
@@ -187,11 +191,12 @@ def stock(
         wanted = stock_filter(**asdict(options))
     except Problem as problem:
         stop(CANNOT_TELL, problem.detail)
+    market = settings_for(database).market
     with opened_store(database) as store, store.read() as snapshot:
         if items:
-            _list_items(snapshot, wanted, at, json=json)
+            _list_items(snapshot, wanted, at, market, json=json)
             return
-        answer = stock_now(snapshot, wanted, at)
+        answer = stock_now(snapshot, wanted, at, market=market)
     if json:
         print_json(msgspec.to_builtins(answer))
         return
@@ -205,7 +210,9 @@ def stock(
     typer.echo(", ".join(f"{count} {standing}" for standing, count in answer.totals.items()))
 
 
-def _list_items(snapshot: Snapshot, wanted: StockFilter, at: datetime, *, json: bool) -> None:
+def _list_items(
+    snapshot: Snapshot, wanted: StockFilter, at: datetime, market: str, *, json: bool
+) -> None:
     """Every item, a page at a time; with `json` one object a line."""
     import msgspec
 
@@ -213,7 +220,7 @@ def _list_items(snapshot: Snapshot, wanted: StockFilter, at: datetime, *, json: 
 
     after: str | None = ""
     while after is not None:
-        page = stock_items(snapshot, wanted, at, after=after, most=PAGE_ITEMS_MAX)
+        page = stock_items(snapshot, wanted, at, after=after, most=PAGE_ITEMS_MAX, market=market)
         for one in page.items:
             if json:
                 typer.echo(msgspec.json.encode(one).decode())

@@ -94,7 +94,9 @@ def pick(
 
     try:
         with opened_store(database) as store, store.read() as snapshot:
-            lines = pick_list(snapshot, need_order(snapshot, number), moment(now))
+            order = need_order(snapshot, number)
+            market = settings_for(database).market
+            lines = pick_list(snapshot, order, moment(now), market=market)
     except OrderRefused as refused:
         stop(CANNOT_TELL, str(refused))
     steps = [(line, lot, step) for line in lines for lot, step in line.steps]

@@ -350,3 +350,17 @@ def test_documents_wait_for_their_events(store, tmp_path):
     policy = parse_policy('[events]\narchive_after = "never"\n')
     assert line(planned(store, tmp_path, policy), "documents", "archive")["entries"] == 0
     assert line(run(store, tmp_path, policy), "documents", "archive")["entries"] == 0
+
+
+def test_an_alert_about_a_pack_with_two_lots_is_held_by_either(store, tmp_path):
+    made = [commission(0, [pack(0)], lot="L1"), commission(1, [pack(0)], lot="L2")]
+    with store.write(NOW) as tx:
+        record(tx, [*made, commission(0, [pack(1)], lot="L1")])
+        rows = [an_alert(number, "L1") for number in (0, 1)]
+        tx.connection.execute(insert(alert), rows)
+    policy = parse_policy('[alerts]\nerase_after = "6 years"\n')
+    opened = hold(store, gtin=GTIN, lot="L2")
+    done = line(run(store, tmp_path, policy), "alerts", "erase")
+    assert (done["entries"], done["held"]) == (1, {opened.id: 1})
+    with store.read() as snapshot:
+        assert snapshot.connection.scalars(select(alert.c.id)).all() == ["A0"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import count
 
 from compliance.service.access import Grant, new_key
@@ -13,12 +14,13 @@ LOT = {"lot": "L1", "expiry": "2028-05-31"}
 
 
 class Clock:
-    """The time of the service, which a test may turn."""
+    """The time of the service, which a test may turn; it goes on by `step` with each look."""
 
-    def __init__(self, now):
-        self.now = now
+    def __init__(self, now, step=timedelta(0)):
+        self.now, self.step = now, step
 
     def __call__(self):
+        self.now += self.step
         return self.now
 
 

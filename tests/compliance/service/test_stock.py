@@ -43,7 +43,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def clock(now):
-    return Clock(now)
+    return Clock(now, step=timedelta(milliseconds=1))
 
 
 @pytest.fixture

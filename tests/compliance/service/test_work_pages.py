@@ -6,10 +6,13 @@ import re
 
 import httpx
 import pytest
+from chain import see
+from msgspec.structs import replace
 
 from compliance.seal import Keys
 from compliance.service.app import create_app
 from compliance.service.context import ServiceContext
+from epcis.capture import record
 from epcis.store.items import item
 from tests.compliance.service.hands import GTIN, PLANT, WAREHOUSE, key, pack, signed, sscc
 from verification.acts.kinds import KINDS
@@ -129,3 +132,48 @@ async def test_each_is_offered_what_it_may_do(client, store, now, page) -> None:
     assert "although it is refused" not in (await client.get("/work/pick", headers=html)).text
     for kind in KINDS:
         assert (await client.get(f"/work/{kind}", headers=page.headers)).status_code == 200
+
+
+async def test_the_page_of_supply_confirms_a_check_with_its_reason_and_names_the_customer(
+    page, store, now
+) -> None:
+    odd = {"lot": "L1", "expiry": "2028-05-31"}
+    await page.send("commission", [pack(1), pack(2)], **odd)
+    mark(store, [pack(1), pack(2)], now)
+    refused = await page.send("supply", [pack(1)], customer="veterinarian")
+    assert refused.status_code == 409
+    form = re.sub(r"\s+", " ", refused.text)
+    assert '<option value="veterinarian" selected>' in form
+    assert 'name="confirmed" value="yes"> The packs were checked' in form
+    silent = await page.send("supply", [pack(1)], confirmed="yes")
+    assert silent.status_code == 422
+    assert "say how the packs were checked" in silent.text
+    checked = {"confirmed": "yes", "reason": "read the label", "customer": "veterinarian"}
+    done = await page.send("supply", [pack(1)], **checked)
+    assert done.status_code == 200, done.text
+    assert state(store, 1).status.value == "dispensed"
+    strange = await page.send("supply", [pack(2)], customer="astronaut")
+    assert strange.status_code == 422
+    assert "nursing-home" in strange.text
+
+
+def mark(store, things, now):
+    """A partner gives packs a disposition that nobody knows."""
+    at = now.isoformat().replace("+00:00", "Z")
+    event = see(0, things, "inspecting", "https://example.com/disp/wet", where=PLANT)
+    with store.write(now) as tx:
+        record(tx, [replace(event, event_time=at)])
+
+
+async def test_a_pack_out_of_an_opened_case_is_moved_without_unpacking_it(page, store) -> None:
+    await page.send("commission", [pack(1), pack(2)], lot="L1", expiry="2028-05-31")
+    await page.send("pack", [pack(1), pack(2)], parent=sscc(1))
+    refused = await page.send("move", [pack(1)], f"{PLANT}.A-1")
+    assert refused.status_code == 409
+    assert 'name="opened"' in refused.text
+    moved = await page.send("move", [pack(1)], f"{PLANT}.A-1", opened="yes")
+    assert moved.status_code == 200, moved.text
+    assert state(store, 1).parent is None
+    assert state(store, 2).parent == f"/00/{sscc(1)}"
+    form = await page.client.get("/work/inspect", headers=page.headers)
+    assert 'name="opened"' not in form.text

@@ -251,6 +251,8 @@ CREATE TABLE item (
 -- next
 CREATE INDEX item_by_lot ON item (lot);
 -- next
+CREATE INDEX item_without_lot ON item (key) WHERE lot IS NULL;
+-- next
 COMMENT ON COLUMN item.id IS 'see item_states.py';
 -- next
 COMMENT ON COLUMN item.parent IS 'item id of what it is in';
@@ -519,10 +521,17 @@ CREATE TABLE pack (
 	version INTEGER NOT NULL,
 	stolen INTEGER NOT NULL,
 	public INTEGER NOT NULL,
+	completes INTEGER DEFAULT '0' NOT NULL,
 	PRIMARY KEY (code, serial)
 );
 -- next
 CREATE INDEX pack_by_lot ON pack (lot, code);
+-- next
+CREATE INDEX pack_completing ON pack (code) WHERE completes = 1;
+-- next
+CREATE INDEX pack_locked ON pack (code) WHERE state = 'Locked';
+-- next
+COMMENT ON COLUMN pack.completes IS '1: at the upload events have no lot or no expiry of the pack';
 -- next
 CREATE TABLE doubt (
 	gtin VARCHAR(50) NOT NULL,

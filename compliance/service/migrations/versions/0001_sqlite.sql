@@ -160,6 +160,8 @@ CREATE TABLE item (
 -- next
 CREATE INDEX item_by_lot ON item (lot);
 -- next
+CREATE INDEX item_without_lot ON item ("key") WHERE lot IS NULL;
+-- next
 CREATE TABLE stock_group (
 	block BIGINT NOT NULL,
 	state_id INTEGER NOT NULL,
@@ -361,10 +363,15 @@ CREATE TABLE pack (
 	version INTEGER NOT NULL,
 	stolen INTEGER NOT NULL,
 	public INTEGER NOT NULL,
+	completes INTEGER DEFAULT '0' NOT NULL,
 	PRIMARY KEY (code, serial)
 );
 -- next
 CREATE INDEX pack_by_lot ON pack (lot, code);
+-- next
+CREATE INDEX pack_completing ON pack (code) WHERE completes = 1;
+-- next
+CREATE INDEX pack_locked ON pack (code) WHERE state = 'Locked';
 -- next
 CREATE TABLE doubt (
 	gtin VARCHAR(50) NOT NULL,
