@@ -328,6 +328,7 @@ SILENT = {
         "no answer about a pack"
     ),
     r"(\w+ /|packtrail )(serials|label|line)": "numbers and labels before they are on a pack",
+    r"(\w+ /|packtrail )counts?": "what lies where; an adjustment is an act, judged as those are",
     r"(\w+ /|packtrail )orders?": "what customers ask for; packs are judged when they are picked",
     r"packtrail verify-export": ("no answer about a pack"),
 }

@@ -35,6 +35,21 @@ def of_the_warehouse() -> Iterator[AccessRule]:
     orders = "GET /orders\nGET /orders/list\nPOST /orders/new"
     yield from rows_of(Own.OPERATOR, "act", orders, is_page=True)
     yield from rows_of(Own.OPERATOR, "act", "POST /orders\nPOST /orders/end")
+    counts = "GET /counts\nGET /counts/missing\nGET /counts/{number}"
+    counts += "\nPOST /counts/new\nPOST /counts/{number}/page"
+    yield from rows_of(Own.OPERATOR, "act", counts, is_page=True)
+    yield from rows_of(
+        Own.OPERATOR,
+        "act",
+        """
+        POST /counts
+        POST /counts/{number}/scans
+        POST /counts/{number}/finish
+        POST /counts/{number}/recount
+        POST /counts/{number}/cancel
+        POST /counts/{number}/close
+        """,
+    )
     line = "GET /line\nPOST /line/commission\nPOST /line/pack"
     yield from rows_of(Own.PLACE, "act", line, is_page=True)
 

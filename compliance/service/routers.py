@@ -21,6 +21,7 @@ from compliance.routes import (
 )
 from compliance.service import (
     alert_pages,
+    count_pages,
     dossier_pages,
     exchange_pages,
     file_pages,
@@ -98,6 +99,7 @@ def _routers() -> Iterator[APIRouter]:
     yield label_pages.router
     yield line_pages.router
     yield order_pages.router
+    yield count_pages.router
     yield recalls.router
     yield stock_pages.router
     yield work_pages.router
