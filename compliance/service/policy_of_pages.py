@@ -148,7 +148,10 @@ def of_pages() -> Iterator[AccessRule]:
         is_page=True,
     )
     yield from rows_of(Own.OPERATOR, "admin", "POST /alerts/anomalies/{anomaly_id}", is_page=True)
-    yield from rows_of(Own.OPERATOR, "verify", "GET /returns\nPOST /returns", is_page=True)
+    yield from rows_of(Own.OPERATOR, "verify", "GET /returns", is_page=True)
+    taken = "POST /returns\nPOST /returns/page/settled"
+    yield from rows_of(Own.OPERATOR, "act", taken, is_page=True)
+    yield from rows_of(Own.OPERATOR, "act", "POST /returns/packs\nPOST /returns/settled")
     yield from rows_of(Own.NOTHING, ANY_KEY, "GET /workstation", is_page=True)
     yield from rows_of(
         Own.NOTHING, "verify", "POST /workstation\nPOST /workstation/forget", is_page=True

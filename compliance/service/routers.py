@@ -16,6 +16,7 @@ from compliance.routes import (
     quarantine,
     recalls,
     receiving,
+    returns,
     sheets,
     transactions,
 )
@@ -38,6 +39,7 @@ from compliance.service import (
     readiness,
     recall_pages,
     receiving_pages,
+    return_pages,
     scan_pages,
     scanning_routes,
     sensor_pages,
@@ -95,6 +97,8 @@ def _routers() -> Iterator[APIRouter]:
     yield transactions.router
     yield receiving.router
     yield receiving_pages.router
+    yield returns.router
+    yield return_pages.router
     yield serials_pages.router
     yield label_pages.router
     yield line_pages.router

@@ -72,6 +72,13 @@ def _digest(asked: ActRequest) -> str:
     return hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).hexdigest()
 
 
+def event_of_client(snapshot: Snapshot, caller: Caller, client_id: str) -> str | None:
+    """The id of the event of an act that this client did before; None where there is none."""
+    mine = (act.c.client == caller.name, act.c.id == client_id)
+    found: str | None = snapshot.connection.scalar(select(act.c.event).where(*mine))
+    return found
+
+
 def clients_of(snapshot: Snapshot, events: Iterable[str]) -> dict[str, str]:
     """Who did the acts whose events have these ids, as far as their records are still kept."""
     found: dict[str, str] = {}

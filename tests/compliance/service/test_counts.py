@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from epcis.fsck.repository import fsck
 from typer.testing import CliRunner
 
+from compliance.fsck import fsck
 from compliance.seal import Keys
 from compliance.service.app import create_app
 from compliance.service.cli import command_line
