@@ -23,4 +23,4 @@ def test_a_changed_order_is_found_by_the_command(packtrail, home, tmp_path) -> N
         database.execute("UPDATE trade_order SET customer = '/414/9521321000025'")
     told = packtrail("fsck")
     assert told.code == 1
-    assert "trade_order/SO-1" in told.out
+    assert "trade_order SO-1: has another customer" in told.out

@@ -314,7 +314,7 @@ def test_a_return_is_verified_at_its_manufacturer_and_decided(  # noqa: PLR0917 
     assert (stranger["decision"], stranger["why"]) == ("quarantine", "not sold by us")
     with packs.write(clock()) as tx:
         key = f"/01/{pack['gtin']}/21/S1"
-        record(tx, [shipping(key, clock(), "9521321000018", "9506000134352")])
+        record(tx, [shipping(key, clock(), "0355555000013", "9506000134352")])
     unasked = client.post("/packs/returns", json=pack).json()
     assert (unasked["return"]["decision"], unasked["partner"]["status"]) == ("wait", 404)
     with Running(make_app(packs, clock, make_holder())) as url:

@@ -9,17 +9,16 @@ import typer
 
 from compliance.service.cli.options import (
     BAD,
-    CANNOT_TELL,
     FINE,
     Database,
     Json,
     Now,
+    acting,
     moment,
     opened_store,
     print_json,
     settings_for,
     show,
-    stop,
 )
 
 if TYPE_CHECKING:
@@ -52,15 +51,12 @@ def open_(
 ) -> None:
     """Open a count of a site, an aisle, a shelf or a product."""
     from compliance.service.practice import practice_of
-    from compliance.warehouse.counts import CountRefused, CountWanted, open_count
+    from compliance.warehouse.counts import CountWanted, open_count
 
     gln = practice_of(settings_for(database)).responder_gln
     wanted = CountWanted(place, gtin, blind, opened)
-    try:
-        with opened_store(database) as store, store.write(moment(now)) as tx:
-            made = open_count(tx, wanted, own_site=f"/414/{gln}" if gln else "", by="command")
-    except CountRefused as refused:
-        stop(CANNOT_TELL, str(refused))
+    with acting(database, now) as tx:
+        made = open_count(tx, wanted, own_site=f"/414/{gln}" if gln else "", by="command")
     typer.echo(made.id)
 
 
@@ -76,15 +72,12 @@ def scan(
     """Note what was scanned; the same thing counts once."""
     import msgspec
 
-    from compliance.warehouse.counts import CountRefused, scan_into
+    from compliance.warehouse.counts import scan_into
 
     lines = sys.stdin.read().splitlines() if scans == ["-"] else scans
     given = [line for line in lines if line.strip()]
-    try:
-        with opened_store(database) as store, store.write(moment(now)) as tx:
-            noted = scan_into(tx, number, given, place=place, by="command")
-    except CountRefused as refused:
-        stop(CANNOT_TELL, str(refused))
+    with acting(database, now) as tx:
+        noted = scan_into(tx, number, given, place=place, by="command")
     if json:
         print_json(msgspec.to_builtins(noted))
     else:
@@ -99,26 +92,19 @@ def show_count(
 ) -> None:
     """Show a count, and what differs from the stock now."""
     from compliance.warehouse.count_report import shown_count
-    from compliance.warehouse.counts import CountRefused
 
-    try:
-        with opened_store(database) as store, store.read() as snapshot:
-            shown = shown_count(snapshot, number, moment(now))
-    except CountRefused as refused:
-        stop(CANNOT_TELL, str(refused))
+    with opened_store(database) as store, store.read() as snapshot:
+        shown = shown_count(snapshot, number, moment(now))
     show(shown.as_dict(), _in_words(shown), json=json)
 
 
 @count_app.command()
 def finish(number: Number, database: Database = "", now: Now = None) -> None:
     """Say that everything was scanned; then a blind count shows what differs."""
-    from compliance.warehouse.counts import CountRefused, finish_scanning
+    from compliance.warehouse.counts import finish_scanning
 
-    try:
-        with opened_store(database) as store, store.write(moment(now)) as tx:
-            finish_scanning(tx, number)
-    except CountRefused as refused:
-        stop(CANNOT_TELL, str(refused))
+    with acting(database, now) as tx:
+        finish_scanning(tx, number)
 
 
 @count_app.command("again")
@@ -126,25 +112,19 @@ def again(
     number: Number, why: Why, place: Place = "", database: Database = "", now: Now = None
 ) -> None:
     """Count all of it or one place again: what was scanned there no longer counts."""
-    from compliance.warehouse.counts import CountRefused, recount
+    from compliance.warehouse.counts import recount
 
-    try:
-        with opened_store(database) as store, store.write(moment(now)) as tx:
-            recount(tx, number, place=place, why=why, by="command")
-    except CountRefused as refused:
-        stop(CANNOT_TELL, str(refused))
+    with acting(database, now) as tx:
+        recount(tx, number, place=place, why=why, by="command")
 
 
 @count_app.command()
 def cancel(number: Number, why: Why, database: Database = "", now: Now = None) -> None:
     """End a count without changing anything."""
-    from compliance.warehouse.counts import CountRefused, cancel_count
+    from compliance.warehouse.counts import cancel_count
 
-    try:
-        with opened_store(database) as store, store.write(moment(now)) as tx:
-            cancel_count(tx, number, why=why, by="command")
-    except CountRefused as refused:
-        stop(CANNOT_TELL, str(refused))
+    with acting(database, now) as tx:
+        cancel_count(tx, number, why=why, by="command")
 
 
 @count_app.command()
@@ -163,17 +143,13 @@ def close(
     from compliance.service.practice import practice_of
     from compliance.warehouse.close_count import CountClosing, close_count
     from compliance.warehouse.count_report import shown_count
-    from compliance.warehouse.counts import CountRefused
     from epcis.http_context import Caller
     from verification.acts.perform import ActContext
 
     context = ActContext(Caller("command", frozenset(SCOPES)), practice_of(settings_for(database)))
-    try:
-        with opened_store(database) as store, store.write(moment(now)) as tx:
-            close_count(tx, number, CountClosing(why, stolen or []), context)
-            shown = shown_count(tx, number, tx.now)
-    except CountRefused as refused:
-        stop(CANNOT_TELL, str(refused))
+    with acting(database, now) as tx:
+        close_count(tx, number, CountClosing(why, stolen or []), context)
+        shown = shown_count(tx, number, tx.now)
     show(shown.as_dict(), _in_words(shown), json=json)
 
 
@@ -182,14 +158,10 @@ def missing(
     place: Place = "", database: Database = "", now: Now = None, json: Json = False
 ) -> None:
     """List what is lost or stolen by the records: when, where and by whom it was last seen."""
-    from compliance.warehouse.counts import CountRefused
     from compliance.warehouse.missing import missing_goods
 
-    try:
-        with opened_store(database) as store, store.read() as snapshot:
-            goods = [one.as_dict() for one in missing_goods(snapshot, place, moment(now))]
-    except CountRefused as refused:
-        stop(CANNOT_TELL, str(refused))
+    with opened_store(database) as store, store.read() as snapshot:
+        goods = [one.as_dict() for one in missing_goods(snapshot, place, moment(now))]
     said = "\n".join(f"{one['id']}  {one['state']}  {one['lastSeen']}" for one in goods)
     show({"missing": goods}, said, json=json)
 

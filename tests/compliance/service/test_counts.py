@@ -147,7 +147,7 @@ async def test_a_theft_is_found_and_the_record_says_who_saw_the_pack_last(
         (key(3), "stolen", "ann")
     ]
     with store.read() as snapshot:
-        assert history(snapshot, GTIN, "P3") == []  # the registry of packs was not asked
+        assert list(history(snapshot, GTIN, "P3")) == []  # the registry of packs was not asked
     assert list(fsck(store, now=clock.now)) == []
 
 
@@ -212,9 +212,10 @@ async def test_each_kind_of_difference_is_named_and_what_can_be_adjusted_is(
 
 
 async def test_an_opened_case_is_counted_pack_by_pack_and_a_closed_one_by_its_label(
-    hands, counting, client
+    hands, counting, client, clock
 ) -> None:
     await stocked(hands)
+    clock.now += timedelta(hours=1)
     await counting.open(place=f"{PLANT}.B")
     await counting.scan(sscc(1), place=SHELF_B)
     assert await counting.differs() == {}
@@ -227,9 +228,10 @@ async def test_an_opened_case_is_counted_pack_by_pack_and_a_closed_one_by_its_la
 
 
 async def test_a_blind_count_shows_nothing_until_it_is_finished_and_several_people_scan(
-    hands, counting, ben
+    hands, counting, ben, clock
 ) -> None:
     await stocked(hands)
+    clock.now += timedelta(hours=1)
     await counting.open(blind=True)
     assert await counting.scan(pack(1), pack(2), place=SHELF_A) == [True, True]
     assert await counting.scan(pack(2), pack(3), place=SHELF_A, headers=ben) == [False, True]
@@ -316,4 +318,4 @@ async def test_counting_on_the_page_and_by_command(hands, client, settings, stor
         ["count", "cancel", number, "--why", "enough"],
     ):
         assert run(counts, [*words, *at]).exit_code == 0
-    assert run(counts, ["count", "close", number, "--why", "x", *at]).exit_code == 2
+    assert run(counts, ["count", "close", number, "--why", "x", *at]).exit_code == 1

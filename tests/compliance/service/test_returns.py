@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import httpx
+import msgspec
 import pytest
 
 from compliance.fsck import fsck
@@ -49,7 +50,7 @@ def clock(now):
 @pytest.fixture
 def settings(settings):
     """The operator is the plant, the manufacturer of its own products."""
-    return settings.model_copy(update={"owner_gln": PLANT})
+    return msgspec.structs.replace(settings, owner_gln=PLANT)
 
 
 @pytest.fixture
