@@ -51,7 +51,7 @@ Number = Annotated[str, Path(max_length=40)]
 PLACE_CHARS_MAX = 60
 SHOWN_MAX = 200
 """Differences that a page lists; the API has all of them."""
-_Told = TypeVar("_Told")
+_Answer = TypeVar("_Answer")
 _decoder = msgspec.json.Decoder(CountWanted)
 
 
@@ -268,7 +268,7 @@ def _changed(request: Request, change: Callable[[Transaction], CountSession]) ->
     return _refusing(changed)
 
 
-def _refusing(work: Callable[[], _Told]) -> _Told:
+def _refusing(work: Callable[[], _Answer]) -> _Answer:
     """The answer of `work`, or the refusal as a problem."""
     try:
         return work()
@@ -325,5 +325,5 @@ def _page(
     return page
 
 
-def _json(told: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(told), status, media_type="application/json")
+def _json(answer: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(answer), status, media_type="application/json")

@@ -33,13 +33,13 @@ class ShownCount(NamedTuple):
 
     def as_dict(self) -> dict[str, object]:
         """As the API and `--json` show it."""
-        told = count_as_dict(self.session)
+        fields = count_as_dict(self.session)
         if self.found is not None:
-            told |= {"expected": self.found.expected, "asRecorded": self.found.as_recorded}
-            told["differs"] = [self._differing(one) for one in self.found.differs]
+            fields |= {"expected": self.found.expected, "asRecorded": self.found.as_recorded}
+            fields["differs"] = [self._differing(one) for one in self.found.differs]
         elif self.session.state is CountState.CLOSED:
-            told["differs"] = [one.as_dict() for one in self.results]
-        return told
+            fields["differs"] = [one.as_dict() for one in self.results]
+        return fields
 
     def _differing(self, one: CountedItem) -> dict[str, object]:
         seen = self.seen.get(one.key)

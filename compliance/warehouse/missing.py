@@ -28,8 +28,8 @@ class MissingItem(NamedTuple):
     def as_dict(self) -> dict[str, object]:
         """As the API and `--json` show it."""
         seen = self.seen.as_dict() if self.seen is not None else None
-        told = {"id": self.key, "state": self.state, "lot": self.lot, "place": self.place}
-        return {**told, "lastSeen": seen}
+        fields = {"id": self.key, "state": self.state, "lot": self.lot, "place": self.place}
+        return {**fields, "lastSeen": seen}
 
 
 def missing_goods(snapshot: Snapshot, place: str, now: datetime) -> list[MissingItem]:

@@ -328,7 +328,7 @@ def test_a_return_is_verified_at_its_manufacturer_and_decided(  # noqa: PLR0917 
         answer = client.post("/packs/returns", json=pack).json()
     assert (answer["return"]["decision"], answer["partner"]["verified"]) == ("resell", True)
     assert client.get("/verify/directory").json()[0]["gtin"] == pack["gtin"]
-    assert client.post("/packs/returns", json={}).status_code == 400
+    assert client.post("/packs/returns", json=[]).status_code == 400
     assert client.request("PUT", "/verify/directory/hub", json=[{}]).status_code == 422
     assert client.get("/verify/requests/none").status_code == 404
 

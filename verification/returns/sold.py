@@ -51,19 +51,19 @@ class SalesLookup:
     def sales(self, key: str) -> list[Sale]:
         """All shipments of a pack by the company, the oldest first."""
         found: list[Sale] = []
-        for told in path(self._snapshot, key):
-            if told.biz_step == "shipping":
-                event, is_own = self._event(told.seq)
+        for one in path(self._snapshot, key):
+            if one.biz_step == "shipping":
+                event, is_own = self._event(one.seq)
                 place = event.read_point or event.biz_location
                 sender = party_of(event.sources) or (party_key(place.id) if place else "")
                 if self._is_ours(sender, is_own=is_own):
-                    orders = tuple(one.id for one in event.biz_transactions or ())
+                    orders = tuple(order.id for order in event.biz_transactions or ())
                     to = party_of(event.destinations)
-                    found.append(Sale(told.event_id, told.event_time, to, orders))
-            elif found and found[-1].came_back is None and self._is_back(told.seq, told.biz_step):
-                is_void = told.biz_step == "void_shipping"
+                    found.append(Sale(one.event_id, one.event_time, to, orders))
+            elif found and found[-1].came_back is None and self._is_back(one.seq, one.biz_step):
+                is_void = one.biz_step == "void_shipping"
                 found[-1] = msgspec.structs.replace(
-                    found[-1], came_back=told.event_time, is_void=is_void
+                    found[-1], came_back=one.event_time, is_void=is_void
                 )
         return found
 

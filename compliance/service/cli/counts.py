@@ -162,8 +162,8 @@ def missing(
 
     with opened_store(database) as store, store.read() as snapshot:
         goods = [one.as_dict() for one in missing_goods(snapshot, place, moment(now))]
-    said = "\n".join(f"{one['id']}  {one['state']}  {one['lastSeen']}" for one in goods)
-    show({"missing": goods}, said, json=json)
+    lines = "\n".join(f"{one['id']}  {one['state']}  {one['lastSeen']}" for one in goods)
+    show({"missing": goods}, lines, json=json)
 
 
 def _in_words(shown: ShownCount) -> str:
