@@ -101,11 +101,20 @@ class ActFacts:
             for one in below.get(key, ()):
                 inner = self._thing(one.key, stored, judged, below, level + 1)
                 inside += [inner, *inner.inside]
-        told = judged[key]
-        if isinstance(told, tuple):
-            word = word_of(told[0])
-            return ActThing(key, stored.get(key), told, word, _say(told[0]), tuple(inside))
-        return ActThing(key, stored.get(key), told.reasons, told.verdict, told.say, tuple(inside))
+        judged_pack = judged[key]
+        if isinstance(judged_pack, tuple):
+            word = word_of(judged_pack[0])
+            return ActThing(
+                key, stored.get(key), judged_pack, word, _say(judged_pack[0]), tuple(inside)
+            )
+        return ActThing(
+            key,
+            stored.get(key),
+            judged_pack.reasons,
+            judged_pack.verdict,
+            judged_pack.say,
+            tuple(inside),
+        )
 
     def _judged(
         self, keys: list[str], stored: dict[str, StoredItem]
