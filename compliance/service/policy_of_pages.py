@@ -32,9 +32,9 @@ def of_the_warehouse() -> Iterator[AccessRule]:
     yield from rows_of(
         Own.OPERATOR, "capture", "GET /serials\nPOST /serials/open\nPOST /serials/ask", is_page=True
     )
-    orders = "GET /orders\nGET /orders/list\nPOST /orders/new"
+    orders = "GET /orders\nGET /orders/list\nPOST /orders/new\nPOST /orders/put-back/form"
     yield from rows_of(Own.OPERATOR, "act", orders, is_page=True)
-    yield from rows_of(Own.OPERATOR, "act", "POST /orders\nPOST /orders/end")
+    yield from rows_of(Own.OPERATOR, "act", "POST /orders\nPOST /orders/end\nPOST /orders/put-back")
     counts = "GET /counts\nGET /counts/missing\nGET /counts/{number}"
     counts += "\nPOST /counts/new\nPOST /counts/{number}/page"
     yield from rows_of(Own.OPERATOR, "act", counts, is_page=True)
@@ -112,7 +112,9 @@ def of_pages() -> Iterator[AccessRule]:
     yield from rows_of(Own.PRODUCT, "verify", "GET /sensors", is_page=True)
     setting = "POST /sensors\nPOST /sensors/{gtin}/end"
     yield from rows_of(Own.PRODUCT, "recall", setting, is_page=True)
-    yield from rows_of(Own.STOCK, "query", "GET /stock\nGET /stock/items", is_page=True)
+    yield from rows_of(
+        Own.STOCK, "query", "GET /stock\nGET /stock/items\nGET /stock/transit", is_page=True
+    )
     yield from rows_of(Own.OPERATOR, "capture", "GET /sheets\nPOST /sheets", is_page=True)
     yield from rows_of(Own.OPERATOR, "capture", "GET /sheets/tables\nPOST /sheets/{table}")
     yield from rows_of(Own.OPERATOR, "query", "GET /sheets/{table}/file")
