@@ -14,6 +14,7 @@ from compliance.routes import (
     files,
     holds,
     quarantine,
+    recall_notices,
     recalls,
     receiving,
     returns,
@@ -23,6 +24,7 @@ from compliance.routes import (
 from compliance.service import (
     alert_pages,
     count_pages,
+    answer_pages,
     dossier_pages,
     exchange_pages,
     file_pages,
@@ -85,6 +87,8 @@ def _routers() -> Iterator[APIRouter]:
     yield jump_pages.router
     yield key_pages.router
     yield acts.router
+    yield recall_pages.router
+    yield answer_pages.router
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router
@@ -102,6 +106,7 @@ def _routers() -> Iterator[APIRouter]:
     yield return_pages.router
     yield serials_pages.router
     yield label_pages.router
+    yield recall_notices.router
     yield line_pages.router
     yield order_pages.router
     yield count_pages.router
