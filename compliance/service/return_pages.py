@@ -1,4 +1,4 @@
-"""`/returns`: scan what customers send back, and be told what becomes of it.
+"""`/returns`: scan what customers send back, and read what becomes of it.
 
 Pages show what the same floors answer to programs; nothing is decided here.
 """

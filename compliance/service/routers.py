@@ -23,8 +23,8 @@ from compliance.routes import (
 )
 from compliance.service import (
     alert_pages,
-    count_pages,
     answer_pages,
+    count_pages,
     dossier_pages,
     exchange_pages,
     file_pages,
@@ -100,17 +100,9 @@ def _routers() -> Iterator[APIRouter]:
     yield file_pages.router
     yield transaction_pages.router
     yield transactions.router
-    yield receiving.router
-    yield receiving_pages.router
-    yield returns.router
-    yield return_pages.router
-    yield serials_pages.router
-    yield label_pages.router
     yield recall_notices.router
-    yield line_pages.router
-    yield order_pages.router
-    yield count_pages.router
     yield recalls.router
+    yield from _of_the_warehouse()
     yield stock_pages.router
     yield work_pages.router
     yield quarantine_pages.router
@@ -125,3 +117,15 @@ def _routers() -> Iterator[APIRouter]:
     yield exchange_pages.router
     yield exchange.router
     yield as2.router
+
+
+def _of_the_warehouse() -> Iterator[APIRouter]:
+    yield receiving.router
+    yield receiving_pages.router
+    yield returns.router
+    yield return_pages.router
+    yield count_pages.router
+    yield order_pages.router
+    yield line_pages.router
+    yield label_pages.router
+    yield serials_pages.router

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from verification.acts.perform import ActContext
 
 RESULTS_SHOWN_MAX = 20_000
-_ADJUSTED = (CountFinding.MISSING, CountFinding.OTHER_SHELF, CountFinding.FOUND_AGAIN)
 
 
 class CountClosing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
