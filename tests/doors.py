@@ -115,16 +115,21 @@ def scan_card(http: httpx.Client, pack: PrintedPack) -> Said:
 
 
 def returned(http: httpx.Client, pack: PrintedPack) -> Said:
-    told = http.post("/packs/returns", json=pack.values | {"we_sold_it": True}).json()
+    told = http.post("/packs/returns", json=pack.values).json()
     return Said(told["return"]["decision"] == "resell", told["own"]["verdict"], str(told))
 
 
 def returns_page(http: httpx.Client, pack: PrintedPack) -> Said:
-    html = http.post("/returns", data={"text": _scanned(pack), "we_sold_it": "yes"}).text
+    html = http.post("/returns", data={"text": _scanned(pack), "stored_well": "yes"}).text
     decision = re.search(r'data-decision="(\w+)"', html)
     assert decision, html[:2000]
-    word = re.search(r"<dt>Here</dt><dd>(\w+):", html)
-    return Said(decision[1] == "resell", word[1] if word else None, decision[1])
+    return Said(decision[1] == "resell", what=decision[1])
+
+
+def returned_pack(http: httpx.Client, pack: PrintedPack) -> Said:
+    body = {"clientId": uuid.uuid4().hex, "scan": _scanned(pack), "storedWell": True}
+    told = http.post("/returns/packs", json=body).json()
+    return Said(told["decision"] == "resell", what=str(told))
 
 
 def rest(state: str | None) -> Callable[[httpx.Client, PrintedPack], Said]:
@@ -269,6 +274,7 @@ VERIFYING: dict[str, Callable[[httpx.Client, PrintedPack], Said]] = {
     "POST /scan-card": scan_card,
     "POST /packs/returns": returned,
     "POST /returns": returns_page,
+    "POST /returns/packs": returned_pack,
     "GET /fmd/product/{scheme}/{code}/pack/{serial}": rest(None),
     "POST /fmd/soap": soap("G110"),
 }
@@ -349,7 +355,7 @@ SILENT = {
     r"(\w+ /receiv(e|ing)|packtrail receive)": "acts of receiving and holding, judged as those are",
     r"\w+ /files": "explains a file; what is captured is judged afterwards",
     r"GET /packs/returns": "decisions kept, made at POST /packs/returns",
-    r"GET /returns": "the empty form and decisions kept",
+    r"(GET /returns|POST /returns/(page/)?settled)": "decisions kept, made at POST /returns",
     r"POST /packs/scan": "reads a code, says nothing about the pack",
     r"GET /packs/\{pack\}/trace": "events and places, no judgement",
     r"GET /$": "the page to scan on",
@@ -366,6 +372,7 @@ SILENT = {
         "no answer about a pack"
     ),
     r"(\w+ /|packtrail )(serials|label|line)": "numbers and labels before they are on a pack",
+    r"(\w+ /|packtrail )counts?": "what lies where; an adjustment is an act, judged as those are",
     r"(\w+ /|packtrail )orders?": "what customers ask for; packs are judged when they are picked",
     r"packtrail verify-export": ("no answer about a pack"),
 }

@@ -38,8 +38,9 @@ from compliance.recall.messages import hand_over
 from compliance.recall.recall import approve_recall, open_recall
 from compliance.seal.checkpoint import seal_log, stamp_checkpoint
 from compliance.service.access import Grant, new_key
+from compliance.warehouse.counts import CountWanted, open_count, recount, scan_into
 from compliance.warehouse.orders import OrderLine, OrderWanted, open_order
-from compliance.warehouse.warehouse_tables import order_pick
+from compliance.warehouse.warehouse_tables import count_result, order_pick
 from epcis.capture import capture, record
 from epcis.codec.document import Syntax, write_document
 from epcis.database.columns import Instant, ItemKey
@@ -225,6 +226,24 @@ def _orders(tx: Transaction) -> None:
         for at in (1, 2)
     ]  # fmt: skip
     tx.connection.execute(order_pick.insert(), picked)
+    _counts(tx)
+
+
+def _counts(tx: Transaction) -> None:
+    """Two counts with scans and recounts, and what they found."""
+    for at in (1, 2):
+        opened = open_count(tx, CountWanted(), own_site=f"/414/{chain.MAKER}", by="Ada")
+        for scanned in (f"/01/{chain.GTIN}/21/P1", f"/01/{chain.GTIN}/21/P2"):
+            scan_into(tx, opened.id, [scanned], by="Ben")
+        recount(tx, opened.id, why=f"shelf {at} was left out", by="Ada")
+        rows = [
+            {"session": opened.id, "key": f"/01/{chain.GTIN}/21/P{one}", "finding": "missing",
+             "gtin": chain.GTIN, "lot": "L1", "counted_at": "", "recorded_at": "here",
+             "event": f"urn:uuid:{one}", "seen_us": 1_000_000 * one, "seen_at": "here",
+             "seen_by": "Ben"}
+            for one in (at, at + 1)
+        ]  # fmt: skip
+        tx.connection.execute(count_result.insert(), rows)
 
 
 def _serials(tx: Transaction) -> None:
@@ -278,7 +297,7 @@ def _uploads_and_operations(tx: Transaction) -> None:
         if answer.alert:
             alert.move(tx, answer.alert, alert.Status.UNDER_INVESTIGATION, by="Ada")
         verdict = verify(tx, GTIN, serial, now=NOW)
-        saleable_return.keep(tx, verdict, None, we_sold_it=True)
+        saleable_return.keep(tx, verdict, None, known=saleable_return.ReturnProof(None))
 
 
 def _lengthen(store: Store) -> None:

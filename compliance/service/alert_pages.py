@@ -1,4 +1,4 @@
-"""`/alerts`: what was not confirmed, and what is done about it; `/returns`: packs that came back.
+"""`/alerts`: what was not confirmed, and what is done about it.
 
 Pages show what the same floors answer to programs; nothing is decided here.
 """
@@ -9,24 +9,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Form, Request
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
 from compliance.partners.names import product_name
 from compliance.service.pages import render
-from compliance.service.scans import layout_of, scan_text
 from epcis.http_context import Caller, caller_of, needs, now_of, store_of
 from epcis.problem import Problem
 from verification.alerts import alert, watch
 from verification.alerts.alert import NotPossibleError, Status, next_of
 from verification.alerts.concern import alert_for
-from verification.decision.act import Asked
 from verification.decision.sentences import say_of
-from verification.returns import saleable_return
 from verification.routes.national_alerts import viewer_of
-from verification.routes.partners import take_back
-from verification.scan import is_ambiguous
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -104,50 +98,6 @@ def anomaly_closed(
     except (LookupError, ValueError) as refused:
         raise Problem(422, "Not closed", str(refused)) from None
     return RedirectResponse("/alerts", status_code=303)
-
-
-@router.get("/returns")
-def returns_page(request: Request) -> Response:
-    """Packs that came back, what was decided, and the form to take one back."""
-    return _returns_page(request)
-
-
-@router.post("/returns")
-async def return_taken(
-    request: Request,
-    caller: Verifier,
-    text: Annotated[str, Form()],
-    we_sold_it: Annotated[str, Form()] = "",
-) -> Response:
-    """Verify a scanned pack here, at peers and at its manufacturer, and say what becomes of it."""
-    asked = await run_in_threadpool(_asked_of_scan, request, text)
-    if isinstance(asked, str):
-        return _returns_page(request, fault=asked)
-    kept, own, heard = await take_back(request, caller, asked, we_sold_it=bool(we_sold_it))
-    return _returns_page(request, answer={"kept": kept, "own": own, "heard": heard})
-
-
-def _asked_of_scan(request: Request, text: str) -> Asked | str:
-    """The pack in a scanned text, or the sentence that says why there is none."""
-    readings = scan_text(request.app, text, layout_of(request)).readings
-    reading = readings[0] if readings else None
-    if reading is None or not (reading.is_valid and reading.gtin and reading.serial):
-        return "This text names no pack: scan the 2D code again."
-    if is_ambiguous(reading):
-        return "This text can be read in several ways: scan the 2D code again, with separators."
-    if reading.lot is None or reading.expiry is None:
-        return "The code tells no lot or no expiry: both are needed to verify a return."
-    return Asked(reading.gtin, reading.serial, reading.lot, reading.expiry)
-
-
-def _returns_page(
-    request: Request, *, answer: dict[str, object] | None = None, fault: str = ""
-) -> Response:
-    since = now_of(request) - timedelta(days=LISTED_DAYS)
-    own = caller_of(request).party is None
-    with store_of(request).read() as snapshot:
-        listed = saleable_return.returns_since(snapshot, since) if own else []
-    return render("returns.html", request, answer=answer, fault=fault, listed=listed)
 
 
 def _alert_page(request: Request, alert_id: str, refusal: str) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -23,14 +24,19 @@ from compliance.warehouse.orders import (
     need_order,
     open_order,
 )
-from compliance.warehouse.picking import pick_list
+from compliance.warehouse.picking import pick_list, put_back
 from epcis.http_context import Caller, needs, now_of, store_of
 from epcis.problem import Problem
+from verification.acts.kinds import ActKind
+from verification.acts.perform import ActContext
+from verification.acts.request import ID_CHARS_MAX, SCAN_CHARS_MAX, SCANS_MAX, ActRequest
+from verification.acts.scans import place_key
 from verification.context import verification_settings_of
 
 if TYPE_CHECKING:
     from compliance.warehouse.orders import TradeOrder
     from compliance.warehouse.picking import PickLine
+    from verification.acts.request import ActAnswer
 
 router = APIRouter(tags=["orders"])
 
@@ -64,6 +70,26 @@ class OrderEnded(BaseModel):
     why: str = Field(default="", max_length=WHY_CHARS_MAX)
 
 
+class PutBack(BaseModel):
+    """Picked goods that go back onto a shelf."""
+
+    client_id: str = Field(alias="clientId", min_length=1, max_length=ID_CHARS_MAX)
+    number: str = Field(max_length=NUMBER_CHARS_MAX)
+    scans: list[Annotated[str, Field(max_length=SCAN_CHARS_MAX)]] = Field(
+        min_length=1, max_length=SCANS_MAX
+    )
+    place: str = Field(max_length=NUMBER_CHARS_MAX, description="GLN.PLACE of the shelf")
+
+
+class PutBackForm(BaseModel):
+    """Picked goods that go back, as the page of an order sends them."""
+
+    client_id: str = Field(min_length=1, max_length=ID_CHARS_MAX)
+    number: str = Field(max_length=NUMBER_CHARS_MAX)
+    scans: str = Field(max_length=LINES_CHARS_MAX)
+    place: str = Field(max_length=NUMBER_CHARS_MAX)
+
+
 @router.get("/orders")
 def orders(request: Request, caller: Worker) -> Response:
     """All orders, the newest first: a page, or JSON for a program."""
@@ -93,18 +119,40 @@ async def order_open(request: Request, caller: Worker) -> Response:
 def order_list(request: Request, caller: Worker, number: str) -> Response:
     """One order with its pick list: a page, or JSON for a program."""
     del caller
-    now = now_of(request)
+    if is_for_a_person(request):
+        return _order_page(request, number)
+    order, lines = _with_list(request, number)
+    return _json({**_as_dict(order), "pickList": [_line(one) for one in lines]})
+
+
+def _with_list(request: Request, number: str) -> tuple[TradeOrder, list[PickLine]]:
+    """An order with its pick list; raises `Problem` 404."""
     try:
         with store_of(request).read() as snapshot:
             order = need_order(snapshot, number)
             is_open = order.state is OrderState.OPEN
             market = verification_settings_of(request).market
-            lines = pick_list(snapshot, order, now, market=market) if is_open else []
+            now = now_of(request)
+            return order, pick_list(snapshot, order, now, market=market) if is_open else []
     except OrderRefused as refused:
         raise Problem(404, "Not found", str(refused)) from None
-    if is_for_a_person(request):
-        return render("order.html", request, order=order, lines=lines)
-    return _json({**_as_dict(order), "pickList": [_line(one) for one in lines]})
+
+
+def _order_page(
+    request: Request, number: str, *, say: str = "", is_refused: bool = False
+) -> Response:
+    order, lines = _with_list(request, number)
+    page = render(
+        "order.html",
+        request,
+        order=order,
+        lines=lines,
+        say=say,
+        is_refused=is_refused,
+        client_id=secrets.token_hex(12),
+    )
+    page.status_code = 409 if is_refused else 200
+    return page
 
 
 @router.post("/orders/end")
@@ -116,6 +164,45 @@ def order_end(request: Request, caller: Worker, ended: OrderEnded) -> Response:
             return _json(_as_dict(end_order(tx, ended.number, ended.state, why=ended.why)))
     except OrderRefused as refused:
         raise Problem(409, "Order refused", str(refused)) from None
+
+
+@router.post("/orders/put-back")
+def order_put_back(request: Request, caller: Worker, body: PutBack) -> Response:
+    """Put picked goods back onto a shelf; from then on they are free for other orders."""
+    try:
+        answer = _put_back(request, caller, body)
+    except OrderRefused as refused:
+        raise Problem(409, "Order refused", str(refused)) from None
+    status = 200 if answer.done else 409
+    return Response(msgspec.json.encode(answer), status, media_type="application/json")
+
+
+@router.post("/orders/put-back/form", include_in_schema=False)
+def order_put_back_form(
+    request: Request, caller: Worker, form: Annotated[PutBackForm, Form()]
+) -> Response:
+    """Put picked goods back from the page of an order."""
+    scans = [one for one in form.scans.splitlines() if one.strip()]
+    body = PutBack(clientId=form.client_id, number=form.number, scans=scans, place=form.place)
+    try:
+        answer = _put_back(request, caller, body)
+        say = answer.say if answer.done else f"{answer.say} {answer.packs[0].say}"
+        return _order_page(request, form.number, say=say, is_refused=not answer.done)
+    except OrderRefused as refused:
+        return _order_page(request, form.number, say=str(refused), is_refused=True)
+
+
+def _put_back(request: Request, caller: Caller, body: PutBack) -> ActAnswer:
+    try:
+        place = place_key(body.place)
+    except ValueError as fault:
+        raise OrderRefused(f"place: {fault}") from None
+    act = ActRequest(
+        kind=ActKind.MOVE, client_id=body.client_id, scans=tuple(body.scans), place=place
+    )
+    context = ActContext(caller, verification_settings_of(request))
+    with store_of(request).write(now_of(request)) as tx:
+        return put_back(tx, act, body.number, context)
 
 
 @router.post("/orders/new", include_in_schema=False)

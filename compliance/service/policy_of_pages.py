@@ -32,9 +32,24 @@ def of_the_warehouse() -> Iterator[AccessRule]:
     yield from rows_of(
         Own.OPERATOR, "capture", "GET /serials\nPOST /serials/open\nPOST /serials/ask", is_page=True
     )
-    orders = "GET /orders\nGET /orders/list\nPOST /orders/new"
+    orders = "GET /orders\nGET /orders/list\nPOST /orders/new\nPOST /orders/put-back/form"
     yield from rows_of(Own.OPERATOR, "act", orders, is_page=True)
-    yield from rows_of(Own.OPERATOR, "act", "POST /orders\nPOST /orders/end")
+    yield from rows_of(Own.OPERATOR, "act", "POST /orders\nPOST /orders/end\nPOST /orders/put-back")
+    counts = "GET /counts\nGET /counts/missing\nGET /counts/{number}"
+    counts += "\nPOST /counts/new\nPOST /counts/{number}/page"
+    yield from rows_of(Own.OPERATOR, "act", counts, is_page=True)
+    yield from rows_of(
+        Own.OPERATOR,
+        "act",
+        """
+        POST /counts
+        POST /counts/{number}/scans
+        POST /counts/{number}/finish
+        POST /counts/{number}/recount
+        POST /counts/{number}/cancel
+        POST /counts/{number}/close
+        """,
+    )
     line = "GET /line\nPOST /line/commission\nPOST /line/pack"
     yield from rows_of(Own.PLACE, "act", line, is_page=True)
 
@@ -100,6 +115,9 @@ def of_pages() -> Iterator[AccessRule]:
     yield from rows_of(Own.PRODUCT, "recall", setting, is_page=True)
     yield from rows_of(Own.STOCK, "query", "GET /stock\nGET /stock/items", is_page=True)
     yield from rows_of(Own.STOCK, "query", "GET /insight\nGET /insight/{kind}", is_page=True)
+    yield from rows_of(
+        Own.STOCK, "query", "GET /stock\nGET /stock/items\nGET /stock/transit", is_page=True
+    )
     yield from rows_of(Own.OPERATOR, "capture", "GET /sheets\nPOST /sheets", is_page=True)
     yield from rows_of(Own.OPERATOR, "capture", "GET /sheets/tables\nPOST /sheets/{table}")
     yield from rows_of(Own.OPERATOR, "query", "GET /sheets/{table}/file")
@@ -135,7 +153,10 @@ def of_pages() -> Iterator[AccessRule]:
         is_page=True,
     )
     yield from rows_of(Own.OPERATOR, "admin", "POST /alerts/anomalies/{anomaly_id}", is_page=True)
-    yield from rows_of(Own.OPERATOR, "verify", "GET /returns\nPOST /returns", is_page=True)
+    yield from rows_of(Own.OPERATOR, "verify", "GET /returns", is_page=True)
+    taken = "POST /returns\nPOST /returns/page/settled"
+    yield from rows_of(Own.OPERATOR, "act", taken, is_page=True)
+    yield from rows_of(Own.OPERATOR, "act", "POST /returns/packs\nPOST /returns/settled")
     yield from rows_of(Own.NOTHING, ANY_KEY, "GET /workstation", is_page=True)
     yield from rows_of(
         Own.NOTHING, "verify", "POST /workstation\nPOST /workstation/forget", is_page=True

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
+import compliance.service.migrations.tables  # noqa: F401  # so that `fsck` knows every register
 from compliance.fsck import fsck
 from compliance.service.backup_file import DATABASE, BackupAbout, BackupRefused, unpack
 from compliance.service.migrate import newest_revision, open_migrated

@@ -17,12 +17,14 @@ from compliance.routes import (
     recall_notices,
     recalls,
     receiving,
+    returns,
     sheets,
     transactions,
 )
 from compliance.service import (
     alert_pages,
     answer_pages,
+    count_pages,
     dossier_pages,
     exchange_pages,
     file_pages,
@@ -41,6 +43,7 @@ from compliance.service import (
     recall_pages,
     receiving_pages,
     reference_pages,
+    return_pages,
     scan_pages,
     scanning_routes,
     sensor_pages,
@@ -98,14 +101,9 @@ def _routers() -> Iterator[APIRouter]:
     yield file_pages.router
     yield transaction_pages.router
     yield transactions.router
-    yield receiving.router
-    yield receiving_pages.router
-    yield serials_pages.router
-    yield label_pages.router
     yield recall_notices.router
-    yield line_pages.router
-    yield order_pages.router
     yield recalls.router
+    yield from _of_the_warehouse()
     yield stock_pages.router
     yield insight_pages.router
     yield work_pages.router
@@ -121,3 +119,15 @@ def _routers() -> Iterator[APIRouter]:
     yield exchange_pages.router
     yield exchange.router
     yield as2.router
+
+
+def _of_the_warehouse() -> Iterator[APIRouter]:
+    yield receiving.router
+    yield receiving_pages.router
+    yield returns.router
+    yield return_pages.router
+    yield count_pages.router
+    yield order_pages.router
+    yield line_pages.router
+    yield label_pages.router
+    yield serials_pages.router

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from compliance.service.pages import explained, is_for_a_person, render
+from compliance.warehouse.transit import GoodsOnTheWay, goods_on_the_way
 from epcis.http_context import Caller, caller_of, needs, now_of, store_of
 from epcis.problem import Problem
 from epcis.store.effect import party_key
@@ -126,7 +127,31 @@ def _counted(request: Request, snapshot: Snapshot, wanted: StockFilter) -> Stock
     return stock(snapshot, wanted, now_of(request), market=market)
 
 
-def _json(answer: StockAnswer | StockItems) -> Response:
+@router.get("/stock/transit")
+def stock_on_the_way(request: Request, caller: MayQuery, asked: Asked) -> Response:
+    """Shipments that nobody received yet, the oldest first: a page, or JSON for a program."""
+    del caller
+    if is_for_a_person(request):
+        return _transit_page(request, asked)
+    wanted = asked.read(request)
+    with store_of(request).read() as snapshot:
+        return _json(goods_on_the_way(snapshot, wanted, now_of(request)))
+
+
+def _transit_page(request: Request, asked: StockQuestion) -> Response:
+    goods, wrong = None, ""
+    try:
+        wanted = asked.read(request)
+        with store_of(request).read() as snapshot:
+            goods = goods_on_the_way(snapshot, wanted, now_of(request))
+    except Problem as problem:
+        wrong = problem.detail
+    page = render("transit.html", request, asked=asked, goods=goods, wrong=wrong)
+    page.status_code = 422 if wrong else 200
+    return page
+
+
+def _json(answer: StockAnswer | StockItems | GoodsOnTheWay) -> Response:
     return Response(msgspec.json.encode(answer), media_type="application/json")
 
 

@@ -11,9 +11,15 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
-from compliance.warehouse.orders import OrderState, find_order, open_orders_of
+from compliance.warehouse.orders import (
+    OrderRefused,
+    OrderState,
+    find_order,
+    need_order,
+    open_orders_of,
+)
 from compliance.warehouse.pick import (
     LotNeed,
     LotQuantity,
@@ -25,6 +31,7 @@ from compliance.warehouse.pick import (
 from compliance.warehouse.warehouse_tables import order_pick, trade_order
 from epcis.store.items import contents, items
 from verification.acts.kinds import ActKind
+from verification.acts.once import once
 from verification.acts.perform import log_act, perform_act
 from verification.acts.request import ActAnswer, ActPackAnswer, ActRefusal
 from verification.acts.scans import scanned_thing
@@ -180,6 +187,47 @@ def perform_for_orders(tx: Transaction, act: ActRequest, context: ActContext) ->
         ]
         tx.connection.execute(insert(order_pick), rows)
     return answer
+
+
+def put_back(tx: Transaction, act: ActRequest, number: str, context: ActContext) -> ActAnswer:
+    """Put picked packs or cases back onto a shelf: from then on they are free for other orders.
+
+    `act` is a move to that shelf, once for each id of the client. Raises OrderRefused.
+    """
+
+    def work() -> ActAnswer:
+        order = need_order(tx, number)
+        if order.state is not OrderState.OPEN:
+            raise OrderRefused(f"order {number} is {order.state.value}: nothing is bound to it")
+        packs = _packs_of(tx, act)
+        bound = _bound(tx, packs)
+        for pack in packs:
+            if bound.get(pack) != number:
+                raise OrderRefused(f"{pack} was not picked for order {number}: take it off")
+        answer = perform_act(tx, act, context)
+        if answer.done:
+            for start in range(0, len(packs), _AT_ONCE):
+                tx.connection.execute(
+                    delete(order_pick).where(
+                        order_pick.c.order == number,
+                        order_pick.c.pack.in_(packs[start : start + _AT_ONCE]),
+                    )
+                )
+        return answer
+
+    return once(tx, act, context.caller, work)
+
+
+def _packs_of(tx: Transaction, act: ActRequest) -> list[str]:
+    """The packs that an act names, alone or in cases. Raises OrderRefused where there is none."""
+    found: list[str] = []
+    level = [scanned_thing(one, tx.now.date()).key for one in act.scans]
+    for _ in range(LEVELS_MAX):
+        found += [key for key in level if is_pack(key)]
+        level = [one.key for key in level if not is_pack(key) for one in contents(tx, key)]
+    if not found:
+        raise OrderRefused("no pack was scanned: scan what goes back onto the shelf")
+    return list(dict.fromkeys(found))
 
 
 class _OrderCheck:

@@ -1,11 +1,11 @@
-"""The tables of orders: what customers ask for, and which packs were picked for them.
+"""The tables of orders and counts: what customers ask for, what was picked, what was counted.
 
 How much is in stock, reserved or shipped is in no table: item state says it (decision 0171).
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text
 
 from epcis.database.metadata import metadata
 from epcis.ledger.proved import Register, proof
@@ -51,3 +51,68 @@ order_pick = Table(
     info=proof(Register(by=("event",))),
 )
 """A pack is bound to an order from its scan on, as long as the order is open."""
+
+count_session = Table(
+    "count_session",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("place", Text, nullable=False, comment="canonical key of a site or of a place in it"),
+    Column("gtin", String(14), nullable=False, comment="the product that is counted, or empty"),
+    Column("is_blind", Boolean, nullable=False),
+    Column("is_opened", Boolean, nullable=False, comment="cases are counted pack by pack"),
+    Column("state", String(10), nullable=False),
+    Column("opened_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+    Column("ended_us", BigInteger),
+    Column("ended_by", String(100), nullable=False),
+    Column("why", Text, nullable=False, comment="of its end"),
+    Column("expected", Integer, nullable=False, comment="items of the records at the close"),
+    Column("as_recorded", Integer, nullable=False, comment="of these, counted where they are"),
+    info=proof(Register()),
+)
+
+count_scan = Table(
+    "count_scan",
+    metadata,
+    Column("session", String(40), primary_key=True),
+    Column("round", Integer, primary_key=True, autoincrement=False),
+    Column("key", Text, primary_key=True, comment="canonical key of what was scanned"),
+    Column("place", Text, nullable=False, comment="where it was scanned"),
+    Column("by", String(100), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("batch", String(40), nullable=False, comment="what one scanner sent together"),
+    Index("count_scan_key", "key"),
+    Index("count_scan_batch", "batch"),
+    info=proof(Register(by=("batch",))),
+)
+
+count_recount = Table(
+    "count_recount",
+    metadata,
+    Column("session", String(40), primary_key=True),
+    Column("round", Integer, primary_key=True, autoincrement=False),
+    Column("place", Text, nullable=False, comment="what was scanned here before no longer counts"),
+    Column("by", String(100), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("why", Text, nullable=False),
+    info=proof(Register()),
+)
+
+count_result = Table(
+    "count_result",
+    metadata,
+    Column("session", String(40), primary_key=True),
+    Column("key", Text, primary_key=True, comment="canonical key"),
+    Column("finding", String(30), nullable=False),
+    Column("gtin", String(14), nullable=False),
+    Column("lot", String(20), nullable=False),
+    Column("counted_at", Text, nullable=False, comment="place; empty where it was not counted"),
+    Column("recorded_at", Text, nullable=False, comment="place by the records at the close"),
+    Column("event", Text, nullable=False, comment="the event that adjusted it, or empty"),
+    Column("seen_us", BigInteger, comment="when it was last seen, before the count"),
+    Column("seen_at", Text, nullable=False),
+    Column("seen_by", Text, nullable=False),
+    Index("count_result_key", "key"),
+    info=proof(Register(by=("session",))),
+)
+"""What differed when a count was closed."""

@@ -198,12 +198,36 @@ def wholesaler(settings):
         yield client
 
 
+def sold(wholesaler, serial):
+    """The wholesaler ships a pack to a pharmacy."""
+    event = {
+        "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"],
+        "type": "ObjectEvent",
+        "eventTime": "2026-11-20T10:00:00Z",
+        "eventTimeZoneOffset": "+00:00",
+        "action": "OBSERVE",
+        "bizStep": "shipping",
+        "disposition": "in_transit",
+        "epcList": [f"https://id.gs1.org/01/{GTIN}/21/{serial}"],
+        "sourceList": [
+            {"type": "possessing_party", "source": "https://id.gs1.org/414/0366666000014"}
+        ],
+        "destinationList": [
+            {"type": "possessing_party", "destination": "https://id.gs1.org/414/9506000134352"}
+        ],
+    }
+    answer = wholesaler.post("/epcis/events", json=event)
+    assert answer.status_code == 201, answer.text
+
+
 def test_a_return_is_verified_at_a_peer_and_at_the_manufacturer(wholesaler, wallet, serials):
     pack = {"gtin": GTIN, "serial": serials[0], "lot": "A1", "expiry": "310531"}
     seen = _ok(wholesaler.post("/packs/verify", json=pack))
     assert (seen["verdict"], seen["intermarket"]) == ("OK", True)
     directory_is_there(wholesaler)
-    answer = _ok(wholesaler.post("/packs/returns", json=pack | {"we_sold_it": True}))
+    assert _ok(wholesaler.post("/packs/returns", json=pack))["return"]["why"] == "not sold by us"
+    sold(wholesaler, serials[0])
+    answer = _ok(wholesaler.post("/packs/returns", json=pack))
     assert answer["partner"].get("verified") is True, (answer, wallet.asked)
     assert answer["return"]["decision"] == "resell"
     assert ("generate", "Bearer wallet-token") in wallet.asked
@@ -216,9 +240,10 @@ def test_a_return_is_verified_at_a_peer_and_at_the_manufacturer(wholesaler, wall
 
 def test_a_wallet_that_refuses_makes_a_return_wait(wholesaler, wallet, serials):
     directory_is_there(wholesaler)
+    sold(wholesaler, serials[1])
     wallet.refuses = True
     pack = {"gtin": GTIN, "serial": serials[1], "lot": "A1", "expiry": "310531"}
-    answer = _ok(wholesaler.post("/packs/returns", json=pack | {"we_sold_it": True}))
+    answer = _ok(wholesaler.post("/packs/returns", json=pack))
     wallet.refuses = False
     assert answer["return"]["decision"] == "wait"
     assert answer["partner"].get("verified") is None

@@ -13,8 +13,10 @@ import httpx
 import pytest
 import uvicorn
 
+from epcis.capture import record
 from epcis.http_context import Caller
 from epcis.ledger.store import Store
+from tests.shipped_pack import shipping
 from verification.decision.act import PackAct, PackRequest, ParticipantRole, Who
 from verification.decision.words import Word
 from verification.peers.intermarket import Origin
@@ -308,8 +310,12 @@ def test_a_return_is_verified_at_its_manufacturer_and_decided(  # noqa: PLR0917 
 ):
     holder.caller = everything
     pack = {"gtin": "05901234123457", "serial": "S1", "lot": "A123", "expiry": "270531"}
-    returned = pack | {"we_sold_it": True}
-    unasked = client.post("/packs/returns", json=returned).json()
+    stranger = client.post("/packs/returns", json=pack).json()["return"]
+    assert (stranger["decision"], stranger["why"]) == ("quarantine", "not sold by us")
+    with packs.write(clock()) as tx:
+        key = f"/01/{pack['gtin']}/21/S1"
+        record(tx, [shipping(key, clock(), "0355555000013", "9506000134352")])
+    unasked = client.post("/packs/returns", json=pack).json()
     assert (unasked["return"]["decision"], unasked["partner"]["status"]) == ("wait", 404)
     with Running(make_app(packs, clock, make_holder())) as url:
         entry = {
@@ -319,10 +325,10 @@ def test_a_return_is_verified_at_its_manufacturer_and_decided(  # noqa: PLR0917 
             "valid_from": "2026-01-01T00:00:00Z",
         }
         assert client.request("PUT", "/verify/directory/hub", json=[entry]).json() == {"entries": 1}
-        answer = client.post("/packs/returns", json=returned).json()
+        answer = client.post("/packs/returns", json=pack).json()
     assert (answer["return"]["decision"], answer["partner"]["verified"]) == ("resell", True)
     assert client.get("/verify/directory").json()[0]["gtin"] == pack["gtin"]
-    assert client.post("/packs/returns", json={}).status_code == 400
+    assert client.post("/packs/returns", json=[]).status_code == 400
     assert client.request("PUT", "/verify/directory/hub", json=[{}]).status_code == 422
     assert client.get("/verify/requests/none").status_code == 404
 

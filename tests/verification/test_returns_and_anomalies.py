@@ -17,11 +17,13 @@ from verification.offline import offline_snapshot
 from verification.registry.history import Past
 from verification.registry.pack_registry import set_lot_state
 from verification.returns import saleable_return
-from verification.returns.saleable_return import Decision
+from verification.returns.saleable_return import Decision, ReturnProof
+from verification.returns.sold import Sale
 from verification.vrs.ask import PartnerAnswer
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 GTIN = "05901234123457"
+SOLD = ReturnProof(Sale("urn:uuid:1", NOW, "/414/9506000134352", ()))
 YES, NO = (
     PartnerAnswer(answered=True, verified=True),
     PartnerAnswer(answered=True, verified=False, reason="x"),
@@ -55,12 +57,13 @@ def own(state=PackState.ACTIVE, expiry=date(2027, 5, 31), **more):
     ],
 )
 def test_a_return_is_resold_only_when_everything_says_yes(ours, partner, sold, decision):
-    assert saleable_return.decide_return(ours, partner, we_sold_it=sold)[0] is decision
+    known = SOLD if sold else ReturnProof(None)
+    assert saleable_return.decide_return(ours, partner, known)[0] is decision
 
 
 def test_the_proof_is_kept_for_the_resale(store):
     with store.write(NOW) as tx:
-        kept = saleable_return.keep(tx, own(), YES, we_sold_it=True)
+        kept = saleable_return.keep(tx, own(), YES, known=SOLD)
     with store.read() as snapshot:
         found, proof = saleable_return.proof_for_resale(snapshot, GTIN, "S1")
         assert found == kept

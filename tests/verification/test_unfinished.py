@@ -15,13 +15,17 @@ from verification.decision.rule_pack import shipped
 from verification.fmd import bulk
 from verification.peers.unfinished import run_unfinished
 from verification.returns import saleable_return
-from verification.returns.saleable_return import Decision
+from verification.returns.saleable_return import Decision, ReturnProof
+from verification.returns.sold import Sale
 from verification.settings import VerificationSettings
 from verification.vrs import ask
 from verification.vrs.ask import Outgoing, PartnerAnswer
 from verification.vrs.directory import hand_out, take_over
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+SOLD = ReturnProof(Sale("urn:uuid:1", NOW, "/414/9506000134352", ()))
 
 
 def test_an_interrupted_bulk_is_finished_at_the_next_start(packs, clock):
@@ -58,7 +62,7 @@ def test_a_return_that_waited_is_settled_by_the_partners_late_answer(packs, cloc
     with packs.write(NOW) as tx:
         ask.keep(tx, question, silent)
         own = verdict(facts_of(tx, asked), NOW)
-        first = saleable_return.keep(tx, own, silent, we_sold_it=True, question=question.corr_uuid)
+        first = saleable_return.keep(tx, own, silent, known=SOLD, question=question.corr_uuid)
         take_over(tx, directory(question.gtin), "hub")
     assert waiting(packs) == [first.id]
     clock.now += timedelta(minutes=11)

@@ -41,15 +41,15 @@ def test_an_alert_is_raised_followed_and_closed(demo, browser) -> None:
     assert not browser.foreign_requests()
 
 
-def test_a_returned_pack_waits_for_its_manufacturer(demo, browser) -> None:
+def test_a_returned_pack_that_was_never_shipped_is_not_taken_in(demo, browser) -> None:
     browser.driver.get(demo.address + "/returns")
     field = browser.find("#text")
     label = re.findall(r"^\s+(/\S+\.png)", demo.greeting, re.MULTILINE)[0]
     scanned = _text_of(label)
     field.send_keys(scanned)
-    browser.find("input[name=we_sold_it]").click()
+    browser.find("input[name=stored_well]").click()
     field.submit()
-    browser.until('.card[data-decision="wait"]', "nobody is known to answer")
+    browser.until('.card[data-decision="refused"]', "Never sold by us")
 
 
 def _text_of(label: str) -> str:

@@ -51,8 +51,8 @@ class ActBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="c
     """Number or URI of the order; several for one shipment of several orders."""
     reason: str = ""
     result: str = ""
-    """Of an inspection: conformant, non_conformant, damaged, needs_replacement; of a count: missing
-    or found."""
+    """Of an inspection: conformant, non_conformant, damaged, needs_replacement; of a count:
+    missing, found or stolen."""
     lot: str = ""
     expiry: str = ""
     """YYMMDD or ISO 8601."""

@@ -6,11 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from epcis.database.raw_driver import RawDriver
-from epcis.store.effect import party_key, party_of
+from epcis.store.effect import party_key
 from epcis.store.items import contents, holding, items
-from epcis.store.payload import unpack_outline
-from epcis.trace import path
 from verification.acts.kinds import KINDS, ActKind, ActShape, Whereabouts
 from verification.acts.request import ActThing
 from verification.decision.act import TO_LOOK_UP, Asked
@@ -19,7 +16,7 @@ from verification.decision.facts import Facts, KnownPack, facts_from, look
 from verification.decision.groups import reasons_of_container
 from verification.decision.many import is_pack, name_of
 from verification.decision.words import PackState, Reason, word_of
-from verification.registry.rights import share_prefix
+from verification.returns.sold import SalesLookup
 from verification.serials.report import unfit_numbers
 
 if TYPE_CHECKING:
@@ -36,7 +33,6 @@ if TYPE_CHECKING:
 
 LEVELS_MAX = 16
 """Containers inside each other that are followed."""
-_PAYLOAD = "SELECT payload FROM event WHERE seq = ?"
 
 
 class ActFacts:
@@ -50,7 +46,7 @@ class ActFacts:
         self._rules = rules
         self._now = now
         self._market = market
-        self._sent: dict[int, tuple[str, str]] = {}
+        self._sales = SalesLookup(snapshot, party_key(act.place) if act.place else "")
 
     def things(self, keys: Iterable[str]) -> dict[str, ActThing]:
         """Each thing with everything inside it, by key."""
@@ -173,30 +169,10 @@ class ActFacts:
         return reasons_of_container(item.state, self._now)
 
     def _customers(self, key: str) -> frozenset[str] | None:
-        """To whom it was shipped by the company of the act's site; None where it never was."""
-        site = party_key(self._act.place)
-        found: set[str] = set()
-        was_shipped = False
-        for turn in path(self._snapshot, key):
-            if turn.biz_step != "shipping":
-                continue
-            sender, receiver = self._parties(turn.seq)
-            if sender == site or share_prefix(f"0{sender[5:]}", site[5:]):
-                was_shipped = True
-                found |= {receiver} - {""}
-        return frozenset(found) if was_shipped else None
-
-    def _parties(self, seq: int) -> tuple[str, str]:
-        """Who shipped by an event and to whom, as canonical keys."""
-        known = self._sent.get(seq)
-        if known is None:
-            row = RawDriver(self._snapshot).one(_PAYLOAD, (seq,))
-            assert row is not None, "an event that was just found is stored"
-            event = unpack_outline(row[0])
-            place = event.read_point or event.biz_location
-            sender = party_of(event.sources) or (party_key(place.id) if place else "")
-            known = self._sent[seq] = (sender, party_of(event.destinations))
-        return known
+        """To whom the company of the act's site shipped it last; None where it never did."""
+        sales = self._sales.sales(key)
+        real = [one for one in sales if not one.is_void]
+        return frozenset({real[-1].customer} - {""}) if real else None
 
 
 def _say(reason: Reason) -> str:

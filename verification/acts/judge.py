@@ -231,9 +231,10 @@ class _ActCase:
         return ThingRefused(gravest.value, say, verdict, may)
 
     def _found_again(self, thing: ActThing) -> frozenset[Reason]:
-        """What a count that finds a missing pack takes back."""
+        """What a count that finds a missing pack takes back, or one that says it was stolen."""
         lost = thing.item is not None and thing.item.status is ItemStatus.LOST
-        if self.act.kind is ActKind.COUNT_ADJUST and self.act.result == "found" and lost:
+        settles = self.act.kind is ActKind.COUNT_ADJUST and self.act.result in ("found", "stolen")
+        if settles and lost:
             return frozenset({Reason.DECOMMISSIONED})
         return frozenset()
 

@@ -284,7 +284,7 @@ KINDS: Final[dict[ActKind, ActRule]] = {
     ),
     ActKind.EXPORT: _by_registry(PackAct.EXPORT, "Export packs out of the market"),
     ActKind.COUNT_ADJUST: ActRule(
-        "Record what a count found: goods that are missing, or on another shelf",
+        "Record what a count found: goods that are missing, stolen, or on another shelf",
         "act",
         ActShape.SEEN,
         "cycle_counting",
@@ -313,6 +313,6 @@ RESULTS: Final[dict[ActKind, dict[str, str]]] = {
         "damaged": "damaged",
         "needs_replacement": "needs_replacement",
     },
-    ActKind.COUNT_ADJUST: {"missing": "lost", "found": "in_progress"},
+    ActKind.COUNT_ADJUST: {"missing": "lost", "found": "in_progress", "stolen": "stolen"},
 }
 """What may come out of an act, with the disposition that says so; the first is the common one."""

@@ -21,11 +21,14 @@ from verification.fmd.packs import WAREHOUSE
 from verification.registry.pack_tables import act
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from epcis.database.transactions import Snapshot
     from epcis.http_context import Caller
     from epcis.ledger.store import Transaction
     from verification.acts.request import ActRequest
+
+_AT_ONCE = 500
 
 
 def once(
@@ -36,10 +39,9 @@ def once(
     Raises `Problem` 409 where the id came with another act.
     """
     one_at_a_time(tx, WAREHOUSE)
-    digest = hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).hexdigest()
     mine = (act.c.client == caller.name, act.c.id == asked.client_id)
     row = tx.connection.execute(select(act.c.request_sha256, act.c.answer).where(*mine)).first()
-    if row is not None and row.request_sha256 != digest:
+    if row is not None and row.request_sha256 != _digest(asked):
         raise Problem(
             409,
             "Client id taken",
@@ -48,13 +50,43 @@ def once(
     if row is not None:
         return msgspec.json.decode(bytes(row.answer), type=ActAnswer)
     answer = work()
+    record_client(tx, asked, answer, caller)
+    return answer
+
+
+def record_client(tx: Transaction, asked: ActRequest, answer: ActAnswer, caller: Caller) -> None:
+    """Keep who did an act, and the answer: for the same request again, and for who asks whose."""
     tx.connection.execute(
         act.insert().values(
             client=caller.name,
             id=asked.client_id,
-            request_sha256=digest,
+            request_sha256=_digest(asked),
             answer=msgspec.json.encode(answer),
             at_us=microseconds(tx.now),
+            event=answer.event,
         )
     )
-    return answer
+
+
+def _digest(asked: ActRequest) -> str:
+    return hashlib.sha256(msgspec.json.encode(asked, order="deterministic")).hexdigest()
+
+
+def event_of_client(snapshot: Snapshot, caller: Caller, client_id: str) -> str | None:
+    """The id of the event of an act that this client did before; None where there is none."""
+    mine = (act.c.client == caller.name, act.c.id == client_id)
+    found: str | None = snapshot.connection.scalar(select(act.c.event).where(*mine))
+    return found
+
+
+def clients_of(snapshot: Snapshot, events: Iterable[str]) -> dict[str, str]:
+    """Who did the acts whose events have these ids, as far as their records are still kept."""
+    found: dict[str, str] = {}
+    wanted = sorted(set(events))
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = wanted[start : start + _AT_ONCE]
+        rows = snapshot.connection.execute(
+            select(act.c.event, act.c.client).where(act.c.event.in_(some))
+        )
+        found |= {row.event: row.client for row in rows}
+    return found

@@ -211,6 +211,8 @@ act = Table(
     Column("request_sha256", String(64), nullable=False),
     Column("answer", LargeBinary, nullable=False, comment="ActAnswer, JSON"),
     Column("at_us", BigInteger, nullable=False),
+    Column("event", Text, comment="the id of its event, by which the client is found"),
+    Index("act_event", "event"),
     info=proof(Outside("answers for retries; the act itself is an event and in the log")),
 )
 

@@ -21,9 +21,10 @@ from verification.decision.act import TO_LOOK_UP, Asked, ParticipantRole, Who
 from verification.decision.decide import decide
 from verification.decision.facts import facts_of
 from verification.decision.render import Verdict
-from verification.decision.words import Reason, Word
+from verification.decision.words import Reason, Word, word_of
 from verification.registry.history import subject
 from verification.registry.pack_tables import saleable_return
+from verification.returns.sold import Sale  # noqa: TC001  # msgspec reads it
 from verification.vrs.ask import answer_of
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Returned:
 
 RETURNS_LISTED_MAX = 1000
 _SCRAP = (Reason.EXPIRED, Reason.RECALLED, Reason.WITHDRAWN)
+_FINE = frozenset({Reason.GENUINE, Reason.EXEMPT})
 _SETTLED_BY_PARTNER = frozenset(
     {
         Reason.GENUINE,
@@ -79,34 +81,62 @@ _SETTLED_BY_PARTNER = frozenset(
 """Gaps of our own records that the manufacturer's answer closes: it compares lot and expiry."""
 
 
+class ReturnProof(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is known of a returned pack besides the verdicts on it."""
+
+    sale: Sale | None
+    """Its last shipment by us, as events prove it (582(g)(1)(F)); None where there is none."""
+    is_own_product: bool = False
+    """We are its manufacturer, and answer for it ourselves."""
+    stored_well: bool | None = None
+    """Whether the customer states that it was kept as its label says (GDP 6.3); None: not asked."""
+    returned_before: bool = False
+    """Its return was decided since that shipment, and it came back then."""
+
+
 def decide_return(
-    own: Verdict, partner: PartnerAnswer | None, *, we_sold_it: bool
+    own: Verdict, partner: PartnerAnswer | None, known: ReturnProof
 ) -> tuple[Decision, str]:
     """Decide about a returned pack.
 
-    `own` is our verdict, `partner` what the manufacturer answered (None where it was not asked),
-    `we_sold_it` whether the pack is tied to a transaction of ours (582(g)(1)(F)).
+    `own` is our verdict, `partner` what the manufacturer answered (None where it was not asked).
+    That the pack is recorded as returned is no news here.
     """
-    ours = _by_ourselves(own, we_sold_it=we_sold_it)
+    ours = _by_ourselves(own, known)
     if ours is not None:
         return ours
-    if partner is None or not partner.answered:
+    if known.is_own_product:
+        accepted = _FINE
+    elif partner is None or not partner.answered:
         return Decision.WAIT, partner.why_not if partner else "the manufacturer was not asked"
-    theirs = _by_partner(partner)
-    if theirs is not None:
-        return theirs
-    open_ = [one for one in (own.reason, *own.also) if one not in _SETTLED_BY_PARTNER]
-    if open_:
-        return Decision.WAIT, open_[0].value
-    return Decision.RESELL, "verified"
+    else:
+        theirs = _by_partner(partner)
+        if theirs is not None:
+            return theirs
+        accepted = _SETTLED_BY_PARTNER
+    open_ = [one for one in _reasons(own) if one not in accepted]
+    return (Decision.WAIT, open_[0].value) if open_ else (Decision.RESELL, "verified")
 
 
-def _by_ourselves(own: Verdict, *, we_sold_it: bool) -> tuple[Decision, str] | None:
-    if own.reason in _SCRAP:
-        return Decision.SCRAP, own.reason.value
-    if own.word is Word.STOP:
-        return Decision.QUARANTINE, own.reason.value
-    return None if we_sold_it else (Decision.QUARANTINE, "not sold by us")
+def _by_ourselves(own: Verdict, known: ReturnProof) -> tuple[Decision, str] | None:
+    gravest = _reasons(own)[0]
+    if gravest in _SCRAP:
+        return Decision.SCRAP, gravest.value
+    if word_of(gravest) is Word.STOP:
+        return Decision.QUARANTINE, gravest.value
+    if known.sale is None:
+        return Decision.QUARANTINE, "not sold by us"
+    if known.returned_before:
+        return Decision.QUARANTINE, "returned before"
+    if known.stored_well is False:
+        return Decision.QUARANTINE, "no storage statement"
+    return None
+
+
+def _reasons(own: Verdict) -> list[Reason]:
+    """What speaks against a pack, gravest first, apart from that it came back."""
+    found: list[Reason] = [one for one in (own.reason, *own.also) if one is not Reason.RETURNED]
+    return found or [Reason.GENUINE]
 
 
 def _by_partner(partner: PartnerAnswer) -> tuple[Decision, str] | None:
@@ -124,19 +154,20 @@ def keep(
     own: Verdict,
     partner: PartnerAnswer | None,
     *,
-    we_sold_it: bool,
+    known: ReturnProof,
     question: str | None = None,
     follows: str | None = None,
 ) -> Returned:
     """Decide and keep the decision with everything it rests on."""
-    decision, why = decide_return(own, partner, we_sold_it=we_sold_it)
+    decision, why = decide_return(own, partner, known)
     asked = own.facts.asked
     proof = msgspec.json.encode(
         {
             "asked": {"lot": asked.lot, "expiry": asked.expiry},
             "own": own.as_dict(),
             "partner": partner,
-            "we_sold_it": we_sold_it,
+            **msgspec.to_builtins(known),
+            "sold": known.sale is not None,
             "why": why,
         }
     )
@@ -174,9 +205,23 @@ def settle(tx: Transaction, market: str, rules: RulePack) -> list[Returned]:
         who = Who(client="", role=ParticipantRole.WHOLESALER, market=market)
         facts = facts_of(tx, asked, who)
         own = Verdict.of(decide(facts, TO_LOOK_UP, rules, tx.now), facts)
+        known = ReturnProof(proof.sale, stored_well=proof.stored_well)
         more = {"question": row.question, "follows": row.id}
-        settled.append(keep(tx, own, heard, we_sold_it=proof.we_sold_it, **more))
+        settled.append(keep(tx, own, heard, known=known, **more))
     return settled
+
+
+def was_returned_before(snapshot: Snapshot, gtin: str, serial: str, sale: Sale | None) -> bool:
+    """Whether a return of a pack was decided since its last shipment, and it came back then."""
+    if sale is None or sale.came_back is None:
+        return False
+    table = saleable_return.c
+    rows = snapshot.connection.scalars(
+        select(table.decision).where(
+            table.gtin == gtin, table.serial == serial, table.at_us >= microseconds(sale.at)
+        )
+    )
+    return any(one != Decision.WAIT.value for one in rows)
 
 
 def returns_since(
@@ -203,7 +248,8 @@ class _Proof(msgspec.Struct):
     """What a kept decision rests on, as far as it is needed to decide again."""
 
     why: str
-    we_sold_it: bool
+    sale: Sale | None = None
+    stored_well: bool | None = None
     asked: _AskedThen = msgspec.field(default_factory=_AskedThen)
 
 

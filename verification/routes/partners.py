@@ -18,8 +18,11 @@ from verification.decision.act import Asked
 from verification.decision.render import Verdict
 from verification.messages.pack_request import PackBody, asked_of
 from verification.messages.wanted import Verification
+from verification.registry.history import pack_key
+from verification.registry.rights import share_prefix
 from verification.returns import saleable_return
-from verification.returns.saleable_return import Returned
+from verification.returns.saleable_return import Returned, ReturnProof, was_returned_before
+from verification.returns.sold import last_sale, own_site
 from verification.vrs import ask
 from verification.vrs.ask import Outgoing, PartnerAnswer
 from verification.vrs.directory import DirectoryRefusedError, hand_out, responders, take_over
@@ -31,9 +34,10 @@ Admin = Annotated[Caller, Depends(needs("admin"))]
 
 
 class ReturnBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A returned pack as it was scanned, and whether it is tied to a sale of ours."""
+    """A returned pack as it was scanned; whether we sold it, events tell."""
 
-    we_sold_it: bool
+    stored_well: bool | None = None
+    """Whether the customer states that it was kept as its label says; None: not asked."""
     text: str | None = None
     """What a scanner typed, in place of the four values."""
     gtin: str | None = None
@@ -72,24 +76,36 @@ async def decide_return(request: Request, caller: Verifier) -> dict[str, object]
             text=body.text, gtin=body.gtin, serial=body.serial, lot=body.lot, expiry=body.expiry
         )
     )
-    kept, own, heard = await take_back(request, caller, asked, we_sold_it=body.we_sold_it)
+    kept, own, heard = await take_back(request, caller, asked, stored_well=body.stored_well)
     return {"return": msgspec.to_builtins(kept), "own": own.as_dict(), "partner": _json(heard)}
 
 
 async def take_back(
-    request: Request, caller: Caller, asked: Asked, *, we_sold_it: bool
-) -> tuple[Returned, Verdict, PartnerAnswer]:
-    """Verify a returned pack everywhere, decide and keep: what the page and programs ask."""
+    request: Request, caller: Caller, asked: Asked, *, stored_well: bool | None
+) -> tuple[Returned, Verdict, PartnerAnswer | None]:
+    """Verify a returned pack everywhere, decide and keep: what the page and programs ask.
+
+    The manufacturer is not asked about a product of our own: our records are the answer.
+    """
     if asked.lot is None or asked.expiry is None:
         raise Problem(422, "Values not valid", "a return is verified with its lot and expiry too")
     own = await verification_context_of(request).answering.ask(Verification(asked, caller))
     if not isinstance(own, Verdict):
         raise guessed_too_often()
-    question, heard = await _ask_partner(request, asked)
+    settings = verification_settings_of(request)
+    is_own = share_prefix(asked.gtin, settings.responder_gln, settings.company_prefixes)
+    question, heard = (None, None) if is_own else await _ask_partner(request, asked)
     with store_of(request).write(now_of(request)) as tx:
-        kept = saleable_return.keep(
-            tx, own, heard, we_sold_it=we_sold_it, question=question.corr_uuid
+        key = pack_key(asked.gtin, asked.serial)
+        sale = last_sale(tx, key, own_site(settings.responder_gln))
+        known = ReturnProof(
+            sale,
+            is_own_product=is_own,
+            stored_well=stored_well,
+            returned_before=was_returned_before(tx, asked.gtin, asked.serial, sale),
         )
+        number = question.corr_uuid if question is not None else None
+        kept = saleable_return.keep(tx, own, heard, known=known, question=number)
         # A crash before the commit leaves question and verdict kept, and the pack undecided.
     return kept, own, heard
 
@@ -154,5 +170,5 @@ def _printed(day: date | None) -> str:
     return day.strftime("%y%m%d") if day else ""
 
 
-def _json(heard: PartnerAnswer) -> object:  # JSON
+def _json(heard: PartnerAnswer | None) -> object:  # JSON
     return msgspec.to_builtins(heard)

@@ -35,6 +35,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "sheets": ("import",),
     "serials": ("serials",),
     "orders": ("order",),
+    "counts": ("count",),
     "labels": ("label",),
     "backups": ("backup", "restore"),
     "validating": ("validation",),

@@ -10,10 +10,13 @@ from typing import Annotated
 import typer
 
 from compliance.service.cli.options import (
+    BAD,
     CANNOT_TELL,
+    FINE,
     Database,
     Json,
     Now,
+    acting,
     grouped,
     moment,
     opened_store,
@@ -124,6 +127,40 @@ def pick(
     for line in lines:
         if line.short:
             typer.echo(f"{line.short:7} {line.gtin} short")
+
+
+@order_app.command("put-back")
+def put_back_(
+    number: Annotated[str, typer.Argument(help="Number of the order.")],
+    scans: Annotated[list[str], typer.Argument(metavar="SCAN...", help="What goes back.")],
+    place: Annotated[str, typer.Option(help="GLN.PLACE of the shelf.")],
+    database: Database = "",
+    now: Now = None,
+) -> None:
+    """Put picked goods back onto a shelf; from then on they are free for other orders."""
+    from uuid import uuid4
+
+    from compliance.service.policy import SCOPES
+    from compliance.service.practice import practice_of
+    from compliance.warehouse.picking import put_back
+    from epcis.http_context import Caller
+    from verification.acts.kinds import ActKind
+    from verification.acts.perform import ActContext
+    from verification.acts.request import ActRequest
+    from verification.acts.scans import place_key
+
+    try:
+        shelf = place_key(place)
+    except ValueError as fault:
+        stop(CANNOT_TELL, f"--place: {fault}")
+    act = ActRequest(
+        kind=ActKind.MOVE, client_id=f"command {uuid4()}", scans=tuple(scans), place=shelf
+    )
+    context = ActContext(Caller("command", frozenset(SCOPES)), practice_of(settings_for(database)))
+    with acting(database, now) as tx:
+        answer = put_back(tx, act, number, context)
+    typer.echo("\n".join([answer.say, *(one.say for one in answer.packs if not one.done)]))
+    raise typer.Exit(FINE if answer.done else BAD)
 
 
 @order_app.command()

@@ -437,6 +437,7 @@ def fsck(
     json: Json = False,
 ) -> None:
     """Check that ledger, stored events and item state agree."""
+    import compliance.service.migrations.tables  # noqa: F401  # so that every register is known
     from compliance.fsck import fsck as check_store
     from compliance.seal.signer import SealRefused
 

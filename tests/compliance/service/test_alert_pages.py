@@ -98,20 +98,6 @@ async def test_an_alert_is_worked_by_those_it_concerns(client, packs, now) -> No
     assert (await client.get("/alerts")).status_code == 401
 
 
-async def test_a_returned_pack_is_decided_on_the_page(client) -> None:
-    form = {"text": TEXT.format(SERIAL), "we_sold_it": "yes"}
-    page = await client.post("/returns", data=form)
-    assert 'data-decision="wait"' in page.text
-    assert "nobody is known to answer for it" in page.text
-    stranger = await client.post("/returns", data={"text": TEXT.format(SERIAL)})
-    assert 'data-decision="quarantine"' in stranger.text
-    assert "not sold by us" in stranger.text
-    assert (await client.get(f"/packs/returns/{GTIN}/{SERIAL}")).json()["return"]["gtin"] == GTIN
-    nothing = await client.post("/returns", data={"text": "hello"})
-    assert "names no pack" in nothing.text
-    assert SERIAL in (await client.get("/returns")).text
-
-
 async def test_a_pack_page_alone_raises_no_alert(client) -> None:
     page = await client.get(f"/01/{GTIN}/21/{LOWER}")
     assert "STOP" in page.text

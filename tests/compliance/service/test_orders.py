@@ -8,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from compliance.fsck import fsck
 from compliance.seal import Keys
 from compliance.service.app import create_app
 from compliance.service.cli import command_line
 from compliance.service.context import ServiceContext
 from compliance.warehouse.pick import LotNeed, LotQuantity, ShelfCase, allot, pick_steps
+from epcis.store.items import item
 from tests.compliance.service.hands import (
     GTIN,
     PHARMACY,
@@ -20,6 +22,7 @@ from tests.compliance.service.hands import (
     WAREHOUSE,
     Clock,
     Hands,
+    key,
     made,
     pack,
     signed,
@@ -161,6 +164,41 @@ async def test_an_earlier_order_keeps_what_it_was_promised(hands) -> None:
     assert (await order(hands, "SO-2"))["pickList"][0]["short"] == 1
 
 
+async def put_back(hands, number, *scans, place=f"{PLANT}.R-1", status=200, client_id="back 1"):
+    body = {"clientId": client_id, "number": number, "scans": list(scans), "place": place}
+    answer = await hands.client.post("/orders/put-back", json=body, headers=hands.headers)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+async def test_a_picked_pack_that_is_put_back_is_free_for_another_order(hands, store, now) -> None:
+    await stocked(hands)
+    await ordered(hands, "SO-1", (GTIN, 2))
+    await ordered(hands, "SO-2", (GTIN, 6))
+    await hands.do("pick", [pack(5), pack(6)], order="SO-1")
+    other = await put_back(hands, "SO-2", pack(5), status=409)
+    assert "not picked for order SO-2" in other["detail"]
+    done = await put_back(hands, "SO-1", pack(5))
+    assert done == await put_back(hands, "SO-1", pack(5))  # sent twice, done once
+    with store.read() as snapshot:
+        assert item(snapshot, key(5)).location == f"/414/{PLANT}/254/R-1"
+    assert (await order(hands, "SO-1"))["lines"][0]["picked"] == 1
+    assert await hands.refused("ship", [pack(5)], to=PHARMACY, order="SO-1") == ["not-picked"]
+    await hands.do("pick", [pack(5)], order="SO-1")
+    form = {"number": "SO-1", "client_id": "page", "scans": pack(5), "place": f"{PLANT}.R-2"}
+    headers = {**hands.headers, **HTML}
+    page = await hands.client.post("/orders/put-back/form", data=form, headers=headers)
+    assert "Done: move, 1 scans." in page.text
+    again = form | {"client_id": "again"}
+    refused = await hands.client.post("/orders/put-back/form", data=again, headers=headers)
+    assert (refused.status_code, "not picked for order" in refused.text) == (409, True)
+    ended = {"number": "SO-1", "state": "closed"}
+    await hands.client.post("/orders/end", json=ended, headers=hands.headers)
+    late = await put_back(hands, "SO-1", pack(6), status=409, client_id="late")
+    assert "is closed" in late["detail"]
+    assert list(fsck(store, now=now)) == []
+
+
 async def test_orders_on_the_page_and_by_command(hands, client, store, settings, tmp_path) -> None:
     headers = {**hands.headers, **HTML}
     await stocked(hands)
@@ -193,6 +231,9 @@ async def test_orders_on_the_page_and_by_command(hands, client, store, settings,
     assert told.exit_code == 0, told.output
     told = run(command_line("orders"), ["order", "pick", "SO-8", *at])
     assert (told.exit_code, "lot L1" in told.output) == (0, True)
+    back = ["order", "put-back", "SO-8", pack(5), "--place", f"{PLANT}.R-1", *at]
+    told = run(command_line("orders"), back)
+    assert (told.exit_code, "not picked for order SO-8" in told.output) == (1, True)
     told = run(command_line("orders"), ["order", "close", "SO-8", *at])
     assert "is closed" in told.output
 

@@ -236,3 +236,36 @@ def test_the_command_shows_the_same(database, tmp_path, monkeypatch) -> None:
     assert [json.loads(line)["id"] for line in listed.stdout.splitlines()] == [key(1), key(2)]
     assert key(1) in run(command_line("acts"), ["stock", "--items", *at]).stdout
     assert run(command_line("acts"), ["stock", "--gtin", "1"]).exit_code == 2
+
+
+async def test_shipments_that_nobody_received_are_listed_with_their_age(hands, clock) -> None:
+    await made(hands, range(1, 8))
+    await hands.do("pack", map(pack, (1, 2, 3)), parent=sscc(1))
+    await hands.do("ship", [sscc(1)], to=WAREHOUSE)
+    await hands.do("ship", [pack(4), pack(5)], to=PHARMACY)
+    await hands.do("ship", [pack(6)])
+    clock.now += timedelta(days=3)
+    await hands.do("ship", [pack(7)], to=WAREHOUSE)
+
+    async def on_the_way(**asked):
+        answer = await hands.client.get("/stock/transit", params=asked, headers=hands.headers)
+        assert answer.status_code == 200, answer.text
+        assert not answer.json()["is_cut"]
+        return sorted(
+            (one["receiver"], one["container"], one["packs"], one["days"], one["is_transfer"])
+            for one in answer.json()["shipments"]
+        )
+
+    assert await on_the_way() == [
+        ("", "", 1, 3, False),
+        (f"/414/{PHARMACY}", "", 2, 3, False),
+        (f"/414/{WAREHOUSE}", "", 1, 0, True),
+        (f"/414/{WAREHOUSE}", f"/00/{sscc(1)}", 3, 3, True),
+    ]
+    await hands.do("receive", [sscc(1)], WAREHOUSE)
+    assert await on_the_way(place=WAREHOUSE) == [(f"/414/{WAREHOUSE}", "", 1, 0, True)]
+    html = {**hands.headers, "accept": "text/html"}
+    page = await hands.client.get("/stock/transit", headers=html)
+    assert "transfer" in page.text
+    bad = await hands.client.get("/stock/transit", params={"place": "x"}, headers=html)
+    assert bad.status_code == 422

@@ -601,12 +601,17 @@ CREATE TABLE act (
 	request_sha256 VARCHAR(64) NOT NULL,
 	answer BYTEA NOT NULL,
 	at_us BIGINT NOT NULL,
+	event TEXT,
 	PRIMARY KEY (client, id)
 );
+-- next
+CREATE INDEX act_event ON act (event);
 -- next
 COMMENT ON COLUMN act.id IS 'the client''s own id of the act';
 -- next
 COMMENT ON COLUMN act.answer IS 'ActAnswer, JSON';
+-- next
+COMMENT ON COLUMN act.event IS 'the id of its event, by which the client is found';
 -- next
 CREATE TABLE alert (
 	id VARCHAR(40) NOT NULL,
@@ -1505,6 +1510,95 @@ CREATE INDEX order_pick_pack ON order_pick (pack);
 COMMENT ON COLUMN order_pick.pack IS 'canonical key';
 -- next
 COMMENT ON COLUMN order_pick.event IS 'the event of the pick';
+-- next
+CREATE TABLE count_session (
+	id VARCHAR(40) NOT NULL,
+	place TEXT NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	is_blind BOOLEAN NOT NULL,
+	is_opened BOOLEAN NOT NULL,
+	state VARCHAR(10) NOT NULL,
+	opened_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	ended_us BIGINT,
+	ended_by VARCHAR(100) NOT NULL,
+	why TEXT NOT NULL,
+	expected INTEGER NOT NULL,
+	as_recorded INTEGER NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+COMMENT ON COLUMN count_session.place IS 'canonical key of a site or of a place in it';
+-- next
+COMMENT ON COLUMN count_session.gtin IS 'the product that is counted, or empty';
+-- next
+COMMENT ON COLUMN count_session.is_opened IS 'cases are counted pack by pack';
+-- next
+COMMENT ON COLUMN count_session.why IS 'of its end';
+-- next
+COMMENT ON COLUMN count_session.expected IS 'items of the records at the close';
+-- next
+COMMENT ON COLUMN count_session.as_recorded IS 'of these, counted where they are';
+-- next
+CREATE TABLE count_scan (
+	session VARCHAR(40) NOT NULL,
+	round INTEGER NOT NULL,
+	key TEXT NOT NULL,
+	place TEXT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	at_us BIGINT NOT NULL,
+	batch VARCHAR(40) NOT NULL,
+	PRIMARY KEY (session, round, key)
+);
+-- next
+CREATE INDEX count_scan_batch ON count_scan (batch);
+-- next
+CREATE INDEX count_scan_key ON count_scan (key);
+-- next
+COMMENT ON COLUMN count_scan.key IS 'canonical key of what was scanned';
+-- next
+COMMENT ON COLUMN count_scan.place IS 'where it was scanned';
+-- next
+COMMENT ON COLUMN count_scan.batch IS 'what one scanner sent together';
+-- next
+CREATE TABLE count_recount (
+	session VARCHAR(40) NOT NULL,
+	round INTEGER NOT NULL,
+	place TEXT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	at_us BIGINT NOT NULL,
+	why TEXT NOT NULL,
+	PRIMARY KEY (session, round)
+);
+-- next
+COMMENT ON COLUMN count_recount.place IS 'what was scanned here before no longer counts';
+-- next
+CREATE TABLE count_result (
+	session VARCHAR(40) NOT NULL,
+	key TEXT NOT NULL,
+	finding VARCHAR(30) NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	counted_at TEXT NOT NULL,
+	recorded_at TEXT NOT NULL,
+	event TEXT NOT NULL,
+	seen_us BIGINT,
+	seen_at TEXT NOT NULL,
+	seen_by TEXT NOT NULL,
+	PRIMARY KEY (session, key)
+);
+-- next
+CREATE INDEX count_result_key ON count_result (key);
+-- next
+COMMENT ON COLUMN count_result.key IS 'canonical key';
+-- next
+COMMENT ON COLUMN count_result.counted_at IS 'place; empty where it was not counted';
+-- next
+COMMENT ON COLUMN count_result.recorded_at IS 'place by the records at the close';
+-- next
+COMMENT ON COLUMN count_result.event IS 'the event that adjusted it, or empty';
+-- next
+COMMENT ON COLUMN count_result.seen_us IS 'when it was last seen, before the count';
 -- next
 CREATE TABLE exchange_channel (
 	name VARCHAR(60) NOT NULL,

@@ -439,8 +439,11 @@ CREATE TABLE act (
 	request_sha256 VARCHAR(64) NOT NULL,
 	answer BLOB NOT NULL,
 	at_us BIGINT NOT NULL,
+	event TEXT,
 	PRIMARY KEY (client, id)
 );
+-- next
+CREATE INDEX act_event ON act (event);
 -- next
 CREATE TABLE alert (
 	id VARCHAR(40) NOT NULL,
@@ -1159,6 +1162,65 @@ CREATE TABLE order_pick (
 CREATE INDEX order_pick_event ON order_pick (event);
 -- next
 CREATE INDEX order_pick_pack ON order_pick (pack);
+-- next
+CREATE TABLE count_session (
+	id VARCHAR(40) NOT NULL,
+	place TEXT NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	is_blind BOOLEAN NOT NULL,
+	is_opened BOOLEAN NOT NULL,
+	state VARCHAR(10) NOT NULL,
+	opened_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	ended_us BIGINT,
+	ended_by VARCHAR(100) NOT NULL,
+	why TEXT NOT NULL,
+	expected INTEGER NOT NULL,
+	as_recorded INTEGER NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE TABLE count_scan (
+	session VARCHAR(40) NOT NULL,
+	round INTEGER NOT NULL,
+	"key" TEXT NOT NULL,
+	place TEXT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	at_us BIGINT NOT NULL,
+	batch VARCHAR(40) NOT NULL,
+	PRIMARY KEY (session, round, "key")
+);
+-- next
+CREATE INDEX count_scan_batch ON count_scan (batch);
+-- next
+CREATE INDEX count_scan_key ON count_scan ("key");
+-- next
+CREATE TABLE count_recount (
+	session VARCHAR(40) NOT NULL,
+	round INTEGER NOT NULL,
+	place TEXT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	at_us BIGINT NOT NULL,
+	why TEXT NOT NULL,
+	PRIMARY KEY (session, round)
+);
+-- next
+CREATE TABLE count_result (
+	session VARCHAR(40) NOT NULL,
+	"key" TEXT NOT NULL,
+	finding VARCHAR(30) NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	counted_at TEXT NOT NULL,
+	recorded_at TEXT NOT NULL,
+	event TEXT NOT NULL,
+	seen_us BIGINT,
+	seen_at TEXT NOT NULL,
+	seen_by TEXT NOT NULL,
+	PRIMARY KEY (session, "key")
+);
+-- next
+CREATE INDEX count_result_key ON count_result ("key");
 -- next
 CREATE TABLE exchange_channel (
 	name VARCHAR(60) NOT NULL,

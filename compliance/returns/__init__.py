@@ -1,0 +1,1 @@
+"""Goods that customers send back: matched with what was shipped to them, taken in, and decided."""
