@@ -14,6 +14,7 @@ from compliance.routes import (
     files,
     holds,
     quarantine,
+    recall_following,
     recall_notices,
     recalls,
     receiving,
@@ -37,6 +38,7 @@ from compliance.service import (
     proof_pages,
     quarantine_pages,
     readiness,
+    recall_follow_pages,
     recall_pages,
     receiving_pages,
     scan_pages,
@@ -79,10 +81,10 @@ def _routers() -> Iterator[APIRouter]:
     yield scan_pages.router
     yield identifier_pages.router
     yield recall_pages.router
+    yield recall_follow_pages.router
     yield jump_pages.router
     yield key_pages.router
     yield acts.router
-    yield recall_pages.router
     yield answer_pages.router
     yield oidc_sign_in.router
     yield sign_in_pages.router
@@ -100,6 +102,7 @@ def _routers() -> Iterator[APIRouter]:
     yield serials_pages.router
     yield label_pages.router
     yield recall_notices.router
+    yield recall_following.router
     yield line_pages.router
     yield order_pages.router
     yield recalls.router

@@ -929,6 +929,8 @@ CREATE TABLE recall (
 	reach_at_opening TEXT NOT NULL,
 	list_sha256 VARCHAR(64) NOT NULL,
 	last_item BIGINT NOT NULL,
+	check_level VARCHAR(1) NOT NULL,
+	check_percent INTEGER NOT NULL,
 	withdraw_why TEXT,
 	withdraw_asked_by VARCHAR(100),
 	withdrawn_us BIGINT,
@@ -962,6 +964,10 @@ COMMENT ON COLUMN recall.list_sha256 IS 'of the keys at the opening';
 -- next
 COMMENT ON COLUMN recall.last_item IS 'item.id: later ones came later';
 -- next
+COMMENT ON COLUMN recall.check_level IS 'A to E; empty: not planned';
+-- next
+COMMENT ON COLUMN recall.check_percent IS 'of the holders, to be checked';
+-- next
 COMMENT ON COLUMN recall.withdraw_why IS 'why it is taken back, once somebody has asked for it';
 -- next
 COMMENT ON COLUMN recall.withdrawn_by IS 'the second person';
@@ -970,10 +976,16 @@ CREATE TABLE recall_contact (
 	gln VARCHAR(13) NOT NULL,
 	email VARCHAR(254) NOT NULL,
 	phone VARCHAR(40) NOT NULL,
+	webhook TEXT NOT NULL,
+	token VARCHAR(100) NOT NULL,
 	changed_us BIGINT NOT NULL,
 	by VARCHAR(100) NOT NULL,
 	PRIMARY KEY (gln)
 );
+-- next
+COMMENT ON COLUMN recall_contact.webhook IS 'address; empty: none';
+-- next
+COMMENT ON COLUMN recall_contact.token IS 'signs what the webhook gets';
 -- next
 CREATE TABLE api_key (
 	id VARCHAR(16) NOT NULL,
@@ -1633,7 +1645,7 @@ CREATE TABLE recall_notice (
 	sent_us BIGINT,
 	last_sent_us BIGINT,
 	messages INTEGER NOT NULL,
-	channel VARCHAR(20) NOT NULL,
+	channel TEXT NOT NULL,
 	fault TEXT NOT NULL,
 	escalated_us BIGINT,
 	acknowledged_us BIGINT,
@@ -1650,6 +1662,8 @@ COMMENT ON COLUMN recall_notice.told_packs IS 'so many the last message named';
 COMMENT ON COLUMN recall_notice.due_us IS 'by when an answer is expected, once it is sent';
 -- next
 COMMENT ON COLUMN recall_notice.sent_us IS 'of the first message that went out';
+-- next
+COMMENT ON COLUMN recall_notice.channel IS 'how the last message went out';
 -- next
 COMMENT ON COLUMN recall_notice.fault IS 'why the last message did not go out';
 -- next
@@ -1804,6 +1818,40 @@ COMMENT ON COLUMN recall_answer.by IS 'the name that was given';
 COMMENT ON COLUMN recall_answer.entered_by IS 'empty: by the link';
 -- next
 COMMENT ON COLUMN recall_answer.received IS 'packs, as the others';
+-- next
+CREATE TABLE recall_check (
+	notice VARCHAR(40) NOT NULL,
+	recall VARCHAR(40) NOT NULL,
+	chosen_us BIGINT NOT NULL,
+	checked_us BIGINT,
+	by VARCHAR(100) NOT NULL,
+	how VARCHAR(20) NOT NULL,
+	outcome VARCHAR(20) NOT NULL,
+	note TEXT NOT NULL,
+	PRIMARY KEY (notice),
+	FOREIGN KEY(notice) REFERENCES recall_notice (id),
+	FOREIGN KEY(recall) REFERENCES recall (id)
+);
+-- next
+CREATE INDEX recall_check_recall ON recall_check (recall);
+-- next
+COMMENT ON COLUMN recall_check.by IS 'who checked';
+-- next
+CREATE TABLE recall_return (
+	notice VARCHAR(40) NOT NULL,
+	key VARCHAR(200) NOT NULL,
+	recall VARCHAR(40) NOT NULL,
+	at_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	outcome VARCHAR(30) NOT NULL,
+	PRIMARY KEY (notice, key),
+	FOREIGN KEY(notice) REFERENCES recall_notice (id),
+	FOREIGN KEY(recall) REFERENCES recall (id)
+);
+-- next
+CREATE INDEX recall_return_key ON recall_return (recall, key);
+-- next
+COMMENT ON COLUMN recall_return.by IS 'who scanned it';
 -- next
 CREATE TABLE exchange_body (
 	message BIGINT NOT NULL,

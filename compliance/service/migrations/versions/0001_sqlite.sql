@@ -726,6 +726,8 @@ CREATE TABLE recall (
 	reach_at_opening TEXT NOT NULL,
 	list_sha256 VARCHAR(64) NOT NULL,
 	last_item BIGINT NOT NULL,
+	check_level VARCHAR(1) NOT NULL,
+	check_percent INTEGER NOT NULL,
 	withdraw_why TEXT,
 	withdraw_asked_by VARCHAR(100),
 	withdrawn_us BIGINT,
@@ -739,6 +741,8 @@ CREATE TABLE recall_contact (
 	gln VARCHAR(13) NOT NULL,
 	email VARCHAR(254) NOT NULL,
 	phone VARCHAR(40) NOT NULL,
+	webhook TEXT NOT NULL,
+	token VARCHAR(100) NOT NULL,
 	changed_us BIGINT NOT NULL,
 	"by" VARCHAR(100) NOT NULL,
 	PRIMARY KEY (gln)
@@ -1263,7 +1267,7 @@ CREATE TABLE recall_notice (
 	sent_us BIGINT,
 	last_sent_us BIGINT,
 	messages INTEGER NOT NULL,
-	channel VARCHAR(20) NOT NULL,
+	channel TEXT NOT NULL,
 	fault TEXT NOT NULL,
 	escalated_us BIGINT,
 	acknowledged_us BIGINT,
@@ -1381,6 +1385,36 @@ CREATE TABLE recall_answer (
 );
 -- next
 CREATE INDEX recall_answer_notice ON recall_answer (notice);
+-- next
+CREATE TABLE recall_check (
+	notice VARCHAR(40) NOT NULL,
+	recall VARCHAR(40) NOT NULL,
+	chosen_us BIGINT NOT NULL,
+	checked_us BIGINT,
+	"by" VARCHAR(100) NOT NULL,
+	how VARCHAR(20) NOT NULL,
+	outcome VARCHAR(20) NOT NULL,
+	note TEXT NOT NULL,
+	PRIMARY KEY (notice),
+	FOREIGN KEY(notice) REFERENCES recall_notice (id),
+	FOREIGN KEY(recall) REFERENCES recall (id)
+);
+-- next
+CREATE INDEX recall_check_recall ON recall_check (recall);
+-- next
+CREATE TABLE recall_return (
+	notice VARCHAR(40) NOT NULL,
+	"key" VARCHAR(200) NOT NULL,
+	recall VARCHAR(40) NOT NULL,
+	at_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	outcome VARCHAR(30) NOT NULL,
+	PRIMARY KEY (notice, "key"),
+	FOREIGN KEY(notice) REFERENCES recall_notice (id),
+	FOREIGN KEY(recall) REFERENCES recall (id)
+);
+-- next
+CREATE INDEX recall_return_key ON recall_return (recall, "key");
 -- next
 CREATE TABLE exchange_body (
 	message INTEGER NOT NULL,
