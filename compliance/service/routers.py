@@ -80,8 +80,8 @@ def _routers() -> Iterator[APIRouter]:
     yield verification_router
     yield scan_pages.router
     yield identifier_pages.router
-    yield recall_pages.router
     yield recall_follow_pages.router
+    yield recall_pages.router
     yield jump_pages.router
     yield key_pages.router
     yield acts.router

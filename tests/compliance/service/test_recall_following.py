@@ -28,7 +28,6 @@ from compliance.receiving.recall_returns import SUSPECTS_MAX, take_back
 from compliance.reports.recalls import recall_sections
 from epcis.capture import record
 from epcis.subscribe.delivery import signature
-from tests.repository import webhook  # noqa: F401  # a fixture
 from tests.verdicts import verify
 from verification.decision.words import Word
 
@@ -122,7 +121,7 @@ def test_a_contact_that_reaches_nobody_is_refused(more, why) -> None:
 
 
 def many_holders(store, recall, number):
-    holders = [Notified(f"{9521321000000 + n}", f"Pharmacy {n}", 1) for n in range(number)]
+    holders = [Notified(f"{9521322000000 + n}", f"Pharmacy {n}", 1) for n in range(number)]
     with store.write(hours(2)) as tx:
         keep_notices(tx, recall.id, holders)
 
