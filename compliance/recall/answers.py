@@ -362,7 +362,7 @@ def _notice(row: RowMapping, answer: RecallAnswer | None) -> RecallNotice:
         gln=row["party"],
         name=row["name"] or "",
         packs=row["packs"],
-        packs_sent=row["told_packs"],
+        packs_sent=row["named_packs"],
         due=_moment(row["due_us"]),
         sent=_moment(row["sent_us"]),
         last_sent=_moment(row["last_sent_us"]),

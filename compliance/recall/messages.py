@@ -306,7 +306,7 @@ def _mark_sent(tx: Transaction, about: RecallRecord, notice: RecallNotice, chann
     news: dict[str, object] = {}
     if notice.packs > notice.packs_sent or notice.due is None:
         due = tx.now + timedelta(days=ANSWER_DAYS[about.recall_class])
-        news = {"due_us": microseconds(due), "escalated_us": None, "told_packs": notice.packs}
+        news = {"due_us": microseconds(due), "escalated_us": None, "named_packs": notice.packs}
     _change(
         tx,
         notice.id,

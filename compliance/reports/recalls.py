@@ -211,7 +211,7 @@ def _section(snapshot: Snapshot, recalls: list[RecallRecord], now: datetime) -> 
 def _row(snapshot: Snapshot, one: RecallRecord, now: datetime) -> tuple[str, ...]:
     packs = (name_of(pack.key) for pack in packs_of(snapshot, one))
     verdicts = Counter(pack.verdict for pack in judge_packs(snapshot, packs, now))
-    told, answered = count_answers(snapshot, one.id)
+    notified, answered = count_answers(snapshot, one.id)
     return (
         one.id,
         one.gtin,
@@ -223,6 +223,6 @@ def _row(snapshot: Snapshot, one: RecallRecord, now: datetime) -> tuple[str, ...
         str(one.packs),
         str(verdicts.total()),
         str(verdicts[Word.OK]),
-        str(told),
+        str(notified),
         str(answered),
     )

@@ -41,6 +41,7 @@ from compliance.service import (
     recall_follow_pages,
     recall_pages,
     receiving_pages,
+    reference_pages,
     scan_pages,
     scanning_routes,
     sensor_pages,
@@ -82,6 +83,7 @@ def _routers() -> Iterator[APIRouter]:
     yield identifier_pages.router
     yield recall_follow_pages.router
     yield recall_pages.router
+    yield reference_pages.router
     yield jump_pages.router
     yield key_pages.router
     yield acts.router
