@@ -153,8 +153,8 @@ def draw_holders(tx: Transaction, recall_id: str) -> None:
     kept = recall.c
     wanted = select(kept.check_percent, kept.list_sha256).where(kept.id == recall_id)
     about = tx.connection.execute(wanted).one()
-    told = recall_notice.c
-    rows = select(told.id).where(told.recall == recall_id, told.party != "")
+    columns = recall_notice.c
+    rows = select(columns.id).where(columns.recall == recall_id, columns.party != "")
     notices = list(tx.connection.scalars(rows))
     drawn = set(
         tx.connection.scalars(
@@ -222,12 +222,12 @@ def keep_check(tx: Transaction, notice_id: str, result: CheckResult, *, by: str)
 def checks_of(snapshot: Snapshot, recall_id: str) -> CheckPlan:
     """The checks of a recall, by GLN. Raises RecallRefused where there is no such recall."""
     about = _need(snapshot, recall_id)
-    kept, told = recall_check.c, recall_notice.c
+    kept, columns = recall_check.c, recall_notice.c
     wanted = (
-        select(recall_check, told.party, told.name)
-        .join(recall_notice, told.id == kept.notice)
+        select(recall_check, columns.party, columns.name)
+        .join(recall_notice, columns.id == kept.notice)
         .where(kept.recall == recall_id)
-        .order_by(told.party)
+        .order_by(columns.party)
     )
     rows = snapshot.connection.execute(wanted).mappings()
     checks = tuple(

@@ -57,7 +57,7 @@ def notice_body(
     about: RecallRecord, notice: RecallNotice, link: str, due: datetime, *, is_reminder: bool
 ) -> bytes:
     """A notice as JSON: what the e-mail says, by name (21 CFR 7.49(c))."""
-    told = {
+    content = {
         "message": "recall reminder" if is_reminder else "recall notice",
         "recall": about.id,
         "notice": notice.id,
@@ -72,4 +72,4 @@ def notice_body(
         "answerBy": due.isoformat(),
         "answerAt": link,
     }
-    return orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)

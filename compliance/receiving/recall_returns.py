@@ -117,11 +117,11 @@ def _open_cases(
 def _is_suspect(snapshot: Snapshot, key: str) -> bool:
     """Whether a case about the pack is open already."""
     gtin, serial = name_of(key)
-    told = case_file.c
-    wanted = select(told.id).where(
-        told.kind == CaseKind.SUSPECT.value,
-        told.gtin == gtin,
-        told.serial == serial,
-        told.state.not_in(_ENDED),
+    columns = case_file.c
+    wanted = select(columns.id).where(
+        columns.kind == CaseKind.SUSPECT.value,
+        columns.gtin == gtin,
+        columns.serial == serial,
+        columns.state.not_in(_ENDED),
     )
     return snapshot.connection.execute(wanted.limit(1)).first() is not None

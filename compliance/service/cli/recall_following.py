@@ -123,9 +123,9 @@ def returns(
         print_json([one.as_dict() for one in found])
         return
     for one in found:
-        said = f"says {one.notice.answer.returned}" if one.notice.answer else "no answer"
+        answered = f"says {one.notice.answer.returned}" if one.notice.answer else "no answer"
         typer.echo(f"{one.notice.name or 'not named'} ({one.notice.gln or 'GLN unknown'})")
-        typer.echo(f"  {said}, {one.accounted} scanned of {one.notice.packs} packs")
+        typer.echo(f"  {answered}, {one.accounted} scanned of {one.notice.packs} packs")
 
 
 def _print_plan(plan: CheckPlan) -> None:

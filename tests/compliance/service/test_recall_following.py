@@ -87,9 +87,13 @@ def test_a_program_of_the_holder_gets_the_notice_signed_with_the_link_to_answer(
     recall = approved(chain_of_four)
     assert send_due(chain_of_four, HOOKS, hours(2)) == 1
     ((_, headers, body),) = webhook.received
-    told = orjson.loads(body)
-    assert (told["message"], told["packs"], told["class"]) == ("recall notice", 2, "II")
-    assert told["answerAt"].startswith("https://track.example/answer/")
+    notice_sent = orjson.loads(body)
+    assert (notice_sent["message"], notice_sent["packs"], notice_sent["class"]) == (
+        "recall notice",
+        2,
+        "II",
+    )
+    assert notice_sent["answerAt"].startswith("https://track.example/answer/")
     assert headers["GS1-Signature"] == signature("secret", body, hours(2))
     notice = notice_to(chain_of_four, recall, WHOLESALER)
     assert (notice.channel, notice.fault) == ("webhook", "")
