@@ -27,6 +27,7 @@ from compliance.reports.licences import partners_section
 from compliance.reports.questions import daily_section, pack_questions_section, questions_section
 from compliance.reports.recalls import lot_recalls_section, recall_sections, recalls_section
 from compliance.reports.repository import repository_sections
+from compliance.reports.trace_answer import trace_answer_sections
 from compliance.reports.transactions import (
     packs_inside,
     packs_shipped,
@@ -36,6 +37,7 @@ from compliance.reports.transactions import (
     transaction_sections,
 )
 from compliance.reports.verifications import inspection_sections
+from compliance.requests.trace_requests import find_request
 from epcis.ledger.entry import LeafKind
 from schemas.gs1.epc import canonical_key
 from verification.decision.many import judge_lot, judge_packs, name_of
@@ -261,6 +263,25 @@ class RecallOf(History):
 
 
 @dataclass(frozen=True, slots=True)
+class TraceRequestOf(History):
+    """The answer to a trace request: changes of owner, gaps, TI and TS."""
+
+    kind = "trace request"
+    asks = ("id",)
+    entries = "its entries, and the shipping events that the asker may see"
+    tables = "request; packs; changes of owner; gaps; transaction information and statement"
+    is_for_operator = True
+
+    id: str
+
+    def sections(self, snapshot: Snapshot, now: datetime) -> tuple[Section, ...]:
+        """The request and its answer from what is known now."""
+        del now
+        asked = find_request(snapshot, self.id)
+        return trace_answer_sections(snapshot, asked) if asked is not None else ()
+
+
+@dataclass(frozen=True, slots=True)
 class TimeSpan(DossierSelection):
     """What happened, or was recorded, from one time up to, but not including, another."""
 
@@ -463,7 +484,7 @@ class AuthorityReport(RecordedEntries):
 KINDS: Final[dict[str, type[DossierSelection]]] = {
     one.kind: one
     for one in (
-        Pack, LotHistory, Case, Shipment, RecallOf,
+        Pack, LotHistory, Case, Shipment, RecallOf, TraceRequestOf,
         EventPeriod, AuditTrail, Verifications, Inspection, AuthorityReport,
     )
 }  # fmt: skip

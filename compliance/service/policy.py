@@ -100,6 +100,7 @@ def _table() -> Iterator[AccessRule]:
     yield from _of_products()
     yield from _of_the_national_system()
     yield from _of_recalls()
+    yield from _of_requests()
     yield from _of_duties()
     yield from of_the_warehouse()
     yield from of_exchange()
@@ -290,6 +291,13 @@ def _of_recalls() -> Iterator[AccessRule]:
     yield from rows_of(Own.OPERATOR, "recall", "PUT /recalls/contacts/{gln}")
     answer = "GET /answer/{token}\nPOST /answer/{token}"
     yield from rows_of(Own.NOTICE, ANYONE, answer, is_page=True)
+
+
+def _of_requests() -> Iterator[AccessRule]:
+    shown = "GET /requests/{request_id}\nGET /requests/{request_id}/answer"
+    yield from rows_of(Own.OPERATOR, "query", shown)
+    done = "POST /requests\nPOST /requests/{request_id}/end"
+    yield from rows_of(Own.OPERATOR, "hold", done)
 
 
 def _of_duties() -> Iterator[AccessRule]:

@@ -106,6 +106,9 @@ def of_pages() -> Iterator[AccessRule]:
     yield from rows_of(Own.OPERATOR, "capture", "GET /sheets/tables\nPOST /sheets/{table}")
     yield from rows_of(Own.OPERATOR, "query", "GET /sheets/{table}/file")
     yield from rows_of(Own.OPERATOR, "query", "GET /quarantine", is_page=True)
+    yield from rows_of(Own.OPERATOR, "query", "GET /requests\nGET /requests/board", is_page=True)
+    entered = "POST /requests/board\nPOST /requests/board/end"
+    yield from rows_of(Own.OPERATOR, "hold", entered, is_page=True)
     yield from rows_of(Own.OPERATOR, "hold", "POST /quarantine/board", is_page=True)
     release = "POST /quarantine/board/release"
     yield from rows_of(Own.OPERATOR, "hold", release, is_page=True, approved="release")

@@ -18,6 +18,7 @@ from compliance.routes import (
     recall_notices,
     recalls,
     receiving,
+    requests,
     sheets,
     transactions,
 )
@@ -42,6 +43,7 @@ from compliance.service import (
     recall_pages,
     receiving_pages,
     reference_pages,
+    request_pages,
     scan_pages,
     scanning_routes,
     sensor_pages,
@@ -108,6 +110,8 @@ def _routers() -> Iterator[APIRouter]:
     yield line_pages.router
     yield order_pages.router
     yield recalls.router
+    yield request_pages.router
+    yield requests.router
     yield stock_pages.router
     yield work_pages.router
     yield quarantine_pages.router

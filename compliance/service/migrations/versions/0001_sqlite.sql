@@ -1063,6 +1063,33 @@ CREATE TABLE ended_page_token (
 	PRIMARY KEY (digest)
 );
 -- next
+CREATE TABLE trace_request (
+	id VARCHAR(40) NOT NULL,
+	reference VARCHAR(100) NOT NULL,
+	investigation VARCHAR(100) NOT NULL,
+	organisation VARCHAR(200) NOT NULL,
+	department VARCHAR(200) NOT NULL,
+	contact VARCHAR(254) NOT NULL,
+	gln VARCHAR(13) NOT NULL,
+	authority INTEGER NOT NULL,
+	authenticated TEXT NOT NULL,
+	response_type VARCHAR(30) NOT NULL,
+	reason VARCHAR(40) NOT NULL,
+	circumstances TEXT NOT NULL,
+	incident VARCHAR(40) NOT NULL,
+	drill INTEGER NOT NULL,
+	role VARCHAR(20) NOT NULL,
+	owner VARCHAR(13) NOT NULL,
+	received_us BIGINT NOT NULL,
+	due_us BIGINT NOT NULL,
+	entered_by VARCHAR(100) NOT NULL,
+	ended_us BIGINT,
+	ended_by VARCHAR(100),
+	outcome VARCHAR(20) NOT NULL,
+	note TEXT NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
 CREATE TABLE export_job (
 	id VARCHAR(40) NOT NULL,
 	selection TEXT NOT NULL,
@@ -1313,6 +1340,16 @@ CREATE TABLE quarantine_item (
 );
 -- next
 CREATE INDEX quarantine_item_key ON quarantine_item ("key");
+-- next
+CREATE TABLE trace_request_item (
+	request VARCHAR(40) NOT NULL,
+	number INTEGER NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	PRIMARY KEY (request, number),
+	FOREIGN KEY(request) REFERENCES trace_request (id)
+);
 -- next
 CREATE TABLE exchange_certificate (
 	channel VARCHAR(60) NOT NULL,
