@@ -1,12 +1,13 @@
 """The answer to a trace request: each change of owner back to the manufacturer, and what lacks.
 
-Nothing is filled in: where the chain is broken the gap is named. A partner is shown the transactions
-in which we or it took part; an authority sees them all.
+Nothing is filled in: where the chain is broken the gap is named. A partner is shown the
+transactions in which we or it took part; an authority sees them all.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from compliance.partners.names import product_attributes
@@ -280,7 +281,7 @@ def _gaps(changes: list[OwnerChange], *, has_maker: bool) -> Iterator[str]:
     for one in changes:
         if not one.seller or not one.buyer:
             yield f"the shipment of {one.at:%Y-%m-%d} does not name both seller and buyer"
-    for before, after in zip(changes, changes[1:], strict=False):
+    for before, after in pairwise(changes):
         if before.buyer and after.seller and before.buyer != after.seller:
             yield (
                 f"{before.buyer} bought it on {before.at:%Y-%m-%d}, and {after.seller} sold it on"

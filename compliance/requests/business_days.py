@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from typing import Final
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 _FIXED: Final = ((1, 1), (6, 19), (7, 4), (11, 11), (12, 25))
 """Month and day; on a Saturday the Friday before is free, on a Sunday the Monday after."""
@@ -41,6 +43,7 @@ def after_business_days(since: datetime, days: int, zone: ZoneInfo) -> datetime:
     What comes on a day that is none counts from the first minute of the next one.
 
     >>> from datetime import UTC
+    >>> from zoneinfo import ZoneInfo
     >>> friday = datetime(2026, 11, 27, 20, tzinfo=UTC)
     >>> after_business_days(friday, 1, ZoneInfo("America/New_York")).isoformat()
     '2026-11-30T15:00:00-05:00'

@@ -83,13 +83,11 @@ def _routers() -> Iterator[APIRouter]:
     yield verification_router
     yield scan_pages.router
     yield identifier_pages.router
-    yield recall_follow_pages.router
-    yield recall_pages.router
+    yield from _recalls_and_requests()
     yield reference_pages.router
     yield jump_pages.router
     yield key_pages.router
     yield acts.router
-    yield answer_pages.router
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router
@@ -105,13 +103,8 @@ def _routers() -> Iterator[APIRouter]:
     yield receiving_pages.router
     yield serials_pages.router
     yield label_pages.router
-    yield recall_notices.router
-    yield recall_following.router
     yield line_pages.router
     yield order_pages.router
-    yield recalls.router
-    yield request_pages.router
-    yield requests.router
     yield stock_pages.router
     yield work_pages.router
     yield quarantine_pages.router
@@ -126,3 +119,15 @@ def _routers() -> Iterator[APIRouter]:
     yield exchange_pages.router
     yield exchange.router
     yield as2.router
+
+
+def _recalls_and_requests() -> Iterator[APIRouter]:
+    """Pages first: `/recalls/board` is no id of a recall."""
+    yield recall_follow_pages.router
+    yield recall_pages.router
+    yield answer_pages.router
+    yield recall_notices.router
+    yield recall_following.router
+    yield recalls.router
+    yield request_pages.router
+    yield requests.router

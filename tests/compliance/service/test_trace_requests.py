@@ -1,4 +1,4 @@
-"""An authority or a partner asks where a pack comes from; the answer is out before the clock ends."""
+"""An authority or a partner asks where a pack comes from, and the answer is due by a clock."""
 
 from __future__ import annotations
 
