@@ -229,7 +229,9 @@ def _traced(
     gaps = list(_gaps(changes, has_maker=any(one.biz_step == "commissioning" for one in events)))
     if withheld:
         # A gap between others would name them.
-        gaps = [f"{withheld} transactions between others are not shown to a partner"]
+        gaps = [
+            f"not shown to a partner, as they are between others: {withheld} of its transactions"
+        ]
     return TracedPack(
         key=key,
         lot=stored.lot,
@@ -254,7 +256,9 @@ def _shipments(events: list[TracedEvent]) -> list[int]:
 def _change(snapshot: Snapshot, shipped: ShippedEvent) -> OwnerChange:
     event = shipped.event
     seller, buyer = (_key(owner_among(one)) for one in (event.sources, event.destinations))
-    names = names_of(snapshot, [one for one in (seller, buyer) if one])
+    names = {
+        gln_of(key): name for key, name in names_of(snapshot, _as_place(seller, buyer)).items()
+    }
     days = dict(dates(event))
     return OwnerChange(
         seq=shipped.seq,
@@ -262,10 +266,15 @@ def _change(snapshot: Snapshot, shipped: ShippedEvent) -> OwnerChange:
         transaction_date=days.get("date of transaction", ""),
         documents=", ".join(one.id for one in event.biz_transactions or ()),
         seller=gln_of(seller),
-        seller_name=names.get(seller, ""),
+        seller_name=names.get(gln_of(seller), ""),
         buyer=gln_of(buyer),
-        buyer_name=names.get(buyer, ""),
+        buyer_name=names.get(gln_of(buyer), ""),
     )
+
+
+def _as_place(*parties: str) -> list[str]:
+    """Parties by their own keys, and as places: master data describes a company as either."""
+    return [key for one in parties if one for key in (one, f"/414/{gln_of(one)}")]
 
 
 def _key(party: str | None) -> str:
