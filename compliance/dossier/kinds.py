@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 from urllib.parse import quote
 
+from compliance.dossier.asked_fields import FIELDS
 from compliance.recall.record import find_recall, packs_of
 from compliance.reports.authority import (
     alerts_section,
@@ -49,36 +50,6 @@ if TYPE_CHECKING:
     from epcis.database.transactions import Snapshot
 
 QUESTIONS: Final = (LeafKind.VERDICT, LeafKind.PACK_OPERATION)
-
-
-@dataclass(frozen=True, slots=True)
-class AskedField:
-    """An input field of a kind of dossier, with its name in forms and error texts."""
-
-    label: str
-    choices: tuple[str, ...] = ()
-    """The only words allowed; the first is the default."""
-    is_time: bool = False
-    is_optional: bool = False
-
-
-FIELDS: Final = {
-    "gtin": AskedField("GTIN"),
-    "serial": AskedField("Serial"),
-    "lot": AskedField("Lot"),
-    "sscc": AskedField("SSCC"),
-    "transaction": AskedField("Transaction"),
-    "id": AskedField("Id"),
-    "from": AskedField("From", is_time=True),
-    "to": AskedField("To", is_time=True),
-    "by": AskedField(
-        "Counted by (record time proves that nothing is missing)",
-        choices=("event time", "record time"),
-    ),
-    "who": AskedField("Who", is_optional=True),
-    "purpose": AskedField("Purpose", choices=("39(a)", "39(b)", "39(c)")),
-}
-"""Every field, by its name in `as_dict` and in the API."""
 
 
 class DossierSelection(ABC):

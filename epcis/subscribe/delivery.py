@@ -157,7 +157,7 @@ async def _unless_stopped(work: Coroutine[object, None, bool], stop: asyncio.Eve
 
 
 def delivery_client() -> httpx.AsyncClient:
-    """A client that goes where it is told and nowhere else: no redirects, no proxy of the host."""
+    """A client that connects to the given address only: no redirects, no proxy of this machine."""
     return httpx.AsyncClient(
         timeout=httpx.Timeout(DELIVERY_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
         follow_redirects=False,
