@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from compliance.cases.cases import NOTICE_DUE, Notice
 from compliance.duty_tables import case_file, case_step, system_audit
+from compliance.requests.request_tables import trace_request
 from epcis.database.columns import moment_of
 from verification.registry.pack_tables import verification_request
 
@@ -64,6 +65,7 @@ class DutyClock(NamedTuple):
 NOTICES: Final = "tell FDA and partners of illegitimate product (582(b)(4)(B)(ii))"
 ANSWERS: Final = "get a partner's answer about a pack (582(c)(4)(D))"
 AUDITS: Final = "audit the repository (2016/161 Art. 37)"
+REQUESTS: Final = "answer a trace request (582(b)(1)(B), (c)(1)(C), (d)(1)(D))"
 
 
 def _notices(snapshot: Snapshot) -> Iterator[DutyClock]:
@@ -116,10 +118,24 @@ def _audits(snapshot: Snapshot) -> Iterator[DutyClock]:
         yield DutyClock(AUDITS, audit_id, due - _AUDIT_NOTICE, due)
 
 
+def _requests(snapshot: Snapshot) -> Iterator[DutyClock]:
+    """Trace requests that wait for their answer."""
+    table = trace_request.c
+    rows = snapshot.connection.execute(
+        select(table.id, table.received_us, table.due_us)
+        .where(table.ended_us.is_(None))
+        .order_by(table.due_us)
+        .limit(READ_MAX)
+    )
+    for request_id, received_us, due_us in rows:
+        yield DutyClock(REQUESTS, request_id, moment_of(received_us), moment_of(due_us))
+
+
 CLOCKS: Final[dict[str, Callable[[Snapshot], Iterator[DutyClock]]]] = {
     NOTICES: _notices,
     ANSWERS: _answers,
     AUDITS: _audits,
+    REQUESTS: _requests,
 }
 """Every duty with a time, and what finds its clocks that run."""
 

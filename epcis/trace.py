@@ -414,12 +414,12 @@ def lot_of(key: str) -> tuple[str, str] | None:
 
 
 def gln_of(party: str) -> str:
-    """The GLN of a party's key, or the key where it is none.
+    """The GLN of a place's or party's key, or the key where it is none.
 
-    >>> gln_of("/414/9521321000010")
-    '9521321000010'
+    >>> gln_of("/414/9521321000010"), gln_of("/417/9521321000010")
+    ('9521321000010', '9521321000010')
     """
-    return party[5:18] if party.startswith("/414/") else party
+    return party[5:18] if party.startswith(("/414/", "/417/")) else party
 
 
 def _events_of_lot(snapshot: Snapshot, key: str, gtin: str, lot: str) -> list[TracedEvent]:

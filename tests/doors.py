@@ -363,7 +363,7 @@ SILENT = {
     r"packtrail (access|alerts|anomalies|archive|audit|capture|case|check|convert|directory)": (
         "no answer about a pack"
     ),
-    r"packtrail (doctor|extensions|fsck|hash|hold|keys|licence|parse|recall|restamp)": (
+    r"packtrail (doctor|extensions|fsck|hash|hold|keys|licence|parse|recall|request|restamp)": (
         "no answer about a pack"
     ),
     r"packtrail (backup|restore|validation)": "no answer about a pack",

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from compliance.dossier.history import events_of_items, items_of_selection, keys_of_items
-from compliance.dossier.kinds import LotHistory, RecallOf, Shipment
+from compliance.dossier.kinds import LotHistory, RecallOf, Shipment, TraceRequestOf
 from compliance.dossier.refusal import ExportRefused
 from compliance.recall.events import NUMBER_PREFIX
 from compliance.recall.recall import ids_in
 from compliance.recall.record import find_recall
+from compliance.reports.trace_answer import trace_answer
 from compliance.reports.transactions import shipment_events
+from compliance.requests.trace_requests import find_request
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.ledger_tables import ledger_entry
 from epcis.ledger.subjects import entries_about
@@ -33,7 +35,7 @@ PLACES_PER_QUESTION = 500
 def places_of(snapshot: Snapshot, selection: History, size: int) -> array[int]:
     """The places in the log (below `size`) of all that belongs to a selection, ascending.
 
-    Raises ExportRefused for a recall that does not exist.
+    Raises ExportRefused for a recall or request that does not exist.
     """
     places: set[int] = set()
     seqs: list[int] = []
@@ -45,6 +47,12 @@ def places_of(snapshot: Snapshot, selection: History, size: int) -> array[int]:
         places.update(_entries_naming(snapshot, LeafKind.RECALL, selection.id))
         seqs += shipment_events(snapshot, NUMBER_PREFIX + selection.id)
         items = array("q", ids_in(snapshot, recall))
+    elif isinstance(selection, TraceRequestOf):
+        asked = find_request(snapshot, selection.id)
+        if asked is None:
+            raise ExportRefused(f"there is no trace request {selection.id}")
+        places.update(_entries_naming(snapshot, LeafKind.CASE, selection.id))
+        seqs += trace_answer(snapshot, asked).seqs
     elif isinstance(selection, Shipment):
         seqs += shipment_events(snapshot, selection.transaction)
     else:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar, Final, Self
 from urllib.parse import quote
 
+from compliance.dossier.asked_fields import FIELDS
 from compliance.recall.record import find_recall, packs_of
 from compliance.reports.authority import (
     alerts_section,
@@ -27,6 +28,7 @@ from compliance.reports.licences import partners_section
 from compliance.reports.questions import daily_section, pack_questions_section, questions_section
 from compliance.reports.recalls import lot_recalls_section, recall_sections, recalls_section
 from compliance.reports.repository import repository_sections
+from compliance.reports.trace_answer import trace_answer_sections
 from compliance.reports.transactions import (
     packs_inside,
     packs_shipped,
@@ -36,6 +38,7 @@ from compliance.reports.transactions import (
     transaction_sections,
 )
 from compliance.reports.verifications import inspection_sections
+from compliance.requests.trace_requests import find_request
 from epcis.ledger.entry import LeafKind
 from schemas.gs1.epc import canonical_key
 from verification.decision.many import judge_lot, judge_packs, name_of
@@ -47,36 +50,6 @@ if TYPE_CHECKING:
     from epcis.database.transactions import Snapshot
 
 QUESTIONS: Final = (LeafKind.VERDICT, LeafKind.PACK_OPERATION)
-
-
-@dataclass(frozen=True, slots=True)
-class AskedField:
-    """An input field of a kind of dossier, with its name in forms and error texts."""
-
-    label: str
-    choices: tuple[str, ...] = ()
-    """The only words allowed; the first is the default."""
-    is_time: bool = False
-    is_optional: bool = False
-
-
-FIELDS: Final = {
-    "gtin": AskedField("GTIN"),
-    "serial": AskedField("Serial"),
-    "lot": AskedField("Lot"),
-    "sscc": AskedField("SSCC"),
-    "transaction": AskedField("Transaction"),
-    "id": AskedField("Id"),
-    "from": AskedField("From", is_time=True),
-    "to": AskedField("To", is_time=True),
-    "by": AskedField(
-        "Counted by (record time proves that nothing is missing)",
-        choices=("event time", "record time"),
-    ),
-    "who": AskedField("Who", is_optional=True),
-    "purpose": AskedField("Purpose", choices=("39(a)", "39(b)", "39(c)")),
-}
-"""Every field, by its name in `as_dict` and in the API."""
 
 
 class DossierSelection(ABC):
@@ -258,6 +231,25 @@ class RecallOf(History):
             judgement_section(judge_packs(snapshot, packs, now)),
             *recall_sections(snapshot, recall, now),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRequestOf(History):
+    """The answer to a trace request: changes of owner, gaps, TI and TS."""
+
+    kind = "trace request"
+    asks = ("id",)
+    entries = "its entries, and the shipping events that the asker may see"
+    tables = "request; packs; changes of owner; gaps; transaction information and statement"
+    is_for_operator = True
+
+    id: str
+
+    def sections(self, snapshot: Snapshot, now: datetime) -> tuple[Section, ...]:
+        """The request and its answer from what is known now."""
+        del now
+        asked = find_request(snapshot, self.id)
+        return trace_answer_sections(snapshot, asked) if asked is not None else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -463,7 +455,7 @@ class AuthorityReport(RecordedEntries):
 KINDS: Final[dict[str, type[DossierSelection]]] = {
     one.kind: one
     for one in (
-        Pack, LotHistory, Case, Shipment, RecallOf,
+        Pack, LotHistory, Case, Shipment, RecallOf, TraceRequestOf,
         EventPeriod, AuditTrail, Verifications, Inspection, AuthorityReport,
     )
 }  # fmt: skip

@@ -117,13 +117,22 @@ COLUMNS: Final[Mapping[str, DataClass | None]] = {
         "|declared wrong|cause|return|decision|request|asked|due|tries|not verified|open"
         "|shipments|transaction information below|field|what the form asks"
         "|verdict|verdict now|against it|gravest|packs now|may be supplied|to be checked first"
-        "|not to be supplied|not recorded here",
+        "|not to be supplied|not recorded here"
+        "|at hand|on the way|supplied|destroyed|unknown|sent|messages|received|found|quarantined"
+        "|returned|not found|level (21 CFR 7.42(b)(3))|holders to be checked|effective"
+        "|not effective|not reached|drawn|how|says it returned|accounted for|difference"
+        "|delivered there|delivery not on record|never delivered there|not recalled"
+        "|unknown serial|returned by two holders"
+        "|transactions|withheld|asked for|what is missing|number of the asker|investigation",
     ),
     **_titled(DataClass.PEOPLE, "who|by|auditor"),
     **_titled(DataClass.PLACES, "place"),
-    **_titled(DataClass.PARTIES, "holder|GLN|held by now|from|to|held by|licence|given by"),
+    **_titled(
+        DataClass.PARTIES,
+        "holder|GLN|held by now|from|to|held by|licence|given by|returned by|organisation",
+    ),
     **_titled(DataClass.DOCUMENTS, "documents"),
-    **_titled(DataClass.NOTES, "reason|why|answer"),
+    **_titled(DataClass.NOTES, "reason|why|answer|note|how the asker was authenticated"),
     **_titled(DataClass.LOTS, "lot|expiry"),
 }
 """Columns and facts of reports; one that is not here is shown to the operator only."""

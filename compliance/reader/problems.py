@@ -81,6 +81,7 @@ class CaseCause(StrEnum):
     FILE_FAULTY = "file breaks rules"
     MISSING = "announced and not delivered"
     PRINT_DIFFERS = "print and data differ"
+    RETURNED_ELSEWHERE = "returned by who never had it"
 
 
 CATEGORY: Final = {
@@ -94,6 +95,7 @@ CATEGORY: Final = {
     CaseCause.FILE_FAULTY: "data issue",
     CaseCause.MISSING: "data no product",
     CaseCause.PRINT_DIFFERS: "data issue",
+    CaseCause.RETURNED_ELSEWHERE: "data issue",
 }
 """The trade's word for a case of each cause (HDA exception handling)."""
 
@@ -366,5 +368,6 @@ _CURES: Final[dict[CaseCause, Callable[[Snapshot, FoundProblem, datetime], str]]
     CaseCause.FILE_FAULTY: _stays,
     CaseCause.MISSING: _is_accounted_for,
     CaseCause.PRINT_DIFFERS: _agrees_with_print,
+    CaseCause.RETURNED_ELSEWHERE: _stays,
 }
 """What ends a problem of each cause, besides a person."""

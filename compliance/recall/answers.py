@@ -22,6 +22,7 @@ from compliance.recall.recall_tables import (
 from compliance.recall.scope import RecallRefused
 from epcis.database.columns import microseconds, moment_of
 from epcis.database.many_writers import hold_names
+from epcis.subscribe.destination import BadDestination, Destination
 from schemas.gs1.keys import Gln
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ NOTE_CHARS_MAX = 1_000
 NAME_CHARS_MAX = 100
 EMAIL_CHARS_MAX = 254
 PHONE_CHARS_MAX = 40
+HOOK_TOKEN_CHARS_MAX = 100
 TOKEN_CHARS_MAX = 100
 
 
@@ -246,15 +248,21 @@ def need_notice(snapshot: Snapshot, notice_id: str) -> RecallNotice:
 
 @dataclass(frozen=True, slots=True)
 class RecallContact:
-    """Where the notices of a holder go."""
+    """Where the notices of a holder go: by e-mail, to a webhook, or both."""
 
     gln: str
     """GLN-13."""
     email: str
-    phone: str
+    phone: str = ""
+    webhook: str = ""
+    """Address of a program of theirs."""
+    token: str = ""
+    """Secret that signs what the webhook gets; empty: nothing is signed."""
 
     @classmethod
-    def parse(cls, gln: str, email: str, phone: str = "") -> RecallContact:
+    def parse(
+        cls, gln: str, email: str, phone: str = "", *, webhook: str = "", token: str = ""
+    ) -> RecallContact:
         """A contact from a person's input; raises RecallRefused.
 
         >>> RecallContact.parse("0366666000014", "qa@pharmacy.example").email
@@ -264,21 +272,41 @@ class RecallContact:
             number = Gln.parse(gln).number
         except ValueError as fault:
             raise RecallRefused(str(fault)) from None
-        name, at, host = email.partition("@")
-        is_plain = email.isascii() and email.isprintable() and " " not in email
-        if not (name and at and "." in host and is_plain) or set(email) & set('<>,;:"()[]\\'):
-            raise RecallRefused(f"'{email[:60]}' is no e-mail address, as qa@pharmacy.example")
-        if email.count("@") != 1 or len(email) > EMAIL_CHARS_MAX:
-            raise RecallRefused(
-                f"an e-mail address has one @ and at most {EMAIL_CHARS_MAX} characters"
-            )
+        if not email and not webhook:
+            raise RecallRefused("give an e-mail address, a webhook, or both")
+        if email:
+            _check_email(email)
         if len(phone) > PHONE_CHARS_MAX or not phone.isprintable():
             raise RecallRefused(f"a telephone number has at most {PHONE_CHARS_MAX} characters")
-        return cls(number, email, phone)
+        if webhook:
+            try:
+                Destination.parse(webhook)
+            except BadDestination as fault:
+                raise RecallRefused(f"the address of the webhook {fault}") from None
+        if len(token) > HOOK_TOKEN_CHARS_MAX or not (token.isascii() and token.isprintable()):
+            raise RecallRefused(
+                f"a token has at most {HOOK_TOKEN_CHARS_MAX} letters, digits and signs of ASCII"
+            )
+        return cls(number, email, phone, webhook, token)
 
-    def as_dict(self) -> dict[str, str]:
-        """The contact, ready for JSON."""
-        return {"gln": self.gln, "email": self.email, "phone": self.phone}
+    def as_dict(self) -> dict[str, object]:
+        """The contact, ready for JSON, without its secret."""
+        return {
+            "gln": self.gln,
+            "email": self.email,
+            "phone": self.phone,
+            "webhook": self.webhook,
+            "signed": bool(self.token),
+        }
+
+
+def _check_email(email: str) -> None:
+    name, at, host = email.partition("@")
+    is_plain = email.isascii() and email.isprintable() and " " not in email
+    if not (name and at and "." in host and is_plain) or set(email) & set('<>,;:"()[]\\'):
+        raise RecallRefused(f"'{email[:60]}' is no e-mail address, as qa@pharmacy.example")
+    if email.count("@") != 1 or len(email) > EMAIL_CHARS_MAX:
+        raise RecallRefused(f"an e-mail address has one @ and at most {EMAIL_CHARS_MAX} characters")
 
 
 def keep_contact(tx: Transaction, contact: RecallContact, *, by: str) -> None:
@@ -286,6 +314,8 @@ def keep_contact(tx: Transaction, contact: RecallContact, *, by: str) -> None:
     values = {
         "email": contact.email,
         "phone": contact.phone,
+        "webhook": contact.webhook,
+        "token": contact.token,
         "changed_us": microseconds(tx.now),
         "by": by,
     }
@@ -297,7 +327,7 @@ def keep_contact(tx: Transaction, contact: RecallContact, *, by: str) -> None:
 def contacts(snapshot: Snapshot) -> list[RecallContact]:
     """Where notices go, by GLN."""
     rows = snapshot.connection.execute(select(recall_contact).order_by(recall_contact.c.gln))
-    return [RecallContact(row.gln, row.email, row.phone) for row in rows]
+    return [RecallContact(row.gln, row.email, row.phone, row.webhook, row.token) for row in rows]
 
 
 def _with_answers(snapshot: Snapshot, rows: Sequence[RowMapping]) -> list[RecallNotice]:

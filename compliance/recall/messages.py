@@ -1,4 +1,6 @@
-"""Send the notices of recalls by e-mail, remind who does not answer, and tell our own people then.
+"""Send the notices of recalls, remind who does not answer, and tell our own people then.
+
+A holder with an e-mail address and a webhook gets both; one that arrived is enough.
 
 A message goes out before its row says so: a crash between sends it twice, never not at all.
 """
@@ -22,16 +24,17 @@ from compliance.recall.answers import contacts, need_notice, new_link, notices_o
 from compliance.recall.recall_tables import recall_notice
 from compliance.recall.record import RecallRecord, find_recall, list_recalls
 from compliance.recall.scope import RecallRefused
+from compliance.recall.webhook import HookRefused, NoticeHooks, notice_body
 from epcis.database.columns import microseconds
 from epcis.database.many_writers import is_first
 from epcis.database.transactions import StoreAway, StoreFull
 from epcis.ledger.entry import LeafKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    from compliance.recall.answers import RecallNotice
+    from compliance.recall.answers import RecallContact, RecallNotice
     from epcis.clock import Clock
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Store, Transaction
@@ -46,7 +49,7 @@ LOOK_S: Final = 5.0
 STORE_PAUSE_S: Final = 5.0
 MAIL_TIMEOUT_S: Final = 20.0
 FAULT_CHARS_MAX: Final = 300
-BY_MAIL, BY_HAND = "e-mail", "by hand"
+BY_MAIL, BY_HOOK, BY_HAND = "e-mail", "webhook", "by hand"
 _log = structlog.get_logger(__name__)
 
 
@@ -102,6 +105,7 @@ class NoticePost(NamedTuple):
     """Under which holders reach this server, as https://track.example."""
     escalate_to: str = ""
     """E-mail address of ours that hears of holders who do not answer."""
+    hooks: NoticeHooks = NoticeHooks()
 
 
 class DueNotice(NamedTuple):
@@ -109,8 +113,8 @@ class DueNotice(NamedTuple):
 
     about: RecallRecord
     notice: RecallNotice
-    to: str
-    """E-mail address; empty: none is entered."""
+    to: RecallContact | None
+    """Where it goes; None: nothing is entered."""
 
 
 def notice_text(about: RecallRecord, notice: RecallNotice, link: str, due: datetime) -> str:
@@ -170,9 +174,9 @@ def hand_over(tx: Transaction, notice_id: str, *, by: str) -> str:
 def send_due(store: Store, post: NoticePost, now: datetime) -> int:
     """Send the messages that are due, one transaction for each; how many went out."""
     with store.read() as snapshot:
-        where = {one.gln: one.email for one in contacts(snapshot)}
+        where = {one.gln: one for one in contacts(snapshot)}
         waiting = [
-            DueNotice(about, notice, where.get(notice.gln, ""))
+            DueNotice(about, notice, where.get(notice.gln))
             for about in list_recalls(snapshot, only_open=True)
             if about.approved is not None
             for notice in notices_of(snapshot, about.id)
@@ -226,29 +230,53 @@ def _is_to_escalate(notice: RecallNotice, now: datetime) -> bool:
 
 
 def _send(store: Store, post: NoticePost, one: DueNotice, now: datetime) -> int:
-    """Send one message and keep that it went out, or why not; 1 where it did."""
-    about, notice = one.about, one.notice
-    if post.mail is None or not one.to:
+    """Send one message by every way that is entered, and keep how it went; 1 where one arrived."""
+    notice = one.notice
+    ways = list(_ways(post, one))
+    if not ways:
         why = "no mail server is set"
         if post.mail is not None:
-            why = f"no e-mail address of {notice.gln} is entered"
+            why = f"no e-mail address or webhook of {notice.gln} is entered"
         if notice.fault != why:
             _keep(store, now, lambda tx: _mark_fault(tx, notice, why))
         return 0
+    with store.write(now) as tx:
+        token = new_link(tx, notice.id)
+    link = link_of(post.address, token)
+    faults = {way: why for way in ways if (why := _sent_by(way, post, one, link, now))}
+    if len(faults) == len(ways):
+        why = "; ".join(faults.values())
+        _keep(store, now, lambda tx: _mark_fault(tx, notice, why))
+        return 0
+    # What arrived by one way is a notice; the other way's fault stands beside it.
+    went = ", ".join(way for way in ways if way not in faults)
+    channel = went + "".join(f"; {way} failed: {why}" for way, why in faults.items())
+    _keep(store, now, lambda tx: _mark_sent(tx, one.about, notice, channel))
+    return 1
+
+
+def _ways(post: NoticePost, one: DueNotice) -> Iterator[str]:
+    if one.to is not None and one.to.email and post.mail is not None:
+        yield BY_MAIL
+    if one.to is not None and one.to.webhook:
+        yield BY_HOOK
+
+
+def _sent_by(way: str, post: NoticePost, one: DueNotice, link: str, now: datetime) -> str:
+    """Send one message by one way; why it did not go out, else an empty text."""
+    about, notice, to = one
     is_reminder = notice.packs <= notice.packs_sent
     due = notice.due if is_reminder else None
     due = due or now + timedelta(days=ANSWER_DAYS[about.recall_class])
-    with store.write(now) as tx:
-        token = new_link(tx, notice.id)
-    text = notice_text(about, notice, link_of(post.address, token), due)
     try:
-        post.mail.send(one.to, notice_subject(about, is_reminder=is_reminder), text)
-    except MailRefused as refused:
-        why = str(refused)
-        _keep(store, now, lambda tx: _mark_fault(tx, notice, why))
-        return 0
-    _keep(store, now, lambda tx: _mark_sent(tx, about, notice, BY_MAIL))
-    return 1
+        if way == BY_HOOK and to is not None:
+            post.hooks.send(to, notice_body(about, notice, link, due, is_reminder=is_reminder), now)
+        elif post.mail is not None and to is not None:
+            subject = notice_subject(about, is_reminder=is_reminder)
+            post.mail.send(to.email, subject, notice_text(about, notice, link, due))
+    except (MailRefused, HookRefused) as refused:
+        return str(refused)[:FAULT_CHARS_MAX]
+    return ""
 
 
 def _escalate(store: Store, post: NoticePost, one: DueNotice, now: datetime) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select, update
 
+from compliance.recall.checks import draw_holders
 from compliance.recall.recall_tables import recall_notice
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def keep_notices(tx: Transaction, recall_id: str, holders: Iterable[Notified]) -
             )
     for holder in new:
         tx.connection.execute(insert(recall_notice).values(_row(recall_id, holder)))
+    if new:
+        draw_holders(tx, recall_id)
     return len(new)
 
 

@@ -340,6 +340,8 @@ def _keep(
                 "reach_at_opening": orjson.dumps(reached._asdict()).decode(),
                 "list_sha256": digest,
                 "last_item": last,
+                "check_level": "",
+                "check_percent": 0,
             }
         )
     )

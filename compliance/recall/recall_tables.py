@@ -41,6 +41,8 @@ recall = Table(
     Column("reach_at_opening", Text, nullable=False, comment="JSON: packs by what can be done"),
     Column("list_sha256", String(64), nullable=False, comment="of the keys at the opening"),
     Column("last_item", BigInteger, nullable=False, comment="item.id: later ones came later"),
+    Column("check_level", String(1), nullable=False, comment="A to E; empty: not planned"),
+    Column("check_percent", Integer, nullable=False, comment="of the holders, to be checked"),
     Column("withdraw_why", Text, comment="why it is taken back, once somebody has asked for it"),
     Column("withdraw_asked_by", String(100)),
     Column("withdrawn_us", BigInteger),
@@ -81,7 +83,7 @@ recall_notice = Table(
     Column("sent_us", BigInteger, comment="of the first message that went out"),
     Column("last_sent_us", BigInteger),
     Column("messages", Integer, nullable=False),
-    Column("channel", String(20), nullable=False),
+    Column("channel", Text, nullable=False, comment="how the last message went out"),
     Column("fault", Text, nullable=False, comment="why the last message did not go out"),
     Column("escalated_us", BigInteger),
     Column("acknowledged_us", BigInteger, comment="of the first answer"),
@@ -134,8 +136,40 @@ recall_contact = Table(
     Column("gln", String(13), primary_key=True),
     Column("email", String(254), nullable=False),
     Column("phone", String(40), nullable=False),
+    Column("webhook", Text, nullable=False, comment="address; empty: none"),
+    Column("token", String(100), nullable=False, comment="signs what the webhook gets"),
     Column("changed_us", BigInteger, nullable=False),
     Column("by", String(100), nullable=False),
-    info=proof(Register()),
+    info=proof(Register(secret=frozenset({"token"}))),
 )
 """Where the notices of a holder go."""
+
+recall_check = Table(
+    "recall_check",
+    metadata,
+    Column("notice", String(40), ForeignKey("recall_notice.id"), primary_key=True),
+    Column("recall", String(40), ForeignKey("recall.id"), nullable=False),
+    Column("chosen_us", BigInteger, nullable=False),
+    Column("checked_us", BigInteger),
+    Column("by", String(100), nullable=False, comment="who checked"),
+    Column("how", String(20), nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("note", Text, nullable=False),
+    Index("recall_check_recall", "recall"),
+    info=proof(Register()),
+)
+"""The holders whose following of a recall is checked, and what was found there."""
+
+recall_return = Table(
+    "recall_return",
+    metadata,
+    Column("notice", String(40), ForeignKey("recall_notice.id"), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Column("recall", String(40), ForeignKey("recall.id"), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False, comment="who scanned it"),
+    Column("outcome", String(30), nullable=False),
+    Index("recall_return_key", "recall", "key"),
+    info=proof(Register(by=("notice",))),
+)
+"""Packs that holders sent back, as they were scanned one by one."""

@@ -6,7 +6,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from compliance.recall.answers import count_answers, notices_of
+from compliance.recall.checks import CheckOutcome, checks_of
 from compliance.recall.record import list_recalls, packs_of, reach_now
+from compliance.recall.returned import ReturnOutcome, returned_packs, returns_of
 from compliance.reports.sheet import Section
 from epcis.trace import gln_of
 from verification.decision.many import judge_packs, name_of
@@ -32,6 +34,7 @@ def lot_recalls_section(snapshot: Snapshot, gtin: str, lot: str, now: datetime) 
     return _section(snapshot, found, now)
 
 
+SHOWN = tuple(one for one in ReturnOutcome if one is not ReturnOutcome.AGAIN)
 PACKS_LISTED_MAX = 100_000
 """Packs of one recall in its report; the page `/recalls/{id}/packs` lists any number."""
 
@@ -42,7 +45,10 @@ def recall_sections(snapshot: Snapshot, one: RecallRecord, now: datetime) -> tup
         _section(snapshot, [one], now),
         _holders(snapshot, one),
         _answers(snapshot, one),
+        _checks(snapshot, one),
+        _returns(snapshot, one),
         _packs(snapshot, one),
+        _returned(snapshot, one),
     )
 
 
@@ -97,6 +103,76 @@ def _answers(snapshot: Snapshot, one: RecallRecord) -> Section:
         rows=tuple(rows),
         rows_total=len(found),
     )  # fmt: skip
+
+
+def _checks(snapshot: Snapshot, one: RecallRecord) -> Section:
+    plan = checks_of(snapshot, one.id)
+    return Section(
+        title="Effectiveness checks",
+        facts=(
+            ("level (21 CFR 7.42(b)(3))", plan.level or "not planned"),
+            ("holders to be checked", str(len(plan.checks))),
+            *((outcome.value, str(plan.of(outcome))) for outcome in CheckOutcome),
+        ),
+        columns=("GLN", "name", "drawn", "checked", "by", "how", "outcome", "note"),
+        rows=tuple(
+            (
+                check.gln,
+                check.name,
+                check.chosen.isoformat(),
+                check.checked.isoformat() if check.checked else "not yet",
+                check.by,
+                check.how,
+                check.outcome,
+                check.note,
+            )
+            for check in plan.checks
+        ),
+        rows_total=len(plan.checks),
+    )
+
+
+def _returns(snapshot: Snapshot, one: RecallRecord) -> Section:
+    found = returns_of(snapshot, one.id)
+    return Section(
+        title="Returned packs by holder",
+        sentences=(
+            "The holder's own count of returned packs beside the serial numbers that were scanned.",
+        ),
+        columns=(
+            "GLN", "name", "packs", "says it returned", "accounted for", "difference",
+            *(outcome.value for outcome in SHOWN),
+        ),
+        rows=tuple(
+            (
+                each.notice.gln or "unknown",
+                each.notice.name or "",
+                str(each.notice.packs),
+                str(each.notice.answer.returned) if each.notice.answer else "no answer",
+                str(each.accounted),
+                "" if each.difference is None else str(each.difference),
+                *(str(each.scanned[outcome]) for outcome in SHOWN),
+            )
+            for each in found
+        ),
+        rows_total=len(found),
+    )  # fmt: skip
+
+
+def _returned(snapshot: Snapshot, one: RecallRecord) -> Section:
+    names = {each.id: each.gln or "unknown" for each in notices_of(snapshot, one.id)}
+    rows = []
+    total = 0
+    for key, notice, outcome in returned_packs(snapshot, one.id):
+        total += 1
+        if total <= PACKS_LISTED_MAX:
+            rows.append((key, names.get(notice, ""), outcome))
+    return Section(
+        title="Packs that came back",
+        columns=("pack", "returned by", "outcome"),
+        rows=tuple(rows),
+        rows_total=total,
+    )
 
 
 def _packs(snapshot: Snapshot, one: RecallRecord) -> Section:

@@ -28,7 +28,7 @@ from schemas.gs1.keys import Gtin
 
 router = APIRouter(prefix="/cases", tags=["cases"])
 
-MayStop = Annotated[Caller, Depends(needs("recall"))]
+MayStop = Annotated[Caller, Depends(needs("hold"))]
 Words = Annotated[str, Field(max_length=WORDS_CHARACTERS_MAX)]
 
 

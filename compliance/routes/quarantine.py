@@ -27,7 +27,7 @@ from epcis.problem import Problem
 
 router = APIRouter(prefix="/quarantine", tags=["quarantine"])
 
-MayHold = Annotated[Caller, Depends(needs("recall"))]
+MayHold = Annotated[Caller, Depends(needs("hold"))]
 
 
 class QuarantineWanted(BaseModel):

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from compliance.context import compliance_settings_of
 from compliance.recall.answers import (
     EMAIL_CHARS_MAX,
+    HOOK_TOKEN_CHARS_MAX,
     NAME_CHARS_MAX,
     NOTE_CHARS_MAX,
     PACKS_MAX,
@@ -28,6 +29,7 @@ from compliance.recall.record import find_recall
 from compliance.recall.scope import RecallRefused
 from epcis.http_context import Caller, needs, now_of, store_of
 from epcis.problem import Problem
+from epcis.subscribe.destination import ADDRESS_LENGTH_MAX
 
 if TYPE_CHECKING:
     from compliance.recall.answers import RecallNotice
@@ -53,12 +55,18 @@ class AnswerWanted(BaseModel):
 class ContactWanted(BaseModel):
     """Where the notices of a holder go."""
 
-    email: str = Field(max_length=EMAIL_CHARS_MAX)
+    email: str = Field(default="", max_length=EMAIL_CHARS_MAX)
     phone: str = Field(default="", max_length=PHONE_CHARS_MAX)
+    webhook: str = Field(
+        default="", max_length=ADDRESS_LENGTH_MAX, description="gets notices as JSON"
+    )
+    token: str = Field(
+        default="", max_length=HOOK_TOKEN_CHARS_MAX, description="signs them; never shown again"
+    )
 
 
 @router.get("/contacts")
-def list_contacts(request: Request) -> list[dict[str, str]]:
+def list_contacts(request: Request) -> list[dict[str, object]]:
     """Where the notices of holders go, by GLN."""
     with store_of(request).read() as snapshot:
         return [one.as_dict() for one in contacts(snapshot)]
@@ -67,10 +75,12 @@ def list_contacts(request: Request) -> list[dict[str, str]]:
 @router.put("/contacts/{gln}")
 def put_contact(
     request: Request, caller: MayRecall, gln: str, body: ContactWanted
-) -> dict[str, str]:
+) -> dict[str, object]:
     """Enter where the notices of a holder go, in place of what was entered before."""
     try:
-        contact = RecallContact.parse(gln, body.email, body.phone)
+        contact = RecallContact.parse(
+            gln, body.email, body.phone, webhook=body.webhook, token=body.token
+        )
     except RecallRefused as refused:
         raise Problem(422, "No contact", str(refused)) from None
     with store_of(request).write(now_of(request)) as tx:

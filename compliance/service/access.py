@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from epcis.ledger.store import Transaction
 
 EVERYTHING = frozenset(SCOPES)
+IMPLIED = frozenset({"hold"})
+"""What whoever may recall packs may do besides: to stop a lot is more than to hold a case."""
 
 
 class UnknownScopeError(ValueError):
@@ -53,8 +55,13 @@ class Grant:
         return cls(name, ROLES[role], party, role)
 
     def caller(self, client: str) -> Caller:
-        """The caller this grant makes of a request from the address `client`."""
-        return Caller(self.name, self.scopes, self.party, client, self.role)
+        """The caller this grant makes of a request from the address `client`.
+
+        >>> sorted(Grant("Ann", frozenset({"recall"})).caller("").scopes)
+        ['hold', 'recall']
+        """
+        scopes = self.scopes | (IMPLIED if "recall" in self.scopes else frozenset())
+        return Caller(self.name, scopes, self.party, client, self.role)
 
 
 def scopes_of(text: str) -> frozenset[str]:

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 
+from compliance.dossier.asked_fields import FIELDS
 from compliance.dossier.jobs import list_jobs
-from compliance.dossier.kinds import FIELDS, KINDS, selection_from
+from compliance.dossier.kinds import KINDS, selection_from
 from compliance.routes.exports import all_profiles, order
 from compliance.service.pages import render
 from epcis.http_context import Caller, caller_of, needs, store_of

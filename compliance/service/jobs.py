@@ -16,6 +16,7 @@ import structlog
 from compliance.dossier.jobs import run_exports
 from compliance.reader.reader import run_reader
 from compliance.recall.messages import MailServer, NoticePost, run_notices
+from compliance.recall.webhook import NoticeHooks
 from compliance.seal.checkpoint import seal_log, stamp_checkpoint, stamp_is_due
 from compliance.service.measured import keep_measured
 from epcis.capture_job import run_jobs
@@ -133,7 +134,8 @@ def notice_post(settings: Settings) -> NoticePost:
             user=settings.mail_user,
             password=settings.mail_password,
         )
-    return NoticePost(mail, settings.public_address, settings.mail_escalations)
+    hooks = NoticeHooks(settings.webhooks_to_private_addresses)
+    return NoticePost(mail, settings.public_address, settings.mail_escalations, hooks)
 
 
 async def _sign_checkpoints(context: ServiceContext, stop: asyncio.Event) -> None:

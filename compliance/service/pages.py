@@ -91,6 +91,7 @@ def render(template: str, request: Request, **values: Any) -> HTMLResponse:  # n
         "here": request.url.path,
         "may_jump": "query" in caller.scopes,
         "may_verify": "verify" in caller.scopes,
+        "may_hold": "hold" in caller.scopes,
         "may_recall": "recall" in caller.scopes,
         "may_export": "export" in caller.scopes,
     }

@@ -28,16 +28,17 @@ SCOPES = {
     "supply": "hand packs out and take that back",
     "act": "acts in the warehouse, and those on packs that can be undone, as export or lock",
     "destroy": "destroy packs and mark them stolen",
-    "recall": "recall lots, withdraw products, extend expiry dates, open cases",
+    "hold": "hold goods and free them, open cases and take them further, write letters",
+    "recall": "recall lots, withdraw products, extend expiry dates; and whatever `hold` may",
     "export": "ask for signed dossiers",
     "admin": "keys, participants, partners, settings; sees the operator's own lists",
 }
 """Everything a caller may be allowed to do, and what that means."""
 _READING = frozenset({"query", "verify"})
 ROLES = {
-    "manufacturer": _READING | {"capture", "act", "destroy", "recall", "export"},
-    "wholesaler": _READING | {"capture", "supply", "act", "destroy", "export"},
-    "pharmacist": frozenset({"verify", "supply", "act", "destroy", "capture"}),
+    "manufacturer": _READING | {"capture", "act", "destroy", "hold", "recall", "export"},
+    "wholesaler": _READING | {"capture", "supply", "act", "destroy", "hold", "export"},
+    "pharmacist": _READING | {"capture", "supply", "act", "destroy", "hold"},
     "regulator": _READING | {"export"},
     "auditor": frozenset({"export"}),
     "admin": frozenset({"admin"}),
@@ -99,6 +100,7 @@ def _table() -> Iterator[AccessRule]:
     yield from _of_products()
     yield from _of_the_national_system()
     yield from _of_recalls()
+    yield from _of_requests()
     yield from _of_duties()
     yield from of_the_warehouse()
     yield from of_exchange()
@@ -279,13 +281,23 @@ def _of_recalls() -> Iterator[AccessRule]:
     for act in ("", "/{recall_id}/approve", "/{recall_id}/close", "/{recall_id}/withdraw"):
         yield from rows_of(Own.PRODUCT, "recall", f"POST /recalls{act}", is_fresh=True)
     found, one = "/reach/{gtin}/{lot:path}", "/{recall_id}"
-    for shown in ("", "/contacts", found, one, f"{one}/packs", f"{one}/notices"):
+    followed = (f"{one}/packs", f"{one}/notices", f"{one}/checks", f"{one}/returns")
+    for shown in ("", "/contacts", found, one, *followed):
         yield from rows_of(Own.OPERATOR, "query", f"GET /recalls{shown}")
     notice = "POST /recalls/notices/{notice_id}"
-    yield from rows_of(Own.OPERATOR, "recall", f"{notice}/link\n{notice}/answer")
+    for act in ("link", "answer", "check", "returns"):
+        yield from rows_of(Own.OPERATOR, "recall", f"{notice}/{act}")
+    yield from rows_of(Own.OPERATOR, "recall", f"POST /recalls{one}/checks")
     yield from rows_of(Own.OPERATOR, "recall", "PUT /recalls/contacts/{gln}")
     answer = "GET /answer/{token}\nPOST /answer/{token}"
     yield from rows_of(Own.NOTICE, ANYONE, answer, is_page=True)
+
+
+def _of_requests() -> Iterator[AccessRule]:
+    shown = "GET /requests/{request_id}\nGET /requests/{request_id}/answer"
+    yield from rows_of(Own.OPERATOR, "query", shown)
+    done = "POST /requests\nPOST /requests/{request_id}/end"
+    yield from rows_of(Own.OPERATOR, "hold", done)
 
 
 def _of_duties() -> Iterator[AccessRule]:
@@ -304,11 +316,11 @@ def _of_duties() -> Iterator[AccessRule]:
     yield from rows_of(Own.OPERATOR, "query", "GET /transactions/{number:path}")
     yield from rows_of(Own.OPERATOR, "query", "GET /transactions", is_page=True)
     yield from rows_of(Own.NOTHING, "capture", "POST /files/check\nPOST /files/correct")
-    yield from rows_of(Own.OPERATOR, "recall", "POST /quarantine\nPOST /cases")
+    yield from rows_of(Own.OPERATOR, "hold", "POST /quarantine\nPOST /cases")
     release = "POST /quarantine/{number}/release"
-    yield from rows_of(Own.OPERATOR, "recall", release, approved="release")
+    yield from rows_of(Own.OPERATOR, "hold", release, approved="release")
     further = "POST /cases/{case_id}/steps\nPOST /cases/{case_id}/letter"
-    yield from rows_of(Own.OPERATOR, "recall", further)
+    yield from rows_of(Own.OPERATOR, "hold", further)
     yield from rows_of(Own.OPERATOR, "act", "POST /receiving\nPOST /receiving/compare")
     yield from rows_of(
         Own.OPERATOR,

@@ -109,7 +109,10 @@ def of_pages() -> Iterator[AccessRule]:
     of_things = "\n".join(f"GET /{key}/{{link:path}}" for key in keys)
     yield from rows_of(Own.EVENTS, "query", of_things, is_page=True)
     yield from rows_of(Own.PRODUCT, "query", "GET /recalls/board", is_page=True)
-    yield from rows_of(Own.OPERATOR, "recall", "POST /recalls/board/link", is_page=True)
+    yield from rows_of(Own.OPERATOR, "query", "GET /recalls/board/follow", is_page=True)
+    done = ("link", "checks", "check", "returns")
+    follow = "\n".join(f"POST /recalls/board/{act}" for act in done)
+    yield from rows_of(Own.OPERATOR, "recall", follow, is_page=True)
     yield from rows_of(Own.PRODUCT, "verify", "GET /sensors", is_page=True)
     setting = "POST /sensors\nPOST /sensors/{gtin}/end"
     yield from rows_of(Own.PRODUCT, "recall", setting, is_page=True)
@@ -122,9 +125,12 @@ def of_pages() -> Iterator[AccessRule]:
     yield from rows_of(Own.OPERATOR, "capture", "GET /sheets/tables\nPOST /sheets/{table}")
     yield from rows_of(Own.OPERATOR, "query", "GET /sheets/{table}/file")
     yield from rows_of(Own.OPERATOR, "query", "GET /quarantine", is_page=True)
-    yield from rows_of(Own.OPERATOR, "recall", "POST /quarantine/board", is_page=True)
+    yield from rows_of(Own.OPERATOR, "query", "GET /requests\nGET /requests/board", is_page=True)
+    entered = "POST /requests/board\nPOST /requests/board/end"
+    yield from rows_of(Own.OPERATOR, "hold", entered, is_page=True)
+    yield from rows_of(Own.OPERATOR, "hold", "POST /quarantine/board", is_page=True)
     release = "POST /quarantine/board/release"
-    yield from rows_of(Own.OPERATOR, "recall", release, is_page=True, approved="release")
+    yield from rows_of(Own.OPERATOR, "hold", release, is_page=True, approved="release")
     yield from rows_of(
         Own.PRODUCT,
         "recall",

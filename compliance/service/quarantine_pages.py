@@ -19,7 +19,7 @@ from epcis.http_context import Caller, needs, now_of, store_of
 
 router = APIRouter(tags=["quarantine"])
 
-MayHold = Annotated[Caller, Depends(needs("recall"))]
+MayHold = Annotated[Caller, Depends(needs("hold"))]
 
 
 class QuarantineForm(BaseModel):

@@ -14,10 +14,12 @@ from compliance.routes import (
     files,
     holds,
     quarantine,
+    recall_following,
     recall_notices,
     recalls,
     receiving,
     returns,
+    requests,
     sheets,
     transactions,
 )
@@ -40,10 +42,12 @@ from compliance.service import (
     proof_pages,
     quarantine_pages,
     readiness,
+    recall_follow_pages,
     recall_pages,
     receiving_pages,
     reference_pages,
     return_pages,
+    request_pages,
     scan_pages,
     scanning_routes,
     sensor_pages,
@@ -83,13 +87,11 @@ def _routers() -> Iterator[APIRouter]:
     yield verification_router
     yield scan_pages.router
     yield identifier_pages.router
-    yield recall_pages.router
+    yield from _recalls_and_requests()
     yield reference_pages.router
     yield jump_pages.router
     yield key_pages.router
     yield acts.router
-    yield recall_pages.router
-    yield answer_pages.router
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router
@@ -104,6 +106,12 @@ def _routers() -> Iterator[APIRouter]:
     yield recall_notices.router
     yield recalls.router
     yield from _of_the_warehouse()
+    yield receiving.router
+    yield receiving_pages.router
+    yield serials_pages.router
+    yield label_pages.router
+    yield line_pages.router
+    yield order_pages.router
     yield stock_pages.router
     yield insight_pages.router
     yield work_pages.router
@@ -131,3 +139,13 @@ def _of_the_warehouse() -> Iterator[APIRouter]:
     yield line_pages.router
     yield label_pages.router
     yield serials_pages.router
+def _recalls_and_requests() -> Iterator[APIRouter]:
+    """Pages first: `/recalls/board` is no id of a recall."""
+    yield recall_follow_pages.router
+    yield recall_pages.router
+    yield answer_pages.router
+    yield recall_notices.router
+    yield recall_following.router
+    yield recalls.router
+    yield request_pages.router
+    yield requests.router

@@ -217,7 +217,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sign_in_link_minutes_max: PositiveInt = 60
     """How long a one-time sign-in link is good."""
     webhooks_to_private_addresses: bool = False
-    """Whether subscriptions and channels may deliver to private and loopback addresses."""
+    """Whether subscriptions, channels and notices may go to private and loopback addresses."""
     log_level: LogLevel = "info"
     """The least of what is logged: debug, info, warning or error."""
     log_answers: bool = False

@@ -27,7 +27,7 @@ from epcis.subscribe.destination import BadDestination, Destination, resolve
 from epcis.subscribe.news import BATCH_EVENTS, News, latest, newest_arrival, query_of
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import Coroutine, Iterable, Mapping
     from datetime import datetime
 
     from epcis.clock import Clock
@@ -156,6 +156,61 @@ async def _unless_stopped(work: Coroutine[object, None, bool], stop: asyncio.Eve
         await asyncio.gather(working, stopping, return_exceptions=True)
 
 
+def delivery_client() -> httpx.AsyncClient:
+    """A client that connects to the given address only: no redirects, no proxy of this machine."""
+    return httpx.AsyncClient(
+        timeout=httpx.Timeout(DELIVERY_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+        follow_redirects=False,
+        trust_env=False,
+        limits=httpx.Limits(max_connections=DELIVERIES_MAX),
+    )
+
+
+async def post_checked(
+    client: httpx.AsyncClient,
+    destination: Destination,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    private_allowed: bool,
+) -> DeliveryAnswer:
+    """POST to the address the name resolves to now, if allowed; network errors never raise."""
+    try:
+        async with asyncio.timeout(DELIVERY_TIMEOUT_S):
+            ip = await asyncio.to_thread(resolve, destination, private_allowed=private_allowed)
+            return await _post(client, destination, ip, body, headers)
+    except BadDestination as fault:
+        return DeliveryAnswer(None, str(fault))
+    except TimeoutError:
+        return DeliveryAnswer(None, f"no answer within {DELIVERY_TIMEOUT_S:g} seconds")
+    except httpx.HTTPError as fault:
+        return DeliveryAnswer(None, f"{type(fault).__name__}: {fault}")
+
+
+async def _post(
+    client: httpx.AsyncClient,
+    destination: Destination,
+    ip: str,
+    body: bytes,
+    headers: Mapping[str, str],
+) -> DeliveryAnswer:
+    """POST to the checked address under the receiver's name; only the status is read."""
+    extensions: dict[str, Any] = {"sni_hostname": destination.host}
+    request = client.build_request(
+        "POST",
+        destination.url_at(ip),
+        content=body,
+        headers={**headers, "Host": destination.authority},
+        extensions=extensions,
+    )
+    response = await client.send(request, stream=True)
+    try:
+        status = response.status_code
+    finally:
+        await response.aclose()
+    return DeliveryAnswer(status, "" if status in _ACCEPTED else f"answered {status}")
+
+
 class Courier:
     """Carries results to subscribers."""
 
@@ -171,12 +226,7 @@ class Courier:
         self._clock = clock
         self._private_allowed = private_allowed
         self._company_prefixes = company_prefixes
-        self._client = httpx.AsyncClient(
-            timeout=httpx.Timeout(DELIVERY_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
-            follow_redirects=False,
-            trust_env=False,
-            limits=httpx.Limits(max_connections=DELIVERIES_MAX),
-        )
+        self._client = delivery_client()
 
     async def __aenter__(self) -> Self:
         return self
@@ -280,40 +330,10 @@ class Courier:
             headers["Packtrail-Checkpoint"] = self._store.signed
         if one.token:
             headers["GS1-Signature"] = signature(one.token, body, now)
-        return await self._post_checked(Destination.parse(one.dest), body, headers)
-
-    async def _post_checked(
-        self, destination: Destination, body: bytes, headers: dict[str, str]
-    ) -> DeliveryAnswer:
-        """POST to the address the name resolves to now, if allowed; network errors never raise."""
-        try:
-            async with asyncio.timeout(DELIVERY_TIMEOUT_S):
-                ip = await asyncio.to_thread(
-                    resolve, destination, private_allowed=self._private_allowed
-                )
-                return await self._post(destination, ip, body, headers)
-        except BadDestination as fault:
-            return DeliveryAnswer(None, str(fault))
-        except TimeoutError:
-            return DeliveryAnswer(None, f"no answer within {DELIVERY_TIMEOUT_S:g} seconds")
-        except httpx.HTTPError as fault:
-            return DeliveryAnswer(None, f"{type(fault).__name__}: {fault}")
-
-    async def _post(
-        self, destination: Destination, ip: str, body: bytes, headers: dict[str, str]
-    ) -> DeliveryAnswer:
-        """POST to the checked address under the subscriber's name; only the status is read."""
-        extensions: dict[str, Any] = {"sni_hostname": destination.host}
-        request = self._client.build_request(
-            "POST",
-            destination.url_at(ip),
-            content=body,
-            headers={**headers, "Host": destination.authority},
-            extensions=extensions,
+        return await post_checked(
+            self._client,
+            Destination.parse(one.dest),
+            body,
+            headers,
+            private_allowed=self._private_allowed,
         )
-        response = await self._client.send(request, stream=True)
-        try:
-            status = response.status_code
-        finally:
-            await response.aclose()
-        return DeliveryAnswer(status, "" if status in _ACCEPTED else f"answered {status}")

@@ -36,9 +36,9 @@ def units(text: str) -> list[str]:
     return list(dict.fromkeys(epcs))
 
 
-def key(environment_hand: Callable, name: str) -> dict[str, str]:
-    made = environment_hand(
-        "access", "new-key", name, "--scopes", "capture,query,verify,act,recall", "--json"
+def pharmacist_key(packtrail: Callable, database: str, name: str) -> dict[str, str]:
+    made = packtrail(
+        "access", "new-key", name, "--role", "pharmacist", "--database", database, "--json"
     )
     return {"Authorization": f"Bearer {made.json['key']}"}
 
@@ -53,6 +53,7 @@ def test_one_afternoon_from_the_file_to_the_inspector(
         serving("--database", database, PACKTRAIL_OWNER_GLN=gln(BUYER)) as server,
         httpx.Client(base_url=server.address, timeout=60) as client,
     ):
+        client.headers.update(pharmacist_key(packtrail, database, "Ann"))
         checked = client.post("/files/check", content=announced)
         assert checked.json()["isFine"], checked.text
         captured(client, announced)
@@ -80,11 +81,12 @@ def test_one_afternoon_from_the_file_to_the_inspector(
 
         own = client.post(f"/quarantine/{held[0]['id']}/release", json={"why": "its file came"})
         assert own.status_code == 409
-        freed = packtrail(
-            "quarantine", "release", held[0]["id"], "--why", "its file came", "--by", "owner",
-            "--database", database,
-        )  # fmt: skip
-        assert freed.code == 0, freed.err
+        second = pharmacist_key(packtrail, database, "Ben")
+        address = f"/quarantine/{held[0]['id']}/release"
+        freed = client.post(address, json={"why": "its file came"}, headers=second)
+        assert freed.status_code == 200, freed.text
+        lot = {"gtin": "00355555678908", "lot": "L1", "confirm": "L1", "reason": "no maker's right"}
+        assert client.post("/recalls", json=lot).status_code == 403
         again = {"shipment": "PO-0", "scans": [extra], "clientId": "tote 1, the last pack"}
         assert client.post("/receiving", json=again).json()["done"]
 

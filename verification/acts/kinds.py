@@ -149,7 +149,7 @@ def _by_registry(act: PackAct, say: str, reason: Need = Need.MAY) -> ActRule:
 def _by_quarantine(say: str) -> ActRule:
     return ActRule(
         say,
-        "recall",
+        "hold",
         ActShape.BY_QUARANTINE,
         where=Whereabouts.ANYWHERE,
         reason=Need.MUST,
@@ -304,7 +304,7 @@ KINDS: Final[dict[ActKind, ActRule]] = {
 """The table of kinds, by kind."""
 
 OVERRIDE_SCOPE: Final = "recall"
-"""Who may override a refusal: whoever may recall lots and place quarantines."""
+"""Who may override a refusal: whoever may recall lots."""
 
 RESULTS: Final[dict[ActKind, dict[str, str]]] = {
     ActKind.INSPECT: {

@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "sensors": ("sensors",),
     "snapshots": ("snapshot",),
     "recalls": ("recall",),
+    "requests": ("request",),
     "transactions": ("transaction",),
     "receiving": ("receive",),
     "proof": ("export", "verify-export", "restamp", "fsck", "keys"),

@@ -62,6 +62,9 @@ class SelectionOptions:
         str | None, typer.Option(metavar="TRANSACTION", help="TI and TS of a shipment.")
     ] = None
     recall: Annotated[str | None, typer.Option(metavar="ID", help="A recall.")] = None
+    request: Annotated[
+        str | None, typer.Option(metavar="ID", help="The answer to a trace request.")
+    ] = None
     from_: Annotated[str | None, typer.Option("--from", help="From this time on.")] = None
     to: Annotated[str | None, typer.Option(help="Before this time.")] = None
     kind: Annotated[
@@ -87,6 +90,7 @@ class SelectionOptions:
             "case": self.case and {"sscc": self.case},
             "shipment": self.shipment and {"transaction": self.shipment},
             "recall": self.recall and {"id": self.recall},
+            "trace request": self.request and {"id": self.request},
             self.kind: (self.from_ or self.to) and self._period(),
         }
         given = [{"kind": kind, **fields} for kind, fields in about.items() if fields]
@@ -94,7 +98,7 @@ class SelectionOptions:
             stop(
                 CANNOT_TELL,
                 "name one of --pack GTIN SERIAL, --lot GTIN LOT, --case SSCC, "
-                "--shipment TRANSACTION, --recall ID, or --from T --to T",
+                "--shipment TRANSACTION, --recall ID, --request ID, or --from T --to T",
             )
         try:
             return selection_from(given[0])

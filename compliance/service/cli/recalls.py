@@ -25,6 +25,7 @@ from compliance.service.cli.options import (
     settings_for,
     stop,
 )
+from compliance.service.cli.recall_following import By, following
 
 if TYPE_CHECKING:
     from compliance.recall.recall import RecallPreview
@@ -34,12 +35,12 @@ if TYPE_CHECKING:
 
 recalls = typer.Typer(no_args_is_help=True, help="Preview, open, approve and close recalls.")
 
-By = Annotated[str, typer.Option("--by", help="Your name; kept in the record.")]
 _TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands on the command line."""
+    recalls.add_typer(following)
     app.add_typer(recalls, name="recall")
 
 
@@ -313,12 +314,22 @@ def answer(
         typer.echo(f"{kept.id}: found {given.found} of {kept.packs} packs")
 
 
+@dataclass(frozen=True, slots=True)
+class ContactOptions:
+    """Where the notices of a holder go."""
+
+    email: Annotated[str, typer.Argument(help="E-mail address that its notices go to.")] = ""
+    phone: Annotated[str, typer.Option(help="Telephone number.")] = ""
+    webhook: Annotated[str, typer.Option(help="Address of a program that gets notices too.")] = ""
+    token: Annotated[str, typer.Option(help="Secret that signs what the webhook gets.")] = ""
+
+
 @recalls.command()
+@grouped
 def contact(
     gln: Annotated[str, typer.Argument(help="GLN of the holder.")],
-    email: Annotated[str, typer.Argument(help="E-mail address that its notices go to.")],
+    where: ContactOptions,
     by: By,
-    phone: Annotated[str, typer.Option(help="Telephone number.")] = "",
     database: Database = "",
     now: Now = None,
 ) -> None:
@@ -326,9 +337,11 @@ def contact(
     from compliance.recall.answers import RecallContact, keep_contact
 
     with acting(database, now) as tx:
-        kept = RecallContact.parse(gln, email, phone)
+        kept = RecallContact.parse(
+            gln, where.email, where.phone, webhook=where.webhook, token=where.token
+        )
         keep_contact(tx, kept, by=by)
-    typer.echo(f"{kept.gln}: {kept.email}")
+    typer.echo(f"{kept.gln}: {', '.join(filter(None, (kept.email, kept.webhook)))}")
 
 
 def _say(recall: RecallRecord, *, json: bool) -> None:

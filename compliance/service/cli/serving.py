@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from compliance.service.access import Grant
 
 SCOPES_HELP = (
-    "Of capture,query,verify,supply,act,destroy,recall,export,admin: docs/reference/access.md."
+    "Of capture,query,verify,supply,act,destroy,hold,recall,export,admin: docs/reference/access.md."
 )
 ROLE_HELP = (
     "In place of scopes: manufacturer, wholesaler, pharmacist, regulator, auditor, admin,"

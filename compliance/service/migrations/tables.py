@@ -3,6 +3,7 @@
 import compliance.dossier.dossier_tables
 import compliance.duty_tables
 import compliance.recall.recall_tables
+import compliance.requests.request_tables
 import compliance.retention.retention_tables
 import compliance.seal.seal_tables
 import compliance.warehouse.warehouse_tables
@@ -26,6 +27,7 @@ FLOORS = (
     verification.serials.serial_tables,
     compliance.duty_tables,
     compliance.recall.recall_tables,
+    compliance.requests.request_tables,
     compliance.retention.retention_tables,
     compliance.seal.seal_tables,
     compliance.dossier.dossier_tables,

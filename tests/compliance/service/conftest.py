@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from repository import webhook
 
 from compliance.seal import Keys
 from compliance.service.accounts import put_account
@@ -19,6 +20,8 @@ from tests.compliance.service.browsers import ADMIN, ANN, WORD, Browser, Turning
 from verification.decision.act import ParticipantRole, Who
 from verification.decision.rule_pack import shipped
 from verification.fmd.upload import Batch, Market, Product, upload_batch, upload_product
+
+__all__ = ["webhook"]  # a fixture of all
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

@@ -7,9 +7,8 @@ import ipaddress
 import socket
 
 import pytest
-from repository import new_repository
 
-from epcis.subscribe.delivery import Courier
+from epcis.subscribe.delivery import delivery_client, post_checked
 from epcis.subscribe.destination import BadDestination, Destination, check, is_public, resolve
 
 
@@ -89,15 +88,14 @@ def test_the_public_internet_is_public():
         assert is_public(ipaddress.ip_address(ip))
 
 
-def test_a_courier_that_may_not_goes_nowhere(tmp_path, webhook):
+def test_a_courier_that_may_not_goes_nowhere(webhook):
     """A subscription from when private addresses were allowed, delivered when they are not."""
-    repository = new_repository(tmp_path)
 
     async def try_it():
-        async with Courier(repository.store, repository.clock, private_allowed=False) as courier:
-            return await courier._post_checked(Destination.parse(webhook.url), b"{}", {})
+        async with delivery_client() as client:
+            there = Destination.parse(webhook.url)
+            return await post_checked(client, there, b"{}", {}, private_allowed=False)
 
     answer = asyncio.run(try_it())
     assert "public" in answer.reason
     assert not webhook.received
-    repository.store.close()
