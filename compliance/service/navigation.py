@@ -70,14 +70,14 @@ _PLACES = (
 """Every place that may be shown, in order; most used first."""
 
 
-def places_of(caller: Caller) -> tuple[MenuPlace, ...]:
-    """The places that a caller is shown.
+def places_of(caller: Caller, left_out: frozenset[str] = frozenset()) -> tuple[MenuPlace, ...]:
+    """The places that a caller is shown, without those that are no work of the company.
 
     >>> from epcis.http_context import Caller
     >>> [place.name for place in places_of(Caller("till", frozenset({"verify"}), "/414/1"))][:2]
     ['Scan', 'Work']
     """
-    return tuple(_shown(caller))
+    return tuple(place for place in _shown(caller) if place.path not in left_out)
 
 
 def _shown(caller: Caller) -> Iterator[MenuPlace]:

@@ -72,6 +72,10 @@ def _table() -> Iterator[AccessRule]:
         "GET /oidc/start\nGET /oidc/callback",
         is_page=True,
     )
+    yield from rows_of(Own.NOTHING, ANYONE, "GET /first-run\nPOST /first-run", is_page=True)
+    task = "GET /first-task\nGET /first-task/label.png\nGET /first-task/shipment.jsonld"
+    yield from rows_of(Own.NOTHING, ANY_KEY, task, is_page=True)
+    yield from rows_of(Own.OPERATOR, "admin", "GET /settings\nPOST /settings", is_page=True)
     verify = "GET /verify-dossier\nPOST /verify-dossier"
     yield from rows_of(Own.NOTHING, ANYONE, verify, is_page=True)
     yield from rows_of(Own.NOTHING, ANYONE, "GET /reference/api", is_page=True)

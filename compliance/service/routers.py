@@ -24,6 +24,7 @@ from compliance.service import (
     dossier_pages,
     exchange_pages,
     file_pages,
+    first_run_pages,
     identifier_pages,
     jump_pages,
     key_pages,
@@ -82,6 +83,7 @@ def _routers() -> Iterator[APIRouter]:
     yield jump_pages.router
     yield key_pages.router
     yield acts.router
+    yield first_run_pages.router
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router

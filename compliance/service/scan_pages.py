@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, UploadFile
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import RedirectResponse
 
 from compliance.service.cards import cards_of_scan
-from compliance.service.pages import render
+from compliance.service.context import service_context_of
+from compliance.service.first_run import is_first_run
+from compliance.service.pages import is_for_a_person, render
 from compliance.service.recall_pages import recalls_shown
 from compliance.service.scan_mode import ScanMode, modes_of
 from compliance.service.scans import layout_of, scan_picture, scan_text
@@ -23,7 +26,9 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/")
 def home(request: Request) -> Response:
-    """The page to scan on."""
+    """The page to scan on; where nobody has set the installation up, the way to do that."""
+    if is_for_a_person(request) and is_first_run(service_context_of(request)):
+        return RedirectResponse("/first-run", status_code=303)
     return render(
         "scan.html",
         request,

@@ -226,6 +226,19 @@ function misplaced(event, field) {
   target.form.requestSubmit();
 }
 
+// ---- a sample to try, and what the browser knows of its place
+function onSample(event) {
+  const sample = event.target.closest("[data-sample]")?.dataset.sample;
+  const scanner = sample && document.querySelector("main pack-scanner");
+  if (!scanner) return;
+  scanner.field.value = sample;
+  scanner.ask();
+}
+
+for (const field of document.querySelectorAll("[data-own-zone]")) {
+  field.value ||= Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
 // ---- pictures dropped anywhere
 function onDrop(event) {
   if (!event.dataTransfer?.types.includes("Files") || event.target.closest("[data-drop]")) return;
@@ -270,6 +283,7 @@ function sound(word) {
 customElements.define("pack-scanner", PackScanner);
 new ScanHistory(document.querySelector(".history"));
 document.addEventListener("keydown", onKey);
+document.addEventListener("click", onSample);
 for (const name of ["dragover", "dragleave", "drop"]) document.addEventListener(name, onDrop);
 overlay()?.querySelector(".close").addEventListener("click", () => overlay().close());
 for (const part of document.querySelectorAll("[data-refresh-s]:not([data-done])")) refreshed(part);

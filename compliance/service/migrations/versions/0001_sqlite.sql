@@ -755,6 +755,20 @@ CREATE TABLE access_lock (
 	PRIMARY KEY (id)
 );
 -- next
+CREATE TABLE site_profile (
+	id INTEGER NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	name VARCHAR(100) NOT NULL,
+	gln VARCHAR(13) NOT NULL,
+	licence VARCHAR(100) NOT NULL,
+	country VARCHAR(2) NOT NULL,
+	time_zone VARCHAR(60) NOT NULL,
+	files VARCHAR(20) NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	changed_us BIGINT NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
 CREATE TABLE user_account (
 	name VARCHAR(100) NOT NULL,
 	password VARCHAR(200) NOT NULL,
