@@ -291,6 +291,7 @@ SILENT = {
     r"(ANY|WEBSOCKET) /epcis": "events as they were captured, no judgement",
     r"GET /reference": "what the API is, nothing about packs",
     r"\w+ /(first-run|first-task|settings)": "who runs this installation",
+    r"GET /(offline|service-worker)": "the empty page, and what the browser does without a line",
     r"packtrail site": "who runs this installation",
     r"\w+ /verify-dossier": "whether a dossier is whole, not what it says of packs",
     r"GET /(00|253|414|417|8003|8004)/": "what cases, documents and places went through; no packs",

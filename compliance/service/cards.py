@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -17,7 +17,7 @@ from compliance.reports.custody_line import Stop, custody_svg
 from compliance.service.landing import landing_of
 from compliance.service.scan_acts import act_on, names_goods
 from compliance.service.scan_compared import ComparedValue, compared
-from compliance.service.scan_mode import ScanAnswer, ScanMode, answer_scan
+from compliance.service.scan_mode import LateScan, ScanAnswer, ScanMode, answer_scan
 from epcis.store.masterdata import names_of
 from epcis.trace import trace
 from verification.decision.act import Asked
@@ -130,6 +130,13 @@ class Card:
         }
 
 
+class ActOfScan(NamedTuple):
+    """What a scan does, and when it was scanned where that was earlier."""
+
+    mode: ScanMode = ScanMode.VERIFY
+    late: LateScan | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ScanCards:
     """The cards of one scan and the notes shown beside them."""
@@ -146,20 +153,22 @@ def cards_of_scan(
     caller: Caller,
     practice: VerificationSettings,
     mode: ScanMode = ScanMode.VERIFY,
+    late: LateScan | None = None,
 ) -> ScanCards:
     """A card for each code in the scan; every scan gives one at least, so that none is silent."""
     cards: list[Card] = []
     for reading in scan.readings[:PACKS_PER_SCAN_MAX]:
         if reading.is_valid and mode.in_warehouse and _may_act(reading):
-            cards.append(_acted(store, reading, mode, caller=caller, practice=practice, now=now))
+            does = ActOfScan(mode, late)
+            cards.append(_acted(store, reading, does, caller=caller, practice=practice, now=now))
         elif reading.gtin and reading.serial and reading.is_valid:
             asked = Asked(reading.gtin, reading.serial, reading.lot, reading.expiry)
             # A reading that may not be meant is of a pack that nobody may have in hand.
             unsure = is_ambiguous(reading)
             wanted = Verification(asked, caller, alerting=not unsure)
             shown = _shown(reading.findings)
-            does = ScanMode.VERIFY if unsure or mode.in_warehouse else mode
-            card = _full(store, wanted, shown, now=now, practice=practice, mode=does)
+            does = ActOfScan(ScanMode.VERIFY if unsure or mode.in_warehouse else mode, late)
+            card = _full(store, wanted, shown, now=now, practice=practice, does=does)
             cards.append(_unsure(card) if unsure else card)
         elif reading.is_valid:
             cards.append(_no_pack(reading))
@@ -178,14 +187,16 @@ def _may_act(reading: Reading) -> bool:
 def _acted(
     store: Store,
     reading: Reading,
-    mode: ScanMode,
+    does: ActOfScan,
     *,
     caller: Caller,
     practice: VerificationSettings,
     now: datetime,
 ) -> Card:
     """The card of goods on which the scan did an act in the warehouse."""
-    told = act_on(store, reading, mode, caller=caller, practice=practice, now=now)
+    told = act_on(
+        store, reading, does.mode, caller=caller, practice=practice, now=now, late=does.late
+    )
     if reading.gtin and reading.serial:
         asked = Asked(reading.gtin, reading.serial, reading.lot, reading.expiry)
         card = card_of_pack(store, asked, now=now, caller=caller, practice=practice)
@@ -270,11 +281,12 @@ def _full(
     *,
     now: datetime,
     practice: VerificationSettings,
-    mode: ScanMode = ScanMode.VERIFY,
+    does: ActOfScan | None = None,
 ) -> Card:
+    does = does or ActOfScan()
     asked, caller = wanted.asked, wanted.caller
     with store.write(now) as tx:
-        answer = answer_scan(tx, wanted, mode, practice)
+        answer = answer_scan(tx, wanted, does.mode, practice, does.late)
     key = f"/01/{asked.gtin}/21/{quote(asked.serial, safe='')}"
     with store.read() as snapshot:
         story = trace(snapshot, key, party=caller.party) if "query" in caller.scopes else None

@@ -20,6 +20,7 @@ from compliance.site import site_of
 from epcis.database.transactions import StoreAway
 from epcis.http_context import Caller
 from epcis.routes.negotiation import weight_of
+from verification.offline.offline_snapshot import SAYS
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -98,6 +99,7 @@ _TEMPLATES.filters["day"] = lambda moment: _minute(moment)[:10]
 _TEMPLATES.filters["clock"] = _clock_here
 _TEMPLATES.filters["in_words"] = _day_in_words
 _TEMPLATES.filters["plural"] = plural
+_TEMPLATES.globals["offline_says"] = SAYS
 
 
 def render(template: str, request: Request, **values: Any) -> HTMLResponse:  # noqa: ANN401  # any

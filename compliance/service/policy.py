@@ -58,6 +58,8 @@ def _table() -> Iterator[AccessRule]:
         GET /ready
         GET /openapi.json
         GET /static
+        GET /offline
+        GET /service-worker.js
         POST /connect/token
         POST /identity/connect/token
         GET /epcis/soap

@@ -6,7 +6,7 @@ raises no second alert and does no act again.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -62,6 +62,15 @@ class ScanMode(StrEnum):
 
 
 _IN_WAREHOUSE = {ScanMode.RECEIVE: ActKind.RECEIVE, ScanMode.RETURN: ActKind.RETURN}
+
+
+class LateScan(NamedTuple):
+    """A scan that was kept while the line was down, and is sent after."""
+
+    at: datetime
+    """When it was scanned."""
+    id: str
+    """The browser's own id of it: sent twice, it is done once."""
 
 
 class ModeRow(NamedTuple):
@@ -156,11 +165,16 @@ def modes_of(caller: Caller) -> tuple[ModeRow, ...]:
 
 
 def answer_scan(
-    tx: Transaction, wanted: Verification, mode: ScanMode, practice: VerificationSettings
+    tx: Transaction,
+    wanted: Verification,
+    mode: ScanMode,
+    practice: VerificationSettings,
+    late: LateScan | None = None,
 ) -> ScanAnswer:
     """Verify a pack in hand, or act on it; raises `Problem` 403 without the scope of the act."""
     need_act(wanted.caller, mode.act)
-    before = _scanned_before(tx, wanted, mode)
+    # Scans of an hour without a line come together: only their own ids say which is the same.
+    before = _scanned_before(tx, wanted, mode) if late is None else None
     if mode is ScanMode.VERIFY:
         return _verified(tx, wanted, before, practice)
     verdict = verify_for(tx, msgspec.structs.replace(wanted, alerting=False), practice)
@@ -170,7 +184,7 @@ def answer_scan(
         return ScanAnswer(
             verdict, Word.OK, before.result, say, None, "", is_done=True, is_repeat=True
         )
-    told = _operated(tx, wanted, mode, practice)
+    told = _operated(tx, wanted, mode, practice, late)
     is_done = told.http == 200 and told.result is not Result.NOOP
     word = {"green": Word.OK, "amber": Word.CHECK}.get(told.colour, Word.STOP)
     if is_done and word is not Word.STOP:
@@ -202,7 +216,11 @@ def _verified(
 
 
 def _operated(
-    tx: Transaction, wanted: Verification, mode: ScanMode, practice: VerificationSettings
+    tx: Transaction,
+    wanted: Verification,
+    mode: ScanMode,
+    practice: VerificationSettings,
+    late: LateScan | None,
 ) -> OperationAnswer:
     asked = wanted.asked
     request = PackRequest(
@@ -212,6 +230,8 @@ def _operated(
         lot=asked.lot,
         expiry=asked.expiry,
         manual=wanted.manual,
+        scanned=late.at if late is not None else None,
+        transaction=late.id if late is not None else None,
     )
     (told,) = answer_round(tx, [OperationWanted(request, wanted.caller)], practice)
     if not isinstance(told, OperationAnswer):

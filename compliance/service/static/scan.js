@@ -1,5 +1,7 @@
 // The scanner is heard on every page: what it types lands in the field that expects it, or in the
 // overlay. Answers come as pieces of HTML from the server; nothing is decided here.
+import { Line, whoScans } from "/static/offline.js";
+
 const GS = "\u001d";
 const TONES = { OK: [880], STOP: [220, 220, 220], CHECK: [440, 330], UNKNOWN: [330, 330] };
 const LOUDEST = ["STOP", "CHECK", "UNKNOWN", "OK"];
@@ -15,6 +17,7 @@ class PackScanner extends HTMLElement {
     this.answer = this.querySelector(".answer");
     this.queue = Promise.resolve();
     this.pending = 0;
+    this.line = new Line(this, sound);
     this.form.addEventListener("submit", (event) => { event.preventDefault(); this.ask(); });
     this.file.addEventListener("change", () => { if (this.file.files.length) this.ask(); });
     this.form.addEventListener("change", (event) => { if (event.target.name === "mode") this.tellMode(); });
@@ -55,10 +58,12 @@ class PackScanner extends HTMLElement {
     try {
       const patience = isPicture ? this.dataset.picturePatienceMs : this.dataset.patienceMs;
       answer.innerHTML = await fetched(this.form.action, { method: "POST", body }, Number(patience));
-    } catch {
-      answer.replaceChildren(this.piece("silent"));
+    } catch (fault) {
       const mode = body.get("mode") ?? "verify";
-      if (mode !== "verify") answer.querySelector(".said").textContent =
+      // Where nobody could be reached nothing was done, and the scan can be kept; silence is no such answer.
+      const kept = fault instanceof TypeError && !isPicture;
+      answer.replaceChildren(kept ? await this.line.answer(body.get("text"), mode, this.piece("offline")) : this.piece("silent"));
+      if (!kept && mode !== "verify") answer.querySelector(".said").textContent =
         `Whether the act (${mode}) was done is not known: verify the pack before anything else.`;
     }
     this.pending -= 1;
@@ -104,7 +109,7 @@ async function fetched(address, how, patienceMs) {
 class ScanHistory {
   constructor(place) {
     this.place = place;
-    this.key = `packtrail-scans:${document.querySelector("pack-scanner")?.dataset.who ?? ""}`;
+    this.key = `packtrail-scans:${whoScans(document.querySelector("pack-scanner"))}`;
     try { this.kept = JSON.parse(sessionStorage.getItem(this.key)) ?? []; } catch { this.kept = []; }
     document.addEventListener("scanned", (event) => this.add(event.detail));
     this.draw();
@@ -280,6 +285,7 @@ function sound(word) {
   navigator.vibrate?.(word === "OK" ? 60 : [120, 60, 120]);
 }
 
+if (document.querySelector("pack-scanner")) navigator.serviceWorker?.register("/service-worker.js");
 customElements.define("pack-scanner", PackScanner);
 new ScanHistory(document.querySelector(".history"));
 document.addEventListener("keydown", onKey);
