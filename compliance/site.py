@@ -49,7 +49,7 @@ class FileWay(StrEnum):
 
 
 class SiteRefusedError(Refused):
-    """What is said of a company cannot be used; the text names it and says why."""
+    """A company's profile cannot be used; the text names the value and the reason."""
 
 
 class SiteProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -119,7 +119,7 @@ def _gln(text: str) -> str:
 
 
 def site_of(snapshot: Snapshot) -> SiteProfile | None:
-    """The company; None before anybody said who it is."""
+    """The company; None before it is entered."""
     row = snapshot.connection.execute(select(site_profile)).first()
     if row is None:
         return None

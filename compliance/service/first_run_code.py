@@ -36,7 +36,7 @@ class FirstRunCode:
                 raise Problem(
                     429, "Too many wrong codes", "start the server again for another code"
                 )
-            said = given.strip().upper().encode()
-            if not secrets.compare_digest(said, self.text.encode()):
+            entered = given.strip().upper().encode()
+            if not secrets.compare_digest(entered, self.text.encode()):
                 self.tries += 1
                 raise Problem(403, "Wrong code", "this is not the code that the console printed")

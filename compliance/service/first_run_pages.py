@@ -45,7 +45,7 @@ def first_run_form(request: Request) -> Response:
 @router.post("/first-run")
 async def first_run_sent(request: Request) -> Response:
     """Set the installation up, sign its first user in, and lead to the first task."""
-    return await run_in_threadpool(_set_up, request, await _said(request))
+    return await run_in_threadpool(_set_up, request, await _form_values(request))
 
 
 @router.get("/first-task")
@@ -81,28 +81,28 @@ def settings_page(request: Request) -> Response:
 @router.post("/settings")
 async def settings_sent(request: Request) -> Response:
     """Change who runs this installation."""
-    return await run_in_threadpool(_change, request, await _said(request))
+    return await run_in_threadpool(_change, request, await _form_values(request))
 
 
-async def _said(request: Request) -> dict[str, str]:
+async def _form_values(request: Request) -> dict[str, str]:
     async with request.form(max_files=0, max_fields=_FIELDS_MAX) as form:
         return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
-def _set_up(request: Request, said: dict[str, str]) -> Response:
+def _set_up(request: Request, given: dict[str, str]) -> Response:
     context = service_context_of(request)
     need_first_run(context)
     try:
-        context.first_run_code.need(said.get("code", ""))
-        profile = _profile(said)
-        user = FirstUser(_user_name(said.get("user", "")), said.get("password", ""))
+        context.first_run_code.need(given.get("code", ""))
+        profile = _profile(given)
+        user = FirstUser(_user_name(given.get("user", "")), given.get("password", ""))
         grant, key = set_up(context, profile, user, now_of(request))
     except (SiteRefusedError, AccountRefusedError) as refused:
-        return _first_run_form(request, said, str(refused), 422)
+        return _first_run_form(request, given, str(refused), 422)
     except Problem as refused:
         if refused.status == 404:
             raise
-        return _first_run_form(request, said, refused.detail, refused.status)
+        return _first_run_form(request, given, refused.detail, refused.status)
     context.begin_again()
     if key:
         request.state.caller = grant.caller(caller_of(request).client)
@@ -110,20 +110,20 @@ def _set_up(request: Request, said: dict[str, str]) -> Response:
     return opened(request, grant, RedirectResponse("/first-task", status_code=303))
 
 
-def _change(request: Request, said: dict[str, str]) -> Response:
+def _change(request: Request, given: dict[str, str]) -> Response:
     try:
-        profile = _profile(said)
+        profile = _profile(given)
     except SiteRefusedError as refused:
-        return _settings_form(request, said, str(refused), 422)
+        return _settings_form(request, given, str(refused), 422)
     with store_of(request).write(now_of(request)) as tx:
         put_site(tx, profile, by=caller_of(request).name)
     service_context_of(request).begin_again()
     return RedirectResponse("/settings?changed=yes", status_code=303)
 
 
-def _profile(said: Mapping[str, str]) -> SiteProfile:
+def _profile(given: Mapping[str, str]) -> SiteProfile:
     known = SiteProfile.__struct_fields__
-    return profile_from({name: value for name, value in said.items() if name in known})
+    return profile_from({name: value for name, value in given.items() if name in known})
 
 
 def _user_name(text: str) -> str:
@@ -154,13 +154,13 @@ def _choices() -> dict[str, object]:
 
 
 def _first_run_form(
-    request: Request, said: Mapping[str, str], refused: str, status: int
+    request: Request, given: Mapping[str, str], refused: str, status: int
 ) -> Response:
     page = render(
         "first_run.html",
         request,
         **_choices(),
-        said=said,
+        given=given,
         refused=refused,
         needs_code=bool(service_context_of(request).first_run_code.text),
         password_min=PASSWORD_CHARACTERS_MIN,
@@ -173,10 +173,10 @@ def _first_run_form(
 
 
 def _settings_form(
-    request: Request, said: Mapping[str, str], refused: str, status: int
+    request: Request, given: Mapping[str, str], refused: str, status: int
 ) -> Response:
     is_changed = "changed" in request.query_params
-    shown = {"said": said, "refused": refused, "is_changed": is_changed}
+    shown = {"given": given, "refused": refused, "is_changed": is_changed}
     page = render("settings.html", request, **_choices(), **shown)
     page.status_code = status
     return page

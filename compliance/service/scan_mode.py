@@ -73,6 +73,14 @@ class LateScan(NamedTuple):
     """The browser's own id of it: sent twice, it is done once."""
 
 
+class ActOfScan(NamedTuple):
+    """What a scan does, why where that is said, and when it was scanned where that was earlier."""
+
+    mode: ScanMode = ScanMode.VERIFY
+    late: LateScan | None = None
+    reason: str = ""
+
+
 class ModeRow(NamedTuple):
     """A mode as the bar shows it."""
 
@@ -167,11 +175,11 @@ def modes_of(caller: Caller) -> tuple[ModeRow, ...]:
 def answer_scan(
     tx: Transaction,
     wanted: Verification,
-    mode: ScanMode,
+    does: ActOfScan,
     practice: VerificationSettings,
-    late: LateScan | None = None,
 ) -> ScanAnswer:
     """Verify a pack in hand, or act on it; raises `Problem` 403 without the scope of the act."""
+    mode, late = does.mode, does.late
     need_act(wanted.caller, mode.act)
     # Scans of an hour without a line come together: only their own ids say which is the same.
     before = _scanned_before(tx, wanted, mode) if late is None else None
@@ -184,7 +192,7 @@ def answer_scan(
         return ScanAnswer(
             verdict, Word.OK, before.result, say, None, "", is_done=True, is_repeat=True
         )
-    told = _operated(tx, wanted, mode, practice, late)
+    told = _operated(tx, wanted, does, practice)
     is_done = told.http == 200 and told.result is not Result.NOOP
     word = {"green": Word.OK, "amber": Word.CHECK}.get(told.colour, Word.STOP)
     if is_done and word is not Word.STOP:
@@ -209,7 +217,8 @@ def _verified(
         verdict.word,
         verdict.reason.value,
         verdict.say,
-        verdict.alert or (known if wanted.alerting else None),
+        # Of a scan that was put right the alert is over: an OK pack is not to be set aside.
+        verdict.alert or (known if wanted.alerting and verdict.word is not Word.OK else None),
         verdict.cause,
         is_repeat=before is not None,
     )
@@ -218,20 +227,20 @@ def _verified(
 def _operated(
     tx: Transaction,
     wanted: Verification,
-    mode: ScanMode,
+    does: ActOfScan,
     practice: VerificationSettings,
-    late: LateScan | None,
 ) -> OperationAnswer:
     asked = wanted.asked
     request = PackRequest(
-        operation=mode.act,
+        operation=does.mode.act,
         code=asked.gtin,
         serial=asked.serial,
         lot=asked.lot,
         expiry=asked.expiry,
         manual=wanted.manual,
-        scanned=late.at if late is not None else None,
-        transaction=late.id if late is not None else None,
+        scanned=does.late.at if does.late is not None else None,
+        transaction=does.late.id if does.late is not None else None,
+        reason=does.reason,
     )
     (told,) = answer_round(tx, [OperationWanted(request, wanted.caller)], practice)
     if not isinstance(told, OperationAnswer):

@@ -15,7 +15,7 @@ from compliance.service.context import service_context_of
 from compliance.service.first_run import is_first_run
 from compliance.service.pages import is_for_a_person, render
 from compliance.service.recall_pages import recalls_shown
-from compliance.service.scan_mode import LateScan, ScanMode, modes_of
+from compliance.service.scan_mode import ActOfScan, LateScan, ScanMode, modes_of
 from compliance.service.scans import layout_of, scan_picture, scan_text
 from epcis.http_context import Caller, caller_of, needs, now_of, store_of
 from verification.context import verification_settings_of
@@ -51,6 +51,7 @@ async def scan_card(
     picture: UploadFile | None = None,
     scanned: Annotated[datetime | None, Form()] = None,
     scan_id: Annotated[str, Form(max_length=60)] = "",
+    reason: Annotated[str, Form(max_length=200)] = "",
 ) -> Response:
     """What a scanned text or picture says about each pack in it, as a piece of the page.
 
@@ -67,8 +68,7 @@ async def scan_card(
         now=now_of(request),
         caller=caller,
         practice=verification_settings_of(request),
-        mode=mode,
-        late=_late(scanned, scan_id, now_of(request)),
+        does=ActOfScan(mode, _late(scanned, scan_id, now_of(request)), reason),
     )
     return render("answer.html", request, findings=found.findings, cards=found.cards)
 

@@ -29,7 +29,7 @@ def show(database: Database = "", json: Json = False) -> None:
     with opened_store(database) as store, store.read() as snapshot:
         site = site_of(snapshot)
     if site is None:
-        stop(BAD, "nobody has said who runs this: packtrail site apply FILE, or the browser")
+        stop(BAD, "no company is entered: packtrail site apply FILE, or the browser")
     values = msgspec.to_builtins(site)
     if json:
         print_json(values)

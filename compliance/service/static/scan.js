@@ -21,6 +21,10 @@ class PackScanner extends HTMLElement {
     this.form.addEventListener("submit", (event) => { event.preventDefault(); this.ask(); });
     this.file.addEventListener("change", () => { if (this.file.files.length) this.ask(); });
     this.form.addEventListener("change", (event) => { if (event.target.name === "mode") this.tellMode(); });
+    this.batch = this.querySelector(".batch");
+    this.batch.querySelector(".emptied").addEventListener("click", () => this.newTote());
+    this.form.elements.tote?.addEventListener("change", () => this.newTote());
+    this.newTote();
     this.answer.addEventListener("click", (event) => {
       if (event.target.closest("[data-confirm] button")) this.confirm();
     });
@@ -32,6 +36,31 @@ class PackScanner extends HTMLElement {
     says.textContent = chosen.dataset.says;
     says.classList.toggle("writes", chosen.classList.contains("writes"));
     this.field.focus();
+  }
+
+  // A tote is scanned in one go: nothing waits for a hand, what is not OK is listed at the end.
+  newTote() {
+    this.tote = [];
+    this.batch.hidden = !this.form.elements.tote?.checked;
+    this.answer.replaceChildren();
+    this.drawTote();
+    this.field.focus();
+  }
+
+  drawTote() {
+    const [bad, good] = [this.tote.filter((one) => one.word !== "OK"), this.tote.filter((one) => one.word === "OK")];
+    const twice = this.tote.length - new Set(this.tote.map((one) => one.key)).size;
+    this.batch.querySelector(".sum").textContent = `${good.length} OK, ${bad.length} to set aside${twice ? `, ${twice} scanned twice` : ""}.`;
+    this.batch.querySelector("ol").replaceChildren(...bad.map(toteLine));
+  }
+
+  // Takes back what the list of scans names, with a reason; its answer stands where answers stand.
+  takeBack(text, reason) {
+    const body = new FormData();
+    for (const [name, value] of Object.entries({ text, mode: "undo", reason })) body.set(name, value);
+    this.pending += 1;
+    this.answer.replaceChildren(this.piece("reading"));
+    this.queue = this.queue.then(() => this.show(body, false));
   }
 
   // Scans queue up behind each other, so a fast hand loses none and answers keep their order.
@@ -71,6 +100,12 @@ class PackScanner extends HTMLElement {
     const word = LOUDEST.find((one) => cards.some((card) => card.dataset.word === one)) ?? "UNKNOWN";
     sound(word);
     for (const card of cards) document.dispatchEvent(new CustomEvent("scanned", { detail: card }));
+    if (this.form.elements.tote?.checked) {
+      for (const { dataset: { word, name, serial, link } } of cards) this.tote.push({ word, name, serial, link, key: link || serial, say: answer.querySelector(".say")?.textContent ?? "" });
+      this.answer.replaceChildren(...(this.pending ? [this.piece("reading")] : []));
+      this.drawTote();
+      return;
+    }
     // An OK must not stand on the page while a later scan is still being read.
     if (this.pending && word === "OK") return;
     this.answer.replaceChildren(...answer.childNodes);
@@ -116,18 +151,38 @@ class ScanHistory {
   }
 
   add(card) {
-    const { word, name, serial, link } = card.dataset;
+    const { word, name, serial, link, undo } = card.dataset;
     const say = card.querySelector(".say")?.textContent ?? "";
     const done = "done" in card.dataset;
-    this.kept.unshift({ word, name, serial, link, say, done, at: new Date().toISOString() });
+    this.kept.unshift({ word, name, serial, link, say, done, undo, at: new Date().toISOString() });
     this.kept.length = Math.min(this.kept.length, KEPT_MAX);
+    this.save();
+  }
+
+  // Asks for the reason, and has the scanner take the act back.
+  undo(scan) {
+    const dialog = document.querySelector("dialog.undo");
+    dialog.querySelector(".which").textContent = `${scan.name} …${scan.serial.slice(-4)}`;
+    const form = dialog.querySelector("form");
+    form.reset();
+    dialog.returnValue = "";
+    dialog.onclose = () => {
+      if (dialog.returnValue !== "undo") return;
+      document.querySelector("main pack-scanner").takeBack(scan.undo, form.elements.reason.value);
+      scan.undo = "";
+      this.save();
+    };
+    dialog.showModal();
+  }
+
+  save() {
     sessionStorage.setItem(this.key, JSON.stringify(this.kept));
     this.draw();
   }
 
   draw() {
     if (!this.place) return;
-    this.place.querySelector("ol").replaceChildren(...this.kept.map(line));
+    this.place.querySelector("ol").replaceChildren(...this.kept.map((one) => line(one, (scan) => this.undo(scan))));
     this.place.querySelector(".nothing").hidden = this.kept.length > 0;
     const tally = this.place.querySelector(".tally");
     tally.hidden = this.kept.length === 0;
@@ -139,7 +194,18 @@ class ScanHistory {
   }
 }
 
-function line({ word, name, serial, link, say, done, at }) {
+function toteLine({ word, name, serial, link, say }) {
+  const item = document.createElement("li");
+  const badge = element("span", word);
+  badge.className = `badge ${word.toLowerCase()}`;
+  const title = element(link ? "a" : "b", `${name}${serial ? ` …${serial.slice(-4)}` : ""}`);
+  if (link) title.href = link;
+  item.append(badge, " ", title, " ", element("small", say));
+  return item;
+}
+
+function line(scan, undo) {
+  const { word, name, serial, link, say, done, at } = scan;
   const item = document.createElement("li");
   item.className = word.toLowerCase();
   const shape = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -159,6 +225,14 @@ function line({ word, name, serial, link, say, done, at }) {
   const time = element("time", new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
   time.dateTime = at;
   item.append(shape, text, time);
+  if (scan.undo && document.querySelector("dialog.undo")) {
+    const button = element("button", "Undo");
+    button.className = "plain undo";
+    button.type = "button";
+    button.setAttribute("aria-label", `Undo ${name} ${serial.slice(-4)}`);
+    button.addEventListener("click", () => undo(scan));
+    item.append(button);
+  }
   return item;
 }
 
