@@ -61,23 +61,23 @@ def write_shipment_file(
     shipments = list(shipped_events(snapshot, numbers, SHIPMENTS_MAX))
     if not shipments:
         raise TransactionRefused(f"no shipment is known by '{number}'")
-    told = _events(snapshot, shipments)
-    header = _header(snapshot, shipments, told, owner_gln)
+    events = _events(snapshot, shipments)
+    header = _header(snapshot, shipments, events, owner_gln)
     options = WriteOptions(epc_format=EpcFormat.URN)
-    write_document(header, told, out, Syntax.XML_1_2, options)
+    write_document(header, events, out, Syntax.XML_1_2, options)
 
 
 def _events(snapshot: Snapshot, shipments: list[ShippedEvent]) -> list[Event]:
     """What led to the shipments and the shipments, in the order they happened."""
-    told: dict[bytes, Event] = {}
+    events: dict[bytes, Event] = {}
     moments: dict[bytes, tuple[int, int]] = {}
     for shipped in shipments:
         links = _links(snapshot, shipped)
         for seq, moment, one in _behind(snapshot, shipped, links):
             key = msgspec.msgpack.encode(one)
-            told[key], moments[key] = one, (moment, seq)
-    ordered = sorted(told, key=lambda key: (told[key].event_time, moments[key]))
-    return [told[key] for key in ordered]
+            events[key], moments[key] = one, (moment, seq)
+    ordered = sorted(events, key=lambda key: (events[key].event_time, moments[key]))
+    return [events[key] for key in ordered]
 
 
 class _Links:
@@ -175,18 +175,18 @@ def _plain(one: Event, *, is_whole: bool = True, **changed: tuple[str, ...]) -> 
 
 
 def _header(
-    snapshot: Snapshot, shipments: list[ShippedEvent], told: list[Event], owner_gln: str
+    snapshot: Snapshot, shipments: list[ShippedEvent], events: list[Event], owner_gln: str
 ) -> Header:
     last = shipments[-1]
     seller = owner_among(last.event.sources) or ""
     buyer = owner_among(last.event.destinations) or ""
-    created = max(one.event_time for one in told)
+    created = max(one.event_time for one in events)
     name = "+".join(str(one.event.event_id or one.seq) for one in shipments)
     return Header(
         schema_version="1.2",
         creation_date=created,
         sbdh=_business_header(seller, buyer, str(uuid5(NAMESPACE_URL, name)), created),
-        master_data=tuple(_master_data(snapshot, told)),
+        master_data=tuple(_master_data(snapshot, events)),
         header_extensions=tuple(_statements(last, seller, owner_gln)),
         namespaces=(("gs1ushc", GS1US), ("sbdh", SBDH)),
     )
@@ -213,10 +213,10 @@ def _business_header(seller: str, buyer: str, instance: str, created: str) -> No
     )
 
 
-def _master_data(snapshot: Snapshot, told: list[Event]) -> Iterator[Vocabulary]:
+def _master_data(snapshot: Snapshot, events: list[Event]) -> Iterator[Vocabulary]:
     """What is known of the products and places that the events name."""
     keys: set[str] = set()
-    for one in told:
+    for one in events:
         places = [place.id for place in (one.read_point, one.biz_location) if place]
         parties = [party.id for party in (*(one.sources or ()), *(one.destinations or ()))]
         keys.update(f"/414/{gln_of(uri)}" for uri in (*places, *parties))

@@ -81,8 +81,8 @@ class Channel:
         """A secret; empty where it was never given. Raises `SecretSealed`."""
         if not self.sealed:
             return ""
-        told: dict[str, str] = orjson.loads(box.unseal(self.sealed, _place(self.name)))
-        return told.get(name, "")
+        secrets: dict[str, str] = orjson.loads(box.unseal(self.sealed, _place(self.name)))
+        return secrets.get(name, "")
 
     def as_dict(self) -> dict[str, object]:
         """What the API and the command line tell: everything but the secrets."""
@@ -118,9 +118,9 @@ class NewChannel:
         known = {one.name: one for one in asked}
         for name in (*self.settings, *self.secrets):
             if name not in known:
-                told = ", ".join(known)
+                names = ", ".join(known)
                 raise ChannelRefused(
-                    f"a channel of kind {self.kind} has no '{name[:40]}'; it has {told}"
+                    f"a channel of kind {self.kind} has no '{name[:40]}'; it has {names}"
                 )
         settings = {one.name: _given(one, self.settings) for one in asked if not one.is_secret}
         secrets = {one.name: _given(one, self.secrets) for one in asked if one.is_secret}

@@ -69,11 +69,11 @@ def check(file: FileName, key: Key, now: Now = None, json: Json = False) -> None
     """Say whether a snapshot is whole, ours and young enough."""
     from verification.offline.offline_snapshot import AGE_MAX
 
-    told = _opened(file, key)
-    age = told.age(moment(now))
+    opened = _opened(file, key)
+    age = opened.age(moment(now))
     fresh = age <= AGE_MAX
-    content = told.content
-    said = {
+    content = opened.content
+    shown = {
         "made": content.made.isoformat(),
         "age_s": int(age.total_seconds()),
         "fresh": fresh,
@@ -82,7 +82,7 @@ def check(file: FileName, key: Key, now: Now = None, json: Json = False) -> None
         "withdrawn_products": len(content.withdrawn),
     }
     if json:
-        print_json(said)
+        print_json(shown)
     else:
         typer.echo(f"made {content.made:%Y-%m-%d %H:%M} UTC, {'fresh' if fresh else 'too old'}")
     raise typer.Exit(FINE if fresh else CANNOT_TELL)
@@ -102,11 +102,11 @@ def ask(
     """Ask a snapshot about a pack; it can say stop, never that a pack is genuine."""
     from verification.offline.offline_snapshot import SAYS
 
-    told = _opened(file, key)
-    why = told.stops(gtin14(gtin), serial, lot, moment(now), expiry_of(expiry))
+    opened = _opened(file, key)
+    why = opened.stops(gtin14(gtin), serial, lot, moment(now), expiry_of(expiry))
     say = SAYS[why]
     if json:
-        print_json({"stops": why or None, "say": say, "made": told.content.made.isoformat()})
+        print_json({"stops": why or None, "say": say, "made": opened.content.made.isoformat()})
     else:
         typer.echo(say)
     raise typer.Exit({"": FINE, "stale": CANNOT_TELL}.get(why, BAD))
