@@ -63,7 +63,7 @@ SAYS = {
     "lot": "Do not supply: the lot is stopped, or it was not given and another lot is.",
     "pack": "Wait: this pack may be stopped (one in a thousand is not); ask when the line is back.",
 }
-"""What a person at a till without a line is told, by what `OfflineSnapshot.stops` gives."""
+"""What a person at a till without a line reads, by what `OfflineSnapshot.stops` gives."""
 _HEAD_CHARS = len("/01/00000000000000/21/")
 
 
