@@ -74,7 +74,7 @@ class LateScan(NamedTuple):
 
 
 class ActOfScan(NamedTuple):
-    """What a scan does, why where that is said, and when it was scanned where that was earlier."""
+    """What a scan does, why where that is given, and when it was scanned where that was earlier."""
 
     mode: ScanMode = ScanMode.VERIFY
     late: LateScan | None = None
