@@ -289,7 +289,7 @@ SILENT = {
     r"GET /work": "the empty form of an act",
     r"\w+ /(sessions|sign-out|step-up|static)": "nothing about packs, only who somebody is",
     r"(ANY|WEBSOCKET) /epcis": "events as they were captured, no judgement",
-    r"GET /reference": "what the API is, nothing about packs",
+    r"GET /(reference|docs)": "what the API and the pages are, nothing about packs",
     r"\w+ /(first-run|first-task|settings)": "who runs this installation",
     r"GET /(offline|service-worker)": "the empty page, and what the browser does without a line",
     r"packtrail site": "who runs this installation",

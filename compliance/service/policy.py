@@ -80,7 +80,8 @@ def _table() -> Iterator[AccessRule]:
     yield from rows_of(Own.OPERATOR, "admin", "GET /settings\nPOST /settings", is_page=True)
     verify = "GET /verify-dossier\nPOST /verify-dossier"
     yield from rows_of(Own.NOTHING, ANYONE, verify, is_page=True)
-    yield from rows_of(Own.NOTHING, ANYONE, "GET /reference/api", is_page=True)
+    reference = "GET /reference/api\nGET /reference/style\nGET /docs\nGET /docs/{path:path}"
+    yield from rows_of(Own.NOTHING, ANYONE, reference, is_page=True)
     yield from rows_of(Own.OPERATOR, "admin", "GET /health/page", is_page=True)
     yield from rows_of(Own.NOTHING, ANY_KEY, "GET /log", is_page=True)
     yield from rows_of(Own.ASKED, ANY_KEY, "GET /approvals", is_page=True)

@@ -21,6 +21,7 @@ from compliance.routes import (
 )
 from compliance.service import (
     alert_pages,
+    docs_pages,
     dossier_pages,
     exchange_pages,
     file_pages,
@@ -80,6 +81,7 @@ def _routers() -> Iterator[APIRouter]:
     yield identifier_pages.router
     yield recall_pages.router
     yield reference_pages.router
+    yield docs_pages.router
     yield jump_pages.router
     yield key_pages.router
     yield acts.router
