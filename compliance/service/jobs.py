@@ -15,6 +15,7 @@ import structlog
 
 from compliance.dossier.jobs import run_exports
 from compliance.reader.reader import run_reader
+from compliance.recall.messages import MailServer, NoticePost, run_notices
 from compliance.seal.checkpoint import seal_log, stamp_checkpoint, stamp_is_due
 from compliance.service.measured import keep_measured
 from epcis.capture_job import run_jobs
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from compliance.service.context import ServiceContext
+    from compliance.service.settings import Settings
 
 
 RESTART_PAUSE_S = 5.0
@@ -111,11 +113,27 @@ def _workers(context: ServiceContext) -> list[Worker]:
         ("exports", exports),
         ("capture jobs", capture_jobs),
         ("outbox", outbox),
+        ("notices of recalls", partial(run_notices, store, notice_post(settings), clock)),
         ("exchange", partial(run_exchange, context.exchange)),
         ("subscriptions", subscriptions),
         ("sequencer", sequencer),
         ("checkpoints", checkpoints),
     ]
+
+
+def notice_post(settings: Settings) -> NoticePost:
+    """How notices of recalls are sent, under these settings."""
+    mail = None
+    if settings.mail_server:
+        mail = MailServer(
+            host=settings.mail_server,
+            port=settings.mail_port,
+            security=settings.mail_security,
+            sender=settings.mail_sender,
+            user=settings.mail_user,
+            password=settings.mail_password,
+        )
+    return NoticePost(mail, settings.public_address, settings.mail_escalations)
 
 
 async def _sign_checkpoints(context: ServiceContext, stop: asyncio.Event) -> None:

@@ -14,6 +14,7 @@ from compliance.routes import (
     files,
     holds,
     quarantine,
+    recall_notices,
     recalls,
     receiving,
     sheets,
@@ -22,6 +23,7 @@ from compliance.routes import (
 from compliance.service import (
     alert_pages,
     docs_pages,
+    answer_pages,
     dossier_pages,
     exchange_pages,
     file_pages,
@@ -86,6 +88,8 @@ def _routers() -> Iterator[APIRouter]:
     yield key_pages.router
     yield acts.router
     yield first_run_pages.router
+    yield recall_pages.router
+    yield answer_pages.router
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router
@@ -101,6 +105,7 @@ def _routers() -> Iterator[APIRouter]:
     yield receiving_pages.router
     yield serials_pages.router
     yield label_pages.router
+    yield recall_notices.router
     yield line_pages.router
     yield order_pages.router
     yield recalls.router
