@@ -22,8 +22,8 @@ from compliance.routes import (
 )
 from compliance.service import (
     alert_pages,
-    docs_pages,
     answer_pages,
+    docs_pages,
     dossier_pages,
     exchange_pages,
     file_pages,
@@ -60,8 +60,6 @@ from epcis.routes.all import routers as epcis_routers
 from verification.routes import router as verification_router
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from fastapi import APIRouter, FastAPI
 
 
@@ -71,55 +69,58 @@ def include_floors(app: FastAPI) -> None:
         app.include_router(router)
 
 
-def _routers() -> Iterator[APIRouter]:
-    yield readiness.router
-    yield telemetry.router
-    yield token_routes.router
-    yield from epcis_routers()
-    yield log.router
-    yield scanning_routes.router
+def _routers() -> tuple[APIRouter, ...]:
+    """Every router; where two take one address, the earlier answers."""
+    return (
+        readiness.router,
+        telemetry.router,
+        token_routes.router,
+        *epcis_routers(),
+        log.router,
+        scanning_routes.router,
     yield verification_router
-    yield scan_pages.router
-    yield identifier_pages.router
-    yield recall_pages.router
-    yield reference_pages.router
-    yield docs_pages.router
-    yield jump_pages.router
-    yield key_pages.router
-    yield acts.router
-    yield first_run_pages.router
-    yield recall_pages.router
-    yield answer_pages.router
-    yield oidc_sign_in.router
-    yield sign_in_pages.router
-    yield oversight_pages.router
-    yield proof_pages.router
-    yield alert_pages.router
-    yield workstation.router
-    yield dossier_pages.router
-    yield files.router
-    yield file_pages.router
-    yield transaction_pages.router
-    yield transactions.router
-    yield receiving.router
-    yield receiving_pages.router
-    yield serials_pages.router
-    yield label_pages.router
-    yield recall_notices.router
-    yield line_pages.router
-    yield order_pages.router
-    yield recalls.router
-    yield stock_pages.router
-    yield work_pages.router
-    yield quarantine_pages.router
-    yield quarantine.router
-    yield sensor_pages.router
-    yield sheet_pages.router
-    yield sheets.router
-    yield holds.router
-    yield exports.router
-    yield cases.router
-    yield duties.router
-    yield exchange_pages.router
-    yield exchange.router
-    yield as2.router
+        scan_pages.router,
+        identifier_pages.router,
+        recall_pages.router,
+        reference_pages.router,
+        docs_pages.router,
+        jump_pages.router,
+        key_pages.router,
+        acts.router,
+        first_run_pages.router,
+        recall_pages.router,
+        answer_pages.router,
+        oidc_sign_in.router,
+        sign_in_pages.router,
+        oversight_pages.router,
+        proof_pages.router,
+        alert_pages.router,
+        workstation.router,
+        dossier_pages.router,
+        files.router,
+        file_pages.router,
+        transaction_pages.router,
+        transactions.router,
+        receiving.router,
+        receiving_pages.router,
+        serials_pages.router,
+        label_pages.router,
+        recall_notices.router,
+        line_pages.router,
+        order_pages.router,
+        recalls.router,
+        stock_pages.router,
+        work_pages.router,
+        quarantine_pages.router,
+        quarantine.router,
+        sensor_pages.router,
+        sheet_pages.router,
+        sheets.router,
+        holds.router,
+        exports.router,
+        cases.router,
+        duties.router,
+        exchange_pages.router,
+        exchange.router,
+        as2.router,
+    )
