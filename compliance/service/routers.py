@@ -78,7 +78,7 @@ def _routers() -> tuple[APIRouter, ...]:
         *epcis_routers(),
         log.router,
         scanning_routes.router,
-    yield verification_router
+        verification_router,
         scan_pages.router,
         identifier_pages.router,
         recall_pages.router,
