@@ -161,6 +161,14 @@ BENCHMARKS = (
         ),
     ),
     Benchmark(
+        "verdict_page", "--scans 40",
+        (
+            Figure("page to scan on, compressed", rf"page to scan on: {NUMBER} kB", "kB"),
+            Figure("scan to painted verdict, p95", rf"p95: {NUMBER} ms", "ms"),
+        ),
+        needs="chromedriver",
+    ),
+    Benchmark(
         "verification_http", "--packs 5000 --turns 1 --bulk 1000",
         (
             Figure("VRS answer against the bare server", rf"VRS verify.*ratio\s+{NUMBER}", "x"),

@@ -32,6 +32,23 @@ access_lock = Table(
 )
 """One row from the first credential on: without one of theirs nobody enters ever again."""
 
+site_profile = Table(
+    "site_profile",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(20), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("gln", String(13), nullable=False),
+    Column("licence", String(100), nullable=False),
+    Column("country", String(2), nullable=False),
+    Column("time_zone", String(60), nullable=False),
+    Column("files", String(20), nullable=False),
+    Column("by", String(100), nullable=False),
+    Column("changed_us", BigInteger, nullable=False),
+    info=proof(Register()),
+)
+"""One row: the company that runs this installation (`compliance.site`)."""
+
 user_account = Table(
     "user_account",
     metadata,

@@ -10,6 +10,7 @@ from compliance.cases.cases import CaseKind, Notice, take_step
 from compliance.duty_tables import case_item
 from compliance.partners.names import product_name
 from compliance.reports.transactions import attributes_known
+from compliance.site import site_of
 from verification.decision.many import is_pack, name_of
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def letter_about(snapshot: Snapshot, about: CaseFile, *, owner_gln: str) -> str:
     )
     asks = _SUSPECT if about.kind is CaseKind.SUSPECT else _ASKS.get(about.category, _OTHER)
     lines = [
-        *_party(snapshot, owner_gln, "(our name and address)"),
+        *_ourselves(snapshot, owner_gln),
         "",
         "To",
         *_party(snapshot, about.partner, "(the partner)"),
@@ -72,6 +73,13 @@ def letter_about(snapshot: Snapshot, about: CaseFile, *, owner_gln: str) -> str:
         f"Please name case {about.id} in your answer.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _ourselves(snapshot: Snapshot, owner_gln: str) -> Iterator[str]:
+    site = site_of(snapshot)
+    yield from _party(snapshot, owner_gln, site.name if site else "(our name and address)")
+    if site and site.licence:
+        yield f"Licence {site.licence}"
 
 
 def _party(snapshot: Snapshot, gln: str, otherwise: str) -> Iterator[str]:

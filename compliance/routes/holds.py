@@ -81,7 +81,7 @@ def list_(request: Request, caller: MayAdminister) -> list[dict[str, object]]:
 
 @router.get("/holds/{hold_id}")
 def one(request: Request, caller: MayAdminister, hold_id: str) -> dict[str, object]:
-    """One hold."""
+    """A legal hold, with what it covers."""
     del caller
     with store_of(request).read() as snapshot:
         found = find_hold(snapshot, hold_id)

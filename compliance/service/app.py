@@ -14,6 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from compliance.service.answer_headers import AnswerHeaders
+from compliance.service.api_document import complete
 from compliance.service.compression import Compression
 from compliance.service.entrance import HotEntrance
 from compliance.service.error_pages import ErrorPages
@@ -114,6 +115,7 @@ def _describe_hot_routes(app: FastAPI) -> None:
         document["components"]["schemas"].update(hot_schemas())
         document["components"]["securitySchemes"] = _SECURITY_SCHEMES
         document["security"] = [{"bearer": []}, {}]
+        complete(document)
         _describe_refusals(document)
         return document
 

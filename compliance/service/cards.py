@@ -17,11 +17,13 @@ from compliance.reports.custody_line import Stop, custody_svg
 from compliance.service.landing import landing_of
 from compliance.service.scan_acts import act_on, names_goods
 from compliance.service.scan_compared import ComparedValue, compared
-from compliance.service.scan_mode import ScanAnswer, ScanMode, answer_scan
+from compliance.service.scan_mode import ActOfScan, ScanAnswer, ScanMode, answer_scan
 from epcis.store.masterdata import names_of
 from epcis.trace import trace
 from verification.decision.act import Asked
 from verification.decision.restrictions import current_restrictions
+from verification.decision.words import Word
+from verification.fmd.cause import is_of_the_scanner
 from verification.messages.wanted import Verification
 from verification.scan import is_ambiguous
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 PACKS_PER_SCAN_MAX = 50
 """Packs of one picture that get a card each."""
 
+_SCANNER_FAULT = "Do not supply yet: this looks like a fault of the scanner, not of the pack."
 _SENTENCES = {
     "commissioning": "Made and numbered",
     "packing": "Packed",
@@ -108,12 +111,23 @@ class Card:
     """Whether the scan did an act."""
     is_repeat: bool = False
     """Whether the pack was scanned here a moment ago."""
+    is_undoable: bool = False
+    """Whether the act that was done can be taken back from the list of scans."""
+    is_scanner_fault: bool = False
+    """Whether scanner or keyboard are at fault, and not the pack."""
     is_scanned: bool = False
     """Whether somebody has the pack in hand, who confirms an alert."""
     findings: tuple[dict[str, object], ...] = ()
     story: tuple[StoryLine, ...] = ()
     custody: Markup = Markup()  # noqa: RUF009  # an empty text cannot be changed
     reach: Reach | None = None
+
+    @property
+    def text(self) -> str:
+        """What stands on the pack, as a text that can be scanned again."""
+        day = self.expiry.replace("-", "")[2:] if self.expiry else None
+        values = {"01": self.gtin, "21": self.serial, "17": day, "10": self.lot}
+        return "".join(f"({code}){value}" for code, value in values.items() if value)
 
     def as_dict(self) -> dict[str, object]:
         """The card for programs: `/01/{gtin}/21/{serial}.json`."""
@@ -145,21 +159,23 @@ def cards_of_scan(
     now: datetime,
     caller: Caller,
     practice: VerificationSettings,
-    mode: ScanMode = ScanMode.VERIFY,
+    does: ActOfScan,
 ) -> ScanCards:
     """A card for each code in the scan; every scan gives one at least, so that none is silent."""
     cards: list[Card] = []
+    mode = does.mode
     for reading in scan.readings[:PACKS_PER_SCAN_MAX]:
         if reading.is_valid and mode.in_warehouse and _may_act(reading):
-            cards.append(_acted(store, reading, mode, caller=caller, practice=practice, now=now))
+            cards.append(_acted(store, reading, does, caller=caller, practice=practice, now=now))
         elif reading.gtin and reading.serial and reading.is_valid:
             asked = Asked(reading.gtin, reading.serial, reading.lot, reading.expiry)
             # A reading that may not be meant is of a pack that nobody may have in hand.
             unsure = is_ambiguous(reading)
             wanted = Verification(asked, caller, alerting=not unsure)
             shown = _shown(reading.findings)
-            does = ScanMode.VERIFY if unsure or mode.in_warehouse else mode
-            card = _full(store, wanted, shown, now=now, practice=practice, mode=does)
+            looks = unsure or mode.in_warehouse
+            this = does._replace(mode=ScanMode.VERIFY) if looks else does
+            card = _full(store, wanted, shown, now=now, practice=practice, does=this)
             cards.append(_unsure(card) if unsure else card)
         elif reading.is_valid:
             cards.append(_no_pack(reading))
@@ -178,14 +194,16 @@ def _may_act(reading: Reading) -> bool:
 def _acted(
     store: Store,
     reading: Reading,
-    mode: ScanMode,
+    does: ActOfScan,
     *,
     caller: Caller,
     practice: VerificationSettings,
     now: datetime,
 ) -> Card:
     """The card of goods on which the scan did an act in the warehouse."""
-    acted = act_on(store, reading, mode, caller=caller, practice=practice, now=now)
+    acted = act_on(
+        store, reading, does.mode, caller=caller, practice=practice, now=now, late=does.late
+    )
     if reading.gtin and reading.serial:
         asked = Asked(reading.gtin, reading.serial, reading.lot, reading.expiry)
         card = card_of_pack(store, asked, now=now, caller=caller, practice=practice)
@@ -270,17 +288,19 @@ def _full(
     *,
     now: datetime,
     practice: VerificationSettings,
-    mode: ScanMode = ScanMode.VERIFY,
+    does: ActOfScan | None = None,
 ) -> Card:
+    does = does or ActOfScan()
     asked, caller = wanted.asked, wanted.caller
     with store.write(now) as tx:
-        answer = answer_scan(tx, wanted, mode, practice)
+        answer = answer_scan(tx, wanted, does, practice)
     key = f"/01/{asked.gtin}/21/{quote(asked.serial, safe='')}"
     with store.read() as snapshot:
         story = trace(snapshot, key, party=caller.party) if "query" in caller.scopes else None
         card = _dressed(snapshot, answer, key, story, findings)
     # Whoever only names a pack has none in hand to set aside.
-    return replace(card, is_scanned=wanted.alerting)
+    is_undoable = does.mode is ScanMode.SUPPLY and card.is_done
+    return replace(card, is_scanned=wanted.alerting, is_undoable=is_undoable)
 
 
 def _dressed(
@@ -296,9 +316,12 @@ def _dressed(
     expiry = (known.expiry if known else None) or asked.expiry
     seen = story is not None and story.is_known
     rule = current_restrictions(snapshot).sensors.get(asked.gtin)
+    is_scanner_fault = answer.word is not Word.OK and is_of_the_scanner(answer.cause)
+    say = f"{_SCANNER_FAULT} {answer.cause}" if is_scanner_fault else answer.say
     return Card(
         word=answer.word.value,
-        say=answer.say,
+        say=say,
+        is_scanner_fault=is_scanner_fault,
         reason=answer.reason,
         gtin=asked.gtin,
         serial=asked.serial,
@@ -306,7 +329,7 @@ def _dressed(
         expiry=expiry.isoformat() if expiry else None,
         product=product_name(snapshot, asked.gtin),
         alert=answer.alert,
-        cause=answer.cause,
+        cause="" if is_scanner_fault else answer.cause,
         sensors=rule.text if rule is not None else "",
         key=key if seen else None,
         link=key,

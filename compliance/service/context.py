@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from compliance.context import ComplianceContext
 from compliance.seal.checkpoint import seal_log
+from compliance.service.first_run_code import FirstRunCode
 from compliance.service.practice import practice_of
 from epcis.codec.document import DocumentLimits
 from epcis.exchange.exchange import Exchange
@@ -20,6 +21,8 @@ from verification.image.reader import PictureReader
 from verification.image.turns import PictureTurns
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fastapi import FastAPI
     from starlette.requests import HTTPConnection
 
@@ -27,6 +30,10 @@ if TYPE_CHECKING:
     from compliance.service.settings import Settings
     from epcis.clock import Clock
     from epcis.ledger.store import Store
+
+
+def _nothing() -> None:
+    """Where no server runs, nothing begins again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +47,9 @@ class ServiceContext(ComplianceContext):
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     """What telemetry counts; one for each application, so that two do not mix."""
     pages_need_sign_in: bool = False
+    first_run_code: FirstRunCode = field(default_factory=FirstRunCode)
+    begin_again: Callable[[], None] = _nothing
+    """Has the server begin again with the settings as they are now."""
 
     @classmethod
     def of(

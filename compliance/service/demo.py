@@ -111,6 +111,10 @@ STOLEN = (LOTS[4], 33)
 DESTROYED = (LOTS[4], 58)
 
 
+PRACTICE = Label(gtin="09521321001992", serial="PRACTICE1", lot="SAMPLE", expiry="2030-12-31")
+"""What stands on a pack that exists nowhere, to practise on."""
+
+
 def build(store: Store, labels_dir: Path, now: datetime) -> list[DemoLabel]:
     """Fill an empty store with the demo and draw its three labels; a filled one stays as it is."""
     with store.read() as snapshot:
@@ -141,6 +145,22 @@ def documents(now: datetime) -> Iterator[tuple[Company, bytes]]:
             yield pharmacy, _document(_pharmacy(lot, number, pharmacy, opened), opened)
     lost = now - timedelta(days=3)
     yield MAKER, _document(_losses(lost), lost)
+
+
+def practice_shipment(now: datetime) -> bytes:
+    """An EPCIS 2.0 document of three packs that exist nowhere, sent from maker to wholesaler."""
+    here = Place(id=MAKER.sgln)
+    ilmd = (
+        Node(namespace=_MDA, name="lotNumber", children=(PRACTICE.lot,)),
+        Node(namespace=_MDA, name="itemExpirationDate", children=(PRACTICE.expiry,)),
+    )
+    packs = tuple(f"urn:epc:id:sgtin:9521321.000199.{PRACTICE.serial}{n}" for n in range(3))
+    made = now - timedelta(days=2)
+    events = (
+        _commissioning(packs, made, here, ilmd),
+        _shipping(packs, made + timedelta(hours=3), MAKER, WHOLESALER, "PRACTICE-1"),
+    )
+    return _document(list(events), made)
 
 
 def gtin14(product: int) -> str:

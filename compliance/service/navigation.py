@@ -66,19 +66,25 @@ _PLACES = (
     MenuPlace("/sessions", "Sessions", "person", "Where you are signed in."),
     MenuPlace("/workstation", "Scanner", "keyboard", "Teach this workstation its scanner."),
     MenuPlace("/settings", "Settings", "settings", "Who you are, and how this site works."),
+    MenuPlace("/docs", "Help", "file", "Tutorials, how-to, reference: as they came with it."),
     MenuPlace("/reference/api", "API", "code", "Every operation for programs."),
 )
 """Every place that may be shown, in order; most used first."""
 
 
-def places_of(caller: Caller) -> tuple[MenuPlace, ...]:
-    """The places that a caller is shown.
+def places_of(caller: Caller, left_out: frozenset[str] = frozenset()) -> tuple[MenuPlace, ...]:
+    """The places that a caller is shown, without those that are no work of the company.
 
     >>> from epcis.http_context import Caller
     >>> [place.name for place in places_of(Caller("till", frozenset({"verify"}), "/414/1"))][:2]
     ['Scan', 'Work']
     """
-    return tuple(_shown(caller))
+    return tuple(place for place in _shown(caller) if place.path not in left_out)
+
+
+def every_icon() -> tuple[str, ...]:
+    """The symbols that stand beside places, each once."""
+    return tuple(dict.fromkeys(place.icon for place in _PLACES))
 
 
 def _shown(caller: Caller) -> Iterator[MenuPlace]:

@@ -5,24 +5,30 @@ Pages show what the same floors answer to programs; nothing is decided here.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context, select_autoescape
 
+from compliance.service.company_kinds import KIND_ROWS
 from compliance.service.context import service_context_of
 from compliance.service.navigation import FIRST_PLACES, places_of
+from compliance.site import site_of
+from epcis.database.transactions import StoreAway
 from epcis.http_context import Caller
 from epcis.routes.negotiation import weight_of
+from verification.offline.offline_snapshot import SAYS
 
 if TYPE_CHECKING:
     from fastapi import Request
+    from jinja2.runtime import Context
     from starlette.requests import HTTPConnection
     from starlette.responses import Response
 
+    from compliance.site import SiteProfile
     from epcis.problem import Problem
 
 PIECE_HEADER = "packtrail-piece"
@@ -43,8 +49,24 @@ def _at(moment: datetime | str) -> datetime:
     return at.astimezone(UTC)
 
 
-def _minute(moment: datetime | str) -> str:
-    return _at(moment).strftime("%Y-%m-%d %H:%M UTC")
+def _minute(moment: datetime | str, zone: tzinfo = UTC) -> str:
+    return _at(moment).astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
+
+
+def _zone(context: Context) -> tzinfo:
+    """The time zone of the site where a page knows it."""
+    zone: tzinfo = context.get("zone", UTC)
+    return zone
+
+
+@pass_context
+def _minute_here(context: Context, moment: datetime | str) -> str:
+    return _minute(moment, _zone(context))
+
+
+@pass_context
+def _clock_here(context: Context, moment: datetime | str) -> str:
+    return _at(moment).astimezone(_zone(context)).strftime("%H:%M")
 
 
 def _day_in_words(day: str) -> str:
@@ -62,7 +84,7 @@ def plural(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-_TEMPLATES.filters["minute"] = _minute
+_TEMPLATES.filters["minute"] = _minute_here
 
 
 def _place(key: str) -> str:
@@ -75,18 +97,22 @@ def _place(key: str) -> str:
 
 _TEMPLATES.filters["place"] = _place
 _TEMPLATES.filters["day"] = lambda moment: _minute(moment)[:10]
-_TEMPLATES.filters["clock"] = lambda moment: _at(moment).strftime("%H:%M")
+_TEMPLATES.filters["clock"] = _clock_here
 _TEMPLATES.filters["in_words"] = _day_in_words
 _TEMPLATES.filters["plural"] = plural
+_TEMPLATES.globals["offline_says"] = SAYS
 
 
 def render(template: str, request: Request, **values: Any) -> HTMLResponse:  # noqa: ANN401  # any
     """A page made of `template`, knowing who looks at it."""
     caller: Caller = getattr(request.state, "caller", _NOBODY)
+    site = None if caller.is_anonymous else _site(request)
+    left_out = KIND_ROWS[site.kind].leaves_out if site else frozenset[str]()
     known = {
         "caller": None if caller.is_anonymous else caller,
         "session": getattr(request.state, "session", None),
-        "places": places_of(caller),
+        "places": places_of(caller, left_out),
+        "zone": site.zone if site else UTC,
         "first_places": FIRST_PLACES,
         "here": request.url.path,
         "may_jump": "query" in caller.scopes,
@@ -96,6 +122,15 @@ def render(template: str, request: Request, **values: Any) -> HTMLResponse:  # n
         "may_export": "export" in caller.scopes,
     }
     return HTMLResponse(_TEMPLATES.get_template(template).render(known | values))
+
+
+def _site(request: Request) -> SiteProfile | None:
+    """The company that runs this; None before it is entered, and while the store is away."""
+    try:
+        with service_context_of(request).store.read() as snapshot:
+            return site_of(snapshot)
+    except StoreAway:
+        return None  # a page that says so must not fail itself
 
 
 def wants_page(accept: str) -> bool:

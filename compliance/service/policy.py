@@ -59,6 +59,8 @@ def _table() -> Iterator[AccessRule]:
         GET /ready
         GET /openapi.json
         GET /static
+        GET /offline
+        GET /service-worker.js
         POST /connect/token
         POST /identity/connect/token
         GET /epcis/soap
@@ -73,9 +75,14 @@ def _table() -> Iterator[AccessRule]:
         "GET /oidc/start\nGET /oidc/callback",
         is_page=True,
     )
+    yield from rows_of(Own.NOTHING, ANYONE, "GET /first-run\nPOST /first-run", is_page=True)
+    task = "GET /first-task\nGET /first-task/label.png\nGET /first-task/shipment.jsonld"
+    yield from rows_of(Own.NOTHING, ANY_KEY, task, is_page=True)
+    yield from rows_of(Own.OPERATOR, "admin", "GET /settings\nPOST /settings", is_page=True)
     verify = "GET /verify-dossier\nPOST /verify-dossier"
     yield from rows_of(Own.NOTHING, ANYONE, verify, is_page=True)
-    yield from rows_of(Own.NOTHING, ANYONE, "GET /reference/api", is_page=True)
+    reference = "GET /reference/api\nGET /reference/style\nGET /docs\nGET /docs/{path:path}"
+    yield from rows_of(Own.NOTHING, ANYONE, reference, is_page=True)
     yield from rows_of(Own.OPERATOR, "admin", "GET /health/page", is_page=True)
     yield from rows_of(Own.NOTHING, ANY_KEY, "GET /log", is_page=True)
     yield from rows_of(Own.ASKED, ANY_KEY, "GET /approvals", is_page=True)

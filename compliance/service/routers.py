@@ -18,8 +18,8 @@ from compliance.routes import (
     recall_notices,
     recalls,
     receiving,
-    returns,
     requests,
+    returns,
     sheets,
     transactions,
 )
@@ -27,9 +27,11 @@ from compliance.service import (
     alert_pages,
     answer_pages,
     count_pages,
+    docs_pages,
     dossier_pages,
     exchange_pages,
     file_pages,
+    first_run_pages,
     identifier_pages,
     insight_pages,
     jump_pages,
@@ -46,8 +48,8 @@ from compliance.service import (
     recall_pages,
     receiving_pages,
     reference_pages,
-    return_pages,
     request_pages,
+    return_pages,
     scan_pages,
     scanning_routes,
     sensor_pages,
@@ -78,6 +80,7 @@ def include_floors(app: FastAPI) -> None:
 
 
 def _routers() -> Iterator[APIRouter]:
+    """Every router; where two take one address, the earlier answers."""
     yield readiness.router
     yield telemetry.router
     yield token_routes.router
@@ -89,9 +92,10 @@ def _routers() -> Iterator[APIRouter]:
     yield identifier_pages.router
     yield from _recalls_and_requests()
     yield reference_pages.router
+    yield docs_pages.router
     yield jump_pages.router
     yield key_pages.router
-    yield acts.router
+    yield first_run_pages.router
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router
@@ -103,18 +107,7 @@ def _routers() -> Iterator[APIRouter]:
     yield file_pages.router
     yield transaction_pages.router
     yield transactions.router
-    yield recall_notices.router
-    yield recalls.router
     yield from _of_the_warehouse()
-    yield receiving.router
-    yield receiving_pages.router
-    yield serials_pages.router
-    yield label_pages.router
-    yield line_pages.router
-    yield order_pages.router
-    yield stock_pages.router
-    yield insight_pages.router
-    yield work_pages.router
     yield quarantine_pages.router
     yield quarantine.router
     yield sensor_pages.router
@@ -130,6 +123,8 @@ def _routers() -> Iterator[APIRouter]:
 
 
 def _of_the_warehouse() -> Iterator[APIRouter]:
+    yield acts.router
+    yield work_pages.router
     yield receiving.router
     yield receiving_pages.router
     yield returns.router
@@ -139,6 +134,10 @@ def _of_the_warehouse() -> Iterator[APIRouter]:
     yield line_pages.router
     yield label_pages.router
     yield serials_pages.router
+    yield stock_pages.router
+    yield insight_pages.router
+
+
 def _recalls_and_requests() -> Iterator[APIRouter]:
     """Pages first: `/recalls/board` is no id of a recall."""
     yield recall_follow_pages.router

@@ -14,7 +14,7 @@ from verification.decision.words import Word
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from compliance.service.scan_mode import ScanMode
+    from compliance.service.scan_mode import LateScan, ScanMode
     from epcis.http_context import Caller
     from epcis.ledger.store import Store
     from schemas.gs1.reading import Reading
@@ -53,6 +53,7 @@ def act_on(
     caller: Caller,
     practice: VerificationSettings,
     now: datetime,
+    late: LateScan | None = None,
 ) -> ScannedAct:
     """Do the act of a mode on what a code names.
 
@@ -63,7 +64,8 @@ def act_on(
         raise ValueError(mode)
     code = write({name: reading.elements[name] for name in _OF_A_SCAN if name in reading.elements})
     turn = int(now.timestamp()) // _SAME_SCAN_S
-    asked = ActRequest(kind=kind, client_id=f"scan {turn} {code}"[-100:], scans=(code,))
+    client_id = f"scan {turn} {code}"[-100:] if late is None else f"late {late.id}"
+    asked = ActRequest(kind=kind, client_id=client_id, scans=(code,))
     answer = do_act(store, asked, ActContext(caller, practice), now)
     pack_answer = answer.packs[0]
     if pack_answer.done:

@@ -6,7 +6,7 @@ raises no second alert and does no act again.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -62,6 +62,23 @@ class ScanMode(StrEnum):
 
 
 _IN_WAREHOUSE = {ScanMode.RECEIVE: ActKind.RECEIVE, ScanMode.RETURN: ActKind.RETURN}
+
+
+class LateScan(NamedTuple):
+    """A scan that was kept while the line was down, and is sent after."""
+
+    at: datetime
+    """When it was scanned."""
+    id: str
+    """The browser's own id of it: sent twice, it is done once."""
+
+
+class ActOfScan(NamedTuple):
+    """What a scan does, why where that is given, and when it was scanned where that was earlier."""
+
+    mode: ScanMode = ScanMode.VERIFY
+    late: LateScan | None = None
+    reason: str = ""
 
 
 class ModeRow(NamedTuple):
@@ -156,11 +173,16 @@ def modes_of(caller: Caller) -> tuple[ModeRow, ...]:
 
 
 def answer_scan(
-    tx: Transaction, wanted: Verification, mode: ScanMode, practice: VerificationSettings
+    tx: Transaction,
+    wanted: Verification,
+    does: ActOfScan,
+    practice: VerificationSettings,
 ) -> ScanAnswer:
     """Verify a pack in hand, or act on it; raises `Problem` 403 without the scope of the act."""
+    mode, late = does.mode, does.late
     need_act(wanted.caller, mode.act)
-    before = _scanned_before(tx, wanted, mode)
+    # Scans of an hour without a line come together: only their own ids say which is the same.
+    before = _scanned_before(tx, wanted, mode) if late is None else None
     if mode is ScanMode.VERIFY:
         return _verified(tx, wanted, before, practice)
     verdict = verify_for(tx, msgspec.structs.replace(wanted, alerting=False), practice)
@@ -170,7 +192,7 @@ def answer_scan(
         return ScanAnswer(
             verdict, Word.OK, before.result, say, None, "", is_done=True, is_repeat=True
         )
-    given = _operated(tx, wanted, mode, practice)
+    given = _operated(tx, wanted, does, practice)
     is_done = given.http == 200 and given.result is not Result.NOOP
     word = {"green": Word.OK, "amber": Word.CHECK}.get(given.colour, Word.STOP)
     if is_done and word is not Word.STOP:
@@ -195,23 +217,30 @@ def _verified(
         verdict.word,
         verdict.reason.value,
         verdict.say,
-        verdict.alert or (known if wanted.alerting else None),
+        # Of a scan that was put right the alert is over: an OK pack is not to be set aside.
+        verdict.alert or (known if wanted.alerting and verdict.word is not Word.OK else None),
         verdict.cause,
         is_repeat=before is not None,
     )
 
 
 def _operated(
-    tx: Transaction, wanted: Verification, mode: ScanMode, practice: VerificationSettings
+    tx: Transaction,
+    wanted: Verification,
+    does: ActOfScan,
+    practice: VerificationSettings,
 ) -> OperationAnswer:
     asked = wanted.asked
     request = PackRequest(
-        operation=mode.act,
+        operation=does.mode.act,
         code=asked.gtin,
         serial=asked.serial,
         lot=asked.lot,
         expiry=asked.expiry,
         manual=wanted.manual,
+        scanned=does.late.at if does.late is not None else None,
+        transaction=does.late.id if does.late is not None else None,
+        reason=does.reason,
     )
     (given,) = answer_round(tx, [OperationWanted(request, wanted.caller)], practice)
     if not isinstance(given, OperationAnswer):

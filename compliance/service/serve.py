@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import socket
 import sys
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -15,15 +17,19 @@ from compliance.service import access
 from compliance.service.app import create_app
 from compliance.service.context import ServiceContext
 from compliance.service.doctor import missing_owner, missing_zbar
+from compliance.service.first_run import with_site
+from compliance.service.first_run_code import FirstRunCode
 from compliance.service.head_deadline import punctual
 from compliance.service.logs import set_up_logging
 from compliance.service.migrate import open_migrated, tables_digest
 from compliance.service.practice import PracticeRefusedError, practice_of
 from compliance.service.server_keys import keys_of
 from compliance.service.tracing import missing_tracing
+from compliance.site import is_untouched
 from epcis.http_context import utc_now
 
 if TYPE_CHECKING:
+    from compliance.seal import Keys
     from compliance.service.settings import Settings
     from epcis.ledger.store import Store
 
@@ -38,8 +44,12 @@ class StartRefused(Exception):  # noqa: N818  # it is a refusal, not an error
     """The server must not start like this; the text says why and what to do."""
 
 
-def run(settings: Settings, *, demo: bool) -> None:
-    """Serve until interrupted."""
+def run(settings: Settings, *, demo: bool, first_run: bool = False) -> None:
+    """Serve until interrupted.
+
+    With `first_run` other machines may be listened to before anybody has access: nobody gets
+    further than the page of the first run, and there only with the code that is printed here.
+    """
     if demo and not settings.database:
         # A folder of its own for each form of the tables: what an earlier version made up is left
         # alone, and no key of real work signs what is made up.
@@ -48,12 +58,13 @@ def run(settings: Settings, *, demo: bool) -> None:
     _refuse_what_cannot_be_practised(settings)
     store = open_migrated(settings)
     with closing(store):
-        _refuse_open_doors(settings, store)
+        code = _code_for(settings, store, first_run=first_run)
         listener = _listen(settings)
         with closing(listener):
             address = _address(settings, listener)
-            _greet(settings, store, address, demo=demo)
-            _serve(settings, store, listener, demo=demo)
+            _greet(with_site(settings, store), store, address, demo=demo)
+            _say_first_run(address, code, store, is_wanted=not demo and not settings.oidc_issuer)
+            _serve(settings, store, listener, code, demo=demo)
 
 
 def _refuse_what_cannot_be_practised(settings: Settings) -> None:
@@ -66,17 +77,36 @@ def _refuse_what_cannot_be_practised(settings: Settings) -> None:
         raise StartRefused(f"will not start: {refused}") from None
 
 
-def _refuse_open_doors(settings: Settings, store: Store) -> None:
-    """No one may reach an installation where nobody has configured who may enter."""
+def _code_for(settings: Settings, store: Store, *, first_run: bool) -> FirstRunCode:
+    """The code of the first run where other machines can reach it; no code on this machine alone.
+
+    Raises `StartRefused` where others could enter an installation that nobody has set up.
+    """
     if settings.is_loopback or settings.oidc_issuer:
-        return
+        return FirstRunCode()
     with store.read() as snapshot:
         if access.is_enterable(snapshot, utc_now()):
-            return
+            return FirstRunCode()
+        is_new = is_untouched(snapshot)
+    if first_run and is_new:
+        return FirstRunCode.new()
     raise StartRefused(
         f"will not listen on {settings.host}: other machines could reach it and no access is "
         "configured. Make a key first (packtrail access new-key NAME --scopes …), set "
-        "PACKTRAIL_OIDC_ISSUER, or listen on 127.0.0.1."
+        "PACKTRAIL_OIDC_ISSUER, listen on 127.0.0.1, or set a new installation up in the browser "
+        "with --first-run and the code it prints."
+    )
+
+
+def _say_first_run(address: str, code: FirstRunCode, store: Store, *, is_wanted: bool) -> None:
+    """Where a new installation is set up in the browser, and by which code."""
+    with store.read() as snapshot:
+        is_new = is_untouched(snapshot)
+    if not (is_wanted and is_new):
+        return
+    with_code = f" and give the code {code.text}" if code.text else ""
+    print(  # noqa: T201  # part of the greeting
+        f"Nobody has set this up yet: open {address}/first-run{with_code}", flush=True
     )
 
 
@@ -159,14 +189,39 @@ def _demo_lines(settings: Settings, store: Store, address: str) -> list[str]:
     ]
 
 
-def _serve(settings: Settings, store: Store, listener: socket.socket, *, demo: bool) -> None:
+def _serve(
+    settings: Settings, store: Store, listener: socket.socket, code: FirstRunCode, *, demo: bool
+) -> None:
+    """Serve until interrupted; begin again where the company's profile changed meanwhile."""
     sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()  # what is loaded stays: later rounds of the collector, which stop all, pass it over
     keys = keys_of(settings, store)
-    app = create_app(ServiceContext.of(settings, store, keys, pages_need_sign_in=demo))
+    begins = True
+    while begins:
+        begins = _serve_once(with_site(settings, store), store, keys, listener, code, demo=demo)
+
+
+def _serve_once(
+    settings: Settings,
+    store: Store,
+    keys: Keys,
+    listener: socket.socket,
+    code: FirstRunCode,
+    *,
+    demo: bool,
+) -> bool:
+    """Serve until interrupted; True where it ended only to begin again."""
+    again = threading.Event()
+
+    def begin_again() -> None:
+        again.set()
+        server.should_exit = True
+
+    context = ServiceContext.of(settings, store, keys, pages_need_sign_in=demo)
+    context = dataclasses.replace(context, first_run_code=code, begin_again=begin_again)
     config = uvicorn.Config(
-        app,
+        create_app(context),
         http=punctual(settings.head_deadline_s),
         log_config=None,
         access_log=False,
@@ -177,4 +232,7 @@ def _serve(settings: Settings, store: Store, listener: socket.socket, *, demo: b
         timeout_keep_alive=15,
         timeout_graceful_shutdown=10,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    server = uvicorn.Server(config)
+    # The server closes what it was given; who connects meanwhile waits at the listener itself.
+    server.run(sockets=[listener.dup()])
+    return again.is_set()

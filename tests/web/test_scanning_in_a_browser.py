@@ -169,3 +169,36 @@ def test_a_form_half_filled_is_not_reloaded(demo, browser) -> None:
     half.send_keys("0952")
     browser.until('#jobs tbody a[href$="/file"]', "Download")
     assert half.get_attribute("value") == "0952"
+
+
+def test_a_supply_is_taken_back_from_the_list_with_a_reason(demo, browser) -> None:
+    browser.press(".modes label:has([value=supply])")
+    type_scan(browser, OK)
+    browser.until(OK_CARD, "Supplied:")
+    browser.driver.refresh()
+    browser.press(".history button.undo")
+    browser.until("dialog[open]", "Cardiolin 20 mg", "8512")
+    browser.find("dialog[open] input[name=reason]").send_keys("Scanned by mistake", Keys.ENTER)
+    browser.until(OK_CARD, "Taken back:")
+    assert not browser.driver.find_elements(By.CSS_SELECTOR, ".history button.undo")
+    type_scan(browser, OK)
+    browser.until(OK_CARD, "Genuine and sellable")
+
+
+def test_a_tote_is_scanned_in_one_go_and_looked_at_once(demo, browser) -> None:
+    browser.press(".tote input")
+    for parts in (OK, UNKNOWN_SERIAL, OK, UNKNOWN_SERIAL):
+        type_scan(browser, parts)
+    browser.until(".batch .sum", "2 OK, 2 to set aside, 2 scanned twice")
+    browser.until(".batch li", "STOP", "9999")
+    browser.press(".batch .emptied")
+    browser.until(".batch .sum", "0 OK, 0 to set aside")
+
+
+def test_a_fault_of_the_scanner_is_no_fault_of_the_pack(demo, browser) -> None:
+    type_scan(browser, (OK[0], OK[1].lower()))
+    browser.until(STOP_CARD, "a fault of the scanner, not of the pack", "Caps lock")
+    browser.press("[data-confirm] button")
+    type_scan(browser, OK)
+    browser.until(OK_CARD, "Genuine and sellable")
+    assert not browser.driver.find_elements(By.CSS_SELECTOR, OK_CARD + " [data-confirm]")

@@ -62,6 +62,21 @@ _SAY = {
     Cause.CLONE: "The same identity was used at other premises: keep the pack and report it.",
 }
 
+_OF_THE_SCANNER = frozenset(
+    _SAY[cause]
+    for cause in (Cause.CAPS_LOCK, Cause.KEYBOARD_LAYOUT, Cause.LOST_SEPARATOR, Cause.TRUNCATED)
+)
+
+
+def is_of_the_scanner(say: str) -> bool:
+    """Whether what a hint says is a fault of scanner or keyboard, not of the pack.
+
+    >>> is_of_the_scanner(Hint(Cause.CAPS_LOCK).say), is_of_the_scanner(Hint(Cause.CLONE).say)
+    (True, False)
+    """
+    return say in _OF_THE_SCANNER
+
+
 _LAYOUTS = (
     str.maketrans("yzYZ", "zyZY"),
     str.maketrans("aqwzAQWZ", "qazwQAZW"),

@@ -54,6 +54,16 @@ FALSE_POSITIVES = 0.001
 AGE_MAX = timedelta(days=3)
 """A snapshot older than this is not to be trusted at all."""
 VERSION = 2
+SAYS = {
+    "": "Not among the stopped packs; whether it is genuine cannot be known here: check seal and"
+    " print, record the pack and send it when the line is back.",
+    "stale": "Cannot tell: the snapshot is too old; fetch a new one.",
+    "withdrawn": "Do not supply: the product is withdrawn.",
+    "expired": "Do not supply: the pack is past its expiry date.",
+    "lot": "Do not supply: the lot is stopped, or it was not given and another lot is.",
+    "pack": "Wait: this pack may be stopped (one in a thousand is not); ask when the line is back.",
+}
+"""What a person at a till without a line reads, by what `OfflineSnapshot.stops` gives."""
 _HEAD_CHARS = len("/01/00000000000000/21/")
 
 

@@ -43,6 +43,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "approving": ("approvals",),
     "exchange": ("exchange",),
     "serving": ("serve", "doctor", "access"),
+    "site": ("site",),
 }
 """The commands by the module of this package that has them, in the order `--help` tells them."""
 

@@ -44,6 +44,10 @@ def serve(
     port: Annotated[int | None, typer.Option(help="TCP port [8080]; 0 takes a free one.")] = None,
     database: Database = "",
     demo: Annotated[bool, typer.Option("--demo", help="With a made-up supply chain.")] = False,
+    first_run: Annotated[
+        bool,
+        typer.Option("--first-run", help="Let another machine set it up, with a printed code."),
+    ] = False,
 ) -> None:
     """Serve the web page and the APIs."""
     from compliance.service.serve import StartRefused, run
@@ -53,7 +57,7 @@ def serve(
     given = {name: value for name, value in chosen.items() if value is not None}
     settings = settings_from(given)
     try:
-        run(settings, demo=demo)
+        run(settings, demo=demo, first_run=first_run)
     except StartRefused as refused:
         stop(CANNOT_TELL, str(refused))
 

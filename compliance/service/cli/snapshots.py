@@ -100,25 +100,16 @@ def ask(
     json: Json = False,
 ) -> None:
     """Ask a snapshot about a pack; it can say stop, never that a pack is genuine."""
+    from verification.offline.offline_snapshot import SAYS
+
     opened = _opened(file, key)
     why = opened.stops(gtin14(gtin), serial, lot, moment(now), expiry_of(expiry))
-    say = _SAYS[why]
+    say = SAYS[why]
     if json:
         print_json({"stops": why or None, "say": say, "made": opened.content.made.isoformat()})
     else:
         typer.echo(say)
     raise typer.Exit({"": FINE, "stale": CANNOT_TELL}.get(why, BAD))
-
-
-_SAYS = {
-    "": "Not among the stopped packs; whether it is genuine cannot be known here: check seal and"
-    " print, record the pack and send it when the line is back.",
-    "stale": "Cannot tell: the snapshot is too old; fetch a new one.",
-    "withdrawn": "Do not supply: the product is withdrawn.",
-    "expired": "Do not supply: the pack is past its expiry date.",
-    "lot": "Do not supply: the lot is stopped, or it was not given and another lot is.",
-    "pack": "Wait: this pack may be stopped (one in a thousand is not); ask when the line is back.",
-}
 
 
 def _opened(file: Path, key: Path) -> OfflineSnapshot:

@@ -1,5 +1,7 @@
 // The scanner is heard on every page: what it types lands in the field that expects it, or in the
 // overlay. Answers come as pieces of HTML from the server; nothing is decided here.
+import { Line, whoScans } from "/static/offline.js";
+
 const GS = "\u001d";
 const TONES = { OK: [880], STOP: [220, 220, 220], CHECK: [440, 330], UNKNOWN: [330, 330] };
 const LOUDEST = ["STOP", "CHECK", "UNKNOWN", "OK"];
@@ -15,9 +17,14 @@ class PackScanner extends HTMLElement {
     this.answer = this.querySelector(".answer");
     this.queue = Promise.resolve();
     this.pending = 0;
+    this.line = new Line(this, sound);
     this.form.addEventListener("submit", (event) => { event.preventDefault(); this.ask(); });
     this.file.addEventListener("change", () => { if (this.file.files.length) this.ask(); });
     this.form.addEventListener("change", (event) => { if (event.target.name === "mode") this.tellMode(); });
+    this.batch = this.querySelector(".batch");
+    this.batch.querySelector(".emptied").addEventListener("click", () => this.newTote());
+    this.form.elements.tote?.addEventListener("change", () => this.newTote());
+    this.newTote();
     this.answer.addEventListener("click", (event) => {
       if (event.target.closest("[data-confirm] button")) this.confirm();
     });
@@ -29,6 +36,31 @@ class PackScanner extends HTMLElement {
     says.textContent = chosen.dataset.says;
     says.classList.toggle("writes", chosen.classList.contains("writes"));
     this.field.focus();
+  }
+
+  // A tote is scanned in one go: nothing waits for a hand, what is not OK is listed at the end.
+  newTote() {
+    this.tote = [];
+    this.batch.hidden = !this.form.elements.tote?.checked;
+    this.answer.replaceChildren();
+    this.drawTote();
+    this.field.focus();
+  }
+
+  drawTote() {
+    const [bad, good] = [this.tote.filter((one) => one.word !== "OK"), this.tote.filter((one) => one.word === "OK")];
+    const twice = this.tote.length - new Set(this.tote.map((one) => one.key)).size;
+    this.batch.querySelector(".sum").textContent = `${good.length} OK, ${bad.length} to set aside${twice ? `, ${twice} scanned twice` : ""}.`;
+    this.batch.querySelector("ol").replaceChildren(...bad.map(toteLine));
+  }
+
+  // Takes back what the list of scans names, with a reason; its answer stands where answers stand.
+  takeBack(text, reason) {
+    const body = new FormData();
+    for (const [name, value] of Object.entries({ text, mode: "undo", reason })) body.set(name, value);
+    this.pending += 1;
+    this.answer.replaceChildren(this.piece("reading"));
+    this.queue = this.queue.then(() => this.show(body, false));
   }
 
   // Scans queue up behind each other, so a fast hand loses none and answers keep their order.
@@ -55,10 +87,12 @@ class PackScanner extends HTMLElement {
     try {
       const patience = isPicture ? this.dataset.picturePatienceMs : this.dataset.patienceMs;
       answer.innerHTML = await fetched(this.form.action, { method: "POST", body }, Number(patience));
-    } catch {
-      answer.replaceChildren(this.piece("silent"));
+    } catch (fault) {
       const mode = body.get("mode") ?? "verify";
-      if (mode !== "verify") answer.querySelector(".said").textContent =
+      // Where nobody could be reached nothing was done, and the scan can be kept; silence is no such answer.
+      const kept = fault instanceof TypeError && !isPicture;
+      answer.replaceChildren(kept ? await this.line.answer(body.get("text"), mode, this.piece("offline")) : this.piece("silent"));
+      if (!kept && mode !== "verify") answer.querySelector(".said").textContent =
         `Whether the act (${mode}) was done is not known: verify the pack before anything else.`;
     }
     this.pending -= 1;
@@ -66,6 +100,12 @@ class PackScanner extends HTMLElement {
     const word = LOUDEST.find((one) => cards.some((card) => card.dataset.word === one)) ?? "UNKNOWN";
     sound(word);
     for (const card of cards) document.dispatchEvent(new CustomEvent("scanned", { detail: card }));
+    if (this.form.elements.tote?.checked) {
+      for (const { dataset: { word, name, serial, link } } of cards) this.tote.push({ word, name, serial, link, key: link || serial, say: answer.querySelector(".say")?.textContent ?? "" });
+      this.answer.replaceChildren(...(this.pending ? [this.piece("reading")] : []));
+      this.drawTote();
+      return;
+    }
     // An OK must not stand on the page while a later scan is still being read.
     if (this.pending && word === "OK") return;
     this.answer.replaceChildren(...answer.childNodes);
@@ -104,25 +144,45 @@ async function fetched(address, how, patienceMs) {
 class ScanHistory {
   constructor(place) {
     this.place = place;
-    this.key = `packtrail-scans:${document.querySelector("pack-scanner")?.dataset.who ?? ""}`;
+    this.key = `packtrail-scans:${whoScans(document.querySelector("pack-scanner"))}`;
     try { this.kept = JSON.parse(sessionStorage.getItem(this.key)) ?? []; } catch { this.kept = []; }
     document.addEventListener("scanned", (event) => this.add(event.detail));
     this.draw();
   }
 
   add(card) {
-    const { word, name, serial, link } = card.dataset;
+    const { word, name, serial, link, undo } = card.dataset;
     const say = card.querySelector(".say")?.textContent ?? "";
     const done = "done" in card.dataset;
-    this.kept.unshift({ word, name, serial, link, say, done, at: new Date().toISOString() });
+    this.kept.unshift({ word, name, serial, link, say, done, undo, at: new Date().toISOString() });
     this.kept.length = Math.min(this.kept.length, KEPT_MAX);
+    this.save();
+  }
+
+  // Asks for the reason, and has the scanner take the act back.
+  undo(scan) {
+    const dialog = document.querySelector("dialog.undo");
+    dialog.querySelector(".which").textContent = `${scan.name} …${scan.serial.slice(-4)}`;
+    const form = dialog.querySelector("form");
+    form.reset();
+    dialog.returnValue = "";
+    dialog.onclose = () => {
+      if (dialog.returnValue !== "undo") return;
+      document.querySelector("main pack-scanner").takeBack(scan.undo, form.elements.reason.value);
+      scan.undo = "";
+      this.save();
+    };
+    dialog.showModal();
+  }
+
+  save() {
     sessionStorage.setItem(this.key, JSON.stringify(this.kept));
     this.draw();
   }
 
   draw() {
     if (!this.place) return;
-    this.place.querySelector("ol").replaceChildren(...this.kept.map(line));
+    this.place.querySelector("ol").replaceChildren(...this.kept.map((one) => line(one, (scan) => this.undo(scan))));
     this.place.querySelector(".nothing").hidden = this.kept.length > 0;
     const tally = this.place.querySelector(".tally");
     tally.hidden = this.kept.length === 0;
@@ -134,7 +194,18 @@ class ScanHistory {
   }
 }
 
-function line({ word, name, serial, link, say, done, at }) {
+function toteLine({ word, name, serial, link, say }) {
+  const item = document.createElement("li");
+  const badge = element("span", word);
+  badge.className = `badge ${word.toLowerCase()}`;
+  const title = element(link ? "a" : "b", `${name}${serial ? ` …${serial.slice(-4)}` : ""}`);
+  if (link) title.href = link;
+  item.append(badge, " ", title, " ", element("small", say));
+  return item;
+}
+
+function line(scan, undo) {
+  const { word, name, serial, link, say, done, at } = scan;
   const item = document.createElement("li");
   item.className = word.toLowerCase();
   const shape = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -154,6 +225,14 @@ function line({ word, name, serial, link, say, done, at }) {
   const time = element("time", new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
   time.dateTime = at;
   item.append(shape, text, time);
+  if (scan.undo && document.querySelector("dialog.undo")) {
+    const button = element("button", "Undo");
+    button.className = "plain undo";
+    button.type = "button";
+    button.setAttribute("aria-label", `Undo ${name} ${serial.slice(-4)}`);
+    button.addEventListener("click", () => undo(scan));
+    item.append(button);
+  }
   return item;
 }
 
@@ -226,6 +305,19 @@ function misplaced(event, field) {
   target.form.requestSubmit();
 }
 
+// ---- a sample to try, and what the browser knows of its place
+function onSample(event) {
+  const sample = event.target.closest("[data-sample]")?.dataset.sample;
+  const scanner = sample && document.querySelector("main pack-scanner");
+  if (!scanner) return;
+  scanner.field.value = sample;
+  scanner.ask();
+}
+
+for (const field of document.querySelectorAll("[data-own-zone]")) {
+  field.value ||= Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
 // ---- pictures dropped anywhere
 function onDrop(event) {
   if (!event.dataTransfer?.types.includes("Files") || event.target.closest("[data-drop]")) return;
@@ -267,9 +359,11 @@ function sound(word) {
   navigator.vibrate?.(word === "OK" ? 60 : [120, 60, 120]);
 }
 
+if (document.querySelector("pack-scanner")) navigator.serviceWorker?.register("/service-worker.js");
 customElements.define("pack-scanner", PackScanner);
 new ScanHistory(document.querySelector(".history"));
 document.addEventListener("keydown", onKey);
+document.addEventListener("click", onSample);
 for (const name of ["dragover", "dragleave", "drop"]) document.addEventListener(name, onDrop);
 overlay()?.querySelector(".close").addEventListener("click", () => overlay().close());
 for (const part of document.querySelectorAll("[data-refresh-s]:not([data-done])")) refreshed(part);

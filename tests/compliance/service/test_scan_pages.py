@@ -18,7 +18,7 @@ from compliance.service.context import ServiceContext
 from compliance.service.scan_mode import SAME_SCAN
 from compliance.service.settings import Settings
 from epcis.capture import capture
-from verification.registry.pack_tables import alert
+from verification.registry.pack_tables import alert, pack_operation
 
 pytestmark = pytest.mark.anyio
 GTIN, LOT = "05901234123457", "A1"
@@ -258,3 +258,16 @@ async def test_a_mode_asks_for_its_scope(buyer, packs, clock) -> None:
     assert refused.status_code == 403
     page = (await buyer.get("/", headers={**headers, "Accept": "text/html"})).text
     assert 'value="receive"' not in page
+
+
+async def test_a_scan_kept_without_a_line_and_sent_twice_is_done_once(client, packs, clock) -> None:
+    late = {"mode": "supply", "scanned": "2026-06-01T09:00:00Z", "scan_id": "browser-7"}
+    first = await scan(client, PACK, **late)
+    assert 'data-word="OK"' in first
+    clock.now += timedelta(hours=2)
+    again = await scan(client, PACK, **late)
+    assert 'data-word="OK"' in again
+    with packs.read() as snapshot:
+        assert not snapshot.connection.execute(select(alert)).all()
+        scanned = snapshot.connection.execute(select(pack_operation.c.scanned_us)).scalars().all()
+    assert 1780304400000000 in scanned

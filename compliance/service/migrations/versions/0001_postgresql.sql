@@ -946,6 +946,8 @@ CREATE TABLE recall (
 	reach_at_opening TEXT NOT NULL,
 	list_sha256 VARCHAR(64) NOT NULL,
 	last_item BIGINT NOT NULL,
+	check_level VARCHAR(1) NOT NULL,
+	check_percent INTEGER NOT NULL,
 	withdraw_why TEXT,
 	withdraw_asked_by VARCHAR(100),
 	withdrawn_us BIGINT,
@@ -979,6 +981,10 @@ COMMENT ON COLUMN recall.list_sha256 IS 'of the keys at the opening';
 -- next
 COMMENT ON COLUMN recall.last_item IS 'item.id: later ones came later';
 -- next
+COMMENT ON COLUMN recall.check_level IS 'A to E; empty: not planned';
+-- next
+COMMENT ON COLUMN recall.check_percent IS 'of the holders, to be checked';
+-- next
 COMMENT ON COLUMN recall.withdraw_why IS 'why it is taken back, once somebody has asked for it';
 -- next
 COMMENT ON COLUMN recall.withdrawn_by IS 'the second person';
@@ -987,10 +993,16 @@ CREATE TABLE recall_contact (
 	gln VARCHAR(13) NOT NULL,
 	email VARCHAR(254) NOT NULL,
 	phone VARCHAR(40) NOT NULL,
+	webhook TEXT NOT NULL,
+	token VARCHAR(100) NOT NULL,
 	changed_us BIGINT NOT NULL,
 	by VARCHAR(100) NOT NULL,
 	PRIMARY KEY (gln)
 );
+-- next
+COMMENT ON COLUMN recall_contact.webhook IS 'address; empty: none';
+-- next
+COMMENT ON COLUMN recall_contact.token IS 'signs what the webhook gets';
 -- next
 CREATE TABLE api_key (
 	id VARCHAR(16) NOT NULL,
@@ -1009,6 +1021,20 @@ CREATE TABLE access_lock (
 	id INTEGER NOT NULL,
 	since_us BIGINT NOT NULL,
 	by VARCHAR(100) NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE TABLE site_profile (
+	id INTEGER NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	name VARCHAR(100) NOT NULL,
+	gln VARCHAR(13) NOT NULL,
+	licence VARCHAR(100) NOT NULL,
+	country VARCHAR(2) NOT NULL,
+	time_zone VARCHAR(60) NOT NULL,
+	files VARCHAR(20) NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	changed_us BIGINT NOT NULL,
 	PRIMARY KEY (id)
 );
 -- next
@@ -1367,6 +1393,57 @@ CREATE TABLE ended_page_token (
 	expires BIGINT NOT NULL,
 	PRIMARY KEY (digest)
 );
+-- next
+CREATE TABLE trace_request (
+	id VARCHAR(40) NOT NULL,
+	reference VARCHAR(100) NOT NULL,
+	investigation VARCHAR(100) NOT NULL,
+	organisation VARCHAR(200) NOT NULL,
+	department VARCHAR(200) NOT NULL,
+	contact VARCHAR(254) NOT NULL,
+	gln VARCHAR(13) NOT NULL,
+	authority INTEGER NOT NULL,
+	authenticated TEXT NOT NULL,
+	response_type VARCHAR(30) NOT NULL,
+	reason VARCHAR(40) NOT NULL,
+	circumstances TEXT NOT NULL,
+	incident VARCHAR(40) NOT NULL,
+	drill INTEGER NOT NULL,
+	role VARCHAR(20) NOT NULL,
+	owner VARCHAR(13) NOT NULL,
+	received_us BIGINT NOT NULL,
+	due_us BIGINT NOT NULL,
+	entered_by VARCHAR(100) NOT NULL,
+	ended_us BIGINT,
+	ended_by VARCHAR(100),
+	outcome VARCHAR(20) NOT NULL,
+	note TEXT NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+COMMENT ON COLUMN trace_request.reference IS 'of the asker: tiRequestID';
+-- next
+COMMENT ON COLUMN trace_request.investigation IS 'the asker''s investigation';
+-- next
+COMMENT ON COLUMN trace_request.contact IS 'e-mail address or telephone number';
+-- next
+COMMENT ON COLUMN trace_request.gln IS 'of the asker; empty: not given';
+-- next
+COMMENT ON COLUMN trace_request.authority IS '1: an authority, or on its behalf';
+-- next
+COMMENT ON COLUMN trace_request.authenticated IS 'how it was found out who asks';
+-- next
+COMMENT ON COLUMN trace_request.incident IS 'FDA''s number of a 3911';
+-- next
+COMMENT ON COLUMN trace_request.role IS 'ours: it sets the clock';
+-- next
+COMMENT ON COLUMN trace_request.owner IS 'our GLN; empty: not set';
+-- next
+COMMENT ON COLUMN trace_request.ended_us IS 'answered, or refused';
+-- next
+COMMENT ON COLUMN trace_request.outcome IS 'answered or refused; empty: open';
+-- next
+COMMENT ON COLUMN trace_request.note IS 'how it was sent, or why it was refused';
 -- next
 CREATE TABLE export_job (
 	id VARCHAR(40) NOT NULL,
@@ -1772,7 +1849,7 @@ CREATE TABLE recall_notice (
 	sent_us BIGINT,
 	last_sent_us BIGINT,
 	messages INTEGER NOT NULL,
-	channel VARCHAR(20) NOT NULL,
+	channel TEXT NOT NULL,
 	fault TEXT NOT NULL,
 	escalated_us BIGINT,
 	acknowledged_us BIGINT,
@@ -1789,6 +1866,8 @@ COMMENT ON COLUMN recall_notice.named_packs IS 'so many the last message named';
 COMMENT ON COLUMN recall_notice.due_us IS 'by when an answer is expected, once it is sent';
 -- next
 COMMENT ON COLUMN recall_notice.sent_us IS 'of the first message that went out';
+-- next
+COMMENT ON COLUMN recall_notice.channel IS 'how the last message went out';
 -- next
 COMMENT ON COLUMN recall_notice.fault IS 'why the last message did not go out';
 -- next
@@ -1830,6 +1909,18 @@ CREATE TABLE quarantine_item (
 );
 -- next
 CREATE INDEX quarantine_item_key ON quarantine_item (key);
+-- next
+CREATE TABLE trace_request_item (
+	request VARCHAR(40) NOT NULL,
+	number INTEGER NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	PRIMARY KEY (request, number),
+	FOREIGN KEY(request) REFERENCES trace_request (id)
+);
+-- next
+COMMENT ON COLUMN trace_request_item.serial IS 'empty: the lot';
 -- next
 CREATE TABLE exchange_certificate (
 	channel VARCHAR(60) NOT NULL,
@@ -1943,6 +2034,40 @@ COMMENT ON COLUMN recall_answer.by IS 'the name that was given';
 COMMENT ON COLUMN recall_answer.entered_by IS 'empty: by the link';
 -- next
 COMMENT ON COLUMN recall_answer.received IS 'packs, as the others';
+-- next
+CREATE TABLE recall_check (
+	notice VARCHAR(40) NOT NULL,
+	recall VARCHAR(40) NOT NULL,
+	chosen_us BIGINT NOT NULL,
+	checked_us BIGINT,
+	by VARCHAR(100) NOT NULL,
+	how VARCHAR(20) NOT NULL,
+	outcome VARCHAR(20) NOT NULL,
+	note TEXT NOT NULL,
+	PRIMARY KEY (notice),
+	FOREIGN KEY(notice) REFERENCES recall_notice (id),
+	FOREIGN KEY(recall) REFERENCES recall (id)
+);
+-- next
+CREATE INDEX recall_check_recall ON recall_check (recall);
+-- next
+COMMENT ON COLUMN recall_check.by IS 'who checked';
+-- next
+CREATE TABLE recall_return (
+	notice VARCHAR(40) NOT NULL,
+	key VARCHAR(200) NOT NULL,
+	recall VARCHAR(40) NOT NULL,
+	at_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	outcome VARCHAR(30) NOT NULL,
+	PRIMARY KEY (notice, key),
+	FOREIGN KEY(notice) REFERENCES recall_notice (id),
+	FOREIGN KEY(recall) REFERENCES recall (id)
+);
+-- next
+CREATE INDEX recall_return_key ON recall_return (recall, key);
+-- next
+COMMENT ON COLUMN recall_return.by IS 'who scanned it';
 -- next
 CREATE TABLE exchange_body (
 	message BIGINT NOT NULL,

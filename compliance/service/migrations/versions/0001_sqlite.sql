@@ -737,6 +737,8 @@ CREATE TABLE recall (
 	reach_at_opening TEXT NOT NULL,
 	list_sha256 VARCHAR(64) NOT NULL,
 	last_item BIGINT NOT NULL,
+	check_level VARCHAR(1) NOT NULL,
+	check_percent INTEGER NOT NULL,
 	withdraw_why TEXT,
 	withdraw_asked_by VARCHAR(100),
 	withdrawn_us BIGINT,
@@ -750,6 +752,8 @@ CREATE TABLE recall_contact (
 	gln VARCHAR(13) NOT NULL,
 	email VARCHAR(254) NOT NULL,
 	phone VARCHAR(40) NOT NULL,
+	webhook TEXT NOT NULL,
+	token VARCHAR(100) NOT NULL,
 	changed_us BIGINT NOT NULL,
 	"by" VARCHAR(100) NOT NULL,
 	PRIMARY KEY (gln)
@@ -772,6 +776,20 @@ CREATE TABLE access_lock (
 	id INTEGER NOT NULL,
 	since_us BIGINT NOT NULL,
 	"by" VARCHAR(100) NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE TABLE site_profile (
+	id INTEGER NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	name VARCHAR(100) NOT NULL,
+	gln VARCHAR(13) NOT NULL,
+	licence VARCHAR(100) NOT NULL,
+	country VARCHAR(2) NOT NULL,
+	time_zone VARCHAR(60) NOT NULL,
+	files VARCHAR(20) NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	changed_us BIGINT NOT NULL,
 	PRIMARY KEY (id)
 );
 -- next
@@ -1070,6 +1088,33 @@ CREATE TABLE ended_page_token (
 	PRIMARY KEY (digest)
 );
 -- next
+CREATE TABLE trace_request (
+	id VARCHAR(40) NOT NULL,
+	reference VARCHAR(100) NOT NULL,
+	investigation VARCHAR(100) NOT NULL,
+	organisation VARCHAR(200) NOT NULL,
+	department VARCHAR(200) NOT NULL,
+	contact VARCHAR(254) NOT NULL,
+	gln VARCHAR(13) NOT NULL,
+	authority INTEGER NOT NULL,
+	authenticated TEXT NOT NULL,
+	response_type VARCHAR(30) NOT NULL,
+	reason VARCHAR(40) NOT NULL,
+	circumstances TEXT NOT NULL,
+	incident VARCHAR(40) NOT NULL,
+	drill INTEGER NOT NULL,
+	role VARCHAR(20) NOT NULL,
+	owner VARCHAR(13) NOT NULL,
+	received_us BIGINT NOT NULL,
+	due_us BIGINT NOT NULL,
+	entered_by VARCHAR(100) NOT NULL,
+	ended_us BIGINT,
+	ended_by VARCHAR(100),
+	outcome VARCHAR(20) NOT NULL,
+	note TEXT NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
 CREATE TABLE export_job (
 	id VARCHAR(40) NOT NULL,
 	selection TEXT NOT NULL,
@@ -1354,7 +1399,7 @@ CREATE TABLE recall_notice (
 	sent_us BIGINT,
 	last_sent_us BIGINT,
 	messages INTEGER NOT NULL,
-	channel VARCHAR(20) NOT NULL,
+	channel TEXT NOT NULL,
 	fault TEXT NOT NULL,
 	escalated_us BIGINT,
 	acknowledged_us BIGINT,
@@ -1400,6 +1445,16 @@ CREATE TABLE quarantine_item (
 );
 -- next
 CREATE INDEX quarantine_item_key ON quarantine_item ("key");
+-- next
+CREATE TABLE trace_request_item (
+	request VARCHAR(40) NOT NULL,
+	number INTEGER NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	PRIMARY KEY (request, number),
+	FOREIGN KEY(request) REFERENCES trace_request (id)
+);
 -- next
 CREATE TABLE exchange_certificate (
 	channel VARCHAR(60) NOT NULL,
@@ -1472,6 +1527,36 @@ CREATE TABLE recall_answer (
 );
 -- next
 CREATE INDEX recall_answer_notice ON recall_answer (notice);
+-- next
+CREATE TABLE recall_check (
+	notice VARCHAR(40) NOT NULL,
+	recall VARCHAR(40) NOT NULL,
+	chosen_us BIGINT NOT NULL,
+	checked_us BIGINT,
+	"by" VARCHAR(100) NOT NULL,
+	how VARCHAR(20) NOT NULL,
+	outcome VARCHAR(20) NOT NULL,
+	note TEXT NOT NULL,
+	PRIMARY KEY (notice),
+	FOREIGN KEY(notice) REFERENCES recall_notice (id),
+	FOREIGN KEY(recall) REFERENCES recall (id)
+);
+-- next
+CREATE INDEX recall_check_recall ON recall_check (recall);
+-- next
+CREATE TABLE recall_return (
+	notice VARCHAR(40) NOT NULL,
+	"key" VARCHAR(200) NOT NULL,
+	recall VARCHAR(40) NOT NULL,
+	at_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	outcome VARCHAR(30) NOT NULL,
+	PRIMARY KEY (notice, "key"),
+	FOREIGN KEY(notice) REFERENCES recall_notice (id),
+	FOREIGN KEY(recall) REFERENCES recall (id)
+);
+-- next
+CREATE INDEX recall_return_key ON recall_return (recall, "key");
 -- next
 CREATE TABLE exchange_body (
 	message INTEGER NOT NULL,
