@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -30,6 +31,7 @@ from epcis.exchange.mailbox import (
     list_refusals,
     send_again,
 )
+from epcis.exchange.outbound import due_messages
 from epcis.exchange.trial import send_trial
 from epcis.http_context import Caller, needs, now_of, store_of
 
@@ -189,6 +191,7 @@ def _board(request: Request, refused: str = "", status: int = 200) -> Response:
     with store_of(request).read() as snapshot:
         found, counts = list_channels(snapshot), counts_by_state(snapshot)
         refusals, now = list_refusals(snapshot), now_of(request)
+        held = Counter(one.channel for one in due_messages(snapshot, is_held=True))
         warnings = {
             one.name: [said for each in every_certificate(snapshot, one.name)
                        if (said := each.warning(now))]
@@ -207,6 +210,7 @@ def _board(request: Request, refused: str = "", status: int = 200) -> Response:
         kinds=KINDS,
         refusals=refusals,
         warnings=warnings,
+        held=held,
         refused=refused,
     )
     page.status_code = status

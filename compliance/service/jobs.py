@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from compliance.dossier.jobs import run_exports
+from compliance.outbound.content import OutboundTerms
+from compliance.outbound.worker import run_outbound
 from compliance.reader.reader import run_reader
 from compliance.seal.checkpoint import seal_log, stamp_checkpoint, stamp_is_due
 from compliance.service.measured import keep_measured
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from compliance.service.context import ServiceContext
+    from compliance.service.settings import Settings
 
 
 RESTART_PAUSE_S = 5.0
@@ -111,11 +114,17 @@ def _workers(context: ServiceContext) -> list[Worker]:
         ("exports", exports),
         ("capture jobs", capture_jobs),
         ("outbox", outbox),
+        ("outbound", partial(run_outbound, store, clock, outbound_terms(settings))),
         ("exchange", partial(run_exchange, context.exchange)),
         ("subscriptions", subscriptions),
         ("sequencer", sequencer),
         ("checkpoints", checkpoints),
     ]
+
+
+def outbound_terms(settings: Settings) -> OutboundTerms:
+    """How messages that rules ask for are written, under these settings."""
+    return OutboundTerms(settings.owner_gln, tuple(settings.company_prefixes))
 
 
 async def _sign_checkpoints(context: ServiceContext, stop: asyncio.Event) -> None:

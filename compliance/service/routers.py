@@ -31,6 +31,7 @@ from compliance.service import (
     line_pages,
     oidc_sign_in,
     order_pages,
+    outbound_pages,
     oversight_pages,
     proof_pages,
     quarantine_pages,
@@ -111,5 +112,6 @@ def _routers() -> Iterator[APIRouter]:
     yield cases.router
     yield duties.router
     yield exchange_pages.router
+    yield outbound_pages.router
     yield exchange.router
     yield as2.router

@@ -30,12 +30,15 @@ if TYPE_CHECKING:
 
     from epcis.exchange.exchange import Exchange
     from epcis.exchange.mailbox import ExchangeMessage
+    from epcis.exchange.outbound import OutboundKind
 
 exchanges = typer.Typer(no_args_is_help=True, help="Files to and from trading partners.")
 channels = typer.Typer(no_args_is_help=True, help="The ways to partners.")
 exchanges.add_typer(channels, name="channel")
 certificates = typer.Typer(no_args_is_help=True, help="Keys of ours and partners' certificates.")
 exchanges.add_typer(certificates, name="certificate")
+rules = typer.Typer(no_args_is_help=True, help="What goes to partners by itself.")
+exchanges.add_typer(rules, name="rule")
 
 ChannelName = Annotated[str, typer.Argument(help="Name of the channel.")]
 
@@ -199,6 +202,83 @@ def end_one(
     with _opened(database, None) as exchange, exchange.store.write(exchange.clock()) as tx:
         end_certificate(tx, name, sha256)
     typer.echo(f"{sha256} is no longer used.")
+
+
+class _RuleOptions:
+    """Options that speak of a rule."""
+
+    Sends = Annotated[str, typer.Argument(help="shipment or exception.")]
+    Setting = Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="How it is written; repeatable."),
+    ]
+
+
+@rules.command(name="set")
+@grouped
+def set_one(
+    name: ChannelName,
+    sends: _RuleOptions.Sends,
+    setting: _RuleOptions.Setting = None,
+    by: Annotated[str, typer.Option("--by", help="Your name; kept in the record.")] = "operator",
+    database: Database = "",
+    json: Json = False,
+) -> None:
+    """Send something to a partner by itself, or write it otherwise from now on."""
+    from epcis.exchange.outbound import set_rule
+
+    kind = _outbound_kind(sends)
+    with _opened(database, None) as exchange, exchange.store.write(exchange.clock()) as tx:
+        made = set_rule(tx, name, kind, _pairs(setting), by=by)
+    text = f"Each {made.sends} to {made.partner} goes over {made.channel} by itself."
+    show(made.as_dict(), text, json=json)
+
+
+@rules.command(name="end")
+def end_rule_(name: ChannelName, sends: _RuleOptions.Sends, database: Database = "") -> None:
+    """Send something by itself no more."""
+    from epcis.exchange.outbound import end_rule
+
+    kind = _outbound_kind(sends)
+    with _opened(database, None) as exchange, exchange.store.write(exchange.clock()) as tx:
+        end_rule(tx, name, kind)
+    typer.echo(f"{kind} goes over {name} by itself no more.")
+
+
+@rules.command(name="list")
+def list_rules(database: Database = "", json: Json = False) -> None:
+    """Show the rules of all channels, and what is due by them."""
+    from epcis.exchange.outbound import due_messages, rules_of
+
+    with opened_store(database) as store, store.read() as snapshot:
+        found, due = rules_of(snapshot), due_messages(snapshot)
+    lines = [f"{one.channel}  {one.sends}  to {one.partner}" for one in found]
+    for waiting in due:
+        said = f"held back: {waiting.reason}" if waiting.reason else "due"
+        lines.append(f"  {waiting.id}  {waiting.channel}  {waiting.subject}  {said}")
+    told = {"rules": [one.as_dict() for one in found], "due": [one.as_dict() for one in due]}
+    show(told, "\n".join(lines) or "Nothing goes to partners by itself.", json=json)
+
+
+@rules.command()
+def again(
+    number: Annotated[int, typer.Argument(help="Number of what is held back.")],
+    database: Database = "",
+) -> None:
+    """Make once more what was held back."""
+    from epcis.exchange.outbound import make_again
+
+    with _opened(database, None) as exchange, exchange.store.write(exchange.clock()) as tx:
+        make_again(tx, number)
+    typer.echo("It is made again by the running server.")
+
+
+def _outbound_kind(sends: str) -> OutboundKind:
+    from epcis.exchange.outbound import OutboundKind
+
+    if sends not in set(OutboundKind):
+        stop(CANNOT_TELL, f"'{sends}' is none of {', '.join(OutboundKind)}")
+    return OutboundKind(sends)
 
 
 @exchanges.command()

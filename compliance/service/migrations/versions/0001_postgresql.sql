@@ -1153,6 +1153,39 @@ CREATE TABLE service_time (
 	PRIMARY KEY (day, area, limit_ms)
 );
 -- next
+CREATE TABLE exchange_channel (
+	name VARCHAR(60) NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	partner VARCHAR(13) NOT NULL,
+	settings TEXT NOT NULL,
+	secrets TEXT NOT NULL,
+	created BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	ended BIGINT,
+	PRIMARY KEY (name)
+);
+-- next
+COMMENT ON COLUMN exchange_channel.partner IS 'GLN-13; empty: nobody in particular';
+-- next
+COMMENT ON COLUMN exchange_channel.secrets IS 'sealed; empty: none';
+-- next
+CREATE TABLE exchange_refusal (
+	id BIGSERIAL NOT NULL,
+	channel VARCHAR(60) NOT NULL,
+	at BIGINT NOT NULL,
+	sender VARCHAR(200) NOT NULL,
+	message_id VARCHAR(250) NOT NULL,
+	code VARCHAR(60) NOT NULL,
+	what TEXT NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX exchange_refusal_channel ON exchange_refusal (channel, id);
+-- next
+COMMENT ON COLUMN exchange_refusal.channel IS 'empty where none was named';
+-- next
+COMMENT ON COLUMN exchange_refusal.sender IS 'as the message names it';
+-- next
 CREATE TABLE archive_file (
 	id BIGSERIAL NOT NULL,
 	holds TEXT NOT NULL,
@@ -1474,39 +1507,6 @@ COMMENT ON COLUMN order_pick.pack IS 'canonical key';
 -- next
 COMMENT ON COLUMN order_pick.event IS 'the event of the pick';
 -- next
-CREATE TABLE exchange_channel (
-	name VARCHAR(60) NOT NULL,
-	kind VARCHAR(20) NOT NULL,
-	partner VARCHAR(13) NOT NULL,
-	settings TEXT NOT NULL,
-	secrets TEXT NOT NULL,
-	created BIGINT NOT NULL,
-	by VARCHAR(100) NOT NULL,
-	ended BIGINT,
-	PRIMARY KEY (name)
-);
--- next
-COMMENT ON COLUMN exchange_channel.partner IS 'GLN-13; empty: nobody in particular';
--- next
-COMMENT ON COLUMN exchange_channel.secrets IS 'sealed; empty: none';
--- next
-CREATE TABLE exchange_refusal (
-	id BIGSERIAL NOT NULL,
-	channel VARCHAR(60) NOT NULL,
-	at BIGINT NOT NULL,
-	sender VARCHAR(200) NOT NULL,
-	message_id VARCHAR(250) NOT NULL,
-	code VARCHAR(60) NOT NULL,
-	what TEXT NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX exchange_refusal_channel ON exchange_refusal (channel, id);
--- next
-COMMENT ON COLUMN exchange_refusal.channel IS 'empty where none was named';
--- next
-COMMENT ON COLUMN exchange_refusal.sender IS 'as the message names it';
--- next
 CREATE TABLE serial_pool (
 	id VARCHAR(24) NOT NULL,
 	kind VARCHAR(10) NOT NULL,
@@ -1763,6 +1763,37 @@ COMMENT ON COLUMN exchange_message.mic IS 'digest a signed receipt must repeat';
 COMMENT ON COLUMN exchange_message.receipt_type IS 'Content-Type of the receipt';
 -- next
 COMMENT ON COLUMN exchange_message.receipt IS 'the receipt as it was sent or came';
+-- next
+CREATE TABLE exchange_rule (
+	channel VARCHAR(60) NOT NULL,
+	sends VARCHAR(20) NOT NULL,
+	dialect TEXT NOT NULL,
+	changed BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	ended BIGINT,
+	PRIMARY KEY (channel, sends),
+	FOREIGN KEY(channel) REFERENCES exchange_channel (name)
+);
+-- next
+COMMENT ON COLUMN exchange_rule.sends IS 'shipment or exception';
+-- next
+COMMENT ON COLUMN exchange_rule.dialect IS 'how it is written, a JSON object';
+-- next
+CREATE TABLE exchange_due (
+	id BIGSERIAL NOT NULL,
+	channel VARCHAR(60) NOT NULL,
+	sends VARCHAR(20) NOT NULL,
+	subject VARCHAR(100) NOT NULL,
+	created BIGINT NOT NULL,
+	reason TEXT NOT NULL,
+	PRIMARY KEY (id),
+	CONSTRAINT exchange_due_once UNIQUE (channel, sends, subject),
+	FOREIGN KEY(channel) REFERENCES exchange_channel (name)
+);
+-- next
+COMMENT ON COLUMN exchange_due.subject IS 'id of the event or case';
+-- next
+COMMENT ON COLUMN exchange_due.reason IS 'why it is held back; empty: it is not';
 -- next
 CREATE TABLE exchange_body (
 	message BIGINT NOT NULL,

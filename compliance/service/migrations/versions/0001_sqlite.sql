@@ -920,6 +920,31 @@ CREATE TABLE service_time (
 	PRIMARY KEY (day, area, limit_ms)
 );
 -- next
+CREATE TABLE exchange_channel (
+	name VARCHAR(60) NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	partner VARCHAR(13) NOT NULL,
+	settings TEXT NOT NULL,
+	secrets TEXT NOT NULL,
+	created BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	ended BIGINT,
+	PRIMARY KEY (name)
+);
+-- next
+CREATE TABLE exchange_refusal (
+	id INTEGER NOT NULL,
+	channel VARCHAR(60) NOT NULL,
+	at BIGINT NOT NULL,
+	sender VARCHAR(200) NOT NULL,
+	message_id VARCHAR(250) NOT NULL,
+	code VARCHAR(60) NOT NULL,
+	what TEXT NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX exchange_refusal_channel ON exchange_refusal (channel, id);
+-- next
 CREATE TABLE archive_file (
 	id INTEGER NOT NULL,
 	holds TEXT NOT NULL,
@@ -1136,31 +1161,6 @@ CREATE INDEX order_pick_event ON order_pick (event);
 -- next
 CREATE INDEX order_pick_pack ON order_pick (pack);
 -- next
-CREATE TABLE exchange_channel (
-	name VARCHAR(60) NOT NULL,
-	kind VARCHAR(20) NOT NULL,
-	partner VARCHAR(13) NOT NULL,
-	settings TEXT NOT NULL,
-	secrets TEXT NOT NULL,
-	created BIGINT NOT NULL,
-	"by" VARCHAR(100) NOT NULL,
-	ended BIGINT,
-	PRIMARY KEY (name)
-);
--- next
-CREATE TABLE exchange_refusal (
-	id INTEGER NOT NULL,
-	channel VARCHAR(60) NOT NULL,
-	at BIGINT NOT NULL,
-	sender VARCHAR(200) NOT NULL,
-	message_id VARCHAR(250) NOT NULL,
-	code VARCHAR(60) NOT NULL,
-	what TEXT NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX exchange_refusal_channel ON exchange_refusal (channel, id);
--- next
 CREATE TABLE serial_pool (
 	id VARCHAR(24) NOT NULL,
 	kind VARCHAR(10) NOT NULL,
@@ -1346,6 +1346,29 @@ CREATE TABLE exchange_message (
 );
 -- next
 CREATE INDEX exchange_message_due ON exchange_message (channel, id) WHERE state IN ('received', 'understood', 'waiting', 'delivered');
+-- next
+CREATE TABLE exchange_rule (
+	channel VARCHAR(60) NOT NULL,
+	sends VARCHAR(20) NOT NULL,
+	dialect TEXT NOT NULL,
+	changed BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	ended BIGINT,
+	PRIMARY KEY (channel, sends),
+	FOREIGN KEY(channel) REFERENCES exchange_channel (name)
+);
+-- next
+CREATE TABLE exchange_due (
+	id INTEGER NOT NULL,
+	channel VARCHAR(60) NOT NULL,
+	sends VARCHAR(20) NOT NULL,
+	subject VARCHAR(100) NOT NULL,
+	created BIGINT NOT NULL,
+	reason TEXT NOT NULL,
+	PRIMARY KEY (id),
+	CONSTRAINT exchange_due_once UNIQUE (channel, sends, subject),
+	FOREIGN KEY(channel) REFERENCES exchange_channel (name)
+);
 -- next
 CREATE TABLE exchange_body (
 	message INTEGER NOT NULL,
